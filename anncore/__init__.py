@@ -1,0 +1,127 @@
+"""annx's core: compare the parts of neural networks honestly.
+
+A plugin's author imports everything from here. Names load when they are first used, so that
+`annx --help` need not wait for NumPy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from anncore._version import __version__
+
+if TYPE_CHECKING:
+    from anncore.errors import (
+        AnnxError,
+        ComponentError,
+        DataError,
+        ExperimentError,
+        PluginError,
+        StoreError,
+    )
+    from anncore.hookspecs import hookimpl
+    from anncore.params import build, choice, linear, log, param, ref
+    from anncore.registry import Registry, load_registry
+    from anncore.types import (
+        Activation,
+        Array,
+        Data,
+        Dataset,
+        Executor,
+        Figure,
+        FigureInput,
+        Hyper,
+        Initializer,
+        Loss,
+        Lost,
+        Metric,
+        Network,
+        Optimizer,
+        Params,
+        ParamSpec,
+        Schedule,
+        Task,
+    )
+
+_HOMES = {
+    "anncore.errors": (
+        "AnnxError",
+        "ComponentError",
+        "DataError",
+        "ExperimentError",
+        "PluginError",
+        "StoreError",
+    ),
+    "anncore.hookspecs": ("hookimpl",),
+    "anncore.params": ("build", "choice", "linear", "log", "param", "ref"),
+    "anncore.registry": ("Registry", "load_registry"),
+    "anncore.types": (
+        "Activation",
+        "Array",
+        "Data",
+        "Dataset",
+        "Executor",
+        "Figure",
+        "FigureInput",
+        "Hyper",
+        "Initializer",
+        "Loss",
+        "Lost",
+        "Metric",
+        "Network",
+        "Optimizer",
+        "ParamSpec",
+        "Params",
+        "Schedule",
+        "Task",
+    ),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Activation",
+    "AnnxError",
+    "Array",
+    "ComponentError",
+    "Data",
+    "DataError",
+    "Dataset",
+    "Executor",
+    "ExperimentError",
+    "Figure",
+    "FigureInput",
+    "Hyper",
+    "Initializer",
+    "Loss",
+    "Lost",
+    "Metric",
+    "Network",
+    "Optimizer",
+    "ParamSpec",
+    "Params",
+    "PluginError",
+    "Registry",
+    "Schedule",
+    "StoreError",
+    "Task",
+    "__version__",
+    "build",
+    "choice",
+    "hookimpl",
+    "linear",
+    "load_registry",
+    "log",
+    "param",
+    "ref",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'anncore' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,48 @@
+"""What can go wrong, and how it is said.
+
+    AnnxError                  anything a user can mend; printed as one line, without a traceback
+    ├── ExperimentError        the experiment file, an override, or the plan they make
+    ├── ComponentError         a component's name, or a hyperparameter outside its domain
+    ├── PluginError            a plugin that cannot be loaded, where it was asked for
+    ├── DataError              a data file that cannot be read as it was described
+    └── StoreError             a run folder that cannot be used
+
+Every message names the owner, the rule and the value, then the way out.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AnnxError(Exception):
+    """A mistake the user can mend. `exit_code` is what the command line ends with."""
+
+    exit_code = 2
+
+
+class ExperimentError(AnnxError):
+    """The experiment file, an override, or the plan they make is not right."""
+
+
+class ComponentError(AnnxError):
+    """No such component, or a hyperparameter outside its domain."""
+
+
+class PluginError(AnnxError):
+    """A plugin that was asked for by name cannot be loaded."""
+
+
+class DataError(AnnxError):
+    """A data file cannot be read as it was described."""
+
+
+class StoreError(AnnxError):
+    """A run folder cannot be used."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return " Did you mean 'adam'?" for the spelling nearest to `name`, or "" if none is near."""
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" Did you mean {found[0]!r}?" if found else ""

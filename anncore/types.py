@@ -1,0 +1,265 @@
+"""What each kind of component must offer: the contract between the core and every plugin.
+
+The axis convention, once. T trials, N examples, D units:
+
+    activations, outputs, targets   (T, N, D)
+    a dense weight                  (T, fan_in, fan_out)
+    a bias                          (T, 1, fan_out)
+    a hyperparameter                a float, or an array (T, 1, 1) in the data's dtype
+    a loss, a metric                (T,)
+
+Three axes everywhere, so everything broadcasts. No component reduces over axis 0, and none changes
+an array it was handed: a trial must come out the same alone and in any stack.
+
+A component is a frozen dataclass. Its fields are its hyperparameters, each declared by
+`anncore.param`; its docstring is its documentation. Protocols list the methods the core calls;
+where a class attribute has a value here, leaving it out means that value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Hyper = Any
+"""A hyperparameter: a float, or an array (T, 1, 1) with one value per trial."""
+
+Task = Literal["binary", "multiclass", "regression"]
+"""binary: target (N, 1) in {0, 1}. multiclass: one-hot (N, C). regression: real (N, K)."""
+
+TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
+
+
+class Activation(Protocol):
+    """A function of a layer's pre-activation, elementwise or over the last axis."""
+
+    name: ClassVar[str]
+    # Optional class attributes:
+    #   range: ClassVar[str] = "(-inf, inf)"        the interval its values lie in
+    #   kinks: ClassVar[tuple[float, ...]] = ()     where f' jumps; gradient checks keep away
+    #   default: ClassVar[bool] = False             the kind's default where an experiment names none
+
+    def forward(self, z: Array) -> Array:
+        """Return f(z), shaped as z (T, N, D)."""
+        ...
+
+    def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        """Return ∂L/∂z from grad = ∂L/∂a, with a = forward(z); all (T, N, D)."""
+        ...
+
+
+class Loss(Protocol):
+    """A mean over N and D of a per-example loss between predictions and targets.
+
+    `output` is what the network predicts, after its output activation: a probability for a
+    cross-entropy, a real number for a squared error. Where the pair of output activation and loss
+    has a stable joint form, the loss names that activation in `joint` and offers
+    `value_from_logits` and `grad_from_logits`; the core then calls these with the pre-activation z,
+    and the result equals the chained one wherever that one is finite.
+    """
+
+    name: ClassVar[str]
+    outputs: ClassVar[Mapping[Task, str]]  # for each task it can train, the natural output activation
+    # Optional class attributes:
+    #   joint: ClassVar[tuple[str, ...]] = ()       output activations with a joint form
+    #   accepts: ClassVar[str] = "(-inf, inf)"      the interval its outputs must lie in
+    #   natural_for: ClassVar[tuple[Task, ...]] = ()  the tasks whose "auto" loss it is
+    #   trainable: ClassVar[bool] = True            False: for evaluation only, no usable gradient
+
+    def value(self, output: Array, target: Array) -> Array:
+        """Return the mean loss of each trial, (T,), from predictions and targets (T, N, D)."""
+        ...
+
+    def grad(self, output: Array, target: Array) -> Array:
+        """Return ∂value/∂output, (T, N, D)."""
+        ...
+
+    # Optional, for the activations in `joint` (`link` is the one in use):
+    #   def value_from_logits(self, z: Array, target: Array, link: str) -> Array
+    #   def grad_from_logits(self, z: Array, target: Array, link: str) -> Array
+
+
+class Optimizer(Protocol):
+    """An update rule. The core counts t from 1, keeps the state and adds the change.
+
+    `elementwise` says that every number is updated from its own history alone; the core may then
+    hand over all parameters of a stack as one (T, 1, P) array. Otherwise it hands over one
+    parameter array at a time, (T, fan_in, fan_out) or (T, 1, fan_out).
+    """
+
+    name: ClassVar[str]
+    # Optional class attributes:
+    #   elementwise: ClassVar[bool] = True
+
+    def init(self, param: Array) -> Any:
+        """Return the state before the first step: a NamedTuple of arrays with leading axis T."""
+        ...
+
+    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        """Return the change to add to `param` and the next state; arguments stay as they are."""
+        ...
+
+
+class Schedule(Protocol):
+    """A factor on the optimizer's learning rate over the course of training."""
+
+    name: ClassVar[str]
+
+    def factor(self, t: int, steps: int) -> Hyper:
+        """Return the factor for update t = 1 ... steps: a float or (T, 1, 1)."""
+        ...
+
+
+class Initializer(Protocol):
+    """Initial weights of one trial. Biases start at zero."""
+
+    name: ClassVar[str]
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
+        """Return float64 weights of `shape`, (fan_in, fan_out) for a dense layer."""
+        ...
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set as its component returns it, before splitting and standardising.
+
+    x (N, D) real; y (N,) class numbers 0 ... C-1 for classification, (N,) or (N, K) for regression.
+    `clean_y`, shaped as y, holds the targets before label noise or outliers: the test split is
+    scored against these, while training and validation see y. `test_index` fixes the test split
+    where the data set comes with one.
+    """
+
+    x: Array
+    y: Array
+    task: Task
+    classes: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    clean_y: Array | None = None
+    test_index: Array | None = None
+
+
+class Dataset(Protocol):
+    """A source of examples: a generator or a file."""
+
+    name: ClassVar[str]
+
+    def make(self, rng: np.random.Generator) -> Data:
+        """Return the data; synthetic sets draw everything from `rng`, real ones ignore it."""
+        ...
+
+    # Optional: def fingerprint(self) -> str
+    #   a digest of outside content (a file) that determines the data; it enters the run key
+
+
+class ParamSpec(NamedTuple):
+    """One parameter array of a network, per trial (the trial axis left out)."""
+
+    name: str
+    shape: tuple[int, int]  # (fan_in, fan_out), or (1, fan_out) for a bias
+    fan_in: int
+    fan_out: int
+    role: Literal["weight", "bias"] = "weight"
+
+
+Params = Mapping[str, Array]
+"""A network's parameters by name, each (T, *shape)."""
+
+
+class Network(Protocol):
+    """A parametrised map from inputs (T, N, D) to pre-activations of the output layer (T, N, K).
+
+    The output activation and the loss belong to the core, since they may have a joint form. A field
+    declared by `ref("activation", ...)` holds, when the methods below are called, a tuple of
+    Activation objects: one, or one per hidden layer.
+    """
+
+    name: ClassVar[str]
+
+    def specs(self, inputs: int, outputs: int) -> Sequence[ParamSpec]:
+        """Return the parameters for `inputs` features and `outputs` units, in forward order."""
+        ...
+
+    def forward(self, params: Params, x: Array) -> tuple[Array, Any]:
+        """Return the output's pre-activation (T, N, K) and whatever backward needs (the tape)."""
+        ...
+
+    def backward(self, params: Params, tape: Any, grad: Array, grads: Params) -> None:
+        """Write ∂L/∂θ into the arrays of `grads` from grad = ∂L/∂(pre-activation of the output)."""
+        ...
+
+
+class Metric(Protocol):
+    """A score of predictions, computed outside training."""
+
+    name: ClassVar[str]
+    goal: ClassVar[Literal["min", "max"]]
+    tasks: ClassVar[tuple[Task, ...]]
+    # Optional class attributes:
+    #   primary_for: ClassVar[tuple[Task, ...]] = ()   the tasks whose headline metric it is
+    #   bounds: ClassVar[str] = "(-inf, inf)"          the interval its values lie in
+    #   curve: ClassVar[bool] = False                  also recorded at every evaluation
+
+    def score(self, output: Array, target: Array) -> Array:
+        """Return (T,) from predictions and targets (T, N, D); NaN where it is undefined.
+
+        Classification: probabilities and 0/1 targets. Regression: both in the target's own units.
+        """
+        ...
+
+
+class Lost(NamedTuple):
+    """A task whose result never came back."""
+
+    status: Literal["crashed", "timeout"]
+    reason: str
+
+
+class Executor(Protocol):
+    """A way to run tasks: here, in worker processes, on a cluster."""
+
+    name: ClassVar[str]
+
+    def run(
+        self,
+        work: Callable[[Any], Any],
+        tasks: Iterable[Any],
+        *,
+        jobs: int,
+        stop: Callable[[], bool],
+    ) -> Iterator[tuple[Any, Any]]:
+        """Yield (task, work(task)) or (task, Lost(...)) for each task, in any order.
+
+        `work` is a picklable callable that does its own set-up at its first call in a process.
+        A task may have an attribute `timeout` in seconds. No new task starts once `stop()` is
+        true; those that are running are finished and yielded.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class FigureInput:
+    """What a figure may draw from; see `anncore.report` for the frames' columns."""
+
+    trials: Any  # DataFrame, one row per trial
+    curves: Any  # DataFrame, long: key, step, metric, value
+    report: Mapping[str, Any]  # report.json's content so far
+    theme: Any = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Figure(Protocol):
+    """A question, and the drawing that answers it."""
+
+    name: ClassVar[str]
+    question: ClassVar[str]
+    order: ClassVar[int]  # place in the report
+
+    def draw(self, data: FigureInput) -> Any:
+        """Return an `anncore.report.Drawing`, or None where the data cannot answer the question."""
+        ...
