@@ -3,59 +3,112 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from anncore.params import declared
 from anncore.registry import Registry
-from anncore.trial import Part
+from anncore.trial import Part, canonical
+from anncore.types import Array
 
 
-def structure(part: Part, registry: Registry) -> dict[str, Any]:
-    """Return what must be equal for two parts to be built as one component: all but stackable values."""
-    known = declared(registry.get(part.kind, part.name).cls)
-    return {
+def structure(part: Part, registry: Registry, *, refs: bool = True) -> str:
+    """Return, as text, what must be equal for two parts to be built as one component.
+
+    That is everything but the stackable hyperparameters; with refs=False also not the references.
+    """
+    return canonical(_structure(part, registry, refs))
+
+
+def _structure(part: Part, registry: Registry, refs: bool) -> dict[str, Any]:
+    cls: Any = registry.get(part.kind, part.name).cls
+    known = declared(cls)
+    plain: dict[str, Any] = {
         "name": part.name,
         "params": {key: value for key, value in part.params.items() if not _stackable(known, key)},
-        "refs": {key: [structure(each, registry) for each in parts] for key, parts in part.refs.items()},
     }
+    if refs:
+        plain["refs"] = {
+            key: [_structure(each, registry, refs) for each in parts] for key, parts in part.refs.items()
+        }
+    return plain
 
 
 def build_part(part: Part, registry: Registry) -> Any:
     """Return the component of one part, hyperparameters as plain Python values, references as tuples."""
-    cls = registry.get(part.kind, part.name).cls
+    cls: Any = registry.get(part.kind, part.name).cls
     values = {key: _value(value) for key, value in part.params.items() if key in declared(cls)}
     refs = {key: tuple(build_part(each, registry) for each in parts) for key, parts in part.refs.items()}
     return cls(**values, **part.paths, **refs)
 
 
 def build_stack(parts: Sequence[Part], registry: Registry, dtype: str) -> Any:
-    """Return one component for parts of equal structure, T of them.
+    """Return one component for T parts of equal structure.
 
     Each stackable hyperparameter becomes an array (T, 1, 1) of `dtype`, also when T is 1: a float and
     an array differ in the last digit, and a trial must come out the same alone and in any stack.
+    References to activations may differ between the trials: they act on their own slices.
     """
     first = parts[0]
-    cls = registry.get(first.kind, first.name).cls
+    cls: Any = registry.get(first.kind, first.name).cls
     known = declared(cls)
     values: dict[str, Any] = {}
     for key in first.params:
-        if key not in known:
-            continue
         if _stackable(known, key):
             column = [part.params[key] for part in parts]
             values[key] = np.array(column, dtype=dtype).reshape(-1, 1, 1)
-        else:
+        elif key in known:
             values[key] = _value(first.params[key])
-    refs = {
-        key: tuple(
-            build_stack([part.refs[key][i] for part in parts], registry, dtype)
-            for i in range(len(first.refs[key]))
-        )
-        for key in first.refs
-    }
+    refs = {key: _build_refs([part.refs[key] for part in parts], registry, dtype) for key in first.refs}
     return cls(**values, **first.paths, **refs)
+
+
+def _build_refs(rows: Sequence[tuple[Part, ...]], registry: Registry, dtype: str) -> tuple[Any, ...]:
+    """Build the references of one field, position by position."""
+    width = max(map(len, rows))
+    if min(map(len, rows)) < width:  # one activation for all layers beside one per layer
+        rows = [row * width if len(row) == 1 else row for row in rows]
+    return tuple(_build_ref([row[i] for row in rows], registry, dtype) for i in range(width))
+
+
+def _build_ref(parts: Sequence[Part], registry: Registry, dtype: str) -> Any:
+    runs = build_slices(parts, registry, dtype)
+    return runs[0].component if len(runs) == 1 else SlicedActivation(tuple(runs))
+
+
+class Run(NamedTuple):
+    """A component and the trials it acts on, a contiguous slice of the trial axis."""
+
+    component: Any
+    trials: slice
+
+
+def build_slices(parts: Sequence[Part], registry: Registry, dtype: str) -> list[Run]:
+    """Build one component for each run of consecutive parts of equal structure."""
+    runs, start = [], 0
+    for _, group in groupby(parts, key=lambda part: structure(part, registry)):
+        members = list(group)
+        runs.append(Run(build_stack(members, registry, dtype), slice(start, start + len(members))))
+        start += len(members)
+    return runs
+
+
+class SlicedActivation(NamedTuple):
+    """Several activations as one, each on its own trials."""
+
+    runs: tuple[Run, ...]
+
+    def forward(self, z: Array) -> Array:
+        """Return every trial's own f(z)."""
+        return np.concatenate([each.forward(z[trials]) for each, trials in self.runs])
+
+    def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        """Return every trial's own ∂L/∂z."""
+        return np.concatenate(
+            [each.backward(grad[trials], z[trials], a[trials]) for each, trials in self.runs]
+        )
 
 
 def _stackable(known: dict[str, Any], key: str) -> bool:

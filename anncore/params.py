@@ -220,7 +220,7 @@ def ref(kind: str, default: str) -> Any:
 
 
 @cache
-def declared(cls: type) -> dict[str, Declared]:
+def declared(cls: Any) -> dict[str, Declared]:
     """Return a component class's hyperparameters by name, in the order of its fields."""
     found = {}
     for each in dataclasses.fields(cls):
@@ -231,7 +231,7 @@ def declared(cls: type) -> dict[str, Declared]:
 
 
 @cache
-def references(cls: type) -> dict[str, Reference]:
+def references(cls: Any) -> dict[str, Reference]:
     """Return a component class's references by name."""
     return {
         each.name: Reference(each.name, each.metadata["annx"][1], str(each.default))

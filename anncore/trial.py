@@ -73,15 +73,17 @@ class Stop:
 class Train:
     """How to train. Exactly one of `steps` and `epochs` is given.
 
-    batch_size: examples per step, or "full". eval_every: steps between evaluations; there is one before
-    the first step and one after the last as well. diverged_above: a final training loss above so many
-    times that of always predicting the mean target counts as diverged.
+    batch_size: examples per step, or "full". shuffle: draw a new order for each epoch; a full batch
+    keeps its order. eval_every: steps between evaluations; there is one before the first step and one
+    after the last as well. diverged_above: a final training loss above so many times that of always
+    predicting the mean target counts as diverged.
     """
 
     steps: int | None = 500
     epochs: int | None = None
     batch_size: int | Literal["full"] = 32
-    eval_every: int = 10
+    shuffle: bool = True
+    eval_every: int = 20
     dtype: Literal["float32", "float64"] = "float32"
     stop: Stop = Stop()
     diverged_above: float = 100.0
