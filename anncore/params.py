@@ -6,15 +6,16 @@
     activation: Any = ref("activation", "relu")
 
 A domain is an interval of reals ("[0, 1)"), of integers ("int [1, inf)"), a list of either
-("list int [1, inf)"), "bool", "str", "path" (a file, relative to the experiment file), or a tuple of
-the admitted values. Only a real interval makes a hyperparameter that may differ between the trials
-of one stack as an array; all others are the component's structure.
+("list int [1, inf)") or of texts ("list str"), "bool", "str", "path" (a file, relative to the
+experiment file), or a tuple of the admitted values. Only a real interval makes a hyperparameter that
+may differ between the trials of one stack as an array; all others are the component's structure.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,11 +64,20 @@ class Interval:
         if found is None:
             raise ValueError(f"not an interval: {text!r}; write for example '[0, 1)' or 'int [1, inf)'")
         integer, left, low, high, right = found.groups()
-        return cls(float(low), float(high), left == "[", right == "]", bool(integer))
+        try:
+            interval = cls(float(low), float(high), left == "[", right == "]", bool(integer))
+        except ValueError:
+            raise ValueError(f"not an interval: {text!r}; its bounds must be numbers, inf or -inf") from None
+        # Values are finite, so a bound at infinity is open; and written so it tells no reader otherwise.
+        if interval.holds(math.inf) or interval.holds(-math.inf):
+            raise ValueError(f"not an interval: {text!r}; a bound at infinity is open")
+        if not (interval.low < interval.high or interval.holds(interval.low)):
+            raise ValueError(f"not an interval: {text!r}; no number lies in it")
+        return interval
 
     def __str__(self) -> str:
         def number(value: float) -> str:
-            return f"{value:g}"
+            return str(int(value)) if value.is_integer() and abs(value) < 1e16 else repr(value)
 
         left, right = "[" if self.closed_low else "(", "]" if self.closed_high else ")"
         return f"{left}{number(self.low)}, {number(self.high)}{right}"
@@ -92,22 +102,26 @@ class Interval:
 
     def check(self, value: Any) -> Any:
         """Return `value` as float or int, or raise ValueError with the rule."""
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise ValueError(f"must be {self.describe()}")
-        if not math.isfinite(value) or not self.holds(value):
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number of hundreds of digits
+            number = math.inf
+        if not math.isfinite(number) or not self.holds(number):
             raise ValueError(f"must be {self.describe()}")
-        if self.integer:
-            if value != int(value):
-                raise ValueError(f"must be {self.describe()}")
-            return int(value)
-        return float(value)
+        if not self.integer:
+            return number
+        if not number.is_integer():
+            raise ValueError(f"must be {self.describe()}")
+        return int(value) if isinstance(value, int) else int(number)  # beyond 2**53 a float has gaps
 
 
 @dataclass(frozen=True)
 class ListOf:
-    """A list whose items all lie in one interval; kept as a tuple."""
+    """A list whose items all lie in one domain; kept as a tuple."""
 
-    item: Interval
+    item: Interval | Plain
 
     def describe(self) -> str:
         """Say it in an error."""
@@ -135,11 +149,10 @@ class OneOf:
 
     def check(self, value: Any) -> Any:
         """Return `value`, or raise ValueError with the rule and the nearest spelling."""
-        if isinstance(value, bool) != any(isinstance(known, bool) for known in self.values):
-            raise ValueError(f"must be {self.describe()}")
-        if value not in self.values:
-            raise ValueError(f"must be {self.describe()}")
-        return value
+        for known in self.values:  # True == 1 for Python, but not for who wrote one of them
+            if value == known and isinstance(value, bool) == isinstance(known, bool):
+                return known
+        raise ValueError(f"must be {self.describe()}")
 
 
 @dataclass(frozen=True)
@@ -162,13 +175,14 @@ class Plain:
 Domain = Interval | ListOf | OneOf | Plain
 
 
-@cache
 def parse_domain(domain: str | tuple[Any, ...]) -> Domain:
     """Turn a domain as an author writes it into one that can check a value."""
     if isinstance(domain, tuple):
         return OneOf(domain)
     if domain in ("bool", "str", "path"):
         return Plain(domain)
+    if domain == "list str":
+        return ListOf(Plain("str"))
     if domain.startswith("list "):
         return ListOf(Interval.parse(domain.removeprefix("list ")))
     return Interval.parse(domain)
@@ -250,7 +264,7 @@ def resolve(cls: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     base: Mapping[str, Any] = {}
     if "preset" in values:
         name = values["preset"]
-        if name not in presets:
+        if not isinstance(name, str) or name not in presets:
             offer = f"it has {', '.join(presets)}" if presets else "it has none"
             raise ComponentError(
                 f"{cls.name}: no preset is called {name!r}; {offer}.{nearest(str(name), presets)}"

@@ -12,27 +12,28 @@ name that two others share is an error where it is used.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import importlib.metadata
 import importlib.util
-import inspect
 import os
+import re
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pluggy
 
-from anncore import hookspecs, types
+from anncore import hookspecs
 from anncore._version import __version__
+from anncore.contract import Refused, refuse_malformed
 from anncore.errors import ComponentError, PluginError, nearest
-from anncore.params import declared
 
 HOME = "annx"  # the distribution whose components keep their short names
 
@@ -65,10 +66,7 @@ class Plugin:
     problem: str = ""
     detail: str = ""  # the traceback, where there is one
     components: tuple[str, ...] = ()
-
-
-class _Refused(Exception):
-    """A plugin's own mistake, said in one line."""
+    local: bool = False  # a file that was asked for by name, not an installed package
 
 
 @dataclass(frozen=True)
@@ -98,20 +96,14 @@ class Registry:
         Raises ComponentError with the nearest spelling, with the plugin that should have brought it
         but is broken, or with the full names where several distributions share a short one.
         """
-        known = self._by_kind[kind]
-        found = known.get(name, [])
-        if not found:
-            broken = [p for p in self.plugins if p.problem and name in (p.name, p.name.split(":")[-1])]
-            why = f" Plugin {broken[0].name!r} is broken: {broken[0].problem}." if broken else ""
-            article = "an" if kind[0] in "aeiou" else "a"
+        if kind not in self._by_kind:
             raise ComponentError(
-                f"No {kind} is called {name!r}.{nearest(name, known)}{why}"
-                + (
-                    ""
-                    if why or nearest(name, known)
-                    else f" 'annx list {kind}' names all; is {article} plugin missing?"
-                )
+                f"No kind is called {kind!r}; kinds are {', '.join(hookspecs.KINDS)}."
+                + nearest(kind, hookspecs.KINDS)
             )
+        found = self._by_kind[kind].get(name, [])
+        if not found:
+            raise ComponentError(f"No {kind} is called {name!r}.{self._way_out(kind, name)}")
         ours = [component for component in found if component.dist == HOME]
         if ours:
             return ours[0]
@@ -119,6 +111,18 @@ class Registry:
             owners = ", ".join(sorted(component.full_name for component in found))
             raise ComponentError(f"{kind} {name!r} is offered by several plugins; write one of {owners}.")
         return found[0]
+
+    def _way_out(self, kind: str, name: str) -> str:
+        """Say what may be meant by an unknown name: a broken plugin's, a near spelling, another kind's."""
+        for plugin in self.broken:
+            if _would_bring(plugin, kind, name):
+                return f" Plugin {plugin.name!r} is broken: {plugin.problem.rstrip('.')}."
+        if nearest(name, self._by_kind[kind]):
+            return nearest(name, self._by_kind[kind])
+        others = [other for other in hookspecs.KINDS if name in self._by_kind[other]]
+        if others:
+            return f" {name!r} is {_article(others[0])} {others[0]}."
+        return f" 'annx list {kind}' names all."
 
     def default(self, kind: str) -> Component:
         """Return the component that serves where an experiment names none of this kind."""
@@ -165,70 +169,130 @@ def load_registry(files: Sequence[str | Path] = (), environ: Mapping[str, str] |
     plugins: list[Plugin] = []
     for plugin, load in _candidates(files, environ):
         loaded, provided = _load(manager, plugin, load, components)
-        if loaded.problem and (environ.get("ANNX_STRICT_PLUGINS") == "1" or loaded.dist == "file"):
+        if loaded.problem and (loaded.local or environ.get("ANNX_STRICT_PLUGINS") == "1"):
             raise PluginError(f"plugin {loaded.name} is broken: {loaded.problem}")
         plugins.append(loaded)
         components.extend(provided)
     return Registry(
         tuple(sorted(components, key=lambda c: (hookspecs.KINDS.index(c.kind), c.name, c.full_name))),
         tuple(plugins),
-        tuple(str(Path(file).resolve()) for file in files),
+        tuple(plugin.origin for plugin in plugins if plugin.local),
     )
 
 
-def _candidates(files: Sequence[str | Path], environ: Mapping[str, str]) -> Iterator[tuple[Plugin, Any]]:
+def _candidates(
+    files: Sequence[str | Path], environ: Mapping[str, str]
+) -> Iterator[tuple[Plugin, Callable[[], Any]]]:
     """Yield each plugin to load with the function that imports it, in an order that never varies."""
     wanted = environ.get("ANNX_PLUGINS")
-    allowed = None if wanted is None else {name.strip() for name in wanted.split(",") if name.strip()}
+    allowed = None if wanted is None else {_normal(name) for name in wanted.split(",") if name.strip()}
+    known: dict[int, tuple[str, str]] = {}  # reading a distribution's metadata anew takes a millisecond
     entries = []
     for entry in importlib.metadata.entry_points(group=hookspecs.PROJECT):
-        dist = entry.dist.metadata["Name"] if entry.dist else "unknown"
-        version = __version__ if dist == HOME else (entry.dist.version if entry.dist else "0")
+        if id(entry.dist) not in known:
+            known[id(entry.dist)] = _distribution(entry.dist)
+        dist, version = known[id(entry.dist)]
         if dist == HOME or allowed is None or dist in allowed:
             entries.append((dist != HOME, dist, entry.name, entry.value, version, entry))
     for _, dist, name, value, version, entry in sorted(entries, key=lambda row: row[:4]):
         yield Plugin(f"{dist}:{name}", dist, version, value), entry.load
-    for file in files:
-        path = Path(file).resolve()
+    for dist in sorted((allowed or set()) - {dist for dist, _ in known.values()}):
+        yield Plugin(dist, dist, "", "ANNX_PLUGINS"), _not_installed
+    for path in dict.fromkeys(Path(file).resolve() for file in files):  # asked for twice is loaded once
         if not path.is_file():
-            raise PluginError(f"plugin file {str(file)!r} does not exist. Give the path of a Python file.")
+            raise PluginError(f"plugin file {str(path)!r} does not exist. Give the path of a Python file.")
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-        yield Plugin(f"file:{path.stem}", "file", digest, str(path)), lambda path=path: _import_file(path)
+        yield (
+            Plugin(f"file:{path.stem}", path.stem, digest, str(path), local=True),
+            partial(_import_file, path),
+        )
+
+
+def _distribution(dist: importlib.metadata.Distribution | None) -> tuple[str, str]:
+    if dist is None:
+        return "unknown", "0"
+    name = _normal(dist.metadata["Name"])
+    return name, __version__ if name == HOME else dist.version
+
+
+def _normal(name: str) -> str:
+    """Return a distribution's name as package indexes compare it: My_Plugin is my-plugin."""
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
+
+
+def _not_installed() -> Any:
+    raise Refused("ANNX_PLUGINS names it, but no such distribution with annx plugins is installed")
+
+
+def _would_bring(plugin: Plugin, kind: str, name: str) -> bool:
+    """Tell whether a broken plugin's name suggests that it would have brought the component."""
+    dist, _, short = name.rpartition(":")
+    entry = plugin.name.partition(":")[2]
+    if dist and (dist != plugin.dist or dist != HOME):
+        return dist == plugin.dist
+    return short in (entry, entry.removeprefix(f"{kind}_"))
+
+
+def _article(kind: str) -> str:
+    return "an" if kind[0] in "aeiou" else "a"
 
 
 def _import_file(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"annx_file_{path.stem}", path)
+    if _normal(path.stem) == HOME:  # its components would pass for annx's own
+        raise Refused(f"a plugin file cannot be called {path.name}; rename it")
+    # The digest keeps files of one name in two directories apart.
+    name = f"annx_file_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise _Refused("it is no Python file")
+        raise Refused(f"{path.name} is no Python file; its name must end in .py")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
+    sys.modules[name] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module
 
 
 def _load(
-    manager: pluggy.PluginManager, plugin: Plugin, load: Any, known: Iterable[Component]
+    manager: pluggy.PluginManager, plugin: Plugin, load: Callable[[], Any], known: Iterable[Component]
 ) -> tuple[Plugin, list[Component]]:
     """Import, register and ask one plugin; whatever it raises stays with it."""
-    module = None
+    module, registered = None, False
     try:
-        module = load()
-        if manager.is_registered(module):
-            raise _Refused(f"module {plugin.origin} is registered already under another entry point")
-        manager.register(module, plugin.name)
-        manager.check_pending()
-        components = list(_provided(manager, module, plugin))
+        # What a plugin prints must not end up in the middle of our own output.
+        with contextlib.redirect_stdout(sys.stderr):
+            module = load()
+            if manager.is_registered(module):
+                raise Refused(f"{plugin.origin} is registered already under another entry point")
+            if manager.has_plugin(plugin.name):
+                raise Refused(f"another plugin is called {plugin.name} already; rename one of them")
+            registered = True
+            manager.register(module, plugin.name)
+            _refuse_unknown_hooks(manager, module)
+            components = list(_provided(manager, module, plugin))
         _refuse_clashes(components, known)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too: a plugin must not end its host
-        if module is not None and manager.is_registered(module):
+        if registered and manager.is_registered(module):
             manager.unregister(module)
-        reason = str(error) if isinstance(error, _Refused) else f"{type(error).__name__}: {error}"
-        detail = "" if isinstance(error, _Refused) else traceback.format_exc()
+        said = isinstance(error, (Refused, pluggy.PluginValidationError))
+        reason = str(error) if said else f"{type(error).__name__}: {error}"
+        detail = "" if said else traceback.format_exc()
         return dataclasses.replace(plugin, problem=" ".join(reason.split()), detail=detail), []
     names = tuple(f"{component.kind} {component.name}" for component in components)
     return dataclasses.replace(plugin, components=names), components
+
+
+def _refuse_unknown_hooks(manager: pluggy.PluginManager, module: Any) -> None:
+    """Raise Refused for a misspelt hook; as `check_pending`, but for one plugin, and with the spelling."""
+    for caller in manager.get_hookcallers(module) or []:
+        if not caller.has_spec():
+            hooks = hookspecs.HOOKS.values()
+            guess = nearest(caller.name, hooks) or f" Hooks are {', '.join(hooks)}."
+            raise Refused(f"no hook is called {caller.name!r}.{guess}")
 
 
 def _provided(manager: pluggy.PluginManager, module: Any, plugin: Plugin) -> Iterator[Component]:
@@ -236,7 +300,7 @@ def _provided(manager: pluggy.PluginManager, module: Any, plugin: Plugin) -> Ite
     callers = manager.get_hookcallers(module) or []
     if not callers:
         hooks = ", ".join(hookspecs.HOOKS.values())
-        raise _Refused(f"it implements no hook; mark a function with @hookimpl, named one of {hooks}")
+        raise Refused(f"it implements no hook; mark a function with @hookimpl, named one of {hooks}")
     kinds = {hook: kind for kind, hook in hookspecs.HOOKS.items()}
     for caller in sorted(callers, key=lambda caller: caller.name):
         for implementation in caller.get_hookimpls():
@@ -244,66 +308,11 @@ def _provided(manager: pluggy.PluginManager, module: Any, plugin: Plugin) -> Ite
                 continue
             classes = implementation.function()
             if not isinstance(classes, (list, tuple)):
-                raise _Refused(f"{caller.name} must return a list of classes, got {type(classes).__name__}")
+                raise Refused(f"{caller.name} must return a list of classes, got {type(classes).__name__}")
             for cls in classes:
                 kind = kinds[caller.name]
-                _refuse_malformed(kind, cls)
-                # A local file's components are named after the file, as a package's after the package.
-                dist = plugin.name.split(":")[1] if plugin.dist == "file" else plugin.dist
-                yield Component(kind, cls.name, cls, dist, plugin.version, plugin.name)
-
-
-_PROTOCOLS = {
-    "activation": types.Activation,
-    "loss": types.Loss,
-    "optimizer": types.Optimizer,
-    "schedule": types.Schedule,
-    "initializer": types.Initializer,
-    "dataset": types.Dataset,
-    "network": types.Network,
-    "metric": types.Metric,
-    "figure": types.Figure,
-    "executor": types.Executor,
-}
-
-
-def _refuse_malformed(kind: str, cls: Any) -> None:
-    """Raise _Refused unless `cls` is a frozen dataclass with a name, a docstring and the kind's methods."""
-    if not inspect.isclass(cls):
-        raise _Refused(f"{hookspecs.HOOKS[kind]} must return classes, got {cls!r}")
-    owner = cls.__qualname__
-    if not dataclasses.is_dataclass(cls) or not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
-        raise _Refused(f"{owner} must be a frozen dataclass: write @dataclass(frozen=True)")
-    name = getattr(cls, "name", None)
-    if not isinstance(name, str) or not name.isidentifier() or name != name.lower():
-        raise _Refused(f"{owner} must have a class attribute name in snake_case, got {name!r}")
-    # dataclass() writes "Name(field, ...)" where the author wrote nothing.
-    if not cls.__doc__ or cls.__doc__.startswith(f"{cls.__name__}("):
-        raise _Refused(f"{owner} must have a docstring: formula, domain, reference")
-    protocol = _PROTOCOLS[kind]
-    for method, expected in inspect.getmembers(protocol, inspect.isfunction):
-        if method.startswith("_"):
-            continue
-        offered = inspect.getattr_static(cls, method, None)
-        if offered is None:
-            raise _Refused(f"{owner} is no {kind}: it has no method {method}")
-        wants = list(inspect.signature(expected).parameters)
-        has = list(inspect.signature(getattr(cls, method)).parameters)
-        if isinstance(offered, staticmethod):
-            wants = wants[1:]
-        if has != wants:
-            raise _Refused(f"{owner}.{method} must take ({', '.join(wants)}), it takes ({', '.join(has)})")
-    for attribute in protocol.__annotations__:
-        if attribute != "name" and not hasattr(cls, attribute):
-            raise _Refused(f"{owner} is no {kind}: it has no class attribute {attribute}")
-    undeclared = [f.name for f in dataclasses.fields(cls) if "annx" not in f.metadata]
-    if undeclared:
-        raise _Refused(f"{owner}.{undeclared[0]} must be declared by anncore.param or anncore.ref")
-    for declaration in declared(cls).values():
-        try:
-            declaration.domain.check(declaration.default)
-        except ValueError as error:
-            raise _Refused(f"{owner}.{declaration.name}: the default {error}") from None
+                refuse_malformed(kind, cls)
+                yield Component(kind, cls.name, cls, plugin.dist, plugin.version, plugin.name)
 
 
 def _refuse_clashes(components: Sequence[Component], known: Iterable[Component]) -> None:
@@ -311,6 +320,6 @@ def _refuse_clashes(components: Sequence[Component], known: Iterable[Component])
     for component in components:
         other = taken.setdefault((component.kind, component.full_name), component)
         if other is not component:
-            raise _Refused(
+            raise Refused(
                 f"{component.kind} {component.full_name!r} is provided already by plugin {other.plugin!r}"
             )

@@ -15,9 +15,9 @@ import numpy as np
 def stream(sweep_seed: int, trial_seed: int, name: str) -> np.random.Generator:
     """Return the generator of one named stream of one trial.
 
-    PCG64 seeded by NumPy's SeedSequence from (sweep_seed, trial_seed, SHA-256 of the name), so that
-    streams of different names are independent and a new name never shifts an old stream.
+    PCG64 seeded by the SHA-256 of all three together, so that no two of them share a stream and a new
+    name never shifts an old stream. (A list of integers given to NumPy's SeedSequence would not do:
+    seeds beyond 32 bits spill over into their neighbours' words.)
     """
-    digest = hashlib.sha256(name.encode()).digest()
-    words = [int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4)]
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([sweep_seed, trial_seed, *words])))
+    digest = hashlib.sha256(f"{int(sweep_seed)}/{int(trial_seed)}/{name}".encode()).digest()
+    return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "little")))

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
 Status = Literal["ok", "diverged", "failed", "timeout", "crashed"]
 STATUSES: tuple[Status, ...] = ("ok", "diverged", "failed", "timeout", "crashed")
 Phase = Literal["tune", "report"]
@@ -164,6 +166,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value

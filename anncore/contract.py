@@ -1,0 +1,123 @@
+"""What a class must be to count as a component: checked once, when its plugin is loaded.
+
+Everything here looks at declarations only. What a component computes is checked by the conformance kit
+(`anncore.testing`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import keyword
+from typing import Any
+
+from anncore import hookspecs, types
+from anncore.errors import ComponentError
+from anncore.params import Interval, declared, references, resolve
+
+PROTOCOLS: dict[str, Any] = {
+    "activation": types.Activation,
+    "loss": types.Loss,
+    "optimizer": types.Optimizer,
+    "schedule": types.Schedule,
+    "initializer": types.Initializer,
+    "dataset": types.Dataset,
+    "network": types.Network,
+    "metric": types.Metric,
+    "figure": types.Figure,
+    "executor": types.Executor,
+}
+
+# An experiment's own keys in a component's section, and the names it gives a meaning of its own.
+RESERVED_KEYS = ("use", "preset")
+RESERVED_NAMES = ("auto", "search")
+
+INTERVALS = ("range", "accepts", "bounds")  # class attributes that hold an interval
+
+
+class Refused(Exception):
+    """A plugin's own mistake, said in one line."""
+
+
+def refuse_malformed(kind: str, cls: Any) -> None:
+    """Raise Refused unless `cls` is a frozen dataclass that offers what its kind must offer."""
+    if not inspect.isclass(cls):
+        raise Refused(f"{hookspecs.HOOKS[kind]} must return classes, got {cls!r}")
+    owner = cls.__qualname__
+    # The parameters of a parent's decorator would be found by inheritance; a class needs its own.
+    parameters = vars(cls).get("__dataclass_params__")
+    if parameters is None or not parameters.frozen:
+        raise Refused(f"{owner} must be a frozen dataclass: write @dataclass(frozen=True)")
+    name = getattr(cls, "name", None)
+    if not isinstance(name, str) or not name.isidentifier() or name != name.lower():
+        raise Refused(f"{owner} must have a class attribute name in snake_case, got {name!r}")
+    if name in RESERVED_NAMES or keyword.iskeyword(name):
+        raise Refused(f"{owner} cannot be called {name!r}, which means something else; choose another name")
+    # dataclass() writes "Name(field, ...)" where the author wrote nothing.
+    if not cls.__doc__ or cls.__doc__.startswith(f"{cls.__name__}("):
+        raise Refused(f"{owner} must have a docstring: formula, domain, reference")
+    _refuse_methods(kind, cls)
+    _refuse_attributes(kind, cls)
+    _refuse_fields(cls)
+
+
+def _refuse_methods(kind: str, cls: Any) -> None:
+    for method, expected in inspect.getmembers(PROTOCOLS[kind], inspect.isfunction):
+        if method.startswith("_"):
+            continue
+        owner, offered = cls.__qualname__, inspect.getattr_static(cls, method, None)
+        if offered is None:
+            raise Refused(f"{owner} is no {kind}: it has no method {method}")
+        if not callable(getattr(cls, method)):
+            raise Refused(f"{owner}.{method} must be a method, got {getattr(cls, method)!r}")
+        wants = list(inspect.signature(expected).parameters)
+        has = list(inspect.signature(getattr(cls, method)).parameters)
+        if isinstance(offered, (staticmethod, classmethod)):
+            wants = wants[1:]
+        if has != wants:
+            raise Refused(f"{owner}.{method} must take ({', '.join(wants)}), it takes ({', '.join(has)})")
+
+
+def _refuse_attributes(kind: str, cls: Any) -> None:
+    owner = cls.__qualname__
+    for attribute in PROTOCOLS[kind].__annotations__:
+        if attribute != "name" and not hasattr(cls, attribute):
+            raise Refused(f"{owner} is no {kind}: it has no class attribute {attribute}")
+    for attribute in INTERVALS:
+        value = vars(cls).get(attribute)
+        if isinstance(value, str):
+            try:
+                Interval.parse(value)
+            except ValueError as error:
+                raise Refused(f"{owner}.{attribute}: {error}") from None
+
+
+def _refuse_fields(cls: Any) -> None:
+    owner = cls.__qualname__
+    undeclared = [field.name for field in dataclasses.fields(cls) if "annx" not in field.metadata]
+    if undeclared:
+        raise Refused(f"{owner}.{undeclared[0]} must be declared by anncore.param or anncore.ref")
+    reserved = [key for key in (*declared(cls), *references(cls)) if key in RESERVED_KEYS]
+    if reserved:
+        raise Refused(f"{owner}.{reserved[0]} is a key of the experiment's own; choose another name")
+    for reference in references(cls).values():
+        if reference.kind not in hookspecs.KINDS:
+            raise Refused(f"{owner}.{reference.name} refers to {reference.kind!r}, which is no kind")
+    for declaration in declared(cls).values():
+        key = f"{owner}.{declaration.name}"
+        try:
+            declaration.domain.check(declaration.default)
+        except ValueError as error:
+            raise Refused(f"{key}: the default {error}, got {declaration.default!r}") from None
+        for value in declaration.search.values if declaration.search else ():
+            try:
+                declaration.domain.check(value)
+            except ValueError as error:
+                raise Refused(f"{key}: every value of the search {error}, got {value!r}") from None
+    for preset in getattr(cls, "presets", {}):
+        try:
+            resolve(cls, {"preset": preset})
+            resolve(cls, cls.presets[preset])
+        except ComponentError as error:
+            raise Refused(f"{owner}, preset {preset!r}: {error}") from None
+    cls()  # whatever this raises is the plugin's problem
