@@ -19,8 +19,10 @@ if TYPE_CHECKING:
         ExperimentError,
         PluginError,
         StoreError,
+        nearest,
     )
     from anncore.hookspecs import hookimpl
+    from anncore.noise import add_outliers, flip_labels
     from anncore.params import build, choice, linear, log, param, ref
     from anncore.registry import Registry, load_registry
     from anncore.types import (
@@ -52,8 +54,10 @@ _HOMES = {
         "ExperimentError",
         "PluginError",
         "StoreError",
+        "nearest",
     ),
     "anncore.hookspecs": ("hookimpl",),
+    "anncore.noise": ("add_outliers", "flip_labels"),
     "anncore.params": ("build", "choice", "linear", "log", "param", "ref"),
     "anncore.registry": ("Registry", "load_registry"),
     "anncore.types": (
@@ -106,12 +110,15 @@ __all__ = [
     "StoreError",
     "Task",
     "__version__",
+    "add_outliers",
     "build",
     "choice",
+    "flip_labels",
     "hookimpl",
     "linear",
     "load_registry",
     "log",
+    "nearest",
     "param",
     "ref",
 ]

@@ -1,0 +1,45 @@
+"""Data set: circles."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, linear, param
+
+
+@dataclass(frozen=True)
+class Circles:
+    """A circle inside another, one per class.
+
+        class 0:  (cos φ, sin φ)             φ evenly spaced in [0, 2π)
+        class 1:  factor · (cos φ, sin φ)    each point plus noise · N(0, I)
+
+    Label noise: each label is another class with probability `label_noise`. The test split is scored
+    on the labels before that.
+
+    Domain: noise ≥ 0, factor in [0, 1), label_noise in [0, 1).
+    Shapes: x (n, 2), y (n,) in {0, 1}; the classes' sizes differ by at most 1.
+
+    scikit-learn, `make_circles`, which has factor 0.8 by default.
+    https://scikit-learn.org/stable/modules/generated/sklearn.datasets.make_circles.html
+    """
+
+    name: ClassVar[str] = "circles"
+
+    n: int = param(500, "int [10, inf)")
+    noise: Hyper = param(0.1, "[0, inf)", search=linear(0.0, 0.3))
+    factor: Hyper = param(0.5, "[0, 1)", search=linear(0.2, 0.8))
+    label_noise: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.4))
+
+    def make(self, rng: np.random.Generator) -> Data:
+        from sklearn.datasets import make_circles
+
+        seed = int(rng.integers(2**32))
+        x, y = make_circles(self.n, noise=self.noise, factor=self.factor, random_state=seed)
+        return Data(x, flip_labels(rng, y, self.label_noise, 2), "binary", clean_y=y)
+
+
+@hookimpl
+def annx_datasets() -> list[type[Dataset]]:
+    return [Circles]

@@ -1,0 +1,78 @@
+"""Data set: classification."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, linear, param
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Gaussian clusters on the corners of a hypercube, among redundant and useless features.
+
+    Each class has `clusters` normal clusters of random covariance, centred on different corners of a
+    hypercube with sides 2 · separation in `informative` dimensions. `redundant` features are random
+    linear combinations of those; the rest is standard normal and says nothing. The columns are in
+    random order. noise · N(0, I) comes on top.
+
+    Label noise: each label is another class with probability `label_noise`. The test split is scored
+    on the labels before that.
+
+    Domain: noise ≥ 0, separation > 0, label_noise in [0, 1); informative + redundant ≤ features;
+    classes · clusters ≤ 2^informative.
+    Shapes: x (n, features), y (n,) in {0, ..., classes - 1}; classes of nearly equal size.
+
+    Guyon, "Design of experiments of the NIPS 2003 variable selection benchmark", 2003 (the generator
+    of Madelon); scikit-learn, `make_classification`, which by default also replaces 1 % of the labels
+    at random (flip_y).
+    https://scikit-learn.org/stable/modules/generated/sklearn.datasets.make_classification.html
+    """
+
+    name: ClassVar[str] = "classification"
+
+    n: int = param(1000, "int [10, inf)")
+    noise: Hyper = param(0.0, "[0, inf)", search=linear(0.0, 1.0))
+    features: int = param(20, "int [1, inf)")
+    informative: int = param(5, "int [1, inf)")
+    redundant: int = param(2, "int [0, inf)")
+    classes: int = param(2, "int [2, inf)")
+    clusters: int = param(2, "int [1, inf)")
+    separation: Hyper = param(1.0, "(0, inf)", search=linear(0.5, 2.0))
+    label_noise: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.4))
+
+    def validate(self) -> None:
+        if self.informative + self.redundant > self.features:
+            raise ValueError(
+                f"informative + redundant must be at most features, {self.features}, "
+                f"got {self.informative} + {self.redundant}"
+            )
+        if self.classes * self.clusters > 2**self.informative:
+            raise ValueError(
+                f"classes · clusters must be at most 2^informative, {2**self.informative}, "
+                f"got {self.classes} · {self.clusters}; raise informative"
+            )
+
+    def make(self, rng: np.random.Generator) -> Data:
+        from sklearn.datasets import make_classification
+
+        x, y = make_classification(
+            self.n,
+            n_features=self.features,
+            n_informative=self.informative,
+            n_redundant=self.redundant,
+            n_classes=self.classes,
+            n_clusters_per_class=self.clusters,
+            class_sep=self.separation,
+            flip_y=0,
+            random_state=int(rng.integers(2**32)),
+        )
+        x = x + self.noise * rng.standard_normal(x.shape)
+        noisy = flip_labels(rng, y, self.label_noise, self.classes)
+        return Data(x, noisy, "binary" if self.classes == 2 else "multiclass", clean_y=y)
+
+
+@hookimpl
+def annx_datasets() -> list[type[Dataset]]:
+    return [Classification]

@@ -1,0 +1,47 @@
+"""Data set: iris."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, linear, param
+
+
+@dataclass(frozen=True)
+class Iris:
+    """Fisher's irises: three species told by the lengths and widths of sepals and petals.
+
+    150 flowers, 50 of each species. Real data, bundled with scikit-learn in the version of R, which
+    differs from the UCI repository's in two flowers.
+    Each label is another class with probability `label_noise`, which is 0 unless asked for; the test
+    split is scored on the labels as they were.
+
+    Domain: label_noise in [0, 1).
+    Shapes: x (150, 4) in cm, y (150,) in {0, 1, 2}: setosa, versicolor, virginica.
+
+    Fisher, "The use of multiple measurements in taxonomic problems", Annals of Eugenics 7 (1936),
+    179-188. https://doi.org/10.1111/j.1469-1809.1936.tb02137.x
+    """
+
+    name: ClassVar[str] = "iris"
+
+    label_noise: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.4))
+
+    def make(self, rng: np.random.Generator) -> Data:
+        from sklearn.datasets import load_iris
+
+        bunch = load_iris()
+        return Data(
+            bunch.data,
+            flip_labels(rng, bunch.target, self.label_noise, 3),
+            "multiclass",
+            classes=tuple(map(str, bunch.target_names)),
+            features=tuple(map(str, bunch.feature_names)),
+            clean_y=bunch.target,
+        )
+
+
+@hookimpl
+def annx_datasets() -> list[type[Dataset]]:
+    return [Iris]

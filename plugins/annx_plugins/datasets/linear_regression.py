@@ -1,0 +1,58 @@
+"""Data set: linear_regression."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from anncore import Data, Dataset, Hyper, add_outliers, hookimpl, linear, log, param
+
+
+@dataclass(frozen=True)
+class LinearRegression:
+    """A linear function of some of the features.
+
+        y = x·w + noise · N(0, 1)    x ~ N(0, I)
+
+    `informative` weights are uniform in [0, 100), the others 0; which ones is random. With the default
+    ten informative features y has a standard deviation of about 180.
+
+    Outliers: each target moves by ± 5 standard deviations with probability `outliers`. The test split
+    is scored on the targets before that; `noise` stays in all splits.
+
+    Domain: noise ≥ 0, in the target's units; outliers in [0, 1); informative ≤ features.
+    Shapes: x (n, features), y (n,).
+
+    scikit-learn, `make_regression`, which has 100 features by default.
+    https://scikit-learn.org/stable/modules/generated/sklearn.datasets.make_regression.html
+    """
+
+    name: ClassVar[str] = "linear_regression"
+
+    n: int = param(500, "int [10, inf)")
+    noise: Hyper = param(10.0, "[0, inf)", search=log(1, 100))
+    features: int = param(10, "int [1, inf)")
+    informative: int = param(10, "int [1, inf)")
+    outliers: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.2))
+
+    def validate(self) -> None:
+        if self.informative > self.features:
+            raise ValueError(f"informative must be at most features, {self.features}, got {self.informative}")
+
+    def make(self, rng: np.random.Generator) -> Data:
+        from sklearn.datasets import make_regression
+
+        x, exact = make_regression(
+            self.n,
+            n_features=self.features,
+            n_informative=self.informative,
+            noise=0.0,
+            random_state=int(rng.integers(2**32)),
+        )
+        y = exact + self.noise * rng.standard_normal(self.n)
+        return Data(x, add_outliers(rng, y, self.outliers), "regression", clean_y=y)
+
+
+@hookimpl
+def annx_datasets() -> list[type[Dataset]]:
+    return [LinearRegression]

@@ -1,0 +1,43 @@
+"""Data set: two_moons."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, linear, param
+
+
+@dataclass(frozen=True)
+class TwoMoons:
+    """Two interleaving half circles, one per class.
+
+        class 0:  (cos φ, sin φ)              φ evenly spaced in [0, π]
+        class 1:  (1 - cos φ, 1/2 - sin φ)    each point plus noise · N(0, I)
+
+    Label noise: each label is another class with probability `label_noise`. The test split is scored
+    on the labels before that.
+
+    Domain: noise ≥ 0, label_noise in [0, 1).
+    Shapes: x (n, 2), y (n,) in {0, 1}; the classes' sizes differ by at most 1.
+
+    scikit-learn, `make_moons`.
+    https://scikit-learn.org/stable/modules/generated/sklearn.datasets.make_moons.html
+    """
+
+    name: ClassVar[str] = "two_moons"
+
+    n: int = param(500, "int [10, inf)")
+    noise: Hyper = param(0.1, "[0, inf)", search=linear(0.0, 0.4))
+    label_noise: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.4))
+
+    def make(self, rng: np.random.Generator) -> Data:
+        from sklearn.datasets import make_moons
+
+        x, y = make_moons(self.n, noise=self.noise, random_state=int(rng.integers(2**32)))
+        return Data(x, flip_labels(rng, y, self.label_noise, 2), "binary", clean_y=y)
+
+
+@hookimpl
+def annx_datasets() -> list[type[Dataset]]:
+    return [TwoMoons]

@@ -1,0 +1,45 @@
+"""Data set: wine."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, linear, param
+
+
+@dataclass(frozen=True)
+class Wine:
+    """Wines of three growers in one region of Italy, told by a chemical analysis.
+
+    178 wines: 59, 71 and 48. Real data, bundled with scikit-learn.
+    Each label is another class with probability `label_noise`, which is 0 unless asked for; the test
+    split is scored on the labels as they were.
+
+    Domain: label_noise in [0, 1).
+    Shapes: x (178, 13), y (178,) in {0, 1, 2}.
+
+    Aeberhard & Forina, "Wine", UCI Machine Learning Repository, 1991. https://doi.org/10.24432/C5PC7J
+    """
+
+    name: ClassVar[str] = "wine"
+
+    label_noise: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.4))
+
+    def make(self, rng: np.random.Generator) -> Data:
+        from sklearn.datasets import load_wine
+
+        bunch = load_wine()
+        return Data(
+            bunch.data,
+            flip_labels(rng, bunch.target, self.label_noise, 3),
+            "multiclass",
+            classes=tuple(map(str, bunch.target_names)),
+            features=tuple(map(str, bunch.feature_names)),
+            clean_y=bunch.target,
+        )
+
+
+@hookimpl
+def annx_datasets() -> list[type[Dataset]]:
+    return [Wine]
