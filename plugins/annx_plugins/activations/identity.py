@@ -1,0 +1,35 @@
+"""Activation: identity."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from anncore import Activation, Array, hookimpl
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Identity, the linear activation.
+
+        f(z)  = z
+        f'(z) = 1
+
+    Domain: z real. Range: (-∞, ∞). As an output it leaves a regression unbounded; between hidden
+    layers it makes two linear maps one.
+
+    Widrow & Hoff, "Adaptive switching circuits", IRE WESCON Convention Record 4 (1960), 96-104: the
+    Adaline's linear unit.
+    """
+
+    name: ClassVar[str] = "identity"
+    range: ClassVar[str] = "(-inf, inf)"
+
+    def forward(self, z: Array) -> Array:
+        return z
+
+    def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        return grad
+
+
+@hookimpl
+def annx_activations() -> list[type[Activation]]:
+    return [Identity]

@@ -1,0 +1,51 @@
+"""Activation: leaky_relu."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from anncore import Activation, Array, Hyper, hookimpl, linear, param
+
+
+@dataclass(frozen=True)
+class LeakyReLU:
+    """Leaky rectified linear unit.
+
+        f(z)  = z  where z > 0,  slope z  elsewhere
+        f'(z) = 1  where z > 0,  slope    elsewhere
+
+    Domain: z real, slope in [0, 1]. Range: (-∞, ∞). Not differentiable at 0, where the sub-gradient
+    slope is taken, as PyTorch does; JAX takes 1 there.
+
+    Maas, Hannun & Ng, "Rectifier Nonlinearities Improve Neural Network Acoustic Models", ICML 2013
+    workshop, section 2. https://ai.stanford.edu/~amaas/papers/relu_hybrid_icml2013_final.pdf. PyTorch,
+    JAX and Flux use its slope of 0.01; Keras uses 0.3 in the layer and 0.2 in the function.
+    """
+
+    name: ClassVar[str] = "leaky_relu"
+    range: ClassVar[str] = "(-inf, inf)"
+    kinks: ClassVar[tuple[float, ...]] = (0.0,)
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "seed": {"slope": 0.01},
+        "paper": {"slope": 0.01},
+        "torch": {"slope": 0.01},
+        "keras": {"slope": 0.3},
+        "optax": {"slope": 0.01},
+        "flux": {"slope": 0.01},
+    }
+
+    slope: Hyper = param(0.01, "[0, 1]", search=linear(0.01, 0.3))
+
+    def forward(self, z: Array) -> Array:
+        return np.where(z > 0, z, self.slope * z)
+
+    def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        # Not grad * where(z > 0, 1, slope): two Python scalars would make float64.
+        return np.where(z > 0, grad, self.slope * grad)
+
+
+@hookimpl
+def annx_activations() -> list[type[Activation]]:
+    return [LeakyReLU]

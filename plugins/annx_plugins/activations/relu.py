@@ -1,0 +1,39 @@
+"""Activation: relu."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from anncore import Activation, Array, hookimpl
+
+
+@dataclass(frozen=True)
+class ReLU:
+    """Rectified linear unit.
+
+        f(z)  = max(z, 0)
+        f'(z) = 1  where z > 0,  0  elsewhere
+
+    Domain: z real. Range: [0, ∞). Not differentiable at 0, where the sub-gradient 0 is taken, as
+    PyTorch, Keras, JAX and Flux do.
+
+    Nair & Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines", ICML 2010.
+    https://www.cs.toronto.edu/~hinton/absps/reluICML.pdf
+    """
+
+    name: ClassVar[str] = "relu"
+    default: ClassVar[bool] = True
+    range: ClassVar[str] = "[0, inf)"
+    kinks: ClassVar[tuple[float, ...]] = (0.0,)
+
+    def forward(self, z: Array) -> Array:
+        return np.maximum(z, 0)  # NaN stays NaN, which z * (z > 0) would keep too but at twice the cost
+
+    def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        return grad * (z > 0)
+
+
+@hookimpl
+def annx_activations() -> list[type[Activation]]:
+    return [ReLU]

@@ -1,0 +1,38 @@
+"""Activation: sigmoid."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from anncore import Activation, Array, hookimpl
+
+
+@dataclass(frozen=True)
+class Sigmoid:
+    """Logistic sigmoid.
+
+        f(z)  = 1 / (1 + exp(-z))
+        f'(z) = f(z) (1 - f(z))
+
+    Domain: z real. Range: (0, 1); in floating point the ends are reached.
+
+    Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors", Nature 323
+    (1986), 533-536, equation 2. https://doi.org/10.1038/323533a0
+    """
+
+    name: ClassVar[str] = "sigmoid"
+    range: ClassVar[str] = "(0, 1)"
+
+    def forward(self, z: Array) -> Array:
+        # exp(-|z|) never overflows, and keeps the digits of a small f(z) that 0.5 (1 + tanh(z / 2)) loses.
+        e = np.exp(-np.abs(z))
+        return np.where(z < 0, e, 1) / (1 + e)
+
+    def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        return grad * (a * (1 - a))
+
+
+@hookimpl
+def annx_activations() -> list[type[Activation]]:
+    return [Sigmoid]

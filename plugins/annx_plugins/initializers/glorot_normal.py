@@ -1,0 +1,53 @@
+"""Initializer: glorot_normal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from anncore import Array, Initializer, hookimpl, param
+
+# Standard deviation of the standard normal distribution cut off at ±2.
+CUT_STD = 0.87962566103423978
+
+
+@dataclass(frozen=True)
+class GlorotNormal:
+    """Glorot (Xavier) initialization, normal.
+
+        W ~ N(0, 2 / (fan_in + fan_out))
+
+    It keeps the variance of activations and of gradients from layer to layer where f is near to linear.
+    With `truncated` on, values beyond two standard deviations are drawn again and the rest widened by
+    1 / 0.8796, so that the variance stays.
+
+    Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS
+    2010, section 4.2. https://proceedings.mlr.press/v9/glorot10a.html. The paper's own is
+    uniform; this has the same variance. Keras and JAX truncate, PyTorch and Flux do not.
+    """
+
+    name: ClassVar[str] = "glorot_normal"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {"truncated": False},
+        "torch": {"truncated": False},
+        "keras": {"truncated": True},
+        "optax": {"truncated": True},
+        "flux": {"truncated": False},
+    }
+
+    truncated: bool = param(False, "bool")
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
+        std = np.sqrt(2 / (fan_in + fan_out))
+        draw = rng.standard_normal(shape)
+        if not self.truncated:
+            return std * draw
+        while (outside := np.abs(draw) > 2).any():
+            draw[outside] = rng.standard_normal(np.count_nonzero(outside))
+        return std / CUT_STD * draw
+
+
+@hookimpl
+def annx_initializers() -> list[type[Initializer]]:
+    return [GlorotNormal]

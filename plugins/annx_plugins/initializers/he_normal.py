@@ -1,0 +1,53 @@
+"""Initializer: he_normal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from anncore import Array, Initializer, hookimpl, param
+
+# Standard deviation of the standard normal distribution cut off at ±2.
+CUT_STD = 0.87962566103423978
+
+
+@dataclass(frozen=True)
+class HeNormal:
+    """He (Kaiming) initialization, normal.
+
+        W ~ N(0, 2 / fan_in)
+
+    It keeps the variance of activations from layer to layer under ReLU, which drops half of it.
+    With `truncated` on, values beyond two standard deviations are drawn again and the rest widened by
+    1 / 0.8796, so that the variance stays.
+
+    He, Zhang, Ren & Sun, "Delving Deep into Rectifiers: Surpassing Human-Level Performance on ImageNet
+    Classification", ICCV 2015, equation 10. https://arxiv.org/abs/1502.01852. Keras and
+    JAX truncate, PyTorch and Flux do not.
+    """
+
+    name: ClassVar[str] = "he_normal"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {"truncated": False},
+        "torch": {"truncated": False},
+        "keras": {"truncated": True},
+        "optax": {"truncated": True},
+        "flux": {"truncated": False},
+    }
+
+    truncated: bool = param(False, "bool")
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
+        std = np.sqrt(2 / fan_in)
+        draw = rng.standard_normal(shape)
+        if not self.truncated:
+            return std * draw
+        while (outside := np.abs(draw) > 2).any():
+            draw[outside] = rng.standard_normal(np.count_nonzero(outside))
+        return std / CUT_STD * draw
+
+
+@hookimpl
+def annx_initializers() -> list[type[Initializer]]:
+    return [HeNormal]

@@ -1,0 +1,32 @@
+"""Initializer: zeros."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from anncore import Array, Initializer, hookimpl
+
+
+@dataclass(frozen=True)
+class Zeros:
+    """All weights zero.
+
+        W = 0
+
+    Units of a layer then stay equal for ever, as all get the same gradient: with hidden layers this is
+    the example of what not to do. A linear model can start from it.
+
+    Goodfellow, Bengio & Courville, "Deep Learning" (2016), section 8.4, on breaking the symmetry.
+    https://www.deeplearningbook.org
+    """
+
+    name: ClassVar[str] = "zeros"
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
+        return np.zeros(shape)
+
+
+@hookimpl
+def annx_initializers() -> list[type[Initializer]]:
+    return [Zeros]

@@ -1,0 +1,102 @@
+"""Loss: binary_cross_entropy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from anncore import Array, Hyper, Loss, Task, hookimpl, linear, param
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy:
+    """Cross-entropy, in nats, between probabilities and smoothed binary targets.
+
+        y'      = (1 - smoothing) y + smoothing / 2
+        ℓ(p, y) = -y' log p - (1 - y') log(1 - p)
+        ∂ℓ/∂p   = (p - y') / (p (1 - p))
+
+    Jointly with the sigmoid, p = σ(z), which is what training uses while `from_logits` is true:
+
+        ℓ(z, y) = max(z, 0) - z y' + log(1 + exp(-|z|))
+        ∂ℓ/∂z   = σ(z) - y'
+
+    Where the loss is given probabilities, `guard` says what keeps log 0 away:
+    "log": no logarithm counts below -100, and p (1 - p) not below 1e-12 in the gradient (PyTorch);
+    "clip": p is kept within [eps, 1 - eps], where the gradient is 0 outside (Keras, eps 1e-7);
+    "add": log(p + eps) and log(1 - p + eps) (Flux, eps the machine's).
+
+    Domain: output p in [0, 1]; target y in [0, 1]; smoothing in [0, 1]; eps in (0, 0.5).
+    Shapes: p and y (T, N, D); value (T,), the mean over N and D, each unit a question of its own.
+
+    Bishop, "Pattern Recognition and Machine Learning" (2006), section 4.3.2. Smoothing: Szegedy et al.,
+    "Rethinking the Inception Architecture for Computer Vision", CVPR 2016, section 7, with two classes.
+    https://arxiv.org/abs/1512.00567. With p = 0 and y = 1 PyTorch gives 100, Keras 16.118, Flux 36.04.
+    """
+
+    name: ClassVar[str] = "binary_cross_entropy"
+    outputs: ClassVar[Mapping[Task, str]] = {"binary": "sigmoid"}
+    accepts: ClassVar[str] = "[0, 1]"
+    natural_for: ClassVar[tuple[Task, ...]] = ("binary",)
+    joint: ClassVar[tuple[str, ...]] = ("sigmoid",)
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "seed": {"smoothing": 0.0, "from_logits": True, "guard": "log"},
+        "torch": {"smoothing": 0.0, "from_logits": True, "guard": "log"},
+        "keras": {"smoothing": 0.0, "from_logits": False, "guard": "clip", "eps": 1e-7},
+        "optax": {"smoothing": 0.0, "from_logits": True, "guard": "log"},
+        "flux": {"smoothing": 0.0, "from_logits": False, "guard": "add", "eps": 2.220446049250313e-16},
+    }
+
+    smoothing: Hyper = param(0.0, "[0, 1]", search=linear(0.0, 0.2))
+    from_logits: bool = param(True, "bool")
+    guard: str = param("log", ("log", "clip", "add"))
+    eps: Hyper = param(1e-7, "(0, 0.5)")
+
+    def value(self, output: Array, target: Array) -> Array:
+        y = self._smoothed(target)
+        if self.guard == "log":
+            with np.errstate(divide="ignore"):
+                log_p = np.maximum(np.log(output), -100)
+                log_q = np.maximum(np.log1p(-output), -100)
+        elif self.guard == "clip":
+            p = np.clip(output, self.eps, 1 - self.eps)
+            log_p, log_q = np.log(p), np.log1p(-p)
+        else:
+            log_p, log_q = np.log(output + self.eps), np.log(1 - output + self.eps)
+        return -(y * log_p + (1 - y) * log_q).mean(axis=(1, 2))
+
+    def grad(self, output: Array, target: Array) -> Array:
+        p, y, count = output, self._smoothed(target), output.shape[1] * output.shape[2]
+        if self.guard == "log":
+            return (p - y) / (count * np.maximum(p * (1 - p), 1e-12))
+        if self.guard == "clip":
+            kept = np.clip(p, self.eps, 1 - self.eps)
+            return (p == kept) * (kept - y) / (count * kept * (1 - kept))
+        return ((1 - y) / (1 - p + self.eps) - y / (p + self.eps)) / count
+
+    def value_from_logits(self, z: Array, target: Array, link: str) -> Array:
+        if not self.from_logits:
+            return self.value(_sigmoid(z), target)
+        # Never exp of a positive number, nor the log of a sigmoid that has rounded to 0.
+        loss = np.maximum(z, 0) - z * self._smoothed(target) + np.log1p(np.exp(-np.abs(z)))
+        return loss.mean(axis=(1, 2))
+
+    def grad_from_logits(self, z: Array, target: Array, link: str) -> Array:
+        p = _sigmoid(z)
+        if not self.from_logits:
+            return self.grad(p, target) * (p * (1 - p))
+        return (p - self._smoothed(target)) / (z.shape[1] * z.shape[2])
+
+    def _smoothed(self, target: Array) -> Array:
+        return (1 - self.smoothing) * target + 0.5 * self.smoothing
+
+
+def _sigmoid(z: Array) -> Array:
+    e = np.exp(-np.abs(z))
+    return np.where(z < 0, e, 1) / (1 + e)
+
+
+@hookimpl
+def annx_losses() -> list[type[Loss]]:
+    return [BinaryCrossEntropy]

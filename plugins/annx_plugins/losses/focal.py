@@ -1,0 +1,128 @@
+"""Loss: focal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from anncore import Array, Hyper, Loss, Task, hookimpl, linear, param
+
+
+@dataclass(frozen=True)
+class Focal:
+    """Focal loss: cross-entropy that lets well-classified examples count for less.
+
+        ℓ(p, y) = -α_t (1 - p_t)^gamma log p_t
+
+    p_t is the probability given to the true class. With one output, p for the class y = 1, p_t is p
+    where y = 1 and 1 - p elsewhere; with several, it is the true class's own. With `balance` on, α_t is
+    alpha where y = 1 and 1 - alpha elsewhere: with one output the classes are weighed against each
+    other, with several every true class has y = 1 and alpha is a plain factor, as in Keras. With
+    `balance` off, α_t = 1.
+
+    Jointly with the sigmoid or the softmax the same is computed from logits, which is what training
+    uses. Given probabilities, no logarithm counts below -100, and no probability below 1e-12 in the
+    gradient.
+
+    Domain: output p in [0, 1]; target y in [0, 1], one-hot with several outputs; gamma ≥ 0; alpha in
+    [0, 1]. gamma = 0 with `balance` off is the cross-entropy.
+    Shapes: p and y (T, N, D); value (T,), the sum over D and the mean over N.
+
+    Lin, Goyal, Girshick, He & Dollár, "Focal Loss for Dense Object Detection", ICCV 2017, equation 5.
+    https://arxiv.org/abs/1708.02002. torchvision follows it; Keras's binary form, optax and Flux leave
+    balance off by default. The seed document's code gives alpha to the negatives, its formula (and
+    preset "seed") to the positives.
+    """
+
+    name: ClassVar[str] = "focal"
+    outputs: ClassVar[Mapping[Task, str]] = {"binary": "sigmoid", "multiclass": "softmax"}
+    accepts: ClassVar[str] = "[0, 1]"
+    joint: ClassVar[tuple[str, ...]] = ("sigmoid", "softmax")
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "seed": {"gamma": 2.0, "alpha": 0.25, "balance": True},
+        "paper": {"gamma": 2.0, "alpha": 0.25, "balance": True},
+        "torch": {"gamma": 2.0, "alpha": 0.25, "balance": True},
+        "keras": {"gamma": 2.0, "alpha": 0.25, "balance": False},
+        "optax": {"gamma": 2.0, "balance": False},
+        "flux": {"gamma": 2.0, "balance": False},
+    }
+
+    gamma: Hyper = param(2.0, "[0, inf)", search=linear(0.0, 5.0))
+    alpha: Hyper = param(0.25, "[0, 1]", search=linear(0.1, 0.9))
+    balance: bool = param(True, "bool")
+
+    def value(self, output: Array, target: Array) -> Array:
+        p, q = output, 1 - output
+        if output.shape[2] > 1:
+            return self._mean(target * q**self.gamma * _log(p))
+        return self._mean(target * q**self.gamma * _log(p), (1 - target) * p**self.gamma * _log(q))
+
+    def grad(self, output: Array, target: Array) -> Array:
+        p, q = output, 1 - output
+        positive = target * self._slope(p, q)
+        if output.shape[2] > 1:
+            return self._weigh(positive) / output.shape[1]
+        return self._weigh(positive, -(1 - target) * self._slope(q, p)) / output.shape[1]
+
+    def value_from_logits(self, z: Array, target: Array, link: str) -> Array:
+        if link == "sigmoid":
+            log_p, log_q = _log_sigmoid(z), _log_sigmoid(-z)
+            # (1 - p)^gamma as exp(gamma log(1 - p)): exact where 1 - p would round to 0.
+            positive = target * np.exp(self.gamma * log_q) * log_p
+            return self._mean(positive, (1 - target) * np.exp(self.gamma * log_p) * log_q)
+        log_p = _log_softmax(z)
+        return self._mean(target * (-np.expm1(log_p)) ** self.gamma * log_p)
+
+    def grad_from_logits(self, z: Array, target: Array, link: str) -> Array:
+        # With f = (1 - p)^gamma log p, as a function of log p: f' = (1 - p)^gamma (1 - gamma r),
+        # r = p log p / (1 - p); and ∂(log p)/∂z is 1 - p for the sigmoid, δ - p for the softmax.
+        if link == "sigmoid":
+            log_p, log_q = _log_sigmoid(z), _log_sigmoid(-z)
+            p, q = np.exp(log_p), np.exp(log_q)
+            positive = target * np.exp(self.gamma * log_q) * (q - self.gamma * p * log_p)
+            negative = (1 - target) * np.exp(self.gamma * log_p) * (self.gamma * q * log_q - p)
+            return self._weigh(positive, negative) / z.shape[1]
+        log_p = _log_softmax(z)
+        p, q = np.exp(log_p), -np.expm1(log_p)
+        slope = self._weigh(target * q**self.gamma * (1 - self.gamma * _ratio(p, q, log_p)))
+        return (slope - p * slope.sum(axis=-1, keepdims=True)) / z.shape[1]
+
+    def _slope(self, p: Array, q: Array) -> Array:
+        """Return ∂/∂p of (1 - p)^gamma log p, with q = 1 - p."""
+        return q**self.gamma * (1 - self.gamma * _ratio(p, q, _log(p))) / np.maximum(p, 1e-12)
+
+    def _weigh(self, positive: Array, negative: Array | None = None) -> Array:
+        """Return -α_t times the terms of y = 1 and, where there are any, of y = 0."""
+        if not self.balance:
+            return -positive if negative is None else -(positive + negative)
+        if negative is None:
+            return -self.alpha * positive
+        return -(self.alpha * positive + (1 - self.alpha) * negative)
+
+    def _mean(self, positive: Array, negative: Array | None = None) -> Array:
+        return self._weigh(positive, negative).sum(axis=-1).mean(axis=1)
+
+
+def _ratio(p: Array, q: Array, log_p: Array) -> Array:
+    """Return p log p / (1 - p), which tends to -1 as p tends to 1."""
+    return np.divide(p * log_p, q, out=np.full_like(p, -1), where=q > 0)
+
+
+def _log(p: Array) -> Array:
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log(p), -100)
+
+
+def _log_sigmoid(z: Array) -> Array:
+    return np.minimum(z, 0) - np.log1p(np.exp(-np.abs(z)))
+
+
+def _log_softmax(z: Array) -> Array:
+    shifted = z - z.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+@hookimpl
+def annx_losses() -> list[type[Loss]]:
+    return [Focal]

@@ -1,0 +1,48 @@
+"""Loss: huber."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from anncore import Array, Hyper, Loss, Task, hookimpl, log, param
+
+
+@dataclass(frozen=True)
+class Huber:
+    """Huber's loss: squared for small errors, absolute for large ones.
+
+        ℓ(a, y) = (a - y)² / 2             where |a - y| ≤ delta
+                  delta (|a - y| - delta / 2)  elsewhere
+        ∂ℓ/∂a   = a - y, kept within [-delta, delta]
+
+    Domain: output a and target y real, delta > 0.
+    Shapes: a and y (T, N, D); value (T,), the mean over N and D.
+
+    Huber, "Robust Estimation of a Location Parameter", Annals of Mathematical Statistics 35 (1964),
+    73-101. https://doi.org/10.1214/aoms/1177703732. PyTorch's smooth_l1 is this divided by delta.
+    """
+
+    name: ClassVar[str] = "huber"
+    outputs: ClassVar[Mapping[Task, str]] = {
+        "regression": "identity",
+        "binary": "sigmoid",
+        "multiclass": "softmax",
+    }
+
+    delta: Hyper = param(1.0, "(0, inf)", search=log(0.1, 10.0))
+
+    def value(self, output: Array, target: Array) -> Array:
+        error = output - target
+        kept = np.clip(error, -self.delta, self.delta)
+        # Both branches at once: kept is the error itself in the first, ±delta in the second.
+        return (kept * (error - 0.5 * kept)).mean(axis=(1, 2))
+
+    def grad(self, output: Array, target: Array) -> Array:
+        return np.clip(output - target, -self.delta, self.delta) / (output.shape[1] * output.shape[2])
+
+
+@hookimpl
+def annx_losses() -> list[type[Loss]]:
+    return [Huber]

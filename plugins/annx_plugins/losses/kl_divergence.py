@@ -1,0 +1,132 @@
+"""Loss: kl_divergence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from anncore import Array, Hyper, Loss, Task, hookimpl, param
+
+
+@dataclass(frozen=True)
+class KLDivergence:
+    """Kullback-Leibler divergence, in nats, of the target distribution from the predicted one.
+
+        ℓ(p, y) = Σ_c y_c log(y_c / p_c),  0 log 0 = 0
+        ∂ℓ/∂p_c = -y_c / p_c
+
+    One output p means the two outcomes (p, 1 - p) against (y, 1 - y). Jointly with the sigmoid or the
+    softmax, which is what training uses while `from_logits` is true, ∂ℓ/∂z = p - y: the divergence is
+    the cross-entropy less the target's own entropy, which for 0/1 targets is 0.
+
+    `reduction`: "batchmean" is the sum over classes and mean over examples, the definition; "mean"
+    divides by the number of outputs too (PyTorch's default). Where the loss is given probabilities,
+    `guard` says what keeps log 0 away:
+    "log": no logarithm counts below -100, and p not below 1e-12 in the gradient;
+    "clip": y and p are kept within [eps, 1], where the gradient is 0 outside (Keras, eps 1e-7);
+    "add": log(p + eps) (Flux, eps the machine's).
+
+    Domain: output p in [0, 1]; target y ≥ 0, adding up to 1 over several outputs; eps in (0, 0.5).
+    Shapes: p and y (T, N, D); value (T,).
+
+    Kullback & Leibler, "On Information and Sufficiency", Annals of Mathematical Statistics 22 (1951),
+    79-86. https://doi.org/10.1214/aoms/1177729694
+    """
+
+    name: ClassVar[str] = "kl_divergence"
+    outputs: ClassVar[Mapping[Task, str]] = {"binary": "sigmoid", "multiclass": "softmax"}
+    accepts: ClassVar[str] = "[0, 1]"
+    joint: ClassVar[tuple[str, ...]] = ("sigmoid", "softmax")
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "seed": {"reduction": "batchmean", "from_logits": True, "guard": "log"},
+        "paper": {"reduction": "batchmean", "from_logits": True, "guard": "log"},
+        "torch": {"reduction": "mean", "from_logits": True, "guard": "log"},
+        "keras": {"reduction": "batchmean", "from_logits": False, "guard": "clip", "eps": 1e-7},
+        "optax": {"reduction": "batchmean", "from_logits": True, "guard": "log"},
+        "flux": {
+            "reduction": "batchmean",
+            "from_logits": False,
+            "guard": "add",
+            "eps": 2.220446049250313e-16,
+        },
+    }
+
+    reduction: str = param("batchmean", ("batchmean", "mean"))
+    from_logits: bool = param(True, "bool")
+    guard: str = param("log", ("log", "clip", "add"))
+    eps: Hyper = param(1e-7, "(0, 0.5)")
+
+    def value(self, output: Array, target: Array) -> Array:
+        loss = self._terms(output, target)
+        if output.shape[2] == 1:
+            loss = loss + self._terms(1 - output, 1 - target)
+        return loss.sum(axis=-1).sum(axis=1) / self._count(output)
+
+    def grad(self, output: Array, target: Array) -> Array:
+        grad = self._slope(output, target)
+        if output.shape[2] == 1:
+            grad = grad - self._slope(1 - output, 1 - target)
+        return grad / self._count(output)
+
+    def value_from_logits(self, z: Array, target: Array, link: str) -> Array:
+        if not self.from_logits:
+            return self.value(_sigmoid(z) if link == "sigmoid" else _softmax(z), target)
+        if link == "sigmoid":
+            softplus = np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+            loss = softplus - z * target + _xlogx(target) + _xlogx(1 - target)
+        else:
+            shifted = z - z.max(axis=-1, keepdims=True)
+            log_total = np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+            loss = target * (log_total - shifted) + _xlogx(target)
+        return loss.sum(axis=-1).sum(axis=1) / self._count(z)
+
+    def grad_from_logits(self, z: Array, target: Array, link: str) -> Array:
+        p = _sigmoid(z) if link == "sigmoid" else _softmax(z)
+        if self.from_logits:
+            return (p - target) / self._count(z)
+        grad = self.grad(p, target)
+        if link == "sigmoid":
+            return grad * (p * (1 - p))
+        return p * (grad - (grad * p).sum(axis=-1, keepdims=True))
+
+    def _terms(self, p: Array, y: Array) -> Array:
+        """Return y log(y / p), guarded."""
+        if self.guard == "log":
+            with np.errstate(divide="ignore"):
+                return _xlogx(y) - y * np.maximum(np.log(p), -100)
+        if self.guard == "clip":
+            y = np.clip(y, self.eps, 1)
+            return y * np.log(y / np.clip(p, self.eps, 1))
+        return _xlogx(y) - y * np.log(p + self.eps)
+
+    def _slope(self, p: Array, y: Array) -> Array:
+        """Return ∂/∂p of y log(y / p), guarded."""
+        if self.guard == "log":
+            return -y / np.maximum(p, 1e-12)
+        if self.guard == "clip":
+            kept = np.clip(p, self.eps, 1)
+            return (p == kept) * -np.clip(y, self.eps, 1) / kept
+        return -y / (p + self.eps)
+
+    def _count(self, output: Array) -> int:
+        return int(output.shape[1]) * (int(output.shape[2]) if self.reduction == "mean" else 1)
+
+
+def _xlogx(y: Array) -> Array:
+    return y * np.log(np.where(y > 0, y, 1))
+
+
+def _sigmoid(z: Array) -> Array:
+    e = np.exp(-np.abs(z))
+    return np.where(z < 0, e, 1) / (1 + e)
+
+
+def _softmax(z: Array) -> Array:
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+@hookimpl
+def annx_losses() -> list[type[Loss]]:
+    return [KLDivergence]

@@ -1,0 +1,44 @@
+"""Loss: mae."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from anncore import Array, Loss, Task, hookimpl
+
+
+@dataclass(frozen=True)
+class MeanAbsoluteError:
+    """Mean absolute error, the L1 loss.
+
+        ℓ(a, y) = |a - y|
+        ∂ℓ/∂a   = sign(a - y)
+
+    Domain: output a and target y real. Not differentiable at a = y, where the sub-gradient 0 is taken,
+    as PyTorch does; JAX takes 1 there.
+    Shapes: a and y (T, N, D); value (T,), the mean over N and D.
+
+    Bloomfield & Steiger, "Least Absolute Deviations: Theory, Applications, and Algorithms" (1983),
+    chapter 1. https://doi.org/10.1007/978-1-4684-8574-5. Some texts take the sum instead of the mean.
+    """
+
+    name: ClassVar[str] = "mae"
+    outputs: ClassVar[Mapping[Task, str]] = {
+        "regression": "identity",
+        "binary": "sigmoid",
+        "multiclass": "softmax",
+    }
+    kinks: ClassVar[tuple[float, ...]] = (0.0,)
+
+    def value(self, output: Array, target: Array) -> Array:
+        return np.abs(output - target).mean(axis=(1, 2))
+
+    def grad(self, output: Array, target: Array) -> Array:
+        return np.sign(output - target) / (output.shape[1] * output.shape[2])
+
+
+@hookimpl
+def annx_losses() -> list[type[Loss]]:
+    return [MeanAbsoluteError]

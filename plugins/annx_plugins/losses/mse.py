@@ -1,0 +1,54 @@
+"""Loss: mse."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from anncore import Array, Loss, Task, hookimpl, param
+
+
+@dataclass(frozen=True)
+class MeanSquaredError:
+    """Mean squared error, the L2 loss.
+
+        ℓ(a, y) = c (a - y)²,  c = 1/2 if half, else 1
+        ∂ℓ/∂a   = 2 c (a - y)
+
+    Domain: output a and target y real; half true or false.
+    Shapes: a and y (T, N, D); value (T,), the mean over N and D.
+
+    Gauss, "Theoria combinationis observationum erroribus minimis obnoxiae" (1823). PyTorch, Keras, Flux
+    and optax.squared_error take c = 1; optax.l2_loss (preset "optax") and scikit-learn's networks take
+    c = 1/2. The choice is a factor 2 in the learning rate.
+    """
+
+    name: ClassVar[str] = "mse"
+    outputs: ClassVar[Mapping[Task, str]] = {
+        "regression": "identity",
+        "binary": "sigmoid",
+        "multiclass": "softmax",
+    }
+    natural_for: ClassVar[tuple[Task, ...]] = ("regression",)
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "seed": {"half": False},
+        "torch": {"half": False},
+        "keras": {"half": False},
+        "optax": {"half": True},
+        "flux": {"half": False},
+    }
+
+    half: bool = param(False, "bool")
+
+    def value(self, output: Array, target: Array) -> Array:
+        error = output - target
+        mean = (error * error).mean(axis=(1, 2))
+        return 0.5 * mean if self.half else mean
+
+    def grad(self, output: Array, target: Array) -> Array:
+        scale = (1 if self.half else 2) / (output.shape[1] * output.shape[2])
+        return scale * (output - target)
+
+
+@hookimpl
+def annx_losses() -> list[type[Loss]]:
+    return [MeanSquaredError]

@@ -1,0 +1,41 @@
+"""Metric: accuracy."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from anncore import Array, Metric, Task, hookimpl
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Accuracy: the share of examples put into the right class.
+
+        (1/N) Σ [ŷ = y]
+
+    One output predicts class 1 where p > 1/2, strictly, as Keras does: 1/2 counts as class 0. Several
+    predict the class of the largest, the first of equals. NaN where any prediction is NaN.
+
+    Shapes: output and target (T, N, D); score (T,). Hastie, Tibshirani & Friedman, "The Elements of
+    Statistical Learning" (2009), section 7.2, as 1 less the 0-1 loss.
+    """
+
+    name: ClassVar[str] = "accuracy"
+    goal: ClassVar[Literal["min", "max"]] = "max"
+    tasks: ClassVar[tuple[Task, ...]] = ("binary", "multiclass")
+    primary_for: ClassVar[tuple[Task, ...]] = ("binary", "multiclass")
+    bounds: ClassVar[str] = "[0, 1]"
+    curve: ClassVar[bool] = True
+
+    def score(self, output: Array, target: Array) -> Array:
+        if output.shape[2] == 1:
+            right = ((output > 0.5) == (target > 0.5))[..., 0]
+        else:
+            right = output.argmax(axis=-1) == target.argmax(axis=-1)
+        return np.where(np.isnan(output).any(axis=(1, 2)), np.nan, right.mean(axis=1))
+
+
+@hookimpl
+def annx_metrics() -> list[type[Metric]]:
+    return [Accuracy]

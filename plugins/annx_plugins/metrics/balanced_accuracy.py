@@ -1,0 +1,46 @@
+"""Metric: balanced_accuracy."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from anncore import Array, Metric, Task, hookimpl
+
+
+@dataclass(frozen=True)
+class BalancedAccuracy:
+    """Balanced accuracy: the mean over the classes of the share of their examples that were recognised.
+
+        (1/C) Σ_c (Σ [ŷ = c][y = c] / Σ [y = c])
+
+    C counts the classes that have examples, as scikit-learn does. One output predicts class 1 where
+    p > 1/2, several predict the class of the largest. NaN where any prediction is NaN.
+
+    Shapes: output and target (T, N, D); score (T,). Brodersen, Ong, Stephan & Buhmann, "The Balanced
+    Accuracy and Its Posterior Distribution", ICPR 2010. https://doi.org/10.1109/ICPR.2010.764
+    """
+
+    name: ClassVar[str] = "balanced_accuracy"
+    goal: ClassVar[Literal["min", "max"]] = "max"
+    tasks: ClassVar[tuple[Task, ...]] = ("binary", "multiclass")
+    bounds: ClassVar[str] = "[0, 1]"
+
+    def score(self, output: Array, target: Array) -> Array:
+        if output.shape[2] == 1:
+            predicted, true = (output > 0.5)[..., 0], (target > 0.5)[..., 0]
+            classes = np.arange(2)
+        else:
+            predicted, true = output.argmax(axis=-1), target.argmax(axis=-1)
+            classes = np.arange(output.shape[2])
+        member = true[..., None] == classes  # (T, N, C)
+        size = member.sum(axis=1)
+        found = (member & (predicted == true)[..., None]).sum(axis=1)
+        recall = np.where(size > 0, found / np.maximum(size, 1), 0)
+        score = recall.sum(axis=1) / (size > 0).sum(axis=1)
+        return np.where(np.isnan(output).any(axis=(1, 2)), np.nan, score)
+
+
+@hookimpl
+def annx_metrics() -> list[type[Metric]]:
+    return [BalancedAccuracy]

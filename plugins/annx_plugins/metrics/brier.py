@@ -1,0 +1,36 @@
+"""Metric: brier."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from anncore import Array, Metric, Task, hookimpl
+
+
+@dataclass(frozen=True)
+class Brier:
+    """Brier score: the mean squared error of the predicted probabilities.
+
+        one output    (1/N) Σ (p - y)²
+        several       (1/N) Σ Σ_c (p_c - y_c)²
+
+    With several outputs it lies in [0, 2], Brier's own form; with one it counts a single class and lies
+    in [0, 1]. scikit-learn does the same.
+
+    Shapes: output and target (T, N, D); score (T,). Brier, "Verification of Forecasts Expressed in Terms
+    of Probability", Monthly Weather Review 78 (1950), 1-3.
+    https://doi.org/10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2
+    """
+
+    name: ClassVar[str] = "brier"
+    goal: ClassVar[Literal["min", "max"]] = "min"
+    tasks: ClassVar[tuple[Task, ...]] = ("binary", "multiclass")
+    bounds: ClassVar[str] = "[0, 2]"
+
+    def score(self, output: Array, target: Array) -> Array:
+        error = output.astype(float) - target
+        return (error * error).sum(axis=2).mean(axis=1)
+
+
+@hookimpl
+def annx_metrics() -> list[type[Metric]]:
+    return [Brier]

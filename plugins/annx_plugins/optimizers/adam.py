@@ -1,0 +1,76 @@
+"""Optimizer: adam."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from anncore import Array, Hyper, Optimizer, choice, hookimpl, log, param
+
+
+class AdamState(NamedTuple):
+    """What Adam remembers of each parameter."""
+
+    m: Array  # first moment
+    v: Array  # second moment, uncentred
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adaptive moment estimation.
+
+        m ← beta1 m + (1 - beta1) g         m̂ = m / (1 - beta1ᵗ)
+        v ← beta2 v + (1 - beta2) g²        v̂ = v / (1 - beta2ᵗ)
+        θ ← θ - lr m̂ / (√v̂ + eps)                     eps_mode "outside"
+        θ ← θ - lr m̂ / √(v̂ + eps)                     eps_mode "inside"
+        θ ← θ - lr m̂ / ((√v + eps) / √(1 - beta2ᵗ))   eps_mode "hat"
+
+    t = 1, 2, ... counts the steps.
+
+    Domain: lr > 0, beta1 and beta2 in [0, 1), eps > 0.
+
+    Kingma & Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.
+    https://arxiv.org/abs/1412.6980. That is "outside", as in PyTorch, optax and Flux. "hat" is the
+    rewriting just before its section 2.1, with ε̂ = eps, as in Keras, TensorFlow and scikit-learn. The
+    seed document adds eps inside the root: a floor of √eps under |g|, so that gradients below 1e-4 take
+    shorter steps. For a constant g = 1e-5 and eps = 1e-8 the first step is 0.999 lr, 0.969 lr (hat) and
+    0.0995 lr (inside).
+    """
+
+    name: ClassVar[str] = "adam"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "seed": {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_mode": "inside"},
+        "paper": {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_mode": "outside"},
+        "torch": {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_mode": "outside"},
+        "keras": {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-7, "eps_mode": "hat"},
+        "optax": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_mode": "outside"},
+        "flux": {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_mode": "outside"},
+    }
+
+    lr: Hyper = param(1e-3, "(0, inf)", search=log(1e-4, 0.1))
+    beta1: Hyper = param(0.9, "[0, 1)", search=choice(0.0, 0.5, 0.9, 0.95))
+    beta2: Hyper = param(0.999, "[0, 1)", search=choice(0.9, 0.99, 0.999))
+    eps: Hyper = param(1e-8, "(0, inf)")
+    eps_mode: str = param("outside", ("outside", "inside", "hat"))
+
+    def init(self, param: Array) -> AdamState:
+        return AdamState(np.zeros_like(param), np.zeros_like(param))
+
+    def step(self, param: Array, grad: Array, state: AdamState, t: int) -> tuple[Array, AdamState]:
+        m = self.beta1 * state.m + (1 - self.beta1) * grad
+        v = self.beta2 * state.v + (1 - self.beta2) * (grad * grad)
+        # The corrections are one number per trial; on lr they cost nothing, on m a pass over it.
+        lr, correction = self.lr / (1 - self.beta1**t), 1 - self.beta2**t
+        if self.eps_mode == "outside":
+            size = np.sqrt(v / correction) + self.eps
+        elif self.eps_mode == "inside":
+            size = np.sqrt(v / correction + self.eps)
+        else:
+            size = (np.sqrt(v) + self.eps) / np.sqrt(correction)
+        return -lr * m / size, AdamState(m, v)
+
+
+@hookimpl
+def annx_optimizers() -> list[type[Optimizer]]:
+    return [Adam]

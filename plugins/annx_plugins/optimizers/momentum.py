@@ -1,0 +1,63 @@
+"""Optimizer: momentum."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from anncore import Array, Hyper, Optimizer, choice, hookimpl, log, param
+
+
+class MomentumState(NamedTuple):
+    """What Momentum remembers of each parameter."""
+
+    v: Array  # velocity
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """Gradient descent with classical momentum.
+
+        v ← momentum v - lr g,  θ ← θ + v        form "velocity"
+        v ← momentum v + g,     θ ← θ - lr v     form "heavy_ball"
+
+    The forms are equal while lr is constant. When a schedule changes it, "velocity" keeps the steps
+    taken so far as they were, while "heavy_ball" scales them by the new lr.
+
+    Domain: lr > 0, momentum in [0, 1).
+
+    Polyak, "Some methods of speeding up the convergence of iteration methods", USSR Computational
+    Mathematics and Mathematical Physics 4 (1964), 1-17. https://doi.org/10.1016/0041-5553(64)90137-5;
+    with v as the last step, that is "velocity", and so are the seed document, Keras and Flux. PyTorch
+    and optax are "heavy_ball".
+    """
+
+    name: ClassVar[str] = "momentum"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "seed": {"momentum": 0.9, "form": "velocity"},
+        "paper": {"momentum": 0.9, "form": "velocity"},
+        "torch": {"lr": 1e-3, "momentum": 0.9, "form": "heavy_ball"},
+        "keras": {"lr": 0.01, "momentum": 0.9, "form": "velocity"},
+        "optax": {"momentum": 0.9, "form": "heavy_ball"},
+        "flux": {"lr": 0.01, "momentum": 0.9, "form": "velocity"},
+    }
+
+    lr: Hyper = param(0.01, "(0, inf)", search=log(1e-4, 0.1))
+    momentum: Hyper = param(0.9, "[0, 1)", search=choice(0.5, 0.9, 0.95, 0.99))
+    form: str = param("velocity", ("velocity", "heavy_ball"))
+
+    def init(self, param: Array) -> MomentumState:
+        return MomentumState(np.zeros_like(param))
+
+    def step(self, param: Array, grad: Array, state: MomentumState, t: int) -> tuple[Array, MomentumState]:
+        if self.form == "velocity":
+            v = self.momentum * state.v - self.lr * grad
+            return v, MomentumState(v)
+        v = self.momentum * state.v + grad
+        return -self.lr * v, MomentumState(v)
+
+
+@hookimpl
+def annx_optimizers() -> list[type[Optimizer]]:
+    return [Momentum]

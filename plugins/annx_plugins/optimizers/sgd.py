@@ -1,0 +1,61 @@
+"""Optimizer: sgd."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from anncore import Array, Hyper, Optimizer, hookimpl, log, param
+
+
+class SGDState(NamedTuple):
+    """What SGD remembers of each parameter."""
+
+    v: Array  # running sum of gradients
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent, with PyTorch's momentum.
+
+        v ← momentum v + g
+        θ ← θ - lr v                          nesterov off
+        θ ← θ - lr (g + momentum v)           nesterov on
+
+    With momentum 0, the default, this is θ ← θ - lr g.
+
+    Domain: lr > 0, momentum in [0, 1), nesterov true or false.
+
+    Robbins & Monro, "A Stochastic Approximation Method", Annals of Mathematical Statistics 22 (1951),
+    400-407. https://doi.org/10.1214/aoms/1177729586. Momentum as in Sutskever, Martens, Dahl & Hinton,
+    "On the importance of initialization and momentum in deep learning", ICML 2013, but with lr outside
+    the velocity, as PyTorch and optax do; `momentum` offers it inside too.
+    """
+
+    name: ClassVar[str] = "sgd"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "seed": {"lr": 0.01, "momentum": 0.0, "nesterov": False},
+        "paper": {"lr": 0.01, "momentum": 0.0, "nesterov": False},
+        "torch": {"lr": 1e-3, "momentum": 0.0, "nesterov": False},
+        "keras": {"lr": 0.01, "momentum": 0.0, "nesterov": False},
+        "optax": {"momentum": 0.0, "nesterov": False},
+        "flux": {"lr": 0.1, "momentum": 0.0, "nesterov": False},
+    }
+
+    lr: Hyper = param(0.01, "(0, inf)", search=log(1e-3, 1.0))
+    momentum: Hyper = param(0.0, "[0, 1)")
+    nesterov: bool = param(False, "bool")
+
+    def init(self, param: Array) -> SGDState:
+        return SGDState(np.zeros_like(param))
+
+    def step(self, param: Array, grad: Array, state: SGDState, t: int) -> tuple[Array, SGDState]:
+        v = self.momentum * state.v + grad
+        direction = grad + self.momentum * v if self.nesterov else v
+        return -self.lr * direction, SGDState(v)
+
+
+@hookimpl
+def annx_optimizers() -> list[type[Optimizer]]:
+    return [SGD]

@@ -1,0 +1,31 @@
+"""Schedule: constant."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from anncore import Hyper, Schedule, hookimpl
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The optimizer's own learning rate throughout.
+
+        factor(t) = 1
+
+    Domain: t = 1 ... steps.
+
+    Goodfellow, Bengio & Courville, "Deep Learning" (2016), section 8.3.1, where it is the case to improve
+    on. https://www.deeplearningbook.org. PyTorch's ConstantLR is another thing: a third of the rate for
+    five steps.
+    """
+
+    name: ClassVar[str] = "constant"
+    default: ClassVar[bool] = True
+
+    def factor(self, t: int, steps: int) -> Hyper:
+        return 1.0
+
+
+@hookimpl
+def annx_schedules() -> list[type[Schedule]]:
+    return [Constant]

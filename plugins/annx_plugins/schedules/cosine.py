@@ -1,0 +1,39 @@
+"""Schedule: cosine."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from anncore import Hyper, Schedule, hookimpl, linear, param
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """Cosine annealing from the full learning rate down to the fraction alpha of it.
+
+        factor(t) = alpha + (1 - alpha) (1 + cos(π s / steps)) / 2,  s = min(t - 1, steps)
+
+    The first update, t = 1, has the full rate; the last, t = steps, is one short of the end, where the
+    factor would be alpha itself.
+
+    Domain: t = 1 ... steps, alpha in [0, 1].
+
+    Loshchilov & Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017, equation 5,
+    without restarts. https://arxiv.org/abs/1608.03983. Keras's CosineDecay and optax's
+    cosine_decay_schedule are the same, alpha too, and stay at alpha past the end, as this does. PyTorch's
+    CosineAnnealingLR is equal up to the end, takes a rate (eta_min) instead of a fraction, and rises
+    again after it.
+    """
+
+    name: ClassVar[str] = "cosine"
+
+    alpha: Hyper = param(0.0, "[0, 1]", search=linear(0.0, 0.2))
+
+    def factor(self, t: int, steps: int) -> Hyper:
+        falling = 0.5 * (1 + math.cos(math.pi * min(t - 1, steps) / steps))
+        return self.alpha + (1 - self.alpha) * falling
+
+
+@hookimpl
+def annx_schedules() -> list[type[Schedule]]:
+    return [Cosine]

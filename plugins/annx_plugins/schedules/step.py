@@ -1,0 +1,36 @@
+"""Schedule: step."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from anncore import Hyper, Schedule, hookimpl, linear, param
+
+
+@dataclass(frozen=True)
+class Step:
+    """Step decay: the learning rate is multiplied by gamma after every step_size updates.
+
+        factor(t) = gamma ^ ⌊(t - 1) / step_size⌋,  t = 1 ... steps
+
+    Updates 1 ... step_size have the full rate, the next step_size have gamma of it, and so on.
+
+    Domain: gamma in (0, 1], step_size a whole number from 1.
+
+    Krizhevsky, Sutskever & Hinton, "ImageNet Classification with Deep Convolutional Neural Networks",
+    NeurIPS 2012, section 5, divides by 10 whenever the validation error stops improving; at fixed
+    intervals it is PyTorch's StepLR, stepped once per update. Keras's PiecewiseConstantDecay makes each
+    change one update later, as its boundaries are inclusive.
+    """
+
+    name: ClassVar[str] = "step"
+
+    gamma: Hyper = param(0.1, "(0, 1]", search=linear(0.1, 0.9))
+    step_size: int = param(100, "int [1, inf)")
+
+    def factor(self, t: int, steps: int) -> Hyper:
+        return self.gamma ** ((t - 1) // self.step_size)
+
+
+@hookimpl
+def annx_schedules() -> list[type[Schedule]]:
+    return [Step]
