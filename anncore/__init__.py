@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from anncore._version import __version__
 
 if TYPE_CHECKING:
+    from anncore.arrays import power
     from anncore.errors import (
         AnnxError,
         ComponentError,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "anncore.arrays": ("power",),
     "anncore.errors": (
         "AnnxError",
         "ComponentError",
@@ -120,6 +122,7 @@ __all__ = [
     "log",
     "nearest",
     "param",
+    "power",
     "ref",
 ]
 

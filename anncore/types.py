@@ -109,6 +109,8 @@ class Schedule(Protocol):
     """A factor on the optimizer's learning rate over the course of training."""
 
     name: ClassVar[str]
+    # Optional class attributes:
+    #   constant: ClassVar[bool] = False   True: the factor is always 1, and the core need not ask
 
     def factor(self, t: int, steps: int) -> Hyper:
         """Return the factor for update t = 1 ... steps: a float or (T, 1, 1)."""

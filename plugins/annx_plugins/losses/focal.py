@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Loss, Task, hookimpl, linear, param
+from anncore import Array, Hyper, Loss, Task, hookimpl, linear, param, power
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,9 @@ class Focal:
     def value(self, output: Array, target: Array) -> Array:
         p, q = output, 1 - output
         if output.shape[2] > 1:
-            return self._mean(target * q**self.gamma * _log(p))
-        return self._mean(target * q**self.gamma * _log(p), (1 - target) * p**self.gamma * _log(q))
+            return self._mean(target * power(q, self.gamma) * _log(p))
+        positive = target * power(q, self.gamma) * _log(p)
+        return self._mean(positive, (1 - target) * power(p, self.gamma) * _log(q))
 
     def grad(self, output: Array, target: Array) -> Array:
         p, q = output, 1 - output
@@ -72,7 +73,7 @@ class Focal:
             positive = target * np.exp(self.gamma * log_q) * log_p
             return self._mean(positive, (1 - target) * np.exp(self.gamma * log_p) * log_q)
         log_p = _log_softmax(z)
-        return self._mean(target * (-np.expm1(log_p)) ** self.gamma * log_p)
+        return self._mean(target * power(-np.expm1(log_p), self.gamma) * log_p)
 
     def grad_from_logits(self, z: Array, target: Array, link: str) -> Array:
         # With f = (1 - p)^gamma log p, as a function of log p: f' = (1 - p)^gamma (1 - gamma r),
@@ -85,12 +86,12 @@ class Focal:
             return self._weigh(positive, negative) / z.shape[1]
         log_p = _log_softmax(z)
         p, q = np.exp(log_p), -np.expm1(log_p)
-        slope = self._weigh(target * q**self.gamma * (1 - self.gamma * _ratio(p, q, log_p)))
+        slope = self._weigh(target * power(q, self.gamma) * (1 - self.gamma * _ratio(p, q, log_p)))
         return (slope - p * slope.sum(axis=-1, keepdims=True)) / z.shape[1]
 
     def _slope(self, p: Array, q: Array) -> Array:
         """Return ∂/∂p of (1 - p)^gamma log p, with q = 1 - p."""
-        return q**self.gamma * (1 - self.gamma * _ratio(p, q, _log(p))) / np.maximum(p, 1e-12)
+        return power(q, self.gamma) * (1 - self.gamma * _ratio(p, q, _log(p))) / np.maximum(p, 1e-12)
 
     def _weigh(self, positive: Array, negative: Array | None = None) -> Array:
         """Return -α_t times the terms of y = 1 and, where there are any, of y = 0."""

@@ -1,0 +1,95 @@
+"""The data of a stack, and the order in which its trials see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+
+from anncore.data import Prepared, prepare
+from anncore.registry import Registry
+from anncore.rng import stream
+from anncore.trial import Trial, canonical
+from anncore.types import Array
+
+
+class Batches:
+    """The order in which each trial sees its training examples; trials of one seed share it.
+
+    Every epoch's order is drawn from the seed's stream. The epoch's examples are laid out in that order
+    once, so a batch is a slice. An epoch's last batch may be smaller, as PyTorch's and Keras' are.
+    """
+
+    def __init__(self, trials: Sequence[Trial], prepared: Sequence[Prepared]) -> None:
+        train = trials[0].train
+        data, self._group = _distinct(prepared)
+        owners = [trials[int(np.argmax(self._group == g))] for g in range(len(data))]
+        self._x = np.stack([each.x_train for each in data])
+        self._y = np.stack([each.y_train for each in data])
+        n = self._x.shape[1]
+        self._size = n if train.batch_size == "full" else min(int(train.batch_size), n)
+        self._shuffle = train.shuffle and self._size < n
+        self._rngs = [stream(trial.sweep_seed, trial.seed, "batches") for trial in owners]
+        self._at = n  # the next epoch begins at the first call
+        self._epochs = 0
+        self._epoch_x, self._epoch_y = self._x, self._y
+        self._whole: tuple[Array, Array] | None = None
+
+    def take(self) -> tuple[Array, Array]:
+        """Return the next batch, x (T, B, D) and y (T, B, K)."""
+        if self._size == self._x.shape[1]:
+            if self._whole is None:
+                self._whole = self._x.take(self._group, axis=0), self._y.take(self._group, axis=0)
+            return self._whole
+        if self._at >= self._x.shape[1]:
+            self._begin_epoch()
+        end = self._at + self._size
+        x = self._epoch_x[:, self._at : end].take(self._group, axis=0)
+        y = self._epoch_y[:, self._at : end].take(self._group, axis=0)
+        self._at = end
+        return x, y
+
+    def go_on(self, before: Batches) -> None:
+        """Stand where the batches of a larger stack stood."""
+        for _ in range(before._epochs):
+            self._begin_epoch()
+        self._at = before._at
+
+    def _begin_epoch(self) -> None:
+        self._epochs += 1
+        self._at = 0
+        if self._shuffle:
+            orders = np.stack([rng.permutation(self._x.shape[1]) for rng in self._rngs])
+            self._epoch_x = np.take_along_axis(self._x, orders[:, :, None], axis=1)
+            self._epoch_y = np.take_along_axis(self._y, orders[:, :, None], axis=1)
+
+
+def _distinct(data: Sequence[Prepared]) -> tuple[list[Prepared], Array]:
+    """Return the distinct data sets of the trials and, for each trial, which one is its own."""
+    index: dict[int, int] = {}
+    distinct: list[Prepared] = []
+    group = np.empty(len(data), np.intp)
+    for row, each in enumerate(data):
+        if id(each) not in index:
+            index[id(each)] = len(distinct)
+            distinct.append(each)
+        group[row] = index[id(each)]
+    return distinct, group
+
+
+def load(trials: Sequence[Trial], registry: Registry) -> list[Prepared]:
+    """Return each trial's data; trials of one data set and seed share the arrays."""
+    made: dict[tuple[str, int, int], Prepared] = {}
+    result = []
+    for trial in trials:
+        key = (
+            canonical([trial.parts["dataset"].to_json(), asdict(trial.split)]),
+            trial.sweep_seed,
+            trial.seed,
+        )
+        if key not in made:
+            part, split, dtype = trial.parts["dataset"], trial.split, trial.train.dtype
+            made[key] = prepare(part, split, trial.sweep_seed, trial.seed, registry, dtype)
+        result.append(made[key])
+    return result

@@ -1,0 +1,58 @@
+"""What a process needs once before it trains: one BLAS thread, and memory that stays mapped."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+BLAS_THREADS = (
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+
+
+def limit_blas_threads() -> None:
+    """Set the environment so that a BLAS loaded later runs on one thread; call before NumPy loads."""
+    for name in BLAS_THREADS:
+        os.environ[name] = "1"
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Run on one BLAS thread, also where a host process loaded NumPy with more.
+
+    OpenBLAS gives other bits on two threads than on one, and a trial's numbers must not depend on the
+    machine's cores.
+    """
+    with _controller().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _controller() -> Any:
+    import threadpoolctl
+
+    return threadpoolctl.ThreadpoolController()
+
+
+@cache
+def keep_memory_mapped() -> bool:
+    """Tell glibc's malloc to keep freed memory instead of handing it back; once per process.
+
+    By default every temporary array over 128 KiB is mapped and unmapped anew, and the page faults cost
+    more than the arithmetic. Returns False where the C library has no mallopt; nothing is lost there
+    but time.
+    """
+    m_trim_threshold, m_mmap_threshold = -1, -3  # malloc.h
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):
+        return False
+    return bool(mallopt(m_mmap_threshold, 1 << 30)) and bool(mallopt(m_trim_threshold, (1 << 31) - 1))

@@ -1,0 +1,92 @@
+"""Trials for tests, built from component names as the planner builds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from anncore.data import Prepared
+from anncore.params import references, resolve
+from anncore.registry import Registry
+from anncore.trial import Part, Split, Stop, Train, Trial
+
+Spec = str | tuple[str, Mapping[str, Any]]
+
+
+def make_part(registry: Registry, kind: str, spec: Spec, **refs: tuple[Part, ...]) -> Part:
+    """Return a part from a name or (name, hyperparameters)."""
+    name, values = spec if isinstance(spec, tuple) else (spec, {})
+    component = registry.get(kind, name)
+    assert set(refs) == set(references(component.cls))
+    params = {
+        key: list(v) if isinstance(v, tuple) else v for key, v in resolve(component.cls, values).items()
+    }
+    return Part(kind, component.full_name, component.version, params, refs)
+
+
+def make_trial(
+    registry: Registry,
+    *,
+    dataset: Spec = "two_moons",
+    network: Spec = ("mlp", {"hidden": [8, 8]}),
+    activation: Spec | Sequence[Spec] = "relu",
+    output: Spec = "sigmoid",
+    loss: Spec = "binary_cross_entropy",
+    optimizer: Spec = ("adam", {"lr": 0.01}),
+    schedule: Spec = "constant",
+    initializer: Spec = "glorot_uniform",
+    seed: int = 0,
+    sweep_seed: int = 0,
+    test: bool = True,
+    stop: Stop | None = None,
+    split: Split | None = None,
+    **train: Any,
+) -> Trial:
+    """Return a trial; keyword arguments that are no component are training settings."""
+    several = activation if isinstance(activation, list) else [activation]
+    parts = {
+        "dataset": make_part(registry, "dataset", dataset),
+        "network": make_part(
+            registry,
+            "network",
+            network,
+            activation=tuple(make_part(registry, "activation", each) for each in several),
+            output=(make_part(registry, "activation", output),),
+        ),
+        **{
+            kind: make_part(registry, kind, spec)
+            for kind, spec in {
+                "loss": loss,
+                "optimizer": optimizer,
+                "schedule": schedule,
+                "initializer": initializer,
+            }.items()
+        },
+    }
+    if "epochs" in train:
+        train.setdefault("steps", None)
+    settings = Train(**{"steps": 40, "eval_every": 10, **train, "stop": stop or Stop()})
+    return Trial(
+        parts, settings, split or Split(), sweep_seed=sweep_seed, seed=seed, test=test, problem="p", arm="a"
+    )
+
+
+def given_data(x: Any, y: Any, dtype: str = "float64") -> Prepared:
+    """Return prepared data whose three splits are all the given x (N, D) and y (N, K), unscaled."""
+    x, y = np.asarray(x, dtype), np.asarray(y, dtype)
+    zero, one = np.zeros(y.shape[1], dtype), np.ones(y.shape[1], dtype)
+    return Prepared(
+        task="binary",
+        classes=("0", "1"),
+        features=tuple(f"x{i}" for i in range(x.shape[1])),
+        x_train=x,
+        x_valid=x,
+        x_test=x,
+        y_train=y,
+        y_valid=y,
+        y_test=y,
+        y_scale=one,
+        y_shift=zero,
+    )
