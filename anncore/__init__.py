@@ -22,10 +22,35 @@ if TYPE_CHECKING:
         StoreError,
         nearest,
     )
+    from anncore.findings import (
+        joined,
+        number,
+        percent,
+    )
     from anncore.hookspecs import hookimpl
     from anncore.noise import add_outliers, flip_labels
     from anncore.params import build, choice, linear, log, param, ref
     from anncore.registry import Registry, load_registry
+    from anncore.report import (
+        NARROW,
+        WIDE,
+        Drawing,
+        Theme,
+        end_labels,
+        log_axis,
+        new_sheet,
+        padded,
+        place,
+        shorten,
+        spread,
+        text_width,
+        tick_text,
+    )
+    from anncore.stats import (
+        differences,
+        mean_band,
+        mean_interval,
+    )
     from anncore.types import (
         Activation,
         Array,
@@ -62,6 +87,31 @@ _HOMES = {
     "anncore.noise": ("add_outliers", "flip_labels"),
     "anncore.params": ("build", "choice", "linear", "log", "param", "ref"),
     "anncore.registry": ("Registry", "load_registry"),
+    "anncore.findings": (
+        "joined",
+        "number",
+        "percent",
+    ),
+    "anncore.report": (
+        "NARROW",
+        "WIDE",
+        "Drawing",
+        "Theme",
+        "end_labels",
+        "log_axis",
+        "new_sheet",
+        "padded",
+        "place",
+        "shorten",
+        "spread",
+        "text_width",
+        "tick_text",
+    ),
+    "anncore.stats": (
+        "differences",
+        "mean_band",
+        "mean_interval",
+    ),
     "anncore.types": (
         "Activation",
         "Array",
@@ -86,6 +136,8 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "NARROW",
+    "WIDE",
     "Activation",
     "AnnxError",
     "Array",
@@ -93,6 +145,7 @@ __all__ = [
     "Data",
     "DataError",
     "Dataset",
+    "Drawing",
     "Executor",
     "ExperimentError",
     "Figure",
@@ -111,19 +164,35 @@ __all__ = [
     "Schedule",
     "StoreError",
     "Task",
+    "Theme",
     "__version__",
     "add_outliers",
     "build",
     "choice",
+    "differences",
+    "end_labels",
     "flip_labels",
     "hookimpl",
+    "joined",
     "linear",
     "load_registry",
     "log",
+    "log_axis",
+    "mean_band",
+    "mean_interval",
     "nearest",
+    "new_sheet",
+    "number",
+    "padded",
     "param",
+    "percent",
+    "place",
     "power",
     "ref",
+    "shorten",
+    "spread",
+    "text_width",
+    "tick_text",
 ]
 
 

@@ -1,0 +1,206 @@
+"""What a reader should know before believing the rest: the report's warnings, each with its kind.
+
+Unequal budgets, values chosen at the edge of their range, too few seeds or data sets, failures, the gap
+between the score a configuration was chosen by and its score on fresh seeds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from anncore import stats
+from anncore.findings import FEW_DATA_SETS, FEWEST_DATA_SETS, joined, percent, size
+from anncore.study import BLOCKING, Study
+
+
+class Caution(NamedTuple):
+    """One warning: `kind` for programs, `text` for readers."""
+
+    kind: str
+    text: str
+
+
+def audit(study: Study, pairs: int) -> list[Caution]:
+    """Return every warning, the gravest first; `pairs` is how many comparisons share Holm's correction."""
+    found = [
+        *_failures(study),
+        *_divergence(study),
+        *_budgets(study),
+        *_edges(study),
+        *_too_few(study, pairs),
+        *_selection_gap(study),
+    ]
+    if not study.tuned and len(study.arms) > len(study.results.plan.arms):
+        found.append(
+            Caution(
+                "not_tuned",
+                "Nothing was tuned: every configuration is an arm of its own. Name tune seeds in [seeds] to "
+                "compare each arm at its best.",
+            )
+        )
+    return found
+
+
+def _failures(study: Study) -> list[Caution]:
+    trials = study.all_trials
+    bad = trials[trials["status"].isin(BLOCKING)]
+    found = []
+    if len(bad):
+        arms = joined(list(dict.fromkeys(bad["arm"].map(str))))
+        counts = ", ".join(f"{n} {status}" for status, n in bad["status"].value_counts(sort=False).items())
+        found.append(
+            Caution(
+                "failures",
+                f"{len(bad)} of {len(trials)} trials did not finish ({counts}; {arms}). They block every "
+                f"claim "
+                "that rests on them; rerun them with --retry-failed.",
+            )
+        )
+    missing = sum(int((study.statuses(problem) == "missing").to_numpy().sum()) for problem in study.problems)
+    if missing:
+        planned = len(study.problems) * len(study.arms) * len(study.seeds)
+        found.append(
+            Caution(
+                "incomplete",
+                f"{missing} of {planned} report trials have not run. Run the same command again to resume.",
+            )
+        )
+    return found
+
+
+def _divergence(study: Study) -> list[Caution]:
+    trials = study.trials
+    bad = trials[trials["status"] == "diverged"]
+    if not len(bad):
+        return []
+    where = [
+        f"{label} on {problem} ({len(rows)} of {len(study.seeds)} seeds)"
+        for (problem, label), rows in bad.groupby(["problem", "label"], sort=False)
+    ]
+    return [
+        Caution(
+            "diverged",
+            f"Diverged on fresh seeds although chosen by tuning: {joined(where)}. Counted as worst."
+            if study.tuned
+            else f"Diverged: {joined(where)}. Counted as worst.",
+        )
+    ]
+
+
+def _budgets(study: Study) -> list[Caution]:
+    if not study.tuned:
+        return []
+    tune = study.tune
+    counts = tune.groupby(["problem", "arm"], sort=False)["config"].nunique()
+    by_arm = {
+        arm: max(int(n) for (_, a), n in counts.items() if a == arm)  # type: ignore[misc]
+        for arm in dict.fromkeys(tune["arm"])
+    }
+    if len(set(by_arm.values())) < 2:
+        return []
+    listed = joined([f"{arm} {n}" for arm, n in by_arm.items()], most=12)
+    return [
+        Caution(
+            "unequal_budgets",
+            f"Unequal tuning budgets (configurations per data set): {listed}. More tries find better luck "
+            f"too.",
+        )
+    ]
+
+
+def _edges(study: Study) -> list[Caution]:
+    selection = study.results.selection
+    if selection is None or not len(selection) or "edge" not in selection:
+        return []
+    edge = selection[selection["edge"].map(bool)]
+    if not len(edge):
+        return []
+    by_arm = [
+        f"{arm} on {len(rows)} of {int((selection['arm'] == arm).sum())} data sets"
+        for arm, rows in edge.groupby("arm", sort=False)
+    ]
+    return [
+        Caution(
+            "edge",
+            f"The chosen value lies at the edge of its range: {joined(by_arm, most=10)}. The best one may "
+            f"lie "
+            "outside; widen the range.",
+        )
+    ]
+
+
+def _too_few(study: Study, pairs: int) -> list[Caution]:
+    found = []
+    needed, have = stats.pairs_needed(pairs), len(study.seeds)
+    if pairs and have < needed:
+        noun = "pair of arms" if pairs == 1 else "pairs of arms"
+        found.append(
+            Caution(
+                "few_seeds",
+                f"{have} report seed{'s' if have != 1 else ''} cannot separate {pairs} {noun}: the smallest "
+                f"possible p is {stats.smallest_p(have):.3g}. {needed} seeds would be enough.",
+            )
+        )
+    sets = len(set(study.dataset_of.values()))
+    if pairs and 1 < sets < FEWEST_DATA_SETS:
+        found.append(
+            Caution(
+                "few_data_sets",
+                f"{sets} data sets are too few for a claim over all of them; what is said over all describes "
+                "these data sets only.",
+            )
+        )
+    elif pairs and FEWEST_DATA_SETS <= sets < FEW_DATA_SETS:
+        found.append(
+            Caution("few_data_sets", f"With {sets} data sets, claims over all of them have little power.")
+        )
+    return found
+
+
+def selection_gap(study: Study) -> tuple[float, str, int]:
+    """Return by how much the choice flattered itself, its scale, and over how many choices.
+
+    The mean over (problem, arm) of the validation cost on fresh seeds less that on the tuning seeds: the
+    winner's curse. On a logarithmic scale where all scores are positive and low is good.
+    """
+    selection = study.results.selection
+    metric, goal = study.experiment.select.metric, study.experiment.select.goal
+    if not study.tuned or selection is None or not len(selection) or metric not in study.trials:
+        return math.nan, "linear", 0
+    ok = study.trials[study.trials["status"] == "ok"]
+    fresh = ok.groupby(["problem", "arm"], sort=False)[metric].mean()
+    gaps, pairs = [], []
+    for row in selection.itertuples():
+        value = fresh.get((row.problem, row.arm), math.nan)
+        if np.isfinite(value) and np.isfinite(row.tune_score) and row.n_ok == row.n:
+            pairs.append((float(row.tune_score), float(value)))
+    log = goal == "min" and all(min(pair) > 0 for pair in pairs)
+    for tuned, value in pairs:
+        gaps.append(math.log(value / tuned) if log else (value - tuned) * (1 if goal == "min" else -1))
+    return (float(np.mean(gaps)) if gaps else math.nan), ("log" if log else "linear"), len(gaps)
+
+
+def _selection_gap(study: Study) -> Sequence[Caution]:
+    gap, scale, n = selection_gap(study)
+    flattering = gap > (math.log(1.05) if scale == "log" else 0.01)
+    if not n or not flattering:
+        return []
+    shown = percent(math.expm1(gap), 0) + " higher" if scale == "log" else size(gap, scale)
+    return [
+        Caution(
+            "selection_gap",
+            f"On fresh seeds the validation score of the chosen configurations is {shown} than when they "
+            f"were "
+            f"chosen (mean of {n} choices): part of it was luck. Every number here comes from fresh seeds.",
+        )
+    ]
+
+
+def control_of(study: Study) -> Any:
+    """Return the arm that the experiment's [report] table names as control, or None."""
+    control = study.options.get("control")
+    return control if control in study.arms else None

@@ -1,0 +1,209 @@
+"""The content of report.json: everything a report says, once, as plain JSON.
+
+Schema 1. A number that does not exist is null, and the row's `status` says why. Every claim lies under
+`comparisons` with its verdict; `answer` repeats the ones that matter as sentences.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from anncore import stats
+from anncore._version import __version__
+from anncore.audit import audit, control_of, selection_gap
+from anncore.findings import DATA_SETS, Comparison, compare, headline, joined, sentence
+from anncore.report import methods, tables
+from anncore.study import Study
+from anncore.trial import STATUSES, canonical
+
+SCHEMA = 1
+
+
+def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the report's content; NaN is still NaN here, `plain` makes it null.
+
+    meta: what the caller knows of the run (command, versions, machine), shown as provenance.
+    """
+    study = Study(results)
+    boards = {problem: tables.leaderboard(study, problem) for problem in study.problems}
+    overall = tables.overall(study, boards)
+    control, rope = control_of(study), study.options.get("rope")
+    by_problem = {problem: _compare_seeds(study, problem, control, rope) for problem in study.problems}
+    over_all, scale, test = _compare_data_sets(study, control)
+    deciding = over_all if over_all else next(iter(by_problem.values()), [])
+    pairs = max((len(found) for found in by_problem.values()), default=0)
+    experiment = study.experiment
+    content = {
+        "schema": SCHEMA,
+        "generator": f"annx {__version__}",
+        "name": experiment.name,
+        "title": experiment.title or experiment.name,
+        "question": experiment.question,
+        "vary": list(experiment.vary),
+        "arms": list(study.arms),
+        "problems": list(study.problems),
+        "data_sets": study.dataset_of,
+        "measures": {p: {**asdict(m), "label": m.label} for p, m in study.measures.items()},
+        "select": {"metric": experiment.select.metric, "goal": experiment.select.goal, "tuned": study.tuned},
+        "control": control,
+        "seeds": {"tune": list(experiment.tune_seeds), "report": list(experiment.report_seeds)},
+        "counts": _counts(study),
+        "answer": {
+            "headline": headline(study.arms, deciding, {row["arm"]: row["mean_rank"] for row in overall}),
+            "findings": _findings(over_all, by_problem),
+            "warnings": [warning._asdict() for warning in audit(study, pairs)],
+        },
+        "leaderboard": {"overall": overall, "problems": boards},
+        "comparisons": {
+            "overall": [c.to_json() for c in over_all],
+            "overall_scale": scale,
+            "friedman": test,
+            "problems": {p: [c.to_json() for c in found] for p, found in by_problem.items()},
+        },
+        "sensitivity": tables.sensitivity(study),
+        "selection": _selection(results.selection),
+        "selection_gap": dict(zip(("gap", "scale", "n"), selection_gap(study), strict=True)),
+        "failed_trials": tables.failed_trials(study),
+        "figures": [],
+        "provenance": _provenance(study, meta),
+    }
+    content["methods"] = methods.describe(content, experiment)
+    return content
+
+
+def _compare_seeds(study: Study, problem: str, control: str | None, rope: float | None) -> list[Comparison]:
+    measure = study.measures[problem]
+    if rope is not None and measure.scale == "log":
+        rope = math.log1p(rope)
+    return compare(
+        study.costs(problem),
+        where=problem,
+        scale=measure.scale,
+        blocked=study.blocked(problem),
+        control=control,
+        rope=rope,
+    )
+
+
+def _compare_data_sets(
+    study: Study, control: str | None
+) -> tuple[list[Comparison], str, dict[str, Any] | None]:
+    """Compare over data sets; nothing where there is only one."""
+    costs, scale = study.by_data_set()
+    if len(costs) < 2:
+        return [], scale, None
+    blocked: dict[str, str] = {}
+    for problem in study.problems:
+        for arm, reason in study.blocked(problem).items():
+            blocked.setdefault(arm, f"{reason} on {problem}")
+    found = compare(costs, unit=DATA_SETS, scale=scale, blocked=blocked, control=control)
+    values = costs.to_numpy(float)
+    if np.isnan(values).any() or values.shape[1] < 3:
+        return found, scale, None
+    f, df1, df2, p = stats.friedman(values)
+    return found, scale, {"F": f, "df1": df1, "df2": df2, "p": p}
+
+
+def _findings(over_all: list[Comparison], by_problem: dict[str, list[Comparison]]) -> list[dict[str, str]]:
+    """Return the sentences of the answer box: over all, then what each problem alone could decide."""
+    found = [
+        {"kind": c.verdict, "where": "", "text": sentence(c)} for c in over_all if c.verdict != "too_few"
+    ]
+    few = [c for c in over_all if c.verdict == "too_few"]
+    if few:
+        text = (
+            f"{few[0].n} data sets are too few to decide {len(few)} comparisons over all; "
+            f"{few[0].needed:.0f} would be enough to let a difference show."
+        )
+        found.append({"kind": "too_few", "where": "", "text": text})
+    for problem, comparisons in by_problem.items():
+        text = problem_sentence(problem, comparisons)
+        if text:
+            found.append({"kind": "problem", "where": problem, "text": text})
+    return found
+
+
+def problem_sentence(problem: str, comparisons: list[Comparison]) -> str:
+    """Return one sentence for one problem: who beats whom, or that nobody is told apart."""
+    if not comparisons:
+        return ""
+    wins: dict[str, list[str]] = {}
+    for c in comparisons:
+        if c.verdict == "better":
+            wins.setdefault(c.a, []).append(c.b)
+    n = max(c.n for c in comparisons)
+    if wins:
+        ordered = sorted(wins.items(), key=lambda item: -len(item[1]))
+        said = "; ".join(f"{arm} beats {joined(beaten)}" for arm, beaten in ordered)
+        return f"{problem}: {said} ({n} seeds)."
+    if all(c.verdict == "too_few" for c in comparisons):
+        return ""  # said once for all by the warning on seeds
+    if any(c.verdict == "blocked" for c in comparisons):
+        return f"{problem}: trials failed or are missing, so no claim is made."
+    return f"{problem}: no two arms can be told apart with {n} seeds."
+
+
+def _counts(study: Study) -> dict[str, Any]:
+    trials = study.all_trials
+    status = trials["status"]
+    return {
+        "trials": len(trials),
+        "tune": int((trials["phase"] == "tune").sum()),
+        "report": int((trials["phase"] == "report").sum()),
+        **{name: int((status == name).sum()) for name in STATUSES},
+    }
+
+
+def _selection(selection: Any) -> list[dict[str, Any]]:
+    return [] if selection is None else selection.to_dict("records")
+
+
+def _provenance(study: Study, meta: Mapping[str, Any]) -> dict[str, Any]:
+    experiment = study.experiment
+    train = experiment.train
+    settings = asdict(train) if is_dataclass(train) and not isinstance(train, type) else dict(train)
+    seconds = study.all_trials["train_seconds"].sum() if "train_seconds" in study.all_trials else math.nan
+    return {
+        "experiment_sha256": hashlib.sha256(canonical(_jsonable(experiment.document)).encode()).hexdigest(),
+        "overrides": list(experiment.overrides),
+        "only": list(experiment.only),
+        "skip": list(experiment.skip),
+        "quick": bool(experiment.quick),
+        "sweep_seed": experiment.sweep_seed,
+        "train": settings,
+        "split": asdict(experiment.split) if is_dataclass(experiment.split) else {},
+        "experiment_text": experiment.text,
+        "training_seconds": float(seconds),
+        **dict(meta),
+    }
+
+
+def _jsonable(value: Any) -> Any:
+    """Turn what TOML or NumPy may hold into what JSON may: dates and unknown things become text."""
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, np.ndarray)):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value)
+
+
+def plain(value: Any) -> Any:
+    """Return JSON's idea of a value: NaN and infinities become null, tuples lists."""
+    value = _jsonable(value)
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

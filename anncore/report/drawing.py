@@ -1,0 +1,309 @@
+"""What every figure needs: a sheet with its heading, log ticks, labels that keep apart, saving.
+
+Lengths are inches. A figure's heading says what was found, the line below it how to read the drawing;
+both are wrapped by their measured width. Names come from users, so mathematics in text is off.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from anncore.report.theme import TOKENS, Theme
+
+NARROW, WIDE = 7.4, 9.6
+MARGIN = 0.16
+DPI = 150
+RC = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "text.parse_math": False,
+    "text.color": TOKENS["ink"][0],
+    "axes.edgecolor": TOKENS["frame"][0],
+    "axes.labelcolor": TOKENS["ink"][0],
+    "axes.labelsize": 8,
+    "axes.facecolor": TOKENS["paper"][0],
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 5,
+    "axes.unicode_minus": True,
+    "grid.color": TOKENS["grid"][0],
+    "grid.linewidth": 0.7,
+    "xtick.color": TOKENS["frame"][0],
+    "ytick.color": TOKENS["frame"][0],
+    "xtick.labelcolor": TOKENS["ink"][0],
+    "ytick.labelcolor": TOKENS["ink"][0],
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "hatch.linewidth": 0.8,
+    "lines.linewidth": 1.6,
+    "lines.solid_capstyle": "round",
+    "figure.facecolor": TOKENS["paper"][0],
+    "savefig.facecolor": TOKENS["paper"][0],
+    "svg.fonttype": "path",
+    "svg.hashsalt": "annx",
+    "path.simplify": True,
+    "path.simplify_threshold": 0.3,
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A finished figure: what it shows (`title`, a finding), how to read it, and the same in words."""
+
+    figure: Any  # matplotlib.figure.Figure
+    name: str
+    title: str
+    alt: str
+    subtitle: str = ""
+
+
+@contextmanager
+def drawing_style() -> Iterator[None]:
+    """Draw and save in the report's style, whatever the host's settings are."""
+    import matplotlib
+
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(RC)
+        # A user's label may be in a script that the font lacks; the tables carry it in full.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
+
+
+@cache
+def text_width(text: str, size: float, weight: str = "normal") -> float:
+    """Return the width of one line of text in inches."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    if not text:
+        return 0.0
+    font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]) / 72
+
+
+def wrap(text: str, width: float, size: float, weight: str = "normal") -> list[str]:
+    """Break text into lines no wider than `width` inches, at spaces where it can."""
+    lines = [""]
+    for word in text.split():
+        joined = f"{lines[-1]} {word}".strip()
+        if text_width(joined, size, weight) <= width:
+            lines[-1] = joined
+            continue
+        if lines[-1]:
+            lines.append("")
+        while text_width(word, size, weight) > width and len(word) > 1:
+            cut = next(
+                (n for n in range(len(word) - 1, 0, -1) if text_width(word[:n], size, weight) <= width), 1
+            )
+            lines[-1] = word[:cut]
+            word = word[cut:]
+            lines.append("")
+        lines[-1] = word
+    return lines
+
+
+def shorten(text: str, width: float, size: float, weight: str = "normal") -> str:
+    """Return `text`, cut in the middle with an ellipsis where it is wider than `width` inches."""
+    if text_width(text, size, weight) <= width:
+        return text
+    for kept in range(len(text) - 1, 1, -1):
+        head = math.ceil(kept * 0.6)
+        short = f"{text[:head]}…{text[len(text) - (kept - head) :]}"
+        if text_width(short, size, weight) <= width:
+            return short
+    return "…"
+
+
+def new_sheet(width: float, body: float, title: str, subtitle: str, theme: Theme) -> Any:
+    """Return a Figure with its heading drawn above a free area of `body` inches in height."""
+    from matplotlib.figure import Figure
+
+    inner = width - 2 * MARGIN
+    titles = wrap(title, inner, 11, "bold")
+    subtitles = wrap(subtitle, inner, 8)
+    head = 0.12 + 0.21 * len(titles) + 0.17 * len(subtitles) + 0.1
+    figure = Figure(figsize=(width, head + body))
+    y = head + body - 0.12
+    for lines, size, step, color, weight in (
+        (titles, 11, 0.21, "ink", "bold"),
+        (subtitles, 8, 0.17, "muted", "normal"),
+    ):
+        for line in lines:
+            figure.text(
+                MARGIN / width,
+                y / (head + body),
+                line,
+                size=size,
+                weight=weight,
+                color=theme.token(color),
+                va="top",
+            )
+            y -= step
+    return figure
+
+
+def place(figure: Any, left: float, bottom: float, width: float, height: float) -> Any:
+    """Add axes at a place given in inches from the sheet's lower left corner."""
+    w, h = figure.get_size_inches()
+    return figure.add_axes((left / w, bottom / h, width / w, height / h))
+
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def tick_text(value: float) -> str:
+    """Write a tick: plain from 0.001 to 9999, else as a power of ten."""
+    if value == 0:
+        return "0"
+    if 1e-3 <= abs(value) < 1e4:
+        return f"{value:.6g}".replace("-", "−")
+    exponent = math.floor(math.log10(abs(value)) + 1e-9)
+    lead = value / 10.0**exponent
+    power = f"10{str(exponent).translate(SUPERSCRIPTS)}"
+    return power if abs(lead - 1) < 1e-6 else f"{lead:.3g}·{power}".replace("-", "−")
+
+
+def log_ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """Return at most `most` ticks within [low, high]: 1-2-5, else 1-3, else powers of ten, thinned."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    edge = 1e-9
+    for steps in ((1, 2, 5), (1, 3), (1,)):
+        ticks = [m * 10.0**e for e in range(first, last + 1) for m in steps]
+        inside = [t for t in ticks if low * (1 - edge) <= t <= high * (1 + edge)]
+        if 2 <= len(inside) <= most:
+            return inside
+        if len(inside) < 2:
+            break
+    else:
+        return inside[:: math.ceil(len(inside) / most)]
+    # Less than a factor of a few: even steps on a plain scale are easier to read.
+    step = 10.0 ** math.floor(math.log10(max(high - low, low * 1e-6)))
+    for factor in (0.5, 1, 2, 5, 10):
+        inside = [
+            n * step * factor
+            for n in range(math.ceil(low / step / factor), math.floor(high / step / factor) + 1)
+        ]
+        if 2 <= len(inside) <= most:
+            return inside
+    return [low, high] if high > low else [low]
+
+
+def log_axis(axis: Any, low: float, high: float, most: int = 5) -> None:
+    """Give a log axis (ax.xaxis or ax.yaxis) its range and 1-2-5 ticks."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    axes = axis.axes
+    if axis is axes.xaxis:
+        axes.set_xscale("log")
+        axes.set_xlim(low, high)
+    else:
+        axes.set_yscale("log")
+        axes.set_ylim(low, high)
+    axis.set_major_locator(FixedLocator(log_ticks(low, high, most)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value)))
+    axis.set_minor_locator(NullLocator())
+
+
+def padded(low: float, high: float, log: bool, share: float = 0.06) -> tuple[float, float]:
+    """Return a range widened by a share of its length at both ends; never an empty one."""
+    if log:
+        if high / low < 1 + 1e-9:
+            return low / 1.5, high * 1.5
+        factor = (high / low) ** share
+        return low / factor, high * factor
+    width = high - low
+    if width <= 1e-12 * max(abs(low), abs(high), 1e-12):
+        width = abs(high) or 1.0
+    return low - share * width, high + share * width
+
+
+def spread(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Move positions apart to at least `gap`, inside [low, high], as little as possible.
+
+    Neighbours that overlap are merged into a block around their mean (pool adjacent violators). Where
+    the room is too small for all, they share it evenly.
+    """
+    if not positions:
+        return []
+    order = sorted(range(len(positions)), key=lambda i: positions[i])
+    gap = min(gap, (high - low) / max(1, len(positions) - 1)) if len(positions) > 1 else gap
+    blocks: list[tuple[float, int]] = []  # the mean of (position - gap * place in order), how many
+    for rank, index in enumerate(order):
+        mean, count = min(max(positions[index], low), high) - gap * rank, 1
+        while blocks and blocks[-1][0] > mean:
+            other, n = blocks.pop()
+            mean, count = (other * n + mean * count) / (n + count), n + count
+        blocks.append((mean, count))
+    placed = [0.0] * len(positions)
+    rank = 0
+    for mean, count in blocks:
+        mean = min(max(mean, low), high - gap * (len(positions) - 1))
+        for _ in range(count):
+            placed[order[rank]] = mean + gap * rank
+            rank += 1
+    return placed
+
+
+def end_labels(
+    ax: Any, labels: Sequence[tuple[float, str, str]], *, size: float = 7.5, room: float = 1.0
+) -> None:
+    """Write (y, text, colour) beside the right end of an axes, moved apart, each with a leader."""
+    if not labels:
+        return
+    figure = ax.figure
+    height = ax.get_position().height * figure.get_figheight()
+    inverse = ax.transAxes.inverted()
+    wanted = [
+        float(inverse.transform(ax.transData.transform((ax.get_xlim()[1], y)))[1]) for y, _, _ in labels
+    ]
+    gap = size * 1.25 / 72 / height
+    for y, at, (_, text, color) in zip(wanted, spread(wanted, gap, 0.02, 0.98), labels, strict=True):
+        ax.annotate(
+            shorten(text, room - 0.2, size, "bold"),
+            xy=(1.0, min(max(y, 0), 1)),
+            xycoords="axes fraction",
+            xytext=(1.0 + 0.17 / (ax.get_position().width * figure.get_figwidth()), at),
+            textcoords="axes fraction",
+            size=size,
+            weight="bold",
+            color=color,
+            va="center",
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8, "shrinkA": 1, "shrinkB": 1},
+        )
+
+
+def to_svg(figure: Any) -> str:
+    """Return a figure as SVG without date, its paths' numbers cut to a hundredth of a point."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = re.sub(r' d="[^"]*"', lambda path: _shorter(path[0]), buffer.getvalue())
+    return re.sub(r"[ \t]+\n", "\n", text)
+
+
+def _shorter(path: str) -> str:
+    return re.sub(r"\s*\n\s*", " ", re.sub(r"(\d\.\d\d)\d+", r"\1", path)).replace(' "', '"')
+
+
+def to_png(figure: Any) -> bytes:
+    """Return a figure as PNG, without the writing program's name."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()

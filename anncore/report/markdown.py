@@ -1,0 +1,95 @@
+"""The report as Markdown: the same sections as the HTML page, figures beside it as files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from anncore.report.view import Section, Table, sections
+
+
+def escape(text: str) -> str:
+    """Return text that Markdown shows as it is: on one line, without tables, code, HTML or links."""
+    text = " ".join(text.split())
+    text = re.sub(r"([\\`*|\[\]~#$])", r"\\\1", text)
+    text = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def render_markdown(content: Mapping[str, Any]) -> str:
+    """Return the report as Markdown (GitHub's tables); every text from outside is escaped."""
+    return "\n".join(_lines(content)).rstrip() + "\n"
+
+
+def _lines(content: Mapping[str, Any]) -> Iterator[str]:
+    yield f"# {escape(content['title'])}"
+    yield ""
+    if content["question"]:
+        yield f"*{escape(content['question'])}*"
+        yield ""
+    yield f"**{escape(content['answer']['headline'])}**"
+    yield ""
+    yield from (f"- {escape(finding['text'])}" for finding in content["answer"]["findings"])
+    warnings = content["answer"]["warnings"]
+    if warnings:
+        yield ""
+        yield "Mind:"
+        yield ""
+        yield from (f"- {escape(warning['text'])}" for warning in warnings)
+    yield ""
+    found = sections(content)
+    yield from (f"- [{section.title}](#{_anchor(section.title)})" for section in found)
+    yield ""
+    for section in found:
+        yield from _section(section, 2)
+
+
+def _anchor(title: str) -> str:
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+def _section(section: Section, depth: int) -> Iterator[str]:
+    yield f"{'#' * depth} {escape(section.title)}"
+    yield ""
+    for text in section.paragraphs:
+        yield escape(text)
+        yield ""
+    for figure in section.figures:
+        yield f"**{escape(figure['title'])}**"
+        yield ""
+        yield f"![{escape(figure['alt'])}]({figure['png']})"
+        yield ""
+        yield escape(figure["subtitle"])
+        yield ""
+    for each in section.tables:
+        yield from _table(each)
+    for title, text in section.terms:
+        yield f"**{escape(title)}.** {escape(text)}"
+        yield ""
+    if section.items:
+        yield from (f"- {escape(item)}" for item in section.items)
+        yield ""
+    if section.links:
+        yield from (f"- [{name}]({name}): {escape(text)}" for name, text in section.links)
+        yield ""
+    if section.code:
+        longest = max((len(run) for run in re.findall(r"`+", section.code)), default=0)
+        fence = "`" * max(3, longest + 1)
+        yield f"{fence}toml"
+        yield section.code.rstrip("\n")
+        yield fence
+        yield ""
+    for part in section.parts:
+        yield from _section(part, depth + 1)
+
+
+def _table(each: Table) -> Iterator[str]:
+    yield escape(each.caption)
+    yield ""
+    yield f"| {' | '.join(map(escape, each.header))} |"
+    yield f"|{'|'.join('---:' if numeric else '---' for numeric in each.numeric)}|"
+    for row in each.rows:
+        cells = [f"**{escape(cell.text)}**" if cell.best else escape(cell.text) for cell in row]
+        yield f"| {' | '.join(cells)} |"
+    yield ""

@@ -1,0 +1,181 @@
+"""The methods section, written from what was done in this very report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from anncore import stats
+from anncore.findings import FEWEST_DATA_SETS, joined, p_value
+
+REFERENCES = (
+    "Wilcoxon (1945), Individual comparisons by ranking methods, Biometrics 1(6).",
+    "Holm (1979), A simple sequentially rejective multiple test procedure, Scand. J. Statistics 6(2).",
+    "Hodges & Lehmann (1963), Estimates of location based on rank tests, Ann. Math. Statistics 34(2).",
+    "Benavoli, Corani & Mangili (2016), Should we really use post-hoc tests based on mean-ranks?, JMLR "
+    "17(5).",
+    "Agarwal et al. (2021), Deep reinforcement learning at the edge of the statistical precipice, NeurIPS.",
+)
+
+
+def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
+    """Return the methods as titled paragraphs and references."""
+    paragraphs = [
+        ("Compared", _compared(content)),
+        ("Training", _training(experiment)),
+        ("Tuning", _tuning(content)),
+        ("Scores", _scores(content)),
+        ("Within one data set", _within(content)),
+    ]
+    if content["comparisons"]["overall"]:
+        paragraphs.append(("Over all data sets", _over_all(content)))
+    paragraphs.append(("Failures", _failures()))
+    if content["sensitivity"]:
+        paragraphs.append(("Sensitivity", _sensitivity()))
+    return {
+        "paragraphs": [{"title": title, "text": text} for title, text in paragraphs],
+        "references": list(REFERENCES),
+    }
+
+
+def _compared(content: Mapping[str, Any]) -> str:
+    problems, sets = len(content["problems"]), len(set(content["data_sets"].values()))
+    on = f"{sets} data set{'s' if sets != 1 else ''}"
+    if problems != sets:
+        on += f" in {problems} variants"
+    return f"{len(content['arms'])} arms ({joined(content['vary'])} varies) on {on}."
+
+
+def _training(experiment: Any) -> str:
+    train, split = experiment.train, experiment.split
+    length = f"{train.epochs} epochs" if train.steps is None else f"{train.steps} steps"
+    batch = "the full batch" if train.batch_size == "full" else f"batches of {train.batch_size}"
+    stop = ""
+    if train.stop.loss is not None:
+        stop += f" Training stops early at a training loss of {train.stop.loss:g}."
+    if train.stop.patience is not None:
+        stop += (
+            f" It stops after {train.stop.patience} evaluations without an improvement of "
+            f"{train.stop.monitor} by more than {train.stop.min_delta:g}."
+        )
+    strata = ", stratified by class" if split.stratify else ""
+    scaled = (
+        " Inputs (and regression targets) are standardised on the training split."
+        if split.standardize
+        else ""
+    )
+    return (
+        f"Every trial trains for {length} on {batch} in {train.dtype}.{stop} {split.valid:.0%} of the "
+        f"examples "
+        f"are held out for validation and {split.test:.0%} for the test, at random by seed{strata}.{scaled} "
+        "All arms of one seed see the same data, split, initial weights and batch order, so their scores are "
+        "paired."
+    )
+
+
+def _tuning(content: Mapping[str, Any]) -> str:
+    report = len(content["seeds"]["report"])
+    if not content["select"]["tuned"]:
+        return f"Nothing was tuned. Every configuration was run on the same {report} seeds."
+    select, tune = content["select"], content["seeds"]["tune"]
+    best = "lowest" if select["goal"] == "min" else "highest"
+    return (
+        f"For each arm and data set, the configuration with the {best} mean "
+        f"{select['metric'].replace('_', ' ')} "
+        f"over {len(tune)} tuning seeds was chosen; a configuration with a diverged seed loses to one "
+        f"without. "
+        f"It was then run on {report} fresh seeds that took no part in the choice. Every score, interval and "
+        "test here rests on the fresh seeds alone, and the test split was opened once, after training."
+    )
+
+
+def _scores(content: Mapping[str, Any]) -> str:
+    scales: dict[tuple[str, str], list[str]] = {}
+    for problem, measure in content["measures"].items():
+        scales.setdefault((measure["label"], measure["scale"]), []).append(problem)
+    how = {
+        "log": "the geometric mean with Student's t-interval on the logarithm; differences are ratios",
+        "unit": "the mean with Student's t-interval carried over to the logit scale; differences are points",
+        "linear": "the mean with Student's t-interval; differences are in its own units",
+    }
+    parts = [
+        f"{label[0].upper()}{label[1:]}{'' if len(scales) == 1 else ' (' + joined(problems) + ')'}: "
+        f"{how[scale]}."
+        for (label, scale), problems in scales.items()
+    ]
+    return " ".join(parts) + " Intervals are at 95 %."
+
+
+def _within(content: Mapping[str, Any]) -> str:
+    pairs = max((len(found) for found in content["comparisons"]["problems"].values()), default=0)
+    if not pairs:
+        return "There is nothing to compare."
+    n = len(content["seeds"]["report"])
+    against = (
+        f"each arm against the control {content['control']}" if content["control"] else "every pair of arms"
+    )
+    text = (
+        f"The unit is the seed. Exact Wilcoxon signed-rank test on the paired differences, {against}, "
+        f"adjusted by Holm over {pairs} comparison{'s' if pairs != 1 else ''} per data set, α = "
+        f"{stats.ALPHA:g}. "
+        f"The effect is the mean paired difference with its t-interval, or the Hodges-Lehmann estimate where "
+        f"a seed diverged."
+    )
+    needed = stats.pairs_needed(pairs)
+    if n < needed:
+        text += (
+            f" With {n} seeds the smallest possible p is {stats.smallest_p(n):.3g}, which cannot clear "
+            f"Holm's "
+            f"first step ({stats.ALPHA / pairs:.3g}); so no p-value is given. {needed} seeds would be enough."
+        )
+    return text
+
+
+def _over_all(content: Mapping[str, Any]) -> str:
+    found = content["comparisons"]["overall"]
+    sets, scale = found[0]["n"], content["comparisons"]["overall_scale"]
+    unit = {
+        "log": "logarithms of the loss, so effects are ratios",
+        "unit": "shares, so effects are points",
+        "linear": "the metric itself",
+        "range": "scores put on a common range, 0 the best arm's mean and 1 the worst's, as units differ",
+    }[scale]
+    text = (
+        f"The unit is the data set: seeds are averaged first, then variants of one data set. Differences are "
+        f"taken on {unit}. Exact Wilcoxon signed-rank test, adjusted by Holm over {len(found)} "
+        f"comparisons; the "
+        "effect is the Hodges-Lehmann estimate with the interval that inverts the test."
+    )
+    needed = max(FEWEST_DATA_SETS, stats.pairs_needed(len(found)))
+    if sets < needed:
+        text += f" {sets} data sets are too few for any p-value to be significant; {needed} would be enough."
+    test = content["comparisons"]["friedman"]
+    if test is not None and sets >= FEWEST_DATA_SETS:
+        text += (
+            f" Friedman's test in Iman and Davenport's form: F({test['df1']}, {test['df2']}) = "
+            f"{test['F']:.3g}, "
+            f"{p_value(test['p'])}."
+        )
+    return text
+
+
+def _failures() -> str:
+    return (
+        "A diverged trial (NaN, infinite, or far worse than chance) is a result and counts as the worst: it "
+        "loses to any trial that finished, and two diverged ones tie. One diverged seed makes an arm's mean "
+        "infinite, so the arm ranks behind all that never diverged; the mean shown is that of the seeds that "
+        "finished, beside their number. Trials that failed, crashed, timed out or are missing block every "
+        "claim that rests on them. Differences within numeric noise (one part in a million) are ties."
+    )
+
+
+def _sensitivity() -> str:
+    return (
+        "From the tuning seeds. Where several hyperparameters were tuned, each value of the one shown is "
+        "taken "
+        "at the best of the others. The width is how many decades around the best value keep the score "
+        "within "
+        "10 % of the best (shares: within a point) with no seed diverged, interpolated between the values "
+        "tried. "
+        "These numbers describe; no test is made of them."
+    )

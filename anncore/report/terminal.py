@@ -1,0 +1,83 @@
+"""The short version of a report for a terminal: plain text, no colour, no box drawing."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from anncore.report.words import overall_rows, score
+
+WIDEST = 100
+
+
+def summary(content: Mapping[str, Any], width: int | None = None) -> str:
+    """Return the answer, the table and the warnings of a report as text that fits `width` columns.
+
+    Plain characters only, so it is the same in a pipe, with NO_COLOR and on a terminal.
+    """
+    width = min(WIDEST, width or shutil.get_terminal_size((WIDEST, 24)).columns)
+    lines = textwrap.wrap(content["answer"]["headline"], width) + [""]
+    header, rows = overall_rows(content)
+    lines += _table(header, rows, width)
+    problems = content["problems"]
+    if len(problems) > 1:
+        lines += ["", *_by_problem(content, width)]
+    texts = [finding["text"] for finding in content["answer"]["findings"] if not finding["where"]]
+    if texts:
+        lines += ["", *_bullets(texts, "-", width)]
+    warnings = [warning["text"] for warning in content["answer"]["warnings"]]
+    if warnings:
+        lines += ["", *_bullets(warnings, "!", width)]
+    return "\n".join(_clean(line).rstrip() for line in lines) + "\n"
+
+
+def _clean(line: str) -> str:
+    """Drop control characters: a label must not steer the terminal."""
+    return "".join(c for c in line if c.isprintable())
+
+
+def _bullets(texts: Sequence[str], mark: str, width: int) -> list[str]:
+    lines = []
+    for text in texts:
+        lines += textwrap.wrap(text, width, initial_indent=f"{mark} ", subsequent_indent="  ")
+    return lines
+
+
+def _by_problem(content: Mapping[str, Any], width: int) -> list[str]:
+    """One row per problem, one column per arm, as many arms as fit."""
+    arms = [row["arm"] for row in content["leaderboard"]["overall"]]
+    rows = []
+    for problem in content["problems"]:
+        board = {row["arm"]: row for row in content["leaderboard"]["problems"][problem]}
+        measure = content["measures"][problem]
+        cells = [("*" if board[arm]["rank"] == 1 else "") + score(board[arm], measure) for arm in arms]
+        rows.append([problem, *cells])
+    labels = {measure["label"] for measure in content["measures"].values()}
+    corner = labels.pop() if len(labels) == 1 else "score"
+    return _table([corner, *arms], rows, width)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Lay a table out in aligned columns; columns that do not fit are counted at the end."""
+    columns = list(zip(header, *rows, strict=True))
+    sizes = [min(28, max(len(cell) for cell in column)) for column in columns]
+    kept = len(columns)
+    while kept > 2 and sum(sizes[:kept]) + 2 * (kept - 1) > width:
+        kept -= 1
+    lines = []
+    for row in (header, *rows):
+        cells = [_fit(cell, size) for cell, size in zip(row[:kept], sizes, strict=False)]
+        first, *rest = [
+            cell.ljust(size) if i == 0 else cell.rjust(size)
+            for i, (cell, size) in enumerate(zip(cells, sizes, strict=False))
+        ]
+        lines.append("  ".join([first, *rest])[:width])
+    if kept < len(columns):
+        lines.append(f"({len(columns) - kept} more columns in the report)")
+    return lines
+
+
+def _fit(cell: str, size: int) -> str:
+    return cell if len(cell) <= size else cell[: size - 1] + "…"

@@ -1,0 +1,265 @@
+"""A report as sections of paragraphs, tables and figures: what HTML and Markdown both render.
+
+The two are twins because neither decides what is said; they only write it down.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from anncore.report import words
+
+DOWNLOADS = (
+    ("report.md", "this report as Markdown"),
+    ("report.json", "everything in this report, for programs"),
+    ("trials.csv", "one row per trial"),
+    ("curves.csv.gz", "learning curves, long: key, step, metric, value"),
+    ("experiment.toml", "the experiment file as it was run"),
+    ("plan.json", "the plan, with what it takes to load it again"),
+    ("env.json", "the environment"),
+    ("figures/", "every figure as PNG and SVG"),
+)
+MOST_FAILURES = 100
+NUMERIC = re.compile(r"^(p\s)?[<*]?\s?[−+-]?[.\d∞–]")
+
+
+class Cell(NamedTuple):
+    """One cell: its text, what to sort it by where the text would mislead, and whether it is the best."""
+
+    text: str
+    sort: float | None = None
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a caption; the first column names its rows."""
+
+    caption: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    numeric: tuple[bool, ...] = ()
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled part of the report; `parts` are sections below it."""
+
+    id: str
+    title: str
+    paragraphs: Sequence[str] = ()
+    tables: Sequence[Table] = ()
+    figures: Sequence[Mapping[str, Any]] = ()
+    terms: Sequence[tuple[str, str]] = ()  # a titled paragraph each
+    items: Sequence[str] = ()
+    links: Sequence[tuple[str, str]] = ()
+    code: str = ""
+    parts: Sequence[Section] = field(default_factory=tuple)
+
+
+def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str | Cell]]) -> Table:
+    """Return a table whose columns of numbers are known as such."""
+    cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
+    numeric = tuple(
+        i > 0 and bool(cells) and all(NUMERIC.match(row[i].text) for row in cells) for i in range(len(header))
+    )
+    return Table(caption, list(header), cells, numeric)
+
+
+def sections(content: Mapping[str, Any]) -> list[Section]:
+    """Return the report's sections after the answer box, in reading order; empty ones are left out."""
+    found = [
+        _leaderboard(content),
+        _differences(content),
+        _per_data_set(content),
+        _sensitivity(content),
+        _diagnostics(content),
+        _methods(content),
+        _provenance(content),
+        Section("downloads", "Downloads", links=DOWNLOADS),
+    ]
+    return [section for section in found if section is not None]
+
+
+def _figures(content: Mapping[str, Any], section: str) -> list[Mapping[str, Any]]:
+    return [figure for figure in content["figures"] if figure["section"] == section]
+
+
+def _leaderboard(content: Mapping[str, Any]) -> Section:
+    header, rows = words.overall_rows(content)
+    several = len(content["problems"]) > 1
+    caption = "Over all data sets, best mean rank first. “ok” counts trials that finished."
+    tables = (
+        [table(caption if several else f"On {content['problems'][0]}, best first.", header, rows)]
+        if rows
+        else []
+    )
+    if several:
+        tables.append(_matrix(content))
+    return Section("leaderboard", "Leaderboard", tables=tables, figures=_figures(content, "leaderboard"))
+
+
+def _matrix(content: Mapping[str, Any]) -> Table:
+    arms = [row["arm"] for row in content["leaderboard"]["overall"]]
+    labels = list(dict.fromkeys(measure["label"] for measure in content["measures"].values()))
+    rows = []
+    for problem in content["problems"]:
+        board = {row["arm"]: row for row in content["leaderboard"]["problems"][problem]}
+        measure = content["measures"][problem]
+        cells = [
+            Cell(words.score(board[arm], measure), board[arm]["value"], board[arm]["rank"] == 1)
+            for arm in arms
+        ]
+        first = [Cell(measure["label"])] if len(labels) > 1 else []
+        rows.append([Cell(problem), *first, *cells])
+    what = labels[0].capitalize() if len(labels) == 1 else "Score"
+    header = ["data set", *(["measure"] if len(labels) > 1 else []), *arms]
+    return table(f"{what} by data set and arm; the best is bold, ×n marks n diverged seeds.", header, rows)
+
+
+def _differences(content: Mapping[str, Any]) -> Section | None:
+    found = content["comparisons"]["overall"]
+    figures = _figures(content, "differences")
+    if not found and not figures:
+        return None
+    tables = [_comparisons("Over all data sets. The unit is the data set.", found)] if found else []
+    return Section("differences", "Differences", tables=tables, figures=figures)
+
+
+def _comparisons(caption: str, found: Sequence[Mapping[str, Any]]) -> Table:
+    header = ["better so far", "against", "wins", "gain", "95 % interval", "p (Holm)", "verdict"]
+    rows = [
+        [
+            Cell(c["a"]),
+            Cell(c["b"]),
+            Cell(words.share(c["wins"], c["n"])),
+            Cell(words.effect(c), c["effect"]),
+            Cell(words.effect_interval(c), c["low"]),
+            Cell(words.probability(c), c["p"]),
+            Cell(words.verdict(c), best=c["verdict"] == "better"),
+        ]
+        for c in found
+    ]
+    return table(caption, header, rows)
+
+
+def _per_data_set(content: Mapping[str, Any]) -> Section | None:
+    parts = []
+    for place, problem in enumerate(content["problems"]):
+        found = content["comparisons"]["problems"][problem]
+        tables = [_board(content, problem)]
+        if found:
+            n = max(c["n"] for c in found)
+            tables.append(_comparisons(f"Paired differences on {problem}, {n} seeds.", found))
+        parts.append(Section(f"data-set-{place + 1}", problem, tables=tables))
+    return Section("data-sets", "Data set by data set", figures=_figures(content, "data-sets"), parts=parts)
+
+
+def _board(content: Mapping[str, Any], problem: str) -> Table:
+    measure = content["measures"][problem]
+    board = content["leaderboard"]["problems"][problem]
+    others = list(dict.fromkeys(name for row in board for name in row["metrics"]))
+    center = "geometric mean" if measure["scale"] == "log" else "mean"
+    header = [
+        "arm",
+        "rank",
+        "chosen",
+        f"{measure['label']}, {center}",
+        "95 % interval",
+        "median",
+        "IQM",
+        "ok",
+    ]
+    rows = []
+    for row in board:
+        scores = [words.number(words._nan(row["metrics"].get(name))) for name in others]
+        rows.append(
+            [
+                Cell(row["arm"]),
+                Cell(f"{row['rank']:g}"),
+                Cell(row["config"] or "–"),
+                Cell(words.score(row, measure), row["value"], row["rank"] == 1),
+                Cell(words.spread(row, measure), row["low"]),
+                Cell(words.value(row["median"], measure), row["median"]),
+                Cell(words.value(row["iqm"], measure), row["iqm"]),
+                Cell(words.share(row["ok"], row["n"])),
+                *map(Cell, scores),
+            ]
+        )
+    return table(
+        f"Scores on {problem}; further metrics are plain means.",
+        [*header, *(name.replace("_", " ") for name in others)],
+        rows,
+    )
+
+
+def _sensitivity(content: Mapping[str, Any]) -> Section | None:
+    if not content["sensitivity"]:
+        return None
+    header, rows = words.sensitivity_rows(content)
+    caption = "The tuned hyperparameter: its best value, and how many decades around it are as good."
+    return Section(
+        "sensitivity",
+        "Sensitivity",
+        tables=[table(caption, header, rows)],
+        figures=_figures(content, "sensitivity"),
+    )
+
+
+def _diagnostics(content: Mapping[str, Any]) -> Section:
+    counts = content["counts"]
+    statuses = ("ok", "diverged", "failed", "timeout", "crashed")
+    said = ", ".join(f"{counts[name]} {name}" for name in statuses if counts[name] or name == "ok")
+    phases = f"{counts['tune']} for tuning and {counts['report']} for the report"
+    failed = content["failed_trials"]
+    tables = []
+    if failed:
+        shown = failed[:MOST_FAILURES]
+        caption = "Trials that are not ok" + (
+            f": the first {len(shown)} of {len(failed)}; trials.csv has all."
+            if len(shown) < len(failed)
+            else "."
+        )
+        header = ["data set", "arm", "configuration", "seed", "phase", "status", "reason"]
+        keys = ("problem", "arm", "config", "seed", "phase", "status", "error")
+        rows = [[Cell(str(row[key]) if row[key] != "" else "–") for key in keys] for row in shown]
+        tables.append(table(caption, header, rows))
+    return Section(
+        "diagnostics",
+        "Diagnostics and failed trials",
+        paragraphs=[f"{counts['trials']} trials ({phases}): {said}."],
+        tables=tables,
+        figures=_figures(content, "diagnostics"),
+    )
+
+
+def _methods(content: Mapping[str, Any]) -> Section:
+    return Section(
+        "methods",
+        "Methods",
+        terms=[(p["title"], p["text"]) for p in content["methods"]["paragraphs"]],
+        items=content["methods"]["references"],
+    )
+
+
+def _provenance(content: Mapping[str, Any]) -> Section:
+    facts = words.lines_of(content["provenance"], skip=("experiment_text",))
+    seeds = content["seeds"]
+    facts = [("seeds: tune", _runs(seeds["tune"])), ("seeds: report", _runs(seeds["report"])), *facts]
+    rows = [[Cell(name), Cell(text)] for name, text in facts if text]
+    return Section(
+        "provenance",
+        "Provenance",
+        tables=[table("What these numbers came from.", ["fact", "value"], rows)],
+        code=content["provenance"]["experiment_text"],
+    )
+
+
+def _runs(seeds: Sequence[int]) -> str:
+    """Write consecutive seeds as a range: "100-109"."""
+    if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
+        return f"{seeds[0]} to {seeds[-1]} ({len(seeds)})"
+    return ", ".join(map(str, seeds))

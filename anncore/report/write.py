@@ -1,0 +1,115 @@
+"""Write a report: report.json first, then its views and figures, each by temp file and `os.replace`."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import traceback
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from anncore.registry import Component
+from anncore.report.build import build_report, plain
+from anncore.report.drawing import Drawing, drawing_style, to_png, to_svg
+from anncore.report.html import render_html
+from anncore.report.markdown import render_markdown
+from anncore.report.theme import Theme
+from anncore.study import Study
+from anncore.types import FigureInput
+
+SECTIONS = ("leaderboard", "differences", "data-sets", "sensitivity", "diagnostics")
+
+
+def write_report(results: Any, folder: Path, *, meta: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Write report.html, report.md, report.json and figures/ into `folder`; return report.json's content.
+
+    meta: what the caller knows of the run (command, versions, machine), shown under provenance. The same
+    results and meta give the same bytes. A figure that cannot be drawn is named among the warnings and
+    stops nothing.
+    """
+    folder = Path(folder)
+    content = build_report(results, meta or {})
+    pictures: dict[str, str] = {}
+    wanted: set[str] = set()
+    for figure, drawing in draw_figures(results, content):
+        if isinstance(drawing, str):
+            content["answer"]["warnings"].append(
+                {"kind": "figure", "text": f"Figure {figure.name} could not be drawn: {drawing}"}
+            )
+            continue
+        with drawing_style():
+            svg, png = to_svg(drawing.figure), to_png(drawing.figure)
+        pictures[drawing.name] = svg
+        section = getattr(figure.cls, "section", "diagnostics")
+        replace_file(folder / "figures" / f"{drawing.name}.svg", svg.encode())
+        replace_file(folder / "figures" / f"{drawing.name}.png", png)
+        wanted.update((f"{drawing.name}.svg", f"{drawing.name}.png"))
+        content["figures"].append(
+            {
+                "name": drawing.name,
+                "question": figure.cls.question,
+                "section": section if section in SECTIONS else "diagnostics",
+                "title": drawing.title,
+                "subtitle": drawing.subtitle,
+                "alt": drawing.alt,
+                "png": f"figures/{drawing.name}.png",
+                "svg": f"figures/{drawing.name}.svg",
+            }
+        )
+    _remove_old_figures(folder / "figures", wanted)
+    report = plain(content)
+    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
+    replace_file(folder / "report.json", text.encode())
+    replace_file(folder / "report.md", render_markdown(report).encode())
+    replace_file(folder / "report.html", render_html(report, pictures).encode())
+    return report
+
+
+def draw_figures(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Component, Drawing | str]]:
+    """Yield (component, drawing) of every figure plugin that has something to show.
+
+    In place of a drawing comes the reason, where a plugin failed.
+    """
+    study = Study(results)
+    theme = Theme.of(content["arms"], [row["arm"] for row in content["leaderboard"]["overall"]])
+    trials = study.all_trials.assign(label=study.all_trials["arm"])
+    trials.loc[study.trials.index, "label"] = study.trials["label"]
+    data = FigureInput(trials, study.curves, content, theme, study.options)
+    figures = study.experiment.registry.of_kind("figure")
+    for component in sorted(figures, key=lambda c: (c.cls.order, c.full_name)):
+        try:
+            with drawing_style():
+                drawing = component.cls().draw(data)
+        except Exception as error:
+            if os.environ.get("ANNX_STRICT_PLUGINS") == "1":
+                raise
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(last.filename).name}:{last.lineno}"
+            yield component, f"{type(error).__name__}: {error} ({where})"
+            continue
+        if drawing is not None:
+            yield component, drawing
+
+
+def _remove_old_figures(folder: Path, wanted: set[str]) -> None:
+    """Remove figures of an earlier report that this one no longer has."""
+    if folder.is_dir():
+        for file in folder.iterdir():
+            if file.suffix in (".svg", ".png") and file.name not in wanted:
+                file.unlink()
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file so that a reader sees the old one or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

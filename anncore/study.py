@@ -1,0 +1,219 @@
+"""From a sweep's frames to what is compared: arms, problems, the measure of each, and costs.
+
+A `Study` reads a `Results` once and answers the questions that tables, findings and figures share, so
+that all of them count the same trials. It computes no statistics and writes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from anncore.params import Interval
+from anncore.types import TASKS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BLOCKING = ("failed", "timeout", "crashed")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How one problem is scored: the trials' column, which way is better, and the scale of differences.
+
+    scale "log": positive and lower is better, compared by ratios; "unit": a share in [0, 1], compared in
+    points; "linear": anything else.
+    """
+
+    column: str
+    goal: str
+    scale: str
+
+    @property
+    def label(self) -> str:
+        """The column in words: "test loss"."""
+        return self.column.replace("_", " ")
+
+    def cost(self, values: Any) -> Any:
+        """Return values so that lower is better and differences are on the scale."""
+        values = np.asarray(values, dtype=float)
+        if self.scale == "log":
+            with np.errstate(divide="ignore"):
+                return np.log(values)
+        return -values if self.goal == "max" else values
+
+
+class Study:
+    """A sweep's results as the report compares them.
+
+    `arms` are the labels under comparison in the experiment's order. Where nothing was tuned, an arm with
+    several configurations enters once per configuration: choosing among them by their test score would
+    flatter it. `problems` are what they are compared on.
+    """
+
+    def __init__(self, results: Any) -> None:
+        self.results = results
+        self.experiment = results.experiment
+        self.all_trials: pd.DataFrame = results.trials
+        self.curves: pd.DataFrame = results.curves
+        self.problems: tuple[str, ...] = tuple(results.plan.problems)
+        self.tuned = bool((results.trials["phase"] == "tune").any())
+
+    @cached_property
+    def tune(self) -> pd.DataFrame:
+        """The trials of the tuning phase."""
+        return self.all_trials[self.all_trials["phase"] == "tune"]
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """The report phase's trials, with the compared label in the column `label`."""
+        trials = self.all_trials[self.all_trials["phase"] == "report"].copy()
+        several = set() if self.tuned else set(self._with_several_configs(trials))
+        trials["label"] = [
+            f"{arm} ({config})" if arm in several and config else arm
+            for arm, config in zip(trials["arm"], trials["config"], strict=True)
+        ]
+        return trials
+
+    def _with_several_configs(self, trials: pd.DataFrame) -> list[str]:
+        counts = trials.groupby(["problem", "arm"], sort=False)["config"].nunique()
+        return [str(arm) for (_, arm), count in counts.items() if count > 1]  # type: ignore[misc]
+
+    @cached_property
+    def arms(self) -> tuple[str, ...]:
+        """The labels under comparison, in the experiment's order."""
+        found: list[str] = []
+        for arm in self.results.plan.arms:
+            labels = dict.fromkeys(self.trials.loc[self.trials["arm"] == arm, "label"])
+            found.extend(labels or [arm])
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the report phase."""
+        return tuple(self.experiment.report_seeds)
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The experiment's [report] table."""
+        return self.experiment.document.get("report", {})
+
+    @cached_property
+    def dataset_of(self) -> dict[str, str]:
+        """The data set's label of each problem: variants of one data set are no independent evidence."""
+        pairs = self.all_trials.drop_duplicates("problem")
+        found = dict(zip(pairs["problem"].map(str), pairs["dataset"].map(str), strict=True))
+        return {problem: found.get(problem, problem) for problem in self.problems}
+
+    @cached_property
+    def measures(self) -> dict[str, Measure]:
+        """How each problem is scored."""
+        return {problem: self._measure(problem) for problem in self.problems}
+
+    def _measure(self, problem: str) -> Measure:
+        mine = self.trials[self.trials["problem"] == problem]
+        name = self.experiment.select.metric.split("_", 1)[-1]
+        goal = self.experiment.select.goal
+        if f"test_{name}" not in mine or not mine[f"test_{name}"].notna().any():
+            for primary in self._primary_metrics():
+                column = f"test_{primary.name}"
+                if column in mine and mine[column].notna().any():
+                    name, goal = primary.name, primary.cls.goal
+                    break
+        column = f"test_{name}"
+        values = mine[column].to_numpy(float) if column in mine else np.array([])
+        finite = values[np.isfinite(values)]
+        return Measure(column, goal, self._scale(name, goal, finite))
+
+    def _primary_metrics(self) -> list[Any]:
+        found = []
+        for task in TASKS:
+            try:
+                found.append(self.experiment.registry.primary_metric(task))
+            except Exception:
+                continue
+        return found
+
+    def _scale(self, name: str, goal: str, finite: Any) -> str:
+        bounds = "[0, inf)"
+        for metric in self.experiment.registry.of_kind("metric"):
+            if metric.name == name:
+                bounds = getattr(metric.cls, "bounds", "(-inf, inf)")
+        limits = Interval.parse(bounds)
+        if limits.low == 0 and limits.high == 1:
+            return "unit"
+        positive = len(finite) > 0 and bool((finite > 0).all())
+        return "log" if goal == "min" and limits.low == 0 and positive else "linear"
+
+    def values(self, problem: str, column: str | None = None) -> pd.DataFrame:
+        """Return a metric by seed (rows) and arm (columns): NaN where a trial has none."""
+        column = column or self.measures[problem].column
+        return self._wide(problem, column)
+
+    def statuses(self, problem: str) -> pd.DataFrame:
+        """Return the trials' statuses by seed and arm; "missing" where a trial has not run."""
+        wide = self._wide(problem, "status")
+        return wide.where(wide.notna(), "missing")
+
+    def costs(self, problem: str) -> pd.DataFrame:
+        """Return costs by seed and arm: lower is better, +inf diverged, NaN failed or missing."""
+        statuses = self.statuses(problem)
+        costs = self.values(problem).astype(float)
+        costs[:] = self.measures[problem].cost(costs.to_numpy())
+        costs = costs.where(statuses == "ok")
+        return costs.mask(statuses == "diverged", math.inf)
+
+    def _wide(self, problem: str, column: str) -> pd.DataFrame:
+        mine = self.trials[self.trials["problem"] == problem].drop_duplicates(["seed", "label"])
+        if column not in mine:
+            mine = mine.assign(**{column: np.nan})
+        wide = mine.pivot(index="seed", columns="label", values=column)
+        return wide.reindex(index=list(self.seeds), columns=list(self.arms))
+
+    def blocked(self, problem: str) -> dict[str, str]:
+        """Return the arms that no claim may rest on, with the reason."""
+        statuses = self.statuses(problem)
+        found = {}
+        for arm in self.arms:
+            column = statuses[arm]
+            parts = [
+                f"{int((column == status).sum())} {status}"
+                for status in (*BLOCKING, "missing")
+                if (column == status).any()
+            ]
+            if parts:
+                found[arm] = f"{', '.join(parts)} of {len(column)} trials"
+        return found
+
+    def by_data_set(self) -> tuple[pd.DataFrame, str]:
+        """Return costs by data set (rows) and arm, averaged over seeds first, and their common scale.
+
+        One diverged seed makes the mean infinite: the arm loses that data set to any arm that finished.
+        Scales that differ, or plain numbers of unlike units, are put on "range": 0 the best arm's mean,
+        1 the worst finite one's. Variants of one data set are averaged last.
+        """
+        import pandas as pd
+
+        scales = {measure.scale for measure in self.measures.values()}
+        common = scales.pop() if len(scales) == 1 else "range"
+        if common == "linear" and len(self.problems) > 1:
+            common = "range"
+        rows = {}
+        for problem in self.problems:
+            costs = self.costs(problem)
+            means = costs.mean(axis=0, skipna=False)
+            if common == "range":
+                finite = means[np.isfinite(means.to_numpy(float))]
+                low = finite.min() if len(finite) else 0.0
+                width = (finite.max() - low) if len(finite) else 0.0
+                means = (means - low) / (width or 1.0)
+            rows[problem] = means
+        frame = pd.DataFrame(rows).T.reindex(columns=list(self.arms))
+        groups = [self.dataset_of[problem] for problem in frame.index]
+        return frame.groupby(groups, sort=False).mean(skipna=False) if len(frame) else frame, common
