@@ -1,0 +1,329 @@
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from anncore import ComponentError, Data, load_registry
+from anncore.data import check_data
+from anncore.params import build
+
+REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
+NAMES = [c.name for c in REGISTRY.of_kind("dataset") if c.dist == "annx" and c.name != "csv"]
+SYNTHETIC = ["two_moons", "circles", "blobs", "spirals", "xor", "checkerboard", "classification"]
+SYNTHETIC += ["linear_regression", "friedman", "sine", "outlier_regression", "imbalanced"]
+REAL = ["iris", "wine", "breast_cancer", "digits", "diabetes"]
+
+
+def make(name: str, seed: int = 0, **values: Any) -> Data:
+    component = build(REGISTRY.get("dataset", name).cls, **values)
+    data: Data = component.make(np.random.default_rng(seed))
+    return data
+
+
+def sizes(y: np.ndarray) -> list[int]:
+    return np.bincount(y).tolist()
+
+
+def declares(name: str, key: str) -> bool:
+    return key in REGISTRY.get("dataset", name).cls.__dataclass_fields__
+
+
+def test_every_data_set_of_the_catalogue_is_here() -> None:
+    assert sorted(NAMES) == sorted([*SYNTHETIC, *REAL])
+
+
+# All of them
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_data_are_sound_and_repeat(name: str) -> None:
+    a, b = make(name), make(name)
+    check_data(a)
+    assert pickle.dumps(a) == pickle.dumps(b)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_numpys_global_state_is_neither_read_nor_changed(name: str) -> None:
+    with_seed = {}
+    for seed in (1, 2):
+        np.random.seed(seed)  # noqa: NPY002
+        before = np.random.get_state()[1].tobytes()  # type: ignore[index, union-attr]  # noqa: NPY002
+        with_seed[seed] = pickle.dumps(make(name))
+        after = np.random.get_state()[1].tobytes()  # type: ignore[index, union-attr]  # noqa: NPY002
+        assert before == after
+    assert with_seed[1] == with_seed[2]
+
+
+@pytest.mark.parametrize("name", SYNTHETIC)
+def test_synthetic_sets_have_n_rows_and_change_with_the_seed(name: str) -> None:
+    a, b = make(name, seed=1, n=123), make(name, seed=2, n=123)
+    assert len(a.x) == len(a.y) == 123
+    assert not np.array_equal(a.x, b.x)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if declares(name, "label_noise")])
+def test_label_noise_flips_its_share_and_touches_nothing_else(name: str) -> None:
+    size = {} if name in REAL else {"n": 5000}
+    clean, noisy = make(name, **size), make(name, label_noise=0.3, **size)
+    assert np.array_equal(clean.y, clean.clean_y)
+    assert np.array_equal(noisy.clean_y, clean.y)
+    assert np.array_equal(noisy.x, clean.x)
+    n = len(clean.y)
+    assert abs(np.mean(noisy.y != clean.y) - 0.3) < 5 * np.sqrt(0.3 * 0.7 / n)  # binomial
+
+
+@pytest.mark.parametrize("name", ["linear_regression", "friedman", "sine", "outlier_regression"])
+def test_outliers_spoil_their_share_of_targets_and_touch_nothing_else(name: str) -> None:
+    clean, spoilt = make(name, n=5000, outliers=0.0), make(name, n=5000, outliers=0.2)
+    assert np.array_equal(clean.y, clean.clean_y)
+    assert np.array_equal(spoilt.clean_y, clean.y)
+    assert np.array_equal(spoilt.x, clean.x)
+    assert abs(np.mean(spoilt.y != clean.y) - 0.2) < 5 * np.sqrt(0.2 * 0.8 / 5000)
+
+
+@pytest.mark.parametrize("name", [name for name in SYNTHETIC if name not in ("blobs", "outlier_regression")])
+def test_noise_is_scaled_from_the_same_draws(name: str) -> None:
+    exact, little, more = (make(name, noise=noise) for noise in (0.0, 0.1, 0.2))
+    if exact.task == "regression":
+        a, b = little.clean_y - exact.clean_y, more.clean_y - exact.clean_y  # type: ignore[operator]
+    else:
+        a, b = little.x - exact.x, more.x - exact.x
+    np.testing.assert_allclose(b, 2 * a, atol=1e-9)
+    assert 0.08 < a.std() < 0.12
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("two_moons", {"n": 5}, r"n must be a whole number in \[10, inf\)"),
+        ("two_moons", {"noise": -0.1}, r"noise must be in \[0, inf\)"),
+        ("circles", {"factor": 1.0}, r"factor must be in \[0, 1\)"),
+        ("iris", {"label_noise": 1.0}, r"label_noise must be in \[0, 1\)"),
+        ("friedman", {"problem": 4}, "problem must be one of 1, 2, 3"),
+        ("imbalanced", {"ratio": 0.5}, r"ratio must be in \[1, inf\)"),
+        ("linear_regression", {"informative": 11}, "informative must be at most features, 10, got 11"),
+        (
+            "classification",
+            {"classes": 20},
+            r"classes · clusters must be at most 2\^informative, 32, got 20 · 2",
+        ),
+        ("diabetes", {"n": 10}, "unknown hyperparameter 'n'; known are none"),
+    ],
+)
+def test_values_outside_the_domain_are_refused(name: str, values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ComponentError, match=f"^{name}: {message}"):
+        make(name, **values)
+
+
+# Geometry
+
+
+def test_two_moons_are_two_half_circles() -> None:
+    data = make("two_moons", n=201, noise=0.0)
+    upper, lower = data.x[data.y == 0], data.x[data.y == 1]
+    np.testing.assert_allclose(np.hypot(*upper.T), 1)
+    np.testing.assert_allclose(np.hypot(*(lower - [1, 0.5]).T), 1)
+    assert upper[:, 1].min() > -1e-12
+    assert lower[:, 1].max() < 0.5 + 1e-12
+    assert sizes(data.y) == [100, 101]
+
+
+def test_circles_have_radius_one_and_factor() -> None:
+    data = make("circles", n=100, noise=0.0, factor=0.3)
+    radius = np.hypot(*data.x.T)
+    np.testing.assert_allclose(radius[data.y == 0], 1)
+    np.testing.assert_allclose(radius[data.y == 1], 0.3)
+    assert sizes(data.y) == [50, 50]
+
+
+def test_blobs_are_clouds_of_the_stated_width() -> None:
+    points = make("blobs", noise=0.0, classes=4, features=3)
+    assert len(np.unique(points.x, axis=0)) == 4
+    assert np.abs(points.x).max() <= 10
+    data = make("blobs", n=4000, noise=2.0, classes=4, features=3)
+    assert sizes(data.y) == [1000] * 4
+    for k in range(4):
+        # A standard deviation of 3000 normal numbers is known to 2 / √6000.
+        centred = data.x[data.y == k] - points.x[points.y == k][0]
+        assert abs(centred.std() - 2) < 5 * 2 / np.sqrt(6000)
+
+
+@pytest.mark.parametrize(("classes", "task"), [(2, "binary"), (3, "multiclass")])
+@pytest.mark.parametrize("name", ["blobs", "spirals", "classification"])
+def test_the_number_of_classes_gives_the_task(name: str, classes: int, task: str) -> None:
+    data = make(name, classes=classes)
+    assert data.task == task
+    assert len(sizes(data.y)) == classes
+    assert max(sizes(data.y)) - min(sizes(data.y)) <= 2
+
+
+def test_spirals_hold_the_points_of_lang_and_witbrock() -> None:
+    # The generator of the CMU benchmark: for i = 0 ... 96, angle = i π / 16, radius = 6.5 (104 - i) / 104,
+    # (radius sin angle, radius cos angle) in one class and its mirror image in the other.
+    i = np.arange(97)
+    radius, angle = 6.5 * (104 - i) / 104, i * np.pi / 16
+    first = np.column_stack([radius * np.sin(angle), radius * np.cos(angle)])
+    data = make("spirals", n=194, noise=0.0)
+    for label, expected in ((0, first), (1, -first)):
+        found = data.x[data.y == label]
+        found = found[np.argsort(-np.hypot(*found.T))]
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_spirals_turn_as_often_as_asked() -> None:
+    data = make("spirals", n=300, noise=0.0, turns=1.0, classes=3)
+    arm = data.x[data.y == 0]
+    arm = arm[np.argsort(-np.hypot(*arm.T))]
+    angle = np.unwrap(np.arctan2(arm[:, 0], arm[:, 1]))
+    assert angle[-1] - angle[0] == pytest.approx(2 * np.pi)
+
+
+@pytest.mark.parametrize("bits", [2, 3, 5])
+def test_xor_is_the_parity_of_the_corner(bits: int) -> None:
+    data = make("xor", n=640, noise=0.05, bits=bits)
+    corner = (data.x > 0).astype(int)
+    assert np.array_equal(data.y, corner.sum(axis=1) % 2)
+    np.testing.assert_allclose(np.abs(data.x), 1, atol=0.3)
+    assert set(np.unique(corner, axis=0, return_counts=True)[1]) == {640 // 2**bits}
+
+
+@pytest.mark.parametrize("cells", [2, 3, 4])
+def test_checkerboard_squares_alternate(cells: int) -> None:
+    data = make("checkerboard", n=2000, cells=cells)
+    square = np.floor(data.x).astype(int)
+    assert np.array_equal(data.y, (square[:, 0] + square[:, 1]) % 2)
+    assert len(np.unique(square, axis=0)) == cells**2
+    assert (square.min(), square.max()) == (0, cells - 1)
+
+
+def test_classification_has_as_many_dimensions_as_informative_features() -> None:
+    data = make("classification", n=400, features=9, informative=4, redundant=5, clusters=2)
+    assert np.linalg.matrix_rank(data.x - data.x.mean(axis=0), tol=1e-8) == 4
+    noisy = make("classification", n=400, features=9, informative=4, redundant=5, noise=0.1)
+    assert np.linalg.matrix_rank(noisy.x - noisy.x.mean(axis=0), tol=1e-8) == 9
+
+
+def test_imbalanced_has_one_rare_example_for_each_ratio_of_others() -> None:
+    assert sizes(make("imbalanced").y) == [950, 50]
+    assert sizes(make("imbalanced", n=1010, ratio=100.0).y) == [1000, 10]
+    assert sizes(make("imbalanced", ratio=1.0).y) == [500, 500]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(10, 2000), st.floats(1, 500))
+def test_imbalanced_counts_are_exact(n: int, ratio: float) -> None:
+    rare = max(1, round(n / (1 + ratio)))
+    assert sizes(make("imbalanced", n=n, ratio=ratio).y) == [n - rare, rare]
+
+
+# Regression
+
+
+def test_linear_regression_is_linear_in_the_informative_features() -> None:
+    data = make("linear_regression", n=200, noise=0.0, features=8, informative=3)
+    weights, *_ = np.linalg.lstsq(data.x, data.y, rcond=None)
+    np.testing.assert_allclose(data.x @ weights, data.y, atol=1e-9)
+    assert (np.abs(weights) > 1e-9).sum() == 3
+    assert weights.min() > -1e-9
+    assert weights.max() < 100
+
+
+def test_friedman_1_is_its_formula() -> None:
+    data = make("friedman", noise=0.0)
+    assert data.x.shape == (500, 10)
+    assert data.x.min() >= 0
+    assert data.x.max() <= 1
+    a, b, c, d, e = data.x[:, :5].T
+    expected = 10 * np.sin(np.pi * a * b) + 20 * (c - 0.5) ** 2 + 10 * d + 5 * e
+    np.testing.assert_allclose(data.y, expected)
+
+
+@pytest.mark.parametrize("problem", [2, 3])
+def test_friedman_2_and_3_are_their_formulas(problem: int) -> None:
+    data = make("friedman", noise=0.0, problem=problem, n=2000)
+    for column, (low, high) in zip(
+        data.x.T, [(0, 100), (40 * np.pi, 560 * np.pi), (0, 1), (1, 11)], strict=True
+    ):
+        assert low <= column.min() < low + 0.01 * (high - low)
+        assert high - 0.01 * (high - low) < column.max() <= high
+    r, f, length, c = data.x.T  # a circuit's resistance, frequency, inductance and capacity
+    reactance = f * length - 1 / (f * c)
+    expected = np.hypot(r, reactance) if problem == 2 else np.arctan(reactance / r)
+    np.testing.assert_allclose(data.y, expected)
+
+
+def test_sine_is_a_sine() -> None:
+    data = make("sine", noise=0.0, frequency=2.0)
+    assert data.x.shape == (500, 1)
+    assert data.x.min() >= 0
+    assert data.x.max() < 1
+    np.testing.assert_allclose(data.y, np.sin(4 * np.pi * data.x[:, 0]), atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["linear_regression", "friedman", "sine", "outlier_regression"])
+def test_noise_has_its_standard_deviation_and_stays_in_the_clean_targets(name: str) -> None:
+    residual = make(name, n=4000, noise=0.5).clean_y - make(name, n=4000, noise=0.0).clean_y  # type: ignore[operator]
+    assert abs(residual.std() - 0.5) < 5 * 0.5 / np.sqrt(8000)
+
+
+def test_outliers_pull_the_mean_but_not_the_median() -> None:
+    # The line is y = 2 x + 1; a tenth of the targets is 20 too high, so least squares finds 3 for 1.
+    data = make("outlier_regression", n=20_000)
+    columns = np.column_stack([data.x[:, 0], np.ones(20_000)])
+    slope, intercept = np.linalg.lstsq(columns, data.y, rcond=None)[0]
+    assert slope == pytest.approx(2, abs=0.25)
+    assert intercept == pytest.approx(3, abs=0.25)
+    slope, intercept = np.linalg.lstsq(columns, data.clean_y, rcond=None)[0]  # type: ignore[arg-type]
+    assert (slope, intercept) == (pytest.approx(2, abs=0.02), pytest.approx(1, abs=0.02))
+    assert np.median(data.y - 2 * data.x[:, 0]) == pytest.approx(1, abs=0.1)
+    assert set(np.round(data.y - data.clean_y, 9)) == {0.0, 20.0}  # type: ignore[operator]
+
+
+# Real data: sizes as published with each
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "counts"),
+    [
+        ("iris", (150, 4), [50, 50, 50]),
+        ("wine", (178, 13), [59, 71, 48]),
+        ("breast_cancer", (569, 30), [212, 357]),
+        ("digits", (1797, 64), [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]),
+    ],
+)
+def test_real_classification_sets_are_whole(name: str, shape: tuple[int, int], counts: list[int]) -> None:
+    data = make(name)
+    assert data.x.shape == shape
+    assert sizes(data.y) == counts
+    assert (len(data.classes), len(data.features)) == (len(counts), shape[1])
+    assert data.task == ("binary" if len(counts) == 2 else "multiclass")
+
+
+def test_real_data_do_not_depend_on_the_seed() -> None:
+    for name in REAL:
+        assert pickle.dumps(make(name, seed=1)) == pickle.dumps(make(name, seed=2))
+
+
+def test_iris_begins_with_fishers_first_flower() -> None:
+    data = make("iris")
+    assert data.x[0].tolist() == [5.1, 3.5, 1.4, 0.2]
+    assert data.classes == ("setosa", "versicolor", "virginica")
+
+
+def test_digits_are_grey_values() -> None:
+    data = make("digits")
+    assert (data.x.min(), data.x.max()) == (0, 16)
+    assert np.array_equal(data.x, np.round(data.x))
+
+
+def test_diabetes_is_whole() -> None:
+    data = make("diabetes")
+    assert data.x.shape == (442, 10)
+    assert (data.y.min(), data.y.max()) == (25, 346)
+    assert data.features[:4] == ("age", "sex", "bmi", "bp")
+    np.testing.assert_allclose((data.x**2).sum(axis=0), 1)
