@@ -96,10 +96,7 @@ def _budgets(study: Study) -> list[Caution]:
         return []
     tune = study.tune
     counts = tune.groupby(["problem", "arm"], sort=False)["config"].nunique()
-    by_arm = {
-        arm: max(int(n) for (_, a), n in counts.items() if a == arm)  # type: ignore[misc]
-        for arm in dict.fromkeys(tune["arm"])
-    }
+    by_arm = {arm: int(n) for arm, n in counts.groupby("arm", sort=False).max().items()}
     if len(set(by_arm.values())) < 2:
         return []
     listed = joined([f"{arm} {n}" for arm, n in by_arm.items()], most=12)

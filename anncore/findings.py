@@ -82,10 +82,12 @@ def compare(
     NaN missing; already on the scale that differences are taken on. blocked: arm to reason.
     """
     arms = list(costs.columns)
-    pairs = [(control, arm) for arm in arms if arm != control] if control in arms else combinations(arms, 2)
+    pairs: list[tuple[str, str]] = list(combinations(arms, 2))
+    if control in arms:
+        pairs = [(str(control), arm) for arm in arms if arm != control]
     drafts = [_draft(costs[a].to_numpy(float), costs[b].to_numpy(float), a, b) for a, b in pairs]
     m = len(drafts)
-    adjusted = stats.holm([stats.wilcoxon(gaps) for *_, gaps in drafts]) if m else []
+    adjusted = stats.holm([stats.wilcoxon(gaps) for *_, gaps in drafts])
     found = []
     for (a, b, gaps), p in zip(drafts, adjusted, strict=True):
         reasons = [f"{arm}: {blocked[arm]}" for arm in (a, b) if blocked and arm in blocked]

@@ -240,8 +240,9 @@ def pairs_for_power(
     mean = float(np.mean(d)) if len(d) else 0.0
     if len(d) < 2 or mean == 0:
         return math.inf
-    z = scipy_stats.norm.ppf([1 - alpha / (2 * max(1, comparisons)), power]).sum()
-    wanted = math.pi / 3 * (float(z) * float(np.std(d, ddof=1)) / mean) ** 2
+    quantiles = (1 - alpha / (2 * max(1, comparisons)), power)
+    z = sum(float(scipy_stats.norm.ppf(q)) for q in quantiles)
+    wanted = math.pi / 3 * (z * float(np.std(d, ddof=1)) / mean) ** 2
     return max(float(math.ceil(wanted)), float(pairs_needed(comparisons, alpha)))
 
 

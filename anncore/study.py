@@ -83,7 +83,7 @@ class Study:
 
     def _with_several_configs(self, trials: pd.DataFrame) -> list[str]:
         counts = trials.groupby(["problem", "arm"], sort=False)["config"].nunique()
-        return [str(arm) for (_, arm), count in counts.items() if count > 1]  # type: ignore[misc]
+        return [str(arm) for arm in counts[counts > 1].index.get_level_values("arm")]
 
     @cached_property
     def arms(self) -> tuple[str, ...]:
@@ -173,7 +173,7 @@ class Study:
         mine = self.trials[self.trials["problem"] == problem].drop_duplicates(["seed", "label"])
         if column not in mine:
             mine = mine.assign(**{column: np.nan})
-        wide = mine.pivot(index="seed", columns="label", values=column)
+        wide = mine.set_index(["seed", "label"])[column].unstack()  # noqa: PD010 - texts cannot be pivoted
         return wide.reindex(index=list(self.seeds), columns=list(self.arms))
 
     def blocked(self, problem: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -166,8 +166,6 @@ def _selection(selection: Any) -> list[dict[str, Any]]:
 
 def _provenance(study: Study, meta: Mapping[str, Any]) -> dict[str, Any]:
     experiment = study.experiment
-    train = experiment.train
-    settings = asdict(train) if is_dataclass(train) and not isinstance(train, type) else dict(train)
     seconds = study.all_trials["train_seconds"].sum() if "train_seconds" in study.all_trials else math.nan
     return {
         "experiment_sha256": hashlib.sha256(canonical(_jsonable(experiment.document)).encode()).hexdigest(),
@@ -176,8 +174,8 @@ def _provenance(study: Study, meta: Mapping[str, Any]) -> dict[str, Any]:
         "skip": list(experiment.skip),
         "quick": bool(experiment.quick),
         "sweep_seed": experiment.sweep_seed,
-        "train": settings,
-        "split": asdict(experiment.split) if is_dataclass(experiment.split) else {},
+        "train": asdict(experiment.train),
+        "split": asdict(experiment.split),
         "experiment_text": experiment.text,
         "training_seconds": float(seconds),
         **dict(meta),

@@ -78,7 +78,7 @@ def drawing_style() -> Iterator[None]:
 
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(RC)
+        matplotlib.rcParams.update(RC)  # type: ignore[arg-type]
         # A user's label may be in a script that the font lacks; the tables carry it in full.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield

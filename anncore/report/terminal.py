@@ -18,7 +18,7 @@ def summary(content: Mapping[str, Any], width: int | None = None) -> str:
     Plain characters only, so it is the same in a pipe, with NO_COLOR and on a terminal.
     """
     width = min(WIDEST, width or shutil.get_terminal_size((WIDEST, 24)).columns)
-    lines = textwrap.wrap(content["answer"]["headline"], width) + [""]
+    lines = [*textwrap.wrap(content["answer"]["headline"], width), ""]
     header, rows = overall_rows(content)
     lines += _table(header, rows, width)
     problems = content["problems"]

@@ -59,7 +59,7 @@ RAMP = _ramp("#eff6fd", ("#7fa9c8", "#3f7399"), "#0a4c7d")
 DARK_RAMP = _ramp("#1a2530", ("#38607f", "#6ea3c6"), "#bfe3ff")
 _EXCHANGE = {
     **dict(zip(LIGHT, DARK, strict=True)),
-    **{light: dark for light, dark in TOKENS.values()},
+    **dict(TOKENS.values()),
     **dict(zip(RAMP, DARK_RAMP, strict=True)),
 }
 

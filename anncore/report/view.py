@@ -175,7 +175,7 @@ def _board(content: Mapping[str, Any], problem: str) -> Table:
     ]
     rows = []
     for row in board:
-        scores = [words.number(words._nan(row["metrics"].get(name))) for name in others]
+        scores = [words.plain_number(row["metrics"].get(name)) for name in others]
         rows.append(
             [
                 Cell(row["arm"]),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from anncore.findings import interval, number, p_value, percent, size
+from anncore.findings import about, interval, number, p_value, percent, size
 
 VERDICTS = {
     "better": "better",
@@ -20,6 +20,11 @@ VERDICTS = {
 
 def _nan(value: float | None) -> float:
     return math.nan if value is None else value
+
+
+def plain_number(x: float | None) -> str:
+    """Write a number or, where there is none, a dash."""
+    return number(_nan(x))
 
 
 def value(x: float | None, measure: Mapping[str, Any]) -> str:
@@ -66,8 +71,6 @@ def verdict(c: Mapping[str, Any]) -> str:
     """Write a comparison's verdict; what is undecided says how many pairs it would take."""
     words = VERDICTS[c["verdict"]]
     if c["verdict"] in ("too_few", "undecided") and c["needed"] is not None and c["needed"] <= 1000:
-        from anncore.findings import about
-
         return f"{words} (about {about(c['needed'])} needed)"
     return words
 
