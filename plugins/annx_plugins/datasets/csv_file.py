@@ -4,6 +4,7 @@ import codecs
 import csv
 import hashlib
 import io
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -123,15 +124,16 @@ class CSV:
             text = content.decode("utf-8-sig" if is_utf8 else self.encoding)
         except UnicodeDecodeError as error:
             utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            guess = "utf-16" if utf16 else "latin-1"
             line = content.count(b"\n", 0, error.start) + 1
             raise self._error(
                 f"line {line} is not {self.encoding}; say how the file is written, "
-                f"encoding = {'utf-16' if utf16 else 'latin-1'!r} perhaps"
+                f"encoding = {_toml(guess)} perhaps"
             ) from None
         except (UnicodeError, LookupError) as error:
             raise self._error(f"is not {self.encoding}: {error}; say how the file is written") from None
         if "\0" in text:
-            raise self._error("holds NUL characters, as no text does; encoding = 'utf-16' perhaps")
+            raise self._error('holds NUL characters, as no text does; encoding = "utf-16" perhaps')
         return text
 
     def _read(self) -> Table:
@@ -169,10 +171,15 @@ class CSV:
                     f"column {i + 1} has no name; give it one, or take it out "
                     "(pandas leaves the row numbers out with to_csv(index=False))"
                 )
+            if name in header[:i] and self._numbers_only(header):
+                raise self._error("line 1 holds numbers only; it must name the columns")
             if name in header[:i]:
                 raise self._error(
                     f"columns {header.index(name) + 1} and {i + 1} are both called {name!r}; rename one"
                 )
+
+    def _numbers_only(self, header: Sequence[str]) -> bool:
+        return all(_number(name, self.decimal) is not None for name in header)
 
     def _column(self, table: Table, name: str, key: str) -> int:
         if name in table.header:
@@ -180,8 +187,8 @@ class CSV:
         if key == "target" and not name:
             raise self._error(f"target is missing; name the column to predict, one of {_names(table.header)}")
         if len(table.header) == 1 and (other := _separator(table.header[0])):
-            hint = f" Its only column is {table.header[0]!r}; set separator = {other!r}?"
-        elif all(_number(each, self.decimal) is not None for each in table.header):
+            hint = f" Its only column is {table.header[0]!r}; set separator = {_toml(other)}?"
+        elif self._numbers_only(table.header):
             hint = " Line 1 holds numbers only; it must name the columns."
         else:
             hint = nearest(name, table.header) or f" It has {_names(table.header)}."
@@ -191,7 +198,7 @@ class CSV:
         lines = [line for row, line in zip(table.rows, table.lines, strict=True) if row[i] in MISSING]
         if lines:
             count = f"{len(lines)} values are" if len(lines) > 1 else "a value is"
-            drop = "" if table.header[i] == self.target else f", or drop = [{table.header[i]!r}]"
+            drop = "" if table.header[i] == self.target else f", or drop = [{_toml(table.header[i])}]"
             raise self._error(
                 f"{count} missing in column {table.header[i]!r}, first on line {lines[0]}; "
                 f"fill them or take the rows out{drop}"
@@ -202,7 +209,7 @@ class CSV:
         if (flags := _flags(values)) is not None:
             return flags
         return self._numbers(
-            table, i, f"turn it into numbers, or leave it out with drop = [{table.header[i]!r}]"
+            table, i, f"turn it into numbers, or leave it out with drop = [{_toml(table.header[i])}]"
         )
 
     def _numbers(self, table: Table, i: int, way_out: str) -> Array:
@@ -264,6 +271,11 @@ def _flags(values: Sequence[str]) -> Array | None:
 def _separator(text: str) -> str | None:
     """Return the separator that a header read as one column seems to have."""
     return next((each for each in (",", ";", "\t", "|") if each in text), None)
+
+
+def _toml(text: str) -> str:
+    """Return the text as an experiment file writes it."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _names(header: Sequence[str]) -> str:
