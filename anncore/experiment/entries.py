@@ -1,0 +1,186 @@
+"""The `[kind.label]` sections: what is compared, on what, with which hyperparameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from anncore.errors import ComponentError, ExperimentError, nearest
+from anncore.experiment.document import Document, Section, show
+from anncore.experiment.grids import read_axis
+from anncore.experiment.model import KINDS, PARTS, Axis, Entry, Range
+from anncore.params import references, resolve
+from anncore.registry import Component, Registry
+
+REQUIRED = ("dataset", "optimizer")
+LABEL = re.compile(r"\w(?:[\w .:+()/-]{0,58}[\w.:+()/-])?")
+
+
+def read_entries(document: Document, registry: Registry) -> dict[str, tuple[Entry, ...]]:
+    """Read the sections of every kind; kinds without one get their default.
+
+    Raises ExperimentError for a missing kind, an unknown component, key or value, and an activation
+    section that no network uses.
+    """
+    entries: dict[str, tuple[Entry, ...]] = {}
+    for kind in KINDS:
+        table = document.section(kind)
+        found = tuple(_read_entry(document, kind, label, registry) for label in table.data)
+        if kind in document.data and not found:
+            raise document.error((kind,), f"[{kind}] is empty; add a [{kind}.NAME] section or leave it out.")
+        if not found and kind in REQUIRED:
+            raise document.error((kind,), f"no [{kind}.NAME] section; name at least one {kind}.")
+        if not found and kind in PARTS:
+            found = (_default(document, kind, registry),)
+        entries[kind] = found
+    _check_activations(document, entries)
+    return entries
+
+
+def _default(document: Document, kind: str, registry: Registry) -> Entry:
+    if kind == "loss":
+        return Entry(kind, "auto", None)
+    try:
+        component = registry.default(kind)
+    except ComponentError as error:
+        raise document.error((kind,), str(error)) from None
+    return Entry(kind, component.name, component)
+
+
+def _read_entry(document: Document, kind: str, label: str, registry: Registry) -> Entry:
+    if not LABEL.fullmatch(label) or " + " in label:
+        raise document.error(
+            (kind, label),
+            f"[{kind}.{show(label)}] is no label; use up to 60 letters, digits, spaces and _ - . : / ( ).",
+        )
+    section = document.section(kind, label)
+    name = section.text("use", label)
+    if kind == "loss" and name == "auto":
+        section.allow(("use",))
+        return Entry(kind, label, None)
+    try:
+        component = registry.get(kind, name)
+    except ComponentError as error:
+        missing = "" if "use" in section.data else f" Name the component of [{kind}.{label}] with use = .."
+        raise section.error("use" if "use" in section.data else None, f"{error}{missing}") from None
+    if not getattr(component.cls, "trainable", True):
+        fit = [each.name for each in registry.of_kind(kind) if getattr(each.cls, "trainable", True)]
+        raise section.error(
+            None, f"{kind} {component.name!r} is for evaluation only and cannot train; use {', '.join(fit)}."
+        )
+    axes: list[Axis] = []
+    owners: dict[str, str] = {}
+    for key in section.data:
+        if key == "use":
+            continue
+        axis = read_axis(section, key, component, registry)
+        for each in axis.keys:
+            if owners.setdefault(each, key) != key:
+                raise section.error(key, f"{each} is given twice, by {owners[each]!r} and by {key!r}.")
+        axes.append(axis)
+    entry = Entry(kind, label, component, tuple(axes))
+    _check_presets(section, entry)
+    return entry
+
+
+def _check_presets(section: Section, entry: Entry) -> None:
+    """Refuse two values of an axis that come to the same configuration, as two presets may."""
+    component = entry.component
+    cls: Any = component.cls if component is not None else None
+    for axis in entry.axes:
+        if component is None or isinstance(axis, Range) or "preset" not in axis.keys or len(axis.rows) < 2:
+            continue
+        others = {key for each in entry.axes if each is not axis for key in each.keys}
+        seen: dict[str, tuple[Any, ...]] = {}
+        for row in axis.rows:
+            resolved: Mapping[str, Any] = resolve(cls, dict(zip(axis.keys, row, strict=True)))
+            refs = [row[axis.keys.index(key)] for key in references(cls) if key in axis.keys]
+            same = repr(([(key, value) for key, value in resolved.items() if key not in others], refs))
+            if same in seen:
+                raise section.error(
+                    ", ".join(axis.keys),
+                    f"{show(seen[same])} and {show(row)} of {', '.join(axis.keys)} are one configuration.",
+                )
+            seen[same] = row
+
+
+def _check_activations(document: Document, entries: Mapping[str, tuple[Entry, ...]]) -> None:
+    """Refuse [activation.*] sections beside a network that cannot take them."""
+    if not entries["activation"]:
+        return
+    for network in entries["network"]:
+        if fillable(network):
+            continue
+        refs = [key for key, ref in references(_cls(network)).items() if ref.kind == "activation"]
+        if not refs:
+            raise document.error(
+                ("activation",),
+                f"network {network.label!r} takes no activation; leave out the [activation.*] sections.",
+            )
+        raise document.error(
+            ("network", network.label),
+            f"[network.{network.label}] names its own {refs[0]}, so the [activation.*] sections would not "
+            "be used; leave out one of the two.",
+        )
+
+
+def fillable(network: Entry) -> tuple[str, ...]:
+    """Return the keys of a network that the [activation.*] sections fill."""
+    return tuple(
+        key
+        for key, ref in references(_cls(network)).items()
+        if ref.kind == "activation" and ref.default != "auto" and key not in network.given
+    )
+
+
+def _cls(entry: Entry) -> Any:
+    component: Component | None = entry.component
+    return component.cls if component is not None else object
+
+
+def keep(
+    entries: Mapping[str, tuple[Entry, ...]], document: Document, only: tuple[str, ...], skip: tuple[str, ...]
+) -> dict[str, tuple[Entry, ...]]:
+    """Return the entries that `--only kind=label` and `--skip kind=label` leave; labels may hold * and ?.
+
+    Raises ExperimentError with exit code 5 where a label matches nothing or nothing is left of a kind.
+    """
+    kept = dict(entries)
+    for option, choices in (("--only", only), ("--skip", skip)):
+        chosen: dict[str, set[str]] = {}
+        for choice in choices:
+            kind, labels = _chosen(entries, document, option, choice)
+            chosen.setdefault(kind, set()).update(labels)
+        for kind, wanted in chosen.items():
+            kept[kind] = tuple(e for e in kept[kind] if (e.label in wanted) == (option == "--only"))
+            if not kept[kind]:
+                raise _nothing(f"{document.name}: {option} {kind}=.. leaves no {kind}.")
+    return kept
+
+
+def _chosen(
+    entries: Mapping[str, tuple[Entry, ...]], document: Document, option: str, choice: str
+) -> tuple[str, set[str]]:
+    from fnmatch import fnmatchcase
+
+    kind, equals, pattern = (part.strip() for part in choice.partition("="))
+    if not equals or kind not in KINDS:
+        raise ExperimentError(
+            f"{option} {show(choice)} must be kind=label with a kind of {', '.join(KINDS)}."
+            + nearest(kind, KINDS)
+        )
+    known = [entry.label for entry in entries[kind]]
+    labels = {label for label in known if fnmatchcase(label, pattern)}
+    if not labels:
+        raise _nothing(
+            f"{option} {show(choice)}: {document.name} has no {kind} {pattern!r}; it has "
+            f"{', '.join(known) or 'none'}.{nearest(pattern, known)}"
+        )
+    return kind, labels
+
+
+def _nothing(message: str) -> ExperimentError:
+    error = ExperimentError(message)
+    error.exit_code = 5  # nothing matched
+    return error

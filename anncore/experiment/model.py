@@ -1,0 +1,176 @@
+"""What an experiment is, once its file has been read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from anncore.params import Search
+from anncore.registry import Component, Registry
+from anncore.trial import Split, Train
+
+KINDS = ("dataset", "network", "activation", "loss", "optimizer", "schedule", "initializer")
+"""The kinds that have sections, in the order in which everything is listed."""
+
+PARTS = tuple(kind for kind in KINDS if kind != "activation")
+"""The kinds of a trial's own parts; activations hang on the network."""
+
+
+class Rows(NamedTuple):
+    """A finite axis: each row gives one value per key."""
+
+    keys: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+class Range(NamedTuple):
+    """An axis that a search draws from; `integer` where only whole numbers are admitted."""
+
+    keys: tuple[str, ...]  # one key
+    search: Search  # "log" or "linear"
+    integer: bool
+
+
+Axis = Rows | Range
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One `[kind.label]` section: a component with its own grid.
+
+    component is None for the loss "auto", which depends on the data set's task. An axis of one row is a
+    value that is fixed. References are tuples of full names.
+    """
+
+    kind: str
+    label: str
+    component: Component | None
+    axes: tuple[Axis, ...] = ()
+
+    @cached_property
+    def given(self) -> tuple[str, ...]:
+        """The hyperparameters that the section sets."""
+        return tuple(key for axis in self.axes for key in axis.keys)
+
+    @cached_property
+    def varying(self) -> tuple[str, ...]:
+        """The hyperparameters that take more than one value."""
+        return tuple(
+            key
+            for axis in self.axes
+            if isinstance(axis, Range) or len(axis.rows) > 1
+            for key in axis.keys
+            if isinstance(axis, Range) or len({repr(row[axis.keys.index(key)]) for row in axis.rows}) > 1
+        )
+
+
+class Select(NamedTuple):
+    """What chooses each arm's configuration: "valid_loss" or "valid_<metric>", and which way is better."""
+
+    metric: str
+    goal: Literal["min", "max"]
+
+    @property
+    def headline(self) -> str:
+        """The same measure on the test split: what the report is about."""
+        return "test_" + self.metric.removeprefix("valid_")
+
+
+class SearchSettings(NamedTuple):
+    """How configurations are drawn, the same number for every arm."""
+
+    method: str  # random, lhs, halton, sobol
+    samples: int
+
+
+class Limits(NamedTuple):
+    """What a plan and a trial may cost; timeout in seconds."""
+
+    max_trials: int = 5000
+    timeout: float | None = None
+
+
+class Comparison(NamedTuple):
+    """One comparison of a condition: op is eq, ne, gt, ge, lt, le or in."""
+
+    op: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One `[[exclude]]` or `[[include]]`: labels by kind, and tests by (kind, hyperparameter)."""
+
+    labels: Mapping[str, tuple[str, ...]]
+    tests: Mapping[tuple[str, str], tuple[Comparison, ...]]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One question, checked whole: what is compared, on what, how it is trained and how it is judged.
+
+    name is the file's stem, question its first comment, base the directory that relative paths start
+    from, text the file as it was read, document the tables after the overrides.
+    """
+
+    name: str
+    title: str
+    question: str
+    path: Path | None
+    base: Path
+    text: str
+    document: Mapping[str, Any]
+    overrides: tuple[str, ...]
+    only: tuple[str, ...]
+    skip: tuple[str, ...]
+    quick: bool
+    vary: tuple[str, ...]
+    train: Train
+    split: Split
+    sweep_seed: int
+    tune_seeds: tuple[int, ...]
+    report_seeds: tuple[int, ...]
+    select_metric: str | None
+    select_goal: str | None
+    entries: Mapping[str, tuple[Entry, ...]]
+    search: SearchSettings | None
+    exclude: tuple[Rule, ...]
+    include: tuple[Rule, ...]
+    limits: Limits
+    report: Mapping[str, Any]
+    plugin_files: tuple[str, ...]
+    registry: Registry = field(repr=False)
+
+    @property
+    def file(self) -> str:
+        """The file's name, as errors say it."""
+        return self.path.name if self.path is not None else self.name
+
+    @cached_property
+    def select(self) -> Select:
+        """The rule of selection, with the defaults that depend on the data sets' tasks.
+
+        valid_loss, or the headline metric of the task where losses are compared. Raises ExperimentError
+        where no metric fits all data sets or the losses of different arms would be compared.
+        """
+        from anncore.plan.selection import resolve_select
+
+        return resolve_select(self)
+
+    @property
+    def tuned_kinds(self) -> tuple[str, ...]:
+        """The kinds whose hyperparameters are chosen by tuning; those of the others are the problem."""
+        problem = {"dataset", "network"} - set(self.vary)
+        return tuple(kind for kind in KINDS if kind not in problem)
+
+    def entry(self, kind: str, label: str) -> Entry:
+        """Return the entry of that kind and label."""
+        return next(entry for entry in self.entries[kind] if entry.label == label)
+
+
+def labels_of(entries: Mapping[str, Sequence[Entry]], kind: str) -> tuple[str, ...]:
+    """Return the labels of a kind's entries, in the file's order."""
+    return tuple(entry.label for entry in entries.get(kind, ()))

@@ -1,0 +1,241 @@
+"""The sections that are not components: how to train, split, seed, select, search and limit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
+
+from anncore.errors import nearest
+from anncore.experiment.document import Document, Section, is_number, show
+from anncore.experiment.model import KINDS, Entry, Limits, SearchSettings
+from anncore.trial import Split, Stop, Train
+
+METHODS = ("grid", "random", "lhs", "halton", "sobol")
+MOST_SEEDS = 100_000
+MOST_SAMPLES = 100_000
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def read_train(document: Document) -> Train:
+    """Read [train]; steps = 500 where neither steps nor epochs is given."""
+    section = document.section("train")
+    section.allow(
+        (
+            "steps",
+            "epochs",
+            "batch_size",
+            "shuffle",
+            "eval_every",
+            "dtype",
+            "stop",
+            "diverged_above",
+        )
+    )
+    default = Train()
+    if "steps" in section.data and "epochs" in section.data:
+        raise section.error("epochs", "steps and epochs are both given; keep one.")
+    epochs = section.whole("epochs", None, 1)
+    steps = section.whole("steps", None if epochs else default.steps, 1)
+    batch: int | Literal["full"] = "full"
+    if section.data.get("batch_size") != "full":
+        if isinstance(section.data.get("batch_size"), str):
+            raise section.wrong("batch_size", "a whole number of at least 1, or 'full'")
+        batch = section.whole("batch_size", default.batch_size, 1)
+    return Train(
+        steps=steps,
+        epochs=epochs,
+        batch_size=batch,
+        shuffle=section.flag("shuffle", default.shuffle),
+        eval_every=section.whole("eval_every", default.eval_every, 1),
+        dtype=section.one_of("dtype", default.dtype, ("float32", "float64")),
+        stop=_read_stop(document) if "stop" in section.data else default.stop,
+        diverged_above=section.number("diverged_above", default.diverged_above, 0, open=True),
+    )
+
+
+def _read_stop(document: Document) -> Stop:
+    section = document.section("train", "stop")
+    section.allow(("loss", "patience", "min_delta", "monitor"))
+    if "loss" not in section.data and "patience" not in section.data:
+        raise section.error(None, "needs loss = .. or patience = .. to know when to stop.")
+    for key in ("min_delta", "monitor"):
+        if key in section.data and "patience" not in section.data:
+            raise section.error(key, f"{key} goes with patience, which is not given.")
+    return Stop(
+        loss=section.number("loss", None, float("-inf")),
+        patience=section.whole("patience", None, 1),
+        min_delta=section.number("min_delta", 0.0, 0),
+        monitor=section.one_of("monitor", "valid_loss", ("valid_loss", "train_loss")),
+    )
+
+
+def read_split(document: Document) -> Split:
+    """Read [split]: the shares held out, and what is done to the rest."""
+    section = document.section("split")
+    section.allow(("valid", "test", "stratify", "standardize"))
+    default = Split()
+    split = Split(
+        valid=section.number("valid", default.valid, 0, 1, open=True),
+        test=section.number("test", default.test, 0, 1, open=True),
+        stratify=section.flag("stratify", default.stratify),
+        standardize=section.flag("standardize", default.standardize),
+    )
+    if split.valid + split.test >= 1:
+        raise section.error(
+            None,
+            f"valid and test must leave a share for training, got {split.valid:g} + {split.test:g}.",
+        )
+    return split
+
+
+class Seeds(NamedTuple):
+    """The seeds of the two phases, and the sweep's own."""
+
+    tune: tuple[int, ...]
+    report: tuple[int, ...]
+    sweep: int
+
+
+def read_seeds(document: Document) -> Seeds:
+    """Read [seeds]; without it ten report seeds from 100 on, and no tuning."""
+    section = document.section("seeds")
+    section.allow(("tune", "report", "sweep"))
+    tune = _seed_list(section, "tune", ())
+    report = _seed_list(section, "report", tuple(range(100, 110)))
+    if not report:
+        raise section.error("report", "report is empty; give at least one seed to report on.")
+    if shared := sorted(set(tune) & set(report)):
+        raise section.error(
+            "report",
+            f"tune and report share seed {shared[0]}; what was tuned on a seed cannot be reported on it.",
+        )
+    return Seeds(tune, report, section.whole("sweep", 0, 0))
+
+
+def _seed_list(section: Section, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
+    if key not in section.data:
+        return default
+    value = section.data[key]
+    if isinstance(value, dict):
+        table = section.document.section("seeds", key)
+        table.allow(("start", "num"))
+        if "num" not in value:
+            raise table.error(None, f"needs num = .. next to start, got {show(value)}.")
+        start, num = table.whole("start", 0, 0), table.whole("num", None, 0, MOST_SEEDS)
+        return tuple(range(start, start + num))
+    rule = "a list of whole numbers of at least 0, or { start = .., num = .. }"
+    if not isinstance(value, list):
+        raise section.wrong(key, rule)
+    if not all(is_number(item) and item == int(item) and item >= 0 for item in value):
+        raise section.wrong(key, rule)
+    seeds = tuple(int(item) for item in value)
+    if len(set(seeds)) < len(seeds):
+        twice = next(seed for seed in seeds if seeds.count(seed) > 1)
+        raise section.error(key, f"{key} lists seed {twice} twice.")
+    return seeds
+
+
+def read_select(document: Document) -> tuple[str | None, str | None]:
+    """Read [select]: the metric and goal as written, None where they are not."""
+    section = document.section("select")
+    section.allow(("metric", "goal"))
+    metric = section.text("metric", None)
+    if metric is not None and not metric.startswith("valid_"):
+        why = " the test split is opened once, for the report;" if metric.startswith("test_") else ""
+        bare = re.sub(r"^(test|train)_", "", metric)
+        raise section.error(
+            "metric",
+            f"metric must be 'valid_loss' or 'valid_' and a metric's name, got {metric!r};{why}"
+            f" write for example 'valid_{bare}'.",
+        )
+    return metric, section.one_of("goal", None, ("min", "max"))
+
+
+def read_search(document: Document) -> SearchSettings | None:
+    """Read [search]; None for a grid."""
+    if "search" not in document.data:
+        return None
+    section = document.section("search")
+    section.allow(("method", "samples"))
+    method = section.one_of("method", "grid", METHODS)
+    if method == "grid":
+        if "samples" in section.data:
+            raise section.error(
+                "samples", f"samples needs a method that draws: one of {', '.join(METHODS[1:])}."
+            )
+        return None
+    if "samples" not in section.data:
+        raise section.error(None, f"method {method!r} needs samples = .., the number of draws per arm.")
+    return SearchSettings(method, section.whole("samples", None, 1, MOST_SAMPLES))
+
+
+def read_limits(document: Document) -> Limits:
+    """Read [limits]; a timeout is a number of seconds or a text like "60s", "5m", "1h"."""
+    section = document.section("limits")
+    section.allow(("max_trials", "timeout"))
+    return Limits(section.whole("max_trials", Limits().max_trials, 1), _timeout(section))
+
+
+def _timeout(section: Section) -> float | None:
+    value: Any = section.data.get("timeout")
+    if value is None:
+        return None
+    if isinstance(value, str):
+        found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h)?\s*", value, re.ASCII)
+        value = float(found[1]) * UNITS[found[2] or "s"] if found else None
+    if not is_number(value) or value <= 0:
+        raise section.wrong("timeout", "a positive number of seconds, or a text like '60s', '5m', '1h'")
+    return float(value)
+
+
+def read_vary(document: Document, entries: Mapping[str, tuple[Entry, ...]]) -> tuple[str, ...]:
+    """Read `vary`; without it the kinds of which there are several, else the optimizer."""
+    known = [kind for kind in KINDS if kind != "dataset"]
+    section = document.section()
+    if "vary" not in document.data:
+        return tuple(kind for kind in known if len(entries[kind]) > 1) or ("optimizer",)
+    if isinstance(document.data["vary"], str):
+        section = Section(document, (), {"vary": [document.data["vary"]]})
+    vary = section.texts("vary")
+    if not vary:
+        raise section.wrong("vary", "a list of at least one kind")
+    for kind in vary:
+        if kind == "dataset":
+            raise section.error(
+                "vary", "vary cannot name 'dataset': arms are compared on data sets, not by them."
+            )
+        if kind not in known:
+            raise section.error(
+                "vary", f"vary must name kinds of {', '.join(known)}, got {kind!r}.{nearest(kind, known)}"
+            )
+        if kind not in document.data:
+            raise section.error("vary", f"vary names {kind!r}, but there is no [{kind}.NAME] section.")
+    if len(set(vary)) < len(vary):
+        raise section.error("vary", f"vary names a kind twice, got {show(list(vary))}.")
+    return tuple(kind for kind in KINDS if kind in vary)
+
+
+def read_report(document: Document) -> Mapping[str, Any]:
+    """Read [report], a free table of which `control` (an arm) and `rope` (a number) are checked."""
+    section = document.section("report")
+    section.text("control", None)
+    section.number("rope", None, 0, open=True)
+    return dict(section.data)
+
+
+def quicken(train: Train, seeds: Seeds, search: SearchSettings | None) -> tuple[Any, Any, Any]:
+    """Return smaller settings for a first look: `--quick`.
+
+    At most 50 steps or 2 epochs, one tune seed, three report seeds, four samples per arm, and an
+    evaluation every 10 steps. The grids stay whole, so that every entry is tried.
+    """
+    train = replace(
+        train,
+        steps=min(train.steps, 50) if train.steps else None,
+        epochs=min(train.epochs, 2) if train.epochs else None,
+        eval_every=min(train.eval_every, 10),
+    )
+    seeds = Seeds(seeds.tune[:1], seeds.report[:3], seeds.sweep)
+    return train, seeds, search._replace(samples=min(search.samples, 4)) if search else None

@@ -1,0 +1,100 @@
+"""Which measure chooses each arm's configuration, where the file leaves it open."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from anncore.errors import ComponentError, ExperimentError, nearest
+from anncore.experiment.model import Experiment, Select
+from anncore.types import TASKS
+
+
+def resolve_select(experiment: Experiment) -> Select:
+    """Return metric and goal: as written, else valid_loss, else the headline metric of the task.
+
+    Raises ExperimentError for a metric that does not exist, does not fit the task of every data set, or
+    has another goal; and for valid_loss where the arms or configurations differ in their loss.
+    """
+    metric, given = experiment.select_metric, experiment.select_goal
+    clash = _losses_differ(experiment)
+    if metric == "valid_loss" and clash:
+        raise ExperimentError(
+            f"{experiment.file}: [select] metric must not be 'valid_loss' where {clash}: losses of different "
+            "formulas cannot be compared; name a metric such as 'valid_accuracy' or 'valid_rmse'."
+        )
+    if metric is None and clash:
+        metric = _headline(experiment)
+    if metric in (None, "valid_loss"):
+        if given == "max":
+            raise ExperimentError(
+                f"{experiment.file}: [select] goal of valid_loss must be 'min', got 'max'; leave the key out."
+            )
+        return Select("valid_loss", "min")
+    assert metric is not None
+    goal = _metric_goal(experiment, metric)
+    if given not in (None, goal):
+        raise ExperimentError(
+            f"{experiment.file}: [select] goal of {metric} must be {goal!r}, got {given!r}; "
+            "leave the key out."
+        )
+    return Select(metric, goal)
+
+
+def _losses_differ(experiment: Experiment) -> str:
+    if "loss" in experiment.vary and len(experiment.entries["loss"]) > 1:
+        return "losses are compared"
+    for entry in experiment.entries["loss"]:
+        if entry.varying:
+            return f"{entry.varying[0]} of loss {entry.label!r} varies"
+    return ""
+
+
+def _headline(experiment: Experiment) -> str:
+    """Return valid_<metric> of the one task; raise ExperimentError where there are several."""
+    from anncore.plan.parts import tasks_of
+
+    tasks = tasks_of(experiment)
+    if len(tasks) > 1:
+        raise ExperimentError(
+            f"{experiment.file}: [select] needs a metric, since {_losses_differ(experiment)} and the "
+            f"data sets have different tasks ({', '.join(sorted(tasks))}); name one that fits all, or split "
+            "the experiment by task."
+        )
+    try:
+        return "valid_" + experiment.registry.primary_metric(next(iter(tasks))).name
+    except ComponentError as error:
+        raise ExperimentError(f"{experiment.file}: {error}") from None
+
+
+def _metric_goal(experiment: Experiment, metric: str) -> Literal["min", "max"]:
+    name = metric.removeprefix("valid_")
+    known = [component.name for component in experiment.registry.of_kind("metric")]
+    try:
+        goal: Literal["min", "max"] = experiment.registry.get("metric", name).cls.goal
+    except ComponentError:
+        raise ExperimentError(
+            f"{experiment.file}: [select] metric: no metric is called {name!r}; known are "
+            f"{', '.join(f'valid_{each}' for each in ['loss', *known])}."
+            + nearest(metric, [f"valid_{each}" for each in ["loss", *known]])
+        ) from None
+    return goal
+
+
+def check_select(experiment: Experiment, tasks: dict[str, str]) -> None:
+    """Refuse a metric that is undefined on some data set; `tasks` by problem."""
+    metric = experiment.select.metric
+    if metric == "valid_loss":
+        return
+    component = experiment.registry.get("metric", metric.removeprefix("valid_"))
+    for problem, task in tasks.items():
+        if task not in component.cls.tasks:
+            fitting = [
+                f"valid_{each.name}"
+                for each in experiment.registry.of_kind("metric")
+                if {*tasks.values()} <= {*each.cls.tasks}
+            ]
+            raise ExperimentError(
+                f"{experiment.file}: [select] metric {metric!r} is for "
+                f"{', '.join(t for t in TASKS if t in component.cls.tasks)} tasks, but {problem} is {task}; "
+                f"fit for all data sets: {', '.join(['valid_loss', *fitting])}."
+            )
