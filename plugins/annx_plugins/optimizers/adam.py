@@ -67,7 +67,7 @@ class Adam:
         elif self.eps_mode == "inside":
             size = np.sqrt(v / correction + self.eps)
         else:
-            size = (np.sqrt(v) + self.eps) / np.sqrt(correction)
+            size = (np.sqrt(v) + self.eps) / correction**0.5  # np.sqrt of a float would be a float64
         return -lr * m / size, AdamState(m, v)
 
 

@@ -1,0 +1,114 @@
+"""The conformance kit: what every component must keep, as named checks.
+
+One generator of checks per kind feeds three doors:
+
+    check_component(Adam)                       raises AssertionError that names every broken promise
+    for check in checks_for(Adam): check()      one by one
+    @parametrize_with_checks([Adam, SGD])       one pytest case per check
+    def test_mine(check): check()
+
+A check that finds nothing to look at fails: a promise that was never tested is not kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from anncore.registry import Component
+from anncore.testing import generic, stacks
+from anncore.testing.activations import ActivationKit
+from anncore.testing.datasets import DatasetKit
+from anncore.testing.initializers import InitializerKit
+from anncore.testing.kit import Check, Kit, Subject, kind_of
+from anncore.testing.losses import LossKit
+from anncore.testing.metrics import MetricKit
+from anncore.testing.networks import NetworkKit
+from anncore.testing.optimizers import OptimizerKit
+from anncore.testing.schedules import ScheduleKit
+
+__all__ = ["Check", "check_component", "checks_for", "parametrize_with_checks"]
+
+KITS: Mapping[str, Kit] = {
+    "activation": ActivationKit(),
+    "loss": LossKit(),
+    "optimizer": OptimizerKit(),
+    "schedule": ScheduleKit(),
+    "initializer": InitializerKit(),
+    "dataset": DatasetKit(),
+    "network": NetworkKit(),
+    "metric": MetricKit(),
+}
+"""By kind; a figure or an executor has only the generic checks."""
+
+
+def checks_for(
+    component: Any, kind: str | None = None, values: Mapping[str, Any] | None = None
+) -> Iterator[Check]:
+    """Yield the checks of a component's kind.
+
+    component: a class, or a registry's Component. kind: needed only where the class's methods do not
+    tell. values: hyperparameters that every check gives, such as the path of a file a data set reads.
+    Raises TypeError for a class that is no component of any kind.
+    """
+    if isinstance(component, Component):
+        component, kind = component.cls, component.kind
+    kind = kind or kind_of(component)
+    kit = KITS.get(kind, Kit())
+    subject = Subject(component, kind, dict(values or {}))
+    for name, run in [*generic.CHECKS, *kit.computing(), *stacks.checks(kit), *kit.checks()]:
+        yield Check(subject, name, run)
+
+
+def check_component(
+    component: Any,
+    kind: str | None = None,
+    values: Mapping[str, Any] | None = None,
+    expected_failures: Mapping[str, str] | None = None,
+) -> None:
+    """Run every check of a component and raise AssertionError with all that failed, a line each.
+
+    expected_failures: reasons by name of check. It is strict: such a check that passes, or does not
+    exist, is a failure too.
+    """
+    expected = dict(expected_failures or {})
+    problems = []
+    name = ""
+    for check in checks_for(component, kind, values):
+        name = f"{check.subject.kind} {check.subject.label}"
+        reason = expected.pop(check.name, None)
+        try:
+            check()
+        except AssertionError as error:
+            if reason is None:
+                problems.append(str(error))
+        else:
+            if reason is not None:
+                problems.append(f"{name}: {check.name}: passes, though expected to fail ({reason})")
+    problems += [f"{name}: {unknown}: no such check, though expected to fail" for unknown in expected]
+    if problems:
+        raise AssertionError("\n".join(problems))
+
+
+def parametrize_with_checks(
+    components: Iterable[Any],
+    values: Mapping[str, Mapping[str, Any]] | None = None,
+    expected_failures: Mapping[str, Mapping[str, str]] | None = None,
+) -> Any:
+    """Return a pytest mark that gives a test each check of each component, as argument `check`.
+
+    values and expected_failures are as in `check_component`, by the component's name.
+    """
+    import pytest
+
+    cases = []
+    for component in components:
+        name = getattr(component, "name", "") or component.__name__
+        reasons = dict((expected_failures or {}).get(name, {}))
+        for check in checks_for(component, values=(values or {}).get(name)):
+            reason = reasons.pop(check.name, None)
+            marks = [pytest.mark.xfail(reason=reason, strict=True, raises=AssertionError)] if reason else []
+            cases.append(pytest.param(check, id=f"{name}-{check.name}", marks=marks))
+        if reasons:
+            raise ValueError(f"{name} has no check called {', '.join(reasons)}")
+    return pytest.mark.parametrize("check", cases)

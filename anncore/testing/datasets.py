@@ -1,0 +1,77 @@
+"""What a data set must keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from anncore.testing.kit import Kit, Named, Subject, must
+from anncore.types import TASKS, Array, Data
+
+
+class DatasetKit(Kit):
+    """Shapes, classes, finiteness."""
+
+    def exercise(self, subject: Subject, component: Any) -> Iterable[Array]:
+        """Make the data from a fixed stream."""
+        data = component.make(np.random.default_rng(0))
+        yield np.asarray(data.x)
+        yield np.asarray(data.y)
+        for extra in (data.clean_y, data.test_index):
+            if extra is not None:
+                yield np.asarray(extra)
+
+    def checks(self) -> list[Named]:
+        """Return the kind's own checks."""
+        return [("data", sound), ("rows_unshared", unshared)]
+
+
+def sound(subject: Subject) -> int:
+    """x (N, D) and y fit together, are finite and of the stated task; every class has examples."""
+    count = 0
+    for variant in subject.variants():
+        data: Data = subject.build(variant).make(np.random.default_rng(1))
+        where = variant.label
+        x, y = np.asarray(data.x), np.asarray(data.y)
+        must(data.task in TASKS, f"{where}: task must be one of {', '.join(TASKS)}, got {data.task!r}")
+        must(x.ndim == 2 and x.size, f"{where}: x must be (N, D), got {x.shape}")
+        must(len(x) == len(y), f"{where}: {len(x)} examples but {len(y)} targets")
+        must(x.dtype.kind in "fiu" and np.isfinite(x).all(), f"{where}: x must be finite numbers")
+        must(np.isfinite(y).all(), f"{where}: y must be finite")
+        if data.features:
+            must(
+                len(data.features) == x.shape[1],
+                f"{where}: {len(data.features)} names of {x.shape[1]} features",
+            )
+        if data.clean_y is not None:
+            must(np.shape(data.clean_y) == y.shape, f"{where}: clean_y must have y's shape")
+        if data.task == "regression":
+            must(y.ndim in (1, 2), f"{where}: y must be (N,) or (N, K), got {y.shape}")
+        else:
+            _must_be_classes(data, y, where)
+        count += 1
+    return count
+
+
+def _must_be_classes(data: Data, y: Array, where: str) -> None:
+    must(y.ndim == 1, f"{where}: class numbers must be (N,), got {y.shape}")
+    found = np.unique(y)
+    must((found == np.arange(len(found))).all(), f"{where}: class numbers must be 0 ... C-1, got {found}")
+    must(len(found) >= 2, f"{where}: a single class")
+    must((len(found) == 2) == (data.task == "binary"), f"{where}: {len(found)} classes in a {data.task} task")
+    if data.classes:
+        must(len(data.classes) == len(found), f"{where}: {len(data.classes)} names of {len(found)} classes")
+
+
+def unshared(subject: Subject) -> int:
+    """What one call hands out, another does not: writing to it spoils no other trial's data."""
+    count = 0
+    for variant in subject.variants():
+        component = subject.build(variant)
+        one, two = (component.make(np.random.default_rng(2)) for _ in range(2))
+        must(not np.shares_memory(one.x, two.x), f"{variant.label}: two calls share x")
+        must(not np.shares_memory(one.y, two.y), f"{variant.label}: two calls share y")
+        count += 1
+    return count

@@ -1,0 +1,160 @@
+"""Checks that every component of every kind must pass."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import pickle
+import random
+import re
+from typing import Any
+
+import numpy as np
+
+from anncore.contract import Refused, refuse_malformed
+from anncore.errors import ComponentError
+from anncore.params import Declared, Interval, ListOf, OneOf, Plain, build, declared, resolve
+from anncore.testing.kit import Kit, Named, Subject, must, must_equal_bits
+
+REFERENCED = ("activation", "loss", "optimizer", "schedule", "initializer", "network", "metric")
+
+
+def well_formed(subject: Subject) -> int:
+    """The registry would take it: a frozen dataclass with the kind's methods, all fields declared."""
+    try:
+        refuse_malformed(subject.kind, subject.cls)
+    except Refused as error:
+        raise AssertionError(str(error)) from None
+    return 1
+
+
+def documentation(subject: Subject) -> int:
+    """Its docstring says what it is, names every hyperparameter and where it came from."""
+    text = inspect.getdoc(subject.cls) or ""
+    summary, _, body = text.partition("\n\n")
+    must(
+        "\n" not in summary and summary.endswith("."), "the docstring must open with one line and a full stop"
+    )
+    must(body.strip(), "the docstring must go on: formula, domain, reference")
+    for key, declaration in declared(subject.cls).items():
+        named = re.search(rf"(?<![a-z]){re.escape(key)}(?![a-z])", text) or declaration.help
+        must(named or _greek(key) in text, f"the docstring does not mention the hyperparameter {key}")
+    if subject.kind in REFERENCED:
+        found = re.search(r"https?://|\b(1[89]|20)\d\d\b", text)
+        must(found, "the docstring must say where it comes from: authors, title, year, address")
+    return 1
+
+
+GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "eps": "ε", "rho": "ρ", "mu": "μ"}
+
+
+def _greek(key: str) -> str:
+    """Return "β₁" for "beta1"; the key itself where it is no Greek letter."""
+    letter, digits = key.rstrip("0123456789"), key[len(key.rstrip("0123456789")) :]
+    return GREEK.get(letter, letter) + digits.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+
+
+def defaults(subject: Subject) -> int:
+    """It builds with no arguments, with every preset, and its search ranges lie in its domains."""
+    variants = subject.variants()
+    for variant in variants:
+        subject.build(variant)
+    for preset, values in getattr(subject.cls, "presets", {}).items():
+        unknown = set(values) - set(declared(subject.cls))
+        must(not unknown, f"preset {preset} sets {', '.join(sorted(unknown))}, which is no hyperparameter")
+    for key, declaration in declared(subject.cls).items():
+        for value in declaration.search.values if declaration.search else ():
+            try:
+                declaration.domain.check(value)
+            except ValueError as error:
+                raise AssertionError(f"the search range of {key}: {value!r} {error}") from None
+    return len(variants)
+
+
+def pickles(subject: Subject) -> int:
+    """It reaches a worker process and is the same there."""
+    variants = subject.variants()
+    for variant in variants:
+        built = build(subject.cls, **variant.values)
+        must(pickle.loads(pickle.dumps(built)) == built, f"{variant.label}: another after pickling")
+    return len(variants)
+
+
+def json_round_trip(subject: Subject) -> int:
+    """Its hyperparameters survive the run's record."""
+    variants = subject.variants()
+    for label, values in variants:
+        again = resolve(subject.cls, json.loads(json.dumps(values, allow_nan=False)))
+        must(again == values, f"{label}: {values} came back as {again}")
+    return len(variants)
+
+
+def out_of_domain(subject: Subject) -> int:
+    """A value outside its domain, and an unknown name, are refused with a message that names them."""
+    _must_refuse(subject, "no_such_hyperparameter", 1)
+    count = 1
+    for key, declaration in declared(subject.cls).items():
+        for value in _outside(declaration):
+            _must_refuse(subject, key, value)
+            count += 1
+    return count
+
+
+def _must_refuse(subject: Subject, key: str, value: Any) -> None:
+    try:
+        build(subject.cls, **{**subject.values, key: value})
+    except ComponentError as error:
+        must(key in str(error), f"the refusal of {key} = {value!r} does not name it: {error}")
+    else:
+        raise AssertionError(f"{key} = {value!r} was accepted")
+
+
+def _outside(declaration: Declared) -> list[Any]:
+    domain = declaration.domain
+    if isinstance(domain, Interval):
+        bad: list[Any] = [float("nan"), float("inf"), "text", True]
+        bad += [domain.low - 1 if domain.closed_low else domain.low] if np.isfinite(domain.low) else []
+        bad += [domain.high + 1 if domain.closed_high else domain.high] if np.isfinite(domain.high) else []
+        return bad + ([declaration.default + 0.5] if domain.integer else [])
+    if isinstance(domain, ListOf):
+        return [1, "text", ["text"], [float("nan")]]
+    if isinstance(domain, OneOf):
+        return ["no such value"]
+    assert isinstance(domain, Plain)
+    return ["yes", 1] if domain.type == "bool" else [1, None]
+
+
+def deterministic(subject: Subject, kit: Kit) -> int:
+    """The same component computes the same bits again, and so does its pickled copy."""
+    count = 0
+    for variant in subject.variants():
+        component = subject.build(variant)
+        first = [np.array(each) for each in kit.exercise(subject, component)]
+        for again in (component, subject.build(variant)):
+            second = [np.asarray(each) for each in kit.exercise(subject, again)]
+            must(len(first) == len(second), f"{variant.label}: another number of results the second time")
+            for one, other in zip(first, second, strict=True):
+                must_equal_bits(one, other, f"{variant.label}: another result the second time")
+                count += 1
+    return count
+
+
+def no_global_rng(subject: Subject, kit: Kit) -> int:
+    """Neither NumPy's global generator nor Python's is touched."""
+    count = 0
+    for variant in subject.variants():
+        before = pickle.dumps((np.random.get_state(legacy=False), random.getstate()))  # noqa: NPY002
+        count += len(list(kit.exercise(subject, subject.build(variant))))
+        after = pickle.dumps((np.random.get_state(legacy=False), random.getstate()))  # noqa: NPY002
+        must(before == after, f"{variant.label}: it draws from a global generator; use the one it is handed")
+    return count
+
+
+CHECKS: list[Named] = [
+    ("well_formed", well_formed),
+    ("documentation", documentation),
+    ("defaults", defaults),
+    ("pickles", pickles),
+    ("json_round_trip", json_round_trip),
+    ("out_of_domain", out_of_domain),
+]

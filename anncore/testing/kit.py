@@ -1,0 +1,247 @@
+"""What the checks are made of: the subject, its variants, and the frame of one kind's kit."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from anncore.contract import PROTOCOLS
+from anncore.params import Declared, Interval, OneOf, Plain, build, declared, references, resolve
+from anncore.types import Array
+
+Run = Callable[["Subject"], int]
+"""One check: raises AssertionError, or returns how many things it looked at."""
+
+Named = tuple[str, Run]
+
+
+class Variant(NamedTuple):
+    """A choice of hyperparameters worth checking by itself."""
+
+    label: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The component class under check, and the hyperparameters that are always given."""
+
+    cls: Any
+    kind: str
+    values: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        """Its name, or its class's where it has none."""
+        return str(getattr(self.cls, "name", self.cls.__name__))
+
+    def variants(self) -> list[Variant]:
+        """Return the defaults, every preset, and every other structure one at a time."""
+        found = [Variant("defaults", resolve(self.cls, self.values))]
+        for preset in getattr(self.cls, "presets", {}):
+            found.append(Variant(f"preset {preset}", resolve(self.cls, {"preset": preset, **self.values})))
+        for key, declaration in declared(self.cls).items():
+            if key in self.values:
+                continue
+            for value in _alternatives(declaration):
+                if value != declaration.default:
+                    label = f"{key} = {value!r}"
+                    found.append(Variant(label, resolve(self.cls, {key: value, **self.values})))
+        return found
+
+    def rows(self, variant: Variant, count: int) -> list[dict[str, Any]]:
+        """Return the values of `count` trials that differ in all that may differ within a stack."""
+        rows = [dict(variant.values) for _ in range(count)]
+        for key, declaration in declared(self.cls).items():
+            if declaration.stackable:
+                for row, value in zip(rows, _spread(declaration, row_value(rows, key), count), strict=True):
+                    row[key] = value
+        return rows
+
+    def build(self, variant: Variant) -> Any:
+        """Return the component as an author has it in mind: hyperparameters as plain numbers."""
+        return build(self.cls, **variant.values, **self._refs())
+
+    def stack(self, rows: Sequence[dict[str, Any]], dtype: str) -> Any:
+        """Return the component as training has it: hyperparameters as arrays (T, 1, 1) of `dtype`."""
+        values = dict(rows[0])
+        for key, declaration in declared(self.cls).items():
+            if declaration.stackable:
+                values[key] = np.array([row[key] for row in rows], dtype=dtype).reshape(-1, 1, 1)
+                values[key].setflags(write=False)
+        return self.cls(**values, **self._refs())
+
+    def _refs(self) -> dict[str, Any]:
+        return {key: (Probe(),) for key, each in references(self.cls).items() if each.kind == "activation"}
+
+
+def row_value(rows: Sequence[dict[str, Any]], key: str) -> float:
+    """Return the first trial's value."""
+    return float(rows[0][key])
+
+
+def _alternatives(declaration: Declared) -> tuple[Any, ...]:
+    if isinstance(declaration.domain, OneOf):
+        return declaration.domain.values
+    if isinstance(declaration.domain, Plain) and declaration.domain.type == "bool":
+        return (False, True)
+    return ()
+
+
+def _spread(declaration: Declared, value: float, count: int) -> list[float]:
+    """Return `count` values of the domain, `value` first, the others as different as is sensible."""
+    domain, search = declaration.domain, declaration.search
+    assert isinstance(domain, Interval)
+    steps = [(k + 1) / (count + 1) for k in range(count - 1)]
+    if search is not None and search.how == "choice":
+        others = [float(search.values[k % len(search.values)]) for k in range(count - 1)]
+    elif search is not None:
+        low, high = search.values
+        log = search.how == "log"
+        others = [low * (high / low) ** s if log else low + (high - low) * s for s in steps]
+    elif value != 0:
+        others = [value * (1 - s / 2) for s in steps]
+    elif np.isfinite(domain.low) and np.isfinite(domain.high):
+        others = [domain.low + (domain.high - domain.low) * s for s in steps]
+    else:
+        others = [domain.low + s if np.isfinite(domain.low) else s for s in steps]
+    return [value, *(other if domain.holds(other) else value for other in others)]
+
+
+class Probe:
+    """The smooth activation z / √(1 + z²), for components that refer to one."""
+
+    def forward(self, z: Array) -> Array:
+        """Return f(z)."""
+        return z / np.sqrt(1 + z * z)
+
+    def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        """Return ∂L/∂z."""
+        size = 1 + z * z
+        return grad / (size * np.sqrt(size))
+
+
+@dataclass(frozen=True)
+class Check:
+    """One named check of one component; call it to run it."""
+
+    subject: Subject
+    name: str
+    run: Run
+
+    def __call__(self) -> None:
+        """Raise AssertionError, with the component and the check in its message, unless all is well."""
+        where = f"{self.subject.kind} {self.subject.label}: {self.name}"
+        try:
+            with np.errstate(all="ignore"):
+                count = self.run(self.subject)
+        except AssertionError as error:
+            raise AssertionError(f"{where}: {' '.join(str(error).split())}") from error
+        except Exception as error:
+            raise AssertionError(f"{where}: raised {type(error).__name__}: {error}") from error
+        if not count:
+            raise AssertionError(f"{where}: nothing was left to check, all of it was skipped")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way to run a component on a stack of T trials.
+
+    inputs(rng, T, dtype) gives arrays with leading axis T; run(component, inputs) gives all that comes
+    out, also with leading axis T. keeps_dtype: whether that must have the inputs' dtype.
+    """
+
+    name: str
+    inputs: Callable[[np.random.Generator, int, str], dict[str, Array]]
+    run: Callable[[Any, dict[str, Array]], dict[str, Array]]
+    keeps_dtype: bool = True
+
+
+class Kit:
+    """The checks of one kind beyond the generic ones."""
+
+    def cases(self, subject: Subject) -> list[Case]:
+        """Return the ways to run a component on a stack; empty where the kind knows no stacks."""
+        return []
+
+    stacked = False  # whether `cases` has any
+
+    def exercise(self, subject: Subject, component: Any) -> Iterable[Array]:
+        """Yield all that one component computes, from fixed inputs."""
+        for case in self.cases(subject):
+            yield from case.run(component, case.inputs(np.random.default_rng(0), 1, "float64")).values()
+
+    computes = True  # whether `exercise` can be asked
+
+    def computing(self) -> list[Named]:
+        """Return the checks on what `exercise` yields."""
+        from anncore.testing import generic
+
+        if type(self) is Kit:
+            return []
+        return [
+            ("deterministic", lambda subject: generic.deterministic(subject, self)),
+            ("no_global_rng", lambda subject: generic.no_global_rng(subject, self)),
+        ]
+
+    def checks(self) -> list[Named]:
+        """Return the kind's own checks."""
+        return []
+
+
+def kind_of(cls: Any) -> str:
+    """Return the kind whose methods a class has; TypeError where there is none."""
+    found = []
+    for kind, protocol in PROTOCOLS.items():
+        methods = [name for name, _ in inspect.getmembers(protocol, inspect.isfunction) if name[0] != "_"]
+        if all(callable(getattr(cls, name, None)) for name in methods):
+            found.append((len(methods), kind))
+    if not found:
+        raise TypeError(f"{getattr(cls, '__name__', cls)!r} has the methods of no kind of component")
+    return max(found)[1]  # a network has an activation's methods too, and one more
+
+
+def must(condition: Any, message: str) -> None:
+    """Raise AssertionError with `message` unless `condition` holds."""
+    if not condition:
+        raise AssertionError(message)
+
+
+def must_equal_bits(one: Array, other: Array, message: str) -> None:
+    """Raise AssertionError unless two arrays have the same shape, dtype and bytes."""
+    must(one.shape == other.shape, f"{message}: shapes {one.shape} and {other.shape}")
+    must(one.dtype == other.dtype, f"{message}: dtypes {one.dtype} and {other.dtype}")
+    if one.tobytes() != other.tobytes() and not np.array_equal(one, other, equal_nan=True):
+        i = np.unravel_index(np.argmax(one != other), one.shape)
+        raise AssertionError(f"{message}: {one[i]!r} and {other[i]!r} at {tuple(map(int, i))}")
+
+
+def must_be_close(got: Any, expected: Any, message: str, rtol: float, atol: float) -> None:
+    """Raise AssertionError, with the worst place, unless two arrays or numbers agree."""
+    got, expected = np.asarray(got), np.asarray(expected)
+    apart = np.abs(got - expected) - (atol + rtol * np.abs(expected))
+    if not (apart <= 0).all():
+        i = np.unravel_index(np.nanargmax(np.where(np.isnan(apart), np.inf, apart)), apart.shape)
+        raise AssertionError(f"{message}: {float(got[i])!r} where {float(expected[i])!r} is right")
+
+
+def frozen(arrays: dict[str, Array]) -> dict[str, Array]:
+    """Return read-only copies."""
+    copies = {key: value.copy() for key, value in arrays.items()}
+    for copy in copies.values():
+        copy.setflags(write=False)
+    return copies
+
+
+def slopes(value: Callable[[Array], Array], at: Array, step: float = 1e-6) -> Iterator[tuple[Any, float]]:
+    """Yield, for each place of `at`, the central difference of the sum of `value`."""
+    for place in np.ndindex(at.shape):
+        up, down = at.copy(), at.copy()
+        up[place] += step
+        down[place] -= step
+        rise = np.sum(value(up) - value(down))
+        yield place, float(rise / (up[place] - down[place]))

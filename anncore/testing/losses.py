@@ -1,0 +1,245 @@
+"""What a loss must keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from anncore.params import Interval
+from anncore.registry import load_registry
+from anncore.testing.kit import Case, Kit, Named, Subject, Variant, must, must_be_close, slopes
+from anncore.types import TASKS, Array, Task
+
+WIDTHS: dict[Task, tuple[int, ...]] = {"binary": (1,), "multiclass": (3,), "regression": (1, 2)}
+
+
+class LossKit(Kit):
+    """Gradient, mean over examples, joint form, extremes."""
+
+    stacked = True
+
+    def cases(self, subject: Subject) -> list[Case]:
+        """Run value and gradient, chained and joint, for each task."""
+        found = []
+        for task in subject.cls.outputs:
+            found += [_case(subject, task, n, d) for d in WIDTHS[task] for n in (1, 33)]
+        found += [_joint_case(link, d) for link, d in links(subject)]
+        return found
+
+    def checks(self) -> list[Named]:
+        """Return the kind's own checks."""
+        return [
+            ("attributes", attributes),
+            ("gradient", gradient),
+            ("mean_over_examples", mean_over_examples),
+            ("joint_as_chained", joint_as_chained),
+            ("extremes_finite", extremes_finite),
+        ]
+
+
+def outputs(subject: Subject, task: Task, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Draw predictions inside what the loss accepts: a distribution where several probabilities are."""
+    interval = Interval.parse(getattr(subject.cls, "accepts", "(-inf, inf)"))
+    low, high = interval.low, interval.high
+    if np.isfinite(low) and np.isfinite(high):
+        drawn = low + (high - low) * rng.uniform(0.05, 0.95, shape)
+        return drawn / drawn.sum(axis=-1, keepdims=True) if task == "multiclass" and low == 0 else drawn
+    if np.isfinite(low):
+        return low + np.exp(rng.normal(size=shape))
+    return rng.normal(scale=2, size=shape)
+
+
+def targets(subject: Subject, task: Task, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Draw targets as the task has them: 0 or 1, one-hot, or real."""
+    if task == "binary":
+        return rng.integers(2, size=shape).astype(float)
+    if task == "multiclass":
+        return np.eye(shape[-1])[rng.integers(shape[-1], size=shape[:-1])]
+    return outputs(subject, task, rng, shape)
+
+
+def links(subject: Subject) -> list[tuple[str, int]]:
+    """Return each output activation with a joint form, and the number of outputs to try it with."""
+    natural = {link: WIDTHS[task][0] for task, link in subject.cls.outputs.items()}
+    return [(link, natural.get(link, 3)) for link in getattr(subject.cls, "joint", ())]
+
+
+def _task(width: int) -> Task:
+    return "binary" if width == 1 else "multiclass"
+
+
+def _case(subject: Subject, task: Task, n: int, d: int) -> Case:
+    def inputs(rng: np.random.Generator, trials: int, dtype: str) -> dict[str, Array]:
+        shape = (trials, n, d)
+        return {
+            "output": outputs(subject, task, rng, shape).astype(dtype),
+            "target": targets(subject, task, rng, shape).astype(dtype),
+        }
+
+    def run(component: Any, inputs: dict[str, Array]) -> dict[str, Array]:
+        output, target = inputs["output"], inputs["target"]
+        return _shaped(output, component.value(output, target), component.grad(output, target))
+
+    return Case(f"{task} {n} x {d}", inputs, run)
+
+
+def _joint_case(link: str, d: int) -> Case:
+    def inputs(rng: np.random.Generator, trials: int, dtype: str) -> dict[str, Array]:
+        z = rng.normal(scale=3, size=(trials, 33, d)).astype(dtype)
+        target = rng.integers(2, size=z.shape) if d == 1 else np.eye(d)[rng.integers(d, size=z.shape[:2])]
+        return {"z": z, "target": target.astype(dtype)}
+
+    def run(component: Any, inputs: dict[str, Array]) -> dict[str, Array]:
+        z, target = inputs["z"], inputs["target"]
+        value = component.value_from_logits(z, target, link)
+        return _shaped(z, value, component.grad_from_logits(z, target, link))
+
+    return Case(f"joint with {link}", inputs, run)
+
+
+def _shaped(output: Array, value: Array, grad: Array) -> dict[str, Array]:
+    must(np.shape(value) == output.shape[:1], f"value has shape {np.shape(value)}, not (T,)")
+    must(np.shape(grad) == output.shape, f"the gradient has shape {np.shape(grad)}, not {output.shape}")
+    return {"value": value, "gradient": grad}
+
+
+def attributes(subject: Subject) -> int:
+    """`outputs` names tasks, `natural_for` tasks it can train, `accepts` an interval."""
+    cls = subject.cls
+    must(cls.outputs and set(cls.outputs) <= set(TASKS), f"outputs must be by task, of {', '.join(TASKS)}")
+    natural = set(getattr(cls, "natural_for", ()))
+    must(natural <= set(cls.outputs), "natural_for names a task that outputs does not")
+    Interval.parse(getattr(cls, "accepts", "(-inf, inf)"))
+    if getattr(cls, "joint", ()):
+        for method in ("value_from_logits", "grad_from_logits"):
+            must(callable(getattr(cls, method, None)), f"joint is declared, but there is no {method}")
+    return 1
+
+
+def _settings(subject: Subject) -> Iterator[tuple[Variant, Any, Task, int]]:
+    for variant in subject.variants():
+        component = subject.stack(subject.rows(variant, 3), "float64")
+        for task in subject.cls.outputs:
+            for width in WIDTHS[task]:
+                yield variant, component, task, width
+
+
+def gradient(subject: Subject) -> int:
+    """In float64, grad agrees with central differences of value, away from the declared kinks.
+
+    `kinks` of a loss are differences between output and target. A loss that cannot train is excused.
+    """
+    if not getattr(subject.cls, "trainable", True):
+        return 1
+    count = 0
+    for variant, component, task, width in _settings(subject):
+        rng = np.random.default_rng(7)
+        output = outputs(subject, task, rng, (3, 5, width))
+        target = targets(subject, task, rng, output.shape)
+        if task == "regression":
+            output[:, 0] = target[:, 0]  # where a loss is likely to have a corner that nobody declared
+        grad = component.grad(output, target)
+        away = np.ones(output.shape, dtype=bool)
+        for kink in getattr(component, "kinks", ()):
+            away &= np.abs(output - target - kink) > 1e-3
+        for place, slope in slopes(partial(_value, component, target), output):
+            if away[place]:
+                message = f"{variant.label}, {task}: grad for output {output[place]:.3g}"
+                message += f", target {target[place]:.3g} (declare a corner in kinks)"
+                must_be_close(grad[place], slope, message, rtol=1e-5, atol=1e-7)
+                count += 1
+    return count
+
+
+def _value(component: Any, target: Array, output: Array) -> Array:
+    return component.value(output, target)
+
+
+def mean_over_examples(subject: Subject) -> int:
+    """The same examples twice: the same value, half the gradient each."""
+    count = 0
+    for variant, component, task, width in _settings(subject):
+        rng = np.random.default_rng(8)
+        output = outputs(subject, task, rng, (3, 4, width))
+        target = targets(subject, task, rng, output.shape)
+        twice = np.concatenate([output, output], axis=1), np.concatenate([target, target], axis=1)
+        one, two = component.value(output, target), component.value(*twice)
+        must_be_close(two, one, f"{variant.label}, {task}: value of examples given twice", 1e-9, 1e-12)
+        half = component.grad(*twice)[:, :4]
+        whole = component.grad(output, target)
+        must_be_close(2 * half, whole, f"{variant.label}, {task}: grad of examples given twice", 1e-9, 1e-12)
+        count += 1
+    return count
+
+
+def joint_as_chained(subject: Subject) -> int:
+    """From logits comes what the output activation and the loss give one after the other.
+
+    To 1e-5, as the chained form may keep probabilities from 0 by a small number.
+    """
+    if not links(subject):
+        return 1
+    registry, count = load_registry(), 0
+    for link, width in links(subject):
+        activation = registry.get("activation", link).cls()
+        for variant in subject.variants():
+            component = subject.stack(subject.rows(variant, 3), "float64")
+            rng = np.random.default_rng(9)
+            z = rng.normal(size=(3, 6, width))
+            target = targets(subject, _task(width), rng, z.shape)
+            a = activation.forward(z)
+            chained = component.value(a, target)
+            message = f"{variant.label}: value_from_logits with {link} against value"
+            must_be_close(component.value_from_logits(z, target, link), chained, message, 1e-5, 1e-6)
+            back = activation.backward(component.grad(a, target), z, a)
+            message = f"{variant.label}: grad_from_logits with {link} against grad"
+            must_be_close(component.grad_from_logits(z, target, link), back, message, 1e-5, 1e-6)
+            count += 1
+    return count
+
+
+def extremes_finite(subject: Subject) -> int:
+    """Logits up to 10⁴, certain and wrong probabilities, errors of 10⁴: all finite."""
+    interval = Interval.parse(getattr(subject.cls, "accepts", "(-inf, inf)"))
+    count = 0
+    for variant in subject.variants():
+        for dtype in ("float32", "float64"):
+            component = subject.stack(subject.rows(variant, 1), dtype)
+            for link, width in links(subject):
+                sizes = np.array([0, 20, 89, 710, 1e4, 3.0])
+                z = np.concatenate([sizes, -sizes]).astype(dtype).reshape(1, -1, width)
+                for y in np.eye(width) if width > 1 else np.array([[0], [1]]):
+                    target = np.broadcast_to(y, z.shape).astype(dtype)
+                    with np.errstate(over="raise", invalid="raise", divide="raise"):
+                        value = component.value_from_logits(z, target, link)
+                        grad = component.grad_from_logits(z, target, link)
+                    label = f"{variant.label}: joint with {link}, {dtype}"
+                    count += _must_be_finite(value, grad, label)
+            for task in subject.cls.outputs:
+                ends = [
+                    end if np.isfinite(end) else np.sign(end) * 1e4
+                    for end, closed in (
+                        (interval.low, interval.closed_low),
+                        (interval.high, interval.closed_high),
+                    )
+                    if closed or not np.isfinite(end)
+                ]
+                for end in ends:
+                    width = WIDTHS[task][0]
+                    target = targets(subject, task, np.random.default_rng(10), (1, 8, width)).astype(dtype)
+                    output = np.full_like(target, end)
+                    if task == "multiclass":
+                        output[..., 0] = ends[0] + ends[-1] - end  # a distribution, not all of one value
+                    with np.errstate(over="raise", invalid="raise", divide="raise"):
+                        value, grad = component.value(output, target), component.grad(output, target)
+                    count += _must_be_finite(value, grad, f"{variant.label}: output {end:g}, {task}, {dtype}")
+    return count
+
+
+def _must_be_finite(value: Array, grad: Array, label: str) -> int:
+    must(np.isfinite(value).all(), f"{label}: the value is not finite")
+    must(np.isfinite(grad).all(), f"{label}: the gradient is not finite")
+    return 1
