@@ -121,7 +121,7 @@ class Registry:
             return nearest(name, self._by_kind[kind])
         others = [other for other in hookspecs.KINDS if name in self._by_kind[other]]
         if others:
-            return f" {name!r} is {_article(others[0])} {others[0]}."
+            return f" {name!r} is {article(others[0])} {others[0]}."
         return f" 'annx list {kind}' names all."
 
     def default(self, kind: str) -> Component:
@@ -233,7 +233,8 @@ def _would_bring(plugin: Plugin, kind: str, name: str) -> bool:
     return short in (entry, entry.removeprefix(f"{kind}_"))
 
 
-def _article(kind: str) -> str:
+def article(kind: str) -> str:
+    """Return "a" or "an", whichever goes before a kind."""
     return "an" if kind[0] in "aeiou" else "a"
 
 

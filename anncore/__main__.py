@@ -1,0 +1,5 @@
+"""`python -m anncore` is `annx`."""
+
+from anncore.cli import main
+
+main()

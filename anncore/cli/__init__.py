@@ -1,0 +1,17 @@
+"""The command line: parse, call, print.
+
+One small module per verb; each is imported when it is needed, and itself imports what is heavy only when
+it runs, so that `annx --help` answers at once.
+"""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run `annx`; ends the process with its exit code."""
+    from anncore.process import limit_blas_threads
+
+    limit_blas_threads()  # before anything imports NumPy
+    from anncore.cli.group import cli
+
+    cli()

@@ -1,0 +1,91 @@
+"""The group of verbs, and what becomes of errors: one line on standard error and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from anncore._version import __version__
+from anncore.errors import AnnxError, nearest
+
+OK, SOME_FAILED, MISUSED, NOTHING_MATCHED, INTERRUPTED = 0, 1, 2, 5, 130
+
+VERBS = ("sweep", "plan", "status", "report", "list", "show", "plugins")
+
+EPILOG = """\b
+Exit codes: 0 ok; 1 some trials failed (diverged is a result, not a failure);
+2 usage or experiment file; 5 nothing matched; 130 interrupted.
+
+\b
+Shell completion of verbs and component names, for bash, zsh or fish:
+  eval "$(_ANNX_COMPLETE=bash_source annx)"
+"""
+
+
+class Verbs(click.Group):
+    """A group whose commands are modules of this package, imported when asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order in which one meets them."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the verb's module and return its command."""
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"anncore.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command to run; an unknown verb is an error with the nearest one."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            guess = nearest(args[0], VERBS) or f" Verbs are {', '.join(VERBS)}."
+            raise click.UsageError(f"No verb is called {args[0]!r}.{guess}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
+        """Run, and end the process with the exit code; a user's mistake is one line on standard error."""
+        extra["standalone_mode"] = False
+        extra.setdefault("prog_name", "annx")
+        try:
+            code = super().main(args, *rest, **extra)
+            sys.stdout.flush()
+        except click.UsageError as error:
+            way_out = f" Try '{error.ctx.command_path} --help'." if error.ctx else ""
+            code = _say(error.format_message().rstrip(".").rstrip() + _stop(error) + way_out, MISUSED)
+        except click.ClickException as error:
+            code = _say(error.format_message(), MISUSED)
+        except AnnxError as error:
+            code = _say(str(error), error.exit_code)
+        except (KeyboardInterrupt, click.Abort):
+            code = _say("interrupted", INTERRUPTED)
+        except BrokenPipeError:  # the reader has seen enough: annx list | head -1
+            # Python flushes standard output once more on its way out, and would complain again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = OK
+        sys.exit(code if isinstance(code, int) else OK)
+
+
+def _stop(error: click.UsageError) -> str:
+    return "" if error.format_message().rstrip().endswith("?") else "."
+
+
+def _say(message: str, code: int) -> int:
+    click.echo("annx: " + " ".join(message.split()), err=True)
+    return code
+
+
+@click.group(cls=Verbs, invoke_without_command=True, epilog=EPILOG)
+@click.version_option(__version__, prog_name="annx", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Compare the parts of neural networks honestly: which is better here, by how much, how sure are we?"""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())

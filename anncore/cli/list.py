@@ -1,0 +1,64 @@
+"""`annx list`: every component, by kind."""
+
+from __future__ import annotations
+
+import click
+
+from anncore.cli.common import (
+    complete_kinds,
+    json_option,
+    plugin_option,
+    print_json,
+    shown_name,
+    summary,
+    table,
+)
+
+
+@click.command(short_help="List the components, of one kind or all.")
+@click.argument("kind", required=False, shell_complete=complete_kinds)
+@json_option
+@plugin_option
+def command(kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> int:
+    """List the components that can be used, of one KIND or all, and what each is in a line."""
+    from anncore import load_registry
+    from anncore.cli.group import NOTHING_MATCHED, OK
+    from anncore.errors import ComponentError, nearest
+    from anncore.hookspecs import KINDS
+
+    plural = {f"{known}s": known for known in KINDS} | {"losses": "loss"}
+    kind = plural.get(kind, kind) if kind else None
+    if kind is not None and kind not in KINDS:
+        guess = nearest(kind, KINDS) or f" Kinds are {', '.join(KINDS)}."
+        raise ComponentError(f"No kind is called {kind!r}.{guess}")
+    registry = load_registry(plugins)
+    kinds = [each for each in KINDS if kind in (None, each)]
+    found = {each: registry.of_kind(each) for each in kinds}
+    if as_json:
+        print_json(
+            [
+                {
+                    "kind": component.kind,
+                    "name": component.name,
+                    "full_name": component.full_name,
+                    "version": component.version,
+                    "summary": summary(component.cls),
+                }
+                for components in found.values()
+                for component in components
+            ]
+        )
+    elif kind is not None:
+        click.echo(table((shown_name(registry, c), summary(c.cls)) for c in found[kind]))
+    else:
+        click.echo(
+            table(
+                (c.kind if first else "", shown_name(registry, c), summary(c.cls))
+                for components in found.values()
+                for first, c in zip([True] + [False] * len(components), components, strict=False)
+            )
+        )
+    if registry.broken and not as_json:
+        names = ", ".join(plugin.name for plugin in registry.broken)
+        click.echo(f"Broken and left out: {names}; 'annx plugins' says why.", err=True)
+    return OK if any(found.values()) else NOTHING_MATCHED

@@ -1,0 +1,50 @@
+"""`annx plugins`: what was found, what it brought, what is broken and why."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+
+from anncore.cli.common import json_option, plugin_option, print_json, table
+
+
+@click.command(short_help="Show the plugins: what loaded, what is broken and why.")
+@json_option
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Also where each lies, and the tracebacks of broken ones."
+)
+@plugin_option
+def command(as_json: bool, verbose: bool, plugins: tuple[str, ...]) -> int:
+    """Show every plugin by distribution: what it brought, or that it is broken and why.
+
+    ANNX_PLUGINS=a,b limits third-party distributions to those named (empty: none).
+    ANNX_STRICT_PLUGINS=1 makes a broken plugin an error for every verb.
+    """
+    from anncore import load_registry
+
+    registry = load_registry(plugins)
+    if as_json:
+        print_json([dataclasses.asdict(plugin) for plugin in registry.plugins])
+        return 0
+    owners = dict.fromkeys((plugin.dist, plugin.version, plugin.local) for plugin in registry.plugins)
+    for dist, version, local in owners:
+        mine = [p for p in registry.plugins if (p.dist, p.version, p.local) == (dist, version, local)]
+        good = [plugin for plugin in mine if not plugin.problem]
+        brought = sum(len(plugin.components) for plugin in good)
+        where = mine[0].origin if local else f"{dist} {version}".rstrip()
+        click.echo(f"{where}: {_count(brought, 'component')} from {_count(len(good), 'plugin')}")
+        if dist != "annx" or verbose:
+            rows = [(p.name, p.origin if verbose else "", ", ".join(p.components)) for p in good]
+            if rows:
+                click.echo(table(([cell for cell in row if cell] for row in rows), indent="  "))
+        for plugin in mine:
+            if plugin.problem:
+                click.echo(f"  {plugin.name} is BROKEN: {plugin.problem}")
+                if verbose and plugin.detail:
+                    click.echo("".join(f"      {line}\n" for line in plugin.detail.splitlines()), nl=False)
+    return 0
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

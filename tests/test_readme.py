@@ -1,0 +1,92 @@
+"""What the guides say works: their code blocks are run, their commands compared with CI's."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from anncore import load_registry
+from anncore.cli.group import cli
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PLUGIN_GUIDE = ROOT / "plugins" / "README.md"
+
+
+def blocks(file: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", file.read_text(encoding="utf-8"), re.M | re.S)
+
+
+def block(file: Path, language: str, holding: str) -> str:
+    (found,) = [text for text in blocks(file, language) if holding in text]
+    return found
+
+
+@pytest.fixture
+def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args: str) -> str:
+        result = CliRunner().invoke(cli, args)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    return run
+
+
+def test_ci_runs_the_readmes_test_command_word_for_word() -> None:
+    command = block(README, "sh", "pytest").strip()
+    assert f"command='{command}'" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_the_readmes_first_command_sweeps_an_experiment_that_is_there() -> None:
+    command = block(README, "sh", "pip install -q . ").strip()
+    assert (ROOT / command.rpartition(" ")[2]).is_file()
+
+
+def test_the_first_experiment_and_the_first_plugin_run(tmp_path: Path, invoke: Callable[..., str]) -> None:
+    (tmp_path / "first.toml").write_text(block(README, "toml", "half-moons"), encoding="utf-8")
+    plugin = block(README, "python", "Swish")
+    assert len(plugin.splitlines()) <= 24
+    (tmp_path / "swish.py").write_text(plugin, encoding="utf-8")
+    for line in block(README, "sh", "annx plan first.toml").splitlines():
+        verb, *args = line.partition("#")[0].split()[1:]
+        invoke(verb, *args, "train.steps=20", *(["--executor", "serial"] if verb == "sweep" else []))
+    text = README.read_text(encoding="utf-8")
+    (command,) = re.findall(r"`annx (sweep first.toml .*--plugin swish.py)`", text)
+    invoke(*command.split(), "train.steps=20", "--executor", "serial", "--out", "swish")
+    assert (tmp_path / "swish" / "report.html").is_file()
+
+
+def test_the_first_plugin_keeps_every_promise(tmp_path: Path) -> None:
+    from anncore.testing import check_component
+
+    (tmp_path / "swish.py").write_text(block(README, "python", "Swish"), encoding="utf-8")
+    check_component(load_registry([tmp_path / "swish.py"]).get("activation", "swish"))
+
+
+def test_the_plugin_guides_code_runs_as_written(tmp_path: Path) -> None:
+    (tmp_path / "lion.py").write_text(block(PLUGIN_GUIDE, "python", "class Lion"), encoding="utf-8")
+    (tmp_path / "test_lion.py").write_text(block(PLUGIN_GUIDE, "python", "check()"), encoding="utf-8")
+    assert load_registry([tmp_path / "lion.py"]).get("optimizer", "lion").full_name == "lion:lion"
+    pytest_run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    done = subprocess.run(pytest_run, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert "passed" in done.stdout
+
+
+def test_the_plugin_guide_knows_every_hook() -> None:
+    from anncore.hookspecs import HOOKS
+
+    text = PLUGIN_GUIDE.read_text(encoding="utf-8")
+    assert [hook for hook in HOOKS.values() if f"`{hook}`" not in text] == []
+
+
+@pytest.mark.parametrize("file", [README, PLUGIN_GUIDE], ids=lambda file: file.parent.name)
+def test_links_lead_somewhere(file: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", file.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (file.parent / target).exists()] == []
