@@ -33,7 +33,7 @@ def documentation(subject: Subject) -> int:
     text = inspect.getdoc(subject.cls) or ""
     summary, _, body = text.partition("\n\n")
     must(
-        "\n" not in summary and summary.endswith("."), "the docstring must open with one line and a full stop"
+        "\n" not in summary and summary.endswith((".", "?")), "the docstring must open with one line and a full stop"
     )
     must(body.strip(), "the docstring must go on: formula, domain, reference")
     for key, declaration in declared(subject.cls).items():
@@ -117,7 +117,7 @@ def _outside(declaration: Declared) -> list[Any]:
         bad += [domain.high + 1 if domain.closed_high else domain.high] if np.isfinite(domain.high) else []
         return bad + ([declaration.default + 0.5] if domain.integer else [])
     if isinstance(domain, ListOf):
-        return [1, "text", ["text"], [float("nan")]]
+        return [1, "text", [1] if isinstance(domain.item, Plain) else ["text"], [float("nan")]]
     if isinstance(domain, OneOf):
         return ["no such value"]
     assert isinstance(domain, Plain)

@@ -9,6 +9,7 @@ import pytest
 
 from anncore import ComponentError, Data, DataError, load_registry
 from anncore.params import build
+from anncore.testing import check_component
 
 CSV = load_registry(environ={"ANNX_PLUGINS": ""}).get("dataset", "csv").cls
 
@@ -120,6 +121,11 @@ def test_the_fingerprint_is_the_sha256_of_the_file(tmp_path: Path) -> None:
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert CSV(path=str(tmp_path / "a.csv")).fingerprint() == expected
     assert hashlib.sha256(b"abc").hexdigest() == expected
+
+
+def test_it_keeps_what_every_data_set_must(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(GOOD.replace(",", ";"))  # so that both decimals can be read
+    check_component(CSV, values={"path": str(tmp_path / "a.csv"), "target": "y", "separator": ";"})
 
 
 # What is refused, and how

@@ -10,7 +10,7 @@ from anncore import Data, Dataset, Hyper, hookimpl, linear, log, param
 
 @dataclass(frozen=True)
 class OutlierRegression:
-    """A straight line some of whose targets are far too high: mean, median or something between?
+    """A straight line some of whose targets are far too high.
 
         y = 2 x + 1 + noise · N(0, 1)    x ~ N(0, 1)
 
