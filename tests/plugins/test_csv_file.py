@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.datasets import load_wine
 
 from anncore import ComponentError, Data, DataError, load_registry
 from anncore.params import build
@@ -108,6 +110,18 @@ def test_the_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
     content = column(*"abab", "a", header="y2,y")
     assert read(tmp_path, b"\xef\xbb\xbf" + content.encode()).features == ("y2",)
     assert read(tmp_path, content.encode("utf-16"), encoding="utf-16").features == ("y2",)
+
+
+def test_a_table_that_pandas_wrote_is_read_as_pandas_reads_it(tmp_path: Path) -> None:
+    frame = load_wine(as_frame=True).frame
+    frame["target"] = frame["target"].map({0: "first", 1: "second", 2: "third"})
+    frame.to_csv(tmp_path / "wine.csv", index=False)
+    back = pd.read_csv(tmp_path / "wine.csv")
+    data = read(tmp_path, (tmp_path / "wine.csv").read_bytes(), target="target")
+    assert np.array_equal(data.x, back.drop(columns="target").to_numpy())
+    assert list(data.features) == list(back.columns[:-1])
+    assert [data.classes[k] for k in data.y] == back["target"].tolist()
+    assert data.task == "multiclass"
 
 
 def test_another_encoding_can_be_said(tmp_path: Path) -> None:
