@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from anncore.build import build_part
+from anncore.assembly import build_part
 from anncore.errors import DataError
 from anncore.registry import Registry
 from anncore.rng import stream

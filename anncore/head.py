@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from anncore.build import build_stack, structure
+from anncore.assembly import build_stack, structure
 from anncore.registry import Registry
 from anncore.trial import Trial
 from anncore.types import Array

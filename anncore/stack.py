@@ -13,7 +13,7 @@ from dataclasses import asdict
 import numpy as np
 
 from anncore.batches import Batches
-from anncore.build import build_part, build_stack, structure
+from anncore.assembly import build_part, build_stack, structure
 from anncore.data import Prepared, inspect
 from anncore.head import OUTPUT, Head, head_structure
 from anncore.registry import Registry

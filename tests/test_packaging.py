@@ -172,7 +172,7 @@ ROOMS = [
     {"contract"},
     {"registry"},
     {"rng", "trial", "split", "noise"},
-    {"build"},
+    {"assembly"},
     {"data"},
     {"experiment", "sampling", "plan", "selection"},
     {"batches", "head", "updates", "stack", "training"},
