@@ -54,7 +54,10 @@ class Activation(Protocol):
 
 
 class Loss(Protocol):
-    """A mean over N and D of a per-example loss between predictions and targets.
+    """A mean over N of a per-example loss between predictions and targets.
+
+    An example's loss is the mean over D where the outputs are questions of their own (squared error,
+    binary cross-entropy), the sum over D where they make one distribution (categorical cross-entropy).
 
     `output` is what the network predicts, after its output activation: a probability for a
     cross-entropy, a real number for a squared error. Where the pair of output activation and loss
@@ -70,6 +73,7 @@ class Loss(Protocol):
     #   accepts: ClassVar[str] = "(-inf, inf)"      the interval its outputs must lie in
     #   natural_for: ClassVar[tuple[Task, ...]] = ()  the tasks whose "auto" loss it is
     #   trainable: ClassVar[bool] = True            False: for evaluation only, no usable gradient
+    #   kinks: ClassVar[tuple[float, ...]] = ()     differences output - target where the gradient jumps
 
     def value(self, output: Array, target: Array) -> Array:
         """Return the mean loss of each trial, (T,), from predictions and targets (T, N, D)."""

@@ -33,7 +33,8 @@ def documentation(subject: Subject) -> int:
     text = inspect.getdoc(subject.cls) or ""
     summary, _, body = text.partition("\n\n")
     must(
-        "\n" not in summary and summary.endswith((".", "?")), "the docstring must open with one line and a full stop"
+        "\n" not in summary and summary.endswith((".", "?")),
+        "the docstring must open with one line and a full stop",
     )
     must(body.strip(), "the docstring must go on: formula, domain, reference")
     for key, declaration in declared(subject.cls).items():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from anncore.contract import PROTOCOLS
+from anncore.errors import ComponentError
 from anncore.params import Declared, Interval, OneOf, Plain, build, declared, references, resolve
 from anncore.types import Array
 
@@ -40,7 +42,10 @@ class Subject:
         return str(getattr(self.cls, "name", self.cls.__name__))
 
     def variants(self) -> list[Variant]:
-        """Return the defaults, every preset, and every other structure one at a time."""
+        """Return the defaults, every preset, and every other structure one at a time.
+
+        A structure that the component refuses beside the defaults of the others is left out.
+        """
         found = [Variant("defaults", resolve(self.cls, self.values))]
         for preset in getattr(self.cls, "presets", {}):
             found.append(Variant(f"preset {preset}", resolve(self.cls, {"preset": preset, **self.values})))
@@ -49,8 +54,10 @@ class Subject:
                 continue
             for value in _alternatives(declaration):
                 if value != declaration.default:
-                    label = f"{key} = {value!r}"
-                    found.append(Variant(label, resolve(self.cls, {key: value, **self.values})))
+                    variant = Variant(f"{key} = {value!r}", resolve(self.cls, {key: value, **self.values}))
+                    with suppress(ComponentError):
+                        build(self.cls, **variant.values)
+                        found.append(variant)
         return found
 
     def rows(self, variant: Variant, count: int) -> list[dict[str, Any]]:

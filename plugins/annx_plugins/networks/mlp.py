@@ -27,7 +27,8 @@ class MLP:
 
         ∂L/∂Wᵢ = aᵢ₋₁ᵀ δᵢ,  ∂L/∂bᵢ = Σₙ δᵢ,  δᵢ₋₁ = (δᵢ Wᵢᵀ) ∘ f'(zᵢ₋₁)
 
-    Domain: `hidden` is the width of each hidden layer; an empty list leaves a linear model.
+    Domain: `hidden` is the width of each hidden layer; an empty list leaves a linear model. Without
+    `bias` there are no bᵢ.
     `activation` names one activation for all hidden layers or a list of one per layer; `output` is
     the output layer's own, "auto" the loss's natural one.
     Shapes: x (T, N, inputs), Wᵢ (T, fan_in, fan_out), bᵢ (T, 1, fan_out), result (T, N, outputs).
