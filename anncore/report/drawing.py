@@ -165,6 +165,36 @@ def place(figure: Any, left: float, bottom: float, width: float, height: float) 
     return figure.add_axes((left / w, bottom / h, width / w, height / h))
 
 
+def panels(
+    figure: Any,
+    count: int,
+    columns: int,
+    size: tuple[float, float],
+    *,
+    left: float,
+    bottom: float,
+    gaps: tuple[float, float],
+) -> list[Any]:
+    """Add `count` axes of `size` (inches) row by row, the last row ending at `bottom`.
+
+    left and bottom: the margins of the lowest left panel; gaps: between columns and between rows.
+    """
+    rows = math.ceil(count / columns)
+    places = []
+    for i in range(count):
+        row, column = divmod(i, columns)
+        x = left + column * (size[0] + gaps[0])
+        y = bottom + (rows - 1 - row) * (size[1] + gaps[1])
+        places.append(place(figure, x, y, *size))
+    return places
+
+
+def panel_title(ax: Any, text: str) -> None:
+    """Write a panel's title, cut where it would run into its neighbour's."""
+    room = ax.get_position().width * ax.figure.get_figwidth()
+    ax.set_title(shorten(text, room, 8.5, "bold"), size=8.5, weight="bold", loc="left")
+
+
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 

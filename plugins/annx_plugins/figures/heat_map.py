@@ -1,0 +1,223 @@
+"""Arm by data set: where it matters which one is taken."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from anncore import (
+    WIDE,
+    Drawing,
+    Figure,
+    FigureInput,
+    hookimpl,
+    new_sheet,
+    number,
+    place,
+    shorten,
+    text_width,
+)
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """Mean score and rank of every arm on every data set, coloured by the gap to the column's best.
+
+    Each column has its own colour scale, from its best arm to its worst finite one, so that an easy data
+    set shows its order as clearly as a hard one; where all gaps are below one per cent (a tenth of a point)
+    the column stays pale. A cell is failed where half of its seeds or more did not finish.
+    """
+
+    name: ClassVar[str] = "heat_map"
+    question: ClassVar[str] = "On which data sets does the choice matter?"
+    order: ClassVar[int] = 15
+    section: ClassVar[str] = "leaderboard"
+
+    def draw(self, data: FigureInput) -> Drawing | None:
+        report, theme = data.report, data.theme
+        arms = [row["arm"] for row in report["leaderboard"]["overall"]]
+        problems = report["problems"]
+        if len(arms) < 2 or not problems:
+            return None
+        columns = [_Column(report, problem, arms) for problem in problems]
+        title, subtitle = self._title(columns, report), self._subtitle(report)
+        left = 0.35 + min(1.6, max(text_width(arm, 8) for arm in arms))
+        right = 1.25
+        cell = min(1.0, (WIDE - left - right) / len(problems))
+        width, height = cell * len(problems), 0.36 * len(arms)
+        steep = any(text_width(p, 7.5) > cell - 0.06 for p in problems)
+        head = 0.2 + (min(1.1, max(text_width(p, 7.5) for p in problems)) * 0.75 if steep else 0.12)
+        sheet = new_sheet(left + width + right, height + head + 0.62, title, subtitle, theme)
+        ax = place(sheet, left, 0.6, width, height)
+        self._cells(ax, columns, arms, theme)
+        names = [shorten(arm, 1.6, 8) for arm in arms]
+        ax.set_yticks([i + 0.5 for i in range(len(arms))], names, size=8, rotation=0)
+        ax.set_xticks(
+            [i + 0.5 for i in range(len(problems))],
+            [shorten(p, 1.1 if steep else cell, 7.5) for p in problems],
+            size=7.5,
+            rotation=40 if steep else 0,
+            ha="left" if steep else "center",
+            rotation_mode="anchor",
+        )
+        ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
+        ranks = place(sheet, left + width + 0.12, 0.6, right - 0.6, height)
+        self._ranks(ranks, report["leaderboard"]["overall"], theme)
+        self._key(sheet, left, theme)
+        return Drawing(sheet, self.name, title, self._words(title, columns, arms), subtitle)
+
+    def _cells(self, ax: Any, columns: list[_Column], arms: list[str], theme: Any) -> None:
+        import numpy as np
+        import seaborn as sns
+        from matplotlib.colors import ListedColormap
+        from matplotlib.patches import Rectangle
+
+        levels = np.array([[theme.level(c.share(arm)) for c in columns] for arm in arms])
+        failed = np.array([[c.failed(arm) for c in columns] for arm in arms])
+        sns.heatmap(
+            levels,
+            mask=failed,
+            ax=ax,
+            cmap=ListedColormap(list(theme.ramp)),
+            vmin=-0.5,
+            vmax=len(theme.ramp) - 0.5,
+            cbar=False,
+            linewidths=1.5,
+            linecolor=theme.token("paper"),
+        )
+        ax.grid(visible=False)
+        for y, arm in enumerate(arms):
+            for x, column in enumerate(columns):
+                row = column.rows[arm]
+                if column.failed(arm):
+                    box = Rectangle((x + 0.02, y + 0.03), 0.96, 0.94, facecolor=theme.token("alarm_fill"))
+                    box.set(edgecolor=theme.token("alarm"), hatch="////", linewidth=0)
+                    ax.add_patch(box)
+                    lost = row["n"] - row["ok"]
+                    word = "diverged" if row["diverged"] else "failed"
+                    ax.text(
+                        x + 0.5,
+                        y + 0.5,
+                        f"{word}\n{lost}/{row['n']}",
+                        ha="center",
+                        va="center",
+                        size=6.5,
+                        weight="bold",
+                        color=theme.token("alarm"),
+                        linespacing=1.1,
+                        bbox={"facecolor": theme.token("alarm_fill"), "edgecolor": "none", "pad": 1},
+                    )
+                    continue
+                ink = theme.text_on(int(levels[y, x]))
+                weight = "bold" if row["rank"] == 1 else "normal"
+                text = column.text(arm)
+                size = 8 if len(text) < 7 and len(columns) < 12 else 6.5
+                ax.text(
+                    x + 0.5, y + 0.45, text, ha="center", va="center", size=size, weight=weight, color=ink
+                )
+                ax.text(x + 0.95, y + 0.9, f"{row['rank']:g}", ha="right", va="bottom", size=5.5, color=ink)
+                if row["ok"] < row["n"]:
+                    lost = f"×{row['n'] - row['ok']}"
+                    ax.text(x + 0.05, y + 0.9, lost, va="bottom", size=6, weight="bold", color=ink)
+
+    def _ranks(self, ax: Any, board: list[dict[str, Any]], theme: Any) -> None:
+        values = [row["mean_rank"] for row in board]
+        ax.barh([i + 0.5 for i in range(len(board))], values, height=0.6, color=theme.token("bar"))
+        for i, value in enumerate(values):
+            ax.text(value, i + 0.5, f" {value:.1f}", va="center", size=8, weight="bold")
+        ax.set(xlim=(0, len(board) * 1.02), ylim=(len(board), 0))
+        ax.set_title("mean rank", size=7.5, weight="normal", loc="left")
+        ax.axis("off")
+
+    def _key(self, sheet: Any, left: float, theme: Any) -> None:
+        ax = place(sheet, left, 0.3, 1.8, 0.11)
+        steps = len(theme.ramp)
+        for i, color in enumerate(theme.ramp):
+            ax.axvspan(i, i + 1, color=color, linewidth=0)
+        ax.set(xlim=(0, steps), ylim=(0, 1), yticks=[])
+        ax.set_xticks([0, steps], ["best of the column", "worst"], size=7)
+        ax.tick_params(length=0)
+        ax.grid(visible=False)
+        ax.spines[:].set_visible(False)
+
+    def _title(self, columns: list[_Column], report: Any) -> str:
+        """Say on which data set the arms lie closest and on which farthest apart."""
+        finite = [column for column in columns if math.isfinite(column.width)]
+        broken = [c.problem for c in columns if any(c.failed(arm) for arm in c.rows)]
+        kinds = " + ".join(report["vary"]) or "arm"
+        if not finite:
+            return f"No data set has two arms that finished: {kinds}"
+        scales = {column.measure["scale"] for column in finite}
+        if len(finite) == 1:
+            title = f"Best and worst {kinds} on {finite[0].problem} differ by {finite[0].gap()}"
+        elif len(scales) == 1:
+            near, far = (choose(finite, key=lambda c: c.width) for choose in (min, max))
+            least, most = f"{near.gap()} on {near.problem}", f"{far.gap()} on {far.problem}"
+            title = f"Best and worst {kinds} differ by {least}, by {most}"
+        else:
+            lead = report["leaderboard"]["overall"][0]
+            title = f"{lead['arm']} ranks best on {lead['wins']} of {lead['problems']} data sets"
+        return title + (f"; failures on {', '.join(broken[:3])}" if broken else "")
+
+    def _subtitle(self, report: Any) -> str:
+        labels = sorted({measure["label"] for measure in report["measures"].values()})
+        scales = {measure["scale"] for measure in report["measures"].values()}
+        mean = "geometric mean" if scales == {"log"} else "mean"
+        n = len(report["seeds"]["report"])
+        return (
+            f"Cell: {mean} {' or '.join(labels)}{' (%)' if scales == {'unit'} else ''} over {n} seeds. "
+            f"Colour: gap "
+            "to the best arm of the column, each column on its own scale. Small number: rank in the column. "
+            "×n: n seeds did not finish."
+        )
+
+    def _words(self, title: str, columns: list[_Column], arms: list[str]) -> str:
+        best = [f"{c.problem}: {', '.join(arm for arm in arms if c.rows[arm]['rank'] == 1)}" for c in columns]
+        return f"Table of arms by data sets, coloured by gap. {title}. Best: {'; '.join(best[:20])}."
+
+
+class _Column:
+    """One data set's scores, as gaps to its best."""
+
+    def __init__(self, report: Any, problem: str, arms: list[str]) -> None:
+        self.problem = problem
+        self.measure = report["measures"][problem]
+        self.rows = {row["arm"]: row for row in report["leaderboard"]["problems"][problem]}
+        self.costs = {arm: self._cost(self.rows[arm]) for arm in arms if not self.failed(arm)}
+        finite = [cost for cost in self.costs.values() if math.isfinite(cost)]
+        self.best = min(finite, default=math.nan)
+        self.width = max(finite) - self.best if len(finite) > 1 else math.nan
+
+    def failed(self, arm: str) -> bool:
+        row = self.rows[arm]
+        return bool(row["n"] == 0 or 2 * row["ok"] <= row["n"])
+
+    def _cost(self, row: Any) -> float:
+        if self.measure["scale"] == "log":
+            return math.log(row["value"])
+        return float(row["value"] if self.measure["goal"] == "min" else -row["value"])
+
+    def share(self, arm: str) -> float:
+        """The gap as a share of the column's widest, on the pale side where all gaps are tiny."""
+        if self.failed(arm) or not math.isfinite(self.width):
+            return 0.0
+        least = {"log": 0.01, "unit": 0.001}.get(self.measure["scale"], 1e-9)
+        return (self.costs[arm] - self.best) / max(self.width, least)
+
+    def text(self, arm: str) -> str:
+        value = self.rows[arm]["value"]
+        return f"{100 * value:.1f}" if self.measure["scale"] == "unit" else number(value)
+
+    def gap(self) -> str:
+        if self.measure["scale"] == "log":
+            ratio = math.exp(self.width)
+            return f"{100 * (ratio - 1):.0f} %" if ratio < 2 else f"a factor of {number(ratio, 2)}"
+        if self.measure["scale"] == "unit":
+            return f"{100 * self.width:.1f} points"
+        return number(self.width)
+
+
+@hookimpl
+def annx_figures() -> list[type[Figure]]:
+    return [HeatMap]

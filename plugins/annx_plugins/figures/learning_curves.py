@@ -1,0 +1,202 @@
+"""How the loss falls over the steps of training."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from anncore import (
+    WIDE,
+    Drawing,
+    Figure,
+    FigureInput,
+    end_labels,
+    hookimpl,
+    joined,
+    log_axis,
+    mean_band,
+    new_sheet,
+    padded,
+    panel_title,
+    panels,
+)
+
+
+@dataclass(frozen=True)
+class LearningCurves:
+    """The mean over the report seeds at every evaluation, with a pointwise 95 % t-interval, per data set.
+
+    Geometric mean and log axis where every value is positive. A seed that diverged leaves the mean at its
+    last finite value, where a cross ends its own thin line; the arm's mean is then dashed, as it is that of
+    the survivors only. Early stopping holds a seed's last value to the end.
+    """
+
+    name: ClassVar[str] = "learning_curves"
+    question: ClassVar[str] = "How fast and how steadily does each arm learn?"
+    order: ClassVar[int] = 20
+    section: ClassVar[str] = "data-sets"
+
+    def draw(self, data: FigureInput) -> Drawing | None:
+        report, theme = data.report, data.theme
+        metric = _metric(report, data.curves)
+        trials = data.trials[data.trials["phase"] == "report"]
+        if metric is None or not len(trials):
+            return None
+        curves = data.curves[data.curves["metric"] == metric]
+        joined_ = curves.merge(trials[["key", "problem", "label", "seed", "status"]], on="key")
+        problems = [p for p in report["problems"] if (joined_["problem"] == p).any()]
+        if not problems:
+            return None
+        lines = {
+            problem: {
+                str(arm): _Line(rows)
+                for arm, rows in joined_[joined_["problem"] == problem].groupby("label", sort=False)
+            }
+            for problem in problems
+        }
+        title = self._title(lines, metric, report)
+        n = len(report["seeds"]["report"])
+        subtitle = (
+            f"Line: mean of {n} seeds shared by all arms (geometric on a log axis). Band: pointwise 95 % "
+            "t-interval. Dashed: mean of the surviving seeds only; × ends each diverged seed."
+        )
+        if len(report["arms"]) > 8:
+            subtitle += " Grey: the other arms."
+        columns = min(3, len(problems))
+        rows = math.ceil(len(problems) / columns)
+        room, left, low, height = 1.05, 0.62, 0.5, 1.62
+        width = (WIDE - left - columns * room - (columns - 1) * 0.42 - 0.06) / columns
+        body = rows * height + (rows - 1) * 0.5 + low + 0.3
+        sheet = new_sheet(WIDE, body, title, subtitle, theme)
+        axes = panels(
+            sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(room + 0.42, 0.5)
+        )
+        for i, (ax, problem) in enumerate(zip(axes, problems, strict=True)):
+            self._panel(ax, lines[problem], report["arms"], theme, room)
+            panel_title(ax, problem)
+            if i % columns == 0:
+                log = ax.get_yscale() == "log"
+                ax.set_ylabel(metric.replace("_", " ") + (" (log)" if log else ""))
+            if i + columns >= len(problems):
+                ax.set_xlabel("optimizer steps")
+        return Drawing(sheet, self.name, title, self._words(title, lines), subtitle)
+
+    def _panel(self, ax: Any, lines: dict[str, _Line], arms: list[str], theme: Any, room: float) -> None:
+        shown = [(arm, lines[arm]) for arm in arms if arm in lines]
+        # Grey arms lie below the coloured ones, whatever their order.
+        shown.sort(key=lambda pair: theme[pair[0]].highlighted)
+        everything = np.concatenate([line.values[np.isfinite(line.values)] for _, line in shown] or [[]])
+        log = len(everything) > 0 and bool((everything > 0).all())
+        labels, ends, seen = [], [], []
+        for arm, line in shown:
+            style = theme[arm]
+            center, lower, upper = mean_band(line.survivors, "log" if log else "linear")
+            for values in line.lost:
+                alive = np.flatnonzero(np.isfinite(values))
+                if len(alive):
+                    ax.plot(line.steps[alive], values[alive], color=style.color, linewidth=0.7, alpha=0.8)
+                    ends.append((line.steps[alive[-1]], values[alive[-1]], style.color))
+                    seen.append(values[alive[0]])
+            mark = f" ×{len(line.lost)}/{line.seeds}" if line.lost else ""
+            if np.isfinite(center).any():
+                if style.highlighted:
+                    ax.fill_between(line.steps, lower, upper, color=style.color, alpha=0.15, linewidth=0)
+                dash = (0, (4, 1.5)) if line.lost else "-"
+                wide = 1.7 if style.highlighted else 0.8
+                ax.plot(line.steps, center, color=style.color, linestyle=dash, linewidth=wide, label=arm)
+                seen.extend(center[np.isfinite(center)])
+                if style.highlighted:
+                    labels.append((float(center[np.isfinite(center)][-1]), arm + mark, style.color))
+            elif style.highlighted:
+                labels.append((math.inf, arm + mark, style.color))
+        self._axes(ax, shown, seen, log)
+        low, high = ax.get_ylim()
+        for step, value, color in ends:
+            ax.plot([step], [min(max(value, low), high)], "x", color=color, markersize=5, markeredgewidth=1.6)
+        inside = [(min(max(y, low), high), text, color) for y, text, color in labels]
+        end_labels(ax, inside, room=room)
+
+    def _axes(self, ax: Any, shown: Any, seen: list[float], log: bool) -> None:
+        last = max((float(line.steps[-1]) for _, line in shown if len(line.steps)), default=1.0)
+        ax.set_xlim(0, last or 1.0)
+        ax.locator_params(axis="x", nbins=5)
+        if not seen:
+            ax.text(0.5, 0.5, "no finite value", transform=ax.transAxes, ha="center", size=7.5)
+            return
+        low, high = padded(min(seen), max(seen), log)
+        if log:
+            log_axis(ax.yaxis, low, high, 5)
+        else:
+            ax.set_ylim(low, high)
+
+    def _title(self, lines: dict[str, dict[str, _Line]], metric: str, report: Any) -> str:
+        """Say who ends best most often, and who diverged where."""
+        sign = -1 if report["select"]["goal"] == "max" and metric == report["select"]["metric"] else 1
+        wins: dict[str, int] = {}
+        for own in lines.values():
+            finals = {arm: sign * line.final for arm, line in own.items() if math.isfinite(line.final)}
+            if finals:
+                best = min(finals, key=lambda arm: finals[arm])
+                wins[best] = wins.get(best, 0) + 1
+        lost = [
+            f"{arm} on {problem} ({len(line.lost)}/{line.seeds})"
+            for problem, own in lines.items()
+            for arm, line in own.items()
+            if line.lost
+        ]
+        if not wins:
+            return "No arm reaches the last step on any data set"
+        lead = max(wins, key=lambda arm: wins[arm])
+        word = "lowest" if sign == 1 else "highest"
+        words = metric.replace("_", " ").replace("valid ", "validation ")
+        said = f"{lead} ends with the {word} {words} on {wins[lead]} of {len(lines)} data sets"
+        return said + (f"; diverged seeds: {joined(lost, 4)}" if lost else "")
+
+    def _words(self, title: str, lines: dict[str, dict[str, _Line]]) -> str:
+        parts = [
+            f"{problem}: " + ", ".join(f"{arm} {line.final:.3g}" for arm, line in list(own.items())[:8])
+            for problem, own in list(lines.items())[:12]
+        ]
+        return f"Learning curves, one panel per data set. {title}. Final means: {'; '.join(parts)}."
+
+
+class _Line:
+    """One arm's curves on one data set: seeds by steps."""
+
+    def __init__(self, rows: Any) -> None:
+        wide = rows.set_index(["seed", "step"])["value"].unstack()
+        status = rows.drop_duplicates("seed").set_index("seed")["status"].reindex(wide.index)
+        self.steps = wide.columns.to_numpy(float)
+        self.values = wide.to_numpy(float).copy()
+        self.seeds = len(wide)
+        gone = (status == "diverged").to_numpy()
+        # A seed that met its stopping rule stays where it stopped; one that diverged does not.
+        kept = wide[~gone].ffill(axis=1)
+        self.survivors = kept.to_numpy(float).copy()
+        self.survivors[~np.isfinite(self.survivors)] = np.nan
+        self.lost = [np.where(np.isfinite(v), v, np.nan) for v in self.values[gone]]
+
+    @property
+    def final(self) -> float:
+        """The mean of the survivors' last values; NaN unless every seed survived."""
+        if self.lost or not len(self.survivors):
+            return math.nan
+        last = self.survivors[:, -1]
+        return float(last.mean()) if np.isfinite(last).all() else math.nan
+
+
+def _metric(report: Any, curves: Any) -> str | None:
+    """Return the curve to show: what arms were chosen by, else the validation loss where comparable."""
+    known = set(curves["metric"].unique())
+    wanted = [report["select"]["metric"]]
+    if "loss" not in report["vary"]:
+        wanted += ["valid_loss", "train_loss"]
+    return next((metric for metric in wanted if metric in known), None)
+
+
+@hookimpl
+def annx_figures() -> list[type[Figure]]:
+    return [LearningCurves]

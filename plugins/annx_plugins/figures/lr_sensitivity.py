@@ -1,0 +1,258 @@
+"""How much the tuned hyperparameter matters, and where training diverges."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, ClassVar
+
+from anncore import (
+    WIDE,
+    Drawing,
+    Figure,
+    FigureInput,
+    Theme,
+    hookimpl,
+    joined,
+    log_axis,
+    new_sheet,
+    number,
+    padded,
+    panel_title,
+    panels,
+    text_width,
+)
+
+LANE = 0.2  # the share of a panel's height that diverged values get
+
+
+@dataclass(frozen=True)
+class LRSensitivity:
+    """The selection score over the tuned hyperparameter, mostly the learning rate, one panel per data set.
+
+    Each point is the mean over the tuning seeds at the best of any other tuned hyperparameters. Values at
+    which every seed diverged lie in the red lane on top; where some did, the mark is hollow and says k/n.
+    A star is the best value, a ringed one lies at the edge of its range. Nothing is left out.
+    """
+
+    name: ClassVar[str] = "lr_sensitivity"
+    question: ClassVar[str] = "Is tuning easy: how wide is the range of good values, and where does it break?"
+    order: ClassVar[int] = 40
+    section: ClassVar[str] = "sensitivity"
+
+    def draw(self, data: FigureInput) -> Drawing | None:
+        report = data.report
+        names = Counter(row["hyperparameter"] for row in report["sensitivity"])
+        if not names:
+            return None
+        shown = names.most_common(1)[0][0]
+        rows = [row for row in report["sensitivity"] if row["hyperparameter"] == shown]
+        problems = [p for p in report["problems"] if any(row["problem"] == p for row in rows)]
+        arms = list(dict.fromkeys(row["arm"] for row in rows))
+        # Where nothing was tuned, the report compares configurations and the theme knows no plain arms.
+        theme = data.theme if all(arm in data.theme.styles for arm in arms) else Theme.of(arms)
+        metric = rows[0]["metric"].replace("_", " ").replace("valid ", "validation ")
+        title = self._title(rows, arms, shown)
+        n = max(point["n"] for row in rows for point in row["points"])
+        subtitle = (
+            f"Mark: mean {metric} of {n} tuning seed{'s' if n != 1 else ''}. Star: best value; ringed: it "
+            f"lies at "
+            "the edge of its range. Red lane: every seed diverged; hollow mark with k/n: k of n did."
+        )
+        others = sorted(set(names) - {shown})
+        if others:
+            subtitle += f" Not shown: arms tuned by {joined(others)}."
+        columns = min(4, len(problems))
+        lines = math.ceil(len(problems) / columns)
+        left, gap, low, height, key = 0.62, 0.5, 0.5, 1.75, 0.3
+        width = min(4.0, (WIDE - left - 0.2 - gap * (columns - 1)) / columns)
+        legend = self._legend_lines([arm for arm in arms if theme[arm].highlighted])
+        body = lines * height + (lines - 1) * 0.5 + low + 0.3 + key * len(legend)
+        sheet = new_sheet(WIDE, body, title, subtitle, theme)
+        axes = panels(sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(gap, 0.5))
+        values = [p["value_of"] for row in rows for p in row["points"]]
+        log_x = min(values) > 0 and max(values) / min(values) >= 10
+        for i, (ax, problem) in enumerate(zip(axes, problems, strict=True)):
+            mine = [row for row in rows if row["problem"] == problem]
+            self._panel(ax, mine, theme, log_x, (min(values), max(values)))
+            panel_title(ax, problem)
+            if i % columns == 0:
+                ax.set_ylabel(f"{metric}{' (log)' if mine[0]['scale'] == 'log' else ''}")
+            if i + columns >= len(problems):
+                ax.set_xlabel(f"{shown.split('.')[-1]}{' (log)' if log_x else ''}")
+        self._legend(sheet, legend, theme, low + lines * height + (lines - 1) * 0.5 + 0.36, left)
+        return Drawing(sheet, self.name, title, self._words(title, rows), subtitle)
+
+    def _panel(
+        self,
+        ax: Any,
+        rows: list[dict[str, Any]],
+        theme: Theme,
+        log_x: bool,
+        span: tuple[float, float],
+    ) -> None:
+        log = all(row["scale"] == "log" for row in rows)
+        finite = [
+            p[name]
+            for row in rows
+            for p in row["points"]
+            for name in ("value", "low", "high")
+            if math.isfinite(p[name]) and (p[name] > 0 or not log)
+        ]
+        finite = [v for v in finite if v < 1e6 * min(abs(min(finite)), 1)] or finite if log else finite
+        low, high = padded(min(finite), max(finite), log) if finite else (0.1, 1.0)
+        # The lane lies above the highest finite value, on the worse side where lower is better.
+        if log or not finite:
+            top = high * (high / low) ** (LANE / (1 - LANE))
+            log_axis(ax.yaxis, low, top, 5)
+            ax.set_yticks([tick for tick in ax.get_yticks() if tick <= high])
+        else:
+            top = high + (high - low) * LANE / (1 - LANE)
+            ax.set_ylim(low, top)
+            ax.set_yticks([tick for tick in ax.get_yticks() if low <= tick <= high])
+        x_low, x_high = padded(*span, log_x, 0.08)
+        if log_x:
+            log_axis(ax.xaxis, x_low, x_high, 4)
+        else:
+            ax.set_xlim(x_low, x_high)
+            ax.locator_params(axis="x", nbins=4)
+        lane = 1 - LANE
+        ax.axhspan(high, top, color=theme.token("alarm_fill"), linewidth=0, zorder=0)
+        if any(p["ok"] == 0 for row in rows for p in row["points"]):
+            ax.text(
+                0.02,
+                0.985,
+                "diverged",
+                transform=ax.transAxes,
+                size=6.5,
+                va="top",
+                color=theme.token("alarm"),
+            )
+        blend = ax.get_xaxis_transform()
+        places = [lane + LANE * (i + 1) / (len(rows) + 1) for i in range(len(rows))]
+        ordered = sorted(zip(rows, places, strict=True), key=lambda pair: theme[pair[0]["arm"]].highlighted)
+        for row, place in ordered:
+            self._line(ax, row, place, theme, blend)
+
+    def _line(self, ax: Any, row: dict[str, Any], place: float, theme: Theme, blend: Any) -> None:
+        style, points = theme[row["arm"]], row["points"]
+        size = 4.5 if style.highlighted else 2.5
+        clean = [p for p in points if math.isfinite(p["value"])]
+        x, y = [p["value_of"] for p in clean], [p["value"] for p in clean]
+        thin = 1.4 if style.highlighted else 0.7
+        ax.plot(x, y, color=style.color, linewidth=thin, alpha=0.9, zorder=2, label=row["arm"])
+        for p in clean:
+            if math.isfinite(p["low"]) and style.highlighted:
+                ax.plot(
+                    [p["value_of"]] * 2, [p["low"], p["high"]], color=style.color, linewidth=0.8, alpha=0.6
+                )
+            whole = p["ok"] == p["n"]
+            face = style.color if whole else theme.token("paper")
+            best, mark = p["value_of"] == row["best"], style.marker
+            if best:
+                mark, face = "*", style.color
+            ax.plot(
+                [p["value_of"]],
+                [p["value"]],
+                mark,
+                color=style.color,
+                markerfacecolor=face,
+                markersize=9 if best else size,
+                markeredgecolor=theme.token("paper") if best else style.color,
+                markeredgewidth=0.7,
+                zorder=4 if best else 3,
+            )
+            if best and row["edge"]:
+                ring = {"markerfacecolor": "none", "markeredgecolor": theme.token("alarm"), "markersize": 12}
+                ax.plot([p["value_of"]], [p["value"]], "o", markeredgewidth=1, zorder=3, **ring)
+            if not whole:
+                text = f"{p['n'] - p['ok']}/{p['n']}"
+                ax.annotate(
+                    text,
+                    (p["value_of"], p["value"]),
+                    (4, -7),
+                    textcoords="offset points",
+                    size=6,
+                    color=style.color,
+                )
+        gone = [p["value_of"] for p in points if not math.isfinite(p["value"])]
+        if gone:
+            ax.plot(
+                gone,
+                [place] * len(gone),
+                "x-",
+                transform=blend,
+                color=style.color,
+                markersize=4,
+                linewidth=0.6,
+                markeredgewidth=1.2,
+                zorder=3,
+            )
+
+    def _legend_lines(self, arms: list[str]) -> list[list[tuple[str, float]]]:
+        """Break the legend into rows that fit the sheet; each entry with its place from the left."""
+        lines: list[list[tuple[str, float]]] = [[]]
+        x = 0.0
+        for arm in arms:
+            wide = text_width(arm, 8, "bold") + 0.5
+            if lines[-1] and x + wide > WIDE - 0.9:
+                lines.append([])
+                x = 0.0
+            lines[-1].append((arm, x))
+            x += wide
+        return lines
+
+    def _legend(self, sheet: Any, lines: Any, theme: Theme, bottom: float, left: float) -> None:
+        from matplotlib.lines import Line2D
+
+        width, height = sheet.get_size_inches()
+        for i, line in enumerate(reversed(lines)):
+            y = (bottom + 0.3 * i) / height
+            for arm, x in line:
+                style = theme[arm]
+                at = left + x
+                ends = [at / width, (at + 0.22) / width]
+                sheet.add_artist(Line2D(ends, [y, y], color=style.color, linewidth=1.4))
+                middle = Line2D(
+                    [(at + 0.11) / width], [y], color=style.color, marker=style.marker, markersize=4.5
+                )
+                sheet.add_artist(middle)
+                sheet.text((at + 0.28) / width, y, arm, color=style.color, weight="bold", size=8, va="center")
+
+    def _title(self, rows: list[dict[str, Any]], arms: list[str], shown: str) -> str:
+        """Say who tolerates the widest range, whose best lies at an edge, and how much diverged."""
+        widths: dict[str, float] = {}
+        for arm in arms:
+            own = [row["width"] for row in rows if row["arm"] == arm and math.isfinite(row["width"])]
+            if own:
+                widths[arm] = median(own)
+        edges = Counter(row["arm"] for row in rows if row["edge"])
+        name = shown.split(".")[-1]
+        if not widths:
+            said = f"No value of {name} was without divergence"
+        else:
+            best = max(widths, key=lambda arm: widths[arm])
+            several = len({row["problem"] for row in rows}) > 1
+            middle = "median " if several else ""
+            said = f"{best} tolerates the widest range of {name} ({middle}{number(widths[best], 2)} decades)"
+            if len(arms) == 1:
+                said = f"{best}: {middle}{number(widths[best], 2)} decades of {name} are as good as the best"
+        if edges:
+            total = sum(edges.values())
+            said += f"; {total} of {len(rows)} best values lie at the edge ({joined(list(edges), 4)})"
+        return said
+
+    def _words(self, title: str, rows: list[dict[str, Any]]) -> str:
+        parts = [
+            f"{row['arm']} on {row['problem']}: best {number(row['best'])}, {row['diverged']} of "
+            f"{row['trials']} diverged"
+            for row in rows[:20]
+        ]
+        return f"Line plots of the score over the tuned hyperparameter. {title}. {'; '.join(parts)}."
+
+
+@hookimpl
+def annx_figures() -> list[type[Figure]]:
+    return [LRSensitivity]
