@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from anncore.hookspecs import hookimpl
     from anncore.noise import add_outliers, flip_labels
     from anncore.params import build, choice, linear, log, param, ref
+    from anncore.process import children_on_one_blas_thread
     from anncore.registry import Registry, load_registry
     from anncore.report import (
         NARROW,
@@ -88,6 +89,7 @@ _HOMES = {
     "anncore.hookspecs": ("hookimpl",),
     "anncore.noise": ("add_outliers", "flip_labels"),
     "anncore.params": ("build", "choice", "linear", "log", "param", "ref"),
+    "anncore.process": ("children_on_one_blas_thread",),
     "anncore.registry": ("Registry", "load_registry"),
     "anncore.findings": (
         "joined",
@@ -172,6 +174,7 @@ __all__ = [
     "__version__",
     "add_outliers",
     "build",
+    "children_on_one_blas_thread",
     "choice",
     "differences",
     "end_labels",

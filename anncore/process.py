@@ -25,6 +25,24 @@ def limit_blas_threads() -> None:
 
 
 @contextmanager
+def children_on_one_blas_thread() -> Iterator[None]:
+    """Give the processes that are started meanwhile an environment in which BLAS runs on one thread.
+
+    A child reads it when it loads NumPy, which is before any of our code runs there.
+    """
+    before = {name: os.environ.get(name) for name in BLAS_THREADS}
+    limit_blas_threads()
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Run on one BLAS thread, also where a host process loaded NumPy with more.
 

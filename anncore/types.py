@@ -241,9 +241,10 @@ class Executor(Protocol):
     ) -> Iterator[tuple[Any, Any]]:
         """Yield (task, work(task)) or (task, Lost(...)) for each task, in any order.
 
-        `work` is a picklable callable that does its own set-up at its first call in a process.
-        A task may have an attribute `timeout` in seconds. No new task starts once `stop()` is
-        true; those that are running are finished and yielded.
+        `work` is a picklable callable that does its own set-up at its first call in a process; a
+        method `prepare()`, where it has one, does it beforehand, outside of any task's time. A task
+        may have an attribute `timeout` in seconds. No new task starts once `stop()` is true; those
+        that are running are finished and yielded. What `work` raises is raised here.
         """
         ...
 

@@ -1,0 +1,305 @@
+"""Executor: processes."""
+
+import contextlib
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import connection, get_context, parent_process
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
+from types import ModuleType
+from typing import Any, ClassVar
+
+from anncore import AnnxError, Executor, Lost, children_on_one_blas_thread, hookimpl
+
+NO_TASK = object()
+FALSE_STARTS = 3  # so many in a row are no accident
+PATIENCE = 5.0  # seconds for a worker to end by itself once it has been told to
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Worker processes on this machine, one task at a time each.
+
+    Workers are started afresh (spawn) and once per sweep phase; each runs BLAS on one thread. A worker
+    that dies loses its own task only and is replaced; a task past its `timeout` is ended with its worker.
+    Workers ignore Ctrl-C, which is the driver's to handle, and end by themselves when the driver is gone,
+    even killed.
+    """
+
+    name: ClassVar[str] = "processes"
+    default: ClassVar[bool] = True
+
+    def run(
+        self, work: Callable[[Any], Any], tasks: Iterable[Any], *, jobs: int, stop: Callable[[], bool]
+    ) -> Iterator[tuple[Any, Any]]:
+        pool = _Pool(work, iter(tasks), stop)
+        try:
+            yield from pool.run(max(1, jobs))
+        except BaseException:  # an error, Ctrl-C, or a consumer that has had enough
+            pool.kill()
+            raise
+        pool.close()
+
+
+class _Worker:
+    """The driver's end of one worker process."""
+
+    def __init__(self, work: Callable[[Any], Any]) -> None:
+        self.task: Any = NO_TASK
+        self.ready = False
+        self.deadline: float | None = None
+        context = get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, work), daemon=True)
+        try:
+            with children_on_one_blas_thread(), _without_main(work), _interrupts_held():
+                self.process.start()
+        except BaseException:
+            self.pipe.close()
+            raise
+        finally:
+            theirs.close()  # else the end of the worker would not end the pipe
+
+    def send(self, task: Any) -> None:
+        """Hand over a task; a worker that is dead already is found out by its sentinel."""
+        self.task = task
+        timeout = getattr(task, "timeout", None)
+        self.deadline = None if timeout is None else time.monotonic() + timeout
+        data = ForkingPickler.dumps(task)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.pipe.send_bytes(data)
+
+    def receive(self) -> tuple[str, Any] | None:
+        """Return the worker's message, None where it died instead."""
+        try:
+            data = self.pipe.recv_bytes()
+        except (EOFError, OSError):
+            return None
+        try:
+            message: tuple[str, Any] = pickle.loads(data)
+        except Exception as error:
+            message = "done", Lost("crashed", f"its result cannot be read: {type(error).__name__}: {error}")
+        return message
+
+    def kill(self) -> None:
+        """End the process at once, wherever it is, and clear its remains away."""
+        self.pipe.close()
+        self.process.kill()
+        self.process.join()
+        self.process.close()
+
+    def dismiss(self) -> None:
+        """Let an idle process end by itself."""
+        self.pipe.close()
+        self.process.join(PATIENCE)
+        self.kill()
+
+    def obituary(self) -> str:
+        """Say how the process ended."""
+        self.process.join(PATIENCE)
+        code = self.process.exitcode
+        if code is None:
+            return "the worker process closed its pipe"
+        if code < 0:
+            try:
+                name = signal.Signals(-code).name
+            except ValueError:
+                name = f"signal {-code}"
+            return f"the worker process was killed by {name}"
+        return f"the worker process ended with exit code {code}"
+
+
+class _Pool:
+    """The workers of one run, and what is known of each."""
+
+    def __init__(self, work: Callable[[Any], Any], tasks: Iterator[Any], stop: Callable[[], bool]) -> None:
+        self.work, self.tasks, self.stop = work, tasks, stop
+        self.waiting: deque[Any] = deque()  # taken from `tasks`, not yet handed out
+        self.workers: list[_Worker] = []
+        self.false_starts = 0
+
+    def run(self, jobs: int) -> Iterator[tuple[Any, Any]]:
+        while True:
+            self.hand_out(jobs)
+            if not any(worker.task is not NO_TASK or not worker.ready for worker in self.workers):
+                return
+            for worker in self.heard_from():
+                yield from self.listen(worker)
+            for worker in self.overdue():
+                yield from self.expire(worker)
+
+    def hand_out(self, jobs: int) -> None:
+        """Give every idle worker a task; start workers while there are more tasks than workers."""
+        if self.stop():
+            for worker in [each for each in self.workers if not each.ready]:
+                self.remove(worker)
+            return
+        for worker in self.workers:
+            if worker.ready and worker.task is NO_TASK and self.take():
+                worker.send(self.waiting.popleft())
+        starting = sum(not worker.ready for worker in self.workers)
+        while len(self.workers) < jobs and self.take(starting + 1):
+            self.workers.append(_Worker(self.work))
+            starting += 1
+
+    def take(self, count: int = 1) -> bool:
+        """Tell whether `count` tasks are waiting, taking more as needed."""
+        while len(self.waiting) < count:
+            task = next(self.tasks, NO_TASK)
+            if task is NO_TASK:
+                return False
+            self.waiting.append(task)
+        return True
+
+    def heard_from(self) -> list[_Worker]:
+        """Wait until a worker has something to say, dies or is overdue; return those that spoke or died."""
+        watched: dict[Any, _Worker] = {}
+        for worker in self.workers:
+            watched[worker.pipe] = watched[worker.process.sentinel] = worker
+        deadlines = [worker.deadline for worker in self.workers if worker.deadline is not None]
+        timeout = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+        return list(dict.fromkeys(watched[each] for each in connection.wait(list(watched), timeout)))
+
+    def listen(self, worker: _Worker) -> Iterator[tuple[Any, Any]]:
+        # The last words of a process that is gone may still lie in its pipe.
+        message = worker.receive() if worker.pipe.poll() else None
+        if message is None:
+            yield from self.bury(worker)
+            return
+        what, value = message
+        if what == "ready":
+            worker.ready, self.false_starts = True, 0
+            return
+        if what == "raised":
+            raise value
+        task, worker.task, worker.deadline = worker.task, NO_TASK, None
+        yield task, value
+
+    def bury(self, worker: _Worker) -> Iterator[tuple[Any, Any]]:
+        task, ready, reason = worker.task, worker.ready, worker.obituary()
+        self.remove(worker)
+        if task is not NO_TASK:
+            yield task, Lost("crashed", reason)
+        elif not ready:
+            self.false_starts += 1
+            if self.false_starts == FALSE_STARTS:
+                raise AnnxError(
+                    f"executor 'processes': no worker can be started; {reason} before its first task. "
+                    "Try the executor 'serial' to see why."
+                )
+
+    def overdue(self) -> list[_Worker]:
+        now = time.monotonic()
+        return [worker for worker in self.workers if worker.deadline is not None and worker.deadline <= now]
+
+    def expire(self, worker: _Worker) -> Iterator[tuple[Any, Any]]:
+        if worker.pipe.poll():  # it finished in the last moment
+            return
+        task = worker.task
+        self.remove(worker)
+        yield task, Lost("timeout", f"not finished after {task.timeout:g} s")
+
+    def remove(self, worker: _Worker) -> None:
+        self.workers.remove(worker)
+        worker.kill()
+
+    def kill(self) -> None:
+        while self.workers:
+            self.remove(self.workers[-1])
+
+    def close(self) -> None:
+        for worker in self.workers:
+            worker.pipe.close()  # all at once, so that they end side by side
+        while self.workers:
+            self.workers.pop().dismiss()
+
+
+@contextlib.contextmanager
+def _without_main(work: Any) -> Iterator[None]:
+    """Keep workers from importing the driver's script: no guard is needed there, and no time is lost."""
+    if getattr(work, "__module__", "__main__") == "__main__":  # then they need it
+        yield
+        return
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let a Ctrl-C wait, here and in the child, which inherits this and then ignores it for good."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _serve(pipe: Connection, work: Callable[[Any], Any]) -> None:
+    """Be a worker: tasks in, results out, until the pipe ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    threading.Thread(target=_end_with_driver, daemon=True).start()
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        prepare = getattr(work, "prepare", None)
+        pipe.send_bytes(_answer("ready", prepare) if prepare else _packed("ready", None))
+        while True:
+            task = pipe.recv()
+            pipe.send_bytes(_answer("done", partial(work, task)))
+
+
+def _answer(what: str, call: Callable[[], Any]) -> bytes:
+    """Return the message that says what came of a call."""
+    try:
+        value = call()
+    except Exception as error:
+        return _raised(error)
+    try:
+        return _packed(what, value)
+    except Exception as error:
+        return _packed(what, Lost("crashed", f"its result cannot be sent: {type(error).__name__}: {error}"))
+
+
+def _raised(error: Exception) -> bytes:
+    """Pack an exception with its traceback as a note; one that cannot be pickled as a RuntimeError."""
+    trace = "".join(traceback.format_exception(error))
+    error.add_note(f"In a worker process:\n{trace}")
+    try:
+        data = _packed("raised", error)
+        pickle.loads(data)
+    except Exception:
+        data = _packed("raised", RuntimeError(trace))
+    return data
+
+
+def _packed(what: str, value: Any) -> bytes:
+    return bytes(ForkingPickler.dumps((what, value)))
+
+
+def _end_with_driver() -> None:
+    """End this process when the driver's does, also in the middle of a task."""
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+@hookimpl
+def annx_executors() -> list[type[Executor]]:
+    return [Processes]

@@ -1,0 +1,238 @@
+"""Executors: every task comes back once, whatever becomes of the workers, and no process stays behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from executor_work import BadStart, Task, Unprepared, Work
+
+from anncore import AnnxError, Lost, load_registry
+
+REGISTRY = load_registry()
+NAMES = [component.name for component in REGISTRY.of_kind("executor")]
+
+
+def run(
+    name: str, tasks: Any, work: Any = None, *, jobs: int = 2, stop: Any = lambda: False
+) -> Iterator[Any]:
+    executor: Any = REGISTRY.get("executor", name).cls()
+    return executor.run(work or Work(), tasks, jobs=jobs, stop=stop)
+
+
+def workers() -> set[int]:
+    """Return the live or unburied children of this process, but for Python's own resource tracker."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            pid, rest = path.read_text().split(" ", 1)
+            if int(rest.rpartition(")")[2].split()[1]) == os.getpid():
+                command = Path(f"/proc/{pid}/cmdline").read_text()
+                if "resource_tracker" not in command:
+                    found.add(int(pid))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _no_process_stays_behind() -> Iterator[None]:
+    before = workers()
+    yield
+    assert workers() <= before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_task_comes_back_once_with_its_result(name: str) -> None:
+    tasks = [Task("square", number) for number in range(20)]
+    found = dict(run(name, iter(tasks)))
+    assert found == {task: task.number**2 for task in tasks}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_task_no_result(name: str) -> None:
+    assert list(run(name, [])) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_starts_once_stopped(name: str) -> None:
+    assert list(run(name, [Task("square", 1)], stop=lambda: True)) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_runs_when_stopped_is_finished_and_kept(name: str) -> None:
+    done: list[Any] = []
+    for task, _ in run(name, [Task("square", number) for number in range(50)], stop=lambda: bool(done)):
+        done.append(task)
+    assert 1 <= len(done) <= 3  # the first, and what its neighbours had in hand
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_work_raises_is_raised_here(name: str) -> None:
+    with pytest.raises(KeyError, match="number 3"):
+        list(run(name, [Task("raise", 3)]))
+
+
+def test_an_exception_from_a_worker_tells_where_it_was_raised() -> None:
+    with pytest.raises(KeyError) as caught:
+        list(run("processes", [Task("raise", 3)]))
+    assert "do_raise" in "".join(caught.value.__notes__)
+
+
+def test_a_preparation_that_fails_is_raised_here() -> None:
+    with pytest.raises(OSError, match="no place to work"):
+        list(run("processes", [Task("square", 3)], Unprepared()))
+
+
+def test_workers_that_cannot_start_are_a_clear_error() -> None:
+    with pytest.raises(AnnxError, match=r"no worker can be started; .* ended with exit code 7"):
+        list(run("processes", [Task("square", 3)], BadStart()))
+
+
+def test_workers_are_prepared_once_and_used_again() -> None:
+    found = [value for _, value in run("processes", [Task("pid", number) for number in range(12)])]
+    assert len({pid for pid, _ in found}) <= 2
+    assert {prepared for _, prepared in found} == {1}
+
+
+def test_no_more_workers_than_tasks() -> None:
+    seen: set[int] = set()
+    for _ in run("processes", [Task("sleep", 100)], jobs=8):
+        seen |= workers()
+    assert len(seen) <= 1
+
+
+def test_dead_workers_lose_their_own_task_only() -> None:
+    tasks = [Task("square", 1), Task("exit", 3), Task("square", 2), Task("die"), Task("square", 3)]
+    found = dict(run("processes", tasks))
+    assert found[Task("exit", 3)] == Lost("crashed", "the worker process ended with exit code 3")
+    assert found[Task("die")] == Lost("crashed", "the worker process was killed by SIGKILL")
+    assert [found[Task("square", number)] for number in (1, 2, 3)] == [1, 4, 9]
+
+
+def test_a_task_past_its_time_is_lost_alone() -> None:
+    slow = Task("sleep", 60_000, timeout=0.3)
+    started = time.monotonic()
+    found = dict(run("processes", [slow, Task("square", 2), Task("sleep", 10, timeout=30)]))
+    assert found[slow] == Lost("timeout", "not finished after 0.3 s")
+    assert found[Task("square", 2)] == 4
+    assert found[Task("sleep", 10, timeout=30)] == 10
+    assert time.monotonic() - started < 20
+
+
+def test_a_huge_result_does_not_block() -> None:
+    found = dict(run("processes", [Task("huge", 30_000_000), Task("huge", 20_000_000)]))
+    assert sorted(map(len, found.values())) == [20_000_000, 30_000_000]
+
+
+def test_a_result_that_cannot_be_sent_or_read_is_lost_alone() -> None:
+    found = dict(run("processes", [Task("odd"), Task("sly"), Task("square", 2)], jobs=1))
+    assert found[Task("odd")] == Lost(
+        "crashed", "its result cannot be sent: TypeError: odd things stay at home"
+    )
+    assert found[Task("sly")] == Lost("crashed", "its result cannot be read: ValueError: not welcome here")
+    assert found[Task("square", 2)] == 4
+
+
+def test_a_task_that_cannot_be_sent_is_an_error() -> None:
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        list(run("processes", [lambda: None]))
+
+
+def test_workers_run_blas_on_one_thread_and_the_driver_keeps_its_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    found = dict(run("processes", [Task("environment"), Task("blas")], jobs=1))
+    assert set(found[Task("environment")].values()) == {"1"}
+    assert set(found[Task("blas")]) == {1}
+    assert os.environ["OMP_NUM_THREADS"] == "5"
+    assert "MKL_NUM_THREADS" not in os.environ
+
+
+def test_leaving_early_ends_the_workers() -> None:
+    running = run("processes", [Task("square", 1), Task("sleep", 60_000), Task("sleep", 60_001)])
+    assert next(running) == (Task("square", 1), 1)
+    assert workers()
+    running.close()  # type: ignore[attr-defined]
+
+
+def test_an_error_of_the_driver_ends_the_workers() -> None:
+    def tasks() -> Iterator[Task]:
+        yield Task("sleep", 60_000)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(run("processes", tasks()))
+
+
+DRIVER = """
+from executor_work import Task, Work
+from anncore import load_registry
+executor = load_registry().get("executor", "processes").cls()
+tasks = [Task("sleep", 60_000 + number) for number in range(4)]
+print("started", flush=True)
+for each in executor.run(Work({log!r}), tasks, jobs=2, stop=lambda: False):
+    print(each)
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGINT"])
+def test_workers_end_with_their_driver(tmp_path: Path, name: str) -> None:
+    """A script without a guard, too: workers must not run it again."""
+    log = tmp_path / "log"
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(DRIVER.format(log=str(log))))
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    driver = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, text=True
+    )
+    try:
+        pids = wait_for(lambda: tasks_begun(log), lambda found: len(found) == 2)
+        assert all(map(alive, pids))
+        driver.send_signal(signal.Signals[name])
+        out, _ = driver.communicate(timeout=20)
+        assert out == "started\n"
+        wait_for(lambda: [pid for pid in pids if alive(pid)], lambda left: not left)
+    finally:
+        driver.kill()
+        driver.communicate()
+
+
+def test_workers_ignore_an_interrupt(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+
+    def stop() -> bool:  # called whenever the driver hands out tasks
+        for pid in tasks_begun(log):
+            os.kill(pid, signal.SIGINT)
+        return False
+
+    found = list(run("processes", [Task("sleep", 100)] * 6, Work(str(log)), stop=stop))
+    assert found == [(Task("sleep", 100), 100)] * 6
+
+
+def tasks_begun(log: Path) -> list[int]:
+    return [int(line.split()[2]) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def alive(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def wait_for(look: Any, enough: Any, seconds: float = 20) -> Any:
+    end = time.monotonic() + seconds
+    while not enough(found := look()):
+        assert time.monotonic() < end, found
+        time.sleep(0.02)
+    return found
