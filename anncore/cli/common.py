@@ -34,6 +34,12 @@ plugin_option = click.option(
     type=click.Path(),
     help="Also load the components of this file; may be repeated.",
 )
+out_option = click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(),
+    help="The run folder; by default reports/ and the experiment file's stem.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 

@@ -53,7 +53,7 @@ class Verbs(click.Group):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
         """Run, and end the process with the exit code; a user's mistake is one line on standard error."""
         extra["standalone_mode"] = False
-        extra.setdefault("prog_name", "annx")
+        extra["prog_name"] = "annx"
         try:
             code = super().main(args, *rest, **extra)
             sys.stdout.flush()

@@ -1,4 +1,12 @@
-"""Reports: report.json and its views, and what figures are drawn with."""
+"""Reports: report.json and its views, and what figures are drawn with.
+
+What writes a report loads when it is first used: figure plugins need only what they draw with, and
+`annx list` loads them all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from anncore.report.drawing import (
     NARROW,
@@ -16,9 +24,11 @@ from anncore.report.drawing import (
     text_width,
     tick_text,
 )
-from anncore.report.terminal import summary
 from anncore.report.theme import Style, Theme
-from anncore.report.write import write_report
+
+if TYPE_CHECKING:
+    from anncore.report.terminal import summary
+    from anncore.report.write import write_report
 
 __all__ = [
     "NARROW",
@@ -40,3 +50,15 @@ __all__ = [
     "tick_text",
     "write_report",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "summary":
+        from anncore.report.terminal import summary
+
+        return summary
+    if name == "write_report":
+        from anncore.report.write import write_report
+
+        return write_report
+    raise AttributeError(f"module 'anncore.report' has no attribute {name!r}")

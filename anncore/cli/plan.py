@@ -1,0 +1,165 @@
+"""`annx plan`: what a sweep would run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from anncore.cli.common import json_option, out_option, selection_options, table
+
+if TYPE_CHECKING:
+    from anncore.plan import Plan
+    from anncore.trial import Trial
+
+
+@click.command(short_help="Show what a sweep would run: axes, counts, done and to do.")
+@selection_options
+@out_option
+@json_option
+def command(
+    file: str,
+    overrides: tuple[str, ...],
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    quick: bool,
+    plugins: tuple[str, ...],
+    out: str | None,
+    as_json: bool,
+) -> int:
+    """Show what `annx sweep` would run for the experiment FILE: its axes, how many trials, what is done.
+
+    KEY=VALUE sets a key of the file, as in train.steps=100 or optimizer.adam.lr=[0.1,0.01]. With --json
+    every trial is listed. Nothing is written.
+    """
+    from anncore.experiment import load_experiment
+    from anncore.plan import make_plan
+
+    experiment = load_experiment(
+        file, overrides=overrides, only=only, skip=skip, quick=quick, plugins=plugins
+    )
+    plan = make_plan(experiment, allow_large=True)
+    show_plan(plan, out_folder(out, file), as_json)
+    return 0
+
+
+def out_folder(out: str | None, file: str) -> Path:
+    """Return the run folder: the one given, or reports/ and the experiment file's stem."""
+    return Path(out) if out is not None else Path("reports") / Path(file).stem
+
+
+def show_plan(plan: Plan, folder: Path, as_json: bool) -> None:
+    """Print a plan, with what of it the run folder holds already."""
+    done = progress_so_far(plan, folder)
+    if as_json:
+        for piece in _json(plan, done):
+            click.echo(piece, nl=False)
+    else:
+        click.echo(_text(plan, done))
+
+
+def progress_so_far(plan: Plan, folder: Path) -> dict[str, Any]:
+    """Return how many of the plan's trials are done, and how long one took on average.
+
+    Which configurations will be reported is known only when all are tuned; until then those trials count
+    as to do.
+    """
+    from anncore.runfolder import stored_outcomes
+
+    stored = stored_outcomes(folder)
+    counts = plan.counts
+    keys = {trial.key for trial in known_trials(plan)} if stored else set()
+    seconds = [stored[key] for key in keys if key in stored]
+    done = len(seconds)
+    if plan.experiment.tune_seeds and done == counts["tune"]:
+        reported = {trial.key for trial in plan.report(None)} & stored.keys()
+        done += min(len(reported), counts["report"])
+    return {
+        "done": done,
+        "to_do": counts["total"] - done,
+        "seconds_per_trial": sum(seconds) / len(seconds) if seconds else None,
+    }
+
+
+def known_trials(plan: Plan) -> Iterator[Trial]:
+    """Yield the trials that are sure before anything has run."""
+    return plan.tune() if plan.experiment.tune_seeds else plan.report(None)
+
+
+def _text(plan: Plan, done: dict[str, Any]) -> str:
+    experiment, counts = plan.experiment, plan.counts
+    rows = [
+        (
+            axis["kind"],
+            axis["label"],
+            axis["component"],
+            "; ".join(f"{key} = {_few(values)}" for key, values in axis["values"].items()),
+        )
+        for axis in plan.axes
+    ]
+    made = f"{counts['configurations']} configurations"
+    if counts["excluded"] or counts["included"]:
+        made += f" ({counts['product']} - {counts['excluded']} excluded + {counts['included']} included)"
+    sums = [f"{len(plan.problems)} problems, {len(plan.arms)} arms, {made}"]
+    seeds = len(experiment.report_seeds)
+    if counts["tune"]:
+        tuned = len(experiment.tune_seeds)
+        sums.append(f"{counts['tune']} trials to tune: each configuration on {tuned} seeds")
+        sums.append(f"{counts['report']} trials to report: each chosen configuration on {seeds} seeds")
+    else:
+        sums.append(f"{counts['report']} trials: each configuration on {seeds} seeds")
+    state = f"{done['done']} of {counts['total']} done, {done['to_do']} to do"
+    if done["seconds_per_trial"] and done["to_do"]:
+        state += f", about {_duration(done['seconds_per_trial'] * done['to_do'])} of one core's time"
+    sums.append(state)
+    limit = experiment.limits.max_trials
+    if counts["total"] > limit:
+        sums.append(f"more than [limits] max_trials = {limit}: a sweep needs --yes")
+    head = [experiment.title, *([experiment.question] if experiment.question else [])]
+    return "\n\n".join(["\n".join(dict.fromkeys(head)), table(rows), "\n".join(sums)])
+
+
+def _few(values: list[str], most: int = 8) -> str:
+    shown = values if len(values) <= most else [*values[: most - 2], "...", values[-1]]
+    return ", ".join(shown)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _json(plan: Plan, done: dict[str, Any]) -> Iterator[str]:
+    """Yield one JSON document in pieces: a large plan is never held whole."""
+    head = {
+        "experiment": plan.experiment.name,
+        "title": plan.experiment.title,
+        "counts": plan.counts,
+        **done,
+        "problems": plan.problems,
+        "arms": plan.arms,
+        "axes": plan.axes,
+        "select": plan.experiment.select._asdict(),
+    }
+    yield json.dumps(head, indent=2, ensure_ascii=False)[:-2] + ',\n  "trials": ['
+    comma = "\n    "
+    for trial in known_trials(plan):
+        yield comma + json.dumps(
+            {
+                "key": trial.key,
+                "phase": trial.phase,
+                "problem": trial.problem,
+                "arm": trial.arm,
+                "config": trial.config,
+                "labels": dict(trial.labels),
+                "values": dict(trial.values),
+                "seed": trial.seed,
+            },
+            ensure_ascii=False,
+        )
+        comma = ",\n    "
+    yield "\n  ]\n}\n"
