@@ -1,0 +1,296 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from anncore import build, load_registry
+from anncore.testing import Check, parametrize_with_checks
+
+REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
+GOLDEN = Path(__file__).parents[1] / "golden"
+KERAS = json.loads((GOLDEN / "keras_losses_facts.json").read_text())["cases"]
+
+
+@parametrize_with_checks(REGISTRY.of_kind("loss"))
+def test_conformance(check: Check) -> None:
+    check()
+
+
+def make(name: str, **values: Any) -> Any:
+    return build(REGISTRY.get("loss", name).cls, **values)
+
+
+def value(name: str, output: Any, target: Any, **values: Any) -> float:
+    """Return the loss of one trial, from (N, D) predictions and targets."""
+    return float(make(name, **values).value(np.array([output], float), np.array([target], float))[0])
+
+
+def grad(name: str, output: Any, target: Any, **values: Any) -> np.ndarray:
+    found: np.ndarray = make(name, **values).grad(np.array([output], float), np.array([target], float))
+    return found[0]
+
+
+# Keras: every fact of its own test-suite on these losses
+
+COUNTERPARTS = {
+    "BinaryCrossentropy": "binary_cross_entropy",
+    "BinaryFocalCrossentropy": "focal",
+    "CategoricalCrossentropy": "categorical_cross_entropy",
+    "CategoricalFocalCrossentropy": "focal",
+    "Huber": "huber",
+    "KLDivergence": "kl_divergence",
+    "MeanAbsoluteError": "mae",
+    "MeanSquaredError": "mse",
+}
+ELEMENTWISE = (
+    "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
+    "Huber",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+)
+
+
+def keras_per_example(case: dict[str, Any]) -> np.ndarray:
+    """Return each example's loss by our component with the preset "keras", as Keras averages it."""
+    loss, config = case["loss"], case["config"]
+    # float32, as Keras computed: its 1 - 1e-7 is then 1 - 1.19e-7, which a logarithm shows.
+    target, output = np.array(case["y_true"], np.float32), np.array(case["y_pred"], np.float32)
+    leading = output.shape[:-1]
+    classes = output.shape[-1]
+    values: dict[str, Any] = {}
+    if loss == "CategoricalFocalCrossentropy":  # its smoothing is of the targets alone
+        s = config["label_smoothing"]
+        target = np.float32((1 - s) * target + s / classes)
+        values = {"gamma": config["gamma"], "alpha": config["alpha"], "balance": True}
+        output = output / output.sum(axis=-1, keepdims=True) if not config["from_logits"] else output
+    elif loss == "BinaryFocalCrossentropy":
+        assert config["label_smoothing"] == 0
+        values = {
+            "gamma": config["gamma"],
+            "alpha": config["alpha"],
+            "balance": config["apply_class_balancing"],
+        }
+    elif "label_smoothing" in config:
+        values = {"preset": "keras", "smoothing": config["label_smoothing"]}
+        values["from_logits"] = config["from_logits"]
+    elif loss == "KLDivergence":
+        values = {"preset": "keras"}
+    if loss == "KLDivergence" and classes == 1:
+        # Keras sums over a single class here; ours would add the complement. Both divide by nothing, so
+        # give each as one of two classes of which the other, 1e-7 against 1e-7, adds 0.
+        pad = np.full(output.shape, 1e-7, np.float32)
+        target, output = np.concatenate([target, pad], axis=-1), np.concatenate([output, pad], axis=-1)
+    # One trial for each example, so that `value` gives each its own; a question per unit where units are.
+    width = 1 if loss == "BinaryFocalCrossentropy" else output.shape[-1]
+    target, output = (array.reshape(math.prod(leading), -1, width) for array in (target, output))
+    component = make(COUNTERPARTS[loss], **values)
+    if config.get("from_logits"):
+        link = "sigmoid" if loss.startswith("Binary") else "softmax"
+        found: np.ndarray = component.value_from_logits(output, target, link)
+    else:
+        found = component.value(output, target)
+    return found.reshape(leading)
+
+
+@pytest.mark.parametrize(
+    "case", KERAS, ids=[f"{i}-{case['loss']}.{case['test']}" for i, case in enumerate(KERAS)]
+)
+def test_keras_facts(case: dict[str, Any]) -> None:
+    found = keras_per_example(case)
+    weight = np.array(1.0 if case["sample_weight"] is None else case["sample_weight"])
+    if weight.ndim == found.ndim + 1:
+        weight = weight[..., 0]
+    weight = np.broadcast_to(weight, found.shape)
+    weighted = found * weight
+    reduction = case["config"]["reduction"]
+    if reduction == "sum_over_batch_size":
+        weighted = weighted.mean()
+    elif reduction == "sum":
+        weighted = weighted.sum()
+    elif reduction == "mean_with_sample_weight":
+        weighted = weighted.sum() / weight.sum()
+    # Keras's own tests state few digits and allow 1e-3; what it computes in float32 loses more than ours.
+    np.testing.assert_allclose(weighted, case["expected"], rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(weighted, case["keras_float32"], rtol=1e-5, atol=3e-7)
+
+
+def test_there_are_keras_facts_of_each_loss() -> None:
+    assert {case["loss"] for case in KERAS} == set(COUNTERPARTS)
+
+
+# Flux.jl, test/losses.jl and the doctests of src/losses/functions.jl
+
+
+def test_flux_literals_on_four_numbers() -> None:
+    y, p = [[1], [1], [0], [0]], [[0.9], [0.1], [0.1], [0.9]]
+    assert value("mse", p, y) == pytest.approx(0.41, rel=1e-14)
+    assert value("huber", p, y) == pytest.approx(0.205, rel=1e-14)
+    assert value("mae", p, y) == pytest.approx(0.5, rel=1e-14)
+
+
+def test_flux_binary_focal_literal() -> None:
+    y, p = [0, 1, 0, 1, 0, 1], [0.268941, 0.5, 0.268941, 0.731059, 0.5, 0.731059]
+    found = value("focal", np.reshape(p, (6, 1)), np.reshape(y, (6, 1)), preset="flux")
+    assert found == pytest.approx(0.0728675615927385, rel=1e-12)
+
+
+def test_flux_focal_literal() -> None:
+    z, y = np.arange(-7.0, 8.0).reshape(1, 5, 3), np.eye(3)[[0, 1, 2, 1, 0]][None]
+    found = make("focal", preset="flux").value_from_logits(z, y, "softmax")
+    assert float(found[0]) == pytest.approx(1.1277571935622628, rel=1e-6)  # Flux adds float32's ε to p
+
+
+def test_flux_cross_entropy_literal() -> None:
+    # A class predicted at 0.3: -log 0.3
+    assert value("categorical_cross_entropy", [[0.3, 0.7]], [[1, 0]]) == pytest.approx(
+        1.203972804325936, rel=1e-15
+    )
+
+
+def test_flux_kl_divergence_literal() -> None:
+    # kldivergence([4, 5, 6], [1, 2, 3]): the mean over three numbers, by reduction "mean"
+    found = value("kl_divergence", [[4, 5, 6]], [[1, 2, 3]], reduction="mean")
+    assert found == pytest.approx(-1.7661057888493457, rel=1e-14)
+
+
+# The seed document, and the table of disagreements
+
+
+def test_focal_four_points() -> None:
+    p, y = [[0.9], [0.2], [0.1], [0.6]], [[1], [1], [0], [0]]
+    # By hand: (1 - p_t)² (-log p_t) is .0010536, 1.0300403, .0010536, .3298653
+    assert value("focal", p, y) == pytest.approx(0.12649, abs=5e-6)  # alpha for the positives
+    assert value("focal", p, y, alpha=0.75) == pytest.approx(0.21401, abs=5e-6)  # the seed's code
+    assert value("focal", p, y, balance=False) == pytest.approx(0.34050, abs=5e-6)
+    assert value("focal", p, y, preset="seed") == value("focal", p, y)
+
+
+def test_focal_without_focus_is_cross_entropy() -> None:
+    p, y = [[0.9], [0.2], [0.1]], [[1], [0], [0]]
+    binary = value("focal", p, y, gamma=0, balance=False)
+    assert binary == pytest.approx(value("binary_cross_entropy", p, y), rel=1e-14)
+    p, y = [[0.7, 0.2, 0.1], [0.3, 0.3, 0.4]], [[1, 0, 0], [0, 0, 1]]
+    several = value("focal", p, y, gamma=0, balance=False)
+    assert several == pytest.approx(value("categorical_cross_entropy", p, y), rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("guard", "expected"),
+    [("torch", 100.0), ("keras", 16.11809565095832), ("flux", 36.04365338911715)],
+)
+def test_a_surely_wrong_probability_costs_what_each_framework_says(guard: str, expected: float) -> None:
+    assert value("binary_cross_entropy", [[0.0]], [[1]], preset=guard) == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_gradient_there_is_that_of_pytorch_or_none() -> None:
+    assert grad("binary_cross_entropy", [[0.0]], [[1]], preset="torch")[0, 0] == pytest.approx(-1e12)
+    assert grad("binary_cross_entropy", [[0.0]], [[1]], preset="keras")[0, 0] == 0
+    assert grad("binary_cross_entropy", [[0.0]], [[1]], preset="flux")[0, 0] == pytest.approx(-(2.0**52) + 1)
+
+
+def test_keras_goes_through_the_clipped_probability_where_others_use_logits() -> None:
+    z, y = np.full((1, 1, 1), -50.0), np.ones((1, 1, 1))
+    assert make("binary_cross_entropy").value_from_logits(z, y, "sigmoid") == pytest.approx(50, rel=1e-12)
+    keras = make("binary_cross_entropy", preset="keras")
+    assert keras.value_from_logits(z, y, "sigmoid") == pytest.approx(16.11809565095832, rel=1e-12)
+    assert keras.grad_from_logits(z, y, "sigmoid") == 0
+
+
+def test_keras_normalises_rows() -> None:
+    row = [[0.2, 0.3, 0.1]]
+    assert value("categorical_cross_entropy", row, [[1, 0, 0]]) == pytest.approx(math.log(5))  # 1.6094
+    normalised = value("categorical_cross_entropy", row, [[1, 0, 0]], preset="keras")
+    assert normalised == pytest.approx(math.log(3))  # 1.0986
+
+
+def test_kl_reductions() -> None:
+    # y = (1/2, 1/2, 0) against p = (1/4, 1/4, 1/2): log 2; PyTorch's default divides by 3 more
+    p, y = [[0.25, 0.25, 0.5]] * 2, [[0.5, 0.5, 0]] * 2
+    assert value("kl_divergence", p, y) == pytest.approx(math.log(2), rel=1e-15)
+    assert value("kl_divergence", p, y, preset="torch") == pytest.approx(math.log(2) / 3, rel=1e-15)
+
+
+def test_kl_of_one_output_counts_both_outcomes() -> None:
+    # y = 1/2 against p = 1/4: 1/2 log 2 + 1/2 log(2/3)
+    expected = 0.5 * math.log(2) + 0.5 * math.log(2 / 3)
+    assert value("kl_divergence", [[0.25]], [[0.5]]) == pytest.approx(expected, rel=1e-14)
+
+
+def test_for_hard_targets_kl_is_cross_entropy() -> None:
+    p, y = [[0.7, 0.2, 0.1], [0.3, 0.3, 0.4]], [[1, 0, 0], [0, 0, 1]]
+    assert value("kl_divergence", p, y) == pytest.approx(value("categorical_cross_entropy", p, y), rel=1e-15)
+
+
+def test_half_the_squared_error() -> None:
+    output, target = [[1, 2], [3, 4]], [[0, 2], [3, 2]]  # errors 1, 0, 0, 2
+    assert value("mse", output, target) == 1.25
+    assert value("mse", output, target, preset="optax") == 0.625
+    np.testing.assert_array_equal(grad("mse", output, target), [[0.5, 0], [0, 1]])
+    np.testing.assert_array_equal(grad("mse", output, target, half=True), [[0.25, 0], [0, 0.5]])
+
+
+def test_mae_takes_the_subgradient_0() -> None:
+    assert value("mae", [[1, 2]], [[0, 5]]) == 2
+    np.testing.assert_array_equal(grad("mae", [[1, 2, 3, 4]], [[0, 2, 5, 4]]), [[0.25, 0, -0.25, 0]])
+
+
+def test_huber_changes_from_square_to_line_at_delta() -> None:
+    output, zero = [[0.5], [1.0], [3.0], [-3.0]], [[0]] * 4
+    # delta = 1: 1/8, 1/2, 5/2, 5/2; delta = 2: 1/8, 1/2, 2 (3 - 1) = 4 and again
+    assert value("huber", output, zero) == pytest.approx((0.125 + 0.5 + 5) / 4)
+    assert value("huber", output, zero, delta=2) == pytest.approx((0.125 + 0.5 + 8) / 4)
+    np.testing.assert_array_equal(grad("huber", output, zero).ravel(), [0.125, 0.25, 0.25, -0.25])
+
+
+def test_label_smoothing_by_hand() -> None:
+    # s = .2, two classes: y' = .9; p = .5 gives log 2 whatever y'
+    assert value("binary_cross_entropy", [[0.5]], [[1]], smoothing=0.2) == pytest.approx(math.log(2))
+    expected = -0.9 * math.log(0.8) - 0.1 * math.log(0.2)
+    assert value("binary_cross_entropy", [[0.8]], [[1]], smoothing=0.2) == pytest.approx(expected)
+    # s = .3, three classes: y' = (.8, .1, .1)
+    expected = -0.8 * math.log(0.6) - 0.1 * math.log(0.3) - 0.1 * math.log(0.1)
+    row = [[0.6, 0.3, 0.1]]
+    assert value("categorical_cross_entropy", row, [[1, 0, 0]], smoothing=0.3) == pytest.approx(expected)
+
+
+def test_optax_softmax_cross_entropy_literals() -> None:
+    # optax/losses/_classification_test.py: 9.00013 and 3.0696733 for these logits and targets
+    z = np.array([[[10.0, 1.0, -2.0], [1.0, 4.0, 0.2]]])
+    y = np.array([[[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]])
+    each = [
+        make("categorical_cross_entropy").value_from_logits(z[:, i : i + 1], y[:, i : i + 1], "softmax")
+        for i in (0, 1)
+    ]
+    np.testing.assert_allclose(np.ravel(each), [9.00013, 3.0696733], rtol=1e-6)
+
+
+def test_zero_one_counts_one_half_as_class_0_and_cannot_train() -> None:
+    assert value("zero_one", [[0.5], [0.51], [0.2], [0.9]], [[0], [1], [1], [0]]) == 0.5
+    assert value("zero_one", [[0.2, 0.5, 0.3], [0.4, 0.3, 0.3]], [[0, 1, 0], [0, 0, 1]]) == 0.5
+    assert not REGISTRY.get("loss", "zero_one").cls.trainable
+    assert not grad("zero_one", [[0.9]], [[1]]).any()
+
+
+def test_the_natural_losses() -> None:
+    found = [REGISTRY.natural_loss(task).name for task in ("binary", "multiclass", "regression")]
+    assert found == ["binary_cross_entropy", "categorical_cross_entropy", "mse"]
+
+
+def test_against_pytorch() -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    functional = torch.nn.functional
+    z, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 3))
+    for name, function in {"mse": "mse_loss", "mae": "l1_loss", "huber": "huber_loss"}.items():
+        theirs = getattr(functional, function)(torch.tensor(z), torch.tensor(y))
+        assert value(name, z, y) == pytest.approx(float(theirs), rel=1e-13)
+    hard = np.eye(3)[rng.integers(3, size=6)]
+    theirs = functional.cross_entropy(torch.tensor(z), torch.tensor(hard), label_smoothing=0.1)
+    ours = make("categorical_cross_entropy", smoothing=0.1).value_from_logits(z[None], hard[None], "softmax")
+    assert float(ours[0]) == pytest.approx(float(theirs), rel=1e-13)

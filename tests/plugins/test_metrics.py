@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import sklearn.metrics as sk
+
+from anncore import load_registry
+from anncore.testing import Check, parametrize_with_checks
+
+REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
+
+
+@parametrize_with_checks(REGISTRY.of_kind("metric"))
+def test_conformance(check: Check) -> None:
+    check()
+
+
+def score(name: str, output: Any, target: Any) -> np.ndarray:
+    found: np.ndarray = (
+        REGISTRY.get("metric", name).cls().score(np.asarray(output, float), np.asarray(target, float))
+    )
+    return found
+
+
+def one(name: str, output: Any, target: Any) -> float:
+    return float(
+        score(name, [np.reshape(output, (len(output), -1))], [np.reshape(target, (len(target), -1))])[0]
+    )
+
+
+BINARY = {
+    "accuracy": lambda y, p: sk.accuracy_score(y, p > 0.5),
+    "zero_one_error": lambda y, p: sk.zero_one_loss(y, p > 0.5),
+    "balanced_accuracy": lambda y, p: sk.balanced_accuracy_score(y, p > 0.5),
+    "f1": lambda y, p: sk.f1_score(y, p > 0.5, zero_division=0),
+    "roc_auc": sk.roc_auc_score,
+    "log_loss": sk.log_loss,
+    "brier": sk.brier_score_loss,
+}
+MULTICLASS = {
+    "accuracy": lambda y, p: sk.accuracy_score(y, p.argmax(axis=1)),
+    "zero_one_error": lambda y, p: sk.zero_one_loss(y, p.argmax(axis=1)),
+    "balanced_accuracy": lambda y, p: sk.balanced_accuracy_score(y, p.argmax(axis=1)),
+    "f1": lambda y, p: sk.f1_score(y, p.argmax(axis=1), average="macro", zero_division=0),
+    "roc_auc": lambda y, p: sk.roc_auc_score(y, p, multi_class="ovr"),
+    "log_loss": sk.log_loss,
+    "brier": lambda y, p: sk.brier_score_loss(y, p),
+}
+REGRESSION = {"rmse": sk.root_mean_squared_error, "mae": sk.mean_absolute_error, "r2": sk.r2_score}
+
+
+def test_every_metric_is_compared() -> None:
+    for task, compared in (("binary", BINARY), ("multiclass", MULTICLASS), ("regression", REGRESSION)):
+        assert sorted(compared) == [each.name for each in REGISTRY.metrics(task) if each.dist == "annx"]
+
+
+@pytest.mark.parametrize("name", BINARY)
+@pytest.mark.parametrize("digits", [1, 8])  # with ties, without
+def test_binary_against_scikit_learn(name: str, digits: int) -> None:
+    rng = np.random.default_rng(0)
+    p, y = rng.random((5, 40)).round(digits), rng.integers(2, size=(5, 40))
+    expected = [BINARY[name](y[i], p[i]) for i in range(5)]
+    np.testing.assert_allclose(score(name, p[..., None], y[..., None]), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", MULTICLASS)
+def test_multiclass_against_scikit_learn(name: str) -> None:
+    rng = np.random.default_rng(1)
+    p, y = rng.integers(1, 6, size=(5, 40, 4)).astype(float), rng.integers(4, size=(5, 40))
+    p /= p.sum(axis=-1, keepdims=True)
+    expected = [MULTICLASS[name](y[i], p[i]) for i in range(5)]
+    np.testing.assert_allclose(score(name, p, np.eye(4)[y]), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", REGRESSION)
+@pytest.mark.parametrize("width", [1, 3])
+def test_regression_against_scikit_learn(name: str, width: int) -> None:
+    rng = np.random.default_rng(2)
+    y = rng.normal(scale=[1, 10, 100][:width], size=(5, 30, width))
+    p = y + rng.normal(size=y.shape)
+    expected = [REGRESSION[name](y[i], p[i]) for i in range(5)]
+    np.testing.assert_allclose(score(name, p, y), expected, rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true:UserWarning")
+@pytest.mark.parametrize("name", ["accuracy", "zero_one_error", "balanced_accuracy", "f1"])
+def test_a_class_without_examples_is_treated_as_scikit_learn_does(name: str) -> None:
+    p = np.array([[0.6, 0.2, 0.2], [0.1, 0.8, 0.1], [0.2, 0.5, 0.3], [0.1, 0.2, 0.7]])
+    y = np.array([0, 1, 0, 1])  # class 2 is predicted, but never there
+    assert one(name, p, np.eye(3)[y]) == pytest.approx(MULTICLASS[name](y, p), rel=1e-14)
+    assert one(name, p[:3], np.eye(3)[y[:3]]) == pytest.approx(MULTICLASS[name](y[:3], p[:3]), rel=1e-14)
+
+
+def test_one_half_counts_as_class_0() -> None:
+    assert one("accuracy", [0.5, 0.5, 0.50001], [0, 1, 1]) == pytest.approx(2 / 3)
+
+
+def test_roc_auc_counts_a_tie_as_half_a_win() -> None:
+    # Pairs (positive, negative): (.8, .3) won, (.8, .8) tied, (.5, .3) won, (.5, .8) lost
+    assert one("roc_auc", [0.8, 0.5, 0.3, 0.8], [1, 1, 0, 0]) == pytest.approx(2.5 / 4)
+
+
+def test_roc_auc_is_nan_where_a_class_is_missing() -> None:
+    assert math.isnan(one("roc_auc", [0.8, 0.5], [1, 1]))
+    assert math.isnan(one("roc_auc", [[0.6, 0.3, 0.1], [0.2, 0.7, 0.1]], [[1, 0, 0], [0, 1, 0]]))
+
+
+def test_f1_of_a_class_neither_there_nor_predicted_is_0() -> None:
+    assert one("f1", [0.1, 0.2], [0, 0]) == 0
+
+
+def test_log_loss_of_a_certain_error_is_finite_by_its_dtype() -> None:
+    cls = REGISTRY.get("metric", "log_loss").cls
+    for dtype, expected in (("float32", 15.942385), ("float64", 36.043653)):
+        found = cls().score(np.zeros((1, 1, 1), dtype), np.ones((1, 1, 1), dtype))
+        assert found[0] == pytest.approx(expected, rel=1e-7)
+
+
+def test_brier_of_several_classes_reaches_2() -> None:
+    assert one("brier", [[1, 0, 0]], [[0, 1, 0]]) == 2
+    assert one("brier", [1.0], [0]) == 1
+
+
+def test_r2_is_nan_where_the_target_does_not_vary() -> None:
+    assert math.isnan(one("r2", [1.0, 2.0], [3, 3]))
+
+
+def test_the_headline_metrics() -> None:
+    found = [REGISTRY.primary_metric(task).name for task in ("binary", "multiclass", "regression")]
+    assert found == ["accuracy", "accuracy", "rmse"]
