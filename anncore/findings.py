@@ -225,6 +225,10 @@ def interval(low: float, high: float, scale: str) -> str:
         return ""
     if scale == "unit":
         return f"{number(100 * low, 2)} to {number(100 * high, 2)}"
+    near = max(abs(low), abs(high)) <= math.log(10)
+    if scale == "log" and near and low * high > 0:
+        first, second = size(low, scale), size(high, scale)
+        return f"{first.split(' %')[0]} to {second}"
     if scale == "log" or math.isinf(low) or math.isinf(high):
         return f"{size(low, scale)} to {size(high, scale)}"
     return f"{number(low)} to {number(high)}"

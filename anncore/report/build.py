@@ -23,6 +23,7 @@ from anncore.study import Study
 from anncore.trial import STATUSES, canonical
 
 SCHEMA = 1
+MOST_SENTENCES, MOST_TALLIES = 10, 3
 
 
 def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,6 +37,9 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
     control, rope = control_of(study), study.options.get("rope")
     by_problem = {problem: _compare_seeds(study, problem, control, rope) for problem in study.problems}
     over_all, scale, test = _compare_data_sets(study, control)
+    places = {row["arm"]: i for i, row in enumerate(overall)}
+    for found in (over_all, *by_problem.values()):
+        found.sort(key=lambda c: (places[c.a], places[c.b]))
     deciding = over_all if over_all else next(iter(by_problem.values()), [])
     pairs = max((len(found) for found in by_problem.values()), default=0)
     experiment = study.experiment
@@ -56,7 +60,7 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         "counts": _counts(study),
         "answer": {
             "headline": headline(study.arms, deciding, {row["arm"]: row["mean_rank"] for row in overall}),
-            "findings": _findings(over_all, by_problem),
+            "findings": _findings(over_all, by_problem, [row["arm"] for row in overall]),
             "warnings": [warning._asdict() for warning in audit(study, pairs)],
         },
         "leaderboard": {"overall": overall, "problems": boards},
@@ -65,6 +69,7 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
             "overall_scale": scale,
             "friedman": test,
             "problems": {p: [c.to_json() for c in found] for p, found in by_problem.items()},
+            "sentences": {p: problem_sentence(found) for p, found in by_problem.items()},
         },
         "sensitivity": tables.sensitivity(study),
         "selection": _selection(results.selection),
@@ -110,26 +115,46 @@ def _compare_data_sets(
     return found, scale, {"F": f, "df1": df1, "df2": df2, "p": p}
 
 
-def _findings(over_all: list[Comparison], by_problem: dict[str, list[Comparison]]) -> list[dict[str, str]]:
-    """Return the sentences of the answer box: over all, then what each problem alone could decide."""
-    found = [
-        {"kind": c.verdict, "where": "", "text": sentence(c)} for c in over_all if c.verdict != "too_few"
-    ]
+def _findings(
+    over_all: list[Comparison], by_problem: dict[str, list[Comparison]], ranked: list[str]
+) -> list[dict[str, str]]:
+    """Return the sentences of the answer box: over all, then how often an arm won on one problem alone."""
+    deciding = over_all or (next(iter(by_problem.values()), []) if len(by_problem) == 1 else [])
+    said = [c for c in deciding if c.verdict != "too_few"]
+    if len(said) > MOST_SENTENCES:
+        said = [c for c in said if ranked[0] in (c.a, c.b)][:MOST_SENTENCES]
+    found = [{"kind": c.verdict, "where": "", "text": sentence(c)} for c in said]
     few = [c for c in over_all if c.verdict == "too_few"]
     if few:
         text = (
-            f"{few[0].n} data sets are too few to decide {len(few)} comparisons over all; "
-            f"{few[0].needed:.0f} would be enough to let a difference show."
+            f"{few[0].n} data sets are too few to decide {len(few)} comparison{'s' if len(few) > 1 else ''} "
+            f"over all; {few[0].needed:.0f} would be enough to let a difference show."
         )
         found.append({"kind": "too_few", "where": "", "text": text})
-    for problem, comparisons in by_problem.items():
-        text = problem_sentence(problem, comparisons)
-        if text:
-            found.append({"kind": "problem", "where": problem, "text": text})
+    if len(by_problem) > 1:
+        found += [{"kind": "problems", "where": "", "text": text} for text in _tally(by_problem, ranked)]
     return found
 
 
-def problem_sentence(problem: str, comparisons: list[Comparison]) -> str:
+def _tally(by_problem: dict[str, list[Comparison]], ranked: list[str]) -> list[str]:
+    """Say on how many problems each arm beats each other one, tested on that problem's seeds alone."""
+    wins: dict[str, dict[str, int]] = {}
+    decided = [c for found in by_problem.values() for c in found if c.verdict == "better"]
+    for c in decided:
+        own = wins.setdefault(c.a, {})
+        own[c.b] = own.get(c.b, 0) + 1
+    tested = {c.verdict for found in by_problem.values() for c in found}
+    if not decided:
+        some = tested & {"undecided", "tie", "equivalent"}
+        return ["On no data set by itself can two arms be told apart."] if some else []
+    texts = []
+    for arm in [arm for arm in ranked if arm in wins][:MOST_TALLIES]:
+        beaten = [f"{other} on {wins[arm][other]}" for other in ranked if other in wins[arm]]
+        texts.append(f"Taken one by one, of {len(by_problem)} data sets {arm} beats {joined(beaten)}.")
+    return texts
+
+
+def problem_sentence(comparisons: list[Comparison]) -> str:
     """Return one sentence for one problem: who beats whom, or that nobody is told apart."""
     if not comparisons:
         return ""
@@ -141,12 +166,12 @@ def problem_sentence(problem: str, comparisons: list[Comparison]) -> str:
     if wins:
         ordered = sorted(wins.items(), key=lambda item: -len(item[1]))
         said = "; ".join(f"{arm} beats {joined(beaten)}" for arm, beaten in ordered)
-        return f"{problem}: {said} ({n} seeds)."
+        return f"{said} ({n} seeds)."
     if all(c.verdict == "too_few" for c in comparisons):
         return ""  # said once for all by the warning on seeds
     if any(c.verdict == "blocked" for c in comparisons):
-        return f"{problem}: trials failed or are missing, so no claim is made."
-    return f"{problem}: no two arms can be told apart with {n} seeds."
+        return "Trials failed or are missing, so no claim is made."
+    return f"No two arms can be told apart with {n} seeds."
 
 
 def _counts(study: Study) -> dict[str, Any]:

@@ -154,7 +154,10 @@ def _per_data_set(content: Mapping[str, Any]) -> Section | None:
         if found:
             n = max(c["n"] for c in found)
             tables.append(_comparisons(f"Paired differences on {problem}, {n} seeds.", found))
-        parts.append(Section(f"data-set-{place + 1}", problem, tables=tables))
+        said = content["comparisons"]["sentences"][problem]
+        parts.append(
+            Section(f"data-set-{place + 1}", problem, paragraphs=[said] if said else [], tables=tables)
+        )
     return Section("data-sets", "Data set by data set", figures=_figures(content, "data-sets"), parts=parts)
 
 

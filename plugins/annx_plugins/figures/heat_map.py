@@ -137,6 +137,8 @@ class HeatMap:
             ax.axvspan(i, i + 1, color=color, linewidth=0)
         ax.set(xlim=(0, steps), ylim=(0, 1), yticks=[])
         ax.set_xticks([0, steps], ["best of the column", "worst"], size=7)
+        for text, side in zip(ax.get_xticklabels(), ("left", "right"), strict=True):
+            text.set_horizontalalignment(side)
         ax.tick_params(length=0)
         ax.grid(visible=False)
         ax.spines[:].set_visible(False)

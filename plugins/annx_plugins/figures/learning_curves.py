@@ -22,6 +22,7 @@ from anncore import (
     padded,
     panel_title,
     panels,
+    text_width,
 )
 
 
@@ -67,22 +68,31 @@ class LearningCurves:
             subtitle += " Grey: the other arms."
         columns = min(3, len(problems))
         rows = math.ceil(len(problems) / columns)
-        room, left, low, height = 1.05, 0.62, 0.5, 1.62
-        width = (WIDE - left - columns * room - (columns - 1) * 0.42 - 0.06) / columns
+        left, low, height = 0.62, 0.5, 1.62
+        room = 0.3 + min(1.2, max(text_width(label, 7.5, "bold") for label in self._labels(lines, theme)))
+        width = (WIDE - left - columns * room - (columns - 1) * 0.4 - 0.06) / columns
         body = rows * height + (rows - 1) * 0.5 + low + 0.3
         sheet = new_sheet(WIDE, body, title, subtitle, theme)
         axes = panels(
-            sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(room + 0.42, 0.5)
+            sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(room + 0.4, 0.5)
         )
         for i, (ax, problem) in enumerate(zip(axes, problems, strict=True)):
             self._panel(ax, lines[problem], report["arms"], theme, room)
             panel_title(ax, problem)
             if i % columns == 0:
                 log = ax.get_yscale() == "log"
-                ax.set_ylabel(metric.replace("_", " ") + (" (log)" if log else ""))
+                words = metric.replace("_", " ").replace("valid ", "validation ")
+                ax.set_ylabel(words + (" (log)" if log else ""))
             if i + columns >= len(problems):
                 ax.set_xlabel("optimizer steps")
         return Drawing(sheet, self.name, title, self._words(title, lines), subtitle)
+
+    def _labels(self, lines: dict[str, dict[str, _Line]], theme: Any) -> list[str]:
+        return [
+            _label(arm, line) if theme[arm].highlighted else ""
+            for own in lines.values()
+            for arm, line in own.items()
+        ]
 
     def _panel(self, ax: Any, lines: dict[str, _Line], arms: list[str], theme: Any, room: float) -> None:
         shown = [(arm, lines[arm]) for arm in arms if arm in lines]
@@ -100,7 +110,6 @@ class LearningCurves:
                     ax.plot(line.steps[alive], values[alive], color=style.color, linewidth=0.7, alpha=0.8)
                     ends.append((line.steps[alive[-1]], values[alive[-1]], style.color))
                     seen.append(values[alive[0]])
-            mark = f" ×{len(line.lost)}/{line.seeds}" if line.lost else ""
             if np.isfinite(center).any():
                 if style.highlighted:
                     ax.fill_between(line.steps, lower, upper, color=style.color, alpha=0.15, linewidth=0)
@@ -109,9 +118,9 @@ class LearningCurves:
                 ax.plot(line.steps, center, color=style.color, linestyle=dash, linewidth=wide, label=arm)
                 seen.extend(center[np.isfinite(center)])
                 if style.highlighted:
-                    labels.append((float(center[np.isfinite(center)][-1]), arm + mark, style.color))
+                    labels.append((float(center[np.isfinite(center)][-1]), _label(arm, line), style.color))
             elif style.highlighted:
-                labels.append((math.inf, arm + mark, style.color))
+                labels.append((math.inf, _label(arm, line), style.color))
         self._axes(ax, shown, seen, log)
         low, high = ax.get_ylim()
         for step, value, color in ends:
@@ -186,6 +195,10 @@ class _Line:
             return math.nan
         last = self.survivors[:, -1]
         return float(last.mean()) if np.isfinite(last).all() else math.nan
+
+
+def _label(arm: str, line: _Line) -> str:
+    return f"{arm} ×{len(line.lost)}/{line.seeds}" if line.lost else arm
 
 
 def _metric(report: Any, curves: Any) -> str | None:

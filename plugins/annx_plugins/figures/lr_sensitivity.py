@@ -69,7 +69,7 @@ class LRSensitivity:
         left, gap, low, height, key = 0.62, 0.5, 0.5, 1.75, 0.3
         width = min(4.0, (WIDE - left - 0.2 - gap * (columns - 1)) / columns)
         legend = self._legend_lines([arm for arm in arms if theme[arm].highlighted])
-        body = lines * height + (lines - 1) * 0.5 + low + 0.3 + key * len(legend)
+        body = lines * height + (lines - 1) * 0.5 + low + 0.2 + key * len(legend)
         sheet = new_sheet(WIDE, body, title, subtitle, theme)
         axes = panels(sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(gap, 0.5))
         values = [p["value_of"] for row in rows for p in row["points"]]
@@ -159,13 +159,13 @@ class LRSensitivity:
                 mark,
                 color=style.color,
                 markerfacecolor=face,
-                markersize=9 if best else size,
+                markersize=11 if best else size,
                 markeredgecolor=theme.token("paper") if best else style.color,
                 markeredgewidth=0.7,
                 zorder=4 if best else 3,
             )
             if best and row["edge"]:
-                ring = {"markerfacecolor": "none", "markeredgecolor": theme.token("alarm"), "markersize": 12}
+                ring = {"markerfacecolor": "none", "markeredgecolor": theme.token("alarm"), "markersize": 14}
                 ax.plot([p["value_of"]], [p["value"]], "o", markeredgewidth=1, zorder=3, **ring)
             if not whole:
                 text = f"{p['n'] - p['ok']}/{p['n']}"

@@ -113,8 +113,11 @@ class PairedDifferences:
         ax.tick_params(axis="x", labelsize=7)
         ax.grid(visible=False, axis="y")
         self._range(ax, shown, log)
-        unit = "ratio to it" if log else "points" if factor == 100 else "difference"
-        ax.set_xlabel(f"{measure['label']}, {unit}{' (log)' if log else ''}", size=7)
+        other = shorten(reference, 0.7, 7)
+        text = f"{measure['label']} ÷ that of {other} (log)"
+        if not log:
+            text = f"{measure['label']}, {'points' if factor == 100 else 'gap'} behind {other}"
+        ax.set_xlabel(text, size=7)
         panel_title(ax, problem)
 
     def _mark(

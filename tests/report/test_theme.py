@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import itertools
+
+from anncore.report.theme import (
+    DARK,
+    DARK_RAMP,
+    LEVELS,
+    LIGHT,
+    RAMP,
+    TOKENS,
+    Theme,
+    contrast,
+    darken,
+)
+
+
+def test_contrast_as_wcag_defines_it() -> None:
+    assert contrast("#000000", "#ffffff") == 21
+    assert round(contrast("#777777", "#ffffff"), 2) == 4.48  # WebAIM's contrast checker
+
+
+def test_every_arm_stands_out_from_its_paper() -> None:
+    for colors, paper in ((LIGHT, TOKENS["paper"][0]), (DARK, TOKENS["paper"][1])):
+        assert min(contrast(color, paper) for color in colors) >= 3
+
+
+def test_text_is_legible_on_its_ground() -> None:
+    for side in (0, 1):
+        paper = TOKENS["paper"][side]
+        for name in ("ink", "muted", "alarm"):
+            assert contrast(TOKENS[name][side], paper) >= 4.5, name
+        assert contrast(TOKENS["alarm"][side], TOKENS["alarm_fill"][side]) >= 4.5
+
+
+def test_cell_text_is_legible_on_every_level_light_and_dark() -> None:
+    theme = Theme()
+    for level in range(LEVELS):
+        ink = theme.text_on(level)
+        assert contrast(ink, RAMP[level]) >= 4.5, level
+        assert contrast(darken(ink), DARK_RAMP[level]) >= 4.5, level
+
+
+def test_exchanging_colours_is_unambiguous() -> None:
+    used = [*LIGHT, *(light for light, _ in TOKENS.values()), *RAMP]
+    assert len(set(used)) == len(used)
+    assert darken('fill="#0072B2" stroke="#123456"') == 'fill="#56b4e9" stroke="#123456"'
+
+
+def test_eight_arms_have_eight_looks_and_keep_them() -> None:
+    arms = [f"arm{i}" for i in range(8)]
+    theme = Theme.of(arms, arms[::-1])
+    assert [theme[arm].color for arm in arms] == list(LIGHT)
+    assert len({(theme[a].marker, str(theme[a].dash)) for a in arms}) == 8
+
+
+def test_of_twenty_arms_the_best_seven_are_highlighted() -> None:
+    arms = [f"arm{i}" for i in range(20)]
+    theme = Theme.of(arms, arms[::-1])
+    assert [arm for arm in arms if theme[arm].highlighted] == arms[13:]
+    assert not theme["stranger"].highlighted
+    colors = [theme[arm].color for arm in arms[13:]]
+    assert all(a != b for a, b in itertools.combinations(colors, 2))
