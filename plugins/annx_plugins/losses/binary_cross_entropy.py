@@ -94,7 +94,7 @@ class BinaryCrossEntropy:
 
 def _sigmoid(z: Array) -> Array:
     e = np.exp(-np.abs(z))
-    return np.where(z < 0, e, 1) / (1 + e)
+    return np.maximum(e, z >= 0) / (1 + e)  # e where z < 0, else 1
 
 
 @hookimpl

@@ -119,7 +119,7 @@ def _xlogx(y: Array) -> Array:
 
 def _sigmoid(z: Array) -> Array:
     e = np.exp(-np.abs(z))
-    return np.where(z < 0, e, 1) / (1 + e)
+    return np.maximum(e, z >= 0) / (1 + e)  # e where z < 0, else 1
 
 
 def _softmax(z: Array) -> Array:
