@@ -1,0 +1,222 @@
+"""Figures are judged by what their axes hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from results_factory import make_results
+
+from anncore import Drawing, FigureInput
+from anncore.report.build import build_report
+from anncore.report.drawing import drawing_style, to_svg
+from anncore.report.theme import Theme
+from anncore.report.write import draw_figures
+from anncore.study import Study
+
+NAMES = ("leaderboard", "heat_map", "learning_curves", "paired_differences", "lr_sensitivity")
+ARMS, PROBLEMS = ("sgd", "rmsprop", "adam"), ("two_moons", "digits", "sine")
+
+
+def draw(results: Any) -> dict[str, Drawing]:
+    found = {}
+    for component, drawing in draw_figures(results, build_report(results, {})):
+        if component.name in NAMES:
+            assert isinstance(drawing, Drawing), drawing
+            found[component.name] = drawing
+    return found
+
+
+def texts(drawing: Drawing) -> list[str]:
+    from matplotlib.text import Text
+
+    return [text.get_text() for text in drawing.figure.findobj(Text)]
+
+
+def panel(drawing: Drawing, title: str) -> Any:
+    return next(ax for ax in drawing.figure.axes if ax.get_title(loc="left") == title)
+
+
+def few(**options: Any) -> Any:
+    given: dict[str, Any] = {"arms": ARMS, "problems": PROBLEMS, "regression": ("sine",), "steps": 100}
+    return make_results(**(given | options))
+
+
+@pytest.fixture(scope="module")
+def plain() -> dict[str, Drawing]:
+    return draw(few())
+
+
+def test_every_figure_draws_and_says_what_it_found(plain: dict[str, Drawing]) -> None:
+    assert set(plain) == set(NAMES)
+    for drawing in plain.values():
+        assert drawing.title
+        assert drawing.subtitle
+        assert len(drawing.alt) > len(drawing.title) / 2
+        assert "nan" not in drawing.alt
+
+
+def test_leaderboard_shows_every_seed_in_order_of_rank(plain: dict[str, Drawing]) -> None:
+    ax = panel(plain["leaderboard"], "digits")
+    dots = [points for points in ax.collections if len(points.get_offsets())]
+    assert [len(points.get_offsets()) for points in dots] == [10, 10, 10]
+    first = plain["leaderboard"].figure.axes[0]
+    assert [label.get_text() for label in first.get_yticklabels()] == ["adam", "rmsprop", "sgd"]
+    assert ax.get_xscale() == "log"
+    bottom, top = ax.get_ylim()
+    assert bottom > top  # the best is on top
+
+
+def test_learning_curves_show_each_arm_with_a_band(plain: dict[str, Drawing]) -> None:
+    ax = panel(plain["learning_curves"], "two_moons")
+    lines = {line.get_label(): line for line in ax.lines}
+    assert set(ARMS) <= set(lines)
+    assert list(lines["adam"].get_xdata()) == list(range(0, 101, 10))
+    assert len(ax.collections) == 3
+    assert plain["learning_curves"].title == "adam ends with the lowest validation loss on 3 of 3 data sets"
+
+
+def test_diverged_seeds_end_in_a_cross_and_dash_the_mean() -> None:
+    def status(problem: str, arm: str, seed: int) -> str:
+        return "diverged" if (problem, arm) == ("digits", "sgd") and seed < 103 else "ok"
+
+    drawn = draw(few(status=status))
+    ax = panel(drawn["learning_curves"], "digits")
+    crosses = [line for line in ax.lines if line.get_marker() == "x"]
+    assert len(crosses) == 3
+    mean = next(line for line in ax.lines if line.get_label() == "sgd")
+    assert mean.get_linestyle() == "--"
+    assert drawn["learning_curves"].title.endswith("diverged seeds: sgd on digits (3/10)")
+    assert "sgd ×3/10" in texts(drawn["learning_curves"])
+    assert "×3/10" in texts(drawn["leaderboard"])
+    assert "×3" in texts(drawn["heat_map"])
+    assert "×3/10" in texts(drawn["paired_differences"])
+
+
+def test_heat_map_holds_ranks_and_gaps_by_column(plain: dict[str, Drawing]) -> None:
+    ax = plain["heat_map"].figure.axes[0]
+    levels = ax.collections[0].get_array().reshape(3, 3)
+    assert (levels[0] == 0).all()  # adam is the best of every column
+    assert (levels[2] == 15).all()  # sgd the worst
+    shown = texts(plain["heat_map"])
+    assert [shown.count(rank) for rank in ("1", "2", "3")] == [3, 3, 3]
+    assert "1.0" in " ".join(shown)
+
+
+def test_a_cell_fails_where_half_of_its_seeds_diverged() -> None:
+    results = few(status=lambda p, a, s: "diverged" if (p, a) == ("digits", "sgd") and s < 105 else "ok")
+    drawn = draw(results)["heat_map"]
+    assert "diverged\n5/10" in texts(drawn)
+    (box,) = [patch for patch in drawn.figure.axes[0].patches if patch.get_hatch()]
+    assert box.get_hatch() == "////"
+    assert drawn.title.endswith("failures on digits")
+
+
+def test_sensitivity_has_a_lane_for_divergence_and_a_star_for_the_best(plain: dict[str, Drawing]) -> None:
+    ax = panel(plain["lr_sensitivity"], "digits")
+    assert ax.get_xscale() == "log"
+    stars = [line for line in ax.lines if line.get_marker() == "*"]
+    assert [line.get_xdata()[0] for line in stars] == [0.1, 0.1, 0.1]
+    lane = [line for line in ax.lines if line.get_marker() == "x"]
+    assert [list(line.get_xdata()) for line in lane] == [[1.0], [1.0]]  # sgd and rmsprop, all at lr 1
+    assert all(0.8 < y < 1 for line in lane for y in line.get_ydata())
+
+
+def test_sensitivity_says_where_some_seeds_diverged_and_rings_an_edge() -> None:
+    results = few(arms=("sgd", "adam"), rates=(1e-3, 1e-2, 1e-1))
+    own = results.trials["arm"] == "adam"
+    results.trials.loc[
+        own & (results.trials["optimizer.lr"] == 0.1) & (results.trials["seed"] == 0), "status"
+    ] = "diverged"
+    scores = results.trials["valid_loss"].mask(results.trials["optimizer.lr"] == 0.001, 0.001)
+    results.trials["valid_loss"] = scores.where(own, results.trials["valid_loss"])
+    drawn = draw(results)["lr_sensitivity"]
+    assert "1/3" in texts(drawn)
+    rings = [
+        line
+        for line in panel(drawn, "digits").lines
+        if line.get_marker() == "o" and line.get_markersize() > 10
+    ]
+    assert [line.get_xdata()[0] for line in rings] == [0.001]
+    assert "3 of 6 best values lie at the edge (adam)" in drawn.title
+
+
+def test_no_sensitivity_where_nothing_was_tuned() -> None:
+    assert "lr_sensitivity" not in draw(few(tune_seeds=(), rates=(0.1,)))
+
+
+def test_paired_differences_lie_right_of_the_reference() -> None:
+    drawn = draw(few())["paired_differences"]
+    ax = panel(drawn, "digits")
+    assert ax.get_xscale() == "log"
+    dots = [points.get_offsets() for points in ax.collections]
+    assert [len(points) for points in dots] == [10, 10]
+    assert (dots[1][:, 0] > 1).all()  # sgd's loss over adam's
+    assert drawn.title == "adam beats rmsprop on 3 and sgd on 3 of 3 data sets"
+
+
+def test_a_control_is_the_reference() -> None:
+    drawn = draw(few(report={"control": "sgd"}))["paired_differences"]
+    assert drawn.title == "sgd loses to adam on 3 and rmsprop on 3 of 3 data sets"
+
+
+def test_too_few_seeds_say_so_in_the_title() -> None:
+    drawn = draw(few(seeds=(100, 101, 102)))["paired_differences"]
+    assert drawn.title == "3 seeds are too few to tell adam from any other arm on a single data set"
+
+
+LONG = "mlp(hidden=[256, 256, 256], activation=leaky_relu) with a name that goes on and on"
+HARD: dict[str, Callable[[], Any]] = {
+    "one arm": lambda: few(arms=("adam",)),
+    "one data set": lambda: few(problems=("xor",)),
+    "one seed": lambda: few(seeds=(100,), tune_seeds=(0,)),
+    "twenty arms": lambda: few(arms=tuple(f"arm_{i}" for i in range(20)), seeds=(100, 101, 102)),
+    "long names": lambda: few(arms=(LONG, LONG + "!"), problems=(LONG, LONG + "?")),
+    "mathematics in names": lambda: few(arms=("$\\alpha", "a$b$^{"), problems=("$x_{", "_")),
+    "hostile names": lambda: few(arms=("<script>alert(1)</script>", "|`=cmd()"), problems=("</svg>",)),
+    "another script": lambda: few(arms=("优化器", "最適化"), problems=("数据",)),
+    "all diverged": lambda: few(status=lambda *_: "diverged"),
+    "all failed": lambda: few(status=lambda *_: "failed"),
+    "one arm always diverges": lambda: few(status=lambda p, a, s: "diverged" if a == "sgd" else "ok"),
+    "half the seeds crash": lambda: few(status=lambda p, a, s: "crashed" if s % 2 else "ok"),
+    "mixed metrics": lambda: few(metric="valid_accuracy", goal="max"),
+    "all equal": lambda: few(score=lambda *_: 0.25),
+    "perfect accuracy": lambda: few(metric="valid_accuracy", goal="max", score=lambda *_: 0.0, regression=()),
+    "tiny and huge": lambda: few(score=lambda p, a, s: 1e-22 if a == "adam" else 1e18),
+    "zero loss": lambda: few(score=lambda *_: 0.0),
+    "not tuned": lambda: few(tune_seeds=()),
+    "twenty data sets": lambda: few(
+        arms=("sgd", "adam"), problems=tuple(f"data_set_number_{i}" for i in range(20)), seeds=(100, 101)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_hard_cases_break_no_figure(name: str) -> None:
+    for drawing in draw(HARD[name]()).values():
+        with drawing_style():
+            svg = to_svg(drawing.figure)
+        assert "<svg" in svg
+        for text in (drawing.title, drawing.subtitle, drawing.alt):
+            assert "nan" not in text.lower().split()
+            assert math.isfinite(len(text))
+
+
+def test_with_no_trials_at_all_nothing_is_drawn_and_nothing_breaks() -> None:
+    results = few()
+    results.trials = results.trials.iloc[:0]
+    results.curves = results.curves.iloc[:0]
+    report = build_report(results, {})
+    data = FigureInput(
+        results.trials.assign(label=""),
+        results.curves,
+        report,
+        Theme.of(report["arms"]),
+        Study(results).options,
+    )
+    for component in results.experiment.registry.of_kind("figure"):
+        with drawing_style():
+            drawing = component.cls().draw(data)
+        assert drawing is None or isinstance(drawing, Drawing)
