@@ -136,7 +136,7 @@ class Document(NamedTuple):
 
 
 def _check(document: Document, value: Any, path: Path_) -> None:
-    where = " in " + title(path) if path else ""
+    where = f" in {title(path[:-1])} {path[-1]}" if len(path) > 1 else f" in {path[-1]}" if path else ""
     if isinstance(value, dict):
         for key, item in value.items():
             if "\0" in key:

@@ -42,12 +42,16 @@ class Namer:
     def _distinguish(self, included: Sequence[Choice]) -> dict[tuple[str, str, str], int]:
         """Return how many digits tell each hyperparameter's values apart; note what includes add."""
         seen: dict[tuple[str, str, str], set[float]] = {}
+        drawn: set[tuple[str, str, str]] = set()  # no digit may be left out: what is drawn is not known here
         for kind, entries in self.experiment.entries.items():
             for entry in entries:
                 for axis in entry.axes:
                     for i, key in enumerate(axis.keys):
-                        values = axis.search.values if isinstance(axis, Range) else (r[i] for r in axis.rows)
-                        seen.setdefault((kind, entry.label, key), set()).update(filter(is_number, values))
+                        place = (kind, entry.label, key)
+                        if isinstance(axis, Range):
+                            drawn.add(place)
+                        else:
+                            seen.setdefault(place, set()).update(filter(is_number, (r[i] for r in axis.rows)))
         for choice in included:
             entry = choice.entry
             for key, value in choice.given.items():
@@ -55,7 +59,7 @@ class Namer:
                     seen.setdefault((entry.kind, entry.label, key), set()).add(value)
             extra = self._extra.setdefault((entry.kind, entry.label), [])
             extra.extend(key for key in choice.extra if key not in extra)
-        return {place: _digits(values) for place, values in seen.items()}
+        return {place: _digits(values) for place, values in seen.items() if place not in drawn}
 
     def arm(self, config: Sequence[Choice]) -> str:
         """Return the labels of the varied kinds."""
