@@ -7,7 +7,7 @@ that all of them count the same trials. It computes no statistics and writes not
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -63,6 +63,7 @@ class Study:
         self.all_trials: pd.DataFrame = results.trials
         self.curves: pd.DataFrame = results.curves
         self.problems: tuple[str, ...] = tuple(results.plan.problems)
+        self._frames: dict[tuple[str, str], pd.DataFrame] = {}
         self.tuned = bool((results.trials["phase"] == "tune").any())
 
     @cached_property
@@ -158,11 +159,23 @@ class Study:
 
     def statuses(self, problem: str) -> pd.DataFrame:
         """Return the trials' statuses by seed and arm; "missing" where a trial has not run."""
+        return self._kept(problem, "statuses", lambda: self._statuses(problem))
+
+    def _statuses(self, problem: str) -> pd.DataFrame:
         wide = self._wide(problem, "status")
         return wide.where(wide.notna(), "missing")
 
     def costs(self, problem: str) -> pd.DataFrame:
         """Return costs by seed and arm: lower is better, +inf diverged, NaN failed or missing."""
+        return self._kept(problem, "costs", lambda: self._costs(problem))
+
+    def _kept(self, problem: str, name: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """Return a frame that was made before, or make it; whoever gets it must not change it."""
+        if (problem, name) not in self._frames:
+            self._frames[problem, name] = make()
+        return self._frames[problem, name]
+
+    def _costs(self, problem: str) -> pd.DataFrame:
         statuses = self.statuses(problem)
         costs = self.values(problem).astype(float)
         costs[:] = self.measures[problem].cost(costs.to_numpy())

@@ -168,26 +168,43 @@ def test_too_few_seeds_say_so_in_the_title() -> None:
 
 
 LONG = "mlp(hidden=[256, 256, 256], activation=leaky_relu) with a name that goes on and on"
+
+
+def little(**options: Any) -> Any:
+    """Return a sweep just large enough for six pairs of seeds."""
+    return few(
+        **{
+            "arms": ("sgd", "adam"),
+            "problems": ("xor", "sine"),
+            "seeds": range(10, 16),
+            "tune_seeds": (0, 1),
+            **options,
+        }
+    )
+
+
 HARD: dict[str, Callable[[], Any]] = {
-    "one arm": lambda: few(arms=("adam",)),
-    "one data set": lambda: few(problems=("xor",)),
-    "one seed": lambda: few(seeds=(100,), tune_seeds=(0,)),
-    "twenty arms": lambda: few(arms=tuple(f"arm_{i}" for i in range(20)), seeds=(100, 101, 102)),
-    "long names": lambda: few(arms=(LONG, LONG + "!"), problems=(LONG, LONG + "?")),
-    "mathematics in names": lambda: few(arms=("$\\alpha", "a$b$^{"), problems=("$x_{", "_")),
-    "hostile names": lambda: few(arms=("<script>alert(1)</script>", "|`=cmd()"), problems=("</svg>",)),
-    "another script": lambda: few(arms=("优化器", "最適化"), problems=("数据",)),
-    "all diverged": lambda: few(status=lambda *_: "diverged"),
-    "all failed": lambda: few(status=lambda *_: "failed"),
-    "one arm always diverges": lambda: few(status=lambda p, a, s: "diverged" if a == "sgd" else "ok"),
-    "half the seeds crash": lambda: few(status=lambda p, a, s: "crashed" if s % 2 else "ok"),
-    "mixed metrics": lambda: few(metric="valid_accuracy", goal="max"),
-    "all equal": lambda: few(score=lambda *_: 0.25),
-    "perfect accuracy": lambda: few(metric="valid_accuracy", goal="max", score=lambda *_: 0.0, regression=()),
-    "tiny and huge": lambda: few(score=lambda p, a, s: 1e-22 if a == "adam" else 1e18),
-    "zero loss": lambda: few(score=lambda *_: 0.0),
-    "not tuned": lambda: few(tune_seeds=()),
-    "twenty data sets": lambda: few(
+    "one arm": lambda: little(arms=("adam",)),
+    "one data set": lambda: little(problems=("xor",)),
+    "one seed": lambda: little(seeds=(100,), tune_seeds=(0,)),
+    "twenty arms": lambda: little(arms=tuple(f"arm_{i}" for i in range(20)), seeds=(100, 101)),
+    "long names": lambda: little(arms=(LONG, LONG + "!"), problems=(LONG, LONG + "?")),
+    "mathematics in names": lambda: little(arms=("$\\alpha", "a$b$^{"), problems=("$x_{", "_")),
+    "hostile names": lambda: little(arms=("<script>alert(1)</script>", "|`=cmd()"), problems=("</svg>",)),
+    "another script": lambda: little(arms=("优化器", "最適化"), problems=("数据",)),
+    "all diverged": lambda: little(status=lambda *_: "diverged"),
+    "all failed": lambda: little(status=lambda *_: "failed"),
+    "one arm always diverges": lambda: little(status=lambda p, a, s: "diverged" if a == "sgd" else "ok"),
+    "half the seeds crash": lambda: little(status=lambda p, a, s: "crashed" if s % 2 else "ok"),
+    "mixed metrics": lambda: little(metric="valid_accuracy", goal="max"),
+    "all equal": lambda: little(score=lambda *_: 0.25),
+    "perfect accuracy": lambda: little(
+        metric="valid_accuracy", goal="max", score=lambda *_: 0.0, regression=()
+    ),
+    "tiny and huge": lambda: little(score=lambda p, a, s: 1e-22 if a == "adam" else 1e18),
+    "zero loss": lambda: little(score=lambda *_: 0.0),
+    "not tuned": lambda: little(tune_seeds=()),
+    "twenty data sets": lambda: little(
         arms=("sgd", "adam"), problems=tuple(f"data_set_number_{i}" for i in range(20)), seeds=(100, 101)
     ),
 }

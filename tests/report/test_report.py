@@ -1,0 +1,246 @@
+"""The report as its readers get it: JSON, HTML, Markdown, the terminal."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from results_factory import make_results
+
+from anncore.report import summary, write_report
+from anncore.report.build import plain
+from anncore.report.markdown import escape
+from anncore.report.theme import darken
+
+HOSTILE = ("<script>alert(1)</script>", "=cmd()|'x'!A1", "`tick` | **b** <img src=x onerror=alert(1)>")
+
+
+class Page(HTMLParser):
+    """The tags of a page, in order, with their attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+def sweep(**options: Any) -> Any:
+    given: dict[str, Any] = {
+        "arms": ("sgd", "rmsprop", "adam"),
+        "problems": ("two_moons", "sine"),
+        "steps": 50,
+    }
+    return make_results(**(given | options))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    write_report(sweep(), folder, meta={"command": "annx sweep x.toml", "versions": {"numpy": "2.4"}})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hostile")
+    results = sweep(
+        arms=HOSTILE,
+        problems=("</title></style><script>alert(2)</script>",),
+        title="</title><script>alert(3)</script>",
+        status=lambda p, a, s: "failed" if a == HOSTILE[1] and s == 100 else "ok",
+    )
+    results.experiment.text = "```\n<script>alert(4)</script>\n````\n"
+    write_report(results, folder, meta={"command": "<b>x</b>"})
+    return folder
+
+
+def test_everything_is_written(folder: Path) -> None:
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    figures = ("leaderboard", "heat_map", "learning_curves", "paired_differences", "lr_sensitivity")
+    assert {"report.html", "report.md", "report.json"} <= names
+    assert {f"figures/{name}.{end}" for name in figures for end in ("png", "svg")} <= names
+    assert not [name for name in names if Path(name).name.startswith(".")]
+
+
+def test_two_reports_of_the_same_results_are_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    write_report(sweep(), tmp_path, meta={"command": "annx sweep x.toml", "versions": {"numpy": "2.4"}})
+    for path in folder.rglob("*"):
+        if path.is_file():
+            assert path.read_bytes() == (tmp_path / path.relative_to(folder)).read_bytes(), path.name
+
+
+def test_an_old_figure_does_not_stay(tmp_path: Path) -> None:
+    write_report(sweep(problems=("xor",)), tmp_path)
+    assert (tmp_path / "figures" / "lr_sensitivity.png").exists()
+    write_report(sweep(problems=("xor",), tune_seeds=(), rates=(0.1,)), tmp_path)
+    assert not (tmp_path / "figures" / "lr_sensitivity.png").exists()
+
+
+def test_json_is_strict_and_says_why_a_number_is_missing(tmp_path: Path) -> None:
+    write_report(
+        sweep(problems=("xor",), status=lambda p, a, s: "diverged" if a == "sgd" else "ok"), tmp_path
+    )
+    report = json.loads((tmp_path / "report.json").read_text(), parse_constant=pytest.fail)
+    row = next(row for row in report["leaderboard"]["problems"]["xor"] if row["arm"] == "sgd")
+    assert (row["value"], row["status"], row["rank"]) == (None, "10/10 diverged", 3)
+    assert report["schema"] == 1
+    assert plain({"a": (float("nan"), float("inf"), 1)}) == {"a": [None, None, 1]}
+
+
+def test_the_page_needs_nothing_from_outside(folder: Path) -> None:
+    text = (folder / "report.html").read_text()
+    page = Page(text)
+    for tag, attrs in page.tags:
+        for name in ("src", "srcset", "href"):
+            link = attrs.get(name)
+            if link is not None:
+                assert link.startswith(("data:image/svg+xml;base64,", "#", "figures/")) or (
+                    re.fullmatch(r"[\w.]+/?", link)
+                ), (tag, link)
+        assert "style" not in attrs
+        assert not [name for name in attrs if name.startswith("on")]
+    assert "http://" not in re.sub(r"data:[^\"]+", "", text)
+    assert len(text) < 5_000_000
+
+
+def test_the_policy_admits_the_pages_own_style_and_script_only(folder: Path) -> None:
+    text = (folder / "report.html").read_text()
+    (policy,) = [
+        attrs["content"]
+        for attrs in Page(text).all("meta")
+        if attrs.get("http-equiv") == "Content-Security-Policy"
+    ]
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; img-src data:;")
+    assert "unsafe" not in policy
+    for tag in ("style", "script"):
+        (body,) = re.findall(f"<{tag}>(.*?)</{tag}>", text, re.S)
+        digest = base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+
+
+def test_the_page_is_accessible_in_structure(folder: Path) -> None:
+    page = Page((folder / "report.html").read_text())
+    tags = [tag for tag, _ in page.tags]
+    assert tags.count("h1") == 1
+    assert {"header", "main", "nav", "footer"} <= set(tags)
+    assert tags.count("table") == tags.count("caption")
+    assert all(attrs.get("scope") in ("col", "row") for attrs in page.all("th"))
+    assert all(attrs.get("alt") for attrs in page.all("img"))
+    assert page.all("html")[0]["lang"] == "en"
+    assert page.all("a")[0] == {"class": "skip", "href": "#answer"}
+    levels = [int(tag[1]) for tag in tags if re.fullmatch(r"h\d", tag)]
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
+    ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    targets = [str(a["href"])[1:] for a in page.all("a") if str(a["href"]).startswith("#")]
+    assert set(targets) <= set(ids)
+
+
+def test_every_figure_has_a_dark_twin(folder: Path) -> None:
+    page = Page((folder / "report.html").read_text())
+    svg = (folder / "figures" / "leaderboard.svg").read_text()
+    image = next(a for a in page.all("img") if base64.b64encode(svg.encode()).decode() in str(a["src"]))
+    dark = [str(a["srcset"]) for a in page.all("source")]
+    assert "data:image/svg+xml;base64," + base64.b64encode(darken(svg).encode()).decode() in dark
+    assert str(image["width"]).isdigit()
+    assert "#14171c" in darken(svg)
+
+
+def test_tables_show_their_denominators_and_methods_say_what_was_done(folder: Path) -> None:
+    text = (folder / "report.md").read_text()
+    assert "| adam | 1.00 | 2/2 | 20/20 | 0 | 0 |" in text
+    assert "over 3 tuning seeds was chosen" in text
+    assert "adjusted by Holm over 3 comparisons per data set" in text
+    assert "2 data sets are too few for any p-value to be significant; 7 would be enough." in text
+    assert "annx sweep x.toml" in text
+    assert "![" in text
+    assert "(figures/leaderboard.png)" in text
+
+
+def test_hostile_names_are_harmless_in_html(hostile: Path) -> None:
+    text = (hostile / "report.html").read_text()
+    page = Page(text)
+    assert len(page.all("script")) == 1
+    assert all(set(a) == {"src", "alt", "width", "height"} for a in page.all("img"))
+    assert "alert(1)" in "".join(page.text)  # shown, not run
+    assert "onerror" not in {name for _, attrs in page.tags for name in attrs}
+    assert len(page.all("title")) == 1
+
+
+def test_hostile_names_are_harmless_in_markdown(hostile: Path) -> None:
+    text = (hostile / "report.md").read_text()
+    fenced = re.sub(r"^(`{3,})toml\n.*?^\1$", "", text, flags=re.S | re.M)
+    assert "<" not in re.sub(r"\\<", "", fenced)
+    header = next(line for line in fenced.splitlines() if line.startswith("| arm"))
+    cells = len(re.findall(r"(?<!\\)\|", header))
+    rows = [line for line in fenced.splitlines() if re.search(r"tick.*\d/10", line) and line.startswith("|")]
+    assert rows
+    assert any(len(re.findall(r"(?<!\\)\|", row)) == cells for row in rows)
+    assert "`````toml" in text  # a longer fence than any inside
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("two_moons", "two_moons"),
+        ("__init__", r"\_\_init\_\_"),
+        ("a|b`c`", r"a\|b\`c\`"),
+        ("<b>&", "&lt;b&gt;&amp;"),
+        ("[x](javascript:1)", r"\[x\](javascript:1)"),
+        ("line\nbreak", "line break"),
+        ("$x$ ~~y~~ #1", r"\$x\$ \~\~y\~\~ \#1"),
+    ],
+)
+def test_markdown_escape(text: str, escaped: str) -> None:
+    assert escape(text) == escaped
+
+
+@pytest.mark.parametrize("width", [40, 60, 100, 200])
+def test_the_summary_fits_the_terminal(width: int, folder: Path) -> None:
+    report = json.loads((folder / "report.json").read_text())
+    lines = summary(report, width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert any(line.startswith("adam") for line in lines)
+    assert "\x1b" not in "".join(lines)
+
+
+def test_the_summary_passes_on_no_control_characters(tmp_path: Path) -> None:
+    report = write_report(sweep(arms=("a\x1b[31m", "b\r\x07"), problems=("xor",)), tmp_path)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", summary(report, 100))
+
+
+def test_a_figure_that_fails_is_named_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = sweep(problems=("xor",))
+    component = results.experiment.registry.of_kind("figure")[0]
+
+    def broken(self: Any, data: Any) -> Any:
+        raise ValueError("no luck")
+
+    monkeypatch.delenv("ANNX_STRICT_PLUGINS", raising=False)
+    monkeypatch.setattr(component.cls, "draw", broken)
+    report = write_report(results, tmp_path)
+    texts = [warning["text"] for warning in report["answer"]["warnings"]]
+    assert any(
+        text.startswith(f"Figure {component.name} could not be drawn: ValueError: no luck") for text in texts
+    )
+    assert (tmp_path / "report.html").exists()
