@@ -115,7 +115,8 @@ class Document(NamedTuple):
     overridden: Mapping[Path_, str] = {}  # where an override set a value, and its text
 
     def error(self, path: Path_, message: str) -> ExperimentError:
-        """Return an error about the value at `path`; it names the override where that set the value."""
+        """Return an error about the value at `path`, in one line; it names the override that set it."""
+        message = " ".join(message.split())  # keys and texts may hold line breaks
         for place, text in self.overridden.items():
             if path[: len(place)] == place:
                 return ExperimentError(f"{self.name} with {show(text)}: {message}")

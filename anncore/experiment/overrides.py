@@ -26,7 +26,7 @@ def apply_overrides(name: str, data: Mapping[str, Any], overrides: Sequence[str]
         for i, step in enumerate(path[:-1]):
             table = table.setdefault(step, {})
             if not isinstance(table, dict):
-                where = ".".join(path[: i + 1])
+                where = " ".join(".".join(path[: i + 1]).split())
                 raise ExperimentError(
                     f"override {show(text)}: {where} is {show(table)} in {name}, not a table."
                 )
@@ -43,7 +43,7 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
     if not equals or not key.strip():
         raise ExperimentError(f"override {show(text)} must be KEY=VALUE, for example train.steps=1000.")
     if not written.strip():
-        raise ExperimentError(f"override {show(text)} has no value; write {key}=VALUE, or {key}='' for none.")
+        raise ExperimentError(f"override {show(text)} has no value; write KEY=VALUE, or KEY='' for none.")
     return _path(text, key.strip()), _value(text, written.strip())
 
 
