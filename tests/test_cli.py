@@ -160,7 +160,20 @@ def test_show_prints_documentation_hyperparameters_presets_and_origin(lion: str)
     output = run("show", "lion", "--plugin", lion).stdout
     assert output.startswith("lion (optimizer)\n\nA lion that stands still.\n\nNo reference.\n")
     (line,) = [line for line in output.splitlines() if line.startswith("  lr ")]
-    assert line.split() == "lr 0.001 in (0, inf) log 1e-05 to 0.1 of no use".split()
+    assert line.split() == [
+        "lr",
+        "0.001",
+        "in",
+        "(0,",
+        "inf)",
+        "log",
+        "1e-05",
+        "to",
+        "0.1",
+        "of",
+        "no",
+        "use",
+    ]
     assert "[1, 2]" in output
     assert "  tame  lr = 0.5\n" in output
     assert "From lion " in output

@@ -51,7 +51,7 @@ MISTAKES = {
     ),
     "unknown table": Mistake("[train]", "[tarin]", ("x.toml", "'tarin'", "Did you mean 'train'?")),
     "unknown key": Mistake("steps = 10", "setps = 10", ("x.toml", "'setps'", "Did you mean 'steps'?")),
-    "unknown hyperparameter": Mistake("lr = [", "lt = [", ("'lt'", "Did you mean 'lr'?")),
+    "unknown hyperparameter": Mistake("lr = [", "lrr = [", ("'lrr'", "Did you mean 'lr'?")),
     "wrong type": Mistake("steps = 10", 'steps = "ten"', ("x.toml", "steps", "'ten'")),
     "wrong type of a hyperparameter": Mistake("[0.1, 0.2]", '"fast"', ("lr", "(0, inf)", "'fast'")),
     "value outside its domain": Mistake("[0.1, 0.2]", "[0.1, -2]", ("lr", "(0, inf)", "-2")),

@@ -75,6 +75,11 @@ def shown_name(registry: Registry, component: Component) -> str:
     return component.name if same == [component] or component.dist == "annx" else component.full_name
 
 
+def counted(number: int, noun: str) -> str:
+    """Return "1 seed", "2 seeds"."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 def summary(cls: Any) -> str:
     """Return the first line of a component's documentation."""
     return (cls.__doc__ or "").strip().partition("\n")[0]

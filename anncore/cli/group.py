@@ -27,6 +27,10 @@ Shell completion of verbs and component names, for bash, zsh or fish:
 """
 
 
+class _ReaderLeft(Exception):
+    """Whoever read our output has seen enough, as in `annx list | head -1`."""
+
+
 class Verbs(click.Group):
     """A group whose commands are modules of this package, imported when asked for."""
 
@@ -50,13 +54,21 @@ class Verbs(click.Group):
             raise click.UsageError(f"No verb is called {args[0]!r}.{guess}", ctx)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; keep a closed pipe from click, which would end with 1, our code of failed trials."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError as error:
+            raise _ReaderLeft from error
+        return result
+
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
         """Run, and end the process with the exit code; a user's mistake is one line on standard error."""
         extra["standalone_mode"] = False
         extra["prog_name"] = "annx"
         try:
             code = super().main(args, *rest, **extra)
-            sys.stdout.flush()
         except click.UsageError as error:
             way_out = f" Try '{error.ctx.command_path} --help'." if error.ctx else ""
             code = _say(error.format_message().rstrip(".").rstrip() + _stop(error) + way_out, MISUSED)
@@ -66,7 +78,7 @@ class Verbs(click.Group):
             code = _say(str(error), error.exit_code)
         except (KeyboardInterrupt, click.Abort):
             code = _say("interrupted", INTERRUPTED)
-        except BrokenPipeError:  # the reader has seen enough: annx list | head -1
+        except (_ReaderLeft, BrokenPipeError):
             # Python flushes standard output once more on its way out, and would complain again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = OK

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from anncore.cli.common import json_option, out_option, selection_options, table
+from anncore.cli.common import counted, json_option, out_option, selection_options, table
 
 if TYPE_CHECKING:
     from anncore.plan import Plan
@@ -67,16 +67,17 @@ def progress_so_far(plan: Plan, folder: Path) -> dict[str, Any]:
     Which configurations will be reported is known only when all are tuned; until then those trials count
     as to do.
     """
-    from anncore.runfolder import stored_outcomes
+    from anncore.store import Store
 
-    stored = stored_outcomes(folder)
-    counts = plan.counts
-    keys = {trial.key for trial in known_trials(plan)} if stored else set()
-    seconds = [stored[key] for key in keys if key in stored]
-    done = len(seconds)
-    if plan.experiment.tune_seeds and done == counts["tune"]:
-        reported = {trial.key for trial in plan.report(None)} & stored.keys()
-        done += min(len(reported), counts["report"])
+    file, counts = folder / "trials.sqlite", plan.counts
+    seconds: list[float] = []
+    if file.is_file():
+        with Store(file, write=False) as store:
+            keys = [trial.key for trial in known_trials(plan)]
+            if plan.experiment.tune_seeds and len(store.statuses(keys)) == len(set(keys)):
+                keys += [trial.key for trial in plan.report(None)]
+            seconds = [result.train_seconds for result in store.results(keys, curves=False)]
+    done = min(len(seconds), counts["total"])
     return {
         "done": done,
         "to_do": counts["total"] - done,
@@ -95,22 +96,23 @@ def _text(plan: Plan, done: dict[str, Any]) -> str:
         (
             axis["kind"],
             axis["label"],
-            axis["component"],
-            "; ".join(f"{key} = {_few(values)}" for key, values in axis["values"].items()),
+            axis["component"].removeprefix("annx:"),
+            "; ".join(f"{key} = {_few(key, values)}" for key, values in axis["values"].items()),
         )
         for axis in plan.axes
     ]
-    made = f"{counts['configurations']} configurations"
+    made = counted(counts["configurations"], "configuration")
     if counts["excluded"] or counts["included"]:
         made += f" ({counts['product']} - {counts['excluded']} excluded + {counts['included']} included)"
-    sums = [f"{len(plan.problems)} problems, {len(plan.arms)} arms, {made}"]
-    seeds = len(experiment.report_seeds)
+    sums = [f"{counted(len(plan.problems), 'problem')}, {counted(len(plan.arms), 'arm')}, {made}"]
+    seeds = counted(len(experiment.report_seeds), "seed")
+    tuning, reporting = counted(counts["tune"], "trial"), counted(counts["report"], "trial")
     if counts["tune"]:
-        tuned = len(experiment.tune_seeds)
-        sums.append(f"{counts['tune']} trials to tune: each configuration on {tuned} seeds")
-        sums.append(f"{counts['report']} trials to report: each chosen configuration on {seeds} seeds")
+        tuned = counted(len(experiment.tune_seeds), "seed")
+        sums.append(f"{tuning} to tune: each configuration on {tuned}")
+        sums.append(f"{reporting} to report: each chosen configuration on {seeds}")
     else:
-        sums.append(f"{counts['report']} trials: each configuration on {seeds} seeds")
+        sums.append(f"{reporting}: each configuration on {seeds}")
     state = f"{done['done']} of {counts['total']} done, {done['to_do']} to do"
     if done["seconds_per_trial"] and done["to_do"]:
         state += f", about {_duration(done['seconds_per_trial'] * done['to_do'])} of one core's time"
@@ -122,7 +124,9 @@ def _text(plan: Plan, done: dict[str, Any]) -> str:
     return "\n\n".join(["\n".join(dict.fromkeys(head)), table(rows), "\n".join(sums)])
 
 
-def _few(values: list[str], most: int = 8) -> str:
+def _few(key: str, values: list[str], most: int = 8) -> str:
+    if ", " in key:  # keys that walk together
+        values = [f"({value})" for value in values]
     shown = values if len(values) <= most else [*values[: most - 2], "...", values[-1]]
     return ", ".join(shown)
 

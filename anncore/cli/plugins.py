@@ -6,7 +6,7 @@ import dataclasses
 
 import click
 
-from anncore.cli.common import json_option, plugin_option, print_json, table
+from anncore.cli.common import counted, json_option, plugin_option, print_json, table
 
 
 @click.command(short_help="Show the plugins: what loaded, what is broken and why.")
@@ -33,7 +33,7 @@ def command(as_json: bool, verbose: bool, plugins: tuple[str, ...]) -> int:
         good = [plugin for plugin in mine if not plugin.problem]
         brought = sum(len(plugin.components) for plugin in good)
         where = mine[0].origin if local else f"{dist} {version}".rstrip()
-        click.echo(f"{where}: {_count(brought, 'component')} from {_count(len(good), 'plugin')}")
+        click.echo(f"{where}: {counted(brought, 'component')} from {counted(len(good), 'plugin')}")
         if dist != "annx" or verbose:
             rows = [(p.name, p.origin if verbose else "", ", ".join(p.components)) for p in good]
             if rows:
@@ -44,7 +44,3 @@ def command(as_json: bool, verbose: bool, plugins: tuple[str, ...]) -> int:
                 if verbose and plugin.detail:
                     click.echo("".join(f"      {line}\n" for line in plugin.detail.splitlines()), nl=False)
     return 0
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")

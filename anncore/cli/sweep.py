@@ -10,7 +10,7 @@ import click
 from anncore.cli.common import json_option, out_option, selection_options
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.4 on
     """A number of seconds, written as 90, "90s", "10m" or "1.5h"."""
 
     name = "duration"

@@ -1,0 +1,59 @@
+"""Progress on a terminal: one bar per phase, with what did not go well beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from anncore.events import Event
+
+SAID = {"tune": "Tuning", "report": "Final runs"}
+
+
+@contextmanager
+def progress(title: str, *, visible: bool) -> Iterator[Callable[[Event], None]]:
+    """Show a bar on standard error while the body runs; yields what takes the events of a sweep."""
+    if not visible:
+        yield _silent
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from anncore.events import PhaseStarted, StackDone, StopRequested
+
+    console = Console(stderr=True, highlight=False, markup=False)
+    console.print(title)
+    columns = (
+        TextColumn("{task.description:<10}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[trouble]}", markup=False),
+    )
+    with Progress(*columns, console=console) as bars:
+        tasks = {}
+
+        def on_event(event: Event) -> None:
+            if isinstance(event, PhaseStarted):
+                done = sum(event.done.values())
+                tasks[event.phase] = bars.add_task(
+                    SAID[event.phase], total=event.total, completed=done, trouble=_trouble(event.done)
+                )
+            elif isinstance(event, StackDone):
+                bars.update(
+                    tasks[event.phase], completed=sum(event.counts.values()), trouble=_trouble(event.counts)
+                )
+            elif isinstance(event, StopRequested):
+                console.print("Finishing what is running; Ctrl-C again stops at once.")
+
+        yield on_event
+
+
+def _silent(event: Event) -> None:
+    """Show nothing."""
+
+
+def _trouble(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {status}" for status, count in counts.items() if status != "ok" and count)

@@ -1,0 +1,134 @@
+"""What `annx sweep` does: load, plan, run, report, print."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from anncore.cli.common import counted, print_json
+from anncore.cli.plan import out_folder, show_plan
+from anncore.cli.rendering import render
+from anncore.errors import AnnxError
+
+if TYPE_CHECKING:
+    from anncore.results import Results
+
+SOME_FAILED, INTERRUPTED = 1, 130
+
+
+def run(
+    file: str,
+    overrides: tuple[str, ...],
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    quick: bool,
+    plugins: tuple[str, ...],
+    out: str | None,
+    jobs: int | None,
+    executor: str | None,
+    dry_run: bool,
+    fresh: bool,
+    retry_failed: bool,
+    fail_fast: bool,
+    max_time: float | None,
+    yes: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    no_progress: bool,
+) -> int:
+    """Run an experiment and return the exit code; see `annx sweep --help`."""
+    from anncore.experiment import load_experiment
+
+    experiment = load_experiment(
+        file, overrides=overrides, only=only, skip=skip, quick=quick, plugins=plugins
+    )
+    folder = out_folder(out, file)
+    if dry_run:
+        from anncore.plan import make_plan
+
+        show_plan(make_plan(experiment, allow_large=yes), folder, as_json)
+        return 0
+
+    from anncore.cli.progress import progress
+    from anncore.runner import sweep
+
+    visible = sys.stderr.isatty() and not (quiet or no_progress)
+    with progress(experiment.title, visible=visible) as on_event:
+        results = sweep(
+            experiment,
+            out=folder,
+            jobs=jobs,
+            executor=executor,
+            fresh=fresh,
+            retry_failed=retry_failed,
+            fail_fast=fail_fast,
+            max_time=max_time,
+            allow_large=yes,
+            on_event=on_event,
+            command=["annx", *sys.argv[1:]],
+        )
+    return conclude(results, folder, as_json=as_json, quiet=quiet, verbose=verbose)
+
+
+def conclude(
+    results: Results, folder: Path, *, as_json: bool, quiet: bool, verbose: bool = False, again: bool = False
+) -> int:
+    """Write the report where there is something to report, print it, and return the exit code.
+
+    again: render also where the last report was made from the same results.
+    """
+    counts = Counter(results.trials["status"])
+    stopped = getattr(results, "stopped", "")
+    content: dict[str, Any] | None = None
+    problem = ""
+    try:
+        if (results.trials["phase"] == "report").any():
+            content = render(results, folder, again=again)
+    except AnnxError as error:
+        if not stopped:
+            raise
+        problem = str(error)
+    if verbose:
+        _tell_what_went_wrong(results)
+    if as_json:
+        print_json({"folder": str(folder), "status": dict(counts), "stopped": stopped, "report": content})
+    elif not quiet:
+        if content is not None:
+            from anncore.report import summary
+
+            click.echo(summary(content))
+            click.echo(f"Report: {folder / 'report.html'}")
+        _say_how_it_ended(counts, stopped, problem)
+    if stopped == "interrupted":
+        return INTERRUPTED
+    return SOME_FAILED if any(counts[status] for status in ("failed", "timeout", "crashed")) else 0
+
+
+def _say_how_it_ended(counts: Counter[str], stopped: str, problem: str) -> None:
+    for status in ("failed", "timeout", "crashed"):
+        if counts[status]:
+            click.echo(
+                f"{counted(counts[status], 'trial')} {status}: -v says why, --retry-failed runs them again.",
+                err=True,
+            )
+    if stopped:
+        why = {"interrupted": "interrupted", "max_time": "out of time", "fail_fast": "stopped by a failure"}
+        done = counted(sum(counts.values()) - counts["missing"], "trial")
+        click.echo(f"{why.get(stopped, stopped)} with {done} done; the same command resumes.", err=True)
+    if problem:
+        click.echo(f"No report yet: {problem}", err=True)
+
+
+def _tell_what_went_wrong(results: Results) -> None:
+    """Print each trial that did not end well, and the last line of its error, on standard error."""
+    trials = results.trials
+    for row in trials[~trials["status"].isin(["ok", "missing"])].to_dict("records"):
+        parts = (row["problem"], row["arm"], row["config"], f"seed {row['seed']}")
+        where = ", ".join(str(part) for part in parts if part)
+        error = str(row["error"] or "").strip().splitlines()
+        click.echo(f"{row['status']}: {where}" + (f": {error[-1]}" if error else ""), err=True)

@@ -1,0 +1,38 @@
+"""`annx status`: how far a run folder is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from anncore.cli.common import json_option, print_json, table
+
+
+@click.command(short_help="Show how far a run folder is: done, to do, diverged, failed.")
+@click.argument("folder", metavar="DIR", type=click.Path())
+@json_option
+def command(folder: str, as_json: bool) -> int:
+    """Show how far the run folder DIR is, also while a sweep is running: trials by phase and status.
+
+    Report trials are known once tuning is done.
+    """
+    from anncore.store import Store
+    from anncore.trial import STATUSES
+
+    path = Path(folder)
+    with Store(path / "trials.sqlite", write=False) as store:
+        phases = {phase: dict(store.counts(phase)) for phase in ("tune", "report")}
+    if as_json:
+        print_json({"folder": folder, "report": (path / "report.html").is_file(), "phases": phases})
+        return 0
+    columns = [status for status in STATUSES if any(counts.get(status) for counts in phases.values())]
+    rows = [("phase", "trials", *columns, "to do")]
+    for phase, counts in phases.items():
+        if counts:
+            cells = [str(counts.get(status, 0)) for status in columns]
+            rows.append((phase, str(sum(counts.values())), *cells, str(counts.get("missing", 0))))
+    click.echo(table(rows))
+    if (path / "report.html").is_file():
+        click.echo(f"Report: {path / 'report.html'}")
+    return 0
