@@ -10,10 +10,10 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from anncore.report.theme import TOKENS, Theme
@@ -109,26 +109,37 @@ def wrap(text: str, width: float, size: float, weight: str = "normal") -> list[s
         if lines[-1]:
             lines.append("")
         while text_width(word, size, weight) > width and len(word) > 1:
-            cut = next(
-                (n for n in range(len(word) - 1, 0, -1) if text_width(word[:n], size, weight) <= width), 1
-            )
-            lines[-1] = word[:cut]
-            word = word[cut:]
+            cut = _longest(len(word) - 1, partial(_head_fits, word, width, size, weight))
+            lines[-1], word = word[:cut], word[cut:]
             lines.append("")
         lines[-1] = word
     return lines
+
+
+def _head_fits(word: str, width: float, size: float, weight: str, kept: int) -> bool:
+    return text_width(word[:kept], size, weight) <= width
 
 
 def shorten(text: str, width: float, size: float, weight: str = "normal") -> str:
     """Return `text`, cut in the middle with an ellipsis where it is wider than `width` inches."""
     if text_width(text, size, weight) <= width:
         return text
-    for kept in range(len(text) - 1, 1, -1):
+
+    def cut(kept: int) -> str:
         head = math.ceil(kept * 0.6)
-        short = f"{text[:head]}…{text[len(text) - (kept - head) :]}"
-        if text_width(short, size, weight) <= width:
-            return short
-    return "…"
+        return f"{text[:head]}…{text[len(text) - (kept - head) :]}"
+
+    kept = _longest(len(text) - 1, lambda n: text_width(cut(n), size, weight) <= width)
+    return cut(kept) if kept > 1 else "…"
+
+
+def _longest(most: int, fits: Callable[[int], bool]) -> int:
+    """Return the greatest n from 1 to `most` that fits, by halving; 1 where none does."""
+    low = 1
+    while low < most:
+        middle = (low + most + 1) // 2
+        low, most = (middle, most) if fits(middle) else (low, middle - 1)
+    return low
 
 
 def new_sheet(width: float, body: float, title: str, subtitle: str, theme: Theme) -> Any:
