@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from experiment_factory import SMALL, load, plan
 
 from anncore.errors import AnnxError
 from anncore.plan import Plan
-from anncore.trial import Trial
+from anncore.trial import Trial, canonical
 
 DATA = "[dataset.two_moons]\nn = 60\n"
 SGD = "[optimizer.sgd]\n"
@@ -409,6 +410,11 @@ def test_a_files_content_is_part_of_the_key_and_its_path_is_not(tmp_path: Path) 
     part = next(plan(tmp_path, text.replace("NAME", "a")).report()).parts["dataset"]
     assert part.paths == {"path": str(tmp_path / "a.csv")}
     assert "path" not in part.params
+
+
+def test_a_key_is_the_digest_of_the_description(tmp_path: Path) -> None:
+    for trial in trials(plan(tmp_path, GRID)):
+        assert trial.key == hashlib.sha256(canonical(trial.description).encode()).hexdigest()
 
 
 def test_order_never_varies(tmp_path: Path) -> None:
