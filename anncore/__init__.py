@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         StoreError,
         nearest,
     )
+    from anncore.events import Stopper
+    from anncore.experiment import load_experiment
     from anncore.findings import (
         joined,
         number,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from anncore.hookspecs import hookimpl
     from anncore.noise import add_outliers, flip_labels
     from anncore.params import build, choice, linear, log, param, ref
+    from anncore.plan import make_plan
     from anncore.process import children_on_one_blas_thread
     from anncore.registry import Registry, load_registry
     from anncore.report import (
@@ -49,6 +52,9 @@ if TYPE_CHECKING:
         text_width,
         tick_text,
     )
+    from anncore.results import Results
+    from anncore.runfolder import load_run
+    from anncore.runner import sweep
     from anncore.stats import (
         differences,
         mean_band,
@@ -86,9 +92,15 @@ _HOMES = {
         "StoreError",
         "nearest",
     ),
+    "anncore.events": ("Stopper",),
+    "anncore.experiment": ("load_experiment",),
     "anncore.hookspecs": ("hookimpl",),
     "anncore.noise": ("add_outliers", "flip_labels"),
     "anncore.params": ("build", "choice", "linear", "log", "param", "ref"),
+    "anncore.plan": ("make_plan",),
+    "anncore.results": ("Results",),
+    "anncore.runfolder": ("load_run",),
+    "anncore.runner": ("sweep",),
     "anncore.process": ("children_on_one_blas_thread",),
     "anncore.registry": ("Registry", "load_registry"),
     "anncore.findings": (
@@ -167,7 +179,9 @@ __all__ = [
     "Params",
     "PluginError",
     "Registry",
+    "Results",
     "Schedule",
+    "Stopper",
     "StoreError",
     "Task",
     "Theme",
@@ -182,9 +196,12 @@ __all__ = [
     "hookimpl",
     "joined",
     "linear",
+    "load_experiment",
     "load_registry",
+    "load_run",
     "log",
     "log_axis",
+    "make_plan",
     "mean_band",
     "mean_interval",
     "nearest",
@@ -200,6 +217,7 @@ __all__ = [
     "ref",
     "shorten",
     "spread",
+    "sweep",
     "text_width",
     "tick_text",
 ]

@@ -103,6 +103,26 @@ def test_workers_are_prepared_once_and_used_again() -> None:
     assert {prepared for _, prepared in found} == {1}
 
 
+def test_workers_live_as_long_as_their_work() -> None:
+    work, before = Work(), workers()
+    pids = set()
+    for _ in range(2):
+        pids |= {value[0] for _, value in run("processes", [Task("pid", 1), Task("pid", 2)], work, jobs=1)}
+    assert pids == workers() - before
+    assert len(pids) == 1
+    assert {value[0] for _, value in run("processes", [Task("pid")], Work(), jobs=1)}.isdisjoint(pids)
+    del work
+    assert workers() == before
+
+
+def test_a_worker_that_died_at_rest_is_replaced() -> None:
+    work = Work()
+    ((_, (pid, _)),) = run("processes", [Task("pid")], work)
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT), bool)
+    assert list(run("processes", [Task("square", 3)], work)) == [(Task("square", 3), 9)]
+
+
 def test_no_more_workers_than_tasks() -> None:
     seen: set[int] = set()
     for _ in run("processes", [Task("sleep", 100)], jobs=8):

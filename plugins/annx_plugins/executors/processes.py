@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import traceback
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -29,8 +30,9 @@ PATIENCE = 5.0  # seconds for a worker to end by itself once it has been told to
 class Processes:
     """Worker processes on this machine, one task at a time each.
 
-    Workers are started afresh (spawn) and once per sweep phase; each runs BLAS on one thread. A worker
-    that dies loses its own task only and is replaced; a task past its `timeout` is ended with its worker.
+    Workers are started afresh (spawn) and live as long as the `work` they were started for, so several
+    runs of it pay for their start once; each runs BLAS on one thread. A worker that dies loses its own
+    task only and is replaced; a task past its `timeout` is ended with its worker.
     Workers ignore Ctrl-C, which is the driver's to handle, and end by themselves when the driver is gone,
     even killed.
     """
@@ -41,13 +43,13 @@ class Processes:
     def run(
         self, work: Callable[[Any], Any], tasks: Iterable[Any], *, jobs: int, stop: Callable[[], bool]
     ) -> Iterator[tuple[Any, Any]]:
-        pool = _Pool(work, iter(tasks), stop)
+        pool = _Pool(work, iter(tasks), stop, max(1, jobs))
         try:
-            yield from pool.run(max(1, jobs))
+            yield from pool.run()
         except BaseException:  # an error, Ctrl-C, or a consumer that has had enough
             pool.kill()
             raise
-        pool.close()
+        pool.rest()
 
 
 class _Worker:
@@ -121,15 +123,24 @@ class _Worker:
 class _Pool:
     """The workers of one run, and what is known of each."""
 
-    def __init__(self, work: Callable[[Any], Any], tasks: Iterator[Any], stop: Callable[[], bool]) -> None:
-        self.work, self.tasks, self.stop = work, tasks, stop
+    def __init__(
+        self, work: Callable[[Any], Any], tasks: Iterator[Any], stop: Callable[[], bool], jobs: int
+    ) -> None:
+        self.work, self.tasks, self.stop, self.jobs = work, tasks, stop, jobs
         self.waiting: deque[Any] = deque()  # taken from `tasks`, not yet handed out
         self.workers: list[_Worker] = []
         self.false_starts = 0
+        resting = _RESTING.get(id(work), [])
+        while resting:
+            worker = resting.pop()
+            if len(self.workers) < jobs and worker.process.is_alive():
+                self.workers.append(worker)
+            else:
+                worker.kill()
 
-    def run(self, jobs: int) -> Iterator[tuple[Any, Any]]:
+    def run(self) -> Iterator[tuple[Any, Any]]:
         while True:
-            self.hand_out(jobs)
+            self.hand_out()
             if not any(worker.task is not NO_TASK or not worker.ready for worker in self.workers):
                 return
             for worker in self.heard_from():
@@ -137,7 +148,7 @@ class _Pool:
             for worker in self.overdue():
                 yield from self.expire(worker)
 
-    def hand_out(self, jobs: int) -> None:
+    def hand_out(self) -> None:
         """Give every idle worker a task; start workers while there are more tasks than workers."""
         if self.stop():
             for worker in [each for each in self.workers if not each.ready]:
@@ -147,7 +158,7 @@ class _Pool:
             if worker.ready and worker.task is NO_TASK and self.take():
                 worker.send(self.waiting.popleft())
         starting = sum(not worker.ready for worker in self.workers)
-        while len(self.workers) < jobs and self.take(starting + 1):
+        while len(self.workers) < self.jobs and self.take(starting + 1):
             self.workers.append(_Worker(self.work))
             starting += 1
 
@@ -216,11 +227,30 @@ class _Pool:
         while self.workers:
             self.remove(self.workers[-1])
 
-    def close(self) -> None:
-        for worker in self.workers:
-            worker.pipe.close()  # all at once, so that they end side by side
-        while self.workers:
-            self.workers.pop().dismiss()
+    def rest(self) -> None:
+        """Keep the idle workers for the next run of the same work; they end with it."""
+        key = id(self.work)
+        if key not in _RESTING:
+            try:
+                weakref.finalize(self.work, _dismiss, key)
+            except TypeError:  # nothing would tell when such work is gone
+                self.kill()
+                return
+            _RESTING[key] = []
+        _RESTING[key].extend(self.workers)
+        self.workers.clear()
+
+
+_RESTING: dict[int, list[_Worker]] = {}
+"""Idle workers by the id of their work, which is removed before another object can have it."""
+
+
+def _dismiss(key: int) -> None:
+    workers = _RESTING.pop(key, [])
+    for worker in workers:
+        worker.pipe.close()  # all at once, so that they end side by side
+    for worker in workers:
+        worker.dismiss()
 
 
 @contextlib.contextmanager

@@ -1,0 +1,34 @@
+"""Series of floats as a compact blob that gives every bit back, NaN and infinities too."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+
+def pack_floats(series: Mapping[str, Sequence[float]], steps: Sequence[int] = ()) -> bytes:
+    """Return named series of floats, all of one length, and their steps as a compact blob.
+
+    JSON with the names and steps, a zero byte, and the floats' bytes: first bytes of all first, which
+    compresses to about half, as neighbours share their exponents.
+    """
+    names = list(series)
+    length = len(series[names[0]]) if names else 0
+    values = np.array([series[name] for name in names], "<f8").reshape(len(names), length)
+    head = json.dumps([names, length, list(steps)], separators=(",", ":")).encode()
+    planes = values.view(np.uint8).reshape(-1, 8).T.tobytes()
+    return zlib.compress(head + b"\0" + planes, 6)
+
+
+def unpack_floats(blob: bytes) -> tuple[tuple[int, ...], dict[str, tuple[float, ...]]]:
+    """Return what `pack_floats` was given: steps, and series by name; raises ValueError for another blob."""
+    try:
+        head, _, planes = zlib.decompress(blob).partition(b"\0")
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
+    names, length, steps = json.loads(head)
+    values = np.frombuffer(planes, np.uint8).reshape(8, -1).T.copy().view("<f8").reshape(len(names), length)
+    return tuple(steps), {name: tuple(row) for name, row in zip(names, values.tolist(), strict=True)}

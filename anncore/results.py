@@ -1,0 +1,203 @@
+"""Results: what a sweep found, as tidy data frames built from the store."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from anncore.experiment.model import KINDS
+from anncore.protocol import select, with_fresh_scores
+from anncore.store import PlannedRow, Store
+from anncore.trial import Phase, TrialResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from anncore.experiment.model import Experiment
+
+SPLITS = ("train", "valid", "test")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula's beginning
+
+
+class PlanSummary(NamedTuple):
+    """What results need to know of their plan: arms and problems in order, and its counts."""
+
+    arms: tuple[str, ...]
+    problems: tuple[str, ...]
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a sweep found. Only trials of its plan are in it, and only those that have a result.
+
+    trials: one row per trial in plan order: key, phase, status, problem, arm, config, a column per kind
+    with its label, hyperparameters as "optimizer.lr" (lists as JSON), seed, metrics as "valid_loss",
+    steps_done, stopped, error, train_seconds. Two arms that come to the same trial share its key.
+    curves: long, key, step, metric, value, once per key. selection: see `protocol.select`; without rows
+    where nothing was tuned, or where tuning is not finished. stopped: why the sweep ended early, else "".
+    """
+
+    experiment: Experiment
+    plan: PlanSummary
+    trials: pd.DataFrame
+    curves: pd.DataFrame
+    selection: pd.DataFrame
+    stopped: str = ""
+
+    @property
+    def missing(self) -> int:
+        """The number of planned trials without a result."""
+        return self.plan.counts["total"] - len(self.trials)
+
+    @property
+    def failures(self) -> int:
+        """The number of trials that failed, crashed or timed out; diverging is a result."""
+        return int((~self.trials["status"].isin(["ok", "diverged"])).sum())
+
+
+def collect(
+    plan: PlanSummary, store: Store, experiment: Experiment, *, curves: bool = True, stopped: str = ""
+) -> Results:
+    """Return the results of the store's plan; curves=False leaves the curves without rows."""
+    phases: tuple[Phase, ...] = ("tune", "report")
+    rows = {phase: store.planned(phase) for phase in phases}
+    every = [row for phase in phases for row in rows[phase]]
+    keys = dict.fromkeys(row.key for row in every)
+    found = {result.key: result for result in store.results(keys, curves=False)}
+    trials = trials_frame(every, found)
+    tuned = rows["tune"] and all(row.key in found for row in rows["tune"])
+    tune, report = (trials[trials["phase"] == phase] for phase in phases)
+    selection = select(tune if tuned else tune.iloc[:0], experiment.select)
+    return Results(
+        experiment,
+        plan,
+        trials,
+        curves_frame(store.results(keys if curves else ()), keys),
+        with_fresh_scores(selection, report, experiment.select.metric),
+        stopped,
+    )
+
+
+def phase_frame(store: Store, phase: Phase) -> pd.DataFrame:
+    """Return the trials of one phase that have a result."""
+    rows = store.planned(phase)
+    results = store.results((row.key for row in rows), curves=False)
+    return trials_frame(rows, {result.key: result for result in results})
+
+
+def trials_frame(rows: Sequence[PlannedRow], results: Mapping[str, TrialResult]) -> pd.DataFrame:
+    """Return one row per planned trial that has a result, in the order of `rows`; see `Results`."""
+    import pandas as pd
+
+    rows = [row for row in rows if row.key in results]
+    found = [results[row.key] for row in rows]
+    columns: dict[str, Any] = {
+        "key": _texts(row.key for row in rows),
+        "phase": _texts(row.phase for row in rows),
+        "status": _texts(result.status for result in found),
+        "problem": _texts(row.problem for row in rows),
+        "arm": _texts(row.arm for row in rows),
+        "config": _texts(row.config for row in rows),
+    }
+    for kind in KINDS:
+        columns[kind] = _texts(row.labels.get(kind, "") for row in rows)
+    for name in _hyperparameters(rows):
+        columns[name] = _column([row.values.get(name) for row in rows])
+    columns["seed"] = np.array([row.seed for row in rows], np.int64)
+    for name in _metrics(found):
+        columns[name] = np.array([result.metrics.get(name, math.nan) for result in found], np.float64)
+    columns["steps_done"] = np.array([result.steps_done for result in found], np.int64)
+    columns["stopped"] = _texts(result.stopped for result in found)
+    columns["error"] = _texts(result.error for result in found)
+    columns["train_seconds"] = np.array([result.train_seconds for result in found], np.float64)
+    return pd.DataFrame(columns)
+
+
+def _texts(values: Iterable[str | None]) -> Any:
+    import pandas as pd
+
+    text: Any = pd.Series([""]).dtype  # the installed pandas' own idea of text
+    return pd.Series(list(values), dtype=text)
+
+
+def _hyperparameters(rows: Iterable[PlannedRow]) -> list[str]:
+    """Return the hyperparameters' columns by kind, then in the order of their first appearance."""
+    names = dict.fromkeys(name for row in rows for name in row.values)
+    return sorted(names, key=lambda name: (*KINDS, name.partition(".")[0]).index(name.partition(".")[0]))
+
+
+def _metrics(found: Iterable[TrialResult]) -> list[str]:
+    """Return the metrics' columns, losses first, each on train, valid and test."""
+    names = {name for result in found for name in result.metrics}
+    order = {split: place for place, split in enumerate(SPLITS)}
+
+    def place(name: str) -> tuple[bool, str, int]:
+        split, _, metric = name.partition("_")
+        return metric != "loss", metric, order.get(split, len(SPLITS))
+
+    return sorted(names, key=place)
+
+
+def _column(values: list[Any]) -> Any:
+    """Return a hyperparameter's values as numbers, booleans or texts, NaN or NA where a trial has none."""
+    import pandas as pd
+
+    there = [value for value in values if value is not None]
+    if all(isinstance(value, bool) for value in there):
+        return np.array(values, bool) if len(there) == len(values) else pd.array(values, dtype="boolean")
+    if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in there):
+        if len(there) == len(values) and all(isinstance(value, int) for value in there):
+            return np.array(values, np.int64)
+        return np.array([math.nan if value is None else value for value in values], np.float64)
+    texts = [value if value is None or isinstance(value, str) else json.dumps(value) for value in values]
+    return _texts(texts)
+
+
+def curves_frame(results: Iterable[TrialResult], keys: Iterable[str]) -> pd.DataFrame:
+    """Return the curves of all results, long, in the order of `keys`; each by metric, then step."""
+    import pandas as pd
+
+    parts: dict[str, tuple[list[str], Any, Any]] = {}
+    for result in results:
+        names = _metrics([result._replace(metrics=dict.fromkeys(result.curves, 0.0))])
+        values = np.array([result.curves[name] for name in names], np.float64).reshape(-1)
+        metrics = [name for name in names for _ in result.steps]
+        parts[result.key] = (metrics, np.tile(np.array(result.steps, np.int64), len(names)), values)
+    order = [key for key in keys if key in parts]
+    empty = np.array([], np.float64)
+    return pd.DataFrame(
+        {
+            "key": _texts(key for key in order for _ in parts[key][0]),
+            "step": np.concatenate([empty.astype(np.int64), *(parts[key][1] for key in order)]),
+            "metric": _texts(name for key in order for name in parts[key][0]),
+            "value": np.concatenate([empty, *(parts[key][2] for key in order)]),
+        }
+    )
+
+
+def to_csv(frame: pd.DataFrame) -> bytes:
+    """Return a frame as CSV, with every digit; texts that a spreadsheet would run get an apostrophe."""
+    import pandas as pd
+
+    safe = frame.copy()
+    for name in frame.columns:
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            safe[name] = frame[name].map(_escaped, na_action="ignore")
+    text: str = safe.to_csv(index=False, lineterminator="\n")
+    return text.encode()
+
+
+def _escaped(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def to_gzip(data: bytes) -> bytes:
+    """Compress, without a date, so that equal data give equal bytes."""
+    return gzip.compress(data, compresslevel=6, mtime=0)

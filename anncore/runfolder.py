@@ -1,0 +1,174 @@
+"""The run folder: where a sweep's store, tables and records lie, and how results come back from it.
+
+    trials.sqlite      every result, by run key (`store.py`)
+    trials.csv         one row per trial of the plan
+    curves.csv.gz      long: key, step, metric, value
+    experiment.toml    the experiment file as it was read
+    plan.json          how it was read (overrides, files), what it came to
+    env.json           versions, machine, commit, command
+    annx.log           what happened when
+    report.*, figures/ the report's
+
+Each file is written aside and moved into place, so a reader never sees a part of one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anncore._version import __version__
+from anncore.environment import environment
+from anncore.errors import StoreError
+from anncore.experiment.document import read_document
+from anncore.experiment.load import read_experiment
+from anncore.experiment.model import Experiment
+from anncore.experiment.overrides import apply_overrides
+from anncore.files import replace_file
+from anncore.results import PlanSummary, Results, collect, to_csv, to_gzip
+from anncore.store import Store
+
+if TYPE_CHECKING:
+    from anncore.plan import Plan
+
+SCHEMA = 1
+LOGGER = "anncore"
+
+
+class RunFolder:
+    """A run folder; nothing is written before `store` is called."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @contextlib.contextmanager
+    def store(self) -> Iterator[Store]:
+        """Make the folder and open its store for writing; a store that cannot be opened leaves no folder."""
+        missing = [each for each in (self.path, *self.path.parents) if not each.exists()]
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            store = Store(self.path / "trials.sqlite")
+        except (OSError, StoreError) as error:
+            for each in missing:
+                with contextlib.suppress(OSError):  # not empty, or never made
+                    each.rmdir()
+            if isinstance(error, StoreError):
+                raise
+            reason = error.strerror or str(error)
+            raise StoreError(
+                f"{self.path} cannot be made a run folder: {reason}. Give another folder by --out."
+            ) from None
+        with store:
+            yield store
+
+    def reader(self) -> Store:
+        """Open the store for reading; raises StoreError where there is none."""
+        return Store(self.path / "trials.sqlite", write=False)
+
+    @contextlib.contextmanager
+    def logging(self) -> Iterator[None]:
+        """Let annx.log hear what the core logs."""
+        logger = logging.getLogger(LOGGER)
+        handler = logging.FileHandler(self.path / "annx.log", encoding="utf-8", delay=True)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        level = logger.level
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+            logger.removeHandler(handler)
+            handler.close()
+
+    def write_experiment(
+        self, experiment: Experiment, plan: Plan, command: Sequence[str] | None = None
+    ) -> None:
+        """Write experiment.toml, plan.json and env.json."""
+        replace_file(self.path / "experiment.toml", experiment.text.encode())
+        self._write_json(
+            "plan.json",
+            {
+                "schema": SCHEMA,
+                "annx": __version__,
+                "name": experiment.name,
+                "path": None if experiment.path is None else str(experiment.path),
+                "base": str(experiment.base),
+                "overrides": list(experiment.overrides),
+                "only": list(experiment.only),
+                "skip": list(experiment.skip),
+                "quick": experiment.quick,
+                "plugin_files": list(experiment.plugin_files),
+                "arms": list(plan.arms),
+                "problems": list(plan.problems),
+                "counts": dict(plan.counts),
+            },
+        )
+        self._write_json("env.json", environment(experiment.registry, experiment.base, command))
+        logging.getLogger(__name__).info("%s", self.environment()["command"])
+
+    def write_tables(self, results: Results) -> None:
+        """Write trials.csv and curves.csv.gz."""
+        replace_file(self.path / "trials.csv", to_csv(results.trials))
+        replace_file(self.path / "curves.csv.gz", to_gzip(to_csv(results.curves)))
+
+    def environment(self) -> dict[str, Any]:
+        """Return what env.json says."""
+        return self._read_json("env.json")
+
+    def summary(self) -> PlanSummary:
+        """Return what plan.json says of the plan."""
+        plan = self._plan()
+        return PlanSummary(tuple(plan["arms"]), tuple(plan["problems"]), dict(plan["counts"]))
+
+    def experiment(self) -> Experiment:
+        """Read the experiment again as it was read for the sweep, from the folder's own copy.
+
+        Relative paths still start from the original file's directory. Raises ExperimentError or
+        PluginError where a plugin file is gone or the file no longer passes.
+        """
+        plan = self._plan()
+        source = read_document(self.path / "experiment.toml")
+        original = Path(plan["path"]) if plan["path"] else Path(plan["base"]) / f"{plan['name']}.toml"
+        source = source._replace(path=original)
+        document = apply_overrides(original.name, source.data, plan["overrides"])
+        options = (plan["overrides"], plan["only"], plan["skip"], plan["quick"], plan["plugin_files"])
+        return read_experiment(source, document, *options, None)
+
+    def _plan(self) -> dict[str, Any]:
+        plan = self._read_json("plan.json")
+        if plan.get("schema", 0) > SCHEMA:
+            raise StoreError(
+                f"{self.path / 'plan.json'} was written by a newer annx ({plan.get('annx')}); upgrade annx."
+            )
+        return plan
+
+    def _read_json(self, name: str) -> dict[str, Any]:
+        file = self.path / name
+        try:
+            content: dict[str, Any] = json.loads(file.read_bytes())
+        except FileNotFoundError:
+            raise StoreError(f"{self.path} is no run folder: it has no {name}.") from None
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{file} cannot be read ({error}); run the sweep again.") from None
+        return content
+
+    def _write_json(self, name: str, content: Any) -> None:
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        replace_file(self.path / name, text.encode())
+
+
+def load_run(out: str | Path, *, curves: bool = True) -> Results:
+    """Return the results of a run folder, also while its sweep is running.
+
+    Neither data nor the original experiment file are needed, only plugin files. curves=False leaves the
+    curves out, for a quick look. Raises StoreError where the folder holds no run.
+    """
+    folder = RunFolder(out)
+    summary, experiment = folder.summary(), folder.experiment()
+    with folder.reader() as store:
+        return collect(summary, store, experiment, curves=curves)
