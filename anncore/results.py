@@ -195,7 +195,11 @@ def to_csv(frame: pd.DataFrame) -> bytes:
 
 
 def _escaped(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    safe = f"'{value}" if value.startswith(FORMULA) else value
+    # The csv module leaves a lone carriage return unquoted, which readers take for the end of the row.
+    return safe.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def to_gzip(data: bytes) -> bytes:
