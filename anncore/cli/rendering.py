@@ -24,41 +24,25 @@ def render(results: Results, folder: Path, *, again: bool = False) -> dict[str, 
     if known is not None:
         return known
     from anncore.report import write_report
+    from anncore.runfolder import RunFolder
 
-    return write_report(results, folder, meta={"inputs_sha256": inputs, **versions(results)})
-
-
-def versions(results: Results) -> dict[str, Any]:
-    """Return what made the numbers and the drawings: versions of annx, NumPy, Python and plugins."""
-    import platform
-
-    import numpy as np
-
-    from anncore import __version__
-
-    plugins = {
-        f"{plugin.name} {plugin.version}"
-        for plugin in results.experiment.registry.plugins
-        if plugin.dist != "annx" and not plugin.problem
-    }
-    return {
-        "annx": __version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(terse=True),
-        "third_party_plugins": sorted(plugins),
-    }
+    meta = {"inputs_sha256": inputs, **RunFolder(folder).environment()}
+    return write_report(results, folder, meta=meta)
 
 
 def digest(results: Results, folder: Path) -> str:
     """Return a digest of all that a report is made from: tables, experiment, versions."""
+    from anncore.runfolder import RunFolder
+
     experiment = results.experiment
-    told = {
-        "tables": [_sha256(folder / name) for name in ("trials.csv", "curves.csv.gz")],
-        "experiment": [experiment.text, experiment.title, experiment.overrides, experiment.only],
-        "more": [experiment.skip, experiment.quick, experiment.name],
-        "versions": versions(results),
-    }
+    environment = RunFolder(folder).environment()
+    for irrelevant in ("command", "git_commit"):  # asking again, or committing, changes no report
+        environment.pop(irrelevant, None)
+    told = [
+        [_sha256(folder / name) for name in ("trials.csv", "curves.csv.gz")],
+        [experiment.name, experiment.text, experiment.overrides, experiment.only, experiment.skip],
+        [experiment.quick, results.missing, environment],
+    ]
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
 
 

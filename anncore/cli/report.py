@@ -16,7 +16,8 @@ from anncore.cli.common import json_option
 def command(folder: str, as_json: bool, quiet: bool) -> int:
     """Write tables, figures and report of the run folder DIR again, from what is stored there."""
     from anncore.cli.running import conclude
-    from anncore.runfolder import load_run
+    from anncore.runfolder import RunFolder, load_run
 
-    results = load_run(Path(folder))
+    results = load_run(folder)
+    RunFolder(folder).write_tables(results)
     return conclude(results, Path(folder), as_json=as_json, quiet=quiet, again=True)

@@ -5,19 +5,18 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from anncore.cli.common import counted, print_json
 from anncore.cli.plan import out_folder, show_plan
 from anncore.cli.rendering import render
-from anncore.errors import AnnxError
 
 if TYPE_CHECKING:
     from anncore.results import Results
 
-SOME_FAILED, INTERRUPTED = 1, 130
+OK, SOME_FAILED, INTERRUPTED = 0, 1, 130
 
 
 def run(
@@ -83,51 +82,51 @@ def conclude(
     again: render also where the last report was made from the same results.
     """
     counts = Counter(results.trials["status"])
-    stopped = getattr(results, "stopped", "")
-    content: dict[str, Any] | None = None
-    problem = ""
-    try:
-        if (results.trials["phase"] == "report").any():
-            content = render(results, folder, again=again)
-    except AnnxError as error:
-        if not stopped:
-            raise
-        problem = str(error)
+    content = None
+    if (results.trials["phase"] == "report").any():
+        content = render(results, folder, again=again)
     if verbose:
         _tell_what_went_wrong(results)
     if as_json:
-        print_json({"folder": str(folder), "status": dict(counts), "stopped": stopped, "report": content})
+        print_json(
+            {
+                "folder": str(folder),
+                "status": {**counts, "missing": results.missing},
+                "stopped": results.stopped,
+                "report": content,
+            }
+        )
     elif not quiet:
         if content is not None:
             from anncore.report import summary
 
             click.echo(summary(content))
             click.echo(f"Report: {folder / 'report.html'}")
-        _say_how_it_ended(counts, stopped, problem)
-    if stopped == "interrupted":
+        _say_how_it_ended(results, counts)
+    if results.stopped == "interrupted":
         return INTERRUPTED
-    return SOME_FAILED if any(counts[status] for status in ("failed", "timeout", "crashed")) else 0
+    return SOME_FAILED if results.failures else OK
 
 
-def _say_how_it_ended(counts: Counter[str], stopped: str, problem: str) -> None:
+def _say_how_it_ended(results: Results, counts: Counter[str]) -> None:
     for status in ("failed", "timeout", "crashed"):
         if counts[status]:
             click.echo(
                 f"{counted(counts[status], 'trial')} {status}: -v says why, --retry-failed runs them again.",
                 err=True,
             )
-    if stopped:
-        why = {"interrupted": "interrupted", "max_time": "out of time", "fail_fast": "stopped by a failure"}
-        done = counted(sum(counts.values()) - counts["missing"], "trial")
-        click.echo(f"{why.get(stopped, stopped)} with {done} done; the same command resumes.", err=True)
-    if problem:
-        click.echo(f"No report yet: {problem}", err=True)
+    if results.stopped:
+        why = {"interrupted": "Interrupted", "max_time": "Out of time", "fail_fast": "Stopped by a failure"}
+        done = f"{len(results.trials)} of {counted(results.plan.counts['total'], 'trial')} done"
+        click.echo(f"{why[results.stopped]}, {done}; the same command resumes.", err=True)
+    elif results.missing:
+        click.echo(f"{counted(results.missing, 'trial')} to do; 'annx sweep' resumes.", err=True)
 
 
 def _tell_what_went_wrong(results: Results) -> None:
     """Print each trial that did not end well, and the last line of its error, on standard error."""
     trials = results.trials
-    for row in trials[~trials["status"].isin(["ok", "missing"])].to_dict("records"):
+    for row in trials[trials["status"] != "ok"].to_dict("records"):
         parts = (row["problem"], row["arm"], row["config"], f"seed {row['seed']}")
         where = ", ".join(str(part) for part in parts if part)
         error = str(row["error"] or "").strip().splitlines()

@@ -1,0 +1,334 @@
+"""`annx sweep`, `plan`, `status` and `report`: what they print, write and return."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from anncore.cli.group import cli
+from anncore.cli.sweep import Duration
+
+ANNX = Path(sys.executable).with_name("annx")
+
+EXPERIMENT = """\
+# Which of two learning rates?
+schema = 1
+title = "Two rates"
+vary = ["optimizer"]
+[train]
+steps = 20
+[seeds]
+tune = [0]
+report = [1, 2]
+[dataset.two_moons]
+n = 60
+[network.mlp]
+hidden = [[4]]
+[optimizer.sgd]
+lr = [0.1, 0.2]
+[optimizer.adam]
+lr = [0.1, 0.2]
+"""
+
+# An optimizer that raises for one of its values, and one that takes its time.
+ODD = """
+import time
+from dataclasses import dataclass
+from typing import ClassVar
+from anncore import Hyper, Optimizer, hookimpl, param
+
+@dataclass(frozen=True)
+class Raiser:
+    '''Raises.'''
+    name: ClassVar[str] = "raiser"
+    lr: Hyper = param(0.1, "(0, inf)")
+    def init(self, param): return ()
+    def step(self, param, grad, state, t): raise RuntimeError("as it was told to")
+
+@dataclass(frozen=True)
+class Sleeper:
+    '''Sleeps.'''
+    name: ClassVar[str] = "sleeper"
+    lr: Hyper = param(0.1, "(0, inf)")
+    rest: float = param(0.01, "[0, 10]")
+    def init(self, param): return ()
+    def step(self, param, grad, state, t):
+        time.sleep(0.02)
+        return 0 * param, ()
+
+@hookimpl
+def annx_optimizers(): return [Raiser, Sleeper]
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.toml").write_text(EXPERIMENT)
+    (tmp_path / "odd.py").write_text(ODD)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the figures out, which take most of a report's time, unless a test is about them."""
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr("anncore.report.write.draw_figures", lambda results, content: iter(()))
+
+
+@pytest.fixture
+def drawn() -> None:
+    """Ask for figures."""
+
+
+def invoke(*args: str) -> Result:
+    return CliRunner().invoke(cli, args)
+
+
+def sweep(*args: str, code: int = 0) -> Result:
+    result = invoke("sweep", "x.toml", "--executor", "serial", *args)
+    assert result.exit_code == code, result.output
+    return result
+
+
+def test_a_sweep_prints_its_answer_and_fills_its_folder(place: Path, drawn: None) -> None:
+    result = sweep()
+    assert "adam" in result.stdout
+    assert result.stdout.endswith(f"Report: {Path('reports/x/report.html')}\n")
+    assert result.stderr == ""
+    names = {path.name for path in (place / "reports" / "x").iterdir()}
+    assert names == {
+        *("report.html", "report.md", "report.json", "figures", "trials.csv", "curves.csv.gz"),
+        *("experiment.toml", "plan.json", "env.json", "annx.log", "trials.sqlite"),
+    }
+
+
+def test_the_second_time_nothing_is_run_or_drawn(place: Path, drawn: None) -> None:
+    first = sweep("--out", "out").stdout
+    before = {path: path.stat().st_mtime_ns for path in (place / "out" / "figures").iterdir()}
+    start = time.perf_counter()
+    assert sweep("--out", "out").stdout == first
+    assert time.perf_counter() - start < 3
+    assert {path: path.stat().st_mtime_ns for path in (place / "out" / "figures").iterdir()} == before
+
+
+def test_a_view_that_is_gone_comes_back(place: Path, drawn: None) -> None:
+    gone = [place / "out" / name for name in ("report.md", "figures/leaderboard.png")]
+    for path in gone:
+        sweep("--out", "out")
+        path.unlink()
+        sweep("--out", "out")
+        assert path.is_file()
+
+
+def test_json_on_standard_output_is_one_document(place: Path) -> None:
+    told = json.loads(sweep("--json").stdout)
+    assert told["status"] == {"ok": 8, "missing": 0}
+    assert told["stopped"] == ""
+    assert told["report"]["arms"] == ["sgd", "adam"]
+    assert json.loads((place / "reports" / "x" / "report.json").read_text()) == told["report"]
+
+
+def test_quiet_prints_nothing(place: Path) -> None:
+    assert sweep("-q").output == ""
+
+
+@pytest.mark.parametrize("args", [("sweep", "--dry-run"), ("plan",)])
+def test_a_dry_run_shows_the_plan_and_writes_nothing(place: Path, args: tuple[str, ...]) -> None:
+    result = invoke(args[0], "x.toml", *args[1:])
+    assert result.exit_code == 0
+    assert "4 trials to tune: each configuration on 1 seed\n" in result.stdout
+    assert "4 trials to report: each chosen configuration on 2 seeds\n" in result.stdout
+    assert "0 of 8 done, 8 to do" in result.stdout
+    assert not (place / "reports").exists()
+
+
+def test_a_plan_knows_what_is_done(place: Path) -> None:
+    sweep()
+    assert "8 of 8 done, 0 to do" in invoke("plan", "x.toml").stdout
+    more = json.loads(invoke("plan", "x.toml", "--json", "seeds.report=[1, 2, 3]").stdout)
+    assert (more["done"], more["to_do"]) == (8, 2)
+
+
+def test_a_plan_as_json_lists_every_trial(place: Path) -> None:
+    plan = json.loads(invoke("plan", "x.toml", "--json").stdout)
+    assert [trial["phase"] for trial in plan["trials"]] == ["tune"] * 4
+    assert plan["trials"][0]["values"]["optimizer.lr"] == 0.1
+    untuned = json.loads(invoke("plan", "x.toml", "--json", "seeds.tune=[]").stdout)
+    assert [trial["seed"] for trial in untuned["trials"]] == [1, 2] * 4
+    assert len({trial["key"] for trial in untuned["trials"]}) == 8
+
+
+def test_a_plan_above_the_limit_is_shown_with_what_it_needs(place: Path) -> None:
+    result = invoke("plan", "x.toml", "limits.max_trials=3")
+    assert result.exit_code == 0
+    assert "more than [limits] max_trials = 3: a sweep needs --yes" in result.stdout
+    assert sweep("limits.max_trials=3", code=2).stdout == ""
+    sweep("limits.max_trials=3", "--yes")
+
+
+def test_overrides_and_selections_reach_the_trials(place: Path) -> None:
+    told = json.loads(sweep("train.steps=7", "--only", "optimizer=sgd", "--json").stdout)
+    assert told["report"]["arms"] == ["sgd"]
+    rows = (place / "reports" / "x" / "trials.csv").read_text().splitlines()
+    steps = rows[0].split(",").index("steps_done")
+    assert {row.split(",")[steps] for row in rows[1:]} == {"7"}
+
+
+def test_fresh_runs_everything_again(place: Path) -> None:
+    sweep()
+    log = place / "reports" / "x" / "annx.log"
+    sweep()
+    assert "4 trials, 4 of them done" in log.read_text().splitlines()[-1] + log.read_text()
+    sweep("--fresh")
+    assert "tune: 4 trials, 0 of them done" in "".join(log.read_text().splitlines(keepends=True)[-4:])
+
+
+def failing(*args: str, code: int = 1) -> Result:
+    extra = ("--plugin", "odd.py", "optimizer.raiser.lr=0.1", "--out", "out")
+    return sweep(*extra, *args, code=code)
+
+
+def test_failed_trials_are_counted_shown_and_end_with_1(place: Path) -> None:
+    result = failing("-v")
+    assert "3 trials failed: -v says why, --retry-failed runs them again.\n" in result.stderr
+    assert "failed: two_moons, raiser, seed 1: RuntimeError: as it was told to\n" in result.stderr
+    again = failing("--json")
+    assert json.loads(again.stdout)["status"]["failed"] == 3
+    # Mended, only the failed ones run again.
+    (place / "odd.py").write_text(ODD.replace('raise RuntimeError("as it was told to")', "return -grad, ()"))
+
+
+def test_fail_fast_stops_at_the_first_failure(place: Path) -> None:
+    result = failing("--fail-fast")
+    assert "Stopped by a failure" in result.stderr
+    assert "the same command resumes" in result.stderr
+
+
+def test_a_diverged_trial_is_a_result(place: Path) -> None:
+    told = json.loads(sweep("optimizer.sgd.lr=[1e30]", "--json").stdout)
+    assert told["status"]["diverged"] == 3
+
+
+def test_max_time_keeps_what_is_done_and_resumes(place: Path) -> None:
+    result = sweep("--max-time", "0.000001s")
+    assert "Out of time, 0 of 8 trials done; the same command resumes.\n" in result.stderr
+    assert result.stdout == ""
+    assert json.loads(sweep("--json").stdout)["status"] == {"ok": 8, "missing": 0}
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("10m", 600), ("1.5h", 5400)])
+def test_times_are_read_with_their_unit(text: str, seconds: float) -> None:
+    assert Duration().convert(text, None, None) == seconds
+
+
+# status and report
+
+
+def test_status_counts_by_phase(place: Path) -> None:
+    sweep("optimizer.sgd.lr=[1e30]")
+    lines = [line.split() for line in invoke("status", "reports/x").stdout.splitlines()]
+    assert lines[0] == ["phase", "trials", "ok", "diverged", "to", "do"]
+    assert lines[1] == ["tune", "3", "2", "1", "0"]
+    assert lines[2] == ["report", "4", "2", "2", "0"]
+    told = json.loads(invoke("status", "reports/x", "--json").stdout)
+    assert told["phases"]["report"] == {"ok": 2, "diverged": 2}
+
+
+def test_report_renders_again_from_the_folder_alone(place: Path) -> None:
+    sweep()
+    folder = place / "reports" / "x"
+    before = {name: (folder / name).read_bytes() for name in ("report.html", "report.json", "trials.csv")}
+    for name in before:
+        (folder / name).unlink()
+    (place / "x.toml").unlink()
+    folder.rename(place / "elsewhere")
+    result = invoke("report", "elsewhere")
+    assert result.exit_code == 0, result.output
+    assert {name: (place / "elsewhere" / name).read_bytes() for name in before} == before
+
+
+# Terminals and signals
+
+
+def on_a_terminal(*args: str) -> tuple[str, str]:
+    """Run annx with standard error on a pseudo-terminal; return what was shown there, and printed."""
+    process, parent = start(*args)
+    shown = read(parent)
+    printed, _ = process.communicate()
+    os.close(parent)
+    assert process.returncode == 0
+    return shown, printed.decode()
+
+
+def start(*args: str) -> tuple[subprocess.Popen[bytes], int]:
+    """Start annx with standard error on a pseudo-terminal; return the process and its other end."""
+    parent, child = pty.openpty()
+    environ = {**os.environ, "COLUMNS": "100", "TERM": "xterm-256color"}
+    process = subprocess.Popen(
+        [ANNX, *args], stdout=subprocess.PIPE, stderr=child, stdin=subprocess.DEVNULL, env=environ
+    )
+    os.close(child)
+    return process, parent
+
+
+def read(parent: int, until: str = "\0", seconds: float = 60) -> str:
+    """Read the terminal to its end, or until a text appears."""
+    output, deadline = b"", time.monotonic() + seconds
+    while until.encode() not in output and time.monotonic() < deadline:
+        if select.select([parent], [], [], 0.2)[0]:
+            try:
+                chunk = os.read(parent, 65536)
+            except OSError:
+                break
+            if not chunk:
+                break
+            output += chunk
+    return output.decode(errors="replace")
+
+
+def test_progress_is_shown_on_a_terminal_and_only_there(place: Path) -> None:
+    sweep()  # what follows finds the report made
+    shown, printed = on_a_terminal("sweep", "x.toml", "--executor", "serial")
+    for words in ("Two rates", "Tuning", "Final runs", "4/4"):
+        assert words in shown
+        assert words not in printed
+    for quiet in ("--no-progress", "-q"):
+        shown, printed = on_a_terminal("sweep", "x.toml", "--executor", "serial", quiet)
+        assert shown == ""
+
+
+def test_no_color_takes_the_colours_away(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    colour = re.compile(r"\x1b\[[0-9;]*3[0-9][0-9;]*m")
+    sweep()
+    assert colour.search(on_a_terminal("sweep", "x.toml", "--executor", "serial")[0])
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not colour.search(on_a_terminal("sweep", "x.toml", "--executor", "serial")[0])
+
+
+def test_ctrl_c_keeps_what_is_done_and_ends_with_130(place: Path) -> None:
+    more = ("--plugin", "odd.py", "optimizer.sleeper.rest=[1, 2, 3, 4, 5, 6]", "--only", "optimizer=sleeper")
+    args = ("sweep", "x.toml", *more, "--jobs", "1", "train.steps=50", "train.eval_every=50")
+    process, parent = start(*args)
+    assert "Tuning" in read(parent, until="Tuning")
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    rest = read(parent)
+    process.communicate()
+    os.close(parent)
+    assert process.returncode == 130, rest
+    assert "the same command resumes" in rest
+    assert "Traceback" not in rest
+    result = invoke(
+        "sweep", "x.toml", *more, "--jobs", "1", "train.steps=50", "train.eval_every=50", "--json"
+    )
+    assert json.loads(result.stdout)["status"]["missing"] == 0
