@@ -307,4 +307,6 @@ def headline(arms: Sequence[str], comparisons: Sequence[Comparison], ranks: Mapp
     if beaten:
         rest = f"; it cannot be told apart from {joined(open_)}" if open_ else ""
         return f"{opening} and beats {joined(beaten)}{rest}."
-    return f"{opening}, but it cannot be told apart from {joined(open_) if open_ else 'the others'}."
+    if len(open_) in (0, len(arms) - 1):
+        return f"{opening}, but it cannot be told apart from any other arm."
+    return f"{opening}, but it cannot be told apart from {joined(open_)}."

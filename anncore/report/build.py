@@ -17,13 +17,13 @@ import numpy as np
 from anncore import stats
 from anncore._version import __version__
 from anncore.audit import audit, control_of, selection_gap
-from anncore.findings import DATA_SETS, Comparison, compare, headline, joined, sentence
+from anncore.findings import DATA_SETS, Comparison, about, compare, headline, joined, sentence
 from anncore.report import methods, tables
 from anncore.study import Study
 from anncore.trial import STATUSES, canonical
 
 SCHEMA = 1
-MOST_SENTENCES, MOST_TALLIES = 10, 3
+MOST_SENTENCES, MOST_TALLIES = 10, 8
 
 
 def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,10 +120,19 @@ def _findings(
 ) -> list[dict[str, str]]:
     """Return the sentences of the answer box: over all, then how often an arm won on one problem alone."""
     deciding = over_all or (next(iter(by_problem.values()), []) if len(by_problem) == 1 else [])
-    said = [c for c in deciding if c.verdict != "too_few"]
+    open_ = [c for c in deciding if c.verdict == "undecided"]
+    said = [c for c in deciding if c.verdict != "too_few" and not (c in open_ and len(open_) > 2)]
     if len(said) > MOST_SENTENCES:
         said = [c for c in said if ranked[0] in (c.a, c.b)][:MOST_SENTENCES]
     found = [{"kind": c.verdict, "where": "", "text": sentence(c)} for c in said]
+    if len(open_) > 2:
+        near = min(open_, key=lambda c: c.needed or math.inf)
+        text = (
+            f"{len(open_)} of {len(deciding)} pairs of arms cannot be told apart with {near.n} {near.unit}; "
+            f"nearest to a verdict are {near.a} and {near.b}, for which about {about(near.needed)} would "
+            f"be needed."
+        ).replace("about more", "more")
+        found.append({"kind": "undecided", "where": "", "text": text})
     few = [c for c in over_all if c.verdict == "too_few"]
     if few:
         text = (

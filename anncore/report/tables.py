@@ -123,7 +123,8 @@ def sensitivity(study: Study) -> list[dict[str, Any]]:
 
     The hyperparameter is the numeric one with the most values tried; where others were tuned too, each
     value is shown at the best of them. `width` is how many decades around the best value stay within 10 %
-    of its score (shares: a point) without divergence, interpolated between grid points.
+    of its score (shares: a point) without divergence, interpolated between grid points. A point is the
+    plain mean over seeds, as the selection takes it; low and high are its best and worst seed.
     """
     frame = study.tune if study.tuned else study.trials
     metric = study.experiment.select.metric
@@ -160,13 +161,12 @@ def _sensitivity_row(
     study: Study, problem: str, arm: str, mine: pd.DataFrame, column: str, metric: str
 ) -> dict[str, Any]:
     goal = study.experiment.select.goal
-    finite = mine.loc[mine["status"] == "ok", metric].to_numpy(float)
-    finite = finite[np.isfinite(finite)]
-    bounded = study.measures[problem].scale == "unit" and goal == "max"
-    log = goal == "min" and len(finite) > 0 and bool((finite > 0).all()) and not bounded
-    scale = "log" if log else "linear"
-    points = [_best_point(rows, value, metric, goal, scale) for value, rows in mine.groupby(column)]
+    points = [_best_point(rows, value, metric, goal) for value, rows in mine.groupby(column)]
     points = [point for point in points if point["n"]]
+    means = [point["value"] for point in points if point["ok"]]
+    bounded = study.measures[problem].scale == "unit" and goal == "max"
+    log = goal == "min" and len(means) > 0 and min(means) > 0 and not bounded
+    scale = "log" if log else "linear"
     clean = [i for i, point in enumerate(points) if point["ok"] == point["n"]]
     usable = clean or [i for i, point in enumerate(points) if point["ok"]]
     row: dict[str, Any] = {
@@ -185,7 +185,7 @@ def _sensitivity_row(
     }
     if not usable:
         return row
-    cost = [_cost(point["value"], goal, scale) for point in points]
+    cost = [_cost(point["value"], goal, log) for point in points]
     at = min(usable, key=lambda i: cost[i])
     tolerance = math.log1p(TOLERANCE) if log else (0.01 if bounded else TOLERANCE * abs(cost[at]))
     row["best"] = points[at]["value_of"]
@@ -196,29 +196,30 @@ def _sensitivity_row(
     return row
 
 
-def _best_point(rows: pd.DataFrame, value: Any, metric: str, goal: str, scale: str) -> dict[str, Any]:
+def _best_point(rows: pd.DataFrame, value: Any, metric: str, goal: str) -> dict[str, Any]:
     """Return one value's score at the best of the other hyperparameters; fewest failures come first."""
     candidates = []
     for _, group in rows.groupby("config", sort=False):
         ok = group.loc[group["status"] == "ok", metric].to_numpy(float)
-        estimate = stats.mean_interval(ok, scale)
+        ok = ok[np.isfinite(ok)]
+        mean = float(np.mean(ok)) if len(ok) else math.nan
         point = {
             "value_of": float(value),
-            "value": estimate.value,
-            "low": estimate.low,
-            "high": estimate.high,
+            "value": mean,
+            "low": float(np.min(ok, initial=math.inf)) if len(ok) else math.nan,
+            "high": float(np.max(ok, initial=-math.inf)) if len(ok) else math.nan,
             "n": len(group),
-            "ok": estimate.n,
+            "ok": len(ok),
             "diverged": int((group["status"] == "diverged").sum()),
         }
-        candidates.append(((len(group) - estimate.n, _cost(estimate.value, goal, scale)), point))
+        candidates.append(((len(group) - len(ok), _cost(mean, goal)), point))
     return min(candidates, key=lambda pair: pair[0])[1]
 
 
-def _cost(value: float, goal: str, scale: str) -> float:
+def _cost(value: float, goal: str, log: bool = False) -> float:
     if math.isnan(value):
         return math.inf
-    return math.log(value) if scale == "log" else (value if goal == "min" else -value)
+    return math.log(value) if log else (value if goal == "min" else -value)
 
 
 def _width(points: list[dict[str, Any]], cost: list[float], clean: list[int], at: int, limit: float) -> float:

@@ -51,7 +51,7 @@ class Leaderboard:
         width = (WIDE - left - 0.2 - gap * (columns - 1)) / columns
         height = max(0.55, 0.19 * len(arms) + 0.12)
         body = rows * height + (rows - 1) * 0.68 + low + 0.3
-        title = report["answer"]["headline"]
+        title = report["answer"]["headline"].rstrip(".")
         n = len(report["seeds"]["report"])
         subtitle = (
             f"Small dot: one of {n} fresh seeds. Large mark and bar: mean and 95 % t-interval of the "

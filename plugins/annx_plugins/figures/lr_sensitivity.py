@@ -25,6 +25,7 @@ from anncore import (
     text_width,
 )
 
+FAR = 30  # values beyond so many medians of a panel lie on its upper edge
 LANE = 0.2  # the share of a panel's height that diverged values get
 
 
@@ -59,7 +60,8 @@ class LRSensitivity:
         subtitle = (
             f"Mark: mean {metric} of {n} tuning seed{'s' if n != 1 else ''}. Star: best value; ringed: it "
             f"lies at "
-            "the edge of its range. Red lane: every seed diverged; hollow mark with k/n: k of n did."
+            "the edge of its range. Red lane: every seed diverged; hollow mark with k/n: k of n did. Values "
+            "far beyond the others lie on the lane's lower edge."
         )
         others = sorted(set(names) - {shown})
         if others:
@@ -94,15 +96,12 @@ class LRSensitivity:
         span: tuple[float, float],
     ) -> None:
         log = all(row["scale"] == "log" for row in rows)
-        finite = [
-            p[name]
-            for row in rows
-            for p in row["points"]
-            for name in ("value", "low", "high")
-            if math.isfinite(p[name]) and (p[name] > 0 or not log)
-        ]
-        finite = [v for v in finite if v < 1e6 * min(abs(min(finite)), 1)] or finite if log else finite
-        low, high = padded(min(finite), max(finite), log) if finite else (0.1, 1.0)
+        values = [p["value"] for row in rows for p in row["points"] if math.isfinite(p["value"])]
+        finite = [v for v in values if v > 0 or not log]
+        # One learning rate far too high must not flatten all the others.
+        limit = FAR * median(finite) if log and finite else math.inf
+        high = min(max(finite), limit) if finite else 1.0
+        low, high = padded(min(finite), high, log) if finite else (0.1, 1.0)
         # The lane lies above the highest finite value, on the worse side where lower is better.
         if log or not finite:
             top = high * (high / low) ** (LANE / (1 - LANE))
@@ -134,20 +133,19 @@ class LRSensitivity:
         places = [lane + LANE * (i + 1) / (len(rows) + 1) for i in range(len(rows))]
         ordered = sorted(zip(rows, places, strict=True), key=lambda pair: theme[pair[0]["arm"]].highlighted)
         for row, place in ordered:
-            self._line(ax, row, place, theme, blend)
+            self._line(ax, row, place, theme, blend, high)
 
-    def _line(self, ax: Any, row: dict[str, Any], place: float, theme: Theme, blend: Any) -> None:
+    def _line(
+        self, ax: Any, row: dict[str, Any], place: float, theme: Theme, blend: Any, edge: float
+    ) -> None:
         style, points = theme[row["arm"]], row["points"]
         size = 4.5 if style.highlighted else 2.5
         clean = [p for p in points if math.isfinite(p["value"])]
+        clean = [{**p, "value": min(p["value"], edge)} for p in clean]
         x, y = [p["value_of"] for p in clean], [p["value"] for p in clean]
         thin = 1.4 if style.highlighted else 0.7
         ax.plot(x, y, color=style.color, linewidth=thin, alpha=0.9, zorder=2, label=row["arm"])
         for p in clean:
-            if math.isfinite(p["low"]) and style.highlighted:
-                ax.plot(
-                    [p["value_of"]] * 2, [p["low"], p["high"]], color=style.color, linewidth=0.8, alpha=0.6
-                )
             whole = p["ok"] == p["n"]
             face = style.color if whole else theme.token("paper")
             best, mark = p["value_of"] == row["best"], style.marker
