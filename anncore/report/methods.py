@@ -103,7 +103,7 @@ def _scores(content: Mapping[str, Any]) -> str:
         f"{how[scale]}."
         for (label, scale), problems in scales.items()
     ]
-    return " ".join(parts) + " Intervals are at 95 %."
+    return " ".join(parts) + " Intervals are at 95 %, each by itself."
 
 
 def _within(content: Mapping[str, Any]) -> str:

@@ -190,11 +190,13 @@ class _Line:
 
     @property
     def final(self) -> float:
-        """The mean of the survivors' last values; NaN unless every seed survived."""
+        """The mean of the last values, geometric where all are positive; NaN unless every seed survived."""
         if self.lost or not len(self.survivors):
             return math.nan
         last = self.survivors[:, -1]
-        return float(last.mean()) if np.isfinite(last).all() else math.nan
+        if not np.isfinite(last).all():
+            return math.nan
+        return float(np.exp(np.log(last).mean()) if (last > 0).all() else last.mean())
 
 
 def _label(arm: str, line: _Line) -> str:
