@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from anncore.files import replace_file
 from anncore.registry import Component
 from anncore.report.build import build_report, plain
 from anncore.report.drawing import Drawing, drawing_style, to_png, to_svg
@@ -30,6 +30,7 @@ def write_report(results: Any, folder: Path, *, meta: Mapping[str, Any] | None =
     stops nothing.
     """
     folder = Path(folder)
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
     content = build_report(results, meta or {})
     pictures: dict[str, str] = {}
     wanted: set[str] = set()
@@ -95,21 +96,6 @@ def draw_figures(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Com
 
 def _remove_old_figures(folder: Path, wanted: set[str]) -> None:
     """Remove figures of an earlier report that this one no longer has."""
-    if folder.is_dir():
-        for file in folder.iterdir():
-            if file.suffix in (".svg", ".png") and file.name not in wanted:
-                file.unlink()
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees the old one or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    for file in folder.iterdir():
+        if file.suffix in (".svg", ".png") and file.name not in wanted:
+            file.unlink()

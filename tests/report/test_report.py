@@ -87,9 +87,9 @@ def test_two_reports_of_the_same_results_are_the_same_bytes(folder: Path, tmp_pa
 
 
 def test_an_old_figure_does_not_stay(tmp_path: Path) -> None:
-    write_report(sweep(problems=("xor",)), tmp_path)
+    write_report(sweep(problems=("xor",), seeds=(100, 101), tune_seeds=(0,)), tmp_path)
     assert (tmp_path / "figures" / "lr_sensitivity.png").exists()
-    write_report(sweep(problems=("xor",), tune_seeds=(), rates=(0.1,)), tmp_path)
+    write_report(sweep(problems=("xor",), seeds=(100, 101), tune_seeds=(), rates=(0.1,)), tmp_path)
     assert not (tmp_path / "figures" / "lr_sensitivity.png").exists()
 
 
@@ -223,14 +223,14 @@ def test_the_summary_fits_the_terminal(width: int, folder: Path) -> None:
 
 
 def test_the_summary_passes_on_no_control_characters(tmp_path: Path) -> None:
-    report = write_report(sweep(arms=("a\x1b[31m", "b\r\x07"), problems=("xor",)), tmp_path)
+    report = write_report(sweep(arms=("a\x1b[31m", "b\r\x07"), problems=("xor",), seeds=(100, 101)), tmp_path)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", summary(report, 100))
 
 
 def test_a_figure_that_fails_is_named_and_stops_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    results = sweep(problems=("xor",))
+    results = sweep(problems=("xor",), seeds=(100, 101), tune_seeds=(0,))
     component = results.experiment.registry.of_kind("figure")[0]
 
     def broken(self: Any, data: Any) -> Any:
