@@ -1,0 +1,108 @@
+"""Small experiments for tests of sweeps, with an optimizer that makes trouble when it is told to."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+from anncore import load_experiment
+from anncore.results import Results
+
+TROUBLE = '''
+import os, sys, time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+import numpy as np
+from anncore import Array, Hyper, hookimpl, param
+
+@dataclass(frozen=True)
+class Trouble:
+    """Gradient descent that makes trouble."""
+    name: ClassVar[str] = "trouble"
+    how: str = param("none", ("none", "raise", "exit", "hang", "leave", "nan", "slow"))
+    lr: Hyper = param(0.1, "(0, inf)")
+
+    def init(self, param: Array) -> Any:
+        return ()
+
+    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        if self.how == "raise":
+            raise ArithmeticError("I cannot go on")
+        if self.how == "leave":
+            sys.exit("bye")
+        if self.how == "exit":
+            os._exit(3)
+        if self.how == "hang":
+            Path(__file__).with_name("hanging").touch()
+            time.sleep(600)
+        if self.how == "slow":
+            time.sleep(0.01)
+        if self.how == "nan":
+            return grad * np.nan, ()
+        if self.how == "none":
+            print("plugins talk")
+        return -self.lr * grad, ()
+
+@hookimpl
+def annx_optimizers() -> list[Any]:
+    return [Trouble]
+'''
+
+TUNED = """
+seeds = { tune = [0, 1], report = [100, 101, 102] }
+optimizer.sgd.lr = [0.01, 0.1, 1.0]
+optimizer.adam.lr = [0.001, 0.01]
+"""
+
+SLOW = """
+seeds = { tune = [0, 1], report = [100, 101] }
+optimizer.trouble = { how = "slow", lr = [0.1, 0.2] }
+"""
+
+
+def load(folder: Path, text: str, hidden: str = "[[4]]", **options: Any) -> Any:
+    """Write an experiment and the plugin file into the folder, and load it."""
+    (folder / "trouble.py").write_text(TROUBLE)
+    head = (
+        "# Which is better?",
+        'vary = ["optimizer"]',
+        'plugins.files = ["trouble.py"]',
+        "train = { steps = 6, eval_every = 3, batch_size = 16 }",
+        "dataset.xor.n = 60",
+        f"network.mlp.hidden = {hidden}",
+    )
+    (folder / "small.toml").write_text("\n".join(head) + text)
+    return load_experiment(folder / "small.toml", **options)
+
+
+def load_slow(folder: Path) -> Any:
+    """Return an experiment of sixteen stacks, each a shape of its own, of a tenth of a second each."""
+    return load(folder, SLOW, hidden="[[2], [3], [4], [5], [6], [7], [8], [9]]")
+
+
+def without_seconds(results: Results | Path) -> list[dict[str, str]]:
+    """Return trials.csv's rows but for what may differ between two runs."""
+    from anncore.results import to_csv
+
+    data = (results / "trials.csv").read_bytes() if isinstance(results, Path) else to_csv(results.trials)
+    rows = csv.DictReader(io.StringIO(data.decode(), newline=""))
+    return [{name: value for name, value in row.items() if not name.endswith("_seconds")} for row in rows]
+
+
+DRIVER = [
+    sys.executable,
+    "-c",
+    "import sys\n"
+    "from pathlib import Path\n"
+    "from sweep_factory import load_slow\n"
+    "from anncore import sweep\n"
+    "say = lambda event: print(type(event).__name__, flush=True)\n"
+    "experiment = load_slow(Path(sys.argv[1]))\n"
+    "results = sweep(experiment, out=sys.argv[2], jobs=2, on_event=say)\n"
+    "print('stopped:', results.stopped or 'no', flush=True)\n",
+]
+"""The command of a process that sweeps `load_slow`; takes the experiment's folder and the run folder."""
