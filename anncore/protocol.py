@@ -35,22 +35,23 @@ def select(trials: pd.DataFrame, rule: Select) -> pd.DataFrame:
     """
     import pandas as pd
 
-    values = _scores(trials, rule.metric)
+    scores = _scores(trials, rule.metric).to_numpy()
+    tuned = {name: trials[name].tolist() for name in trials.columns if "." in name}
     rows = []
-    for (problem, arm), mine in trials.groupby(["problem", "arm"], sort=False):
-        scores = {config: values.loc[group.index] for config, group in mine.groupby("config", sort=False)}
-        config = _best({name: series.to_numpy() for name, series in scores.items()}, rule.goal)
-        chosen = scores[config].dropna()
+    for (problem, arm), configs in _members(trials).items():
+        config = _best({name: scores[members] for name, members in configs.items()}, rule.goal)
+        finished = scores[configs[config]]
+        finished = finished[~np.isnan(finished)]
         rows.append(
             {
                 "problem": problem,
                 "arm": arm,
                 "config": config,
-                "tune_score": _mean(chosen.to_numpy()),
-                "n_ok": len(chosen),
-                "n": len(scores[config]),
-                "edge": ", ".join(_edges(mine, mine["config"] == config)),
-                "configs": len(scores),
+                "tune_score": _mean(finished),
+                "n_ok": len(finished),
+                "n": len(configs[config]),
+                "edge": ", ".join(_edges(tuned, configs, config)),
+                "configs": len(configs),
             }
         )
     return pd.DataFrame(rows, columns=list(COLUMNS[:-1]))
@@ -62,11 +63,11 @@ def with_fresh_scores(selection: pd.DataFrame, trials: pd.DataFrame, metric: str
     The mean over those that finished, NaN where none did or none has run. Against `tune_score` it shows the
     winner's curse: the best of many tries owes part of its score to luck.
     """
-    values = _scores(trials, metric)
-    means = {
-        (problem, arm): _mean(values.loc[mine.index].dropna().to_numpy())
-        for (problem, arm), mine in trials.groupby(["problem", "arm"], sort=False)
-    }
+    scores = _scores(trials, metric).to_numpy()
+    means = {}
+    for pair, configs in _members(trials).items():
+        fresh = scores[[place for members in configs.values() for place in members]]
+        means[pair] = _mean(fresh[~np.isnan(fresh)])
     pairs = zip(selection["problem"], selection["arm"], strict=True)
     return selection.assign(fresh_score=np.array([means.get(pair, math.nan) for pair in pairs], float))
 
@@ -103,14 +104,24 @@ def _best(scores: Mapping[Any, Any], goal: str) -> Any:
     raise AssertionError("the best is within noise of itself")
 
 
-def _edges(mine: pd.DataFrame, chosen: pd.Series[bool]) -> Sequence[str]:
+def _members(trials: pd.DataFrame) -> dict[tuple[str, str], dict[str, list[int]]]:
+    """Return, by (problem, arm) and configuration, the numbers of the rows, all in plan order."""
+    found: dict[tuple[str, str], dict[str, list[int]]] = {}
+    columns = (trials[name].tolist() for name in ("problem", "arm", "config"))
+    for place, (problem, arm, config) in enumerate(zip(*columns, strict=True)):
+        found.setdefault((problem, arm), {}).setdefault(config, []).append(place)
+    return found
+
+
+def _edges(
+    tuned: Mapping[str, Sequence[Any]], configs: Mapping[str, Sequence[int]], chosen: str
+) -> Sequence[str]:
     """Return the numeric hyperparameters whose chosen value lies at an end of the values tried."""
     found = []
-    for column in (name for name in mine.columns if "." in name):
-        tried = {value for value in mine[column] if _is_number(value)}
-        here = {value for value in mine.loc[chosen, column] if _is_number(value)}
-        if len(tried) > 2 and len(here) == 1 and here & {min(tried), max(tried)}:
-            found.append(column)
+    for name, values in tuned.items():
+        tried = {values[members[0]] for members in configs.values() if _is_number(values[members[0]])}
+        if len(tried) > 2 and values[configs[chosen][0]] in (min(tried), max(tried)):
+            found.append(name)
     return found
 
 
