@@ -12,8 +12,8 @@ from dataclasses import asdict
 
 import numpy as np
 
-from anncore.batches import Batches
 from anncore.assembly import build_part, build_stack, structure
+from anncore.batches import Batches
 from anncore.data import Prepared, inspect
 from anncore.head import OUTPUT, Head, head_structure
 from anncore.registry import Registry
