@@ -179,7 +179,7 @@ ROOMS = [
     {"work", "events", "store"},
     {"results", "protocol", "runfolder"},
     {"runner"},
-    {"study", "audit", "findings"},
+    {"study", "audit", "findings", "bench"},
     {"report"},
     {"cli"},
 ]

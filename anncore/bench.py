@@ -1,0 +1,238 @@
+"""What a component costs on this machine: time per step and per number, in and beyond the cache.
+
+Components are built and called as the engine does it: stacked, in float32, on one BLAS thread. Machines
+drift, so the repetitions of all components are interleaved, and a cost is a median with its quartiles.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from anncore.assembly import build_stack
+from anncore.errors import ComponentError, nearest
+from anncore.params import references, resolve
+from anncore.process import keep_memory_mapped, one_blas_thread
+from anncore.registry import Component, Registry, article
+from anncore.trial import Part, Split, Train, Trial
+from anncore.types import TASKS, Array
+from anncore.updates import optimizer_runs
+
+KINDS = ("optimizer", "activation", "loss")
+DTYPE: Final = "float32"
+SIZES = (1 << 14, 1 << 19)  # 64 KiB and 2 MiB an array: within a core's cache, and beyond
+REPETITIONS = 9
+SECONDS = 2e-3  # a repetition lasts at least this long: the clock's own cost vanishes in it
+
+# One trial's share of an array: a batch of 32 examples by 32 units, a matrix of 32 by 32 weights.
+EXAMPLES = UNITS = 32
+CLASSES = 8
+
+
+class Cost(NamedTuple):
+    """What one component costs at one size.
+
+    numbers: parameters updated, units activated (forward and backward), or outputs scored (value and
+    gradient) per step. seconds: per step, one value per repetition; empty where the component raised
+    `error`. note: what was measured, where it needs saying.
+    """
+
+    component: Component
+    numbers: int
+    seconds: tuple[float, ...]
+    note: str = ""
+    error: str = ""
+
+    def quartiles(self) -> tuple[float, float, float]:
+        """Return the lower quartile, the median and the upper quartile of the seconds per step."""
+        low, middle, high = np.percentile(self.seconds, (25, 50, 75))
+        return float(low), float(middle), float(high)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the cost as plain JSON."""
+        plain: dict[str, Any] = {
+            "kind": self.component.kind,
+            "name": self.component.full_name,
+            "version": self.component.version,
+            "numbers": self.numbers,
+            "note": self.note,
+        }
+        if self.error:
+            return {**plain, "error": self.error}
+        low, middle, high = self.quartiles()
+        return {
+            **plain,
+            "us_per_step": middle * 1e6,
+            "ns_per_number": middle * 1e9 / self.numbers,
+            "ns_per_number_quartiles": [low * 1e9 / self.numbers, high * 1e9 / self.numbers],
+            "repetitions": len(self.seconds),
+        }
+
+
+def choose(registry: Registry, names: Sequence[str]) -> list[Component]:
+    """Return the optimizers, activations and losses of these names; without a name, all.
+
+    A name is short or full, `kind:name`, or a kind for all of it. Raises ComponentError for any other.
+    """
+    every = [component for kind in KINDS for component in registry.of_kind(kind)]
+    if not names:
+        return every
+    plural = {f"{kind}s": kind for kind in KINDS} | {"losses": "loss"}
+    chosen: list[Component] = []
+    for name in names:
+        meant = plural.get(name, name)
+        kind, _, rest = meant.partition(":")
+        if meant in KINDS:
+            found = registry.of_kind(meant)
+        elif kind in KINDS and rest:
+            found = [registry.get(kind, rest)]
+        else:
+            found = [each for each in every if meant in (each.name, each.full_name)]
+        if not found:
+            raise ComponentError(_unknown(registry, name, every))
+        chosen += [each for each in found if each not in chosen]
+    return chosen
+
+
+def _unknown(registry: Registry, name: str, every: Sequence[Component]) -> str:
+    others = [each.kind for each in registry.components if name in (each.name, each.full_name)]
+    if others:
+        return f"{name!r} is {article(others[0])} {others[0]}; measured are {', '.join(KINDS)}."
+    guess = nearest(name, [*KINDS, *(known for each in every for known in (each.name, each.full_name))])
+    return f"No optimizer, activation or loss is called {name!r}." + (guess or " 'annx list' names all.")
+
+
+def measure(
+    registry: Registry,
+    components: Sequence[Component],
+    *,
+    sizes: Sequence[int] = SIZES,
+    repetitions: int = REPETITIONS,
+    seconds: float = SECONDS,
+) -> list[Cost]:
+    """Return what each component costs at each size, in the order given.
+
+    A component that raises is set aside with its error; the others are measured all the same.
+    """
+    keep_memory_mapped()
+    cases = [_Case(registry, component, size) for component in components for size in sizes]
+    with one_blas_thread(), np.errstate(all="ignore"):
+        for _ in range(repetitions):
+            for case in cases:
+                case.repeat(seconds)
+    return [case.cost() for case in cases]
+
+
+class _Case:
+    """One component at one size, and what its repetitions took."""
+
+    def __init__(self, registry: Registry, component: Component, size: int) -> None:
+        self._registry = registry
+        self._component = component
+        self._trials = max(1, size // (EXAMPLES * UNITS))
+        self._calls = 0
+        self._seconds: list[float] = []
+        self._note = self._error = ""
+
+    def repeat(self, seconds: float) -> None:
+        """Measure once more; arrays and states are made anew, so that only one case holds memory."""
+        if self._error:
+            return
+        try:
+            step = self._prepare()
+            step()
+            if not self._calls:
+                self._calls = max(1, round(seconds / max(_timed(step, 1), 1e-9)))
+            self._seconds.append(_timed(step, self._calls) / self._calls)
+        except Exception as error:  # a stranger's component may raise anything
+            self._error = " ".join(f"{type(error).__name__}: {error}".split())
+
+    def cost(self) -> Cost:
+        """Return what was measured."""
+        seconds = () if self._error else tuple(self._seconds)
+        numbers = self._trials * EXAMPLES * UNITS
+        return Cost(self._component, numbers, seconds, self._note, self._error)
+
+    def _prepare(self) -> Callable[[], Any]:
+        rng = np.random.default_rng(0)  # how long a formula takes can depend on its numbers
+        part = default_part(self._registry, self._component)
+        if self._component.kind == "optimizer":
+            return _optimizer_step(self._registry, part, self._trials, rng)
+        built = build_stack([part] * self._trials, self._registry, DTYPE)
+        if self._component.kind == "activation":
+            return partial(_activate, built, *_normal(rng, 2, (self._trials, EXAMPLES, UNITS)))
+        return self._loss_step(built, rng)
+
+    def _loss_step(self, loss: Any, rng: np.random.Generator) -> Callable[[], Any]:
+        """Score as in training: for the task it is natural for or else can do, in the joint form if any."""
+        task = next(task for task in (*getattr(loss, "natural_for", ()), *TASKS) if task in loss.outputs)
+        width = CLASSES if task == "multiclass" else 1
+        z, other = _normal(rng, 2, (self._trials, EXAMPLES * UNITS // width, width))
+        link = self._registry.get("activation", loss.outputs[task])
+        part = default_part(self._registry, link)
+        activation = build_stack([part] * self._trials, self._registry, DTYPE)
+        if task == "regression":
+            target = activation.forward(other)  # lies where the predictions lie
+        elif task == "binary":
+            target = (other > 0).astype(DTYPE)
+        else:
+            target = np.eye(width, dtype=DTYPE)[other.argmax(axis=-1)]
+        if link.name in getattr(loss, "joint", ()):
+            self._note = f"{task}, jointly with {link.name}"
+            return lambda: (
+                loss.value_from_logits(z, target, link.name),
+                loss.grad_from_logits(z, target, link.name),
+            )
+        output = activation.forward(z)
+        if not getattr(loss, "trainable", True):
+            self._note = f"{task}, value only"
+            return lambda: loss.value(output, target)
+        self._note = task
+        return lambda: (loss.value(output, target), loss.grad(output, target))
+
+
+def default_part(registry: Registry, component: Component) -> Part:
+    """Return the component with every hyperparameter and reference at its default."""
+    cls: Any = component.cls
+    params = {
+        key: list(value) if isinstance(value, tuple) else value for key, value in resolve(cls, {}).items()
+    }
+    refs = {
+        key: (default_part(registry, registry.get(each.kind, each.default)),)
+        for key, each in references(cls).items()
+    }
+    return Part(component.kind, component.full_name, component.version, params, refs)
+
+
+def _normal(rng: np.random.Generator, scale: float, shape: tuple[int, ...]) -> list[Array]:
+    return [(scale * rng.standard_normal(shape)).astype(DTYPE) for _ in range(2)]
+
+
+def _activate(activation: Any, z: Array, grad: Array) -> Array:
+    return activation.backward(grad, z, activation.forward(z))
+
+
+def _optimizer_step(
+    registry: Registry, part: Part, trials: int, rng: np.random.Generator
+) -> Callable[[], Any]:
+    """Return an update as the engine makes it, the change added to the parameters included."""
+    schedule = default_part(registry, registry.default("schedule"))
+    stack = [Trial({"optimizer": part, "schedule": schedule}, Train(dtype=DTYPE), Split(), 0, 0, False)]
+    theta, grads = _normal(rng, 0.1, (trials, EXAMPLES * UNITS))
+    views = [{"W": array.reshape(trials, EXAMPLES, UNITS)} for array in (theta, grads)]
+    (run,) = optimizer_runs(stack * trials, registry, DTYPE, (theta, views[0]), (grads, views[1]))
+    run.initialize()
+    steps = itertools.count(1)
+    return lambda: run.step(next(steps), 1 << 30)
+
+
+def _timed(step: Callable[[], Any], calls: int) -> float:
+    start = time.perf_counter()
+    for _ in range(calls):
+        step()
+    return time.perf_counter() - start
