@@ -19,7 +19,12 @@ def structure(part: Part, registry: Registry, *, refs: bool = True) -> str:
 
     That is everything but the stackable hyperparameters; with refs=False also not the references.
     """
-    return canonical(_structure(part, registry, refs))
+    # Asked of every trial several times, and thousands of trials share their parts.
+    question = ("structure", part.text, "refs" if refs else "")
+    found = registry.memo.get(question)
+    if found is None:
+        found = registry.memo[question] = canonical(_structure(part, registry, refs))
+    return found
 
 
 def _structure(part: Part, registry: Registry, refs: bool) -> dict[str, Any]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
 from anncore.data import Prepared, prepare
 from anncore.registry import Registry
 from anncore.rng import stream
-from anncore.trial import Trial, canonical
+from anncore.trial import Trial
 from anncore.types import Array
 
 
@@ -80,16 +80,12 @@ def _distinct(data: Sequence[Prepared]) -> tuple[list[Prepared], Array]:
 
 def load(trials: Sequence[Trial], registry: Registry) -> list[Prepared]:
     """Return each trial's data; trials of one data set and seed share the arrays."""
-    made: dict[tuple[str, int, int], Prepared] = {}
+    made: dict[tuple[Any, ...], Prepared] = {}
     result = []
     for trial in trials:
-        key = (
-            canonical([trial.parts["dataset"].to_json(), asdict(trial.split)]),
-            trial.sweep_seed,
-            trial.seed,
-        )
+        part, split, dtype = trial.parts["dataset"], trial.split, trial.train.dtype
+        key = (part.text, *sorted(part.paths.items()), split.text, trial.sweep_seed, trial.seed)
         if key not in made:
-            part, split, dtype = trial.parts["dataset"], trial.split, trial.train.dtype
             made[key] = prepare(part, split, trial.sweep_seed, trial.seed, registry, dtype)
         result.append(made[key])
     return result

@@ -18,7 +18,7 @@ from anncore.errors import DataError
 from anncore.registry import Registry
 from anncore.rng import stream
 from anncore.split import Indices, split_rows
-from anncore.trial import Part, Split, canonical
+from anncore.trial import Part, Split
 from anncore.types import TASKS, Array, Data, Task
 
 
@@ -88,7 +88,7 @@ def prepare(
     be used: no finite numbers, a split that would be empty, a class that training would never see.
     """
     cls = registry.get(dataset.kind, dataset.name).cls
-    key = (cls, canonical(dataset.to_json()), split, sweep_seed, seed, dtype)
+    key = (cls, dataset.text, *sorted(dataset.paths.items()), split, sweep_seed, seed, dtype)
     found = _CACHE.get(key)
     if found is None:
         found = _prepare(dataset, split, sweep_seed, seed, registry, dtype)

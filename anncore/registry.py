@@ -77,6 +77,8 @@ class Registry:
     plugins: tuple[Plugin, ...]
     files: tuple[str, ...] = ()
     _by_kind: dict[str, dict[str, list[Component]]] = field(default_factory=dict, compare=False, repr=False)
+    # What others worked out from these components and will be asked for again, by owner and question.
+    memo: dict[tuple[str, ...], str] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for kind in hookspecs.KINDS:

@@ -8,7 +8,7 @@ contiguous slices of the trial axis.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from anncore.data import Prepared, inspect
 from anncore.head import OUTPUT, Head, head_structure
 from anncore.registry import Registry
 from anncore.rng import stream
-from anncore.trial import Part, Trial, canonical
+from anncore.trial import Part, Trial
 from anncore.types import Array, ParamSpec
 from anncore.updates import OptimizerRun, optimizer_runs
 
@@ -36,7 +36,7 @@ def pack(trials: Iterable[Trial], registry: Registry, *, jobs: int = 1) -> Itera
     than there are jobs, it is divided among them. None of this changes any trial's numbers.
     """
     groups: dict[str, list[Trial]] = {}
-    shapes: dict[str, str] = {}
+    shapes: dict[tuple[Any, ...], str] = {}
     for trial in trials:
         groups.setdefault(_shape_key(trial, registry, shapes), []).append(trial)
     for members in groups.values():
@@ -47,15 +47,14 @@ def pack(trials: Iterable[Trial], registry: Registry, *, jobs: int = 1) -> Itera
             yield [members[row] for row in rows]
 
 
-def _shape_key(trial: Trial, registry: Registry, shapes: dict[str, str]) -> str:
-    dataset = canonical([trial.parts["dataset"].to_json(), asdict(trial.split)])
+def _shape_key(trial: Trial, registry: Registry, shapes: dict[tuple[Any, ...], str]) -> str:
+    part = trial.parts["dataset"]
+    dataset = (part.text, *sorted(part.paths.items()), trial.split.text)
     if dataset not in shapes:
-        seen = inspect(trial.parts["dataset"], trial.split, trial.sweep_seed, trial.seed, registry)
+        seen = inspect(part, trial.split, trial.sweep_seed, trial.seed, registry)
         shapes[dataset] = repr(seen)
     network = structure(trial.parts["network"], registry, refs=False)
-    return "\n".join(
-        [shapes[dataset], network, canonical(asdict(trial.train)), repr((trial.test, trial.timeout))]
-    )
+    return "\n".join([shapes[dataset], network, trial.train.text, repr((trial.test, trial.timeout))])
 
 
 def _component_key(trial: Trial, registry: Registry) -> tuple[str, ...]:
@@ -102,11 +101,11 @@ class Stack:
 
     def initialize(self) -> None:
         """Draw the initial weights of every trial from its own stream, and the optimizers' first state."""
-        drawn: dict[tuple[str, int, int], list[Array]] = {}
+        drawn: dict[tuple[Any, ...], list[Array]] = {}
         weights = [spec for spec in self.specs if spec.role == "weight"]
         for row, trial in enumerate(self.trials):
             part = trial.parts["initializer"]
-            key = (canonical(part.to_json()), trial.sweep_seed, trial.seed)
+            key = (part.text, *sorted(part.paths.items()), trial.sweep_seed, trial.seed)
             if key not in drawn:  # all arms of a seed start from the same weights
                 rng = stream(trial.sweep_seed, trial.seed, "init")
                 initializer = build_part(part, self.registry)

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 from anncore.blobs import pack_floats, unpack_floats
 from anncore.errors import StoreError
 from anncore.files import refuse_network
-from anncore.trial import Phase, Status, Trial, TrialResult, canonical
+from anncore.trial import Phase, Status, Trial, TrialResult
 
 try:
     import fcntl
@@ -233,7 +233,7 @@ class Store:
         rows = [
             (
                 result.key,
-                canonical(trial.description),
+                trial.text,
                 result.status,
                 pack_floats({name: (value,) for name, value in result.metrics.items()}),
                 pack_floats(result.curves, result.steps),
