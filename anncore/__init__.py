@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from anncore._version import __version__
 
 if TYPE_CHECKING:
-    from anncore.arrays import power
+    from anncore.arrays import power, sum_examples, times_transposed
     from anncore.errors import (
         AnnxError,
         ComponentError,
@@ -82,7 +82,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "anncore.arrays": ("power",),
+    "anncore.arrays": ("power", "sum_examples", "times_transposed"),
     "anncore.errors": (
         "AnnxError",
         "ComponentError",
@@ -217,9 +217,11 @@ __all__ = [
     "ref",
     "shorten",
     "spread",
+    "sum_examples",
     "sweep",
     "text_width",
     "tick_text",
+    "times_transposed",
 ]
 
 

@@ -33,7 +33,8 @@ class Batches:
         self._rngs = [stream(trial.sweep_seed, trial.seed, "batches") for trial in owners]
         self._at = n  # the next epoch begins at the first call
         self._epochs = 0
-        self._epoch_x, self._epoch_y = self._x, self._y
+        self._epoch_x = np.empty_like(self._x) if self._shuffle else self._x
+        self._epoch_y = np.empty_like(self._y) if self._shuffle else self._y
         self._whole: tuple[Array, Array] | None = None
 
     def take(self) -> tuple[Array, Array]:
@@ -60,9 +61,11 @@ class Batches:
         self._epochs += 1
         self._at = 0
         if self._shuffle:
-            orders = np.stack([rng.permutation(self._x.shape[1]) for rng in self._rngs])
-            self._epoch_x = np.take_along_axis(self._x, orders[:, :, None], axis=1)
-            self._epoch_y = np.take_along_axis(self._y, orders[:, :, None], axis=1)
+            for g, rng in enumerate(self._rngs):
+                order = rng.permutation(self._x.shape[1])
+                # mode="clip" lets NumPy write straight into `out`; an order is never out of range.
+                np.take(self._x[g], order, axis=0, out=self._epoch_x[g], mode="clip")
+                np.take(self._y[g], order, axis=0, out=self._epoch_y[g], mode="clip")
 
 
 def _distinct(data: Sequence[Prepared]) -> tuple[list[Prepared], Array]:

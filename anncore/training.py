@@ -12,7 +12,7 @@ import numpy as np
 from anncore.batches import load
 from anncore.data import Prepared
 from anncore.head import Head
-from anncore.process import keep_memory_mapped, one_blas_thread
+from anncore.process import one_blas_thread, prepare_process
 from anncore.registry import Registry
 from anncore.stack import Stack
 from anncore.trial import Status, Train, Trial, TrialResult
@@ -26,7 +26,7 @@ def train_stack(trials: Sequence[Trial], registry: Registry) -> list[TrialResult
     stops there and is `diverged`, as is one that ends worse than `train.diverged_above` times always
     predicting the mean target. An exception raised by a component is not caught.
     """
-    keep_memory_mapped()
+    prepare_process()
     started = time.perf_counter()
     with one_blas_thread(), np.errstate(all="ignore"):
         data = load(trials, registry)

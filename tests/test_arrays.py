@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anncore import power
+from anncore import power, sum_examples, times_transposed
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -23,3 +23,28 @@ def test_one_trial_equals_the_same_trial_among_many(dtype: str, exponent: float)
 def test_it_is_pythons_power(base: float, exponent: float) -> None:
     result = power(np.full((1, 1, 1), base), exponent)
     np.testing.assert_allclose(result, base**exponent, rtol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("units", [1, 2, 16, 33])
+def test_sums_and_transposed_products_do_not_depend_on_the_stack(dtype: str, units: int) -> None:
+    rng = np.random.default_rng(1)
+    grad = rng.standard_normal((7, 32, units)).astype(dtype)
+    weight = rng.standard_normal((7, 5, units)).astype(dtype)
+    sums, products = sum_examples(grad), times_transposed(grad, weight)
+    assert sums.shape == (7, 1, units)
+    assert products.shape == (7, 32, 5)
+    assert sums.dtype == products.dtype == dtype
+    for i in range(7):
+        assert np.array_equal(sum_examples(grad[i : i + 1])[0], sums[i])
+        assert np.array_equal(times_transposed(grad[i : i + 1], weight[i : i + 1])[0], products[i])
+
+
+def test_sums_and_transposed_products_by_hand() -> None:
+    grad = np.array([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]])
+    weight = np.array([[[1.0, 10.0], [2.0, 20.0]]])
+    np.testing.assert_array_equal(sum_examples(grad), [[[9, 12]]])
+    np.testing.assert_array_equal(times_transposed(grad, weight), [[[21, 42], [43, 86], [65, 130]]])
+    np.testing.assert_array_equal(
+        times_transposed(grad[:, :, :1], weight[:, :, :1]), [[[1, 2], [3, 6], [5, 10]]]
+    )

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Network, Params, ParamSpec, hookimpl, param, ref
+from anncore import Array, Network, Params, ParamSpec, hookimpl, param, ref, sum_examples, times_transposed
 
 
 class Tape(NamedTuple):
@@ -80,9 +80,9 @@ class MLP:
             a = tape.inputs[i - 1]
             np.matmul(a.swapaxes(1, 2), grad, out=grads[f"W{i}"])
             if self.bias:
-                np.sum(grad, axis=1, keepdims=True, out=grads[f"b{i}"])
+                sum_examples(grad, out=grads[f"b{i}"])
             if i > 1:
-                below = grad @ params[f"W{i}"].swapaxes(1, 2)
+                below = times_transposed(grad, params[f"W{i}"])
                 grad = self._activation(i - 1).backward(below, tape.pre[i - 2], a)
 
     def _activation(self, layer: int) -> Any:
