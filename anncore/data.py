@@ -278,6 +278,11 @@ class _Cache:
         self._size = 0
         self._lock = threading.Lock()
 
+    def clear(self) -> None:
+        with self._lock:
+            self._held.clear()
+            self._size = 0
+
     def get(self, key: Any) -> Prepared | None:
         with self._lock:
             found = self._held.get(key)

@@ -189,7 +189,11 @@ def to_csv(frame: pd.DataFrame) -> bytes:
     safe = frame.copy()
     for name in frame.columns:
         if not pd.api.types.is_numeric_dtype(frame[name]):
-            safe[name] = frame[name].map(_escaped, na_action="ignore")
+            # Texts repeat: thousands of rows, a few values, and hardly ever one to escape.
+            changed = {each: _escaped(each) for each in frame[name].dropna().unique()}
+            changed = {old: new for old, new in changed.items() if new != old}
+            if changed:
+                safe[name] = frame[name].map(lambda each, to=changed: to.get(each, each), na_action="ignore")
     text: str = safe.to_csv(index=False, lineterminator="\n")
     return text.encode()
 

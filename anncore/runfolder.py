@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anncore._version import __version__
+from anncore.data import Shapes
 from anncore.environment import environment
 from anncore.errors import StoreError
 from anncore.experiment.document import read_document
@@ -106,6 +107,7 @@ class RunFolder:
                 "arms": list(plan.arms),
                 "problems": list(plan.problems),
                 "counts": dict(plan.counts),
+                "shapes": plan.shapes,
             },
         )
         self._write_json("env.json", environment(experiment.registry, experiment.base, command))
@@ -124,6 +126,13 @@ class RunFolder:
         """Return what plan.json says of the plan."""
         plan = self._plan()
         return PlanSummary(tuple(plan["arms"]), tuple(plan["problems"]), dict(plan["counts"]))
+
+    def shapes(self) -> dict[str, Shapes]:
+        """Return the shapes that the folder's plan found its data sets to have; none where none is told."""
+        try:
+            return {name: Shapes(*each) for name, each in self._plan()["shapes"].items()}
+        except (StoreError, KeyError, TypeError, AttributeError):  # no folder yet, or another's
+            return {}
 
     def experiment(self) -> Experiment:
         """Read the experiment again as it was read for the sweep, from the folder's own copy.

@@ -139,12 +139,12 @@ def sweep(
     Either way the same call resumes. Raises an AnnxError for whatever the user can mend, and then leaves no
     folder behind that was not there.
     """
-    plan = make_plan(experiment, allow_large=allow_large)
+    folder = RunFolder(Path("reports") / experiment.name if out is None else Path(out))
+    plan = make_plan(experiment, allow_large=allow_large, shapes={} if fresh else folder.shapes())
     chosen = find_executor(executor, experiment.registry)
     stopper = Stopper() if stopper is None else stopper
     if max_time is not None:
         stopper.limit(max_time)
-    folder = RunFolder(Path("reports") / experiment.name if out is None else Path(out))
     with folder.store() as store, folder.logging(), interruptible(stopper, on_event):
         folder.write_experiment(experiment, plan, command)
         run = _Sweep(experiment, plan, store, chosen, jobs or cores(), stopper, on_event)

@@ -19,8 +19,10 @@ import pytest
 from sweep_factory import DRIVER, SLOW, TUNED, load, load_slow, without_seconds
 
 from anncore import ExperimentError, PluginError, Stopper, StoreError, load_run, sweep
+from anncore.data import _CACHE
 from anncore.events import PhaseDone, PhaseStarted, StackDone, StopRequested, interruptible
 from anncore.results import to_csv
+from anncore.runfolder import RunFolder
 from anncore.runner import run_trials
 from anncore.store import Store
 from anncore.trial import TrialResult
@@ -110,6 +112,90 @@ def test_a_second_run_does_nothing_but_the_tables(tmp_path: Path) -> None:
     again = sweep(experiment, out=tmp_path / "run", executor=Idle(), on_event=events.append)  # type: ignore[arg-type]
     assert to_csv(again.trials) == to_csv(first.trials)  # seconds too: they are the first run's
     assert [event.todo for event in events if isinstance(event, PhaseStarted)] == [0, 0]
+
+
+COUNTING = """
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+import numpy as np
+from anncore import Data, hookimpl, param
+
+def note(what: str) -> None:
+    with Path(__file__).with_name("log").open("a") as log:
+        log.write(f"{os.getpid()} {what}\\n")
+
+note("loaded")
+
+@dataclass(frozen=True)
+class Counted:
+    "Tells whenever it is made."
+    name: ClassVar[str] = "counted"
+    n: int = param(60, "int [10, inf)")
+
+    def make(self, rng: np.random.Generator) -> Data:
+        note(f"made {self.n} {rng.bit_generator.seed_seq.entropy}")
+        x = rng.standard_normal((self.n, 2))
+        return Data(x, (x[:, 0] > 0).astype(int), "binary")
+
+@hookimpl
+def annx_datasets() -> list[Any]:
+    return [Counted]
+"""
+
+
+def load_counted(folder: Path) -> Any:
+    (folder / "counted.py").write_text(COUNTING)
+    text = (
+        "seeds = { tune = [0, 1], report = [100, 101] }\n"
+        "optimizer.sgd.lr = [0.01, 0.1]\noptimizer.adam.lr = 0.01\ndataset.counted = {}\n"
+    )
+    hidden = "[[2], [3], [4], [5]]"  # stacks of four shapes in either phase
+    return load(folder, "\n" + text, hidden=hidden, plugins=[folder / "counted.py"], only=["dataset=counted"])
+
+
+def test_plugins_and_data_are_paid_for_once_per_process(tmp_path: Path) -> None:
+    stacks: list[StackDone] = []
+    sweep(
+        load_counted(tmp_path),
+        out=tmp_path / "run",
+        jobs=2,
+        on_event=lambda event: stacks.append(event) if isinstance(event, StackDone) else None,
+    )
+    noted = (tmp_path / "log").read_text().splitlines()
+    assert len(stacks) >= 8
+    assert len({line.split()[0] for line in noted}) <= 3  # this process and two workers
+    assert len(noted) == len(set(noted))
+
+
+def test_a_finished_sweep_makes_no_data(tmp_path: Path) -> None:
+    sweep(load_counted(tmp_path), out=tmp_path / "run", executor="serial")
+    _CACHE.clear()
+    (tmp_path / "log").unlink()
+    results = sweep(load_counted(tmp_path), out=tmp_path / "run", executor=Idle())
+    assert results.missing == 0
+    assert [line.split()[1] for line in (tmp_path / "log").read_text().splitlines()] == ["loaded"]
+
+
+def test_a_file_whose_content_changed_is_read_again(tmp_path: Path) -> None:
+    def swept(rows: int) -> int:
+        lines = [f"{i % 7},{i % 5},{'ab'[i % 2]}" for i in range(rows)]
+        (tmp_path / "points.csv").write_text("\n".join(["u,v,class", *lines]) + "\n")
+        text = "\n" + REPORT + 'dataset.points = { use = "csv", path = "points.csv", target = "class" }\n'
+        experiment = load(tmp_path, text + "optimizer.sgd.lr = 0.1\n", only=["dataset=points"])
+        sweep(experiment, out=tmp_path / "run", executor="serial")
+        (shapes,) = RunFolder(tmp_path / "run").shapes().values()
+        return shapes.n_train + shapes.n_valid + shapes.n_test
+
+    assert [swept(40), swept(40), swept(50)] == [40, 40, 50]
+
+
+@pytest.mark.parametrize("plan", ["", "[]", '{"shapes": 3}', '{"shapes": {"a": [1]}}', '{"schema": 99}'])
+def test_a_plan_that_cannot_be_read_is_made_anew(tmp_path: Path, plan: str) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "plan.json").write_text(plan)
+    assert RunFolder(tmp_path / "run").shapes() == {}
 
 
 def test_overrides_make_other_trials_and_keep_the_old_ones(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from anncore.experiment.model import Entry, Experiment
 from anncore.params import Interval, Plain, build, declared, references, resolve
 from anncore.plan.choices import Choice, combos
 from anncore.registry import Component
-from anncore.trial import Part
+from anncore.trial import Part, canonical
 from anncore.types import Task
 
 DEEPEST = 8  # references of references; more is a circle
@@ -20,8 +21,10 @@ DEEPEST = 8  # references of references; more is a circle
 class PartMaker:
     """Makes the parts of one experiment's trials and remembers them."""
 
-    def __init__(self, experiment: Experiment) -> None:
+    def __init__(self, experiment: Experiment, known: Mapping[str, Shapes] | None = None) -> None:
         self.experiment, self.registry = experiment, experiment.registry
+        self._known = known or {}
+        self.seen: dict[str, Shapes] = {}
         self._parts: dict[Any, Part] = {}
         self._shapes: dict[Choice, Shapes] = {}
         self._fits: dict[Any, None] = {}
@@ -34,7 +37,7 @@ class PartMaker:
         return found
 
     def shapes(self, dataset: Choice) -> Shapes:
-        """Return a data set's task and shapes, from making it once with the first seed.
+        """Return a data set's task and shapes, from making it once with the first seed if it is not known.
 
         Raises DataError, with file and section, for data that cannot be used.
         """
@@ -42,14 +45,17 @@ class PartMaker:
         if found is None:
             experiment = self.experiment
             part = self.plain(dataset)
+            split, dtype = experiment.split, experiment.train.dtype
             seed = (*experiment.tune_seeds, *experiment.report_seeds)[0]
-            try:
-                found = prepare(
-                    part, experiment.split, experiment.sweep_seed, seed, self.registry, experiment.train.dtype
-                ).shapes
-            except Exception as error:
-                raise self._said(dataset.entry, error) from error
-            self._shapes[dataset] = found
+            told = canonical([part.text, split.text, experiment.sweep_seed, seed, dtype])
+            name = hashlib.sha256(told.encode()).hexdigest()
+            found = self._known.get(name)
+            if found is None:
+                try:
+                    found = prepare(part, split, experiment.sweep_seed, seed, self.registry, dtype).shapes
+                except Exception as error:
+                    raise self._said(dataset.entry, error) from error
+            self._shapes[dataset] = self.seen[name] = found
         return found
 
     def loss(self, choice: Choice, task: Task) -> Part:

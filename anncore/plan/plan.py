@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from anncore.data import Shapes
 from anncore.errors import ExperimentError, nearest
 from anncore.experiment.model import KINDS, PARTS, Experiment, Range, Rule
 from anncore.plan.choices import Choice, Combo, Option, combos
@@ -15,14 +16,17 @@ from anncore.plan.selection import check_select
 from anncore.trial import Phase, Trial
 
 
-def make_plan(experiment: Experiment, *, allow_large: bool = False) -> Plan:
+def make_plan(
+    experiment: Experiment, *, allow_large: bool = False, shapes: Mapping[str, Shapes] | None = None
+) -> Plan:
     """Count an experiment's trials and check everything that can be checked without training.
 
-    Data sets are made once, with the first seed, for their task and shapes. Raises ExperimentError for a
+    Data sets are made once, with the first seed, for their task and shapes, but for those that `shapes`, an
+    earlier plan's, has under their description. Raises ExperimentError for a
     plan above [limits] max_trials (unless `allow_large`), for one without trials (exit code 5), for a loss
     or output activation that does not fit, and DataError for data that cannot be used.
     """
-    plan = Plan(experiment)
+    plan = Plan(experiment, shapes)
     total = plan.counts["total"]
     if total == 0:
         error = ExperimentError(f"{experiment.file}: no trial is left; [[exclude]] leaves no combination.")
@@ -45,12 +49,12 @@ class Plan:
     seeds, every configuration runs on them and the selected one on the report seeds; else all run on those.
     """
 
-    def __init__(self, experiment: Experiment) -> None:
+    def __init__(self, experiment: Experiment, shapes: Mapping[str, Shapes] | None = None) -> None:
         self.experiment = experiment
         self.combos = combos(experiment)
         self._included = _included(experiment, self.combos)
         self._namer = Namer(experiment, (choice for config in self._included for choice in config))
-        self._maker = PartMaker(experiment)
+        self._maker = PartMaker(experiment, shapes)
         self._problem_kinds = tuple(kind for kind in KINDS if kind not in experiment.tuned_kinds)
 
     @cached_property
@@ -71,6 +75,14 @@ class Plan:
             "report": report,
             "total": tune + report,
         }
+
+    @property
+    def shapes(self) -> dict[str, Shapes]:
+        """Task and shapes of the data sets looked at so far, by the digest of what determines them.
+
+        That is what a run key holds of them: their description with a file's fingerprint, split, seeds.
+        """
+        return self._maker.seen
 
     def _pairs(self) -> int:
         """Return the number of (problem, arm) pairs, each of which is reported once per seed."""
