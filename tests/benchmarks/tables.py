@@ -1,0 +1,128 @@
+"""What was measured, beside what was asked for, as Markdown tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.arena import Time
+from benchmarks.contenders import Annx, Contender, Jax, Matmul, Sklearn, Torch
+from benchmarks.networks import Case
+from benchmarks.profile import PHASES
+
+Row = list[str]
+
+
+class Lines:
+    """The rows of all tables, in the order in which they were measured."""
+
+    def __init__(self) -> None:
+        self.networks: list[Row] = []
+        self.profiles: list[Row] = []
+        self.own: list[Row] = []
+        self.beyond: list[Row] = []
+        self.groups: list[Row] = []
+        self.skipped: dict[str, str] = {}
+
+    def add_network(
+        self, case: Case, times: Mapping[str, tuple[Time, float]], skipped: Mapping[str, str]
+    ) -> None:
+        """Add a network: wall and CPU times, and the ratios that were asked for."""
+        self.skipped |= skipped
+
+        def cell(contender: type[Contender]) -> str:
+            if contender.name not in times:
+                return "skipped"
+            time, spread = times[contender.name]
+            return f"{_number(time.wall)} ±{spread:.0%} ({_number(time.cpu)})"
+
+        def ratio(contender: type[Contender], target: float) -> str:
+            if contender.name not in times:
+                return "skipped"
+            wall, cpu = (
+                getattr(times[contender.name][0], clock) / getattr(times[Annx.name][0], clock)
+                for clock in ("wall", "cpu")
+            )
+            return f"{wall:.3g}x ({cpu:.3g}x; {target:g}x)"
+
+        ours, bare = times[Annx.name][0], times[Matmul.name][0]
+        self.networks.append(
+            [
+                f"{case.name}, {case.trials} trials",
+                f"{cell(Annx)}; {case.target.us:g}",
+                cell(Torch),
+                ratio(Torch, case.target.against_torch),
+                cell(Sklearn),
+                cell(Jax),
+                ratio(Jax, case.target.against_jax),
+                cell(Matmul),
+                f"{ours.wall / bare.wall:.2f}x ({ours.cpu / bare.cpu:.2f}x)",
+            ]
+        )
+
+    def add_profile(self, case: Case, phases: Mapping[str, float], own: Mapping[str, float]) -> None:
+        """Add where a step's time goes, and the engine's own part of it."""
+        times = [_number(phases[phase]) for phase in ("whole", *PHASES)]
+        self.profiles.append([f"{case.name}, stack of {phases['stack']:.0f}", *times])
+        asked = "under 10 %" if own["stack"] >= 16 else "not asked for: fewer than 16 fit"
+        self.own.append([f"{case.name}, stack of {own['stack']:.0f}", f"{own['share']:.1%}", asked])
+
+    def add_beyond(self, case: Case, found: Mapping[str, float]) -> None:
+        """Add what evaluation, history and storage add to training."""
+        self.beyond.append(
+            [f"{case.name}, stack of {found['stack']:.0f}", f"{found['share']:.1%}", "under 15 %"]
+        )
+
+    def add_groups(self, found: Mapping[str, float]) -> None:
+        """Add many small groups against equal trials."""
+        for name, cpu in found.items():
+            if name != "registered":
+                relative = f"{found['equal trials'] / cpu:.2f}"
+                asked = "0.5 at least" if name == "many groups" else ""
+                self.groups.append([name, _number(cpu), relative, asked])
+
+    def text(self) -> str:
+        """Return all tables that have rows."""
+        network = [
+            "network",
+            "annx, 2 processes; target",
+            Torch.name,
+            "annx against it (target)",
+            Sklearn.name,
+            Jax.name,
+            "annx against it (target)",
+            "bare matmuls, 2 processes",
+            "annx to it",
+        ]
+        parts = [
+            _table(
+                "us per trial-step by the clock ± half the distance of the quartiles (CPU time per core)",
+                network,
+                self.networks,
+            ),
+            _table(
+                "Where it goes: CPU us per trial-step in one process", ["", "whole", *PHASES], self.profiles
+            ),
+            _table("The engine's own share of a step", ["", "share", "target"], self.own),
+            _table(
+                "20 activations x 5 optimizers x 5 seeds on 2-32-32-1, one process",
+                ["", "CPU us per trial-step", "rate relative to equal trials", "target"],
+                self.groups,
+            ),
+            _table(
+                "Evaluation, history and storage relative to training", ["", "share", "target"], self.beyond
+            ),
+            *(f"{name} skipped: {reason}" for name, reason in self.skipped.items()),
+        ]
+        return "\n\n".join(part for part in parts if part)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _table(title: str, header: Row, rows: list[Row]) -> str:
+    if not rows:
+        return ""
+    lines = [header, ["---"] * len(header), *rows]
+    return title + ":\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,0 +1,105 @@
+"""How fast the engine is, beside its peers, in one run. Speed decides no test's pass or fail."""
+
+from __future__ import annotations
+
+import importlib.util
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("pytest_benchmark", reason="pytest-benchmark is not installed: pip install -e '.[bench]'")
+
+from benchmarks.arena import Team
+from benchmarks.contenders import CONTENDERS
+from benchmarks.networks import CASES, Case
+from benchmarks.profile import own_share, profile
+from benchmarks.sweeps import beyond_training, rates
+from benchmarks.tables import Lines
+
+from anncore.process import one_blas_thread
+from anncore.registry import Registry, load_registry
+
+TURN = 0.25  # seconds that a contender's turn lasts at least
+
+
+def rounds(config: pytest.Config) -> int:
+    """Return how often everything takes its turn: pytest-benchmark's --benchmark-min-rounds."""
+    return max(3, int(config.getoption("benchmark_min_rounds")))
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    return load_registry()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_network(case: Case, benchmark: Any, pytestconfig: pytest.Config, lines: Lines) -> None:
+    missing = {
+        contender: [package for package in contender.needs if importlib.util.find_spec(package) is None]
+        for contender in CONTENDERS
+    }
+    with ExitStack() as stack:
+        teams = [stack.enter_context(Team(each, case)) for each in CONTENDERS if not missing[each]]
+        for team in teams:
+            team.warm_up(TURN)
+
+        def turns() -> None:
+            for team in teams:
+                team.turn()
+
+        benchmark.pedantic(turns, rounds=rounds(pytestconfig))
+        times = {team.contender.name: (team.time(), team.spread()) for team in teams}
+    skipped = {each.name: f"{' and '.join(gone)} not installed" for each, gone in missing.items() if gone}
+    lines.add_network(case, times, skipped)
+    benchmark.extra_info.update(
+        {name: {"wall_us": time.wall, "cpu_us": time.cpu, "spread": spread}
+         for name, (time, spread) in times.items()}
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_profile(
+    case: Case, benchmark: Any, registry: Registry, pytestconfig: pytest.Config, lines: Lines
+) -> None:
+    steps = max(10, 40_000 // sum(a * b for a, b in zip(case.widths, case.widths[1:], strict=False)))
+
+    def measured() -> tuple[dict[str, float], dict[str, float]]:
+        with one_blas_thread():
+            return (
+                profile(case, registry, steps, rounds(pytestconfig)),
+                own_share(case, registry, steps, rounds(pytestconfig)),
+            )
+
+    phases, own = benchmark.pedantic(measured, rounds=1)
+    lines.add_profile(case, phases, own)
+    benchmark.extra_info.update({"us_per_trial_step": phases, "own_share": own})
+
+
+def test_many_small_groups(benchmark: Any, pytestconfig: pytest.Config, lines: Lines) -> None:
+    def measured() -> dict[str, float]:
+        with one_blas_thread():
+            return rates(20, rounds(pytestconfig))
+
+    found = benchmark.pedantic(measured, rounds=1)
+    lines.add_groups(found)
+    benchmark.extra_info.update(found)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_beyond_training(
+    case: Case,
+    benchmark: Any,
+    registry: Registry,
+    pytestconfig: pytest.Config,
+    tmp_path: Path,
+    lines: Lines,
+) -> None:
+    def measured() -> dict[str, float]:
+        with one_blas_thread():
+            return beyond_training(case, registry, tmp_path, rounds(pytestconfig))
+
+    found = benchmark.pedantic(measured, rounds=1)
+    lines.add_beyond(case, found)
+    benchmark.extra_info.update(found)
