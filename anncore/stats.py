@@ -19,6 +19,8 @@ import numpy as np
 
 from anncore.types import Array
 
+# scipy.special is a tenth of the import that scipy.stats is, and the latter's t, normal and F distributions
+# are its functions by other names.
 ALPHA = 0.05
 LEVEL = 0.95
 RELATIVE_NOISE = 1e-6  # float32 carries seven digits; a sum over a test split loses one of them
@@ -45,7 +47,6 @@ def mean_interval(values: Array | Sequence[float], scale: str = "linear", level:
     has no interval; values that all agree have one of width 0.
     """
     from scipy import special
-    from scipy import stats as scipy_stats
 
     x = np.asarray(values, dtype=float)
     x = x[np.isfinite(x)]
@@ -59,7 +60,7 @@ def mean_interval(values: Array | Sequence[float], scale: str = "linear", level:
     back = np.exp if scale == "log" else float
     if n == 1:
         return Estimate(float(back(m)), math.nan, math.nan, 1)
-    half = float(scipy_stats.t.ppf((1 + level) / 2, n - 1) * np.std(y, ddof=1) / math.sqrt(n))
+    half = float(special.stdtrit(n - 1, (1 + level) / 2) * np.std(y, ddof=1) / math.sqrt(n))
     if scale == "unit":
         if not 0 < m < 1:  # every value is 0, or every value is 1
             return Estimate(m, m, m, n)
@@ -75,7 +76,7 @@ def mean_band(values: Array, scale: str = "linear", level: float = LEVEL) -> tup
     Pointwise, with NaN where a column has no finite value (no interval: fewer than two). Scale "linear"
     or "log"; the log scale leaves out what is not positive.
     """
-    from scipy import stats as scipy_stats
+    from scipy import special
 
     x = np.asarray(values, dtype=float)
     good = np.isfinite(x) & ((x > 0) | (scale != "log"))
@@ -84,7 +85,7 @@ def mean_band(values: Array, scale: str = "linear", level: float = LEVEL) -> tup
     m = np.where(n > 0, y.sum(axis=0) / np.maximum(n, 1), np.nan)
     squares = np.where(good, (y - m) ** 2, 0.0).sum(axis=0)
     spread = np.sqrt(squares / np.maximum(n - 1, 1) / np.maximum(n, 1))
-    half = np.where(n > 1, scipy_stats.t.ppf((1 + level) / 2, np.maximum(n - 1, 1)) * spread, np.nan)
+    half = np.where(n > 1, special.stdtrit(np.maximum(n - 1, 1), (1 + level) / 2) * spread, np.nan)
     back = np.exp if scale == "log" else np.asarray
     return back(m), back(m - half), back(m + half)
 
@@ -154,13 +155,17 @@ def wilcoxon(gaps: Array | Sequence[float]) -> float:
 
 def _midranks(sizes: Array) -> Array:
     """Return twice the mid-ranks, whole numbers. Sizes equal up to rounding share a rank."""
-    from scipy import stats as scipy_stats
-
     ordered = np.unique(sizes)
     with np.errstate(invalid="ignore"):
         new = np.diff(ordered, prepend=-np.inf) > 1e-12 * np.where(np.isinf(ordered), 0, ordered)
     group = np.cumsum(new)[np.searchsorted(ordered, sizes)]
-    return np.rint(2 * scipy_stats.rankdata(group)).astype(int)
+    return np.rint(2 * _average_ranks(group)).astype(int)
+
+
+def _average_ranks(groups: Array) -> Array:
+    """Return ranks from 1, equal values sharing the mean of theirs."""
+    _, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[place]
 
 
 def _sign_patterns(ranks: Array) -> Array:
@@ -233,7 +238,7 @@ def pairs_for_power(
     "Nonparametrics", 1975, section 2.4); never below what the smallest p allows. From the finite
     differences; a plan for the next experiment, no test.
     """
-    from scipy import stats as scipy_stats
+    from scipy import special
 
     d = np.asarray(gaps, dtype=float)
     d = d[np.isfinite(d)]
@@ -241,7 +246,7 @@ def pairs_for_power(
     if len(d) < 2 or mean == 0:
         return math.inf
     quantiles = (1 - alpha / (2 * max(1, comparisons)), power)
-    z = sum(float(scipy_stats.norm.ppf(q)) for q in quantiles)
+    z = sum(float(special.ndtri(q)) for q in quantiles)
     wanted = math.pi / 3 * (z * float(np.std(d, ddof=1)) / mean) ** 2
     return max(float(math.ceil(wanted)), float(pairs_needed(comparisons, alpha)))
 
@@ -251,13 +256,11 @@ def ranks(costs: Array | Sequence[float]) -> Array:
 
     Costs that differ by numeric noise alone share their rank.
     """
-    from scipy import stats as scipy_stats
-
     x = np.asarray(costs, dtype=float)
     x = np.where(np.isnan(x), np.inf, x)
     ordered = np.sort(x)
     group = np.cumsum(np.concatenate([[1.0], differences(ordered[:-1], ordered[1:]) > 0]))
-    return scipy_stats.rankdata(group[np.searchsorted(ordered, x)])
+    return _average_ranks(group[np.searchsorted(ordered, x)])
 
 
 def friedman(costs: Array) -> tuple[float, int, int, float]:
@@ -268,7 +271,7 @@ def friedman(costs: Array) -> tuple[float, int, int, float]:
     R_j the mean rank of column j. Iman & Davenport, "Approximations of the Critical Region of the
     Friedman Statistic", Communications in Statistics 9(6), 1980; Demšar, JMLR 7, 2006, section 3.2.2.
     """
-    from scipy import stats as scipy_stats
+    from scipy import special
 
     d, k = np.shape(costs)
     if d < 2 or k < 2:
@@ -277,4 +280,4 @@ def friedman(costs: Array) -> tuple[float, int, int, float]:
     chi = 12 * d / (k * (k + 1)) * (float(np.sum(mean**2)) - k * (k + 1) ** 2 / 4)
     rest = d * (k - 1) - chi
     f = math.inf if rest <= 1e-9 else (d - 1) * chi / rest
-    return f, k - 1, (k - 1) * (d - 1), float(scipy_stats.f.sf(f, k - 1, (k - 1) * (d - 1)))
+    return f, k - 1, (k - 1) * (d - 1), float(special.fdtrc(k - 1, (k - 1) * (d - 1), f))
