@@ -12,6 +12,7 @@ from experiment_factory import SMALL, load, plan
 
 from anncore.errors import AnnxError
 from anncore.plan import Plan
+from anncore.plan.naming import spell
 from anncore.trial import Trial, canonical
 
 DATA = "[dataset.two_moons]\nn = 60\n"
@@ -482,3 +483,10 @@ def test_axes_list_every_entry(tmp_path: Path) -> None:
     assert found["auto"]["component"] == "auto"
     searched = plan(tmp_path, SEARCH.replace("METHOD", "lhs")).axes
     assert next(a for a in searched if a["label"] == "sgd")["values"] == {"lr": ["log 0.001 to 1"]}
+
+
+def test_a_drawn_value_is_written_in_the_fewest_digits_that_are_it() -> None:
+    assert spell(0.088236) == "0.088236"  # not 0.088235999999999995
+    assert spell(1 / 3) == "0.3333333333333333"
+    assert spell(1e-5) == "1e-05"
+    assert spell(100.0) == "100"

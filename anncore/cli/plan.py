@@ -120,7 +120,7 @@ def _text(plan: Plan, done: dict[str, Any]) -> str:
     limit = experiment.limits.max_trials
     if counts["total"] > limit:
         sums.append(f"more than [limits] max_trials = {limit}: a sweep needs --yes")
-    head = [experiment.title, *([experiment.question] if experiment.question else [])]
+    head = [text for text in dict.fromkeys((experiment.title, experiment.question)) if text]
     return "\n\n".join(["\n".join(dict.fromkeys(head)), table(rows), "\n".join(sums)])
 
 

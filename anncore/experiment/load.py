@@ -87,7 +87,7 @@ def read_experiment(
     _check_ranges(document, entries, vary, searching=search is not None)
     return Experiment(
         name=source.path.stem,
-        title=top.text("title", source.path.stem),
+        title=top.text("title", first_comment(source.text) or source.path.stem),
         question=first_comment(source.text),
         path=source.path.absolute(),
         base=base,

@@ -146,7 +146,8 @@ def spell(value: Any, digits: int = EXACT) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
-        return f"{value:.{digits}g}"
+        short = repr(value) if digits >= EXACT else f"{value:.{digits}g}"
+        return short.removesuffix(".0")
     if isinstance(value, (list, tuple)):
         if not value:
             return "none"

@@ -25,7 +25,7 @@ def render_markdown(content: Mapping[str, Any]) -> str:
 def _lines(content: Mapping[str, Any]) -> Iterator[str]:
     yield f"# {escape(content['title'])}"
     yield ""
-    if content["question"]:
+    if content["question"] and content["question"] != content["title"]:
         yield f"*{escape(content['question'])}*"
         yield ""
     yield f"**{escape(content['answer']['headline'])}**"
