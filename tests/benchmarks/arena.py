@@ -19,8 +19,8 @@ from benchmarks.networks import Case
 class Time(NamedTuple):
     """What a turn cost, in microseconds per trial-step.
 
-    wall: by the clock. cpu: what all its threads used, divided by the cores it may use; on a quiet machine
-    and with all cores busy the two are one.
+    wall: by the clock. cpu: what all threads used, divided by the processes; on a quiet machine the two
+    are one but for a process with several threads.
     """
 
     wall: float

@@ -96,7 +96,7 @@ class Lines:
         ]
         parts = [
             _table(
-                "us per trial-step by the clock ± half the distance of the quartiles (CPU time per core)",
+                "us per trial-step by the clock ± half the distance of the quartiles (CPU time per process)",
                 network,
                 self.networks,
             ),
