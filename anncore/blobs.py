@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -18,9 +19,15 @@ def pack_floats(series: Mapping[str, Sequence[float]], steps: Sequence[int] = ()
     names = list(series)
     length = len(series[names[0]]) if names else 0
     values = np.array([series[name] for name in names], "<f8").reshape(len(names), length)
-    head = json.dumps([names, length, list(steps)], separators=(",", ":")).encode()
+    head = _head(tuple(names), length, tuple(steps))
     planes = values.view(np.uint8).reshape(-1, 8).T.tobytes()
     return zlib.compress(head + b"\0" + planes, 6)
+
+
+@lru_cache(maxsize=64)
+def _head(names: tuple[str, ...], length: int, steps: tuple[int, ...]) -> bytes:
+    """Return what a sweep's trials have in common: most of them share names and steps."""
+    return json.dumps([names, length, steps], separators=(",", ":")).encode()
 
 
 def unpack_floats(blob: bytes) -> tuple[tuple[int, ...], dict[str, tuple[float, ...]]]:

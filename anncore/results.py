@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from anncore.experiment.model import Experiment
 
+CSV_ROWS = 200_000  # written at a time
 SPLITS = ("train", "valid", "test")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula's beginning
 
@@ -184,18 +185,26 @@ def curves_frame(results: Iterable[TrialResult], keys: Iterable[str]) -> pd.Data
 
 def to_csv(frame: pd.DataFrame) -> bytes:
     """Return a frame as CSV, with every digit; texts that a spreadsheet would run get an apostrophe."""
+    return b"".join(csv_chunks(frame))
+
+
+def csv_chunks(frame: pd.DataFrame) -> Iterator[bytes]:
+    """Yield what `to_csv` returns piece by piece, so that a long frame's text need not be held whole."""
     import pandas as pd
 
-    safe = frame.copy()
+    escaped: dict[str, dict[str, str]] = {}
     for name in frame.columns:
         if not pd.api.types.is_numeric_dtype(frame[name]):
             # Texts repeat: thousands of rows, a few values, and hardly ever one to escape.
             changed = {each: _escaped(each) for each in frame[name].dropna().unique()}
-            changed = {old: new for old, new in changed.items() if new != old}
+            escaped[name] = {old: new for old, new in changed.items() if new != old}
+    for start in range(0, max(len(frame), 1), CSV_ROWS):
+        piece = frame.iloc[start : start + CSV_ROWS]
+        for name, changed in escaped.items():
             if changed:
-                safe[name] = frame[name].map(lambda each, to=changed: to.get(each, each), na_action="ignore")
-    text: str = safe.to_csv(index=False, lineterminator="\n")
-    return text.encode()
+                new = piece[name].map(lambda each, to=changed: to.get(each, each), na_action="ignore")
+                piece = piece.assign(**{name: new})
+        yield piece.to_csv(index=False, header=start == 0, lineterminator="\n").encode()
 
 
 def _escaped(value: Any) -> Any:
@@ -206,6 +215,7 @@ def _escaped(value: Any) -> Any:
     return safe.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def to_gzip(data: bytes) -> bytes:
+def to_gzip(chunks: Iterable[bytes]) -> bytes:
     """Compress, without a date, so that equal data give equal bytes."""
-    return gzip.compress(data, compresslevel=6, mtime=0)
+    packer = zlib.compressobj(6, wbits=31)  # a gzip header
+    return b"".join([*map(packer.compress, chunks), packer.flush()])

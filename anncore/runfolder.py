@@ -30,7 +30,7 @@ from anncore.experiment.load import read_experiment
 from anncore.experiment.model import Experiment
 from anncore.experiment.overrides import apply_overrides
 from anncore.files import replace_file
-from anncore.results import PlanSummary, Results, collect, to_csv, to_gzip
+from anncore.results import PlanSummary, Results, collect, csv_chunks, to_csv, to_gzip
 from anncore.store import Store
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class RunFolder:
     def write_tables(self, results: Results) -> None:
         """Write trials.csv and curves.csv.gz."""
         replace_file(self.path / "trials.csv", to_csv(results.trials))
-        replace_file(self.path / "curves.csv.gz", to_gzip(to_csv(results.curves)))
+        replace_file(self.path / "curves.csv.gz", to_gzip(csv_chunks(results.curves)))
 
     def environment(self) -> dict[str, Any]:
         """Return what env.json says."""

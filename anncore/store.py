@@ -208,6 +208,10 @@ class Store:
         assert self._db is not None, "the store is closed"
         return self._db.execute(statement, values)
 
+    def _execute_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        assert self._db is not None, "the store is closed"
+        self._db.executemany(statement, rows)
+
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._guarded():
@@ -245,8 +249,7 @@ class Store:
             for trial, result in pairs
         ]
         with self._transaction():
-            for row in rows:
-                self._execute("INSERT OR REPLACE INTO trials VALUES (?,?,?,?,?,?,?,?,?)", row)
+            self._execute_many("INSERT OR REPLACE INTO trials VALUES (?,?,?,?,?,?,?,?,?)", rows)
 
     def delete(self, keys: Iterable[str]) -> None:
         """Forget the results of some keys; of a key without one there is nothing to forget."""

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from anncore.results import curves_frame, phase_frame, to_csv, to_gzip, trials_frame
+from anncore.results import csv_chunks, curves_frame, phase_frame, to_csv, to_gzip, trials_frame
 from anncore.store import PlannedRow, Store
 from anncore.trial import Part, Split, Train, Trial, TrialResult
 
@@ -121,10 +121,20 @@ def test_a_csv_keeps_every_digit_and_line() -> None:
     assert [text for _, text in rows[:3]] == ['a "quoted"\nline', "", "ä"]
 
 
+def test_a_table_is_the_same_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = pd.DataFrame({"name": ["a", "=b", None, "c\r"] * 3, "x": np.arange(12) / 7})
+    whole = to_csv(table)
+    monkeypatch.setattr("anncore.results.CSV_ROWS", 5)
+    pieces = list(csv_chunks(table))
+    assert len(pieces) == 3
+    assert b"".join(pieces) == whole
+    assert to_gzip(pieces) == to_gzip([whole])
+
+
 def test_equal_tables_give_equal_compressed_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = to_gzip(b"abc" * 100)
+    first = to_gzip([b"abc" * 100])
     monkeypatch.setattr("time.time", lambda: 0.0)
-    assert to_gzip(b"abc" * 100) == first
+    assert to_gzip([b"abc" * 100]) == first
     assert gzip.decompress(first) == b"abc" * 100
 
 
