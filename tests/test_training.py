@@ -13,6 +13,7 @@ import pytest
 from trial_factory import make_trial
 
 from anncore.batches import load
+from anncore.errors import ComponentError
 from anncore.registry import Registry, load_registry
 from anncore.stack import pack, stack_size
 from anncore.training import total_steps, train_stack
@@ -303,3 +304,43 @@ def annx_optimizers():
     assert len({result.steps_done for result in results}) > 1
     for trial, result in zip(trials, results, strict=True):
         assert as_bytes(result) == as_bytes(train_stack([trial], registry)[0])
+
+
+def test_an_optimizer_without_a_learning_rate_trains_under_the_default_schedule(
+    registry: Registry, tmp_path: Path
+) -> None:
+    file = tmp_path / "rateless.py"
+    file.write_text(
+        '''
+from dataclasses import dataclass
+from typing import ClassVar
+
+from anncore import hookimpl
+
+
+@dataclass(frozen=True)
+class Rateless:
+    """Gradient descent with a rate of one half, θ ← θ - g / 2."""
+
+    name: ClassVar[str] = "rateless"
+
+    def init(self, param):
+        return ()
+
+    def step(self, param, grad, state, t):
+        return -0.5 * grad, ()
+
+
+@hookimpl
+def annx_optimizers():
+    return [Rateless]
+'''
+    )
+    registry = load_registry([file])
+    plain, half = train_stack(
+        [make_trial(registry, optimizer=optimizer) for optimizer in ("rateless", ("sgd", {"lr": 0.5}))],
+        registry,
+    )
+    assert plain.curves == half.curves
+    with pytest.raises(ComponentError, match=r"rateless has no learning rate lr, so schedule cosine"):
+        train_stack([make_trial(registry, optimizer="rateless", schedule="cosine")], registry)

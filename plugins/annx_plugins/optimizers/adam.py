@@ -60,14 +60,17 @@ class Adam:
     def step(self, param: Array, grad: Array, state: AdamState, t: int) -> tuple[Array, AdamState]:
         m = self.beta1 * state.m + (1 - self.beta1) * grad
         v = self.beta2 * state.v + (1 - self.beta2) * (grad * grad)
-        # The corrections are one number per trial; on lr they cost nothing, on m a pass over it.
-        lr, correction = self.lr / (1 - self.beta1**t), 1 - self.beta2**t
+        # m̂ / (√v̂ + ε) is √c₂ / c₁ · m / (√v + ε √c₂): so the corrections c are one number per trial, on
+        # lr and ε, and not a pass over m and v each.
+        c2 = 1 - self.beta2**t
+        root = c2**0.5  # np.sqrt of a float would be a float64
+        lr = self.lr * root / (1 - self.beta1**t)
         if self.eps_mode == "outside":
-            size = np.sqrt(v / correction) + self.eps
+            size = np.sqrt(v) + self.eps * root
         elif self.eps_mode == "inside":
-            size = np.sqrt(v / correction + self.eps)
+            size = np.sqrt(v + self.eps * c2)
         else:
-            size = (np.sqrt(v) + self.eps) / correction**0.5  # np.sqrt of a float would be a float64
+            size = np.sqrt(v) + self.eps
         return -lr * m / size, AdamState(m, v)
 
 

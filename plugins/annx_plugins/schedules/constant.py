@@ -21,6 +21,7 @@ class Constant:
 
     name: ClassVar[str] = "constant"
     default: ClassVar[bool] = True
+    constant: ClassVar[bool] = True
 
     def factor(self, t: int, steps: int) -> Hyper:
         return 1.0
