@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
 
 from anncore.errors import ComponentError, ExperimentError, nearest
 from anncore.experiment.document import Section, is_number, show
@@ -213,11 +215,6 @@ def tidy(value: float, digits: int = 12) -> float:
 
 def spaced(how: str, low: float, high: float, num: int) -> list[float]:
     """Return `num` numbers from low to high, both included, evenly spaced (log: their logarithms)."""
-    at: Callable[[float], float]
-    if how == "log":
-        a, b = math.log(low), math.log(high)
-        at = lambda share: math.exp(a + share * (b - a))  # noqa: E731
-    else:
-        at = lambda share: low * (1 - share) + high * share  # noqa: E731
-    inner = [tidy(at(i / (num - 1))) for i in range(1, num - 1)]
+    points = (np.geomspace if how == "log" else np.linspace)(low, high, num)
+    inner = [tidy(float(point)) for point in points[1:-1]]
     return [low, *inner, high]
