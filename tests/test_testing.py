@@ -389,6 +389,27 @@ def test_a_joint_form_that_is_another_loss_is_found(registry: Registry) -> None:
     assert "grad_from_logits with sigmoid" in failures(wrong)["joint_as_chained"]
 
 
+@dataclass(frozen=True)
+class Powered:
+    """A power of the magnitude, f(z) = |z|ⁿ with n = exponent, 2 by default.
+
+    By nobody, 2020.
+    """
+
+    name: ClassVar[str] = "powered"
+    exponent: Any = param(2.0, "(1, 4]")
+
+    def forward(self, z: Array) -> Array:
+        return np.abs(z) ** self.exponent  # NumPy squares for one trial and calls pow for several
+
+    def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        return grad * self.exponent * np.sign(z) * np.abs(z) ** (self.exponent - 1)
+
+
+def test_a_power_that_is_computed_otherwise_for_one_trial_than_for_two_is_found() -> None:
+    assert "in a stack of 2 and alone" in failures(Powered)["stacked_as_alone"]
+
+
 def test_a_check_that_skipped_everything_fails() -> None:
     everywhere = tuple(np.linspace(-9, 9, 18001))  # a corner every 0.001: no place is left
     found = failures(spoilt(Bent, kinks=everywhere))
