@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Theme,
         end_labels,
         log_axis,
+        lost_count,
         new_sheet,
         padded,
         panel_title,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         tick_text,
     )
     from anncore.results import Results
+    from anncore.rng import truncated_normal
     from anncore.runfolder import load_run
     from anncore.runner import sweep
     from anncore.stats import (
@@ -103,6 +105,7 @@ _HOMES = {
     "anncore.runner": ("sweep",),
     "anncore.process": ("children_on_one_blas_thread",),
     "anncore.registry": ("Registry", "load_registry"),
+    "anncore.rng": ("truncated_normal",),
     "anncore.findings": (
         "joined",
         "number",
@@ -114,6 +117,7 @@ _HOMES = {
         "Drawing",
         "Theme",
         "end_labels",
+        "lost_count",
         "log_axis",
         "new_sheet",
         "padded",
@@ -201,6 +205,7 @@ __all__ = [
     "load_run",
     "log",
     "log_axis",
+    "lost_count",
     "make_plan",
     "mean_band",
     "mean_interval",
@@ -222,6 +227,7 @@ __all__ = [
     "text_width",
     "tick_text",
     "times_transposed",
+    "truncated_normal",
 ]
 
 

@@ -11,6 +11,8 @@ import hashlib
 
 import numpy as np
 
+from anncore.types import Array
+
 
 def stream(sweep_seed: int, trial_seed: int, name: str) -> np.random.Generator:
     """Return the generator of one named stream of one trial.
@@ -21,3 +23,19 @@ def stream(sweep_seed: int, trial_seed: int, name: str) -> np.random.Generator:
     """
     digest = hashlib.sha256(f"{int(sweep_seed)}/{int(trial_seed)}/{name}".encode()).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "little")))
+
+
+# Standard deviation of the standard normal distribution cut off at ±2: √(1 - 4 φ(2) / (2 Φ(2) - 1)).
+CUT_STD = 0.87962566103423978
+
+
+def truncated_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Return float64 draws of `shape` from a normal cut off at two deviations, widened to variance 1.
+
+    Values beyond ±2 are drawn again and the rest divided by 0.8796, so none exceeds 2 / 0.8796 in
+    magnitude: the truncation of Keras' and JAX' initializers.
+    """
+    draw = rng.standard_normal(shape)
+    while (outside := np.abs(draw) > 2).any():
+        draw[outside] = rng.standard_normal(np.count_nonzero(outside))
+    return draw / CUT_STD

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anncore.rng import stream
+from anncore.rng import CUT_STD, stream, truncated_normal
 
 seeds = st.integers(0, 2**70)
 
@@ -42,3 +42,11 @@ def test_streams_are_uncorrelated() -> None:
     columns = np.stack([stream(0, seed, "init").normal(size=20_000) for seed in range(5)])
     off_diagonal = np.corrcoef(columns)[~np.eye(5, dtype=bool)]
     assert abs(off_diagonal).max() < 5 / np.sqrt(20_000)  # five standard errors of a zero correlation
+
+
+def test_truncated_draws_keep_unit_variance_and_stop_at_two_widened_deviations() -> None:
+    draws = truncated_normal(np.random.default_rng(0), (400, 500))
+    assert np.abs(draws).max() <= 2 / 0.8796256610342398
+    # The deviation of a standard normal cut at ±2 after scipy.stats.truncnorm(-2, 2).std(), SciPy 1.17.
+    np.testing.assert_allclose(CUT_STD, 0.879625661034, rtol=1e-11)
+    np.testing.assert_allclose(draws.std(), 1, atol=0.01)

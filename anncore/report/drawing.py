@@ -302,6 +302,23 @@ def spread(positions: Sequence[float], gap: float, low: float, high: float) -> l
     return placed
 
 
+def lost_count(ax: Any, y: float, lost: int, total: int, colour: str) -> None:
+    """Write "×lost/total" at the right end of the row at `y`; nothing where none was lost."""
+    if lost:
+        ax.text(
+            1.0,
+            y,
+            f"×{lost}/{total}",
+            transform=ax.get_yaxis_transform(),
+            ha="right",
+            va="center",
+            size=7,
+            weight="bold",
+            color=colour,
+            zorder=5,
+        )
+
+
 def end_labels(
     ax: Any, labels: Sequence[tuple[float, str, str]], *, size: float = 7.5, room: float = 1.0
 ) -> None:

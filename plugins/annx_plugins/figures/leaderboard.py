@@ -15,6 +15,7 @@ from anncore import (
     FigureInput,
     hookimpl,
     log_axis,
+    lost_count,
     new_sheet,
     padded,
     panel_title,
@@ -101,19 +102,7 @@ class Leaderboard:
                     zorder=4,
                 )
             lost = row["diverged"] + row["blocked"]
-            if lost:
-                ax.text(
-                    1.0,
-                    y,
-                    f"×{lost}/{row['n']}",
-                    transform=ax.get_yaxis_transform(),
-                    ha="right",
-                    va="center",
-                    size=7,
-                    weight="bold",
-                    color=theme.token("alarm"),
-                    zorder=5,
-                )
+            lost_count(ax, y, lost, row["n"], theme.token("alarm"))
         ax.set_ylim(len(arms) - 0.45, -0.55)
         ax.set_yticks(range(len(arms)), [""] * len(arms))
         ax.tick_params(axis="y", length=0)

@@ -17,6 +17,7 @@ from anncore import (
     hookimpl,
     joined,
     log_axis,
+    lost_count,
     new_sheet,
     panel_title,
     panels,
@@ -94,18 +95,7 @@ class PairedDifferences:
             if found is not None:
                 shown.extend(self._mark(ax, found, reference, y, factor, log, style, theme))
             lost = int(np.isinf(gaps).sum())
-            if lost:
-                ax.text(
-                    1.0,
-                    y,
-                    f"×{lost}/{len(gaps)}",
-                    transform=ax.get_yaxis_transform(),
-                    ha="right",
-                    va="center",
-                    size=7,
-                    weight="bold",
-                    color=theme.token("alarm"),
-                )
+            lost_count(ax, y, lost, len(gaps), theme.token("alarm"))
         ax.axvline(1 if log else 0, color=theme.token("frame"), linewidth=0.9, zorder=1)
         ax.set_ylim(len(arms) - 0.45, -0.55)
         ax.set_yticks(range(len(arms)), [""] * len(arms))

@@ -6,10 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Initializer, hookimpl, param
-
-# Standard deviation of the standard normal distribution cut off at ±2.
-CUT_STD = 0.87962566103423978
+from anncore import Array, Initializer, hookimpl, param, truncated_normal
 
 
 @dataclass(frozen=True)
@@ -40,12 +37,7 @@ class GlorotNormal:
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
         std = np.sqrt(2 / (fan_in + fan_out))
-        draw = rng.standard_normal(shape)
-        if not self.truncated:
-            return std * draw
-        while (outside := np.abs(draw) > 2).any():
-            draw[outside] = rng.standard_normal(np.count_nonzero(outside))
-        return std / CUT_STD * draw
+        return std * (truncated_normal(rng, shape) if self.truncated else rng.standard_normal(shape))
 
 
 @hookimpl
