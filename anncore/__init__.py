@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from anncore._version import __version__
 
 if TYPE_CHECKING:
-    from anncore.arrays import power, sum_examples, times_transposed
+    from anncore.arrays import dense, power, sum_examples, times_transposed
     from anncore.errors import (
         AnnxError,
         ComponentError,
@@ -84,7 +84,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "anncore.arrays": ("power", "sum_examples", "times_transposed"),
+    "anncore.arrays": ("dense", "power", "sum_examples", "times_transposed"),
     "anncore.errors": (
         "AnnxError",
         "ComponentError",
@@ -194,6 +194,7 @@ __all__ = [
     "build",
     "children_on_one_blas_thread",
     "choice",
+    "dense",
     "differences",
     "end_labels",
     "flip_labels",

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from anncore.fusing import Formula, transposed
 from anncore.types import Array, Hyper
+
+_plus = Formula(lambda one, other: one + other)
+_times = Formula(lambda one, other: one * other)
 
 
 def power(base: Array, exponent: Hyper) -> Array:
@@ -22,19 +27,37 @@ def power(base: Array, exponent: Hyper) -> Array:
     return np.power(base, full)
 
 
+def dense(inputs: Array, weight: Array, bias: Array | None = None) -> Array:
+    """Return inputs W + b: (T, N, D) times (T, D, K), plus (T, 1, K), to (T, N, K)."""
+    z: Array = np.matmul(inputs, weight)
+    return z if bias is None else _plus(z, bias, out=z)
+
+
 def sum_examples(values: Array, out: Array | None = None) -> Array:
     """Return Σₙ values, (T, N, D) to (T, 1, D), as the product of a row of ones with each trial's matrix.
 
     BLAS does it several times as fast as NumPy adds along a middle axis.
     """
-    ones = np.ones((1, 1, values.shape[1]), values.dtype)
-    return np.matmul(ones, values, out=out)
+    return np.matmul(_ones(values.shape[1], values.dtype), values, out=out)
+
+
+@lru_cache(maxsize=64)
+def _ones(count: int, dtype: np.dtype[Any]) -> Array:
+    ones = np.ones((1, 1, count), dtype)
+    ones.flags.writeable = False
+    return ones
 
 
 def times_transposed(grad: Array, weight: Array) -> Array:
     """Return grad Wᵀ, (T, N, K) times (T, D, K) transposed, to (T, N, D).
 
-    With one output, K = 1, each entry is a single product, and multiplying takes less time than BLAS.
+    With one output, K = 1, each entry is a single product, and multiplying takes less time than BLAS. BLAS
+    multiplies by a matrix half as fast across its rows as along them, which a transposed copy makes up for.
     """
-    transposed = weight.swapaxes(1, 2)
-    return grad * transposed if grad.shape[2] == 1 else grad @ transposed
+    if grad.shape[2] == 1:
+        return _times(grad, weight.swapaxes(1, 2))
+    examples, above, below = grad.shape[1], weight.shape[2], weight.shape[1]
+    if above * below > examples * (above + below):
+        # (W gradᵀ)ᵀ: for a wide layer the two transposes are smaller than W's.
+        return transposed(np.matmul(weight, transposed(grad)))
+    return np.matmul(grad, transposed(weight))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from anncore.fusing import Formula
 from anncore.params import declared
 from anncore.registry import Registry
 from anncore.trial import Part, canonical
@@ -79,8 +80,9 @@ def _build_refs(rows: Sequence[tuple[Part, ...]], registry: Registry, dtype: str
 
 
 def _build_ref(parts: Sequence[Part], registry: Registry, dtype: str) -> Any:
-    runs = build_slices(parts, registry, dtype)
-    return runs[0].component if len(runs) == 1 else SlicedActivation(tuple(runs))
+    if parts[0].kind == "activation":
+        return Activations(build_slices(parts, registry, dtype))
+    return build_stack(parts, registry, dtype)
 
 
 class Run(NamedTuple):
@@ -100,20 +102,32 @@ def build_slices(parts: Sequence[Part], registry: Registry, dtype: str) -> list[
     return runs
 
 
-class SlicedActivation(NamedTuple):
-    """Several activations as one, each on its own trials."""
+class Activations:
+    """The activations of a stack's trials as one, each on its own slice and in one pass over memory."""
 
-    runs: tuple[Run, ...]
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self._runs = [
+            (Formula("forward", component), Formula("backward", component), trials)
+            for component, trials in runs
+        ]
 
     def forward(self, z: Array) -> Array:
         """Return every trial's own f(z)."""
-        return np.concatenate([each.forward(z[trials]) for each, trials in self.runs])
+        if len(self._runs) == 1:
+            return self._runs[0][0](z)
+        out = np.empty_like(z)
+        for forward, _, trials in self._runs:
+            forward(z[trials], out=out[trials])
+        return out
 
     def backward(self, grad: Array, z: Array, a: Array) -> Array:
         """Return every trial's own ∂L/∂z."""
-        return np.concatenate(
-            [each.backward(grad[trials], z[trials], a[trials]) for each, trials in self.runs]
-        )
+        if len(self._runs) == 1:
+            return self._runs[0][1](grad, z, a)
+        out = np.empty_like(z)
+        for _, backward, trials in self._runs:
+            backward(grad[trials], z[trials], a[trials], out=out[trials])
+        return out
 
 
 def _stackable(known: dict[str, Any], key: str) -> bool:

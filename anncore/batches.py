@@ -13,6 +13,10 @@ from anncore.rng import stream
 from anncore.trial import Trial
 from anncore.types import Array
 
+# Up to this size an epoch of all trials is laid out at once, and its batches are views; above, it would push
+# everything else out of the cache (the second-level one has 512 KiB to 2 MiB), and each batch is copied.
+SPREAD_BYTES = 1 << 19
+
 
 class Batches:
     """The order in which each trial sees its training examples; trials of one seed share it.
@@ -23,7 +27,7 @@ class Batches:
 
     def __init__(self, trials: Sequence[Trial], prepared: Sequence[Prepared]) -> None:
         train = trials[0].train
-        data, self._group = _distinct(prepared)
+        data, self._group = distinct(prepared)
         owners = [trials[int(np.argmax(self._group == g))] for g in range(len(data))]
         self._x = np.stack([each.x_train for each in data])
         self._y = np.stack([each.y_train for each in data])
@@ -36,6 +40,8 @@ class Batches:
         self._epoch_x = np.empty_like(self._x) if self._shuffle else self._x
         self._epoch_y = np.empty_like(self._y) if self._shuffle else self._y
         self._whole: tuple[Array, Array] | None = None
+        each = self._x[0].nbytes + self._y[0].nbytes
+        self._spread = len(trials) * each <= SPREAD_BYTES
 
     def take(self) -> tuple[Array, Array]:
         """Return the next batch, x (T, B, D) and y (T, B, K)."""
@@ -45,11 +51,16 @@ class Batches:
             return self._whole
         if self._at >= self._x.shape[1]:
             self._begin_epoch()
-        end = self._at + self._size
-        x = self._epoch_x[:, self._at : end].take(self._group, axis=0)
-        y = self._epoch_y[:, self._at : end].take(self._group, axis=0)
+            self._whole = None
+        start, end = self._at, self._at + self._size
         self._at = end
-        return x, y
+        if not self._spread:
+            x = self._epoch_x[:, start:end].take(self._group, axis=0)
+            return x, self._epoch_y[:, start:end].take(self._group, axis=0)
+        if self._whole is None:
+            self._whole = self._epoch_x.take(self._group, axis=0), self._epoch_y.take(self._group, axis=0)
+        x, y = self._whole
+        return x[:, start:end], y[:, start:end]
 
     def go_on(self, before: Batches) -> None:
         """Stand where the batches of a larger stack stood."""
@@ -68,7 +79,7 @@ class Batches:
                 np.take(self._y[g], order, axis=0, out=self._epoch_y[g], mode="clip")
 
 
-def _distinct(data: Sequence[Prepared]) -> tuple[list[Prepared], Array]:
+def distinct(data: Sequence[Prepared]) -> tuple[list[Prepared], Array]:
     """Return the distinct data sets of the trials and, for each trial, which one is its own."""
     index: dict[int, int] = {}
     distinct: list[Prepared] = []

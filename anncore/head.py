@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anncore.assembly import build_stack, structure
+from anncore.fusing import Formula
 from anncore.registry import Registry
 from anncore.trial import Trial
 from anncore.types import Array
@@ -21,6 +22,7 @@ class _Pair(NamedTuple):
     activation: Any
     link: str  # the activation's name where the pair has a joint form, else ""
     trials: slice
+    grad: Formula  # of the loss, from z where there is a link, else from the predictions
 
 
 class Head:
@@ -33,12 +35,14 @@ class Head:
             members = list(group)
             losses = [trial.parts["loss"] for trial in members]
             outputs = [trial.parts["network"].refs[OUTPUT][0] for trial in members]
+            loss, link = build_stack(losses, registry, dtype), _link(members[0], registry)
             self._pairs.append(
                 _Pair(
-                    build_stack(losses, registry, dtype),
+                    loss,
                     build_stack(outputs, registry, dtype),
-                    _link(members[0], registry),
+                    link,
                     slice(start, start + len(members)),
+                    Formula("grad_from_logits", loss, link) if link else Formula("grad", loss),
                 )
             )
             start += len(members)
@@ -53,6 +57,8 @@ class Head:
 
     def grad(self, z: Array, target: Array) -> Array:
         """Return ∂loss/∂z."""
+        if len(self._pairs) == 1:
+            return _grad(self._pairs[0], z, target)
         return _joined([_grad(pair, z[pair.trials], target[pair.trials]) for pair in self._pairs])
 
     def value_of(self, output: Array, target: Array) -> Array:
@@ -84,9 +90,9 @@ def _value(pair: _Pair, z: Array, target: Array) -> Any:
 
 def _grad(pair: _Pair, z: Array, target: Array) -> Any:
     if pair.link:
-        return pair.loss.grad_from_logits(z, target, pair.link)
+        return pair.grad(z, target)
     output = pair.activation.forward(z)
-    return pair.activation.backward(pair.loss.grad(output, target), z, output)
+    return pair.activation.backward(pair.grad(output, target), z, output)
 
 
 def _joined(pieces: list[Any]) -> Array:

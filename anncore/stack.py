@@ -26,8 +26,8 @@ from anncore.updates import OptimizerRun, optimizer_runs
 # stacks pay for NumPy's calls, larger ones for memory. Microseconds per trial-step of Adam: 2-16-1 takes 7.7
 # with 64 trials and 6.0 with 128; 2-32-32-1 36 with 32 and 33 with 64; 20-64-64-1 115 with 13 and 96 with
 # 32; 20-256-256-1 987 with 1 and 1108 with 4.
-CACHE_BYTES = 8 << 20
-MOST_TRIALS = 128
+CACHE_BYTES = 16 << 20
+MOST_TRIALS = 256
 
 
 def pack(trials: Iterable[Trial], registry: Registry, *, jobs: int = 1) -> Iterator[list[Trial]]:
@@ -85,6 +85,7 @@ class Stack:
         first = trials[0]
         self.trials = list(trials)
         self.registry = registry
+        self.train = first.train
         self.dtype = first.train.dtype
         self.data = list(data)
         self.network = build_stack([_body(trial) for trial in trials], registry, self.dtype)

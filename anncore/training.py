@@ -11,7 +11,7 @@ import numpy as np
 
 from anncore.batches import load
 from anncore.data import Prepared
-from anncore.head import Head
+from anncore.evaluation import Evaluator, History
 from anncore.process import one_blas_thread, prepare_process
 from anncore.registry import Registry
 from anncore.stack import Stack
@@ -54,33 +54,26 @@ def total_steps(train: Train, n_train: int) -> int:
     return int(train.epochs or 0) * -(-n_train // batch)
 
 
-class _Record:
-    """What is written down about one trial while it trains."""
+class _Stopping:
+    """Tells which trials have reached what they were to reach, or wait in vain."""
 
-    def __init__(self) -> None:
-        self.steps: list[int] = []
-        self.curves: dict[str, list[float]] = {}
-        self.best = math.inf
-        self.waited = 0
+    def __init__(self, train: Train, trials: int) -> None:
+        self._stop = train.stop
+        self._best = np.full(trials, np.inf)
+        self._waited = np.zeros(trials, int)
 
-    def add(self, t: int, values: dict[str, float]) -> None:
-        self.steps.append(t)
-        for name, value in values.items():
-            self.curves.setdefault(name, []).append(value)
-
-    def finished(self, train: Train, values: dict[str, float]) -> str:
-        """Return why training ends here, or ""."""
-        stop = train.stop
-        if stop.loss is not None and values["train_loss"] <= stop.loss:
-            return "loss"
+    def reasons(self, rows: Array, columns: dict[str, Array]) -> dict[int, str]:
+        """Return why training ends for those of the trials `rows` for which it does, by place in `rows`."""
+        stop, found = self._stop, {}
         if stop.patience is not None:
-            if values[stop.monitor] < self.best - stop.min_delta:
-                self.best, self.waited = values[stop.monitor], 0
-            else:
-                self.waited += 1
-            if self.waited >= stop.patience:
-                return "patience"
-        return ""
+            value = columns[stop.monitor]
+            better = value < self._best[rows] - stop.min_delta
+            self._best[rows] = np.where(better, value, self._best[rows])
+            self._waited[rows] = np.where(better, 0, self._waited[rows] + 1)
+            found = dict.fromkeys(np.flatnonzero(self._waited[rows] >= stop.patience).tolist(), "patience")
+        if stop.loss is not None:
+            found |= dict.fromkeys(np.flatnonzero(columns["train_loss"] <= stop.loss).tolist(), "loss")
+        return found
 
 
 class _Run:
@@ -88,111 +81,77 @@ class _Run:
 
     def __init__(self, trials: list[Trial], registry: Registry, data: list[Prepared]) -> None:
         self.trials = trials
-        self.train_settings = trials[0].train
-        self.registry = registry
+        self.settings = trials[0].train
         self.stack = Stack(trials, registry, data)
+        self.evaluator = Evaluator(self.stack)
         self.rows = np.arange(len(trials))  # the trial at each row of the stack
         self.active = np.ones(len(trials), bool)  # by row of the stack
-        self.records = [_Record() for _ in trials]
+        self.history = History(len(trials))
+        self.stopping = _Stopping(self.settings, len(trials))
         self.results: dict[int, TrialResult] = {}
         self.metrics = [component.cls() for component in registry.metrics(data[0].task)]
         self.curve_metrics = [metric for metric in self.metrics if getattr(metric, "curve", False)]
-        self.evaluator = _Evaluator(self.stack)
 
     def train(self) -> list[TrialResult]:
-        train = self.train_settings
-        steps = total_steps(train, len(self.stack.data[0].x_train))
+        steps = total_steps(self.settings, len(self.stack.data[0].x_train))
         self.stack.initialize()
         self.evaluate(0, steps)
         for t in range(1, steps + 1):
             if not self.active.any():
                 break
             self.stack.step(t, steps)
-            if t % train.eval_every == 0 or t == steps:
+            if t % self.settings.eval_every == 0 or t == steps:
                 self.evaluate(t, steps)
         return [self.results[index] for index in range(len(self.trials))]
 
     def evaluate(self, t: int, steps: int) -> None:
         """Record losses and curves; close the trials that are finished."""
-        columns = self.evaluator.columns("train", self.stack.head, ())
-        columns |= self.evaluator.columns("valid", self.stack.head, self.curve_metrics)
+        columns = {
+            name: values[self.active] for name, values in self.evaluator.curve(self.curve_metrics).items()
+        }
+        places = np.flatnonzero(self.active)
+        trials = self.rows[places]
+        self.history.add(t, trials, columns)
+        sound = np.isfinite(columns["train_loss"]) & np.isfinite(columns["valid_loss"])
+        reasons = self.stopping.reasons(trials, columns)
         closing: dict[int, tuple[Status, str]] = {}
-        for row in map(int, np.flatnonzero(self.active)):
-            values = {name: float(column[row]) for name, column in columns.items()}
-            record = self.records[self.rows[row]]
-            record.add(t, values)
-            if not (math.isfinite(values["train_loss"]) and math.isfinite(values["valid_loss"])):
-                closing[row] = "diverged", ""
-            elif stopped := record.finished(self.train_settings, values):
-                closing[row] = "ok", stopped
-            elif t == steps:
-                closing[row] = "ok", ""
+        for i in range(len(places)) if t == steps else {*np.flatnonzero(~sound).tolist(), *reasons}:
+            closing[int(places[i])] = ("ok", reasons.get(i, "")) if sound[i] else ("diverged", "")
         if closing:
             self.close(closing, t)
         if t < steps and 0 < self.active.mean() <= 0.5:
             keep = np.flatnonzero(self.active)
             self.stack = self.stack.narrowed(keep)
             self.rows, self.active = self.rows[keep], np.ones(len(keep), bool)
-            self.evaluator = _Evaluator(self.stack)
+            self.evaluator = Evaluator(self.stack)
 
     def close(self, closing: dict[int, tuple[Status, str]], t: int) -> None:
         """Write the results of the trials at these rows of the stack and leave them out from here on."""
         splits = ("train", "valid", "test") if self.trials[0].test else ("train", "valid")
         columns: dict[str, Array] = {}
         for split in splits:
-            columns |= self.evaluator.columns(split, self.stack.head, self.metrics)
-        limits = self.train_settings.diverged_above * self.evaluator.chance(self.stack.head)
-        for row, (status, stopped) in closing.items():
-            index = int(self.rows[row])
-            record = self.records[index]
-            metrics = {name: float(column[row]) for name, column in columns.items()}
+            # What training examples are scored by beyond their loss tells of over-fitting; a few scores do.
+            scores = self.curve_metrics if split == "train" else self.metrics
+            columns |= self.evaluator.split(split, scores)
+        rows = list(closing)
+        table = np.array([column[rows] for column in columns.values()], float).T.tolist()
+        limits = (self.settings.diverged_above * self.evaluator.chance())[rows].tolist()
+        indices = self.rows[rows].tolist()
+        curves = self.history.curves(indices)
+        for i, (status, stopped) in enumerate(closing.values()):
+            metrics = dict(zip(columns, table[i], strict=True))
             if status == "diverged":
                 # NaN still falls on one side of a threshold, so a score of such predictions means nothing.
                 metrics = {name: v if name.endswith("_loss") else math.nan for name, v in metrics.items()}
-            elif math.isfinite(limits[row]) and 0 < limits[row] < metrics["train_loss"]:
+            elif math.isfinite(limits[i]) and 0 < limits[i] < metrics["train_loss"]:
                 status = "diverged"
-            self.results[index] = TrialResult(
-                key=self.trials[index].key,
+            self.results[indices[i]] = TrialResult(
+                key=self.trials[indices[i]].key,
                 status=status,
                 metrics=metrics,
-                steps=tuple(record.steps),
-                curves={name: tuple(values) for name, values in record.curves.items()},
+                steps=self.history.steps,
+                curves=curves[i],
                 steps_done=t,
                 stopped=stopped,
             )
-            self.active[row] = False
-
-
-class _Evaluator:
-    """Forward passes over whole splits, outside training."""
-
-    def __init__(self, stack: Stack) -> None:
-        self.stack = stack
-        self._splits: dict[str, tuple[Array, Array]] = {}
-        self._scale = np.stack([data.y_scale for data in stack.data])[:, None, :]
-        self._shift = np.stack([data.y_shift for data in stack.data])[:, None, :]
-
-    def _split(self, name: str) -> tuple[Array, Array]:
-        """Return a split's x (T, N, D) and y (T, N, K), laid out once."""
-        if name not in self._splits:
-            x = np.stack([getattr(data, f"x_{name}") for data in self.stack.data])
-            y = np.stack([getattr(data, f"y_{name}") for data in self.stack.data])
-            self._splits[name] = x, y
-        return self._splits[name]
-
-    def columns(self, name: str, head: Head, metrics: Sequence[Any]) -> dict[str, Array]:
-        """Return the loss and the metrics of every trial on a split, each (T,)."""
-        x, y = self._split(name)
-        z, _ = self.stack.network.forward(self.stack.params, x)
-        columns = {f"{name}_loss": head.value(z, y)}
-        if metrics:
-            output = head.predict(z) * self._scale + self._shift
-            target = y * self._scale + self._shift
-            for metric in metrics:
-                columns[f"{name}_{metric.name}"] = metric.score(output, target)
-        return columns
-
-    def chance(self, head: Head) -> Array:
-        """Return the training loss of always predicting the mean training target, (T,)."""
-        _, y = self._split("train")
-        return head.value_of(np.broadcast_to(y.mean(1, keepdims=True), y.shape), y)
+        self.active[rows] = False

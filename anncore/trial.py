@@ -82,15 +82,18 @@ class Train:
 
     batch_size: examples per step, or "full". shuffle: draw a new order for each epoch; a full batch
     keeps its order. eval_every: steps between evaluations; there is one before the first step and one
-    after the last as well. diverged_above: a final training loss above so many times that of always
-    predicting the mean target counts as diverged.
+    after the last as well. eval_train: whether the training loss of a curve is that of "all" training
+    examples or of a "sample", as many as validation has and the same throughout; final losses are of all.
+    diverged_above: a final training loss above so many times that of always predicting the mean target
+    counts as diverged.
     """
 
     steps: int | None = 500
     epochs: int | None = None
     batch_size: int | Literal["full"] = 32
     shuffle: bool = True
-    eval_every: int = 20
+    eval_every: int = 50
+    eval_train: Literal["sample", "all"] = "sample"
     dtype: Literal["float32", "float64"] = "float32"
     stop: Stop = Stop()
     diverged_above: float = 100.0

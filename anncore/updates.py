@@ -10,6 +10,7 @@ import numpy as np
 
 from anncore.assembly import build_stack, structure
 from anncore.errors import ComponentError
+from anncore.fusing import Unfusable, Update
 from anncore.registry import Registry
 from anncore.trial import Trial
 from anncore.types import Array
@@ -64,10 +65,12 @@ class OptimizerRun:
             self._params = [view[rows] for view in params[1].values()]
             self._grads = [view[rows] for view in grads[1].values()]
         self._states: list[Any] = []
+        self._updates: list[Update] | None = None  # None: not yet tried
 
     def initialize(self) -> None:
         """Make the state before the first step."""
         self._states = [self._optimizer.init(param) for param in self._params]
+        self._updates = None
 
     def state_of(self, row: int) -> list[Any]:
         """Return the state of one of the stack's rows, each array with a trial axis of one."""
@@ -79,6 +82,7 @@ class OptimizerRun:
         self._states = [
             _map(lambda *rows: np.concatenate(rows), *column) for column in zip(*states, strict=True)
         ]
+        self._updates = None
 
     def step(self, t: int, steps: int) -> None:
         """Make update t: the change of every parameter is added in place."""
@@ -86,9 +90,27 @@ class OptimizerRun:
             np.multiply(
                 self._base, self._schedule.factor(t, steps), out=self._optimizer.lr, casting="same_kind"
             )
+        if self._updates is None:
+            self._updates = self._fused()
+        for update in self._updates:
+            update.step(t)
+        if self._updates:
+            return
         for i, (param, grad) in enumerate(zip(self._params, self._grads, strict=True)):
             change, self._states[i] = self._optimizer.step(param, grad, self._states[i], t)
             param += change
+
+    def _fused(self) -> list[Update]:
+        """Return updates that overwrite parameters and states in place; none where they cannot be fused."""
+        if not getattr(self._optimizer, "elementwise", True):
+            return []
+        try:
+            return [
+                Update(self._optimizer, param, grad, state, scheduled=self._base is not None)
+                for param, grad, state in zip(self._params, self._grads, self._states, strict=True)
+            ]
+        except Unfusable:
+            return []
 
 
 def _map(function: Any, *states: Any) -> Any:

@@ -15,7 +15,7 @@ from trial_factory import make_trial
 from anncore.batches import load
 from anncore.errors import ComponentError
 from anncore.registry import Registry, load_registry
-from anncore.stack import pack, stack_size
+from anncore.stack import Stack, pack, stack_size
 from anncore.training import total_steps, train_stack
 from anncore.trial import Stop, Train, Trial, TrialResult
 
@@ -142,8 +142,27 @@ def test_trials_that_stop_early_leave_the_others_as_they_were(registry: Registry
         assert as_bytes(result) == as_bytes(train_stack([trial], registry)[0])
         if result.stopped:
             assert result.stopped == "loss"
-            assert result.metrics["train_loss"] <= 0.2 < result.curves["train_loss"][-2]
-            assert result.metrics["train_loss"] == result.curves["train_loss"][-1]
+            assert result.curves["train_loss"][-1] <= 0.2 < result.curves["train_loss"][-2]
+
+
+def test_curves_show_the_training_loss_of_a_sample_as_large_as_validation(registry: Registry) -> None:
+    # 500 examples: 300 to train on, 100 to validate.
+    sample, whole = (
+        make_trial(registry, steps=1, eval_train=which, dtype="float64") for which in ("sample", "all")
+    )
+    data = load([sample], registry)[0]
+    stack = Stack([sample], registry, [data])
+    stack.initialize()
+    z, _ = stack.network.forward(stack.params, data.x_train[None])
+    stack.step(1, 1)
+    final = stack.head.value(stack.network.forward(stack.params, data.x_train[None])[0], data.y_train[None])[
+        0
+    ]
+    for trial, size in ((sample, 100), (whole, 300)):
+        [result] = train_stack([trial], registry)
+        loss = stack.head.value(z[:, :size], data.y_train[None, :size])[0]
+        assert result.curves["train_loss"][0] == pytest.approx(loss, rel=1e-12)
+        assert result.metrics["train_loss"] == pytest.approx(final, rel=1e-12)
 
 
 def test_patience_counts_evaluations_without_improvement(registry: Registry) -> None:

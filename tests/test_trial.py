@@ -38,9 +38,9 @@ def test_canonical_json_is_sorted_and_compact() -> None:
 def test_the_key_is_the_sha256_of_the_description() -> None:
     # printf '{"parts":{},"seed":1,"split":{"standardize":true,"stratify":true,"test":0.2,"valid":0.2},'\
     # '"sweep_seed":0,"test":true,"train":{"batch_size":32,"diverged_above":100,"dtype":"float32",'\
-    # '"epochs":null,"eval_every":20,"shuffle":true,"steps":500,'\
+    # '"epochs":null,"eval_every":50,"eval_train":"sample","shuffle":true,"steps":500,'\
     # '"stop":{"loss":null,"min_delta":0,"monitor":"valid_loss","patience":null}}}' | sha256sum, coreutils 9.1
-    assert make_trial(parts={}).key == "be670ef93fc5909253aaa362a056eb2c07a81babcfa6719e9ee72c373f1bde9c"
+    assert make_trial(parts={}).key == "4c2dedd5e8dddfad93a6790a6d501c5d292ed42503d8656663a944b5efad9754"
 
 
 def test_one_and_one_point_zero_are_the_same_key() -> None:

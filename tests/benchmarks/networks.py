@@ -63,7 +63,7 @@ def trials_of(case: Case, registry: Registry, **changed: Any) -> list[Trial]:
         "output": "softmax" if several else "sigmoid",
         "loss": "categorical_cross_entropy" if several else "binary_cross_entropy",
         "steps": 500,
-        "eval_every": 20,
+        "eval_every": 50,
         "batch_size": BATCH,
         **changed,
     }

@@ -95,7 +95,7 @@ def rates(steps: int, repetitions: int) -> dict[str, float]:
 def beyond_training(case: Case, registry: Registry, folder: Path, repetitions: int) -> dict[str, float]:
     """Return what evaluation, history and storage add to training at the default cadence, as a share.
 
-    Default: 500 steps, evaluated every 20. Building the stack and its data is paid once and not counted.
+    Default: 500 steps, evaluated every 50. Building the stack and its data is paid once and not counted.
     """
     trials = next(iter(pack(trials_of(case, registry), registry)))
     shares = []

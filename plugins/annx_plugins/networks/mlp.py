@@ -7,7 +7,18 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Network, Params, ParamSpec, hookimpl, param, ref, sum_examples, times_transposed
+from anncore import (
+    Array,
+    Network,
+    Params,
+    ParamSpec,
+    dense,
+    hookimpl,
+    param,
+    ref,
+    sum_examples,
+    times_transposed,
+)
 
 
 class Tape(NamedTuple):
@@ -67,9 +78,7 @@ class MLP:
         a = x
         for i in range(1, len(self.hidden) + 2):
             tape.inputs.append(a)
-            z = a @ params[f"W{i}"]
-            if self.bias:
-                z += params[f"b{i}"]
+            z = dense(a, params[f"W{i}"], params.get(f"b{i}"))
             if i <= len(self.hidden):
                 tape.pre.append(z)
                 a = self._activation(i).forward(z)

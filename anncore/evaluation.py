@@ -1,0 +1,119 @@
+"""Evaluation: the trials of a stack scored on whole splits, outside training, and what is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from anncore.batches import distinct
+from anncore.data import Prepared
+from anncore.stack import Stack
+from anncore.types import Array
+
+# Splits are gone through in pieces of about a batch, so that what lies between two layers stays in the cache.
+PIECE = 64
+
+
+class Evaluator:
+    """Forward passes over the splits of a stack's trials."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._data, self._group = distinct(stack.data)
+        self._scale, self._shift = (
+            np.stack([getattr(data, name) for data in stack.data])[:, None, :]
+            for name in ("y_scale", "y_shift")
+        )
+        self._plain = not (self._shift.any() or (self._scale != 1).any())
+        self._curve = self._stacked("x", "curve"), self._stacked("y", "curve")[self._group]
+
+    def curve(self, metrics: Sequence[Any]) -> dict[str, Array]:
+        """Return what curves are made of, each (T,): the losses on training and validation, and `metrics` of
+        the latter. Of the training split, `Train.eval_train` says how much.
+        """
+        x, y = self._curve
+        z = self._forward(x)
+        size = self._sample(self._data[0])
+        columns = {"train_loss": self._stack.head.value(z[:, :size], y[:, :size])}
+        return columns | self._columns("valid", z[:, size:], y[:, size:], metrics)
+
+    def split(self, name: str, metrics: Sequence[Any]) -> dict[str, Array]:
+        """Return the loss and the metrics on the whole of a split, each (T,)."""
+        y = self._stacked("y", name)[self._group]
+        return self._columns(name, self._forward(self._stacked("x", name)), y, metrics)
+
+    def chance(self) -> Array:
+        """Return the training loss of always predicting the mean training target, (T,)."""
+        y = self._stacked("y", "train")[self._group]
+        return self._stack.head.value_of(np.broadcast_to(y.mean(1, keepdims=True), y.shape), y)
+
+    def _columns(self, name: str, z: Array, y: Array, metrics: Sequence[Any]) -> dict[str, Array]:
+        columns = {f"{name}_loss": self._stack.head.value(z, y)}
+        if metrics:
+            output, target = self._stack.head.predict(z), y
+            if not self._plain:
+                output, target = (each * self._scale + self._shift for each in (output, target))
+            for metric in metrics:
+                columns[f"{name}_{metric.name}"] = metric.score(output, target)
+        return columns
+
+    def _forward(self, x: Array) -> Array:
+        """Return the outputs' pre-activations for the data of every group, (T, N, K)."""
+        n = x.shape[1]
+        bounds = np.linspace(0, n, -(-n // PIECE) + 1).astype(int).tolist()
+        pieces = [
+            self._stack.network.forward(self._stack.params, x[:, start:end].take(self._group, axis=0))[0]
+            for start, end in pairwise(bounds)
+        ]
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)
+
+    def _stacked(self, what: str, name: str) -> Array:
+        """Return a split's x (G, N, D) or y (G, N, K) of every group of trials that share their data."""
+        if name != "curve":
+            return np.stack([getattr(data, f"{what}_{name}") for data in self._data])
+        size = self._sample(self._data[0])
+        return np.stack(
+            [
+                np.concatenate([getattr(data, f"{what}_train")[:size], getattr(data, f"{what}_valid")])
+                for data in self._data
+            ]
+        )
+
+    def _sample(self, data: Prepared) -> int:
+        """Return how many training examples a curve is measured on; the split is in random order."""
+        whole = len(data.x_train)
+        return whole if self._stack.train.eval_train == "all" else min(whole, len(data.x_valid))
+
+
+class History:
+    """The values of every evaluation, by trial."""
+
+    def __init__(self, trials: int) -> None:
+        self._trials = trials
+        self._steps: list[int] = []
+        self._values: dict[str, list[Array]] = {}
+
+    def add(self, t: int, rows: Array, columns: dict[str, Array]) -> None:
+        """Note columns of the trials `rows` at step t."""
+        self._steps.append(t)
+        for name, column in columns.items():
+            values = np.full(self._trials, np.nan)
+            values[rows] = column
+            self._values.setdefault(name, []).append(values)
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The steps of all evaluations so far."""
+        return tuple(self._steps)
+
+    def curves(self, trials: Sequence[int]) -> list[dict[str, tuple[float, ...]]]:
+        """Return all values so far of some trials, by name."""
+        names = list(self._values)
+        table = np.array([self._values[name] for name in names])[:, :, trials]
+        return [
+            {name: tuple(values) for name, values in zip(names, series, strict=True)}
+            for series in table.transpose(2, 0, 1).tolist()
+        ]
