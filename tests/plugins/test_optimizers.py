@@ -176,23 +176,3 @@ def test_the_seeds_formulas_over_many_steps() -> None:
             visited.append(theta[name])
     for name, visited in expected.items():
         np.testing.assert_allclose(path(name, grads, preset="seed"), visited, rtol=1e-12)
-
-
-def test_against_pytorch() -> None:
-    torch = pytest.importorskip("torch")
-    grads = np.random.default_rng(1).normal(size=30).tolist()
-    theirs = {
-        ("sgd", "torch"): lambda p: torch.optim.SGD(p, lr=1e-3),
-        ("momentum", "torch"): lambda p: torch.optim.SGD(p, lr=1e-3, momentum=0.9),
-        ("adagrad", "torch"): lambda p: torch.optim.Adagrad(p),
-        ("rmsprop", "torch"): lambda p: torch.optim.RMSprop(p),
-        ("adam", "torch"): lambda p: torch.optim.Adam(p),
-    }
-    for (name, preset), make in theirs.items():
-        theta = torch.ones(1, dtype=torch.float64, requires_grad=True)
-        optimizer, visited = make([theta]), []
-        for g in grads:
-            theta.grad = torch.full((1,), g, dtype=torch.float64)
-            optimizer.step()
-            visited.append(float(theta.detach()))
-        np.testing.assert_allclose(path(name, grads, preset=preset), visited, rtol=1e-12)

@@ -1,0 +1,187 @@
+"""JAX's activations and initializers, and optax: rows, and how they are run, in float64."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from oracles.by_torch import SAMPLING
+from oracles.rows import (
+    FAN_IN,
+    FAN_OUT,
+    GRADS,
+    HALVED_AT,
+    INPUTS,
+    SEEN,
+    START,
+    UPDATES,
+    UPSTREAM,
+    Row,
+    Z,
+    facts,
+)
+
+FLOAT32 = "optax keeps its schedules in float32"
+
+jax = partial(Row, "jax")
+optax = partial(Row, "optax")
+
+
+def optimizer(name: str, theirs: Any, lr: float = 0.01, **values: Any) -> Row:
+    """Return a row of an optimizer with the preset that is optax's; theirs(optax, learning rate)."""
+    return optax("optimizer", name, theirs, {"preset": "optax", "lr": lr, **values})
+
+
+def activation(name: str, theirs: Any, **values: Any) -> Row:
+    """Return a row of an activation; theirs(jax.nn, z)."""
+    return jax("activation", name, theirs, values)
+
+
+def loss(name: str, inputs: str, theirs: Any, **values: Any) -> Row:
+    """Return a row of a loss; theirs(optax, output, target), whose mean is taken."""
+    return optax("loss", name, theirs, values, inputs)
+
+
+def initializer(name: str, theirs: Any, **values: Any) -> Row:
+    """Return a row of an initializer; theirs(jax.nn.initializers)."""
+    return jax("initializer", name, theirs, values, rtol=0.025, why=SAMPLING)
+
+
+def schedule(name: str, theirs: Any, **values: Any) -> Row:
+    """Return a row of a schedule; theirs(optax)."""
+    return optax("schedule", name, theirs, values, rtol=1e-5, why=FLOAT32)
+
+
+def log_softmax(z: Any) -> Any:
+    """Return JAX's log-softmax."""
+    from jax import nn
+
+    return nn.log_softmax(z)
+
+
+ROWS = [
+    optimizer("sgd", lambda o, lr: o.sgd(lr)),
+    optimizer("momentum", lambda o, lr: o.sgd(lr, momentum=0.9)),
+    optimizer("adagrad", lambda o, lr: o.adagrad(lr)),
+    optimizer("rmsprop", lambda o, lr: o.rmsprop(lr)),
+    optimizer(
+        "rmsprop",
+        lambda o, lr: o.rmsprop(lr, eps=1e-3, eps_in_sqrt=False, centered=True),
+        eps=1e-3,
+        eps_mode="outside",
+        centered=True,
+    ),
+    optimizer("adam", lambda o, lr: o.adam(lr)),
+    optimizer("adam", lambda o, lr: o.adam(lr, eps=0, eps_root=1e-8), eps_mode="inside"),
+    activation("identity", lambda nn, z: nn.identity(z)),
+    activation("sigmoid", lambda nn, z: nn.sigmoid(z)),
+    activation("tanh", lambda nn, z: nn.tanh(z)),
+    activation("relu", lambda nn, z: nn.relu(z)),
+    activation("leaky_relu", lambda nn, z: nn.leaky_relu(z), preset="optax"),
+    activation("softmax", lambda nn, z: nn.softmax(z)),
+    loss("mse", "regression", lambda o, a, y: o.l2_loss(a, y), preset="optax"),
+    loss("mse", "regression", lambda o, a, y: o.squared_error(a, y)),
+    loss("huber", "regression", lambda o, a, y: o.huber_loss(a, y, delta=0.4), delta=0.4),
+    loss(
+        "binary_cross_entropy",
+        "binary logits",
+        lambda o, z, y: o.sigmoid_binary_cross_entropy(z, y),
+        preset="optax",
+    ),
+    loss(
+        "categorical_cross_entropy",
+        "multiclass logits",
+        lambda o, z, y: o.softmax_cross_entropy(z, o.smooth_labels(y, 0.1)),
+        preset="optax",
+        smoothing=0.1,
+    ),
+    loss("focal", "binary logits", lambda o, z, y: o.sigmoid_focal_loss(z, y), preset="optax"),
+    loss(
+        "focal",
+        "binary logits",
+        lambda o, z, y: o.sigmoid_focal_loss(z, y, alpha=0.25, gamma=1.5),
+        gamma=1.5,
+    ),
+    loss(
+        "kl_divergence",
+        "soft multiclass logits",
+        lambda o, z, y: o.kl_divergence(log_softmax(z), y),
+        preset="optax",
+    ),
+    schedule("constant", lambda o: o.constant_schedule(1.0)),
+    schedule(
+        "step",
+        lambda o: o.exponential_decay(1.0, transition_steps=7, decay_rate=0.5, staircase=True),
+        step_size=7,
+        gamma=0.5,
+    ),
+    schedule("cosine", lambda o: o.cosine_decay_schedule(1.0, UPDATES, alpha=0.1), alpha=0.1),
+    initializer("zeros", lambda i: i.zeros),
+    initializer("normal", lambda i: i.normal(0.01)),
+    initializer("glorot_uniform", lambda i: i.glorot_uniform()),
+    initializer("glorot_normal", lambda i: i.glorot_normal(), preset="optax"),
+    initializer("he_uniform", lambda i: i.he_uniform()),
+    initializer("he_normal", lambda i: i.he_normal(), preset="optax"),
+]
+
+
+def run(row: Row) -> Any:
+    """Return the figures of JAX or optax for a row."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    return {
+        "optimizer": _optimizer,
+        "activation": _activation,
+        "loss": _loss,
+        "schedule": _schedule,
+        "initializer": _initializer,
+    }[row.kind](row)
+
+
+def _optimizer(row: Row) -> Any:
+    import jax.numpy as jnp
+    import optax
+
+    def lr(count: Any) -> Any:  # counts from 0
+        return row.values["lr"] * jnp.where(count + 1 >= HALVED_AT, 0.5, 1.0)
+
+    optimizer = row.theirs(optax, lr)
+    theta, seen = jnp.array(START), []
+    state = optimizer.init(theta)
+    for t, grad in enumerate(GRADS, start=1):
+        updates, state = optimizer.update(jnp.array(grad), state, theta)
+        theta = optax.apply_updates(theta, updates)
+        seen += [np.asarray(theta)] * (t in SEEN)
+    return seen
+
+
+def _activation(row: Row) -> Any:
+    import jax
+
+    a, pull = jax.vjp(lambda z: row.theirs(jax.nn, z), jax.numpy.array(Z))
+    return np.asarray(a), np.asarray(pull(jax.numpy.array(UPSTREAM))[0])
+
+
+def _loss(row: Row) -> Any:
+    import jax
+    import optax
+
+    output, target = (jax.numpy.array(each) for each in INPUTS[row.inputs])
+    value, grad = jax.value_and_grad(lambda a: row.theirs(optax, a, target).mean())(output)
+    return np.concatenate([[float(value)], np.ravel(grad)])
+
+
+def _schedule(row: Row) -> Any:
+    import optax
+
+    factor = row.theirs(optax)
+    return [float(factor(count)) for count in range(UPDATES)]
+
+
+def _initializer(row: Row) -> Any:
+    import jax
+
+    draw = row.theirs(jax.nn.initializers)
+    return facts(np.asarray(draw(jax.random.key(0), (FAN_IN, FAN_OUT), jax.numpy.float64)))

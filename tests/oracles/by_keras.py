@@ -1,0 +1,170 @@
+"""Keras on its JAX backend, in float64: rows, and how they are run."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import Any
+
+import numpy as np
+from oracles.by_torch import SAMPLING
+from oracles.rows import FAN_IN, FAN_OUT, GRADS, INPUTS, SEEN, START, UPDATES, UPSTREAM, Row, Z, facts, halved
+
+os.environ["KERAS_BACKEND"] = "jax"  # read when Keras is first imported
+
+FLOAT32 = "Keras's type promotion takes float64 with a Python number for float32"
+
+keras = partial(Row, "keras")
+
+
+def optimizer(name: str, theirs: Any, **values: Any) -> Row:
+    """Return a row of an optimizer with the preset that is Keras's; theirs(keras.optimizers)."""
+    return keras("optimizer", name, theirs, {"preset": "keras", **values})
+
+
+def activation(name: str, theirs: Any, **values: Any) -> Row:
+    """Return a row of an activation; theirs(keras), with activations and layers."""
+    return keras("activation", name, theirs, values)
+
+
+def loss(name: str, inputs: str, theirs: Any, **values: Any) -> Row:
+    """Return a row of a loss; theirs(keras.losses)."""
+    return keras("loss", name, theirs, values, inputs)
+
+
+def loss32(name: str, inputs: str, theirs: Any, **values: Any) -> Row:
+    """Return a row of a loss that Keras computes in float32 on the way."""
+    return keras("loss", name, theirs, values, inputs, rtol=1e-6, atol=1e-6, why=FLOAT32)
+
+
+def initializer(name: str, theirs: Any, **values: Any) -> Row:
+    """Return a row of an initializer; theirs(keras.initializers)."""
+    return keras("initializer", name, theirs, values, rtol=0.025, why=SAMPLING)
+
+
+ROWS = [
+    optimizer("sgd", lambda o: o.SGD()),
+    optimizer("momentum", lambda o: o.SGD(momentum=0.9)),
+    optimizer("adagrad", lambda o: o.Adagrad()),
+    optimizer("rmsprop", lambda o: o.RMSprop()),
+    optimizer("rmsprop", lambda o: o.RMSprop(centered=True), centered=True),
+    optimizer("adam", lambda o: o.Adam()),
+    activation("identity", lambda k: k.activations.linear),
+    activation("sigmoid", lambda k: k.activations.sigmoid),
+    keras("activation", "tanh", lambda k: k.activations.tanh, rtol=1e-6, atol=1e-6, why=FLOAT32),
+    activation("relu", lambda k: k.activations.relu),
+    activation("leaky_relu", lambda k: k.layers.LeakyReLU(dtype="float64"), preset="keras"),
+    activation("softmax", lambda k: k.activations.softmax),
+    loss32("mse", "regression", lambda k: k.MeanSquaredError(), preset="keras"),
+    loss32("mae", "regression", lambda k: k.MeanAbsoluteError()),
+    loss32("huber", "regression", lambda k: k.Huber(0.4), delta=0.4),
+    loss32("binary_cross_entropy", "binary", lambda k: k.BinaryCrossentropy(), preset="keras"),
+    loss32(
+        "binary_cross_entropy",
+        "binary logits",
+        lambda k: k.BinaryCrossentropy(from_logits=True, label_smoothing=0.1),
+        smoothing=0.1,
+    ),
+    loss("categorical_cross_entropy", "multiclass", lambda k: k.CategoricalCrossentropy(), preset="keras"),
+    loss(
+        "categorical_cross_entropy",
+        "multiclass logits",
+        lambda k: k.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1),
+        smoothing=0.1,
+    ),
+    loss32("focal", "binary", lambda k: k.BinaryFocalCrossentropy(), preset="keras"),
+    loss32(
+        "focal",
+        "binary",
+        lambda k: k.BinaryFocalCrossentropy(apply_class_balancing=True),
+        preset="keras",
+        balance=True,
+    ),
+    loss(
+        "focal",
+        "multiclass logits",  # where it has probabilities, it normalises them, which ours does not
+        lambda k: k.CategoricalFocalCrossentropy(from_logits=True),
+    ),
+    loss("kl_divergence", "multiclass", lambda k: k.KLDivergence(), preset="keras"),
+    keras(
+        "schedule",
+        "cosine",
+        lambda s: s.CosineDecay(1.0, UPDATES, alpha=0.1),
+        {"alpha": 0.1},
+        rtol=1e-5,
+        why=FLOAT32,
+    ),
+    keras(
+        "schedule",
+        "step",
+        lambda s: s.ExponentialDecay(1.0, 7, 0.5, staircase=True),
+        {"step_size": 7, "gamma": 0.5},
+    ),
+    initializer("zeros", lambda i: i.Zeros()),
+    initializer("normal", lambda i: i.RandomNormal(seed=0), preset="keras"),
+    initializer("glorot_uniform", lambda i: i.GlorotUniform(seed=0)),
+    initializer("glorot_normal", lambda i: i.GlorotNormal(seed=0), preset="keras"),
+    initializer("he_uniform", lambda i: i.HeUniform(seed=0)),
+    initializer("he_normal", lambda i: i.HeNormal(seed=0), preset="keras"),
+]
+
+
+def run(row: Row) -> Any:
+    """Return Keras's figures for a row."""
+    import jax
+    import keras
+
+    jax.config.update("jax_enable_x64", True)
+    keras.config.set_floatx("float64")
+    return {
+        "optimizer": _optimizer,
+        "activation": _activation,
+        "loss": _loss,
+        "schedule": _schedule,
+        "initializer": _initializer,
+    }[row.kind](row)
+
+
+def _optimizer(row: Row) -> Any:
+    import keras
+
+    theta = keras.Variable(START, dtype="float64")
+    optimizer = row.theirs(keras.optimizers)
+    base, seen = float(optimizer.learning_rate), []
+    for t, grad in enumerate(GRADS, start=1):
+        optimizer.learning_rate = base * halved(t, row)
+        optimizer.apply([keras.ops.convert_to_tensor(grad, "float64")], [theta])
+        seen += [np.asarray(theta.value)] * (t in SEEN)
+    return seen
+
+
+def _activation(row: Row) -> Any:
+    import jax
+    import keras
+
+    a, pull = jax.vjp(row.theirs(keras), jax.numpy.array(Z))
+    return np.asarray(a), np.asarray(pull(jax.numpy.array(UPSTREAM, a.dtype))[0])
+
+
+def _loss(row: Row) -> Any:
+    import jax
+    import keras
+
+    loss = row.theirs(keras.losses)
+    # Tensors, as Keras would take NumPy's float64 for float32.
+    output, target = (jax.numpy.array(each) for each in INPUTS[row.inputs])
+    value, grad = jax.value_and_grad(lambda a: loss(target, a))(output)
+    return np.concatenate([[float(value)], np.ravel(grad)])
+
+
+def _schedule(row: Row) -> Any:
+    import keras
+
+    factor = row.theirs(keras.optimizers.schedules)
+    return [float(factor(count)) for count in range(UPDATES)]
+
+
+def _initializer(row: Row) -> Any:
+    import keras
+
+    return facts(np.asarray(row.theirs(keras.initializers)((FAN_IN, FAN_OUT), "float64")))

@@ -1,0 +1,181 @@
+"""PyTorch, and pytorch-optimizer, which builds on it: rows, and how they are run."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from oracles.rows import FAN_IN, FAN_OUT, GRADS, INPUTS, SEEN, START, UPDATES, UPSTREAM, Row, Z, facts, halved
+
+SAMPLING = "random draws, compared by their spread and quantiles"
+
+torch = partial(Row, "torch")
+po = partial(Row, "pytorch-optimizer")
+
+
+def optimizer(name: str, theirs: Any, **values: Any) -> Row:
+    """Return a row of an optimizer with the preset that is PyTorch's."""
+    return torch("optimizer", name, theirs, {"preset": "torch", **values})
+
+
+def activation(name: str, theirs: Any, **values: Any) -> Row:
+    """Return a row of an activation; theirs(F, z), F being torch.nn.functional."""
+    return torch("activation", name, theirs, values)
+
+
+def loss(name: str, inputs: str, theirs: Any, **values: Any) -> Row:
+    """Return a row of a loss; theirs(F, output, target)."""
+    return torch("loss", name, theirs, values, inputs)
+
+
+def initializer(name: str, theirs: Any, **values: Any) -> Row:
+    """Return a row of an initializer; theirs(torch.nn.init, weight), the weight (fan_out, fan_in)."""
+    return torch("initializer", name, theirs, values, rtol=0.025, why=SAMPLING)
+
+
+def classes(y: Any) -> Any:
+    """Return class numbers of one-hot rows."""
+    return y.argmax(dim=1)
+
+
+ROWS = [
+    optimizer("sgd", lambda t, p: t.optim.SGD(p)),
+    optimizer("sgd", lambda t, p: t.optim.SGD(p, momentum=0.9, nesterov=True), momentum=0.9, nesterov=True),
+    optimizer("momentum", lambda t, p: t.optim.SGD(p, momentum=0.9)),
+    optimizer("adagrad", lambda t, p: t.optim.Adagrad(p)),
+    optimizer("rmsprop", lambda t, p: t.optim.RMSprop(p)),
+    optimizer("rmsprop", lambda t, p: t.optim.RMSprop(p, centered=True), centered=True),
+    optimizer("adam", lambda t, p: t.optim.Adam(p)),
+    activation("identity", lambda F, z: z * 1),
+    activation("sigmoid", lambda F, z: F.sigmoid(z)),
+    activation("tanh", lambda F, z: F.tanh(z)),
+    activation("relu", lambda F, z: F.relu(z)),
+    activation("leaky_relu", lambda F, z: F.leaky_relu(z), preset="torch"),
+    activation("softmax", lambda F, z: F.softmax(z, dim=-1)),
+    loss("mse", "regression", lambda F, a, y: F.mse_loss(a, y), preset="torch"),
+    loss("mae", "regression", lambda F, a, y: F.l1_loss(a, y)),
+    loss("huber", "regression", lambda F, a, y: F.huber_loss(a, y)),
+    loss("huber", "regression", lambda F, a, y: F.huber_loss(a, y, delta=0.4), delta=0.4),
+    loss("binary_cross_entropy", "binary", lambda F, a, y: F.binary_cross_entropy(a, y), preset="torch"),
+    loss(
+        "binary_cross_entropy",
+        "binary logits",
+        lambda F, z, y: F.binary_cross_entropy_with_logits(z, y),
+        preset="torch",
+    ),
+    loss(
+        "categorical_cross_entropy",
+        "multiclass",
+        lambda F, a, y: F.nll_loss(a.log(), classes(y)),
+        preset="torch",
+    ),
+    loss(
+        "categorical_cross_entropy",
+        "multiclass logits",
+        lambda F, z, y: F.cross_entropy(z, classes(y)),
+        preset="torch",
+    ),
+    loss(
+        "categorical_cross_entropy",
+        "multiclass logits",
+        lambda F, z, y: F.cross_entropy(z, classes(y), label_smoothing=0.1),
+        preset="torch",
+        smoothing=0.1,
+    ),
+    loss(
+        "categorical_cross_entropy",
+        "soft multiclass logits",
+        lambda F, z, y: F.cross_entropy(z, y, label_smoothing=0.2),
+        preset="torch",
+        smoothing=0.2,
+    ),
+    loss("kl_divergence", "multiclass", lambda F, a, y: F.kl_div(a.log(), y), preset="torch"),
+    loss(
+        "kl_divergence",
+        "soft multiclass logits",
+        lambda F, z, y: F.kl_div(F.log_softmax(z, dim=-1), y, reduction="batchmean"),
+        preset="torch",
+        reduction="batchmean",
+    ),
+    torch("schedule", "constant", lambda s, o: s.LambdaLR(o, lambda _: 1.0)),
+    torch("schedule", "step", lambda s, o: s.StepLR(o, 7, 0.5), {"step_size": 7, "gamma": 0.5}),
+    torch("schedule", "cosine", lambda s, o: s.CosineAnnealingLR(o, UPDATES)),
+    torch("schedule", "cosine", lambda s, o: s.CosineAnnealingLR(o, UPDATES, 0.1), {"alpha": 0.1}),
+    initializer("zeros", lambda i, w: i.zeros_(w)),
+    initializer("normal", lambda i, w: i.normal_(w), preset="torch"),
+    initializer("glorot_uniform", lambda i, w: i.xavier_uniform_(w)),
+    initializer("glorot_normal", lambda i, w: i.xavier_normal_(w), preset="torch"),
+    initializer("he_uniform", lambda i, w: i.kaiming_uniform_(w)),
+    initializer("he_normal", lambda i, w: i.kaiming_normal_(w), preset="torch"),
+]
+
+
+def run(row: Row) -> Any:
+    """Return PyTorch's figures for a row."""
+    return {
+        "optimizer": _optimizer,
+        "activation": _activation,
+        "loss": _loss,
+        "schedule": _schedule,
+        "initializer": _initializer,
+    }[row.kind](row)
+
+
+def _optimizer(row: Row) -> Any:
+    import torch
+
+    theta = torch.tensor(START, requires_grad=True)
+    if row.library == "torch":
+        optimizer = row.theirs(torch, [theta])
+    else:
+        import pytorch_optimizer
+
+        optimizer = row.theirs(pytorch_optimizer, [theta])
+    (group,) = optimizer.param_groups
+    base, seen = group["lr"], []
+    for t, grad in enumerate(GRADS, start=1):
+        group["lr"] = base * halved(t, row)
+        theta.grad = torch.tensor(grad)
+        optimizer.step()
+        seen += [theta.detach().numpy().copy()] * (t in SEEN)
+    return seen
+
+
+def _activation(row: Row) -> Any:
+    import torch
+
+    z = torch.tensor(Z, requires_grad=True)
+    a = row.theirs(torch.nn.functional, z)
+    a.backward(torch.tensor(UPSTREAM))
+    return a.detach().numpy(), z.grad.numpy()
+
+
+def _loss(row: Row) -> Any:
+    import torch
+
+    output, target = (torch.tensor(each) for each in INPUTS[row.inputs])
+    output.requires_grad_()
+    value = row.theirs(torch.nn.functional, output, target)
+    value.backward()
+    return np.concatenate([[value.item()], output.grad.numpy().ravel()])
+
+
+def _schedule(row: Row) -> Any:
+    import torch
+
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    schedule, factors = row.theirs(torch.optim.lr_scheduler, optimizer), []
+    for _ in range(UPDATES):
+        factors.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    return factors
+
+
+def _initializer(row: Row) -> Any:
+    import torch
+
+    torch.manual_seed(0)
+    weight = torch.empty(FAN_OUT, FAN_IN, dtype=torch.float64)
+    return facts(row.theirs(torch.nn.init, weight).numpy())

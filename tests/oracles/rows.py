@@ -1,0 +1,155 @@
+"""What an oracle's row is, and what our component makes of the same inputs.
+
+A row names a component, its hyperparameters, a library, and how the library says the same thing. From
+fixed inputs both sides compute a list of figures, which must agree. Inputs are plain arithmetic, not
+draws, so that figures recorded once stay comparable whatever generator NumPy ships.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from anncore import Array, load_registry
+from anncore.params import declared, resolve
+
+REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
+
+STEPS, HALVED_AT = 60, 31  # an optimizer's steps; from this one on with half the learning rate
+SEEN = (1, 2, 3, 5, 10, 20, 30, 31, 32, 40, 50, 60)  # the steps after which θ is compared
+UPDATES = 40  # the length of a schedule
+FAN_IN, FAN_OUT = 300, 200
+
+
+@dataclass(frozen=True)
+class Row:
+    """One component against one library.
+
+    theirs: what the library's driver needs, a function of the library's module at least.
+    inputs: which of INPUTS, for losses and metrics. rtol, atol: how closely they agree, with the reason
+    in `why` where the library cannot do better. halves: whether an optimizer's learning rate changes on
+    the way.
+    """
+
+    library: str
+    kind: str
+    name: str
+    theirs: Callable[..., Any]
+    values: Mapping[str, Any] = field(default_factory=dict)
+    inputs: str = ""
+    rtol: float = 1e-10
+    atol: float = 1e-12
+    why: str = ""
+    halves: bool = True
+
+    @property
+    def id(self) -> str:
+        """Its name in test reports and in the file of recorded figures."""
+        settings = [f"{key}={value}" for key, value in self.values.items()]
+        return " ".join([f"{self.library}: {self.kind} {self.name}", *settings, self.inputs]).strip()
+
+
+def spread(count: int, low: float, high: float, turn: int = 0) -> Array:
+    """Return numbers that fill [low, high) evenly in no visible order: multiples of the golden ratio."""
+    return low + (high - low) * ((np.arange(1, count + 1) + 100 * turn) * 0.6180339887498949 % 1)
+
+
+START = np.array([1.0, -0.5, 0.25])
+GRADS = spread(3 * STEPS, -1, 1).reshape(STEPS, 3) * np.array([1, 0.05, 1e-3])  # three scales, both signs
+Z = np.concatenate([spread(36, -6, 6), [-100, -30, -12, 12, 30, 100]]).reshape(14, 3)
+UPSTREAM = spread(42, -2, 2, turn=1).reshape(14, 3)
+
+_P = spread(24, 0.05, 1, turn=2).reshape(8, 3)
+INPUTS: Mapping[str, tuple[Array, Array]] = {
+    "regression": (
+        spread(24, -3, 3, turn=3).reshape(8, 3),
+        spread(24, -2, 2, turn=4).reshape(8, 3),
+    ),
+    "binary": (spread(12, 0.02, 0.98, turn=5).reshape(12, 1), np.array([[0.0], [1], [1]] * 4)),
+    "multiclass": (_P / _P.sum(axis=1, keepdims=True), np.eye(3)[[0, 1, 1, 2, 0, 2, 2, 2]]),
+    "binary logits": (spread(12, -9, 9, turn=6).reshape(12, 1), np.array([[0.0], [1], [1]] * 4)),
+    "multiclass logits": (
+        spread(24, -9, 9, turn=7).reshape(8, 3),
+        np.eye(3)[[0, 1, 1, 2, 0, 2, 2, 2]],
+    ),
+    # Targets that are no class but a distribution
+    "soft multiclass logits": (spread(24, -3, 3, turn=8).reshape(8, 3), _P / _P.sum(axis=1, keepdims=True)),
+}
+
+
+def ours(row: Row) -> Array:
+    """Return our component's figures, hyperparameters as training hands them over: arrays, in float64."""
+    cls: Any = REGISTRY.get(row.kind, row.name).cls
+    values = resolve(cls, row.values)
+    for key, declaration in declared(cls).items():
+        if declaration.stackable:
+            values[key] = np.full((1, 1, 1), float(values[key]))
+    figures: Array = np.ravel(FIGURES[row.kind](cls(**values), row))
+    return figures
+
+
+def halved(t: int, row: Row) -> float:
+    """Return the factor on the learning rate at step t."""
+    return 0.5 if row.halves and t >= HALVED_AT else 1.0
+
+
+def _optimizer(component: Any, row: Row) -> Any:
+    base, theta, seen = component.lr.copy(), START.reshape(1, 1, 3), []
+    state = component.init(theta)
+    for t, grad in enumerate(GRADS, start=1):
+        np.multiply(base, halved(t, row), out=component.lr)  # as the engine does
+        change, state = component.step(theta, grad.reshape(1, 1, 3), state, t)
+        theta = theta + change
+        seen += [theta[0, 0]] * (t in SEEN)
+    return seen
+
+
+def _activation(component: Any, row: Row) -> Any:
+    a = component.forward(Z[None])
+    return a, component.backward(UPSTREAM[None], Z[None], a)
+
+
+def _loss(component: Any, row: Row) -> Any:
+    output, target = (each[None] for each in INPUTS[row.inputs])
+    if "logits" in row.inputs:
+        link = "sigmoid" if row.inputs.startswith("binary") else "softmax"
+        value = component.value_from_logits(output, target, link)
+        grad = component.grad_from_logits(output, target, link)
+    else:
+        value, grad = component.value(output, target), component.grad(output, target)
+    return np.concatenate([value, np.ravel(grad)])
+
+
+def _schedule(component: Any, row: Row) -> Any:
+    return [np.ravel(component.factor(t, UPDATES)) for t in range(1, UPDATES + 1)]
+
+
+def _initializer(component: Any, row: Row) -> Any:
+    plain = {key: float(np.ravel(value)[0]) for key, value in vars(component).items() if np.ndim(value) == 3}
+    component = dataclasses.replace(component, **plain)
+    return facts(component.sample(np.random.default_rng(0), (FAN_IN, FAN_OUT), FAN_IN, FAN_OUT))
+
+
+def facts(weights: Array) -> Array:
+    """Return what can be compared of random weights: their spread and the quantiles of their sizes."""
+    quantiles = np.quantile(np.abs(weights), [0.25, 0.5, 0.75, 0.9, 0.99])
+    return np.concatenate([[np.std(weights)], quantiles])
+
+
+def _metric(component: Any, row: Row) -> Any:
+    output, target = INPUTS[row.inputs]
+    return component.score(output[None], target[None])
+
+
+FIGURES: Mapping[str, Callable[[Any, Row], Any]] = {
+    "optimizer": _optimizer,
+    "activation": _activation,
+    "loss": _loss,
+    "schedule": _schedule,
+    "initializer": _initializer,
+    "metric": _metric,
+}

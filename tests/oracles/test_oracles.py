@@ -1,0 +1,112 @@
+"""Every component against the libraries that have it: live, and as recorded where they are not installed.
+
+A row more in one of the tables (`by_*.py`) compares a component more. `python -m pytest tests/oracles
+--record`, with `pip install -e ".[oracles]"`, writes what the libraries say to tests/golden/oracles.json,
+with their versions.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from oracles import by_jax, by_keras, by_sklearn, by_torch
+from oracles.rows import REGISTRY, Row, ours
+
+FILE = Path(__file__).parents[1] / "golden" / "oracles.json"
+RUNNERS = {
+    row.id: (table.run, row) for table in (by_torch, by_jax, by_keras, by_sklearn) for row in table.ROWS
+}
+MODULES = {"scikit-learn": "sklearn", "pytorch-optimizer": "pytorch_optimizer"}
+
+Recorded = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def recorder(request: pytest.FixtureRequest) -> Iterator[Recorded]:
+    """Collect figures; with --record, write them over those of the same rows, and drop rows that are gone."""
+    found: Recorded = {}
+    yield found
+    if request.config.getoption("--record", False):
+        known: Recorded = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
+        kept = {key: (known | found)[key] for key in sorted(RUNNERS) if key in known | found}
+        lines = [f"{json.dumps(key)}: {json.dumps(record)}" for key, record in kept.items()]
+        FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+@cache
+def recorded() -> Recorded:
+    """Return the figures that were written down."""
+    found: Recorded = json.loads(FILE.read_text(encoding="utf-8"))
+    return found
+
+
+def agree(row: Row, theirs: Any) -> None:
+    """Compare with ours; a library that knows no gradient gives a loss's value alone, which comes first."""
+    figures = ours(row)
+    theirs = np.ravel(theirs)
+    assert len(theirs) in (len(figures), 1)
+    np.testing.assert_allclose(figures[: len(theirs)], theirs, rtol=row.rtol, atol=row.atol)
+
+
+@pytest.mark.parametrize("key", RUNNERS)
+def test_live(key: str, recorder: Recorded) -> None:
+    run, row = RUNNERS[key]
+    module = MODULES.get(row.library, row.library)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the libraries' own
+        try:
+            importlib.import_module(module)
+        except ImportError:
+            pytest.skip(f"{row.library} is not installed: pip install -e '.[oracles]'")
+        theirs = np.ravel(run(row)).astype(float)
+    version = metadata.version(row.library).partition("+")[0]
+    recorder[key] = {"library": row.library, "version": version, "figures": theirs.tolist()}
+    agree(row, theirs)
+
+
+@pytest.mark.parametrize("key", RUNNERS)
+def test_recorded(key: str) -> None:
+    record = recorded().get(key)
+    assert record, "write it down: python -m pytest tests/oracles --record"
+    agree(RUNNERS[key][1], record["figures"])
+
+
+def test_only_rows_are_recorded() -> None:
+    assert set(recorded()) <= set(RUNNERS)
+
+
+def test_every_row_has_a_name_of_its_own() -> None:
+    assert len(RUNNERS) == sum(len(table.ROWS) for table in (by_torch, by_jax, by_keras, by_sklearn))
+
+
+def test_a_looser_row_says_why() -> None:
+    assert [row.id for _, row in RUNNERS.values() if (max(row.rtol, row.atol) > 1e-10) != bool(row.why)] == []
+
+
+COMPARED = ("optimizer", "activation", "loss", "schedule", "initializer", "metric")
+
+
+def test_every_component_is_compared_with_a_library() -> None:
+    rows = {(row.kind, row.name) for _, row in RUNNERS.values()}
+    components = {(kind, each.name) for kind in COMPARED for each in REGISTRY.of_kind(kind)}
+    assert components - rows == set()
+
+
+def test_every_preset_of_an_optimizer_is_compared_with_its_library() -> None:
+    presets = {
+        (each.name, preset)
+        for each in REGISTRY.of_kind("optimizer")
+        for preset in getattr(each.cls, "presets", {})
+        if preset in ("torch", "keras", "optax")
+    }
+    compared = {(row.name, row.library) for _, row in RUNNERS.values() if row.values.get("preset")}
+    assert presets - compared == set()
