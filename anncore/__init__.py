@@ -13,6 +13,7 @@ from anncore._version import __version__
 
 if TYPE_CHECKING:
     from anncore.arrays import dense, power, sum_examples, times_transposed
+    from anncore.decay import DECAY_MODES, WeightDecay
     from anncore.errors import (
         AnnxError,
         ComponentError,
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "anncore.arrays": ("dense", "power", "sum_examples", "times_transposed"),
+    "anncore.decay": ("DECAY_MODES", "WeightDecay"),
     "anncore.errors": (
         "AnnxError",
         "ComponentError",
@@ -158,6 +160,7 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "DECAY_MODES",
     "NARROW",
     "WIDE",
     "Activation",
@@ -189,6 +192,7 @@ __all__ = [
     "StoreError",
     "Task",
     "Theme",
+    "WeightDecay",
     "__version__",
     "add_outliers",
     "build",

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Hyper, Optimizer, choice, hookimpl, log, param
+from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, choice, hookimpl, log, param
 
 
 class AdamState(NamedTuple):
@@ -17,7 +17,7 @@ class AdamState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(WeightDecay):
     """Adaptive moment estimation.
 
         m ← beta1 m + (1 - beta1) g         m̂ = m / (1 - beta1ᵗ)
@@ -28,7 +28,9 @@ class Adam:
 
     t = 1, 2, ... counts the steps.
 
-    Domain: lr > 0, beta1 and beta2 in [0, 1), eps > 0.
+    Domain: lr > 0, beta1 and beta2 in [0, 1), eps > 0, weight_decay ≥ 0. Weight decay acts on the gradient
+    (decay_mode "coupled", as in PyTorch), so that it is divided by √v̂ too, or on θ itself, as in Keras;
+    `adamw` has it on and on θ.
 
     Kingma & Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.
     https://arxiv.org/abs/1412.6980. That is "outside", as in PyTorch, optax and Flux. "hat" is the
@@ -42,8 +44,22 @@ class Adam:
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "seed": {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_mode": "inside"},
         "paper": {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_mode": "outside"},
-        "torch": {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_mode": "outside"},
-        "keras": {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-7, "eps_mode": "hat"},
+        "torch": {
+            "lr": 1e-3,
+            "beta1": 0.9,
+            "beta2": 0.999,
+            "eps": 1e-8,
+            "eps_mode": "outside",
+            "decay_mode": "coupled",
+        },
+        "keras": {
+            "lr": 1e-3,
+            "beta1": 0.9,
+            "beta2": 0.999,
+            "eps": 1e-7,
+            "eps_mode": "hat",
+            "decay_mode": "decoupled",
+        },
         "optax": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_mode": "outside"},
         "flux": {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_mode": "outside"},
     }
@@ -53,11 +69,14 @@ class Adam:
     beta2: Hyper = param(0.999, "[0, 1)", search=choice(0.9, 0.99, 0.999))
     eps: Hyper = param(1e-8, "(0, inf)")
     eps_mode: str = param("outside", ("outside", "inside", "hat"))
+    weight_decay: Hyper = param(0.0, "[0, inf)", search=log(1e-5, 0.1))
+    decay_mode: str = param("coupled", DECAY_MODES)
 
     def init(self, param: Array) -> AdamState:
         return AdamState(np.zeros_like(param), np.zeros_like(param))
 
     def step(self, param: Array, grad: Array, state: AdamState, t: int) -> tuple[Array, AdamState]:
+        grad = self.decay_gradient(param, grad)
         m = self.beta1 * state.m + (1 - self.beta1) * grad
         v = self.beta2 * state.v + (1 - self.beta2) * (grad * grad)
         # m̂ / (√v̂ + ε) is √c₂ / c₁ · m / (√v + ε √c₂): so the corrections c are one number per trial, on
@@ -71,7 +90,7 @@ class Adam:
             size = np.sqrt(v + self.eps * c2)
         else:
             size = np.sqrt(v) + self.eps
-        return -lr * m / size, AdamState(m, v)
+        return self.decay_change(param, -lr * m / size), AdamState(m, v)
 
 
 @hookimpl

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Hyper, Optimizer, choice, hookimpl, log, param
+from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, choice, hookimpl, log, param
 
 
 class MomentumState(NamedTuple):
@@ -16,7 +16,7 @@ class MomentumState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Momentum:
+class Momentum(WeightDecay):
     """Gradient descent with classical momentum.
 
         v ← momentum v - lr g,  θ ← θ + v        form "velocity"
@@ -25,7 +25,8 @@ class Momentum:
     The forms are equal while lr is constant. When a schedule changes it, "velocity" keeps the steps
     taken so far as they were, while "heavy_ball" scales them by the new lr.
 
-    Domain: lr > 0, momentum in [0, 1).
+    Domain: lr > 0, momentum in [0, 1), weight_decay ≥ 0. Weight decay acts on the gradient (decay_mode
+    "coupled", as in PyTorch) or on θ itself, times lr ("decoupled", as in Keras) or not ("independent").
 
     Polyak, "Some methods of speeding up the convergence of iteration methods", USSR Computational
     Mathematics and Mathematical Physics 4 (1964), 1-17. https://doi.org/10.1016/0041-5553(64)90137-5;
@@ -37,8 +38,8 @@ class Momentum:
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "seed": {"momentum": 0.9, "form": "velocity"},
         "paper": {"momentum": 0.9, "form": "velocity"},
-        "torch": {"lr": 1e-3, "momentum": 0.9, "form": "heavy_ball"},
-        "keras": {"lr": 0.01, "momentum": 0.9, "form": "velocity"},
+        "torch": {"lr": 1e-3, "momentum": 0.9, "form": "heavy_ball", "decay_mode": "coupled"},
+        "keras": {"lr": 0.01, "momentum": 0.9, "form": "velocity", "decay_mode": "decoupled"},
         "optax": {"momentum": 0.9, "form": "heavy_ball"},
         "flux": {"lr": 0.01, "momentum": 0.9, "form": "velocity"},
     }
@@ -46,16 +47,19 @@ class Momentum:
     lr: Hyper = param(0.01, "(0, inf)", search=log(1e-4, 0.1))
     momentum: Hyper = param(0.9, "[0, 1)", search=choice(0.5, 0.9, 0.95, 0.99))
     form: str = param("velocity", ("velocity", "heavy_ball"))
+    weight_decay: Hyper = param(0.0, "[0, inf)", search=log(1e-5, 0.1))
+    decay_mode: str = param("coupled", DECAY_MODES)
 
     def init(self, param: Array) -> MomentumState:
         return MomentumState(np.zeros_like(param))
 
     def step(self, param: Array, grad: Array, state: MomentumState, t: int) -> tuple[Array, MomentumState]:
+        grad = self.decay_gradient(param, grad)
         if self.form == "velocity":
             v = self.momentum * state.v - self.lr * grad
-            return v, MomentumState(v)
+            return self.decay_change(param, v), MomentumState(v)
         v = self.momentum * state.v + grad
-        return -self.lr * v, MomentumState(v)
+        return self.decay_change(param, -self.lr * v), MomentumState(v)
 
 
 @hookimpl

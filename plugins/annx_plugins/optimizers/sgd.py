@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Hyper, Optimizer, hookimpl, log, param
+from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, hookimpl, log, param
 
 
 class SGDState(NamedTuple):
@@ -16,7 +16,7 @@ class SGDState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SGD:
+class SGD(WeightDecay):
     """Stochastic gradient descent, with PyTorch's momentum.
 
         v ← momentum v + g
@@ -25,7 +25,9 @@ class SGD:
 
     With momentum 0, the default, this is θ ← θ - lr g.
 
-    Domain: lr > 0, momentum in [0, 1), nesterov true or false.
+    Domain: lr > 0, momentum in [0, 1), nesterov true or false, weight_decay ≥ 0. Weight decay acts on the
+    gradient (decay_mode "coupled", as in PyTorch) or on θ itself, times lr ("decoupled", as in Keras) or
+    not ("independent").
 
     Robbins & Monro, "A Stochastic Approximation Method", Annals of Mathematical Statistics 22 (1951),
     400-407. https://doi.org/10.1214/aoms/1177729586. Momentum as in Sutskever, Martens, Dahl & Hinton,
@@ -37,8 +39,8 @@ class SGD:
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "seed": {"lr": 0.01, "momentum": 0.0, "nesterov": False},
         "paper": {"lr": 0.01, "momentum": 0.0, "nesterov": False},
-        "torch": {"lr": 1e-3, "momentum": 0.0, "nesterov": False},
-        "keras": {"lr": 0.01, "momentum": 0.0, "nesterov": False},
+        "torch": {"lr": 1e-3, "momentum": 0.0, "nesterov": False, "decay_mode": "coupled"},
+        "keras": {"lr": 0.01, "momentum": 0.0, "nesterov": False, "decay_mode": "decoupled"},
         "optax": {"momentum": 0.0, "nesterov": False},
         "flux": {"lr": 0.1, "momentum": 0.0, "nesterov": False},
     }
@@ -46,14 +48,17 @@ class SGD:
     lr: Hyper = param(0.01, "(0, inf)", search=log(1e-3, 1.0))
     momentum: Hyper = param(0.0, "[0, 1)")
     nesterov: bool = param(False, "bool")
+    weight_decay: Hyper = param(0.0, "[0, inf)", search=log(1e-5, 0.1))
+    decay_mode: str = param("coupled", DECAY_MODES)
 
     def init(self, param: Array) -> SGDState:
         return SGDState(np.zeros_like(param))
 
     def step(self, param: Array, grad: Array, state: SGDState, t: int) -> tuple[Array, SGDState]:
+        grad = self.decay_gradient(param, grad)
         v = self.momentum * state.v + grad
         direction = grad + self.momentum * v if self.nesterov else v
-        return -self.lr * direction, SGDState(v)
+        return self.decay_change(param, -self.lr * direction), SGDState(v)
 
 
 @hookimpl
