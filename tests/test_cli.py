@@ -21,18 +21,18 @@ from anncore.hookspecs import KINDS
 
 ANNX = Path(sys.executable).with_name("annx")
 
-LION = """
+SLOTH = """
 from dataclasses import dataclass
 from typing import ClassVar
 from anncore import Hyper, Optimizer, hookimpl, log, param
 
 @dataclass(frozen=True)
-class Lion:
-    '''A lion that stands still.
+class Sloth:
+    '''A sloth that stands still.
 
     No reference.
     '''
-    name: ClassVar[str] = "lion"
+    name: ClassVar[str] = "sloth"
     presets: ClassVar = {"tame": {"lr": 0.5}}
     lr: Hyper = param(1e-3, "(0, inf)", search=log(1e-5, 1e-1), help="of no use")
     hidden: tuple = param((1, 2), "list int [1, inf)")
@@ -40,7 +40,7 @@ class Lion:
     def step(self, param, grad, state, t): return 0 * param, ()
 
 @hookimpl
-def annx_optimizers(): return [Lion]
+def annx_optimizers(): return [Sloth]
 """
 
 
@@ -51,9 +51,9 @@ def run(*args: str) -> Result:
 
 
 @pytest.fixture
-def lion(tmp_path: Path) -> str:
-    path = tmp_path / "lion.py"
-    path.write_text(LION)
+def sloth(tmp_path: Path) -> str:
+    path = tmp_path / "sloth.py"
+    path.write_text(SLOTH)
     return str(path)
 
 
@@ -145,20 +145,20 @@ def test_losses_may_be_asked_for_in_the_plural() -> None:
     assert "huber" in run("list", "losses").stdout
 
 
-def test_list_as_json_is_a_list_of_components(lion: str) -> None:
-    found = json.loads(run("list", "optimizer", "--json", "--plugin", lion).stdout)
-    (entry,) = [each for each in found if each["name"] == "lion"]
-    assert entry["full_name"] == "lion:lion"
-    assert entry["summary"] == "A lion that stands still."
+def test_list_as_json_is_a_list_of_components(sloth: str) -> None:
+    found = json.loads(run("list", "optimizer", "--json", "--plugin", sloth).stdout)
+    (entry,) = [each for each in found if each["name"] == "sloth"]
+    assert entry["full_name"] == "sloth:sloth"
+    assert entry["summary"] == "A sloth that stands still."
     assert entry["kind"] == "optimizer"
 
 
 # show
 
 
-def test_show_prints_documentation_hyperparameters_presets_and_origin(lion: str) -> None:
-    output = run("show", "lion", "--plugin", lion).stdout
-    assert output.startswith("lion (optimizer)\n\nA lion that stands still.\n\nNo reference.\n")
+def test_show_prints_documentation_hyperparameters_presets_and_origin(sloth: str) -> None:
+    output = run("show", "sloth", "--plugin", sloth).stdout
+    assert output.startswith("sloth (optimizer)\n\nA sloth that stands still.\n\nNo reference.\n")
     (line,) = [line for line in output.splitlines() if line.startswith("  lr ")]
     assert line.split() == [
         "lr",
@@ -176,14 +176,15 @@ def test_show_prints_documentation_hyperparameters_presets_and_origin(lion: str)
     ]
     assert "[1, 2]" in output
     assert "  tame  lr = 0.5\n" in output
-    assert "From lion " in output
+    assert "From sloth " in output
 
 
 @pytest.mark.parametrize(
-    "args", [("optimizer:lion",), ("lion:lion",), ("optimizer:lion:lion",), ("lion", "--kind", "optimizer")]
+    "args",
+    [("optimizer:sloth",), ("sloth:sloth",), ("optimizer:sloth:sloth",), ("sloth", "--kind", "optimizer")],
 )
-def test_show_takes_short_full_and_kinded_names(lion: str, args: tuple[str, ...]) -> None:
-    assert json.loads(run("show", *args, "--json", "--plugin", lion).stdout)["full_name"] == "lion:lion"
+def test_show_takes_short_full_and_kinded_names(sloth: str, args: tuple[str, ...]) -> None:
+    assert json.loads(run("show", *args, "--json", "--plugin", sloth).stdout)["full_name"] == "sloth:sloth"
 
 
 def test_a_name_of_two_kinds_must_be_told_apart() -> None:
@@ -193,8 +194,8 @@ def test_a_name_of_two_kinds_must_be_told_apart() -> None:
     assert json.loads(run("show", "metric:mae", "--json").stdout)["kind"] == "metric"
 
 
-def test_show_as_json_holds_all_a_form_would_need(lion: str) -> None:
-    shown = json.loads(run("show", "lion", "--json", "--plugin", lion).stdout)
+def test_show_as_json_holds_all_a_form_would_need(sloth: str) -> None:
+    shown = json.loads(run("show", "sloth", "--json", "--plugin", sloth).stdout)
     assert shown["hyperparameters"]["lr"] == {
         "default": 0.001,
         "domain": "in (0, inf)",
@@ -202,7 +203,7 @@ def test_show_as_json_holds_all_a_form_would_need(lion: str) -> None:
         "help": "of no use",
     }
     assert shown["presets"] == {"tame": {"lr": 0.5}}
-    assert shown["documentation"].startswith("A lion that stands still.")
+    assert shown["documentation"].startswith("A sloth that stands still.")
 
 
 def test_every_component_can_be_shown() -> None:
@@ -258,16 +259,16 @@ def test_lines_are_cut_at_the_terminals_edge() -> None:
 # plugins
 
 
-def test_plugins_counts_what_each_distribution_brought(lion: str) -> None:
-    lines = run("plugins", "--plugin", lion).stdout.splitlines()
+def test_plugins_counts_what_each_distribution_brought(sloth: str) -> None:
+    lines = run("plugins", "--plugin", sloth).stdout.splitlines()
     assert lines[0].startswith(f"annx {__version__}: ")
-    assert lines[1:] == [f"{lion}: 1 component from 1 plugin", "  file:lion  optimizer lion"]
+    assert lines[1:] == [f"{sloth}: 1 component from 1 plugin", "  file:sloth  optimizer sloth"]
 
 
-def test_plugins_as_json_lists_each(lion: str) -> None:
-    found = json.loads(run("plugins", "--json", "--plugin", lion).stdout)
-    assert found[-1]["name"] == "file:lion"
-    assert found[-1]["components"] == ["optimizer lion"]
+def test_plugins_as_json_lists_each(sloth: str) -> None:
+    found = json.loads(run("plugins", "--json", "--plugin", sloth).stdout)
+    assert found[-1]["name"] == "file:sloth"
+    assert found[-1]["components"] == ["optimizer sloth"]
     assert found[-1]["problem"] == ""
 
 
@@ -285,7 +286,7 @@ def complete() -> Callable[..., list[str]]:
 
 def test_the_shell_completes_verbs_names_and_kinds(complete: Callable[..., list[str]]) -> None:
     assert complete("pl") == ["plan", "plugins"]
-    assert complete("show", "ada") == ["adagrad", "adam"]
+    assert complete("show", "ada") == ["adagrad", "adam", "adamw"]
     assert complete("list", "in") == ["initializer"]
 
 

@@ -70,9 +70,9 @@ def test_the_first_plugin_keeps_every_promise(tmp_path: Path) -> None:
 
 
 def test_the_plugin_guides_code_runs_as_written(tmp_path: Path) -> None:
-    (tmp_path / "lion.py").write_text(block(PLUGIN_GUIDE, "python", "class Lion"), encoding="utf-8")
-    (tmp_path / "test_lion.py").write_text(block(PLUGIN_GUIDE, "python", "check()"), encoding="utf-8")
-    assert load_registry([tmp_path / "lion.py"]).get("optimizer", "lion").full_name == "lion:lion"
+    (tmp_path / "qhm.py").write_text(block(PLUGIN_GUIDE, "python", "class QHM"), encoding="utf-8")
+    (tmp_path / "test_qhm.py").write_text(block(PLUGIN_GUIDE, "python", "check()"), encoding="utf-8")
+    assert load_registry([tmp_path / "qhm.py"]).get("optimizer", "qhm").full_name == "qhm:qhm"
     pytest_run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     done = subprocess.run(pytest_run, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

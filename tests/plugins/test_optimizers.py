@@ -176,3 +176,97 @@ def test_the_seeds_formulas_over_many_steps() -> None:
             visited.append(theta[name])
     for name, visited in expected.items():
         np.testing.assert_allclose(path(name, grads, preset="seed"), visited, rtol=1e-12)
+
+
+def test_nesterov_by_hand() -> None:
+    # As sgd's: directions 2 + .5 · 2 = 3, -1 + .5 · 0 = -1, 4 + .5 · 4 = 6
+    for form in ("velocity", "heavy_ball"):
+        found = path("nesterov", [2, -1, 4], lr=0.1, momentum=0.5, form=form)
+        assert found == pytest.approx([0.7, 0.8, 0.2], rel=1e-14)
+
+
+@pytest.mark.parametrize(("form", "second"), [("velocity", -0.06 - 0.02), ("heavy_ball", -0.01 * (2 + 1.5))])
+def test_forms_of_nesterov_part_when_the_rate_changes(form: str, second: float) -> None:
+    # g = 2 at lr .1, then at lr .01, μ = .5. velocity: v = -.2, then -.12; heavy_ball: v = 2, then 3
+    cls = REGISTRY.get("optimizer", "nesterov").cls
+    theta, g = np.zeros((1, 1, 1)), np.full((1, 1, 1), 2.0)
+    first, state = cls(lr=0.1, momentum=0.5, form=form).step(theta, g, cls().init(theta), 1)
+    change, _ = cls(lr=0.01, momentum=0.5, form=form).step(theta, g, state, 2)
+    assert first.item() == pytest.approx(-0.3)
+    assert change.item() == pytest.approx(second)
+
+
+def test_nesterov_is_a_step_ahead_of_the_papers_path() -> None:
+    # Sutskever et al., equations 3 and 4, on f = 3 θ² / 2: the gradient is taken at θ + μ v
+    lr, mu, theta, v = 0.1, 0.9, 1.0, 0.0
+    optimizer = build(REGISTRY.get("optimizer", "nesterov").cls, lr=lr, momentum=mu)
+    ahead = np.full((1, 1, 1), theta)
+    state = optimizer.init(ahead)
+    for t in range(1, 31):
+        change, state = optimizer.step(ahead, 3 * ahead, state, t)
+        ahead = ahead + change
+        v = mu * v - lr * 3 * (theta + mu * v)
+        theta += v
+        assert ahead.item() == pytest.approx(theta + mu * v, rel=1e-12)
+
+
+def test_adamw_by_hand() -> None:
+    # β = (.5, .75), g = 2: m̂ / √v̂ = 1, beside weight_decay θ = .5, times lr or not
+    values = {"lr": 0.1, "beta1": 0.5, "beta2": 0.75, "eps": 1e-30, "weight_decay": 0.5}
+    assert path("adamw", [2], **values) == pytest.approx([1 - 0.1 - 0.05], rel=1e-14)
+    found = path("adamw", [2], **values, decay_mode="independent")
+    assert found == pytest.approx([1 - 0.1 - 0.5], rel=1e-14)
+
+
+def test_adamw_without_decay_is_adam() -> None:
+    grads = np.random.default_rng(2).normal(size=20).tolist()
+    for eps_mode in ("outside", "inside", "hat"):
+        found = path("adamw", grads, weight_decay=0.0, eps_mode=eps_mode)
+        assert found == path("adam", grads, eps_mode=eps_mode)
+
+
+def test_a_penalty_is_divided_by_the_gradients_size_in_adam_but_not_in_adamw() -> None:
+    # At the first step Adam moves by lr, whatever the gradient and its penalty
+    values = {"lr": 0.1, "eps": 1e-30, "weight_decay": 0.5}
+    assert path("adam", [2], **values) == pytest.approx([0.9])
+    assert path("adam", [2], **values, decay_mode="decoupled") == pytest.approx([0.85])
+
+
+@pytest.mark.parametrize(
+    ("values", "steps"),
+    [
+        # β = (0, .5), g = 4, then 1: v = 8, then 4.5; corrected 16, then 4.5 / .75 = 6
+        ({"max_over": "raw"}, [4 / 4, 1 / math.sqrt(8 / 0.75)]),
+        ({"max_over": "corrected"}, [4 / 4, 1 / 4]),
+        ({"bias_correction": False}, [4 / math.sqrt(8), 1 / math.sqrt(8)]),
+        # p starts at 100 and stays the largest
+        ({"bias_correction": False, "initial": 100.0}, [4 / 10, 1 / 10]),
+    ],
+)
+def test_amsgrad_by_hand(values: dict[str, Any], steps: list[float]) -> None:
+    found = path("amsgrad", [4, 1], start=0.0, lr=0.1, beta1=0, beta2=0.5, eps=1e-30, **values)
+    assert found == pytest.approx([-0.1 * steps[0], -0.1 * sum(steps)], rel=1e-14)
+
+
+def test_amsgrad_converges_where_adam_goes_to_the_worst_point() -> None:
+    # Reddi, Kale & Kumar, theorem 1: f(x) = C x once in three steps, else -x, on [-1, 1]; the best is -1.
+    ends = {}
+    for name in ("adam", "amsgrad"):
+        cls = REGISTRY.get("optimizer", name).cls
+        x = np.zeros((1, 1, 1))
+        state = cls().init(x)
+        for t in range(1, 3001):
+            optimizer = cls(lr=0.5 / math.sqrt(t), beta1=0, beta2=1 / 17, eps=1e-30)  # C = 4
+            change, state = optimizer.step(x, np.full_like(x, 4 if t % 3 == 1 else -1), state, t)
+            x = np.clip(x + change, -1, 1)
+        ends[name] = float(x.item())
+    assert ends["adam"] == 1
+    assert ends["amsgrad"] < -0.99
+
+
+def test_lion_by_hand() -> None:
+    # β = (.5, .75). g = 2: c = 1, m = .5; g = -1: c = -.25, m = .125; g = -.1: c = .0125, m's sign wins
+    found = path("lion", [2, -1, -0.1], lr=0.1, beta1=0.5, beta2=0.75)
+    assert found == pytest.approx([0.9, 1.0, 0.9], rel=1e-14)
+    assert path("lion", [2], lr=0.1, weight_decay=0.5) == pytest.approx([1 - 0.1 - 0.05], rel=1e-14)
+    assert path("lion", [0], lr=0.1) == [1]  # sign 0 = 0

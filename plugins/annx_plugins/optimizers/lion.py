@@ -1,0 +1,59 @@
+"""Optimizer: lion."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, choice, hookimpl, log, param
+
+
+class LionState(NamedTuple):
+    """What Lion remembers of each parameter."""
+
+    m: Array  # running mean of the gradient
+
+
+@dataclass(frozen=True)
+class Lion(WeightDecay):
+    """Evolved sign momentum: every parameter moves by lr, whatever the size of its gradient.
+
+        θ ← θ - lr (sign(beta1 m + (1 - beta1) g) + weight_decay θ),  sign 0 = 0
+        m ← beta2 m + (1 - beta2) g
+
+    Domain: lr > 0, beta1 and beta2 in [0, 1), weight_decay ≥ 0. decay_mode "decoupled" is as written;
+    "coupled" adds weight_decay θ to g instead, "independent" decays without lr.
+
+    Chen et al., "Symbolic Discovery of Optimization Algorithms", NeurIPS 2023, algorithm 2.
+    https://arxiv.org/abs/2302.06675. They advise a third to a tenth of AdamW's lr, and as many times its
+    weight_decay. Keras starts from lr 1e-3, optax from weight_decay 1e-3. Optimisers.jl (Flux) has the two
+    weights of m's update the other way round, which is another algorithm as soon as gradients change sign.
+    """
+
+    name: ClassVar[str] = "lion"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {"lr": 1e-4, "beta1": 0.9, "beta2": 0.99, "decay_mode": "decoupled"},
+        "keras": {"lr": 1e-3, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0, "decay_mode": "decoupled"},
+        "optax": {"beta1": 0.9, "beta2": 0.99, "weight_decay": 1e-3, "decay_mode": "decoupled"},
+    }
+
+    lr: Hyper = param(1e-4, "(0, inf)", search=log(1e-5, 0.03))
+    beta1: Hyper = param(0.9, "[0, 1)", search=choice(0.5, 0.9, 0.95))
+    beta2: Hyper = param(0.99, "[0, 1)", search=choice(0.9, 0.98, 0.99))
+    weight_decay: Hyper = param(0.0, "[0, inf)", search=log(1e-4, 1.0))
+    decay_mode: str = param("decoupled", DECAY_MODES)
+
+    def init(self, param: Array) -> LionState:
+        return LionState(np.zeros_like(param))
+
+    def step(self, param: Array, grad: Array, state: LionState, t: int) -> tuple[Array, LionState]:
+        grad = self.decay_gradient(param, grad)
+        direction = np.sign(self.beta1 * state.m + (1 - self.beta1) * grad)
+        m = self.beta2 * state.m + (1 - self.beta2) * grad
+        return self.decay_change(param, -self.lr * direction), LionState(m)
+
+
+@hookimpl
+def annx_optimizers() -> list[type[Optimizer]]:
+    return [Lion]
