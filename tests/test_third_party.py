@@ -34,7 +34,7 @@ only-include = ["annx_{name}.py"]
 """
 
 LION = '''
-"""Lion, as a stranger would ship it."""
+"""Lion, as a stranger would ship it under a name of his own."""
 
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
@@ -60,7 +60,7 @@ class Lion:
     https://arxiv.org/abs/2302.06675
     """
 
-    name: ClassVar[str] = "lion"
+    name: ClassVar[str] = "leo"
 
     lr: Hyper = param(1e-4, "(0, inf)", search=log(1e-5, 1e-2))
     beta1: Hyper = param(0.9, "[0, 1)")
@@ -96,7 +96,7 @@ PACKAGES = {
     "lion": LION,
     "tiger": TIGER,
     "broken": "import no_such_module_anywhere\n",
-    "misspelt": LION.replace("def annx_optimizers", "def annx_optimiser").replace('"lion"', '"misspelt"'),
+    "misspelt": LION.replace("def annx_optimizers", "def annx_optimiser").replace('"leo"', '"misspelt"'),
     "leaver": "raise SystemExit('I am leaving')\n",
 }
 
@@ -207,10 +207,10 @@ def test_what_loads_is_listed_and_what_is_shared_by_full_name(
 ) -> None:
     done = environment.annx("list", "optimizer", cwd=tmp_path)
     names = [line.split()[0] for line in done.stdout.splitlines()]
-    assert {"adam", "sgd", "annx-lion:lion", "annx-tiger:lion", "annx-tiger:adam"} <= set(names)
-    assert "lion" not in names
+    assert {"adam", "sgd", "annx-lion:leo", "annx-tiger:leo", "annx-tiger:adam"} <= set(names)
+    assert "leo" not in names
     alone = environment.annx("list", "optimizer", cwd=tmp_path, ANNX_PLUGINS="annx-lion")
-    assert "lion" in [line.split()[0] for line in alone.stdout.splitlines()]
+    assert "leo" in [line.split()[0] for line in alone.stdout.splitlines()]
 
 
 def test_what_is_broken_is_reported_and_stops_nobody(environment: Environment, tmp_path: Path) -> None:
@@ -235,24 +235,24 @@ def test_strict_plugins_make_a_broken_one_an_error(environment: Environment, tmp
 
 
 def test_a_strangers_component_is_shown(environment: Environment, tmp_path: Path) -> None:
-    done = environment.annx("show", "annx-lion:lion", cwd=tmp_path)
+    done = environment.annx("show", "annx-lion:leo", cwd=tmp_path)
     assert "https://arxiv.org/abs/2302.06675" in done.stdout
     assert "From annx-lion 0.3.0" in done.stdout
 
 
 def test_a_strangers_component_is_swept_in_worker_processes(environment: Environment, tmp_path: Path) -> None:
-    write(tmp_path / "x.toml", EXPERIMENT.format(label="lion", use="annx-lion:lion"))
+    write(tmp_path / "x.toml", EXPERIMENT.format(label="leo", use="annx-lion:leo"))
     done = environment.annx("sweep", "x.toml", "--jobs", 2, "--out", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     rows = (tmp_path / "out" / "trials.csv").read_text().splitlines()
-    assert sum(",lion," in row and ",ok," in row for row in rows) == 2
+    assert sum(",leo," in row and ",ok," in row for row in rows) == 2
 
 
 def test_a_shared_short_name_is_an_error_that_names_both(environment: Environment, tmp_path: Path) -> None:
-    write(tmp_path / "x.toml", EXPERIMENT.format(label="lion", use="lion"))
+    write(tmp_path / "x.toml", EXPERIMENT.format(label="leo", use="leo"))
     done = environment.annx("sweep", "x.toml", "--out", "out", cwd=tmp_path)
     assert done.returncode == 2
-    assert "annx-lion:lion, annx-tiger:lion" in done.stderr
+    assert "annx-lion:leo, annx-tiger:leo" in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
@@ -263,7 +263,7 @@ def test_a_name_of_ours_stays_ours(environment: Environment, tmp_path: Path) -> 
 
 
 def test_one_local_file_is_enough(environment: Environment, tmp_path: Path) -> None:
-    write(tmp_path / "mine.py", LION.replace('"lion"', '"mine"'))
+    write(tmp_path / "mine.py", LION.replace('"leo"', '"mine"'))
     write(tmp_path / "x.toml", EXPERIMENT.format(label="mine", use="mine"))
     done = environment.annx(
         "sweep", "x.toml", "--plugin", "mine.py", "--out", "out", "--jobs", 2, cwd=tmp_path
