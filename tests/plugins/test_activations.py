@@ -81,3 +81,83 @@ def test_identity_is_identity() -> None:
 
 def test_relu_is_the_default() -> None:
     assert REGISTRY.default("activation").name == "relu"
+
+
+def test_gelu_is_z_times_the_normal_distribution() -> None:
+    # Φ(1) = .8413447460685429, Φ(2) = .9772498680518208 (any table), φ(1) = exp(-1/2) / √(2π) = .2419707245
+    np.testing.assert_allclose(
+        forward("gelu", [-1, 0, 1, 2]), [-0.15865525393145707, 0, 0.8413447460685429, 1.9544997361036416]
+    )
+    slope = 0.8413447460685429 + math.exp(-0.5) / math.sqrt(2 * math.pi)
+    np.testing.assert_allclose(backward("gelu", [1, 1, 2], [0, 1, -1]), [0.5, slope, 2 * (1 - slope)])
+
+
+def test_gelu_keeps_the_digits_of_small_values() -> None:
+    # Φ(-10) = 7.619853024160527e-24 (Mills' ratio); 1 + erf would be 0
+    np.testing.assert_allclose(forward("gelu", [-10]), [-7.619853024160527e-23], rtol=1e-12)
+
+
+def test_gelus_approximation_is_near_but_another_function() -> None:
+    z = np.linspace(-8, 8, 4001)
+    apart = np.abs(forward("gelu", z) - forward("gelu", z, approximate="tanh"))
+    assert 4.7e-4 < apart.max() < 4.8e-4
+
+
+@pytest.mark.parametrize(
+    ("preset", "approximate"),
+    [("paper", "none"), ("torch", "none"), ("keras", "none"), ("optax", "tanh"), ("flux", "tanh")],
+)
+def test_gelu_presets(preset: str, approximate: str) -> None:
+    assert forward("gelu", [1.5], preset=preset) == forward("gelu", [1.5], approximate=approximate)
+
+
+def test_selu_by_hand() -> None:
+    scale, alpha = 1.0507009873554805, 1.6732632423543773
+    np.testing.assert_allclose(
+        forward("selu", [-math.log(2), 0, 2]), [-0.5 * scale * alpha, 0, 2 * scale], rtol=1e-15
+    )
+    slopes = [0.5 * scale * alpha, scale * alpha, scale]
+    np.testing.assert_allclose(backward("selu", [1, 1, 1], [-math.log(2), 0, 2]), slopes, rtol=1e-15)
+    np.testing.assert_allclose(forward("selu", [-1e-12]), [-1e-12 * scale * alpha], rtol=1e-11)
+
+
+def test_selus_fixed_point_is_mean_0_and_variance_1() -> None:
+    # Klambauer et al., section 2: of a standard normal z. Quadrature on each side of the corner.
+    node, weight = np.polynomial.legendre.leggauss(100)
+    half = 6 * (node + 1)
+    z = np.concatenate([-half, half])
+    density = np.tile(6 * weight, 2) * np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+    a = forward("selu", z)
+    assert (density * a).sum() == pytest.approx(0, abs=1e-12)
+    assert (density * a * a).sum() == pytest.approx(1, abs=1e-12)
+
+
+def test_softplus_by_hand() -> None:
+    # log(1 + 1) = log 2; log(1 + 3) / 2 for beta 2 and z = log 3 / 2, slope 3/4
+    np.testing.assert_allclose(forward("softplus", [0]), [math.log(2)], rtol=1e-15)
+    z = math.log(3) / 2
+    np.testing.assert_allclose(forward("softplus", [z], beta=2), [math.log(4) / 2], rtol=1e-15)
+    np.testing.assert_allclose(backward("softplus", [1], [z], beta=2), [0.75], rtol=1e-15)
+    np.testing.assert_allclose(forward("softplus", [-100]), [math.exp(-100)], rtol=1e-15)
+    np.testing.assert_allclose(backward("softplus", [1], [-100]), [math.exp(-100)], rtol=1e-15)
+
+
+def test_softplus_is_a_line_above_its_threshold() -> None:
+    z = [19.0, 20.0, 21.0]
+    smooth = [19 + math.exp(-19), 20 + math.exp(-20), 21 + math.exp(-21)]  # log(1 + x) = x, to 1e-17
+    np.testing.assert_allclose(forward("softplus", z), smooth, rtol=1e-15)
+    np.testing.assert_allclose(forward("softplus", z, preset="torch"), [*smooth[:2], 21], rtol=0)
+    np.testing.assert_array_equal(backward("softplus", [1, 1, 1], z, threshold=20)[2:], [1])
+    assert forward("softplus", [11.0], beta=2, threshold=20) == 11  # beta z decides
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [("gelu", 0, 1), ("selu", 0, 1.0507009873554805), ("softplus", 0, 1)],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_far_out_slopes_are_exactly_their_limits(name: str, low: float, high: float, dtype: str) -> None:
+    activation = REGISTRY.get("activation", name).cls()
+    z = np.array([[[-1e4, 1e4]]], dtype)
+    found = activation.backward(np.ones_like(z), z, activation.forward(z))
+    np.testing.assert_array_equal(found, np.array([[[low, high]]], dtype))
