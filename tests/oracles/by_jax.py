@@ -138,12 +138,21 @@ ROWS = [
         gamma=0.5,
     ),
     schedule("cosine", lambda o: o.cosine_decay_schedule(1.0, UPDATES, alpha=0.1), alpha=0.1),
+    schedule("one_cycle", lambda o: o.cosine_onecycle_schedule(UPDATES, 1.0), preset="optax"),
+    schedule(
+        "one_cycle",
+        lambda o: o.linear_onecycle_schedule(UPDATES, 1.0),
+        preset="optax",
+        anneal="linear",
+        three_phase=True,
+    ),
     initializer("zeros", lambda i: i.zeros),
     initializer("normal", lambda i: i.normal(0.01)),
     initializer("glorot_uniform", lambda i: i.glorot_uniform()),
     initializer("glorot_normal", lambda i: i.glorot_normal(), preset="optax"),
     initializer("he_uniform", lambda i: i.he_uniform()),
     initializer("he_normal", lambda i: i.he_normal(), preset="optax"),
+    initializer("orthogonal", lambda i: i.orthogonal()),
 ]
 
 

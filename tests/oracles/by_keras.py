@@ -117,6 +117,7 @@ ROWS = [
     initializer("glorot_normal", lambda i: i.GlorotNormal(seed=0), preset="keras"),
     initializer("he_uniform", lambda i: i.HeUniform(seed=0)),
     initializer("he_normal", lambda i: i.HeNormal(seed=0), preset="keras"),
+    initializer("orthogonal", lambda i: i.Orthogonal(seed=0)),
 ]
 
 

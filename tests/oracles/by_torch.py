@@ -140,12 +140,20 @@ ROWS = [
     torch("schedule", "step", lambda s, o: s.StepLR(o, 7, 0.5), {"step_size": 7, "gamma": 0.5}),
     torch("schedule", "cosine", lambda s, o: s.CosineAnnealingLR(o, UPDATES)),
     torch("schedule", "cosine", lambda s, o: s.CosineAnnealingLR(o, UPDATES, 0.1), {"alpha": 0.1}),
+    torch("schedule", "one_cycle", lambda s, o: s.OneCycleLR(o, 1.0, UPDATES), {"preset": "torch"}),
+    torch(
+        "schedule",
+        "one_cycle",
+        lambda s, o: s.OneCycleLR(o, 1.0, UPDATES, pct_start=0.4, anneal_strategy="linear", three_phase=True),
+        {"pct_start": 0.4, "pct_final": 0.8, "anneal": "linear", "three_phase": True},
+    ),
     initializer("zeros", lambda i, w: i.zeros_(w)),
     initializer("normal", lambda i, w: i.normal_(w), preset="torch"),
     initializer("glorot_uniform", lambda i, w: i.xavier_uniform_(w)),
     initializer("glorot_normal", lambda i, w: i.xavier_normal_(w), preset="torch"),
     initializer("he_uniform", lambda i, w: i.kaiming_uniform_(w)),
     initializer("he_normal", lambda i, w: i.kaiming_normal_(w), preset="torch"),
+    initializer("orthogonal", lambda i, w: i.orthogonal_(w, gain=1.5), gain=1.5),
 ]
 
 
@@ -202,7 +210,7 @@ def _loss(row: Row) -> Any:
 def _schedule(row: Row) -> Any:
     import torch
 
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0, momentum=0.9)
     schedule, factors = row.theirs(torch.optim.lr_scheduler, optimizer), []
     for _ in range(UPDATES):
         factors.append(optimizer.param_groups[0]["lr"])

@@ -72,3 +72,43 @@ def test_normal_is_the_seeds_randn_times_a_hundredth() -> None:
 
 def test_glorot_uniform_is_the_default() -> None:
     assert REGISTRY.default("initializer").name == "glorot_uniform"
+
+
+class Given:
+    """A generator that hands out a given matrix as its normal numbers."""
+
+    def __init__(self, matrix: np.ndarray) -> None:
+        self.matrix = matrix
+
+    def standard_normal(self, shape: tuple[int, ...]) -> np.ndarray:
+        return self.matrix.reshape(shape)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 5), (7, 3), (3, 7), (64, 32), (2, 3, 4)])
+def test_orthogonal_weights_are_orthonormal_on_their_shorter_side(shape: tuple[int, ...]) -> None:
+    cls = REGISTRY.get("initializer", "orthogonal").cls
+    for gain in (1.0, 1.5):
+        drawn = cls(gain=gain).sample(np.random.default_rng(3), shape, math.prod(shape[:-1]), shape[-1])
+        matrix = drawn.reshape(-1, shape[-1])
+        product = matrix.T @ matrix if matrix.shape[0] >= matrix.shape[1] else matrix @ matrix.T
+        np.testing.assert_allclose(product, gain**2 * np.eye(len(product)), atol=1e-13)
+
+
+def test_an_orthogonal_matrix_of_two_by_hand() -> None:
+    # A = ((3, 5), (4, 0)): its first column over 5; the second is (5, 0) - 3 (.6, .8) = (3.2, -2.4), over 4
+    cls = REGISTRY.get("initializer", "orthogonal").cls
+    found = cls(gain=2.0).sample(Given(np.array([[3.0, 5.0], [4.0, 0.0]])), (2, 2), 2, 2)
+    np.testing.assert_allclose(found, [[1.2, 1.6], [1.6, -1.2]], rtol=1e-14)
+
+
+def test_orthogonal_weights_are_uniformly_distributed() -> None:
+    # Haar: an entry of an orthogonal n x n matrix has mean 0, variance 1 / n and kurtosis 3 n / (n + 2)
+    cls, rng, n = REGISTRY.get("initializer", "orthogonal").cls, np.random.default_rng(4), 5
+    drawn = np.array([cls().sample(rng, (n, n), n, n) for _ in range(8000)])
+    # Standard errors of 8000 draws: .005 of the mean; the variance's, √(2/8000) / n, is .0032
+    np.testing.assert_allclose(drawn.mean(axis=0), np.zeros((n, n)), atol=0.025)
+    np.testing.assert_allclose((drawn**2).mean(axis=0), np.full((n, n), 1 / n), atol=0.016)
+    kurtosis = (drawn**4).mean() / (drawn**2).mean() ** 2
+    assert kurtosis == pytest.approx(3 * n / (n + 2), rel=0.02)
+    # A bare QR has a diagonal of one sign: its mean would be far from 0, its determinant always the same
+    assert abs(np.sign(np.linalg.det(drawn)).mean()) < 0.06

@@ -1,0 +1,100 @@
+"""Schedule: one_cycle."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from anncore import Hyper, Schedule, choice, hookimpl, linear, param
+
+
+@dataclass(frozen=True)
+class OneCycle:
+    """One cycle: the learning rate rises to its full size, then falls far below where it started.
+
+        start = 1 / div_factor,  floor = start / final_div_factor
+        factor(t) = start → 1 → floor                 three_phase off
+        factor(t) = start → 1 → start → floor         three_phase on
+
+    With s = t - 1 = 0 ... steps - 1, the turns lie at s = pct_start steps - 1 (the peak), with three phases
+    pct_final steps - 2, and steps - 1: the last update has the floor. That is PyTorch, `reached` "last".
+    With "after" they lie at ⌊pct_start steps⌋, ⌊pct_final steps⌋ and steps: the floor would come one update
+    after the last. That is optax. Between the turns the factor follows a half cosine (anneal "cos") or a
+    line ("linear").
+
+    Domain: t = 1 ... steps; div_factor and final_div_factor ≥ 1; pct_start < pct_final in (0, 1), of which
+    pct_final counts with three phases alone. lr is the peak, PyTorch's max_lr. Momentum is not cycled:
+    PyTorch's OneCycleLR lowers it while the rate rises unless cycle_momentum=False, optax never does.
+
+    Smith & Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates",
+    2017, section 3. https://arxiv.org/abs/1708.07120. The paper has three linear phases; two with cosines
+    are fastai's and PyTorch's default. PyTorch's pct_final is 2 pct_start; optax's three-phase
+    linear_onecycle_schedule has 0.85.
+    """
+
+    name: ClassVar[str] = "one_cycle"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {"anneal": "linear", "three_phase": True, "reached": "last"},
+        "torch": {
+            "pct_start": 0.3,
+            "div_factor": 25.0,
+            "final_div_factor": 1e4,
+            "anneal": "cos",
+            "three_phase": False,
+            "pct_final": 0.6,
+            "reached": "last",
+        },
+        "optax": {
+            "pct_start": 0.3,
+            "div_factor": 25.0,
+            "final_div_factor": 1e4,
+            "anneal": "cos",
+            "three_phase": False,
+            "pct_final": 0.85,
+            "reached": "after",
+        },
+    }
+
+    pct_start: Hyper = param(0.3, "(0, 1)", search=linear(0.1, 0.5))
+    div_factor: Hyper = param(25.0, "[1, inf)", search=choice(5.0, 10.0, 25.0))
+    final_div_factor: Hyper = param(1e4, "[1, inf)")
+    anneal: str = param("cos", ("cos", "linear"))
+    three_phase: bool = param(False, "bool")
+    pct_final: Hyper = param(0.6, "(0, 1)")
+    reached: str = param("last", ("last", "after"))
+
+    def validate(self) -> None:
+        if self.three_phase and np.any(self.pct_final <= self.pct_start):
+            raise ValueError(f"pct_final must be above pct_start, {self.pct_start}, got {self.pct_final}")
+
+    def factor(self, t: int, steps: int) -> Hyper:
+        if self.reached == "last":
+            peak, back, end = self.pct_start * steps - 1, self.pct_final * steps - 2, steps - 1
+        else:
+            peak, back, end = np.floor(self.pct_start * steps), np.floor(self.pct_final * steps), steps
+        start = 1 / self.div_factor
+        floor = start / self.final_div_factor
+        s = t - 1
+        if self.three_phase:
+            falling = np.where(
+                s < back, self._leg(s, (peak, 1), (back, start)), self._leg(s, (back, start), (end, floor))
+            )
+        else:
+            falling = self._leg(s, (peak, 1), (end, floor))
+        factor = np.where(s < peak, self._leg(s, (0, start), (peak, 1)), falling)
+        return factor if factor.ndim else float(factor)
+
+    def _leg(self, s: int, here: tuple[Hyper, Hyper], there: tuple[Hyper, Hyper]) -> Hyper:
+        """Return the factor at s on the way between two turns, each (place, factor)."""
+        length = there[0] - here[0]
+        # Turns that coincide or change places, as in runs of a few updates, count as passed.
+        ahead = np.where(length > 0, np.clip((there[0] - s) / np.where(length > 0, length, 1), 0, 1), 0)
+        if self.anneal == "cos":
+            ahead = 0.5 - 0.5 * np.cos(np.pi * ahead)
+        return there[1] + (here[1] - there[1]) * ahead  # exact at the end, be the floor ever so small
+
+
+@hookimpl
+def annx_schedules() -> list[type[Schedule]]:
+    return [OneCycle]

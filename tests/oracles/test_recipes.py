@@ -1,0 +1,33 @@
+"""Recipes that random figures cannot compare: the library's own draws, handed to ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from oracles.rows import REGISTRY
+
+
+class Given:
+    """A generator that hands out a given matrix as its normal numbers."""
+
+    def __init__(self, matrix: np.ndarray) -> None:
+        self.matrix = matrix
+
+    def standard_normal(self, shape: tuple[int, ...]) -> np.ndarray:
+        return self.matrix.reshape(shape)
+
+
+@pytest.mark.parametrize("shape", [(6, 6), (8, 3), (3, 8)])
+def test_of_the_same_normal_matrix_pytorch_makes_the_same_orthogonal_one(shape: tuple[int, int]) -> None:
+    torch: Any = pytest.importorskip("torch", reason="torch is not installed: pip install -e '.[oracles]'")
+
+    def seeded() -> Any:
+        return torch.Generator().manual_seed(5)
+
+    theirs = torch.nn.init.orthogonal_(torch.empty(shape, dtype=torch.float64), 1.5, generator=seeded())
+    drawn = torch.empty(shape, dtype=torch.float64).normal_(generator=seeded()).numpy()
+    initializer = REGISTRY.get("initializer", "orthogonal").cls(gain=1.5)
+    found = initializer.sample(Given(drawn), shape, *shape)
+    np.testing.assert_allclose(found, theirs.numpy(), rtol=1e-12, atol=1e-13)
