@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from oracles.by_torch import SAMPLING
+from oracles.by_torch import SAMPLING, WEIGHTS
 from oracles.rows import FAN_IN, FAN_OUT, GRADS, INPUTS, SEEN, START, UPDATES, UPSTREAM, Row, Z, facts, halved
 
 os.environ["KERAS_BACKEND"] = "jax"  # read when Keras is first imported
@@ -82,6 +82,14 @@ ROWS = [
         "multiclass logits",
         lambda k: k.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1),
         smoothing=0.1,
+    ),
+    loss(
+        "categorical_cross_entropy",
+        "multiclass logits",
+        lambda k: lambda y, z: k.CategoricalCrossentropy(from_logits=True)(y, z, y @ np.array(WEIGHTS)),
+        preset="keras",
+        from_logits=True,
+        class_weights=WEIGHTS,
     ),
     loss32("focal", "binary", lambda k: k.BinaryFocalCrossentropy(), preset="keras"),
     loss32(

@@ -48,6 +48,13 @@ ROWS = [
         lambda m, y, p: m.zero_one_loss(_classes(y), _classes(p)),
         inputs="multiclass",
     ),
+    sklearn(
+        "loss",
+        "quantile",
+        lambda m, y, a: m.mean_pinball_loss(y, a, alpha=0.8),
+        {"level": 0.8},
+        inputs="regression",
+    ),
 ]
 
 

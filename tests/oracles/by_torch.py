@@ -10,6 +10,8 @@ from oracles.rows import FAN_IN, FAN_OUT, GRADS, INPUTS, SEEN, START, UPDATES, U
 
 SAMPLING = "random draws, compared by their spread and quantiles"
 
+WEIGHTS = (0.5, 1.0, 4.0)
+
 torch = partial(Row, "torch")
 po = partial(Row, "pytorch-optimizer")
 
@@ -127,6 +129,34 @@ ROWS = [
         lambda F, z, y: F.cross_entropy(z, y, label_smoothing=0.2),
         preset="torch",
         smoothing=0.2,
+    ),
+    loss(
+        "categorical_cross_entropy",
+        "multiclass logits",
+        lambda F, z, y: F.cross_entropy(z, classes(y), weight=z.new_tensor(WEIGHTS), label_smoothing=0.1),
+        preset="torch",
+        class_weights=WEIGHTS,
+        smoothing=0.1,
+    ),
+    loss(
+        "categorical_cross_entropy",
+        "multiclass",
+        lambda F, a, y: F.nll_loss(a.log(), classes(y), weight=a.new_tensor(WEIGHTS)),
+        preset="torch",
+        class_weights=WEIGHTS,
+    ),
+    loss(
+        "categorical_cross_entropy",
+        "soft multiclass logits",
+        lambda F, z, y: F.cross_entropy(z, y, weight=z.new_tensor(WEIGHTS)),
+        class_weights=WEIGHTS,
+        weight_reduction="mean",
+    ),
+    loss(
+        "binary_cross_entropy",
+        "binary logits",
+        lambda F, z, y: F.binary_cross_entropy_with_logits(z, y, pos_weight=z.new_tensor([3.0])),
+        pos_weight=3.0,
     ),
     loss("kl_divergence", "multiclass", lambda F, a, y: F.kl_div(a.log(), y), preset="torch"),
     loss(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anncore import build, load_registry
+from anncore import ComponentError, build, load_registry
 from anncore.testing import Check, parametrize_with_checks
 
 REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
@@ -280,3 +280,114 @@ def test_zero_one_counts_one_half_as_class_0_and_cannot_train() -> None:
 def test_the_natural_losses() -> None:
     found = [REGISTRY.natural_loss(task).name for task in ("binary", "multiclass", "regression")]
     assert found == ["binary_cross_entropy", "categorical_cross_entropy", "mse"]
+
+
+# Weights of classes
+
+
+@parametrize_with_checks(
+    [REGISTRY.get("loss", "categorical_cross_entropy")],
+    values={"categorical_cross_entropy": {"class_weights": [0.5, 1.0, 4.0]}},
+)
+def test_conformance_with_class_weights(check: Check) -> None:
+    check()
+
+
+@pytest.mark.parametrize("preset", ["torch", "keras", "flux"])
+def test_class_weights_by_hand(preset: str) -> None:
+    # -log p of the true classes: log 2, log 5, log 10, weights 1, 1, 4 (of the third class)
+    p = [[0.5, 0.25, 0.25], [0.2, 0.6, 0.2], [0.3, 0.6, 0.1]]
+    y = [[1, 0, 0], [1, 0, 0], [0, 0, 1]]
+    total = math.log(2) + math.log(5) + 4 * math.log(10)
+    values = {"preset": preset, "class_weights": [1, 2, 4]}
+    for reduction, count in (("weighted", 6), ("mean", 3)):
+        found = value("categorical_cross_entropy", p, y, **values, weight_reduction=reduction)
+        assert found == pytest.approx(total / count, rel=1e-12)
+
+
+def test_torch_and_keras_divide_weighted_losses_by_different_numbers() -> None:
+    weight_reduction = {
+        preset: make("categorical_cross_entropy", preset=preset).weight_reduction
+        for preset in ("torch", "keras")
+    }
+    assert weight_reduction == {"torch": "weighted", "keras": "mean"}
+
+
+def test_equal_class_weights_are_none() -> None:
+    rng = np.random.default_rng(1)
+    z, y = rng.normal(size=(1, 6, 3)), np.eye(3)[rng.integers(3, size=6)][None]
+    plain, equal = (
+        make("categorical_cross_entropy", class_weights=w, smoothing=0.1) for w in ([], [2, 2, 2])
+    )
+    for method in ("value_from_logits", "grad_from_logits"):
+        found, expected = (getattr(each, method)(z, y, "softmax") for each in (equal, plain))
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-16)
+
+
+def test_class_weights_must_be_as_many_as_classes() -> None:
+    message = r"class_weights must hold one number for each of the 3 classes, got 2"
+    with pytest.raises(ComponentError, match=message):
+        value("categorical_cross_entropy", [[0.2, 0.3, 0.5]], [[1, 0, 0]], class_weights=[1, 2])
+    with pytest.raises(ComponentError, match=r"class_weights must be a list, each item in \(0, inf\)"):
+        make("categorical_cross_entropy", class_weights=[1, 0])
+
+
+def test_positives_may_count_for_more() -> None:
+    # -3 log .8, -log(1 - .4), -3 log .3
+    p, y = [[0.8], [0.4], [0.3]], [[1], [0], [1]]
+    expected = -(3 * math.log(0.8) + math.log(0.6) + 3 * math.log(0.3)) / 3
+    for guard in ("log", "clip", "add"):
+        found = value("binary_cross_entropy", p, y, pos_weight=3, guard=guard, eps=1e-15)
+        assert found == pytest.approx(expected, rel=1e-12)
+    z = np.log(np.array([p]) / (1 - np.array([p])))
+    joint = make("binary_cross_entropy", pos_weight=3)
+    assert joint.value_from_logits(z, np.array([y]), "sigmoid") == pytest.approx(expected, rel=1e-14)
+
+
+def test_a_positive_of_weight_w_is_w_positives() -> None:
+    rng = np.random.default_rng(2)
+    z = rng.normal(size=(1, 4, 1))
+    y = np.array([[[1.0], [0], [1], [0]]])
+    order = [0, 0, 0, 1, 2, 2, 2, 3]  # each positive three times, of which 4 are counted
+    plain, weighted = make("binary_cross_entropy"), make("binary_cross_entropy", pos_weight=3)
+    expected = plain.value_from_logits(z[:, order], y[:, order], "sigmoid") * 8 / 4
+    assert weighted.value_from_logits(z, y, "sigmoid") == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize("z", [-3.0, 800.0, -math.inf])
+def test_a_trial_without_pos_weight_is_untouched_by_its_neighbours(z: float) -> None:
+    cls = REGISTRY.get("loss", "binary_cross_entropy").cls
+    logits = np.full((2, 3, 1), z, "float32")
+    target = np.ones_like(logits)
+    both = cls(pos_weight=np.array([1, 5], "float32").reshape(2, 1, 1))
+    with np.errstate(invalid="ignore"):
+        for method in ("value_from_logits", "grad_from_logits"):
+            found = getattr(both, method)(logits, target, "sigmoid")[:1]
+            alone = getattr(cls(), method)(logits[:1], target[:1], "sigmoid")
+            assert found.tobytes() == alone.tobytes()
+
+
+# Quantiles
+
+
+def test_quantile_by_hand() -> None:
+    # level .8: short by 2 costs 1.6, over by 3 costs .6
+    assert value("quantile", [[1], [5]], [[3], [2]], level=0.8) == pytest.approx((1.6 + 0.6) / 2, rel=1e-15)
+    slopes = grad("quantile", [[1], [5], [2]], [[3], [2], [2]], level=0.8)
+    np.testing.assert_allclose(slopes.ravel(), np.array([-0.8, 0.2, 0]) / 3, rtol=1e-14)
+
+
+def test_the_median_costs_half_the_absolute_error() -> None:
+    output, target = [[1, 2], [5, 0]], [[0, 5], [2, 0]]
+    assert value("quantile", output, target) == pytest.approx(value("mae", output, target) / 2, rel=1e-15)
+
+
+def test_quantile_is_least_at_the_quantile() -> None:
+    # Koenker & Bassett: of 1, 2, ..., 10 the .75-quantile is 8: 7.5 examples lie below it
+    target = [[float(k)] for k in range(1, 11)]
+    costs = {a: value("quantile", [[a]] * 10, target, level=0.75) for a in range(1, 11)}
+    assert min(costs, key=lambda a: costs[a]) == 8
+
+
+def test_quantile_does_not_hide_nan() -> None:
+    assert np.isnan(grad("quantile", [[math.nan]], [[0]])).all()

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Loss, Task, hookimpl, linear, param
+from anncore import Array, Hyper, Loss, Task, hookimpl, linear, log, param
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,10 @@ class BinaryCrossEntropy:
     "clip": p is kept within [eps, 1 - eps], where the gradient is 0 outside (Keras, eps 1e-7);
     "add": log(p + eps) and log(1 - p + eps) (Flux, eps the machine's).
 
-    Domain: output p in [0, 1]; target y in [0, 1]; smoothing in [0, 1]; eps in (0, 0.5).
+    `pos_weight` multiplies the first term, -y' log p, alone: above 1 it makes up for few positives. The mean
+    is still over all outputs, as in PyTorch's BCEWithLogitsLoss.
+
+    Domain: output p in [0, 1]; target y in [0, 1]; smoothing in [0, 1]; eps in (0, 0.5); pos_weight > 0.
     Shapes: p and y (T, N, D); value (T,), the mean over N and D, each unit a question of its own.
 
     Bishop, "Pattern Recognition and Machine Learning" (2006), section 4.3.2. Smoothing: Szegedy et al.,
@@ -52,6 +56,7 @@ class BinaryCrossEntropy:
     from_logits: bool = param(True, "bool")
     guard: str = param("log", ("log", "clip", "add"))
     eps: Hyper = param(1e-7, "(0, 0.5)")
+    pos_weight: Hyper = param(1.0, "(0, inf)", search=log(0.1, 100.0))
 
     def value(self, output: Array, target: Array) -> Array:
         y = self._smoothed(target)
@@ -64,32 +69,49 @@ class BinaryCrossEntropy:
             log_p, log_q = np.log(p), np.log1p(-p)
         else:
             log_p, log_q = np.log(output + self.eps), np.log(1 - output + self.eps)
-        return -(y * log_p + (1 - y) * log_q).mean(axis=(1, 2))
+        return -(self._weighed(y) * log_p + (1 - y) * log_q).mean(axis=(1, 2))
 
     def grad(self, output: Array, target: Array) -> Array:
         p, y, count = output, self._smoothed(target), output.shape[1] * output.shape[2]
         if self.guard == "log":
-            return (p - y) / (count * np.maximum(p * (1 - p), 1e-12))
+            return self._less(p, y) / (count * np.maximum(p * (1 - p), 1e-12))
         if self.guard == "clip":
             kept = np.clip(p, self.eps, 1 - self.eps)
-            return (p == kept) * (kept - y) / (count * kept * (1 - kept))
-        return ((1 - y) / (1 - p + self.eps) - y / (p + self.eps)) / count
+            return (p == kept) * self._less(kept, y) / (count * kept * (1 - kept))
+        return ((1 - y) / (1 - p + self.eps) - self._weighed(y) / (p + self.eps)) / count
 
     def value_from_logits(self, z: Array, target: Array, link: str) -> Array:
         if not self.from_logits:
             return self.value(_sigmoid(z), target)
         # Never exp of a positive number, nor the log of a sigmoid that has rounded to 0.
-        loss = np.maximum(z, 0) - z * self._smoothed(target) + np.log1p(np.exp(-np.abs(z)))
-        return loss.mean(axis=(1, 2))
+        y, bend = self._smoothed(target), np.log1p(np.exp(-np.abs(z)))
+        loss = (np.maximum(z, 0) - z * y + bend).mean(axis=(1, 2))
+        if not self._weighs:
+            return loss
+        positive = (y * (np.maximum(-z, 0) + bend)).mean(axis=(1, 2))  # -y' log σ(z)
+        weight = np.asarray(self.pos_weight, z.dtype).ravel()
+        return np.where(weight == 1, loss, loss + (weight - 1) * positive)
 
     def grad_from_logits(self, z: Array, target: Array, link: str) -> Array:
-        p = _sigmoid(z)
+        p, count = _sigmoid(z), z.shape[1] * z.shape[2]
         if not self.from_logits:
             return self.grad(p, target) * (p * (1 - p))
-        return (p - self._smoothed(target)) / (z.shape[1] * z.shape[2])
+        return self._less(p, self._smoothed(target)) / count
 
     def _smoothed(self, target: Array) -> Array:
         return (1 - self.smoothing) * target + 0.5 * self.smoothing
+
+    @cached_property
+    def _weighs(self) -> bool:
+        """Whether any trial's positives count for more or less than its negatives."""
+        return bool(np.any(np.not_equal(self.pos_weight, 1)))
+
+    def _weighed(self, y: Array) -> Array:
+        return self.pos_weight * y if self._weighs else y
+
+    def _less(self, p: Array, y: Array) -> Array:
+        """Return p (1 - p) ∂ℓ/∂p: p - y', and where weighted p (1 - y') - pos_weight y' (1 - p)."""
+        return p - y - (self.pos_weight - 1) * (y * (1 - p)) if self._weighs else p - y
 
 
 def _sigmoid(z: Array) -> Array:

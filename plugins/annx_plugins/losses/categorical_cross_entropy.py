@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Loss, Task, hookimpl, linear, param
+from anncore import Array, ComponentError, Hyper, Loss, Task, hookimpl, linear, param
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,13 @@ class CategoricalCrossEntropy:
     "clip": p_c is kept within [eps, 1 - eps], where the gradient is 0 outside (Keras, eps 1e-7);
     "add": log(p_c + eps) (Flux, eps the machine's).
 
-    Domain: output p_c in [0, 1]; target y_c ≥ 0 adding up to 1; smoothing in [0, 1]; eps in (0, 0.5).
+    `class_weights`, one number per class or none, multiply the terms of the sum over c: rare classes can be
+    made to count for more. By `weight_reduction` the examples' losses are then added up and divided
+    "weighted": by the sum of the weights of their classes, Σ_n Σ_c w_c y_nc (PyTorch);
+    "mean": by their number (Keras's class_weight, and PyTorch where targets are no class but a distribution).
+
+    Domain: output p_c in [0, 1]; target y_c ≥ 0 adding up to 1; smoothing in [0, 1]; eps in (0, 0.5);
+    weights > 0.
     Shapes: p and y (T, N, C); value (T,), the sum over C and the mean over N.
 
     Bishop, "Pattern Recognition and Machine Learning" (2006), section 4.3.4. Smoothing: Szegedy et al.,
@@ -44,13 +50,20 @@ class CategoricalCrossEntropy:
     joint: ClassVar[tuple[str, ...]] = ("softmax",)
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "seed": {"smoothing": 0.0, "from_logits": True, "normalise": False, "guard": "log"},
-        "torch": {"smoothing": 0.0, "from_logits": True, "normalise": False, "guard": "log"},
+        "torch": {
+            "smoothing": 0.0,
+            "from_logits": True,
+            "normalise": False,
+            "guard": "log",
+            "weight_reduction": "weighted",
+        },
         "keras": {
             "smoothing": 0.0,
             "from_logits": False,
             "normalise": True,
             "guard": "clip",
             "eps": 1e-7,
+            "weight_reduction": "mean",
         },
         "optax": {"smoothing": 0.0, "from_logits": True, "normalise": False, "guard": "log"},
         "flux": {
@@ -67,6 +80,8 @@ class CategoricalCrossEntropy:
     normalise: bool = param(False, "bool")
     guard: str = param("log", ("log", "clip", "add"))
     eps: Hyper = param(1e-7, "(0, 0.5)")
+    class_weights: tuple[float, ...] = param((), "list (0, inf)")
+    weight_reduction: str = param("weighted", ("weighted", "mean"))
 
     def value(self, output: Array, target: Array) -> Array:
         p = output / output.sum(axis=-1, keepdims=True) if self.normalise else output
@@ -77,10 +92,10 @@ class CategoricalCrossEntropy:
             log_p = np.log(np.clip(p, self.eps, 1 - self.eps))
         else:
             log_p = np.log(p + self.eps)
-        return -(self._smoothed(target) * log_p).sum(axis=-1).mean(axis=1)
+        return self._mean(-(self._weighed(target) * log_p).sum(axis=-1), target)
 
     def grad(self, output: Array, target: Array) -> Array:
-        y, total = self._smoothed(target), output.sum(axis=-1, keepdims=True)
+        y, total = self._weighed(target), output.sum(axis=-1, keepdims=True)
         p = output / total if self.normalise else output
         if self.guard == "log":
             grad = -y / np.maximum(p, 1e-12)
@@ -91,14 +106,14 @@ class CategoricalCrossEntropy:
             grad = -y / (p + self.eps)
         if self.normalise:
             grad = (grad - (grad * p).sum(axis=-1, keepdims=True)) / total
-        return grad / output.shape[1]
+        return grad / self._count(target)
 
     def value_from_logits(self, z: Array, target: Array, link: str) -> Array:
         shifted = z - z.max(axis=-1, keepdims=True)
         log_total = np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
         if not self.from_logits:
             return self.value(np.exp(shifted - log_total), target)
-        return (self._smoothed(target) * (log_total - shifted)).sum(axis=-1).mean(axis=1)
+        return self._mean((self._weighed(target) * (log_total - shifted)).sum(axis=-1), target)
 
     def grad_from_logits(self, z: Array, target: Array, link: str) -> Array:
         e = np.exp(z - z.max(axis=-1, keepdims=True))
@@ -106,10 +121,36 @@ class CategoricalCrossEntropy:
         if not self.from_logits:
             grad = self.grad(p, target)
             return p * (grad - (grad * p).sum(axis=-1, keepdims=True))
-        return (p - self._smoothed(target)) / z.shape[1]
+        y = self._weighed(target)
+        if self.class_weights:
+            p = p * y.sum(axis=-1, keepdims=True)  # 1 without weights
+        return (p - y) / self._count(target)
 
-    def _smoothed(self, target: Array) -> Array:
-        return (1 - self.smoothing) * target + self.smoothing / target.shape[2]
+    def _weighed(self, target: Array) -> Array:
+        """Return the smoothed targets, each times the weight of its class."""
+        y = (1 - self.smoothing) * target + self.smoothing / target.shape[2]
+        return y * self._weights(target) if self.class_weights else y
+
+    def _weights(self, target: Array) -> Array:
+        weights, classes = np.array(self.class_weights, target.dtype), target.shape[2]
+        if len(weights) != classes:
+            raise ComponentError(
+                f"{self.name}: class_weights must hold one number for each of the {classes} classes, "
+                f"got {len(weights)}"
+            )
+        return weights
+
+    def _mean(self, losses: Array, target: Array) -> Array:
+        """Return the mean of examples' losses (T, N): plain, or by the weights of their classes."""
+        if not self.class_weights or self.weight_reduction == "mean":
+            return losses.mean(axis=1)
+        return losses.sum(axis=1) / self._count(target)[:, 0, 0]
+
+    def _count(self, target: Array) -> Any:
+        """Return what the examples' losses are divided by: their number, or (T, 1, 1) sums of weights."""
+        if not self.class_weights or self.weight_reduction == "mean":
+            return target.shape[1]
+        return (target * self._weights(target)).sum(axis=(1, 2), keepdims=True)
 
 
 @hookimpl

@@ -1,0 +1,47 @@
+"""Loss: quantile."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from anncore import Array, Hyper, Loss, Task, hookimpl, linear, param
+
+
+@dataclass(frozen=True)
+class Quantile:
+    """Quantile loss, also called pinball loss: it makes a network predict a quantile instead of a mean.
+
+        ℓ(a, y) = level (y - a)  where a < y,  (1 - level) (a - y)  elsewhere
+        ∂ℓ/∂a   = -level         where a < y,   1 - level           where a > y
+
+    Its expectation is least where a share `level` of the targets lies below a. level = 1/2 is half the
+    absolute error, with the median.
+
+    Domain: output a and target y real, level in (0, 1). Not differentiable at a = y, where the sub-gradient
+    0 is taken.
+    Shapes: a and y (T, N, D); value (T,), the mean over N and D.
+
+    Koenker & Bassett, "Regression Quantiles", Econometrica 46 (1978), 33-50.
+    https://doi.org/10.2307/1913643. scikit-learn's mean_pinball_loss is the same, level called alpha.
+    """
+
+    name: ClassVar[str] = "quantile"
+    outputs: ClassVar[Mapping[Task, str]] = {"regression": "identity"}
+    kinks: ClassVar[tuple[float, ...]] = (0.0,)
+
+    level: Hyper = param(0.5, "(0, 1)", search=linear(0.05, 0.95))
+
+    def value(self, output: Array, target: Array) -> Array:
+        error = output - target
+        return np.maximum(-self.level * error, (1 - self.level) * error).mean(axis=(1, 2))
+
+    def grad(self, output: Array, target: Array) -> Array:
+        sign = np.sign(output - target)  # keeps NaN, as no comparison would
+        return (0.5 * sign + (0.5 - self.level) * np.abs(sign)) / (output.shape[1] * output.shape[2])
+
+
+@hookimpl
+def annx_losses() -> list[type[Loss]]:
+    return [Quantile]
