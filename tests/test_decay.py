@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from trial_factory import make_trial
 
 from anncore import DECAY_MODES, Array, Hyper, WeightDecay, load_registry, param
+from anncore.training import train_stack
 
 REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 OFFERED_BY = [each.cls for each in REGISTRY.of_kind("optimizer") if issubclass(each.cls, WeightDecay)]
@@ -69,6 +71,28 @@ def test_a_trial_without_decay_is_untouched_by_its_neighbours_decay(mode: str, t
         found = both.change(column(theta, 1, dtype="float32"), grad)
     assert found[:1].tobytes() == alone.change(column(theta, dtype="float32"), grad[:1]).tobytes()
     assert found.dtype == "float32"
+
+
+def test_training_hands_the_schedules_factor_to_the_independent_decay() -> None:
+    # A linear model whose weights shrink by 1 - η/10 and else stand still, as lr is next to nothing: its mean
+    # squared error is a parabola in how much of them is left. η = 1, 1/2, 1/4, ...
+    trial = make_trial(
+        REGISTRY,
+        dataset="linear_regression",
+        network=("mlp", {"hidden": ()}),
+        output="identity",
+        loss="mse",
+        optimizer=("sgd", {"lr": 1e-30, "weight_decay": 0.1, "decay_mode": "independent"}),
+        schedule=("step", {"gamma": 0.5, "step_size": 1}),
+        steps=6,
+        eval_every=1,
+        dtype="float64",
+    )
+    (result,) = train_stack([trial], REGISTRY)
+    left = np.cumprod([1, *(1 - 0.1 * 0.5**k for k in range(6))])
+    parabola = np.polynomial.Polynomial.fit(left, result.curves["train_loss"], 2)
+    np.testing.assert_allclose(parabola(left), result.curves["train_loss"], rtol=1e-12)
+    assert np.ptp(result.curves["train_loss"]) > 1e-3
 
 
 def test_these_offer_it() -> None:
