@@ -66,7 +66,9 @@ def test_a_fused_optimizer_steps_as_it_is_written(cls: Any, dtype: str) -> None:
                 assert one.tobytes() == other.tobytes()
 
 
-@pytest.mark.parametrize("name", ["sgd", "momentum", "adagrad", "rmsprop", "adam"])
+@pytest.mark.parametrize(
+    "name", ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "amsgrad", "lion"]
+)
 def test_our_plain_optimizers_are_fused_in_every_preset(name: str) -> None:
     cls = REGISTRY.get("optimizer", name).cls
     for values in presets(cls):

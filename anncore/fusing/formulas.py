@@ -7,8 +7,8 @@ formula was fused, nor on whether llvmlite is there at all.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -172,17 +172,15 @@ def sample(shape: tuple[int, ...], dtype: np.dtype[Any], seed: int) -> Array:
 
 
 def symbolic(component: Any, varying: Sequence[str] = ()) -> Any:
-    """Return the component with a symbol for each hyperparameter that is an array."""
+    """Return a copy of the component with a symbol for each hyperparameter that is an array."""
     cls: Any = type(component)
-    symbols = {
-        key: Small(value, varying=key in varying)
-        for key in declared(cls)
-        if isinstance(value := getattr(component, key), np.ndarray)
-    }
-    try:
-        return dataclasses.replace(component, **symbols)
-    except Exception as error:
-        raise Unfusable from error
+    twin = copy(component)
+    for key in declared(cls):
+        value = getattr(component, key)
+        if isinstance(value, np.ndarray):
+            # Past __post_init__, which may look at values; what it made of them is copied.
+            object.__setattr__(twin, key, Small(value, varying=key in varying))
+    return twin
 
 
 def _leaves(state: Any) -> Iterator[Any]:
