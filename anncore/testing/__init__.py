@@ -7,7 +7,8 @@ One generator of checks per kind feeds three doors:
     @parametrize_with_checks([Adam, SGD])       one pytest case per check
     def test_mine(check): check()
 
-A check that finds nothing to look at fails: a promise that was never tested is not kept.
+A check that finds nothing to look at fails: a promise that was never tested is not kept. What a component
+promises less than others is said as an expected failure, with the reason.
 """
 
 from __future__ import annotations
@@ -19,15 +20,17 @@ from anncore.registry import Component
 from anncore.testing import generic, stacks
 from anncore.testing.activations import ActivationKit
 from anncore.testing.datasets import DatasetKit
+from anncore.testing.executors import ExecutorKit
+from anncore.testing.figures import FigureKit
 from anncore.testing.initializers import InitializerKit
-from anncore.testing.kit import Check, Kit, Subject, kind_of
+from anncore.testing.kit import Check, Kit, Outcome, Subject, kind_of
 from anncore.testing.losses import LossKit
 from anncore.testing.metrics import MetricKit
 from anncore.testing.networks import NetworkKit
 from anncore.testing.optimizers import OptimizerKit
 from anncore.testing.schedules import ScheduleKit
 
-__all__ = ["Check", "check_component", "checks_for", "parametrize_with_checks"]
+__all__ = ["Check", "Outcome", "check_component", "checks_for", "parametrize_with_checks"]
 
 KITS: Mapping[str, Kit] = {
     "activation": ActivationKit(),
@@ -38,8 +41,9 @@ KITS: Mapping[str, Kit] = {
     "dataset": DatasetKit(),
     "network": NetworkKit(),
     "metric": MetricKit(),
+    "figure": FigureKit(),
+    "executor": ExecutorKit(),
 }
-"""By kind; a figure or an executor has only the generic checks."""
 
 
 def checks_for(
@@ -54,9 +58,9 @@ def checks_for(
     if isinstance(component, Component):
         component, kind = component.cls, component.kind
     kind = kind or kind_of(component)
-    kit = KITS.get(kind, Kit())
+    kit = KITS[kind]
     subject = Subject(component, kind, dict(values or {}))
-    for name, run in [*generic.CHECKS, *kit.computing(), *stacks.checks(kit), *kit.checks()]:
+    for name, run in [*generic.CHECKS, *kit.computing(), *stacks.checks(kit), *kit.checks(subject)]:
         yield Check(subject, name, run)
 
 
@@ -69,25 +73,29 @@ def check_component(
     """Run every check of a component and raise AssertionError with all that failed, a line each.
 
     expected_failures: reasons by name of check. It is strict: such a check that passes, or does not
-    exist, is a failure too.
+    exist, is a failure too; ValueError for one without a reason.
     """
-    expected = dict(expected_failures or {})
+    expected = _reasoned(expected_failures or {})
     problems = []
     name = ""
     for check in checks_for(component, kind, values):
         name = f"{check.subject.kind} {check.subject.label}"
-        reason = expected.pop(check.name, None)
-        try:
-            check()
-        except AssertionError as error:
-            if reason is None:
-                problems.append(str(error))
-        else:
-            if reason is not None:
-                problems.append(f"{name}: {check.name}: passes, though expected to fail ({reason})")
+        expectation = expected.pop(check.name, None)
+        reason = check.outcome().reason
+        if reason and expectation is None:
+            problems.append(f"{name}: {check.name}: {reason}")
+        elif expectation is not None and not reason:
+            problems.append(f"{name}: {check.name}: passes, though expected to fail ({expectation})")
     problems += [f"{name}: {unknown}: no such check, though expected to fail" for unknown in expected]
     if problems:
         raise AssertionError("\n".join(problems))
+
+
+def _reasoned(expected: Mapping[str, str]) -> dict[str, str]:
+    for name, reason in expected.items():
+        if not reason:
+            raise ValueError(f"{name} is expected to fail, but for no reason; say why")
+    return dict(expected)
 
 
 def parametrize_with_checks(
@@ -97,14 +105,19 @@ def parametrize_with_checks(
 ) -> Any:
     """Return a pytest mark that gives a test each check of each component, as argument `check`.
 
-    values and expected_failures are as in `check_component`, by the component's name.
+    values and expected_failures are as in `check_component`, by the component's name; ValueError for a
+    name or a check that is not among them.
     """
     import pytest
 
     cases = []
-    for component in components:
-        name = getattr(component, "name", "") or component.__name__
-        reasons = dict((expected_failures or {}).get(name, {}))
+    components = list(components)
+    names = [getattr(each, "name", "") or each.__name__ for each in components]
+    for name in {**(values or {}), **(expected_failures or {})}:
+        if name not in names:
+            raise ValueError(f"no component is called {name}; they are {', '.join(names)}")
+    for component, name in zip(components, names, strict=True):
+        reasons = _reasoned((expected_failures or {}).get(name, {}))
         for check in checks_for(component, values=(values or {}).get(name)):
             reason = reasons.pop(check.name, None)
             marks = [pytest.mark.xfail(reason=reason, strict=True, raises=AssertionError)] if reason else []

@@ -21,7 +21,7 @@ class ActivationKit(Kit):
         """Run forward and backward on layers of several shapes."""
         return [_case(n, d) for n, d in ((1, 1), (32, 5), (7, 33))]
 
-    def checks(self) -> list[Named]:
+    def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
         return [("gradient", gradient), ("range", in_range), ("extremes_finite", extremes_finite)]
 

@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from anncore.data import check_data
+from anncore.errors import DataError
+from anncore.split import split_rows
 from anncore.testing.kit import Kit, Named, Subject, must
+from anncore.trial import Split
 from anncore.types import TASKS, Array, Data
 
 
 class DatasetKit(Kit):
-    """Shapes, classes, finiteness."""
+    """Shapes, classes, finiteness, splits."""
 
     def exercise(self, subject: Subject, component: Any) -> Iterable[Array]:
         """Make the data from a fixed stream."""
@@ -23,9 +27,9 @@ class DatasetKit(Kit):
             if extra is not None:
                 yield np.asarray(extra)
 
-    def checks(self) -> list[Named]:
+    def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
-        return [("data", sound), ("rows_unshared", unshared)]
+        return [("data", sound), ("rows_unshared", unshared), ("splits", splits)]
 
 
 def sound(subject: Subject) -> int:
@@ -74,4 +78,27 @@ def unshared(subject: Subject) -> int:
         must(not np.shares_memory(one.x, two.x), f"{variant.label}: two calls share x")
         must(not np.shares_memory(one.y, two.y), f"{variant.label}: two calls share y")
         count += 1
+    return count
+
+
+def splits(subject: Subject) -> int:
+    """Training, validation and test share no row, leave none out, and training sees every class."""
+    count = 0
+    for variant in subject.variants():
+        data: Data = subject.build(variant).make(np.random.default_rng(3))
+        labels = None if data.task == "regression" else np.asarray(data.y).astype(int)
+        try:
+            check_data(data)
+            rows = split_rows(
+                np.random.default_rng(4), len(data.x), Split(), labels=labels, test_index=data.test_index
+            )
+        except DataError as error:
+            raise AssertionError(f"{variant.label}: {error}") from None
+        every = np.concatenate([rows.train, rows.valid, rows.test])
+        must(len(np.unique(every)) == len(every), f"{variant.label}: a row is in two splits")
+        must(len(every) == len(data.x), f"{variant.label}: {len(data.x) - len(every)} rows are in no split")
+        if labels is not None:
+            unseen = sorted(set(labels.tolist()) - set(labels[rows.train].tolist()))
+            must(not unseen, f"{variant.label}: training never sees class {unseen[:1]}")
+        count += len(every)
     return count

@@ -14,7 +14,9 @@ import numpy as np
 from anncore.contract import Refused, refuse_malformed
 from anncore.errors import ComponentError
 from anncore.params import Declared, Interval, ListOf, OneOf, Plain, build, declared, resolve
-from anncore.testing.kit import Kit, Named, Subject, must, must_equal_bits
+from anncore.testing import elsewhere
+from anncore.testing.kit import Kit, Named, Subject, Variant, must, must_equal_bits
+from anncore.types import Array
 
 REFERENCED = ("activation", "loss", "optimizer", "schedule", "initializer", "network", "metric")
 
@@ -73,11 +75,12 @@ def defaults(subject: Subject) -> int:
 
 
 def pickles(subject: Subject) -> int:
-    """It reaches a worker process and is the same there."""
+    """It reaches a fresh process and comes back as it was."""
     variants = subject.variants()
     for variant in variants:
         built = build(subject.cls, **variant.values)
-        must(pickle.loads(pickle.dumps(built)) == built, f"{variant.label}: another after pickling")
+        again = elsewhere.ask(elsewhere.same, built, classes=[subject.cls])
+        must(again == built, f"{variant.label}: another after pickling")
     return len(variants)
 
 
@@ -118,7 +121,10 @@ def _outside(declaration: Declared) -> list[Any]:
         bad += [domain.high + 1 if domain.closed_high else domain.high] if np.isfinite(domain.high) else []
         return bad + ([declaration.default + 0.5] if domain.integer else [])
     if isinstance(domain, ListOf):
-        return [1, "text", [1] if isinstance(domain.item, Plain) else ["text"], [float("nan")]]
+        bad = [1, "text", [1] if isinstance(domain.item, Plain) else ["text"], [float("nan")]]
+        if isinstance(domain.item, Interval) and np.isfinite(domain.item.low):
+            bad.append([domain.item.low - 1])
+        return bad
     if isinstance(domain, OneOf):
         return ["no such value"]
     assert isinstance(domain, Plain)
@@ -126,7 +132,7 @@ def _outside(declaration: Declared) -> list[Any]:
 
 
 def deterministic(subject: Subject, kit: Kit) -> int:
-    """The same component computes the same bits again, and so does its pickled copy."""
+    """It computes the same bits again, and so does another one with the same hyperparameters."""
     count = 0
     for variant in subject.variants():
         component = subject.build(variant)
@@ -149,6 +155,24 @@ def no_global_rng(subject: Subject, kit: Kit) -> int:
         after = pickle.dumps((np.random.get_state(legacy=False), random.getstate()))  # noqa: NPY002
         must(before == after, f"{variant.label}: it draws from a global generator; use the one it is handed")
     return count
+
+
+def other_process(subject: Subject, kit: Kit) -> int:
+    """Another process, whose sets and dictionaries hash otherwise, computes the same bits."""
+    count = 0
+    for variant in subject.variants():
+        here = [np.asarray(each) for each in kit.exercise(subject, subject.build(variant))]
+        there = elsewhere.ask(_exercised, subject, variant, kit, classes=[subject.cls])
+        must(len(here) == len(there), f"{variant.label}: another number of results in another process")
+        for one, other in zip(here, there, strict=True):
+            must_equal_bits(one, other, f"{variant.label}: another result in another process")
+            count += 1
+    return count
+
+
+def _exercised(subject: Subject, variant: Variant, kit: Kit) -> list[Array]:
+    with np.errstate(all="ignore"):
+        return [np.asarray(each) for each in kit.exercise(subject, subject.build(variant))]
 
 
 CHECKS: list[Named] = [

@@ -22,7 +22,7 @@ class InitializerKit(Kit):
         for shape in SHAPES:
             yield component.sample(rng, shape, *shape)
 
-    def checks(self) -> list[Named]:
+    def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
         return [("weights", weights)]
 

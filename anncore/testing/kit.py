@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import sys
+import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +17,7 @@ import numpy as np
 from anncore.contract import PROTOCOLS
 from anncore.errors import ComponentError
 from anncore.params import Declared, Interval, OneOf, Plain, build, declared, references, resolve
+from anncore.process import one_blas_thread
 from anncore.types import Array
 
 Run = Callable[["Subject"], int]
@@ -55,7 +60,7 @@ class Subject:
             for value in _alternatives(declaration):
                 if value != declaration.default:
                     variant = Variant(f"{key} = {value!r}", resolve(self.cls, {key: value, **self.values}))
-                    with suppress(ComponentError):
+                    with contextlib.suppress(ComponentError):
                         build(self.cls, **variant.values)
                         found.append(variant)
         return found
@@ -132,6 +137,19 @@ class Probe:
         return grad / (size * np.sqrt(size))
 
 
+class Outcome(NamedTuple):
+    """What came of a check: `reason` is empty where the promise holds.
+
+    looked_at: how many things were looked at. detail: the traceback, where the component raised.
+    """
+
+    check: Check
+    reason: str
+    looked_at: int
+    seconds: float
+    detail: str = ""
+
+
 @dataclass(frozen=True)
 class Check:
     """One named check of one component; call it to run it."""
@@ -140,18 +158,40 @@ class Check:
     name: str
     run: Run
 
+    @property
+    def promise(self) -> str:
+        """What the component promises by it, in one line."""
+        run = self.run.func if isinstance(self.run, partial) else self.run
+        return (inspect.getdoc(run) or "").partition("\n")[0]
+
     def __call__(self) -> None:
         """Raise AssertionError, with the component and the check in its message, unless all is well."""
-        where = f"{self.subject.kind} {self.subject.label}: {self.name}"
+        _, reason, cause = self._look()
+        if reason:
+            where = f"{self.subject.kind} {self.subject.label}: {self.name}"
+            raise AssertionError(f"{where}: {reason}") from cause
+
+    def outcome(self) -> Outcome:
+        """Run it and return what came of it."""
+        started = time.perf_counter()
+        count, reason, cause = self._look()
+        seconds = time.perf_counter() - started
+        raised = cause is not None and not isinstance(cause, AssertionError)
+        return Outcome(
+            self, reason, count, seconds, "".join(traceback.format_exception(cause)) if raised else ""
+        )
+
+    def _look(self) -> tuple[int, str, BaseException | None]:
+        """Return how much was looked at, what is wrong, "" if nothing, and the exception that said so."""
         try:
-            with np.errstate(all="ignore"):
+            # What a component prints must not end up in the middle of our own output.
+            with np.errstate(all="ignore"), one_blas_thread(), contextlib.redirect_stdout(sys.stderr):
                 count = self.run(self.subject)
         except AssertionError as error:
-            raise AssertionError(f"{where}: {' '.join(str(error).split())}") from error
-        except Exception as error:
-            raise AssertionError(f"{where}: raised {type(error).__name__}: {error}") from error
-        if not count:
-            raise AssertionError(f"{where}: nothing was left to check, all of it was skipped")
+            return 0, " ".join(str(error).split()), error
+        except (Exception, SystemExit) as error:  # a plugin must not end its host
+            return 0, f"raised {type(error).__name__}: {' '.join(str(error).split())}", error
+        return count, "" if count else "nothing was left to check, all of it was skipped", None
 
 
 @dataclass(frozen=True)
@@ -176,27 +216,25 @@ class Kit:
         return []
 
     stacked = False  # whether `cases` has any
+    fed = True  # whether their inputs reach the component, so that a sick trial could touch its neighbours
 
     def exercise(self, subject: Subject, component: Any) -> Iterable[Array]:
         """Yield all that one component computes, from fixed inputs."""
         for case in self.cases(subject):
             yield from case.run(component, case.inputs(np.random.default_rng(0), 1, "float64")).values()
 
-    computes = True  # whether `exercise` can be asked
-
     def computing(self) -> list[Named]:
-        """Return the checks on what `exercise` yields."""
+        """Return the checks on what `exercise` yields; none where it yields nothing."""
         from anncore.testing import generic
 
-        if type(self) is Kit:
-            return []
         return [
-            ("deterministic", lambda subject: generic.deterministic(subject, self)),
-            ("no_global_rng", lambda subject: generic.no_global_rng(subject, self)),
+            ("deterministic", partial(generic.deterministic, kit=self)),
+            ("no_global_rng", partial(generic.no_global_rng, kit=self)),
+            ("other_process", partial(generic.other_process, kit=self)),
         ]
 
-    def checks(self) -> list[Named]:
-        """Return the kind's own checks."""
+    def checks(self, subject: Subject) -> list[Named]:
+        """Return the kind's own checks; those of promises that this component does not make are left out."""
         return []
 
 

@@ -29,15 +29,18 @@ class LossKit(Kit):
         found += [_joint_case(link, d) for link, d in links(subject)]
         return found
 
-    def checks(self) -> list[Named]:
+    def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
-        return [
+        found: list[Named] = [
             ("attributes", attributes),
-            ("gradient", gradient),
             ("mean_over_examples", mean_over_examples),
-            ("joint_as_chained", joint_as_chained),
             ("extremes_finite", extremes_finite),
         ]
+        if getattr(subject.cls, "trainable", True):
+            found.append(("gradient", gradient))
+        if getattr(subject.cls, "joint", ()):
+            found.append(("joint_as_chained", joint_as_chained))
+        return found
 
 
 def outputs(subject: Subject, task: Task, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -130,10 +133,8 @@ def _settings(subject: Subject) -> Iterator[tuple[Variant, Any, Task, int]]:
 def gradient(subject: Subject) -> int:
     """In float64, grad agrees with central differences of value, away from the declared kinks.
 
-    `kinks` of a loss are differences between output and target. A loss that cannot train is excused.
+    `kinks` of a loss are differences between output and target.
     """
-    if not getattr(subject.cls, "trainable", True):
-        return 1
     count = 0
     for variant, component, task, width in _settings(subject):
         rng = np.random.default_rng(7)
@@ -180,8 +181,6 @@ def joint_as_chained(subject: Subject) -> int:
 
     To 1e-5, as the chained form may keep probabilities from 0 by a small number.
     """
-    if not links(subject):
-        return 1
     registry, count = load_registry(), 0
     for link, width in links(subject):
         activation = registry.get("activation", link).cls()

@@ -22,7 +22,7 @@ class MetricKit(Kit):
         """Score each task it claims."""
         return [_case(task, d) for task in subject.cls.tasks for d in WIDTHS[task]]
 
-    def checks(self) -> list[Named]:
+    def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
         return [
             ("attributes", attributes),

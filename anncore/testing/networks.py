@@ -26,7 +26,7 @@ class NetworkKit(Kit):
             found[repr(specs)] = _case(specs)
         return list(found.values())
 
-    def checks(self) -> list[Named]:
+    def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
         return [("specs", specs_sound), ("gradient", gradient)]
 

@@ -24,15 +24,15 @@ class OptimizerKit(Kit):
         shapes = [(4, 3), (1, 3)] + ([(1, 37)] if _elementwise(subject) else [])
         return [_case(shape) for shape in shapes]
 
-    def checks(self) -> list[Named]:
+    def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
-        return [
+        found: list[Named] = [
             ("state", state_is_arrays),
             ("state_round_trip", state_round_trip),
             ("quadratic", quadratic),
             ("zero_gradient", zero_gradient),
-            ("elementwise", elementwise),
         ]
+        return [*found, ("elementwise", elementwise)] if _elementwise(subject) else found
 
 
 def _elementwise(subject: Subject) -> bool:
@@ -158,9 +158,7 @@ def zero_gradient(subject: Subject) -> int:
 
 
 def elementwise(subject: Subject) -> int:
-    """If it says so, all parameters as one flat buffer get the changes they get one array at a time."""
-    if not _elementwise(subject):
-        return 1
+    """All parameters as one flat buffer get the changes that they get one array at a time."""
     count = 0
     for label, component, inputs in _example(subject):
         param, grads = inputs["param"], inputs["grads"]

@@ -14,12 +14,13 @@ class ScheduleKit(Kit):
     """Factors: finite, not negative, a float or one per trial."""
 
     stacked = True
+    fed = False
 
     def cases(self, subject: Subject) -> list[Case]:
         """Ask for every factor of short and long runs."""
         return [_case(steps) for steps in (1, 2, 7, 250)]
 
-    def checks(self) -> list[Named]:
+    def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
         return [("factors", factors)]
 

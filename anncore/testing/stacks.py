@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from anncore.testing.kit import Case, Kit, Named, Subject, Variant, frozen, must, must_equal_bits
@@ -15,12 +17,12 @@ def checks(kit: Kit) -> list[Named]:
     """Return the checks of the stack contract, for a kit that has cases."""
     if not kit.stacked:
         return []
-    return [
-        ("stacked_as_alone", lambda subject: stacked_as_alone(subject, kit)),
-        ("isolated", lambda subject: isolated(subject, kit)),
-        ("keeps_dtype", lambda subject: keeps_dtype(subject, kit)),
-        ("inputs_unchanged", lambda subject: inputs_unchanged(subject, kit)),
+    found: list[Named] = [
+        ("stacked_as_alone", partial(stacked_as_alone, kit=kit)),
+        ("keeps_dtype", partial(keeps_dtype, kit=kit)),
+        ("inputs_unchanged", partial(inputs_unchanged, kit=kit)),
     ]
+    return [*found, ("isolated", partial(isolated, kit=kit))] if kit.fed else found
 
 
 def _all(subject: Subject, kit: Kit) -> list[tuple[str, Variant, Case]]:

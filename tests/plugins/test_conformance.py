@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from anncore import load_registry
 from anncore.hookspecs import KINDS
 from anncore.testing import Check, parametrize_with_checks
@@ -20,3 +22,9 @@ HERE = [
 @parametrize_with_checks(HERE)
 def test_conformance(check: Check) -> None:
     check()
+
+
+def test_the_kinds_with_a_file_of_their_own_join_the_kit_there() -> None:
+    for kind in ELSEWHERE:
+        file = Path(__file__).with_name(f"test_{kind}{'es' if kind.endswith('s') else 's'}.py")
+        assert f'@parametrize_with_checks(REGISTRY.of_kind("{kind}"))' in file.read_text(encoding="utf-8")

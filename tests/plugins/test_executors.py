@@ -31,14 +31,14 @@ def run(
 
 
 def workers() -> set[int]:
-    """Return the live or unburied children of this process, but for Python's own resource tracker."""
+    """Return the live or unburied children of this process, but for Python's own and the kit's."""
     found = set()
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             pid, rest = path.read_text().split(" ", 1)
             if int(rest.rpartition(")")[2].split()[1]) == os.getpid():
                 command = Path(f"/proc/{pid}/cmdline").read_text()
-                if "resource_tracker" not in command:
+                if not any(other in command for other in ("resource_tracker", "anncore.testing.elsewhere")):
                     found.add(int(pid))
     return found
 

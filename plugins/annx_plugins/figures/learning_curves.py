@@ -166,7 +166,7 @@ class LearningCurves:
 
     def _words(self, title: str, lines: dict[str, dict[str, _Line]]) -> str:
         parts = [
-            f"{problem}: " + ", ".join(f"{arm} {line.final:.3g}" for arm, line in list(own.items())[:8])
+            f"{problem}: " + ", ".join(f"{arm} {line.said()}" for arm, line in list(own.items())[:8])
             for problem, own in list(lines.items())[:12]
         ]
         return f"Learning curves, one panel per data set. {title}. Final means: {'; '.join(parts)}."
@@ -187,6 +187,11 @@ class _Line:
         self.survivors = kept.to_numpy(float).copy()
         self.survivors[~np.isfinite(self.survivors)] = np.nan
         self.lost = [np.where(np.isfinite(v), v, np.nan) for v in self.values[gone]]
+
+    def said(self) -> str:
+        if math.isfinite(self.final):
+            return f"{self.final:.3g}"
+        return f"has none, {len(self.lost)} of {self.seeds} seeds diverged" if self.lost else "has none"
 
     @property
     def final(self) -> float:

@@ -1,0 +1,177 @@
+"""Another process to compare with: what a component computes here it must compute there, bit for bit.
+
+It is started when it is first needed, once, as a worker is: afresh, with one BLAS thread, and with a hash
+seed of its own, so that what hangs on the order of a set shows. It ends with this process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import hashlib
+import importlib
+import importlib.util
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from anncore.process import children_on_one_blas_thread
+
+MAIN = "__main__"
+MAIN_THERE = "__mp_main__"  # multiprocessing's name for it: what a script guards by its name is not run again
+COMMAND = "from anncore.testing.elsewhere import serve; serve()"
+
+
+class Home(NamedTuple):
+    """A module that the other process must have before it can read what it is sent."""
+
+    name: str
+    file: str
+    digest: str  # of the file, which may have been mended since
+
+
+def ask(function: Callable[..., Any], *arguments: Any, classes: Iterable[Any] = ()) -> Any:
+    """Return function(*arguments) as another process computes it.
+
+    classes: those that are pickled with the arguments; the modules they come from are imported there first.
+    Raises AssertionError, with the reason, where it cannot be asked or the function raises there.
+    """
+    try:
+        question = pickle.dumps((function, arguments))
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise AssertionError(f"it cannot be pickled: {error}") from error
+    answer, problem = _Other.current().answer(pickle.dumps((_homes(classes), question)))
+    if problem:
+        raise AssertionError(f"in another process: {problem}")
+    return answer
+
+
+def same(thing: Any) -> Any:
+    """Return what arrived; for seeing whether it survives the way there and back."""
+    return thing
+
+
+def _homes(classes: Iterable[Any]) -> list[Home]:
+    homes = []
+    sys.modules.setdefault(MAIN_THERE, sys.modules[MAIN])  # for what comes back
+    for cls in classes:
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
+        digest = hashlib.sha256(Path(file).read_bytes()).hexdigest() if Path(file).is_file() else ""
+        homes.append(Home(cls.__module__, file, digest))
+    return homes
+
+
+class _Other:
+    """The driver's end of the other process."""
+
+    _current: _Other | None = None
+
+    def __init__(self) -> None:
+        seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
+        path = os.pathsep.join(each for each in sys.path if each)
+        with children_on_one_blas_thread():
+            self.process = subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-c", COMMAND],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path},
+            )
+        self.owner = os.getpid()
+
+    @classmethod
+    def current(cls) -> _Other:
+        """Return the running process; start one where there is none, or only a parent's."""
+        held = cls._current
+        if held is None or held.owner != os.getpid() or held.process.poll() is not None:
+            held = cls._current = cls()
+        return held
+
+    @classmethod
+    def end(cls) -> None:
+        """Let the process end, if it was ever started here."""
+        held, cls._current = cls._current, None
+        if held is not None and held.owner == os.getpid():
+            held.close()
+
+    def answer(self, question: bytes) -> tuple[Any, str]:
+        """Send a question and return the answer, or what went wrong."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        try:
+            self.process.stdin.write(question)
+            self.process.stdin.flush()
+            found: tuple[Any, str] = pickle.load(self.process.stdout)
+        except (EOFError, BrokenPipeError):
+            code = self.process.wait()
+            self.end()
+            return None, f"the process ended with exit code {code}"
+        except BaseException:  # Ctrl-C in the middle of an answer: the next must not read the rest of it
+            self.process.kill()
+            self.end()
+            raise
+        return found
+
+    def close(self) -> None:
+        """End the process by closing its questions."""
+        with self.process, contextlib.suppress(BrokenPipeError):
+            pass  # leaving a Popen closes its pipes and waits
+
+
+atexit.register(_Other.end)
+
+
+# The other end
+
+
+def serve() -> None:
+    """Answer questions from standard input until it is closed."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what components print must not end up among the answers
+    known: dict[str, str] = {}
+    while True:
+        try:
+            homes, question = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        try:
+            for home in homes:
+                _settle(home, known)
+            function, arguments = pickle.loads(question)
+            reply = pickle.dumps((function(*arguments), ""))
+        except BaseException as error:  # SystemExit too: the process is needed for the next question
+            reply = pickle.dumps((None, f"{type(error).__name__}: {error}"))
+        answers.write(reply)
+        answers.flush()
+
+
+def _settle(home: Home, known: dict[str, str]) -> None:
+    """Import a module as the asking process knows it: by its name, or else from its file."""
+    if known.get(home.name) == home.digest:
+        return
+    if home.name == MAIN or home.name in known or not _importable(home):
+        _load(home)
+    known[home.name] = home.digest
+
+
+def _importable(home: Home) -> bool:
+    try:
+        module = importlib.import_module(home.name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{home.name}.".startswith(f"{error.name}."):
+            return False
+        raise
+    return not home.file or Path(getattr(module, "__file__", "") or "") == Path(home.file)
+
+
+def _load(home: Home) -> None:
+    name = MAIN_THERE if home.name == MAIN else home.name
+    spec = importlib.util.spec_from_file_location(name, home.file) if home.file else None
+    if spec is None or spec.loader is None:
+        raise ImportError(f"it comes from {home.name}, which is no file; put it into a module")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = sys.modules[home.name] = module
+    spec.loader.exec_module(module)

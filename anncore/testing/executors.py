@@ -1,0 +1,148 @@
+"""What an executor must keep: every task comes back once, whatever becomes of the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from anncore.testing.kit import Kit, Named, Subject, must
+
+TASKS = 12
+PATIENCE = 30.0  # seconds to let go once its consumer has left
+
+
+class ExecutorKit(Kit):
+    """Tasks, stops, errors, leaving early."""
+
+    def computing(self) -> list[Named]:
+        """Return nothing: an executor computes nothing of its own."""
+        return []
+
+    def checks(self, subject: Subject) -> list[Named]:
+        """Return the kind's own checks."""
+        return [
+            ("results", results),
+            ("no_task", no_task),
+            ("stops", stops),
+            ("raises", raises),
+            ("leaving_early", leaving_early),
+        ]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A number to square; a negative one is refused."""
+
+    number: int
+    timeout: float | None = None
+
+
+class Refusal(Exception):
+    """What the work raises."""
+
+
+class Squares:
+    """Work that can be checked; picklable, and importable wherever annx is."""
+
+    def __call__(self, task: Task) -> int:
+        """Return the square."""
+        if task.number < 0:
+            raise Refusal(f"number {task.number}")
+        return task.number**2
+
+
+def _run(component: Any, numbers: range, jobs: int, stop: Any = lambda: False) -> Iterator[tuple[Any, Any]]:
+    tasks = (Task(number) for number in numbers)  # read once, as the plan's are
+    found: Iterator[tuple[Any, Any]] = component.run(Squares(), tasks, jobs=jobs, stop=stop)
+    return found
+
+
+def _must_be_right(pairs: list[tuple[Any, Any]], where: str) -> None:
+    tasks = [task for task, _ in pairs]
+    must(all(isinstance(task, Task) for task in tasks), f"{where}: it yields {tasks[:1]} in place of a task")
+    numbers = [task.number for task in tasks]
+    twice = sorted({number for number in numbers if numbers.count(number) > 1})
+    must(not twice, f"{where}: task {twice[:1]} comes back more than once")
+    for task, value in pairs:
+        must(value == task.number**2, f"{where}: task {task.number} comes back with {value!r}")
+
+
+def results(subject: Subject) -> int:
+    """Every task comes back once, with what the work returned for it, for one job and for two."""
+    count = 0
+    for variant in subject.variants():
+        for jobs in (1, 2):
+            pairs = list(_run(subject.build(variant), range(TASKS), jobs))
+            where = f"{variant.label}, {jobs} jobs"
+            _must_be_right(pairs, where)
+            lost = sorted(set(range(TASKS)) - {task.number for task, _ in pairs})
+            must(not lost, f"{where}: {len(lost)} of {TASKS} tasks never come back")
+            count += len(pairs)
+    return count
+
+
+def no_task(subject: Subject) -> int:
+    """Without tasks it ends without results."""
+    variants = subject.variants()
+    for variant in variants:
+        pairs = list(_run(subject.build(variant), range(0), 2))
+        must(not pairs, f"{variant.label}: of no task comes {pairs[:1]}")
+    return len(variants)
+
+
+def stops(subject: Subject) -> int:
+    """Once `stop()` is true no task starts, and those that have come back are right."""
+    count = 0
+    for variant in subject.variants():
+        pairs = list(_run(subject.build(variant), range(TASKS), 2, stop=lambda: True))
+        must(not pairs, f"{variant.label}: {len(pairs)} tasks are done though stop() is true from the start")
+        done = _until_the_first(subject.build(variant))
+        _must_be_right(done, variant.label)
+        must(done, f"{variant.label}: nothing is done though stop() is false at the start")
+        late = len(done) == 100 * TASKS
+        must(
+            not late, f"{variant.label}: all {len(done)} tasks are done though stop() is true after the first"
+        )
+        count += len(done)
+    return count
+
+
+def _until_the_first(component: Any) -> list[tuple[Any, Any]]:
+    done: list[tuple[Any, Any]] = []
+    for pair in _run(component, range(100 * TASKS), 2, stop=lambda: bool(done)):
+        done.append(pair)
+    return done
+
+
+def raises(subject: Subject) -> int:
+    """What the work raises is raised to the caller."""
+    variants = subject.variants()
+    for variant in variants:
+        try:
+            pairs = list(_run(subject.build(variant), range(-1, 2), 2))
+        except Refusal as error:
+            must("number -1" in str(error), f"{variant.label}: the error says {error!r}")
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}"
+            raise AssertionError(f"{variant.label}: the work's Refusal arrives as {text}") from error
+        else:
+            raise AssertionError(f"{variant.label}: the work raises, and {len(pairs)} results come back")
+    return len(variants)
+
+
+def leaving_early(subject: Subject) -> int:
+    """A caller who has had enough may leave: nothing is raised, nobody waits, and it can be used again."""
+    variants = subject.variants()
+    for variant in variants:
+        component = subject.build(variant)
+        running = _run(component, range(TASKS), 2)
+        next(running)
+        started = time.monotonic()
+        if hasattr(running, "close"):
+            running.close()
+        waited = time.monotonic() - started
+        must(waited < PATIENCE, f"{variant.label}: leaving early took {waited:.0f} s")
+        _must_be_right(list(_run(component, range(3), 1)), f"{variant.label}, used again")
+    return len(variants)

@@ -1,0 +1,165 @@
+"""Made-up sweeps for figures to draw: the frames of real ones, every number from a formula."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from anncore.experiment.model import Experiment, Limits
+from anncore.protocol import select, with_fresh_scores
+from anncore.registry import Registry
+from anncore.results import PlanSummary, Results, curves_frame, trials_frame
+from anncore.store import PlannedRow
+from anncore.trial import Phase, Split, Status, Train, TrialResult
+from anncore.types import FigureInput
+
+STEPS = (0, 10, 20, 50, 100)
+RATES = (0.001, 0.01, 0.1)
+TUNE = (0, 1)
+
+StatusOf = Callable[[str, int], Status]
+"""The status of a report trial, from its arm and its seed."""
+
+
+class Made(NamedTuple):
+    """One sweep to draw: what is special about it, and what a figure is handed."""
+
+    label: str
+    data: FigureInput
+
+
+def ordinary() -> Made:
+    """Return a sweep as one hopes for: three arms tuned on two data sets, every trial fine."""
+    return Made("a tuned sweep", _input())
+
+
+def hard() -> Iterator[Made]:
+    """Yield what sweeps come to when things go otherwise."""
+    yield Made("one arm on one data set", _input(arms=("first",), problems=("near",)))
+    yield Made("nothing tuned", _input(tune=()))
+    yield Made("one seed", _input(seeds=(100,)))
+    yield Made("one arm always diverges", _input(status=lambda arm, seed: _if(arm == "first", "diverged")))
+    yield Made("every trial diverged", _input(status=lambda arm, seed: "diverged"))
+    yield Made("every trial failed", _input(status=lambda arm, seed: "failed"))
+    yield Made("half the seeds crashed", _input(status=lambda arm, seed: _if(seed % 2, "crashed")))
+    yield Made("names in markup", _input(arms=("$\\alpha^{", "<b>&", "二"), problems=("_{", "</svg>")))
+    yield Made("twelve arms", _input(arms=tuple(f"arm_{i}" for i in range(12)), seeds=(100, 101), tune=(0,)))
+    yield Made("no trial at all", _input(seeds=(), tune=()))
+
+
+def _if(condition: Any, status: Status) -> Status:
+    return status if condition else "ok"
+
+
+def copied(data: FigureInput) -> FigureInput:
+    """Return a copy that shares nothing with the original."""
+    return FigureInput(
+        data.trials.copy(), data.curves.copy(), copy.deepcopy(data.report), data.theme, dict(data.options)
+    )
+
+
+def _input(
+    arms: tuple[str, ...] = ("first", "second", "third"),
+    problems: tuple[str, ...] = ("near", "far"),
+    seeds: tuple[int, ...] = tuple(range(100, 106)),
+    tune: tuple[int, ...] = TUNE,
+    status: StatusOf = lambda arm, seed: "ok",
+) -> FigureInput:
+    """Return what a figure is handed for a sweep over `arms` and `problems`."""
+    from anncore.report.build import build_report
+    from anncore.report.theme import Theme
+    from anncore.study import Study
+
+    results = _results(arms, problems, seeds, tune, status)
+    report = build_report(results, {})
+    study = Study(results)
+    ranked = [row["arm"] for row in report["leaderboard"]["overall"]]
+    trials = study.all_trials.assign(label=study.all_trials["arm"])
+    trials.loc[study.trials.index, "label"] = study.trials["label"]
+    return FigureInput(trials, study.curves, report, Theme.of(report["arms"], ranked), study.options)
+
+
+def _results(
+    arms: tuple[str, ...],
+    problems: tuple[str, ...],
+    seeds: tuple[int, ...],
+    tune: tuple[int, ...],
+    status: StatusOf,
+) -> Results:
+    rows: list[PlannedRow] = []
+    results: list[TrialResult] = []
+
+    def add(phase: Phase, problem: str, arm: str, rate: float, seed: int, status: Status) -> None:
+        labels = {"dataset": problem, "network": "mlp", "optimizer": arm}
+        key = f"{len(rows):064x}"
+        config = f"lr={rate:g}" if tune else ""
+        rows.append(PlannedRow(key, phase, problem, arm, config, labels, {"optimizer.lr": rate}, seed))
+        # A level for the data set, a lag for the arm, a valley over the rate, and a wobble for the seed.
+        level = 0.3 + 0.2 * problems.index(problem) + 0.05 * arms.index(arm)
+        loss = level * (1 + 0.3 * math.log10(rate / RATES[1]) ** 2) * (1 + 0.1 * math.sin(7.3 * seed))
+        results.append(_result(key, status, loss, report=phase == "report"))
+
+    for problem in problems:
+        for arm in arms:
+            for rate in RATES if tune else ():
+                for seed in tune:
+                    add("tune", problem, arm, rate, seed, "ok")
+            for seed in seeds:
+                add("report", problem, arm, RATES[1], seed, status(arm, seed))
+    frame = trials_frame(rows, {result.key: result for result in results})
+    experiment = _experiment(seeds, tune)
+    phases = [frame[frame["phase"] == phase] for phase in ("tune", "report")]
+    selection = with_fresh_scores(select(phases[0], experiment.select), phases[1], experiment.select.metric)
+    curves = curves_frame(results, [row.key for row in rows])
+    return Results(experiment, PlanSummary(arms, problems, {"total": len(rows)}), frame, curves, selection)
+
+
+def _result(key: str, status: Status, loss: float, report: bool) -> TrialResult:
+    if status not in ("ok", "diverged"):
+        return TrialResult(key, status, error="ValueError: no luck")
+    steps = STEPS if status == "ok" else STEPS[:3]
+    end = -1 / 30 if status == "ok" else 1 / 10
+    path = [loss + float(np.exp(end * step)) for step in steps]
+    curves = {"train_loss": tuple(0.8 * each for each in path), "valid_loss": tuple(path)}
+    done = loss if status == "ok" else math.nan
+    metrics = {"train_loss": 0.8 * done, "valid_loss": done}
+    if report:
+        metrics["test_loss"] = 1.1 * done
+    return TrialResult(key, status, metrics, steps, curves, steps[-1], train_seconds=0.01)
+
+
+def _experiment(seeds: tuple[int, ...], tune: tuple[int, ...]) -> Experiment:
+    return Experiment(
+        name="made_up",
+        title="A made-up sweep",
+        question="Which is best?",
+        path=None,
+        base=Path(),
+        text="",
+        document={},
+        overrides=(),
+        only=(),
+        skip=(),
+        quick=False,
+        vary=("optimizer",),
+        train=Train(steps=STEPS[-1]),
+        split=Split(),
+        sweep_seed=0,
+        tune_seeds=tune,
+        report_seeds=seeds,
+        select_metric="valid_loss",
+        select_goal="min",
+        entries={"loss": ()},
+        search=None,
+        exclude=(),
+        include=(),
+        limits=Limits(),
+        report={},
+        plugin_files=(),
+        registry=Registry((), ()),
+    )

@@ -1,0 +1,166 @@
+"""What a figure must keep."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from anncore.testing import figure_data
+from anncore.testing.kit import Kit, Named, Subject, must
+from anncore.types import Array
+
+DPI = 40  # enough for every difference to show
+
+
+class FigureKit(Kit):
+    """It draws, says what it found, and leaves everything else as it was."""
+
+    def exercise(self, subject: Subject, component: Any) -> Iterable[Array]:
+        """Draw the ordinary sweep, as pixels."""
+        drawing = _draw(component, _ordinary())
+        if drawing is not None:
+            yield _pixels(drawing)
+
+    def checks(self, subject: Subject) -> list[Named]:
+        """Return the kind's own checks."""
+        return [
+            ("attributes", attributes),
+            ("drawing", drawing_sound),
+            ("hard_cases", hard_cases),
+            ("data_unchanged", data_unchanged),
+            ("settings_kept", settings_kept),
+        ]
+
+
+@cache
+def _ordinary() -> figure_data.Made:
+    return figure_data.ordinary()
+
+
+@cache
+def _hard() -> tuple[figure_data.Made, ...]:
+    return tuple(figure_data.hard())
+
+
+def _draw(component: Any, made: figure_data.Made) -> Any:
+    from anncore.report.drawing import drawing_style
+
+    with drawing_style():
+        return component.draw(figure_data.copied(made.data))
+
+
+def _pixels(drawing: Any) -> Array:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    from anncore.report.drawing import drawing_style
+
+    with drawing_style():
+        drawing.figure.set_dpi(DPI)
+        canvas = FigureCanvasAgg(drawing.figure)
+        canvas.draw()  # type: ignore[no-untyped-call]
+        return np.array(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+
+
+def attributes(subject: Subject) -> int:
+    """`question` is one, `order` a whole number, `section` one of the report's."""
+    from anncore.report.write import SECTIONS
+
+    question, order = subject.cls.question, subject.cls.order
+    must(str(question).strip().endswith("?"), f"question must end with a question mark, got {question!r}")
+    must(isinstance(order, int), f"order must be a whole number, got {order!r}")
+    section = getattr(subject.cls, "section", SECTIONS[-1])
+    must(section in SECTIONS, f"section must be one of {', '.join(SECTIONS)}, got {section!r}")
+    return 1
+
+
+def drawing_sound(subject: Subject) -> int:
+    """Of a good sweep it gives a Drawing of its name, with a finding, words in its place, and some ink."""
+    count = 0
+    for variant in subject.variants():
+        drawing = _draw(subject.build(variant), _ordinary())
+        must(drawing is not None, f"{variant.label}: it draws nothing of {_ordinary().label}")
+        count += _must_be_sound(subject, drawing, variant.label)
+    return count
+
+
+def _must_be_sound(subject: Subject, drawing: Any, where: str) -> int:
+    from matplotlib.figure import Figure
+
+    from anncore.report.drawing import Drawing
+
+    must(isinstance(drawing, Drawing), f"{where}: draw must return a Drawing or None, got {type(drawing)}")
+    must(isinstance(drawing.figure, Figure), f"{where}: its figure is a {type(drawing.figure).__name__}")
+    name = subject.cls.name
+    must(drawing.name == name, f"{where}: the drawing must be called {name!r}, got {drawing.name!r}")
+    for what, text in (("title", drawing.title), ("alt", drawing.alt)):
+        must(str(text).strip(), f"{where}: {what} is empty")
+    for what, text in (("title", drawing.title), ("alt", drawing.alt), ("subtitle", drawing.subtitle)):
+        odd = re.search(r"\b(nan|inf)\b", str(text), re.IGNORECASE)
+        must(odd is None, f"{where}: {what} says {odd and odd[0]}: {text!r}")
+    height, width, _ = _pixels(drawing).shape
+    size = drawing.figure.get_size_inches()
+    must(math.isfinite(size.sum()) and min(height, width) > 0, f"{where}: its size is {size}")
+    must(len({bytes(each) for each in _pixels(drawing).reshape(-1, 4)}) > 1, f"{where}: the sheet is blank")
+    return 1
+
+
+def hard_cases(subject: Subject) -> int:
+    """Divergence, failures, a single arm, names in markup, no data: a sound Drawing or None, no error."""
+    count = 0
+    for variant in subject.variants():
+        for made in _hard():
+            where = f"{variant.label}, {made.label}"
+            try:
+                drawing = _draw(subject.build(variant), made)
+            except Exception as error:
+                raise AssertionError(f"{where}: raised {type(error).__name__}: {error}") from error
+            if drawing is not None:
+                _must_be_sound(subject, drawing, where)
+            count += 1
+    return count
+
+
+def data_unchanged(subject: Subject) -> int:
+    """The frames and the report it is handed are as they were afterwards."""
+    from anncore.report.drawing import drawing_style
+
+    count = 0
+    for variant in subject.variants():
+        data = figure_data.copied(_ordinary().data)
+        before = figure_data.copied(data)
+        with drawing_style():
+            subject.build(variant).draw(data)
+        for what in ("trials", "curves"):
+            same = getattr(data, what).equals(getattr(before, what))
+            must(same, f"{variant.label}: it changes data.{what}; work on a copy")
+        same = repr(data.report) == repr(before.report)  # NaN is no NaN's equal, but is written alike
+        must(same, f"{variant.label}: it changes data.report")
+        count += 1
+    return count
+
+
+def settings_kept(subject: Subject) -> int:
+    """matplotlib's settings are as they were afterwards, and no figure is left in pyplot."""
+    import matplotlib
+    import matplotlib.pyplot as plt
+
+    from anncore.report.drawing import drawing_style
+
+    count = 0
+    for variant in subject.variants():
+        with drawing_style():
+            settings, figures = dict(matplotlib.rcParams), set(plt.get_fignums())
+            subject.build(variant).draw(figure_data.copied(_ordinary().data))
+            changed = [key for key, value in matplotlib.rcParams.items() if settings.get(key) != value]
+            left = set(plt.get_fignums()) - figures
+        for number in left:
+            plt.close(number)
+        must(not changed, f"{variant.label}: it changes matplotlib's {', '.join(changed[:3])}")
+        must(not left, f"{variant.label}: it leaves a figure in pyplot; make one by anncore.new_sheet")
+        count += 1
+    return count

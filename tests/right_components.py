@@ -1,0 +1,222 @@
+"""A component of each kind that keeps every promise, for the kit's tests to spoil in one way at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from anncore import Data, Drawing, FigureInput, Hyper, ParamSpec, linear, new_sheet, param, place, ref
+from anncore.types import Array
+
+
+@dataclass(frozen=True)
+class Bent:
+    """A line with a bend at 0.
+
+        f(z) = z where z > 0, slope z elsewhere
+
+    Domain: slope in [0, 1]. Nobody, "Bent lines", 2020.
+    """
+
+    name: ClassVar[str] = "bent"
+    kinks: ClassVar[tuple[float, ...]] = (0.0,)
+    slope: Hyper = param(0.1, "[0, 1]", search=linear(0.1, 0.5))
+
+    def forward(self, z: Array) -> Array:
+        return np.where(z > 0, z, self.slope * z)
+
+    def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        return np.where(z > 0, grad, self.slope * grad)
+
+
+@dataclass(frozen=True)
+class Quartic:
+    """Mean of the fourth power of the error.
+
+        ℓ = (a - y)⁴
+
+    Domain: real. From logits with the identity it is the same. Nobody, "Fourth powers", 2020.
+    """
+
+    name: ClassVar[str] = "quartic"
+    outputs: ClassVar[dict[str, str]] = {"regression": "identity"}
+    joint: ClassVar[tuple[str, ...]] = ("identity",)
+
+    def value(self, output: Array, target: Array) -> Array:
+        return ((output - target) ** 4).mean(axis=(1, 2))
+
+    def grad(self, output: Array, target: Array) -> Array:
+        return 4 * (output - target) ** 3 / (output.shape[1] * output.shape[2])
+
+    def value_from_logits(self, z: Array, target: Array, link: str) -> Array:
+        return self.value(z, target)
+
+    def grad_from_logits(self, z: Array, target: Array, link: str) -> Array:
+        return self.grad(z, target)
+
+
+class State(NamedTuple):
+    v: Array
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Gradient descent that remembers the last gradient for no reason.
+
+        θ ← θ - lr g
+
+    Domain: lr > 0. Nobody, "Down", 2020.
+    """
+
+    name: ClassVar[str] = "plain"
+    lr: Hyper = param(0.01, "(0, inf)")
+
+    def init(self, param: Array) -> State:
+        return State(np.zeros_like(param))
+
+    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        return -self.lr * grad, State(grad + 0)
+
+
+@dataclass(frozen=True)
+class Fade:
+    """Falls with t.
+
+        rate / t
+
+    Domain: rate > 0. Nobody, "Fading", 2020.
+    """
+
+    name: ClassVar[str] = "fade"
+    rate: Hyper = param(1.0, "(0, inf)")
+
+    def factor(self, t: int, steps: int) -> Hyper:
+        return self.rate / t
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Weights from N(0, 1).
+
+        W ~ N(0, 1)
+
+    Nobody, "Spread", 2020.
+    """
+
+    name: ClassVar[str] = "spread"
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
+        return rng.standard_normal(shape)
+
+
+@dataclass(frozen=True)
+class Coins:
+    """Coin tosses.
+
+    x ~ N(0, 1), y a coin. n examples.
+    """
+
+    name: ClassVar[str] = "coins"
+    n: int = param(50, "int [10, inf)")
+
+    def make(self, rng: np.random.Generator) -> Data:
+        return Data(rng.standard_normal((self.n, 2)), np.arange(self.n) % 2, "binary")
+
+
+@dataclass(frozen=True)
+class Shallow:
+    """A hidden layer of two units.
+
+        z = f(x A) B
+
+    Nobody, "Shallow", 2020.
+    """
+
+    name: ClassVar[str] = "shallow"
+    activation: Any = ref("activation", "tanh")
+
+    def specs(self, inputs: int, outputs: int) -> list[ParamSpec]:
+        return [ParamSpec("A", (inputs, 2), inputs, 2), ParamSpec("B", (2, outputs), 2, outputs)]
+
+    def forward(self, params: Any, x: Array) -> tuple[Array, Any]:
+        z = x @ params["A"]
+        a = self.activation[0].forward(z)
+        return a @ params["B"], (x, z, a)
+
+    def backward(self, params: Any, tape: Any, grad: Array, grads: Any) -> None:
+        x, z, a = tape
+        grads["B"][:] = a.swapaxes(1, 2) @ grad
+        back = self.activation[0].backward(grad @ params["B"].swapaxes(1, 2), z, a)
+        grads["A"][:] = x.swapaxes(1, 2) @ back
+
+
+@dataclass(frozen=True)
+class Share:
+    """Share of the outputs that are on the right side of 1/2.
+
+        mean [p > 1/2] = y
+
+    Nobody, "Sides", 2020.
+    """
+
+    name: ClassVar[str] = "share"
+    goal: ClassVar[str] = "max"
+    tasks: ClassVar[tuple[str, ...]] = ("binary",)
+    bounds: ClassVar[str] = "[0, 1]"
+
+    def score(self, output: Array, target: Array) -> Array:
+        right = ((output > 0.5) == (target > 0.5)).mean(axis=(1, 2))
+        return np.where(np.isnan(output).any(axis=(1, 2)), np.nan, right)
+
+
+@dataclass(frozen=True)
+class Bars:
+    """A bar per arm, as long as its mean rank.
+
+    Nothing where there is no arm.
+    """
+
+    name: ClassVar[str] = "bars"
+    question: ClassVar[str] = "Who is ahead?"
+    order: ClassVar[int] = 90
+
+    def draw(self, data: FigureInput) -> Drawing | None:
+        rows = data.report["leaderboard"]["overall"]
+        if not rows:
+            return None
+        title = f"{len(rows)} arms, best first"
+        sheet = new_sheet(6.0, 2.0, title, "A bar is a mean rank.", data.theme)
+        place(sheet, 0.5, 0.3, 5.0, 1.5).barh(range(len(rows)), [row["mean_rank"] for row in rows])
+        return Drawing(sheet, self.name, title, f"Bars of mean ranks. {title}.")
+
+
+@dataclass(frozen=True)
+class Meek:
+    """One task after the other, in this process.
+
+    jobs has no meaning here.
+    """
+
+    name: ClassVar[str] = "meek"
+
+    def run(self, work: Any, tasks: Any, *, jobs: int, stop: Any) -> Any:
+        for task in tasks:
+            if stop():
+                return
+            yield task, work(task)
+
+
+RIGHT: dict[str, Any] = {
+    "activation": Bent,
+    "loss": Quartic,
+    "optimizer": Plain,
+    "schedule": Fade,
+    "initializer": Spread,
+    "dataset": Coins,
+    "network": Shallow,
+    "metric": Share,
+    "figure": Bars,
+    "executor": Meek,
+}

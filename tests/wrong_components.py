@@ -1,0 +1,551 @@
+"""Components that are wrong on purpose, at least one for every check of every kind.
+
+Each is the right one of its kind with a member replaced. All of them can be imported, so that they reach
+another process as a plugin's do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any, NamedTuple
+
+import numpy as np
+from right_components import RIGHT, Bars, State
+
+from anncore import Data, Drawing, Lost, ParamSpec, param
+from anncore.types import Array
+
+
+class Wrong(NamedTuple):
+    """A component, the check it must fail, and a part of what the check must say."""
+
+    kind: str
+    check: str
+    because: str
+    cls: Any
+
+
+NUMBERS = count(1)
+
+
+def spoilt(right: Any, **members: Any) -> Any:
+    """Return a subclass of a component with members replaced; a field's annotation is the field's own."""
+    fields = {key: "Any" for key, value in members.items() if hasattr(value, "metadata")}
+    name = f"{right.__name__}{next(NUMBERS)}"
+    own = {"__doc__": right.__doc__, "__module__": __name__, "__annotations__": fields, **members}
+    globals()[name] = made = dataclass(frozen=True)(type(name, (right,), own))
+    return made
+
+
+def wrong(kind: str, check: str, because: str, **members: Any) -> Wrong:
+    """Spoil the right component of a kind."""
+    return Wrong(kind, check, because, spoilt(RIGHT[kind], **members))
+
+
+# What can go wrong with a component of any kind
+
+
+class Anything:
+    """Equal to all there is."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 0
+
+
+def stays_at_home(self: Any) -> Any:
+    raise TypeError("not to be sent")
+
+
+METHODS = {
+    "activation": "forward",
+    "loss": "value",
+    "optimizer": "step",
+    "schedule": "factor",
+    "initializer": "sample",
+    "dataset": "make",
+    "network": "forward",
+    "metric": "score",
+    "figure": "draw",
+    "executor": "run",
+}
+
+
+def any_kind(kind: str) -> list[Wrong]:
+    pair = param((1, 2), ((1, 2), (3, 4)))  # JSON knows no tuples
+    return [
+        wrong(kind, "well_formed", "it has no method", **{METHODS[kind]: None}),
+        wrong(kind, "documentation", "must open with one line and a full stop", __doc__="Words"),
+        wrong(kind, "defaults", "preset odd sets slop", presets={"odd": {"slop": 1.0}}),
+        wrong(kind, "pickles", "cannot be pickled: not to be sent", __reduce__=stays_at_home),
+        wrong(kind, "json_round_trip", "pair must be one of (1, 2), (3, 4), got [1, 2]", pair=pair),
+        wrong(kind, "out_of_domain", "'no such value' was accepted", how=param("a", ("a", Anything()))),
+    ]
+
+
+# What can go wrong with a component that computes: its result is changed on the way out
+
+
+def changed(kind: str, change: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return the kind's method with its result changed."""
+    original = getattr(RIGHT[kind], METHODS[kind])
+
+    def method(self: Any, *arguments: Any) -> Any:
+        result = original(self, *arguments)
+        if isinstance(result, tuple):  # an optimizer's change and state, a network's output and tape
+            return change(result[0]), *result[1:]
+        if isinstance(result, Data):
+            return replace(result, x=change(result.x))
+        if isinstance(result, Drawing):
+            result.figure.text(0.5, 0.5, str(change(np.zeros(1))))
+            return result
+        return change(result)
+
+    return {METHODS[kind]: method}
+
+
+def unrepeatable(result: Any) -> Any:
+    return result + np.random.default_rng().normal()
+
+
+def drawn_by_all(result: Any) -> Any:
+    return result + 0 * np.random.rand()  # noqa: NPY002
+
+
+def hashed(result: Any) -> Any:
+    return result + hash("a word") / 2**61
+
+
+def computing_kind(kind: str) -> list[Wrong]:
+    return [
+        wrong(kind, "deterministic", "another result the second time", **changed(kind, unrepeatable)),
+        wrong(kind, "no_global_rng", "draws from a global generator", **changed(kind, drawn_by_all)),
+        wrong(kind, "other_process", "another result in another process", **changed(kind, hashed)),
+    ]
+
+
+# What can go wrong with a component that acts on a stack
+
+
+def by_size(result: Any) -> Any:
+    return result + float(np.shape(result)[:1] > (1,))
+
+
+def touched(result: Any) -> Any:
+    return result + 0 * result.sum()
+
+
+def another_type(result: Any) -> Any:
+    return np.asarray(result).astype("complex128")
+
+
+def written(kind: str) -> dict[str, Any]:
+    """Return the kind's method, which first writes to an array it can lay hands on."""
+    original = getattr(RIGHT[kind], METHODS[kind])
+
+    def method(self: Any, *arguments: Any) -> Any:
+        arrays = [each for each in (*arguments, *vars(self).values()) if isinstance(each, np.ndarray)]
+        arrays[0][...] = 0
+        return original(self, *arguments)
+
+    return {METHODS[kind]: method}
+
+
+def stacked_kind(kind: str) -> list[Wrong]:
+    found = [
+        wrong(kind, "stacked_as_alone", "in a stack of 2 and alone", **changed(kind, by_size)),
+        wrong(kind, "keeps_dtype", "is complex128 for float32 inputs", **changed(kind, another_type)),
+        wrong(kind, "inputs_unchanged", "writes to an array it was handed", **written(kind)),
+    ]
+    if kind == "schedule":
+        return found  # it is handed no array in which a trial could be sick
+    return [*found, wrong(kind, "isolated", "beside one of nan and without it", **changed(kind, touched))]
+
+
+# Activations
+
+
+def summed(self: Any, z: Array) -> Array:
+    return z.sum(axis=1)
+
+
+def overflowing(self: Any, z: Array) -> Array:
+    return np.log(1 + np.exp(z))
+
+
+def its_slope(self: Any, grad: Array, z: Array, a: Array) -> Array:
+    return grad / (1 + np.exp(-z))
+
+
+ACTIVATIONS = [
+    wrong(
+        "activation", "documentation", "mention the hyperparameter slope", __doc__="Bent.\n\nNobody, 2020."
+    ),
+    wrong("activation", "documentation", "where it comes from", __doc__="Bent.\n\nBy its slope."),
+    wrong("activation", "gradient", "backward at z = -1", backward=lambda self, grad, z, a: grad),
+    wrong("activation", "gradient", "declare a corner there in kinks", kinks=()),
+    wrong("activation", "gradient", "raised", forward=summed),
+    wrong("activation", "gradient", "nothing was left to check", kinks=tuple(np.linspace(-9, 9, 18001))),
+    wrong("activation", "range", "outside the declared range [0, inf)", range="[0, inf)"),
+    wrong("activation", "extremes_finite", "overflow", forward=overflowing, backward=its_slope),
+]
+
+
+# Losses
+
+
+def never_wrong(self: Any, output: Array, target: Array) -> Array:
+    return np.zeros(len(output), dtype=output.dtype)
+
+
+def not_per_trial(self: Any, output: Array, target: Array) -> Any:
+    return np.float64(0)
+
+
+def sum_over_examples(self: Any, output: Array, target: Array) -> Array:
+    return ((output - target) ** 4).sum(axis=(1, 2))
+
+
+def gradient_of_the_sum(self: Any, output: Array, target: Array) -> Array:
+    return 4 * (output - target) ** 3
+
+
+def absolute(self: Any, output: Array, target: Array) -> Array:
+    return np.abs(output - target).mean(axis=(1, 2))
+
+
+def sign(self: Any, output: Array, target: Array) -> Array:
+    return np.sign(output - target) / (output.shape[1] * output.shape[2])
+
+
+def exponential(self: Any, output: Array, target: Array) -> Array:
+    return np.exp(np.abs(output - target)).mean(axis=(1, 2))
+
+
+def doubled(self: Any, z: Array, target: Array, link: str) -> Array:
+    return 2 * self.grad(z, target)
+
+
+LOSSES = [
+    wrong("loss", "attributes", "there is no value_from_logits", value_from_logits=None),
+    wrong("loss", "attributes", "natural_for names a task that outputs does not", natural_for=("binary",)),
+    wrong("loss", "gradient", "grad for output", value=never_wrong),
+    wrong("loss", "gradient", "declare a corner in kinks", value=absolute, grad=sign),
+    wrong("loss", "mean_over_examples", "given twice", value=sum_over_examples, grad=gradient_of_the_sum),
+    wrong("loss", "extremes_finite", "overflow", value=exponential),
+    wrong(
+        "loss", "joint_as_chained", "grad_from_logits with identity against grad", grad_from_logits=doubled
+    ),
+    wrong("loss", "stacked_as_alone", "not (T,)", value=not_per_trial),
+]
+
+
+# Optimizers
+
+
+def uphill(self: Any, param: Array, grad: Array, state: Any, t: int) -> Any:
+    return self.lr * grad, state
+
+
+def normed(self: Any, param: Array, grad: Array, state: Any, t: int) -> Any:
+    return -self.lr * grad / np.sqrt((grad * grad).sum(axis=2, keepdims=True) + 1e-8), state
+
+
+def divided_by_zero(self: Any, param: Array, grad: Array, state: Any, t: int) -> Any:
+    return -self.lr * grad / np.abs(grad), state
+
+
+def written_state(self: Any, param: Array, grad: Array, state: Any, t: int) -> Any:
+    state.v[:] = 0.9 * state.v + grad
+    return -self.lr * state.v, state
+
+
+def without_trials(self: Any, param: Array) -> State:
+    return State(np.zeros(2))
+
+
+HIDDEN: list[Any] = [0]
+
+
+def remembers_elsewhere(self: Any, param: Array, grad: Array, state: Any, t: int) -> Any:
+    HIDDEN[0] = grad if t == 1 else HIDDEN[0] * 0.9 + grad
+    return -self.lr * HIDDEN[0], state
+
+
+OPTIMIZERS = [
+    wrong("optimizer", "state", "first axis must be the trials", init=without_trials),
+    wrong("optimizer", "state", "must be a NamedTuple of arrays", init=lambda self, param: param),
+    wrong("optimizer", "state_round_trip", "after the state was saved and read", step=remembers_elsewhere),
+    wrong("optimizer", "quadratic", "the quadratic goes from", step=uphill),
+    wrong("optimizer", "zero_gradient", "invalid value", step=divided_by_zero),
+    wrong("optimizer", "elementwise", "set elementwise = False", step=normed),
+    wrong("optimizer", "inputs_unchanged", "writes to an array it was handed", step=written_state),
+]
+
+
+# Schedules and initializers
+
+
+def not_a_number(self: Any, t: int, steps: int) -> float:
+    return float("nan")
+
+
+def transposed(self: Any, rng: Any, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
+    return rng.standard_normal(shape[::-1])
+
+
+ALWAYS_THE_SAME = {shape: np.ones(shape) for shape in ((1, 1), (3, 8), (64, 32))}
+
+
+def kept(self: Any, rng: Any, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
+    return ALWAYS_THE_SAME[shape]
+
+
+SCHEDULES = [
+    wrong("schedule", "factors", "of update 1 of 1 is [nan]", factor=not_a_number),
+    wrong("schedule", "factors", "the factor is 0 throughout", factor=lambda self, t, steps: 0.0),
+]
+INITIALIZERS = [
+    wrong("initializer", "weights", "shape (8, 3) where (3, 8)", sample=transposed),
+    wrong("initializer", "weights", "two draws share their memory", sample=kept),
+]
+
+
+# Data sets
+
+SHARED = np.random.default_rng(0).standard_normal((20, 2))
+
+
+def shared(self: Any, rng: Any) -> Data:
+    return Data(SHARED, np.arange(20) % 2, "binary")
+
+
+def with_holes(self: Any, rng: Any) -> Data:
+    return Data(np.full((20, 2), np.nan), np.arange(20) % 2, "binary")
+
+
+def tested_twice(self: Any, rng: Any) -> Data:
+    return Data(SHARED + 0, np.arange(20) % 2, "binary", test_index=np.array([1, 2, 2]))
+
+
+def tested_beyond(self: Any, rng: Any) -> Data:
+    return Data(SHARED + 0, np.arange(20) % 2, "binary", test_index=np.array([1, 20]))
+
+
+def never_seen(self: Any, rng: Any) -> Data:
+    return Data(SHARED + 0, np.arange(20) // 18, "binary", test_index=np.array([18, 19]))
+
+
+DATASETS = [
+    wrong("dataset", "data", "x must be finite", make=with_holes),
+    wrong("dataset", "rows_unshared", "two calls share x", make=shared),
+    wrong("dataset", "splits", "test_index must hold different row numbers", make=tested_twice),
+    wrong("dataset", "splits", "test_index must lie in 0 ... 19", make=tested_beyond),
+    wrong("dataset", "splits", "training never sees class [1]", make=never_seen),
+]
+
+
+# Networks
+
+
+def namesakes(self: Any, inputs: int, outputs: int) -> list[ParamSpec]:
+    return [ParamSpec("A", (inputs, 2), inputs, 2), ParamSpec("A", (2, outputs), 2, outputs)]
+
+
+def half_a_gradient(self: Any, params: Any, tape: Any, grad: Array, grads: Any) -> None:
+    grads["B"][:] = tape[2].swapaxes(1, 2) @ grad  # and A is forgotten
+
+
+NETWORKS = [
+    wrong("network", "specs", "two parameters share a name", specs=namesakes),
+    wrong("network", "gradient", "backward for A: nan", backward=half_a_gradient),
+]
+
+
+# Metrics
+
+
+def beyond(self: Any, output: Array, target: Array) -> Array:
+    return 2 * ((output > 0.5) == (target > 0.5)).mean(axis=(1, 2))
+
+
+def blind_to_nan(self: Any, output: Array, target: Array) -> Array:
+    return ((output > 0.5) == (target > 0.5)).mean(axis=(1, 2))
+
+
+def first_matters(self: Any, output: Array, target: Array) -> Array:
+    return (output[:, 0, 0] > 0.5) * 0.5 + 0.5 * (np.abs(output - target).max(axis=(1, 2)) == 0)
+
+
+METRICS = [
+    wrong("metric", "attributes", "goal must be 'min' or 'max', got 'up'", goal="up"),
+    wrong("metric", "bounds", "outside the bounds [0, 1]", score=beyond),
+    wrong("metric", "goal", "the goal is min", goal="min"),
+    wrong("metric", "order_free", "in another order", score=first_matters),
+    wrong("metric", "nan", "a NaN prediction scores", score=blind_to_nan),
+]
+
+
+# Figures
+
+
+def nothing(self: Any, data: Any) -> None:
+    return None
+
+
+def a_picture(self: Any, data: Any) -> Any:
+    return "a picture"
+
+
+def untitled(self: Any, data: Any) -> Any:
+    drawing = Bars.draw(self, data)
+    return drawing and replace(drawing, title=" ")
+
+
+def wordy(self: Any, data: Any) -> Any:
+    drawing = Bars.draw(self, data)
+    return drawing and replace(drawing, alt="The best scored nan.")
+
+
+def only_with_several(self: Any, data: Any) -> Any:
+    if len(data.report["arms"]) < 2:
+        raise IndexError("no second arm")
+    return Bars.draw(self, data)
+
+
+def writes_to_the_frame(self: Any, data: Any) -> Any:
+    data.trials["label"] = "mine"
+    return Bars.draw(self, data)
+
+
+def corrects_the_report(self: Any, data: Any) -> Any:
+    data.report["arms"].reverse()
+    return Bars.draw(self, data)
+
+
+def restyles(self: Any, data: Any) -> Any:
+    import matplotlib
+
+    matplotlib.rcParams["font.size"] = 30
+    return Bars.draw(self, data)
+
+
+def opens_a_window(self: Any, data: Any) -> Any:
+    import matplotlib.pyplot as plt
+
+    plt.figure()
+    return Bars.draw(self, data)
+
+
+FIGURES = [
+    wrong("figure", "attributes", "question must end with a question mark", question="Who wins"),
+    wrong("figure", "attributes", "section must be one of leaderboard", section="leader"),
+    wrong("figure", "drawing", "draws nothing of a tuned sweep", draw=nothing),
+    wrong("figure", "drawing", "must return a Drawing or None, got <class 'str'>", draw=a_picture),
+    wrong("figure", "drawing", "title is empty", draw=untitled),
+    wrong("figure", "drawing", "alt says nan", draw=wordy),
+    wrong(
+        "figure",
+        "hard_cases",
+        "one arm on one data set: raised IndexError: no second",
+        draw=only_with_several,
+    ),
+    wrong("figure", "data_unchanged", "it changes data.trials", draw=writes_to_the_frame),
+    wrong("figure", "data_unchanged", "it changes data.report", draw=corrects_the_report),
+    wrong("figure", "settings_kept", "it changes matplotlib's font.size", draw=restyles),
+    wrong("figure", "settings_kept", "it leaves a figure in pyplot", draw=opens_a_window),
+]
+
+
+# Executors
+
+
+def forgetful(self: Any, work: Any, tasks: Any, *, jobs: int, stop: Any) -> Any:
+    for task in list(tasks)[1:]:
+        if stop():
+            return
+        yield task, work(task)
+
+
+def stammering(self: Any, work: Any, tasks: Any, *, jobs: int, stop: Any) -> Any:
+    for task in tasks:
+        yield task, work(task)
+        yield task, work(task)
+
+
+def giving_up(self: Any, work: Any, tasks: Any, *, jobs: int, stop: Any) -> Any:
+    for task in tasks:
+        yield task, Lost("crashed", "too hard")
+
+
+def eager(self: Any, work: Any, tasks: Any, *, jobs: int, stop: Any) -> Any:
+    yield None, None
+    yield from ((task, work(task)) for task in tasks)
+
+
+def unstoppable(self: Any, work: Any, tasks: Any, *, jobs: int, stop: Any) -> Any:
+    yield from ((task, work(task)) for task in tasks)
+
+
+def stops_only_before(self: Any, work: Any, tasks: Any, *, jobs: int, stop: Any) -> Any:
+    if not stop():
+        yield from ((task, work(task)) for task in tasks)
+
+
+def silent(self: Any, work: Any, tasks: Any, *, jobs: int, stop: Any) -> Any:
+    for task in tasks:
+        try:
+            yield task, work(task)
+        except Exception as error:
+            yield task, error
+
+
+def rewording(self: Any, work: Any, tasks: Any, *, jobs: int, stop: Any) -> Any:
+    for task in tasks:
+        try:
+            yield task, work(task)
+        except Exception:
+            raise RuntimeError("a worker had a problem") from None
+
+
+def clinging(self: Any, work: Any, tasks: Any, *, jobs: int, stop: Any) -> Any:
+    try:
+        yield from ((task, work(task)) for task in tasks)
+    except GeneratorExit:
+        raise RuntimeError("stay") from None
+
+
+EXECUTORS = [
+    wrong("executor", "results", "1 of 12 tasks never come back", run=forgetful),
+    wrong("executor", "results", "task [0] comes back more than once", run=stammering),
+    wrong("executor", "results", "task 0 comes back with Lost(", run=giving_up),
+    wrong("executor", "no_task", "of no task comes [(None, None)]", run=eager),
+    wrong("executor", "stops", "12 tasks are done though stop() is true from the start", run=unstoppable),
+    wrong("executor", "stops", "though stop() is true after the first", run=stops_only_before),
+    wrong("executor", "raises", "the work raises, and 3 results come back", run=silent),
+    wrong("executor", "raises", "Refusal arrives as RuntimeError: a worker had a problem", run=rewording),
+    wrong("executor", "leaving_early", "raised RuntimeError: stay", run=clinging),
+]
+
+
+STACKED = ("activation", "loss", "optimizer", "schedule", "network", "metric")
+
+WRONG = [
+    *(each for kind in RIGHT for each in any_kind(kind)),
+    *(each for kind in RIGHT if kind != "executor" for each in computing_kind(kind)),
+    *(each for kind in STACKED for each in stacked_kind(kind)),
+    *ACTIVATIONS,
+    *LOSSES,
+    *OPTIMIZERS,
+    *SCHEDULES,
+    *INITIALIZERS,
+    *DATASETS,
+    *NETWORKS,
+    *METRICS,
+    *FIGURES,
+    *EXECUTORS,
+]
