@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import subprocess
 import sys
 import time
@@ -13,13 +12,12 @@ import click
 import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
+from terminal import ANNX, on_a_terminal
 
 from anncore import __version__
 from anncore.cli import common
 from anncore.cli.group import VERBS, cli
 from anncore.hookspecs import KINDS
-
-ANNX = Path(sys.executable).with_name("annx")
 
 SLOTH = """
 from dataclasses import dataclass
@@ -211,26 +209,6 @@ def test_show_as_json_holds_all_a_form_would_need(sloth: str) -> None:
 def test_every_component_can_be_shown() -> None:
     for entry in json.loads(run("list", "--json").stdout):
         assert entry["summary"] in run("show", f"{entry['kind']}:{entry['full_name']}").stdout
-
-
-def on_a_terminal(*args: str) -> str:
-    """Run annx with a pseudo-terminal for standard output, 100 columns wide."""
-    parent, child = pty.openpty()
-    environ = {**os.environ, "COLUMNS": "100", "LINES": "40", "TERM": "xterm"}
-    with subprocess.Popen([str(ANNX), *args], stdout=child, stderr=subprocess.PIPE, env=environ) as process:
-        os.close(child)
-        output = b""
-        while True:
-            try:
-                chunk = os.read(parent, 65536)
-            except OSError:  # Linux says so when the other end closes
-                break
-            if not chunk:
-                break
-            output += chunk
-    os.close(parent)
-    assert process.returncode == 0
-    return output.decode().replace("\r\n", "\n")
 
 
 def test_an_activation_is_drawn_on_a_terminal_only() -> None:

@@ -15,7 +15,7 @@ from anncore.errors import AnnxError, nearest
 
 OK, SOME_FAILED, MISUSED, NOTHING_MATCHED, INTERRUPTED = 0, 1, 2, 5, 130
 
-VERBS = ("sweep", "plan", "status", "report", "list", "show", "bench", "plugins")
+VERBS = ("sweep", "plan", "status", "report", "list", "show", "bench", "plugins", "check")
 
 EPILOG = """\b
 Exit codes: 0 ok; 1 some trials failed (diverged is a result, not a failure);
@@ -42,7 +42,7 @@ class Verbs(click.Group):
         """Import the verb's module and return its command."""
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"anncore.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"anncore.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def resolve_command(

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anncore.contract import PROTOCOLS
-from anncore.errors import ComponentError
+from anncore.errors import ComponentError, DataError
 from anncore.params import Declared, Interval, OneOf, Plain, build, declared, references, resolve
 from anncore.process import one_blas_thread
 from anncore.types import Array
@@ -49,7 +49,8 @@ class Subject:
     def variants(self) -> list[Variant]:
         """Return the defaults, every preset, and every other structure one at a time.
 
-        A structure that the component refuses beside the defaults of the others is left out.
+        A structure that the component refuses beside the defaults of the others, or that does not fit the
+        file it reads, is left out.
         """
         found = [Variant("defaults", resolve(self.cls, self.values))]
         for preset in getattr(self.cls, "presets", {}):
@@ -60,10 +61,17 @@ class Subject:
             for value in _alternatives(declaration):
                 if value != declaration.default:
                     variant = Variant(f"{key} = {value!r}", resolve(self.cls, {key: value, **self.values}))
-                    with contextlib.suppress(ComponentError):
-                        build(self.cls, **variant.values)
-                        found.append(variant)
+                    found += [variant] if self._takes(variant) else []
         return found
+
+    def _takes(self, variant: Variant) -> bool:
+        try:
+            built = build(self.cls, **variant.values)
+            if hasattr(built, "fingerprint"):
+                built.make(np.random.default_rng(0))
+        except (ComponentError, DataError):
+            return False
+        return True
 
     def rows(self, variant: Variant, count: int) -> list[dict[str, Any]]:
         """Return the values of `count` trials that differ in all that may differ within a stack."""

@@ -1,0 +1,243 @@
+"""`annx check`: which components a target means, what is said of them, and the exit code."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from click.shell_completion import CompletionItem, ShellComplete
+from click.testing import CliRunner, Result
+from terminal import on_a_terminal
+
+from anncore.cli.group import MISUSED, NOTHING_MATCHED, OK, SOME_FAILED, cli
+
+HALVED = """
+from dataclasses import dataclass
+from typing import ClassVar
+from anncore import Hyper, hookimpl, param
+
+@dataclass(frozen=True)
+class Halved:
+    '''A share of all, f(z) = share z with share = 1/2 by default.
+
+    By nobody, 2020.
+    '''
+    name: ClassVar[str] = "halved"
+    share: Hyper = param(0.5, "(0, 1]")
+    def forward(self, z): return self.share * z
+    def backward(self, grad, z, a): return self.share * grad
+
+@hookimpl
+def annx_activations(): return [Halved]
+"""
+WRONG = HALVED.replace("return self.share * grad", "return grad")
+
+
+def check(*args: str) -> Result:
+    return CliRunner().invoke(cli, ["check", *args])
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., str]:
+    def written(text: str, name: str = "mine.py") -> str:
+        (tmp_path / name).write_text(text)
+        return str(tmp_path / name)
+
+    return written
+
+
+# What is said
+
+
+def test_what_holds_is_one_line(write: Callable[..., str]) -> None:
+    result = check(write(HALVED))
+    assert result.exit_code == OK
+    assert result.stdout.startswith("activation halved: 16 checks hold (")
+    assert result.stdout.count("\n") == 1
+    assert result.stderr == ""
+
+
+def test_what_fails_is_told_in_a_line_each(write: Callable[..., str]) -> None:
+    result = check(write(WRONG))
+    assert result.exit_code == SOME_FAILED
+    head, line = result.stdout.splitlines()
+    assert head.startswith("activation halved: 1 of 16 checks fails (")
+    assert line.startswith("  gradient: defaults: backward at z = ")
+    assert "is right" in line
+
+
+def test_verbose_adds_every_check_its_promise_and_tracebacks(write: Callable[..., str]) -> None:
+    broken = HALVED.replace("return self.share * z", "return (1).missing * z")
+    output = check("-v", write(broken)).stdout
+    assert "\n  documentation: ok\n" in output
+    assert "\n      In float64, backward agrees with central differences of forward," in output
+    assert "\n  gradient: raised AttributeError: 'int' object has no attribute 'missing'\n" in output
+    assert "\n      Traceback (most recent call last):\n" in output
+
+
+def test_several_components_are_summed_up(write: Callable[..., str]) -> None:
+    result = check(write(WRONG), "relu", "--only", "gradient", "--only", "range")
+    assert result.exit_code == SOME_FAILED
+    assert result.stdout.splitlines()[-1] == "2 components, 4 checks: 1 of them fail."
+
+
+def test_json_tells_everything(write: Callable[..., str]) -> None:
+    result = check(write(WRONG), "--json")
+    assert result.exit_code == SOME_FAILED
+    content = json.loads(result.stdout)
+    (component,) = content["components"]
+    assert (content["holds"], component["holds"], component["full_name"]) == (False, False, "mine:halved")
+    by_name = {each["name"]: each for each in component["checks"]}
+    assert len(by_name) == 16
+    assert by_name["range"]["holds"] is True
+    assert by_name["range"]["looked_at"] > 0
+    assert by_name["gradient"]["holds"] is False
+    assert "backward at z" in by_name["gradient"]["reason"]
+    assert by_name["gradient"]["promise"].startswith("In float64, backward agrees")
+
+
+def test_a_terminal_gets_a_table(write: Callable[..., str]) -> None:
+    output = on_a_terminal("check", write(WRONG), "relu", code=SOME_FAILED)
+    assert "\x1b[" in output
+    output = re.sub(r"\x1b\[[0-9;]*m", "", output)
+    assert re.search(r"^activation +halved +1 of 16 checks fails +\d", output, re.MULTILINE)
+    assert re.search(r"^activation +relu +16 checks hold +\d", output, re.MULTILINE)
+    assert "✗ gradient: defaults: backward at z" in output
+
+
+# What a target means
+
+
+def names(*args: str) -> list[str]:
+    """Return the components that are checked, by their full names."""
+    content = json.loads(check(*args, "--json", "--only", "well_formed").stdout)
+    return [f"{each['kind']}:{each['full_name']}" for each in content["components"]]
+
+
+@pytest.mark.parametrize(
+    ("targets", "expected"),
+    [
+        (["adam"], ["optimizer:annx:adam"]),
+        (["annx:adam", "adam"], ["optimizer:annx:adam"]),
+        (["metric:mae"], ["metric:annx:mae"]),
+        (["annx:optimizer_adam"], ["optimizer:annx:adam"]),
+        (["schedules"], [f"schedule:annx:{name}" for name in ("constant", "cosine", "step")]),
+        (["relu", "adam"], ["activation:annx:relu", "optimizer:annx:adam"]),
+    ],
+)
+def test_a_target_is_a_component_a_plugin_or_a_kind(targets: list[str], expected: list[str]) -> None:
+    assert names(*targets) == expected
+
+
+def test_a_file_is_checked_with_all_it_brings(write: Callable[..., str]) -> None:
+    two = HALVED + HALVED.replace("Halved", "Third").replace('"halved"', '"third"').replace(
+        "return [Third]", "return [Halved, Third]"
+    )
+    assert names(write(two)) == ["activation:mine:halved", "activation:mine:third"]
+    assert names("third", "--plugin", write(two)) == ["activation:mine:third"]
+
+
+def test_our_own_distribution_is_a_target_and_what_reads_a_file_is_left_out() -> None:
+    result = check("annx", "--json", "--only", "well_formed")
+    assert result.exit_code == OK
+    content = json.loads(result.stdout)
+    ours = importlib.metadata.entry_points(group="annx")
+    assert len(content["components"]) + len(content["left_out"]) == len(
+        [entry for entry in ours if entry.dist is not None and entry.dist.name == "annx"]
+    )
+    assert content["left_out"] == ["dataset:annx:csv"]
+    assert "dataset:csv reads a file and is left out: annx check dataset:csv path=FILE" in result.stderr
+
+
+def test_hyperparameters_can_be_given(tmp_path: Path) -> None:
+    file = tmp_path / "data.csv"
+    rows = "".join(f"{i},{i * i % 7}.5,{'ab'[i % 2]}\n" for i in range(30))
+    file.write_text("x,z,y\n" + rows)
+    result = check("csv", f"path={file}", "target=y", "--only", "data", "--only", "splits")
+    assert (result.exit_code, result.stdout[:27]) == (OK, "dataset csv: 2 checks hold "), result.output
+
+
+# Mistakes, and nothing to do
+
+
+def one_line(result: Result, code: int) -> str:
+    assert result.exit_code == code, result.output
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["adm"], "No component is called 'adm'. Did you mean 'adam'?"),
+        (["mae"], "write loss:mae or metric:mae"),
+        (["no_such.py"], "file 'no_such.py' does not exist"),
+        (["csv"], "dataset 'csv' reads a file: annx check csv path=FILE"),
+        (["relu", "adam", "lr=1"], "'lr=1' is for a single component, and 2 components were named"),
+        (["adam", "lr=-1"], "adam: lr must be in (0, inf), got -1"),
+        (["adam", "rate=1"], "unknown hyperparameter 'rate'"),
+        (["adam", "a.b=1"], "'a.b=1' must be KEY=VALUE"),
+    ],
+)
+def test_a_mistake_is_one_line(args: list[str], says: str) -> None:
+    assert says in one_line(check(*args), MISUSED)
+
+
+def test_without_a_target_the_usage_is_told() -> None:
+    assert "Missing argument" in one_line(check(), MISUSED)
+
+
+def test_a_check_that_none_has_matches_nothing() -> None:
+    result = check("adam", "--only", "quadratc")
+    assert "Did you mean 'quadratic'?" in one_line(result, NOTHING_MATCHED)
+    assert result.stdout == ""
+
+
+def test_a_broken_file_fails_with_its_reason(write: Callable[..., str]) -> None:
+    file = write(HALVED.replace("def annx_activations", "def annx_activation"))
+    good = write(HALVED, "good.py")
+    result = check(file, good, "--only", "gradient")
+    assert result.exit_code == SOME_FAILED
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("activation halved: 1 check holds")
+    assert lines[1] == (
+        f"plugin {file}: broken: no hook is called 'annx_activation'. Did you mean 'annx_activations'?"
+    )
+    assert json.loads(check(file, "--json").stdout)["broken_plugins"][file].startswith("no hook is called")
+
+
+def test_a_broken_distribution_fails_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Dist:
+        metadata: ClassVar = {"Name": "annx-broken"}
+        version = "1"
+
+    real = importlib.metadata.entry_points
+
+    def with_broken(group: str) -> list[Any]:
+        entry = importlib.metadata.EntryPoint("broken", "no_such_module_anywhere", "annx")
+        return [*real(group=group), entry._for(Dist())]  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(importlib.metadata, "entry_points", with_broken)
+    for target in ("annx-broken", "annx-broken:broken"):
+        result = check(target)
+        assert result.exit_code == SOME_FAILED
+        reason = "ModuleNotFoundError: No module named 'no_such_module_anywhere'"
+        assert result.stdout == f"plugin annx-broken:broken: broken: {reason}\n"
+
+
+# Completion
+
+
+def test_the_shell_completes_components_kinds_and_distributions_then_files() -> None:
+    def complete(incomplete: str) -> list[CompletionItem]:
+        return ShellComplete(cli, {}, "annx", "_ANNX_COMPLETE").get_completions(["check"], incomplete)
+
+    assert [item.value for item in complete("ada")] == ["adagrad", "adam"]
+    assert [item.value for item in complete("sched")] == ["schedule"]
+    assert "annx" in [item.value for item in complete("ann")]
+    assert [(item.value, item.type) for item in complete("./mi")] == [("./mi", "file")]
