@@ -1,20 +1,15 @@
 """Strangers by the front door: real wheels, built and installed into a fresh environment, and local files."""
 
 import json
-import os
 import subprocess
-import sys
-import sysconfig
 import textwrap
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from fresh_environment import ROOT, Environment, fresh_environment
 
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parents[1]
 
 PYPROJECT = """
 [build-system]
@@ -121,59 +116,18 @@ lr = 0.01
 """
 
 
-@dataclass
-class Environment:
-    """A virtual environment whose own packages were installed from wheels."""
-
-    bin: Path
-    wheels: dict[str, Path]
-
-    def annx(self, *args: object, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("ANNX_", "PYTHON"))}
-        return subprocess.run(
-            [self.bin / "annx", *map(str, args)],
-            cwd=cwd,
-            env={**clean, **environ},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-
-
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """Build every wheel, and install all into an environment that sees this one's dependencies."""
     root = tmp_path_factory.mktemp("strangers")
-    sources = [ROOT]
+    sources = []
     for name, code in PACKAGES.items():
         folder = root / f"annx-{name}"
         folder.mkdir()
         (folder / "pyproject.toml").write_text(PYPROJECT.format(name=name), encoding="utf-8")
         (folder / f"annx_{name}.py").write_text(code, encoding="utf-8")
         sources.append(folder)
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    wheels = root / "wheels"
-    # The build backend is in the test extra, so that this needs no network.
-    build = ["wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(wheels)]
-    run(pip + build + [str(source) for source in sources])
-    venv = root / "venv"
-    run([sys.executable, "-m", "venv", "--without-pip", str(venv)])
-    python = venv / ("Scripts" if os.name == "nt" else "bin") / "python"
-    (site,) = venv.glob("lib/python*/site-packages") if os.name != "nt" else venv.glob("Lib/site-packages")
-    # addsitedir, unlike a plain path, honours the .pth files there.
-    (site / "dependencies.pth").write_text(
-        f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n", encoding="utf-8"
-    )
-    built = {path.name.split("-")[0]: path for path in wheels.glob("*.whl")}
-    install = ["--python", str(python), "install", "--no-deps", "--no-index", "--force-reinstall"]
-    run(pip + install + [str(path) for path in built.values()])
-    return Environment(python.parent, built)
-
-
-def run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    assert done.returncode == 0, done.stdout + done.stderr
+    return fresh_environment(root, sources)
 
 
 def test_our_wheel_holds_the_two_packages_and_what_they_need(environment: Environment) -> None:

@@ -15,7 +15,7 @@ from anncore.errors import AnnxError, nearest
 
 OK, SOME_FAILED, MISUSED, NOTHING_MATCHED, INTERRUPTED = 0, 1, 2, 5, 130
 
-VERBS = ("sweep", "plan", "status", "report", "list", "show", "bench", "plugins", "check")
+VERBS = ("sweep", "plan", "status", "report", "list", "show", "bench", "plugins", "check", "new-plugin")
 
 EPILOG = """\b
 Exit codes: 0 ok; 1 some trials failed (diverged is a result, not a failure);

@@ -1,0 +1,133 @@
+"""`annx new-plugin`: write a package that holds one component, all but its formula."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from string import Template
+
+import click
+
+from anncore._version import __version__
+from anncore.cli.common import KINDS, json_option, print_json
+from anncore.errors import PluginError
+
+TRY_IT = {
+    "figure": "`annx sweep experiment.toml` draws it into the report",
+    "executor": "`annx sweep experiment.toml --executor $name` runs on it",
+    "metric": "`annx sweep experiment.toml` chooses by it",
+    "dataset": "`annx sweep experiment.toml` trains on it",
+}
+
+
+@click.command(short_help="Write a package for a component of your own, all but its formula.")
+@click.argument("name")
+@click.option(
+    "--kind", required=True, type=click.Choice(KINDS), metavar="KIND", help="What it is: optimizer, loss, ..."
+)
+@click.option(
+    "--dir",
+    "parent",
+    default=".",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="Where the package's folder goes; by default here.",
+)
+@json_option
+def command(name: str, kind: str, parent: str, as_json: bool) -> int:
+    """Write the package annx-NAME: a module with a KIND called NAME, its tests, a first experiment.
+
+    NAME is in snake_case, as experiments will name it. Everything is there but the formula: until it is
+    written, `annx check` and the package's tests fail and say what is missing. Nothing is overwritten.
+    """
+    from anncore.registry import load_registry
+
+    refuse_name(name, kind, [each.name for each in load_registry().of_kind(kind) if each.dist == "annx"])
+    folder = Path(parent) / f"annx-{name.replace('_', '-')}"
+    files = package(name, kind)
+    _write(folder, files)
+    if as_json:
+        print_json({"folder": str(folder), "files": sorted(files)})
+        return 0
+    click.echo(f"{folder} holds {', '.join(files)}")
+    click.echo(f"Write the formula in {folder / f'annx_{name}.py'}, then")
+    click.echo(f'    pip install -e "{folder}[test]"')
+    click.echo(f"    annx check {name}")
+    return 0
+
+
+def refuse_name(name: str, kind: str, ours: list[str]) -> None:
+    """Raise PluginError for a name that cannot be a component's, a module's or a distribution's."""
+    from anncore.contract import RESERVED_NAMES
+
+    bare = re.sub(r"^annx[-_]", "", name.lower())
+    snake = re.sub(r"_+", "_", re.sub(r"[^a-z0-9]", "_", bare)).strip("_")
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or name != bare:
+        guess = f" Did you mean {snake!r}?" if re.match(r"[a-z]", snake) else ""
+        raise PluginError(
+            f"a component's name must be in snake_case, without 'annx', such as 'lion', got {name!r}.{guess}"
+        )
+    if keyword.iskeyword(name) or name in (*RESERVED_NAMES, "plugins"):
+        raise PluginError(f"no component can be called {name!r}, which means something else; choose another.")
+    if name in ours:
+        raise PluginError(
+            f"annx has a component of kind {kind} called {name!r}, and the short name stays its own; "
+            "choose another."
+        )
+
+
+def package(name: str, kind: str) -> dict[str, str]:
+    """Return the files of a package by their path in it."""
+    from anncore.registry import article
+
+    words = {
+        "name": name,
+        "kind": kind,
+        "article": article(kind),
+        "module": f"annx_{name}",
+        "dist": f"annx-{name.replace('_', '-')}",
+        "class_name": class_name(name, kind),
+        "version": __version__,
+    }
+    try_it = TRY_IT.get(kind, "`annx sweep experiment.toml` compares it with what annx brings")
+    words["try_it"] = Template(try_it).substitute(name=name)
+    templates = {
+        "pyproject.toml": "pyproject.toml",
+        "README.md": "README.md",
+        f"annx_{name}.py": f"{kind}/module.py",
+        f"tests/test_{name}.py": "test.py",
+        "experiment.toml": f"{kind}/experiment.toml",
+    }
+    folder = resources.files("anncore.cli") / "templates"
+    return {
+        path: Template((folder / f"{template}.txt").read_text(encoding="utf-8")).substitute(words).rstrip()
+        + "\n"
+        for path, template in templates.items()
+    }
+
+
+def class_name(name: str, kind: str) -> str:
+    """Return "SoftSign" for "soft_sign"; with the kind behind it where the module imports that name."""
+    import anncore
+
+    camel = "".join(part.capitalize() for part in name.split("_"))
+    taken = {*anncore.__all__, "Any", "Callable", "ClassVar", "Iterable", "Iterator", "Literal", "Mapping"}
+    return camel + kind.capitalize() if camel in taken | {"Check", "NamedTuple", "Sequence"} else camel
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        raise PluginError(
+            f"{folder} exists already; choose another name, or another place by --dir."
+        ) from None
+    except OSError as error:
+        raise PluginError(f"{folder} cannot be made: {error.strerror}; choose a place by --dir.") from None
+    for path, text in files.items():
+        file = folder / path
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")

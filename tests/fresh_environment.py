@@ -1,0 +1,65 @@
+"""A virtual environment whose own packages were built and installed as wheels."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass
+class Environment:
+    """Where it is, and the wheels that were installed, by name."""
+
+    bin: Path
+    wheels: dict[str, Path]
+
+    def annx(self, *args: object, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run its `annx`."""
+        return self.run("annx", *args, cwd=cwd, **environ)
+
+    def run(self, program: str, *args: object, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run one of its programs, in an environment that knows nothing of this one."""
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("ANNX_", "PYTHON"))}
+        return subprocess.run(
+            [self.bin / program, *map(str, args)],
+            cwd=cwd,
+            env={**clean, **environ},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+
+def fresh_environment(root: Path, packages: Iterable[Path]) -> Environment:
+    """Build wheels of annx and other packages, and install them where our dependencies are seen."""
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    wheels = root / "wheels"
+    # The build backend is in the test extra, so that this needs no network.
+    build = ["wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(wheels)]
+    run(pip + build + [str(source) for source in (ROOT, *packages)])
+    venv = root / "venv"
+    run([sys.executable, "-m", "venv", "--without-pip", str(venv)])
+    python = venv / ("Scripts" if os.name == "nt" else "bin") / "python"
+    (site,) = venv.glob("lib/python*/site-packages") if os.name != "nt" else venv.glob("Lib/site-packages")
+    # addsitedir, unlike a plain path, honours the .pth files there.
+    (site / "dependencies.pth").write_text(
+        f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n", encoding="utf-8"
+    )
+    built = {path.name.split("-")[0]: path for path in wheels.glob("*.whl")}
+    install = ["--python", str(python), "install", "--no-deps", "--no-index", "--force-reinstall"]
+    run(pip + install + [str(path) for path in built.values()])
+    return Environment(python.parent, built)
+
+
+def run(command: list[str]) -> None:
+    """Run a command that must succeed."""
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stdout + done.stderr
