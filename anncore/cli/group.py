@@ -15,7 +15,19 @@ from anncore.errors import AnnxError, nearest
 
 OK, SOME_FAILED, MISUSED, NOTHING_MATCHED, INTERRUPTED = 0, 1, 2, 5, 130
 
-VERBS = ("sweep", "plan", "status", "report", "list", "show", "bench", "plugins", "check", "new-plugin")
+VERBS = (
+    "sweep",
+    "plan",
+    "status",
+    "report",
+    "list",
+    "show",
+    "bench",
+    "plugins",
+    "check",
+    "new-plugin",
+    "doctor",
+)
 
 EPILOG = """\b
 Exit codes: 0 ok; 1 some trials failed (diverged is a result, not a failure);
