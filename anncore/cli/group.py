@@ -20,6 +20,7 @@ VERBS = (
     "plan",
     "status",
     "report",
+    "export",
     "list",
     "show",
     "bench",

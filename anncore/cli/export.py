@@ -1,0 +1,58 @@
+"""`annx export`: a run folder's tables for other programs and for papers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from anncore.cli.common import json_option, print_json
+
+FORMATS = ("csv", "parquet", "latex")  # export.FORMATS, which cannot be had without NumPy; a test compares
+
+
+@click.command(short_help="Write a run's trials and leaderboard as CSV, Parquet or LaTeX.")
+@click.argument("folder", metavar="DIR", type=click.Path())
+@click.option(
+    "--format",
+    "form",
+    required=True,
+    type=click.Choice(FORMATS),
+    help="LaTeX tables need the package booktabs; Parquet needs annx[parquet].",
+)
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(),
+    help="Where the files go; by default export/ in the run folder.",
+)
+@json_option
+def command(folder: str, form: str, out: str | None, as_json: bool) -> int:
+    """Write the trials and the leaderboard of the run folder DIR for other programs, or for a paper.
+
+    trials has a row per trial, leaderboard a row per arm and data set with the report's numbers. Files of an
+    earlier export are replaced.
+    """
+    from anncore.cli.group import NOTHING_MATCHED, OK
+    from anncore.errors import StoreError
+    from anncore.export import export
+    from anncore.files import replace_file
+    from anncore.runfolder import load_run
+
+    place = Path(out) if out else Path(folder) / "export"
+    files = dict(export(load_run(folder, curves=False), form))
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            replace_file(place / name, content)
+    except OSError as error:
+        raise StoreError(f"{place} cannot be written to: {error.strerror}. Give a folder by --out.") from None
+    if as_json:
+        print_json([str(place / name) for name in files])
+    else:
+        for name in files:
+            click.echo(place / name)
+    if not any(name.startswith("leaderboard") for name in files):
+        what = "no leaderboard, as no trial of the report phase is done" if files else "no trial is done yet"
+        click.echo(f"{folder}: {what}; 'annx sweep' resumes.", err=True)
+    return OK if files else NOTHING_MATCHED
