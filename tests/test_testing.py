@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -231,6 +232,15 @@ def test_the_other_process_may_die_and_is_replaced() -> None:
     with pytest.raises(AssertionError, match="in another process: the process ended with exit code 3"):
         elsewhere.ask(os._exit, 3)
     assert elsewhere.ask(abs, -1) == 1
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGKILL"])
+def test_the_other_process_outlives_an_interrupt_and_is_replaced_when_killed(name: str) -> None:
+    before = elsewhere.ask(os.getpid)
+    os.kill(before, getattr(signal, name))
+    if name == "SIGKILL":
+        os.waitid(os.P_PID, before, os.WEXITED | os.WNOWAIT)
+    assert (elsewhere.ask(os.getpid) == before) == (name == "SIGINT")
 
 
 def test_what_raises_in_the_other_process_is_told() -> None:

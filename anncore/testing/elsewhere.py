@@ -13,6 +13,7 @@ import importlib
 import importlib.util
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -86,9 +87,11 @@ class _Other:
     def current(cls) -> _Other:
         """Return the running process; start one where there is none, or only a parent's."""
         held = cls._current
-        if held is None or held.owner != os.getpid() or held.process.poll() is not None:
-            held = cls._current = cls()
-        return held
+        if held is not None and held.owner == os.getpid() and held.process.poll() is not None:
+            cls.end()
+        if cls._current is None or cls._current.owner != os.getpid():
+            cls._current = cls()
+        return cls._current
 
     @classmethod
     def end(cls) -> None:
@@ -129,6 +132,7 @@ atexit.register(_Other.end)
 
 def serve() -> None:
     """Answer questions from standard input until it is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the asking process's to handle
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what components print must not end up among the answers
     known: dict[str, str] = {}
