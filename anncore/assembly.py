@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from anncore.fusing import Formula
 from anncore.params import declared
 from anncore.registry import Registry
 from anncore.trial import Part, canonical
-from anncore.types import Array
+from anncore.types import Array, ParamSpec
 
 
 def structure(part: Part, registry: Registry, *, refs: bool = True) -> str:
@@ -90,44 +91,142 @@ class Run(NamedTuple):
 
     component: Any
     trials: slice
+    key: str  # what is equal within the run
 
 
 def build_slices(parts: Sequence[Part], registry: Registry, dtype: str) -> list[Run]:
     """Build one component for each run of consecutive parts of equal structure."""
     runs, start = [], 0
-    for _, group in groupby(parts, key=lambda part: structure(part, registry)):
+    for key, group in groupby(parts, key=lambda part: structure(part, registry)):
         members = list(group)
-        runs.append(Run(build_stack(members, registry, dtype), slice(start, start + len(members))))
+        runs.append(Run(build_stack(members, registry, dtype), slice(start, start + len(members)), key))
         start += len(members)
     return runs
 
 
 class Activations:
-    """The activations of a stack's trials as one, each on its own slice and in one pass over memory."""
+    """The activations of a stack's trials as one, each on its own slice and in one pass over memory.
+
+    Those that learn or draw do so at a place in the network, which `at` gives them; what they work with is
+    set by `begin` and `grads`.
+    """
 
     def __init__(self, runs: Sequence[Run]) -> None:
-        self._runs = [
-            (Formula("forward", component), Formula("backward", component), trials)
-            for component, trials in runs
+        self._runs = list(runs)
+        first = runs[0].component
+        self.name: str = first.name
+        self.learns, self.random = (
+            any(getattr(each.component, door, False) for each in runs) for door in ("learns", "random")
+        )
+        self.special = self.learns or self.random or hasattr(first, "width")
+        self._formulas = [
+            (Formula("forward", each.component), Formula("backward", each.component), each.trials)
+            for each in runs
         ]
+        self._place, self._units = "", 0
+        self.noise: Any = None
+        self.grads: Mapping[str, Array] = {}
+        self._params: Mapping[str, Array] = {}
+        self._training, self._calls, self._backs = False, 0, 0
+        self._kept: list[Array | None] = []  # the noise of each call of a forward pass
+
+    @classmethod
+    def alone(cls, component: Any) -> Activations:
+        """Return one component as that of all trials."""
+        return cls([Run(component, slice(None), "")])
+
+    def at(self, place: str, units: int) -> Activations:
+        """Return the same at a place of its own, where it gives `units`."""
+        twin = copy(self)
+        twin._place, twin._units = place, units
+        return twin
+
+    def width(self, units: int) -> int:
+        """Return how many pre-activations it takes to give so many units."""
+        component = self._runs[0].component
+        return int(component.width(units)) if hasattr(component, "width") else units
+
+    def specs(self) -> list[ParamSpec]:
+        """Return the parameters of this place, named after it."""
+        component = self._runs[0].component
+        if not getattr(component, "learns", False):
+            return []
+        return [spec._replace(name=f"{self._place}.{spec.name}") for spec in component.specs(self._units)]
+
+    def begin(self, params: Mapping[str, Array], training: bool) -> None:
+        """Work with these parameters in the forward pass that follows."""
+        self._params, self._training, self._calls, self._backs = params, training, 0, 0
+        self._kept = []
 
     def forward(self, z: Array) -> Array:
         """Return every trial's own f(z)."""
-        if len(self._runs) == 1:
-            return self._runs[0][0](z)
+        if self.special:
+            return self._forward(z)
+        if len(self._formulas) == 1:
+            return self._formulas[0][0](z)
         out = np.empty_like(z)
-        for forward, _, trials in self._runs:
+        for forward, _, trials in self._formulas:
             forward(z[trials], out=out[trials])
         return out
 
     def backward(self, grad: Array, z: Array, a: Array) -> Array:
-        """Return every trial's own ∂L/∂z."""
-        if len(self._runs) == 1:
-            return self._runs[0][1](grad, z, a)
+        """Return every trial's own ∂L/∂z; where there are several calls in a pass, the last comes first."""
+        if self.special:
+            return self._backward(grad, z, a)
+        if len(self._formulas) == 1:
+            return self._formulas[0][1](grad, z, a)
         out = np.empty_like(z)
-        for _, backward, trials in self._runs:
+        for _, backward, trials in self._formulas:
             backward(grad[trials], z[trials], a[trials], out=out[trials])
         return out
+
+    def _forward(self, z: Array) -> Array:
+        pieces = []
+        for component, trials, key in self._runs:
+            more: tuple[Any, ...] = ()
+            if getattr(component, "learns", False):
+                more = (self._own(self._params, trials),)
+            elif getattr(component, "random", False):
+                more = (self._draw(component, trials, key, z.shape[1:]),)
+                self._kept.append(more[0])
+            pieces.append(component.forward(z[trials], *more))
+        self._calls += 1
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def _backward(self, grad: Array, z: Array, a: Array) -> Array:
+        pieces = []
+        drawing = sum(getattr(component, "random", False) for component, _, _ in self._runs)
+        kept = iter([self._kept.pop() for _ in range(drawing)][::-1])
+        for component, trials, _ in self._runs:
+            more: tuple[Any, ...] = ()
+            if getattr(component, "learns", False):
+                grads = {name: np.zeros_like(array) for name, array in self._own(self.grads, trials).items()}
+                more = self._own(self._params, trials), grads
+            elif getattr(component, "random", False):
+                more = (next(kept),)
+            pieces.append(component.backward(grad[trials], z[trials], a[trials], *more))
+            if getattr(component, "learns", False):
+                for name, total in self._own(self.grads, trials).items():
+                    # A place that was used several times, as in time, adds up what each use gives.
+                    total[...] = grads[name] if self._backs == 0 else total + grads[name]
+        self._backs += 1
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def _own(self, arrays: Mapping[str, Array], trials: slice) -> dict[str, Array]:
+        prefix = f"{self._place}."
+        return {
+            name.removeprefix(prefix): array[trials]
+            for name, array in arrays.items()
+            if name.startswith(prefix)
+        }
+
+    def _draw(self, component: Any, trials: slice, key: str, shape: tuple[int, ...]) -> Array | None:
+        if not self._training:
+            return None
+        noise: Array = self.noise.of(
+            f"{self._place}/{self._calls}/{key}", trials, lambda rng: component.draw(rng, shape)
+        )
+        return noise
 
 
 def _stackable(known: dict[str, Any], key: str) -> bool:

@@ -20,7 +20,7 @@ from anncore.params import references, resolve
 from anncore.process import keep_memory_mapped, one_blas_thread
 from anncore.registry import Component, Registry, article
 from anncore.trial import Part, Split, Train, Trial
-from anncore.types import TASKS, Array
+from anncore.types import TASKS, Array, ParamSpec
 from anncore.updates import optimizer_runs
 
 KINDS = ("optimizer", "activation", "loss")
@@ -224,8 +224,8 @@ def _optimizer_step(
     schedule = default_part(registry, registry.default("schedule"))
     stack = [Trial({"optimizer": part, "schedule": schedule}, Train(dtype=DTYPE), Split(), 0, 0, False)]
     theta, grads = _normal(rng, 0.1, (trials, EXAMPLES * UNITS))
-    views = [{"W": array.reshape(trials, EXAMPLES, UNITS)} for array in (theta, grads)]
-    (run,) = optimizer_runs(stack * trials, registry, DTYPE, (theta, views[0]), (grads, views[1]))
+    specs = [ParamSpec("W", (EXAMPLES, UNITS), EXAMPLES, UNITS, place="hidden")]
+    (run,) = optimizer_runs(stack * trials, registry, DTYPE, specs, theta, grads)
     run.initialize()
     steps = itertools.count(1)
     return lambda: run.step(next(steps), 1 << 30)

@@ -32,6 +32,43 @@ PROTOCOLS: dict[str, Any] = {
 RESERVED_KEYS = ("use", "preset")
 RESERVED_NAMES = ("auto", "search")
 
+# By kind and class attribute, what a door that is opened adds to or makes of a method's parameters.
+DOORS: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
+    ("activation", "learns"): {
+        "forward": ("self", "z", "params"),
+        "backward": ("self", "grad", "z", "a", "params", "grads"),
+        "specs": ("self", "units"),
+    },
+    ("activation", "random"): {
+        "forward": ("self", "z", "noise"),
+        "backward": ("self", "grad", "z", "a", "noise"),
+        "draw": ("self", "rng", "shape"),
+    },
+    ("optimizer", "asks"): {"step": ("self", "param", "grad", "state", "t", "evaluate")},
+    ("schedule", "watches"): {
+        "init": ("self", "ones"),
+        "observe": ("self", "state", "score", "t"),
+        "factor": ("self", "t", "steps", "state"),
+    },
+    ("network", "modes"): {"forward": ("self", "params", "x", "mode")},
+    ("metric", "watches"): {"score": ("self", "layers", "params", "grads")},
+}
+
+# Methods that a component may have besides.
+OPTIONAL: dict[str, dict[str, tuple[str, ...]]] = {
+    "activation": {"width": ("self", "units")},
+    "loss": {"predict": ("self", "output")},
+    "optimizer": {"evaluated": ("self", "param", "state"), "route": ("self", "spec")},
+    "initializer": {"adjust": ("self", "weight", "z", "attempt")},
+    "network": {
+        "places": ("self", "inputs", "outputs"),
+        "draw": ("self", "rng", "spec"),
+        "layers": ("self", "tape"),
+        "learn": ("self", "params", "x", "y", "grads"),
+    },
+    "objective": {"draw": ("self", "rng")},
+}
+
 INTERVALS = ("range", "accepts", "bounds")  # class attributes that hold an interval
 
 
@@ -61,17 +98,33 @@ def refuse_malformed(kind: str, cls: Any) -> None:
     _refuse_fields(cls)
 
 
+def methods(kind: str, cls: Any) -> dict[str, tuple[str, ...]]:
+    """Return the methods that a class must have, with their parameters, given the doors it opens."""
+    found = {
+        name: tuple(inspect.signature(function).parameters)
+        for name, function in inspect.getmembers(PROTOCOLS[kind], inspect.isfunction)
+        if not name.startswith("_")
+    }
+    for (owner, attribute), changed in DOORS.items():
+        if owner == kind and getattr(cls, attribute, False):
+            found |= changed
+    if kind == "objective" and hasattr(cls, "draw"):
+        found["grad"] = ("self", "x", "noise")
+    found |= {name: wants for name, wants in OPTIONAL.get(kind, {}).items() if hasattr(cls, name)}
+    return found
+
+
 def _refuse_methods(kind: str, cls: Any) -> None:
-    for method, expected in inspect.getmembers(PROTOCOLS[kind], inspect.isfunction):
-        if method.startswith("_"):
-            continue
-        owner, offered = cls.__qualname__, inspect.getattr_static(cls, method, None)
+    owner = cls.__qualname__
+    if getattr(cls, "learns", False) and getattr(cls, "random", False) and kind == "activation":
+        raise Refused(f"{owner} cannot both learn and be random")
+    for method, wants in methods(kind, cls).items():
+        offered = inspect.getattr_static(cls, method, None)
         if offered is None:
             raise Refused(f"{owner} is no {kind}: it has no method {method}")
         if not callable(getattr(cls, method)):
             raise Refused(f"{owner}.{method} must be a method, got {getattr(cls, method)!r}")
-        wants = list(inspect.signature(expected).parameters)
-        has = list(inspect.signature(getattr(cls, method)).parameters)
+        has = tuple(inspect.signature(getattr(cls, method)).parameters)
         if isinstance(offered, (staticmethod, classmethod)):
             wants = wants[1:]
         if has != wants:

@@ -10,7 +10,8 @@ import numpy as np
 
 from anncore.batches import distinct
 from anncore.data import Prepared
-from anncore.stack import Stack
+from anncore.head import outputs_per_target
+from anncore.stack import Buffer, Stack
 from anncore.types import Array
 
 # Splits are gone through in pieces of about a batch, so that what lies between two layers stays in the cache.
@@ -40,6 +41,23 @@ class Evaluator:
         columns = {"train_loss": self._stack.head.value(z[:, :size], y[:, :size])}
         return columns | self._columns("valid", z[:, size:], y[:, size:], metrics)
 
+    def watched(self, metrics: Sequence[Any]) -> dict[str, Array]:
+        """Return what metrics that look inside find in the sample of the training split, each (T,)."""
+        if not metrics:
+            return {}
+        stack = self._stack
+        size = self._sample(self._data[0])
+        x, y = (self._stacked(what, "train")[:, :size].take(self._group, axis=0) for what in "xy")
+        params, grads = stack.evaluated(), Buffer(len(stack.trials), stack.specs, stack.dtype).views
+        z, tape = stack.body.forward(params, x)
+        stack.body.backward(params, tape, stack.head.grad(z, y), grads)
+        layers = stack.body.layers(tape)
+        return {
+            f"train_{metric.name}" + (f".{suffix}" if suffix else ""): values
+            for metric in metrics
+            for suffix, values in metric.score(layers, params, grads).items()
+        }
+
     def split(self, name: str, metrics: Sequence[Any]) -> dict[str, Array]:
         """Return the loss and the metrics on the whole of a split, each (T,)."""
         y = self._stacked("y", name)[self._group]
@@ -48,6 +66,9 @@ class Evaluator:
     def chance(self) -> Array:
         """Return the training loss of always predicting the mean training target, (T,)."""
         y = self._stacked("y", "train")[self._group]
+        outputs = y.shape[2] * outputs_per_target(self._stack.trials[0], self._stack.registry)
+        if outputs != y.shape[2]:  # such a loss alone knows what stands for the mean
+            return np.full(len(y), np.nan)
         return self._stack.head.value_of(np.broadcast_to(y.mean(1, keepdims=True), y.shape), y)
 
     def _columns(self, name: str, z: Array, y: Array, metrics: Sequence[Any]) -> dict[str, Array]:
@@ -62,10 +83,11 @@ class Evaluator:
 
     def _forward(self, x: Array) -> Array:
         """Return the outputs' pre-activations for the data of every group, (T, N, K)."""
+        params = self._stack.evaluated()
         n = x.shape[1]
         bounds = np.linspace(0, n, -(-n // PIECE) + 1).astype(int).tolist()
         pieces = [
-            self._stack.network.forward(self._stack.params, x[:, start:end].take(self._group, axis=0))[0]
+            self._stack.body.forward(params, x[:, start:end].take(self._group, axis=0))[0]
             for start, end in pairwise(bounds)
         ]
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)

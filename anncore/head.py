@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anncore.assembly import build_stack, structure
+from anncore.body import OUTPUT
 from anncore.fusing import Formula
 from anncore.registry import Registry
 from anncore.trial import Trial
 from anncore.types import Array
-
-OUTPUT = "output"  # the network's reference that names its output activation
 
 
 class _Pair(NamedTuple):
@@ -48,8 +47,8 @@ class Head:
             start += len(members)
 
     def predict(self, z: Array) -> Array:
-        """Return the predictions: the output activation of z."""
-        return _joined([pair.activation.forward(z[pair.trials]) for pair in self._pairs])
+        """Return the predictions: the output activation of z, and what the loss makes of that."""
+        return _joined([_predicted(pair, pair.activation.forward(z[pair.trials])) for pair in self._pairs])
 
     def value(self, z: Array, target: Array) -> Array:
         """Return each trial's mean loss, (T,)."""
@@ -86,6 +85,15 @@ def _value(pair: _Pair, z: Array, target: Array) -> Any:
     if pair.link:
         return pair.loss.value_from_logits(z, target, pair.link)
     return pair.loss.value(pair.activation.forward(z), target)
+
+
+def _predicted(pair: _Pair, output: Array) -> Any:
+    return pair.loss.predict(output) if hasattr(pair.loss, "predict") else output
+
+
+def outputs_per_target(trial: Trial, registry: Registry) -> int:
+    """Return how many output units a trial's loss wants for each target."""
+    return int(getattr(registry.get("loss", trial.parts["loss"].name).cls, "outputs_per_target", 1))
 
 
 def _grad(pair: _Pair, z: Array, target: Array) -> Any:

@@ -12,12 +12,12 @@ from pathlib import Path
 from anncore.errors import PluginError
 from anncore.events import FAILED, Event, PhaseDone, PhaseStarted, StackDone, Stopper, interruptible
 from anncore.experiment.model import Experiment
+from anncore.packing import pack
 from anncore.plan import Plan, make_plan
 from anncore.protocol import select
 from anncore.registry import Registry
 from anncore.results import Results, collect, phase_frame
 from anncore.runfolder import RunFolder
-from anncore.stack import pack
 from anncore.store import Store
 from anncore.trial import Phase, Trial, TrialResult
 from anncore.types import Executor, Lost

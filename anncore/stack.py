@@ -1,81 +1,49 @@
 """Stacks: trials of equal array shapes, trained at once along a leading trial axis.
 
-All parameters of a stack lie in one buffer (T, P) with a view per array, so an elementwise optimizer is
-called once per step and not once per array. Components that differ between the trials act on their own
-contiguous slices of the trial axis.
+All parameters of a stack lie in one buffer (T, P) with a view per array, so an optimizer whose numbers know
+nothing of each other is called once per step and not once per array. Components that differ between the
+trials act on their own contiguous slices of the trial axis.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
 from anncore.assembly import build_part, build_stack, structure
 from anncore.batches import Batches
-from anncore.data import Prepared, inspect
-from anncore.head import OUTPUT, Head, head_structure
+from anncore.body import Body
+from anncore.data import Prepared
+from anncore.head import Head, outputs_per_target
 from anncore.registry import Registry
 from anncore.rng import stream
-from anncore.trial import Part, Trial
+from anncore.trial import Trial
 from anncore.types import Array, ParamSpec
 from anncore.updates import OptimizerRun, optimizer_runs
 
-# Measured on a 2-core AMD EPYC (512 KiB of second-level cache per core, 8 MiB shared third-level): smaller
-# stacks pay for NumPy's calls, larger ones for memory. Microseconds per trial-step of Adam: 2-16-1 takes 7.7
-# with 64 trials and 6.0 with 128; 2-32-32-1 36 with 32 and 33 with 64; 20-64-64-1 115 with 13 and 96 with
-# 32; 20-256-256-1 987 with 1 and 1108 with 4.
-CACHE_BYTES = 16 << 20
-MOST_TRIALS = 256
+LOOKED_AT = 256  # training examples that an initializer sees that looks at data
 
 
-def pack(trials: Iterable[Trial], registry: Registry, *, jobs: int = 1) -> Iterator[list[Trial]]:
-    """Divide trials into stacks of equal shapes, each small enough for the cache.
+class Buffer:
+    """Numbers of a stack, (T, P), and the same memory as one view (T, *shape) per array."""
 
-    Trials with equal components come to lie next to each other. Where a group would fill fewer stacks
-    than there are jobs, it is divided among them. None of this changes any trial's numbers.
-    """
-    groups: dict[str, list[Trial]] = {}
-    shapes: dict[tuple[Any, ...], str] = {}
-    for trial in trials:
-        groups.setdefault(_shape_key(trial, registry, shapes), []).append(trial)
-    for members in groups.values():
-        members.sort(key=lambda trial: _component_key(trial, registry))
-        size = stack_size(members[0], registry)
-        stacks = max(-(-len(members) // size), min(jobs, -(-len(members) // 8)))
-        for rows in np.array_split(np.arange(len(members)), stacks):
-            yield [members[row] for row in rows]
+    def __init__(self, trials: int, specs: Iterable[ParamSpec], dtype: str) -> None:
+        self.specs = list(specs)
+        self.all = np.zeros((trials, sum(spec.shape[0] * spec.shape[1] for spec in self.specs)), dtype)
+        self.views = self.seen_as(self.all)
 
-
-def _shape_key(trial: Trial, registry: Registry, shapes: dict[tuple[Any, ...], str]) -> str:
-    part = trial.parts["dataset"]
-    dataset = (part.text, *sorted(part.paths.items()), trial.split.text)
-    if dataset not in shapes:
-        seen = inspect(part, trial.split, trial.sweep_seed, trial.seed, registry)
-        shapes[dataset] = repr(seen)
-    network = structure(trial.parts["network"], registry, refs=False)
-    return "\n".join([shapes[dataset], network, trial.train.text, repr((trial.test, trial.timeout))])
-
-
-def _component_key(trial: Trial, registry: Registry) -> tuple[str, ...]:
-    return (
-        *(structure(trial.parts[kind], registry) for kind in ("optimizer", "schedule")),
-        head_structure(trial, registry),
-        structure(trial.parts["network"], registry),
-    )
-
-
-def stack_size(trial: Trial, registry: Registry) -> int:
-    """Return how many trials like this one make a stack whose working set stays in the cache."""
-    seen = inspect(trial.parts["dataset"], trial.split, trial.sweep_seed, trial.seed, registry)
-    network = build_part(trial.parts["network"], registry)
-    specs = network.specs(seen.inputs, seen.outputs)
-    batch = seen.n_train if trial.train.batch_size == "full" else trial.train.batch_size
-    units = seen.inputs + sum(spec.shape[1] for spec in specs if spec.role == "weight")
-    # Parameters, gradients, two moments and the update's temporaries; each unit's z, a, their gradients.
-    numbers = 7 * sum(spec.shape[0] * spec.shape[1] for spec in specs) + 4 * batch * units
-    return int(np.clip(CACHE_BYTES // (numbers * np.dtype(trial.train.dtype).itemsize), 2, MOST_TRIALS))
+    def seen_as(self, numbers: Array) -> dict[str, Array]:
+        """Return other numbers of the same layout, array by array."""
+        views, start = {}, 0
+        for spec in self.specs:
+            size = spec.shape[0] * spec.shape[1]
+            # Rows are contiguous, so this reshape is a view (NumPy copies where it cannot be).
+            views[spec.name] = numbers[:, start : start + size].reshape(len(numbers), *spec.shape)
+            start += size
+        return views
 
 
 class Stack:
@@ -88,18 +56,23 @@ class Stack:
         self.train = first.train
         self.dtype = first.train.dtype
         self.data = list(data)
-        self.network = build_stack([_body(trial) for trial in trials], registry, self.dtype)
-        self.specs = list(self.network.specs(data[0].inputs, data[0].outputs))
+        outputs = data[0].outputs * outputs_per_target(first, registry)
+        self.body = Body(trials, registry, self.dtype, data[0].inputs, outputs)
         self.head = Head(trials, registry, self.dtype)
-        numbers = sum(spec.shape[0] * spec.shape[1] for spec in self.specs)
-        self.theta = np.zeros((len(trials), numbers), self.dtype)
-        self.grads = np.zeros_like(self.theta)
-        self.params = _views(self.theta, self.specs)
-        self.grad_views = _views(self.grads, self.specs)
+        self.specs = [spec for spec in self.body.specs if spec.role != "state"]
+        self._trained = Buffer(len(trials), self.specs, self.dtype)
+        self._state = Buffer(
+            len(trials), (spec for spec in self.body.specs if spec.role == "state"), self.dtype
+        )
+        self._gradients = Buffer(len(trials), self.specs, self.dtype)
+        self.theta, self.grads = self._trained.all, self._gradients.all
+        self.params: Mapping[str, Array] = {**self._trained.views, **self._state.views}
+        self.grad_views: Mapping[str, Array] = self._gradients.views
         self.optimizers = optimizer_runs(
-            self.trials, registry, self.dtype, (self.theta, self.params), (self.grads, self.grad_views)
+            self.trials, registry, self.dtype, self.specs, self.theta, self.grads, self._evaluate
         )
         self.batches = Batches(self.trials, self.data)
+        self._batch: tuple[Array, Array] | None = None
 
     def initialize(self) -> None:
         """Draw the initial weights of every trial from its own stream, and the optimizers' first state."""
@@ -116,43 +89,104 @@ class Stack:
                 ]
             for spec, values in zip(weights, drawn[key], strict=True):
                 self.params[spec.name][row] = values
+        for spec in self.body.specs:
+            if spec.role != "weight":
+                self.params[spec.name][...] = spec.initial
+        self._draw_state()
+        self._adjust()
         for optimizer in self.optimizers:
             optimizer.initialize()
+
+    def _draw_state(self) -> None:
+        if not hasattr(self.body.network, "draw"):
+            return
+        for row, trial in enumerate(self.trials):
+            rng = stream(trial.sweep_seed, trial.seed, "network")
+            for spec in self._state.specs:
+                self.params[spec.name][row] = self.body.network.draw(rng, spec)
+
+    def _adjust(self) -> None:
+        """Let initializers that look at data see what each layer makes of it, from the first on."""
+        start = 0
+        for _, group in groupby(
+            self.trials, key=lambda trial: structure(trial.parts["initializer"], self.registry)
+        ):
+            members = list(group)
+            rows = slice(start, start + len(members))
+            start = rows.stop
+            parts = [trial.parts["initializer"] for trial in members]
+            initializer = build_stack(parts, self.registry, self.dtype)
+            if hasattr(initializer, "adjust"):
+                self._adjust_rows(initializer, rows)
+
+    def _adjust_rows(self, initializer: Any, rows: slice) -> None:
+        x = np.stack([data.x_train[:LOOKED_AT] for data in self.data])
+        for index in range(len(self.body.layers(self.body.forward(self.params, x)[1]))):
+            attempt = 0
+            while True:
+                layer = self.body.layers(self.body.forward(self.params, x)[1])[index]
+                weight = self.params[layer.weight][rows]
+                changed = initializer.adjust(weight.copy(), layer.z[rows], attempt)
+                if changed is None:
+                    break
+                weight[...] = changed
+                attempt += 1
 
     def narrowed(self, keep: Array) -> Stack:
         """Return a stack of the trials at the rows `keep`, in mid-training; their numbers go on as before."""
         smaller = Stack([self.trials[row] for row in keep], self.registry, [self.data[row] for row in keep])
         smaller.theta[...] = self.theta[keep]
-        states = [optimizer.state_of(row) for row in keep for optimizer in self._holder(row)]
+        smaller._state.all[...] = self._state.all[keep]
+        states = [self._holder(row).state_of(row) for row in keep]
         for optimizer in smaller.optimizers:
             optimizer.restore(states[optimizer.rows])
         smaller.batches.go_on(self.batches)
+        smaller.body.noise.go_on(self.body.noise)
         return smaller
 
-    def _holder(self, row: int) -> Iterator[OptimizerRun]:
-        return (each for each in self.optimizers if each.rows.start <= row < each.rows.stop)
+    def _holder(self, row: int) -> OptimizerRun:
+        return next(each for each in self.optimizers if each.rows.start <= row < each.rows.stop)
 
     def step(self, t: int, steps: int) -> None:
         """Make update t of `steps` on the next batch."""
-        x, y = self.batches.take()
-        z, tape = self.network.forward(self.params, x)
-        self.network.backward(self.params, tape, self.head.grad(z, y), self.grad_views)
+        x, y = self._batch = self.batches.take()
+        body = self.body
+        body.begin_step()
+        if body.learns:
+            body.network.learn(self.params, x, y, self.grad_views)
+        else:
+            z, tape = body.forward(self.params, x, training=True)
+            body.backward(self.params, tape, self.head.grad(z, y), self.grad_views)
         for optimizer in self.optimizers:
             optimizer.step(t, steps)
 
+    def _evaluate(self, rows: slice) -> Any:
+        """Return what gives a run's optimizer the loss and gradient elsewhere, on the step's batch."""
+        assert self._batch is not None
+        x, y = self._batch
+        theta = self.theta.copy()
+        params = {**self._trained.seen_as(theta), **self._state.views}
+        found = Buffer(len(theta), self.specs, self.dtype)
 
-def _body(trial: Trial) -> Part:
-    """Return the network's part without its output activation, which the head owns."""
-    part = trial.parts["network"]
-    refs = {key: refs for key, refs in part.refs.items() if key != OUTPUT}
-    return Part(part.kind, part.name, part.version, part.params, refs, part.paths)
+        def evaluate(param: Array) -> tuple[Array, Array]:
+            theta[rows] = param[:, 0, :]
+            z, tape = self.body.forward(params, x, training=True, first=False)
+            self.body.backward(params, tape, self.head.grad(z, y), found.views)
+            value = self.head.value(z, y)[rows].astype(theta.dtype)
+            return value[:, None, None], found.all[rows, None, :].copy()
 
+        return evaluate
 
-def _views(buffer: Array, specs: Iterable[ParamSpec]) -> Mapping[str, Array]:
-    views, start = {}, 0
-    for spec in specs:
-        size = spec.shape[0] * spec.shape[1]
-        # Rows of `buffer` are contiguous, so this reshape is a view (NumPy copies where it cannot be).
-        views[spec.name] = buffer[:, start : start + size].reshape(len(buffer), *spec.shape)
-        start += size
-    return views
+    def evaluated(self) -> Mapping[str, Array]:
+        """Return the parameters to evaluate at, which some optimizers keep apart from those they train."""
+        if not any(optimizer.elsewhere for optimizer in self.optimizers):
+            return self.params
+        theta = self.theta.copy()
+        for optimizer in self.optimizers:
+            theta[optimizer.rows] = optimizer.evaluated()
+        return {**self._trained.seen_as(theta), **self._state.views}
+
+    def observe(self, score: Array, t: int) -> None:
+        """Let schedules that watch see the validation losses (T,) after step t."""
+        for optimizer in self.optimizers:
+            optimizer.observe(score[optimizer.rows], t)

@@ -89,7 +89,9 @@ class _Run:
         self.history = History(len(trials))
         self.stopping = _Stopping(self.settings, len(trials))
         self.results: dict[int, TrialResult] = {}
-        self.metrics = [component.cls() for component in registry.metrics(data[0].task)]
+        found = [component.cls() for component in registry.metrics(data[0].task)]
+        self.metrics = [metric for metric in found if not getattr(metric, "watches", False)]
+        self.watching = [registry.get("metric", name).cls() for name in self.settings.watch]
         self.curve_metrics = [metric for metric in self.metrics if getattr(metric, "curve", False)]
 
     def train(self) -> list[TrialResult]:
@@ -106,9 +108,9 @@ class _Run:
 
     def evaluate(self, t: int, steps: int) -> None:
         """Record losses and curves; close the trials that are finished."""
-        columns = {
-            name: values[self.active] for name, values in self.evaluator.curve(self.curve_metrics).items()
-        }
+        measured = self.evaluator.curve(self.curve_metrics) | self.evaluator.watched(self.watching)
+        self.stack.observe(measured["valid_loss"], t)
+        columns = {name: values[self.active] for name, values in measured.items()}
         places = np.flatnonzero(self.active)
         trials = self.rows[places]
         self.history.add(t, trials, columns)

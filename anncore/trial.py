@@ -84,6 +84,7 @@ class Train:
     keeps its order. eval_every: steps between evaluations; there is one before the first step and one
     after the last as well. eval_train: whether the training loss of a curve is that of "all" training
     examples or of a "sample", as many as validation has and the same throughout; final losses are of all.
+    watch: names of metrics that look into the network at every evaluation.
     diverged_above: a final training loss above so many times that of always predicting the mean target
     counts as diverged.
     """
@@ -96,6 +97,7 @@ class Train:
     eval_train: Literal["sample", "all"] = "sample"
     dtype: Literal["float32", "float64"] = "float32"
     stop: Stop = Stop()
+    watch: tuple[str, ...] = ()
     diverged_above: float = 100.0
 
     @cached_property

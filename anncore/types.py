@@ -14,6 +14,11 @@ an array it was handed: a trial must come out the same alone and in any stack.
 A component is a frozen dataclass. Its fields are its hyperparameters, each declared by
 `anncore.param`; its docstring is its documentation. Protocols list the methods the core calls;
 where a class attribute has a value here, leaving it out means that value.
+
+What a protocol lists as optional is a door: a component that needs more than the plain form opens it by
+an attribute or a method, and those that do not open it neither see it nor pay for it. A field declared
+by `anncore.ref(kind, ...)` holds, when the methods are called, a tuple of components of that kind: for a
+wrapper, one, to be called as the methods of its kind say.
 """
 
 from __future__ import annotations
@@ -43,6 +48,8 @@ class Activation(Protocol):
     #   range: ClassVar[str] = "(-inf, inf)"        the interval its values lie in
     #   kinks: ClassVar[tuple[float, ...]] = ()     where f' jumps; gradient checks keep away
     #   default: ClassVar[bool] = False             the kind's default where an experiment names none
+    #   learns: ClassVar[bool] = False              it has parameters of its own
+    #   random: ClassVar[bool] = False              it draws random numbers, in training only
 
     def forward(self, z: Array) -> Array:
         """Return f(z), shaped as z (T, N, D)."""
@@ -51,6 +58,19 @@ class Activation(Protocol):
     def backward(self, grad: Array, z: Array, a: Array) -> Array:
         """Return ∂L/∂z from grad = ∂L/∂a, with a = forward(z); all (T, N, D)."""
         ...
+
+    # Optional, where the layer before must be of another width than the one after (a gate):
+    #   def width(self, units: int) -> int          z's D for a's `units`; by default the same
+    # Where it learns, forward and backward take its parameters, by the names of its specs, and backward
+    # writes ∂L/∂θ into `grads` (every place in a network has parameters of its own):
+    #   def specs(self, units: int) -> Sequence[ParamSpec]
+    #   def forward(self, z: Array, params: Params) -> Array
+    #   def backward(self, grad: Array, z: Array, a: Array, params: Params, grads: Params) -> Array
+    # Where it is random, one trial's numbers are drawn anew for every step, and `noise` holds all trials',
+    # (T, N, D); in evaluation it is None:
+    #   def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Array
+    #   def forward(self, z: Array, noise: Array | None) -> Array
+    #   def backward(self, grad: Array, z: Array, a: Array, noise: Array | None) -> Array
 
 
 class Loss(Protocol):
@@ -74,6 +94,7 @@ class Loss(Protocol):
     #   natural_for: ClassVar[tuple[Task, ...]] = ()  the tasks whose "auto" loss it is
     #   trainable: ClassVar[bool] = True            False: for evaluation only, no usable gradient
     #   kinks: ClassVar[tuple[float, ...]] = ()     differences output - target where the gradient jumps
+    #   outputs_per_target: ClassVar[int] = 1       output units for each target: output (T, N, K D)
 
     def value(self, output: Array, target: Array) -> Array:
         """Return the mean loss of each trial, (T,), from predictions and targets (T, N, D)."""
@@ -86,19 +107,28 @@ class Loss(Protocol):
     # Optional, for the activations in `joint` (`link` is the one in use):
     #   def value_from_logits(self, z: Array, target: Array, link: str) -> Array
     #   def grad_from_logits(self, z: Array, target: Array, link: str) -> Array
+    # Optional, where outputs are not themselves predictions of the target (margins, a mean with a variance):
+    #   def predict(self, output: Array) -> Array   predictions (T, N, D) as metrics want them
 
 
 class Optimizer(Protocol):
     """An update rule. The core counts t from 1, keeps the state and adds the change.
 
-    `elementwise` says that every number is updated from its own history alone; the core may then
-    hand over all parameters of a stack as one (T, 1, P) array. Otherwise it hands over one
-    parameter array at a time, (T, fan_in, fan_out) or (T, 1, fan_out).
+    `scope` says what a number's update may depend on, and so what `param` is:
+    "number": on that number's own history alone; any shape, often all parameters of a stack as (T, 1, P);
+    "array": on its parameter array, one at a time: (T, fan_in, fan_out) or (T, 1, fan_out);
+    "trial": on all parameters of its trial: they come as one (T, 1, P), in the order of the network's specs.
+
+    A wrapper refers to another optimizer by a field `ref("optimizer", ...)` and calls `init`, `step` and
+    `evaluated` of the one object in it with arrays of the shape it was given; that object sees to the
+    scope of what is inside.
     """
 
     name: ClassVar[str]
     # Optional class attributes:
-    #   elementwise: ClassVar[bool] = True
+    #   scope: ClassVar[Literal["number", "array", "trial"]] = "number"
+    #   asks: ClassVar[bool] = False          step takes `evaluate`, to ask for more gradients; scope "trial"
+    #   full_batch: ClassVar[bool] = False    it needs [train] batch_size = "full"
 
     def init(self, param: Array) -> Any:
         """Return the state before the first step: a NamedTuple of arrays with leading axis T."""
@@ -108,6 +138,19 @@ class Optimizer(Protocol):
         """Return the change to add to `param` and the next state; arguments stay as they are."""
         ...
 
+    # Optional:
+    #   def evaluated(self, param: Array, state: Any) -> Array
+    #       the parameters to evaluate at, where these are others than the trained ones
+    #   def route(self, spec: ParamSpec) -> str
+    #       "" for a parameter array of its own, or the name of the field (a reference) that updates it
+    # Where it asks:
+    #   def step(self, param: Array, grad: Array, state: Any, t: int, evaluate: Evaluate) -> tuple[Array, Any]
+
+
+Evaluate = Callable[[Array], tuple[Array, Array]]
+"""From parameters (T, 1, P) to the loss (T, 1, 1) and its gradient (T, 1, P), on the step's batch and with
+its random numbers."""
+
 
 class Schedule(Protocol):
     """A factor on the optimizer's learning rate over the course of training."""
@@ -115,10 +158,18 @@ class Schedule(Protocol):
     name: ClassVar[str]
     # Optional class attributes:
     #   constant: ClassVar[bool] = False   True: the factor is always 1, and the core need not ask
+    #   watches: ClassVar[bool] = False    it follows the validation loss, and remembers
 
     def factor(self, t: int, steps: int) -> Hyper:
         """Return the factor for update t = 1 ... steps: a float or (T, 1, 1)."""
         ...
+
+    # Where it watches, which a wrapper around another schedule must, lest that one do:
+    #   def init(self, ones: Array) -> Any
+    #       the state before the first step; `ones` is (T, 1, 1)
+    #   def observe(self, state: Any, score: Array, t: int) -> Any
+    #       the state after an evaluation at step t with validation losses (T, 1, 1)
+    #   def factor(self, t: int, steps: int, state: Any) -> Hyper
 
 
 class Initializer(Protocol):
@@ -129,6 +180,11 @@ class Initializer(Protocol):
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
         """Return float64 weights of `shape`, (fan_in, fan_out) for a dense layer."""
         ...
+
+    # Optional, for one that looks at data; called layer by layer from the first, each time with what the
+    # layer gives by now, until it returns None (the network must offer `layers`):
+    #   def adjust(self, weight: Array, z: Array, attempt: int) -> Array | None
+    #       new weights (T, fan_in, fan_out) from those that gave z (T, N, fan_out); attempt = 0, 1, ...
 
 
 @dataclass(frozen=True)
@@ -164,17 +220,43 @@ class Dataset(Protocol):
 
 
 class ParamSpec(NamedTuple):
-    """One parameter array of a network, per trial (the trial axis left out)."""
+    """One parameter array of a network, per trial (the trial axis left out).
+
+    role: "weight" is drawn by the initializer; "bias" and "gain" start at `initial`; "state" is no
+    parameter: it starts at `initial` and is the network's to write (running statistics, masks).
+    place: where in the network it stands; optimizers may treat "hidden" matrices differently.
+    """
 
     name: str
     shape: tuple[int, int]  # (fan_in, fan_out), or (1, fan_out) for a bias
     fan_in: int
     fan_out: int
-    role: Literal["weight", "bias"] = "weight"
+    role: Literal["weight", "bias", "gain", "state"] = "weight"
+    initial: float = 0.0
+    place: Literal["input", "hidden", "output", ""] = ""
 
 
 Params = Mapping[str, Array]
-"""A network's parameters by name, each (T, *shape)."""
+"""A network's parameters and state by name, each (T, *shape)."""
+
+
+class Layer(NamedTuple):
+    """What a layer did in a forward pass, for those who look inside: see `Network.layers`."""
+
+    weight: str  # the name of its weight
+    z: Array  # pre-activations (T, N, D)
+    a: Array | None = None  # activations, None at the output
+
+
+class Mode(Protocol):
+    """How a network with modes is run, and where its random numbers come from."""
+
+    training: bool
+    first: bool  # False where a step's batch is gone through again: running statistics stay as they are
+
+    def uniform(self, name: str, shape: tuple[int, ...]) -> Array:
+        """Return numbers in [0, 1), (T, *shape), new for every step and the same within it; training only."""
+        ...
 
 
 class Network(Protocol):
@@ -182,10 +264,12 @@ class Network(Protocol):
 
     The output activation and the loss belong to the core, since they may have a joint form. A field
     declared by `ref("activation", ...)` holds, when the methods below are called, a tuple of
-    Activation objects: one, or one per hidden layer.
+    Activation objects: one, or one per hidden layer; with `places`, one per place.
     """
 
     name: ClassVar[str]
+    # Optional class attributes:
+    #   modes: ClassVar[bool] = False   forward takes a `mode`: training differs from evaluation
 
     def specs(self, inputs: int, outputs: int) -> Sequence[ParamSpec]:
         """Return the parameters for `inputs` features and `outputs` units, in forward order."""
@@ -199,6 +283,47 @@ class Network(Protocol):
         """Write ∂L/∂θ into the arrays of `grads` from grad = ∂L/∂(pre-activation of the output)."""
         ...
 
+    # Optional:
+    #   def places(self, inputs: int, outputs: int) -> Mapping[str, Sequence[int]]
+    #       by field the units that each use of an activation gives: what lets activations learn, draw and
+    #       gate. `specs` and `forward` then find one activation per place in the field, with `width(units)`
+    #   def draw(self, rng: np.random.Generator, spec: ParamSpec) -> Array
+    #       one trial's initial value of a "state", drawn from a stream of its own
+    #   def layers(self, tape: Any) -> Sequence[Layer]
+    #       what happened inside, for initializers and metrics that look there
+    #   def learn(self, params: Params, x: Array, y: Array, grads: Params) -> None
+    #       a learning rule that is no gradient: called instead of forward and backward, it writes what the
+    #       optimizer is to descend into `grads`
+    # With modes:
+    #   def forward(self, params: Params, x: Array, mode: Mode) -> tuple[Array, Any]
+
+
+class Objective(Protocol):
+    """A function of D numbers to be minimised, in place of data set, network and loss."""
+
+    name: ClassVar[str]
+
+    @property
+    def dimensions(self) -> int:
+        """The number D of its arguments."""
+        ...
+
+    def start(self, rng: np.random.Generator) -> Array:
+        """Return where one trial starts, (D,)."""
+        ...
+
+    def value(self, x: Array) -> Array:
+        """Return f(x), (T,), of x (T, 1, D), without noise."""
+        ...
+
+    def grad(self, x: Array) -> Array:
+        """Return ∂f/∂x, (T, 1, D)."""
+        ...
+
+    # Optional, for a noisy one; `noise` is (T, 1, D), drawn anew for every step:
+    #   def draw(self, rng: np.random.Generator) -> Array      one trial's noise of one step, (D,)
+    #   def grad(self, x: Array, noise: Array) -> Array
+
 
 class Metric(Protocol):
     """A score of predictions, computed outside training."""
@@ -210,6 +335,7 @@ class Metric(Protocol):
     #   primary_for: ClassVar[tuple[Task, ...]] = ()   the tasks whose headline metric it is
     #   bounds: ClassVar[str] = "(-inf, inf)"          the interval its values lie in
     #   curve: ClassVar[bool] = False                  also recorded at every evaluation
+    #   watches: ClassVar[bool] = False                it looks into the network, where [train] watch names it
 
     def score(self, output: Array, target: Array) -> Array:
         """Return (T,) from predictions and targets (T, N, D); NaN where it is undefined.
@@ -217,6 +343,10 @@ class Metric(Protocol):
         Classification: probabilities and 0/1 targets. Regression: both in the target's own units.
         """
         ...
+
+    # Where it watches, at every evaluation, on the sample of the training split that curves use:
+    #   def score(self, layers: Sequence[Layer], params: Params, grads: Params) -> Mapping[str, Array]
+    #       (T,) by a suffix, "" or for instance "1" for the first layer
 
 
 class Lost(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
@@ -11,18 +11,26 @@ import numpy as np
 from anncore.assembly import build_stack, structure
 from anncore.errors import ComponentError
 from anncore.fusing import Unfusable, Update
+from anncore.nesting import Ask, asks, fit, nested, rates, scope_of
 from anncore.registry import Registry
 from anncore.trial import Trial
-from anncore.types import Array
-
-Buffer = tuple[Array, Mapping[str, Array]]
-"""All numbers of a stack (T, P), and the same memory as one view (T, *shape) per parameter array."""
+from anncore.types import Array, ParamSpec
 
 
 def optimizer_runs(
-    trials: Sequence[Trial], registry: Registry, dtype: str, params: Buffer, grads: Buffer
+    trials: Sequence[Trial],
+    registry: Registry,
+    dtype: str,
+    specs: Sequence[ParamSpec],
+    theta: Array,
+    grads: Array,
+    evaluate: Any = None,
 ) -> list[OptimizerRun]:
-    """Build one run for consecutive trials that share optimizer and schedule."""
+    """Build one run for consecutive trials that share optimizer and schedule.
+
+    specs: the parameter arrays whose numbers make up theta and grads, (T, P). evaluate: called with the rows
+    of a run, gives an `Evaluate` for them; only where an optimizer asks.
+    """
 
     def alike(trial: Trial) -> str:
         return "".join(structure(trial.parts[kind], registry) for kind in ("optimizer", "schedule"))
@@ -32,13 +40,14 @@ def optimizer_runs(
     for _, group in groupby(trials, key=alike):
         members = list(group)
         rows = slice(start, start + len(members))
-        runs.append(OptimizerRun(members, registry, dtype, rows, params, grads))
+        ask = None if evaluate is None else (lambda rows=rows: evaluate(rows))
+        runs.append(OptimizerRun(members, registry, dtype, rows, specs, theta[rows], grads[rows], ask))
         start += len(members)
     return runs
 
 
 class OptimizerRun:
-    """One optimizer with its schedule on its own trials of a stack."""
+    """One optimizer with its schedule on its own trials of a stack, with numbers theta and grads (R, P)."""
 
     def __init__(
         self,
@@ -46,71 +55,108 @@ class OptimizerRun:
         registry: Registry,
         dtype: str,
         rows: slice,
-        params: Buffer,
-        grads: Buffer,
+        specs: Sequence[ParamSpec],
+        theta: Array,
+        grads: Array,
+        ask: Ask | None,
     ) -> None:
         self.rows = rows
         self._optimizer = build_stack([trial.parts["optimizer"] for trial in trials], registry, dtype)
-        self._schedule = build_stack([trial.parts["schedule"] for trial in trials], registry, dtype)
-        constant = getattr(self._schedule, "constant", False)
-        if not constant and not hasattr(self._optimizer, "lr"):
+        self._schedule = _Pace(build_stack([trial.parts["schedule"] for trial in trials], registry, dtype))
+        self._paced = [] if self._schedule.constant else list(rates(self._optimizer))
+        if not self._schedule.constant and not self._paced:
             raise ComponentError(
                 f"{self._optimizer.name} has no learning rate lr, so schedule {self._schedule.name} "
                 "cannot act on it. Use the default schedule."
             )
-        self._base = None if constant else self._optimizer.lr.copy()
-        if getattr(self._optimizer, "elementwise", True):
-            self._params, self._grads = [params[0][rows, None, :]], [grads[0][rows, None, :]]
-        else:
-            self._params = [view[rows] for view in params[1].values()]
-            self._grads = [view[rows] for view in grads[1].values()]
-        self._states: list[Any] = []
-        self._updates: list[Update] | None = None  # None: not yet tried
+        self._bases = [each.lr.copy() for each in self._paced]
+        self._param, self._grad = theta[:, None, :], grads[:, None, :]
+        self._specs = list(specs)
+        self._ask = ask
+        self._fitted = fit(self._optimizer, self._specs, ask)
+        self._state: Any = None
+        self._update: Update | None = None
+        self._tried = False  # whether the step has been looked at for fusing
+        self.elsewhere = any(hasattr(each, "evaluated") for each in _all(self._optimizer))
 
     def initialize(self) -> None:
         """Make the state before the first step."""
-        self._states = [self._optimizer.init(param) for param in self._params]
-        self._updates = None
+        self._state = self._fitted.init(self._param)
+        self._schedule.initialize(len(self._param), self._param.dtype)
+        self._tried = False
 
-    def state_of(self, row: int) -> list[Any]:
+    def state_of(self, row: int) -> Any:
         """Return the state of one of the stack's rows, each array with a trial axis of one."""
         at = row - self.rows.start
-        return [_map(lambda array: array[at : at + 1], state) for state in self._states]
+        return _map(lambda array: array[at : at + 1], (self._state, self._schedule.state))
 
-    def restore(self, states: Sequence[Sequence[Any]]) -> None:
+    def restore(self, states: Sequence[Any]) -> None:
         """Go on from the states of this run's trials, one after the other."""
-        self._states = [
-            _map(lambda *rows: np.concatenate(rows), *column) for column in zip(*states, strict=True)
-        ]
-        self._updates = None
+        self._state, self._schedule.state = _map(lambda *rows: np.concatenate(rows), *states)
+        self._tried = False
 
     def step(self, t: int, steps: int) -> None:
         """Make update t: the change of every parameter is added in place."""
-        if self._base is not None:
-            np.multiply(
-                self._base, self._schedule.factor(t, steps), out=self._optimizer.lr, casting="same_kind"
-            )
-        if self._updates is None:
-            self._updates = self._fused()
-        for update in self._updates:
-            update.step(t)
-        if self._updates:
+        if self._paced:
+            factor = self._schedule.factor(t, steps)
+            for each, base in zip(self._paced, self._bases, strict=True):
+                np.multiply(base, factor, out=each.lr, casting="same_kind")
+        if not self._tried:
+            self._update, self._tried = self._fused(), True
+        if self._update is not None:
+            self._update.step(t)
             return
-        for i, (param, grad) in enumerate(zip(self._params, self._grads, strict=True)):
-            change, self._states[i] = self._optimizer.step(param, grad, self._states[i], t)
-            param += change
+        change, self._state = self._fitted.step(self._param, self._grad, self._state, t)
+        self._param += change
 
-    def _fused(self) -> list[Update]:
-        """Return updates that overwrite parameters and states in place; none where they cannot be fused."""
-        if not getattr(self._optimizer, "elementwise", True):
-            return []
+    def observe(self, score: Array, t: int) -> None:
+        """Let the schedule see validation losses (R,) measured after step t."""
+        self._schedule.observe(score.astype(self._param.dtype)[:, None, None], t)
+
+    def evaluated(self) -> Array:
+        """Return the parameters to evaluate at, (R, P)."""
+        result: Array = self._fitted.evaluated(self._param, self._state)
+        return result[:, 0, :]
+
+    def _fused(self) -> Update | None:
+        """Return the update that overwrites parameters and state in place; None where it cannot be fused."""
+        if scope_of(self._optimizer) != "number" or asks(self._optimizer):
+            return None
+        if any(nested(self._optimizer)):
+            return None
         try:
-            return [
-                Update(self._optimizer, param, grad, state, scheduled=self._base is not None)
-                for param, grad, state in zip(self._params, self._grads, self._states, strict=True)
-            ]
+            return Update(self._optimizer, self._param, self._grad, self._state, scheduled=bool(self._paced))
         except Unfusable:
-            return []
+            return None
+
+
+def _all(optimizer: Any) -> list[Any]:
+    return [optimizer, *(each for inner in nested(optimizer) for each in _all(inner))]
+
+
+class _Pace:
+    """A schedule, called the same way whether it watches or not."""
+
+    def __init__(self, schedule: Any) -> None:
+        self._schedule = schedule
+        self._watches = getattr(schedule, "watches", False)
+        self.name = schedule.name
+        self.constant = getattr(schedule, "constant", False)
+        self.state: Any = ()
+
+    def initialize(self, trials: int, dtype: Any) -> None:
+        """Make the state before the first step."""
+        self.state = self._schedule.init(np.ones((trials, 1, 1), dtype)) if self._watches else ()
+
+    def observe(self, score: Array, t: int) -> None:
+        """See validation losses (T, 1, 1) measured after step t."""
+        if self._watches:
+            self.state = self._schedule.observe(self.state, score, t)
+
+    def factor(self, t: int, steps: int) -> Any:
+        """Return the factor of step t."""
+        more = (self.state,) if self._watches else ()
+        return self._schedule.factor(t, steps, *more)
 
 
 def _map(function: Any, *states: Any) -> Any:

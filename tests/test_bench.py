@@ -42,7 +42,7 @@ class Trap:
 class ByMatrix:
     '''Wants matrices, and an optimizer inside.'''
     name: ClassVar[str] = "by_matrix"
-    elementwise: ClassVar[bool] = False
+    scope: ClassVar[str] = "array"
     lr: Hyper = param(0.1, "(0, inf)")
     inner: Any = ref("optimizer", "sgd")
     def init(self, param): return ()

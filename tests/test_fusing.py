@@ -23,7 +23,9 @@ from anncore.registry import load_registry
 pytestmark = pytest.mark.skipif(not emit.available(), reason="llvmlite makes no code for this machine")
 
 REGISTRY = load_registry()
-ELEMENTWISE = [each.cls for each in REGISTRY.of_kind("optimizer") if getattr(each.cls, "elementwise", True)]
+ELEMENTWISE = [
+    each.cls for each in REGISTRY.of_kind("optimizer") if getattr(each.cls, "scope", "number") == "number"
+]
 DTYPES = ("float32", "float64")
 
 

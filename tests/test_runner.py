@@ -294,16 +294,16 @@ def test_a_part_that_raises_before_it_is_run_fails_its_own_trials(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a network whose `specs` raises would: trials are packed in the driver."""
-    from anncore import stack
+    from anncore import packing
 
-    honest = stack.stack_size
+    honest = packing.stack_size
 
     def size(trial: Any, registry: Any) -> int:
         if trial.parts["network"].params["hidden"] == [3]:
             raise ArithmeticError
         return honest(trial, registry)
 
-    monkeypatch.setattr(stack, "stack_size", size)
+    monkeypatch.setattr(packing, "stack_size", size)
     experiment = load(tmp_path, "\n" + REPORT + "optimizer.sgd.lr = [0.1, 0.2]\n", hidden="[[2], [3], [4]]")
     results = sweep(experiment, out=tmp_path / "run", executor="serial")
     assert set(results.trials["status"]) == {"ok"}

@@ -61,11 +61,11 @@ def test_the_networks_gradient_equals_finite_differences(
 
     def loss_of(theta: np.ndarray) -> np.ndarray:
         stack.theta[...] = theta
-        return stack.head.value(stack.network.forward(stack.params, x)[0], y)
+        return stack.head.value(stack.body.forward(stack.params, x)[0], y)
 
     theta = stack.theta.copy()
-    z, tape = stack.network.forward(stack.params, x)
-    stack.network.backward(stack.params, tape, stack.head.grad(z, y), stack.grad_views)
+    z, tape = stack.body.forward(stack.params, x)
+    stack.body.backward(stack.params, tape, stack.head.grad(z, y), stack.grad_views)
     analytic, h = stack.grads.copy(), 1e-6
     numeric = np.empty_like(analytic)
     for i in range(theta.shape[1]):
@@ -106,7 +106,7 @@ def test_worked_example_2_2_1(registry: Registry, case: str) -> None:
         stack, W1=np.transpose(golden["W1"]), b1=golden["b1"], W2=np.transpose(golden["W2"]), b2=golden["b2"]
     )
     x, y = stack.batches.take()
-    z, _ = stack.network.forward(stack.params, x)
+    z, _ = stack.body.forward(stack.params, x)
     np.testing.assert_allclose(z[0, 0], want["z2"], atol=1e-12, rtol=0)
     np.testing.assert_allclose(stack.head.predict(z)[0, 0], want["a2"], atol=1e-12, rtol=0)
     np.testing.assert_allclose(stack.head.value(z, y), want["J"], atol=1e-12, rtol=0)
@@ -138,7 +138,7 @@ def test_worked_example_2_3_1(registry: Registry, run: str) -> None:
     )
     x, y = stack.batches.take()
     for epoch in range(1, want["epochs"] + 1):
-        before = stack.head.value(stack.network.forward(stack.params, x)[0], y)
+        before = stack.head.value(stack.body.forward(stack.params, x)[0], y)
         stack.step(epoch, want["epochs"])
         if epoch == 1:
             np.testing.assert_allclose(before, want["first_step"]["loss"], atol=1e-12, rtol=0)
@@ -148,7 +148,7 @@ def test_worked_example_2_3_1(registry: Registry, run: str) -> None:
                 )
         if str(epoch) in want["loss_printed"]:  # the seed prints the loss before the update
             np.testing.assert_allclose(before, want["loss_printed"][str(epoch)], atol=1e-12, rtol=0)
-    z, _ = stack.network.forward(stack.params, x)
+    z, _ = stack.body.forward(stack.params, x)
     a2 = stack.head.predict(z)[0, :, 0]
     np.testing.assert_allclose(stack.head.value(z, y), want["final"]["loss_after_last_update"], atol=1e-12)
     np.testing.assert_allclose(a2, want["final"]["a2"][0], atol=1e-12, rtol=0)
@@ -179,7 +179,7 @@ def test_worked_example_2_10_1(registry: Registry, labels: str, run: str, preset
     step = 0
     for epoch in range(101):
         if str(epoch) in want["loss_acc_by_epoch"]:
-            z, _ = stack.network.forward(stack.params, x[None])
+            z, _ = stack.body.forward(stack.params, x[None])
             loss, accuracy = want["loss_acc_by_epoch"][str(epoch)]
             np.testing.assert_allclose(stack.head.value(z, y[None]), loss, atol=1e-10, rtol=0)
             assert np.mean((z > 0) == (y > 0.5)) == accuracy

@@ -14,8 +14,9 @@ from trial_factory import make_trial
 
 from anncore.batches import load
 from anncore.errors import ComponentError
+from anncore.packing import pack, stack_size
 from anncore.registry import Registry, load_registry
-from anncore.stack import Stack, pack, stack_size
+from anncore.stack import Stack
 from anncore.training import total_steps, train_stack
 from anncore.trial import Stop, Train, Trial, TrialResult
 
@@ -153,11 +154,9 @@ def test_curves_show_the_training_loss_of_a_sample_as_large_as_validation(regist
     data = load([sample], registry)[0]
     stack = Stack([sample], registry, [data])
     stack.initialize()
-    z, _ = stack.network.forward(stack.params, data.x_train[None])
+    z, _ = stack.body.forward(stack.params, data.x_train[None])
     stack.step(1, 1)
-    final = stack.head.value(stack.network.forward(stack.params, data.x_train[None])[0], data.y_train[None])[
-        0
-    ]
+    final = stack.head.value(stack.body.forward(stack.params, data.x_train[None])[0], data.y_train[None])[0]
     for trial, size in ((sample, 100), (whole, 300)):
         [result] = train_stack([trial], registry)
         loss = stack.head.value(z[:, :size], data.y_train[None, :size])[0]
@@ -295,7 +294,7 @@ class RowSign:
     """Sign descent scaled by the array's own mean gradient size, to test whole-array optimizers."""
 
     name: ClassVar[str] = "row_sign"
-    elementwise: ClassVar[bool] = False
+    scope: ClassVar[str] = "array"
     lr: Hyper = param(0.01, "(0, inf)")
 
     def init(self, param):

@@ -39,8 +39,8 @@ def test_the_key_is_the_sha256_of_the_description() -> None:
     # printf '{"parts":{},"seed":1,"split":{"standardize":true,"stratify":true,"test":0.2,"valid":0.2},'\
     # '"sweep_seed":0,"test":true,"train":{"batch_size":32,"diverged_above":100,"dtype":"float32",'\
     # '"epochs":null,"eval_every":50,"eval_train":"sample","shuffle":true,"steps":500,'\
-    # '"stop":{"loss":null,"min_delta":0,"monitor":"valid_loss","patience":null}}}' | sha256sum, coreutils 9.1
-    assert make_trial(parts={}).key == "4c2dedd5e8dddfad93a6790a6d501c5d292ed42503d8656663a944b5efad9754"
+    # '"stop":{"loss":null,"min_delta":0,"monitor":"valid_loss","patience":null},"watch":[]}}' | sha256sum
+    assert make_trial(parts={}).key == "6b2b15c440335a7db4149005aeb9d53be9cb8464e68b0afefcb74ad5b1e2dd88"
 
 
 def test_one_and_one_point_zero_are_the_same_key() -> None:

@@ -282,7 +282,7 @@ OPTIMIZERS = [
     wrong("optimizer", "state_round_trip", "after the state was saved and read", step=remembers_elsewhere),
     wrong("optimizer", "quadratic", "the quadratic goes from", step=uphill),
     wrong("optimizer", "zero_gradient", "invalid value", step=divided_by_zero),
-    wrong("optimizer", "elementwise", "set elementwise = False", step=normed),
+    wrong("optimizer", "scope", "declare a wider scope", step=normed),
     wrong("optimizer", "inputs_unchanged", "writes to an array it was handed", step=written_state),
 ]
 

@@ -20,8 +20,8 @@ class OptimizerKit(Kit):
     stacked = True
 
     def cases(self, subject: Subject) -> list[Case]:
-        """Take a few steps on a weight, a bias and, if elementwise, a flat buffer."""
-        shapes = [(4, 3), (1, 3)] + ([(1, 37)] if _elementwise(subject) else [])
+        """Take a few steps on a weight, a bias and, where each number is by itself, a flat buffer."""
+        shapes = [(4, 3), (1, 3)] + ([(1, 37)] if _by_number(subject) else [])
         return [_case(shape) for shape in shapes]
 
     def checks(self, subject: Subject) -> list[Named]:
@@ -32,11 +32,11 @@ class OptimizerKit(Kit):
             ("quadratic", quadratic),
             ("zero_gradient", zero_gradient),
         ]
-        return [*found, ("elementwise", elementwise)] if _elementwise(subject) else found
+        return [*found, ("scope", scope)] if _by_number(subject) else found
 
 
-def _elementwise(subject: Subject) -> bool:
-    return bool(getattr(subject.cls, "elementwise", True))
+def _by_number(subject: Subject) -> bool:
+    return getattr(subject.cls, "scope", "number") == "number"
 
 
 def leaves(state: Any) -> Iterator[Array]:
@@ -157,14 +157,14 @@ def zero_gradient(subject: Subject) -> int:
     return count
 
 
-def elementwise(subject: Subject) -> int:
+def scope(subject: Subject) -> int:
     """All parameters as one flat buffer get the changes that they get one array at a time."""
     count = 0
     for label, component, inputs in _example(subject):
         param, grads = inputs["param"], inputs["grads"]
         flat = _walk(component, param.reshape(3, 1, -1), grads.reshape(3, STEPS, 1, -1))
         for (change, _), (expected, _) in zip(flat, _walk(component, param, grads), strict=True):
-            message = f"{label}: a change in a flat buffer and in a matrix (or set elementwise = False)"
+            message = f"{label}: a change in a flat buffer and in a matrix (or declare a wider scope)"
             must_equal_bits(change.reshape(expected.shape), expected, message)
             count += 1
     return count

@@ -56,7 +56,7 @@ class Annx(Contender):
 
 def own_stacks(case: Case, registry: Any, share: int, processes: int) -> list[Any]:
     """Return the stacks of one of several processes, the largest dealt out first to the least laden."""
-    from anncore.stack import pack
+    from anncore.packing import pack
 
     laden: list[list[Any]] = [[] for _ in range(processes)]
     for stack in sorted(pack(trials_of(case, registry), registry, jobs=processes), key=len, reverse=True):

@@ -19,8 +19,8 @@ import numpy as np
 from benchmarks.contenders import built
 from benchmarks.networks import BATCH, Case, trials_of
 
+from anncore.packing import pack
 from anncore.registry import Registry
-from anncore.stack import pack
 
 PHASES = (
     "forward matmul",
@@ -128,11 +128,11 @@ def profile(case: Case, registry: Registry, steps: int, repetitions: int) -> dic
 
 def _instrument(stack: Any, clock: Clock) -> None:
     kind = type("TimedHere", (Timed,), {"clock": clock})
-    network = stack.network
+    network = stack.body.network
     activations = tuple(Proxy(each, clock, "activation") for each in network.activation)
     network = dataclasses.replace(network, activation=activations)
     backward, forward = clock.within("backward", network.backward), clock.within("forward", network.forward)
-    stack.network = type(
+    stack.body.network = type(
         "Network", (), {"forward": staticmethod(forward), "backward": staticmethod(backward)}
     )
     stack.params = {name: array.view(kind) for name, array in stack.params.items()}
@@ -182,7 +182,7 @@ def own_share(case: Case, registry: Registry, steps: int, repetitions: int) -> d
             value = getattr(self._component, name)
             return counted(value) if callable(value) else value
 
-    stack.network = Counted(stack.network)
+    stack.body.network = Counted(stack.body.network)
     stack.head._pairs = [pair._replace(loss=Counted(pair.loss)) for pair in stack.head._pairs]
     for run in stack.optimizers:
         run._optimizer = Counted(run._optimizer)

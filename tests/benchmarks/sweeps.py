@@ -14,8 +14,8 @@ from benchmarks.contenders import built
 from benchmarks.networks import Case, trials_of
 from trial_factory import make_trial
 
+from anncore.packing import pack
 from anncore.registry import Registry, load_registry
-from anncore.stack import pack
 from anncore.store import Store
 from anncore.training import train_stack
 from anncore.trial import Trial

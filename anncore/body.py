@@ -1,0 +1,194 @@
+"""The network of a stack with all that hangs on it: activations in their places, modes, random numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from typing import Any
+
+import numpy as np
+
+from anncore.assembly import Activations, build_part, build_stack
+from anncore.errors import ComponentError
+from anncore.params import references
+from anncore.registry import Registry
+from anncore.rng import stream
+from anncore.trial import Part, Trial
+from anncore.types import Array, Layer, Params, ParamSpec
+
+OUTPUT = "output"  # the network's reference that names its output activation
+
+
+def body_part(part: Part) -> Part:
+    """Return a network's part without its output activation, which the head owns."""
+    refs = {key: refs for key, refs in part.refs.items() if key != OUTPUT}
+    return Part(part.kind, part.name, part.version, part.params, refs, part.paths)
+
+
+def body_specs(part: Part, registry: Registry, inputs: int, outputs: int) -> list[ParamSpec]:
+    """Return all arrays of a network of these sizes, those of its activations included."""
+    network = build_part(body_part(part), registry)
+    return _specs(_placed(network, inputs, outputs), inputs, outputs)
+
+
+def _placed(network: Any, inputs: int, outputs: int) -> Any:
+    """Return the network with one activation for each of its places, where it names them."""
+    places: Mapping[str, Sequence[int]] = (
+        network.places(inputs, outputs) if hasattr(network, "places") else {}
+    )
+    twin = copy(network)
+    for key, reference in references(_class(network)).items():
+        if reference.kind != "activation" or key == OUTPUT:
+            continue
+        known = getattr(network, key)
+        if key in places:
+            units = places[key]
+            if len(known) not in (1, len(units)):
+                raise ComponentError(
+                    f"{network.name}: {key} must be one name or one for each of {len(units)} places, "
+                    f"got {len(known)}"
+                )
+            several = known if len(known) == len(units) else known * len(units)
+            placed = [
+                _shared(each).at(f"{key}{i}", width)
+                for i, (each, width) in enumerate(zip(several, units, strict=True), start=1)
+            ]
+            object.__setattr__(twin, key, tuple(placed))
+        else:
+            wrapped = tuple(map(_shared, known))
+            for each in wrapped:
+                if each.special:
+                    raise ComponentError(
+                        f"{network.name} cannot hold {each.name}, which learns, draws or gates: it names no "
+                        f"places for {key}"
+                    )
+            object.__setattr__(twin, key, wrapped)
+    return twin
+
+
+def _class(network: Any) -> Any:
+    return type(network)
+
+
+def _shared(activation: Any) -> Activations:
+    return activation if isinstance(activation, Activations) else Activations.alone(activation)
+
+
+def _specs(network: Any, inputs: int, outputs: int) -> list[ParamSpec]:
+    specs = list(network.specs(inputs, outputs))
+    for each in _activations(network):
+        specs += each.specs()
+    return specs
+
+
+def _activations(network: Any) -> list[Activations]:
+    found = []
+    for key, reference in references(_class(network)).items():
+        if reference.kind == "activation" and key != OUTPUT:
+            found += list(getattr(network, key))
+    return found
+
+
+class Body:
+    """The network of T trials: specs, forward, backward, and what it needs from one step to the next."""
+
+    def __init__(
+        self, trials: Sequence[Trial], registry: Registry, dtype: str, inputs: int, outputs: int
+    ) -> None:
+        network = build_stack([body_part(trial.parts["network"]) for trial in trials], registry, dtype)
+        self.network = _placed(network, inputs, outputs)
+        self.specs = _specs(self.network, inputs, outputs)
+        self.learns = hasattr(self.network, "learn")
+        self.looks_inside = hasattr(self.network, "layers")
+        self._modes = getattr(self.network, "modes", False)
+        self.noise = Noise(trials, dtype)
+        self._special = [each for each in _activations(self.network) if each.special]
+        for each in self._special:
+            each.noise = self.noise
+        self._plain = not (self._modes or self._special)
+
+    def forward(
+        self, params: Params, x: Array, *, training: bool = False, first: bool = True
+    ) -> tuple[Array, Any]:
+        """Return pre-activations of the output (T, N, K) and the tape."""
+        if self._plain:
+            result: tuple[Array, Any] = self.network.forward(params, x)
+            return result
+        for each in self._special:
+            each.begin(params, training)
+        if not self._modes:
+            return self.network.forward(params, x)
+        return self.network.forward(params, x, StackMode(training, first, self.noise))
+
+    def backward(self, params: Params, tape: Any, grad: Array, grads: Params) -> None:
+        """Write the gradients of all arrays, from that of the output's pre-activation."""
+        for each in self._special:
+            each.grads = grads
+        self.network.backward(params, tape, grad, grads)
+
+    def begin_step(self) -> None:
+        """Let random numbers be drawn anew."""
+        if not self._plain:
+            self.noise.renew()
+
+    def layers(self, tape: Any) -> Sequence[Layer]:
+        """Return what happened inside; ComponentError where the network does not tell."""
+        if not self.looks_inside:
+            raise ComponentError(
+                f"{self.network.name} does not show its layers, which an initializer or metric wants to see."
+            )
+        return self.network.layers(tape)
+
+
+class StackMode:
+    """See `anncore.types.Mode`."""
+
+    def __init__(self, training: bool, first: bool, noise: Noise) -> None:
+        self.training, self.first, self._noise = training, first, noise
+
+    def uniform(self, name: str, shape: tuple[int, ...]) -> Array:
+        """Return numbers in [0, 1), (T, *shape)."""
+        return self._noise.of(name, slice(None), lambda rng: rng.random(shape))
+
+
+class Noise:
+    """Random numbers of training: each trial's from streams of its own, which trials of one seed share.
+
+    What is drawn for a name in a step is the same for the whole step, however often it is asked for.
+    """
+
+    def __init__(self, trials: Sequence[Trial], dtype: str) -> None:
+        self._dtype = dtype
+        self._owners = [(trial.sweep_seed, trial.seed) for trial in trials]
+        self.generators: dict[tuple[str, int, int], np.random.Generator] = {}
+        self._drawn: dict[str, Array] = {}
+
+    def renew(self) -> None:
+        """Forget what was drawn."""
+        self._drawn.clear()
+
+    def go_on(self, before: Noise) -> None:
+        """Go on with the streams of a larger stack."""
+        self.generators = before.generators
+
+    def of_all(
+        self, name: str, shape: tuple[int, ...], draw: Callable[[np.random.Generator], Array]
+    ) -> Array:
+        """Return what is drawn under a name for every trial, (T, *shape)."""
+        return self.of(name, slice(0, len(self._owners)), draw)
+
+    def of(self, name: str, trials: slice, draw: Callable[[np.random.Generator], Array]) -> Array:
+        """Return what is drawn under a name for some of the trials; `draw` gives one trial's."""
+        found = self._drawn.get(name)
+        if found is None:
+            owners = self._owners[trials]
+            index = {owner: i for i, owner in enumerate(dict.fromkeys(owners))}
+            each = [np.asarray(draw(self._generator(name, *owner)), self._dtype) for owner in index]
+            found = self._drawn[name] = np.stack(each)[[index[owner] for owner in owners]]
+        return found
+
+    def _generator(self, name: str, sweep_seed: int, seed: int) -> np.random.Generator:
+        key = (name, sweep_seed, seed)
+        if key not in self.generators:
+            self.generators[key] = stream(sweep_seed, seed, f"noise {name}")
+        return self.generators[key]
