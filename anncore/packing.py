@@ -66,11 +66,12 @@ def _specs(trial: Trial, registry: Registry) -> list[ParamSpec]:
 
 
 def _component_key(trial: Trial, registry: Registry) -> tuple[str, ...]:
+    # A step calls an activation several times and an optimizer once, so it is the activations' runs that are
+    # to be long: 20 activations x 5 optimizers x 5 seeds take 0.6 of what they take the other way round.
     return (
-        *(structure(trial.parts[kind], registry) for kind in ("optimizer", "schedule")),
-        head_structure(trial, registry),
         structure(trial.parts["network"], registry),
-        structure(trial.parts["initializer"], registry),
+        head_structure(trial, registry),
+        *(structure(trial.parts[kind], registry) for kind in ("optimizer", "schedule", "initializer")),
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special
 
 from anncore import Array, Hyper, param
 from anncore.fusing import Formula, Unfusable, Update, emit, formulas, transposed
@@ -140,6 +141,7 @@ BINARY: list[Callable[[Any, Any], Any]] = [
     lambda x, y: x**2 + np.abs(y) ** 0.5,
     lambda x, y: -np.exp(-np.abs(x)) * np.tanh(y) / (1 + np.exp(y)),
     lambda x, y: np.log1p(np.exp(-np.abs(np.sin(x) + np.cos(y)))),
+    lambda x, y: x * np.maximum((y > 0).astype(y.dtype), 0.1) + special.erf(y.astype(x.dtype)),
 ]
 
 

@@ -102,6 +102,8 @@ class Emitter:
             yes, no = (self.real(arg, value) for arg, value in zip(node.args[1:], args[1:], strict=True))
             return self.add(f"select {self.truth} {args[0]}, {kind} {yes}, {kind} {no}")
         values = [self.real(arg, value) for arg, value in zip(node.args, args, strict=True)]
+        if op == "cast":
+            return values[0]
         if op in ARITHMETIC:
             return self.add(f"{ARITHMETIC[op]} {kind} {values[0]}, {values[1]}")
         if op in COMPARED:

@@ -153,11 +153,9 @@ class Program:
         self._steps = [self._step(stage) for stage in plan.stages]
         for place in range(first, len(plan.shapes)):
             self._put(place, self._arrays[place])
-        self._quick: Any = None
-        if len(self._steps) == 1 and not self._called and not self._varying:
-            kernel, table, at, _ = self._steps[0]
-            slots = [(place, slot) for place in range(first) for _, slot in self._slots[place]]
-            self._quick = kernel, at, table, slots
+        self._quick = [(place, table, slot) for place in range(first) for table, slot in self._slots[place]]
+        alone = len(self._steps) == 1 and not self._called and not self._varying
+        self._single = (self._steps[0][0], self._steps[0][2]) if alone else None
 
     def _step(self, stage: Stage) -> tuple[Any, Any, int, Any]:
         places = (*stage.reads, *stage.writes)
@@ -206,10 +204,16 @@ class Program:
         arrays = (*inputs, out)
         if [array.strides for array in arrays] != self._known:
             return self._carefully(arrays)
-        kernel, address, table, slots = self._quick
-        for place, slot in slots:
+        for place, table, slot in self._quick:
             table[slot] = id(arrays[place])
-        kernel(address)
+        if self._single is not None:
+            self._single[0](self._single[1])
+            return out
+        if self._called:
+            self._arrays[: len(arrays)] = arrays
+        self.run()
+        if self._called:
+            self._arrays[: len(arrays)] = self._none
         return out
 
     def _carefully(self, arrays: tuple[Array, ...]) -> Array:
@@ -223,7 +227,7 @@ class Program:
         out = arrays[-1]
         if held[-1] is not out:
             out[...] = held[-1]
-        if self._quick is not None and all(one is other for one, other in zip(held, arrays, strict=True)):
+        if all(one is other for one, other in zip(held, arrays, strict=True)):
             self._known = [array.strides for array in arrays]
         return out
 

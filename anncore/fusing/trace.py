@@ -62,20 +62,6 @@ OPERATIONS: dict[Any, str] = {
 }
 COMPARISONS = ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal")
 LOGICAL = ("and", "or")
-CALLS = (
-    np.exp,
-    np.expm1,
-    np.log,
-    np.log1p,
-    np.log2,
-    np.exp2,
-    np.tanh,
-    np.sin,
-    np.cos,
-    np.arctan,
-    np.sinh,
-    np.cosh,
-)
 
 
 @dataclass
@@ -210,6 +196,14 @@ class Big(_Arithmetic):
         """Record np.clip."""
         return self._apply(np.clip, self, low, high)
 
+    def astype(self, dtype: Any) -> Big:
+        """Record truth values as 0 and 1; other types than the formula's are beyond a kernel."""
+        if np.dtype(dtype) != self.graph.dtype:
+            raise Unfusable
+        if not self.node.boolean:
+            return self
+        return Big(self.graph, self.graph.node("cast", (self.node,)), self.shape)
+
     def _apply(self, function: Any, *args: Any) -> Any:
         graph = self.graph
         if function is operator.pow:
@@ -232,13 +226,12 @@ class Big(_Arithmetic):
             return Big(graph, graph.node("where", tuple(nodes)), shape)
         if function is np.square:
             return Big(graph, graph.node("multiply", (nodes[0], nodes[0])), shape)
-        if function in CALLS or getattr(function, "__module__", "") == "scipy.special":
-            if nodes[0].boolean or len(nodes) != 1 or function.nout != 1:
-                raise Unfusable
-            return Big(graph, graph.node("call", tuple(nodes), function), shape)
         op = OPERATIONS.get(function)
         if op is None:
-            raise Unfusable
+            kind = graph.dtype.char
+            if nodes[0].boolean or f"{kind}->{kind}" not in getattr(function, "types", ()):
+                raise Unfusable
+            return Big(graph, graph.node("call", tuple(nodes), function), shape)
         if op in LOGICAL and not all(each.boolean for each in nodes):
             raise Unfusable
         if op not in LOGICAL and any(each.boolean for each in nodes):
