@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import lru_cache
 from typing import Any
 
@@ -10,8 +11,16 @@ import numpy as np
 from anncore.fusing import Formula, transposed
 from anncore.types import Array, Hyper
 
-_plus = Formula(lambda one, other: one + other)
-_times = Formula(lambda one, other: one * other)
+
+class _Fused(threading.local):
+    """Formulas that all stacks share; each thread has its own, as a kernel remembers where its arrays lie."""
+
+    def __init__(self) -> None:
+        self.plus = Formula(lambda one, other: one + other)
+        self.times = Formula(lambda one, other: one * other)
+
+
+_fused = _Fused()
 
 
 def power(base: Array, exponent: Hyper) -> Array:
@@ -30,7 +39,7 @@ def power(base: Array, exponent: Hyper) -> Array:
 def dense(inputs: Array, weight: Array, bias: Array | None = None) -> Array:
     """Return inputs W + b: (T, N, D) times (T, D, K), plus (T, 1, K), to (T, N, K)."""
     z: Array = np.matmul(inputs, weight)
-    return z if bias is None else _plus(z, bias, out=z)
+    return z if bias is None else _fused.plus(z, bias, out=z)
 
 
 def sum_examples(values: Array, out: Array | None = None) -> Array:
@@ -55,7 +64,7 @@ def times_transposed(grad: Array, weight: Array) -> Array:
     multiplies by a matrix half as fast across its rows as along them, which a transposed copy makes up for.
     """
     if grad.shape[2] == 1:
-        return _times(grad, weight.swapaxes(1, 2))
+        return _fused.times(grad, weight.swapaxes(1, 2))
     examples, above, below = grad.shape[1], weight.shape[2], weight.shape[1]
     if above * below > examples * (above + below):
         # (W gradᵀ)ᵀ: for a wide layer the two transposes are smaller than W's.

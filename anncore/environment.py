@@ -18,7 +18,17 @@ import numpy as np
 from anncore._version import __version__
 from anncore.registry import Registry
 
-PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "matplotlib", "seaborn", "pluggy", "threadpoolctl")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "scikit-learn",
+    "matplotlib",
+    "seaborn",
+    "pluggy",
+    "threadpoolctl",
+    "llvmlite",
+)
 
 
 def environment(registry: Registry, base: Path, command: Sequence[str] | None = None) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def test_every_matter_is_looked_at(tmp_path: Path) -> None:
     content = json.loads(result.stdout)
     assert content["well"] is True
     by_topic = {finding["topic"]: finding for finding in content["findings"]}
-    topics = {"python", "packages", "BLAS", "cores", "memory", "mallopt", "plugins", "disk"}
+    topics = {"python", "packages", "BLAS", "kernels", "cores", "memory", "mallopt", "plugins", "disk"}
     assert set(by_topic) - {"package"} == topics
     assert by_topic["python"]["facts"]["version"] == platform.python_version()
     assert by_topic["packages"]["facts"]["numpy"] == np.__version__

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,6 +87,14 @@ def test_a_trial_is_the_same_alone_and_in_any_stack(
             assert by_key(stacked) == alone
     packed = [result for stack in pack(trials, registry, jobs=2) for result in train_stack(stack, registry)]
     assert by_key(packed) == alone
+
+
+def test_two_threads_do_not_disturb_each_other(registry: Registry) -> None:
+    trials = [make_trial(registry, steps=60, seed=seed) for seed in range(6)]
+    alone = by_key(train_stack(trials, registry))
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda trial: train_stack([trial], registry), trials * 2))
+    assert {key: value for results in together for key, value in by_key(results).items()} == alone
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ def examine(folder: Path) -> Iterator[Finding]:
         python,
         packages,
         blas,
+        kernels,
         cores,
         memory,
         allocator,
@@ -66,7 +67,8 @@ def packages() -> Iterator[Finding]:
     for text in importlib.metadata.requires("annx") or []:
         requirement = Requirement(text)
         extra = _extra(text)
-        if extra in OUR_OWN or requirement.name == "annx":
+        unwanted = requirement.marker is not None and not extra and not requirement.marker.evaluate()
+        if extra in OUR_OWN or requirement.name == "annx" or unwanted:
             continue
         version = _version(requirement.name)
         wanted = f"{requirement.name}{requirement.specifier}"
@@ -107,6 +109,20 @@ def _import_problem(module: str) -> str:
     except Exception as error:
         return f"cannot be imported ({type(error).__name__}: {' '.join(str(error).split())})"
     return ""
+
+
+def kernels() -> Iterator[Finding]:
+    """Whether formulas are made into machine code."""
+    from anncore.fusing.emit import available, processor
+
+    if os.environ.get("ANNX_FUSING") == "0":
+        yield Finding("kernels", "note", "ANNX_FUSING=0: formulas run as written", "unset it to train faster")
+    elif available():
+        text = f"formulas become machine code for {processor()}"
+        yield Finding("kernels", "ok", text, facts={"processor": processor()})
+    else:
+        way_out = "results are the same, but training takes twice the time; pip install llvmlite"
+        yield Finding("kernels", "note", "formulas run as written: llvmlite makes no code here", way_out)
 
 
 def blas() -> Iterator[Finding]:

@@ -282,6 +282,14 @@ def _machine() -> Any:
     )
 
 
+def processor() -> str:
+    """Return what LLVM takes this machine's processor for, "znver4" for instance."""
+    import llvmlite.binding as llvm
+
+    name: str = llvm.get_host_cpu_name()
+    return name
+
+
 @cache
 def available() -> bool:
     """Tell whether kernels can be made here, and are wanted: ANNX_FUSING=0 runs all formulas as written."""
