@@ -287,6 +287,12 @@ def test_wrong_grids(tmp_path: Path, text: str, parts: list[str]) -> None:
         ("[plugins]\nfiles = 'x.py'", ["files must be a list of texts, got 'x.py'"]),
         ("[report]\ncontrol = 'adam'", ["control must be one of the arms sgd, got 'adam'"]),
         ("[report]\nrope = -1", ["rope must be a number above 0"]),
+        ('[report]\ntarget = "low"', ["target must be a number, or a table", "'low'"]),
+        ("[report]\ntarget = { xor = [1] }", ["target must be a number, or a table", "xor"]),
+        (
+            "[report]\ntarget = { two_mons = 0.1 }",
+            ["target names 'two_mons', which is no data set", "'two_moons'?"],
+        ),
         ("exclude = 3", ["exclude must be tables: write [[exclude]]"]),
         ("[[exclude]]", ["[[exclude]] number 1 is empty"]),
         ("[[exclude]]\noptimizer = 'sdg'", ["there is no optimizer 'sdg'; the file has sgd.", "'sgd'?"]),

@@ -220,10 +220,17 @@ def read_vary(document: Document, entries: Mapping[str, tuple[Entry, ...]]) -> t
 
 
 def read_report(document: Document) -> Mapping[str, Any]:
-    """Read [report], a free table of which `control` (an arm) and `rope` (a number) are checked."""
+    """Read [report], a free table of which `control`, `rope` and `target` are checked.
+
+    An arm, a number, and a number or a table from data set to number.
+    """
     section = document.section("report")
     section.text("control", None)
     section.number("rope", None, 0, open=True)
+    target = section.data.get("target", 0)
+    for value in target.values() if isinstance(target, Mapping) else (target,):
+        if not is_number(value):
+            raise section.wrong("target", "a number, or a table with a number for each data set")
     return dict(section.data)
 
 

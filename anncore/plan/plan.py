@@ -159,6 +159,7 @@ class Plan:
             tasks.setdefault(config[0].entry.label, self._maker.shapes(config[0]).task)
         check_select(self.experiment, tasks)
         self._check_control()
+        self._check_targets({*self.problems, *tasks})
 
     def _check_pair(self, combo: Combo, choices: Option, tasks: dict[str, str]) -> None:
         by_kind = {choice.entry.kind: choice for choice in choices}
@@ -188,6 +189,17 @@ class Plan:
             f"{self.experiment.file}: [report] control must be one of the arms {', '.join(self.arms)}, "
             f"got {control!r}.{nearest(control, self.arms)}"
         )
+
+    def _check_targets(self, known: set[str]) -> None:
+        targets = self.experiment.report.get("target")
+        if not isinstance(targets, Mapping) or self.experiment.only or self.experiment.skip:
+            return
+        for name in targets:
+            if name not in known:
+                raise ExperimentError(
+                    f"{self.experiment.file}: [report] target names {name!r}, which is no data set; there "
+                    f"are {', '.join(sorted(known))}.{nearest(name, known)}"
+                )
 
     def tune(self) -> Iterator[Trial]:
         """Yield the trials that choose each arm's configuration; none without tune seeds."""
