@@ -10,10 +10,9 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from anncore import stats
 from anncore.findings import FEW_DATA_SETS, FEWEST_DATA_SETS, joined, percent, size
+from anncore.protocol import selection_gaps, with_fresh_scores
 from anncore.study import BLOCKING, Study
 
 
@@ -168,17 +167,8 @@ def selection_gap(study: Study) -> tuple[float, str, int]:
     metric, goal = study.experiment.select.metric, study.experiment.select.goal
     if not study.tuned or selection is None or not len(selection) or metric not in study.trials:
         return math.nan, "linear", 0
-    ok = study.trials[study.trials["status"] == "ok"]
-    fresh = ok.groupby(["problem", "arm"], sort=False)[metric].mean()
-    gaps, pairs = [], []
-    for row in selection.itertuples():
-        value = fresh.get((row.problem, row.arm), math.nan)
-        if np.isfinite(value) and np.isfinite(row.tune_score) and row.n_ok == row.n:
-            pairs.append((float(row.tune_score), float(value)))
-    log = goal == "min" and all(min(pair) > 0 for pair in pairs)
-    for tuned, value in pairs:
-        gaps.append(math.log(value / tuned) if log else (value - tuned) * (1 if goal == "min" else -1))
-    return (float(np.mean(gaps)) if gaps else math.nan), ("log" if log else "linear"), len(gaps)
+    gaps, scale = selection_gaps(with_fresh_scores(selection, study.trials, metric), goal)
+    return (float(gaps["gap"].mean()) if len(gaps) else math.nan), scale, len(gaps)
 
 
 def _selection_gap(study: Study) -> Sequence[Caution]:

@@ -75,11 +75,14 @@ def compare(
     control: str | None = None,
     rope: float | None = None,
     alpha: float = stats.ALPHA,
+    sequential: bool = False,
 ) -> list[Comparison]:
     """Decide every pair of columns of `costs`, or every column against `control`.
 
     costs: DataFrame, a row per unit (seed or data set), a column per arm; lower is better, +inf diverged,
-    NaN missing; already on the scale that differences are taken on. blocked: arm to reason.
+    NaN missing; already on the scale that differences are taken on. blocked: arm to reason. sequential:
+    p-values that stay valid where one looks again after every few more rows (`stats.always_valid_p`) take
+    the place of the exact signed-rank test's, which allows for a single look at a planned number of rows.
     """
     arms = list(costs.columns)
     pairs: list[tuple[str, str]] = list(combinations(arms, 2))
@@ -87,14 +90,14 @@ def compare(
         pairs = [(str(control), arm) for arm in arms if arm != control]
     drafts = [_draft(costs[a].to_numpy(float), costs[b].to_numpy(float), a, b) for a, b in pairs]
     m = len(drafts)
-    adjusted = stats.holm([stats.wilcoxon(gaps) for *_, gaps in drafts])
+    adjusted = stats.holm([_p_value(gaps, sequential) for *_, gaps in drafts])
     found = []
     for (a, b, gaps), p in zip(drafts, adjusted, strict=True):
         reasons = [f"{arm}: {blocked[arm]}" for arm in (a, b) if blocked and arm in blocked]
         missing = int(np.isnan(costs[[a, b]].to_numpy(float)).any(axis=1).sum())
         if missing and not reasons:
             reasons = [f"{missing} of {len(costs)} {unit} lack a partner"]
-        fewest = stats.pairs_needed(m, alpha)
+        fewest = stats.pairs_needed(m, alpha, sequential)
         if unit == DATA_SETS:
             fewest = max(fewest, FEWEST_DATA_SETS)
         estimate = _effect(gaps, unit)
@@ -146,6 +149,12 @@ def _draft(x: Any, y: Any, a: str, b: str) -> tuple[str, str, Any]:
     if lead < 0 or (lead == 0 and (gaps < 0).sum() > (gaps > 0).sum()):
         return b, a, -gaps
     return a, b, gaps
+
+
+def _p_value(gaps: Any, sequential: bool) -> float:
+    if sequential:
+        return float(stats.always_valid_p(gaps)[-1]) if len(gaps) else 1.0
+    return stats.wilcoxon(gaps)
 
 
 def _effect(gaps: Any, unit: str) -> stats.Estimate:

@@ -36,6 +36,18 @@ class Estimate(NamedTuple):
     n: int
 
 
+def to_cost(values: Array | Sequence[float], goal: str, scale: str) -> Array:
+    """Return scores as costs: lower is better, and differences are on the scale.
+
+    goal "min": x, on the scale "log" log x        goal "max": -x, -log x
+    """
+    x = np.asarray(values, dtype=float)
+    if scale == "log":
+        with np.errstate(divide="ignore", invalid="ignore"):
+            x = np.log(x)
+    return -x if goal == "max" else x
+
+
 def mean_interval(values: Array | Sequence[float], scale: str = "linear", level: float = LEVEL) -> Estimate:
     """Return the mean of the finite values with Student's t-interval.
 
@@ -107,6 +119,29 @@ def iqm(values: Array | Sequence[float]) -> float:
     return float(np.sum(x[inside] * weights[inside]) / np.sum(weights[inside]))
 
 
+def iqm_interval(values: Array | Sequence[float], level: float = LEVEL) -> Estimate:
+    """Return the interquartile mean with Tukey and McLaughlin's interval for trimmed means.
+
+        IQM ± t s_w / (½ √n),  t the quantile with n - 2g - 1 degrees of freedom,  g = ⌊n/4⌋
+
+    s_w is the standard deviation after winsorising: the g smallest values are set to the next one, the g
+    largest likewise, so a quarter may be infinite. Below four values it is Student's interval. Tukey &
+    McLaughlin, Sankhyā A 25(3), 1963; Wilcox, "Introduction to Robust Estimation and Hypothesis Testing",
+    4th ed., section 4.3. NaN where an end would rest on something infinite.
+    """
+    from scipy import special
+
+    x = np.sort(np.asarray(values, dtype=float))
+    n, g = len(x), len(x) // 4
+    middle = iqm(x)
+    if n < 2 or not np.isfinite(middle) or not np.isfinite(x[[g, n - 1 - g]]).all():
+        return Estimate(middle, math.nan, math.nan, n)
+    spread = float(np.std(np.clip(x, x[g], x[n - 1 - g]), ddof=1))
+    half = float(special.stdtrit(n - 2 * g - 1, (1 + level) / 2)) * spread
+    half /= (0.5 if g else 1.0) * math.sqrt(n)
+    return Estimate(middle, middle - half, middle + half, n)
+
+
 def median(values: Array | Sequence[float]) -> float:
     """Return the median; +inf counts as the worst value, NaN anywhere makes it NaN."""
     x = np.sort(np.asarray(values, dtype=float))
@@ -114,6 +149,22 @@ def median(values: Array | Sequence[float]) -> float:
         return math.nan
     low, high = x[(len(x) - 1) // 2], x[len(x) // 2]
     return float(low if low == high else (low + high) / 2)
+
+
+def wilson_interval(share: float, n: int, level: float = LEVEL) -> tuple[float, float]:
+    """Return Wilson's score interval of a share of n: NaN where the share is 0 or 1, or nothing was counted.
+
+        (p + z²/2n ± z √(p (1 - p) / n + z²/4n²)) / (1 + z²/n)
+
+    Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", JASA 22, 1927.
+    """
+    from scipy import special
+
+    if n == 0 or not 0 < share < 1:
+        return math.nan, math.nan
+    z = float(special.ndtri((1 + level) / 2))
+    centre, half = share + z**2 / (2 * n), z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)
 
 
 def differences(a: Array | Sequence[float], b: Array | Sequence[float]) -> Array:
@@ -217,14 +268,52 @@ def holm(p: Array | Sequence[float]) -> Array:
     return adjusted
 
 
-def smallest_p(pairs: int) -> float:
-    """Return the smallest p the exact two-sided signed-rank test can give: 2^(1 - pairs)."""
-    return min(1.0, 2.0 ** (1 - pairs))
+def always_valid_p(gaps: Array | Sequence[float]) -> Array:
+    """Return, after each pair, a two-sided p-value that stays valid however often one looks at it.
+
+        p_t = min over i ≤ t of 1 / M_i        M_i = ½ ∫ Π_(j ≤ i) (1 + λ b_j) dλ over (-1, 1)
+        b_j = sign(d_j) √(rank of |d_j| among |d_1|, ..., |d_j|  /  j)
+
+    Where neither arm is better, signs are coins whatever the sizes, so M is a martingale that begins at 1,
+    and P(M ever exceeds 1/α) ≤ α (Ville 1939): one may stop at any pair, for any reason, and go on later.
+    Gaps come in the order of their seeds, a batch as well as one by one; ties (0) bet nothing, an infinite
+    one has the largest rank, a NaN is left out and repeats the p before it. Betting on signs: Shafer,
+    "Testing by Betting", J. Royal Statistical Society A 184(2), 2021; the ranks so far: Reynolds, "A
+    Sequential Signed-Rank Test for Symmetry", Annals of Statistics 3(2), 1975. A test planned for a fixed
+    number of pairs needs fewer of them.
+    """
+    d = np.asarray(gaps, dtype=float)
+    there = np.flatnonzero(~np.isnan(d))
+    sizes = np.abs(d[there])
+    # Sizes that differ by rounding alone must not be told apart by rank.
+    near = sizes * (1 + 1e-12)
+    shares = np.array([np.mean(sizes[: i + 1] <= near[i]) for i in range(len(sizes))])
+    bets = np.sign(d[there]) * np.sqrt(shares)
+    # M_t is the integral of a polynomial of degree t, which Gauss and Legendre's rule gives exactly.
+    bet, weight = np.polynomial.legendre.leggauss(len(bets) // 2 + 1)
+    with np.errstate(divide="ignore"):
+        logs = np.cumsum(np.log1p(np.multiply.outer(bet, bets)), axis=1)
+    top = logs.max(axis=0, initial=-math.inf)
+    log_m = top + np.log(np.sum(weight[:, None] / 2 * np.exp(logs - top), axis=0))
+    p = np.ones(len(d))
+    p[there] = np.minimum(1.0, np.exp(-log_m))
+    return np.minimum.accumulate(p)
 
 
-def pairs_needed(comparisons: int, alpha: float = ALPHA) -> int:
-    """Return how many pairs it takes to clear Holm's first step: the least n with 2^(1 - n) ≤ alpha / m."""
-    return max(1, math.ceil(1 - math.log2(alpha / max(1, comparisons)) - 1e-12))
+def smallest_p(pairs: int, sequential: bool = False) -> float:
+    """Return the smallest p that so many pairs can give, where one arm wins every one of them.
+
+    The exact two-sided signed-rank test: 2^(1 - pairs); `always_valid_p`: (pairs + 1) 2^-pairs.
+    """
+    return min(1.0, (pairs + 1) * 2.0**-pairs if sequential else 2.0 ** (1 - pairs))
+
+
+def pairs_needed(comparisons: int, alpha: float = ALPHA, sequential: bool = False) -> int:
+    """Return how many pairs it takes to clear Holm's first step: the least n with smallest p ≤ alpha / m."""
+    limit, pairs = alpha / max(1, comparisons) * (1 + 1e-12), 1
+    while smallest_p(pairs, sequential) > limit:
+        pairs += 1
+    return pairs
 
 
 def pairs_for_power(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from anncore import stats
 from anncore.params import Interval
 from anncore.types import TASKS
 
@@ -42,11 +43,7 @@ class Measure:
 
     def cost(self, values: Any) -> Any:
         """Return values so that lower is better and differences are on the scale."""
-        values = np.asarray(values, dtype=float)
-        if self.scale == "log":
-            with np.errstate(divide="ignore"):
-                return np.log(values)
-        return -values if self.goal == "max" else values
+        return stats.to_cost(values, self.goal, self.scale)
 
 
 class Study:
@@ -205,28 +202,40 @@ class Study:
         return found
 
     def by_data_set(self) -> tuple[pd.DataFrame, str]:
-        """Return costs by data set (rows) and arm, averaged over seeds first, and their common scale.
+        """Return costs by data set (rows) and arm, and their common scale; see `unit_costs`."""
+        costs = {problem: self.costs(problem) for problem in self.problems}
+        scales = {problem: measure.scale for problem, measure in self.measures.items()}
+        return unit_costs(costs, scales, self.dataset_of)
 
-        One diverged seed makes the mean infinite: the arm loses that data set to any arm that finished.
-        Scales that differ, or plain numbers of unlike units, are put on "range": 0 the best arm's mean,
-        1 the worst finite one's. Variants of one data set are averaged last.
-        """
-        import pandas as pd
 
-        scales = {measure.scale for measure in self.measures.values()}
-        common = scales.pop() if len(scales) == 1 else "range"
-        if common == "linear" and len(self.problems) > 1:
-            common = "range"
-        rows = {}
-        for problem in self.problems:
-            costs = self.costs(problem)
-            means = costs.mean(axis=0, skipna=False)
-            if common == "range":
-                finite = means[np.isfinite(means.to_numpy(float))]
-                low = finite.min() if len(finite) else 0.0
-                width = (finite.max() - low) if len(finite) else 0.0
-                means = (means - low) / (width or 1.0)
-            rows[problem] = means
-        frame = pd.DataFrame(rows).T.reindex(columns=list(self.arms))
-        groups = [self.dataset_of[problem] for problem in frame.index]
-        return frame.groupby(groups, sort=False).mean(skipna=False) if len(frame) else frame, common
+def unit_costs(
+    costs: Mapping[str, pd.DataFrame], scales: Mapping[str, str], data_sets: Mapping[str, str]
+) -> tuple[pd.DataFrame, str]:
+    """Return costs by data set (rows) and arm, averaged over seeds first, and their common scale.
+
+    costs: by problem, a row per seed, a column per arm. One diverged seed makes the mean infinite: the arm
+    loses that data set to any arm that finished. Scales that differ, or plain numbers of unlike units, are
+    put on "range": 0 the best arm's mean, 1 the worst finite one's. Variants of one data set are averaged
+    last, as they are no independent evidence.
+    """
+    import pandas as pd
+
+    known = set(scales.values())
+    common = known.pop() if len(known) == 1 else "range"
+    if common == "linear" and len(costs) > 1:
+        common = "range"
+    rows = {}
+    for problem, table in costs.items():
+        means = table.mean(axis=0, skipna=False)
+        if common == "range":
+            finite = means[np.isfinite(means.to_numpy(float))]
+            low = finite.min() if len(finite) else 0.0
+            width = (finite.max() - low) if len(finite) else 0.0
+            means = (means - low) / (width or 1.0)
+        rows[problem] = means
+    frame = pd.DataFrame(rows).T
+    if not len(frame):
+        return frame, common
+    frame = frame.reindex(columns=list(next(iter(costs.values())).columns))
+    groups = [data_sets[problem] for problem in frame.index]
+    return frame.groupby(groups, sort=False).mean(skipna=False), common

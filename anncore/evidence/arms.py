@@ -1,0 +1,225 @@
+"""Arms on one problem and over data sets: how they score, by how much they differ, who wins how often."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from itertools import permutations
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from anncore import stats
+from anncore.evidence.frame import Words, by_problem, prepared, wide
+from anncore.findings import DATA_SETS, SEEDS, compare, sentence
+from anncore.stats import Estimate
+from anncore.study import unit_costs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Over = Literal["seeds", "data sets"]
+
+
+class Summary(NamedTuple):
+    """What is said of one arm's trials on one problem.
+
+    n counts trials: ok, diverged, and the rest, which failed or have not run, as lost. mean, low and high
+    are `stats.mean_interval` of the trials that finished. median and iqm take a diverged trial for the
+    worst; they are NaN where that would make them infinite.
+    """
+
+    n: int
+    ok: int
+    diverged: int
+    lost: int
+    mean: float
+    low: float
+    high: float
+    median: float
+    iqm: float
+
+
+def summary(
+    values: Any, statuses: Any, goal: str = "min", scale: str = "linear", level: float = stats.LEVEL
+) -> Summary:
+    """Return the `Summary` of one arm's scores with their statuses, both in the order of the seeds."""
+    values, statuses = np.asarray(values, dtype=float), np.asarray(statuses, dtype=object)
+    ok = values[statuses == "ok"]
+    ok = ok[np.isfinite(ok)]
+    diverged = int((statuses == "diverged").sum())
+    sign = -1 if goal == "max" else 1
+    worst_last = np.concatenate([sign * ok, np.full(diverged, math.inf)])
+    estimate = stats.mean_interval(ok, scale, level)
+    return Summary(
+        len(statuses),
+        len(ok),
+        diverged,
+        len(statuses) - len(ok) - diverged,
+        *estimate[:3],
+        _finite(sign * stats.median(worst_last)),
+        _finite(sign * stats.iqm(worst_last)),
+    )
+
+
+def _finite(value: float) -> float:
+    return value if math.isfinite(value) else math.nan
+
+
+def summarize(
+    frame: pd.DataFrame, *, goal: Words = None, scale: Words = None, level: float = stats.LEVEL
+) -> pd.DataFrame:
+    """Return one row per problem and arm with the fields of `Summary`, and `note`: what went wrong, "k/n".
+
+    frame: the long frame of `anncore.evidence.frame`. The interval is Student's, on the scale: of the
+    logarithms (then the mean is the geometric one), of the logits for shares, else of the scores.
+    """
+    import pandas as pd
+
+    found = prepared(frame, goal, scale)
+    arms = list(dict.fromkeys(found["arm"]))
+    rows = []
+    for problem in dict.fromkeys(found["problem"]):
+        values, statuses = wide(found, problem, "score"), wide(found, problem, "status")
+        statuses = statuses.where(statuses.notna(), "missing")
+        first = found[found["problem"] == problem].iloc[0]
+        for arm in arms:
+            got = summary(values[arm], statuses[arm], first["goal"], first["scale"], level)
+            told = {"problem": problem, "arm": arm, **got._asdict(), "note": _note(got)}
+            rows.append(told)
+    return pd.DataFrame(rows)
+
+
+def _note(got: Summary) -> str:
+    parts = [f"{name} {count}/{got.n}" for name, count in (("diverged", got.diverged), ("failed", got.lost))]
+    return ", ".join(part for part in parts if not part.split()[1].startswith("0/"))
+
+
+def compare_arms(
+    frame: pd.DataFrame,
+    *,
+    over: Over = "seeds",
+    control: str | None = None,
+    rope: float | None = None,
+    alpha: float = stats.ALPHA,
+    sequential: bool = False,
+    goal: Words = None,
+    scale: Words = None,
+) -> pd.DataFrame:
+    """Return every pair of arms' paired comparison: one row per pair, and per problem over seeds.
+
+    over: "seeds" takes each problem by itself, with the seed as the unit; "data sets" averages seeds first
+    and takes the data set as the unit, as ten seeds of one data set are no ten data sets. Holm's correction
+    counts the pairs of one problem, or those over all. control: compare every arm with this one only.
+    rope: the largest difference that does not matter, on the scale; see `findings.compare`, whose fields
+    and verdicts the columns are, with `sentence` last. sequential: the p-values stay valid however often
+    one looked before, see `stats.always_valid_p`.
+    """
+    import pandas as pd
+
+    found = prepared(frame, goal, scale)
+    blocked = _blocked(found)
+    if control is not None and control not in set(found["arm"]):
+        raise ValueError(f"control {control!r} is no arm; arms are {', '.join(dict.fromkeys(found['arm']))}")
+    options: dict[str, Any] = {"control": control, "rope": rope, "alpha": alpha, "sequential": sequential}
+    rows = []
+    if over == DATA_SETS:
+        costs, common = unit_costs_of(found)
+        reasons: dict[str, str] = {}
+        for problem, lost in blocked.items():
+            for arm, reason in lost.items():
+                reasons.setdefault(arm, f"{reason} on {problem}")
+        rows = compare(costs, unit=DATA_SETS, scale=common, blocked=reasons, **options)
+    elif over == SEEDS:
+        scales = dict(zip(found["problem"], found["scale"], strict=True))
+        for problem, costs in by_problem(found).items():
+            mine: dict[str, Any] = {"scale": scales[problem], "blocked": blocked[problem], **options}
+            rows += compare(costs, where=problem, **mine)
+    else:
+        raise ValueError(f"over must be {SEEDS!r} or {DATA_SETS!r}, got {over!r}")
+    told = [{**asdict(each), "sentence": sentence(each)} for each in rows]
+    return pd.DataFrame(told, columns=None if told else ["where", "a", "b", "verdict", "p", "sentence"])
+
+
+def unit_costs_of(found: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return the `unit_costs` of a prepared frame, and their scale."""
+    first = found.drop_duplicates("problem").set_index("problem")
+    return unit_costs(by_problem(found), dict(first["scale"]), dict(first["data_set"]))
+
+
+def _blocked(found: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Return, by problem, the arms with trials that failed or have not run, and how many."""
+    lost: dict[str, dict[str, str]] = {}
+    for problem in dict.fromkeys(found["problem"]):
+        statuses = wide(found, problem, "status")
+        statuses = statuses.where(statuses.notna(), "missing")
+        lost[problem] = {}
+        for arm in statuses:
+            counts = statuses[arm][~statuses[arm].isin(["ok", "diverged"])].value_counts(sort=False)
+            if len(counts):
+                parts = ", ".join(f"{n} {status}" for status, n in counts.items())
+                lost[problem][str(arm)] = f"{parts} of {len(statuses)} trials"
+    return lost
+
+
+def probability_of_improvement(
+    frame: pd.DataFrame,
+    *,
+    over: Over = "seeds",
+    paired: bool = True,
+    level: float = stats.LEVEL,
+    goal: Words = None,
+    scale: Words = None,
+) -> pd.DataFrame:
+    """Return how often arm `a` beats arm `b`, for every ordered pair: columns problem, a, b, probability, ...
+
+        paired:     P = share of seeds on which a is better than b                     ties count half
+        unpaired:   P = share of all pairs (seed of a, seed of b) in which a is better    U / (m n)
+
+    A diverged trial loses to any that finished. Over data sets it is the mean of the data sets' own, as
+    Agarwal et al. define it (NeurIPS 2021, section 4.3; they take it unpaired). `low` and `high` are
+    Wilson's interval (JASA 22, 1927) over seeds where paired; over data sets the t-interval on the logit
+    scale; they are NaN where a wins always or never, since then the data bound it on one side only, and
+    where unpaired over seeds. Each interval is by itself: nothing is adjusted for their number. n counts
+    complete pairs, data sets, or, unpaired, the fewer of both arms' trials.
+    """
+    import pandas as pd
+
+    found = prepared(frame, goal, scale)
+    data_sets = dict(zip(found["problem"], found["data_set"], strict=True))
+    rows = []
+    for problem, costs in by_problem(found).items():
+        for a, b in permutations(costs.columns, 2):
+            got = _improvement(costs[a].to_numpy(float), costs[b].to_numpy(float), paired, level)
+            rows.append({"problem": problem, "a": a, "b": b, **got._asdict()})
+    table = pd.DataFrame(rows, columns=["problem", "a", "b", "value", "low", "high", "n"])
+    if over == DATA_SETS:
+        table["data_set"] = table["problem"].map(data_sets)
+        mine = table.groupby(["a", "b", "data_set"], sort=False)["value"].mean()
+        rows = [
+            {"problem": "", "a": a, "b": b, **_share_interval(values.to_numpy(float), level)._asdict()}
+            for (a, b), values in mine.groupby(["a", "b"], sort=False)
+        ]
+        table = pd.DataFrame(rows, columns=["problem", "a", "b", "value", "low", "high", "n"])
+    elif over != SEEDS:
+        raise ValueError(f"over must be {SEEDS!r} or {DATA_SETS!r}, got {over!r}")
+    return table.rename(columns={"value": "probability"})
+
+
+def _improvement(a: Any, b: Any, paired: bool, level: float) -> Estimate:
+    if paired:
+        gaps = stats.differences(a, b)
+        gaps = gaps[~np.isnan(gaps)]
+        n = len(gaps)
+        share = float(np.mean((1 + np.sign(gaps)) / 2)) if n else math.nan
+        return Estimate(share, *stats.wilson_interval(share, n, level), n)
+    a, b = a[~np.isnan(a)], b[~np.isnan(b)]
+    signs = [np.sign(stats.differences(np.full(len(b), each), b)) for each in a]
+    share = float(np.mean((1 + np.concatenate(signs)) / 2)) if len(a) and len(b) else math.nan
+    return Estimate(share, math.nan, math.nan, min(len(a), len(b)))
+
+
+def _share_interval(shares: Any, level: float) -> Estimate:
+    shares = shares[~np.isnan(shares)]
+    got = stats.mean_interval(shares, "unit", level)
+    return got._replace(low=math.nan, high=math.nan) if got.value in (0.0, 1.0) else got

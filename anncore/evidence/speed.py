@@ -1,0 +1,201 @@
+"""How fast: targets fixed beforehand, time to target, performance profiles and the score of their area.
+
+A table of times has a row per arm and a column per problem; a miss is infinite, never left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from anncore import stats
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+POINTS, MOST = 100, 4.0  # AlgoPerf's grid over 1..4, and what it takes for a miss
+
+
+def targets(source: Any) -> pd.DataFrame:
+    """Return the validation score to reach on each problem of a `Results`.
+
+    Columns problem, metric, goal, target and origin, which says when the target was fixed:
+
+        file     the experiment names it: `target` under [report], one number or a table by data set
+        tuning   the median over arms of the chosen configurations' score on the tuning seeds, known before
+                 the first trial of the report had run; an arm that always diverged counts as the worst
+        report   nothing was tuned: the same median over the report's own trials, so chosen after the fact
+
+    target is NaN where half of the arms or more never had a score.
+    """
+    import pandas as pd
+
+    from anncore.evidence.frame import tuning_scores
+    from anncore.study import Study
+
+    study, rule = Study(source), source.experiment.select
+    named = study.options.get("target")
+    chosen = source.selection[["problem", "arm", "tune_score"]] if study.tuned else None
+    if chosen is None or not len(chosen):
+        trials = tuning_scores(source)
+        finite = trials["score"].where(np.isfinite(trials["score"]))
+        means = finite.groupby([trials["problem"], trials["arm"]], sort=False).mean()
+        chosen = means.rename("tune_score").reset_index()
+    sign = -1.0 if rule.goal == "max" else 1.0
+    rows = []
+    for problem in study.problems:
+        costs = sign * chosen.loc[chosen["problem"] == problem, "tune_score"].to_numpy(float)
+        middle = stats.median(np.where(np.isnan(costs), math.inf, costs))
+        target, origin = sign * middle, "tuning" if study.tuned else "report"
+        by_name = named
+        if isinstance(named, Mapping):
+            by_name = named.get(problem, named.get(study.dataset_of[problem]))
+        if by_name is not None:
+            target, origin = float(by_name), "file"
+        rows.append(
+            {
+                "problem": problem,
+                "metric": rule.metric,
+                "goal": rule.goal,
+                "target": target if math.isfinite(target) else math.nan,
+                "origin": origin,
+            }
+        )
+    return pd.DataFrame(rows, columns=["problem", "metric", "goal", "target", "origin"])
+
+
+def time_to_target(
+    curves: pd.DataFrame,
+    targets: Mapping[str, float] | pd.DataFrame,
+    *,
+    goal: str = "min",
+    time: str = "step",
+) -> pd.DataFrame:
+    """Return when each trial's curve first reached its problem's target: problem, arm, seed, target, time.
+
+    curves: long, with problem, arm, seed, value and the column that `time` names, such as `curve_frame`
+    gives; a value equal to the target has reached it. A trial that never does takes infinitely long,
+    whether it ended early, diverged or failed. targets: by problem, or the frame of `targets`; a problem
+    without a target, or with NaN, is left out. Between two evaluations nothing is interpolated.
+    """
+    import pandas as pd
+
+    if isinstance(targets, pd.DataFrame):
+        targets = dict(zip(targets["problem"], targets["target"], strict=True))
+    lacking = [name for name in ("problem", "arm", "seed", "value", time) if name not in curves]
+    if lacking:
+        raise ValueError(f"the curves have no column {lacking[0]!r}")
+    target = curves["problem"].map(lambda problem: targets.get(problem, math.nan)).astype(float)
+    reached = curves["value"] <= target if goal == "min" else curves["value"] >= target
+    first = curves[time].astype(float).where(reached, math.inf)
+    found = curves[["problem", "arm", "seed"]].assign(target=target, time=first)[target.notna()]
+    names = ["problem", "arm", "seed", "target"]
+    return found.groupby(names, sort=False)["time"].min().reset_index()
+
+
+def typical_times(times: pd.DataFrame) -> pd.DataFrame:
+    """Return the median over seeds of `time_to_target`: a table of times, a row per arm.
+
+    A miss counts as slower than any time, so the median is infinite where half of the seeds missed (with an
+    even number; with an odd one, where most did).
+    """
+    arms, problems = (list(dict.fromkeys(times[name])) for name in ("arm", "problem"))
+    median = times.groupby(["arm", "problem"], sort=False)["time"].agg(
+        lambda each: stats.median(each.to_numpy(float))
+    )
+    return median.unstack().reindex(index=arms, columns=problems)  # noqa: PD010 - keeps the order
+
+
+def performance_ratios(
+    times: pd.DataFrame, *, held_out: Mapping[str, str] | None = None, cutoff: float | None = MOST
+) -> pd.DataFrame:
+    """Return each time over the best one of its column, infinite for a miss; held-out columns are gone.
+
+    times: an arm per row, a problem per column; NaN is a miss. The rules are those of AlgoPerf (Dahl et al.,
+    "Benchmarking Neural Network Training Algorithms", 2023, section 4.5, arXiv:2306.07179, and its scoring
+    code), in this order:
+
+    1. A variant counts only where its base problem was reached. held_out: variant to base.
+    2. More than `cutoff` times the best arm is a miss; None lets every time stand.
+    3. A base problem counts only where all its variants do. Then the variants have had their say.
+    4. Ratios are to the fastest of the arms that are left.
+    """
+    table = times.astype(float)
+    table = table.where(table.notna(), math.inf)
+    pairs = dict(held_out or {})
+    unknown = [name for pair in pairs.items() for name in pair if name not in table]
+    if unknown:
+        raise ValueError(f"held_out names {unknown[0]!r}, which is no column of the times")
+    for variant, base in pairs.items():
+        table[variant] = table[variant].where(np.isfinite(table[base]), math.inf)
+    if cutoff is not None:
+        table = table.where(table <= cutoff * table.min(), math.inf)
+    for variant, base in pairs.items():
+        table[base] = table[base].where(np.isfinite(table[variant]), math.inf)
+    table = table.drop(columns=list(pairs))
+    best = table.min()
+    if (best <= 0).any():
+        at = int((best <= 0).argmax())
+        raise ValueError(f"times must be positive, got {best.iloc[at]:g} on {best.index[at]}")
+    # A column that nobody reached is infinite throughout; inf / inf would be NaN.
+    return (table / best.where(np.isfinite(best), 1.0)).where(np.isfinite(table), math.inf)
+
+
+def performance_profile(
+    times: pd.DataFrame,
+    *,
+    most: float = MOST,
+    points: int = POINTS,
+    held_out: Mapping[str, str] | None = None,
+    cutoff: float | None = MOST,
+) -> pd.DataFrame:
+    """Return Dolan and Moré's performance profile: a row per ratio τ in 1..most, a column per arm.
+
+        ρ_arm(τ) = share of the problems on which the arm took at most τ times as long as the best arm
+
+    See `performance_ratios` for times, held_out and cutoff. Dolan & Moré, "Benchmarking Optimization
+    Software with Performance Profiles", Mathematical Programming 91(2), 2002.
+    """
+    import pandas as pd
+
+    ratios = performance_ratios(times, held_out=held_out, cutoff=cutoff)
+    grid = np.linspace(1.0, most, points)
+    # A share of problems must not depend on how a ratio that is exactly τ rounds.
+    rho = [(ratios <= tau * (1 + 1e-12)).mean(axis=1) for tau in grid]
+    return pd.DataFrame(np.array(rho), index=pd.Index(grid, name="ratio"), columns=list(ratios.index))
+
+
+def performance_scores(
+    times: pd.DataFrame,
+    *,
+    held_out: Mapping[str, str] | None = None,
+    cutoff: float | None = MOST,
+    most: float = MOST,
+    points: int = POINTS,
+    leave_one_out: bool = True,
+) -> pd.DataFrame:
+    """Return AlgoPerf's score of each arm, best first: arm, score, low, high, and "without X" for each X.
+
+        score = ∫ ρ_arm(τ) dτ over 1..most / (most - 1)        by the trapezoidal rule on `points` points
+
+    1 is best on every problem, 0 is never within `most` times the best. Ratios are to the best arm present,
+    so a score says nothing without the others: leave_one_out adds the score with each other arm taken away
+    (NaN for the arm itself), and low and high, the smallest and largest of these and the score.
+    """
+    import pandas as pd
+
+    def score(table: pd.DataFrame) -> pd.Series[float]:
+        profile = performance_profile(table, most=most, points=points, held_out=held_out, cutoff=cutoff)
+        area = np.trapezoid(profile.to_numpy(), profile.index.to_numpy(), axis=0)
+        return pd.Series(area / (most - 1), index=profile.columns)
+
+    arms = list(times.index)
+    frame = pd.DataFrame({"arm": arms, "score": score(times).to_numpy(float)}, index=arms)
+    if leave_one_out and len(arms) > 1:
+        others = pd.DataFrame({f"without {arm}": score(times.drop(index=arm)) for arm in arms}).reindex(arms)
+        every = others.assign(score=frame["score"])
+        frame = frame.assign(low=every.min(axis=1), high=every.max(axis=1)).join(others)
+    return frame.sort_values("score", ascending=False, kind="stable", ignore_index=True)

@@ -1,0 +1,193 @@
+"""Speed. Independent sources: AlgoPerf's published scores, Dolan & Moré's definition by hand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import algoperf_v05
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from results_factory import make_results
+
+from anncore import (
+    curve_frame,
+    performance_profile,
+    performance_ratios,
+    performance_scores,
+    targets,
+    time_to_target,
+    typical_times,
+)
+
+INF, NAN = math.inf, math.nan
+
+
+def table(**arms: list[float]) -> pd.DataFrame:
+    frame = pd.DataFrame(arms).T
+    return frame.rename(columns={i: "pqrstuvw"[i] for i in frame})
+
+
+# AlgoPerf
+
+
+@pytest.mark.parametrize("rules", ["external", "self"])
+def test_the_scores_are_algoperfs_published_ones(rules: str) -> None:
+    found = performance_scores(algoperf_v05.times(rules), held_out=algoperf_v05.HELD_OUT)
+    expected = algoperf_v05.SCORES[rules]
+    assert dict(zip(found["arm"], found["score"].round(4), strict=True)) == expected
+    assert found["score"].is_monotonic_decreasing
+
+
+def test_a_score_depends_on_who_takes_part() -> None:
+    found = performance_scores(algoperf_v05.times("external"), held_out=algoperf_v05.HELD_OUT)
+    row = found[found["arm"] == "schedule_free_adamw"].iloc[0]
+    alone = algoperf_v05.times("external").drop(index="shampoo_submission")
+    other = performance_scores(alone, held_out=algoperf_v05.HELD_OUT, leave_one_out=False).set_index("arm")
+    assert row["without shampoo_submission"] == other.loc["schedule_free_adamw", "score"] > row["score"]
+    assert math.isnan(row["without schedule_free_adamw"])
+    assert row["low"] <= row["score"] < row["without shampoo_submission"] <= row["high"]
+
+
+# Profiles by hand
+
+
+def test_a_profile_is_the_share_of_problems_within_tau() -> None:
+    times = table(a=[10, 10, 10, 10], b=[10, 20, 35, INF], c=[5, 60, 45, 40])
+    ratios = performance_ratios(times)
+    np.testing.assert_allclose(
+        ratios, [[2, 1, 1, 1], [2, 2, 3.5, INF], [1, INF, INF, 4]]
+    )  # 60 / 10 and 45 / 10 are beyond 4; exactly 4 is not
+    rho = performance_profile(times, points=4)  # at 1, 2, 3, 4
+    np.testing.assert_allclose(rho["a"], [0.75, 1, 1, 1])
+    np.testing.assert_allclose(rho["b"], [0, 0.5, 0.5, 0.75])
+    np.testing.assert_allclose(rho["c"], [0.25, 0.25, 0.25, 0.5])
+    scores = performance_scores(times, points=4).set_index("arm")["score"]
+    assert scores["a"] == pytest.approx((0.875 + 1 + 1) / 3)
+    assert scores["b"] == pytest.approx((0.25 + 0.5 + 0.625) / 3)
+
+
+def test_dolan_and_more_cut_nothing_off() -> None:
+    times = table(a=[10, 10], b=[10, 90])
+    rho = performance_profile(times, cutoff=None, most=10, points=10)
+    np.testing.assert_allclose(rho["b"], [0.5] * 8 + [1, 1])  # reached at 9
+
+
+def test_a_problem_that_nobody_reached_is_won_by_nobody() -> None:
+    scores = performance_scores(table(a=[10, INF], b=[20, INF])).set_index("arm")["score"]
+    assert scores["a"] == 0.5
+
+
+def test_base_and_variant_stand_or_fall_together() -> None:
+    columns = {"p": "base", "q": "variant"}
+    times = table(a=[10, 7], b=[20, INF], c=[INF, 1], d=[30, 29]).rename(columns=columns)
+    ratios = performance_ratios(times, held_out={"variant": "base"})
+    # b missed the variant, so its base does not count; c missed the base, so its variant, the fastest by
+    # far, does not; d is 4.14 times a on the variant, which is beyond the cut-off.
+    assert ratios["base"].to_dict() == {"a": 1, "b": INF, "c": INF, "d": INF}
+    assert list(ratios.columns) == ["base"]
+
+
+def test_bad_tables_are_named() -> None:
+    with pytest.raises(ValueError, match="held_out names 'r', which is no column of the times"):
+        performance_ratios(table(a=[1, 2]), held_out={"r": "p"})
+    with pytest.raises(ValueError, match="times must be positive, got 0 on q"):
+        performance_ratios(table(a=[1, 0]))
+
+
+@given(
+    st.lists(st.lists(st.floats(1, 100) | st.just(INF), min_size=3, max_size=3), min_size=2, max_size=4),
+    st.floats(0.5, 8),
+)
+def test_profiles_rise_and_units_do_not_matter(values: list[list[float]], factor: float) -> None:
+    times = pd.DataFrame(values)
+    rho = performance_profile(times)
+    assert ((rho >= 0) & (rho <= 1)).all(axis=None)
+    assert (rho.diff().iloc[1:] >= 0).all(axis=None)
+    reached = np.isfinite(times.min()).mean()
+    assert rho.iloc[0].sum() >= reached - 1e-12  # somebody is best wherever somebody arrived
+    scores = performance_scores(times, leave_one_out=False).set_index("arm")["score"].sort_index()
+    scaled = performance_scores(times * factor, leave_one_out=False).set_index("arm")["score"].sort_index()
+    np.testing.assert_allclose(scores, scaled, atol=0.02)  # a ratio may round across a grid point
+
+
+# Time to target
+
+
+def curves(**trials: list[float]) -> pd.DataFrame:
+    rows = [
+        {"problem": "p", "arm": name[0], "seed": int(name[1:]), "step": 10 * i, "value": value}
+        for name, values in trials.items()
+        for i, value in enumerate(values)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_time_to_target_by_hand() -> None:
+    frame = curves(a0=[1.0, 0.5, 0.2, 0.6], a1=[1.0, NAN, 0.5], b0=[1.0, 0.51], b1=[NAN, NAN])
+    times = time_to_target(frame, {"p": 0.5})
+    assert times["time"].to_list() == [10, 20, INF, INF]
+    assert time_to_target(frame, {"p": 0.55}, goal="max")["time"].to_list() == [0, 0, 0, INF]
+    typical = typical_times(times)
+    assert typical.loc["a", "p"] == 15
+    assert typical.loc["b", "p"] == INF
+
+
+def test_a_problem_without_target_is_left_out() -> None:
+    assert len(time_to_target(curves(a0=[1.0]), {"q": 0.5})) == 0
+    assert len(time_to_target(curves(a0=[1.0]), {"p": NAN})) == 0
+    with pytest.raises(ValueError, match="no column 'seconds'"):
+        time_to_target(curves(a0=[1.0]), {"p": 1.0}, time="seconds")
+
+
+def test_a_trial_without_a_curve_is_a_miss() -> None:
+    def status(problem: str, arm: str, seed: int) -> str:
+        return "crashed" if (arm, seed) == ("adam", 101) else "ok"
+
+    results = make_results(("sgd", "adam"), ("xor",), seeds=(100, 101, 102), status=status)
+    frame = curve_frame(results, "valid_loss")
+    times = time_to_target(frame, targets(results))
+    assert len(times) == 6
+    crashed = times[(times["arm"] == "adam") & (times["seed"] == 101)]
+    assert crashed["time"].to_list() == [INF]
+    last = frame.groupby(["arm", "seed"])["seconds"].max()
+    assert last.dropna().eq(0.01).all()  # all of the training time at the last step
+
+
+# Targets
+
+
+def test_the_target_is_the_median_of_the_arms_tuning_scores() -> None:
+    results = make_results(("sgd", "momentum", "adam"), ("xor", "iris"))
+    found = targets(results).set_index("problem")
+    own = results.selection[results.selection["problem"] == "xor"]["tune_score"]
+    assert found.loc["xor", "target"] == sorted(own)[1]
+    assert set(found["origin"]) == {"tuning"}
+    # The report's own trials have no say.
+    results.trials.loc[results.trials["phase"] == "report", "valid_loss"] *= 2
+    pd.testing.assert_frame_equal(targets(results).set_index("problem"), found)
+
+
+def test_an_arm_that_always_diverged_counts_as_the_worst() -> None:
+    results = make_results(("sgd", "momentum", "adam"), ("xor",))
+    results.selection["tune_score"] = [0.3, NAN, 0.2]
+    assert targets(results)["target"][0] == 0.3
+    results.selection["tune_score"] = [NAN, NAN, 0.2]
+    assert math.isnan(targets(results)["target"][0])
+
+
+@pytest.mark.parametrize(("named", "expected"), [(0.25, [0.25, 0.25]), ({"iris": 0.5}, [None, 0.5])])
+def test_the_file_may_name_the_target(named: Any, expected: list[float | None]) -> None:
+    results = make_results(("sgd", "adam"), ("xor", "iris"), report={"target": named})
+    found = targets(results)
+    for row, value in zip(found.itertuples(), expected, strict=True):
+        assert (row.origin == "file") == (value is not None)
+        assert value is None or row.target == value
+
+
+def test_without_tuning_the_target_is_chosen_after_the_fact_and_says_so() -> None:
+    results = make_results(("sgd", "adam"), ("xor",), tune_seeds=(), rates=(0.1,))
+    assert targets(results)["origin"].to_list() == ["report"]
