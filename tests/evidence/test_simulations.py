@@ -1,0 +1,148 @@
+"""Do intervals cover, and tests err, as often as they say? With fixed seeds; large simulations are slow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats as scipy_stats
+
+from anncore import (
+    compare_arms,
+    iqm_interval,
+    mean_interval,
+    pairs_for_power,
+    pseudomedian,
+    stats,
+    wilcoxon,
+    wilson_interval,
+)
+
+MANY = [pytest.param(400, id="small"), pytest.param(10_000, marks=pytest.mark.slow, id="large")]
+
+
+def coverage(
+    interval: Callable[[Any], Any], draw: Callable[[Any], Any], truth: float, repetitions: int
+) -> float:
+    rng = np.random.default_rng(0)
+    found = [interval(draw(rng)) for _ in range(repetitions)]
+    return float(np.mean([each.low <= truth <= each.high for each in found]))
+
+
+def off(repetitions: int, share: float = 0.95, errors: float = 3.0) -> float:
+    """Return so many standard errors of a simulated share."""
+    return errors * math.sqrt(share * (1 - share) / repetitions)
+
+
+# Intervals
+
+
+@pytest.mark.parametrize("repetitions", MANY)
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_the_t_interval_of_few_seeds_covers(n: int, repetitions: int) -> None:
+    found = coverage(mean_interval, lambda rng: rng.normal(size=n), 0.0, repetitions)
+    assert abs(found - 0.95) <= off(repetitions)
+
+
+@pytest.mark.parametrize("repetitions", MANY)
+def test_on_the_log_scale_it_covers_the_geometric_mean(repetitions: int) -> None:
+    found = coverage(
+        lambda x: mean_interval(x, "log"), lambda rng: np.exp(rng.normal(1, 2, 5)), math.e, repetitions
+    )
+    assert abs(found - 0.95) <= off(repetitions)
+
+
+@pytest.mark.parametrize("repetitions", MANY)
+def test_for_shares_it_covers_nearly(repetitions: int) -> None:
+    # Accuracies over 100 test examples around .9; the delta method errs a little on five seeds.
+    found = coverage(
+        lambda x: mean_interval(x, "unit"), lambda rng: rng.binomial(100, 0.9, 5) / 100, 0.9, repetitions
+    )
+    assert 0.93 - off(repetitions) <= found <= 0.97 + off(repetitions)
+
+
+def test_the_bootstrap_of_five_seeds_does_not() -> None:
+    # Why bands are not made as seaborn makes them.
+    def bootstrap(x: Any) -> Any:
+        means = np.random.default_rng(1).choice(x, (500, len(x))).mean(axis=1)
+        low, high = np.percentile(means, [2.5, 97.5])
+        return mean_interval(x)._replace(low=low, high=high)
+
+    assert coverage(bootstrap, lambda rng: rng.normal(size=5), 0.0, 400) < 0.88
+
+
+@pytest.mark.parametrize("repetitions", MANY)
+@pytest.mark.parametrize("n", [6, 8, 10, 15])
+def test_the_iqms_interval_covers_nearly(n: int, repetitions: int) -> None:
+    # Between 90 and 99 %: the trimmed quarter is no whole number of values.
+    for draw in (lambda rng: rng.normal(size=n), lambda rng: rng.standard_t(3, size=n)):
+        found = coverage(iqm_interval, draw, 0.0, repetitions)
+        assert 0.90 - off(repetitions) <= found <= 0.995
+
+
+@pytest.mark.parametrize("repetitions", MANY)
+@pytest.mark.parametrize("n", [8, 20])
+def test_wilsons_interval_covers_nearly(n: int, repetitions: int) -> None:
+    rng = np.random.default_rng(0)
+    wins = rng.binomial(n, 0.7, repetitions)
+    held = [
+        w in (0, n) or (ends := wilson_interval(w / n, n))[0] <= 0.7 <= ends[1] for w in wins
+    ]  # no interval where an arm wins always or never
+    assert np.mean(held) >= 0.93 - off(repetitions)
+
+
+@pytest.mark.parametrize("repetitions", MANY)
+def test_the_interval_that_inverts_the_signed_rank_test_covers(repetitions: int) -> None:
+    found = coverage(pseudomedian, lambda rng: rng.standard_t(2, size=10), 0.0, repetitions)
+    assert found >= 0.95 - off(repetitions)  # exact for symmetric differences, so never less
+
+
+# Tests
+
+
+def frame_of(scores: Any) -> pd.DataFrame:
+    """Return the long frame of (data sets, arms, seeds)."""
+    sets, arms, seeds = np.indices(scores.shape).reshape(3, -1)
+    return pd.DataFrame(
+        {
+            "problem": [f"set{i}" for i in sets],
+            "arm": [f"arm{i}" for i in arms],
+            "seed": seeds,
+            "score": scores.reshape(-1),
+        }
+    ).assign(scale="unit")
+
+
+@pytest.mark.parametrize("repetitions", [120, pytest.param(2000, marks=pytest.mark.slow)])
+def test_data_sets_are_the_unit_since_seeds_would_err_far_too_often(repetitions: int) -> None:
+    # Ten data sets, each of which favours one of two arms by chance: none is better in general.
+    rng = np.random.default_rng(6)
+    ours = pooled = 0
+    for _ in range(repetitions):
+        favour = rng.normal(0, 1, (10, 2, 1))
+        scores = favour + rng.normal(0, 0.5, (10, 2, 10))
+        ours += (compare_arms(frame_of(scores), over="data sets")["verdict"] == "better").any()
+        pooled += wilcoxon((scores[:, 0] - scores[:, 1]).reshape(-1)) <= 0.05
+    assert ours / repetitions <= 0.05 + off(repetitions, 0.05, 2.5)
+    assert pooled / repetitions > 0.3
+
+
+@pytest.mark.parametrize("repetitions", MANY)
+def test_friedman_errs_in_about_5_percent(repetitions: int) -> None:
+    rng = np.random.default_rng(9)
+    wrong = [stats.friedman(rng.normal(size=(12, 4)))[3] <= 0.05 for _ in range(repetitions)]
+    assert abs(np.mean(wrong) - 0.05) <= off(repetitions, 0.05)
+
+
+@pytest.mark.parametrize("effect", [0.4, 0.7])
+def test_the_number_of_pairs_that_would_be_needed_is_about_enough(effect: float) -> None:
+    # The pairs at hand have exactly this effect; so many new ones should show it in about 80 % of cases.
+    at_hand = scipy_stats.zscore(np.arange(10.0), ddof=1) + effect
+    needed = int(pairs_for_power(at_hand))
+    rng = np.random.default_rng(4)
+    shown = np.mean([wilcoxon(rng.normal(effect, 1, needed)) <= 0.05 for _ in range(400)])
+    assert 0.7 <= shown <= 0.92
