@@ -14,6 +14,7 @@ from anncore._version import __version__
 if TYPE_CHECKING:
     from anncore.arrays import dense, power, sum_examples, times_transposed
     from anncore.decay import DECAY_MODES, WeightDecay
+    from anncore.compare import compare_runs
     from anncore.errors import (
         AnnxError,
         ComponentError,
@@ -137,6 +138,7 @@ _HOMES = {
         "selection_gaps",
         "with_fresh_scores",
     ),
+    "anncore.compare": ("compare_runs",),
     "anncore.errors": (
         "AnnxError",
         "ComponentError",
@@ -302,6 +304,7 @@ __all__ = [
     "choice",
     "dense",
     "compare_arms",
+    "compare_runs",
     "curve_frame",
     "data_set_costs",
     "differences",

@@ -186,7 +186,7 @@ ROOMS = [
     {"evidence"},
     {"audit"},
     {"report"},
-    {"export"},
+    {"compare", "export"},
     {"cli"},
 ]
 

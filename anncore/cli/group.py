@@ -20,6 +20,7 @@ VERBS = (
     "plan",
     "status",
     "report",
+    "compare",
     "export",
     "list",
     "show",
