@@ -1,7 +1,8 @@
 """What a reader should know before believing the rest: the report's warnings, each with its kind.
 
-Unequal budgets, values chosen at the edge of their range, too few seeds or data sets, failures, the gap
-between the score a configuration was chosen by and its score on fresh seeds.
+Unequal budgets, hyperparameters tuned for some arms only, values chosen at the edge of their range, too few
+seeds or data sets, failures, the gap between the score a configuration was chosen by and its score on fresh
+seeds, a target chosen after the fact.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ def audit(study: Study, pairs: int) -> list[Caution]:
         *_failures(study),
         *_divergence(study),
         *_budgets(study),
+        *_confounded(study),
         *_edges(study),
         *_too_few(study, pairs),
         *_selection_gap(study),
+        *_target(study),
     ]
     if not study.tuned and len(study.arms) > len(study.results.plan.arms):
         found.append(
@@ -104,6 +107,39 @@ def _budgets(study: Study) -> list[Caution]:
             "unequal_budgets",
             f"Unequal tuning budgets (configurations per data set): {listed}. More tries find better luck "
             f"too.",
+        )
+    ]
+
+
+def _confounded(study: Study) -> list[Caution]:
+    """Name the hyperparameters that were searched for some arms and held fixed for others that have them."""
+    if not study.tuned:
+        return []
+    found = []
+    for column in (name for name in study.tune.columns if "." in name):
+        there = study.tune[study.tune[column].notna()]
+        counts = there.groupby(["arm", "problem"], sort=False)[column].nunique().groupby("arm", sort=False)
+        tried = {str(arm): int(n) for arm, n in counts.max().items()}
+        tuned, fixed = ([arm for arm, n in tried.items() if (n > 1) == many] for many in (True, False))
+        if tuned and fixed:
+            found.append(
+                Caution(
+                    "confounded",
+                    f"{column} was tuned for {joined(tuned)}, but not for {joined(fixed)}: part of any "
+                    f"difference between them may be the tuning's.",
+                )
+            )
+    return found
+
+
+def _target(study: Study) -> list[Caution]:
+    if study.tuned or len(study.arms) < 2 or study.options.get("target") is not None or not len(study.curves):
+        return []
+    return [
+        Caution(
+            "target",
+            "No target was fixed beforehand: nothing was tuned and [report] names none. What is said of "
+            "times to target rests on the median of these very scores.",
         )
     ]
 

@@ -15,6 +15,7 @@ from anncore.cli.group import cli
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PLUGIN_GUIDE = ROOT / "plugins" / "README.md"
+REPORT_GUIDE = ROOT / "reports" / "README.md"
 
 
 def blocks(file: Path, language: str) -> list[str]:
@@ -90,3 +91,17 @@ def test_the_plugin_guide_knows_every_hook() -> None:
 def test_links_lead_somewhere(file: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", file.read_text(encoding="utf-8"))
     assert [target for target in targets if not (file.parent / target).exists()] == []
+
+
+def test_what_the_report_guide_computes_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import anncore
+
+    (tmp_path / "optimizers.toml").write_text(
+        "train.steps = 5\nseeds.report = [1, 2]\ndataset.xor.n = 60\n[optimizer.sgd]\n[optimizer.adam]\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    anncore.sweep(anncore.load_experiment("optimizers.toml"), out="reports/optimizers", executor="serial")
+    exec(block(REPORT_GUIDE, "python", "compare_arms"), {})
+    table = REPORT_GUIDE.read_text(encoding="utf-8").partition("| question | function |")[2]
+    for name in re.findall(r"`(\w+)`", table):
+        assert callable(getattr(anncore, name))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, special
 
@@ -55,6 +55,7 @@ def test_ties_bet_nothing_and_missing_pairs_wait() -> None:
     np.testing.assert_array_equal(always_valid_p([1, 2, INF]), always_valid_p([1, 2, 3]))
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     st.lists(st.integers(-50, 50).filter(bool) | st.sampled_from([INF, -INF]), min_size=1, max_size=20),
     st.floats(0.1, 10),

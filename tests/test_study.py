@@ -102,6 +102,31 @@ def test_audit_names_each_trap() -> None:
     )
 
 
+def test_audit_names_what_was_tuned_for_some_arms_only() -> None:
+    results = make_results(("sgd", "momentum", "adam"), ("xor", "iris"))
+    tune = results.trials["phase"] == "tune"
+    fixed = tune & (results.trials["arm"] == "adam") & (results.trials["config"] != "lr=0.01")
+    results.trials = results.trials[~fixed].reset_index(drop=True)
+    # A hyperparameter that only one arm has, and one that no arm tuned, confound nothing.
+    results.trials["optimizer.momentum"] = np.where(
+        results.trials["arm"] == "momentum", results.trials["seed"] / 7, np.nan
+    )
+    results.trials["optimizer.eps"] = 1e-8
+    (text,) = [w.text for w in audit(Study(results), 3) if w.kind == "confounded"]
+    assert text == (
+        "optimizer.lr was tuned for sgd and momentum, but not for adam: part of any difference between "
+        "them may be the tuning's."
+    )
+
+
+def test_audit_names_a_target_that_nobody_fixed() -> None:
+    untuned = {"tune_seeds": (), "rates": (0.1,), "steps": 20}
+    assert "target" in kinds(Study(make_results(("sgd", "adam"), ("xor",), **untuned)))
+    named = make_results(("sgd", "adam"), ("xor",), report={"target": 0.1}, **untuned)
+    assert "target" not in kinds(Study(named))
+    assert "target" not in kinds(Study(make_results(("sgd", "adam"), ("xor",), steps=20)))
+
+
 def test_selection_gap_is_the_mean_log_ratio_of_fresh_to_tuning_score() -> None:
     results = make_results(("sgd",), ("xor",), score=lambda *_: 0.3)
     results.selection["tune_score"] = 0.2

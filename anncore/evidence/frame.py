@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -34,6 +34,46 @@ NEEDED = ("problem", "arm", "seed", "score")
 GOALS, SCALES = ("min", "max"), ("linear", "log", "unit")
 
 
+class Source(NamedTuple):
+    """What a `Results` and a `FigureInput` both hold; `trials` are the report's, with their `label`."""
+
+    trials: pd.DataFrame
+    tune: pd.DataFrame  # the report's own trials where nothing was tuned
+    curves: pd.DataFrame
+    selection: pd.DataFrame
+    measures: Mapping[str, Measure]
+    data_sets: Mapping[str, str]
+    arms: Sequence[str]
+    seeds: Sequence[int]
+    metric: str
+    goal: str
+    tuned: bool
+    options: Mapping[str, Any]
+
+
+def source_of(source: Any) -> Source:
+    """Return a `Results` or a `FigureInput` as a `Source`."""
+    import pandas as pd
+
+    if not hasattr(source, "report"):
+        study, rule = Study(source), source.experiment.select
+        kept = (source.selection, study.measures, study.dataset_of, study.arms, study.seeds)
+        tune = study.tune if study.tuned else study.trials
+        told = (rule.metric, rule.goal, study.tuned, study.options)
+        return Source(study.trials, tune, source.curves, *kept, *told)
+    content, phases = source.report, source.trials["phase"]
+    measures = {
+        problem: Measure(each["column"], each["goal"], each["scale"])
+        for problem, each in content["measures"].items()
+    }
+    rule, selection = content["select"], pd.DataFrame(content["selection"])
+    kept = (selection, measures, content["data_sets"], content["arms"], content["seeds"]["report"])
+    trials = source.trials[phases == "report"]
+    tune = source.trials[phases == "tune"] if rule["tuned"] else trials
+    told = (rule["metric"], rule["goal"], rule["tuned"], source.options)
+    return Source(trials, tune, source.curves, *kept, *told)
+
+
 def scores(source: Any) -> pd.DataFrame:
     """Return the report phase's test scores of a `Results` or a `FigureInput` as the long frame.
 
@@ -42,35 +82,35 @@ def scores(source: Any) -> pd.DataFrame:
     """
     import pandas as pd
 
-    trials, measures, data_sets, arms, seeds = _parts(source)
+    found = source_of(source)
+    every = pd.MultiIndex.from_product([found.arms, found.seeds], names=["arm", "seed"])
     parts = []
-    for problem, measure in measures.items():
-        mine = trials[trials["problem"] == problem].drop_duplicates(["seed", "label"])
-        every = pd.MultiIndex.from_product([arms, seeds], names=["arm", "seed"])
+    for problem, measure in found.measures.items():
+        mine = found.trials[found.trials["problem"] == problem].drop_duplicates(["seed", "label"])
         column = mine[measure.column].astype(float) if measure.column in mine else math.nan
-        found = mine.assign(score=column).set_index(["label", "seed"])[["status", "score"]]
-        found.index.names = ["arm", "seed"]
-        found = found.reindex(every).reset_index()
-        found["status"] = found["status"].where(found["status"].notna(), "missing")
-        found["score"] = found["score"].where(found["status"] == "ok")
-        told = {"problem": problem, "data_set": data_sets[problem]}
-        parts.append(found.assign(**told, goal=measure.goal, scale=measure.scale))
+        part = mine.assign(score=column).set_index(["label", "seed"])[["status", "score"]]
+        part.index.names = ["arm", "seed"]
+        part = part.reindex(every).reset_index()
+        part["status"] = part["status"].where(part["status"].notna(), "missing")
+        part["score"] = part["score"].where(part["status"] == "ok")
+        told = {"problem": problem, "data_set": found.data_sets[problem]}
+        parts.append(part.assign(**told, goal=measure.goal, scale=measure.scale))
     columns = ["problem", "data_set", "arm", "seed", "status", "score", "goal", "scale"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
 def tuning_scores(source: Any) -> pd.DataFrame:
-    """Return the tuning phase's validation scores of a `Results`: the long frame and its configurations.
+    """Return the tuning phase's validation scores of a `Results` or a `FigureInput`, by configuration.
 
     One row per trial with problem, arm, config, seed, status, score, goal, and a column per
     hyperparameter such as "optimizer.lr". Where nothing was tuned, the report phase's trials.
     """
-    study = Study(source)
-    rule, trials = source.experiment.select, study.tune if study.tuned else study.trials
+    found = source_of(source)
+    trials = found.tune
     hyper = [str(name) for name in trials.columns if "." in str(name)]
     keep = ["problem", "arm", "config", "seed", "status", *hyper]
-    score = trials[rule.metric].astype(float) if rule.metric in trials else math.nan
-    frame = trials[keep].assign(score=score, goal=rule.goal).reset_index(drop=True)
+    score = trials[found.metric].astype(float) if found.metric in trials else math.nan
+    frame = trials[keep].assign(score=score, goal=found.goal).reset_index(drop=True)
     frame["score"] = frame["score"].where(frame["status"] == "ok")
     return frame
 
@@ -82,26 +122,13 @@ def curve_frame(source: Any, metric: str) -> pd.DataFrame:
     the step, taken as even over its steps. A trial without a curve has one row, without step and value, so
     that nobody who looks for a target forgets it.
     """
-    trials, *_ = _parts(source)
-    values = source.curves[source.curves["metric"] == metric][["key", "step", "value"]]
+    found = source_of(source)
+    values = found.curves[found.curves["metric"] == metric][["key", "step", "value"]]
     keep = ["key", "problem", "label", "seed", "status", "steps_done", "train_seconds"]
-    frame = trials[keep].rename(columns={"label": "arm"}).merge(values, on="key", how="left")
+    frame = found.trials[keep].rename(columns={"label": "arm"}).merge(values, on="key", how="left")
     done = frame["steps_done"].where(frame["steps_done"] > 0)
     frame["seconds"] = frame["step"] / done * frame["train_seconds"]
     return frame[["problem", "arm", "seed", "status", "step", "seconds", "value"]]
-
-
-def _parts(source: Any) -> tuple[Any, Mapping[str, Measure], Mapping[str, str], Sequence[str], Sequence[int]]:
-    """Return the report phase's trials with `label`, measures, data sets, arms and seeds."""
-    if not hasattr(source, "report"):
-        study = Study(source)
-        return study.trials, study.measures, study.dataset_of, study.arms, study.seeds
-    content, trials = source.report, source.trials[source.trials["phase"] == "report"]
-    measures = {
-        problem: Measure(each["column"], each["goal"], each["scale"])
-        for problem, each in content["measures"].items()
-    }
-    return trials, measures, content["data_sets"], content["arms"], content["seeds"]["report"]
 
 
 def prepared(frame: pd.DataFrame, goal: Words = None, scale: Words = None) -> pd.DataFrame:

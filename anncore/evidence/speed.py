@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from anncore import stats
+from anncore.evidence.frame import source_of, tuning_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +21,7 @@ POINTS, MOST = 100, 4.0  # AlgoPerf's grid over 1..4, and what it takes for a mi
 
 
 def targets(source: Any) -> pd.DataFrame:
-    """Return the validation score to reach on each problem of a `Results`.
+    """Return the validation score to reach on each problem of a `Results` or a `FigureInput`.
 
     Columns problem, metric, goal, target and origin, which says when the target was fixed:
 
@@ -33,33 +34,29 @@ def targets(source: Any) -> pd.DataFrame:
     """
     import pandas as pd
 
-    from anncore.evidence.frame import tuning_scores
-    from anncore.study import Study
-
-    study, rule = Study(source), source.experiment.select
-    named = study.options.get("target")
-    chosen = source.selection[["problem", "arm", "tune_score"]] if study.tuned else None
-    if chosen is None or not len(chosen):
+    found = source_of(source)
+    named, sign = found.options.get("target"), -1.0 if found.goal == "max" else 1.0
+    chosen = found.selection
+    if not found.tuned or not len(chosen):
         trials = tuning_scores(source)
         finite = trials["score"].where(np.isfinite(trials["score"]))
         means = finite.groupby([trials["problem"], trials["arm"]], sort=False).mean()
         chosen = means.rename("tune_score").reset_index()
-    sign = -1.0 if rule.goal == "max" else 1.0
     rows = []
-    for problem in study.problems:
+    for problem in found.measures:
         costs = sign * chosen.loc[chosen["problem"] == problem, "tune_score"].to_numpy(float)
         middle = stats.median(np.where(np.isnan(costs), math.inf, costs))
-        target, origin = sign * middle, "tuning" if study.tuned else "report"
+        target, origin = sign * middle, "tuning" if found.tuned else "report"
         by_name = named
         if isinstance(named, Mapping):
-            by_name = named.get(problem, named.get(study.dataset_of[problem]))
+            by_name = named.get(problem, named.get(found.data_sets[problem]))
         if by_name is not None:
             target, origin = float(by_name), "file"
         rows.append(
             {
                 "problem": problem,
-                "metric": rule.metric,
-                "goal": rule.goal,
+                "metric": found.metric,
+                "goal": found.goal,
                 "target": target if math.isfinite(target) else math.nan,
                 "origin": origin,
             }
@@ -164,8 +161,8 @@ def performance_profile(
     ratios = performance_ratios(times, held_out=held_out, cutoff=cutoff)
     grid = np.linspace(1.0, most, points)
     # A share of problems must not depend on how a ratio that is exactly τ rounds.
-    rho = [(ratios <= tau * (1 + 1e-12)).mean(axis=1) for tau in grid]
-    return pd.DataFrame(np.array(rho), index=pd.Index(grid, name="ratio"), columns=list(ratios.index))
+    within = ratios.to_numpy(float)[None] <= grid[:, None, None] * (1 + 1e-12)
+    return pd.DataFrame(within.mean(axis=2), index=pd.Index(grid, name="ratio"), columns=list(ratios.index))
 
 
 def performance_scores(

@@ -8,17 +8,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from results_factory import make_results
 from scipy import stats as scipy_stats
 
 from anncore import (
     compare_arms,
+    curve_frame,
     probability_of_improvement,
     scores,
     smallest_p,
     summarize,
+    targets,
+    tuning_scores,
     wilson_interval,
 )
 
@@ -64,15 +67,31 @@ def test_scores_of_a_sweep_have_a_row_per_planned_trial() -> None:
     assert set(frame["scale"]) == {"log"}
 
 
-def test_a_figure_gets_the_same_scores_as_the_report() -> None:
-    from anncore.report.build import build_report
-    from anncore.study import Study
+@pytest.mark.parametrize("tune_seeds", [(0, 1), ()])
+def test_a_figure_gets_the_same_frames_as_a_program(
+    tune_seeds: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from anncore.report import write
     from anncore.types import FigureInput
 
-    results = make_results(("sgd", "adam"), ("xor", "sine"), seeds=(100, 101))
-    study = Study(results)
-    data = FigureInput(study.trials, study.curves, build_report(results, {}))
+    handed: list[FigureInput] = []
+
+    class Spy:
+        order, full_name = 0, "spy"
+        cls: Any = None
+
+        def draw(self, data: FigureInput) -> None:
+            handed.append(data)
+
+    Spy.cls = Spy
+    results = make_results(("sgd", "adam"), ("xor", "sine"), seeds=(100, 101), tune_seeds=tune_seeds)
+    monkeypatch.setattr(results.experiment.registry, "figures", [Spy])
+    list(write.draw_figures(results, write.build_report(results, {})))
+    (data,) = handed
     pd.testing.assert_frame_equal(scores(data), scores(results))
+    pd.testing.assert_frame_equal(tuning_scores(data), tuning_scores(results))
+    pd.testing.assert_frame_equal(targets(data), targets(results))
+    pd.testing.assert_frame_equal(curve_frame(data, "valid_loss"), curve_frame(results, "valid_loss"))
 
 
 @pytest.mark.parametrize(
@@ -121,6 +140,7 @@ def test_where_more_is_better_the_diverged_trial_is_still_the_worst() -> None:
     assert row["diverged"] == 1
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.floats(0.01, 100), min_size=2, max_size=12), st.floats(0.1, 10))
 def test_on_the_log_scale_units_do_not_matter(values: list[float], factor: float) -> None:
     frame = long({"p": {"a": values}}, scale="log")
@@ -247,6 +267,7 @@ def test_a_diverged_trial_loses_and_two_tie() -> None:
     assert (row["probability"], row["n"]) == (0.5, 3)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=9), st.booleans())
 def test_both_directions_sum_to_one(pairs: list[tuple[int, int]], paired: bool) -> None:
     frame = long({"p": {"a": [float(x) for x, _ in pairs], "b": [float(y) for _, y in pairs]}})

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from results_factory import make_results
 
@@ -17,6 +17,7 @@ from anncore import best_of_k, budget_curve, tuning_scores
 INF = math.inf
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.integers(0, 5) | st.just(INF), min_size=1, max_size=7))
 def test_expectation_and_median_are_those_of_all_subsets(values: list[float]) -> None:
     curve = best_of_k(np.array(values, float))

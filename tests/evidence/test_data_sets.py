@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from results_factory import make_results
 from scipy import stats as scipy_stats
@@ -127,6 +127,7 @@ def test_equal_arms_are_all_best_and_all_diverged_ones_worst() -> None:
     np.testing.assert_array_equal(frame["normalized"], [1, 1, 1, 1, -INF, -INF, NAN, 1])
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     st.lists(st.lists(st.integers(0, 9), min_size=3, max_size=3), min_size=2, max_size=5),
     st.floats(0.1, 10),

@@ -9,7 +9,7 @@ import algoperf_v05
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from results_factory import make_results
 
@@ -98,6 +98,7 @@ def test_bad_tables_are_named() -> None:
         performance_ratios(table(a=[1, 0]))
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     st.lists(st.lists(st.floats(1, 100) | st.just(INF), min_size=3, max_size=3), min_size=2, max_size=4),
     st.floats(0.5, 8),
