@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import asdict
 from itertools import permutations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -81,7 +82,6 @@ def summarize(
     rows = []
     for problem in dict.fromkeys(found["problem"]):
         values, statuses = wide(found, problem, "score"), wide(found, problem, "status")
-        statuses = statuses.where(statuses.notna(), "missing")
         first = found[found["problem"] == problem].iloc[0]
         for arm in arms:
             got = summary(values[arm], statuses[arm], first["goal"], first["scale"], level)
@@ -152,11 +152,10 @@ def _blocked(found: pd.DataFrame) -> dict[str, dict[str, str]]:
     lost: dict[str, dict[str, str]] = {}
     for problem in dict.fromkeys(found["problem"]):
         statuses = wide(found, problem, "status")
-        statuses = statuses.where(statuses.notna(), "missing")
         lost[problem] = {}
-        for arm in statuses:
-            counts = statuses[arm][~statuses[arm].isin(["ok", "diverged"])].value_counts(sort=False)
-            if len(counts):
+        for arm, column in zip(statuses, statuses.to_numpy(object).T, strict=True):
+            counts = Counter(status for status in column if status not in ("ok", "diverged"))
+            if counts:
                 parts = ", ".join(f"{n} {status}" for status, n in counts.items())
                 lost[problem][str(arm)] = f"{parts} of {len(statuses)} trials"
     return lost

@@ -188,12 +188,20 @@ def _words(frame: pd.DataFrame, name: str, given: Words, known: Sequence[str]) -
 
 
 def wide(found: pd.DataFrame, problem: str, column: str = "cost") -> pd.DataFrame:
-    """Return one problem's column of a prepared frame by seed (rows) and arm, both in their given order."""
-    arms = list(dict.fromkeys(found["arm"]))
+    """Return one problem's column of a prepared frame by seed (rows) and arm, both in their given order.
+
+    A trial that is not there is NaN, or "missing" in the column `status`.
+    """
+    import pandas as pd
+
+    arms = {arm: place for place, arm in enumerate(dict.fromkeys(found["arm"]))}
     mine = found[found["problem"] == problem]
-    seeds = list(dict.fromkeys(mine["seed"]))
-    table = mine.set_index(["seed", "arm"])[column].unstack()  # noqa: PD010 - pivot would sort texts away
-    return table.reindex(index=seeds, columns=arms)
+    seeds = {seed: place for place, seed in enumerate(dict.fromkeys(mine["seed"]))}
+    # Placing the values by hand is ten times as fast as a pivot, which would sort besides.
+    texts = column == "status"
+    table = np.full((len(seeds), len(arms)), "missing" if texts else np.nan, object if texts else float)
+    table[mine["seed"].map(seeds), mine["arm"].map(arms)] = mine[column]
+    return pd.DataFrame(table, index=list(seeds), columns=list(arms))
 
 
 def by_problem(found: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -91,8 +91,8 @@ def test_the_band_holds_the_whole_curve_at_once(skew: float) -> None:
 def test_the_estimate_is_unbiased() -> None:
     # The best of k uniforms is 1/(k + 1) on average.
     rng = np.random.default_rng(0)
-    found = np.mean([best_of_k(rng.uniform(size=10)).expected for _ in range(4000)], axis=0)
-    np.testing.assert_allclose(found, 1 / (np.arange(1, 11) + 1), atol=0.012)
+    found = np.mean([best_of_k(rng.uniform(size=10)).expected for _ in range(1500)], axis=0)
+    np.testing.assert_allclose(found, 1 / (np.arange(1, 11) + 1), atol=0.02)
 
 
 def test_where_more_is_better_the_curve_rises() -> None:

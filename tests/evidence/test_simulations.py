@@ -117,7 +117,7 @@ def frame_of(scores: Any) -> pd.DataFrame:
     ).assign(scale="unit")
 
 
-@pytest.mark.parametrize("repetitions", [120, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("repetitions", [60, pytest.param(2000, marks=pytest.mark.slow)])
 def test_data_sets_are_the_unit_since_seeds_would_err_far_too_often(repetitions: int) -> None:
     # Ten data sets, each of which favours one of two arms by chance: none is better in general.
     rng = np.random.default_rng(6)
