@@ -107,7 +107,7 @@ def compare(
             verdict = "blocked"
         elif len(gaps) and not gaps.any():
             verdict = "tie"
-        elif rope is not None and -rope <= estimate.low and estimate.high <= rope:
+        elif rope is not None and _inside(gaps, estimate, rope, alpha, sequential):
             verdict = "equivalent"
         elif len(gaps) < fewest:
             verdict, needed = "too_few", float(fewest)
@@ -155,6 +155,14 @@ def _p_value(gaps: Any, sequential: bool) -> float:
     if sequential:
         return float(stats.always_valid_p(gaps)[-1]) if len(gaps) else 1.0
     return stats.wilcoxon(gaps)
+
+
+def _inside(gaps: Any, estimate: stats.Estimate, rope: float, alpha: float, sequential: bool) -> bool:
+    """Say whether the difference lies within ±rope: the whole interval, or both one-sided tests."""
+    if not sequential:
+        return -rope <= estimate.low and estimate.high <= rope
+    ends = [stats.always_valid_p(each, one_sided=True) for each in (rope + gaps, rope - gaps)]
+    return len(gaps) > 0 and max(float(p[-1]) for p in ends) <= alpha
 
 
 def _effect(gaps: Any, unit: str) -> stats.Estimate:

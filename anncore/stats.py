@@ -268,11 +268,14 @@ def holm(p: Array | Sequence[float]) -> Array:
     return adjusted
 
 
-def always_valid_p(gaps: Array | Sequence[float]) -> Array:
-    """Return, after each pair, a two-sided p-value that stays valid however often one looks at it.
+def always_valid_p(gaps: Array | Sequence[float], one_sided: bool = False) -> Array:
+    """Return, after each pair, a p-value that stays valid however often one looks at it.
 
         p_t = min over i ≤ t of 1 / M_i        M_i = ½ ∫ Π_(j ≤ i) (1 + λ b_j) dλ over (-1, 1)
         b_j = sign(d_j) √(rank of |d_j| among |d_1|, ..., |d_j|  /  j)
+
+    one_sided: against gaps that are not positive, with λ over (0, 1) and without the ½; for gaps that are
+    symmetric about their only mode M can then but shrink where that lies below 0.
 
     Where neither arm is better, signs are coins whatever the sizes, so M is a martingale that begins at 1,
     and P(M ever exceeds 1/α) ≤ α (Ville 1939): one may stop at any pair, for any reason, and go on later.
@@ -291,6 +294,7 @@ def always_valid_p(gaps: Array | Sequence[float]) -> Array:
     bets = np.sign(d[there]) * np.sqrt(shares)
     # M_t is the integral of a polynomial of degree t, which Gauss and Legendre's rule gives exactly.
     bet, weight = np.polynomial.legendre.leggauss(len(bets) // 2 + 1)
+    bet = (bet + 1) / 2 if one_sided else bet
     with np.errstate(divide="ignore"):
         logs = np.cumsum(np.log1p(np.multiply.outer(bet, bets)), axis=1)
     top = logs.max(axis=0, initial=-math.inf)

@@ -58,7 +58,7 @@ def verdicts(results: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("repetitions", "most"), [(40, 5), pytest.param(400, 30, marks=pytest.mark.slow)]
+    ("repetitions", "most"), [(40, 5), pytest.param(400, 29, marks=pytest.mark.slow)]
 )  # 5 % are 2 and 20; no more than the 98th percentile
 def test_trained_on_other_seeds_an_arm_is_not_told_apart_from_itself(
     tmp_path: Path, repetitions: int, most: int
@@ -100,8 +100,8 @@ def shared_seeds(seed: int, problems: int, arms: int) -> Any:
     [
         (1, 3, 40, 5),
         (8, 2, 15, 3),
-        pytest.param(1, 3, 600, 42, marks=pytest.mark.slow),
-        pytest.param(8, 2, 600, 42, marks=pytest.mark.slow),
+        pytest.param(1, 3, 600, 41, marks=pytest.mark.slow),
+        pytest.param(8, 2, 600, 41, marks=pytest.mark.slow),
     ],
 )
 def test_three_arms_or_eight_data_sets_err_no_oftener(

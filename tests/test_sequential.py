@@ -35,6 +35,32 @@ def test_sizes_weigh_by_their_rank_so_far() -> None:
     np.testing.assert_allclose(always_valid_p([3.0, 1.0, -2.0]), expected)
 
 
+def test_one_sided_it_bets_on_gains_only() -> None:
+    # All bets 1: the integral of (1 + x)^n over (0, 1) is (2^(n + 1) - 1) / (n + 1).
+    n = np.arange(1, 13)
+    p = always_valid_p(np.ones(12), one_sided=True)
+    np.testing.assert_allclose(p, (n + 1) / (2.0 ** (n + 1) - 1))
+    assert always_valid_p(-np.ones(12), one_sided=True).tolist() == [1] * 12
+
+
+def test_one_sided_it_errs_in_at_most_5_percent_also_below_zero() -> None:
+    rng = np.random.default_rng(8)
+    for mean in (0.0, -0.1):
+        wrong = sum(always_valid_p(rng.normal(mean, 1, 60), one_sided=True)[-1] <= 0.05 for _ in range(300))
+        assert wrong <= 24  # 15 are 5 %; 24 is the 99th percentile
+
+
+def test_equivalence_may_be_looked_for_again_and_again() -> None:
+    rng, found = np.random.default_rng(9), {0.0: 0, 0.5: 0}
+    for effect in found:
+        for _ in range(40):
+            frame = pd.DataFrame({"a": np.zeros(60), "b": rng.normal(effect, 0.5, 60)})
+            looks = (compare(frame.iloc[:n], rope=0.5, sequential=True)[0] for n in range(10, 61, 10))
+            found[effect] += any(c.verdict == "equivalent" for c in looks)
+    assert found[0.0] >= 35  # no difference, and room of one standard deviation on either side
+    assert found[0.5] <= 6  # at the region's very edge 2 are 5 %; 6 is the 99th percentile
+
+
 @pytest.mark.parametrize("pairs", [1, 5, 8, 30, 400])
 def test_the_smallest_p_is_that_of_winning_every_pair(pairs: int) -> None:
     assert always_valid_p(np.ones(pairs))[-1] == pytest.approx(smallest_p(pairs, sequential=True))
