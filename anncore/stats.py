@@ -290,7 +290,7 @@ def always_valid_p(gaps: Array | Sequence[float], one_sided: bool = False) -> Ar
     sizes = np.abs(d[there])
     # Sizes that differ by rounding alone must not be told apart by rank.
     near = sizes * (1 + 1e-12)
-    shares = np.array([np.mean(sizes[: i + 1] <= near[i]) for i in range(len(sizes))])
+    shares = np.tril(sizes <= near[:, None]).sum(axis=1) / np.arange(1, len(sizes) + 1)
     bets = np.sign(d[there]) * np.sqrt(shares)
     # M_t is the integral of a polynomial of degree t, which Gauss and Legendre's rule gives exactly.
     bet, weight = np.polynomial.legendre.leggauss(len(bets) // 2 + 1)

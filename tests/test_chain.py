@@ -16,6 +16,7 @@ from anncore import load_experiment, sweep
 from anncore.report.build import build_report
 from anncore.results import PlanSummary, Results
 
+LARGE = [pytest.mark.slow, pytest.mark.large]
 EXPERIMENT = """\
 # Is an arm better than itself?
 vary = ["optimizer"]
@@ -58,7 +59,7 @@ def verdicts(results: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("repetitions", "most"), [(40, 5), pytest.param(400, 29, marks=pytest.mark.slow)]
+    ("repetitions", "most"), [(40, 5), pytest.param(400, 29, marks=LARGE)]
 )  # 5 % are 2 and 20; no more than the 98th percentile
 def test_trained_on_other_seeds_an_arm_is_not_told_apart_from_itself(
     tmp_path: Path, repetitions: int, most: int
@@ -100,8 +101,8 @@ def shared_seeds(seed: int, problems: int, arms: int) -> Any:
     [
         (1, 3, 40, 5),
         (8, 2, 15, 3),
-        pytest.param(1, 3, 600, 41, marks=pytest.mark.slow),
-        pytest.param(8, 2, 600, 41, marks=pytest.mark.slow),
+        pytest.param(1, 3, 600, 41, marks=LARGE),
+        pytest.param(8, 2, 600, 41, marks=LARGE),
     ],
 )
 def test_three_arms_or_eight_data_sets_err_no_oftener(

@@ -149,6 +149,7 @@ def test_a_difference_is_found_not_much_later_than_a_planned_test_would() -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.large
 def test_looking_after_every_pair_errs_in_at_most_5_percent_over_many_repetitions() -> None:
     rng = np.random.default_rng(5)
     wrong = sum(always_valid_p(equal_arms(rng, 200))[-1] <= 0.05 for _ in range(5000))

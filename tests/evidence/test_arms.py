@@ -201,6 +201,14 @@ def test_failed_trials_block_a_claim_and_say_why() -> None:
     assert (row["verdict"], row["reason"]) == ("blocked", "b: 2 crashed of 8 trials on p")
 
 
+def test_a_trial_that_is_not_there_is_missing() -> None:
+    frame = long({"p": {"a": [0.0] * 8, "b": [1.0] * 8}}).drop(index=15)
+    (row,) = compare_arms(frame).to_dict("records")
+    assert (row["verdict"], row["reason"]) == ("blocked", "b: 1 missing of 8 trials")
+    table = summarize(frame).set_index("arm")
+    assert table.loc["b", ["n", "ok", "lost"]].to_list() == [8, 7, 1]
+
+
 def test_what_cannot_be_compared_is_said() -> None:
     frame = long({"p": {"a": [1.0, 2.0], "b": [2.0, 3.0]}})
     with pytest.raises(ValueError, match="control 'c' is no arm; arms are a, b"):

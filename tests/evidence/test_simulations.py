@@ -1,4 +1,4 @@
-"""Do intervals cover, and tests err, as often as they say? With fixed seeds; large simulations are slow."""
+"""Do intervals cover, and tests err, as often as they say? With fixed seeds; -m large runs the long ones."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from anncore import (
     wilson_interval,
 )
 
+LARGE = [pytest.mark.slow, pytest.mark.large]
 MANY = [pytest.param(400, id="small"), pytest.param(10_000, marks=pytest.mark.slow, id="large")]
 
 
@@ -117,7 +118,7 @@ def frame_of(scores: Any) -> pd.DataFrame:
     ).assign(scale="unit")
 
 
-@pytest.mark.parametrize("repetitions", [60, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("repetitions", [60, pytest.param(2000, marks=LARGE)])
 def test_data_sets_are_the_unit_since_seeds_would_err_far_too_often(repetitions: int) -> None:
     # Ten data sets, each of which favours one of two arms by chance: none is better in general.
     rng = np.random.default_rng(6)
