@@ -23,7 +23,7 @@ from anncore import (
 )
 
 LARGE = [pytest.mark.slow, pytest.mark.large]
-MANY = [pytest.param(400, id="small"), pytest.param(10_000, marks=pytest.mark.slow, id="large")]
+MANY = [pytest.param(400, id="small"), pytest.param(10_000, marks=LARGE, id="large")]
 
 
 def coverage(
