@@ -127,7 +127,7 @@ def iqm_interval(values: Array | Sequence[float], level: float = LEVEL) -> Estim
     s_w is the standard deviation after winsorising: the g smallest values are set to the next one, the g
     largest likewise, so a quarter may be infinite. Below four values it is Student's interval. Tukey &
     McLaughlin, Sankhyā A 25(3), 1963; Wilcox, "Introduction to Robust Estimation and Hypothesis Testing",
-    4th ed., section 4.3. NaN where an end would rest on something infinite.
+    4th ed. NaN where an end would rest on something infinite.
     """
     from scipy import special
 

@@ -176,7 +176,7 @@ def probability_of_improvement(
         unpaired:   P = share of all pairs (seed of a, seed of b) in which a is better    U / (m n)
 
     A diverged trial loses to any that finished. Over data sets it is the mean of the data sets' own, as
-    Agarwal et al. define it (NeurIPS 2021, section 4.3; they take it unpaired). `low` and `high` are
+    Agarwal et al. define it (NeurIPS 2021; they take it unpaired). `low` and `high` are
     Wilson's interval (JASA 22, 1927) over seeds where paired; over data sets the t-interval on the logit
     scale; they are NaN where a wins always or never, since then the data bound it on one side only, and
     where unpaired over seeds. Each interval is by itself: nothing is adjusted for their number. n counts

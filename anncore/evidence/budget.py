@@ -38,7 +38,7 @@ def best_of_k(
         E(k) = Σ_i C(i-1, k-1) / C(N, k) v_(i)        v_(1) ≥ ... ≥ v_(N), worst to best
 
     the mean over all subsets of k: unbiased (Tang et al., "Showing Your Work Doesn't Always Work", ACL
-    2020, section 3, arXiv:2004.13705). The median is that of the same subsets. An infinite cost counts: E
+    2020, arXiv:2004.13705). The median is that of the same subsets. An infinite cost counts: E
     is infinite until every subset holds a finite one.
 
     Bands hold for all k at once with probability `level`, whatever the distribution. They carry the
