@@ -13,8 +13,8 @@ from anncore._version import __version__
 
 if TYPE_CHECKING:
     from anncore.arrays import dense, power, sum_examples, times_transposed
-    from anncore.decay import DECAY_MODES, WeightDecay
     from anncore.compare import compare_runs
+    from anncore.decay import DECAY_MODES, WeightDecay
     from anncore.errors import (
         AnnxError,
         ComponentError,
@@ -302,11 +302,11 @@ __all__ = [
     "build",
     "children_on_one_blas_thread",
     "choice",
-    "dense",
     "compare_arms",
     "compare_runs",
     "curve_frame",
     "data_set_costs",
+    "dense",
     "differences",
     "end_labels",
     "flip_labels",
