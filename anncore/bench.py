@@ -9,13 +9,14 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from anncore.assembly import build_stack
+from anncore.assembly import Activations, build_part, build_stack
 from anncore.errors import ComponentError, nearest
+from anncore.fusing import Formula
+from anncore.nesting import asks
 from anncore.params import references, resolve
 from anncore.process import keep_memory_mapped, one_blas_thread
 from anncore.registry import Component, Registry, article
@@ -162,17 +163,22 @@ class _Case:
         rng = np.random.default_rng(0)  # how long a formula takes can depend on its numbers
         part = default_part(self._registry, self._component)
         if self._component.kind == "optimizer":
-            return _optimizer_step(self._registry, part, self._trials, rng)
+            step, self._note = _optimizer_step(self._registry, part, self._trials, rng)
+            return step
         built = build_stack([part] * self._trials, self._registry, DTYPE)
         if self._component.kind == "activation":
-            return partial(_activate, built, *_normal(rng, 2, (self._trials, EXAMPLES, UNITS)))
+            step, self._note = _activation_step(built, self._trials, rng)
+            return step
         return self._loss_step(built, rng)
 
     def _loss_step(self, loss: Any, rng: np.random.Generator) -> Callable[[], Any]:
         """Score as in training: for the task it is natural for or else can do, in the joint form if any."""
         task = next(task for task in (*getattr(loss, "natural_for", ()), *TASKS) if task in loss.outputs)
         width = CLASSES if task == "multiclass" else 1
-        z, other = _normal(rng, 2, (self._trials, EXAMPLES * UNITS // width, width))
+        several = getattr(loss, "outputs_per_target", 1)
+        examples = EXAMPLES * UNITS // (width * several)
+        z = _normal(rng, 2, (self._trials, examples, width * several))[0]
+        other = _normal(rng, 2, (self._trials, examples, width))[0]
         link = self._registry.get("activation", loss.outputs[task])
         part = default_part(self._registry, link)
         activation = build_stack([part] * self._trials, self._registry, DTYPE)
@@ -184,16 +190,15 @@ class _Case:
             target = np.eye(width, dtype=DTYPE)[other.argmax(axis=-1)]
         if link.name in getattr(loss, "joint", ()):
             self._note = f"{task}, jointly with {link.name}"
-            return lambda: (
-                loss.value_from_logits(z, target, link.name),
-                loss.grad_from_logits(z, target, link.name),
-            )
+            jointly = Formula("grad_from_logits", loss, link.name)
+            return lambda: (loss.value_from_logits(z, target, link.name), jointly(z, target))
         output = activation.forward(z)
         if not getattr(loss, "trainable", True):
             self._note = f"{task}, value only"
             return lambda: loss.value(output, target)
         self._note = task
-        return lambda: (loss.value(output, target), loss.grad(output, target))
+        grad = Formula("grad", loss)
+        return lambda: (loss.value(output, target), grad(output, target))
 
 
 def default_part(registry: Registry, component: Component) -> Part:
@@ -213,22 +218,72 @@ def _normal(rng: np.random.Generator, scale: float, shape: tuple[int, ...]) -> l
     return [(scale * rng.standard_normal(shape)).astype(DTYPE) for _ in range(2)]
 
 
-def _activate(activation: Any, z: Array, grad: Array) -> Array:
-    return activation.backward(grad, z, activation.forward(z))
+def _activation_step(activation: Any, trials: int, rng: np.random.Generator) -> tuple[Callable[[], Any], str]:
+    """Return a pass forward and back through a place in a network, and what is special about it.
+
+    One that learns has its parameters there; one that draws is handed numbers drawn beforehand, as the cost
+    of drawing is the generator's.
+    """
+    place = Activations.alone(activation).at("f", UNITS)
+    z = _normal(rng, 2, (trials, EXAMPLES, place.width(UNITS)))[0]
+    grad = _normal(rng, 2, (trials, EXAMPLES, UNITS))[0]
+    params = {spec.name: np.full((trials, *spec.shape), spec.initial, DTYPE) for spec in place.specs()}
+    place.grads = {name: np.zeros_like(array) for name, array in params.items()}
+    if place.random:
+        place.noise = _Drawn(trials, rng)
+    notes = [
+        word
+        for word, door in (
+            ("learns", place.learns),
+            ("numbers drawn beforehand", place.random),
+            (f"from {z.shape[2]} to {UNITS} units", z.shape[2] != UNITS),
+        )
+        if door
+    ]
+
+    def step() -> Array:
+        if place.special:
+            place.begin(params, training=True)
+        return place.backward(grad, z, place.forward(z))
+
+    return step, ", ".join(notes)
+
+
+class _Drawn:
+    """Random numbers of every trial, drawn at the first step and kept."""
+
+    def __init__(self, trials: int, rng: np.random.Generator) -> None:
+        self._trials, self._rng = trials, rng
+        self._kept: Array | None = None
+
+    def of(self, name: str, trials: slice, draw: Callable[[np.random.Generator], Array]) -> Array:
+        """Return what `draw` gave once for each trial."""
+        if self._kept is None:
+            self._kept = np.stack([np.asarray(draw(self._rng), DTYPE) for _ in range(self._trials)])
+        return self._kept
 
 
 def _optimizer_step(
     registry: Registry, part: Part, trials: int, rng: np.random.Generator
-) -> Callable[[], Any]:
-    """Return an update as the engine makes it, the change added to the parameters included."""
+) -> tuple[Callable[[], Any], str]:
+    """Return an update as the engine makes it, the change added included, and what is special about it.
+
+    One that asks for more gradients is given those of θ²/2, which cost next to nothing.
+    """
     schedule = default_part(registry, registry.default("schedule"))
     stack = [Trial({"optimizer": part, "schedule": schedule}, Train(dtype=DTYPE), Split(), 0, 0, False)]
     theta, grads = _normal(rng, 0.1, (trials, EXAMPLES * UNITS))
     specs = [ParamSpec("W", (EXAMPLES, UNITS), EXAMPLES, UNITS, place="hidden")]
-    (run,) = optimizer_runs(stack * trials, registry, DTYPE, specs, theta, grads)
+    (run,) = optimizer_runs(stack * trials, registry, DTYPE, specs, theta, grads, lambda rows: _quadratic)
     run.initialize()
     steps = itertools.count(1)
-    return lambda: run.step(next(steps), 1 << 30)
+    asking = asks(build_part(part, registry))
+    note = "asks for gradients, here those of a quadratic" if asking else ""
+    return lambda: run.step(next(steps), 1 << 30), note
+
+
+def _quadratic(param: Array) -> tuple[Array, Array]:
+    return 0.5 * (param * param).sum(axis=2, keepdims=True), param.copy()
 
 
 def _timed(step: Callable[[], Any], calls: int) -> float:

@@ -106,6 +106,77 @@ def test_a_note_says_what_of_a_loss_was_measured(registry: Registry) -> None:
     assert notes["zero_one"] == "binary, value only"
 
 
+DOORS = """
+from dataclasses import dataclass
+from typing import Any, ClassVar
+import numpy as np
+from anncore import ParamSpec, hookimpl, param, ref
+
+@dataclass(frozen=True)
+class Learnt:
+    "A slope for each unit."
+    name: ClassVar[str] = "learnt"
+    learns: ClassVar[bool] = True
+    def specs(self, units): return [ParamSpec("slope", (1, units), 1, units, "gain", 0.25)]
+    def forward(self, z, params): return z * params["slope"]
+    def backward(self, grad, z, a, params, grads):
+        grads["slope"][...] = (grad * z).sum(axis=1, keepdims=True)
+        return grad * params["slope"]
+
+@dataclass(frozen=True)
+class Shaken:
+    "A random slope for each number."
+    name: ClassVar[str] = "shaken"
+    random: ClassVar[bool] = True
+    def draw(self, rng, shape): return rng.random(shape)
+    def forward(self, z, noise): return z * (0.5 if noise is None else noise)
+    def backward(self, grad, z, a, noise): return grad * noise
+
+@dataclass(frozen=True)
+class Product:
+    "One half times the other."
+    name: ClassVar[str] = "product"
+    def width(self, units): return 2 * units
+    def forward(self, z): return z[:, :, ::2] * z[:, :, 1::2]
+    def backward(self, grad, z, a):
+        out = np.empty_like(z)
+        out[:, :, ::2], out[:, :, 1::2] = grad * z[:, :, 1::2], grad * z[:, :, ::2]
+        return out
+
+@dataclass(frozen=True)
+class Ahead:
+    "A step by the gradient at another place."
+    name: ClassVar[str] = "ahead"
+    scope: ClassVar[str] = "trial"
+    asks: ClassVar[bool] = True
+    inner: Any = ref("optimizer", "sgd")
+    def init(self, param): return self.inner[0].init(param)
+    def step(self, param, grad, state, t, evaluate):
+        loss, there = evaluate(param + 0.1 * grad)
+        assert loss.shape == (len(param), 1, 1)
+        return self.inner[0].step(param, there, state, t)
+
+@hookimpl
+def annx_activations(): return [Learnt, Shaken, Product]
+
+@hookimpl
+def annx_optimizers(): return [Ahead]
+"""
+
+
+def test_components_that_open_doors_are_measured_and_a_note_says_how(tmp_path: Path) -> None:
+    path = tmp_path / "doors.py"
+    path.write_text(DOORS)
+    costs = quick(load_registry([path]), "learnt", "shaken", "product", "ahead", sizes=(4096,))
+    assert [(cost.error, len(cost.seconds)) for cost in costs] == [("", 2)] * 4
+    assert [cost.note for cost in costs] == [
+        "learns",
+        "numbers drawn beforehand",
+        "from 64 to 32 units",
+        "asks for gradients, here those of a quadratic",
+    ]
+
+
 def test_a_component_that_raises_stops_no_other(local: Path) -> None:
     square, trap = quick(load_registry([local]), "square", "trap", sizes=(1024,))
     assert (trap.error, trap.seconds) == ("ZeroDivisionError: no way through", ())
