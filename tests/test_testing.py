@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from right_components import RIGHT, Bent
+from right_components import OPENED, RIGHT, Bent
 from wrong_components import WRONG, Wrong, changed, spoilt, touched
 
 from anncore import ComponentError, load_registry, param
@@ -33,7 +33,7 @@ def failures(cls: Any, **how: Any) -> dict[str, str]:
     return {outcome.check.name: outcome.reason for outcome in outcomes if outcome.reason}
 
 
-@parametrize_with_checks(RIGHT.values())
+@parametrize_with_checks([*RIGHT.values(), *(cls for _, cls in OPENED)])
 def test_components_that_are_right_pass(check: Check) -> None:
     check()
 
@@ -48,7 +48,7 @@ def test_components_that_are_wrong_fail_for_the_reason(wrong: Wrong) -> None:
 
 
 def test_no_check_is_without_a_wrong_component() -> None:
-    every = {(kind, check.name) for kind, cls in RIGHT.items() for check in checks_for(cls)}
+    every = {(kind, check.name) for kind, cls in [*RIGHT.items(), *OPENED] for check in checks_for(cls)}
     met = {(wrong.kind, wrong.check) for wrong in WRONG}
     assert every - met == set()
     assert met - every == set()
@@ -59,7 +59,7 @@ def test_every_kind_is_checked() -> None:
 
 
 def test_every_check_says_what_is_promised() -> None:
-    for cls in RIGHT.values():
+    for cls in [*RIGHT.values(), *(cls for _, cls in OPENED)]:
         for check in checks_for(cls):
             assert check.promise.endswith("."), check.name
 

@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
-from right_components import RIGHT, Bars, State
+from right_components import RIGHT, Bars, Scaled, Sides, State
 
 from anncore import Data, Drawing, Lost, ParamSpec, param
 from anncore.types import Array
@@ -42,6 +42,11 @@ def spoilt(right: Any, **members: Any) -> Any:
 def wrong(kind: str, check: str, because: str, **members: Any) -> Wrong:
     """Spoil the right component of a kind."""
     return Wrong(kind, check, because, spoilt(RIGHT[kind], **members))
+
+
+def opened(kind: str, check: str, because: str, right: Any, **members: Any) -> Wrong:
+    """Spoil a component that opens a door."""
+    return Wrong(kind, check, because, spoilt(right, **members))
 
 
 # What can go wrong with a component of any kind
@@ -230,6 +235,23 @@ def doubled(self: Any, z: Array, target: Array, link: str) -> Array:
     return 2 * self.grad(z, target)
 
 
+def means_alone(self: Any, output: Array, target: Array) -> Array:
+    a, s = np.split(output, 2, axis=2)
+    return np.concatenate([(a - target) * np.exp(-s), 0 * s], axis=2) / (a.shape[1] * a.shape[2])
+
+
+def as_they_are(self: Any, output: Array) -> Array:
+    return output + 0
+
+
+def winners(self: Any, output: Array) -> Array:
+    return (output > 0).astype(output.dtype)
+
+
+def above_the_mean(self: Any, output: Array) -> Array:
+    return 0.5 * (1 + np.tanh(output - output.mean()))
+
+
 LOSSES = [
     wrong("loss", "attributes", "there is no value_from_logits", value_from_logits=None),
     wrong("loss", "attributes", "natural_for names a task that outputs does not", natural_for=("binary",)),
@@ -241,6 +263,13 @@ LOSSES = [
         "loss", "joint_as_chained", "grad_from_logits with identity against grad", grad_from_logits=doubled
     ),
     wrong("loss", "stacked_as_alone", "not (T,)", value=not_per_trial),
+    opened("loss", "attributes", "must be a whole number from 1, got 2.0", Scaled, outputs_per_target=2.0),
+    wrong("loss", "attributes", "2 outputs per target need predict", outputs_per_target=2),
+    opened("loss", "gradient", "grad for output", Scaled, grad=means_alone),
+    opened("loss", "predict", "shape (3, 9, 2) for 1 targets", Scaled, predict=as_they_are),
+    opened("loss", "predict", "outside [0, 1]", Sides, predict=as_they_are),
+    opened("loss", "predict", "an output that is NaN predicts", Sides, predict=winners),
+    opened("loss", "stacked_as_alone", "prediction of a trial in a stack", Sides, predict=above_the_mean),
 ]
 
 

@@ -78,7 +78,11 @@ class Formula:
         first = arrays[0]
         if any(array.ndim != 3 for array in arrays) or first.dtype.name not in ("float32", "float64"):
             raise Unfusable
-        graph = Graph(first.dtype, np.broadcast_shapes(*(array.shape for array in arrays)))
+        try:
+            shape = np.broadcast_shapes(*(array.shape for array in arrays))
+        except ValueError:  # several outputs for a target
+            raise Unfusable from None
+        graph = Graph(first.dtype, shape)
         component = None if self._component is None else symbolic(self._component)
         result = trace(lambda *symbols: self._plain(component, symbols), graph, arrays)
         if not isinstance(result, Big) or result.shape != graph.shape or result.node.boolean:

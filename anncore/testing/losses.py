@@ -40,6 +40,8 @@ class LossKit(Kit):
             found.append(("gradient", gradient))
         if getattr(subject.cls, "joint", ()):
             found.append(("joint_as_chained", joint_as_chained))
+        if hasattr(subject.cls, "predict"):
+            found.append(("predict", predict))
         return found
 
 
@@ -53,6 +55,11 @@ def outputs(subject: Subject, task: Task, rng: np.random.Generator, shape: tuple
     if np.isfinite(low):
         return low + np.exp(rng.normal(size=shape))
     return rng.normal(scale=2, size=shape)
+
+
+def several(subject: Subject) -> int:
+    """Return how many outputs the loss wants for each target."""
+    return int(getattr(subject.cls, "outputs_per_target", 1))
 
 
 def targets(subject: Subject, task: Task, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -76,15 +83,15 @@ def _task(width: int) -> Task:
 
 def _case(subject: Subject, task: Task, n: int, d: int) -> Case:
     def inputs(rng: np.random.Generator, trials: int, dtype: str) -> dict[str, Array]:
-        shape = (trials, n, d)
         return {
-            "output": outputs(subject, task, rng, shape).astype(dtype),
-            "target": targets(subject, task, rng, shape).astype(dtype),
+            "output": outputs(subject, task, rng, (trials, n, d * several(subject))).astype(dtype),
+            "target": targets(subject, task, rng, (trials, n, d)).astype(dtype),
         }
 
     def run(component: Any, inputs: dict[str, Array]) -> dict[str, Array]:
         output, target = inputs["output"], inputs["target"]
-        return _shaped(output, component.value(output, target), component.grad(output, target))
+        found = _shaped(output, component.value(output, target), component.grad(output, target))
+        return found | ({"prediction": component.predict(output)} if hasattr(component, "predict") else {})
 
     return Case(f"{task} {n} x {d}", inputs, run)
 
@@ -116,6 +123,9 @@ def attributes(subject: Subject) -> int:
     natural = set(getattr(cls, "natural_for", ()))
     must(natural <= set(cls.outputs), "natural_for names a task that outputs does not")
     Interval.parse(getattr(cls, "accepts", "(-inf, inf)"))
+    many = getattr(cls, "outputs_per_target", 1)
+    must(type(many) is int and many >= 1, f"outputs_per_target must be a whole number from 1, got {many!r}")
+    must(many == 1 or hasattr(cls, "predict"), f"{many} outputs per target need predict for metrics")
     if getattr(cls, "joint", ()):
         for method in ("value_from_logits", "grad_from_logits"):
             must(callable(getattr(cls, method, None)), f"joint is declared, but there is no {method}")
@@ -138,18 +148,19 @@ def gradient(subject: Subject) -> int:
     count = 0
     for variant, component, task, width in _settings(subject):
         rng = np.random.default_rng(7)
-        output = outputs(subject, task, rng, (3, 5, width))
-        target = targets(subject, task, rng, output.shape)
+        output = outputs(subject, task, rng, (3, 5, width * several(subject)))
+        target = targets(subject, task, rng, (3, 5, width))
         if task == "regression":
-            output[:, 0] = target[:, 0] + 4e-7  # beside a corner that nobody may have declared
+            output[:, 0, :width] = target[:, 0] + 4e-7  # beside a corner that nobody may have declared
         grad = component.grad(output, target)
+        beside = np.tile(target, several(subject))  # for each output the target it is about
         away = np.ones(output.shape, dtype=bool)
         for kink in getattr(component, "kinks", ()):
-            away &= np.abs(output - target - kink) > 1e-3
+            away &= np.abs(output - beside - kink) > 1e-3
         for place, slope in slopes(partial(_value, component, target), output):
             if away[place]:
                 message = f"{variant.label}, {task}: grad for output {output[place]:.3g}"
-                message += f", target {target[place]:.3g} (declare a corner in kinks)"
+                message += f", target {beside[place]:.3g} (declare a corner in kinks)"
                 must_be_close(grad[place], slope, message, rtol=1e-5, atol=1e-7)
                 count += 1
     return count
@@ -164,8 +175,8 @@ def mean_over_examples(subject: Subject) -> int:
     count = 0
     for variant, component, task, width in _settings(subject):
         rng = np.random.default_rng(8)
-        output = outputs(subject, task, rng, (3, 4, width))
-        target = targets(subject, task, rng, output.shape)
+        output = outputs(subject, task, rng, (3, 4, width * several(subject)))
+        target = targets(subject, task, rng, (3, 4, width))
         twice = np.concatenate([output, output], axis=1), np.concatenate([target, target], axis=1)
         one, two = component.value(output, target), component.value(*twice)
         must_be_close(two, one, f"{variant.label}, {task}: value of examples given twice", 1e-9, 1e-12)
@@ -200,6 +211,26 @@ def joint_as_chained(subject: Subject) -> int:
     return count
 
 
+def predict(subject: Subject) -> int:
+    """Predictions are shaped as the target, for classes lie in [0, 1] and sum to 1, and keep NaN."""
+    count = 0
+    for variant, component, task, width in _settings(subject):
+        rng = np.random.default_rng(17)
+        output = outputs(subject, task, rng, (3, 9, width * several(subject)))
+        output[0, 4, 0] = np.nan
+        found, label = component.predict(output), f"{variant.label}, {task}"
+        must(found.shape == (3, 9, width), f"{label}: predictions of shape {found.shape} for {width} targets")
+        must(np.isnan(found[0, 4]).any(), f"{label}: an output that is NaN predicts {found[0, 4]}")
+        must(np.isfinite(found[1:]).all(), f"{label}: predictions that are not finite")
+        if task != "regression":
+            inside = (found[1:] >= 0).all() and (found[1:] <= 1).all()
+            must(inside, f"{label}: predictions outside [0, 1], where metrics want probabilities")
+        if task == "multiclass":
+            must_be_close(found[1:].sum(axis=2), 1.0, f"{label}: sum over the classes", 1e-9, 1e-9)
+        count += 1
+    return count
+
+
 def extremes_finite(subject: Subject) -> int:
     """Logits up to 10⁴, certain and wrong probabilities, errors of 10⁴: all finite."""
     interval = Interval.parse(getattr(subject.cls, "accepts", "(-inf, inf)"))
@@ -229,7 +260,7 @@ def extremes_finite(subject: Subject) -> int:
                 for end in ends:
                     width = WIDTHS[task][0]
                     target = targets(subject, task, np.random.default_rng(10), (1, 8, width)).astype(dtype)
-                    output = np.full_like(target, end)
+                    output = np.full((1, 8, width * several(subject)), end, dtype=dtype)
                     if task == "multiclass":
                         output[..., 0] = ends[0] + ends[-1] - end  # a distribution, not all of one value
                     with np.errstate(over="raise", invalid="raise", divide="raise"):

@@ -104,6 +104,13 @@ ROWS = [
     loss("mse", "regression", lambda o, a, y: o.l2_loss(a, y), preset="optax"),
     loss("mse", "regression", lambda o, a, y: o.squared_error(a, y)),
     loss("huber", "regression", lambda o, a, y: o.huber_loss(a, y, delta=0.4), delta=0.4),
+    loss("hinge", "margin", lambda o, x, y: o.hinge_loss(x, 2 * y - 1), preset="optax"),
+    loss(
+        "hinge",
+        "margins",
+        lambda o, x, y: o.losses.multiclass_hinge_loss(x, y.argmax(axis=1)),
+        preset="optax",
+    ),
     loss(
         "binary_cross_entropy",
         "binary logits",

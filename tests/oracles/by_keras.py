@@ -105,6 +105,9 @@ ROWS = [
         lambda k: k.CategoricalFocalCrossentropy(from_logits=True),
     ),
     loss("kl_divergence", "multiclass", lambda k: k.KLDivergence(), preset="keras"),
+    loss32("hinge", "margin", lambda k: k.Hinge(), preset="keras"),
+    loss32("hinge", "margin", lambda k: k.SquaredHinge(), preset="keras", squared=True),
+    loss("hinge", "margins", lambda k: k.CategoricalHinge(), preset="keras"),
     keras(
         "schedule",
         "cosine",

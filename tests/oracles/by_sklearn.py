@@ -55,6 +55,10 @@ ROWS = [
         {"level": 0.8},
         inputs="regression",
     ),
+    sklearn("loss", "hinge", lambda m, y, x: m.hinge_loss(y[:, 0], x[:, 0]), inputs="margin"),
+    sklearn(
+        "loss", "hinge", lambda m, y, x: m.hinge_loss(_classes(y), x), {"preset": "sklearn"}, inputs="margins"
+    ),
 ]
 
 

@@ -76,6 +76,15 @@ INPUTS: Mapping[str, tuple[Array, Array]] = {
         spread(24, -9, 9, turn=7).reshape(8, 3),
         np.eye(3)[[0, 1, 1, 2, 0, 2, 2, 2]],
     ),
+    "margin": (spread(12, -3, 3, turn=9).reshape(12, 1), np.array([[0.0], [1], [1]] * 4)),
+    "margins": (spread(24, -3, 3, turn=10).reshape(8, 3), np.eye(3)[[0, 1, 1, 2, 0, 2, 2, 2]]),
+    # Three means, then what gives three variances
+    "gaussian": (
+        np.concatenate(
+            [spread(24, -3, 3, turn=11).reshape(8, 3), spread(24, -4, 4, turn=12).reshape(8, 3)], 1
+        ),
+        spread(24, -2, 2, turn=13).reshape(8, 3),
+    ),
     # Targets that are no class but a distribution
     "soft multiclass logits": (spread(24, -3, 3, turn=8).reshape(8, 3), _P / _P.sum(axis=1, keepdims=True)),
 }
