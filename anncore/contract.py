@@ -96,6 +96,8 @@ def refuse_malformed(kind: str, cls: Any) -> None:
     _refuse_methods(kind, cls)
     _refuse_attributes(kind, cls)
     _refuse_fields(cls)
+    if kind == "schedule":
+        _refuse_blind_wrapper(cls)
 
 
 def methods(kind: str, cls: Any) -> dict[str, tuple[str, ...]]:
@@ -129,6 +131,12 @@ def _refuse_methods(kind: str, cls: Any) -> None:
             wants = wants[1:]
         if has != wants:
             raise Refused(f"{owner}.{method} must take ({', '.join(wants)}), it takes ({', '.join(has)})")
+
+
+def _refuse_blind_wrapper(cls: Any) -> None:
+    inside = [key for key, reference in references(cls).items() if reference.kind == "schedule"]
+    if inside and not getattr(cls, "watches", False):
+        raise Refused(f"{cls.__qualname__}.{inside[0]} refers to a schedule, which may watch; so must it")
 
 
 def _refuse_attributes(kind: str, cls: Any) -> None:

@@ -164,7 +164,9 @@ class Schedule(Protocol):
         """Return the factor for update t = 1 ... steps: a float or (T, 1, 1)."""
         ...
 
-    # Where it watches, which a wrapper around another schedule must, lest that one do:
+    # A wrapper refers to another schedule by a field `ref("schedule", ...)` and calls `init`, `observe` and
+    # `factor` of the one object in it, with a state, whether that one watches or not.
+    # Where it watches, which a wrapper must, lest the one inside do:
     #   def init(self, ones: Array) -> Any
     #       the state before the first step; `ones` is (T, 1, 1)
     #   def observe(self, state: Any, score: Array, t: int) -> Any

@@ -12,6 +12,7 @@ from anncore.assembly import build_stack, structure
 from anncore.errors import ComponentError
 from anncore.fusing import Unfusable, Update
 from anncore.nesting import Ask, asks, fit, nested, rates, scope_of
+from anncore.pacing import Pace
 from anncore.registry import Registry
 from anncore.trial import Trial
 from anncore.types import Array, ParamSpec
@@ -62,7 +63,7 @@ class OptimizerRun:
     ) -> None:
         self.rows = rows
         self._optimizer = build_stack([trial.parts["optimizer"] for trial in trials], registry, dtype)
-        self._schedule = _Pace(build_stack([trial.parts["schedule"] for trial in trials], registry, dtype))
+        self._schedule = Pace(build_stack([trial.parts["schedule"] for trial in trials], registry, dtype))
         self._paced = [] if self._schedule.constant else list(rates(self._optimizer))
         if not self._schedule.constant and not self._paced:
             raise ComponentError(
@@ -75,6 +76,7 @@ class OptimizerRun:
         self._ask = ask
         self._fitted = fit(self._optimizer, self._specs, ask)
         self._state: Any = None
+        self._pace: Any = ()  # what the schedule remembers
         self._update: Update | None = None
         self._tried = False  # whether the step has been looked at for fusing
         self.elsewhere = any(hasattr(each, "evaluated") for each in _all(self._optimizer))
@@ -82,23 +84,23 @@ class OptimizerRun:
     def initialize(self) -> None:
         """Make the state before the first step."""
         self._state = self._fitted.init(self._param)
-        self._schedule.initialize(len(self._param), self._param.dtype)
+        self._pace = self._schedule.init(np.ones((len(self._param), 1, 1), self._param.dtype))
         self._tried = False
 
     def state_of(self, row: int) -> Any:
         """Return the state of one of the stack's rows, each array with a trial axis of one."""
         at = row - self.rows.start
-        return _map(lambda array: array[at : at + 1], (self._state, self._schedule.state))
+        return _map(lambda array: array[at : at + 1], (self._state, self._pace))
 
     def restore(self, states: Sequence[Any]) -> None:
         """Go on from the states of this run's trials, one after the other."""
-        self._state, self._schedule.state = _map(lambda *rows: np.concatenate(rows), *states)
+        self._state, self._pace = _map(lambda *rows: np.concatenate(rows), *states)
         self._tried = False
 
     def step(self, t: int, steps: int) -> None:
         """Make update t: the change of every parameter is added in place."""
         if self._paced:
-            factor = self._schedule.factor(t, steps)
+            factor = self._schedule.factor(t, steps, self._pace)
             for each, base in zip(self._paced, self._bases, strict=True):
                 np.multiply(base, factor, out=each.lr, casting="same_kind")
         if not self._tried:
@@ -111,7 +113,7 @@ class OptimizerRun:
 
     def observe(self, score: Array, t: int) -> None:
         """Let the schedule see validation losses (R,) measured after step t."""
-        self._schedule.observe(score.astype(self._param.dtype)[:, None, None], t)
+        self._pace = self._schedule.observe(self._pace, score.astype(self._param.dtype)[:, None, None], t)
 
     def evaluated(self) -> Array:
         """Return the parameters to evaluate at, (R, P)."""
@@ -132,31 +134,6 @@ class OptimizerRun:
 
 def _all(optimizer: Any) -> list[Any]:
     return [optimizer, *(each for inner in nested(optimizer) for each in _all(inner))]
-
-
-class _Pace:
-    """A schedule, called the same way whether it watches or not."""
-
-    def __init__(self, schedule: Any) -> None:
-        self._schedule = schedule
-        self._watches = getattr(schedule, "watches", False)
-        self.name = schedule.name
-        self.constant = getattr(schedule, "constant", False)
-        self.state: Any = ()
-
-    def initialize(self, trials: int, dtype: Any) -> None:
-        """Make the state before the first step."""
-        self.state = self._schedule.init(np.ones((trials, 1, 1), dtype)) if self._watches else ()
-
-    def observe(self, score: Array, t: int) -> None:
-        """See validation losses (T, 1, 1) measured after step t."""
-        if self._watches:
-            self.state = self._schedule.observe(self.state, score, t)
-
-    def factor(self, t: int, steps: int) -> Any:
-        """Return the factor of step t."""
-        more = (self.state,) if self._watches else ()
-        return self._schedule.factor(t, steps, *more)
 
 
 def _map(function: Any, *states: Any) -> Any:

@@ -145,6 +145,35 @@ class Fade:
         return self.rate / t
 
 
+class Watched(NamedTuple):
+    best: Array
+    rate: Array
+
+
+@dataclass(frozen=True)
+class Heedful:
+    """Falls by a factor whenever the loss is no better than the best.
+
+        rate ← rate fall
+
+    Domain: fall in (0, 1). Nobody, "Heed", 2020.
+    """
+
+    name: ClassVar[str] = "heedful"
+    watches: ClassVar[bool] = True
+    fall: Hyper = param(0.5, "(0, 1)")
+
+    def init(self, ones: Array) -> Watched:
+        return Watched(np.inf * ones, 1 * ones)
+
+    def observe(self, state: Watched, score: Array, t: int) -> Watched:
+        rate = np.where(score < state.best, state.rate, self.fall * state.rate)
+        return Watched(np.minimum(state.best, score), rate)
+
+    def factor(self, t: int, steps: int, state: Watched) -> Hyper:
+        return state.rate
+
+
 @dataclass(frozen=True)
 class Spread:
     """Weights from N(0, 1).
@@ -274,4 +303,5 @@ RIGHT: dict[str, Any] = {
 OPENED: list[tuple[str, Any]] = [
     ("loss", Scaled),
     ("loss", Sides),
+    ("schedule", Heedful),
 ]

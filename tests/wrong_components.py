@@ -12,9 +12,9 @@ from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
-from right_components import RIGHT, Bars, Scaled, Sides, State
+from right_components import RIGHT, Bars, Heedful, Scaled, Sides, State, Watched
 
-from anncore import Data, Drawing, Lost, ParamSpec, param
+from anncore import Data, Drawing, Lost, ParamSpec, param, ref
 from anncore.types import Array
 
 
@@ -334,7 +334,40 @@ def kept(self: Any, rng: Any, shape: tuple[int, ...], fan_in: int, fan_out: int)
     return ALWAYS_THE_SAME[shape]
 
 
+def one_for_all(self: Any, ones: Array) -> Watched:
+    return Watched(np.inf * ones[:1], ones[:1] + 0)
+
+
+def growing(self: Any, state: Watched, score: Array, t: int) -> Watched:
+    return Watched(np.concatenate([state.best, score], axis=2), state.rate)
+
+
+def by_the_best_trial(self: Any, state: Watched, score: Array, t: int) -> Watched:
+    rate = np.where(score > score.min(), self.fall * state.rate, state.rate)
+    return Watched(np.minimum(state.best, score), rate)
+
+
+def forgets(self: Any, t: int, steps: int, state: Watched) -> Any:
+    HIDDEN[0] = 1 if t == 1 else HIDDEN[0] + 1
+    return state.rate / HIDDEN[0]
+
+
+def overwritten(self: Any, state: Watched, score: Array, t: int) -> Watched:
+    state.rate[...] *= self.fall
+    return state
+
+
 SCHEDULES = [
+    wrong(
+        "schedule", "well_formed", "refers to a schedule, which may watch", after=ref("schedule", "constant")
+    ),
+    opened("schedule", "state", "first axis must be the trials", Heedful, init=one_for_all),
+    opened("schedule", "state", "must be a NamedTuple of arrays", Heedful, init=lambda self, ones: 1 * ones),
+    opened("schedule", "state", "observe changes the state's shapes", Heedful, observe=growing),
+    opened("schedule", "state", "after the state was saved and read", Heedful, factor=forgets),
+    opened("schedule", "isolated", "beside one of nan and without it", Heedful, observe=by_the_best_trial),
+    opened("schedule", "stacked_as_alone", "in a stack of 2", Heedful, observe=by_the_best_trial),
+    opened("schedule", "inputs_unchanged", "writes to an array it was handed", Heedful, observe=overwritten),
     wrong("schedule", "factors", "of update 1 of 1 is [nan]", factor=not_a_number),
     wrong("schedule", "factors", "the factor is 0 throughout", factor=lambda self, t, steps: 0.0),
 ]

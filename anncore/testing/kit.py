@@ -7,7 +7,7 @@ import inspect
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -96,7 +96,9 @@ class Subject:
         return self.cls(**values, **self._refs())
 
     def _refs(self) -> dict[str, Any]:
-        return {key: (Probe(),) for key, each in references(self.cls).items() if each.kind == "activation"}
+        return {
+            key: (PROBES[each.kind](),) for key, each in references(self.cls).items() if each.kind in PROBES
+        }
 
 
 def row_value(rows: Sequence[dict[str, Any]], key: str) -> float:
@@ -143,6 +145,31 @@ class Probe:
         """Return ∂L/∂z."""
         size = 1 + z * z
         return grad / (size * np.sqrt(size))
+
+
+class Seen(NamedTuple):
+    """What the probe among the schedules remembers."""
+
+    worst: Array
+
+
+class ProbeSchedule:
+    """The factor 1 / (1 + t / steps + worst), worst being the largest loss so far, for wrappers."""
+
+    def init(self, ones: Array) -> Seen:
+        """Return the first state."""
+        return Seen(0 * ones)
+
+    def observe(self, state: Seen, score: Array, t: int) -> Seen:
+        """Return the state after an evaluation."""
+        return Seen(np.maximum(state.worst, np.abs(score)))
+
+    def factor(self, t: int, steps: int, state: Seen) -> Array:
+        """Return the factor of step t."""
+        return 1 / (1 + t / steps + state.worst)
+
+
+PROBES: Mapping[str, Callable[[], Any]] = {"activation": Probe, "schedule": ProbeSchedule}
 
 
 class Outcome(NamedTuple):

@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from anncore.testing.kit import Case, Kit, Named, Subject, must
+from anncore.testing import stacks
+from anncore.testing.kit import Case, Kit, Named, Subject, must, must_equal_bits
+from anncore.testing.optimizers import leaves
 from anncore.types import Array
+
+LENGTHS = (1, 2, 7, 250)
+WATCHED = (1, 2, 7, 150)  # with an evaluation every third step
+EVERY = 3
 
 
 class ScheduleKit(Kit):
-    """Factors: finite, not negative, a float or one per trial."""
+    """Factors: finite, not negative, a float or one per trial; where it watches, what it remembers."""
 
     stacked = True
-    fed = False
+    fed = False  # but for one that watches, which sees losses
 
     def cases(self, subject: Subject) -> list[Case]:
         """Ask for every factor of short and long runs."""
-        return [_case(steps) for steps in (1, 2, 7, 250)]
+        if _watches(subject):
+            return [_watching(steps) for steps in WATCHED]
+        return [_case(steps) for steps in LENGTHS]
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
-        return [("factors", factors)]
+        found: list[Named] = [("factors", factors)]
+        if _watches(subject):
+            found += [("state", state), ("isolated", partial(stacks.isolated, kit=self))]
+        return found
+
+
+def _watches(subject: Subject) -> bool:
+    return bool(getattr(subject.cls, "watches", False))
 
 
 def _case(steps: int) -> Case:
@@ -37,17 +55,85 @@ def _case(steps: int) -> Case:
     return Case(f"{steps} steps", inputs, run)
 
 
+def _scores(rng: np.random.Generator, trials: int, steps: int, dtype: str) -> Array:
+    """Draw losses (T, 1, evaluations): some trials go on falling, some stand still, all tremble."""
+    count = steps // EVERY + 1
+    falling = rng.uniform(0, 0.2, (trials, 1, 1)) * np.arange(count) * rng.integers(2, size=(trials, 1, 1))
+    return (np.exp(-falling) + 0.01 * rng.random((trials, 1, count))).astype(dtype)
+
+
+def _watch(component: Any, scores: Array, steps: int, first: int = 1, known: Any = None) -> Iterator[Any]:
+    """Yield (factor, state) of each step from `first` on; what it is handed cannot be written to."""
+    known = component.init(np.ones_like(scores[:, :, :1])) if known is None else known
+    for t in range(first - 1, steps + 1):
+        for leaf in leaves(known):
+            leaf.setflags(write=False)
+        if t >= first:
+            yield component.factor(t, steps, known), known
+        if t % EVERY == 0 and (t >= first or first == 1):
+            score = scores[:, :, t // EVERY, None]
+            score.setflags(write=False)
+            known = component.observe(known, score, t)
+
+
+def _watching(steps: int) -> Case:
+    def inputs(rng: np.random.Generator, trials: int, dtype: str) -> dict[str, Array]:
+        return {"scores": _scores(rng, trials, steps, dtype)}
+
+    def run(component: Any, inputs: dict[str, Array]) -> dict[str, Array]:
+        one = np.ones_like(inputs["scores"][:, :, :1])
+        seen = [(one * factor, known) for factor, known in _watch(component, inputs["scores"], steps)]
+        found = {f"state.{i}": leaf for i, leaf in enumerate(leaves(seen[-1][1]))}
+        return {"factors": np.concatenate([factor for factor, _ in seen], axis=2), **found}
+
+    return Case(f"{steps} steps", inputs, run)
+
+
+def _factors(subject: Subject, component: Any, steps: int) -> list[Array]:
+    if not _watches(subject):
+        return [np.asarray(component.factor(t, steps)) for t in range(1, steps + 1)]
+    scores = _scores(np.random.default_rng(18), 3, steps, "float64")
+    return [np.asarray(factor) for factor, _ in _watch(component, scores, steps)]
+
+
 def factors(subject: Subject) -> int:
     """Every factor is finite and not negative; the largest is above 0."""
     count = 0
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 3), "float64")
-        for steps in (1, 2, 7, 250):
-            found = [np.asarray(component.factor(t, steps)) for t in range(1, steps + 1)]
+        for steps in WATCHED if _watches(subject) else LENGTHS:
+            found = _factors(subject, component, steps)
             for t, factor in enumerate(found, start=1):
                 must(factor.shape in ((), (3, 1, 1)), f"{variant.label}: a factor has shape {factor.shape}")
                 good = np.isfinite(factor).all() and (factor >= 0).all()
                 must(good, f"{variant.label}: the factor of update {t} of {steps} is {factor.ravel()}")
                 count += 1
             must(max(float(f.max()) for f in found) > 0, f"{variant.label}: the factor is 0 throughout")
+    return count
+
+
+def state(subject: Subject) -> int:
+    """It remembers arrays with the trials first, keeps their shapes, and goes on from them bit for bit."""
+    count, steps = 0, WATCHED[-1]
+    for variant in subject.variants():
+        label, rows = variant.label, subject.rows(variant, 3)
+        scores = _scores(np.random.default_rng(19), 3, steps, "float32")
+        first = subject.stack(rows, "float32").init(np.ones((3, 1, 1), "float32"))
+        must(
+            isinstance(first, tuple), f"{label}: the state must be a NamedTuple of arrays, got {type(first)}"
+        )
+        shapes = [leaf.shape for leaf in leaves(first)]
+        must(all(shape[:1] == (3,) for shape in shapes), f"{label}: a state's first axis must be the trials")
+        whole = list(_watch(subject.stack(rows, "float32"), scores, steps))
+        for _, known in whole:
+            after = [leaf.shape for leaf in leaves(known)]
+            must(after == shapes, f"{label}: observe changes the state's shapes from {shapes} to {after}")
+            count += 1
+        half = steps // 2
+        known = pickle.loads(pickle.dumps(whole[half][1]))
+        rest = _watch(subject.stack(rows, "float32"), scores, steps, half + 1, known)
+        for (factor, _), (expected, _) in zip(rest, whole[half:], strict=True):
+            where = f"{label}: a factor after the state was saved and read"
+            must_equal_bits(np.asarray(factor), np.asarray(expected), where)
+            count += 1
     return count

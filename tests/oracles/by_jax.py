@@ -13,6 +13,7 @@ from oracles.rows import (
     GRADS,
     HALVED_AT,
     INPUTS,
+    SCORES,
     SEEN,
     START,
     UPDATES,
@@ -51,6 +52,18 @@ def initializer(name: str, theirs: Any, **values: Any) -> Row:
 def schedule(name: str, theirs: Any, **values: Any) -> Row:
     """Return a row of a schedule; theirs(optax)."""
     return optax("schedule", name, theirs, values, rtol=1e-5, why=FLOAT32)
+
+
+def plateau(o: Any) -> Any:
+    """Return optax's factors on the plateau of SCORES, by count."""
+    from optax import contrib
+
+    watcher = contrib.reduce_on_plateau(factor=0.5, patience=2, cooldown=3, min_scale=0.2)
+    state, factors = watcher.init(0.0), []
+    for score in SCORES:
+        factors.append(state.scale)
+        _, state = watcher.update(0.0, state, value=score)
+    return lambda count: factors[count]
 
 
 def log_softmax(z: Any) -> Any:
@@ -103,6 +116,13 @@ ROWS = [
     activation("softplus", lambda nn, z: nn.softplus(z), preset="optax"),
     loss("mse", "regression", lambda o, a, y: o.l2_loss(a, y), preset="optax"),
     loss("mse", "regression", lambda o, a, y: o.squared_error(a, y)),
+    schedule(
+        "warmup",
+        lambda o: o.warmup_cosine_decay_schedule(0.1, 1.0, 8, UPDATES),
+        updates=8,
+        after="cosine",
+    ),
+    schedule("plateau", plateau, preset="optax", gamma=0.5, patience=1, cooldown=3, min_factor=0.2),
     loss("huber", "regression", lambda o, a, y: o.huber_loss(a, y, delta=0.4), delta=0.4),
     loss("hinge", "margin", lambda o, x, y: o.hinge_loss(x, 2 * y - 1), preset="optax"),
     loss(

@@ -8,7 +8,21 @@ from typing import Any
 
 import numpy as np
 from oracles.by_torch import SAMPLING, WEIGHTS
-from oracles.rows import FAN_IN, FAN_OUT, GRADS, INPUTS, SEEN, START, UPDATES, UPSTREAM, Row, Z, facts, halved
+from oracles.rows import (
+    FAN_IN,
+    FAN_OUT,
+    GRADS,
+    INPUTS,
+    SCORES,
+    SEEN,
+    START,
+    UPDATES,
+    UPSTREAM,
+    Row,
+    Z,
+    facts,
+    halved,
+)
 
 os.environ["KERAS_BACKEND"] = "jax"  # read when Keras is first imported
 
@@ -40,6 +54,21 @@ def loss32(name: str, inputs: str, theirs: Any, **values: Any) -> Row:
 def initializer(name: str, theirs: Any, **values: Any) -> Row:
     """Return a row of an initializer; theirs(keras.initializers)."""
     return keras("initializer", name, theirs, values, rtol=0.025, why=SAMPLING)
+
+
+def plateau(settings: Any, _: Any) -> Any:
+    """Return what Keras's callback makes of a rate of 1 on the plateau of SCORES, by count."""
+    import keras
+
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(1.0), loss="mse")
+    callback, factors = keras.callbacks.ReduceLROnPlateau(**settings), []
+    callback.set_model(model)
+    callback.on_train_begin()
+    for epoch, score in enumerate(SCORES):
+        factors.append(float(model.optimizer.learning_rate))
+        callback.on_epoch_end(epoch, {"val_loss": score})
+    return lambda count: factors[count]
 
 
 ROWS = [
@@ -121,6 +150,37 @@ ROWS = [
         "step",
         lambda s: s.ExponentialDecay(1.0, 7, 0.5, staircase=True),
         {"step_size": 7, "gamma": 0.5},
+    ),
+    keras(
+        "schedule",
+        "warmup",
+        lambda s: s.CosineDecay(0.1, UPDATES - 8, warmup_target=1.0, warmup_steps=8),
+        {"updates": 8, "after": "cosine"},
+        rtol=1e-5,
+        atol=1e-6,
+        why=FLOAT32,
+    ),
+    *(
+        keras(
+            "schedule",
+            "plateau",
+            partial(plateau, theirs),
+            {"preset": "keras", **values},
+            rtol=1e-6,
+            atol=1e-12,
+            why=FLOAT32,
+        )
+        for theirs, values in (
+            ({"patience": 3}, {"patience": 2}),
+            (
+                {"patience": 2, "cooldown": 4, "factor": 0.5, "min_lr": 0.2},
+                {"patience": 1, "cooldown": 3, "gamma": 0.5, "min_factor": 0.2},
+            ),
+            (
+                {"patience": 1, "min_delta": 0.05, "factor": 0.7},
+                {"patience": 0, "threshold": 0.05, "gamma": 0.7},
+            ),
+        )
     ),
     initializer("zeros", lambda i: i.Zeros()),
     initializer("normal", lambda i: i.RandomNormal(seed=0), preset="keras"),

@@ -6,7 +6,21 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from oracles.rows import FAN_IN, FAN_OUT, GRADS, INPUTS, SEEN, START, UPDATES, UPSTREAM, Row, Z, facts, halved
+from oracles.rows import (
+    FAN_IN,
+    FAN_OUT,
+    GRADS,
+    INPUTS,
+    SCORES,
+    SEEN,
+    START,
+    UPDATES,
+    UPSTREAM,
+    Row,
+    Z,
+    facts,
+    halved,
+)
 
 SAMPLING = "random draws, compared by their spread and quantiles"
 
@@ -39,6 +53,10 @@ def initializer(name: str, theirs: Any, **values: Any) -> Row:
 def classes(y: Any) -> Any:
     """Return class numbers of one-hot rows."""
     return y.argmax(dim=1)
+
+
+def _plateau(settings: Any, schedulers: Any, optimizer: Any) -> Any:
+    return schedulers.ReduceLROnPlateau(optimizer, **settings)
 
 
 ROWS = [
@@ -201,6 +219,40 @@ ROWS = [
         lambda s, o: s.OneCycleLR(o, 1.0, UPDATES, pct_start=0.4, anneal_strategy="linear", three_phase=True),
         {"pct_start": 0.4, "pct_final": 0.8, "anneal": "linear", "three_phase": True},
     ),
+    torch(
+        "schedule",
+        "warmup",
+        lambda s, o: s.LinearLR(o, 1 / 3, total_iters=5),
+        {"start": 1 / 3, "updates": 5},
+    ),
+    torch(
+        "schedule",
+        "warmup",
+        lambda s, o: s.SequentialLR(
+            o, [s.LinearLR(o, 0.1, total_iters=8), s.CosineAnnealingLR(o, UPDATES - 8)], milestones=[8]
+        ),
+        {"updates": 8, "after": "cosine"},
+    ),
+    torch(
+        "schedule",
+        "warmup",
+        lambda s, o: s.ChainedScheduler([s.LinearLR(o, 0.1, total_iters=8), s.CosineAnnealingLR(o, UPDATES)]),
+        {"updates": 8, "after": "cosine", "count": "through"},
+    ),
+    *(
+        torch("schedule", "plateau", partial(_plateau, theirs), {"preset": "torch", **values})
+        for theirs, values in (
+            ({"patience": 2}, {"patience": 2}),
+            (
+                {"patience": 1, "cooldown": 3, "factor": 0.5, "min_lr": 0.2},
+                {"patience": 1, "cooldown": 3, "gamma": 0.5, "min_factor": 0.2},
+            ),
+            (
+                {"patience": 0, "threshold": 0.05, "threshold_mode": "abs", "factor": 0.7},
+                {"patience": 0, "threshold": 0.05, "mode": "absolute", "gamma": 0.7},
+            ),
+        )
+    ),
     initializer("zeros", lambda i, w: i.zeros_(w)),
     initializer("normal", lambda i, w: i.normal_(w), preset="torch"),
     initializer("glorot_uniform", lambda i, w: i.xavier_uniform_(w)),
@@ -266,10 +318,10 @@ def _schedule(row: Row) -> Any:
 
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0, momentum=0.9)
     schedule, factors = row.theirs(torch.optim.lr_scheduler, optimizer), []
-    for _ in range(UPDATES):
+    for score in SCORES:
         factors.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
-        schedule.step()
+        schedule.step(*([score] if hasattr(schedule, "patience") else []))
     return factors
 
 

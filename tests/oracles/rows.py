@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from anncore import Array, load_registry
-from anncore.params import declared, resolve
+from anncore.pacing import Pace
+from anncore.params import declared, references, resolve
 
 REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 
 STEPS, HALVED_AT = 60, 31  # an optimizer's steps; from this one on with half the learning rate
 SEEN = (1, 2, 3, 5, 10, 20, 30, 31, 32, 40, 50, 60)  # the steps after which θ is compared
-UPDATES = 40  # the length of a schedule
+UPDATES = 40  # the length of a schedule, after each update of which one that watches sees one of SCORES
 FAN_IN, FAN_OUT = 300, 200
 
 
@@ -63,6 +64,9 @@ GRADS = spread(3 * STEPS, -1, 1).reshape(STEPS, 3) * np.array([1, 0.05, 1e-3])  
 Z = np.concatenate([spread(36, -6, 6), [-100, -30, -12, 12, 30, 100]]).reshape(14, 3)
 UPSTREAM = spread(42, -2, 2, turn=1).reshape(14, 3)
 
+# Losses that fall for ten updates and then stand still, but for two jolts and ever smaller gains
+SCORES = [2 - 0.1 * min(t, 10) + (t in (13, 25)) * 0.5 - 1e-5 * t - (t == 30) * 0.2 for t in range(UPDATES)]
+
 _P = spread(24, 0.05, 1, turn=2).reshape(8, 3)
 INPUTS: Mapping[str, tuple[Array, Array]] = {
     "regression": (
@@ -93,7 +97,10 @@ INPUTS: Mapping[str, tuple[Array, Array]] = {
 def ours(row: Row) -> Array:
     """Return our component's figures, hyperparameters as training hands them over: arrays, in float64."""
     cls: Any = REGISTRY.get(row.kind, row.name).cls
-    values = resolve(cls, row.values)
+    values = resolve(cls, row.values) | {
+        key: (REGISTRY.get(each.kind, row.values.get(key, each.default)).cls(),)
+        for key, each in references(cls).items()
+    }
     for key, declaration in declared(cls).items():
         if declaration.stackable:
             values[key] = np.full((1, 1, 1), float(values[key]))
@@ -134,7 +141,12 @@ def _loss(component: Any, row: Row) -> Any:
 
 
 def _schedule(component: Any, row: Row) -> Any:
-    return [np.ravel(component.factor(t, UPDATES)) for t in range(1, UPDATES + 1)]
+    pace, factors = Pace(component), []
+    state = pace.init(np.ones((1, 1, 1)))
+    for t, score in enumerate(SCORES, start=1):
+        factors.append(np.ravel(pace.factor(t, UPDATES, state)))
+        state = pace.observe(state, np.full((1, 1, 1), score), t)
+    return factors
 
 
 def _initializer(component: Any, row: Row) -> Any:

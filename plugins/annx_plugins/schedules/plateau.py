@@ -1,0 +1,83 @@
+"""Schedule: plateau."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from anncore import Array, Hyper, hookimpl, linear, param
+
+
+class PlateauState(NamedTuple):
+    """Where a trial stands, each (T, 1, 1)."""
+
+    best: Array  # the lowest validation loss that counted as better
+    bad: Array  # evaluations since then that were not
+    resting: Array  # evaluations of the cooldown that are left
+    factor: Array
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Reduction on a plateau: the rate is cut whenever the validation loss stops improving.
+
+        better:  loss < best (1 - threshold)  with mode = "relative"
+                 loss < best - threshold      with mode = "absolute"
+
+    A trial bears `patience` evaluations in a row that are not better; the next one multiplies its factor by
+    gamma, down to min_factor at the lowest. After a cut, bad evaluations do not count for `cooldown`
+    evaluations. Evaluations are those of the curves, the one before the first update among them: so with
+    [train] eval_every = 50 a patience of 10 is 500 updates. NaN is never better. Every trial goes by its own
+    losses alone.
+
+    Domain: gamma in (0, 1); patience and cooldown whole numbers from 0; threshold ≥ 0; min_factor in [0, 1).
+    For a loss that may be negative take "absolute": of a negative best, best (1 - threshold) lies above it.
+
+    From practice: Krizhevsky, Sutskever & Hinton, "ImageNet Classification with Deep Convolutional Neural
+    Networks", NeurIPS 2012, section 5, did it by hand. This is PyTorch's ReduceLROnPlateau, which also
+    leaves out cuts of the rate by less than 1e-8. Keras and optax cut at the patience-th bad evaluation, not
+    after it, so that their 10 is 9 here; Keras's cooldown, too, is one shorter than it says.
+    """
+
+    name: ClassVar[str] = "plateau"
+    watches: ClassVar[bool] = True
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "torch": {"gamma": 0.1, "patience": 10, "mode": "relative", "threshold": 1e-4},
+        "keras": {"gamma": 0.1, "patience": 9, "mode": "absolute", "threshold": 1e-4},
+        "optax": {"gamma": 0.1, "patience": 9, "mode": "relative", "threshold": 1e-4},
+    }
+
+    gamma: Hyper = param(0.1, "(0, 1)", search=linear(0.1, 0.9))
+    patience: int = param(10, "int [0, inf)")
+    mode: str = param("relative", ("relative", "absolute"))
+    threshold: Hyper = param(1e-4, "[0, inf)")
+    cooldown: int = param(0, "int [0, inf)")
+    min_factor: Hyper = param(0.0, "[0, 1)")
+
+    def init(self, ones: Array) -> PlateauState:
+        return PlateauState(np.inf * ones, 0 * ones, 0 * ones, 1 * ones)
+
+    def observe(self, state: PlateauState, score: Array, t: int) -> PlateauState:
+        if self.mode == "relative":
+            better = score < state.best * (1 - self.threshold)
+        else:
+            better = score < state.best - self.threshold
+        resting = state.resting > 0
+        bad = np.where(better | resting, 0, state.bad + 1)
+        cut = bad > self.patience
+        lower = np.maximum(state.factor * self.gamma, self.min_factor)
+        return PlateauState(
+            best=np.where(better, score, state.best),
+            bad=np.where(cut, 0, bad),
+            resting=np.where(cut, self.cooldown, np.maximum(state.resting - 1, 0)),
+            factor=np.where(cut, lower, state.factor),
+        )
+
+    def factor(self, t: int, steps: int, state: PlateauState) -> Hyper:
+        return state.factor
+
+
+@hookimpl
+def annx_schedules() -> list[type[Any]]:
+    return [Plateau]

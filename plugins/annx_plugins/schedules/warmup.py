@@ -1,0 +1,65 @@
+"""Schedule: warmup."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+from anncore import Array, Hyper, hookimpl, linear, param, ref
+
+
+class WarmupState(NamedTuple):
+    """What the schedule after the warm-up remembers."""
+
+    after: Any
+
+
+@dataclass(frozen=True)
+class Warmup:
+    """Linear warm-up in front of any other schedule.
+
+        ramp(t)   = start + (1 - start) (t - 1) / updates,  1 for t > updates
+        factor(t) = ramp(t) after(max(t - updates, 1), steps - updates)   with count = "after"
+                    ramp(t) after(t, steps)                               with count = "through"
+
+    The first update has `start` of the rate, update updates + 1 the first that the ramp leaves alone. `after`
+    names the schedule behind it, "constant" by default. With count = "after" that one begins when the warm-up
+    is over and sees validation losses from then on, so that the ramp leads to where it begins; with "through"
+    it runs from the first update, and the ramp holds it down.
+
+    Domain: start in [0, 1], updates a whole number from 0; a run that is shorter stays on the ramp.
+
+    Goyal et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", 2017, section 2.2.
+    https://arxiv.org/abs/1706.02677. "after" is PyTorch's SequentialLR of a LinearLR and another,
+    optax's warmup_cosine_decay_schedule and Keras's CosineDecay with warmup_steps; "through" is PyTorch's
+    ChainedScheduler. PyTorch's LinearLR starts from 1/3 and takes 5 updates.
+    """
+
+    name: ClassVar[str] = "warmup"
+    watches: ClassVar[bool] = True
+
+    start: Hyper = param(0.1, "[0, 1]", search=linear(0.0, 0.5))
+    updates: int = param(100, "int [0, inf)")
+    count: str = param("after", ("after", "through"))
+    after: Any = ref("schedule", "constant")
+
+    def init(self, ones: Array) -> WarmupState:
+        return WarmupState(self.after[0].init(ones))
+
+    def observe(self, state: WarmupState, score: Array, t: int) -> WarmupState:
+        since = t - self._skipped
+        return state if since < 0 else WarmupState(self.after[0].observe(state.after, score, since))
+
+    def factor(self, t: int, steps: int, state: WarmupState) -> Hyper:
+        skipped = self._skipped
+        behind = self.after[0].factor(max(t - skipped, 1), max(steps - skipped, 1), state.after)
+        if t > self.updates:
+            return behind
+        return (self.start + (1 - self.start) * ((t - 1) / self.updates)) * behind
+
+    @property
+    def _skipped(self) -> int:
+        return self.updates if self.count == "after" else 0
+
+
+@hookimpl
+def annx_schedules() -> list[type[Any]]:
+    return [Warmup]
