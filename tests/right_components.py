@@ -190,6 +190,21 @@ class Spread:
 
 
 @dataclass(frozen=True)
+class Fitting(Spread):
+    """Weights from N(0, 1), then divided once by the largest pre-activation.
+
+        W ← W / max |z|
+
+    Nobody, "Fits", 2020.
+    """
+
+    name: ClassVar[str] = "fitting"
+
+    def adjust(self, weight: Array, z: Array, attempt: int) -> Array | None:
+        return weight / np.abs(z).max(axis=(1, 2), keepdims=True) if attempt == 0 else None
+
+
+@dataclass(frozen=True)
 class Coins:
     """Coin tosses.
 
@@ -304,4 +319,5 @@ OPENED: list[tuple[str, Any]] = [
     ("loss", Scaled),
     ("loss", Sides),
     ("schedule", Heedful),
+    ("initializer", Fitting),
 ]

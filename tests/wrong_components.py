@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
-from right_components import RIGHT, Bars, Heedful, Scaled, Sides, State, Watched
+from right_components import RIGHT, Bars, Fitting, Heedful, Scaled, Sides, State, Watched
 
 from anncore import Data, Drawing, Lost, ParamSpec, param, ref
 from anncore.types import Array
@@ -371,9 +371,37 @@ SCHEDULES = [
     wrong("schedule", "factors", "of update 1 of 1 is [nan]", factor=not_a_number),
     wrong("schedule", "factors", "the factor is 0 throughout", factor=lambda self, t, steps: 0.0),
 ]
+
+
+def endless(self: Any, weight: Array, z: Array, attempt: int) -> Any:
+    return weight
+
+
+def until_all_are_small(self: Any, weight: Array, z: Array, attempt: int) -> Any:
+    return 0.5 * weight if np.abs(z).max() > 1 else None
+
+
+def unless_one_is_sick(self: Any, weight: Array, z: Array, attempt: int) -> Any:
+    return 0.5 * weight if attempt == 0 and not np.isnan(z).any() else None
+
+
+def widened(self: Any, weight: Array, z: Array, attempt: int) -> Any:
+    return weight * np.float64(0.5) if attempt == 0 else None
+
+
+def in_place(self: Any, weight: Array, z: Array, attempt: int) -> Any:
+    weight *= 0.5
+    return weight if attempt == 0 else None
+
+
 INITIALIZERS = [
     wrong("initializer", "weights", "shape (8, 3) where (3, 8)", sample=transposed),
     wrong("initializer", "weights", "two draws share their memory", sample=kept),
+    opened("initializer", "adjust", "not content after 200 attempts", Fitting, adjust=endless),
+    opened("initializer", "adjust", "in a stack of 7 and alone", Fitting, adjust=until_all_are_small),
+    opened("initializer", "adjust", "beside one of nan", Fitting, adjust=unless_one_is_sick),
+    opened("initializer", "adjust", "adjust gives float64", Fitting, adjust=widened),
+    opened("initializer", "adjust", "read-only", Fitting, adjust=in_place),
 ]
 
 

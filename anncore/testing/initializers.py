@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from anncore.testing.kit import Kit, Named, Subject, must
+from anncore.testing.kit import Kit, Named, Subject, frozen, must, must_equal_bits
 from anncore.types import Array
 
 SHAPES = ((1, 1), (3, 8), (64, 32))
+PATIENCE = 200  # rounds after which an adjustment counts as endless
 
 
 class InitializerKit(Kit):
@@ -24,7 +25,8 @@ class InitializerKit(Kit):
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
-        return [("weights", weights)]
+        found: list[Named] = [("weights", weights)]
+        return [*found, ("adjust", adjust)] if hasattr(subject.cls, "adjust") else found
 
 
 def weights(subject: Subject) -> int:
@@ -41,3 +43,41 @@ def weights(subject: Subject) -> int:
             must(not np.shares_memory(drawn, again), f"{variant.label}: two draws share their memory")
             count += 1
     return count
+
+
+def adjust(subject: Subject) -> int:
+    """Adjusting ends, keeps shape, dtype and what it is handed, and is each trial's own, to the last bit."""
+    count = 0
+    for variant in subject.variants():
+        rows = subject.rows(variant, 7)
+        for dtype in ("float32", "float64"):
+            rng = np.random.default_rng(20)
+            x = (rng.normal(size=(7, 40, 6)) * rng.lognormal(0, 2, (7, 1, 1))).astype(dtype)
+            drawn = subject.build(variant).sample(rng, (6, 5), 6, 5)
+            together = _adjusted(subject.stack(rows, dtype), drawn, x, f"{variant.label}, {dtype}")
+            spoilt = x.copy()
+            spoilt[3] = np.nan
+            beside = _adjusted(subject.stack(rows, dtype), drawn, spoilt, f"{variant.label}, {dtype}")
+            for i in range(7):
+                label = f"{variant.label}, {dtype}: weights of a trial"
+                alone = _adjusted(subject.stack(rows[i : i + 1], dtype), drawn, x[i : i + 1], label)
+                must_equal_bits(together[i], alone[0], f"{label} in a stack of 7 and alone")
+                if i != 3:
+                    must_equal_bits(beside[i], alone[0], f"{label} beside one of nan and without it")
+                count += 1
+    return count
+
+
+def _adjusted(component: Any, drawn: Array, x: Array, label: str) -> Array:
+    """Return the weights of one linear layer (T, 6, 5) when the component is content."""
+    weight = np.repeat(drawn[None], len(x), axis=0).astype(x.dtype)
+    for attempt in range(PATIENCE):
+        handed = frozen({"weight": weight, "z": x @ weight})
+        changed = component.adjust(handed["weight"], handed["z"], attempt)
+        if changed is None:
+            return weight
+        good = changed.shape == weight.shape and changed.dtype == weight.dtype
+        found = f"{changed.dtype} {changed.shape}"
+        must(good, f"{label}: adjust gives {found} for weights {weight.dtype} {weight.shape}")
+        weight = changed.copy()
+    raise AssertionError(f"{label}: adjust is not content after {PATIENCE} attempts; it must return None")

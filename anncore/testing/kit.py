@@ -169,7 +169,19 @@ class ProbeSchedule:
         return 1 / (1 + t / steps + state.worst)
 
 
-PROBES: Mapping[str, Callable[[], Any]] = {"activation": Probe, "schedule": ProbeSchedule}
+class ProbeInitializer:
+    """Normal weights of standard deviation 1 / 2, for initializers around another."""
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
+        """Return float64 weights of `shape`."""
+        return 0.5 * rng.standard_normal(shape)
+
+
+PROBES: Mapping[str, Callable[[], Any]] = {
+    "activation": Probe,
+    "schedule": ProbeSchedule,
+    "initializer": ProbeInitializer,
+}
 
 
 class Outcome(NamedTuple):

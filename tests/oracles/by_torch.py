@@ -259,6 +259,7 @@ ROWS = [
     initializer("glorot_normal", lambda i, w: i.xavier_normal_(w), preset="torch"),
     initializer("he_uniform", lambda i, w: i.kaiming_uniform_(w)),
     initializer("he_normal", lambda i, w: i.kaiming_normal_(w), preset="torch"),
+    initializer("lsuv", lambda i, w: i.orthogonal_(w)),  # before it looks at data
     initializer("orthogonal", lambda i, w: i.orthogonal_(w, gain=1.5), gain=1.5),
 ]
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from anncore import (
     Array,
+    Layer,
     Network,
     Params,
     ParamSpec,
@@ -25,7 +26,7 @@ class Tape(NamedTuple):
     """What the forward pass leaves for the backward pass, layer by layer."""
 
     inputs: list[Array]  # a of the layer below, x first
-    pre: list[Array]  # z of each hidden layer
+    pre: list[Array]  # z of each layer
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,8 @@ class MLP:
         for i in range(1, len(self.hidden) + 2):
             tape.inputs.append(a)
             z = dense(a, params[f"W{i}"], params.get(f"b{i}"))
+            tape.pre.append(z)
             if i <= len(self.hidden):
-                tape.pre.append(z)
                 a = self._activation(i).forward(z)
         return z, tape
 
@@ -93,6 +94,11 @@ class MLP:
             if i > 1:
                 below = times_transposed(grad, params[f"W{i}"])
                 grad = self._activation(i - 1).backward(below, tape.pre[i - 2], a)
+
+    def layers(self, tape: Tape) -> Sequence[Layer]:
+        activations = [*tape.inputs[1:], None]
+        pairs = zip(tape.pre, activations, strict=True)
+        return [Layer(f"W{i}", z, a) for i, (z, a) in enumerate(pairs, start=1)]
 
     def _activation(self, layer: int) -> Any:
         return self.activation[layer - 1 if len(self.activation) > 1 else 0]

@@ -1,0 +1,52 @@
+"""Initializer: lsuv."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from anncore import Array, Hyper, Initializer, hookimpl, linear, param, ref
+
+
+@dataclass(frozen=True)
+class LSUV:
+    """Layer-sequential unit variance: weights scaled until what each layer gives has variance 1.
+
+        W ← W / √Var z  while |Var z - 1| ≥ tol, at most `attempts` times,  layer by layer from the first
+
+    z are a layer's pre-activations on examples of the training split (256 at most), Var their variance over
+    all examples and units together. So the activations' own shape is made up for, layer after layer, without
+    a formula for it. `start` names what the weights are drawn from first, "orthogonal" by default.
+    A layer whose z are all equal or not finite is left as it is.
+
+    Domain: tol > 0, attempts a whole number from 0. It needs a network that shows its layers.
+
+    Mishkin & Matas, "All you need is a good init", ICLR 2016, algorithm 1, with tol = 0.1.
+    https://arxiv.org/abs/1511.06422. The authors' code allows 10 attempts. Their data is a mini-batch; the
+    last layer is scaled as all others.
+    """
+
+    name: ClassVar[str] = "lsuv"
+
+    tol: Hyper = param(0.1, "(0, inf)", search=linear(0.01, 0.2))
+    attempts: int = param(10, "int [0, inf)")
+    start: Any = ref("initializer", "orthogonal")
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
+        drawn: Array = self.start[0].sample(rng, shape, fan_in, fan_out)
+        return drawn
+
+    def adjust(self, weight: Array, z: Array, attempt: int) -> Array | None:
+        if attempt >= self.attempts:
+            return None
+        variance = z.var(axis=(1, 2), keepdims=True)
+        off = (np.abs(variance - 1) >= self.tol) & (variance > 0) & np.isfinite(variance)
+        if not off.any():
+            return None
+        # A trial that is done stays as it is while others of its stack go on.
+        return np.where(off, weight / np.sqrt(np.where(off, variance, 1)), weight)
+
+
+@hookimpl
+def annx_initializers() -> list[type[Initializer]]:
+    return [LSUV]
