@@ -50,7 +50,10 @@ class Evaluator:
         x, y = (self._stacked(what, "train")[:, :size].take(self._group, axis=0) for what in "xy")
         params, grads = stack.evaluated(), Buffer(len(stack.trials), stack.specs, stack.dtype).views
         z, tape = stack.body.forward(params, x)
-        stack.body.backward(params, tape, stack.head.grad(z, y), grads)
+        if stack.body.learns:  # in place of a gradient, what the optimizer is to descend
+            stack.body.network.learn(params, x, y, grads)
+        else:
+            stack.body.backward(params, tape, stack.head.grad(z, y), grads)
         layers = stack.body.layers(tape)
         return {
             f"train_{metric.name}" + (f".{suffix}" if suffix else ""): values

@@ -108,7 +108,8 @@ class _Run:
 
     def evaluate(self, t: int, steps: int) -> None:
         """Record losses and curves; close the trials that are finished."""
-        measured = self.evaluator.curve(self.curve_metrics) | self.evaluator.watched(self.watching)
+        watched = self.evaluator.watched(self.watching)
+        measured = self.evaluator.curve(self.curve_metrics) | watched
         self.stack.observe(measured["valid_loss"], t)
         columns = {name: values[self.active] for name, values in measured.items()}
         places = np.flatnonzero(self.active)
@@ -120,21 +121,25 @@ class _Run:
         for i in range(len(places)) if t == steps else {*np.flatnonzero(~sound).tolist(), *reasons}:
             closing[int(places[i])] = ("ok", reasons.get(i, "")) if sound[i] else ("diverged", "")
         if closing:
-            self.close(closing, t)
+            self.close(closing, t, watched)
         if t < steps and 0 < self.active.mean() <= 0.5:
             keep = np.flatnonzero(self.active)
             self.stack = self.stack.narrowed(keep)
             self.rows, self.active = self.rows[keep], np.ones(len(keep), bool)
             self.evaluator = Evaluator(self.stack)
 
-    def close(self, closing: dict[int, tuple[Status, str]], t: int) -> None:
-        """Write the results of the trials at these rows of the stack and leave them out from here on."""
+    def close(self, closing: dict[int, tuple[Status, str]], t: int, watched: dict[str, Array]) -> None:
+        """Write the results of the trials at these rows of the stack and leave them out from here on.
+
+        watched: what metrics that look inside have just found.
+        """
         splits = ("train", "valid", "test") if self.trials[0].test else ("train", "valid")
         columns: dict[str, Array] = {}
         for split in splits:
             # What training examples are scored by beyond their loss tells of over-fitting; a few scores do.
             scores = self.curve_metrics if split == "train" else self.metrics
             columns |= self.evaluator.split(split, scores)
+        columns |= watched
         rows = list(closing)
         table = np.array([column[rows] for column in columns.values()], float).T.tolist()
         limits = (self.settings.diverged_above * self.evaluator.chance())[rows].tolist()

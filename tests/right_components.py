@@ -265,6 +265,25 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Loudness:
+    """Mean size of the pre-activations, layer by layer.
+
+        mean |z|
+
+    Nobody, "Noise", 2020.
+    """
+
+    name: ClassVar[str] = "loudness"
+    goal: ClassVar[str] = "min"
+    tasks: ClassVar[tuple[str, ...]] = ("binary", "multiclass", "regression")
+    bounds: ClassVar[str] = "[0, inf)"
+    watches: ClassVar[bool] = True
+
+    def score(self, layers: Any, params: Any, grads: Any) -> dict[str, Array]:
+        return {layer.weight: np.abs(layer.z).mean(axis=(1, 2)) for layer in layers}
+
+
+@dataclass(frozen=True)
 class Bars:
     """A bar per arm, as long as its mean rank.
 
@@ -320,4 +339,5 @@ OPENED: list[tuple[str, Any]] = [
     ("loss", Sides),
     ("schedule", Heedful),
     ("initializer", Fitting),
+    ("metric", Loudness),
 ]

@@ -178,7 +178,7 @@ ROOMS = [
     {"assembly"},
     {"data"},
     {"experiment", "sampling", "plan"},
-    {"nesting", "body", "batches", "head", "updates", "packing", "stack", "evaluation", "training"},
+    {"nesting", "pacing", "body", "batches", "head", "updates", "packing", "stack", "evaluation", "training"},
     {"work", "events", "store"},
     {"results", "protocol", "runfolder"},
     {"runner"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from anncore.experiment import settings
@@ -80,6 +81,7 @@ def read_experiment(
     exclude = read_rules(document, "exclude", every, registry)
     include = read_rules(document, "include", every, registry)
     train, seeds = settings.read_train(document), settings.read_seeds(document)
+    train = replace(train, watch=settings.read_watch(document, registry))
     if quick:
         train, seeds, search = settings.quicken(train, seeds, search)
     metric, goal = settings.read_select(document)

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
-from anncore.errors import nearest
+from anncore.errors import ComponentError, nearest
 from anncore.experiment.document import Document, Section, is_number, show
 from anncore.experiment.model import KINDS, Entry, Limits, SearchSettings
+from anncore.registry import Registry
 from anncore.trial import Split, Stop, Train
 
 METHODS = ("grid", "random", "lhs", "halton", "sobol")
@@ -19,7 +20,7 @@ UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def read_train(document: Document) -> Train:
-    """Read [train]; steps = 500 where neither steps nor epochs is given."""
+    """Read [train] but for `watch`; steps = 500 where neither steps nor epochs is given."""
     section = document.section("train")
     section.allow(
         (
@@ -31,6 +32,7 @@ def read_train(document: Document) -> Train:
             "eval_train",
             "dtype",
             "stop",
+            "watch",
             "diverged_above",
         )
     )
@@ -55,6 +57,30 @@ def read_train(document: Document) -> Train:
         stop=_read_stop(document) if "stop" in section.data else default.stop,
         diverged_above=section.number("diverged_above", default.diverged_above, 0, open=True),
     )
+
+
+def read_watch(document: Document, registry: Registry) -> tuple[str, ...]:
+    """Read [train] watch: full names of metrics that look into the network, sorted."""
+    section = document.section("train")
+    names = section.texts("watch")
+    offer = [each.name for each in registry.of_kind("metric") if getattr(each.cls, "watches", False)]
+    found = []
+    for name in names:
+        try:
+            component = registry.get("metric", name)
+        except ComponentError as error:
+            guess = "" if "Did you mean" in str(error) else f" Those that can be watched: {', '.join(offer)}."
+            raise section.error("watch", f"watch: {error}{guess}") from None
+        if not getattr(component.cls, "watches", False):
+            raise section.error(
+                "watch",
+                f"watch takes metrics that look into the network ({', '.join(offer)}), got {name!r}, which "
+                "scores predictions and is recorded anyway.",
+            )
+        if component.full_name in found:
+            raise section.error("watch", f"watch lists {name!r} twice.")
+        found.append(component.full_name)
+    return tuple(sorted(found))
 
 
 def _read_stop(document: Document) -> Stop:

@@ -96,9 +96,10 @@ class PartMaker:
             for key, ref in references(_cls(network.entry)).items()
             if ref.kind == "activation" and ref.default == "auto"
         ]
-        key = (task, component.full_name, *outputs)
+        key = (task, component.full_name, network.entry.label, *outputs)
         if key in self._fits:
             return
+        self._check_watch(task, network.entry)
         where = f"{self.experiment.file}: loss {component.name!r}"
         if task not in component.cls.outputs:
             fit = [
@@ -124,6 +125,22 @@ class PartMaker:
                         f"{component.cls.outputs[task]!r} or leave output out."
                     )
         self._fits[key] = None
+
+    def _check_watch(self, task: Task, network: Entry) -> None:
+        """Refuse metrics that look into a network which does not show its layers, or are not for the task."""
+        for name in self.experiment.train.watch:
+            metric = self.registry.get("metric", name)
+            where = f"{self.experiment.file}: [train] watch: {metric.name}"
+            if task not in metric.cls.tasks:
+                raise ExperimentError(f"{where} is not for {task} tasks; leave it out.")
+            if not hasattr(_cls(network), "layers"):
+                open_ = [
+                    each.name for each in self.registry.of_kind("network") if hasattr(each.cls, "layers")
+                ]
+                raise ExperimentError(
+                    f"{where} looks into the network, and [network.{network.label}] does not show its "
+                    f"layers; use {', '.join(open_)}, or leave watch out."
+                )
 
     def _make(self, choice: Choice, fill: Mapping[str, Part], auto: Part | None = None) -> Part:
         component = choice.entry.component

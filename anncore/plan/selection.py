@@ -6,6 +6,7 @@ from typing import Literal
 
 from anncore.errors import ComponentError, ExperimentError, nearest
 from anncore.experiment.model import Experiment, Select
+from anncore.registry import Component
 from anncore.types import TASKS
 
 
@@ -68,16 +69,26 @@ def _headline(experiment: Experiment) -> str:
 
 def _metric_goal(experiment: Experiment, metric: str) -> Literal["min", "max"]:
     name = metric.removeprefix("valid_")
-    known = [component.name for component in experiment.registry.of_kind("metric")]
+    known = [each.name for each in experiment.registry.of_kind("metric") if not _watches(each)]
     try:
-        goal: Literal["min", "max"] = experiment.registry.get("metric", name).cls.goal
+        component = experiment.registry.get("metric", name)
+        goal: Literal["min", "max"] = component.cls.goal
     except ComponentError:
         raise ExperimentError(
             f"{experiment.file}: [select] metric: no metric is called {name!r}; known are "
             f"{', '.join(f'valid_{each}' for each in ['loss', *known])}."
             + nearest(metric, [f"valid_{each}" for each in ["loss", *known]])
         ) from None
+    if _watches(component):
+        raise ExperimentError(
+            f"{experiment.file}: [select] metric must not be {metric!r}: {name} looks into the network and "
+            "says nothing of its predictions. Name it in [train] watch instead."
+        )
     return goal
+
+
+def _watches(component: Component) -> bool:
+    return bool(getattr(component.cls, "watches", False))
 
 
 def check_select(experiment: Experiment, tasks: dict[str, str]) -> None:
@@ -91,7 +102,7 @@ def check_select(experiment: Experiment, tasks: dict[str, str]) -> None:
             fitting = [
                 f"valid_{each.name}"
                 for each in experiment.registry.of_kind("metric")
-                if {*tasks.values()} <= {*each.cls.tasks}
+                if {*tasks.values()} <= {*each.cls.tasks} and not _watches(each)
             ]
             raise ExperimentError(
                 f"{experiment.file}: [select] metric {metric!r} is for "

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from anncore.params import Interval
+from anncore.testing import watching
 from anncore.testing.kit import Case, Kit, Named, Subject, must, must_be_close
 from anncore.types import TASKS, Array, Task
 
@@ -19,11 +20,15 @@ class MetricKit(Kit):
     stacked = True
 
     def cases(self, subject: Subject) -> list[Case]:
-        """Score each task it claims."""
+        """Score each task it claims, or what networks did where it watches."""
+        if getattr(subject.cls, "watches", False):
+            return watching.cases(subject)
         return [_case(task, d) for task in subject.cls.tasks for d in WIDTHS[task]]
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
+        if getattr(subject.cls, "watches", False):
+            return [("attributes", attributes), *watching.CHECKS]
         return [
             ("attributes", attributes),
             ("bounds", within_bounds),
@@ -65,6 +70,8 @@ def attributes(subject: Subject) -> int:
     must(cls.goal in ("min", "max"), f"goal must be 'min' or 'max', got {cls.goal!r}")
     must(cls.tasks and set(cls.tasks) <= set(TASKS), f"tasks must be some of {', '.join(TASKS)}")
     must(set(getattr(cls, "primary_for", ())) <= set(cls.tasks), "primary_for names a task not in tasks")
+    headline = getattr(cls, "watches", False) and getattr(cls, "primary_for", ())
+    must(not headline, "a metric that watches is nobody's headline; leave out primary_for")
     Interval.parse(getattr(cls, "bounds", "(-inf, inf)"))
     return 1
 

@@ -11,6 +11,7 @@ from oracles.rows import (
     FAN_OUT,
     GRADS,
     INPUTS,
+    NETWORK,
     SCORES,
     SEEN,
     START,
@@ -57,6 +58,19 @@ def classes(y: Any) -> Any:
 
 def _plateau(settings: Any, schedulers: Any, optimizer: Any) -> Any:
     return schedulers.ReduceLROnPlateau(optimizer, **settings)
+
+
+def norms(t: Any, weights: Any, rest: Any) -> Any:
+    """Return the norm of all gradients and of each weight's."""
+    grads = [each.grad for each in weights]
+    total = t.nn.utils.get_total_norm([*grads, *(each.grad for each in rest)])
+    return [total.item(), *(t.linalg.vector_norm(grad).item() for grad in grads)]
+
+
+def dead(t: Any, layers: Any) -> Any:
+    """Return the share of units without an activation, of all layers and of each."""
+    silent = [t.count_nonzero(a, dim=0) == 0 for a in layers]
+    return [t.cat(silent).double().mean().item(), *(each.double().mean().item() for each in silent)]
 
 
 ROWS = [
@@ -259,6 +273,8 @@ ROWS = [
     initializer("glorot_normal", lambda i, w: i.xavier_normal_(w), preset="torch"),
     initializer("he_uniform", lambda i, w: i.kaiming_uniform_(w)),
     initializer("he_normal", lambda i, w: i.kaiming_normal_(w), preset="torch"),
+    torch("metric", "gradient_norm", lambda t, layers, weights, rest: norms(t, weights, rest)),
+    torch("metric", "dead_units", lambda t, layers, weights, rest: dead(t, layers)),
     initializer("lsuv", lambda i, w: i.orthogonal_(w)),  # before it looks at data
     initializer("orthogonal", lambda i, w: i.orthogonal_(w, gain=1.5), gain=1.5),
 ]
@@ -272,6 +288,7 @@ def run(row: Row) -> Any:
         "loss": _loss,
         "schedule": _schedule,
         "initializer": _initializer,
+        "metric": _metric,
     }[row.kind](row)
 
 
@@ -332,3 +349,17 @@ def _initializer(row: Row) -> Any:
     torch.manual_seed(0)
     weight = torch.empty(FAN_OUT, FAN_IN, dtype=torch.float64)
     return facts(row.theirs(torch.nn.init, weight).numpy())
+
+
+def _metric(row: Row) -> Any:
+    import torch
+
+    params = {name: torch.tensor(array, requires_grad=True) for name, array in NETWORK.items()}
+    a, target = (torch.tensor(each) for each in INPUTS["regression"])
+    layers = []
+    for i in (1, 2):
+        a = torch.relu(a @ params[f"W{i}"] + params[f"b{i}"])
+        layers.append(a)
+    torch.nn.functional.mse_loss(a @ params["W3"] + params["b3"], target).backward()
+    weights, rest = ([params[f"{kind}{i}"] for i in (1, 2, 3)] for kind in "Wb")
+    return row.theirs(torch, layers, weights, rest)

@@ -54,7 +54,8 @@ REGRESSION = {"rmse": sk.root_mean_squared_error, "mae": sk.mean_absolute_error,
 
 def test_every_metric_is_compared() -> None:
     for task, compared in (("binary", BINARY), ("multiclass", MULTICLASS), ("regression", REGRESSION)):
-        assert sorted(compared) == [each.name for each in REGISTRY.metrics(task) if each.dist == "annx"]
+        own = [each for each in REGISTRY.metrics(task) if each.dist == "annx"]
+        assert sorted(compared) == [each.name for each in own if not getattr(each.cls, "watches", False)]
 
 
 @pytest.mark.parametrize("name", BINARY)

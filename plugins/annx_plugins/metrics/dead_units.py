@@ -1,0 +1,56 @@
+"""Metric: dead_units."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from anncore import Array, Layer, Params, Task, hookimpl
+
+
+@dataclass(frozen=True)
+class DeadUnits:
+    """Share of the hidden units that are dead: whose activation is 0 on every example looked at.
+
+        unit d of a layer is dead  ⇔  a_nd = 0 for all n
+
+    Such a unit passes nothing on, and under ReLU no gradient reaches its weights, so that it stays dead
+    unless its inputs change. The examples are the sample of the training split that curves use: a unit that
+    is silent on these may speak on others. Activations that are 0 at most at a point (tanh, ELU, leaky ReLU)
+    have no dead units; saturation is another matter.
+
+    Columns: `train_dead_units` over all hidden layers, `train_dead_units.1`, ... layer by layer from the
+    first; NaN where there is no hidden layer, or an activation is NaN.
+
+    Lu, Shin, Su & Karniadakis, "Dying ReLU and Initialization: Theory and Numerical Examples", 2019.
+    https://arxiv.org/abs/1903.06733. They are the 0-dormant units of Sokar, Agarwal, Castro & Evci, "The
+    Dormant Neuron Phenomenon in Deep Reinforcement Learning", ICML 2023, https://arxiv.org/abs/2302.12902.
+    """
+
+    name: ClassVar[str] = "dead_units"
+    goal: ClassVar[Literal["min", "max"]] = "min"
+    tasks: ClassVar[tuple[Task, ...]] = ("binary", "multiclass", "regression")
+    bounds: ClassVar[str] = "[0, 1]"
+    watches: ClassVar[bool] = True
+
+    def score(self, layers: Sequence[Layer], params: Params, grads: Params) -> Mapping[str, Array]:
+        hidden = [layer.a for layer in layers if layer.a is not None]
+        counts = [_dead(a) for a in hidden]
+        units = sum(a.shape[2] for a in hidden)
+        overall = sum(counts) / units if units else np.full(len(layers[0].z), np.nan)
+        shares = {
+            str(i): n / a.shape[2] for i, (n, a) in enumerate(zip(counts, hidden, strict=True), start=1)
+        }
+        return {"": overall, **shares}
+
+
+def _dead(a: Array) -> Array:
+    """Return the number of dead units of each trial; NaN where there is a NaN."""
+    dead = (a == 0).all(axis=1).sum(axis=1)
+    return np.where(np.isnan(a).any(axis=(1, 2)), np.nan, dead)
+
+
+@hookimpl
+def annx_metrics() -> list[type[Any]]:
+    return [DeadUnits]

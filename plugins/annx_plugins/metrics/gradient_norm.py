@@ -1,0 +1,49 @@
+"""Metric: gradient_norm."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from anncore import Array, Layer, Params, Task, hookimpl
+
+
+@dataclass(frozen=True)
+class GradientNorm:
+    """Euclidean length of the training loss's gradient, of each layer's weights and of all parameters.
+
+        ‖∂L/∂W‖ = √Σ (∂L/∂W_ij)²
+
+    Of a healthy network all layers have gradients of about a size; from the last layer to the first they
+    vanish or explode. L is the loss on the sample of the training split that curves use, not on a batch, so
+    the norm falls to 0 where training arrives and holds no noise of batches.
+
+    Columns: `train_gradient_norm` over all parameters, biases too; `train_gradient_norm.1`, ... of the
+    weights of each layer from the first to the output.
+
+    Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS
+    2010, section 4.2, look at gradients layer by layer. https://proceedings.mlr.press/v9/glorot10a.html.
+    Over all parameters it is the norm that gradient clipping goes by, as in PyTorch's clip_grad_norm_.
+    """
+
+    name: ClassVar[str] = "gradient_norm"
+    goal: ClassVar[Literal["min", "max"]] = "min"
+    tasks: ClassVar[tuple[Task, ...]] = ("binary", "multiclass", "regression")
+    bounds: ClassVar[str] = "[0, inf)"
+    watches: ClassVar[bool] = True
+
+    def score(self, layers: Sequence[Layer], params: Params, grads: Params) -> Mapping[str, Array]:
+        each = {str(i): _norm([grads[layer.weight]]) for i, layer in enumerate(layers, start=1)}
+        return {"": _norm(grads.values()), **each}
+
+
+def _norm(arrays: Iterable[Array]) -> Array:
+    # In float64: the square of a gradient that float32 still holds may overflow.
+    squares = [np.square(array, dtype=np.float64).sum(axis=(1, 2)) for array in arrays]
+    return np.sqrt(sum(squares[1:], squares[0]))
+
+
+@hookimpl
+def annx_metrics() -> list[type[Any]]:
+    return [GradientNorm]

@@ -1,0 +1,216 @@
+"""Metrics that look into the network: what they see, in training and in an experiment."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from experiment_factory import SMALL, load, plan
+from sameness import trained_the_same
+from trial_factory import make_trial
+
+from anncore import ExperimentError, Layer, load_registry
+from anncore.training import train_stack
+from anncore.trial import Stop
+
+REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
+
+
+def score(name: str, layers: list[Layer], grads: dict[str, Any] | None = None) -> dict[str, list[float]]:
+    grads = {key: np.asarray(value, float) for key, value in (grads or {}).items()}
+    found = REGISTRY.get("metric", name).cls().score(layers, grads, grads)
+    return {suffix: values.tolist() for suffix, values in found.items()}
+
+
+# Two trials, three examples, two units
+A = np.array([[[0, 1], [0, 0], [0, 2]], [[0, 1], [0.1, 0], [-0.1, 2]]], float)
+OUTPUT = Layer("W2", np.zeros((2, 3, 1)))
+
+
+def test_a_unit_is_dead_that_is_silent_on_every_example() -> None:
+    found = score("dead_units", [Layer("W1", A - 1, A), OUTPUT])
+    assert found == {"": [0.5, 0], "1": [0.5, 0]}
+
+
+def test_the_share_over_all_layers_counts_units_and_no_layers() -> None:
+    wide = np.ones((2, 3, 6))
+    found = score("dead_units", [Layer("W1", A, A), Layer("W2", wide, wide), OUTPUT])
+    assert found == {"": [1 / 8, 0], "1": [0.5, 0], "2": [0, 0]}
+
+
+def test_without_hidden_layers_no_share_is_defined() -> None:
+    found = score("dead_units", [OUTPUT])
+    assert list(found) == [""]
+    assert np.isnan(found[""]).all()
+
+
+def test_gradients_have_the_length_that_pythagoras_says() -> None:
+    grads = {
+        "W1": [[[3, 0], [0, 4]], [[0, 0], [0, 0]]],
+        "b1": [[[12, 0]], [[0, 0]]],
+        "W2": [[[0], [84]], [[1], [0]]],
+    }
+    found = score("gradient_norm", [Layer("W1", A, A), OUTPUT], grads)
+    assert found == {"": [85, 1], "1": [5, 0], "2": [84, 1]}  # 3² + 4² + 12² + 84² = 85²
+
+
+def test_a_square_beyond_float32_is_no_overflow() -> None:
+    big = np.full((1, 2, 2), 1e30, np.float32)
+    [norm] = REGISTRY.get("metric", "gradient_norm").cls().score([Layer("W1", big)], {}, {"W1": big})[""]
+    assert norm == pytest.approx(2e30, rel=1e-6)
+
+
+# In training
+
+WATCH = ("annx:dead_units", "annx:gradient_norm")
+COLUMNS = [
+    *("train_dead_units", "train_dead_units.1", "train_dead_units.2"),
+    *(f"train_gradient_norm{suffix}" for suffix in ("", ".1", ".2", ".3")),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("eval_train", ["sample", "all"])
+def test_watching_is_the_same_alone_and_in_any_stack(dtype: str, eval_train: str) -> None:
+    trials = [
+        make_trial(
+            REGISTRY,
+            activation=activation,
+            loss=loss,
+            output=output,
+            optimizer=optimizer,
+            seed=seed,
+            watch=WATCH,
+            dtype=dtype,
+            eval_train=eval_train,
+            stop=Stop(loss=0.45),
+        )
+        for activation in ("relu", "tanh")
+        for loss, output in (("binary_cross_entropy", "sigmoid"), ("hinge", "identity"))
+        for seed, optimizer in (
+            (0, ("adam", {"lr": 0.03})),
+            (1, ("sgd", {"lr": 0.1})),
+            (0, ("sgd", {"lr": 1e6})),
+        )
+    ]
+    for result in trained_the_same(trials, REGISTRY):
+        assert [
+            name for name in result.curves if name not in ("train_loss", "valid_loss", "valid_accuracy")
+        ] == COLUMNS
+        assert {len(curve) for curve in result.curves.values()} == {len(result.steps)}
+        for name in COLUMNS:
+            last = result.curves[name][-1]
+            value = result.metrics[name]
+            assert value == last or (result.status == "diverged" and math.isnan(value))
+
+
+def test_those_who_do_not_ask_get_what_they_got_before() -> None:
+    plain, watched = make_trial(REGISTRY), make_trial(REGISTRY, watch=WATCH)
+    assert plain.key != watched.key
+    [without], [with_] = train_stack([plain], REGISTRY), train_stack([watched], REGISTRY)
+    assert not {*COLUMNS} & {*without.curves, *without.metrics}
+    assert {name: with_.curves[name] for name in without.curves} == without.curves
+    assert {name: with_.metrics[name] for name in without.metrics} == without.metrics
+
+
+def test_a_rate_far_too_high_kills_units() -> None:
+    [result] = train_stack(
+        [
+            make_trial(
+                REGISTRY,
+                dataset="friedman",
+                loss="mae",
+                output="identity",
+                optimizer=("sgd", {"lr": 30.0}),
+                watch=WATCH[:1],
+            )
+        ],
+        REGISTRY,
+    )
+    assert result.curves["train_dead_units"][0] == 0
+    assert result.curves["train_dead_units.2"][-1] > 0.9
+
+
+def test_gradients_vanish_towards_the_first_layer_of_deep_sigmoids() -> None:
+    # Glorot & Bengio (2010), section 4.2; each sigmoid passes on a quarter at most.
+    deep = ("mlp", {"hidden": [16] * 6})
+    [result] = train_stack(
+        [make_trial(REGISTRY, network=deep, activation="sigmoid", watch=WATCH[1:], steps=1)], REGISTRY
+    )
+    norms = [result.curves[f"train_gradient_norm.{i}"][0] for i in range(1, 8)]
+    assert norms == sorted(norms)
+    assert norms[0] < 1e-3 * norms[-1]
+
+
+# In an experiment
+
+
+def test_an_experiment_names_what_is_watched(tmp_path: Path) -> None:
+    text = SMALL.replace("steps = 10", 'steps = 10\nwatch = ["gradient_norm", "dead_units"]')
+    assert load(tmp_path, text).train.watch == WATCH
+    planned = plan(tmp_path, text)
+    assert {trial.train.watch for trial in planned.tune()} == {WATCH}
+    other_order = text.replace('"gradient_norm", "dead_units"', '"dead_units", "annx:gradient_norm"')
+    assert [trial.key for trial in plan(tmp_path, other_order).tune()] == [
+        trial.key for trial in planned.tune()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("watch", "said"),
+    [
+        ('["ded_units"]', "[train] watch: No metric is called 'ded_units'. Did you mean 'dead_units'?"),
+        ('["qqq"]', "Those that can be watched: dead_units, gradient_norm"),
+        ('["accuracy"]', "got 'accuracy', which scores predictions and is recorded anyway"),
+        ('["dead_units", "annx:dead_units"]', "watch lists 'annx:dead_units' twice"),
+        ('"dead_units"', "watch must be a list of texts, got 'dead_units'"),
+    ],
+)
+def test_what_cannot_be_watched_is_refused(tmp_path: Path, watch: str, said: str) -> None:
+    with pytest.raises(ExperimentError) as error:
+        load(tmp_path, SMALL.replace("steps = 10", f"steps = 10\nwatch = {watch}"))
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_watched_selects_nothing(tmp_path: Path) -> None:
+    with pytest.raises(
+        ExperimentError, match="must not be 'valid_dead_units': dead_units looks into the network"
+    ):
+        plan(tmp_path, SMALL + '[select]\nmetric = "valid_dead_units"\n')
+
+
+def test_a_network_that_does_not_show_its_layers_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "shy.py").write_text(SHY)
+    text = SMALL.replace("steps = 10", 'steps = 10\nwatch = ["dead_units"]')
+    text += '[network.shy]\nactivation = "tanh"\n[plugins]\nfiles = ["shy.py"]\n'
+    with pytest.raises(ExperimentError) as error:
+        plan(tmp_path, text)
+    assert str(error.value) == (
+        "x.toml: [train] watch: dead_units looks into the network, and [network.shy] does not show its "
+        "layers; use mlp, or leave watch out."
+    )
+
+
+SHY = '''
+from dataclasses import dataclass
+from typing import Any, ClassVar
+import numpy as np
+from anncore import ParamSpec, hookimpl, ref
+
+@dataclass(frozen=True)
+class Shy:
+    """A linear map."""
+    name: ClassVar[str] = "shy"
+    activation: Any = ref("activation", "relu")
+    output: Any = ref("activation", "auto")
+    def specs(self, inputs, outputs): return [ParamSpec("W", (inputs, outputs), inputs, outputs)]
+    def forward(self, params, x): return x @ params["W"], x
+    def backward(self, params, tape, grad, grads): grads["W"][...] = tape.swapaxes(1, 2) @ grad
+
+@hookimpl
+def annx_networks(): return [Shy]
+'''
