@@ -127,11 +127,17 @@ def fit(optimizer: Any, specs: Sequence[ParamSpec], ask: Ask | None = None, *, w
     """Return an object with `init`, `step` and `evaluated` for these parameter arrays' numbers, (T, 1, P).
 
     whole: whether these are all parameters of the trials; `ask` answers for no less. Raises ComponentError
-    for an optimizer that needs all of them where it is handed some.
+    for an optimizer that needs all of them where it is handed some, and for one that sends all of them on to
+    others: its name would stand over their results.
     """
     where = _places(specs)
     routed = _routed(optimizer, specs)
-    if len(routed) > 1 or "" not in routed:
+    if "" not in routed:
+        raise ComponentError(
+            f"{optimizer.name} finds nothing to update itself here, as all parameters go to "
+            f"{' and '.join(routed)}. Choose a network that leaves it some, or settings that do."
+        )
+    if len(routed) > 1:
         parts = []
         for field, rows in routed.items():
             inner = optimizer if not field else getattr(optimizer, field)[0]

@@ -10,12 +10,11 @@ from oracles.by_torch import SAMPLING
 from oracles.rows import (
     FAN_IN,
     FAN_OUT,
-    GRADS,
     HALVED_AT,
     INPUTS,
+    PATHS,
     SCORES,
     SEEN,
-    START,
     UPDATES,
     UPSTREAM,
     Row,
@@ -29,9 +28,9 @@ jax = partial(Row, "jax")
 optax = partial(Row, "optax")
 
 
-def optimizer(name: str, theirs: Any, lr: float = 0.01, **values: Any) -> Row:
+def optimizer(name: str, theirs: Any, inputs: str = "", lr: float = 0.01, **values: Any) -> Row:
     """Return a row of an optimizer with the preset that is optax's; theirs(optax, learning rate)."""
-    return optax("optimizer", name, theirs, {"preset": "optax", "lr": lr, **values})
+    return optax("optimizer", name, theirs, {"preset": "optax", "lr": lr, **values}, inputs)
 
 
 def activation(name: str, theirs: Any, **values: Any) -> Row:
@@ -103,6 +102,15 @@ ROWS = [
         lambda o, lr: o.chain(o.add_decayed_weights(0.2), o.sgd(lr)),
         weight_decay=0.2,
         decay_mode="coupled",
+    ),
+    *(optimizer("muon", lambda o, lr: o.contrib.muon(lr), inputs) for inputs in ("wide", "tall")),
+    optimizer(
+        "muon",
+        lambda o, lr: o.contrib.muon(lr, weight_decay=0.2, nesterov=False, consistent_rms=0.2),
+        "tall",
+        weight_decay=0.2,
+        nesterov=False,
+        scale="match_rms_adamw",
     ),
     activation("identity", lambda nn, z: nn.identity(z)),
     activation("sigmoid", lambda nn, z: nn.sigmoid(z)),
@@ -205,9 +213,10 @@ def _optimizer(row: Row) -> Any:
         return row.values["lr"] * jnp.where(count + 1 >= HALVED_AT, 0.5, 1.0)
 
     optimizer = row.theirs(optax, lr)
-    theta, seen = jnp.array(START), []
+    start, grads = PATHS[row.inputs]
+    theta, seen = jnp.array(start), []
     state = optimizer.init(theta)
-    for t, grad in enumerate(GRADS, start=1):
+    for t, grad in enumerate(grads, start=1):
         updates, state = optimizer.update(jnp.array(grad), state, theta)
         theta = optax.apply_updates(theta, updates)
         seen += [np.asarray(theta)] * (t in SEEN)

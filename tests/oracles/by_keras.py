@@ -11,11 +11,10 @@ from oracles.by_torch import SAMPLING, WEIGHTS
 from oracles.rows import (
     FAN_IN,
     FAN_OUT,
-    GRADS,
     INPUTS,
+    PATHS,
     SCORES,
     SEEN,
-    START,
     UPDATES,
     UPSTREAM,
     Row,
@@ -31,9 +30,9 @@ FLOAT32 = "Keras's type promotion takes float64 with a Python number for float32
 keras = partial(Row, "keras")
 
 
-def optimizer(name: str, theirs: Any, **values: Any) -> Row:
+def optimizer(name: str, theirs: Any, inputs: str = "", **values: Any) -> Row:
     """Return a row of an optimizer with the preset that is Keras's; theirs(keras.optimizers)."""
-    return keras("optimizer", name, theirs, {"preset": "keras", **values})
+    return keras("optimizer", name, theirs, {"preset": "keras", **values}, inputs)
 
 
 def activation(name: str, theirs: Any, **values: Any) -> Row:
@@ -86,6 +85,12 @@ ROWS = [
     optimizer("momentum", lambda o: o.SGD(momentum=0.9, weight_decay=0.2), weight_decay=0.2),
     optimizer("adam", lambda o: o.Adam(weight_decay=0.2), weight_decay=0.2),
     optimizer("lion", lambda o: o.Lion(weight_decay=0.2), weight_decay=0.2),
+    *(
+        keras(
+            "optimizer", "muon", lambda o: o.Muon(), {"preset": "keras"}, i, rtol=1e-7, atol=1e-8, why=FLOAT32
+        )
+        for i in ("wide", "tall")
+    ),
     activation("identity", lambda k: k.activations.linear),
     activation("sigmoid", lambda k: k.activations.sigmoid),
     keras("activation", "tanh", lambda k: k.activations.tanh, rtol=1e-6, atol=1e-6, why=FLOAT32),
@@ -211,10 +216,11 @@ def run(row: Row) -> Any:
 def _optimizer(row: Row) -> Any:
     import keras
 
-    theta = keras.Variable(START, dtype="float64")
+    start, grads = PATHS[row.inputs]
+    theta = keras.Variable(start, dtype="float64")
     optimizer = row.theirs(keras.optimizers)
     base, seen = float(optimizer.learning_rate), []
-    for t, grad in enumerate(GRADS, start=1):
+    for t, grad in enumerate(grads, start=1):
         optimizer.learning_rate = base * halved(t, row)
         optimizer.apply([keras.ops.convert_to_tensor(grad, "float64")], [theta])
         seen += [np.asarray(theta.value)] * (t in SEEN)

@@ -9,12 +9,11 @@ import numpy as np
 from oracles.rows import (
     FAN_IN,
     FAN_OUT,
-    GRADS,
     INPUTS,
     NETWORK,
+    PATHS,
     SCORES,
     SEEN,
-    START,
     UPDATES,
     UPSTREAM,
     Row,
@@ -23,6 +22,7 @@ from oracles.rows import (
     halved,
 )
 
+BFLOAT16 = "its Newton-Schulz iterations are in bfloat16"
 SAMPLING = "random draws, compared by their spread and quantiles"
 
 WEIGHTS = (0.5, 1.0, 4.0)
@@ -113,6 +113,39 @@ ROWS = [
         lambda o, p: o.Lion(p, weight_decay=0.01, fixed_decay=True),
         {"weight_decay": 0.01, "decay_mode": "independent"},
         halves=False,  # it leaves the schedule out too
+    ),
+    *(
+        torch(
+            "optimizer",
+            "muon",
+            lambda t, p: t.optim.Muon(p),
+            {"preset": "torch"},
+            inputs,
+            rtol=0,
+            atol=1e-3,  # of steps that add up to 0.045
+            why=BFLOAT16,
+        )
+        for inputs in ("wide", "tall")
+    ),
+    torch(
+        "optimizer",
+        "muon",
+        lambda t, p: t.optim.Muon(p, nesterov=False, adjust_lr_fn="match_rms_adamw"),
+        {"preset": "torch", "nesterov": False, "scale": "match_rms_adamw"},
+        "wide",
+        rtol=0,
+        atol=1e-3,
+        why=BFLOAT16,
+    ),
+    po(
+        "optimizer",
+        "muon",
+        lambda o, p: o.Muon([{"params": p, "use_muon": True}], weight_decay=0.1),
+        {"preset": "paper", "weight_decay": 0.1},
+        "wide",
+        rtol=0,
+        atol=0.02,  # of steps that add up to 0.9
+        why=BFLOAT16,
     ),
     activation("identity", lambda F, z: z * 1),
     activation("sigmoid", lambda F, z: F.sigmoid(z)),
@@ -295,7 +328,8 @@ def run(row: Row) -> Any:
 def _optimizer(row: Row) -> Any:
     import torch
 
-    theta = torch.tensor(START, requires_grad=True)
+    start, grads = PATHS[row.inputs]
+    theta = torch.tensor(start.T.copy(), requires_grad=True)  # PyTorch keeps weights as (fan_out, fan_in)
     if row.library == "torch":
         optimizer = row.theirs(torch, [theta])
     else:
@@ -304,11 +338,11 @@ def _optimizer(row: Row) -> Any:
         optimizer = row.theirs(pytorch_optimizer, [theta])
     (group,) = optimizer.param_groups
     base, seen = group["lr"], []
-    for t, grad in enumerate(GRADS, start=1):
+    for t, grad in enumerate(grads, start=1):
         group["lr"] = base * halved(t, row)
-        theta.grad = torch.tensor(grad)
+        theta.grad = torch.tensor(grad.T.copy())
         optimizer.step()
-        seen += [theta.detach().numpy().copy()] * (t in SEEN)
+        seen += [theta.detach().numpy().T.copy()] * (t in SEEN)
     return seen
 
 

@@ -31,9 +31,9 @@ class Row:
     """One component against one library.
 
     theirs: what the library's driver needs, a function of the library's module at least.
-    inputs: which of INPUTS, for losses and metrics. rtol, atol: how closely they agree, with the reason
-    in `why` where the library cannot do better. halves: whether an optimizer's learning rate changes on
-    the way.
+    inputs: which of INPUTS, for losses and metrics; which of PATHS, for optimizers. rtol, atol: how closely
+    they agree, with the reason in `why` where the library cannot do better. halves: whether an optimizer's
+    learning rate changes on the way.
     """
 
     library: str
@@ -61,6 +61,18 @@ def spread(count: int, low: float, high: float, turn: int = 0) -> Array:
 
 START = np.array([1.0, -0.5, 0.25])
 GRADS = spread(3 * STEPS, -1, 1).reshape(STEPS, 3) * np.array([1, 0.05, 1e-3])  # three scales, both signs
+# By name, where an optimizer starts and the gradients it meets; matrices are (fan_in, fan_out), as ours are.
+PATHS: Mapping[str, tuple[Array, Array]] = {
+    "": (START, GRADS),
+    "wide": (
+        spread(12, -1, 1, turn=9).reshape(3, 4),
+        spread(12 * STEPS, -1, 1, turn=10).reshape(STEPS, 3, 4),
+    ),
+    "tall": (
+        spread(12, -1, 1, turn=9).reshape(4, 3),
+        spread(12 * STEPS, -1, 1, turn=10).reshape(STEPS, 4, 3),
+    ),
+}
 Z = np.concatenate([spread(36, -6, 6), [-100, -30, -12, 12, 30, 100]]).reshape(14, 3)
 UPSTREAM = spread(42, -2, 2, turn=1).reshape(14, 3)
 
@@ -114,13 +126,14 @@ def halved(t: int, row: Row) -> float:
 
 
 def _optimizer(component: Any, row: Row) -> Any:
-    base, theta, seen = component.lr.copy(), START.reshape(1, 1, 3), []
+    start, grads = PATHS[row.inputs]
+    base, theta, seen = component.lr.copy(), np.atleast_2d(start)[None], []
     state = component.init(theta)
-    for t, grad in enumerate(GRADS, start=1):
+    for t, grad in enumerate(grads, start=1):
         np.multiply(base, halved(t, row), out=component.lr)  # as the engine does
-        change, state = component.step(theta, grad.reshape(1, 1, 3), state, t)
+        change, state = component.step(theta, np.atleast_2d(grad)[None], state, t)
         theta = theta + change
-        seen += [theta[0, 0]] * (t in SEEN)
+        seen += [theta[0]] * (t in SEEN)
     return seen
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from anncore import (
     sum_examples,
     times_transposed,
 )
+
+Place = Literal["input", "hidden", "output"]
 
 
 class Tape(NamedTuple):
@@ -69,9 +71,10 @@ class MLP:
     def specs(self, inputs: int, outputs: int) -> Sequence[ParamSpec]:
         specs = []
         for i, (fan_in, fan_out) in enumerate(pairwise((inputs, *self.hidden, outputs)), start=1):
-            specs.append(ParamSpec(f"W{i}", (fan_in, fan_out), fan_in, fan_out))
+            place: Place = "output" if i > len(self.hidden) else "input" if i == 1 else "hidden"
+            specs.append(ParamSpec(f"W{i}", (fan_in, fan_out), fan_in, fan_out, place=place))
             if self.bias:
-                specs.append(ParamSpec(f"b{i}", (1, fan_out), fan_in, fan_out, "bias"))
+                specs.append(ParamSpec(f"b{i}", (1, fan_out), fan_in, fan_out, "bias", place=place))
         return specs
 
     def forward(self, params: Params, x: Array) -> tuple[Array, Tape]:

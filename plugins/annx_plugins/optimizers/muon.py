@@ -1,0 +1,180 @@
+"""Optimizer: muon."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from anncore import (
+    DECAY_MODES,
+    Array,
+    Hyper,
+    Optimizer,
+    ParamSpec,
+    WeightDecay,
+    choice,
+    hookimpl,
+    log,
+    param,
+    ref,
+)
+
+QUINTIC = (3.4445, -4.775, 2.0315)
+
+
+class MuonState(NamedTuple):
+    """What Muon remembers of each parameter."""
+
+    m: Array  # momentum
+
+
+@dataclass(frozen=True)
+class Muon(WeightDecay):
+    """Momentum, orthogonalized: every direction of a weight matrix moves by about the same amount.
+
+        M ← momentum M + G,  U = G + momentum M  (nesterov) or M
+        X ← U / (|U| + eps),  |U| the Frobenius norm
+        X ← a X + (b X Xᵀ + c (X Xᵀ)²) X,  ns_steps times, with (a, b, c) = coefficients
+        W ← W - lr scale X
+
+    X ends near P Qᵀ where U = P Σ Qᵀ: the singular values are not 1 but spread about it, between 0.7 and
+    1.2 where they began above 0.01 or so. With W (fan_in, fan_out), scale is
+
+        "original"           √max(1, fan_out / fan_in): Jordan, PyTorch, optax
+        "match_rms_adamw"    0.2 √max(fan_in, fan_out), so that AdamW's lr suits: Moonlight, Keras
+        "none"               1
+
+    average says what M is: the "sum" as written (the blog, Keras); the "mean", M ← momentum M +
+    (1 - momentum) G and U = (1 - momentum) G + momentum M, the same but for eps; "corrected", that mean as
+    in NAdam, with M / (1 - momentumᵗ⁺¹) and G / (1 - momentumᵗ) (optax), which weighs the first gradients
+    otherwise. where = "hidden" takes the weights between hidden layers, as Jordan advises, "matrices" all
+    weights; the rest goes to the optimizer `rest`, with an lr of its own.
+
+    Domain: lr > 0, momentum in [0, 1), ns_steps ≥ 1, eps > 0, weight_decay ≥ 0. decay_mode as for all:
+    "decoupled" subtracts lr weight_decay W without the scale. A network without hidden matrices, as with a
+    single hidden layer, leaves nothing for where = "hidden", which is an error.
+
+    Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024.
+    https://kellerjordan.github.io/posts/muon/. "match_rms_adamw": Liu et al., "Muon is Scalable for LLM
+    Training", 2025, https://arxiv.org/abs/2502.16982. They and PyTorch iterate in bfloat16, here it is in
+    the data's own type. weight_decay is 0.1 in PyTorch, 0.004 in Keras.
+    """
+
+    name: ClassVar[str] = "muon"
+    scope: ClassVar[str] = "array"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {
+            "lr": 0.02,
+            "momentum": 0.95,
+            "nesterov": True,
+            "average": "sum",
+            "scale": "original",
+            "ns_steps": 5,
+            "coefficients": QUINTIC,
+            "eps": 1e-7,
+            "where": "hidden",
+            "weight_decay": 0.0,
+            "decay_mode": "decoupled",
+        },
+        "torch": {
+            "lr": 1e-3,
+            "momentum": 0.95,
+            "nesterov": True,
+            "average": "mean",
+            "scale": "original",
+            "ns_steps": 5,
+            "coefficients": QUINTIC,
+            "eps": 1e-7,
+            "weight_decay": 0.1,
+            "decay_mode": "decoupled",
+        },
+        "keras": {
+            "lr": 1e-3,
+            "momentum": 0.95,
+            "nesterov": True,
+            "average": "sum",
+            "scale": "match_rms_adamw",
+            "ns_steps": 5,
+            "coefficients": QUINTIC,
+            "eps": 1e-7,
+            "where": "matrices",
+            "weight_decay": 0.004,
+            "decay_mode": "decoupled",
+        },
+        "optax": {
+            "momentum": 0.95,
+            "nesterov": True,
+            "average": "corrected",
+            "scale": "original",
+            "ns_steps": 5,
+            "coefficients": QUINTIC,
+            "eps": 1e-8,
+            "where": "matrices",
+            "weight_decay": 0.0,
+            "decay_mode": "decoupled",
+        },
+    }
+
+    lr: Hyper = param(0.02, "(0, inf)", search=log(1e-3, 0.3))
+    momentum: Hyper = param(0.95, "[0, 1)", search=choice(0.8, 0.9, 0.95, 0.98))
+    nesterov: bool = param(True, "bool")
+    average: str = param("sum", ("sum", "mean", "corrected"))
+    scale: str = param("original", ("original", "match_rms_adamw", "none"))
+    ns_steps: int = param(5, "int [1, inf)")
+    coefficients: tuple[float, ...] = param(QUINTIC, "list (-inf, inf)")
+    eps: Hyper = param(1e-7, "(0, inf)")
+    where: str = param("hidden", ("hidden", "matrices"))
+    rest: Any = ref("optimizer", "adamw")
+    weight_decay: Hyper = param(0.0, "[0, inf)", search=log(1e-4, 1.0))
+    decay_mode: str = param("decoupled", DECAY_MODES)
+
+    def validate(self) -> None:
+        """Refuse coefficients that are not three."""
+        if len(self.coefficients) != 3:
+            raise ValueError(f"coefficients must be three numbers, got {len(self.coefficients)}")
+
+    def route(self, spec: ParamSpec) -> str:
+        mine = spec.role == "weight" and (self.where == "matrices" or spec.place == "hidden")
+        return "" if mine else "rest"
+
+    def init(self, param: Array) -> MuonState:
+        return MuonState(np.zeros_like(param))
+
+    def step(self, param: Array, grad: Array, state: MuonState, t: int) -> tuple[Array, MuonState]:
+        grad = self.decay_gradient(param, grad)
+        new = 1 if self.average == "sum" else 1 - self.momentum
+        m = self.momentum * state.m + new * grad
+        direction = self._direction(m, new * grad, t)
+        change = -self.lr * self._scale(*param.shape[1:]) * self._orthogonal(direction)
+        return self.decay_change(param, change), MuonState(m)
+
+    def _direction(self, m: Array, grad: Array, t: int) -> Array:
+        if self.average != "corrected":
+            return grad + self.momentum * m if self.nesterov else m
+        now = 1 - self.momentum**t
+        if not self.nesterov:
+            return m / now
+        return grad / now + self.momentum * m / (1 - self.momentum ** (t + 1))
+
+    def _orthogonal(self, matrix: Array) -> Array:
+        a, b, c = self.coefficients
+        tall = matrix.shape[1] > matrix.shape[2]
+        x = matrix.swapaxes(1, 2) if tall else matrix  # the smaller of X Xᵀ and Xᵀ X
+        # One long row per trial: what is added up, and in which order, does not depend on the others.
+        size = np.sqrt((matrix * matrix).reshape(len(matrix), 1, -1).sum(axis=2, keepdims=True))
+        x = x / (size + self.eps)
+        for _ in range(self.ns_steps):
+            gram = x @ x.swapaxes(1, 2)
+            x = a * x + (b * gram + c * (gram @ gram)) @ x
+        return x.swapaxes(1, 2) if tall else x
+
+    def _scale(self, fan_in: int, fan_out: int) -> float:
+        if self.scale == "original":
+            return max(1.0, fan_out / fan_in) ** 0.5
+        return 0.2 * max(fan_in, fan_out) ** 0.5 if self.scale == "match_rms_adamw" else 1.0
+
+
+@hookimpl
+def annx_optimizers() -> list[type[Optimizer]]:
+    return [Muon]
