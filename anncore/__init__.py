@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from anncore._version import __version__
 
 if TYPE_CHECKING:
-    from anncore.arrays import dense, power, sum_examples, times_transposed
+    from anncore.arrays import dense, eigh, power, sum_examples, times_transposed
     from anncore.compare import compare_runs
     from anncore.decay import DECAY_MODES, WeightDecay
     from anncore.errors import (
@@ -131,7 +131,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "anncore.arrays": ("dense", "power", "sum_examples", "times_transposed"),
+    "anncore.arrays": ("dense", "eigh", "power", "sum_examples", "times_transposed"),
     "anncore.decay": ("DECAY_MODES", "WeightDecay"),
     "anncore.protocol": (
         "select",
@@ -308,6 +308,7 @@ __all__ = [
     "data_set_costs",
     "dense",
     "differences",
+    "eigh",
     "end_labels",
     "flip_labels",
     "friedman_test",

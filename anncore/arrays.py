@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -70,3 +71,24 @@ def times_transposed(grad: Array, weight: Array) -> Array:
         # (W gradᵀ)ᵀ: for a wide layer the two transposes are smaller than W's.
         return transposed(np.matmul(weight, transposed(grad)))
     return np.matmul(grad, transposed(weight))
+
+
+def eigh(matrices: Array) -> tuple[Array, Array]:
+    """Return eigenvalues (T, n), ascending, and eigenvectors (T, n, n) of symmetric matrices, one per trial.
+
+    As np.linalg.eigh, which works on one matrix after the other and so gives each the same bits alone and
+    among others. But it raises for all of them where one is not finite or does not converge; here that
+    trial gets NaN, and the others their due.
+    """
+    sick = np.asarray(~np.isfinite(matrices).all(axis=(1, 2)))
+    if sick.any():
+        matrices = np.where(sick[:, None, None], np.eye(matrices.shape[2], dtype=matrices.dtype), matrices)
+    try:
+        values, vectors = np.linalg.eigh(matrices)
+    except np.linalg.LinAlgError:
+        values, vectors = np.full_like(matrices[:, 0], np.nan), np.full_like(matrices, np.nan)
+        for row, matrix in enumerate(matrices):
+            with suppress(np.linalg.LinAlgError):
+                values[row], vectors[row] = np.linalg.eigh(matrix)
+    values[sick], vectors[sick] = np.nan, np.nan
+    return values, vectors

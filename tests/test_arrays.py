@@ -1,11 +1,11 @@
-"""power: the same alone and in a stack, and right."""
+"""Arithmetic on stacks: the same alone and in a stack, and right."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anncore import power, sum_examples, times_transposed
+from anncore import eigh, power, sum_examples, times_transposed
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -48,3 +48,42 @@ def test_sums_and_transposed_products_by_hand() -> None:
     np.testing.assert_array_equal(
         times_transposed(grad[:, :, :1], weight[:, :, :1]), [[[1, 2], [3, 6], [5, 10]]]
     )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [1, 2, 5, 32, 65])
+def test_factorizations_do_not_depend_on_the_stack(dtype: str, n: int) -> None:
+    matrices = np.random.default_rng(14).normal(size=(7, n, n)).astype(dtype)
+    matrices = matrices @ matrices.swapaxes(1, 2)
+    for factorize in (eigh, np.linalg.qr):
+        stacked = factorize(matrices)
+        for row in range(7):
+            alone = factorize(matrices[row : row + 1])
+            for one, other in zip(alone, stacked, strict=True):
+                assert one.dtype == dtype
+                assert one.tobytes() == other[row : row + 1].tobytes()
+
+
+@pytest.mark.parametrize("sickness", [np.nan, np.inf, -np.inf])
+def test_eigh_gives_nan_to_the_trial_that_has_it_alone(sickness: float) -> None:
+    matrices = np.stack([np.diag([2.0, 1.0]), np.diag([sickness, 1.0]), np.diag([3.0, 4.0])])
+    values, vectors = eigh(matrices)
+    assert np.isnan(values[1]).all()
+    assert np.isnan(vectors[1]).all()
+    assert values[[0, 2]].tolist() == [[1, 2], [3, 4]]
+    assert np.abs(vectors[[0, 2]]).tolist() == [[[0, 1], [1, 0]], [[1, 0], [0, 1]]]
+
+
+def test_eigh_gives_nan_where_it_does_not_converge(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = np.linalg.eigh
+
+    def stubborn(matrices: np.ndarray) -> object:
+        if (matrices == 7).any():
+            raise np.linalg.LinAlgError("Eigenvalues did not converge")
+        return whole(matrices)
+
+    monkeypatch.setattr(np.linalg, "eigh", stubborn)
+    values, vectors = eigh(np.stack([np.diag([2.0, 1.0]), np.diag([7.0, 1.0])]))
+    assert values[0].tolist() == [1, 2]
+    assert np.isnan(values[1]).all()
+    assert np.isnan(vectors[1]).all()

@@ -91,6 +91,8 @@ ROWS = [
         )
         for i in ("wide", "tall")
     ),
+    optimizer("lamb", lambda o: o.Lamb()),
+    optimizer("lamb", lambda o: o.Lamb(), "wide"),
     activation("identity", lambda k: k.activations.linear),
     activation("sigmoid", lambda k: k.activations.sigmoid),
     keras("activation", "tanh", lambda k: k.activations.tanh, rtol=1e-6, atol=1e-6, why=FLOAT32),

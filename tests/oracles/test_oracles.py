@@ -57,7 +57,7 @@ def agree(row: Row, theirs: Any) -> None:
     np.testing.assert_allclose(figures[: len(theirs)], theirs, rtol=row.rtol, atol=row.atol)
 
 
-@pytest.mark.parametrize("key", RUNNERS)
+@pytest.mark.parametrize("key", RUNNERS, ids=str)  # else pytest numbers the long ones
 def test_live(key: str, recorder: Recorded) -> None:
     run, row = RUNNERS[key]
     module = MODULES.get(row.library, row.library)
@@ -73,7 +73,7 @@ def test_live(key: str, recorder: Recorded) -> None:
     agree(row, theirs)
 
 
-@pytest.mark.parametrize("key", RUNNERS)
+@pytest.mark.parametrize("key", RUNNERS, ids=str)  # else pytest numbers the long ones
 def test_recorded(key: str) -> None:
     record = recorded().get(key)
     assert record, "write it down: python -m pytest tests/oracles --record"

@@ -1,0 +1,121 @@
+"""Optimizer: prodigy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from anncore import Array, Hyper, Optimizer, WeightDecay, choice, hookimpl, log, param
+
+
+class ProdigyState(NamedTuple):
+    """What Prodigy remembers of a trial: three numbers for each parameter and two for all of them."""
+
+    m: Array  # first moment of d g
+    v: Array  # second moment of d g, uncentred
+    s: Array  # weighted sum of gradients
+    start: Array  # the parameters before the first step
+    r: Array  # weighted sum of ⟨g, start - θ⟩, (T, 1, 1)
+    d: Array  # estimate of the distance to a solution, (T, 1, 1)
+
+
+@dataclass(frozen=True)
+class Prodigy(WeightDecay):
+    """Adam that finds its learning rate: it is the largest provable part of the distance to a solution.
+
+        η = lr d, with bias_correction lr d √(1 - beta2ᵗ) / (1 - beta1ᵗ);  d starts at d0
+        m ← beta1 m + (1 - beta1) d g
+        v ← beta2 v + (1 - beta2) d² g²
+        r ← √beta2 r + η d ⟨g, θ₀ - θ⟩,  s ← √beta2 s + η d g
+        d ← max(d, d_coef r / ‖s‖₁)
+        θ ← θ - η m / (√v + d eps),  η with the d before
+
+    d, r and ‖s‖₁ belong to all parameters of a trial together, and d never falls. lr is meant to stay at 1,
+    or to follow a schedule that ends low; d_coef is the knob for longer or shorter steps. With
+    safeguard_warmup s adds d² g instead, so that an lr that is low at first does not make d jump.
+
+    Domain: lr > 0, beta1 and beta2 in [0, 1), eps > 0, d0 > 0, d_coef > 0, weight_decay ≥ 0. decay_mode
+    "decoupled" subtracts η weight_decay θ, "coupled" adds weight_decay θ to g.
+
+    Mishchenko & Defazio, "Prodigy: An Expeditiously Adaptive Parameter-Free Learner", ICML 2024,
+    algorithm 4. https://arxiv.org/abs/2306.06101. Theirs has no bias_correction (preset "paper"), optax's
+    always has.
+    """
+
+    name: ClassVar[str] = "prodigy"
+    scope: ClassVar[str] = "trial"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {
+            "lr": 1.0,
+            "beta1": 0.9,
+            "beta2": 0.999,
+            "eps": 1e-8,
+            "d0": 1e-6,
+            "d_coef": 1.0,
+            "bias_correction": False,
+            "safeguard_warmup": False,
+            "weight_decay": 0.0,
+            "decay_mode": "decoupled",
+        },
+        "optax": {
+            "beta1": 0.9,
+            "beta2": 0.999,
+            "eps": 1e-8,
+            "d0": 1e-6,
+            "d_coef": 1.0,
+            "bias_correction": True,
+            "safeguard_warmup": False,
+            "weight_decay": 0.0,
+            "decay_mode": "decoupled",
+        },
+    }
+
+    lr: Hyper = param(1.0, "(0, inf)", search=log(0.1, 10.0))
+    beta1: Hyper = param(0.9, "[0, 1)", search=choice(0.0, 0.5, 0.9, 0.95))
+    beta2: Hyper = param(0.999, "[0, 1)", search=choice(0.9, 0.99, 0.999))
+    eps: Hyper = param(1e-8, "(0, inf)")
+    d0: Hyper = param(1e-6, "(0, inf)")
+    d_coef: Hyper = param(1.0, "(0, inf)", search=log(0.3, 3.0))
+    bias_correction: bool = param(False, "bool")
+    safeguard_warmup: bool = param(False, "bool")
+    weight_decay: Hyper = param(0.0, "[0, inf)", search=log(1e-4, 1.0))
+    decay_mode: str = param("decoupled", ("coupled", "decoupled"))
+
+    def init(self, param: Array) -> ProdigyState:
+        zeros, number = np.zeros_like(param), np.zeros_like(param[:, :1, :1])
+        return ProdigyState(zeros, zeros, zeros, param.copy(), number, number + self.d0)
+
+    def step(self, param: Array, grad: Array, state: ProdigyState, t: int) -> tuple[Array, ProdigyState]:
+        grad = self.decay_gradient(param, grad)
+        d = state.d
+        share = d  # η / lr
+        if self.bias_correction:
+            share = d * ((1 - self.beta2**t) ** 0.5 / (1 - self.beta1**t))
+        dg = d * grad
+        m = self.beta1 * state.m + (1 - self.beta1) * dg
+        v = self.beta2 * state.v + (1 - self.beta2) * (dg * dg)
+        # r and s in units of d0, as d² would leave little of the digits of small gradients.
+        beta3, unit = self.beta2**0.5, d / self.d0
+        weight = unit * (self.lr * share)
+        r = beta3 * state.r + weight * _total(grad * (state.start - param))
+        s = beta3 * state.s + (unit * d if self.safeguard_warmup else weight) * grad
+        size = _total(np.abs(s))
+        # Before any gradient there is nothing to learn from. A NaN in either must stay one.
+        found = self.d_coef * r / np.where(size == 0, 1, size)
+        after = np.maximum(d, found)
+        change = -self.lr * share * m / (np.sqrt(v) + after * self.eps)
+        # The decay's rate is η, so θ goes in times η / lr.
+        change = self.decay_change(share * param, change)
+        return change, ProdigyState(m, v, s, state.start, r, after)
+
+
+def _total(array: Array) -> Array:
+    """Return the sum over each trial's parameters, (T, 1, 1)."""
+    # One long row per trial: what is added up, and in which order, does not depend on the others.
+    return array.reshape(len(array), 1, -1).sum(axis=2, keepdims=True)
+
+
+@hookimpl
+def annx_optimizers() -> list[type[Optimizer]]:
+    return [Prodigy]
