@@ -100,7 +100,10 @@ def test_these_offer_it() -> None:
     assert found >= {"sgd", "momentum", "nesterov", "adam", "adamw", "amsgrad", "lion"}
 
 
-@pytest.mark.parametrize("cls", OFFERED_BY, ids=lambda cls: cls.name)
+# prodigy's own rate is lr d, and so is its decay's; tests/oracles compares it.
+@pytest.mark.parametrize(
+    "cls", [cls for cls in OFFERED_BY if cls.name != "prodigy"], ids=lambda cls: cls.name
+)
 def test_decay_besides_the_step_is_the_step_without_it_less_a_share_of_the_weights(cls: Any) -> None:
     # Algorithm 2's last line: whatever the rule, θ loses lr weight_decay θ, or weight_decay θ
     rng = np.random.default_rng(0)

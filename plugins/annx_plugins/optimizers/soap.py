@@ -43,7 +43,8 @@ class SOAP(WeightDecay):
 
     Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", ICLR 2025, algorithm 3.
     https://arxiv.org/abs/2409.11321. The defaults are those of the authors' code but for weight_decay,
-    which is 0.01 there (preset "paper") and shrinks the weights after the step, here before it.
+    which is 0.01 there (preset "paper") and shrinks the weights after each step but the skipped one, here
+    with every step.
     """
 
     name: ClassVar[str] = "soap"
@@ -94,7 +95,7 @@ class SOAP(WeightDecay):
         if t == 1:
             state = self._begun(state, grad)
             if self.first_step == "skip":
-                return np.zeros_like(param), state
+                return self.decay_change(param, np.zeros_like(param)), state
         count = t - 1 if self.first_step == "skip" else t
         bases = state.left_basis, state.right_basis
         m = self.beta1 * state.m + (1 - self.beta1) * grad
