@@ -7,7 +7,19 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Data, Drawing, FigureInput, Hyper, ParamSpec, linear, new_sheet, param, place, ref
+from anncore import (
+    Data,
+    Drawing,
+    Evaluate,
+    FigureInput,
+    Hyper,
+    ParamSpec,
+    linear,
+    new_sheet,
+    param,
+    place,
+    ref,
+)
 from anncore.types import Array
 
 
@@ -127,6 +139,60 @@ class Plain:
 
     def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
         return -self.lr * grad, State(grad + 0)
+
+
+@dataclass(frozen=True)
+class Foresight:
+    """Gradient descent by the gradient where the last one leads.
+
+        θ ← θ - lr ∇(θ - lr g)
+
+    Domain: lr > 0. Nobody, "Ahead", 2020.
+    """
+
+    name: ClassVar[str] = "foresight"
+    scope: ClassVar[str] = "trial"
+    asks: ClassVar[bool] = True
+    lr: Hyper = param(0.01, "(0, inf)")
+
+    def init(self, param: Array) -> tuple[()]:
+        return ()
+
+    def step(self, param: Array, grad: Array, state: Any, t: int, evaluate: Evaluate) -> tuple[Array, Any]:
+        _, ahead = evaluate(param - self.lr * grad)
+        return -self.lr * ahead, state
+
+
+class Halves(NamedTuple):
+    mean: Array
+    inner: Any
+
+
+@dataclass(frozen=True)
+class Halfway:
+    """Any optimizer, evaluated at a running mean of where it was; biases are left to another.
+
+        m ← (m + θ) / 2
+
+    Nobody, "Means", 2020. optimizer: what moves weights; rest: what moves all else.
+    """
+
+    name: ClassVar[str] = "halfway"
+    optimizer: Any = ref("optimizer", "sgd")
+    rest: Any = ref("optimizer", "sgd")
+
+    def init(self, param: Array) -> Halves:
+        return Halves(param + 0, self.optimizer[0].init(param))
+
+    def step(self, param: Array, grad: Array, state: Halves, t: int) -> tuple[Array, Halves]:
+        change, inner = self.optimizer[0].step(param, grad, state.inner, t)
+        return change, Halves((state.mean + param + change) / 2, inner)
+
+    def evaluated(self, param: Array, state: Halves) -> Array:
+        return state.mean
+
+    def route(self, spec: ParamSpec) -> str:
+        return "" if spec.role == "weight" else "rest"
 
 
 @dataclass(frozen=True)
@@ -340,4 +406,6 @@ OPENED: list[tuple[str, Any]] = [
     ("schedule", Heedful),
     ("initializer", Fitting),
     ("metric", Loudness),
+    ("optimizer", Foresight),
+    ("optimizer", Halfway),
 ]

@@ -147,6 +147,26 @@ class Probe:
         return grad / (size * np.sqrt(size))
 
 
+class Speed(NamedTuple):
+    """What the probe among the optimizers remembers."""
+
+    v: Array
+
+
+@dataclass(frozen=True)
+class ProbeOptimizer:
+    """Gradient descent with momentum, v ← v / 2 + g and θ ← θ - v / 10, for wrappers."""
+
+    def init(self, param: Array) -> Speed:
+        """Return the first state."""
+        return Speed(np.zeros_like(param))
+
+    def step(self, param: Array, grad: Array, state: Speed, t: int) -> tuple[Array, Speed]:
+        """Return the change and the next state."""
+        v = 0.5 * state.v + grad
+        return -0.1 * v, Speed(v)
+
+
 class Seen(NamedTuple):
     """What the probe among the schedules remembers."""
 
@@ -179,6 +199,7 @@ class ProbeInitializer:
 
 PROBES: Mapping[str, Callable[[], Any]] = {
     "activation": Probe,
+    "optimizer": ProbeOptimizer,
     "schedule": ProbeSchedule,
     "initializer": ProbeInitializer,
 }

@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from anncore.nesting import fit, scope_of
+from anncore.testing.descent import (
+    BIAS,
+    FLAT,
+    FLAT_WEIGHT,
+    NETWORK,
+    STEPS,
+    WEIGHT,
+    Bowl,
+    Seen,
+    fields,
+    is_plain,
+    leaves,
+    own_scope,
+    walk,
+)
 from anncore.testing.kit import Case, Kit, Named, Subject, must, must_equal_bits
-from anncore.types import Array
-
-STEPS = 6
+from anncore.types import Array, ParamSpec
 
 
 class OptimizerKit(Kit):
-    """State, progress on a convex quadratic, zero gradients."""
+    """State, scope, progress on a convex quadratic, zero gradients, and the doors."""
 
     stacked = True
 
     def cases(self, subject: Subject) -> list[Case]:
-        """Take a few steps on a weight, a bias and, where each number is by itself, a flat buffer."""
-        shapes = [(4, 3), (1, 3)] + ([(1, 37)] if _by_number(subject) else [])
-        return [_case(shape) for shape in shapes]
+        """Take a few steps on a weight and a bias, and on a flat buffer or a whole network's arrays."""
+        more = [FLAT] if is_plain(subject.cls) and own_scope(subject.cls) == "number" else []
+        found = [_case([spec], f"{spec.shape[0]} x {spec.shape[1]}") for spec in (WEIGHT, BIAS, *more)]
+        return found if more else [*found, _case(NETWORK, f"{len(NETWORK)} arrays")]
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
@@ -31,40 +46,15 @@ class OptimizerKit(Kit):
             ("state_round_trip", state_round_trip),
             ("quadratic", quadratic),
             ("zero_gradient", zero_gradient),
+            ("scope", scope),
         ]
-        return [*found, ("scope", scope)] if _by_number(subject) else found
+        doors = {"asks": asking, "evaluated": evaluated, "route": route}
+        return [*found, *((door, run) for door, run in doors.items() if getattr(subject.cls, door, False))]
 
 
-def _by_number(subject: Subject) -> bool:
-    return getattr(subject.cls, "scope", "number") == "number"
+def _case(specs: Sequence[ParamSpec], name: str) -> Case:
+    shape = specs[0].shape if len(specs) == 1 else (1, sum(spec.shape[0] * spec.shape[1] for spec in specs))
 
-
-def leaves(state: Any) -> Iterator[Array]:
-    """Yield the arrays of a state, however nested."""
-    if isinstance(state, np.ndarray):
-        yield state
-    elif isinstance(state, Mapping):
-        for value in state.values():
-            yield from leaves(value)
-    elif isinstance(state, (tuple, list)):
-        for value in state:
-            yield from leaves(value)
-
-
-def _walk(component: Any, param: Array, grads: Array, state: Any = None, first: int = 1) -> Iterator[Any]:
-    """Yield (change, state) of each step; what a step is handed cannot be written to."""
-    state = component.init(param) if state is None else state
-    for i in range(grads.shape[1]):
-        for leaf in leaves(state):
-            leaf.setflags(write=False)
-        param.setflags(write=False)
-        change, state = component.step(param, grads[:, i], state, first + i)
-        must(change.shape == param.shape, f"step gives a change of shape {change.shape} for {param.shape}")
-        yield change, state
-        param = param + change
-
-
-def _case(shape: tuple[int, int]) -> Case:
     def inputs(rng: np.random.Generator, trials: int, dtype: str) -> dict[str, Array]:
         return {
             "param": rng.normal(size=(trials, *shape)).astype(dtype),
@@ -73,33 +63,50 @@ def _case(shape: tuple[int, int]) -> Case:
 
     def run(component: Any, inputs: dict[str, Array]) -> dict[str, Array]:
         found = {}
-        for i, (change, state) in enumerate(_walk(component, inputs["param"], inputs["grads"]), start=1):
-            found[f"change {i}"] = change
-            found.update({f"state {i}.{k}": leaf for k, leaf in enumerate(leaves(state))})
+        for i, seen in enumerate(walk(component, specs, inputs["param"], inputs["grads"]), start=1):
+            found[f"change {i}"] = seen.change
+            found.update({f"state {i}.{k}": leaf for k, leaf in enumerate(leaves(seen.state))})
+            if seen.at is not None:
+                found[f"evaluated {i}"] = seen.at
         return found
 
-    return Case(f"{shape[0]} x {shape[1]}", inputs, run)
+    return Case(name, inputs, run)
 
 
-def _example(subject: Subject, dtype: str = "float32") -> Iterator[tuple[str, Any, dict[str, Array]]]:
+class Example(NamedTuple):
+    """A variant of a component, and what to run it on."""
+
+    label: str
+    component: Any
+    specs: Sequence[ParamSpec]
+    inputs: dict[str, Array]
+
+    def seen(self, inputs: dict[str, Array]) -> Iterator[Seen]:
+        """Yield what comes of each step."""
+        return walk(self.component, self.specs, inputs["param"], inputs["grads"])
+
+
+def _examples(subject: Subject, dtype: str = "float32") -> Iterator[Example]:
+    specs = [WEIGHT] if is_plain(subject.cls) else NETWORK
     for variant in subject.variants():
-        case = _case((4, 3))
-        component = subject.stack(subject.rows(variant, 3), dtype)
-        yield variant.label, component, case.inputs(np.random.default_rng(11), 3, dtype)
+        inputs = _case(specs, "").inputs(np.random.default_rng(11), 3, dtype)
+        yield Example(variant.label, subject.stack(subject.rows(variant, 3), dtype), specs, inputs)
 
 
 def state_is_arrays(subject: Subject) -> int:
     """init gives a tuple of arrays with the trials first, and step keeps their shapes."""
     count = 0
-    for label, component, inputs in _example(subject):
-        state = component.init(inputs["param"])
+    for label, component, specs, inputs in _examples(subject):
+        param = inputs["param"]
+        plain = is_plain(type(component))
+        state = (component if plain else fit(component, specs)).init(param)
         must(
             isinstance(state, tuple), f"{label}: the state must be a NamedTuple of arrays, got {type(state)}"
         )
         before = [leaf.shape for leaf in leaves(state)]
         must(all(shape[0] == 3 for shape in before), f"{label}: a state's first axis must be the trials")
-        for _, later in _walk(component, inputs["param"], inputs["grads"], state):
-            after = [leaf.shape for leaf in leaves(later)]
+        for seen in walk(component, specs, param, inputs["grads"], state):
+            after = [leaf.shape for leaf in leaves(seen.state)]
             must(after == before, f"{label}: step changes the state's shapes from {before} to {after}")
             count += 1
     return count
@@ -108,17 +115,20 @@ def state_is_arrays(subject: Subject) -> int:
 def state_round_trip(subject: Subject) -> int:
     """A run that is interrupted, its state pickled and read again, goes on bit for bit."""
     count = 0
-    for label, component, inputs in _example(subject):
+    for label, component, specs, inputs in _examples(subject):
         param, grads = inputs["param"], inputs["grads"]
-        whole = list(_walk(component, param, grads))
+        whole = list(walk(component, specs, param, grads))
         half = STEPS // 2
-        state = pickle.loads(pickle.dumps(whole[half - 1][1]))
+        state = pickle.loads(pickle.dumps(whole[half - 1].state))
         moved = param + 0
-        for change, _ in whole[:half]:
-            moved = moved + change
-        rest = _walk(component, moved, grads[:, half:], state, first=half + 1)
-        for (change, _), (expected, _) in zip(rest, whole[half:], strict=True):
-            must_equal_bits(change, expected, f"{label}: a change after the state was saved and read")
+        for seen in whole[:half]:
+            moved = moved + seen.change
+        # One that needs the whole batch meets the same function in every step.
+        ahead = grads[:, [0] * half] if getattr(component, "full_batch", False) else grads[:, half:]
+        rest = walk(component, specs, moved, ahead, state, first=half + 1)
+        for seen, expected in zip(rest, whole[half:], strict=True):
+            message = f"{label}: a change after the state was saved and read"
+            must_equal_bits(seen.change, expected.change, message)
             count += 1
     return count
 
@@ -126,17 +136,20 @@ def state_round_trip(subject: Subject) -> int:
 def quadratic(subject: Subject) -> int:
     """From (1, -1), 500 steps of (θ₁² + 4 θ₂²) / 2 end lower, and finite all the way."""
     count = 0
-    curvature = np.array([[[1.0, 4.0], [4.0, 1.0]]])
+    curvature, start = np.array([[[1.0, 4.0, 4.0, 1.0]]]), np.array([[[1.0, -1.0, -1.0, 1.0]]])
+    spec = ParamSpec("W", (2, 2), 2, 2, place="hidden")
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 1), "float64")
-        param = np.array([[[1.0, -1.0], [-1.0, 1.0]]])
-        start, state = float((curvature * param * param).sum()), component.init(param)
+        bowl = Bowl(curvature)
+        driver, param = fit(component, [spec], bowl.ask), start
+        state = driver.init(param)
         for t in range(1, 501):
-            change, state = component.step(param, curvature * param, state, t)
+            change, state = driver.step(param, curvature * param, state, t)
             param = param + change
             must(np.isfinite(param).all(), f"{variant.label}: not finite after step {t}")
-        end = float((curvature * param * param).sum())
-        must(end < 0.99 * start, f"{variant.label}: the quadratic goes from {start:g} to {end:g}")
+        at = driver.evaluated(param, state)
+        before, after = (float((curvature * each * each).sum()) for each in (start, at))
+        must(after < 0.99 * before, f"{variant.label}: the quadratic goes from {before:g} to {after:g}")
         count += 1
     return count
 
@@ -145,10 +158,12 @@ def zero_gradient(subject: Subject) -> int:
     """Gradients of 0 from the start give finite changes and a finite state."""
     count = 0
     for dtype in ("float32", "float64"):
-        for label, component, inputs in _example(subject, dtype):
+        for label, component, specs, inputs in _examples(subject, dtype):
+            param, grads = inputs["param"], np.zeros_like(inputs["grads"])
+            level = Bowl(np.zeros_like(param))
             with np.errstate(invalid="raise", divide="raise"):
-                walk = list(_walk(component, inputs["param"], np.zeros_like(inputs["grads"])))
-            for change, state in walk:
+                seen = list(walk(component, specs, param, grads, bowl=level))
+            for change, state, _ in seen:
                 for array in (change, *leaves(state)):
                     must(
                         np.isfinite(array).all(), f"{label}: a gradient of 0 gives {array.flat[0]} ({dtype})"
@@ -158,13 +173,99 @@ def zero_gradient(subject: Subject) -> int:
 
 
 def scope(subject: Subject) -> int:
+    """A number's update depends on no more than its scope says: on itself, on its array, or on its trial."""
+    return sum(SCOPES[scope_of(example.component)](example) for example in _examples(subject))
+
+
+def _by_number(example: Example) -> int:
     """All parameters as one flat buffer get the changes that they get one array at a time."""
-    count = 0
-    for label, component, inputs in _example(subject):
-        param, grads = inputs["param"], inputs["grads"]
-        flat = _walk(component, param.reshape(3, 1, -1), grads.reshape(3, STEPS, 1, -1))
-        for (change, _), (expected, _) in zip(flat, _walk(component, param, grads), strict=True):
-            message = f"{label}: a change in a flat buffer and in a matrix (or declare a wider scope)"
-            must_equal_bits(change.reshape(expected.shape), expected, message)
+    component, specs, count = example.component, [WEIGHT], 0
+    inputs = _case(specs, "").inputs(np.random.default_rng(11), 3, "float32")
+    param, grads = inputs["param"], inputs["grads"]
+    flat = walk(component, [FLAT_WEIGHT], param.reshape(3, 1, -1), grads.reshape(3, STEPS, 1, -1))
+    for seen, expected in zip(flat, walk(component, specs, param, grads), strict=True):
+        message = f"{example.label}: a change in a flat buffer and in a matrix (or declare a wider scope)"
+        must_equal_bits(seen.change.reshape(expected.change.shape), expected.change, message)
+        count += 1
+    return count
+
+
+def _by_array(example: Example) -> int:
+    """An array gets the same changes whatever stands beside it."""
+    inputs = _case(NETWORK, "").inputs(np.random.default_rng(12), 3, "float32")
+    together = list(walk(example.component, NETWORK, inputs["param"], inputs["grads"]))
+    count, start = 0, 0
+    for spec in NETWORK:
+        mine = slice(start, start + spec.shape[0] * spec.shape[1])
+        start = mine.stop
+        param = inputs["param"][..., mine].reshape(3, *spec.shape)
+        grads = inputs["grads"][..., mine].reshape(3, STEPS, *spec.shape)
+        for seen, all_ in zip(walk(example.component, [spec], param, grads), together, strict=True):
+            message = f"{example.label}: a change of {spec.name} alone and beside others"
+            must_equal_bits(seen.change.reshape(3, 1, -1), all_.change[..., mine].copy(), message)
             count += 1
+    return count
+
+
+def _by_trial(example: Example) -> int:
+    """A trial gets the same changes whichever others stand beside it."""
+    other = {key: value[[1, 2, 0]] for key, value in example.inputs.items()}
+    for key, value in other.items():
+        value[1] = example.inputs[key][1]
+    count = 0
+    for seen, expected in zip(example.seen(other), example.seen(example.inputs), strict=True):
+        message = f"{example.label}: a change of a trial beside other trials"
+        must_equal_bits(seen.change[1], expected.change[1], message)
+        count += 1
+    return count
+
+
+SCOPES = {"number": _by_number, "array": _by_array, "trial": _by_trial}
+
+
+def asking(subject: Subject) -> int:
+    """It asks for gradients where its own parameters could be, and has scope "trial"."""
+    count = 0
+    for label, component, specs, inputs in _examples(subject):
+        wide = own_scope(component)
+        must(wide == "trial", f'{label}: one that asks must have scope "trial", it has "{wide}"')
+        bowl = Bowl.like(inputs["param"])
+        count += len(list(walk(component, specs, inputs["param"], inputs["grads"], bowl=bowl)))
+        must(bowl.asked, f"{label}: it declares asks but never asks")
+    return count
+
+
+def evaluated(subject: Subject) -> int:
+    """Where it is evaluated has the parameters' shape and dtype; before the first step it is the start."""
+    count = 0
+    for dtype in ("float32", "float64"):
+        for label, component, specs, inputs in _examples(subject, dtype):
+            param = inputs["param"]
+            driver = component if is_plain(type(component)) else fit(component, specs)
+            start = driver.evaluated(param, driver.init(param))
+            must_equal_bits(start, param, f"{label}: evaluated before the first step and the start")
+            for seen in walk(component, specs, param, inputs["grads"]):
+                got = np.asarray(seen.at)
+                same = (got.shape, got.dtype) == (param.shape, param.dtype)
+                must(same, f"{label}: evaluated is no {param.dtype} array shaped as the parameters")
+                must(np.isfinite(got).all(), f"{label}: evaluated is not finite")
+                count += 1
+    return count
+
+
+SHAPES = ((4, 3), (1, 3), (4, 1), (1, 1))
+PLACES: tuple[Literal["input", "hidden", "output", ""], ...] = ("input", "hidden", "output", "")
+
+
+def route(subject: Subject) -> int:
+    """Every parameter array, of any role and place, goes to an optimizer that it has."""
+    known, count = ["", *fields(subject.cls)], 0
+    for variant in subject.variants():
+        component = subject.stack(subject.rows(variant, 1), "float64")
+        for like in NETWORK:
+            for spec in (like._replace(shape=shape, place=place) for shape in SHAPES for place in PLACES):
+                found = component.route(spec)
+                where = f'role "{spec.role}" and place "{spec.place}"'
+                must(found in known, f"{variant.label}: route sends {where} to {found!r}, not its own")
+                count += 1
     return count
