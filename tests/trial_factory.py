@@ -34,7 +34,7 @@ def make_trial(
     activation: Spec | Sequence[Spec] = "relu",
     output: Spec = "sigmoid",
     loss: Spec = "binary_cross_entropy",
-    optimizer: Spec = ("adam", {"lr": 0.01}),
+    optimizer: Spec | Part = ("adam", {"lr": 0.01}),
     schedule: Spec = "constant",
     initializer: Spec = "glorot_uniform",
     seed: int = 0,
@@ -56,7 +56,7 @@ def make_trial(
             output=(make_part(registry, "activation", output),),
         ),
         **{
-            kind: make_part(registry, kind, spec)
+            kind: spec if isinstance(spec, Part) else make_part(registry, kind, spec)
             for kind, spec in {
                 "loss": loss,
                 "optimizer": optimizer,

@@ -33,6 +33,67 @@ def optimizer(name: str, theirs: Any, inputs: str = "", lr: float = 0.01, **valu
     return optax("optimizer", name, theirs, {"preset": "optax", "lr": lr, **values}, inputs)
 
 
+def around(name: str, theirs: Any, preset: str = "optax", **values: Any) -> Row:
+    """Return a row of an optimizer around gradient descent with a learning rate of 0.01."""
+    given = {"preset": preset, **values} if preset else values
+    return optax("optimizer", name, theirs, given, inside=("sgd", {"lr": 0.01}))
+
+
+class Averaged:
+    """An optimizer, looked at where the average of its weights is."""
+
+    def __init__(self, optimizer: Any, mean: Any) -> None:
+        self._optimizer, self._mean = optimizer, mean
+
+    def init(self, theta: Any) -> Any:
+        """Return the first state."""
+        return self._optimizer.init(theta), self._mean.init(theta), theta
+
+    def update(self, grad: Any, state: Any, theta: Any) -> Any:
+        """Return the change and the next state."""
+        change, inner = self._optimizer.update(grad, state[0], theta)
+        mean, kept = self._mean.update(theta + change, state[1])
+        return change, (inner, kept, mean)
+
+    def at(self, theta: Any, state: Any) -> Any:
+        """Return the average."""
+        return state[2]
+
+
+class Slow:
+    """A lookahead, looked at where its slow weights are."""
+
+    def __init__(self, optax: Any, optimizer: Any) -> None:
+        self._optax, self._optimizer = optax, optimizer
+
+    def init(self, theta: Any) -> Any:
+        """Return the first state."""
+        pair = self._optax.LookaheadParams.init_synced(theta)
+        return self._optimizer.init(pair), pair.slow
+
+    def update(self, grad: Any, state: Any, theta: Any) -> Any:
+        """Return the change and the next state."""
+        pair = self._optax.LookaheadParams(theta, state[1])
+        changes, inner = self._optimizer.update(grad, state[0], pair)
+        return changes.fast, (inner, state[1] + changes.slow)
+
+    def at(self, theta: Any, state: Any) -> Any:
+        """Return the slow weights."""
+        return state[1]
+
+
+class Free:
+    """A schedule-free optimizer, looked at where it is to be evaluated."""
+
+    def __init__(self, optax: Any, optimizer: Any) -> None:
+        self._optax = optax
+        self.init, self.update = optimizer.init, optimizer.update
+
+    def at(self, theta: Any, state: Any) -> Any:
+        """Return the average."""
+        return self._optax.contrib.schedule_free_eval_params(state, theta)
+
+
 def activation(name: str, theirs: Any, **values: Any) -> Row:
     """Return a row of an activation; theirs(jax.nn, z)."""
     return jax("activation", name, theirs, values)
@@ -123,6 +184,24 @@ ROWS = [
         d0=0.01,
         weight_decay=0.1,
         safeguard_warmup=True,
+    ),
+    around("clip_norm", lambda o, lr: o.chain(o.clip_by_global_norm(0.3), o.sgd(lr)), max_norm=0.3),
+    around("clip_value", lambda o, lr: o.chain(o.clip(0.04), o.sgd(lr)), preset="", max_value=0.04),
+    around("ema", lambda o, lr: Averaged(o.sgd(lr), o.ema(0.99))),
+    around("lookahead", lambda o, lr: Slow(o, o.lookahead(o.sgd(lr), 5, 0.4)), alpha=0.4),
+    optax(
+        "optimizer",
+        "schedule_free_adamw",
+        lambda o, lr: Free(o, o.contrib.schedule_free_adamw()),
+        {"preset": "optax"},
+        halves=False,  # it weighs a step by the learning rate of the next
+    ),
+    optax(
+        "optimizer",
+        "schedule_free_adamw",
+        lambda o, lr: Free(o, o.contrib.schedule_free_adamw(0.1, b1=0.8, b2=0.95, weight_decay=0.2)),
+        {"preset": "optax", "lr": 0.1, "beta1": 0.8, "beta2": 0.95, "weight_decay": 0.2},
+        halves=False,
     ),
     activation("identity", lambda nn, z: nn.identity(z)),
     activation("sigmoid", lambda nn, z: nn.sigmoid(z)),
@@ -222,7 +301,8 @@ def _optimizer(row: Row) -> Any:
     import optax
 
     def lr(count: Any) -> Any:  # counts from 0
-        return row.values["lr"] * jnp.where(count + 1 >= HALVED_AT, 0.5, 1.0)
+        base = {**row.inside[1], **row.values}["lr"]
+        return base * jnp.where(count + 1 >= HALVED_AT, 0.5, 1.0)
 
     optimizer = row.theirs(optax, lr)
     start, grads = PATHS[row.inputs]
@@ -231,7 +311,8 @@ def _optimizer(row: Row) -> Any:
     for t, grad in enumerate(grads, start=1):
         updates, state = optimizer.update(jnp.array(grad), state, theta)
         theta = optax.apply_updates(theta, updates)
-        seen += [np.asarray(theta)] * (t in SEEN)
+        at = optimizer.at(theta, state) if hasattr(optimizer, "at") else theta
+        seen += [np.asarray(at)] * (t in SEEN)
     return seen
 
 

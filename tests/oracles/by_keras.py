@@ -35,6 +35,12 @@ def optimizer(name: str, theirs: Any, inputs: str = "", **values: Any) -> Row:
     return keras("optimizer", name, theirs, {"preset": "keras", **values}, inputs)
 
 
+def around(name: str, theirs: Any, preset: str = "keras", **values: Any) -> Row:
+    """Return a row of an optimizer around plain gradient descent."""
+    given = {"preset": preset, **values} if preset else values
+    return keras("optimizer", name, theirs, given, inside=("sgd", {"preset": "keras"}))
+
+
 def activation(name: str, theirs: Any, **values: Any) -> Row:
     """Return a row of an activation; theirs(keras), with activations and layers."""
     return keras("activation", name, theirs, values)
@@ -93,6 +99,10 @@ ROWS = [
     ),
     optimizer("lamb", lambda o: o.Lamb()),
     optimizer("lamb", lambda o: o.Lamb(), "wide"),
+    around("clip_norm", lambda o: o.SGD(clipnorm=0.3), max_norm=0.3),
+    around("clip_norm", lambda o: o.SGD(global_clipnorm=0.3), max_norm=0.3, per="trial"),
+    around("clip_value", lambda o: o.SGD(clipvalue=0.04), preset="", max_value=0.04),
+    around("ema", lambda o: o.SGD(use_ema=True)),
     activation("identity", lambda k: k.activations.linear),
     activation("sigmoid", lambda k: k.activations.sigmoid),
     keras("activation", "tanh", lambda k: k.activations.tanh, rtol=1e-6, atol=1e-6, why=FLOAT32),
@@ -225,7 +235,8 @@ def _optimizer(row: Row) -> Any:
     for t, grad in enumerate(grads, start=1):
         optimizer.learning_rate = base * halved(t, row)
         optimizer.apply([keras.ops.convert_to_tensor(grad, "float64")], [theta])
-        seen += [np.asarray(theta.value)] * (t in SEEN)
+        at = optimizer._model_variables_moving_average[0] if optimizer.use_ema else theta
+        seen += [np.asarray(at.value)] * (t in SEEN)
     return seen
 
 

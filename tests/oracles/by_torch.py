@@ -12,6 +12,7 @@ from oracles.rows import (
     INPUTS,
     NETWORK,
     PATHS,
+    PROBLEMS,
     SCORES,
     SEEN,
     UPDATES,
@@ -24,6 +25,8 @@ from oracles.rows import (
 
 BFLOAT16 = "its Newton-Schulz iterations are in bfloat16"
 SAMPLING = "random draws, compared by their spread and quantiles"
+
+NORM32 = "pytorch-optimizer takes the norm in float32"
 
 WEIGHTS = (0.5, 1.0, 4.0)
 
@@ -49,6 +52,54 @@ def loss(name: str, inputs: str, theirs: Any, **values: Any) -> Row:
 def initializer(name: str, theirs: Any, **values: Any) -> Row:
     """Return a row of an initializer; theirs(torch.nn.init, weight), the weight (fan_out, fan_in)."""
     return torch("initializer", name, theirs, values, rtol=0.025, why=SAMPLING)
+
+
+class Around:
+    """An optimizer, what is done to the parameters before its steps and after them, and where to look."""
+
+    def __init__(self, optimizer: Any, before: Any = None, after: Any = None, at: Any = None) -> None:
+        self.param_groups, self._optimizer = optimizer.param_groups, optimizer
+        self._before, self._after = before, after
+        if at is not None:
+            self.at = at
+
+    def step(self, *closure: Any) -> None:
+        """Make a step."""
+        if self._before is not None:
+            self._before()
+        self._optimizer.step(*closure)
+        if self._after is not None:
+            self._after()
+
+
+def averaged(t: Any, p: Any, optimizer: Any) -> Any:
+    """Return an optimizer with PyTorch's exponential moving average of its weights."""
+    model = t.nn.Module()
+    model.theta = t.nn.Parameter(p[0].detach())  # the same memory
+    mean = t.optim.swa_utils.AveragedModel(model, multi_avg_fn=t.optim.swa_utils.get_ema_multi_avg_fn())
+    return Around(optimizer, after=lambda: mean.update_parameters(model), at=lambda: mean.module.theta)
+
+
+def clipped(p: Any, optimizer: Any, clip: Any, limit: float) -> Any:
+    """Return an optimizer whose gradients are clipped first."""
+    return Around(optimizer, before=lambda: clip(p, limit))
+
+
+def slow(optimizer: Any, p: Any) -> Any:
+    """Return a lookahead, looked at where its slow weights are."""
+    return Around(optimizer, at=lambda: optimizer.state[p[0]]["slow_params"])
+
+
+def free(optimizer: Any, p: Any) -> Any:
+    """Return a schedule-free optimizer, looked at where it is to be evaluated."""
+
+    def at() -> Any:
+        optimizer.eval()
+        found = p[0].detach().clone()
+        optimizer.train()
+        return found
+
+    return Around(optimizer, at=at)
 
 
 def classes(y: Any) -> Any:
@@ -202,6 +253,82 @@ ROWS = [
             },
         )
         for warmup in (False, True)
+    ),
+    torch(
+        "optimizer",
+        "clip_norm",
+        lambda t, p: clipped(p, t.optim.SGD(p, momentum=0.9), t.nn.utils.clip_grad_norm_, 0.3),
+        {"preset": "torch", "max_norm": 0.3},
+        inside=("sgd", {"preset": "torch", "momentum": 0.9}),
+    ),
+    torch(
+        "optimizer",
+        "clip_value",
+        lambda t, p: clipped(p, t.optim.SGD(p, momentum=0.9), t.nn.utils.clip_grad_value_, 0.04),
+        {"max_value": 0.04},
+        inside=("sgd", {"preset": "torch", "momentum": 0.9}),
+    ),
+    torch(
+        "optimizer",
+        "ema",
+        lambda t, p: averaged(t, p, t.optim.Adam(p)),
+        {"preset": "torch"},
+        inside=("adam", {"preset": "torch"}),
+    ),
+    po(
+        "optimizer",
+        "lookahead",
+        lambda o, p: slow(o.Lookahead(o.AdamW(p, lr=1e-2, weight_decay=0.0), k=5, alpha=0.4), p),
+        {"preset": "paper", "alpha": 0.4},
+        inside=("adamw", {"lr": 1e-2, "weight_decay": 0.0}),
+    ),
+    po(
+        "optimizer",
+        "lookahead",
+        lambda o, p: o.Lookahead(o.AdamW(p, lr=1e-2, weight_decay=0.0), k=5, alpha=0.4),
+        {"preset": "paper", "alpha": 0.4, "evaluate_at": "fast"},
+        inside=("adamw", {"lr": 1e-2, "weight_decay": 0.0}),
+    ),
+    po(
+        "optimizer",
+        "cautious",
+        lambda o, p: o.Lion(p, cautious=True),
+        {"preset": "paper"},
+        inside=("lion", {"preset": "paper"}),
+    ),
+    po(
+        "optimizer",
+        "sam",
+        lambda o, p: o.SAM(p, o.AdamW, lr=1e-2, weight_decay=0.0),
+        {"preset": "paper"},
+        inside=("adamw", {"lr": 1e-2, "weight_decay": 0.0}),
+        problem="tilted",
+        rtol=1e-8,
+        why=NORM32,
+    ),
+    po(
+        "optimizer",
+        "sam",
+        lambda o, p: o.SAM(p, o.AdamW, rho=0.5, adaptive=True, lr=1e-2, weight_decay=0.0),
+        {"preset": "asam"},
+        inside=("adamw", {"lr": 1e-2, "weight_decay": 0.0}),
+        problem="tilted",
+        rtol=1e-8,
+        why=NORM32,
+    ),
+    po(
+        "optimizer",
+        "schedule_free_adamw",
+        lambda o, p: free(o.ScheduleFreeAdamW(p), p),
+        {"preset": "paper"},
+    ),
+    po(
+        "optimizer",
+        "schedule_free_adamw",
+        lambda o, p: free(o.ScheduleFreeAdamW(p, lr=0.1, weight_decay=0.2, warmup_steps=12, r=0.5), p),
+        {"lr": 0.1, "weight_decay": 0.2, "warmup": 12, "r": 0.5},
+        rtol=1e-8,
+        why="pytorch-optimizer adds 1e-15 under the root",
     ),
     activation("identity", lambda F, z: z * 1),
     activation("sigmoid", lambda F, z: F.sigmoid(z)),
@@ -404,10 +531,19 @@ def _walked(row: Row, torch: Any) -> Any:
     (group,) = optimizer.param_groups
     base, seen = group["lr"], []
     for t, grad in enumerate(grads, start=1):
+        slope = torch.tensor(grad.T.copy())
+
+        def closure(slope: Any = slope) -> Any:
+            theta.grad = None
+            value = PROBLEMS[row.problem](theta, slope).sum()
+            value.backward()
+            return value
+
         group["lr"] = base * halved(t, row)
-        theta.grad = torch.tensor(grad.T.copy())
-        optimizer.step()
-        seen += [theta.detach().numpy().T.copy()] * (t in SEEN)
+        closure()
+        optimizer.step(*([] if row.problem == "given" else [closure]))
+        at = optimizer.at() if hasattr(optimizer, "at") else theta
+        seen += [at.detach().numpy().T.copy()] * (t in SEEN)
     return seen
 
 

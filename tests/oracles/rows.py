@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from anncore import Array, load_registry
+from anncore import Array, ParamSpec, load_registry
+from anncore.nesting import fit, rates
 from anncore.pacing import Pace
 from anncore.params import declared, references, resolve
 
@@ -33,7 +34,8 @@ class Row:
     theirs: what the library's driver needs, a function of the library's module at least.
     inputs: which of INPUTS, for losses and metrics; which of PATHS, for optimizers. rtol, atol: how closely
     they agree, with the reason in `why` where the library cannot do better. halves: whether an optimizer's
-    learning rate changes on the way.
+    learning rate changes on the way; inside: name and hyperparameters of the optimizer in it; problem: which
+    of PROBLEMS it descends.
     """
 
     library: str
@@ -46,12 +48,16 @@ class Row:
     atol: float = 1e-12
     why: str = ""
     halves: bool = True
+    inside: tuple[str, Mapping[str, Any]] = ("", {})
+    problem: str = "given"
 
     @property
     def id(self) -> str:
         """Its name in test reports and in the file of recorded figures."""
         settings = [f"{key}={value}" for key, value in self.values.items()]
-        return " ".join([f"{self.library}: {self.kind} {self.name}", *settings, self.inputs]).strip()
+        inside = [f"around {self.inside[0]}"] if self.inside[0] else []
+        words = [f"{self.library}: {self.kind} {self.name}", *settings, *inside, self.inputs]
+        return " ".join(words).strip()
 
 
 def spread(count: int, low: float, high: float, turn: int = 0) -> Array:
@@ -106,18 +112,60 @@ INPUTS: Mapping[str, tuple[Array, Array]] = {
 }
 
 
+def given(theta: Any, grad: Any) -> Any:
+    """g θ: gradients that do not depend on θ."""
+    return (grad * theta).sum(-1)
+
+
+def tilted(theta: Any, grad: Any) -> Any:
+    """Σ θ⁴ / 4 + g θ: another function in every step."""
+    return (theta**4 / 4 + grad * theta).sum(-1)
+
+
+def valley(theta: Any, grad: Any) -> Any:
+    """Rosenbrock's function of three numbers, the same in every step."""
+    ahead, behind = theta[..., 1:], theta[..., :-1]
+    return (100 * (ahead - behind**2) ** 2 + (1 - behind) ** 2).sum(-1)
+
+
+def valley_slope(theta: Array) -> Array:
+    """Return the valley's gradient."""
+    off = theta[..., 1:] - theta[..., :-1] ** 2
+    slope = np.zeros_like(theta)
+    slope[..., :-1] = -400 * theta[..., :-1] * off - 2 * (1 - theta[..., :-1])
+    slope[..., 1:] += 200 * off
+    return slope
+
+
+PROBLEMS: Mapping[str, Callable[[Any, Any], Any]] = {"given": given, "tilted": tilted, "valley": valley}
+SLOPES: Mapping[str, Callable[[Array, Array], Array]] = {
+    "given": lambda theta, grad: grad + 0 * theta,
+    "tilted": lambda theta, grad: theta**3 + grad,
+    "valley": lambda theta, grad: valley_slope(theta),
+}
+
+
 def ours(row: Row) -> Array:
     """Return our component's figures, hyperparameters as training hands them over: arrays, in float64."""
-    cls: Any = REGISTRY.get(row.kind, row.name).cls
-    values = resolve(cls, row.values) | {
-        key: (REGISTRY.get(each.kind, row.values.get(key, each.default)).cls(),)
+    component = built(row.kind, row.name, row.values)
+    if row.inside[0]:
+        (field,) = references(type(component))
+        component = dataclasses.replace(component, **{field: (built(row.kind, *row.inside),)})
+    figures: Array = np.ravel(FIGURES[row.kind](component, row))
+    return figures
+
+
+def built(kind: str, name: str, given: Mapping[str, Any]) -> Any:
+    """Return a component whose stackable hyperparameters are arrays (1, 1, 1)."""
+    cls: Any = REGISTRY.get(kind, name).cls
+    values = resolve(cls, given) | {
+        key: (REGISTRY.get(each.kind, given.get(key, each.default)).cls(),)
         for key, each in references(cls).items()
     }
     for key, declaration in declared(cls).items():
         if declaration.stackable:
             values[key] = np.full((1, 1, 1), float(values[key]))
-    figures: Array = np.ravel(FIGURES[row.kind](cls(**values), row))
-    return figures
+    return cls(**values)
 
 
 def halved(t: int, row: Row) -> float:
@@ -127,13 +175,22 @@ def halved(t: int, row: Row) -> float:
 
 def _optimizer(component: Any, row: Row) -> Any:
     start, grads = PATHS[row.inputs]
-    base, theta, seen = component.lr.copy(), np.atleast_2d(start)[None], []
-    state = component.init(theta)
-    for t, grad in enumerate(grads, start=1):
-        np.multiply(base, halved(t, row), out=component.lr)  # as the engine does
-        change, state = component.step(theta, np.atleast_2d(grad)[None], state, t)
+    shape = np.atleast_2d(start).shape
+    theta, seen = start.reshape(1, 1, -1), []
+    bases = [(each, each.lr.copy()) for each in rates(component)]
+    value, slope = PROBLEMS[row.problem], SLOPES[row.problem]
+
+    def ask() -> Any:
+        return lambda at: (value(at, grad)[..., None], slope(at, grad))
+
+    driver = fit(component, [ParamSpec("W", shape, *shape, place="hidden")], ask)
+    state = driver.init(theta)
+    for t, grad in enumerate(grads.reshape(len(grads), 1, 1, -1), start=1):
+        for each, base in bases:
+            np.multiply(base, halved(t, row), out=each.lr)  # as the engine does
+        change, state = driver.step(theta, slope(theta, grad), state, t)
         theta = theta + change
-        seen += [theta[0]] * (t in SEEN)
+        seen += [driver.evaluated(theta, state)[0].reshape(shape)] * (t in SEEN)
     return seen
 
 

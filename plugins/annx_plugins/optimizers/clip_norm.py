@@ -1,0 +1,63 @@
+"""Optimizer: clip_norm."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from anncore import Array, Hyper, Optimizer, hookimpl, log, param, ref
+
+
+@dataclass(frozen=True)
+class ClipNorm:
+    """Any optimizer, on gradients that are scaled down where their norm is too large.
+
+        g ← g · min(1, max_norm / (‖g‖ + eps))
+
+    ‖g‖ is the Euclidean norm of the trial's whole gradient (per "trial"), or of each parameter array's own
+    (per "array"). What is inside then sees this g.
+
+    Domain: max_norm > 0, eps ≥ 0.
+
+    Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural networks", ICML 2013, algorithm
+    1. https://arxiv.org/abs/1211.5063. PyTorch's clip_grad_norm_ adds eps = 1e-6; the paper and optax do not.
+    Keras' global_clipnorm is "trial", its clipnorm and Flux' ClipNorm are "array".
+    """
+
+    name: ClassVar[str] = "clip_norm"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {"per": "trial", "eps": 0.0},
+        "torch": {"per": "trial", "eps": 1e-6},
+        "keras": {"per": "array", "eps": 0.0},
+        "optax": {"per": "trial", "eps": 0.0},
+        "flux": {"per": "array", "eps": 0.0},
+    }
+
+    max_norm: Hyper = param(1.0, "(0, inf)", search=log(0.1, 10.0))
+    per: str = param("trial", ("trial", "array"))
+    eps: Hyper = param(1e-6, "[0, inf)")
+    optimizer: Any = ref("optimizer", "sgd")
+
+    @property
+    def scope(self) -> str:
+        """What a number's update depends on: all that goes into the norm."""
+        return self.per
+
+    def init(self, param: Array) -> Any:
+        return self.optimizer[0].init(param)
+
+    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        square = (grad * grad).reshape(len(grad), 1, -1).sum(axis=2, keepdims=True)
+        # At most 1 by the maximum, which is never 0.
+        scale = self.max_norm / np.maximum(np.sqrt(square) + self.eps, self.max_norm)
+        change, state = self.optimizer[0].step(param, scale * grad, state, t)
+        return change, state
+
+    def evaluated(self, param: Array, state: Any) -> Array:
+        return self.optimizer[0].evaluated(param, state)
+
+
+@hookimpl
+def annx_optimizers() -> list[type[Optimizer]]:
+    return [ClipNorm]

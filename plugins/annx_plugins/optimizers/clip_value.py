@@ -1,0 +1,43 @@
+"""Optimizer: clip_value."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from anncore import Array, Hyper, Optimizer, hookimpl, log, param, ref
+
+
+@dataclass(frozen=True)
+class ClipValue:
+    """Any optimizer, on gradients none of whose numbers is larger than a limit.
+
+        g ← min(max(g, -max_value), max_value)
+
+    Domain: max_value > 0. The direction of the gradient changes, other than by `clip_norm`.
+
+    Mikolov, "Statistical Language Models Based on Neural Networks", PhD thesis, Brno University of Technology
+    2012, section 3.2.2. The same in PyTorch (clip_grad_value_), Keras (clipvalue), optax (clip) and Flux
+    (ClipGrad).
+    """
+
+    name: ClassVar[str] = "clip_value"
+
+    max_value: Hyper = param(1.0, "(0, inf)", search=log(0.01, 10.0))
+    optimizer: Any = ref("optimizer", "sgd")
+
+    def init(self, param: Array) -> Any:
+        return self.optimizer[0].init(param)
+
+    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        clipped = np.minimum(np.maximum(grad, -self.max_value), self.max_value)
+        change, state = self.optimizer[0].step(param, clipped, state, t)
+        return change, state
+
+    def evaluated(self, param: Array, state: Any) -> Array:
+        return self.optimizer[0].evaluated(param, state)
+
+
+@hookimpl
+def annx_optimizers() -> list[type[Optimizer]]:
+    return [ClipValue]

@@ -1,0 +1,74 @@
+"""Optimizer: ema."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from anncore import Array, Hyper, Optimizer, choice, hookimpl, param, ref
+
+
+class EMAState(NamedTuple):
+    """What EMA remembers: the average, and what is inside."""
+
+    mean: Array  # running mean, shaped as the parameter
+    share: Array  # (T, 1, 1): how much of it has been seen, 1 unless it starts from nothing
+    inner: Any
+
+
+@dataclass(frozen=True)
+class EMA:
+    """Any optimizer, evaluated at an exponential moving average of the weights it has visited.
+
+        m ← decay m + (1 - decay) θ
+
+    θ is trained as without it; losses and metrics are those of m. What m is before the first step is told by
+    `start`: "initial" has m = θ₀, "first" takes m = θ₁ after the first step, "corrected" starts from 0 and
+    evaluates at m / (1 - decayᵗ).
+
+    Domain: decay in [0, 1). Around an optimizer that is itself evaluated elsewhere than where it is, m
+    averages where that is.
+
+    Polyak & Juditsky, "Acceleration of Stochastic Approximation by Averaging", SIAM Journal on Control and
+    Optimization 30 (1992), 838-855, https://doi.org/10.1137/0330046, with the average's past fading as in
+    Tarvainen & Valpola, "Mean teachers are better role models", NeurIPS 2017,
+    https://arxiv.org/abs/1703.01780. "first" is as in PyTorch (swa_utils, decay 0.999) and Keras (use_ema,
+    ema_momentum 0.99), "corrected" is optax' ema with debias on, its default, of the weights.
+    """
+
+    name: ClassVar[str] = "ema"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "torch": {"decay": 0.999, "start": "first"},
+        "keras": {"decay": 0.99, "start": "first"},
+        "optax": {"start": "corrected"},
+    }
+
+    decay: Hyper = param(0.99, "[0, 1)", search=choice(0.9, 0.99, 0.999))
+    start: str = param("first", ("first", "initial", "corrected"))
+    optimizer: Any = ref("optimizer", "adam")
+
+    def init(self, param: Array) -> EMAState:
+        mean = np.zeros_like(param) if self.start == "corrected" else param.copy()
+        share = np.zeros if self.start == "corrected" else np.ones
+        inner = self.optimizer[0].init(param)
+        return EMAState(mean, share((len(param), 1, 1), param.dtype), inner)
+
+    def step(self, param: Array, grad: Array, state: EMAState, t: int) -> tuple[Array, EMAState]:
+        change, inner = self.optimizer[0].step(param, grad, state.inner, t)
+        theta = self.optimizer[0].evaluated(param + change, inner)
+        # Inside a wrapper that starts its optimizer afresh, t is 1 again, and so is this.
+        new = 1.0 if self.start == "first" and t == 1 else 1 - self.decay
+        mean = state.mean + new * (theta - state.mean)
+        return change, EMAState(mean, state.share + new * (1 - state.share), inner)
+
+    def evaluated(self, param: Array, state: EMAState) -> Array:
+        if self.start != "corrected":
+            return state.mean
+        seen = state.share > 0
+        return np.where(seen, state.mean / np.where(seen, state.share, 1), param)
+
+
+@hookimpl
+def annx_optimizers() -> list[type[Optimizer]]:
+    return [EMA]

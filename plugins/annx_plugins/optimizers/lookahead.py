@@ -1,0 +1,67 @@
+"""Optimizer: lookahead."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+from anncore import Array, Hyper, Optimizer, choice, hookimpl, linear, param, ref
+
+
+class LookaheadState(NamedTuple):
+    """What Lookahead remembers: the slow weights, and what moves the fast ones."""
+
+    slow: Array
+    inner: Any
+
+
+@dataclass(frozen=True)
+class Lookahead:
+    """Any optimizer, whose weights every k steps are pulled back to weights that follow them slowly.
+
+        θ by the optimizer inside; after each k-th step
+        φ ← φ + alpha (θ - φ),  θ ← φ
+
+    momentum says what becomes of the state inside after each k-th step: "keep" leaves it, "reset" starts it
+    afresh, its count of steps too. Losses and metrics are those of the slow weights φ, or with evaluate_at
+    "fast" of θ.
+
+    Domain: k ≥ 1 a whole number, alpha in (0, 1].
+
+    Zhang, Lucas, Hinton & Ba, "Lookahead Optimizer: k steps forward, 1 step back", NeurIPS 2019, algorithm 1,
+    which returns φ. https://arxiv.org/abs/1907.08610. optax' lookahead is the same, with reset_state for
+    "reset".
+    """
+
+    name: ClassVar[str] = "lookahead"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {"k": 5, "alpha": 0.5, "momentum": "keep", "evaluate_at": "slow"},
+        "optax": {"momentum": "keep", "evaluate_at": "slow"},
+    }
+
+    k: int = param(5, "int [1, inf)", search=choice(5, 10))
+    alpha: Hyper = param(0.5, "(0, 1]", search=linear(0.2, 0.8))
+    momentum: str = param("keep", ("keep", "reset"))
+    evaluate_at: str = param("slow", ("slow", "fast"))
+    optimizer: Any = ref("optimizer", "adam")
+
+    def init(self, param: Array) -> LookaheadState:
+        return LookaheadState(param.copy(), self.optimizer[0].init(param))
+
+    def step(self, param: Array, grad: Array, state: LookaheadState, t: int) -> tuple[Array, LookaheadState]:
+        count = (t - 1) % self.k + 1 if self.momentum == "reset" else t
+        change, inner = self.optimizer[0].step(param, grad, state.inner, count)
+        if t % self.k:
+            return change, LookaheadState(state.slow, inner)
+        slow = state.slow + self.alpha * (param + change - state.slow)
+        if self.momentum == "reset":
+            inner = self.optimizer[0].init(slow)
+        return slow - param, LookaheadState(slow, inner)
+
+    def evaluated(self, param: Array, state: LookaheadState) -> Array:
+        at = state.slow if self.evaluate_at == "slow" else param
+        return self.optimizer[0].evaluated(at, state.inner)
+
+
+@hookimpl
+def annx_optimizers() -> list[type[Optimizer]]:
+    return [Lookahead]

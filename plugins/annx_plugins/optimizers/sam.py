@@ -1,0 +1,60 @@
+"""Optimizer: sam."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from anncore import Array, Evaluate, Hyper, choice, hookimpl, param, ref
+
+
+@dataclass(frozen=True)
+class SAM:
+    """Any optimizer, on the gradient at the worst point nearby: sharpness-aware minimisation.
+
+        e = rho g / (‖g‖ + eps)                     adaptive off
+        e = rho θ² g / (‖θ g‖ + eps)                adaptive on
+        θ by the optimizer inside, from ∇L(θ + e)
+
+    ‖·‖ is the Euclidean norm over all parameters of a trial. Each step takes two gradients of one batch.
+
+    Domain: rho ≥ 0, eps > 0.
+
+    Foret, Kleiner, Mobahi & Neyshabur, "Sharpness-Aware Minimization for Efficiently Improving
+    Generalization", ICLR 2021, algorithm 1 with p = 2. https://arxiv.org/abs/2010.01412. adaptive: Kwon, Kim,
+    Park & Choi, "ASAM: Adaptive Sharpness-Aware Minimization for Scale-Invariant Learning of Deep Neural
+    Networks", ICML 2021, https://arxiv.org/abs/2102.11600, where rho is to be some ten times as large.
+    """
+
+    name: ClassVar[str] = "sam"
+    scope: ClassVar[str] = "trial"
+    asks: ClassVar[bool] = True
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {"rho": 0.05, "adaptive": False},
+        "asam": {"rho": 0.5, "adaptive": True},
+    }
+
+    rho: Hyper = param(0.05, "[0, inf)", search=choice(0.01, 0.02, 0.05, 0.1, 0.2, 0.5))
+    adaptive: bool = param(False, "bool")
+    eps: Hyper = param(1e-12, "(0, inf)")
+    optimizer: Any = ref("optimizer", "sgd")
+
+    def init(self, param: Array) -> Any:
+        return self.optimizer[0].init(param)
+
+    def step(self, param: Array, grad: Array, state: Any, t: int, evaluate: Evaluate) -> tuple[Array, Any]:
+        scaled = param * grad if self.adaptive else grad
+        norm = np.sqrt((scaled * scaled).sum(axis=2, keepdims=True))
+        away = scaled * (self.rho / (norm + self.eps))
+        _, worst = evaluate(param + (param * away if self.adaptive else away))
+        change, state = self.optimizer[0].step(param, worst, state, t)
+        return change, state
+
+    def evaluated(self, param: Array, state: Any) -> Array:
+        return self.optimizer[0].evaluated(param, state)
+
+
+@hookimpl
+def annx_optimizers() -> list[type[Any]]:
+    return [SAM]

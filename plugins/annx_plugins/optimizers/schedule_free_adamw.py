@@ -1,0 +1,100 @@
+"""Optimizer: schedule_free_adamw."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from anncore import Array, Hyper, Optimizer, choice, hookimpl, log, param, power
+
+
+class ScheduleFreeState(NamedTuple):
+    """What schedule-free AdamW remembers."""
+
+    z: Array  # where the optimizer proper is, shaped as the parameter
+    v: Array  # second moment, uncentred
+    top: Array  # (T, 1, 1): the largest learning rate so far
+    total: Array  # (T, 1, 1): the sum of the weights of all steps so far
+
+
+@dataclass(frozen=True)
+class ScheduleFreeAdamW:
+    """AdamW that needs no schedule: it trains at one point, y, and is evaluated at an average, x.
+
+        v ← beta2 v + (1 - beta2) g²          g = ∇L(y), v̂ = v / (1 - beta2ᵗ)
+        u = g / (√v̂ + eps) + weight_decay y
+        z ← z - γ u                           γ = lr min(1, t / warmup)
+        x ← (1 - c) x + c z                   c = w / Σ w, w = tʳ γmaxᵖ
+        y = beta1 x + (1 - beta1) z
+
+    t = 1, 2, ... counts the steps, γmax is the largest γ so far, p is weight_lr_power and r is r. θ, the
+    parameter that is trained, is y; losses and metrics are those of x.
+
+    Domain: lr > 0, beta1 in (0, 1), beta2 in [0, 1), eps > 0, weight_decay ≥ 0, warmup ≥ 0 a whole number of
+    steps, r and weight_lr_power ≥ 0. Best without a schedule.
+
+    Defazio, Yang, Mehta, Mishchenko, Khaled & Cutkosky, "The Road Less Scheduled", NeurIPS 2024, algorithm 1.
+    https://arxiv.org/abs/2405.15682. As in pytorch_optimizer, whose warm-up also begins at lr / warmup; in
+    optax it begins at 0, and a step is weighed by the rate of the one that follows. The paper weighs by γ²,
+    p = 2.
+    """
+
+    name: ClassVar[str] = "schedule_free_adamw"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {
+            "lr": 2.5e-3,
+            "beta1": 0.9,
+            "beta2": 0.999,
+            "eps": 1e-8,
+            "weight_decay": 0.0,
+            "warmup": 0,
+            "r": 0.0,
+            "weight_lr_power": 2.0,
+        },
+        "optax": {
+            "lr": 2.5e-3,
+            "beta1": 0.9,
+            "beta2": 0.999,
+            "eps": 1e-8,
+            "weight_decay": 0.0,
+            "warmup": 0,
+            "r": 0.0,
+            "weight_lr_power": 2.0,
+        },
+    }
+
+    lr: Hyper = param(2.5e-3, "(0, inf)", search=log(1e-4, 0.1))
+    beta1: Hyper = param(0.9, "(0, 1)", search=choice(0.9, 0.95, 0.98))
+    beta2: Hyper = param(0.999, "[0, 1)", search=choice(0.9, 0.99, 0.999))
+    eps: Hyper = param(1e-8, "(0, inf)")
+    weight_decay: Hyper = param(0.0, "[0, inf)", search=log(1e-5, 0.1))
+    warmup: int = param(0, "int [0, inf)")
+    r: Hyper = param(0.0, "[0, inf)")
+    weight_lr_power: Hyper = param(2.0, "[0, inf)")
+
+    def init(self, param: Array) -> ScheduleFreeState:
+        nothing = np.zeros((len(param), 1, 1), param.dtype)
+        return ScheduleFreeState(param.copy(), np.zeros_like(param), nothing, nothing.copy())
+
+    def step(
+        self, param: Array, grad: Array, state: ScheduleFreeState, t: int
+    ) -> tuple[Array, ScheduleFreeState]:
+        v = self.beta2 * state.v + (1 - self.beta2) * (grad * grad)
+        u = grad / (np.sqrt(v / (1 - self.beta2**t)) + self.eps) + self.weight_decay * param
+        lr = self.lr * min(1.0, t / self.warmup) if self.warmup else self.lr
+        top = np.maximum(state.top, lr)
+        weight = power(top, self.weight_lr_power) * power(np.full_like(top, t), self.r)
+        total = state.total + weight
+        c = weight / np.where(total > 0, total, 1)
+        # y' - y, with x left out: x = (y - (1 - β₁) z) / β₁ is known from y and z.
+        change = c * (state.z - param) + lr * (self.beta1 * (1 - c) - 1) * u
+        return change, ScheduleFreeState(state.z - lr * u, v, top, total)
+
+    def evaluated(self, param: Array, state: ScheduleFreeState) -> Array:
+        return state.z + (param - state.z) / self.beta1
+
+
+@hookimpl
+def annx_optimizers() -> list[type[Optimizer]]:
+    return [ScheduleFreeAdamW]
