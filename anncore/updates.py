@@ -70,6 +70,12 @@ class OptimizerRun:
                 f"{self._optimizer.name} has no learning rate lr, so schedule {self._schedule.name} "
                 "cannot act on it. Use the default schedule."
             )
+        for each in _all(self._optimizer):
+            if getattr(each, "full_batch", False) and trials[0].train.batch_size != "full":
+                raise ComponentError(
+                    f"{each.name} needs all examples in every step, got batches of "
+                    f'{trials[0].train.batch_size}; set [train] batch_size = "full".'
+                )
         self._bases = [each.lr.copy() for each in self._paced]
         self._param, self._grad = theta[:, None, :], grads[:, None, :]
         self._specs = list(specs)

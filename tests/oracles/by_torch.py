@@ -275,6 +275,26 @@ ROWS = [
         {"preset": "torch"},
         inside=("adam", {"preset": "torch"}),
     ),
+    torch(
+        "optimizer",
+        "lbfgs",
+        lambda t, p: t.optim.LBFGS(
+            p, max_iter=1, max_eval=26, history_size=100, line_search_fn="strong_wolfe"
+        ),
+        {"preset": "torch"},
+        problem="valley",
+    ),
+    torch(
+        "optimizer",
+        "lbfgs",
+        lambda t, p: t.optim.LBFGS(
+            p, lr=0.1, max_iter=1, max_eval=8, history_size=3, line_search_fn="strong_wolfe"
+        ),
+        {"preset": "torch", "lr": 0.1, "history": 3, "evaluations": 7},
+        problem="valley",
+        rtol=1e-6,
+        why="the valley's long floor makes more of every rounding",
+    ),
     po(
         "optimizer",
         "lookahead",
