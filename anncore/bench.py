@@ -271,7 +271,8 @@ def _optimizer_step(
     One that asks for more gradients is given those of θ²/2, which cost next to nothing.
     """
     schedule = default_part(registry, registry.default("schedule"))
-    stack = [Trial({"optimizer": part, "schedule": schedule}, Train(dtype=DTYPE), Split(), 0, 0, False)]
+    train = Train(dtype=DTYPE, batch_size="full")
+    stack = [Trial({"optimizer": part, "schedule": schedule}, train, Split(), 0, 0, False)]
     theta, grads = _normal(rng, 0.1, (trials, EXAMPLES * UNITS))
     specs = [ParamSpec("W", (EXAMPLES, UNITS), EXAMPLES, UNITS, place="hidden")]
     (run,) = optimizer_runs(stack * trials, registry, DTYPE, specs, theta, grads, lambda rows: _quadratic)

@@ -177,6 +177,11 @@ def test_components_that_open_doors_are_measured_and_a_note_says_how(tmp_path: P
     ]
 
 
+def test_a_note_says_that_gradients_that_are_asked_for_are_not_counted(registry: Registry) -> None:
+    notes = {cost.component.name: cost.note for cost in quick(registry, "sam", "ema", sizes=(1024,))}
+    assert notes == {"ema": "", "sam": "asks for gradients, here those of a quadratic"}
+
+
 def test_a_component_that_raises_stops_no_other(local: Path) -> None:
     square, trap = quick(load_registry([local]), "square", "trap", sizes=(1024,))
     assert (trap.error, trap.seconds) == ("ZeroDivisionError: no way through", ())
