@@ -126,7 +126,7 @@ class Optimizer(Protocol):
 
     name: ClassVar[str]
     # Optional class attributes:
-    #   scope: ClassVar[Literal["number", "array", "trial"]] = "number"
+    #   scope: ClassVar[Literal["number", "array", "trial"]] = "number"   a property where a field decides
     #   asks: ClassVar[bool] = False          step takes `evaluate`, to ask for more gradients; scope "trial"
     #   full_batch: ClassVar[bool] = False    it needs [train] batch_size = "full"
 

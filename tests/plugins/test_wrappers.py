@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sweep_factory import load
 from test_training import by_key
 from trial_factory import make_part, make_trial
 
-from anncore import Array, ComponentError, ParamSpec, build, load_registry
+from anncore import Array, ComponentError, ParamSpec, build, load_registry, sweep
 from anncore.nesting import fit, scope_of
 from anncore.params import references
 from anncore.training import train_stack
@@ -305,3 +309,67 @@ def test_the_scope_of_a_wrapper_is_the_widest_inside() -> None:
     assert scope_of(made("ema", made("clip_norm", adam, per="array"))) == "array"
     assert scope_of(made("clip_value", made("sam", adam))) == "trial"
     assert scope_of(made("cautious", adam, scale="none")) == "number"
+
+
+# What holds for all gradients and paths
+
+NUMBERS = st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=3)
+
+
+@given(NUMBERS, st.floats(1e-3, 1e3))
+def test_clipped_gradients_are_no_longer_than_the_limit_and_point_the_same_way(
+    numbers: list[float], limit: float
+) -> None:
+    specs, grad = gradients(np.array([[numbers]]))
+    clipped = -changes(made("clip_norm", made("sgd", lr=1.0), max_norm=limit), specs, grad)
+    norm, length = np.linalg.norm(grad), np.linalg.norm(clipped)
+    assert length <= min(norm, limit) * (1 + 1e-12)
+    np.testing.assert_allclose(clipped * norm, grad * length, atol=1e-9 * norm * length)
+    if norm < limit - 1e-5:
+        assert clipped.tolist() == grad.tolist()
+
+
+@given(st.lists(NUMBERS, min_size=2, max_size=6))
+def test_no_number_of_a_cautious_change_goes_up_its_gradient(grads: list[list[float]]) -> None:
+    specs, _ = gradients(np.zeros((1, 1, 3)))
+    driver = fit(made("cautious", made("adam")), specs)
+    theta = np.zeros((1, 1, 3))
+    state = driver.init(theta)
+    for t, numbers in enumerate(grads, start=1):
+        change, state = driver.step(theta, np.array([[numbers]]), state, t)
+        assert (np.sign(change) * np.sign([[numbers]]) <= 0).all()
+
+
+@given(
+    st.lists(st.floats(-10, 10), min_size=1, max_size=12), st.sampled_from(["first", "initial", "corrected"])
+)
+def test_an_average_lies_among_what_it_averages(grads: list[float], start: str) -> None:
+    visited, at = seen(made("ema", made("sgd", lr=1.0), decay=0.7, start=start), grads)
+    for i, mean in enumerate(at, start=1):
+        among = [0.0, *visited[:i]] if start == "initial" else visited[:i]
+        assert min(among) - 1e-9 <= mean <= max(among) + 1e-9
+
+
+@given(st.lists(st.floats(-10, 10), min_size=1, max_size=12))
+def test_lookahead_that_takes_over_every_step_is_what_is_inside(grads: list[float]) -> None:
+    inner = made("sgd", lr=1.0, momentum=0.5)
+    alone, _ = seen(inner, grads)
+    assert seen(made("lookahead", inner, k=1, alpha=1.0), grads)[0] == pytest.approx(alone, abs=1e-9)
+
+
+# From an experiment
+
+
+def test_an_experiment_names_what_is_inside(tmp_path: Path) -> None:
+    text = """
+seeds = { report = [0, 1] }
+optimizer.adam.lr = 0.001
+optimizer.mean = { use = "ema", optimizer = "adam", decay = 0.5 }
+optimizer.flat = { use = "sam", optimizer = "adam", rho = 0.0 }
+optimizer.free = { use = "schedule_free_adamw", warmup = 3 }
+"""
+    trials = sweep(load(tmp_path, text), out=tmp_path / "run", executor="serial").trials
+    assert trials["status"].tolist() == ["ok"] * 8
+    losses = {arm: rows["valid_loss"].tolist() for arm, rows in trials.groupby("arm")}
+    assert losses["flat"] == losses["adam"]
+    assert losses["mean"] != losses["adam"]
