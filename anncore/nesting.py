@@ -68,14 +68,28 @@ class Fitted:
         """Return the change, shaped as `param`, and the next state."""
         more = (self._ask(),) if self._asks and self._ask is not None else ()
         change, state = self._optimizer.step(self._shaped(param), self._shaped(grad), state, t, *more)
-        return change.reshape(param.shape), state
+        return (change if self._shape is None else change.reshape(param.shape)), state
 
     def evaluated(self, param: Array, state: Any) -> Array:
         """Return the parameters to evaluate at."""
         if not hasattr(self._optimizer, "evaluated"):
             return param
-        result: Array = self._optimizer.evaluated(self._shaped(param), state).reshape(param.shape)
-        return result
+        result: Array = self._optimizer.evaluated(self._shaped(param), state)
+        return result if self._shape is None else result.reshape(param.shape)
+
+    @property
+    def kinds(self) -> tuple[Any, ...]:
+        """The classes of the optimizer and of those inside it."""
+        return (type(self._optimizer), *(each.kinds for each in nested(self._optimizer)))
+
+    def replaced(self, function: Callable[[Any], Any]) -> Fitted:
+        """Return the same with `function` of the optimizer, and so with those inside it, in place of each."""
+        twin = copy(self)
+        twin._optimizer = function(self._optimizer)
+        for key in _fields(twin._optimizer):
+            inner = tuple(each.replaced(function) for each in getattr(twin._optimizer, key))
+            object.__setattr__(twin._optimizer, key, inner)
+        return twin
 
     def _shaped(self, array: Array) -> Array:
         return array if self._shape is None else array.reshape(len(array), *self._shape)

@@ -130,10 +130,10 @@ class OptimizerRun:
         """Return the update that overwrites parameters and state in place; None where it cannot be fused."""
         if scope_of(self._optimizer) != "number" or asks(self._optimizer):
             return None
-        if any(nested(self._optimizer)):
-            return None
+        # Those inside find what offers `evaluated` around them only where they are fitted.
+        optimizer = self._fitted if any(nested(self._optimizer)) else self._optimizer
         try:
-            return Update(self._optimizer, self._param, self._grad, self._state, scheduled=bool(self._paced))
+            return Update(optimizer, self._param, self._grad, self._state, scheduled=bool(self._paced))
         except Unfusable:
             return None
 

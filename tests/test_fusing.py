@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from anncore import Array, Hyper, param
+from anncore import Array, Hyper, ParamSpec, param
 from anncore.fusing import Formula, Unfusable, Update, emit, formulas, transposed
-from anncore.fusing.formulas import same, sample
-from anncore.params import declared, resolve
+from anncore.fusing.formulas import _leaves, same, sample
+from anncore.nesting import fit, rates
+from anncore.params import declared, references, resolve
 from anncore.registry import load_registry
 
 pytestmark = pytest.mark.skipif(not emit.available(), reason="llvmlite makes no code for this machine")
@@ -30,9 +31,12 @@ ELEMENTWISE = [
 DTYPES = ("float32", "float64")
 
 
-def stacked(cls: Any, trials: int, dtype: str, **values: Any) -> Any:
+def stacked(cls: Any, trials: int, dtype: str, *inside: Any, **values: Any) -> Any:
     """A component as the engine builds it, every trial's hyperparameters a little different."""
     resolved = resolve(cls, values)
+    for key, each in references(cls).items():
+        inner = inside[0] if inside else REGISTRY.get(each.kind, each.default).cls
+        resolved[key] = (stacked(inner, trials, dtype, *inside[1:]),)
     for key, declaration in declared(cls).items():
         if declaration.stackable:
             column = np.full((trials, 1, 1), resolved[key], dtype)
@@ -50,7 +54,7 @@ def presets(cls: Any) -> list[dict[str, Any]]:
 def test_a_fused_optimizer_steps_as_it_is_written(cls: Any, dtype: str) -> None:
     for values in presets(cls):
         for trials, numbers in ((1, 1), (1, 40), (3, 65), (7, 16), (2, 300)):
-            optimizer = stacked(cls, trials, dtype, **values)
+            optimizer = fitted(stacked(cls, trials, dtype, **values), numbers)
             rng = np.random.default_rng(numbers)
             fused = rng.normal(size=(trials, 1, numbers)).astype(dtype)
             plain, grad = fused.copy(), np.empty_like(fused)
@@ -65,8 +69,43 @@ def test_a_fused_optimizer_steps_as_it_is_written(cls: Any, dtype: str) -> None:
                 plain += change
                 update.step(t)
                 assert fused.tobytes() == plain.tobytes()
-            for one, other in zip(ours, theirs, strict=True):
+            for one, other in zip(_leaves(ours), _leaves(theirs), strict=True):
                 assert one.tobytes() == other.tobytes()
+
+
+def fitted(optimizer: Any, numbers: int) -> Any:
+    """An optimizer as the engine steps it where it is not fused."""
+    if not references(type(optimizer)):
+        return optimizer
+    return fit(optimizer, [ParamSpec("W", (1, numbers), 1, numbers)])
+
+
+AROUND = [
+    ("clip_value", "adam"),
+    ("ema", "adamw"),
+    ("ema", "clip_value", "sgd"),
+    ("clip_value", "ema", "lion"),
+]
+
+
+@pytest.mark.parametrize("names", AROUND, ids="-".join)
+def test_optimizers_around_others_are_fused_as_one_and_follow_a_schedule(names: tuple[str, ...]) -> None:
+    classes: list[Any] = [REGISTRY.get("optimizer", name).cls for name in names]
+    optimizer = stacked(classes[0], 3, "float32", *classes[1:])
+    (paced,) = rates(optimizer)
+    driver, rng = fitted(optimizer, 50), np.random.default_rng(2)
+    fused = rng.normal(size=(3, 1, 50)).astype("float32")
+    plain, grad = fused.copy(), 3 * rng.normal(size=fused.shape).astype("float32")
+    ours, theirs = driver.init(fused), driver.init(plain)
+    update = Update(driver, fused, grad, ours, scheduled=True)
+    for t in range(1, 8):
+        paced.lr[...] = 0.1 / t
+        change, theirs = driver.step(plain, grad, theirs, t)
+        plain += change
+        update.step(t)
+        assert fused.tobytes() == plain.tobytes()
+    for one, other in zip(_leaves(ours), _leaves(theirs), strict=True):
+        assert one.tobytes() == other.tobytes()
 
 
 @pytest.mark.parametrize(

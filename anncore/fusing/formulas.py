@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -96,7 +97,8 @@ class Formula:
 class Update:
     """A step of an elementwise optimizer, done in place: parameters and state are overwritten.
 
-    scheduled: whether the component's `lr` is changed from outside between steps. Raises Unfusable where the
+    optimizer: itself, or one that is fitted, with others inside. scheduled: whether the components' `lr` is
+    changed from outside between steps. Raises Unfusable where the
     step cannot be fused, or not to the same bits.
     """
 
@@ -104,7 +106,8 @@ class Update:
         if not available():
             raise Unfusable
         self._program = _update(optimizer, param, grad, state, scheduled)
-        mark = (type(optimizer), "step", self._program.plan.texts)
+        kinds = optimizer.kinds if hasattr(optimizer, "kinds") else type(optimizer)
+        mark = (kinds, "step", self._program.plan.texts)
         if mark not in _AGREED:
             _AGREED[mark] = _updates_agree(optimizer, param, scheduled)
         if not _AGREED[mark]:
@@ -122,7 +125,8 @@ def _update(optimizer: Any, param: Array, grad: Array, state: Any, scheduled: bo
         sound = leaf.shape == param.shape and leaf.flags.writeable and leaf.flags.c_contiguous
         if not sound or np.may_share_memory(leaf, param) or np.may_share_memory(leaf, grad):
             raise Unfusable
-    component = symbolic(optimizer, varying=("lr",) if scheduled else ())
+    made = partial(symbolic, varying=("lr",) if scheduled else ())
+    component = optimizer.replaced(made) if hasattr(optimizer, "replaced") else made(optimizer)
 
     def step(param: Any, grad: Any, *leaves: Any) -> list[Any]:
         before = _rebuilt(state, iter(leaves))

@@ -13,7 +13,7 @@ class EMAState(NamedTuple):
     """What EMA remembers: the average, and what is inside."""
 
     mean: Array  # running mean, shaped as the parameter
-    share: Array  # (T, 1, 1): how much of it has been seen, 1 unless it starts from nothing
+    share: Any  # (T, 1, 1): how much of it has been seen, where it starts from nothing; else ()
     inner: Any
 
 
@@ -49,18 +49,18 @@ class EMA:
     optimizer: Any = ref("optimizer", "adam")
 
     def init(self, param: Array) -> EMAState:
-        mean = np.zeros_like(param) if self.start == "corrected" else param.copy()
-        share = np.zeros if self.start == "corrected" else np.ones
         inner = self.optimizer[0].init(param)
-        return EMAState(mean, share((len(param), 1, 1), param.dtype), inner)
+        if self.start == "corrected":
+            return EMAState(np.zeros_like(param), np.zeros((len(param), 1, 1), param.dtype), inner)
+        return EMAState(param.copy(), (), inner)
 
     def step(self, param: Array, grad: Array, state: EMAState, t: int) -> tuple[Array, EMAState]:
         change, inner = self.optimizer[0].step(param, grad, state.inner, t)
         theta = self.optimizer[0].evaluated(param + change, inner)
-        # Inside a wrapper that starts its optimizer afresh, t is 1 again, and so is this.
-        new = 1.0 if self.start == "first" and t == 1 else 1 - self.decay
-        mean = state.mean + new * (theta - state.mean)
-        return change, EMAState(mean, state.share + new * (1 - state.share), inner)
+        # Inside a wrapper that starts its optimizer afresh, t is 1 again.
+        new = 1 - self.decay * (t > 1) if self.start == "first" else 1 - self.decay
+        share = state.share + new * (1 - state.share) if self.start == "corrected" else ()
+        return change, EMAState(state.mean + new * (theta - state.mean), share, inner)
 
     def evaluated(self, param: Array, state: EMAState) -> Array:
         if self.start != "corrected":
