@@ -68,14 +68,13 @@ class Fitted:
         """Return the change, shaped as `param`, and the next state."""
         more = (self._ask(),) if self._asks and self._ask is not None else ()
         change, state = self._optimizer.step(self._shaped(param), self._shaped(grad), state, t, *more)
-        return (change if self._shape is None else change.reshape(param.shape)), state
+        return self._back(change, param, "step"), state
 
     def evaluated(self, param: Array, state: Any) -> Array:
         """Return the parameters to evaluate at."""
         if not hasattr(self._optimizer, "evaluated"):
             return param
-        result: Array = self._optimizer.evaluated(self._shaped(param), state)
-        return result if self._shape is None else result.reshape(param.shape)
+        return self._back(self._optimizer.evaluated(self._shaped(param), state), param, "evaluated")
 
     @property
     def kinds(self) -> tuple[Any, ...]:
@@ -90,6 +89,14 @@ class Fitted:
             inner = tuple(each.replaced(function) for each in getattr(twin._optimizer, key))
             object.__setattr__(twin._optimizer, key, inner)
         return twin
+
+    def _back(self, result: Any, param: Array, method: str) -> Any:
+        if self._shape is not None:
+            return result.reshape(param.shape)
+        if result.shape != param.shape:  # it would be broadcast without a word
+            name = getattr(self._optimizer, "name", type(self._optimizer).__name__)
+            raise ComponentError(f"{name}.{method} gives shape {result.shape} for {param.shape}")
+        return result
 
     def _shaped(self, array: Array) -> Array:
         return array if self._shape is None else array.reshape(len(array), *self._shape)

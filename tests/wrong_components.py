@@ -363,7 +363,10 @@ OPTIMIZERS = [
     spoilt_optimizer("asks", 'must have scope "trial", it has "number"', Foresight, scope="number"),
     spoilt_optimizer("inputs_unchanged", "writes to an array", Foresight, step=spoils_the_answer),
     spoilt_optimizer(
-        "evaluated", "cannot reshape", Halfway, evaluated=lambda self, param, state: param[:, 0, 0]
+        "evaluated",
+        "halfway.evaluated gives shape (3,)",
+        Halfway,
+        evaluated=lambda self, param, state: param[:, 0, 0],
     ),
     spoilt_optimizer("evaluated", "and the start", Halfway, evaluated=lambda self, param, state: 2 * param),
     spoilt_optimizer(
