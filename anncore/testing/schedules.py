@@ -11,7 +11,7 @@ import numpy as np
 
 from anncore.testing import stacks
 from anncore.testing.kit import Case, Kit, Named, Subject, must, must_equal_bits
-from anncore.testing.optimizers import leaves
+from anncore.testing.descent import leaves
 from anncore.types import Array
 
 LENGTHS = (1, 2, 7, 250)
