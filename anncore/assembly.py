@@ -112,7 +112,7 @@ class Activations:
     """
 
     def __init__(self, runs: Sequence[Run]) -> None:
-        self._runs = list(runs)
+        self.runs = list(runs)
         first = runs[0].component
         self.name: str = first.name
         self.learns, self.random = (
@@ -143,15 +143,17 @@ class Activations:
 
     def width(self, units: int) -> int:
         """Return how many pre-activations it takes to give so many units."""
-        component = self._runs[0].component
+        component = self.runs[0].component
         return int(component.width(units)) if hasattr(component, "width") else units
 
     def specs(self) -> list[ParamSpec]:
         """Return the parameters of this place, named after it."""
-        component = self._runs[0].component
-        if not getattr(component, "learns", False):
-            return []
-        return [spec._replace(name=f"{self._place}.{spec.name}") for spec in component.specs(self._units)]
+        runs = [run for run in self.runs if getattr(run.component, "learns", False)]
+        rows = [run.component.specs(self._units) for run in runs]
+        return [
+            specs[0]._replace(name=f"{self._place}.{specs[0].name}", initial=_starts(specs, runs))
+            for specs in zip(*rows, strict=True)
+        ]
 
     def begin(self, params: Mapping[str, Array], training: bool) -> None:
         """Work with these parameters in the forward pass that follows."""
@@ -182,7 +184,7 @@ class Activations:
 
     def _forward(self, z: Array) -> Array:
         pieces = []
-        for component, trials, key in self._runs:
+        for component, trials, key in self.runs:
             more: tuple[Any, ...] = ()
             if getattr(component, "learns", False):
                 more = (self._own(self._params, trials),)
@@ -195,9 +197,9 @@ class Activations:
 
     def _backward(self, grad: Array, z: Array, a: Array) -> Array:
         pieces = []
-        drawing = sum(getattr(component, "random", False) for component, _, _ in self._runs)
+        drawing = sum(getattr(component, "random", False) for component, _, _ in self.runs)
         kept = iter([self._kept.pop() for _ in range(drawing)][::-1])
-        for component, trials, _ in self._runs:
+        for component, trials, _ in self.runs:
             more: tuple[Any, ...] = ()
             if getattr(component, "learns", False):
                 grads = {name: np.zeros_like(array) for name, array in self._own(self.grads, trials).items()}
@@ -227,6 +229,15 @@ class Activations:
             f"{self._place}/{self._calls}/{key}", trials, lambda rng: component.draw(rng, shape)
         )
         return noise
+
+
+def _starts(specs: Sequence[ParamSpec], runs: Sequence[Run]) -> Any:
+    """Return where a parameter starts: a number, or one for each trial, (T, 1, 1)."""
+    starts = [spec.initial for spec in specs]
+    if len(starts) == 1:
+        return starts[0]
+    sizes = [(run.trials.stop - run.trials.start, 1, 1) for run in runs]
+    return np.concatenate([np.broadcast_to(*pair) for pair in zip(starts, sizes, strict=True)])
 
 
 def _stackable(known: dict[str, Any], key: str) -> bool:

@@ -89,19 +89,19 @@ def _activations(network: Any) -> list[Activations]:
     return found
 
 
-class Body:
-    """The network of T trials: specs, forward, backward, and what it needs from one step to the next."""
+class Wired:
+    """A network of T trials with its activations in their places: specs, forward, backward.
 
-    def __init__(
-        self, trials: Sequence[Trial], registry: Registry, dtype: str, inputs: int, outputs: int
-    ) -> None:
-        network = build_stack([body_part(trial.parts["network"]) for trial in trials], registry, dtype)
+    noise: where random numbers come from, as `Noise` offers them.
+    """
+
+    def __init__(self, network: Any, inputs: int, outputs: int, noise: Any) -> None:
         self.network = _placed(network, inputs, outputs)
         self.specs = _specs(self.network, inputs, outputs)
         self.learns = hasattr(self.network, "learn")
         self.looks_inside = hasattr(self.network, "layers")
         self._modes = getattr(self.network, "modes", False)
-        self.noise = Noise(trials, dtype)
+        self.noise = noise
         self._special = [each for each in _activations(self.network) if each.special]
         for each in self._special:
             each.noise = self.noise
@@ -140,15 +140,26 @@ class Body:
         return self.network.layers(tape)
 
 
+class Body(Wired):
+    """The network of a stack's trials, with the streams that its random numbers come from."""
+
+    def __init__(
+        self, trials: Sequence[Trial], registry: Registry, dtype: str, inputs: int, outputs: int
+    ) -> None:
+        network = build_stack([body_part(trial.parts["network"]) for trial in trials], registry, dtype)
+        super().__init__(network, inputs, outputs, Noise(trials, dtype))
+
+
 class StackMode:
     """See `anncore.types.Mode`."""
 
-    def __init__(self, training: bool, first: bool, noise: Noise) -> None:
+    def __init__(self, training: bool, first: bool, noise: Any) -> None:
         self.training, self.first, self._noise = training, first, noise
 
     def uniform(self, name: str, shape: tuple[int, ...]) -> Array:
         """Return numbers in [0, 1), (T, *shape)."""
-        return self._noise.of(name, slice(None), lambda rng: rng.random(shape))
+        drawn: Array = self._noise.of(name, slice(None), lambda rng: rng.random(shape))
+        return drawn
 
 
 class Noise:
@@ -161,7 +172,7 @@ class Noise:
         self._dtype = dtype
         self._owners = [(trial.sweep_seed, trial.seed) for trial in trials]
         self.generators: dict[tuple[str, int, int], np.random.Generator] = {}
-        self._drawn: dict[str, Array] = {}
+        self._drawn: dict[tuple[str, int, int], Array] = {}  # each trial's, as generators
 
     def renew(self) -> None:
         """Forget what was drawn."""
@@ -179,12 +190,17 @@ class Noise:
 
     def of(self, name: str, trials: slice, draw: Callable[[np.random.Generator], Array]) -> Array:
         """Return what is drawn under a name for some of the trials; `draw` gives one trial's."""
-        found = self._drawn.get(name)
+        owners = self._owners[trials]
+        index = {owner: i for i, owner in enumerate(dict.fromkeys(owners))}
+        each = [self._one(name, owner, draw) for owner in index]
+        return np.stack(each)[[index[owner] for owner in owners]]
+
+    def _one(self, name: str, owner: tuple[int, int], draw: Callable[[np.random.Generator], Array]) -> Array:
+        # By trial and not by name alone: equal activations may lie in several places of a stack.
+        found = self._drawn.get((name, *owner))
         if found is None:
-            owners = self._owners[trials]
-            index = {owner: i for i, owner in enumerate(dict.fromkeys(owners))}
-            each = [np.asarray(draw(self._generator(name, *owner)), self._dtype) for owner in index]
-            found = self._drawn[name] = np.stack(each)[[index[owner] for owner in owners]]
+            found = np.asarray(draw(self._generator(name, *owner)), self._dtype)
+            self._drawn[(name, *owner)] = found
         return found
 
     def _generator(self, name: str, sweep_seed: int, seed: int) -> np.random.Generator:

@@ -15,7 +15,7 @@ import numpy as np
 
 from anncore.assembly import build_part, build_stack, structure
 from anncore.batches import Batches
-from anncore.body import Body
+from anncore.body import Body, body_part
 from anncore.data import Prepared
 from anncore.head import Head, outputs_per_target
 from anncore.registry import Registry
@@ -100,10 +100,17 @@ class Stack:
     def _draw_state(self) -> None:
         if not hasattr(self.body.network, "draw"):
             return
+        drawn: dict[tuple[Any, ...], list[Array]] = {}
         for row, trial in enumerate(self.trials):
-            rng = stream(trial.sweep_seed, trial.seed, "network")
-            for spec in self._state.specs:
-                self.params[spec.name][row] = self.body.network.draw(rng, spec)
+            part = body_part(trial.parts["network"])
+            key = (part.text, trial.sweep_seed, trial.seed)
+            if key not in drawn:
+                # A network of this trial alone, since the stack's holds all trials' hyperparameters.
+                network = build_part(part, self.registry)
+                rng = stream(trial.sweep_seed, trial.seed, "network")
+                drawn[key] = [network.draw(rng, spec) for spec in self._state.specs]
+            for spec, values in zip(self._state.specs, drawn[key], strict=True):
+                self.params[spec.name][row] = values
 
     def _adjust(self) -> None:
         """Let initializers that look at data see what each layer makes of it, from the first on."""

@@ -67,7 +67,8 @@ class Activation(Protocol):
     #   def forward(self, z: Array, params: Params) -> Array
     #   def backward(self, grad: Array, z: Array, a: Array, params: Params, grads: Params) -> Array
     # Where it is random, one trial's numbers are drawn anew for every step, and `noise` holds all trials',
-    # (T, N, D); in evaluation it is None:
+    # (T, N, D); in evaluation it is None. Trials of one seed share what is drawn, so no hyperparameter may
+    # enter it: `forward` makes U(low, high) of a U(0, 1):
     #   def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Array
     #   def forward(self, z: Array, noise: Array | None) -> Array
     #   def backward(self, grad: Array, z: Array, a: Array, noise: Array | None) -> Array
@@ -226,6 +227,7 @@ class ParamSpec(NamedTuple):
 
     role: "weight" is drawn by the initializer; "bias" and "gain" start at `initial`; "state" is no
     parameter: it starts at `initial` and is the network's to write (running statistics, masks).
+    initial: a number, or (T, 1, 1) where it is a hyperparameter.
     place: where in the network it stands; optimizers may treat "hidden" matrices differently.
     """
 
@@ -234,7 +236,7 @@ class ParamSpec(NamedTuple):
     fan_in: int
     fan_out: int
     role: Literal["weight", "bias", "gain", "state"] = "weight"
-    initial: float = 0.0
+    initial: Hyper = 0.0
     place: Literal["input", "hidden", "output", ""] = ""
 
 
@@ -271,7 +273,8 @@ class Network(Protocol):
 
     name: ClassVar[str]
     # Optional class attributes:
-    #   modes: ClassVar[bool] = False   forward takes a `mode`: training differs from evaluation
+    #   modes: ClassVar[bool] = False   forward takes a `mode`: training differs from evaluation. Where that
+    #                                   hangs on hyperparameters, a property, and `mode` is None by default
 
     def specs(self, inputs: int, outputs: int) -> Sequence[ParamSpec]:
         """Return the parameters for `inputs` features and `outputs` units, in forward order."""
@@ -290,7 +293,8 @@ class Network(Protocol):
     #       by field the units that each use of an activation gives: what lets activations learn, draw and
     #       gate. `specs` and `forward` then find one activation per place in the field, with `width(units)`
     #   def draw(self, rng: np.random.Generator, spec: ParamSpec) -> Array
-    #       one trial's initial value of a "state", drawn from a stream of its own
+    #       one trial's initial value of each "state", drawn from a stream of its own; called on a network of
+    #       that trial alone, whose hyperparameters are plain numbers
     #   def layers(self, tape: Any) -> Sequence[Layer]
     #       what happened inside, for initializers and metrics that look there
     #   def learn(self, params: Params, x: Array, y: Array, grads: Params) -> None
