@@ -13,6 +13,7 @@ from anncore import (
     Evaluate,
     FigureInput,
     Hyper,
+    Layer,
     ParamSpec,
     linear,
     new_sheet,
@@ -20,6 +21,8 @@ from anncore import (
     place,
     ref,
 )
+from anncore.testing.places import Drawing as Drawn
+from anncore.testing.places import Gating, Learning
 from anncore.types import Array
 
 
@@ -386,6 +389,126 @@ class Meek:
             yield task, work(task)
 
 
+# What opens a door
+
+
+@dataclass(frozen=True)
+class Tilted(Learning):
+    """A bend with a tilt to learn.
+
+        f(z) = z / √(1 + z²) + tilt z
+
+    Domain: real. Nobody, "Tilts", 2020.
+    """
+
+    name: ClassVar[str] = "tilted"
+
+
+@dataclass(frozen=True)
+class Shaken(Drawn):
+    """A bend of a height that is drawn.
+
+        f(z) = (1 + u) z / √(1 + z²),  u ~ U(0, 1)
+
+    Domain: real. Nobody, "Shaken, not bent", 2020.
+    """
+
+    name: ClassVar[str] = "shaken"
+
+
+@dataclass(frozen=True)
+class Gated(Gating):
+    """A gate.
+
+        f(u, v) = u v / √(1 + v²)
+
+    Domain: real. Nobody, "Gates", 2020.
+    """
+
+    name: ClassVar[str] = "gated"
+
+
+@dataclass(frozen=True)
+class Furnished:
+    """A hidden layer of two units with all that there is.
+
+        z = f(x' (A ∘ mask) - mean) B
+
+    In training x' is x with holes and the mean is the batch's, remembered for evaluation.
+    Nobody, "Interiors", 2020.
+    """
+
+    name: ClassVar[str] = "furnished"
+    modes: ClassVar[bool] = True
+    activation: Any = ref("activation", "tanh")
+
+    def places(self, inputs: int, outputs: int) -> dict[str, list[int]]:
+        return {"activation": [2]}
+
+    def specs(self, inputs: int, outputs: int) -> list[ParamSpec]:
+        wide = self.activation[0].width(2)
+        return [
+            ParamSpec("A", (inputs, wide), inputs, wide, place="input"),
+            ParamSpec("B", (2, outputs), 2, outputs, place="output"),
+            ParamSpec("mask", (inputs, wide), inputs, wide, "state", 1.0),
+            ParamSpec("mean", (1, wide), inputs, wide, "state"),
+        ]
+
+    def draw(self, rng: np.random.Generator, spec: ParamSpec) -> Array:
+        return rng.integers(0, 2, spec.shape) if spec.name == "mask" else np.zeros(spec.shape)
+
+    def forward(self, params: Any, x: Array, mode: Any) -> tuple[Array, Any]:
+        mean = params["mean"]
+        if mode.training:
+            x = x * (mode.uniform("holes", x.shape[1:]) > 0.3)
+        z = x @ (params["A"] * params["mask"])
+        if mode.training:
+            now = z.mean(axis=1, keepdims=True)
+            if mode.first:
+                mean[...] = 0.5 * (mean + now)
+            mean = now
+        centred = z - mean
+        a = self.activation[0].forward(centred)
+        out = a @ params["B"]
+        return out, (x, z, centred, a, out, mode.training)
+
+    def backward(self, params: Any, tape: Any, grad: Array, grads: Any) -> None:
+        x, _, centred, a, _, training = tape
+        grads["B"][:] = a.swapaxes(1, 2) @ grad
+        back = self.activation[0].backward(grad @ params["B"].swapaxes(1, 2), centred, a)
+        if training:
+            back = back - back.mean(axis=1, keepdims=True)
+        grads["A"][:] = x.swapaxes(1, 2) @ back * params["mask"]
+
+    def layers(self, tape: Any) -> list[Layer]:
+        _, z, _, a, out, _ = tape
+        return [Layer("A", z, a), Layer("B", out)]
+
+
+@dataclass(frozen=True)
+class Wired:
+    """What fires together, wires together.
+
+        A ← A + lr xᵀ y
+
+    Nobody, "Wires", 2020.
+    """
+
+    name: ClassVar[str] = "wired"
+
+    def specs(self, inputs: int, outputs: int) -> list[ParamSpec]:
+        return [ParamSpec("A", (inputs, outputs), inputs, outputs)]
+
+    def forward(self, params: Any, x: Array) -> tuple[Array, Any]:
+        return x @ params["A"], x
+
+    def backward(self, params: Any, tape: Any, grad: Array, grads: Any) -> None:
+        grads["A"][:] = tape.swapaxes(1, 2) @ grad
+
+    def learn(self, params: Any, x: Array, y: Array, grads: Any) -> None:
+        grads["A"][:] = -(x.swapaxes(1, 2) @ y)
+
+
 RIGHT: dict[str, Any] = {
     "activation": Bent,
     "loss": Quartic,
@@ -401,6 +524,11 @@ RIGHT: dict[str, Any] = {
 
 # Those that open doors, for the checks that the plain ones have no need of
 OPENED: list[tuple[str, Any]] = [
+    ("activation", Tilted),
+    ("activation", Shaken),
+    ("activation", Gated),
+    ("network", Furnished),
+    ("network", Wired),
     ("loss", Scaled),
     ("loss", Sides),
     ("schedule", Heedful),

@@ -17,16 +17,21 @@ from right_components import (
     Bars,
     Fitting,
     Foresight,
+    Furnished,
+    Gated,
     Halfway,
     Heedful,
     Loudness,
     Scaled,
+    Shaken,
     Sides,
     State,
+    Tilted,
     Watched,
+    Wired,
 )
 
-from anncore import Data, Drawing, Lost, ParamSpec, param, ref
+from anncore import Data, Drawing, Layer, Lost, ParamSpec, param, ref
 from anncore.types import Array
 
 
@@ -205,10 +210,47 @@ ACTIVATIONS = [
     wrong("activation", "documentation", "where it comes from", __doc__="Bent.\n\nBy its slope."),
     wrong("activation", "gradient", "backward at z = -1", backward=lambda self, grad, z, a: grad),
     wrong("activation", "gradient", "declare a corner there in kinks", kinks=()),
-    wrong("activation", "gradient", "raised", forward=summed),
+    wrong("activation", "gradient", "forward gives (3, 3) for z (3, 7, 3)", forward=summed),
     wrong("activation", "gradient", "nothing was left to check", kinks=tuple(np.linspace(-9, 9, 18001))),
     wrong("activation", "range", "outside the declared range [0, inf)", range="[0, inf)"),
     wrong("activation", "extremes_finite", "overflow", forward=overflowing, backward=its_slope),
+]
+
+
+# Activations that open a door
+
+
+def forgets_its_own(self: Any, grad: Array, z: Array, a: Array, params: Any, grads: Any) -> Array:
+    return grad * ((1 + z * z) ** -1.5 + params["tilt"])
+
+
+def mean_height(self: Any, z: Array, noise: Any) -> Array:
+    return 1.5 * z / np.sqrt(1 + z * z)
+
+
+def mean_slope(self: Any, grad: Array, z: Array, a: Array, noise: Any) -> Array:
+    return 1.5 * grad * (1 + z * z) ** -1.5
+
+
+def drawn_for_all(self: Any, rng: Any, shape: tuple[int, int]) -> Array:
+    return rng.random((3, *shape))
+
+
+OPEN_ACTIVATIONS = [
+    Wrong("activation", "learns", "the gradient of tilt: nan", spoilt(Tilted, backward=forgets_its_own)),
+    Wrong(
+        "activation",
+        "random",
+        "two draws give the same values",
+        spoilt(Shaken, forward=mean_height, backward=mean_slope),
+    ),
+    Wrong("activation", "random", "it is one trial's", spoilt(Shaken, draw=drawn_for_all)),
+    Wrong(
+        "activation",
+        "width",
+        "must be a positive whole number, got 2.0",
+        spoilt(Gated, width=lambda self, units: 2.0 * units),
+    ),
 ]
 
 
@@ -527,6 +569,83 @@ NETWORKS = [
 ]
 
 
+# Networks that open a door
+
+
+def of_no_role(self: Any, inputs: int, outputs: int) -> list[ParamSpec]:
+    return [spec._replace(role="brain") for spec in Furnished.specs(self, inputs, outputs)]
+
+
+def narrow(self: Any, inputs: int, outputs: int) -> list[ParamSpec]:
+    a, *rest = Furnished.specs(self, inputs, outputs)
+    return [a._replace(shape=(inputs, 2)), *(spec._replace(shape=(*spec.shape[:1], 2)) for spec in rest)]
+
+
+class Reading:
+    """A mode that says it is in training."""
+
+    first = training = True
+
+    def __init__(self, mode: Any) -> None:
+        self.uniform = mode.uniform
+
+
+def always_in_training(self: Any, params: Any, x: Array, mode: Any) -> Any:
+    return Furnished.forward(self, params, x, mode if mode.training else Reading(mode))
+
+
+def twice_in_a_step(self: Any, params: Any, x: Array, mode: Any) -> Any:
+    return Furnished.forward(self, params, x, Reading(mode) if mode.training else mode)
+
+
+class Calm:
+    """A mode that says it is in evaluation."""
+
+    first = True
+    training = False
+
+
+def never_in_training(self: Any, params: Any, x: Array, mode: Any) -> Any:
+    return Furnished.forward(self, params, x, Calm())
+
+
+def scalar(self: Any, rng: Any, spec: ParamSpec) -> float:
+    return 1.0
+
+
+def upside_down(self: Any, tape: Any) -> list[Layer]:
+    return Furnished.layers(self, tape)[::-1]
+
+
+OPEN_NETWORKS = [
+    Wrong("network", "specs", "A has role 'brain'", spoilt(Furnished, specs=of_no_role)),
+    Wrong(
+        "network",
+        "places",
+        "activation2, which forward never calls",
+        spoilt(Furnished, places=lambda self, inputs, outputs: {"activation": [2, 2]}),
+    ),
+    Wrong("network", "places", "activation1 makes 2 units of 4 columns", spoilt(Furnished, specs=narrow)),
+    Wrong("network", "modes", "in evaluation mean must stay", spoilt(Furnished, forward=always_in_training)),
+    Wrong("network", "modes", "is gone through again mean must", spoilt(Furnished, forward=twice_in_a_step)),
+    Wrong("network", "modes", "leave modes out", spoilt(Furnished, forward=never_in_training)),
+    Wrong("network", "draw", "draw gives shape () for mask", spoilt(Furnished, draw=scalar)),
+    Wrong("network", "layers", "comes after layer 1, whose z changes", spoilt(Furnished, layers=upside_down)),
+    Wrong(
+        "network",
+        "layers",
+        "weight 'C', which is no parameter",
+        spoilt(Furnished, layers=lambda self, tape: [Layer("C", tape[1])]),
+    ),
+    Wrong(
+        "network",
+        "learn",
+        "leaves the change of A open",
+        spoilt(Wired, learn=lambda self, params, x, y, grads: None),
+    ),
+]
+
+
 # Metrics
 
 
@@ -727,12 +846,14 @@ WRONG = [
     *(each for kind in RIGHT if kind != "executor" for each in computing_kind(kind)),
     *(each for kind in STACKED for each in stacked_kind(kind)),
     *ACTIVATIONS,
+    *OPEN_ACTIVATIONS,
     *LOSSES,
     *OPTIMIZERS,
     *SCHEDULES,
     *INITIALIZERS,
     *DATASETS,
     *NETWORKS,
+    *OPEN_NETWORKS,
     *METRICS,
     *FIGURES,
     *EXECUTORS,

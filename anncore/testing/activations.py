@@ -3,40 +3,128 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from anncore.params import Interval
 from anncore.testing.kit import Case, Kit, Named, Subject, must, must_be_close, slopes
-from anncore.types import Array
+from anncore.types import Array, Params
+
+WIDTHS = (1, 2, 5)
 
 
 class ActivationKit(Kit):
-    """Gradient, range, extremes."""
+    """Gradient, range, extremes; and what a door that is open promises."""
 
     stacked = True
 
     def cases(self, subject: Subject) -> list[Case]:
         """Run forward and backward on layers of several shapes."""
-        return [_case(n, d) for n, d in ((1, 1), (32, 5), (7, 33))]
+        return [_case(subject, n, d) for n, d in ((1, 1), (32, 5), (7, 33))]
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
-        return [("gradient", gradient), ("range", in_range), ("extremes_finite", extremes_finite)]
+        found: list[Named] = [
+            ("gradient", gradient),
+            ("range", in_range),
+            ("extremes_finite", extremes_finite),
+        ]
+        doors = [("learns", learns), ("random", random), ("width", width)]
+        return [*found, *((name, check) for name, check in doors if getattr(subject.cls, name, False))]
 
 
-def _case(n: int, d: int) -> Case:
+class _Used(NamedTuple):
+    """What one use of an activation gives."""
+
+    a: Array
+    back: Array
+    grads: Params
+
+
+def _units(component: Any, units: int) -> int:
+    """Return how many pre-activations make so many units."""
+    return int(component.width(units)) if hasattr(component, "width") else units
+
+
+def _inputs(
+    subject: Subject, rng: np.random.Generator, trials: int, n: int, units: int, scale: float = 3
+) -> dict[str, Array]:
+    """Return z, the gradient that comes from above, and what the open doors are fed from."""
+    built = [subject.build(variant) for variant in subject.variants()]
+    found = {
+        "z": rng.normal(scale=scale, size=(trials, n, _units(built[0], units))),
+        "grad": rng.normal(scale=scale, size=(trials, n, units)),
+    }
+    if getattr(subject.cls, "learns", False):
+        most = max(sum(spec.shape[0] * spec.shape[1] for spec in each.specs(units)) for each in built)
+        found["numbers"] = rng.uniform(-0.2, 0.2, size=(trials, most))
+    if getattr(subject.cls, "random", False):
+        found["noise"] = rng.random((trials, 1))
+    return found
+
+
+def _more(component: Any, inputs: dict[str, Array], training: bool) -> tuple[Any, ...]:
+    """Return what forward takes besides z."""
+    z, units = inputs["z"], inputs["grad"].shape[2]
+    if getattr(component, "learns", False):
+        return (_params(component, inputs["numbers"], units),)
+    if not getattr(component, "random", False):
+        return ()
+    return (_noise(component, inputs["noise"], z) if training else None,)
+
+
+def _params(component: Any, numbers: Array, units: int) -> dict[str, Array]:
+    """Return parameters near to where they start, from each trial's numbers."""
+    found, start = {}, 0
+    for spec in component.specs(units):
+        size = spec.shape[0] * spec.shape[1]
+        moved = spec.initial + numbers[:, start : start + size].reshape(len(numbers), *spec.shape)
+        found[spec.name] = moved.astype(numbers.dtype)
+        start += size
+    return found
+
+
+def _noise(component: Any, seeds: Array, z: Array) -> Array:
+    """Return every trial's draw, each from a generator that its own number seeds."""
+    each = []
+    for seed in seeds[:, 0]:
+        rng = np.random.default_rng(int(seed * 2**20) if np.isfinite(seed) else 0)
+        drawn = np.asarray(component.draw(rng, z.shape[1:]))
+        must(
+            drawn.shape == z.shape[1:],
+            f"draw gives shape {drawn.shape} for {z.shape[1:]}; it is one trial's, so no hyperparameter "
+            "may enter it",
+        )
+        each.append(drawn)
+    return np.stack(each).astype(z.dtype)
+
+
+def _use(component: Any, inputs: dict[str, Array], *, training: bool = True) -> _Used:
+    """Run forward and backward; parameters' gradients start as NaN, so that one left out shows."""
+    z, grad = inputs["z"], inputs["grad"]
+    more = _more(component, inputs, training)
+    a = component.forward(z, *more)
+    must(a.shape == grad.shape, f"forward gives {a.shape} for z {z.shape}, where {grad.shape} is right")
+    grads: dict[str, Array] = {}
+    if getattr(component, "learns", False):
+        grads = {name: np.full_like(value, np.nan) for name, value in more[0].items()}
+        back = component.backward(grad, z, a, *more, grads)
+    else:
+        back = component.backward(grad, z, a, *more)
+    must(back.shape == z.shape, f"backward gives {back.shape} for z {z.shape}")
+    return _Used(a, back, grads)
+
+
+def _case(subject: Subject, n: int, d: int) -> Case:
     def inputs(rng: np.random.Generator, trials: int, dtype: str) -> dict[str, Array]:
-        z, grad = rng.normal(scale=3, size=(2, trials, n, d)).astype(dtype)
-        return {"z": z, "grad": grad}
+        return {key: each.astype(dtype) for key, each in _inputs(subject, rng, trials, n, d).items()}
 
     def run(component: Any, inputs: dict[str, Array]) -> dict[str, Array]:
-        a = component.forward(inputs["z"])
-        back = component.backward(inputs["grad"], inputs["z"], a)
-        for value, name in ((a, "forward"), (back, "backward")):
-            must(value.shape == inputs["z"].shape, f"{name} gives {value.shape} for z {inputs['z'].shape}")
-        return {"forward": a, "backward": back}
+        used = _use(component, inputs)
+        return {"forward": used.a, "backward": used.back} | {
+            f"gradient of {name}": value for name, value in used.grads.items()
+        }
 
     return Case(f"{n} x {d}", inputs, run)
 
@@ -46,26 +134,34 @@ def gradient(subject: Subject) -> int:
     count = 0
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 3), "float64")
-        rng = np.random.default_rng(5)
-        z = rng.normal(scale=2, size=(3, 7, 3))
+        inputs = _inputs(subject, np.random.default_rng(5), 3, 7, 3, scale=2)
+        z = inputs["z"]
         # Where functions are likely to have a corner that nobody declared; a little beside it, since at
         # the corner itself the difference is the mean of both slopes, which may be the one chosen.
-        z[:, :3] = np.array([[0, 1, -1], [0.5, 3, -3], [-0.5, 6, -6]]) + 4e-7
-        grad = rng.normal(size=z.shape)
-        back = component.backward(grad, z, component.forward(z))
-        away = np.ones(z.shape, dtype=bool)
-        for kink in getattr(component, "kinks", ()):
-            away &= np.abs(z - kink) > 1e-3
-        for place, slope in slopes(partial(_weighed, component, grad), z):
-            if away[place]:
-                message = f"{variant.label}: backward at z = {z[place]:.3g} (declare a corner there in kinks)"
-                must_be_close(back[place], slope, message, rtol=1e-5, atol=1e-7)
-                count += 1
+        corners = np.array([[0, 1, -1], [0.5, 3, -3], [-0.5, 6, -6]]) + 4e-7
+        z[:, :3] = corners[:, np.arange(z.shape[2]) % 3]
+        count += _compare(component, inputs, variant.label, training=True)
     return count
 
 
-def _weighed(component: Any, grad: Array, z: Array) -> Array:
-    return grad * component.forward(z)
+def _compare(component: Any, inputs: dict[str, Array], label: str, *, training: bool) -> int:
+    """Compare backward with central differences at every z that is away from the kinks."""
+    z, count = inputs["z"], 0
+    back = _use(component, inputs, training=training).back
+    away = np.ones(z.shape, dtype=bool)
+    for kink in getattr(component, "kinks", ()):
+        away &= np.abs(z - kink) > 1e-3
+    more = _more(component, inputs, training)
+    for place, slope in slopes(partial(_weighed, component, inputs["grad"], more), z):
+        if away[place]:
+            message = f"{label}: backward at z = {z[place]:.3g} (declare a corner there in kinks)"
+            must_be_close(back[place], slope, message, rtol=1e-5, atol=1e-7)
+            count += 1
+    return count
+
+
+def _weighed(component: Any, grad: Array, more: tuple[Any, ...], z: Array) -> Array:
+    return grad * component.forward(z, *more)
 
 
 def in_range(subject: Subject) -> int:
@@ -74,8 +170,9 @@ def in_range(subject: Subject) -> int:
     count = 0
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 3), "float64")
-        z = np.random.default_rng(6).normal(size=(3, 50, 4)) * np.array([0.1, 1, 10, 100])
-        a = component.forward(z)
+        inputs = _inputs(subject, np.random.default_rng(6), 3, 50, 4, scale=1)
+        inputs["z"] *= np.resize([0.1, 1, 10, 100], inputs["z"].shape[2])
+        a = _use(component, inputs).a
         inside = (a >= interval.low) & (a <= interval.high)
         must(inside.all(), f"{variant.label}: {a[~inside][:1]} lies outside the declared range {interval}")
         count += a.size
@@ -85,16 +182,76 @@ def in_range(subject: Subject) -> int:
 def extremes_finite(subject: Subject) -> int:
     """Up to |z| = 10⁴ nothing overflows, and values and gradients are finite."""
     count = 0
+    sizes = np.array([0, 20, 89, 710, 1e4])
     for variant in subject.variants():
         for dtype in ("float32", "float64"):
             component = subject.stack(subject.rows(variant, 1), dtype)
-            sizes = np.array([0, 20, 89, 710, 1e4])
-            z = np.concatenate([sizes, -sizes]).astype(dtype).reshape(1, 5, 2)
+            inputs = _inputs(subject, np.random.default_rng(7), 1, 5, 2)
+            inputs["z"] = np.resize(np.concatenate([sizes, -sizes]), inputs["z"].shape)
+            inputs = {key: each.astype(dtype) for key, each in inputs.items()}
+            inputs["grad"] = np.ones_like(inputs["grad"])
             with np.errstate(over="raise", invalid="raise", divide="raise"):
-                a = component.forward(z)
-                back = component.backward(np.ones_like(z), z, a)
-            for name, value in (("forward", a), ("backward", back)):
+                used = _use(component, inputs)
+            for name, value in (("forward", used.a), ("backward", used.back)):
                 finite = np.isfinite(value)
-                must(finite.all(), f"{variant.label}: {name} is not finite at z = {z[~finite][:1]} ({dtype})")
+                where = inputs["z"][~finite][:1] if value.shape == inputs["z"].shape else "some z"
+                must(finite.all(), f"{variant.label}: {name} is not finite at z = {where} ({dtype})")
                 count += value.size
+    return count
+
+
+def learns(subject: Subject) -> int:
+    """In float64, backward writes its parameters' gradients, as central differences have them."""
+    count = 0
+    for variant in subject.variants():
+        component = subject.stack(subject.rows(variant, 3), "float64")
+        for units in WIDTHS:
+            inputs = _inputs(subject, np.random.default_rng(8), 3, 4, units)
+            specs = component.specs(units)
+            names = [spec.name for spec in specs]
+            must(specs, f"{variant.label}: it has no parameters; leave learns out")
+            must(len(set(names)) == len(names), f"{variant.label}: two parameters share a name in {names}")
+            found = _use(component, inputs).grads
+            params = _params(component, inputs["numbers"], units)
+            for name, value in params.items():
+                for place, slope in slopes(partial(_moved, component, inputs, params, name), value):
+                    message = f"{variant.label}: the gradient of {name}"
+                    must_be_close(found[name][place], slope, message, rtol=1e-5, atol=1e-7)
+                    count += 1
+    return count
+
+
+def _moved(component: Any, inputs: dict[str, Array], params: Params, name: str, value: Array) -> Array:
+    return inputs["grad"] * component.forward(inputs["z"], {**params, name: value})
+
+
+def random(subject: Subject) -> int:
+    """Training follows the numbers drawn; without them it is the same every time, gradient included."""
+    count = 0
+    for variant in subject.variants():
+        component = subject.stack(subject.rows(variant, 3), "float64")
+        inputs = _inputs(subject, np.random.default_rng(9), 3, 20, 4)
+        other = {**inputs, "noise": 1 - inputs["noise"]}
+        one, two = _use(component, inputs).a, _use(component, other).a
+        differ = (one != two).any(axis=(1, 2))
+        must(differ.all(), f"{variant.label}: two draws give the same values; leave random out")
+        still, again = (_use(component, each, training=False).a for each in (inputs, other))
+        must((still == again).all(), f"{variant.label}: without noise it gives other values the second time")
+        count += _compare(component, inputs, f"{variant.label}, without noise", training=False)
+    return count
+
+
+def width(subject: Subject) -> int:
+    """Of width(units) pre-activations it makes so many units."""
+    count = 0
+    for variant in subject.variants():
+        component = subject.stack(subject.rows(variant, 2), "float64")
+        for units in WIDTHS:
+            given = component.width(units)
+            must(
+                isinstance(given, int) and given > 0,
+                f"{variant.label}: width({units}) must be a positive whole number, got {given!r}",
+            )
+            _use(component, _inputs(subject, np.random.default_rng(10), 2, 3, units))
+            count += 1
     return count

@@ -10,11 +10,11 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore.contract import PROTOCOLS
+from anncore.contract import PROTOCOLS, methods
 from anncore.errors import ComponentError, DataError
 from anncore.params import Declared, Interval, OneOf, Plain, build, declared, references, resolve
 from anncore.process import one_blas_thread
@@ -134,8 +134,11 @@ def _spread(declaration: Declared, value: float, count: int) -> list[float]:
     return [value, *(other if domain.holds(other) else value for other in others)]
 
 
+@dataclass(frozen=True)
 class Probe:
     """The smooth activation z / √(1 + z²), for components that refer to one."""
+
+    name: ClassVar[str] = "probe"
 
     def forward(self, z: Array) -> Array:
         """Return f(z)."""
@@ -310,12 +313,22 @@ def kind_of(cls: Any) -> str:
     """Return the kind whose methods a class has; TypeError where there is none."""
     found = []
     for kind, protocol in PROTOCOLS.items():
-        methods = [name for name, _ in inspect.getmembers(protocol, inspect.isfunction) if name[0] != "_"]
-        if all(callable(getattr(cls, name, None)) for name in methods):
-            found.append((len(methods), kind))
+        names = [name for name, _ in inspect.getmembers(protocol, inspect.isfunction) if name[0] != "_"]
+        if all(callable(getattr(cls, name, None)) for name in names):
+            found.append((_fits(kind, cls), len(names), kind))
     if not found:
         raise TypeError(f"{getattr(cls, '__name__', cls)!r} has the methods of no kind of component")
-    return max(found)[1]  # a network has an activation's methods too, and one more
+    # A network has an activation's methods too, and one more, which one that learns has as well.
+    return max(found)[2]
+
+
+def _fits(kind: str, cls: Any) -> bool:
+    """Tell whether a class's methods take what those of a kind must take."""
+    return all(
+        tuple(inspect.signature(getattr(cls, name)).parameters) == wants
+        for name, wants in methods(kind, cls).items()
+        if callable(getattr(cls, name, None))
+    )
 
 
 def must(condition: Any, message: str) -> None:

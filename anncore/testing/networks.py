@@ -2,76 +2,232 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from typing import Any, ClassVar
+from zlib import crc32
 
 import numpy as np
 
-from anncore.testing.kit import Case, Kit, Named, Subject, must, must_be_close
-from anncore.types import Array
+from anncore.assembly import Activations
+from anncore.body import OUTPUT, Wired
+from anncore.errors import ComponentError
+from anncore.params import declared, references
+from anncore.testing.kit import Case, Kit, Named, Subject, must, must_be_close, must_equal_bits
+from anncore.testing.places import STAND_INS
+from anncore.types import Array, ParamSpec
 
-INPUTS, OUTPUTS, EXAMPLES = 3, 2, 5
+# Inputs and outputs; a network that wants others than the first says so by a ComponentError from `specs`.
+SIZES = ((3, 2), (16, 3), (4, 4), (64, 10))
+EXAMPLES = 5
 PROBED = 15  # parameters of each array whose gradient is compared
+ROLES = ("weight", "bias", "gain", "state")
+PLACES = ("input", "hidden", "output", "")
 
 
 class NetworkKit(Kit):
-    """Parameters, shapes, the whole gradient."""
+    """Parameters, shapes, the whole gradient; and what a door that is open promises."""
 
     stacked = True
 
     def cases(self, subject: Subject) -> list[Case]:
         """Run forward and backward; the parameters are among the inputs."""
-        found: dict[str, Case] = {}
-        for variant in subject.variants():
-            specs = tuple(subject.build(variant).specs(INPUTS, OUTPUTS))
-            found[repr(specs)] = _case(specs)
-        return list(found.values())
+
+        def inputs(rng: np.random.Generator, trials: int, dtype: str) -> dict[str, Array]:
+            return _inputs(subject, rng, trials, dtype)
+
+        return [Case(f"{EXAMPLES} examples", inputs, lambda component, inputs: Rig(component, inputs).all())]
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
-        return [("specs", specs_sound), ("gradient", gradient)]
+        doors = [
+            ("places", places),
+            ("modes", modes),
+            ("draw", draw),
+            ("layers", layers),
+            ("learn", learn),
+        ]
+        opened = [(name, check) for name, check in doors if getattr(subject.cls, name, False)]
+        return [("specs", specs_sound), ("gradient", gradient), *opened]
 
 
-def _inputs(specs: Any, rng: np.random.Generator, trials: int, dtype: str) -> dict[str, Array]:
-    arrays = {
-        "x": rng.normal(size=(trials, EXAMPLES, INPUTS)),
-        "grad": rng.normal(size=(trials, EXAMPLES, OUTPUTS)),
+class Given:
+    """Random numbers as `anncore.body.Noise` gives them; a number per trial seeds its generators."""
+
+    def __init__(self, seeds: Array) -> None:
+        self._seeds = seeds
+        self._shapes: dict[str, tuple[int, ...]] = {}
+
+    def of(self, name: str, trials: slice, draw: Callable[[np.random.Generator], Array]) -> Array:
+        """Return what is drawn under a name."""
+        each = []
+        for seed in self._seeds[trials, 0]:
+            number = int(seed * 2**20) if np.isfinite(seed) else 0
+            each.append(draw(np.random.default_rng([crc32(name.encode()), number])))
+        shape = np.shape(each[0])
+        before = self._shapes.setdefault(name, shape)
+        must(before == shape, f"it draws shapes {before} and {shape} under one name, {name!r}, in a step")
+        return np.stack(each).astype(self._seeds.dtype)
+
+    def renew(self) -> None:
+        """Begin another step."""
+        self._shapes.clear()
+
+
+class Rig:
+    """A network with its activations in place, and all that a pass through it takes."""
+
+    def __init__(self, component: Any, inputs: dict[str, Array]) -> None:
+        self.noise = Given(inputs["noise"])
+        sizes = sizes_of(component)
+        self.wired = Wired(component, *sizes, self.noise)
+        self.x, self.grad, self.y = (
+            np.ascontiguousarray(inputs[key][:, :, :size])
+            for key, size in (("x", sizes[0]), ("grad", sizes[1]), ("y", sizes[1]))
+        )
+        self.specs = self.wired.specs
+        self.trained = {
+            spec.name: value
+            for spec, value in zip(
+                self._of("trained"), _cut(self._of("trained"), inputs["numbers"]), strict=True
+            )
+        }
+        self.state = {spec.name: self._start(spec, component) for spec in self._of("state")}
+        for array in (self.x, self.grad, self.y, *self.trained.values()):
+            array.setflags(write=False)
+
+    def _of(self, what: str) -> list[ParamSpec]:
+        return [spec for spec in self.specs if (spec.role == "state") == (what == "state")]
+
+    def _start(self, spec: ParamSpec, component: Any) -> Array:
+        trials, dtype = len(self.x), self.x.dtype
+        if not hasattr(component, "draw"):
+            return np.full((trials, *spec.shape), spec.initial, dtype)
+        each = [
+            self.noise.of(f"state {spec.name}", slice(row, row + 1), _drawer(alone(component, row), spec))[0]
+            for row in range(trials)
+        ]
+        return np.stack(each).astype(dtype)
+
+    def forward(
+        self, moved: Mapping[str, Array] | None = None, *, training: bool = True, first: bool = True
+    ) -> tuple[Array, Any, dict[str, Array]]:
+        """Return what the network gives, its tape, and its parameters and state after the pass.
+
+        moved: parameters that are others than at first.
+        """
+        params = {**self.trained, **(moved or {}), **{name: v.copy() for name, v in self.state.items()}}
+        self.noise.renew()
+        z, tape = self.wired.forward(params, self.x, training=training, first=first)
+        must(z.shape == self.grad.shape, f"forward gives shape {z.shape}, where {self.grad.shape} is right")
+        return z, tape, params
+
+    def backward(self, params: Mapping[str, Array], tape: Any) -> dict[str, Array]:
+        """Return the gradients; what is not written is NaN."""
+        grads = {name: np.full_like(value, np.nan) for name, value in self.trained.items()}
+        self.wired.backward(params, tape, self.grad, grads)
+        return grads
+
+    def learn(self) -> dict[str, Array]:
+        """Return what the network's own rule writes."""
+        grads = {name: np.full_like(value, np.nan) for name, value in self.trained.items()}
+        params = {**self.trained, **{name: v.copy() for name, v in self.state.items()}}
+        self.wired.network.learn(params, self.x, self.y, grads)
+        return grads
+
+    def all(self) -> dict[str, Array]:
+        """Return all that the network computes, in training and in evaluation."""
+        found = {}
+        for training in (True, False):
+            when = "training" if training else "evaluation"
+            z, tape, params = self.forward(training=training)
+            found[f"z in {when}"] = z
+            for name, value in self.backward(params, tape).items():
+                found[f"gradient of {name} in {when}"] = value
+            for name in self.state:
+                found[f"{name} after {when}"] = params[name]
+        if self.wired.learns:
+            found |= {f"change of {name}": value for name, value in self.learn().items()}
+        return found
+
+
+def alone(component: Any, row: int) -> Any:
+    """Return the network of one of a stack's trials, hyperparameters as plain numbers."""
+    cls: Any = type(component)
+    twin = copy(component)
+    for key in declared(cls):
+        value = getattr(component, key)
+        if isinstance(value, np.ndarray):
+            object.__setattr__(twin, key, float(value[row, 0, 0]))
+    return twin
+
+
+def _drawer(component: Any, spec: ParamSpec) -> Callable[[np.random.Generator], Array]:
+    return lambda rng: component.draw(rng, spec)
+
+
+def sizes_of(component: Any) -> tuple[int, int]:
+    """Return the first inputs and outputs of SIZES that a network takes."""
+    reasons = []
+    for inputs, outputs in SIZES:
+        try:
+            Wired(component, inputs, outputs, None)
+        except ComponentError as error:
+            reasons.append(str(error))
+        else:
+            return inputs, outputs
+    raise AssertionError(f"it takes none of the sizes {SIZES}: {reasons[-1]}")
+
+
+def _inputs(subject: Subject, rng: np.random.Generator, trials: int, dtype: str) -> dict[str, Array]:
+    """Return inputs that suffice for every variant, each of which takes its own of them."""
+    built = [subject.build(variant) for variant in subject.variants()]
+    return _enough(built, rng, trials, dtype)
+
+
+def _enough(
+    built: Sequence[Any], rng: np.random.Generator, trials: int, dtype: str = "float64"
+) -> dict[str, Array]:
+    sizes = [sizes_of(each) for each in built]
+    most = max(
+        sum(spec.shape[0] * spec.shape[1] for spec in Wired(each, *size, None).specs)
+        for each, size in zip(built, sizes, strict=True)
+    )
+    inputs, outputs = (max(column) for column in zip(*sizes, strict=True))
+    found = {
+        "x": rng.normal(size=(trials, EXAMPLES, inputs)),
+        "grad": rng.normal(size=(trials, EXAMPLES, outputs)),
+        "y": rng.normal(size=(trials, EXAMPLES, outputs)),
+        "numbers": rng.normal(scale=0.5, size=(trials, most)),
+        "noise": rng.random((trials, 1)),
     }
+    return {key: value.astype(dtype) for key, value in found.items()}
+
+
+def _cut(specs: Sequence[ParamSpec], numbers: Array) -> list[Array]:
+    """Return parameters around where they start."""
+    found, start = [], 0
     for spec in specs:
-        arrays[f"param {spec.name}"] = rng.normal(scale=0.5, size=(trials, *spec.shape))
-    return {key: value.astype(dtype) for key, value in arrays.items()}
-
-
-def _run(component: Any, inputs: dict[str, Array]) -> dict[str, Array]:
-    given = {key.removeprefix("param "): value for key, value in inputs.items() if key.startswith("param ")}
-    specs = component.specs(INPUTS, OUTPUTS)
-    trials, dtype = len(inputs["x"]), inputs["x"].dtype
-    # A case is made for one variant's parameters and run with every variant: each takes its own.
-    params = {spec.name: given.get(spec.name, np.empty(0)) for spec in specs}
-    for spec in specs:
-        if params[spec.name].shape[1:] != spec.shape:
-            params[spec.name] = np.full((trials, *spec.shape), 0.25, dtype=dtype)
-    z, tape = component.forward(params, inputs["x"])
-    must(z.shape == (trials, EXAMPLES, OUTPUTS), f"forward gives shape {z.shape}")
-    grads = {name: np.full_like(value, np.nan) for name, value in params.items()}
-    component.backward(params, tape, inputs["grad"], grads)
-    return {"z": z, **{f"gradient of {name}": value for name, value in grads.items()}}
-
-
-def _case(specs: Any) -> Case:
-    return Case(f"{len(specs)} arrays", lambda rng, trials, dtype: _inputs(specs, rng, trials, dtype), _run)
+        size = spec.shape[0] * spec.shape[1]
+        moved = numbers[:, start : start + size].reshape(len(numbers), *spec.shape)
+        found.append(np.array(spec.initial + moved, numbers.dtype))
+        start += size
+    return found
 
 
 def specs_sound(subject: Subject) -> int:
-    """Parameter names differ, shapes and fans are positive, roles are known."""
+    """Parameter names differ, shapes and fans are positive, roles and places are known."""
     count = 0
     for variant in subject.variants():
-        specs = subject.build(variant).specs(INPUTS, OUTPUTS)
+        component = subject.build(variant)
+        specs = Wired(component, *sizes_of(component), None).specs
         names = [spec.name for spec in specs]
         must(len(set(names)) == len(names), f"{variant.label}: two parameters share a name in {names}")
         for spec in specs:
             positive = min(*spec.shape, spec.fan_in, spec.fan_out) > 0
             must(len(spec.shape) == 2 and positive, f"{variant.label}: {spec.name} has shape {spec.shape}")
-            must(spec.role in ("weight", "bias"), f"{variant.label}: {spec.name} has role {spec.role!r}")
+            must(spec.role in ROLES, f"{variant.label}: {spec.name} has role {spec.role!r}")
+            must(spec.place in PLACES, f"{variant.label}: {spec.name} has place {spec.place!r}")
             count += 1
     return count
 
@@ -81,23 +237,175 @@ def gradient(subject: Subject) -> int:
     count = 0
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 2), "float64")
-        rng = np.random.default_rng(17)
-        inputs = _inputs(component.specs(INPUTS, OUTPUTS), rng, 2, "float64")
-        found = _run(component, inputs)
-        for key, value in inputs.items():
-            if not key.startswith("param "):
-                continue
-            back = found[key.replace("param", "gradient of")]
-            for flat in rng.choice(value[0].size, size=min(PROBED, value[0].size), replace=False):
-                place = (1, *np.unravel_index(flat, value[0].shape))
-                ends = []
-                for step in (1e-6, -1e-6):
-                    moved = value.copy()
-                    moved[place] += step
-                    z = _run(component, {**inputs, key: moved})["z"]
-                    ends.append(float((z * inputs["grad"]).sum()))
-                slope = (ends[0] - ends[1]) / 2e-6
-                message = f"{variant.label}: backward for {key.removeprefix('param ')}"
-                must_be_close(back[place], slope, message, rtol=1e-5, atol=1e-7)
-                count += 1
+        rig = Rig(component, _inputs(subject, np.random.default_rng(17), 2, "float64"))
+        count += _compare(rig, variant.label, training=False)
+    return count
+
+
+def _compare(rig: Rig, label: str, *, training: bool) -> int:
+    """Compare backward with central differences at some numbers of every parameter array."""
+    rng, count = np.random.default_rng(18), 0
+    _, tape, params = rig.forward(training=training)
+    found = rig.backward(params, tape)
+    for name, value in rig.trained.items():
+        for flat in rng.choice(value[0].size, size=min(PROBED, value[0].size), replace=False):
+            place = (1, *np.unravel_index(flat, value[0].shape))
+            ends = []
+            for step in (1e-6, -1e-6):
+                moved = value.copy()
+                moved[place] += step
+                z, _, _ = rig.forward({name: moved}, training=training)
+                ends.append(float((z * rig.grad).sum()))
+            slope = (ends[0] - ends[1]) / 2e-6
+            must_be_close(found[name][place], slope, f"{label}: backward for {name}", rtol=1e-5, atol=1e-7)
+            count += 1
+    return count
+
+
+class _Watched(Activations):
+    """Activations that tell of every call: the place, its units, the columns of z."""
+
+    seen: ClassVar[list[tuple[str, int, int]]] = []
+
+    def forward(self, z: Array) -> Array:
+        self.seen.append((self._place, self._units, z.shape[2]))
+        return super().forward(z)
+
+
+def places(subject: Subject) -> int:
+    """In every place an activation may learn, draw and gate: it is called there, with the width it wants."""
+    count = 0
+    for variant in subject.variants():
+        for stand_in in STAND_INS:
+            label = f"{variant.label}, with an activation that {stand_in.does}"
+            plain = subject.stack(subject.rows(variant, 2), "float64")
+            component = copy(plain)
+            for key, reference in references(subject.cls).items():
+                if reference.kind == "activation" and key != OUTPUT:
+                    object.__setattr__(component, key, (_Watched.alone(stand_in()),))
+            rig = Rig(component, _enough([component], np.random.default_rng(19), 2))
+            _Watched.seen.clear()
+            try:
+                rig.forward()
+            except ValueError as error:  # shapes that do not fit, for a reason that can be told more plainly
+                _must_be_wide(rig, label)
+                raise AssertionError(f"{label}: {error}") from error
+            _must_be_called(rig, label)
+            _must_be_wide(rig, label)
+            count += _compare(rig, label, training=True)
+    return count
+
+
+def _must_be_called(rig: Rig, label: str) -> None:
+    named = rig.wired.network.places(rig.x.shape[2], rig.grad.shape[2])
+    every = {f"{key}{i}" for key, units in named.items() for i in range(1, len(units) + 1)}
+    called = {place for place, _, _ in _Watched.seen}
+    missed = sorted(every - called)
+    must(not missed, f"{label}: places names {', '.join(missed)}, which forward never calls")
+
+
+def _must_be_wide(rig: Rig, label: str) -> None:
+    for place, units, columns in _Watched.seen:
+        index = place.lstrip("abcdefghijklmnopqrstuvwxyz_")
+        key = place.removesuffix(index)
+        wanted = getattr(rig.wired.network, key)[int(index) - 1].width(units)
+        must(
+            columns == wanted,
+            f"{label}: {place} makes {units} units of {wanted} columns, and is given {columns}",
+        )
+
+
+def modes(subject: Subject) -> int:
+    """Only training draws and, the first time in a step, writes state; gradients are right in both modes."""
+    count = 0
+    for variant in subject.variants():
+        component = subject.stack(subject.rows(variant, 2), "float64")
+        if not component.modes:
+            continue
+        rig = Rig(component, _inputs(subject, np.random.default_rng(20), 2, "float64"))
+        trained, _, after = rig.forward()
+        again, _, left = rig.forward(first=False)
+        _must_leave_state(rig, left, f"{variant.label}: where a step's batch is gone through again")
+        must_equal_bits(trained, again, f"{variant.label}: the second time in a step")
+        still, _, left = rig.forward(training=False)
+        _must_leave_state(rig, left, f"{variant.label}: in evaluation")
+        changed = any((after[name] != value).any() for name, value in rig.state.items())
+        differs = (trained != still).any() or changed
+        must(differs, f"{variant.label}: training does what evaluation does; leave modes out")
+        other = _others_noise(component, subject, rig)
+        must_equal_bits(still, other, f"{variant.label}: evaluation under other random numbers")
+        count += _compare(rig, f"{variant.label}, in training", training=True)
+        count += _compare(rig, f"{variant.label}, in evaluation", training=False)
+    return count
+
+
+def _must_leave_state(rig: Rig, after: Mapping[str, Array], when: str) -> None:
+    for name, before in rig.state.items():
+        must((after[name] == before).all(), f"{when} {name} must stay as it was")
+
+
+def _others_noise(component: Any, subject: Subject, rig: Rig) -> Array:
+    inputs = _inputs(subject, np.random.default_rng(20), 2, "float64")
+    other = Rig(component, {**inputs, "noise": 1 - inputs["noise"]})
+    other.state = rig.state
+    return other.forward(training=False)[0]
+
+
+def draw(subject: Subject) -> int:
+    """Every state that a trial begins with is drawn in its shape, the same from the same stream."""
+    count = 0
+    for variant in subject.variants():
+        component = subject.build(variant)
+        specs = [spec for spec in Wired(component, *sizes_of(component), None).specs if spec.role == "state"]
+        for spec in specs:
+            one, two = (np.asarray(component.draw(np.random.default_rng(21), spec)) for _ in range(2))
+            must(
+                one.shape == spec.shape,
+                f"{variant.label}: draw gives shape {one.shape} for {spec.name}, whose shape is {spec.shape}",
+            )
+            must(np.isfinite(one).all(), f"{variant.label}: draw gives numbers for {spec.name} not finite")
+            must_equal_bits(one, two, f"{variant.label}: {spec.name} drawn twice from one stream")
+            count += 1
+    return count
+
+
+def layers(subject: Subject) -> int:
+    """Layers are told from the first on: each names the weight that makes its z, before later ones matter."""
+    count = 0
+    for variant in subject.variants():
+        component = subject.stack(subject.rows(variant, 2), "float64")
+        rig = Rig(component, _inputs(subject, np.random.default_rng(22), 2, "float64"))
+        network = rig.wired.network
+        before = network.layers(rig.forward(training=False)[1])
+        must(before, f"{variant.label}: it tells of no layer")
+        weights = {spec.name: spec for spec in rig.specs if spec.role != "state"}
+        for i, layer in enumerate(before):
+            where = f"{variant.label}: layer {i + 1}"
+            must(layer.weight in weights, f"{where} has weight {layer.weight!r}, which is no parameter")
+            columns = weights[layer.weight].shape[1]
+            for what, value in (("z", layer.z), ("a", layer.a)):
+                shaped = value is None or (value.ndim == 3 and len(value) == 2)
+                must(shaped, f"{where}: {what} must be (T, N, D), got {np.shape(value)}")
+            must(layer.z.shape[2] == columns, f"{where}: z has {layer.z.shape[2]} columns, not {columns}")
+            moved = {layer.weight: 1.5 * rig.trained[layer.weight]}
+            after = network.layers(rig.forward(moved, training=False)[1])
+            must((after[i].z != layer.z).any(), f"{where}: its z is not made by its weight, {layer.weight}")
+            for k in range(i):
+                same = (after[k].z == before[k].z).all()
+                must(same, f"{where} comes after layer {k + 1}, whose z changes with it")
+            count += 1
+    return count
+
+
+def learn(subject: Subject) -> int:
+    """Its own rule writes a finite change for every parameter, and the same again."""
+    count = 0
+    for variant in subject.variants():
+        component = subject.stack(subject.rows(variant, 2), "float64")
+        rig = Rig(component, _inputs(subject, np.random.default_rng(23), 2, "float64"))
+        one, two = rig.learn(), rig.learn()
+        for name, value in one.items():
+            must(np.isfinite(value).all(), f"{variant.label}: learn leaves the change of {name} open")
+            must_equal_bits(value, two[name], f"{variant.label}: learn, the second time, for {name}")
+            count += 1
     return count
