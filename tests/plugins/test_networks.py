@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from anncore import ComponentError, build, load_registry
+from anncore.body import Wired
 from anncore.testing import Check, parametrize_with_checks
 
 REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
@@ -20,12 +21,17 @@ def mlp(**values: Any) -> Any:
     return build(REGISTRY.get("network", "mlp").cls, **values)
 
 
+def body(network: Any, inputs: int, outputs: int) -> Wired:
+    """The network as training has it, with its activations in their places."""
+    return Wired(network, inputs, outputs, None)
+
+
 def relu() -> Any:
     return REGISTRY.get("activation", "relu").cls()
 
 
 def test_mlp_has_a_weight_and_a_bias_for_each_layer() -> None:
-    specs = mlp(hidden=[4, 3]).specs(5, 2)
+    specs = body(mlp(hidden=[4, 3], activation=(relu(),)), 5, 2).specs
     assert [(spec.name, spec.shape) for spec in specs] == [
         ("W1", (5, 4)),
         ("b1", (1, 4)),
@@ -35,7 +41,7 @@ def test_mlp_has_a_weight_and_a_bias_for_each_layer() -> None:
         ("b3", (1, 2)),
     ]
     assert {spec.role for spec in specs if spec.name.startswith("b")} == {"bias"}
-    assert [spec.name for spec in mlp(hidden=[4], bias=False).specs(5, 2)] == ["W1", "W2"]
+    assert [spec.name for spec in mlp(hidden=[], bias=False).specs(5, 2)] == ["W1"]
 
 
 def test_mlp_without_hidden_layers_is_linear() -> None:

@@ -1,34 +1,46 @@
 """Network: mlp."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from anncore import (
     Array,
+    Hyper,
     Layer,
+    Mode,
     Network,
     Params,
     ParamSpec,
     dense,
     hookimpl,
+    linear,
     param,
     ref,
     sum_examples,
     times_transposed,
 )
 
-Place = Literal["input", "hidden", "output"]
+
+class Normed(NamedTuple):
+    """What normalizing one layer leaves for the backward pass."""
+
+    values: Array  # (z - μ) / σ
+    scale: Array  # 1 / σ
+    fixed: bool  # whether μ and σ were given and not computed from z
 
 
 class Tape(NamedTuple):
     """What the forward pass leaves for the backward pass, layer by layer."""
 
-    inputs: list[Array]  # a of the layer below, x first
-    pre: list[Array]  # z of each layer
+    inputs: list[Array]  # what each layer multiplies by its weight, x first
+    affine: list[Array]  # each layer's x W + b, the output's included
+    pre: list[Array]  # what each hidden layer's activation takes
+    given: list[Array]  # and what it gives
+    normed: list[Normed]  # empty without norm
+    masks: list[Array]  # empty without dropout
 
 
 @dataclass(frozen=True)
@@ -41,8 +53,18 @@ class MLP:
 
         ∂L/∂Wᵢ = aᵢ₋₁ᵀ δᵢ,  ∂L/∂bᵢ = Σₙ δᵢ,  δᵢ₋₁ = (δᵢ Wᵢᵀ) ∘ f'(zᵢ₋₁)
 
+    With a `norm`, the activation of a hidden layer takes gain ẑ + shift in place of z:
+
+        ẑ = (z - μ) / √(σ² + norm_eps)
+
+    where for "batch" μ and σ² are mean and variance of each unit over the examples of the batch, in
+    evaluation running ones, r ← (1 - norm_momentum) r + norm_momentum (μ, or σ² N / (N - 1)); for "layer"
+    those of each example over the units. The gain starts at 1, the shift at 0.
+    With `dropout`, in training each a is 0 with that probability and else a / (1 - dropout), drawn anew
+    for every example and step.
+
     Domain: `hidden` is the width of each hidden layer; an empty list leaves a linear model. Without
-    `bias` there are no bᵢ.
+    `bias` there are no bᵢ. dropout in [0, 1), norm_momentum in (0, 1], norm_eps > 0.
     `activation` names one activation for all hidden layers or a list of one per layer; `output` is
     the output layer's own, "auto" the loss's natural one.
     Shapes: x (T, N, inputs), Wᵢ (T, fan_in, fan_out), bᵢ (T, 1, fan_out), result (T, N, outputs).
@@ -50,6 +72,11 @@ class MLP:
     Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors", Nature 323
     (1986), 533-536. https://doi.org/10.1038/323533a0. Weights are stored (fan_in, fan_out) as in Keras
     and scikit-learn; PyTorch stores the transpose.
+    Ioffe & Szegedy, "Batch Normalization", ICML 2015, https://arxiv.org/abs/1502.03167, with PyTorch's
+    momentum 0.1 and ε 1e-5; Keras' are 1 - 0.99 and 1e-3, and its running variance is that of the batch
+    without N / (N - 1). Ba, Kiros & Hinton, "Layer Normalization", 2016, https://arxiv.org/abs/1607.06450.
+    Srivastava et al., "Dropout", JMLR 15 (2014), 1929-1958, https://jmlr.org/papers/v15/srivastava14a.html,
+    scaled in training and not in evaluation, as PyTorch and Keras do.
     """
 
     name: ClassVar[str] = "mlp"
@@ -57,6 +84,10 @@ class MLP:
 
     hidden: tuple[int, ...] = param((32, 32), "list int [1, inf)")
     bias: bool = param(True, "bool")
+    dropout: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.5))
+    norm: str = param("none", ("none", "batch", "layer"))
+    norm_momentum: Hyper = param(0.1, "(0, 1]")
+    norm_eps: Hyper = param(1e-5, "(0, inf)")
     activation: Any = ref("activation", "relu")
     output: Any = ref("activation", "auto")
 
@@ -68,43 +99,111 @@ class MLP:
                 f"activation must be one name or one per hidden layer ({len(self.hidden)}), got {len(given)}"
             )
 
+    @property
+    def modes(self) -> bool:
+        """Whether training differs from evaluation."""
+        return self.norm == "batch" or self._drops
+
+    @property
+    def _drops(self) -> bool:
+        return bool(np.any(np.asarray(self.dropout) > 0))
+
+    def places(self, inputs: int, outputs: int) -> Mapping[str, Sequence[int]]:
+        return {"activation": self.hidden}
+
     def specs(self, inputs: int, outputs: int) -> Sequence[ParamSpec]:
         specs = []
-        for i, (fan_in, fan_out) in enumerate(pairwise((inputs, *self.hidden, outputs)), start=1):
-            place: Place = "output" if i > len(self.hidden) else "input" if i == 1 else "hidden"
+        fan_in = inputs
+        for i, units in enumerate((*self.hidden, outputs), start=1):
+            hidden = i <= len(self.hidden)
+            place: Any = "output" if not hidden else "input" if i == 1 else "hidden"
+            fan_out = self.activation[i - 1].width(units) if hidden else units
             specs.append(ParamSpec(f"W{i}", (fan_in, fan_out), fan_in, fan_out, place=place))
+            row = ParamSpec(f"b{i}", (1, fan_out), fan_in, fan_out, "bias", place=place)
             if self.bias:
-                specs.append(ParamSpec(f"b{i}", (1, fan_out), fan_in, fan_out, "bias", place=place))
+                specs.append(row)
+            if hidden and self.norm != "none":
+                specs.append(row._replace(name=f"gain{i}", role="gain", initial=1.0))
+                specs.append(row._replace(name=f"shift{i}"))
+            if hidden and self.norm == "batch":
+                specs.append(row._replace(name=f"mean{i}", role="state"))
+                specs.append(row._replace(name=f"variance{i}", role="state", initial=1.0))
+            fan_in = units
         return specs
 
-    def forward(self, params: Params, x: Array) -> tuple[Array, Tape]:
-        tape = Tape([], [])
+    def forward(self, params: Params, x: Array, mode: Mode | None = None) -> tuple[Array, Tape]:
+        tape = Tape([], [], [], [], [], [])
+        drops = mode is not None and mode.training and self._drops
         a = x
         for i in range(1, len(self.hidden) + 2):
             tape.inputs.append(a)
             z = dense(a, params[f"W{i}"], params.get(f"b{i}"))
+            tape.affine.append(z)
+            if i > len(self.hidden):
+                break
+            if self.norm != "none":
+                tape.normed.append(self._normed(params, i, z, mode))
+                z = params[f"gain{i}"] * tape.normed[-1].values + params[f"shift{i}"]
             tape.pre.append(z)
-            if i <= len(self.hidden):
-                a = self._activation(i).forward(z)
+            a = self.activation[i - 1].forward(z)
+            tape.given.append(a)
+            if drops:
+                assert mode is not None
+                drawn = mode.uniform(f"dropout{i}", a.shape[1:])
+                tape.masks.append((drawn >= self.dropout) / (1 - np.asarray(self.dropout, a.dtype)))
+                a = a * tape.masks[-1]
         return z, tape
 
     def backward(self, params: Params, tape: Tape, grad: Array, grads: Params) -> None:
         for i in range(len(self.hidden) + 1, 0, -1):
-            a = tape.inputs[i - 1]
-            np.matmul(a.swapaxes(1, 2), grad, out=grads[f"W{i}"])
+            np.matmul(tape.inputs[i - 1].swapaxes(1, 2), grad, out=grads[f"W{i}"])
             if self.bias:
                 sum_examples(grad, out=grads[f"b{i}"])
-            if i > 1:
-                below = times_transposed(grad, params[f"W{i}"])
-                grad = self._activation(i - 1).backward(below, tape.pre[i - 2], a)
+            if i == 1:
+                break
+            below = times_transposed(grad, params[f"W{i}"])
+            if tape.masks:
+                below = below * tape.masks[i - 2]
+            grad = self.activation[i - 2].backward(below, tape.pre[i - 2], tape.given[i - 2])
+            if tape.normed:
+                grad = self._through_norm(params, i - 1, tape.normed[i - 2], grad, grads)
 
     def layers(self, tape: Tape) -> Sequence[Layer]:
-        activations = [*tape.inputs[1:], None]
-        pairs = zip(tape.pre, activations, strict=True)
-        return [Layer(f"W{i}", z, a) for i, (z, a) in enumerate(pairs, start=1)]
+        given = [*tape.given, None]
+        return [Layer(f"W{i}", z, a) for i, (z, a) in enumerate(zip(tape.affine, given, strict=True), 1)]
 
-    def _activation(self, layer: int) -> Any:
-        return self.activation[layer - 1 if len(self.activation) > 1 else 0]
+    def _normed(self, params: Params, i: int, z: Array, mode: Mode | None) -> Normed:
+        fixed = self.norm == "batch" and not (mode is not None and mode.training)
+        if fixed:
+            centred, variance = z - params[f"mean{i}"], params[f"variance{i}"]
+        else:
+            mean = self._mean(z)
+            centred = z - mean
+            variance = self._mean(centred * centred)
+            if self.norm == "batch" and mode is not None and mode.first:
+                n = z.shape[1]
+                self._remember(params[f"mean{i}"], mean)
+                self._remember(params[f"variance{i}"], variance * (n / max(n - 1, 1)))
+        scale = 1 / np.sqrt(variance + self.norm_eps)
+        return Normed(centred * scale, scale, fixed)
+
+    def _remember(self, running: Array, now: Array) -> None:
+        running[...] = (1 - self.norm_momentum) * running + self.norm_momentum * now
+
+    def _through_norm(self, params: Params, i: int, normed: Normed, grad: Array, grads: Params) -> Array:
+        sum_examples(grad * normed.values, out=grads[f"gain{i}"])
+        sum_examples(grad, out=grads[f"shift{i}"])
+        grad = grad * params[f"gain{i}"]
+        if normed.fixed:
+            return grad * normed.scale
+        along = self._mean(grad * normed.values)
+        return normed.scale * (grad - self._mean(grad) - normed.values * along)
+
+    def _mean(self, values: Array) -> Array:
+        """Return the mean over what is normalized over: the examples, or the units."""
+        if self.norm == "batch":
+            return sum_examples(values) / values.shape[1]
+        return values.mean(axis=2, keepdims=True)
 
 
 @hookimpl
