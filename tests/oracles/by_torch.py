@@ -18,9 +18,10 @@ from oracles.rows import (
     UPDATES,
     UPSTREAM,
     Row,
-    Z,
     facts,
     halved,
+    own,
+    z_of,
 )
 
 BFLOAT16 = "its Newton-Schulz iterations are in bfloat16"
@@ -40,7 +41,7 @@ def optimizer(name: str, theirs: Any, **values: Any) -> Row:
 
 
 def activation(name: str, theirs: Any, **values: Any) -> Row:
-    """Return a row of an activation; theirs(F, z), F being torch.nn.functional."""
+    """Return a row of an activation; theirs(F, z, *its own parameters), F being torch.nn.functional."""
     return torch("activation", name, theirs, values)
 
 
@@ -360,6 +361,12 @@ ROWS = [
     activation("gelu", lambda F, z: F.gelu(z, approximate="tanh"), approximate="tanh"),
     activation("selu", lambda F, z: F.selu(z)),
     activation("softplus", lambda F, z: F.softplus(z), preset="torch"),
+    activation("prelu", lambda F, z, slope: F.prelu(z, slope), preset="torch"),
+    activation("prelu", lambda F, z, slope: F.prelu(z, slope), preset="paper"),
+    activation("rrelu", lambda F, z: F.rrelu(z)),
+    activation("glu", lambda F, z: F.glu(z, dim=-1)),
+    activation("swiglu", lambda F, z: F.silu(z[:, :3]) * z[:, 3:]),
+    activation("swiglu", lambda F, z: F.silu(2 * z[:, :3]) / 2 * z[:, 3:], beta=2.0),
     activation("softplus", lambda F, z: F.softplus(z, beta=3, threshold=9), beta=3.0, threshold=9),
     loss("mse", "regression", lambda F, a, y: F.mse_loss(a, y), preset="torch"),
     loss("mae", "regression", lambda F, a, y: F.l1_loss(a, y)),
@@ -570,10 +577,12 @@ def _walked(row: Row, torch: Any) -> Any:
 def _activation(row: Row) -> Any:
     import torch
 
-    z = torch.tensor(Z, requires_grad=True)
-    a = row.theirs(torch.nn.functional, z)
+    z = torch.tensor(z_of(row), requires_grad=True)
+    params = [torch.tensor(each[0], requires_grad=True) for each in own(row).values()]
+    a = row.theirs(torch.nn.functional, z, *params)
     a.backward(torch.tensor(UPSTREAM))
-    return a.detach().numpy(), z.grad.numpy()
+    figures = [a.detach(), *(each.grad for each in (z, *params))]
+    return np.concatenate([each.numpy().ravel() for each in figures])
 
 
 def _loss(row: Row) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from anncore import Array, ParamSpec, load_registry
+from anncore import Array, ParamSpec, build, load_registry
 from anncore.nesting import fit, rates
 from anncore.pacing import Pace
 from anncore.params import declared, references, resolve
@@ -80,6 +80,7 @@ PATHS: Mapping[str, tuple[Array, Array]] = {
     ),
 }
 Z = np.concatenate([spread(36, -6, 6), [-100, -30, -12, 12, 30, 100]]).reshape(14, 3)
+WIDE_Z = spread(84, -6, 6, turn=9).reshape(14, 6)  # for gates
 UPSTREAM = spread(42, -2, 2, turn=1).reshape(14, 3)
 
 # Losses that fall for ten updates and then stand still, but for two jolts and ever smaller gains
@@ -194,9 +195,30 @@ def _optimizer(component: Any, row: Row) -> Any:
     return seen
 
 
+def z_of(row: Row) -> Array:
+    """Return an activation's pre-activations, (14, D)."""
+    return WIDE_Z if hasattr(REGISTRY.get("activation", row.name).cls, "width") else Z
+
+
+def own(row: Row) -> dict[str, Array]:
+    """Return an activation's own parameters, moved from where they start; none where it does not learn."""
+    component = build(REGISTRY.get("activation", row.name).cls, **row.values)
+    specs = component.specs(Z.shape[1]) if getattr(component, "learns", False) else ()
+    return {spec.name: spec.initial + spread(spec.shape[1], -0.2, 0.2).reshape(spec.shape) for spec in specs}
+
+
 def _activation(component: Any, row: Row) -> Any:
-    a = component.forward(Z[None])
-    return a, component.backward(UPSTREAM[None], Z[None], a)
+    z, grad, params = z_of(row)[None], UPSTREAM[None], {name: each[None] for name, each in own(row).items()}
+    if getattr(component, "random", False):  # as in evaluation
+        a = component.forward(z, None)
+        return a, component.backward(grad, z, a, None)
+    if not params:
+        a = component.forward(z)
+        return np.concatenate([np.ravel(a), np.ravel(component.backward(grad, z, a))])
+    grads = {name: np.empty_like(each) for name, each in params.items()}
+    a = component.forward(z, params)
+    back = component.backward(grad, z, a, params, grads)
+    return np.concatenate([np.ravel(each) for each in (a, back, *grads.values())])
 
 
 def _loss(component: Any, row: Row) -> Any:

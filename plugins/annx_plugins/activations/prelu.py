@@ -1,0 +1,60 @@
+"""Activation: prelu."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from anncore import Array, Hyper, Params, ParamSpec, hookimpl, param, sum_examples
+
+
+@dataclass(frozen=True)
+class PReLU:
+    """Parametric rectified linear unit: a leaky one that learns its slope.
+
+        f(z)        = z  where z > 0,  slope z  elsewhere
+        f'(z)       = 1  where z > 0,  slope    elsewhere
+        ∂L/∂slope   = Σ grad min(z, 0),  over the examples, and over the units where they share it
+
+    Every layer has slopes of its own, which start at `init`: one for each unit, or with `shared` one for
+    all. They are trained as weights are.
+
+    Domain: z real, init any real number. Range: (-∞, ∞). Not differentiable at 0, where the sub-gradient
+    slope is taken, as PyTorch does.
+
+    He, Zhang, Ren & Sun, "Delving Deep into Rectifiers: Surpassing Human-Level Performance on ImageNet
+    Classification", ICCV 2015, section 2.1. https://arxiv.org/abs/1502.01852. The paper has both, a slope
+    per channel or shared, from 0.25. PyTorch's default is one shared slope from 0.25, Keras' one per unit
+    from 0.
+    """
+
+    name: ClassVar[str] = "prelu"
+    range: ClassVar[str] = "(-inf, inf)"
+    kinks: ClassVar[tuple[float, ...]] = (0.0,)
+    learns: ClassVar[bool] = True
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {"init": 0.25, "shared": False},
+        "torch": {"init": 0.25, "shared": True},
+        "keras": {"init": 0.0, "shared": False},
+    }
+
+    init: Hyper = param(0.25, "(-inf, inf)")
+    shared: bool = param(False, "bool")
+
+    def specs(self, units: int) -> Sequence[ParamSpec]:
+        slopes = 1 if self.shared else units
+        return [ParamSpec("slope", (1, slopes), 1, slopes, "gain", self.init)]
+
+    def forward(self, z: Array, params: Params) -> Array:
+        return np.where(z > 0, z, params["slope"] * z)
+
+    def backward(self, grad: Array, z: Array, a: Array, params: Params, grads: Params) -> Array:
+        each = sum_examples(grad * np.minimum(z, 0))
+        grads["slope"][...] = each.sum(axis=2, keepdims=True) if self.shared else each
+        return np.where(z > 0, grad, params["slope"] * grad)
+
+
+@hookimpl
+def annx_activations() -> list[Any]:
+    return [PReLU]

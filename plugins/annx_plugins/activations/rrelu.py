@@ -1,0 +1,60 @@
+"""Activation: rrelu."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from anncore import Array, Hyper, hookimpl, param
+
+
+@dataclass(frozen=True)
+class RReLU:
+    """Randomized leaky rectified linear unit: in training every number has a slope drawn anew.
+
+        f(z)  = z  where z > 0,  slope z  elsewhere
+        f'(z) = 1  where z > 0,  slope    elsewhere
+
+        slope ~ U(low, high)            in training, for each example and unit of each step
+        slope = (low + high) / 2        in evaluation
+
+    Domain: z real, low and high in [0, 1], low ≤ high. Range: (-∞, ∞). Not differentiable at 0, where the
+    sub-gradient slope is taken, as PyTorch does.
+
+    Xu, Wang, Chen & Li, "Empirical Evaluation of Rectified Activations in Convolutional Network", 2015,
+    section 2.4. https://arxiv.org/abs/1505.00853. There z is divided by a number from U(3, 8), in evaluation
+    by the mean 5.5; here, as in PyTorch, z is multiplied by one from U(1/8, 1/3), whose mean 11/48 is not
+    1/5.5. Flux draws in evaluation too.
+    """
+
+    name: ClassVar[str] = "rrelu"
+    range: ClassVar[str] = "(-inf, inf)"
+    kinks: ClassVar[tuple[float, ...]] = (0.0,)
+    random: ClassVar[bool] = True
+
+    low: Hyper = param(1 / 8, "[0, 1]")
+    high: Hyper = param(1 / 3, "[0, 1]")
+
+    def validate(self) -> None:
+        """Refuse an empty range of slopes."""
+        if self.low > self.high:
+            raise ValueError(f"low must be at most high, {self.high:g}, got {self.low:g}")
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Array:
+        return rng.random(shape)  # of every slope, how far it lies on the way from low to high
+
+    def forward(self, z: Array, noise: Array | None) -> Array:
+        return np.where(z > 0, z, self._slope(noise) * z)
+
+    def backward(self, grad: Array, z: Array, a: Array, noise: Array | None) -> Array:
+        return np.where(z > 0, grad, self._slope(noise) * grad)
+
+    def _slope(self, noise: Array | None) -> Hyper:
+        if noise is None:
+            return 0.5 * (self.low + self.high)
+        return self.low + (self.high - self.low) * noise
+
+
+@hookimpl
+def annx_activations() -> list[Any]:
+    return [RReLU]
