@@ -104,6 +104,15 @@ def build_slices(parts: Sequence[Part], registry: Registry, dtype: str) -> list[
     return runs
 
 
+def needs_place(activation: Any) -> bool:
+    """Tell whether an activation learns, draws or gates, for which it must have a place in a network."""
+    return bool(
+        getattr(activation, "learns", False)
+        or getattr(activation, "random", False)
+        or hasattr(activation, "width")
+    )
+
+
 class Activations:
     """The activations of a stack's trials as one, each on its own slice and in one pass over memory.
 
@@ -113,12 +122,8 @@ class Activations:
 
     def __init__(self, runs: Sequence[Run]) -> None:
         self.runs = list(runs)
-        first = runs[0].component
-        self.name: str = first.name
-        self.learns, self.random = (
-            any(getattr(each.component, door, False) for each in runs) for door in ("learns", "random")
-        )
-        self.special = self.learns or self.random or hasattr(first, "width")
+        self.name: str = runs[0].component.name
+        self.special = any(needs_place(each.component) for each in runs)
         self._formulas = [
             (Formula("forward", each.component), Formula("backward", each.component), each.trials)
             for each in runs

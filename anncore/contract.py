@@ -69,7 +69,8 @@ OPTIONAL: dict[str, dict[str, tuple[str, ...]]] = {
     "objective": {"draw": ("self", "rng")},
 }
 
-INTERVALS = ("range", "accepts", "bounds")  # class attributes that hold an interval
+# Class attributes that hold an interval, where a component has no hyperparameter of that name.
+INTERVALS = ("range", "accepts", "bounds")
 
 
 class Refused(Exception):
@@ -144,7 +145,7 @@ def _refuse_attributes(kind: str, cls: Any) -> None:
     for attribute in PROTOCOLS[kind].__annotations__:
         if attribute != "name" and not hasattr(cls, attribute):
             raise Refused(f"{owner} is no {kind}: it has no class attribute {attribute}")
-    for attribute in INTERVALS:
+    for attribute in sorted(set(INTERVALS) - {field.name for field in dataclasses.fields(cls)}):
         value = vars(cls).get(attribute)
         if isinstance(value, str):
             try:

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from anncore.assembly import build_stack, structure
+from anncore.assembly import build_stack, needs_place, structure
 from anncore.body import OUTPUT
+from anncore.errors import ComponentError
 from anncore.fusing import Formula
 from anncore.registry import Registry
 from anncore.trial import Trial
@@ -34,6 +35,8 @@ class Head:
             members = list(group)
             losses = [trial.parts["loss"] for trial in members]
             outputs = [trial.parts["network"].refs[OUTPUT][0] for trial in members]
+            for output in outputs:
+                _refuse_place(registry.get("activation", output.name).cls)
             loss, link = build_stack(losses, registry, dtype), _link(members[0], registry)
             self._pairs.append(
                 _Pair(
@@ -79,6 +82,14 @@ def _link(trial: Trial, registry: Registry) -> str:
         return ""
     # A stranger's activation of the same short name may be another function.
     return output.name if registry.get("activation", output.name) is output else ""
+
+
+def _refuse_place(activation: Any) -> None:
+    if needs_place(activation):
+        raise ComponentError(
+            f"{activation.name} cannot be the output activation: it learns, draws or gates, which takes a "
+            "place inside the network"
+        )
 
 
 def _value(pair: _Pair, z: Array, target: Array) -> Any:

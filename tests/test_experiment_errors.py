@@ -101,7 +101,7 @@ def test_brackets_without_end(tmp_path: Path) -> None:
             "[optimizer.adam]\nbeta3 = 1",
             ["[optimizer.adam] unknown key 'beta3'; adam has lr, beta1, beta2", "Did you mean 'beta"],
         ),
-        ("[network.mlp]\nwidths = 3", ["[network.mlp] unknown key 'widths'", "hidden, bias, activation"]),
+        ("[network.mlp]\nwidths = 3", ["[network.mlp] unknown key 'widths'", "hidden, bias, dropout"]),
         ("[loss.auto]\ndelta = 3", ["unknown key 'delta' in [loss.auto]; known keys are use"]),
         (
             "[[exclude]]\noptimiser = 'sgd'",
@@ -379,6 +379,17 @@ def test_output_activation_that_does_not_fit_the_loss(tmp_path: Path) -> None:
         "'binary_cross_entropy' takes outputs in [0, 1]",
         "'tanh' of [network.mlp] gives (-1, 1)",
     )
+
+
+@pytest.mark.parametrize("name", ["prelu", "rrelu", "glu"])
+def test_output_activation_that_needs_a_place_in_the_network(tmp_path: Path, name: str) -> None:
+    text = f"[dataset.diabetes]\n[network.mlp]\noutput = '{name}'\n{SGD}"
+    says(tmp_path, text, f"[network.mlp] output cannot be '{name}'", "use 'identity' or leave output out")
+
+
+def test_network_that_cannot_take_the_data_set(tmp_path: Path) -> None:
+    text = f"{DATA}[network.cnn]\n{SGD}"
+    says(tmp_path, text, "[network.cnn] on data set 'two_moons': cnn: inputs must be a square image", "got 2")
 
 
 def test_excluded_pairs_need_not_fit(tmp_path: Path) -> None:

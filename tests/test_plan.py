@@ -124,7 +124,14 @@ def test_a_trial_says_everything_about_itself(tmp_path: Path) -> None:
     network = trial.parts["network"]
     assert [part.name for part in network.refs["output"]] == ["annx:sigmoid"]
     assert [part.name for part in network.refs["activation"]] == ["annx:tanh"]
-    assert network.params == {"hidden": [4], "bias": True}
+    assert network.params == {
+        "hidden": [4],
+        "bias": True,
+        "dropout": 0.0,
+        "norm": "none",
+        "norm_momentum": 0.1,
+        "norm_eps": 1e-5,
+    }
 
 
 def test_auto_follows_the_task(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from anncore.assembly import needs_place
+from anncore.body import body_specs
 from anncore.data import Shapes, prepare
 from anncore.errors import AnnxError, ComponentError, DataError, ExperimentError
 from anncore.experiment.model import Entry, Experiment
@@ -117,6 +119,12 @@ class PartMaker:
                 if name == "auto":
                     continue
                 output = self.registry.get("activation", name)
+                if needs_place(output.cls):
+                    raise ExperimentError(
+                        f"{self.experiment.file}: [network.{network.entry.label}] output cannot be "
+                        f"{output.name!r}, which learns, draws or gates: that takes a place inside the "
+                        f"network; use {component.cls.outputs[task]!r} or leave output out."
+                    )
                 reach = Interval.parse(getattr(output.cls, "range", "(-inf, inf)"))
                 if not accepts.covers(reach):
                     raise ExperimentError(
@@ -141,6 +149,23 @@ class PartMaker:
                     f"{where} looks into the network, and [network.{network.label}] does not show its "
                     f"layers; use {', '.join(open_)}, or leave watch out."
                 )
+
+    def check_sizes(self, dataset: Choice, network: Choice, loss: Entry) -> None:
+        """Refuse a network that cannot take the data set's inputs, or give as many outputs as are wanted."""
+        seen = self.shapes(dataset)
+        each = getattr(self.loss_component(loss, seen.task).cls, "outputs_per_target", 1)
+        part = self.network(network, None, loss, seen.task)
+        key = (part.text, seen.inputs, seen.outputs * each)
+        if key in self._fits:
+            return
+        try:
+            body_specs(part, self.registry, seen.inputs, seen.outputs * each)
+        except ComponentError as error:
+            raise ExperimentError(
+                f"{self.experiment.file}: [network.{network.entry.label}] on data set "
+                f"{dataset.entry.label!r}: {error}"
+            ) from error
+        self._fits[key] = None
 
     def _make(self, choice: Choice, fill: Mapping[str, Part], auto: Part | None = None) -> Part:
         component = choice.entry.component

@@ -168,7 +168,7 @@ class Plan:
         task = self._maker.shapes(dataset).task
         tasks.setdefault(dataset.entry.label, task)
         self._maker.check_fit(dataset, network, loss)
-        self._maker.network(network, None, loss, task)
+        self._maker.check_sizes(dataset, network, loss)
 
     def _check_kind(self, combo: Combo, kind: str) -> None:
         """Build every choice of components that have a rule of their own (`validate`) once."""
