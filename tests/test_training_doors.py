@@ -9,10 +9,12 @@ import pytest
 from test_training import as_bytes, by_key
 from trial_factory import make_trial
 
+from anncore.errors import ComponentError
 from anncore.registry import Registry, load_registry
 from anncore.training import train_stack
-from anncore.trial import Trial
+from anncore.trial import Split, Trial
 
+TEMPORAL = ("temporal_xor", {"window": 8, "n": 90})
 OPTIMIZERS = [("sgd", {"lr": 0.1}), ("adam", {"lr": 0.01}), ("momentum", {"lr": 0.05})]
 
 # By family, all of whose trials have arrays of equal shapes: what differs between neighbours in a stack.
@@ -45,6 +47,50 @@ FAMILIES: dict[str, list[dict[str, Any]]] = {
     "layer norm": [
         {"network": ("mlp", {"hidden": [8, 8], "norm": "layer", **values}), "activation": activation}
         for values, activation in (({}, "relu"), ({"norm_eps": 1e-3}, "rrelu"), ({"dropout": 0.3}, "relu"))
+    ],
+}
+
+REGRESSION = {"output": "identity", "loss": "mse"}
+FAMILIES |= {
+    "elman": [
+        {"network": ("elman", {"hidden": 5}), "activation": each, "dataset": TEMPORAL}
+        for each in ("tanh", "rrelu", "sigmoid")
+    ],
+    "elman that learns": [
+        {"network": ("elman", {"hidden": 5, "features": 4}), "activation": each, "dataset": TEMPORAL}
+        for each in ("prelu", ("prelu", {"init": 0.1}))
+    ],
+    "elman after every step": [
+        {
+            "network": ("elman", {"hidden": 4, "read": "every"}),
+            "activation": each,
+            "dataset": ("temporal_xor", {"window": 5, "predict": "every", "n": 90}),
+            **REGRESSION,
+        }
+        for each in ("glu", "swiglu")
+    ],
+    "cnn": [
+        {
+            "network": ("cnn", {"filters": 3}),
+            "activation": each,
+            "dataset": "digits",
+            "output": "softmax",
+            "loss": "categorical_cross_entropy",
+        }
+        for each in ("relu", "rrelu", "tanh")
+    ],
+    "sparse": [
+        {"network": ("sparse", {"hidden": [8, 8], "density": density}), "activation": activation}
+        for density, activation in ((0.1, "relu"), (0.5, "rrelu"), (0.9, "tanh"), (0.5, "relu"))
+    ],
+    "hopfield": [
+        {
+            "network": "hopfield",
+            "dataset": ("stored_patterns", {"patterns": 5, "size": 12, "noise": 0.2}),
+            **REGRESSION,
+            "split": Split(standardize=standardize),
+        }
+        for standardize in (False, True)
     ],
 }
 
@@ -82,10 +128,17 @@ def test_a_trial_is_the_same_alone_and_in_any_stack(
             assert by_key(stacked) == alone
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+# Inputs that a data set of the family must have, for a network that does not take any.
+INPUTS = {"elman": 8, "elman that learns": 8, "elman after every step": 5, "cnn": 64}
+
+
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name != "hopfield"])
 def test_those_left_when_others_diverge_go_on_as_if_alone(registry: Registry, name: str) -> None:
     """A stack is narrowed once half of it is done: streams, state and own parameters must come along."""
-    common: dict[str, Any] = {"dataset": "friedman", "output": "identity", "loss": "mse", "eval_every": 3}
+    regression = ("linear_regression", {"n": 90, "features": INPUTS.get(name, 6), "informative": 4})
+    common = {"steps": 12, "eval_every": 3, **REGRESSION}
+    if name != "elman after every step":
+        common["dataset"] = regression
     calm = family(registry, name, **common, optimizer=("sgd", {"lr": 0.01}))[:4]
     wild = family(registry, name, **common, optimizer=("sgd", {"lr": 1e30}))[:4]
     results = train_stack([each for pair in zip(wild, calm, strict=True) for each in pair], registry)
@@ -94,3 +147,8 @@ def test_those_left_when_others_diverge_go_on_as_if_alone(registry: Registry, na
     for trial, result in zip(calm, results[1::2], strict=True):
         assert result.status == "ok"
         assert as_bytes(result) == as_bytes(train_stack([trial], registry)[0])
+
+
+def test_an_output_activation_that_needs_a_place_is_refused(registry: Registry) -> None:
+    with pytest.raises(ComponentError, match="prelu cannot be the output activation"):
+        train_stack([make_trial(registry, output="prelu", loss="mse")], registry)

@@ -46,15 +46,14 @@ def make_trial(
 ) -> Trial:
     """Return a trial; keyword arguments that are no component are training settings."""
     several = activation if isinstance(activation, list) else [activation]
+    refs = {
+        "activation": tuple(make_part(registry, "activation", each) for each in several),
+        "output": (make_part(registry, "activation", output),),
+    }
+    cls = registry.get("network", network if isinstance(network, str) else network[0]).cls
     parts = {
         "dataset": make_part(registry, "dataset", dataset),
-        "network": make_part(
-            registry,
-            "network",
-            network,
-            activation=tuple(make_part(registry, "activation", each) for each in several),
-            output=(make_part(registry, "activation", output),),
-        ),
+        "network": make_part(registry, "network", network, **{key: refs[key] for key in references(cls)}),
         **{
             kind: spec if isinstance(spec, Part) else make_part(registry, kind, spec)
             for kind, spec in {

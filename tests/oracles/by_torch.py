@@ -18,6 +18,7 @@ from oracles.rows import (
     UPDATES,
     UPSTREAM,
     Row,
+    a_pass,
     facts,
     halved,
     own,
@@ -48,6 +49,55 @@ def activation(name: str, theirs: Any, **values: Any) -> Row:
 def loss(name: str, inputs: str, theirs: Any, **values: Any) -> Row:
     """Return a row of a loss; theirs(F, output, target)."""
     return torch("loss", name, theirs, values, inputs)
+
+
+def network(name: str, inputs: str, theirs: Any, **values: Any) -> Row:
+    """Return a row of a network with tanh; theirs(torch, x, parameters and state by name, in training?)."""
+    return torch("network", name, theirs, values, inputs)
+
+
+def _mlp(t: Any, x: Any, p: Any, training: bool, norm: Any = None) -> Any:
+    z = x @ p["W1"] + p["b1"]
+    for i in (1, 2):
+        z = t.tanh(z if norm is None else norm(z, p, i, training)) @ p[f"W{i + 1}"] + p[f"b{i + 1}"]
+    return z
+
+
+def _batch_norm(t: Any, **values: Any) -> Any:
+    def norm(z: Any, p: Any, i: int, training: bool) -> Any:
+        mean, variance, gain, shift = (p[f"{key}{i}"][0] for key in ("mean", "variance", "gain", "shift"))
+        return t.nn.functional.batch_norm(z, mean, variance, gain, shift, training, **values)
+
+    return norm
+
+
+def _layer_norm(t: Any, **values: Any) -> Any:
+    def norm(z: Any, p: Any, i: int, training: bool) -> Any:
+        return t.nn.functional.layer_norm(z, z.shape[1:], p[f"gain{i}"][0], p[f"shift{i}"][0], **values)
+
+    return norm
+
+
+def _elman(t: Any, x: Any, p: Any, training: bool, every: bool = False) -> Any:
+    steps = x.reshape(len(x), -1, len(p["Wx"]))
+    hidden = len(p["Wh"])
+    rnn = t.nn.RNN(steps.shape[2], hidden, batch_first=True, dtype=x.dtype)
+    weights = {
+        "weight_ih_l0": p["Wx"].T,
+        "weight_hh_l0": p["Wh"].T,
+        "bias_ih_l0": p["b"][0],
+        "bias_hh_l0": x.new_zeros(hidden),
+    }
+    given = t.func.functional_call(rnn, weights, (steps,))[0]
+    return (given if every else given[:, -1]).matmul(p["Wy"]).add(p["c"]).flatten(1)
+
+
+def _cnn(t: Any, x: Any, p: Any, training: bool, kernel: int = 3, pool: int = 2, mean: bool = False) -> Any:
+    weight = p["W"].T.reshape(-1, 1, kernel, kernel)
+    z = t.nn.functional.conv2d(x.reshape(-1, 1, 8, 8), weight, p["b"][0], padding="same")
+    a = t.tanh(z)
+    pooled = t.nn.functional.avg_pool2d(a, pool) if mean else t.nn.functional.max_pool2d(a, pool)
+    return pooled.permute(0, 2, 3, 1).flatten(1) @ p["V"] + p["d"]
 
 
 def initializer(name: str, theirs: Any, **values: Any) -> Row:
@@ -510,6 +560,53 @@ ROWS = [
             ),
         )
     ),
+    network("mlp", "training", _mlp, hidden=[4, 3]),
+    network(
+        "mlp",
+        "training",
+        lambda t, x, p, training: _mlp(t, x, p, training, _batch_norm(t)),
+        hidden=[4, 3],
+        norm="batch",
+    ),
+    network(
+        "mlp",
+        "training",
+        lambda t, x, p, training: _mlp(t, x, p, training, _batch_norm(t, momentum=0.3, eps=0.01)),
+        hidden=[4, 3],
+        norm="batch",
+        norm_momentum=0.3,
+        norm_eps=0.01,
+    ),
+    network(
+        "mlp",
+        "evaluation",
+        lambda t, x, p, training: _mlp(t, x, p, training, _batch_norm(t)),
+        hidden=[4, 3],
+        norm="batch",
+    ),
+    network(
+        "mlp",
+        "training",
+        lambda t, x, p, training: _mlp(t, x, p, training, _layer_norm(t)),
+        hidden=[4, 3],
+        norm="layer",
+    ),
+    network(
+        "mlp",
+        "evaluation",
+        lambda t, x, p, training: _mlp(t, x, p, training, _layer_norm(t, eps=0.01)),
+        hidden=[4, 3],
+        norm="layer",
+        norm_eps=0.01,
+    ),
+    network("elman", "training", _elman, hidden=5),
+    network("elman", "training", _elman, hidden=5, features=4),
+    network("elman", "training", _elman, hidden=5, features=8),
+    network("elman", "training", partial(_elman, every=True), hidden=5, features=4, read="every"),
+    network("cnn", "training", _cnn, filters=2),
+    network("cnn", "training", partial(_cnn, mean=True), filters=2, pooling="mean"),
+    network("cnn", "training", partial(_cnn, kernel=5, pool=3), filters=2, kernel=5, pool=3),
+    network("cnn", "training", partial(_cnn, kernel=4, pool=1), filters=2, kernel=4, pool=1),
     initializer("zeros", lambda i, w: i.zeros_(w)),
     initializer("normal", lambda i, w: i.normal_(w), preset="torch"),
     initializer("glorot_uniform", lambda i, w: i.xavier_uniform_(w)),
@@ -532,6 +629,7 @@ def run(row: Row) -> Any:
         "schedule": _schedule,
         "initializer": _initializer,
         "metric": _metric,
+        "network": _network,
     }[row.kind](row)
 
 
@@ -627,3 +725,17 @@ def _metric(row: Row) -> Any:
     torch.nn.functional.mse_loss(a @ params["W3"] + params["b3"], target).backward()
     weights, rest = ([params[f"{kind}{i}"] for i in (1, 2, 3)] for kind in "Wb")
     return row.theirs(torch, layers, weights, rest)
+
+
+def _network(row: Row) -> Any:
+    import torch
+
+    given = a_pass(row)
+    params = {
+        name: torch.tensor(value, requires_grad=name in given.trained) for name, value in given.params.items()
+    }
+    z = row.theirs(torch, torch.tensor(given.x), params, row.inputs == "training")
+    z.backward(torch.tensor(given.grad))
+    figures = [z.detach(), *(params[name].grad for name in given.trained)]
+    figures += [params[name] for name in given.state]
+    return np.concatenate([each.numpy().ravel() for each in figures])

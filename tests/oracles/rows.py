@@ -8,13 +8,14 @@ draws, so that figures recorded once stay comparable whatever generator NumPy sh
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from anncore import Array, ParamSpec, build, load_registry
+from anncore.body import Wired
 from anncore.nesting import fit, rates
 from anncore.pacing import Pace
 from anncore.params import declared, references, resolve
@@ -32,10 +33,10 @@ class Row:
     """One component against one library.
 
     theirs: what the library's driver needs, a function of the library's module at least.
-    inputs: which of INPUTS, for losses and metrics; which of PATHS, for optimizers. rtol, atol: how closely
-    they agree, with the reason in `why` where the library cannot do better. halves: whether an optimizer's
-    learning rate changes on the way; inside: name and hyperparameters of the optimizer in it; problem: which
-    of PROBLEMS it descends.
+    inputs: which of INPUTS, for losses and metrics; which of PATHS, for optimizers; "training" or
+    "evaluation" for networks. rtol, atol: how closely they agree, with the reason in `why` where the library
+    cannot do better. halves: whether an optimizer's learning rate changes on the way; inside: name and
+    hyperparameters of the optimizer in it; problem: which of PROBLEMS it descends.
     """
 
     library: str
@@ -287,6 +288,61 @@ def _metric(component: Any, row: Row) -> Any:
     return component.score(output[None], target[None])
 
 
+# Inputs and outputs of a network, where these are not 3 and 2.
+SIZES: Mapping[str, tuple[int, int]] = {"elman": (8, 2), "cnn": (64, 3)}
+
+
+class Pass(NamedTuple):
+    """What goes into a pass through a network, without the trial axis."""
+
+    specs: Sequence[ParamSpec]
+    params: Mapping[str, Array]
+    x: Array
+    grad: Array
+
+    @property
+    def trained(self) -> list[str]:
+        """The names of what is no state."""
+        return [spec.name for spec in self.specs if spec.role != "state"]
+
+    @property
+    def state(self) -> list[str]:
+        """The names of what is."""
+        return [spec.name for spec in self.specs if spec.role == "state"]
+
+
+def wired(component: Any, row: Row) -> Wired:
+    """Return a network with tanh in its places."""
+    tanh = REGISTRY.get("activation", "tanh").cls()
+    return Wired(dataclasses.replace(component, activation=(tanh,)), *SIZES.get(row.name, (3, 2)), None)
+
+
+def a_pass(row: Row) -> Pass:
+    """Return what a row's network is given; every number is another, variances are positive."""
+    component = build(REGISTRY.get("network", row.name).cls, **row.values)
+    specs = wired(component, row).specs
+    params = {
+        spec.name: spec.initial + spread(spec.shape[0] * spec.shape[1], -0.6, 0.6, turn=i).reshape(spec.shape)
+        for i, spec in enumerate(specs, start=20)
+    }
+    inputs, outputs = SIZES.get(row.name, (3, 2))
+    x = spread(7 * inputs, -2, 2, turn=10).reshape(7, inputs)
+    return Pass(specs, params, x, spread(7 * outputs, -2, 2, turn=11).reshape(7, outputs))
+
+
+def _network(component: Any, row: Row) -> Any:
+    given = a_pass(row)
+    network, params = (
+        wired(component, row),
+        {name: value[None].copy() for name, value in given.params.items()},
+    )
+    z, tape = network.forward(params, given.x[None], training=row.inputs == "training")
+    grads = {name: np.full_like(params[name], np.nan) for name in given.trained}
+    network.backward(params, tape, given.grad[None], grads)
+    figures = [z, *grads.values(), *(params[name] for name in given.state)]
+    return np.concatenate([np.ravel(each) for each in figures])
+
+
 FIGURES: Mapping[str, Callable[[Any, Row], Any]] = {
     "optimizer": _optimizer,
     "activation": _activation,
@@ -294,4 +350,5 @@ FIGURES: Mapping[str, Callable[[Any, Row], Any]] = {
     "schedule": _schedule,
     "initializer": _initializer,
     "metric": _metric,
+    "network": _network,
 }

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anncore import build, load_registry
+from anncore import ComponentError, build, load_registry
 from anncore.testing import Check, parametrize_with_checks
 
 REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
@@ -161,3 +161,54 @@ def test_far_out_slopes_are_exactly_their_limits(name: str, low: float, high: fl
     z = np.array([[[-1e4, 1e4]]], dtype)
     found = activation.backward(np.ones_like(z), z, activation.forward(z))
     np.testing.assert_array_equal(found, np.array([[[low, high]]], dtype))
+
+
+def test_prelus_slopes_by_hand() -> None:
+    z, grad = np.array([[[-1.0, 2.0], [-3.0, -4.0]]]), np.array([[[1.0, 10.0], [100.0, 1000.0]]])
+    for shared, slopes, expected in ((False, [0.5, 0.25], [-301, -4000]), (True, [0.5], [-4301])):
+        prelu = build(REGISTRY.get("activation", "prelu").cls, shared=shared)
+        params, grads = {"slope": np.array([[slopes]])}, {"slope": np.empty((1, 1, len(slopes)))}
+        a = prelu.forward(z, params)
+        np.testing.assert_array_equal(a, [[[-0.5, 2], [-1.5, -4 * slopes[-1]]]])
+        back = prelu.backward(grad, z, a, params, grads)
+        np.testing.assert_array_equal(back, [[[0.5, 10], [50, 1000 * slopes[-1]]]])
+        assert grads["slope"].ravel().tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("preset", "start", "slopes"), [("paper", 0.25, 4), ("torch", 0.25, 1), ("keras", 0.0, 4)]
+)
+def test_prelu_presets(preset: str, start: float, slopes: int) -> None:
+    (spec,) = build(REGISTRY.get("activation", "prelu").cls, preset=preset).specs(4)
+    assert (spec.initial, spec.shape) == (start, (1, slopes))
+
+
+def test_rrelu_has_a_slope_for_every_number_and_the_mean_slope_in_evaluation() -> None:
+    rrelu = build(REGISTRY.get("activation", "rrelu").cls)
+    noise = rrelu.draw(np.random.default_rng(0), (20_000, 1))[None]
+    slopes = -rrelu.forward(np.full_like(noise, -1), noise)
+    assert 1 / 8 <= slopes.min() < 0.126
+    assert 0.332 < slopes.max() <= 1 / 3
+    assert slopes.mean() == pytest.approx(11 / 48, abs=0.002)  # five deviations of the mean: 0.002
+    z = np.array([[[-48.0, 48.0]]])
+    np.testing.assert_allclose(rrelu.forward(z, None), [[[-11, 48]]], rtol=1e-15)
+    np.testing.assert_allclose(rrelu.backward(z / z, z, z, None), [[[11 / 48, 1]]], rtol=1e-15)
+
+
+def test_rrelu_refuses_an_empty_range() -> None:
+    with pytest.raises(ComponentError, match=r"rrelu: low must be at most high, 0\.2, got 0\.3"):
+        build(REGISTRY.get("activation", "rrelu").cls, low=0.3, high=0.2)
+
+
+def test_gates_by_hand() -> None:
+    # u = 3 with v = log 4, whose sigmoid is 4/5 and its slope 4/25; the swish of log 4 is 4/5 log 4
+    np.testing.assert_allclose(forward("glu", [3, math.log(4)]), [2.4], rtol=1e-15)
+    np.testing.assert_allclose(forward("swiglu", [math.log(4), 3]), [2.4 * math.log(4)], rtol=1e-15)
+    np.testing.assert_allclose(
+        forward("swiglu", [math.log(4) / 2, 3], beta=2), [1.2 * math.log(4)], rtol=1e-15
+    )
+    np.testing.assert_allclose(backward("glu", [1], [3, math.log(4)]), [0.8, 0.48], rtol=1e-14)
+    slope = 0.8 + math.log(4) * 0.16
+    np.testing.assert_allclose(
+        backward("swiglu", [1], [math.log(4), 3]), [3 * slope, 0.8 * math.log(4)], rtol=1e-14
+    )

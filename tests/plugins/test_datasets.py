@@ -16,6 +16,7 @@ REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 NAMES = [c.name for c in REGISTRY.of_kind("dataset") if c.dist == "annx" and c.name != "csv"]
 SYNTHETIC = ["two_moons", "circles", "blobs", "spirals", "xor", "checkerboard", "classification"]
 SYNTHETIC += ["linear_regression", "friedman", "sine", "outlier_regression", "imbalanced"]
+SEQUENCES = ["temporal_xor", "stored_patterns"]  # synthetic, but without noise in the features, or without n
 REAL = ["iris", "wine", "breast_cancer", "digits", "diabetes"]
 
 
@@ -34,7 +35,7 @@ def declares(name: str, key: str) -> bool:
 
 
 def test_every_data_set_of_the_catalogue_is_here() -> None:
-    assert sorted(NAMES) == sorted([*SYNTHETIC, *REAL])
+    assert sorted(NAMES) == sorted([*SYNTHETIC, *SEQUENCES, *REAL])
 
 
 # All of them
@@ -327,3 +328,36 @@ def test_diabetes_is_whole() -> None:
     assert (data.y.min(), data.y.max()) == (25, 346)
     assert data.features[:4] == ("age", "sex", "bmi", "bp")
     np.testing.assert_allclose((data.x**2).sum(axis=0), 1)
+
+
+# Streams and patterns
+
+
+@pytest.mark.parametrize("window", [2, 5, 11])
+def test_where_windows_fit_the_triples_every_third_bit_is_the_exclusive_or_of_two(window: int) -> None:
+    data = make("temporal_xor", n=60, window=window)
+    assert data.x.shape == (60, window)
+    pieces = np.column_stack([data.x, data.y]).astype(int).reshape(-1, 3)
+    np.testing.assert_array_equal(pieces[:, 0] ^ pieces[:, 1], pieces[:, 2])
+    every = make("temporal_xor", n=60, window=window, predict="every")
+    np.testing.assert_array_equal(every.x, data.x)  # the same stream
+    np.testing.assert_array_equal(every.y, np.column_stack([data.x[:, 1:], data.y]))
+    assert (data.task, every.task) == ("binary", "regression")
+
+
+def test_windows_that_do_not_fit_begin_anywhere_in_a_triple() -> None:
+    pieces = make("temporal_xor", n=60, window=6, predict="every")
+    stream = np.column_stack([pieces.x, pieces.y[:, -1]]).astype(int).ravel()
+    triples = stream.reshape(-1, 3)
+    np.testing.assert_array_equal(triples[:, 0] ^ triples[:, 1], triples[:, 2])
+
+
+def test_patterns_are_coins_and_their_copies_damaged_evenly() -> None:
+    data = make("stored_patterns", patterns=40, size=150, copies=5, noise=0.3)
+    assert data.x.shape == data.y.shape == (200, 150)
+    assert len(np.unique(data.y, axis=0)) == 40
+    assert set(np.unique(data.x)) == set(np.unique(data.y)) == {-1, 1}
+    assert abs(data.y[::5].mean()) < 5 / np.sqrt(40 * 150)
+    assert abs(np.mean(data.x != data.y) - 0.3) < 5 * np.sqrt(0.3 * 0.7 / data.x.size)
+    less = make("stored_patterns", patterns=40, size=150, copies=5, noise=0.1)
+    assert ((less.x != less.y) <= (data.x != data.y)).all()  # the same draws

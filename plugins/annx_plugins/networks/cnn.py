@@ -1,0 +1,166 @@
+"""Network: cnn."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import isqrt
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from anncore import (
+    Array,
+    ComponentError,
+    Layer,
+    Network,
+    Params,
+    ParamSpec,
+    dense,
+    hookimpl,
+    param,
+    ref,
+    sum_examples,
+    times_transposed,
+)
+
+
+class Tape(NamedTuple):
+    """What the forward pass leaves for the backward pass."""
+
+    patches: Array  # (T, N P, kernel²), P positions
+    z: Array  # (T, N P, width)
+    a: Array  # (T, N P, filters)
+    chosen: Array | None  # of each pooled window the place of its maximum, (T, N, h, w, 1, filters)
+    pooled: Array  # (T, N, h w filters)
+    out: Array
+
+
+@dataclass(frozen=True)
+class CNN:
+    """Convolutional network for small square images: convolution, pooling, a dense output layer.
+
+        z[r, c, k] = Σᵢⱼ W[i, j, k] x[r + i - m, c + j - m] + b[k]      m = ⌊(kernel - 1) / 2⌋
+        a = f(z)
+        p[r, c, k] = max, or mean, of a[pool r ... pool r + pool - 1, pool c ... pool c + pool - 1, k]
+        output = p V + d
+
+    Beyond the edge x is 0. Every image is laid out as its patches (im2col), which makes the convolution one
+    product with a matrix: an example has as many rows as the image has pixels. Rows and columns that fill
+    no pooling window are left out. Of equal maxima the first one takes the gradient, as in PyTorch.
+
+    Domain: inputs a square number, row by row; `filters`, `kernel` and `pool` whole numbers, pool at most
+    the image's side; pooling "max" or "mean".
+    Shapes: x (T, N, side²), W (T, kernel², filters), V (T, h w filters, outputs) with h = w = ⌊side / pool⌋
+    and the filters running fastest, result (T, N, outputs).
+
+    LeCun et al., "Backpropagation Applied to Handwritten Zip Code Recognition", Neural Computation 1 (1989),
+    541-551. https://doi.org/10.1162/neco.1989.1.4.541. There units are further apart instead of pooled.
+    Keras flattens in this order too; PyTorch has the filters slowest.
+    """
+
+    name: ClassVar[str] = "cnn"
+
+    filters: int = param(8, "int [1, inf)")
+    kernel: int = param(3, "int [1, inf)")
+    pool: int = param(2, "int [1, inf)")
+    pooling: str = param("max", ("max", "mean"))
+    activation: Any = ref("activation", "relu")
+    output: Any = ref("activation", "auto")
+
+    def places(self, inputs: int, outputs: int) -> Mapping[str, Sequence[int]]:
+        return {"activation": [self.filters]}
+
+    def specs(self, inputs: int, outputs: int) -> Sequence[ParamSpec]:
+        side = isqrt(inputs)
+        if side * side != inputs:
+            raise ComponentError(
+                f"{self.name}: inputs must be a square image, a square number of columns, got {inputs}; use "
+                "a data set of images, as digits"
+            )
+        if self.pool > side:
+            raise ComponentError(
+                f"{self.name}: pool must be at most the image's side, {side}, got {self.pool}"
+            )
+        wide = self.activation[0].width(self.filters)
+        seen, pooled = self.kernel**2, (side // self.pool) ** 2 * self.filters
+        return [
+            ParamSpec("W", (seen, wide), seen, seen * wide, place="input"),
+            ParamSpec("b", (1, wide), seen, seen * wide, "bias", place="input"),
+            ParamSpec("V", (pooled, outputs), pooled, outputs, place="output"),
+            ParamSpec("d", (1, outputs), pooled, outputs, "bias", place="output"),
+        ]
+
+    def forward(self, params: Params, x: Array) -> tuple[Array, Tape]:
+        trials, examples, pixels = x.shape
+        side = isqrt(pixels)
+        # A pixel more, which is 0, stands for all that lie beyond the edge.
+        edged = np.concatenate([x, np.zeros_like(x[:, :, :1])], axis=2)
+        patches = np.take(edged, _patches(side, self.kernel), axis=2)
+        patches = patches.reshape(trials, examples * pixels, -1)
+        z = dense(patches, params["W"], params["b"])
+        a = self.activation[0].forward(z)
+        windows = self._windows(a.reshape(trials, examples, side, side, -1))
+        if self.pooling == "max":
+            chosen = windows.argmax(axis=4, keepdims=True)
+            pooled = np.take_along_axis(windows, chosen, axis=4)
+        else:
+            chosen, pooled = None, windows.mean(axis=4)
+        pooled = pooled.reshape(trials, examples, -1)
+        out = dense(pooled, params["V"], params["d"])
+        return out, Tape(patches, z, a, chosen, pooled, out)
+
+    def backward(self, params: Params, tape: Tape, grad: Array, grads: Params) -> None:
+        np.matmul(tape.pooled.swapaxes(1, 2), grad, out=grads["V"])
+        sum_examples(grad, out=grads["d"])
+        below = self._spread(times_transposed(grad, params["V"]), tape)
+        below = self.activation[0].backward(below.reshape(tape.a.shape), tape.z, tape.a)
+        np.matmul(tape.patches.swapaxes(1, 2), below, out=grads["W"])
+        sum_examples(below, out=grads["b"])
+
+    def layers(self, tape: Tape) -> Sequence[Layer]:
+        """Return the convolution, the positions of an image as examples, and the output layer."""
+        return [Layer("W", tape.z, tape.a), Layer("V", tape.out)]
+
+    def _windows(self, images: Array) -> Array:
+        """Return what is pooled together, (T, N, h, w, pool², filters)."""
+        trials, examples, side, _, filters = images.shape
+        pool, high = self.pool, side // self.pool
+        whole = images[:, :, : high * pool, : high * pool]
+        parts = whole.reshape(trials, examples, high, pool, high, pool, filters)
+        return parts.swapaxes(3, 4).reshape(trials, examples, high, high, pool * pool, filters)
+
+    def _spread(self, grad: Array, tape: Tape) -> Array:
+        """Return the gradient of all of an image's units from that of the pooled ones."""
+        trials, examples = grad.shape[:2]
+        pixels, filters = tape.a.shape[1] // examples, tape.a.shape[2]
+        side, pool = isqrt(pixels), self.pool
+        high = side // pool
+        above = grad.reshape(trials, examples, high, high, 1, filters)
+        windows = np.zeros((trials, examples, high, high, pool * pool, filters), grad.dtype)
+        if tape.chosen is None:
+            windows[...] = above / (pool * pool)
+        else:
+            np.put_along_axis(windows, tape.chosen, above, axis=4)
+        parts = windows.reshape(trials, examples, high, high, pool, pool, filters).swapaxes(3, 4)
+        image = np.zeros((trials, examples, side, side, filters), grad.dtype)
+        image[:, :, : high * pool, : high * pool] = parts.reshape(
+            trials, examples, high * pool, high * pool, filters
+        )
+        return image
+
+
+@lru_cache(maxsize=16)
+def _patches(side: int, kernel: int) -> Array:
+    """Return the pixels that each position sees, (side², kernel²); side² stands for one beyond the edge."""
+    at = np.arange(side)[:, None] + np.arange(kernel) - (kernel - 1) // 2  # (side, kernel)
+    inside = (at >= 0) & (at < side)
+    rows, columns = at[:, None, :, None], at[None, :, None, :]
+    seen = np.where(inside[:, None, :, None] & inside[None, :, None, :], rows * side + columns, side * side)
+    seen = seen.reshape(side * side, kernel * kernel)
+    seen.flags.writeable = False
+    return seen
+
+
+@hookimpl
+def annx_networks() -> list[type[Network]]:
+    return [CNN]

@@ -1,0 +1,146 @@
+"""Network: elman."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from anncore import (
+    Array,
+    ComponentError,
+    Layer,
+    Network,
+    Params,
+    ParamSpec,
+    dense,
+    hookimpl,
+    param,
+    ref,
+    sum_examples,
+    times_transposed,
+)
+
+
+class Tape(NamedTuple):
+    """What the forward pass leaves for the backward pass."""
+
+    x: Array  # all time steps as examples, (T, N S, F)
+    pre: list[Array]  # z of the hidden layer at each time step
+    given: list[Array]  # and its a
+    read: Array  # what the output layer reads, (T, N or N S, H)
+    out: Array  # the output layer's z, as it leaves the product
+
+
+@dataclass(frozen=True)
+class Elman:
+    """Simple recurrent network: the hidden layer sees the input and what it was itself a step before.
+
+        zₛ = xₛ Wx + aₛ₋₁ Wh + b,  aₛ = f(zₛ),  a₀ = 0,  s = 1 ... S
+        outputₛ = aₛ Wy + c
+
+    An example's inputs are a window in time: of N · S columns the first `features` are step 1, and so on.
+    With read "last" the network answers once, after the last step; with "every" after every step, and an
+    example's outputs are S times as many, in the order of time.
+
+    Backward is back-propagation through time over the whole window: with δₛ = ∂L/∂zₛ
+
+        δₛ = (∂L/∂outputₛ Wyᵀ + δₛ₊₁ Whᵀ) ∘ f'(zₛ),  ∂L/∂Wx = Σ xₛᵀ δₛ,  ∂L/∂Wh = Σ aₛ₋₁ᵀ δₛ
+
+    Domain: `hidden` units; inputs a multiple of `features`, and with read "every" outputs a multiple of
+    the steps.
+    Shapes: x (T, N, S · features), Wx (T, features, hidden), Wh (T, hidden, hidden), result (T, N, outputs).
+
+    Elman, "Finding Structure in Time", Cognitive Science 14 (1990), 179-211.
+    https://doi.org/10.1207/s15516709cog1402_1. There the context starts at 0.5 and errors go back one step
+    only; here it starts at 0, as in PyTorch, and they go back to the window's beginning: Rumelhart, Hinton
+    & Williams, "Learning representations by back-propagating errors", Nature 323 (1986), 533-536. PyTorch
+    has two biases, which add up.
+    """
+
+    name: ClassVar[str] = "elman"
+
+    hidden: int = param(16, "int [1, inf)")
+    features: int = param(1, "int [1, inf)")
+    read: str = param("last", ("last", "every"))
+    activation: Any = ref("activation", "tanh")
+    output: Any = ref("activation", "auto")
+
+    def places(self, inputs: int, outputs: int) -> Mapping[str, Sequence[int]]:
+        return {"activation": [self.hidden]}
+
+    def specs(self, inputs: int, outputs: int) -> Sequence[ParamSpec]:
+        steps, rest = divmod(inputs, self.features)
+        if rest:
+            raise ComponentError(
+                f"{self.name}: inputs must be a multiple of features, {self.features}, got {inputs}; set "
+                "features to the columns that a time step has"
+            )
+        if self.read == "every" and outputs % steps:
+            raise ComponentError(
+                f'{self.name}: with read "every" outputs must be a multiple of the {steps} steps, got '
+                f'{outputs}; use read "last", or a data set with targets for every step'
+            )
+        answers = outputs // steps if self.read == "every" else outputs
+        wide = self.activation[0].width(self.hidden)
+        return [
+            ParamSpec("Wx", (self.features, wide), self.features, wide, place="input"),
+            ParamSpec("Wh", (self.hidden, wide), self.hidden, wide, place="hidden"),
+            ParamSpec("b", (1, wide), self.features, wide, "bias", place="hidden"),
+            ParamSpec("Wy", (self.hidden, answers), self.hidden, answers, place="output"),
+            ParamSpec("c", (1, answers), self.hidden, answers, "bias", place="output"),
+        ]
+
+    def forward(self, params: Params, x: Array) -> tuple[Array, Tape]:
+        trials, examples, columns = x.shape
+        steps = columns // self.features
+        x = x.reshape(trials, examples * steps, self.features)
+        driven = dense(x, params["Wx"], params["b"]).reshape(trials, examples, steps, -1)
+        pre: list[Array] = []
+        given: list[Array] = []
+        for step in range(steps):
+            z = np.ascontiguousarray(driven[:, :, step])
+            if given:
+                z = z + np.matmul(given[-1], params["Wh"])
+            pre.append(z)
+            given.append(self.activation[0].forward(z))
+        read = given[-1]
+        if self.read == "every":
+            read = np.stack(given, axis=2).reshape(trials, examples * steps, -1)
+        out = dense(read, params["Wy"], params["c"])
+        return out.reshape(trials, examples, -1), Tape(x, pre, given, read, out)
+
+    def backward(self, params: Params, tape: Tape, grad: Array, grads: Params) -> None:
+        trials, examples, _ = tape.given[0].shape
+        steps = len(tape.given)
+        grad = grad.reshape(tape.out.shape)
+        np.matmul(tape.read.swapaxes(1, 2), grad, out=grads["Wy"])
+        sum_examples(grad, out=grads["c"])
+        read = times_transposed(grad, params["Wy"])
+        above = read.reshape(trials, examples, steps, -1) if self.read == "every" else None
+        back: list[Array] = []  # δ, from the last step to the first
+        for step in range(steps - 1, -1, -1):
+            below = read if above is None else np.ascontiguousarray(above[:, :, step])
+            if back:
+                through = times_transposed(back[-1], params["Wh"])
+                below = through if above is None else below + through
+            back.append(self.activation[0].backward(below, tape.pre[step], tape.given[step]))
+        every = np.stack(back[::-1], axis=2)
+        deltas = every.reshape(trials, examples * steps, -1)
+        np.matmul(tape.x.swapaxes(1, 2), deltas, out=grads["Wx"])
+        sum_examples(deltas, out=grads["b"])
+        if steps == 1:
+            grads["Wh"][...] = 0
+            return
+        before = np.concatenate(tape.given[:-1], axis=1)
+        np.matmul(before.swapaxes(1, 2), np.concatenate(back[-2::-1], axis=1), out=grads["Wh"])
+
+    def layers(self, tape: Tape) -> Sequence[Layer]:
+        """Return the hidden layer, its time steps one after the other as examples, and the output layer."""
+        z, a = (np.concatenate(each, axis=1) for each in (tape.pre, tape.given))
+        return [Layer("Wx", z, a), Layer("Wy", tape.out)]
+
+
+@hookimpl
+def annx_networks() -> list[type[Network]]:
+    return [Elman]

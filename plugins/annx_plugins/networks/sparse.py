@@ -1,0 +1,136 @@
+"""Network: sparse."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from anncore import (
+    Array,
+    Hyper,
+    Layer,
+    Network,
+    Params,
+    ParamSpec,
+    dense,
+    hookimpl,
+    linear,
+    param,
+    ref,
+    sum_examples,
+    times_transposed,
+)
+
+
+class Tape(NamedTuple):
+    """What the forward pass leaves for the backward pass, layer by layer."""
+
+    inputs: list[Array]  # a of the layer below, x first
+    weights: list[Array]  # W ∘ M
+    z: list[Array]  # the output's included
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """Multilayer perceptron in which every unit sees a few of the units below, always the same ones.
+
+        zᵢ = aᵢ₋₁ (Wᵢ ∘ Mᵢ) + bᵢ,  aᵢ = fᵢ(zᵢ)
+
+    Each column of the mask M holds k = max(1, round(density · fan_in)) ones and else zeros: which, is drawn
+    when a trial begins and stays. With the fan_in units below and the fan_out units of the layer laid out
+    evenly on a ring, range says which are connected: "random" any k, "near" the k nearest, "far" the k
+    farthest, of equally distant ones some at random. The output layer sees all.
+
+    Of one seed, the connections of a smaller density are among those of a larger one. What a mask hides is
+    not trained. Initial weights are those of the full layer: with density d their sum has d times the
+    variance.
+
+    Domain: `hidden` is the width of each hidden layer; density in (0, 1].
+    Shapes: x (T, N, inputs), Wᵢ and Mᵢ (T, fan_in, fan_out), bᵢ (T, 1, fan_out), result (T, N, outputs).
+
+    Mocanu et al., "Scalable training of artificial neural networks with adaptive sparse connectivity
+    inspired by network science", Nature Communications 9 (2018), 2383, as its fixed control.
+    https://doi.org/10.1038/s41467-018-04316-3. There each connection exists by itself with one probability;
+    here every unit has equally many.
+    """
+
+    name: ClassVar[str] = "sparse"
+
+    hidden: tuple[int, ...] = param((32, 32), "list int [1, inf)")
+    density: Hyper = param(0.25, "(0, 1]", search=linear(0.05, 1.0))
+    range: str = param("random", ("random", "near", "far"))
+    activation: Any = ref("activation", "relu")
+    output: Any = ref("activation", "auto")
+
+    def validate(self) -> None:
+        """Refuse a list of activations that does not fit the hidden layers."""
+        given = self.activation
+        if isinstance(given, (list, tuple)) and len(given) not in (1, len(self.hidden)):
+            raise ValueError(
+                f"activation must be one name or one per hidden layer ({len(self.hidden)}), got {len(given)}"
+            )
+
+    def places(self, inputs: int, outputs: int) -> Mapping[str, Sequence[int]]:
+        return {"activation": self.hidden}
+
+    def specs(self, inputs: int, outputs: int) -> Sequence[ParamSpec]:
+        specs = []
+        for i, (fan_in, units) in enumerate(pairwise((inputs, *self.hidden, outputs)), start=1):
+            hidden = i <= len(self.hidden)
+            place: Any = "output" if not hidden else "input" if i == 1 else "hidden"
+            fan_out = self.activation[i - 1].width(units) if hidden else units
+            weight = ParamSpec(f"W{i}", (fan_in, fan_out), fan_in, fan_out, place=place)
+            specs.append(weight)
+            specs.append(ParamSpec(f"b{i}", (1, fan_out), fan_in, fan_out, "bias", place=place))
+            if hidden:
+                specs.append(weight._replace(name=f"M{i}", role="state", initial=1.0))
+        return specs
+
+    def draw(self, rng: np.random.Generator, spec: ParamSpec) -> Array:
+        below, units = spec.shape
+        luck = rng.random((below, units))
+        order = np.lexsort((luck, self._distance(below, units)), axis=0)
+        rank = np.argsort(order, axis=0)
+        return (rank < max(1, round(self.density * below))).astype(float)
+
+    def forward(self, params: Params, x: Array) -> tuple[Array, Tape]:
+        tape = Tape([], [], [])
+        a = x
+        for i in range(1, len(self.hidden) + 2):
+            weight = params[f"W{i}"]
+            if i <= len(self.hidden):
+                weight = weight * params[f"M{i}"]
+            z = dense(a, weight, params[f"b{i}"])
+            for kept, value in zip(tape, (a, weight, z), strict=True):
+                kept.append(value)
+            if i <= len(self.hidden):
+                a = self.activation[i - 1].forward(z)
+        return z, tape
+
+    def backward(self, params: Params, tape: Tape, grad: Array, grads: Params) -> None:
+        for i in range(len(self.hidden) + 1, 0, -1):
+            a = tape.inputs[i - 1]
+            np.matmul(a.swapaxes(1, 2), grad, out=grads[f"W{i}"])
+            if i <= len(self.hidden):
+                grads[f"W{i}"][...] *= params[f"M{i}"]
+            sum_examples(grad, out=grads[f"b{i}"])
+            if i > 1:
+                below = times_transposed(grad, tape.weights[i - 1])
+                grad = self.activation[i - 2].backward(below, tape.z[i - 2], a)
+
+    def layers(self, tape: Tape) -> Sequence[Layer]:
+        given = [*tape.inputs[1:], None]
+        return [Layer(f"W{i}", z, a) for i, (z, a) in enumerate(zip(tape.z, given, strict=True), start=1)]
+
+    def _distance(self, below: int, units: int) -> Array:
+        """Return by how much each connection is to be avoided, (below, units)."""
+        apart = np.abs((np.arange(below)[:, None] + 0.5) / below - (np.arange(units) + 0.5) / units)
+        around = np.round(np.minimum(apart, 1 - apart), 9)  # what is equally far must be equal
+        return {"random": 0 * around, "near": around, "far": -around}[self.range]
+
+
+@hookimpl
+def annx_networks() -> list[type[Network]]:
+    return [Sparse]
