@@ -229,13 +229,12 @@ def _activation_step(activation: Any, trials: int, rng: np.random.Generator) -> 
     grad = _normal(rng, 2, (trials, EXAMPLES, UNITS))[0]
     params = {spec.name: np.full((trials, *spec.shape), spec.initial, DTYPE) for spec in place.specs()}
     place.grads = {name: np.zeros_like(array) for name, array in params.items()}
-    if place.random:
-        place.noise = _Drawn(trials, rng)
+    place.noise = _Drawn(trials, rng)
     notes = [
         word
         for word, door in (
-            ("learns", place.learns),
-            ("numbers drawn beforehand", place.random),
+            ("learns", getattr(activation, "learns", False)),
+            ("numbers drawn beforehand", getattr(activation, "random", False)),
             (f"from {z.shape[2]} to {UNITS} units", z.shape[2] != UNITS),
         )
         if door

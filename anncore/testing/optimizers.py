@@ -35,6 +35,8 @@ class OptimizerKit(Kit):
 
     def cases(self, subject: Subject) -> list[Case]:
         """Take a few steps on a weight and a bias, and on a flat buffer or a whole network's arrays."""
+        if hasattr(subject.cls, "route"):  # alone, an array might not be one that it takes itself
+            return [_case(NETWORK, f"{len(NETWORK)} arrays")]
         more = [FLAT] if is_plain(subject.cls) and own_scope(subject.cls) == "number" else []
         found = [_case([spec], f"{spec.shape[0]} x {spec.shape[1]}") for spec in (WEIGHT, BIAS, *more)]
         return found if more else [*found, _case(NETWORK, f"{len(NETWORK)} arrays")]
@@ -87,7 +89,7 @@ class Example(NamedTuple):
 
 
 def _examples(subject: Subject, dtype: str = "float32") -> Iterator[Example]:
-    specs = [WEIGHT] if is_plain(subject.cls) else NETWORK
+    specs = [WEIGHT] if is_plain(subject.cls) and own_scope(subject.cls) != "trial" else NETWORK
     for variant in subject.variants():
         inputs = _case(specs, "").inputs(np.random.default_rng(11), 3, dtype)
         yield Example(variant.label, subject.stack(subject.rows(variant, 3), dtype), specs, inputs)
@@ -198,6 +200,8 @@ def _by_array(example: Example) -> int:
     for spec in NETWORK:
         mine = slice(start, start + spec.shape[0] * spec.shape[1])
         start = mine.stop
+        if hasattr(example.component, "route") and example.component.route(spec):
+            continue  # alone, it would leave it nothing
         param = inputs["param"][..., mine].reshape(3, *spec.shape)
         grads = inputs["grads"][..., mine].reshape(3, STEPS, *spec.shape)
         for seen, all_ in zip(walk(example.component, [spec], param, grads), together, strict=True):

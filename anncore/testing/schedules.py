@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from anncore.testing import stacks
-from anncore.testing.kit import Case, Kit, Named, Subject, must, must_equal_bits
 from anncore.testing.descent import leaves
+from anncore.testing.kit import Case, Kit, Named, Subject, must, must_equal_bits
 from anncore.types import Array
 
 LENGTHS = (1, 2, 7, 250)
