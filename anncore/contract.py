@@ -23,6 +23,7 @@ PROTOCOLS: dict[str, Any] = {
     "initializer": types.Initializer,
     "dataset": types.Dataset,
     "network": types.Network,
+    "objective": types.Objective,
     "metric": types.Metric,
     "figure": types.Figure,
     "executor": types.Executor,
@@ -145,6 +146,8 @@ def _refuse_attributes(kind: str, cls: Any) -> None:
     for attribute in PROTOCOLS[kind].__annotations__:
         if attribute != "name" and not hasattr(cls, attribute):
             raise Refused(f"{owner} is no {kind}: it has no class attribute {attribute}")
+    if kind == "objective" and not hasattr(cls, "dimensions"):
+        raise Refused(f"{owner} is no objective: it has no dimensions, a property or a hyperparameter")
     for attribute in sorted(set(INTERVALS) - {field.name for field in dataclasses.fields(cls)}):
         value = vars(cls).get(attribute)
         if isinstance(value, str):

@@ -16,6 +16,7 @@ from anncore.types import (
     Loss,
     Metric,
     Network,
+    Objective,
     Optimizer,
     Schedule,
 )
@@ -61,6 +62,11 @@ def annx_networks() -> list[type[Network]]:  # type: ignore[empty-body]
 
 
 @hookspec
+def annx_objectives() -> list[type[Objective]]:  # type: ignore[empty-body]
+    """Return the classes of functions to be minimised this plugin provides."""
+
+
+@hookspec
 def annx_metrics() -> list[type[Metric]]:  # type: ignore[empty-body]
     """Return the metric classes this plugin provides."""
 
@@ -83,6 +89,7 @@ HOOKS = {
     "initializer": "annx_initializers",
     "dataset": "annx_datasets",
     "network": "annx_networks",
+    "objective": "annx_objectives",
     "metric": "annx_metrics",
     "figure": "annx_figures",
     "executor": "annx_executors",

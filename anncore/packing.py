@@ -12,6 +12,7 @@ from anncore.body import body_specs
 from anncore.data import inspect
 from anncore.head import head_structure, outputs_per_target
 from anncore.nesting import asks
+from anncore.objectives import dimensions, specs
 from anncore.registry import Registry
 from anncore.trial import Trial
 from anncore.types import ParamSpec
@@ -43,6 +44,15 @@ def pack(trials: Iterable[Trial], registry: Registry, *, jobs: int = 1) -> Itera
 
 
 def _shape_key(trial: Trial, registry: Registry, shapes: dict[tuple[Any, ...], str]) -> str:
+    # An optimizer that asks for more gradients has the whole stack compute them; so its trials share none.
+    optimizer = trial.parts["optimizer"]
+    asking = structure(optimizer, registry) if asks(build_part(optimizer, registry)) else ""
+    rest = "\n".join([trial.train.text, asking, repr((trial.test, trial.timeout))])
+    if "objective" in trial.parts:
+        function = ("objective", trial.parts["objective"].text)
+        if function not in shapes:
+            shapes[function] = f"objective {dimensions(trial, registry)}"
+        return f"{shapes[function]}\n{rest}"
     part = trial.parts["dataset"]
     dataset = (part.text, *sorted(part.paths.items()), trial.split.text)
     if dataset not in shapes:
@@ -52,11 +62,7 @@ def _shape_key(trial: Trial, registry: Registry, shapes: dict[tuple[Any, ...], s
     body = (shapes[dataset], network.text, trial.parts["loss"].name)
     if body not in shapes:
         shapes[body] = repr((structure(network, registry, refs=False), _specs(trial, registry)))
-    # An optimizer that asks for more gradients has the whole stack compute them; so its trials share none.
-    optimizer = trial.parts["optimizer"]
-    asking = structure(optimizer, registry) if asks(build_part(optimizer, registry)) else ""
-    rest = repr((trial.test, trial.timeout))
-    return "\n".join([shapes[dataset], shapes[body], trial.train.text, asking, rest])
+    return "\n".join([shapes[dataset], shapes[body], rest])
 
 
 def _specs(trial: Trial, registry: Registry) -> list[ParamSpec]:
@@ -66,6 +72,10 @@ def _specs(trial: Trial, registry: Registry) -> list[ParamSpec]:
 
 
 def _component_key(trial: Trial, registry: Registry) -> tuple[str, ...]:
+    if "objective" in trial.parts:
+        return tuple(
+            structure(trial.parts[kind], registry) for kind in ("optimizer", "schedule", "objective")
+        )
     # A step calls an activation several times and an optimizer once, so it is the activations' runs that are
     # to be long: 20 activations x 5 optimizers x 5 seeds take 0.6 of what they take the other way round.
     return (
@@ -77,10 +87,14 @@ def _component_key(trial: Trial, registry: Registry) -> tuple[str, ...]:
 
 def stack_size(trial: Trial, registry: Registry) -> int:
     """Return how many trials like this one make a stack whose working set stays in the cache."""
-    seen = inspect(trial.parts["dataset"], trial.split, trial.sweep_seed, trial.seed, registry)
-    specs = _specs(trial, registry)
-    batch = seen.n_train if trial.train.batch_size == "full" else trial.train.batch_size
-    units = seen.inputs + sum(spec.shape[1] for spec in specs if spec.role == "weight")
+    batch, units = 1, 0
+    if "objective" in trial.parts:
+        arrays = specs(dimensions(trial, registry))
+    else:
+        seen = inspect(trial.parts["dataset"], trial.split, trial.sweep_seed, trial.seed, registry)
+        arrays = _specs(trial, registry)
+        batch = seen.n_train if trial.train.batch_size == "full" else trial.train.batch_size
+        units = seen.inputs + sum(spec.shape[1] for spec in arrays if spec.role == "weight")
     # Parameters, gradients, two moments and what lies between; each unit's z, a, their gradients.
-    numbers = 7 * sum(spec.shape[0] * spec.shape[1] for spec in specs) + 4 * batch * units
+    numbers = 7 * sum(spec.shape[0] * spec.shape[1] for spec in arrays) + 4 * batch * units
     return int(np.clip(CACHE_BYTES // (numbers * np.dtype(trial.train.dtype).itemsize), 2, MOST_TRIALS))

@@ -12,6 +12,7 @@ import numpy as np
 from anncore.batches import load
 from anncore.data import Prepared
 from anncore.evaluation import Evaluator, History
+from anncore.objectives import ObjectiveEvaluator, ObjectiveStack, dimensions
 from anncore.process import one_blas_thread, prepare_process
 from anncore.registry import Registry
 from anncore.stack import Stack
@@ -24,12 +25,13 @@ def train_stack(trials: Sequence[Trial], registry: Registry) -> list[TrialResult
 
     Each result is bit for bit what the trial gives alone. A trial whose loss becomes NaN or infinite
     stops there and is `diverged`, as is one that ends worse than `train.diverged_above` times always
-    predicting the mean target. An exception raised by a component is not caught.
+    predicting the mean target (for an objective, the value at its start). An exception raised by a component
+    is not caught.
     """
     prepare_process()
     started = time.perf_counter()
     with one_blas_thread(), np.errstate(all="ignore"):
-        data = load(trials, registry)
+        data = _loaded(trials, registry)
         rows: dict[tuple[Any, ...], list[int]] = {}
         for row, each in enumerate(data):
             rows.setdefault(_shapes(each), []).append(row)
@@ -41,7 +43,15 @@ def train_stack(trials: Sequence[Trial], registry: Registry) -> list[TrialResult
     return [results[row]._replace(train_seconds=share) for row in range(len(trials))]
 
 
-def _shapes(data: Prepared) -> tuple[Any, ...]:
+def _loaded(trials: Sequence[Trial], registry: Registry) -> list[Prepared | int]:
+    """Return each trial's data, or the number of its objective's arguments."""
+    data = iter(load([trial for trial in trials if "dataset" in trial.parts], registry))
+    return [next(data) if "dataset" in trial.parts else dimensions(trial, registry) for trial in trials]
+
+
+def _shapes(data: Prepared | int) -> tuple[Any, ...]:
+    if isinstance(data, int):
+        return ("objective", data)
     splits = (data.x_train, data.x_valid, data.x_test, data.y_train)
     return (data.task, *(split.shape for split in splits))
 
@@ -79,23 +89,30 @@ class _Stopping:
 class _Run:
     """The training of one stack; trials leave it when they are finished."""
 
-    def __init__(self, trials: list[Trial], registry: Registry, data: list[Prepared]) -> None:
+    def __init__(self, trials: list[Trial], registry: Registry, data: list[Any]) -> None:
         self.trials = trials
         self.settings = trials[0].train
-        self.stack = Stack(trials, registry, data)
-        self.evaluator = Evaluator(self.stack)
+        on_data = isinstance(data[0], Prepared)
+        self.n_train = len(data[0].x_train) if on_data else 1
+        self.stack: Any
+        self.measure: Any
+        if on_data:
+            self.stack, self.measure = Stack(trials, registry, data), Evaluator
+        else:
+            self.stack, self.measure = ObjectiveStack(trials, registry), ObjectiveEvaluator
+        self.evaluator = self.measure(self.stack)
         self.rows = np.arange(len(trials))  # the trial at each row of the stack
         self.active = np.ones(len(trials), bool)  # by row of the stack
         self.history = History(len(trials))
         self.stopping = _Stopping(self.settings, len(trials))
         self.results: dict[int, TrialResult] = {}
-        found = [component.cls() for component in registry.metrics(data[0].task)]
+        found = [each.cls() for each in registry.metrics(data[0].task)] if on_data else []
         self.metrics = [metric for metric in found if not getattr(metric, "watches", False)]
         self.watching = [registry.get("metric", name).cls() for name in self.settings.watch]
         self.curve_metrics = [metric for metric in self.metrics if getattr(metric, "curve", False)]
 
     def train(self) -> list[TrialResult]:
-        steps = total_steps(self.settings, len(self.stack.data[0].x_train))
+        steps = total_steps(self.settings, self.n_train)
         self.stack.initialize()
         self.evaluate(0, steps)
         for t in range(1, steps + 1):
@@ -126,7 +143,7 @@ class _Run:
             keep = np.flatnonzero(self.active)
             self.stack = self.stack.narrowed(keep)
             self.rows, self.active = self.rows[keep], np.ones(len(keep), bool)
-            self.evaluator = Evaluator(self.stack)
+            self.evaluator = self.measure(self.stack)
 
     def close(self, closing: dict[int, tuple[Status, str]], t: int, watched: dict[str, Array]) -> None:
         """Write the results of the trials at these rows of the stack and leave them out from here on.

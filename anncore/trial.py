@@ -85,8 +85,8 @@ class Train:
     after the last as well. eval_train: whether the training loss of a curve is that of "all" training
     examples or of a "sample", as many as validation has and the same throughout; final losses are of all.
     watch: names of metrics that look into the network at every evaluation.
-    diverged_above: a final training loss above so many times that of always predicting the mean target
-    counts as diverged.
+    diverged_above: a final training loss above so many times that of always predicting the mean target, or
+    an objective's value at its start, counts as diverged.
     """
 
     steps: int | None = 500
@@ -130,7 +130,7 @@ class Trial:
     """One training run.
 
     parts: dataset, network, loss, optimizer, schedule, initializer by kind; activations hang on the
-    network as references, and so does the output activation.
+    network as references, and so does the output activation. Or objective, optimizer, schedule.
     labels: by kind, as in the experiment's sections; `activation` too.
     problem, arm, config: the protocol's coordinates, readable: what is compared on, what is compared,
     and the tuned values ("lr=0.01").

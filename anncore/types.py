@@ -305,7 +305,10 @@ class Network(Protocol):
 
 
 class Objective(Protocol):
-    """A function of D numbers to be minimised, in place of data set, network and loss."""
+    """A function of D numbers to be minimised, in place of data set, network and loss.
+
+    What is trained is one array "x" of shape (1, D) per trial.
+    """
 
     name: ClassVar[str]
 
@@ -326,7 +329,7 @@ class Objective(Protocol):
         """Return ∂f/∂x, (T, 1, D)."""
         ...
 
-    # Optional, for a noisy one; `noise` is (T, 1, D), drawn anew for every step:
+    # Optional, for a noisy one; `noise` is (T, 1, D), drawn anew for every step, and 0 means none:
     #   def draw(self, rng: np.random.Generator) -> Array      one trial's noise of one step, (D,)
     #   def grad(self, x: Array, noise: Array) -> Array
 

@@ -315,6 +315,31 @@ class Shallow:
 
 
 @dataclass(frozen=True)
+class Bowl:
+    """A round bowl, seen through noise.
+
+        f(x) = ½ Σᵢ xᵢ²
+
+    From dimensions numbers of 1. Nobody, "Bowls", 2020.
+    """
+
+    name: ClassVar[str] = "bowl"
+    dimensions: int = param(3, "int [1, inf)")
+
+    def start(self, rng: np.random.Generator) -> Array:
+        return np.ones(self.dimensions)
+
+    def value(self, x: Array) -> Array:
+        return (x * x).sum(axis=(1, 2)) / 2
+
+    def draw(self, rng: np.random.Generator) -> Array:
+        return rng.standard_normal(self.dimensions)
+
+    def grad(self, x: Array, noise: Array) -> Array:
+        return x + noise
+
+
+@dataclass(frozen=True)
 class Share:
     """Share of the outputs that are on the right side of 1/2.
 
@@ -517,6 +542,7 @@ RIGHT: dict[str, Any] = {
     "initializer": Spread,
     "dataset": Coins,
     "network": Shallow,
+    "objective": Bowl,
     "metric": Share,
     "figure": Bars,
     "executor": Meek,

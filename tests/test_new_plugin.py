@@ -64,6 +64,7 @@ FORMULAS = {
     "initializer": ["return rng.standard_normal(shape) / fan_in**0.5"],
     "dataset": [QUADRANTS],
     "network": [TWO_LAYERS, TWO_LAYERS_BACK],
+    "objective": ["return (x * x).sum(axis=(1, 2)) / 2", "return x + 0"],
     "metric": [RIGHT_SIDE],
     "figure": [BARS],
     "executor": [ONE_BY_ONE],

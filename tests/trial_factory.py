@@ -72,6 +72,25 @@ def make_trial(
     )
 
 
+def make_objective_trial(
+    registry: Registry,
+    *,
+    objective: Spec = "rosenbrock",
+    optimizer: Spec = ("adam", {"lr": 0.01}),
+    schedule: Spec = "constant",
+    seed: int = 0,
+    sweep_seed: int = 0,
+    test: bool = True,
+    stop: Stop | None = None,
+    **train: Any,
+) -> Trial:
+    """Return a trial on an objective; keyword arguments that are no component are training settings."""
+    specs = {"objective": objective, "optimizer": optimizer, "schedule": schedule}
+    settings = Train(**{"steps": 40, "eval_every": 10, "batch_size": "full", **train, "stop": stop or Stop()})
+    parts = {kind: make_part(registry, kind, spec) for kind, spec in specs.items()}
+    return Trial(parts, settings, Split(), sweep_seed=sweep_seed, seed=seed, test=test, problem="p", arm="a")
+
+
 def given_data(x: Any, y: Any, dtype: str = "float64") -> Prepared:
     """Return prepared data whose three splits are all the given x (N, D) and y (N, K), unscaled."""
     x, y = np.asarray(x, dtype), np.asarray(y, dtype)

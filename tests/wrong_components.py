@@ -91,6 +91,7 @@ METHODS = {
     "initializer": "sample",
     "dataset": "make",
     "network": "forward",
+    "objective": "value",
     "metric": "score",
     "figure": "draw",
     "executor": "run",
@@ -518,6 +519,30 @@ INITIALIZERS = [
 ]
 
 
+# Objectives
+
+STILL = np.ones(3)
+OBJECTIVES = [
+    wrong("objective", "start", "start has shape (1, 3), not (D,)", start=lambda self, rng: np.ones((1, 3))),
+    wrong("objective", "start", "start is float32, not", start=lambda self, rng: np.ones(3, "float32")),
+    wrong("objective", "start", "a start that is not", start=lambda self, rng: np.full(3, np.inf)),
+    wrong(
+        "objective",
+        "start",
+        "another start from an equal generator",
+        start=lambda self, rng: np.random.default_rng().normal(size=3),
+    ),
+    wrong("objective", "start", "two starts share their memory", start=lambda self, rng: STILL),
+    wrong("objective", "gradient", "grad for argument", grad=lambda self, x, noise: 2 * x + noise),
+    wrong(
+        "objective", "noise", "draw gives (1, 3), not (D,)", draw=lambda self, rng: rng.normal(size=(1, 3))
+    ),
+    wrong("objective", "noise", "noise that is not finite", draw=lambda self, rng: np.full(3, np.nan)),
+    wrong("objective", "noise", "two steps have the same", draw=lambda self, rng: np.ones(3)),
+    wrong("objective", "noise", "changes no gradient", grad=lambda self, x, noise: x + 0),
+]
+
+
 # Data sets
 
 SHARED = np.random.default_rng(0).standard_normal((20, 2))
@@ -839,7 +864,7 @@ EXECUTORS = [
 ]
 
 
-STACKED = ("activation", "loss", "optimizer", "schedule", "network", "metric")
+STACKED = ("activation", "loss", "optimizer", "schedule", "network", "objective", "metric")
 
 WRONG = [
     *(each for kind in RIGHT for each in any_kind(kind)),
@@ -854,6 +879,7 @@ WRONG = [
     *DATASETS,
     *NETWORKS,
     *OPEN_NETWORKS,
+    *OBJECTIVES,
     *METRICS,
     *FIGURES,
     *EXECUTORS,

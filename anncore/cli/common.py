@@ -21,6 +21,7 @@ KINDS = (
     "initializer",
     "dataset",
     "network",
+    "objective",
     "metric",
     "figure",
     "executor",

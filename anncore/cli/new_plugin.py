@@ -19,6 +19,7 @@ TRY_IT = {
     "figure": "`annx sweep experiment.toml` draws it into the report",
     "executor": "`annx sweep experiment.toml --executor $name` runs on it",
     "metric": "`annx sweep experiment.toml` chooses by it",
+    "objective": "`annx sweep experiment.toml` minimises it",
     "dataset": "`annx sweep experiment.toml` trains on it",
 }
 

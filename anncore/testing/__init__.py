@@ -27,6 +27,7 @@ from anncore.testing.kit import Check, Kit, Outcome, Subject, kind_of
 from anncore.testing.losses import LossKit
 from anncore.testing.metrics import MetricKit
 from anncore.testing.networks import NetworkKit
+from anncore.testing.objectives import ObjectiveKit
 from anncore.testing.optimizers import OptimizerKit
 from anncore.testing.schedules import ScheduleKit
 
@@ -40,6 +41,7 @@ KITS: Mapping[str, Kit] = {
     "initializer": InitializerKit(),
     "dataset": DatasetKit(),
     "network": NetworkKit(),
+    "objective": ObjectiveKit(),
     "metric": MetricKit(),
     "figure": FigureKit(),
     "executor": ExecutorKit(),

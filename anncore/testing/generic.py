@@ -18,7 +18,7 @@ from anncore.testing import elsewhere
 from anncore.testing.kit import Kit, Named, Subject, Variant, must, must_equal_bits
 from anncore.types import Array
 
-REFERENCED = ("activation", "loss", "optimizer", "schedule", "initializer", "network", "metric")
+REFERENCED = ("activation", "loss", "optimizer", "schedule", "initializer", "network", "objective", "metric")
 
 
 def well_formed(subject: Subject) -> int:

@@ -9,7 +9,7 @@ from anncore.hookspecs import KINDS
 from anncore.testing import Check, parametrize_with_checks
 
 REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
-ELSEWHERE = ("activation", "loss", "optimizer", "schedule", "initializer", "network", "metric")
+ELSEWHERE = ("activation", "loss", "optimizer", "schedule", "initializer", "network", "objective", "metric")
 HERE = [
     component
     for kind in KINDS

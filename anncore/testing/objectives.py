@@ -1,0 +1,119 @@
+"""What an objective must keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from anncore.testing.kit import Case, Kit, Named, Subject, must, must_be_close, slopes
+from anncore.types import Array
+
+
+class ObjectiveKit(Kit):
+    """Start, gradient, noise."""
+
+    stacked = True
+
+    def cases(self, subject: Subject) -> list[Case]:
+        """Take value and gradient, with noise where it has any."""
+        return [_case(subject)]
+
+    def exercise(self, subject: Subject, component: Any) -> Iterable[Array]:
+        """Yield also where it starts, and what it draws."""
+        yield from super().exercise(subject, component)
+        yield from _drawn(component, 0)
+
+    def checks(self, subject: Subject) -> list[Named]:
+        """Return the kind's own checks."""
+        found: list[Named] = [("start", start), ("gradient", gradient)]
+        return [*found, ("noise", noise)] if _noisy(subject) else found
+
+
+def _noisy(subject: Subject) -> bool:
+    return hasattr(subject.cls, "draw")
+
+
+def _size(subject: Subject) -> int:
+    return int(subject.build(subject.variants()[0]).dimensions)
+
+
+def _drawn(component: Any, seed: int) -> list[Array]:
+    rng = np.random.default_rng(seed)
+    return [component.start(rng), *([component.draw(rng)] if hasattr(component, "draw") else [])]
+
+
+def _grad(component: Any, x: Array, drawn: Array) -> Array:
+    found: Array = component.grad(x, drawn) if hasattr(component, "draw") else component.grad(x)
+    return found
+
+
+def _case(subject: Subject) -> Case:
+    size = _size(subject)
+
+    def inputs(rng: np.random.Generator, trials: int, dtype: str) -> dict[str, Array]:
+        names = ("x", "noise") if _noisy(subject) else ("x",)
+        return {name: rng.normal(size=(trials, 1, size)).astype(dtype) for name in names}
+
+    def run(component: Any, inputs: dict[str, Array]) -> dict[str, Array]:
+        x = inputs["x"]
+        value, grad = component.value(x), _grad(component, x, inputs.get("noise", x))
+        must(np.shape(value) == x.shape[:1], f"value has shape {np.shape(value)}, not (T,)")
+        must(np.shape(grad) == x.shape, f"the gradient has shape {np.shape(grad)}, not {x.shape}")
+        return {"value": value, "gradient": grad}
+
+    return Case(f"1 x {size}", inputs, run)
+
+
+def start(subject: Subject) -> int:
+    """It starts at D finite float64 numbers of its own, the same from equal generators, and finite there."""
+    count = 0
+    for variant in subject.variants():
+        component = subject.build(variant)
+        one, again = (component.start(np.random.default_rng(1)) for _ in range(2))
+        where = variant.label
+        must(one.shape == (component.dimensions,), f"{where}: start has shape {one.shape}, not (D,)")
+        must(one.dtype == np.float64, f"{where}: start is {one.dtype}, not float64")
+        must(np.isfinite(one).all(), f"{where}: a start that is not finite")
+        must(np.array_equal(one, again), f"{where}: another start from an equal generator")
+        must(not np.shares_memory(one, again), f"{where}: two starts share their memory")
+        value = component.value(one.reshape(1, 1, -1))
+        must(np.isfinite(value).all(), f"{where}: the value at the start is {value}")
+        count += 1
+    return count
+
+
+def gradient(subject: Subject) -> int:
+    """In float64, grad without noise agrees with central differences of value, at random and at the start."""
+    count = 0
+    for variant in subject.variants():
+        rng = np.random.default_rng(7)
+        component = subject.stack(subject.rows(variant, 3), "float64")
+        size = subject.build(variant).dimensions
+        x = rng.normal(size=(3, 1, size))
+        x[0, 0] = subject.build(variant).start(rng)
+        grad = _grad(component, x, np.zeros_like(x))
+        scale = float(np.abs(grad).max())
+        for place, slope in slopes(component.value, x):
+            message = f"{variant.label}: grad for argument {x[place]:.3g}"
+            must_be_close(grad[place], slope, message, rtol=1e-5, atol=1e-7 * max(scale, 1.0))
+            count += 1
+    return count
+
+
+def noise(subject: Subject) -> int:
+    """One step's noise is D finite numbers, others at the next step, and reaches the gradient."""
+    count = 0
+    for variant in subject.variants():
+        component = subject.build(variant)
+        rng = np.random.default_rng(8)
+        one, other = (np.asarray(component.draw(rng)) for _ in range(2))
+        must(one.shape == (component.dimensions,), f"{variant.label}: draw gives {one.shape}, not (D,)")
+        must(np.isfinite(one).all(), f"{variant.label}: noise that is not finite")
+        must(not np.array_equal(one, other), f"{variant.label}: two steps have the same noise")
+        x = rng.normal(size=(1, 1, component.dimensions))
+        with_one, with_other = (component.grad(x, each.reshape(x.shape)) for each in (one, other))
+        must(not np.array_equal(with_one, with_other), f"{variant.label}: the noise changes no gradient")
+        count += 1
+    return count

@@ -1,0 +1,57 @@
+"""Objective: noisy_quadratic."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from anncore import Array, Hyper, hookimpl, log, param
+
+
+@dataclass(frozen=True)
+class NoisyQuadratic:
+    """The noisy quadratic model: what a network's last phase of training looks like to an optimizer.
+
+        f(x) = ½ Σᵢ hᵢ xᵢ²,  hᵢ = 1 / i              i = 1 ... D
+        g    = h x + √(h / batch) ε,  ε ~ N(0, 1)     what the optimizer is given, ε anew for every step
+
+    The gradient's noise has the Hessian as its covariance, divided by the batch size that it stands for.
+    Training starts at N(0, 1) in every argument; values are those of f,
+    without noise. Gradient descent with rate lr comes to rest, coordinate by coordinate, at
+
+        E f = Σᵢ lr hᵢ / (2 batch (2 - lr hᵢ))
+
+    so a small rate is slow and a large one stays high, which schedules, momentum and averaging try to mend.
+
+    Domain: dimensions D a whole number of at least 1, batch > 0.
+
+    Zhang, Li, Nado, Martens, Sachdeva, Dahl, Shallue & Grosse, "Which Algorithmic Choices Matter at Which
+    Batch Sizes? Insights From a Noisy Quadratic Model", NeurIPS 2019. https://arxiv.org/abs/1907.04164. There
+    D = 10⁴. DeepOBS' noisy quadratic is another: its noise moves the minimum, and its value has noise too.
+    """
+
+    name: ClassVar[str] = "noisy_quadratic"
+
+    dimensions: int = param(100, "int [1, inf)")
+    batch: Hyper = param(1.0, "(0, inf)", search=log(1.0, 1e4))
+
+    def start(self, rng: np.random.Generator) -> Array:
+        return rng.standard_normal(self.dimensions)
+
+    def value(self, x: Array) -> Array:
+        return (0.5 * self._curvature(x) * x * x).sum(axis=(1, 2))
+
+    def draw(self, rng: np.random.Generator) -> Array:
+        return rng.standard_normal(self.dimensions)
+
+    def grad(self, x: Array, noise: Array) -> Array:
+        h = self._curvature(x)
+        return h * x + np.sqrt(h / self.batch) * noise
+
+    def _curvature(self, x: Array) -> Array:
+        return 1 / np.arange(1, self.dimensions + 1, dtype=x.dtype)
+
+
+@hookimpl
+def annx_objectives() -> list[type[Any]]:
+    return [NoisyQuadratic]
