@@ -33,6 +33,7 @@ def audit(study: Study, pairs: int) -> list[Caution]:
         *_confounded(study),
         *_edges(study),
         *_too_few(study, pairs),
+        *_one_seed(study),
         *_selection_gap(study),
         *_target(study),
     ]
@@ -191,6 +192,28 @@ def _too_few(study: Study, pairs: int) -> list[Caution]:
             Caution("few_data_sets", f"With {sets} data sets, claims over all of them have little power.")
         )
     return found
+
+
+def _one_seed(study: Study) -> list[Caution]:
+    """Say where nothing is random: equal seeds are one, and a test that counts them proves nothing."""
+    if len(study.seeds) < 2:
+        return []
+    alike = []
+    for problem in study.problems:
+        values = study.values(problem).to_numpy(float)
+        finished = values[:, np.isfinite(values).all(axis=0)]
+        if finished.size and (finished == finished[0]).all():
+            alike.append(problem)
+    if not alike:
+        return []
+    return [
+        Caution(
+            "equal_seeds",
+            f"On {joined(alike)} all {len(study.seeds)} seeds give the same scores: nothing is random there, "
+            "so they are one observation, and no p-value means anything. Give the problem something random, "
+            "or one seed.",
+        )
+    ]
 
 
 def selection_gap(study: Study) -> tuple[float, str, int]:

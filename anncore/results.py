@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from anncore.experiment.model import KINDS
+from anncore.experiment.model import KINDS, OBJECTIVE_PARTS
 from anncore.protocol import select, with_fresh_scores
 from anncore.store import PlannedRow, Store
 from anncore.trial import Phase, TrialResult
@@ -107,7 +107,8 @@ def trials_frame(rows: Sequence[PlannedRow], results: Mapping[str, TrialResult])
         "arm": _texts(row.arm for row in rows),
         "config": _texts(row.config for row in rows),
     }
-    for kind in KINDS:
+    on_objectives = any("objective" in row.labels for row in rows)
+    for kind in OBJECTIVE_PARTS if on_objectives else [kind for kind in KINDS if kind != "objective"]:
         columns[kind] = _texts(row.labels.get(kind, "") for row in rows)
     for name in _hyperparameters(rows):
         columns[name] = _column([row.values.get(name) for row in rows])

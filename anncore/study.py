@@ -104,9 +104,10 @@ class Study:
 
     @cached_property
     def dataset_of(self) -> dict[str, str]:
-        """The data set's label of each problem: variants of one data set are no independent evidence."""
+        """The data set's or objective's label of each problem: its variants are no independent evidence."""
         pairs = self.all_trials.drop_duplicates("problem")
-        found = dict(zip(pairs["problem"].map(str), pairs["dataset"].map(str), strict=True))
+        kind = "objective" if "objective" in pairs else "dataset"
+        found = dict(zip(pairs["problem"].map(str), pairs[kind].map(str), strict=True))
         return {problem: found.get(problem, problem) for problem in self.problems}
 
     @cached_property

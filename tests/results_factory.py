@@ -176,6 +176,7 @@ def make_results(
         train=Train(steps=steps),
         split=Split(),
         sweep_seed=0,
+        on_objectives=False,
         tune_seeds=tuple(tune_seeds),
         report_seeds=tuple(seeds),
         select=SimpleNamespace(metric=metric, goal=goal),

@@ -36,6 +36,7 @@ def test_smallest_experiment_has_defaults_for_all_else(tmp_path: Path) -> None:
     labels = {kind: [entry.label for entry in entries] for kind, entries in experiment.entries.items()}
     assert labels == {
         "dataset": ["two_moons"],
+        "objective": [],
         "network": ["mlp"],
         "activation": [],
         "loss": ["auto"],

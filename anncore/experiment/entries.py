@@ -9,33 +9,50 @@ from typing import Any
 from anncore.errors import ComponentError, ExperimentError, nearest
 from anncore.experiment.document import Document, Section, show
 from anncore.experiment.grids import read_axis
-from anncore.experiment.model import KINDS, PARTS, Axis, Entry, Range
+from anncore.experiment.model import KINDS, OBJECTIVE_PARTS, PARTS, Axis, Entry, Range
 from anncore.params import references, resolve
 from anncore.registry import Component, Registry
 
-REQUIRED = ("dataset", "optimizer")
+REQUIRED = ("dataset", "objective", "optimizer")
 LABEL = re.compile(r"\w(?:[\w .:+()/-]{0,58}[\w.:+()/-])?")
 
 
 def read_entries(document: Document, registry: Registry) -> dict[str, tuple[Entry, ...]]:
     """Read the sections of every kind; kinds without one get their default.
 
-    Raises ExperimentError for a missing kind, an unknown component, key or value, and an activation
-    section that no network uses.
+    Raises ExperimentError for a missing kind, an unknown component, key or value, an activation section that
+    no network uses, and objectives beside what they stand in place of.
     """
     entries: dict[str, tuple[Entry, ...]] = {}
+    parts = OBJECTIVE_PARTS if "objective" in document.data else PARTS
+    _refuse_both(document)
     for kind in KINDS:
         table = document.section(kind)
         found = tuple(_read_entry(document, kind, label, registry) for label in table.data)
         if kind in document.data and not found:
             raise document.error((kind,), f"[{kind}] is empty; add a [{kind}.NAME] section or leave it out.")
-        if not found and kind in REQUIRED:
+        if not found and kind in REQUIRED and kind in parts:
             raise document.error((kind,), f"no [{kind}.NAME] section; name at least one {kind}.")
-        if not found and kind in PARTS:
+        if not found and kind in parts:
             found = (_default(document, kind, registry),)
         entries[kind] = found
     _check_activations(document, entries)
     return entries
+
+
+def _refuse_both(document: Document) -> None:
+    """Refuse sections beside [objective.*] that would go unused."""
+    if "objective" not in document.data:
+        return
+    for kind in KINDS:
+        if kind in document.data and kind not in OBJECTIVE_PARTS:
+            raise document.error(
+                (kind,),
+                f"[{kind}] and [objective] cannot both be given: an objective is minimised in place of a "
+                f"network on data; leave out one of the two.",
+            )
+    if "split" in document.data:
+        raise document.error(("split",), "[split] has no meaning for an objective, which has no data.")
 
 
 def _default(document: Document, kind: str, registry: Registry) -> Entry:

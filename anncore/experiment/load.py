@@ -9,7 +9,7 @@ from pathlib import Path
 from anncore.experiment import settings
 from anncore.experiment.document import Document, Source, first_comment, read_document
 from anncore.experiment.entries import keep, read_entries
-from anncore.experiment.model import KINDS, Entry, Experiment, Range, Rule
+from anncore.experiment.model import KINDS, PROBLEMS, Entry, Experiment, Range, Rule
 from anncore.experiment.overrides import apply_overrides
 from anncore.experiment.rules import read_rules
 from anncore.params import Search
@@ -155,7 +155,7 @@ def _check_range(
     section = document.section(entry.kind, entry.label)
     low, high = search.values
     how = f"{{ {search.how} = [{low:g}, {high:g}], num = 5 }}"
-    if entry.kind in ("dataset", "network") and entry.kind not in vary:
+    if entry.kind in (*PROBLEMS, "network") and entry.kind not in vary:
         raise section.error(
             key, f"{key} is part of the problem and is not tuned; give a list or a grid such as {how}."
         )

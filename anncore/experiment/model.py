@@ -12,11 +12,17 @@ from anncore.params import Search
 from anncore.registry import Component, Registry
 from anncore.trial import Split, Train
 
-KINDS = ("dataset", "network", "activation", "loss", "optimizer", "schedule", "initializer")
+KINDS = ("dataset", "objective", "network", "activation", "loss", "optimizer", "schedule", "initializer")
 """The kinds that have sections, in the order in which everything is listed."""
 
-PARTS = tuple(kind for kind in KINDS if kind != "activation")
-"""The kinds of a trial's own parts; activations hang on the network."""
+PARTS = ("dataset", "network", "loss", "optimizer", "schedule", "initializer")
+"""The kinds of the parts of a trial that trains a network; activations hang on the network."""
+
+OBJECTIVE_PARTS = ("objective", "optimizer", "schedule")
+"""The kinds of the parts of a trial that minimises an objective."""
+
+PROBLEMS = ("dataset", "objective")
+"""The kinds that arms are compared on."""
 
 
 class Rows(NamedTuple):
@@ -163,8 +169,18 @@ class Experiment:
     @property
     def tuned_kinds(self) -> tuple[str, ...]:
         """The kinds whose hyperparameters are chosen by tuning; those of the others are the problem."""
-        problem = {"dataset", "network"} - set(self.vary)
+        problem = {*PROBLEMS, "network"} - set(self.vary)
         return tuple(kind for kind in KINDS if kind not in problem)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The kinds of a trial's own parts."""
+        return OBJECTIVE_PARTS if self.on_objectives else PARTS
+
+    @property
+    def on_objectives(self) -> bool:
+        """Whether objectives stand in place of data sets and networks."""
+        return bool(self.entries.get("objective"))
 
     def entry(self, kind: str, label: str) -> Entry:
         """Return the entry of that kind and label."""

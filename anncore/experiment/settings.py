@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from anncore.errors import ComponentError, nearest
 from anncore.experiment.document import Document, Section, is_number, show
-from anncore.experiment.model import KINDS, Entry, Limits, SearchSettings
+from anncore.experiment.model import KINDS, PROBLEMS, Entry, Limits, SearchSettings
 from anncore.registry import Registry
 from anncore.trial import Split, Stop, Train
 
@@ -37,12 +37,23 @@ def read_train(document: Document) -> Train:
         )
     )
     default = Train()
+    on_objectives = "objective" in document.data
+    if on_objectives:
+        for key in ("epochs", "shuffle", "eval_train"):
+            if key in section.data:
+                raise section.error(key, f"{key} has no meaning for an objective, which has no data.")
+        if section.data.get("batch_size", "full") != "full":
+            raise section.error(
+                "batch_size",
+                f"batch_size has no meaning for an objective, which has no data, got "
+                f"{show(section.data['batch_size'])}; leave it out.",
+            )
     if "steps" in section.data and "epochs" in section.data:
         raise section.error("epochs", "steps and epochs are both given; keep one.")
     epochs = section.whole("epochs", None, 1)
     steps = section.whole("steps", None if epochs else default.steps, 1)
     batch: int | Literal["full"] = "full"
-    if section.data.get("batch_size") != "full":
+    if section.data.get("batch_size") != "full" and not on_objectives:
         if isinstance(section.data.get("batch_size"), str):
             raise section.wrong("batch_size", "a whole number of at least 1, or 'full'")
         batch = section.whole("batch_size", default.batch_size, 1)
@@ -220,7 +231,7 @@ def _timeout(section: Section) -> float | None:
 
 def read_vary(document: Document, entries: Mapping[str, tuple[Entry, ...]]) -> tuple[str, ...]:
     """Read `vary`; without it the kinds of which there are several, else the optimizer."""
-    known = [kind for kind in KINDS if kind != "dataset"]
+    known = [kind for kind in KINDS if kind not in PROBLEMS]
     section = document.section()
     if "vary" not in document.data:
         return tuple(kind for kind in known if len(entries[kind]) > 1) or ("optimizer",)
@@ -230,9 +241,10 @@ def read_vary(document: Document, entries: Mapping[str, tuple[Entry, ...]]) -> t
     if not vary:
         raise section.wrong("vary", "a list of at least one kind")
     for kind in vary:
-        if kind == "dataset":
+        if kind in PROBLEMS:
+            what = "data sets" if kind == "dataset" else "objectives"
             raise section.error(
-                "vary", "vary cannot name 'dataset': arms are compared on data sets, not by them."
+                "vary", f"vary cannot name {kind!r}: arms are compared on {what}, not by them."
             )
         if kind not in known:
             raise section.error(

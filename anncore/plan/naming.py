@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from anncore.experiment.document import is_number
-from anncore.experiment.model import KINDS, Experiment, Range
+from anncore.experiment.model import KINDS, PROBLEMS, Experiment, Range
 from anncore.params import references
 from anncore.plan.choices import Choice
 
@@ -66,13 +66,13 @@ class Namer:
         return " + ".join(c.entry.label for c in config if c.entry.kind in self.experiment.vary)
 
     def problem(self, config: Sequence[Choice]) -> str:
-        """Return what is compared on: data set, network, and whatever else there are several of."""
+        """Return what is compared on: a data set with its network or an objective, and what else varies."""
         words = []
         for choice in config:
             kind = choice.entry.kind
             if kind in self.experiment.vary:
                 continue
-            label = [choice.entry.label] if kind == "dataset" or kind in self._several else []
+            label = [choice.entry.label] if kind in PROBLEMS or kind in self._several else []
             text = [self._text(choice)] if kind not in self._tuned else []
             words.append(" ".join(filter(None, label + text)))
         return ", ".join(filter(None, words))

@@ -8,7 +8,7 @@ from typing import Any
 
 from anncore.data import Shapes
 from anncore.errors import ExperimentError, nearest
-from anncore.experiment.model import KINDS, PARTS, Experiment, Range, Rule
+from anncore.experiment.model import KINDS, PROBLEMS, Experiment, Range, Rule
 from anncore.plan.choices import Choice, Combo, Option, combos
 from anncore.plan.naming import Namer, spell
 from anncore.plan.parts import PartMaker
@@ -149,14 +149,18 @@ class Plan:
         for combo in self.combos:
             if not combo.count():
                 continue
-            for choices, _ in combo.options_of(("dataset", "network")):
-                self._check_pair(combo, choices, tasks)
-            for kind in PARTS:
-                if kind not in ("dataset", "network"):
+            for choices, _ in combo.options_of((*PROBLEMS, "network")):
+                if self.experiment.on_objectives:
+                    self._maker.plain(choices[0])
+                else:
+                    self._check_pair(combo, choices, tasks)
+            for kind in self.experiment.parts:
+                if kind not in (*PROBLEMS, "network"):
                     self._check_kind(combo, kind)
         for config in self._included:
             self._parts({choice.entry.kind: choice for choice in config})
-            tasks.setdefault(config[0].entry.label, self._maker.shapes(config[0]).task)
+            if not self.experiment.on_objectives:
+                tasks.setdefault(config[0].entry.label, self._maker.shapes(config[0]).task)
         check_select(self.experiment, tasks)
         self._check_control()
         self._check_targets({*self.problems, *tasks})
@@ -226,6 +230,8 @@ class Plan:
         yield from self._included
 
     def _parts(self, choices: Mapping[str, Choice]) -> dict[str, Any]:
+        if self.experiment.on_objectives:
+            return {kind: self._maker.plain(choices[kind]) for kind in self.experiment.parts}
         maker, dataset, loss = self._maker, choices["dataset"], choices["loss"]
         maker.check_fit(dataset, choices["network"], loss.entry)
         task = maker.shapes(dataset).task
@@ -234,13 +240,15 @@ class Plan:
             "network": maker.network(choices["network"], choices.get("activation"), loss.entry, task),
             "loss": maker.loss(loss, task),
         }
-        return parts | {kind: maker.plain(choices[kind]) for kind in PARTS if kind not in parts}
+        return parts | {
+            kind: maker.plain(choices[kind]) for kind in self.experiment.parts if kind not in parts
+        }
 
     def _trials(self, config: Option, phase: Phase, seeds: Sequence[int]) -> Iterator[Trial]:
         experiment = self.experiment
         parts = self._parts({choice.entry.kind: choice for choice in config})
         labels = {choice.entry.kind: choice.entry.label for choice in config}
-        if "activation" not in labels:
+        if "activation" not in labels and "network" in parts:
             labels["activation"] = self._activation(parts["network"])
         names = self._namer.problem(config), self._namer.arm(config), self._namer.config(config)
         values = self._namer.values(config)

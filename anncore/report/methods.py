@@ -21,8 +21,8 @@ REFERENCES = (
 def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
     """Return the methods as titled paragraphs and references."""
     paragraphs = [
-        ("Compared", _compared(content)),
-        ("Training", _training(experiment)),
+        ("Compared", _compared(content, experiment)),
+        ("Training", _minimising(experiment) if experiment.on_objectives else _training(experiment)),
         ("Tuning", _tuning(content)),
         ("Scores", _scores(content)),
         ("Within one data set", _within(content)),
@@ -38,18 +38,25 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
     }
 
 
-def _compared(content: Mapping[str, Any]) -> str:
+def _compared(content: Mapping[str, Any], experiment: Any) -> str:
     problems, sets = len(content["problems"]), len(set(content["data_sets"].values()))
-    on = f"{sets} data set{'s' if sets != 1 else ''}"
+    on = f"{sets} {'function' if experiment.on_objectives else 'data set'}{'s' if sets != 1 else ''}"
     if problems != sets:
         on += f" in {problems} variants"
     return f"{len(content['arms'])} arms ({joined(content['vary'])} varies) on {on}."
 
 
-def _training(experiment: Any) -> str:
-    train, split = experiment.train, experiment.split
-    length = f"{train.epochs} epochs" if train.steps is None else f"{train.steps} steps"
-    batch = "the full batch" if train.batch_size == "full" else f"batches of {train.batch_size}"
+def _minimising(experiment: Any) -> str:
+    train = experiment.train
+    return (
+        "Functions are minimised in place of networks on data: wherever this report says data set it means "
+        "a function, and every loss, training, validation and test, is its value without noise. Every trial "
+        f"makes {train.steps} steps in {train.dtype}.{_stopping(train)} All arms of one seed start at the "
+        "same point and see the same noise, so their scores are paired."
+    )
+
+
+def _stopping(train: Any) -> str:
     stop = ""
     if train.stop.loss is not None:
         stop += f" Training stops early at a training loss of {train.stop.loss:g}."
@@ -58,6 +65,14 @@ def _training(experiment: Any) -> str:
             f" It stops after {train.stop.patience} evaluations without an improvement of "
             f"{train.stop.monitor} by more than {train.stop.min_delta:g}."
         )
+    return stop
+
+
+def _training(experiment: Any) -> str:
+    train, split = experiment.train, experiment.split
+    length = f"{train.epochs} epochs" if train.steps is None else f"{train.steps} steps"
+    batch = "the full batch" if train.batch_size == "full" else f"batches of {train.batch_size}"
+    stop = _stopping(train)
     strata = ", stratified by class" if split.stratify else ""
     scaled = (
         " Inputs (and regression targets) are standardised on the training split."
