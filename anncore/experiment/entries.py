@@ -8,9 +8,10 @@ from typing import Any
 
 from anncore.errors import ComponentError, ExperimentError, nearest
 from anncore.experiment.document import Document, Section, show
-from anncore.experiment.grids import read_axis
+from anncore.experiment.grids import depth, read_axis, read_named
 from anncore.experiment.model import KINDS, OBJECTIVE_PARTS, PARTS, Axis, Entry, Range
-from anncore.params import references, resolve
+from anncore.experiment.paths import resolve_all
+from anncore.params import references
 from anncore.registry import Component, Registry
 
 REQUIRED = ("dataset", "objective", "optimizer")
@@ -62,7 +63,7 @@ def _default(document: Document, kind: str, registry: Registry) -> Entry:
         component = registry.default(kind)
     except ComponentError as error:
         raise document.error((kind,), str(error)) from None
-    return Entry(kind, component.name, component)
+    return Entry(kind, component.name, component, registry=registry)
 
 
 def _read_entry(document: Document, kind: str, label: str, registry: Registry) -> Entry:
@@ -86,34 +87,38 @@ def _read_entry(document: Document, kind: str, label: str, registry: Registry) -
         raise section.error(
             None, f"{kind} {component.name!r} is for evaluation only and cannot train; use {', '.join(fit)}."
         )
-    axes: list[Axis] = []
+    written = {key: value for key, value in section.data.items() if key != "use"}
+    named = read_named(written)
+    axes: dict[str, Axis] = {}
     owners: dict[str, str] = {}
-    for key in section.data:
-        if key == "use":
-            continue
-        axis = read_axis(section, key, component, registry)
-        for each in axis.keys:
+    for key in sorted(written, key=depth):  # a mistake in a reference is said before what follows from it
+        axes[key] = read_axis(section, key, component, registry, named)
+        for each in axes[key].keys:
             if owners.setdefault(each, key) != key:
                 raise section.error(key, f"{each} is given twice, by {owners[each]!r} and by {key!r}.")
-        axes.append(axis)
-    entry = Entry(kind, label, component, tuple(axes))
-    _check_presets(section, entry)
+    entry = Entry(kind, label, component, tuple(axes[key] for key in written), registry)
+    try:
+        _ = entry.reachable
+    except ComponentError as error:  # of a reference's default; what is written has been read
+        raise section.error(None, str(error)) from None
+    _check_presets(section, entry, registry)
     return entry
 
 
-def _check_presets(section: Section, entry: Entry) -> None:
+def _check_presets(section: Section, entry: Entry, registry: Registry) -> None:
     """Refuse two values of an axis that come to the same configuration, as two presets may."""
     component = entry.component
-    cls: Any = component.cls if component is not None else None
     for axis in entry.axes:
-        if component is None or isinstance(axis, Range) or "preset" not in axis.keys or len(axis.rows) < 2:
+        presets = [key for key in axis.keys if key.rpartition(".")[2] == "preset"]
+        if component is None or isinstance(axis, Range) or not presets or len(axis.rows) < 2:
             continue
         others = {key for each in entry.axes if each is not axis for key in each.keys}
+        held = {key: values[0] for key, values in entry.named.items() if key in others}
         seen: dict[str, tuple[Any, ...]] = {}
         for row in axis.rows:
-            resolved: Mapping[str, Any] = resolve(cls, dict(zip(axis.keys, row, strict=True)))
-            refs = [row[axis.keys.index(key)] for key in references(cls) if key in axis.keys]
-            same = repr(([(key, value) for key, value in resolved.items() if key not in others], refs))
+            given = {**held, **dict(zip(axis.keys, row, strict=True))}
+            resolved: Mapping[str, Any] = resolve_all(component, given, registry)
+            same = repr([(key, value) for key, value in resolved.items() if key not in others])
             if same in seen:
                 raise section.error(
                     ", ".join(axis.keys),
@@ -147,7 +152,9 @@ def fillable(network: Entry) -> tuple[str, ...]:
     return tuple(
         key
         for key, ref in references(_cls(network)).items()
-        if ref.kind == "activation" and ref.default != "auto" and key not in network.given
+        if ref.kind == "activation"
+        and ref.default != "auto"
+        and not any(given == key or given.startswith(f"{key}.") for given in network.given)
     )
 
 

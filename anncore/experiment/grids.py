@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from anncore.errors import ComponentError, ExperimentError, nearest
 from anncore.experiment.document import Section, is_number, show
 from anncore.experiment.model import Axis, Range, Rows
+from anncore.experiment.paths import Named, keys, owners, reachable
 from anncore.params import Declared, Interval, OneOf, Plain, Search, declared, references, resolve
 from anncore.registry import Component, Registry
 
@@ -18,28 +19,72 @@ MOST_POINTS = 100_000  # of one range, so that a slip of the keyboard cannot fil
 RANGES = ("log", "linear", "range", "choice", "uniform")
 
 
-def read_axis(section: Section, key: str, component: Component, registry: Registry) -> Axis:
-    """Read one key of a `[kind.label]` section.
+def read_axis(
+    section: Section, key: str, component: Component, registry: Registry, named: Named | None = None
+) -> Axis:
+    """Read one key of a `[kind.label]` section; named: what the section's references hold, see `read_named`.
 
     A scalar is an axis of one row, a list a grid, `"a, b" = [[..], [..]]` rows of several keys, and a
     table one of `{ log }`, `{ linear }`, `{ range }`, `{ choice }`, `{ uniform }`. Raises ExperimentError
     for an unknown key, a value outside its domain, an empty grid and a value listed twice.
     """
-    return _Reader(section, key, component, registry).read()
+    return _Reader(section, key, component, registry, named or {}).read()
+
+
+def read_named(data: Mapping[str, Any]) -> dict[str, list[tuple[str, ...]]]:
+    """Return the texts, and lists of texts, that each key of a section takes: what references may hold.
+
+    What is no such thing is left out; it is complained about where its key is read.
+    """
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for written, value in data.items():
+        parts = _parts(written)
+        if isinstance(value, dict):
+            value = value.get("choice")
+        rows = value if isinstance(value, list) else [value]
+        if len(parts) == 1:
+            rows = [[item] for item in rows]
+        for row in rows:
+            if isinstance(row, list) and len(row) == len(parts):
+                for part, item in zip(parts, row, strict=True):
+                    if names := _texts(item):
+                        found.setdefault(part, []).append(names)
+    return found
+
+
+def depth(written: str) -> int:
+    """Return how deep a key reaches into components, the shallowest of several that walk together."""
+    return min(part.count(".") for part in _parts(written))
+
+
+def _parts(written: str) -> list[str]:
+    return [part.strip() for part in written.split(",")]
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    names = value if isinstance(value, list) else [value]
+    return tuple(names) if all(isinstance(name, str) for name in names) else ()
 
 
 class _Reader:
-    def __init__(self, section: Section, key: str, component: Component, registry: Registry) -> None:
+    def __init__(
+        self, section: Section, key: str, component: Component, registry: Registry, named: Named
+    ) -> None:
         self.section, self.key, self.component, self.registry = section, key, component, registry
-        cls: Any = component.cls
-        self.cls, self.params, self.refs = cls, declared(cls), references(cls)
+        self.named = named
 
     def read(self) -> Axis:
         value = self.section.data[self.key]
         if "," in self.key:
-            return self._zipped([part.strip() for part in self.key.split(",")], value)
-        self._known(self.key)
+            return self._zipped(_parts(self.key), value)
+        owner = self._owners(self.key)[0]
+        cls: Any = owner.cls
+        end = self.key.rpartition(".")[2]
+        self.declaration: Declared | None = declared(cls).get(end)
         if isinstance(value, dict):
+            if end in references(cls) and "choice" not in value:
+                inside = f"{self.key}.{next(iter(value), 'NAME')}"
+                raise self._fail(f'{inside} must be written in quotes: "{inside}" = ..')
             return self._table(value)
         if value == "search" and not self._admits("search"):
             return self._declared_range()
@@ -50,48 +95,70 @@ class _Reader:
     def _fail(self, message: str) -> ExperimentError:
         return self.section.error(self.key, message)
 
-    def _known(self, key: str) -> None:
-        known = [*self.params, *self.refs, "preset"]
-        if key not in known:
-            raise self._fail(
-                f"unknown key {key!r}; {self.component.name} has {', '.join(known[:-1]) or 'none'} "
-                f"(and use, preset).{nearest(key, [*known, 'use'])}"
-            )
+    def _owners(self, key: str, named: Named | None = None) -> list[Component]:
+        """Return the components that a key is one of, whatever the references on its way hold."""
+        try:
+            found = owners(self.component, key, self.named if named is None else named, self.registry)
+        except ComponentError as error:
+            raise self._fail(str(error)) from None
+        place, _, end = key.rpartition(".")
+        for owner in found:
+            known = keys(owner)
+            if end not in known:
+                if place:
+                    spelt = [f"{place}.{each}" for each in known]
+                    own = "preset"
+                else:
+                    spelt, own = [*known, "use", *self._inside(end)], "use, preset"
+                raise self._fail(
+                    f"unknown key {key!r}; {owner.name} has {', '.join(known[:-1]) or 'none'} "
+                    f"(and {own}).{nearest(key, spelt) or self._way_in(end)}"
+                )
+        return found
+
+    def _inside(self, end: str) -> list[str]:
+        """Return the paths that end so in components that the references hold."""
+        try:
+            found = reachable(self.component, self.named, self.registry)
+            return [f"{place}{end}" for place, inner in found if place and end in keys(inner)]
+        except ComponentError:  # said where the reference is read
+            return []
+
+    def _way_in(self, end: str) -> str:
+        inside = self._inside(end)
+        return f" Did you mean {inside[0]!r}?" if inside else ""
 
     def _is_grid(self, value: list[Any]) -> bool:
-        if self.key in self.params and self.params[self.key].is_list:
+        if self.declaration is not None and self.declaration.is_list:
             return bool(value) and all(isinstance(item, list) for item in value)
         return True
 
     def _admits(self, word: str) -> bool:
-        domain = self.params[self.key].domain if self.key in self.params else None
+        domain = self.declaration.domain if self.declaration is not None else None
         return (isinstance(domain, OneOf) and word in domain.values) or (
             isinstance(domain, Plain) and domain.type != "bool"
         )
 
-    def _check(self, key: str, value: Any) -> Any:
+    def _check(self, key: str, value: Any, named: Named | None = None) -> Any:
         """Return one value of one key, checked against its domain; a reference as full names."""
-        try:
-            if key in self.refs:
-                return self._names(key, value)
-            if key == "preset" and not isinstance(value, str):
-                raise self._fail(f"preset must be a text, got {show(value)}.")
-            return (
-                value
-                if key == "preset" and resolve(self.cls, {key: value})
-                else (resolve(self.cls, {key: value})[key])
-            )
-        except ComponentError as error:
-            raise self._fail(str(error)) from None
+        found = value
+        for owner in self._owners(key, named):
+            try:
+                found = checked(owner, key.rpartition(".")[2], value, self.registry)
+            except ComponentError as error:
+                where = f"{key}: " if "." in key else ""
+                raise self._fail(f"{where}{error}{self._no_label(owner, key, value)}") from None
+        return found
 
-    def _names(self, key: str, value: Any) -> tuple[str, ...]:
-        names = value if isinstance(value, list) else [value]
-        if not names or not all(isinstance(name, str) for name in names):
-            raise self._fail(f"{key} must be a name or a list of names, got {show(value)}.")
-        reference = self.refs[key]
-        if names == ["auto"] and reference.default == "auto":
-            return ("auto",)
-        return tuple(self.registry.get(reference.kind, name).full_name for name in names)
+    def _no_label(self, owner: Component, key: str, value: Any) -> str:
+        """Say that a reference takes no label, where one was written."""
+        cls: Any = owner.cls
+        reference = references(cls).get(key.rpartition(".")[2])
+        labels = self.section.document.data.get(reference.kind, {}) if reference is not None else {}
+        for name in _texts(value):
+            if name in labels:
+                return f" {name!r} is a label of this file; a reference names a component."
+        return ""
 
     def _rows(self, values: Iterable[Any], what: str = "") -> Rows:
         rows = [(self._check(self.key, value),) for value in values]
@@ -109,7 +176,7 @@ class _Reader:
 
     def _zipped(self, keys: list[str], value: Any) -> Rows:
         for key in keys:
-            self._known(key)
+            self._owners(key)
         if len(set(keys)) < len(keys):
             raise self._fail(f"{self.key!r} names a hyperparameter twice.")
         if not isinstance(value, list) or not all(
@@ -119,8 +186,15 @@ class _Reader:
                 f"{self.key!r} must be a list of rows of {len(keys)} values, for example "
                 f"[[{', '.join(['..'] * len(keys))}]], got {show(value)}."
             )
-        rows = [tuple(self._check(key, item) for key, item in zip(keys, row, strict=True)) for row in value]
+        rows = [self._row(keys, row) for row in value]
         return Rows(tuple(keys), self._distinct(rows))
+
+    def _row(self, keys: list[str], row: list[Any]) -> tuple[Any, ...]:
+        """Check a row: a key inside of a reference that walks along is one of what that row names."""
+        named = {**self.named, **{key: [_texts(item)] for key, item in zip(keys, row, strict=True)}}
+        values = dict(zip(keys, row, strict=True))
+        found = {key: self._check(key, values[key], named) for key in sorted(keys, key=depth)}
+        return tuple(found[key] for key in keys)
 
     def _table(self, table: dict[str, Any]) -> Axis:
         kinds = [name for name in RANGES if name in table]
@@ -164,10 +238,9 @@ class _Reader:
             raise self._fail(f"{self.key}: num goes with log and linear, not with {kind}.")
 
     def _interval(self, kind: str) -> Interval:
-        declaration: Declared | None = self.params.get(self.key)
-        if declaration is None or not isinstance(declaration.domain, Interval):
+        if self.declaration is None or not isinstance(self.declaration.domain, Interval):
             raise self._fail(f"{self.key} is not a number and takes no {kind}; write a list or {{ choice }}.")
-        return declaration.domain
+        return self.declaration.domain
 
     def _bounds(self, kind: str, value: Any) -> tuple[float, float]:
         if not isinstance(value, list) or len(value) != 2 or not all(map(is_number, value)):
@@ -193,19 +266,51 @@ class _Reader:
         return [tidy(low + i * step) for i in range(max(number, 0))]
 
     def _declared_range(self) -> Axis:
-        search = self.params[self.key].search if self.key in self.params else None
-        if search is None:
-            offers = ", ".join(key for key, each in self.params.items() if each.search) or "none"
+        place, dot, end = self.key.rpartition(".")
+        found = set()
+        for owner in self._owners(self.key):
+            cls: Any = owner.cls
+            search = declared(cls)[end].search if end in declared(cls) else None
+            if search is None:
+                offers = ", ".join(f"{place}{dot}{k}" for k, each in declared(cls).items() if each.search)
+                raise self._fail(
+                    f'{self.key} = "search": {owner.name} declares no range for {end} (it declares '
+                    f"one for: {offers or 'none'}); give {{ log = [lo, hi] }}, {{ uniform = [lo, hi] }} or a "
+                    "list."
+                )
+            found.add(search)
+        if len(found) > 1:
             raise self._fail(
-                f'{self.key} = "search": {self.component.name} declares no range for {self.key} (it declares '
-                f"one for: {offers}); give {{ log = [lo, hi] }}, {{ uniform = [lo, hi] }} or a list."
+                f'{self.key} = "search": the components that {place} names declare different ranges for '
+                f"{end}; give {{ log = [lo, hi] }}, {{ uniform = [lo, hi] }} or a list, or an entry to each."
             )
+        (search,) = found
         if search.how == "choice":
             return self._rows([list(v) if isinstance(v, tuple) else v for v in search.values])
         domain = self._interval(search.how)
         if domain.integer:
             search = Search(search.how, tuple(map(int, search.values)))
         return Range((self.key,), search, domain.integer)
+
+
+def checked(component: Component, key: str, value: Any, registry: Registry) -> Any:
+    """Return a value as a configuration holds it: in its domain, a reference as a tuple of full names.
+
+    Raises ComponentError with rule and value.
+    """
+    cls: Any = component.cls
+    reference = references(cls).get(key)
+    if reference is None:
+        if key == "preset" and not isinstance(value, str):
+            raise ComponentError(f"preset must be a text, got {show(value)}.")
+        resolved = resolve(cls, {key: value})
+        return value if key == "preset" else resolved[key]
+    names = value if isinstance(value, list) else [value]
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ComponentError(f"{key} must be a name or a list of names, got {show(value)}.")
+    if names == ["auto"] and reference.default == "auto":
+        return ("auto",)
+    return tuple(registry.get(reference.kind, name).full_name for name in names)
 
 
 def tidy(value: float, digits: int = 12) -> float:

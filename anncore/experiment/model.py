@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from anncore.experiment.paths import reachable
 from anncore.params import Search
 from anncore.registry import Component, Registry
 from anncore.trial import Split, Train
@@ -48,18 +49,41 @@ class Entry:
     """One `[kind.label]` section: a component with its own grid.
 
     component is None for the loss "auto", which depends on the data set's task. An axis of one row is a
-    value that is fixed. References are tuples of full names.
+    value that is fixed. References are tuples of full names; what is inside of them has keys as "inner.lr".
     """
 
     kind: str
     label: str
     component: Component | None
     axes: tuple[Axis, ...] = ()
+    registry: Registry | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def given(self) -> tuple[str, ...]:
         """The hyperparameters that the section sets."""
         return tuple(key for axis in self.axes for key in axis.keys)
+
+    @cached_property
+    def named(self) -> dict[str, tuple[tuple[str, ...], ...]]:
+        """What the references that the section sets may hold, by their paths."""
+        found: dict[str, dict[tuple[str, ...], None]] = {}
+        for axis in self.axes:
+            if isinstance(axis, Range):
+                continue
+            for i, key in enumerate(axis.keys):
+                for row in axis.rows:
+                    if isinstance(row[i], tuple) and all(isinstance(item, str) for item in row[i]):
+                        found.setdefault(key, {})[row[i]] = None
+        return {key: tuple(values) for key, values in found.items()}
+
+    @cached_property
+    def reachable(self) -> dict[str, list[Component]]:
+        """The component and those it may refer to, at any depth, by their place: "", "inner.", ..."""
+        found: dict[str, list[Component]] = {}
+        if self.component is not None and self.registry is not None:
+            for place, component in reachable(self.component, self.named, self.registry):
+                found.setdefault(place, []).append(component)
+        return found
 
     @cached_property
     def varying(self) -> tuple[str, ...]:

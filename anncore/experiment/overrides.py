@@ -9,20 +9,25 @@ from typing import Any
 
 from anncore.errors import ExperimentError
 from anncore.experiment.document import Document, Path_, show
+from anncore.experiment.grids import RANGES
+from anncore.experiment.model import KINDS
 
 
 def apply_overrides(name: str, data: Mapping[str, Any], overrides: Sequence[str]) -> Document:
     """Return the document with every override put in, the last one winning.
 
     KEY is a dotted path as TOML writes it (quotes where a part contains a dot or a comma), VALUE a TOML
-    value; a bare word is a text. Missing tables are made; whether the key is known is checked with the
-    rest of the document. Raises ExperimentError for what is no KEY=VALUE.
+    value; a bare word is a text. Below a component's reference the rest is one key, as in the file, so
+    optimizer.clipped.inner.lr needs no quotes. Missing tables are made; whether the key is known is
+    checked with the rest of the document. Raises ExperimentError for what is no KEY=VALUE.
     """
     merged = copy.deepcopy(dict(data))
     overridden: dict[Path_, str] = {}
     for text in overrides:
         path, value = parse_override(text)
         table = merged
+        if _inside(merged, path):
+            path = (*path[:2], ".".join(path[2:]))
         for i, step in enumerate(path[:-1]):
             table = table.setdefault(step, {})
             if not isinstance(table, dict):
@@ -33,6 +38,16 @@ def apply_overrides(name: str, data: Mapping[str, Any], overrides: Sequence[str]
         table[path[-1]] = value
         overridden[path] = text
     return Document(name, merged, overridden)
+
+
+def _inside(data: Mapping[str, Any], path: Sequence[str]) -> bool:
+    """Tell whether a path leads into what a component refers to, and not into a table such as { log }."""
+    if len(path) < 4 or path[0] not in KINDS or path[3] in (*RANGES, "num"):
+        return False
+    table: Any = data
+    for step in path[:3]:
+        table = table.get(step) if isinstance(table, dict) else None
+    return not isinstance(table, dict)
 
 
 def parse_override(text: str) -> tuple[tuple[str, ...], Any]:

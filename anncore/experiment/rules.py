@@ -8,8 +8,9 @@ from typing import Any
 
 from anncore.errors import ComponentError, nearest
 from anncore.experiment.document import Document, Section, is_number, show
+from anncore.experiment.grids import checked
 from anncore.experiment.model import KINDS, Comparison, Entry, Rule, labels_of
-from anncore.params import declared, references, resolve
+from anncore.experiment.paths import keys
 from anncore.registry import Registry
 
 OPS: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -118,9 +119,10 @@ class _RuleReader:
         known = {n for e in chosen if e.component for n in names_of(e)}
         if name not in known:
             who = ", ".join(e.label for e in chosen) or "any entry"
+            shown = sorted(n for n in known if "." not in n or "." in name)
             raise self.section.error(
                 key,
-                f"no hyperparameter {name!r} in {kind} {who}; known are {', '.join(sorted(known)) or 'none'}."
+                f"no hyperparameter {name!r} in {kind} {who}; known are {', '.join(shown) or 'none'}."
                 + nearest(name, known),
             )
         owners = [e for e in chosen if e.component and name in names_of(e)]
@@ -159,23 +161,15 @@ class _RuleReader:
     def _value(self, key: str, name: str, value: Any, owners: list[Entry]) -> Any:
         """Return the value as a configuration would hold it; some entry must be able to."""
         reason = ""
+        place, dot, end = name.rpartition(".")
         for owner in owners:
-            assert owner.component is not None
-            cls: Any = owner.component.cls
-            try:
-                if name in references(cls):
-                    names = value if isinstance(value, list) else [value]
-                    if names == ["auto"]:
-                        return ("auto",)
-                    if names and all(isinstance(each, str) for each in names):
-                        kind = references(cls)[name].kind
-                        return tuple(self.registry.get(kind, each).full_name for each in names)
-                    reason = f"{owner.label}: {name} must be a name or a list of names, got {show(value)}"
-                else:
-                    resolved = resolve(cls, {name: value})
-                    return value if name == "preset" else resolved[name]
-            except ComponentError as error:
-                reason = str(error)
+            for component in owner.reachable[f"{place}{dot}"]:
+                if end not in keys(component):
+                    continue
+                try:
+                    return checked(component, end, value, self.registry)
+                except ComponentError as error:
+                    reason = str(error)
         raise self.section.error(key, f"{reason}." if not reason.endswith((".", "?")) else reason)
 
     def _complete(self, rule: Rule) -> None:
@@ -199,7 +193,8 @@ class _RuleReader:
 
 
 def names_of(entry: Entry) -> list[str]:
-    """Return the hyperparameters and references that an entry's component has."""
-    assert entry.component is not None
-    cls: Any = entry.component.cls
-    return [*declared(cls), *references(cls), "preset"]
+    """Return the hyperparameters and references of an entry's component, and of what these may hold."""
+    found = (
+        f"{place}{key}" for place, held in entry.reachable.items() for each in held for key in keys(each)
+    )
+    return list(dict.fromkeys(found))

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from anncore.experiment.model import KINDS, Axis, Entry, Experiment, Range, Rule
+from anncore.experiment.paths import resolve_all
 from anncore.experiment.rules import holds
-from anncore.params import references, resolve
 from anncore.sampling import draw, extent
 from anncore.types import Array
 
@@ -32,12 +32,10 @@ class Choice:
 
     @cached_property
     def resolved(self) -> dict[str, Any]:
-        """Every hyperparameter and reference with its value; nothing for a loss that depends on the task."""
-        if self.entry.component is None:
+        """Every hyperparameter and reference with its value, at any depth; nothing for a loss of "auto"."""
+        if self.entry.component is None or self.entry.registry is None:
             return {}
-        cls: Any = self.entry.component.cls
-        refs = {key: self.given.get(key, (ref.default,)) for key, ref in references(cls).items()}
-        return {**resolve(cls, self.given), **refs}
+        return resolve_all(self.entry.component, self.given, self.entry.registry)
 
     @cached_property
     def told(self) -> dict[str, Any]:

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from anncore.errors import ComponentError
 from anncore.experiment.document import is_number
 from anncore.experiment.model import KINDS, PROBLEMS, Experiment, Range
-from anncore.params import references
+from anncore.experiment.paths import owners
+from anncore.params import Reference, references
 from anncore.plan.choices import Choice
 
 EXACT = 17  # significant digits that tell any two floats apart
@@ -103,13 +105,27 @@ class Namer:
 
     def plain(self, choice: Choice, key: str, value: Any) -> Any:
         """Return a value as plain JSON: a reference as its short name or a list of them."""
-        component = choice.entry.component
-        cls: Any = component.cls if component else None
-        if cls is not None and key in references(cls):
-            kind = references(cls)[key].kind
-            names = [self.short(kind, name) for name in value]
+        reference = self._reference(choice, key) if isinstance(value, tuple) else None
+        if reference is not None:
+            names = [self.short(reference.kind, name) for name in value]
             return names[0] if len(names) == 1 else names
         return list(value) if isinstance(value, tuple) else value
+
+    def _reference(self, choice: Choice, key: str) -> Reference | None:
+        """Return the reference that a key is, None where it is a hyperparameter."""
+        component = choice.entry.component
+        if component is None:
+            return None
+        found = [component]
+        if "." in key:
+            held = {name: (value,) for name, value in choice.given.items() if isinstance(value, tuple)}
+            named = {**choice.entry.named, **held}
+            try:
+                found = owners(component, key, named, self.experiment.registry)
+            except ComponentError:
+                return None
+        cls: Any = found[0].cls
+        return references(cls).get(key.rpartition(".")[2])
 
     def short(self, kind: str, name: str) -> str:
         """Return a component's short name."""

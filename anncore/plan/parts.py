@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from anncore.assembly import needs_place
@@ -11,13 +11,12 @@ from anncore.body import body_specs
 from anncore.data import Shapes, prepare
 from anncore.errors import AnnxError, ComponentError, DataError, ExperimentError
 from anncore.experiment.model import Entry, Experiment
+from anncore.experiment.paths import DEEPEST, apart
 from anncore.params import Interval, Plain, build, declared, references, resolve
 from anncore.plan.choices import Choice, combos
 from anncore.registry import Component
 from anncore.trial import Part, canonical
 from anncore.types import Task
-
-DEEPEST = 8  # references of references; more is a circle
 
 
 class PartMaker:
@@ -171,11 +170,24 @@ class PartMaker:
         component = choice.entry.component
         assert component is not None
         try:
-            part = make_part(component, choice.given)
-            refs = self._refs(component, choice.given, fill, auto)
-            return self._finish(component, Part(part.kind, part.name, part.version, part.params, refs))
+            return self._part(component, choice.given, fill, auto)
         except Exception as error:
             raise self._said(choice.entry, error) from error
+
+    def _part(
+        self,
+        component: Component,
+        given: Mapping[str, Any],
+        fill: Mapping[str, Part],
+        auto: Part | None,
+        depth: int = 0,
+    ) -> Part:
+        if depth > DEEPEST:
+            raise ComponentError(f"{component.name}: its references go round in a circle")
+        own, inner = apart(given)
+        part = make_part(component, own)
+        refs = self._refs(component, own, inner, fill, auto, depth)
+        return self._finish(component, Part(part.kind, part.name, part.version, part.params, refs))
 
     def _finish(self, component: Component, part: Part) -> Part:
         """Check the part as a whole, take its paths out of its hyperparameters, put its fingerprint in."""
@@ -193,31 +205,36 @@ class PartMaker:
         return Part(part.kind, part.name, part.version, params, part.refs, paths)
 
     def _refs(
-        self, component: Component, given: Mapping[str, Any], fill: Mapping[str, Part], auto: Part | None
+        self,
+        component: Component,
+        own: Mapping[str, Any],
+        inner: Mapping[str, Mapping[str, Any]],
+        fill: Mapping[str, Part],
+        auto: Part | None,
+        depth: int,
     ) -> dict[str, tuple[Part, ...]]:
         found: dict[str, tuple[Part, ...]] = {}
         for key, ref in references(_class(component)).items():
-            names = given.get(key, (ref.default,))
+            names = own.get(key, (ref.default,))
             if names == ("auto",):
                 if auto is None:
                     raise ComponentError(f"{component.name}: {key} must be named here; 'auto' has no meaning")
                 found[key] = (auto,)
-            elif key not in given and ref.kind in fill:
+            elif key not in own and key not in inner and ref.kind in fill:
                 found[key] = (fill[ref.kind],)
             else:
-                found[key] = tuple(self._referred(ref.kind, name) for name in names)
+                within = [self.registry.get(ref.kind, name) for name in names]
+                found[key] = tuple(
+                    self._part(each, inner.get(key, {}), {}, None, depth + 1) for each in within
+                )
         return found
 
-    def _referred(self, kind: str, name: str, depth: int = 0) -> Part:
-        component = self.registry.get(kind, name)
-        if depth > DEEPEST:
-            raise ComponentError(f"{component.name}: its references go round in a circle")
-        part = make_part(component, {})
-        refs = {
-            key: (self._referred(ref.kind, ref.default, depth + 1),)
-            for key, ref in references(_class(component)).items()
-        }
-        return Part(part.kind, part.name, part.version, part.params, refs)
+    def components(self, part: Part) -> Iterator[Component]:
+        """Yield a part's component and those of all parts inside it."""
+        yield self.registry.get(part.kind, part.name)
+        for parts in part.refs.values():
+            for each in parts:
+                yield from self.components(each)
 
     def _said(self, entry: Entry, error: Exception) -> AnnxError:
         """Return what a component raised as one line that names file and section."""

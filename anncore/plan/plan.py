@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from anncore.data import Shapes
-from anncore.errors import ExperimentError, nearest
+from anncore.errors import ComponentError, ExperimentError, nearest
 from anncore.experiment.model import KINDS, PROBLEMS, Experiment, Range, Rule
 from anncore.plan.choices import Choice, Combo, Option, combos
 from anncore.plan.naming import Namer, spell
 from anncore.plan.parts import PartMaker
 from anncore.plan.selection import check_select
+from anncore.registry import Component
 from anncore.trial import Phase, Trial
 
 
@@ -149,6 +150,9 @@ class Plan:
         for combo in self.combos:
             if not combo.count():
                 continue
+            optimizer = combo.entries["optimizer"]
+            inside = (each for held in optimizer.reachable.values() for each in held)
+            self._check_batch(optimizer.label, inside)
             for choices, _ in combo.options_of((*PROBLEMS, "network")):
                 if self.experiment.on_objectives:
                     self._maker.plain(choices[0])
@@ -158,7 +162,9 @@ class Plan:
                 if kind not in (*PROBLEMS, "network"):
                     self._check_kind(combo, kind)
         for config in self._included:
-            self._parts({choice.entry.kind: choice for choice in config})
+            parts = self._parts({choice.entry.kind: choice for choice in config})
+            label = next(choice.entry.label for choice in config if choice.entry.kind == "optimizer")
+            self._check_batch(label, self._maker.components(parts["optimizer"]))
             if not self.experiment.on_objectives:
                 tasks.setdefault(config[0].entry.label, self._maker.shapes(config[0]).task)
         check_select(self.experiment, tasks)
@@ -176,14 +182,32 @@ class Plan:
 
     def _check_kind(self, combo: Combo, kind: str) -> None:
         """Build every choice of components that have a rule of their own (`validate`) once."""
-        component = combo.entries[kind].component
-        if component is None or not hasattr(component.cls, "validate"):
+        inside = (each for held in combo.entries[kind].reachable.values() for each in held)
+        if not any(hasattr(each.cls, "validate") for each in inside):
             return
         for slot in combo.along((kind,)):
             for option in combo.slots[slot].options:
                 for choice in option:
                     if choice.entry.kind == kind:
                         self._maker.plain(choice)
+
+    def _check_batch(self, label: str, components: Iterable[Component]) -> None:
+        """Refuse batches beside an optimizer that compares losses and so needs the same data at each step."""
+        experiment = self.experiment
+        for component in components:
+            if not getattr(component.cls, "full_batch", False):
+                continue
+            where = f"{experiment.file}: [optimizer.{label}] {component.name} needs the full batch"
+            if experiment.train.batch_size != "full":
+                raise ExperimentError(
+                    f'{where}; write [train] batch_size = "full", got {experiment.train.batch_size}.'
+                )
+            for entry in experiment.entries["objective"]:
+                if entry.component is not None and hasattr(entry.component.cls, "draw"):
+                    raise ExperimentError(
+                        f"{where}, an exact gradient, but that of [objective.{entry.label}] is noisy; leave "
+                        "out one of the two."
+                    )
 
     def _check_control(self) -> None:
         control = self.experiment.report.get("control")
@@ -299,12 +323,23 @@ def _included(experiment: Experiment, found: Sequence[Combo]) -> list[Option]:
         for combo in found:
             if all(combo.entries[kind].label in labels for kind, labels in rule.labels.items()):
                 config = tuple(_choice(combo, kind, rule) for kind in KINDS if kind in combo.entries)
+                _refuse_unfit(experiment, config)
                 known = combo.contains(config) or any(
                     all(map(Choice.equals, config, other)) for other in added
                 )
                 if not known:
                     added.append(config)
     return added
+
+
+def _refuse_unfit(experiment: Experiment, config: Option) -> None:
+    """Refuse an included reference to a component that has not the keys its section sets inside of it."""
+    for choice in config:
+        try:
+            _ = choice.resolved
+        except ComponentError as error:
+            where = f"{experiment.file}: [[include]] of {choice.entry.kind} {choice.entry.label!r}"
+            raise ExperimentError(f"{where} is no configuration: {error}.") from None
 
 
 def _choice(combo: Combo, kind: str, rule: Rule) -> Choice:

@@ -45,11 +45,11 @@ class LRSensitivity:
 
     def draw(self, data: FigureInput) -> Drawing | None:
         report = data.report
-        names = Counter(row["hyperparameter"] for row in report["sensitivity"])
+        names = Counter(_plain(row["hyperparameter"]) for row in report["sensitivity"])
         if not names:
             return None
         shown = names.most_common(1)[0][0]
-        rows = [row for row in report["sensitivity"] if row["hyperparameter"] == shown]
+        rows = [row for row in report["sensitivity"] if _plain(row["hyperparameter"]) == shown]
         problems = [p for p in report["problems"] if any(row["problem"] == p for row in rows)]
         arms = list(dict.fromkeys(row["arm"] for row in rows))
         # Where nothing was tuned, the report compares configurations and the theme knows no plain arms.
@@ -249,6 +249,12 @@ class LRSensitivity:
             for row in rows[:20]
         ]
         return f"Line plots of the score over the tuned hyperparameter. {title}. {'; '.join(parts)}."
+
+
+def _plain(hyperparameter: str) -> str:
+    """Return "optimizer.lr" for "optimizer.inner.lr" too: a wrapper's rate is that of what it is around."""
+    kind, _, path = hyperparameter.partition(".")
+    return f"{kind}.{path.rpartition('.')[2]}"
 
 
 @hookimpl
