@@ -11,6 +11,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from anncore import stats
 from anncore.findings import FEW_DATA_SETS, FEWEST_DATA_SETS, joined, percent, size
 from anncore.protocol import selection_gaps, with_fresh_scores
