@@ -27,6 +27,10 @@ def block(file: Path, language: str, holding: str) -> str:
     return found
 
 
+def _owner(code: str) -> str:
+    return re.findall(r"^class (\w+)", code, re.M)[-1]
+
+
 @pytest.fixture
 def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     monkeypatch.chdir(tmp_path)
@@ -78,6 +82,43 @@ def test_the_plugin_guides_code_runs_as_written(tmp_path: Path) -> None:
     done = subprocess.run(pytest_run, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     assert "passed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "code", [text for text in blocks(PLUGIN_GUIDE, "python") if "@hookimpl" in text], ids=_owner
+)
+def test_every_component_of_the_plugin_guide_keeps_every_promise(tmp_path: Path, code: str) -> None:
+    from anncore.testing import check_component
+
+    (tmp_path / "guide.py").write_text(code, encoding="utf-8")
+    (component,) = [
+        each for each in load_registry([tmp_path / "guide.py"]).components if each.dist == "guide"
+    ]
+    check_component(component)
+
+
+def test_the_plugin_guide_has_an_example_of_every_kind() -> None:
+    from anncore.hookspecs import HOOKS
+
+    code = "".join(blocks(PLUGIN_GUIDE, "python"))
+    assert [hook for hook in HOOKS.values() if f"def {hook}()" not in code] == []
+
+
+def test_the_checks_that_the_plugin_guide_quotes_are_there() -> None:
+    from anncore.testing import checks_for
+
+    known = {check.name for each in load_registry().components for check in checks_for(each)}
+    text = PLUGIN_GUIDE.read_text(encoding="utf-8")
+    quoted = {
+        "stacked_as_alone",
+        "isolated",
+        "inputs_unchanged",
+        "keeps_dtype",
+        "no_global_rng",
+        "other_process",
+    }
+    assert quoted <= known
+    assert all(f"`{name}`" in text for name in quoted)
 
 
 def test_the_plugin_guide_knows_every_hook() -> None:

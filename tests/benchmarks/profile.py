@@ -69,7 +69,7 @@ def _parts(stack: Any) -> Iterator[tuple[str, Part]]:
         yield from _layer(stack, i, tape, grad)
         if i > 1:
             below = times_transposed(grad, stack.params[f"W{i}"])
-            activation = stack.body.network._activation(i - 1)
+            activation = stack.body.network.activation[i - 2]
             grad = activation.backward(below, tape.pre[i - 2], tape.inputs[i - 1])
 
 
@@ -82,7 +82,7 @@ def _layer(stack: Any, i: int, tape: Any, grad: Any) -> Iterator[tuple[str, Part
     yield "bias gradient", lambda: sum_examples(grad, out=grads[f"b{i}"])
     if i > 1:
         yield "input gradient", lambda: times_transposed(grad, weight)
-        activation, pre = stack.body.network._activation(i - 1), tape.pre[i - 2]
+        activation, pre = stack.body.network.activation[i - 2], tape.pre[i - 2]
         below = times_transposed(grad, weight)
         yield "activation", lambda: activation.forward(pre)
         yield "activation", lambda: activation.backward(below, pre, inputs)
