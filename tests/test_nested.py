@@ -87,11 +87,18 @@ class Late:
     """Nothing for `wait` steps, then what is inside."""
 
     name: ClassVar[str] = "late"
+    watches: ClassVar[bool] = True
     wait: int = param(5, "int [0, inf)")
     inner: Any = ref("schedule", "cosine")
 
-    def factor(self, t, steps):
-        return 0.0 if t <= self.wait else self.inner[0].factor(t, steps)
+    def init(self, ones):
+        return self.inner[0].init(ones)
+
+    def observe(self, state, score, t):
+        return self.inner[0].observe(state, score, t)
+
+    def factor(self, t, steps, state):
+        return 0.0 if t <= self.wait else self.inner[0].factor(t, steps, state)
 
 
 @dataclass(frozen=True)

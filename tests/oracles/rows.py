@@ -163,6 +163,7 @@ def built(kind: str, name: str, given: Mapping[str, Any]) -> Any:
     values = resolve(cls, given) | {
         key: (REGISTRY.get(each.kind, given.get(key, each.default)).cls(),)
         for key, each in references(cls).items()
+        if each.kind == kind
     }
     for key, declaration in declared(cls).items():
         if declaration.stackable:
@@ -269,7 +270,8 @@ NETWORK = {
 def _watching(component: Any) -> Any:
     x, y = (each[None] for each in INPUTS["regression"])
     classes = {kind: REGISTRY.get(kind, name).cls for kind, name in COMPONENTS.items()}
-    network: Any = classes["network"](hidden=(4, 2), activation=(classes["activation"](),))
+    plain: Any = classes["network"](hidden=(4, 2), activation=(classes["activation"](),))
+    network = Wired(plain, 3, 3, None)
     params = {name: array[None] for name, array in NETWORK.items()}
     grads = {name: np.zeros_like(array) for name, array in params.items()}
     z, tape = network.forward(params, x)

@@ -15,6 +15,7 @@ from test_training import as_bytes
 from trial_factory import make_part, make_trial
 
 from anncore import Array, ComponentError, build, load_registry
+from anncore.body import Wired
 from anncore.training import train_stack
 from anncore.trial import Stop, Trial
 from anncore.types import ParamSpec
@@ -113,8 +114,13 @@ def test_a_sick_trial_raises_nothing_and_leaves_its_neighbours_alone(name: str) 
 
 
 def specs() -> dict[str, ParamSpec]:
-    network = REGISTRY.get("network", "mlp").cls(hidden=(4, 3, 2))
-    return {spec.name: spec for spec in network.specs(5, 1)}
+    return {spec.name: spec for spec in mlp_specs(4, 3, 2)}
+
+
+def mlp_specs(*hidden: int) -> list[ParamSpec]:
+    relu = REGISTRY.get("activation", "relu").cls()
+    network = REGISTRY.get("network", "mlp").cls(hidden=hidden, activation=(relu,))
+    return Wired(network, 5, 1, None).specs
 
 
 def test_mlp_says_where_its_arrays_stand() -> None:
@@ -122,7 +128,7 @@ def test_mlp_says_where_its_arrays_stand() -> None:
     assert places["W1"] == places["b1"] == "input"
     assert {places[name] for name in ("W2", "b2", "W3", "b3")} == {"hidden"}
     assert places["W4"] == places["b4"] == "output"
-    (only, _) = REGISTRY.get("network", "mlp").cls(hidden=()).specs(5, 1)
+    (only, _) = mlp_specs()
     assert only.place == "output"
 
 
