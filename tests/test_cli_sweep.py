@@ -58,6 +58,7 @@ class Raiser:
 class Sleeper:
     '''Sleeps.'''
     name: ClassVar[str] = "sleeper"
+    scope: ClassVar[str] = "array"  # else its formula would become a kernel, which does not sleep
     lr: Hyper = param(0.1, "(0, inf)")
     rest: float = param(0.01, "[0, 10]")
     def init(self, param): return ()
