@@ -15,7 +15,7 @@ import numpy as np
 
 from anncore import stats
 from anncore.findings import FEW_DATA_SETS, FEWEST_DATA_SETS, joined, percent, size
-from anncore.protocol import selection_gaps, with_fresh_scores
+from anncore.protocol import hyperparameters, selection_gaps, with_fresh_scores
 from anncore.study import BLOCKING, Study
 
 
@@ -119,7 +119,7 @@ def _confounded(study: Study) -> list[Caution]:
     if not study.tuned:
         return []
     found = []
-    for column in (name for name in study.tune.columns if "." in name):
+    for column in hyperparameters(study.tune):
         there = study.tune[study.tune[column].notna()]
         counts = there.groupby(["arm", "problem"], sort=False)[column].nunique().groupby("arm", sort=False)
         tried = {str(arm): int(n) for arm, n in counts.max().items()}

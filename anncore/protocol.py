@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from anncore.hookspecs import KINDS
 from anncore.stats import ABSOLUTE_NOISE, RELATIVE_NOISE
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from anncore.experiment.model import Select
 
 COLUMNS = ("problem", "arm", "config", "tune_score", "n_ok", "n", "edge", "configs", "fresh_score")
+
+
+def hyperparameters(trials: pd.DataFrame) -> list[str]:
+    """Return the columns that hold hyperparameters, "optimizer.lr"; metrics may have a dot in their name too."""
+    return [name for name in map(str, trials.columns) if name.partition(".")[0] in KINDS and "." in name]
 
 
 def select(trials: pd.DataFrame, rule: Select) -> pd.DataFrame:
@@ -36,7 +42,7 @@ def select(trials: pd.DataFrame, rule: Select) -> pd.DataFrame:
     import pandas as pd
 
     scores = _scores(trials, rule.metric).to_numpy()
-    tuned = {name: trials[name].tolist() for name in trials.columns if "." in name}
+    tuned = {name: trials[name].tolist() for name in hyperparameters(trials)}
     rows = []
     for (problem, arm), configs in _members(trials).items():
         config = _best({name: scores[members] for name, members in configs.items()}, rule.goal)

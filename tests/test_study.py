@@ -112,6 +112,10 @@ def test_audit_names_what_was_tuned_for_some_arms_only() -> None:
         results.trials["arm"] == "momentum", results.trials["seed"] / 7, np.nan
     )
     results.trials["optimizer.eps"] = 1e-8
+    # A metric per layer is none.
+    results.trials["train_gradient_norm.1"] = np.where(
+        results.trials["arm"] == "adam", 1.0, results.trials["seed"] / 7
+    )
     (text,) = [w.text for w in audit(Study(results), 3) if w.kind == "confounded"]
     assert text == (
         "optimizer.lr was tuned for sgd and momentum, but not for adam: part of any difference between "

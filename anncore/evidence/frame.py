@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from anncore import stats
+from anncore.protocol import hyperparameters
 from anncore.study import Measure, Study
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def tuning_scores(source: Any) -> pd.DataFrame:
     """
     found = source_of(source)
     trials = found.tune
-    hyper = [str(name) for name in trials.columns if "." in str(name)]
+    hyper = hyperparameters(trials)
     keep = ["problem", "arm", "config", "seed", "status", *hyper]
     score = trials[found.metric].astype(float) if found.metric in trials else math.nan
     frame = trials[keep].assign(score=score, goal=found.goal).reset_index(drop=True)
