@@ -23,7 +23,7 @@ COLUMNS = ("problem", "arm", "config", "tune_score", "n_ok", "n", "edge", "confi
 
 
 def hyperparameters(trials: pd.DataFrame) -> list[str]:
-    """Return the columns that hold hyperparameters, "optimizer.lr"; metrics may have a dot in their name too."""
+    """Return the columns that hold hyperparameters, "optimizer.lr"; a metric's name may have a dot too."""
     return [name for name in map(str, trials.columns) if name.partition(".")[0] in KINDS and "." in name]
 
 
