@@ -16,7 +16,16 @@ from anncore.report.theme import Theme
 from anncore.report.write import draw_figures
 from anncore.study import Study
 
-NAMES = ("leaderboard", "heat_map", "learning_curves", "paired_differences", "lr_sensitivity")
+NAMES = (
+    "leaderboard",
+    "heat_map",
+    "learning_curves",
+    "performance_profile",
+    "critical_difference",
+    "paired_differences",
+    "probability_of_improvement",
+    "lr_sensitivity",
+)
 ARMS, PROBLEMS = ("sgd", "rmsprop", "adam"), ("two_moons", "digits", "sine")
 
 

@@ -1,0 +1,242 @@
+"""Arms by mean rank over data sets, joined where the tests do not tell them apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, ClassVar
+
+from anncore import (
+    NARROW,
+    Drawing,
+    Figure,
+    FigureInput,
+    hookimpl,
+    joined,
+    new_sheet,
+    place,
+    shorten,
+    text_width,
+)
+
+MOST_BARS = 12
+ROW, BAR, GAP = 0.24, 0.17, 0.12  # inches
+
+
+@dataclass(frozen=True)
+class CriticalDifference:
+    """Mean ranks on one axis; a bar joins every largest set of arms no two of which are told apart.
+
+    The tests are the report's: the exact signed-rank test on data sets, Holm-adjusted over all pairs. As
+    they do not follow from the ranks, a bar may pass an arm that does not belong to it: dots mark the
+    members. With a control only its own pairs were tested, so one bar joins the control with every arm not
+    told apart from it. With too few data sets for any test there are no bars.
+
+    Demšar, "Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR 7, 2006, drew it first;
+    the tests follow Benavoli, Corani & Mangili, JMLR 17(5), 2016.
+    """
+
+    name: ClassVar[str] = "critical_difference"
+    question: ClassVar[str] = "Which arms differ over the data sets?"
+    order: ClassVar[int] = 25
+    section: ClassVar[str] = "differences"
+
+    def draw(self, data: FigureInput) -> Drawing | None:
+        report, theme = data.report, data.theme
+        ranks = {row["arm"]: row["mean_rank"] for row in report["leaderboard"]["overall"]}
+        found = report["comparisons"]["overall"]
+        if len(ranks) < 2 or not found or any(math.isnan(rank) for rank in ranks.values()):
+            return None
+        groups = _groups(list(ranks), found, report["control"])
+        title, subtitle = self._title(report, list(ranks)), self._subtitle(report, len(groups))
+        levels = _levels([(ranks[group[0]], ranks[group[-1]]) for group in groups[:MOST_BARS]])
+        names = {arm: shorten(arm, 1.5, 8, "bold") for arm in ranks}
+        side = 0.16 + max(text_width(name, 8, "bold") for name in names.values()) + 0.48
+        top = GAP + BAR * (max(levels, default=-1) + 1) + 0.08
+        rows = math.ceil(len(ranks) / 2)
+        height = top + ROW * rows
+        sheet = new_sheet(NARROW, height + 0.62, title, subtitle, theme)
+        ax = place(sheet, side, 0.12, NARROW - 2 * side, height)
+        self._axis(ax, len(ranks), height, report)
+        inch = (len(ranks) - 1) / (NARROW - 2 * side)  # in ranks
+        for i, (arm, rank) in enumerate(ranks.items()):
+            left = i < rows
+            row = i if left else len(ranks) - 1 - i
+            self._arm(
+                ax, names[arm], rank, top + ROW * (row + 0.5), left, inch, len(ranks), theme, theme[arm]
+            )
+        for group, level in zip(groups, levels, strict=False):
+            y = GAP + BAR * (level + 0.5)
+            ends = [ranks[group[0]], ranks[group[-1]]]
+            ax.plot(ends, [y, y], color=theme.token("frame"), linewidth=4, solid_capstyle="butt", zorder=2)
+            for arm in group:
+                self._dot(ax, ranks[arm], y, theme[arm], theme, 4.5)
+        for arm, rank in ranks.items():
+            self._dot(ax, rank, 0, theme[arm], theme, 6)
+        return Drawing(sheet, self.name, title, self._words(title, ranks, groups), subtitle)
+
+    def _axis(self, ax: Any, arms: int, height: float, report: Any) -> None:
+        ax.set(xlim=(1, arms), ylim=(height, 0))
+        ax.xaxis.tick_top()
+        ax.xaxis.set_label_position("top")
+        # At most ten ticks, whole ranks each.
+        ax.set_xticks(range(1, arms + 1, math.ceil(arms / 10)))
+        sets = report["leaderboard"]["overall"][0]["data_sets"]
+        ax.set_xlabel(f"mean rank over {sets} data sets (1 is best)")
+        ax.set_yticks([])
+        ax.spines[["left", "bottom"]].set_visible(False)
+        ax.spines["top"].set_visible(True)
+        ax.grid(visible=False)
+
+    def _arm(
+        self,
+        ax: Any,
+        name: str,
+        rank: float,
+        y: float,
+        left: bool,
+        inch: float,
+        arms: int,
+        theme: Any,
+        style: Any,
+    ) -> None:
+        edge = 1 - 0.06 * inch if left else arms + 0.06 * inch
+        width = 1.3 if style.highlighted else 0.9
+        ax.plot([rank, rank, edge], [0, y, y], color=style.color, linewidth=width, clip_on=False, zorder=1)
+        away = -inch if left else inch
+        text = {"va": "center", "ha": "right" if left else "left"}
+        muted = theme.token("muted")
+        ax.text(edge + 0.05 * away, y, f"{rank:.2f}", size=7, color=muted, **text)
+        color = style.color if style.highlighted else muted
+        ax.text(edge + 0.42 * away, y, name, size=8, weight="bold", color=color, **text)
+
+    def _dot(self, ax: Any, x: float, y: float, style: Any, theme: Any, size: float) -> None:
+        ax.plot(
+            [x],
+            [y],
+            style.marker if style.highlighted else "o",
+            color=style.color,
+            markersize=size,
+            markeredgecolor=theme.token("paper"),
+            markeredgewidth=0.8,
+            clip_on=False,
+            zorder=4,
+        )
+
+    def _title(self, report: Any, arms: Sequence[str]) -> str:
+        found, control = report["comparisons"]["overall"], report["control"]
+        n = max(c["n"] for c in found)
+        lead = control or arms[0]
+        own = [c for c in found if lead in (c["a"], c["b"])]
+        if any(c["verdict"] == "too_few" for c in found):
+            best = report["leaderboard"]["overall"][0]
+            return (
+                f"{arms[0]} ranks best on average ({best['mean_rank']:.2f} of {len(arms)}), but {n} "
+                "data sets are too few to tell arms apart"
+            )
+        better = [c["b"] for c in own if c["verdict"] == "better" and c["a"] == lead]
+        worse = [c["a"] for c in own if c["verdict"] == "better" and c["b"] == lead]
+        if control:
+            if not better and not worse:
+                return f"No arm is told apart from the control {control} over {n} data sets"
+            parts = [
+                f"{joined(names)} {'is' if len(names) == 1 else 'are'} {word} than the control {control}"
+                for names, word in ((worse, "better"), (better, "worse"))
+                if names
+            ]
+            return f"Over {n} data sets {'; '.join(parts)}"
+        opening = f"{lead} ranks best over {n} data sets"
+        if len(better) == len(arms) - 1:
+            return f"{opening}, told apart from {'every' if len(arms) > 2 else 'the'} other arm"
+        if not better:
+            return f"{opening}, but is told apart from no other arm"
+        rest = [arm for arm in arms if arm != lead and arm not in better]
+        if len(rest) < len(better):
+            return f"{opening}, told apart from every other arm but {joined(rest)}"
+        return f"{opening}, told apart from {len(better)} of {len(arms) - 1} other arms ({joined(better)})"
+
+    def _subtitle(self, report: Any, groups: int) -> str:
+        found, control = report["comparisons"]["overall"], report["control"]
+        if any(c["verdict"] == "too_few" for c in found):
+            needed = max(c["needed"] or 0 for c in found)
+            return (
+                "Description only: with so few data sets no p-value could be small enough, so no bars "
+                f"join or part the arms. {needed:.0f} data sets would be enough to let a difference show."
+            )
+        said = (
+            f"Bar: the arms that are not told apart from the control {control}; dots mark them. "
+            if control
+            else "Bars join sets of arms no two of which are told apart; dots mark the members. "
+        )
+        if groups > MOST_BARS:
+            said += f"The first {MOST_BARS} of the bars. "
+        pairs = found[0]["comparisons"]
+        said += f"Exact Wilcoxon signed-rank test on data-set means, Holm-adjusted over {pairs} pair"
+        said += f"{'s' if pairs != 1 else ''}, α = 0.05."
+        test = report["comparisons"]["friedman"]
+        if test and math.isfinite(test["F"]) and math.isfinite(test["p"]):
+            p = "< .001" if test["p"] < 0.001 else f"= {test['p']:.3f}".replace("0.", ".", 1)
+            said += f" Friedman (Iman–Davenport): F({test['df1']}, {test['df2']}) = {test['F']:.1f}, p {p}."
+        blocked = {c["reason"] for c in found if c["verdict"] == "blocked"}
+        if blocked:
+            said += " No claim where trials failed or are missing."
+        return said
+
+    def _words(self, title: str, ranks: Mapping[str, float], groups: Sequence[Sequence[str]]) -> str:
+        said = ", ".join(f"{arm} {rank:.2f}" for arm, rank in list(ranks.items())[:12])
+        bars = "; ".join(joined(group) for group in groups[:6])
+        return f"Critical difference diagram. {title}. Mean ranks: {said}." + (
+            f" Not told apart: {bars}." if bars else ""
+        )
+
+
+def _groups(arms: Sequence[str], found: Sequence[Mapping[str, Any]], control: str | None) -> list[list[str]]:
+    """Return the largest sets of arms that are not told apart, each by rank, the best set first."""
+    place = {arm: i for i, arm in enumerate(arms)}
+    near: dict[str, set[str]] = {arm: set() for arm in arms}
+    if any(c["verdict"] == "too_few" for c in found):
+        return []
+    for c in found:
+        if c["verdict"] in ("undecided", "tie", "equivalent"):
+            near[c["a"]].add(c["b"])
+            near[c["b"]].add(c["a"])
+    if control in near:
+        groups = [[control, *near[control]]] if near[control] else []
+    else:
+        # There may be exponentially many; the drawing shows a dozen.
+        groups = [list(group) for group in islice(_cliques(set(), set(arms), set(), near), 1000)]
+    groups = [sorted(group, key=place.__getitem__) for group in groups if len(group) > 1]
+    return sorted(groups, key=lambda group: [place[arm] for arm in group])
+
+
+def _cliques(
+    group: set[str], open_: set[str], done: set[str], near: Mapping[str, set[str]]
+) -> Iterator[set[str]]:
+    """Yield the maximal cliques (Bron & Kerbosch, Communications of the ACM 16(9), 1973, with a pivot)."""
+    if not open_ and not done:
+        yield group
+        return
+    # Sorted, as the order of a set of texts differs from run to run.
+    pivot = max(sorted(open_ | done), key=lambda arm: len(near[arm] & open_))
+    for arm in sorted(open_ - near[pivot]):
+        yield from _cliques(group | {arm}, open_ & near[arm], done & near[arm], near)
+        open_ = open_ - {arm}
+        done = done | {arm}
+
+
+def _levels(spans: Sequence[tuple[float, float]]) -> list[int]:
+    """Return a level for each span, the first on which it overlaps no other."""
+    ends: list[float] = []
+    levels = []
+    for low, high in spans:
+        level = next((i for i, end in enumerate(ends) if end < low - 1e-9), len(ends))
+        ends[level : level + 1] = [high]
+        levels.append(level)
+    return levels
+
+
+@hookimpl
+def annx_figures() -> list[type[Figure]]:
+    return [CriticalDifference]

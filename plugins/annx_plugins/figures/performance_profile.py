@@ -1,0 +1,349 @@
+"""How soon each arm reaches the target, against the fastest and in steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from anncore import (
+    WIDE,
+    Drawing,
+    Figure,
+    FigureInput,
+    curve_frame,
+    end_labels,
+    hookimpl,
+    joined,
+    log_axis,
+    new_sheet,
+    panel_title,
+    performance_ratios,
+    performance_scores,
+    place,
+    shorten,
+    targets,
+    text_width,
+    tick_text,
+    time_to_target,
+    typical_times,
+)
+
+MOST_RATIO = 4.0  # AlgoPerf's
+BESIDE = 8  # data sets
+LANE = 0.85  # inches
+ORIGINS = {
+    "file": "Targets: named by the experiment",
+    "tuning": "Targets: median over arms of the score they were chosen by, fixed before the reported runs",
+    "report": "Targets: median over arms of these very runs, so chosen after the fact",
+}
+
+
+@dataclass(frozen=True)
+class PerformanceProfile:
+    """Dolan and Moré's profile of the steps to target, scored as AlgoPerf does, beside the raw steps.
+
+        ρ_arm(τ) = share of data sets on which the arm took at most τ times as long as the fastest arm
+        score    = area under ρ_arm from τ = 1 to 4, divided by 3
+
+    An arm's time on a data set is the median over seeds; a seed that never arrives takes infinitely long
+    and stands in the lane "never". Ratios depend on who is present: the brackets behind a score hold its
+    range when any one other arm is left out. A target that some arm's initial weights meet already times
+    nothing and is left out of the profile.
+
+    Dolan & Moré, Mathematical Programming 91(2), 2002; Dahl et al., "Benchmarking Neural Network Training
+    Algorithms", 2023, arXiv:2306.07179.
+    """
+
+    name: ClassVar[str] = "performance_profile"
+    question: ClassVar[str] = "Who is fast on most data sets, and who never arrives?"
+    order: ClassVar[int] = 22
+    section: ClassVar[str] = "data-sets"
+
+    def draw(self, data: FigureInput) -> Drawing | None:
+        speed = _speed(data)
+        if speed is None:
+            return None
+        report, theme = data.report, data.theme
+        ranked = [row["arm"] for row in report["leaderboard"]["overall"]]
+        arms = [arm for arm in report["arms"] if theme[arm].highlighted]
+        title, subtitle = self._title(speed, ranked), self._subtitle(speed, report, arms)
+        both = speed.scores is not None
+        labels = self._labels(speed, theme) if both else {}
+        right = 0.3 + max((text_width(text, 7.5, "bold") for text in labels.values()), default=0)
+        problems = list(speed.median.columns)
+        # Many data sets lie below the profile, in two columns; few beside it.
+        below = both and len(problems) > BESIDE
+        columns = 2 if below else 1
+        half = math.ceil(len(problems) / columns)
+        parts = [problems[i * half : (i + 1) * half] for i in range(columns)]
+        raw = max(0.26, (0.07 if both else 0.16) * len(arms)) * half
+        # The profile's labels tell the arms by colour; without it every arm has a tick of its own.
+        rows = [
+            problem if both else _row(problem, arm, len(problems)) for problem in problems for arm in arms
+        ]
+        names = max(text_width(row, 7.5) for row in map(_short, rows))
+        profile = 2.4 if below else max(raw, 2.3)
+        if both and not below:
+            raw = max(raw, min(profile, 0.45 * half))
+        sheet = new_sheet(WIDE, profile + 0.82 + (raw + 0.86 if below else 0), title, subtitle, theme)
+        left = 0.1
+        if both:
+            bottom = 0.5 + (raw + 0.86 if below else 0)
+            across = WIDE - 0.62 - right - 0.1 if below else 3.0
+            self._profile(place(sheet, 0.62, bottom, across, profile), speed, labels, theme, right)
+            left = 0.1 if below else 0.62 + across + right
+        room = (WIDE - left - 0.1) / columns
+        for i, part in enumerate(parts):
+            x, width = left + i * room + 0.1 + names, room - names - 0.2
+            ax = place(sheet, x, 0.5 + (0 if below else profile - raw), width, raw)
+            self._raw(ax, speed, part, arms, theme, width)
+            if both:
+                ax.set_yticks(range(len(part)), [_short(problem) for problem in part])
+            else:
+                at = [y + shift for y in range(len(part)) for shift in _shifts(len(arms))]
+                ax.set_yticks(at, [_short(row) for row in rows])
+        return Drawing(sheet, self.name, title, self._words(title, speed, ranked), subtitle)
+
+    def _labels(self, speed: _Speed, theme: Any) -> dict[str, str]:
+        """Return the profile's labels by arm, best score first."""
+        found = {}
+        for row in speed.scores.to_dict("records"):
+            if theme[row["arm"]].highlighted:
+                around = f" ({row['low']:.2f}–{row['high']:.2f})" if "low" in row else ""
+                found[row["arm"]] = f"{shorten(row['arm'], 0.9, 7.5, 'bold')} {row['score']:.2f}{around}"
+        return found
+
+    def _profile(self, ax: Any, speed: _Speed, labels: Mapping[str, str], theme: Any, room: float) -> None:
+        total = speed.ratios.shape[1]
+        ends = []
+        # The best score is drawn last, on top.
+        for row in reversed(speed.scores.to_dict("records")):
+            arm, style = row["arm"], theme[row["arm"]]
+            ratios = np.sort(speed.ratios.loc[arm].to_numpy(float))
+            ratios = ratios[ratios <= MOST_RATIO]
+            x = np.concatenate([[1.0], ratios, [MOST_RATIO]])
+            y = np.concatenate([[0.0], np.arange(1, len(ratios) + 1) / total, [len(ratios) / total]])
+            ax.plot(
+                x,
+                100 * y,
+                drawstyle="steps-post",
+                color=style.color,
+                linestyle=style.dash,
+                linewidth=1.8 if style.highlighted else 0.8,
+                label=arm,
+                zorder=3 if style.highlighted else 2,
+                solid_capstyle="butt",
+            )
+            if arm in labels:
+                ends.append((100 * y[-1], labels[arm], style.color))
+        log_axis(ax.xaxis, 1.0, MOST_RATIO)
+        ax.set_xticks([1, 1.5, 2, 3, 4], ["1×", "1.5×", "2×", "3×", "4×"])
+        ax.set_ylim(-2, 103)
+        ax.set_yticks(range(0, 101, 20))
+        ax.set_xlabel("steps to target ÷ those of the fastest arm, τ (log)")
+        ax.set_ylabel("data sets reached within τ (%)")
+        ax.set_title("Performance profile and score", size=8.5, weight="bold", loc="left")
+        end_labels(ax, ends[::-1], room=room)
+
+    def _raw(
+        self, ax: Any, speed: _Speed, problems: Sequence[str], arms: Sequence[str], theme: Any, width: float
+    ) -> None:
+        """Draw every seed's steps, the median, and what never arrived in a lane of its own."""
+        every = speed.times["time"].to_numpy(float)
+        finite = every[np.isfinite(every) & (every > 0)]
+        low, high = (float(finite.min()), float(finite.max())) if len(finite) else (1.0, 10.0)
+        # What the initial weights meet takes no step: a log axis has no place for it but one of its own.
+        instant = bool((every == 0).any())
+        zero = low / 1.6
+        least = (zero if instant else low) / 1.15
+        high = max(high * 1.15, 2 * least)
+
+        def lane(inches: float) -> float:
+            return float(high * (high / least) ** (inches / (width - LANE)))
+
+        tight = ax.get_position().height * ax.figure.get_figheight() / len(problems) / len(arms) < 0.1
+        for y in range(0, len(problems), 2):
+            ax.axhspan(y - 0.5, y + 0.5, color=theme.token("zebra"), linewidth=0, zorder=0)
+        ax.axvspan(high, lane(LANE), color=theme.token("alarm_fill"), linewidth=0, zorder=0.5)
+        seeds = {key: rows.to_numpy(float) for key, rows in speed.times.groupby(["arm", "problem"])["time"]}
+        for i, (arm, shift) in enumerate(zip(arms, _shifts(len(arms)), strict=True)):
+            style = theme[arm]
+            ticks: list[tuple[float, float]] = []
+            marks: list[tuple[float, float]] = []
+            for y, problem in enumerate(problems):
+                own = seeds.get((arm, problem), np.array([]))
+                there = own[np.isfinite(own)]
+                ticks.extend((step or zero, y + shift) for step in there)
+                middle = speed.median.loc[arm, problem]
+                marks.append((middle or zero if math.isfinite(middle) else lane(0.12), y + shift))
+                if len(there) < len(own):
+                    # Neighbouring rows of text would touch, so every other arm's stands further left.
+                    ax.text(
+                        lane(LANE - (0.36 if tight and (i + y * len(arms)) % 2 else 0.02)),
+                        y + shift,
+                        f"{len(own) - len(there)}/{len(own)}",
+                        ha="right",
+                        va="center",
+                        size=6,
+                        weight="bold",
+                        color=style.color,
+                    )
+            x, y_of = np.array(ticks).reshape(-1, 2).T
+            ax.plot(x, y_of, "|", color=style.color, markersize=3.5, markeredgewidth=0.9, alpha=0.7)
+            x, y_of = np.array(marks).T
+            ax.plot(
+                x,
+                y_of,
+                style.marker,
+                color=style.color,
+                markersize=4.5,
+                markeredgecolor=theme.token("paper"),
+                markeredgewidth=0.5,
+                linestyle="",
+                label=arm,
+                zorder=4,
+            )
+        log_axis(ax.xaxis, least, high)
+        shown = [tick for tick in ax.get_xticks() if low * (1 - 1e-9) <= tick <= high]
+        words = [tick_text(tick) for tick in shown]
+        ax.set_xticks([zero, *shown] if instant else shown, ["0", *words] if instant else words)
+        ax.set_xlim(least, lane(LANE))
+        ax.set_ylim(len(problems) - 0.5, -0.5)
+        ax.tick_params(axis="y", length=0)
+        ax.grid(visible=False, axis="y")
+        ax.set_xlabel("optimizer steps to target (log)")
+        panel_title(ax, "Steps: every seed | and the median" if width > 3.2 else "Steps, seeds | and median")
+        ax.text(
+            1.0,
+            1.01,
+            "never",
+            transform=ax.transAxes,
+            ha="right",
+            va="bottom",
+            size=7.5,
+            weight="bold",
+            color=theme.token("alarm"),
+        )
+
+    def _title(self, speed: _Speed, ranked: Sequence[str]) -> str:
+        """Say who is fastest overall, and who misses the target where."""
+        total = speed.median.shape[1]
+        sets = f"{total} data set{'s' if total != 1 else ''}"
+        missed = {arm: int(np.isinf(speed.median.loc[arm].to_numpy(float)).sum()) for arm in ranked}
+        if all(count == total for count in missed.values()):
+            return f"No arm reaches the target on {'the data set' if total == 1 else 'any data set'}"
+        lost = sorted((arm for arm in ranked if missed[arm]), key=lambda arm: -missed[arm])
+        if speed.scores is None or not speed.scores["score"].max() > 0:
+            return self._of_few(speed, ranked, missed)
+        top = float(speed.scores["score"].max())
+        lead = [row["arm"] for row in speed.scores.to_dict("records") if row["score"] > top - 1e-9]
+        said = (
+            f"{joined(lead)} {'has' if len(lead) == 1 else 'have'} the best time-to-target score ({top:.2f})"
+        )
+        if not lost:
+            return f"{said}; every arm reaches every target"
+        if len(lead) == 1 and missed[lead[0]]:
+            said += f" but misses the target on {missed[lead[0]]} of {sets}"
+        worst = [arm for arm in lost if missed[arm] == missed[lost[0]]]
+        if worst == lead:
+            return said
+        word, what = "misses" if len(worst) == 1 else "miss", "it" if " but " in said else "the target"
+        where = f"most often ({missed[worst[0]]} of {total})"
+        if set(lost) <= {*worst, *lead}:
+            where = f"on {missed[worst[0]]}" + ("" if " but " in said else f" of {sets}")
+        return f"{said}; {joined(worst, 4)} {word} {what} {where}"
+
+    def _of_few(self, speed: _Speed, ranked: Sequence[str], missed: Mapping[str, int]) -> str:
+        """Say who reaches what where there is no profile to score."""
+        total = speed.median.shape[1]
+        if total > 1:
+            most = min(ranked, key=lambda arm: missed[arm])
+            return f"{most} reaches the target on {total - missed[most]} of {total} data sets"
+        times = {arm: speed.median.loc[arm].iloc[0] for arm in ranked}
+        first = min(ranked, key=lambda arm: times[arm])
+        never = [arm for arm in ranked if missed[arm]]
+        how = "first, after" if len(ranked) > 1 else "after"
+        said = f"{first} reaches the target {how} {times[first]:g} steps in the median"
+        return said + (f"; {joined(never, 4)} never" if never else "")
+
+    def _subtitle(self, speed: _Speed, report: Any, arms: Sequence[str]) -> str:
+        metric = speed.metric.replace("_", " ").replace("valid ", "validation ")
+        said = f"{ORIGINS[speed.origin]} ({metric}). "
+        if speed.scores is not None:
+            said += "Score: area under the profile up to 4× (AlgoPerf)"
+            if len(report["arms"]) > 2:
+                said += (
+                    "; in brackets its range when any one other arm is left out, as ratios move with the pool"
+                )
+            said += ". "
+        said += "An arm never arrives where half of its seeds do not; k/n counts such seeds."
+        if speed.instant:
+            said += f" Not in the profile: {joined(speed.instant, 3)}, met before the first step."
+        if len(arms) < len(report["arms"]):
+            said += " Grey in the profile, left out of the steps: the other arms."
+        return said
+
+    def _words(self, title: str, speed: _Speed, ranked: Sequence[str]) -> str:
+        parts = []
+        for arm in ranked[:8]:
+            steps = speed.median.loc[arm].to_numpy(float)
+            there = steps[np.isfinite(steps)]
+            text = f"{arm} reaches {len(there)} of {len(steps)} targets"
+            parts.append(text + (f", in {np.median(there):.0f} steps in the median" if len(there) else ""))
+        return f"Performance profile and steps to target. {title}. {'; '.join(parts)}."
+
+
+def _shifts(arms: int) -> Any:
+    """Return where the arms' rows lie within a data set's, which is 1 high."""
+    return (np.arange(arms) + 0.5) / max(arms, 2) * 0.86 - (0.43 if arms > 1 else 0.215)
+
+
+def _row(problem: str, arm: str, problems: int) -> str:
+    return arm if problems == 1 else f"{problem}: {arm}" if arm else problem
+
+
+def _short(problem: str) -> str:
+    return shorten(problem, 1.4, 7.5)
+
+
+class _Speed(NamedTuple):
+    """Times to target by seed and by arm, and the profile's numbers where there is more than one arm."""
+
+    times: Any
+    median: Any
+    ratios: Any
+    scores: Any
+    metric: str
+    origin: str
+    instant: list[str]
+
+
+def _speed(data: FigureInput) -> _Speed | None:
+    goals = targets(data)
+    goals = goals[goals["target"].notna()]
+    if not len(goals):
+        return None
+    metric = goals["metric"].iloc[0]
+    if not (data.curves["metric"] == metric).any():
+        return None
+    times = time_to_target(curve_frame(data, metric), goals, goal=goals["goal"].iloc[0])
+    if not len(times):
+        return None
+    median = typical_times(times)
+    median = median.reindex(index=[arm for arm in data.report["arms"] if arm in median.index])
+    median = median.fillna(math.inf)
+    instant = [str(problem) for problem in median.columns if (median[problem] <= 0).any()]
+    timed = median.drop(columns=instant)
+    ratios = found = None
+    if len(timed) > 1 and timed.shape[1] > 1:
+        ratios, found = performance_ratios(timed), performance_scores(timed)
+    return _Speed(times, median, ratios, found, metric, goals["origin"].iloc[0], instant)
+
+
+@hookimpl
+def annx_figures() -> list[type[Figure]]:
+    return [PerformanceProfile]

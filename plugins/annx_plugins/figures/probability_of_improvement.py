@@ -1,0 +1,175 @@
+"""How often each arm beats each other one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+from anncore import (
+    NARROW,
+    Drawing,
+    Figure,
+    FigureInput,
+    hookimpl,
+    new_sheet,
+    place,
+    probability_of_improvement,
+    scores,
+    shorten,
+    text_width,
+)
+
+MOST = 12  # arms; twenty would be 400 cells nobody reads
+
+
+@dataclass(frozen=True)
+class ProbabilityOfImprovement:
+    """The share of paired seeds on which the row's arm beats the column's, with its own 95 % interval.
+
+    Over several data sets it is the mean of their shares, and the interval takes the data set as the unit;
+    on one, the interval is Wilson's over seeds. Where one arm wins always the data bound the share on one
+    side only, so a dash stands for the interval. Nothing is adjusted for the number of cells.
+
+    Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice", NeurIPS 2021;
+    theirs is unpaired.
+    """
+
+    name: ClassVar[str] = "probability_of_improvement"
+    question: ClassVar[str] = "Who beats whom, and how often?"
+    order: ClassVar[int] = 35
+    section: ClassVar[str] = "differences"
+
+    def draw(self, data: FigureInput) -> Drawing | None:
+        report, theme = data.report, data.theme
+        everyone = [row["arm"] for row in report["leaderboard"]["overall"]]
+        arms = everyone[:MOST]
+        if len(arms) < 2 or not report["problems"] or not report["seeds"]["report"]:
+            return None
+        several = len(set(report["data_sets"].values())) > 1
+        frame = scores(data)
+        found = probability_of_improvement(
+            frame[frame["arm"].isin(arms)], over="data sets" if several else "seeds"
+        )
+        if not several:  # variants of one data set: the first stands for all, and the subtitle says so
+            found = found[found["problem"] == report["problems"][0]]
+        columns = (found[name] for name in ("a", "b", "probability", "low", "high", "n"))
+        cells = {(a, b): _Cell(*map(float, rest)) for a, b, *rest in zip(*columns, strict=True)}
+        if all(math.isnan(cell.share) for cell in cells.values()):
+            return None
+        title = self._title(arms, cells, len(everyone))
+        subtitle = self._subtitle(report, several, len(everyone))
+        names = {arm: shorten(arm, 1.3, 8) for arm in arms}
+        left = 0.5 + max(text_width(name, 8) for name in names.values())
+        width = min(1.1, (NARROW - left - 0.16) / len(arms))
+        height = min(0.62, max(0.42, 0.7 * width))
+        steep = any(text_width(name, 8) > width - 0.06 for name in names.values())
+        head = 0.34 + (0.75 * max(text_width(name, 8) for name in names.values()) if steep else 0.12)
+        sheet = new_sheet(NARROW, height * len(arms) + head + 0.16, title, subtitle, theme)
+        ax = place(sheet, left, 0.14, width * len(arms), height * len(arms))
+        self._cells(ax, arms, cells, theme, width)
+        ax.set_yticks(range(len(arms)), [names[arm] for arm in arms], size=8)
+        ax.set_xticks(
+            range(len(arms)),
+            [names[arm] for arm in arms],
+            size=8,
+            rotation=40 if steep else 0,
+            ha="left" if steep else "center",
+            rotation_mode="anchor",
+        )
+        ax.set_xlabel("… beats this one (column)", size=7.5, color=theme.token("muted"))
+        ax.set_ylabel("this arm (row) …", size=7.5, color=theme.token("muted"))
+        return Drawing(sheet, self.name, title, self._words(title, arms, cells), subtitle)
+
+    def _cells(
+        self, ax: Any, arms: Sequence[str], cells: Mapping[tuple[str, str], _Cell], theme: Any, width: float
+    ) -> None:
+        from matplotlib.patches import Rectangle
+
+        for y, a in enumerate(arms):
+            for x, b in enumerate(arms):
+                if a == b:
+                    continue
+                cell = cells[a, b]
+                # Below one half a cell repeats the one across the diagonal: it stays pale.
+                ahead = cell.share > 0.5
+                level = theme.level(2 * cell.share - 1) if ahead else 0
+                face = theme.ramp[level] if ahead else theme.token("zebra")
+                ax.add_patch(Rectangle((x - 0.48, y - 0.47), 0.96, 0.94, facecolor=face, linewidth=0))
+                ink = theme.text_on(level) if ahead else theme.token("ink")
+                weight = "bold" if cell.sure else "normal"
+                size = 9 if width > 0.6 else 7
+                ax.text(x, y - 0.13, cell.text, ha="center", va="center", size=size, weight=weight, color=ink)
+                ax.text(x, y + 0.24, cell.interval, ha="center", va="center", size=size - 2.5, color=ink)
+        ax.set(xlim=(-0.5, len(arms) - 0.5), ylim=(len(arms) - 0.5, -0.5))
+        ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
+        ax.xaxis.set_label_position("top")
+        ax.grid(visible=False)
+        ax.spines[:].set_visible(False)
+
+    def _title(self, arms: Sequence[str], cells: Mapping[tuple[str, str], _Cell], total: int) -> str:
+        """Name the arm that is ahead of every other one, and by how little of its nearest rival."""
+        whole = "every other arm" if total <= MOST else f"each of the next {len(arms) - 1}"
+        for arm in arms:
+            own = {other: cells[arm, other] for other in arms if other != arm}
+            if all(cell.share > 0.5 for cell in own.values()):
+                near = min(own, key=lambda other: own[other].share)
+                if own[near].share == 1:
+                    return f"{arm} beats {whole if len(own) > 1 else near} in every pair"
+                spread = f", 95 % interval {own[near].interval} %" if own[near].bounded else ""
+                if len(own) == 1:
+                    return f"{arm} beats {near} in {own[near].text} of pairs{spread}"
+                return (
+                    f"{arm} beats {whole} more often than not; least often {near}, in "
+                    f"{own[near].text} of pairs{spread}"
+                )
+        if all(cell.share == 0.5 for cell in cells.values()):
+            return "No arm beats another more often than it loses to it"
+        sure = sum(cell.sure and cell.share > 0.5 for cell in cells.values())
+        pairs = len(cells) // 2
+        which = f"{sure} of {pairs} pairs {'has' if sure == 1 else 'have'}" if pairs > 1 else "no pair has"
+        return f"No arm beats all others more often than not; {which} an interval that leaves out 50 %"
+
+    def _subtitle(self, report: Any, several: bool, total: int) -> str:
+        n, sets = len(report["seeds"]["report"]), len(set(report["data_sets"].values()))
+        where = f", mean over {sets} data sets" if several else f" on {report['problems'][0]}"
+        said = f"Share of {n} paired seeds on which the row beats the column{where}; "
+        said += f"below, its 95 % interval over {'data sets' if several else 'seeds'}. "
+        said += "Bold: it leaves out 50 %. –: one wins always, so nothing bounds the share on one side. "
+        said += "Not multiplicity-adjusted. Ties count half; a diverged run loses to any that finished."
+        return said + (f" The {MOST} best of {total} arms." if total > MOST else "")
+
+    def _words(self, title: str, arms: Sequence[str], cells: Mapping[tuple[str, str], _Cell]) -> str:
+        parts = [f"{a} over {b} {cells[a, b].text}" for i, a in enumerate(arms) for b in arms[i + 1 :]]
+        return f"Matrix of win probabilities. {title}. {'; '.join(parts[:20])}."
+
+
+class _Cell(NamedTuple):
+    """One ordered pair's share with its interval."""
+
+    share: float
+    low: float
+    high: float
+    n: float
+
+    @property
+    def bounded(self) -> bool:
+        return math.isfinite(self.low) and math.isfinite(self.high) and 0 < self.share < 1
+
+    @property
+    def sure(self) -> bool:
+        return self.bounded and not self.low <= 0.5 <= self.high
+
+    @property
+    def text(self) -> str:
+        return "–" if math.isnan(self.share) else f"{100 * self.share:.0f} %"
+
+    @property
+    def interval(self) -> str:
+        return f"{100 * self.low:.0f} to {100 * self.high:.0f}" if self.bounded else "–"
+
+
+@hookimpl
+def annx_figures() -> list[type[Figure]]:
+    return [ProbabilityOfImprovement]

@@ -1,0 +1,266 @@
+"""Critical differences, speed and win probabilities, judged by what the axes hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from results_factory import make_results
+
+from anncore import Drawing, FigureInput
+from anncore.report.build import build_report
+from anncore.report.drawing import drawing_style
+from anncore.report.theme import Theme
+from anncore.study import Study
+
+
+def draw(
+    results: Any, name: str, change: Callable[[dict[str, Any]], None] = lambda report: None
+) -> Drawing | None:
+    """Draw one figure, from a report whose content may be changed by hand before."""
+    report = build_report(results, {})
+    change(report)
+    study = Study(results)
+    theme = Theme.of(report["arms"], [row["arm"] for row in report["leaderboard"]["overall"]])
+    trials = study.all_trials.assign(label=study.all_trials["arm"])
+    data = FigureInput(trials, study.curves, report, theme, study.options)
+    figure = next(c for c in results.experiment.registry.of_kind("figure") if c.name == name)
+    with drawing_style():
+        drawing: Drawing | None = figure.cls().draw(data)
+    return drawing
+
+
+def drawn(results: Any, name: str, change: Callable[[dict[str, Any]], None] = lambda report: None) -> Drawing:
+    drawing = draw(results, name, change)
+    assert drawing is not None
+    return drawing
+
+
+def texts(drawing: Drawing) -> list[str]:
+    from matplotlib.text import Text
+
+    return [text.get_text() for text in drawing.figure.findobj(Text)]
+
+
+def weights(drawing: Drawing) -> dict[str, Any]:
+    from matplotlib.text import Text
+
+    return {text.get_text(): text.get_weight() for text in drawing.figure.findobj(Text)}
+
+
+def sweep(
+    arms: tuple[str, ...], problems: int, score: Callable[[str, str, int], float], **options: Any
+) -> Any:
+    return make_results(
+        arms=arms,
+        problems=tuple(f"set {i}" for i in range(problems)),
+        tune_seeds=(),
+        rates=(0.1,),
+        regression=tuple(f"set {i}" for i in range(problems)),
+        seeds=options.pop("seeds", (100, 101)),
+        score=score,
+        steps=20,
+        **options,
+    )
+
+
+# -- critical difference -------------------------------------------------------------------------------
+
+
+def near_and_far(problem: str, arm: str, seed: int) -> float:
+    """`a` beats `b` on five of eight data sets, by as much as it loses on three; `c` loses to both on all."""
+    wins = int(problem.split()[1]) < 5
+    return {"a": 1.0 if wins else 1.1, "b": 1.1 if wins else 1.0, "c": 2.0 + int(problem.split()[1])}[arm]
+
+
+def bars(drawing: Drawing) -> list[Any]:
+    return [line for line in drawing.figure.axes[0].lines if line.get_linewidth() == 4]
+
+
+def test_a_bar_joins_what_the_tests_do_not_tell_apart() -> None:
+    # Eight wins of eight: p = 2/256, times 3 pairs = .023. Mean ranks: (5·1 + 3·2)/8, (3·1 + 5·2)/8, 3.
+    drawing = drawn(sweep(("a", "b", "c"), 8, near_and_far), "critical_difference")
+    (bar,) = bars(drawing)
+    assert list(bar.get_xdata()) == [1.375, 1.625]
+    assert drawing.title == "a ranks best over 8 data sets, told apart from 1 of 2 other arms (c)"
+    assert {"1.38", "1.62", "3.00"} <= set(texts(drawing))
+    assert "Holm-adjusted over 3 pairs" in drawing.subtitle
+    assert "Not told apart: a and b." in drawing.alt
+
+
+def test_a_bar_that_passes_a_stranger_has_no_dot_on_it() -> None:
+    def change(report: dict[str, Any]) -> None:
+        for c in report["comparisons"]["overall"]:
+            c["verdict"] = "undecided" if {c["a"], c["b"]} == {"a", "c"} else "better"
+
+    drawing = drawn(sweep(("a", "b", "c"), 8, near_and_far), "critical_difference", change)
+    (bar,) = bars(drawing)
+    assert list(bar.get_xdata()) == [1.375, 3.0]
+    height = bar.get_ydata()[0]
+    dots = [line for line in drawing.figure.axes[0].lines if len(line.get_xdata()) == 1]
+    assert sorted(dot.get_xdata()[0] for dot in dots if dot.get_ydata()[0] == height) == [1.375, 3.0]
+
+
+def test_a_control_shares_one_bar_with_all_that_are_not_told_apart_from_it() -> None:
+    results = sweep(("a", "b", "c"), 8, near_and_far, report={"control": "b"})
+    drawing = drawn(results, "critical_difference")
+    (bar,) = bars(drawing)
+    assert list(bar.get_xdata()) == [1.375, 1.625]
+    assert drawing.title == "Over 8 data sets c is worse than the control b"
+
+
+def test_fewer_than_six_data_sets_are_described_and_not_tested() -> None:
+    drawing = drawn(sweep(("a", "b", "c"), 5, near_and_far), "critical_difference")
+    assert not bars(drawing)
+    assert drawing.title.endswith("but 5 data sets are too few to tell arms apart")
+    assert drawing.subtitle.startswith("Description only")
+
+
+def test_one_data_set_has_no_critical_difference() -> None:
+    assert draw(sweep(("a", "b"), 1, near_and_far), "critical_difference") is None
+
+
+# -- performance profile -------------------------------------------------------------------------------
+
+
+def racing(steps: Mapping[tuple[str, str], float], target: Any = 0.5, **options: Any) -> Any:
+    """Return a sweep in which every seed of (arm, problem) falls below the target at a given step."""
+    arms = tuple(dict.fromkeys(arm for arm, _ in steps))
+    problems = len({problem for _, problem in steps})
+    results = sweep(
+        arms, problems, lambda *_: 0.1, report={"target": target}, seeds=(100, 101, 102), **options
+    )
+    at = np.arange(0, 50, 10)
+    parts = []
+    for row in results.trials.to_dict("records"):
+        value = np.where(at >= steps[row["arm"], row["problem"]], 0.5, 0.9)
+        parts.append(pd.DataFrame({"key": row["key"], "step": at, "metric": "valid_loss", "value": value}))
+    results.curves = pd.concat(parts, ignore_index=True)
+    return results
+
+
+RACE = {
+    ("a", "set 0"): 10,
+    ("a", "set 1"): 20,
+    ("a", "set 2"): math.inf,
+    ("b", "set 0"): 20,
+    ("b", "set 1"): 20,
+    ("b", "set 2"): 40,
+}
+
+
+def test_the_profile_counts_data_sets_within_a_ratio_and_scores_the_area() -> None:
+    # b is within twice the best on all three: (2/3 · 1 + 1 · 2) / 3 = 0.89; a never reaches the third: 2/3.
+    # Alone, each is the fastest wherever it arrives: 1 and 2/3.
+    drawing = drawn(racing(RACE), "performance_profile")
+    profile, raw = drawing.figure.axes
+    lines = {line.get_label(): line for line in profile.lines}
+    assert list(lines["b"].get_xdata()) == [1, 1, 1, 2, 4]
+    np.testing.assert_allclose(lines["b"].get_ydata(), [0, 100 / 3, 200 / 3, 100, 100])
+    np.testing.assert_allclose(lines["a"].get_ydata()[-1], 200 / 3)
+    assert {"b 0.89 (0.89–1.00)", "a 0.67 (0.67–0.67)"} <= set(texts(drawing))
+    assert drawing.title == (
+        "b has the best time-to-target score (0.89); a misses the target on 1 of 3 data sets"
+    )
+    assert drawing.subtitle.startswith("Targets: named by the experiment")
+    assert [label.get_text() for label in raw.get_yticklabels()] == ["set 0", "set 1", "set 2"]
+
+
+def test_what_never_arrives_stands_in_a_lane_with_its_count() -> None:
+    drawing = drawn(racing(RACE), "performance_profile")
+    raw = drawing.figure.axes[1]
+    medians = {line.get_label(): line for line in raw.lines}
+    assert list(medians["a"].get_xdata()[:2]) == [10, 20]
+    assert list(medians["b"].get_xdata()) == [20, 20, 40]
+    lane = medians["a"].get_xdata()[2]
+    assert 40 < lane < raw.get_xlim()[1]
+    assert texts(drawing).count("3/3") == 1
+    assert "never" in texts(drawing)
+    seeds = [line for line in raw.lines if line.get_marker() == "|"]
+    assert sorted(len(line.get_xdata()) for line in seeds) == [6, 9]
+
+
+def test_a_target_met_at_the_start_is_no_race() -> None:
+    drawing = drawn(racing({**RACE, ("b", "set 0"): 0}), "performance_profile")
+    assert "Not in the profile: set 0" in drawing.subtitle
+    lines = {line.get_label(): line for line in drawing.figure.axes[0].lines}
+    np.testing.assert_allclose(lines["a"].get_ydata()[-1], 50)
+
+
+def test_on_one_data_set_there_are_steps_and_no_profile() -> None:
+    steps = {("a", "set 0"): 10.0, ("b", "set 0"): 30.0}
+    drawing = drawn(racing(steps), "performance_profile")
+    (raw,) = drawing.figure.axes
+    assert [label.get_text() for label in raw.get_yticklabels()] == ["a", "b"]
+    assert drawing.title == "a reaches the target first, after 10 steps in the median"
+
+
+def test_a_target_taken_from_the_very_runs_says_so() -> None:
+    results = racing(dict.fromkeys(RACE, 10), target=None)
+    del results.experiment.document["report"]["target"]
+    drawing = drawn(results, "performance_profile")
+    assert "chosen after the fact" in drawing.subtitle
+
+
+def test_without_curves_nobody_is_timed() -> None:
+    results = racing(RACE)
+    results.curves = results.curves.iloc[:0]
+    assert draw(results, "performance_profile") is None
+
+
+# -- probability of improvement ------------------------------------------------------------------------
+
+
+def test_the_matrix_holds_shares_of_seeds_with_wilsons_interval() -> None:
+    # 8 of 10: 49 to 94 %; 9 of 10: 60 to 98 % (Wilson 1927, as tabulated by Newcombe, 1998).
+    def score(problem: str, arm: str, seed: int) -> float:
+        place = seed - 100
+        return {"a": 1.0, "b": 0.9 if place < 2 else 1.2, "c": 0.8 if place < 1 else 1.5, "d": 2.0}[arm]
+
+    results = sweep(("a", "b", "c", "d"), 1, score, seeds=tuple(range(100, 110)))
+    drawing = drawn(results, "probability_of_improvement")
+    shown, weight = texts(drawing), weights(drawing)
+    assert {"80 %", "49 to 94", "90 %", "60 to 98", "20 %", "6 to 51"} <= set(shown)
+    assert weight["80 %"] == "normal"
+    assert weight["10 %"] == "bold"
+    # d loses always, in three pairs: a dash in both cells of each.
+    assert shown.count("100 %") == 3
+    assert shown.count("–") == 6
+    assert drawing.title == (
+        "a beats every other arm more often than not; least often b, in 80 % of pairs, "
+        "95 % interval 49 to 94 %"
+    )
+    assert "Not multiplicity-adjusted" in drawing.subtitle
+
+
+def test_over_data_sets_it_is_the_mean_of_their_shares() -> None:
+    # a wins both seeds on three of four data sets and one of two on the fourth: (3 · 1 + 1/2) / 4 = 87.5 %.
+    def score(problem: str, arm: str, seed: int) -> float:
+        return 0.5 if problem == "set 3" and arm == "b" and seed == 100 else {"a": 1.0, "b": 2.0}[arm]
+
+    drawing = drawn(sweep(("a", "b"), 4, score), "probability_of_improvement")
+    assert "88 %" in texts(drawing)
+    assert "mean over 4 data sets" in drawing.subtitle
+
+
+def test_twenty_arms_show_the_best_twelve() -> None:
+    arms = tuple(f"arm {i}" for i in range(20))
+    results = sweep(arms, 2, lambda problem, arm, seed: 1.0 + int(arm.split()[1]))
+    drawing = drawn(results, "probability_of_improvement")
+    assert len(drawing.figure.axes[0].patches) == 12 * 11
+    assert drawing.subtitle.endswith("The 12 best of 20 arms.")
+    assert drawing.title == "arm 0 beats each of the next 11 in every pair"
+
+
+def test_arms_that_are_always_equal_beat_nobody() -> None:
+    drawing = drawn(sweep(("a", "b"), 2, lambda *_: 1.0), "probability_of_improvement")
+    assert drawing.title == "No arm beats another more often than it loses to it"
+
+
+@pytest.mark.parametrize("name", ["critical_difference", "probability_of_improvement"])
+def test_one_arm_is_compared_with_nobody(name: str) -> None:
+    assert draw(sweep(("a",), 8, near_and_far), name) is None
