@@ -1,4 +1,4 @@
-"""Critical differences, speed and win probabilities, judged by what the axes hold."""
+"""Critical differences, speed, win probabilities and budgets, judged by what the axes hold."""
 
 from __future__ import annotations
 
@@ -264,3 +264,79 @@ def test_arms_that_are_always_equal_beat_nobody() -> None:
 @pytest.mark.parametrize("name", ["critical_difference", "probability_of_improvement"])
 def test_one_arm_is_compared_with_nobody(name: str) -> None:
     assert draw(sweep(("a",), 8, near_and_far), name) is None
+
+
+# -- budget curves -------------------------------------------------------------------------------------
+
+
+Tried = Mapping[tuple[str, str], list[float]]
+
+
+def tried(scores: Tried, metric: str = "valid_loss", goal: str = "min") -> Any:
+    """Return a sweep whose tuning trials of (arm, problem) have these scores, one each; NaN diverged."""
+    arms = tuple(dict.fromkeys(arm for arm, _ in scores))
+    problems = tuple(dict.fromkeys(problem for _, problem in scores))
+    rates = tuple(0.001 * 2**i for i in range(max(map(len, scores.values()))))
+    results = make_results(
+        arms=arms, problems=problems, seeds=(100, 101), tune_seeds=(0,), rates=rates, metric=metric, goal=goal
+    )
+    for (arm, problem), values in scores.items():
+        trials = results.trials
+        mine = (trials["phase"] == "tune") & (trials["arm"] == arm) & (trials["problem"] == problem)
+        rows = trials[mine].index
+        results.trials.loc[rows, metric] = values
+        results.trials.loc[rows, "status"] = ["diverged" if math.isnan(v) else "ok" for v in values]
+    return results
+
+
+def lines(ax: Any) -> dict[str, Any]:
+    return {line.get_label(): line for line in ax.lines}
+
+
+def test_of_losses_the_median_over_all_choices_is_drawn() -> None:
+    # Of 1, 2, 4 and none: of the six pairs three hold 1, two more 2, one 4: median 1 (the third of six).
+    # One at random: the second of four, 2. Of the four triples three hold 1. b: always 3.
+    results = tried({("a", "xor"): [4, 1, math.nan, 2], ("b", "xor"): [3, 3, 3, 3]})
+    drawing = drawn(results, "budget_curves")
+    first, second = drawing.figure.axes
+    assert list(lines(first)["a"].get_xdata()) == [1, 2, 3, 4]
+    assert list(lines(first)["a"].get_ydata()) == [2, 1, 1, 1]
+    assert list(lines(second)["b"].get_ydata()) == [3, 3, 3, 3]
+    assert [ax.get_title(loc="left") for ax in (first, second)] == ["a ×1/4", "b"]
+    assert first.get_xscale() == first.get_yscale() == "log"
+    assert len(first.collections) == len(second.collections) == 1  # a band each
+    assert drawing.title == "a leads at every budget; with all 4 its band overlaps with b"
+
+
+def test_of_shares_the_expectation_is_drawn() -> None:
+    # Of .2, .6 and .7: the mean .5; pairs .6, .7, .7, mean 2/3; .7.
+    results = tried({("a", "xor"): [0.6, 0.2, 0.7], ("b", "xor"): [0.5, 0.5, 0.5]}, "valid_accuracy", "max")
+    drawing = drawn(results, "budget_curves")
+    np.testing.assert_allclose(lines(drawing.figure.axes[0])["a"].get_ydata(), [0.5, 2 / 3, 0.7])
+    assert drawing.figure.axes[0].get_ylabel() == "expected validation accuracy"
+    assert "expected validation accuracy of the best of k of the 3" in drawing.subtitle
+
+
+def test_the_title_says_where_the_lead_changes() -> None:
+    results = tried({("a", "xor"): [1, 9, 9, 9, 9], ("b", "xor"): [2, 2, 2, 2, 2]})
+    # Half of the choices of k hold the 1 from k = 3 on (3 of 5).
+    title = drawn(results, "budget_curves").title
+    assert title.startswith("b leads at 1, a leads from 3 configurations; with all 5 its band overlaps")
+
+
+def test_over_data_sets_each_has_a_panel_and_the_leaders_band() -> None:
+    steady, lucky = [2.0, 2, 2, 2, 2], [1.0, 9, 9, 9, 9]
+    results = tried({(arm, p): each for p in ("xor", "iris") for arm, each in (("a", lucky), ("b", steady))})
+    drawing = drawn(results, "budget_curves")
+    assert [ax.get_title(loc="left") for ax in drawing.figure.axes] == ["xor", "iris"]
+    assert [len(ax.collections) for ax in drawing.figure.axes] == [1, 1]
+    assert {"a", "b"} <= set(texts(drawing))
+    assert drawing.title == "With one configuration b does best (on 2 of 2 data sets), with 5 a (on 2)"
+
+
+def test_two_configurations_make_no_curve() -> None:
+    assert draw(tried({("a", "xor"): [1, 2], ("b", "xor"): [1, 2]}), "budget_curves") is None
+
+
+def test_nothing_tuned_has_no_budget() -> None:
+    assert draw(sweep(("a", "b"), 2, lambda *_: 1.0), "budget_curves") is None

@@ -25,6 +25,7 @@ NAMES = (
     "paired_differences",
     "probability_of_improvement",
     "lr_sensitivity",
+    "budget_curves",
 )
 ARMS, PROBLEMS = ("sgd", "rmsprop", "adam"), ("two_moons", "digits", "sine")
 
