@@ -397,6 +397,8 @@ class FigureInput:
     report: Mapping[str, Any]  # report.json's content so far
     theme: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    components: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By varied kind and label, the components under comparison, with the values of most of their trials."""
 
 
 class Figure(Protocol):

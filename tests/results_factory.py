@@ -173,6 +173,7 @@ def make_results(
         skip=(),
         quick=False,
         vary=("optimizer",),
+        entries={},
         train=Train(steps=steps),
         split=Split(),
         sweep_seed=0,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from anncore.registry import Registry
 from anncore.results import PlanSummary, Results, curves_frame, trials_frame
 from anncore.store import PlannedRow
 from anncore.trial import Phase, Split, Status, Train, TrialResult
-from anncore.types import FigureInput
+from anncore.types import Array, FigureInput, Task
 
 STEPS = (0, 10, 20, 50, 100)
 RATES = (0.001, 0.01, 0.1)
@@ -24,6 +26,43 @@ TUNE = (0, 1)
 
 StatusOf = Callable[[str, int], Status]
 """The status of a report trial, from its arm and its seed."""
+
+
+@dataclass(frozen=True)
+class Bend:
+    """An activation with a kink: z above 0, slope z below."""
+
+    slope: float
+    name: ClassVar[str] = "bend"
+    kinks: ClassVar[tuple[float, ...]] = (0.0,)
+
+    def forward(self, z: Array) -> Array:
+        """Return f(z)."""
+        return np.where(z > 0, z, self.slope * z)
+
+    def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        """Return grad f'(z)."""
+        return grad * np.where(z > 0, 1.0, self.slope)
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A loss for regression: the squared error, scaled."""
+
+    scale: float
+    name: ClassVar[str] = "scaled"
+    outputs: ClassVar[Mapping[Task, str]] = {"regression": "made_up"}
+
+    def value(self, output: Array, target: Array) -> Array:
+        """Return the mean loss, (T,)."""
+        return self.scale * ((output - target) ** 2).mean(axis=(1, 2))
+
+    def grad(self, output: Array, target: Array) -> Array:
+        """Return its gradient."""
+        return 2 * self.scale * (output - target) / (output.shape[1] * output.shape[2])
+
+
+PARTS: Mapping[str, type[Any]] = {"activation": Bend, "loss": Scaled}
 
 
 class Made(NamedTuple):
@@ -58,8 +97,8 @@ def _if(condition: Any, status: Status) -> Status:
 
 def copied(data: FigureInput) -> FigureInput:
     """Return a copy that shares nothing with the original."""
-    return FigureInput(
-        data.trials.copy(), data.curves.copy(), copy.deepcopy(data.report), data.theme, dict(data.options)
+    return replace(
+        data, trials=data.trials.copy(), curves=data.curves.copy(), report=copy.deepcopy(data.report)
     )
 
 
@@ -81,7 +120,14 @@ def _input(
     ranked = [row["arm"] for row in report["leaderboard"]["overall"]]
     trials = study.all_trials.assign(label=study.all_trials["arm"])
     trials.loc[study.trials.index, "label"] = study.trials["label"]
-    return FigureInput(trials, study.curves, report, Theme.of(report["arms"], ranked), study.options)
+    theme = Theme.of(report["arms"], ranked)
+    components = {kind: dict(zip(arms, _parts(each), strict=False)) for kind, each in PARTS.items()}
+    return FigureInput(trials, study.curves, report, theme, study.options, components)
+
+
+def _parts(cls: type[Any]) -> Iterator[Any]:
+    """Yield components without end: a figure must cope with as many as there are arms."""
+    return (cls(0.5 + 0.1 * i) for i in itertools.count())
 
 
 def _results(
