@@ -148,7 +148,8 @@ def _results(
         # A level for the data set, a lag for the arm, a valley over the rate, and a wobble for the seed.
         level = 0.3 + 0.2 * problems.index(problem) + 0.05 * arms.index(arm)
         loss = level * (1 + 0.3 * math.log10(rate / RATES[1]) ** 2) * (1 + 0.1 * math.sin(7.3 * seed))
-        results.append(_result(key, status, loss, report=phase == "report"))
+        seconds = 0.01 * (1 + arms.index(arm))
+        results.append(_result(key, status, loss, seconds, report=phase == "report"))
 
     for problem in problems:
         for arm in arms:
@@ -165,7 +166,7 @@ def _results(
     return Results(experiment, PlanSummary(arms, problems, {"total": len(rows)}), frame, curves, selection)
 
 
-def _result(key: str, status: Status, loss: float, report: bool) -> TrialResult:
+def _result(key: str, status: Status, loss: float, seconds: float, report: bool) -> TrialResult:
     if status not in ("ok", "diverged"):
         return TrialResult(key, status, error="ValueError: no luck")
     steps = STEPS if status == "ok" else STEPS[:3]
@@ -176,7 +177,7 @@ def _result(key: str, status: Status, loss: float, report: bool) -> TrialResult:
     metrics = {"train_loss": 0.8 * done, "valid_loss": done}
     if report:
         metrics["test_loss"] = 1.1 * done
-    return TrialResult(key, status, metrics, steps, curves, steps[-1], train_seconds=0.01)
+    return TrialResult(key, status, metrics, steps, curves, steps[-1], train_seconds=seconds)
 
 
 def _experiment(seeds: tuple[int, ...], tune: tuple[int, ...]) -> Experiment:

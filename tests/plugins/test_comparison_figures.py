@@ -340,3 +340,38 @@ def test_two_configurations_make_no_curve() -> None:
 
 def test_nothing_tuned_has_no_budget() -> None:
     assert draw(sweep(("a", "b"), 2, lambda *_: 1.0), "budget_curves") is None
+
+
+# -- score against cost --------------------------------------------------------------------------------
+
+
+def priced(column: str, costs: Mapping[str, float], losses: Mapping[str, float]) -> Any:
+    results = sweep(tuple(costs), 2, lambda problem, arm, seed: losses[arm])
+    results.trials[column] = results.trials["arm"].map(costs)
+    return results
+
+
+def test_what_is_worse_and_dearer_is_hollow_and_off_the_front() -> None:
+    # By (seconds, loss): a (1, 3) and b (2, 1) are on the front; c (3, 2) is dominated by b.
+    results = priced("train_seconds", {"a": 1.0, "b": 2.0, "c": 3.0}, {"a": 3.0, "b": 1.0, "c": 2.0})
+    drawing = drawn(results, "score_against_cost")
+    first = lines(drawing.figure.axes[0])
+    # The factory's test loss is 1.05 times the loss it is given.
+    assert list(first["front"].get_xdata()) == [1, 2]
+    np.testing.assert_allclose(first["front"].get_ydata(), [3.15, 1.05])
+    hollow = [arm for arm in "abc" if first[arm].get_markerfacecolor() == "#ffffff"]
+    assert hollow == ["c"]
+    assert first["c"].get_xdata()[0] == pytest.approx(3)
+    assert drawing.title == (
+        "b scores best on 2 of 2 data sets and takes 2.0 times as long as a, the fastest; c is dominated on 2"
+    )
+    assert "one machine only" in drawing.subtitle
+
+
+def test_seconds_of_a_shared_stack_belong_to_no_arm() -> None:
+    results = priced("train_seconds", {"a": 1.0, "b": 1.0, "c": 3.0}, {"a": 3.0, "b": 1.0, "c": 2.0})
+    assert draw(results, "score_against_cost") is None
+    results.trials["steps_done"] = results.trials["arm"].map({"a": 10, "b": 20, "c": 20})
+    drawing = drawn(results, "score_against_cost")
+    assert drawing.figure.axes[0].get_xlabel() == "optimizer steps (log)"
+    assert list(lines(drawing.figure.axes[0])["front"].get_xdata()) == pytest.approx([10, 20])
