@@ -11,6 +11,8 @@ from typing import Any
 from anncore.report.theme import darken
 from anncore.report.view import sections
 
+MOST_IMAGES = 4_500_000  # characters: a page that can be mailed
+
 
 def _asset(name: str) -> str:
     return (resources.files("anncore.report") / "templates" / name).read_text(encoding="utf-8")
@@ -42,7 +44,7 @@ def render_html(content: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
         f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
-    images = {name: (data_uri(svg), data_uri(darken(svg))) for name, svg in pictures.items()}
+    images = _images(pictures)
     return environment.from_string(_asset("report.html.j2")).render(
         content=content,
         sections=sections(content),
@@ -53,6 +55,19 @@ def render_html(content: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
         style=Markup(style),
         script=Markup(script),
     )
+
+
+def _images(pictures: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Return each figure's light and dark image; the largest go without a dark one once the page is full."""
+    images = {name: (data_uri(svg), data_uri(darken(svg))) for name, svg in pictures.items()}
+    room = MOST_IMAGES - sum(len(uri) for pair in images.values() for uri in pair)
+    for name in sorted(images, key=lambda name: -len(images[name][1])):
+        if room >= 0:
+            break
+        light, dark = images[name]
+        images[name] = (light, "")
+        room += len(dark)
+    return images
 
 
 def _size(svg: str) -> tuple[int, int]:

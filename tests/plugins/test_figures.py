@@ -132,6 +132,9 @@ def test_sensitivity_has_a_lane_for_divergence_and_a_star_for_the_best(plain: di
     lane = [line for line in ax.lines if line.get_marker() == "x"]
     assert [list(line.get_xdata()) for line in lane] == [[1.0], [1.0]]  # sgd and rmsprop, all at lr 1
     assert all(0.8 < y < 1 for line in lane for y in line.get_ydata())
+    ways = [line for line in ax.lines if line.get_linestyle() == ":"]
+    assert [list(line.get_xdata()) for line in ways] == [[0.1, 1.0], [0.1, 1.0]]
+    assert len(ax.get_yticks()) > 1
 
 
 def test_sensitivity_says_where_some_seeds_diverged_and_rings_an_edge() -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 
@@ -86,4 +89,6 @@ def test_pictures_repeat_byte_for_byte_and_hold_no_date() -> None:
     svg, png = draw()
     assert (svg, png) == draw()
     assert "date" not in svg.lower()
+    assert not re.search(r"\n[ \t]|<!--|metadata", svg)
+    ElementTree.fromstring(svg)
     assert "matplotlib" not in png.decode("latin-1").lower()

@@ -16,6 +16,7 @@ from results_factory import make_results
 
 from anncore.report import summary, write_report
 from anncore.report.build import plain
+from anncore.report.html import _images
 from anncore.report.markdown import escape
 from anncore.report.theme import darken
 
@@ -162,6 +163,15 @@ def test_every_figure_has_a_dark_twin(folder: Path) -> None:
     assert "data:image/svg+xml;base64," + base64.b64encode(darken(svg).encode()).decode() in dark
     assert str(image["width"]).isdigit()
     assert "#14171c" in darken(svg)
+
+
+def test_the_largest_figures_go_without_a_dark_twin_where_the_page_would_not_fit_a_mail() -> None:
+    # Base64 takes 4 characters for 3 bytes: 0.3 and 1.5 MB of drawing are 0.4 and 2 MB of page, each twice.
+    images = _images({"small": "<svg>" + "s" * 300_000, "large": "<svg>" + "l" * 1_500_000})
+    assert images["small"][1].startswith("data:image/svg+xml")
+    assert images["large"][1] == ""
+    assert images["large"][0].startswith("data:image/svg+xml")
+    assert all(light and dark for light, dark in _images({"one": "<svg/>", "two": "<svg/>"}).values())
 
 
 def test_tables_show_their_denominators_and_methods_say_what_was_done(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import Any, ClassVar
 
@@ -60,8 +61,8 @@ class LRSensitivity:
         subtitle = (
             f"Mark: mean {metric} of {n} tuning seed{'s' if n != 1 else ''}. Star: best value; ringed: it "
             f"lies at "
-            "the edge of its range. Red lane: every seed diverged; hollow mark with k/n: k of n did. Values "
-            "far beyond the others lie on the lane's lower edge."
+            "the edge of its range. Red lane, reached by dots: every seed diverged; hollow mark with k/n: k of "
+            "n did. Values far beyond the others lie on the lane's lower edge."
         )
         others = sorted(set(names) - {shown})
         if others:
@@ -105,8 +106,8 @@ class LRSensitivity:
         # The lane lies above the highest finite value, on the worse side where lower is better.
         if log or not finite:
             top = high * (high / low) ** (LANE / (1 - LANE))
-            log_axis(ax.yaxis, low, top, 5)
-            ax.set_yticks([tick for tick in ax.get_yticks() if tick <= high])
+            log_axis(ax.yaxis, low, high, 5)
+            ax.set_ylim(low, top)
         else:
             top = high + (high - low) * LANE / (1 - LANE)
             ax.set_ylim(low, top)
@@ -132,8 +133,11 @@ class LRSensitivity:
         blend = ax.get_xaxis_transform()
         places = [lane + LANE * (i + 1) / (len(rows) + 1) for i in range(len(rows))]
         ordered = sorted(zip(rows, places, strict=True), key=lambda pair: theme[pair[0]["arm"]].highlighted)
+        log_y = ax.get_yscale() == "log"
         for row, place in ordered:
             self._line(ax, row, place, theme, blend, high)
+            level = low * (top / low) ** place if log_y else low + (top - low) * place
+            self._ways_to_the_lane(ax, row, level, high, theme)
 
     def _line(
         self, ax: Any, row: dict[str, Any], place: float, theme: Theme, blend: Any, edge: float
@@ -189,6 +193,16 @@ class LRSensitivity:
                 zorder=3,
             )
 
+    def _ways_to_the_lane(self, ax: Any, row: Any, level: float, edge: float, theme: Theme) -> None:
+        """Join a value with a score and its neighbour without one by a dotted line."""
+        style = theme[row["arm"]]
+        for one, other in pairwise(row["points"]):
+            there = [math.isfinite(point["value"]) for point in (one, other)]
+            if style.highlighted and there[0] != there[1]:
+                y = [min(p["value"], edge) if math.isfinite(p["value"]) else level for p in (one, other)]
+                x = [one["value_of"], other["value_of"]]
+                ax.plot(x, y, color=style.color, linestyle=":", linewidth=0.9, zorder=1)
+
     def _legend_lines(self, arms: list[str]) -> list[list[tuple[str, float]]]:
         """Break the legend into rows that fit the sheet; each entry with its place from the left."""
         lines: list[list[tuple[str, float]]] = [[]]
@@ -239,7 +253,8 @@ class LRSensitivity:
                 said = f"{best}: {middle}{number(widths[best], 2)} decades of {name} are as good as the best"
         if edges:
             total = sum(edges.values())
-            said += f"; {total} of {len(rows)} best values lie at the edge ({joined(list(edges), 4)})"
+            lie = "lies" if total == 1 else "lie"
+            said += f"; {total} of {len(rows)} best values {lie} at the edge ({joined(list(edges), 4)})"
         return said
 
     def _words(self, title: str, rows: list[dict[str, Any]]) -> str:
