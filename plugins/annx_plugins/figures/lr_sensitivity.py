@@ -61,8 +61,8 @@ class LRSensitivity:
         subtitle = (
             f"Mark: mean {metric} of {n} tuning seed{'s' if n != 1 else ''}. Star: best value; ringed: it "
             f"lies at "
-            "the edge of its range. Red lane, reached by dots: every seed diverged; hollow mark with k/n: k of "
-            "n did. Values far beyond the others lie on the lane's lower edge."
+            "the edge of its range. Red lane, reached by dots: every seed diverged; hollow mark with k/n: k "
+            "of n did. Values far beyond the others lie on the lane's lower edge."
         )
         others = sorted(set(names) - {shown})
         if others:
