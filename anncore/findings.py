@@ -33,7 +33,7 @@ FEW_DATA_SETS = 10
 
 @dataclass(frozen=True)
 class Comparison:
-    """Arm `a`, the better one so far, against arm `b`.
+    """Arm `a`, the better one so far by its effect, against arm `b`.
 
     `effect` with `low` and `high` is how much cheaper a is, on `scale`: "log" a difference of logarithms,
     "unit" of shares, "linear" in the metric's own units, "range" a share of the distance between the best
@@ -88,7 +88,7 @@ def compare(
     pairs: list[tuple[str, str]] = list(combinations(arms, 2))
     if control in arms:
         pairs = [(str(control), arm) for arm in arms if arm != control]
-    drafts = [_draft(costs[a].to_numpy(float), costs[b].to_numpy(float), a, b) for a, b in pairs]
+    drafts = [_draft(costs[a].to_numpy(float), costs[b].to_numpy(float), a, b, unit) for a, b in pairs]
     m = len(drafts)
     adjusted = stats.holm([_p_value(gaps, sequential) for *_, gaps in drafts])
     found = []
@@ -101,6 +101,10 @@ def compare(
         if unit == DATA_SETS:
             fewest = max(fewest, FEWEST_DATA_SETS)
         estimate = _effect(gaps, unit)
+        if p <= alpha and stats.pseudomedian(gaps).value < 0:
+            # A few large gaps pull the mean to the other side: the test's direction is what is claimed.
+            a, b, gaps = b, a, -gaps
+            estimate = stats.pseudomedian(gaps)
         verdict: Verdict
         needed: float | None = None
         if reasons:
@@ -141,11 +145,11 @@ def compare(
     return found
 
 
-def _draft(x: Any, y: Any, a: str, b: str) -> tuple[str, str, Any]:
-    """Return the pair with the better arm first and the differences of its complete pairs."""
+def _draft(x: Any, y: Any, a: str, b: str, unit: str) -> tuple[str, str, Any]:
+    """Return the pair with the arm first that the effect speaks for, and its complete pairs' differences."""
     gaps = stats.differences(x, y)
     gaps = gaps[~np.isnan(gaps)]
-    lead = stats.pseudomedian(gaps).value if len(gaps) else 0.0
+    lead = _effect(gaps, unit).value if len(gaps) else 0.0
     if lead < 0 or (lead == 0 and (gaps < 0).sum() > (gaps > 0).sum()):
         return b, a, -gaps
     return a, b, gaps
@@ -251,6 +255,11 @@ def interval(low: float, high: float, scale: str) -> str:
     return f"{number(low)} to {number(high)}"
 
 
+def counted(count: int, unit: str) -> str:
+    """Write a number of units, `unit` in the plural: "1 seed", "10 data sets"."""
+    return f"{count} {unit.removesuffix('s') if count == 1 else unit}"
+
+
 def about(count: float | None) -> str:
     """Round a number of pairs to two digits; beyond 1000 it is "more than 1000"."""
     if count is None or not count <= 1000:
@@ -265,11 +274,13 @@ def sentence(c: Comparison) -> str:
     if c.verdict == "blocked":
         return f"No claim about {c.a} and {c.b}{on}: {c.reason}."
     if c.verdict == "tie":
-        return f"{c.a} and {c.b} are equal{on} on all {c.n} {c.unit}."
+        every = "all " if c.n > 1 else ""
+        return f"{c.a} and {c.b} are equal{on} on {every}{counted(c.n, c.unit)}."
     if c.verdict == "too_few":
         way = f"{about(c.needed)} would be enough to let one show"
         seen = f"{c.a} is ahead on {c.wins} of {c.n}"
-        return f"{c.n} {c.unit} are too few for a claim about {c.a} and {c.b}{on} ({seen}); {way}."
+        few = f"{counted(c.n, c.unit)} {'is' if c.n == 1 else 'are'} too few"
+        return f"{few} for a claim about {c.a} and {c.b}{on} ({seen}); {way}."
     if c.verdict == "undecided":
         return (
             f"{c.a} and {c.b} cannot be told apart{on} with {c.n} {c.unit}; "
@@ -303,6 +314,8 @@ def headline(arms: Sequence[str], comparisons: Sequence[Comparison], ranks: Mapp
     lead = ordered[0]
     tied = [arm for arm in ordered if ranks.get(arm) == ranks.get(lead)]
     ranked = f"mean rank {ranks[lead]:.1f} of {len(arms)}" if lead in ranks else "no rank"
+    if comparisons and len(tied) == len(arms) and all(c.verdict == "blocked" for c in comparisons):
+        return "No claim can be made until the trials that failed or are missing are run."
     if len(tied) == len(arms):
         return f"All {len(arms)} arms share the same mean rank."
     opening = f"{joined(tied)} {'ranks' if len(tied) == 1 else 'rank'} best ({ranked})"
@@ -313,7 +326,8 @@ def headline(arms: Sequence[str], comparisons: Sequence[Comparison], ranks: Mapp
     first = next(iter(own.values()))
     if all(c.verdict == "too_few" for c in own.values()):
         return (
-            f"{opening}, but {first.n} {first.unit} are too few for a claim; "
+            f"{opening}, but {counted(first.n, first.unit)} {'is' if first.n == 1 else 'are'} too few for a "
+            f"claim; "
             f"{about(first.needed)} would be enough."
         )
     if any(c.verdict == "blocked" for c in own.values()) and not beaten:

@@ -120,6 +120,32 @@ def test_an_arm_against_its_copy_is_rarely_told_apart() -> None:
     assert wrong <= 24  # 5 % of 300 is 15; 24 is its 99th percentile
 
 
+def test_who_is_better_so_far_and_by_how_much_never_contradict_each_other() -> None:
+    # b is cheaper on six of ten seeds by 0.1, and dearer on four by 1: a's mean is lower by 0.34.
+    near = one({"a": [0.0] * 10, "b": [-0.1] * 6 + [1.0] * 4})
+    assert (near.verdict, near.a, near.wins) == ("undecided", "a", 4)
+    assert near.effect == pytest.approx(0.34)
+    # b wins 19 of 20 seeds, but loses one by a hundred: the test speaks for b, the mean against it.
+    gaps = [-0.1 - 0.001 * i for i in range(19)] + [100.0]
+    found = one({"a": [0.0] * 20, "b": gaps})
+    assert (found.verdict, found.a, found.wins) == ("better", "b", 19)
+    assert 0.1 < found.low <= found.effect <= found.high < 0.13  # Hodges and Lehmann's
+
+
+def test_one_seed_is_written_in_the_singular() -> None:
+    text = sentence(one({"a": [0.0], "b": [1.0]}))
+    assert text.startswith("1 seed is too few for a claim about a and b (a is ahead on 1 of 1); 6 would")
+    assert sentence(one({"a": [1.0], "b": [1.0]})) == "a and b are equal on 1 seed."
+
+
+def test_blocked_arms_are_not_said_to_share_a_rank() -> None:
+    frame = pd.DataFrame({"a": [0.0] * 8, "b": [1.0] * 8})
+    found = compare(frame, blocked={"a": "1 failed of 8 trials", "b": "1 failed of 8 trials"})
+    assert headline(["a", "b"], found, {"a": 1.5, "b": 1.5}) == (
+        "No claim can be made until the trials that failed or are missing are run."
+    )
+
+
 def test_headline() -> None:
     ranks = {"adam": 1.2, "sgd": 2.5, "rmsprop": 2.3}
     wins = compare(

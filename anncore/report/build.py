@@ -17,7 +17,7 @@ import numpy as np
 from anncore import stats
 from anncore._version import __version__
 from anncore.audit import audit, control_of, selection_gap
-from anncore.findings import DATA_SETS, Comparison, about, compare, headline, joined, sentence
+from anncore.findings import DATA_SETS, SEEDS, Comparison, about, compare, counted, headline, joined, sentence
 from anncore.report import methods, tables
 from anncore.study import Study
 from anncore.trial import STATUSES, canonical
@@ -59,7 +59,7 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         "seeds": {"tune": list(experiment.tune_seeds), "report": list(experiment.report_seeds)},
         "counts": _counts(study),
         "answer": {
-            "headline": headline(study.arms, deciding, {row["arm"]: row["mean_rank"] for row in overall}),
+            "headline": _headline(study, deciding, overall),
             "findings": _findings(over_all, by_problem, [row["arm"] for row in overall]),
             "warnings": [warning._asdict() for warning in audit(study, pairs)],
         },
@@ -80,6 +80,19 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
     }
     content["methods"] = methods.describe(content, experiment)
     return content
+
+
+def _headline(study: Study, deciding: list[Comparison], overall: list[dict[str, Any]]) -> str:
+    """Return the report's first sentence; where no trial finished there are no ranks to speak of."""
+    totals = {name: sum(row[name] for row in overall) for name in ("ok", "diverged", "n")}
+    if overall and not totals["ok"]:
+        run = int((study.trials["status"] != "missing").sum())
+        if not run:
+            return "No trial of the report has run; there is nothing to compare yet."
+        if totals["diverged"] == totals["n"]:
+            return "Every trial of the report diverged; no arm can be ranked."
+        return "No trial of the report finished; there is nothing to compare until they are run again."
+    return headline(study.arms, deciding, {row["arm"]: row["mean_rank"] for row in overall})
 
 
 def _compare_seeds(study: Study, problem: str, control: str | None, rope: float | None) -> list[Comparison]:
@@ -175,12 +188,12 @@ def problem_sentence(comparisons: list[Comparison]) -> str:
     if wins:
         ordered = sorted(wins.items(), key=lambda item: -len(item[1]))
         said = "; ".join(f"{arm} beats {joined(beaten)}" for arm, beaten in ordered)
-        return f"{said} ({n} seeds)."
+        return f"{said} ({counted(n, SEEDS)})."
     if all(c.verdict == "too_few" for c in comparisons):
         return ""  # said once for all by the warning on seeds
     if any(c.verdict == "blocked" for c in comparisons):
         return "Trials failed or are missing, so no claim is made."
-    return f"No two arms can be told apart with {n} seeds."
+    return f"No two arms can be told apart with {counted(n, SEEDS)}."
 
 
 def _counts(study: Study) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def _within(content: Mapping[str, Any]) -> str:
         f"adjusted by Holm over {pairs} comparison{'s' if pairs != 1 else ''} per data set, α = "
         f"{stats.ALPHA:g}. "
         f"The effect is the mean paired difference with its t-interval, or the Hodges-Lehmann estimate where "
-        f"a seed diverged."
+        f"a seed diverged, or where a few large differences turn the mean against the test."
     )
     needed = stats.pairs_needed(pairs)
     if n < needed:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from anncore.findings import SEEDS, counted
 from anncore.report import words
 
 DOWNLOADS = (
@@ -153,7 +154,7 @@ def _per_data_set(content: Mapping[str, Any]) -> Section | None:
         tables = [_board(content, problem)]
         if found:
             n = max(c["n"] for c in found)
-            tables.append(_comparisons(f"Paired differences on {problem}, {n} seeds.", found))
+            tables.append(_comparisons(f"Paired differences on {problem}, {counted(n, SEEDS)}.", found))
         said = content["comparisons"]["sentences"][problem]
         parts.append(
             Section(f"data-set-{place + 1}", problem, paragraphs=[said] if said else [], tables=tables)

@@ -252,3 +252,14 @@ def test_with_no_trials_at_all_nothing_is_drawn_and_nothing_breaks() -> None:
         with drawing_style():
             drawing = component.cls().draw(data)
         assert drawing is None or isinstance(drawing, Drawing)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "title"),
+    [
+        ((100,), "1 seed is too few to tell adam from any other arm on a single data set"),
+        ((100, 101), "2 seeds are too few to tell adam from any other arm on a single data set"),
+    ],
+)
+def test_paired_differences_count_their_seeds_in_words(seeds: tuple[int, ...], title: str) -> None:
+    assert draw(few(seeds=seeds))["paired_differences"].title == title

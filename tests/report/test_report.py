@@ -15,7 +15,7 @@ import pytest
 from results_factory import make_results
 
 from anncore.report import summary, write_report
-from anncore.report.build import plain
+from anncore.report.build import build_report, plain
 from anncore.report.html import _images
 from anncore.report.markdown import escape
 from anncore.report.theme import darken
@@ -103,6 +103,27 @@ def test_json_is_strict_and_says_why_a_number_is_missing(tmp_path: Path) -> None
     assert (row["value"], row["status"], row["rank"]) == (None, "10/10 diverged", 3)
     assert report["schema"] == 1
     assert plain({"a": (float("nan"), float("inf"), 1)}) == {"a": [None, None, 1]}
+
+
+@pytest.mark.parametrize(
+    ("status", "headline"),
+    [
+        ("failed", "No trial of the report finished; there is nothing to compare until they are run again."),
+        ("diverged", "Every trial of the report diverged; no arm can be ranked."),
+    ],
+)
+def test_the_headline_ranks_nobody_where_no_trial_finished(
+    tmp_path: Path, status: str, headline: str
+) -> None:
+    report = build_report(sweep(problems=("xor",), status=lambda p, a, s: status), {})
+    assert report["answer"]["headline"] == headline
+
+
+def test_the_headline_says_that_nothing_has_run() -> None:
+    results = sweep(problems=("xor",))
+    results.trials = results.trials[results.trials["phase"] == "tune"].reset_index(drop=True)
+    headline = build_report(results, {})["answer"]["headline"]
+    assert headline == "No trial of the report has run; there is nothing to compare yet."
 
 
 def test_the_page_needs_nothing_from_outside(folder: Path) -> None:

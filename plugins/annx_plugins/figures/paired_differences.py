@@ -43,7 +43,7 @@ class PairedDifferences:
     def draw(self, data: FigureInput) -> Drawing | None:
         report, theme = data.report, data.theme
         ranked = [row["arm"] for row in report["leaderboard"]["overall"]]
-        if len(ranked) < 2:
+        if len(ranked) < 2 or not report["seeds"]["report"]:
             return None
         reference = report["control"] or ranked[0]
         arms = [arm for arm in ranked if arm != reference]
@@ -51,7 +51,7 @@ class PairedDifferences:
         title = self._title(report, reference, arms)
         n = len(report["seeds"]["report"])
         subtitle = (
-            f"Dot: one of {n} paired seeds, to the right where {reference} is better. Bar: 95 % interval "
+            f"Dot: {'one of ' if n > 1 else ''}{n} paired seed{'s' if n > 1 else ''}, to the right where {reference} is better. Bar: 95 % interval "
             f"of the "
             "mean difference. Filled mark: told apart after Holm; hollow: not. Red count: pairs decided by "
             "divergence."
@@ -161,10 +161,11 @@ class PairedDifferences:
                         won = c["a"] == reference
                         (wins if won else losses)[c["b"] if won else c["a"]] += 1
         n = len(report["seeds"]["report"])
+        seeds = f"{n} seed{'s' if n != 1 else ''}"
         if verdicts and set(verdicts) == {"too_few"}:
-            return f"{n} seeds are too few to tell {reference} from any other arm on a single data set"
+            return f"{seeds} {'are' if n != 1 else 'is'} too few to tell {reference} from any other arm on a single data set"
         if not any(wins.values()) and not any(losses.values()):
-            return f"No data set tells {reference} apart from another arm with {n} seeds"
+            return f"No data set tells {reference} apart from another arm with {seeds}"
         of = f" of {len(problems)} data set{'s' if len(problems) != 1 else ''}"
         said = []
         if any(wins.values()):
