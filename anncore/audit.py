@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -170,14 +170,15 @@ def _edges(study: Study) -> list[Caution]:
 
 def _too_few(study: Study, pairs: int) -> list[Caution]:
     found = []
-    needed, have = stats.pairs_needed(pairs), len(study.seeds)
+    needed, have = stats.pairs_needed(pairs, sequential=study.sequential), len(study.seeds)
     if pairs and have < needed:
         noun = "pair of arms" if pairs == 1 else "pairs of arms"
         found.append(
             Caution(
                 "few_seeds",
                 f"{have} report seed{'s' if have != 1 else ''} cannot separate {pairs} {noun}: the smallest "
-                f"possible p is {stats.smallest_p(have):.3g}. {needed} seeds would be enough.",
+                f"possible p is {stats.smallest_p(have, study.sequential):.3g}. {needed} seeds would be "
+                "enough.",
             )
         )
     sets = len(set(study.dataset_of.values()))
@@ -246,9 +247,3 @@ def _selection_gap(study: Study) -> Sequence[Caution]:
             f"chosen (mean of {n} choices): part of it was luck. Every number here comes from fresh seeds.",
         )
     ]
-
-
-def control_of(study: Study) -> Any:
-    """Return the arm that the experiment's [report] table names as control, or None."""
-    control = study.options.get("control")
-    return control if control in study.arms else None

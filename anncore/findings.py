@@ -145,6 +145,25 @@ def compare(
     return found
 
 
+def seed_claims(study: Any, problem: str) -> list[Comparison]:
+    """Return the comparisons of a `Study` on one problem, over its seeds, as its [report] table asks.
+
+    Where the sweep ran in rounds, the p-values are those that stay valid however often one looks.
+    """
+    measure, rope = study.measures[problem], study.options.get("rope")
+    if rope is not None and measure.scale == "log":
+        rope = math.log1p(rope)
+    return compare(
+        study.costs(problem),
+        where=problem,
+        scale=measure.scale,
+        blocked=study.blocked(problem),
+        control=study.control,
+        rope=rope,
+        sequential=study.sequential,
+    )
+
+
 def _draft(x: Any, y: Any, a: str, b: str, unit: str) -> tuple[str, str, Any]:
     """Return the pair with the arm first that the effect speaks for, and its complete pairs' differences."""
     gaps = stats.differences(x, y)

@@ -15,6 +15,7 @@ Each file is written aside and moved into place, so a reader never sees a part o
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import logging
 from collections.abc import Iterator, Sequence
@@ -27,7 +28,7 @@ from anncore.environment import environment
 from anncore.errors import StoreError
 from anncore.experiment.document import read_document
 from anncore.experiment.load import read_experiment
-from anncore.experiment.model import Experiment
+from anncore.experiment.model import Experiment, Rounds
 from anncore.experiment.overrides import apply_overrides
 from anncore.files import replace_file
 from anncore.results import PlanSummary, Results, collect, csv_chunks, to_csv, to_gzip
@@ -91,6 +92,13 @@ class RunFolder:
     ) -> None:
         """Write experiment.toml, plan.json and env.json."""
         replace_file(self.path / "experiment.toml", experiment.text.encode())
+        self.write_plan(plan)
+        self._write_json("env.json", environment(experiment.registry, experiment.base, command))
+        logging.getLogger(__name__).info("%s", self.environment()["command"])
+
+    def write_plan(self, plan: Plan) -> None:
+        """Write plan.json: how the experiment was read, what it came to, and the rounds so far."""
+        experiment = plan.experiment
         self._write_json(
             "plan.json",
             {
@@ -108,10 +116,10 @@ class RunFolder:
                 "problems": list(plan.problems),
                 "counts": dict(plan.counts),
                 "shapes": plan.shapes,
+                "rounds": None if experiment.rounds is None else experiment.rounds._asdict(),
+                "report_seeds": list(experiment.report_seeds),
             },
         )
-        self._write_json("env.json", environment(experiment.registry, experiment.base, command))
-        logging.getLogger(__name__).info("%s", self.environment()["command"])
 
     def write_tables(self, results: Results) -> None:
         """Write trials.csv and curves.csv.gz."""
@@ -134,6 +142,26 @@ class RunFolder:
         except (StoreError, KeyError, TypeError, AttributeError):  # no folder yet, or another's
             return {}
 
+    def rounds(self) -> Rounds | None:
+        """Return the rounds in which the folder's sweep added seeds; None where it did not."""
+        try:
+            return _rounds(self._plan())
+        except StoreError:
+            return None
+
+    def looks(self, experiment: Experiment) -> tuple[int, ...]:
+        """Return the looks that an earlier sweep of the very same experiment took; none for another one."""
+        found = self.rounds()
+        if found is None:
+            return ()
+        plan = self._plan()
+        told = [plan[name] for name in ("overrides", "only", "skip", "quick")]
+        same = [list(each) for each in (experiment.overrides, experiment.only, experiment.skip)]
+        with contextlib.suppress(OSError):
+            if (self.path / "experiment.toml").read_bytes() == experiment.text.encode():
+                return found.looks if told == [*same, experiment.quick] else ()
+        return ()
+
     def experiment(self) -> Experiment:
         """Read the experiment again as it was read for the sweep, from the folder's own copy.
 
@@ -146,7 +174,11 @@ class RunFolder:
         source = source._replace(path=original)
         document = apply_overrides(original.name, source.data, plan["overrides"])
         options = (plan["overrides"], plan["only"], plan["skip"], plan["quick"], plan["plugin_files"])
-        return read_experiment(source, document, *options, None)
+        experiment = read_experiment(source, document, *options, None)
+        rounds = _rounds(plan)
+        if rounds is None:
+            return experiment
+        return dataclasses.replace(experiment, rounds=rounds, report_seeds=tuple(plan["report_seeds"]))
 
     def _plan(self) -> dict[str, Any]:
         plan = self._read_json("plan.json")
@@ -169,6 +201,11 @@ class RunFolder:
     def _write_json(self, name: str, content: Any) -> None:
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         replace_file(self.path / name, text.encode())
+
+
+def _rounds(plan: dict[str, Any]) -> Rounds | None:
+    told = plan.get("rounds")
+    return None if told is None else Rounds(tuple(told["looks"]), told["most"], told["open"])
 
 
 def load_run(out: str | Path, *, curves: bool = True) -> Results:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from anncore import rounds
 from anncore.errors import PluginError
 from anncore.events import FAILED, Event, PhaseDone, PhaseStarted, StackDone, Stopper, interruptible
 from anncore.experiment.model import Experiment
@@ -122,6 +123,8 @@ def sweep(
     fail_fast: bool = False,
     max_time: float | None = None,
     allow_large: bool = False,
+    until_decided: bool = False,
+    max_seeds: int | None = None,
     on_event: Callable[[Event], None] | None = None,
     stopper: Stopper | None = None,
     command: Sequence[str] | None = None,
@@ -132,7 +135,9 @@ def sweep(
     per core. executor: a name, by default the installed default, or an Executor. fresh: run all trials of
     the plan anew. retry_failed: run failed, crashed and timed-out ones again. fail_fast: stop at the first
     of these. max_time: seconds after which nothing new is started. allow_large: admit a plan above its
-    limit. on_event: called with each Event. command: what the user typed, for the record.
+    limit. until_decided: add report seeds in rounds (`rounds.py`) until every claim on a problem is settled,
+    or there are max_seeds, by default ten times the file's. on_event: called with each Event. command: what
+    the user typed, for the record.
 
     In the main thread the first Ctrl-C finishes what is running and returns what there is, with
     `results.stopped` = "interrupted"; the second raises KeyboardInterrupt, and what was running is lost.
@@ -141,16 +146,30 @@ def sweep(
     """
     folder = RunFolder(Path("reports") / experiment.name if out is None else Path(out))
     plan = make_plan(experiment, allow_large=allow_large, shapes={} if fresh else folder.shapes())
+    if until_decided:
+        looks = () if fresh else folder.looks(experiment)
+        experiment = rounds.begin(experiment, plan, most=max_seeds, looks=looks, allow_large=allow_large)
+        plan = make_plan(experiment, allow_large=allow_large, shapes=plan.shapes)
     chosen = find_executor(executor, experiment.registry)
     stopper = Stopper() if stopper is None else stopper
     if max_time is not None:
         stopper.limit(max_time)
     with folder.store() as store, folder.logging(), interruptible(stopper, on_event):
-        folder.write_experiment(experiment, plan, command)
-        run = _Sweep(experiment, plan, store, chosen, jobs or cores(), stopper, on_event)
+        run = _Sweep(plan, store, chosen, jobs or cores(), stopper, on_event)
         run.fresh, run.retry_failed, run.fail_fast = fresh, retry_failed, fail_fast
+        folder.write_experiment(plan.experiment, plan, command)
         run.run()
-        results = collect(folder.summary(), store, experiment, stopped=stopper.reason)
+        while until_decided and not stopper.reason:
+            now, needed = rounds.looked(collect(folder.summary(), store, plan.experiment, curves=False))
+            assert now.rounds is not None
+            LOG.info("looked at %d seeds: %d claims open", now.rounds.looks[-1], now.rounds.open)
+            following = rounds.following(now, needed) if now.rounds.open else None
+            plan = make_plan(following or now, allow_large=allow_large, shapes=plan.shapes)
+            folder.write_plan(plan)
+            if following is None:
+                break
+            run.go_on(plan)
+        results = collect(folder.summary(), store, plan.experiment, stopped=stopper.reason)
         folder.write_tables(results)
     return results
 
@@ -175,11 +194,10 @@ def find_executor(executor: str | Executor | None, registry: Registry) -> Execut
 
 
 class _Sweep:
-    """One sweep: its two phases, one after the other."""
+    """One sweep: its two phases, one after the other; the second one again for more seeds."""
 
     def __init__(
         self,
-        experiment: Experiment,
         plan: Plan,
         store: Store,
         executor: Executor,
@@ -187,16 +205,17 @@ class _Sweep:
         stopper: Stopper,
         on_event: Callable[[Event], None] | None,
     ) -> None:
-        self.experiment, self.plan, self.store = experiment, plan, store
+        self.experiment, self.plan, self.store = plan.experiment, plan, store
         self.executor, self.jobs, self.stopper, self.on_event = executor, jobs, stopper, on_event
-        self.work = Work(experiment.registry.files, experiment.registry)
+        self.work = Work(self.experiment.registry.files, self.experiment.registry)
         self.fresh = self.retry_failed = self.fail_fast = False
+        self.selected: dict[tuple[str, str], str] | None = None
+        self.ran: set[str] = set()  # what this sweep has run already, fresh or not
 
     def run(self) -> None:
         tune = list(self.plan.tune())
         self.store.plan("tune", tune)
         self.store.plan("report", [])  # until it is known, lest an older plan's be taken for this one's
-        selected = None
         if tune:
             self.phase("tune", tune)
             del tune
@@ -204,8 +223,13 @@ class _Sweep:
                 return
             chosen = select(phase_frame(self.store, "tune"), self.experiment.select)
             rows = chosen[["problem", "arm", "config"]].to_numpy().tolist()
-            selected = {(problem, arm): config for problem, arm, config in rows}
-        report = list(self.plan.report(selected))
+            self.selected = {(problem, arm): config for problem, arm, config in rows}
+        self.go_on(self.plan)
+
+    def go_on(self, plan: Plan) -> None:
+        """Run the report's trials of a plan that differs from the first one in its report seeds alone."""
+        self.plan = plan
+        report = list(plan.report(self.selected))
         self.store.plan("report", report)
         self.phase("report", report)
 
@@ -213,10 +237,13 @@ class _Sweep:
         keys = {trial.key for trial in trials}
         known = self.store.statuses(keys)
         again = {
-            key for key, status in known.items() if self.fresh or (self.retry_failed and status in FAILURES)
+            key
+            for key, status in known.items()
+            if key not in self.ran and (self.fresh or (self.retry_failed and status in FAILURES))
         }
         if again:
             self.store.delete(again)
+        self.ran |= keys
         counts: Counter[str] = Counter(status for key, status in known.items() if key not in again)
         self.tell(PhaseStarted(phase, len(keys), dict(counts)))
         LOG.info("%s: %d trials, %d of them done", phase, len(keys), sum(counts.values()))

@@ -102,6 +102,17 @@ class Study:
         """The experiment's [report] table."""
         return self.experiment.document.get("report", {})
 
+    @property
+    def control(self) -> str | None:
+        """The arm that the experiment's [report] table names as control, if it takes part."""
+        control = self.options.get("control")
+        return str(control) if control in self.arms else None
+
+    @property
+    def sequential(self) -> bool:
+        """Whether report seeds came in rounds, so that the claims were looked at again and again."""
+        return self.experiment.rounds is not None
+
     @cached_property
     def dataset_of(self) -> dict[str, str]:
         """The data set's or objective's label of each problem: its variants are no independent evidence."""

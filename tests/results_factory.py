@@ -178,6 +178,7 @@ def make_results(
         split=Split(),
         sweep_seed=0,
         on_objectives=False,
+        rounds=None,
         tune_seeds=tuple(tune_seeds),
         report_seeds=tuple(seeds),
         select=SimpleNamespace(metric=metric, goal=goal),

@@ -44,6 +44,28 @@ out_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
+def rounds_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what lets a sweep go on until its claims are settled."""
+    limit = click.option(
+        "--max-seeds",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="With --until-decided: at most so many report seeds; by default ten times the file's.",
+    )
+    until = click.option(
+        "--until-decided",
+        is_flag=True,
+        help="Add report seeds in rounds until every claim on a data set is settled.",
+    )
+    return until(limit(command))
+
+
+def check_rounds(until_decided: bool, max_seeds: int | None) -> None:
+    """Refuse a limit on rounds that nobody asked for."""
+    if max_seeds is not None and not until_decided:
+        raise click.UsageError("--max-seeds goes with --until-decided, which is not given.")
+
+
 def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what every verb takes that reads an experiment file."""
     for option in reversed(

@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from anncore.cli.common import counted, json_option, out_option, selection_options, table
+from anncore.cli.common import (
+    check_rounds,
+    counted,
+    json_option,
+    out_option,
+    rounds_options,
+    selection_options,
+    table,
+)
 
 if TYPE_CHECKING:
+    from anncore.experiment.model import Experiment, Rounds
     from anncore.plan import Plan
     from anncore.trial import Trial
 
@@ -19,6 +28,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Show what a sweep would run: axes, counts, done and to do.")
 @selection_options
 @out_option
+@rounds_options
 @json_option
 def command(
     file: str,
@@ -28,6 +38,8 @@ def command(
     quick: bool,
     plugins: tuple[str, ...],
     out: str | None,
+    until_decided: bool,
+    max_seeds: int | None,
     as_json: bool,
 ) -> int:
     """Show what `annx sweep` would run for the experiment FILE: its axes, how many trials, what is done.
@@ -36,14 +48,31 @@ def command(
     every trial is listed. Nothing is written.
     """
     from anncore.experiment import load_experiment
-    from anncore.plan import make_plan
 
+    check_rounds(until_decided, max_seeds)
     experiment = load_experiment(
         file, overrides=overrides, only=only, skip=skip, quick=quick, plugins=plugins
     )
-    plan = make_plan(experiment, allow_large=True)
-    show_plan(plan, out_folder(out, file), as_json)
+    folder = out_folder(out, file)
+    plan = planned(experiment, folder, until_decided, max_seeds, allow_large=True)
+    show_plan(plan, folder, as_json)
     return 0
+
+
+def planned(
+    experiment: Experiment, folder: Path, until_decided: bool, max_seeds: int | None, *, allow_large: bool
+) -> Plan:
+    """Return the plan of an experiment, in rounds that of the round at which a sweep would begin."""
+    from anncore.plan import make_plan
+    from anncore.rounds import begin
+    from anncore.runfolder import RunFolder
+
+    plan = make_plan(experiment, allow_large=allow_large)
+    if not until_decided:
+        return plan
+    looks = RunFolder(folder).looks(experiment)
+    experiment = begin(experiment, plan, most=max_seeds, looks=looks, allow_large=allow_large)
+    return make_plan(experiment, allow_large=allow_large, shapes=plan.shapes)
 
 
 def out_folder(out: str | None, file: str) -> Path:
@@ -53,12 +82,31 @@ def out_folder(out: str | None, file: str) -> Path:
 
 def show_plan(plan: Plan, folder: Path, as_json: bool) -> None:
     """Print a plan, with what of it the run folder holds already."""
+    from anncore.runfolder import RunFolder
+
     done = progress_so_far(plan, folder)
     if as_json:
         for piece in _json(plan, done):
             click.echo(piece, nl=False)
     else:
         click.echo(_text(plan, done))
+        if plan.experiment.rounds is not None or RunFolder(folder).looks(plan.experiment):
+            click.echo(rounds_text(plan.experiment.rounds, RunFolder(folder).rounds()))
+
+
+def rounds_text(now: Rounds | None, before: Rounds | None) -> str:
+    """Say at which round a sweep begins, and what an earlier one found, where it ran in rounds."""
+    parts = []
+    if now is not None:
+        parts.append(
+            f"until decided: {counted(now.looks[-1], 'report seed')} first, then half as many again each "
+            f"round, up to {now.most}"
+        )
+    if before is not None:
+        looks = ", ".join(map(str, before.looks))
+        state = "running" if before.open is None else f"{counted(before.open, 'claim')} open"
+        parts.append(f"until decided, so far: looked at {looks} seeds of at most {before.most}, {state}")
+    return "\n".join(parts)
 
 
 def progress_so_far(plan: Plan, folder: Path) -> dict[str, Any]:
@@ -148,6 +196,7 @@ def _json(plan: Plan, done: dict[str, Any]) -> Iterator[str]:
         "arms": plan.arms,
         "axes": plan.axes,
         "select": plan.experiment.select._asdict(),
+        "rounds": None if plan.experiment.rounds is None else plan.experiment.rounds._asdict(),
     }
     yield json.dumps(head, indent=2, ensure_ascii=False)[:-2] + ',\n  "trials": ['
     comma = "\n    "

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from anncore.cli.common import counted, print_json
-from anncore.cli.plan import out_folder, show_plan
+from anncore.cli.common import check_rounds, counted, print_json
+from anncore.cli.plan import out_folder, planned, show_plan
 from anncore.cli.rendering import render
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ def run(
     retry_failed: bool,
     fail_fast: bool,
     max_time: float | None,
+    until_decided: bool,
+    max_seeds: int | None,
     yes: bool,
     as_json: bool,
     quiet: bool,
@@ -43,14 +45,14 @@ def run(
     """Run an experiment and return the exit code; see `annx sweep --help`."""
     from anncore.experiment import load_experiment
 
+    check_rounds(until_decided, max_seeds)
     experiment = load_experiment(
         file, overrides=overrides, only=only, skip=skip, quick=quick, plugins=plugins
     )
     folder = out_folder(out, file)
     if dry_run:
-        from anncore.plan import make_plan
-
-        show_plan(make_plan(experiment, allow_large=yes), folder, as_json)
+        plan = planned(experiment, folder, until_decided, max_seeds, allow_large=yes)
+        show_plan(plan, folder, as_json)
         return 0
 
     from anncore.cli.progress import progress
@@ -68,6 +70,8 @@ def run(
             fail_fast=fail_fast,
             max_time=max_time,
             allow_large=yes,
+            until_decided=until_decided,
+            max_seeds=max_seeds,
             on_event=on_event,
             command=["annx", *sys.argv[1:]],
         )

@@ -17,14 +17,19 @@ def command(folder: str, as_json: bool) -> int:
 
     Report trials are known once tuning is done.
     """
+    from anncore.cli.plan import rounds_text
+    from anncore.runfolder import RunFolder
     from anncore.store import Store
     from anncore.trial import STATUSES
 
     path = Path(folder)
     with Store(path / "trials.sqlite", write=False) as store:
         phases = {phase: dict(store.counts(phase)) for phase in ("tune", "report")}
+    rounds = RunFolder(path).rounds()
     if as_json:
-        print_json({"folder": folder, "report": (path / "report.html").is_file(), "phases": phases})
+        there = (path / "report.html").is_file()
+        told = None if rounds is None else rounds._asdict()
+        print_json({"folder": folder, "report": there, "phases": phases, "rounds": told})
         return 0
     columns = [status for status in STATUSES if any(counts.get(status) for counts in phases.values())]
     rows = [("phase", "trials", *columns, "to do")]
@@ -33,6 +38,8 @@ def command(folder: str, as_json: bool) -> int:
             cells = [str(counts.get(status, 0)) for status in columns]
             rows.append((phase, str(sum(counts.values())), *cells, str(counts.get("missing", 0))))
     click.echo(table(rows))
+    if rounds is not None:
+        click.echo(rounds_text(None, rounds))
     if (path / "report.html").is_file():
         click.echo(f"Report: {path / 'report.html'}")
     return 0

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from anncore.cli.common import json_option, out_option, selection_options
+from anncore.cli.common import json_option, out_option, rounds_options, selection_options
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.4 on
@@ -40,6 +40,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
 @click.option(
     "--max-time", type=Duration(), metavar="TIME", help="Stop after so long (90s, 10m, 1.5h); resumable."
 )
+@rounds_options
 @click.option("--yes", is_flag=True, help="Run a plan above [limits] max_trials.")
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")

@@ -116,6 +116,18 @@ class SearchSettings(NamedTuple):
     samples: int
 
 
+class Rounds(NamedTuple):
+    """The rounds of a sweep that adds report seeds until every claim is settled.
+
+    looks: with how many report seeds each round so far looked, ascending; most: how many there may be;
+    open: the claims that are not settled at the last look, None while its trials are running.
+    """
+
+    looks: tuple[int, ...]
+    most: int
+    open: int | None = None
+
+
 class Limits(NamedTuple):
     """What a plan and a trial may cost; timeout in seconds."""
 
@@ -143,7 +155,8 @@ class Experiment:
     """One question, checked whole: what is compared, on what, how it is trained and how it is judged.
 
     name is the file's stem, question its first comment, base the directory that relative paths start
-    from, text the file as it was read, document the tables after the overrides.
+    from, text the file as it was read, document the tables after the overrides. rounds is no part of the
+    file: a sweep sets it as it goes.
     """
 
     name: str
@@ -173,6 +186,7 @@ class Experiment:
     report: Mapping[str, Any]
     plugin_files: tuple[str, ...]
     registry: Registry = field(repr=False)
+    rounds: Rounds | None = None  # None: report_seeds are those of the file, and they are looked at once
 
     @property
     def file(self) -> str:

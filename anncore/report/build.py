@@ -16,8 +16,19 @@ import numpy as np
 
 from anncore import stats
 from anncore._version import __version__
-from anncore.audit import audit, control_of, selection_gap
-from anncore.findings import DATA_SETS, SEEDS, Comparison, about, compare, counted, headline, joined, sentence
+from anncore.audit import audit, selection_gap
+from anncore.findings import (
+    DATA_SETS,
+    SEEDS,
+    Comparison,
+    about,
+    compare,
+    counted,
+    headline,
+    joined,
+    seed_claims,
+    sentence,
+)
 from anncore.report import methods, tables
 from anncore.study import Study
 from anncore.trial import STATUSES, canonical
@@ -34,9 +45,8 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
     study = Study(results)
     boards = {problem: tables.leaderboard(study, problem) for problem in study.problems}
     overall = tables.overall(study, boards)
-    control, rope = control_of(study), study.options.get("rope")
-    by_problem = {problem: _compare_seeds(study, problem, control, rope) for problem in study.problems}
-    over_all, scale, test = _compare_data_sets(study, control)
+    by_problem = {problem: seed_claims(study, problem) for problem in study.problems}
+    over_all, scale, test = _compare_data_sets(study, study.control)
     places = {row["arm"]: i for i, row in enumerate(overall)}
     for found in (over_all, *by_problem.values()):
         found.sort(key=lambda c: (places[c.a], places[c.b]))
@@ -55,12 +65,16 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         "data_sets": study.dataset_of,
         "measures": {p: {**asdict(m), "label": m.label} for p, m in study.measures.items()},
         "select": {"metric": experiment.select.metric, "goal": experiment.select.goal, "tuned": study.tuned},
-        "control": control,
+        "control": study.control,
         "seeds": {"tune": list(experiment.tune_seeds), "report": list(experiment.report_seeds)},
+        "rounds": None if experiment.rounds is None else experiment.rounds._asdict(),
         "counts": _counts(study),
         "answer": {
             "headline": _headline(study, deciding, overall),
-            "findings": _findings(over_all, by_problem, [row["arm"] for row in overall]),
+            "findings": [
+                *_findings(over_all, by_problem, [row["arm"] for row in overall]),
+                *_rounds(experiment.rounds),
+            ],
             "warnings": [warning._asdict() for warning in audit(study, pairs)],
         },
         "leaderboard": {"overall": overall, "problems": boards},
@@ -93,20 +107,6 @@ def _headline(study: Study, deciding: list[Comparison], overall: list[dict[str, 
             return "Every trial of the report diverged; no arm can be ranked."
         return "No trial of the report finished; there is nothing to compare until they are run again."
     return headline(study.arms, deciding, {row["arm"]: row["mean_rank"] for row in overall})
-
-
-def _compare_seeds(study: Study, problem: str, control: str | None, rope: float | None) -> list[Comparison]:
-    measure = study.measures[problem]
-    if rope is not None and measure.scale == "log":
-        rope = math.log1p(rope)
-    return compare(
-        study.costs(problem),
-        where=problem,
-        scale=measure.scale,
-        blocked=study.blocked(problem),
-        control=control,
-        rope=rope,
-    )
 
 
 def _compare_data_sets(
@@ -156,6 +156,18 @@ def _findings(
     if len(by_problem) > 1:
         found += [{"kind": "problems", "where": "", "text": text} for text in _tally(by_problem, ranked)]
     return found
+
+
+def _rounds(rounds: Any) -> list[dict[str, str]]:
+    """Say how the rounds ended, where seeds were added until every claim is settled."""
+    if rounds is None or rounds.open is None:
+        return []
+    looks = f"{counted(len(rounds.looks), 'looks')} (at {joined([str(n) for n in rounds.looks], 10)} seeds)"
+    text = f"Every claim on a data set is settled after {looks}."
+    if rounds.open:
+        open_ = f"{counted(rounds.open, 'claims')} on a data set {'is' if rounds.open == 1 else 'are'}"
+        text = f"{open_} still open after {looks}; the limit is {counted(rounds.most, SEEDS)}."
+    return [{"kind": "rounds", "where": "", "text": text}]
 
 
 def _tally(by_problem: dict[str, list[Comparison]], ranked: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from anncore import stats
-from anncore.findings import FEWEST_DATA_SETS, joined, p_value
+from anncore.findings import FEWEST_DATA_SETS, SEEDS, counted, joined, p_value
 
 REFERENCES = (
     "Wilcoxon (1945), Individual comparisons by ranking methods, Biometrics 1(6).",
@@ -15,6 +15,12 @@ REFERENCES = (
     "Benavoli, Corani & Mangili (2016), Should we really use post-hoc tests based on mean-ranks?, JMLR "
     "17(5).",
     "Agarwal et al. (2021), Deep reinforcement learning at the edge of the statistical precipice, NeurIPS.",
+)
+
+SEQUENTIAL = (
+    "Ville (1939), Étude critique de la notion de collectif, Gauthier-Villars.",
+    "Reynolds (1975), A sequential signed-rank test for symmetry, Annals of Statistics 3(2).",
+    "Shafer (2021), Testing by betting, J. Royal Statistical Society A 184(2).",
 )
 
 
@@ -32,9 +38,12 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
     paragraphs.append(("Failures", _failures()))
     if content["sensitivity"]:
         paragraphs.append(("Sensitivity", _sensitivity()))
+    if content["rounds"] is not None:
+        paragraphs.insert(5, ("Rounds", _rounds(content)))
+    references = [*REFERENCES, *(SEQUENTIAL if content["rounds"] is not None else ())]
     return {
         "paragraphs": [{"title": title, "text": text} for title, text in paragraphs],
-        "references": list(REFERENCES),
+        "references": references,
     }
 
 
@@ -125,25 +134,49 @@ def _within(content: Mapping[str, Any]) -> str:
     pairs = max((len(found) for found in content["comparisons"]["problems"].values()), default=0)
     if not pairs:
         return "There is nothing to compare."
-    n = len(content["seeds"]["report"])
+    n, sequential = len(content["seeds"]["report"]), content["rounds"] is not None
     against = (
         f"each arm against the control {content['control']}" if content["control"] else "every pair of arms"
     )
+    test = "Always-valid signed-rank test" if sequential else "Exact Wilcoxon signed-rank test"
     text = (
-        f"The unit is the seed. Exact Wilcoxon signed-rank test on the paired differences, {against}, "
+        f"The unit is the seed. {test} on the paired differences, {against}, "
         f"adjusted by Holm over {pairs} comparison{'s' if pairs != 1 else ''} per data set, α = "
         f"{stats.ALPHA:g}. "
         f"The effect is the mean paired difference with its t-interval, or the Hodges-Lehmann estimate where "
         f"a seed diverged, or where a few large differences turn the mean against the test."
     )
-    needed = stats.pairs_needed(pairs)
+    needed = stats.pairs_needed(pairs, sequential=sequential)
     if n < needed:
         text += (
-            f" With {n} seeds the smallest possible p is {stats.smallest_p(n):.3g}, which cannot clear "
-            f"Holm's "
-            f"first step ({stats.ALPHA / pairs:.3g}); so no p-value is given. {needed} seeds would be enough."
+            f" With {counted(n, SEEDS)} the smallest possible p is {stats.smallest_p(n, sequential):.3g}, "
+            f"which cannot clear Holm's first step ({stats.ALPHA / pairs:.3g}); so no p-value is given. "
+            f"{needed} seeds would be enough."
         )
     return text
+
+
+def _rounds(content: Mapping[str, Any]) -> str:
+    """Say how looking again and again was accounted for."""
+    rounds = content["rounds"]
+    looks = joined([str(n) for n in rounds["looks"]], most=20)
+    still = {None: "while its trials were running", 0: "when every claim on a data set was settled"}
+    ended = still.get(rounds["open"], f"at the limit of {counted(rounds['most'], SEEDS)}")
+    return (
+        f"Report seeds were added in rounds until every claim on a data set was settled, each time half as"
+        f" many again or as many as a claim needs: {counted(len(rounds['looks']), 'looks')}, at {looks} "
+        f"seeds; they ended {ended}. A test planned for one look would err more often the more one looks. "
+        f"So p is 1 / M at the largest M so far, where M is the capital of a gambler who bets, seed by "
+        f"seed in the order they ran, on the sign of the next difference, more on one that is large among "
+        f"those so far, averaged over all stakes from -1 to 1. Where neither arm is better, M is a "
+        f"martingale that begins at 1, and by Ville's inequality it ever reaches 1/α with probability α at"
+        f" most, however often one looks and for whatever reason one stops (Reynolds 1975; Shafer 2021). "
+        f"Intervals, here and in figures, are those of a single look at a number of seeds fixed "
+        f"beforehand: with so many looks they cover less often than they say. How many more seeds an open "
+        f"claim needs is estimated for a single look, too. Comparisons over all data sets have the data "
+        f"set as their unit and were made once, at the end, which the rounds chose without regard to which"
+        f" arm is ahead."
+    )
 
 
 def _over_all(content: Mapping[str, Any]) -> str:

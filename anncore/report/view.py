@@ -154,7 +154,9 @@ def _per_data_set(content: Mapping[str, Any]) -> Section | None:
         tables = [_board(content, problem)]
         if found:
             n = max(c["n"] for c in found)
-            tables.append(_comparisons(f"Paired differences on {problem}, {counted(n, SEEDS)}.", found))
+            once = "; intervals are for a single look" if content["rounds"] is not None else ""
+            caption = f"Paired differences on {problem}, {counted(n, SEEDS)}{once}."
+            tables.append(_comparisons(caption, found))
         said = content["comparisons"]["sentences"][problem]
         parts.append(
             Section(f"data-set-{place + 1}", problem, paragraphs=[said] if said else [], tables=tables)

@@ -50,10 +50,10 @@ class PairedDifferences:
         problems = report["problems"]
         title = self._title(report, reference, arms)
         n = len(report["seeds"]["report"])
+        of = f"one of {n} paired seeds" if n != 1 else "the one paired seed"
         subtitle = (
-            f"Dot: {'one of ' if n > 1 else ''}{n} paired seed{'s' if n > 1 else ''}, to the right where {reference} is better. Bar: 95 % interval "
-            f"of the "
-            "mean difference. Filled mark: told apart after Holm; hollow: not. Red count: pairs decided by "
+            f"Dot: {of}, to the right where {reference} is better. Bar: 95 % interval of the mean "
+            "difference. Filled mark: told apart after Holm; hollow: not. Red count: pairs decided by "
             "divergence."
         )
         columns = min(len(problems), 4)
@@ -161,9 +161,9 @@ class PairedDifferences:
                         won = c["a"] == reference
                         (wins if won else losses)[c["b"] if won else c["a"]] += 1
         n = len(report["seeds"]["report"])
-        seeds = f"{n} seed{'s' if n != 1 else ''}"
+        seeds, are = ("1 seed", "is") if n == 1 else (f"{n} seeds", "are")
         if verdicts and set(verdicts) == {"too_few"}:
-            return f"{seeds} {'are' if n != 1 else 'is'} too few to tell {reference} from any other arm on a single data set"
+            return f"{seeds} {are} too few to tell {reference} from any other arm on a single data set"
         if not any(wins.values()) and not any(losses.values()):
             return f"No data set tells {reference} apart from another arm with {seeds}"
         of = f" of {len(problems)} data set{'s' if len(problems) != 1 else ''}"
