@@ -183,8 +183,9 @@ ROOMS = [
     {"objectives", "packing", "training"},
     {"work", "events", "store"},
     {"results", "protocol", "runfolder"},
-    {"runner"},
-    {"study", "findings", "bench"},
+    {"study", "findings"},
+    {"rounds"},  # what a sweep found decides whether it goes on
+    {"runner", "bench"},
     {"evidence"},
     {"audit"},
     {"report"},
