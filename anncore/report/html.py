@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from anncore.report.theme import darken
-from anncore.report.view import sections
+from anncore.report.pictures import data_uris
+from anncore.report.view import Section, sections
 
-MOST_IMAGES = 4_500_000  # characters: a page that can be mailed
+MOST_BYTES = 4_800_000
 
 
 def _asset(name: str) -> str:
@@ -22,16 +22,14 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def data_uri(svg: str) -> str:
-    """Return an SVG as a data URI. As an image it can run no script and load nothing."""
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
-
-
-def render_html(content: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
-    """Return the page; `pictures` holds each figure's SVG by name.
+def render_html(
+    content: Mapping[str, Any], pictures: Mapping[str, str], pixels: Mapping[str, bytes] | None = None
+) -> str:
+    """Return the page; `pictures` holds each figure's SVG by name, `pixels` its PNG.
 
     Every text is escaped by the template engine, and a name the template misspells is an error. Style and
-    script are admitted by their hash, images as data alone, everything else by nothing.
+    script are admitted by their hash, images as data alone, everything else by nothing. Where the page would
+    grow beyond MOST_BYTES, its largest drawings are embedded as pixels.
     """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
@@ -44,11 +42,11 @@ def render_html(content: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
         f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
-    images = _images(pictures)
+    found = sections(content)
     return environment.from_string(_asset("report.html.j2")).render(
         content=content,
-        sections=sections(content),
-        images=images,
+        sections=found,
+        images=data_uris(pictures, pixels or {}, MOST_BYTES - _text_size(found)),
         sizes={name: _size(svg) for name, svg in pictures.items()},
         policy=policy,
         # Only our own two files are taken as they are.
@@ -57,17 +55,15 @@ def render_html(content: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
     )
 
 
-def _images(pictures: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Return each figure's light and dark image; the largest go without a dark one once the page is full."""
-    images = {name: (data_uri(svg), data_uri(darken(svg))) for name, svg in pictures.items()}
-    room = MOST_IMAGES - sum(len(uri) for pair in images.values() for uri in pair)
-    for name in sorted(images, key=lambda name: -len(images[name][1])):
-        if room >= 0:
-            break
-        light, dark = images[name]
-        images[name] = (light, "")
-        room += len(dark)
-    return images
+def _text_size(found: Sequence[Section]) -> int:
+    """Return about how many bytes the sections take without their pictures: markup is 60 a cell."""
+    size = 0
+    for section in found:
+        size += len(section.code) + sum(map(len, section.paragraphs)) + 500 * len(section.figures)
+        for each in section.tables:
+            size += sum(60 + len(cell.text) for row in each.rows for cell in row)
+        size += _text_size(section.parts)
+    return size
 
 
 def _size(svg: str) -> tuple[int, int]:

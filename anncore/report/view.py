@@ -24,6 +24,7 @@ DOWNLOADS = (
     ("figures/", "every figure as PNG and SVG"),
 )
 MOST_FAILURES = 100
+MOST_METRICS = 2  # beside the scores; more make a table too wide for a page
 NUMERIC = re.compile(r"^(p\s)?[<*]?\s?[−+-]?[.\d∞–]")
 
 
@@ -104,21 +105,29 @@ def _leaderboard(content: Mapping[str, Any]) -> Section:
 
 
 def _matrix(content: Mapping[str, Any]) -> Table:
+    """Return every score, with what there is more of down the side, so that the table stays narrow."""
     arms = [row["arm"] for row in content["leaderboard"]["overall"]]
-    labels = list(dict.fromkeys(measure["label"] for measure in content["measures"].values()))
-    rows = []
-    for problem in content["problems"]:
-        board = {row["arm"]: row for row in content["leaderboard"]["problems"][problem]}
-        measure = content["measures"][problem]
-        cells = [
-            Cell(words.score(board[arm], measure), board[arm]["value"], board[arm]["rank"] == 1)
-            for arm in arms
-        ]
-        first = [Cell(measure["label"])] if len(labels) > 1 else []
-        rows.append([Cell(problem), *first, *cells])
+    problems, measures = content["problems"], content["measures"]
+    labels = list(dict.fromkeys(measure["label"] for measure in measures.values()))
+    cells = {}
+    for problem in problems:
+        for row in content["leaderboard"]["problems"][problem]:
+            text = words.score(row, measures[problem])
+            cells[problem, row["arm"]] = Cell(text, row["value"], row["rank"] == 1)
     what = labels[0].capitalize() if len(labels) == 1 else "Score"
-    header = ["data set", *(["measure"] if len(labels) > 1 else []), *arms]
-    return table(f"{what} by data set and arm; the best is bold, ×n marks n diverged seeds.", header, rows)
+    caption = f"{what} by data set and arm; the best is bold, ×n marks n diverged seeds."
+    if len(arms) > len(problems):
+        names = [
+            problem if len(labels) == 1 else f"{problem} ({measures[problem]['label']})"
+            for problem in problems
+        ]
+        rows = [[Cell(arm), *(cells[problem, arm] for problem in problems)] for arm in arms]
+        return table(caption, ["arm", *names], rows)
+    rows = []
+    for problem in problems:
+        first = [Cell(measures[problem]["label"])] if len(labels) > 1 else []
+        rows.append([Cell(problem), *first, *(cells[problem, arm] for arm in arms)])
+    return table(caption, ["data set", *(["measure"] if len(labels) > 1 else []), *arms], rows)
 
 
 def _differences(content: Mapping[str, Any]) -> Section | None:
@@ -151,7 +160,7 @@ def _per_data_set(content: Mapping[str, Any]) -> Section | None:
     parts = []
     for place, problem in enumerate(content["problems"]):
         found = content["comparisons"]["problems"][problem]
-        tables = [_board(content, problem)]
+        tables = _boards(content, problem)
         if found:
             n = max(c["n"] for c in found)
             once = "; intervals are for a single look" if content["rounds"] is not None else ""
@@ -164,7 +173,8 @@ def _per_data_set(content: Mapping[str, Any]) -> Section | None:
     return Section("data-sets", "Data set by data set", figures=_figures(content, "data-sets"), parts=parts)
 
 
-def _board(content: Mapping[str, Any], problem: str) -> Table:
+def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
+    """Return the scores on one problem; further metrics in a table of their own, where they are many."""
     measure = content["measures"][problem]
     board = content["leaderboard"]["problems"][problem]
     others = list(dict.fromkeys(name for row in board for name in row["metrics"]))
@@ -179,9 +189,10 @@ def _board(content: Mapping[str, Any], problem: str) -> Table:
         "IQM",
         "ok",
     ]
+    metrics = [[Cell(words.plain_number(row["metrics"].get(name))) for name in others] for row in board]
+    names = [name.replace("_", " ") for name in others]
     rows = []
     for row in board:
-        scores = [words.plain_number(row["metrics"].get(name)) for name in others]
         rows.append(
             [
                 Cell(row["arm"]),
@@ -192,14 +203,15 @@ def _board(content: Mapping[str, Any], problem: str) -> Table:
                 Cell(words.value(row["median"], measure), row["median"]),
                 Cell(words.value(row["iqm"], measure), row["iqm"]),
                 Cell(words.share(row["ok"], row["n"])),
-                *map(Cell, scores),
             ]
         )
-    return table(
-        f"Scores on {problem}; further metrics are plain means.",
-        [*header, *(name.replace("_", " ") for name in others)],
-        rows,
-    )
+    if len(others) > MOST_METRICS:
+        further = [[Cell(row["arm"]), *cells] for row, cells in zip(board, metrics, strict=True)]
+        caption = f"Further metrics on {problem}: plain means of the trials that finished."
+        return [table(f"Scores on {problem}.", header, rows), table(caption, ["arm", *names], further)]
+    caption = f"Scores on {problem}; further metrics are plain means." if others else f"Scores on {problem}."
+    every = [[*row, *cells] for row, cells in zip(rows, metrics, strict=True)]
+    return [table(caption, [*header, *names], every)]
 
 
 def _sensitivity(content: Mapping[str, Any]) -> Section | None:

@@ -34,6 +34,7 @@ def write_report(results: Any, folder: Path, *, meta: Mapping[str, Any] | None =
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     content = build_report(results, meta or {})
     pictures: dict[str, str] = {}
+    pixels: dict[str, bytes] = {}
     wanted: set[str] = set()
     for figure, drawing in draw_figures(results, content):
         if isinstance(drawing, str):
@@ -43,7 +44,7 @@ def write_report(results: Any, folder: Path, *, meta: Mapping[str, Any] | None =
             continue
         with drawing_style():
             svg, png = to_svg(drawing.figure), to_png(drawing.figure)
-        pictures[drawing.name] = svg
+        pictures[drawing.name], pixels[drawing.name] = svg, png
         section = getattr(figure.cls, "section", "diagnostics")
         replace_file(folder / "figures" / f"{drawing.name}.svg", svg.encode())
         replace_file(folder / "figures" / f"{drawing.name}.png", png)
@@ -65,7 +66,7 @@ def write_report(results: Any, folder: Path, *, meta: Mapping[str, Any] | None =
     text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
     replace_file(folder / "report.json", text.encode())
     replace_file(folder / "report.md", render_markdown(report).encode())
-    replace_file(folder / "report.html", render_html(report, pictures).encode())
+    replace_file(folder / "report.html", render_html(report, pictures, pixels).encode())
     return report
 
 

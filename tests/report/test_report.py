@@ -16,9 +16,8 @@ from results_factory import make_results
 
 from anncore.report import summary, write_report
 from anncore.report.build import build_report, plain
-from anncore.report.html import _images
 from anncore.report.markdown import escape
-from anncore.report.theme import darken
+from anncore.report.pictures import data_uris, embedded
 
 HOSTILE = ("<script>alert(1)</script>", "=cmd()|'x'!A1", "`tick` | **b** <img src=x onerror=alert(1)>")
 
@@ -133,7 +132,7 @@ def test_the_page_needs_nothing_from_outside(folder: Path) -> None:
         for name in ("src", "srcset", "href"):
             link = attrs.get(name)
             if link is not None:
-                assert link.startswith(("data:image/svg+xml;base64,", "#", "figures/")) or (
+                assert link.startswith(("data:image/", "#", "figures/")) or (
                     re.fullmatch(r"[\w.]+/?", link)
                 ), (tag, link)
         assert "style" not in attrs
@@ -176,23 +175,29 @@ def test_the_page_is_accessible_in_structure(folder: Path) -> None:
     assert set(targets) <= set(ids)
 
 
-def test_every_figure_has_a_dark_twin(folder: Path) -> None:
+def test_every_figure_is_light_and_dark_in_one(folder: Path) -> None:
     page = Page((folder / "report.html").read_text())
     svg = (folder / "figures" / "leaderboard.svg").read_text()
-    image = next(a for a in page.all("img") if base64.b64encode(svg.encode()).decode() in str(a["src"]))
-    dark = [str(a["srcset"]) for a in page.all("source")]
-    assert "data:image/svg+xml;base64," + base64.b64encode(darken(svg).encode()).decode() in dark
+    small = embedded(svg)
+    image = next(a for a in page.all("img") if base64.b64encode(small.encode()).decode() in str(a["src"]))
     assert str(image["width"]).isdigit()
-    assert "#14171c" in darken(svg)
+    light, dark = small.split("@media (prefers-color-scheme:dark)")
+    assert "fill: #ffffff" in light
+    assert "fill: #14171c" in dark[: dark.index("</style>")]
+    assert "#ffffff" not in dark
 
 
-def test_the_largest_figures_go_without_a_dark_twin_where_the_page_would_not_fit_a_mail() -> None:
-    # Base64 takes 4 characters for 3 bytes: 0.3 and 1.5 MB of drawing are 0.4 and 2 MB of page, each twice.
-    images = _images({"small": "<svg>" + "s" * 300_000, "large": "<svg>" + "l" * 1_500_000})
-    assert images["small"][1].startswith("data:image/svg+xml")
-    assert images["large"][1] == ""
-    assert images["large"][0].startswith("data:image/svg+xml")
-    assert all(light and dark for light, dark in _images({"one": "<svg/>", "two": "<svg/>"}).values())
+def test_pictures_become_pixels_where_the_page_would_be_too_large(folder: Path) -> None:
+    svgs = {path.stem: path.read_text() for path in (folder / "figures").glob("*.svg")}
+    pngs = {name: (folder / "figures" / f"{name}.png").read_bytes() for name in svgs}
+    whole = data_uris(svgs, pngs, 10**9)
+    size = sum(map(len, whole.values()))
+    assert all(uri.startswith("data:image/svg") for uri in whole.values())
+    less = data_uris(svgs, pngs, size - 1)
+    (changed,) = [name for name in svgs if less[name] != whole[name]]
+    assert len(whole[changed]) == max(map(len, whole.values()))
+    assert less[changed].startswith("data:image/png;base64,")
+    assert len(less[changed]) < len(whole[changed])
 
 
 def test_tables_show_their_denominators_and_methods_say_what_was_done(folder: Path) -> None:
