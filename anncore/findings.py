@@ -352,11 +352,13 @@ def headline(arms: Sequence[str], comparisons: Sequence[Comparison], ranks: Mapp
     if any(c.verdict == "blocked" for c in own.values()) and not beaten:
         return f"{opening}, but no claim can be made until the failed trials are rerun."
     open_ = [arm for arm in ordered if arm in own and own[arm].verdict in ("undecided", "tie", "equivalent")]
+    # Of several that share the best rank, the comparisons are those of the first.
+    it, beats = ("it", "beats") if len(tied) == 1 else (lead, f"{lead} beats")
     if len(beaten) == len(arms) - 1:
-        return f"{opening} and beats every other arm."
+        return f"{opening} and {beats} every other arm."
     if beaten:
         rest = f"; it cannot be told apart from {joined(open_)}" if open_ else ""
-        return f"{opening} and beats {joined(beaten)}{rest}."
+        return f"{opening} and {beats} {joined(beaten)}{rest}."
     if len(open_) in (0, len(arms) - 1):
-        return f"{opening}, but it cannot be told apart from any other arm."
-    return f"{opening}, but it cannot be told apart from {joined(open_)}."
+        return f"{opening}, but {it} cannot be told apart from any other arm."
+    return f"{opening}, but {it} cannot be told apart from {joined(open_)}."

@@ -155,6 +155,15 @@ def test_headline() -> None:
     assert headline(list(ranks), wins, ranks) == (
         "adam ranks best (mean rank 1.2 of 3) and beats sgd; it cannot be told apart from rmsprop."
     )
+    shared = {"adam": 1.5, "sgd": 3.0, "rmsprop": 1.5}
+    assert headline(list(shared), wins, shared) == (
+        "adam and rmsprop rank best (mean rank 1.5 of 3) and adam beats sgd; "
+        "it cannot be told apart from rmsprop."
+    )
+    near = compare(pd.DataFrame({"a": [0.1, -0.1] * 5, "b": [0.0] * 10, "c": [0.1, -0.2] * 5}))
+    assert headline(["a", "b", "c"], near, {"a": 1.5, "b": 1.5, "c": 3.0}) == (
+        "a and b rank best (mean rank 1.5 of 3), but a cannot be told apart from any other arm."
+    )
     few = compare(pd.DataFrame({"adam": [0.0] * 3, "sgd": [1.0] * 3, "rmsprop": [2.0] * 3}))
     assert headline(list(ranks), few, ranks) == (
         "adam ranks best (mean rank 1.2 of 3), but 3 seeds are too few for a claim; 7 would be enough."
