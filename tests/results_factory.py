@@ -179,6 +179,7 @@ def make_results(
         sweep_seed=0,
         on_objectives=False,
         rounds=None,
+        search=None,
         tune_seeds=tuple(tune_seeds),
         report_seeds=tuple(seeds),
         select=SimpleNamespace(metric=metric, goal=goal),

@@ -1,7 +1,8 @@
 """The content of report.json: everything a report says, once, as plain JSON.
 
-Schema 1. A number that does not exist is null, and the row's `status` says why. Every claim lies under
-`comparisons` with its verdict; `answer` repeats the ones that matter as sentences.
+Schema 1, `report.schema.json` beside this file. A number that does not exist is null, and the row's
+`status` says why. Every claim lies under `comparisons` with its verdict; `answer` repeats the ones that
+matter as sentences.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from anncore.findings import (
     seed_claims,
     sentence,
 )
-from anncore.report import methods, tables
+from anncore.report import further, methods, tables
 from anncore.study import Study
 from anncore.trial import STATUSES, canonical
 
@@ -85,7 +86,10 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
             "problems": {p: [c.to_json() for c in found] for p, found in by_problem.items()},
             "sentences": {p: problem_sentence(found) for p, found in by_problem.items()},
         },
+        "improvement": further.improvement(study),
+        "speed": further.speed(study),
         "sensitivity": tables.sensitivity(study),
+        "budget": further.budget(study),
         "selection": _selection(results.selection),
         "selection_gap": dict(zip(("gap", "scale", "n"), selection_gap(study), strict=True)),
         "failed_trials": tables.failed_trials(study),

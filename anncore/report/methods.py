@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from anncore import stats
-from anncore.findings import FEWEST_DATA_SETS, SEEDS, counted, joined, p_value
+from anncore.findings import DATA_SETS, FEWEST_DATA_SETS, SEEDS, counted, joined, p_value
 
 REFERENCES = (
     "Wilcoxon (1945), Individual comparisons by ranking methods, Biometrics 1(6).",
@@ -23,6 +23,16 @@ SEQUENTIAL = (
     "Shafer (2021), Testing by betting, J. Royal Statistical Society A 184(2).",
 )
 
+SPEED = (
+    "Dolan & Moré (2002), Benchmarking optimization software with performance profiles, Math. Programming "
+    "91(2).",
+    "Dahl et al. (2023), Benchmarking neural network training algorithms, arXiv:2306.07179.",
+)
+BUDGET = (
+    "Tang et al. (2020), Showing your work doesn't always work, ACL, arXiv:2004.13705.",
+    "Lourie, Cho & He (2024), Show your work with confidence, NAACL, arXiv:2311.09480.",
+)
+
 
 def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
     """Return the methods as titled paragraphs and references."""
@@ -36,11 +46,22 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
     if content["comparisons"]["overall"]:
         paragraphs.append(("Over all data sets", _over_all(content)))
     paragraphs.append(("Failures", _failures()))
+    if content["improvement"] is not None:
+        paragraphs.append(("Probability of improvement", _improvement(content)))
+    if content["speed"] is not None:
+        paragraphs.append(("Speed", _speed(content)))
     if content["sensitivity"]:
         paragraphs.append(("Sensitivity", _sensitivity()))
+    if content["budget"]:
+        paragraphs.append(("Budget", _budget(content, experiment)))
     if content["rounds"] is not None:
         paragraphs.insert(5, ("Rounds", _rounds(content)))
-    references = [*REFERENCES, *(SEQUENTIAL if content["rounds"] is not None else ())]
+    references = [
+        *REFERENCES,
+        *(SEQUENTIAL if content["rounds"] is not None else ()),
+        *(SPEED if content["speed"] is not None and content["speed"]["scores"] else ()),
+        *(BUDGET if content["budget"] else ()),
+    ]
     return {
         "paragraphs": [{"title": title, "text": text} for title, text in paragraphs],
         "references": references,
@@ -214,6 +235,61 @@ def _failures() -> str:
         "infinite, so the arm ranks behind all that never diverged; the mean shown is that of the seeds that "
         "finished, beside their number. Trials that failed, crashed, timed out or are missing block every "
         "claim that rests on them. Differences within numeric noise (one part in a million) are ties."
+    )
+
+
+def _improvement(content: Mapping[str, Any]) -> str:
+    over = content["improvement"]["over"] == DATA_SETS
+    mean = " (the mean over variants, then over data sets)" if over else ""
+    return (
+        f"The share of paired seeds on which one arm is better than the other{mean}; a tie counts half, and "
+        f"a "
+        f"diverged trial loses to one that finished. It says how often, not by how much, and no test is made "
+        f"of it."
+    )
+
+
+def _speed(content: Mapping[str, Any]) -> str:
+    found = content["speed"]
+    origins = {each["origin"] for each in found["targets"]}
+    whence = {
+        "file": "the experiment file names it",
+        "tuning": "the median over arms of the chosen configurations' score on the tuning seeds, known "
+        "before "
+        "the first trial of the report had run",
+        "report": "nothing was tuned, so it is the median over arms of these very scores, chosen after the "
+        "fact",
+    }
+    text = (
+        f"The target is a value of {found['metric'].replace('_', ' ')} "
+        f"({'; or '.join(whence[name] for name in whence if name in origins)}). A trial's time is that of "
+        f"its "
+        f"first evaluation at or beyond the target; one that never gets there, or does not finish, takes "
+        f"infinitely long, and nobody is left out. Seconds depend on the machine and on what else it did."
+    )
+    if found["scores"]:
+        text += (
+            " The performance profile (Dolan & Moré 2002) takes each data set's median steps, over those of "
+            "the fastest arm there; beyond four times as long is a miss. Its score is the area from 1 to 4, "
+            "by the trapezoidal rule on 100 points, over 3, as AlgoPerf scores it (Dahl et al. 2023)."
+        )
+    return text
+
+
+def _budget(content: Mapping[str, Any], experiment: Any) -> str:
+    drawn = experiment.search is not None
+    return (
+        "The mean, over all subsets of k of an arm's tuned configurations, of the best one's mean score on "
+        "the "
+        "tuning seeds: an unbiased estimate of what k draws would give (Tang et al. 2020); report.json holds "
+        "its simultaneous band (Lourie et al. 2024). "
+        + (
+            "Configurations were drawn by the search."
+            if drawn
+            else "Configurations come from a grid, so this describes drawing at random from that grid."
+        )
+        + " It is the score that was chosen by, so it flatters; a dash stands where a subset may hold no "
+        "configuration that finished."
     )
 
 

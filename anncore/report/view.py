@@ -25,7 +25,7 @@ DOWNLOADS = (
 )
 MOST_FAILURES = 100
 MOST_METRICS = 2  # beside the scores; more make a table too wide for a page
-NUMERIC = re.compile(r"^(p\s)?[<*]?\s?[−+-]?[.\d∞–]")
+NUMERIC = re.compile(r"^(p\s)?[<*]?\s?[−+-]?[.\d∞–]|^never$")
 
 
 class Cell(NamedTuple):
@@ -77,6 +77,7 @@ def sections(content: Mapping[str, Any]) -> list[Section]:
         _leaderboard(content),
         _differences(content),
         _per_data_set(content),
+        _speed(content),
         _sensitivity(content),
         _diagnostics(content),
         _methods(content),
@@ -131,11 +132,14 @@ def _matrix(content: Mapping[str, Any]) -> Table:
 
 
 def _differences(content: Mapping[str, Any]) -> Section | None:
-    found = content["comparisons"]["overall"]
+    found, often = content["comparisons"]["overall"], content["improvement"]
     figures = _figures(content, "differences")
-    if not found and not figures:
+    if not found and not figures and often is None:
         return None
     tables = [_comparisons("Over all data sets. The unit is the data set.", found)] if found else []
+    if often is not None:
+        arms = [row["arm"] for row in content["leaderboard"]["overall"]]
+        tables.append(table(*words.improvement_table(often, arms)))
     return Section("differences", "Differences", tables=tables, figures=figures)
 
 
@@ -214,17 +218,66 @@ def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
     return [table(caption, [*header, *names], every)]
 
 
-def _sensitivity(content: Mapping[str, Any]) -> Section | None:
-    if not content["sensitivity"]:
-        return None
-    header, rows = words.sensitivity_rows(content)
-    caption = "The tuned hyperparameter: its best value, and how many decades around it are as good."
-    return Section(
-        "sensitivity",
-        "Sensitivity",
-        tables=[table(caption, header, rows)],
-        figures=_figures(content, "sensitivity"),
+def _speed(content: Mapping[str, Any]) -> Section | None:
+    figures, found = _figures(content, "speed"), content["speed"]
+    if found is None:
+        return Section("speed", "Speed", figures=figures) if figures else None
+    tables = []
+    if found["scores"]:
+        caption = (
+            "Performance profile: the area under the share of data sets on which an arm took at most τ times "
+            "as long as the fastest, for τ from 1 to 4; 1 is always the fastest. Ratios are to the fastest "
+            "arm present: the last column is the range with any one other arm left out."
+        )
+        rows = [[row["arm"], *words.profile_cells(row)] for row in found["scores"]]
+        tables.append(table(caption, ["arm", "score", "without one other"], rows))
+    caption = (
+        f"Time to the target: the median over seeds at which {found['metric'].replace('_', ' ')} first "
+        "reaches it; “never” where half of the seeds or more miss it."
     )
+    header = ["data set", "arm", "target", "steps", "seconds", "reached"]
+    tables.append(table(caption, header, _time_rows(content)))
+    return Section(
+        "speed", "Speed", paragraphs=[words.speed_sentence(content)], tables=tables, figures=figures
+    )
+
+
+def _time_rows(content: Mapping[str, Any]) -> list[list[Cell]]:
+    """Return the times to target, a row per problem and arm, the fastest arm first."""
+    found = content["speed"]
+    target = {each["problem"]: each["target"] for each in found["targets"]}
+    places = {problem: i for i, problem in enumerate(content["problems"])}
+    rows = sorted(found["times"], key=lambda row: (places[row["problem"]], words.finite(row["steps"])))
+    return [
+        [
+            Cell(row["problem"]),
+            Cell(row["arm"]),
+            Cell(words.plain_number(target[row["problem"]])),
+            Cell(words.steps(row["steps"]), words.finite(row["steps"])),
+            Cell(words.seconds(row["seconds"]), words.finite(row["seconds"])),
+            Cell(words.share(row["reached"], row["n"])),
+        ]
+        for row in rows
+    ]
+
+
+def _sensitivity(content: Mapping[str, Any]) -> Section | None:
+    figures = _figures(content, "sensitivity")
+    if not content["sensitivity"] and not content["budget"] and not figures:
+        return None
+    tables, said = [], []
+    if content["sensitivity"]:
+        caption = "The tuned hyperparameter: its best value, and how many decades around it are as good."
+        tables.append(table(caption, *words.sensitivity_rows(content)))
+    if content["budget"]:
+        said.append(words.budget_sentence(content))
+        caption = (
+            "What a tuning budget buys: the expected score of the best of k configurations, drawn from those "
+            "that were tried."
+        )
+        tables.append(table(caption, *words.budget_rows(content)))
+    title = "Sensitivity and budget" if content["budget"] else "Sensitivity"
+    return Section("sensitivity", title, paragraphs=said, tables=tables, figures=figures)
 
 
 def _diagnostics(content: Mapping[str, Any]) -> Section:

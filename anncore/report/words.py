@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from anncore.findings import about, interval, number, p_value, percent, size
+from anncore.findings import DATA_SETS, about, counted, interval, joined, number, p_value, percent, size
 
+MOST_IN_MATRIX = 8  # arms against arms; more make a table too wide for a page
 VERDICTS = {
     "better": "better",
     "undecided": "not told apart",
@@ -130,6 +131,112 @@ def sensitivity_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[s
             ]
         )
     return header, rows
+
+
+def improvement_table(
+    found: Mapping[str, Any], ranked: Sequence[str]
+) -> tuple[str, list[str], list[list[str]]]:
+    """Return how often arms beat each other: all against all, or the best against each where they are "
+    "many."""
+    pairs = {(pair["a"], pair["b"]): pair for pair in found["pairs"]}
+    on = "a seed, averaged over data sets" if found["over"] == DATA_SETS else "a seed"
+    what = f"on {on}; ties count half, and nothing is adjusted for the number of pairs"
+    if len(ranked) <= MOST_IN_MATRIX:
+        cells = [[arm, *(_chance(pairs.get((arm, other))) for other in ranked)] for arm in ranked]
+        return f"How often the arm of a row beats that of a column {what}.", ["arm", *ranked], cells
+    first, *rest = ranked
+    rows = []
+    for other in rest:
+        pair = pairs.get((first, other))
+        ends = (_nan(pair["low"]), _nan(pair["high"])) if pair else (math.nan, math.nan)
+        spread = "–" if math.isnan(ends[0]) else f"{100 * ends[0]:.0f} to {100 * ends[1]:.0f} %"
+        rows.append([other, _chance(pair), spread])
+    return f"How often {first} beats each other arm {what}.", ["arm", "beaten by it", "95 % interval"], rows
+
+
+def _chance(pair: Mapping[str, Any] | None) -> str:
+    return "–" if pair is None else percent(_nan(pair["probability"]), 0)
+
+
+def profile_cells(row: Mapping[str, Any]) -> list[str]:
+    """Write a performance profile's score, and its range with any one other arm left out."""
+    low, high = _nan(row["low"]), _nan(row["high"])
+    return [f"{_nan(row['score']):.2f}", "–" if math.isnan(low) else f"{low:.2f} to {high:.2f}"]
+
+
+def finite(time: float | None) -> float:
+    """Return a time, infinite for one that never comes; report.json has null for it."""
+    return math.inf if time is None else time
+
+
+def steps(time: float | None) -> str:
+    """Write a number of steps."""
+    return f"{time:.0f}" if math.isfinite(finite(time)) else "never"
+
+
+def seconds(time: float | None) -> str:
+    """Write a number of seconds."""
+    return number(finite(time), 2) if math.isfinite(finite(time)) else "never"
+
+
+def speed_sentence(content: Mapping[str, Any]) -> str:
+    """Say who reaches the targets soonest, on how many problems, and who misses them."""
+    found = content["speed"]
+    problems = list(dict.fromkeys(row["problem"] for row in found["times"]))
+    wins: dict[str, int] = {}
+    nobody = 0
+    for problem in problems:
+        times = {row["arm"]: finite(row["steps"]) for row in found["times"] if row["problem"] == problem}
+        best = min(times.values())
+        nobody += math.isinf(best)
+        for arm in [arm for arm, time in times.items() if time == best and math.isfinite(best)]:
+            wins[arm] = wins.get(arm, 0) + 1
+    if not wins:
+        return "No arm reaches its target in half of its seeds."
+    ranked = sorted(wins, key=lambda arm: -wins[arm])
+    parts = [f"{arm} on {wins[arm]}" for arm in ranked]
+    text = f"Of {counted(len(problems), DATA_SETS)}, soonest at the target, ties included: {joined(parts)}."
+    return text + (f" On {nobody} no arm reaches it in half of its seeds." if nobody else "")
+
+
+def budget_sentence(content: Mapping[str, Any]) -> str:
+    """Say which arm would be best, on how many problems, with one configuration and with all."""
+    sign = -1 if content["select"]["goal"] == "max" else 1
+    most = min(row["n"] for row in content["budget"])
+    first, last = (_best_with(content, k, sign) for k in (1, most))
+    problems = len({row["problem"] for row in content["budget"]})
+    return (
+        f"Of {counted(problems, DATA_SETS)}, expected best on validation with one configuration each: "
+        f"{first}; "
+        f"with {most} each: {last}."
+    )
+
+
+def _best_with(content: Mapping[str, Any], k: int, sign: int) -> str:
+    wins: dict[str, int] = {}
+    by_problem: dict[str, dict[str, float]] = {}
+    for row in content["budget"]:
+        points = [point for point in row["points"] if point["k"] <= k]
+        cost = sign * _nan(points[-1]["expected"])
+        by_problem.setdefault(row["problem"], {})[row["arm"]] = math.inf if math.isnan(cost) else cost
+    for costs in by_problem.values():
+        best = min(costs.values())
+        if math.isfinite(best):
+            arm = min(costs, key=lambda each: costs[each])
+            wins[arm] = wins.get(arm, 0) + 1
+    ranked = sorted(wins, key=lambda arm: -wins[arm])
+    return joined([f"{arm} on {wins[arm]}" for arm in ranked]) or "none, as some always diverge"
+
+
+def budget_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return the budget table as text cells, a row per problem and arm, a column per k."""
+    ks = sorted({point["k"] for row in content["budget"] for point in row["points"]})
+    rows = []
+    for row in content["budget"]:
+        by_k = {point["k"]: point for point in row["points"]}
+        texts = ["–" if k not in by_k else plain_number(by_k[k]["expected"]) for k in ks]
+        rows.append([row["problem"], row["arm"], *texts])
+    return ["data set", "arm", *(f"best of {k}" for k in ks)], rows
 
 
 def lines_of(data: Mapping[str, Any], skip: Sequence[str] = ()) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ from anncore.report.theme import Theme
 from anncore.study import Study
 from anncore.types import FigureInput
 
-SECTIONS = ("leaderboard", "differences", "data-sets", "sensitivity", "diagnostics")
+SECTIONS = ("leaderboard", "differences", "data-sets", "speed", "sensitivity", "diagnostics")
 
 
 def write_report(results: Any, folder: Path, *, meta: Mapping[str, Any] | None = None) -> dict[str, Any]:

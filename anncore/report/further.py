@@ -1,0 +1,108 @@
+"""How fast, at what tuning budget, how often: the report's further tables as plain rows.
+
+Each function returns None where the results hold nothing to say it from.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from anncore.evidence.arms import Over, probability_of_improvement
+from anncore.evidence.budget import budget_curve
+from anncore.evidence.frame import curve_frame, scores, tuning_scores
+from anncore.evidence.speed import performance_scores, targets, time_to_target, typical_times
+from anncore.study import Study
+
+
+def speed(study: Study) -> dict[str, Any] | None:
+    """Return the targets, each arm's time to them, and AlgoPerf's score where there are several problems.
+
+    Times are medians over seeds, in steps and in seconds, where a miss is infinite; a target that is met
+    before the first step counts as one step, as ratios of times need them positive.
+    """
+    results = study.results
+    metric = study.experiment.select.metric
+    if len(study.arms) < 2 or not (study.curves["metric"] == metric).any():
+        return None
+    fixed = targets(results)
+    known = fixed[fixed["target"].notna()]
+    curves = curve_frame(results, metric)
+    if not len(known) or not len(curves):
+        return None
+    goal = study.experiment.select.goal
+    steps = time_to_target(curves, known, goal=goal)
+    steps["time"] = steps["time"].clip(lower=1)
+    seconds = time_to_target(curves, known, goal=goal, time="seconds")
+    table = typical_times(steps).reindex(index=list(study.arms))
+    clock = typical_times(seconds).reindex(index=list(study.arms))
+    reached = np.isfinite(steps["time"]).groupby([steps["problem"], steps["arm"]]).agg(["sum", "size"])
+    rows = []
+    for problem in known["problem"]:
+        for arm in study.arms:
+            hit, n = reached.loc[(problem, arm)] if (problem, arm) in reached.index else (0, 0)
+            told = {"steps": float(table.loc[arm, problem]), "seconds": float(clock.loc[arm, problem])}
+            rows.append({"problem": problem, "arm": arm, **told, "reached": int(hit), "n": int(n)})
+    return {
+        "metric": metric,
+        "targets": fixed[["problem", "target", "origin"]].to_dict("records"),
+        "times": rows,
+        "scores": _scores(table.fillna(math.inf)) if len(known) > 1 else [],
+    }
+
+
+def _scores(table: Any) -> list[dict[str, Any]]:
+    frame = performance_scores(table)
+    return [
+        {
+            "arm": row["arm"],
+            "score": float(row["score"]),
+            "low": float(row.get("low", math.nan)),
+            "high": float(row.get("high", math.nan)),
+        }
+        for row in frame.to_dict("records")
+    ]
+
+
+def budget(study: Study) -> list[dict[str, Any]] | None:
+    """Return, per problem and arm, what the best of k tuned configurations is expected to score.
+
+    k doubles from 1, and ends with an arm's number of configurations. low and high are the ends of the band
+    that holds for all k at once; infinite where the trials say nothing about that side.
+    """
+    if not study.tuned:
+        return None
+    frame = tuning_scores(study.results)
+    curve = budget_curve(frame)
+    ends = {int(n) for n in curve["n"]}
+    rows = []
+    for (problem, arm), mine in curve.groupby(["problem", "arm"], sort=False):
+        n = int(mine["n"].iloc[0])
+        if n < 2:
+            continue
+        kept = [k for k in (*(2**i for i in range(n.bit_length())), *ends) if k <= n]
+        points = [
+            {
+                "k": int(row["k"]),
+                "expected": float(row["expected"]),
+                "low": float(row["expected_low"]),
+                "high": float(row["expected_high"]),
+            }
+            for row in mine[mine["k"].isin(kept)].to_dict("records")
+        ]
+        rows.append({"problem": str(problem), "arm": str(arm), "n": n, "points": points})
+    return rows or None
+
+
+def improvement(study: Study) -> dict[str, Any] | None:
+    """Return how often each arm beats each other one: on a seed, averaged over data sets where several."""
+    if len(study.arms) < 2:
+        return None
+    over: Over = "data sets" if len(set(study.dataset_of.values())) > 1 else "seeds"
+    table = probability_of_improvement(scores(study.results), over=over)
+    if table["problem"].nunique() > 1 or not table["probability"].notna().any():
+        return None  # variants of one data set: each speaks for itself
+    names = ["a", "b", "probability", "low", "high", "n"]
+    return {"over": over, "pairs": table[names].to_dict("records")}

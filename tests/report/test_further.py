@@ -1,0 +1,140 @@
+"""Speed, budget and probability of improvement in the report: numbers counted by hand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+import pytest
+from results_factory import make_results
+
+from anncore.report.build import build_report, plain
+from anncore.report.markdown import render_markdown
+from anncore.report.view import sections
+from anncore.report.words import budget_sentence, speed_sentence
+
+
+def steady(**options: Any) -> Any:
+    """Return two arms on two data sets whose curves fall by hand: fast reaches 0.5 at 10, slow at 30."""
+    results = make_results(("fast", "slow"), ("near", "far"), (100, 101, 102), **({"steps": 40} | options))
+    tuned = results.selection
+    tuned["tune_score"] = [0.5] * len(tuned)
+    parts = []
+    for row in results.trials[results.trials["phase"] == "report"].to_dict("records"):
+        values = {"fast": [1.0, 0.5, 0.4, 0.4, 0.4], "slow": [1.0, 0.9, 0.8, 0.5, 0.5]}[row["arm"]]
+        if (row["problem"], row["arm"]) == ("far", "slow"):
+            values = [1.0] * 5
+        told = {"key": row["key"], "step": range(0, 50, 10), "metric": "valid_loss", "value": values}
+        parts.append(pd.DataFrame(told))
+    results.curves = pd.concat(parts, ignore_index=True)
+    return results
+
+
+def test_times_to_target_are_medians_and_a_miss_is_never() -> None:
+    content = plain(build_report(steady(), {}))
+    speed = content["speed"]
+    assert [(t["problem"], t["target"], t["origin"]) for t in speed["targets"]] == [
+        ("near", 0.5, "tuning"),
+        ("far", 0.5, "tuning"),
+    ]
+    steps = {(row["problem"], row["arm"]): (row["steps"], row["reached"], row["n"]) for row in speed["times"]}
+    assert steps == {
+        ("near", "fast"): (10, 3, 3),
+        ("near", "slow"): (30, 3, 3),
+        ("far", "fast"): (10, 3, 3),
+        ("far", "slow"): (None, 0, 3),
+    }
+    # slow is within 3 times on one of two: half of the way from 3 to 4, over 3 = 1/6, by trapezoids.
+    scores = {row["arm"]: row["score"] for row in speed["scores"]}
+    assert scores["fast"] == pytest.approx(1.0)
+    assert scores["slow"] == pytest.approx(1 / 6, abs=0.01)
+    assert speed_sentence(content) == "Of 2 data sets, soonest at the target, ties included: fast on 2."
+    text = render_markdown(content)
+    assert "| far | slow | 0.500 | never | never | 0/3 |" in text
+    assert "| near | slow | 0.500 | 30 |" in text
+
+
+def test_a_target_met_at_once_counts_as_one_step() -> None:
+    content = build_report(steady(report={"target": 2.0}), {})
+    assert {row["steps"] for row in content["speed"]["times"]} == {1.0}
+    told = {each["title"]: each["text"] for each in content["methods"]["paragraphs"]}
+    assert "the experiment file names it" in told["Speed"]
+
+
+def test_without_curves_nothing_is_said_of_speed() -> None:
+    results = steady()
+    results.curves = results.curves.iloc[:0]
+    content = plain(build_report(results, {}))
+    assert content["speed"] is None
+    assert "speed" not in {section.id for section in sections(content)}
+
+
+def budgeted() -> Any:
+    """Return two arms tuned over four rates with one seed; scores 4, 3, 2, 1 and 2.4 throughout."""
+    results = make_results(("wide", "flat"), ("set",), (100, 101), (0,), steps=10)
+    tune = results.trials["phase"] == "tune"
+    results.trials.loc[tune, "status"] = "ok"
+    for arm, values in (("wide", [4.0, 3.0, 2.0, 1.0]), ("flat", [2.4] * 4)):
+        results.trials.loc[tune & (results.trials["arm"] == arm), "valid_loss"] = values
+    return results
+
+
+def test_a_budget_buys_the_mean_of_the_best_of_all_subsets() -> None:
+    content = plain(build_report(budgeted(), {}))
+    wide, flat = ([point["expected"] for point in row["points"]] for row in content["budget"])
+    # of 4, 3, 2, 1: mean 2.5; pairs' best 3, 2, 1, 2, 1, 1 = 10/6; all four 1
+    assert wide == pytest.approx([2.5, 10 / 6, 1.0])
+    assert flat == pytest.approx([2.4] * 3)
+    assert [point["k"] for point in content["budget"][0]["points"]] == [1, 2, 4]
+    assert budget_sentence(content) == (
+        "Of 1 data set, expected best on validation with one configuration each: flat on 1; with 4 each: "
+        "wide on 1."
+    )
+    assert "| set | wide | 2.50 | 1.67 | 1.00 |" in render_markdown(content)
+
+
+def test_what_may_hold_no_configuration_that_finished_is_a_dash() -> None:
+    results = budgeted()
+    first = results.trials[(results.trials["phase"] == "tune") & (results.trials["arm"] == "wide")].index[0]
+    results.trials.loc[first, ["status", "valid_loss"]] = ["diverged", math.nan]
+    text = render_markdown(plain(build_report(results, {})))
+    assert "| set | wide | – | 1.67 | 1.00 |" in text  # pairs' best: 3, 2, 1, 2, 1, 1 again
+
+
+def scored(arms: tuple[str, ...], problems: tuple[str, ...], better: Any) -> Any:
+    return make_results(
+        arms, problems, tuple(range(100, 104)), (), (0.1,), score=better, steps=10, regression=()
+    )
+
+
+def test_probability_of_improvement_counts_seeds() -> None:
+    # a beats b on 3 of 4 seeds of one set, and on 4 of 4 of the other: 87.5 % on average.
+    def score(problem: str, arm: str, seed: int) -> float:
+        lucky = problem == "one" and seed == 103
+        return {"a": 1.0, "b": 0.5 if lucky else 2.0}[arm]
+
+    content = plain(build_report(scored(("a", "b"), ("one", "two"), score), {}))
+    pairs = {(pair["a"], pair["b"]): pair["probability"] for pair in content["improvement"]["pairs"]}
+    assert pairs == {("a", "b"): 0.875, ("b", "a"): 0.125}
+    assert content["improvement"]["over"] == "data sets"
+    text = render_markdown(content)
+    assert "| a | – | 88 % |" in text
+    assert "nothing is adjusted for the number of pairs" in text
+
+
+def test_of_many_arms_the_best_is_held_against_each() -> None:
+    arms = tuple(f"arm{i}" for i in range(10))
+    content = plain(build_report(scored(arms, ("one",), lambda p, a, s: 1.0 + int(a[3:])), {}))
+    text = render_markdown(content)
+    assert "How often arm0 beats each other arm on a seed" in text
+    assert "| arm9 | 100 % | – |" in text
+
+
+def test_sections_keep_the_order_of_a_report() -> None:
+    content = plain(build_report(make_results(problems=("two_moons", "sine")), {}))
+    names = [section.id for section in sections(content)]
+    assert names == [
+        *("leaderboard", "differences", "data-sets", "speed", "sensitivity", "diagnostics"),
+        *("methods", "provenance", "downloads"),
+    ]
