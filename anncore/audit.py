@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from anncore import stats
-from anncore.findings import FEW_DATA_SETS, FEWEST_DATA_SETS, joined, percent, size
+from anncore.findings import FEW_DATA_SETS, FEWEST_DATA_SETS, growth, joined, percent, size
 from anncore.protocol import hyperparameters, selection_gaps, with_fresh_scores
 from anncore.study import BLOCKING, Study
 
@@ -34,6 +34,7 @@ def audit(study: Study, pairs: int) -> list[Caution]:
         *_budgets(study),
         *_confounded(study),
         *_edges(study),
+        *_widened(study),
         *_too_few(study, pairs),
         *_one_seed(study),
         *_selection_gap(study),
@@ -154,6 +155,9 @@ def _edges(study: Study) -> list[Caution]:
     edge = selection[selection["edge"].map(bool)]
     if not len(edge):
         return []
+    way = "widen the range, or let [search] widen = true do it."
+    if study.experiment.widen:
+        way = "[search] widen could not help any more: the range or the plan reached its limit."
     by_arm = [
         f"{arm} on {len(rows)} of {int((selection['arm'] == arm).sum())} data sets"
         for arm, rows in edge.groupby("arm", sort=False)
@@ -162,8 +166,20 @@ def _edges(study: Study) -> list[Caution]:
         Caution(
             "edge",
             f"The chosen value lies at the edge of its range: {joined(by_arm, most=10)}. The best one may "
-            f"lie "
-            "outside; widen the range.",
+            f"lie outside; {way}",
+        )
+    ]
+
+
+def _widened(study: Study) -> list[Caution]:
+    grown = [growth(each._asdict()) for each in study.experiment.widened]
+    if not grown:
+        return []
+    return [
+        Caution(
+            "widened",
+            f"The ranges in the file were too narrow and grew for every arm: {joined(grown)}. Budgets are as "
+            "large as the wider ranges made them.",
         )
     ]
 

@@ -279,6 +279,15 @@ def counted(count: int, unit: str) -> str:
     return f"{count} {unit.removesuffix('s') if count == 1 else unit}"
 
 
+def growth(widening: Mapping[str, Any]) -> str:
+    """Say how a range grew: "optimizer.lr a hundredfold downwards and tenfold upwards"."""
+    times = {1: "tenfold", 2: "a hundredfold"}
+    parts = [
+        f"{times.get(widening[end], 'a thousandfold')} {end}wards" for end in ("down", "up") if widening[end]
+    ]
+    return f"{widening['key']} {' and '.join(parts)}"
+
+
 def about(count: float | None) -> str:
     """Round a number of pairs to two digits; beyond 1000 it is "more than 1000"."""
     if count is None or not count <= 1000:

@@ -28,11 +28,12 @@ from anncore.environment import environment
 from anncore.errors import StoreError
 from anncore.experiment.document import read_document
 from anncore.experiment.load import read_experiment
-from anncore.experiment.model import Experiment, Rounds
+from anncore.experiment.model import Experiment, Rounds, Widening
 from anncore.experiment.overrides import apply_overrides
 from anncore.files import replace_file
 from anncore.results import PlanSummary, Results, collect, csv_chunks, to_csv, to_gzip
 from anncore.store import Store
+from anncore.widening import widened
 
 if TYPE_CHECKING:
     from anncore.plan import Plan
@@ -118,6 +119,7 @@ class RunFolder:
                 "shapes": plan.shapes,
                 "rounds": None if experiment.rounds is None else experiment.rounds._asdict(),
                 "report_seeds": list(experiment.report_seeds),
+                "widened": [list(each) for each in experiment.widened],
             },
         )
 
@@ -175,6 +177,7 @@ class RunFolder:
         document = apply_overrides(original.name, source.data, plan["overrides"])
         options = (plan["overrides"], plan["only"], plan["skip"], plan["quick"], plan["plugin_files"])
         experiment = read_experiment(source, document, *options, None)
+        experiment = widened(experiment, [Widening(*each) for each in plan.get("widened", ())])
         rounds = _rounds(plan)
         if rounds is None:
             return experiment

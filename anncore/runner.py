@@ -22,6 +22,7 @@ from anncore.runfolder import RunFolder
 from anncore.store import Store
 from anncore.trial import Phase, Trial, TrialResult
 from anncore.types import Executor, Lost
+from anncore.widening import Ends, ends_reached, wider
 from anncore.work import Stale, Task, Work
 
 LOG = logging.getLogger(__name__)
@@ -158,13 +159,19 @@ def sweep(
         run = _Sweep(plan, store, chosen, jobs or cores(), stopper, on_event)
         run.fresh, run.retry_failed, run.fail_fast = fresh, retry_failed, fail_fast
         folder.write_experiment(plan.experiment, plan, command)
-        run.run()
+        complete = run.tune(plan)
+        while complete and (wider := run.wider(allow_large)) is not None:
+            plan = wider
+            folder.write_plan(plan)
+            complete = run.tune(plan)
+        if complete:
+            run.go_on(plan)
         while until_decided and not stopper.reason:
             now, needed = rounds.looked(collect(folder.summary(), store, plan.experiment, curves=False))
             assert now.rounds is not None
             LOG.info("looked at %d seeds: %d claims open", now.rounds.looks[-1], now.rounds.open)
             following = rounds.following(now, needed) if now.rounds.open else None
-            plan = make_plan(following or now, allow_large=allow_large, shapes=plan.shapes)
+            plan = make_plan(following or now, allow_large=True, shapes=plan.shapes)  # `begin` saw to that
             folder.write_plan(plan)
             if following is None:
                 break
@@ -205,29 +212,49 @@ class _Sweep:
         stopper: Stopper,
         on_event: Callable[[Event], None] | None,
     ) -> None:
-        self.experiment, self.plan, self.store = plan.experiment, plan, store
+        self.plan, self.store = plan, store
         self.executor, self.jobs, self.stopper, self.on_event = executor, jobs, stopper, on_event
-        self.work = Work(self.experiment.registry.files, self.experiment.registry)
+        self.registry = plan.experiment.registry
+        self.work = Work(self.registry.files, self.registry)
         self.fresh = self.retry_failed = self.fail_fast = False
         self.selected: dict[tuple[str, str], str] | None = None
+        self.ends: Ends = frozenset()  # where a chosen value lies at the edge of its range
         self.ran: set[str] = set()  # what this sweep has run already, fresh or not
 
-    def run(self) -> None:
-        tune = list(self.plan.tune())
+    def tune(self, plan: Plan) -> bool:
+        """Run the tuning trials of a plan and choose; tell whether that is done."""
+        self.plan = plan
+        tune = list(plan.tune())
         self.store.plan("tune", tune)
         self.store.plan("report", [])  # until it is known, lest an older plan's be taken for this one's
-        if tune:
-            self.phase("tune", tune)
-            del tune
-            if self.stopper():
-                return
-            chosen = select(phase_frame(self.store, "tune"), self.experiment.select)
-            rows = chosen[["problem", "arm", "config"]].to_numpy().tolist()
-            self.selected = {(problem, arm): config for problem, arm, config in rows}
-        self.go_on(self.plan)
+        if not tune:
+            return True
+        self.phase("tune", tune)
+        del tune
+        if self.stopper():
+            return False
+        trials = phase_frame(self.store, "tune")
+        chosen = select(trials, plan.experiment.select)
+        rows = chosen[["problem", "arm", "config"]].to_numpy().tolist()
+        self.selected = {(problem, arm): config for problem, arm, config in rows}
+        self.ends = ends_reached(chosen, trials) if plan.experiment.widen else frozenset()
+        return True
+
+    def wider(self, allow_large: bool) -> Plan | None:
+        """Return the plan with wider ranges where a chosen value calls for it, and the limit admits it."""
+        experiment = wider(self.plan.experiment, self.ends)
+        if experiment is None:
+            return None
+        plan = make_plan(experiment, allow_large=True, shapes=self.plan.shapes)
+        total, limit = plan.counts["total"], experiment.limits.max_trials
+        if total > limit and not allow_large:
+            LOG.warning("ranges stay: with wider ones the plan has %d trials, more than %d", total, limit)
+            return None
+        LOG.info("wider: %s", ", ".join(f"{key} {down} down {up} up" for key, down, up in experiment.widened))
+        return plan
 
     def go_on(self, plan: Plan) -> None:
-        """Run the report's trials of a plan that differs from the first one in its report seeds alone."""
+        """Run the report's trials of a plan that differs from the tuned one at most in its report seeds."""
         self.plan = plan
         report = list(plan.report(self.selected))
         self.store.plan("report", report)
@@ -261,7 +288,7 @@ class _Sweep:
             run_trials(
                 trials,
                 self.store,
-                self.experiment.registry,
+                self.registry,
                 executor=self.executor,
                 jobs=self.jobs,
                 stop=self.stopper,

@@ -179,6 +179,8 @@ def make_results(
         sweep_seed=0,
         on_objectives=False,
         rounds=None,
+        widen=False,
+        widened=(),
         search=None,
         tune_seeds=tuple(tune_seeds),
         report_seeds=tuple(seeds),

@@ -178,7 +178,7 @@ ROOMS = [
     {"assembly"},
     {"body"},
     {"data"},
-    {"experiment", "sampling", "plan"},
+    {"experiment", "sampling", "plan", "widening"},
     {"nesting", "pacing", "batches", "head", "updates", "stack", "evaluation"},
     {"objectives", "packing", "training"},
     {"work", "events", "store"},

@@ -161,6 +161,8 @@ def _text(plan: Plan, done: dict[str, Any]) -> str:
         sums.append(f"{reporting} to report: each chosen configuration on {seeds}")
     else:
         sums.append(f"{reporting}: each configuration on {seeds}")
+    if experiment.widen:
+        sums.append("where a chosen value lies at the edge of its range, it grows tenfold for every arm")
     state = f"{done['done']} of {counts['total']} done, {done['to_do']} to do"
     if done["seconds_per_trial"] and done["to_do"]:
         state += f", about {_duration(done['seconds_per_trial'] * done['to_do'])} of one core's time"

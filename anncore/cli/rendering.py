@@ -41,7 +41,7 @@ def digest(results: Results, folder: Path) -> str:
     told = [
         [_sha256(folder / name) for name in ("trials.csv", "curves.csv.gz")],
         [experiment.name, experiment.text, experiment.overrides, experiment.only, experiment.skip],
-        [experiment.quick, experiment.rounds, results.missing, environment],
+        [experiment.quick, experiment.rounds, experiment.widened, results.missing, environment],
     ]
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
 

@@ -115,6 +115,7 @@ def read_experiment(
         report=settings.read_report(document),
         plugin_files=files,
         registry=registry,
+        widen=settings.read_widen(document, seeds),
     )
 
 

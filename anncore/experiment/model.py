@@ -128,6 +128,14 @@ class Rounds(NamedTuple):
     open: int | None = None
 
 
+class Widening(NamedTuple):
+    """How often the range of a hyperparameter, "optimizer.lr", grew tenfold at its lower and upper end."""
+
+    key: str
+    down: int
+    up: int
+
+
 class Limits(NamedTuple):
     """What a plan and a trial may cost; timeout in seconds."""
 
@@ -155,8 +163,8 @@ class Experiment:
     """One question, checked whole: what is compared, on what, how it is trained and how it is judged.
 
     name is the file's stem, question its first comment, base the directory that relative paths start
-    from, text the file as it was read, document the tables after the overrides. rounds is no part of the
-    file: a sweep sets it as it goes.
+    from, text the file as it was read, document the tables after the overrides. widened and rounds are
+    no part of the file: a sweep sets them as it goes.
     """
 
     name: str
@@ -186,6 +194,8 @@ class Experiment:
     report: Mapping[str, Any]
     plugin_files: tuple[str, ...]
     registry: Registry = field(repr=False)
+    widen: bool = False  # grow ranges tenfold where a chosen value lies at their edge
+    widened: tuple[Widening, ...] = ()  # the growth that `entries` has seen
     rounds: Rounds | None = None  # None: report_seeds are those of the file, and they are looked at once
 
     @property

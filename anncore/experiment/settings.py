@@ -197,7 +197,7 @@ def read_search(document: Document) -> SearchSettings | None:
     if "search" not in document.data:
         return None
     section = document.section("search")
-    section.allow(("method", "samples"))
+    section.allow(("method", "samples", "widen"))
     method = section.one_of("method", "grid", METHODS)
     if method == "grid":
         if "samples" in section.data:
@@ -208,6 +208,15 @@ def read_search(document: Document) -> SearchSettings | None:
     if "samples" not in section.data:
         raise section.error(None, f"method {method!r} needs samples = .., the number of draws per arm.")
     return SearchSettings(method, section.whole("samples", None, 1, MOST_SAMPLES))
+
+
+def read_widen(document: Document, seeds: Seeds) -> bool:
+    """Read [search] widen; without tune seeds nothing is chosen, so nothing lies at an edge."""
+    section = document.section("search")
+    widen = section.flag("widen", False)
+    if widen and not seeds.tune:
+        raise section.error("widen", "widen needs tune seeds: without [seeds] tune nothing is chosen.")
+    return widen
 
 
 def read_limits(document: Document) -> Limits:

@@ -66,6 +66,7 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         "data_sets": study.dataset_of,
         "measures": {p: {**asdict(m), "label": m.label} for p, m in study.measures.items()},
         "select": {"metric": experiment.select.metric, "goal": experiment.select.goal, "tuned": study.tuned},
+        "widened": [each._asdict() for each in experiment.widened],
         "control": study.control,
         "seeds": {"tune": list(experiment.tune_seeds), "report": list(experiment.report_seeds)},
         "rounds": None if experiment.rounds is None else experiment.rounds._asdict(),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from anncore import stats
-from anncore.findings import DATA_SETS, FEWEST_DATA_SETS, SEEDS, counted, joined, p_value
+from anncore.findings import DATA_SETS, FEWEST_DATA_SETS, SEEDS, counted, growth, joined, p_value
 
 REFERENCES = (
     "Wilcoxon (1945), Individual comparisons by ranking methods, Biometrics 1(6).",
@@ -129,8 +129,19 @@ def _tuning(content: Mapping[str, Any]) -> str:
         f"{select['metric'].replace('_', ' ')} "
         f"over {len(tune)} tuning seeds was chosen; a configuration with a diverged seed loses to one "
         f"without. "
+        f"{_widened(content)}"
         f"It was then run on {report} fresh seeds that took no part in the choice. Every score, interval and "
         "test here rests on the fresh seeds alone, and the test split was opened once, after training."
+    )
+
+
+def _widened(content: Mapping[str, Any]) -> str:
+    if not content["widened"]:
+        return ""
+    grown = joined([growth(each) for each in content["widened"]])
+    return (
+        f"Where a chosen value lay at the edge of its range, the range grew tenfold at that end for every "
+        f"arm that tunes it, and the choice was made again: {grown}. "
     )
 
 
