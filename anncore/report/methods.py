@@ -194,20 +194,24 @@ def _rounds(content: Mapping[str, Any]) -> str:
     looks = joined([str(n) for n in rounds["looks"]], most=20)
     still = {None: "while its trials were running", 0: "when every claim on a data set was settled"}
     ended = still.get(rounds["open"], f"at the limit of {counted(rounds['most'], SEEDS)}")
+    over_all = (
+        " Comparisons over all data sets have the data set as their unit and were made once, at the end, "
+        "which the rounds chose without regard to which arm is ahead."
+        if content["comparisons"]["overall"]
+        else ""
+    )
     return (
-        f"Report seeds were added in rounds until every claim on a data set was settled, each time half as"
-        f" many again or as many as a claim needs: {counted(len(rounds['looks']), 'looks')}, at {looks} "
-        f"seeds; they ended {ended}. A test planned for one look would err more often the more one looks. "
-        f"So p is 1 / M at the largest M so far, where M is the capital of a gambler who bets, seed by "
-        f"seed in the order they ran, on the sign of the next difference, more on one that is large among "
-        f"those so far, averaged over all stakes from -1 to 1. Where neither arm is better, M is a "
-        f"martingale that begins at 1, and by Ville's inequality it ever reaches 1/α with probability α at"
-        f" most, however often one looks and for whatever reason one stops (Reynolds 1975; Shafer 2021). "
-        f"Intervals, here and in figures, are those of a single look at a number of seeds fixed "
-        f"beforehand: with so many looks they cover less often than they say. How many more seeds an open "
-        f"claim needs is estimated for a single look, too. Comparisons over all data sets have the data "
-        f"set as their unit and were made once, at the end, which the rounds chose without regard to which"
-        f" arm is ahead."
+        f"Report seeds were added in rounds to settle every claim on a data set, each time half as many "
+        f"again or as many as a claim needs: {counted(len(rounds['looks']), 'looks')}, at {looks} seeds; "
+        f"they ended {ended}. A test planned for one look would err more often the more one looks. So p is"
+        f" 1 / M at the largest M so far, where M is the capital of a gambler who bets, seed by seed in "
+        f"the order they ran, on the sign of the next difference, more on one that is large among those so"
+        f" far, averaged over all stakes from -1 to 1. Where neither arm is better, M is a martingale that"
+        f" begins at 1, and by Ville's inequality it ever reaches 1/α with probability α at most, however "
+        f"often one looks and for whatever reason one stops (Reynolds 1975; Shafer 2021). Intervals, here "
+        f"and in figures, are those of a single look at a number of seeds fixed beforehand: with so many "
+        f"looks they cover less often than they say. How many more seeds an open claim needs is estimated "
+        f"for a single look, too.{over_all}"
     )
 
 
@@ -282,7 +286,9 @@ def _speed(content: Mapping[str, Any]) -> str:
         text += (
             " The performance profile (Dolan & Moré 2002) takes each data set's median steps, over those of "
             "the fastest arm there; beyond four times as long is a miss. Its score is the area from 1 to 4, "
-            "by the trapezoidal rule on 100 points, over 3, as AlgoPerf scores it (Dahl et al. 2023)."
+            "by the trapezoidal rule on 100 points, over 3, as AlgoPerf scores it (Dahl et al. 2023). "
+            "As ratios are to the fastest arm present, the range of scores with any one other arm left out "
+            "stands beside it."
         )
     return text
 

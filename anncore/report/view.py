@@ -224,16 +224,12 @@ def _speed(content: Mapping[str, Any]) -> Section | None:
         return Section("speed", "Speed", figures=figures) if figures else None
     tables = []
     if found["scores"]:
-        caption = (
-            "Performance profile: the area under the share of data sets on which an arm took at most τ times "
-            "as long as the fastest, for τ from 1 to 4; 1 is always the fastest. Ratios are to the fastest "
-            "arm present: the last column is the range with any one other arm left out."
-        )
+        caption = "Performance profile's score: 1 is the fastest everywhere, 0 nowhere near."
         rows = [[row["arm"], *words.profile_cells(row)] for row in found["scores"]]
         tables.append(table(caption, ["arm", "score", "without one other"], rows))
     caption = (
-        f"Time to the target: the median over seeds at which {found['metric'].replace('_', ' ')} first "
-        "reaches it; “never” where half of the seeds or more miss it."
+        f"Median time at which {found['metric'].replace('_', ' ')} first reaches the target; “never” where "
+        "half of the seeds or more miss it."
     )
     header = ["data set", "arm", "target", "steps", "seconds", "reached"]
     tables.append(table(caption, header, _time_rows(content)))
