@@ -51,7 +51,7 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
     places = {row["arm"]: i for i, row in enumerate(overall)}
     for found in (over_all, *by_problem.values()):
         found.sort(key=lambda c: (places[c.a], places[c.b]))
-    deciding = over_all if over_all else next(iter(by_problem.values()), [])
+    deciding = over_all or _only(by_problem)
     pairs = max((len(found) for found in by_problem.values()), default=0)
     experiment = study.experiment
     content = {
@@ -111,7 +111,15 @@ def _headline(study: Study, deciding: list[Comparison], overall: list[dict[str, 
         if totals["diverged"] == totals["n"]:
             return "Every trial of the report diverged; no arm can be ranked."
         return "No trial of the report finished; there is nothing to compare until they are run again."
-    return headline(study.arms, deciding, {row["arm"]: row["mean_rank"] for row in overall})
+    said = headline(study.arms, deciding, {row["arm"]: row["mean_rank"] for row in overall})
+    if len(study.problems) > 1 and len(study.arms) > 1 and not deciding:
+        return f"{said.rstrip('.')}; variants of one data set allow no claim over all of them."
+    return said
+
+
+def _only(by_problem: dict[str, list[Comparison]]) -> list[Comparison]:
+    """Return the comparisons on the only problem; none of several variants speaks for the others."""
+    return next(iter(by_problem.values())) if len(by_problem) == 1 else []
 
 
 def _compare_data_sets(
@@ -137,7 +145,7 @@ def _findings(
     over_all: list[Comparison], by_problem: dict[str, list[Comparison]], ranked: list[str]
 ) -> list[dict[str, str]]:
     """Return the sentences of the answer box: over all, then how often an arm won on one problem alone."""
-    deciding = over_all or (next(iter(by_problem.values()), []) if len(by_problem) == 1 else [])
+    deciding = over_all or _only(by_problem)
     open_ = [c for c in deciding if c.verdict == "undecided"]
     said = [c for c in deciding if c.verdict != "too_few" and not (c in open_ and len(open_) > 2)]
     if len(said) > MOST_SENTENCES:

@@ -247,6 +247,12 @@ def test_over_data_sets_it_is_the_mean_of_their_shares() -> None:
     assert "mean over 4 data sets" in drawing.subtitle
 
 
+def test_of_several_variants_of_one_data_set_none_stands_for_all() -> None:
+    variants = ("moons noise=0.1", "moons noise=0.3")
+    results = make_results(arms=("a", "b"), problems=variants, datasets=dict.fromkeys(variants, "moons"))
+    assert draw(results, "probability_of_improvement") is None
+
+
 def test_twenty_arms_show_the_best_twelve() -> None:
     arms = tuple(f"arm {i}" for i in range(20))
     results = sweep(arms, 2, lambda problem, arm, seed: 1.0 + int(arm.split()[1]))

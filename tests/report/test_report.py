@@ -118,6 +118,22 @@ def test_the_headline_ranks_nobody_where_no_trial_finished(
     assert report["answer"]["headline"] == headline
 
 
+def test_no_variant_of_a_data_set_speaks_for_the_others() -> None:
+    easy, hard = "moons noise=0.1", "moons noise=0.3"
+
+    def score(problem: str, arm: str, seed: int) -> float:  # b by far on one, nobody on the other
+        return (0.1 if arm == "b" else 0.2) + seed * 1e-3 if problem == easy else 0.5 + (seed % 2) * 0.1
+
+    results = sweep(
+        arms=("a", "b"), problems=(easy, hard), datasets=dict.fromkeys((easy, hard), "moons"), score=score
+    )
+    report = build_report(results, {})
+    assert [c["verdict"] for c in report["comparisons"]["problems"][easy]] == ["better"]
+    assert report["answer"]["headline"] == (
+        "b ranks best (mean rank 1.2 of 2); variants of one data set allow no claim over all of them."
+    )
+
+
 def test_the_headline_says_that_nothing_has_run() -> None:
     results = sweep(problems=("xor",))
     results.trials = results.trials[results.trials["phase"] == "tune"].reset_index(drop=True)

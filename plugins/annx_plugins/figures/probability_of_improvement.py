@@ -48,12 +48,12 @@ class ProbabilityOfImprovement:
         if len(arms) < 2 or not report["problems"] or not report["seeds"]["report"]:
             return None
         several = len(set(report["data_sets"].values())) > 1
+        if not several and len(report["problems"]) > 1:  # of variants, none speaks for the others
+            return None
         frame = scores(data)
         found = probability_of_improvement(
             frame[frame["arm"].isin(arms)], over="data sets" if several else "seeds"
         )
-        if not several:  # variants of one data set: the first stands for all, and the subtitle says so
-            found = found[found["problem"] == report["problems"][0]]
         columns = (found[name] for name in ("a", "b", "probability", "low", "high", "n"))
         cells = {(a, b): _Cell(*map(float, rest)) for a, b, *rest in zip(*columns, strict=True)}
         if all(math.isnan(cell.share) for cell in cells.values()):
