@@ -84,6 +84,7 @@ if TYPE_CHECKING:
         spread,
         text_width,
         tick_text,
+        two_lines,
     )
     from anncore.results import Results
     from anncore.rng import truncated_normal
@@ -207,6 +208,7 @@ _HOMES = {
         "spread",
         "text_width",
         "tick_text",
+        "two_lines",
     ),
     "anncore.stats": (
         "always_valid_p",
@@ -364,6 +366,7 @@ __all__ = [
     "times_transposed",
     "truncated_normal",
     "tuning_scores",
+    "two_lines",
     "typical_times",
     "wilcoxon",
     "wilson_interval",

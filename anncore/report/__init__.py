@@ -24,6 +24,7 @@ from anncore.report.drawing import (
     spread,
     text_width,
     tick_text,
+    two_lines,
 )
 from anncore.report.theme import Style, Theme
 
@@ -50,6 +51,7 @@ __all__ = [
     "summary",
     "text_width",
     "tick_text",
+    "two_lines",
     "write_report",
 ]
 

@@ -133,6 +133,12 @@ def shorten(text: str, width: float, size: float, weight: str = "normal") -> str
     return cut(kept) if kept > 1 else "…"
 
 
+def two_lines(text: str, width: float, size: float, weight: str = "normal") -> str:
+    """Return text on one line, or on two where it is wider than `width` inches; the second may be cut."""
+    first, *rest = wrap(text, width, size, weight)
+    return "\n".join([first, shorten(" ".join(rest), width, size, weight)] if rest else [first])
+
+
 def _longest(most: int, fits: Callable[[int], bool]) -> int:
     """Return the greatest n from 1 to `most` that fits, by halving; 1 where none does."""
     low = 1
@@ -201,9 +207,12 @@ def panels(
 
 
 def panel_title(ax: Any, text: str) -> None:
-    """Write a panel's title, cut where it would run into its neighbour's."""
+    """Write a panel's title, on two smaller lines or cut where it would run into its neighbour's."""
     room = ax.get_position().width * ax.figure.get_figwidth()
-    ax.set_title(shorten(text, room, 8.5, "bold"), size=8.5, weight="bold", loc="left")
+    if text_width(text, 8.5, "bold") <= room:
+        ax.set_title(text, size=8.5, weight="bold", loc="left")
+    else:
+        ax.set_title(two_lines(text, room, 7, "bold"), size=7, weight="bold", loc="left", linespacing=1.05)
 
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

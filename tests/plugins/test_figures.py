@@ -105,6 +105,15 @@ def test_diverged_seeds_end_in_a_cross_and_dash_the_mean() -> None:
     assert "×3/10" in texts(drawn["paired_differences"])
 
 
+def test_heat_map_calls_no_gap_nought() -> None:
+    def score(problem: str, arm: str, seed: int) -> float:
+        return 0.5 if arm == "a" else 0.501  # 0.2 % apart on both
+
+    results = make_results(arms=("a", "b"), problems=("xor", "iris"), score=score)
+    title = draw(results)["heat_map"].title
+    assert title == "Best and worst optimizer differ by less than 1 % on each data set"
+
+
 def test_heat_map_holds_ranks_and_gaps_by_column(plain: dict[str, Drawing]) -> None:
     ax = plain["heat_map"].figure.axes[0]
     levels = ax.collections[0].get_array().reshape(3, 3)

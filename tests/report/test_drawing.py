@@ -17,6 +17,7 @@ from anncore.report.drawing import (
     tick_text,
     to_png,
     to_svg,
+    two_lines,
     wrap,
 )
 from anncore.report.theme import Theme
@@ -72,6 +73,15 @@ def test_shortened_names_fit_and_keep_both_ends() -> None:
     assert short.startswith("mlp")
     assert short.endswith("u")
     assert shorten("adam", 1.5, 8) == "adam"
+
+
+def test_two_lines_hold_a_name_that_one_does_not() -> None:
+    name = "imbalanced ratio=19 separation=0.5"
+    assert two_lines(name, 5.0, 7) == name
+    assert two_lines(name, 1.2, 7) == "imbalanced ratio=19\nseparation=0.5"
+    cut = two_lines(name * 3, 1.2, 7).split("\n")
+    assert len(cut) == 2
+    assert all(text_width(line, 7) <= 1.2 for line in cut)
 
 
 def test_padded_is_never_empty() -> None:

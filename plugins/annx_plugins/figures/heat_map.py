@@ -17,6 +17,7 @@ from anncore import (
     place,
     shorten,
     text_width,
+    two_lines,
 )
 
 
@@ -55,7 +56,7 @@ class HeatMap:
         ax.set_yticks([i + 0.5 for i in range(len(arms))], names, size=8, rotation=0)
         ax.set_xticks(
             [i + 0.5 for i in range(len(problems))],
-            [shorten(p, 1.1 if steep else cell, 7.5) for p in problems],
+            [two_lines(p, 1.1, 7.5) if steep else p for p in problems],
             size=7.5,
             rotation=40 if steep else 0,
             ha="left" if steep else "center",
@@ -157,6 +158,8 @@ class HeatMap:
             near, far = (choose(finite, key=lambda c: c.width) for choose in (min, max))
             least, most = f"{near.gap()} on {near.problem}", f"{far.gap()} on {far.problem}"
             title = f"Best and worst {kinds} differ by {least}, by {most}"
+            if near.gap() == far.gap():
+                title = f"Best and worst {kinds} differ by {far.gap()} on each data set"
         else:
             lead = report["leaderboard"]["overall"][0]
             title = f"{lead['arm']} ranks best on {lead['wins']} of {lead['problems']} data sets"
@@ -214,9 +217,11 @@ class _Column:
     def gap(self) -> str:
         if self.measure["scale"] == "log":
             ratio = math.exp(self.width)
+            if ratio < 1.01:
+                return "less than 1 %"
             return f"{100 * (ratio - 1):.0f} %" if ratio < 2 else f"a factor of {number(ratio, 2)}"
         if self.measure["scale"] == "unit":
-            return f"{100 * self.width:.1f} points"
+            return f"{100 * self.width:.1f} points" if self.width >= 0.001 else "less than 0.1 points"
         return number(self.width)
 
 

@@ -51,10 +51,11 @@ class PairedDifferences:
         title = self._title(report, reference, arms)
         n = len(report["seeds"]["report"])
         of = f"one of {n} paired seeds" if n != 1 else "the one paired seed"
+        labels = dict.fromkeys(report["measures"][problem]["label"] for problem in problems)
         subtitle = (
             f"Dot: {of}, to the right where {reference} is better. Bar: 95 % interval of the mean "
-            "difference. Filled mark: told apart after Holm; hollow: not. Red count: pairs decided by "
-            "divergence."
+            f"difference in {joined(list(labels), 5)}. Filled mark: told apart after Holm; hollow: not. "
+            "Red count: pairs decided by divergence."
         )
         columns = min(len(problems), 4)
         rows = math.ceil(len(problems) / columns)
@@ -104,10 +105,12 @@ class PairedDifferences:
         ax.grid(visible=False, axis="y")
         self._range(ax, shown, log)
         other = shorten(reference, 0.7, 7)
-        text = f"{measure['label']} ÷ that of {other} (log)"
+        text, brief = f"{measure['label']} ÷ that of {other} (log)", f"÷ that of {other} (log)"
         if not log:
-            text = f"{measure['label']}, {'points' if factor == 100 else 'gap'} behind {other}"
-        ax.set_xlabel(text, size=7)
+            brief = f"{'points' if factor == 100 else 'gap'} behind {other}"
+            text = f"{measure['label']}, {brief}"
+        room = ax.get_position().width * ax.figure.get_figwidth()
+        ax.set_xlabel(text if text_width(text, 7) <= room else brief, size=7)
         panel_title(ax, problem)
 
     def _mark(

@@ -307,7 +307,7 @@ def _row(problem: str, arm: str, problems: int) -> str:
 
 
 def _short(problem: str) -> str:
-    return shorten(problem, 1.4, 7.5)
+    return shorten(problem, 1.75, 7.5)
 
 
 class _Speed(NamedTuple):
