@@ -61,7 +61,7 @@ class PerformanceProfile:
     name: ClassVar[str] = "performance_profile"
     question: ClassVar[str] = "Who is fast on most data sets, and who never arrives?"
     order: ClassVar[int] = 22
-    section: ClassVar[str] = "data-sets"
+    section: ClassVar[str] = "speed"
 
     def draw(self, data: FigureInput) -> Drawing | None:
         speed = _speed(data)
