@@ -187,6 +187,33 @@ class Activations:
             backward(grad[trials], z[trials], a[trials], out=out[trials])
         return out
 
+    def slope(self, z: Array, a: Array) -> Array:
+        """Return every trial's own f'(z) after a forward pass in evaluation, shaped as a.
+
+        It is what `backward` makes of a gradient of 1. NaN in a trial whose f is no function of each z alone:
+        one that gates, or whose units depend on each other, so that twice the gradient of one unit is not
+        twice its ∂L/∂z.
+        """
+        pieces = []
+        for component, trials, _ in self.runs:
+            ones = np.ones_like(a[trials])
+            if hasattr(component, "width"):
+                pieces.append(ones * np.nan)
+                continue
+            more: tuple[Any, ...] = ()
+            if getattr(component, "learns", False):
+                own = self._own(self._params, trials)
+                more = own, {name: np.zeros_like(array) for name, array in own.items()}
+            elif getattr(component, "random", False):
+                more = (None,)
+            slope = component.backward(ones, z[trials], a[trials], *more)
+            twice = np.ones_like(ones)
+            twice[:, :, ::2] = 2  # a power of two: what is elementwise doubles to the last bit
+            doubled = component.backward(twice, z[trials], a[trials], *more)
+            alone = (doubled == twice * slope).all(axis=(1, 2), keepdims=True)
+            pieces.append(np.where(alone, slope, np.nan).astype(slope.dtype))
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
     def _forward(self, z: Array) -> Array:
         pieces = []
         for component, trials, key in self.runs:

@@ -250,6 +250,9 @@ class Layer(NamedTuple):
     weight: str  # the name of its weight
     z: Array  # pre-activations (T, N, D)
     a: Array | None = None  # activations, None at the output
+    slope: Callable[[], Array] | None = None
+    """Gives f'(z), shaped as a, where the network offers it: `slope(z, a)` of the activation it holds. NaN
+    where f is no function of each z alone (a gate, a softmax)."""
 
 
 class Mode(Protocol):

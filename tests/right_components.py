@@ -506,8 +506,8 @@ class Furnished:
         grads["A"][:] = x.swapaxes(1, 2) @ back * params["mask"]
 
     def layers(self, tape: Any) -> list[Layer]:
-        _, z, _, a, out, _ = tape
-        return [Layer("A", z, a), Layer("B", out)]
+        _, z, centred, a, out, _ = tape
+        return [Layer("A", z, a, lambda: self.activation[0].slope(centred, a)), Layer("B", out)]
 
 
 @dataclass(frozen=True)

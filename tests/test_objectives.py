@@ -332,6 +332,10 @@ def test_what_has_no_meaning_for_an_objective_is_refused(tmp_path: Path, text: s
         ("train.batch_size=16", "batch_size has no meaning for an objective, which has no data, got 16"),
         ("train.epochs=3", "epochs has no meaning for an objective"),
         ("train.shuffle=false", "shuffle has no meaning for an objective"),
+        (
+            'train.watch=["gradient_norm"]',
+            "watch has no meaning for an objective, which has no network, got ['gradient_norm']; leave it",
+        ),
         ("vary='objective'", "vary cannot name 'objective': arms are compared on objectives, not by them."),
         ("objective.ravine.spread='search'", "spread is part of the problem and is not tuned"),
     ],

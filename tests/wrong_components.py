@@ -642,6 +642,11 @@ def upside_down(self: Any, tape: Any) -> list[Layer]:
     return Furnished.layers(self, tape)[::-1]
 
 
+def with_flat_slopes(self: Any, tape: Any) -> list[Layer]:
+    first, *rest = Furnished.layers(self, tape)
+    return [first._replace(slope=lambda: first.z.mean(axis=(1, 2))), *rest]
+
+
 OPEN_NETWORKS = [
     Wrong("network", "specs", "A has role 'brain'", spoilt(Furnished, specs=of_no_role)),
     Wrong(
@@ -661,6 +666,12 @@ OPEN_NETWORKS = [
         "layers",
         "weight 'C', which is no parameter",
         spoilt(Furnished, layers=lambda self, tape: [Layer("C", tape[1])]),
+    ),
+    Wrong(
+        "network",
+        "layers",
+        "slope has shape (2,), not that of a",
+        spoilt(Furnished, layers=with_flat_slopes),
     ),
     Wrong(
         "network",

@@ -74,6 +74,12 @@ def read_watch(document: Document, registry: Registry) -> tuple[str, ...]:
     """Read [train] watch: full names of metrics that look into the network, sorted."""
     section = document.section("train")
     names = section.texts("watch")
+    if names and "objective" in document.data:
+        raise section.error(
+            "watch",
+            f"watch has no meaning for an objective, which has no network, got {show(list(names))}; leave it "
+            "out.",
+        )
     offer = [each.name for each in registry.of_kind("metric") if getattr(each.cls, "watches", False)]
     found = []
     for name in names:

@@ -387,6 +387,10 @@ def layers(subject: Subject) -> int:
                 shaped = value is None or (value.ndim == 3 and len(value) == 2)
                 must(shaped, f"{where}: {what} must be (T, N, D), got {np.shape(value)}")
             must(layer.z.shape[2] == columns, f"{where}: z has {layer.z.shape[2]} columns, not {columns}")
+            if layer.slope is not None:
+                must(layer.a is not None, f"{where} has a slope and no activation")
+                shape = np.shape(layer.slope())
+                must(shape == np.shape(layer.a), f"{where}: slope has shape {shape}, not that of a")
             moved = {layer.weight: 1.5 * rig.trained[layer.weight]}
             after = network.layers(rig.forward(moved, training=False)[1])
             must((after[i].z != layer.z).any(), f"{where}: its z is not made by its weight, {layer.weight}")

@@ -39,7 +39,7 @@ def _draw(sizes: tuple[int, ...], rng: np.random.Generator, trials: int, dtype: 
 
 def _score(sizes: tuple[int, ...], component: Any, inputs: dict[str, Array]) -> dict[str, Array]:
     numbers = range(1, len(sizes))
-    layers = [Layer(f"W{i}", inputs[f"z{i}"], inputs.get(f"a{i}")) for i in numbers]
+    layers = [_layer(i, inputs) for i in numbers]
     params = {f"W{i}": inputs[f"W{i}"] for i in numbers}
     grads = {f"W{i}": inputs[f"grad W{i}"] for i in numbers}
     found = {suffix: np.asarray(score) for suffix, score in component.score(layers, params, grads).items()}
@@ -49,6 +49,13 @@ def _score(sizes: tuple[int, ...], component: Any, inputs: dict[str, Array]) -> 
         must(good, f"a suffix must be '' or letters, digits and _, got {suffix!r}")
         must(score.shape == inputs["z1"].shape[:1], f"score {suffix!r} has shape {score.shape}, not (T,)")
     return found
+
+
+def _layer(i: int, inputs: dict[str, Array]) -> Layer:
+    z, a = inputs[f"z{i}"], inputs.get(f"a{i}")
+    if a is None:
+        return Layer(f"W{i}", z)
+    return Layer(f"W{i}", z, a, lambda: np.where(np.isnan(z), z, z > 0))
 
 
 def _scores(subject: Subject, seed: int) -> Iterator[tuple[str, Any, dict[str, Array]]]:

@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 from experiment_factory import SMALL, load, plan
 from sameness import trained_the_same
-from trial_factory import make_trial
+from trial_factory import given_data, make_part, make_trial
 
 from anncore import ExperimentError, Layer, load_registry
+from anncore.assembly import Activations, build_slices
+from anncore.data import prepare
+from anncore.evaluation import Evaluator
+from anncore.stack import Stack
 from anncore.training import train_stack
 from anncore.trial import Stop
 
@@ -41,10 +45,83 @@ def test_the_share_over_all_layers_counts_units_and_no_layers() -> None:
     assert found == {"": [1 / 8, 0], "1": [0.5, 0], "2": [0, 0]}
 
 
-def test_without_hidden_layers_no_share_is_defined() -> None:
-    found = score("dead_units", [OUTPUT])
+@pytest.mark.parametrize("name", ["dead_units", "saturated_units"])
+def test_without_hidden_layers_no_share_is_defined(name: str) -> None:
+    found = score(name, [OUTPUT])
     assert list(found) == [""]
     assert np.isnan(found[""]).all()
+
+
+def sloping(slope: Any) -> Layer:
+    return Layer("W1", np.zeros_like(slope), np.zeros_like(slope), lambda: slope)
+
+
+def test_a_unit_is_saturated_that_is_flat_on_95_percent_of_the_examples() -> None:
+    flat = np.full((2, 20, 4), 0.25)
+    flat[0, :19, 0] = 0.0099  # 19 of 20: saturated
+    flat[0, :18, 1] = 0.0  # 18 of 20: not
+    flat[0, :, 2] = -0.0099  # the size counts, not the sign
+    flat[0, :, 3] = 0.01  # not below
+    found = score("saturated_units", [sloping(flat), OUTPUT])
+    assert found == {"": [0.5, 0], "1": [0.5, 0]}
+    both = score("saturated_units", [sloping(flat), sloping(np.ones((2, 20, 6))), OUTPUT])
+    assert both == {"": [0.2, 0], "1": [0.5, 0], "2": [0, 0]}
+
+
+def test_what_has_no_slope_has_no_share_of_saturated_units() -> None:
+    unknown = np.full((2, 5, 1), np.nan)
+    for layer in (Layer("W1", A, A), sloping(unknown)):
+        found = score("saturated_units", [layer, sloping(np.ones((2, 5, 3))), OUTPUT])
+        assert list(found) == ["", "1", "2"]
+        assert found["2"] == [0, 0]
+        assert np.isnan([*found[""], *found["1"]]).all()
+
+
+SLOPES = {
+    # f'(z) at -2, 0 and 3, by hand or from a table
+    "identity": (1, 1, 1),
+    "relu": (0, None, 1),
+    ("leaky_relu", 0.1): (0.1, None, 1),
+    "sigmoid": (0.1049935854, 0.25, 0.0451766597),  # e^-2 / (1 + e^-2)², e^-3 / (1 + e^-3)²
+    "tanh": (0.0706508249, 1, 0.0098660372),  # 1 / cosh²
+    "gelu": (-0.0852318, 0.5, 1.0119457),  # Φ(z) + z φ(z), Φ and φ from a table to seven digits
+    "selu": (0.2379329, None, 1.0507010),  # λ α e^-2 = 1.7580993 * 0.1353353, and λ
+    "softplus": (0.1192029220, 0.5, 0.9525741268),  # the sigmoid
+    "prelu": (0.25, None, 1),  # its slope starts at 0.25, where it learns
+    "rrelu": (11 / 48, None, 1),  # the mean of U(1/8, 1/3)
+}
+
+
+@pytest.mark.parametrize("which", SLOPES, ids=str)
+def test_every_activation_tells_its_slope(which: Any) -> None:
+    name, values = (which[0], {"slope": which[1]}) if isinstance(which, tuple) else (which, {})
+    made = build_slices([make_part(REGISTRY, "activation", (name, values))] * 2, REGISTRY, "float64")
+    activation = Activations(made).at("activation1", 3)
+    params = {spec.name: np.full((2, *spec.shape), spec.initial) for spec in activation.specs()}
+    activation.begin(params, training=False)
+    z = np.array([[[-2.0, 0.0, 3.0]]] * 2)
+    before = {key: value.copy() for key, value in params.items()}
+    slope = activation.slope(z, activation.forward(z))
+    for column, expected in enumerate(SLOPES[which]):
+        if expected is not None:
+            np.testing.assert_allclose(slope[:, 0, column], expected, rtol=1e-6)
+    assert all((params[key] == before[key]).all() for key in params)
+
+
+@pytest.mark.parametrize("name", ["softmax", "glu", "swiglu"])
+def test_what_is_no_function_of_each_z_alone_has_no_slope(name: str) -> None:
+    trial = make_trial(REGISTRY, activation=name, watch=("annx:saturated_units",), steps=10)
+    [result] = train_stack([trial], REGISTRY)
+    assert np.isnan(result.curves["train_saturated_units.1"]).all()
+    assert result.status == "ok"
+
+
+def test_of_mixed_trials_only_those_without_a_slope_are_nan() -> None:
+    parts = [make_part(REGISTRY, "activation", name) for name in ("tanh", "softmax", "sigmoid")]
+    activation = Activations(build_slices(parts, REGISTRY, "float64"))
+    z = np.array([[[0.0, 1.0]]] * 3)
+    slope = activation.slope(z, activation.forward(z))
+    np.testing.assert_allclose(slope[:, 0, 0], [1, np.nan, 0.25])
 
 
 def test_gradients_have_the_length_that_pythagoras_says() -> None:
@@ -65,10 +142,11 @@ def test_a_square_beyond_float32_is_no_overflow() -> None:
 
 # In training
 
-WATCH = ("annx:dead_units", "annx:gradient_norm")
+WATCH = ("annx:dead_units", "annx:gradient_norm", "annx:saturated_units")
 COLUMNS = [
     *("train_dead_units", "train_dead_units.1", "train_dead_units.2"),
     *(f"train_gradient_norm{suffix}" for suffix in ("", ".1", ".2", ".3")),
+    *("train_saturated_units", "train_saturated_units.1", "train_saturated_units.2"),
 ]
 
 
@@ -138,11 +216,52 @@ def test_gradients_vanish_towards_the_first_layer_of_deep_sigmoids() -> None:
     # Glorot & Bengio (2010), section 4.2; each sigmoid passes on a quarter at most.
     deep = ("mlp", {"hidden": [16] * 6})
     [result] = train_stack(
-        [make_trial(REGISTRY, network=deep, activation="sigmoid", watch=WATCH[1:], steps=1)], REGISTRY
+        [make_trial(REGISTRY, network=deep, activation="sigmoid", watch=WATCH[1:2], steps=1)], REGISTRY
     )
     norms = [result.curves[f"train_gradient_norm.{i}"][0] for i in range(1, 8)]
     assert norms == sorted(norms)
     assert norms[0] < 1e-3 * norms[-1]
+
+
+@pytest.mark.parametrize(
+    ("network", "layers"),
+    [
+        (("mlp", {"hidden": [6, 5], "norm": "batch"}), 2),
+        (("mlp", {"hidden": [6, 5], "norm": "layer"}), 2),
+        (("sparse", {"hidden": [6, 5]}), 2),
+        ("elman", 1),
+    ],
+    ids=str,
+)
+def test_every_network_shows_the_slope_at_what_its_activation_takes(network: Any, layers: int) -> None:
+    trial = make_trial(REGISTRY, network=network, activation="tanh")
+    stack = Stack(
+        [trial], REGISTRY, [prepare(trial.parts["dataset"], trial.split, 0, 0, REGISTRY, "float32")]
+    )
+    stack.initialize()
+    x = np.random.default_rng(0).normal(size=(1, 9, 2)).astype(stack.dtype)
+    hidden = stack.body.layers(stack.body.forward(stack.evaluated(), x)[1])[:-1]
+    assert len(hidden) == layers
+    for layer in hidden:  # tanh' = 1 - tanh², whatever lies between the weights and the activation
+        np.testing.assert_allclose(layer.slope(), 1 - layer.a**2, rtol=1e-5)
+
+
+def test_what_a_learning_rule_descends_stands_for_the_gradient(tmp_path: Path) -> None:
+    (tmp_path / "hebb.py").write_text(HEBB)
+    registry = load_registry([tmp_path / "hebb.py"], {"ANNX_PLUGINS": ""})
+    name = "hebb:hebb"
+    trial = make_trial(registry, network=name, watch=("annx:gradient_norm",), dtype="float64")
+    # W ← W + xᵀ y: of these two examples [1 + 3, 2 + 4], of length √52.
+    data = given_data([[1, 2], [3, 4]], [[1], [1]])
+    stack = Stack([trial], registry, [data])
+    found = Evaluator(stack).watched([registry.get("metric", "gradient_norm").cls()])
+    assert found == {
+        "train_gradient_norm": pytest.approx(math.sqrt(52)),
+        "train_gradient_norm.1": pytest.approx(math.sqrt(52)),
+    }
+    twins = [trial, make_trial(registry, network=name, watch=trial.train.watch, dtype="float64", seed=1)]
+    for result in trained_the_same(twins, registry):
+        assert result.curves["train_gradient_norm.1"] == result.curves["train_gradient_norm"]
 
 
 # In an experiment
@@ -150,9 +269,9 @@ def test_gradients_vanish_towards_the_first_layer_of_deep_sigmoids() -> None:
 
 def test_an_experiment_names_what_is_watched(tmp_path: Path) -> None:
     text = SMALL.replace("steps = 10", 'steps = 10\nwatch = ["gradient_norm", "dead_units"]')
-    assert load(tmp_path, text).train.watch == WATCH
+    assert load(tmp_path, text).train.watch == WATCH[:2]
     planned = plan(tmp_path, text)
-    assert {trial.train.watch for trial in planned.tune()} == {WATCH}
+    assert {trial.train.watch for trial in planned.tune()} == {WATCH[:2]}
     other_order = text.replace('"gradient_norm", "dead_units"', '"dead_units", "annx:gradient_norm"')
     assert [trial.key for trial in plan(tmp_path, other_order).tune()] == [
         trial.key for trial in planned.tune()
@@ -163,7 +282,7 @@ def test_an_experiment_names_what_is_watched(tmp_path: Path) -> None:
     ("watch", "said"),
     [
         ('["ded_units"]', "[train] watch: No metric is called 'ded_units'. Did you mean 'dead_units'?"),
-        ('["qqq"]', "Those that can be watched: dead_units, gradient_norm"),
+        ('["qqq"]', "Those that can be watched: dead_units, gradient_norm, saturated_units."),
         ('["accuracy"]', "got 'accuracy', which scores predictions and is recorded anyway"),
         ('["dead_units", "annx:dead_units"]', "watch lists 'annx:dead_units' twice"),
         ('"dead_units"', "watch must be a list of texts, got 'dead_units'"),
@@ -196,6 +315,26 @@ def test_a_network_that_does_not_show_its_layers_is_refused_before_anything_runs
     assert "mlp" in said
     assert said.endswith(", or leave watch out.")
 
+
+HEBB = '''
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from anncore import Layer, ParamSpec, hookimpl, ref
+
+@dataclass(frozen=True)
+class Hebb:
+    """What fires together, wires together."""
+    name: ClassVar[str] = "hebb"
+    output: Any = ref("activation", "auto")
+    def specs(self, inputs, outputs): return [ParamSpec("W", (inputs, outputs), inputs, outputs)]
+    def forward(self, params, x): return x @ params["W"], x @ params["W"]
+    def backward(self, params, tape, grad, grads): raise AssertionError("not in use")
+    def learn(self, params, x, y, grads): grads["W"][...] = -(x.swapaxes(1, 2) @ y)
+    def layers(self, tape): return [Layer("W", tape)]
+
+@hookimpl
+def annx_networks(): return [Hebb]
+'''
 
 SHY = '''
 from dataclasses import dataclass

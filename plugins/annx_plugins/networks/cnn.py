@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import isqrt
 from typing import Any, ClassVar, NamedTuple
 
@@ -119,7 +119,8 @@ class CNN:
 
     def layers(self, tape: Tape) -> Sequence[Layer]:
         """Return the convolution, the positions of an image as examples, and the output layer."""
-        return [Layer("W", tape.z, tape.a), Layer("V", tape.out)]
+        slope = partial(self.activation[0].slope, tape.z, tape.a)
+        return [Layer("W", tape.z, tape.a, slope), Layer("V", tape.out)]
 
     def _windows(self, images: Array) -> Array:
         """Return what is pooled together, (T, N, h, w, pool², filters)."""

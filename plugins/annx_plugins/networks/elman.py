@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -138,7 +139,7 @@ class Elman:
     def layers(self, tape: Tape) -> Sequence[Layer]:
         """Return the hidden layer, its time steps one after the other as examples, and the output layer."""
         z, a = (np.concatenate(each, axis=1) for each in (tape.pre, tape.given))
-        return [Layer("Wx", z, a), Layer("Wy", tape.out)]
+        return [Layer("Wx", z, a, partial(self.activation[0].slope, z, a)), Layer("Wy", tape.out)]
 
 
 @hookimpl

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -169,8 +170,11 @@ class MLP:
                 grad = self._through_norm(params, i - 1, tape.normed[i - 2], grad, grads)
 
     def layers(self, tape: Tape) -> Sequence[Layer]:
-        given = [*tape.given, None]
-        return [Layer(f"W{i}", z, a) for i, (z, a) in enumerate(zip(tape.affine, given, strict=True), 1)]
+        hidden = zip(tape.affine[:-1], tape.pre, tape.given, self.activation, strict=True)
+        found = [
+            Layer(f"W{i}", z, a, partial(f.slope, pre, a)) for i, (z, pre, a, f) in enumerate(hidden, start=1)
+        ]
+        return [*found, Layer(f"W{len(found) + 1}", tape.affine[-1])]
 
     def _normed(self, params: Params, i: int, z: Array, mode: Mode | None) -> Normed:
         fixed = self.norm == "batch" and not (mode is not None and mode.training)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple
 
@@ -121,8 +122,9 @@ class Sparse:
                 grad = self.activation[i - 2].backward(below, tape.z[i - 2], a)
 
     def layers(self, tape: Tape) -> Sequence[Layer]:
-        given = [*tape.inputs[1:], None]
-        return [Layer(f"W{i}", z, a) for i, (z, a) in enumerate(zip(tape.z, given, strict=True), start=1)]
+        hidden = zip(tape.z[:-1], tape.inputs[1:], self.activation, strict=True)
+        found = [Layer(f"W{i}", z, a, partial(f.slope, z, a)) for i, (z, a, f) in enumerate(hidden, start=1)]
+        return [*found, Layer(f"W{len(found) + 1}", tape.z[-1])]
 
     def _distance(self, below: int, units: int) -> Array:
         """Return by how much each connection is to be avoided, (below, units)."""
