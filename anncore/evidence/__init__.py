@@ -9,6 +9,7 @@ one from a sweep; a frame of your own needs the columns problem, arm, seed and s
     speed.py         targets, time_to_target, typical_times, performance_ratios, _profile and _scores
     budget.py        best_of_k, budget_curve
     sensitivity.py   lr_sensitivity
+    layers.py        layer_frame, layer_grids
 
 The statistics themselves, on arrays, are in `anncore.stats`; what may be said, in `anncore.findings`.
 """
@@ -26,6 +27,7 @@ from anncore.evidence.data_sets import (
     normalized_scores,
 )
 from anncore.evidence.frame import curve_frame, scores, tuning_scores
+from anncore.evidence.layers import LayerGrid, layer_frame, layer_grids
 from anncore.evidence.sensitivity import lr_sensitivity
 from anncore.evidence.speed import (
     performance_profile,
@@ -39,6 +41,7 @@ from anncore.evidence.speed import (
 __all__ = [
     "BudgetCurve",
     "Friedman",
+    "LayerGrid",
     "Summary",
     "aggregate_scores",
     "average_ranks",
@@ -48,6 +51,8 @@ __all__ = [
     "curve_frame",
     "data_set_costs",
     "friedman_test",
+    "layer_frame",
+    "layer_grids",
     "lr_sensitivity",
     "normalized_scores",
     "performance_profile",

@@ -15,6 +15,7 @@ from anncore.report.drawing import (
     end_labels,
     log_axis,
     lost_count,
+    lost_counts,
     new_sheet,
     padded,
     panel_title,
@@ -26,6 +27,7 @@ from anncore.report.drawing import (
     tick_text,
     two_lines,
 )
+from anncore.report.layers import LayerPanel, RampKey, layer_sheet, ramp_key
 from anncore.report.theme import Style, Theme
 
 if TYPE_CHECKING:
@@ -36,16 +38,21 @@ __all__ = [
     "NARROW",
     "WIDE",
     "Drawing",
+    "LayerPanel",
+    "RampKey",
     "Style",
     "Theme",
     "end_labels",
+    "layer_sheet",
     "log_axis",
     "lost_count",
+    "lost_counts",
     "new_sheet",
     "padded",
     "panel_title",
     "panels",
     "place",
+    "ramp_key",
     "shorten",
     "spread",
     "summary",

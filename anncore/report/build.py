@@ -8,6 +8,7 @@ matter as sentences.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -30,6 +31,7 @@ from anncore.findings import (
     seed_claims,
     sentence,
 )
+from anncore.params import Interval
 from anncore.report import further, methods, tables
 from anncore.study import Study
 from anncore.trial import STATUSES, canonical
@@ -67,6 +69,7 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         "measures": {p: {**asdict(m), "label": m.label} for p, m in study.measures.items()},
         "select": {"metric": experiment.select.metric, "goal": experiment.select.goal, "tuned": study.tuned},
         "widened": [each._asdict() for each in experiment.widened],
+        "watched": _watched(study),
         "control": study.control,
         "seeds": {"tune": list(experiment.tune_seeds), "report": list(experiment.report_seeds)},
         "rounds": None if experiment.rounds is None else experiment.rounds._asdict(),
@@ -99,6 +102,18 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
     }
     content["methods"] = methods.describe(content, experiment)
     return content
+
+
+def _watched(study: Study) -> list[dict[str, Any]]:
+    """Return the metrics that looked into the networks, with what their classes say of them."""
+    found = []
+    for name in study.experiment.train.watch:
+        component = study.experiment.registry.get("metric", name)
+        bounds = Interval.parse(getattr(component.cls, "bounds", "(-inf, inf)"))
+        first = (inspect.getdoc(component.cls) or "").partition("\n\n")[0]
+        told = {"metric": component.name, "goal": component.cls.goal, "low": bounds.low, "high": bounds.high}
+        found.append({**told, "definition": " ".join(first.split())})
+    return found
 
 
 def _headline(study: Study, deciding: list[Comparison], overall: list[dict[str, Any]]) -> str:

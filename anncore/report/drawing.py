@@ -328,6 +328,25 @@ def lost_count(ax: Any, y: float, lost: int, total: int, colour: str) -> None:
         )
 
 
+def lost_counts(ax: Any, rows: Sequence[tuple[float, int, int]], colour: str) -> None:
+    """Write `lost_count` for each (y, lost, total), and move the right end of the x axis to make room for it.
+
+    Called once the axis has its range: what was drawn up to its end then lies left of the counts.
+    """
+    texts = [f"×{lost}/{total}" for _, lost, total in rows if lost]
+    if not texts:
+        return
+    width = ax.get_position().width * ax.figure.get_figwidth()
+    share = min(0.5, (max(text_width(text, 7, "bold") for text in texts) + 0.04) / width)
+    low, high = ax.get_xlim()
+    if ax.get_xscale() == "log":
+        ax.set_xlim(low, low * (high / low) ** (1 / (1 - share)))
+    else:
+        ax.set_xlim(low, low + (high - low) / (1 - share))
+    for y, lost, total in rows:
+        lost_count(ax, y, lost, total, colour)
+
+
 def end_labels(
     ax: Any, labels: Sequence[tuple[float, str, str]], *, size: float = 7.5, room: float = 1.0
 ) -> None:

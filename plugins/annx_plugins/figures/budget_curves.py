@@ -15,6 +15,7 @@ from anncore import (
     Figure,
     FigureInput,
     budget_curve,
+    counted,
     end_labels,
     hookimpl,
     joined,
@@ -86,7 +87,7 @@ class BudgetCurves:
                 ax.set_ylabel(f"{which} {words}" + (" (log)" if ax.get_yscale() == "log" else ""))
             if i + columns >= len(each):
                 ax.set_xlabel("configurations tried, k (log)")
-        return Drawing(sheet, self.name, title, self._words(title, curves), subtitle)
+        return Drawing(sheet, self.name, title, self._words(title, curves, which), subtitle)
 
     def _panel(self, ax: Any, curves: Mapping[str, _Curve], only: str, theme: Any, room: float) -> None:
         """Draw all curves of a data set, with the band of `only`, or of the leader where it is ""."""
@@ -150,8 +151,8 @@ class BudgetCurves:
             late = [own[arm].settles for own in curves.values()]
             where = "" if len(problems) == 1 else " in the median over data sets"
             return (
-                f"{arm} is within 10 % of its best of {full} after {np.median(late):.0f} "
-                f"configurations{where}"
+                f"{arm} is within 10 % of its best of {full} after "
+                f"{counted(round(np.median(late)), 'configurations')}{where}"
             )
         if len(problems) == 1:
             return self._leads(curves[problems[0]], full)
@@ -208,14 +209,14 @@ class BudgetCurves:
             said += " Grey: arms that rank lower."
         return said
 
-    def _words(self, title: str, curves: Mapping[str, Mapping[str, _Curve]]) -> str:
+    def _words(self, title: str, curves: Mapping[str, Mapping[str, _Curve]], which: str) -> str:
         parts = [
             f"{arm} on {problem}: {curve.center[-1]:.3g} with {len(curve.k)}"
             for problem, own in list(curves.items())[:12]
             for arm, curve in list(own.items())[:8]
             if math.isfinite(curve.center[-1])
         ]
-        return f"Curves of the best score over the tuning budget. {title}. {'; '.join(parts)}."
+        return f"Curves of the {which} best score over the tuning budget. {title}. {'; '.join(parts)}."
 
 
 def _curves(scores: Any, goal: str, bounds: tuple[float, float], which: str) -> dict[str, dict[str, _Curve]]:

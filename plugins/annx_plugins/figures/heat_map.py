@@ -11,10 +11,13 @@ from anncore import (
     Drawing,
     Figure,
     FigureInput,
+    RampKey,
+    counted,
     hookimpl,
     new_sheet,
     number,
     place,
+    ramp_key,
     shorten,
     text_width,
     two_lines,
@@ -65,7 +68,7 @@ class HeatMap:
         ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
         ranks = place(sheet, left + width + 0.12, 0.6, right - 0.6, height)
         self._ranks(ranks, report["leaderboard"]["overall"], theme)
-        self._key(sheet, left, theme)
+        ramp_key(sheet, left, 0.3, 1.8, RampKey("", [(0, "best of the column"), (1, "worst")]), theme)
         return Drawing(sheet, self.name, title, self._words(title, columns, arms), subtitle)
 
     def _cells(self, ax: Any, columns: list[_Column], arms: list[str], theme: Any) -> None:
@@ -131,19 +134,6 @@ class HeatMap:
         ax.set_title("mean rank", size=7.5, weight="normal", loc="left")
         ax.axis("off")
 
-    def _key(self, sheet: Any, left: float, theme: Any) -> None:
-        ax = place(sheet, left, 0.3, 1.8, 0.11)
-        steps = len(theme.ramp)
-        for i, color in enumerate(theme.ramp):
-            ax.axvspan(i, i + 1, color=color, linewidth=0)
-        ax.set(xlim=(0, steps), ylim=(0, 1), yticks=[])
-        ax.set_xticks([0, steps], ["best of the column", "worst"], size=7)
-        for text, side in zip(ax.get_xticklabels(), ("left", "right"), strict=True):
-            text.set_horizontalalignment(side)
-        ax.tick_params(length=0)
-        ax.grid(visible=False)
-        ax.spines[:].set_visible(False)
-
     def _title(self, columns: list[_Column], report: Any) -> str:
         """Say on which data set the arms lie closest and on which farthest apart."""
         finite = [column for column in columns if math.isfinite(column.width)]
@@ -162,19 +152,18 @@ class HeatMap:
                 title = f"Best and worst {kinds} differ by {far.gap()} on each data set"
         else:
             lead = report["leaderboard"]["overall"][0]
-            title = f"{lead['arm']} ranks best on {lead['wins']} of {lead['problems']} data sets"
+            title = f"{lead['arm']} ranks best on {lead['wins']} of {counted(lead['problems'], 'data sets')}"
         return title + (f"; failures on {', '.join(broken[:3])}" if broken else "")
 
     def _subtitle(self, report: Any) -> str:
         labels = sorted({measure["label"] for measure in report["measures"].values()})
         scales = {measure["scale"] for measure in report["measures"].values()}
         mean = "geometric mean" if scales == {"log"} else "mean"
-        n = len(report["seeds"]["report"])
+        seeds = counted(len(report["seeds"]["report"]), "seeds")
         return (
-            f"Cell: {mean} {' or '.join(labels)}{' (%)' if scales == {'unit'} else ''} over {n} seeds. "
-            f"Colour: gap "
-            "to the best arm of the column, each column on its own scale. Small number: rank in the column. "
-            "×n: n seeds did not finish."
+            f"Cell: {mean} {' or '.join(labels)}{' (%)' if scales == {'unit'} else ''} over {seeds}. "
+            "Colour: gap to the best arm of the column, each column on its own scale. Small number: rank in "
+            "the column. ×n: n seeds did not finish."
         )
 
     def _words(self, title: str, columns: list[_Column], arms: list[str]) -> str:

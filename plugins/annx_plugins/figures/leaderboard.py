@@ -15,7 +15,7 @@ from anncore import (
     FigureInput,
     hookimpl,
     log_axis,
-    lost_count,
+    lost_counts,
     new_sheet,
     padded,
     panel_title,
@@ -54,10 +54,10 @@ class Leaderboard:
         body = rows * height + (rows - 1) * 0.68 + low + 0.3
         title = report["answer"]["headline"].rstrip(".")
         n = len(report["seeds"]["report"])
+        of = f"one of {n} fresh seeds" if n != 1 else "the one fresh seed"
         subtitle = (
-            f"Small dot: one of {n} fresh seeds. Large mark and bar: mean and 95 % t-interval of the "
-            f"seeds that "
-            "finished. Red count: diverged or failed seeds. Arms in order of mean rank; axes differ by panel."
+            f"Small dot: {of}. Large mark and bar: mean and 95 % t-interval of the seeds that finished. Red "
+            "count: diverged or failed seeds. Arms in order of mean rank; axes differ by panel."
         )
         sheet = new_sheet(WIDE, body, title, subtitle, theme)
         axes = panels(sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(gap, 0.68))
@@ -77,6 +77,7 @@ class Leaderboard:
         trials = data.trials
         mine = trials[(trials["phase"] == "report") & (trials["problem"] == problem)]
         everything: list[float] = []
+        counts: list[tuple[float, int, int]] = []
         for y, arm in enumerate(arms):
             style, row = theme[arm], board[arm]
             own = mine[(mine["label"] == arm) & (mine["status"] == "ok")]
@@ -101,13 +102,13 @@ class Leaderboard:
                     markeredgewidth=0.7,
                     zorder=4,
                 )
-            lost = row["diverged"] + row["blocked"]
-            lost_count(ax, y, lost, row["n"], theme.token("alarm"))
+            counts.append((y, row["diverged"] + row["blocked"], row["n"]))
         ax.set_ylim(len(arms) - 0.45, -0.55)
         ax.set_yticks(range(len(arms)), [""] * len(arms))
         ax.tick_params(axis="y", length=0)
         ax.grid(visible=False, axis="y")
         _range(ax, everything, measure["scale"] == "log")
+        lost_counts(ax, counts, theme.token("alarm"))
         unit = " (%)" if factor == 100 else " (log)" if measure["scale"] == "log" else ""
         arrow = "←" if measure["goal"] == "min" else "→"
         ax.set_xlabel(f"{measure['label']}{unit}, better {arrow}", size=7)

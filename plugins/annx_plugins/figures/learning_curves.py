@@ -13,6 +13,7 @@ from anncore import (
     Drawing,
     Figure,
     FigureInput,
+    counted,
     end_labels,
     hookimpl,
     joined,
@@ -59,9 +60,9 @@ class LearningCurves:
             for problem in problems
         }
         title = self._title(lines, metric, report)
-        n = len(report["seeds"]["report"])
+        seeds = counted(len(report["seeds"]["report"]), "seeds")
         subtitle = (
-            f"Line: mean of {n} seeds shared by all arms (geometric on a log axis). Band: pointwise 95 % "
+            f"Line: mean of {seeds} shared by all arms (geometric on a log axis). Band: pointwise 95 % "
             "t-interval. Dashed: mean of the surviving seeds only; × ends each diverged seed."
         )
         if len(report["arms"]) > 8:
@@ -161,7 +162,7 @@ class LearningCurves:
         lead = max(wins, key=lambda arm: wins[arm])
         word = "lowest" if sign == 1 else "highest"
         words = metric.replace("_", " ").replace("valid ", "validation ")
-        said = f"{lead} ends with the {word} {words} on {wins[lead]} of {len(lines)} data sets"
+        said = f"{lead} ends with the {word} {words} on {wins[lead]} of {counted(len(lines), 'data sets')}"
         return said + (f"; diverged seeds: {joined(lost, 4)}" if lost else "")
 
     def _words(self, title: str, lines: dict[str, dict[str, _Line]]) -> str:
@@ -191,7 +192,8 @@ class _Line:
     def said(self) -> str:
         if math.isfinite(self.final):
             return f"{self.final:.3g}"
-        return f"has none, {len(self.lost)} of {self.seeds} seeds diverged" if self.lost else "has none"
+        lost = f"has none, {len(self.lost)} of {counted(self.seeds, 'seeds')} diverged"
+        return lost if self.lost else "has none"
 
     @property
     def final(self) -> float:

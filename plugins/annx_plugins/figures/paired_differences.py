@@ -13,11 +13,12 @@ from anncore import (
     Drawing,
     Figure,
     FigureInput,
+    counted,
     differences,
     hookimpl,
     joined,
     log_axis,
-    lost_count,
+    lost_counts,
     new_sheet,
     panel_title,
     panels,
@@ -82,6 +83,7 @@ class PairedDifferences:
         costs = _costs(data.trials, problem, measure)
         known = {frozenset((c["a"], c["b"])): c for c in report["comparisons"]["problems"][problem]}
         shown: list[float] = []
+        counts: list[tuple[float, int, int]] = []
         for y, arm in enumerate(arms):
             style = theme[arm]
             seeds = sorted(set(costs.get(arm, {})) & set(costs.get(reference, {})))
@@ -95,8 +97,7 @@ class PairedDifferences:
             found = known.get(frozenset((arm, reference)))
             if found is not None:
                 shown.extend(self._mark(ax, found, reference, y, factor, log, style, theme))
-            lost = int(np.isinf(gaps).sum())
-            lost_count(ax, y, lost, len(gaps), theme.token("alarm"))
+            counts.append((y, int(np.isinf(gaps).sum()), len(gaps)))
         ax.axvline(1 if log else 0, color=theme.token("frame"), linewidth=0.9, zorder=1)
         ax.set_ylim(len(arms) - 0.45, -0.55)
         ax.set_yticks(range(len(arms)), [""] * len(arms))
@@ -104,6 +105,7 @@ class PairedDifferences:
         ax.tick_params(axis="x", labelsize=7)
         ax.grid(visible=False, axis="y")
         self._range(ax, shown, log)
+        lost_counts(ax, counts, theme.token("alarm"))
         other = shorten(reference, 0.7, 7)
         text, brief = f"{measure['label']} ÷ that of {other} (log)", f"÷ that of {other} (log)"
         if not log:
@@ -164,12 +166,12 @@ class PairedDifferences:
                         won = c["a"] == reference
                         (wins if won else losses)[c["b"] if won else c["a"]] += 1
         n = len(report["seeds"]["report"])
-        seeds, are = ("1 seed", "is") if n == 1 else (f"{n} seeds", "are")
+        seeds, are = counted(n, "seeds"), "is" if n == 1 else "are"
         if verdicts and set(verdicts) == {"too_few"}:
             return f"{seeds} {are} too few to tell {reference} from any other arm on a single data set"
         if not any(wins.values()) and not any(losses.values()):
             return f"No data set tells {reference} apart from another arm with {seeds}"
-        of = f" of {len(problems)} data set{'s' if len(problems) != 1 else ''}"
+        of = f" of {counted(len(problems), 'data sets')}"
         said = []
         if any(wins.values()):
             parts = [f"{arm} on {count}" for arm, count in wins.items() if count]

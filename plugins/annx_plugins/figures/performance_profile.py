@@ -267,7 +267,8 @@ class PerformanceProfile:
         first = min(ranked, key=lambda arm: times[arm])
         never = [arm for arm in ranked if missed[arm]]
         how = "first, after" if len(ranked) > 1 else "after"
-        said = f"{first} reaches the target {how} {times[first]:g} steps in the median"
+        unit = "step" if times[first] == 1 else "steps"
+        said = f"{first} reaches the target {how} {times[first]:g} {unit} in the median"
         return said + (f"; {joined(never, 4)} never" if never else "")
 
     def _subtitle(self, speed: _Speed, report: Any, arms: Sequence[str]) -> str:

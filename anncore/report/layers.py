@@ -1,0 +1,238 @@
+"""Panels of layers by steps, in the colours of the ramp: one line of panels per measure and data set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from anncore.report.drawing import WIDE, log_ticks, new_sheet, place, shorten, text_width
+from anncore.report.theme import Theme
+from anncore.types import Array
+
+LINE = 6  # panels side by side, at most
+LEFT, GAP, LOW = 0.56, 0.16, 0.9
+CELLS = 60  # along the steps of a panel, at most
+
+
+@dataclass(frozen=True)
+class LayerPanel:
+    """One arm's layers over the steps.
+
+    shares (layers, steps): the place on the ramp in [0, 1], NaN where there is no value. texts: what is
+    written at the last step, by layer. ok of n seeds finished, `diverged` did not stay finite.
+    """
+
+    arm: str
+    layers: Sequence[str]
+    steps: Array
+    shares: Array
+    texts: Sequence[str]
+    ok: int
+    n: int
+    diverged: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class RampKey:
+    """A legend: what is measured, and texts at places on the ramp in [0, 1]."""
+
+    label: str
+    ticks: Sequence[tuple[float, str]]
+
+
+def layer_sheet(
+    title: str,
+    subtitle: str,
+    rows: Sequence[tuple[str, Sequence[LayerPanel]]],
+    keys: Sequence[RampKey],
+    theme: Theme,
+) -> Any:
+    """Return a sheet with a heading and a line of panels for each row, and the legends below.
+
+    More than six panels of a row go on in further lines of equal length. Steps lie on a log scale, with a
+    place for step 0 left of it.
+    """
+    most = max(len(panels) for _, panels in rows)
+    columns = math.ceil(most / math.ceil(most / LINE))
+    lines = [
+        (heading if start == 0 else "", panels[start : start + columns])
+        for heading, panels in rows
+        for start in range(0, len(panels), columns)
+    ]
+    width = min(2.2, (WIDE - LEFT - 0.16 - GAP * (columns - 1)) / columns)
+    noted = any(panel.note for _, panels in rows for panel in panels)
+    heads = [(0.26 if heading else 0.0) + 0.2 + (0.14 if noted else 0.0) for heading, _ in lines]
+    heights = [min(1.7, max(0.5, 0.16 * max(len(p.layers) for p in panels))) for _, panels in lines]
+    body = sum(heads) + sum(heights) + 0.14 * (len(lines) - 1) + LOW
+    sheet = new_sheet(WIDE, body, title, subtitle, theme)
+    top = body
+    for i, (heading, panels) in enumerate(lines):
+        if heading:
+            size = sheet.get_size_inches()
+            at = (0.16 / size[0], (top - 0.06) / size[1])
+            text = shorten(heading, WIDE - 0.32, 8.5)
+            sheet.text(*at, text, size=8.5, color=theme.token("muted"), va="top")
+        top -= heads[i] + heights[i]
+        last = i + 1 == len(lines)
+        for column, panel in enumerate(panels):
+            ax = place(sheet, LEFT + column * (width + GAP), top, width, heights[i])
+            draw_layers(ax, panel, theme)
+            lost = f" ×{panel.n - panel.ok}/{panel.n}" if panel.ok < panel.n else ""
+            name = shorten(panel.arm, width - text_width(lost, 8.5, "bold"), 8.5, "bold") + lost
+            color = theme[panel.arm].color
+            ax.set_title(name, size=8.5, weight="bold", loc="left", color=color, pad=14 if noted else 4)
+            note = shorten(panel.note, width, 7)
+            ax.annotate(note, (0, 1), (0, 3), xycoords="axes fraction", textcoords="offset points", size=7)
+            if column == 0:
+                ax.set_ylabel("layer")
+            else:
+                ax.set_yticks([])
+            # The panels of the last line, and those above that have none below them.
+            if last or column >= len(lines[i + 1][1]):
+                ax.set_xlabel("step (log)", labelpad=2)
+            else:
+                ax.tick_params(labelbottom=False)
+        top -= 0.14
+    room = (WIDE - LEFT - 0.3) / len(keys)
+    for i, key in enumerate(keys):
+        ramp_key(sheet, LEFT + i * room, 0.3, min(2.6, room - 0.5), key, theme)
+    return sheet
+
+
+def draw_layers(ax: Any, panel: LayerPanel, theme: Theme) -> None:
+    """Draw a panel: the first layer on top, one bar for each run of steps of one colour."""
+    count = len(panel.layers)
+    kept = _apart(step_places(panel.steps)[0])
+    places, edges = step_places(np.asarray(panel.steps)[kept])
+    ax.set(xlim=(edges[0], edges[-1]), ylim=(count + 0.5, 0.5))
+    ax.grid(visible=False)
+    _ticks(ax, panel, places)
+    height = ax.get_position().height * ax.figure.get_figheight() / count
+    if not np.isfinite(panel.shares).any():
+        _nothing(ax, panel, theme)
+        return
+    ax.set_facecolor(theme.token("zebra"))
+    for y, row in enumerate(panel.shares[:, kept], start=1):
+        levels = [theme.level(share) if math.isfinite(share) else -1 for share in row.tolist()]
+        start = 0
+        bars, colors = [], []
+        for level, run in groupby(levels):
+            stop = start + len(list(run))
+            if level >= 0:
+                bars.append((edges[start], edges[stop] - edges[start]))
+                colors.append(theme.ramp[level])
+            start = stop
+        # An edge of its own colour closes the hairline that rounding leaves between neighbours.
+        ax.broken_barh(bars, (y - 0.5, 1), facecolors=colors, edgecolors=colors, linewidth=0.4)
+        if levels[-1] >= 0 and height > 0.1:
+            ax.text(
+                0.985,
+                y,
+                panel.texts[y - 1],
+                transform=ax.get_yaxis_transform(),
+                ha="right",
+                va="center_baseline",
+                size=6.5,
+                color=theme.text_on(levels[-1]),
+                bbox={"facecolor": theme.ramp[levels[-1]], "edgecolor": "none", "pad": 0.8},
+            )
+
+
+def _ticks(ax: Any, panel: LayerPanel, places: Array) -> None:
+    count = len(panel.layers)
+    every = max(1, math.ceil(count / 10))
+    shown = range(0, count, every)
+    names = [shorten(panel.layers[i] or "all", 0.3, 7) for i in shown]
+    ax.set_yticks([i + 1 for i in shown], names, size=7)
+    steps = panel.steps.tolist()
+    after = [step for step in steps if step > 0]
+    ticks = {0.0: "0"} if steps[0] == 0 else {}
+    if after:
+        ticks |= {tick: f"{tick:.6g}" for tick in log_ticks(after[0], max(after[-1], after[0] * 1.01), 4)}
+    at = [places[0] if tick == 0 else math.log10(tick) for tick in ticks]
+    ax.set_xticks(at, list(ticks.values()), size=7)
+    ax.tick_params(length=2, pad=2)
+
+
+def _apart(places: Array) -> list[int]:
+    """Return the evaluations to draw: first, last, and those far enough from the one before to be seen.
+
+    A log scale crowds the late ones into slivers, which make a file large and a picture no better.
+    """
+    gap = (places[-1] - places[0]) / CELLS
+    kept = [0]
+    for i in range(1, len(places) - 1):
+        if gap <= places[i] - places[kept[-1]] and gap <= places[-1] - places[i]:
+            kept.append(i)
+    return kept if len(places) == 1 else [*kept, len(places) - 1]
+
+
+def _nothing(ax: Any, panel: LayerPanel, theme: Theme) -> None:
+    """Say why a panel is empty: its seeds did not finish, or nothing is defined there."""
+    from matplotlib.patches import Rectangle
+
+    lost = panel.ok == 0 and panel.n > 0
+    fill, ink = (theme.token(f"alarm{end}") if lost else theme.token("zebra") for end in ("_fill", ""))
+    if lost:
+        box = Rectangle((0, 0), 1, 1, transform=ax.transAxes, facecolor=fill, edgecolor=ink, linewidth=0)
+        box.set_hatch("////")
+        ax.add_patch(box)
+        text = f"{'diverged' if panel.diverged else 'failed'}\n{panel.n}/{panel.n}"
+    else:
+        ax.set_facecolor(fill)
+        text, ink = "not defined", theme.token("muted")
+    ax.text(
+        0.5,
+        0.5,
+        text,
+        transform=ax.transAxes,
+        ha="center",
+        va="center",
+        size=7,
+        color=ink,
+        bbox={"facecolor": fill, "edgecolor": "none", "pad": 1},
+    )
+
+
+def step_places(steps: Array) -> tuple[Array, Array]:
+    """Return where evaluations lie on a log scale, and the edges of their cells, halfway between them.
+
+    Step 0, which has no logarithm, lies before the first step by as much as the second lies after it, and
+    at least by a third of a decade.
+    """
+    steps = np.asarray(steps, float)
+    zero = int(len(steps) > 0 and steps[0] == 0)
+    after = np.log10(steps[zero:])
+    if zero and len(after):
+        gap = max(1 / 3, float(after[1] - after[0])) if len(after) > 1 else 1 / 3
+        after = np.concatenate([[after[0] - gap], after])
+    places = after if len(after) else np.zeros(len(steps))
+    if len(places) == 1:
+        return places, np.array([places[0] - 0.5, places[0] + 0.5])
+    middle = (places[1:] + places[:-1]) / 2
+    return places, np.concatenate(
+        [[places[0] - (middle[0] - places[0])], middle, [places[-1] + (places[-1] - middle[-1])]]
+    )
+
+
+def ramp_key(sheet: Any, left: float, bottom: float, width: float, key: RampKey, theme: Theme) -> None:
+    """Draw a legend of the ramp, its texts below and its label right of it."""
+    ax = place(sheet, left, bottom, width, 0.11)
+    steps = len(theme.ramp)
+    for i, color in enumerate(theme.ramp):
+        ax.axvspan(i, i + 1, color=color, linewidth=0.4)
+    ax.set(xlim=(0, steps), ylim=(0, 1), yticks=[])
+    ax.set_xticks([steps * at for at, _ in key.ticks], [text for _, text in key.ticks], size=7)
+    for text, (at, _) in zip(ax.get_xticklabels(), key.ticks, strict=True):
+        text.set_horizontalalignment("left" if at == 0 else "right" if at == 1 else "center")
+    ax.tick_params(length=0)
+    ax.grid(visible=False)
+    ax.spines[:].set_visible(False)
+    if key.label:
+        ax.text(1.02, 0.5, key.label, transform=ax.transAxes, size=7, va="center")

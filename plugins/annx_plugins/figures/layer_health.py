@@ -1,0 +1,181 @@
+"""Which layers die or saturate, and when."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from anncore import (
+    Drawing,
+    Figure,
+    FigureInput,
+    LayerGrid,
+    LayerPanel,
+    RampKey,
+    counted,
+    hookimpl,
+    joined,
+    layer_grids,
+    layer_sheet,
+)
+
+ARMS, LINES = 8, 4  # at most, of panels
+
+Grids = Mapping[tuple[str, str], LayerGrid]
+
+
+@dataclass(frozen=True)
+class LayerHealth:
+    """Shares that were watched layer by layer: of every hidden layer over the steps, a panel per arm.
+
+    It draws every watched metric whose values lie between two bounds, [0, 1] as a rule, on one scale from its
+    better end to its worse one. Value: median over the seeds that finished. Where there are more data sets or
+    arms than it can show, it takes those that are worst at the last step, and says so.
+    """
+
+    name: ClassVar[str] = "layer_health"
+    question: ClassVar[str] = "Which layers die or saturate, and when?"
+    order: ClassVar[int] = 60
+    section: ClassVar[str] = "diagnostics"
+
+    def draw(self, data: FigureInput) -> Drawing | None:
+        report = data.report
+        told = [w for w in report.get("watched", ()) if math.isfinite(w["low"]) and math.isfinite(w["high"])]
+        shares = [share for w in told if (share := _Share(w, layer_grids(data, w["metric"]))).grids]
+        if not shares:
+            return None
+
+        def amiss(which: int) -> Any:
+            return lambda name: max(share.worst(name, which) for share in shares)
+
+        every = [arm for arm in report["arms"] if any(key[1] == arm for s in shares for key in s.grids)]
+        where = [p for p in report["problems"] if any(key[0] == p for s in shares for key in s.grids)]
+        arms = _most(every, amiss(1), ARMS)
+        lines = len(shares) * (2 if len(arms) > 6 else 1)
+        problems = _most(where, amiss(0), max(1, LINES // lines))
+        rows = [
+            (
+                f"{share.words} on {problem}" if len(where) > 1 else share.words,
+                [share.panel(problem, arm, report) for arm in arms],
+            )
+            for share in shares
+            for problem in problems
+        ]
+        title = _title([share.finding(len(where) > 1) for share in shares])
+        subtitle = self._subtitle(shares, report, (problems, where), (arms, every), rows)
+        sheet = layer_sheet(title, subtitle, rows, _keys(shares), data.theme)
+        words = f"Maps of layers by steps, a panel per arm. {title}."
+        return Drawing(sheet, self.name, title, words, subtitle)
+
+    def _subtitle(
+        self,
+        shares: Sequence[_Share],
+        report: Any,
+        problems: tuple[Sequence[str], Sequence[str]],
+        arms: tuple[Sequence[str], Sequence[str]],
+        rows: Any,
+    ) -> str:
+        said = ". ".join(f"{share.words.capitalize()}: {share.definition}" for share in shares)
+        seeds = counted(len(report["seeds"]["report"]), "seeds")
+        said = f"{said}. Colour, and number at the last step: median over {seeds}."
+        parts = [
+            f"{len(shown)} of {counted(len(every), what)}"
+            for (shown, every), what in ((problems, "data sets"), (arms, "arms"))
+            if len(shown) < len(every)
+        ]
+        if parts:
+            said += f" Shown: {' and '.join(parts)}, those with the worst layer at the last step."
+        if any(panel.ok < panel.n for _, panels in rows for panel in panels):
+            said += " ×k/n: k of n seeds did not finish and are left out."
+        return said
+
+
+class _Share:
+    """A watched metric between two bounds, with all that it found."""
+
+    def __init__(self, told: Mapping[str, Any], grids: Grids) -> None:
+        self.told, self.grids = told, grids
+        self.words = told["metric"].replace("_", " ")
+        self.definition = told["definition"].rstrip(".")
+        self.low, self.high = told["low"], told["high"]
+        self.up = told["goal"] == "min"  # the colour grows with what is worse
+        self.last = {key: grid.median[:, -1] for key, grid in grids.items()}
+
+    def share(self, values: Any) -> Any:
+        place = (values - self.low) / (self.high - self.low)
+        return place if self.up else 1 - place
+
+    def worst(self, name: str, which: int) -> float:
+        """How bad the worst layer of a data set (which = 0) or of an arm (1) ends; -1 where none does."""
+        found = [self.share(last) for key, last in self.last.items() if key[which] == name]
+        found = [each[np.isfinite(each)] for each in found]
+        return max((float(each.max()) for each in found if len(each)), default=-1.0)
+
+    def panel(self, problem: str, arm: str, report: Any) -> LayerPanel:
+        row = next(r for r in report["leaderboard"]["problems"][problem] if r["arm"] == arm)
+        counts = (row["ok"], row["n"], row["diverged"])
+        grid = self.grids.get((problem, arm))
+        if grid is None:
+            return LayerPanel(arm, ("",), np.zeros(1), np.full((1, 1), np.nan), ("",), *counts)
+        texts = [self.text(value) for value in self.last[problem, arm]]
+        return LayerPanel(arm, grid.layers, grid.steps, self.share(grid.median), texts, *counts)
+
+    def text(self, value: float) -> str:
+        if not math.isfinite(value):
+            return "–"
+        if (self.low, self.high) != (0, 1):
+            return f"{value:.3g}"
+        return "<1 %" if 0 < value < 0.005 else f"{100 * value:.0f} %"
+
+    def finding(self, several: bool) -> tuple[str, str, str]:
+        """Say which arm's layer ends worst: arm, value and place; without an arm where none is bad."""
+        found = [
+            (float(share), problem, arm, self.grids[problem, arm].layers[i], float(last[i]))
+            for (problem, arm), last in self.last.items()
+            for i, share in enumerate(self.share(last))
+            if math.isfinite(share)
+        ]
+        if not found:
+            return "", f"no seed has a last value of {self.words}", ""
+        share, problem, arm, layer, value = max(found, key=lambda each: each[0])
+        if share < 0.005:
+            none = f"no layer has {self.words}"
+            return "", none if value < 0.005 else f"no layer falls below {self.text(value)} {self.words}", ""
+        place = f" in layer {layer}" if layer else ""
+        return arm, f"{self.text(value)} {self.words}", place + (f" on {problem}" if several else "")
+
+
+def _title(findings: Sequence[tuple[str, str, str]]) -> str:
+    """Say the findings as one, those of one layer together."""
+    parts: dict[tuple[str, str], list[str]] = {}
+    for arm, what, place in findings:
+        parts.setdefault((arm, place), []).append(what)
+    said = [
+        (f"{arm}: {joined(what)}{place}" if arm else joined(what)) for (arm, place), what in parts.items()
+    ]
+    return f"{'; '.join(said)} at the end of training"
+
+
+def _most(names: Sequence[str], weight: Callable[[str], float], most: int) -> list[str]:
+    """Return the `most` names of the greatest weight, in their own order; the first ones where equal."""
+    ranked = sorted(range(len(names)), key=lambda i: (-weight(names[i]), i))[:most]
+    return [names[i] for i in sorted(ranked)]
+
+
+def _keys(shares: Sequence[_Share]) -> list[RampKey]:
+    """Return one legend for all metrics of one scale."""
+    found: dict[tuple[tuple[float, str], ...], list[str]] = {}
+    for share in shares:
+        ends = [share.low + (share.high - share.low) * (at if share.up else 1 - at) for at in (0, 0.5, 1)]
+        ticks = tuple(zip((0.0, 0.5, 1.0), map(share.text, ends), strict=True))
+        found.setdefault(ticks, []).append(share.words)
+    return [RampKey(joined(words), ticks) for ticks, words in found.items()]
+
+
+@hookimpl
+def annx_figures() -> list[type[Figure]]:
+    return [LayerHealth]
