@@ -34,7 +34,7 @@ def layer_frame(source: Any, metric: str) -> pd.DataFrame:
     frame = found.curves[found.curves["metric"].isin(names)].merge(trials, on="key")
     order = frame["metric"].map({name: i for i, name in enumerate(names)})
     frame = frame.iloc[np.argsort(order.to_numpy(float), kind="stable")]
-    layers = frame["metric"].str.removeprefix(stem).str.removeprefix(".")
+    layers = frame["metric"].map({name: name.removeprefix(stem).removeprefix(".") for name in names})
     return frame.assign(layer=layers)[COLUMNS].reset_index(drop=True)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from anncore.experiment.model import Experiment, Limits
 from anncore.protocol import select, with_fresh_scores
-from anncore.registry import Registry
+from anncore.registry import Component, Registry
 from anncore.results import PlanSummary, Results, curves_frame, trials_frame
 from anncore.store import PlannedRow
 from anncore.trial import Phase, Split, Status, Train, TrialResult
@@ -62,6 +62,27 @@ class Scaled:
         return 2 * self.scale * (output - target) / (output.shape[1] * output.shape[2])
 
 
+@dataclass(frozen=True)
+class Idle:
+    """Share of the units that idle."""
+
+    name: ClassVar[str] = "idle"
+    goal: ClassVar[str] = "min"
+    bounds: ClassVar[str] = "[0, 1]"
+    watches: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Size of what flows through a layer."""
+
+    name: ClassVar[str] = "flow"
+    goal: ClassVar[str] = "min"
+    bounds: ClassVar[str] = "[0, inf)"
+    watches: ClassVar[bool] = True
+
+
+WATCHED = tuple(Component("metric", cls.name, cls, "made_up", "1", "made_up") for cls in (Flow, Idle))
 PARTS: Mapping[str, type[Any]] = {"activation": Bend, "loss": Scaled}
 
 
@@ -173,6 +194,12 @@ def _result(key: str, status: Status, loss: float, seconds: float, report: bool)
     end = -1 / 30 if status == "ok" else 1 / 10
     path = [loss + float(np.exp(end * step)) for step in steps]
     curves = {"train_loss": tuple(0.8 * each for each in path), "valid_loss": tuple(path)}
+    if report:
+        # Units come to rest and what flows fades, layer by layer.
+        for layer in (1, 2, 3):
+            idle = [min(1.0, layer * step / 400) for step in steps]
+            curves[f"train_idle.{layer}"] = tuple(idle)
+            curves[f"train_flow.{layer}"] = tuple(loss * 10.0 ** (layer - 3 - each) for each in idle)
     done = loss if status == "ok" else math.nan
     metrics = {"train_loss": 0.8 * done, "valid_loss": done}
     if report:
@@ -194,7 +221,7 @@ def _experiment(seeds: tuple[int, ...], tune: tuple[int, ...]) -> Experiment:
         skip=(),
         quick=False,
         vary=("optimizer",),
-        train=Train(steps=STEPS[-1]),
+        train=Train(steps=STEPS[-1], watch=tuple(each.full_name for each in WATCHED)),
         split=Split(),
         sweep_seed=0,
         tune_seeds=tune,
@@ -208,5 +235,5 @@ def _experiment(seeds: tuple[int, ...], tune: tuple[int, ...]) -> Experiment:
         limits=Limits(),
         report={},
         plugin_files=(),
-        registry=Registry((), ()),
+        registry=Registry(WATCHED, ()),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from results_factory import make_results
 
 from anncore import Drawing, FigureInput
 from anncore.report.build import build_report
-from anncore.report.drawing import drawing_style, to_svg
+from anncore.report.drawing import drawing_style, text_width, to_svg
 from anncore.report.theme import Theme
 from anncore.report.write import draw_figures
 from anncore.study import Study
@@ -272,3 +273,35 @@ def test_with_no_trials_at_all_nothing_is_drawn_and_nothing_breaks() -> None:
 )
 def test_paired_differences_count_their_seeds_in_words(seeds: tuple[int, ...], title: str) -> None:
     assert draw(few(seeds=seeds))["paired_differences"].title == title
+
+
+@pytest.mark.parametrize("arms", [("sgd", "adam"), ("adam",)])
+@pytest.mark.parametrize("tune_seeds", [(0,), ()])
+def test_one_of_a_thing_is_no_plural(arms: tuple[str, ...], tune_seeds: tuple[int, ...]) -> None:
+    plural = re.compile(r"\b1 (\w+ )?(seeds|data sets|arms|configurations|steps|pairs|trials)\b")
+    results = few(arms=arms, problems=("xor",), seeds=(100,), tune_seeds=tune_seeds, steps=1)
+    for component, drawing in draw_figures(results, build_report(results, {})):
+        assert isinstance(drawing, Drawing), drawing
+        for text in (drawing.title, drawing.subtitle, drawing.alt, *texts(drawing)):
+            assert not plural.search(text), f"{component.name}: {text}"
+
+
+@pytest.mark.parametrize("name", ["leaderboard", "paired_differences"])
+@pytest.mark.parametrize("metric", ["valid_loss", "valid_accuracy"])
+def test_counts_of_lost_seeds_lie_right_of_all_that_is_drawn(name: str, metric: str) -> None:
+    def status(problem: str, arm: str, seed: int) -> str:
+        return "diverged" if arm == "sgd" and seed < 103 else "ok"
+
+    goal = "max" if metric == "valid_accuracy" else "min"
+    drawing = draw(few(status=status, metric=metric, goal=goal))[name]
+    panels = [ax for ax in drawing.figure.axes if "×3/10" in [text.get_text() for text in ax.texts]]
+    assert len(panels) == len(PROBLEMS)
+    for ax in panels:
+        inside = ax.transData + ax.transAxes.inverted()
+        points = [points.get_offsets() for points in ax.collections if len(points.get_offsets())]
+        points += [
+            line.get_xydata() for line in ax.lines if len(line.get_xdata()) and line.get_xdata()[0] > 0
+        ]
+        most = max(float(inside.transform(each)[:, 0].max()) for each in points)
+        width = ax.get_position().width * drawing.figure.get_figwidth()
+        assert most <= 1 - text_width("×3/10", 7, "bold") / width

@@ -102,6 +102,7 @@ class _Share:
         self.words = told["metric"].replace("_", " ")
         self.definition = told["definition"].rstrip(".")
         self.low, self.high = told["low"], told["high"]
+        self.percent = (self.low, self.high) == (0, 1)
         self.up = told["goal"] == "min"  # the colour grows with what is worse
         self.last = {key: grid.median[:, -1] for key, grid in grids.items()}
 
@@ -127,7 +128,7 @@ class _Share:
     def text(self, value: float) -> str:
         if not math.isfinite(value):
             return "–"
-        if (self.low, self.high) != (0, 1):
+        if not self.percent:
             return f"{value:.3g}"
         return "<1 %" if 0 < value < 0.005 else f"{100 * value:.0f} %"
 
@@ -146,7 +147,12 @@ class _Share:
             none = f"no layer has {self.words}"
             return "", none if value < 0.005 else f"no layer falls below {self.text(value)} {self.words}", ""
         place = f" in layer {layer}" if layer else ""
-        return arm, f"{self.text(value)} {self.words}", place + (f" on {problem}" if several else "")
+        said = (self.text(value), self.words)
+        return (
+            arm,
+            " ".join(said if self.percent else said[::-1]),
+            place + (f" on {problem}" if several else ""),
+        )
 
 
 def _title(findings: Sequence[tuple[str, str, str]]) -> str:

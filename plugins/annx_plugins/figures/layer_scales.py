@@ -169,7 +169,7 @@ def _ratio_text(ratio: float) -> str:
     """Write a ratio in two digits: "1/2700", "0.8", "31"."""
     if not math.isfinite(ratio):
         return ""
-    if 0 < ratio < 0.1:
+    if 0 < ratio < 0.1005:
         inverse = float(f"{1 / ratio:.2g}")
         return f"1/{inverse:.0f}" if inverse < 1e5 else f"{tick_text(float(f'{ratio:.1g}'))}"
     return tick_text(float(f"{ratio:.2g}"))
