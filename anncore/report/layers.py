@@ -154,7 +154,8 @@ def _ticks(ax: Any, panel: LayerPanel, places: Array) -> None:
     after = [step for step in steps if step > 0]
     ticks = {0.0: "0"} if steps[0] == 0 else {}
     if after:
-        ticks |= {tick: f"{tick:.6g}" for tick in log_ticks(after[0], max(after[-1], after[0] * 1.01), 4)}
+        marks = log_ticks(after[0], after[-1], 4) if len(after) > 1 else after
+        ticks |= {mark: f"{mark:.6g}" for mark in marks}
     at = [places[0] if tick == 0 else math.log10(tick) for tick in ticks]
     ax.set_xticks(at, list(ticks.values()), size=7)
     ax.tick_params(length=2, pad=2)

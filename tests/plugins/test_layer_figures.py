@@ -147,7 +147,7 @@ def test_definitions_are_printed_as_the_metric_says_them() -> None:
 def test_where_nothing_dies_the_title_says_so() -> None:
     drawing = draw(watching(dead_units=lambda *_: 0.0, saturated_units=dying))["layer_health"]
     assert drawing.title == (
-        "no layer has dead units; relu: 75 % saturated units in layer 3 on xor at the end of training"
+        "No layer has dead units; relu: 75 % saturated units in layer 3 on xor at the end of training"
     )
 
 
@@ -155,7 +155,7 @@ def test_the_ratio_of_first_to_last_layer_stands_in_the_title_and_above_each_pan
     drawing = draw(watching(gradient_norm=vanishing))["layer_scales"]
     assert drawing.title == (
         "tanh: gradient norm in layer 1 is 1/100 of that in layer 3 at the start of training on sine, "
-        "0.16 times it at the end"
+        "0.16 times it at the end; 1/10 or less on 2 of 2 data sets"
     )
     assert "1/100 → 0.16" in texts(panels(drawing)["tanh"])
     assert "1 → 1" in texts(panels(drawing)["relu"])
@@ -166,7 +166,20 @@ def test_the_ratio_of_first_to_last_layer_stands_in_the_title_and_above_each_pan
 
 def test_what_explodes_is_told_as_what_vanishes() -> None:
     drawing = draw(watching(gradient_norm=lambda p, a, s, layer, t: 50.0 ** (3 - layer)))["layer_scales"]
-    assert "gradient norm in layer 1 is 2500 times that in layer 3" in drawing.title
+    assert drawing.title == (
+        "relu: gradient norm in layer 1 is 2500 times that in layer 3 at the start of training on sine, "
+        "2500 times it at the end; 10 times or more on 2 of 2 data sets"
+    )
+
+
+def test_a_ratio_is_counted_on_the_data_sets_where_it_is_as_far() -> None:
+    def only_on_xor(problem: str, arm: str, seed: int, layer: int, step: int) -> float:
+        return 10.0 ** ((layer - 3) * (2 if problem == "xor" else -1 if problem == "sine" else 0.1))
+
+    options = {"problems": ("sine", "xor", "iris")}
+    drawing = draw(watching(gradient_norm=only_on_xor, **options))["layer_scales"]
+    # 1/10000 on xor; 100 on sine and 0.63 on iris are nothing of the sort.
+    assert drawing.title.endswith("on xor, 1/10000 of it at the end; 1/10 or less on 1 of 3 data sets")
 
 
 def test_layers_of_a_size_are_no_finding() -> None:

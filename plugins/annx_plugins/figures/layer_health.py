@@ -88,7 +88,7 @@ class LayerHealth:
             if len(shown) < len(every)
         ]
         if parts:
-            said += f" Shown: {' and '.join(parts)}, those with the worst layer at the last step."
+            said += f" Shown: {' and '.join(parts)}, chosen by the worst layer at the last step."
         if any(panel.ok < panel.n for _, panels in rows for panel in panels):
             said += " ×k/n: k of n seeds did not finish and are left out."
         return said
@@ -141,7 +141,7 @@ class _Share:
             if math.isfinite(share)
         ]
         if not found:
-            return "", f"no seed has a last value of {self.words}", ""
+            return "", f"no arm has a value of {self.words}", ""
         share, problem, arm, layer, value = max(found, key=lambda each: each[0])
         if share < 0.005:
             none = f"no layer has {self.words}"
@@ -163,7 +163,8 @@ def _title(findings: Sequence[tuple[str, str, str]]) -> str:
     said = [
         (f"{arm}: {joined(what)}{place}" if arm else joined(what)) for (arm, place), what in parts.items()
     ]
-    return f"{'; '.join(said)} at the end of training"
+    text = f"{'; '.join(said)} at the end of training"
+    return text if findings[0][0] else text[:1].upper() + text[1:]  # an arm's name stays as it is
 
 
 def _most(names: Sequence[str], weight: Callable[[str], float], most: int) -> list[str]:

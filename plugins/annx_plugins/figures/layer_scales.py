@@ -79,7 +79,7 @@ class LayerScales:
             if len(shown) < len(whole)
         ]
         if parts:
-            subtitle += f" Shown: {' and '.join(parts)}, those where first and last layer differ most."
+            subtitle += f" Shown: {' and '.join(parts)}, chosen by how far first and last layer differ."
         if any(panel.ok < panel.n for _, panels in rows for panel in panels):
             subtitle += " ×k/n: k of n seeds did not finish and are left out."
         sheet = layer_sheet(title, subtitle, rows, keys, data.theme)
@@ -145,9 +145,14 @@ class _Size:
                 f"{APART} for every arm, at the start and at the end of training"
             )
         on = f" on {key[0]}" if several else ""
+        small = max(start, end, key=_decades) < 1
+        own = [max(self.ratios[other], key=_decades) for other in found if other[1] == key[1]]
+        alike = sum(_decades(ratio) >= math.log10(APART) and (ratio < 1) == small for ratio in own)
+        reach = f"1/{APART} or less" if small else f"{APART} times or more"
+        where = f"; {reach} on {alike} of {counted(len(own), 'data sets')}" if several else ""
         return (
             f"{key[1]}: {self.words} in layer {layers[0]} is {_times(start)} that in layer {layers[-1]} at "
-            f"the start of training{on}, {_times(end)} it at the end"
+            f"the start of training{on}, {_times(end)} it at the end{where}"
         )
 
 
