@@ -129,7 +129,7 @@ def draw_layers(ax: Any, panel: LayerPanel, theme: Theme) -> None:
                 colors.append(theme.ramp[level])
             start = stop
         # An edge of its own colour closes the hairline that rounding leaves between neighbours.
-        ax.broken_barh(bars, (y - 0.5, 1), facecolors=colors, edgecolors=colors, linewidth=0.4)
+        ax.broken_barh(bars, (y - 0.5, 1), facecolors=colors, edgecolors=colors, linewidth=0.7)
         if levels[-1] >= 0 and height > 0.1:
             ax.text(
                 0.985,

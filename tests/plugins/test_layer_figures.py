@@ -120,6 +120,7 @@ def vanishing(problem: str, arm: str, seed: int, layer: int, step: int) -> float
 def test_a_share_is_coloured_by_layer_and_step_and_its_last_value_written() -> None:
     drawing = draw(watching(dead_units=dying))["layer_health"]
     assert drawing.title == "relu: 75 % dead units in layer 3 on xor at the end of training"
+    assert "dead units on xor, relu: 25 %, 50 %, 75 %; dead units on xor, tanh: 0 %, 0 %, 0 %." in drawing.alt
     relu, tanh = panels(drawing)["relu"], panels(drawing)["tanh"]
     ramp = Theme().ramp
     # 0, 0.75 %, 7.5 % and 75 %: of sixteen colours the first for three evaluations and 7.5 %, the thirteenth

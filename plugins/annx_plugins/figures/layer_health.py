@@ -68,8 +68,7 @@ class LayerHealth:
         title = _title([share.finding(len(where) > 1) for share in shares])
         subtitle = self._subtitle(shares, report, (problems, where), (arms, every), rows)
         sheet = layer_sheet(title, subtitle, rows, _keys(shares), data.theme)
-        words = f"Maps of layers by steps, a panel per arm. {title}."
-        return Drawing(sheet, self.name, title, words, subtitle)
+        return Drawing(sheet, self.name, title, _words(title, rows), subtitle)
 
     def _subtitle(
         self,
@@ -165,6 +164,18 @@ def _title(findings: Sequence[tuple[str, str, str]]) -> str:
     ]
     text = f"{'; '.join(said)} at the end of training"
     return text if findings[0][0] else text[:1].upper() + text[1:]  # an arm's name stays as it is
+
+
+def _words(title: str, rows: Sequence[tuple[str, Sequence[LayerPanel]]]) -> str:
+    """Say the title and what the panels end with, layer by layer."""
+    parts = [
+        f"{heading}, {panel.arm}: {', '.join(panel.texts)}"
+        for heading, panels in rows
+        for panel in panels
+        if np.isfinite(panel.shares).any()
+    ]
+    values = f" At the last step, layer by layer: {'; '.join(parts[:16])}." if parts else ""
+    return f"Maps of layers by steps, a panel per arm. {title}.{values}"
 
 
 def _most(names: Sequence[str], weight: Callable[[str], float], most: int) -> list[str]:

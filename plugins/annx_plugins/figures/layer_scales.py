@@ -83,9 +83,7 @@ class LayerScales:
         if any(panel.ok < panel.n for _, panels in rows for panel in panels):
             subtitle += " ×k/n: k of n seeds did not finish and are left out."
         sheet = layer_sheet(title, subtitle, rows, keys, data.theme)
-        return Drawing(
-            sheet, self.name, title, f"Maps of layers by steps, a panel per arm. {title}.", subtitle
-        )
+        return Drawing(sheet, self.name, title, _words(title, rows), subtitle)
 
 
 class _Size:
@@ -183,6 +181,18 @@ def _ratio_text(ratio: float) -> str:
 def _times(ratio: float) -> str:
     text = _ratio_text(ratio)
     return f"{text} of" if text.startswith("1/") else f"{text} times"
+
+
+def _words(title: str, rows: Sequence[tuple[str, Sequence[LayerPanel]]]) -> str:
+    """Say the title and what the panels end with, layer by layer."""
+    parts = [
+        f"{heading}, {panel.arm}: {', '.join(panel.texts)}"
+        for heading, panels in rows
+        for panel in panels
+        if np.isfinite(panel.shares).any()
+    ]
+    values = f" At the last step, layer by layer: {'; '.join(parts[:16])}." if parts else ""
+    return f"Maps of layers by steps, a panel per arm. {title}.{values}"
 
 
 def _most(names: Sequence[str], weight: Callable[[str], float], most: int) -> list[str]:
