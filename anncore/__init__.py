@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         percent,
     )
     from anncore.hookspecs import hookimpl
+    from anncore.maps import DecisionMap
     from anncore.noise import add_outliers, flip_labels
     from anncore.params import build, choice, linear, log, param, ref
     from anncore.plan import make_plan
@@ -189,6 +190,7 @@ _HOMES = {
     ),
     "anncore.experiment": ("load_experiment",),
     "anncore.hookspecs": ("hookimpl",),
+    "anncore.maps": ("DecisionMap",),
     "anncore.noise": ("add_outliers", "flip_labels"),
     "anncore.params": ("build", "choice", "linear", "log", "param", "ref"),
     "anncore.plan": ("make_plan",),
@@ -283,6 +285,7 @@ __all__ = [
     "Data",
     "DataError",
     "Dataset",
+    "DecisionMap",
     "Drawing",
     "Evaluate",
     "Executor",

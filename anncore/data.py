@@ -39,8 +39,8 @@ class Prepared:
 
     x_* (N, D) and y_* (N, K) are in the requested dtype. Targets: binary (N, 1) of 0 and 1; multiclass
     one-hot (N, C); regression standardised (N, K). y_test holds the clean targets where the data set
-    gives them. y · y_scale + y_shift, both (K,) and float64, are the targets in their own units; for
-    classification they are 1 and 0.
+    gives them. x · x_scale + x_shift, both (D,) and float64, are the inputs in their own units, and
+    y · y_scale + y_shift, both (K,), the targets; for classification these are 1 and 0.
     """
 
     task: Task
@@ -52,6 +52,8 @@ class Prepared:
     y_valid: Array
     x_test: Array
     y_test: Array
+    x_scale: Array
+    x_shift: Array
     y_scale: Array
     y_shift: Array
 
@@ -233,7 +235,7 @@ def _encode(
         out.flags.writeable = False
         return out
 
-    for each in (y_scale, y_shift):
+    for each in (scale, shift, y_scale, y_shift):
         each.flags.writeable = False
     return Prepared(
         task=data.task,
@@ -245,6 +247,8 @@ def _encode(
         y_valid=ready(y, rows.valid, y_shift, y_scale),
         x_test=ready(x, rows.test, shift, scale),
         y_test=ready(test, rows.test, y_shift, y_scale),
+        x_scale=scale,
+        x_shift=shift,
         y_scale=y_scale,
         y_shift=y_shift,
     )

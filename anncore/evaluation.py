@@ -11,6 +11,7 @@ import numpy as np
 from anncore.batches import distinct
 from anncore.data import Prepared
 from anncore.head import outputs_per_target
+from anncore.maps import corners, lattice, mappable, packed
 from anncore.stack import Buffer, Stack
 from anncore.types import Array
 
@@ -73,6 +74,30 @@ class Evaluator:
         if outputs != y.shape[2]:  # such a loss alone knows what stands for the mean
             return np.full(len(y), np.nan)
         return self._stack.head.value_of(np.broadcast_to(y.mean(1, keepdims=True), y.shape), y)
+
+    def maps(self, rows: Sequence[int]) -> dict[int, bytes]:
+        """Return what the trials at some rows of the stack learned of the plane of their two features.
+
+        See `anncore.maps`; there is no entry for a trial that none can be made for.
+        """
+        stack, first = self._stack, self._data[0]
+        if not rows or not mappable(first):
+            return {}
+        spans = [
+            corners(stack.trials[int(np.argmax(self._group == g))], stack.registry)
+            for g in range(len(self._data))
+        ]
+        planes = [
+            (lattice(*(span or (np.zeros(2), np.ones(2)))) - data.x_shift) / data.x_scale
+            for span, data in zip(spans, self._data, strict=True)
+        ]
+        output = stack.head.predict(self._forward(np.stack(planes).astype(stack.dtype)))
+        found = {}
+        for row in rows:
+            span = spans[self._group[row]]
+            if span is not None:
+                found[row] = packed(stack.data[row], span[0], span[1], output[row])
+        return found
 
     def _columns(self, name: str, z: Array, y: Array, metrics: Sequence[Any]) -> dict[str, Array]:
         columns = {f"{name}_loss": self._stack.head.value(z, y)}

@@ -184,6 +184,10 @@ class ObjectiveEvaluator:
         """Return the value as the loss on a split."""
         return {f"{name}_loss": self._stack.value()}
 
+    def maps(self, rows: Sequence[int]) -> dict[int, bytes]:
+        """Return nothing: there are no features."""
+        return {}
+
     def chance(self) -> Array:
         """Return the value at the start, (T,)."""
         return self._stack.first

@@ -6,12 +6,13 @@ import json
 import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from anncore.experiment.model import KINDS, OBJECTIVE_PARTS
+from anncore.maps import DecisionMap
 from anncore.protocol import select, with_fresh_scores
 from anncore.store import PlannedRow, Store
 from anncore.trial import Phase, TrialResult
@@ -43,6 +44,8 @@ class Results:
     steps_done, stopped, error, train_seconds. Two arms that come to the same trial share its key.
     curves: long, key, step, metric, value, once per key. selection: see `protocol.select`; without rows
     where nothing was tuned, or where tuning is not finished. stopped: why the sweep ended early, else "".
+    maps: by key what a report trial learned (`anncore.maps`), for classes told apart by two features; a trial
+    that did not end well has none, nor has one whose result comes from before there were maps.
     """
 
     experiment: Experiment
@@ -51,6 +54,7 @@ class Results:
     curves: pd.DataFrame
     selection: pd.DataFrame
     stopped: str = ""
+    maps: Mapping[str, DecisionMap] = field(default_factory=dict)
 
     @property
     def missing(self) -> int:
@@ -66,7 +70,7 @@ class Results:
 def collect(
     plan: PlanSummary, store: Store, experiment: Experiment, *, curves: bool = True, stopped: str = ""
 ) -> Results:
-    """Return the results of the store's plan; curves=False leaves the curves without rows."""
+    """Return the results of the store's plan; curves=False leaves curves and maps empty."""
     phases: tuple[Phase, ...] = ("tune", "report")
     rows = {phase: store.planned(phase) for phase in phases}
     every = [row for phase in phases for row in rows[phase]]
@@ -83,6 +87,7 @@ def collect(
         curves_frame(store.results(keys if curves else ()), keys),
         with_fresh_scores(selection, report, experiment.select.metric),
         stopped,
+        store.maps(row.key for row in rows["report"]) if curves else {},
     )
 
 

@@ -3,6 +3,7 @@
     meta      nothing but SQLite's own application_id and user_version (the schema)
     trials    one row per run key: description, status, metrics, curves
     planned   the rows of the tables: which trial stands where, in which phase, under which labels
+    maps      by run key what a trial learned of two features (`maps.py`), where that was asked for
 
 `trials` outlives plans: results of other overrides stay and are found again by their keys. `planned` is
 the plan of the last sweep and is replaced with it.
@@ -27,6 +28,7 @@ from typing import Any, NamedTuple
 from anncore.blobs import pack_floats, unpack_floats
 from anncore.errors import StoreError
 from anncore.files import refuse_network
+from anncore.maps import DecisionMap, unpacked
 from anncore.trial import Phase, Status, Trial, TrialResult
 
 try:
@@ -60,6 +62,9 @@ CREATE TABLE planned (
 );
 CREATE INDEX planned_key ON planned (key);
 """
+
+# Stores of schema 1 may lack it. It came without a new schema, as whoever does not know it loses nothing.
+MAPS = "CREATE TABLE IF NOT EXISTS maps (key TEXT PRIMARY KEY, map BLOB NOT NULL);"
 
 
 class PlannedRow(NamedTuple):
@@ -162,6 +167,7 @@ class Store:
         if new:
             # One transaction, so that a kill leaves all of it or nothing.
             self._script(f"{TABLES}PRAGMA application_id = {APPLICATION};PRAGMA user_version = {SCHEMA};")
+        self._script(MAPS)
 
     def _script(self, script: str) -> None:
         assert self._db is not None
@@ -234,6 +240,7 @@ class Store:
 
     def add(self, pairs: Iterable[tuple[Trial, TrialResult]]) -> None:
         """Keep the results of a stack, all or none; a key's older result is replaced."""
+        pairs = list(pairs)
         rows = [
             (
                 result.key,
@@ -248,14 +255,17 @@ class Store:
             )
             for trial, result in pairs
         ]
+        maps = [(result.key, result.map) for _, result in pairs if result.map]
         with self._transaction():
             self._execute_many("INSERT OR REPLACE INTO trials VALUES (?,?,?,?,?,?,?,?,?)", rows)
+            self._execute_many("INSERT OR REPLACE INTO maps VALUES (?,?)", maps)
 
     def delete(self, keys: Iterable[str]) -> None:
         """Forget the results of some keys; of a key without one there is nothing to forget."""
         with self._transaction():
             for chunk in _chunks(keys):
-                self._execute(f"DELETE FROM trials WHERE key IN ({_marks(chunk)})", chunk)
+                for table in ("trials", "maps"):
+                    self._execute(f"DELETE FROM {table} WHERE key IN ({_marks(chunk)})", chunk)
 
     def plan(self, phase: Phase, trials: Iterable[Trial]) -> None:
         """Note which trials make up a phase, in order; replaces what was noted before."""
@@ -294,15 +304,35 @@ class Store:
                 for row in rows.fetchall():
                     yield self._result(row)
 
+    def maps(self, keys: Iterable[str]) -> dict[str, DecisionMap]:
+        """Return the maps of the keys that have one and ended well; a store may be older than maps are."""
+        found: dict[str, DecisionMap] = {}
+        with self._guarded():
+            if self._execute("SELECT 1 FROM sqlite_master WHERE name = 'maps'").fetchone() is None:
+                return found
+            for chunk in _chunks(keys):
+                rows = self._execute(
+                    "SELECT key, map FROM maps JOIN trials USING (key) "
+                    f"WHERE status = 'ok' AND key IN ({_marks(chunk)})",
+                    chunk,
+                )
+                for key, blob in rows.fetchall():
+                    try:
+                        found[key] = unpacked(blob)
+                    except (ValueError, TypeError) as problem:
+                        raise self._damaged(key, problem) from None
+        return found
+
+    def _damaged(self, key: str, problem: Exception) -> StoreError:
+        return StoreError(f"{self.path} is damaged (trial {key[:12]}: {problem}). {self._elsewhere}")
+
     def _result(self, row: tuple[Any, ...]) -> TrialResult:
         key, status, metrics, curves, steps_done, stopped, error, seconds = row
         try:
             _, values = unpack_floats(metrics)
             steps, series = ((), {}) if curves is None else unpack_floats(curves)
         except ValueError as problem:
-            raise StoreError(
-                f"{self.path} is damaged (trial {key[:12]}: {problem}). {self._elsewhere}"
-            ) from None
+            raise self._damaged(key, problem) from None
         return TrialResult(
             key=key,
             status=status,

@@ -36,10 +36,12 @@ def train_stack(trials: Sequence[Trial], registry: Registry) -> list[TrialResult
         for row, each in enumerate(data):
             rows.setdefault(_shapes(each), []).append(row)
         results: dict[int, TrialResult] = {}
+        aside = 0.0
         for group in rows.values():
             run = _Run([trials[row] for row in group], registry, [data[row] for row in group])
             results.update(zip(group, run.train(), strict=True))
-    share = (time.perf_counter() - started) / len(trials)
+            aside += run.aside
+    share = (time.perf_counter() - started - aside) / len(trials)
     return [results[row]._replace(train_seconds=share) for row in range(len(trials))]
 
 
@@ -106,6 +108,7 @@ class _Run:
         self.history = History(len(trials))
         self.stopping = _Stopping(self.settings, len(trials))
         self.results: dict[int, TrialResult] = {}
+        self.aside = 0.0  # seconds spent on maps, which are no part of any trial's time
         found = [each.cls() for each in registry.metrics(data[0].task)] if on_data else []
         self.metrics = [metric for metric in found if not getattr(metric, "watches", False)]
         self.watching = [registry.get("metric", name).cls() for name in self.settings.watch]
@@ -178,4 +181,18 @@ class _Run:
                 steps_done=t,
                 stopped=stopped,
             )
+        self.map(rows)
         self.active[rows] = False
+
+    def map(self, rows: list[int]) -> None:
+        """Add the maps of the trials at these rows that ask for one and ended well to their results."""
+        indices = {row: int(self.rows[row]) for row in rows}
+        wanted = [
+            row for row, i in indices.items() if self.trials[i].mapped and self.results[i].status == "ok"
+        ]
+        if not wanted:
+            return
+        started = time.perf_counter()
+        for row, blob in self.evaluator.maps(wanted).items():
+            self.results[indices[row]] = self.results[indices[row]]._replace(map=blob)
+        self.aside += time.perf_counter() - started

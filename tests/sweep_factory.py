@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,14 @@ def without_seconds(results: Results | Path) -> list[dict[str, str]]:
     data = (results / "trials.csv").read_bytes() if isinstance(results, Path) else to_csv(results.trials)
     rows = csv.DictReader(io.StringIO(data.decode(), newline=""))
     return [{name: value for name, value in row.items() if not name.endswith("_seconds")} for row in rows]
+
+
+def stored_maps(run: Path) -> dict[str, bytes]:
+    """Return the maps in a run folder's store by key, as they lie there."""
+    db = sqlite3.connect(run / "trials.sqlite")
+    found = dict(db.execute("SELECT key, map FROM maps").fetchall())
+    db.close()
+    return found
 
 
 DRIVER = [

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sweep_factory import DRIVER, SLOW, TUNED, load, load_slow, without_seconds
+from sweep_factory import DRIVER, SLOW, TUNED, load, load_slow, stored_maps, without_seconds
 
 from anncore import ExperimentError, PluginError, Stopper, StoreError, load_run, sweep
 from anncore.data import _CACHE
@@ -29,6 +29,7 @@ from anncore.trial import TrialResult
 from anncore.work import Task, Work
 
 REPORT = "seeds = { report = [0, 1] }\n"
+Tables = tuple[Any, bytes, dict[str, bytes]]
 
 
 class Idle:
@@ -104,6 +105,9 @@ def test_jobs_and_executors_make_no_difference(tmp_path: Path) -> None:
     curves = {name: (tmp_path / name / "curves.csv.gz").read_bytes() for name in runs}
     assert tables["a"] == tables["b"] == tables["c"]
     assert curves["a"] == curves["b"] == curves["c"]
+    maps = {name: stored_maps(tmp_path / name) for name in runs}
+    assert len(maps["a"]) == 6, "one for each of the report's trials"
+    assert maps["a"] == maps["b"] == maps["c"]
 
 
 def test_a_second_run_does_nothing_but_the_tables(tmp_path: Path) -> None:
@@ -342,15 +346,15 @@ def test_what_plugins_print_stays_off_standard_output(
 
 
 @pytest.fixture(scope="module")
-def slow_tables(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, bytes]:
+def slow_tables(tmp_path_factory: pytest.TempPathFactory) -> Tables:
     """The tables of the slow experiment, run without disturbance."""
     folder = tmp_path_factory.mktemp("undisturbed")
     sweep(load_slow(folder), out=folder / "run", executor="serial")
     return tables(folder / "run")
 
 
-def tables(run: Path) -> tuple[Any, bytes]:
-    return without_seconds(run), gzip.decompress((run / "curves.csv.gz").read_bytes())
+def tables(run: Path) -> Tables:
+    return without_seconds(run), gzip.decompress((run / "curves.csv.gz").read_bytes()), stored_maps(run)
 
 
 def drive(folder: Path) -> subprocess.Popen[str]:
@@ -389,9 +393,7 @@ def read_until(driver: subprocess.Popen[str], line: str, count: int = 1) -> None
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_killed_sweep_resumes_to_the_same_tables(
-    tmp_path: Path, slow_tables: tuple[Any, bytes], seed: int
-) -> None:
+def test_a_killed_sweep_resumes_to_the_same_tables(tmp_path: Path, slow_tables: Tables, seed: int) -> None:
     rng = random.Random(seed)
     driver = drive(tmp_path)
     read_until(driver, "StackDone", rng.choice([1, 3, 9]))
@@ -405,7 +407,7 @@ def test_a_killed_sweep_resumes_to_the_same_tables(
     assert results.stopped == ""
 
 
-def test_a_killed_worker_loses_nothing(tmp_path: Path, slow_tables: tuple[Any, bytes]) -> None:
+def test_a_killed_worker_loses_nothing(tmp_path: Path, slow_tables: Tables) -> None:
     killed: list[int] = []
 
     def kill(event: Any) -> None:
@@ -418,9 +420,7 @@ def test_a_killed_worker_loses_nothing(tmp_path: Path, slow_tables: tuple[Any, b
     assert tables(tmp_path / "run") == slow_tables
 
 
-def test_the_first_interrupt_drains_and_the_same_command_resumes(
-    tmp_path: Path, slow_tables: tuple[Any, bytes]
-) -> None:
+def test_the_first_interrupt_drains_and_the_same_command_resumes(tmp_path: Path, slow_tables: Tables) -> None:
     driver = drive(tmp_path)
     read_until(driver, "StackDone", 2)
     os.killpg(driver.pid, signal.SIGINT)

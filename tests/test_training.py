@@ -28,11 +28,13 @@ def registry() -> Registry:
 
 
 def as_bytes(result: TrialResult) -> bytes:
-    """Every number of a result, to the last bit; the time it took left out."""
+    """Every number of a result and its map, to the last bit; the time it took left out."""
     numbers = [*result.metrics.values(), *itertools.chain(*result.curves.values())]
     words = [result.key, result.status, result.stopped, *result.metrics, *result.curves]
     return (
-        struct.pack(f"<{len(numbers)}d", *numbers) + repr((words, result.steps, result.steps_done)).encode()
+        struct.pack(f"<{len(numbers)}d", *numbers)
+        + repr((words, result.steps, result.steps_done)).encode()
+        + result.map
     )
 
 

@@ -105,6 +105,8 @@ def given_data(x: Any, y: Any, dtype: str = "float64") -> Prepared:
         y_train=y,
         y_valid=y,
         y_test=y,
+        x_scale=np.ones(x.shape[1]),
+        x_shift=np.zeros(x.shape[1]),
         y_scale=one,
         y_shift=zero,
     )

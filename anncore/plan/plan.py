@@ -291,6 +291,7 @@ class Plan:
                 config=names[2],
                 values=values,
                 timeout=experiment.limits.timeout,
+                mapped=phase == "report",
             )
 
     def _activation(self, network: Any) -> str:
