@@ -115,8 +115,10 @@ def packed(data: Prepared, low: Array, high: Array, probabilities: Array) -> byt
     levels = quantized(probabilities)
     if levels is None:
         return b""
-    x = data.x_train[:EXAMPLES].astype(np.float64) * data.x_scale + data.x_shift
-    y = data.y_train[:EXAMPLES]
+    # From all over the split: a stratified one begins with a run of one class.
+    rows = np.unique(np.linspace(0, len(data.x_train) - 1, EXAMPLES).astype(int))
+    x = data.x_train[rows].astype(np.float64) * data.x_scale + data.x_shift
+    y = data.y_train[rows]
     labels = (y[:, 0] > 0.5) if y.shape[1] == 1 else y.argmax(axis=1)
     places = (x - low) / (high - low)
     inside = ((places >= 0) & (places <= 1)).all(axis=1)

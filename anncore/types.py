@@ -402,6 +402,8 @@ class FigureInput:
     options: Mapping[str, Any] = field(default_factory=dict)
     components: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By varied kind and label, the components under comparison, with the values of most of their trials."""
+    maps: Mapping[str, Any] = field(default_factory=dict)
+    """By a trial's key what it learned of two features, a `DecisionMap`; there may be none for a trial."""
 
 
 class Figure(Protocol):

@@ -194,4 +194,5 @@ def make_results(
         selection=pd.DataFrame(selection, columns=columns),
         experiment=experiment,
         plan=SimpleNamespace(arms=tuple(arms), problems=tuple(problems), counts={}),
+        maps={},
     )

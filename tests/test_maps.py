@@ -145,6 +145,10 @@ def test_examples_are_the_trial_s_own(registry: Registry) -> None:
     far = np.abs(found.examples[:, None] - data.x[None]).max(axis=2)
     assert far.min(axis=1).max() < 1e-4
     assert (data.y[far.argmin(axis=1)] == found.labels).all()
+    assert len(set(far.argmin(axis=1).tolist())) == len(found.examples)
+    # A stratified split begins with a run of one class; so they are not its first ones.
+    assert 0.3 < found.labels.mean() < 0.7
+    assert 0 < found.labels[:8].mean() < 1
 
 
 # ---- who has one, and that it changes nothing

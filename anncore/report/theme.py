@@ -106,6 +106,10 @@ class Theme:
         """Return a named colour: ink, muted, grid, frame, paper, alarm, alarm_fill, zebra, bar, others."""
         return TOKENS[name][0]
 
+    def class_color(self, place: int) -> str:
+        """Return the colour of a data set's class, one of eight; not those of the first arms."""
+        return LIGHT[(place + 2) % len(LIGHT)]
+
     def level(self, share: float) -> int:
         """Return the ramp's level for a share of its length in [0, 1]."""
         return min(LEVELS - 1, max(0, int(share * LEVELS)))

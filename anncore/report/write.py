@@ -79,7 +79,8 @@ def draw_figures(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Com
     theme = Theme.of(content["arms"], [row["arm"] for row in content["leaderboard"]["overall"]])
     trials = study.all_trials.assign(label=study.all_trials["arm"])
     trials.loc[study.trials.index, "label"] = study.trials["label"]
-    data = FigureInput(trials, study.curves, content, theme, study.options, components_of(study))
+    components = components_of(study)
+    data = FigureInput(trials, study.curves, content, theme, study.options, components, results.maps)
     figures = study.experiment.registry.of_kind("figure")
     for component in sorted(figures, key=lambda c: (c.cls.order, c.full_name)):
         try:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from anncore.experiment.model import Experiment, Limits
+from anncore.maps import DecisionMap, quantized
 from anncore.protocol import select, with_fresh_scores
 from anncore.registry import Component, Registry
 from anncore.results import PlanSummary, Results, curves_frame, trials_frame
@@ -22,6 +23,7 @@ from anncore.types import Array, FigureInput, Task
 
 STEPS = (0, 10, 20, 50, 100)
 RATES = (0.001, 0.01, 0.1)
+SIDE = 12  # cells of a map
 TUNE = (0, 1)
 
 StatusOf = Callable[[str, int], Status]
@@ -143,7 +145,7 @@ def _input(
     trials.loc[study.trials.index, "label"] = study.trials["label"]
     theme = Theme.of(report["arms"], ranked)
     components = {kind: dict(zip(arms, _parts(each), strict=False)) for kind, each in PARTS.items()}
-    return FigureInput(trials, study.curves, report, theme, study.options, components)
+    return FigureInput(trials, study.curves, report, theme, study.options, components, results.maps)
 
 
 def _parts(cls: type[Any]) -> Iterator[Any]:
@@ -160,6 +162,7 @@ def _results(
 ) -> Results:
     rows: list[PlannedRow] = []
     results: list[TrialResult] = []
+    maps: dict[str, DecisionMap] = {}
 
     def add(phase: Phase, problem: str, arm: str, rate: float, seed: int, status: Status) -> None:
         labels = {"dataset": problem, "network": "mlp", "optimizer": arm}
@@ -171,6 +174,8 @@ def _results(
         loss = level * (1 + 0.3 * math.log10(rate / RATES[1]) ** 2) * (1 + 0.1 * math.sin(7.3 * seed))
         seconds = 0.01 * (1 + arms.index(arm))
         results.append(_result(key, status, loss, seconds, report=phase == "report"))
+        if phase == "report" and status == "ok":
+            maps[key] = _map(problem, 2 + problems.index(problem), arms.index(arm), seed)
 
     for problem in problems:
         for arm in arms:
@@ -184,7 +189,25 @@ def _results(
     phases = [frame[frame["phase"] == phase] for phase in ("tune", "report")]
     selection = with_fresh_scores(select(phases[0], experiment.select), phases[1], experiment.select.metric)
     curves = curves_frame(results, [row.key for row in rows])
-    return Results(experiment, PlanSummary(arms, problems, {"total": len(rows)}), frame, curves, selection)
+    plan = PlanSummary(arms, problems, {"total": len(rows)})
+    return Results(experiment, plan, frame, curves, selection, maps=maps)
+
+
+def _map(problem: str, classes: int, arm: int, seed: int) -> DecisionMap:
+    """Return classes side by side, whose borders lean by the arm and shake by the seed."""
+    steps = (np.arange(SIDE) + 0.5) / SIDE
+    along = steps[None, :] + 0.05 * arm * steps[:, None] + 0.04 * math.sin(7.3 * seed)
+    likely = np.exp(-(((along[..., None] - (np.arange(classes) + 0.5) / classes) * 2 * classes) ** 2))
+    shares = (likely / likely.sum(axis=2, keepdims=True)).reshape(SIDE * SIDE, classes)
+    levels = quantized(shares[:, 1:] if classes == 2 else shares)
+    assert levels is not None
+    levels = levels.reshape(-1, SIDE, SIDE)
+    examples = np.column_stack([(np.arange(classes) + 0.5) / classes, np.full(classes, 0.5)])
+    labels = np.arange(classes)
+    for array in (levels, examples, labels):
+        array.flags.writeable = False
+    names = tuple(f"{problem} {k}" for k in range(classes))
+    return DecisionMap(("x1", "x2"), names, (0.0, 0.0), (1.0, 1.0), levels, examples, labels)
 
 
 def _result(key: str, status: Status, loss: float, seconds: float, report: bool) -> TrialResult:

@@ -1,0 +1,399 @@
+"""What the networks learned where a picture can show it: of data sets with two features."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from anncore import (
+    WIDE,
+    Array,
+    DecisionMap,
+    Drawing,
+    Figure,
+    FigureInput,
+    Theme,
+    hookimpl,
+    joined,
+    new_sheet,
+    percent,
+    place,
+    shorten,
+    text_width,
+    tick_text,
+)
+
+ARMS, PANELS = 6, 24  # at most
+MARKS, MOST_MARKS = 800, 100  # examples in all panels, and in one
+AGREED = 0.9  # the share of seeds that must predict the same class
+FINER = 3  # pixels of the picture along a cell's side
+STEPS, DEEPEST = 6, 0.5  # shades of a class, and the opacity of the last
+STRIPES, STRIPE = 6, (96, 104, 116, 215)  # pixels between hatches, and a grey that is seen on both papers
+CORNERS = (
+    ((-1, -1), (1, -1), (1, 1), (-1, 1)),
+    ((-1.2, -0.9), (1.2, -0.9), (0, 1.3)),
+    ((0, -1.4), (1.4, 0), (0, 1.4), (-1.4, 0)),
+    ((-1.2, 0.9), (0, -1.3), (1.2, 0.9)),
+)  # the shapes of the classes' marks, over and over
+SIZE = 0.018  # half of a mark's width in inches
+
+
+@dataclass(frozen=True)
+class DecisionBoundaries:
+    """The class that each arm's networks predict over the plane of a data set's two features.
+
+    A panel holds the mean over seeds of the predicted probabilities, in the data's units: the colour is the
+    class whose mean is highest, the paler the less certain, the line where two classes tie. One seed may be
+    lucky, so the cells are hatched in which fewer than nine in ten seeds predict the same class; their share
+    of the plane is the arm's disagreement. Seeds differ in the data's draw or split, the initial weights and
+    the batches. At most six arms are drawn, the best by rank and the control, and 24 panels.
+    """
+
+    name: ClassVar[str] = "decision_boundaries"
+    question: ClassVar[str] = "What was learned, and does every seed learn the same?"
+    order: ClassVar[int] = 58
+    section: ClassVar[str] = "diagnostics"
+
+    def draw(self, data: FigureInput) -> Drawing | None:
+        report = data.trials[data.trials["phase"] == "report"]
+        mapped = report["key"].isin(list(data.maps))
+        flat = [p for p in data.report["problems"] if (mapped & (report["problem"] == p)).any()]
+        if not flat:
+            return None
+        arms = _arms(data.report)
+        problems = flat[: max(1, PANELS // len(arms))]
+        seeds = len(data.report["seeds"]["report"])
+        cells = {
+            (problem, arm): _Cell.of(mine, data.maps, seeds)
+            for problem in problems
+            for arm in arms
+            for mine in [report[(report["problem"] == problem) & (report["label"] == arm)]]
+        }
+        title = self._title(cells)
+        subtitle = self._subtitle(cells)
+        left_out = [arm for arm in data.report["arms"] if arm not in arms]
+        left_out += [problem for problem in flat if problem not in problems]
+        if left_out:
+            subtitle += f" Not drawn: {joined(left_out)}."
+        sheet = self._sheet(cells, problems, arms, title, subtitle, data.theme)
+        return Drawing(sheet, self.name, title, self._words(title, cells, problems), subtitle)
+
+    def _sheet(
+        self,
+        cells: Mapping[tuple[str, str], _Cell],
+        problems: Sequence[str],
+        arms: Sequence[str],
+        title: str,
+        subtitle: str,
+        theme: Theme,
+    ) -> Any:
+        """Lay the data sets out as groups of a panel per arm, as many in a row as there is room for."""
+        per_row = min(len(problems), max(1, ARMS // len(arms)))
+        rows = math.ceil(len(problems) / per_row)
+        count, left, gap, between = per_row * len(arms), 0.42, 0.1, 0.5
+        room = WIDE - left - 0.2 - gap * (count - per_row) - between * (per_row - 1)
+        width = min(2.2, room / count)
+        height, head, foot = min(width, 1.5), 0.46, 0.26
+        sheet = new_sheet(WIDE, rows * (height + head + foot) + 0.06, title, subtitle, theme)
+        for i, problem in enumerate(problems):
+            row, column = divmod(i, per_row)
+            x = left + column * (len(arms) * (width + gap) - gap + between)
+            y = 0.06 + foot + (rows - 1 - row) * (height + head + foot)
+            group = [cells[problem, arm] for arm in arms]
+            example = next(cell for cell in group if cell.maps).maps[0]
+            reach = len(arms) * (width + gap) - gap
+            self._group_title(sheet, (x, y + height + 0.31), reach, problem, example, theme)
+            for j, (arm, cell) in enumerate(zip(arms, group, strict=True)):
+                ax = place(sheet, x + j * (width + gap), y, width, height)
+                _frame(ax, example, first=j == 0)
+                _head(ax, arm, cell, theme)
+                if cell.maps:
+                    _picture(ax, cell, min(MOST_MARKS, MARKS // len(cells)), theme)
+                _note(ax, cell, theme)
+        return sheet
+
+    def _group_title(
+        self,
+        sheet: Any,
+        at: tuple[float, float],
+        room: float,
+        problem: str,
+        example: DecisionMap,
+        theme: Theme,
+    ) -> None:
+        """Write the data set's name, and its classes with their marks as far as there is room."""
+        w, h = sheet.get_size_inches()
+        x, y = at
+        name = shorten(problem, room, 9, "bold")
+        sheet.text(x / w, y / h, name, size=9, weight="bold", va="center", color=theme.token("ink"))
+        end, x = x + room, x + text_width(name, 9, "bold") + 0.2
+        for k, label in enumerate(example.classes):
+            text = shorten(label, 0.9, 7.5)
+            wide = 0.14 + text_width(text, 7.5)
+            if x + wide > end:
+                break
+            ax = place(sheet, x, y - 0.05, 0.1, 0.1)
+            ax.set(xlim=(-2.2, 2.2), ylim=(-2.2, 2.2))
+            ax.axis("off")
+            ax.add_patch(_shapes(np.zeros((1, 2)), k, (1.0, 1.0), theme))
+            sheet.text((x + 0.14) / w, y / h, text, size=7.5, va="center", color=theme.token("ink"))
+            x += wide + 0.14
+
+    def _title(self, cells: Mapping[tuple[str, str], _Cell]) -> str:
+        """Say where seeds disagree most, and where least."""
+        found = {pair: cell.disagreement for pair, cell in cells.items() if len(cell.maps) > 1}
+        if not found:
+            return "One seed per picture: another one may have learned something else"
+        problem, arm = most = max(found, key=lambda pair: found[pair])
+        if found[most] == 0:
+            return f"All seeds agree on the whole plane: {joined(list(dict.fromkeys(p for p, _ in found)))}"
+        most_said = _share(found[most])
+        others = {name: share for (where, name), share in found.items() if where == problem and name != arm}
+        if not others:
+            return f"{problem}: {arm}'s seeds disagree on {most_said} of the plane"
+        least = min(others, key=lambda name: others[name])
+        title = (
+            f"{problem}: {arm}'s boundary moves most between seeds: they disagree on {most_said} of the plane"
+        )
+        said = _share(others[least])
+        return title if said == most_said else f"{title}, {least}'s on {said}"
+
+    def _subtitle(self, cells: Mapping[tuple[str, str], _Cell]) -> str:
+        classes = max(len(cell.maps[0].classes) for cell in cells.values() if cell.maps)
+        line = "where the two are equally likely" if classes == 2 else "where the likeliest class changes"
+        return (
+            "Colour: the class of the highest mean probability over seeds, paler the less certain; line: "
+            f"{line}. Hatched, and per cent of the plane: where fewer than nine in ten seeds predict one "
+            "class; they may agree and be wrong. Marks: training examples of all seeds. The plane is the "
+            "data's range, in its units."
+        )
+
+    def _words(self, title: str, cells: Mapping[tuple[str, str], _Cell], problems: Sequence[str]) -> str:
+        said = []
+        for problem in problems:
+            told = [f"{arm} {cell.told()}" for (name, arm), cell in cells.items() if name == problem]
+            said.append(f"{problem}: {', '.join(told)}")
+        return f"Predicted classes over the plane. {title}. Disagreement of seeds: {'; '.join(said)}."
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """What the seeds of one arm learned of one data set."""
+
+    maps: tuple[DecisionMap, ...]
+    seeds: int
+    lost: str  # why there are not as many maps as seeds, in a word
+    lost_count: int
+
+    @classmethod
+    def of(cls, trials: Any, maps: Mapping[str, DecisionMap], seeds: int) -> _Cell:
+        trials = trials.drop_duplicates("seed")
+        found = [maps[key] for key in trials["key"] if key in maps]
+        # A file that grew between two sweeps has another range: only what lies on the same lattice counts.
+        found = [each for each in found if _lattice(each) == _lattice(found[0])]
+        why = Counter(
+            "without a map" if status == "ok" else str(status)
+            for key, status in zip(trials["key"], trials["status"], strict=True)
+            if key not in maps
+        )
+        missing = seeds - len(found) - sum(why.values())
+        if missing > 0:
+            why["missing"] += missing
+        return cls(tuple(found), seeds, " and ".join(why), sum(why.values()))
+
+    @property
+    def mean(self) -> Array:
+        """The mean over seeds of the classes' probabilities, (K, S, S)."""
+        return np.mean([each.probabilities for each in self.maps], axis=0)
+
+    @property
+    def disputed(self) -> Array:
+        """The cells in which fewer than nine in ten seeds predict the same class, (S, S)."""
+        votes = np.stack([each.predicted for each in self.maps])
+        classes = len(self.maps[0].classes)
+        most = np.max([(votes == k).sum(axis=0) for k in range(classes)], axis=0)
+        return most < AGREED * len(votes) - 1e-9
+
+    @property
+    def disagreement(self) -> float:
+        return float(self.disputed.mean())
+
+    def told(self) -> str:
+        short = f" ({len(self.maps)} of {self.seeds} seeds)" if len(self.maps) < self.seeds else ""
+        if len(self.maps) < 2:
+            return ("one seed" if self.maps else self.lost) + short
+        return _share(self.disagreement) + short
+
+
+def _lattice(found: DecisionMap) -> tuple[Any, ...]:
+    return found.low, found.high, found.classes, found.levels.shape
+
+
+def _arms(report: Mapping[str, Any]) -> list[str]:
+    """Return the arms to draw, best first: the first few, and the control in any case."""
+    ranked = [row["arm"] for row in report["leaderboard"]["overall"]]
+    control = report.get("control")
+    if control in ranked[ARMS:]:
+        return [*ranked[: ARMS - 1], control]
+    return ranked[:ARMS]
+
+
+def _share(share: float) -> str:
+    return percent(share, 0 if share == 0 or share >= 0.0095 else 1)
+
+
+def _frame(ax: Any, example: DecisionMap, *, first: bool) -> None:
+    """Give a panel the plane's range and a few ticks, their labels where they are not the neighbour's."""
+    (left, bottom), (right, top) = example.low, example.high
+    ax.set(xlim=(left, right), ylim=(bottom, top))
+    ax.grid(visible=False)
+    ax.locator_params(axis="both", nbins=3)
+    ticks = [
+        [tick for tick in axis.get_ticklocs() if low <= tick <= high]
+        for axis, low, high in ((ax.xaxis, left, right), (ax.yaxis, bottom, top))
+    ]
+    ax.set_xticks(ticks[0], [tick_text(float(tick)) for tick in ticks[0]], size=6.5)
+    ax.set_yticks(
+        ticks[1], [tick_text(float(tick)) for tick in ticks[1]] if first else [""] * len(ticks[1]), size=6.5
+    )
+    ax.tick_params(length=2, pad=2)
+    ax.spines[:].set_visible(True)
+
+
+def _head(ax: Any, arm: str, cell: _Cell, theme: Theme) -> None:
+    """Write the arm's name over its panel, and its seeds' disagreement at the right."""
+    share = _share(cell.disagreement) if len(cell.maps) > 1 else ""
+    width = ax.get_position().width * ax.figure.get_figwidth()
+    name = shorten(arm, width - text_width(share, 7.5) - 0.08, 8, "bold")
+    ax.text(
+        0, 1.03, name, transform=ax.transAxes, size=8, weight="bold", va="bottom", color=theme.token("ink")
+    )
+    ax.text(
+        1, 1.03, share, transform=ax.transAxes, size=7.5, ha="right", va="bottom", color=theme.token("ink")
+    )
+
+
+def _note(ax: Any, cell: _Cell, theme: Theme) -> None:
+    """Say of how many seeds a panel is, where not of all; and why there is nothing to see."""
+    if len(cell.maps) == cell.seeds:
+        return
+    if cell.maps:
+        x, y, va, text = 0.03, 0.04, "bottom", f"{len(cell.maps)} of {cell.seeds} seeds"
+    else:
+        ax.set_facecolor(theme.token("alarm_fill"))
+        words = cell.lost.replace(" and ", "\nand ")
+        x, y, va, text = 0.5, 0.5, "center", f"{words}\n{cell.lost_count}/{cell.seeds}"
+    ax.text(
+        x,
+        y,
+        text,
+        transform=ax.transAxes,
+        ha="left" if cell.maps else "center",
+        va=va,
+        size=6.5,
+        weight="bold",
+        color=theme.token("alarm"),
+        zorder=6,
+        bbox={"facecolor": theme.token("alarm_fill"), "edgecolor": "none", "pad": 1.2},
+    )
+
+
+def _picture(ax: Any, cell: _Cell, marks: int, theme: Theme) -> None:
+    example, mean = cell.maps[0], cell.mean
+    extent = (example.low[0], example.high[0], example.low[1], example.high[1])
+    ax.imshow(
+        _pixels(mean, cell.disputed if len(cell.maps) > 1 else None, theme),
+        origin="lower",
+        extent=extent,
+        interpolation="none",
+        aspect="auto",
+        zorder=1,
+    )
+    ax.set(xlim=extent[:2], ylim=extent[2:])
+    _boundary(ax, mean, extent, theme)
+    _marks(ax, cell.maps, marks, theme)
+
+
+def _pixels(mean: Array, disputed: Array | None, theme: Theme) -> Array:
+    """Return the mean probabilities as colours that let the paper through, be it light or dark."""
+    from matplotlib.colors import to_rgb
+
+    fine = _finer(mean)
+    classes = len(fine)
+    palette = np.array([to_rgb(theme.class_color(k)) for k in range(classes)])
+    sure = (fine.max(axis=0) - 1 / classes) / (1 - 1 / classes)
+    shade = np.minimum(np.floor(STEPS * np.clip(sure, 0, 1)), STEPS - 1) / (STEPS - 1)
+    colors = palette[fine.argmax(axis=0)]
+    pixels = np.concatenate([255 * colors, 255 * DEEPEST * shade[..., None]], axis=2)
+    pixels = np.rint(pixels).astype(np.uint8)
+    if disputed is not None:
+        there = np.repeat(np.repeat(disputed, FINER, axis=0), FINER, axis=1)
+        rows, columns = np.indices(there.shape)
+        pixels[there & ((rows + columns) % STRIPES < 2)] = STRIPE
+    return pixels
+
+
+def _finer(values: Array) -> Array:
+    """Return (K, S, S) interpolated linearly to FINER pixels along a cell's side."""
+    side = values.shape[1]
+    at = (np.arange(side * FINER) + 0.5) / FINER - 0.5
+    weights = np.stack([np.interp(at, np.arange(side), unit) for unit in np.eye(side)], axis=1)
+    return weights @ values @ weights.T
+
+
+def _boundary(ax: Any, mean: Array, extent: tuple[float, float, float, float], theme: Theme) -> None:
+    """Draw where the highest mean probability passes from one class to another."""
+    side = mean.shape[1]
+    # The outermost values go on to the rim, half a cell beyond their places.
+    steps = np.concatenate([[0], (np.arange(side) + 0.5) / side, [1]])
+    x, y = (low + steps * (high - low) for low, high in (extent[:2], extent[2:]))
+    wide = np.pad(mean, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    for k in range(len(wide) - 1):  # the last one's borders are the others'
+        lead = wide[k] - np.delete(wide, k, axis=0).max(axis=0)
+        if lead.min() < 0 < lead.max():
+            ax.contour(
+                x, y, lead, levels=[0], colors=theme.token("ink"), linewidths=1.5, linestyles="-", zorder=3
+            )
+
+
+def _marks(ax: Any, maps: Sequence[DecisionMap], count: int, theme: Theme) -> None:
+    """Draw some examples, as many of each seed."""
+    each = max(1, count // len(maps))
+    rows = [np.arange(len(found.labels))[:: max(1, len(found.labels) // each)][:each] for found in maps]
+    points = np.concatenate([found.examples[at] for found, at in zip(maps, rows, strict=True)])
+    labels = np.concatenate([found.labels[at] for found, at in zip(maps, rows, strict=True)])
+    w, h = ax.figure.get_size_inches()
+    box = ax.get_position()
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    scale = ((right - left) / (box.width * w) * SIZE, (top - bottom) / (box.height * h) * SIZE)
+    for k in np.unique(labels).tolist():
+        ax.add_patch(_shapes(points[labels == k], k, scale, theme))
+
+
+def _shapes(points: Array, k: int, scale: tuple[float, float], theme: Theme) -> Any:
+    """Return the marks of one class as one path, which is a quarter of the bytes of as many marks."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    shape = np.array([*CORNERS[k % len(CORNERS)], (0, 0)])
+    vertices = (points[:, None, :] + shape[None] * scale).reshape(-1, 2)
+    codes = [Path.MOVETO, *[Path.LINETO] * (len(shape) - 2), Path.CLOSEPOLY] * len(points)
+    return PathPatch(
+        Path(vertices, codes),
+        facecolor=theme.class_color(k),
+        edgecolor=theme.token("paper"),
+        linewidth=0.35,
+        clip_on=False,
+        zorder=4,
+        label=f"class {k}",
+    )
+
+
+@hookimpl
+def annx_figures() -> list[type[Figure]]:
+    return [DecisionBoundaries]
