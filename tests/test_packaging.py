@@ -178,6 +178,7 @@ ROOMS = [
     {"assembly"},
     {"body"},
     {"data"},
+    {"maps"},
     {"experiment", "sampling", "plan", "widening"},
     {"nesting", "pacing", "batches", "head", "updates", "stack", "evaluation"},
     {"objectives", "packing", "training"},
