@@ -144,8 +144,7 @@ def test_disagreement_is_the_share_of_cells_that_too_few_seeds_agree_on(
             assert (columns.min() >= 15, columns.max() < 21) == (True, True)  # of 30: 3 to a cell
     if share == "20 %":
         assert drawing.title == (
-            "moons: sgd's boundary moves most between seeds: they disagree on 20 % of the plane, "
-            "adam's on 0 %"
+            "moons: sgd's boundary moves most between seeds: they disagree on 20 % of the plane (adam: 0 %)"
         )
     else:
         assert drawing.title == "All seeds agree on the whole plane: moons"
@@ -254,8 +253,31 @@ def test_six_arms_at_most_the_best_and_the_control() -> None:
     assert drawing.subtitle.endswith("Not drawn: arm_1, arm_2 and arm_3.")
 
 
+def test_a_data_set_is_left_out_where_no_drawn_arm_has_a_map() -> None:
+    arms = tuple(f"arm_{i}" for i in range(8))
+    found = results(lambda p, a, s: step(0.5) if a == "arm_0" else None, arms=arms, seeds=(100, 101))
+    assert drawn(found) is None
+
+
+def test_one_arm_s_title_names_the_data_set_of_most_disagreement() -> None:
+    drawing = draw(
+        lambda p, a, s: step(0.5 if s % 2 or p == "easy" else 0.7), arms=("adam",), problems=("easy", "hard")
+    )
+    assert drawing.title == "hard: adam's seeds disagree most, on 20 % of the plane"
+
+
+def test_long_names_get_room_before_more_stand_in_a_row() -> None:
+    short, long = (tuple(f"{name}_{i}" for i in range(8)) for name in ("s", "a_rather_long_name"))
+    columns = []
+    for names in (short, long):
+        drawing = draw(lambda p, a, s: step(0.5), arms=("adam",), problems=names, seeds=(100, 101))
+        assert set(names) <= set(texts(drawing.figure))
+        columns.append(len({round(ax.get_position().x0, 3) for ax in panels(drawing)}))
+    assert columns == [6, 3]  # and never fewer than half
+
+
 def test_twenty_four_panels_at_most() -> None:
-    sets = tuple(f"set_{i:02d}" for i in range(30))
+    sets = tuple(f"s{i}" for i in range(30))
     for arms, count in ((("adam",), 24), (("a", "b", "c", "d", "e"), 20)):
         drawing = draw(lambda p, a, s: step(0.5), arms=arms, problems=sets, seeds=(100, 101))
         assert len(panels(drawing)) == count

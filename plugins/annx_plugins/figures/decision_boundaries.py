@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -28,7 +28,9 @@ from anncore import (
     tick_text,
 )
 
-ARMS, PANELS = 6, 24  # at most
+ARMS, LINES = 6, 4  # panels in a row and rows, at most
+LEFT, RIGHT, GAP, BETWEEN, HEAD, FOOT = 0.42, 0.2, 0.1, 0.5, 0.46, 0.26  # inches
+NAME, KEY = (9, "bold"), 0.16  # a data set's name, and the room before the key of a class
 MARKS, MOST_MARKS = 800, 100  # examples in all panels, and in one
 AGREED = 0.9  # the share of seeds that must predict the same class
 FINER = 3  # pixels of the picture along a cell's side
@@ -51,7 +53,7 @@ class DecisionBoundaries:
     class whose mean is highest, the paler the less certain, the line where two classes tie. One seed may be
     lucky, so the cells are hatched in which fewer than nine in ten seeds predict the same class; their share
     of the plane is the arm's disagreement. Seeds differ in the data's draw or split, the initial weights and
-    the batches. At most six arms are drawn, the best by rank and the control, and 24 panels.
+    the batches. At most six arms are drawn, the best by rank and the control, in four rows of panels.
     """
 
     name: ClassVar[str] = "decision_boundaries"
@@ -60,13 +62,16 @@ class DecisionBoundaries:
     section: ClassVar[str] = "diagnostics"
 
     def draw(self, data: FigureInput) -> Drawing | None:
-        report = data.trials[data.trials["phase"] == "report"]
-        mapped = report["key"].isin(list(data.maps))
-        flat = [p for p in data.report["problems"] if (mapped & (report["problem"] == p)).any()]
-        if not flat:
-            return None
         arms = _arms(data.report)
-        problems = flat[: max(1, PANELS // len(arms))]
+        report = data.trials[(data.trials["phase"] == "report") & data.trials["label"].isin(arms)]
+        mapped = (
+            report[report["key"].isin(list(data.maps))].drop_duplicates("problem").set_index("problem")["key"]
+        )
+        examples = {p: data.maps[mapped[p]] for p in data.report["problems"] if p in mapped.index}
+        if not examples:
+            return None
+        layout = _Layout.of(examples, len(arms))
+        problems = list(examples)[: LINES * layout.per_row]
         seeds = len(data.report["seeds"]["report"])
         cells = {
             (problem, arm): _Cell.of(mine, data.maps, seeds)
@@ -77,45 +82,28 @@ class DecisionBoundaries:
         title = self._title(cells)
         subtitle = self._subtitle(cells)
         left_out = [arm for arm in data.report["arms"] if arm not in arms]
-        left_out += [problem for problem in flat if problem not in problems]
+        left_out += [problem for problem in examples if problem not in problems]
         if left_out:
             subtitle += f" Not drawn: {joined(left_out)}."
-        sheet = self._sheet(cells, problems, arms, title, subtitle, data.theme)
-        return Drawing(sheet, self.name, title, self._words(title, cells, problems), subtitle)
-
-    def _sheet(
-        self,
-        cells: Mapping[tuple[str, str], _Cell],
-        problems: Sequence[str],
-        arms: Sequence[str],
-        title: str,
-        subtitle: str,
-        theme: Theme,
-    ) -> Any:
-        """Lay the data sets out as groups of a panel per arm, as many in a row as there is room for."""
-        per_row = min(len(problems), max(1, ARMS // len(arms)))
-        rows = math.ceil(len(problems) / per_row)
-        count, left, gap, between = per_row * len(arms), 0.42, 0.1, 0.5
-        room = WIDE - left - 0.2 - gap * (count - per_row) - between * (per_row - 1)
-        width = min(2.2, room / count)
-        height, head, foot = min(width, 1.5), 0.46, 0.26
-        sheet = new_sheet(WIDE, rows * (height + head + foot) + 0.06, title, subtitle, theme)
+        theme, rows = data.theme, math.ceil(len(problems) / layout.per_row)
+        height = min(layout.width, 1.5)
+        sheet = new_sheet(WIDE, rows * (height + HEAD + FOOT) + 0.06, title, subtitle, theme)
         for i, problem in enumerate(problems):
-            row, column = divmod(i, per_row)
-            x = left + column * (len(arms) * (width + gap) - gap + between)
-            y = 0.06 + foot + (rows - 1 - row) * (height + head + foot)
-            group = [cells[problem, arm] for arm in arms]
-            example = next(cell for cell in group if cell.maps).maps[0]
-            reach = len(arms) * (width + gap) - gap
-            self._group_title(sheet, (x, y + height + 0.31), reach, problem, example, theme)
-            for j, (arm, cell) in enumerate(zip(arms, group, strict=True)):
-                ax = place(sheet, x + j * (width + gap), y, width, height)
-                _frame(ax, example, first=j == 0)
+            row, column = divmod(i, layout.per_row)
+            x = LEFT + column * (layout.reach + BETWEEN)
+            y = 0.06 + FOOT + (rows - 1 - row) * (height + HEAD + FOOT)
+            last = column == layout.per_row - 1 or i == len(problems) - 1
+            room = WIDE - RIGHT - x if last else layout.reach
+            self._group_title(sheet, (x, y + height + 0.31), room, problem, examples[problem], theme)
+            for j, arm in enumerate(arms):
+                cell = cells[problem, arm]
+                ax = place(sheet, x + j * (layout.width + GAP), y, layout.width, height)
+                _frame(ax, examples[problem], first=j == 0)
                 _head(ax, arm, cell, theme)
                 if cell.maps:
                     _picture(ax, cell, min(MOST_MARKS, MARKS // len(cells)), theme)
                 _note(ax, cell, theme)
-        return sheet
+        return Drawing(sheet, self.name, title, self._words(title, cells, problems), subtitle)
 
     def _group_title(
         self,
@@ -129,20 +117,20 @@ class DecisionBoundaries:
         """Write the data set's name, and its classes with their marks as far as there is room."""
         w, h = sheet.get_size_inches()
         x, y = at
-        name = shorten(problem, room, 9, "bold")
+        name = shorten(problem, room, *NAME)
         sheet.text(x / w, y / h, name, size=9, weight="bold", va="center", color=theme.token("ink"))
-        end, x = x + room, x + text_width(name, 9, "bold") + 0.2
+        end, x = x + room, x + text_width(name, *NAME) + KEY
         for k, label in enumerate(example.classes):
             text = shorten(label, 0.9, 7.5)
-            wide = 0.14 + text_width(text, 7.5)
-            if x + wide > end:
+            wide = _key_width(label)
+            if x + wide > end + 1e-9:
                 break
             ax = place(sheet, x, y - 0.05, 0.1, 0.1)
             ax.set(xlim=(-2.2, 2.2), ylim=(-2.2, 2.2))
             ax.axis("off")
             ax.add_patch(_shapes(np.zeros((1, 2)), k, (1.0, 1.0), theme))
             sheet.text((x + 0.14) / w, y / h, text, size=7.5, va="center", color=theme.token("ink"))
-            x += wide + 0.14
+            x += wide + KEY
 
     def _title(self, cells: Mapping[tuple[str, str], _Cell]) -> str:
         """Say where seeds disagree most, and where least."""
@@ -152,16 +140,14 @@ class DecisionBoundaries:
         problem, arm = most = max(found, key=lambda pair: found[pair])
         if found[most] == 0:
             return f"All seeds agree on the whole plane: {joined(list(dict.fromkeys(p for p, _ in found)))}"
-        most_said = _share(found[most])
-        others = {name: share for (where, name), share in found.items() if where == problem and name != arm}
+        share = _share(found[most])
+        others = {name: part for (where, name), part in found.items() if where == problem and name != arm}
         if not others:
-            return f"{problem}: {arm}'s seeds disagree on {most_said} of the plane"
+            more = " most," if len(found) > 1 else ""
+            return f"{problem}: {arm}'s seeds disagree{more} on {share} of the plane"
         least = min(others, key=lambda name: others[name])
-        title = (
-            f"{problem}: {arm}'s boundary moves most between seeds: they disagree on {most_said} of the plane"
-        )
-        said = _share(others[least])
-        return title if said == most_said else f"{title}, {least}'s on {said}"
+        title = f"{problem}: {arm}'s boundary moves most between seeds: they disagree on {share} of the plane"
+        return title if _share(others[least]) == share else f"{title} ({least}: {_share(others[least])})"
 
     def _subtitle(self, cells: Mapping[tuple[str, str], _Cell]) -> str:
         classes = max(len(cell.maps[0].classes) for cell in cells.values() if cell.maps)
@@ -179,6 +165,34 @@ class DecisionBoundaries:
             told = [f"{arm} {cell.told()}" for (name, arm), cell in cells.items() if name == problem]
             said.append(f"{problem}: {', '.join(told)}")
         return f"Predicted classes over the plane. {title}. Disagreement of seeds: {'; '.join(said)}."
+
+
+class _Layout(NamedTuple):
+    """How many data sets stand in a row, and how wide their panels are, in inches."""
+
+    per_row: int
+    width: float
+    reach: float  # of a data set's panels together
+
+    @classmethod
+    def of(cls, examples: Mapping[str, DecisionMap], arms: int) -> _Layout:
+        """Put as many in a row as there is room for, fewer where their names and classes need more."""
+        most = min(len(examples), max(1, ARMS // arms))
+        for per_row in range(most, max(1, most // 2) - 1, -1):
+            room = WIDE - LEFT - RIGHT - GAP * (arms - 1) * per_row - BETWEEN * (per_row - 1)
+            width = min(2.2, room / per_row / arms)
+            found = cls(per_row, width, arms * (width + GAP) - GAP)
+            heads = [
+                text_width(problem, *NAME) + sum(KEY + _key_width(label) for label in example.classes)
+                for problem, example in examples.items()
+            ]
+            if max(heads) <= found.reach:
+                break
+        return found
+
+
+def _key_width(label: str) -> float:
+    return 0.14 + text_width(shorten(label, 0.9, 7.5), 7.5)
 
 
 @dataclass(frozen=True)
