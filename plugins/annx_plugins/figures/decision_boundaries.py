@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -220,12 +221,12 @@ class _Cell:
             why["missing"] += missing
         return cls(tuple(found), seeds, " and ".join(why), sum(why.values()))
 
-    @property
+    @cached_property
     def mean(self) -> Array:
         """The mean over seeds of the classes' probabilities, (K, S, S)."""
         return np.mean([each.probabilities for each in self.maps], axis=0)
 
-    @property
+    @cached_property
     def disputed(self) -> Array:
         """The cells in which fewer than nine in ten seeds predict the same class, (S, S)."""
         votes = np.stack([each.predicted for each in self.maps])
@@ -233,7 +234,7 @@ class _Cell:
         most = np.max([(votes == k).sum(axis=0) for k in range(classes)], axis=0)
         return most < AGREED * len(votes) - 1e-9
 
-    @property
+    @cached_property
     def disagreement(self) -> float:
         return float(self.disputed.mean())
 
