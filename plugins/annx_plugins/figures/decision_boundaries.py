@@ -147,7 +147,7 @@ class DecisionBoundaries:
             more = " most," if len(found) > 1 else ""
             return f"{problem}: {arm}'s seeds disagree{more} on {share} of the plane"
         least = min(others, key=lambda name: others[name])
-        title = f"{problem}: {arm}'s boundary moves most between seeds: they disagree on {share} of the plane"
+        title = f"{problem}: {arm}'s boundary moves most: its seeds disagree on {share} of the plane"
         return title if _share(others[least]) == share else f"{title} ({least}: {_share(others[least])})"
 
     def _subtitle(self, cells: Mapping[tuple[str, str], _Cell]) -> str:
