@@ -2,7 +2,8 @@
 
 A trial's parameters are one array "x", (1, D). It starts where the objective says, by the stream "init";
 the noise of a noisy one comes from the stream "batches", drawn anew for every step. Both are the same for
-all arms of a seed. What is measured is the function's own value, without noise, on every split alike.
+all arms of a seed. What is measured is the function's own value, without noise, on every split alike; of
+few arguments, and where the test split is opened, the curves "x.1", "x.2" also hold where it was taken.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from anncore.rng import stream
 from anncore.trial import Trial
 from anncore.types import Array, Evaluate, ParamSpec
 from anncore.updates import OptimizerRun, optimizer_runs
+
+FEW = 2
+"""Arguments that curves hold: a plane can be drawn, and a hundred numbers a step would fill a store."""
 
 
 def dimensions(trial: Trial, registry: Registry) -> int:
@@ -112,7 +116,7 @@ class ObjectiveStack:
                         f"{part.name}: start must return ({self.theta.shape[1]},) numbers, got {start.shape}"
                     )
             self.theta[row] = starts[key]
-        self.first = self.value()
+        self.first = self.functions.value(self.theta[:, None, :])  # no optimizer has a state yet
         for optimizer in self.optimizers:
             optimizer.initialize()
 
@@ -150,12 +154,16 @@ class ObjectiveStack:
 
     def value(self) -> Array:
         """Return every trial's value, (T,), at the parameters to evaluate at, without noise."""
+        return self.functions.value(self.evaluated()[:, None, :])
+
+    def evaluated(self) -> Array:
+        """Return the parameters to evaluate at, (T, D); some optimizers train others."""
         theta = self.theta
         if any(optimizer.elsewhere for optimizer in self.optimizers):
             theta = theta.copy()
             for optimizer in self.optimizers:
                 theta[optimizer.rows] = optimizer.evaluated()
-        return self.functions.value(theta[:, None, :])
+        return theta
 
     def observe(self, score: Array, t: int) -> None:
         """Let schedules that watch see the values (T,) after step t."""
@@ -168,11 +176,17 @@ class ObjectiveEvaluator:
 
     def __init__(self, stack: ObjectiveStack) -> None:
         self._stack = stack
+        # Trials that tune are many, and nobody asks for their paths.
+        self._path = stack.trials[0].test and stack.theta.shape[1] <= FEW
 
     def curve(self, metrics: Sequence[Any]) -> dict[str, Array]:
-        """Return the value as the loss on training and validation."""
-        value = self._stack.value()
-        return {"train_loss": value, "valid_loss": value}
+        """Return the value as the loss on training and validation, and of a report's trial the place."""
+        place = self._stack.evaluated()
+        value = self._stack.functions.value(place[:, None, :])
+        columns = {"train_loss": value, "valid_loss": value}
+        if self._path:
+            columns |= {f"x.{i + 1}": place[:, i] for i in range(place.shape[1])}
+        return columns
 
     def watched(self, metrics: Sequence[Any]) -> dict[str, Array]:
         """Return nothing; ComponentError where something is to be watched."""

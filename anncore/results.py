@@ -141,13 +141,13 @@ def _hyperparameters(rows: Iterable[PlannedRow]) -> list[str]:
 
 
 def _metrics(found: Iterable[TrialResult]) -> list[str]:
-    """Return the metrics' columns, losses first, each on train, valid and test."""
+    """Return the metrics' columns, losses first, each on train, valid and test; then what has no split."""
     names = {name for result in found for name in result.metrics}
     order = {split: place for place, split in enumerate(SPLITS)}
 
-    def place(name: str) -> tuple[bool, str, int]:
+    def place(name: str) -> tuple[bool, bool, str, int, str]:
         split, _, metric = name.partition("_")
-        return metric != "loss", metric, order.get(split, len(SPLITS))
+        return metric != "loss", not metric, metric, order.get(split, len(SPLITS)), name
 
     return sorted(names, key=place)
 

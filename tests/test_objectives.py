@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from test_training import as_bytes, by_key
-from trial_factory import make_objective_trial, make_trial
+from trial_factory import make_objective_trial, make_part, make_trial
 
 from anncore import sweep
 from anncore.audit import audit
@@ -21,9 +22,10 @@ from anncore.packing import pack
 from anncore.plan import make_plan
 from anncore.registry import Registry, load_registry
 from anncore.report.build import build_report
+from anncore.results import curves_frame
 from anncore.study import Study
 from anncore.training import train_stack
-from anncore.trial import Stop, Trial
+from anncore.trial import Stop, Trial, TrialResult
 
 DOORS = '''
 """Optimizers that ask, evaluate elsewhere, and are wrapped; a schedule that watches."""
@@ -196,6 +198,71 @@ def test_every_loss_is_the_value_without_noise(registry: Registry) -> None:
     assert set(result.metrics) == {"train_loss", "valid_loss", "test_loss"}
     assert len(set(result.metrics.values())) == 1
     assert result.curves["train_loss"] == result.curves["valid_loss"]
+
+
+def path(result: TrialResult) -> list[tuple[float, ...]]:
+    return list(zip(*(result.curves[name] for name in ("x.1", "x.2")), strict=True))
+
+
+def test_a_report_s_trial_of_two_arguments_keeps_its_path(registry: Registry) -> None:
+    """By hand: descent with lr 1/10 on h = (1, 10) from (-1, 1) leaves 0.9 of x₁ at each step, none of x₂."""
+    trial = make_objective_trial(
+        registry,
+        objective=("quadratic", {"condition": 10.0}),
+        optimizer=("sgd", {"lr": 0.1}),
+        steps=3,
+        eval_every=1,
+        dtype="float64",
+    )
+    (result,) = train_stack([trial], registry)
+    assert result.steps == (0, 1, 2, 3)
+    np.testing.assert_allclose(path(result), [(-1, 1), (-0.9, 0), (-0.81, 0), (-0.729, 0)], atol=1e-15)
+    assert set(result.metrics) == {"train_loss", "valid_loss", "test_loss"}
+
+
+def test_a_path_leads_through_where_the_value_was_taken(registry: Registry) -> None:
+    """x₁ = -1, -0.9, -0.81; its mean by halves, from the first step on, is -0.9, then -0.855."""
+    trial = make_objective_trial(
+        registry,
+        objective=("quadratic", {"condition": 10.0}),
+        steps=2,
+        eval_every=1,
+        dtype="float64",
+    )
+    inner = make_part(registry, "optimizer", ("sgd", {"lr": 0.1}))
+    averaged = make_part(registry, "optimizer", ("ema", {"decay": 0.5}), optimizer=(inner,))
+    (result,) = train_stack([replace(trial, parts={**trial.parts, "optimizer": averaged})], registry)
+    np.testing.assert_allclose(path(result)[1:], [(-0.9, 0), (-0.855, 0)], atol=1e-15)
+    np.testing.assert_allclose(result.curves["valid_loss"][1:], [0.9**2 / 2, 0.855**2 / 2], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["ema", "schedule_free_adamw"])
+def test_an_optimizer_that_is_evaluated_elsewhere_begins_where_the_others_do(
+    registry: Registry, name: str
+) -> None:
+    inner = {"optimizer": (make_part(registry, "optimizer", "adam"),)} if name == "ema" else {}
+    trial = make_objective_trial(registry, dtype="float64")
+    trial = replace(
+        trial, parts={**trial.parts, "optimizer": make_part(registry, "optimizer", name, **inner)}
+    )
+    (result,) = train_stack([trial], registry)
+    assert result.status == "ok"
+    assert path(result)[0] == (-1.2, 1.0)
+    assert result.curves["valid_loss"][0] == pytest.approx(24.2, rel=1e-12)
+
+
+def test_neither_a_trial_that_tunes_nor_one_of_many_arguments_keeps_a_path(registry: Registry) -> None:
+    tuning = make_objective_trial(registry, test=False)
+    large = make_objective_trial(registry, objective=("rosenbrock", {"dimensions": 3}))
+    for trial in (tuning, large):
+        assert set(train_stack([trial], registry)[0].curves) == {"train_loss", "valid_loss"}
+
+
+def test_a_path_comes_after_the_losses_in_a_fixed_order() -> None:
+    names = ("x.2", "valid_loss", "train_dead_units.1", "x.1", "train_loss")
+    result = TrialResult("k", "ok", steps=(0,), curves=dict.fromkeys(names, (0.0,)))
+    want = ["train_loss", "valid_loss", "train_dead_units.1", "x.1", "x.2"]
+    assert list(curves_frame([result], ["k"])["metric"]) == want
 
 
 @pytest.mark.parametrize(("limit", "status"), [(100.0, "ok"), (1.0, "ok"), (0.9, "diverged")])
