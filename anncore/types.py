@@ -332,6 +332,8 @@ class Objective(Protocol):
         """Return ∂f/∂x, (T, 1, D)."""
         ...
 
+    # Optional, an attribute or a property:
+    #   minimum: Array     where f is lowest, (D,), or (K, D) where it is equally low at K places
     # Optional, for a noisy one; `noise` is (T, 1, D), drawn anew for every step, and 0 means none:
     #   def draw(self, rng: np.random.Generator) -> Array      one trial's noise of one step, (D,)
     #   def grad(self, x: Array, noise: Array) -> Array
@@ -404,6 +406,10 @@ class FigureInput:
     """By varied kind and label, the components under comparison, with the values of most of their trials."""
     maps: Mapping[str, Any] = field(default_factory=dict)
     """By a trial's key what it learned of two features, a `DecisionMap`; there may be none for a trial."""
+    objectives: Mapping[str, Any] = field(default_factory=dict)
+    """By problem the objective that was minimised there, with its values; empty where there are data sets.
+
+    The paths of trials on objectives of two arguments are the curves "x.1" and "x.2"."""
 
 
 class Figure(Protocol):

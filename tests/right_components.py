@@ -326,6 +326,10 @@ class Bowl:
     name: ClassVar[str] = "bowl"
     dimensions: int = param(3, "int [1, inf)")
 
+    @property
+    def minimum(self) -> Array:
+        return np.zeros(self.dimensions)
+
     def start(self, rng: np.random.Generator) -> Array:
         return np.ones(self.dimensions)
 

@@ -537,6 +537,17 @@ OBJECTIVES = [
     wrong(
         "objective", "noise", "draw gives (1, 3), not (D,)", draw=lambda self, rng: rng.normal(size=(1, 3))
     ),
+    wrong("objective", "minimum", "minimum is (1, 2), not (K, D)", minimum=np.zeros(2)),
+    wrong("objective", "minimum", "a minimum that is not finite", minimum=np.full(3, np.nan)),
+    wrong("objective", "minimum", "the gradient at its minimum is", minimum=np.full(3, 0.01)),
+    wrong(
+        "objective",
+        "minimum",
+        "at another place than its minimum",
+        minimum=np.zeros(3),
+        value=lambda self, x: -(x * x).sum(axis=(1, 2)),
+        grad=lambda self, x, noise: noise - 2 * x,
+    ),
     wrong("objective", "noise", "noise that is not finite", draw=lambda self, rng: np.full(3, np.nan)),
     wrong("objective", "noise", "two steps have the same", draw=lambda self, rng: np.ones(3)),
     wrong("objective", "noise", "changes no gradient", grad=lambda self, x, noise: x + 0),

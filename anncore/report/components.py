@@ -1,4 +1,4 @@
-"""The components under comparison, built as they were run, for figures that draw what they compute."""
+"""The components under comparison, and the objectives they are compared on, built as they were run."""
 
 from __future__ import annotations
 
@@ -21,26 +21,46 @@ def components_of(study: Study) -> dict[str, dict[str, Any]]:
     for kind in study.experiment.vary:
         built: dict[str, Any] = {}
         for entry in study.experiment.entries.get(kind, ()):
-            mine = study.trials[study.trials[kind] == entry.label]
-            if entry.component is None or not len(mine):
-                continue
-            columns = [name for name in mine.columns if str(name).startswith(f"{kind}.")]
-            rows = [
-                {name: value for name, value in row.items() if value is not None}
-                for row in (
-                    {name.partition(".")[2]: _plain(value) for name, value in record.items()}
-                    for record in mine[columns].to_dict("records")
-                )
-            ]
-            texts = [json.dumps(row, sort_keys=True) for row in rows]
-            usual = rows[texts.index(max(dict.fromkeys(texts), key=texts.count))]
-            try:
-                built[entry.label] = build(entry.component.cls, **usual)
-            except AnnxError:
-                continue
+            component = _built(entry, kind, study.trials[study.trials[kind] == entry.label])
+            if component is not None:
+                built[entry.label] = component
         if built:
             found[kind] = built
     return found
+
+
+def objectives_of(study: Study) -> dict[str, Any]:
+    """Return, by problem, the objective that its trials minimise; nothing where they train on data."""
+    entries = {entry.label: entry for entry in study.experiment.entries.get("objective", ())}
+    found: dict[str, Any] = {}
+    if "objective" not in study.all_trials:
+        return found
+    for problem, label in study.dataset_of.items():
+        mine = study.all_trials[study.all_trials["problem"] == problem]
+        component = _built(entries[label], "objective", mine) if label in entries else None
+        if component is not None:
+            found[problem] = component
+    return found
+
+
+def _built(entry: Any, kind: str, mine: Any) -> Any:
+    """Return an entry's component with the values that most of the trials `mine` had, None without any."""
+    if entry.component is None or not len(mine):
+        return None
+    columns = [name for name in mine.columns if str(name).startswith(f"{kind}.")]
+    rows = [
+        {name: value for name, value in row.items() if value is not None}
+        for row in (
+            {name.partition(".")[2]: _plain(value) for name, value in record.items()}
+            for record in mine[columns].to_dict("records")
+        )
+    ]
+    texts = [json.dumps(row, sort_keys=True) for row in rows]
+    usual = rows[texts.index(max(dict.fromkeys(texts), key=texts.count))]
+    try:
+        return build(entry.component.cls, **usual)
+    except AnnxError:
+        return None
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from anncore.files import replace_file
 from anncore.registry import Component
 from anncore.report.build import build_report, plain
-from anncore.report.components import components_of
+from anncore.report.components import components_of, objectives_of
 from anncore.report.drawing import Drawing, drawing_style, to_png, to_svg
 from anncore.report.html import render_html
 from anncore.report.markdown import render_markdown
@@ -79,8 +79,16 @@ def draw_figures(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Com
     theme = Theme.of(content["arms"], [row["arm"] for row in content["leaderboard"]["overall"]])
     trials = study.all_trials.assign(label=study.all_trials["arm"])
     trials.loc[study.trials.index, "label"] = study.trials["label"]
-    components = components_of(study)
-    data = FigureInput(trials, study.curves, content, theme, study.options, components, results.maps)
+    data = FigureInput(
+        trials,
+        study.curves,
+        content,
+        theme,
+        study.options,
+        components=components_of(study),
+        maps=results.maps,
+        objectives=objectives_of(study),
+    )
     figures = study.experiment.registry.of_kind("figure")
     for component in sorted(figures, key=lambda c: (c.cls.order, c.full_name)):
         try:

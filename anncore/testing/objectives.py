@@ -12,7 +12,7 @@ from anncore.types import Array
 
 
 class ObjectiveKit(Kit):
-    """Start, gradient, noise."""
+    """Start, gradient, noise, and the minimum where it names one."""
 
     stacked = True
 
@@ -28,6 +28,8 @@ class ObjectiveKit(Kit):
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
         found: list[Named] = [("start", start), ("gradient", gradient)]
+        if hasattr(subject.cls, "minimum"):
+            found.append(("minimum", minimum))
         return [*found, ("noise", noise)] if _noisy(subject) else found
 
 
@@ -99,6 +101,31 @@ def gradient(subject: Subject) -> int:
             message = f"{variant.label}: grad for argument {x[place]:.3g}"
             must_be_close(grad[place], slope, message, rtol=1e-5, atol=1e-7 * max(scale, 1.0))
             count += 1
+    return count
+
+
+def minimum(subject: Subject) -> int:
+    """Where it says it is lowest, the gradient is 0, and neither beside it nor elsewhere is it any lower."""
+    count = 0
+    for variant in subject.variants():
+        component, rng, where = subject.build(variant), np.random.default_rng(9), variant.label
+        size = component.dimensions
+        places = np.atleast_2d(np.asarray(component.minimum))
+        must(places.ndim == 2 and places.shape[1] == size, f"{where}: minimum is {places.shape}, not (K, D)")
+        must(np.isfinite(places).all(), f"{where}: a minimum that is not finite")
+        at = places[:, None, :].astype(float)
+        away = component.start(rng) + rng.normal(size=(200, 1, size))
+        lowest, steep = component.value(at), np.abs(_grad(component, away, np.zeros_like(away))).max()
+        slope = np.abs(_grad(component, at, np.zeros_like(at))).max()
+        must(slope <= 1e-8 * max(steep, 1.0), f"{where}: the gradient at its minimum is {slope:.3g}, not 0")
+        spread = np.geomspace(1e-4, 10, 50)[:, None, None, None] * rng.normal(size=(50, len(at), 1, size))
+        others = np.concatenate([away, (at + spread).reshape(-1, 1, size), at])
+        below = float(lowest.max() - component.value(others).min())
+        must(
+            below <= 1e-9 * max(float(np.abs(component.value(away)).max()), 1.0),
+            f"{where}: it is lower by {below:.3g} at another place than its minimum",
+        )
+        count += len(places)
     return count
 
 

@@ -19,7 +19,12 @@ from anncore.training import train_stack
 
 REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "objectives.json").read_text())
-FUNCTIONS = {"rosenbrock": ("rosenbrock", {}), "quadratic_1e3": ("quadratic", {"condition": 1000.0})}
+FUNCTIONS = {
+    "rosenbrock": ("rosenbrock", {}),
+    "quadratic_1e3": ("quadratic", {"condition": 1000.0}),
+    "beale": ("beale", {}),
+    "himmelblau": ("himmelblau", {}),
+}
 
 
 @parametrize_with_checks(REGISTRY.of_kind("objective"))
@@ -57,6 +62,26 @@ def test_start_minimum_and_curvature_are_the_published_ones(name: str) -> None:
     np.testing.assert_allclose(function.grad(at(golden["minimum"])), 0, atol=1e-14)
     found = np.linalg.eigvalsh(hessian(function, golden["minimum"]))
     np.testing.assert_allclose(found, golden["hess_eig"], rtol=1e-6)
+
+
+def test_himmelblau_s_minima_are_where_its_parabolas_cross() -> None:
+    """x₂ = 11 - x₁² in x₁ + x₂² = 7 leaves x₁⁴ - 22 x₁² + x₁ + 114 = 0."""
+    found = objective("himmelblau").minimum
+    np.testing.assert_allclose(np.sort(found[:, 0]), np.sort(np.roots([1, 0, -22, 1, 114]).real), rtol=1e-13)
+    np.testing.assert_allclose(found[:, 1], 11 - found[:, 0] ** 2, rtol=1e-13)
+
+
+def test_himmelblau_s_hilltop_is_as_high_as_published() -> None:
+    """Its only local maximum, to six digits: (-0.270845, -0.923039), where f = 181.617."""
+    function = objective("himmelblau")
+    assert float(function.value(at([-0.270845, -0.923039]))[0]) == pytest.approx(181.617, abs=5e-4)
+    np.testing.assert_allclose(function.grad(at([-0.270845, -0.923039])), 0, atol=1e-4)
+
+
+def test_beale_is_level_along_its_start_and_low_towards_minus_infinity() -> None:
+    """At x₂ = 1 nothing of x₁ is left: 1.5² + 2.25² + 2.625² = 14.203125."""
+    values = objective("beale").value(np.array([[[x, 1.0]] for x in (-7.0, 0.0, 4.0)]))
+    np.testing.assert_array_equal(values, 14.203125)
 
 
 @given(st.lists(st.floats(-5, 5), min_size=2, max_size=9))

@@ -38,6 +38,10 @@ class NoisyQuadratic:
     def start(self, rng: np.random.Generator) -> Array:
         return rng.standard_normal(self.dimensions)
 
+    @property
+    def minimum(self) -> Array:
+        return np.zeros(self.dimensions)
+
     def value(self, x: Array) -> Array:
         return (0.5 * self._curvature(x) * x * x).sum(axis=(1, 2))
 

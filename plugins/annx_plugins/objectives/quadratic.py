@@ -57,6 +57,10 @@ class Quadratic:
         y = np.resize([-1.0, 1.0], self.dimensions) + self.spread * rng.standard_normal(self.dimensions)
         return self._basis(np.dtype(np.float64)) @ y if self.rotated else y
 
+    @property
+    def minimum(self) -> Array:
+        return np.zeros(self.dimensions)
+
     def value(self, x: Array) -> Array:
         y = self._along(x)
         return (0.5 * self._curvature(x) * y * y).sum(axis=(1, 2))

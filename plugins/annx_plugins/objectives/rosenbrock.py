@@ -35,6 +35,10 @@ class Rosenbrock:
         standard = np.resize([-1.2, 1.0], self.dimensions)
         return standard + self.spread * rng.standard_normal(self.dimensions)
 
+    @property
+    def minimum(self) -> Array:
+        return np.ones(self.dimensions)
+
     def value(self, x: Array) -> Array:
         low, high = x[:, :, :-1], x[:, :, 1:]
         return (100 * (high - low * low) ** 2 + (1 - low) ** 2).sum(axis=(1, 2))
