@@ -1,4 +1,7 @@
-"""Made-up sweeps for figures to draw: the frames of real ones, every number from a formula."""
+"""Made-up sweeps for figures to draw: the frames of real ones, every number from a formula.
+
+They hold whatever some figure draws, which no real sweep does: scores of networks, and paths on functions.
+"""
 
 from __future__ import annotations
 
@@ -85,6 +88,29 @@ class Flow:
 
 
 WATCHED = tuple(Component("metric", cls.name, cls, "made_up", "1", "made_up") for cls in (Flow, Idle))
+
+
+@dataclass(frozen=True)
+class Slope:
+    """An objective: a bowl of two numbers, steeper one way than the other."""
+
+    name: ClassVar[str] = "slope"
+    dimensions: ClassVar[int] = 2
+    minimum: ClassVar[tuple[float, ...]] = (0.0, 0.0)
+
+    def start(self, rng: np.random.Generator) -> Array:
+        """Return where a trial starts."""
+        return np.array([-1.0, 1.0])
+
+    def value(self, x: Array) -> Array:
+        """Return f(x), (T,)."""
+        return (x * x * [1.0, 9.0]).sum(axis=(1, 2))
+
+    def grad(self, x: Array) -> Array:
+        """Return its gradient."""
+        return 2 * x * [1.0, 9.0]
+
+
 PARTS: Mapping[str, type[Any]] = {"activation": Bend, "loss": Scaled}
 
 
@@ -145,7 +171,16 @@ def _input(
     trials.loc[study.trials.index, "label"] = study.trials["label"]
     theme = Theme.of(report["arms"], ranked)
     components = {kind: dict(zip(arms, _parts(each), strict=False)) for kind, each in PARTS.items()}
-    return FigureInput(trials, study.curves, report, theme, study.options, components, results.maps)
+    return FigureInput(
+        trials,
+        study.curves,
+        report,
+        theme,
+        study.options,
+        components,
+        maps=results.maps,
+        objectives={problem: Slope() for problem in problems},
+    )
 
 
 def _parts(cls: type[Any]) -> Iterator[Any]:
@@ -227,6 +262,7 @@ def _result(key: str, status: Status, loss: float, seconds: float, report: bool)
     metrics = {"train_loss": 0.8 * done, "valid_loss": done}
     if report:
         metrics["test_loss"] = 1.1 * done
+        curves |= {"x.1": tuple(-each for each in path), "x.2": tuple(each - 0.5 for each in path)}
     return TrialResult(key, status, metrics, steps, curves, steps[-1], train_seconds=seconds)
 
 
