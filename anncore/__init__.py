@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from anncore.hookspecs import hookimpl
     from anncore.maps import DecisionMap
     from anncore.noise import add_outliers, flip_labels
+    from anncore.nouns import metric_words, singular
     from anncore.params import build, choice, linear, log, param, ref
     from anncore.plan import make_plan
     from anncore.process import children_on_one_blas_thread
@@ -191,6 +192,7 @@ _HOMES = {
     "anncore.experiment": ("load_experiment",),
     "anncore.hookspecs": ("hookimpl",),
     "anncore.maps": ("DecisionMap",),
+    "anncore.nouns": ("metric_words", "singular"),
     "anncore.noise": ("add_outliers", "flip_labels"),
     "anncore.params": ("build", "choice", "linear", "log", "param", "ref"),
     "anncore.plan": ("make_plan",),
@@ -359,6 +361,7 @@ __all__ = [
     "make_plan",
     "mean_band",
     "mean_interval",
+    "metric_words",
     "nearest",
     "new_sheet",
     "normalized_scores",
@@ -384,6 +387,7 @@ __all__ = [
     "select",
     "selection_gaps",
     "shorten",
+    "singular",
     "smallest_p",
     "spread",
     "sum_examples",

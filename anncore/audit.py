@@ -15,6 +15,7 @@ import numpy as np
 
 from anncore import stats
 from anncore.findings import FEW_DATA_SETS, FEWEST_DATA_SETS, growth, joined, percent, size
+from anncore.nouns import DATA_SETS, singular
 from anncore.protocol import hyperparameters, selection_gaps, with_fresh_scores
 from anncore.study import BLOCKING, Study
 
@@ -109,8 +110,8 @@ def _budgets(study: Study) -> list[Caution]:
     return [
         Caution(
             "unequal_budgets",
-            f"Unequal tuning budgets (configurations per data set): {listed}. More tries find better luck "
-            f"too.",
+            f"Unequal tuning budgets (configurations per {singular(study.unit)}): {listed}. More tries find "
+            "better luck too.",
         )
     ]
 
@@ -159,7 +160,7 @@ def _edges(study: Study) -> list[Caution]:
     if study.experiment.widen:
         way = "[search] widen could not help any more: the range or the plan reached its limit."
     by_arm = [
-        f"{arm} on {len(rows)} of {int((selection['arm'] == arm).sum())} data sets"
+        f"{arm} on {len(rows)} of {int((selection['arm'] == arm).sum())} {study.unit}"
         for arm, rows in edge.groupby("arm", sort=False)
     ]
     return [
@@ -202,13 +203,13 @@ def _too_few(study: Study, pairs: int) -> list[Caution]:
         found.append(
             Caution(
                 "few_data_sets",
-                f"{sets} data sets are too few for a claim over all of them; what is said over all describes "
-                "these data sets only.",
+                f"{sets} {study.unit} are too few for a claim over all of them; what is said over all "
+                f"describes these {study.unit} only.",
             )
         )
     elif pairs and FEWEST_DATA_SETS <= sets < FEW_DATA_SETS:
         found.append(
-            Caution("few_data_sets", f"With {sets} data sets, claims over all of them have little power.")
+            Caution("few_data_sets", f"With {sets} {study.unit}, claims over all of them have little power.")
         )
     return found
 
@@ -254,11 +255,12 @@ def _selection_gap(study: Study) -> Sequence[Caution]:
     flattering = gap > (math.log(1.05) if scale == "log" else 0.01)
     if not n or not flattering:
         return []
+    score = "validation score" if study.unit == DATA_SETS else "score"
     shown = percent(math.expm1(gap), 0) + " higher" if scale == "log" else size(gap, scale)
     return [
         Caution(
             "selection_gap",
-            f"On fresh seeds the validation score of the chosen configurations is {shown} than when they "
+            f"On fresh seeds the {score} of the chosen configurations is {shown} than when they "
             f"were "
             f"chosen (mean of {n} choices): part of it was luck. Every number here comes from fresh seeds.",
         )

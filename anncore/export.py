@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from anncore.errors import AnnxError
+from anncore.nouns import singular
 from anncore.report import tables, words
 from anncore.report.build import build_report
 from anncore.results import Results, to_csv
@@ -158,7 +159,9 @@ def leaderboard_latex(results: Results) -> str:
     title = _sentence(content["title"])
     several = len(content["problems"]) > 1
     where = (
-        "Over all data sets, best mean rank first." if several else f"On {escape(content['problems'][0])}."
+        f"Over all {content['unit']}, best mean rank first."
+        if several
+        else f"On {escape(content['problems'][0])}."
     )
     cells = [[escape(row[0]), *map(_number, row[1:])] for row in rows]
     parts = [_table(list(map(escape, header)), cells, f"{title} {where}", f"{content['name']}-leaderboard")]
@@ -185,7 +188,9 @@ def _scores(content: Mapping[str, Any], title: str) -> str:
         header = ["", *(f"{escape(p)} ({escape(measures[p]['label'])})" for p in problems)]
     what = escape(labels[0].capitalize()) if len(labels) == 1 else "Score"
     marks = "the best of a column is bold, $\\times n$ marks $n$ diverged seeds"
-    return _table(header, rows, f"{title} {what} by data set; {marks}.", f"{content['name']}-scores")
+    return _table(
+        header, rows, f"{title} {what} by {singular(content['unit'])}; {marks}.", f"{content['name']}-scores"
+    )
 
 
 def _sentence(title: str) -> str:

@@ -24,9 +24,11 @@ from typing import Any, Literal
 import numpy as np
 
 from anncore import stats
+from anncore.nouns import DATA_SETS as DATA_SETS
+from anncore.nouns import SEEDS as SEEDS
+from anncore.nouns import singular
 
 Verdict = Literal["better", "undecided", "equivalent", "tie", "too_few", "blocked"]
-SEEDS, DATA_SETS = "seeds", "data sets"
 FEWEST_DATA_SETS = 6  # below, over all data sets is description only
 FEW_DATA_SETS = 10
 
@@ -98,7 +100,7 @@ def compare(
         if missing and not reasons:
             reasons = [f"{missing} of {len(costs)} {unit} lack a partner"]
         fewest = stats.pairs_needed(m, alpha, sequential)
-        if unit == DATA_SETS:
+        if unit != SEEDS:
             fewest = max(fewest, FEWEST_DATA_SETS)
         estimate = _effect(gaps, unit)
         if p <= alpha and stats.pseudomedian(gaps).value < 0:
@@ -193,7 +195,7 @@ def _effect(gaps: Any, unit: str) -> stats.Estimate:
 
     A divergence makes the mean infinite, and data sets differ too much in difficulty for a t-interval.
     """
-    if unit == DATA_SETS or np.isinf(gaps).any():
+    if unit != SEEDS or np.isinf(gaps).any():
         return stats.pseudomedian(gaps)
     return stats.mean_interval(gaps)
 
@@ -276,7 +278,7 @@ def interval(low: float, high: float, scale: str) -> str:
 
 def counted(count: int, unit: str) -> str:
     """Write a number of units, `unit` in the plural: "1 seed", "10 data sets"."""
-    return f"{count} {unit.removesuffix('s') if count == 1 else unit}"
+    return f"{count} {singular(unit) if count == 1 else unit}"
 
 
 def growth(widening: Mapping[str, Any]) -> str:
@@ -318,7 +320,7 @@ def sentence(c: Comparison) -> str:
             "more than 1000 would be needed."
         )
     spread = interval(c.low, c.high, c.scale)
-    kind = "typical gain" if c.unit == DATA_SETS else "mean gain"
+    kind = "typical gain" if c.unit != SEEDS else "mean gain"
     gain = f"{kind} {size(c.effect, c.scale)}" + (f", 95 % interval {spread}" if spread else "")
     if c.verdict == "equivalent":
         return f"{c.a} and {c.b} are practically equivalent{on} ({gain})."

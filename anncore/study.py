@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from anncore import stats
+from anncore.nouns import DATA_SETS, FUNCTIONS, metric_words
 from anncore.params import Interval
 from anncore.types import TASKS
 
@@ -35,11 +36,12 @@ class Measure:
     column: str
     goal: str
     scale: str
+    unit: str = DATA_SETS
 
     @property
     def label(self) -> str:
-        """The column in words: "test loss"."""
-        return self.column.replace("_", " ")
+        """The column in words: "test loss", or what it is called on functions."""
+        return metric_words(self.column, self.unit)
 
     def cost(self, values: Any) -> Any:
         """Return values so that lower is better and differences are on the scale."""
@@ -113,6 +115,11 @@ class Study:
         """Whether report seeds came in rounds, so that the claims were looked at again and again."""
         return self.experiment.rounds is not None
 
+    @property
+    def unit(self) -> str:
+        """What the problems are, in the plural: "data sets", or "functions" where these are minimised."""
+        return FUNCTIONS if "objective" in self.all_trials else DATA_SETS
+
     @cached_property
     def dataset_of(self) -> dict[str, str]:
         """The data set's or objective's label of each problem: its variants are no independent evidence."""
@@ -139,7 +146,7 @@ class Study:
         column = f"test_{name}"
         values = mine[column].to_numpy(float) if column in mine else np.array([])
         finite = values[np.isfinite(values)]
-        return Measure(column, goal, self._scale(name, goal, finite))
+        return Measure(column, goal, self._scale(name, goal, finite), self.unit)
 
     def _primary_metrics(self) -> list[Any]:
         found = []

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from test_training import as_bytes, by_key
 from trial_factory import make_objective_trial, make_part, make_trial
 
@@ -18,10 +20,14 @@ from anncore import sweep
 from anncore.audit import audit
 from anncore.errors import ComponentError, ExperimentError
 from anncore.experiment import load_experiment
+from anncore.export import leaderboard_latex
 from anncore.packing import pack
 from anncore.plan import make_plan
 from anncore.registry import Registry, load_registry
+from anncore.report import write_report
 from anncore.report.build import build_report
+from anncore.report.terminal import summary
+from anncore.report.write import draw_figures
 from anncore.results import curves_frame
 from anncore.study import Study
 from anncore.training import train_stack
@@ -325,6 +331,45 @@ def write(tmp_path: Path, text: str) -> Path:
     file = tmp_path / "descent.toml"
     file.write_text(text)
     return file
+
+
+def test_a_report_on_functions_speaks_of_functions_and_their_values(tmp_path: Path) -> None:
+    text = FILE.replace("lr = [1e-5,", "lr = [10.0,") + BOWLS
+    results = sweep(load_experiment(write(tmp_path, text)), out=tmp_path / "out", executor="serial")
+    report = write_report(results, tmp_path / "out")
+    assert report["unit"] == "functions"
+    said = (tmp_path / "out" / "report.md").read_text().partition("## Provenance")[0]
+    page = (tmp_path / "out" / "report.html").read_text().partition('id="provenance"')[0]
+    page = re.sub(r"<style>.*?</style>|data:[^\"]*", "", page, flags=re.DOTALL)
+    drawn = " ".join(f"{each['title']} {each['subtitle']} {each['alt']}" for each in report["figures"])
+    shown = " ".join(
+        text.get_text()
+        for _, drawing in draw_figures(results, build_report(results, {}))
+        if not isinstance(drawing, str)
+        for text in drawing.figure.findobj(Text)
+    )
+    for words in (said, page, drawn, shown, summary(report), leaderboard_latex(results)):
+        assert "data set" not in words.lower()
+        assert "data-set" not in re.sub(r'(id|href|aria-labelledby)="[^"]*"', "", words)
+        assert not re.search(r"(valid|validation|training|train|test)[ _]loss", words)
+    assert "## Function by function" in said
+    assert "Function value by function and arm" in said
+
+
+BOWLS = """
+[objective.bowl]
+use = "quadratic"
+condition = 2
+spread = 0.1
+[objective.beale]
+spread = 0.1
+[objective.himmelblau]
+spread = 0.1
+[objective.steep]
+use = "quadratic"
+condition = 9
+spread = 0.1
+"""
 
 
 def test_problems_are_objectives_and_trials_have_three_parts(tmp_path: Path) -> None:

@@ -174,7 +174,7 @@ ROOMS = [
     {"hookspecs"},
     {"contract"},
     {"registry"},
-    {"rng", "trial", "split", "noise", "environment", "stats"},
+    {"rng", "trial", "split", "noise", "environment", "stats", "nouns"},
     {"assembly"},
     {"body"},
     {"data"},

@@ -20,7 +20,6 @@ from anncore import stats
 from anncore._version import __version__
 from anncore.audit import audit, selection_gap
 from anncore.findings import (
-    DATA_SETS,
     SEEDS,
     Comparison,
     about,
@@ -31,9 +30,10 @@ from anncore.findings import (
     seed_claims,
     sentence,
 )
+from anncore.nouns import singular
 from anncore.params import Interval
 from anncore.report import further, methods, tables
-from anncore.study import Study
+from anncore.study import Measure, Study
 from anncore.trial import STATUSES, canonical
 
 SCHEMA = 1
@@ -66,7 +66,8 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         "arms": list(study.arms),
         "problems": list(study.problems),
         "data_sets": study.dataset_of,
-        "measures": {p: {**asdict(m), "label": m.label} for p, m in study.measures.items()},
+        "unit": study.unit,
+        "measures": {p: _measure(m) for p, m in study.measures.items()},
         "select": {"metric": experiment.select.metric, "goal": experiment.select.goal, "tuned": study.tuned},
         "widened": [each._asdict() for each in experiment.widened],
         "watched": _watched(study),
@@ -77,8 +78,8 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         "answer": {
             "headline": _headline(study, deciding, overall),
             "findings": [
-                *_findings(over_all, by_problem, [row["arm"] for row in overall]),
-                *_rounds(experiment.rounds),
+                *_findings(over_all, by_problem, [row["arm"] for row in overall], study.unit),
+                *_rounds(experiment.rounds, study.unit),
             ],
             "warnings": [warning._asdict() for warning in audit(study, pairs)],
         },
@@ -104,6 +105,8 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
     return content
 
 
+def _measure(measure: Measure) -> dict[str, str]:
+    return {name: getattr(measure, name) for name in ("column", "goal", "scale", "label")}
 def _watched(study: Study) -> list[dict[str, Any]]:
     """Return the metrics that looked into the networks, with what their classes say of them."""
     found = []
@@ -148,7 +151,7 @@ def _compare_data_sets(
     for problem in study.problems:
         for arm, reason in study.blocked(problem).items():
             blocked.setdefault(arm, f"{reason} on {problem}")
-    found = compare(costs, unit=DATA_SETS, scale=scale, blocked=blocked, control=control)
+    found = compare(costs, unit=study.unit, scale=scale, blocked=blocked, control=control)
     values = costs.to_numpy(float)
     if np.isnan(values).any() or values.shape[1] < 3:
         return found, scale, None
@@ -157,7 +160,7 @@ def _compare_data_sets(
 
 
 def _findings(
-    over_all: list[Comparison], by_problem: dict[str, list[Comparison]], ranked: list[str]
+    over_all: list[Comparison], by_problem: dict[str, list[Comparison]], ranked: list[str], units: str
 ) -> list[dict[str, str]]:
     """Return the sentences of the answer box: over all, then how often an arm won on one problem alone."""
     deciding = over_all or _only(by_problem)
@@ -177,28 +180,31 @@ def _findings(
     few = [c for c in over_all if c.verdict == "too_few"]
     if few:
         text = (
-            f"{few[0].n} data sets are too few to decide {len(few)} comparison{'s' if len(few) > 1 else ''} "
+            f"{few[0].n} {units} are too few to decide {len(few)} comparison{'s' if len(few) > 1 else ''} "
             f"over all; {few[0].needed:.0f} would be enough to let a difference show."
         )
         found.append({"kind": "too_few", "where": "", "text": text})
     if len(by_problem) > 1:
-        found += [{"kind": "problems", "where": "", "text": text} for text in _tally(by_problem, ranked)]
+        found += [
+            {"kind": "problems", "where": "", "text": text} for text in _tally(by_problem, ranked, units)
+        ]
     return found
 
 
-def _rounds(rounds: Any) -> list[dict[str, str]]:
+def _rounds(rounds: Any, units: str) -> list[dict[str, str]]:
     """Say how the rounds ended, where seeds were added until every claim is settled."""
     if rounds is None or rounds.open is None:
         return []
     looks = f"{counted(len(rounds.looks), 'looks')} (at {joined([str(n) for n in rounds.looks], 10)} seeds)"
-    text = f"Every claim on a data set is settled after {looks}."
+    one = singular(units)
+    text = f"Every claim on a {one} is settled after {looks}."
     if rounds.open:
-        open_ = f"{counted(rounds.open, 'claims')} on a data set {'is' if rounds.open == 1 else 'are'}"
+        open_ = f"{counted(rounds.open, 'claims')} on a {one} {'is' if rounds.open == 1 else 'are'}"
         text = f"{open_} still open after {looks}; the limit is {counted(rounds.most, SEEDS)}."
     return [{"kind": "rounds", "where": "", "text": text}]
 
 
-def _tally(by_problem: dict[str, list[Comparison]], ranked: list[str]) -> list[str]:
+def _tally(by_problem: dict[str, list[Comparison]], ranked: list[str], units: str) -> list[str]:
     """Say on how many problems each arm beats each other one, tested on that problem's seeds alone."""
     wins: dict[str, dict[str, int]] = {}
     decided = [c for found in by_problem.values() for c in found if c.verdict == "better"]
@@ -208,11 +214,11 @@ def _tally(by_problem: dict[str, list[Comparison]], ranked: list[str]) -> list[s
     tested = {c.verdict for found in by_problem.values() for c in found}
     if not decided:
         some = tested & {"undecided", "tie", "equivalent"}
-        return ["On no data set by itself can two arms be told apart."] if some else []
+        return [f"On no {singular(units)} by itself can two arms be told apart."] if some else []
     texts = []
     for arm in [arm for arm in ranked if arm in wins][:MOST_TALLIES]:
         beaten = [f"{other} on {wins[arm][other]}" for other in ranked if other in wins[arm]]
-        texts.append(f"Taken one by one, of {len(by_problem)} data sets {arm} beats {joined(beaten)}.")
+        texts.append(f"Taken one by one, of {len(by_problem)} {units} {arm} beats {joined(beaten)}.")
     return texts
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from anncore import stats
-from anncore.findings import DATA_SETS, FEWEST_DATA_SETS, SEEDS, counted, growth, joined, p_value
+from anncore.findings import FEWEST_DATA_SETS, counted, growth, joined, p_value
+from anncore.nouns import DATA_SETS, SEEDS, metric_words, singular
 
 REFERENCES = (
     "Wilcoxon (1945), Individual comparisons by ranking methods, Biometrics 1(6).",
@@ -37,14 +38,14 @@ BUDGET = (
 def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
     """Return the methods as titled paragraphs and references."""
     paragraphs = [
-        ("Compared", _compared(content, experiment)),
+        ("Compared", _compared(content)),
         ("Training", _minimising(experiment) if experiment.on_objectives else _training(experiment)),
         ("Tuning", _tuning(content)),
         ("Scores", _scores(content)),
-        ("Within one data set", _within(content)),
+        (f"Within one {singular(content['unit'])}", _within(content)),
     ]
     if content["comparisons"]["overall"]:
-        paragraphs.append(("Over all data sets", _over_all(content)))
+        paragraphs.append((f"Over all {content['unit']}", _over_all(content)))
     paragraphs.append(("Failures", _failures()))
     if content["improvement"] is not None:
         paragraphs.append(("Probability of improvement", _improvement(content)))
@@ -68,9 +69,9 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
     }
 
 
-def _compared(content: Mapping[str, Any], experiment: Any) -> str:
+def _compared(content: Mapping[str, Any]) -> str:
     problems, sets = len(content["problems"]), len(set(content["data_sets"].values()))
-    on = f"{sets} {'function' if experiment.on_objectives else 'data set'}{'s' if sets != 1 else ''}"
+    on = counted(sets, content["unit"])
     if problems != sets:
         on += f" in {problems} variants"
     return f"{len(content['arms'])} arms ({joined(content['vary'])} varies) on {on}."
@@ -79,8 +80,8 @@ def _compared(content: Mapping[str, Any], experiment: Any) -> str:
 def _minimising(experiment: Any) -> str:
     train = experiment.train
     return (
-        "Functions are minimised in place of networks on data: wherever this report says data set it means "
-        "a function, and every loss, training, validation and test, is its value without noise. Every trial "
+        "Functions are minimised in place of networks on data: every loss in the files, of training, "
+        "validation and test, is a function's value without noise. Every trial "
         f"makes {train.steps} steps in {train.dtype}.{_stopping(train)} All arms of one seed start at the "
         "same point and see the same noise, so their scores are paired."
     )
@@ -123,15 +124,16 @@ def _tuning(content: Mapping[str, Any]) -> str:
     if not content["select"]["tuned"]:
         return f"Nothing was tuned. Every configuration was run on the same {report} seeds."
     select, tune = content["select"], content["seeds"]["tune"]
+    opened = ", and the test split was opened once, after training" if content["unit"] == DATA_SETS else ""
     best = "lowest" if select["goal"] == "min" else "highest"
     return (
-        f"For each arm and data set, the configuration with the {best} mean "
-        f"{select['metric'].replace('_', ' ')} "
+        f"For each arm and {singular(content['unit'])}, the configuration with the {best} mean "
+        f"{metric_words(select['metric'], content['unit'])} "
         f"over {len(tune)} tuning seeds was chosen; a configuration with a diverged seed loses to one "
         f"without. "
         f"{_widened(content)}"
         f"It was then run on {report} fresh seeds that took no part in the choice. Every score, interval and "
-        "test here rests on the fresh seeds alone, and the test split was opened once, after training."
+        f"test here rests on the fresh seeds alone{opened}."
     )
 
 
@@ -171,9 +173,10 @@ def _within(content: Mapping[str, Any]) -> str:
         f"each arm against the control {content['control']}" if content["control"] else "every pair of arms"
     )
     test = "Always-valid signed-rank test" if sequential else "Exact Wilcoxon signed-rank test"
+    one = singular(content["unit"])
     text = (
         f"The unit is the seed. {test} on the paired differences, {against}, "
-        f"adjusted by Holm over {pairs} comparison{'s' if pairs != 1 else ''} per data set, α = "
+        f"adjusted by Holm over {pairs} comparison{'s' if pairs != 1 else ''} per {one}, α = "
         f"{stats.ALPHA:g}. "
         f"The effect is the mean paired difference with its t-interval, or the Hodges-Lehmann estimate where "
         f"a seed diverged, or where a few large differences turn the mean against the test."
@@ -190,18 +193,18 @@ def _within(content: Mapping[str, Any]) -> str:
 
 def _rounds(content: Mapping[str, Any]) -> str:
     """Say how looking again and again was accounted for."""
-    rounds = content["rounds"]
+    rounds, units, one = content["rounds"], content["unit"], singular(content["unit"])
     looks = joined([str(n) for n in rounds["looks"]], most=20)
-    still = {None: "while its trials were running", 0: "when every claim on a data set was settled"}
+    still = {None: "while its trials were running", 0: f"when every claim on a {one} was settled"}
     ended = still.get(rounds["open"], f"at the limit of {counted(rounds['most'], SEEDS)}")
     over_all = (
-        " Comparisons over all data sets have the data set as their unit and were made once, at the end, "
+        f" Comparisons over all {units} have the {one} as their unit and were made once, at the end, "
         "which the rounds chose without regard to which arm is ahead."
         if content["comparisons"]["overall"]
         else ""
     )
     return (
-        f"Report seeds were added in rounds to settle every claim on a data set, each time half as many "
+        f"Report seeds were added in rounds to settle every claim on a {one}, each time half as many "
         f"again or as many as a claim needs: {counted(len(rounds['looks']), 'looks')}, at {looks} seeds; "
         f"they ended {ended}. A test planned for one look would err more often the more one looks. So p is"
         f" 1 / M at the largest M so far, where M is the capital of a gambler who bets, seed by seed in "
@@ -218,21 +221,22 @@ def _rounds(content: Mapping[str, Any]) -> str:
 def _over_all(content: Mapping[str, Any]) -> str:
     found = content["comparisons"]["overall"]
     sets, scale = found[0]["n"], content["comparisons"]["overall_scale"]
+    units, one = content["unit"], singular(content["unit"])
     unit = {
-        "log": "logarithms of the loss, so effects are ratios",
+        "log": f"logarithms of the {'loss' if units == DATA_SETS else 'value'}, so effects are ratios",
         "unit": "shares, so effects are points",
         "linear": "the metric itself",
         "range": "scores put on a common range, 0 the best arm's mean and 1 the worst's, as units differ",
     }[scale]
     text = (
-        f"The unit is the data set: seeds are averaged first, then variants of one data set. Differences are "
+        f"The unit is the {one}: seeds are averaged first, then variants of one {one}. Differences are "
         f"taken on {unit}. Exact Wilcoxon signed-rank test, adjusted by Holm over {len(found)} "
         f"comparisons; the "
         "effect is the Hodges-Lehmann estimate with the interval that inverts the test."
     )
     needed = max(FEWEST_DATA_SETS, stats.pairs_needed(len(found)))
     if sets < needed:
-        text += f" {sets} data sets are too few for any p-value to be significant; {needed} would be enough."
+        text += f" {sets} {units} are too few for any p-value to be significant; {needed} would be enough."
     test = content["comparisons"]["friedman"]
     if test is not None and sets >= FEWEST_DATA_SETS:
         text += (
@@ -254,8 +258,8 @@ def _failures() -> str:
 
 
 def _improvement(content: Mapping[str, Any]) -> str:
-    over = content["improvement"]["over"] == DATA_SETS
-    mean = " (the mean over variants, then over data sets)" if over else ""
+    over = content["improvement"]["over"] != SEEDS
+    mean = f" (the mean over variants, then over {content['unit']})" if over else ""
     return (
         f"The share of paired seeds on which one arm is better than the other{mean}; a tie counts half, and "
         f"a "
@@ -275,8 +279,9 @@ def _speed(content: Mapping[str, Any]) -> str:
         "report": "nothing was tuned, so it is the median over arms of these very scores, chosen after the "
         "fact",
     }
+    what = metric_words(found["metric"], content["unit"]).replace("function value", "the function")
     text = (
-        f"The target is a value of {found['metric'].replace('_', ' ')} "
+        f"The target is a value of {what} "
         f"({'; or '.join(whence[name] for name in whence if name in origins)}). A trial's time is that of "
         f"its "
         f"first evaluation at or beyond the target; one that never gets there, or does not finish, takes "
@@ -284,9 +289,10 @@ def _speed(content: Mapping[str, Any]) -> str:
     )
     if found["scores"]:
         text += (
-            " The performance profile (Dolan & Moré 2002) takes each data set's median steps, over those of "
-            "the fastest arm there; beyond four times as long is a miss. Its score is the area from 1 to 4, "
-            "by the trapezoidal rule on 100 points, over 3, as AlgoPerf scores it (Dahl et al. 2023). "
+            f" The performance profile (Dolan & Moré 2002) takes each {singular(content['unit'])}'s median "
+            "steps, over those of the fastest arm there; beyond four times as long is a miss. Its score is "
+            "the area from 1 to 4, by the trapezoidal rule on 100 points, over 3, as AlgoPerf scores it "
+            "(Dahl et al. 2023). "
             "As ratios are to the fastest arm present, the range of scores with any one other arm left out "
             "stands beside it."
         )

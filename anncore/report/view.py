@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from anncore.findings import SEEDS, counted
+from anncore.nouns import metric_words, singular
 from anncore.report import words
 
 DOWNLOADS = (
@@ -94,7 +95,7 @@ def _figures(content: Mapping[str, Any], section: str) -> list[Mapping[str, Any]
 def _leaderboard(content: Mapping[str, Any]) -> Section:
     header, rows = words.overall_rows(content)
     several = len(content["problems"]) > 1
-    caption = "Over all data sets, best mean rank first. “ok” counts trials that finished."
+    caption = f"Over all {content['unit']}, best mean rank first. “ok” counts trials that finished."
     tables = (
         [table(caption if several else f"On {content['problems'][0]}, best first.", header, rows)]
         if rows
@@ -116,7 +117,7 @@ def _matrix(content: Mapping[str, Any]) -> Table:
             text = words.score(row, measures[problem])
             cells[problem, row["arm"]] = Cell(text, row["value"], row["rank"] == 1)
     what = labels[0].capitalize() if len(labels) == 1 else "Score"
-    caption = f"{what} by data set and arm; the best is bold, ×n marks n diverged seeds."
+    caption = f"{what} by {singular(content['unit'])} and arm; the best is bold, ×n marks n diverged seeds."
     if len(arms) > len(problems):
         names = [
             problem if len(labels) == 1 else f"{problem} ({measures[problem]['label']})"
@@ -128,7 +129,7 @@ def _matrix(content: Mapping[str, Any]) -> Table:
     for problem in problems:
         first = [Cell(measures[problem]["label"])] if len(labels) > 1 else []
         rows.append([Cell(problem), *first, *(cells[problem, arm] for arm in arms)])
-    return table(caption, ["data set", *(["measure"] if len(labels) > 1 else []), *arms], rows)
+    return table(caption, [singular(content["unit"]), *(["measure"] if len(labels) > 1 else []), *arms], rows)
 
 
 def _differences(content: Mapping[str, Any]) -> Section | None:
@@ -136,10 +137,11 @@ def _differences(content: Mapping[str, Any]) -> Section | None:
     figures = _figures(content, "differences")
     if not found and not figures and often is None:
         return None
-    tables = [_comparisons("Over all data sets. The unit is the data set.", found)] if found else []
+    units = content["unit"]
+    tables = [_comparisons(f"Over all {units}. The unit is the {singular(units)}.", found)] if found else []
     if often is not None:
         arms = [row["arm"] for row in content["leaderboard"]["overall"]]
-        tables.append(table(*words.improvement_table(often, arms)))
+        tables.append(table(*words.improvement_table(often, arms, units)))
     return Section("differences", "Differences", tables=tables, figures=figures)
 
 
@@ -174,7 +176,9 @@ def _per_data_set(content: Mapping[str, Any]) -> Section | None:
         parts.append(
             Section(f"data-set-{place + 1}", problem, paragraphs=[said] if said else [], tables=tables)
         )
-    return Section("data-sets", "Data set by data set", figures=_figures(content, "data-sets"), parts=parts)
+    one = singular(content["unit"])
+    title = f"{one.capitalize()} by {one}"
+    return Section("data-sets", title, figures=_figures(content, "data-sets"), parts=parts)
 
 
 def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
@@ -227,11 +231,12 @@ def _speed(content: Mapping[str, Any]) -> Section | None:
         caption = "Performance profile's score: 1 is the fastest everywhere, 0 nowhere near."
         rows = [[row["arm"], *words.profile_cells(row)] for row in found["scores"]]
         tables.append(table(caption, ["arm", "score", "without one other"], rows))
+    what = metric_words(found["metric"], content["unit"])
     caption = (
-        f"Median time at which {found['metric'].replace('_', ' ')} first reaches the target; “never” where "
+        f"Median time at which {what} first reaches the target; “never” where "
         "half of the seeds or more miss it."
     )
-    header = ["data set", "arm", "target", "steps", "seconds", "reached"]
+    header = [singular(content["unit"]), "arm", "target", "steps", "seconds", "reached"]
     tables.append(table(caption, header, _time_rows(content)))
     return Section(
         "speed", "Speed", paragraphs=[words.speed_sentence(content)], tables=tables, figures=figures
@@ -290,7 +295,7 @@ def _diagnostics(content: Mapping[str, Any]) -> Section:
             if len(shown) < len(failed)
             else "."
         )
-        header = ["data set", "arm", "configuration", "seed", "phase", "status", "reason"]
+        header = [singular(content["unit"]), "arm", "configuration", "seed", "phase", "status", "reason"]
         keys = ("problem", "arm", "config", "seed", "phase", "status", "error")
         rows = [[Cell(str(row[key]) if row[key] != "" else "–") for key in keys] for row in shown]
         tables.append(table(caption, header, rows))

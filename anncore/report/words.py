@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from anncore.findings import DATA_SETS, about, counted, interval, joined, number, p_value, percent, size
+from anncore.findings import about, counted, interval, joined, number, p_value, percent, size
+from anncore.nouns import DATA_SETS, SEEDS, singular
 
 MOST_IN_MATRIX = 8  # arms against arms; more make a table too wide for a page
 VERDICTS = {
@@ -116,7 +117,15 @@ def overall_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]
 
 def sensitivity_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Return the sensitivity table as text cells, a row per problem and arm."""
-    header = ["data set", "arm", "hyperparameter", "best", "at the edge", "width (decades)", "diverged"]
+    header = [
+        singular(content["unit"]),
+        "arm",
+        "hyperparameter",
+        "best",
+        "at the edge",
+        "width (decades)",
+        "diverged",
+    ]
     rows: list[list[str]] = []
     for row in content["sensitivity"]:
         rows.append(
@@ -134,12 +143,12 @@ def sensitivity_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[s
 
 
 def improvement_table(
-    found: Mapping[str, Any], ranked: Sequence[str]
+    found: Mapping[str, Any], ranked: Sequence[str], units: str
 ) -> tuple[str, list[str], list[list[str]]]:
     """Return how often arms beat each other: all against all, or the best against each where they are "
     "many."""
     pairs = {(pair["a"], pair["b"]): pair for pair in found["pairs"]}
-    on = "a seed, averaged over data sets" if found["over"] == DATA_SETS else "a seed"
+    on = "a seed" if found["over"] == SEEDS else f"a seed, averaged over {units}"
     what = f"on {on}; ties count half, and nothing is adjusted for the number of pairs"
     if len(ranked) <= MOST_IN_MATRIX:
         cells = [[arm, *(_chance(pairs.get((arm, other))) for other in ranked)] for arm in ranked]
@@ -195,7 +204,8 @@ def speed_sentence(content: Mapping[str, Any]) -> str:
         return "No arm reaches its target in half of its seeds."
     ranked = sorted(wins, key=lambda arm: -wins[arm])
     parts = [f"{arm} on {wins[arm]}" for arm in ranked]
-    text = f"Of {counted(len(problems), DATA_SETS)}, soonest at the target, ties included: {joined(parts)}."
+    of = counted(len(problems), content["unit"])
+    text = f"Of {of}, soonest at the target, ties included: {joined(parts)}."
     return text + (f" On {nobody} no arm reaches it in half of its seeds." if nobody else "")
 
 
@@ -205,8 +215,9 @@ def budget_sentence(content: Mapping[str, Any]) -> str:
     most = min(row["n"] for row in content["budget"])
     first, last = (_best_with(content, k, sign) for k in (1, most))
     problems = len({row["problem"] for row in content["budget"]})
+    where = "on validation " if content["unit"] == DATA_SETS else ""
     return (
-        f"Of {counted(problems, DATA_SETS)}, expected best on validation with one configuration each: "
+        f"Of {counted(problems, content['unit'])}, expected best {where}with one configuration each: "
         f"{first}; "
         f"with {most} each: {last}."
     )
@@ -236,7 +247,7 @@ def budget_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]
         by_k = {point["k"]: point for point in row["points"]}
         texts = ["–" if k not in by_k else plain_number(by_k[k]["expected"]) for k in ks]
         rows.append([row["problem"], row["arm"], *texts])
-    return ["data set", "arm", *(f"best of {k}" for k in ks)], rows
+    return [singular(content["unit"]), "arm", *(f"best of {k}" for k in ks)], rows
 
 
 def lines_of(data: Mapping[str, Any], skip: Sequence[str] = ()) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from anncore.files import replace_file
+from anncore.nouns import said_of
 from anncore.registry import Component
 from anncore.report.build import build_report, plain
 from anncore.report.components import components_of, objectives_of
@@ -52,7 +53,7 @@ def write_report(results: Any, folder: Path, *, meta: Mapping[str, Any] | None =
         content["figures"].append(
             {
                 "name": drawing.name,
-                "question": figure.cls.question,
+                "question": said_of(figure.cls.question, content["unit"]),
                 "section": section if section in SECTIONS else "diagnostics",
                 "title": drawing.title,
                 "subtitle": drawing.subtitle,

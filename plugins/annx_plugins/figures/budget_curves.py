@@ -20,6 +20,7 @@ from anncore import (
     hookimpl,
     joined,
     log_axis,
+    metric_words,
     new_sheet,
     padded,
     panel_title,
@@ -65,7 +66,8 @@ class BudgetCurves:
         problems = [p for p in report["problems"] if p in curves]
         if not problems:
             return None
-        title, subtitle = self._title(curves, problems), self._subtitle(curves, which, metric, report)
+        title = self._title(curves, problems, report["unit"])
+        subtitle = self._subtitle(curves, which, metric, report)
         shown = [arm for arm in report["arms"] if arm in curves[problems[0]] and theme[arm].highlighted]
         one = len(problems) == 1
         each = [(problems[0], arm) for arm in shown] if one else [(p, "") for p in problems]
@@ -83,7 +85,7 @@ class BudgetCurves:
             self._panel(ax, own, arm, theme, room)
             panel_title(ax, own[arm].label(arm) if arm else problem)
             if i % columns == 0:
-                words = metric.replace("_", " ").replace("valid ", "validation ")
+                words = metric_words(metric, report["unit"]).replace("valid ", "validation ")
                 ax.set_ylabel(f"{which} {words}" + (" (log)" if ax.get_yscale() == "log" else ""))
             if i + columns >= len(each):
                 ax.set_xlabel("configurations tried, k (log)")
@@ -142,14 +144,14 @@ class BudgetCurves:
             ax.locator_params(axis="y", nbins=5)
         return low, high, log
 
-    def _title(self, curves: Mapping[str, Mapping[str, _Curve]], problems: Sequence[str]) -> str:
+    def _title(self, curves: Mapping[str, Mapping[str, _Curve]], problems: Sequence[str], units: str) -> str:
         """Say who leads with one configuration and who with all, on how many data sets."""
         full = max(len(curve.k) for own in curves.values() for curve in own.values())
         arms = {arm for own in curves.values() for arm in own}
         if len(arms) == 1:
             (arm,) = arms
             late = [own[arm].settles for own in curves.values()]
-            where = "" if len(problems) == 1 else " in the median over data sets"
+            where = "" if len(problems) == 1 else f" in the median over {units}"
             return (
                 f"{arm} is within 10 % of its best of {full} after "
                 f"{counted(round(np.median(late)), 'configurations')}{where}"
@@ -162,7 +164,7 @@ class BudgetCurves:
             best = max(dict.fromkeys(found), key=found.count, default="")
             leads.append((best, found.count(best)))
         (first, n), (last, m) = leads
-        of = f"{len(problems)} data sets"
+        of = f"{len(problems)} {units}"
         if not first:
             return f"With {full} configurations {last} does best on {m} of {of}; with one no arm has a score"
         if first == last:
@@ -192,7 +194,7 @@ class BudgetCurves:
     def _subtitle(
         self, curves: Mapping[str, Mapping[str, _Curve]], which: str, metric: str, report: Any
     ) -> str:
-        words = metric.replace("_", " ").replace("valid ", "validation ")
+        words = metric_words(metric, report["unit"]).replace("valid ", "validation ")
         every = [curve for own in curves.values() for curve in own.values()]
         sizes = sorted({len(curve.k) for curve in every})
         n = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"

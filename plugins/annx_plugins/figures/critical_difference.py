@@ -18,6 +18,7 @@ from anncore import (
     new_sheet,
     place,
     shorten,
+    singular,
     text_width,
 )
 
@@ -84,7 +85,7 @@ class CriticalDifference:
         # At most ten ticks, whole ranks each.
         ax.set_xticks(range(1, arms + 1, math.ceil(arms / 10)))
         sets = report["leaderboard"]["overall"][0]["data_sets"]
-        ax.set_xlabel(f"mean rank over {sets} data sets (1 is best)")
+        ax.set_xlabel(f"mean rank over {sets} {report['unit']} (1 is best)")
         ax.set_yticks([])
         ax.spines[["left", "bottom"]].set_visible(False)
         ax.spines["top"].set_visible(True)
@@ -126,7 +127,7 @@ class CriticalDifference:
         )
 
     def _title(self, report: Any, arms: Sequence[str]) -> str:
-        found, control = report["comparisons"]["overall"], report["control"]
+        found, control, units = report["comparisons"]["overall"], report["control"], report["unit"]
         n = max(c["n"] for c in found)
         lead = control or arms[0]
         own = [c for c in found if lead in (c["a"], c["b"])]
@@ -134,20 +135,20 @@ class CriticalDifference:
             best = report["leaderboard"]["overall"][0]
             return (
                 f"{arms[0]} ranks best on average ({best['mean_rank']:.2f} of {len(arms)}), but {n} "
-                "data sets are too few to tell arms apart"
+                f"{units} are too few to tell arms apart"
             )
         better = [c["b"] for c in own if c["verdict"] == "better" and c["a"] == lead]
         worse = [c["a"] for c in own if c["verdict"] == "better" and c["b"] == lead]
         if control:
             if not better and not worse:
-                return f"No arm is told apart from the control {control} over {n} data sets"
+                return f"No arm is told apart from the control {control} over {n} {units}"
             parts = [
                 f"{joined(names)} {'is' if len(names) == 1 else 'are'} {word} than the control {control}"
                 for names, word in ((worse, "better"), (better, "worse"))
                 if names
             ]
-            return f"Over {n} data sets {'; '.join(parts)}"
-        opening = f"{lead} ranks best over {n} data sets"
+            return f"Over {n} {units} {'; '.join(parts)}"
+        opening = f"{lead} ranks best over {n} {units}"
         if len(better) == len(arms) - 1:
             return f"{opening}, told apart from {'every' if len(arms) > 2 else 'the'} other arm"
         if not better:
@@ -158,12 +159,12 @@ class CriticalDifference:
         return f"{opening}, told apart from {len(better)} of {len(arms) - 1} other arms ({joined(better)})"
 
     def _subtitle(self, report: Any, groups: int) -> str:
-        found, control = report["comparisons"]["overall"], report["control"]
+        found, control, units = report["comparisons"]["overall"], report["control"], report["unit"]
         if any(c["verdict"] == "too_few" for c in found):
             needed = max(c["needed"] or 0 for c in found)
             return (
-                "Description only: with so few data sets no p-value could be small enough, so no bars "
-                f"join or part the arms. {needed:.0f} data sets would be enough to let a difference show."
+                f"Description only: with so few {units} no p-value could be small enough, so no bars "
+                f"join or part the arms. {needed:.0f} {units} would be enough to let a difference show."
             )
         said = (
             f"Bar: the arms that are not told apart from the control {control}; dots mark them. "
@@ -173,7 +174,8 @@ class CriticalDifference:
         if groups > MOST_BARS:
             said += f"The first {MOST_BARS} of the bars. "
         pairs = found[0]["comparisons"]
-        said += f"Exact Wilcoxon signed-rank test on data-set means, Holm-adjusted over {pairs} pair"
+        said += f"Exact Wilcoxon signed-rank test on {singular(units).replace(' ', '-')} means, "
+        said += f"Holm-adjusted over {pairs} pair"
         said += f"{'s' if pairs != 1 else ''}, α = 0.05."
         test = report["comparisons"]["friedman"]
         if test and math.isfinite(test["F"]) and math.isfinite(test["p"]):

@@ -19,6 +19,7 @@ from anncore import (
     place,
     ramp_key,
     shorten,
+    singular,
     text_width,
     two_lines,
 )
@@ -69,7 +70,7 @@ class HeatMap:
         ranks = place(sheet, left + width + 0.12, 0.6, right - 0.6, height)
         self._ranks(ranks, report["leaderboard"]["overall"], theme)
         ramp_key(sheet, left, 0.3, 1.8, RampKey("", [(0, "best of the column"), (1, "worst")]), theme)
-        return Drawing(sheet, self.name, title, self._words(title, columns, arms), subtitle)
+        return Drawing(sheet, self.name, title, self._words(title, columns, arms, report["unit"]), subtitle)
 
     def _cells(self, ax: Any, columns: list[_Column], arms: list[str], theme: Any) -> None:
         import numpy as np
@@ -140,7 +141,7 @@ class HeatMap:
         broken = [c.problem for c in columns if any(c.failed(arm) for arm in c.rows)]
         kinds = " + ".join(report["vary"]) or "arm"
         if not finite:
-            return f"No data set has two arms that finished: {kinds}"
+            return f"No {singular(report['unit'])} has two arms that finished: {kinds}"
         scales = {column.measure["scale"] for column in finite}
         if len(finite) == 1:
             title = f"Best and worst {kinds} on {finite[0].problem} differ by {finite[0].gap()}"
@@ -149,10 +150,10 @@ class HeatMap:
             least, most = f"{near.gap()} on {near.problem}", f"{far.gap()} on {far.problem}"
             title = f"Best and worst {kinds} differ by {least}, by {most}"
             if near.gap() == far.gap():
-                title = f"Best and worst {kinds} differ by {far.gap()} on each data set"
+                title = f"Best and worst {kinds} differ by {far.gap()} on each {singular(report['unit'])}"
         else:
             lead = report["leaderboard"]["overall"][0]
-            title = f"{lead['arm']} ranks best on {lead['wins']} of {counted(lead['problems'], 'data sets')}"
+            title = f"{lead['arm']} ranks best on {lead['wins']} of {counted(lead['problems'], report['unit'])}"
         return title + (f"; failures on {', '.join(broken[:3])}" if broken else "")
 
     def _subtitle(self, report: Any) -> str:
@@ -166,9 +167,9 @@ class HeatMap:
             "the column. ×n: n seeds did not finish."
         )
 
-    def _words(self, title: str, columns: list[_Column], arms: list[str]) -> str:
+    def _words(self, title: str, columns: list[_Column], arms: list[str], units: str) -> str:
         best = [f"{c.problem}: {', '.join(arm for arm in arms if c.rows[arm]['rank'] == 1)}" for c in columns]
-        return f"Table of arms by data sets, coloured by gap. {title}. Best: {'; '.join(best[:20])}."
+        return f"Table of arms by {units}, coloured by gap. {title}. Best: {'; '.join(best[:20])}."
 
 
 class _Column:

@@ -21,6 +21,7 @@ from anncore import (
     panel_title,
     panels,
     shorten,
+    singular,
     text_width,
 )
 
@@ -120,7 +121,8 @@ class Leaderboard:
             f"{row['arm']}: mean rank {row['mean_rank']:.1f}, best on {row['wins']} of {row['problems']}"
             for row in report["leaderboard"]["overall"][:8]
         ]
-        return f"Dot plot of scores per data set. {report['answer']['headline']} {'; '.join(parts)}."
+        one = singular(report["unit"])
+        return f"Dot plot of scores per {one}. {report['answer']['headline']} {'; '.join(parts)}."
 
 
 def _range(ax: Any, values: list[float], log: bool) -> None:

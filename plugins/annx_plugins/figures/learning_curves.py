@@ -19,10 +19,12 @@ from anncore import (
     joined,
     log_axis,
     mean_band,
+    metric_words,
     new_sheet,
     padded,
     panel_title,
     panels,
+    singular,
     text_width,
 )
 
@@ -82,11 +84,11 @@ class LearningCurves:
             panel_title(ax, problem)
             if i % columns == 0:
                 log = ax.get_yscale() == "log"
-                words = metric.replace("_", " ").replace("valid ", "validation ")
+                words = metric_words(metric, report["unit"]).replace("valid ", "validation ")
                 ax.set_ylabel(words + (" (log)" if log else ""))
             if i + columns >= len(problems):
                 ax.set_xlabel("optimizer steps")
-        return Drawing(sheet, self.name, title, self._words(title, lines), subtitle)
+        return Drawing(sheet, self.name, title, self._words(title, lines, singular(report["unit"])), subtitle)
 
     def _labels(self, lines: dict[str, dict[str, _Line]], theme: Any) -> list[str]:
         return [
@@ -158,19 +160,19 @@ class LearningCurves:
             if line.lost
         ]
         if not wins:
-            return "No arm reaches the last step on any data set"
+            return f"No arm reaches the last step on any {singular(report['unit'])}"
         lead = max(wins, key=lambda arm: wins[arm])
         word = "lowest" if sign == 1 else "highest"
-        words = metric.replace("_", " ").replace("valid ", "validation ")
-        said = f"{lead} ends with the {word} {words} on {wins[lead]} of {counted(len(lines), 'data sets')}"
+        words = metric_words(metric, report["unit"]).replace("valid ", "validation ")
+        said = f"{lead} ends with the {word} {words} on {wins[lead]} of {counted(len(lines), report['unit'])}"
         return said + (f"; diverged seeds: {joined(lost, 4)}" if lost else "")
 
-    def _words(self, title: str, lines: dict[str, dict[str, _Line]]) -> str:
+    def _words(self, title: str, lines: dict[str, dict[str, _Line]], one: str) -> str:
         parts = [
             f"{problem}: " + ", ".join(f"{arm} {line.said()}" for arm, line in list(own.items())[:8])
             for problem, own in list(lines.items())[:12]
         ]
-        return f"Learning curves, one panel per data set. {title}. Final means: {'; '.join(parts)}."
+        return f"Learning curves, one panel per {one}. {title}. Final means: {'; '.join(parts)}."
 
 
 class _Line:

@@ -18,6 +18,7 @@ from anncore import (
     hookimpl,
     joined,
     log_axis,
+    metric_words,
     new_sheet,
     number,
     padded,
@@ -55,7 +56,7 @@ class LRSensitivity:
         arms = list(dict.fromkeys(row["arm"] for row in rows))
         # Where nothing was tuned, the report compares configurations and the theme knows no plain arms.
         theme = data.theme if all(arm in data.theme.styles for arm in arms) else Theme.of(arms)
-        metric = rows[0]["metric"].replace("_", " ").replace("valid ", "validation ")
+        metric = metric_words(rows[0]["metric"], report["unit"]).replace("valid ", "validation ")
         title = self._title(rows, arms, shown)
         n = max(point["n"] for row in rows for point in row["points"])
         subtitle = (

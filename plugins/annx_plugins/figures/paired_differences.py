@@ -23,6 +23,7 @@ from anncore import (
     panel_title,
     panels,
     shorten,
+    singular,
     text_width,
 )
 
@@ -154,7 +155,7 @@ class PairedDifferences:
 
     def _title(self, report: Any, reference: str, arms: list[str]) -> str:
         """Count the data sets on which the reference beats each arm, and is beaten."""
-        problems = report["problems"]
+        problems, one = report["problems"], singular(report["unit"])
         wins = dict.fromkeys(arms, 0)
         losses = dict.fromkeys(arms, 0)
         verdicts = []
@@ -168,10 +169,10 @@ class PairedDifferences:
         n = len(report["seeds"]["report"])
         seeds, are = counted(n, "seeds"), "is" if n == 1 else "are"
         if verdicts and set(verdicts) == {"too_few"}:
-            return f"{seeds} {are} too few to tell {reference} from any other arm on a single data set"
+            return f"{seeds} {are} too few to tell {reference} from any other arm on a single {one}"
         if not any(wins.values()) and not any(losses.values()):
-            return f"No data set tells {reference} apart from another arm with {seeds}"
-        of = f" of {counted(len(problems), 'data sets')}"
+            return f"No {one} tells {reference} apart from another arm with {seeds}"
+        of = f" of {counted(len(problems), report['unit'])}"
         said = []
         if any(wins.values()):
             parts = [f"{arm} on {count}" for arm, count in wins.items() if count]

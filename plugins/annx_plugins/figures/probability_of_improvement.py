@@ -134,9 +134,9 @@ class ProbabilityOfImprovement:
 
     def _subtitle(self, report: Any, several: bool, total: int) -> str:
         n, sets = len(report["seeds"]["report"]), len(set(report["data_sets"].values()))
-        where = f", mean over {sets} data sets" if several else f" on {report['problems'][0]}"
+        where = f", mean over {sets} {report['unit']}" if several else f" on {report['problems'][0]}"
         said = f"Share of {counted(n, 'paired seeds')} on which the row beats the column{where}; "
-        said += f"below, its 95 % interval over {'data sets' if several else 'seeds'}. "
+        said += f"below, its 95 % interval over {report['unit'] if several else 'seeds'}. "
         said += "Bold: it leaves out 50 %. –: one wins always, so nothing bounds the share on one side. "
         said += "Not multiplicity-adjusted. Ties count half; a diverged run loses to any that finished."
         return said + (f" The {MOST} best of {total} arms." if total > MOST else "")

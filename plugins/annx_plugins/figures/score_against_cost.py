@@ -54,7 +54,7 @@ class ScoreAgainstCost:
             return None
         seconds = cost == "train_seconds"
         goal = report["measures"][next(iter(points))]["goal"]
-        title, subtitle = self._title(points, goal, seconds), self._subtitle(report, seconds)
+        title, subtitle = self._title(points, goal, seconds, report["unit"]), self._subtitle(report, seconds)
         labels = [point.label(arm) for own in points.values() for arm, point in own.items()]
         columns = min(3, len(points))
         rows = math.ceil(len(points) / columns)
@@ -118,14 +118,14 @@ class ScoreAgainstCost:
         log_axis(ax.xaxis, *padded(min(costs), max(costs), True, 0.12), 4)
         end_labels(ax, ends, room=room)
 
-    def _title(self, points: Mapping[str, Mapping[str, _Point]], goal: str, seconds: bool) -> str:
+    def _title(self, points: Mapping[str, Mapping[str, _Point]], goal: str, seconds: bool, units: str) -> str:
         """Say what the arm that scores best most often costs, and which arm is dominated most often."""
         choose = max if goal == "max" else min
         best = [choose(own, key=lambda arm: own[arm].score) for own in points.values()]
         lead = max(dict.fromkeys(best), key=best.count)
         cheap = min(self._prices(points, lead).items(), key=lambda item: item[1])
         fastest = "fastest" if seconds else "one with the fewest steps"
-        where = "" if len(points) == 1 else f" on {best.count(lead)} of {len(points)} data sets"
+        where = "" if len(points) == 1 else f" on {best.count(lead)} of {len(points)} {units}"
         if cheap[0] == lead:
             said = f"{lead} scores best{where} and is the {fastest}"
         else:

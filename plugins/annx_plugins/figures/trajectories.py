@@ -128,7 +128,10 @@ class Trajectories:
                     *inside, "x", color=theme.token("alarm"), markersize=7, mew=1.8, zorder=6, clip_on=False
                 )
             ax.plot(x[:1], y[:1], "o", color=paper, markersize=6, markeredgecolor=ink, mew=1.2, zorder=5)
-        covered = np.concatenate([function.minima, ends, *([] if path is None else [path.places])])
+        start = [] if path is None else [path.places[:1]]
+        # Start and minimum are looked for first: a path may be hidden in part, they may not.
+        marks = np.repeat(np.concatenate([function.minima, *start]), 10_000, axis=0)
+        covered = np.concatenate([marks, ends, *([] if path is None else [path.places])])
         self._box(ax, _lines(function, arm, data), covered, function.window, theme)
 
     def _box(
@@ -149,7 +152,7 @@ class Trajectories:
 
         def covered(corner: tuple[int, int]) -> int:
             x, y = (np.abs(corner[axis] - share[:, axis]) for axis in (0, 1))
-            return int(((x < x_share) & (y < y_share)).sum())
+            return int(((x < x_share + 0.06) & (y < y_share + 0.06)).sum())
 
         right, top = min(corners, key=covered)
         corner = (1 - x_share if right else 0, 1 - y_share if top else 0)
