@@ -28,6 +28,7 @@ from anncore import (
 )
 
 FAR = 30  # values beyond so many medians of a panel lie on its upper edge
+WIDEST = 1e4  # more than so many times the smallest value needs a log axis
 LANE = 0.2  # the share of a panel's height that diverged values get
 
 
@@ -59,12 +60,15 @@ class LRSensitivity:
         metric = metric_words(rows[0]["metric"], report["unit"]).replace("valid ", "validation ")
         title = self._title(rows, arms, shown)
         n = max(point["n"] for row in rows for point in row["points"])
+        by_problem = [[row for row in rows if row["problem"] == problem] for problem in problems]
         subtitle = (
             f"Mark: mean {metric} of {n} tuning seed{'s' if n != 1 else ''}. Star: best value; ringed: it "
             f"lies at "
             "the edge of its range. Red lane, reached by dots: every seed diverged; hollow mark with k/n: k "
             "of n did. Values far beyond the others lie on the lane's lower edge."
         )
+        if any(_is_log(mine) and 0 in _finite(mine) for mine in by_problem):
+            subtitle += " A value of exactly 0 lies on its log axis' lower edge."
         others = sorted(set(names) - {shown})
         if others:
             subtitle += f" Not shown: arms tuned by {joined(others)}."
@@ -83,7 +87,7 @@ class LRSensitivity:
             self._panel(ax, mine, theme, log_x, (min(values), max(values)))
             panel_title(ax, problem)
             if i % columns == 0:
-                ax.set_ylabel(f"{metric}{' (log)' if mine[0]['scale'] == 'log' else ''}")
+                ax.set_ylabel(f"{metric}{' (log)' if ax.get_yscale() == 'log' else ''}")
             if i + columns >= len(problems):
                 ax.set_xlabel(f"{shown.split('.')[-1]}{' (log)' if log_x else ''}")
         self._legend(sheet, legend, theme, low + lines * height + (lines - 1) * 0.5 + 0.36, left)
@@ -97,8 +101,8 @@ class LRSensitivity:
         log_x: bool,
         span: tuple[float, float],
     ) -> None:
-        log = all(row["scale"] == "log" for row in rows)
-        values = [p["value"] for row in rows for p in row["points"] if math.isfinite(p["value"])]
+        log = _is_log(rows)
+        values = _finite(rows)
         finite = [v for v in values if v > 0 or not log]
         # One learning rate far too high must not flatten all the others.
         limit = FAR * median(finite) if log and finite else math.inf
@@ -136,17 +140,17 @@ class LRSensitivity:
         ordered = sorted(zip(rows, places, strict=True), key=lambda pair: theme[pair[0]["arm"]].highlighted)
         log_y = ax.get_yscale() == "log"
         for row, place in ordered:
-            self._line(ax, row, place, theme, blend, high)
+            self._line(ax, row, place, theme, blend, (low, high))
             level = low * (top / low) ** place if log_y else low + (top - low) * place
-            self._ways_to_the_lane(ax, row, level, high, theme)
+            self._ways_to_the_lane(ax, row, level, (low, high), theme)
 
     def _line(
-        self, ax: Any, row: dict[str, Any], place: float, theme: Theme, blend: Any, edge: float
+        self, ax: Any, row: dict[str, Any], place: float, theme: Theme, blend: Any, edges: tuple[float, float]
     ) -> None:
         style, points = theme[row["arm"]], row["points"]
         size = 4.5 if style.highlighted else 2.5
         clean = [p for p in points if math.isfinite(p["value"])]
-        clean = [{**p, "value": min(p["value"], edge)} for p in clean]
+        clean = [{**p, "value": _inside(p["value"], edges)} for p in clean]
         x, y = [p["value_of"] for p in clean], [p["value"] for p in clean]
         thin = 1.4 if style.highlighted else 0.7
         ax.plot(x, y, color=style.color, linewidth=thin, alpha=0.9, zorder=2, label=row["arm"])
@@ -194,13 +198,15 @@ class LRSensitivity:
                 zorder=3,
             )
 
-    def _ways_to_the_lane(self, ax: Any, row: Any, level: float, edge: float, theme: Theme) -> None:
+    def _ways_to_the_lane(
+        self, ax: Any, row: Any, level: float, edges: tuple[float, float], theme: Theme
+    ) -> None:
         """Join a value with a score and its neighbour without one by a dotted line."""
         style = theme[row["arm"]]
         for one, other in pairwise(row["points"]):
             there = [math.isfinite(point["value"]) for point in (one, other)]
             if style.highlighted and there[0] != there[1]:
-                y = [min(p["value"], edge) if math.isfinite(p["value"]) else level for p in (one, other)]
+                y = [_inside(p["value"], edges) if math.isfinite(p["value"]) else level for p in (one, other)]
                 x = [one["value_of"], other["value_of"]]
                 ax.plot(x, y, color=style.color, linestyle=":", linewidth=0.9, zorder=1)
 
@@ -265,6 +271,22 @@ class LRSensitivity:
             for row in rows[:20]
         ]
         return f"Line plots of the score over the tuned hyperparameter. {title}. {'; '.join(parts)}."
+
+
+def _finite(rows: list[dict[str, Any]]) -> list[float]:
+    return [p["value"] for row in rows for p in row["points"] if math.isfinite(p["value"])]
+
+
+def _is_log(rows: list[dict[str, Any]]) -> bool:
+    """Say whether a panel has a log axis: on a plain one, a single 0 among small losses would flatten all."""
+    values = _finite(rows)
+    above = [value for value in values if value > 0]
+    zeros = len(above) < len(values) and min(values) == 0 and len(above) > 0
+    return all(row["scale"] == "log" for row in rows) or (zeros and max(above) >= WIDEST * min(above))
+
+
+def _inside(value: float, edges: tuple[float, float]) -> float:
+    return min(max(value, edges[0]), edges[1])
 
 
 def _plain(hyperparameter: str) -> str:
