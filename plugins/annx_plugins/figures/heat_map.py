@@ -153,7 +153,8 @@ class HeatMap:
                 title = f"Best and worst {kinds} differ by {far.gap()} on each {singular(report['unit'])}"
         else:
             lead = report["leaderboard"]["overall"][0]
-            title = f"{lead['arm']} ranks best on {lead['wins']} of {counted(lead['problems'], report['unit'])}"
+            units = counted(lead["problems"], report["unit"])
+            title = f"{lead['arm']} ranks best on {lead['wins']} of {units}"
         return title + (f"; failures on {', '.join(broken[:3])}" if broken else "")
 
     def _subtitle(self, report: Any) -> str:
