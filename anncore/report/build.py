@@ -107,6 +107,8 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
 
 def _measure(measure: Measure) -> dict[str, str]:
     return {name: getattr(measure, name) for name in ("column", "goal", "scale", "label")}
+
+
 def _watched(study: Study) -> list[dict[str, Any]]:
     """Return the metrics that looked into the networks, with what their classes say of them."""
     found = []
