@@ -1,22 +1,21 @@
 """A run's tables for other programs and for papers: CSV, Parquet, LaTeX.
 
-Two tables: `trials`, a row per trial as in trials.csv, and `leaderboard`, a row per arm and problem with the
-numbers of the report.
+CSV and Parquet have two: `trials`, a row per trial as in trials.csv, and `leaderboard`, a row per arm and
+problem with the numbers of the report. LaTeX has every table of the report.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import io
-import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from anncore.errors import AnnxError
-from anncore.nouns import singular
 from anncore.report import tables, words
-from anncore.report.build import build_report
+from anncore.report.build import build_report, plain
+from anncore.report.latex import PREVIEW, preview, render_table, render_tables, unique
+from anncore.report.view import Table, table
 from anncore.results import Results, to_csv
 from anncore.study import Study
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 FORMATS: Mapping[str, str] = {"csv": "csv", "parquet": "parquet", "latex": "tex"}
 """By name, the ending of its files."""
-TABLES = ("trials", "leaderboard")
 
 
 def export(results: Results, form: str) -> Iterator[tuple[str, bytes]]:
@@ -38,13 +36,10 @@ def export(results: Results, form: str) -> Iterator[tuple[str, bytes]]:
         raise AnnxError(
             "--format parquet needs pyarrow, which is not installed: pip install 'annx[parquet]'."
         )
-    reported = bool((results.trials["phase"] == "report").any())
     if form == "latex":
-        if len(results.trials):
-            yield "trials.tex", trials_latex(results).encode()
-        if reported:
-            yield "leaderboard.tex", leaderboard_latex(results).encode()
+        yield from latex(results)
         return
+    reported = bool((results.trials["phase"] == "report").any())
     write = to_csv if form == "csv" else _to_parquet
     if len(results.trials):
         yield f"trials.{FORMATS[form]}", write(results.trials)
@@ -93,112 +88,22 @@ def leaderboard(results: Results) -> pd.DataFrame:
     return frame[[name for name in frame.columns if name not in last] + last]
 
 
-# LaTeX
-
-ESCAPED = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "%": r"\%",
-    "_": r"\_",
-    "^": r"\textasciicircum{}",
-    "~": r"\textasciitilde{}",
-    "<": r"\textless{}",  # the first font encoding has other signs in these places
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': "{''}",  # active in some languages
-    "`": r"\textasciigrave{}",
-    "[": "{[}",  # after \\ it would begin an optional argument, as * would
-    "]": "{]}",
-    "*": "{*}",
-    "-": "{-}",  # beside another it would become a dash, as an apostrophe a quotation mark
-    "'": "{'}",
-    "–": "{--}",
-    "−": "$-$",
-    "×": r"$\times$",
-    "∞": r"$\infty$",
-    "±": r"$\pm$",
-}
+def latex(results: Results) -> Iterator[tuple[str, bytes]]:
+    """Yield a file per table of the report, one of the trials, and a document that shows them all."""
+    written: dict[str, str] = {}
+    content = plain(build_report(results, {}))
+    if (results.trials["phase"] == "report").any():
+        written.update(render_tables(content))
+    if len(results.trials):
+        written[unique("trials", set(written))] = render_table(trials_table(results), content, "trials")
+    for name, text in written.items():
+        yield f"{name}.tex", text.encode()
+    if written:
+        yield PREVIEW, preview(content, list(written)).encode()
 
 
-def escape(text: str) -> str:
-    """Return a text so that LaTeX prints just that: no command, no ligature, no line break in it."""
-    line = " ".join(str(text).split())
-    printable = "".join(c for c in line if c.isprintable())
-    # Braces keep neighbours from becoming a ligature; alone they need none.
-    pieces = re.split(r"(?<![-'–])([-'])(?![-'–])", printable)
-    return "".join(
-        piece if i % 2 else "".join(ESCAPED.get(c, c) for c in piece) for i, piece in enumerate(pieces)
-    )
-
-
-def _number(text: str) -> str:
-    """Escape numbers as the report writes them: 1.2e−07 becomes a power of ten."""
-    parts = re.split(r"(−?[\d.]+)e(−?)0*(\d+)", text)
-    written = [escape(parts[0])]
-    for mantissa, sign, exponent, rest in zip(*(iter(parts[1:]),) * 4, strict=True):
-        power = f"${mantissa} \\times 10^{{{sign}{exponent}}}$".replace("−", "-")
-        written += [power, _spaced(rest)]
-    return "".join(written)
-
-
-def _spaced(text: str) -> str:
-    """Escape what follows a number, with the space that stood between."""
-    return (
-        (" " if text[:1].isspace() else "") + escape(text) + (" " if text[1:] and text[-1].isspace() else "")
-    )
-
-
-def leaderboard_latex(results: Results) -> str:
-    """Return the report's leaderboard, and below it the scores by problem, for booktabs."""
-    content = build_report(results, {})
-    header, rows = words.overall_rows(content)
-    title = _sentence(content["title"])
-    several = len(content["problems"]) > 1
-    where = (
-        f"Over all {content['unit']}, best mean rank first."
-        if several
-        else f"On {escape(content['problems'][0])}."
-    )
-    cells = [[escape(row[0]), *map(_number, row[1:])] for row in rows]
-    parts = [_table(list(map(escape, header)), cells, f"{title} {where}", f"{content['name']}-leaderboard")]
-    if several:
-        parts.append(_scores(content, title))
-    return "\n".join(["% Needs \\usepackage{booktabs}.", *parts])
-
-
-def _scores(content: Mapping[str, Any], title: str) -> str:
-    """Return arms by problems; the best of a problem is bold."""
-    problems, measures = content["problems"], content["measures"]
-    boards = content["leaderboard"]["problems"]
-    labels = list(dict.fromkeys(measure["label"] for measure in measures.values()))
-    rows = []
-    for arm in (row["arm"] for row in content["leaderboard"]["overall"]):
-        cells = []
-        for problem in problems:
-            row = next(row for row in boards[problem] if row["arm"] == arm)
-            cell = _number(words.score(row, measures[problem]))
-            cells.append(f"\\textbf{{{cell}}}" if row["rank"] == 1 else cell)
-        rows.append([escape(arm), *cells])
-    header = ["", *map(escape, problems)]
-    if len(labels) > 1:
-        header = ["", *(f"{escape(p)} ({escape(measures[p]['label'])})" for p in problems)]
-    what = escape(labels[0].capitalize()) if len(labels) == 1 else "Score"
-    marks = "the best of a column is bold, $\\times n$ marks $n$ diverged seeds"
-    return _table(
-        header, rows, f"{title} {what} by {singular(content['unit'])}; {marks}.", f"{content['name']}-scores"
-    )
-
-
-def _sentence(title: str) -> str:
-    return escape(title) + ("" if title.endswith((".", "?", "!")) else ".")
-
-
-def trials_latex(results: Results) -> str:
-    """Return the trials as a long table: what was compared, and the scores it was compared by.
+def trials_table(results: Results) -> Table:
+    """Return the trials as a table: what was compared, and the scores it was compared by.
 
     Columns that are the same throughout are left out; CSV and Parquet have all.
     """
@@ -207,65 +112,14 @@ def trials_latex(results: Results) -> str:
     wanted = ("phase", "problem", "arm", "config", "seed", "status", experiment.select.metric, *measures)
     known = [name for name in dict.fromkeys(wanted) if name in trials]
     kept = [name for name in known if len(trials[name].unique()) > 1] or ["problem", "arm", "seed"]
-    rows = [[_cell(value) for value in row] for row in trials[kept].itertuples(index=False)]
-    caption = f"{_sentence(experiment.title or experiment.name)} {len(trials)} trials."
-    head = " & ".join(map(escape, kept))
-    lines = [
-        "% Needs \\usepackage{booktabs} and \\usepackage{longtable}.",
-        f"\\begin{{longtable}}{{{_columns(rows)}}}",
-        f"  \\caption{{{caption}}} \\label{{tab:{_label(experiment.name)}-trials}} \\\\",
-        "  \\toprule",
-        f"  {head} \\\\",
-        "  \\midrule",
-        "  \\endfirsthead",
-        "  \\toprule",
-        f"  {head} \\\\",
-        "  \\midrule",
-        "  \\endhead",
-        "  \\bottomrule",
-        "  \\endlastfoot",
-        *(f"  {' & '.join(row)} \\\\" for row in rows),
-        "\\end{longtable}",
-    ]
-    return "\n".join(lines) + "\n"
+    rows = [[_text(value) for value in row] for row in trials[kept].itertuples(index=False)]
+    caption = f"{len(trials)} trials."
+    return table(caption, [name.replace("_", " ") for name in kept], rows, "trials")
 
 
-def _cell(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, str):
-        return escape(value)
+        return value or "–"
     if value is None or value != value:
-        return "--"
-    if isinstance(value, float) and not value.is_integer():
-        return _number(words.plain_number(value))
-    return escape(f"{value:g}" if isinstance(value, float) and math.isfinite(value) else str(value))
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str, label: str) -> str:
-    lines = [
-        "\\begin{table}",
-        "  \\centering",
-        f"  \\caption{{{caption}}}",
-        f"  \\label{{tab:{_label(label)}}}",
-        f"  \\begin{{tabular}}{{{_columns(rows)}}}",
-        "    \\toprule",
-        f"    {' & '.join(header)} \\\\",
-        "    \\midrule",
-        *(f"    {' & '.join(row)} \\\\" for row in rows),
-        "    \\bottomrule",
-        "  \\end{tabular}",
-        "\\end{table}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _columns(rows: Sequence[Sequence[str]]) -> str:
-    """Return a letter per column: numbers stand to the right, texts to the left."""
-    number = re.compile(r"(\\textbf\{)?\$?-?\$?[\d.]+\b|--$")
-    return "".join(
-        "r" if i and all(number.match(cell) for cell in column) else "l"
-        for i, column in enumerate(zip(*rows, strict=True))
-    )
-
-
-def _label(name: str) -> str:
-    return re.sub(r"[^a-zA-Z0-9-]+", "-", name).strip("-") or "run"
+        return "–"
+    return words.plain_number(value) if isinstance(value, float) else str(value)

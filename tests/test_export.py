@@ -8,6 +8,8 @@ import io
 import json
 import math
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,10 @@ from sweep_factory import TUNED, load
 from anncore import sweep
 from anncore.cli import export as verb
 from anncore.cli.group import MISUSED, NOTHING_MATCHED, OK, cli
-from anncore.export import FORMATS, escape, export, leaderboard, leaderboard_latex, trials_latex
+from anncore.export import FORMATS, export, leaderboard
+from anncore.report.build import build_report, plain
+from anncore.report.latex import escape
+from anncore.report.view import sections
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +109,9 @@ def test_without_pyarrow_parquet_is_a_line_that_names_the_extra(
 
 def test_json_names_the_files(swept: Path, tmp_path: Path) -> None:
     result = annx(swept, "--format", "latex", "--out", tmp_path, "--json")
-    assert json.loads(result.stdout) == [str(tmp_path / "trials.tex"), str(tmp_path / "leaderboard.tex")]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["leaderboard.tex", "trials.tex"]
+    names = [path.name for path in tmp_path.iterdir()]
+    assert {"leaderboard.tex", "trials.tex", "preview.tex"} < set(names)
+    assert sorted(json.loads(result.stdout)) == sorted(str(tmp_path / name) for name in names)
 
 
 def test_the_formats_offered_without_numpy_are_the_formats() -> None:
@@ -162,59 +168,158 @@ def without(swept: Path, monkeypatch: pytest.MonkeyPatch, keep: Callable[[Any], 
 
 # LaTeX
 
+HOSTILE = (
+    "a_b & c%",
+    "\\input{x}",
+    "[2ex]",
+    "naïve Šårø ẞ 中文 😀 <b>`x`</b>",
+    "β₁=0.9 ± 1e-3 × ∞ − ''q'' --",
+    "^^M ~#${}",
+    "very_long_name_" * 8,
+    "*x ?`!`,,<<>>",
+)
 
-def test_a_leaderboard_is_a_booktabs_table_with_the_best_in_bold() -> None:
+
+def tex(**options: Any) -> dict[str, str]:
+    """Return the files of a made-up sweep."""
+    given: dict[str, Any] = {"arms": ("sgd", "adam"), "problems": ("xor", "iris"), "seeds": (1, 2)}
+    return {name: data.decode() for name, data in export(make_results(**(given | options)), "latex")}
+
+
+def body(text: str) -> list[list[str]]:
+    """Return the cells of a table's rows, as LaTeX divides them."""
+    start = "\\endlastfoot\n" if "longtable}{" in text else "\\midrule\n"
+    lines = text.partition(start)[2].splitlines()
+    return [re.split(r" & ", line.strip().removesuffix(" \\\\")) for line in lines if line.endswith(" \\\\")]
+
+
+def test_every_table_of_the_report_has_a_file_of_its_own() -> None:
     results = make_results(
-        arms=("sgd", "adam"), problems=("xor", "iris"), seeds=(1, 2), score=lambda p, a, s: len(a) / 10
+        arms=("sgd", "rmsprop", "adam"),
+        problems=("two_moons", "wine"),
+        status=lambda p, a, s: "failed" if (a, s) == ("sgd", 100) else "ok",
     )
-    text = leaderboard_latex(results)
-    assert text.startswith("% Needs \\usepackage{booktabs}.\n\\begin{table}\n  \\centering\n")
+    files = {name: data.decode() for name, data in export(results, "latex")}
+    whole = {
+        *("leaderboard", "scores", "differences", "improvement", "profile-scores", "times-to-target"),
+        *("sensitivity", "budget", "selection", "failed-trials", "provenance", "trials", "preview"),
+    }
+    single = {f"{name}-{problem}" for name in ("scores", "differences") for problem in ("two_moons", "wine")}
+    assert {name.removesuffix(".tex") for name in files} == whole | single
+
+    def count(sections: Any) -> int:
+        return sum(len(each.tables) + count(each.parts) for each in sections)
+
+    found = count(sections(plain(build_report(results, {}))))
+    assert len(files) == found + 3  # and what tuning chose, the trials, the preview
+    for name, text in files.items():
+        if name != "preview.tex":
+            assert f"\\input{{{name.removesuffix('.tex')}}}" in files["preview.tex"]
+            assert f"\\label{{tab:optimizers-{name.removesuffix('.tex')}}}" in text
+            assert text.startswith(
+                "% Needs \\usepackage[T1]{fontenc} and \\usepackage{array,booktabs,longtable}."
+            )
+            for line in ("\\caption{", "\\toprule", "\\midrule", "\\bottomrule"):
+                assert line in text
+
+
+def test_scores_are_a_booktabs_table_with_the_best_in_bold() -> None:
+    files = tex(score=lambda p, a, s: len(a) / 10)
     # sgd's loss is 0.3, adam's 0.4, and 1.05 times as much on the test split: see results_factory.
-    assert "    sgd & \\textbf{0.315} & \\textbf{0.315} \\\\\n    adam & 0.420 & 0.420 \\\\\n" in text
-    assert "    sgd & 1.00 & 2/2 & 4/4 & 0 & 0 \\\\\n    adam & 2.00 & 0/2 & 4/4 & 0 & 0 \\\\\n" in text
-    for line in ("\\toprule", "\\midrule", "\\bottomrule", "\\end{tabular}", "\\end{table}"):
-        assert text.count(line) == 2
-    assert "\\label{tab:optimizers-scores}" in text
-    assert "\\begin{tabular}{lrr}" in text
+    assert body(files["scores.tex"]) == [
+        ["xor", "\\textbf{0.315}", "0.420"],
+        ["iris", "\\textbf{0.315}", "0.420"],
+    ]
+    assert body(files["leaderboard.tex"]) == [
+        ["sgd", "1.00", "2/2", "4/4", "0", "0"],
+        ["adam", "2.00", "0/2", "4/4", "0", "0"],
+    ]
+    assert "\\begin{tabular}{lrr}" in files["scores.tex"]
 
 
-def test_powers_of_ten_are_set_as_such() -> None:
-    results = make_results(arms=("sgd",), problems=("xor",), seeds=(1, 2), score=lambda p, a, s: 2e-9)
-    assert "$2.1 \\times 10^{-9}$" in leaderboard_latex(results)
+def test_powers_of_ten_are_set_as_such_and_bold_where_best() -> None:
+    text = tex(arms=("sgd",), problems=("xor",), score=lambda p, a, s: 2e-9)["leaderboard.tex"]
+    assert "$2.1 \\times 10^{-9}$" in text
+    assert (
+        "\\textbf{\\boldmath $2.1 \\times 10^{-9}$}"
+        in tex(arms=("sgd",), score=lambda p, a, s: 2e-9)["scores.tex"]
+    )
 
 
 def test_diverged_seeds_are_marked() -> None:
-    results = make_results(
-        arms=("sgd", "adam"),
-        problems=("xor", "iris"),
-        seeds=(1, 2),
-        status=lambda p, a, s: "diverged" if (a, s) == ("sgd", 1) else "ok",
-    )
-    assert re.search(r"sgd & [\d.]+ \$\\times\$1 & [\d.]+ \$\\times\$1 \\\\", leaderboard_latex(results))
+    files = tex(status=lambda p, a, s: "diverged" if (a, s) == ("sgd", 1) else "ok")
+    cells = [cell for row in body(files["scores.tex"]) for cell in row]
+    assert len([cell for cell in cells if re.fullmatch(r"[\d.]+ \$\\times\$1", cell)]) == 2
 
 
 def test_trials_are_a_long_table_of_what_differs() -> None:
-    results = make_results(arms=("sgd", "adam"), problems=("xor",), seeds=(1, 2), tune_seeds=())
-    text = trials_latex(results)
-    assert "  arm & config & seed & valid\\_loss & test\\_loss \\\\\n" in text
+    results = make_results(arms=("sgd", "adam"), problems=("xor",), seeds=range(20), tune_seeds=())
+    text = dict(export(results, "latex"))["trials.tex"].decode()
+    assert "  arm & config & seed & valid loss & test loss \\\\\n" in text
     for line in ("\\begin{longtable}{llrrr}", "\\endhead", "\\endlastfoot", "\\end{longtable}"):
         assert line in text
-    body = text.partition("\\endlastfoot\n")[2].splitlines()[:-1]
-    assert len(body) == len(results.trials)
-    assert all(line.endswith(" \\\\") and line.count(" & ") == 4 for line in body)
+    rows = body(text)
+    assert len(rows) == len(results.trials) == 160
+    assert {len(row) for row in rows} == {5}
     assert "nan" not in text
+
+
+def test_a_table_too_wide_for_a_page_is_split_by_columns_that_keep_their_rows_names() -> None:
+    arms = tuple(f"optimizer number {i}" for i in range(12))
+    problems = tuple(f"set{i}" for i in range(12))
+    text = tex(arms=arms, problems=problems, regression=())["scores.tex"]
+    parts = text.split("\\begin{table}")[1:]
+    assert len(parts) > 1
+    found = [body(part) for part in parts]
+    assert {tuple(row[0] for row in rows) for rows in found} == {problems}
+    assert sum(len(rows[0]) - 1 for rows in found) == len(arms)
+    assert all(f"Part {i} of {len(parts)}." in part for i, part in enumerate(parts, 1))
+
+
+def test_names_of_files_are_safe_and_none_hides_another() -> None:
+    files = tex(problems=("../x", "X", "x", "...", "con"), regression=())
+    assert all(re.fullmatch(r"[a-z0-9_-]+\.tex", name) for name in files)
+    assert {f"scores-x{end}.tex" for end in ("", "-2", "-3", "-4")} <= set(files)
+    labels = [
+        re.findall(r"\\label\{([^}]*)", text)[0] for name, text in files.items() if name != "preview.tex"
+    ]
+    assert len(labels) == len(set(map(str.lower, labels))) == len(files) - 1
 
 
 def test_hostile_names_stay_names() -> None:
     arms = ("a_b & c%", "\\input{x}", "[2ex]")
-    text = leaderboard_latex(
-        make_results(arms=arms, problems=("$x^2$", "#1"), seeds=(1, 2), title="50 % {of")
-    )
+    files = tex(arms=arms, problems=("$x^2$", "#1"), title="50 % {of")
+    text = files["leaderboard.tex"] + files["scores.tex"]
     assert "    a\\_b \\& c\\% & " in text
     assert "    \\textbackslash{}input\\{x\\} & " in text
     assert "    {[}2ex{]} & " in text  # after \\ a bare bracket would be an optional argument
     assert " & \\$x\\textasciicircum{}2\\$ & \\#1 \\\\" in text
     assert "\\caption{50 \\% \\{of. " in text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+@pytest.mark.parametrize("arms", [("sgd", "rmsprop", "adam"), HOSTILE], ids=["plain", "hostile"])
+def test_latex_sets_every_table_without_an_error_or_a_line_that_sticks_out(
+    tmp_path: Path, arms: tuple[str, ...]
+) -> None:
+    files = tex(
+        arms=arms,
+        problems=("$x^2$", "two_moons", "1" * 70),
+        title="50 % {of \\end{table} µ",
+        regression=(),
+        status=lambda p, a, s: {(0, 2): "failed", (1, 1): "diverged"}.get((arms.index(a), s), "ok"),
+    )
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    command = ["pdflatex", "-no-shell-escape", "-interaction=nonstopmode", "preview.tex"]
+    for _ in range(2):  # longtable finds its widths in the second run
+        ran = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    log = (tmp_path / "preview.log").read_text(encoding="latin-1")
+    assert ran.returncode == 0, [line for line in log.splitlines() if line.startswith("!")]
+    assert re.findall(r"Overfull .*", log) == []
+    assert "Missing character" not in log
+    assert (tmp_path / "preview.pdf").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize(
@@ -230,6 +335,11 @@ def test_hostile_names_stay_names() -> None:
         ("line\nbreak\tand\x00more", "line break andmore"),
         ("3 × 4 − 1 ± ∞", "3 $\\times$ 4 $-$ 1 $\\pm$ $\\infty$"),
         ("it's ''it''", "it's {'}{'}it{'}{'}"),
+        ("β₁, Ω", "$\\beta$$_{1}$, $\\Omega$"),
+        ("é ß –", "é ß {--}"),
+        ("?`", "{?}\\textasciigrave{}"),
+        ("a, b!", "a, b!"),
+        ("中", "\\ifdefined\\Umathchar 中\\else\\texttt{U+4E2D}\\fi{}"),
         ("", ""),
     ],
 )
@@ -237,10 +347,12 @@ def test_texts_are_escaped(text: str, expected: str) -> None:
     assert escape(text) == expected
 
 
-@given(st.text())
+@given(st.text(st.characters() | st.sampled_from("\\\\{}$&#%_^~<>|\"`[]*-'?!,")))
 def test_nothing_in_a_text_is_left_for_latex_to_act_on(text: str) -> None:
     written = escape(text)
-    for known in (r"\\[a-z]+\{\}", r"\\[{}$&#%_]", r"\$(-|\\times|\\infty|\\pm)\$", r"\{['\[\]*-]{1,2}\}"):
+    unknown = r"\\ifdefined\\Umathchar (.)\\else\\texttt\{U\+[0-9A-F]{4,6}\}\\fi\{\}"
+    signs = r"\$(-|'|o|\\[a-zA-Z]+(\{[A-Z]\})?|[_^]\{[0-9-]\})\$"
+    for known in (unknown, signs, r"\\text[a-z]+\{\}", r"\\[{}$&#%_]", r"\{(--|''|.)\}"):
         written = re.sub(known, "", written)
     assert not set(written) & set('\\{}$&#%_^~<>|"`[]*')
-    assert not any(pair in written for pair in ("--", "''", "\n", "\r", "\t"))
+    assert not any(pair in written for pair in ("--", "''", "?`", "!`", ",,", "\n", "\r", "\t"))

@@ -11,14 +11,14 @@ from anncore.cli.common import json_option, print_json
 FORMATS = ("csv", "parquet", "latex")  # export.FORMATS, which cannot be had without NumPy; a test compares
 
 
-@click.command(short_help="Write a run's trials and leaderboard as CSV, Parquet or LaTeX.")
+@click.command(short_help="Write a run's tables as CSV, Parquet or LaTeX.")
 @click.argument("folder", metavar="DIR", type=click.Path())
 @click.option(
     "--format",
     "form",
     required=True,
     type=click.Choice(FORMATS),
-    help="LaTeX tables need the package booktabs; Parquet needs annx[parquet].",
+    help="LaTeX tables need array, booktabs and longtable; Parquet needs annx[parquet].",
 )
 @click.option(
     "--out",
@@ -28,10 +28,11 @@ FORMATS = ("csv", "parquet", "latex")  # export.FORMATS, which cannot be had wit
 )
 @json_option
 def command(folder: str, form: str, out: str | None, as_json: bool) -> int:
-    """Write the trials and the leaderboard of the run folder DIR for other programs, or for a paper.
+    """Write the tables of the run folder DIR for other programs, or for a paper.
 
-    trials has a row per trial, leaderboard a row per arm and data set with the report's numbers. Files of an
-    earlier export are replaced.
+    CSV and Parquet: trials with a row per trial, leaderboard with a row per arm and data set. LaTeX: every
+    table of the report in a file of its own, for \\input{leaderboard.tex}; preview.tex shows them all. Files
+    of an earlier export are replaced.
     """
     from anncore.cli.group import NOTHING_MATCHED, OK
     from anncore.errors import StoreError
@@ -40,7 +41,7 @@ def command(folder: str, form: str, out: str | None, as_json: bool) -> int:
     from anncore.runfolder import load_run
 
     place = Path(out) if out else Path(folder) / "export"
-    files = dict(export(load_run(folder, curves=False), form))
+    files = dict(export(load_run(folder, curves=form == "latex"), form))
     try:
         place.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():

@@ -24,6 +24,10 @@ DOWNLOADS = (
     ("env.json", "the environment"),
     ("figures/", "every figure as PNG and SVG"),
 )
+EXPORTS = (
+    "For a paper: annx export DIR --format latex, where DIR is the folder of this report, writes each of its "
+    "tables as a file for LaTeX; --format csv or parquet writes the trials and the leaderboard."
+)
 MOST_FAILURES = 100
 MOST_METRICS = 2  # beside the scores; more make a table too wide for a page
 NUMERIC = re.compile(r"^(p\s)?[<*]?\s?[−+-]?[.\d∞–]|^never$")
@@ -39,12 +43,13 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption; the first column names its rows."""
+    """A table with a caption; the first column names its rows. `name` is what its file is called."""
 
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     numeric: tuple[bool, ...] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,13 +68,13 @@ class Section:
     parts: Sequence[Section] = field(default_factory=tuple)
 
 
-def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str | Cell]]) -> Table:
+def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str | Cell]], name: str = "") -> Table:
     """Return a table whose columns of numbers are known as such."""
     cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
     numeric = tuple(
         i > 0 and bool(cells) and all(NUMERIC.match(row[i].text) for row in cells) for i in range(len(header))
     )
-    return Table(caption, list(header), cells, numeric)
+    return Table(caption, list(header), cells, numeric, name)
 
 
 def sections(content: Mapping[str, Any]) -> list[Section]:
@@ -83,7 +88,7 @@ def sections(content: Mapping[str, Any]) -> list[Section]:
         _diagnostics(content),
         _methods(content),
         _provenance(content),
-        Section("downloads", "Downloads", links=DOWNLOADS),
+        Section("downloads", "Downloads", paragraphs=[EXPORTS], links=DOWNLOADS),
     ]
     return [section for section in found if section is not None]
 
@@ -96,11 +101,8 @@ def _leaderboard(content: Mapping[str, Any]) -> Section:
     header, rows = words.overall_rows(content)
     several = len(content["problems"]) > 1
     caption = f"Over all {content['unit']}, best mean rank first. “ok” counts trials that finished."
-    tables = (
-        [table(caption if several else f"On {content['problems'][0]}, best first.", header, rows)]
-        if rows
-        else []
-    )
+    caption = caption if several else f"On {content['problems'][0]}, best first."
+    tables = [table(caption, header, rows, "leaderboard")] if rows else []
     if several:
         tables.append(_matrix(content))
     return Section("leaderboard", "Leaderboard", tables=tables, figures=_figures(content, "leaderboard"))
@@ -124,12 +126,13 @@ def _matrix(content: Mapping[str, Any]) -> Table:
             for problem in problems
         ]
         rows = [[Cell(arm), *(cells[problem, arm] for problem in problems)] for arm in arms]
-        return table(caption, ["arm", *names], rows)
+        return table(caption, ["arm", *names], rows, "scores")
     rows = []
     for problem in problems:
         first = [Cell(measures[problem]["label"])] if len(labels) > 1 else []
         rows.append([Cell(problem), *first, *(cells[problem, arm] for arm in arms)])
-    return table(caption, [singular(content["unit"]), *(["measure"] if len(labels) > 1 else []), *arms], rows)
+    header = [singular(content["unit"]), *(["measure"] if len(labels) > 1 else []), *arms]
+    return table(caption, header, rows, "scores")
 
 
 def _differences(content: Mapping[str, Any]) -> Section | None:
@@ -141,7 +144,7 @@ def _differences(content: Mapping[str, Any]) -> Section | None:
     tables = [_comparisons(f"Over all {units}. The unit is the {singular(units)}.", found)] if found else []
     if often is not None:
         arms = [row["arm"] for row in content["leaderboard"]["overall"]]
-        tables.append(table(*words.improvement_table(often, arms, units)))
+        tables.append(table(*words.improvement_table(often, arms, units), "improvement"))
     return Section("differences", "Differences", tables=tables, figures=figures)
 
 
@@ -159,7 +162,7 @@ def _comparisons(caption: str, found: Sequence[Mapping[str, Any]]) -> Table:
         ]
         for c in found
     ]
-    return table(caption, header, rows)
+    return table(caption, header, rows, "differences")
 
 
 def _per_data_set(content: Mapping[str, Any]) -> Section | None:
@@ -216,10 +219,13 @@ def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
     if len(others) > MOST_METRICS:
         further = [[Cell(row["arm"]), *cells] for row, cells in zip(board, metrics, strict=True)]
         caption = f"Further metrics on {problem}: plain means of the trials that finished."
-        return [table(f"Scores on {problem}.", header, rows), table(caption, ["arm", *names], further)]
+        return [
+            table(f"Scores on {problem}.", header, rows, "scores"),
+            table(caption, ["arm", *names], further, "further-metrics"),
+        ]
     caption = f"Scores on {problem}; further metrics are plain means." if others else f"Scores on {problem}."
     every = [[*row, *cells] for row, cells in zip(rows, metrics, strict=True)]
-    return [table(caption, [*header, *names], every)]
+    return [table(caption, [*header, *names], every, "scores")]
 
 
 def _speed(content: Mapping[str, Any]) -> Section | None:
@@ -230,14 +236,14 @@ def _speed(content: Mapping[str, Any]) -> Section | None:
     if found["scores"]:
         caption = "Performance profile's score: 1 is the fastest everywhere, 0 nowhere near."
         rows = [[row["arm"], *words.profile_cells(row)] for row in found["scores"]]
-        tables.append(table(caption, ["arm", "score", "without one other"], rows))
+        tables.append(table(caption, ["arm", "score", "without one other"], rows, "profile-scores"))
     what = metric_words(found["metric"], content["unit"])
     caption = (
         f"Median time at which {what} first reaches the target; “never” where "
         "half of the seeds or more miss it."
     )
     header = [singular(content["unit"]), "arm", "target", "steps", "seconds", "reached"]
-    tables.append(table(caption, header, _time_rows(content)))
+    tables.append(table(caption, header, _time_rows(content), "times-to-target"))
     return Section(
         "speed", "Speed", paragraphs=[words.speed_sentence(content)], tables=tables, figures=figures
     )
@@ -269,16 +275,38 @@ def _sensitivity(content: Mapping[str, Any]) -> Section | None:
     tables, said = [], []
     if content["sensitivity"]:
         caption = "The tuned hyperparameter: its best value, and how many decades around it are as good."
-        tables.append(table(caption, *words.sensitivity_rows(content)))
+        tables.append(table(caption, *words.sensitivity_rows(content), "sensitivity"))
     if content["budget"]:
         said.append(words.budget_sentence(content))
         caption = (
             "What a tuning budget buys: the expected score of the best of k configurations, drawn from those "
             "that were tried."
         )
-        tables.append(table(caption, *words.budget_rows(content)))
+        tables.append(table(caption, *words.budget_rows(content), "budget"))
     title = "Sensitivity and budget" if content["budget"] else "Sensitivity"
     return Section("sensitivity", title, paragraphs=said, tables=tables, figures=figures)
+
+
+def selection(content: Mapping[str, Any]) -> Table:
+    """Return what tuning chose, and how its choice fared on the seeds of the report."""
+    header = ["data set", "arm", "chosen", "of", "on tuning seeds", "on fresh seeds", "at the edge"]
+    rows = [
+        [
+            row["problem"],
+            row["arm"],
+            row["config"] or "–",
+            str(row.get("configs", "–")),
+            words.plain_number(row["tune_score"]),
+            words.plain_number(row.get("fresh_score")),
+            str(row["edge"] or "no") if isinstance(row["edge"], str) else "yes" if row["edge"] else "no",
+        ]
+        for row in content["selection"]
+    ]
+    caption = (
+        f"The configurations that tuning chose, by {content['select']['metric'].replace('_', ' ')}; on fresh "
+        "seeds they were not chosen by luck."
+    )
+    return table(caption, header, rows, "selection")
 
 
 def _diagnostics(content: Mapping[str, Any]) -> Section:
@@ -298,7 +326,7 @@ def _diagnostics(content: Mapping[str, Any]) -> Section:
         header = [singular(content["unit"]), "arm", "configuration", "seed", "phase", "status", "reason"]
         keys = ("problem", "arm", "config", "seed", "phase", "status", "error")
         rows = [[Cell(str(row[key]) if row[key] != "" else "–") for key in keys] for row in shown]
-        tables.append(table(caption, header, rows))
+        tables.append(table(caption, header, rows, "failed-trials"))
     return Section(
         "diagnostics",
         "Diagnostics and failed trials",
@@ -325,7 +353,7 @@ def _provenance(content: Mapping[str, Any]) -> Section:
     return Section(
         "provenance",
         "Provenance",
-        tables=[table("What these numbers came from.", ["fact", "value"], rows)],
+        tables=[table("What these numbers came from.", ["fact", "value"], rows, "provenance")],
         code=content["provenance"]["experiment_text"],
     )
 
