@@ -11,38 +11,107 @@ import base64
 import io
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
-from anncore.report.theme import darken
+import numpy as np
 
+from anncore.report.theme import EVERY_COLOR, TOKENS, darken
+from anncore.types import Array
+
+MOST_SVG = 300_000  # bytes; a browser is slow to draw more
+COLORS = 64
+LEVELS = ((1.0, True), (0.67, True), (0.67, False))  # a picture's share of its pixels, and has it a dark twin
 STYLE = re.compile(r' style="([^"]*)"')
 
 
-def data_uris(pictures: Mapping[str, str], pixels: Mapping[str, bytes], most: int) -> dict[str, str]:
-    """Return each drawing as a data URI, all together at most about `most` bytes.
+class Picture(NamedTuple):
+    """A figure as data URIs: `dark` is for pages that are dark, and empty where `light` knows both."""
 
-    As an image an SVG can run no script and load nothing. Where they are too long, the longest become pixels
-    of few colours, which have no dark twin; `pixels` holds them as PNG.
+    light: str
+    dark: str = ""
+
+
+def data_uris(pictures: Mapping[str, str], pixels: Mapping[str, bytes], most: int) -> dict[str, Picture]:
+    """Return each drawing as data URIs, all together at most about `most` bytes.
+
+    As an image an SVG can run no script and load nothing. One of more than MOST_SVG bytes is embedded as
+    pixels of few colours, light and dark; `pixels` holds figures as PNG. Where all are still too long, the
+    longest ones become pixels, then fewer pixels, and lose their dark twins last.
     """
-    found = {name: _uri("svg+xml", embedded(svg).encode()) for name, svg in pictures.items()}
-    for name in sorted(pixels, key=lambda each: -len(found[each])):
-        if sum(map(len, found.values())) <= most:
+    found: dict[str, Picture] = {}
+    levels = dict.fromkeys(pictures, 0)
+    for name, svg in pictures.items():
+        # An embedded drawing is a third as long as its file at the least: what is far too long needs no look.
+        small = embedded(svg) if len(svg) <= 4 * MOST_SVG or name not in pixels else svg
+        if len(small) <= MOST_SVG or name not in pixels:
+            found[name] = Picture(_uri("svg+xml", small.encode()))
+        else:
+            found[name], levels[name] = _pixels(pixels[name], LEVELS[0]), 1
+    while sum(map(_length, found.values())) > most:
+        left = [name for name in pixels if levels[name] < len(LEVELS)]
+        if not left:
             break
-        found[name] = min(found[name], _uri("png", few_colors(pixels[name])), key=len)
+        name = max(left, key=lambda each: _length(found[each]))
+        smaller = _pixels(pixels[name], LEVELS[levels[name]])
+        found[name], levels[name] = min(found[name], smaller, key=_length), levels[name] + 1
     return found
+
+
+def _length(picture: Picture) -> int:
+    return len(picture.light) + len(picture.dark)
+
+
+def _pixels(png: bytes, level: tuple[float, bool]) -> Picture:
+    share, both = level
+    light, dark = few_colors(png, share)
+    return Picture(_uri("png", light), _uri("png", dark) if both else "")
 
 
 def _uri(kind: str, data: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def few_colors(png: bytes) -> bytes:
-    """Return a PNG with at most 64 colours: plenty for a drawing, and a third of the bytes."""
+def few_colors(png: bytes, share: float = 1.0) -> tuple[bytes, bytes]:
+    """Return a PNG with at most COLORS colours, plenty for a drawing, and its dark twin.
+
+    share: of its width and height. The twin has the same pixels and another palette: a colour between the
+    paper and one of the theme's, as at the edge of a line, lies between the dark values of both.
+    """
     from PIL import Image  # matplotlib writes its PNG with it
 
-    buffer = io.BytesIO()
-    with Image.open(io.BytesIO(png)) as image:
-        image.convert("RGB").quantize(64).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
+    with Image.open(io.BytesIO(png)) as opened:
+        image = opened.convert("RGB")
+    if share < 1:
+        image = image.resize([round(side * share) for side in image.size], Image.Resampling.LANCZOS)
+    drawn = image.quantize(COLORS, dither=Image.Dither.NONE)
+    written = []
+    for dark in (False, True):
+        if dark:
+            palette = np.array(drawn.getpalette(), float).reshape(-1, 3)
+            drawn.putpalette(dark_colors(palette).ravel().tolist())
+        buffer = io.BytesIO()
+        drawn.save(buffer, "PNG", compress_level=9)
+        written.append(buffer.getvalue())
+    return written[0], written[1]
+
+
+def dark_colors(colors: Array) -> Array:
+    """Return the dark counterparts, (N, 3), of colours given as rows of red, green and blue, 0 to 255.
+
+    Each is taken for a mixture w + t (c - w) of the paper w with the theme's colour c that comes nearest,
+    and is given the same mixture of their dark values.
+    """
+    pairs = [[darken(light), light] for light in EVERY_COLOR]
+    there = [[[int(each[i : i + 2], 16) for i in (1, 3, 5)] for each in pair] for pair in pairs]
+    dark, light = np.array(there, float).swapaxes(0, 1)
+    (paper, paper_dark) = ([int(each[i : i + 2], 16) for i in (1, 3, 5)] for each in TOKENS["paper"])
+    ways = light - paper  # (K, 3)
+    sizes = np.maximum((ways**2).sum(axis=1), 1.0)
+    share = np.clip((colors - paper) @ ways.T / sizes, 0, 1)  # (N, K)
+    off = ((colors[:, None] - paper - share[..., None] * ways) ** 2).sum(axis=2)
+    nearest = np.argmin(off + 30 * (1 - share), axis=1)  # of colours on one line, the one it is
+    t = share[np.arange(len(colors)), nearest][:, None]
+    return np.rint(paper_dark + t * (dark[nearest] - paper_dark)).astype(int)
 
 
 def embedded(svg: str) -> str:

@@ -62,6 +62,8 @@ _EXCHANGE = {
     **dict(TOKENS.values()),
     **dict(zip(RAMP, DARK_RAMP, strict=True)),
 }
+EVERY_COLOR = tuple(_EXCHANGE)
+"""Every light colour there is; `darken` knows its dark value."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ EXPORTS = (
     "tables as a file for LaTeX; --format csv or parquet writes the trials and the leaderboard."
 )
 MOST_FAILURES = 100
+MOST_PAIRS = 120  # of arms: sixteen's; more rows are read by programs
 MOST_METRICS = 2  # beside the scores; more make a table too wide for a page
 NUMERIC = re.compile(r"^(p\s)?[<*]?\s?[−+-]?[.\d∞–]|^never$")
 
@@ -141,14 +142,19 @@ def _differences(content: Mapping[str, Any]) -> Section | None:
     if not found and not figures and often is None:
         return None
     units = content["unit"]
-    tables = [_comparisons(f"Over all {units}. The unit is the {singular(units)}.", found)] if found else []
+    ranked = [row["arm"] for row in content["leaderboard"]["overall"]]
+    caption = f"Over all {units}. The unit is the {singular(units)}."
+    tables = [_comparisons(caption, found, ranked[0])] if found else []
     if often is not None:
-        arms = [row["arm"] for row in content["leaderboard"]["overall"]]
-        tables.append(table(*words.improvement_table(often, arms, units), "improvement"))
+        tables.append(table(*words.improvement_table(often, ranked, units), "improvement"))
     return Section("differences", "Differences", tables=tables, figures=figures)
 
 
-def _comparisons(caption: str, found: Sequence[Mapping[str, Any]]) -> Table:
+def _comparisons(caption: str, found: Sequence[Mapping[str, Any]], best: str) -> Table:
+    """Return the comparisons as rows; where there are very many, those of the best arm."""
+    if len(found) > MOST_PAIRS:
+        caption += f" Of {len(found)} pairs those of {best}; report.json has all."
+        found = [c for c in found if best in (c["a"], c["b"])]
     header = ["better so far", "against", "wins", "gain", "95 % interval", "p (Holm)", "verdict"]
     rows = [
         [
@@ -174,7 +180,8 @@ def _per_data_set(content: Mapping[str, Any]) -> Section | None:
             n = max(c["n"] for c in found)
             once = "; intervals are for a single look" if content["rounds"] is not None else ""
             caption = f"Paired differences on {problem}, {counted(n, SEEDS)}{once}."
-            tables.append(_comparisons(caption, found))
+            best = content["leaderboard"]["problems"][problem][0]["arm"]
+            tables.append(_comparisons(caption, found, best))
         said = content["comparisons"]["sentences"][problem]
         parts.append(
             Section(f"data-set-{place + 1}", problem, paragraphs=[said] if said else [], tables=tables)

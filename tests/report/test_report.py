@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import itertools
 import json
 import re
@@ -11,13 +12,17 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from results_factory import make_results
 
 from anncore.report import summary, write_report
 from anncore.report.build import build_report, plain
+from anncore.report.drawing import NARROW, drawing_style, new_sheet, place, to_png, to_svg
+from anncore.report.html import render_html
 from anncore.report.markdown import escape
-from anncore.report.pictures import data_uris, embedded
+from anncore.report.pictures import MOST_SVG, Picture, dark_colors, data_uris, embedded
+from anncore.report.theme import DARK, LIGHT, TOKENS, Theme
 
 HOSTILE = ("<script>alert(1)</script>", "=cmd()|'x'!A1", "`tick` | **b** <img src=x onerror=alert(1)>")
 
@@ -206,14 +211,80 @@ def test_every_figure_is_light_and_dark_in_one(folder: Path) -> None:
 def test_pictures_become_pixels_where_the_page_would_be_too_large(folder: Path) -> None:
     svgs = {path.stem: path.read_text() for path in (folder / "figures").glob("*.svg")}
     pngs = {name: (folder / "figures" / f"{name}.png").read_bytes() for name in svgs}
+
+    def size(pictures: dict[str, Picture]) -> int:
+        return sum(len(each.light) + len(each.dark) for each in pictures.values())
+
     whole = data_uris(svgs, pngs, 10**9)
-    size = sum(map(len, whole.values()))
-    assert all(uri.startswith("data:image/svg") for uri in whole.values())
-    less = data_uris(svgs, pngs, size - 1)
-    (changed,) = [name for name in svgs if less[name] != whole[name]]
-    assert len(whole[changed]) == max(map(len, whole.values()))
-    assert less[changed].startswith("data:image/png;base64,")
-    assert len(less[changed]) < len(whole[changed])
+    assert all(each.light.startswith("data:image/svg") and not each.dark for each in whole.values())
+    limits = [int(size(whole) * share) for share in (0.9, 0.7, 0.5)]
+    sizes = [size(data_uris(svgs, pngs, limit)) for limit in limits]
+    assert all(got <= limit for got, limit in zip(sizes, limits, strict=True))
+    least = data_uris(svgs, pngs, 1)
+    assert size(least) < sizes[-1]
+    assert all(each.light.startswith("data:image/") for each in least.values())
+
+
+def test_a_figure_of_very_many_points_is_embedded_as_pixels_light_and_dark(tmp_path: Path) -> None:
+    """Its files stay: an SVG to enlarge, a PNG to paste."""
+    from PIL import Image
+
+    with drawing_style():
+        sheet = new_sheet(NARROW, 3, "Ten thousand points", "", Theme())
+        ax = place(sheet, 0.5, 0.5, 6, 2.4)
+        x = np.linspace(0, 1, 10_000)
+        ax.plot(x, np.sin(1e5 * x), ".", color=Theme.of(["a"])["a"].color)
+        svg, png = to_svg(sheet), to_png(sheet)
+    assert len(embedded(svg)) > MOST_SVG
+    (found,) = data_uris({"f": svg}, {"f": png}, 10**9).values()
+    images = []
+    for uri in found:
+        kind, data = uri.split(";base64,")
+        assert kind == "data:image/png"
+        image = Image.open(io.BytesIO(base64.b64decode(data)))
+        assert image.width / 96 > NARROW  # no coarser than the page's own pixels
+        images.append(image.convert("RGB"))
+    light, dark = (image.getcolors(1 << 20) for image in images)
+    assert max(light)[1] == (255, 255, 255)
+    assert max(dark)[1] == tuple(bytes.fromhex(TOKENS["paper"][1][1:]))
+    for image, color in zip(images, (LIGHT[0], DARK[0]), strict=True):
+        near = [
+            sum(abs(a - b) for a, b in zip(c, bytes.fromhex(color[1:]), strict=True))
+            for c in colors_of(image)
+        ]
+        assert min(near) <= 6
+    assert len(found.light) + len(found.dark) < len(svg)
+
+
+def colors_of(image: Any) -> list[tuple[int, int, int]]:
+    return [color for _, color in image.getcolors(1 << 20)]
+
+
+def test_a_page_that_is_dark_gets_the_dark_pixels(folder: Path) -> None:
+    content = json.loads((folder / "report.json").read_text())
+    svgs = {each["name"]: (folder / each["svg"]).read_text() for each in content["figures"]}
+    pngs = {each["name"]: (folder / each["png"]).read_bytes() for each in content["figures"]}
+    name = content["figures"][0]["name"]
+    svgs[name] = svgs[name].replace("</svg>", f"<!-- -->{'<path/>' * 200_000}</svg>")
+    page = Page(render_html(content, svgs, pngs))
+    (source,) = page.all("source")
+    assert source["media"] == "(prefers-color-scheme: dark)"
+    dark, light = str(source["srcset"]), str(page.all("img")[0]["src"])
+    assert dark.startswith("data:image/png;base64,")
+    assert light.startswith("data:image/png;base64,")
+    assert dark != light
+    assert len(page.all("picture")) == 1
+
+
+@pytest.mark.parametrize(("light", "dark"), [*zip(LIGHT, DARK, strict=True), *TOKENS.values()])
+def test_the_themes_colours_have_their_dark_values_as_pixels_too(light: str, dark: str) -> None:
+    given, wanted = (np.array([list(bytes.fromhex(each[1:]))]) for each in (light, dark))
+    np.testing.assert_allclose(dark_colors(given), wanted, atol=14 if light.startswith("#fffff") else 0)
+
+
+def test_a_mixture_with_the_paper_is_the_same_mixture_in_the_dark() -> None:
+    """By hand: half of #0072b2 on white, and half of its dark value #56b4e9 on the dark paper #14171c."""
+    np.testing.assert_allclose(dark_colors(np.array([[127.5, 184.5, 216.5]])), [[53, 101.5, 130.5]], atol=1)
 
 
 def test_tables_show_their_denominators_and_methods_say_what_was_done(folder: Path) -> None:
