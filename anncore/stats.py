@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -229,6 +230,13 @@ def _sign_patterns(ranks: Array) -> Array:
     return counts
 
 
+@cache
+def _outermost(n: int, level: float) -> int:
+    """Return the largest k with P(W⁺ < k) ≤ (1 - level)/2 for n differences without ties."""
+    below = np.cumsum(_sign_patterns(np.arange(1, n + 1)))  # P(W⁺ ≤ w)
+    return int(np.searchsorted(below, (1 - level) / 2, side="right"))
+
+
 def pseudomedian(gaps: Array | Sequence[float], level: float = LEVEL) -> Estimate:
     """Return the Hodges-Lehmann estimate with the interval that inverts the exact signed-rank test.
 
@@ -246,8 +254,7 @@ def pseudomedian(gaps: Array | Sequence[float], level: float = LEVEL) -> Estimat
     with np.errstate(invalid="ignore"):
         averages = (d[i] + d[j]) / 2
     walsh = np.sort(np.where(np.isnan(averages), 0.0, averages))  # one loss and one win by divergence
-    below = np.cumsum(_sign_patterns(np.arange(1, n + 1)))  # P(W⁺ ≤ w)
-    k = int(np.searchsorted(below, (1 - level) / 2, side="right"))
+    k = _outermost(n, level)
     if k == 0:
         return Estimate(median(walsh), math.nan, math.nan, n)
     return Estimate(median(walsh), float(walsh[k - 1]), float(walsh[-k]), n)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,8 +19,19 @@ from anncore.report.theme import EVERY_COLOR, TOKENS, darken
 from anncore.types import Array
 
 MOST_SVG = 300_000  # bytes; a browser is slow to draw more
-COLORS = 64
+COLORS = 64  # beside the theme's
 LEVELS = ((1.0, True), (0.67, True), (0.67, False))  # a picture's share of its pixels, and has it a dark twin
+APART = 8  # of 255: the least distance of two colours of a palette
+
+
+def _channels(*colors: str) -> Array:
+    return np.array([list(bytes.fromhex(color[1:])) for color in colors], float)
+
+
+PAPER, DARK_PAPER = _channels(*TOKENS["paper"])
+_INKS = [color for color in EVERY_COLOR if np.abs(_channels(color)[0] - PAPER).max() > 1]
+LIGHTS, DARKS = _channels(*_INKS), _channels(*map(darken, _INKS))
+"""The colours that are drawn on the paper, and their dark values, as rows of red, green and blue."""
 STYLE = re.compile(r' style="([^"]*)"')
 
 
@@ -72,7 +83,7 @@ def _uri(kind: str, data: bytes) -> str:
 
 
 def few_colors(png: bytes, share: float = 1.0) -> tuple[bytes, bytes]:
-    """Return a PNG with at most COLORS colours, plenty for a drawing, and its dark twin.
+    """Return a PNG with the theme's colours and COLORS of its own, plenty for a drawing, and its dark twin.
 
     share: of its width and height. The twin has the same pixels and another palette: a colour between the
     paper and one of the theme's, as at the edge of a line, lies between the dark values of both.
@@ -83,16 +94,34 @@ def few_colors(png: bytes, share: float = 1.0) -> tuple[bytes, bytes]:
         image = opened.convert("RGB")
     if share < 1:
         image = image.resize([round(side * share) for side in image.size], Image.Resampling.LANCZOS)
-    drawn = image.quantize(COLORS, dither=Image.Dither.NONE)
+    own = image.quantize(COLORS, dither=Image.Dither.NONE).getpalette() or []
+    colors = palette_of(own[: 3 * COLORS])
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(colors.astype(int).ravel().tolist())
+    drawn = image.quantize(palette=palette, dither=Image.Dither.NONE)
     written = []
     for dark in (False, True):
         if dark:
-            palette = np.array(drawn.getpalette(), float).reshape(-1, 3)
-            drawn.putpalette(dark_colors(palette).ravel().tolist())
+            drawn.putpalette(dark_colors(colors).astype(int).ravel().tolist())
         buffer = io.BytesIO()
         drawn.save(buffer, "PNG", compress_level=9)
         written.append(buffer.getvalue())
     return written[0], written[1]
+
+
+def palette_of(own: Sequence[int]) -> Array:
+    """Return the theme's colours, their mixtures with the paper as at the edges of lines, and `own` ones.
+
+    An arm has to keep its very colour however few its pixels are. Colours too near to one before them are
+    left out, as the search for a pixel's colour is a coarse one.
+    """
+    pure = np.vstack([[PAPER], LIGHTS])
+    mixed = [PAPER + share * (pure - PAPER) for share in (1.0, 0.75, 0.5, 0.25)]
+    found = [PAPER]
+    for color in np.vstack([*mixed, np.array(own, float).reshape(-1, 3)]):
+        if np.abs(np.array(found) - color).max(axis=1).min() >= APART:
+            found.append(color)
+    return np.rint(np.array(found[:256]))
 
 
 def dark_colors(colors: Array) -> Array:
@@ -101,17 +130,12 @@ def dark_colors(colors: Array) -> Array:
     Each is taken for a mixture w + t (c - w) of the paper w with the theme's colour c that comes nearest,
     and is given the same mixture of their dark values.
     """
-    pairs = [[darken(light), light] for light in EVERY_COLOR]
-    there = [[[int(each[i : i + 2], 16) for i in (1, 3, 5)] for each in pair] for pair in pairs]
-    dark, light = np.array(there, float).swapaxes(0, 1)
-    (paper, paper_dark) = ([int(each[i : i + 2], 16) for i in (1, 3, 5)] for each in TOKENS["paper"])
-    ways = light - paper  # (K, 3)
-    sizes = np.maximum((ways**2).sum(axis=1), 1.0)
-    share = np.clip((colors - paper) @ ways.T / sizes, 0, 1)  # (N, K)
-    off = ((colors[:, None] - paper - share[..., None] * ways) ** 2).sum(axis=2)
+    ways = LIGHTS - PAPER  # (K, 3)
+    share = np.clip((colors - PAPER) @ ways.T / (ways**2).sum(axis=1), 0, 1)  # (N, K)
+    off = ((colors[:, None] - PAPER - share[..., None] * ways) ** 2).sum(axis=2)
     nearest = np.argmin(off + 30 * (1 - share), axis=1)  # of colours on one line, the one it is
     t = share[np.arange(len(colors)), nearest][:, None]
-    return np.rint(paper_dark + t * (dark[nearest] - paper_dark)).astype(int)
+    return np.rint(DARK_PAPER + t * (DARKS[nearest] - DARK_PAPER))
 
 
 def embedded(svg: str) -> str:

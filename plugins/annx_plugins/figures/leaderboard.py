@@ -76,14 +76,17 @@ class Leaderboard:
         factor = 100 if measure["scale"] == "unit" else 1
         board = {row["arm"]: row for row in report["leaderboard"]["problems"][problem]}
         trials = data.trials
-        mine = trials[(trials["phase"] == "report") & (trials["problem"] == problem)]
+        mine = trials[
+            (trials["phase"] == "report") & (trials["problem"] == problem) & (trials["status"] == "ok")
+        ]
+        known = measure["column"] in mine
+        scores = dict(list(mine.groupby("label")[measure["column"]])) if known else {}
         everything: list[float] = []
         counts: list[tuple[float, int, int]] = []
         for y, arm in enumerate(arms):
             style, row = theme[arm], board[arm]
-            own = mine[(mine["label"] == arm) & (mine["status"] == "ok")]
-            values = factor * own[measure["column"]].to_numpy(float) if measure["column"] in own else []
-            values = np.asarray(values)[np.isfinite(values)]
+            values = factor * scores[arm].to_numpy(float) if arm in scores else np.array([])
+            values = values[np.isfinite(values)]
             # Seeds are spread by their place, not at random: the same data give the same picture.
             spread = np.linspace(-0.22, 0.22, len(values)) if len(values) > 1 else np.zeros(len(values))
             ax.scatter(values, y + spread, s=5, color=style.color, alpha=0.45, linewidths=0, zorder=2)

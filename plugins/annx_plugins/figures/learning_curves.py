@@ -54,13 +54,10 @@ class LearningCurves:
         problems = [p for p in report["problems"] if (joined_["problem"] == p).any()]
         if not problems:
             return None
-        lines = {
-            problem: {
-                str(arm): _Line(rows)
-                for arm, rows in joined_[joined_["problem"] == problem].groupby("label", sort=False)
-            }
-            for problem in problems
-        }
+        lines: dict[str, dict[str, _Line]] = {problem: {} for problem in problems}
+        for (problem, arm), rows in joined_.groupby(["problem", "label"], sort=False):
+            if problem in lines:
+                lines[problem][str(arm)] = _Line(rows)
         title = self._title(lines, metric, report)
         seeds = counted(len(report["seeds"]["report"]), "seeds")
         subtitle = (
@@ -179,15 +176,17 @@ class _Line:
     """One arm's curves on one data set: seeds by steps."""
 
     def __init__(self, rows: Any) -> None:
-        wide = rows.set_index(["seed", "step"])["value"].unstack()
-        status = rows.drop_duplicates("seed").set_index("seed")["status"].reindex(wide.index)
-        self.steps = wide.columns.to_numpy(float)
-        self.values = wide.to_numpy(float).copy()
-        self.seeds = len(wide)
-        gone = (status == "diverged").to_numpy()
+        seeds, row = np.unique(rows["seed"].to_numpy(), return_inverse=True)
+        steps, column = np.unique(rows["step"].to_numpy(float), return_inverse=True)
+        self.steps, self.seeds = steps, len(seeds)
+        self.values = np.full((len(seeds), len(steps)), np.nan)
+        self.values[row, column] = rows["value"].to_numpy(float)
+        gone = np.zeros(len(seeds), bool)
+        gone[row] = (rows["status"] == "diverged").to_numpy()
         # A seed that met its stopping rule stays where it stopped; one that diverged does not.
-        kept = wide[~gone].ffill(axis=1)
-        self.survivors = kept.to_numpy(float).copy()
+        kept = self.values[~gone]
+        last = np.maximum.accumulate(np.where(np.isnan(kept), 0, np.arange(len(steps))), axis=1)
+        self.survivors = np.take_along_axis(kept, last, axis=1)
         self.survivors[~np.isfinite(self.survivors)] = np.nan
         self.lost = [np.where(np.isfinite(v), v, np.nan) for v in self.values[gone]]
 
