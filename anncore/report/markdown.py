@@ -10,11 +10,16 @@ from anncore.report.view import Section, Table, sections
 
 
 def escape(text: str) -> str:
-    """Return text that Markdown shows as it is: on one line, without tables, code, HTML or links."""
+    """Return text that Markdown shows as it is: on one line, without tables, code, HTML, links or lists."""
     text = " ".join(text.split())
     text = re.sub(r"([\\`*|\[\]~#$])", r"\\\1", text)
+    text = re.sub(r"^([-+](?=[ -]|$)|\d{1,9}(?=[.)](?: |$)))", _no_list, text)
     text = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _no_list(found: re.Match[str]) -> str:
+    return f"\\{found[0]}" if found[0] in "-+" else f"{found[0]}\\"
 
 
 def render_markdown(content: Mapping[str, Any]) -> str:
