@@ -22,6 +22,7 @@ class Lines:
         self.own: list[Row] = []
         self.beyond: list[Row] = []
         self.groups: list[Row] = []
+        self.reports: list[Row] = []
         self.skipped: dict[str, str] = {}
 
     def add_network(
@@ -81,6 +82,11 @@ class Lines:
                 asked = "0.5 at least" if name == "many groups" else ""
                 self.groups.append([name, _number(cpu), relative, asked])
 
+    def add_report(self, shape: str, found: Mapping[str, float]) -> None:
+        """Add a report of ten thousand trials."""
+        told = [shape, f"{found['trials']:.0f}", f"{found['figures']:.0f}"]
+        self.reports.append([*told, f"{found['wall']:.1f} ({found['cpu']:.1f}); 20", f"{found['mb']:.1f}; 5"])
+
     def text(self) -> str:
         """Return all tables that have rows."""
         network = [
@@ -111,6 +117,11 @@ class Lines:
             ),
             _table(
                 "Evaluation, history and storage relative to training", ["", "share", "target"], self.beyond
+            ),
+            _table(
+                "A report of ten thousand trials, figures and all",
+                ["", "trials with tuning's", "figures", "s by the clock (CPU); target", "MB of page; target"],
+                self.reports,
             ),
             *(f"{name} skipped: {reason}" for name, reason in self.skipped.items()),
         ]

@@ -15,6 +15,7 @@ from benchmarks.arena import Team
 from benchmarks.contenders import CONTENDERS
 from benchmarks.networks import CASES, Case
 from benchmarks.profile import own_share, profile
+from benchmarks.reports import SHAPES, made_up, rendered
 from benchmarks.sweeps import beyond_training, rates
 from benchmarks.tables import Lines
 
@@ -103,3 +104,12 @@ def test_beyond_training(
     found = benchmark.pedantic(measured, rounds=1)
     lines.add_beyond(case, found)
     benchmark.extra_info.update(found)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_report_of_ten_thousand_trials(shape: str, benchmark: Any, tmp_path: Path, lines: Lines) -> None:
+    results = made_up(shape)
+    found = benchmark.pedantic(lambda: rendered(results, tmp_path), rounds=1)
+    lines.add_report(shape, found)
+    benchmark.extra_info.update(found)
+    assert (results.trials["phase"] == "report").sum() == 10_000

@@ -23,6 +23,7 @@ from anncore.report.html import render_html
 from anncore.report.markdown import escape
 from anncore.report.pictures import MOST_SVG, Picture, dark_colors, data_uris, embedded
 from anncore.report.theme import DARK, LIGHT, TOKENS, Theme
+from anncore.report.view import sections
 
 HOSTILE = ("<script>alert(1)</script>", "=cmd()|'x'!A1", "`tick` | **b** <img src=x onerror=alert(1)>")
 
@@ -285,6 +286,21 @@ def test_the_themes_colours_have_their_dark_values_as_pixels_too(light: str, dar
 def test_a_mixture_with_the_paper_is_the_same_mixture_in_the_dark() -> None:
     """By hand: half of #0072b2 on white, and half of its dark value #56b4e9 on the dark paper #14171c."""
     np.testing.assert_allclose(dark_colors(np.array([[127.5, 184.5, 216.5]])), [[53, 101.5, 130.5]], atol=1)
+
+
+@pytest.mark.slow
+def test_a_page_of_very_many_arms_and_data_sets_stays_below_5_mb(tmp_path: Path) -> None:
+    """Of 25 arms on 40 data sets: 12,000 comparisons, and figures of forty panels."""
+    arms, problems = [f"arm{i}" for i in range(25)], [f"set{i}" for i in range(40)]
+    results = make_results(arms=arms, problems=problems, seeds=(100, 101), rates=(0.01, 0.1), steps=50)
+    report = write_report(results, tmp_path)
+    assert (tmp_path / "report.html").stat().st_size < 5_000_000
+    page = Page((tmp_path / "report.html").read_text())
+    assert len(page.all("img")) == len(report["figures"]) > 6
+    assert len(report["comparisons"]["problems"]["set0"]) == 300
+    captions = [each.caption for each in sections(report)[1].tables]
+    assert "Of 300 pairs those of arm24; report.json has all." in captions[0]
+    assert len(sections(report)[1].tables[0].rows) == 24
 
 
 def test_tables_show_their_denominators_and_methods_say_what_was_done(folder: Path) -> None:
