@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from anncore import stats
+from anncore.evidence.speed import targets
 from anncore.findings import FEW_DATA_SETS, FEWEST_DATA_SETS, growth, joined, percent, size
 from anncore.nouns import DATA_SETS, singular
 from anncore.protocol import hyperparameters, selection_gaps, with_fresh_scores
@@ -138,13 +139,20 @@ def _confounded(study: Study) -> list[Caution]:
 
 
 def _target(study: Study) -> list[Caution]:
-    if study.tuned or len(study.arms) < 2 or study.options.get("target") is not None or not len(study.curves):
+    """Name the problems whose target was chosen after the fact, where times to a target are told at all."""
+    metric = study.experiment.select.metric
+    if len(study.arms) < 2 or not (study.curves["metric"] == metric).any():
         return []
+    fixed = targets(study.results)
+    late = fixed.loc[(fixed["origin"] == "report") & fixed["target"].notna(), "problem"].to_list()
+    if not late:
+        return []
+    where = "" if len(late) == len(fixed) else f" for {joined(late)}"
     return [
         Caution(
             "target",
-            "No target was fixed beforehand: nothing was tuned and [report] names none. What is said of "
-            "times to target rests on the median of these very scores.",
+            f"No target was fixed beforehand{where}: nothing was tuned and [report] target names none. What "
+            "is said of times to target rests on the best validation scores of these very trials.",
         )
     ]
 

@@ -113,7 +113,7 @@ def _experiment(run: Run) -> dict[str, Any]:
     seeds = {"tune": experiment.tune_seeds, "report": experiment.report_seeds, "sweep": experiment.sweep_seed}
     return {
         **own,
-        "train": asdict(experiment.train),
+        "train": experiment.train.to_json(),
         "split": asdict(experiment.split),
         "seeds": seeds,
         "select": experiment.select._asdict(),

@@ -109,10 +109,15 @@ class _Run:
         self.stopping = _Stopping(self.settings, len(trials))
         self.results: dict[int, TrialResult] = {}
         self.aside = 0.0  # seconds spent on maps, which are no part of any trial's time
-        found = [each.cls() for each in registry.metrics(data[0].task)] if on_data else []
-        self.metrics = [metric for metric in found if not getattr(metric, "watches", False)]
+        found = registry.metrics(data[0].task) if on_data else []
+        scoring = [(each, each.cls()) for each in found if not getattr(each.cls, "watches", False)]
+        self.metrics = [metric for _, metric in scoring]
         self.watching = [registry.get("metric", name).cls() for name in self.settings.watch]
-        self.curve_metrics = [metric for metric in self.metrics if getattr(metric, "curve", False)]
+        self.curve_metrics = [
+            metric
+            for each, metric in scoring
+            if getattr(metric, "curve", False) or each.full_name in self.settings.curves
+        ]
 
     def train(self) -> list[TrialResult]:
         steps = total_steps(self.settings, self.n_train)

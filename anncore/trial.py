@@ -84,7 +84,8 @@ class Train:
     keeps its order. eval_every: steps between evaluations; there is one before the first step and one
     after the last as well. eval_train: whether the training loss of a curve is that of "all" training
     examples or of a "sample", as many as validation has and the same throughout; final losses are of all.
-    watch: names of metrics that look into the network at every evaluation.
+    watch: names of metrics that look into the network at every evaluation. curves: names of metrics recorded
+    at every evaluation beside those that always are.
     diverged_above: a final training loss above so many times that of always predicting the mean target, or
     an objective's value at its start, counts as diverged.
     """
@@ -99,11 +100,17 @@ class Train:
     stop: Stop = Stop()
     watch: tuple[str, ...] = ()
     diverged_above: float = 100.0
+    curves: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all fields; `curves` only where it names any, so that no other trial's key knows of it."""
+        fields = asdict(self)
+        return fields if self.curves else {name: each for name, each in fields.items() if name != "curves"}
 
     @cached_property
     def text(self) -> str:
         """All fields as canonical JSON."""
-        return canonical(asdict(self))
+        return canonical(self.to_json())
 
 
 @dataclass(frozen=True)
@@ -157,7 +164,7 @@ class Trial:
         """Everything that determines the numbers, as plain JSON."""
         return {
             "parts": {kind: _without_paths(part) for kind, part in self.parts.items()},
-            "train": asdict(self.train),
+            "train": self.train.to_json(),
             "split": asdict(self.split),
             "sweep_seed": self.sweep_seed,
             "seed": self.seed,

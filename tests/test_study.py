@@ -126,6 +126,9 @@ def test_audit_names_what_was_tuned_for_some_arms_only() -> None:
 def test_audit_names_a_target_that_nobody_fixed() -> None:
     untuned = {"tune_seeds": (), "rates": (0.1,), "steps": 20}
     assert "target" in kinds(Study(make_results(("sgd", "adam"), ("xor",), **untuned)))
+    half = make_results(("sgd", "adam"), ("xor", "iris"), report={"target": {"iris": 0.1}}, **untuned)
+    (text,) = [caution.text for caution in audit(Study(half), 1) if caution.kind == "target"]
+    assert text.startswith("No target was fixed beforehand for xor: ")
     named = make_results(("sgd", "adam"), ("xor",), report={"target": 0.1}, **untuned)
     assert "target" not in kinds(Study(named))
     assert "target" not in kinds(Study(make_results(("sgd", "adam"), ("xor",), steps=20)))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from anncore import stats
-from anncore.evidence.frame import source_of, tuning_scores
+from anncore.evidence.frame import Source, source_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,26 +26,23 @@ def targets(source: Any) -> pd.DataFrame:
     Columns problem, metric, goal, target and origin, which says when the target was fixed:
 
         file     the experiment names it: `target` under [report], one number or a table by data set
-        tuning   the median over arms of the chosen configurations' score on the tuning seeds, known before
-                 the first trial of the report had run; an arm that always diverged counts as the worst
+        tuning   the median over arms of best validation on the tuning seeds, known before the first trial
+                 of the report had run
         report   nothing was tuned: the same median over the report's own trials, so chosen after the fact
 
-    target is NaN where half of the arms or more never had a score.
+    An arm's best validation is the median over its seeds of the best score along a trial's learning curve,
+    for the configuration that was chosen (where nothing was tuned, for the arm). Trials without a curve of
+    the metric have their last score; one that diverged or failed counts as the worst, whatever it had
+    reached before. target is NaN where half of the arms or more never had a score.
     """
     import pandas as pd
 
     found = source_of(source)
     named, sign = found.options.get("target"), -1.0 if found.goal == "max" else 1.0
-    chosen = found.selection
-    if not found.tuned or not len(chosen):
-        trials = tuning_scores(source)
-        finite = trials["score"].where(np.isfinite(trials["score"]))
-        means = finite.groupby([trials["problem"], trials["arm"]], sort=False).mean()
-        chosen = means.rename("tune_score").reset_index()
+    best = _best_validation(found, sign)
     rows = []
     for problem in found.measures:
-        costs = sign * chosen.loc[chosen["problem"] == problem, "tune_score"].to_numpy(float)
-        middle = stats.median(np.where(np.isnan(costs), math.inf, costs))
+        middle = stats.median(best[best["problem"] == problem]["cost"].to_numpy(float))
         target, origin = sign * middle, "tuning" if found.tuned else "report"
         by_name = named
         if isinstance(named, Mapping):
@@ -62,6 +59,26 @@ def targets(source: Any) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows, columns=["problem", "metric", "goal", "target", "origin"])
+
+
+def _best_validation(found: Source, sign: float) -> pd.DataFrame:
+    """Return each arm's best validation on each problem as a cost: problem, arm, cost; +inf for none."""
+    trials = found.tune
+    if found.tuned and len(found.selection):
+        chosen = found.selection[["problem", "arm", "config"]]
+        trials = trials.merge(chosen, on=["problem", "arm", "config"], how="right")
+    values = found.curves[found.curves["metric"] == found.metric]
+    along = (sign * values["value"]).groupby(values["key"], sort=False).min()
+    last = sign * trials[found.metric].astype(float) if found.metric in trials else math.nan
+    costs = np.fmin(trials["key"].map(along).to_numpy(float), np.asarray(last, dtype=float))
+    costs = np.where((trials["status"] == "ok") & np.isfinite(costs), costs, math.inf)
+    arm = "arm" if found.tuned else "label"
+    grouped = trials.assign(cost=costs).groupby(["problem", arm], sort=False)["cost"]
+    return (
+        grouped.agg(lambda each: stats.median(each.to_numpy(float)))
+        .rename_axis(["problem", "arm"])
+        .reset_index()
+    )
 
 
 def time_to_target(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -12,9 +13,9 @@ from anncore.experiment.model import KINDS, PROBLEMS, Experiment, Range, Rule
 from anncore.plan.choices import Choice, Combo, Option, combos
 from anncore.plan.naming import Namer, spell
 from anncore.plan.parts import PartMaker
-from anncore.plan.selection import check_select
+from anncore.plan.selection import check_select, further_curves
 from anncore.registry import Component
-from anncore.trial import Phase, Trial
+from anncore.trial import Phase, Train, Trial
 
 
 def make_plan(
@@ -279,7 +280,7 @@ class Plan:
         for seed in seeds:
             yield Trial(
                 parts=parts,
-                train=experiment.train,
+                train=self._train,
                 split=experiment.split,
                 sweep_seed=experiment.sweep_seed,
                 seed=seed,
@@ -293,6 +294,11 @@ class Plan:
                 timeout=experiment.limits.timeout,
                 mapped=phase == "report",
             )
+
+    @cached_property
+    def _train(self) -> Train:
+        """How to train, with a curve of the metric that configurations are chosen by."""
+        return replace(self.experiment.train, curves=further_curves(self.experiment))
 
     def _activation(self, network: Any) -> str:
         """Return the name of the activations that a network names itself, "relu" or "relu/tanh"."""

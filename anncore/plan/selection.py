@@ -114,3 +114,15 @@ def check_select(experiment: Experiment, tasks: dict[str, str]) -> None:
                 f"{', '.join(t for t in TASKS if t in component.cls.tasks)} tasks, but {problem} is {task}; "
                 f"fit for all data sets: {', '.join(['valid_loss', *fitting])}."
             )
+
+
+def further_curves(experiment: Experiment) -> tuple[str, ...]:
+    """Return the full name of the selection's metric, where curves would not have it by themselves.
+
+    Times to a target are read off its curve; other experiments' trials do not change.
+    """
+    metric = experiment.select.metric
+    if metric == "valid_loss":
+        return ()
+    component = experiment.registry.get("metric", metric.removeprefix("valid_"))
+    return () if getattr(component.cls, "curve", False) else (component.full_name,)

@@ -269,7 +269,7 @@ def _provenance(study: Study, meta: Mapping[str, Any]) -> dict[str, Any]:
         "skip": list(experiment.skip),
         "quick": bool(experiment.quick),
         "sweep_seed": experiment.sweep_seed,
-        "train": asdict(experiment.train),
+        "train": experiment.train.to_json(),
         "split": asdict(experiment.split),
         "experiment_text": experiment.text,
         "training_seconds": float(seconds),

@@ -273,11 +273,11 @@ def _speed(content: Mapping[str, Any]) -> str:
     origins = {each["origin"] for each in found["targets"]}
     whence = {
         "file": "the experiment file names it",
-        "tuning": "the median over arms of the chosen configurations' score on the tuning seeds, known "
-        "before "
-        "the first trial of the report had run",
-        "report": "nothing was tuned, so it is the median over arms of these very scores, chosen after the "
-        "fact",
+        "tuning": "the median over arms of best validation, an arm's being the median over tuning seeds of "
+        "the best value along the chosen configuration's learning curve, known before the first trial of "
+        "the report had run",
+        "report": "nothing was tuned, so it is the median over arms of the best values along these very "
+        "trials' learning curves, chosen after the fact",
     }
     what = metric_words(found["metric"], content["unit"]).replace("function value", "the function")
     text = (

@@ -161,23 +161,82 @@ def test_a_trial_without_a_curve_is_a_miss() -> None:
 # Targets
 
 
-def test_the_target_is_the_median_of_the_arms_tuning_scores() -> None:
-    results = make_results(("sgd", "momentum", "adam"), ("xor", "iris"))
-    found = targets(results).set_index("problem")
-    own = results.selection[results.selection["problem"] == "xor"]["tune_score"]
-    assert found.loc["xor", "target"] == sorted(own)[1]
-    assert set(found["origin"]) == {"tuning"}
+def tuned(*curves: tuple[str, str, int, str, list[float]]) -> Any:
+    """Return a study of tuning trials with these curves: arm, configuration, seed, status, values."""
+    results = make_results(
+        ("x", "y", "z"), ("xor",), seeds=(100, 101), tune_seeds=(0, 1, 2), rates=(0.1, 1.0)
+    )
+    rows, parts = [], []
+    for i, (arm, config, seed, status, values) in enumerate(curves):
+        told = {"key": f"t{i}", "phase": "tune", "status": status, "problem": "xor", "dataset": "xor"}
+        rows.append({**told, "arm": arm, "config": config, "seed": seed, "valid_loss": values[-1]})
+        own = {"key": f"t{i}", "step": range(0, 10 * len(values), 10), "metric": "valid_loss"}
+        parts.append(pd.DataFrame({**own, "value": values}))
+    report = results.trials[results.trials["phase"] == "report"]
+    results.trials = pd.concat([report, pd.DataFrame(rows)], ignore_index=True)
+    results.curves = pd.concat([results.curves, *parts], ignore_index=True)
+    results.selection = results.selection.assign(config="good")
+    return results
+
+
+X = [
+    ("x", "good", 0, "ok", [1.0, 0.5, 0.7]),
+    ("x", "good", 1, "ok", [1.0, 0.4, 0.4]),
+    ("x", "good", 2, "ok", [1.0, 0.9, 0.6]),
+    ("x", "other", 0, "ok", [1.0, 0.1, 0.1]),
+]
+Y = [("y", "good", seed, "ok", [1.0, 0.3, 0.9]) for seed in range(3)]
+Z = [("z", "good", seed, "ok", [2.0, 1.5, 0.8]) for seed in range(3)]
+
+
+def test_the_target_is_the_median_over_arms_of_best_validation() -> None:
+    # Best along the chosen configuration's curves: x .5, .4, .6, median .5; y .3; z .8. Median over arms .5.
+    results = tuned(*X, *Y, *Z)
+    found = targets(results)
+    assert found.to_dict("records") == [
+        {"problem": "xor", "metric": "valid_loss", "goal": "min", "target": 0.5, "origin": "tuning"}
+    ]
     # The report's own trials have no say.
-    results.trials.loc[results.trials["phase"] == "report", "valid_loss"] *= 2
-    pd.testing.assert_frame_equal(targets(results).set_index("problem"), found)
+    reported = results.trials["phase"] == "report"
+    results.trials.loc[reported, "valid_loss"] *= 0.01
+    results.curves.loc[results.curves["key"].isin(results.trials.loc[reported, "key"]), "value"] *= 0.01
+    pd.testing.assert_frame_equal(targets(results), found)
 
 
-def test_an_arm_that_always_diverged_counts_as_the_worst() -> None:
-    results = make_results(("sgd", "momentum", "adam"), ("xor",))
-    results.selection["tune_score"] = [0.3, NAN, 0.2]
-    assert targets(results)["target"][0] == 0.3
-    results.selection["tune_score"] = [NAN, NAN, 0.2]
-    assert math.isnan(targets(results)["target"][0])
+def test_higher_may_be_better() -> None:
+    results = tuned(*X, *Y, *Z)
+    results.experiment.select.goal = "max"
+    assert targets(results)["target"][0] == 1.0  # the best are 1, 1 and 2
+
+
+def test_without_curves_the_last_score_is_the_best_known() -> None:
+    results = tuned(*X, *Y, *Z)
+    results.curves = results.curves.iloc[:0]
+    assert targets(results)["target"][0] == 0.8  # x .6 of .7, .4, .6; y .9; z .8
+
+
+def test_an_arm_that_mostly_diverged_counts_as_the_worst_whatever_it_had_reached() -> None:
+    lost = [("y", "good", seed, "diverged" if seed else "ok", [1.0, 0.1, 0.9]) for seed in range(3)]
+    assert targets(tuned(*X, *lost, *Z))["target"][0] == 0.8  # .5, infinite, .8
+    gone = [(*each[:3], "failed", each[4]) for each in X]
+    assert math.isnan(targets(tuned(*gone, *lost, *Z))["target"][0])
+
+
+def test_the_median_arm_reaches_the_target_in_half_of_its_tuning_seeds_or_more() -> None:
+    results = tuned(*X, *Y, *Z)
+    own = time_to_target(
+        pd.DataFrame(
+            [
+                {"problem": "xor", "arm": arm, "seed": seed, "step": 10 * i, "value": value}
+                for arm, config, seed, _, values in (*X, *Y, *Z)
+                if config == "good"
+                for i, value in enumerate(values)
+            ]
+        ),
+        targets(results),
+    )
+    reached = np.isfinite(own["time"]).groupby(own["arm"]).sum()
+    assert reached.to_dict() == {"x": 2, "y": 3, "z": 0}
 
 
 @pytest.mark.parametrize(("named", "expected"), [(0.25, [0.25, 0.25]), ({"iris": 0.5}, [None, 0.5])])

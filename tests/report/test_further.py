@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 from results_factory import make_results
 
+from anncore import load_experiment, sweep
 from anncore.report.build import build_report, plain
 from anncore.report.markdown import render_markdown
 from anncore.report.view import sections
@@ -18,8 +20,8 @@ from anncore.report.words import budget_sentence, speed_sentence
 def steady(**options: Any) -> Any:
     """Return two arms on two data sets whose curves fall by hand: fast reaches 0.5 at 10, slow at 30."""
     results = make_results(("fast", "slow"), ("near", "far"), (100, 101, 102), **({"steps": 40} | options))
-    tuned = results.selection
-    tuned["tune_score"] = [0.5] * len(tuned)
+    tune = results.trials["phase"] == "tune"
+    results.trials.loc[tune, ["status", "valid_loss"]] = ["ok", 0.5]
     parts = []
     for row in results.trials[results.trials["phase"] == "report"].to_dict("records"):
         values = {"fast": [1.0, 0.5, 0.4, 0.4, 0.4], "slow": [1.0, 0.9, 0.8, 0.5, 0.5]}[row["arm"]]
@@ -60,6 +62,39 @@ def test_a_target_met_at_once_counts_as_one_step() -> None:
     assert {row["steps"] for row in content["speed"]["times"]} == {1.0}
     told = {each["title"]: each["text"] for each in content["methods"]["paragraphs"]}
     assert "the experiment file names it" in told["Speed"]
+
+
+MAE = """\
+# Who is fast by the mean absolute error?
+vary = ["optimizer"]
+train = { steps = 20, eval_every = 10, batch_size = 16 }
+seeds = { tune = [0, 1, 2], report = [100, 101] }
+dataset.sine.n = 60
+network.mlp.hidden = [[4]]
+optimizer.sgd.lr = [0.01, 0.1]
+optimizer.adam.lr = [0.01, 0.1]
+"""
+
+
+def test_a_metric_that_no_curve_has_is_recorded_where_it_chooses_and_only_there(tmp_path: Path) -> None:
+    results = {}
+    for name, select in (("loss", ""), ("mae", 'select.metric = "valid_mae"\n')):
+        (tmp_path / f"{name}.toml").write_text(MAE.replace("dataset.", f"{select}dataset."))
+        experiment = load_experiment(tmp_path / f"{name}.toml")
+        results[name] = sweep(experiment, out=tmp_path / name, executor="serial")
+    by_loss, by_mae = (set(each.curves["metric"]) for each in results.values())
+    assert by_mae - by_loss == {"valid_mae"}
+    tune = [each.trials[each.trials["phase"] == "tune"] for each in results.values()]
+    assert not set(tune[0]["key"]) & set(tune[1]["key"])
+    for column in ("train_loss", "valid_loss", "valid_mae"):  # the numbers are the same to the last bit
+        assert tune[0][column].to_list() == tune[1][column].to_list()
+    speed = build_report(results["mae"], {})["speed"]
+    mine = results["mae"]
+    chosen = mine.trials.merge(mine.selection[["arm", "config"]], on=["arm", "config"])
+    curves = mine.curves[mine.curves["metric"] == "valid_mae"].groupby("key")["value"].min()
+    own = chosen[chosen["phase"] == "tune"].assign(best=chosen["key"].map(curves)).groupby("arm")["best"]
+    assert speed["targets"][0]["target"] == pytest.approx(own.median().mean())  # two arms
+    assert {row["n"] for row in speed["times"]} == {2}
 
 
 def test_without_curves_nothing_is_said_of_speed() -> None:

@@ -40,8 +40,8 @@ BESIDE = 8  # data sets
 LANE = 0.85  # inches
 ORIGINS = {
     "file": "Targets: named by the experiment",
-    "tuning": "Targets: median over arms of the score they were chosen by, fixed before the reported runs",
-    "report": "Targets: median over arms of these very runs, so chosen after the fact",
+    "tuning": "Targets: median over arms of best validation while tuning, fixed before the reported runs",
+    "report": "Targets: median over arms of best validation in these very runs, so chosen after the fact",
 }
 
 
