@@ -101,6 +101,7 @@ if TYPE_CHECKING:
     from anncore.rng import truncated_normal
     from anncore.runfolder import load_run
     from anncore.runner import sweep
+    from anncore.sequential import always_valid_interval, pairs_until_decided
     from anncore.stats import (
         always_valid_p,
         differences,
@@ -202,6 +203,7 @@ _HOMES = {
     "anncore.process": ("children_on_one_blas_thread",),
     "anncore.registry": ("Registry", "load_registry"),
     "anncore.rng": ("truncated_normal",),
+    "anncore.sequential": ("always_valid_interval", "pairs_until_decided"),
     "anncore.findings": (
         "counted",
         "joined",
@@ -323,6 +325,7 @@ __all__ = [
     "__version__",
     "add_outliers",
     "aggregate_scores",
+    "always_valid_interval",
     "always_valid_p",
     "average_ranks",
     "best_of_k",
@@ -369,6 +372,7 @@ __all__ = [
     "padded",
     "pairs_for_power",
     "pairs_needed",
+    "pairs_until_decided",
     "panel_title",
     "panels",
     "param",

@@ -27,8 +27,10 @@ from anncore import stats
 from anncore.nouns import DATA_SETS as DATA_SETS
 from anncore.nouns import SEEDS as SEEDS
 from anncore.nouns import singular
+from anncore.sequential import always_valid_interval, pairs_until_decided
 
 Verdict = Literal["better", "undecided", "equivalent", "tie", "too_few", "blocked"]
+Centre = Literal["mean", "median"]
 FEWEST_DATA_SETS = 6  # below, over all data sets is description only
 FEW_DATA_SETS = 10
 
@@ -40,7 +42,9 @@ class Comparison:
     `effect` with `low` and `high` is how much cheaper a is, on `scale`: "log" a difference of logarithms,
     "unit" of shares, "linear" in the metric's own units, "range" a share of the distance between the best
     and the worst arm. `wins`, `losses` and `ties` count pairs, `n` all of them. `p` is Holm-adjusted; it
-    is None wherever no p-value could settle the matter. `needed` is how many pairs would.
+    is None wherever no p-value could settle the matter. `needed` is how many pairs would. `centre` says
+    which average the effect is: the "mean" difference, or the "median" of all pairs' averages (Hodges and
+    Lehmann's estimate).
     """
 
     where: str  # the problem, or "" over all data sets
@@ -61,6 +65,7 @@ class Comparison:
     needed: float | None
     comparisons: int
     reason: str = ""
+    centre: Centre = "mean"
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON, with the sentence; a number that is not finite stays for the writer."""
@@ -84,13 +89,15 @@ def compare(
     costs: DataFrame, a row per unit (seed or data set), a column per arm; lower is better, +inf diverged,
     NaN missing; already on the scale that differences are taken on. blocked: arm to reason. sequential:
     p-values that stay valid where one looks again after every few more rows (`stats.always_valid_p`) take
-    the place of the exact signed-rank test's, which allows for a single look at a planned number of rows.
+    the place of the exact signed-rank test's, which allows for a single look at a planned number of rows;
+    intervals and `needed` are then those that go with them (`anncore.sequential`).
     """
     arms = list(costs.columns)
     pairs: list[tuple[str, str]] = list(combinations(arms, 2))
     if control in arms:
         pairs = [(str(control), arm) for arm in arms if arm != control]
-    drafts = [_draft(costs[a].to_numpy(float), costs[b].to_numpy(float), a, b, unit) for a, b in pairs]
+    how = unit, sequential
+    drafts = [_draft(costs[a].to_numpy(float), costs[b].to_numpy(float), a, b, *how) for a, b in pairs]
     m = len(drafts)
     adjusted = stats.holm([_p_value(gaps, sequential) for *_, gaps in drafts])
     found = []
@@ -102,18 +109,18 @@ def compare(
         fewest = stats.pairs_needed(m, alpha, sequential)
         if unit != SEEDS:
             fewest = max(fewest, FEWEST_DATA_SETS)
-        estimate = _effect(gaps, unit)
-        if p <= alpha and stats.pseudomedian(gaps).value < 0:
+        estimate, centre = _effect(gaps, *how)
+        if p <= alpha and (estimate if sequential else stats.pseudomedian(gaps)).value < 0:
             # A few large gaps pull the mean to the other side: the test's direction is what is claimed.
             a, b, gaps = b, a, -gaps
-            estimate = stats.pseudomedian(gaps)
+            estimate, centre = _median(gaps, sequential), "median"
         verdict: Verdict
         needed: float | None = None
         if reasons:
             verdict = "blocked"
         elif len(gaps) and not gaps.any():
             verdict = "tie"
-        elif rope is not None and _inside(gaps, estimate, rope, alpha, sequential):
+        elif rope is not None and -rope <= estimate.low and estimate.high <= rope:
             verdict = "equivalent"
         elif len(gaps) < fewest:
             verdict, needed = "too_few", float(fewest)
@@ -121,7 +128,8 @@ def compare(
             verdict = "better"
         else:
             verdict = "undecided"
-            needed = max(stats.pairs_for_power(gaps, m, alpha), len(gaps) + 1.0)
+            planned = pairs_until_decided if sequential else stats.pairs_for_power
+            needed = max(planned(gaps, m, alpha), len(gaps) + 1.0)
         found.append(
             Comparison(
                 where=where,
@@ -142,6 +150,7 @@ def compare(
                 needed=needed,
                 comparisons=m,
                 reason="; ".join(reasons),
+                centre=centre,
             )
         )
     return found
@@ -150,7 +159,7 @@ def compare(
 def seed_claims(study: Any, problem: str) -> list[Comparison]:
     """Return the comparisons of a `Study` on one problem, over its seeds, as its [report] table asks.
 
-    Where the sweep ran in rounds, the p-values are those that stay valid however often one looks.
+    Where the sweep ran in rounds, p-values and intervals are those that hold however often one looks.
     """
     measure, rope = study.measures[problem], study.options.get("rope")
     if rope is not None and measure.scale == "log":
@@ -166,11 +175,14 @@ def seed_claims(study: Any, problem: str) -> list[Comparison]:
     )
 
 
-def _draft(x: Any, y: Any, a: str, b: str, unit: str) -> tuple[str, str, Any]:
+def _draft(x: Any, y: Any, a: str, b: str, unit: str, sequential: bool) -> tuple[str, str, Any]:
     """Return the pair with the arm first that the effect speaks for, and its complete pairs' differences."""
     gaps = stats.differences(x, y)
     gaps = gaps[~np.isnan(gaps)]
-    lead = _effect(gaps, unit).value if len(gaps) else 0.0
+    lead = 0.0
+    if len(gaps):
+        # The estimate is what counts here, and an interval for every look takes longer than all the rest.
+        lead = (stats.pseudomedian(gaps) if sequential else _effect(gaps, unit, sequential)[0]).value
     if lead < 0 or (lead == 0 and (gaps < 0).sum() > (gaps > 0).sum()):
         return b, a, -gaps
     return a, b, gaps
@@ -182,22 +194,19 @@ def _p_value(gaps: Any, sequential: bool) -> float:
     return stats.wilcoxon(gaps)
 
 
-def _inside(gaps: Any, estimate: stats.Estimate, rope: float, alpha: float, sequential: bool) -> bool:
-    """Say whether the difference lies within ±rope: the whole interval, or both one-sided tests."""
-    if not sequential:
-        return -rope <= estimate.low and estimate.high <= rope
-    ends = [stats.always_valid_p(each, one_sided=True) for each in (rope + gaps, rope - gaps)]
-    return len(gaps) > 0 and max(float(p[-1]) for p in ends) <= alpha
-
-
-def _effect(gaps: Any, unit: str) -> stats.Estimate:
+def _effect(gaps: Any, unit: str, sequential: bool) -> tuple[stats.Estimate, Centre]:
     """Return the mean difference with its t-interval; the rank-based one where a mean would not do.
 
-    A divergence makes the mean infinite, and data sets differ too much in difficulty for a t-interval.
+    A divergence makes the mean infinite, data sets differ too much in difficulty for a t-interval, and a
+    t-interval holds at one look only.
     """
-    if unit != SEEDS or np.isinf(gaps).any():
-        return stats.pseudomedian(gaps)
-    return stats.mean_interval(gaps)
+    if sequential or unit != SEEDS or np.isinf(gaps).any():
+        return _median(gaps, sequential), "median"
+    return stats.mean_interval(gaps), "mean"
+
+
+def _median(gaps: Any, sequential: bool) -> stats.Estimate:
+    return always_valid_interval(gaps) if sequential else stats.pseudomedian(gaps)
 
 
 # ---------------------------------------------------------------- sentences
@@ -265,13 +274,20 @@ def interval(low: float, high: float, scale: str) -> str:
     """Write an effect's interval, "" where it is undefined."""
     if math.isnan(low) or math.isnan(high):
         return ""
+    if math.isinf(low) or math.isinf(high):
+        if low == high:
+            return size(low, scale)
+        if low >= 0:
+            return f"at least {size(low, scale)}"
+        first = "any loss" if math.isinf(low) else size(low, scale)
+        return f"{first} to {'any gain' if math.isinf(high) else size(high, scale)}"
     if scale == "unit":
         return f"{number(100 * low, 2)} to {number(100 * high, 2)}"
     near = max(abs(low), abs(high)) <= math.log(10)
     if scale == "log" and near and low * high > 0:
         first, second = size(low, scale), size(high, scale)
         return f"{first.split(' %')[0]} to {second}"
-    if scale == "log" or math.isinf(low) or math.isinf(high):
+    if scale == "log":
         return f"{size(low, scale)} to {size(high, scale)}"
     return f"{number(low)} to {number(high)}"
 
@@ -320,7 +336,7 @@ def sentence(c: Comparison) -> str:
             "more than 1000 would be needed."
         )
     spread = interval(c.low, c.high, c.scale)
-    kind = "typical gain" if c.unit != SEEDS else "mean gain"
+    kind = "mean gain" if c.centre == "mean" else "typical gain"
     gain = f"{kind} {size(c.effect, c.scale)}" + (f", 95 % interval {spread}" if spread else "")
     if c.verdict == "equivalent":
         return f"{c.a} and {c.b} are practically equivalent{on} ({gain})."

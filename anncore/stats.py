@@ -294,21 +294,26 @@ def always_valid_p(gaps: Array | Sequence[float], one_sided: bool = False) -> Ar
     """
     d = np.asarray(gaps, dtype=float)
     there = np.flatnonzero(~np.isnan(d))
-    sizes = np.abs(d[there])
-    # Sizes that differ by rounding alone must not be told apart by rank.
-    near = sizes * (1 + 1e-12)
-    shares = np.tril(sizes <= near[:, None]).sum(axis=1) / np.arange(1, len(sizes) + 1)
-    bets = np.sign(d[there]) * np.sqrt(shares)
+    placed = bets(d[there])
     # M_t is the integral of a polynomial of degree t, which Gauss and Legendre's rule gives exactly.
-    bet, weight = np.polynomial.legendre.leggauss(len(bets) // 2 + 1)
+    bet, weight = np.polynomial.legendre.leggauss(len(placed) // 2 + 1)
     bet = (bet + 1) / 2 if one_sided else bet
     with np.errstate(divide="ignore"):
-        logs = np.cumsum(np.log1p(np.multiply.outer(bet, bets)), axis=1)
+        logs = np.cumsum(np.log1p(np.multiply.outer(bet, placed)), axis=1)
     top = logs.max(axis=0, initial=-math.inf)
     log_m = top + np.log(np.sum(weight[:, None] / 2 * np.exp(logs - top), axis=0))
     p = np.ones(len(d))
     p[there] = np.minimum(1.0, np.exp(-log_m))
     return np.minimum.accumulate(p)
+
+
+def bets(gaps: Array) -> Array:
+    """Return what `always_valid_p` bets on each of the gaps, none of them NaN."""
+    sizes = np.abs(gaps)
+    # Sizes that differ by rounding alone must not be told apart by rank.
+    near = sizes * (1 + 1e-12)
+    shares = np.tril(sizes <= near[:, None]).sum(axis=1) / np.arange(1, len(sizes) + 1)
+    return np.sign(gaps) * np.sqrt(shares)
 
 
 def smallest_p(pairs: int, sequential: bool = False) -> float:

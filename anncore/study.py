@@ -17,6 +17,8 @@ import numpy as np
 from anncore import stats
 from anncore.nouns import DATA_SETS, FUNCTIONS, metric_words
 from anncore.params import Interval
+from anncore.sequential import level_at
+from anncore.stats import LEVEL
 from anncore.types import TASKS
 
 if TYPE_CHECKING:
@@ -119,6 +121,12 @@ class Study:
     def unit(self) -> str:
         """What the problems are, in the plural: "data sets", or "functions" where these are minimised."""
         return FUNCTIONS if "objective" in self.all_trials else DATA_SETS
+
+    @property
+    def level(self) -> float:
+        """The level of the interval of each score, so that those of all looks hold together at 95 %."""
+        rounds = self.experiment.rounds
+        return LEVEL if rounds is None else level_at(len(rounds.looks))
 
     @cached_property
     def dataset_of(self) -> dict[str, str]:

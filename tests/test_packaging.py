@@ -174,7 +174,7 @@ ROOMS = [
     {"hookspecs"},
     {"contract"},
     {"registry"},
-    {"rng", "trial", "split", "noise", "environment", "stats", "nouns"},
+    {"rng", "trial", "split", "noise", "environment", "stats", "sequential", "nouns"},
     {"assembly"},
     {"body"},
     {"data"},

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from results_factory import make_results
 from scipy import integrate
+from scipy import stats as scipy_stats
 from sweep_factory import without_seconds
 
 from anncore import ExperimentError, load_experiment, load_run, sweep
@@ -77,15 +78,29 @@ def test_two_rounds_settle_what_six_seeds_cannot(tmp_path: Path) -> None:
     assert found["p"] == pytest.approx(1 / max(capital))
 
 
+def norm_of(x: Any) -> tuple[float, float]:
+    """Return the mean and its standard error."""
+    return float(np.mean(x)), float(np.std(x, ddof=1) / math.sqrt(len(x)))
+
+
 def test_the_report_says_how_often_it_looked_and_by_which_method(tmp_path: Path) -> None:
-    content = build_report(run(tmp_path), {})
+    results = run(tmp_path)
+    content = build_report(results, {})
     assert content["rounds"] == {"looks": (6, 9), "most": 60, "open": 0}
     texts = [finding["text"] for finding in content["answer"]["findings"]]
     assert "Every claim on a data set is settled after 2 looks (at 6 and 9 seeds)." in texts
     told = {each["title"]: each["text"] for each in content["methods"]["paragraphs"]}
     assert "2 looks, at 6 and 9 seeds" in told["Rounds"]
     assert "Ville" in told["Rounds"]
-    assert "those of a single look" in told["Rounds"]
+    assert "all looks' intervals hold the true one together" in told["Rounds"]
+    # Scores at the second look: 5 % / (2 · 3) of error.
+    assert content["level"] == pytest.approx(1 - 0.05 / 6)
+    assert "are at 99.17 %" in told["Rounds"]
+    problem = content["problems"][0]
+    (row,) = [row for row in content["leaderboard"]["problems"][problem] if row["arm"] == "moving"]
+    trials = results.trials[results.trials["arm"] == "moving"]
+    wide = scipy_stats.t.interval(1 - 0.05 / 6, 8, *norm_of(np.log(trials["test_loss"])))
+    assert (row["low"], row["high"]) == pytest.approx(tuple(np.exp(wide)))
     assert "Wilcoxon" not in told["Within one data set"]
     assert any(each.startswith("Shafer (2021)") for each in content["methods"]["references"])
 

@@ -113,7 +113,7 @@ def compare_arms(
     counts the pairs of one problem, or those over all. control: compare every arm with this one only.
     rope: the largest difference that does not matter, on the scale; see `findings.compare`, whose fields
     and verdicts the columns are, with `sentence` last. sequential: the p-values stay valid however often
-    one looked before, see `stats.always_valid_p`.
+    one looked before, and so do the intervals over seeds: see `always_valid_p`, `always_valid_interval`.
     """
     import pandas as pd
 

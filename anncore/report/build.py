@@ -74,6 +74,7 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         "control": study.control,
         "seeds": {"tune": list(experiment.tune_seeds), "report": list(experiment.report_seeds)},
         "rounds": None if experiment.rounds is None else experiment.rounds._asdict(),
+        "level": study.level,
         "counts": _counts(study),
         "answer": {
             "headline": _headline(study, deciding, overall),

@@ -14,6 +14,7 @@ from anncore.evidence.arms import Over, probability_of_improvement
 from anncore.evidence.budget import budget_curve
 from anncore.evidence.frame import curve_frame, scores, tuning_scores
 from anncore.evidence.speed import performance_scores, targets, time_to_target, typical_times
+from anncore.stats import LEVEL
 from anncore.study import Study
 
 
@@ -101,7 +102,8 @@ def improvement(study: Study) -> dict[str, Any] | None:
     if len(study.arms) < 2:
         return None
     over: Over = "data sets" if len(set(study.dataset_of.values())) > 1 else "seeds"
-    table = probability_of_improvement(scores(study.results), over=over)
+    level = study.level if over == "seeds" else LEVEL  # data sets are looked at once, at the end
+    table = probability_of_improvement(scores(study.results), over=over, level=level)
     if table["problem"].nunique() > 1 or not table["probability"].notna().any():
         return None  # variants of one data set: each speaks for itself
     names = ["a", "b", "probability", "low", "high", "n"]

@@ -22,6 +22,9 @@ SEQUENTIAL = (
     "Ville (1939), Étude critique de la notion de collectif, Gauthier-Villars.",
     "Reynolds (1975), A sequential signed-rank test for symmetry, Annals of Statistics 3(2).",
     "Shafer (2021), Testing by betting, J. Royal Statistical Society A 184(2).",
+    "Darling & Robbins (1967), Confidence sequences for mean, variance, and median, PNAS 58(1).",
+    "Ramdas et al. (2023), Game-theoretic statistics and safe anytime-valid inference, Statistical Science "
+    "38(4).",
 )
 
 SPEED = (
@@ -161,7 +164,8 @@ def _scores(content: Mapping[str, Any]) -> str:
         f"{how[scale]}."
         for (label, scale), problems in scales.items()
     ]
-    return " ".join(parts) + " Intervals are at 95 %, each by itself."
+    looks = "" if content["rounds"] is None else ", over all looks together"
+    return " ".join(parts) + f" Intervals are at 95 %{looks}, each by itself."
 
 
 def _within(content: Mapping[str, Any]) -> str:
@@ -178,8 +182,12 @@ def _within(content: Mapping[str, Any]) -> str:
         f"The unit is the seed. {test} on the paired differences, {against}, "
         f"adjusted by Holm over {pairs} comparison{'s' if pairs != 1 else ''} per {one}, α = "
         f"{stats.ALPHA:g}. "
-        f"The effect is the mean paired difference with its t-interval, or the Hodges-Lehmann estimate where "
-        f"a seed diverged, or where a few large differences turn the mean against the test."
+    )
+    text += (
+        "The effect is the Hodges-Lehmann estimate with the interval that inverts the test at 95 %."
+        if sequential
+        else "The effect is the mean paired difference with its t-interval, or the Hodges-Lehmann estimate "
+        "where a seed diverged, or where a few large differences turn the mean against the test."
     )
     needed = stats.pairs_needed(pairs, sequential=sequential)
     if n < needed:
@@ -211,10 +219,13 @@ def _rounds(content: Mapping[str, Any]) -> str:
         f"the order they ran, on the sign of the next difference, more on one that is large among those so"
         f" far, averaged over all stakes from -1 to 1. Where neither arm is better, M is a martingale that"
         f" begins at 1, and by Ville's inequality it ever reaches 1/α with probability α at most, however "
-        f"often one looks and for whatever reason one stops (Reynolds 1975; Shafer 2021). Intervals, here "
-        f"and in figures, are those of a single look at a number of seeds fixed beforehand: with so many "
-        f"looks they cover less often than they say. How many more seeds an open claim needs is estimated "
-        f"for a single look, too.{over_all}"
+        f"often one looks and for whatever reason one stops (Reynolds 1975; Shafer 2021). The interval of a "
+        f"difference holds every centre that this test does not reject, so all looks' intervals hold the "
+        f"true one together in 95 % of experiments, if differences are symmetric about it, and none "
+        f"contradicts its p before Holm (Darling & Robbins 1967; Ramdas et al. 2023). Intervals of scores, "
+        f"of bands and of how often an arm wins on a data set are at {100 * content['level']:.2f} %: 5 % of "
+        f"error divided by k (k + 1) at the k-th look, which sums to 5 % over all. How many seeds an open "
+        f"claim needs is estimated for this test.{over_all}"
     )
 
 

@@ -16,7 +16,8 @@ from anncore.study import BLOCKING, Study
 def leaderboard(study: Study, problem: str) -> list[dict[str, Any]]:
     """Return one row per arm on one problem, best first.
 
-    value, low, high: mean with t-interval over the seeds that finished, geometric on the log scale.
+    value, low, high: mean with t-interval over the seeds that finished, geometric on the log scale, at the
+    study's level.
     median and iqm count a diverged seed as worst and are NaN where half (a quarter) or more diverged.
     """
     measure = study.measures[problem]
@@ -26,7 +27,7 @@ def leaderboard(study: Study, problem: str) -> list[dict[str, Any]]:
     rows = []
     for arm in study.arms:
         status = statuses[arm]
-        got = summary(values[arm], status, measure.goal, measure.scale)
+        got = summary(values[arm], status, measure.goal, measure.scale, study.level)
         configs = list(dict.fromkeys(mine.loc[mine["label"] == arm, "config"].map(str)))
         finished = mine[(mine["label"] == arm) & (mine["status"] == "ok")]
         rows.append(

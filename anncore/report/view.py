@@ -178,7 +178,7 @@ def _per_data_set(content: Mapping[str, Any]) -> Section | None:
         tables = _boards(content, problem)
         if found:
             n = max(c["n"] for c in found)
-            once = "; intervals are for a single look" if content["rounds"] is not None else ""
+            once = "; intervals hold at every look" if content["rounds"] is not None else ""
             caption = f"Paired differences on {problem}, {counted(n, SEEDS)}{once}."
             best = content["leaderboard"]["problems"][problem][0]["arm"]
             tables.append(_comparisons(caption, found, best))

@@ -77,7 +77,7 @@ class LearningCurves:
             sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(room + 0.4, 0.5)
         )
         for i, (ax, problem) in enumerate(zip(axes, problems, strict=True)):
-            self._panel(ax, lines[problem], report["arms"], theme, room)
+            self._panel(ax, lines[problem], report["arms"], theme, room, report["level"])
             panel_title(ax, problem)
             if i % columns == 0:
                 log = ax.get_yscale() == "log"
@@ -94,7 +94,9 @@ class LearningCurves:
             for arm, line in own.items()
         ]
 
-    def _panel(self, ax: Any, lines: dict[str, _Line], arms: list[str], theme: Any, room: float) -> None:
+    def _panel(
+        self, ax: Any, lines: dict[str, _Line], arms: list[str], theme: Any, room: float, level: float
+    ) -> None:
         shown = [(arm, lines[arm]) for arm in arms if arm in lines]
         # Grey arms lie below the coloured ones, whatever their order.
         shown.sort(key=lambda pair: theme[pair[0]].highlighted)
@@ -103,7 +105,7 @@ class LearningCurves:
         labels, ends, seen = [], [], []
         for arm, line in shown:
             style = theme[arm]
-            center, lower, upper = mean_band(line.survivors, "log" if log else "linear")
+            center, lower, upper = mean_band(line.survivors, "log" if log else "linear", level)
             for values in line.lost:
                 alive = np.flatnonzero(np.isfinite(values))
                 if len(alive):

@@ -32,6 +32,8 @@ from anncore import (
 class PairedDifferences:
     """Every arm against one reference, seed by seed, with the mean difference and its 95 % t-interval.
 
+    Where seeds came in rounds the mark is the Hodges-Lehmann estimate, its interval one for every look.
+
     The reference is the experiment's control, else the arm of the best mean rank. Ratios where scores are
     compared on a logarithmic scale, points for shares. The mark is filled where the paired test tells the
     two apart after Holm's correction, hollow where it does not; no bars, since a bar from zero says nothing.
@@ -54,8 +56,9 @@ class PairedDifferences:
         n = len(report["seeds"]["report"])
         of = f"one of {n} paired seeds" if n != 1 else "the one paired seed"
         labels = dict.fromkeys(report["measures"][problem]["label"] for problem in problems)
+        centre = "mean" if report["rounds"] is None else "typical"
         subtitle = (
-            f"Dot: {of}, to the right where {reference} is better. Bar: 95 % interval of the mean "
+            f"Dot: {of}, to the right where {reference} is better. Bar: 95 % interval of the {centre} "
             f"difference in {joined(list(labels), 5)}. Filled mark: told apart after Holm; hollow: not. "
             "Red count: pairs decided by divergence."
         )

@@ -52,9 +52,10 @@ class ProbabilityOfImprovement:
         if not several and len(report["problems"]) > 1:  # of variants, none speaks for the others
             return None
         frame = scores(data)
-        found = probability_of_improvement(
-            frame[frame["arm"].isin(arms)], over="data sets" if several else "seeds"
+        own: dict[str, Any] = (
+            {"over": "data sets"} if several else {"over": "seeds", "level": report["level"]}
         )
+        found = probability_of_improvement(frame[frame["arm"].isin(arms)], **own)
         columns = (found[name] for name in ("a", "b", "probability", "low", "high", "n"))
         cells = {(a, b): _Cell(*map(float, rest)) for a, b, *rest in zip(*columns, strict=True)}
         if all(math.isnan(cell.share) for cell in cells.values()):
