@@ -35,6 +35,21 @@ class PlanSummary(NamedTuple):
     counts: Mapping[str, int]
 
 
+class Cost(NamedTuple):
+    """Seconds that one step of one trial takes: the median over rounds, and the quartiles.
+
+    trials: how many the arm's stack held. An arm without a cost raised something.
+    """
+
+    problem: str
+    arm: str
+    config: str
+    seconds: float
+    low: float
+    high: float
+    trials: int
+
+
 @dataclass(frozen=True)
 class Results:
     """What a sweep found. Only trials of its plan are in it, and only those that have a result.
@@ -46,6 +61,7 @@ class Results:
     where nothing was tuned, or where tuning is not finished. stopped: why the sweep ended early, else "".
     maps: by key what a report trial learned (`anncore.maps`), for classes told apart by two features; a trial
     that did not end well has none, nor has one whose result comes from before there were maps.
+    costs: what a step of each arm costs by itself, where [report] costs asks for it.
     """
 
     experiment: Experiment
@@ -55,6 +71,7 @@ class Results:
     selection: pd.DataFrame
     stopped: str = ""
     maps: Mapping[str, DecisionMap] = field(default_factory=dict)
+    costs: tuple[Cost, ...] = ()
 
     @property
     def missing(self) -> int:

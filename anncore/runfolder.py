@@ -6,6 +6,7 @@
     experiment.toml    the experiment file as it was read
     plan.json          how it was read (overrides, files), what it came to
     env.json           versions, machine, commit, command
+    costs.json         what a step of each arm costs, where the experiment asks for it
     annx.log           what happened when
     report.*, figures/ the report's
 
@@ -31,11 +32,13 @@ from anncore.experiment.load import read_experiment
 from anncore.experiment.model import Experiment, Rounds, Widening
 from anncore.experiment.overrides import apply_overrides
 from anncore.files import replace_file
-from anncore.results import PlanSummary, Results, collect, csv_chunks, to_csv, to_gzip
+from anncore.results import Cost, PlanSummary, Results, collect, csv_chunks, to_csv, to_gzip
 from anncore.store import Store
 from anncore.widening import widened
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from anncore.plan import Plan
 
 SCHEMA = 1
@@ -127,6 +130,20 @@ class RunFolder:
         """Write trials.csv and curves.csv.gz."""
         replace_file(self.path / "trials.csv", to_csv(results.trials))
         replace_file(self.path / "curves.csv.gz", to_gzip(csv_chunks(results.curves)))
+
+    def write_costs(self, costs: Sequence[Cost]) -> None:
+        """Write costs.json, on the machine that env.json names."""
+        self._write_json("costs.json", {"schema": SCHEMA, "costs": [cost._asdict() for cost in costs]})
+
+    def costs(self, trials: pd.DataFrame) -> tuple[Cost, ...]:
+        """Return what costs.json says of configurations that these trials still report on."""
+        try:
+            told = [Cost(**each) for each in self._read_json("costs.json")["costs"]]
+        except (StoreError, TypeError, KeyError):  # never measured, or by another version
+            return ()
+        report = trials.loc[trials["phase"] == "report", ["problem", "arm", "config"]]
+        there = set(report.itertuples(index=False, name=None))
+        return tuple(cost for cost in told if (cost.problem, cost.arm, cost.config) in there)
 
     def environment(self) -> dict[str, Any]:
         """Return what env.json says."""
@@ -220,4 +237,5 @@ def load_run(out: str | Path, *, curves: bool = True) -> Results:
     folder = RunFolder(out)
     summary, experiment = folder.summary(), folder.experiment()
     with folder.reader() as store:
-        return collect(summary, store, experiment, curves=curves)
+        results = collect(summary, store, experiment, curves=curves)
+    return dataclasses.replace(results, costs=folder.costs(results.trials))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 from collections import Counter
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from anncore import rounds
+from anncore.costs import measure_costs
 from anncore.errors import PluginError
 from anncore.events import FAILED, Event, PhaseDone, PhaseStarted, StackDone, Stopper, interruptible
 from anncore.experiment.model import Experiment
@@ -17,7 +19,7 @@ from anncore.packing import pack
 from anncore.plan import Plan, make_plan
 from anncore.protocol import select
 from anncore.registry import Registry
-from anncore.results import Results, collect, phase_frame
+from anncore.results import Cost, Results, collect, phase_frame
 from anncore.runfolder import RunFolder
 from anncore.store import Store
 from anncore.trial import Phase, Trial, TrialResult
@@ -178,6 +180,8 @@ def sweep(
             run.go_on(plan)
         results = collect(folder.summary(), store, plan.experiment, stopped=stopper.reason)
         folder.write_tables(results)
+        if experiment.report.get("costs") and not stopper.reason:
+            results = dataclasses.replace(results, costs=run.costs(folder, results, fresh))
     return results
 
 
@@ -259,6 +263,27 @@ class _Sweep:
         report = list(plan.report(self.selected))
         self.store.plan("report", report)
         self.phase("report", report)
+
+    def costs(self, folder: RunFolder, results: Results, fresh: bool) -> tuple[Cost, ...]:
+        """Return what a step of each arm costs, measured where the folder does not know all of it.
+
+        Arms with a trial that failed are left alone: in this process they might do worse.
+        """
+        trials = results.trials[results.trials["phase"] == "report"]
+        names = ["problem", "arm", "config"]
+        sound = trials["status"].isin(["ok", "diverged"])
+        every, bad = (set(map(tuple, each[names].to_numpy())) for each in (trials, trials[~sound]))
+        wanted = every - bad
+        known = () if fresh else folder.costs(results.trials)
+        if {(cost.problem, cost.arm, cost.config) for cost in known} >= wanted:
+            return known
+        LOG.info("measuring what a step of each of %d arms costs", len(wanted))
+        report = self.plan.report(self.selected)
+        found = measure_costs(
+            (trial for trial in report if (trial.problem, trial.arm, trial.config) in wanted), self.registry
+        )
+        folder.write_costs(found)
+        return tuple(found)
 
     def phase(self, phase: Phase, trials: list[Trial]) -> None:
         keys = {trial.key for trial in trials}

@@ -24,6 +24,8 @@ from anncore.types import TASKS
 if TYPE_CHECKING:
     import pandas as pd
 
+    from anncore.results import Cost
+
 BLOCKING = ("failed", "timeout", "crashed")
 
 
@@ -212,6 +214,17 @@ class Study:
             mine = mine.assign(**{column: np.nan})
         wide = mine.set_index(["seed", "label"])[column].unstack()  # noqa: PD010 - texts cannot be pivoted
         return wide.reindex(index=list(self.seeds), columns=list(self.arms))
+
+    @cached_property
+    def step_costs(self) -> dict[tuple[str, str], Cost]:
+        """What a step costs by problem and label, where it was measured."""
+        told = self.trials.drop_duplicates(["problem", "arm", "config"])
+        labels = told.set_index(["problem", "arm", "config"])["label"].to_dict()
+        found = {}
+        for cost in getattr(self.results, "costs", ()):
+            if (cost.problem, cost.arm, cost.config) in labels:
+                found[cost.problem, str(labels[cost.problem, cost.arm, cost.config])] = cost
+        return found
 
     def blocked(self, problem: str) -> dict[str, str]:
         """Return the arms that no claim may rest on, with the reason."""

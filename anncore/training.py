@@ -58,6 +58,14 @@ def _shapes(data: Prepared | int) -> tuple[Any, ...]:
     return (data.task, *(split.shape for split in splits))
 
 
+def make_stack(trials: Sequence[Trial], registry: Registry) -> tuple[Any, Any, int]:
+    """Return the stack of those trials whose shapes are the first one's, its evaluator, and its examples."""
+    data = _loaded(trials, registry)
+    alike = [row for row, each in enumerate(data) if _shapes(each) == _shapes(data[0])]
+    run = _Run([trials[row] for row in alike], registry, [data[row] for row in alike])
+    return run.stack, run.evaluator, run.n_train
+
+
 def total_steps(train: Train, n_train: int) -> int:
     """Return the number of updates: `steps`, or `epochs` times the batches of an epoch."""
     if train.steps is not None:

@@ -185,7 +185,7 @@ ROOMS = [
     {"work", "events", "store"},
     {"results", "protocol", "runfolder"},
     {"study", "findings"},
-    {"rounds"},  # what a sweep found decides whether it goes on
+    {"rounds", "costs"},  # what a sweep found decides whether it goes on
     {"runner", "bench"},
     {"evidence"},
     {"audit"},

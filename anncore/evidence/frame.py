@@ -50,6 +50,7 @@ class Source(NamedTuple):
     goal: str
     tuned: bool
     options: Mapping[str, Any]
+    step_costs: Mapping[tuple[str, str], float]  # seconds by problem and arm, where they were measured
 
 
 def source_of(source: Any) -> Source:
@@ -60,7 +61,8 @@ def source_of(source: Any) -> Source:
         study, rule = Study(source), source.experiment.select
         kept = (source.selection, study.measures, study.dataset_of, study.arms, study.seeds)
         tune = study.tune if study.tuned else study.trials
-        told = (rule.metric, rule.goal, study.tuned, study.options)
+        seconds = {pair: cost.seconds for pair, cost in study.step_costs.items()}
+        told = (rule.metric, rule.goal, study.tuned, study.options, seconds)
         return Source(study.trials, tune, source.curves, *kept, *told)
     content, phases = source.report, source.trials["phase"]
     measures = {
@@ -71,7 +73,8 @@ def source_of(source: Any) -> Source:
     kept = (selection, measures, content["data_sets"], content["arms"], content["seeds"]["report"])
     trials = source.trials[phases == "report"]
     tune = source.trials[phases == "tune"] if rule["tuned"] else trials
-    told = (rule["metric"], rule["goal"], rule["tuned"], source.options)
+    seconds = {(row["problem"], row["arm"]): row["seconds"] for row in content["costs"] or ()}
+    told = (rule["metric"], rule["goal"], rule["tuned"], source.options, seconds)
     return Source(trials, tune, source.curves, *kept, *told)
 
 
@@ -119,9 +122,10 @@ def tuning_scores(source: Any) -> pd.DataFrame:
 def curve_frame(source: Any, metric: str) -> pd.DataFrame:
     """Return the report phase's learning curves of a `Results` or a `FigureInput`, long.
 
-    Columns problem, arm, seed, status, step, seconds, value. `seconds` is the trial's training time up to
-    the step, taken as even over its steps. A trial without a curve has one row, without step and value, so
-    that nobody who looks for a target forgets it.
+    Columns problem, arm, seed, status, step, seconds, value. `seconds` is the step times what one costs the
+    arm by itself, where the sweep measured it ([report] costs); else the trial's share of its stack's time
+    up to the step, which says nothing of the arm where others shared the stack. A trial without a curve has
+    one row, without step and value, so that nobody who looks for a target forgets it.
     """
     found = source_of(source)
     values = found.curves[found.curves["metric"] == metric][["key", "step", "value"]]
@@ -129,6 +133,9 @@ def curve_frame(source: Any, metric: str) -> pd.DataFrame:
     frame = found.trials[keep].rename(columns={"label": "arm"}).merge(values, on="key", how="left")
     done = frame["steps_done"].where(frame["steps_done"] > 0)
     frame["seconds"] = frame["step"] / done * frame["train_seconds"]
+    if found.step_costs:
+        pairs = zip(frame["problem"], frame["arm"], strict=True)
+        frame["seconds"] = frame["step"] * np.array([found.step_costs.get(pair, math.nan) for pair in pairs])
     return frame[["problem", "arm", "seed", "status", "step", "seconds", "value"]]
 
 

@@ -273,13 +273,14 @@ def read_vary(document: Document, entries: Mapping[str, tuple[Entry, ...]]) -> t
 
 
 def read_report(document: Document) -> Mapping[str, Any]:
-    """Read [report], a free table of which `control`, `rope` and `target` are checked.
+    """Read [report], a free table of which `control`, `rope`, `target` and `costs` are checked.
 
-    An arm, a number, and a number or a table from data set to number.
+    An arm, a number, a number or a table from data set to number, and a flag.
     """
     section = document.section("report")
     section.text("control", None)
     section.number("rope", None, 0, open=True)
+    section.flag("costs", False)
     target = section.data.get("target", 0)
     for value in target.values() if isinstance(target, Mapping) else (target,):
         if not is_number(value):

@@ -94,6 +94,7 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         },
         "improvement": further.improvement(study),
         "speed": further.speed(study),
+        "costs": further.costs(study),
         "sensitivity": tables.sensitivity(study),
         "budget": further.budget(study),
         "selection": _selection(results.selection),

@@ -45,13 +45,32 @@ def speed(study: Study) -> dict[str, Any] | None:
         for arm in study.arms:
             hit, n = reached.loc[(problem, arm)] if (problem, arm) in reached.index else (0, 0)
             told = {"steps": float(table.loc[arm, problem]), "seconds": float(clock.loc[arm, problem])}
+            if study.step_costs and (problem, arm) not in study.step_costs:
+                told["seconds"] = math.nan  # nobody knows
             rows.append({"problem": problem, "arm": arm, **told, "reached": int(hit), "n": int(n)})
     return {
         "metric": metric,
+        "clock": "alone" if study.step_costs else "shared",
         "targets": fixed[["problem", "target", "origin"]].to_dict("records"),
         "times": rows,
         "scores": _scores(table.fillna(math.inf)) if len(known) > 1 else [],
     }
+
+
+def costs(study: Study) -> list[dict[str, Any]] | None:
+    """Return what a step of one trial takes in seconds, arm by arm; None where nobody measured it."""
+    rows = [
+        {
+            "problem": problem,
+            "arm": arm,
+            "seconds": cost.seconds,
+            "low": cost.low,
+            "high": cost.high,
+            "trials": cost.trials,
+        }
+        for (problem, arm), cost in study.step_costs.items()
+    ]
+    return rows or None
 
 
 def _scores(table: Any) -> list[dict[str, Any]]:

@@ -296,8 +296,20 @@ def _speed(content: Mapping[str, Any]) -> str:
         f"({'; or '.join(whence[name] for name in whence if name in origins)}). A trial's time is that of "
         f"its "
         f"first evaluation at or beyond the target; one that never gets there, or does not finish, takes "
-        f"infinitely long, and nobody is left out. Seconds depend on the machine and on what else it did."
+        f"infinitely long, and nobody is left out. "
     )
+    if found["clock"] == "alone":
+        text += (
+            "Seconds are steps times the cost of a step, without evaluations: after the sweep, one arm's "
+            "trials at a time trained as a stack of their own, equally many of each arm, by turns; the cost "
+            "is the median over turns. It holds for this machine, and ranks no arm here."
+        )
+    else:
+        text += (
+            "Seconds are a trial's share of the time that its whole stack took, whoever else was in it: they "
+            "tell how long the sweep took and say nothing of one arm against another. With [report] costs = "
+            "true each arm's steps are timed alone."
+        )
     if found["scores"]:
         text += (
             f" The performance profile (Dolan & Moré 2002) takes each {singular(content['unit'])}'s median "

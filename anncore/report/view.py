@@ -247,7 +247,13 @@ def _speed(content: Mapping[str, Any]) -> Section | None:
     what = metric_words(found["metric"], content["unit"])
     caption = (
         f"Median time at which {what} first reaches the target; “never” where "
-        "half of the seeds or more miss it."
+        "half of the seeds or more miss it. "
+        + (
+            "Seconds: steps times what one costs the arm alone."
+            if found["clock"] == "alone"
+            else "Seconds are a share of the time of all that trained in one stack, so they do not tell arms "
+            "apart."
+        )
     )
     header = [singular(content["unit"]), "arm", "target", "steps", "seconds", "reached"]
     tables.append(table(caption, header, _time_rows(content), "times-to-target"))
@@ -268,7 +274,7 @@ def _time_rows(content: Mapping[str, Any]) -> list[list[Cell]]:
             Cell(row["arm"]),
             Cell(words.plain_number(target[row["problem"]])),
             Cell(words.steps(row["steps"]), words.finite(row["steps"])),
-            Cell(words.seconds(row["seconds"]), words.finite(row["seconds"])),
+            Cell(words.time_in_seconds(row), words.finite(row["seconds"])),
             Cell(words.share(row["reached"], row["n"])),
         ]
         for row in rows

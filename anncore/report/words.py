@@ -183,9 +183,11 @@ def steps(time: float | None) -> str:
     return f"{time:.0f}" if math.isfinite(finite(time)) else "never"
 
 
-def seconds(time: float | None) -> str:
-    """Write a number of seconds."""
-    return number(finite(time), 2) if math.isfinite(finite(time)) else "never"
+def time_in_seconds(row: Mapping[str, Any]) -> str:
+    """Write an arm's seconds to its target; a dash where it gets there and nobody measured its steps."""
+    if math.isfinite(finite(row["seconds"])):
+        return number(row["seconds"], 2)
+    return "–" if math.isfinite(finite(row["steps"])) else "never"
 
 
 def speed_sentence(content: Mapping[str, Any]) -> str:

@@ -30,11 +30,11 @@ from anncore import (
 class ScoreAgainstCost:
     """Each arm's mean score over what a training run of it costs, with the front that nothing dominates.
 
-    The cost is training seconds where they can be told apart: trials that were trained in one stack share
-    its time evenly, so two arms that shared a stack have no seconds of their own. Else it is optimizer
-    steps, where early stopping makes them differ; where neither tells arms apart there is nothing to draw.
-    An arm is dominated where another one is at least as good and as cheap, and better in one of the two.
-    Seconds are those of the machine that ran the trials: a store that several machines filled mixes them.
+    The cost is a run's steps times the seconds that one takes the arm by itself, where the experiment has it
+    measured ([report] costs). What a sweep's trials took tells nothing: those of one stack share its time
+    evenly. Else it is optimizer steps, where early stopping makes them differ; where neither tells arms
+    apart there is nothing to draw. An arm is dominated where another one is at least as good and as cheap,
+    and better in one of the two. Seconds are those of the machine that measured them.
     """
 
     name: ClassVar[str] = "score_against_cost"
@@ -45,14 +45,14 @@ class ScoreAgainstCost:
     def draw(self, data: FigureInput) -> Drawing | None:
         report, theme = data.report, data.theme
         trials = data.trials[(data.trials["phase"] == "report") & (data.trials["status"] == "ok")]
-        cost = _cost(trials)
+        trials, cost = _priced(trials, report["costs"])
         if cost is None or len(report["arms"]) < 2:
             return None
         points = {problem: _points(report, problem, trials, cost) for problem in report["problems"]}
         points = {problem: own for problem, own in points.items() if len(own) > 1}
         if not points:
             return None
-        seconds = cost == "train_seconds"
+        seconds = cost == "seconds"
         goal = report["measures"][next(iter(points))]["goal"]
         title, subtitle = self._title(points, goal, seconds, report["unit"]), self._subtitle(report, seconds)
         labels = [point.label(arm) for own in points.values() for arm, point in own.items()]
@@ -156,8 +156,8 @@ class ScoreAgainstCost:
         )
         cpu = report["provenance"].get("cpu")
         if seconds:
-            said += f" Seconds hold for {cpu if isinstance(cpu, str) and cpu else 'one machine'} only"
-            said += ", not for trials that came from another."
+            said += " Seconds: steps times what one took the arm alone, on "
+            said += f"{cpu if isinstance(cpu, str) and cpu else 'one machine'}; evaluations are not in it."
         return said
 
     def _words(self, title: str, points: Mapping[str, Mapping[str, _Point]], seconds: bool) -> str:
@@ -188,15 +188,17 @@ class _Point(NamedTuple):
         return f"{arm} ×{self.lost}/{self.total}" if self.lost else arm
 
 
-def _cost(trials: Any) -> str | None:
-    """Return the column that tells the arms' costs apart, None where none does."""
-    if not len(trials):
-        return None
-    owners = trials.groupby(["problem", "train_seconds"])["label"].nunique()
-    if (trials["train_seconds"] > 0).all() and (owners == 1).all():
-        return "train_seconds"
+def _priced(trials: Any, costs: Any) -> tuple[Any, str | None]:
+    """Return the trials and the column that tells the arms' costs apart, None where none does."""
+    if costs and len(trials):
+        own = {(row["problem"], row["arm"]): row["seconds"] for row in costs}
+        pairs = zip(trials["problem"], trials["label"], strict=True)
+        each = np.array([own.get(pair) or math.nan for pair in pairs], float)
+        priced = trials.assign(seconds=each * trials["steps_done"].to_numpy(float))
+        return priced[priced["seconds"] > 0], "seconds"
     steps = trials.groupby(["problem", "label"])["steps_done"].mean().groupby("problem").nunique()
-    return "steps_done" if (steps > 1).any() and (trials["steps_done"] > 0).all() else None
+    told = bool((steps > 1).any() and (trials["steps_done"] > 0).all())
+    return trials, "steps_done" if told else None
 
 
 def _points(report: Any, problem: str, trials: Any, cost: str) -> dict[str, _Point]:

@@ -1,0 +1,117 @@
+"""What a step of each arm costs. An optimizer that sleeps says beforehand how long a step takes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sweep_factory import load, without_seconds
+
+from anncore import ExperimentError, curve_frame, load_run, sweep
+from anncore.report.build import build_report, plain
+from anncore.report.markdown import render_markdown
+
+SLEEPY = """
+import time
+from dataclasses import dataclass
+from typing import Any, ClassVar
+import numpy as np
+from anncore import Array, Hyper, hookimpl, param
+
+@dataclass(frozen=True)
+class Sleepy:
+    'Gradient descent that sleeps.'
+    name: ClassVar[str] = "sleepy"
+    lr: Hyper = param(0.1, "(0, inf)")
+
+    def init(self, param: Array) -> Any:
+        return ()
+
+    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        time.sleep(0.01)
+        if float(np.abs(grad).max()) < 0:  # looking at a number keeps the step from being compiled
+            raise ArithmeticError
+        return -self.lr * grad, ()
+
+@hookimpl
+def annx_optimizers() -> list[Any]:
+    return [Sleepy]
+"""
+SLEEP = 0.01
+TWO = """
+seeds = { tune = [0], report = [100, 101] }
+report.costs = true
+optimizer.slow.use = "sleepy"
+optimizer.quick.use = "sgd"
+"""
+
+
+def run(folder: Path, text: str = TWO, **options: Any) -> Any:
+    (folder / "sleepy.py").write_text(SLEEPY)
+    experiment = load(folder, text, plugins=[folder / "sleepy.py"])
+    return sweep(experiment, out=folder / "run", executor="serial", **options)
+
+
+def test_an_arm_is_timed_alone_whatever_its_stack_took(tmp_path: Path) -> None:
+    results = run(tmp_path)
+    slow, quick = sorted(results.costs, key=lambda cost: -cost.seconds)
+    assert (slow.arm, quick.arm, slow.trials, quick.trials) == ("slow", "quick", 2, 2)
+    assert SLEEP / 2 <= slow.seconds < SLEEP  # a loaded machine oversleeps
+    assert quick.seconds < SLEEP / 4
+    assert slow.low <= slow.seconds <= slow.high
+    report = results.trials[results.trials["phase"] == "report"]
+    assert report.groupby("arm")["train_seconds"].first().nunique() == 1  # the stack's share tells nothing
+
+
+def test_seconds_to_the_target_are_steps_times_the_cost(tmp_path: Path) -> None:
+    results = run(tmp_path)
+    seconds = {cost.arm: cost.seconds for cost in results.costs}
+    curves = curve_frame(results, "valid_loss")
+    assert curves["seconds"].to_list() == pytest.approx(
+        (curves["step"] * curves["arm"].map(seconds)).to_list()
+    )
+    content = build_report(results, {})
+    assert content["speed"]["clock"] == "alone"
+    assert {row["arm"]: row["seconds"] for row in content["costs"]} == seconds
+    told = {each["title"]: each["text"] for each in content["methods"]["paragraphs"]}
+    assert "times the cost of a step" in told["Speed"]
+    assert "what one costs the arm alone" in render_markdown(plain(content))
+
+
+def test_a_folder_gives_costs_back_and_does_not_measure_again(tmp_path: Path) -> None:
+    first = run(tmp_path)
+    assert load_run(tmp_path / "run").costs == first.costs
+    assert run(tmp_path).costs == first.costs
+    assert run(tmp_path, fresh=True).costs != first.costs
+    told = json.loads((tmp_path / "run" / "costs.json").read_text())
+    assert [each["arm"] for each in told["costs"]] == ["slow", "quick"]
+
+
+def test_what_is_not_asked_for_is_not_measured_and_no_number_moves(tmp_path: Path) -> None:
+    asked = run(tmp_path)
+    (tmp_path / "plain").mkdir()
+    plainly = run(tmp_path / "plain", TWO.replace("report.costs = true\n", ""))
+    assert plainly.costs == ()
+    assert not (tmp_path / "plain" / "run" / "costs.json").exists()
+    assert without_seconds(asked) == without_seconds(plainly)
+    speed = build_report(plainly, {})["speed"]
+    assert speed["clock"] == "shared"
+    text = render_markdown(plain(build_report(plainly, {})))
+    assert "so they do not tell arms apart" in text
+
+
+def test_an_arm_that_fails_has_no_cost_and_the_others_have(tmp_path: Path) -> None:
+    text = TWO.replace('quick.use = "sgd"', 'quick = { use = "trouble", how = "raise" }')
+    results = run(tmp_path, text.replace("tune = [0], ", "") + "report.target = 0.69\n")
+    assert [cost.arm for cost in results.costs] == ["slow"]
+    content = plain(build_report(results, {}))
+    assert {row["arm"] for row in content["costs"]} == {"slow"}
+    times = {row["arm"]: row for row in content["speed"]["times"]}
+    assert times["quick"]["seconds"] is None
+
+
+def test_costs_is_a_flag(tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match="costs"):
+        run(tmp_path, TWO.replace("costs = true", 'costs = "yes"'))
