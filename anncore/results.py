@@ -36,7 +36,7 @@ class PlanSummary(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """Seconds that one step of one trial takes: the median over rounds, and the quartiles.
+    """Seconds that one step of one trial takes: the least of some turns, their median and upper quartile.
 
     trials: how many the arm's stack held. An arm without a cost raised something.
     """
@@ -45,7 +45,7 @@ class Cost(NamedTuple):
     arm: str
     config: str
     seconds: float
-    low: float
+    median: float
     high: float
     trials: int
 

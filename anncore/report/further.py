@@ -64,7 +64,7 @@ def costs(study: Study) -> list[dict[str, Any]] | None:
             "problem": problem,
             "arm": arm,
             "seconds": cost.seconds,
-            "low": cost.low,
+            "median": cost.median,
             "high": cost.high,
             "trials": cost.trials,
         }

@@ -302,7 +302,8 @@ def _speed(content: Mapping[str, Any]) -> str:
         text += (
             "Seconds are steps times the cost of a step, without evaluations: after the sweep, one arm's "
             "trials at a time trained as a stack of their own, equally many of each arm, by turns; the cost "
-            "is the median over turns. It holds for this machine, and ranks no arm here."
+            "is the least of the turns, as whatever else the machine does can only add to it. It holds for "
+            "this machine, and ranks no arm here."
         )
     else:
         text += (

@@ -356,7 +356,7 @@ def priced(column: str, costs: Mapping[str, float], losses: Mapping[str, float])
     results = sweep(tuple(costs), 2, lambda problem, arm, seed: losses[arm])
     if column == "seconds":  # of a step, of 20
         results.costs = [
-            Cost(problem, arm, "", cost / 20, cost / 25, cost / 15, 10)
+            Cost(problem, arm, "", cost / 20, cost / 18, cost / 15, 10)
             for problem in results.plan.problems
             for arm, cost in costs.items()
         ]

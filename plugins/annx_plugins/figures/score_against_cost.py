@@ -25,6 +25,8 @@ from anncore import (
     text_width,
 )
 
+NEAR = 1.1  # clocks do not tell closer costs apart
+
 
 @dataclass(frozen=True)
 class ScoreAgainstCost:
@@ -128,6 +130,8 @@ class ScoreAgainstCost:
         where = "" if len(points) == 1 else f" on {best.count(lead)} of {len(points)} {units}"
         if cheap[0] == lead:
             said = f"{lead} scores best{where} and is the {fastest}"
+        elif seconds and 1 / cheap[1] < NEAR:
+            said = f"{lead} scores best{where} and takes as long as the fastest, to within a tenth"
         else:
             said = f"{lead} scores best{where} and takes {number(1 / cheap[1], 2)} times as "
             said += f"{'long' if seconds else 'many steps'} as {cheap[0]}, the {fastest}"
