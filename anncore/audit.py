@@ -8,13 +8,14 @@ seeds, a target chosen after the fact.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from anncore import stats
 from anncore.evidence.speed import targets
+from anncore.experiment.model import PROBLEMS
 from anncore.findings import FEW_DATA_SETS, FEWEST_DATA_SETS, growth, joined, percent, size
 from anncore.nouns import DATA_SETS, singular
 from anncore.protocol import hyperparameters, selection_gaps, with_fresh_scores
@@ -32,9 +33,11 @@ def audit(study: Study, pairs: int) -> list[Caution]:
     """Return every warning, the gravest first; `pairs` is how many comparisons share Holm's correction."""
     found = [
         *_failures(study),
+        *_waived(study),
         *_divergence(study),
         *_budgets(study),
         *_confounded(study),
+        *_unlike(study),
         *_edges(study),
         *_widened(study),
         *_too_few(study, pairs),
@@ -65,11 +68,26 @@ def _failures(study: Study) -> list[Caution]:
                 "failures",
                 f"{len(bad)} of {len(trials)} trials did not finish ({counts}; {arms}). They block every "
                 f"claim "
-                "that rests on them; rerun them with --retry-failed.",
+                "that rests on them; rerun them with --retry-failed, or let [report] waive count them as "
+                "worst.",
             )
         )
     missing = sum(int((study.statuses(problem) == "missing").to_numpy().sum()) for problem in study.problems)
-    if missing:
+    if missing and study.results.plan.counts.get("total") == len(study.all_trials):
+        # All that was planned has run, so what is not there was never meant to be.
+        told = [
+            f"{joined([arm for arm in study.arms if (statuses[arm] == 'missing').all()])} on {problem}"
+            for problem, statuses in ((problem, study.statuses(problem)) for problem in study.problems)
+            if (statuses == "missing").to_numpy().any()
+        ]
+        found.append(
+            Caution(
+                "left_out",
+                f"The file's rules leave out {joined(told)}: nothing is compared with that there, nor over "
+                "all data sets.",
+            )
+        )
+    elif missing:
         planned = len(study.problems) * len(study.arms) * len(study.seeds)
         found.append(
             Caution(
@@ -78,6 +96,21 @@ def _failures(study: Study) -> list[Caution]:
             )
         )
     return found
+
+
+def _waived(study: Study) -> list[Caution]:
+    status = study.results.trials["status"]
+    counts = [f"{int((status == name).sum())} {name}" for name in study.waived if (status == name).any()]
+    if not counts:
+        return []
+    arms = joined(list(dict.fromkeys(study.results.trials.loc[status.isin(study.waived), "arm"].map(str))))
+    return [
+        Caution(
+            "waived",
+            f"[report] waive counts trials as diverged that did not finish ({', '.join(counts)}; {arms}): "
+            "the worst score, for whatever reason they ended. Rerunning them would tell more.",
+        )
+    ]
 
 
 def _divergence(study: Study) -> list[Caution]:
@@ -136,6 +169,50 @@ def _confounded(study: Study) -> list[Caution]:
                 )
             )
     return found
+
+
+def _unlike(study: Study) -> list[Caution]:
+    """Name what differs between arms though it is not what is compared: other kinds' hyperparameters.
+
+    An arm's own values define it; those of another kind that an [[exclude]] or [[include]] left to some arms
+    are confounded with it. (Another kind's labels are part of the problem.) What was drawn at random
+    differs by chance alone.
+    """
+    trials = study.tune if study.tuned else study.trials
+    arm = "arm" if study.tuned else "label"
+    own = {*study.experiment.vary, *PROBLEMS, "network"}
+    if "network" in study.experiment.vary:
+        own.add("activation")  # a network may name its own
+    values = [name for name in hyperparameters(trials) if name.partition(".")[0] not in own]
+    drawn = study.experiment.search is not None
+    found = []
+    for column in values:
+        there = trials[trials[column].notna()]
+        tried: dict[str, dict[str, frozenset[Any]]] = {}
+        for (problem, name), each in there.groupby(["problem", arm], sort=False)[column]:
+            tried.setdefault(str(problem), {})[str(name)] = frozenset(each)
+        unlike = [sets for sets in tried.values() if len(set(sets.values())) > 1]
+        if drawn:
+            unlike = [sets for sets in unlike if all(len(each) == 1 for each in sets.values())]
+        if not unlike:
+            continue
+        told = [f"{name} had {joined(_spelt(each))}" for name, each in unlike[0].items()]
+        sets = len(study.problems)
+        where = "" if len(unlike) == sets else f" on {len(unlike)} of {sets} data sets"
+        found.append(
+            Caution(
+                "confounded",
+                f"{column} is not what is compared, yet it differs between arms{where}: {joined(told)}. Part "
+                "of any difference between them may be its.",
+            )
+        )
+    return found
+
+
+def _spelt(values: Iterable[Any]) -> list[str]:
+    """Return values in words, numbers by size."""
+    ordered = sorted(values, key=lambda each: (isinstance(each, str), each))
+    return [f"{each:g}" if isinstance(each, float) else str(each) for each in ordered]
 
 
 def _target(study: Study) -> list[Caution]:

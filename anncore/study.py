@@ -58,12 +58,19 @@ class Study:
     `arms` are the labels under comparison in the experiment's order. Where nothing was tuned, an arm with
     several configurations enters once per configuration: choosing among them by their test score would
     flatter it. `problems` are what they are compared on.
+
+    Trials with a status that [report] waive names are counted as diverged, the worst there is, throughout;
+    `results.trials` has what really became of them.
     """
 
     def __init__(self, results: Any) -> None:
         self.results = results
         self.experiment = results.experiment
+        self.waived = tuple(results.experiment.document.get("report", {}).get("waive", ()))
         self.all_trials: pd.DataFrame = results.trials
+        if self.waived:
+            status = results.trials["status"]
+            self.all_trials = results.trials.assign(status=status.mask(status.isin(self.waived), "diverged"))
         self.curves: pd.DataFrame = results.curves
         self.problems: tuple[str, ...] = tuple(results.plan.problems)
         self._frames: dict[tuple[str, str], pd.DataFrame] = {}

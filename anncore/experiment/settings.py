@@ -13,6 +13,7 @@ from anncore.experiment.model import KINDS, PROBLEMS, Entry, Limits, SearchSetti
 from anncore.registry import Registry
 from anncore.trial import Split, Stop, Train
 
+WAIVABLE = ("failed", "timeout", "crashed")  # what blocks a claim
 METHODS = ("grid", "random", "lhs", "halton", "sobol")
 MOST_SEEDS = 100_000
 MOST_SAMPLES = 100_000
@@ -273,14 +274,18 @@ def read_vary(document: Document, entries: Mapping[str, tuple[Entry, ...]]) -> t
 
 
 def read_report(document: Document) -> Mapping[str, Any]:
-    """Read [report], a free table of which `control`, `rope`, `target` and `costs` are checked.
+    """Read [report], a free table of which `control`, `rope`, `target`, `costs` and `waive` are checked.
 
-    An arm, a number, a number or a table from data set to number, and a flag.
+    An arm, a number, a number or a table from data set to number, a flag, and statuses.
     """
     section = document.section("report")
     section.text("control", None)
     section.number("rope", None, 0, open=True)
     section.flag("costs", False)
+    for status in section.texts("waive"):
+        if status not in WAIVABLE:
+            known = f"{', '.join(WAIVABLE)}, got {status!r}.{nearest(status, WAIVABLE)}"
+            raise section.error("waive", f"waive must list statuses of {known}")
     target = section.data.get("target", 0)
     for value in target.values() if isinstance(target, Mapping) else (target,):
         if not is_number(value):

@@ -72,6 +72,7 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         "widened": [each._asdict() for each in experiment.widened],
         "watched": _watched(study),
         "control": study.control,
+        "waived": list(study.waived),
         "seeds": {"tune": list(experiment.tune_seeds), "report": list(experiment.report_seeds)},
         "rounds": None if experiment.rounds is None else experiment.rounds._asdict(),
         "level": study.level,
@@ -247,7 +248,7 @@ def problem_sentence(comparisons: list[Comparison]) -> str:
 
 
 def _counts(study: Study) -> dict[str, Any]:
-    trials = study.all_trials
+    trials = study.results.trials
     status = trials["status"]
     return {
         "trials": len(trials),

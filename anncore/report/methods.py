@@ -49,7 +49,7 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
     ]
     if content["comparisons"]["overall"]:
         paragraphs.append((f"Over all {content['unit']}", _over_all(content)))
-    paragraphs.append(("Failures", _failures()))
+    paragraphs.append(("Failures", _failures(content)))
     if content["improvement"] is not None:
         paragraphs.append(("Probability of improvement", _improvement(content)))
     if content["speed"] is not None:
@@ -258,13 +258,16 @@ def _over_all(content: Mapping[str, Any]) -> str:
     return text
 
 
-def _failures() -> str:
+def _failures(content: Mapping[str, Any]) -> str:
+    waived = content["waived"]
     return (
         "A diverged trial (NaN, infinite, or far worse than chance) is a result and counts as the worst: it "
         "loses to any trial that finished, and two diverged ones tie. One diverged seed makes an arm's mean "
         "infinite, so the arm ranks behind all that never diverged; the mean shown is that of the seeds that "
         "finished, beside their number. Trials that failed, crashed, timed out or are missing block every "
-        "claim that rests on them. Differences within numeric noise (one part in a million) are ties."
+        "claim that rests on them. "
+        + (f"The file waives {joined(waived)}: such trials count as diverged here. " if waived else "")
+        + "Differences within numeric noise (one part in a million) are ties."
     )
 
 

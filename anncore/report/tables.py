@@ -135,7 +135,8 @@ def sensitivity(study: Study) -> list[dict[str, Any]]:
 
 def failed_trials(study: Study) -> list[dict[str, Any]]:
     """Return every trial that is not ok: where, which, its status and the last line of its error."""
-    bad = study.all_trials[study.all_trials["status"] != "ok"]
+    trials = study.results.trials  # as they ended, whatever is waived
+    bad = trials[trials["status"] != "ok"]
     rows = []
     for row in bad.to_dict("records"):
         error = row.get("error")

@@ -36,7 +36,10 @@ def value(x: float | None, measure: Mapping[str, Any]) -> str:
 
 
 def score(row: Mapping[str, Any], measure: Mapping[str, Any]) -> str:
-    """Write a leaderboard row's score, marked where seeds diverged or are lacking."""
+    """Write a leaderboard row's score, marked where seeds diverged or lack; how many do, if it is half."""
+    for status, lost in (("diverged", row["diverged"]), ("failed", row["blocked"])):
+        if row["n"] and 2 * lost >= row["n"]:  # the median is gone; a mean of the few would flatter
+            return f"{status} {share(lost, row['n'])}"
     marks = f" ×{row['diverged']}" if row["diverged"] else ""
     marks += f" ?{row['blocked']}" if row["blocked"] else ""
     if not row["ok"]:
