@@ -19,6 +19,8 @@ from anncore.study import unit_costs
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["Summary", "compare_arms", "probability_of_improvement", "summarize"]
+
 Over = Literal["seeds", "data sets"]
 
 

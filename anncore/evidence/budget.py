@@ -15,6 +15,8 @@ from anncore.types import Array
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["BudgetCurve", "best_of_k", "budget_curve"]
+
 
 class BudgetCurve(NamedTuple):
     """Arrays over k = 1..N: the best of k's expectation and median, each with its band's ends."""

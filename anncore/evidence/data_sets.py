@@ -15,6 +15,15 @@ from anncore.findings import FEWEST_DATA_SETS
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = [
+    "Friedman",
+    "aggregate_scores",
+    "average_ranks",
+    "data_set_costs",
+    "friedman_test",
+    "normalized_scores",
+]
+
 
 class Friedman(NamedTuple):
     """Friedman's test in Iman and Davenport's form: F with its degrees of freedom and p-value."""

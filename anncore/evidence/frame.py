@@ -30,6 +30,8 @@ from anncore.study import Measure, Study
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["curve_frame", "scores", "tuning_scores"]
+
 Words = str | Mapping[str, str] | None
 NEEDED = ("problem", "arm", "seed", "score")
 GOALS, SCALES = ("min", "max"), ("linear", "log", "unit")

@@ -14,6 +14,8 @@ from anncore.types import Array
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["LayerGrid", "layer_frame", "layer_grids"]
+
 COLUMNS = ["problem", "arm", "seed", "status", "layer", "step", "value"]
 
 

@@ -12,6 +12,8 @@ from anncore.evidence.frame import GOALS
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["lr_sensitivity"]
+
 TOLERANCE = 0.1  # a value is as good as the best within 10 % (shares: within a point)
 
 

@@ -17,6 +17,15 @@ from anncore.evidence.frame import Source, source_of
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = [
+    "performance_profile",
+    "performance_ratios",
+    "performance_scores",
+    "targets",
+    "time_to_target",
+    "typical_times",
+]
+
 POINTS, MOST = 100, 4.0  # AlgoPerf's grid over 1..4, and what it takes for a miss
 
 
