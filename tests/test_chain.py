@@ -13,6 +13,7 @@ import pytest
 from results_factory import make_results
 
 from anncore import load_experiment, sweep
+from anncore.experiment.model import Rounds
 from anncore.report.build import build_report
 from anncore.results import PlanSummary, Results
 
@@ -36,17 +37,17 @@ def train(folder: Path, text: str) -> Results:
     return sweep(load_experiment(folder / "aa.toml"), out=folder / "run", executor="serial")
 
 
-def relabelled(results: Results, start: int) -> Results:
-    """Return twenty of an arm's trials as those of two arms on ten seeds: no two share their luck."""
-    seeds = tuple(range(start, start + 2 * PAIRS))
+def relabelled(results: Results, start: int, pairs: int = PAIRS) -> Results:
+    """Return an arm's trials as those of two arms, each with its own seeds: no two share their luck."""
+    seeds = tuple(range(start, start + 2 * pairs))
     trials = results.trials[results.trials["seed"].isin(seeds)].copy()
-    copies = trials["seed"] >= start + PAIRS
+    copies = trials["seed"] >= start + pairs
     trials["arm"] = np.where(copies, "copy", "arm")
-    trials["seed"] = trials["seed"] - start - PAIRS * copies
+    trials["seed"] = trials["seed"] - start - pairs * copies
     experiment: Any = SimpleNamespace(
         **{name: getattr(results.experiment, name) for name in dir(results.experiment) if name[0] != "_"}
     )
-    experiment.report_seeds = tuple(range(PAIRS))
+    experiment.report_seeds = tuple(range(pairs))
     plan = PlanSummary(("arm", "copy"), results.plan.problems, results.plan.counts)
     return dataclasses.replace(results, experiment=experiment, trials=trials, plan=plan)
 
@@ -72,6 +73,46 @@ def test_trained_on_other_seeds_an_arm_is_not_told_apart_from_itself(
         assert found in ("better", "undecided")
         wrong += found == "better"
     assert wrong <= most
+
+
+LOOKS = (10, 15, 23, 35)
+MORE = LOOKS[-1]
+
+
+def looked_at(results: Results, start: int, look: int) -> Results:
+    """Return seventy of an arm's trials as those of two arms, as far as a look has come."""
+    first = [*range(start, start + look), *range(start + MORE, start + MORE + look)]
+    trials = results.trials[results.trials["seed"].isin(first)].copy()
+    copies = trials["seed"] >= start + MORE
+    trials["arm"] = np.where(copies, "copy", "arm")
+    trials["seed"] = trials["seed"] - start - MORE * copies
+    experiment: Any = SimpleNamespace(
+        **{name: getattr(results.experiment, name) for name in dir(results.experiment) if name[0] != "_"}
+    )
+    experiment.report_seeds = tuple(range(look))
+    experiment.rounds = Rounds(LOOKS[: LOOKS.index(look) + 1], MORE)
+    plan = PlanSummary(("arm", "copy"), results.plan.problems, results.plan.counts)
+    return dataclasses.replace(results, experiment=experiment, trials=trials, plan=plan)
+
+
+@pytest.mark.parametrize(
+    ("repetitions", "most"), [(20, 3), pytest.param(200, 16, marks=LARGE)]
+)  # 5 % are 1 and 10; no more than the 98th percentile
+def test_however_often_one_looks_a_trained_arm_is_not_told_apart_from_itself(
+    tmp_path: Path, repetitions: int, most: int
+) -> None:
+    results = train(tmp_path, EXPERIMENT.format(seeds=2 * MORE * repetitions))
+    wrong = missed = 0
+    for i in range(repetitions):
+        claims = []
+        for look in LOOKS:
+            content = build_report(looked_at(results, 2 * MORE * i, look), {})
+            ((claim,),) = content["comparisons"]["problems"].values()
+            claims.append(claim)
+        wrong += any(claim["verdict"] == "better" for claim in claims)
+        missed += any(claim["low"] > 0 or claim["high"] < 0 for claim in claims)
+    assert wrong <= most
+    assert missed == wrong  # an interval leaves no difference out only where the verdict does
 
 
 def test_trained_on_the_same_seeds_copies_are_equal_to_the_last_bit(tmp_path: Path) -> None:
