@@ -12,6 +12,7 @@ from anncore.batches import distinct
 from anncore.data import Prepared
 from anncore.head import outputs_per_target
 from anncore.maps import corners, lattice, mappable, packed
+from anncore.split import spread_over
 from anncore.stack import Buffer, Stack
 from anncore.types import Array
 
@@ -48,7 +49,8 @@ class Evaluator:
             return {}
         stack = self._stack
         size = self._sample(self._data[0])
-        x, y = (self._stacked(what, "train")[:, :size].take(self._group, axis=0) for what in "xy")
+        seen = spread_over(len(self._data[0].x_train), size)
+        x, y = (self._stacked(what, "train")[:, seen].take(self._group, axis=0) for what in "xy")
         params, grads = stack.evaluated(), Buffer(len(stack.trials), stack.specs, stack.dtype).views
         z, tape = stack.body.forward(params, x)
         if stack.body.learns:  # in place of a gradient, what the optimizer is to descend
@@ -124,16 +126,16 @@ class Evaluator:
         """Return a split's x (G, N, D) or y (G, N, K) of every group of trials that share their data."""
         if name != "curve":
             return np.stack([getattr(data, f"{what}_{name}") for data in self._data])
-        size = self._sample(self._data[0])
+        seen = spread_over(len(self._data[0].x_train), self._sample(self._data[0]))
         return np.stack(
             [
-                np.concatenate([getattr(data, f"{what}_train")[:size], getattr(data, f"{what}_valid")])
+                np.concatenate([getattr(data, f"{what}_train")[seen], getattr(data, f"{what}_valid")])
                 for data in self._data
             ]
         )
 
     def _sample(self, data: Prepared) -> int:
-        """Return how many training examples a curve is measured on; the split is in random order."""
+        """Return how many training examples a curve is measured on."""
         whole = len(data.x_train)
         return whole if self._stack.train.eval_train == "all" else min(whole, len(data.x_valid))
 

@@ -4,8 +4,8 @@ A lattice has SIDE x SIDE cells of equal size, with a prediction for the middle 
 own units and is one and the same for all trials of a data set, whatever their seed, so that their maps may be
 averaged cell by cell: it spans the range of the examples which seed 0 draws.
 
-A map is made where a trial asks for one (`Trial.mapped`), once training has ended well, of a classification
-of two features with at most MOST_CLASSES classes. It changes no number of the trial and no key.
+A map is made of the trials that open the test split, once training has ended well, where there are two
+features and at most MOST_CLASSES classes. It changes no number of the trial.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 
 from anncore.data import Prepared, prepare
 from anncore.registry import Registry
+from anncore.split import spread_over
 from anncore.trial import Trial
 from anncore.types import Array
 
@@ -115,8 +116,7 @@ def packed(data: Prepared, low: Array, high: Array, probabilities: Array) -> byt
     levels = quantized(probabilities)
     if levels is None:
         return b""
-    # From all over the split: a stratified one begins with a run of one class.
-    rows = np.unique(np.linspace(0, len(data.x_train) - 1, EXAMPLES).astype(int))
+    rows = spread_over(len(data.x_train), EXAMPLES)
     x = data.x_train[rows].astype(np.float64) * data.x_scale + data.x_shift
     y = data.y_train[rows]
     labels = (y[:, 0] > 0.5) if y.shape[1] == 1 else y.argmax(axis=1)

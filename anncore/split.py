@@ -16,6 +16,16 @@ from anncore.trial import Split
 from anncore.types import Array
 
 
+def spread_over(n: int, most: int) -> Array:
+    """Return at most `most` of n rows in ascending order: the middles of as many equal stretches.
+
+    The first rows of a training split are no random sample of it: where classes are divided in proportion,
+    the held-out rows of each come first, so that training begins with a run of the class that was done first.
+    """
+    count = min(n, most)
+    return (2 * np.arange(count) + 1) * n // (2 * count)
+
+
 class Indices(NamedTuple):
     """Row numbers of the three splits: disjoint, and together all rows."""
 

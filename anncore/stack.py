@@ -20,6 +20,7 @@ from anncore.data import Prepared
 from anncore.head import Head, outputs_per_target
 from anncore.registry import Registry
 from anncore.rng import stream
+from anncore.split import spread_over
 from anncore.trial import Trial
 from anncore.types import Array, ParamSpec
 from anncore.updates import OptimizerRun, optimizer_runs
@@ -127,7 +128,8 @@ class Stack:
                 self._adjust_rows(initializer, rows)
 
     def _adjust_rows(self, initializer: Any, rows: slice) -> None:
-        x = np.stack([data.x_train[:LOOKED_AT] for data in self.data])
+        seen = spread_over(len(self.data[0].x_train), LOOKED_AT)
+        x = np.stack([data.x_train[seen] for data in self.data])
         for index in range(len(self.body.layers(self.body.forward(self.params, x)[1]))):
             attempt = 0
             while True:

@@ -3,7 +3,7 @@
     meta      nothing but SQLite's own application_id and user_version (the schema)
     trials    one row per run key: description, status, metrics, curves
     planned   the rows of the tables: which trial stands where, in which phase, under which labels
-    maps      by run key what a trial learned of two features (`maps.py`), where that was asked for
+    maps      by run key what a trial of the report learned of two features (`maps.py`)
 
 `trials` outlives plans: results of other overrides stay and are found again by their keys. `planned` is
 the plan of the last sweep and is replaced with it.

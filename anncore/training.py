@@ -198,11 +198,9 @@ class _Run:
         self.active[rows] = False
 
     def map(self, rows: list[int]) -> None:
-        """Add the maps of the trials at these rows that ask for one and ended well to their results."""
+        """Add to their results the maps of the trials at these rows that report and ended well."""
         indices = {row: int(self.rows[row]) for row in rows}
-        wanted = [
-            row for row, i in indices.items() if self.trials[i].mapped and self.results[i].status == "ok"
-        ]
+        wanted = [row for row, i in indices.items() if self.trials[i].test and self.results[i].status == "ok"]
         if not wanted:
             return
         started = time.perf_counter()

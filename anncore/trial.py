@@ -157,7 +157,6 @@ class Trial:
     config: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
     timeout: float | None = None  # seconds; no part of the key
-    mapped: bool = False  # whether to map what it learned, where that can be drawn; no part of the key
 
     @property
     def description(self) -> dict[str, Any]:
@@ -228,7 +227,7 @@ class TrialResult(NamedTuple):
     metrics: final values by column name ("train_loss", "valid_accuracy", "test_loss"); NaN where one is
     undefined. curves: by metric the values at `steps`. steps_done: updates made. stopped: why training
     ended before its last step ("loss", "patience"), else "". error: the traceback or reason of a failure.
-    map: what it learned, as `maps.packed` wrote it; empty where none was asked for, or none can be made.
+    map: what it learned, as `maps.packed` wrote it; empty of trials that tune, and where none can be made.
     """
 
     key: str

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from anncore.errors import DataError
-from anncore.split import apportion, split_rows
+from anncore.split import apportion, split_rows, spread_over
 from anncore.trial import Split
 
 
@@ -91,6 +93,29 @@ def test_a_class_of_one_goes_to_training() -> None:
     y = labels(50, 1)
     for seed in range(20):
         assert 50 in split_rows(rng(seed), 51, Split(), labels=y).train
+
+
+@given(st.integers(1, 300), st.integers(1, 300))
+def test_rows_are_spread_evenly(n: int, most: int) -> None:
+    rows = spread_over(n, most).tolist()
+    assert len(rows) == min(n, most)
+    assert abs(rows[0] - (n - 1 - rows[-1])) <= 1
+    gaps = {after - before for before, after in pairwise(rows)}
+    assert not gaps or (min(gaps) >= 1 and max(gaps) - min(gaps) <= 1)
+
+
+def test_spread_rows_see_the_classes_of_a_stratified_split_that_its_first_rows_do_not() -> None:
+    labels = np.repeat([0, 1], [380, 20])
+    split = Split(valid=0.25, test=0.25, stratify=True)
+    seen = {"first": 0.0, "spread": 0.0}
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        train = split_rows(rng, len(labels), split, labels=labels).train
+        seen["first"] += labels[train[:20]].mean() / 200
+        seen["spread"] += labels[train[spread_over(len(train), 20)]].mean() / 200
+    # 10 of 200 training rows are of the rare class: 5 %. A mean of 200 samples of 20 errs by 0.35 %.
+    assert abs(seen["spread"] - 0.05) < 0.0105
+    assert abs(seen["first"] - 0.05) > 0.0105
 
 
 def test_rows_come_in_random_order_within_a_split() -> None:

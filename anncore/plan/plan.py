@@ -292,7 +292,6 @@ class Plan:
                 config=names[2],
                 values=values,
                 timeout=experiment.limits.timeout,
-                mapped=phase == "report",
             )
 
     @cached_property

@@ -13,6 +13,7 @@ from anncore import load_registry
 from anncore.batches import load
 from anncore.errors import ComponentError
 from anncore.registry import Registry
+from anncore.split import spread_over
 from anncore.stack import LOOKED_AT, Stack
 from anncore.training import train_stack
 from anncore.trial import Trial
@@ -34,7 +35,8 @@ def trial(
 def initialized(trials: list[Trial]) -> tuple[Stack, np.ndarray]:
     stack = Stack(trials, REGISTRY, load(trials, REGISTRY))
     stack.initialize()
-    return stack, np.stack([data.x_train[:LOOKED_AT] for data in stack.data])
+    rows = spread_over(len(stack.data[0].x_train), LOOKED_AT)
+    return stack, np.stack([data.x_train[rows] for data in stack.data])
 
 
 DEEP = ("mlp", {"hidden": [12, 9, 7]})
