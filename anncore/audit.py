@@ -245,7 +245,7 @@ def _edges(study: Study) -> list[Caution]:
     if study.experiment.widen:
         way = "[search] widen could not help any more: the range or the plan reached its limit."
     by_arm = [
-        f"{arm} on {len(rows)} of {int((selection['arm'] == arm).sum())} {study.unit}"
+        f"{arm} on {len(rows)} of {int((selection['arm'] == arm).sum())} {study.problem_unit}"
         for arm, rows in edge.groupby("arm", sort=False)
     ]
     return [

@@ -1,11 +1,12 @@
 """What a report calls what arms are compared on, and what is measured there: one place for all of it.
 
 `unit` is the plural, as `report.json` holds it: "data sets", or "functions" where objectives are minimised.
+`problem_unit` is what to say where problems are counted: "variants", where there are several of one data set.
 """
 
 from __future__ import annotations
 
-SEEDS, DATA_SETS, FUNCTIONS = "seeds", "data sets", "functions"
+SEEDS, DATA_SETS, FUNCTIONS, VARIANTS = "seeds", "data sets", "functions", "variants"
 
 
 def singular(unit: str) -> str:
@@ -19,10 +20,11 @@ def said_of(text: str, unit: str) -> str:
 
 
 def metric_words(metric: str, unit: str) -> str:
-    """Write a metric's column in words: "test loss" of "test_loss".
+    """Write a metric's column in words: "test loss" of "test_loss", "validation loss" of "valid_loss".
 
     On functions every loss, on whatever split, is the function's value, and is called that.
     """
     if unit == FUNCTIONS and metric.rpartition("_")[2] == "loss":
         return "function value"
-    return metric.replace("_", " ")
+    words = metric.replace("_", " ")
+    return f"validation {words.removeprefix('valid ')}" if words.startswith("valid ") else words

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from anncore import stats
-from anncore.nouns import DATA_SETS, FUNCTIONS, metric_words
+from anncore.nouns import DATA_SETS, FUNCTIONS, VARIANTS, metric_words
 from anncore.params import Interval
 from anncore.sequential import level_at
 from anncore.stats import LEVEL
@@ -130,6 +130,11 @@ class Study:
     def unit(self) -> str:
         """What the problems are, in the plural: "data sets", or "functions" where these are minimised."""
         return FUNCTIONS if "objective" in self.all_trials else DATA_SETS
+
+    @property
+    def problem_unit(self) -> str:
+        """What the problems are where they are counted one by one: "variants" if data sets have several."""
+        return VARIANTS if len(set(self.dataset_of.values())) < len(self.problems) else self.unit
 
     @property
     def level(self) -> float:

@@ -67,6 +67,7 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         "problems": list(study.problems),
         "data_sets": study.dataset_of,
         "unit": study.unit,
+        "problem_unit": study.problem_unit,
         "measures": {p: _measure(m) for p, m in study.measures.items()},
         "select": {"metric": experiment.select.metric, "goal": experiment.select.goal, "tuned": study.tuned},
         "widened": [each._asdict() for each in experiment.widened],
@@ -80,7 +81,7 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         "answer": {
             "headline": _headline(study, deciding, overall),
             "findings": [
-                *_findings(over_all, by_problem, [row["arm"] for row in overall], study.unit),
+                *_findings(over_all, by_problem, [row["arm"] for row in overall], study.problem_unit),
                 *_rounds(experiment.rounds, study.unit),
             ],
             "warnings": [warning._asdict() for warning in audit(study, pairs)],
@@ -165,7 +166,7 @@ def _compare_data_sets(
 
 
 def _findings(
-    over_all: list[Comparison], by_problem: dict[str, list[Comparison]], ranked: list[str], units: str
+    over_all: list[Comparison], by_problem: dict[str, list[Comparison]], ranked: list[str], places: str
 ) -> list[dict[str, str]]:
     """Return the sentences of the answer box: over all, then how often an arm won on one problem alone."""
     deciding = over_all or _only(by_problem)
@@ -185,13 +186,13 @@ def _findings(
     few = [c for c in over_all if c.verdict == "too_few"]
     if few:
         text = (
-            f"{few[0].n} {units} are too few to decide {len(few)} comparison{'s' if len(few) > 1 else ''} "
-            f"over all; {few[0].needed:.0f} would be enough to let a difference show."
+            f"{few[0].n} {few[0].unit} are too few to decide {counted(len(few), 'comparisons')} over all; "
+            f"{few[0].needed:.0f} would be enough to let a difference show."
         )
         found.append({"kind": "too_few", "where": "", "text": text})
     if len(by_problem) > 1:
         found += [
-            {"kind": "problems", "where": "", "text": text} for text in _tally(by_problem, ranked, units)
+            {"kind": "problems", "where": "", "text": text} for text in _tally(by_problem, ranked, places)
         ]
     return found
 
@@ -209,7 +210,7 @@ def _rounds(rounds: Any, units: str) -> list[dict[str, str]]:
     return [{"kind": "rounds", "where": "", "text": text}]
 
 
-def _tally(by_problem: dict[str, list[Comparison]], ranked: list[str], units: str) -> list[str]:
+def _tally(by_problem: dict[str, list[Comparison]], ranked: list[str], places: str) -> list[str]:
     """Say on how many problems each arm beats each other one, tested on that problem's seeds alone."""
     wins: dict[str, dict[str, int]] = {}
     decided = [c for found in by_problem.values() for c in found if c.verdict == "better"]
@@ -219,11 +220,11 @@ def _tally(by_problem: dict[str, list[Comparison]], ranked: list[str], units: st
     tested = {c.verdict for found in by_problem.values() for c in found}
     if not decided:
         some = tested & {"undecided", "tie", "equivalent"}
-        return [f"On no {singular(units)} by itself can two arms be told apart."] if some else []
+        return [f"On no {singular(places)} by itself can two arms be told apart."] if some else []
     texts = []
     for arm in [arm for arm in ranked if arm in wins][:MOST_TALLIES]:
         beaten = [f"{other} on {wins[arm][other]}" for other in ranked if other in wins[arm]]
-        texts.append(f"Taken one by one, of {len(by_problem)} {units} {arm} beats {joined(beaten)}.")
+        texts.append(f"Taken one by one, of {len(by_problem)} {places} {arm} beats {joined(beaten)}.")
     return texts
 
 

@@ -209,7 +209,7 @@ def speed_sentence(content: Mapping[str, Any]) -> str:
         return "No arm reaches its target in half of its seeds."
     ranked = sorted(wins, key=lambda arm: -wins[arm])
     parts = [f"{arm} on {wins[arm]}" for arm in ranked]
-    of = counted(len(problems), content["unit"])
+    of = counted(len(problems), content["problem_unit"])
     text = f"Of {of}, soonest at the target, ties included: {joined(parts)}."
     return text + (f" On {nobody} no arm reaches it in half of its seeds." if nobody else "")
 
@@ -222,7 +222,7 @@ def budget_sentence(content: Mapping[str, Any]) -> str:
     problems = len({row["problem"] for row in content["budget"]})
     where = "on validation " if content["unit"] == DATA_SETS else ""
     return (
-        f"Of {counted(problems, content['unit'])}, expected best {where}with one configuration each: "
+        f"Of {counted(problems, content['problem_unit'])}, expected best {where}with one configuration each: "
         f"{first}; "
         f"with {most} each: {last}."
     )

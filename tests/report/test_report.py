@@ -135,6 +135,8 @@ def test_no_variant_of_a_data_set_speaks_for_the_others() -> None:
     )
     report = build_report(results, {})
     assert [c["verdict"] for c in report["comparisons"]["problems"][easy]] == ["better"]
+    tally = [found["text"] for found in report["answer"]["findings"] if found["kind"] == "problems"]
+    assert tally == ["Taken one by one, of 2 variants b beats a on 1."]
     assert report["answer"]["headline"] == (
         "b ranks best (mean rank 1.2 of 2); variants of one data set allow no claim over all of them."
     )

@@ -66,7 +66,7 @@ class BudgetCurves:
         problems = [p for p in report["problems"] if p in curves]
         if not problems:
             return None
-        title = self._title(curves, problems, report["unit"])
+        title = self._title(curves, problems, report["problem_unit"])
         subtitle = self._subtitle(curves, which, metric, report)
         shown = [arm for arm in report["arms"] if arm in curves[problems[0]] and theme[arm].highlighted]
         one = len(problems) == 1
@@ -85,7 +85,7 @@ class BudgetCurves:
             self._panel(ax, own, arm, theme, room)
             panel_title(ax, own[arm].label(arm) if arm else problem)
             if i % columns == 0:
-                words = metric_words(metric, report["unit"]).replace("valid ", "validation ")
+                words = metric_words(metric, report["unit"])
                 ax.set_ylabel(f"{which} {words}" + (" (log)" if ax.get_yscale() == "log" else ""))
             if i + columns >= len(each):
                 ax.set_xlabel("configurations tried, k (log)")
@@ -194,7 +194,7 @@ class BudgetCurves:
     def _subtitle(
         self, curves: Mapping[str, Mapping[str, _Curve]], which: str, metric: str, report: Any
     ) -> str:
-        words = metric_words(metric, report["unit"]).replace("valid ", "validation ")
+        words = metric_words(metric, report["unit"])
         every = [curve for own in curves.values() for curve in own.values()]
         sizes = sorted({len(curve.k) for curve in every})
         n = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"

@@ -70,7 +70,9 @@ class HeatMap:
         ranks = place(sheet, left + width + 0.12, 0.6, right - 0.6, height)
         self._ranks(ranks, report["leaderboard"]["overall"], theme)
         ramp_key(sheet, left, 0.3, 1.8, RampKey("", [(0, "best of the column"), (1, "worst")]), theme)
-        return Drawing(sheet, self.name, title, self._words(title, columns, arms, report["unit"]), subtitle)
+        return Drawing(
+            sheet, self.name, title, self._words(title, columns, arms, report["problem_unit"]), subtitle
+        )
 
     def _cells(self, ax: Any, columns: list[_Column], arms: list[str], theme: Any) -> None:
         import numpy as np
@@ -141,7 +143,7 @@ class HeatMap:
         broken = [c.problem for c in columns if any(c.failed(arm) for arm in c.rows)]
         kinds = " + ".join(report["vary"]) or "arm"
         if not finite:
-            return f"No {singular(report['unit'])} has two arms that finished: {kinds}"
+            return f"No {singular(report['problem_unit'])} has two arms that finished: {kinds}"
         scales = {column.measure["scale"] for column in finite}
         if len(finite) == 1:
             title = f"Best and worst {kinds} on {finite[0].problem} differ by {finite[0].gap()}"
@@ -150,10 +152,12 @@ class HeatMap:
             least, most = f"{near.gap()} on {near.problem}", f"{far.gap()} on {far.problem}"
             title = f"Best and worst {kinds} differ by {least}, by {most}"
             if near.gap() == far.gap():
-                title = f"Best and worst {kinds} differ by {far.gap()} on each {singular(report['unit'])}"
+                title = (
+                    f"Best and worst {kinds} differ by {far.gap()} on each {singular(report['problem_unit'])}"
+                )
         else:
             lead = report["leaderboard"]["overall"][0]
-            units = counted(lead["problems"], report["unit"])
+            units = counted(lead["problems"], report["problem_unit"])
             title = f"{lead['arm']} ranks best on {lead['wins']} of {units}"
         return title + (f"; failures on {', '.join(broken[:3])}" if broken else "")
 

@@ -83,7 +83,7 @@ class LayerHealth:
         said = f"{said}. Colour, and number at the last step: median over {seeds}."
         parts = [
             f"{len(shown)} of {counted(len(every), what)}"
-            for (shown, every), what in ((problems, "data sets"), (arms, "arms"))
+            for (shown, every), what in ((problems, report["problem_unit"]), (arms, "arms"))
             if len(shown) < len(every)
         ]
         if parts:

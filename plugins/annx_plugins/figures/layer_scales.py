@@ -66,7 +66,8 @@ class LayerScales:
                 heading = f"{size.words} on {problem}" if len(where) > 1 else size.words
                 rows.append((heading, [size.panel(problem, arm, report, low, high) for arm in arms]))
             keys.append(_key(size.words, low, high))
-        title = "; ".join(size.finding(len(where) > 1) for size in sizes)
+        places = report["problem_unit"] if len(where) > 1 else ""
+        title = "; ".join(size.finding(places) for size in sizes)
         said = ". ".join(f"{size.words.capitalize()}: {size.definition}" for size in sizes)
         seeds = counted(len(report["seeds"]["report"]), "seeds")
         subtitle = (
@@ -75,7 +76,7 @@ class LayerScales:
         )
         parts = [
             f"{len(shown)} of {counted(len(whole), what)}"
-            for shown, whole, what in ((problems, where, "data sets"), (arms, every, "arms"))
+            for shown, whole, what in ((problems, where, report["problem_unit"]), (arms, every, "arms"))
             if len(shown) < len(whole)
         ]
         if parts:
@@ -125,8 +126,11 @@ class _Size:
         note = f"{first} → {last}" if len(grid.layers) > 1 and first else ""
         return LayerPanel(arm, grid.layers, grid.steps, shares, texts, *counts, note=note)
 
-    def finding(self, several: bool) -> str:
-        """Say where first and last layer differ most, at the first or the last evaluation."""
+    def finding(self, places: str) -> str:
+        """Say where first and last layer differ most, at the first or the last evaluation.
+
+        places: what the problems are, in the plural; "" where there is one only.
+        """
         found = {
             key: max(map(_decades, both))
             for key, both in self.ratios.items()
@@ -142,12 +146,12 @@ class _Size:
                 f"Between layers {layers[0]} and {layers[-1]} {self.words} differs by less than a factor of "
                 f"{APART} for every arm, at the start and at the end of training"
             )
-        on = f" on {key[0]}" if several else ""
+        on = f" on {key[0]}" if places else ""
         small = max(start, end, key=_decades) < 1
         own = [max(self.ratios[other], key=_decades) for other in found if other[1] == key[1]]
         alike = sum(_decades(ratio) >= math.log10(APART) and (ratio < 1) == small for ratio in own)
         reach = f"1/{APART} or less" if small else f"{APART} times or more"
-        where = f"; {reach} on {alike} of {counted(len(own), 'data sets')}" if several else ""
+        where = f"; {reach} on {alike} of {counted(len(own), places)}" if places else ""
         return (
             f"{key[1]}: {self.words} in layer {layers[0]} is {_times(start)} that in layer {layers[-1]} at "
             f"the start of training{on}, {_times(end)} it at the end{where}"

@@ -124,7 +124,7 @@ class Leaderboard:
             f"{row['arm']}: mean rank {row['mean_rank']:.1f}, best on {row['wins']} of {row['problems']}"
             for row in report["leaderboard"]["overall"][:8]
         ]
-        one = singular(report["unit"])
+        one = singular(report["problem_unit"])
         return f"Dot plot of scores per {one}. {report['answer']['headline']} {'; '.join(parts)}."
 
 

@@ -81,11 +81,13 @@ class LearningCurves:
             panel_title(ax, problem)
             if i % columns == 0:
                 log = ax.get_yscale() == "log"
-                words = metric_words(metric, report["unit"]).replace("valid ", "validation ")
+                words = metric_words(metric, report["unit"])
                 ax.set_ylabel(words + (" (log)" if log else ""))
             if i + columns >= len(problems):
                 ax.set_xlabel("optimizer steps")
-        return Drawing(sheet, self.name, title, self._words(title, lines, singular(report["unit"])), subtitle)
+        return Drawing(
+            sheet, self.name, title, self._words(title, lines, singular(report["problem_unit"])), subtitle
+        )
 
     def _labels(self, lines: dict[str, dict[str, _Line]], theme: Any) -> list[str]:
         return [
@@ -162,8 +164,9 @@ class LearningCurves:
             return f"No arm reaches the last step on any {singular(report['unit'])}"
         lead = max(wins, key=lambda arm: wins[arm])
         word = "lowest" if sign == 1 else "highest"
-        words = metric_words(metric, report["unit"]).replace("valid ", "validation ")
-        said = f"{lead} ends with the {word} {words} on {wins[lead]} of {counted(len(lines), report['unit'])}"
+        words = metric_words(metric, report["unit"])
+        of = counted(len(lines), report["problem_unit"])
+        said = f"{lead} ends with the {word} {words} on {wins[lead]} of {of}"
         return said + (f"; diverged seeds: {joined(lost, 4)}" if lost else "")
 
     def _words(self, title: str, lines: dict[str, dict[str, _Line]], one: str) -> str:

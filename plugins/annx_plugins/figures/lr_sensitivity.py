@@ -57,7 +57,7 @@ class LRSensitivity:
         arms = list(dict.fromkeys(row["arm"] for row in rows))
         # Where nothing was tuned, the report compares configurations and the theme knows no plain arms.
         theme = data.theme if all(arm in data.theme.styles for arm in arms) else Theme.of(arms)
-        metric = metric_words(rows[0]["metric"], report["unit"]).replace("valid ", "validation ")
+        metric = metric_words(rows[0]["metric"], report["unit"])
         title = self._title(rows, arms, shown)
         n = max(point["n"] for row in rows for point in row["points"])
         by_problem = [[row for row in rows if row["problem"] == problem] for problem in problems]

@@ -158,7 +158,7 @@ class PairedDifferences:
 
     def _title(self, report: Any, reference: str, arms: list[str]) -> str:
         """Count the data sets on which the reference beats each arm, and is beaten."""
-        problems, one = report["problems"], singular(report["unit"])
+        problems, one = report["problems"], singular(report["problem_unit"])
         wins = dict.fromkeys(arms, 0)
         losses = dict.fromkeys(arms, 0)
         verdicts = []
@@ -175,7 +175,7 @@ class PairedDifferences:
             return f"{seeds} {are} too few to tell {reference} from any other arm on a single {one}"
         if not any(wins.values()) and not any(losses.values()):
             return f"No {one} tells {reference} apart from another arm with {seeds}"
-        of = f" of {counted(len(problems), report['unit'])}"
+        of = f" of {counted(len(problems), report['problem_unit'])}"
         said = []
         if any(wins.values()):
             parts = [f"{arm} on {count}" for arm, count in wins.items() if count]

@@ -148,7 +148,7 @@ class PerformanceProfile:
         ax.set_ylim(-2, 103)
         ax.set_yticks(range(0, 101, 20))
         ax.set_xlabel("steps to target ÷ those of the fastest arm, τ (log)")
-        ax.set_ylabel(f"{speed.unit} reached within τ (%)")
+        ax.set_ylabel(f"{speed.places} reached within τ (%)")
         ax.set_title("Performance profile and score", size=8.5, weight="bold", loc="left")
         end_labels(ax, ends[::-1], room=room)
 
@@ -235,7 +235,7 @@ class PerformanceProfile:
     def _title(self, speed: _Speed, ranked: Sequence[str]) -> str:
         """Say who is fastest overall, and who misses the target where."""
         total = speed.median.shape[1]
-        sets, one = counted(total, speed.unit), singular(speed.unit)
+        sets, one = counted(total, speed.places), singular(speed.places)
         missed = {arm: int(np.isinf(speed.median.loc[arm].to_numpy(float)).sum()) for arm in ranked}
         if all(count == total for count in missed.values()):
             return f"No arm reaches the target on {'the' if total == 1 else 'any'} {one}"
@@ -265,7 +265,7 @@ class PerformanceProfile:
         total = speed.median.shape[1]
         if total > 1:
             most = min(ranked, key=lambda arm: missed[arm])
-            return f"{most} reaches the target on {total - missed[most]} of {total} {speed.unit}"
+            return f"{most} reaches the target on {total - missed[most]} of {total} {speed.places}"
         times = {arm: speed.median.loc[arm].iloc[0] for arm in ranked}
         first = min(ranked, key=lambda arm: times[arm])
         never = [arm for arm in ranked if missed[arm]]
@@ -275,7 +275,7 @@ class PerformanceProfile:
         return said + (f"; {joined(never, 4)} never" if never else "")
 
     def _subtitle(self, speed: _Speed, report: Any, arms: Sequence[str]) -> str:
-        metric = metric_words(speed.metric, speed.unit).replace("valid ", "validation ")
+        metric = metric_words(speed.metric, speed.unit)
         said = f"{ORIGINS[speed.origin]} ({metric}). "
         if speed.scores is not None:
             said += "Score: area under the profile up to 4× (AlgoPerf)"
@@ -325,6 +325,7 @@ class _Speed(NamedTuple):
     origin: str
     instant: list[str]
     unit: str
+    places: str  # what the problems are, in the plural
 
 
 def _speed(data: FigureInput) -> _Speed | None:
@@ -346,7 +347,8 @@ def _speed(data: FigureInput) -> _Speed | None:
     ratios = found = None
     if len(timed) > 1 and timed.shape[1] > 1:
         ratios, found = performance_ratios(timed), performance_scores(timed)
-    return _Speed(times, median, ratios, found, metric, goals["origin"].iloc[0], instant, data.report["unit"])
+    words = data.report["unit"], data.report["problem_unit"]
+    return _Speed(times, median, ratios, found, metric, goals["origin"].iloc[0], instant, *words)
 
 
 @hookimpl

@@ -56,7 +56,10 @@ class ScoreAgainstCost:
             return None
         seconds = cost == "seconds"
         goal = report["measures"][next(iter(points))]["goal"]
-        title, subtitle = self._title(points, goal, seconds, report["unit"]), self._subtitle(report, seconds)
+        title, subtitle = (
+            self._title(points, goal, seconds, report["problem_unit"]),
+            self._subtitle(report, seconds),
+        )
         labels = [point.label(arm) for own in points.values() for arm, point in own.items()]
         columns = min(3, len(points))
         rows = math.ceil(len(points) / columns)
