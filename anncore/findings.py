@@ -24,9 +24,7 @@ from typing import Any, Literal
 import numpy as np
 
 from anncore import stats
-from anncore.nouns import DATA_SETS as DATA_SETS
-from anncore.nouns import SEEDS as SEEDS
-from anncore.nouns import singular
+from anncore.nouns import DATA_SETS as DATA_SETS, SEEDS as SEEDS, singular
 from anncore.sequential import always_valid_interval, pairs_until_decided
 
 Verdict = Literal["better", "undecided", "equivalent", "tie", "too_few", "blocked"]

@@ -21,8 +21,7 @@ from anncore import (
     place,
     ref,
 )
-from anncore.testing.places import Drawing as Drawn
-from anncore.testing.places import Gating, Learning
+from anncore.testing.places import Drawing as Drawn, Gating, Learning
 from anncore.types import Array
 
 

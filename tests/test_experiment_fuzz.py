@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from experiment_factory import registry
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from anncore.errors import AnnxError
 from anncore.experiment import Experiment, load_experiment

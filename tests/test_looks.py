@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import integrate
-from scipy import stats as scipy_stats
+from hypothesis import given, settings, strategies as st
+from scipy import integrate, stats as scipy_stats
 
 from anncore import always_valid_interval, always_valid_p, mean_interval, pairs_until_decided
 from anncore.findings import compare, interval, sentence

@@ -1,7 +1,6 @@
 """The catalogue of entry points, what an import costs, and who may import whom."""
 
 import ast
-import importlib
 import subprocess
 import sys
 import tomllib
@@ -84,33 +83,14 @@ def test_what_is_heavy_is_imported_where_it_is_used(code: str, allowed: set[str]
 
 
 def test_all_names_exist() -> None:
-    assert len(anncore.__all__) == len(set(anncore.__all__))  # ruff keeps them sorted
+    assert len(anncore.__all__) == len(set(anncore.__all__)) > 100
     assert [name for name in anncore.__all__ if not hasattr(anncore, name)] == []
     assert dir(anncore) == sorted(anncore.__all__)
 
 
-def test_all_holds_what_the_package_offers() -> None:
-    homes = {name for names in anncore._HOMES.values() for name in names}
-    assert set(anncore.__all__) == homes | {"__version__"}
-    for module, names in anncore._HOMES.items():
-        assert [name for name in names if not hasattr(importlib.import_module(module), name)] == []
-
-
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'sweeep'"):
+    with pytest.raises(AttributeError, match="sweeep"):
         _ = anncore.sweeep
-
-
-def test_type_checkers_see_the_names_that_load_lazily() -> None:
-    tree = ast.parse((CORE / "__init__.py").read_text(encoding="utf-8"))
-    (guarded,) = [node for node in tree.body if isinstance(node, ast.If)]
-    seen = {
-        (node.module, alias.name)
-        for node in guarded.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    assert seen == {(module, name) for module, names in anncore._HOMES.items() for name in names}
 
 
 def test_the_version_is_written_once() -> None:

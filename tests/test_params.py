@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from anncore import ComponentError, Hyper, build, choice, linear, log, param, ref
 from anncore.params import Interval, declared, parse_domain, references, resolve

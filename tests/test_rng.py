@@ -1,8 +1,7 @@
 """Streams: equal where everything is equal, independent where anything differs."""
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from anncore.rng import CUT_STD, stream, truncated_normal
 

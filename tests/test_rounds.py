@@ -12,8 +12,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 from results_factory import make_results
-from scipy import integrate
-from scipy import stats as scipy_stats
+from scipy import integrate, stats as scipy_stats
 from sweep_factory import without_seconds
 
 from anncore import ExperimentError, load_experiment, load_run, sweep

@@ -115,7 +115,7 @@ def class_name(name: str, kind: str) -> str:
     import anncore
 
     camel = "".join(part.capitalize() for part in name.split("_"))
-    taken = {*anncore.__all__, "Any", "Callable", "ClassVar", "Iterable", "Iterator", "Literal", "Mapping"}
+    taken = {*dir(anncore), "Any", "Callable", "ClassVar", "Iterable", "Iterator", "Literal", "Mapping"}
     return camel + kind.capitalize() if camel in taken | {"Check", "NamedTuple", "Sequence"} else camel
 
 

@@ -9,8 +9,7 @@ import algoperf_v05
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from results_factory import make_results
 
 from anncore import (

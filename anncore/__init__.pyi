@@ -1,0 +1,137 @@
+# What the package exports, once: type checkers read it, and `__init__.py` takes from it what to load.
+
+from ._version import __version__ as __version__
+from .arrays import (
+    dense as dense,
+    eigh as eigh,
+    power as power,
+    sum_examples as sum_examples,
+    times_transposed as times_transposed,
+)
+from .compare import compare_runs as compare_runs
+from .decay import DECAY_MODES as DECAY_MODES, WeightDecay as WeightDecay
+from .errors import (
+    AnnxError as AnnxError,
+    ComponentError as ComponentError,
+    DataError as DataError,
+    ExperimentError as ExperimentError,
+    PluginError as PluginError,
+    StoreError as StoreError,
+    nearest as nearest,
+)
+from .events import Stopper as Stopper
+from .evidence import (
+    BudgetCurve as BudgetCurve,
+    Friedman as Friedman,
+    LayerGrid as LayerGrid,
+    Summary as Summary,
+    aggregate_scores as aggregate_scores,
+    average_ranks as average_ranks,
+    best_of_k as best_of_k,
+    budget_curve as budget_curve,
+    compare_arms as compare_arms,
+    curve_frame as curve_frame,
+    data_set_costs as data_set_costs,
+    friedman_test as friedman_test,
+    layer_frame as layer_frame,
+    layer_grids as layer_grids,
+    lr_sensitivity as lr_sensitivity,
+    normalized_scores as normalized_scores,
+    performance_profile as performance_profile,
+    performance_ratios as performance_ratios,
+    performance_scores as performance_scores,
+    probability_of_improvement as probability_of_improvement,
+    scores as scores,
+    summarize as summarize,
+    targets as targets,
+    time_to_target as time_to_target,
+    tuning_scores as tuning_scores,
+    typical_times as typical_times,
+)
+from .experiment import load_experiment as load_experiment
+from .findings import counted as counted, joined as joined, number as number, percent as percent
+from .hookspecs import hookimpl as hookimpl
+from .maps import DecisionMap as DecisionMap
+from .noise import add_outliers as add_outliers, flip_labels as flip_labels
+from .nouns import metric_words as metric_words, singular as singular
+from .params import build as build, choice as choice, linear as linear, log as log, param as param, ref as ref
+from .plan import make_plan as make_plan
+from .process import children_on_one_blas_thread as children_on_one_blas_thread
+from .protocol import (
+    select as select,
+    selection_gaps as selection_gaps,
+    with_fresh_scores as with_fresh_scores,
+)
+from .registry import Registry as Registry, load_registry as load_registry
+from .report import (
+    NARROW as NARROW,
+    WIDE as WIDE,
+    Drawing as Drawing,
+    LayerPanel as LayerPanel,
+    RampKey as RampKey,
+    Theme as Theme,
+    end_labels as end_labels,
+    layer_sheet as layer_sheet,
+    log_axis as log_axis,
+    lost_count as lost_count,
+    lost_counts as lost_counts,
+    new_sheet as new_sheet,
+    padded as padded,
+    panel_title as panel_title,
+    panels as panels,
+    place as place,
+    ramp_key as ramp_key,
+    shorten as shorten,
+    spread as spread,
+    text_width as text_width,
+    tick_text as tick_text,
+    two_lines as two_lines,
+)
+from .results import Results as Results
+from .rng import truncated_normal as truncated_normal
+from .runfolder import load_run as load_run
+from .runner import sweep as sweep
+from .sequential import (
+    always_valid_interval as always_valid_interval,
+    pairs_until_decided as pairs_until_decided,
+)
+from .stats import (
+    always_valid_p as always_valid_p,
+    differences as differences,
+    holm as holm,
+    iqm as iqm,
+    iqm_interval as iqm_interval,
+    mean_band as mean_band,
+    mean_interval as mean_interval,
+    pairs_for_power as pairs_for_power,
+    pairs_needed as pairs_needed,
+    pseudomedian as pseudomedian,
+    ranks as ranks,
+    smallest_p as smallest_p,
+    wilcoxon as wilcoxon,
+    wilson_interval as wilson_interval,
+)
+from .types import (
+    Activation as Activation,
+    Array as Array,
+    Data as Data,
+    Dataset as Dataset,
+    Evaluate as Evaluate,
+    Executor as Executor,
+    Figure as Figure,
+    FigureInput as FigureInput,
+    Hyper as Hyper,
+    Initializer as Initializer,
+    Layer as Layer,
+    Loss as Loss,
+    Lost as Lost,
+    Metric as Metric,
+    Mode as Mode,
+    Network as Network,
+    Objective as Objective,
+    Optimizer as Optimizer,
+    Params as Params,
+    ParamSpec as ParamSpec,
+    Schedule as Schedule,
+    Task as Task,
+)
