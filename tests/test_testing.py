@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from right_components import OPENED, RIGHT, Bent
-from wrong_components import WRONG, Wrong, changed, spoilt, touched
+from wrong import WRONG, Wrong, changed, spoilt, touched
 
 from anncore import ComponentError, load_registry, param
 from anncore.hookspecs import KINDS

@@ -1,0 +1,76 @@
+"""Activations that are wrong on purpose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from right_components import Gated, Shaken, Tilted
+
+from anncore.types import Array
+from wrong.base import Wrong, spoilt, wrong
+
+# Activations
+
+
+def summed(self: Any, z: Array) -> Array:
+    return z.sum(axis=1)
+
+
+def overflowing(self: Any, z: Array) -> Array:
+    return np.log(1 + np.exp(z))
+
+
+def its_slope(self: Any, grad: Array, z: Array, a: Array) -> Array:
+    return grad / (1 + np.exp(-z))
+
+
+ACTIVATIONS = [
+    wrong(
+        "activation", "documentation", "mention the hyperparameter slope", __doc__="Bent.\n\nNobody, 2020."
+    ),
+    wrong("activation", "documentation", "where it comes from", __doc__="Bent.\n\nBy its slope."),
+    wrong("activation", "gradient", "backward at z = -1", backward=lambda self, grad, z, a: grad),
+    wrong("activation", "gradient", "declare a corner there in kinks", kinks=()),
+    wrong("activation", "gradient", "forward gives (3, 3) for z (3, 7, 3)", forward=summed),
+    wrong("activation", "gradient", "nothing was left to check", kinks=tuple(np.linspace(-9, 9, 18001))),
+    wrong("activation", "range", "outside the declared range [0, inf)", range="[0, inf)"),
+    wrong("activation", "extremes_finite", "overflow", forward=overflowing, backward=its_slope),
+]
+
+
+# Activations that open a door
+
+
+def forgets_its_own(self: Any, grad: Array, z: Array, a: Array, params: Any, grads: Any) -> Array:
+    return grad * ((1 + z * z) ** -1.5 + params["tilt"])
+
+
+def mean_height(self: Any, z: Array, noise: Any) -> Array:
+    return 1.5 * z / np.sqrt(1 + z * z)
+
+
+def mean_slope(self: Any, grad: Array, z: Array, a: Array, noise: Any) -> Array:
+    return 1.5 * grad * (1 + z * z) ** -1.5
+
+
+def drawn_for_all(self: Any, rng: Any, shape: tuple[int, int]) -> Array:
+    return rng.random((3, *shape))
+
+
+OPEN_ACTIVATIONS = [
+    Wrong("activation", "learns", "the gradient of tilt: nan", spoilt(Tilted, backward=forgets_its_own)),
+    Wrong(
+        "activation",
+        "random",
+        "two draws give the same values",
+        spoilt(Shaken, forward=mean_height, backward=mean_slope),
+    ),
+    Wrong("activation", "random", "it is one trial's", spoilt(Shaken, draw=drawn_for_all)),
+    Wrong(
+        "activation",
+        "width",
+        "must be a positive whole number, got 2.0",
+        spoilt(Gated, width=lambda self, units: 2.0 * units),
+    ),
+]

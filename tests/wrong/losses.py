@@ -1,0 +1,81 @@
+"""Losses that are wrong on purpose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from right_components import Scaled, Sides
+
+from anncore.types import Array
+from wrong.base import opened, wrong
+
+
+def never_wrong(self: Any, output: Array, target: Array) -> Array:
+    return np.zeros(len(output), dtype=output.dtype)
+
+
+def not_per_trial(self: Any, output: Array, target: Array) -> Any:
+    return np.float64(0)
+
+
+def sum_over_examples(self: Any, output: Array, target: Array) -> Array:
+    return ((output - target) ** 4).sum(axis=(1, 2))
+
+
+def gradient_of_the_sum(self: Any, output: Array, target: Array) -> Array:
+    return 4 * (output - target) ** 3
+
+
+def absolute(self: Any, output: Array, target: Array) -> Array:
+    return np.abs(output - target).mean(axis=(1, 2))
+
+
+def sign(self: Any, output: Array, target: Array) -> Array:
+    return np.sign(output - target) / (output.shape[1] * output.shape[2])
+
+
+def exponential(self: Any, output: Array, target: Array) -> Array:
+    return np.exp(np.abs(output - target)).mean(axis=(1, 2))
+
+
+def doubled(self: Any, z: Array, target: Array, link: str) -> Array:
+    return 2 * self.grad(z, target)
+
+
+def means_alone(self: Any, output: Array, target: Array) -> Array:
+    a, s = np.split(output, 2, axis=2)
+    return np.concatenate([(a - target) * np.exp(-s), 0 * s], axis=2) / (a.shape[1] * a.shape[2])
+
+
+def as_they_are(self: Any, output: Array) -> Array:
+    return output + 0
+
+
+def winners(self: Any, output: Array) -> Array:
+    return (output > 0).astype(output.dtype)
+
+
+def above_the_mean(self: Any, output: Array) -> Array:
+    return 0.5 * (1 + np.tanh(output - output.mean()))
+
+
+LOSSES = [
+    wrong("loss", "attributes", "there is no value_from_logits", value_from_logits=None),
+    wrong("loss", "attributes", "natural_for names a task that outputs does not", natural_for=("binary",)),
+    wrong("loss", "gradient", "grad for output", value=never_wrong),
+    wrong("loss", "gradient", "declare a corner in kinks", value=absolute, grad=sign),
+    wrong("loss", "mean_over_examples", "given twice", value=sum_over_examples, grad=gradient_of_the_sum),
+    wrong("loss", "extremes_finite", "overflow", value=exponential),
+    wrong(
+        "loss", "joint_as_chained", "grad_from_logits with identity against grad", grad_from_logits=doubled
+    ),
+    wrong("loss", "stacked_as_alone", "not (T,)", value=not_per_trial),
+    opened("loss", "attributes", "must be a whole number from 1, got 2.0", Scaled, outputs_per_target=2.0),
+    wrong("loss", "attributes", "2 outputs per target need predict", outputs_per_target=2),
+    opened("loss", "gradient", "grad for output", Scaled, grad=means_alone),
+    opened("loss", "predict", "shape (3, 9, 2) for 1 targets", Scaled, predict=as_they_are),
+    opened("loss", "predict", "outside [0, 1]", Sides, predict=as_they_are),
+    opened("loss", "predict", "an output that is NaN predicts", Sides, predict=winners),
+    opened("loss", "stacked_as_alone", "prediction of a trial in a stack", Sides, predict=above_the_mean),
+]

@@ -1,0 +1,112 @@
+"""Networks that are wrong on purpose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from right_components import Furnished, Wired
+
+from anncore import Layer, ParamSpec
+from anncore.types import Array
+from wrong.base import Wrong, spoilt, wrong
+
+# Networks
+
+
+def namesakes(self: Any, inputs: int, outputs: int) -> list[ParamSpec]:
+    return [ParamSpec("A", (inputs, 2), inputs, 2), ParamSpec("A", (2, outputs), 2, outputs)]
+
+
+def half_a_gradient(self: Any, params: Any, tape: Any, grad: Array, grads: Any) -> None:
+    grads["B"][:] = tape[2].swapaxes(1, 2) @ grad  # and A is forgotten
+
+
+NETWORKS = [
+    wrong("network", "specs", "two parameters share a name", specs=namesakes),
+    wrong("network", "gradient", "backward for A: nan", backward=half_a_gradient),
+]
+
+
+# Networks that open a door
+
+
+def of_no_role(self: Any, inputs: int, outputs: int) -> list[ParamSpec]:
+    return [spec._replace(role="brain") for spec in Furnished.specs(self, inputs, outputs)]
+
+
+def narrow(self: Any, inputs: int, outputs: int) -> list[ParamSpec]:
+    a, *rest = Furnished.specs(self, inputs, outputs)
+    return [a._replace(shape=(inputs, 2)), *(spec._replace(shape=(*spec.shape[:1], 2)) for spec in rest)]
+
+
+class Reading:
+    """A mode that says it is in training."""
+
+    first = training = True
+
+    def __init__(self, mode: Any) -> None:
+        self.uniform = mode.uniform
+
+
+def always_in_training(self: Any, params: Any, x: Array, mode: Any) -> Any:
+    return Furnished.forward(self, params, x, mode if mode.training else Reading(mode))
+
+
+def twice_in_a_step(self: Any, params: Any, x: Array, mode: Any) -> Any:
+    return Furnished.forward(self, params, x, Reading(mode) if mode.training else mode)
+
+
+class Calm:
+    """A mode that says it is in evaluation."""
+
+    first = True
+    training = False
+
+
+def never_in_training(self: Any, params: Any, x: Array, mode: Any) -> Any:
+    return Furnished.forward(self, params, x, Calm())
+
+
+def scalar(self: Any, rng: Any, spec: ParamSpec) -> float:
+    return 1.0
+
+
+def upside_down(self: Any, tape: Any) -> list[Layer]:
+    return Furnished.layers(self, tape)[::-1]
+
+
+def with_flat_slopes(self: Any, tape: Any) -> list[Layer]:
+    first, *rest = Furnished.layers(self, tape)
+    return [first._replace(slope=lambda: first.z.mean(axis=(1, 2))), *rest]
+
+
+OPEN_NETWORKS = [
+    Wrong("network", "specs", "A has role 'brain'", spoilt(Furnished, specs=of_no_role)),
+    Wrong(
+        "network",
+        "places",
+        "activation2, which forward never calls",
+        spoilt(Furnished, places=lambda self, inputs, outputs: {"activation": [2, 2]}),
+    ),
+    Wrong("network", "places", "activation1 makes 2 units of 4 columns", spoilt(Furnished, specs=narrow)),
+    Wrong("network", "modes", "in evaluation mean must stay", spoilt(Furnished, forward=always_in_training)),
+    Wrong("network", "modes", "is gone through again mean must", spoilt(Furnished, forward=twice_in_a_step)),
+    Wrong("network", "modes", "leave modes out", spoilt(Furnished, forward=never_in_training)),
+    Wrong("network", "draw", "draw gives shape () for mask", spoilt(Furnished, draw=scalar)),
+    Wrong("network", "layers", "comes after layer 1, whose z changes", spoilt(Furnished, layers=upside_down)),
+    Wrong(
+        "network",
+        "layers",
+        "weight 'C', which is no parameter",
+        spoilt(Furnished, layers=lambda self, tape: [Layer("C", tape[1])]),
+    ),
+    Wrong(
+        "network", "layers", "slope has shape (2,), not that of a", spoilt(Furnished, layers=with_flat_slopes)
+    ),
+    Wrong(
+        "network",
+        "learn",
+        "leaves the change of A open",
+        spoilt(Wired, learn=lambda self, params, x, y, grads: None),
+    ),
+]

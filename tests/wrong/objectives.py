@@ -1,0 +1,39 @@
+"""Objectives that are wrong on purpose."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wrong.base import wrong
+
+STILL = np.ones(3)
+OBJECTIVES = [
+    wrong("objective", "start", "start has shape (1, 3), not (D,)", start=lambda self, rng: np.ones((1, 3))),
+    wrong("objective", "start", "start is float32, not", start=lambda self, rng: np.ones(3, "float32")),
+    wrong("objective", "start", "a start that is not", start=lambda self, rng: np.full(3, np.inf)),
+    wrong(
+        "objective",
+        "start",
+        "another start from an equal generator",
+        start=lambda self, rng: np.random.default_rng().normal(size=3),
+    ),
+    wrong("objective", "start", "two starts share their memory", start=lambda self, rng: STILL),
+    wrong("objective", "gradient", "grad for argument", grad=lambda self, x, noise: 2 * x + noise),
+    wrong(
+        "objective", "noise", "draw gives (1, 3), not (D,)", draw=lambda self, rng: rng.normal(size=(1, 3))
+    ),
+    wrong("objective", "minimum", "minimum is (1, 2), not (K, D)", minimum=np.zeros(2)),
+    wrong("objective", "minimum", "a minimum that is not finite", minimum=np.full(3, np.nan)),
+    wrong("objective", "minimum", "the gradient at its minimum is", minimum=np.full(3, 0.01)),
+    wrong(
+        "objective",
+        "minimum",
+        "at another place than its minimum",
+        minimum=np.zeros(3),
+        value=lambda self, x: -(x * x).sum(axis=(1, 2)),
+        grad=lambda self, x, noise: noise - 2 * x,
+    ),
+    wrong("objective", "noise", "noise that is not finite", draw=lambda self, rng: np.full(3, np.nan)),
+    wrong("objective", "noise", "two steps have the same", draw=lambda self, rng: np.ones(3)),
+    wrong("objective", "noise", "changes no gradient", grad=lambda self, x, noise: x + 0),
+]

@@ -1,0 +1,103 @@
+"""Schedules and initializers that are wrong on purpose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from right_components import Fitting, Heedful, Watched
+
+from anncore import ref
+from anncore.types import Array
+from wrong.base import opened, wrong
+
+# Schedules and initializers
+
+
+def not_a_number(self: Any, t: int, steps: int) -> float:
+    return float("nan")
+
+
+def transposed(self: Any, rng: Any, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
+    return rng.standard_normal(shape[::-1])
+
+
+ALWAYS_THE_SAME = {shape: np.ones(shape) for shape in ((1, 1), (3, 8), (64, 32))}
+
+
+def kept(self: Any, rng: Any, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
+    return ALWAYS_THE_SAME[shape]
+
+
+def one_for_all(self: Any, ones: Array) -> Watched:
+    return Watched(np.inf * ones[:1], ones[:1] + 0)
+
+
+def growing(self: Any, state: Watched, score: Array, t: int) -> Watched:
+    return Watched(np.concatenate([state.best, score], axis=2), state.rate)
+
+
+def by_the_best_trial(self: Any, state: Watched, score: Array, t: int) -> Watched:
+    rate = np.where(score > score.min(), self.fall * state.rate, state.rate)
+    return Watched(np.minimum(state.best, score), rate)
+
+
+HIDDEN: list[Any] = [0]
+
+
+def forgets(self: Any, t: int, steps: int, state: Watched) -> Any:
+    HIDDEN[0] = 1 if t == 1 else HIDDEN[0] + 1
+    return state.rate / HIDDEN[0]
+
+
+def overwritten(self: Any, state: Watched, score: Array, t: int) -> Watched:
+    state.rate[...] *= self.fall
+    return state
+
+
+SCHEDULES = [
+    wrong(
+        "schedule", "well_formed", "refers to a schedule, which may watch", after=ref("schedule", "constant")
+    ),
+    opened("schedule", "state", "first axis must be the trials", Heedful, init=one_for_all),
+    opened("schedule", "state", "must be a NamedTuple of arrays", Heedful, init=lambda self, ones: 1 * ones),
+    opened("schedule", "state", "observe changes the state's shapes", Heedful, observe=growing),
+    opened("schedule", "state", "after the state was saved and read", Heedful, factor=forgets),
+    opened("schedule", "isolated", "beside one of nan and without it", Heedful, observe=by_the_best_trial),
+    opened("schedule", "stacked_as_alone", "in a stack of 2", Heedful, observe=by_the_best_trial),
+    opened("schedule", "inputs_unchanged", "writes to an array it was handed", Heedful, observe=overwritten),
+    wrong("schedule", "factors", "of update 1 of 1 is [nan]", factor=not_a_number),
+    wrong("schedule", "factors", "the factor is 0 throughout", factor=lambda self, t, steps: 0.0),
+]
+
+
+def endless(self: Any, weight: Array, z: Array, attempt: int) -> Any:
+    return weight
+
+
+def until_all_are_small(self: Any, weight: Array, z: Array, attempt: int) -> Any:
+    return 0.5 * weight if np.abs(z).max() > 1 else None
+
+
+def unless_one_is_sick(self: Any, weight: Array, z: Array, attempt: int) -> Any:
+    return 0.5 * weight if attempt == 0 and not np.isnan(z).any() else None
+
+
+def widened(self: Any, weight: Array, z: Array, attempt: int) -> Any:
+    return weight * np.float64(0.5) if attempt == 0 else None
+
+
+def in_place(self: Any, weight: Array, z: Array, attempt: int) -> Any:
+    weight *= 0.5
+    return weight if attempt == 0 else None
+
+
+INITIALIZERS = [
+    wrong("initializer", "weights", "shape (8, 3) where (3, 8)", sample=transposed),
+    wrong("initializer", "weights", "two draws share their memory", sample=kept),
+    opened("initializer", "adjust", "not content after 200 attempts", Fitting, adjust=endless),
+    opened("initializer", "adjust", "in a stack of 7 and alone", Fitting, adjust=until_all_are_small),
+    opened("initializer", "adjust", "beside one of nan", Fitting, adjust=unless_one_is_sick),
+    opened("initializer", "adjust", "adjust gives float64", Fitting, adjust=widened),
+    opened("initializer", "adjust", "read-only", Fitting, adjust=in_place),
+]
