@@ -143,6 +143,18 @@ def test_our_wheel_holds_the_two_packages_and_what_they_need(environment: Enviro
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert shipped == present
+    assert "anncore/report/report.schema.json" in shipped
+
+
+def test_whoever_installed_the_wheel_can_read_the_schema_of_reports(environment: Environment) -> None:
+    code = (
+        "import json; from importlib import resources; "
+        "file = resources.files('anncore.report') / 'report.schema.json'; "
+        "print(json.loads(file.read_text('utf-8'))['$id'])"
+    )
+    command = [environment.bin / "python", "-c", code]
+    done = subprocess.run(command, cwd=environment.bin, capture_output=True, text=True, check=True)
+    assert done.stdout == "urn:annx:report:1\n"
 
 
 def test_the_command_runs_from_the_wheel(environment: Environment, tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """The content of report.json: everything a report says, once, as plain JSON.
 
-Schema 1, `report.schema.json` beside this file. A number that does not exist is null, and the row's
-`status` says why. Every claim lies under `comparisons` with its verdict; `answer` repeats the ones that
-matter as sentences.
+Schema 1, `report.schema.json` beside this file, which says of every key what it is, and when the number
+changes. A number that does not exist is null, and the row's `status` says why. Every claim lies under
+`comparisons` with its verdict; `answer` repeats the ones that matter as sentences.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from anncore.study import Measure, Study
 from anncore.trial import STATUSES, canonical
 
 SCHEMA = 1
+SCHEMA_ID = f"urn:annx:report:{SCHEMA}"
 MOST_SENTENCES, MOST_TALLIES = 10, 8
 
 
@@ -57,6 +58,7 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
     pairs = max((len(found) for found in by_problem.values()), default=0)
     experiment = study.experiment
     content = {
+        "$schema": SCHEMA_ID,
         "schema": SCHEMA,
         "generator": f"annx {__version__}",
         "name": experiment.name,

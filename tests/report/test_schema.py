@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
+import re
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -11,10 +14,13 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from results_factory import make_results
+from sweep_factory import TUNED, load
 
+from anncore import audit, load_experiment, sweep
 from anncore.experiment.model import Rounds
 from anncore.report import write_report
-from anncore.report.build import SCHEMA, build_report, plain
+from anncore.report.build import SCHEMA, SCHEMA_ID, build_report, plain
+from anncore.report.write import SECTIONS
 from anncore.testing import figure_data
 
 CONTENT = json.loads((resources.files("anncore.report") / "report.schema.json").read_text("utf-8"))
@@ -29,16 +35,34 @@ def few(**options: Any) -> Any:
     return make_results(**({"problems": ("two_moons", "sine"), "seeds": (100, 101, 102)} | options))
 
 
+def properties(node: Any = CONTENT, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every property of the schema by its path, those of definitions among them."""
+    if isinstance(node, dict):
+        for key, each in node.get("properties", {}).items():
+            yield f"{path}.{key}", each
+        for key, each in node.items():
+            yield from properties(each, path if key in ("properties", "items") else f"{path}.{key}")
+    elif isinstance(node, list):
+        for each in node:
+            yield from properties(each, path)
+
+
 def test_the_schema_is_one_and_of_the_version_that_is_written() -> None:
     Draft202012Validator.check_schema(CONTENT)
-    assert CONTENT["properties"]["schema"] == {"const": SCHEMA}
+    assert CONTENT["properties"]["schema"]["const"] == SCHEMA
+    assert CONTENT["$id"] == CONTENT["properties"]["$schema"]["const"] == SCHEMA_ID
+    assert CONTENT["title"] == "annx report"
+    assert SCHEMA_ID.endswith(f":{SCHEMA}")
 
 
 def test_every_object_of_the_schema_names_all_its_keys_or_none() -> None:
     def walk(node: Any) -> None:
         if isinstance(node, dict):
-            if "properties" in node and node is not CONTENT["properties"]:
+            # The machine tells what it likes of itself.
+            own = node is not CONTENT["properties"] and node is not CONTENT["properties"]["provenance"]
+            if "properties" in node and own:
                 assert node["additionalProperties"] is False
+                assert set(node["required"]) <= set(node["properties"])
             for each in node.values():
                 walk(each)
         elif isinstance(node, list):
@@ -46,6 +70,44 @@ def test_every_object_of_the_schema_names_all_its_keys_or_none() -> None:
                 walk(each)
 
     walk(CONTENT)
+
+
+def test_every_property_says_more_than_its_name() -> None:
+    found = dict(properties())
+    assert len(found) > 200
+    for path, each in found.items():
+        said = each.get("description", "")
+        name = set(re.findall("[a-z]+", path.rpartition(".")[2].lower()))
+        beyond = [word for word in re.findall("[a-z]+", said.lower()) if word not in name]
+        assert len(beyond) >= 3, path
+        assert said.endswith((".", "?", '"')), path
+    assert all(each["description"] for each in CONTENT["$defs"].values())
+
+
+def test_what_may_be_null_says_when() -> None:
+    def may_be_null(each: Any) -> bool:
+        return "null" in each.get("type", ()) or {"type": "null"} in each.get("oneOf", ())
+
+    found = [(path, each["description"]) for path, each in properties() if may_be_null(each)]
+    assert len(found) > 40
+    assert [path for path, said in found if "null" not in said] == []
+
+
+def test_no_description_speaks_of_a_key_that_is_not_there() -> None:
+    """Words in backquotes are keys of this schema, so that a renamed key is renamed in the prose too."""
+    names = {path.rpartition(".")[2] for path, _ in properties()}
+    quoted = re.findall("`([^`]+)`", json.dumps(CONTENT, ensure_ascii=False))
+    assert len(quoted) > 40
+    unknown = {name for name in quoted if not set(name.split(".")) <= names}
+    assert unknown == {"inputs_sha256"}  # of provenance, which a sweep adds
+
+
+def test_the_kinds_of_warnings_are_told_in_full() -> None:
+    made = set(re.findall(r'Caution\(\s*"(\w+)"', inspect.getsource(audit))) | {"figure"}
+    said = CONTENT["$defs"]["warning"]["properties"]["kind"]["description"]
+    assert set(re.findall(r"\w+", said.partition(":")[2])) == made
+    section = CONTENT["$defs"]["figure"]["properties"]["section"]["description"]
+    assert set(re.findall(r"[\w-]+", section.partition(":")[2])) - {"or"} == set(SECTIONS)
 
 
 def test_a_report_with_figures_passes_as_it_lies_in_its_folder(tmp_path: Path) -> None:
@@ -71,6 +133,67 @@ def test_whatever_a_sweep_came_to_its_report_passes(options: Any) -> None:
     assert complaints(plain(build_report(few(**options), {}))) == []
 
 
+SWEEP = """
+seeds = { tune = [0, 1], report = [100, 101] }
+dataset.two_moons.n = 60
+optimizer.sgd.lr = [0.01, 0.1]
+optimizer.adam.lr = [0.01, 0.1]
+"""
+FUNCTIONS = """\
+# Which one gets down?
+vary = ["optimizer"]
+train = { steps = 6, eval_every = 3 }
+seeds = { tune = [0], report = [100, 101] }
+objective.rosenbrock = {}
+objective.beale = {}
+optimizer.sgd.lr = [1e-4, 1e-3, 1e-2]
+optimizer.adam.lr = [0.01, 0.1, 1.0]
+"""
+TROUBLE = """
+seeds.report = [100, 101]
+optimizer.well.use = "sgd"
+optimizer.lost = { use = "trouble", how = "nan" }
+optimizer.broken = { use = "trouble", how = "raise" }
+"""
+NEAR = "seeds.report = { start = 100, num = 6 }\n" + "".join(
+    f'optimizer.{name} = {{ use = "sgd", lr = 0.01 }}\n' for name in ("one", "two")
+)
+ALONE = "seeds.report = [100, 101]\noptimizer.sgd = {}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "holds"),
+    [
+        (SWEEP, {}, lambda r: r["select"]["tuned"] and len(r["problems"]) == 2),
+        (FUNCTIONS, {}, lambda r: r["unit"] == "functions" and r["sensitivity"]),
+        (NEAR, {"until_decided": True, "max_seeds": 8}, lambda r: r["rounds"]["most"] == 8),
+        (TUNED + "search.widen = true\n", {}, lambda r: r["widened"]),
+        (TROUBLE + 'report.waive = ["failed"]\n', {}, lambda r: r["waived"] == ["failed"]),
+        (TROUBLE, {}, lambda r: r["counts"]["failed"] == 2 and len(r["failed_trials"]) == 4),
+        (SWEEP + "report.costs = true\n", {}, lambda r: len(r["costs"]) == 4),
+        (SWEEP, {"overrides": ['train.watch=["dead_units"]']}, lambda r: r["watched"][0]["low"] == 0),
+        (ALONE, {}, lambda r: r["arms"] == ["sgd"] and r["improvement"] is None),
+        (ALONE, {"max_time": 0}, lambda r: r["counts"]["trials"] == 0),
+    ],
+    ids=[
+        *("data sets", "objectives", "rounds", "widened", "waived", "failures", "costs", "watched"),
+        *("one arm, one data set", "nothing run"),
+    ],
+)
+def test_the_report_of_a_real_sweep_passes(text: str, options: Any, holds: Any, tmp_path: Path) -> None:
+    options = dict(options)
+    overrides = options.pop("overrides", ())
+    if text is FUNCTIONS:
+        (tmp_path / "x.toml").write_text(text)
+        experiment = load_experiment(tmp_path / "x.toml")
+    else:
+        experiment = load(tmp_path, "\n" + text, overrides=overrides)
+    results = sweep(experiment, out=tmp_path / "run", executor="serial", **options)
+    report = json.loads(json.dumps(plain(build_report(results, {})), allow_nan=False))
+    assert complaints(report) == []
+    assert holds(report)
+
+
 def test_rounds_pass() -> None:
     results = few()
     results.experiment.rounds = Rounds((2, 3), 30, 4)
@@ -88,6 +211,8 @@ def test_what_is_wrong_does_not_pass() -> None:
         lambda r: r.pop("answer"),
         lambda r: r.update(extra=1),
         lambda r: r.update(schema=2),
+        lambda r: r.update({"$schema": "urn:annx:report:2"}),
+        lambda r: r["provenance"].update(training_seconds="long"),
         lambda r: r["comparisons"]["problems"]["sine"][0].update(verdict="perhaps"),
         lambda r: r["leaderboard"]["problems"]["sine"][0].update(value="NaN"),
     ):
