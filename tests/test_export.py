@@ -210,7 +210,7 @@ def test_every_table_of_the_report_has_a_file_of_its_own() -> None:
         return sum(len(each.tables) + count(each.parts) for each in sections)
 
     found = count(sections(plain(build_report(results, {}))))
-    assert len(files) == found + 3  # and what tuning chose, the trials, the preview
+    assert len(files) == found + 2  # and the trials, the preview
     for name, text in files.items():
         if name != "preview.tex":
             assert f"\\input{{{name.removesuffix('.tex')}}}" in files["preview.tex"]

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from anncore.report.view import Cell, Section, Table, sections, selection
+from anncore.report.view import Cell, Section, Table, sections
 
 PACKAGES = "% Needs \\usepackage[T1]{fontenc} and \\usepackage{array,booktabs,longtable}."
 PREVIEW = "preview.tex"
@@ -141,9 +141,6 @@ def render_tables(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, each in _named(sections(content)):
         own = unique(name, taken)
         yield own, render_table(each, content, own)
-    if content["selection"]:
-        own = unique("selection", taken)
-        yield own, render_table(selection(content), content, own)
 
 
 def _named(found: Sequence[Section], above: str = "") -> Iterator[tuple[str, Table]]:

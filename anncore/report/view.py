@@ -283,7 +283,7 @@ def _time_rows(content: Mapping[str, Any]) -> list[list[Cell]]:
 
 def _sensitivity(content: Mapping[str, Any]) -> Section | None:
     figures = _figures(content, "sensitivity")
-    if not content["sensitivity"] and not content["budget"] and not figures:
+    if not any(content[name] for name in ("sensitivity", "budget", "selection")) and not figures:
         return None
     tables, said = [], []
     if content["sensitivity"]:
@@ -296,30 +296,20 @@ def _sensitivity(content: Mapping[str, Any]) -> Section | None:
             "that were tried."
         )
         tables.append(table(caption, *words.budget_rows(content), "budget"))
+    if content["selection"]:
+        said.append(words.selection_sentence(content))
+        metric = metric_words(content["select"]["metric"], content["unit"])
+        caption = (
+            f"What tuning chose, by {metric}: its mean on the tuning seeds, flattered by luck, and that of "
+            "the same configuration on fresh seeds. The gap is positive where the fresh one is worse."
+        )
+        tables.append(table(caption, *words.selection_rows(content), "selection"))
     title = "Sensitivity and budget" if content["budget"] else "Sensitivity"
-    return Section("sensitivity", title, paragraphs=said, tables=tables, figures=figures)
-
-
-def selection(content: Mapping[str, Any]) -> Table:
-    """Return what tuning chose, and how its choice fared on the seeds of the report."""
-    header = ["data set", "arm", "chosen", "of", "on tuning seeds", "on fresh seeds", "at the edge"]
-    rows = [
-        [
-            row["problem"],
-            row["arm"],
-            row["config"] or "–",
-            str(row.get("configs", "–")),
-            words.plain_number(row["tune_score"]),
-            words.plain_number(row.get("fresh_score")),
-            str(row["edge"] or "no") if isinstance(row["edge"], str) else "yes" if row["edge"] else "no",
-        ]
-        for row in content["selection"]
-    ]
-    caption = (
-        f"The configurations that tuning chose, by {content['select']['metric'].replace('_', ' ')}; on fresh "
-        "seeds they were not chosen by luck."
+    if content["selection"] and not content["sensitivity"] and not content["budget"]:
+        title = "What tuning chose"
+    return Section(
+        "sensitivity", title, paragraphs=[text for text in said if text], tables=tables, figures=figures
     )
-    return table(caption, header, rows, "selection")
 
 
 def _diagnostics(content: Mapping[str, Any]) -> Section:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from anncore.findings import about, counted, interval, joined, number, p_value, percent, size
-from anncore.nouns import DATA_SETS, SEEDS, singular
+from anncore.nouns import DATA_SETS, SEEDS, metric_words, singular
+from anncore.stats import ABSOLUTE_NOISE
 
 MOST_IN_MATRIX = 8  # arms against arms; more make a table too wide for a page
 VERDICTS = {
@@ -253,6 +254,72 @@ def budget_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]
         texts = ["–" if k not in by_k else plain_number(by_k[k]["expected"]) for k in ks]
         rows.append([row["problem"], row["arm"], *texts])
     return [singular(content["unit"]), "arm", *(f"best of {k}" for k in ks)], rows
+
+
+def selection_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return what tuning chose as text cells, a row per problem and arm."""
+    header = [
+        *(singular(content["unit"]), "arm", "chosen", "of", "on tuning seeds", "on fresh seeds", "gap"),
+        "at the edge",
+    ]
+    rows = [
+        [
+            row["problem"],
+            row["arm"],
+            row["config"] or "–",
+            str(row.get("configs", "–")),
+            plain_number(row["tune_score"]),
+            plain_number(row.get("fresh_score")),
+            selection_gap(row, content["selection_gap"]["scale"], content["select"]["goal"]),
+            _edge(row["edge"]),
+        ]
+        for row in content["selection"]
+    ]
+    return header, rows
+
+
+def _edge(edge: str | bool) -> str:
+    return (edge or "no") if isinstance(edge, str) else "yes" if edge else "no"
+
+
+def selection_gap(row: Mapping[str, Any], scale: str, goal: str) -> str:
+    """Write by how much a choice flattered itself; a dash where it lost a tuning seed or has no score.
+
+    "+12.0 %" on the scale "log", else the difference; positive where the score on fresh seeds is worse.
+    """
+    tuned, fresh = _nan(row["tune_score"]), _nan(row.get("fresh_score"))
+    if row["n_ok"] < row["n"] or math.isnan(tuned) or math.isnan(fresh):
+        return "–"
+    if scale == "log":
+        ratio = fresh / tuned
+        return f"{number(ratio, 2)} times" if ratio >= 10 else _signed(percent(ratio - 1))
+    return _signed(number((fresh - tuned) * (1 if goal == "min" else -1)))
+
+
+def _signed(text: str) -> str:
+    """Put a plus before a positive number, and take the minus from a zero."""
+    if not text.strip("−0. %"):
+        return text.removeprefix("−")
+    return text if text.startswith("−") else f"+{text}"
+
+
+def selection_sentence(content: Mapping[str, Any]) -> str:
+    """Say how the chosen configurations fared on fresh seeds, on average; "" where none has both scores."""
+    found = content["selection_gap"]
+    gap = _nan(found["gap"])
+    if math.isnan(gap):
+        return ""
+    if abs(gap) < ABSOLUTE_NOISE:
+        apart = "no different"
+    elif found["scale"] == "log":
+        apart = size(-gap, "log")  # of a cost that is lower by so much; a higher one is worse
+    else:
+        apart = f"{number(abs(gap))} {'worse' if gap > 0 else 'better'}"
+    metric = metric_words(content["select"]["metric"], content["unit"])
+    return (
+        f"On fresh seeds the {metric} of the chosen configurations is on average {apart} than on the seeds "
+        f"they were chosen by (mean of {counted(found['n'], 'choices')})."
+    )
 
 
 def lines_of(data: Mapping[str, Any], skip: Sequence[str] = ()) -> list[tuple[str, str]]:

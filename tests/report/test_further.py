@@ -12,6 +12,8 @@ from results_factory import make_results
 
 from anncore import load_experiment, sweep
 from anncore.report.build import build_report, plain
+from anncore.report.html import render_html
+from anncore.report.latex import render_tables
 from anncore.report.markdown import render_markdown
 from anncore.report.view import sections
 from anncore.report.words import budget_sentence, speed_sentence
@@ -135,6 +137,96 @@ def test_what_may_hold_no_configuration_that_finished_is_a_dash() -> None:
     results.trials.loc[first, ["status", "valid_loss"]] = ["diverged", math.nan]
     text = render_markdown(plain(build_report(results, {})))
     assert "| set | wide | – | 1.67 | 1.00 |" in text  # pairs' best: 3, 2, 1, 2, 1, 1 again
+
+
+def chosen(goal: str, *scores: tuple[float, float]) -> Any:
+    """Return arms on one set that scored so on the tuning seeds and, as chosen, on the fresh ones."""
+    metric = "valid_loss" if goal == "min" else "valid_accuracy"
+    arms = tuple(f"arm{i}" for i in range(len(scores)))
+    results = make_results(arms, ("set",), (100, 101), (0, 1), metric=metric, goal=goal, steps=10)
+    results.selection = results.selection.assign(configs=4, edge="", fresh_score=math.nan)
+    for arm, (tuned, fresh) in zip(arms, scores, strict=True):
+        for phase, score in (("tune", tuned), ("report", fresh)):
+            mine = (results.trials["arm"] == arm) & (results.trials["phase"] == phase)
+            results.trials.loc[mine, ["status", metric]] = ["ok", score]
+        mine = results.selection["arm"] == arm
+        results.selection.loc[mine, ["tune_score", "fresh_score"]] = [tuned, fresh]
+    return results
+
+
+def choices(results: Any) -> tuple[str, list[list[str]]]:
+    """Return the sentence on what tuning chose, and its table's score and gap cells."""
+    content = plain(build_report(results, {}))
+    (section,) = [section for section in sections(content) if section.id == "sensitivity"]
+    (each,) = [each for each in section.tables if each.name == "selection"]
+    said = [text for text in section.paragraphs if "chosen" in text]
+    assert each.header[4:7] == ["on tuning seeds", "on fresh seeds", "gap"]
+    assert each.numeric[4:7] == (True, True, True)
+    return "".join(said), [[cell.text for cell in row[4:7]] for row in each.rows]
+
+
+def test_the_gap_between_tuning_and_fresh_score_is_shown_for_every_choice() -> None:
+    said, rows = choices(chosen("min", (0.5, 0.6), (0.5, 0.45), (0.5, 8.0), (0.5, 0.5)))
+    assert rows == [
+        ["0.500", "0.600", "+20.0 %"],
+        ["0.500", "0.450", "−10.0 %"],
+        ["0.500", "8.00", "16 times"],
+        ["0.500", "0.500", "0.0 %"],
+    ]
+    # the fourth root of 1.2 x 0.9 x 16 x 1 is 2.039
+    assert said == (
+        "On fresh seeds the valid loss of the chosen configurations is on average 104 % higher than on the "
+        "seeds they were chosen by (mean of 4 choices)."
+    )
+
+
+def test_of_a_score_that_should_be_high_the_gap_is_positive_where_the_fresh_one_is_lower() -> None:
+    said, rows = choices(chosen("max", (0.9, 0.85), (0.8, 0.81)))
+    assert rows == [["0.900", "0.850", "+0.0500"], ["0.800", "0.810", "−0.0100"]]
+    assert "is on average 0.0200 worse than on the seeds" in said
+    assert "is on average no different than on the seeds" in choices(chosen("max", (0.5, 0.5)))[0]
+    assert "is on average 20 % lower than on the seeds" in choices(chosen("min", (0.5, 0.4)))[0]
+
+
+def test_a_choice_that_lost_a_tuning_seed_has_no_gap() -> None:
+    results = chosen("min", (0.5, 0.6), (0.5, 0.6))
+    results.selection.loc[0, "n_ok"] = 1
+    results.selection.loc[1, "fresh_score"] = math.nan
+    assert [row[2] for row in choices(results)[1]] == ["–", "–"]
+    results.selection["n_ok"] = 0
+    results.selection["tune_score"] = math.nan
+    assert choices(results) == ("", [["–", "0.600", "–"], ["–", "–", "–"]])
+
+
+def test_the_table_of_a_real_sweep_is_in_every_view_with_the_trials_own_means(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text(
+        'vary = ["optimizer"]\ntrain = { steps = 6, eval_every = 3 }\nobjective.beale = {}\n'
+        "seeds = { tune = [0, 1], report = [100, 101] }\noptimizer.sgd.lr = [1e-4, 1e-3]\n"
+    )
+    results = sweep(load_experiment(tmp_path / "x.toml"), out=tmp_path / "run", executor="serial")
+    content = plain(build_report(results, {}))
+    trials = results.trials
+    (row,) = content["selection"]
+    mean = trials[trials["config"] == row["config"]].groupby("phase")["valid_loss"].mean()
+    cells = f"| beale | sgd | {row['config']} | 2 | {mean['tune']:.4g} | {mean['report']:.4g} |"
+    wanted = [float(cell) for cell in cells.split("|")[5:7]]
+    (found,) = [
+        line for line in render_markdown(content).splitlines() if line.startswith("| beale | sgd | lr")
+    ]
+    assert [float(cell) for cell in found.split("|")[5:7]] == pytest.approx(wanted, rel=5e-3)
+    assert "| function | arm | chosen | of | on tuning seeds | on fresh seeds | gap | at the edge |" in (
+        render_markdown(content)
+    )
+    page = render_html(content, {})
+    assert "<caption>What tuning chose, by function value: " in page
+    assert f"<td>{row['config']}</td>" in page
+    names = [name for name, _ in render_tables(content)]
+    assert names.count("selection") == 1
+
+
+def test_an_untuned_sweep_says_nothing_of_choices() -> None:
+    content = plain(build_report(make_results(problems=("xor",), tune_seeds=(), rates=(0.1,)), {}))
+    assert "on fresh seeds | gap" not in render_markdown(content)
 
 
 def scored(arms: tuple[str, ...], problems: tuple[str, ...], better: Any) -> Any:
