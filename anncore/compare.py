@@ -87,6 +87,7 @@ def _about(run: Run) -> dict[str, Any]:
         "folder": str(run.folder),
         "name": run.results.experiment.name,
         "title": run.results.experiment.title,
+        "unit": run.study.unit,
         "command": run.environment.get("command", ""),
         **{phase: int((phases == phase).sum()) for phase in TOLD},
         "missing": run.results.missing,

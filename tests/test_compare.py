@@ -202,6 +202,22 @@ def test_the_verb_of_one_run_with_itself(folder: Path) -> None:
     assert "\nA and B: " in result.output
 
 
+def test_the_verb_calls_problems_what_they_are(folder: Path, tmp_path: Path) -> None:
+    text = (
+        'vary = ["optimizer"]\ntrain = { steps = 6, eval_every = 3 }\nobjective.beale = {}\n'
+        "seeds.report = [100, 101]\noptimizer.sgd.lr = 1e-4\noptimizer.adam = {}\n"
+    )
+    functions = run(tmp_path, "functions", text)
+    said = {
+        name: CliRunner().invoke(cli, ["compare", str(each), str(each)]).output
+        for name, each in (("function", functions), ("data set", folder / "first"))
+    }
+    for name, output in said.items():
+        (header,) = [line for line in output.splitlines() if "change" in line and "p (Holm)" in line]
+        assert header.split("  ")[1] == name
+    assert "data set" not in said["function"]
+
+
 def test_the_verbs_json_is_the_functions(folder: Path) -> None:
     args = ["compare", str(folder / "first"), str(folder / "longer")]
     found = json.loads(CliRunner().invoke(cli, [*args, "--json"]).output, parse_constant=pytest.fail)

@@ -80,11 +80,14 @@ def _trials(found: Mapping[str, Any]) -> str:
 
 
 def _scores(found: Mapping[str, Any]) -> str:
+    from anncore.nouns import singular
     from anncore.report import words
 
     if not found["scores"]:
         return "Scores: the two share no problem and arm."
-    rows = [("data set", "arm", "A", "B", "change", "95 % interval", "p (Holm)", "verdict")]
+    units = {singular(found[name]["unit"]) for name in ("a", "b")}
+    one = units.pop() if len(units) == 1 else "problem"
+    rows = [(one, "arm", "A", "B", "change", "95 % interval", "p (Holm)", "verdict")]
     for row in found["scores"]:
         equal = row["verdict"] == "equal"
         rows.append(
