@@ -6,12 +6,16 @@ problem with the numbers of the report. LaTeX has every table of the report.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import io
+import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anncore.errors import AnnxError
+from anncore.files import replace_file
 from anncore.report import tables, words
 from anncore.report.build import build_report, plain
 from anncore.report.latex import PREVIEW, preview, render_table, render_tables, unique
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 
 FORMATS: Mapping[str, str] = {"csv": "csv", "parquet": "parquet", "latex": "tex"}
 """By name, the ending of its files."""
+LIST = ".annx-export.json"  # beside the files: what an export wrote there
 
 
 def export(results: Results, form: str) -> Iterator[tuple[str, bytes]]:
@@ -45,6 +50,48 @@ def export(results: Results, form: str) -> Iterator[tuple[str, bytes]]:
         yield f"trials.{FORMATS[form]}", write(results.trials)
     if reported:
         yield f"leaderboard.{FORMATS[form]}", write(leaderboard(results))
+
+
+def write_files(
+    folder: Path, files: Mapping[str, bytes], form: str, experiment: str
+) -> tuple[list[str], list[str]]:
+    """Write an export's files, and remove what the last one of this format and experiment wrote besides.
+
+    A table that is no more must not be taken for one of today's. Returns the names of the files that were
+    removed, and of those that stay since they were changed after they had been written. LIST tells which
+    files these are; whatever it does not name is left alone. Raises OSError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    known = _listed(folder)
+    for name, content in files.items():
+        replace_file(folder / name, content)
+    removed, kept = [], []
+    for name, told in list(known.items()):
+        if name in files or (told.get("format"), told.get("experiment")) != (form, experiment):
+            continue
+        del known[name]
+        if not (folder / name).is_file():
+            continue
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() == told.get("sha256"):
+            (folder / name).unlink()
+            removed.append(name)
+        else:
+            kept.append(name)
+    for name, content in files.items():
+        digest = hashlib.sha256(content).hexdigest()
+        known[name] = {"format": form, "experiment": experiment, "sha256": digest}
+    if known or removed or kept:
+        replace_file(folder / LIST, json.dumps({"files": known}, indent=1, sort_keys=True).encode())
+    return removed, kept
+
+
+def _listed(folder: Path) -> dict[str, dict[str, str]]:
+    """Return what LIST says of each file that lies in the folder itself; nothing where it is no such list."""
+    try:
+        found = json.loads((folder / LIST).read_text(encoding="utf-8"))["files"].items()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return {name: told for name, told in found if isinstance(told, dict) and Path(name).name == name}
 
 
 def _to_parquet(frame: pd.DataFrame) -> bytes:

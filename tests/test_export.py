@@ -24,7 +24,7 @@ from sweep_factory import TUNED, load
 from anncore import sweep
 from anncore.cli import export as verb
 from anncore.cli.group import MISUSED, NOTHING_MATCHED, OK, cli
-from anncore.export import FORMATS, export, leaderboard
+from anncore.export import FORMATS, LIST, export, leaderboard, write_files
 from anncore.report.build import build_report, plain
 from anncore.report.latex import escape
 from anncore.report.view import sections
@@ -108,7 +108,7 @@ def test_without_pyarrow_parquet_is_a_line_that_names_the_extra(
 
 def test_json_names_the_files(swept: Path, tmp_path: Path) -> None:
     result = annx(swept, "--format", "latex", "--out", tmp_path, "--json")
-    names = [path.name for path in tmp_path.iterdir()]
+    names = [path.name for path in tmp_path.iterdir() if path.name != LIST]
     assert {"leaderboard.tex", "trials.tex", "preview.tex"} < set(names)
     assert sorted(json.loads(result.stdout)) == sorted(str(tmp_path / name) for name in names)
 
@@ -122,6 +122,64 @@ def test_exporting_twice_gives_the_same_bytes(swept: Path) -> None:
 
     for form in ("csv", "latex"):
         assert dict(export(load_run(swept), form)) == dict(export(load_run(swept), form))
+
+
+# Beside an earlier export
+
+
+def test_what_an_earlier_export_wrote_and_this_one_does_not_is_removed(
+    swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.tex").write_text("mine")
+    annx(swept, "--format", "latex", "--out", tmp_path)
+    annx(swept, "--format", "csv", "--out", tmp_path)
+    before = {path.name for path in tmp_path.iterdir()}
+    assert {"leaderboard.tex", "provenance.tex", "leaderboard.csv"} < before
+    result = without(
+        swept, monkeypatch, lambda trials: trials[trials["phase"] == "tune"], "latex", "--out", tmp_path
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("trials.tex", "preview.tex", "trials.csv", "leaderboard.csv", "mine.tex", LIST)
+    }
+    assert f"{len(before) - 6} files of an earlier export are gone." in result.stderr
+    assert "\\input{leaderboard}" not in (tmp_path / "preview.tex").read_text()
+
+
+def test_a_file_that_was_changed_since_stays_and_is_named(tmp_path: Path) -> None:
+    write_files(tmp_path, {"a.tex": b"one", "b.tex": b"two"}, "latex", "x")
+    (tmp_path / "a.tex").write_text("one, edited")
+    assert write_files(tmp_path, {"c.tex": b"three"}, "latex", "x") == (["b.tex"], ["a.tex"])
+    assert (tmp_path / "a.tex").read_text() == "one, edited"
+    # It is nobody's any more, and not spoken of again.
+    assert write_files(tmp_path, {"c.tex": b"three"}, "latex", "x") == ([], [])
+
+
+def test_another_experiments_files_and_other_formats_stay(tmp_path: Path) -> None:
+    write_files(tmp_path, {"a.tex": b"one", "both.tex": b"one"}, "latex", "x")
+    write_files(tmp_path, {"a.csv": b"one"}, "csv", "x")
+    assert write_files(tmp_path, {"b.tex": b"two", "both.tex": b"two"}, "latex", "y") == ([], [])
+    assert write_files(tmp_path, {}, "latex", "x") == (["a.tex"], [])  # both.tex is y's now
+    assert {path.name for path in tmp_path.iterdir()} == {"a.csv", "b.tex", "both.tex", LIST}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "{", '{"files": 3}', '{"files": {"a.tex": 3}}', "\xff"),
+        '{"files": {"../a.tex": {"format": "latex", "experiment": "x", "sha256": "HASH"}}}',
+        '{"files": {"/FOLDER/a.tex": {"format": "latex", "experiment": "x", "sha256": "HASH"}}}',
+    ],
+)
+def test_a_list_that_says_nonsense_removes_nothing(tmp_path: Path, text: str) -> None:
+    import hashlib
+
+    (tmp_path / "out").mkdir()
+    (tmp_path / "a.tex").write_bytes(b"one")
+    text = text.replace("HASH", hashlib.sha256(b"one").hexdigest()).replace("/FOLDER", str(tmp_path))
+    (tmp_path / "out" / LIST).write_text(text, encoding="latin-1")
+    assert write_files(tmp_path / "out", {"b.tex": b"two"}, "latex", "x") == ([], [])
+    assert (tmp_path / "a.tex").read_bytes() == b"one"
+    assert write_files(tmp_path / "out", {}, "latex", "x") == (["b.tex"], [])
 
 
 # Nothing to export, or nowhere
@@ -154,7 +212,9 @@ def test_before_the_first_trial_nothing_matches(swept: Path, monkeypatch: pytest
     assert "no trial is done yet; 'annx sweep' resumes." in result.stderr
 
 
-def without(swept: Path, monkeypatch: pytest.MonkeyPatch, keep: Callable[[Any], Any]) -> Result:
+def without(
+    swept: Path, monkeypatch: pytest.MonkeyPatch, keep: Callable[[Any], Any], form: str = "csv", *args: object
+) -> Result:
     import dataclasses
 
     from anncore import load_run
@@ -162,7 +222,7 @@ def without(swept: Path, monkeypatch: pytest.MonkeyPatch, keep: Callable[[Any], 
     results = load_run(swept)
     some = dataclasses.replace(results, trials=keep(results.trials))
     monkeypatch.setattr("anncore.runfolder.load_run", lambda folder, curves: some)
-    return annx(swept, "--format", "csv")
+    return annx(swept, "--format", form, *args)
 
 
 # LaTeX

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from anncore.cli.common import json_option, print_json
+from anncore.cli.common import counted, json_option, print_json
 
 FORMATS = ("csv", "parquet", "latex")  # export.FORMATS, which cannot be had without NumPy; a test compares
 
@@ -31,21 +31,20 @@ def command(folder: str, form: str, out: str | None, as_json: bool) -> int:
     """Write the tables of the run folder DIR for other programs, or for a paper.
 
     CSV and Parquet: trials with a row per trial, leaderboard with a row per arm and data set. LaTeX: every
-    table of the report in a file of its own, for \\input{leaderboard.tex}; preview.tex shows them all. Files
-    of an earlier export are replaced.
+    table of the report in a file of its own, for \\input{leaderboard.tex}; preview.tex shows them all. What
+    an earlier export of this experiment in this format wrote there is replaced; tables that are no more are
+    removed, unless you changed them.
     """
     from anncore.cli.group import NOTHING_MATCHED, OK
     from anncore.errors import StoreError
-    from anncore.export import export
-    from anncore.files import replace_file
+    from anncore.export import export, write_files
     from anncore.runfolder import load_run
 
     place = Path(out) if out else Path(folder) / "export"
-    files = dict(export(load_run(folder, curves=form == "latex"), form))
+    results = load_run(folder, curves=form == "latex")
+    files = dict(export(results, form))
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            replace_file(place / name, content)
+        removed, kept = write_files(place, files, form, results.experiment.name)
     except OSError as error:
         raise StoreError(f"{place} cannot be written to: {error.strerror}. Give a folder by --out.") from None
     if as_json:
@@ -53,6 +52,11 @@ def command(folder: str, form: str, out: str | None, as_json: bool) -> int:
     else:
         for name in files:
             click.echo(place / name)
+    if removed:
+        verb = "is" if len(removed) == 1 else "are"
+        click.echo(f"{place}: {counted(len(removed), 'file')} of an earlier export {verb} gone.", err=True)
+    for name in kept:
+        click.echo(f"{place / name} is of an earlier export and was changed since; it stays.", err=True)
     if not any(name.startswith("leaderboard") for name in files):
         what = "no leaderboard, as no trial of the report phase is done" if files else "no trial is done yet"
         click.echo(f"{folder}: {what}; 'annx sweep' resumes.", err=True)
