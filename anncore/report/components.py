@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from typing import Any
 
 from anncore.errors import AnnxError
-from anncore.params import build
+from anncore.params import Declared, build, declared
 from anncore.study import Study
 
 
@@ -47,11 +48,12 @@ def _built(entry: Any, kind: str, mine: Any) -> Any:
     """Return an entry's component with the values that most of the trials `mine` had, None without any."""
     if entry.component is None or not len(mine):
         return None
+    known = declared(entry.component.cls)
     columns = [name for name in mine.columns if str(name).startswith(f"{kind}.")]
     rows = [
-        {name: value for name, value in row.items() if value is not None}
+        {name: plain for name, value in row.items() if (plain := _plain(value, known.get(name))) is not None}
         for row in (
-            {name.partition(".")[2]: _plain(value) for name, value in record.items()}
+            {name.partition(".")[2]: value for name, value in record.items()}
             for record in mine[columns].to_dict("records")
         )
     ]
@@ -63,12 +65,23 @@ def _built(entry: Any, kind: str, mine: Any) -> Any:
         return None
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, known: Declared | None) -> Any:
     """Return a frame's value as a hyperparameter's: None where it has none, lists from their JSON."""
-    if value is None or value != value or str(value) == "<NA>":
-        return None
     if isinstance(value, str):
-        return json.loads(value) if value.startswith("[") or value in ("true", "false") else value
+        return _read(value, known)
+    if value is None or str(value) == "<NA>" or value != value:
+        return None
     value = value.item() if hasattr(value, "item") else value
     # A column in which some arms have no value holds whole numbers as floats.
     return int(value) if isinstance(value, float) and math.isfinite(value) and value.is_integer() else value
+
+
+def _read(text: str, known: Declared | None) -> Any:
+    """Return what a text of a frame stands for: itself where the hyperparameter admits it, else its JSON."""
+    with contextlib.suppress(ValueError):
+        if known is not None:
+            return known.domain.check(text)
+    with contextlib.suppress(ValueError):
+        if text.startswith("[") or text in ("true", "false"):
+            return json.loads(text)
+    return text
