@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from anncore.cli.common import complete_components, json_option, plugin_option, print_json, shown_name, table
+from anncore.cli.common import (
+    complete_components,
+    json_option,
+    plugin_option,
+    print_json,
+    say,
+    shown_name,
+    table,
+)
 
 if TYPE_CHECKING:
     from anncore.bench import Cost
@@ -44,10 +52,10 @@ def command(names: tuple[str, ...], repetitions: int, as_json: bool, plugins: tu
     if as_json:
         print_json({"machine": _machine(registry), "dtype": "float32", "costs": [c.to_json() for c in costs]})
     else:
-        click.echo(table(_rows(registry, costs)))
+        say(table(_rows(registry, costs)))
     failed = {cost.component.full_name: cost.error for cost in costs if cost.error}
     for name, error in failed.items():
-        click.echo(f"{name} cannot be measured: {error}", err=True)
+        say(f"{name} cannot be measured: {error}", err=True)
     return SOME_FAILED if failed else OK
 
 

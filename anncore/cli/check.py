@@ -16,9 +16,11 @@ from anncore.cli.common import (
     json_option,
     plugin_option,
     print_json,
+    say,
     shown_name,
     width,
 )
+from anncore.printable import printable
 
 if TYPE_CHECKING:
     from anncore.registry import Component, Plugin, Registry
@@ -101,15 +103,15 @@ def command(
         print_json(_plain(results, chosen))
     elif width() is None:
         for line in _lines(results, chosen, verbose):
-            click.echo(line)
+            say(line)
     else:
         _show(results, chosen, verbose)
     for component in chosen.left_out:
         name = f"{component.kind}:{shown_name(registry, component)}"
-        click.echo(f"{name} reads a file and is left out: annx check {name} path=FILE", err=True)
+        say(f"{name} reads a file and is left out: annx check {name} path=FILE", err=True)
     unknown = list(_without_match(only, results, chosen))
     for line in unknown:
-        click.echo(line, err=True)
+        say(line, err=True)
     if chosen.broken or any(result.failed for result in results):
         return SOME_FAILED
     return OK if results and not unknown else NOTHING_MATCHED
@@ -243,6 +245,7 @@ def _run(
     status: Any = contextlib.nullcontext()
     if visible and sys.stderr.isatty():
         from rich.console import Console
+        from rich.text import Text
 
         status = Console(stderr=True, highlight=False).status("")
     results = []
@@ -250,7 +253,7 @@ def _run(
         for component in chosen.components:
             name = shown_name(registry, component)
             if shown is not None:
-                shown.update(f"Checking {component.kind} {name}")
+                shown.update(Text(printable(f"Checking {component.kind} {name}")))
             checks = [each for each in checks_for(component, values=values) if not only or each.name in only]
             if checks:
                 results.append(Checked(component, name, [check.outcome() for check in checks]))
@@ -341,21 +344,23 @@ def _show(results: Sequence[Checked], chosen: Chosen, verbose: bool) -> None:
         table.add_column(header, justify="right" if header == "seconds" else "left")
     for result in results:
         verdict = Text(result.verdict, style="bold red" if result.failed else "green")
-        table.add_row(result.component.kind, result.name, verdict, f"{result.seconds:.1f}")
+        table.add_row(result.component.kind, Text(printable(result.name)), verdict, f"{result.seconds:.1f}")
     if results:
         console.print(table)
     for result in results:
         shown = result.outcomes if verbose else result.failed
         if shown:
-            console.print(Text(f"\n{result.component.kind} {result.name}", style="bold"))
+            console.print(Text(f"\n{result.component.kind} {printable(result.name)}", style="bold"))
         for outcome in shown:
             mark = Text("✗ " if outcome.reason else "✓ ", style="red" if outcome.reason else "green")
-            console.print(mark + Text(f"{outcome.check.name}: {outcome.reason or outcome.check.promise}"))
+            console.print(
+                mark + Text(printable(f"{outcome.check.name}: {outcome.reason or outcome.check.promise}"))
+            )
             if verbose and outcome.reason:
-                console.print(Text(f"  {outcome.check.promise}", style="dim"))
+                console.print(Text(printable(f"  {outcome.check.promise}"), style="dim"))
             for line in outcome.detail.splitlines() if verbose else ():
-                console.print(Text(f"  {line}", style="dim"))
+                console.print(Text(printable(f"  {line}"), style="dim"))
     for name, reason in chosen.broken.items():
-        console.print(Text(f"✗ plugin {name} is broken: {reason}", style="red"))
+        console.print(Text(printable(f"✗ plugin {name} is broken: {reason}"), style="red"))
     if len(results) > 1:
         console.print(f"\n{_summary(results)}")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from anncore.printable import printable, printable_lines, spelt
+
 if TYPE_CHECKING:
     from anncore.registry import Component, Registry
 
@@ -87,9 +89,14 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def say(text: object = "", *, err: bool = False) -> None:
+    """Print lines for people, without the characters that would steer their terminal."""
+    click.echo(printable_lines(text), err=err)
+
+
 def print_json(value: Any) -> None:
-    """Print one JSON document on standard output."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    """Print one JSON document on standard output; what is no printable character is escaped in it."""
+    click.echo(spelt(json.dumps(value, indent=2, ensure_ascii=False, default=str)))
 
 
 def shown_name(registry: Registry, component: Component) -> str:
@@ -115,7 +122,7 @@ def width() -> int | None:
 
 def table(rows: Iterable[Sequence[str]], indent: str = "") -> str:
     """Return rows as text with aligned columns, cut at the terminal's edge."""
-    rows = [[str(cell) for cell in row] for row in rows]
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max((len(row[i]) for row in rows if i < len(row)), default=0) for i in range(16)]
     lines = []
     for row in rows:

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from anncore.cli.common import counted, json_option, print_json, table
+from anncore.cli.common import counted, json_option, print_json, say, table
+from anncore.printable import printable
 
 VERDICTS = {"too_few": "too few pairs", "undecided": "not told apart", "unlike": "not comparable"}
 LONGEST = 48  # of a value that changed
@@ -29,7 +30,7 @@ def command(first: str, second: str, as_json: bool) -> int:
     if as_json:
         print_json(found)
     else:
-        click.echo("\n\n".join(part for part in _parts(found) if part))
+        say("\n\n".join(part for part in _parts(found) if part))
     return 0
 
 
@@ -102,7 +103,7 @@ def _scores(found: Mapping[str, Any]) -> str:
                 row["reason"] or VERDICTS.get(row["verdict"], row["verdict"]),
             )
         )
-    measures = ", ".join(dict.fromkeys(row["measure"] for row in found["scores"]))
+    measures = printable(", ".join(dict.fromkeys(row["measure"] for row in found["scores"])))
     return f"Scores ({measures}) and by how much B's are better than A's\n" + table(rows, "  ")
 
 
@@ -119,7 +120,7 @@ def _lacking(found: Mapping[str, Any]) -> str:
     for name in ("a", "b"):
         for what, items in found[f"only_{name}"].items():
             if items:
-                lines.append(f"Only in {name.upper()}: {what} {', '.join(items)}")
+                lines.append(printable(f"Only in {name.upper()}: {what} {', '.join(items)}"))
     return "\n".join(lines)
 
 
@@ -130,10 +131,10 @@ def _findings(found: Mapping[str, Any]) -> str:
         return f"Findings: {total} about pairs of arms, none of which changed." if found["findings"] else ""
     lines = [f"Findings that changed: {len(changed)} of {total} about pairs of arms"]
     for each in changed:
-        lines += [f"  A  {each['a']['sentence']}", f"  B  {each['b']['sentence']}"]
+        lines += [f"  {name.upper()}  {printable(each[name]['sentence'])}" for name in ("a", "b")]
     return "\n".join(lines)
 
 
 def _headlines(found: Mapping[str, Any]) -> str:
-    a, b = found["headlines"]
+    a, b = map(printable, found["headlines"])
     return f"A and B: {a}" if a == b else f"A: {a}\nB: {b}"

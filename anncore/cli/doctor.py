@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from anncore.cli.common import counted, json_option, print_json, width
+from anncore.cli.common import counted, json_option, print_json, say, width
+from anncore.printable import printable
 
 if TYPE_CHECKING:
     from anncore.cli.health import Finding
@@ -43,7 +44,7 @@ def command(folder: str, as_json: bool) -> int:
         print_json({"well": not bad, "findings": [finding._asdict() for finding in findings]})
     else:
         _show(findings)
-        click.echo(f"{counted(len(bad), 'problem')}." if bad else "Nothing stands in the way of a sweep.")
+        say(f"{counted(len(bad), 'problem')}." if bad else "Nothing stands in the way of a sweep.")
     return SOME_FAILED if bad else OK
 
 
@@ -52,9 +53,9 @@ def _show(findings: Sequence[Finding]) -> None:
     margin = max(len(finding.topic) for finding in findings)
     if width() is None:
         for finding in findings:
-            click.echo(f"{PLAIN[finding.status]:<4}  {finding.topic:<{margin}}  {finding.text}")
+            say(f"{PLAIN[finding.status]:<4}  {finding.topic:<{margin}}  {finding.text}")
             if finding.way_out:
-                click.echo(f"{'':<4}  {'':<{margin}}  -> {finding.way_out}")
+                say(f"{'':<4}  {'':<{margin}}  -> {finding.way_out}")
         return
     from rich.console import Console
     from rich.table import Table
@@ -63,8 +64,8 @@ def _show(findings: Sequence[Finding]) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for finding in findings:
         mark, style = MARKS[finding.status]
-        told = Text(finding.text)
+        told = Text(printable(finding.text))
         if finding.way_out:
-            told.append(f"\n→ {finding.way_out}", style=style)
+            told.append(f"\n→ {printable(finding.way_out)}", style=style)
         table.add_row(Text(mark, style=style), finding.topic, told)
     Console(highlight=False).print(table)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from anncore.cli.common import counted, json_option, print_json
+from anncore.cli.common import counted, json_option, print_json, say
 
 FORMATS = ("csv", "parquet", "latex")  # export.FORMATS, which cannot be had without NumPy; a test compares
 
@@ -51,13 +51,13 @@ def command(folder: str, form: str, out: str | None, as_json: bool) -> int:
         print_json([str(place / name) for name in files])
     else:
         for name in files:
-            click.echo(place / name)
+            say(place / name)
     if removed:
         verb = "is" if len(removed) == 1 else "are"
-        click.echo(f"{place}: {counted(len(removed), 'file')} of an earlier export {verb} gone.", err=True)
+        say(f"{place}: {counted(len(removed), 'file')} of an earlier export {verb} gone.", err=True)
     for name in kept:
-        click.echo(f"{place / name} is of an earlier export and was changed since; it stays.", err=True)
+        say(f"{place / name} is of an earlier export and was changed since; it stays.", err=True)
     if not any(name.startswith("leaderboard") for name in files):
         what = "no leaderboard, as no trial of the report phase is done" if files else "no trial is done yet"
-        click.echo(f"{folder}: {what}; 'annx sweep' resumes.", err=True)
+        say(f"{folder}: {what}; 'annx sweep' resumes.", err=True)
     return OK if files else NOTHING_MATCHED

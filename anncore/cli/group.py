@@ -12,6 +12,7 @@ import click
 
 from anncore._version import __version__
 from anncore.errors import AnnxError, nearest
+from anncore.printable import printable
 
 OK, SOME_FAILED, MISUSED, NOTHING_MATCHED, INTERRUPTED = 0, 1, 2, 5, 130
 
@@ -104,7 +105,7 @@ def _stop(error: click.UsageError) -> str:
 
 
 def _say(message: str, code: int) -> int:
-    click.echo("annx: " + " ".join(message.split()), err=True)
+    click.echo(printable("annx: " + " ".join(message.split())), err=True)
     return code
 
 

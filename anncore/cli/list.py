@@ -9,6 +9,7 @@ from anncore.cli.common import (
     json_option,
     plugin_option,
     print_json,
+    say,
     shown_name,
     summary,
     table,
@@ -49,9 +50,9 @@ def command(kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> int:
             ]
         )
     elif kind is not None:
-        click.echo(table((shown_name(registry, c), summary(c.cls)) for c in found[kind]))
+        say(table((shown_name(registry, c), summary(c.cls)) for c in found[kind]))
     else:
-        click.echo(
+        say(
             table(
                 (c.kind if first else "", shown_name(registry, c), summary(c.cls))
                 for components in found.values()
@@ -60,5 +61,5 @@ def command(kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> int:
         )
     if registry.broken and not as_json:
         names = ", ".join(plugin.name for plugin in registry.broken)
-        click.echo(f"Broken and left out: {names}; 'annx plugins' says why.", err=True)
+        say(f"Broken and left out: {names}; 'annx plugins' says why.", err=True)
     return OK if any(found.values()) else NOTHING_MATCHED

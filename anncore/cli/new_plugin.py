@@ -12,7 +12,7 @@ from string import Template
 import click
 
 from anncore._version import __version__
-from anncore.cli.common import KINDS, json_option, print_json
+from anncore.cli.common import KINDS, json_option, print_json, say
 from anncore.errors import PluginError
 
 TRY_IT = {
@@ -53,10 +53,10 @@ def command(name: str, kind: str, parent: str, as_json: bool) -> int:
     if as_json:
         print_json({"folder": str(folder), "files": sorted(files)})
         return 0
-    click.echo(f"{folder} holds {', '.join(files)}")
-    click.echo(f"Write the formula in {folder / f'annx_{name}.py'}, then")
-    click.echo(f'    pip install -e "{folder}[test]"')
-    click.echo(f"    annx check {name}")
+    say(f"{folder} holds {', '.join(files)}")
+    say(f"Write the formula in {folder / f'annx_{name}.py'}, then")
+    say(f'    pip install -e "{folder}[test]"')
+    say(f"    annx check {name}")
     return 0
 
 

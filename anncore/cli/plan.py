@@ -15,9 +15,11 @@ from anncore.cli.common import (
     json_option,
     out_option,
     rounds_options,
+    say,
     selection_options,
     table,
 )
+from anncore.printable import printable, spelt
 
 if TYPE_CHECKING:
     from anncore.experiment.model import Experiment, Rounds
@@ -87,11 +89,11 @@ def show_plan(plan: Plan, folder: Path, as_json: bool) -> None:
     done = progress_so_far(plan, folder)
     if as_json:
         for piece in _json(plan, done):
-            click.echo(piece, nl=False)
+            click.echo(spelt(piece), nl=False)
     else:
-        click.echo(_text(plan, done))
+        say(_text(plan, done))
         if plan.experiment.rounds is not None or RunFolder(folder).looks(plan.experiment):
-            click.echo(rounds_text(plan.experiment.rounds, RunFolder(folder).rounds()))
+            say(rounds_text(plan.experiment.rounds, RunFolder(folder).rounds()))
 
 
 def rounds_text(now: Rounds | None, before: Rounds | None) -> str:
@@ -170,7 +172,7 @@ def _text(plan: Plan, done: dict[str, Any]) -> str:
     limit = experiment.limits.max_trials
     if counts["total"] > limit:
         sums.append(f"more than [limits] max_trials = {limit}: a sweep needs --yes")
-    head = [text for text in dict.fromkeys((experiment.title, experiment.question)) if text]
+    head = [text for text in map(printable, (experiment.title, experiment.question)) if text]
     return "\n\n".join(["\n".join(dict.fromkeys(head)), table(rows), "\n".join(sums)])
 
 

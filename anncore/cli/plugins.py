@@ -6,7 +6,7 @@ import dataclasses
 
 import click
 
-from anncore.cli.common import counted, json_option, plugin_option, print_json, table
+from anncore.cli.common import counted, json_option, plugin_option, print_json, say, table
 
 
 @click.command(short_help="Show the plugins: what loaded, what is broken and why.")
@@ -33,14 +33,14 @@ def command(as_json: bool, verbose: bool, plugins: tuple[str, ...]) -> int:
         good = [plugin for plugin in mine if not plugin.problem]
         brought = sum(len(plugin.components) for plugin in good)
         where = mine[0].origin if local else f"{dist} {version}".rstrip()
-        click.echo(f"{where}: {counted(brought, 'component')} from {counted(len(good), 'plugin')}")
+        say(f"{where}: {counted(brought, 'component')} from {counted(len(good), 'plugin')}")
         if dist != "annx" or verbose:
             rows = [(p.name, p.origin if verbose else "", ", ".join(p.components)) for p in good]
             if rows:
-                click.echo(table(([cell for cell in row if cell] for row in rows), indent="  "))
+                say(table(([cell for cell in row if cell] for row in rows), indent="  "))
         for plugin in mine:
             if plugin.problem:
-                click.echo(f"  {plugin.name} is BROKEN: {plugin.problem}")
+                say(f"  {plugin.name} is BROKEN: {plugin.problem}")
                 if verbose and plugin.detail:
-                    click.echo("".join(f"      {line}\n" for line in plugin.detail.splitlines()), nl=False)
+                    say("\n".join(f"      {line}" for line in plugin.detail.splitlines()))
     return 0

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from anncore.printable import printable
+
 if TYPE_CHECKING:
     from anncore.events import Event
 
@@ -24,7 +26,7 @@ def progress(title: str, *, visible: bool) -> Iterator[Callable[[Event], None]]:
     from anncore.events import PhaseStarted, StackDone, StopRequested
 
     console = Console(stderr=True, highlight=False, markup=False)
-    console.print(title)
+    console.print(printable(title))
     columns = (
         TextColumn("{task.description:<10}", markup=False),
         BarColumn(),

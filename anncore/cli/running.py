@@ -7,11 +7,10 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from anncore.cli.common import check_rounds, counted, print_json
+from anncore.cli.common import check_rounds, counted, print_json, say
 from anncore.cli.plan import out_folder, planned, show_plan
 from anncore.cli.rendering import render
+from anncore.printable import printable
 
 if TYPE_CHECKING:
     from anncore.results import Results
@@ -104,8 +103,8 @@ def conclude(
         if content is not None:
             from anncore.report import summary
 
-            click.echo(summary(content))
-            click.echo(f"Report: {folder / 'report.html'}")
+            say(summary(content))
+            say(f"Report: {folder / 'report.html'}")
         _say_how_it_ended(results, counts)
     if results.stopped == "interrupted":
         return INTERRUPTED
@@ -115,16 +114,16 @@ def conclude(
 def _say_how_it_ended(results: Results, counts: Counter[str]) -> None:
     for status in ("failed", "timeout", "crashed"):
         if counts[status]:
-            click.echo(
+            say(
                 f"{counted(counts[status], 'trial')} {status}: -v says why, --retry-failed runs them again.",
                 err=True,
             )
     if results.stopped:
         why = {"interrupted": "Interrupted", "max_time": "Out of time", "fail_fast": "Stopped by a failure"}
         done = f"{len(results.trials)} of {counted(results.plan.counts['total'], 'trial')} done"
-        click.echo(f"{why[results.stopped]}, {done}; the same command resumes.", err=True)
+        say(f"{why[results.stopped]}, {done}; the same command resumes.", err=True)
     elif results.missing:
-        click.echo(f"{counted(results.missing, 'trial')} to do; 'annx sweep' resumes.", err=True)
+        say(f"{counted(results.missing, 'trial')} to do; 'annx sweep' resumes.", err=True)
 
 
 def _tell_what_went_wrong(results: Results) -> None:
@@ -134,4 +133,4 @@ def _tell_what_went_wrong(results: Results) -> None:
         parts = (row["problem"], row["arm"], row["config"], f"seed {row['seed']}")
         where = ", ".join(str(part) for part in parts if part)
         error = str(row["error"] or "").strip().splitlines()
-        click.echo(f"{row['status']}: {where}" + (f": {error[-1]}" if error else ""), err=True)
+        say(printable(f"{row['status']}: {where}" + (f": {error[-1]}" if error else "")), err=True)

@@ -14,6 +14,7 @@ from anncore.cli.common import (
     json_option,
     plugin_option,
     print_json,
+    say,
     table,
     width,
 )
@@ -39,11 +40,11 @@ def command(name: str, kind: str | None, as_json: bool, plugins: tuple[str, ...]
     if as_json:
         print_json(_plain(component))
     else:
-        click.echo(_text(component))
+        say(_text(component))
         if component.kind == "activation" and width():
             from anncore.cli.curve import curve
 
-            click.echo(curve(component.cls), nl=False)
+            say(curve(component.cls).removesuffix("\n"))
     return 0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from anncore.cli.common import json_option, print_json, table
+from anncore.cli.common import json_option, print_json, say, table
 
 
 @click.command(short_help="Show how far a run folder is: done, to do, diverged, failed.")
@@ -37,9 +37,9 @@ def command(folder: str, as_json: bool) -> int:
         if counts:
             cells = [str(counts.get(status, 0)) for status in columns]
             rows.append((phase, str(sum(counts.values())), *cells, str(counts.get("missing", 0))))
-    click.echo(table(rows))
+    say(table(rows))
     if rounds is not None:
-        click.echo(rounds_text(None, rounds))
+        say(rounds_text(None, rounds))
     if (path / "report.html").is_file():
-        click.echo(f"Report: {path / 'report.html'}")
+        say(f"Report: {path / 'report.html'}")
     return 0

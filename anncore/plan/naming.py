@@ -169,4 +169,5 @@ def spell(value: Any, digits: int = EXACT) -> str:
             return "none"
         return ("/" if isinstance(value[0], str) else "x").join(spell(item, digits) for item in value)
     text = str(value)
-    return repr(text) if any(mark in text for mark in ",= ") or not text else text
+    plain = text and text.isprintable() and not any(mark in text for mark in ",= ")
+    return text if plain else repr(text)

@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 from anncore.report.pictures import data_uris
-from anncore.report.view import Section, sections
+from anncore.report.view import Section, sections, shown
 
 MOST_BYTES = 4_800_000
 
@@ -42,6 +42,7 @@ def render_html(
         f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
+    content = shown(content)
     found = sections(content)
     return environment.from_string(_asset("report.html.j2")).render(
         content=content,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from anncore.report.view import Section, Table, sections
+from anncore.report.view import Section, Table, sections, shown
 
 
 def escape(text: str) -> str:
@@ -24,7 +24,7 @@ def _no_list(found: re.Match[str]) -> str:
 
 def render_markdown(content: Mapping[str, Any]) -> str:
     """Return the report as Markdown (GitHub's tables); every text from outside is escaped."""
-    return "\n".join(_lines(content)).rstrip() + "\n"
+    return "\n".join(_lines(shown(content))).rstrip() + "\n"
 
 
 def _lines(content: Mapping[str, Any]) -> Iterator[str]:

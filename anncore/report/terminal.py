@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from anncore.printable import printable
 from anncore.report.words import overall_rows, score
 
 WIDEST = 100
@@ -18,7 +19,7 @@ def summary(content: Mapping[str, Any], width: int | None = None) -> str:
     Plain characters only, so it is the same in a pipe, with NO_COLOR and on a terminal.
     """
     width = min(WIDEST, width or shutil.get_terminal_size((WIDEST, 24)).columns)
-    lines = [*textwrap.wrap(content["answer"]["headline"], width), ""]
+    lines = [*textwrap.wrap(printable(content["answer"]["headline"]), width), ""]
     header, rows = overall_rows(content)
     lines += _table(header, rows, width)
     problems = content["problems"]
@@ -30,17 +31,12 @@ def summary(content: Mapping[str, Any], width: int | None = None) -> str:
     warnings = [warning["text"] for warning in content["answer"]["warnings"]]
     if warnings:
         lines += ["", *_bullets(warnings, "!", width)]
-    return "\n".join(_clean(line).rstrip() for line in lines) + "\n"
-
-
-def _clean(line: str) -> str:
-    """Drop control characters: a label must not steer the terminal."""
-    return "".join(c for c in line if c.isprintable())
+    return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
 def _bullets(texts: Sequence[str], mark: str, width: int) -> list[str]:
     lines = []
-    for text in texts:
+    for text in map(printable, texts):
         lines += textwrap.wrap(text, width, initial_indent=f"{mark} ", subsequent_indent="  ")
     return lines
 
@@ -61,6 +57,7 @@ def _by_problem(content: Mapping[str, Any], width: int) -> list[str]:
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
     """Lay a table out in aligned columns; columns that do not fit are counted at the end."""
+    header, *rows = [[printable(cell) for cell in row] for row in (header, *rows)]
     columns = list(zip(header, *rows, strict=True))
     sizes = [min(28, max(len(cell) for cell in column)) for column in columns]
     kept = len(columns)

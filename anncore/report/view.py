@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from anncore.findings import SEEDS, counted
 from anncore.nouns import metric_words, singular
+from anncore.printable import printable, spelt
 from anncore.report import words
 
 DOWNLOADS = (
@@ -76,6 +77,24 @@ def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str | Cel
         i > 0 and bool(cells) and all(NUMERIC.match(row[i].text) for row in cells) for i in range(len(header))
     )
     return Table(caption, list(header), cells, numeric, name)
+
+
+def shown(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a report's content as a view may show it: printable, on one line but for the experiment file.
+
+    There escapes stand for what is not printable, which mean the same to who reads the file.
+    """
+    view: dict[str, Any] = _printable(content)
+    text = spelt(content["provenance"]["experiment_text"])
+    return {**view, "provenance": {**view["provenance"], "experiment_text": text}}
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {printable(key): _printable(item) for key, item in value.items()}
+    return [_printable(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def sections(content: Mapping[str, Any]) -> list[Section]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import traceback
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from anncore.files import replace_file
+from anncore.maps import DecisionMap
 from anncore.nouns import said_of
+from anncore.printable import printable
 from anncore.registry import Component
 from anncore.report.build import build_report, plain
 from anncore.report.components import components_of, objectives_of
@@ -87,7 +90,7 @@ def draw_figures(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Com
         theme,
         study.options,
         components=components_of(study),
-        maps=results.maps,
+        maps={key: _named(each) for key, each in results.maps.items()},
         objectives=objectives_of(study),
     )
     figures = study.experiment.registry.of_kind("figure")
@@ -104,6 +107,12 @@ def draw_figures(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Com
             continue
         if drawing is not None:
             yield component, drawing
+
+
+def _named(found: DecisionMap) -> DecisionMap:
+    """Return a map whose names, which come from a data file, may be drawn."""
+    x, y = map(printable, found.features)
+    return dataclasses.replace(found, features=(x, y), classes=tuple(map(printable, found.classes)))
 
 
 def _remove_old_figures(folder: Path, wanted: set[str]) -> None:
