@@ -5,9 +5,10 @@ The two are twins because neither decides what is said; they only write it down.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from anncore.findings import SEEDS, counted
@@ -322,13 +323,23 @@ def _sensitivity(content: Mapping[str, Any]) -> Section | None:
             f"What tuning chose, by {metric}: its mean on the tuning seeds, flattered by luck, and that of "
             "the same configuration on fresh seeds. The gap is positive where the fresh one is worse."
         )
-        tables.append(table(caption, *words.selection_rows(content), "selection"))
+        tables.append(_with_gaps(table(caption, *words.selection_rows(content), "selection"), content))
     title = "Sensitivity and budget" if content["budget"] else "Sensitivity"
     if content["selection"] and not content["sensitivity"] and not content["budget"]:
         title = "What tuning chose"
     return Section(
         "sensitivity", title, paragraphs=[text for text in said if text], tables=tables, figures=figures
     )
+
+
+def _with_gaps(each: Table, content: Mapping[str, Any]) -> Table:
+    """Return the table of choices such that it sorts by the gaps, some of which are written as multiples."""
+    at = list(each.header).index("gap")
+    rows = []
+    for row, gap in zip(each.rows, words.gaps_of(content), strict=True):
+        cell = row[at]._replace(sort=None if math.isnan(gap) else gap)
+        rows.append([*row[:at], cell, *row[at + 1 :]])
+    return replace(each, rows=rows)
 
 
 def _diagnostics(content: Mapping[str, Any]) -> Section:

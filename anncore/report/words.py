@@ -258,6 +258,7 @@ def budget_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]
 
 def selection_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Return what tuning chose as text cells, a row per problem and arm."""
+    scale = content["selection_gap"]["scale"]
     header = [
         *(singular(content["unit"]), "arm", "chosen", "of", "on tuning seeds", "on fresh seeds", "gap"),
         "at the edge",
@@ -270,30 +271,43 @@ def selection_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[str
             str(row.get("configs", "–")),
             plain_number(row["tune_score"]),
             plain_number(row.get("fresh_score")),
-            selection_gap(row, content["selection_gap"]["scale"], content["select"]["goal"]),
+            selection_gap(gap, scale),
             _edge(row["edge"]),
         ]
-        for row in content["selection"]
+        for row, gap in zip(content["selection"], gaps_of(content), strict=True)
     ]
     return header, rows
+
+
+def gaps_of(content: Mapping[str, Any]) -> list[float]:
+    """Return `gap_of` every choice, in their order."""
+    scale, goal = content["selection_gap"]["scale"], content["select"]["goal"]
+    return [gap_of(row, scale, goal) for row in content["selection"]]
 
 
 def _edge(edge: str | bool) -> str:
     return (edge or "no") if isinstance(edge, str) else "yes" if edge else "no"
 
 
-def selection_gap(row: Mapping[str, Any], scale: str, goal: str) -> str:
-    """Write by how much a choice flattered itself; a dash where it lost a tuning seed or has no score.
+def gap_of(row: Mapping[str, Any], scale: str, goal: str) -> float:
+    """Return by how much a choice flattered itself, on the scale, positive where the fresh score is worse.
 
-    "+12.0 %" on the scale "log", else the difference; positive where the score on fresh seeds is worse.
+    See `protocol.selection_gaps`; NaN where the choice lost a tuning seed or has no score.
     """
     tuned, fresh = _nan(row["tune_score"]), _nan(row.get("fresh_score"))
     if row["n_ok"] < row["n"] or math.isnan(tuned) or math.isnan(fresh):
+        return math.nan
+    return math.log(fresh / tuned) if scale == "log" else (fresh - tuned) * (1 if goal == "min" else -1)
+
+
+def selection_gap(gap: float, scale: str) -> str:
+    """Write a gap: "+12.0 %" or "16 times" on the scale "log", else the difference; a dash for none."""
+    if math.isnan(gap):
         return "–"
     if scale == "log":
-        ratio = fresh / tuned
+        ratio = math.exp(gap)
         return f"{number(ratio, 2)} times" if ratio >= 10 else _signed(percent(ratio - 1))
-    return _signed(number((fresh - tuned) * (1 if goal == "min" else -1)))
+    return _signed(number(gap))
 
 
 def _signed(text: str) -> str:

@@ -173,6 +173,15 @@ def test_the_gap_between_tuning_and_fresh_score_is_shown_for_every_choice() -> N
         ["0.500", "8.00", "16 times"],
         ["0.500", "0.500", "0.0 %"],
     ]
+    # it sorts by the logarithms, though 16 is less than 20
+    results = chosen("min", (0.5, 0.6), (0.5, 8.0))
+    (each,) = [
+        each
+        for section in sections(plain(build_report(results, {})))
+        for each in section.tables
+        if each.name == "selection"
+    ]
+    assert [row[6].sort for row in each.rows] == pytest.approx([math.log(1.2), math.log(16)])
     # the fourth root of 1.2 x 0.9 x 16 x 1 is 2.039
     assert said == (
         "On fresh seeds the valid loss of the chosen configurations is on average 104 % higher than on the "
