@@ -10,7 +10,7 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -116,6 +116,19 @@ def wrap(text: str, width: float, size: float, weight: str = "normal") -> list[s
     return lines
 
 
+def evenly(text: str, width: float, size: float, weight: str = "normal") -> list[str]:
+    """Wrap text, and where its last line would not fill a third, at the least width with room."""
+    lines = wrap(text, width, size, weight)
+    if len(lines) < 2 or text_width(lines[-1], size, weight) >= width / 3:
+        return lines
+    low, high = min(width, max(text_width(word, size, weight) for word in text.split())), width
+    for _ in range(12):
+        middle = (low + high) / 2
+        found = wrap(text, middle, size, weight)
+        low, high = (low, middle) if len(found) == len(lines) else (middle, high)
+    return wrap(text, high, size, weight)
+
+
 def _head_fits(word: str, width: float, size: float, weight: str, kept: int) -> bool:
     return text_width(word[:kept], size, weight) <= width
 
@@ -153,7 +166,7 @@ def new_sheet(width: float, body: float, title: str, subtitle: str, theme: Theme
     from matplotlib.figure import Figure
 
     inner = width - 2 * MARGIN
-    titles = wrap(title, inner, 11, "bold")
+    titles = evenly(title, inner, 11, "bold")
     subtitles = wrap(subtitle, inner, 8)
     head = 0.12 + 0.21 * len(titles) + 0.17 * len(subtitles) + 0.1
     figure = Figure(figsize=(width, head + body))
@@ -271,6 +284,21 @@ def log_axis(axis: Any, low: float, high: float, most: int = 5) -> None:
     axis.set_minor_locator(NullLocator())
 
 
+def plain_axis(axis: Any, low: float, high: float, most: int = 5) -> None:
+    """Give a plain axis (ax.xaxis or ax.yaxis) its range and ticks that say their whole value each.
+
+    matplotlib writes what large or close ticks have in common once at the axis' end, where it is overlooked
+    and runs into other text.
+    """
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes = axis.axes
+    (axes.set_xlim if axis is axes.xaxis else axes.set_ylim)(low, high)
+    axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
+    least = 1e-9 * (high - low)
+    axis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value if abs(value) > least else 0.0)))
+
+
 def padded(low: float, high: float, log: bool, share: float = 0.06) -> tuple[float, float]:
     """Return a range widened by a share of its length at both ends; never an empty one."""
     if log:
@@ -309,6 +337,21 @@ def spread(positions: Sequence[float], gap: float, low: float, high: float) -> l
             placed[order[rank]] = mean + gap * rank
             rank += 1
     return placed
+
+
+def half_lost(row: Mapping[str, Any]) -> bool:
+    """Say of a leaderboard's row whether half of its seeds or more did not finish.
+
+    Then a median is gone too, and the mean of the few that are left stands for nothing.
+    """
+    return bool(2 * row["ok"] <= row["n"])
+
+
+def lost_words(row: Mapping[str, Any]) -> str:
+    """Say how many seeds of a leaderboard's row did not finish: "diverged 5/10", "failed 5/10" where not all
+    of them diverged."""
+    lost = row["n"] - row["ok"]
+    return f"{'diverged' if lost == row['diverged'] else 'failed'} {lost}/{row['n']}"
 
 
 def lost_count(ax: Any, y: float, lost: int, total: int, colour: str) -> None:

@@ -178,13 +178,14 @@ def _nothing(ax: Any, panel: LayerPanel, theme: Theme) -> None:
     """Say why a panel is empty: its seeds did not finish, or nothing is defined there."""
     from matplotlib.patches import Rectangle
 
-    lost = panel.ok == 0 and panel.n > 0
+    lost = panel.n > 0 and 2 * panel.ok <= panel.n
     fill, ink = (theme.token(f"alarm{end}") if lost else theme.token("zebra") for end in ("_fill", ""))
     if lost:
         box = Rectangle((0, 0), 1, 1, transform=ax.transAxes, facecolor=fill, edgecolor=ink, linewidth=0)
         box.set_hatch("////")
         ax.add_patch(box)
-        text = f"{'diverged' if panel.diverged else 'failed'}\n{panel.n}/{panel.n}"
+        gone = panel.n - panel.ok
+        text = f"{'diverged' if panel.diverged == gone else 'failed'}\n{gone}/{panel.n}"
     else:
         ax.set_facecolor(fill)
         text, ink = "not defined", theme.token("muted")

@@ -38,21 +38,19 @@ def value(x: float | None, measure: Mapping[str, Any]) -> str:
 
 def score(row: Mapping[str, Any], measure: Mapping[str, Any]) -> str:
     """Write a leaderboard row's score, marked where seeds diverged or lack; how many do, if it is half."""
-    for status, lost in (("diverged", row["diverged"]), ("failed", row["blocked"])):
-        if row["n"] and 2 * lost >= row["n"]:  # the median is gone; a mean of the few would flatter
-            return f"{status} {share(lost, row['n'])}"
+    lost = row["n"] - row["ok"]
+    if row["n"] and 2 * lost >= row["n"]:  # the median is gone; a mean of the few would flatter
+        return f"{'diverged' if lost == row['diverged'] else 'failed'} {share(lost, row['n'])}"
     marks = f" ×{row['diverged']}" if row["diverged"] else ""
     marks += f" ?{row['blocked']}" if row["blocked"] else ""
-    if not row["ok"]:
-        return ("diverged" if row["diverged"] else "failed") if row["n"] else "–"
     return value(row["value"], measure) + marks
 
 
 def spread(row: Mapping[str, Any], measure: Mapping[str, Any]) -> str:
     """Write a score's interval."""
     low, high = _nan(row["low"]), _nan(row["high"])
-    if math.isnan(low) or math.isnan(high):
-        return "–"
+    if math.isnan(low) or math.isnan(high) or 2 * row["ok"] <= row["n"]:
+        return "–"  # half of the seeds are gone, and with them what the interval would be of
     if measure["scale"] == "unit":
         return f"{100 * low:.1f} to {100 * high:.1f} %"
     return f"{number(low)} to {number(high)}"
@@ -98,7 +96,7 @@ def overall_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]
             [
                 row["arm"],
                 f"{row['rank']:g}",
-                value(row["value"], measure),
+                score(row, measure),
                 spread(row, measure),
                 share(row["ok"], row["n"]),
                 row["config"] or "–",

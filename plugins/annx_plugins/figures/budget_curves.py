@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,6 +26,7 @@ from anncore import (
     padded,
     panel_title,
     panels,
+    plain_axis,
     text_width,
     tuning_scores,
 )
@@ -62,12 +64,21 @@ class BudgetCurves:
         shares = goal == "max" and {m["scale"] for m in report["measures"].values()} == {"unit"}
         bounds = (0.0, 1.0) if shares else (-math.inf, math.inf)
         which = "expected" if shares else "median"
-        curves = _curves(tuning_scores(data), goal, bounds, which)
+        tried = tuning_scores(data)
+        curves = _curves(tried, goal, bounds, which)
         problems = [p for p in report["problems"] if p in curves]
         if not problems:
             return None
         title = self._title(curves, problems, report["problem_unit"])
         subtitle = self._subtitle(curves, which, metric, report)
+        nothing = _without(tried, curves)
+        if nothing:
+            subtitle += f" No configuration finished, so no line: {joined(nothing, 4)}."
+        factor = 100 if shares else 1
+        if shares:
+            curves = {
+                p: {arm: curve.times(factor) for arm, curve in own.items()} for p, own in curves.items()
+            }
         shown = [arm for arm in report["arms"] if arm in curves[problems[0]] and theme[arm].highlighted]
         one = len(problems) == 1
         each = [(problems[0], arm) for arm in shown] if one else [(p, "") for p in problems]
@@ -86,10 +97,14 @@ class BudgetCurves:
             panel_title(ax, own[arm].label(arm) if arm else problem)
             if i % columns == 0:
                 words = metric_words(metric, report["unit"])
-                ax.set_ylabel(f"{which} {words}" + (" (log)" if ax.get_yscale() == "log" else ""))
+                ax.set_ylabel(
+                    f"{which} {words}" + (" (%)" if shares else " (log)" if ax.get_yscale() == "log" else "")
+                )
             if i + columns >= len(each):
                 ax.set_xlabel("configurations tried, k (log)")
-        return Drawing(sheet, self.name, title, self._words(title, curves, which), subtitle)
+        return Drawing(
+            sheet, self.name, title, self._words(title, curves, which, " %" if shares else ""), subtitle
+        )
 
     def _panel(self, ax: Any, curves: Mapping[str, _Curve], only: str, theme: Any, room: float) -> None:
         """Draw all curves of a data set, with the band of `only`, or of the leader where it is ""."""
@@ -140,8 +155,7 @@ class BudgetCurves:
         if log:
             log_axis(ax.yaxis, low, high, 5)
         else:
-            ax.set_ylim(low, high)
-            ax.locator_params(axis="y", nbins=5)
+            plain_axis(ax.yaxis, low, high, 5)
         return low, high, log
 
     def _title(self, curves: Mapping[str, Mapping[str, _Curve]], problems: Sequence[str], units: str) -> str:
@@ -211,9 +225,9 @@ class BudgetCurves:
             said += " Grey: arms that rank lower."
         return said
 
-    def _words(self, title: str, curves: Mapping[str, Mapping[str, _Curve]], which: str) -> str:
+    def _words(self, title: str, curves: Mapping[str, Mapping[str, _Curve]], which: str, unit: str) -> str:
         parts = [
-            f"{arm} on {problem}: {curve.center[-1]:.3g} with {len(curve.k)}"
+            f"{arm} on {problem}: {curve.center[-1]:.3g}{unit} with {len(curve.k)}"
             for problem, own in list(curves.items())[:12]
             for arm, curve in list(own.items())[:8]
             if math.isfinite(curve.center[-1])
@@ -237,6 +251,17 @@ def _curves(scores: Any, goal: str, bounds: tuple[float, float], which: str) -> 
     return found
 
 
+def _without(scores: Any, curves: Mapping[str, Mapping[str, _Curve]]) -> list[str]:
+    """Return the arms of which no configuration finished where others have a curve."""
+    pairs = scores[["problem", "arm"]].drop_duplicates()
+    done = scores.groupby(["problem", "arm"])["score"].apply(lambda each: bool(each.notna().any())).to_dict()
+    return [
+        f"{arm} on {problem}"
+        for problem, arm in zip(pairs["problem"], pairs["arm"], strict=True)
+        if problem in curves and arm not in curves[problem] and not done[problem, arm]
+    ]
+
+
 class _Curve:
     """One arm's budget curve on one data set."""
 
@@ -246,6 +271,12 @@ class _Curve:
         self.low, self.high = (rows[f"{which}_{end}"].to_numpy(float) for end in ("low", "high"))
         self.sign = -1.0 if goal == "max" else 1.0
         self.lost = 0  # configurations with a seed that has no score
+
+    def times(self, factor: float) -> _Curve:
+        """Return the curve in another unit, such as per cent."""
+        found = copy(self)
+        found.center, found.low, found.high = (factor * each for each in (self.center, self.low, self.high))
+        return found
 
     def cost(self, k: int) -> float:
         value = self.center[min(k, len(self.k)) - 1]

@@ -135,7 +135,10 @@ class DecisionBoundaries:
 
     def _title(self, cells: Mapping[tuple[str, str], _Cell]) -> str:
         """Say where seeds disagree most, and where least."""
-        found = {pair: cell.disagreement for pair, cell in cells.items() if len(cell.maps) > 1}
+        most_seeds = {pair: cell for pair, cell in cells.items() if 2 * len(cell.maps) > cell.seeds}
+        found = {pair: cell.disagreement for pair, cell in most_seeds.items() if len(cell.maps) > 1}
+        if not found and any(len(cell.maps) > 1 for cell in cells.values()):
+            return "No arm has maps of more than half of its seeds"
         if not found:
             return "One seed per picture: another one may have learned something else"
         problem, arm = most = max(found, key=lambda pair: found[pair])

@@ -13,7 +13,9 @@ from anncore import (
     FigureInput,
     RampKey,
     counted,
+    half_lost,
     hookimpl,
+    lost_words,
     new_sheet,
     number,
     place,
@@ -31,7 +33,8 @@ class HeatMap:
 
     Each column has its own colour scale, from its best arm to its worst finite one, so that an easy data
     set shows its order as clearly as a hard one; where all gaps are below one per cent (a tenth of a point)
-    the column stays pale. A cell is failed where half of its seeds or more did not finish.
+    the column stays pale. A cell is failed where half of its seeds or more did not finish; the value of one
+    that lost fewer, the mean of the others, stands in brackets and sets no end of the scale.
     """
 
     name: ClassVar[str] = "heat_map"
@@ -101,12 +104,10 @@ class HeatMap:
                     box = Rectangle((x + 0.02, y + 0.03), 0.96, 0.94, facecolor=theme.token("alarm_fill"))
                     box.set(edgecolor=theme.token("alarm"), hatch="////", linewidth=0)
                     ax.add_patch(box)
-                    lost = row["n"] - row["ok"]
-                    word = "diverged" if row["diverged"] else "failed"
                     ax.text(
                         x + 0.5,
                         y + 0.5,
-                        f"{word}\n{lost}/{row['n']}",
+                        lost_words(row).replace(" ", "\n"),
                         ha="center",
                         va="center",
                         size=6.5,
@@ -123,10 +124,10 @@ class HeatMap:
                 ax.text(
                     x + 0.5, y + 0.45, text, ha="center", va="center", size=size, weight=weight, color=ink
                 )
-                ax.text(x + 0.95, y + 0.9, f"{row['rank']:g}", ha="right", va="bottom", size=5.5, color=ink)
+                ax.text(x + 0.95, y + 0.9, f"{row['rank']:g}", ha="right", va="bottom", size=6.5, color=ink)
                 if row["ok"] < row["n"]:
                     lost = f"×{row['n'] - row['ok']}"
-                    ax.text(x + 0.05, y + 0.9, lost, va="bottom", size=6, weight="bold", color=ink)
+                    ax.text(x + 0.05, y + 0.9, lost, va="bottom", size=6.5, weight="bold", color=ink)
 
     def _ranks(self, ax: Any, board: list[dict[str, Any]], theme: Any) -> None:
         values = [row["mean_rank"] for row in board]
@@ -169,7 +170,8 @@ class HeatMap:
         return (
             f"Cell: {mean} {' or '.join(labels)}{' (%)' if scales == {'unit'} else ''} over {seeds}. "
             "Colour: gap to the best arm of the column, each column on its own scale. Small number: rank in "
-            "the column. ×n: n seeds did not finish."
+            "the column. ×n: n seeds did not finish; the mean of the others is in brackets, and it ranks "
+            "behind those that lost none."
         )
 
     def _words(self, title: str, columns: list[_Column], arms: list[str], units: str) -> str:
@@ -186,12 +188,16 @@ class _Column:
         self.rows = {row["arm"]: row for row in report["leaderboard"]["problems"][problem]}
         self.costs = {arm: self._cost(self.rows[arm]) for arm in arms if not self.failed(arm)}
         finite = [cost for cost in self.costs.values() if math.isfinite(cost)]
+        whole = [cost for arm, cost in self.costs.items() if self.whole(arm) and math.isfinite(cost)]
+        finite = whole if len(whole) > 1 else finite
         self.best = min(finite, default=math.nan)
         self.width = max(finite) - self.best if len(finite) > 1 else math.nan
 
     def failed(self, arm: str) -> bool:
-        row = self.rows[arm]
-        return bool(row["n"] == 0 or 2 * row["ok"] <= row["n"])
+        return half_lost(self.rows[arm])
+
+    def whole(self, arm: str) -> bool:
+        return bool(self.rows[arm]["ok"] == self.rows[arm]["n"])
 
     def _cost(self, row: Any) -> float:
         if self.measure["scale"] == "log":
@@ -207,7 +213,8 @@ class _Column:
 
     def text(self, arm: str) -> str:
         value = self.rows[arm]["value"]
-        return f"{100 * value:.1f}" if self.measure["scale"] == "unit" else number(value)
+        text = f"{100 * value:.1f}" if self.measure["scale"] == "unit" else number(value)
+        return text if self.whole(arm) else f"({text})"
 
     def gap(self) -> str:
         if self.measure["scale"] == "log":

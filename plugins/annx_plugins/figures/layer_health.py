@@ -17,6 +17,7 @@ from anncore import (
     LayerPanel,
     RampKey,
     counted,
+    half_lost,
     hookimpl,
     joined,
     layer_grids,
@@ -45,7 +46,7 @@ class LayerHealth:
     def draw(self, data: FigureInput) -> Drawing | None:
         report = data.report
         told = [w for w in report.get("watched", ()) if math.isfinite(w["low"]) and math.isfinite(w["high"])]
-        shares = [share for w in told if (share := _Share(w, layer_grids(data, w["metric"]))).grids]
+        shares = [share for w in told if (share := _Share(w, _grids(data, w["metric"]))).grids]
         if not shares:
             return None
 
@@ -89,8 +90,19 @@ class LayerHealth:
         if parts:
             said += f" Shown: {' and '.join(parts)}, chosen by the worst layer at the last step."
         if any(panel.ok < panel.n for _, panels in rows for panel in panels):
-            said += " ×k/n: k of n seeds did not finish and are left out."
+            said += " ×k/n: k of n seeds did not finish and are left out. From half on nothing is drawn."
         return said
+
+
+def _grids(data: FigureInput, metric: str) -> dict[tuple[str, str], LayerGrid]:
+    """Return the grids; those of arms of which half of the seeds or more are lost hold nothing."""
+    found = layer_grids(data, metric)
+    boards = data.report["leaderboard"]["problems"]
+    gone = {(p, row["arm"]) for p, board in boards.items() for row in board if half_lost(row)}
+    return {
+        key: LayerGrid(grid.layers, grid.steps, grid.values[:0]) if key in gone else grid
+        for key, grid in found.items()
+    }
 
 
 class _Share:

@@ -17,6 +17,7 @@ from anncore import (
     LayerPanel,
     RampKey,
     counted,
+    half_lost,
     hookimpl,
     layer_grids,
     layer_sheet,
@@ -47,7 +48,7 @@ class LayerScales:
     def draw(self, data: FigureInput) -> Drawing | None:
         report = data.report
         told = [w for w in report.get("watched", ()) if w["low"] == 0 and not math.isfinite(w["high"])]
-        sizes = [size for w in told if (size := _Size(w, layer_grids(data, w["metric"]))).grids]
+        sizes = [size for w in told if (size := _Size(w, _grids(data, w["metric"]))).grids]
         if not sizes:
             return None
 
@@ -82,9 +83,20 @@ class LayerScales:
         if parts:
             subtitle += f" Shown: {' and '.join(parts)}, chosen by how far first and last layer differ."
         if any(panel.ok < panel.n for _, panels in rows for panel in panels):
-            subtitle += " ×k/n: k of n seeds did not finish and are left out."
+            subtitle += " ×k/n: k of n seeds did not finish and are left out. From half on nothing is drawn."
         sheet = layer_sheet(title, subtitle, rows, keys, data.theme)
         return Drawing(sheet, self.name, title, _words(title, rows), subtitle)
+
+
+def _grids(data: FigureInput, metric: str) -> dict[tuple[str, str], LayerGrid]:
+    """Return the grids; those of arms of which half of the seeds or more are lost hold nothing."""
+    found = layer_grids(data, metric)
+    boards = data.report["leaderboard"]["problems"]
+    gone = {(p, row["arm"]) for p, board in boards.items() for row in board if half_lost(row)}
+    return {
+        key: LayerGrid(grid.layers, grid.steps, grid.values[:0]) if key in gone else grid
+        for key, grid in found.items()
+    }
 
 
 class _Size:

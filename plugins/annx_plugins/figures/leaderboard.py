@@ -13,6 +13,7 @@ from anncore import (
     Drawing,
     Figure,
     FigureInput,
+    half_lost,
     hookimpl,
     log_axis,
     lost_counts,
@@ -20,6 +21,7 @@ from anncore import (
     padded,
     panel_title,
     panels,
+    plain_axis,
     shorten,
     singular,
     text_width,
@@ -32,7 +34,8 @@ class Leaderboard:
 
     Arms are ordered by their mean rank over all data sets, the best on top, in every panel alike. Each
     panel has an axis of its own, logarithmic where scores are compared by ratios. A seed that diverged has
-    no place on the axis; it is counted at the panel's right end.
+    no place on the axis; it is counted at the panel's right end. The mean of those that finished is hollow
+    then, and where half or more did not finish there is none: the few would flatter the arm.
     """
 
     name: ClassVar[str] = "leaderboard"
@@ -60,6 +63,12 @@ class Leaderboard:
             f"Small dot: {of}. Large mark and bar: mean and 95 % t-interval of the seeds that finished. Red "
             "count: diverged or failed seeds. Arms in order of mean rank; axes differ by panel."
         )
+        boards = report["leaderboard"]["problems"].values()
+        if any(row["ok"] < row["n"] for board in boards for row in board):
+            subtitle += (
+                " Hollow: the mean of an arm that lost seeds, which ranks behind all that lost none; where "
+                "half or more are lost there is no mean."
+            )
         sheet = new_sheet(WIDE, body, title, subtitle, theme)
         axes = panels(sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(gap, 0.68))
         for i, (ax, problem) in enumerate(zip(axes, problems, strict=True)):
@@ -85,13 +94,14 @@ class Leaderboard:
         counts: list[tuple[float, int, int]] = []
         for y, arm in enumerate(arms):
             style, row = theme[arm], board[arm]
+            whole = row["ok"] == row["n"]
             values = factor * scores[arm].to_numpy(float) if arm in scores else np.array([])
             values = values[np.isfinite(values)]
             # Seeds are spread by their place, not at random: the same data give the same picture.
             spread = np.linspace(-0.22, 0.22, len(values)) if len(values) > 1 else np.zeros(len(values))
             ax.scatter(values, y + spread, s=5, color=style.color, alpha=0.45, linewidths=0, zorder=2)
             everything.extend(values)
-            if math.isfinite(row["value"]):
+            if math.isfinite(row["value"]) and not half_lost(row):
                 ends = [factor * row[side] for side in ("low", "high")]
                 if all(math.isfinite(end) for end in ends):
                     ax.plot(ends, [y, y], color=style.color, linewidth=2, zorder=3)
@@ -102,8 +112,9 @@ class Leaderboard:
                     style.marker,
                     color=style.color,
                     markersize=6,
-                    markeredgecolor=theme.token("paper"),
-                    markeredgewidth=0.7,
+                    markerfacecolor=style.color if whole else theme.token("paper"),
+                    markeredgecolor=theme.token("paper") if whole else style.color,
+                    markeredgewidth=0.7 if whole else 1.2,
                     zorder=4,
                 )
             counts.append((y, row["diverged"] + row["blocked"], row["n"]))
@@ -139,8 +150,7 @@ def _range(ax: Any, values: list[float], log: bool) -> None:
     if log:
         log_axis(ax.xaxis, low, high, 4)
     else:
-        ax.set_xlim(low, high)
-        ax.locator_params(axis="x", nbins=4)
+        plain_axis(ax.xaxis, low, high, 4)
 
 
 @hookimpl

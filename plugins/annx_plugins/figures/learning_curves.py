@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -24,18 +25,23 @@ from anncore import (
     padded,
     panel_title,
     panels,
+    plain_axis,
     singular,
     text_width,
 )
+
+WIDEST = 1e4  # means more than so many times the smallest need a log axis, even where some values are 0
+ROOM = 0.35  # of the means' range, that bands may add to the axis at either end
 
 
 @dataclass(frozen=True)
 class LearningCurves:
     """The mean over the report seeds at every evaluation, with a pointwise 95 % t-interval, per data set.
 
-    Geometric mean and log axis where every value is positive. A seed that diverged leaves the mean at its
-    last finite value, where a cross ends its own thin line; the arm's mean is then dashed, as it is that of
-    the survivors only. Early stopping holds a seed's last value to the end.
+    Geometric mean and log axis where every value is positive. A seed that did not finish is out of the mean;
+    a cross ends its own thin line at its last finite value. The arm's mean is then dashed, as it is that of
+    the survivors only; where half of the seeds or more did not finish there is none, and the survivors have
+    thin lines too. Early stopping holds a seed's last value to the end.
     """
 
     name: ClassVar[str] = "learning_curves"
@@ -55,15 +61,25 @@ class LearningCurves:
         if not problems:
             return None
         lines: dict[str, dict[str, _Line]] = {problem: {} for problem in problems}
-        for (problem, arm), rows in joined_.groupby(["problem", "label"], sort=False):
+        every = report["seeds"]["report"]
+        curved = dict(list(joined_.groupby(["problem", "label"], sort=False)))
+        for (problem, arm), rows in trials.groupby(["problem", "label"], sort=False):
             if problem in lines:
-                lines[problem][str(arm)] = _Line(rows)
+                statuses = dict(zip(rows["seed"], rows["status"], strict=True))
+                factor = 100 if _shares(report, metric) else 1
+                mine = curved.get((problem, arm), joined_.iloc[:0])
+                lines[problem][str(arm)] = _Line(mine, [statuses.get(s, "missing") for s in every], factor)
         title = self._title(lines, metric, report)
         seeds = counted(len(report["seeds"]["report"]), "seeds")
         subtitle = (
-            f"Line: mean of {seeds} shared by all arms (geometric on a log axis). Band: pointwise 95 % "
-            "t-interval. Dashed: mean of the surviving seeds only; × ends each diverged seed."
+            f"Line: mean of {seeds} shared by all arms (geometric where all values are positive). Band: "
+            "pointwise 95 % t-interval."
         )
+        if any(line.gone for own in lines.values() for line in own.values()):
+            subtitle += (
+                " Dashed: mean of the surviving seeds only, ×k/n: k did not finish; from half on no mean but "
+                "every seed's thin line, which × ends where it diverged."
+            )
         if len(report["arms"]) > 8:
             subtitle += " Grey: the other arms."
         columns = min(3, len(problems))
@@ -82,7 +98,7 @@ class LearningCurves:
             if i % columns == 0:
                 log = ax.get_yscale() == "log"
                 words = metric_words(metric, report["unit"])
-                ax.set_ylabel(words + (" (log)" if log else ""))
+                ax.set_ylabel(words + (" (%)" if _shares(report, metric) else " (log)" if log else ""))
             if i + columns >= len(problems):
                 ax.set_xlabel("optimizer steps")
         return Drawing(
@@ -103,21 +119,39 @@ class LearningCurves:
         # Grey arms lie below the coloured ones, whatever their order.
         shown.sort(key=lambda pair: theme[pair[0]].highlighted)
         everything = np.concatenate([line.values[np.isfinite(line.values)] for _, line in shown] or [[]])
-        log = len(everything) > 0 and bool((everything > 0).all())
+        geometric = len(everything) > 0 and bool((everything > 0).all())
+        kind = "log" if geometric else "linear"
+        bands = {arm: mean_band(line.survivors, kind, level) for arm, line in shown if not line.few}
+        means = np.concatenate([[], *(center for center, _, _ in bands.values())])
+        means = means[np.isfinite(means) & (means > 0)]
+        wide = len(means) > 0 and (everything >= 0).all() and means.max() > WIDEST * means.min()
+        log = geometric or bool(wide)
         labels, ends, seen = [], [], []
+        ends_of_band: list[Any] = []
         for arm, line in shown:
             style = theme[arm]
-            center, lower, upper = mean_band(line.survivors, "log" if log else "linear", level)
+            thin = {"color": style.color, "linewidth": 0.7, "alpha": 0.8}
             for values in line.lost:
                 alive = np.flatnonzero(np.isfinite(values))
                 if len(alive):
-                    ax.plot(line.steps[alive], values[alive], color=style.color, linewidth=0.7, alpha=0.8)
+                    ax.plot(line.steps[alive], values[alive], **thin)
                     ends.append((line.steps[alive[-1]], values[alive[-1]], style.color))
                     seen.append(values[alive[0]])
+            if line.few:
+                for values in line.survivors:
+                    ax.plot(line.steps, values, **thin)
+                    seen.extend(values[np.isfinite(values)])
+                last = [values[-1] for values in line.survivors if math.isfinite(values[-1])]
+                if style.highlighted:
+                    at = float(np.median(last)) if last else math.inf
+                    labels.append((at, _label(arm, line), style.color))
+                continue
+            center, lower, upper = bands[arm]
             if np.isfinite(center).any():
                 if style.highlighted:
                     ax.fill_between(line.steps, lower, upper, color=style.color, alpha=0.15, linewidth=0)
-                dash = (0, (4, 1.5)) if line.lost else "-"
+                    ends_of_band.extend((lower, upper))
+                dash = (0, (4, 1.5)) if line.gone else "-"
                 wide = 1.7 if style.highlighted else 0.8
                 ax.plot(line.steps, center, color=style.color, linestyle=dash, linewidth=wide, label=arm)
                 seen.extend(center[np.isfinite(center)])
@@ -125,25 +159,37 @@ class LearningCurves:
                     labels.append((float(center[np.isfinite(center)][-1]), _label(arm, line), style.color))
             elif style.highlighted:
                 labels.append((math.inf, _label(arm, line), style.color))
-        self._axes(ax, shown, seen, log)
+        self._axes(ax, shown, seen, ends_of_band, log)
         low, high = ax.get_ylim()
         for step, value, color in ends:
-            ax.plot([step], [min(max(value, low), high)], "x", color=color, markersize=5, markeredgewidth=1.6)
+            ax.plot(
+                [step], [min(max(value, low), high)], "x", color=color, markersize=5, mew=1.6, clip_on=False
+            )
         inside = [(min(max(y, low), high), text, color) for y, text, color in labels]
         end_labels(ax, inside, room=room)
 
-    def _axes(self, ax: Any, shown: Any, seen: list[float], log: bool) -> None:
+    def _axes(self, ax: Any, shown: Any, seen: list[float], bands: list[Any], log: bool) -> None:
         last = max((float(line.steps[-1]) for _, line in shown if len(line.steps)), default=1.0)
         ax.set_xlim(0, last or 1.0)
         ax.locator_params(axis="x", nbins=5)
         if not seen:
             ax.text(0.5, 0.5, "no finite value", transform=ax.transAxes, ha="center", size=7.5)
             return
-        low, high = padded(min(seen), max(seen), log)
+        # On a log axis a mean of exactly 0 leaves the panel at its lower edge.
+        seen = [value for value in seen if value > 0 or not log]
+        to, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
+        low, high = float(to(min(seen))), float(to(max(seen)))
+        room = ROOM * max(high - low, 0.1 if log else 0.05 * abs(high))
+        edges = np.concatenate([[], *bands])
+        edges = edges[np.isfinite(edges) & ((edges > 0) | (not log))]
+        if len(edges):
+            low = max(low - room, min(low, float(to(edges.min()))))
+            high = min(high + room, max(high, float(to(edges.max()))))
+        low, high = padded(float(back(low)), float(back(high)), log)
         if log:
             log_axis(ax.yaxis, low, high, 5)
         else:
-            ax.set_ylim(low, high)
+            plain_axis(ax.yaxis, low, high, 6)
 
     def _title(self, lines: dict[str, dict[str, _Line]], metric: str, report: Any) -> str:
         """Say who ends best most often, and who diverged where."""
@@ -155,19 +201,26 @@ class LearningCurves:
                 best = min(finals, key=lambda arm: finals[arm])
                 wins[best] = wins.get(best, 0) + 1
         lost = [
-            f"{arm} on {problem} ({len(line.lost)}/{line.seeds})"
+            f"{arm} on {problem} ({line.gone}/{line.seeds})"
             for problem, own in lines.items()
             for arm, line in own.items()
-            if line.lost
+            if line.gone
         ]
+        diverged = all(line.gone == line.diverged for own in lines.values() for line in own.values())
+        what = "diverged seeds" if diverged else "seeds that did not finish"
         if not wins:
             return f"No arm reaches the last step on any {singular(report['unit'])}"
         lead = max(wins, key=lambda arm: wins[arm])
         word = "lowest" if sign == 1 else "highest"
         words = metric_words(metric, report["unit"])
         of = counted(len(lines), report["problem_unit"])
+        if len(report["arms"]) == 1:
+            falls = [sign * line.final < sign * line.first for own in lines.values() for line in own.values()]
+            better = "lower" if sign == 1 else "higher"
+            said = f"{lead} ends with a {better} {words} than it starts with on {sum(falls)} of {of}"
+            return said + (f"; {what}: {joined(lost, 4)}" if lost else "")
         said = f"{lead} ends with the {word} {words} on {wins[lead]} of {of}"
-        return said + (f"; diverged seeds: {joined(lost, 4)}" if lost else "")
+        return said + (f"; {what}: {joined(lost, 4)}" if lost else "")
 
     def _words(self, title: str, lines: dict[str, dict[str, _Line]], one: str) -> str:
         parts = [
@@ -180,14 +233,18 @@ class LearningCurves:
 class _Line:
     """One arm's curves on one data set: seeds by steps."""
 
-    def __init__(self, rows: Any) -> None:
+    def __init__(self, rows: Any, statuses: Sequence[str], factor: float = 1.0) -> None:
+        self.seeds = len(statuses)  # with and without a curve
+        self.gone = sum(status != "ok" for status in statuses)
+        self.diverged = sum(status == "diverged" for status in statuses)
+        self.few = 2 * self.gone >= self.seeds
         seeds, row = np.unique(rows["seed"].to_numpy(), return_inverse=True)
         steps, column = np.unique(rows["step"].to_numpy(float), return_inverse=True)
-        self.steps, self.seeds = steps, len(seeds)
+        self.steps = steps
         self.values = np.full((len(seeds), len(steps)), np.nan)
-        self.values[row, column] = rows["value"].to_numpy(float)
+        self.values[row, column] = factor * rows["value"].to_numpy(float)
         gone = np.zeros(len(seeds), bool)
-        gone[row] = (rows["status"] == "diverged").to_numpy()
+        gone[row] = (rows["status"] != "ok").to_numpy()
         # A seed that met its stopping rule stays where it stopped; one that diverged does not.
         kept = self.values[~gone]
         last = np.maximum.accumulate(np.where(np.isnan(kept), 0, np.arange(len(steps))), axis=1)
@@ -198,22 +255,38 @@ class _Line:
     def said(self) -> str:
         if math.isfinite(self.final):
             return f"{self.final:.3g}"
-        lost = f"has none, {len(self.lost)} of {counted(self.seeds, 'seeds')} diverged"
-        return lost if self.lost else "has none"
+        ended = "diverged" if self.gone == self.diverged else "did not finish"
+        lost = f"has none, {self.gone} of {counted(self.seeds, 'seeds')} {ended}"
+        return lost if self.gone else "has none"
 
     @property
     def final(self) -> float:
         """The mean of the last values, geometric where all are positive; NaN unless every seed survived."""
-        if self.lost or not len(self.survivors):
+        return self._mean(-1)
+
+    @property
+    def first(self) -> float:
+        """The same of the first values."""
+        return self._mean(0)
+
+    def _mean(self, at: int) -> float:
+        if self.gone or not len(self.survivors):
             return math.nan
-        last = self.survivors[:, -1]
-        if not np.isfinite(last).all():
+        values = self.survivors[:, at]
+        if not np.isfinite(values).all():
             return math.nan
-        return float(np.exp(np.log(last).mean()) if (last > 0).all() else last.mean())
+        return float(np.exp(np.log(values).mean()) if (values > 0).all() else values.mean())
 
 
 def _label(arm: str, line: _Line) -> str:
-    return f"{arm} ×{len(line.lost)}/{line.seeds}" if line.lost else arm
+    return f"{arm} ×{line.gone}/{line.seeds}" if line.gone else arm
+
+
+def _shares(report: Any, metric: str) -> bool:
+    """Say whether the metric is a share, and so written in per cent."""
+    select = report["select"]
+    scales = {measure["scale"] for measure in report["measures"].values()}
+    return bool(metric == select["metric"] and select["goal"] == "max" and scales == {"unit"})
 
 
 def _metric(report: Any, curves: Any) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from statistics import median
 from typing import Any, ClassVar
 
@@ -24,6 +24,7 @@ from anncore import (
     padded,
     panel_title,
     panels,
+    plain_axis,
     text_width,
 )
 
@@ -37,8 +38,9 @@ class LRSensitivity:
     """The selection score over the tuned hyperparameter, mostly the learning rate, one panel per data set.
 
     Each point is the mean over the tuning seeds at the best of any other tuned hyperparameters. Values at
-    which every seed diverged lie in the red lane on top; where some did, the mark is hollow and says k/n.
-    A star is the best value, a ringed one lies at the edge of its range. Nothing is left out.
+    which no seed finished lie in the red lane on the worse side, and no line passes over them; where some
+    did not, the mark is hollow and says k/n. A star is the best value, a ringed one lies at the edge of its
+    range. Nothing is left out.
     """
 
     name: ClassVar[str] = "lr_sensitivity"
@@ -53,6 +55,8 @@ class LRSensitivity:
             return None
         shown = names.most_common(1)[0][0]
         rows = [row for row in report["sensitivity"] if _plain(row["hyperparameter"]) == shown]
+        shares = _shares(report)
+        rows = [_in_per_cent(row) for row in rows] if shares else rows
         problems = [p for p in report["problems"] if any(row["problem"] == p for row in rows)]
         arms = list(dict.fromkeys(row["arm"] for row in rows))
         # Where nothing was tuned, the report compares configurations and the theme knows no plain arms.
@@ -64,8 +68,8 @@ class LRSensitivity:
         subtitle = (
             f"Mark: mean {metric} of {n} tuning seed{'s' if n != 1 else ''}. Star: best value; ringed: it "
             f"lies at "
-            "the edge of its range. Red lane, reached by dots: every seed diverged; hollow mark with k/n: k "
-            "of n did. Values far beyond the others lie on the lane's lower edge."
+            "the edge of its range. Red lane, reached by dots: no seed finished; hollow mark with k/n: k "
+            "of n did not. Values far beyond the others lie on the lane's edge."
         )
         if any(_is_log(mine) and 0 in _finite(mine) for mine in by_problem):
             subtitle += " A value of exactly 0 lies on its log axis' lower edge."
@@ -84,10 +88,10 @@ class LRSensitivity:
         log_x = min(values) > 0 and max(values) / min(values) >= 10
         for i, (ax, problem) in enumerate(zip(axes, problems, strict=True)):
             mine = [row for row in rows if row["problem"] == problem]
-            self._panel(ax, mine, theme, log_x, (min(values), max(values)))
+            self._panel(ax, mine, theme, log_x, (min(values), max(values)), report["select"]["goal"])
             panel_title(ax, problem)
             if i % columns == 0:
-                ax.set_ylabel(f"{metric}{' (log)' if ax.get_yscale() == 'log' else ''}")
+                ax.set_ylabel(metric + (" (%)" if shares else " (log)" if ax.get_yscale() == "log" else ""))
             if i + columns >= len(problems):
                 ax.set_xlabel(f"{shown.split('.')[-1]}{' (log)' if log_x else ''}")
         self._legend(sheet, legend, theme, low + lines * height + (lines - 1) * 0.5 + 0.36, left)
@@ -100,6 +104,7 @@ class LRSensitivity:
         theme: Theme,
         log_x: bool,
         span: tuple[float, float],
+        goal: str,
     ) -> None:
         log = _is_log(rows)
         values = _finite(rows)
@@ -108,40 +113,45 @@ class LRSensitivity:
         limit = FAR * median(finite) if log and finite else math.inf
         high = min(max(finite), limit) if finite else 1.0
         low, high = padded(min(finite), high, log) if finite else (0.1, 1.0)
-        # The lane lies above the highest finite value, on the worse side where lower is better.
+        # The lane lies on the worse side of all finite values.
+        below = goal == "max" and not log and bool(finite)
+        bottom = low
         if log or not finite:
             top = high * (high / low) ** (LANE / (1 - LANE))
             log_axis(ax.yaxis, low, high, 5)
             ax.set_ylim(low, top)
         else:
-            top = high + (high - low) * LANE / (1 - LANE)
-            ax.set_ylim(low, top)
+            lane = (high - low) * LANE / (1 - LANE)
+            bottom, top = (low - lane, high) if below else (low, high + lane)
+            plain_axis(ax.yaxis, bottom, top, 6)
             ax.set_yticks([tick for tick in ax.get_yticks() if low <= tick <= high])
+            ax.set_ylim(bottom, top)
         x_low, x_high = padded(*span, log_x, 0.08)
         if log_x:
             log_axis(ax.xaxis, x_low, x_high, 4)
         else:
-            ax.set_xlim(x_low, x_high)
-            ax.locator_params(axis="x", nbins=4)
-        lane = 1 - LANE
-        ax.axhspan(high, top, color=theme.token("alarm_fill"), linewidth=0, zorder=0)
-        if any(p["ok"] == 0 for row in rows for p in row["points"]):
+            plain_axis(ax.xaxis, x_low, x_high, 4)
+        ends = (bottom, low) if below else (high, top)
+        ax.axhspan(*ends, color=theme.token("alarm_fill"), linewidth=0, zorder=0)
+        gone = [p for row in rows for p in row["points"] if p["ok"] == 0]
+        if gone:
             ax.text(
                 0.02,
-                0.985,
-                "diverged",
+                0.015 if below else 0.985,
+                "diverged" if all(p["diverged"] == p["n"] for p in gone) else "did not finish",
                 transform=ax.transAxes,
                 size=6.5,
-                va="top",
+                va="bottom" if below else "top",
                 color=theme.token("alarm"),
             )
         blend = ax.get_xaxis_transform()
-        places = [lane + LANE * (i + 1) / (len(rows) + 1) for i in range(len(rows))]
+        start = 0 if below else 1 - LANE
+        places = [start + LANE * (i + 1) / (len(rows) + 1) for i in range(len(rows))]
         ordered = sorted(zip(rows, places, strict=True), key=lambda pair: theme[pair[0]["arm"]].highlighted)
         log_y = ax.get_yscale() == "log"
         for row, place in ordered:
             self._line(ax, row, place, theme, blend, (low, high))
-            level = low * (top / low) ** place if log_y else low + (top - low) * place
+            level = low * (top / low) ** place if log_y else bottom + (top - bottom) * place
             self._ways_to_the_lane(ax, row, level, (low, high), theme)
 
     def _line(
@@ -151,7 +161,9 @@ class LRSensitivity:
         size = 4.5 if style.highlighted else 2.5
         clean = [p for p in points if math.isfinite(p["value"])]
         clean = [{**p, "value": _inside(p["value"], edges)} for p in clean]
-        x, y = [p["value_of"] for p in clean], [p["value"] for p in clean]
+        # NaN breaks the line: it must not run past a value at which no seed finished.
+        x = [p["value_of"] for p in points]
+        y = [_inside(p["value"], edges) if math.isfinite(p["value"]) else math.nan for p in points]
         thin = 1.4 if style.highlighted else 0.7
         ax.plot(x, y, color=style.color, linewidth=thin, alpha=0.9, zorder=2, label=row["arm"])
         for p in clean:
@@ -170,10 +182,11 @@ class LRSensitivity:
                 markeredgecolor=theme.token("paper") if best else style.color,
                 markeredgewidth=0.7,
                 zorder=4 if best else 3,
+                clip_on=not best,
             )
             if best and row["edge"]:
                 ring = {"markerfacecolor": "none", "markeredgecolor": theme.token("alarm"), "markersize": 14}
-                ax.plot([p["value_of"]], [p["value"]], "o", markeredgewidth=1, zorder=3, **ring)
+                ax.plot([p["value_of"]], [p["value"]], "o", mew=1, zorder=3, clip_on=False, **ring)
             if not whole:
                 text = f"{p['n'] - p['ok']}/{p['n']}"
                 ax.annotate(
@@ -181,11 +194,13 @@ class LRSensitivity:
                     (p["value_of"], p["value"]),
                     (4, -7),
                     textcoords="offset points",
-                    size=6,
+                    size=6.5,
                     color=style.color,
                 )
-        gone = [p["value_of"] for p in points if not math.isfinite(p["value"])]
-        if gone:
+        for finished, run in groupby(points, key=lambda p: math.isfinite(p["value"])):
+            if finished:
+                continue
+            gone = [p["value_of"] for p in run]
             ax.plot(
                 gone,
                 [place] * len(gone),
@@ -244,24 +259,32 @@ class LRSensitivity:
         """Say who tolerates the widest range, whose best lies at an edge, and how much diverged."""
         widths: dict[str, float] = {}
         for arm in arms:
-            own = [row["width"] for row in rows if row["arm"] == arm and math.isfinite(row["width"])]
-            if own:
+            own = [_width(row) for row in rows if row["arm"] == arm]
+            if own and not any(map(math.isnan, own)):
                 widths[arm] = median(own)
         edges = Counter(row["arm"] for row in rows if row["edge"])
+        bests = sum(math.isfinite(row["best"]) for row in rows)
         name = shown.split(".")[-1]
-        if not widths:
-            said = f"No value of {name} was without divergence"
+        if not any(widths.values()):
+            clean = any(p["ok"] == p["n"] for row in rows for p in row["points"])
+            said = (
+                f"No arm tolerates any range of {name}"
+                if clean
+                else f"No value of {name} was without failure"
+            )
         else:
             best = max(widths, key=lambda arm: widths[arm])
             several = len({row["problem"] for row in rows}) > 1
             middle = "median " if several else ""
             said = f"{best} tolerates the widest range of {name} ({middle}{number(widths[best], 2)} decades)"
             if len(arms) == 1:
-                said = f"{best}: {middle}{number(widths[best], 2)} decades of {name} are as good as the best"
+                said = (
+                    f"{best}: {middle}{number(widths[best], 2)} decades of {name} score as well as the best"
+                )
         if edges:
             total = sum(edges.values())
             lie = "lies" if total == 1 else "lie"
-            said += f"; {total} of {len(rows)} best values {lie} at the edge ({joined(list(edges), 4)})"
+            said += f"; {total} of {bests} best values {lie} at the edge ({joined(list(edges), 4)})"
         return said
 
     def _words(self, title: str, rows: list[dict[str, Any]]) -> str:
@@ -271,6 +294,24 @@ class LRSensitivity:
             for row in rows[:20]
         ]
         return f"Line plots of the score over the tuned hyperparameter. {title}. {'; '.join(parts)}."
+
+
+def _shares(report: Any) -> bool:
+    """Say whether arms are chosen by a share, which is written in per cent."""
+    scales = {measure["scale"] for measure in report["measures"].values()}
+    return bool(report["select"]["goal"] == "max" and scales == {"unit"})
+
+
+def _in_per_cent(row: dict[str, Any]) -> dict[str, Any]:
+    points = [{**point, "value": 100 * point["value"]} for point in row["points"]]
+    return {**row, "points": points}
+
+
+def _width(row: dict[str, Any]) -> float:
+    """Return the width, 0 where no value was without a lost seed; NaN where values have no decades."""
+    if math.isnan(row["width"]) and all(point["value_of"] > 0 for point in row["points"]):
+        return 0.0
+    return float(row["width"])
 
 
 def _finite(rows: list[dict[str, Any]]) -> list[float]:

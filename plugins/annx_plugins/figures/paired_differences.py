@@ -22,6 +22,7 @@ from anncore import (
     new_sheet,
     panel_title,
     panels,
+    plain_axis,
     shorten,
     singular,
     text_width,
@@ -32,7 +33,8 @@ from anncore import (
 class PairedDifferences:
     """Every arm against one reference, seed by seed, with the mean difference and its 95 % t-interval.
 
-    Where seeds came in rounds the mark is the Hodges-Lehmann estimate, its interval one for every look.
+    Where seeds came in rounds the mark is the Hodges-Lehmann estimate, its interval one for every look;
+    where divergence decides pairs it is that estimate too, as a mean would be infinite.
 
     The reference is the experiment's control, else the arm of the best mean rank. Ratios where scores are
     compared on a logarithmic scale, points for shares. The mark is filled where the paired test tells the
@@ -60,8 +62,10 @@ class PairedDifferences:
         subtitle = (
             f"Dot: {of}, to the right where {reference} is better. Bar: 95 % interval of the {centre} "
             f"difference in {joined(list(labels), 5)}. Filled mark: told apart after Holm; hollow: not. "
-            "Red count: pairs decided by divergence."
+            "Red count: pairs decided by divergence, with which the mark is the median difference."
         )
+        if any(row["blocked"] for board in report["leaderboard"]["problems"].values() for row in board):
+            subtitle += " ?k/n: k pairs lack a trial, so that nothing is claimed."
         columns = min(len(problems), 4)
         rows = math.ceil(len(problems) / columns)
         left = 0.3 + min(1.5, max(text_width(arm, 7.5, "bold") for arm in arms))
@@ -88,6 +92,8 @@ class PairedDifferences:
         known = {frozenset((c["a"], c["b"])): c for c in report["comparisons"]["problems"][problem]}
         shown: list[float] = []
         counts: list[tuple[float, int, int]] = []
+        lacking: list[tuple[float, str]] = []
+        total = len(report["seeds"]["report"])
         for y, arm in enumerate(arms):
             style = theme[arm]
             seeds = sorted(set(costs.get(arm, {})) & set(costs.get(reference, {})))
@@ -102,6 +108,8 @@ class PairedDifferences:
             if found is not None:
                 shown.extend(self._mark(ax, found, reference, y, factor, log, style, theme))
             counts.append((y, int(np.isinf(gaps).sum()), len(gaps)))
+            if len(gaps) < total:
+                lacking.append((y, f"?{total - len(gaps)}/{total}"))
         ax.axvline(1 if log else 0, color=theme.token("frame"), linewidth=0.9, zorder=1)
         ax.set_ylim(len(arms) - 0.45, -0.55)
         ax.set_yticks(range(len(arms)), [""] * len(arms))
@@ -110,6 +118,19 @@ class PairedDifferences:
         ax.grid(visible=False, axis="y")
         self._range(ax, shown, log)
         lost_counts(ax, counts, theme.token("alarm"))
+        for at, text in lacking:  # at the left end: the right one may hold the pairs that diverged
+            ax.text(
+                0.02,
+                at,
+                text,
+                transform=ax.get_yaxis_transform(),
+                va="center",
+                size=7,
+                weight="bold",
+                zorder=5,
+                color=theme.token("alarm"),
+                bbox={"facecolor": theme.token("paper"), "edgecolor": "none", "pad": 0.8, "alpha": 0.8},
+            )
         other = shorten(reference, 0.7, 7)
         text, brief = f"{measure['label']} ÷ that of {other} (log)", f"÷ that of {other} (log)"
         if not log:
@@ -153,8 +174,7 @@ class PairedDifferences:
             # Beyond e^±300 a double ends; such an axis would show nothing else anyway.
             log_axis(ax.xaxis, math.exp(max(low, -300)), math.exp(min(high, 300)), 4)
         else:
-            ax.set_xlim(low, high)
-            ax.locator_params(axis="x", nbins=4)
+            plain_axis(ax.xaxis, low, high, 4)
 
     def _title(self, report: Any, reference: str, arms: list[str]) -> str:
         """Count the data sets on which the reference beats each arm, and is beaten."""

@@ -89,7 +89,7 @@ class PerformanceProfile:
             problem if both else _row(problem, arm, len(problems)) for problem in problems for arm in arms
         ]
         names = max(text_width(row, 7.5) for row in map(_short, rows))
-        profile = 2.4 if below else max(raw, 2.3)
+        profile = 2.4 if below else max(raw, 2.3) if both else raw
         if both and not below:
             raw = max(raw, min(profile, 0.45 * half))
         sheet = new_sheet(WIDE, profile + 0.82 + (raw + 0.86 if below else 0), title, subtitle, theme)
@@ -150,7 +150,7 @@ class PerformanceProfile:
         ax.set_xlabel("steps to target ÷ those of the fastest arm, τ (log)")
         ax.set_ylabel(f"{speed.places} reached within τ (%)")
         ax.set_title("Performance profile and score", size=8.5, weight="bold", loc="left")
-        end_labels(ax, ends[::-1], room=room)
+        end_labels(ax, ends, room=room)  # of equal ones the better label comes to lie above
 
     def _raw(
         self, ax: Any, speed: _Speed, problems: Sequence[str], arms: Sequence[str], theme: Any, width: float
@@ -191,7 +191,7 @@ class PerformanceProfile:
                         f"{len(own) - len(there)}/{len(own)}",
                         ha="right",
                         va="center",
-                        size=6,
+                        size=6.5,
                         weight="bold",
                         color=style.color,
                     )

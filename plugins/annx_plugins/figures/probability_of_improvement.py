@@ -103,7 +103,7 @@ class ProbabilityOfImprovement:
                 weight = "bold" if cell.sure else "normal"
                 size = 9 if width > 0.6 else 7
                 ax.text(x, y - 0.13, cell.text, ha="center", va="center", size=size, weight=weight, color=ink)
-                ax.text(x, y + 0.24, cell.interval, ha="center", va="center", size=size - 2.5, color=ink)
+                ax.text(x, y + 0.24, cell.interval, ha="center", va="center", size=6.5, color=ink)
         ax.set(xlim=(-0.5, len(arms) - 0.5), ylim=(len(arms) - 0.5, -0.5))
         ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
         ax.xaxis.set_label_position("top")
@@ -140,6 +140,9 @@ class ProbabilityOfImprovement:
         said += f"below, its 95 % interval over {report['unit'] if several else 'seeds'}. "
         said += "Bold: it leaves out 50 %. –: one wins always, so nothing bounds the share on one side. "
         said += "Not multiplicity-adjusted. Ties count half; a diverged run loses to any that finished."
+        gone = sum(row["blocked"] for row in report["leaderboard"]["overall"])
+        if gone:
+            said += f" {counted(gone, 'trials')} failed or {'is' if gone == 1 else 'are'} missing: left out."
         return said + (f" The {MOST} best of {total} arms." if total > MOST else "")
 
     def _words(self, title: str, arms: Sequence[str], cells: Mapping[tuple[str, str], _Cell]) -> str:

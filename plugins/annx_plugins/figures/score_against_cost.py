@@ -15,13 +15,17 @@ from anncore import (
     Figure,
     FigureInput,
     end_labels,
+    half_lost,
     hookimpl,
+    joined,
     log_axis,
+    lost_words,
     new_sheet,
     number,
     padded,
     panel_title,
     panels,
+    plain_axis,
     text_width,
 )
 
@@ -56,10 +60,8 @@ class ScoreAgainstCost:
             return None
         seconds = cost == "seconds"
         goal = report["measures"][next(iter(points))]["goal"]
-        title, subtitle = (
-            self._title(points, goal, seconds, report["problem_unit"]),
-            self._subtitle(report, seconds),
-        )
+        title = self._title(points, goal, seconds, report["problem_unit"])
+        subtitle = self._subtitle(report, seconds)
         labels = [point.label(arm) for own in points.values() for arm, point in own.items()]
         columns = min(3, len(points))
         rows = math.ceil(len(points) / columns)
@@ -117,8 +119,7 @@ class ScoreAgainstCost:
         if measure["scale"] == "log":
             log_axis(ax.yaxis, low, high, 5)
         else:
-            ax.set_ylim(low, high)
-            ax.locator_params(axis="y", nbins=5)
+            plain_axis(ax.yaxis, low, high, 5)
         costs = [point.cost for point in points.values()]
         log_axis(ax.xaxis, *padded(min(costs), max(costs), True, 0.12), 4)
         end_labels(ax, ends, room=room)
@@ -161,6 +162,14 @@ class ScoreAgainstCost:
             f"{'the time' if seconds else 'the steps'} that a run takes (geometric mean). Line: the front; "
             "filled marks lie on it, hollow ones are dominated. ×k/n: seeds that did not finish."
         )
+        gone = [
+            f"{row['arm']} on {problem} ({lost_words(row)})"
+            for problem, board in report["leaderboard"]["problems"].items()
+            for row in board
+            if row["n"] and half_lost(row)
+        ]
+        if gone:
+            said += f" Without a mean, so not drawn: {joined(gone, 4)}."
         cpu = report["provenance"].get("cpu")
         if seconds:
             said += " Seconds: steps times what one took the arm alone, on "
@@ -209,7 +218,7 @@ def _priced(trials: Any, costs: Any) -> tuple[Any, str | None]:
 
 
 def _points(report: Any, problem: str, trials: Any, cost: str) -> dict[str, _Point]:
-    """Return the arms of a data set that finished at least once, with the front marked."""
+    """Return the arms of a data set of which most seeds finished, with the front marked."""
     measure = report["measures"][problem]
     factor = 100 if measure["scale"] == "unit" else 1
     sign = -1 if measure["goal"] == "max" else 1
@@ -218,7 +227,7 @@ def _points(report: Any, problem: str, trials: Any, cost: str) -> dict[str, _Poi
     rows = [
         row
         for row in report["leaderboard"]["problems"][problem]
-        if row["arm"] in costs and math.isfinite(row["value"])
+        if row["arm"] in costs and math.isfinite(row["value"]) and not half_lost(row)
     ]
     both = [(sign * row["value"], costs[row["arm"]]) for row in rows]
     found = {}

@@ -142,7 +142,7 @@ class Trajectories:
 
         wide = ax.get_position().width * ax.figure.get_figwidth()
         tall = ax.get_position().height * ax.figure.get_figheight()
-        size, step = 6.2, 0.105
+        size, step = 6.5, 0.11
         texts = [shorten(text, wide - 0.12, size) for text, _ in lines]
         x_share = (max(text_width(text, size) for text in texts) + 0.12) / wide
         y_share = (step * len(texts) + 0.07) / tall
@@ -250,6 +250,7 @@ class _Function:
         self.minima = np.zeros((0, 2)) if minimum is None else np.atleast_2d(np.asarray(minimum, float))
         final = trials[column].where(trials["status"] == "ok", math.inf)
         trials = trials.assign(final=final.where(trials["status"].isin(["ok", "diverged"])))
+        self._ended = dict(list(trials.groupby("label")["status"]))
         self._finals = trials.pivot_table(index="seed", columns="label", values="final", sort=False)
         self._of = {
             (str(row["label"]), int(row["seed"])): _path(paths[row["key"]], row["status"] == "diverged")
@@ -298,9 +299,12 @@ class _Function:
         return np.array(found).reshape(-1, 2)
 
     def lost(self, arm: str) -> tuple[int, int]:
-        """Return how many of an arm's seeds diverged, and of how many."""
-        own = [path for (label, _), path in self._of.items() if label == arm]
-        return sum(path.diverged for path in own), len(own)
+        """Return how many of an arm's seeds did not finish, and of how many."""
+        own = self._ended.get(arm, ())
+        return sum(status != "ok" for status in own), len(own)
+
+    def statuses(self, arm: str) -> Sequence[str]:
+        return list(self._ended.get(arm, ()))
 
     def _window(self) -> Window:
         """Return the part of the plane to show: start, minima that paths lead to, and most of the paths."""
@@ -425,7 +429,8 @@ def _lines(function: _Function, arm: str, data: FigureInput) -> list[tuple[str, 
         lines.append((f"{lost} of {tried} {'rates' if names == {'lr'} else 'values'} diverge", "muted"))
     gone, seeds = function.lost(arm)
     if gone:
-        lines.append((f"{gone} of {seeds} seeds diverged", "alarm"))
+        ended = "diverged" if set(function.statuses(arm)) <= {"ok", "diverged"} else "did not finish"
+        lines.append((f"{gone} of {seeds} seeds {ended}", "alarm"))
     return lines
 
 

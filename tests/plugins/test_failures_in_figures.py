@@ -1,0 +1,228 @@
+"""What figures make of seeds that did not finish: the few do not stand for the arm, and no arm vanishes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.colors import same_color
+from results_factory import make_results
+
+from anncore import Drawing
+from anncore.report.build import build_report
+from anncore.report.words import overall_rows, score
+from anncore.report.write import draw_figures
+
+ARMS, PROBLEMS = ("sgd", "adam"), ("xor", "iris")
+
+
+def sweep(lost: int, word: str = "diverged", **options: Any) -> Any:
+    """Return a sweep in which sgd loses the first `lost` of its ten seeds on xor to a status."""
+
+    def ended(problem: str, arm: str, seed: int) -> str:
+        return word if (problem, arm) == ("xor", "sgd") and seed < 100 + lost else "ok"
+
+    given = {"arms": ARMS, "problems": PROBLEMS, "steps": 100, "status": ended}
+    return make_results(**(given | options))
+
+
+def draw(results: Any) -> dict[str, Drawing]:
+    found = {}
+    for component, drawing in draw_figures(results, build_report(results, {})):
+        assert isinstance(drawing, Drawing), drawing
+        found[component.name] = drawing
+    return found
+
+
+def panel(drawing: Drawing, title: str) -> Any:
+    return next(ax for ax in drawing.figure.axes if ax.get_title(loc="left") == title)
+
+
+def words(ax: Any) -> list[str]:
+    return [text.get_text() for text in ax.texts]
+
+
+def means(ax: Any) -> list[Any]:
+    """Return the large marks of a leaderboard's panel."""
+    return [line for line in ax.lines if line.get_markersize() == 6 and line.get_marker() not in ("None", "")]
+
+
+@pytest.mark.parametrize(("lost", "marks"), [(1, 2), (3, 2), (5, 1), (9, 1), (10, 1)])
+@pytest.mark.parametrize("status", ["diverged", "failed", "timeout", "crashed"])
+def test_a_leaderboard_has_no_mean_from_half_of_the_seeds_on(lost: int, marks: int, status: str) -> None:
+    drawing = draw(sweep(lost, status))["leaderboard"]
+    found = means(panel(drawing, "xor"))
+    assert len(found) == marks
+    hollow = [mark for mark in found if same_color(mark.get_markerfacecolor(), "white")]
+    assert len(hollow) == marks - 1  # sgd's, as long as it has one
+    assert f"×{lost}/10" in words(panel(drawing, "xor"))
+    assert "Hollow: the mean of an arm that lost seeds" in drawing.subtitle
+    dots = [points for points in panel(drawing, "xor").collections if len(points.get_offsets())]
+    assert sum(len(points.get_offsets()) for points in dots) == 20 - lost  # every seed that has a score
+
+
+def test_where_every_seed_finished_no_mark_is_hollow_and_nothing_is_said_of_it() -> None:
+    drawing = draw(sweep(0))["leaderboard"]
+    assert not any(same_color(mark.get_markerfacecolor(), "white") for mark in means(panel(drawing, "xor")))
+    assert "Hollow" not in drawing.subtitle
+
+
+@pytest.mark.parametrize("lost", [1, 3, 5, 9])
+def test_a_learning_curve_is_dashed_and_from_half_on_only_seeds_are_left(lost: int) -> None:
+    drawing = draw(sweep(lost))["learning_curves"]
+    ax = panel(drawing, "xor")
+    mean = [line for line in ax.lines if line.get_label() == "sgd"]
+    assert [line.get_linestyle() for line in mean] == (["--"] if lost < 5 else [])
+    crosses = [line for line in ax.lines if line.get_marker() == "x"]
+    assert len(crosses) == lost
+    thin = [line for line in ax.lines if line.get_linewidth() == 0.7 and line.get_marker() == "None"]
+    assert len(thin) == (lost if lost < 5 else 10)
+    assert f"sgd ×{lost}/10" in words(ax)
+    assert f"diverged seeds: sgd on xor ({lost}/10)" in drawing.title
+
+
+@pytest.mark.parametrize("status", ["failed", "timeout", "crashed"])
+@pytest.mark.parametrize("lost", [3, 10])
+def test_seeds_without_a_curve_are_counted_beside_it(status: str, lost: int) -> None:
+    drawing = draw(sweep(lost, status))["learning_curves"]
+    assert f"sgd ×{lost}/10" in words(panel(drawing, "xor"))
+    assert f"seeds that did not finish: sgd on xor ({lost}/10)" in drawing.title
+    assert ("sgd" in [line.get_label() for line in panel(drawing, "xor").lines]) == (lost < 5)
+
+
+def test_waived_failures_count_as_diverged_in_every_figure() -> None:
+    results = sweep(4, "crashed", report={"waive": ["crashed"]})
+    drawn = draw(results)
+    assert "sgd ×4/10" in words(panel(drawn["learning_curves"], "xor"))
+    assert "diverged seeds: sgd on xor (4/10)" in drawn["learning_curves"].title
+    assert "×4/10" in words(panel(drawn["leaderboard"], "xor"))
+    assert "×4/10" in words(panel(drawn["paired_differences"], "xor"))
+    assert not any(text.startswith("?") for text in words(panel(drawn["paired_differences"], "xor")))
+
+
+def test_missing_trials_are_counted_in_every_figure() -> None:
+    results = sweep(0)
+    trials = results.trials
+    gone = (trials["phase"] == "report") & (trials["problem"] == "xor") & (trials["arm"] == "sgd")
+    results.trials = trials[~(gone & (trials["seed"] < 104))]
+    drawn = draw(results)
+    assert "×4/10" in words(panel(drawn["leaderboard"], "xor"))
+    assert "sgd ×4/10" in words(panel(drawn["learning_curves"], "xor"))
+    assert "?4/10" in words(panel(drawn["paired_differences"], "xor"))
+    assert "4 trials failed or are missing: left out." in drawn["probability_of_improvement"].subtitle
+
+
+@pytest.mark.parametrize("status", ["failed", "timeout", "crashed"])
+def test_pairs_that_lack_a_trial_are_counted_and_explained(status: str) -> None:
+    drawing = draw(sweep(3, status))["paired_differences"]
+    assert "?3/10" in words(panel(drawing, "xor"))
+    assert not any(text.startswith("?") for text in words(panel(drawing, "iris")))
+    assert "?k/n: k pairs lack a trial, so that nothing is claimed." in drawing.subtitle
+
+
+def test_a_heat_map_puts_the_mean_of_survivors_in_brackets_and_takes_no_end_of_the_scale_from_it() -> None:
+    """sgd's survivors are far better than any other arm, for which the column's colours must not pale."""
+
+    def scored(problem: str, arm: str, seed: int) -> float:
+        return {"sgd": 0.001, "adam": 0.2, "lion": 0.4}[arm]
+
+    arms = ("sgd", "adam", "lion")
+    drawing = draw(sweep(3, score=scored, arms=arms))["heat_map"]
+    ax = drawing.figure.axes[0]
+    order = [label.get_text() for label in ax.get_yticklabels()]
+    levels = dict(zip(order, ax.collections[0].get_array().reshape(3, 2)[:, 0].tolist(), strict=True))
+    assert (levels["adam"], levels["lion"]) == (0, 15)
+    assert "(0.00105)" in words(ax)  # 0.001 times the factory's 1.05
+    assert "the mean of the others is in brackets" in drawing.subtitle
+
+
+@pytest.mark.parametrize(("status", "word"), [("diverged", "diverged\n5/10"), ("crashed", "failed\n5/10")])
+def test_a_failed_cell_says_how(status: str, word: str) -> None:
+    assert word in words(draw(sweep(5, status))["heat_map"].figure.axes[0])
+
+
+def test_what_partly_diverged_and_partly_failed_is_not_called_diverged() -> None:
+    def ended(problem: str, arm: str, seed: int) -> str:
+        if (problem, arm) != ("xor", "sgd"):
+            return "ok"
+        return "diverged" if seed < 101 else "crashed" if seed < 106 else "ok"
+
+    results = sweep(0, status=ended)
+    assert "failed\n6/10" in words(draw(results)["heat_map"].figure.axes[0])
+    content = build_report(results, {})
+    row = next(row for row in content["leaderboard"]["problems"]["xor"] if row["arm"] == "sgd")
+    assert score(row, content["measures"]["xor"]) == "failed 6/10"
+
+
+@pytest.mark.parametrize(
+    ("lost", "text"), [(5, "diverged 5/10"), (9, "diverged 9/10"), (10, "diverged 10/10")]
+)
+def test_the_table_of_a_single_data_set_has_no_mean_of_the_few_either(lost: int, text: str) -> None:
+    _, rows = overall_rows(build_report(sweep(lost, problems=("xor",)), {}))
+    (row,) = [row for row in rows if row[0] == "sgd"]
+    assert row[2:4] == [text, "–"]
+
+
+def test_a_line_of_sensitivity_does_not_run_over_a_value_at_which_no_seed_finished() -> None:
+    results = sweep(0, rates=(1e-3, 1e-2, 1e-1))
+    trials = results.trials
+    middle = (trials["phase"] == "tune") & (trials["optimizer.lr"] == 1e-2) & (trials["arm"] == "adam")
+    results.trials = trials.assign(status=trials["status"].mask(middle, "diverged"))
+    ax = panel(draw(results)["lr_sensitivity"], "xor")
+    (line,) = [each for each in ax.lines if each.get_label() == "adam"]
+    assert list(np.isfinite(line.get_ydata())) == [True, False, True]
+    (lane,) = [each for each in ax.lines if each.get_marker() == "x" and len(each.get_xdata()) == 1]
+    assert list(lane.get_xdata()) == [1e-2]
+
+
+def test_who_diverges_everywhere_on_a_data_set_tolerates_nothing_there() -> None:
+    """On two of three data sets no rate of adam's finishes: its median width is 0, whatever the third's."""
+    results = sweep(0, problems=("xor", "iris", "wine"), rates=(1e-3, 1e-2, 1e-1))
+    trials = results.trials
+    gone = (trials["phase"] == "tune") & (trials["arm"] == "adam") & (trials["problem"] != "wine")
+    results.trials = trials.assign(status=trials["status"].mask(gone, "diverged"))
+    assert draw(results)["lr_sensitivity"].title.startswith("sgd tolerates the widest range of lr")
+
+
+def test_shares_are_written_in_per_cent_and_their_lane_lies_on_the_worse_side() -> None:
+    results = sweep(0, metric="valid_accuracy", goal="max", regression=(), rates=(1e-3, 1e-2, 1e-1, 1.0))
+    drawn = draw(results)
+    ax = panel(drawn["lr_sensitivity"], "xor")
+    assert ax.get_ylabel() == "validation accuracy (%)"
+    (line,) = [each for each in ax.lines if each.get_label() == "adam"]
+    seen = line.get_ydata()[np.isfinite(line.get_ydata())]
+    assert 1 < min(seen) <= max(seen) <= 100
+    lane = [each for each in ax.lines if each.get_marker() == "x"]  # sgd and adam diverge at 1
+    assert len(lane) == 2
+    assert all(0 < y < 0.2 for each in lane for y in each.get_ydata())
+    assert panel(drawn["budget_curves"], "xor").get_ylabel() == "expected validation accuracy (%)"
+
+
+def test_an_arm_of_which_no_configuration_finished_is_named_beside_the_budget_curves() -> None:
+    results = sweep(0, arms=("sgd", "rmsprop", "adam"))
+    trials = results.trials
+    gone = (trials["phase"] == "tune") & (trials["arm"] == "adam") & (trials["problem"] == "xor")
+    results.trials = trials.assign(status=trials["status"].mask(gone, "diverged"))
+    drawing = draw(results)["budget_curves"]
+    assert "No configuration finished, so no line: adam on xor." in drawing.subtitle
+
+
+def test_where_all_arms_diverge_on_a_data_set_every_figure_still_counts_them() -> None:
+    results = sweep(0, status=lambda problem, arm, seed: "diverged" if problem == "xor" else "ok")
+    drawn = draw(results)
+    assert words(panel(drawn["leaderboard"], "xor")).count("×10/10") == 2
+    assert {"sgd ×10/10", "adam ×10/10"} <= set(words(panel(drawn["learning_curves"], "xor")))
+    assert words(drawn["heat_map"].figure.axes[0]).count("diverged\n10/10") == 2
+    assert "critical_difference" in drawn  # both rank alike there
+
+
+@pytest.mark.parametrize(("lost", "named"), [(4, False), (5, True), (10, True)])
+def test_cost_is_weighed_against_no_mean_of_the_few(lost: int, named: bool) -> None:
+    results = sweep(lost)
+    steps = np.where(results.trials["arm"] == "sgd", 100, 80)
+    results.trials = results.trials.assign(steps_done=steps)
+    drawing = draw(results)["score_against_cost"]
+    titles = [ax.get_title(loc="left") for ax in drawing.figure.axes]
+    assert ("xor" in titles) == (not named)  # sgd's only rival there has nobody to be weighed against
+    assert (f"Without a mean, so not drawn: sgd on xor (diverged {lost}/10)." in drawing.subtitle) == named
