@@ -99,9 +99,13 @@ def text_width(text: str, size: float, weight: str = "normal") -> float:
 
 
 def wrap(text: str, width: float, size: float, weight: str = "normal") -> list[str]:
-    """Break text into lines no wider than `width` inches, at spaces where it can."""
+    """Break text into lines no wider than `width` inches, at spaces where it can.
+
+    A number keeps its %, and what closes a bracket the word before it.
+    """
+    text = re.sub(r"(?<=\d) (?=%)| (?=\d+\))", "\N{NO-BREAK SPACE}", text)
     lines = [""]
-    for word in text.split():
+    for word in re.split(r"[ \t\n]+", text.strip()):
         joined = f"{lines[-1]} {word}".strip()
         if text_width(joined, size, weight) <= width:
             lines[-1] = joined
@@ -382,6 +386,7 @@ def lost_counts(ax: Any, rows: Sequence[tuple[float, int, int]], colour: str) ->
     width = ax.get_position().width * ax.figure.get_figwidth()
     share = min(0.5, (max(text_width(text, 7, "bold") for text in texts) + 0.04) / width)
     low, high = ax.get_xlim()
+    ax.set_xticks([tick for tick in ax.get_xticks() if low <= tick <= high])  # none below the counts
     if ax.get_xscale() == "log":
         ax.set_xlim(low, low * (high / low) ** (1 / (1 - share)))
     else:

@@ -8,9 +8,12 @@ import pytest
 
 from anncore.report.drawing import (
     drawing_style,
+    evenly,
     log_ticks,
     new_sheet,
     padded,
+    place,
+    plain_axis,
     shorten,
     spread,
     text_width,
@@ -102,3 +105,49 @@ def test_pictures_repeat_byte_for_byte_and_hold_no_date() -> None:
     assert not re.search(r"\n[ \t]|<!--|metadata", svg)
     ElementTree.fromstring(svg)
     assert "matplotlib" not in png.decode("latin-1").lower()
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 9 + " claim of a share of 52 % of all", "an output (logit, target 1) is wrong"]
+)
+@pytest.mark.parametrize("width", [0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0])
+def test_no_line_begins_with_a_per_cent_sign_or_the_end_of_a_bracket(text: str, width: float) -> None:
+    lines = wrap(text, width, 8)
+    assert not any(line.startswith(("%", "1)")) for line in lines)
+    assert " ".join(lines).replace("\N{NO-BREAK SPACE}", " ") == text
+
+
+def test_a_title_leaves_no_short_word_alone_on_its_last_line() -> None:
+    text = "momentum ends with the lowest validation loss on two of the six data sets there are of it"
+    width = text_width(text, 11, "bold") * 0.95
+    assert wrap(text, width, 11, "bold")[-1] == "of it"
+    lines = evenly(text, width, 11, "bold")
+    assert len(lines) == 2
+    assert text_width(lines[1], 11, "bold") > 0.8 * text_width(lines[0], 11, "bold")
+    assert " ".join(lines) == text
+    assert evenly("short", width, 11, "bold") == ["short"]
+
+
+def test_a_last_line_that_fills_a_third_stays_as_it_is() -> None:
+    text = "momentum ends with the lowest validation loss on two of the six data sets there are"
+    width = text_width(text, 11) * 0.7
+    assert evenly(text, width, 11) == wrap(text, width, 11)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [
+        (0, 1e7, ["0", "2·10⁶", "4·10⁶", "6·10⁶", "8·10⁶", "10⁷"]),
+        (0.02365, 0.0237, ["0.02365", "0.02366", "0.02367", "0.02368", "0.02369", "0.0237"]),
+        (-0.3, 0.3, ["−0.3", "−0.2", "−0.1", "0", "0.1", "0.2", "0.3"]),
+    ],
+)
+def test_every_tick_of_a_plain_axis_says_its_whole_value(low: float, high: float, texts: list[str]) -> None:
+    with drawing_style():
+        sheet = new_sheet(4.0, 2.0, "title", "", Theme.of(()))
+        ax = place(sheet, 0.5, 0.5, 3, 1)
+        plain_axis(ax.xaxis, low, high, 6)
+        to_png(sheet)
+    shown = [tick for tick in ax.xaxis.get_major_ticks() if low - 1e-9 <= tick.get_loc() <= high + 1e-9]
+    assert [tick.label1.get_text() for tick in shown] == texts
+    assert ax.xaxis.get_offset_text().get_text() == ""

@@ -167,11 +167,17 @@ class HeatMap:
         scales = {measure["scale"] for measure in report["measures"].values()}
         mean = "geometric mean" if scales == {"log"} else "mean"
         seeds = counted(len(report["seeds"]["report"]), "seeds")
+        boards = report["leaderboard"]["problems"].values()
+        lost = any(row["ok"] < row["n"] for board in boards for row in board)
         return (
             f"Cell: {mean} {' or '.join(labels)}{' (%)' if scales == {'unit'} else ''} over {seeds}. "
             "Colour: gap to the best arm of the column, each column on its own scale. Small number: rank in "
-            "the column. ×n: n seeds did not finish; the mean of the others is in brackets, and it ranks "
-            "behind those that lost none."
+            "the column."
+        ) + (
+            " ×n: n seeds did not finish; the mean of the others is in brackets, and the arm ranks behind "
+            "those that lost none."
+            if lost
+            else ""
         )
 
     def _words(self, title: str, columns: list[_Column], arms: list[str], units: str) -> str:

@@ -72,8 +72,9 @@ class LearningCurves:
         title = self._title(lines, metric, report)
         seeds = counted(len(report["seeds"]["report"]), "seeds")
         subtitle = (
-            f"Line: mean of {seeds} shared by all arms (geometric where all values are positive). Band: "
-            "pointwise 95 % t-interval."
+            f"Line: mean of {seeds} shared by all arms"
+            f"{'' if _shares(report, metric) else ' (geometric where all values are positive)'}. "
+            "Band: pointwise 95 % t-interval."
         )
         if any(line.gone for own in lines.values() for line in own.values()):
             subtitle += (
@@ -93,7 +94,8 @@ class LearningCurves:
             sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(room + 0.4, 0.5)
         )
         for i, (ax, problem) in enumerate(zip(axes, problems, strict=True)):
-            self._panel(ax, lines[problem], report["arms"], theme, room, report["level"])
+            ratios = not _shares(report, metric)
+            self._panel(ax, lines[problem], report["arms"], theme, room, report["level"], ratios)
             panel_title(ax, problem)
             if i % columns == 0:
                 log = ax.get_yscale() == "log"
@@ -113,18 +115,25 @@ class LearningCurves:
         ]
 
     def _panel(
-        self, ax: Any, lines: dict[str, _Line], arms: list[str], theme: Any, room: float, level: float
+        self,
+        ax: Any,
+        lines: dict[str, _Line],
+        arms: list[str],
+        theme: Any,
+        room: float,
+        level: float,
+        ratios: bool,
     ) -> None:
         shown = [(arm, lines[arm]) for arm in arms if arm in lines]
         # Grey arms lie below the coloured ones, whatever their order.
         shown.sort(key=lambda pair: theme[pair[0]].highlighted)
         everything = np.concatenate([line.values[np.isfinite(line.values)] for _, line in shown] or [[]])
-        geometric = len(everything) > 0 and bool((everything > 0).all())
+        geometric = ratios and len(everything) > 0 and bool((everything > 0).all())
         kind = "log" if geometric else "linear"
         bands = {arm: mean_band(line.survivors, kind, level) for arm, line in shown if not line.few}
         means = np.concatenate([[], *(center for center, _, _ in bands.values())])
         means = means[np.isfinite(means) & (means > 0)]
-        wide = len(means) > 0 and (everything >= 0).all() and means.max() > WIDEST * means.min()
+        wide = ratios and len(means) > 0 and (everything >= 0).all() and means.max() > WIDEST * means.min()
         log = geometric or bool(wide)
         labels, ends, seen = [], [], []
         ends_of_band: list[Any] = []
@@ -197,9 +206,8 @@ class LearningCurves:
         wins: dict[str, int] = {}
         for own in lines.values():
             finals = {arm: sign * line.final for arm, line in own.items() if math.isfinite(line.final)}
-            if finals:
-                best = min(finals, key=lambda arm: finals[arm])
-                wins[best] = wins.get(best, 0) + 1
+            for arm in [arm for arm in finals if finals[arm] == min(finals.values())]:
+                wins[arm] = wins.get(arm, 0) + 1
         lost = [
             f"{arm} on {problem} ({line.gone}/{line.seeds})"
             for problem, own in lines.items()
@@ -210,7 +218,8 @@ class LearningCurves:
         what = "diverged seeds" if diverged else "seeds that did not finish"
         if not wins:
             return f"No arm reaches the last step on any {singular(report['unit'])}"
-        lead = max(wins, key=lambda arm: wins[arm])
+        leads = [arm for arm in wins if wins[arm] == max(wins.values())]
+        lead = leads[0]
         word = "lowest" if sign == 1 else "highest"
         words = metric_words(metric, report["unit"])
         of = counted(len(lines), report["problem_unit"])
@@ -219,7 +228,9 @@ class LearningCurves:
             better = "lower" if sign == 1 else "higher"
             said = f"{lead} ends with a {better} {words} than it starts with on {sum(falls)} of {of}"
             return said + (f"; {what}: {joined(lost, 4)}" if lost else "")
-        said = f"{lead} ends with the {word} {words} on {wins[lead]} of {of}"
+        ends, each = ("ends", "") if len(leads) == 1 else ("end", " each")
+        said = f"{joined(leads, 3)} {ends} with the {word} {words} on {wins[lead]} of {of}"
+        said += each if len(lines) > 1 else ""
         return said + (f"; {what}: {joined(lost, 4)}" if lost else "")
 
     def _words(self, title: str, lines: dict[str, dict[str, _Line]], one: str) -> str:

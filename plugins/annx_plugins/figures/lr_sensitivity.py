@@ -73,6 +73,8 @@ class LRSensitivity:
         )
         if any(_is_log(mine) and 0 in _finite(mine) for mine in by_problem):
             subtitle += " A value of exactly 0 lies on its log axis' lower edge."
+        if not all(theme[arm].highlighted for arm in arms):
+            subtitle += " Grey: arms that rank lower."
         others = sorted(set(names) - {shown})
         if others:
             subtitle += f" Not shown: arms tuned by {joined(others)}."

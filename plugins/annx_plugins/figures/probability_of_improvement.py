@@ -65,9 +65,12 @@ class ProbabilityOfImprovement:
         names = {arm: shorten(arm, 1.3, 8) for arm in arms}
         left = 0.5 + max(text_width(name, 8) for name in names.values())
         width = min(1.1, (NARROW - left - 0.16) / len(arms))
+        longest = max(text_width(name, 8) for name in names.values())
+        steep = longest > width - 0.06
+        if steep:  # the last column's name leans out to the right
+            width = min(width, (NARROW - left - 0.16 - 0.8 * longest) / (len(arms) - 0.5))
         height = min(0.62, max(0.42, 0.7 * width))
-        steep = any(text_width(name, 8) > width - 0.06 for name in names.values())
-        head = 0.34 + (0.75 * max(text_width(name, 8) for name in names.values()) if steep else 0.12)
+        head = 0.34 + (0.75 * longest if steep else 0.12)
         sheet = new_sheet(NARROW, height * len(arms) + head + 0.16, title, subtitle, theme)
         ax = place(sheet, left, 0.14, width * len(arms), height * len(arms))
         self._cells(ax, arms, cells, theme, width)

@@ -213,7 +213,9 @@ class Trajectories:
                 "small rings: where the others end. "
             )
         if any(_tried(data, f.problem, arm)[1] > 1 for f in drawn for arm in arms):
-            said += "Box: what tuning chose, f at the path's end, and what diverged with a tuning seed. "
+            said += (
+                "Box: what tuning chose, the median final f over seeds, what diverged with a tuning seed. "
+            )
         if any(len(f.minima) for f in drawn):
             said += "Reached: f − min at a millionth of the start's in the median seed. "
         unknown = [f.problem for f in drawn if not len(f.minima)]
@@ -420,8 +422,9 @@ def _lines(function: _Function, arm: str, data: FigureInput) -> list[tuple[str, 
     path = function.paths.get(arm)
     if path is None:
         return [("no path: trial failed", "alarm")]
-    value = float(function._values(path.places[-1:])[0])
-    end = f"diverged at step {path.steps[-1]}" if path.diverged else f"f = {_value(value)}"
+    # The median over seeds, which the title speaks of: one path may end lower than another arm's anyhow.
+    middle = function.median(arm)
+    end = f"diverged at step {path.steps[-1]}" if path.diverged else f"f = {_value(middle)}"
     lines = [(f"{config.replace('=', ' ')} · {end}" if config else end, "alarm" if path.diverged else "ink")]
     lost, tried = _tried(data, function.problem, arm)
     if tried > 1:
