@@ -324,3 +324,63 @@ def test_counts_of_lost_seeds_lie_right_of_all_that_is_drawn(name: str, metric: 
         most = max(float(inside.transform(each)[:, 0].max()) for each in points)
         width = ax.get_position().width * drawing.figure.get_figwidth()
         assert most <= 1 - text_width("×3/10", 7, "bold") / width
+
+
+def test_a_lone_arm_does_not_win() -> None:
+    title = draw(few(arms=("adam",)))["learning_curves"].title
+    assert title == "adam ends with a lower validation loss than it starts with on 3 of 3 data sets"
+
+
+def test_arms_that_end_best_equally_often_are_all_named() -> None:
+    def score(problem: str, arm: str, seed: int) -> float:
+        return 0.1 if (problem, arm) in (("xor", "sgd"), ("iris", "adam")) else 0.5
+
+    title = draw(few(arms=("sgd", "adam"), problems=("xor", "iris"), score=score))["learning_curves"].title
+    assert title == "sgd and adam end with the lowest validation loss on 1 of 2 data sets each"
+
+
+def test_a_table_without_failures_does_not_explain_them(plain: dict[str, Drawing]) -> None:
+    assert "×n" not in plain["heat_map"].subtitle
+    assert "Hollow" not in plain["leaderboard"].subtitle
+    assert "×" not in plain["learning_curves"].subtitle
+
+
+def test_no_tick_stands_below_the_counts_of_lost_seeds() -> None:
+    """An axis that is made longer for the counts has no accuracy above 100 %."""
+    results = little(
+        metric="valid_accuracy",
+        goal="max",
+        regression=(),
+        score=lambda p, a, s: 0.01 * (s - 9),
+        status=lambda p, a, s: "diverged" if a == "sgd" and s < 12 else "ok",
+    )
+    ax = panel(draw(results)["leaderboard"], "xor")
+    assert ax.get_xlim()[1] > 100
+    assert max(ax.get_xticks()) <= 100
+
+
+def test_a_slanted_name_lies_on_the_sheet() -> None:
+    arms = tuple(f"an_optimizer_{i}" for i in range(12))
+    drawing = draw(little(arms=arms))["probability_of_improvement"]
+    with drawing_style():
+        to_svg(drawing.figure)
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        canvas = FigureCanvasAgg(drawing.figure)
+        canvas.draw()
+    width = drawing.figure.bbox.width
+    names = [
+        label for ax in drawing.figure.axes for label in ax.get_xticklabels() if label.get_text() in arms
+    ]
+    assert len(names) == 12
+    assert max(name.get_window_extent(canvas.get_renderer()).x1 for name in names) <= width
+
+
+def test_no_text_is_smaller_than_six_and_a_half_points() -> None:
+    from matplotlib.text import Text
+
+    arms = tuple(f"arm_{i}" for i in range(12))
+    results = little(arms=arms, status=lambda p, a, s: "diverged" if (a, s) == ("arm_3", 10) else "ok")
+    for name, drawing in draw(results).items():
+        for text in drawing.figure.findobj(Text):
+            assert not text.get_text().strip() or text.get_size() >= 6.5, f"{name}: {text.get_text()}"
