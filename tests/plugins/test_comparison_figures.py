@@ -260,7 +260,7 @@ def test_twenty_arms_show_the_best_twelve() -> None:
     drawing = drawn(results, "probability_of_improvement")
     assert len(drawing.figure.axes[0].patches) == 12 * 11
     assert drawing.subtitle.endswith("The 12 best of 20 arms.")
-    assert drawing.title == "arm 0 beats each of the next 11 in every pair"
+    assert drawing.title == "arm 0 beats each of the other 11 drawn in every pair"
 
 
 def test_arms_that_are_always_equal_beat_nobody() -> None:

@@ -115,7 +115,7 @@ class ProbabilityOfImprovement:
 
     def _title(self, arms: Sequence[str], cells: Mapping[tuple[str, str], _Cell], total: int) -> str:
         """Name the arm that is ahead of every other one, and by how little of its nearest rival."""
-        whole = "every other arm" if total <= MOST else f"each of the next {len(arms) - 1}"
+        whole = "every other arm" if total <= MOST else f"each of the other {len(arms) - 1} drawn"
         for arm in arms:
             own = {other: cells[arm, other] for other in arms if other != arm}
             if all(cell.share > 0.5 for cell in own.values()):
