@@ -320,7 +320,7 @@ def test_of_shares_the_expectation_is_drawn() -> None:
     results = tried({("a", "xor"): [0.6, 0.2, 0.7], ("b", "xor"): [0.5, 0.5, 0.5]}, "valid_accuracy", "max")
     drawing = drawn(results, "budget_curves")
     np.testing.assert_allclose(lines(drawing.figure.axes[0])["a"].get_ydata(), [50, 200 / 3, 70])
-    assert drawing.figure.axes[0].get_ylabel() == "expected validation accuracy"
+    assert drawing.figure.axes[0].get_ylabel() == "expected validation accuracy (%)"
     assert "expected validation accuracy of the best of k of the 3" in drawing.subtitle
 
 
