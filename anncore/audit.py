@@ -341,12 +341,13 @@ def _selection_gap(study: Study) -> Sequence[Caution]:
     if not n or not flattering:
         return []
     score = "validation score" if study.unit == DATA_SETS else "score"
-    shown = percent(math.expm1(gap), 0) + " higher" if scale == "log" else size(gap, scale)
+    shown = size(gap, scale)
+    if scale == "log":  # a cost: higher is worse
+        shown = f"{percent(math.expm1(gap), 0)} higher" if gap < math.log(10) else size(-gap, scale)
     return [
         Caution(
             "selection_gap",
-            f"On fresh seeds the {score} of the chosen configurations is {shown} than when they "
-            f"were "
+            f"On fresh seeds the {score} of the chosen configurations is {shown} than when they were "
             f"chosen (mean of {n} choices): part of it was luck. Every number here comes from fresh seeds.",
         )
     ]

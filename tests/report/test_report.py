@@ -142,6 +142,13 @@ def test_no_variant_of_a_data_set_speaks_for_the_others() -> None:
     )
 
 
+def test_a_gap_of_many_times_is_no_percentage() -> None:
+    # Losses of tuning lie near 0.2, those of the report at 100.
+    report = build_report(sweep(problems=("xor",), score=lambda p, a, s: 100.0), {})
+    (said,) = [w["text"] for w in report["answer"]["warnings"] if w["kind"] == "selection_gap"]
+    assert re.search(r"is [\d.]+ times higher than when they were chosen", said)
+
+
 def test_the_headline_says_that_nothing_has_run() -> None:
     results = sweep(problems=("xor",))
     results.trials = results.trials[results.trials["phase"] == "tune"].reset_index(drop=True)

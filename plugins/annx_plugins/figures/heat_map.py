@@ -225,8 +225,8 @@ class _Column:
     def gap(self) -> str:
         if self.measure["scale"] == "log":
             ratio = math.exp(self.width)
-            if ratio < 1.01:
-                return "less than 1 %"
+            if ratio < 1.01 or ratio > 1e6:
+                return "less than 1 %" if ratio < 2 else "a factor of more than a million"
             return f"{100 * (ratio - 1):.0f} %" if ratio < 2 else f"a factor of {number(ratio, 2)}"
         if self.measure["scale"] == "unit":
             return f"{100 * self.width:.1f} points" if self.width >= 0.001 else "less than 0.1 points"
