@@ -95,18 +95,19 @@ def compare(
     if control in arms:
         pairs = [(str(control), arm) for arm in arms if arm != control]
     how = unit, sequential
-    drafts = [_draft(costs[a].to_numpy(float), costs[b].to_numpy(float), a, b, *how) for a, b in pairs]
+    column = {arm: costs[arm].to_numpy(float) for arm in arms}  # once: there are hundreds of pairs
+    drafts = [_draft(column[a], column[b], a, b, *how) for a, b in pairs]
     m = len(drafts)
+    least = stats.pairs_needed(m, alpha, sequential)
+    if unit != SEEDS:
+        least = max(least, FEWEST_DATA_SETS)
     adjusted = stats.holm([_p_value(gaps, sequential) for *_, gaps in drafts])
     found = []
     for (a, b, gaps), p in zip(drafts, adjusted, strict=True):
         reasons = [f"{arm}: {blocked[arm]}" for arm in (a, b) if blocked and arm in blocked]
-        missing = int(np.isnan(costs[[a, b]].to_numpy(float)).any(axis=1).sum())
+        missing = int((np.isnan(column[a]) | np.isnan(column[b])).sum())
         if missing and not reasons:
             reasons = [f"{missing} of {len(costs)} {unit} lack a partner"]
-        fewest = stats.pairs_needed(m, alpha, sequential)
-        if unit != SEEDS:
-            fewest = max(fewest, FEWEST_DATA_SETS)
         estimate, centre = _effect(gaps, *how)
         if p <= alpha and (estimate if sequential else stats.pseudomedian(gaps)).value < 0:
             # A few large gaps pull the mean to the other side: the test's direction is what is claimed.
@@ -120,8 +121,8 @@ def compare(
             verdict = "tie"
         elif rope is not None and -rope <= estimate.low and estimate.high <= rope:
             verdict = "equivalent"
-        elif len(gaps) < fewest:
-            verdict, needed = "too_few", float(fewest)
+        elif len(gaps) < least:
+            verdict, needed = "too_few", float(least)
         elif p <= alpha:
             verdict = "better"
         else:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -198,7 +198,7 @@ def wilcoxon(gaps: Array | Sequence[float]) -> float:
     if len(d) == 0:
         return 1.0
     ranks = _midranks(np.abs(d))
-    counts = _sign_patterns(ranks)
+    counts = _patterns_of(tuple(np.sort(ranks).tolist()))
     at = int(ranks[d > 0].sum())
     total = counts.sum()
     tail = min(counts[: at + 1].sum(), counts[at:].sum()) / total
@@ -227,6 +227,14 @@ def _sign_patterns(ranks: Array) -> Array:
     for rank in ranks:
         counts[rank:] = (counts[rank:] + counts[: len(counts) - rank]) / 2
         counts[:rank] /= 2
+    return counts
+
+
+@lru_cache(maxsize=64)
+def _patterns_of(ranks: tuple[int, ...]) -> Array:
+    """Return `_sign_patterns` of sorted ranks; hundreds of pairs of arms have the same ones."""
+    counts = _sign_patterns(np.array(ranks))
+    counts.flags.writeable = False
     return counts
 
 

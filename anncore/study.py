@@ -243,11 +243,9 @@ class Study:
         statuses = self.statuses(problem)
         found = {}
         for arm in self.arms:
-            column = statuses[arm]
+            column = statuses[arm].tolist()
             parts = [
-                f"{int((column == status).sum())} {status}"
-                for status in (*BLOCKING, "missing")
-                if (column == status).any()
+                f"{column.count(status)} {status}" for status in (*BLOCKING, "missing") if status in column
             ]
             if parts:
                 found[arm] = f"{', '.join(parts)} of {len(column)} trials"

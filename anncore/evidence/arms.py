@@ -190,8 +190,9 @@ def probability_of_improvement(
     data_sets = dict(zip(found["problem"], found["data_set"], strict=True))
     rows = []
     for problem, costs in by_problem(found).items():
-        for a, b in permutations(costs.columns, 2):
-            got = _improvement(costs[a].to_numpy(float), costs[b].to_numpy(float), paired, level)
+        column = {arm: costs[arm].to_numpy(float) for arm in costs.columns}
+        for a, b in permutations(column, 2):
+            got = _improvement(column[a], column[b], paired, level)
             rows.append({"problem": problem, "a": a, "b": b, **got._asdict()})
     table = pd.DataFrame(rows, columns=["problem", "a", "b", "value", "low", "high", "n"])
     if over == DATA_SETS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -55,7 +56,7 @@ def best_of_k(
         empty = np.full(n, math.nan)
         return BudgetCurve(*[empty] * 6)
     k = range(1, n + 1)
-    weights = np.array([_subset_shares(n, each) for each in k])  # P(the best of a subset of k is v_(i))
+    weights = _weights(n)
     with np.errstate(invalid="ignore"):
         expected = np.where(weights > 0, weights * v, 0.0).sum(axis=1)
     # The smallest value that at least half of the subsets' best ones do not exceed.
@@ -77,6 +78,14 @@ def best_of_k(
         np.array([_median_of_best(*lower, each) for each in k]),
         np.array([_median_of_best(*upper, each) for each in k]),
     )
+
+
+@lru_cache(maxsize=4)
+def _weights(n: int) -> Array:
+    """Return P(the best of a subset of k is v_(i)), (k, i); nearly every arm tries as many configurations."""
+    weights = np.array([_subset_shares(n, k) for k in range(1, n + 1)])
+    weights.flags.writeable = False
+    return weights
 
 
 def _subset_shares(n: int, k: int) -> Array:

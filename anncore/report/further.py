@@ -103,14 +103,11 @@ def budget(study: Study) -> list[dict[str, Any]] | None:
         if n < 2:
             continue
         kept = [k for k in (*(2**i for i in range(n.bit_length())), *ends) if k <= n]
+        columns = (mine[name].tolist() for name in ("k", "expected", "expected_low", "expected_high"))
         points = [
-            {
-                "k": int(row["k"]),
-                "expected": float(row["expected"]),
-                "low": float(row["expected_low"]),
-                "high": float(row["expected_high"]),
-            }
-            for row in mine[mine["k"].isin(kept)].to_dict("records")
+            {"k": k, "expected": expected, "low": low, "high": high}
+            for k, expected, low, high in zip(*columns, strict=True)
+            if k in kept
         ]
         rows.append({"problem": str(problem), "arm": str(arm), "n": n, "points": points})
     return rows or None

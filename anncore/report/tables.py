@@ -24,16 +24,19 @@ def leaderboard(study: Study, problem: str) -> list[dict[str, Any]]:
     values, statuses, costs = study.values(problem), study.statuses(problem), study.costs(problem)
     mine = study.trials[study.trials["problem"] == problem]
     others = [c for c in mine.columns if c.startswith("test_") and c != measure.column]
+    others = [c for c in others if mine[c].notna().any()]
+    trials = dict(list(mine[["config", "status", *others]].groupby(mine["label"], sort=False)))
+    none = mine.iloc[:0]
     rows = []
     for arm in study.arms:
-        status = statuses[arm]
+        status, own = statuses[arm], trials.get(arm, none)
         got = summary(values[arm], status, measure.goal, measure.scale, study.level)
-        configs = list(dict.fromkeys(mine.loc[mine["label"] == arm, "config"].map(str)))
-        finished = mine[(mine["label"] == arm) & (mine["status"] == "ok")]
+        configs = own["config"].tolist()
+        finished = own[own["status"] == "ok"]
         rows.append(
             {
                 "arm": arm,
-                "config": configs[0] if configs else "",
+                "config": str(configs[0]) if configs else "",
                 "n": got.n,
                 "ok": got.ok,
                 "diverged": got.diverged,
@@ -44,7 +47,7 @@ def leaderboard(study: Study, problem: str) -> list[dict[str, Any]]:
                 "median": got.median,
                 "iqm": got.iqm,
                 "cost": float(costs[arm].mean(skipna=False)) if len(costs) else math.nan,
-                "metrics": {c: float(finished[c].mean()) for c in others if mine[c].notna().any()},
+                "metrics": {c: float(finished[c].mean()) for c in others},
             }
         )
     for row, rank in zip(rows, _ranks(rows), strict=True):
