@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Literal
 
@@ -67,7 +67,7 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON, with the sentence; a number that is not finite stays for the writer."""
-        return {**asdict(self), "sentence": sentence(self)}
+        return {**vars(self), "sentence": sentence(self)}
 
 
 def compare(

@@ -207,11 +207,14 @@ def wilcoxon(gaps: Array | Sequence[float]) -> float:
 
 def _midranks(sizes: Array) -> Array:
     """Return twice the mid-ranks, whole numbers. Sizes equal up to rounding share a rank."""
-    ordered = np.unique(sizes)
-    with np.errstate(invalid="ignore"):
+    order = np.argsort(sizes)
+    ordered = sizes[order]
+    with np.errstate(invalid="ignore"):  # two infinite ones: equal
         new = np.diff(ordered, prepend=-np.inf) > 1e-12 * np.where(np.isinf(ordered), 0, ordered)
-    group = np.cumsum(new)[np.searchsorted(ordered, sizes)]
-    return np.rint(2 * _average_ranks(group)).astype(int)
+    counts = np.bincount(np.cumsum(new) - 1)
+    ranks = np.empty(len(sizes), int)
+    ranks[order] = np.repeat(2 * np.cumsum(counts) - counts + 1, counts)
+    return ranks
 
 
 def _average_ranks(groups: Array) -> Array:

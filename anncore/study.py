@@ -193,7 +193,7 @@ class Study:
     def values(self, problem: str, column: str | None = None) -> pd.DataFrame:
         """Return a metric by seed (rows) and arm (columns): NaN where a trial has none."""
         column = column or self.measures[problem].column
-        return self._wide(problem, column)
+        return self._kept(problem, f"values of {column}", lambda: self._wide(problem, column))
 
     def statuses(self, problem: str) -> pd.DataFrame:
         """Return the trials' statuses by seed and arm; "missing" where a trial has not run."""

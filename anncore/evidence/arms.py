@@ -188,12 +188,18 @@ def probability_of_improvement(
 
     found = prepared(frame, goal, scale)
     data_sets = dict(zip(found["problem"], found["data_set"], strict=True))
+    none = math.nan, math.nan  # over data sets a data set's own interval is not asked for
     rows = []
     for problem, costs in by_problem(found).items():
-        column = {arm: costs[arm].to_numpy(float) for arm in costs.columns}
-        for a, b in permutations(column, 2):
-            got = _improvement(column[a], column[b], paired, level)
-            rows.append({"problem": problem, "a": a, "b": b, **got._asdict()})
+        arms, values = list(costs.columns), costs.to_numpy(float)
+        shares, counts = _paired_shares(values) if paired else (None, None)
+        for i, j in permutations(range(len(arms)), 2):
+            if shares is None or counts is None:
+                got = _unpaired(values[:, i], values[:, j])
+            else:
+                share, n = float(shares[i, j]), int(counts[i, j])
+                got = Estimate(share, *(stats.wilson_interval(share, n, level) if over == SEEDS else none), n)
+            rows.append({"problem": problem, "a": arms[i], "b": arms[j], **got._asdict()})
     table = pd.DataFrame(rows, columns=["problem", "a", "b", "value", "low", "high", "n"])
     if over == DATA_SETS:
         table["data_set"] = table["problem"].map(data_sets)
@@ -208,13 +214,15 @@ def probability_of_improvement(
     return table.rename(columns={"value": "probability"})
 
 
-def _improvement(a: Any, b: Any, paired: bool, level: float) -> Estimate:
-    if paired:
-        gaps = stats.differences(a, b)
-        gaps = gaps[~np.isnan(gaps)]
-        n = len(gaps)
-        share = float(np.mean((1 + np.sign(gaps)) / 2)) if n else math.nan
-        return Estimate(share, *stats.wilson_interval(share, n, level), n)
+def _paired_shares(costs: Any) -> tuple[Any, Any]:
+    """Return the shares of rows on which column i is better than column j, (arms, arms), and of how many."""
+    gaps = np.stack([stats.differences(column[:, None], costs) for column in costs.T])  # (i, seed, j)
+    counts = (~np.isnan(gaps)).sum(axis=1)
+    won = np.nansum((1 + np.sign(gaps)) / 2, axis=1)
+    return np.where(counts > 0, won / np.maximum(counts, 1), math.nan), counts
+
+
+def _unpaired(a: Any, b: Any) -> Estimate:
     a, b = a[~np.isnan(a)], b[~np.isnan(b)]
     signs = [np.sign(stats.differences(np.full(len(b), each), b)) for each in a]
     share = float(np.mean((1 + np.concatenate(signs)) / 2)) if len(a) and len(b) else math.nan

@@ -31,6 +31,7 @@ from anncore.report.drawing import (
     two_lines,
 )
 from anncore.report.layers import LayerPanel, RampKey, layer_sheet, ramp_key
+from anncore.report.many import GreyRows, shown_problems
 from anncore.report.theme import Style, Theme
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ __all__ = [
     "NARROW",
     "WIDE",
     "Drawing",
+    "GreyRows",
     "LayerPanel",
     "RampKey",
     "Style",
@@ -60,6 +62,7 @@ __all__ = [
     "plain_axis",
     "ramp_key",
     "shorten",
+    "shown_problems",
     "spread",
     "summary",
     "text_width",

@@ -298,11 +298,12 @@ def _jsonable(value: Any) -> Any:
 
 def plain(value: Any) -> Any:
     """Return JSON's idea of a value: NaN and infinities become null, tuples lists."""
-    value = _jsonable(value)
+    return _finite(_jsonable(value))
+
+
+def _finite(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

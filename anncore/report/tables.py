@@ -29,7 +29,7 @@ def leaderboard(study: Study, problem: str) -> list[dict[str, Any]]:
     none = mine.iloc[:0]
     rows = []
     for arm in study.arms:
-        status, own = statuses[arm], trials.get(arm, none)
+        status, own = statuses[arm].tolist(), trials.get(arm, none)
         got = summary(values[arm], status, measure.goal, measure.scale, study.level)
         configs = own["config"].tolist()
         finished = own[own["status"] == "ok"]
@@ -40,7 +40,7 @@ def leaderboard(study: Study, problem: str) -> list[dict[str, Any]]:
                 "n": got.n,
                 "ok": got.ok,
                 "diverged": got.diverged,
-                "blocked": int(status.isin([*BLOCKING, "missing"]).sum()),
+                "blocked": sum(each in BLOCKING or each == "missing" for each in status),
                 "value": got.mean,
                 "low": got.low,
                 "high": got.high,

@@ -27,6 +27,7 @@ from anncore import (
     panel_title,
     panels,
     plain_axis,
+    shown_problems,
     text_width,
     tuning_scores,
 )
@@ -70,10 +71,12 @@ class BudgetCurves:
         if not problems:
             return None
         title = self._title(curves, problems, report["problem_unit"])
+        problems, left_out = shown_problems(report, problems)
         subtitle = self._subtitle(curves, which, metric, report)
         nothing = _without(tried, curves)
         if nothing:
             subtitle += f" No configuration finished, so no line: {joined(nothing, 4)}."
+        subtitle += left_out
         factor = 100 if shares else 1
         if shares:
             curves = {

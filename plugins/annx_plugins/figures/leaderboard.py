@@ -13,6 +13,7 @@ from anncore import (
     Drawing,
     Figure,
     FigureInput,
+    GreyRows,
     half_lost,
     hookimpl,
     log_axis,
@@ -23,6 +24,7 @@ from anncore import (
     panels,
     plain_axis,
     shorten,
+    shown_problems,
     singular,
     text_width,
 )
@@ -46,9 +48,9 @@ class Leaderboard:
     def draw(self, data: FigureInput) -> Drawing | None:
         report, theme = data.report, data.theme
         arms = [row["arm"] for row in report["leaderboard"]["overall"]]
-        problems = report["problems"]
-        if not arms or not problems:
+        if not arms or not report["problems"]:
             return None
+        problems, left_out = shown_problems(report, report["problems"])
         columns = min(len(problems), 4)
         rows = math.ceil(len(problems) / columns)
         left = 0.3 + min(1.5, max(text_width(arm, 7.5, "bold") for arm in arms))
@@ -69,6 +71,7 @@ class Leaderboard:
                 " Hollow: the mean of an arm that lost seeds, which ranks behind all that lost none; where "
                 "half or more are lost there is no mean."
             )
+        subtitle += left_out
         sheet = new_sheet(WIDE, body, title, subtitle, theme)
         axes = panels(sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(gap, 0.68))
         for i, (ax, problem) in enumerate(zip(axes, problems, strict=True)):
@@ -91,6 +94,7 @@ class Leaderboard:
         known = measure["column"] in mine
         scores = dict(list(mine.groupby("label")[measure["column"]])) if known else {}
         everything: list[float] = []
+        grey = GreyRows(theme)
         counts: list[tuple[float, int, int]] = []
         for y, arm in enumerate(arms):
             style, row = theme[arm], board[arm]
@@ -99,25 +103,35 @@ class Leaderboard:
             values = values[np.isfinite(values)]
             # Seeds are spread by their place, not at random: the same data give the same picture.
             spread = np.linspace(-0.22, 0.22, len(values)) if len(values) > 1 else np.zeros(len(values))
-            ax.scatter(values, y + spread, s=5, color=style.color, alpha=0.45, linewidths=0, zorder=2)
+            if style.highlighted:
+                ax.scatter(values, y + spread, s=5, color=style.color, alpha=0.45, linewidths=0, zorder=2)
+            else:
+                grey.dots(values, y + spread)
             everything.extend(values)
             if math.isfinite(row["value"]) and not half_lost(row):
                 ends = [factor * row[side] for side in ("low", "high")]
-                if all(math.isfinite(end) for end in ends):
-                    ax.plot(ends, [y, y], color=style.color, linewidth=2, zorder=3)
-                    everything.extend(ends)
-                ax.plot(
-                    [factor * row["value"]],
-                    [y],
-                    style.marker,
-                    color=style.color,
-                    markersize=6,
-                    markerfacecolor=style.color if whole else theme.token("paper"),
-                    markeredgecolor=theme.token("paper") if whole else style.color,
-                    markeredgewidth=0.7 if whole else 1.2,
-                    zorder=4,
-                )
+                both = all(math.isfinite(end) for end in ends)
+                everything.extend(ends if both else ())
+                if not style.highlighted and whole:
+                    grey.mark(factor * row["value"], y)
+                    if both:
+                        grey.bar(ends, y)
+                else:
+                    if both:
+                        ax.plot(ends, [y, y], color=style.color, linewidth=2, zorder=3)
+                    ax.plot(
+                        [factor * row["value"]],
+                        [y],
+                        style.marker,
+                        color=style.color,
+                        markersize=6,
+                        markerfacecolor=style.color if whole else theme.token("paper"),
+                        markeredgecolor=theme.token("paper") if whole else style.color,
+                        markeredgewidth=0.7 if whole else 1.2,
+                        zorder=4,
+                    )
             counts.append((y, row["diverged"] + row["blocked"], row["n"]))
+        grey.draw(ax, 0.45)
         ax.set_ylim(len(arms) - 0.45, -0.55)
         ax.set_yticks(range(len(arms)), [""] * len(arms))
         ax.tick_params(axis="y", length=0)

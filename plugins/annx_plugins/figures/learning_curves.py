@@ -26,6 +26,7 @@ from anncore import (
     panel_title,
     panels,
     plain_axis,
+    shown_problems,
     singular,
     text_width,
 )
@@ -83,6 +84,8 @@ class LearningCurves:
             )
         if len(report["arms"]) > 8:
             subtitle += " Grey: the other arms."
+        problems, left_out = shown_problems(report, problems)
+        subtitle += left_out
         columns = min(3, len(problems))
         rows = math.ceil(len(problems) / columns)
         left, low, height = 0.62, 0.5, 1.62
@@ -124,6 +127,8 @@ class LearningCurves:
         level: float,
         ratios: bool,
     ) -> None:
+        from matplotlib.collections import LineCollection
+
         shown = [(arm, lines[arm]) for arm in arms if arm in lines]
         # Grey arms lie below the coloured ones, whatever their order.
         shown.sort(key=lambda pair: theme[pair[0]].highlighted)
@@ -137,6 +142,7 @@ class LearningCurves:
         log = geometric or bool(wide)
         labels, ends, seen = [], [], []
         ends_of_band: list[Any] = []
+        whole = []  # the grey arms' lines without a lost seed, as one artist
         for arm, line in shown:
             style = theme[arm]
             thin = {"color": style.color, "linewidth": 0.7, "alpha": 0.8}
@@ -162,12 +168,19 @@ class LearningCurves:
                     ends_of_band.extend((lower, upper))
                 dash = (0, (4, 1.5)) if line.gone else "-"
                 wide = 1.7 if style.highlighted else 0.8
-                ax.plot(line.steps, center, color=style.color, linestyle=dash, linewidth=wide, label=arm)
+                if style.highlighted or line.gone:
+                    ax.plot(line.steps, center, color=style.color, linestyle=dash, linewidth=wide, label=arm)
+                else:
+                    whole.append(np.column_stack([line.steps, center]))
                 seen.extend(center[np.isfinite(center)])
                 if style.highlighted:
                     labels.append((float(center[np.isfinite(center)][-1]), _label(arm, line), style.color))
             elif style.highlighted:
                 labels.append((math.inf, _label(arm, line), style.color))
+        if whole:
+            grey = theme.token("others")
+            lines_ = LineCollection(whole, colors=grey, linewidths=0.8, zorder=1.9)
+            ax.add_collection(lines_, autolim=False)
         self._axes(ax, shown, seen, ends_of_band, log)
         low, high = ax.get_ylim()
         for step, value, color in ends:

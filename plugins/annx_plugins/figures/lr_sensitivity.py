@@ -25,6 +25,7 @@ from anncore import (
     panel_title,
     panels,
     plain_axis,
+    shown_problems,
     text_width,
 )
 
@@ -78,6 +79,8 @@ class LRSensitivity:
         others = sorted(set(names) - {shown})
         if others:
             subtitle += f" Not shown: arms tuned by {joined(others)}."
+        problems, left_out = shown_problems(report, problems)
+        subtitle += left_out
         columns = min(4, len(problems))
         lines = math.ceil(len(problems) / columns)
         left, gap, low, height, key = 0.62, 0.5, 0.5, 1.75, 0.3

@@ -13,6 +13,7 @@ from anncore import (
     Drawing,
     Figure,
     FigureInput,
+    GreyRows,
     counted,
     differences,
     hookimpl,
@@ -24,6 +25,7 @@ from anncore import (
     panels,
     plain_axis,
     shorten,
+    shown_problems,
     singular,
     text_width,
 )
@@ -53,11 +55,11 @@ class PairedDifferences:
             return None
         reference = report["control"] or ranked[0]
         arms = [arm for arm in ranked if arm != reference]
-        problems = report["problems"]
+        problems, left_out = shown_problems(report, report["problems"])
         title = self._title(report, reference, arms)
         n = len(report["seeds"]["report"])
         of = f"one of {n} paired seeds" if n != 1 else "the one paired seed"
-        labels = dict.fromkeys(report["measures"][problem]["label"] for problem in problems)
+        labels = dict.fromkeys(report["measures"][problem]["label"] for problem in report["problems"])
         centre = "mean" if report["rounds"] is None else "typical"
         subtitle = (
             f"Dot: {of}, to the right where {reference} is better. Bar: 95 % interval of the {centre} "
@@ -66,6 +68,7 @@ class PairedDifferences:
         )
         if any(row["blocked"] for board in report["leaderboard"]["problems"].values() for row in board):
             subtitle += " ?k/n: k pairs lack a trial, so that nothing is claimed."
+        subtitle += left_out
         columns = min(len(problems), 4)
         rows = math.ceil(len(problems) / columns)
         left = 0.3 + min(1.5, max(text_width(arm, 7.5, "bold") for arm in arms))
@@ -91,6 +94,7 @@ class PairedDifferences:
         costs = _costs(data.trials, problem, measure)
         known = {frozenset((c["a"], c["b"])): c for c in report["comparisons"]["problems"][problem]}
         shown: list[float] = []
+        grey = GreyRows(theme)
         counts: list[tuple[float, int, int]] = []
         lacking: list[tuple[float, str]] = []
         total = len(report["seeds"]["report"])
@@ -100,16 +104,20 @@ class PairedDifferences:
             gaps = differences([costs[reference][s] for s in seeds], [costs[arm][s] for s in seeds])
             finite = factor * gaps[np.isfinite(gaps)]
             spread = np.linspace(-0.22, 0.22, len(finite)) if len(finite) > 1 else np.zeros(len(finite))
-            ax.scatter(
-                _back(finite, log), y + spread, s=5, color=style.color, alpha=0.5, linewidths=0, zorder=2
-            )
+            if style.highlighted:
+                ax.scatter(
+                    _back(finite, log), y + spread, s=5, color=style.color, alpha=0.5, linewidths=0, zorder=2
+                )
+            else:
+                grey.dots(_back(finite, log), y + spread)
             shown.extend(finite)
             found = known.get(frozenset((arm, reference)))
             if found is not None:
-                shown.extend(self._mark(ax, found, reference, y, factor, log, style, theme))
+                shown.extend(self._mark(ax, found, reference, y, factor, log, style, theme, grey))
             counts.append((y, int(np.isinf(gaps).sum()), len(gaps)))
             if len(gaps) < total:
                 lacking.append((y, f"?{total - len(gaps)}/{total}"))
+        grey.draw(ax, 0.5)
         ax.axvline(1 if log else 0, color=theme.token("frame"), linewidth=0.9, zorder=1)
         ax.set_ylim(len(arms) - 0.45, -0.55)
         ax.set_yticks(range(len(arms)), [""] * len(arms))
@@ -141,22 +149,35 @@ class PairedDifferences:
         panel_title(ax, problem)
 
     def _mark(
-        self, ax: Any, found: Any, reference: str, y: int, factor: int, log: bool, style: Any, theme: Any
+        self,
+        ax: Any,
+        found: Any,
+        reference: str,
+        y: int,
+        factor: int,
+        log: bool,
+        style: Any,
+        theme: Any,
+        grey: GreyRows,
     ) -> list[float]:
         """Draw the effect and its interval; return what must fit on the axis."""
         sign = 1 if found["a"] == reference else -1
         value, *ends = (sign * factor * found[key] for key in ("effect", "low", "high"))
         if not math.isfinite(value):
             return []
-        used = [value]
-        if all(math.isfinite(end) for end in ends):
-            ax.plot(_back(np.array(ends), log), [y, y], color=style.color, linewidth=2, zorder=3)
-            used.extend(ends)
+        used = [value, *(ends if all(math.isfinite(end) for end in ends) else ())]
         sure = found["verdict"] == "better"
+        if not style.highlighted:
+            grey.mark(_back(value, log), y, "o", filled=sure)
+            if len(used) > 1:
+                grey.bar(_back(np.array(ends), log), y)
+            return used
+        if len(used) > 1:
+            ax.plot(_back(np.array(ends), log), [y, y], color=style.color, linewidth=2, zorder=3)
         ax.plot(
             _back(np.array([value]), log),
             [y],
-            style.marker if style.highlighted else "o",
+            style.marker,
             color=style.color,
             markerfacecolor=style.color if sure else theme.token("paper"),
             markersize=6,

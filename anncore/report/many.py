@@ -1,0 +1,91 @@
+"""Figures with a panel per problem: which problems where there are many, and grey arms in few artists.
+
+What a figure takes is proportional to its artists, and forty panels of twenty-five arms can be neither read
+nor, in a page, told from pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from anncore.report.theme import Theme
+
+MOST_PANELS, FEWEST_PANELS = 24, 6
+MOST_ROWS = 240  # an arm in a panel is a row, or a line
+
+
+def most_panels(arms: int) -> int:
+    """Return how many panels a figure has at most: 24, with more than ten arms 240 / arms, but 6 at least."""
+    return max(FEWEST_PANELS, min(MOST_PANELS, MOST_ROWS // max(1, arms)))
+
+
+def shown_problems(report: Mapping[str, Any], problems: Sequence[str]) -> tuple[list[str], str]:
+    """Return the problems that get a panel, in their order, and what the subtitle says of it ("" if all do).
+
+    Where there are more than `most_panels`, those come first on which the seeds tell most pairs of arms
+    apart; of equals, those on which they part them most one-sidedly, |wins - losses| / n summed over pairs;
+    then the earlier ones. All figures of a report choose alike, from `report["comparisons"]`.
+    """
+    most = most_panels(len(report["arms"]))
+    if len(problems) <= most:
+        return list(problems), ""
+    found = report["comparisons"]["problems"]
+
+    def apart(place: int) -> tuple[int, float, int]:
+        pairs = found.get(problems[place], ())
+        told = sum(pair["verdict"] == "better" for pair in pairs)
+        return -told, -sum(abs(pair["wins"] - pair["losses"]) / max(1, pair["n"]) for pair in pairs), place
+
+    ranked = sorted(range(len(problems)), key=apart)
+    places = sorted(ranked[:most])
+    told = any(apart(ranked[0])[:2])
+    why = "those on which most pairs of arms are told apart" if told else "the first ones"
+    said = f" {most} of {len(problems)} {report['unit']}: {why}; report.md's tables have all."
+    return [problems[place] for place in places], said
+
+
+class GreyRows:
+    """The rows of arms that are not highlighted: all their dots are one artist, all bars, all marks."""
+
+    def __init__(self, theme: Theme) -> None:
+        self.theme = theme
+        self._dots: list[tuple[Any, Any]] = []
+        self._bars: list[list[tuple[float, float]]] = []
+        self._marks: dict[tuple[str, bool], list[tuple[float, float]]] = {}
+
+    def dots(self, values: Any, y: Any) -> None:
+        """Keep one arm's seeds, two arrays of one length."""
+        self._dots.append((values, y))
+
+    def bar(self, ends: Sequence[float], y: float) -> None:
+        """Keep one arm's interval."""
+        self._bars.append([(float(ends[0]), y), (float(ends[1]), y)])
+
+    def mark(self, value: float, y: float, marker: str = ".", filled: bool = True) -> None:
+        """Keep one arm's estimate, hollow where not `filled`."""
+        self._marks.setdefault((marker, filled), []).append((float(value), y))
+
+    def draw(self, ax: Any, alpha: float) -> None:
+        """Draw what was kept in at most four artists, as the highlighted arms' own are drawn."""
+        from matplotlib.collections import LineCollection
+
+        color, paper = self.theme.token("others"), self.theme.token("paper")
+        if self._dots:
+            x, y = (np.concatenate(each) for each in zip(*self._dots, strict=True))
+            ax.scatter(x, y, s=5, color=color, alpha=alpha, linewidths=0, zorder=2)
+        if self._bars:
+            ax.add_collection(LineCollection(self._bars, colors=color, linewidths=2, zorder=3), autolim=False)
+        for (marker, filled), points in self._marks.items():
+            ax.plot(
+                *np.array(points).T,
+                marker,
+                color=color,
+                markersize=6,
+                markerfacecolor=color if filled else paper,
+                markeredgecolor=paper if filled else color,
+                markeredgewidth=0.7 if filled else 1.2,
+                zorder=4,
+            )
