@@ -13,13 +13,16 @@ import numpy as np
 
 from anncore.report.theme import Theme
 
-MOST_PANELS, FEWEST_PANELS = 24, 6
+MOST_PANELS, FEWEST_PANELS, ROW = 24, 8, 4
 MOST_ROWS = 240  # an arm in a panel is a row, or a line
 
 
 def most_panels(arms: int) -> int:
-    """Return how many panels a figure has at most: 24, with more than ten arms 240 / arms, but 6 at least."""
-    return max(FEWEST_PANELS, min(MOST_PANELS, MOST_ROWS // max(1, arms)))
+    """Return how many panels a figure has at most: 24, with more than ten arms about 240 / arms.
+
+    In whole rows of four, and at least two of these.
+    """
+    return max(FEWEST_PANELS, min(MOST_PANELS, MOST_ROWS // max(1, arms) // ROW * ROW))
 
 
 def shown_problems(report: Mapping[str, Any], problems: Sequence[str]) -> tuple[list[str], str]:
@@ -41,8 +44,12 @@ def shown_problems(report: Mapping[str, Any], problems: Sequence[str]) -> tuple[
 
     ranked = sorted(range(len(problems)), key=apart)
     places = sorted(ranked[:most])
-    told = any(apart(ranked[0])[:2])
-    why = "those on which most pairs of arms are told apart" if told else "the first ones"
+    told, sided, _ = apart(ranked[0])
+    why = "the first ones"
+    if told:
+        why = "those on which most pairs of arms are told apart"
+    elif sided:
+        why = "those on which the seeds agree most on which of two arms is better"
     said = f" {most} of {len(problems)} {report['unit']}: {why}; report.md's tables have all."
     return [problems[place] for place in places], said
 

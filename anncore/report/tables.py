@@ -25,18 +25,18 @@ def leaderboard(study: Study, problem: str) -> list[dict[str, Any]]:
     mine = study.trials[study.trials["problem"] == problem]
     others = [c for c in mine.columns if c.startswith("test_") and c != measure.column]
     others = [c for c in others if mine[c].notna().any()]
-    trials = dict(list(mine[["config", "status", *others]].groupby(mine["label"], sort=False)))
-    none = mine.iloc[:0]
+    trials = mine.groupby("label", sort=False).indices
+    ok, configs = (mine["status"] == "ok").to_numpy(bool), mine["config"].tolist()
+    further = {c: mine[c].to_numpy(float) for c in others}
     rows = []
     for arm in study.arms:
-        status, own = statuses[arm].tolist(), trials.get(arm, none)
+        status, own = statuses[arm].tolist(), trials.get(arm, np.array([], int))
         got = summary(values[arm], status, measure.goal, measure.scale, study.level)
-        configs = own["config"].tolist()
-        finished = own[own["status"] == "ok"]
+        finished = own[ok[own]]
         rows.append(
             {
                 "arm": arm,
-                "config": str(configs[0]) if configs else "",
+                "config": str(configs[own[0]]) if len(own) else "",
                 "n": got.n,
                 "ok": got.ok,
                 "diverged": got.diverged,
@@ -47,13 +47,18 @@ def leaderboard(study: Study, problem: str) -> list[dict[str, Any]]:
                 "median": got.median,
                 "iqm": got.iqm,
                 "cost": float(costs[arm].mean(skipna=False)) if len(costs) else math.nan,
-                "metrics": {c: float(finished[c].mean()) for c in others},
+                "metrics": {c: _mean(values[finished]) for c, values in further.items()},
             }
         )
     for row, rank in zip(rows, _ranks(rows), strict=True):
         row["rank"] = float(rank)
         row["status"] = _status(row)
     return sorted(rows, key=lambda row: (row["rank"], study.arms.index(row["arm"])))
+
+
+def _mean(values: Any) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.sum() / len(known)) if len(known) else math.nan
 
 
 def _ranks(rows: list[dict[str, Any]]) -> Any:

@@ -11,7 +11,11 @@ from results_factory import make_results
 
 from anncore.report import write_report
 
-SHAPES = {"10 data sets, 10 arms, 100 seeds": (10, 10, 100), "20 data sets, 20 arms, 25 seeds": (20, 20, 25)}
+SHAPES = {
+    "10 data sets, 10 arms, 100 seeds": (10, 10, 100),
+    "20 data sets, 20 arms, 25 seeds": (20, 20, 25),
+    "40 data sets, 25 arms, 10 seeds": (40, 25, 10),
+}
 """By name: data sets, arms, seeds of the report phase; 3 seeds and 4 learning rates for tuning."""
 
 

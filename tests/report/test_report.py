@@ -8,6 +8,8 @@ import io
 import itertools
 import json
 import re
+import struct
+import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from anncore.report.build import build_report, plain
 from anncore.report.drawing import NARROW, drawing_style, new_sheet, place, to_png, to_svg
 from anncore.report.html import render_html
 from anncore.report.markdown import escape
-from anncore.report.pictures import MOST_SVG, Picture, dark_colors, data_uris, embedded
+from anncore.report.pictures import MOST_SVG, Picture, dark_colors, data_uris, embedded, few_colors
 from anncore.report.theme import DARK, LIGHT, TOKENS, Theme
 from anncore.report.view import sections
 
@@ -268,6 +270,32 @@ def test_a_figure_of_very_many_points_is_embedded_as_pixels_light_and_dark(tmp_p
 
 def colors_of(image: Any) -> list[tuple[int, int, int]]:
     return [color for _, color in image.getcolors(1 << 20)]
+
+
+def test_the_dark_twin_has_the_same_pixels_and_a_palette_that_every_reader_accepts() -> None:
+    """Its checksums by zlib's CRC-32 over each chunk's name and data, as the PNG specification has them."""
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    figure = Figure(figsize=(2, 1))
+    figure.add_axes((0, 0, 1, 1)).plot([0, 1], color="#0072b2")
+    light, dark = few_colors(to_png(figure))
+    pixels, palettes = [], []
+    for png in (light, dark):
+        at = 8
+        while at < len(png):
+            (length,) = struct.unpack(">I", png[at : at + 4])
+            (checksum,) = struct.unpack(">I", png[at + 8 + length : at + 12 + length])
+            assert zlib.crc32(png[at + 4 : at + 8 + length]) == checksum
+            at += 12 + length
+        assert at == len(png)
+        with Image.open(io.BytesIO(png)) as image:
+            pixels.append(np.array(image))
+            palettes.append(np.array(image.getpalette()).reshape(-1, 3))
+    np.testing.assert_array_equal(*pixels)
+    used = np.unique(pixels[0])
+    np.testing.assert_array_equal(palettes[1][used], dark_colors(palettes[0])[used])
+    assert (palettes[0][used] == (0, 0x72, 0xB2)).all(axis=1).any()  # the arm keeps its very colour
 
 
 def test_a_page_that_is_dark_gets_the_dark_pixels(folder: Path) -> None:

@@ -49,16 +49,19 @@ class HeatMap:
         if len(arms) < 2 or not problems:
             return None
         columns = [_Column(report, problem, arms) for problem in problems]
-        title, subtitle = self._title(columns, report), self._subtitle(report)
         left = 0.35 + min(1.6, max(text_width(arm, 8) for arm in arms))
         right = 1.25
         cell = min(1.0, (WIDE - left - right) / len(problems))
         width, height = cell * len(problems), 0.36 * len(arms)
+        texts = [c.text(arm) for c in columns for arm in arms if not c.failed(arm)]
+        # Numbers that run into each other tell nothing, and there are a thousand of them.
+        narrow = max((text_width(text, 6.5) for text in dict.fromkeys(texts)), default=0) > cell - 0.02
+        title, subtitle = self._title(columns, report), self._subtitle(report, narrow)
         steep = any(text_width(p, 7.5) > cell - 0.06 for p in problems)
         head = 0.2 + (min(1.1, max(text_width(p, 7.5) for p in problems)) * 0.75 if steep else 0.12)
         sheet = new_sheet(left + width + right, height + head + 0.62, title, subtitle, theme)
         ax = place(sheet, left, 0.6, width, height)
-        self._cells(ax, columns, arms, theme)
+        self._cells(ax, columns, arms, theme, narrow)
         names = [shorten(arm, 1.6, 8) for arm in arms]
         ax.set_yticks([i + 0.5 for i in range(len(arms))], names, size=8, rotation=0)
         ax.set_xticks(
@@ -77,7 +80,7 @@ class HeatMap:
             sheet, self.name, title, self._words(title, columns, arms, report["problem_unit"]), subtitle
         )
 
-    def _cells(self, ax: Any, columns: list[_Column], arms: list[str], theme: Any) -> None:
+    def _cells(self, ax: Any, columns: list[_Column], arms: list[str], theme: Any, narrow: bool) -> None:
         import numpy as np
         import seaborn as sns
         from matplotlib.colors import ListedColormap
@@ -107,10 +110,11 @@ class HeatMap:
                     ax.text(
                         x + 0.5,
                         y + 0.5,
-                        lost_words(row).replace(" ", "\n"),
+                        lost_words(row).split()[-1] if narrow else lost_words(row).replace(" ", "\n"),
                         ha="center",
                         va="center",
-                        size=6.5,
+                        rotation=90 if narrow else 0,
+                        size=5.5 if narrow else 6.5,
                         weight="bold",
                         color=theme.token("alarm"),
                         linespacing=1.1,
@@ -118,6 +122,13 @@ class HeatMap:
                     )
                     continue
                 ink = theme.text_on(int(levels[y, x]))
+                if narrow:
+                    first = "bold" if row["rank"] == 1 else "normal"
+                    lost = f"×{row['n'] - row['ok']}" if row["ok"] < row["n"] else ""
+                    words = f"{row['rank']:g}" + (f"\n{lost}" if lost else "")
+                    place = {"ha": "center", "va": "center", "linespacing": 1.05}
+                    ax.text(x + 0.5, y + 0.5, words, size=5.5, weight=first, color=ink, **place)
+                    continue
                 weight = "bold" if row["rank"] == 1 else "normal"
                 text = column.text(arm)
                 size = 8 if len(text) < 7 and len(columns) < 12 else 6.5
@@ -162,11 +173,17 @@ class HeatMap:
             title = f"{lead['arm']} ranks best on {lead['wins']} of {units}"
         return title + (f"; failures on {', '.join(broken[:3])}" if broken else "")
 
-    def _subtitle(self, report: Any) -> str:
+    def _subtitle(self, report: Any, narrow: bool) -> str:
         labels = sorted({measure["label"] for measure in report["measures"].values()})
         scales = {measure["scale"] for measure in report["measures"].values()}
         mean = "geometric mean" if scales == {"log"} else "mean"
         seeds = counted(len(report["seeds"]["report"]), "seeds")
+        if narrow:
+            return (
+                f"Number: rank of the {mean} {' or '.join(labels)} over {seeds}; report.md's tables have the "
+                "scores. Colour: gap to the best arm of the column, each column on its own scale. ×n: n "
+                "seeds did not finish; hatched: half or more did not."
+            )
         boards = report["leaderboard"]["problems"].values()
         lost = any(row["ok"] < row["n"] for board in boards for row in board)
         return (
