@@ -74,6 +74,7 @@ from .report import (
     end_labels as end_labels,
     half_lost as half_lost,
     layer_sheet as layer_sheet,
+    layer_words as layer_words,
     log_axis as log_axis,
     lost_count as lost_count,
     lost_counts as lost_counts,
@@ -91,6 +92,7 @@ from .report import (
     text_width as text_width,
     tick_text as tick_text,
     two_lines as two_lines,
+    weightiest as weightiest,
 )
 from .results import Results as Results
 from .rng import truncated_normal as truncated_normal

@@ -30,7 +30,7 @@ from anncore.report.drawing import (
     tick_text,
     two_lines,
 )
-from anncore.report.layers import LayerPanel, RampKey, layer_sheet, ramp_key
+from anncore.report.layers import LayerPanel, RampKey, layer_sheet, layer_words, ramp_key, weightiest
 from anncore.report.many import GreyRows, shown_problems
 from anncore.report.theme import Style, Theme
 
@@ -50,6 +50,7 @@ __all__ = [
     "end_labels",
     "half_lost",
     "layer_sheet",
+    "layer_words",
     "log_axis",
     "lost_count",
     "lost_counts",
@@ -68,6 +69,7 @@ __all__ = [
     "text_width",
     "tick_text",
     "two_lines",
+    "weightiest",
     "write_report",
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -238,3 +238,21 @@ def ramp_key(sheet: Any, left: float, bottom: float, width: float, key: RampKey,
     ax.spines[:].set_visible(False)
     if key.label:
         ax.text(1.02, 0.5, key.label, transform=ax.transAxes, size=7, va="center")
+
+
+def layer_words(title: str, rows: Sequence[tuple[str, Sequence[LayerPanel]]]) -> str:
+    """Return the alt text: the title, and what the panels end with, layer by layer."""
+    parts = [
+        f"{heading}, {panel.arm}: {', '.join(panel.texts)}"
+        for heading, panels in rows
+        for panel in panels
+        if np.isfinite(panel.shares).any()
+    ]
+    values = f" At the last step, layer by layer: {'; '.join(parts[:16])}." if parts else ""
+    return f"Maps of layers by steps, a panel per arm. {title}.{values}"
+
+
+def weightiest(names: Sequence[str], weight: Callable[[str], float], most: int) -> list[str]:
+    """Return the `most` names of the greatest weight, in their own order; the first ones where equal."""
+    ranked = sorted(range(len(names)), key=lambda i: (-weight(names[i]), i))[:most]
+    return [names[i] for i in sorted(ranked)]

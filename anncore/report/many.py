@@ -50,7 +50,7 @@ def shown_problems(report: Mapping[str, Any], problems: Sequence[str]) -> tuple[
         why = "those on which most pairs of arms are told apart"
     elif sided:
         why = "those on which the seeds agree most on which of two arms is better"
-    said = f" {most} of {len(problems)} {report['unit']}: {why}; report.md's tables have all."
+    said = f" {most} of {len(problems)} {report['problem_unit']}: {why}; report.md's tables have all."
     return [problems[place] for place in places], said
 
 

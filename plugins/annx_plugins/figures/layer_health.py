@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -22,6 +22,8 @@ from anncore import (
     joined,
     layer_grids,
     layer_sheet,
+    layer_words,
+    weightiest,
 )
 
 ARMS, LINES = 8, 4  # at most, of panels
@@ -55,9 +57,9 @@ class LayerHealth:
 
         every = [arm for arm in report["arms"] if any(key[1] == arm for s in shares for key in s.grids)]
         where = [p for p in report["problems"] if any(key[0] == p for s in shares for key in s.grids)]
-        arms = _most(every, amiss(1), ARMS)
+        arms = weightiest(every, amiss(1), ARMS)
         lines = len(shares) * (2 if len(arms) > 6 else 1)
-        problems = _most(where, amiss(0), max(1, LINES // lines))
+        problems = weightiest(where, amiss(0), max(1, LINES // lines))
         rows = [
             (
                 f"{share.words} on {problem}" if len(where) > 1 else share.words,
@@ -69,7 +71,7 @@ class LayerHealth:
         title = _title([share.finding(len(where) > 1) for share in shares])
         subtitle = self._subtitle(shares, report, (problems, where), (arms, every), rows)
         sheet = layer_sheet(title, subtitle, rows, _keys(shares), data.theme)
-        return Drawing(sheet, self.name, title, _words(title, rows), subtitle)
+        return Drawing(sheet, self.name, title, layer_words(title, rows), subtitle)
 
     def _subtitle(
         self,
@@ -176,24 +178,6 @@ def _title(findings: Sequence[tuple[str, str, str]]) -> str:
     ]
     text = f"{'; '.join(said)} at the end of training"
     return text if findings[0][0] else text[:1].upper() + text[1:]  # an arm's name stays as it is
-
-
-def _words(title: str, rows: Sequence[tuple[str, Sequence[LayerPanel]]]) -> str:
-    """Say the title and what the panels end with, layer by layer."""
-    parts = [
-        f"{heading}, {panel.arm}: {', '.join(panel.texts)}"
-        for heading, panels in rows
-        for panel in panels
-        if np.isfinite(panel.shares).any()
-    ]
-    values = f" At the last step, layer by layer: {'; '.join(parts[:16])}." if parts else ""
-    return f"Maps of layers by steps, a panel per arm. {title}.{values}"
-
-
-def _most(names: Sequence[str], weight: Callable[[str], float], most: int) -> list[str]:
-    """Return the `most` names of the greatest weight, in their own order; the first ones where equal."""
-    ranked = sorted(range(len(names)), key=lambda i: (-weight(names[i]), i))[:most]
-    return [names[i] for i in sorted(ranked)]
 
 
 def _keys(shares: Sequence[_Share]) -> list[RampKey]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -21,7 +21,9 @@ from anncore import (
     hookimpl,
     layer_grids,
     layer_sheet,
+    layer_words,
     tick_text,
+    weightiest,
 )
 
 ARMS, LINES = 8, 3  # at most, of panels
@@ -57,9 +59,9 @@ class LayerScales:
 
         every = [arm for arm in report["arms"] if any(key[1] == arm for s in sizes for key in s.grids)]
         where = [p for p in report["problems"] if any(key[0] == p for s in sizes for key in s.grids)]
-        arms = _most(every, far(1), ARMS)
+        arms = weightiest(every, far(1), ARMS)
         lines = len(sizes) * (2 if len(arms) > 6 else 1)
-        problems = _most(where, far(0), max(1, LINES // lines))
+        problems = weightiest(where, far(0), max(1, LINES // lines))
         rows, keys = [], []
         for size in sizes:
             low, high = size.range(problems, arms)
@@ -85,7 +87,7 @@ class LayerScales:
         if any(panel.ok < panel.n for _, panels in rows for panel in panels):
             subtitle += " ×k/n: k of n seeds did not finish and are left out. From half on nothing is drawn."
         sheet = layer_sheet(title, subtitle, rows, keys, data.theme)
-        return Drawing(sheet, self.name, title, _words(title, rows), subtitle)
+        return Drawing(sheet, self.name, title, layer_words(title, rows), subtitle)
 
 
 def _grids(data: FigureInput, metric: str) -> dict[tuple[str, str], LayerGrid]:
@@ -197,24 +199,6 @@ def _ratio_text(ratio: float) -> str:
 def _times(ratio: float) -> str:
     text = _ratio_text(ratio)
     return f"{text} of" if text.startswith("1/") else f"{text} times"
-
-
-def _words(title: str, rows: Sequence[tuple[str, Sequence[LayerPanel]]]) -> str:
-    """Say the title and what the panels end with, layer by layer."""
-    parts = [
-        f"{heading}, {panel.arm}: {', '.join(panel.texts)}"
-        for heading, panels in rows
-        for panel in panels
-        if np.isfinite(panel.shares).any()
-    ]
-    values = f" At the last step, layer by layer: {'; '.join(parts[:16])}." if parts else ""
-    return f"Maps of layers by steps, a panel per arm. {title}.{values}"
-
-
-def _most(names: Sequence[str], weight: Callable[[str], float], most: int) -> list[str]:
-    """Return the `most` names of the greatest weight, in their own order; the first ones where equal."""
-    ranked = sorted(range(len(names)), key=lambda i: (-weight(names[i]), i))[:most]
-    return [names[i] for i in sorted(ranked)]
 
 
 def _key(words: str, low: float, high: float) -> RampKey:
