@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from anncore.errors import AnnxError
 from anncore.files import replace_file
+from anncore.nouns import FUNCTIONS, metric_words
 from anncore.report import tables, words
 from anncore.report.build import build_report, plain
 from anncore.report.latex import PREVIEW, preview, render_table, render_tables, unique
@@ -154,14 +155,16 @@ def trials_table(results: Results) -> Table:
 
     Columns that are the same throughout are left out; CSV and Parquet have all.
     """
-    trials, experiment = results.trials, results.experiment
-    measures = [measure.column for measure in Study(results).measures.values()]
+    trials, experiment, study = results.trials, results.experiment, Study(results)
+    measures = [measure.column for measure in study.measures.values()]
+    if study.unit == FUNCTIONS:  # a function has one value, whatever split it is called after
+        measures = []
     wanted = ("phase", "problem", "arm", "config", "seed", "status", experiment.select.metric, *measures)
     known = [name for name in dict.fromkeys(wanted) if name in trials]
     kept = [name for name in known if len(trials[name].unique()) > 1] or ["problem", "arm", "seed"]
     rows = [[_text(value) for value in row] for row in trials[kept].itertuples(index=False)]
     caption = f"{len(trials)} trials."
-    return table(caption, [name.replace("_", " ") for name in kept], rows, "trials")
+    return table(caption, [metric_words(name, study.unit) for name in kept], rows, "trials")
 
 
 def _text(value: Any) -> str:

@@ -20,7 +20,7 @@ from anncore import sweep
 from anncore.audit import audit
 from anncore.errors import ComponentError, ExperimentError
 from anncore.experiment import load_experiment
-from anncore.export import leaderboard_latex
+from anncore.export import export
 from anncore.packing import pack
 from anncore.plan import make_plan
 from anncore.registry import Registry, load_registry
@@ -348,7 +348,8 @@ def test_a_report_on_functions_speaks_of_functions_and_their_values(tmp_path: Pa
         if not isinstance(drawing, str)
         for text in drawing.figure.findobj(Text)
     )
-    for words in (said, page, drawn, shown, summary(report), leaderboard_latex(results)):
+    tables = "".join(data.decode() for _, data in export(results, "latex"))
+    for words in (said, page, drawn, shown, summary(report), tables):
         assert "data set" not in words.lower()
         assert "data-set" not in re.sub(r'(id|href|aria-labelledby)="[^"]*"', "", words)
         assert not re.search(r"(valid|validation|training|train|test)[ _]loss", words)
