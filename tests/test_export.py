@@ -317,7 +317,8 @@ def test_diverged_seeds_are_marked() -> None:
 def test_trials_are_a_long_table_of_what_differs() -> None:
     results = make_results(arms=("sgd", "adam"), problems=("xor",), seeds=range(20), tune_seeds=())
     text = dict(export(results, "latex"))["trials.tex"].decode()
-    assert "  arm & config & seed & validation loss & test loss \\\\\n" in text
+    stacked = r"\begin{tabular}[b]{@{}r@{}}validation \\ loss\end{tabular}"
+    assert f"  arm & config & seed & {stacked} & test loss \\\\\n" in text
     for line in ("\\begin{longtable}{llrrr}", "\\endhead", "\\endlastfoot", "\\end{longtable}"):
         assert line in text
     rows = body(text)
