@@ -178,7 +178,7 @@ def test_a_bug_is_no_users_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: object, **kwargs: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("anncore.registry.load_registry", fail)
+    monkeypatch.setattr("anncore.load_registry", fail)
     result = CliRunner().invoke(cli, ["list"])
     assert isinstance(result.exception, RuntimeError)  # with its traceback, for whoever mends it
 

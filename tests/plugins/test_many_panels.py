@@ -27,6 +27,7 @@ def report_of(verdicts: dict[str, list[tuple[str, int, int]]], arms: int = 30) -
     return {
         "arms": [f"a{i}" for i in range(arms)],
         "unit": "data sets",
+        "problem_unit": "data sets",
         "comparisons": {"problems": pairs},
     }
 
