@@ -184,8 +184,8 @@ def test_the_gap_between_tuning_and_fresh_score_is_shown_for_every_choice() -> N
     assert [row[6].sort for row in each.rows] == pytest.approx([math.log(1.2), math.log(16)])
     # the fourth root of 1.2 x 0.9 x 16 x 1 is 2.039
     assert said == (
-        "On fresh seeds the validation loss of the chosen configurations is on average 104 % higher than on the "
-        "seeds they were chosen by (mean of 4 choices)."
+        "On fresh seeds the validation loss of the chosen configurations is on average 104 % higher than on "
+        "the seeds they were chosen by (mean of 4 choices)."
     )
 
 
