@@ -19,7 +19,7 @@ from anncore.experiment.model import Experiment, Limits
 from anncore.maps import DecisionMap, quantized
 from anncore.protocol import select, with_fresh_scores
 from anncore.registry import Component, Registry
-from anncore.results import PlanSummary, Results, curves_frame, trials_frame
+from anncore.results import Cost, PlanSummary, Results, curves_frame, trials_frame
 from anncore.store import PlannedRow
 from anncore.trial import Phase, Split, Status, Train, TrialResult
 from anncore.types import Array, FigureInput, Task
@@ -225,7 +225,14 @@ def _results(
     selection = with_fresh_scores(select(phases[0], experiment.select), phases[1], experiment.select.metric)
     curves = curves_frame(results, [row.key for row in rows])
     plan = PlanSummary(arms, problems, {"total": len(rows)})
-    return Results(experiment, plan, frame, curves, selection, maps=maps)
+    config = f"lr={RATES[1]:g}" if tune else ""
+    seconds = [2e-5 * (1 + i) for i in range(len(arms))]
+    costs = tuple(
+        Cost(problem, arm, config, each, 1.1 * each, 1.2 * each, len(seeds))
+        for problem in problems
+        for arm, each in zip(arms, seconds, strict=True)
+    )
+    return Results(experiment, plan, frame, curves, selection, maps=maps, costs=costs)
 
 
 def _map(problem: str, classes: int, arm: int, seed: int) -> DecisionMap:
