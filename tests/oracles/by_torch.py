@@ -175,6 +175,16 @@ def dead(t: Any, layers: Any) -> Any:
     return [t.cat(silent).double().mean().item(), *(each.double().mean().item() for each in silent)]
 
 
+def saturated(t: Any, layers: Any) -> Any:
+    """Return the share of units whose slope is 0 on 95 % of the examples, of all layers and of each."""
+    found = []
+    for a in layers:
+        x = a.detach().requires_grad_()  # as 0 is where ReLU's slope is 0, its values tell its slopes
+        (slope,) = t.autograd.grad(t.relu(x).sum(), x)
+        found.append((slope.abs() < 0.01).double().mean(dim=0) >= 0.95)
+    return [t.cat(found).double().mean().item(), *(each.double().mean().item() for each in found)]
+
+
 ROWS = [
     optimizer("sgd", lambda t, p: t.optim.SGD(p)),
     optimizer("sgd", lambda t, p: t.optim.SGD(p, momentum=0.9, nesterov=True), momentum=0.9, nesterov=True),
@@ -615,6 +625,7 @@ ROWS = [
     initializer("he_normal", lambda i, w: i.kaiming_normal_(w), preset="torch"),
     torch("metric", "gradient_norm", lambda t, layers, weights, rest: norms(t, weights, rest)),
     torch("metric", "dead_units", lambda t, layers, weights, rest: dead(t, layers)),
+    torch("metric", "saturated_units", lambda t, layers, weights, rest: saturated(t, layers)),
     initializer("lsuv", lambda i, w: i.orthogonal_(w)),  # before it looks at data
     initializer("orthogonal", lambda i, w: i.orthogonal_(w, gain=1.5), gain=1.5),
 ]
