@@ -1,16 +1,7 @@
 # What the package exports, once: type checkers read it, and `__init__.py` takes from it what to load.
 
 from ._version import __version__ as __version__
-from .arrays import (
-    dense as dense,
-    eigh as eigh,
-    power as power,
-    sum_examples as sum_examples,
-    times_transposed as times_transposed,
-)
-from .compare import compare_runs as compare_runs
-from .decay import DECAY_MODES as DECAY_MODES, WeightDecay as WeightDecay
-from .errors import (
+from .contract.errors import (
     AnnxError as AnnxError,
     ComponentError as ComponentError,
     DataError as DataError,
@@ -19,7 +10,52 @@ from .errors import (
     StoreError as StoreError,
     nearest as nearest,
 )
-from .events import Stopper as Stopper
+from .contract.hookspecs import hookimpl as hookimpl
+from .contract.hyperparameters import (
+    build as build,
+    choice as choice,
+    linear as linear,
+    log as log,
+    param as param,
+    ref as ref,
+)
+from .contract.kinds import (
+    Activation as Activation,
+    Array as Array,
+    Data as Data,
+    Dataset as Dataset,
+    Evaluate as Evaluate,
+    Executor as Executor,
+    Figure as Figure,
+    FigureInput as FigureInput,
+    Hyper as Hyper,
+    Initializer as Initializer,
+    Layer as Layer,
+    Loss as Loss,
+    Lost as Lost,
+    Metric as Metric,
+    Mode as Mode,
+    Network as Network,
+    Objective as Objective,
+    Optimizer as Optimizer,
+    Params as Params,
+    ParamSpec as ParamSpec,
+    Schedule as Schedule,
+    Task as Task,
+)
+from .contract.label_noise import add_outliers as add_outliers, flip_labels as flip_labels
+from .contract.registry import Registry as Registry, load_registry as load_registry
+from .contract.streams import truncated_normal as truncated_normal
+from .contract.weight_decay import DECAY_MODES as DECAY_MODES, WeightDecay as WeightDecay
+from .engine.arrays import (
+    dense as dense,
+    eigh as eigh,
+    power as power,
+    sum_examples as sum_examples,
+    times_transposed as times_transposed,
+)
+from .engine.decision_maps import DecisionMap as DecisionMap
+from .engine.process import children_on_one_blas_thread as children_on_one_blas_thread
 from .evidence import (
     BudgetCurve as BudgetCurve,
     Friedman as Friedman,
@@ -48,21 +84,36 @@ from .evidence import (
     tuning_scores as tuning_scores,
     typical_times as typical_times,
 )
-from .experiment import load_experiment as load_experiment
-from .findings import counted as counted, joined as joined, number as number, percent as percent
-from .hookspecs import hookimpl as hookimpl
-from .maps import DecisionMap as DecisionMap
-from .noise import add_outliers as add_outliers, flip_labels as flip_labels
-from .nouns import metric_words as metric_words, singular as singular
-from .params import build as build, choice as choice, linear as linear, log as log, param as param, ref as ref
-from .plan import make_plan as make_plan
-from .process import children_on_one_blas_thread as children_on_one_blas_thread
-from .protocol import (
+from .evidence.always_valid import (
+    always_valid_interval as always_valid_interval,
+    always_valid_p as always_valid_p,
+    pairs_until_decided as pairs_until_decided,
+)
+from .evidence.results import Results as Results
+from .evidence.selection import (
     select as select,
     selection_gaps as selection_gaps,
     with_fresh_scores as with_fresh_scores,
 )
-from .registry import Registry as Registry, load_registry as load_registry
+from .evidence.sentences import counted as counted, joined as joined, number as number, percent as percent
+from .evidence.stats import (
+    differences as differences,
+    holm as holm,
+    iqm as iqm,
+    iqm_interval as iqm_interval,
+    mean_band as mean_band,
+    mean_interval as mean_interval,
+    pairs_for_power as pairs_for_power,
+    pairs_needed as pairs_needed,
+    pseudomedian as pseudomedian,
+    ranks as ranks,
+    smallest_p as smallest_p,
+    wilcoxon as wilcoxon,
+    wilson_interval as wilson_interval,
+)
+from .evidence.units import metric_words as metric_words, singular as singular
+from .experiment import load_experiment as load_experiment
+from .experiment.plan import make_plan as make_plan
 from .report import (
     NARROW as NARROW,
     WIDE as WIDE,
@@ -94,51 +145,7 @@ from .report import (
     two_lines as two_lines,
     weightiest as weightiest,
 )
-from .results import Results as Results
-from .rng import truncated_normal as truncated_normal
-from .runfolder import load_run as load_run
-from .runner import sweep as sweep
-from .sequential import (
-    always_valid_interval as always_valid_interval,
-    pairs_until_decided as pairs_until_decided,
-)
-from .stats import (
-    always_valid_p as always_valid_p,
-    differences as differences,
-    holm as holm,
-    iqm as iqm,
-    iqm_interval as iqm_interval,
-    mean_band as mean_band,
-    mean_interval as mean_interval,
-    pairs_for_power as pairs_for_power,
-    pairs_needed as pairs_needed,
-    pseudomedian as pseudomedian,
-    ranks as ranks,
-    smallest_p as smallest_p,
-    wilcoxon as wilcoxon,
-    wilson_interval as wilson_interval,
-)
-from .types import (
-    Activation as Activation,
-    Array as Array,
-    Data as Data,
-    Dataset as Dataset,
-    Evaluate as Evaluate,
-    Executor as Executor,
-    Figure as Figure,
-    FigureInput as FigureInput,
-    Hyper as Hyper,
-    Initializer as Initializer,
-    Layer as Layer,
-    Loss as Loss,
-    Lost as Lost,
-    Metric as Metric,
-    Mode as Mode,
-    Network as Network,
-    Objective as Objective,
-    Optimizer as Optimizer,
-    Params as Params,
-    ParamSpec as ParamSpec,
-    Schedule as Schedule,
-    Task as Task,
-)
+from .report.compare_runs import compare_runs as compare_runs
+from .running.events import Stopper as Stopper
+from .running.run_folder import load_run as load_run
+from .running.sweep import sweep as sweep

@@ -6,9 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from anncore.contract.registry import Registry, load_registry
 from anncore.experiment import Experiment, load_experiment
-from anncore.plan import Plan, make_plan
-from anncore.registry import Registry, load_registry
+from anncore.experiment.plan import Plan, make_plan
 
 SMALL = """
 # Which optimizer is faster?

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from anncore.registry import Component, load_registry
-from anncore.trial import Split, Train
+from anncore.contract.registry import Component, load_registry
+from anncore.contract.trial import Split, Train
 
 LABELS = ("dataset", "network", "activation", "loss", "optimizer", "schedule", "initializer")
 
@@ -64,7 +64,7 @@ def make_results(
     steps: int = 500,
     title: str = "Which optimizer wins on small MLPs?",
 ) -> Any:
-    """Return an object like anncore.results.Results.
+    """Return an object like anncore.evidence.results.Results.
 
     status(problem, arm, seed) and score(problem, arm, seed) override single report trials. Losses follow
     exp(level + arm's lag + the rate's distance from its best, squared + noise shared by a seed).

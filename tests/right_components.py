@@ -21,8 +21,8 @@ from anncore import (
     place,
     ref,
 )
+from anncore.contract.kinds import Array
 from anncore.testing.places import Drawing as Drawn, Gating, Learning
-from anncore.types import Array
 
 
 @dataclass(frozen=True)

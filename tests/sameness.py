@@ -7,9 +7,9 @@ from itertools import product
 
 from test_training import as_bytes
 
-from anncore.registry import Registry
-from anncore.training import train_stack
-from anncore.trial import Trial, TrialResult
+from anncore.contract.registry import Registry
+from anncore.contract.trial import Trial, TrialResult
+from anncore.engine.training import train_stack
 
 
 def trained_the_same(trials: Sequence[Trial], registry: Registry) -> list[TrialResult]:

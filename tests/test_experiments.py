@@ -9,7 +9,7 @@ import pytest
 from experiment_factory import plan, registry
 
 from anncore.experiment import load_experiment
-from anncore.plan import make_plan
+from anncore.experiment.plan import make_plan
 
 FOLDER = Path(__file__).parents[1] / "experiments"
 FILES = sorted(FOLDER.glob("*.toml"))

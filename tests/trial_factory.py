@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from anncore.data import Prepared
-from anncore.params import references, resolve
-from anncore.registry import Registry
-from anncore.trial import Part, Split, Stop, Train, Trial
+from anncore.contract.hyperparameters import references, resolve
+from anncore.contract.registry import Registry
+from anncore.contract.trial import Part, Split, Stop, Train, Trial
+from anncore.engine.datasets import Prepared
 
 Spec = str | tuple[str, Mapping[str, Any]]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 def main() -> None:
     """Run `annx`; ends the process with its exit code."""
-    from anncore.process import limit_blas_threads
+    from anncore.engine.process import limit_blas_threads
 
     limit_blas_threads()  # before anything imports NumPy
     from anncore.cli.group import cli

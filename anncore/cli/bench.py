@@ -18,8 +18,8 @@ from anncore.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from anncore.bench import Cost
-    from anncore.registry import Registry
+    from anncore.contract.registry import Registry
+    from anncore.running.component_costs import Cost
 
 
 @click.command(short_help="Measure what optimizers, activations and losses cost here.")
@@ -44,8 +44,8 @@ def command(names: tuple[str, ...], repetitions: int, as_json: bool, plugins: tu
     spread is half the distance between the quartiles.
     """
     from anncore import load_registry
-    from anncore.bench import choose, measure
     from anncore.cli.group import OK, SOME_FAILED
+    from anncore.running.component_costs import choose, measure
 
     registry = load_registry(plugins)
     costs = measure(registry, choose(registry, names), repetitions=repetitions)
@@ -62,7 +62,7 @@ def command(names: tuple[str, ...], repetitions: int, as_json: bool, plugins: tu
 def _machine(registry: Registry) -> dict[str, Any]:
     from pathlib import Path
 
-    from anncore.environment import environment
+    from anncore.running.environment import environment
 
     told = environment(registry, Path.cwd())
     keys = ("annx", "python", "platform", "cpu", "cores", "packages", "blas")

@@ -20,10 +20,10 @@ from anncore.cli.common import (
     shown_name,
     width,
 )
-from anncore.printable import printable
+from anncore.report.printable import printable
 
 if TYPE_CHECKING:
-    from anncore.registry import Component, Plugin, Registry
+    from anncore.contract.registry import Component, Plugin, Registry
     from anncore.testing import Outcome
 
 PLURALS = {f"{kind}s": kind for kind in KINDS} | {"losses": "loss"}
@@ -127,7 +127,7 @@ def _is_file(target: str) -> bool:
 def _load(named: Sequence[str], plugins: Sequence[str]) -> tuple[Registry, dict[str, str]]:
     """Return the registry with the files among the targets, and the reasons of those that are broken."""
     from anncore import load_registry
-    from anncore.errors import PluginError
+    from anncore.contract.errors import PluginError
 
     files = [target for target in named if _is_file(target)]
     broken: dict[str, str] = {}
@@ -181,7 +181,7 @@ def _plugins(registry: Registry, target: str) -> list[Plugin]:
 def _named(registry: Registry, target: str, known: bool) -> list[Component]:
     """Return the component of that name; none where it is a plugin's name, or a kind's."""
     from anncore.cli.show import find
-    from anncore.errors import ComponentError
+    from anncore.contract.errors import ComponentError
 
     if PLURALS.get(target, target) in KINDS or _is_file(target):
         return []
@@ -195,7 +195,7 @@ def _named(registry: Registry, target: str, known: bool) -> list[Component]:
 
 def _reads_a_file(component: Component) -> bool:
     """Tell whether nothing can be made of it without a file's path."""
-    from anncore.params import Plain, declared
+    from anncore.contract.hyperparameters import Plain, declared
 
     cls: Any = component.cls
     paths = [
@@ -208,9 +208,9 @@ def _reads_a_file(component: Component) -> bool:
 
 def _values(registry: Registry, chosen: Chosen, written: Sequence[str]) -> dict[str, Any]:
     """Return the hyperparameters that were given; raises unless they are one component's, and enough."""
-    from anncore.errors import AnnxError, ComponentError
+    from anncore.contract.errors import AnnxError, ComponentError
+    from anncore.contract.hyperparameters import resolve
     from anncore.experiment.overrides import parse_override
-    from anncore.params import resolve
 
     values: dict[str, Any] = {}
     for text in written:
@@ -262,7 +262,7 @@ def _run(
 
 def _without_match(only: Sequence[str], results: Sequence[Checked], chosen: Chosen) -> Iterator[str]:
     """Yield what to say of each check that was asked for and that none of the components has."""
-    from anncore.errors import nearest
+    from anncore.contract.errors import nearest
     from anncore.testing import checks_for
 
     ran = {outcome.check.name for result in results for outcome in result.outcomes}

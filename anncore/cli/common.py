@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from anncore.printable import printable, printable_lines, spelt
+from anncore.report.printable import printable, printable_lines, spelt
 
 if TYPE_CHECKING:
-    from anncore.registry import Component, Registry
+    from anncore.contract.registry import Component, Registry
 
 KINDS = (
     "activation",

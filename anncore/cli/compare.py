@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from anncore.cli.common import counted, json_option, print_json, say, table
-from anncore.printable import printable
+from anncore.report.printable import printable
 
 VERDICTS = {"too_few": "too few pairs", "undecided": "not told apart", "unlike": "not comparable"}
 LONGEST = 48  # of a value that changed
@@ -24,7 +24,7 @@ def command(first: str, second: str, as_json: bool) -> int:
     Changes are from A to B, with 95 % intervals, over trials paired by seed; p-values are adjusted by Holm
     over all rows. Nothing is run and nothing is written.
     """
-    from anncore.compare import compare_runs
+    from anncore.report.compare_runs import compare_runs
 
     found = compare_runs(first, second)
     if as_json:
@@ -81,7 +81,7 @@ def _trials(found: Mapping[str, Any]) -> str:
 
 
 def _scores(found: Mapping[str, Any]) -> str:
-    from anncore.nouns import singular
+    from anncore.evidence.units import singular
     from anncore.report import words
 
     if not found["scores"]:

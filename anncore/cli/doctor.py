@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from anncore.cli.common import counted, json_option, print_json, say, width
-from anncore.printable import printable
+from anncore.report.printable import printable
 
 if TYPE_CHECKING:
     from anncore.cli.health import Finding

@@ -36,9 +36,9 @@ def command(folder: str, form: str, out: str | None, as_json: bool) -> int:
     removed, unless you changed them.
     """
     from anncore.cli.group import NOTHING_MATCHED, OK
-    from anncore.errors import StoreError
-    from anncore.export import export, write_files
-    from anncore.runfolder import load_run
+    from anncore.contract.errors import StoreError
+    from anncore.report.export import export, write_files
+    from anncore.running.run_folder import load_run
 
     place = Path(out) if out else Path(folder) / "export"
     results = load_run(folder, curves=form == "latex")

@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 import click
 
 from anncore._version import __version__
-from anncore.errors import AnnxError, nearest
-from anncore.printable import printable
+from anncore.contract.errors import AnnxError, nearest
+from anncore.report.printable import printable
 
 OK, SOME_FAILED, MISUSED, NOTHING_MATCHED, INTERRUPTED = 0, 1, 2, 5, 130
 

@@ -113,7 +113,7 @@ def _import_problem(module: str) -> str:
 
 def kernels() -> Iterator[Finding]:
     """Whether formulas are made into machine code."""
-    from anncore.fusing.emit import available, processor
+    from anncore.engine.fusing.emit import available, processor
 
     if os.environ.get("ANNX_FUSING") == "0":
         yield Finding("kernels", "note", "ANNX_FUSING=0: formulas run as written", "unset it to train faster")
@@ -238,7 +238,7 @@ def _gigabytes(number: int) -> str:
 
 def allocator() -> Iterator[Finding]:
     """Whether the C library can be told to keep memory, which saves sweeps page faults."""
-    from anncore.process import keep_memory_mapped
+    from anncore.engine.process import keep_memory_mapped
 
     if keep_memory_mapped():
         yield Finding("mallopt", "ok", "works: freed memory is kept for the next array")
@@ -267,8 +267,8 @@ def plugins() -> Iterator[Finding]:
 
 def disk(folder: Path) -> Iterator[Finding]:
     """Whether reports can be written to `folder`: SQLite's write-ahead log, and room."""
-    from anncore.errors import StoreError
-    from anncore.files import refuse_network
+    from anncore.contract.errors import StoreError
+    from anncore.running.files import refuse_network
 
     there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.is_dir())
     elsewhere = "give sweeps a folder on a local disk by --out"

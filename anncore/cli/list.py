@@ -24,8 +24,8 @@ def command(kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> int:
     """List the components that can be used, of one KIND or all, and what each is in a line."""
     from anncore import load_registry
     from anncore.cli.group import NOTHING_MATCHED, OK
-    from anncore.errors import ComponentError, nearest
-    from anncore.hookspecs import KINDS
+    from anncore.contract.errors import ComponentError, nearest
+    from anncore.contract.hookspecs import KINDS
 
     plural = {f"{known}s": known for known in KINDS} | {"losses": "loss"}
     kind = plural.get(kind, kind) if kind else None

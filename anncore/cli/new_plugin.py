@@ -13,7 +13,7 @@ import click
 
 from anncore._version import __version__
 from anncore.cli.common import KINDS, json_option, print_json, say
-from anncore.errors import PluginError
+from anncore.contract.errors import PluginError
 
 TRY_IT = {
     "figure": "`annx sweep experiment.toml` draws it into the report",
@@ -44,7 +44,7 @@ def command(name: str, kind: str, parent: str, as_json: bool) -> int:
     NAME is in snake_case, as experiments will name it. Everything is there but the formula: until it is
     written, `annx check` and the package's tests fail and say what is missing. Nothing is overwritten.
     """
-    from anncore.registry import load_registry
+    from anncore.contract.registry import load_registry
 
     refuse_name(name, kind, [each.name for each in load_registry().of_kind(kind) if each.dist == "annx"])
     folder = Path(parent) / f"annx-{name.replace('_', '-')}"
@@ -62,7 +62,7 @@ def command(name: str, kind: str, parent: str, as_json: bool) -> int:
 
 def refuse_name(name: str, kind: str, ours: list[str]) -> None:
     """Raise PluginError for a name that cannot be a component's, a module's or a distribution's."""
-    from anncore.contract import RESERVED_NAMES
+    from anncore.contract.admission import RESERVED_NAMES
 
     bare = re.sub(r"^annx[-_]", "", name.lower())
     snake = re.sub(r"_+", "_", re.sub(r"[^a-z0-9]", "_", bare)).strip("_")
@@ -82,7 +82,7 @@ def refuse_name(name: str, kind: str, ours: list[str]) -> None:
 
 def package(name: str, kind: str) -> dict[str, str]:
     """Return the files of a package by their path in it."""
-    from anncore.registry import article
+    from anncore.contract.registry import article
 
     words = {
         "name": name,

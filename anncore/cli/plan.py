@@ -19,12 +19,12 @@ from anncore.cli.common import (
     selection_options,
     table,
 )
-from anncore.printable import printable, spelt
+from anncore.report.printable import printable, spelt
 
 if TYPE_CHECKING:
+    from anncore.contract.trial import Trial
     from anncore.experiment.model import Experiment, Rounds
-    from anncore.plan import Plan
-    from anncore.trial import Trial
+    from anncore.experiment.plan import Plan
 
 
 @click.command(short_help="Show what a sweep would run: axes, counts, done and to do.")
@@ -65,9 +65,9 @@ def planned(
     experiment: Experiment, folder: Path, until_decided: bool, max_seeds: int | None, *, allow_large: bool
 ) -> Plan:
     """Return the plan of an experiment, in rounds that of the round at which a sweep would begin."""
-    from anncore.plan import make_plan
-    from anncore.rounds import begin
-    from anncore.runfolder import RunFolder
+    from anncore.experiment.plan import make_plan
+    from anncore.running.run_folder import RunFolder
+    from anncore.running.seed_rounds import begin
 
     plan = make_plan(experiment, allow_large=allow_large)
     if not until_decided:
@@ -84,7 +84,7 @@ def out_folder(out: str | None, file: str) -> Path:
 
 def show_plan(plan: Plan, folder: Path, as_json: bool) -> None:
     """Print a plan, with what of it the run folder holds already."""
-    from anncore.runfolder import RunFolder
+    from anncore.running.run_folder import RunFolder
 
     done = progress_so_far(plan, folder)
     if as_json:
@@ -117,7 +117,7 @@ def progress_so_far(plan: Plan, folder: Path) -> dict[str, Any]:
     Which configurations will be reported is known only when all are tuned; until then those trials count
     as to do.
     """
-    from anncore.store import Store
+    from anncore.running.store import Store
 
     file, counts = folder / "trials.sqlite", plan.counts
     seconds: list[float] = []

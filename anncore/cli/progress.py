@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from anncore.printable import printable
+from anncore.report.printable import printable
 
 if TYPE_CHECKING:
-    from anncore.events import Event
+    from anncore.running.events import Event
 
 SAID = {"tune": "Tuning", "report": "Final runs"}
 
@@ -23,7 +23,7 @@ def progress(title: str, *, visible: bool) -> Iterator[Callable[[Event], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from anncore.events import PhaseStarted, StackDone, StopRequested
+    from anncore.running.events import PhaseStarted, StackDone, StopRequested
 
     console = Console(stderr=True, highlight=False, markup=False)
     console.print(printable(title))

@@ -16,7 +16,7 @@ from anncore.cli.common import json_option
 def command(folder: str, as_json: bool, quiet: bool) -> int:
     """Write tables, figures and report of the run folder DIR again, from what is stored there."""
     from anncore.cli.running import conclude
-    from anncore.runfolder import RunFolder, load_run
+    from anncore.running.run_folder import RunFolder, load_run
 
     results = load_run(folder)
     RunFolder(folder).write_tables(results)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from anncore.cli.common import check_rounds, counted, print_json, say
 from anncore.cli.plan import out_folder, planned, show_plan
-from anncore.cli.rendering import render
-from anncore.printable import printable
+from anncore.report.printable import printable
+from anncore.report.refresh import render
 
 if TYPE_CHECKING:
-    from anncore.results import Results
+    from anncore.evidence.results import Results
 
 OK, SOME_FAILED, INTERRUPTED = 0, 1, 130
 
@@ -55,7 +55,7 @@ def run(
         return 0
 
     from anncore.cli.progress import progress
-    from anncore.runner import sweep
+    from anncore.running.sweep import sweep
 
     visible = sys.stderr.isatty() and not (quiet or no_progress)
     with progress(experiment.title, visible=visible) as on_event:

@@ -20,8 +20,8 @@ from anncore.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from anncore.params import Declared
-    from anncore.registry import Component, Registry
+    from anncore.contract.hyperparameters import Declared
+    from anncore.contract.registry import Component, Registry
 
 
 @click.command(short_help="Show a component: formula, hyperparameters, reference.")
@@ -50,7 +50,7 @@ def command(name: str, kind: str | None, as_json: bool, plugins: tuple[str, ...]
 
 def find(registry: Registry, name: str, kind: str | None = None) -> Component:
     """Return the component of that name; without a kind, the only kind that has it."""
-    from anncore.errors import ComponentError, nearest
+    from anncore.contract.errors import ComponentError, nearest
 
     first, _, rest = name.partition(":")
     if kind is None and rest and first in KINDS:
@@ -69,8 +69,8 @@ def find(registry: Registry, name: str, kind: str | None = None) -> Component:
 
 
 def _text(component: Component) -> str:
-    from anncore.params import declared, references
-    from anncore.registry import article
+    from anncore.contract.hyperparameters import declared, references
+    from anncore.contract.registry import article
 
     cls: Any = component.cls
     parts = [f"{component.name} ({component.kind})", inspect.cleandoc(cls.__doc__)]
@@ -97,7 +97,7 @@ def _text(component: Component) -> str:
 
 
 def _plain(component: Component) -> dict[str, Any]:
-    from anncore.params import declared, references
+    from anncore.contract.hyperparameters import declared, references
 
     cls: Any = component.cls
     return {

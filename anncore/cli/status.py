@@ -18,9 +18,9 @@ def command(folder: str, as_json: bool) -> int:
     Report trials are known once tuning is done.
     """
     from anncore.cli.plan import rounds_text
-    from anncore.runfolder import RunFolder
-    from anncore.store import Store
-    from anncore.trial import STATUSES
+    from anncore.contract.trial import STATUSES
+    from anncore.running.run_folder import RunFolder
+    from anncore.running.store import Store
 
     path = Path(folder)
     with Store(path / "trials.sqlite", write=False) as store:

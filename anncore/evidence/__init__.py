@@ -11,8 +11,8 @@ one from a sweep; a frame of your own needs the columns problem, arm, seed and s
     sensitivity.py   lr_sensitivity
     layers.py        layer_frame, layer_grids
 
-Each module's `__all__` says what is public. The statistics themselves, on arrays, are in `anncore.stats`;
-what may be said, in `anncore.findings`.
+Each module's `__all__` says what is public. The statistics themselves, on arrays, are in `stats`; what may
+be said, in `verdicts`; the words, in `sentences`.
 """
 
 from __future__ import annotations

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from anncore import stats
+from anncore.evidence import stats
 from anncore.evidence.frame import Words, by_problem, prepared, wide
-from anncore.findings import DATA_SETS, SEEDS, compare, sentence
-from anncore.stats import Estimate
-from anncore.study import unit_costs
+from anncore.evidence.sentences import DATA_SETS, SEEDS, sentence
+from anncore.evidence.stats import Estimate
+from anncore.evidence.study import unit_costs
+from anncore.evidence.verdicts import compare
 
 if TYPE_CHECKING:
     import pandas as pd

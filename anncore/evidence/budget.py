@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from anncore import stats
+from anncore.contract.kinds import Array
+from anncore.evidence import stats
 from anncore.evidence.frame import GOALS
-from anncore.types import Array
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from anncore import stats
+from anncore.evidence import stats
 from anncore.evidence.arms import unit_costs_of
 from anncore.evidence.frame import Words, prepared
-from anncore.findings import FEWEST_DATA_SETS
+from anncore.evidence.verdicts import FEWEST_DATA_SETS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from anncore import stats
-from anncore.protocol import hyperparameters
-from anncore.study import Measure, Study
+from anncore.evidence import stats
+from anncore.evidence.selection import hyperparameters
+from anncore.evidence.study import Measure, Study
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from anncore.contract.kinds import Array
 from anncore.evidence.frame import source_of
-from anncore.types import Array
 
 if TYPE_CHECKING:
     import pandas as pd

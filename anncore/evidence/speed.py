@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from anncore import stats
+from anncore.evidence import stats
 from anncore.evidence.frame import Source, source_of
 
 if TYPE_CHECKING:

@@ -1,6 +1,5 @@
 """The experiment file: read once, checked whole before anything runs."""
 
-from anncore.experiment.load import load_experiment
 from anncore.experiment.model import (
     KINDS,
     PARTS,
@@ -15,6 +14,7 @@ from anncore.experiment.model import (
     SearchSettings,
     Select,
 )
+from anncore.experiment.read import load_experiment
 
 __all__ = [
     "KINDS",

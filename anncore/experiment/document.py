@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from anncore.errors import ExperimentError, nearest
+from anncore.contract.errors import ExperimentError, nearest
 
 Path_ = tuple[str | int, ...]
 LARGEST = 2**63 - 1  # TOML's own bound for whole numbers

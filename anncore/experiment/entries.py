@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from anncore.errors import ComponentError, ExperimentError, nearest
+from anncore.contract.errors import ComponentError, ExperimentError, nearest
+from anncore.contract.hyperparameters import references
+from anncore.contract.registry import Component, Registry
+from anncore.experiment.axes import depth, read_axis, read_named
 from anncore.experiment.document import Document, Section, show
-from anncore.experiment.grids import depth, read_axis, read_named
 from anncore.experiment.model import KINDS, OBJECTIVE_PARTS, PARTS, Axis, Entry, Range
-from anncore.experiment.paths import resolve_all
-from anncore.params import references
-from anncore.registry import Component, Registry
+from anncore.experiment.references import resolve_all
 
 REQUIRED = ("dataset", "objective", "optimizer")
 LABEL = re.compile(r"\w(?:[\w .:+()/-]{0,58}[\w.:+()/-])?")

@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from anncore.experiment.paths import reachable
-from anncore.params import Search
-from anncore.registry import Component, Registry
-from anncore.trial import Split, Train
+from anncore.contract.hyperparameters import Search
+from anncore.contract.registry import Component, Registry
+from anncore.contract.trial import Split, Train
+from anncore.experiment.references import reachable
 
 KINDS = ("dataset", "objective", "network", "activation", "loss", "optimizer", "schedule", "initializer")
 """The kinds that have sections, in the order in which everything is listed."""
@@ -196,6 +196,7 @@ class Experiment:
     registry: Registry = field(repr=False)
     widen: bool = False  # grow ranges tenfold where a chosen value lies at their edge
     widened: tuple[Widening, ...] = ()  # the growth that `entries` has seen
+    selection: Select | None = None  # see `select`; None until there is a plan
     rounds: Rounds | None = None  # None: report_seeds are those of the file, and they are looked at once
 
     @property
@@ -203,16 +204,11 @@ class Experiment:
         """The file's name, as errors say it."""
         return self.path.name if self.path is not None else self.name
 
-    @cached_property
+    @property
     def select(self) -> Select:
-        """The rule of selection, with the defaults that depend on the data sets' tasks.
-
-        valid_loss, or the headline metric of the task where losses are compared. Raises ExperimentError
-        where no metric fits all data sets or the losses of different arms would be compared.
-        """
-        from anncore.plan.selection import resolve_select
-
-        return resolve_select(self)
+        """The rule of selection, which the plan resolves: its defaults depend on the data sets' tasks."""
+        assert self.selection is not None, "only the experiment of a plan has a rule of selection"
+        return self.selection
 
     @property
     def tuned_kinds(self) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from anncore.errors import ExperimentError
+from anncore.contract.errors import ExperimentError
+from anncore.experiment.axes import RANGES
 from anncore.experiment.document import Document, Path_, show
-from anncore.experiment.grids import RANGES
 from anncore.experiment.model import KINDS
 
 

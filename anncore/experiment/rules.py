@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from anncore.errors import ComponentError, nearest
+from anncore.contract.errors import ComponentError, nearest
+from anncore.contract.registry import Registry
+from anncore.experiment.axes import checked
 from anncore.experiment.document import Document, Section, is_number, show
-from anncore.experiment.grids import checked
 from anncore.experiment.model import KINDS, Comparison, Entry, Rule, labels_of
-from anncore.experiment.paths import keys
-from anncore.registry import Registry
+from anncore.experiment.references import keys
 
 OPS: Mapping[str, Callable[[Any, Any], bool]] = {
     "eq": lambda value, other: same(value, other),

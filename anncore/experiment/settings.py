@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
-from anncore.errors import ComponentError, nearest
+from anncore.contract.errors import ComponentError, nearest
+from anncore.contract.registry import Registry
+from anncore.contract.trial import Split, Stop, Train
 from anncore.experiment.document import Document, Section, is_number, show
 from anncore.experiment.model import KINDS, PROBLEMS, Entry, Limits, SearchSettings
-from anncore.registry import Registry
-from anncore.trial import Split, Stop, Train
 
 WAIVABLE = ("failed", "timeout", "crashed")  # what blocks a claim
 METHODS = ("grid", "random", "lhs", "halton", "sobol")

@@ -16,25 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from anncore import stats
 from anncore._version import __version__
-from anncore.audit import audit, selection_gap
-from anncore.findings import (
-    SEEDS,
-    Comparison,
-    about,
-    compare,
-    counted,
-    headline,
-    joined,
-    seed_claims,
-    sentence,
-)
-from anncore.nouns import singular
-from anncore.params import Interval
+from anncore.contract.hyperparameters import Interval
+from anncore.contract.trial import STATUSES, canonical
+from anncore.evidence import stats
+from anncore.evidence.cautions import audit, selection_gap
+from anncore.evidence.sentences import SEEDS, about, counted, headline, joined, sentence, with_sentence
+from anncore.evidence.study import Measure, Study
+from anncore.evidence.units import singular
+from anncore.evidence.verdicts import Comparison, compare, seed_claims
 from anncore.report import further, methods, tables
-from anncore.study import Measure, Study
-from anncore.trial import STATUSES, canonical
 
 SCHEMA = 1
 SCHEMA_ID = f"urn:annx:report:{SCHEMA}"
@@ -90,10 +81,10 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         },
         "leaderboard": {"overall": overall, "problems": boards},
         "comparisons": {
-            "overall": [c.to_json() for c in over_all],
+            "overall": [with_sentence(c) for c in over_all],
             "overall_scale": scale,
             "friedman": test,
-            "problems": {p: [c.to_json() for c in found] for p, found in by_problem.items()},
+            "problems": {p: [with_sentence(c) for c in found] for p, found in by_problem.items()},
             "sentences": {p: problem_sentence(found) for p, found in by_problem.items()},
         },
         "improvement": further.improvement(study),

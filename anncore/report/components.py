@@ -7,9 +7,9 @@ import json
 import math
 from typing import Any
 
-from anncore.errors import AnnxError
-from anncore.params import Declared, build, declared
-from anncore.study import Study
+from anncore.contract.errors import AnnxError
+from anncore.contract.hyperparameters import Declared, build, declared
+from anncore.evidence.study import Study
 
 
 def components_of(study: Study) -> dict[str, dict[str, Any]]:

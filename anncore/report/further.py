@@ -14,8 +14,8 @@ from anncore.evidence.arms import Over, probability_of_improvement
 from anncore.evidence.budget import budget_curve
 from anncore.evidence.frame import curve_frame, scores, tuning_scores
 from anncore.evidence.speed import performance_scores, targets, time_to_target, typical_times
-from anncore.stats import LEVEL
-from anncore.study import Study
+from anncore.evidence.stats import LEVEL
+from anncore.evidence.study import Study
 
 
 def speed(study: Study) -> dict[str, Any] | None:

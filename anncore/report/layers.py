@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from anncore.contract.kinds import Array
 from anncore.report.drawing import WIDE, log_ticks, new_sheet, place, shorten, text_width
 from anncore.report.theme import Theme
-from anncore.types import Array
 
 LINE = 6  # panels side by side, at most
 LEFT, GAP, LOW = 0.56, 0.16, 0.9

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from anncore import stats
-from anncore.findings import FEWEST_DATA_SETS, counted, growth, joined, p_value
-from anncore.nouns import DATA_SETS, SEEDS, metric_words, singular
+from anncore.evidence import stats
+from anncore.evidence.sentences import counted, growth, joined, p_value
+from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
+from anncore.evidence.verdicts import FEWEST_DATA_SETS
 
 REFERENCES = (
     "Wilcoxon (1945), Individual comparisons by ranking methods, Biometrics 1(6).",

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from anncore.contract.kinds import Array
 from anncore.report.theme import EVERY_COLOR, TOKENS, darken
-from anncore.types import Array
 
 MOST_SVG = 300_000  # bytes; a browser is slow to draw more
 COLORS = 64  # beside the theme's

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from anncore import stats
+from anncore.evidence import stats
 from anncore.evidence.arms import summary
 from anncore.evidence.sensitivity import sensitivity_row, tuned_column
-from anncore.study import BLOCKING, Study
+from anncore.evidence.study import BLOCKING, Study
 
 
 def leaderboard(study: Study, problem: str) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from anncore.printable import printable
+from anncore.report.printable import printable
 from anncore.report.words import overall_rows, score
 
 WIDEST = 100

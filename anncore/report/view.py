@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from anncore.findings import SEEDS, counted
-from anncore.nouns import metric_words, singular
-from anncore.printable import printable, spelt
+from anncore.evidence.sentences import SEEDS, counted
+from anncore.evidence.units import metric_words, singular
 from anncore.report import words
+from anncore.report.printable import printable, spelt
 
 DOWNLOADS = (
     ("report.md", "this report as Markdown"),

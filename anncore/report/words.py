@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from anncore.findings import about, counted, interval, joined, number, p_value, percent, size
-from anncore.nouns import DATA_SETS, SEEDS, metric_words, singular
-from anncore.stats import ABSOLUTE_NOISE
+from anncore.evidence.sentences import about, counted, interval, joined, number, p_value, percent, size
+from anncore.evidence.stats import ABSOLUTE_NOISE
+from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
 
 MOST_IN_MATRIX = 8  # arms against arms; more make a table too wide for a page
 VERDICTS = {
@@ -290,7 +290,7 @@ def _edge(edge: str | bool) -> str:
 def gap_of(row: Mapping[str, Any], scale: str, goal: str) -> float:
     """Return by how much a choice flattered itself, on the scale, positive where the fresh score is worse.
 
-    See `protocol.selection_gaps`; NaN where the choice lost a tuning seed or has no score.
+    See `selection.selection_gaps`; NaN where the choice lost a tuning seed or has no score.
     """
     tuned, fresh = _nan(row["tune_score"]), _nan(row.get("fresh_score"))
     if row["n_ok"] < row["n"] or math.isnan(tuned) or math.isnan(fresh):

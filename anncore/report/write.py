@@ -10,19 +10,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from anncore.files import replace_file
-from anncore.maps import DecisionMap
-from anncore.nouns import said_of
-from anncore.printable import printable
-from anncore.registry import Component
+from anncore.contract.kinds import FigureInput
+from anncore.contract.registry import Component
+from anncore.engine.decision_maps import DecisionMap
+from anncore.evidence.study import Study
+from anncore.evidence.units import said_of
 from anncore.report.build import build_report, plain
 from anncore.report.components import components_of, objectives_of
 from anncore.report.drawing import Drawing, drawing_style, to_png, to_svg
 from anncore.report.html import render_html
 from anncore.report.markdown import render_markdown
+from anncore.report.printable import printable
 from anncore.report.theme import Theme
-from anncore.study import Study
-from anncore.types import FigureInput
+from anncore.running.files import replace_file
 
 SECTIONS = ("leaderboard", "differences", "data-sets", "speed", "sensitivity", "diagnostics")
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from anncore.registry import Component
+from anncore.contract.registry import Component
 from anncore.testing import generic, stacks
 from anncore.testing.activations import ActivationKit
 from anncore.testing.datasets import DatasetKit
@@ -62,7 +62,7 @@ def checks_for(
     kind = kind or kind_of(component)
     kit = KITS[kind]
     subject = Subject(component, kind, dict(values or {}))
-    for name, run in [*generic.CHECKS, *kit.computing(), *stacks.checks(kit), *kit.checks(subject)]:
+    for name, run in [*generic.CHECKS, *generic.computing(kit), *stacks.checks(kit), *kit.checks(subject)]:
         yield Check(subject, name, run)
 
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from anncore.params import Interval
+from anncore.contract.hyperparameters import Interval
+from anncore.contract.kinds import Array, Params
 from anncore.testing.kit import Case, Kit, Named, Subject, must, must_be_close, slopes
-from anncore.types import Array, Params
 
 WIDTHS = (1, 2, 5)
 

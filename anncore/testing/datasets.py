@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from anncore.data import check_data
-from anncore.errors import DataError
-from anncore.split import split_rows
+from anncore.contract.errors import DataError
+from anncore.contract.kinds import TASKS, Array, Data
+from anncore.contract.trial import Split
+from anncore.engine.datasets import check_data
+from anncore.engine.split import split_rows
 from anncore.testing.kit import Kit, Named, Subject, must
-from anncore.trial import Split
-from anncore.types import TASKS, Array, Data
 
 
 class DatasetKit(Kit):

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from anncore.nesting import asks, fit, scope_of
-from anncore.params import references
+from anncore.contract.hyperparameters import references
+from anncore.contract.kinds import Array, ParamSpec
+from anncore.engine.nested import asks, fit, scope_of
 from anncore.testing.kit import must
-from anncore.types import Array, ParamSpec
 
 STEPS = 6
 WEIGHT = ParamSpec("W", (4, 3), 4, 3, place="hidden")

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from anncore.process import children_on_one_blas_thread
+from anncore.engine.process import children_on_one_blas_thread
 
 MAIN = "__main__"
 MAIN_THERE = "__mp_main__"  # multiprocessing's name for it: what a script guards by its name is not run again

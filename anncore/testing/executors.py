@@ -16,9 +16,7 @@ PATIENCE = 30.0  # seconds to let go once its consumer has left
 class ExecutorKit(Kit):
     """Tasks, stops, errors, leaving early."""
 
-    def computing(self) -> list[Named]:
-        """Return nothing: an executor computes nothing of its own."""
-        return []
+    computes = False  # nothing of its own
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""

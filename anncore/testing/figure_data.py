@@ -15,14 +15,13 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from anncore.contract.kinds import Array, FigureInput, Task
+from anncore.contract.registry import Component, Registry
+from anncore.contract.trial import Phase, PlannedRow, Split, Status, Train, TrialResult
+from anncore.engine.decision_maps import DecisionMap, quantized
+from anncore.evidence.results import Cost, PlanSummary, Results, curves_frame, trials_frame
+from anncore.evidence.selection import select, with_fresh_scores
 from anncore.experiment.model import Experiment, Limits
-from anncore.maps import DecisionMap, quantized
-from anncore.protocol import select, with_fresh_scores
-from anncore.registry import Component, Registry
-from anncore.results import Cost, PlanSummary, Results, curves_frame, trials_frame
-from anncore.store import PlannedRow
-from anncore.trial import Phase, Split, Status, Train, TrialResult
-from anncore.types import Array, FigureInput, Task
 
 STEPS = (0, 10, 20, 50, 100)
 RATES = (0.001, 0.01, 0.1)
@@ -159,9 +158,9 @@ def _input(
     status: StatusOf = lambda arm, seed: "ok",
 ) -> FigureInput:
     """Return what a figure is handed for a sweep over `arms` and `problems`."""
+    from anncore.evidence.study import Study
     from anncore.report.build import build_report
     from anncore.report.theme import Theme
-    from anncore.study import Study
 
     results = _results(arms, problems, seeds, tune, status)
     report = build_report(results, {})

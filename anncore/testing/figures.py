@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from anncore.contract.kinds import Array
 from anncore.testing import figure_data
 from anncore.testing.kit import Kit, Named, Subject, must
-from anncore.types import Array
 
 DPI = 40  # enough for every difference to show
 

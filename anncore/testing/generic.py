@@ -7,16 +7,26 @@ import json
 import pickle
 import random
 import re
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from anncore.contract import Refused, refuse_malformed
-from anncore.errors import ComponentError
-from anncore.params import Declared, Interval, ListOf, OneOf, Plain, build, declared, resolve
+from anncore.contract.admission import Refused, refuse_malformed
+from anncore.contract.errors import ComponentError
+from anncore.contract.hyperparameters import (
+    Declared,
+    Interval,
+    ListOf,
+    OneOf,
+    Plain,
+    build,
+    declared,
+    resolve,
+)
+from anncore.contract.kinds import Array
 from anncore.testing import elsewhere
 from anncore.testing.kit import Kit, Named, Subject, Variant, must, must_equal_bits
-from anncore.types import Array
 
 REFERENCED = ("activation", "loss", "optimizer", "schedule", "initializer", "network", "objective", "metric")
 
@@ -183,3 +193,14 @@ CHECKS: list[Named] = [
     ("json_round_trip", json_round_trip),
     ("out_of_domain", out_of_domain),
 ]
+
+
+def computing(kit: Kit) -> list[Named]:
+    """Return the checks on what `Kit.exercise` yields; none for a kind that computes nothing."""
+    if not kit.computes:
+        return []
+    return [
+        ("deterministic", partial(deterministic, kit=kit)),
+        ("no_global_rng", partial(no_global_rng, kit=kit)),
+        ("other_process", partial(other_process, kit=kit)),
+    ]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from anncore.contract.kinds import Array
 from anncore.testing.kit import Kit, Named, Subject, frozen, must, must_equal_bits
-from anncore.types import Array
 
 SHAPES = ((1, 1), (3, 8), (64, 32))
 PATIENCE = 200  # rounds after which an adjustment counts as endless

@@ -14,11 +14,20 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore.contract import PROTOCOLS, methods
-from anncore.errors import ComponentError, DataError
-from anncore.params import Declared, Interval, OneOf, Plain, build, declared, references, resolve
-from anncore.process import one_blas_thread
-from anncore.types import Array
+from anncore.contract.admission import PROTOCOLS, methods
+from anncore.contract.errors import ComponentError, DataError
+from anncore.contract.hyperparameters import (
+    Declared,
+    Interval,
+    OneOf,
+    Plain,
+    build,
+    declared,
+    references,
+    resolve,
+)
+from anncore.contract.kinds import Array
+from anncore.engine.process import one_blas_thread
 
 Run = Callable[["Subject"], int]
 """One check: raises AssertionError, or returns how many things it looked at."""
@@ -286,6 +295,7 @@ class Kit:
         """Return the ways to run a component on a stack; empty where the kind knows no stacks."""
         return []
 
+    computes = True  # whether `exercise` yields anything
     stacked = False  # whether `cases` has any
     fed = True  # whether their inputs reach the component, so that a sick trial could touch its neighbours
 
@@ -293,16 +303,6 @@ class Kit:
         """Yield all that one component computes, from fixed inputs."""
         for case in self.cases(subject):
             yield from case.run(component, case.inputs(np.random.default_rng(0), 1, "float64")).values()
-
-    def computing(self) -> list[Named]:
-        """Return the checks on what `exercise` yields; none where it yields nothing."""
-        from anncore.testing import generic
-
-        return [
-            ("deterministic", partial(generic.deterministic, kit=self)),
-            ("no_global_rng", partial(generic.no_global_rng, kit=self)),
-            ("other_process", partial(generic.other_process, kit=self)),
-        ]
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks; those of promises that this component does not make are left out."""

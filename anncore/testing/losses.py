@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from anncore.params import Interval
-from anncore.registry import load_registry
+from anncore.contract.hyperparameters import Interval
+from anncore.contract.kinds import TASKS, Array, Task
+from anncore.contract.registry import load_registry
 from anncore.testing.kit import Case, Kit, Named, Subject, Variant, must, must_be_close, slopes
-from anncore.types import TASKS, Array, Task
 
 WIDTHS: dict[Task, tuple[int, ...]] = {"binary": (1,), "multiclass": (3,), "regression": (1, 2)}
 

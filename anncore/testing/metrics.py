@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from anncore.params import Interval
+from anncore.contract.hyperparameters import Interval
+from anncore.contract.kinds import TASKS, Array, Task
 from anncore.testing import watching
 from anncore.testing.kit import Case, Kit, Named, Subject, must, must_be_close
-from anncore.types import TASKS, Array, Task
 
 WIDTHS: dict[Task, tuple[int, ...]] = {"binary": (1,), "multiclass": (3, 5), "regression": (1, 2)}
 

@@ -9,13 +9,13 @@ from zlib import crc32
 
 import numpy as np
 
-from anncore.assembly import Activations
-from anncore.body import OUTPUT, Wired
-from anncore.errors import ComponentError
-from anncore.params import declared, references
+from anncore.contract.errors import ComponentError
+from anncore.contract.hyperparameters import declared, references
+from anncore.contract.kinds import Array, ParamSpec
+from anncore.engine.activations import Activations
+from anncore.engine.network import OUTPUT, Wired
 from anncore.testing.kit import Case, Kit, Named, Subject, must, must_be_close, must_equal_bits
 from anncore.testing.places import STAND_INS
-from anncore.types import Array, ParamSpec
 
 # Inputs and outputs; a network that wants others than the first says so by a ComponentError from `specs`.
 SIZES = ((3, 2), (16, 3), (4, 4), (64, 10))
@@ -52,7 +52,7 @@ class NetworkKit(Kit):
 
 
 class Given:
-    """Random numbers as `anncore.body.Noise` gives them; a number per trial seeds its generators."""
+    """Random numbers as `engine.noise.Noise` gives them; a number per trial seeds its generators."""
 
     def __init__(self, seeds: Array) -> None:
         self._seeds = seeds

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from anncore.contract.kinds import Array
 from anncore.testing.kit import Case, Kit, Named, Subject, must, must_be_close, slopes
-from anncore.types import Array
 
 
 class ObjectiveKit(Kit):

@@ -8,7 +8,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from anncore.nesting import fit, scope_of
+from anncore.contract.kinds import Array, ParamSpec
+from anncore.engine.nested import fit, scope_of
 from anncore.testing.descent import (
     BIAS,
     FLAT,
@@ -25,7 +26,6 @@ from anncore.testing.descent import (
     walk,
 )
 from anncore.testing.kit import Case, Kit, Named, Subject, must, must_equal_bits
-from anncore.types import Array, ParamSpec
 
 
 class OptimizerKit(Kit):

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore.arrays import sum_examples
-from anncore.types import Array, Params, ParamSpec
+from anncore.contract.kinds import Array, Params, ParamSpec
+from anncore.engine.arrays import sum_examples
 
 
 @dataclass(frozen=True)

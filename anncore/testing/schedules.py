@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from anncore.contract.kinds import Array
 from anncore.testing import stacks
 from anncore.testing.descent import leaves
 from anncore.testing.kit import Case, Kit, Named, Subject, must, must_equal_bits
-from anncore.types import Array
 
 LENGTHS = (1, 2, 7, 250)
 WATCHED = (1, 2, 7, 150)  # with an evaluation every third step

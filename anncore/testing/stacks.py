@@ -6,8 +6,8 @@ from functools import partial
 
 import numpy as np
 
+from anncore.contract.kinds import Array
 from anncore.testing.kit import Case, Kit, Named, Subject, Variant, frozen, must, must_equal_bits
-from anncore.types import Array
 
 TRIALS = 7
 DRAWS = 40

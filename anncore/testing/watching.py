@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from anncore.params import Interval
+from anncore.contract.hyperparameters import Interval
+from anncore.contract.kinds import Array, Layer
 from anncore.testing.kit import Case, Named, Subject, must, must_be_close
-from anncore.types import Array, Layer
 
 SIZES = ((2, 1), (2, 5, 1), (3, 8, 4, 2))  # inputs, hidden units if any, outputs
 EXAMPLES = 20

@@ -28,8 +28,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _machine() -> str:
-    from anncore.environment import environment
-    from anncore.registry import Registry
+    from anncore.contract.registry import Registry
+    from anncore.running.environment import environment
 
     told = environment(Registry((), ()), Path.cwd())
     numpy = told["packages"]["numpy"]

@@ -48,7 +48,7 @@ class Annx(Contender):
     @classmethod
     def prepare(cls, case: Case, share: int) -> Work:
         """Build this process's stacks."""
-        from anncore.registry import load_registry
+        from anncore.contract.registry import load_registry
 
         registry = load_registry()
         return stacks_work(own_stacks(case, registry, share, cls.processes), registry)
@@ -56,7 +56,7 @@ class Annx(Contender):
 
 def own_stacks(case: Case, registry: Any, share: int, processes: int) -> list[Any]:
     """Return the stacks of one of several processes, the largest dealt out first to the least laden."""
-    from anncore.packing import pack
+    from anncore.engine.packing import pack
 
     laden: list[list[Any]] = [[] for _ in range(processes)]
     for stack in sorted(pack(trials_of(case, registry), registry, jobs=processes), key=len, reverse=True):
@@ -66,9 +66,9 @@ def own_stacks(case: Case, registry: Any, share: int, processes: int) -> list[An
 
 def built(trials: Any, registry: Any) -> Any:
     """Return a stack that is ready for its first step."""
-    from anncore.batches import load
-    from anncore.process import keep_memory_mapped
-    from anncore.stack import Stack
+    from anncore.engine.batches import load
+    from anncore.engine.network_stack import Stack
+    from anncore.engine.process import keep_memory_mapped
 
     keep_memory_mapped()
     warm_blas()
@@ -105,7 +105,7 @@ class Matmul(Contender):
     @classmethod
     def prepare(cls, case: Case, share: int) -> Work:
         """Lay out the operands of all layers, stack by stack."""
-        from anncore.registry import load_registry
+        from anncore.contract.registry import load_registry
 
         groups = own_stacks(case, load_registry(), share, cls.processes)
         products = [product for trials in groups for product in _products(case, len(trials))]

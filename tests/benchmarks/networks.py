@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from trial_factory import make_trial
 
-from anncore.registry import Registry
-from anncore.trial import Trial
+from anncore.contract.registry import Registry
+from anncore.contract.trial import Trial
 
 BATCH = 32
 SEEDS = 8  # the trials of one network: so many seeds, times as many learning rates as it takes

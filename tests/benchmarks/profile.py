@@ -16,9 +16,9 @@ import numpy as np
 from benchmarks.contenders import built
 from benchmarks.networks import Case, trials_of
 
-from anncore.arrays import dense, sum_examples, times_transposed
-from anncore.packing import pack
-from anncore.registry import Registry
+from anncore.contract.registry import Registry
+from anncore.engine.arrays import dense, sum_examples, times_transposed
+from anncore.engine.packing import pack
 
 PHASES = (
     "forward matmul",

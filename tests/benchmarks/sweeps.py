@@ -14,12 +14,12 @@ from benchmarks.contenders import built
 from benchmarks.networks import Case, trials_of
 from trial_factory import make_trial
 
-from anncore.assembly import needs_place
-from anncore.packing import pack
-from anncore.registry import Registry, load_registry
-from anncore.store import Store
-from anncore.training import train_stack
-from anncore.trial import Trial
+from anncore.contract.registry import Registry, load_registry
+from anncore.contract.trial import Trial
+from anncore.engine.activations import needs_place
+from anncore.engine.packing import pack
+from anncore.engine.training import train_stack
+from anncore.running.store import Store
 
 ACTIVATIONS, TRIAL_SEEDS = 20, 5
 OPTIMIZERS = ("adagrad", "adam", "momentum", "rmsprop", "sgd")

@@ -19,8 +19,8 @@ from benchmarks.reports import SHAPES, made_up, rendered
 from benchmarks.sweeps import beyond_training, rates
 from benchmarks.tables import Lines
 
-from anncore.process import one_blas_thread
-from anncore.registry import Registry, load_registry
+from anncore.contract.registry import Registry, load_registry
+from anncore.engine.process import one_blas_thread
 
 TURN = 0.25  # seconds that a contender's turn lasts at least
 

@@ -70,8 +70,8 @@ def test_scores_of_a_sweep_have_a_row_per_planned_trial() -> None:
 def test_a_figure_gets_the_same_frames_as_a_program(
     tune_seeds: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from anncore.contract.kinds import FigureInput
     from anncore.report import write
-    from anncore.types import FigureInput
 
     handed: list[FigureInput] = []
 

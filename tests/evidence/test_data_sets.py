@@ -21,7 +21,7 @@ from anncore import (
     normalized_scores,
     scores,
 )
-from anncore.study import Study
+from anncore.evidence.study import Study
 
 INF, NAN = math.inf, math.nan
 

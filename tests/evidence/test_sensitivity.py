@@ -72,8 +72,8 @@ def test_each_value_stands_at_the_best_of_the_others() -> None:
 
 
 def test_a_sweep_has_a_row_per_problem_and_arm_as_its_report() -> None:
+    from anncore.evidence.study import Study
     from anncore.report.tables import sensitivity
-    from anncore.study import Study
 
     results = make_results(("sgd", "adam"), ("xor", "iris"))
     table = lr_sensitivity(tuning_scores(results))

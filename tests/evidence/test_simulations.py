@@ -17,10 +17,10 @@ from anncore import (
     mean_interval,
     pairs_for_power,
     pseudomedian,
-    stats,
     wilcoxon,
     wilson_interval,
 )
+from anncore.evidence import stats
 
 LARGE = [pytest.mark.slow, pytest.mark.large]
 MANY = [pytest.param(400, id="small"), pytest.param(10_000, marks=LARGE, id="large")]

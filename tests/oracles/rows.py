@@ -15,10 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anncore import Array, ParamSpec, build, load_registry
-from anncore.body import Wired
-from anncore.nesting import fit, rates
-from anncore.pacing import Pace
-from anncore.params import declared, references, resolve
+from anncore.contract.hyperparameters import declared, references, resolve
+from anncore.engine.nested import Pace, fit, rates
+from anncore.engine.network import Wired
 
 REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 

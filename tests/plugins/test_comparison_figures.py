@@ -12,11 +12,11 @@ import pytest
 from results_factory import make_results
 
 from anncore import Drawing, FigureInput
+from anncore.evidence.results import Cost
+from anncore.evidence.study import Study
 from anncore.report.build import build_report
 from anncore.report.drawing import drawing_style
 from anncore.report.theme import Theme
-from anncore.results import Cost
-from anncore.study import Study
 
 
 def draw(

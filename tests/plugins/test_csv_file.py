@@ -10,7 +10,7 @@ import pytest
 from sklearn.datasets import load_wine
 
 from anncore import ComponentError, Data, DataError, load_registry
-from anncore.params import build
+from anncore.contract.hyperparameters import build
 from anncore.testing import check_component
 
 CSV = load_registry(environ={"ANNX_PLUGINS": ""}).get("dataset", "csv").cls

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from anncore import ComponentError, Data, load_registry
-from anncore.data import check_data
-from anncore.params import build
+from anncore.contract.hyperparameters import build
+from anncore.engine.datasets import check_data
 
 REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 NAMES = [c.name for c in REGISTRY.of_kind("dataset") if c.dist == "annx" and c.name != "csv"]

@@ -11,11 +11,11 @@ import pytest
 from results_factory import make_results
 
 from anncore import Drawing, FigureInput
+from anncore.evidence.study import Study
 from anncore.report.build import build_report
 from anncore.report.drawing import drawing_style, text_width, to_svg
 from anncore.report.theme import Theme
 from anncore.report.write import draw_figures
-from anncore.study import Study
 
 NAMES = (
     "leaderboard",

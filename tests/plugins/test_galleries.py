@@ -13,11 +13,11 @@ from experiment_factory import load, registry
 from results_factory import make_results
 
 from anncore import Drawing, FigureInput, build
+from anncore.evidence.study import Study
 from anncore.report.build import build_report
 from anncore.report.components import components_of
 from anncore.report.drawing import drawing_style
 from anncore.report.theme import Theme
-from anncore.study import Study
 
 
 def parts(kind: str, *labels: str, **values: dict[str, Any]) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from sameness import trained_the_same
 from trial_factory import Spec, make_part, make_trial
 
 from anncore import load_registry
-from anncore.batches import load
-from anncore.errors import ComponentError
-from anncore.registry import Registry
-from anncore.split import spread_over
-from anncore.stack import LOOKED_AT, Stack
-from anncore.training import train_stack
-from anncore.trial import Trial
+from anncore.contract.errors import ComponentError
+from anncore.contract.registry import Registry
+from anncore.contract.trial import Trial
+from anncore.engine.batches import load
+from anncore.engine.network_stack import LOOKED_AT, Stack
+from anncore.engine.split import spread_over
+from anncore.engine.training import train_stack
 
 REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 

@@ -14,10 +14,10 @@ from test_training import by_key
 from trial_factory import make_part, make_trial
 
 from anncore import Array, ComponentError, ParamSpec, build, load_registry
-from anncore.batches import load
-from anncore.nesting import fit
-from anncore.training import train_stack
-from anncore.trial import Stop, Trial
+from anncore.contract.trial import Stop, Trial
+from anncore.engine.batches import load
+from anncore.engine.nested import fit
+from anncore.engine.training import train_stack
 
 REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 LBFGS: Any = REGISTRY.get("optimizer", "lbfgs").cls

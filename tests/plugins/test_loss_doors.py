@@ -15,10 +15,10 @@ from scipy.stats import norm
 from trial_factory import make_trial
 
 from anncore import ComponentError, build, load_registry
-from anncore.batches import load
-from anncore.stack import Stack
-from anncore.training import train_stack
-from anncore.trial import Trial
+from anncore.contract.trial import Trial
+from anncore.engine.batches import load
+from anncore.engine.network_stack import Stack
+from anncore.engine.training import train_stack
 
 REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 

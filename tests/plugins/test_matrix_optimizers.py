@@ -14,10 +14,10 @@ from test_training import as_bytes
 from trial_factory import make_part, make_trial
 
 from anncore import Array, ComponentError, build, load_registry
-from anncore.body import Wired
-from anncore.training import train_stack
-from anncore.trial import Stop, Trial
-from anncore.types import ParamSpec
+from anncore.contract.kinds import ParamSpec
+from anncore.contract.trial import Stop, Trial
+from anncore.engine.network import Wired
+from anncore.engine.training import train_stack
 
 REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 

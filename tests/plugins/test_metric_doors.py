@@ -13,12 +13,13 @@ from sameness import trained_the_same
 from trial_factory import given_data, make_part, make_trial
 
 from anncore import ExperimentError, Layer, load_registry
-from anncore.assembly import Activations, build_slices
-from anncore.data import prepare
-from anncore.evaluation import Evaluator
-from anncore.stack import Stack
-from anncore.training import train_stack
-from anncore.trial import Stop
+from anncore.contract.trial import Stop
+from anncore.engine.activations import Activations
+from anncore.engine.build import build_slices
+from anncore.engine.datasets import prepare
+from anncore.engine.evaluation import Evaluator
+from anncore.engine.network_stack import Stack
+from anncore.engine.training import train_stack
 
 REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 

@@ -7,11 +7,11 @@ import pytest
 from trial_factory import make_trial
 
 from anncore import ComponentError, build, load_registry
-from anncore.batches import load
-from anncore.body import Wired
-from anncore.stack import Stack
+from anncore.contract.trial import Split, Trial
+from anncore.engine.batches import load
+from anncore.engine.network import Wired
+from anncore.engine.network_stack import Stack
 from anncore.testing import Check, parametrize_with_checks
-from anncore.trial import Split, Trial
 
 REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 

@@ -13,8 +13,8 @@ from hypothesis import given, strategies as st
 from trial_factory import make_objective_trial
 
 from anncore import build, load_registry
+from anncore.engine.training import train_stack
 from anncore.testing import Check, parametrize_with_checks
-from anncore.training import train_stack
 
 REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "objectives.json").read_text())

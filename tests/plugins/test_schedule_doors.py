@@ -11,9 +11,9 @@ from sameness import trained_the_same
 from trial_factory import Spec, make_part, make_trial
 
 from anncore import ComponentError, build, load_registry
-from anncore.pacing import Pace
-from anncore.training import train_stack
-from anncore.trial import Stop, Trial
+from anncore.contract.trial import Stop, Trial
+from anncore.engine.nested import Pace
+from anncore.engine.training import train_stack
 
 REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 

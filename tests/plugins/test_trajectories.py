@@ -10,12 +10,12 @@ import pytest
 from results_factory import make_results
 
 from anncore import Drawing, sweep
+from anncore.evidence.study import Study
 from anncore.experiment import load_experiment
 from anncore.report.build import build_report
 from anncore.report.components import objectives_of
 from anncore.report.drawing import drawing_style, to_svg
 from anncore.report.write import draw_figures
-from anncore.study import Study
 
 HEAD = """
 vary = ["optimizer"]

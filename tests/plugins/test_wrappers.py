@@ -16,10 +16,10 @@ from test_training import by_key
 from trial_factory import make_part, make_trial
 
 from anncore import Array, ComponentError, ParamSpec, build, load_registry, sweep
-from anncore.nesting import fit, scope_of
-from anncore.params import references
-from anncore.training import train_stack
-from anncore.trial import Part, Trial
+from anncore.contract.hyperparameters import references
+from anncore.contract.trial import Part, Trial
+from anncore.engine.nested import fit, scope_of
+from anncore.engine.training import train_stack
 
 REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from anncore import load_experiment, sweep
+from anncore.evidence.study import Study
 from anncore.report.components import components_of
-from anncore.study import Study
 
 PLUGIN = '''
 from dataclasses import dataclass

@@ -16,7 +16,8 @@ from jsonschema import Draft202012Validator
 from results_factory import make_results
 from sweep_factory import TUNED, load
 
-from anncore import audit, load_experiment, sweep
+from anncore import load_experiment, sweep
+from anncore.evidence import cautions as audit
 from anncore.experiment.model import Rounds
 from anncore.report import write_report
 from anncore.report.build import SCHEMA, SCHEMA_ID, build_report, plain

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from right_components import Gated, Shaken, Tilted
 
-from anncore.types import Array
+from anncore.contract.kinds import Array
 from wrong.base import Wrong, spoilt, wrong
 
 # Activations

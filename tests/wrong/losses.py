@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from right_components import Scaled, Sides
 
-from anncore.types import Array
+from anncore.contract.kinds import Array
 from wrong.base import opened, wrong
 
 

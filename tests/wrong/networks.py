@@ -7,7 +7,7 @@ from typing import Any
 from right_components import Furnished, Wired
 
 from anncore import Layer, ParamSpec
-from anncore.types import Array
+from anncore.contract.kinds import Array
 from wrong.base import Wrong, spoilt, wrong
 
 # Networks

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from right_components import Foresight, Halfway, State
 
-from anncore.types import Array
+from anncore.contract.kinds import Array
 from wrong.base import Wrong, by_size, spoilt, wrong
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from right_components import Fitting, Heedful, Watched
 
 from anncore import ref
-from anncore.types import Array
+from anncore.contract.kinds import Array
 from wrong.base import opened, wrong
 
 # Schedules and initializers

@@ -1,0 +1,1 @@
+"""What a plugin touches: kinds, hooks, hyperparameters, the registry, trials, streams, errors."""

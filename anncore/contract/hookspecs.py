@@ -1,0 +1,97 @@
+"""One hook per kind. A plugin is a module that implements at least one of them.
+
+Each returns classes, never instances; a class is built by the core from the experiment's values.
+"""
+
+from __future__ import annotations
+
+import pluggy
+
+from anncore.contract.kinds import (
+    Activation,
+    Dataset,
+    Executor,
+    Figure,
+    Initializer,
+    Loss,
+    Metric,
+    Network,
+    Objective,
+    Optimizer,
+    Schedule,
+)
+
+PROJECT = "annx"  # also the entry-point group
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def annx_activations() -> list[type[Activation]]:  # type: ignore[empty-body]
+    """Return the activation classes this plugin provides; each must build with no arguments."""
+
+
+@hookspec
+def annx_losses() -> list[type[Loss]]:  # type: ignore[empty-body]
+    """Return the loss classes this plugin provides; each must build with no arguments."""
+
+
+@hookspec
+def annx_optimizers() -> list[type[Optimizer]]:  # type: ignore[empty-body]
+    """Return the optimizer classes this plugin provides; each must build with no arguments."""
+
+
+@hookspec
+def annx_schedules() -> list[type[Schedule]]:  # type: ignore[empty-body]
+    """Return the learning-rate schedule classes this plugin provides."""
+
+
+@hookspec
+def annx_initializers() -> list[type[Initializer]]:  # type: ignore[empty-body]
+    """Return the weight initializer classes this plugin provides."""
+
+
+@hookspec
+def annx_datasets() -> list[type[Dataset]]:  # type: ignore[empty-body]
+    """Return the data set classes this plugin provides."""
+
+
+@hookspec
+def annx_networks() -> list[type[Network]]:  # type: ignore[empty-body]
+    """Return the network classes this plugin provides."""
+
+
+@hookspec
+def annx_objectives() -> list[type[Objective]]:  # type: ignore[empty-body]
+    """Return the classes of functions to be minimised this plugin provides."""
+
+
+@hookspec
+def annx_metrics() -> list[type[Metric]]:  # type: ignore[empty-body]
+    """Return the metric classes this plugin provides."""
+
+
+@hookspec
+def annx_figures() -> list[type[Figure]]:  # type: ignore[empty-body]
+    """Return the figure classes this plugin provides."""
+
+
+@hookspec
+def annx_executors() -> list[type[Executor]]:  # type: ignore[empty-body]
+    """Return the executor classes this plugin provides."""
+
+
+HOOKS = {
+    "activation": "annx_activations",
+    "loss": "annx_losses",
+    "optimizer": "annx_optimizers",
+    "schedule": "annx_schedules",
+    "initializer": "annx_initializers",
+    "dataset": "annx_datasets",
+    "network": "annx_networks",
+    "objective": "annx_objectives",
+    "metric": "annx_metrics",
+    "figure": "annx_figures",
+    "executor": "annx_executors",
+}
+KINDS = tuple(HOOKS)

@@ -1,0 +1,305 @@
+"""Hyperparameters: declared in one line, in one place, and checked at the border.
+
+    lr: Hyper = param(1e-3, "(0, inf)", search=log(1e-4, 1e-1))
+    eps_mode: str = param("outside", ("outside", "inside", "hat"))
+    hidden: tuple[int, ...] = param((32, 32), "list int [1, inf)")
+    activation: Any = ref("activation", "relu")
+
+A domain is an interval of reals ("[0, 1)"), of integers ("int [1, inf)"), a list of either
+("list int [1, inf)") or of texts ("list str"), "bool", "str", "path" (a file, relative to the
+experiment file), or a tuple of the admitted values. Only a real interval makes a hyperparameter that
+may differ between the trials of one stack as an array; all others are the component's structure.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+from anncore.contract.errors import ComponentError, nearest
+
+
+class Search(NamedTuple):
+    """A range to search: how = "log", "linear" or "choice"; values = (low, high) or the choices."""
+
+    how: str
+    values: tuple[Any, ...]
+
+
+def log(low: float, high: float) -> Search:
+    """A range whose logarithm is searched evenly; 0 < low < high."""
+    return Search("log", (low, high))
+
+
+def linear(low: float, high: float) -> Search:
+    """A range that is searched evenly; low < high."""
+    return Search("linear", (low, high))
+
+
+def choice(*values: Any) -> Search:
+    """A set of values, each as likely."""
+    return Search("choice", values)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Real numbers or integers between two bounds, each open or closed."""
+
+    low: float
+    high: float
+    closed_low: bool
+    closed_high: bool
+    integer: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Interval:
+        """Read "[0, 1)" or "int [1, inf)"."""
+        found = re.fullmatch(r"(int )?([\[(])\s*(\S+?)\s*,\s*(\S+?)\s*([\])])", text.strip())
+        if found is None:
+            raise ValueError(f"not an interval: {text!r}; write for example '[0, 1)' or 'int [1, inf)'")
+        integer, left, low, high, right = found.groups()
+        try:
+            interval = cls(float(low), float(high), left == "[", right == "]", bool(integer))
+        except ValueError:
+            raise ValueError(f"not an interval: {text!r}; its bounds must be numbers, inf or -inf") from None
+        # Values are finite, so a bound at infinity is open; and written so it tells no reader otherwise.
+        if interval.holds(math.inf) or interval.holds(-math.inf):
+            raise ValueError(f"not an interval: {text!r}; a bound at infinity is open")
+        if not (interval.low < interval.high or interval.holds(interval.low)):
+            raise ValueError(f"not an interval: {text!r}; no number lies in it")
+        return interval
+
+    def __str__(self) -> str:
+        def number(value: float) -> str:
+            return str(int(value)) if value.is_integer() and abs(value) < 1e16 else repr(value)
+
+        left, right = "[" if self.closed_low else "(", "]" if self.closed_high else ")"
+        return f"{left}{number(self.low)}, {number(self.high)}{right}"
+
+    def describe(self) -> str:
+        """Say it in an error: "in [0, 1)", "a whole number in [1, inf)"."""
+        return f"a whole number in {self}" if self.integer else f"in {self}"
+
+    def holds(self, value: float) -> bool:
+        """Tell whether `value` lies inside; NaN never does."""
+        above = value >= self.low if self.closed_low else value > self.low
+        below = value <= self.high if self.closed_high else value < self.high
+        return bool(above and below)
+
+    def covers(self, other: Interval) -> bool:
+        """Tell whether every number of `other` lies inside."""
+        low = self.low < other.low or (self.low == other.low and (self.closed_low or not other.closed_low))
+        high = self.high > other.high or (
+            self.high == other.high and (self.closed_high or not other.closed_high)
+        )
+        return low and high
+
+    def check(self, value: Any) -> Any:
+        """Return `value` as float or int, or raise ValueError with the rule."""
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise ValueError(f"must be {self.describe()}")
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number of hundreds of digits
+            number = math.inf
+        if not math.isfinite(number) or not self.holds(number):
+            raise ValueError(f"must be {self.describe()}")
+        if not self.integer:
+            return number
+        if not number.is_integer():
+            raise ValueError(f"must be {self.describe()}")
+        return int(value) if isinstance(value, int) else int(number)  # beyond 2**53 a float has gaps
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """A list whose items all lie in one domain; kept as a tuple."""
+
+    item: Interval | Plain
+
+    def describe(self) -> str:
+        """Say it in an error."""
+        return f"a list, each item {self.item.describe()}"
+
+    def check(self, value: Any) -> Any:
+        """Return `value` as a tuple, or raise ValueError with the rule."""
+        if not isinstance(value, (list, tuple)):
+            raise ValueError(f"must be {self.describe()}")
+        try:
+            return tuple(self.item.check(item) for item in value)
+        except ValueError:
+            raise ValueError(f"must be {self.describe()}") from None
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of a few named values."""
+
+    values: tuple[Any, ...]
+
+    def describe(self) -> str:
+        """Say it in an error."""
+        return "one of " + ", ".join(repr(value) for value in self.values)
+
+    def check(self, value: Any) -> Any:
+        """Return `value`, or raise ValueError with the rule and the nearest spelling."""
+        for known in self.values:  # True == 1 for Python, but not for who wrote one of them
+            if value == known and isinstance(value, bool) == isinstance(known, bool):
+                return known
+        raise ValueError(f"must be {self.describe()}")
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A bool, a text or a path."""
+
+    type: str
+
+    def describe(self) -> str:
+        """Say it in an error."""
+        return {"bool": "true or false", "str": "a text", "path": "a file's path"}[self.type]
+
+    def check(self, value: Any) -> Any:
+        """Return `value`, or raise ValueError with the rule."""
+        if not isinstance(value, bool if self.type == "bool" else str):
+            raise ValueError(f"must be {self.describe()}")
+        return value
+
+
+Domain = Interval | ListOf | OneOf | Plain
+
+
+def parse_domain(domain: str | tuple[Any, ...]) -> Domain:
+    """Turn a domain as an author writes it into one that can check a value."""
+    if isinstance(domain, tuple):
+        return OneOf(domain)
+    if domain in ("bool", "str", "path"):
+        return Plain(domain)
+    if domain == "list str":
+        return ListOf(Plain("str"))
+    if domain.startswith("list "):
+        return ListOf(Interval.parse(domain.removeprefix("list ")))
+    return Interval.parse(domain)
+
+
+class Declared(NamedTuple):
+    """One declared hyperparameter of a component."""
+
+    name: str
+    default: Any
+    domain: Domain
+    search: Search | None = None
+    help: str = ""
+
+    @property
+    def stackable(self) -> bool:
+        """Whether the trials of one stack may hold different values of it, as an array."""
+        return isinstance(self.domain, Interval) and not self.domain.integer
+
+    @property
+    def is_list(self) -> bool:
+        """Whether one value is itself a list, so that only a list of lists is a grid."""
+        return isinstance(self.domain, ListOf)
+
+
+class Reference(NamedTuple):
+    """One declared reference of a component to components of another kind."""
+
+    name: str
+    kind: str
+    default: str
+
+
+def param(default: Any, domain: str | tuple[Any, ...], search: Search | None = None, help: str = "") -> Any:
+    """Declare a hyperparameter: its default, its domain, and the range worth searching."""
+    return dataclasses.field(
+        default=default, metadata={"annx": ("param", parse_domain(domain), search, help)}
+    )
+
+
+def ref(kind: str, default: str) -> Any:
+    """Declare a reference to a component of another kind, by name.
+
+    A network's activation, a wrapper's inner optimizer. In an experiment it takes a name, or a list of
+    names for one per layer; where the experiment has entries of that kind and the key is not given, the
+    entries fill it. When the core calls the component, the field holds a tuple of built components.
+    """
+    return dataclasses.field(default=default, metadata={"annx": ("ref", kind)})
+
+
+@cache
+def declared(cls: Any) -> dict[str, Declared]:
+    """Return a component class's hyperparameters by name, in the order of its fields."""
+    found = {}
+    for each in dataclasses.fields(cls):
+        mark = each.metadata.get("annx")
+        if mark is not None and mark[0] == "param":
+            found[each.name] = Declared(each.name, each.default, *mark[1:])
+    return found
+
+
+@cache
+def references(cls: Any) -> dict[str, Reference]:
+    """Return a component class's references by name."""
+    return {
+        each.name: Reference(each.name, each.metadata["annx"][1], str(each.default))
+        for each in dataclasses.fields(cls)
+        if each.metadata.get("annx", ("",))[0] == "ref"
+    }
+
+
+def resolve(cls: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every hyperparameter of `cls` with its value: given, from the preset, or the default.
+
+    `values` may hold `preset`, a name in the class's `presets`. Raises ComponentError that names
+    component, key, rule, value and nearest spelling. References are not looked at here.
+    """
+    known, presets = declared(cls), getattr(cls, "presets", {})
+    base: Mapping[str, Any] = {}
+    if "preset" in values:
+        name = values["preset"]
+        if not isinstance(name, str) or name not in presets:
+            offer = f"it has {', '.join(presets)}" if presets else "it has none"
+            raise ComponentError(
+                f"{cls.name}: no preset is called {name!r}; {offer}.{nearest(str(name), presets)}"
+            )
+        base = presets[name]
+    given = {key: value for key, value in values.items() if key != "preset" and key not in references(cls)}
+    for key in given:
+        if key not in known:
+            names = ", ".join([*known, *references(cls)]) or "none"
+            raise ComponentError(
+                f"{cls.name}: unknown hyperparameter {key!r}; known are {names}.{nearest(key, known)}"
+            )
+    resolved = {}
+    for key, declaration in known.items():
+        value = given.get(key, base.get(key, declaration.default))
+        try:
+            resolved[key] = declaration.domain.check(value)
+        except ValueError as error:
+            spelled = isinstance(declaration.domain, OneOf) and isinstance(value, str)
+            guess = "." + nearest(value, map(str, declaration.domain.values)) if spelled else ""  # type: ignore[union-attr]
+            raise ComponentError(f"{cls.name}: {key} {error}, got {value!r}{guess}".rstrip(".")) from None
+    return resolved
+
+
+def build(cls: Any, **values: Any) -> Any:
+    """Build a component with checked values; `preset` and references as in an experiment.
+
+    Raises ComponentError for a value outside its domain, or one that the component's own optional
+    `validate()` refuses with ValueError.
+    """
+    extra = {key: value for key, value in values.items() if key in references(cls)}
+    built = cls(**resolve(cls, values), **extra)
+    if hasattr(built, "validate"):
+        try:
+            built.validate()
+        except ValueError as error:
+            raise ComponentError(f"{cls.name}: {error}") from None
+    return built

@@ -1,0 +1,328 @@
+"""From installed plugins to components by kind and name.
+
+A plugin is a module that implements hooks of `anncore.contract.hookspecs`. Installed ones come by the
+entry-point group `annx`, ours and a stranger's alike; local files are named explicitly. Each is loaded
+alone: one that fails at import, misspells a hook or returns what is no component is set aside with its
+reason and stops nobody else.
+
+A component's full name is `distribution:name`, for a file `stem:name`. The short name belongs to annx's
+own component where there is one, so that installing a package never changes an old experiment; a short
+name that two others share is an error where it is used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from anncore._version import __version__
+from anncore.contract import hookspecs
+from anncore.contract.admission import Refused, refuse_malformed
+from anncore.contract.errors import ComponentError, PluginError, nearest
+
+HOME = "annx"  # the distribution whose components keep their short names
+
+
+@dataclass(frozen=True)
+class Component:
+    """One registered component: its class and where it came from."""
+
+    kind: str
+    name: str
+    cls: type[Any]
+    dist: str
+    version: str
+    plugin: str
+
+    @property
+    def full_name(self) -> str:
+        """`distribution:name`, unique among all components of a kind."""
+        return f"{self.dist}:{self.name}"
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One plugin as it was found: `problem` is empty when it loaded."""
+
+    name: str  # "distribution:entry" or "file:stem"
+    dist: str
+    version: str
+    origin: str  # module or file
+    problem: str = ""
+    detail: str = ""  # the traceback, where there is one
+    components: tuple[str, ...] = ()
+    local: bool = False  # a file that was asked for by name, not an installed package
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All components that could be loaded, and all plugins whether they could or not."""
+
+    components: tuple[Component, ...]
+    plugins: tuple[Plugin, ...]
+    files: tuple[str, ...] = ()
+    _by_kind: dict[str, dict[str, list[Component]]] = field(default_factory=dict, compare=False, repr=False)
+    # What others worked out from these components and will be asked for again, by owner and question.
+    memo: dict[tuple[str, ...], str] = field(default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for kind in hookspecs.KINDS:
+            self._by_kind[kind] = {}
+        for component in self.components:
+            for name in (component.name, component.full_name):
+                self._by_kind[component.kind].setdefault(name, []).append(component)
+
+    def of_kind(self, kind: str) -> list[Component]:
+        """Return the components of a kind, sorted by name, ours before others of the same name."""
+        found = [component for component in self.components if component.kind == kind]
+        return sorted(found, key=lambda c: (c.name, c.dist != HOME, c.dist))
+
+    def get(self, kind: str, name: str) -> Component:
+        """Return the component of that kind and short or full name.
+
+        Raises ComponentError with the nearest spelling, with the plugin that should have brought it
+        but is broken, or with the full names where several distributions share a short one.
+        """
+        if kind not in self._by_kind:
+            raise ComponentError(
+                f"No kind is called {kind!r}; kinds are {', '.join(hookspecs.KINDS)}."
+                + nearest(kind, hookspecs.KINDS)
+            )
+        found = self._by_kind[kind].get(name, [])
+        if not found:
+            raise ComponentError(f"No {kind} is called {name!r}.{self._way_out(kind, name)}")
+        ours = [component for component in found if component.dist == HOME]
+        if ours:
+            return ours[0]
+        if len(found) > 1:
+            owners = ", ".join(sorted(component.full_name for component in found))
+            raise ComponentError(f"{kind} {name!r} is offered by several plugins; write one of {owners}.")
+        return found[0]
+
+    def _way_out(self, kind: str, name: str) -> str:
+        """Say what may be meant by an unknown name: a broken plugin's, a near spelling, another kind's."""
+        for plugin in self.broken:
+            if _would_bring(plugin, kind, name):
+                return f" Plugin {plugin.name!r} is broken: {plugin.problem.rstrip('.')}."
+        if nearest(name, self._by_kind[kind]):
+            return nearest(name, self._by_kind[kind])
+        others = [other for other in hookspecs.KINDS if name in self._by_kind[other]]
+        if others:
+            return f" {name!r} is {article(others[0])} {others[0]}."
+        return f" 'annx list {kind}' names all."
+
+    def default(self, kind: str) -> Component:
+        """Return the component that serves where an experiment names none of this kind."""
+        for component in self.of_kind(kind):
+            if component.dist == HOME and getattr(component.cls, "default", False):
+                return component
+        raise ComponentError(f"No {kind} is named and no default is installed. Add a [{kind}.NAME] section.")
+
+    def natural_loss(self, task: str) -> Component:
+        """Return the loss that "auto" means for a task."""
+        for component in self.of_kind("loss"):
+            if component.dist == HOME and task in getattr(component.cls, "natural_for", ()):
+                return component
+        raise ComponentError(f"No loss is the natural one for a {task} task. Name one in [loss.NAME].")
+
+    def metrics(self, task: str) -> list[Component]:
+        """Return the metrics that fit a task, sorted by name."""
+        return [component for component in self.of_kind("metric") if task in component.cls.tasks]
+
+    def primary_metric(self, task: str) -> Component:
+        """Return the headline metric of a task."""
+        for component in self.metrics(task):
+            if component.dist == HOME and task in getattr(component.cls, "primary_for", ()):
+                return component
+        raise ComponentError(f"No metric is the headline one for a {task} task. Name one in [select].")
+
+    @cached_property
+    def broken(self) -> tuple[Plugin, ...]:
+        """The plugins that could not be loaded."""
+        return tuple(plugin for plugin in self.plugins if plugin.problem)
+
+
+def load_registry(files: Sequence[str | Path] = (), environ: Mapping[str, str] | None = None) -> Registry:
+    """Load every installed plugin and the given local files.
+
+    ANNX_PLUGINS=a,b limits third-party distributions to those named (empty: none).
+    ANNX_STRICT_PLUGINS=1 raises PluginError for the first broken plugin instead of setting it aside.
+    A file that cannot be loaded always raises: it was asked for by name.
+    """
+    environ = os.environ if environ is None else environ
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    components: list[Component] = []
+    plugins: list[Plugin] = []
+    for plugin, load in _candidates(files, environ):
+        loaded, provided = _load(manager, plugin, load, components)
+        if loaded.problem and (loaded.local or environ.get("ANNX_STRICT_PLUGINS") == "1"):
+            raise PluginError(f"plugin {loaded.name} is broken: {loaded.problem}")
+        plugins.append(loaded)
+        components.extend(provided)
+    return Registry(
+        tuple(sorted(components, key=lambda c: (hookspecs.KINDS.index(c.kind), c.name, c.full_name))),
+        tuple(plugins),
+        tuple(plugin.origin for plugin in plugins if plugin.local),
+    )
+
+
+def _candidates(
+    files: Sequence[str | Path], environ: Mapping[str, str]
+) -> Iterator[tuple[Plugin, Callable[[], Any]]]:
+    """Yield each plugin to load with the function that imports it, in an order that never varies."""
+    wanted = environ.get("ANNX_PLUGINS")
+    allowed = None if wanted is None else {_normal(name) for name in wanted.split(",") if name.strip()}
+    known: dict[int, tuple[str, str]] = {}  # reading a distribution's metadata anew takes a millisecond
+    entries = []
+    for entry in importlib.metadata.entry_points(group=hookspecs.PROJECT):
+        if id(entry.dist) not in known:
+            known[id(entry.dist)] = _distribution(entry.dist)
+        dist, version = known[id(entry.dist)]
+        if dist == HOME or allowed is None or dist in allowed:
+            entries.append((dist != HOME, dist, entry.name, entry.value, version, entry))
+    for _, dist, name, value, version, entry in sorted(entries, key=lambda row: row[:4]):
+        yield Plugin(f"{dist}:{name}", dist, version, value), entry.load
+    for dist in sorted((allowed or set()) - {dist for dist, _ in known.values()}):
+        yield Plugin(dist, dist, "", "ANNX_PLUGINS"), _not_installed
+    for path in dict.fromkeys(Path(file).resolve() for file in files):  # asked for twice is loaded once
+        if not path.is_file():
+            raise PluginError(f"plugin file {str(path)!r} does not exist. Give the path of a Python file.")
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        yield (
+            Plugin(f"file:{path.stem}", path.stem, digest, str(path), local=True),
+            partial(_import_file, path),
+        )
+
+
+def _distribution(dist: importlib.metadata.Distribution | None) -> tuple[str, str]:
+    if dist is None:
+        return "unknown", "0"
+    name = _normal(dist.metadata["Name"])
+    return name, __version__ if name == HOME else dist.version
+
+
+def _normal(name: str) -> str:
+    """Return a distribution's name as package indexes compare it: My_Plugin is my-plugin."""
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
+
+
+def _not_installed() -> Any:
+    raise Refused("ANNX_PLUGINS names it, but no such distribution with annx plugins is installed")
+
+
+def _would_bring(plugin: Plugin, kind: str, name: str) -> bool:
+    """Tell whether a broken plugin's name suggests that it would have brought the component."""
+    dist, _, short = name.rpartition(":")
+    entry = plugin.name.partition(":")[2]
+    if dist and (dist != plugin.dist or dist != HOME):
+        return dist == plugin.dist
+    return short in (entry, entry.removeprefix(f"{kind}_"))
+
+
+def article(kind: str) -> str:
+    """Return "a" or "an", whichever goes before a kind."""
+    return "an" if kind[0] in "aeiou" else "a"
+
+
+def _import_file(path: Path) -> ModuleType:
+    if _normal(path.stem) == HOME:  # its components would pass for annx's own
+        raise Refused(f"a plugin file cannot be called {path.name}; rename it")
+    # The digest keeps files of one name in two directories apart.
+    name = f"annx_file_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise Refused(f"{path.name} is no Python file; its name must end in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _load(
+    manager: pluggy.PluginManager, plugin: Plugin, load: Callable[[], Any], known: Iterable[Component]
+) -> tuple[Plugin, list[Component]]:
+    """Import, register and ask one plugin; whatever it raises stays with it."""
+    module, registered = None, False
+    try:
+        # What a plugin prints must not end up in the middle of our own output.
+        with contextlib.redirect_stdout(sys.stderr):
+            module = load()
+            if manager.is_registered(module):
+                raise Refused(f"{plugin.origin} is registered already under another entry point")
+            if manager.has_plugin(plugin.name):
+                raise Refused(f"another plugin is called {plugin.name} already; rename one of them")
+            registered = True
+            manager.register(module, plugin.name)
+            _refuse_unknown_hooks(manager, module)
+            components = list(_provided(manager, module, plugin))
+        _refuse_clashes(components, known)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too: a plugin must not end its host
+        if registered and manager.is_registered(module):
+            manager.unregister(module)
+        said = isinstance(error, (Refused, pluggy.PluginValidationError))
+        reason = str(error) if said else f"{type(error).__name__}: {error}"
+        detail = "" if said else traceback.format_exc()
+        return dataclasses.replace(plugin, problem=" ".join(reason.split()), detail=detail), []
+    names = tuple(f"{component.kind} {component.name}" for component in components)
+    return dataclasses.replace(plugin, components=names), components
+
+
+def _refuse_unknown_hooks(manager: pluggy.PluginManager, module: Any) -> None:
+    """Raise Refused for a misspelt hook; as `check_pending`, but for one plugin, and with the spelling."""
+    for caller in manager.get_hookcallers(module) or []:
+        if not caller.has_spec():
+            hooks = hookspecs.HOOKS.values()
+            guess = nearest(caller.name, hooks) or f" Hooks are {', '.join(hooks)}."
+            raise Refused(f"no hook is called {caller.name!r}.{guess}")
+
+
+def _provided(manager: pluggy.PluginManager, module: Any, plugin: Plugin) -> Iterator[Component]:
+    """Call the plugin's own hook implementations one by one, so that none can abort another's."""
+    callers = manager.get_hookcallers(module) or []
+    if not callers:
+        hooks = ", ".join(hookspecs.HOOKS.values())
+        raise Refused(f"it implements no hook; mark a function with @hookimpl, named one of {hooks}")
+    kinds = {hook: kind for kind, hook in hookspecs.HOOKS.items()}
+    for caller in sorted(callers, key=lambda caller: caller.name):
+        for implementation in caller.get_hookimpls():
+            if implementation.plugin is not module:
+                continue
+            classes = implementation.function()
+            if not isinstance(classes, (list, tuple)):
+                raise Refused(f"{caller.name} must return a list of classes, got {type(classes).__name__}")
+            for cls in classes:
+                kind = kinds[caller.name]
+                refuse_malformed(kind, cls)
+                yield Component(kind, cls.name, cls, plugin.dist, plugin.version, plugin.name)
+
+
+def _refuse_clashes(components: Sequence[Component], known: Iterable[Component]) -> None:
+    taken = {(component.kind, component.full_name): component for component in known}
+    for component in components:
+        other = taken.setdefault((component.kind, component.full_name), component)
+        if other is not component:
+            raise Refused(
+                f"{component.kind} {component.full_name!r} is provided already by plugin {other.plugin!r}"
+            )

@@ -1,0 +1,269 @@
+"""A trial, what determines its numbers, and what came of it.
+
+A `Trial` is one training run. Everything that determines its numbers is in its `description`, plain
+JSON that a worker process or a later session can turn back into the same run; the SHA-256 of the
+canonical form is the trial's key. Labels, titles and the phase of the protocol are no part of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache, cached_property
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+Status = Literal["ok", "diverged", "failed", "timeout", "crashed"]
+STATUSES: tuple[Status, ...] = ("ok", "diverged", "failed", "timeout", "crashed")
+Phase = Literal["tune", "report"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A component with every hyperparameter resolved.
+
+    `name` is the full name. `params` holds plain JSON values (lists, not tuples), without references,
+    paths replaced by the component's fingerprint; `refs` the components it refers to, in order.
+    `paths` holds the files themselves, which do not enter the key.
+    """
+
+    kind: str
+    name: str
+    version: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    refs: Mapping[str, tuple[Part, ...]] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the part as plain JSON."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "version": self.version,
+            "params": dict(self.params),
+            "refs": {key: [part.to_json() for part in parts] for key, parts in self.refs.items()},
+            "paths": dict(self.paths),
+        }
+
+    @cached_property
+    def text(self) -> str:
+        """What of the part determines the numbers, as canonical JSON; parts are shared, so it is kept."""
+        return canonical(_without_paths(self))
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Part:
+        """Read what `to_json` wrote."""
+        refs = {key: tuple(map(cls.from_json, parts)) for key, parts in data["refs"].items()}
+        return cls(
+            data["kind"], data["name"], data["version"], dict(data["params"]), refs, dict(data["paths"])
+        )
+
+
+@dataclass(frozen=True)
+class Stop:
+    """When to stop before the last step; a field that is None does not stop.
+
+    loss: stop when the training loss is at or below it. patience: stop after so many evaluations in a
+    row in which `monitor` did not improve on its best by more than min_delta.
+    """
+
+    loss: float | None = None
+    patience: int | None = None
+    min_delta: float = 0.0
+    monitor: Literal["valid_loss", "train_loss"] = "valid_loss"
+
+
+@dataclass(frozen=True)
+class Train:
+    """How to train. Exactly one of `steps` and `epochs` is given.
+
+    batch_size: examples per step, or "full". shuffle: draw a new order for each epoch; a full batch
+    keeps its order. eval_every: steps between evaluations; there is one before the first step and one
+    after the last as well. eval_train: whether the training loss of a curve is that of "all" training
+    examples or of a "sample", as many as validation has and the same throughout; final losses are of all.
+    watch: names of metrics that look into the network at every evaluation. curves: names of metrics recorded
+    at every evaluation beside those that always are.
+    diverged_above: a final training loss above so many times that of always predicting the mean target, or
+    an objective's value at its start, counts as diverged.
+    """
+
+    steps: int | None = 500
+    epochs: int | None = None
+    batch_size: int | Literal["full"] = 32
+    shuffle: bool = True
+    eval_every: int = 50
+    eval_train: Literal["sample", "all"] = "sample"
+    dtype: Literal["float32", "float64"] = "float32"
+    stop: Stop = Stop()
+    watch: tuple[str, ...] = ()
+    diverged_above: float = 100.0
+    curves: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all fields; `curves` only where it names any, so that no other trial's key knows of it."""
+        fields = asdict(self)
+        return fields if self.curves else {name: each for name, each in fields.items() if name != "curves"}
+
+    @cached_property
+    def text(self) -> str:
+        """All fields as canonical JSON."""
+        return canonical(self.to_json())
+
+
+@dataclass(frozen=True)
+class Split:
+    """Shares of the examples held out for validation and test, at random by seed.
+
+    stratify: keep class shares equal in all three (classification only). standardize: scale inputs, and
+    regression targets, to mean 0 and standard deviation 1 on the training split.
+    """
+
+    valid: float = 0.2
+    test: float = 0.2
+    stratify: bool = True
+    standardize: bool = True
+
+    @cached_property
+    def text(self) -> str:
+        """All fields as canonical JSON."""
+        return canonical(asdict(self))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training run.
+
+    parts: dataset, network, loss, optimizer, schedule, initializer by kind; activations hang on the
+    network as references, and so does the output activation. Or objective, optimizer, schedule.
+    labels: by kind, as in the experiment's sections; `activation` too.
+    problem, arm, config: the protocol's coordinates, readable: what is compared on, what is compared,
+    and the tuned values ("lr=0.01").
+    values: the hyperparameters that vary in the experiment or were set in it, as "optimizer.lr".
+    """
+
+    parts: Mapping[str, Part]
+    train: Train
+    split: Split
+    sweep_seed: int
+    seed: int
+    test: bool  # whether the test split is opened, once, after training
+    phase: Phase = "report"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+    arm: str = ""
+    config: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    timeout: float | None = None  # seconds; no part of the key
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Everything that determines the numbers, as plain JSON."""
+        return {
+            "parts": {kind: _without_paths(part) for kind, part in self.parts.items()},
+            "train": self.train.to_json(),
+            "split": asdict(self.split),
+            "sweep_seed": self.sweep_seed,
+            "seed": self.seed,
+            "test": self.test,
+        }
+
+    @property
+    def text(self) -> str:
+        """The canonical JSON of `description`; the order of keys, and 1 or 1.0, are the same."""
+        # Put together from the texts that thousands of trials share, which is thirty times faster.
+        parts = ",".join([f"{_quoted(kind)}:{part.text}" for kind, part in sorted(self.parts.items())])
+        return (
+            f'{{"parts":{{{parts}}},"seed":{canonical(self.seed)},"split":{self.split.text},'
+            f'"sweep_seed":{canonical(self.sweep_seed)},"test":{canonical(self.test)},'
+            f'"train":{self.train.text}}}'
+        )
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 of `text`."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def _without_paths(part: Part) -> dict[str, Any]:
+    plain = part.to_json()
+    del plain["paths"]
+    plain["refs"] = {key: [_without_paths(each) for each in parts] for key, parts in part.refs.items()}
+    return plain
+
+
+def canonical(value: Any) -> str:
+    """Return JSON with sorted keys, no spaces, and every number in one form (1 and 1.0 alike)."""
+    if type(value) is int:
+        return repr(value)
+    return _ENCODER.encode(_plain(value))
+
+
+@cache
+def _quoted(text: str) -> str:
+    return canonical(text)
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+class TrialResult(NamedTuple):
+    """What came of a trial.
+
+    metrics: final values by column name ("train_loss", "valid_accuracy", "test_loss"); NaN where one is
+    undefined. curves: by metric the values at `steps`. steps_done: updates made. stopped: why training
+    ended before its last step ("loss", "patience"), else "". error: the traceback or reason of a failure.
+    map: what it learned, as `maps.packed` wrote it; empty of trials that tune, and where none can be made.
+    """
+
+    key: str
+    status: Status
+    metrics: Mapping[str, float] = {}
+    steps: tuple[int, ...] = ()
+    curves: Mapping[str, tuple[float, ...]] = {}
+    steps_done: int = 0
+    stopped: str = ""
+    error: str = ""
+    train_seconds: float = 0.0  # this trial's share of its stack's wall-clock time
+    map: bytes = b""
+
+
+class PlannedRow(NamedTuple):
+    """One row of the tables: a trial of the plan and the names it goes by."""
+
+    key: str
+    phase: Phase
+    problem: str
+    arm: str
+    config: str
+    labels: Mapping[str, str]
+    values: Mapping[str, Any]
+    seed: int
+
+    @classmethod
+    def of(cls, trial: Trial) -> PlannedRow:
+        """Return the row of a trial."""
+        return cls(
+            trial.key,
+            trial.phase,
+            trial.problem,
+            trial.arm,
+            trial.config,
+            dict(trial.labels),
+            dict(trial.values),
+            trial.seed,
+        )

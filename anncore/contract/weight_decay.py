@@ -1,0 +1,68 @@
+"""Weight decay, defined once for every optimizer that offers it."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any
+
+import numpy as np
+
+from anncore.contract.kinds import Array, Hyper
+
+DECAY_MODES = ("coupled", "decoupled", "independent")
+"""Where weight decay acts; see `WeightDecay`."""
+
+
+class WeightDecay:
+    """What an optimizer with fields lr, weight_decay and decay_mode derives from to offer weight decay.
+
+        coupled        g ← g + weight_decay θ, before anything else: an L2 penalty of weight_decay/2 |θ|²
+        decoupled      θ ← θ - lr weight_decay θ, besides the step: Keras, and AdamW in PyTorch and optax
+        independent    θ ← θ - η weight_decay θ, besides the step: η is the schedule's factor alone
+
+    In plain gradient descent the first two are one. Where steps are divided by the gradient's size, the
+    penalty's share is divided too, and so shrinks large gradients' weights less; decoupling is to prevent
+    that: Loshchilov & Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, algorithms 1 and 2.
+    https://arxiv.org/abs/1711.05101. Theirs is "independent", so that tuning lr leaves the decay alone;
+    with a constant schedule Flux's couple=false is the same, which knows no η.
+
+    Its `step` calls `decay_gradient` on the gradient before, `decay_change` on the change after the rule's
+    own arithmetic. Where weight_decay is 0 for all trials, both hand back what they were given.
+    """
+
+    lr: Hyper
+    weight_decay: Hyper
+    decay_mode: str
+
+    _couples: bool
+    _shrinks: bool
+    _spared: Any  # which trials have no decay beside others that have
+    _full_lr: Hyper  # lr as it was before a schedule multiplied it in place
+
+    def __post_init__(self) -> None:
+        some, spared = np.any(self.weight_decay), np.equal(self.weight_decay, 0)
+        found = {
+            "_couples": bool(some and self.decay_mode == "coupled"),
+            "_shrinks": bool(some and self.decay_mode != "coupled"),
+            "_spared": spared if some and np.any(spared) else None,
+            "_full_lr": copy(self.lr) if self.decay_mode == "independent" else None,
+        }
+        for name, value in found.items():  # once for all steps; the dataclass is frozen
+            object.__setattr__(self, name, value)
+
+    def decay_gradient(self, param: Array, grad: Array) -> Array:
+        """Return the gradient with the penalty's own in mode "coupled", else as it is."""
+        if not self._couples:
+            return grad
+        return self._sparing(grad, grad + self.weight_decay * param)
+
+    def decay_change(self, param: Array, change: Array) -> Array:
+        """Return the change with the decay in the modes besides "coupled", else as it is."""
+        if not self._shrinks:
+            return change
+        rate = self.lr if self.decay_mode == "decoupled" else self.lr / self._full_lr
+        return self._sparing(change, change - rate * self.weight_decay * param)
+
+    def _sparing(self, before: Array, after: Array) -> Array:
+        # 0 · θ is not always nothing: a trial must come out as without the others, whatever θ is.
+        return after if self._spared is None else np.where(self._spared, before, after)

@@ -1,0 +1,1 @@
+"""Training: formulas and their kernels, stacks of trials, batches, evaluation."""

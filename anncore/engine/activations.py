@@ -1,0 +1,188 @@
+"""The activations of a stack's trials as one, each on its own slice of the trial axis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from anncore.contract.kinds import Array, ParamSpec
+from anncore.engine.fusing import Formula
+
+
+class Run(NamedTuple):
+    """A component and the trials it acts on, a contiguous slice of the trial axis."""
+
+    component: Any
+    trials: slice
+    key: str  # what is equal within the run
+
+
+def needs_place(activation: Any) -> bool:
+    """Tell whether an activation learns, draws or gates, for which it must have a place in a network."""
+    return bool(
+        getattr(activation, "learns", False)
+        or getattr(activation, "random", False)
+        or hasattr(activation, "width")
+    )
+
+
+class Activations:
+    """The activations of a stack's trials as one, each on its own slice and in one pass over memory.
+
+    Those that learn or draw do so at a place in the network, which `at` gives them; what they work with is
+    set by `begin` and `grads`.
+    """
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self.runs = list(runs)
+        self.name: str = runs[0].component.name
+        self.special = any(needs_place(each.component) for each in runs)
+        self._formulas = [
+            (Formula("forward", each.component), Formula("backward", each.component), each.trials)
+            for each in runs
+        ]
+        self._place, self._units = "", 0
+        self.noise: Any = None
+        self.grads: Mapping[str, Array] = {}
+        self._params: Mapping[str, Array] = {}
+        self._training, self._calls, self._backs = False, 0, 0
+        self._kept: list[Array | None] = []  # the noise of each call of a forward pass
+
+    @classmethod
+    def alone(cls, component: Any) -> Activations:
+        """Return one component as that of all trials."""
+        return cls([Run(component, slice(None), "")])
+
+    def at(self, place: str, units: int) -> Activations:
+        """Return the same at a place of its own, where it gives `units`."""
+        twin = copy(self)
+        twin._place, twin._units = place, units
+        return twin
+
+    def width(self, units: int) -> int:
+        """Return how many pre-activations it takes to give so many units."""
+        component = self.runs[0].component
+        return int(component.width(units)) if hasattr(component, "width") else units
+
+    def specs(self) -> list[ParamSpec]:
+        """Return the parameters of this place, named after it."""
+        runs = [run for run in self.runs if getattr(run.component, "learns", False)]
+        rows = [run.component.specs(self._units) for run in runs]
+        return [
+            specs[0]._replace(name=f"{self._place}.{specs[0].name}", initial=_starts(specs, runs))
+            for specs in zip(*rows, strict=True)
+        ]
+
+    def begin(self, params: Mapping[str, Array], training: bool) -> None:
+        """Work with these parameters in the forward pass that follows."""
+        self._params, self._training, self._calls, self._backs = params, training, 0, 0
+        self._kept = []
+
+    def forward(self, z: Array) -> Array:
+        """Return every trial's own f(z)."""
+        if self.special:
+            return self._forward(z)
+        if len(self._formulas) == 1:
+            return self._formulas[0][0](z)
+        out = np.empty_like(z)
+        for forward, _, trials in self._formulas:
+            forward(z[trials], out=out[trials])
+        return out
+
+    def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        """Return every trial's own ∂L/∂z; where there are several calls in a pass, the last comes first."""
+        if self.special:
+            return self._backward(grad, z, a)
+        if len(self._formulas) == 1:
+            return self._formulas[0][1](grad, z, a)
+        out = np.empty_like(z)
+        for _, backward, trials in self._formulas:
+            backward(grad[trials], z[trials], a[trials], out=out[trials])
+        return out
+
+    def slope(self, z: Array, a: Array) -> Array:
+        """Return every trial's own f'(z) after a forward pass in evaluation, shaped as a.
+
+        It is what `backward` makes of a gradient of 1. NaN in a trial whose f is no function of each z alone:
+        one that gates, or whose units depend on each other, so that twice the gradient of one unit is not
+        twice its ∂L/∂z.
+        """
+        pieces = []
+        for component, trials, _ in self.runs:
+            ones = np.ones_like(a[trials])
+            if hasattr(component, "width"):
+                pieces.append(ones * np.nan)
+                continue
+            more: tuple[Any, ...] = ()
+            if getattr(component, "learns", False):
+                own = self._own(self._params, trials)
+                more = own, {name: np.zeros_like(array) for name, array in own.items()}
+            elif getattr(component, "random", False):
+                more = (None,)
+            slope = component.backward(ones, z[trials], a[trials], *more)
+            twice = np.ones_like(ones)
+            twice[:, :, ::2] = 2  # a power of two: what is elementwise doubles to the last bit
+            doubled = component.backward(twice, z[trials], a[trials], *more)
+            alone = (doubled == twice * slope).all(axis=(1, 2), keepdims=True)
+            pieces.append(np.where(alone, slope, np.nan).astype(slope.dtype))
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def _forward(self, z: Array) -> Array:
+        pieces = []
+        for component, trials, key in self.runs:
+            more: tuple[Any, ...] = ()
+            if getattr(component, "learns", False):
+                more = (self._own(self._params, trials),)
+            elif getattr(component, "random", False):
+                more = (self._draw(component, trials, key, z.shape[1:]),)
+                self._kept.append(more[0])
+            pieces.append(component.forward(z[trials], *more))
+        self._calls += 1
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def _backward(self, grad: Array, z: Array, a: Array) -> Array:
+        pieces = []
+        drawing = sum(getattr(component, "random", False) for component, _, _ in self.runs)
+        kept = iter([self._kept.pop() for _ in range(drawing)][::-1])
+        for component, trials, _ in self.runs:
+            more: tuple[Any, ...] = ()
+            if getattr(component, "learns", False):
+                grads = {name: np.zeros_like(array) for name, array in self._own(self.grads, trials).items()}
+                more = self._own(self._params, trials), grads
+            elif getattr(component, "random", False):
+                more = (next(kept),)
+            pieces.append(component.backward(grad[trials], z[trials], a[trials], *more))
+            if getattr(component, "learns", False):
+                for name, total in self._own(self.grads, trials).items():
+                    # A place that was used several times, as in time, adds up what each use gives.
+                    total[...] = grads[name] if self._backs == 0 else total + grads[name]
+        self._backs += 1
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def _own(self, arrays: Mapping[str, Array], trials: slice) -> dict[str, Array]:
+        prefix = f"{self._place}."
+        return {
+            name.removeprefix(prefix): array[trials]
+            for name, array in arrays.items()
+            if name.startswith(prefix)
+        }
+
+    def _draw(self, component: Any, trials: slice, key: str, shape: tuple[int, ...]) -> Array | None:
+        if not self._training:
+            return None
+        noise: Array = self.noise.of(
+            f"{self._place}/{self._calls}/{key}", trials, lambda rng: component.draw(rng, shape)
+        )
+        return noise
+
+
+def _starts(specs: Sequence[ParamSpec], runs: Sequence[Run]) -> Any:
+    """Return where a parameter starts: a number, or one for each trial, (T, 1, 1)."""
+    starts = [spec.initial for spec in specs]
+    if len(starts) == 1:
+        return starts[0]
+    sizes = [(run.trials.stop - run.trials.start, 1, 1) for run in runs]
+    return np.concatenate([np.broadcast_to(*pair) for pair in zip(starts, sizes, strict=True)])

@@ -1,0 +1,94 @@
+"""Arithmetic on stacks where NumPy's own depends on how many trials there are."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from anncore.contract.kinds import Array, Hyper
+from anncore.engine.fusing import Formula, transposed
+
+
+class _Fused(threading.local):
+    """Formulas that all stacks share; each thread has its own, as a kernel remembers where its arrays lie."""
+
+    def __init__(self) -> None:
+        self.plus = Formula(lambda one, other: one + other)
+        self.times = Formula(lambda one, other: one * other)
+
+
+_fused = _Fused()
+
+
+def power(base: Array, exponent: Hyper) -> Array:
+    """Return base ** exponent, elementwise, the same to the bit for one trial and for many.
+
+    base (T, N, D); exponent a float or (T, 1, 1). NumPy squares, takes the root or the reciprocal where
+    the exponent is a single 2, 0.5 or -1, but calls the C library's pow where it is an array of them,
+    and the last digit differs. Laying the exponent out at full size leaves it one way to go.
+    """
+    shape = np.broadcast_shapes(base.shape, np.shape(exponent))
+    full: Any = np.empty(shape, base.dtype)
+    full[...] = exponent
+    return np.power(base, full)
+
+
+def dense(inputs: Array, weight: Array, bias: Array | None = None) -> Array:
+    """Return inputs W + b: (T, N, D) times (T, D, K), plus (T, 1, K), to (T, N, K)."""
+    z: Array = np.matmul(inputs, weight)
+    return z if bias is None else _fused.plus(z, bias, out=z)
+
+
+def sum_examples(values: Array, out: Array | None = None) -> Array:
+    """Return Σₙ values, (T, N, D) to (T, 1, D), as the product of a row of ones with each trial's matrix.
+
+    BLAS does it several times as fast as NumPy adds along a middle axis.
+    """
+    return np.matmul(_ones(values.shape[1], values.dtype), values, out=out)
+
+
+@lru_cache(maxsize=64)
+def _ones(count: int, dtype: np.dtype[Any]) -> Array:
+    ones = np.ones((1, 1, count), dtype)
+    ones.flags.writeable = False
+    return ones
+
+
+def times_transposed(grad: Array, weight: Array) -> Array:
+    """Return grad Wᵀ, (T, N, K) times (T, D, K) transposed, to (T, N, D).
+
+    With one output, K = 1, each entry is a single product, and multiplying takes less time than BLAS. BLAS
+    multiplies by a matrix half as fast across its rows as along them, which a transposed copy makes up for.
+    """
+    if grad.shape[2] == 1:
+        return _fused.times(grad, weight.swapaxes(1, 2))
+    examples, above, below = grad.shape[1], weight.shape[2], weight.shape[1]
+    if above * below > examples * (above + below):
+        # (W gradᵀ)ᵀ: for a wide layer the two transposes are smaller than W's.
+        return transposed(np.matmul(weight, transposed(grad)))
+    return np.matmul(grad, transposed(weight))
+
+
+def eigh(matrices: Array) -> tuple[Array, Array]:
+    """Return eigenvalues (T, n), ascending, and eigenvectors (T, n, n) of symmetric matrices, one per trial.
+
+    As np.linalg.eigh, which works on one matrix after the other and so gives each the same bits alone and
+    among others. But it raises for all of them where one is not finite or does not converge; here that
+    trial gets NaN, and the others their due.
+    """
+    sick = np.asarray(~np.isfinite(matrices).all(axis=(1, 2)))
+    if sick.any():
+        matrices = np.where(sick[:, None, None], np.eye(matrices.shape[2], dtype=matrices.dtype), matrices)
+    try:
+        values, vectors = np.linalg.eigh(matrices)
+    except np.linalg.LinAlgError:
+        values, vectors = np.full_like(matrices[:, 0], np.nan), np.full_like(matrices, np.nan)
+        for row, matrix in enumerate(matrices):
+            with suppress(np.linalg.LinAlgError):
+                values[row], vectors[row] = np.linalg.eigh(matrix)
+    values[sick], vectors[sick] = np.nan, np.nan
+    return values, vectors

@@ -1,0 +1,105 @@
+"""The data of a stack, and the order in which its trials see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from anncore.contract.kinds import Array
+from anncore.contract.registry import Registry
+from anncore.contract.streams import stream
+from anncore.contract.trial import Trial
+from anncore.engine.datasets import Prepared, prepare
+
+# Up to this size an epoch of all trials is laid out at once, and its batches are views; above, it would push
+# everything else out of the cache (the second-level one has 512 KiB to 2 MiB), and each batch is copied.
+SPREAD_BYTES = 1 << 19
+
+
+class Batches:
+    """The order in which each trial sees its training examples; trials of one seed share it.
+
+    Every epoch's order is drawn from the seed's stream. The epoch's examples are laid out in that order
+    once, so a batch is a slice. An epoch's last batch may be smaller, as PyTorch's and Keras' are.
+    """
+
+    def __init__(self, trials: Sequence[Trial], prepared: Sequence[Prepared]) -> None:
+        train = trials[0].train
+        data, self._group = distinct(prepared)
+        owners = [trials[int(np.argmax(self._group == g))] for g in range(len(data))]
+        self._x = np.stack([each.x_train for each in data])
+        self._y = np.stack([each.y_train for each in data])
+        n = self._x.shape[1]
+        self._size = n if train.batch_size == "full" else min(int(train.batch_size), n)
+        self._shuffle = train.shuffle and self._size < n
+        self._rngs = [stream(trial.sweep_seed, trial.seed, "batches") for trial in owners]
+        self._at = n  # the next epoch begins at the first call
+        self._epochs = 0
+        self._epoch_x = np.empty_like(self._x) if self._shuffle else self._x
+        self._epoch_y = np.empty_like(self._y) if self._shuffle else self._y
+        self._whole: tuple[Array, Array] | None = None
+        each = self._x[0].nbytes + self._y[0].nbytes
+        self._spread = len(trials) * each <= SPREAD_BYTES
+
+    def take(self) -> tuple[Array, Array]:
+        """Return the next batch, x (T, B, D) and y (T, B, K)."""
+        if self._size == self._x.shape[1]:
+            if self._whole is None:
+                self._whole = self._x.take(self._group, axis=0), self._y.take(self._group, axis=0)
+            return self._whole
+        if self._at >= self._x.shape[1]:
+            self._begin_epoch()
+            self._whole = None
+        start, end = self._at, self._at + self._size
+        self._at = end
+        if not self._spread:
+            x = self._epoch_x[:, start:end].take(self._group, axis=0)
+            return x, self._epoch_y[:, start:end].take(self._group, axis=0)
+        if self._whole is None:
+            self._whole = self._epoch_x.take(self._group, axis=0), self._epoch_y.take(self._group, axis=0)
+        x, y = self._whole
+        return x[:, start:end], y[:, start:end]
+
+    def go_on(self, before: Batches) -> None:
+        """Stand where the batches of a larger stack stood."""
+        for _ in range(before._epochs):
+            self._begin_epoch()
+        self._at = before._at
+
+    def _begin_epoch(self) -> None:
+        self._epochs += 1
+        self._at = 0
+        if self._shuffle:
+            for g, rng in enumerate(self._rngs):
+                order = rng.permutation(self._x.shape[1])
+                # mode="clip" lets NumPy write straight into `out`; an order is never out of range.
+                np.take(self._x[g], order, axis=0, out=self._epoch_x[g], mode="clip")
+                np.take(self._y[g], order, axis=0, out=self._epoch_y[g], mode="clip")
+
+
+def distinct(data: Sequence[Prepared]) -> tuple[list[Prepared], Array]:
+    """Return the distinct data sets of the trials and, for each trial, which one is its own."""
+    index: dict[int, int] = {}
+    distinct: list[Prepared] = []
+    group = np.empty(len(data), np.intp)
+    for row, each in enumerate(data):
+        if id(each) not in index:
+            index[id(each)] = len(distinct)
+            distinct.append(each)
+        group[row] = index[id(each)]
+    return distinct, group
+
+
+def load(trials: Sequence[Trial], registry: Registry) -> list[Prepared]:
+    """Return each trial's data; trials of one data set and seed share the arrays."""
+    made: dict[tuple[Any, ...], Prepared] = {}
+    result = []
+    for trial in trials:
+        part, split, dtype = trial.parts["dataset"], trial.split, trial.train.dtype
+        key = (part.text, *sorted(part.paths.items()), split.text, trial.sweep_seed, trial.seed)
+        if key not in made:
+            made[key] = prepare(part, split, trial.sweep_seed, trial.seed, registry, dtype)
+        result.append(made[key])
+    return result

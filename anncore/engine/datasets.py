@@ -1,0 +1,312 @@
+"""From a data set's description to the arrays a trial trains on: make, check, split, encode, standardise.
+
+The result depends on the data set, the split settings, the two seeds and the dtype alone, so every
+process that needs it makes the same bytes; each keeps the last few it made.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from anncore.contract.errors import DataError
+from anncore.contract.kinds import TASKS, Array, Data, Task
+from anncore.contract.registry import Registry
+from anncore.contract.streams import stream
+from anncore.contract.trial import Part, Split
+from anncore.engine.build import build_part
+from anncore.engine.split import Indices, split_rows
+
+
+class Shapes(NamedTuple):
+    """What determines the shapes of a trial's arrays, and its task."""
+
+    task: Task
+    inputs: int
+    outputs: int
+    n_train: int
+    n_valid: int
+    n_test: int
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set ready to train on. The arrays are shared and read-only.
+
+    x_* (N, D) and y_* (N, K) are in the requested dtype. Targets: binary (N, 1) of 0 and 1; multiclass
+    one-hot (N, C); regression standardised (N, K). y_test holds the clean targets where the data set
+    gives them. x · x_scale + x_shift, both (D,) and float64, are the inputs in their own units, and
+    y · y_scale + y_shift, both (K,), the targets; for classification these are 1 and 0.
+    """
+
+    task: Task
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+    x_train: Array
+    y_train: Array
+    x_valid: Array
+    y_valid: Array
+    x_test: Array
+    y_test: Array
+    x_scale: Array
+    x_shift: Array
+    y_scale: Array
+    y_shift: Array
+
+    @property
+    def inputs(self) -> int:
+        """Number of features D."""
+        return self.x_train.shape[1]
+
+    @property
+    def outputs(self) -> int:
+        """Number of output units K: 1 for binary, C for multiclass."""
+        return self.y_train.shape[1]
+
+    @property
+    def shapes(self) -> Shapes:
+        """The task and the sizes of all arrays."""
+        sizes = (len(self.x_train), len(self.x_valid), len(self.x_test))
+        return Shapes(self.task, self.inputs, self.outputs, *sizes)
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """All arrays, in the order of the fields."""
+        values = (getattr(self, each.name) for each in fields(self))
+        return tuple(value for value in values if isinstance(value, np.ndarray))
+
+
+def prepare(
+    dataset: Part, split: Split, sweep_seed: int, seed: int, registry: Registry, dtype: str
+) -> Prepared:
+    """Return the data of one seed, split and standardised.
+
+    Examples are drawn from the stream "data", the split from "split". Standardising uses the training
+    rows alone; a feature that is constant there keeps its scale. Raises DataError for data that cannot
+    be used: no finite numbers, a split that would be empty, a class that training would never see.
+    """
+    cls = registry.get(dataset.kind, dataset.name).cls
+    key = (cls, dataset.text, *sorted(dataset.paths.items()), split, sweep_seed, seed, dtype)
+    found = _CACHE.get(key)
+    if found is None:
+        found = _prepare(dataset, split, sweep_seed, seed, registry, dtype)
+        _CACHE.put(key, found)
+    return found
+
+
+def inspect(dataset: Part, split: Split, sweep_seed: int, seed: int, registry: Registry) -> Shapes:
+    """Return the task and shapes that a data set gives, from making it once; raises as `prepare`."""
+    return prepare(dataset, split, sweep_seed, seed, registry, "float32").shapes
+
+
+def _prepare(
+    dataset: Part, split: Split, sweep_seed: int, seed: int, registry: Registry, dtype: str
+) -> Prepared:
+    name = registry.get(dataset.kind, dataset.name).name
+    data = _make(dataset, registry, stream(sweep_seed, seed, "data"))
+    try:
+        check_data(data)
+        classes = _classes(data)
+        # Clean labels, so that a different rate of label noise leaves the split as it is.
+        labels = (data.y if data.clean_y is None else data.clean_y).astype(np.intp) if classes else None
+        rows = split_rows(
+            stream(sweep_seed, seed, "split"),
+            len(data.x),
+            split,
+            labels=labels if split.stratify else None,
+            test_index=data.test_index,
+        )
+        if classes:
+            _refuse_unseen(classes, data.y[rows.train].astype(np.intp))
+        return _encode(data, classes, rows, split.standardize, np.dtype(dtype))
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from None
+
+
+def _make(part: Part, registry: Registry, rng: np.random.Generator) -> Any:
+    component = build_part(part, registry)
+    if hasattr(component, "validate"):
+        try:
+            component.validate()
+        except ValueError as error:
+            raise DataError(f"{component.name}: {error}") from None
+    planned = part.params.get("fingerprint")
+    if planned is not None and planned != component.fingerprint():
+        where = ", ".join(part.paths.values())
+        raise DataError(f"{component.name}: {where} has changed since the plan was made; start again")
+    return component.make(rng)
+
+
+def check_data(data: Any) -> None:
+    """Raise DataError, naming the rule and the first offending value, unless `data` is a usable Data."""
+    if not isinstance(data, Data):
+        raise DataError(f"make must return an anncore.Data, got {type(data).__name__}")
+    if data.task not in TASKS:
+        raise DataError(f"task must be one of {', '.join(TASKS)}, got {data.task!r}")
+    if data.x.ndim != 2 or 0 in data.x.shape:
+        raise DataError(f"x must be (N, D) with N and D at least 1, got {data.x.shape}")
+    flat = data.task != "regression"
+    if data.y.ndim not in ((1,) if flat else (1, 2)) or len(data.y) != len(data.x):
+        raise DataError(
+            f"y must be {'(N,)' if flat else '(N,) or (N, K)'} for N = {len(data.x)}, got {data.y.shape}"
+        )
+    if data.clean_y is not None and data.clean_y.shape != data.y.shape:
+        raise DataError(f"clean_y must be shaped as y, {data.y.shape}, got {data.clean_y.shape}")
+    if data.features and len(data.features) != data.x.shape[1]:
+        raise DataError(f"features must name all {data.x.shape[1]} columns, got {len(data.features)} names")
+    for what, values in (("x", data.x), ("y", data.y), ("clean_y", data.clean_y)):
+        if values is not None:
+            _refuse_not_finite(what, values, data.features)
+    if data.test_index is not None:
+        index = np.asarray(data.test_index)
+        if index.ndim != 1 or index.dtype.kind not in "iu" or len(np.unique(index)) != len(index):
+            raise DataError("test_index must hold different row numbers, (M,) whole")
+        if len(index) and not 0 <= index.min() <= index.max() < len(data.x):
+            raise DataError(
+                f"test_index must lie in 0 ... {len(data.x) - 1}, got {index.min()} ... {index.max()}"
+            )
+
+
+def _refuse_not_finite(what: str, values: Array, features: tuple[str, ...]) -> None:
+    if values.dtype.kind not in "biuf":
+        raise DataError(f"{what} must hold real numbers, got dtype {values.dtype}")
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        row, *column = bad[0].tolist()
+        where = (
+            f" of {features[column[0]]!r}"
+            if what == "x" and features
+            else f", column {column[0]}"
+            if column
+            else ""
+        )
+        raise DataError(
+            f"{what} must be finite, got {values[tuple(bad[0])]} in row {row}{where} "
+            f"({len(bad)} such values); remove or fill them"
+        )
+
+
+def _classes(data: Data) -> tuple[str, ...]:
+    """Return the names of the classes, () for regression; raise DataError for odd class numbers."""
+    if data.task == "regression":
+        return ()
+    both = np.concatenate([data.y, data.y if data.clean_y is None else data.clean_y])
+    count = len(data.classes) or (2 if data.task == "binary" else int(both.max()) + 1)
+    if (data.task == "binary") != (count == 2) or count < 2:
+        raise DataError(
+            f"a {data.task} task has {'2' if data.task == 'binary' else '3 or more'} classes, got {count}"
+        )
+    odd = both[(both != np.floor(both)) | (both < 0) | (both >= count)]
+    if len(odd):
+        raise DataError(f"y must hold class numbers 0 ... {count - 1}, got {odd[0]}")
+    return data.classes or tuple(map(str, range(count)))
+
+
+def _refuse_unseen(classes: tuple[str, ...], trained: Array) -> None:
+    seen = np.bincount(trained, minlength=len(classes))
+    for name, count in zip(classes, seen, strict=True):
+        if count == 0:
+            raise DataError(
+                f"class {name!r} has no example in the training split; use more examples, "
+                "[split] stratify = true, or smaller held-out shares"
+            )
+
+
+def _encode(
+    data: Data, classes: tuple[str, ...], rows: Indices, standardize: bool, dtype: np.dtype[Any]
+) -> Prepared:
+    x = data.x.astype(np.float64)
+    y, clean = _targets(data.y, data.task, classes), None
+    if data.clean_y is not None:
+        clean = _targets(data.clean_y, data.task, classes)
+    shift, scale = _statistics(x[rows.train], standardize)
+    y_shift, y_scale = _statistics(y[rows.train], standardize and data.task == "regression")
+    test = y if clean is None else clean
+
+    def ready(values: Array, index: Array, shift: Array, scale: Array) -> Array:
+        with np.errstate(over="ignore", invalid="ignore"):  # refused below, with a reason
+            out = np.ascontiguousarray(((values[index] - shift) / scale).astype(dtype))
+        if not np.isfinite(out).all():
+            raise DataError(f"values up to {np.abs(values).max():g} are too large for {dtype}; rescale them")
+        out.flags.writeable = False
+        return out
+
+    for each in (scale, shift, y_scale, y_shift):
+        each.flags.writeable = False
+    return Prepared(
+        task=data.task,
+        classes=classes,
+        features=data.features or tuple(f"x{i}" for i in range(1, x.shape[1] + 1)),
+        x_train=ready(x, rows.train, shift, scale),
+        y_train=ready(y, rows.train, y_shift, y_scale),
+        x_valid=ready(x, rows.valid, shift, scale),
+        y_valid=ready(y, rows.valid, y_shift, y_scale),
+        x_test=ready(x, rows.test, shift, scale),
+        y_test=ready(test, rows.test, y_shift, y_scale),
+        x_scale=scale,
+        x_shift=shift,
+        y_scale=y_scale,
+        y_shift=y_shift,
+    )
+
+
+def _targets(y: Array, task: Task, classes: tuple[str, ...]) -> Array:
+    """Return targets (N, K) in float64."""
+    if task == "multiclass":
+        return np.eye(len(classes))[y.astype(np.intp)]
+    return y.astype(np.float64).reshape(len(y), -1)
+
+
+def _statistics(values: Array, standardize: bool) -> tuple[Array, Array]:
+    """Return mean and standard deviation of each column; 0 and 1 where they are not wanted."""
+    columns = values.shape[1]
+    if not standardize:
+        return np.zeros(columns), np.ones(columns)
+    # The mean of equal numbers may miss them by a rounding, and the deviation is then no true 0.
+    constant = values.min(axis=0) == values.max(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):  # refused by the caller, with a reason
+        mean = np.where(constant, values[0], values.mean(axis=0))
+        return mean, np.where(constant, 1.0, values.std(axis=0))
+
+
+class _Cache:
+    """The most recently used data, as many as fit in `limit` bytes, and always the last."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._held: OrderedDict[Any, Prepared] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def clear(self) -> None:
+        with self._lock:
+            self._held.clear()
+            self._size = 0
+
+    def get(self, key: Any) -> Prepared | None:
+        with self._lock:
+            found = self._held.get(key)
+            if found is not None:
+                self._held.move_to_end(key)
+            return found
+
+    def put(self, key: Any, value: Prepared) -> None:
+        with self._lock:
+            if key in self._held:
+                return
+            self._held[key] = value
+            self._size += _bytes(value)
+            while self._size > self.limit and len(self._held) > 1:
+                _, dropped = self._held.popitem(last=False)
+                self._size -= _bytes(dropped)
+
+
+def _bytes(prepared: Prepared) -> int:
+    return sum(array.nbytes for array in prepared.arrays)
+
+
+_CACHE = _Cache(limit=128 * 2**20)

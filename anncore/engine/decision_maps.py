@@ -1,0 +1,157 @@
+"""What a network learned of two features: its predictions on a lattice over their plane, a byte each.
+
+A lattice has SIDE x SIDE cells of equal size, with a prediction for the middle of each. It lies in the data's
+own units and is one and the same for all trials of a data set, whatever their seed, so that their maps may be
+averaged cell by cell: it spans the range of the examples which seed 0 draws.
+
+A map is made of the trials that open the test split, once training has ended well, where there are two
+features and at most MOST_CLASSES classes. It changes no number of the trial.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from anncore.contract.kinds import Array
+from anncore.contract.registry import Registry
+from anncore.contract.trial import Trial
+from anncore.engine.datasets import Prepared, prepare
+from anncore.engine.split import spread_over
+
+SIDE = 48
+MOST_CLASSES = 8
+EXAMPLES = 64  # that a map carries along
+REFERENCE = 0  # the seed whose examples span the lattice
+FULL, PLACES = 255, 65535  # what 1 becomes as a probability, and as a place along a side
+
+
+@dataclass(frozen=True, eq=False)
+class DecisionMap:
+    """A trained classifier's predictions on the lattice, and some of the examples it was trained on.
+
+    low, high: the lattice's corners in the data's units. levels: (K, SIDE, SIDE) bytes,
+    the probability of each class times 255, for two classes of the second one alone (K = 1); rows along the
+    second feature, from low to high, columns along the first. The class that a cell is put into is kept
+    exactly. examples: (M, 2) in the data's units, those that lie on the lattice; labels: their classes, (M,).
+    """
+
+    features: tuple[str, str]
+    classes: tuple[str, ...]
+    low: tuple[float, float]
+    high: tuple[float, float]
+    levels: Array
+    examples: Array
+    labels: Array
+
+    @property
+    def probabilities(self) -> Array:
+        """The probability of every class, (classes, SIDE, SIDE)."""
+        shares = self.levels / FULL
+        return np.concatenate([1 - shares, shares]) if len(self.classes) == 2 else shares
+
+    @property
+    def predicted(self) -> Array:
+        """The number of the class that each cell is put into, (SIDE, SIDE): of two the second above 1/2, of
+        more the likeliest, the first of equals.
+        """
+        if len(self.classes) == 2:
+            return (2 * self.levels[0].astype(int) > FULL).astype(int)
+        return self.levels.argmax(axis=0)
+
+
+def mappable(data: Prepared) -> bool:
+    """Tell whether there is a plane to map, and classes to map it by."""
+    return data.inputs == 2 and data.task != "regression" and len(data.classes) <= MOST_CLASSES
+
+
+def corners(trial: Trial, registry: Registry) -> tuple[Array, Array] | None:
+    """Return the corners of the lattice of a trial's data set, each (2,), from its description alone.
+
+    None where the examples of the reference seed cannot be had: a picture must not fail a trial.
+    """
+    try:
+        data = prepare(
+            trial.parts["dataset"], trial.split, trial.sweep_seed, REFERENCE, registry, trial.train.dtype
+        )
+    except Exception:
+        return None
+    if data.inputs != 2:
+        return None
+    x = np.concatenate([data.x_train, data.x_valid, data.x_test]).astype(np.float64)
+    low, high = (end * data.x_scale + data.x_shift for end in (x.min(axis=0), x.max(axis=0)))
+    width = np.where(high > low, high - low, 1.0)  # a constant feature gets a plane about it all the same
+    middle = (low + high) / 2
+    return middle - width / 2, middle + width / 2
+
+
+def lattice(low: Array, high: Array) -> Array:
+    """Return the middles of all cells, (SIDE², 2), row by row from the lower left one."""
+    steps = (np.arange(SIDE) + 0.5) / SIDE
+    first, second = (low[axis] + steps * (high[axis] - low[axis]) for axis in (0, 1))
+    return np.column_stack([np.tile(first, SIDE), np.repeat(second, SIDE)])
+
+
+def quantized(probabilities: Array) -> Array | None:
+    """Return predictions (N, K) as bytes (K, N) that fall into the same classes; None for one not finite."""
+    if not np.isfinite(probabilities).all():
+        return None
+    values = np.clip(probabilities.T.astype(np.float64), 0, 1)
+    # Rounds to the nearest, and 1/2 down, which is no second class yet.
+    levels = np.ceil(FULL * values - 0.5).astype(np.uint8)
+    if len(levels) > 1:
+        winners = probabilities.argmax(axis=1)
+        cells = np.arange(len(winners))
+        best = levels[winners, cells] = np.maximum(levels[winners, cells], 1)
+        before = np.arange(len(levels))[:, None] < winners
+        levels[before & (levels == best)] -= 1  # equal by rounding only, and the first of equals would win
+    return levels
+
+
+def packed(data: Prepared, low: Array, high: Array, probabilities: Array) -> bytes:
+    """Return the map of one trial as a compact blob, empty where a prediction is not finite."""
+    levels = quantized(probabilities)
+    if levels is None:
+        return b""
+    rows = spread_over(len(data.x_train), EXAMPLES)
+    x = data.x_train[rows].astype(np.float64) * data.x_scale + data.x_shift
+    y = data.y_train[rows]
+    labels = (y[:, 0] > 0.5) if y.shape[1] == 1 else y.argmax(axis=1)
+    places = (x - low) / (high - low)
+    inside = ((places >= 0) & (places <= 1)).all(axis=1)
+    head = json.dumps(
+        [data.features, data.classes, low.tolist(), high.tolist(), SIDE, int(inside.sum())],
+        separators=(",", ":"),
+    )
+    body = (
+        levels.tobytes(),
+        np.rint(PLACES * places[inside]).astype("<u2").tobytes(),
+        labels[inside].astype(np.uint8).tobytes(),
+    )
+    return zlib.compress(head.encode() + b"\0" + b"".join(body))
+
+
+def unpacked(blob: bytes) -> DecisionMap:
+    """Return the map that `packed` wrote; raises ValueError for another blob."""
+    try:
+        head, _, body = zlib.decompress(blob).partition(b"\0")
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
+    features, classes, low, high, side, count = json.loads(head)
+    outputs = 1 if len(classes) == 2 else len(classes)
+    at, end = outputs * side * side, outputs * side * side + 4 * count
+    places = np.frombuffer(body[at:end], "<u2").reshape(count, 2) / PLACES
+    examples = np.array(low) + places * (np.array(high) - np.array(low))
+    examples.flags.writeable = False
+    return DecisionMap(
+        features=tuple(features),
+        classes=tuple(classes),
+        low=tuple(low),
+        high=tuple(high),
+        levels=np.frombuffer(body[:at], np.uint8).reshape(outputs, side, side),
+        examples=examples,
+        labels=np.frombuffer(body[end:], np.uint8),
+    )

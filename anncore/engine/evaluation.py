@@ -1,0 +1,171 @@
+"""Evaluation: the trials of a stack scored on whole splits, outside training, and what is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from anncore.contract.kinds import Array
+from anncore.engine.batches import distinct
+from anncore.engine.datasets import Prepared
+from anncore.engine.decision_maps import corners, lattice, mappable, packed
+from anncore.engine.network_stack import Buffer, Stack
+from anncore.engine.output_and_loss import outputs_per_target
+from anncore.engine.split import spread_over
+
+# Splits are gone through in pieces of about a batch, so that what lies between two layers stays in the cache.
+PIECE = 64
+
+
+class Evaluator:
+    """Forward passes over the splits of a stack's trials."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._data, self._group = distinct(stack.data)
+        self._scale, self._shift = (
+            np.stack([getattr(data, name) for data in stack.data])[:, None, :]
+            for name in ("y_scale", "y_shift")
+        )
+        self._plain = not (self._shift.any() or (self._scale != 1).any())
+        self._curve = self._stacked("x", "curve"), self._stacked("y", "curve")[self._group]
+
+    def curve(self, metrics: Sequence[Any]) -> dict[str, Array]:
+        """Return what curves are made of, each (T,): the losses on training and validation, and `metrics` of
+        the latter. Of the training split, `Train.eval_train` says how much.
+        """
+        x, y = self._curve
+        z = self._forward(x)
+        size = self._sample(self._data[0])
+        columns = {"train_loss": self._stack.head.value(z[:, :size], y[:, :size])}
+        return columns | self._columns("valid", z[:, size:], y[:, size:], metrics)
+
+    def watched(self, metrics: Sequence[Any]) -> dict[str, Array]:
+        """Return what metrics that look inside find in the sample of the training split, each (T,)."""
+        if not metrics:
+            return {}
+        stack = self._stack
+        size = self._sample(self._data[0])
+        seen = spread_over(len(self._data[0].x_train), size)
+        x, y = (self._stacked(what, "train")[:, seen].take(self._group, axis=0) for what in "xy")
+        params, grads = stack.evaluated(), Buffer(len(stack.trials), stack.specs, stack.dtype).views
+        z, tape = stack.body.forward(params, x)
+        if stack.body.learns:  # in place of a gradient, what the optimizer is to descend
+            stack.body.network.learn(params, x, y, grads)
+        else:
+            stack.body.backward(params, tape, stack.head.grad(z, y), grads)
+        layers = stack.body.layers(tape)
+        return {
+            f"train_{metric.name}" + (f".{suffix}" if suffix else ""): values
+            for metric in metrics
+            for suffix, values in metric.score(layers, params, grads).items()
+        }
+
+    def split(self, name: str, metrics: Sequence[Any]) -> dict[str, Array]:
+        """Return the loss and the metrics on the whole of a split, each (T,)."""
+        y = self._stacked("y", name)[self._group]
+        return self._columns(name, self._forward(self._stacked("x", name)), y, metrics)
+
+    def chance(self) -> Array:
+        """Return the training loss of always predicting the mean training target, (T,)."""
+        y = self._stacked("y", "train")[self._group]
+        outputs = y.shape[2] * outputs_per_target(self._stack.trials[0], self._stack.registry)
+        if outputs != y.shape[2]:  # such a loss alone knows what stands for the mean
+            return np.full(len(y), np.nan)
+        return self._stack.head.value_of(np.broadcast_to(y.mean(1, keepdims=True), y.shape), y)
+
+    def maps(self, rows: Sequence[int]) -> dict[int, bytes]:
+        """Return what the trials at some rows of the stack learned of the plane of their two features.
+
+        See `anncore.engine.decision_maps`; there is no entry for a trial that none can be made for.
+        """
+        stack, first = self._stack, self._data[0]
+        if not rows or not mappable(first):
+            return {}
+        spans = [
+            corners(stack.trials[int(np.argmax(self._group == g))], stack.registry)
+            for g in range(len(self._data))
+        ]
+        planes = [
+            (lattice(*(span or (np.zeros(2), np.ones(2)))) - data.x_shift) / data.x_scale
+            for span, data in zip(spans, self._data, strict=True)
+        ]
+        output = stack.head.predict(self._forward(np.stack(planes).astype(stack.dtype)))
+        found = {}
+        for row in rows:
+            span = spans[self._group[row]]
+            if span is not None:
+                found[row] = packed(stack.data[row], span[0], span[1], output[row])
+        return found
+
+    def _columns(self, name: str, z: Array, y: Array, metrics: Sequence[Any]) -> dict[str, Array]:
+        columns = {f"{name}_loss": self._stack.head.value(z, y)}
+        if metrics:
+            output, target = self._stack.head.predict(z), y
+            if not self._plain:
+                output, target = (each * self._scale + self._shift for each in (output, target))
+            for metric in metrics:
+                columns[f"{name}_{metric.name}"] = metric.score(output, target)
+        return columns
+
+    def _forward(self, x: Array) -> Array:
+        """Return the outputs' pre-activations for the data of every group, (T, N, K)."""
+        params = self._stack.evaluated()
+        n = x.shape[1]
+        bounds = np.linspace(0, n, -(-n // PIECE) + 1).astype(int).tolist()
+        pieces = [
+            self._stack.body.forward(params, x[:, start:end].take(self._group, axis=0))[0]
+            for start, end in pairwise(bounds)
+        ]
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)
+
+    def _stacked(self, what: str, name: str) -> Array:
+        """Return a split's x (G, N, D) or y (G, N, K) of every group of trials that share their data."""
+        if name != "curve":
+            return np.stack([getattr(data, f"{what}_{name}") for data in self._data])
+        seen = spread_over(len(self._data[0].x_train), self._sample(self._data[0]))
+        return np.stack(
+            [
+                np.concatenate([getattr(data, f"{what}_train")[seen], getattr(data, f"{what}_valid")])
+                for data in self._data
+            ]
+        )
+
+    def _sample(self, data: Prepared) -> int:
+        """Return how many training examples a curve is measured on."""
+        whole = len(data.x_train)
+        return whole if self._stack.train.eval_train == "all" else min(whole, len(data.x_valid))
+
+
+class History:
+    """The values of every evaluation, by trial."""
+
+    def __init__(self, trials: int) -> None:
+        self._trials = trials
+        self._steps: list[int] = []
+        self._values: dict[str, list[Array]] = {}
+
+    def add(self, t: int, rows: Array, columns: dict[str, Array]) -> None:
+        """Note columns of the trials `rows` at step t."""
+        self._steps.append(t)
+        for name, column in columns.items():
+            values = np.full(self._trials, np.nan)
+            values[rows] = column
+            self._values.setdefault(name, []).append(values)
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The steps of all evaluations so far."""
+        return tuple(self._steps)
+
+    def curves(self, trials: Sequence[int]) -> list[dict[str, tuple[float, ...]]]:
+        """Return all values so far of some trials, by name."""
+        names = list(self._values)
+        table = np.array([self._values[name] for name in names])[:, :, trials]
+        return [
+            {name: tuple(values) for name, values in zip(names, series, strict=True)}
+            for series in table.transpose(2, 0, 1).tolist()
+        ]

@@ -1,0 +1,209 @@
+"""Components' formulas, fused where they can be and called as they are written where they cannot.
+
+Before a formula's kernel is used for the first time in a process, it is compared with the formula itself, bit
+for bit, on numbers of every sort; where they differ the formula is called. So no result depends on whether a
+formula was fused, nor on whether llvmlite is there at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from anncore.contract.hyperparameters import declared
+from anncore.contract.kinds import Array
+from anncore.engine.fusing.emit import available
+from anncore.engine.fusing.program import Plan, Program, plan
+from anncore.engine.fusing.trace import Big, Graph, Small, Unfusable, trace
+
+_AGREED: dict[Any, bool] = {}  # by component and machine code: whether they compute the same
+_MOST_SHAPES = 64  # programs that one formula keeps; each has temporary arrays of its own
+
+
+class Formula:
+    """A function of arrays (T, N, D) that gives one array, elementwise or not.
+
+    function: itself, or the name of a method of `component`; called with the arrays and then `fixed`. Axes of
+    length 1 are broadcast.
+    """
+
+    def __init__(self, function: str | Callable[..., Any], component: Any = None, *fixed: Any) -> None:
+        self._function, self._component, self._fixed = function, component, fixed
+        self._programs: dict[Any, Program | None] = {}  # by the shapes and dtypes of the arrays
+        self._last: list[Any] = []
+        self._program: Program | None = None  # the one for the last arrays
+        self._possible = available()
+
+    def __call__(self, *arrays: Array, out: Array | None = None) -> Array:
+        """Return what the function gives, in `out` where that is given; it may be one of the arrays."""
+        if self._possible:
+            kinds = [(array.shape, array.dtype) for array in arrays]
+            if kinds != self._last:
+                key = tuple(kinds)
+                self._program = self._programs[key] if key in self._programs else self._fused(key, arrays)
+                self._last = kinds
+            if self._program is not None:
+                return self._program(*arrays, out=out)
+        result: Array = self._plain(self._component, arrays)
+        if out is None:
+            return result
+        out[...] = result
+        return out
+
+    def _plain(self, component: Any, arrays: Sequence[Any]) -> Any:
+        function = getattr(component, self._function) if isinstance(self._function, str) else self._function
+        return function(*arrays, *self._fixed)
+
+    def _fused(self, key: Any, arrays: Sequence[Array]) -> Program | None:
+        if len(self._programs) >= _MOST_SHAPES:
+            self._programs.clear()
+        self._programs[key] = None
+        try:
+            program = Program(self._plan(arrays))
+        except Unfusable:
+            return None
+        mark = (type(self._component), self._function, self._fixed, program.plan.texts)
+        if mark not in _AGREED:
+            samples = [sample(array.shape, array.dtype, seed) for seed, array in enumerate(arrays)]
+            with np.errstate(all="ignore"):
+                _AGREED[mark] = same(program(*samples), self._plain(self._component, samples))
+        if _AGREED[mark]:
+            self._programs[key] = program
+        return self._programs[key]
+
+    def _plan(self, arrays: Sequence[Array]) -> Plan:
+        first = arrays[0]
+        if any(array.ndim != 3 for array in arrays) or first.dtype.name not in ("float32", "float64"):
+            raise Unfusable
+        try:
+            shape = np.broadcast_shapes(*(array.shape for array in arrays))
+        except ValueError:  # several outputs for a target
+            raise Unfusable from None
+        graph = Graph(first.dtype, shape)
+        component = None if self._component is None else symbolic(self._component)
+        result = trace(lambda *symbols: self._plain(component, symbols), graph, arrays)
+        if not isinstance(result, Big) or result.shape != graph.shape or result.node.boolean:
+            raise Unfusable
+        if result.node.op == "input":
+            raise Unfusable  # it hands on what it was given, which costs nothing
+        graph.outputs = [result.node]
+        return plan(graph)
+
+
+class Update:
+    """A step of an elementwise optimizer, done in place: parameters and state are overwritten.
+
+    optimizer: itself, or one that is fitted, with others inside. scheduled: whether the components' `lr` is
+    changed from outside between steps. Raises Unfusable where the
+    step cannot be fused, or not to the same bits.
+    """
+
+    def __init__(self, optimizer: Any, param: Array, grad: Array, state: Any, *, scheduled: bool) -> None:
+        if not available():
+            raise Unfusable
+        self._program = _update(optimizer, param, grad, state, scheduled)
+        kinds = optimizer.kinds if hasattr(optimizer, "kinds") else type(optimizer)
+        mark = (kinds, "step", self._program.plan.texts)
+        if mark not in _AGREED:
+            _AGREED[mark] = _updates_agree(optimizer, param, scheduled)
+        if not _AGREED[mark]:
+            raise Unfusable
+
+    def step(self, t: int) -> None:
+        """Make update t."""
+        self._program.run(t)
+
+
+def _update(optimizer: Any, param: Array, grad: Array, state: Any, scheduled: bool) -> Program:
+    graph = Graph(param.dtype, param.shape)
+    states = list(_leaves(state))
+    for leaf in states:
+        sound = leaf.shape == param.shape and leaf.flags.writeable and leaf.flags.c_contiguous
+        if not sound or np.may_share_memory(leaf, param) or np.may_share_memory(leaf, grad):
+            raise Unfusable
+    made = partial(symbolic, varying=("lr",) if scheduled else ())
+    component = optimizer.replaced(made) if hasattr(optimizer, "replaced") else made(optimizer)
+
+    def step(param: Any, grad: Any, *leaves: Any) -> list[Any]:
+        before = _rebuilt(state, iter(leaves))
+        change, after = component.step(param, grad, before, Small(3, varying=True))
+        return [param + change, *_leaves(after)]
+
+    results = trace(step, graph, [param, grad, *states])
+    if len(results) != 1 + len(states) or not all(
+        isinstance(each, Big) and each.shape == param.shape and not each.node.boolean for each in results
+    ):
+        raise Unfusable
+    graph.outputs = [each.node for each in results]
+    program = Program(plan(graph))
+    program.bind([param, grad, *states], [param, *states])
+    return program
+
+
+def _updates_agree(optimizer: Any, param: Array, scheduled: bool) -> bool:
+    """Compare two steps, fused and as written, on as many trials and a few numbers of every sort."""
+    shape = (len(param), 1, 71)
+    fused, grad = sample(shape, param.dtype, 1), sample(shape, param.dtype, 2)
+    plain = fused.copy()
+    ours, theirs = optimizer.init(fused), optimizer.init(plain)
+    try:
+        program = _update(optimizer, fused, grad, ours, scheduled)
+        with np.errstate(all="ignore"):
+            for t in (1, 2):
+                change, theirs = optimizer.step(plain, grad, theirs, t)
+                plain = plain + change
+                program.run(t)
+    except Unfusable:
+        return False
+    pairs = zip([fused, *_leaves(ours)], [plain, *_leaves(theirs)], strict=True)
+    return all(same(one, other) for one, other in pairs)
+
+
+def same(one: Array, other: Array) -> bool:
+    """Tell whether two arrays hold the same numbers, any NaN being like any other."""
+    return one.dtype == other.dtype and bool(np.array_equal(one, other, equal_nan=True))
+
+
+def sample(shape: tuple[int, ...], dtype: np.dtype[Any], seed: int) -> Array:
+    """Return numbers of every sort: ordinary, large, tiny, zero, infinite, none."""
+    rng = np.random.default_rng(seed)
+    size = int(np.prod(shape))
+    numbers = rng.normal(size=size) * rng.choice([1e-6, 1.0, 1.0, 1.0, 30.0], size)
+    special = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-30, 1e30]
+    rows = rng.random(size) < 0.1
+    numbers[rows] = rng.choice(special, int(rows.sum()))
+    return numbers.astype(dtype).reshape(shape)
+
+
+def symbolic(component: Any, varying: Sequence[str] = ()) -> Any:
+    """Return a copy of the component with a symbol for each hyperparameter that is an array."""
+    cls: Any = type(component)
+    twin = copy(component)
+    for key in declared(cls):
+        value = getattr(component, key)
+        if isinstance(value, np.ndarray):
+            # Past __post_init__, which may look at values; what it made of them is copied.
+            object.__setattr__(twin, key, Small(value, varying=key in varying))
+    return twin
+
+
+def _leaves(state: Any) -> Iterator[Any]:
+    """Yield the arrays of a state; Unfusable where it holds anything but arrays in tuples."""
+    if isinstance(state, tuple):
+        for each in state:
+            yield from _leaves(each)
+    elif isinstance(state, (np.ndarray, Big)):
+        yield state
+    else:
+        raise Unfusable
+
+
+def _rebuilt(state: Any, leaves: Iterator[Any]) -> Any:
+    if isinstance(state, tuple):
+        items = [_rebuilt(each, leaves) for each in state]
+        return type(state)(*items) if hasattr(state, "_fields") else tuple(items)
+    return next(leaves)

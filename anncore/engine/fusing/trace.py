@@ -1,0 +1,329 @@
+"""Tracing: run a formula once on symbols, and keep what it did as a graph of elementwise operations.
+
+A formula is a component's method, written in plain NumPy. Its arrays (T, N, D) become `Big` symbols, its
+hyperparameters (T, 1, 1) and the step number `Small` ones. Operations are recorded for `emit`;
+of those on small symbols, what is no arithmetic is done by NumPy at every call. Whatever is not elementwise,
+or depends on a value, raises Unfusable: the formula is then called as it is written.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from anncore.contract.kinds import Array
+
+
+class Unfusable(Exception):
+    """The formula does what no loop over its numbers could do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One value of every place of the arrays.
+
+    op: "input" (value: its index), "small" (value: a Small), "const" (value: a number), "call" (value: a
+    NumPy function that no kernel has, done by NumPy), or an operation of `emit`. single: it is
+    one number per trial, and computed once for each.
+    """
+
+    op: str
+    args: tuple[Node, ...] = ()
+    value: Any = None
+    boolean: bool = False
+    single: bool = False
+
+
+OPERATIONS: dict[Any, str] = {
+    np.add: "add",
+    np.subtract: "subtract",
+    np.multiply: "multiply",
+    np.true_divide: "divide",
+    np.negative: "negative",
+    np.absolute: "absolute",
+    np.sqrt: "sqrt",
+    np.sign: "sign",
+    np.maximum: "maximum",
+    np.minimum: "minimum",
+    np.greater: "greater",
+    np.greater_equal: "greater_equal",
+    np.less: "less",
+    np.less_equal: "less_equal",
+    np.equal: "equal",
+    np.not_equal: "not_equal",
+    np.logical_and: "and",
+    np.logical_or: "or",
+    np.bitwise_and: "and",
+    np.bitwise_or: "or",
+}
+COMPARISONS = ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal")
+LOGICAL = ("and", "or")
+
+
+@dataclass
+class Graph:
+    """What a formula did: `outputs`, made from big inputs of these shapes."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    inputs: list[tuple[int, ...]] = field(default_factory=list)
+    outputs: list[Node] = field(default_factory=list)
+    _known: dict[Any, Node] = field(default_factory=dict)
+
+    def node(self, op: str, args: tuple[Node, ...] = (), value: Any = None, boolean: bool = False) -> Node:
+        """Return the node of an operation, the same one for the same operation."""
+        mark = id(value) if op == "small" else (type(value).__name__, repr(value))
+        key = (op, tuple(map(id, args)), mark)
+        if key not in self._known:
+            single = op in ("small", "const") or (bool(args) and all(arg.single for arg in args))
+            self._known[key] = Node(op, args, value, boolean, single and op != "call")
+        return self._known[key]
+
+    def input(self, array: Array) -> Big:
+        """Return the symbol of an array."""
+        if array.dtype != self.dtype:
+            raise Unfusable
+        self.inputs.append(array.shape)
+        return Big(self, self.node("input", value=len(self.inputs) - 1), array.shape)
+
+
+class _Symbol:
+    """Refuses whatever would need a value."""
+
+    def _refuse(self, *_: Any) -> Any:
+        raise Unfusable
+
+    __bool__ = __float__ = __int__ = __index__ = __len__ = __iter__ = __getitem__ = __setitem__ = _refuse
+    __array__ = _refuse
+    __hash__ = object.__hash__
+
+    def __getattr__(self, name: str) -> Any:
+        raise Unfusable(name)
+
+
+def _binary(function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
+    def forward(self: Any, other: Any) -> Any:
+        return self._apply(function, self, other)
+
+    def reflected(self: Any, other: Any) -> Any:
+        return self._apply(function, other, self)
+
+    return forward, reflected
+
+
+class _Arithmetic(_Symbol):
+    """Python's operators, recorded by `_apply`."""
+
+    __add__, __radd__ = _binary(operator.add)
+    __sub__, __rsub__ = _binary(operator.sub)
+    __mul__, __rmul__ = _binary(operator.mul)
+    __truediv__, __rtruediv__ = _binary(operator.truediv)
+    __pow__, __rpow__ = _binary(operator.pow)
+    __gt__, __lt__ = _binary(operator.gt)[0], _binary(operator.lt)[0]
+    __ge__, __le__ = _binary(operator.ge)[0], _binary(operator.le)[0]
+    __eq__, __ne__ = _binary(operator.eq)[0], _binary(operator.ne)[0]
+    __and__, __rand__ = _binary(operator.and_)
+    __or__, __ror__ = _binary(operator.or_)
+    __hash__ = object.__hash__
+
+    def __neg__(self) -> Any:
+        return self._apply(operator.neg, self)
+
+    def __abs__(self) -> Any:
+        return self._apply(operator.abs, self)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **named: Any) -> Any:
+        if method != "__call__" or named:
+            raise Unfusable
+        # A real array to the left of a symbol gets here by NumPy's way of **, which is not Python's.
+        if ufunc is np.power:
+            raise Unfusable
+        big = next((each for each in inputs if isinstance(each, Big)), None)
+        return (self if big is None else big)._apply(ufunc, *inputs)
+
+    def __array_function__(self, function: Any, types: Any, inputs: Any, named: Any) -> Any:
+        if named or function not in (np.where, np.clip):
+            raise Unfusable
+        big = next((each for each in inputs if isinstance(each, Big)), None)
+        return (self if big is None else big)._apply(function, *inputs)
+
+    _apply: Callable[..., Any]
+
+
+class Small(_Arithmetic):
+    """A number per trial, (T, 1, 1), or the step number: `function` of `args`, or a leaf where it is None.
+
+    sample: what it is at the moment of tracing. varying: whether it may be another at the next call.
+    """
+
+    def __init__(self, sample: Any, function: Any = None, args: tuple[Any, ...] = (), varying: bool = False):
+        self.sample, self.function, self.args, self.varying = sample, function, args, varying
+
+    def _apply(self, function: Any, *args: Any) -> Any:
+        if any(isinstance(each, Big) for each in args):
+            return NotImplemented
+        known = [each for each in args if isinstance(each, Small)]
+        sample = function(*(each.sample if isinstance(each, Small) else each for each in args))
+        return Small(sample, function, args, any(each.varying for each in known))
+
+    @property
+    def shape(self) -> Any:
+        """The sample's."""
+        return self.sample.shape
+
+    @property
+    def dtype(self) -> Any:
+        """The sample's."""
+        return self.sample.dtype
+
+
+class Big(_Arithmetic):
+    """An array of the formula: (T, N, D), or with an axis of 1 where it is broadcast."""
+
+    __array_priority__ = 1000
+
+    def __init__(self, graph: Graph, node: Node, shape: tuple[int, ...]) -> None:
+        self.graph, self.node = graph, node
+        self.shape = shape
+        self.ndim = len(shape)
+        self.dtype = np.dtype(bool) if node.boolean else graph.dtype
+
+    def clip(self, low: Any, high: Any) -> Any:
+        """Record np.clip."""
+        return self._apply(np.clip, self, low, high)
+
+    def astype(self, dtype: Any) -> Big:
+        """Record truth values as 0 and 1; other types than the formula's are beyond a kernel."""
+        if np.dtype(dtype) != self.graph.dtype:
+            raise Unfusable
+        if not self.node.boolean:
+            return self
+        return Big(self.graph, self.graph.node("cast", (self.node,)), self.shape)
+
+    def _apply(self, function: Any, *args: Any) -> Any:
+        graph = self.graph
+        if function is operator.pow:
+            return self._power(*args)
+        function = _UFUNCS.get(function, function)
+        shape = np.broadcast_shapes(*map(_shape, args))
+        nodes = [_node(graph, each) for each in args]
+        if function is np.clip:
+            low, high = nodes[1:]
+            inner = graph.node("clip_low", (nodes[0], low))
+            return Big(graph, graph.node("clip_high", (inner, high)), shape)
+        if function is np.where:
+            condition, *values = nodes
+            if (
+                not condition.boolean
+                or any(each.boolean for each in values)
+                or all(each.op == "const" for each in values)
+            ):
+                raise Unfusable
+            return Big(graph, graph.node("where", tuple(nodes)), shape)
+        if function is np.square:
+            return Big(graph, graph.node("multiply", (nodes[0], nodes[0])), shape)
+        op = OPERATIONS.get(function)
+        if op is None:
+            kind = graph.dtype.char
+            if nodes[0].boolean or f"{kind}->{kind}" not in getattr(function, "types", ()):
+                raise Unfusable
+            return Big(graph, graph.node("call", tuple(nodes), function), shape)
+        if op in LOGICAL and not all(each.boolean for each in nodes):
+            raise Unfusable
+        if op not in LOGICAL and any(each.boolean for each in nodes):
+            # NumPy makes integers of truth values, and float64 of these, but beside an array of floats.
+            real = [each for each in nodes if not each.boolean and each.op != "const"]
+            if len(nodes) < 2 or not real or op in COMPARISONS:
+                raise Unfusable
+        boolean = op in COMPARISONS or op in LOGICAL
+        return Big(graph, graph.node(op, tuple(nodes), boolean=boolean), shape)
+
+    def _power(self, base: Any, exponent: Any) -> Any:
+        # For these NumPy's ** takes a way of its own.
+        if base is not self or type(exponent) not in (int, float):
+            raise Unfusable
+        if exponent == 2:
+            return self * self
+        if exponent == 0.5:
+            return np.sqrt(self)
+        raise Unfusable
+
+
+_UFUNCS: dict[Any, Any] = {
+    operator.add: np.add,
+    operator.sub: np.subtract,
+    operator.mul: np.multiply,
+    operator.truediv: np.true_divide,
+    operator.neg: np.negative,
+    operator.abs: np.absolute,
+    operator.gt: np.greater,
+    operator.lt: np.less,
+    operator.ge: np.greater_equal,
+    operator.le: np.less_equal,
+    operator.eq: np.equal,
+    operator.ne: np.not_equal,
+    operator.and_: np.bitwise_and,
+    operator.or_: np.bitwise_or,
+}
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    if isinstance(value, Big):
+        return value.shape
+    return np.shape(value.sample if isinstance(value, Small) else value)
+
+
+def _node(graph: Graph, value: Any) -> Node:
+    """Return the node of an operand, as NumPy would convert it beside an array of the graph's dtype."""
+    if isinstance(value, Big):
+        if value.graph is not graph:
+            raise Unfusable
+        return value.node
+    if isinstance(value, Small):
+        if isinstance(value.sample, np.ndarray):
+            if value.sample.dtype != graph.dtype or value.sample.shape != (graph.shape[0], 1, 1):
+                raise Unfusable
+            return _per_trial(graph, value) if value.varying else graph.node("small", value=value)
+        if value.varying:
+            return graph.node("small", value=value)  # made of the step number: the same for all trials
+        value = value.sample
+    if isinstance(value, np.ndarray):
+        if value.dtype != graph.dtype or value.shape != (graph.shape[0], 1, 1):
+            raise Unfusable
+        return graph.node("small", value=Small(value.copy()))
+    if isinstance(value, np.generic):
+        if np.result_type(value.dtype, graph.dtype) != graph.dtype:
+            raise Unfusable
+        value = value.item()
+    if type(value) not in (int, float):
+        raise Unfusable
+    return graph.node("const", value=float(graph.dtype.type(value)))
+
+
+def _per_trial(graph: Graph, value: Small) -> Node:
+    """Return the node of a varying value per trial: arithmetic is the kernel's, all else NumPy's."""
+    function = value.function
+    if function is operator.pow and type(value.args[1]) in (int, float) and isinstance(value.args[0], Small):
+        # NumPy's ** takes these ways too.
+        if value.args[1] == 2:
+            function, value = np.multiply, Small(value.sample, args=(value.args[0],) * 2)
+        elif value.args[1] == 0.5:
+            function, value = np.sqrt, Small(value.sample, args=value.args[:1])
+    op = OPERATIONS.get(_UFUNCS.get(function, function))
+    if op is None or op in COMPARISONS or op in LOGICAL:
+        return graph.node("small", value=value)
+    return graph.node(op, tuple(_node(graph, arg) for arg in value.args))
+
+
+def trace(formula: Callable[..., Any], graph: Graph, arrays: Sequence[Array]) -> Any:
+    """Return what `formula` gives for symbols of these arrays; Unfusable for whatever it trips over."""
+    try:
+        return formula(*(graph.input(array) for array in arrays))
+    except Unfusable:
+        raise
+    except Exception as error:
+        raise Unfusable from error

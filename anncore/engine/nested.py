@@ -1,0 +1,255 @@
+"""Optimizers inside optimizers: each is handed what its scope wants, whatever is around it.
+
+An optimizer is fitted to the parameter arrays it is to update (`fit`). What comes of it works on all their
+numbers side by side, (T, 1, P), in the order of the specs; a single array has its own shape, (T, *shape).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
+from typing import Any
+
+import numpy as np
+
+from anncore.contract.errors import ComponentError
+from anncore.contract.hyperparameters import references
+from anncore.contract.kinds import Array, Evaluate, ParamSpec
+
+Ask = Callable[[], Evaluate]
+"""Gives, during a step, what answers for the whole of the trials' parameters."""
+
+
+def scope_of(optimizer: Any) -> str:
+    """Return "number", "array" or "trial": what a number's update depends on, nested optimizers included."""
+    wide = ("number", "array", "trial")
+    found = [getattr(optimizer, "scope", "number"), *map(scope_of, nested(optimizer))]
+    if hasattr(optimizer, "route"):
+        found.append("array")  # it tells parameter arrays apart
+    return max(found, key=wide.index)
+
+
+def asks(optimizer: Any) -> bool:
+    """Tell whether an optimizer, or one inside it, asks for more gradients."""
+    return getattr(optimizer, "asks", False) or any(map(asks, nested(optimizer)))
+
+
+def nested(optimizer: Any) -> Iterator[Any]:
+    """Yield the optimizers that one refers to."""
+    for key in _fields(optimizer):
+        yield from getattr(optimizer, key)
+
+
+def rates(optimizer: Any) -> Iterator[Any]:
+    """Yield an optimizer and those inside it that have a learning rate."""
+    if isinstance(getattr(optimizer, "lr", None), np.ndarray):
+        yield optimizer
+    for inner in nested(optimizer):
+        yield from rates(inner)
+
+
+def _fields(optimizer: Any) -> list[str]:
+    cls: Any = type(optimizer)
+    return [key for key, each in references(cls).items() if each.kind == "optimizer"]
+
+
+class Fitted:
+    """An optimizer that is called with all its numbers, and always offers `evaluated`."""
+
+    def __init__(self, optimizer: Any, shape: tuple[int, int] | None, ask: Ask | None) -> None:
+        self._optimizer, self._shape, self._ask = optimizer, shape, ask
+        self._asks = getattr(optimizer, "asks", False)
+
+    def init(self, param: Array) -> Any:
+        """Return the first state."""
+        return self._optimizer.init(self._shaped(param))
+
+    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        """Return the change, shaped as `param`, and the next state."""
+        more = (self._ask(),) if self._asks and self._ask is not None else ()
+        change, state = self._optimizer.step(self._shaped(param), self._shaped(grad), state, t, *more)
+        return self._back(change, param, "step"), state
+
+    def evaluated(self, param: Array, state: Any) -> Array:
+        """Return the parameters to evaluate at."""
+        if not hasattr(self._optimizer, "evaluated"):
+            return param
+        return self._back(self._optimizer.evaluated(self._shaped(param), state), param, "evaluated")
+
+    @property
+    def kinds(self) -> tuple[Any, ...]:
+        """The classes of the optimizer and of those inside it."""
+        return (type(self._optimizer), *(each.kinds for each in nested(self._optimizer)))
+
+    def replaced(self, function: Callable[[Any], Any]) -> Fitted:
+        """Return the same with `function` of the optimizer, and so with those inside it, in place of each."""
+        twin = copy(self)
+        twin._optimizer = function(self._optimizer)
+        for key in _fields(twin._optimizer):
+            inner = tuple(each.replaced(function) for each in getattr(twin._optimizer, key))
+            object.__setattr__(twin._optimizer, key, inner)
+        return twin
+
+    def _back(self, result: Any, param: Array, method: str) -> Any:
+        if self._shape is not None:
+            return result.reshape(param.shape)
+        if result.shape != param.shape:  # it would be broadcast without a word
+            name = getattr(self._optimizer, "name", type(self._optimizer).__name__)
+            raise ComponentError(f"{name}.{method} gives shape {result.shape} for {param.shape}")
+        return result
+
+    def _shaped(self, array: Array) -> Array:
+        return array if self._shape is None else array.reshape(len(array), *self._shape)
+
+
+class Divided:
+    """Several fitted optimizers, each for its own of the numbers; the state is a tuple of theirs."""
+
+    def __init__(self, parts: Sequence[tuple[Any, Sequence[slice]]]) -> None:
+        self._parts = list(parts)
+
+    def init(self, param: Array) -> Any:
+        """Return the first states."""
+        return tuple(each.init(_taken(param, where)) for each, where in self._parts)
+
+    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        """Return the change of all numbers and the next states."""
+        change, states = np.empty_like(param), []
+        for (each, where), before in zip(self._parts, state, strict=True):
+            piece, after = each.step(_taken(param, where), _taken(grad, where), before, t)
+            _put(change, where, piece)
+            states.append(after)
+        return change, tuple(states)
+
+    def evaluated(self, param: Array, state: Any) -> Array:
+        """Return the parameters to evaluate at."""
+        result = np.empty_like(param)
+        for (each, where), mine in zip(self._parts, state, strict=True):
+            _put(result, where, each.evaluated(_taken(param, where), mine))
+        return result
+
+
+def _taken(array: Array, where: Sequence[slice]) -> Array:
+    """Return some of the numbers, (T, 1, Q); a view where they lie together."""
+    if len(where) == 1:
+        return array[:, :, where[0]]
+    return np.concatenate([array[:, :, each] for each in where], axis=2)
+
+
+def _put(array: Array, where: Sequence[slice], piece: Array) -> None:
+    start = 0
+    for each in where:
+        size = each.stop - each.start
+        array[:, :, each] = piece[:, :, start : start + size]
+        start += size
+
+
+def fit(optimizer: Any, specs: Sequence[ParamSpec], ask: Ask | None = None, *, whole: bool = True) -> Any:
+    """Return an object with `init`, `step` and `evaluated` for these parameter arrays' numbers, (T, 1, P).
+
+    whole: whether these are all parameters of the trials; `ask` answers for no less. Raises ComponentError
+    for an optimizer that needs all of them where it is handed some, and for one that sends all of them on to
+    others: its name would stand over their results.
+    """
+    where = _places(specs)
+    routed = _routed(optimizer, specs)
+    if "" not in routed:
+        raise ComponentError(
+            f"{optimizer.name} finds nothing to update itself here, as all parameters go to "
+            f"{' and '.join(routed)}. Choose a network that leaves it some, or settings that do."
+        )
+    if len(routed) > 1:
+        parts = []
+        for field, rows in routed.items():
+            inner = optimizer if not field else getattr(optimizer, field)[0]
+            mine = [specs[row] for row in rows]
+            fitted = _fit(optimizer, mine, ask, False) if not field else fit(inner, mine, ask, whole=False)
+            parts.append((fitted, _joined([where[row] for row in rows])))
+        return Divided(parts)
+    return _fit(optimizer, specs, ask, whole)
+
+
+def _fit(optimizer: Any, specs: Sequence[ParamSpec], ask: Ask | None, whole: bool) -> Any:
+    own = getattr(optimizer, "scope", "number")
+    if own == "trial" and not whole:
+        raise ComponentError(
+            f"{optimizer.name} needs all parameters of a trial at once and cannot work on some of them; "
+            "put it around the optimizer it is in."
+        )
+    if own == "array" and len(specs) > 1:
+        places = _places(specs)
+        return Divided(
+            [(_fit(optimizer, [spec], ask, False), [at]) for spec, at in zip(specs, places, strict=True)]
+        )
+    twin = copy(optimizer)
+    for key in _fields(optimizer):
+        inner = tuple(
+            fit(each, specs, ask, whole=whole and own != "array") for each in getattr(optimizer, key)
+        )
+        object.__setattr__(twin, key, inner)
+    # A number's update knows no shape, and flat arrays save NumPy loops over short rows.
+    return Fitted(twin, specs[0].shape if own == "array" else None, ask)
+
+
+def _routed(optimizer: Any, specs: Sequence[ParamSpec]) -> Mapping[str, list[int]]:
+    if not hasattr(optimizer, "route"):
+        return {"": list(range(len(specs)))}
+    found: dict[str, list[int]] = {}
+    for row, spec in enumerate(specs):
+        field = optimizer.route(spec)
+        if field and field not in _fields(optimizer):
+            raise ComponentError(
+                f"{optimizer.name} routes {spec.name} to {field!r}, which is no optimizer of its"
+            )
+        found.setdefault(field, []).append(row)
+    return found
+
+
+def _places(specs: Sequence[ParamSpec]) -> list[slice]:
+    found, start = [], 0
+    for spec in specs:
+        size = spec.shape[0] * spec.shape[1]
+        found.append(slice(start, start + size))
+        start += size
+    return found
+
+
+def _joined(places: Sequence[slice]) -> list[slice]:
+    """Return the same numbers as fewer slices where neighbours touch."""
+    found: list[slice] = []
+    for each in places:
+        if found and found[-1].stop == each.start:
+            found[-1] = slice(found[-1].start, each.stop)
+        else:
+            found.append(each)
+    return found
+
+
+class Pace:
+    """A schedule that always offers `init`, `observe` and a `factor` with a state, inside too."""
+
+    def __init__(self, schedule: Any) -> None:
+        cls: Any = type(schedule)
+        inside = [key for key, each in references(cls).items() if each.kind == "schedule"]
+        if inside:
+            schedule = copy(schedule)
+            for key in inside:
+                object.__setattr__(schedule, key, tuple(map(Pace, getattr(schedule, key))))
+        self._schedule = schedule
+        self._watches = getattr(schedule, "watches", False)
+        self.name = schedule.name
+        self.constant = getattr(schedule, "constant", False)
+
+    def init(self, ones: Array) -> Any:
+        """Return the state before the first step; `ones` is (T, 1, 1)."""
+        return self._schedule.init(ones) if self._watches else ()
+
+    def observe(self, state: Any, score: Array, t: int) -> Any:
+        """Return the state after validation losses (T, 1, 1) measured after step t."""
+        return self._schedule.observe(state, score, t) if self._watches else state
+
+    def factor(self, t: int, steps: int, state: Any) -> Any:
+        """Return the factor of step t."""
+        if self._watches:
+            return self._schedule.factor(t, steps, state)
+        return self._schedule.factor(t, steps)

@@ -1,0 +1,149 @@
+"""The network of a stack with all that hangs on it: activations in their places, modes, random numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from typing import Any
+
+from anncore.contract.errors import ComponentError
+from anncore.contract.hyperparameters import references
+from anncore.contract.kinds import Array, Layer, Params, ParamSpec
+from anncore.contract.registry import Registry
+from anncore.contract.trial import Part, Trial
+from anncore.engine.activations import Activations
+from anncore.engine.build import build_part, build_stack
+from anncore.engine.noise import Noise, StackMode
+
+OUTPUT = "output"  # the network's reference that names its output activation
+
+
+def body_part(part: Part) -> Part:
+    """Return a network's part without its output activation, which the head owns."""
+    refs = {key: refs for key, refs in part.refs.items() if key != OUTPUT}
+    return Part(part.kind, part.name, part.version, part.params, refs, part.paths)
+
+
+def body_specs(part: Part, registry: Registry, inputs: int, outputs: int) -> list[ParamSpec]:
+    """Return all arrays of a network of these sizes, those of its activations included."""
+    network = build_part(body_part(part), registry)
+    return _specs(_placed(network, inputs, outputs), inputs, outputs)
+
+
+def _placed(network: Any, inputs: int, outputs: int) -> Any:
+    """Return the network with one activation for each of its places, where it names them."""
+    places: Mapping[str, Sequence[int]] = (
+        network.places(inputs, outputs) if hasattr(network, "places") else {}
+    )
+    twin = copy(network)
+    for key, reference in references(_class(network)).items():
+        if reference.kind != "activation" or key == OUTPUT:
+            continue
+        known = getattr(network, key)
+        if key in places:
+            units = places[key]
+            if len(known) not in (1, len(units)):
+                raise ComponentError(
+                    f"{network.name}: {key} must be one name or one for each of {len(units)} places, "
+                    f"got {len(known)}"
+                )
+            several = known if len(known) == len(units) else known * len(units)
+            placed = [
+                _shared(each).at(f"{key}{i}", width)
+                for i, (each, width) in enumerate(zip(several, units, strict=True), start=1)
+            ]
+            object.__setattr__(twin, key, tuple(placed))
+        else:
+            wrapped = tuple(map(_shared, known))
+            for each in wrapped:
+                if each.special:
+                    raise ComponentError(
+                        f"{network.name} cannot hold {each.name}, which learns, draws or gates: it names no "
+                        f"places for {key}"
+                    )
+            object.__setattr__(twin, key, wrapped)
+    return twin
+
+
+def _class(network: Any) -> Any:
+    return type(network)
+
+
+def _shared(activation: Any) -> Activations:
+    return activation if isinstance(activation, Activations) else Activations.alone(activation)
+
+
+def _specs(network: Any, inputs: int, outputs: int) -> list[ParamSpec]:
+    specs = list(network.specs(inputs, outputs))
+    for each in _activations(network):
+        specs += each.specs()
+    return specs
+
+
+def _activations(network: Any) -> list[Activations]:
+    found = []
+    for key, reference in references(_class(network)).items():
+        if reference.kind == "activation" and key != OUTPUT:
+            found += list(getattr(network, key))
+    return found
+
+
+class Wired:
+    """A network of T trials with its activations in their places: specs, forward, backward.
+
+    noise: where random numbers come from, as `Noise` offers them.
+    """
+
+    def __init__(self, network: Any, inputs: int, outputs: int, noise: Any) -> None:
+        self.network = _placed(network, inputs, outputs)
+        self.specs = _specs(self.network, inputs, outputs)
+        self.learns = hasattr(self.network, "learn")
+        self.looks_inside = hasattr(self.network, "layers")
+        self._modes = getattr(self.network, "modes", False)
+        self.noise = noise
+        self._special = [each for each in _activations(self.network) if each.special]
+        for each in self._special:
+            each.noise = self.noise
+        self._plain = not (self._modes or self._special)
+
+    def forward(
+        self, params: Params, x: Array, *, training: bool = False, first: bool = True
+    ) -> tuple[Array, Any]:
+        """Return pre-activations of the output (T, N, K) and the tape."""
+        if self._plain:
+            result: tuple[Array, Any] = self.network.forward(params, x)
+            return result
+        for each in self._special:
+            each.begin(params, training)
+        if not self._modes:
+            return self.network.forward(params, x)
+        return self.network.forward(params, x, StackMode(training, first, self.noise))
+
+    def backward(self, params: Params, tape: Any, grad: Array, grads: Params) -> None:
+        """Write the gradients of all arrays, from that of the output's pre-activation."""
+        for each in self._special:
+            each.grads = grads
+        self.network.backward(params, tape, grad, grads)
+
+    def begin_step(self) -> None:
+        """Let random numbers be drawn anew."""
+        if not self._plain:
+            self.noise.renew()
+
+    def layers(self, tape: Any) -> Sequence[Layer]:
+        """Return what happened inside; ComponentError where the network does not tell."""
+        if not self.looks_inside:
+            raise ComponentError(
+                f"{self.network.name} does not show its layers, which an initializer or metric wants to see."
+            )
+        return self.network.layers(tape)
+
+
+class Body(Wired):
+    """The network of a stack's trials, with the streams that its random numbers come from."""
+
+    def __init__(
+        self, trials: Sequence[Trial], registry: Registry, dtype: str, inputs: int, outputs: int
+    ) -> None:
+        network = build_stack([body_part(trial.parts["network"]) for trial in trials], registry, dtype)
+        super().__init__(network, inputs, outputs, Noise(trials, dtype))

@@ -1,0 +1,72 @@
+"""Random numbers that a network draws while it trains: dropout masks, noise of activations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from anncore.contract.kinds import Array
+from anncore.contract.streams import stream
+from anncore.contract.trial import Trial
+
+
+class StackMode:
+    """See `anncore.contract.kinds.Mode`."""
+
+    def __init__(self, training: bool, first: bool, noise: Any) -> None:
+        self.training, self.first, self._noise = training, first, noise
+
+    def uniform(self, name: str, shape: tuple[int, ...]) -> Array:
+        """Return numbers in [0, 1), (T, *shape)."""
+        drawn: Array = self._noise.of(name, slice(None), lambda rng: rng.random(shape))
+        return drawn
+
+
+class Noise:
+    """Random numbers of training: each trial's from streams of its own, which trials of one seed share.
+
+    What is drawn for a name in a step is the same for the whole step, however often it is asked for.
+    """
+
+    def __init__(self, trials: Sequence[Trial], dtype: str) -> None:
+        self._dtype = dtype
+        self._owners = [(trial.sweep_seed, trial.seed) for trial in trials]
+        self.generators: dict[tuple[str, int, int], np.random.Generator] = {}
+        self._drawn: dict[tuple[str, int, int], Array] = {}  # each trial's, as generators
+
+    def renew(self) -> None:
+        """Forget what was drawn."""
+        self._drawn.clear()
+
+    def go_on(self, before: Noise) -> None:
+        """Go on with the streams of a larger stack."""
+        self.generators = before.generators
+
+    def of_all(
+        self, name: str, shape: tuple[int, ...], draw: Callable[[np.random.Generator], Array]
+    ) -> Array:
+        """Return what is drawn under a name for every trial, (T, *shape)."""
+        return self.of(name, slice(0, len(self._owners)), draw)
+
+    def of(self, name: str, trials: slice, draw: Callable[[np.random.Generator], Array]) -> Array:
+        """Return what is drawn under a name for some of the trials; `draw` gives one trial's."""
+        owners = self._owners[trials]
+        index = {owner: i for i, owner in enumerate(dict.fromkeys(owners))}
+        each = [self._one(name, owner, draw) for owner in index]
+        return np.stack(each)[[index[owner] for owner in owners]]
+
+    def _one(self, name: str, owner: tuple[int, int], draw: Callable[[np.random.Generator], Array]) -> Array:
+        # By trial and not by name alone: equal activations may lie in several places of a stack.
+        found = self._drawn.get((name, *owner))
+        if found is None:
+            found = np.asarray(draw(self._generator(name, *owner)), self._dtype)
+            self._drawn[(name, *owner)] = found
+        return found
+
+    def _generator(self, name: str, sweep_seed: int, seed: int) -> np.random.Generator:
+        key = (name, sweep_seed, seed)
+        if key not in self.generators:
+            self.generators[key] = stream(sweep_seed, seed, f"noise {name}")
+        return self.generators[key]

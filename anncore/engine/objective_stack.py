@@ -1,0 +1,207 @@
+"""Functions to be minimised in place of a network: a stack of them, and what it is measured by.
+
+A trial's parameters are one array "x", (1, D). It starts where the objective says, by the stream "init";
+the noise of a noisy one comes from the stream "batches", drawn anew for every step. Both are the same for
+all arms of a seed. What is measured is the function's own value, without noise, on every split alike; of
+few arguments, and where the test split is opened, the curves "x.1", "x.2" also hold where it was taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from anncore.contract.errors import ComponentError
+from anncore.contract.kinds import Array, Evaluate, ParamSpec
+from anncore.contract.registry import Registry
+from anncore.contract.streams import stream
+from anncore.contract.trial import Trial
+from anncore.engine.build import build_part, build_slices
+from anncore.engine.optimizing import OptimizerRun, optimizer_runs
+
+FEW = 2
+"""Arguments that curves hold: a plane can be drawn, and a hundred numbers a step would fill a store."""
+
+
+def dimensions(trial: Trial, registry: Registry) -> int:
+    """Return how many arguments the objective of a trial has."""
+    return int(build_part(trial.parts["objective"], registry).dimensions)
+
+
+def specs(size: int) -> list[ParamSpec]:
+    """Return what optimizers are told of an objective's arguments."""
+    return [ParamSpec("x", (1, size), 1, size, "weight")]
+
+
+class Functions:
+    """The objectives of T trials as one, each on its own slice."""
+
+    def __init__(self, trials: Sequence[Trial], registry: Registry, dtype: str) -> None:
+        self._runs = build_slices([trial.parts["objective"] for trial in trials], registry, dtype)
+
+    def value(self, x: Array) -> Array:
+        """Return every trial's f(x), (T,), of x (T, 1, D)."""
+        pieces = [component.value(x[rows]) for component, rows, _ in self._runs]
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def grad(self, x: Array, noise: Array) -> Array:
+        """Return every trial's ∂f/∂x, (T, 1, D); `noise` is of that shape."""
+        pieces = [
+            component.grad(x[rows], noise[rows]) if hasattr(component, "draw") else component.grad(x[rows])
+            for component, rows, _ in self._runs
+        ]
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+class Noise:
+    """The noise of every trial's step, (T, 1, D); 0 for an objective without."""
+
+    def __init__(self, trials: Sequence[Trial], registry: Registry, dtype: str, size: int) -> None:
+        self._rows: dict[tuple[Any, ...], list[int]] = {}
+        self._drawing: dict[tuple[Any, ...], Any] = {}
+        self.generators: dict[tuple[Any, ...], np.random.Generator] = {}
+        for row, trial in enumerate(trials):
+            part = trial.parts["objective"]
+            key = (part.text, trial.sweep_seed, trial.seed)
+            self._rows.setdefault(key, []).append(row)  # all arms of a seed see the same noise
+            if key not in self._drawing:
+                objective = build_part(part, registry)
+                if hasattr(objective, "draw"):
+                    self._drawing[key] = objective
+                    self.generators[key] = stream(trial.sweep_seed, trial.seed, "batches")
+        self._all = np.zeros((len(trials), 1, size), dtype)
+
+    def go_on(self, before: Noise) -> None:
+        """Go on with the streams of a larger stack."""
+        self.generators = before.generators
+
+    def next(self) -> Array:
+        """Return the next step's."""
+        for key, objective in self._drawing.items():
+            self._all[self._rows[key]] = objective.draw(self.generators[key])
+        return self._all
+
+
+class ObjectiveStack:
+    """T trials that minimise objectives of equally many arguments: see `network_stack.Stack`."""
+
+    def __init__(self, trials: Sequence[Trial], registry: Registry) -> None:
+        self.trials = list(trials)
+        self.registry = registry
+        self.train = trials[0].train
+        self.dtype = self.train.dtype
+        size = dimensions(trials[0], registry)
+        self.functions = Functions(trials, registry, self.dtype)
+        self.noise = Noise(trials, registry, self.dtype, size)
+        self.theta, self.grads = np.zeros((2, len(trials), size), self.dtype)
+        self.optimizers = optimizer_runs(
+            self.trials, registry, self.dtype, specs(size), self.theta, self.grads, self._evaluate
+        )
+        self.first = np.zeros(len(trials))  # the value at the start
+        self._noise = np.zeros(0)
+
+    def initialize(self) -> None:
+        """Put every trial where its objective starts, and make the optimizers' first state."""
+        starts: dict[tuple[Any, ...], Array] = {}
+        for row, trial in enumerate(self.trials):
+            part = trial.parts["objective"]
+            key = (part.text, trial.sweep_seed, trial.seed)
+            if key not in starts:
+                rng = stream(trial.sweep_seed, trial.seed, "init")
+                start = starts[key] = np.asarray(build_part(part, self.registry).start(rng))
+                if start.shape != self.theta.shape[1:]:
+                    raise ComponentError(
+                        f"{part.name}: start must return ({self.theta.shape[1]},) numbers, got {start.shape}"
+                    )
+            self.theta[row] = starts[key]
+        self.first = self.functions.value(self.theta[:, None, :])  # no optimizer has a state yet
+        for optimizer in self.optimizers:
+            optimizer.initialize()
+
+    def narrowed(self, keep: Array) -> ObjectiveStack:
+        """Return a stack of the trials at the rows `keep`, in mid-training; their numbers go on as before."""
+        smaller = ObjectiveStack([self.trials[row] for row in keep], self.registry)
+        smaller.theta[...] = self.theta[keep]
+        smaller.first = self.first[keep]
+        states = [self._holder(row).state_of(row) for row in keep]
+        for optimizer in smaller.optimizers:
+            optimizer.restore(states[optimizer.rows])
+        smaller.noise.go_on(self.noise)
+        return smaller
+
+    def _holder(self, row: int) -> OptimizerRun:
+        return next(each for each in self.optimizers if each.rows.start <= row < each.rows.stop)
+
+    def step(self, t: int, steps: int) -> None:
+        """Make update t of `steps`."""
+        self._noise = self.noise.next()
+        self.grads[...] = self.functions.grad(self.theta[:, None, :], self._noise)[:, 0]
+        for optimizer in self.optimizers:
+            optimizer.step(t, steps)
+
+    def _evaluate(self, rows: slice) -> Evaluate:
+        """Return what gives a run's optimizer value and gradient elsewhere, with the step's noise."""
+        x = self.theta[:, None, :].copy()
+
+        def evaluate(param: Array) -> tuple[Array, Array]:
+            x[rows] = param
+            value = self.functions.value(x)[rows].astype(x.dtype)
+            return value[:, None, None], self.functions.grad(x, self._noise)[rows]
+
+        return evaluate
+
+    def value(self) -> Array:
+        """Return every trial's value, (T,), at the parameters to evaluate at, without noise."""
+        return self.functions.value(self.evaluated()[:, None, :])
+
+    def evaluated(self) -> Array:
+        """Return the parameters to evaluate at, (T, D); some optimizers train others."""
+        theta = self.theta
+        if any(optimizer.elsewhere for optimizer in self.optimizers):
+            theta = theta.copy()
+            for optimizer in self.optimizers:
+                theta[optimizer.rows] = optimizer.evaluated()
+        return theta
+
+    def observe(self, score: Array, t: int) -> None:
+        """Let schedules that watch see the values (T,) after step t."""
+        for optimizer in self.optimizers:
+            optimizer.observe(score[optimizer.rows], t)
+
+
+class ObjectiveEvaluator:
+    """The values of a stack's trials under the names of losses: see `anncore.engine.evaluation.Evaluator`."""
+
+    def __init__(self, stack: ObjectiveStack) -> None:
+        self._stack = stack
+        # Trials that tune are many, and nobody asks for their paths.
+        self._path = stack.trials[0].test and stack.theta.shape[1] <= FEW
+
+    def curve(self, metrics: Sequence[Any]) -> dict[str, Array]:
+        """Return the value as the loss on training and validation, and of a report's trial the place."""
+        place = self._stack.evaluated()
+        value = self._stack.functions.value(place[:, None, :])
+        columns = {"train_loss": value, "valid_loss": value}
+        if self._path:
+            columns |= {f"x.{i + 1}": place[:, i] for i in range(place.shape[1])}
+        return columns
+
+    def watched(self, metrics: Sequence[Any]) -> dict[str, Array]:
+        """Return nothing; ComponentError where something is to be watched."""
+        if metrics:
+            raise ComponentError(f"{metrics[0].name} looks into a network, and an objective has none.")
+        return {}
+
+    def split(self, name: str, metrics: Sequence[Any]) -> dict[str, Array]:
+        """Return the value as the loss on a split."""
+        return {f"{name}_loss": self._stack.value()}
+
+    def maps(self, rows: Sequence[int]) -> dict[int, bytes]:
+        """Return nothing: there are no features."""
+        return {}
+
+    def chance(self) -> Array:
+        """Return the value at the start, (T,)."""
+        return self._stack.first

@@ -1,0 +1,119 @@
+"""The end of a network: output activation and loss, jointly where the pair has a stable form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from anncore.contract.errors import ComponentError
+from anncore.contract.kinds import Array
+from anncore.contract.registry import Registry
+from anncore.contract.trial import Trial
+from anncore.engine.activations import needs_place
+from anncore.engine.build import build_stack, structure
+from anncore.engine.fusing import Formula
+from anncore.engine.network import OUTPUT
+
+
+class _Pair(NamedTuple):
+    loss: Any
+    activation: Any
+    link: str  # the activation's name where the pair has a joint form, else ""
+    trials: slice
+    grad: Formula  # of the loss, from z where there is a link, else from the predictions
+
+
+class Head:
+    """Turns pre-activations z (T, N, K) into predictions, losses (T,) and gradients (T, N, K)."""
+
+    def __init__(self, trials: Sequence[Trial], registry: Registry, dtype: str) -> None:
+        self._pairs: list[_Pair] = []
+        start = 0
+        for _, group in groupby(trials, key=lambda trial: head_structure(trial, registry)):
+            members = list(group)
+            losses = [trial.parts["loss"] for trial in members]
+            outputs = [trial.parts["network"].refs[OUTPUT][0] for trial in members]
+            for output in outputs:
+                _refuse_place(registry.get("activation", output.name).cls)
+            loss, link = build_stack(losses, registry, dtype), _link(members[0], registry)
+            self._pairs.append(
+                _Pair(
+                    loss,
+                    build_stack(outputs, registry, dtype),
+                    link,
+                    slice(start, start + len(members)),
+                    Formula("grad_from_logits", loss, link) if link else Formula("grad", loss),
+                )
+            )
+            start += len(members)
+
+    def predict(self, z: Array) -> Array:
+        """Return the predictions: the output activation of z, and what the loss makes of that."""
+        return _joined([_predicted(pair, pair.activation.forward(z[pair.trials])) for pair in self._pairs])
+
+    def value(self, z: Array, target: Array) -> Array:
+        """Return each trial's mean loss, (T,)."""
+        return _joined([_value(pair, z[pair.trials], target[pair.trials]) for pair in self._pairs])
+
+    def grad(self, z: Array, target: Array) -> Array:
+        """Return ∂loss/∂z."""
+        if len(self._pairs) == 1:
+            return _grad(self._pairs[0], z, target)
+        return _joined([_grad(pair, z[pair.trials], target[pair.trials]) for pair in self._pairs])
+
+    def value_of(self, output: Array, target: Array) -> Array:
+        """Return each trial's mean loss of given predictions, (T,), without a network."""
+        return _joined([pair.loss.value(output[pair.trials], target[pair.trials]) for pair in self._pairs])
+
+
+def head_structure(trial: Trial, registry: Registry) -> str:
+    """Return what must be equal for two trials to share one built head."""
+    output = trial.parts["network"].refs[OUTPUT][0]
+    return structure(trial.parts["loss"], registry) + structure(output, registry)
+
+
+def _link(trial: Trial, registry: Registry) -> str:
+    """Return the output activation's name if the loss has a joint form with just that component."""
+    loss = registry.get("loss", trial.parts["loss"].name).cls
+    output = registry.get("activation", trial.parts["network"].refs[OUTPUT][0].name)
+    if output.name not in getattr(loss, "joint", ()):
+        return ""
+    # A stranger's activation of the same short name may be another function.
+    return output.name if registry.get("activation", output.name) is output else ""
+
+
+def _refuse_place(activation: Any) -> None:
+    if needs_place(activation):
+        raise ComponentError(
+            f"{activation.name} cannot be the output activation: it learns, draws or gates, which takes a "
+            "place inside the network"
+        )
+
+
+def _value(pair: _Pair, z: Array, target: Array) -> Any:
+    if pair.link:
+        return pair.loss.value_from_logits(z, target, pair.link)
+    return pair.loss.value(pair.activation.forward(z), target)
+
+
+def _predicted(pair: _Pair, output: Array) -> Any:
+    return pair.loss.predict(output) if hasattr(pair.loss, "predict") else output
+
+
+def outputs_per_target(trial: Trial, registry: Registry) -> int:
+    """Return how many output units a trial's loss wants for each target."""
+    return int(getattr(registry.get("loss", trial.parts["loss"].name).cls, "outputs_per_target", 1))
+
+
+def _grad(pair: _Pair, z: Array, target: Array) -> Any:
+    if pair.link:
+        return pair.grad(z, target)
+    output = pair.activation.forward(z)
+    return pair.activation.backward(pair.grad(output, target), z, output)
+
+
+def _joined(pieces: list[Any]) -> Array:
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)

@@ -1,0 +1,209 @@
+"""Training: a stack of trials in, one result per trial out."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from anncore.contract.kinds import Array
+from anncore.contract.registry import Registry
+from anncore.contract.trial import Status, Train, Trial, TrialResult
+from anncore.engine.batches import load
+from anncore.engine.datasets import Prepared
+from anncore.engine.evaluation import Evaluator, History
+from anncore.engine.network_stack import Stack
+from anncore.engine.objective_stack import ObjectiveEvaluator, ObjectiveStack, dimensions
+from anncore.engine.process import one_blas_thread, prepare_process
+
+
+def train_stack(trials: Sequence[Trial], registry: Registry) -> list[TrialResult]:
+    """Train trials of equal shapes at once; return their results in the same order.
+
+    Each result is bit for bit what the trial gives alone. A trial whose loss becomes NaN or infinite
+    stops there and is `diverged`, as is one that ends worse than `train.diverged_above` times always
+    predicting the mean target (for an objective, the value at its start). An exception raised by a component
+    is not caught.
+    """
+    prepare_process()
+    started = time.perf_counter()
+    with one_blas_thread(), np.errstate(all="ignore"):
+        data = _loaded(trials, registry)
+        rows: dict[tuple[Any, ...], list[int]] = {}
+        for row, each in enumerate(data):
+            rows.setdefault(_shapes(each), []).append(row)
+        results: dict[int, TrialResult] = {}
+        aside = 0.0
+        for group in rows.values():
+            run = _Run([trials[row] for row in group], registry, [data[row] for row in group])
+            results.update(zip(group, run.train(), strict=True))
+            aside += run.aside
+    share = (time.perf_counter() - started - aside) / len(trials)
+    return [results[row]._replace(train_seconds=share) for row in range(len(trials))]
+
+
+def _loaded(trials: Sequence[Trial], registry: Registry) -> list[Prepared | int]:
+    """Return each trial's data, or the number of its objective's arguments."""
+    data = iter(load([trial for trial in trials if "dataset" in trial.parts], registry))
+    return [next(data) if "dataset" in trial.parts else dimensions(trial, registry) for trial in trials]
+
+
+def _shapes(data: Prepared | int) -> tuple[Any, ...]:
+    if isinstance(data, int):
+        return ("objective", data)
+    splits = (data.x_train, data.x_valid, data.x_test, data.y_train)
+    return (data.task, *(split.shape for split in splits))
+
+
+def make_stack(trials: Sequence[Trial], registry: Registry) -> tuple[Any, Any, int]:
+    """Return the stack of those trials whose shapes are the first one's, its evaluator, and its examples."""
+    data = _loaded(trials, registry)
+    alike = [row for row, each in enumerate(data) if _shapes(each) == _shapes(data[0])]
+    run = _Run([trials[row] for row in alike], registry, [data[row] for row in alike])
+    return run.stack, run.evaluator, run.n_train
+
+
+def total_steps(train: Train, n_train: int) -> int:
+    """Return the number of updates: `steps`, or `epochs` times the batches of an epoch."""
+    if train.steps is not None:
+        return train.steps
+    batch = n_train if train.batch_size == "full" else min(int(train.batch_size), n_train)
+    return int(train.epochs or 0) * -(-n_train // batch)
+
+
+class _Stopping:
+    """Tells which trials have reached what they were to reach, or wait in vain."""
+
+    def __init__(self, train: Train, trials: int) -> None:
+        self._stop = train.stop
+        self._best = np.full(trials, np.inf)
+        self._waited = np.zeros(trials, int)
+
+    def reasons(self, rows: Array, columns: dict[str, Array]) -> dict[int, str]:
+        """Return why training ends for those of the trials `rows` for which it does, by place in `rows`."""
+        stop, found = self._stop, {}
+        if stop.patience is not None:
+            value = columns[stop.monitor]
+            better = value < self._best[rows] - stop.min_delta
+            self._best[rows] = np.where(better, value, self._best[rows])
+            self._waited[rows] = np.where(better, 0, self._waited[rows] + 1)
+            found = dict.fromkeys(np.flatnonzero(self._waited[rows] >= stop.patience).tolist(), "patience")
+        if stop.loss is not None:
+            found |= dict.fromkeys(np.flatnonzero(columns["train_loss"] <= stop.loss).tolist(), "loss")
+        return found
+
+
+class _Run:
+    """The training of one stack; trials leave it when they are finished."""
+
+    def __init__(self, trials: list[Trial], registry: Registry, data: list[Any]) -> None:
+        self.trials = trials
+        self.settings = trials[0].train
+        on_data = isinstance(data[0], Prepared)
+        self.n_train = len(data[0].x_train) if on_data else 1
+        self.stack: Any
+        self.measure: Any
+        if on_data:
+            self.stack, self.measure = Stack(trials, registry, data), Evaluator
+        else:
+            self.stack, self.measure = ObjectiveStack(trials, registry), ObjectiveEvaluator
+        self.evaluator = self.measure(self.stack)
+        self.rows = np.arange(len(trials))  # the trial at each row of the stack
+        self.active = np.ones(len(trials), bool)  # by row of the stack
+        self.history = History(len(trials))
+        self.stopping = _Stopping(self.settings, len(trials))
+        self.results: dict[int, TrialResult] = {}
+        self.aside = 0.0  # seconds spent on maps, which are no part of any trial's time
+        found = registry.metrics(data[0].task) if on_data else []
+        scoring = [(each, each.cls()) for each in found if not getattr(each.cls, "watches", False)]
+        self.metrics = [metric for _, metric in scoring]
+        self.watching = [registry.get("metric", name).cls() for name in self.settings.watch]
+        self.curve_metrics = [
+            metric
+            for each, metric in scoring
+            if getattr(metric, "curve", False) or each.full_name in self.settings.curves
+        ]
+
+    def train(self) -> list[TrialResult]:
+        steps = total_steps(self.settings, self.n_train)
+        self.stack.initialize()
+        self.evaluate(0, steps)
+        for t in range(1, steps + 1):
+            if not self.active.any():
+                break
+            self.stack.step(t, steps)
+            if t % self.settings.eval_every == 0 or t == steps:
+                self.evaluate(t, steps)
+        return [self.results[index] for index in range(len(self.trials))]
+
+    def evaluate(self, t: int, steps: int) -> None:
+        """Record losses and curves; close the trials that are finished."""
+        watched = self.evaluator.watched(self.watching)
+        measured = self.evaluator.curve(self.curve_metrics) | watched
+        self.stack.observe(measured["valid_loss"], t)
+        columns = {name: values[self.active] for name, values in measured.items()}
+        places = np.flatnonzero(self.active)
+        trials = self.rows[places]
+        self.history.add(t, trials, columns)
+        sound = np.isfinite(columns["train_loss"]) & np.isfinite(columns["valid_loss"])
+        reasons = self.stopping.reasons(trials, columns)
+        closing: dict[int, tuple[Status, str]] = {}
+        for i in range(len(places)) if t == steps else {*np.flatnonzero(~sound).tolist(), *reasons}:
+            closing[int(places[i])] = ("ok", reasons.get(i, "")) if sound[i] else ("diverged", "")
+        if closing:
+            self.close(closing, t, watched)
+        if t < steps and 0 < self.active.mean() <= 0.5:
+            keep = np.flatnonzero(self.active)
+            self.stack = self.stack.narrowed(keep)
+            self.rows, self.active = self.rows[keep], np.ones(len(keep), bool)
+            self.evaluator = self.measure(self.stack)
+
+    def close(self, closing: dict[int, tuple[Status, str]], t: int, watched: dict[str, Array]) -> None:
+        """Write the results of the trials at these rows of the stack and leave them out from here on.
+
+        watched: what metrics that look inside have just found.
+        """
+        splits = ("train", "valid", "test") if self.trials[0].test else ("train", "valid")
+        columns: dict[str, Array] = {}
+        for split in splits:
+            # What training examples are scored by beyond their loss tells of over-fitting; a few scores do.
+            scores = self.curve_metrics if split == "train" else self.metrics
+            columns |= self.evaluator.split(split, scores)
+        columns |= watched
+        rows = list(closing)
+        table = np.array([column[rows] for column in columns.values()], float).T.tolist()
+        limits = (self.settings.diverged_above * self.evaluator.chance())[rows].tolist()
+        indices = self.rows[rows].tolist()
+        curves = self.history.curves(indices)
+        for i, (status, stopped) in enumerate(closing.values()):
+            metrics = dict(zip(columns, table[i], strict=True))
+            if status == "diverged":
+                # NaN still falls on one side of a threshold, so a score of such predictions means nothing.
+                metrics = {name: v if name.endswith("_loss") else math.nan for name, v in metrics.items()}
+            elif math.isfinite(limits[i]) and 0 < limits[i] < metrics["train_loss"]:
+                status = "diverged"
+            self.results[indices[i]] = TrialResult(
+                key=self.trials[indices[i]].key,
+                status=status,
+                metrics=metrics,
+                steps=self.history.steps,
+                curves=curves[i],
+                steps_done=t,
+                stopped=stopped,
+            )
+        self.map(rows)
+        self.active[rows] = False
+
+    def map(self, rows: list[int]) -> None:
+        """Add to their results the maps of the trials at these rows that report and ended well."""
+        indices = {row: int(self.rows[row]) for row in rows}
+        wanted = [row for row, i in indices.items() if self.trials[i].test and self.results[i].status == "ok"]
+        if not wanted:
+            return
+        started = time.perf_counter()
+        for row, blob in self.evaluator.maps(wanted).items():
+            self.results[indices[row]] = self.results[indices[row]]._replace(map=blob)
+        self.aside += time.perf_counter() - started

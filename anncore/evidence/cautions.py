@@ -1,0 +1,354 @@
+"""What a reader should know before believing the rest: the report's warnings, each with its kind.
+
+Unequal budgets, hyperparameters tuned for some arms only, values chosen at the edge of their range, too few
+seeds or data sets, failures, the gap between the score a configuration was chosen by and its score on fresh
+seeds, a target chosen after the fact.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from anncore.evidence import stats
+from anncore.evidence.selection import hyperparameters, selection_gaps, with_fresh_scores
+from anncore.evidence.sentences import growth, joined, percent, size
+from anncore.evidence.speed import targets
+from anncore.evidence.study import BLOCKING, Study
+from anncore.evidence.units import DATA_SETS, singular
+from anncore.evidence.verdicts import FEW_DATA_SETS, FEWEST_DATA_SETS
+from anncore.experiment.model import PROBLEMS
+
+
+class Caution(NamedTuple):
+    """One warning: `kind` for programs, `text` for readers."""
+
+    kind: str
+    text: str
+
+
+def audit(study: Study, pairs: int) -> list[Caution]:
+    """Return every warning, the gravest first; `pairs` is how many comparisons share Holm's correction."""
+    found = [
+        *_failures(study),
+        *_waived(study),
+        *_divergence(study),
+        *_budgets(study),
+        *_confounded(study),
+        *_unlike(study),
+        *_edges(study),
+        *_widened(study),
+        *_too_few(study, pairs),
+        *_one_seed(study),
+        *_selection_gap(study),
+        *_target(study),
+    ]
+    if not study.tuned and len(study.arms) > len(study.results.plan.arms):
+        found.append(
+            Caution(
+                "not_tuned",
+                "Nothing was tuned: every configuration is an arm of its own. Name tune seeds in [seeds] to "
+                "compare each arm at its best.",
+            )
+        )
+    return found
+
+
+def _failures(study: Study) -> list[Caution]:
+    trials = study.all_trials
+    bad = trials[trials["status"].isin(BLOCKING)]
+    found = []
+    if len(bad):
+        arms = joined(list(dict.fromkeys(bad["arm"].map(str))))
+        counts = ", ".join(f"{n} {status}" for status, n in bad["status"].value_counts(sort=False).items())
+        found.append(
+            Caution(
+                "failures",
+                f"{len(bad)} of {len(trials)} trials did not finish ({counts}; {arms}). They block every "
+                f"claim "
+                "that rests on them; rerun them with --retry-failed, or let [report] waive count them as "
+                "worst.",
+            )
+        )
+    missing = sum(int((study.statuses(problem) == "missing").to_numpy().sum()) for problem in study.problems)
+    if missing and study.results.plan.counts.get("total") == len(study.all_trials):
+        # All that was planned has run, so what is not there was never meant to be.
+        told = [
+            f"{joined([arm for arm in study.arms if (statuses[arm] == 'missing').all()])} on {problem}"
+            for problem, statuses in ((problem, study.statuses(problem)) for problem in study.problems)
+            if (statuses == "missing").to_numpy().any()
+        ]
+        found.append(
+            Caution(
+                "left_out",
+                f"The file's rules leave out {joined(told)}: nothing is compared with that there, nor over "
+                "all data sets.",
+            )
+        )
+    elif missing:
+        planned = len(study.problems) * len(study.arms) * len(study.seeds)
+        found.append(
+            Caution(
+                "incomplete",
+                f"{missing} of {planned} report trials have not run. Run the same command again to resume.",
+            )
+        )
+    return found
+
+
+def _waived(study: Study) -> list[Caution]:
+    status = study.results.trials["status"]
+    counts = [f"{int((status == name).sum())} {name}" for name in study.waived if (status == name).any()]
+    if not counts:
+        return []
+    arms = joined(list(dict.fromkeys(study.results.trials.loc[status.isin(study.waived), "arm"].map(str))))
+    return [
+        Caution(
+            "waived",
+            f"[report] waive counts trials as diverged that did not finish ({', '.join(counts)}; {arms}): "
+            "the worst score, for whatever reason they ended. Rerunning them would tell more.",
+        )
+    ]
+
+
+def _divergence(study: Study) -> list[Caution]:
+    trials = study.trials
+    bad = trials[trials["status"] == "diverged"]
+    if not len(bad):
+        return []
+    where = [
+        f"{label} on {problem} ({len(rows)} of {len(study.seeds)} seeds)"
+        for (problem, label), rows in bad.groupby(["problem", "label"], sort=False)
+    ]
+    return [
+        Caution(
+            "diverged",
+            f"Diverged on fresh seeds although chosen by tuning: {joined(where)}. Counted as worst."
+            if study.tuned
+            else f"Diverged: {joined(where)}. Counted as worst.",
+        )
+    ]
+
+
+def _budgets(study: Study) -> list[Caution]:
+    if not study.tuned:
+        return []
+    tune = study.tune
+    counts = tune.groupby(["problem", "arm"], sort=False)["config"].nunique()
+    by_arm = {arm: int(n) for arm, n in counts.groupby("arm", sort=False).max().items()}
+    if len(set(by_arm.values())) < 2:
+        return []
+    listed = joined([f"{arm} {n}" for arm, n in by_arm.items()], most=12)
+    return [
+        Caution(
+            "unequal_budgets",
+            f"Unequal tuning budgets (configurations per {singular(study.unit)}): {listed}. More tries find "
+            "better luck too.",
+        )
+    ]
+
+
+def _confounded(study: Study) -> list[Caution]:
+    """Name the hyperparameters that were searched for some arms and held fixed for others that have them."""
+    if not study.tuned:
+        return []
+    found = []
+    for column in hyperparameters(study.tune):
+        there = study.tune[study.tune[column].notna()]
+        counts = there.groupby(["arm", "problem"], sort=False)[column].nunique().groupby("arm", sort=False)
+        tried = {str(arm): int(n) for arm, n in counts.max().items()}
+        tuned, fixed = ([arm for arm, n in tried.items() if (n > 1) == many] for many in (True, False))
+        if tuned and fixed:
+            found.append(
+                Caution(
+                    "confounded",
+                    f"{column} was tuned for {joined(tuned)}, but not for {joined(fixed)}: part of any "
+                    f"difference between them may be the tuning's.",
+                )
+            )
+    return found
+
+
+def _unlike(study: Study) -> list[Caution]:
+    """Name what differs between arms though it is not what is compared: other kinds' hyperparameters.
+
+    An arm's own values define it; those of another kind that an [[exclude]] or [[include]] left to some arms
+    are confounded with it. (Another kind's labels are part of the problem.) What was drawn at random
+    differs by chance alone.
+    """
+    trials = study.tune if study.tuned else study.trials
+    arm = "arm" if study.tuned else "label"
+    own = {*study.experiment.vary, *PROBLEMS, "network"}
+    if "network" in study.experiment.vary:
+        own.add("activation")  # a network may name its own
+    values = [name for name in hyperparameters(trials) if name.partition(".")[0] not in own]
+    drawn = study.experiment.search is not None
+    found = []
+    for column in values:
+        there = trials[trials[column].notna()]
+        tried: dict[str, dict[str, frozenset[Any]]] = {}
+        for (problem, name), each in there.groupby(["problem", arm], sort=False)[column]:
+            tried.setdefault(str(problem), {})[str(name)] = frozenset(each)
+        unlike = [sets for sets in tried.values() if len(set(sets.values())) > 1]
+        if drawn:
+            unlike = [sets for sets in unlike if all(len(each) == 1 for each in sets.values())]
+        if not unlike:
+            continue
+        told = [f"{name} had {joined(_spelt(each))}" for name, each in unlike[0].items()]
+        sets = len(study.problems)
+        where = "" if len(unlike) == sets else f" on {len(unlike)} of {sets} data sets"
+        found.append(
+            Caution(
+                "confounded",
+                f"{column} is not what is compared, yet it differs between arms{where}: {joined(told)}. Part "
+                "of any difference between them may be its.",
+            )
+        )
+    return found
+
+
+def _spelt(values: Iterable[Any]) -> list[str]:
+    """Return values in words, numbers by size."""
+    ordered = sorted(values, key=lambda each: (isinstance(each, str), each))
+    return [f"{each:g}" if isinstance(each, float) else str(each) for each in ordered]
+
+
+def _target(study: Study) -> list[Caution]:
+    """Name the problems whose target was chosen after the fact, where times to a target are told at all."""
+    metric = study.experiment.select.metric
+    if len(study.arms) < 2 or not (study.curves["metric"] == metric).any():
+        return []
+    fixed = targets(study.results)
+    late = fixed.loc[(fixed["origin"] == "report") & fixed["target"].notna(), "problem"].to_list()
+    if not late:
+        return []
+    where = "" if len(late) == len(fixed) else f" for {joined(late)}"
+    return [
+        Caution(
+            "target",
+            f"No target was fixed beforehand{where}: nothing was tuned and [report] target names none. What "
+            "is said of times to target rests on the best validation scores of these very trials.",
+        )
+    ]
+
+
+def _edges(study: Study) -> list[Caution]:
+    selection = study.results.selection
+    if selection is None or not len(selection) or "edge" not in selection:
+        return []
+    edge = selection[selection["edge"].map(bool)]
+    if not len(edge):
+        return []
+    way = "widen the range, or let [search] widen = true do it."
+    if study.experiment.widen:
+        way = "[search] widen could not help any more: the range or the plan reached its limit."
+    by_arm = [
+        f"{arm} on {len(rows)} of {int((selection['arm'] == arm).sum())} {study.problem_unit}"
+        for arm, rows in edge.groupby("arm", sort=False)
+    ]
+    return [
+        Caution(
+            "edge",
+            f"The chosen value lies at the edge of its range: {joined(by_arm, most=10)}. The best one may "
+            f"lie outside; {way}",
+        )
+    ]
+
+
+def _widened(study: Study) -> list[Caution]:
+    grown = [growth(each._asdict()) for each in study.experiment.widened]
+    if not grown:
+        return []
+    return [
+        Caution(
+            "widened",
+            f"The ranges in the file were too narrow and grew for every arm: {joined(grown)}. Budgets are as "
+            "large as the wider ranges made them.",
+        )
+    ]
+
+
+def _too_few(study: Study, pairs: int) -> list[Caution]:
+    found = []
+    needed, have = stats.pairs_needed(pairs, sequential=study.sequential), len(study.seeds)
+    if pairs and have < needed:
+        noun = "pair of arms" if pairs == 1 else "pairs of arms"
+        found.append(
+            Caution(
+                "few_seeds",
+                f"{have} report seed{'s' if have != 1 else ''} cannot separate {pairs} {noun}: the smallest "
+                f"possible p is {stats.smallest_p(have, study.sequential):.3g}. {needed} seeds would be "
+                "enough.",
+            )
+        )
+    sets = len(set(study.dataset_of.values()))
+    if pairs and 1 < sets < FEWEST_DATA_SETS:
+        found.append(
+            Caution(
+                "few_data_sets",
+                f"{sets} {study.unit} are too few for a claim over all of them; what is said over all "
+                f"describes these {study.unit} only.",
+            )
+        )
+    elif pairs and FEWEST_DATA_SETS <= sets < FEW_DATA_SETS:
+        found.append(
+            Caution("few_data_sets", f"With {sets} {study.unit}, claims over all of them have little power.")
+        )
+    return found
+
+
+def _one_seed(study: Study) -> list[Caution]:
+    """Say where nothing is random: equal seeds are one, and a test that counts them proves nothing."""
+    if len(study.seeds) < 2:
+        return []
+    alike = []
+    for problem in study.problems:
+        values = study.values(problem).to_numpy(float)
+        finished = values[:, np.isfinite(values).all(axis=0)]
+        if finished.size and (finished == finished[0]).all():
+            alike.append(problem)
+    if not alike:
+        return []
+    return [
+        Caution(
+            "equal_seeds",
+            f"On {joined(alike)} all {len(study.seeds)} seeds give the same scores: nothing is random there, "
+            "so they are one observation, and no p-value means anything. Give the problem something random, "
+            "or one seed.",
+        )
+    ]
+
+
+def selection_gap(study: Study) -> tuple[float, str, int]:
+    """Return by how much the choice flattered itself, its scale, and over how many choices.
+
+    The mean over (problem, arm) of the validation cost on fresh seeds less that on the tuning seeds: the
+    winner's curse. On a logarithmic scale where all scores are positive and low is good.
+    """
+    selection = study.results.selection
+    metric, goal = study.experiment.select.metric, study.experiment.select.goal
+    if not study.tuned or selection is None or not len(selection) or metric not in study.trials:
+        return math.nan, "linear", 0
+    gaps, scale = selection_gaps(with_fresh_scores(selection, study.trials, metric), goal)
+    return (float(gaps["gap"].mean()) if len(gaps) else math.nan), scale, len(gaps)
+
+
+def _selection_gap(study: Study) -> Sequence[Caution]:
+    gap, scale, n = selection_gap(study)
+    flattering = gap > (math.log(1.05) if scale == "log" else 0.01)
+    if not n or not flattering:
+        return []
+    score = "validation score" if study.unit == DATA_SETS else "score"
+    shown = size(gap, scale)
+    if scale == "log":  # a cost: higher is worse
+        shown = f"{percent(math.expm1(gap), 0)} higher" if gap < math.log(10) else size(-gap, scale)
+    return [
+        Caution(
+            "selection_gap",
+            f"On fresh seeds the {score} of the chosen configurations is {shown} than when they were "
+            f"chosen (mean of {n} choices): part of it was luck. Every number here comes from fresh seeds.",
+        )
+    ]

@@ -1,0 +1,211 @@
+"""Results: what a sweep found, as tidy data frames built from the store."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from anncore.contract.trial import PlannedRow, TrialResult
+from anncore.engine.decision_maps import DecisionMap
+from anncore.experiment.model import KINDS, OBJECTIVE_PARTS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from anncore.experiment.model import Experiment
+
+CSV_ROWS = 200_000  # written at a time
+SPLITS = ("train", "valid", "test")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula's beginning
+
+
+class PlanSummary(NamedTuple):
+    """What results need to know of their plan: arms and problems in order, and its counts."""
+
+    arms: tuple[str, ...]
+    problems: tuple[str, ...]
+    counts: Mapping[str, int]
+
+
+class Cost(NamedTuple):
+    """Seconds that one step of one trial takes: the least of some turns, their median and upper quartile.
+
+    trials: how many the arm's stack held. An arm without a cost raised something.
+    """
+
+    problem: str
+    arm: str
+    config: str
+    seconds: float
+    median: float
+    high: float
+    trials: int
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a sweep found. Only trials of its plan are in it, and only those that have a result.
+
+    trials: one row per trial in plan order: key, phase, status, problem, arm, config, a column per kind
+    with its label, hyperparameters as "optimizer.lr" (lists as JSON), seed, metrics as "valid_loss",
+    steps_done, stopped, error, train_seconds. Two arms that come to the same trial share its key.
+    curves: long, key, step, metric, value, once per key. selection: see `selection.select`; without rows
+    where nothing was tuned, or where tuning is not finished. stopped: why the sweep ended early, else "".
+    maps: by key what a report trial learned (`decision_maps.py`), for classes told apart by two features; a
+    trial that did not end well has none, nor has one whose result comes from before there were maps.
+    costs: what a step of each arm costs by itself, where [report] costs asks for it.
+    """
+
+    experiment: Experiment
+    plan: PlanSummary
+    trials: pd.DataFrame
+    curves: pd.DataFrame
+    selection: pd.DataFrame
+    stopped: str = ""
+    maps: Mapping[str, DecisionMap] = field(default_factory=dict)
+    costs: tuple[Cost, ...] = ()
+
+    @property
+    def missing(self) -> int:
+        """The number of planned trials without a result."""
+        return self.plan.counts["total"] - len(self.trials)
+
+    @property
+    def failures(self) -> int:
+        """The number of trials that failed, crashed or timed out; diverging is a result."""
+        return int((~self.trials["status"].isin(["ok", "diverged"])).sum())
+
+
+def trials_frame(rows: Sequence[PlannedRow], results: Mapping[str, TrialResult]) -> pd.DataFrame:
+    """Return one row per planned trial that has a result, in the order of `rows`; see `Results`."""
+    import pandas as pd
+
+    rows = [row for row in rows if row.key in results]
+    found = [results[row.key] for row in rows]
+    columns: dict[str, Any] = {
+        "key": _texts(row.key for row in rows),
+        "phase": _texts(row.phase for row in rows),
+        "status": _texts(result.status for result in found),
+        "problem": _texts(row.problem for row in rows),
+        "arm": _texts(row.arm for row in rows),
+        "config": _texts(row.config for row in rows),
+    }
+    on_objectives = any("objective" in row.labels for row in rows)
+    for kind in OBJECTIVE_PARTS if on_objectives else [kind for kind in KINDS if kind != "objective"]:
+        columns[kind] = _texts(row.labels.get(kind, "") for row in rows)
+    for name in _hyperparameters(rows):
+        columns[name] = _column([row.values.get(name) for row in rows])
+    columns["seed"] = np.array([row.seed for row in rows], np.int64)
+    for name in _metrics(found):
+        columns[name] = np.array([result.metrics.get(name, math.nan) for result in found], np.float64)
+    columns["steps_done"] = np.array([result.steps_done for result in found], np.int64)
+    columns["stopped"] = _texts(result.stopped for result in found)
+    columns["error"] = _texts(result.error for result in found)
+    columns["train_seconds"] = np.array([result.train_seconds for result in found], np.float64)
+    return pd.DataFrame(columns)
+
+
+def _texts(values: Iterable[str | None]) -> Any:
+    import pandas as pd
+
+    text: Any = pd.Series([""]).dtype  # the installed pandas' own idea of text
+    return pd.Series(list(values), dtype=text)
+
+
+def _hyperparameters(rows: Iterable[PlannedRow]) -> list[str]:
+    """Return the hyperparameters' columns by kind, then in the order of their first appearance."""
+    names = dict.fromkeys(name for row in rows for name in row.values)
+    return sorted(names, key=lambda name: (*KINDS, name.partition(".")[0]).index(name.partition(".")[0]))
+
+
+def _metrics(found: Iterable[TrialResult]) -> list[str]:
+    """Return the metrics' columns, losses first, each on train, valid and test; then what has no split."""
+    names = {name for result in found for name in result.metrics}
+    order = {split: place for place, split in enumerate(SPLITS)}
+
+    def place(name: str) -> tuple[bool, bool, str, int, str]:
+        split, _, metric = name.partition("_")
+        return metric != "loss", not metric, metric, order.get(split, len(SPLITS)), name
+
+    return sorted(names, key=place)
+
+
+def _column(values: list[Any]) -> Any:
+    """Return a hyperparameter's values as numbers, booleans or texts, NaN or NA where a trial has none."""
+    import pandas as pd
+
+    there = [value for value in values if value is not None]
+    if all(isinstance(value, bool) for value in there):
+        return np.array(values, bool) if len(there) == len(values) else pd.array(values, dtype="boolean")
+    if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in there):
+        if len(there) == len(values) and all(isinstance(value, int) for value in there):
+            return np.array(values, np.int64)
+        return np.array([math.nan if value is None else value for value in values], np.float64)
+    texts = [value if value is None or isinstance(value, str) else json.dumps(value) for value in values]
+    return _texts(texts)
+
+
+def curves_frame(results: Iterable[TrialResult], keys: Iterable[str]) -> pd.DataFrame:
+    """Return the curves of all results, long, in the order of `keys`; each by metric, then step."""
+    import pandas as pd
+
+    parts: dict[str, tuple[list[str], Any, Any]] = {}
+    for result in results:
+        names = _metrics([result._replace(metrics=dict.fromkeys(result.curves, 0.0))])
+        values = np.array([result.curves[name] for name in names], np.float64).reshape(-1)
+        metrics = [name for name in names for _ in result.steps]
+        parts[result.key] = (metrics, np.tile(np.array(result.steps, np.int64), len(names)), values)
+    order = [key for key in keys if key in parts]
+    empty = np.array([], np.float64)
+    return pd.DataFrame(
+        {
+            "key": _texts(key for key in order for _ in parts[key][0]),
+            "step": np.concatenate([empty.astype(np.int64), *(parts[key][1] for key in order)]),
+            "metric": _texts(name for key in order for name in parts[key][0]),
+            "value": np.concatenate([empty, *(parts[key][2] for key in order)]),
+        }
+    )
+
+
+def to_csv(frame: pd.DataFrame) -> bytes:
+    """Return a frame as CSV, with every digit; texts that a spreadsheet would run get an apostrophe."""
+    return b"".join(csv_chunks(frame))
+
+
+def csv_chunks(frame: pd.DataFrame) -> Iterator[bytes]:
+    """Yield what `to_csv` returns piece by piece, so that a long frame's text need not be held whole."""
+    import pandas as pd
+
+    escaped: dict[str, dict[str, str]] = {}
+    for name in frame.columns:
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            # Texts repeat: thousands of rows, a few values, and hardly ever one to escape.
+            changed = {each: _escaped(each) for each in frame[name].dropna().unique()}
+            escaped[name] = {old: new for old, new in changed.items() if new != old}
+    for start in range(0, max(len(frame), 1), CSV_ROWS):
+        piece = frame.iloc[start : start + CSV_ROWS]
+        for name, changed in escaped.items():
+            if changed:
+                new = piece[name].map(lambda each, to=changed: to.get(each, each), na_action="ignore")
+                piece = piece.assign(**{name: new})
+        yield piece.to_csv(index=False, header=start == 0, lineterminator="\n").encode()
+
+
+def _escaped(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    safe = f"'{value}" if value.startswith(FORMULA) else value
+    # The csv module leaves a lone carriage return unquoted, which readers take for the end of the row.
+    return safe.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def to_gzip(chunks: Iterable[bytes]) -> bytes:
+    """Compress, without a date, so that equal data give equal bytes."""
+    packer = zlib.compressobj(6, wbits=31)  # a gzip header
+    return b"".join([*map(packer.compress, chunks), packer.flush()])

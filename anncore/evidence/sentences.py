@@ -1,0 +1,194 @@
+"""What was found, in words: numbers, intervals, sentences and the headline."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from anncore.evidence.units import DATA_SETS as DATA_SETS, SEEDS as SEEDS, singular
+from anncore.evidence.verdicts import Comparison
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Write a number as in running text: 0.0421, 12.3, 1.2e-07, ∞, – for NaN."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value != 0 and not 1e-4 <= abs(value) < 1e5:
+        mantissa, exponent = f"{value:.{max(1, digits - 2)}e}".split("e")
+        return f"{mantissa}e{int(exponent)}".replace("-", "−")
+    if value == 0:
+        return "0"
+    places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:.{places}f}".replace("-", "−")
+
+
+def percent(share: float, places: int = 1) -> str:
+    """Write a share as a percentage: 0.973 -> "97.3 %"."""
+    return "–" if math.isnan(share) else f"{100 * share:.{places}f} %".replace("-", "−")
+
+
+def p_value(p: float | None) -> str:
+    """Write a p-value without its leading zero: "p = .012", "p < .001"; – where there is none."""
+    if p is None or math.isnan(p):
+        return "–"
+    if p < 0.001:
+        return "p < .001"
+    return "p = 1" if p > 0.9995 else f"p = {p:.3f}".replace("0.", ".", 1)
+
+
+def joined(names: Sequence[str], most: int = 6) -> str:
+    """Write "a", "a and b", "a, b and c"; beyond `most`, how many others there are."""
+    names = list(names)
+    if len(names) > most:
+        return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} others"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def size(value: float, scale: str) -> str:
+    """Write an effect: "34 % lower" on the log scale, "1.2 points" for shares, else the number."""
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "all, by divergence" if value > 0 else "none, by divergence"
+    if scale == "log":
+        share = -math.expm1(-abs(value))
+        ratio = math.exp(abs(value))
+        word = "lower" if value >= 0 else "higher"
+        if abs(value) > math.log(10):
+            return f"{number(ratio, 2)} times {word}"
+        change = share if value >= 0 else ratio - 1
+        return f"{percent(change, 1 if change < 0.1 else 0)} {word}"
+    if scale == "unit":
+        return f"{number(100 * value, 2)} points"
+    if scale == "range":
+        return f"{number(100 * value, 2)} % of the arms' range"
+    return number(value)
+
+
+def interval(low: float, high: float, scale: str) -> str:
+    """Write an effect's interval, "" where it is undefined."""
+    if math.isnan(low) or math.isnan(high):
+        return ""
+    if math.isinf(low) or math.isinf(high):
+        if low == high:
+            return size(low, scale)
+        if low >= 0:
+            return f"at least {size(low, scale)}"
+        first = "any loss" if math.isinf(low) else size(low, scale)
+        return f"{first} to {'any gain' if math.isinf(high) else size(high, scale)}"
+    if scale == "unit":
+        return f"{number(100 * low, 2)} to {number(100 * high, 2)}"
+    near = max(abs(low), abs(high)) <= math.log(10)
+    if scale == "log" and near and low * high > 0:
+        first, second = size(low, scale), size(high, scale)
+        return f"{first.split(' %')[0]} to {second}"
+    if scale == "log":
+        return f"{size(low, scale)} to {size(high, scale)}"
+    return f"{number(low)} to {number(high)}"
+
+
+def counted(count: int, unit: str) -> str:
+    """Write a number of units, `unit` in the plural: "1 seed", "10 data sets"."""
+    return f"{count} {singular(unit) if count == 1 else unit}"
+
+
+def growth(widening: Mapping[str, Any]) -> str:
+    """Say how a range grew: "optimizer.lr a hundredfold downwards and tenfold upwards"."""
+    times = {1: "tenfold", 2: "a hundredfold"}
+    parts = [
+        f"{times.get(widening[end], 'a thousandfold')} {end}wards" for end in ("down", "up") if widening[end]
+    ]
+    return f"{widening['key']} {' and '.join(parts)}"
+
+
+def about(count: float | None) -> str:
+    """Round a number of pairs to two digits; beyond 1000 it is "more than 1000"."""
+    if count is None or not count <= 1000:
+        return "more than 1000"
+    digits = max(0, len(str(int(count))) - 2)
+    return str(int(math.ceil(count / 10**digits) * 10**digits))
+
+
+def sentence(c: Comparison) -> str:
+    """Say what one comparison found, with its numbers."""
+    on = f" on {c.where}" if c.where else ""
+    if c.verdict == "blocked":
+        return f"No claim about {c.a} and {c.b}{on}: {c.reason}."
+    if c.verdict == "tie":
+        every = "all " if c.n > 1 else ""
+        return f"{c.a} and {c.b} are equal{on} on {every}{counted(c.n, c.unit)}."
+    if c.verdict == "too_few":
+        way = f"{about(c.needed)} would be enough to let one show"
+        seen = f"{c.a} is ahead on {c.wins} of {c.n}"
+        few = f"{counted(c.n, c.unit)} {'is' if c.n == 1 else 'are'} too few"
+        return f"{few} for a claim about {c.a} and {c.b}{on} ({seen}); {way}."
+    if c.verdict == "undecided":
+        return (
+            f"{c.a} and {c.b} cannot be told apart{on} with {c.n} {c.unit}; "
+            f"about {about(c.needed)} would be needed."
+            if c.needed is not None and c.needed <= 1000
+            else f"{c.a} and {c.b} cannot be told apart{on} with {c.n} {c.unit}; "
+            "more than 1000 would be needed."
+        )
+    spread = interval(c.low, c.high, c.scale)
+    kind = "mean gain" if c.centre == "mean" else "typical gain"
+    gain = f"{kind} {size(c.effect, c.scale)}" + (f", 95 % interval {spread}" if spread else "")
+    if c.verdict == "equivalent":
+        return f"{c.a} and {c.b} are practically equivalent{on} ({gain})."
+    drawn = f", {c.ties} tied" if c.ties else ""
+    lost = f", {c.diverged} by divergence" if c.diverged else ""
+    return (
+        f"{c.a} beats {c.b}{on} on {c.wins} of {c.n} {c.unit}{drawn}{lost} "
+        f"({gain}, {p_value(c.p)} after Holm)."
+    )
+
+
+def with_sentence(comparison: Comparison) -> dict[str, Any]:
+    """Return a comparison's fields with its sentence, as report.json has them; numbers may be infinite."""
+    return {**vars(comparison), "sentence": sentence(comparison)}
+
+
+def headline(arms: Sequence[str], comparisons: Sequence[Comparison], ranks: Mapping[str, float]) -> str:
+    """Say who leads and over whom: the report's first sentence.
+
+    ranks: mean rank per arm, best first decides the leader. comparisons: those over all data sets, or of
+    the only problem.
+    """
+    if len(arms) < 2:
+        return f"{arms[0]} ran alone; there is nothing to compare it with." if arms else "Nothing ran."
+    ordered = sorted(arms, key=lambda arm: (ranks.get(arm, math.inf), arms.index(arm)))
+    lead = ordered[0]
+    tied = [arm for arm in ordered if ranks.get(arm) == ranks.get(lead)]
+    ranked = f"mean rank {ranks[lead]:.1f} of {len(arms)}" if lead in ranks else "no rank"
+    if comparisons and len(tied) == len(arms) and all(c.verdict == "blocked" for c in comparisons):
+        return "No claim can be made until the trials that failed or are missing are run."
+    if len(tied) == len(arms):
+        return f"All {len(arms)} arms share the same mean rank."
+    opening = f"{joined(tied)} {'ranks' if len(tied) == 1 else 'rank'} best ({ranked})"
+    own = {(c.b if c.a == lead else c.a): c for c in comparisons if lead in (c.a, c.b)}
+    beaten = [arm for arm in ordered if arm in own and own[arm].verdict == "better" and own[arm].a == lead]
+    if not own:
+        return f"{opening}."
+    first = next(iter(own.values()))
+    if all(c.verdict == "too_few" for c in own.values()):
+        return (
+            f"{opening}, but {counted(first.n, first.unit)} {'is' if first.n == 1 else 'are'} too few for a "
+            f"claim; "
+            f"{about(first.needed)} would be enough."
+        )
+    if any(c.verdict == "blocked" for c in own.values()) and not beaten:
+        return f"{opening}, but no claim can be made until the failed trials are rerun."
+    open_ = [arm for arm in ordered if arm in own and own[arm].verdict in ("undecided", "tie", "equivalent")]
+    # Of several that share the best rank, the comparisons are those of the first.
+    it, beats = ("it", "beats") if len(tied) == 1 else (lead, f"{lead} beats")
+    if len(beaten) == len(arms) - 1:
+        return f"{opening} and {beats} every other arm."
+    if beaten:
+        rest = f"; it cannot be told apart from {joined(open_)}" if open_ else ""
+        return f"{opening} and {beats} {joined(beaten)}{rest}."
+    if len(open_) in (0, len(arms) - 1):
+        return f"{opening}, but {it} cannot be told apart from any other arm."
+    return f"{opening}, but {it} cannot be told apart from {joined(open_)}."

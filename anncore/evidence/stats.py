@@ -1,0 +1,358 @@
+"""The statistics of paired comparisons, as plain functions on arrays.
+
+Everything here works on costs: lower is better, a diverged trial is +inf, a missing one NaN. Differences
+are b - a, so that a positive one speaks for a. Nothing here knows of trials, arms or reports.
+
+What is computed and why: intervals are Student's, since a percentile bootstrap of a handful of seeds
+covers far less than it says; the test is Wilcoxon's signed-rank in its exact permutation form, since it
+does not depend on who else takes part (Benavoli, Corani & Mangili, "Should We Really Use Post-Hoc Tests
+Based on Mean-Ranks?", JMLR 17(5), 2016) and stays defined where a difference is infinite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from anncore.contract.kinds import Array
+
+# scipy.special is a tenth of the import that scipy.stats is, and the latter's t, normal and F distributions
+# are its functions by other names.
+ALPHA = 0.05
+LEVEL = 0.95
+RELATIVE_NOISE = 1e-6  # float32 carries seven digits; a sum over a test split loses one of them
+ABSOLUTE_NOISE = 1e-12
+
+
+class Estimate(NamedTuple):
+    """A value with its interval; NaN where it is undefined. n counts the values it rests on."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def to_cost(values: Array | Sequence[float], goal: str, scale: str) -> Array:
+    """Return scores as costs: lower is better, and differences are on the scale.
+
+    goal "min": x, on the scale "log" log x        goal "max": -x, -log x
+    """
+    x = np.asarray(values, dtype=float)
+    if scale == "log":
+        with np.errstate(divide="ignore", invalid="ignore"):
+            x = np.log(x)
+    return -x if goal == "max" else x
+
+
+def mean_interval(values: Array | Sequence[float], scale: str = "linear", level: float = LEVEL) -> Estimate:
+    """Return the mean of the finite values with Student's t-interval.
+
+        linear: m ± t s / √n                        m = mean(x)
+        log:    exp(m ± t s / √n)                   m = mean(log x), so the value is the geometric mean
+        unit:   expit(logit m ± t s / (√n m (1-m))) m = mean(x), for values in [0, 1] (delta method)
+
+    t is the (1 + level)/2 quantile of Student's distribution with n - 1 degrees of freedom. One value
+    has no interval; values that all agree have one of width 0.
+    """
+    from scipy import special
+
+    x = np.asarray(values, dtype=float)
+    x = x[np.isfinite(x)]
+    if scale == "log" and np.any(x <= 0):
+        raise ValueError("the log scale needs positive values")
+    n = len(x)
+    if n == 0:
+        return Estimate(math.nan, math.nan, math.nan, 0)
+    y = np.log(x) if scale == "log" else x
+    m = float(np.mean(y))
+    back = np.exp if scale == "log" else float
+    if n == 1:
+        return Estimate(float(back(m)), math.nan, math.nan, 1)
+    half = float(special.stdtrit(n - 1, (1 + level) / 2) * np.std(y, ddof=1) / math.sqrt(n))
+    if scale == "unit":
+        if not 0 < m < 1:  # every value is 0, or every value is 1
+            return Estimate(m, m, m, n)
+        half /= m * (1 - m)
+        centre = special.logit(m)
+        return Estimate(m, float(special.expit(centre - half)), float(special.expit(centre + half)), n)
+    return Estimate(float(back(m)), float(back(m - half)), float(back(m + half)), n)
+
+
+def mean_band(values: Array, scale: str = "linear", level: float = LEVEL) -> tuple[Array, Array, Array]:
+    """Return `mean_interval` of every column of (seeds, steps): values, lower and upper ends.
+
+    Pointwise, with NaN where a column has no finite value (no interval: fewer than two). Scale "linear"
+    or "log"; the log scale leaves out what is not positive.
+    """
+    from scipy import special
+
+    x = np.asarray(values, dtype=float)
+    good = np.isfinite(x) & ((x > 0) | (scale != "log"))
+    y = np.where(good, np.log(np.where(good, x, 1.0)) if scale == "log" else np.where(good, x, 0.0), 0.0)
+    n = good.sum(axis=0)
+    m = np.where(n > 0, y.sum(axis=0) / np.maximum(n, 1), np.nan)
+    squares = np.where(good, (y - m) ** 2, 0.0).sum(axis=0)
+    spread = np.sqrt(squares / np.maximum(n - 1, 1) / np.maximum(n, 1))
+    half = np.where(n > 1, special.stdtrit(np.maximum(n - 1, 1), (1 + level) / 2) * spread, np.nan)
+    back = np.exp if scale == "log" else np.asarray
+    return back(m), back(m - half), back(m + half)
+
+
+def iqm(values: Array | Sequence[float]) -> float:
+    """Return the interquartile mean: the mean of the middle half, with the ends' shares weighted.
+
+    Each sorted value i covers [i/n, (i+1)/n]; its weight is the part of that inside [1/4, 3/4]. +inf
+    (a diverged trial) is harmless as long as it lies in the upper quarter. Agarwal et al., "Deep
+    Reinforcement Learning at the Edge of the Statistical Precipice", NeurIPS 2021, section 4.3.
+    """
+    x = np.sort(np.asarray(values, dtype=float))
+    n = len(x)
+    if n == 0 or np.isnan(x).any():
+        return math.nan
+    edges = np.arange(n + 1) / n
+    weights = np.clip(np.minimum(edges[1:], 0.75) - np.maximum(edges[:-1], 0.25), 0, None)
+    inside = weights > 1e-15  # inf times 0 is NaN
+    return float(np.sum(x[inside] * weights[inside]) / np.sum(weights[inside]))
+
+
+def iqm_interval(values: Array | Sequence[float], level: float = LEVEL) -> Estimate:
+    """Return the interquartile mean with Tukey and McLaughlin's interval for trimmed means.
+
+        IQM ± t s_w / (½ √n),  t the quantile with n - 2g - 1 degrees of freedom,  g = ⌊n/4⌋
+
+    s_w is the standard deviation after winsorising: the g smallest values are set to the next one, the g
+    largest likewise, so a quarter may be infinite. Below four values it is Student's interval. Tukey &
+    McLaughlin, Sankhyā A 25(3), 1963; Wilcox, "Introduction to Robust Estimation and Hypothesis Testing",
+    4th ed. NaN where an end would rest on something infinite.
+    """
+    from scipy import special
+
+    x = np.sort(np.asarray(values, dtype=float))
+    n, g = len(x), len(x) // 4
+    middle = iqm(x)
+    if n < 2 or not np.isfinite(middle) or not np.isfinite(x[[g, n - 1 - g]]).all():
+        return Estimate(middle, math.nan, math.nan, n)
+    spread = float(np.std(np.clip(x, x[g], x[n - 1 - g]), ddof=1))
+    half = float(special.stdtrit(n - 2 * g - 1, (1 + level) / 2)) * spread
+    half /= (0.5 if g else 1.0) * math.sqrt(n)
+    return Estimate(middle, middle - half, middle + half, n)
+
+
+def median(values: Array | Sequence[float]) -> float:
+    """Return the median; +inf counts as the worst value, NaN anywhere makes it NaN."""
+    x = np.sort(np.asarray(values, dtype=float))
+    if len(x) == 0 or np.isnan(x).any():
+        return math.nan
+    low, high = x[(len(x) - 1) // 2], x[len(x) // 2]
+    return float(low if low == high else (low + high) / 2)
+
+
+def wilson_interval(share: float, n: int, level: float = LEVEL) -> tuple[float, float]:
+    """Return Wilson's score interval of a share of n: NaN where the share is 0 or 1, or nothing was counted.
+
+        (p + z²/2n ± z √(p (1 - p) / n + z²/4n²)) / (1 + z²/n)
+
+    Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", JASA 22, 1927.
+    """
+    from scipy import special
+
+    if n == 0 or not 0 < share < 1:
+        return math.nan, math.nan
+    z = float(special.ndtri((1 + level) / 2))
+    centre, half = share + z**2 / (2 * n), z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)
+
+
+def differences(a: Array | Sequence[float], b: Array | Sequence[float]) -> Array:
+    """Return b - a pair by pair: positive where a is better (cheaper).
+
+    A diverged partner makes the difference infinite, two diverged partners a tie (0), a missing one
+    (NaN) leaves NaN. Differences within numeric noise, 1e-6 relative or 1e-12 absolute, are ties.
+    """
+    x, y = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    both = np.isinf(x) & np.isinf(y)
+    with np.errstate(invalid="ignore"):
+        gap = np.where(both, 0.0, y - x)
+        size = np.maximum(np.abs(x), np.abs(y))
+        noise = np.abs(gap) <= np.maximum(ABSOLUTE_NOISE, RELATIVE_NOISE * np.where(np.isinf(size), 0, size))
+    return np.where(noise, 0.0, gap)
+
+
+def wilcoxon(gaps: Array | Sequence[float]) -> float:
+    """Return the exact two-sided p-value of Wilcoxon's signed-rank test.
+
+        W⁺ = Σ rank(|d|) over d > 0;  p = min(1, 2 min(P(W ≤ W⁺), P(W ≥ W⁺)))
+
+    over all 2ⁿ sign patterns of the mid-ranks at hand, counted by dynamic programming, so ties are
+    exact too. Zeros are left out, as Wilcoxon did; if all are zero, p = 1. An infinite difference has
+    the largest rank. Wilcoxon, "Individual Comparisons by Ranking Methods", Biometrics 1(6), 1945.
+    scipy's method="auto" is exact only up to 13 pairs where there are ties.
+    """
+    d = np.asarray(gaps, dtype=float)
+    d = d[~np.isnan(d) & (d != 0)]
+    if len(d) == 0:
+        return 1.0
+    ranks = _midranks(np.abs(d))
+    counts = _patterns_of(tuple(np.sort(ranks).tolist()))
+    at = int(ranks[d > 0].sum())
+    total = counts.sum()
+    tail = min(counts[: at + 1].sum(), counts[at:].sum()) / total
+    return float(min(1.0, 2 * tail))
+
+
+def _midranks(sizes: Array) -> Array:
+    """Return twice the mid-ranks, whole numbers. Sizes equal up to rounding share a rank."""
+    order = np.argsort(sizes)
+    ordered = sizes[order]
+    with np.errstate(invalid="ignore"):  # two infinite ones: equal
+        new = np.diff(ordered, prepend=-np.inf) > 1e-12 * np.where(np.isinf(ordered), 0, ordered)
+    counts = np.bincount(np.cumsum(new) - 1)
+    ranks = np.empty(len(sizes), int)
+    ranks[order] = np.repeat(2 * np.cumsum(counts) - counts + 1, counts)
+    return ranks
+
+
+def _average_ranks(groups: Array) -> Array:
+    """Return ranks from 1, equal values sharing the mean of theirs."""
+    _, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[place]
+
+
+def _sign_patterns(ranks: Array) -> Array:
+    """Return, for every possible sum, the share of the sign patterns that reach it."""
+    counts = np.zeros(int(ranks.sum()) + 1)
+    counts[0] = 1.0
+    for rank in ranks:
+        counts[rank:] = (counts[rank:] + counts[: len(counts) - rank]) / 2
+        counts[:rank] /= 2
+    return counts
+
+
+@lru_cache(maxsize=64)
+def _patterns_of(ranks: tuple[int, ...]) -> Array:
+    """Return `_sign_patterns` of sorted ranks; hundreds of pairs of arms have the same ones."""
+    counts = _sign_patterns(np.array(ranks))
+    counts.flags.writeable = False
+    return counts
+
+
+@cache
+def _outermost(n: int, level: float) -> int:
+    """Return the largest k with P(W⁺ < k) ≤ (1 - level)/2 for n differences without ties."""
+    below = np.cumsum(_sign_patterns(np.arange(1, n + 1)))  # P(W⁺ ≤ w)
+    return int(np.searchsorted(below, (1 - level) / 2, side="right"))
+
+
+def pseudomedian(gaps: Array | Sequence[float], level: float = LEVEL) -> Estimate:
+    """Return the Hodges-Lehmann estimate with the interval that inverts the exact signed-rank test.
+
+    The median of the averages of all pairs (i ≤ j). Its interval runs from the k-th smallest to the k-th
+    largest of them, k the largest with P(W⁺ < k) ≤ (1 - level)/2; below six pairs there is none. Stays
+    defined where a minority of the differences is infinite. Hodges & Lehmann, "Estimates of Location
+    Based on Rank Tests", Annals of Mathematical Statistics 34(2), 1963.
+    """
+    d = np.asarray(gaps, dtype=float)
+    d = d[~np.isnan(d)]
+    n = len(d)
+    if n == 0:
+        return Estimate(math.nan, math.nan, math.nan, 0)
+    i, j = np.triu_indices(n)
+    with np.errstate(invalid="ignore"):
+        averages = (d[i] + d[j]) / 2
+    walsh = np.sort(np.where(np.isnan(averages), 0.0, averages))  # one loss and one win by divergence
+    k = _outermost(n, level)
+    if k == 0:
+        return Estimate(median(walsh), math.nan, math.nan, n)
+    return Estimate(median(walsh), float(walsh[k - 1]), float(walsh[-k]), n)
+
+
+def holm(p: Array | Sequence[float]) -> Array:
+    """Return Holm's adjusted p-values, in the order given.
+
+        p̃_(i) = max over j ≤ i of min(1, (m - j + 1) p_(j)),  p_(1) ≤ ... ≤ p_(m)
+
+    Holm, "A Simple Sequentially Rejective Multiple Test Procedure", Scandinavian J. Statistics 6(2), 1979.
+    """
+    p = np.asarray(p, dtype=float)
+    order = np.argsort(p, kind="stable")
+    steps = np.minimum(1.0, (len(p) - np.arange(len(p))) * p[order])
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.maximum.accumulate(steps)
+    return adjusted
+
+
+def smallest_p(pairs: int, sequential: bool = False) -> float:
+    """Return the smallest p that so many pairs can give, where one arm wins every one of them.
+
+    The exact two-sided signed-rank test: 2^(1 - pairs); `always_valid_p`: (pairs + 1) 2^-pairs.
+    """
+    return min(1.0, (pairs + 1) * 2.0**-pairs if sequential else 2.0 ** (1 - pairs))
+
+
+def pairs_needed(comparisons: int, alpha: float = ALPHA, sequential: bool = False) -> int:
+    """Return how many pairs it takes to clear Holm's first step: the least n with smallest p ≤ alpha / m."""
+    limit, pairs = alpha / max(1, comparisons) * (1 + 1e-12), 1
+    while smallest_p(pairs, sequential) > limit:
+        pairs += 1
+    return pairs
+
+
+def pairs_for_power(
+    gaps: Array | Sequence[float], comparisons: int = 1, alpha: float = ALPHA, power: float = 0.8
+) -> float:
+    """Return about how many pairs would show a difference as large as the one seen, inf if none is seen.
+
+        n = (π / 3) ((z_(1 - α/2m) + z_power) s / mean)²
+
+    the paired normal formula, with the signed-rank test's asymptotic relative efficiency 3/π (Lehmann,
+    "Nonparametrics", 1975, section 2.4); never below what the smallest p allows. From the finite
+    differences; a plan for the next experiment, no test.
+    """
+    from scipy import special
+
+    d = np.asarray(gaps, dtype=float)
+    d = d[np.isfinite(d)]
+    mean = float(np.mean(d)) if len(d) else 0.0
+    if len(d) < 2 or mean == 0:
+        return math.inf
+    quantiles = (1 - alpha / (2 * max(1, comparisons)), power)
+    z = sum(float(special.ndtri(q)) for q in quantiles)
+    wanted = math.pi / 3 * (z * float(np.std(d, ddof=1)) / mean) ** 2
+    return max(float(math.ceil(wanted)), float(pairs_needed(comparisons, alpha)))
+
+
+def ranks(costs: Array | Sequence[float]) -> Array:
+    """Return ranks from 1 (cheapest), ties shared; +inf and NaN come last, together.
+
+    Costs that differ by numeric noise alone share their rank.
+    """
+    x = np.asarray(costs, dtype=float)
+    x = np.where(np.isnan(x), np.inf, x)
+    ordered = np.sort(x)
+    group = np.cumsum(np.concatenate([[1.0], differences(ordered[:-1], ordered[1:]) > 0]))
+    return _average_ranks(group[np.searchsorted(ordered, x)])
+
+
+def friedman(costs: Array) -> tuple[float, int, int, float]:
+    """Return Iman and Davenport's F, its two degrees of freedom and its p-value; costs (d, k).
+
+        χ² = 12 d / (k (k + 1)) (Σ R_j² - k (k + 1)² / 4)    F = (d - 1) χ² / (d (k - 1) - χ²)
+
+    R_j the mean rank of column j. Iman & Davenport, "Approximations of the Critical Region of the
+    Friedman Statistic", Communications in Statistics 9(6), 1980; Demšar, JMLR 7, 2006, section 3.2.2.
+    """
+    from scipy import special
+
+    d, k = np.shape(costs)
+    if d < 2 or k < 2:
+        return math.nan, k - 1, (k - 1) * (d - 1), math.nan
+    mean = np.mean([ranks(row) for row in np.asarray(costs, dtype=float)], axis=0)
+    chi = 12 * d / (k * (k + 1)) * (float(np.sum(mean**2)) - k * (k + 1) ** 2 / 4)
+    rest = d * (k - 1) - chi
+    f = math.inf if rest <= 1e-9 else (d - 1) * chi / rest
+    return f, k - 1, (k - 1) * (d - 1), float(special.fdtrc(k - 1, (k - 1) * (d - 1), f))

@@ -1,0 +1,173 @@
+"""From a path to an Experiment: everything is read and checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from anncore.contract.hyperparameters import Search
+from anncore.contract.registry import Registry, load_registry
+from anncore.experiment import settings
+from anncore.experiment.document import Document, Source, first_comment, read_document
+from anncore.experiment.entries import keep, read_entries
+from anncore.experiment.model import KINDS, PROBLEMS, Entry, Experiment, Range, Rule
+from anncore.experiment.overrides import apply_overrides
+from anncore.experiment.rules import read_rules
+
+TOP = (
+    "schema",
+    "title",
+    "vary",
+    "train",
+    "split",
+    "seeds",
+    "select",
+    "search",
+    *KINDS,
+    "exclude",
+    "include",
+    "limits",
+    "plugins",
+    "report",
+)
+SCHEMA = 1
+
+
+def load_experiment(
+    path: str | Path,
+    *,
+    overrides: Sequence[str] = (),
+    only: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    quick: bool = False,
+    plugins: Sequence[str | Path] = (),
+    registry: Registry | None = None,
+) -> Experiment:
+    """Read an experiment file and check it whole.
+
+    overrides: KEY=VALUE texts put into the document first. only, skip: `kind=label` texts (* and ? match)
+    that keep or drop entries. quick: a first look with few steps and seeds. plugins: further plugin files,
+    relative to the working directory. registry: components to use in place of the installed ones.
+
+    Raises ExperimentError (or another AnnxError) that names file, key, rule and value.
+    """
+    source = read_document(path)
+    document = apply_overrides(source.path.name, source.data, overrides)
+    return read_experiment(source, document, overrides, only, skip, quick, plugins, registry)
+
+
+def read_experiment(
+    source: Source,
+    document: Document,
+    overrides: Sequence[str],
+    only: Sequence[str],
+    skip: Sequence[str],
+    quick: bool,
+    plugins: Sequence[str | Path],
+    registry: Registry | None,
+) -> Experiment:
+    """Check a merged document; see `load_experiment`."""
+    document.check()
+    top = document.section()
+    top.allow(TOP)
+    if top.whole("schema", SCHEMA, 1) != SCHEMA:
+        raise top.wrong("schema", f"{SCHEMA}, the only version of the format so far")
+    base = source.path.parent.absolute()
+    registry, files = _components(document, base, plugins, registry)
+    every = read_entries(document, registry)
+    vary = settings.read_vary(document, every)
+    search = settings.read_search(document)
+    exclude = read_rules(document, "exclude", every, registry)
+    include = read_rules(document, "include", every, registry)
+    train, seeds = settings.read_train(document), settings.read_seeds(document)
+    train = replace(train, watch=settings.read_watch(document, registry))
+    if quick:
+        train, seeds, search = settings.quicken(train, seeds, search)
+    metric, goal = settings.read_select(document)
+    entries = keep(every, document, tuple(only), tuple(skip))
+    _check_ranges(document, entries, vary, searching=search is not None)
+    return Experiment(
+        name=source.path.stem,
+        title=top.text("title", first_comment(source.text) or source.path.stem),
+        question=first_comment(source.text),
+        path=source.path.absolute(),
+        base=base,
+        text=source.text,
+        document=document.data,
+        overrides=tuple(overrides),
+        only=tuple(only),
+        skip=tuple(skip),
+        quick=quick,
+        vary=vary,
+        train=train,
+        split=settings.read_split(document),
+        sweep_seed=seeds.sweep,
+        tune_seeds=seeds.tune,
+        report_seeds=seeds.report,
+        select_metric=metric,
+        select_goal=goal,
+        entries=entries,
+        search=search,
+        exclude=exclude,
+        include=tuple(rule for rule in include if _still_there(rule, entries)),
+        limits=settings.read_limits(document),
+        report=settings.read_report(document),
+        plugin_files=files,
+        registry=registry,
+        widen=settings.read_widen(document, seeds),
+    )
+
+
+def _components(
+    document: Document, base: Path, plugins: Sequence[str | Path], registry: Registry | None
+) -> tuple[Registry, tuple[str, ...]]:
+    """Return the registry with the plugin files of the document and of the caller, and those files."""
+    section = document.section("plugins")
+    section.allow(("files",))
+    try:
+        files = [str((base / file).resolve()) for file in section.texts("files")]
+        files += [str(Path(file).resolve()) for file in plugins]
+        if registry is not None:
+            missing = [file for file in files if file not in registry.files]
+            if not missing:
+                return registry, tuple(dict.fromkeys(files))
+            files = [*registry.files, *files]
+        files = list(dict.fromkeys(files))
+        return load_registry(files=files), tuple(files)
+    except (OSError, ValueError) as error:  # a path that no file system takes
+        raise section.error("files", f"files cannot be read: {error}.") from None
+
+
+def _check_ranges(
+    document: Document, entries: Mapping[str, tuple[Entry, ...]], vary: tuple[str, ...], *, searching: bool
+) -> None:
+    """Refuse a range that nothing would draw from."""
+    for kind in KINDS:
+        for entry in entries[kind]:
+            for axis in entry.axes:
+                if isinstance(axis, Range):
+                    _check_range(document, entry, axis.keys[0], axis.search, vary, searching)
+
+
+def _check_range(
+    document: Document, entry: Entry, key: str, search: Search, vary: tuple[str, ...], searching: bool
+) -> None:
+    section = document.section(entry.kind, entry.label)
+    low, high = search.values
+    how = f"{{ {search.how} = [{low:g}, {high:g}], num = 5 }}"
+    if entry.kind in (*PROBLEMS, "network") and entry.kind not in vary:
+        raise section.error(
+            key, f"{key} is part of the problem and is not tuned; give a list or a grid such as {how}."
+        )
+    if not searching:
+        raise section.error(
+            key,
+            f"{key} is a range without num, which needs a sampler; add [search] method and samples, "
+            f"or write a grid such as {how}.",
+        )
+
+
+def _still_there(rule: Rule, entries: Mapping[str, tuple[Entry, ...]]) -> bool:
+    """Tell whether --only and --skip left the entries of an [[include]]."""
+    return all(any(entry.label in labels for entry in entries[kind]) for kind, labels in rule.labels.items())

@@ -1,0 +1,109 @@
+"""Drawing configurations: so many for every arm, from points that are the same for every arm.
+
+The points depend on the method, the number of dimensions and the sweep's seed alone, never on a label
+or on the order of a file, so that arms searched over equal spaces get equal configurations.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Any
+
+from anncore.contract.kinds import Array
+from anncore.contract.streams import stream
+from anncore.experiment.axes import tidy
+from anncore.experiment.model import Axis, Range
+
+MOST_BATCHES = 64
+DIGITS = 6  # of a drawn number: what is reported is exactly what was run
+
+
+def draw(
+    method: str, samples: int, axes: Sequence[Axis], sweep_seed: int
+) -> list[tuple[tuple[Any, ...], ...]]:
+    """Return `samples` different points, each one row per axis, in an order that never varies.
+
+    A finite axis is drawn from evenly, a log range evenly in its logarithm. Where the axes have no more
+    points than were asked for, all of them are returned, in the order of the grid.
+    """
+    size = math.prod(map(extent, axes))
+    if size <= samples:
+        return list(product(*(_every(axis) for axis in axes)))
+    drawn: dict[str, tuple[tuple[Any, ...], ...]] = {}
+    for _, batch in zip(range(MOST_BATCHES), _batches(method, samples, len(axes), sweep_seed), strict=False):
+        for point in batch:
+            row = tuple(at(axis, float(share)) for axis, share in zip(axes, point, strict=True))
+            drawn.setdefault(repr(row), row)
+            if len(drawn) == samples:
+                return list(drawn.values())
+    if size != math.inf:  # rare points were left: take them in the grid's order
+        for row in product(*(_every(axis) for axis in axes)):
+            drawn.setdefault(repr(row), row)
+            if len(drawn) == samples:
+                break
+    return list(drawn.values())
+
+
+def extent(axis: Axis) -> float:
+    """Return the number of different values of an axis."""
+    if isinstance(axis, Range):
+        low, high = axis.search.values
+        return high - low + 1 if axis.integer else math.inf
+    return len(axis.rows)
+
+
+def _every(axis: Axis) -> Iterator[tuple[Any, ...]]:
+    if isinstance(axis, Range):
+        low, high = axis.search.values
+        return ((value,) for value in range(low, high + 1))
+    return iter(axis.rows)
+
+
+def at(axis: Axis, share: float) -> tuple[Any, ...]:
+    """Return an axis' row at a share in [0, 1): the quantile of its distribution."""
+    if not isinstance(axis, Range):
+        return axis.rows[min(int(share * len(axis.rows)), len(axis.rows) - 1)]
+    low, high = axis.search.values
+    # Whole numbers get bins of equal width around them, the ends too.
+    below, above = (low - 0.5, high + 0.5) if axis.integer else (low, high)
+    if axis.search.how == "log":
+        value = math.exp(math.log(below) + share * (math.log(above) - math.log(below)))
+    else:
+        value = below + share * (above - below)
+    if axis.integer:
+        return (min(max(math.floor(value + 0.5), low), high),)
+    return (min(max(tidy(value, DIGITS), low), high),)
+
+
+def _batches(method: str, samples: int, dimensions: int, sweep_seed: int) -> Iterator[Array]:
+    """Yield batches of points of the unit cube; together they never end."""
+    rng = stream(sweep_seed, 0, "search")
+    if method == "random":
+        while True:
+            yield rng.random((samples, dimensions))
+    from scipy.stats import qmc
+
+    if method == "lhs":
+        while True:
+            yield _sampler(qmc.LatinHypercube, dimensions, rng).random(samples)
+    if method == "halton":
+        sampler = _sampler(qmc.Halton, dimensions, rng)
+        while True:
+            yield sampler.random(samples)
+    # Sobol points are balanced in blocks of a power of two; the first `samples` of a block are used.
+    sampler = _sampler(qmc.Sobol, dimensions, rng)
+    block = 2 ** math.ceil(math.log2(samples))
+    while True:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            yield sampler.random(block)
+
+
+def _sampler(cls: Any, dimensions: int, rng: Any) -> Any:
+    try:
+        return cls(dimensions, rng=rng)
+    except TypeError:  # SciPy below 1.15 calls it seed
+        return cls(dimensions, seed=rng)

@@ -1,0 +1,175 @@
+"""A run's tables for other programs and for papers: CSV, Parquet, LaTeX.
+
+CSV and Parquet have two: `trials`, a row per trial as in trials.csv, and `leaderboard`, a row per arm and
+problem with the numbers of the report. LaTeX has every table of the report.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anncore.contract.errors import AnnxError
+from anncore.evidence.results import Results, to_csv
+from anncore.evidence.study import Study
+from anncore.evidence.units import FUNCTIONS, metric_words
+from anncore.report import tables, words
+from anncore.report.build import build_report, plain
+from anncore.report.latex import PREVIEW, preview, render_table, render_tables, unique
+from anncore.report.view import Table, table
+from anncore.running.files import replace_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS: Mapping[str, str] = {"csv": "csv", "parquet": "parquet", "latex": "tex"}
+"""By name, the ending of its files."""
+LIST = ".annx-export.json"  # beside the files: what an export wrote there
+
+
+def export(results: Results, form: str) -> Iterator[tuple[str, bytes]]:
+    """Yield each file's name and content, in one of FORMATS.
+
+    A table without rows is left out: the leaderboard before any trial of the report phase is done.
+    Raises AnnxError where the format needs a package that is not installed.
+    """
+    if form == "parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise AnnxError(
+            "--format parquet needs pyarrow, which is not installed: pip install 'annx[parquet]'."
+        )
+    if form == "latex":
+        yield from latex(results)
+        return
+    reported = bool((results.trials["phase"] == "report").any())
+    write = to_csv if form == "csv" else _to_parquet
+    if len(results.trials):
+        yield f"trials.{FORMATS[form]}", write(results.trials)
+    if reported:
+        yield f"leaderboard.{FORMATS[form]}", write(leaderboard(results))
+
+
+def write_files(
+    folder: Path, files: Mapping[str, bytes], form: str, experiment: str
+) -> tuple[list[str], list[str]]:
+    """Write an export's files, and remove what the last one of this format and experiment wrote besides.
+
+    A table that is no more must not be taken for one of today's. Returns the names of the files that were
+    removed, and of those that stay since they were changed after they had been written. LIST tells which
+    files these are; whatever it does not name is left alone. Raises OSError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    known = _listed(folder)
+    for name, content in files.items():
+        replace_file(folder / name, content)
+    removed, kept = [], []
+    for name, told in list(known.items()):
+        if name in files or (told.get("format"), told.get("experiment")) != (form, experiment):
+            continue
+        del known[name]
+        if not (folder / name).is_file():
+            continue
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() == told.get("sha256"):
+            (folder / name).unlink()
+            removed.append(name)
+        else:
+            kept.append(name)
+    for name, content in files.items():
+        digest = hashlib.sha256(content).hexdigest()
+        known[name] = {"format": form, "experiment": experiment, "sha256": digest}
+    if known or removed or kept:
+        replace_file(folder / LIST, json.dumps({"files": known}, indent=1, sort_keys=True).encode())
+    return removed, kept
+
+
+def _listed(folder: Path) -> dict[str, dict[str, str]]:
+    """Return what LIST says of each file that lies in the folder itself; nothing where it is no such list."""
+    try:
+        found = json.loads((folder / LIST).read_text(encoding="utf-8"))["files"].items()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return {name: told for name, told in found if isinstance(told, dict) and Path(name).name == name}
+
+
+def _to_parquet(frame: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, engine="pyarrow", index=False)
+    return buffer.getvalue()
+
+
+def leaderboard(results: Results) -> pd.DataFrame:
+    """Return one row per problem and arm, best first, as the report has them.
+
+    Columns: problem, data_set, measure, goal, scale; arm, config, rank, status; n, ok, diverged, blocked
+    (trials); value, low, high (mean with its 95 % interval), median, iqm; every other metric's mean; and,
+    over all problems, mean_rank and wins.
+    """
+    import pandas as pd
+
+    study = Study(results)
+    boards = {problem: tables.leaderboard(study, problem) for problem in study.problems}
+    overall = {row["arm"]: row for row in tables.overall(study, boards)}
+    numbers = ("n", "ok", "diverged", "blocked", "value", "low", "high", "median", "iqm")
+    rows = []
+    for problem, board in boards.items():
+        measure = study.measures[problem]
+        for row in board:
+            rows.append(
+                {
+                    "problem": problem,
+                    "data_set": study.dataset_of[problem],
+                    "measure": measure.column,
+                    "goal": measure.goal,
+                    "scale": measure.scale,
+                    **{name: row[name] for name in ("arm", "config", "rank", "status", *numbers)},
+                    **row["metrics"],
+                    "mean_rank": overall[row["arm"]]["mean_rank"],
+                    "wins": overall[row["arm"]]["wins"],
+                }
+            )
+    frame = pd.DataFrame(rows)
+    last = ["mean_rank", "wins"]
+    return frame[[name for name in frame.columns if name not in last] + last]
+
+
+def latex(results: Results) -> Iterator[tuple[str, bytes]]:
+    """Yield a file per table of the report, one of the trials, and a document that shows them all."""
+    written: dict[str, str] = {}
+    content = plain(build_report(results, {}))
+    if (results.trials["phase"] == "report").any():
+        written.update(render_tables(content))
+    if len(results.trials):
+        written[unique("trials", set(written))] = render_table(trials_table(results), content, "trials")
+    for name, text in written.items():
+        yield f"{name}.tex", text.encode()
+    if written:
+        yield PREVIEW, preview(content, list(written)).encode()
+
+
+def trials_table(results: Results) -> Table:
+    """Return the trials as a table: what was compared, and the scores it was compared by.
+
+    Columns that are the same throughout are left out; CSV and Parquet have all.
+    """
+    trials, experiment, study = results.trials, results.experiment, Study(results)
+    measures = [measure.column for measure in study.measures.values()]
+    if study.unit == FUNCTIONS:  # a function has one value, whatever split it is called after
+        measures = []
+    wanted = ("phase", "problem", "arm", "config", "seed", "status", experiment.select.metric, *measures)
+    known = [name for name in dict.fromkeys(wanted) if name in trials]
+    kept = [name for name in known if len(trials[name].unique()) > 1] or ["problem", "arm", "seed"]
+    rows = [[_text(value) for value in row] for row in trials[kept].itertuples(index=False)]
+    caption = f"{len(trials)} trials."
+    return table(caption, [metric_words(name, study.unit) for name in kept], rows, "trials")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value or "–"
+    if value is None or value != value:
+        return "–"
+    return words.plain_number(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,62 @@
+"""From results to a report in a run folder, skipping the drawing where nothing changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from anncore.evidence.results import Results
+
+VIEWS = ("report.json", "report.md", "report.html")
+
+
+def render(results: Results, folder: Path, *, again: bool = False) -> dict[str, Any]:
+    """Write the report of a run folder's results and return report.json's content.
+
+    Where the last report was made from the same tables, experiment and versions, it is returned as it
+    stands, unless `again`: drawing takes seconds, and a finished sweep should answer at once.
+    """
+    inputs = digest(results, folder)
+    known = None if again else _last(folder, inputs)
+    if known is not None:
+        return known
+    from anncore.report import write_report
+    from anncore.running.run_folder import RunFolder
+
+    meta = {"inputs_sha256": inputs, **RunFolder(folder).environment()}
+    return write_report(results, folder, meta=meta)
+
+
+def digest(results: Results, folder: Path) -> str:
+    """Return a digest of all that a report is made from: tables, experiment, versions."""
+    from anncore.running.run_folder import RunFolder
+
+    experiment = results.experiment
+    environment = RunFolder(folder).environment()
+    for irrelevant in ("command", "git_commit"):  # asking again, or committing, changes no report
+        environment.pop(irrelevant, None)
+    told = [
+        [_sha256(folder / name) for name in ("trials.csv", "curves.csv.gz")],
+        [experiment.name, experiment.text, experiment.overrides, experiment.only, experiment.skip],
+        [experiment.quick, experiment.rounds, experiment.widened, results.missing, environment],
+    ]
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def _last(folder: Path, inputs: str) -> dict[str, Any] | None:
+    """Return report.json's content if it was made from the same inputs and all of it is still there."""
+    try:
+        content: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        figures = [figure["png"] for figure in content["figures"]]
+        same = content["provenance"]["inputs_sha256"] == inputs
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    there = all((folder / name).is_file() for name in (*VIEWS, *figures))
+    return content if same and there else None

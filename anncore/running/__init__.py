@@ -1,0 +1,1 @@
+"""Running a sweep: workers, the store, the run folder, events, costs."""

@@ -1,0 +1,46 @@
+"""From the store to results: the frames of a run folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from anncore.contract.trial import Phase
+from anncore.evidence.results import PlanSummary, Results, curves_frame, trials_frame
+from anncore.evidence.selection import select, with_fresh_scores
+from anncore.running.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from anncore.experiment.model import Experiment
+
+
+def collect(
+    plan: PlanSummary, store: Store, experiment: Experiment, *, curves: bool = True, stopped: str = ""
+) -> Results:
+    """Return the results of the store's plan; curves=False leaves curves and maps empty."""
+    phases: tuple[Phase, ...] = ("tune", "report")
+    rows = {phase: store.planned(phase) for phase in phases}
+    every = [row for phase in phases for row in rows[phase]]
+    keys = dict.fromkeys(row.key for row in every)
+    found = {result.key: result for result in store.results(keys, curves=False)}
+    trials = trials_frame(every, found)
+    tuned = rows["tune"] and all(row.key in found for row in rows["tune"])
+    tune, report = (trials[trials["phase"] == phase] for phase in phases)
+    selection = select(tune if tuned else tune.iloc[:0], experiment.select)
+    return Results(
+        experiment,
+        plan,
+        trials,
+        curves_frame(store.results(keys if curves else ()), keys),
+        with_fresh_scores(selection, report, experiment.select.metric),
+        stopped,
+        store.maps(row.key for row in rows["report"]) if curves else {},
+    )
+
+
+def phase_frame(store: Store, phase: Phase) -> pd.DataFrame:
+    """Return the trials of one phase that have a result."""
+    rows = store.planned(phase)
+    results = store.results((row.key for row in rows), curves=False)
+    return trials_frame(rows, {result.key: result for result in results})

@@ -1,0 +1,247 @@
+"""The run folder: where a sweep's store, tables and records lie, and how results come back from it.
+
+    trials.sqlite      every result, by run key (`store.py`)
+    trials.csv         one row per trial of the plan
+    curves.csv.gz      long: key, step, metric, value
+    experiment.toml    the experiment file as it was read
+    plan.json          how it was read (overrides, files), what it came to
+    env.json           versions, machine, commit, command
+    costs.json         what a step of each arm costs, where the experiment asks for it
+    annx.log           what happened when
+    report.*, figures/ the report's
+
+Each file is written aside and moved into place, so a reader never sees a part of one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anncore._version import __version__
+from anncore.contract.errors import StoreError
+from anncore.engine.datasets import Shapes
+from anncore.evidence.results import Cost, PlanSummary, Results, csv_chunks, to_csv, to_gzip
+from anncore.experiment.document import read_document
+from anncore.experiment.model import Experiment, Rounds, Select, Widening
+from anncore.experiment.overrides import apply_overrides
+from anncore.experiment.read import read_experiment
+from anncore.experiment.select_metric import resolve_select
+from anncore.experiment.widening import widened
+from anncore.running.collect import collect
+from anncore.running.environment import environment
+from anncore.running.files import replace_file
+from anncore.running.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from anncore.experiment.plan import Plan
+
+SCHEMA = 1
+LOGGER = "anncore"
+
+
+class RunFolder:
+    """A run folder; nothing is written before `store` is called."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @contextlib.contextmanager
+    def store(self) -> Iterator[Store]:
+        """Make the folder and open its store for writing; a store that cannot be opened leaves no folder."""
+        missing = [each for each in (self.path, *self.path.parents) if not each.exists()]
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            store = Store(self.path / "trials.sqlite")
+        except (OSError, StoreError) as error:
+            for each in missing:
+                with contextlib.suppress(OSError):  # not empty, or never made
+                    each.rmdir()
+            if isinstance(error, StoreError):
+                raise
+            reason = error.strerror or str(error)
+            raise StoreError(
+                f"{self.path} cannot be made a run folder: {reason}. Give another folder by --out."
+            ) from None
+        with store:
+            yield store
+
+    def reader(self) -> Store:
+        """Open the store for reading; raises StoreError where there is none."""
+        return Store(self.path / "trials.sqlite", write=False)
+
+    @contextlib.contextmanager
+    def logging(self) -> Iterator[None]:
+        """Let annx.log hear what the core logs."""
+        logger = logging.getLogger(LOGGER)
+        handler = logging.FileHandler(self.path / "annx.log", encoding="utf-8", delay=True)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        level = logger.level
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+            logger.removeHandler(handler)
+            handler.close()
+
+    def write_experiment(
+        self, experiment: Experiment, plan: Plan, command: Sequence[str] | None = None
+    ) -> None:
+        """Write experiment.toml, plan.json and env.json."""
+        replace_file(self.path / "experiment.toml", experiment.text.encode())
+        self.write_plan(plan)
+        self._write_json("env.json", environment(experiment.registry, experiment.base, command))
+        logging.getLogger(__name__).info("%s", self.environment()["command"])
+
+    def write_plan(self, plan: Plan) -> None:
+        """Write plan.json: how the experiment was read, what it came to, and the rounds so far."""
+        experiment = plan.experiment
+        self._write_json(
+            "plan.json",
+            {
+                "schema": SCHEMA,
+                "annx": __version__,
+                "name": experiment.name,
+                "path": None if experiment.path is None else str(experiment.path),
+                "base": str(experiment.base),
+                "overrides": list(experiment.overrides),
+                "only": list(experiment.only),
+                "skip": list(experiment.skip),
+                "quick": experiment.quick,
+                "plugin_files": list(experiment.plugin_files),
+                "arms": list(plan.arms),
+                "problems": list(plan.problems),
+                "counts": dict(plan.counts),
+                "shapes": plan.shapes,
+                "rounds": None if experiment.rounds is None else experiment.rounds._asdict(),
+                "report_seeds": list(experiment.report_seeds),
+                "widened": [list(each) for each in experiment.widened],
+                "select": experiment.select._asdict(),
+            },
+        )
+
+    def write_tables(self, results: Results) -> None:
+        """Write trials.csv and curves.csv.gz."""
+        replace_file(self.path / "trials.csv", to_csv(results.trials))
+        replace_file(self.path / "curves.csv.gz", to_gzip(csv_chunks(results.curves)))
+
+    def write_costs(self, costs: Sequence[Cost]) -> None:
+        """Write costs.json, on the machine that env.json names."""
+        self._write_json("costs.json", {"schema": SCHEMA, "costs": [cost._asdict() for cost in costs]})
+
+    def costs(self, trials: pd.DataFrame) -> tuple[Cost, ...]:
+        """Return what costs.json says of configurations that these trials still report on."""
+        try:
+            told = [Cost(**each) for each in self._read_json("costs.json")["costs"]]
+        except (StoreError, TypeError, KeyError):  # never measured, or by another version
+            return ()
+        report = trials.loc[trials["phase"] == "report", ["problem", "arm", "config"]]
+        there = set(report.itertuples(index=False, name=None))
+        return tuple(cost for cost in told if (cost.problem, cost.arm, cost.config) in there)
+
+    def environment(self) -> dict[str, Any]:
+        """Return what env.json says."""
+        return self._read_json("env.json")
+
+    def summary(self) -> PlanSummary:
+        """Return what plan.json says of the plan."""
+        plan = self._plan()
+        return PlanSummary(tuple(plan["arms"]), tuple(plan["problems"]), dict(plan["counts"]))
+
+    def shapes(self) -> dict[str, Shapes]:
+        """Return the shapes that the folder's plan found its data sets to have; none where none is told."""
+        try:
+            return {name: Shapes(*each) for name, each in self._plan()["shapes"].items()}
+        except (StoreError, KeyError, TypeError, AttributeError):  # no folder yet, or another's
+            return {}
+
+    def rounds(self) -> Rounds | None:
+        """Return the rounds in which the folder's sweep added seeds; None where it did not."""
+        try:
+            return _rounds(self._plan())
+        except StoreError:
+            return None
+
+    def looks(self, experiment: Experiment) -> tuple[int, ...]:
+        """Return the looks that an earlier sweep of the very same experiment took; none for another one."""
+        found = self.rounds()
+        if found is None:
+            return ()
+        plan = self._plan()
+        told = [plan[name] for name in ("overrides", "only", "skip", "quick")]
+        same = [list(each) for each in (experiment.overrides, experiment.only, experiment.skip)]
+        with contextlib.suppress(OSError):
+            if (self.path / "experiment.toml").read_bytes() == experiment.text.encode():
+                return found.looks if told == [*same, experiment.quick] else ()
+        return ()
+
+    def experiment(self) -> Experiment:
+        """Read the experiment again as it was read for the sweep, from the folder's own copy.
+
+        Relative paths still start from the original file's directory. Raises ExperimentError or
+        PluginError where a plugin file is gone or the file no longer passes.
+        """
+        plan = self._plan()
+        source = read_document(self.path / "experiment.toml")
+        original = Path(plan["path"]) if plan["path"] else Path(plan["base"]) / f"{plan['name']}.toml"
+        source = source._replace(path=original)
+        document = apply_overrides(original.name, source.data, plan["overrides"])
+        options = (plan["overrides"], plan["only"], plan["skip"], plan["quick"], plan["plugin_files"])
+        experiment = read_experiment(source, document, *options, None)
+        experiment = widened(experiment, [Widening(*each) for each in plan.get("widened", ())])
+        # Folders of before it was kept are read again from the file and the data.
+        select = Select(**plan["select"]) if "select" in plan else resolve_select(experiment)
+        experiment = dataclasses.replace(experiment, selection=select)
+        rounds = _rounds(plan)
+        if rounds is None:
+            return experiment
+        return dataclasses.replace(experiment, rounds=rounds, report_seeds=tuple(plan["report_seeds"]))
+
+    def _plan(self) -> dict[str, Any]:
+        plan = self._read_json("plan.json")
+        if plan.get("schema", 0) > SCHEMA:
+            raise StoreError(
+                f"{self.path / 'plan.json'} was written by a newer annx ({plan.get('annx')}); upgrade annx."
+            )
+        return plan
+
+    def _read_json(self, name: str) -> dict[str, Any]:
+        file = self.path / name
+        try:
+            content: dict[str, Any] = json.loads(file.read_bytes())
+        except FileNotFoundError:
+            raise StoreError(f"{self.path} is no run folder: it has no {name}.") from None
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{file} cannot be read ({error}); run the sweep again.") from None
+        return content
+
+    def _write_json(self, name: str, content: Any) -> None:
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        replace_file(self.path / name, text.encode())
+
+
+def _rounds(plan: dict[str, Any]) -> Rounds | None:
+    told = plan.get("rounds")
+    return None if told is None else Rounds(tuple(told["looks"]), told["most"], told["open"])
+
+
+def load_run(out: str | Path, *, curves: bool = True) -> Results:
+    """Return the results of a run folder, also while its sweep is running.
+
+    Neither data nor the original experiment file are needed, only plugin files. curves=False leaves the
+    curves out, for a quick look. Raises StoreError where the folder holds no run.
+    """
+    folder = RunFolder(out)
+    summary, experiment = folder.summary(), folder.experiment()
+    with folder.reader() as store:
+        results = collect(summary, store, experiment, curves=curves)
+    return dataclasses.replace(results, costs=folder.costs(results.trials))

@@ -1,0 +1,138 @@
+"""What a worker does: one stack in, the results of its trials out, and only the guilty trial failed."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from anncore.contract.errors import AnnxError, ComponentError
+from anncore.contract.registry import Registry, load_registry
+from anncore.contract.trial import Part, Trial, TrialResult
+from anncore.engine.training import train_stack
+
+Train = Callable[[Sequence[Trial], Registry], list[TrialResult]]
+
+# A stack takes longer than one of its trials alone, and far less than all of them one after the other. It
+# is ended well before the sum of their times, lest one that hangs be noticed after an hour; should that be
+# too early, its trials still get their full time, each alone.
+STACK_TIMES = 8
+
+
+@dataclass(frozen=True)
+class Task:
+    """A stack to train."""
+
+    trials: tuple[Trial, ...]
+
+    @property
+    def timeout(self) -> float | None:
+        """The seconds it may take, None for as long as it likes."""
+        limit = self.trials[0].timeout
+        return None if limit is None else limit * min(len(self.trials), STACK_TIMES)
+
+
+class Stale(NamedTuple):
+    """A worker's answer in place of results: its components are not those of the plan."""
+
+    reason: str
+
+
+class Work:
+    """Train stacks in whatever process this finds itself; picklable.
+
+    The registry is loaded once per process from the plugin files; in the process that made it, the one
+    given is used. train: what trains a stack.
+    """
+
+    def __init__(self, files: Sequence[str], registry: Registry | None = None, train: Train = train_stack):
+        self.files = tuple(files)
+        self.train = train
+        self._registry = registry
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_registry": None}
+
+    def prepare(self) -> Registry:
+        """Load the components, unless that is done."""
+        if self._registry is None:
+            self._registry = load_registry(files=self.files)
+        return self._registry
+
+    def __call__(self, task: Task) -> list[TrialResult] | Stale:
+        """Return the results of a stack, in its order.
+
+        Where the stack raises, each trial is trained alone, and fails alone with its traceback.
+        """
+        registry = self.prepare()
+        for trial in task.trials:
+            stale = _stale(trial, registry)
+            if stale:
+                return Stale(stale)
+        with _quiet():
+            if len(task.trials) > 1:
+                # Whose fault it was is told by each trial alone.
+                with contextlib.suppress(Exception, SystemExit):
+                    return self._train(task.trials, registry)
+            return [self._alone(trial, registry) for trial in task.trials]
+
+    def _train(self, trials: Sequence[Trial], registry: Registry) -> list[TrialResult]:
+        results = list(self.train(trials, registry))
+        if [result.key for result in results] != [trial.key for trial in trials]:
+            raise RuntimeError("training returned the results of other trials")
+        return results
+
+    def _alone(self, trial: Trial, registry: Registry) -> TrialResult:
+        started = time.perf_counter()
+        try:
+            return self._train([trial], registry)[0]
+        except (Exception, SystemExit) as error:  # a plugin must not end its host
+            seconds = time.perf_counter() - started
+            return TrialResult(trial.key, "failed", error=_told(error), train_seconds=seconds)
+
+
+def _told(error: BaseException) -> str:
+    """Return a user's mistake in one line, anything else with its traceback."""
+    if isinstance(error, AnnxError):
+        return f"{type(error).__name__}: {error}"
+    # The first two frames are this module's and say nothing.
+    trace = error.__traceback__
+    for _ in range(2):
+        trace = trace.tb_next if trace is not None and trace.tb_next is not None else trace
+    return "".join(traceback.format_exception(type(error), error, trace)).strip()
+
+
+def _stale(trial: Trial, registry: Registry) -> str:
+    """Say which component of a trial is not here in the version it was planned with; "" where all are."""
+    for part in trial.parts.values():
+        for each in _with_refs(part):
+            try:
+                version = registry.get(each.kind, each.name).version
+            except ComponentError as error:
+                return f"a worker lacks a component of the plan: {error}"
+            if version != each.version:
+                return (
+                    f"{each.kind} {each.name} was planned in version {each.version}, and a worker found "
+                    f"{version}; it has changed since the sweep was started. Start again."
+                )
+    return ""
+
+
+def _with_refs(part: Part) -> Iterator[Part]:
+    yield part
+    for parts in part.refs.values():
+        for each in parts:
+            yield from _with_refs(each)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what plugins print off standard output, and warnings from becoming errors in some hosts only."""
+    with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,276 @@
+"""The command line: what each verb prints, and how fast it answers."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+from click.shell_completion import ShellComplete
+from click.testing import CliRunner, Result
+from terminal import ANNX, on_a_terminal
+
+from anncore import __version__
+from anncore.cli import common
+from anncore.cli.group import VERBS, cli
+from anncore.contract.hookspecs import KINDS
+
+SLOTH = """
+from dataclasses import dataclass
+from typing import ClassVar
+from anncore import Hyper, Optimizer, hookimpl, log, param
+
+@dataclass(frozen=True)
+class Sloth:
+    '''A sloth that stands still.
+
+    No reference.
+    '''
+    name: ClassVar[str] = "sloth"
+    presets: ClassVar = {"tame": {"lr": 0.5}}
+    lr: Hyper = param(1e-3, "(0, inf)", search=log(1e-5, 1e-1), help="of no use")
+    hidden: tuple = param((1, 2), "list int [1, inf)")
+    def init(self, param): return ()
+    def step(self, param, grad, state, t): return 0 * param, ()
+
+@hookimpl
+def annx_optimizers(): return [Sloth]
+"""
+
+
+def run(*args: str) -> Result:
+    result = CliRunner().invoke(cli, args)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+@pytest.fixture
+def sloth(tmp_path: Path) -> str:
+    path = tmp_path / "sloth.py"
+    path.write_text(SLOTH)
+    return str(path)
+
+
+# The group
+
+
+def test_help_names_every_verb_with_a_line() -> None:
+    output = run("--help").stdout
+    for verb in VERBS:
+        (line,) = [line for line in output.splitlines() if line.startswith(f"  {verb} ")]
+        assert len(line.split()) > 3
+    assert "130 interrupted" in output
+    assert "_ANNX_COMPLETE" in output
+    assert run().stdout == output
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_and_every_option_is_explained(verb: str) -> None:
+    assert run(verb, "--help").stdout.startswith(f"Usage: annx {verb} ")
+    command = cli.get_command(click.Context(cli), verb)
+    assert command is not None
+    assert [p.name for p in command.params if isinstance(p, click.Option) and not p.help] == []
+
+
+def test_version() -> None:
+    assert run("--version").stdout == f"annx {__version__}\n"
+
+
+def test_the_kinds_offered_without_numpy_are_the_kinds() -> None:
+    assert common.KINDS == KINDS
+
+
+@pytest.mark.parametrize(("verb", "limit"), [("--help", 0.2), ("list", 0.6)])
+def test_it_answers_at_once(verb: str, limit: float, tmp_path: Path) -> None:
+    # With compiled modules, as an installation has them; and the best of several, as a busy machine is slow.
+    environ = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    environ["PYTHONPYCACHEPREFIX"] = str(tmp_path)
+    taken = []
+    for _ in range(12):
+        start = time.perf_counter()
+        subprocess.run([ANNX, verb], check=True, stdout=subprocess.DEVNULL, env=environ)
+        taken.append(time.perf_counter() - start)
+        if taken[-1] < limit:
+            return
+    pytest.fail(f"annx {verb} took {min(taken):.2f} s at best")
+
+
+def test_python_m_anncore_is_annx() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "anncore", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"annx {__version__}\n"
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    for args in ("list", "show adam", "list --json"):
+        done = subprocess.run(
+            ["bash", "-c", f"'{ANNX}' {args} | true; echo ${{PIPESTATUS[0]}}"], capture_output=True, text=True
+        )
+        assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_blas_is_limited_before_numpy_comes() -> None:
+    code = (
+        "import sys, os, anncore.cli.group as g, anncore.cli as c\n"
+        "def cli(): assert 'numpy' not in sys.modules; print(os.environ['OPENBLAS_NUM_THREADS'])\n"
+        "g.cli = cli; c.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
+
+
+# list
+
+
+def test_list_shows_every_kind_with_names_and_summaries() -> None:
+    lines = run("list").stdout.splitlines()
+    assert [line.split()[0] for line in lines if line[0] != " "] == list(KINDS)
+    assert any(line.split()[:1] == ["relu"] and "Rectified linear unit." in line for line in lines)
+
+
+@pytest.mark.parametrize("kind", ["activation", "activations"])
+def test_list_of_one_kind(kind: str) -> None:
+    names = [line.split()[0] for line in run("list", kind).stdout.splitlines()]
+    assert names == sorted(names)
+    assert {"identity", "leaky_relu", "relu", "sigmoid", "softmax", "tanh"} <= set(names)
+    assert not {"adam", "mse"} & set(names)
+
+
+def test_losses_may_be_asked_for_in_the_plural() -> None:
+    assert "huber" in run("list", "losses").stdout
+
+
+def test_list_as_json_is_a_list_of_components(sloth: str) -> None:
+    found = json.loads(run("list", "optimizer", "--json", "--plugin", sloth).stdout)
+    (entry,) = [each for each in found if each["name"] == "sloth"]
+    assert entry["full_name"] == "sloth:sloth"
+    assert entry["summary"] == "A sloth that stands still."
+    assert entry["kind"] == "optimizer"
+
+
+# show
+
+
+def test_show_prints_documentation_hyperparameters_presets_and_origin(sloth: str) -> None:
+    output = run("show", "sloth", "--plugin", sloth).stdout
+    assert output.startswith("sloth (optimizer)\n\nA sloth that stands still.\n\nNo reference.\n")
+    (line,) = [line for line in output.splitlines() if line.startswith("  lr ")]
+    assert line.split() == [
+        "lr",
+        "0.001",
+        "in",
+        "(0,",
+        "inf)",
+        "log",
+        "1e-05",
+        "to",
+        "0.1",
+        "of",
+        "no",
+        "use",
+    ]
+    assert "[1, 2]" in output
+    assert "  tame  lr = 0.5\n" in output
+    assert "From sloth " in output
+
+
+@pytest.mark.parametrize(
+    "args",
+    [("optimizer:sloth",), ("sloth:sloth",), ("optimizer:sloth:sloth",), ("sloth", "--kind", "optimizer")],
+)
+def test_show_takes_short_full_and_kinded_names(sloth: str, args: tuple[str, ...]) -> None:
+    assert json.loads(run("show", *args, "--json", "--plugin", sloth).stdout)["full_name"] == "sloth:sloth"
+
+
+def test_a_name_of_two_kinds_must_be_told_apart() -> None:
+    result = CliRunner().invoke(cli, ["show", "mae"])
+    assert result.exit_code == 2
+    assert result.stderr == "annx: 'mae' names a component of 2 kinds; write loss:mae or metric:mae.\n"
+    assert json.loads(run("show", "metric:mae", "--json").stdout)["kind"] == "metric"
+
+
+def test_show_as_json_holds_all_a_form_would_need(sloth: str) -> None:
+    shown = json.loads(run("show", "sloth", "--json", "--plugin", sloth).stdout)
+    assert shown["hyperparameters"]["lr"] == {
+        "default": 0.001,
+        "domain": "in (0, inf)",
+        "search": {"how": "log", "values": [1e-5, 1e-1]},
+        "help": "of no use",
+    }
+    assert shown["presets"] == {"tame": {"lr": 0.5}}
+    assert shown["documentation"].startswith("A sloth that stands still.")
+
+
+def test_every_component_can_be_shown() -> None:
+    for entry in json.loads(run("list", "--json").stdout):
+        assert entry["summary"] in run("show", f"{entry['kind']}:{entry['full_name']}").stdout
+
+
+def test_an_activation_is_drawn_on_a_terminal_only() -> None:
+    assert "• f(z)" in on_a_terminal("show", "relu")
+    assert "• f(z)" not in run("show", "relu").stdout
+
+
+def test_what_is_no_function_of_one_number_is_not_drawn() -> None:
+    assert "• f(z)" not in on_a_terminal("show", "softmax")
+
+
+def test_a_curve_goes_through_its_points() -> None:
+    from anncore import load_registry
+    from anncore.cli.curve import HEIGHT, WIDTH, curve
+
+    lines = curve(load_registry().get("activation", "relu").cls).splitlines()[2:]
+    assert len(lines) == HEIGHT + 1
+    marks = [line[7:].ljust(WIDTH) for line in lines[:HEIGHT]]
+    assert marks[HEIGHT - 1][: WIDTH // 2] == "•" * (WIDTH // 2)  # relu is 0 on the left
+    assert marks[0][-1] == "•"  # and 4, the highest, at 4
+    assert marks[round((HEIGHT - 1) * 3 / 4)][-1] == "·"  # its slope there is 1, a quarter of the way up
+
+
+def test_lines_are_cut_at_the_terminals_edge() -> None:
+    assert max(map(len, on_a_terminal("list").splitlines())) == 100
+
+
+# plugins
+
+
+def test_plugins_counts_what_each_distribution_brought(sloth: str) -> None:
+    lines = run("plugins", "--plugin", sloth).stdout.splitlines()
+    assert lines[0].startswith(f"annx {__version__}: ")
+    assert lines[1:] == [f"{sloth}: 1 component from 1 plugin", "  file:sloth  optimizer sloth"]
+
+
+def test_plugins_as_json_lists_each(sloth: str) -> None:
+    found = json.loads(run("plugins", "--json", "--plugin", sloth).stdout)
+    assert found[-1]["name"] == "file:sloth"
+    assert found[-1]["components"] == ["optimizer sloth"]
+    assert found[-1]["problem"] == ""
+
+
+# Completion
+
+
+@pytest.fixture
+def complete() -> Callable[..., list[str]]:
+    def completions(*args: str) -> list[str]:
+        found = ShellComplete(cli, {}, "annx", "_ANNX_COMPLETE").get_completions(list(args[:-1]), args[-1])
+        return [item.value for item in found]
+
+    return completions
+
+
+def test_the_shell_completes_verbs_names_and_kinds(complete: Callable[..., list[str]]) -> None:
+    assert complete("pl") == ["plan", "plugins"]
+    assert complete("show", "ada") == ["adagrad", "adam", "adamw"]
+    assert complete("list", "in") == ["initializer"]
+
+
+def test_the_shells_script_is_there() -> None:
+    environ = {**os.environ, "_ANNX_COMPLETE": "zsh_source"}
+    done = subprocess.run([str(ANNX)], env=environ, capture_output=True, text=True, check=True)
+    assert "_ANNX_COMPLETE=zsh_complete" in done.stdout

@@ -1,0 +1,234 @@
+"""`annx new-plugin`: red until the formula is written, green afterwards, always an installable package."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from fresh_environment import fresh_environment
+
+import anncore
+from anncore.cli.group import MISUSED, cli
+from anncore.cli.new_plugin import class_name
+from anncore.contract.hookspecs import KINDS
+
+TWO_LAYERS = """\
+z = x @ params["W1"]
+a = self.activation[0].forward(z)
+return a @ params["W2"], (x, z, a)
+"""
+TWO_LAYERS_BACK = """\
+x, z, a = tape
+grads["W2"][:] = a.swapaxes(1, 2) @ grad
+back = self.activation[0].backward(grad @ params["W2"].swapaxes(1, 2), z, a)
+grads["W1"][:] = x.swapaxes(1, 2) @ back
+"""
+QUADRANTS = """\
+x = rng.standard_normal((self.n, 2))
+return Data(x, (x[:, 0] * x[:, 1] > 0).astype(int), "binary")
+"""
+RIGHT_SIDE = """\
+right = ((output > 0.5) == (target > 0.5)).mean(axis=(1, 2))
+right[(output != output).any(axis=(1, 2))] = float("nan")
+return right
+"""
+BARS = """\
+from anncore import new_sheet, place
+rows = data.report["leaderboard"]["overall"]
+sheet = new_sheet(6.0, 2.0, "Mean ranks", "A bar is a mean rank.", data.theme)
+place(sheet, 0.5, 0.3, 5.0, 1.5).barh(range(len(rows)), [row["mean_rank"] for row in rows])
+return Drawing(sheet, self.name, "Mean ranks", f"Mean ranks of {len(rows)} arms.")
+"""
+ONE_BY_ONE = """\
+for task in tasks:
+    if stop():
+        return
+    yield task, work(task)
+"""
+
+# What an author would write in place of each `raise NotImplementedError`, in the order of the file.
+FORMULAS = {
+    "activation": ["return z / (1 + abs(z))", "return grad / (1 + abs(z)) ** 2"],  # softsign
+    "loss": [
+        "return ((output - target) ** 2).mean(axis=(1, 2))",
+        "return 2 * (output - target) / (output.shape[1] * output.shape[2])",
+    ],
+    "optimizer": ["m = 0.9 * state.m + grad\nreturn -self.lr * m, state._replace(m=m)"],
+    "schedule": ["return 1 - (t - 1) / steps"],
+    "initializer": ["return rng.standard_normal(shape) / fan_in**0.5"],
+    "dataset": [QUADRANTS],
+    "network": [TWO_LAYERS, TWO_LAYERS_BACK],
+    "objective": ["return (x * x).sum(axis=(1, 2)) / 2", "return x + 0"],
+    "metric": [RIGHT_SIDE],
+    "figure": [BARS],
+    "executor": [ONE_BY_ONE],
+}
+
+
+def annx(*args: object) -> Result:
+    return CliRunner().invoke(cli, list(map(str, args)))
+
+
+def scaffold(tmp_path: Path, kind: str) -> Path:
+    """Write a package for a component called fresh and return its folder."""
+    result = annx("new-plugin", "fresh", "--kind", kind, "--dir", tmp_path)
+    assert result.exit_code == 0, result.output
+    return tmp_path / "annx-fresh"
+
+
+def fill_in(module: Path, kind: str) -> None:
+    """Write the formulas and the reference, as an author would."""
+    text = module.read_text(encoding="utf-8")
+    text = text.replace('Authors, "Title", venue and year. Address.', 'Nobody, "Fresh", 2020.')
+    places = re.findall(r"^ +raise NotImplementedError\(.*\)$", text, re.MULTILINE)
+    for place, formula in zip(places, FORMULAS[kind], strict=True):
+        indented = "".join(f"        {line}\n" for line in formula.splitlines())
+        text = text.replace(place, indented.rstrip("\n"), 1)
+    module.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_is_red_for_the_missing_formula_and_green_with_a_right_one(tmp_path: Path, kind: str) -> None:
+    folder = scaffold(tmp_path, kind)
+    module = folder / "annx_fresh.py"
+    red = annx("check", module, "--json")
+    assert red.exit_code == 1, red.output
+    (component,) = json.loads(red.stdout)["components"]
+    assert (component["kind"], component["full_name"]) == (kind, "annx_fresh:fresh")
+    reasons = {check["name"]: check["reason"] for check in component["checks"] if not check["holds"]}
+    assert reasons
+    for name, reason in reasons.items():
+        missing = "NotImplementedError: not written yet: " in reason
+        assert missing or (name == "documentation" and "where it comes from" in reason), (name, reason)
+    fill_in(module, kind)
+    green = annx("check", module)
+    assert green.exit_code == 0, green.output
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "executor"])
+def test_its_first_experiment_can_be_planned(tmp_path: Path, kind: str) -> None:
+    folder = scaffold(tmp_path, kind)
+    fill_in(folder / "annx_fresh.py", kind)
+    planned = annx("plan", folder / "experiment.toml", "--plugin", folder / "annx_fresh.py", "--json")
+    assert planned.exit_code == 0, planned.output
+    trials = json.loads(planned.stdout)["trials"]
+    assert trials
+    if kind not in ("metric", "figure"):
+        assert any("fresh" in json.dumps(trial) for trial in trials)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_package_is_whole(tmp_path: Path, kind: str) -> None:
+    folder = scaffold(tmp_path, kind)
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert files == {
+        "pyproject.toml", "README.md", "annx_fresh.py", "tests/test_fresh.py", "experiment.toml"
+    }  # fmt: skip
+    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["name"] == "annx-fresh"
+    assert project["entry-points"]["annx"] == {"fresh": "annx_fresh"}
+    assert project["dependencies"] == [f"annx>={anncore.__version__}"]
+    for path in files:
+        text = (folder / path).read_text(encoding="utf-8")
+        assert "$" not in text, path
+        assert max(map(len, text.splitlines())) <= 110, path
+        assert text.endswith("\n")
+        assert not text.endswith("\n\n")
+
+
+def test_names_of_several_words_are_written_as_each_place_writes_them(tmp_path: Path) -> None:
+    result = annx("new-plugin", "soft_sign", "--kind", "activation", "--dir", tmp_path, "--json")
+    content = json.loads(result.stdout)
+    assert content["folder"] == str(tmp_path / "annx-soft-sign")
+    assert "annx_soft_sign.py" in content["files"]
+    text = (tmp_path / "annx-soft-sign" / "annx_soft_sign.py").read_text(encoding="utf-8")
+    assert "class SoftSign:" in text
+    assert 'name: ClassVar[str] = "soft_sign"' in text
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("array", "loss"), ("optimizer", "optimizer"), ("any", "network")]
+)
+def test_a_class_does_not_hide_what_its_module_imports(tmp_path: Path, name: str, kind: str) -> None:
+    assert class_name(name, kind) == name.capitalize() + kind.capitalize()
+    annx("new-plugin", name, "--kind", kind, "--dir", tmp_path)
+    result = annx("check", tmp_path / f"annx-{name}" / f"annx_{name}.py", "--only", "well_formed")
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("Lion", "must be in snake_case, without 'annx', such as 'lion', got 'Lion'. Did you mean 'lion'?"),
+        ("annx-lion", "Did you mean 'lion'?"),
+        ("soft-sign", "Did you mean 'soft_sign'?"),
+        ("two__words", "Did you mean 'two_words'?"),
+        ("2fast", "got '2fast'.\n"),
+        ("löwe", "must be in snake_case"),
+        ("../lion", "must be in snake_case"),
+        ("", "must be in snake_case"),
+        ("lambda", "no component can be called 'lambda'"),
+        ("auto", "no component can be called 'auto'"),
+        ("plugins", "no component can be called 'plugins'"),
+        ("adam", "annx has a component of kind optimizer called 'adam'"),
+    ],
+)
+def test_a_name_that_cannot_be_one_is_refused_in_a_line(tmp_path: Path, name: str, says: str) -> None:
+    result = annx("new-plugin", "--kind", "optimizer", "--dir", tmp_path, "--", name)
+    assert result.exit_code == MISUSED
+    assert says in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "annx-fresh").mkdir()
+    (tmp_path / "annx-fresh" / "annx_fresh.py").write_text("mine")
+    result = annx("new-plugin", "fresh", "--kind", "loss", "--dir", tmp_path)
+    assert result.exit_code == MISUSED
+    assert "annx-fresh exists already; choose another name, or another place by --dir." in result.stderr
+    assert [path.name for path in (tmp_path / "annx-fresh").iterdir()] == ["annx_fresh.py"]
+    assert (tmp_path / "annx-fresh" / "annx_fresh.py").read_text() == "mine"
+
+
+def test_a_kind_must_be_given_and_known(tmp_path: Path) -> None:
+    assert "Missing option '--kind'" in annx("new-plugin", "fresh", "--dir", tmp_path).stderr
+    assert "'optimiser'" in annx("new-plugin", "fresh", "--kind", "optimiser", "--dir", tmp_path).stderr
+
+
+@pytest.mark.slow
+def test_from_the_scaffold_to_a_sweep_in_a_fresh_environment(tmp_path: Path) -> None:
+    """As an author works: build the wheel, install it, see red, write the formula, see green, sweep."""
+    folder = scaffold(tmp_path, "optimizer")
+    fill_in(folder / "annx_fresh.py", "optimizer")
+    environment = fresh_environment(tmp_path, [folder])
+    assert environment.wheels["annx_fresh"].name.startswith("annx_fresh-0.1.0-")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for target in ("fresh", "annx-fresh:fresh", "annx-fresh"):
+        done = environment.annx("check", target, cwd=elsewhere)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.startswith("optimizer fresh: 18 checks hold"), done.stdout
+    tested = environment.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=folder)
+    assert tested.returncode == 0, tested.stdout
+    assert "18 passed" in tested.stdout
+    experiment = (folder / "experiment.toml", "train.steps=30", "--out", "out", "--jobs", 2)
+    swept = environment.annx("sweep", *experiment, cwd=elsewhere)
+    assert swept.returncode == 0, swept.stderr
+    rows = (elsewhere / "out" / "trials.csv").read_text(encoding="utf-8").splitlines()
+    assert sum(",report,ok," in row and ",fresh," in row for row in rows) == 2 * 6
+
+
+def test_its_own_tests_are_red_before_the_formula_is_written(tmp_path: Path) -> None:
+    folder = scaffold(tmp_path, "initializer")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=None)
+    assert done.returncode == 1, done.stdout
+    assert "NotImplementedError: not written yet: return float64 weights" in done.stdout
+    assert "error" not in done.stdout.splitlines()[-1]  # nothing failed to be imported

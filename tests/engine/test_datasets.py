@@ -1,0 +1,362 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from anncore import Data, DataError, load_registry
+from anncore.contract.hyperparameters import resolve
+from anncore.contract.registry import Component, Registry
+from anncore.contract.streams import stream
+from anncore.contract.trial import Part, Split
+from anncore.engine.datasets import Prepared, _Cache, inspect, prepare
+from anncore.engine.split import split_rows
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    return load_registry(environ={"ANNX_PLUGINS": ""})
+
+
+def part(registry: Registry, name: str, **values: Any) -> Part:
+    component = registry.get("dataset", name)
+    plain = {k: list(v) if isinstance(v, tuple) else v for k, v in resolve(component.cls, values).items()}
+    return Part("dataset", component.full_name, component.version, plain)
+
+
+def offering(data: Any) -> Registry:
+    """A registry whose only data set, toy, returns `data`."""
+
+    @dataclass(frozen=True)
+    class Toy:
+        """A data set for tests."""
+
+        name: ClassVar[str] = "toy"
+
+        def make(self, rng: np.random.Generator) -> Data:
+            return data
+
+    return Registry((Component("dataset", "toy", Toy, "toy", "1", "toy"),), ())
+
+
+TOY, DEFAULT = Part("dataset", "toy:toy", "1"), Split()
+
+
+def toy(data: Any, split: Split = DEFAULT, seed: int = 0, dtype: str = "float64") -> Prepared:
+    return prepare(TOY, split, 0, seed, offering(data), dtype)
+
+
+def uniform(*shape: int) -> np.ndarray:
+    return np.random.default_rng(5).random(shape)
+
+
+# Encoding
+
+
+def test_binary_targets_are_a_column_of_zeros_and_ones(registry: Registry) -> None:
+    found = prepare(part(registry, "two_moons", n=100), Split(), 0, 1, registry, "float32")
+    assert (found.task, found.inputs, found.outputs) == ("binary", 2, 1)
+    assert found.y_train.shape == (60, 1)
+    assert set(found.y_train.ravel()) == {0.0, 1.0}
+    assert (found.y_scale.tolist(), found.y_shift.tolist()) == ([1.0], [0.0])
+
+
+def test_multiclass_targets_are_one_hot() -> None:
+    y = np.array([0, 1, 2] * 10)
+    found = toy(Data(y[:, None] * 1.0, y, "multiclass"), Split(standardize=False))
+    assert found.outputs == 3
+    assert np.array_equal(found.y_train.argmax(axis=1), found.x_train[:, 0])
+    assert np.array_equal(found.y_train.sum(axis=1), np.ones(18))
+
+
+def test_regression_targets_come_back_in_their_own_units() -> None:
+    y = 1000 + 50 * uniform(40, 2)
+    found = toy(Data(y, y, "regression"))
+    np.testing.assert_allclose(found.y_train.mean(axis=0), 0, atol=1e-10)
+    np.testing.assert_allclose(found.y_train.std(axis=0), 1)
+    np.testing.assert_allclose(found.y_test * found.y_scale + found.y_shift, y[_rows(40).test])
+
+
+def test_a_flat_regression_target_is_one_output() -> None:
+    assert toy(Data(uniform(20, 3), uniform(20), "regression")).outputs == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_arrays_are_in_the_requested_dtype_contiguous_and_read_only(registry: Registry, dtype: str) -> None:
+    found = prepare(part(registry, "wine"), Split(), 0, 0, registry, dtype)
+    for name in ("x_train", "y_train", "x_valid", "y_valid", "x_test", "y_test"):
+        array = getattr(found, name)
+        assert array.dtype == dtype
+        assert array.flags.c_contiguous
+    assert not any(array.flags.writeable for array in found.arrays)
+
+
+def test_names_are_given_where_the_data_set_gives_none(registry: Registry) -> None:
+    found = prepare(part(registry, "blobs", classes=4), Split(), 0, 0, registry, "float32")
+    assert (found.classes, found.features) == (("0", "1", "2", "3"), ("x1", "x2"))
+    assert prepare(part(registry, "iris"), Split(), 0, 0, registry, "float32").classes[0] == "setosa"
+
+
+# Clean targets
+
+
+def test_only_the_test_split_is_scored_on_clean_targets() -> None:
+    clean, noisy = np.zeros(50), np.ones(50)
+    clean[::2], noisy[::2] = 1, 0
+    found = toy(Data(clean[:, None], noisy, "binary", clean_y=clean), Split(standardize=False))
+    assert np.array_equal(found.y_test, found.x_test)
+    assert np.array_equal(found.y_train, 1 - found.x_train)
+    assert np.array_equal(found.y_valid, 1 - found.x_valid)
+
+
+def test_label_noise_changes_neither_inputs_nor_split_nor_test(registry: Registry) -> None:
+    none, much = (
+        prepare(part(registry, "iris", label_noise=share), Split(), 0, 4, registry, "float32")
+        for share in (0.0, 0.4)
+    )
+    for name in ("x_train", "x_valid", "x_test", "y_test"):
+        assert np.array_equal(getattr(none, name), getattr(much, name))
+    assert not np.array_equal(none.y_train, much.y_train)
+
+
+# Standardising
+
+
+def _rows(n: int, seed: int = 0) -> Any:
+    return split_rows(stream(0, seed, "split"), n, Split())
+
+
+def test_standardising_looks_at_the_training_rows_alone() -> None:
+    x, y, rows = uniform(50, 3), uniform(50), _rows(50)
+    other_x, other_y = x.copy(), y.copy()
+    for held in (rows.valid, rows.test):
+        other_x[held], other_y[held] = 1e6, -1e6
+    a, b = toy(Data(x, y, "regression")), toy(Data(other_x, other_y, "regression"))
+    assert np.array_equal(a.x_train, b.x_train)
+    assert np.array_equal(a.y_train, b.y_train)
+    assert np.array_equal(a.y_scale, b.y_scale)
+    np.testing.assert_allclose(a.x_train.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(a.x_train.std(axis=0), 1)
+    np.testing.assert_allclose(a.x_test, (x[rows.test] - x[rows.train].mean(0)) / x[rows.train].std(0))
+
+
+def test_a_constant_feature_keeps_its_scale() -> None:
+    x = np.full((33, 2), 0.1)  # whose mean over 33 rows is not 0.1 in binary
+    x[:, 1] = uniform(33)
+    found = toy(Data(x, uniform(33), "regression"))
+    assert np.array_equal(found.x_train[:, 0], np.zeros(len(found.x_train)))
+
+
+def test_standardising_can_be_left_out() -> None:
+    x, y, rows = uniform(50, 3), uniform(50), _rows(50)
+    found = toy(Data(x, y, "regression"), Split(standardize=False))
+    assert np.array_equal(found.x_train, x[rows.train])
+    assert np.array_equal(found.y_test[:, 0], y[rows.test])
+
+
+# Splits
+
+
+def test_stratified_splits_keep_the_classes_shares(registry: Registry) -> None:
+    found = prepare(part(registry, "iris"), Split(), 0, 0, registry, "float32")
+    assert found.y_train.sum(axis=0).tolist() == [30, 30, 30]
+    assert found.y_valid.sum(axis=0).tolist() == [10, 10, 10]
+    assert found.y_test.sum(axis=0).tolist() == [10, 10, 10]
+
+
+@pytest.mark.parametrize("name", ["checkerboard", "classification", "spirals", "friedman"])
+def test_seeds_of_one_data_set_have_equal_shapes(registry: Registry, name: str) -> None:
+    shapes = {inspect(part(registry, name, n=137), Split(), 0, seed, registry) for seed in range(8)}
+    assert len(shapes) == 1
+    (only,) = shapes
+    assert (only.n_train, only.n_valid, only.n_test) == (83, 27, 27)
+
+
+def test_inspect_tells_task_and_shapes(registry: Registry) -> None:
+    found = inspect(part(registry, "digits"), Split(), 0, 0, registry)
+    assert found == ("multiclass", 64, 10, 1797 - 2 * 359, 359, 359)
+
+
+def test_a_given_test_split_is_kept_in_order() -> None:
+    y = np.arange(20.0)
+    found = toy(Data(y[:, None], y, "regression", test_index=np.array([7, 2])), Split(standardize=False))
+    assert found.y_test.ravel().tolist() == [7, 2]
+    assert inspect(TOY, Split(), 0, 0, offering(Data(y[:, None], y, "regression"))).n_test == 4
+
+
+# Repeatability
+
+
+def test_data_and_split_depend_on_both_seeds(registry: Registry) -> None:
+    moons = part(registry, "two_moons")
+    first = prepare(moons, Split(), 0, 0, registry, "float32")
+    for other in ((0, 1), (1, 0)):
+        assert not np.array_equal(prepare(moons, Split(), *other, registry, "float32").x_train, first.x_train)
+
+
+DIGEST = """
+import hashlib, sys
+from anncore import load_registry
+from anncore.engine.datasets import prepare
+from anncore.contract.trial import Part, Split
+import json
+registry = load_registry(environ={"ANNX_PLUGINS": ""})
+for text in sys.argv[1:]:
+    found = prepare(Part.from_json(json.loads(text)), Split(), 3, 14, registry, "float32")
+    print(hashlib.sha256(b"".join(array.tobytes() for array in found.arrays)).hexdigest())
+"""
+
+
+def test_another_process_makes_the_same_bytes(registry: Registry) -> None:
+    parts = [
+        part(registry, component.name)
+        for component in registry.of_kind("dataset")
+        if component.dist == "annx" and component.name != "csv"
+    ]
+    texts = [json.dumps(each.to_json()) for each in parts]
+    command = [sys.executable, "-c", DIGEST, *texts]
+    other = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    # In reverse and among other uses of randomness: nothing but the description may matter.
+    here = []
+    for each in reversed(parts):
+        np.random.default_rng().random(3)
+        found = prepare(each, Split(), 3, 14, registry, "float32")
+        here.append(hashlib.sha256(b"".join(array.tobytes() for array in found.arrays)).hexdigest())
+    assert here[::-1] == other
+    assert len(set(here)) == len(parts)
+
+
+def test_the_same_request_is_served_from_the_cache(registry: Registry) -> None:
+    iris = part(registry, "iris")
+    first = prepare(iris, Split(), 0, 0, registry, "float32")
+    assert prepare(iris, Split(), 0, 0, registry, "float32") is first
+    for other in (
+        prepare(iris, Split(), 0, 0, registry, "float64"),
+        prepare(iris, Split(), 0, 1, registry, "float32"),
+        prepare(iris, Split(test=0.3), 0, 0, registry, "float32"),
+    ):
+        assert other is not first
+
+
+def test_two_classes_of_one_name_do_not_share_the_cache() -> None:
+    a = toy(Data(uniform(20, 1), uniform(20), "regression"))
+    b = toy(Data(uniform(20, 2), uniform(20), "regression"))
+    assert (a.inputs, b.inputs) == (1, 2)
+
+
+def test_the_cache_is_bounded_and_forgets_the_least_recently_used() -> None:
+    made = [toy(Data(uniform(100, 5), uniform(100), "regression"), seed=seed) for seed in range(3)]
+    size = sum(array.nbytes for array in made[0].arrays)
+    cache = _Cache(limit=2 * size)
+    cache.put("a", made[0])
+    cache.put("b", made[1])
+    assert cache.get("a") is made[0]
+    cache.put("c", made[2])
+    assert cache.get("b") is None
+    assert cache.get("a") is made[0]
+    tight = _Cache(limit=1)
+    tight.put("a", made[0])
+    assert tight.get("a") is made[0]
+
+
+# Refusals
+
+
+def test_a_file_whose_content_changed_is_refused(registry: Registry, tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text("a,y\n" + "".join(f"{i},{i * 0.5}\n" for i in range(20)))
+    component = registry.get("dataset", "csv")
+    before = component.cls(path=str(file)).fingerprint()
+    params = {**resolve(component.cls, {"target": "y", "path": ""}), "drop": [], "fingerprint": before}
+    del params["path"]
+    mine = Part("dataset", component.full_name, component.version, params, paths={"path": str(file)})
+    assert prepare(mine, Split(), 0, 0, registry, "float32").inputs == 1
+    file.write_text(file.read_text().replace("3,1.5", "3,9.5"))
+    with pytest.raises(DataError, match=r"^csv: .*mine\.csv has changed since the plan was made"):
+        prepare(mine, Split(), 0, 1, registry, "float32")
+
+
+def test_hyperparameters_that_do_not_fit_together_are_refused(registry: Registry) -> None:
+    with pytest.raises(DataError, match=r"^classification: informative \+ redundant must be at most"):
+        prepare(part(registry, "classification", features=3), Split(), 0, 0, registry, "float32")
+
+
+Y = np.array([0, 1] * 10)
+GOOD = Data(uniform(20, 2), Y, "binary")
+
+
+def _with(value: float) -> np.ndarray:
+    x = uniform(20, 2)
+    x[3, 1] = value
+    return x
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("no data", r"make must return an anncore\.Data, got str"),
+        (dataclasses.replace(GOOD, task="ranking"), "task must be one of binary, multiclass, regression"),
+        (dataclasses.replace(GOOD, x=uniform(20)), r"x must be \(N, D\)"),
+        (dataclasses.replace(GOOD, x=np.empty((20, 0))), r"x must be \(N, D\) with N and D at least 1"),
+        (dataclasses.replace(GOOD, y=Y[:-1]), r"y must be \(N,\) for N = 20, got \(19,\)"),
+        (dataclasses.replace(GOOD, y=Y[:, None]), r"y must be \(N,\) for N = 20"),
+        (dataclasses.replace(GOOD, clean_y=Y[:-1]), "clean_y must be shaped as y"),
+        (dataclasses.replace(GOOD, features=("a",)), "features must name all 2 columns, got 1"),
+        (dataclasses.replace(GOOD, x=_with(np.nan)), r"x must be finite, got nan in row 3, column 1"),
+        (
+            dataclasses.replace(GOOD, x=_with(np.inf), features=("a", "b")),
+            r"x must be finite, got inf in row 3 of 'b' \(1 such values\)",
+        ),
+        (dataclasses.replace(GOOD, x=np.full((20, 2), "a")), "x must hold real numbers, got dtype <U1"),
+        (dataclasses.replace(GOOD, y=Y + 1), r"y must hold class numbers 0 \.\.\. 1, got 2"),
+        (dataclasses.replace(GOOD, y=Y / 2), r"y must hold class numbers 0 \.\.\. 1, got 0\.5"),
+        (dataclasses.replace(GOOD, y=-Y), "y must hold class numbers"),
+        (dataclasses.replace(GOOD, classes=("a", "b", "c")), "a binary task has 2 classes, got 3"),
+        (dataclasses.replace(GOOD, task="multiclass"), "a multiclass task has 3 or more classes, got 2"),
+        (
+            dataclasses.replace(GOOD, task="multiclass", classes=("a", "b", "c")),
+            "class 'c' has no example in the training split",
+        ),
+        (
+            dataclasses.replace(GOOD, test_index=np.array([1, 1])),
+            "test_index must hold different row numbers",
+        ),
+        (dataclasses.replace(GOOD, test_index=np.array([20])), r"test_index must lie in 0 \.\.\. 19"),
+        (
+            Data(uniform(2, 1), np.array([0, 1]), "binary"),
+            "the validation split of 2 examples would be empty",
+        ),
+    ],
+)
+def test_unusable_data_are_refused(data: Any, message: str) -> None:
+    with pytest.raises(DataError, match=f"^toy: {message}"):
+        toy(data)
+
+
+def test_a_class_missing_from_an_unstratified_training_split_is_refused() -> None:
+    y = np.zeros(40, dtype=int)
+    y[_rows(40).test[0]] = 1
+    data = Data(uniform(40, 1), y, "binary", classes=("no", "yes"))
+    with pytest.raises(
+        DataError, match=r"^toy: class 'yes' has no example in the training split; .*stratify"
+    ):
+        toy(data, Split(stratify=False))
+    assert toy(data).y_train.sum() == 1
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_numbers_too_large_for_the_dtype_are_refused(standardize: bool) -> None:
+    x = uniform(20, 1)
+    x[_rows(20).test[0]] = 1e300
+    with pytest.raises(DataError, match=r"values up to 1e\+300 are too large for float32"):
+        toy(Data(x, uniform(20), "regression"), Split(standardize=standardize), dtype="float32")
+    with pytest.raises(DataError, match="too large"):
+        toy(Data(uniform(20, 1) * 1e308, uniform(20), "regression"), dtype="float64")

@@ -1,0 +1,151 @@
+"""The tables: tidy, typed, in plan order, and safe to open in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from anncore.contract.trial import Part, PlannedRow, Split, Train, Trial, TrialResult
+from anncore.evidence.results import csv_chunks, curves_frame, to_csv, to_gzip, trials_frame
+from anncore.running.collect import phase_frame
+from anncore.running.store import Store
+
+
+def row(key: str, **values: Any) -> PlannedRow:
+    labels = {"dataset": "moons", "optimizer": "adam"}
+    return PlannedRow(key, "report", "moons", "adam", "lr=0.1", labels, values, seed=7)
+
+
+def result(key: str, status: Any = "ok", **more: Any) -> TrialResult:
+    return TrialResult(key, status, {"valid_loss": 0.5, "test_loss": 0.25}, **more)
+
+
+def frame(**rows: dict[str, Any]) -> pd.DataFrame:
+    planned = [row(key, **values) for key, values in rows.items()]
+    return trials_frame(planned, {key: result(key) for key in rows})
+
+
+def test_columns_stand_in_the_documented_order() -> None:
+    planned = [row("a", **{"optimizer.lr": 0.1, "network.hidden": [3], "dataset.n": 5})]
+    metrics = dict.fromkeys(
+        ["valid_accuracy", "valid_loss", "train_loss", "test_auc", "train_auc", "test_loss"], 0.5
+    )
+    found = trials_frame(planned, {"a": result("a")._replace(metrics=metrics)})
+    assert list(found.columns) == [
+        *("key", "phase", "status", "problem", "arm", "config"),
+        *("dataset", "network", "activation", "loss", "optimizer", "schedule", "initializer"),
+        *("dataset.n", "network.hidden", "optimizer.lr"),
+        "seed",
+        *("train_loss", "valid_loss", "test_loss", "valid_accuracy", "train_auc", "test_auc"),
+        *("steps_done", "stopped", "error", "train_seconds"),
+    ]
+
+
+def test_rows_stand_in_plan_order_and_only_where_there_is_a_result() -> None:
+    found = trials_frame([row("c"), row("a"), row("b"), row("c")], {"c": result("c"), "b": result("b")})
+    assert found["key"].tolist() == ["c", "b", "c"]
+
+
+def test_absent_metrics_are_nan_and_labels_empty() -> None:
+    results = {"a": result("a"), "b": TrialResult("b", "failed", error="why")}
+    found = trials_frame([row("a"), row("b")], results)
+    assert found["valid_loss"].tolist() == [0.5, pytest.approx(math.nan, nan_ok=True)]
+    assert found["network"].tolist() == ["", ""]
+    assert found["error"].tolist() == ["", "why"]
+
+
+def test_columns_have_the_types_of_their_values() -> None:
+    found = frame(
+        a={"o.lr": 0.1, "o.n": 1, "o.m": 1, "o.on": True, "o.off": True, "o.how": "x", "o.list": [1, 2]},
+        b={"o.lr": 1.0, "o.n": 2, "o.on": False, "o.how": "y", "o.list": [[3]]},
+    )
+    assert [str(found[name].dtype) for name in ("o.lr", "o.n", "o.m", "o.on", "o.off")] == [
+        *("float64", "int64", "float64", "bool", "boolean")
+    ]
+    assert found["o.list"].tolist() == ["[1, 2]", "[[3]]"]
+    assert found["o.how"].tolist() == ["x", "y"]
+    assert found["o.m"].isna().tolist() == [False, True]
+    assert found["o.off"].isna().tolist() == [False, True]
+    assert str(found["seed"].dtype) == "int64"
+    text = str(pd.Series(["x"]).dtype)
+    assert {str(found[name].dtype) for name in ("key", "status", "config", "error", "o.how")} == {text}
+
+
+def test_no_rows_is_an_empty_table() -> None:
+    found = trials_frame([], {})
+    assert len(found) == 0
+    assert {"key", "phase", "status", "seed", "train_seconds"} <= set(found.columns)
+
+
+def test_curves_are_long_and_once_per_key() -> None:
+    results = [
+        result("b", steps=(0, 10), curves={"valid_loss": (4.0, 3.0), "train_loss": (2.0, math.nan)}),
+        result("a", steps=(0,), curves={"train_loss": (1.0,)}),
+        TrialResult("c", "failed"),
+    ]
+    found = curves_frame(results, ["a", "b", "c"])
+    expected = pd.DataFrame(
+        {
+            "key": ["a", "b", "b", "b", "b"],
+            "step": [0, 0, 10, 0, 10],
+            "metric": ["train_loss", "train_loss", "train_loss", "valid_loss", "valid_loss"],
+            "value": [1.0, 2.0, math.nan, 4.0, 3.0],
+        }
+    )
+    pd.testing.assert_frame_equal(found, expected)
+    assert list(curves_frame([], ["a"]).dtypes.astype(str))[1::2] == ["int64", "float64"]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1"])
+def test_what_a_spreadsheet_would_run_is_escaped(text: str) -> None:
+    table = pd.DataFrame({"arm": [text, "adam=1"], "value": [-1.5, 2.0]})
+    rows = list(csv.reader(io.StringIO(to_csv(table).decode(), newline="")))
+    safe = "'" + text.replace("\r", "\n")
+    assert rows == [["arm", "value"], [safe, "-1.5"], ["adam=1", "2.0"]]
+    assert table["arm"][0] == text
+
+
+def test_a_csv_keeps_every_digit_and_line() -> None:
+    values = [0.1, 1 / 3, 5e-324, float(np.float32(0.1)), math.nan, math.inf]
+    table = pd.DataFrame({"x": values, "error": ['a "quoted"\nline', "", "ä", "", "", ""]})
+    rows = list(csv.reader(io.StringIO(to_csv(table).decode(), newline="")))[1:]
+    assert [float(x) for x, _ in rows if x not in ("", "inf")] == values[:4]
+    assert [x for x, _ in rows[4:]] == ["", "inf"]
+    assert [text for _, text in rows[:3]] == ['a "quoted"\nline', "", "ä"]
+
+
+def test_a_table_is_the_same_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = pd.DataFrame({"name": ["a", "=b", None, "c\r"] * 3, "x": np.arange(12) / 7})
+    whole = to_csv(table)
+    monkeypatch.setattr("anncore.evidence.results.CSV_ROWS", 5)
+    pieces = list(csv_chunks(table))
+    assert len(pieces) == 3
+    assert b"".join(pieces) == whole
+    assert to_gzip(pieces) == to_gzip([whole])
+
+
+def test_equal_tables_give_equal_compressed_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = to_gzip([b"abc" * 100])
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    assert to_gzip([b"abc" * 100]) == first
+    assert gzip.decompress(first) == b"abc" * 100
+
+
+def test_a_phase_is_read_from_the_store(tmp_path: Path) -> None:
+    part = Part("optimizer", "annx:adam", "1", {"lr": 0.1})
+    trials = [
+        Trial({"optimizer": part}, Train(), Split(), 0, seed, test=False, phase="tune") for seed in (2, 1)
+    ]
+    with Store(tmp_path / "s.sqlite") as store:
+        store.plan("tune", trials)
+        store.add([(trials[1], result(trials[1].key))])
+        assert phase_frame(store, "tune")["seed"].tolist() == [1]
+        assert len(phase_frame(store, "report")) == 0

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from anncore.evidence.sentences import (
+    DATA_SETS,
+    about,
+    headline,
+    interval,
+    joined,
+    number,
+    p_value,
+    percent,
+    sentence,
+    size,
+)
+from anncore.evidence.verdicts import Comparison, compare
+
+INF = math.inf
+
+
+def one(costs: dict[str, list[float]], **options: object) -> Comparison:
+    (found,) = compare(pd.DataFrame(costs), **options)  # type: ignore[arg-type]
+    return found
+
+
+def test_better_says_by_how_much_and_how_sure() -> None:
+    # Ten ratios of exactly 2: log 2 apart, half the loss; p = 2^-9
+    costs = {"sgd": [math.log(2)] * 10, "adam": [0.0] * 10}
+    found = one(costs, where="two_moons", scale="log")
+    assert (found.a, found.verdict, found.p) == ("adam", "better", 2**-9)
+    assert sentence(found) == (
+        "adam beats sgd on two_moons on 10 of 10 seeds "
+        "(mean gain 50 % lower, 95 % interval 50 to 50 % lower, p = .002 after Holm)."
+    )
+
+
+def test_over_data_sets_in_points() -> None:
+    gains = [0.008, 0.010, 0.012, 0.012, 0.014, 0.016, 0.012, 0.011, -0.001]
+    costs = {"adam": [-0.9 - g for g in gains], "sgd": [-0.9] * 9}
+    text = sentence(one(costs, unit=DATA_SETS, scale="unit"))
+    assert text.startswith("adam beats sgd on 8 of 9 data sets (typical gain 1.2 points, 95 % interval ")
+    assert text.endswith("p = .008 after Holm).")
+
+
+def test_undecided_says_how_many_pairs_it_would_take() -> None:
+    rng = np.random.default_rng(3)
+    base = rng.normal(size=10)
+    found = one({"rmsprop": list(base), "adam": list(base + rng.normal(0.3, 1, size=10))})
+    assert found.verdict == "undecided"
+    assert sentence(found) == (
+        f"{found.a} and {found.b} cannot be told apart with 10 seeds; about {about(found.needed)} would "
+        f"be needed."
+    )
+    assert found.needed is not None
+    assert found.needed > 10
+
+
+def test_too_few_pairs_give_no_p_value_but_a_number() -> None:
+    found = one({"a": [0.0, 0, 0], "b": [1.0, 2, 3]})
+    assert (found.verdict, found.p, found.needed) == ("too_few", None, 6)
+    assert sentence(found) == (
+        "3 seeds are too few for a claim about a and b (a is ahead on 3 of 3); 6 would be enough to let "
+        "one show."
+    )
+
+
+def test_fewer_than_six_data_sets_are_description() -> None:
+    assert one({"a": [0.0] * 5, "b": [1.0] * 5}, unit=DATA_SETS).verdict == "too_few"
+
+
+def test_numeric_noise_is_a_tie() -> None:
+    found = one({"momentum": [7e-22] * 8, "adam": [6e-22] * 8})
+    assert sentence(found) == "momentum and adam are equal on all 8 seeds."
+    assert found.p == 1
+
+
+def test_divergence_counts_as_the_worst() -> None:
+    found = one({"a": [1.0] * 8, "b": [2.0] * 6 + [INF] * 2})
+    assert (found.verdict, found.wins, found.diverged) == ("better", 8, 2)
+    assert "2 by divergence" in sentence(found)
+    both = one({"a": [INF] * 8, "b": [INF] * 8})
+    assert both.verdict == "tie"
+
+
+def test_failed_and_missing_trials_block_a_claim() -> None:
+    costs = {"a": [0.0] * 8, "b": [1.0] * 8}
+    found = one(costs, blocked={"b": "2 failed of 8 trials"})
+    assert sentence(found) == "No claim about a and b: b: 2 failed of 8 trials."
+    gap = one({"a": [0.0] * 8, "b": [1.0] * 7 + [math.nan]})
+    assert (gap.verdict, gap.reason) == ("blocked", "1 of 8 seeds lack a partner")
+
+
+def test_equivalence_needs_the_whole_interval_inside() -> None:
+    costs = {"a": [0.0] * 6, "b": [0.001, -0.001, 0.002, -0.002, 0.001, 0.0005]}
+    assert one(costs, rope=0.01).verdict == "equivalent"
+    assert one(costs, rope=0.0005).verdict == "undecided"
+
+
+def test_a_control_is_compared_with_each_arm_only() -> None:
+    frame = pd.DataFrame(np.arange(32.0).reshape(8, 4), columns=list("wxyz"))
+    assert {frozenset((c.a, c.b)) for c in compare(frame, control="y")} == {
+        frozenset(pair) for pair in ("yw", "yx", "yz")
+    }
+    assert len(compare(frame)) == 6
+    assert compare(frame[["w"]]) == []
+
+
+def test_an_arm_against_its_copy_is_rarely_told_apart() -> None:
+    rng = np.random.default_rng(0)
+    wrong = 0
+    for _ in range(300):
+        frame = pd.DataFrame(rng.normal(size=(10, 3)), columns=list("abc"))
+        wrong += any(c.verdict == "better" for c in compare(frame))
+    assert wrong <= 24  # 5 % of 300 is 15; 24 is its 99th percentile
+
+
+def test_who_is_better_so_far_and_by_how_much_never_contradict_each_other() -> None:
+    # b is cheaper on six of ten seeds by 0.1, and dearer on four by 1: a's mean is lower by 0.34.
+    near = one({"a": [0.0] * 10, "b": [-0.1] * 6 + [1.0] * 4})
+    assert (near.verdict, near.a, near.wins) == ("undecided", "a", 4)
+    assert near.effect == pytest.approx(0.34)
+    # b wins 19 of 20 seeds, but loses one by a hundred: the test speaks for b, the mean against it.
+    gaps = [-0.1 - 0.001 * i for i in range(19)] + [100.0]
+    found = one({"a": [0.0] * 20, "b": gaps})
+    assert (found.verdict, found.a, found.wins) == ("better", "b", 19)
+    assert 0.1 < found.low <= found.effect <= found.high < 0.13  # Hodges and Lehmann's
+
+
+def test_one_seed_is_written_in_the_singular() -> None:
+    text = sentence(one({"a": [0.0], "b": [1.0]}))
+    assert text.startswith("1 seed is too few for a claim about a and b (a is ahead on 1 of 1); 6 would")
+    assert sentence(one({"a": [1.0], "b": [1.0]})) == "a and b are equal on 1 seed."
+
+
+def test_blocked_arms_are_not_said_to_share_a_rank() -> None:
+    frame = pd.DataFrame({"a": [0.0] * 8, "b": [1.0] * 8})
+    found = compare(frame, blocked={"a": "1 failed of 8 trials", "b": "1 failed of 8 trials"})
+    assert headline(["a", "b"], found, {"a": 1.5, "b": 1.5}) == (
+        "No claim can be made until the trials that failed or are missing are run."
+    )
+
+
+def test_headline() -> None:
+    ranks = {"adam": 1.2, "sgd": 2.5, "rmsprop": 2.3}
+    wins = compare(
+        pd.DataFrame({"adam": [0.0] * 9, "sgd": [1.0] * 9, "rmsprop": [0.1, -0.1] * 4 + [0.2]}),
+        unit=DATA_SETS,
+    )
+    assert headline(list(ranks), wins, ranks) == (
+        "adam ranks best (mean rank 1.2 of 3) and beats sgd; it cannot be told apart from rmsprop."
+    )
+    shared = {"adam": 1.5, "sgd": 3.0, "rmsprop": 1.5}
+    assert headline(list(shared), wins, shared) == (
+        "adam and rmsprop rank best (mean rank 1.5 of 3) and adam beats sgd; "
+        "it cannot be told apart from rmsprop."
+    )
+    near = compare(pd.DataFrame({"a": [0.1, -0.1] * 5, "b": [0.0] * 10, "c": [0.1, -0.2] * 5}))
+    assert headline(["a", "b", "c"], near, {"a": 1.5, "b": 1.5, "c": 3.0}) == (
+        "a and b rank best (mean rank 1.5 of 3), but a cannot be told apart from any other arm."
+    )
+    few = compare(pd.DataFrame({"adam": [0.0] * 3, "sgd": [1.0] * 3, "rmsprop": [2.0] * 3}))
+    assert headline(list(ranks), few, ranks) == (
+        "adam ranks best (mean rank 1.2 of 3), but 3 seeds are too few for a claim; 7 would be enough."
+    )
+    assert headline(["adam"], [], {"adam": 1.0}) == "adam ran alone; there is nothing to compare it with."
+    assert headline(["a", "b"], [], {"a": 1.5, "b": 1.5}) == "All 2 arms share the same mean rank."
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.04213, "0.0421"),
+        (12.34, "12.3"),
+        (1.2e-7, "1.2e−7"),
+        (INF, "∞"),
+        (math.nan, "–"),
+        (0, "0"),
+        (-2, "−2.00"),
+    ],
+)
+def test_number(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def test_words() -> None:
+    assert percent(0.9731) == "97.3 %"
+    assert (p_value(0.0123), p_value(0.0001), p_value(1.0), p_value(None)) == (
+        "p = .012",
+        "p < .001",
+        "p = 1",
+        "–",
+    )
+    assert joined(["a", "b", "c"]) == "a, b and c"
+    assert joined(list("abcdefgh"), 4) == "a, b, c and 5 others"
+    assert size(math.log(2), "log") == "50 % lower"
+    assert size(-math.log(1.5), "log") == "50 % higher"
+    assert size(math.log(100), "log") == "100 times lower"
+    assert interval(math.log(2), math.log(4), "log") == "50 to 75 % lower"
+    assert (about(7), about(123), about(1234), about(INF)) == ("7", "130", "more than 1000", "more than 1000")

@@ -1,0 +1,307 @@
+"""The store: every bit comes back, one writer, and every problem with the file said in one line."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sqlite3
+import struct
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from anncore import StoreError
+from anncore.contract.trial import Part, PlannedRow, Split, Train, Trial, TrialResult
+from anncore.running.files import refuse_network, replace_file
+from anncore.running.float_blobs import pack_floats, unpack_floats
+from anncore.running.store import Store
+
+
+def make_trial(seed: int, **more: Any) -> Trial:
+    part = Part("optimizer", "annx:adam", "1", {"lr": 0.1})
+    return Trial({"optimizer": part}, Train(), Split(), sweep_seed=0, seed=seed, test=False, **more)
+
+
+def make_result(trial: Trial, status: Any = "ok", **more: Any) -> TrialResult:
+    return TrialResult(trial.key, status, {"valid_loss": 0.1}, **more)
+
+
+def bits(values: Any) -> list[bytes]:
+    return [struct.pack("<d", value) for value in values]
+
+
+ODD = [
+    math.nan,
+    -math.nan,
+    math.inf,
+    -math.inf,
+    -0.0,
+    5e-324,
+    1.7976931348623157e308,
+    0.1,
+    float(np.float32(0.1)),
+]
+
+
+@given(
+    st.lists(st.floats(width=64), max_size=30),
+    st.lists(st.text(max_size=5), min_size=1, max_size=4, unique=True),
+)
+@settings(max_examples=50, deadline=None)
+def test_floats_come_back_bit_for_bit(values: list[float], names: list[str]) -> None:
+    steps = range(0, 10 * len(values), 10)
+    series = dict.fromkeys(names, values)
+    found_steps, found = unpack_floats(pack_floats(series, list(steps)))
+    assert found_steps == tuple(steps)
+    assert list(found) == names
+    assert all(bits(row) == bits(values) for row in found.values())
+
+
+def test_no_series_and_odd_floats_come_back() -> None:
+    assert unpack_floats(pack_floats({})) == ((), {})
+    _, found = unpack_floats(pack_floats({"a": ODD, "b": ODD[::-1]}))
+    assert bits(found["a"]) == bits(ODD)
+    assert bits(found["b"]) == bits(ODD[::-1])
+
+
+def test_a_blob_of_long_curves_is_smaller_than_its_floats() -> None:
+    steps = range(0, 5200, 20)
+    curves = {name: [float(np.float32(math.exp(-step / 200))) for step in steps] for name in ("a", "b", "c")}
+    assert len(pack_floats(curves, list(steps))) < 3 * len(steps) * 8
+
+
+def test_a_result_comes_back_as_it_was(tmp_path: Path) -> None:
+    trial = make_trial(1)
+    result = TrialResult(
+        trial.key,
+        "diverged",
+        metrics={f"m{i}": value for i, value in enumerate(ODD)},
+        steps=tuple(range(len(ODD))),
+        curves={"train_loss": tuple(ODD), "ä": tuple(ODD)},
+        steps_done=7,
+        stopped="loss",
+        error="Traceback:\n  'x'\x00\N{SNOWMAN}",
+        train_seconds=0.1,
+    )
+    with Store(tmp_path / "s.sqlite") as store:
+        store.add([(trial, result)])
+    with Store(tmp_path / "s.sqlite", write=False) as store:
+        (found,) = store.results([trial.key])
+        (without,) = store.results([trial.key], curves=False)
+    assert bits(found.metrics.values()) == bits(ODD)
+    assert [bits(row) for row in found.curves.values()] == [bits(ODD)] * 2
+    assert found._replace(metrics={}, curves={}) == result._replace(metrics={}, curves={})
+    assert without._replace(metrics={}) == result._replace(metrics={}, steps=(), curves={})
+
+
+def test_statuses_deletion_and_replacement(tmp_path: Path) -> None:
+    trials = [make_trial(seed) for seed in range(1200)]  # more than one statement takes
+    keys = [trial.key for trial in trials]
+    with Store(tmp_path / "s.sqlite") as store:
+        store.add([(trial, make_result(trial)) for trial in trials])
+        assert store.statuses([*keys, "unknown"]) == dict.fromkeys(keys, "ok")
+        store.add([(trials[0], make_result(trials[0], "failed", error="new"))])
+        assert store.statuses(keys[:2]) == {keys[0]: "failed", keys[1]: "ok"}
+        store.delete(keys[1:])
+        assert store.statuses(keys) == {keys[0]: "failed"}
+        assert len(list(store.results(keys))) == 1
+
+
+def test_done_keys_are_looked_up_by_an_index(tmp_path: Path) -> None:
+    with Store(tmp_path / "s.sqlite"):
+        db = sqlite3.connect(tmp_path / "s.sqlite")
+        (plan,) = db.execute("EXPLAIN QUERY PLAN SELECT key, status FROM trials WHERE key IN ('a', 'b')")
+        db.close()
+    assert "USING INDEX" in plan[-1]
+
+
+def test_results_of_a_stack_are_kept_all_or_none(tmp_path: Path) -> None:
+    good, bad = make_trial(1), make_trial(2)
+    with Store(tmp_path / "s.sqlite") as store:
+        with pytest.raises(StoreError):
+            store.add([(good, make_result(good)), (bad, make_result(bad)._replace(error=None))])  # type: ignore[arg-type]
+        assert store.statuses([good.key, bad.key]) == {}
+        store.add([(good, make_result(good))])
+        assert store.statuses([good.key, bad.key]) == {good.key: "ok"}
+
+
+def test_the_plan_comes_back_in_order_and_counts_what_is_missing(tmp_path: Path) -> None:
+    names = {"labels": {"optimizer": "adam"}, "values": {"optimizer.lr": 0.1, "network.hidden": [3]}}
+    trials = [make_trial(seed, phase="tune", problem="p", arm="a", config="c", **names) for seed in (3, 1, 2)]
+    with Store(tmp_path / "s.sqlite") as store:
+        store.plan("tune", [trials[2]])
+        store.plan("tune", [*trials, trials[0]])  # one trial may stand under two labels
+        store.plan("report", [])
+        store.add([(trials[0], make_result(trials[0], "diverged"))])
+        assert store.planned("tune") == [PlannedRow.of(trial) for trial in (*trials, trials[0])]
+        assert store.planned("report") == []
+        assert store.counts("tune") == {"diverged": 2, "missing": 2}
+
+
+def test_the_description_can_be_read_by_sql(tmp_path: Path) -> None:
+    trial = make_trial(5)
+    with Store(tmp_path / "s.sqlite") as store:
+        store.add([(trial, make_result(trial))])
+    db = sqlite3.connect(tmp_path / "s.sqlite")
+    assert db.execute("SELECT json_extract(description, '$.seed') FROM trials").fetchall() == [(5,)]
+    db.close()
+
+
+def test_a_reader_sees_what_is_written_while_it_is_written(tmp_path: Path) -> None:
+    one, two = make_trial(1), make_trial(2)
+    with Store(tmp_path / "s.sqlite") as writer:
+        writer.add([(one, make_result(one))])
+        with Store(tmp_path / "s.sqlite", write=False) as reader:
+            assert len(reader.statuses([one.key, two.key])) == 1
+            writer.add([(two, make_result(two))])
+            assert len(reader.statuses([one.key, two.key])) == 2
+
+
+def test_a_closed_store_is_one_plain_file(tmp_path: Path) -> None:
+    trial = make_trial(1)
+    with Store(tmp_path / "s.sqlite") as store:
+        store.add([(trial, make_result(trial))])
+        assert (tmp_path / "s.sqlite-wal").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["s.sqlite"]
+
+
+def test_a_second_writer_is_told(tmp_path: Path) -> None:
+    with (
+        Store(tmp_path / "s.sqlite"),
+        pytest.raises(StoreError, match=r"is in use by another sweep; .* --out"),
+    ):
+        Store(tmp_path / "s.sqlite")
+    Store(tmp_path / "s.sqlite").close()  # and the lock is gone with the first
+
+
+def test_a_killed_writer_leaves_its_rows_and_no_lock(tmp_path: Path) -> None:
+    script = """
+        import sys, time
+        from pathlib import Path
+        sys.path.insert(0, sys.argv[2])
+        from test_store import Store, make_result, make_trial
+        store = Store(Path(sys.argv[1]))
+        for seed in range(100_000):
+            store.add([(make_trial(seed), make_result(make_trial(seed)))])
+            print(seed, flush=True)
+    """
+    path = tmp_path / "s.sqlite"
+    command = [sys.executable, "-c", textwrap.dedent(script), str(path), str(Path(__file__).parents[1])]
+    writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert writer.stdout is not None
+    while int(writer.stdout.readline()) < 20:
+        pass
+    os.kill(writer.pid, signal.SIGKILL)
+    said = [20, *map(int, writer.communicate()[0].split())][-1]
+    keys = [make_trial(seed).key for seed in range(said + 5)]
+    for write in (False, True):  # to read it, recovery must not need the writer's rights
+        with Store(path, write=write) as store:
+            found = store.statuses(keys)
+        # The last one may have been kept and not yet announced.
+        assert set(keys[: said + 1]) <= set(found) <= set(keys[: said + 2])
+
+
+def test_another_program_s_lock_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anncore.running.store.BUSY_SECONDS", 0.05)
+    Store(tmp_path / "s.sqlite").close()
+    other = sqlite3.connect(tmp_path / "s.sqlite", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    started = time.monotonic()
+    with pytest.raises(StoreError, match="is locked by another program; close it and try again"):
+        Store(tmp_path / "s.sqlite")
+    assert time.monotonic() - started < 5
+    other.close()
+
+
+def test_a_newer_schema_is_told(tmp_path: Path) -> None:
+    Store(tmp_path / "s.sqlite").close()
+    db = sqlite3.connect(tmp_path / "s.sqlite")
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    for write in (True, False):
+        with pytest.raises(StoreError, match=r"newer annx \(schema 99, this one knows 1\); upgrade annx"):
+            Store(tmp_path / "s.sqlite", write=write)
+
+
+def test_a_file_that_is_no_store_is_told_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    path.write_bytes(b"no database at all " * 100)
+    with pytest.raises(StoreError, match=r"is damaged \(file is not a database\)\. Move it away"):
+        Store(path)
+    assert path.read_bytes() == b"no database at all " * 100
+    path.unlink()
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE notes (text)")
+    db.close()
+    with pytest.raises(StoreError, match="is no store of annx"):
+        Store(path)
+
+
+def test_a_damaged_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    trials = [make_trial(seed) for seed in range(200)]
+    with Store(path) as store:
+        store.add([(trial, make_result(trial)) for trial in trials])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:8192] + bytes(len(whole) - 8192))
+    with pytest.raises(StoreError, match="is damaged"), Store(path, write=False) as store:
+        list(store.results(trial.key for trial in trials))
+
+
+def test_a_damaged_row_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    trial = make_trial(1)
+    with Store(path) as store:
+        store.add([(trial, make_result(trial))])
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("UPDATE trials SET metrics = x'00'")
+    db.close()
+    with pytest.raises(StoreError, match=f"is damaged \\(trial {trial.key[:12]}"), Store(path) as store:
+        list(store.results([trial.key]))
+
+
+def test_a_missing_store_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"is no run folder: it has no trials\.sqlite"):
+        Store(tmp_path / "trials.sqlite", write=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+MOUNTS = """\
+/dev/sda1 / ext4 rw 0 0
+server:/home /home nfs4 rw 0 0
+/dev/sdb1 /home/local ext4 rw 0 0
+//pc/share /mnt/my\\040disk cifs rw 0 0
+me@host: /mnt/ssh fuse.sshfs rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [("/home/me/reports", "nfs4"), ("/mnt/my disk/x", "cifs"), ("/mnt/ssh", "fuse.sshfs")],
+)
+def test_a_network_file_system_is_refused(folder: str, kind: str) -> None:
+    with pytest.raises(StoreError, match=rf"network file system \({kind} at .* local disk by --out"):
+        refuse_network(Path(folder), MOUNTS)
+
+
+@pytest.mark.parametrize("folder", ["/tmp/x", "/home/local/x", "/homes", "/mnt"])
+def test_a_local_disk_is_not_refused(folder: str) -> None:
+    refuse_network(Path(folder), MOUNTS)
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    replace_file(tmp_path / "a", b"old")
+    with pytest.raises(TypeError):
+        replace_file(tmp_path / "a", "text")  # type: ignore[arg-type]
+    assert (tmp_path / "a").read_bytes() == b"old"
+    replace_file(tmp_path / "a", b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"new"
