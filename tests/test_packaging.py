@@ -71,7 +71,7 @@ HEAVY = {"numpy", "pandas", "scipy", "sklearn", "matplotlib", "seaborn", "jinja2
         ("import anncore", set()),
         ("import anncore.cli", set()),
         ("from anncore.cli import group; [group.cli.get_command(None, v) for v in group.VERBS]", set()),
-        ("import anncore; anncore.param", set()),
+        ("import anncore; anncore.hyper", set()),
         ("import anncore; anncore.load_registry()", {"numpy"}),
     ],
 )

@@ -82,7 +82,7 @@ def _text(component: Component) -> str:
         rows.append((other.name, other.default, f"the name of {article(other.kind)} {other.kind}", "", ""))
     if rows:
         parts.append("Hyperparameters\n" + table([("", "default", "domain", "search", ""), *rows], "  "))
-    presets = getattr(cls, "presets", {})
+    presets = cls.presets
     if presets:
         values = [
             (name, ", ".join(f"{key} = {_value(v)}" for key, v in preset.items()))
@@ -118,7 +118,7 @@ def _plain(component: Component) -> dict[str, Any]:
             for key, each in declared(cls).items()
         },
         "references": {key: each._asdict() for key, each in references(cls).items()},
-        "presets": {key: dict(values) for key, values in getattr(cls, "presets", {}).items()},
+        "presets": {key: dict(values) for key, values in cls.presets.items()},
         **_attributes(component),
     }
 

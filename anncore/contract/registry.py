@@ -129,14 +129,14 @@ class Registry:
     def default(self, kind: str) -> Component:
         """Return the component that serves where an experiment names none of this kind."""
         for component in self.of_kind(kind):
-            if component.dist == HOME and getattr(component.cls, "default", False):
+            if component.dist == HOME and component.cls.default:
                 return component
         raise ComponentError(f"No {kind} is named and no default is installed. Add a [{kind}.NAME] section.")
 
     def natural_loss(self, task: str) -> Component:
         """Return the loss that "auto" means for a task."""
         for component in self.of_kind("loss"):
-            if component.dist == HOME and task in getattr(component.cls, "natural_for", ()):
+            if component.dist == HOME and task in component.cls.natural_for:
                 return component
         raise ComponentError(f"No loss is the natural one for a {task} task. Name one in [loss.NAME].")
 
@@ -147,7 +147,7 @@ class Registry:
     def primary_metric(self, task: str) -> Component:
         """Return the headline metric of a task."""
         for component in self.metrics(task):
-            if component.dist == HOME and task in getattr(component.cls, "primary_for", ()):
+            if component.dist == HOME and task in component.cls.primary_for:
                 return component
         raise ComponentError(f"No metric is the headline one for a {task} task. Name one in [select].")
 

@@ -183,7 +183,7 @@ class Study:
         bounds = "[0, inf)"
         for metric in self.experiment.registry.of_kind("metric"):
             if metric.name == name:
-                bounds = getattr(metric.cls, "bounds", "(-inf, inf)")
+                bounds = metric.cls.bounds
         limits = Interval.parse(bounds)
         if limits.low == 0 and limits.high == 1:
             return "unit"

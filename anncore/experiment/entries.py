@@ -82,8 +82,8 @@ def _read_entry(document: Document, kind: str, label: str, registry: Registry) -
     except ComponentError as error:
         missing = "" if "use" in section.data else f" Name the component of [{kind}.{label}] with use = .."
         raise section.error("use" if "use" in section.data else None, f"{error}{missing}") from None
-    if not getattr(component.cls, "trainable", True):
-        fit = [each.name for each in registry.of_kind(kind) if getattr(each.cls, "trainable", True)]
+    if kind == "loss" and not component.cls.trainable:
+        fit = [each.name for each in registry.of_kind(kind) if each.cls.trainable]
         raise section.error(
             None, f"{kind} {component.name!r} is for evaluation only and cannot train; use {', '.join(fit)}."
         )

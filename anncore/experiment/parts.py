@@ -8,12 +8,12 @@ from typing import Any
 
 from anncore.contract.errors import AnnxError, ComponentError, DataError, ExperimentError
 from anncore.contract.hyperparameters import Interval, Plain, build, declared, references, resolve
-from anncore.contract.kinds import Task
+from anncore.contract.kinds import AnyNetwork, Task, overrides
 from anncore.contract.registry import Component
 from anncore.contract.trial import Part, canonical
 from anncore.engine.activations import needs_place
 from anncore.engine.datasets import Shapes, prepare
-from anncore.engine.network import body_specs
+from anncore.engine.network import network_specs
 from anncore.experiment.choices import Choice, combos
 from anncore.experiment.model import Entry, Experiment
 from anncore.experiment.references import DEEPEST, apart
@@ -106,13 +106,13 @@ class PartMaker:
             fit = [
                 each.name
                 for each in self.registry.of_kind("loss")
-                if task in each.cls.outputs and getattr(each.cls, "trainable", True)
+                if task in each.cls.outputs and each.cls.trainable
             ]
             raise ExperimentError(
                 f"{where} cannot train on data set {dataset.entry.label!r}, a {task} task; "
                 f"use {', '.join(fit)}, or leave the pair out by [[exclude]]."
             )
-        accepts = Interval.parse(getattr(component.cls, "accepts", "(-inf, inf)"))
+        accepts = Interval.parse(component.cls.accepts)
         for names in outputs:
             for name in names:
                 if name == "auto":
@@ -124,7 +124,7 @@ class PartMaker:
                         f"{output.name!r}, which learns, draws or gates: that takes a place inside the "
                         f"network; use {component.cls.outputs[task]!r} or leave output out."
                     )
-                reach = Interval.parse(getattr(output.cls, "range", "(-inf, inf)"))
+                reach = Interval.parse(output.cls.range)
                 if not accepts.covers(reach):
                     raise ExperimentError(
                         f"{where} takes outputs in {accepts}, but the output activation {output.name!r} of "
@@ -140,9 +140,11 @@ class PartMaker:
             where = f"{self.experiment.file}: [train] watch: {metric.name}"
             if task not in metric.cls.tasks:
                 raise ExperimentError(f"{where} is not for {task} tasks; leave it out.")
-            if not hasattr(_cls(network), "layers"):
+            if not overrides(_cls(network), AnyNetwork.layers):
                 open_ = [
-                    each.name for each in self.registry.of_kind("network") if hasattr(each.cls, "layers")
+                    each.name
+                    for each in self.registry.of_kind("network")
+                    if overrides(each.cls, AnyNetwork.layers)
                 ]
                 raise ExperimentError(
                     f"{where} looks into the network, and [network.{network.label}] does not show its "
@@ -152,13 +154,13 @@ class PartMaker:
     def check_sizes(self, dataset: Choice, network: Choice, loss: Entry) -> None:
         """Refuse a network that cannot take the data set's inputs, or give as many outputs as are wanted."""
         seen = self.shapes(dataset)
-        each = getattr(self.loss_component(loss, seen.task).cls, "outputs_per_target", 1)
+        each = self.loss_component(loss, seen.task).cls.outputs_per_target
         part = self.network(network, None, loss, seen.task)
         key = (part.text, seen.inputs, seen.outputs * each)
         if key in self._fits:
             return
         try:
-            body_specs(part, self.registry, seen.inputs, seen.outputs * each)
+            network_specs(part, self.registry, seen.inputs, seen.outputs * each)
         except ComponentError as error:
             raise ExperimentError(
                 f"{self.experiment.file}: [network.{network.entry.label}] on data set "
@@ -200,8 +202,8 @@ class PartMaker:
         names = {key: tuple(each.name for each in parts) for key, parts in part.refs.items()}
         built = build(cls, **{**part.params, **paths, **names})
         params = {key: value for key, value in part.params.items() if key not in paths}
-        if hasattr(built, "fingerprint"):
-            params["fingerprint"] = built.fingerprint()
+        if fingerprint := built.fingerprint():
+            params["fingerprint"] = fingerprint
         return Part(part.kind, part.name, part.version, params, part.refs, paths)
 
     def _refs(

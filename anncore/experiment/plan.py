@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from anncore.contract import kinds
 from anncore.contract.errors import ComponentError, ExperimentError, nearest
 from anncore.contract.registry import Component
 from anncore.contract.trial import Phase, Train, Trial
@@ -185,7 +186,7 @@ class Plan:
     def _check_kind(self, combo: Combo, kind: str) -> None:
         """Build every choice of components that have a rule of their own (`validate`) once."""
         inside = (each for held in combo.entries[kind].reachable.values() for each in held)
-        if not any(hasattr(each.cls, "validate") for each in inside):
+        if not any(kinds.overrides(each.cls, kinds.Component.validate) for each in inside):
             return
         for slot in combo.along((kind,)):
             for option in combo.slots[slot].options:
@@ -197,7 +198,7 @@ class Plan:
         """Refuse batches beside an optimizer that compares losses and so needs the same data at each step."""
         experiment = self.experiment
         for component in components:
-            if not getattr(component.cls, "full_batch", False):
+            if not component.cls.full_batch:
                 continue
             where = f"{experiment.file}: [optimizer.{label}] {component.name} needs the full batch"
             if experiment.train.batch_size != "full":
@@ -205,7 +206,7 @@ class Plan:
                     f'{where}; write [train] batch_size = "full", got {experiment.train.batch_size}.'
                 )
             for entry in experiment.entries["objective"]:
-                if entry.component is not None and hasattr(entry.component.cls, "draw"):
+                if entry.component is not None and entry.component.cls.noisy:
                     raise ExperimentError(
                         f"{where}, an exact gradient, but that of [objective.{entry.label}] is noisy; leave "
                         "out one of the two."

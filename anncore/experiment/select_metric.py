@@ -93,7 +93,7 @@ def _metric_goal(experiment: Experiment, metric: str) -> Literal["min", "max"]:
 
 
 def _watches(component: Component) -> bool:
-    return bool(getattr(component.cls, "watches", False))
+    return bool(component.cls.watches)
 
 
 def check_select(experiment: Experiment, tasks: dict[str, str]) -> None:
@@ -125,4 +125,4 @@ def further_curves(experiment: Experiment) -> tuple[str, ...]:
     if metric == "valid_loss":
         return ()
     component = experiment.registry.get("metric", metric.removeprefix("valid_"))
-    return () if getattr(component.cls, "curve", False) else (component.full_name,)
+    return () if component.cls.curve else (component.full_name,)

@@ -81,7 +81,7 @@ def read_watch(document: Document, registry: Registry) -> tuple[str, ...]:
             f"watch has no meaning for an objective, which has no network, got {show(list(names))}; leave it "
             "out.",
         )
-    offer = [each.name for each in registry.of_kind("metric") if getattr(each.cls, "watches", False)]
+    offer = [each.name for each in registry.of_kind("metric") if each.cls.watches]
     found = []
     for name in names:
         try:
@@ -89,7 +89,7 @@ def read_watch(document: Document, registry: Registry) -> tuple[str, ...]:
         except ComponentError as error:
             guess = "" if "Did you mean" in str(error) else f" Those that can be watched: {', '.join(offer)}."
             raise section.error("watch", f"watch: {error}{guess}") from None
-        if not getattr(component.cls, "watches", False):
+        if not component.cls.watches:
             raise section.error(
                 "watch",
                 f"watch takes metrics that look into the network ({', '.join(offer)}), got {name!r}, which "

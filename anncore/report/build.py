@@ -111,7 +111,7 @@ def _watched(study: Study) -> list[dict[str, Any]]:
     found = []
     for name in study.experiment.train.watch:
         component = study.experiment.registry.get("metric", name)
-        bounds = Interval.parse(getattr(component.cls, "bounds", "(-inf, inf)"))
+        bounds = Interval.parse(component.cls.bounds)
         first = (inspect.getdoc(component.cls) or "").partition("\n\n")[0]
         told = {"metric": component.name, "goal": component.cls.goal, "low": bounds.low, "high": bounds.high}
         found.append({**told, "definition": " ".join(first.split())})

@@ -49,7 +49,7 @@ def write_report(results: Any, folder: Path, *, meta: Mapping[str, Any] | None =
         with drawing_style():
             svg, png = to_svg(drawing.figure), to_png(drawing.figure)
         pictures[drawing.name], pixels[drawing.name] = svg, png
-        section = getattr(figure.cls, "section", "diagnostics")
+        section = figure.cls.section
         replace_file(folder / "figures" / f"{drawing.name}.svg", svg.encode())
         replace_file(folder / "figures" / f"{drawing.name}.png", png)
         wanted.update((f"{drawing.name}.svg", f"{drawing.name}.png"))

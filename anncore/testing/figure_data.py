@@ -21,7 +21,7 @@ from anncore.contract.trial import Phase, PlannedRow, Split, Status, Train, Tria
 from anncore.engine.decision_maps import DecisionMap, quantized
 from anncore.evidence.results import Cost, PlanSummary, Results, curves_frame, trials_frame
 from anncore.evidence.selection import select, with_fresh_scores
-from anncore.experiment.model import Experiment, Limits
+from anncore.experiment.model import Experiment, Limits, Select
 
 STEPS = (0, 10, 20, 50, 100)
 RATES = (0.001, 0.01, 0.1)
@@ -293,6 +293,7 @@ def _experiment(seeds: tuple[int, ...], tune: tuple[int, ...]) -> Experiment:
         report_seeds=seeds,
         select_metric="valid_loss",
         select_goal="min",
+        selection=Select("valid_loss", "min"),
         entries={"loss": ()},
         search=None,
         exclude=(),

@@ -72,7 +72,7 @@ def defaults(subject: Subject) -> int:
     variants = subject.variants()
     for variant in variants:
         subject.build(variant)
-    for preset, values in getattr(subject.cls, "presets", {}).items():
+    for preset, values in subject.cls.presets.items():
         unknown = set(values) - set(declared(subject.cls))
         must(not unknown, f"preset {preset} sets {', '.join(sorted(unknown))}, which is no hyperparameter")
     for key, declaration in declared(subject.cls).items():

@@ -19,16 +19,16 @@ from anncore.cli.group import MISUSED, NOTHING_MATCHED, OK, SOME_FAILED, cli
 HALVED = """
 from dataclasses import dataclass
 from typing import ClassVar
-from anncore import Hyper, hookimpl, param
+from anncore import Hyper, hookimpl, hyper, Activation
 
 @dataclass(frozen=True)
-class Halved:
+class Halved(Activation):
     '''A share of all, f(z) = share z with share = 1/2 by default.
 
     By nobody, 2020.
     '''
     name: ClassVar[str] = "halved"
-    share: Hyper = param(0.5, "(0, 1]")
+    share: Hyper = hyper(0.5, "(0, 1]")
     def forward(self, z): return self.share * z
     def backward(self, grad, z, a): return self.share * grad
 

@@ -22,20 +22,20 @@ from anncore.contract.hookspecs import KINDS
 SLOTH = """
 from dataclasses import dataclass
 from typing import ClassVar
-from anncore import Hyper, Optimizer, hookimpl, log, param
+from anncore import Hyper, Optimizer, hookimpl, log, hyper
 
 @dataclass(frozen=True)
-class Sloth:
+class Sloth(Optimizer):
     '''A sloth that stands still.
 
     No reference.
     '''
     name: ClassVar[str] = "sloth"
     presets: ClassVar = {"tame": {"lr": 0.5}}
-    lr: Hyper = param(1e-3, "(0, inf)", search=log(1e-5, 1e-1), help="of no use")
-    hidden: tuple = param((1, 2), "list int [1, inf)")
-    def init(self, param): return ()
-    def step(self, param, grad, state, t): return 0 * param, ()
+    lr: Hyper = hyper(1e-3, "(0, inf)", search=log(1e-5, 1e-1), help="of no use")
+    hidden: tuple = hyper((1, 2), "list int [1, inf)")
+    def init(self, weight): return ()
+    def step(self, weight, grad, state, t): return 0 * weight, ()
 
 @hookimpl
 def annx_optimizers(): return [Sloth]

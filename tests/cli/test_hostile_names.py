@@ -43,30 +43,30 @@ PLUGIN = '''
 from dataclasses import dataclass
 from typing import Any, ClassVar
 import numpy as np
-from anncore import Array, Data, Hyper, hookimpl, param
+from anncore import Array, Data, Hyper, hookimpl, hyper, Dataset, Optimizer
 
 NOTES = {notes!r}
 
 @dataclass(frozen=True)
-class Noted:
+class Noted(Optimizer):
     """Gradient descent with a note. {said}"""
     name: ClassVar[str] = "noted"
-    note: str = param("", "str", help={said!r})
-    lr: Hyper = param(0.1, "(0, inf)")
+    note: str = hyper("", "str", help={said!r})
+    lr: Hyper = hyper(0.1, "(0, inf)")
 
-    def init(self, param: Array) -> Any:
+    def init(self, weight: Array) -> Any:
         return ()
 
-    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
         if self.note == "raise":
             raise ArithmeticError(NOTES[0] + NOTES[7] + NOTES[9])
         return -self.lr * grad, ()
 
 @dataclass(frozen=True)
-class NotedData:
+class NotedData(Dataset):
     """Two clouds with a note. {said}"""
     name: ClassVar[str] = "noted_data"
-    note: str = param("", "str")
+    note: str = hyper("", "str")
     tasks: ClassVar[tuple[str, ...]] = ("binary",)
 
     def make(self, rng: np.random.Generator) -> Data:

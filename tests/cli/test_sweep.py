@@ -44,27 +44,27 @@ ODD = """
 import time
 from dataclasses import dataclass
 from typing import ClassVar
-from anncore import Hyper, Optimizer, hookimpl, param
+from anncore import Hyper, Optimizer, hookimpl, hyper
 
 @dataclass(frozen=True)
-class Raiser:
+class Raiser(Optimizer):
     '''Raises.'''
     name: ClassVar[str] = "raiser"
-    lr: Hyper = param(0.1, "(0, inf)")
-    def init(self, param): return ()
-    def step(self, param, grad, state, t): raise RuntimeError("as it was told to")
+    lr: Hyper = hyper(0.1, "(0, inf)")
+    def init(self, weight): return ()
+    def step(self, weight, grad, state, t): raise RuntimeError("as it was told to")
 
 @dataclass(frozen=True)
-class Sleeper:
+class Sleeper(Optimizer):
     '''Sleeps.'''
     name: ClassVar[str] = "sleeper"
     scope: ClassVar[str] = "array"  # else its formula would become a kernel, which does not sleep
-    lr: Hyper = param(0.1, "(0, inf)")
-    rest: float = param(0.01, "[0, 10]")
-    def init(self, param): return ()
-    def step(self, param, grad, state, t):
+    lr: Hyper = hyper(0.1, "(0, inf)")
+    rest: float = hyper(0.01, "[0, 10]")
+    def init(self, weight): return ()
+    def step(self, weight, grad, state, t):
         time.sleep(0.02)
-        return 0 * param, ()
+        return 0 * weight, ()
 
 @hookimpl
 def annx_optimizers(): return [Raiser, Sleeper]

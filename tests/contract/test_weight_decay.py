@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from trial_factory import make_trial
 
-from anncore import DECAY_MODES, Array, Hyper, WeightDecay, load_registry, param
+from anncore import DECAY_MODES, Array, Hyper, WeightDecay, hyper, load_registry
 from anncore.engine.training import train_stack
 
 REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
@@ -23,9 +23,9 @@ class Descent(WeightDecay):
 
     name: ClassVar[str] = "descent"
 
-    lr: Hyper = param(0.1, "(0, inf)")
-    weight_decay: Hyper = param(0.0, "[0, inf)")
-    decay_mode: str = param("coupled", DECAY_MODES)
+    lr: Hyper = hyper(0.1, "(0, inf)")
+    weight_decay: Hyper = hyper(0.0, "[0, inf)")
+    decay_mode: str = hyper("coupled", DECAY_MODES)
 
     def change(self, theta: Array, grad: Array) -> Array:
         return self.decay_change(theta, -self.lr * self.decay_gradient(theta, grad))

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from anncore import Data, DataError, load_registry
+from anncore import Data, DataError, Dataset, load_registry
 from anncore.contract.hyperparameters import resolve
 from anncore.contract.registry import Component, Registry
 from anncore.contract.streams import stream
@@ -36,7 +36,7 @@ def offering(data: Any) -> Registry:
     """A registry whose only data set, toy, returns `data`."""
 
     @dataclass(frozen=True)
-    class Toy:
+    class Toy(Dataset):
         """A data set for tests."""
 
         name: ClassVar[str] = "toy"

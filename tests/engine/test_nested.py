@@ -25,70 +25,73 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from anncore import hookimpl, linear, param, ref
+from anncore import Activation, Optimizer, OptimizerWrapper, Schedule, hookimpl, hyper, linear, ref
 
 
 class Empty(NamedTuple):
     v: Any
 
 
+class Kept(NamedTuple):
+    inner: Any
+
+
 @dataclass(frozen=True)
-class Damped:
+class Damped(OptimizerWrapper):
     """Half a step of what is inside, or share of one."""
 
     name: ClassVar[str] = "damped"
     presets: ClassVar[Any] = {"half": {"share": 0.5}, "most": {"share": 0.9}}
-    share: Any = param(0.5, "(0, 1]", search=linear(0.1, 1.0))
+    share: Any = hyper(0.5, "(0, 1]", search=linear(0.1, 1.0))
     inner: Any = ref("optimizer", "sgd")
 
-    def init(self, param):
-        return (self.inner[0].init(param),)
+    def init(self, weight):
+        return Kept(self.inner[0].init(weight))
 
-    def step(self, param, grad, state, t):
-        change, after = self.inner[0].step(param, grad, state[0], t)
-        return self.share * change, (after,)
+    def step(self, weight, grad, state, t):
+        change, after = self.inner[0].step(weight, grad, state.inner, t)
+        return self.share * change, Kept(after)
 
 
 @dataclass(frozen=True)
-class Exact:
+class Exact(Optimizer):
     """Plain descent that wants the full batch."""
 
     name: ClassVar[str] = "exact"
     full_batch: ClassVar[bool] = True
-    lr: Any = param(0.1, "(0, inf)")
+    lr: Any = hyper(0.1, "(0, inf)")
 
-    def init(self, param):
-        return Empty(np.zeros_like(param))
+    def init(self, weight):
+        return Empty(np.zeros_like(weight))
 
-    def step(self, param, grad, state, t):
+    def step(self, weight, grad, state, t):
         return -self.lr * grad, state
 
 
 @dataclass(frozen=True)
-class Fussy:
+class Fussy(Optimizer):
     """Plain descent whose lr must not be 7."""
 
     name: ClassVar[str] = "fussy"
-    lr: Any = param(0.1, "(0, inf)")
+    lr: Any = hyper(0.1, "(0, inf)")
 
     def validate(self):
         if self.lr == 7:
             raise ValueError("lr must not be 7")
 
-    def init(self, param):
-        return Empty(np.zeros_like(param))
+    def init(self, weight):
+        return Empty(np.zeros_like(weight))
 
-    def step(self, param, grad, state, t):
+    def step(self, weight, grad, state, t):
         return -self.lr * grad, state
 
 
 @dataclass(frozen=True)
-class Late:
+class Late(Schedule):
     """Nothing for `wait` steps, then what is inside."""
 
     name: ClassVar[str] = "late"
-    watches: ClassVar[bool] = True
-    wait: int = param(5, "int [0, inf)")
+    wait: int = hyper(5, "int [0, inf)")
     inner: Any = ref("schedule", "cosine")
 
     def init(self, ones):
@@ -102,7 +105,7 @@ class Late:
 
 
 @dataclass(frozen=True)
-class Twice:
+class Twice(Activation):
     """Twice what is inside."""
 
     name: ClassVar[str] = "twice"
@@ -116,17 +119,17 @@ class Twice:
 
 
 @dataclass(frozen=True)
-class Endless:
+class Endless(OptimizerWrapper):
     """What is inside is itself."""
 
     name: ClassVar[str] = "endless"
     inner: Any = ref("optimizer", "endless")
 
-    def init(self, param):
-        return self.inner[0].init(param)
+    def init(self, weight):
+        return self.inner[0].init(weight)
 
-    def step(self, param, grad, state, t):
-        return self.inner[0].step(param, grad, state, t)
+    def step(self, weight, grad, state, t):
+        return self.inner[0].step(weight, grad, state, t)
 
 
 @hookimpl

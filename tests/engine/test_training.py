@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-import struct
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from trial_factory import make_trial
+from sameness import as_bytes, by_key
+from trial_factory import make_trial, mixture
 
 from anncore.contract.errors import ComponentError
 from anncore.contract.registry import Registry, load_registry
-from anncore.contract.trial import Stop, Train, Trial, TrialResult
+from anncore.contract.trial import Stop, Train
 from anncore.engine.batches import load
 from anncore.engine.network_stack import Stack
 from anncore.engine.packing import pack, stack_size
@@ -25,50 +24,6 @@ from anncore.engine.training import total_steps, train_stack
 @pytest.fixture(scope="module")
 def registry() -> Registry:
     return load_registry()
-
-
-def as_bytes(result: TrialResult) -> bytes:
-    """Every number of a result and its map, to the last bit; the time it took left out."""
-    numbers = [*result.metrics.values(), *itertools.chain(*result.curves.values())]
-    words = [result.key, result.status, result.stopped, *result.metrics, *result.curves]
-    return (
-        struct.pack(f"<{len(numbers)}d", *numbers)
-        + repr((words, result.steps, result.steps_done)).encode()
-        + result.map
-    )
-
-
-def by_key(results: list[TrialResult]) -> dict[str, bytes]:
-    return {result.key: as_bytes(result) for result in results}
-
-
-def mixture(registry: Registry, **common: object) -> list[Trial]:
-    """Trials of equal shapes that differ in every component that may differ within a stack."""
-    optimizers = [
-        ("sgd", {"lr": 0.1}),
-        ("momentum", {"lr": 0.05}),
-        ("adagrad", {"lr": 0.1}),
-        ("rmsprop", {"lr": 0.01}),
-        ("adam", {"lr": 0.01}),
-        ("adam", {"lr": 0.003, "beta1": 0.8}),
-        ("adam", {"lr": 0.01, "preset": "seed"}),
-    ]
-    activations = ["relu", "tanh", "sigmoid", ("leaky_relu", {"slope": 0.1})]
-    losses = ["binary_cross_entropy", "mse", "focal"]
-    schedules = ["constant", "cosine"]
-    rows = itertools.islice(itertools.product(optimizers, activations, losses, schedules), 0, None, 5)
-    return [
-        make_trial(
-            registry,
-            optimizer=optimizer,
-            activation=activation,
-            loss=loss,
-            schedule=schedule,
-            seed=i % 3,
-            **common,
-        )
-        for i, (optimizer, activation, loss, schedule) in enumerate(rows)
-    ]
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 32, "full"])
@@ -165,15 +120,17 @@ def test_curves_show_the_training_loss_of_a_sample_as_large_as_validation(regist
     data = load([sample], registry)[0]
     stack = Stack([sample], registry, [data])
     stack.initialize()
-    z, _ = stack.body.forward(stack.params, data.x_train[None])
+    z, _ = stack.network.forward(stack.weights, data.x_train[None])
     stack.step(1, 1)
-    final = stack.head.value(stack.body.forward(stack.params, data.x_train[None])[0], data.y_train[None])[0]
+    final = stack.output.value(
+        stack.network.forward(stack.weights, data.x_train[None])[0], data.y_train[None]
+    )[0]
     for trial, size in ((sample, 100), (whole, 300)):
         [result] = train_stack([trial], registry)
         rows = np.arange(
             300 // size // 2, 300, 300 // size
         )  # spread over the split, which may begin with a run
-        loss = stack.head.value(z[:, rows], data.y_train[None, rows])[0]
+        loss = stack.output.value(z[:, rows], data.y_train[None, rows])[0]
         assert result.curves["train_loss"][0] == pytest.approx(loss, rel=1e-12)
         assert result.metrics["train_loss"] == pytest.approx(final, rel=1e-12)
 
@@ -295,7 +252,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Hyper, hookimpl, param
+from anncore import Array, Hyper, Optimizer, hookimpl, hyper
 
 
 class Seen(NamedTuple):
@@ -304,18 +261,18 @@ class Seen(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RowSign:
+class RowSign(Optimizer):
     """Sign descent scaled by the array's own mean gradient size, to test whole-array optimizers."""
 
     name: ClassVar[str] = "row_sign"
     scope: ClassVar[str] = "array"
-    lr: Hyper = param(0.01, "(0, inf)")
+    lr: Hyper = hyper(0.01, "(0, inf)")
 
-    def init(self, param):
-        return Seen({"n": np.zeros((len(param), 1, 1), param.dtype)}, None)
+    def init(self, weight):
+        return Seen({"n": np.zeros((len(weight), 1, 1), weight.dtype)}, None)
 
-    def step(self, param, grad, state, t):
-        assert param.ndim == 3
+    def step(self, weight, grad, state, t):
+        assert weight.ndim == 3
         count = state.count["n"] + 1
         size = np.abs(grad).mean(axis=(1, 2), keepdims=True)
         return -self.lr * np.sign(grad) * size / np.sqrt(count), Seen({"n": count}, None)
@@ -347,19 +304,19 @@ def test_an_optimizer_without_a_learning_rate_trains_under_the_default_schedule(
 from dataclasses import dataclass
 from typing import ClassVar
 
-from anncore import hookimpl
+from anncore import Optimizer, hookimpl
 
 
 @dataclass(frozen=True)
-class Rateless:
+class Rateless(Optimizer):
     """Gradient descent with a rate of one half, θ ← θ - g / 2."""
 
     name: ClassVar[str] = "rateless"
 
-    def init(self, param):
+    def init(self, weight):
         return ()
 
-    def step(self, param, grad, state, t):
+    def step(self, weight, grad, state, t):
         return -0.5 * grad, ()
 
 

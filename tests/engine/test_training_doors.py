@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 import pytest
-from test_training import as_bytes, by_key
+from sameness import as_bytes, by_key
 from trial_factory import make_trial
 
 from anncore.contract.errors import ComponentError

@@ -241,15 +241,15 @@ def test_plugin_files_are_relative_to_the_experiment(tmp_path: Path) -> None:
         '''
 from dataclasses import dataclass
 from typing import ClassVar
-from anncore import hookimpl, param
+from anncore import hookimpl, hyper, Optimizer
 
 @dataclass(frozen=True)
-class Still:
+class Still(Optimizer):
     """Never moves."""
     name: ClassVar[str] = "still"
-    lr: float = param(1.0, "(0, inf)")
-    def init(self, param): return ()
-    def step(self, param, grad, state, t): return 0 * param, state
+    lr: float = hyper(1.0, "(0, inf)")
+    def init(self, weight): return ()
+    def step(self, weight, grad, state, t): return 0 * weight, state
 
 @hookimpl
 def annx_optimizers():

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from anncore import Array, ParamSpec, build, load_registry
+from anncore import Array, WeightSpec, build, load_registry
 from anncore.contract.hyperparameters import declared, references, resolve
 from anncore.engine.nested import Pace, fit, rates
 from anncore.engine.network import Wired
@@ -185,7 +185,7 @@ def _optimizer(component: Any, row: Row) -> Any:
     def ask() -> Any:
         return lambda at: (value(at, grad)[..., None], slope(at, grad))
 
-    driver = fit(component, [ParamSpec("W", shape, *shape, place="hidden")], ask)
+    driver = fit(component, [WeightSpec("W", shape, *shape, place="hidden")], ask)
     state = driver.init(theta)
     for t, grad in enumerate(grads.reshape(len(grads), 1, 1, -1), start=1):
         for each, base in bases:
@@ -296,7 +296,7 @@ SIZES: Mapping[str, tuple[int, int]] = {"elman": (8, 2), "cnn": (64, 3)}
 class Pass(NamedTuple):
     """What goes into a pass through a network, without the trial axis."""
 
-    specs: Sequence[ParamSpec]
+    specs: Sequence[WeightSpec]
     params: Mapping[str, Array]
     x: Array
     grad: Array

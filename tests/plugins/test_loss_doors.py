@@ -200,7 +200,7 @@ def test_gaussian_nll_learns_where_the_noise_is() -> None:
     stack.initialize()
     for t in range(1, 1001):
         stack.step(t, 1000)
-    out = stack.body.forward(stack.params, np.array([[[-0.5], [0.5]]]))[0][0]
+    out = stack.network.forward(stack.weights, np.array([[[-0.5], [0.5]]]))[0][0]
     np.testing.assert_allclose(np.exp(0.5 * out[:, 1]), [0.1, 1.0], rtol=0.35)
 
 

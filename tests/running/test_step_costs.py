@@ -18,18 +18,18 @@ import time
 from dataclasses import dataclass
 from typing import Any, ClassVar
 import numpy as np
-from anncore import Array, Hyper, hookimpl, param
+from anncore import Array, Hyper, hookimpl, hyper, Optimizer
 
 @dataclass(frozen=True)
-class Sleepy:
+class Sleepy(Optimizer):
     'Gradient descent that sleeps.'
     name: ClassVar[str] = "sleepy"
-    lr: Hyper = param(0.1, "(0, inf)")
+    lr: Hyper = hyper(0.1, "(0, inf)")
 
-    def init(self, param: Array) -> Any:
+    def init(self, weight: Array) -> Any:
         return ()
 
-    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
         time.sleep(0.01)
         if float(np.abs(grad).max()) < 0:  # looking at a number keeps the step from being compiled
             raise ArithmeticError

@@ -194,7 +194,7 @@ def test_a_killed_writer_leaves_its_rows_and_no_lock(tmp_path: Path) -> None:
             print(seed, flush=True)
     """
     path = tmp_path / "s.sqlite"
-    command = [sys.executable, "-c", textwrap.dedent(script), str(path), str(Path(__file__).parents[1])]
+    command = [sys.executable, "-c", textwrap.dedent(script), str(path), str(Path(__file__).parent)]
     writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert writer.stdout is not None
     while int(writer.stdout.readline()) < 20:

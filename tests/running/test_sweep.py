@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from sweep_factory import DRIVER, SLOW, TUNED, load, load_slow, stored_maps, without_seconds
 
-from anncore import ExperimentError, PluginError, Stopper, StoreError, load_run, sweep
+from anncore import Executor, ExperimentError, PluginError, Stopper, StoreError, load_run, sweep
 from anncore.contract.trial import TrialResult
 from anncore.engine.datasets import _CACHE
 from anncore.evidence.results import to_csv
@@ -32,7 +32,7 @@ REPORT = "seeds = { report = [0, 1] }\n"
 Tables = tuple[Any, bytes, dict[str, bytes]]
 
 
-class Idle:
+class Idle(Executor):
     """An executor that must not be asked."""
 
     name = "idle"
@@ -124,7 +124,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 import numpy as np
-from anncore import Data, hookimpl, param
+from anncore import Data, hookimpl, hyper, Dataset
 
 def note(what: str) -> None:
     with Path(__file__).with_name("log").open("a") as log:
@@ -133,10 +133,10 @@ def note(what: str) -> None:
 note("loaded")
 
 @dataclass(frozen=True)
-class Counted:
+class Counted(Dataset):
     "Tells whenever it is made."
     name: ClassVar[str] = "counted"
-    n: int = param(60, "int [10, inf)")
+    n: int = hyper(60, "int [10, inf)")
 
     def make(self, rng: np.random.Generator) -> Data:
         note(f"made {self.n} {rng.bit_generator.seed_seq.entropy}")

@@ -15,7 +15,7 @@ import pytest
 from right_components import OPENED, RIGHT, Bent
 from wrong import WRONG, Wrong, changed, spoilt, touched
 
-from anncore import ComponentError, load_registry, param
+from anncore import Activation, ComponentError, hyper, load_registry
 from anncore.contract.hookspecs import KINDS
 from anncore.contract.kinds import Array
 from anncore.contract.registry import Registry
@@ -90,14 +90,14 @@ def test_a_joint_form_that_is_another_loss_is_found(registry: Registry) -> None:
 
 
 @dataclass(frozen=True)
-class Powered:
+class Powered(Activation):
     """A power of the magnitude, f(z) = |z|ⁿ with n = exponent, 2 by default.
 
     By nobody, 2020.
     """
 
     name: ClassVar[str] = "powered"
-    exponent: Any = param(2.0, "(1, 4]")
+    exponent: Any = hyper(2.0, "(1, 4]")
 
     def forward(self, z: Array) -> Array:
         return np.abs(z) ** self.exponent  # NumPy squares for one trial and calls pow for several
@@ -176,7 +176,7 @@ def test_the_kind_is_told_by_the_methods() -> None:
 
 
 def test_what_is_no_component_is_refused() -> None:
-    with pytest.raises(TypeError, match="'int' has the methods of no kind"):
+    with pytest.raises(TypeError, match="'int' derives from no kind"):
         list(checks_for(int))
 
 
@@ -257,10 +257,10 @@ def test_what_is_printed_in_the_other_process_is_no_answer() -> None:
 HALVED = """
 from dataclasses import dataclass
 from typing import ClassVar
-from anncore import hookimpl
+from anncore import Activation, hookimpl
 
 @dataclass(frozen=True)
-class Halved:
+class Halved(Activation):
     '''Half of all.
 
     By nobody, 2020.

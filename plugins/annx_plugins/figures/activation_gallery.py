@@ -30,7 +30,7 @@ MOST = 16
 
 
 @dataclass(frozen=True)
-class ActivationGallery:
+class ActivationGallery(Figure):
     """f and f' of every activation under comparison, on -4 to 4, the axes of all panels alike.
 
     Both come from the component itself: f from `forward`, f' from `backward` of ones. A ring marks a kink,

@@ -36,7 +36,7 @@ FEWEST = 3  # configurations that make a curve
 
 
 @dataclass(frozen=True)
-class BudgetCurves:
+class BudgetCurves(Figure):
     """What the best of k of the N configurations tried scores, with a simultaneous 95 % band.
 
         E(k) = Σ_i C(i-1, k-1) / C(N, k) v_(i)        v_(1) to v_(N), worst to best

@@ -27,7 +27,7 @@ ROW, BAR, GAP = 0.24, 0.17, 0.12  # inches
 
 
 @dataclass(frozen=True)
-class CriticalDifference:
+class CriticalDifference(Figure):
     """Mean ranks on one axis; a bar joins every largest set of arms no two of which are told apart.
 
     The tests are the report's: the exact signed-rank test on data sets, Holm-adjusted over all pairs. As

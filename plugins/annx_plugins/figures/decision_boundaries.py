@@ -47,7 +47,7 @@ SIZE = 0.018  # half of a mark's width in inches
 
 
 @dataclass(frozen=True)
-class DecisionBoundaries:
+class DecisionBoundaries(Figure):
     """The class that each arm's networks predict over the plane of a data set's two features.
 
     A panel holds the mean over seeds of the predicted probabilities, in the data's units: the colour is the

@@ -28,7 +28,7 @@ from anncore import (
 
 
 @dataclass(frozen=True)
-class HeatMap:
+class HeatMap(Figure):
     """Mean score and rank of every arm on every data set, coloured by the gap to the column's best.
 
     Each column has its own colour scale, from its best arm to its worst finite one, so that an easy data

@@ -32,7 +32,7 @@ Grids = Mapping[tuple[str, str], LayerGrid]
 
 
 @dataclass(frozen=True)
-class LayerHealth:
+class LayerHealth(Figure):
     """Shares that were watched layer by layer: of every hidden layer over the steps, a panel per arm.
 
     It draws every watched metric whose values lie between two bounds, [0, 1] as a rule, on one scale from its

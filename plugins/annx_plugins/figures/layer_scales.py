@@ -32,7 +32,7 @@ APART = 10  # a ratio of layers that is worth a word
 
 
 @dataclass(frozen=True)
-class LayerScales:
+class LayerScales(Figure):
     """Sizes that were watched layer by layer, on a logarithmic colour scale over the steps, a panel per arm.
 
     It draws every watched metric that is never negative and has no upper bound, as a norm of gradients.

@@ -31,7 +31,7 @@ from anncore import (
 
 
 @dataclass(frozen=True)
-class Leaderboard:
+class Leaderboard(Figure):
     """Scores of all seeds as dots, with their mean and its 95 % t-interval, one panel per data set.
 
     Arms are ordered by their mean rank over all data sets, the best on top, in every panel alike. Each

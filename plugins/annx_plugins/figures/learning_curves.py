@@ -36,7 +36,7 @@ ROOM = 0.35  # of the means' range, that bands may add to the axis at either end
 
 
 @dataclass(frozen=True)
-class LearningCurves:
+class LearningCurves(Figure):
     """The mean over the report seeds at every evaluation, with a pointwise 95 % t-interval, per data set.
 
     Geometric mean and log axis where every value is positive. A seed that did not finish is out of the mean;

@@ -30,7 +30,7 @@ ERROR, LOGIT = 3.0, 4.0
 
 
 @dataclass(frozen=True)
-class LossGallery:
+class LossGallery(Figure):
     """The losses under comparison and their gradients, for one output and one target.
 
     Over the error, output - target, where all can train a regression, in standard deviations of the

@@ -35,7 +35,7 @@ LANE = 0.2  # the share of a panel's height that diverged values get
 
 
 @dataclass(frozen=True)
-class LRSensitivity:
+class LRSensitivity(Figure):
     """The selection score over the tuned hyperparameter, mostly the learning rate, one panel per data set.
 
     Each point is the mean over the tuning seeds at the best of any other tuned hyperparameters. Values at

@@ -32,7 +32,7 @@ from anncore import (
 
 
 @dataclass(frozen=True)
-class PairedDifferences:
+class PairedDifferences(Figure):
     """Every arm against one reference, seed by seed, with the mean difference and its 95 % t-interval.
 
     Where seeds came in rounds the mark is the Hodges-Lehmann estimate, its interval one for every look;

@@ -46,7 +46,7 @@ ORIGINS = {
 
 
 @dataclass(frozen=True)
-class PerformanceProfile:
+class PerformanceProfile(Figure):
     """Dolan and Moré's profile of the steps to target, scored as AlgoPerf does, beside the raw steps.
 
         ρ_arm(τ) = share of data sets on which the arm took at most τ times as long as the fastest arm

@@ -26,7 +26,7 @@ MOST = 12  # arms; twenty would be 400 cells nobody reads
 
 
 @dataclass(frozen=True)
-class ProbabilityOfImprovement:
+class ProbabilityOfImprovement(Figure):
     """The share of paired seeds on which the row's arm beats the column's, with its own 95 % interval.
 
     Over several data sets it is the mean of their shares, and the interval takes the data set as the unit;

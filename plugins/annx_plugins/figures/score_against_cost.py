@@ -33,7 +33,7 @@ NEAR = 1.1  # clocks do not tell closer costs apart
 
 
 @dataclass(frozen=True)
-class ScoreAgainstCost:
+class ScoreAgainstCost(Figure):
     """Each arm's mean score over what a training run of it costs, with the front that nothing dominates.
 
     The cost is a run's steps times the seconds that one takes the arm by itself, where the experiment has it

@@ -34,7 +34,7 @@ SHADE = (0x5B / 255, 0x87 / 255, 0xAE / 255)  # half-transparent it suits white 
 
 
 @dataclass(frozen=True)
-class Trajectories:
+class Trajectories(Figure):
     """Paths over contours, a row per function of two arguments and a column per arm.
 
     The rate is the one that tuning chose. One seed stands for all, the same for every arm of a function: the
