@@ -10,7 +10,6 @@ import click
 from click.shell_completion import CompletionItem
 
 from anncore.cli.common import (
-    KINDS,
     complete_components,
     counted,
     json_option,
@@ -20,13 +19,12 @@ from anncore.cli.common import (
     shown_name,
     width,
 )
+from anncore.contract.kind_names import KINDS, kind_called
 from anncore.report.printable import printable
 
 if TYPE_CHECKING:
     from anncore.contract.registry import Component, Plugin, Registry
     from anncore.testing import Outcome
-
-PLURALS = {f"{kind}s": kind for kind in KINDS} | {"losses": "loss"}
 
 
 class Chosen(NamedTuple):
@@ -156,14 +154,14 @@ def _choose(registry: Registry, broken_files: Mapping[str, str], named: Sequence
             continue
         plugins = _plugins(registry, target)
         mine = [c for c in registry.components if c.plugin in {plugin.name for plugin in plugins}]
-        kind = PLURALS.get(target, target)
+        kind = kind_called(target)
         found = _named(registry, target, known=bool(plugins)) or mine
-        if kind in KINDS:
+        if kind is not None:
             found = registry.of_kind(kind)
         elif found == mine:
             broken.update({plugin.name: plugin.problem for plugin in plugins if plugin.problem})
         # By its own name it is asked for; among others it is left out.
-        alone = len(found) == 1 and kind not in KINDS
+        alone = len(found) == 1 and kind is None
         components += [each for each in found if alone or not _reads_a_file(each)]
         left_out += [each for each in found if not alone and _reads_a_file(each)]
     return Chosen(list(dict.fromkeys(components)), broken, left_out)
@@ -183,7 +181,7 @@ def _named(registry: Registry, target: str, known: bool) -> list[Component]:
     from anncore.cli.show import find
     from anncore.contract.errors import ComponentError
 
-    if PLURALS.get(target, target) in KINDS or _is_file(target):
+    if kind_called(target) or _is_file(target):
         return []
     try:
         return [find(registry, target)]

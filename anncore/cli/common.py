@@ -10,24 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from anncore.contract.kind_names import KINDS
 from anncore.report.printable import printable, printable_lines, spelt
 
 if TYPE_CHECKING:
     from anncore.contract.registry import Component, Registry
-
-KINDS = (
-    "activation",
-    "loss",
-    "optimizer",
-    "schedule",
-    "initializer",
-    "dataset",
-    "network",
-    "objective",
-    "metric",
-    "figure",
-    "executor",
-)  # hookspecs.KINDS, which cannot be had without NumPy; a test compares them
 
 plugin_option = click.option(
     "--plugin",

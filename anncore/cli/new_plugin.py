@@ -12,8 +12,9 @@ from string import Template
 import click
 
 from anncore._version import __version__
-from anncore.cli.common import KINDS, json_option, print_json, say
+from anncore.cli.common import json_option, print_json, say
 from anncore.contract.errors import PluginError
+from anncore.contract.kind_names import KINDS
 
 TRY_IT = {
     "figure": "`annx sweep experiment.toml` draws it into the report",

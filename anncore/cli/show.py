@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from anncore.cli.common import (
-    KINDS,
     complete_components,
     json_option,
     plugin_option,
@@ -18,6 +17,7 @@ from anncore.cli.common import (
     table,
     width,
 )
+from anncore.contract.kind_names import KINDS
 
 if TYPE_CHECKING:
     from anncore.contract.hyperparameters import Declared

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from anncore.contract.kind_names import SECTIONS
 from anncore.contract.kinds import Array
-from anncore.experiment.model import KINDS, Axis, Entry, Experiment, Range, Rule
+from anncore.experiment.model import Axis, Entry, Experiment, Range, Rule
 from anncore.experiment.references import resolve_all
 from anncore.experiment.rules import holds
 from anncore.experiment.sampling import draw, extent
@@ -165,7 +166,7 @@ class Combo:
     def configurations(self) -> Iterator[Option]:
         """Yield every configuration that is left, its choices in the order of the kinds."""
         order = [kind for slot in self.slots for kind in slot.kinds]
-        places = sorted(range(len(order)), key=lambda i: KINDS.index(order[i]))
+        places = sorted(range(len(order)), key=lambda i: SECTIONS.index(order[i]))
         every = product(*(slot.options for slot in self.slots))
         flags = iter(()) if self.kept is None else iter(self.kept.ravel().tolist())
         for options in every:
@@ -177,7 +178,7 @@ class Combo:
 
 def combos(experiment: Experiment) -> list[Combo]:
     """Return every combination of labels, in the file's order."""
-    kinds = [kind for kind in KINDS if experiment.entries[kind]]
+    kinds = [kind for kind in SECTIONS if experiment.entries[kind]]
     singles = {(kind, entry.label): _grid_slot(entry) for kind in kinds for entry in experiment.entries[kind]}
     joint: dict[tuple[str, ...], Slot] = {}
     tuned = [kind for kind in experiment.tuned_kinds if kind in kinds]

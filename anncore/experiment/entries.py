@@ -8,13 +8,13 @@ from typing import Any
 
 from anncore.contract.errors import ComponentError, ExperimentError, nearest
 from anncore.contract.hyperparameters import references
+from anncore.contract.kind_names import ON_OBJECTIVES, PARTS_ON_DATA, REQUIRED, SECTIONS
 from anncore.contract.registry import Component, Registry
 from anncore.experiment.axes import depth, read_axis, read_named
 from anncore.experiment.document import Document, Section, show
-from anncore.experiment.model import KINDS, OBJECTIVE_PARTS, PARTS, Axis, Entry, Range
+from anncore.experiment.model import Axis, Entry, Range
 from anncore.experiment.references import resolve_all
 
-REQUIRED = ("dataset", "objective", "optimizer")
 LABEL = re.compile(r"\w(?:[\w .:+()/-]{0,58}[\w.:+()/-])?")
 
 
@@ -25,9 +25,9 @@ def read_entries(document: Document, registry: Registry) -> dict[str, tuple[Entr
     no network uses, and objectives beside what they stand in place of.
     """
     entries: dict[str, tuple[Entry, ...]] = {}
-    parts = OBJECTIVE_PARTS if "objective" in document.data else PARTS
+    parts = ON_OBJECTIVES if "objective" in document.data else PARTS_ON_DATA
     _refuse_both(document)
-    for kind in KINDS:
+    for kind in SECTIONS:
         table = document.section(kind)
         found = tuple(_read_entry(document, kind, label, registry) for label in table.data)
         if kind in document.data and not found:
@@ -45,8 +45,8 @@ def _refuse_both(document: Document) -> None:
     """Refuse sections beside [objective.*] that would go unused."""
     if "objective" not in document.data:
         return
-    for kind in KINDS:
-        if kind in document.data and kind not in OBJECTIVE_PARTS:
+    for kind in SECTIONS:
+        if kind in document.data and kind not in ON_OBJECTIVES:
             raise document.error(
                 (kind,),
                 f"[{kind}] and [objective] cannot both be given: an objective is minimised in place of a "
@@ -189,10 +189,10 @@ def _chosen(
     from fnmatch import fnmatchcase
 
     kind, equals, pattern = (part.strip() for part in choice.partition("="))
-    if not equals or kind not in KINDS:
+    if not equals or kind not in SECTIONS:
         raise ExperimentError(
-            f"{option} {show(choice)} must be kind=label with a kind of {', '.join(KINDS)}."
-            + nearest(kind, KINDS)
+            f"{option} {show(choice)} must be kind=label with a kind of {', '.join(SECTIONS)}."
+            + nearest(kind, SECTIONS)
         )
     known = [entry.label for entry in entries[kind]]
     labels = {label for label in known if fnmatchcase(label, pattern)}

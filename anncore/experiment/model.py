@@ -9,21 +9,10 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from anncore.contract.hyperparameters import Search
+from anncore.contract.kind_names import ON_OBJECTIVES, PARTS_ON_DATA, SECTIONS, UNTUNED
 from anncore.contract.registry import Component, Registry
 from anncore.contract.trial import Split, Train
 from anncore.experiment.references import reachable
-
-KINDS = ("dataset", "objective", "network", "activation", "loss", "optimizer", "schedule", "initializer")
-"""The kinds that have sections, in the order in which everything is listed."""
-
-PARTS = ("dataset", "network", "loss", "optimizer", "schedule", "initializer")
-"""The kinds of the parts of a trial that trains a network; activations hang on the network."""
-
-OBJECTIVE_PARTS = ("objective", "optimizer", "schedule")
-"""The kinds of the parts of a trial that minimises an objective."""
-
-PROBLEMS = ("dataset", "objective")
-"""The kinds that arms are compared on."""
 
 
 class Rows(NamedTuple):
@@ -213,13 +202,12 @@ class Experiment:
     @property
     def tuned_kinds(self) -> tuple[str, ...]:
         """The kinds whose hyperparameters are chosen by tuning; those of the others are the problem."""
-        problem = {*PROBLEMS, "network"} - set(self.vary)
-        return tuple(kind for kind in KINDS if kind not in problem)
+        return tuple(kind for kind in SECTIONS if kind not in UNTUNED or kind in self.vary)
 
     @property
     def parts(self) -> tuple[str, ...]:
         """The kinds of a trial's own parts."""
-        return OBJECTIVE_PARTS if self.on_objectives else PARTS
+        return ON_OBJECTIVES if self.on_objectives else PARTS_ON_DATA
 
     @property
     def on_objectives(self) -> bool:

@@ -8,9 +8,10 @@ from typing import Any
 
 from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import Reference, references
+from anncore.contract.kind_names import PROBLEMS, SECTIONS
 from anncore.experiment.choices import Choice
 from anncore.experiment.document import is_number
-from anncore.experiment.model import KINDS, PROBLEMS, Experiment, Range
+from anncore.experiment.model import Experiment, Range
 from anncore.experiment.references import owners
 
 EXACT = 17  # significant digits that tell any two floats apart
@@ -21,7 +22,7 @@ class Namer:
 
     def __init__(self, experiment: Experiment, included: Iterable[Choice] = ()) -> None:
         self.experiment = experiment
-        self._several = {kind for kind in KINDS if len(experiment.entries[kind]) > 1}
+        self._several = {kind for kind in SECTIONS if len(experiment.entries[kind]) > 1}
         self._tuned = experiment.tuned_kinds
         self._extra: dict[tuple[str, str], list[str]] = {}
         self._digits = self._distinguish(list(included))

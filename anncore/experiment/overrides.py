@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from anncore.contract.errors import ExperimentError
+from anncore.contract.kind_names import SECTIONS
 from anncore.experiment.axes import RANGES
 from anncore.experiment.document import Document, Path_, show
-from anncore.experiment.model import KINDS
 
 
 def apply_overrides(name: str, data: Mapping[str, Any], overrides: Sequence[str]) -> Document:
@@ -42,7 +42,7 @@ def apply_overrides(name: str, data: Mapping[str, Any], overrides: Sequence[str]
 
 def _inside(data: Mapping[str, Any], path: Sequence[str]) -> bool:
     """Tell whether a path leads into what a component refers to, and not into a table such as { log }."""
-    if len(path) < 4 or path[0] not in KINDS or path[3] in (*RANGES, "num"):
+    if len(path) < 4 or path[0] not in SECTIONS or path[3] in (*RANGES, "num"):
         return False
     table: Any = data
     for step in path[:3]:

@@ -9,11 +9,12 @@ from typing import Any
 
 from anncore.contract import kinds
 from anncore.contract.errors import ComponentError, ExperimentError, nearest
+from anncore.contract.kind_names import SECTIONS, UNTUNED
 from anncore.contract.registry import Component
 from anncore.contract.trial import Phase, Train, Trial
 from anncore.engine.datasets import Shapes
 from anncore.experiment.choices import Choice, Combo, Option, combos
-from anncore.experiment.model import KINDS, PROBLEMS, Experiment, Range, Rule
+from anncore.experiment.model import Experiment, Range, Rule
 from anncore.experiment.names import Namer, spell
 from anncore.experiment.parts import PartMaker
 from anncore.experiment.select_metric import check_select, further_curves, resolve_select
@@ -59,7 +60,7 @@ class Plan:
         self._included = _included(experiment, self.combos)
         self._namer = Namer(experiment, (choice for config in self._included for choice in config))
         self._maker = PartMaker(experiment, shapes)
-        self._problem_kinds = tuple(kind for kind in KINDS if kind not in experiment.tuned_kinds)
+        self._problem_kinds = tuple(kind for kind in SECTIONS if kind not in experiment.tuned_kinds)
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -143,7 +144,7 @@ class Plan:
                     for axis in entry.axes
                 },
             }
-            for kind in KINDS
+            for kind in SECTIONS
             for entry in self.experiment.entries[kind]
         ]
 
@@ -156,13 +157,13 @@ class Plan:
             optimizer = combo.entries["optimizer"]
             inside = (each for held in optimizer.reachable.values() for each in held)
             self._check_batch(optimizer.label, inside)
-            for choices, _ in combo.options_of((*PROBLEMS, "network")):
+            for choices, _ in combo.options_of(UNTUNED):
                 if self.experiment.on_objectives:
                     self._maker.plain(choices[0])
                 else:
                     self._check_pair(combo, choices, tasks)
             for kind in self.experiment.parts:
-                if kind not in (*PROBLEMS, "network"):
+                if kind not in UNTUNED:
                     self._check_kind(combo, kind)
         for config in self._included:
             parts = self._parts({choice.entry.kind: choice for choice in config})
@@ -330,7 +331,7 @@ def _included(experiment: Experiment, found: Sequence[Combo]) -> list[Option]:
     for rule in experiment.include:
         for combo in found:
             if all(combo.entries[kind].label in labels for kind, labels in rule.labels.items()):
-                config = tuple(_choice(combo, kind, rule) for kind in KINDS if kind in combo.entries)
+                config = tuple(_choice(combo, kind, rule) for kind in SECTIONS if kind in combo.entries)
                 _refuse_unfit(experiment, config)
                 known = combo.contains(config) or any(
                     all(map(Choice.equals, config, other)) for other in added

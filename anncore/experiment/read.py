@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from anncore.contract.hyperparameters import Search
+from anncore.contract.kind_names import SECTIONS, UNTUNED
 from anncore.contract.registry import Registry, load_registry
 from anncore.experiment import settings
 from anncore.experiment.document import Document, Source, first_comment, read_document
 from anncore.experiment.entries import keep, read_entries
-from anncore.experiment.model import KINDS, PROBLEMS, Entry, Experiment, Range, Rule
+from anncore.experiment.model import Entry, Experiment, Range, Rule
 from anncore.experiment.overrides import apply_overrides
 from anncore.experiment.rules import read_rules
 
@@ -24,7 +25,7 @@ TOP = (
     "seeds",
     "select",
     "search",
-    *KINDS,
+    *SECTIONS,
     "exclude",
     "include",
     "limits",
@@ -143,7 +144,7 @@ def _check_ranges(
     document: Document, entries: Mapping[str, tuple[Entry, ...]], vary: tuple[str, ...], *, searching: bool
 ) -> None:
     """Refuse a range that nothing would draw from."""
-    for kind in KINDS:
+    for kind in SECTIONS:
         for entry in entries[kind]:
             for axis in entry.axes:
                 if isinstance(axis, Range):
@@ -156,7 +157,7 @@ def _check_range(
     section = document.section(entry.kind, entry.label)
     low, high = search.values
     how = f"{{ {search.how} = [{low:g}, {high:g}], num = 5 }}"
-    if entry.kind in (*PROBLEMS, "network") and entry.kind not in vary:
+    if entry.kind in UNTUNED and entry.kind not in vary:
         raise section.error(
             key, f"{key} is part of the problem and is not tuned; give a list or a grid such as {how}."
         )

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from anncore.contract.errors import ComponentError, nearest
+from anncore.contract.kind_names import SECTIONS
 from anncore.contract.registry import Registry
 from anncore.experiment.axes import checked
 from anncore.experiment.document import Document, Section, is_number, show
-from anncore.experiment.model import KINDS, Comparison, Entry, Rule, labels_of
+from anncore.experiment.model import Comparison, Entry, Rule, labels_of
 from anncore.experiment.references import keys
 
 OPS: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -69,11 +70,11 @@ class _RuleReader:
         labels: dict[str, tuple[str, ...]] = {}
         for key in self.section.data:
             kind, dot, _ = key.partition(".")
-            if kind not in KINDS:
+            if kind not in SECTIONS:
                 raise self.section.error(
                     key,
-                    f"unknown key {key!r} in {self.section.title}; known are kinds ({', '.join(KINDS)}) "
-                    f'and "kind.hyperparameter".{nearest(kind, KINDS)}',
+                    f"unknown key {key!r} in {self.section.title}; known are kinds ({', '.join(SECTIONS)}) "
+                    f'and "kind.hyperparameter".{nearest(kind, SECTIONS)}',
                 )
             if not dot:
                 labels[kind] = self._labels(kind)

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from anncore.contract.errors import ComponentError, nearest
+from anncore.contract.kind_names import PROBLEMS, SECTIONS
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Split, Stop, Train
 from anncore.experiment.document import Document, Section, is_number, show
-from anncore.experiment.model import KINDS, PROBLEMS, Entry, Limits, SearchSettings
+from anncore.experiment.model import Entry, Limits, SearchSettings
 
 WAIVABLE = ("failed", "timeout", "crashed")  # what blocks a claim
 METHODS = ("grid", "random", "lhs", "halton", "sobol")
@@ -247,7 +248,7 @@ def _timeout(section: Section) -> float | None:
 
 def read_vary(document: Document, entries: Mapping[str, tuple[Entry, ...]]) -> tuple[str, ...]:
     """Read `vary`; without it the kinds of which there are several, else the optimizer."""
-    known = [kind for kind in KINDS if kind not in PROBLEMS]
+    known = [kind for kind in SECTIONS if kind not in PROBLEMS]
     section = document.section()
     if "vary" not in document.data:
         return tuple(kind for kind in known if len(entries[kind]) > 1) or ("optimizer",)
@@ -270,7 +271,7 @@ def read_vary(document: Document, entries: Mapping[str, tuple[Entry, ...]]) -> t
             raise section.error("vary", f"vary names {kind!r}, but there is no [{kind}.NAME] section.")
     if len(set(vary)) < len(vary):
         raise section.error("vary", f"vary names a kind twice, got {show(list(vary))}.")
-    return tuple(kind for kind in KINDS if kind in vary)
+    return tuple(kind for kind in SECTIONS if kind in vary)
 
 
 def read_report(document: Document) -> Mapping[str, Any]:

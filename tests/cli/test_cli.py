@@ -15,9 +15,8 @@ from click.testing import CliRunner, Result
 from terminal import ANNX, on_a_terminal
 
 from anncore import __version__
-from anncore.cli import common
 from anncore.cli.group import VERBS, cli
-from anncore.contract.hookspecs import KINDS
+from anncore.contract.kind_names import KINDS
 
 SLOTH = """
 from dataclasses import dataclass
@@ -78,10 +77,6 @@ def test_every_verb_and_every_option_is_explained(verb: str) -> None:
 
 def test_version() -> None:
     assert run("--version").stdout == f"annx {__version__}\n"
-
-
-def test_the_kinds_offered_without_numpy_are_the_kinds() -> None:
-    assert common.KINDS == KINDS
 
 
 @pytest.mark.parametrize(("verb", "limit"), [("--help", 0.2), ("list", 0.6)])

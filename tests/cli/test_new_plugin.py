@@ -16,7 +16,7 @@ from fresh_environment import fresh_environment
 import anncore
 from anncore.cli.group import MISUSED, cli
 from anncore.cli.new_plugin import class_name
-from anncore.contract.hookspecs import KINDS
+from anncore.contract.kind_names import KINDS
 
 TWO_LAYERS = """\
 z = x @ params["W1"]
