@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import click
 
-from anncore.cli.common import (
-    complete_kinds,
-    json_option,
-    plugin_option,
-    print_json,
-    say,
-    shown_name,
-    summary,
-    table,
-)
+from anncore.cli.common import complete_kinds, print_json, say, shown_name, summary, table
+from anncore.cli.group import NOTHING_MATCHED, OK
+from anncore.cli.options import json_option, plugin_option
 from anncore.contract.kind_names import KINDS, kind_called
 
 
@@ -22,9 +15,8 @@ from anncore.contract.kind_names import KINDS, kind_called
 @json_option
 @plugin_option
 def command(kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> int:
-    """List the components that can be used, of one KIND or all, and what each is in a line."""
+    """List the components of one KIND, or all, with one line about each."""
     from anncore import load_registry
-    from anncore.cli.group import NOTHING_MATCHED, OK
     from anncore.contract.errors import ComponentError, nearest
 
     chosen = kind_called(kind) if kind is not None else None
@@ -59,5 +51,5 @@ def command(kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> int:
         )
     if registry.broken and not as_json:
         names = ", ".join(plugin.name for plugin in registry.broken)
-        say(f"Broken and left out: {names}; 'annx plugins' says why.", err=True)
+        say(f"Broken plugins are left out: {names}; 'annx plugins' says why.", err=True)
     return OK if any(listed.values()) else NOTHING_MATCHED

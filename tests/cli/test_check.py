@@ -83,7 +83,7 @@ def test_verbose_adds_every_check_its_promise_and_tracebacks(write: Callable[...
 def test_several_components_are_summed_up(write: Callable[..., str]) -> None:
     result = check(write(WRONG), "relu", "--only", "gradient", "--only", "range")
     assert result.exit_code == SOME_FAILED
-    assert result.stdout.splitlines()[-1] == "2 components, 4 checks: 1 of them fail."
+    assert result.stdout.splitlines()[-1] == "2 components, 4 checks: 1 of them fails."
 
 
 def test_json_tells_everything(write: Callable[..., str]) -> None:

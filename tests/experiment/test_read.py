@@ -11,6 +11,7 @@ from anncore.contract.errors import ExperimentError
 from anncore.contract.registry import load_registry
 from anncore.contract.trial import Split, Stop, Train
 from anncore.experiment import Limits, Range, Rows, SearchSettings, Select, load_experiment
+from anncore.experiment.plan import make_plan
 
 HEAD = "[dataset.two_moons]\nn = 60\n"
 
@@ -31,8 +32,8 @@ def test_smallest_experiment_has_defaults_for_all_else(tmp_path: Path) -> None:
     assert (experiment.tune_seeds, experiment.report_seeds) == ((), tuple(range(100, 110)))
     assert experiment.limits == Limits(5000, None)
     assert experiment.search is None
-    assert experiment.select == Select("valid_loss", "min")
-    assert experiment.select.headline == "test_loss"
+    select = make_plan(experiment).experiment.select
+    assert (select, select.headline) == (Select("valid_loss", "min"), "test_loss")
     labels = {kind: [entry.label for entry in entries] for kind, entries in experiment.entries.items()}
     assert labels == {
         "dataset": ["two_moons"],
@@ -98,7 +99,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     )
     assert experiment.split == Split(0.1, 0.3, False, False)
     assert (experiment.tune_seeds, experiment.report_seeds, experiment.sweep_seed) == ((5, 6), (1, 2), 7)
-    assert experiment.select == Select("valid_accuracy", "max")
+    assert make_plan(experiment).experiment.select == Select("valid_accuracy", "max")
     assert experiment.search == SearchSettings("sobol", 8)
     assert experiment.limits == Limits(10, 300.0)
     assert experiment.report["anything"] == {"goes": [1]}
