@@ -92,11 +92,6 @@ class Select(NamedTuple):
     metric: str
     goal: Literal["min", "max"]
 
-    @property
-    def headline(self) -> str:
-        """The same measure on the test split: what the report is about."""
-        return "test_" + self.metric.removeprefix("valid_")
-
 
 class SearchSettings(NamedTuple):
     """How configurations are drawn, the same number for every arm."""

@@ -98,9 +98,9 @@ class Namer:
         if found is None:
             kind = choice.entry.kind
             found = self._values[choice] = {
-                f"{kind}.{key}": self.plain(choice, key, choice.told[key])
+                f"{kind}.{key}": self.plain(choice, key, choice.values[key])
                 for key in self._set[kind]
-                if key in choice.told
+                if key in choice.values
             }
         return found
 

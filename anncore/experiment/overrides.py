@@ -9,8 +9,8 @@ from typing import Any
 
 from anncore.contract.errors import ExperimentError
 from anncore.contract.kind_names import SECTIONS
-from anncore.experiment.axes import RANGES
 from anncore.experiment.document import Document, Path_, show
+from anncore.experiment.ranges import RANGES
 
 
 def apply_overrides(name: str, data: Mapping[str, Any], overrides: Sequence[str]) -> Document:

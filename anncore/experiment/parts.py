@@ -7,13 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from anncore.contract.errors import AnnxError, ComponentError, DataError, ExperimentError
-from anncore.contract.hyperparameters import Interval, Plain, build, declared, references, resolve
-from anncore.contract.kinds import AnyNetwork, Task, overrides
+from anncore.contract.hyperparameters import Plain, build, declared, references, resolve
+from anncore.contract.kinds import Task
 from anncore.contract.registry import Component
 from anncore.contract.trial import Part, canonical
-from anncore.engine.activations import needs_place
 from anncore.engine.datasets import Shapes, prepare
-from anncore.engine.network import network_specs
 from anncore.experiment.choices import Choice, combos
 from anncore.experiment.model import Entry, Experiment
 from anncore.experiment.references import DEEPEST, apart
@@ -87,86 +85,6 @@ class PartMaker:
             auto = self.registry.get("activation", component.cls.outputs[task])
             found = self._parts[key] = self._make(choice, fill, make_part(auto, {}))
         return found
-
-    def check_fit(self, dataset: Choice, network: Choice, loss: Entry) -> None:
-        """Refuse a loss that cannot train the task, and an output activation that does not suit the loss."""
-        task = self.shapes(dataset).task
-        component = self.loss_component(loss, task)
-        outputs = [
-            network.resolved[key]
-            for key, ref in references(_cls(network.entry)).items()
-            if ref.kind == "activation" and ref.default == "auto"
-        ]
-        key = (task, component.full_name, network.entry.label, *outputs)
-        if key in self._fits:
-            return
-        self._check_watch(task, network.entry)
-        where = f"{self.experiment.file}: loss {component.name!r}"
-        if task not in component.cls.outputs:
-            fit = [
-                each.name
-                for each in self.registry.of_kind("loss")
-                if task in each.cls.outputs and each.cls.trainable
-            ]
-            raise ExperimentError(
-                f"{where} cannot train on data set {dataset.entry.label!r}, a {task} task; "
-                f"use {', '.join(fit)}, or leave the pair out by [[exclude]]."
-            )
-        accepts = Interval.parse(component.cls.accepts)
-        for names in outputs:
-            for name in names:
-                if name == "auto":
-                    continue
-                output = self.registry.get("activation", name)
-                if needs_place(output.cls):
-                    raise ExperimentError(
-                        f"{self.experiment.file}: [network.{network.entry.label}] output cannot be "
-                        f"{output.name!r}, which learns, draws or gates: that takes a place inside the "
-                        f"network; use {component.cls.outputs[task]!r} or leave output out."
-                    )
-                reach = Interval.parse(output.cls.range)
-                if not accepts.covers(reach):
-                    raise ExperimentError(
-                        f"{where} takes outputs in {accepts}, but the output activation {output.name!r} of "
-                        f"[network.{network.entry.label}] gives {reach}; use "
-                        f"{component.cls.outputs[task]!r} or leave output out."
-                    )
-        self._fits[key] = None
-
-    def _check_watch(self, task: Task, network: Entry) -> None:
-        """Refuse metrics that look into a network which does not show its layers, or are not for the task."""
-        for name in self.experiment.train.watch:
-            metric = self.registry.get("metric", name)
-            where = f"{self.experiment.file}: [train] watch: {metric.name}"
-            if task not in metric.cls.tasks:
-                raise ExperimentError(f"{where} is not for {task} tasks; leave it out.")
-            if not overrides(_cls(network), AnyNetwork.layers):
-                open_ = [
-                    each.name
-                    for each in self.registry.of_kind("network")
-                    if overrides(each.cls, AnyNetwork.layers)
-                ]
-                raise ExperimentError(
-                    f"{where} looks into the network, and [network.{network.label}] does not show its "
-                    f"layers; use {', '.join(open_)}, or leave watch out."
-                )
-
-    def check_sizes(self, dataset: Choice, network: Choice, loss: Entry) -> None:
-        """Refuse a network that cannot take the data set's inputs, or give as many outputs as are wanted."""
-        seen = self.shapes(dataset)
-        each = self.loss_component(loss, seen.task).cls.outputs_per_target
-        part = self.network(network, None, loss, seen.task)
-        key = (part.text, seen.inputs, seen.outputs * each)
-        if key in self._fits:
-            return
-        try:
-            network_specs(part, self.registry, seen.inputs, seen.outputs * each)
-        except ComponentError as error:
-            raise ExperimentError(
-                f"{self.experiment.file}: [network.{network.entry.label}] on data set "
-                f"{dataset.entry.label!r}: {error}"
-            ) from error
-        self._fits[key] = None
 
     def _make(self, choice: Choice, fill: Mapping[str, Part], auto: Part | None = None) -> Part:
         component = choice.entry.component

@@ -9,8 +9,8 @@ from typing import Any
 from anncore.contract.errors import ComponentError, nearest
 from anncore.contract.kind_names import SECTIONS
 from anncore.contract.registry import Registry
-from anncore.experiment.axes import checked
 from anncore.experiment.document import Document, Section, is_number, show
+from anncore.experiment.keys import checked
 from anncore.experiment.model import Comparison, Entry, Rule, labels_of
 from anncore.experiment.references import keys
 

@@ -70,8 +70,8 @@ def test_entries_are_united_and_kinds_multiplied(tmp_path: Path) -> None:
         "circles, hidden=4",
         "circles, hidden=8x8",
     )
-    assert made.budgets == {"sgd": 2, "heavy": 3}
-    assert set(made.configurations) == {(p, a) for p in made.problems for a in made.arms}
+    budgets = {"sgd": 2, "heavy": 3}
+    assert made.configurations == {(p, arm): budgets[arm] for p in made.problems for arm in made.arms}
     tuned = list(made.tune())
     assert len(tuned) == 60
     assert len({t.key for t in tuned}) == 60
@@ -301,7 +301,8 @@ samples = 6
 @pytest.mark.parametrize("method", ["random", "lhs", "halton", "sobol"])
 def test_search_gives_every_arm_as_many_configurations(tmp_path: Path, method: str) -> None:
     made = plan(tmp_path, SEARCH.replace("METHOD", method))
-    assert made.budgets == {"sgd": 6, "adam": 6, "fixed": 1}
+    budgets = {"sgd": 6, "adam": 6, "fixed": 1}
+    assert made.configurations == {(p, arm): budgets[arm] for p in made.problems for arm in made.arms}
     assert made.counts["configurations"] == 2 * 13
     assert len(set(configs(made))) == 26
     by_problem = {problem: {(a, c) for p, a, c in configs(made) if p == problem} for problem in made.problems}

@@ -32,8 +32,7 @@ def test_smallest_experiment_has_defaults_for_all_else(tmp_path: Path) -> None:
     assert (experiment.tune_seeds, experiment.report_seeds) == ((), tuple(range(100, 110)))
     assert experiment.limits == Limits(5000, None)
     assert experiment.search is None
-    select = make_plan(experiment).experiment.select
-    assert (select, select.headline) == (Select("valid_loss", "min"), "test_loss")
+    assert make_plan(experiment).experiment.select == Select("valid_loss", "min")
     labels = {kind: [entry.label for entry in entries] for kind, entries in experiment.entries.items()}
     assert labels == {
         "dataset": ["two_moons"],
