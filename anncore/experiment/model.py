@@ -38,7 +38,7 @@ class Entry:
     """One `[kind.label]` section: a component with its own grid.
 
     component is None for the loss "auto", which depends on the data set's task. An axis of one row is a
-    value that is fixed. References are tuples of full names; what is inside of them has keys as "inner.lr".
+    value that is fixed. References are tuples of full names; keys inside of them are written as "inner.lr".
     """
 
     kind: str
@@ -55,24 +55,24 @@ class Entry:
     @cached_property
     def named(self) -> dict[str, tuple[tuple[str, ...], ...]]:
         """What the references that the section sets may hold, by their paths."""
-        found: dict[str, dict[tuple[str, ...], None]] = {}
+        named: dict[str, dict[tuple[str, ...], None]] = {}
         for axis in self.axes:
             if isinstance(axis, Range):
                 continue
             for i, key in enumerate(axis.keys):
                 for row in axis.rows:
                     if isinstance(row[i], tuple) and all(isinstance(item, str) for item in row[i]):
-                        found.setdefault(key, {})[row[i]] = None
-        return {key: tuple(values) for key, values in found.items()}
+                        named.setdefault(key, {})[row[i]] = None
+        return {key: tuple(values) for key, values in named.items()}
 
     @cached_property
     def reachable(self) -> dict[str, list[Component]]:
         """The component and those it may refer to, at any depth, by their place: "", "inner.", ..."""
-        found: dict[str, list[Component]] = {}
+        by_place: dict[str, list[Component]] = {}
         if self.component is not None and self.registry is not None:
             for place, component in reachable(self.component, self.named, self.registry):
-                found.setdefault(place, []).append(component)
-        return found
+                by_place.setdefault(place, []).append(component)
+        return by_place
 
     @cached_property
     def varying(self) -> tuple[str, ...]:

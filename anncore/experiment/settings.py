@@ -15,7 +15,7 @@ from anncore.experiment.document import Document, Section, is_number, show
 from anncore.experiment.model import Entry, Limits, SearchSettings
 
 WAIVABLE = ("failed", "timeout", "crashed")  # what blocks a claim
-METHODS = ("grid", "random", "lhs", "halton", "sobol")
+METHODS = ("random", "lhs", "halton", "sobol")
 MOST_SEEDS = 100_000
 MOST_SAMPLES = 100_000
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -82,8 +82,8 @@ def read_watch(document: Document, registry: Registry) -> tuple[str, ...]:
             f"watch has no meaning for an objective, which has no network, got {show(list(names))}; leave it "
             "out.",
         )
-    offer = [each.name for each in registry.of_kind("metric") if each.cls.watches]
-    found = []
+    offer = [metric.name for metric in registry.of_kind("metric") if metric.cls.watches]
+    watched: list[str] = []
     for name in names:
         try:
             component = registry.get("metric", name)
@@ -96,10 +96,10 @@ def read_watch(document: Document, registry: Registry) -> tuple[str, ...]:
                 f"watch takes metrics that look into the network ({', '.join(offer)}), got {name!r}, which "
                 "scores predictions and is recorded anyway.",
             )
-        if component.full_name in found:
+        if component.full_name in watched:
             raise section.error("watch", f"watch lists {name!r} twice.")
-        found.append(component.full_name)
-    return tuple(sorted(found))
+        watched.append(component.full_name)
+    return tuple(sorted(watched))
 
 
 def _read_stop(document: Document) -> Stop:
@@ -109,7 +109,7 @@ def _read_stop(document: Document) -> Stop:
         raise section.error(None, "needs loss = .. or patience = .. to know when to stop.")
     for key in ("min_delta", "monitor"):
         if key in section.data and "patience" not in section.data:
-            raise section.error(key, f"{key} goes with patience, which is not given.")
+            raise section.error(key, f"{key} needs patience, which is not given.")
     return Stop(
         loss=section.number("loss", None, float("-inf")),
         patience=section.whole("patience", None, 1),
@@ -156,7 +156,7 @@ def read_seeds(document: Document) -> Seeds:
     if shared := sorted(set(tune) & set(report)):
         raise section.error(
             "report",
-            f"tune and report share seed {shared[0]}; what was tuned on a seed cannot be reported on it.",
+            f"tune and report share seed {shared[0]}; a seed used for tuning cannot be used for the report.",
         )
     return Seeds(tune, report, section.whole("sweep", 0, 0))
 
@@ -206,12 +206,12 @@ def read_search(document: Document) -> SearchSettings | None:
         return None
     section = document.section("search")
     section.allow(("method", "samples", "widen"))
-    method = section.one_of("method", "grid", METHODS)
-    if method == "grid":
+    if section.data.get("method") == "grid":
+        raise section.error("method", "method = 'grid' is what a file without method has; leave it out.")
+    method = section.one_of("method", None, METHODS)
+    if method is None:
         if "samples" in section.data:
-            raise section.error(
-                "samples", f"samples needs a method that draws: one of {', '.join(METHODS[1:])}."
-            )
+            raise section.error("samples", f"samples needs a method: one of {', '.join(METHODS)}.")
         return None
     if "samples" not in section.data:
         raise section.error(None, f"method {method!r} needs samples = .., the number of draws per arm.")
@@ -239,8 +239,8 @@ def _timeout(section: Section) -> float | None:
     if value is None:
         return None
     if isinstance(value, str):
-        found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h)?\s*", value, re.ASCII)
-        value = float(found[1]) * UNITS[found[2] or "s"] if found else None
+        parts = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h)?\s*", value, re.ASCII)
+        value = float(parts[1]) * UNITS[parts[2] or "s"] if parts else None
     if not is_number(value) or value <= 0:
         raise section.wrong("timeout", "a positive number of seconds, or a text like '60s', '5m', '1h'")
     return float(value)

@@ -307,10 +307,10 @@ def test_overrides_set_what_the_file_has_and_what_it_could_have(tmp_path: Path) 
         ("train", "override 'train' must be KEY=VALUE"),
         ("=3", "override '=3' must be KEY=VALUE"),
         ("train.steps=", "override 'train.steps=' has no value"),
-        ("train..steps=3", r"'train\.\.steps' is no dotted key"),
-        ("optimizer.sgd.lr=[0.1", r"'\[0\.1' is no TOML value"),
+        ("train..steps=3", r"'train\.\.steps' is not a dotted key"),
+        ("optimizer.sgd.lr=[0.1", r"'\[0\.1' is not a TOML value"),
         ("train.steps.more=3", r"train\.steps is 10 in x\.toml, not a table"),
-        ("optimizer.sgd.lr, momentum=1", "is no dotted key"),
+        ("optimizer.sgd.lr, momentum=1", "is not a dotted key"),
     ],
 )
 def test_wrong_overrides(tmp_path: Path, text: str, said: str) -> None:
