@@ -124,8 +124,8 @@ def test_a_package_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> N
     assert finding.way_out == "pip install --force-reinstall 'numpy>=1'"
 
 
-def pools(monkeypatch: pytest.MonkeyPatch, *found: dict[str, Any]) -> list[health.Finding]:
-    monkeypatch.setattr("threadpoolctl.threadpool_info", lambda: list(found))
+def pools(monkeypatch: pytest.MonkeyPatch, *libraries: dict[str, Any]) -> list[health.Finding]:
+    monkeypatch.setattr("threadpoolctl.threadpool_info", lambda: list(libraries))
     return list(health.blas())
 
 
