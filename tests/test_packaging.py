@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import anncore
-from anncore.contract.hookspecs import HOOKS
+from anncore.contract.kind_names import HOOKS
 
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "anncore"

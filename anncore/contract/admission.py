@@ -11,9 +11,10 @@ import inspect
 import keyword
 from typing import Any
 
-from anncore.contract import hookspecs, kinds
+from anncore.contract import kinds
 from anncore.contract.errors import ComponentError, nearest
 from anncore.contract.hyperparameters import Interval, declared, references, resolve
+from anncore.contract.kind_names import HOOKS, KINDS
 
 # An experiment's own keys in a component's section, and the names it gives a meaning of its own.
 RESERVED_KEYS = ("use", "preset")
@@ -30,7 +31,7 @@ class Refused(Exception):
 def refuse_malformed(kind: str, cls: Any) -> None:
     """Raise Refused unless `cls` is a frozen dataclass derived from its kind, with all that it must have."""
     if not inspect.isclass(cls):
-        raise Refused(f"{hookspecs.HOOKS[kind]} must return classes, got {cls!r}")
+        raise Refused(f"{HOOKS[kind]} must return classes, got {cls!r}")
     owner, base = cls.__qualname__, kinds.BASES[kind]
     # The parameters of a parent's decorator would be found by inheritance; a class needs its own.
     parameters = vars(cls).get("__dataclass_params__")
@@ -39,7 +40,7 @@ def refuse_malformed(kind: str, cls: Any) -> None:
     if not issubclass(cls, base):
         if issubclass(cls, kinds.Component):
             own = next(kind for kind, other in kinds.BASES.items() if issubclass(cls, other))
-            raise Refused(f"{owner} is no {kind}, it derives from {own}; return it by {hookspecs.HOOKS[own]}")
+            raise Refused(f"{owner} is no {kind}, it derives from {own}; return it by {HOOKS[own]}")
         form = base.__name__.removeprefix("Any")
         raise Refused(f"{owner} must derive from anncore.{form}: write class {_derived(cls, form)}")
     name = getattr(cls, "name", None)
@@ -155,7 +156,7 @@ def _refuse_fields(cls: Any) -> None:
     if reserved:
         raise Refused(f"{owner}.{reserved[0]} is a key of the experiment's own; choose another name")
     for reference in references(cls).values():
-        if reference.kind not in hookspecs.KINDS:
+        if reference.kind not in KINDS:
             raise Refused(f"{owner}.{reference.name} refers to {reference.kind!r}, which is no kind")
     for declaration in declared(cls).values():
         key = f"{owner}.{declaration.name}"

@@ -79,19 +79,3 @@ def annx_figures() -> list[type[Figure]]:  # type: ignore[empty-body]
 @hookspec
 def annx_executors() -> list[type[Executor]]:  # type: ignore[empty-body]
     """Return the executor classes this plugin provides."""
-
-
-HOOKS = {
-    "activation": "annx_activations",
-    "loss": "annx_losses",
-    "optimizer": "annx_optimizers",
-    "schedule": "annx_schedules",
-    "initializer": "annx_initializers",
-    "dataset": "annx_datasets",
-    "network": "annx_networks",
-    "objective": "annx_objectives",
-    "metric": "annx_metrics",
-    "figure": "annx_figures",
-    "executor": "annx_executors",
-}
-KINDS = tuple(HOOKS)

@@ -34,6 +34,7 @@ from anncore._version import __version__
 from anncore.contract import hookspecs
 from anncore.contract.admission import Refused, refuse_malformed
 from anncore.contract.errors import ComponentError, PluginError, nearest
+from anncore.contract.kind_names import HOOKS, KINDS
 
 HOME = "annx"  # the distribution whose components keep their short names
 
@@ -81,7 +82,7 @@ class Registry:
     memo: dict[tuple[str, ...], str] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        for kind in hookspecs.KINDS:
+        for kind in KINDS:
             self._by_kind[kind] = {}
         for component in self.components:
             for name in (component.name, component.full_name):
@@ -100,8 +101,7 @@ class Registry:
         """
         if kind not in self._by_kind:
             raise ComponentError(
-                f"No kind is called {kind!r}; kinds are {', '.join(hookspecs.KINDS)}."
-                + nearest(kind, hookspecs.KINDS)
+                f"No kind is called {kind!r}; kinds are {', '.join(KINDS)}." + nearest(kind, KINDS)
             )
         found = self._by_kind[kind].get(name, [])
         if not found:
@@ -121,7 +121,7 @@ class Registry:
                 return f" Plugin {plugin.name!r} is broken: {plugin.problem.rstrip('.')}."
         if nearest(name, self._by_kind[kind]):
             return nearest(name, self._by_kind[kind])
-        others = [other for other in hookspecs.KINDS if name in self._by_kind[other]]
+        others = [other for other in KINDS if name in self._by_kind[other]]
         if others:
             return f" {name!r} is {article(others[0])} {others[0]}."
         return f" 'annx list {kind}' names all."
@@ -176,7 +176,7 @@ def load_registry(files: Sequence[str | Path] = (), environ: Mapping[str, str] |
         plugins.append(loaded)
         components.extend(provided)
     return Registry(
-        tuple(sorted(components, key=lambda c: (hookspecs.KINDS.index(c.kind), c.name, c.full_name))),
+        tuple(sorted(components, key=lambda c: (KINDS.index(c.kind), c.name, c.full_name))),
         tuple(plugins),
         tuple(plugin.origin for plugin in plugins if plugin.local),
     )
@@ -293,7 +293,7 @@ def _refuse_unknown_hooks(manager: pluggy.PluginManager, module: Any) -> None:
     """Raise Refused for a misspelt hook; as `check_pending`, but for one plugin, and with the spelling."""
     for caller in manager.get_hookcallers(module) or []:
         if not caller.has_spec():
-            hooks = hookspecs.HOOKS.values()
+            hooks = HOOKS.values()
             guess = nearest(caller.name, hooks) or f" Hooks are {', '.join(hooks)}."
             raise Refused(f"no hook is called {caller.name!r}.{guess}")
 
@@ -302,9 +302,9 @@ def _provided(manager: pluggy.PluginManager, module: Any, plugin: Plugin) -> Ite
     """Call the plugin's own hook implementations one by one, so that none can abort another's."""
     callers = manager.get_hookcallers(module) or []
     if not callers:
-        hooks = ", ".join(hookspecs.HOOKS.values())
+        hooks = ", ".join(HOOKS.values())
         raise Refused(f"it implements no hook; mark a function with @hookimpl, named one of {hooks}")
-    kinds = {hook: kind for kind, hook in hookspecs.HOOKS.items()}
+    kinds = {hook: kind for kind, hook in HOOKS.items()}
     for caller in sorted(callers, key=lambda caller: caller.name):
         for implementation in caller.get_hookimpls():
             if implementation.plugin is not module:

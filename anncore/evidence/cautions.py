@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from anncore.contract.kind_names import UNTUNED
 from anncore.evidence import stats
 from anncore.evidence.selection import hyperparameters, selection_gaps, with_fresh_scores
 from anncore.evidence.sentences import growth, joined, percent, size
@@ -20,7 +21,6 @@ from anncore.evidence.speed import targets
 from anncore.evidence.study import BLOCKING, Study
 from anncore.evidence.units import DATA_SETS, singular
 from anncore.evidence.verdicts import FEW_DATA_SETS, FEWEST_DATA_SETS
-from anncore.experiment.model import PROBLEMS
 
 
 class Caution(NamedTuple):
@@ -181,7 +181,7 @@ def _unlike(study: Study) -> list[Caution]:
     """
     trials = study.tune if study.tuned else study.trials
     arm = "arm" if study.tuned else "label"
-    own = {*study.experiment.vary, *PROBLEMS, "network"}
+    own = {*study.experiment.vary, *UNTUNED}
     if "network" in study.experiment.vary:
         own.add("activation")  # a network may name its own
     values = [name for name in hyperparameters(trials) if name.partition(".")[0] not in own]

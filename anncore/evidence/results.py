@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from anncore.contract.kind_names import ON_DATA, ON_OBJECTIVES, SECTIONS
 from anncore.contract.trial import PlannedRow, TrialResult
 from anncore.engine.decision_maps import DecisionMap
-from anncore.experiment.model import KINDS, OBJECTIVE_PARTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +97,7 @@ def trials_frame(rows: Sequence[PlannedRow], results: Mapping[str, TrialResult])
         "config": _texts(row.config for row in rows),
     }
     on_objectives = any("objective" in row.labels for row in rows)
-    for kind in OBJECTIVE_PARTS if on_objectives else [kind for kind in KINDS if kind != "objective"]:
+    for kind in ON_OBJECTIVES if on_objectives else ON_DATA:
         columns[kind] = _texts(row.labels.get(kind, "") for row in rows)
     for name in _hyperparameters(rows):
         columns[name] = _column([row.values.get(name) for row in rows])
@@ -121,7 +121,7 @@ def _texts(values: Iterable[str | None]) -> Any:
 def _hyperparameters(rows: Iterable[PlannedRow]) -> list[str]:
     """Return the hyperparameters' columns by kind, then in the order of their first appearance."""
     names = dict.fromkeys(name for row in rows for name in row.values)
-    return sorted(names, key=lambda name: (*KINDS, name.partition(".")[0]).index(name.partition(".")[0]))
+    return sorted(names, key=lambda name: (*SECTIONS, name.partition(".")[0]).index(name.partition(".")[0]))
 
 
 def _metrics(found: Iterable[TrialResult]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from anncore.contract.hookspecs import KINDS
+from anncore.contract.kind_names import KINDS
 from anncore.evidence.stats import ABSOLUTE_NOISE, RELATIVE_NOISE
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ import numpy as np
 
 from anncore.contract.errors import ComponentError, nearest
 from anncore.contract.hyperparameters import references, resolve
+from anncore.contract.kind_names import kind_called
 from anncore.contract.kinds import TASKS, Array, WeightSpec
 from anncore.contract.registry import Component, Registry, article
 from anncore.contract.trial import Part, Split, Train, Trial
@@ -84,10 +85,9 @@ def choose(registry: Registry, names: Sequence[str]) -> list[Component]:
     every = [component for kind in KINDS for component in registry.of_kind(kind)]
     if not names:
         return every
-    plural = {f"{kind}s": kind for kind in KINDS} | {"losses": "loss"}
     chosen: list[Component] = []
     for name in names:
-        meant = plural.get(name, name)
+        meant = kind_called(name) or name
         kind, _, rest = meant.partition(":")
         if meant in KINDS:
             found = registry.of_kind(meant)

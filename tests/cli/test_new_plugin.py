@@ -16,7 +16,7 @@ from fresh_environment import fresh_environment
 import anncore
 from anncore.cli.group import MISUSED, cli
 from anncore.cli.new_plugin import class_name
-from anncore.contract.hookspecs import KINDS
+from anncore.contract.kind_names import KINDS
 
 TWO_LAYERS = """\
 z = x @ params["W1"]
@@ -176,7 +176,7 @@ def test_a_class_does_not_hide_what_its_module_imports(tmp_path: Path, name: str
         ("lambda", "no component can be called 'lambda'"),
         ("auto", "no component can be called 'auto'"),
         ("plugins", "no component can be called 'plugins'"),
-        ("adam", "annx has a component of kind optimizer called 'adam'"),
+        ("adam", "annx has an optimizer called 'adam'"),
     ],
 )
 def test_a_name_that_cannot_be_one_is_refused_in_a_line(tmp_path: Path, name: str, says: str) -> None:
@@ -192,7 +192,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "annx-fresh" / "annx_fresh.py").write_text("mine")
     result = annx("new-plugin", "fresh", "--kind", "loss", "--dir", tmp_path)
     assert result.exit_code == MISUSED
-    assert "annx-fresh exists already; choose another name, or another place by --dir." in result.stderr
+    assert "annx-fresh already exists; choose another name or another --dir." in result.stderr
     assert [path.name for path in (tmp_path / "annx-fresh").iterdir()] == ["annx_fresh.py"]
     assert (tmp_path / "annx-fresh" / "annx_fresh.py").read_text() == "mine"
 

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from anncore.cli.group import cli
-from anncore.cli.sweep import Duration
+from anncore.cli.options import Duration
 
 ANNX = Path(sys.executable).with_name("annx")
 

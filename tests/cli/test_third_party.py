@@ -187,8 +187,8 @@ def test_what_is_broken_is_reported_and_stops_nobody(environment: Environment, t
     assert "No module named 'no_such_module_anywhere'" in broken["annx-broken:broken"]
     assert "'annx_optimiser'. Did you mean 'annx_optimizers'?" in broken["annx-misspelt:misspelt"]
     assert "SystemExit: I am leaving" in broken["annx-leaver:leaver"]
-    found = json.loads(environment.annx("plugins", "--json", cwd=tmp_path).stdout)
-    assert {plugin["name"] for plugin in found if plugin["problem"]} == set(broken)
+    plugins = json.loads(environment.annx("plugins", "--json", cwd=tmp_path).stdout)
+    assert {plugin["name"] for plugin in plugins if plugin["problem"]} == set(broken)
 
 
 def test_strict_plugins_make_a_broken_one_an_error(environment: Environment, tmp_path: Path) -> None:

@@ -255,7 +255,7 @@ def test_presets_inside(files: Files) -> None:
             assert inner(plan, index).params[key] == value
     assert configs(plan) == ["inner.preset=paper", "inner.preset=seed"]
     twins = files.error('[optimizer.o]\nuse = "damped"\ninner = "sgd"\n"inner.preset" = ["seed", "paper"]\n')
-    assert "of inner.preset are one configuration" in twins
+    assert "of inner.preset are the same configuration" in twins
 
 
 def test_rows_walk_through_references_and_what_is_inside_each(files: Files) -> None:
@@ -339,7 +339,7 @@ def test_a_network_sets_what_is_inside_its_own_activation(files: Files) -> None:
     assert sorted(set(slopes)) == [0.1, 0.3]
     assert plan.problems == ("two_moons, activation.slope=0.1", "two_moons, activation.slope=0.3")
     told = files.error('[optimizer.sgd]\n[network.mlp]\n"output.slope" = 1\n')
-    assert "output is 'auto'; name it to set what is inside" in told
+    assert "output is 'auto'; name a component to set its values" in told
     told = files.error(
         "[optimizer.sgd]\n[activation.relu]\n"
         '[network.mlp]\nactivation = "leaky_relu"\n"activation.slope" = 1\n'
@@ -352,9 +352,9 @@ def test_a_network_sets_what_is_inside_its_own_activation(files: Files) -> None:
     [
         ('"inner.lrr" = 1', "[optimizer.damped] unknown key 'inner.lrr'; sgd has lr, momentum"),
         ('"inner.lrr" = 1', "(and preset). Did you mean 'inner.lr'?"),
-        ('"iner.lr" = 1', "damped refers to nothing by 'iner', but by inner. Did you mean 'inner.lr'?"),
-        ('"share.lr" = 1', "damped refers to nothing by 'share', but by inner."),
-        ('"inner.inner.lr" = 1', "sgd refers to nothing by 'inner', but by nothing else."),
+        ('"iner.lr" = 1', "damped has no reference 'iner', only inner. Did you mean 'inner.lr'?"),
+        ('"share.lr" = 1', "damped has no reference 'share', only inner."),
+        ('"inner.inner.lr" = 1', "sgd has no references."),
         ('"inner.lr" = -1', "[optimizer.damped] inner.lr: sgd: lr must be in (0, inf), got -1"),
         ('"inner.lr" = [1, 1.0]', "inner.lr lists 1.0 twice"),
         ('"inner.lr" = []', "inner.lr is an empty grid"),
@@ -368,7 +368,7 @@ def test_a_network_sets_what_is_inside_its_own_activation(files: Files) -> None:
         ('"inner.lr, inner.lr" = [[1, 1]]', "names a hyperparameter twice"),
         ('"inner.lr" = 1\n"inner.lr, share" = [[1, 1]]', "inner.lr is given twice"),
         ('inner = "fussy"\n"inner.lr" = [1, 7]', "fussy: lr must not be 7"),
-        ('inner = "endless"', "endless: its references go round in a circle"),
+        ('inner = "endless"', "endless: its references form a circle"),
         (
             'inner = "wide"\n[optimizer.wide]\nuse = "sgd"',
             "'wide' is a label of this file; a reference names",

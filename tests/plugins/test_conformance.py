@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from anncore import load_registry
-from anncore.contract.hookspecs import KINDS
+from anncore.contract.kind_names import KINDS
 from anncore.testing import Check, parametrize_with_checks
 
 REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})

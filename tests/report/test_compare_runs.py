@@ -139,7 +139,7 @@ def test_a_shared_key_with_other_numbers_is_told(folder: Path, tmp_path: Path) -
     found = compare_runs(folder / "first", tmp_path / "changed")
     assert found["trials"] == {"a": 40, "b": 40, "shared": 40, "same": 39}
     said = CliRunner().invoke(cli, ["compare", str(folder / "first"), str(tmp_path / "changed")]).output
-    assert "40 of 40 and 40 have the same run key; 1 of these came out otherwise." in said
+    assert "40 of 40 and 40 have the same run key; 1 of these gave other results." in said
 
 
 def test_other_seeds_are_paired_in_order() -> None:
@@ -195,7 +195,7 @@ def test_the_verb_of_one_run_with_itself(folder: Path) -> None:
     result = CliRunner().invoke(cli, ["compare", str(folder / "first"), str(folder / "first")])
     assert "Inputs: the same." in result.output
     assert (
-        "Trials: 40 of 40 and 40 have the same run key and came out the same to the last digit."
+        "Trials: 40 of 40 and 40 have the same run key and gave the same results to the last digit."
         in result.output
     )
     assert "Findings: 3 findings about pairs of arms, none of which changed." in result.output

@@ -141,7 +141,7 @@ def test_what_an_earlier_export_wrote_and_this_one_does_not_is_removed(
     assert {path.name for path in tmp_path.iterdir()} == {
         *("trials.tex", "preview.tex", "trials.csv", "leaderboard.csv", "mine.tex", LIST)
     }
-    assert f"{len(before) - 6} files of an earlier export are gone." in result.stderr
+    assert f"{len(before) - 6} files of an earlier export are removed." in result.stderr
     assert "\\input{leaderboard}" not in (tmp_path / "preview.tex").read_text()
 
 
@@ -203,7 +203,7 @@ def test_before_the_report_phase_there_are_trials_only(swept: Path, monkeypatch:
     result = without(swept, monkeypatch, lambda trials: trials[trials["phase"] == "tune"])
     assert result.exit_code == OK
     assert [Path(line).name for line in result.stdout.splitlines()] == ["trials.csv"]
-    assert "no leaderboard, as no trial of the report phase is done" in result.stderr
+    assert "no leaderboard, as no report trial is done yet" in result.stderr
 
 
 def test_before_the_first_trial_nothing_matches(swept: Path, monkeypatch: pytest.MonkeyPatch) -> None:

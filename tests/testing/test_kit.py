@@ -16,7 +16,7 @@ from right_components import OPENED, RIGHT, Bent
 from wrong import WRONG, Wrong, changed, spoilt, touched
 
 from anncore import Activation, ComponentError, hyper, load_registry
-from anncore.contract.hookspecs import KINDS
+from anncore.contract.kind_names import KINDS
 from anncore.contract.kinds import Array
 from anncore.contract.registry import Registry
 from anncore.testing import KITS, Check, check_component, checks_for, elsewhere, parametrize_with_checks
