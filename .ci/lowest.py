@@ -28,7 +28,9 @@ def main(extras: list[str]) -> None:
     extra_requirements = [
         requirement for extra in extras for requirement in project["optional-dependencies"][extra]
     ]
-    print("\n".join(map(constraint, project["dependencies"] + extra_requirements)))
+    sys.stdout.writelines(
+        f"{constraint(requirement)}\n" for requirement in project["dependencies"] + extra_requirements
+    )
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ optimizer.quick.use = "sgd"
 
 @pytest.fixture(autouse=True)
 def _a_clock_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let sleep and looks at the clock take known times, whatever the machine does; later looks take longer."""
+    """Let sleep and looks at the clock take known times, later looks a bit more."""
     now, looks = 0.0, 0
 
     def pass_time(seconds: float | None = None) -> float:
