@@ -101,6 +101,7 @@ def sweep(*args: str, code: int = 0) -> Result:
     return result
 
 
+@pytest.mark.slow
 def test_a_sweep_prints_its_answer_and_fills_its_folder(place: Path, drawn: None) -> None:
     result = sweep()
     assert "adam" in result.stdout
@@ -113,6 +114,7 @@ def test_a_sweep_prints_its_answer_and_fills_its_folder(place: Path, drawn: None
     }
 
 
+@pytest.mark.slow
 def test_the_second_time_nothing_is_run_or_drawn(place: Path, drawn: None) -> None:
     first = sweep("--out", "out").stdout
     before = {path: path.stat().st_mtime_ns for path in (place / "out" / "figures").iterdir()}
@@ -122,6 +124,7 @@ def test_the_second_time_nothing_is_run_or_drawn(place: Path, drawn: None) -> No
     assert {path: path.stat().st_mtime_ns for path in (place / "out" / "figures").iterdir()} == before
 
 
+@pytest.mark.slow
 def test_a_view_that_is_gone_comes_back(place: Path, drawn: None) -> None:
     gone = [place / "out" / name for name in ("report.md", "figures/leaderboard.png")]
     for path in gone:
@@ -169,6 +172,7 @@ def test_a_plan_as_json_lists_every_trial(place: Path) -> None:
     assert len({trial["key"] for trial in untuned["trials"]}) == 8
 
 
+@pytest.mark.slow
 def test_a_plan_above_the_limit_is_shown_with_what_it_needs(place: Path) -> None:
     result = invoke("plan", "x.toml", "limits.max_trials=3")
     assert result.exit_code == 0
@@ -185,6 +189,7 @@ def test_overrides_and_selections_reach_the_trials(place: Path) -> None:
     assert {row.split(",")[steps] for row in rows[1:]} == {"7"}
 
 
+@pytest.mark.slow
 def test_fresh_runs_everything_again(place: Path) -> None:
     sweep()
     log = place / "reports" / "x" / "annx.log"
@@ -199,6 +204,7 @@ def failing(*args: str, code: int = 1) -> Result:
     return sweep(*extra, *args, code=code)
 
 
+@pytest.mark.slow
 def test_failed_trials_are_counted_shown_and_end_with_1(place: Path) -> None:
     result = failing("-v")
     assert "3 trials failed: -v says why, --retry-failed runs them again.\n" in result.stderr
@@ -245,6 +251,7 @@ def test_status_counts_by_phase(place: Path) -> None:
     assert told["phases"]["report"] == {"ok": 2, "diverged": 2}
 
 
+@pytest.mark.slow
 def test_report_renders_again_from_the_folder_alone(place: Path) -> None:
     sweep()
     folder = place / "reports" / "x"
@@ -297,6 +304,7 @@ def read(parent: int, until: str = "\0", seconds: float = 60) -> str:
     return output.decode(errors="replace")
 
 
+@pytest.mark.slow
 def test_progress_is_shown_on_a_terminal_and_only_there(place: Path) -> None:
     sweep()  # what follows finds the report made
     shown, printed = on_a_terminal("sweep", "x.toml", "--executor", "serial")
@@ -308,6 +316,7 @@ def test_progress_is_shown_on_a_terminal_and_only_there(place: Path) -> None:
         assert shown == ""
 
 
+@pytest.mark.slow
 def test_no_color_takes_the_colours_away(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     colour = re.compile(r"\x1b\[[0-9;]*3[0-9][0-9;]*m")
     sweep()
@@ -316,6 +325,7 @@ def test_no_color_takes_the_colours_away(place: Path, monkeypatch: pytest.Monkey
     assert not colour.search(on_a_terminal("sweep", "x.toml", "--executor", "serial")[0])
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done_and_ends_with_130(place: Path) -> None:
     more = ("--plugin", "odd.py", "optimizer.sleeper.rest=[1, 2, 3, 4, 5, 6]", "--only", "optimizer=sleeper")
     args = ("sweep", "x.toml", *more, "--jobs", "1", "train.steps=50", "train.eval_every=50")

@@ -61,6 +61,7 @@ def uniform(*shape: int) -> np.ndarray:
 # Encoding
 
 
+@pytest.mark.slow
 def test_binary_targets_are_a_column_of_zeros_and_ones(registry: Registry) -> None:
     found = prepare(part(registry, "two_moons", n=100), Split(), 0, 1, registry, "float32")
     assert (found.task, found.inputs, found.outputs) == ("binary", 2, 1)
@@ -215,6 +216,7 @@ for text in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_another_process_makes_the_same_bytes(registry: Registry) -> None:
     parts = [
         part(registry, component.name)

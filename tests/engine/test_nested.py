@@ -422,6 +422,7 @@ inner = "adam"
 """
 
 
+@pytest.mark.slow
 def test_the_rate_inside_has_a_column_is_audited_and_drawn_with_the_others(
     files: Files, tmp_path: Path
 ) -> None:

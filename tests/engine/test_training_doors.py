@@ -110,6 +110,7 @@ def family(registry: Registry, name: str, **common: Any) -> list[Trial]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [7, "full"])
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_trial_is_the_same_alone_and_in_any_stack(

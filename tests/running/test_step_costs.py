@@ -83,6 +83,7 @@ def test_an_arm_is_timed_alone_whatever_its_stack_took(tmp_path: Path) -> None:
     assert report.groupby("arm")["train_seconds"].first().nunique() == 1  # the stack's share tells nothing
 
 
+@pytest.mark.slow
 def test_seconds_to_the_target_are_steps_times_the_cost(tmp_path: Path) -> None:
     results = run(tmp_path)
     seconds = {cost.arm: cost.seconds for cost in results.costs}
@@ -98,6 +99,7 @@ def test_seconds_to_the_target_are_steps_times_the_cost(tmp_path: Path) -> None:
     assert "what one costs the arm alone" in render_markdown(plain(content))
 
 
+@pytest.mark.slow
 def test_a_folder_gives_costs_back_and_does_not_measure_again(tmp_path: Path) -> None:
     first = run(tmp_path)
     assert load_run(tmp_path / "run").costs == first.costs
@@ -107,6 +109,7 @@ def test_a_folder_gives_costs_back_and_does_not_measure_again(tmp_path: Path) ->
     assert [each["arm"] for each in told["costs"]] == ["slow", "quick"]
 
 
+@pytest.mark.slow
 def test_what_is_not_asked_for_is_not_measured_and_no_number_moves(tmp_path: Path) -> None:
     asked = run(tmp_path)
     (tmp_path / "plain").mkdir()
