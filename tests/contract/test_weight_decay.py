@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from shipped import REGISTRY
 from trial_factory import make_trial
 
-from anncore import DECAY_MODES, Array, Hyper, WeightDecay, hyper, load_registry
+from anncore import DECAY_MODES, Array, Hyper, WeightDecay, hyper
 from anncore.engine.training import train_stack
 
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 OFFERED_BY = [each.cls for each in REGISTRY.of_kind("optimizer") if issubclass(each.cls, WeightDecay)]
 
 

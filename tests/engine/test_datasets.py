@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from shipped import REGISTRY
 
-from anncore import Data, DataError, Dataset, load_registry
+from anncore import Data, DataError, Dataset
 from anncore.contract.hyperparameters import resolve
 from anncore.contract.registry import Component, Registry
 from anncore.contract.streams import stream
@@ -23,7 +24,7 @@ from anncore.engine.split import split_rows
 
 @pytest.fixture(scope="module")
 def registry() -> Registry:
-    return load_registry(environ={"ANNX_PLUGINS": ""})
+    return REGISTRY
 
 
 def part(registry: Registry, name: str, **values: Any) -> Part:
