@@ -54,6 +54,7 @@ def write(tmp_path: Path) -> Callable[..., str]:
 # What is said
 
 
+@pytest.mark.slow
 def test_what_holds_is_one_line(write: Callable[..., str]) -> None:
     result = check(write(HALVED))
     assert result.exit_code == OK
@@ -101,6 +102,7 @@ def test_json_tells_everything(write: Callable[..., str]) -> None:
     assert by_name["gradient"]["promise"].startswith("In float64, backward agrees")
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_a_table(write: Callable[..., str]) -> None:
     output = on_a_terminal("check", write(WRONG), "relu", code=SOME_FAILED)
     assert "\x1b[" in output
@@ -203,6 +205,7 @@ def test_a_check_that_none_has_matches_nothing() -> None:
     assert result.stdout == ""
 
 
+@pytest.mark.slow
 def test_a_broken_file_fails_with_its_reason(write: Callable[..., str]) -> None:
     file = write(HALVED.replace("def annx_activations", "def annx_activation"))
     good = write(HALVED, "good.py")

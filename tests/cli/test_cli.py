@@ -123,6 +123,7 @@ def test_python_m_anncore_is_annx() -> None:
     assert done.stdout == f"annx {__version__}\n"
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_is_no_error() -> None:
     for args in ("list", "show adam", "list --json"):
         done = subprocess.run(
@@ -223,16 +224,19 @@ def test_show_as_json_holds_all_a_form_would_need(sloth: str) -> None:
     assert shown["documentation"].startswith("A sloth that stands still.")
 
 
+@pytest.mark.slow
 def test_every_component_can_be_shown() -> None:
     for entry in json.loads(run("list", "--json").stdout):
         assert entry["summary"] in run("show", f"{entry['kind']}:{entry['full_name']}").stdout
 
 
+@pytest.mark.slow
 def test_an_activation_is_drawn_on_a_terminal_only() -> None:
     assert "• f(z)" in on_a_terminal("show", "relu")
     assert "• f(z)" not in run("show", "relu").stdout
 
 
+@pytest.mark.slow
 def test_what_is_no_function_of_one_number_is_not_drawn() -> None:
     assert "• f(z)" not in on_a_terminal("show", "softmax")
 
@@ -249,6 +253,7 @@ def test_a_curve_goes_through_its_points() -> None:
     assert marks[round((HEIGHT - 1) * 3 / 4)][-1] == "·"  # its slope there is 1, a quarter of the way up
 
 
+@pytest.mark.slow
 def test_lines_are_cut_at_the_terminals_edge() -> None:
     assert max(map(len, on_a_terminal("list").splitlines())) == 100
 

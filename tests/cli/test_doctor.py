@@ -33,6 +33,7 @@ def only(findings: Any) -> health.Finding:
 # This machine
 
 
+@pytest.mark.slow
 def test_every_matter_is_looked_at(tmp_path: Path) -> None:
     result = doctor("--out", str(tmp_path), "--json")
     assert result.exit_code == OK, result.output
@@ -48,6 +49,7 @@ def test_every_matter_is_looked_at(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []  # what was tried is gone
 
 
+@pytest.mark.slow
 def test_plain_lines_in_a_pipe_and_marks_on_a_terminal(tmp_path: Path) -> None:
     lines = doctor("--out", str(tmp_path)).stdout.splitlines()
     assert lines[0].startswith("ok    python")

@@ -24,6 +24,7 @@ from anncore.evidence.results import FORMULA
 from anncore.report.latex import escape as latex_text
 from anncore.report.view import Section, Table, sections
 
+pytestmark = pytest.mark.slow
 NOTES = (
     "<script>alert(1)</script><img src=x onerror=alert(2)>",
     '" onload="alert(3)" x=\'',

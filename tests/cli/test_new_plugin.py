@@ -93,6 +93,7 @@ def fill_in(module: Path, kind: str) -> None:
     module.write_text(text, encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_red_for_the_missing_formula_and_green_with_a_right_one(tmp_path: Path, kind: str) -> None:
     folder = scaffold(tmp_path, kind)
@@ -225,6 +226,7 @@ def test_from_the_scaffold_to_a_sweep_in_a_fresh_environment(tmp_path: Path) -> 
     assert sum(",report,ok," in row and ",fresh," in row for row in rows) == 2 * 6
 
 
+@pytest.mark.slow
 def test_its_own_tests_are_red_before_the_formula_is_written(tmp_path: Path) -> None:
     folder = scaffold(tmp_path, "initializer")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]

@@ -117,6 +117,7 @@ def sweep(*args: str, code: int = 0) -> Result:
     return result
 
 
+@pytest.mark.slow
 def test_a_sweep_prints_its_answer_and_fills_its_folder(first_sweep: tuple[Path, Result]) -> None:
     place, result = first_sweep
     assert "adam" in result.stdout
@@ -129,6 +130,7 @@ def test_a_sweep_prints_its_answer_and_fills_its_folder(first_sweep: tuple[Path,
     }
 
 
+@pytest.mark.slow
 def test_the_second_time_nothing_is_run_or_drawn(
     finished: Path, first_sweep: tuple[Path, Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +143,7 @@ def test_the_second_time_nothing_is_run_or_drawn(
     assert re.findall(r"\d+ trials, \d+ of them done", log)[-2:] == ["4 trials, 4 of them done"] * 2
 
 
+@pytest.mark.slow
 def test_a_view_that_is_gone_comes_back(finished: Path) -> None:
     gone = [finished / "reports" / "x" / name for name in ("report.md", "figures/leaderboard.png")]
     for path in gone:
@@ -187,6 +190,7 @@ def test_a_plan_as_json_lists_every_trial(place: Path) -> None:
     assert len({trial["key"] for trial in untuned["trials"]}) == 8
 
 
+@pytest.mark.slow
 def test_a_plan_above_the_limit_is_shown_with_what_it_needs(place: Path) -> None:
     result = invoke("plan", "x.toml", "limits.max_trials=3")
     assert result.exit_code == 0
@@ -203,6 +207,7 @@ def test_overrides_and_selections_reach_the_trials(place: Path) -> None:
     assert {row.split(",")[steps] for row in rows[1:]} == {"7"}
 
 
+@pytest.mark.slow
 def test_fresh_runs_everything_again(place: Path) -> None:
     sweep()
     log = place / "reports" / "x" / "annx.log"
@@ -217,6 +222,7 @@ def failing(*args: str, code: int = 1) -> Result:
     return sweep(*extra, *args, code=code)
 
 
+@pytest.mark.slow
 def test_failed_trials_are_counted_shown_and_end_with_1(place: Path) -> None:
     result = failing("-v")
     assert "3 trials failed: -v says why, --retry-failed runs them again.\n" in result.stderr
@@ -263,6 +269,7 @@ def test_status_counts_by_phase(place: Path) -> None:
     assert document["phases"]["report"] == {"ok": 2, "diverged": 2}
 
 
+@pytest.mark.slow
 def test_report_renders_again_from_the_folder_alone(place: Path) -> None:
     sweep()
     folder = place / "reports" / "x"
@@ -315,6 +322,7 @@ def read(parent: int, until: str = "\0", seconds: float = 60) -> str:
     return output.decode(errors="replace")
 
 
+@pytest.mark.slow
 def test_progress_is_shown_on_a_terminal_and_only_there(finished: Path) -> None:
     shown, printed = on_a_terminal("sweep", "x.toml", "--executor", "serial")
     for words in ("Two rates", "Tuning", "Final runs", "4/4"):
@@ -325,6 +333,7 @@ def test_progress_is_shown_on_a_terminal_and_only_there(finished: Path) -> None:
         assert shown == ""
 
 
+@pytest.mark.slow
 def test_no_color_takes_the_colours_away(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     colour = re.compile(r"\x1b\[[0-9;]*3[0-9][0-9;]*m")
     assert colour.search(on_a_terminal("sweep", "x.toml", "--executor", "serial")[0])
@@ -332,6 +341,7 @@ def test_no_color_takes_the_colours_away(finished: Path, monkeypatch: pytest.Mon
     assert not colour.search(on_a_terminal("sweep", "x.toml", "--executor", "serial")[0])
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done_and_ends_with_130(place: Path) -> None:
     more = ("--plugin", "odd.py", "optimizer.sleeper.rest=[1, 2, 3, 4, 5, 6]", "--only", "optimizer=sleeper")
     args = ("sweep", "x.toml", *more, "--jobs", "1", "train.steps=50", "train.eval_every=50")

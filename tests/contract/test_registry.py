@@ -249,6 +249,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("source", "reason"), BROKEN.values(), ids=BROKEN)
 def test_a_broken_plugin_is_set_aside_with_its_reason_and_stops_nobody(
     site: Site, source: str, reason: str

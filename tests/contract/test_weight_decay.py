@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from shipped import REGISTRY
 from trial_factory import make_trial
 
-from anncore import DECAY_MODES, Array, Hyper, WeightDecay, hyper, load_registry
+from anncore import DECAY_MODES, Array, Hyper, WeightDecay, hyper
 from anncore.engine.training import train_stack
 
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 OFFERED_BY = [each.cls for each in REGISTRY.of_kind("optimizer") if issubclass(each.cls, WeightDecay)]
 
 
@@ -73,6 +73,7 @@ def test_a_trial_without_decay_is_untouched_by_its_neighbours_decay(mode: str, t
     assert found.dtype == "float32"
 
 
+@pytest.mark.slow
 def test_training_hands_the_schedules_factor_to_the_independent_decay() -> None:
     # A linear model whose weights shrink by 1 - η/10 and else stand still, as lr is next to nothing: its mean
     # squared error is a parabola in how much of them is left. η = 1, 1/2, 1/4, ...

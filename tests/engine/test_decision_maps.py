@@ -160,6 +160,7 @@ def test_all_seeds_share_the_lattice(registry: Registry) -> None:
     assert len({each.levels.tobytes() for each in found}) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 7, 64])
 def test_a_map_is_the_same_alone_and_in_any_stack(registry: Registry, size: int) -> None:
     trials = [replace(trial, test=True) for trial in mixture(registry, steps=25)]

@@ -332,6 +332,7 @@ print(digest.hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_training_gives_the_same_bits_with_and_without_fusing() -> None:
     digests = set()
     for fusing in ("0", "1"):

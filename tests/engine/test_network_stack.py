@@ -120,6 +120,7 @@ def test_worked_example_2_2_1(registry: Registry, case: str) -> None:
         np.testing.assert_allclose(stack.weights[name][0, 0], want[f"{name}_new"], atol=1e-12, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["as_written", "lr_1", "lr_1_std1"])
 def test_worked_example_2_3_1(registry: Registry, run: str) -> None:
     """The seed document's Julia network, as written and in two variants that learn (golden file b)."""

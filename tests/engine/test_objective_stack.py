@@ -142,6 +142,7 @@ def same_everywhere(trials: list[Trial], registry: Registry) -> None:
     assert by_key(packed) == alone
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_trial_is_the_same_alone_and_in_any_stack(registry: Registry, dtype: str) -> None:
     same_everywhere(mixture(registry, dtype=dtype), registry)
@@ -332,6 +333,7 @@ def write(tmp_path: Path, text: str) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_a_report_on_functions_speaks_of_functions_and_their_values(tmp_path: Path) -> None:
     text = FILE.replace("lr = [1e-5,", "lr = [10.0,") + BOWLS
     results = sweep(load_experiment(write(tmp_path, text)), out=tmp_path / "out", executor="serial")

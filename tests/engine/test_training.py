@@ -26,6 +26,7 @@ def registry() -> Registry:
     return load_registry()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 7, 32, "full"])
 @pytest.mark.parametrize("hidden", [[], [16], [5, 9], [64, 64]])
 def test_a_trial_is_the_same_alone_and_in_any_stack(

@@ -87,6 +87,7 @@ def test_the_band_holds_the_whole_curve_at_once(skew: float) -> None:
     assert min(held.values()) >= 276  # .95 of 300 is 285; 276 is its 1st percentile
 
 
+@pytest.mark.slow
 def test_the_estimate_is_unbiased() -> None:
     # The best of k uniforms is 1/(k + 1) on average.
     rng = np.random.default_rng(0)

@@ -126,6 +126,7 @@ def test_equal_arms_are_all_best_and_all_diverged_ones_worst() -> None:
     np.testing.assert_array_equal(frame["normalized"], [1, 1, 1, 1, -INF, -INF, NAN, 1])
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(
     st.lists(st.lists(st.integers(0, 9), min_size=3, max_size=3), min_size=2, max_size=5),

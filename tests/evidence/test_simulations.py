@@ -118,6 +118,7 @@ def frame_of(scores: Any) -> pd.DataFrame:
     ).assign(scale="unit")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("repetitions", [60, pytest.param(2000, marks=LARGE)])
 def test_data_sets_are_the_unit_since_seeds_would_err_far_too_often(repetitions: int) -> None:
     # Ten data sets, each of which favours one of two arms by chance: none is better in general.
@@ -132,6 +133,7 @@ def test_data_sets_are_the_unit_since_seeds_would_err_far_too_often(repetitions:
     assert pooled / repetitions > 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("repetitions", MANY)
 def test_friedman_errs_in_about_5_percent(repetitions: int) -> None:
     rng = np.random.default_rng(9)

@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+from shipped import REGISTRY
 
-from anncore import Array, WeightSpec, build, load_registry
+from anncore import Array, WeightSpec, build
 from anncore.contract.hyperparameters import declared, references, resolve
 from anncore.engine.nested import Pace, fit, rates
 from anncore.engine.network import Wired
-
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 
 STEPS, HALVED_AT = 60, 31  # an optimizer's steps; from this one on with half the learning rate
 SEEN = (1, 2, 3, 5, 10, 20, 30, 31, 32, 40, 50, 60)  # the steps after which θ is compared

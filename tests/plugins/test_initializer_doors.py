@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sameness import trained_the_same
+from shipped import REGISTRY
 from trial_factory import Spec, make_part, make_trial
 
 from anncore import load_registry
@@ -17,8 +18,6 @@ from anncore.engine.batches import load
 from anncore.engine.network_stack import LOOKED_AT, Stack
 from anncore.engine.split import spread_over
 from anncore.engine.training import train_stack
-
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 
 
 def trial(

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from results_factory import make_results
+from shipped import REGISTRY
 
-from anncore import Drawing, FigureInput, Theme, WatchingMetric, load_registry
+from anncore import Drawing, FigureInput, Theme, WatchingMetric
 from anncore.contract.registry import Component
 from anncore.contract.trial import Train
 from anncore.evidence import layer_frame, layer_grids
@@ -23,7 +24,6 @@ from anncore.report.write import draw_figures
 
 STEPS = (0, 10, 100, 1000)
 NAMES = ("layer_health", "layer_scales")
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 Value = Callable[[str, str, int, int, int], float]
 """A value from problem, arm, seed, layer and step."""
 

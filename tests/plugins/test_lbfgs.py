@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from sameness import by_key
 from scipy import optimize
+from shipped import REGISTRY
 from trial_factory import make_part, make_trial
 
-from anncore import Array, ComponentError, WeightSpec, build, load_registry
+from anncore import Array, ComponentError, WeightSpec, build
 from anncore.contract.trial import Stop, Trial
 from anncore.engine.batches import load
 from anncore.engine.nested import fit
 from anncore.engine.training import train_stack
 
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 LBFGS: Any = REGISTRY.get("optimizer", "lbfgs").cls
 SEARCHES = ("strong_wolfe", "armijo")
 

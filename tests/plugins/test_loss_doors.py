@@ -12,15 +12,14 @@ import pytest
 from hypothesis import given, strategies as st
 from sameness import trained_the_same
 from scipy.stats import norm
+from shipped import REGISTRY
 from trial_factory import make_trial
 
-from anncore import ComponentError, build, load_registry
+from anncore import ComponentError, build
 from anncore.contract.trial import Trial
 from anncore.engine.batches import load
 from anncore.engine.network_stack import Stack
 from anncore.engine.training import train_stack
-
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 
 
 def make(name: str, **values: Any) -> Any:

@@ -11,15 +11,14 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 from sameness import as_bytes
+from shipped import REGISTRY
 from trial_factory import make_part, make_trial
 
-from anncore import Array, ComponentError, build, load_registry
+from anncore import Array, ComponentError, build
 from anncore.contract.kinds import WeightSpec
 from anncore.contract.trial import Stop, Trial
 from anncore.engine.network import Wired
 from anncore.engine.training import train_stack
-
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 
 # Each with settings that go through all of its code within 40 steps, beside its defaults.
 SHIPPED: dict[str, list[dict[str, Any]]] = {

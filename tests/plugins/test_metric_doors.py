@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from experiment_factory import SMALL, load, plan
 from sameness import trained_the_same
+from shipped import REGISTRY
 from trial_factory import given_data, make_part, make_trial
 
 from anncore import ExperimentError, Layer, load_registry
@@ -20,8 +21,6 @@ from anncore.engine.datasets import prepare
 from anncore.engine.evaluation import Evaluator
 from anncore.engine.network_stack import Stack
 from anncore.engine.training import train_stack
-
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 
 
 def score(name: str, layers: list[Layer], grads: dict[str, Any] | None = None) -> dict[str, list[float]]:

@@ -4,16 +4,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from shipped import REGISTRY
 from trial_factory import make_trial
 
-from anncore import ComponentError, build, load_registry
+from anncore import ComponentError, build
 from anncore.contract.trial import Split, Trial
 from anncore.engine.batches import load
 from anncore.engine.network import Wired
 from anncore.engine.network_stack import Stack
 from anncore.testing import Check, parametrize_with_checks
-
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 
 
 @parametrize_with_checks(REGISTRY.of_kind("network"))

@@ -12,16 +12,15 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from sameness import by_key
+from shipped import REGISTRY
 from sweep_factory import load
 from trial_factory import make_part, make_trial
 
-from anncore import Array, ComponentError, WeightSpec, build, load_registry, sweep
+from anncore import Array, ComponentError, WeightSpec, build, sweep
 from anncore.contract.hyperparameters import references
 from anncore.contract.trial import Part, Trial
 from anncore.engine.nested import fit, scope_of
 from anncore.engine.training import train_stack
-
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 
 # Settings in which each does something within few steps
 WRAPPERS: Mapping[str, Mapping[str, Any]] = {

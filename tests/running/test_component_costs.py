@@ -75,6 +75,7 @@ def quick(registry: Registry, *names: str, **settings: Any) -> list[Cost]:
     return measure(registry, choose(registry, names), **settings)
 
 
+@pytest.mark.slow
 def test_every_optimizer_activation_and_loss_has_a_cost_at_every_size(registry: Registry) -> None:
     costs = quick(registry)
     everything = [component for kind in KINDS for component in registry.of_kind(kind)]

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from right_components import OPENED, RIGHT, Bent
+from shipped import REGISTRY
 from wrong import WRONG, Wrong, changed, spoilt, touched
 
 from anncore import Activation, ComponentError, hyper, load_registry
@@ -24,7 +25,7 @@ from anncore.testing import KITS, Check, check_component, checks_for, elsewhere,
 
 @pytest.fixture(scope="module")
 def registry() -> Registry:
-    return load_registry(environ={"ANNX_PLUGINS": ""})
+    return REGISTRY
 
 
 def failures(cls: Any, **how: Any) -> dict[str, str]:
