@@ -124,37 +124,7 @@ from .evidence.stats import (
 from .evidence.units import metric_words as metric_words, singular as singular
 from .experiment import load_experiment as load_experiment
 from .experiment.plan import make_plan as make_plan
-from .report import (
-    NARROW as NARROW,
-    WIDE as WIDE,
-    Drawing as Drawing,
-    GreyRows as GreyRows,
-    LayerPanel as LayerPanel,
-    RampKey as RampKey,
-    Theme as Theme,
-    end_labels as end_labels,
-    half_lost as half_lost,
-    layer_sheet as layer_sheet,
-    layer_words as layer_words,
-    log_axis as log_axis,
-    lost_count as lost_count,
-    lost_counts as lost_counts,
-    lost_words as lost_words,
-    new_sheet as new_sheet,
-    padded as padded,
-    panel_title as panel_title,
-    panels as panels,
-    place as place,
-    plain_axis as plain_axis,
-    ramp_key as ramp_key,
-    shorten as shorten,
-    shown_problems as shown_problems,
-    spread as spread,
-    text_width as text_width,
-    tick_text as tick_text,
-    two_lines as two_lines,
-    weightiest as weightiest,
-)
+from .report import Drawing as Drawing, drawing as drawing
 from .report.compare_runs import compare_runs as compare_runs
 from .running.events import Stopper as Stopper
 from .running.run_folder import load_run as load_run

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from anncore.contract.columns import is_hyperparameter, parse_hyperparameter
 from anncore.contract.kind_names import UNTUNED
 from anncore.evidence import stats
-from anncore.evidence.selection import hyperparameters, selection_gaps, with_fresh_scores
-from anncore.evidence.sentences import growth, joined, percent, size
+from anncore.evidence.selection import selection_gaps, with_fresh_scores
+from anncore.evidence.sentences import growth, joined, number, percent, size
 from anncore.evidence.speed import targets
 from anncore.evidence.study import BLOCKING, Study
 from anncore.evidence.units import DATA_SETS, singular
@@ -34,6 +35,8 @@ def audit(study: Study, pairs: int) -> list[Caution]:
     """Return every warning, the gravest first; `pairs` is how many comparisons share Holm's correction."""
     found = [
         *_failures(study),
+        *_unfinished(study),
+        *_unchosen(study),
         *_waived(study),
         *_divergence(study),
         *_budgets(study),
@@ -43,6 +46,7 @@ def audit(study: Study, pairs: int) -> list[Caution]:
         *_widened(study),
         *_too_few(study, pairs),
         *_one_seed(study),
+        *_one_decides(study),
         *_selection_gap(study),
         *_target(study),
     ]
@@ -73,30 +77,81 @@ def _failures(study: Study) -> list[Caution]:
                 "worst.",
             )
         )
-    missing = sum(int((study.statuses(problem) == "missing").to_numpy().sum()) for problem in study.problems)
-    if missing and study.results.plan.counts.get("total") == len(study.all_trials):
-        # All that was planned has run, so what is not there was never meant to be.
-        told = [
-            f"{joined([arm for arm in study.arms if (statuses[arm] == 'missing').all()])} on {problem}"
-            for problem, statuses in ((problem, study.statuses(problem)) for problem in study.problems)
-            if (statuses == "missing").to_numpy().any()
+    return found
+
+
+def _unfinished(study: Study) -> list[Caution]:
+    """Name what has not run: left out by the file's rules, or still to come."""
+    absent = {
+        problem: [
+            arm
+            for arm in study.arms
+            if (problem, arm) not in study.unchosen and (study.statuses(problem)[arm] == "missing").any()
         ]
-        found.append(
+        for problem in study.problems
+    }
+    pairs = [(problem, arm) for problem, arms in absent.items() for arm in arms]
+    if not pairs or not study.seeds:
+        return []
+    expected = len(study.all_trials) + len(study.unchosen) * len(study.seeds)
+    if study.results.plan.counts.get("total") == expected:
+        # All that was planned has run, so what is not there was never meant to be.
+        where = [f"{joined(arms)} on {problem}" for problem, arms in absent.items() if arms]
+        return [
             Caution(
                 "left_out",
-                f"The file's rules leave out {joined(told)}: nothing is compared with that there, nor over "
-                "all data sets.",
+                f"The file's rules leave out {joined(where)}: nothing is compared with that there, nor over "
+                f"all {study.unit}.",
             )
+        ]
+    missing = sum(int((study.statuses(problem)[arm] == "missing").sum()) for problem, arm in pairs)
+    planned = len(study.problems) * len(study.arms) * len(study.seeds)
+    return [
+        Caution(
+            "incomplete",
+            f"{missing} of {planned} report trials have not run. Run the same command again to resume.",
         )
-    elif missing:
-        planned = len(study.problems) * len(study.arms) * len(study.seeds)
-        found.append(
-            Caution(
-                "incomplete",
-                f"{missing} of {planned} report trials have not run. Run the same command again to resume.",
-            )
+    ]
+
+
+def _unchosen(study: Study) -> list[Caution]:
+    """Name the arms whose tuning left nothing to choose from: there is no score of them."""
+    if not study.unchosen:
+        return []
+    where = [f"{arm} on {problem} ({lost.text})" for (problem, arm), lost in study.unchosen.items()]
+    ways = {lost.status for lost in study.unchosen.values()}
+    ends = {
+        "diverged": "Where every tuning trial diverged, the arm counts as the worst.",
+        "missing": "Where trials failed, nothing is claimed about the arm.",
+    }
+    said = " ".join(text for status, text in ends.items() if status in ways)
+    return [
+        Caution(
+            "nothing_chosen",
+            f"No configuration is chosen, and none was run on fresh seeds: {joined(where)}. {said}",
         )
-    return found
+    ]
+
+
+def _one_decides(study: Study) -> list[Caution]:
+    """Name the arms whose mean a single seed decides; the report shows their median."""
+    where = []
+    for problem in study.problems:
+        measure, values, statuses = study.measures[problem], study.values(problem), study.statuses(problem)
+        for arm in study.arms:
+            ok = values[arm][statuses[arm] == "ok"].to_numpy(float)
+            if stats.one_decides(ok, measure.scale):
+                mean = stats.mean_interval(ok, measure.scale).value
+                where.append(f"{arm} on {problem} (mean {number(mean)}, median {number(stats.median(ok))})")
+    if not where:
+        return []
+    return [
+        Caution(
+            "one_seed_decides",
+            f"A single seed changes the mean by more than a factor of two, so the median is shown: "
+            f"{joined(where)}. Ranks still rest on the mean.",
+        )
+    ]
 
 
 def _waived(study: Study) -> list[Caution]:
@@ -156,7 +211,7 @@ def _confounded(study: Study) -> list[Caution]:
     if not study.tuned:
         return []
     found = []
-    for column in hyperparameters(study.tune):
+    for column in filter(is_hyperparameter, study.tune.columns):
         there = study.tune[study.tune[column].notna()]
         counts = there.groupby(["arm", "problem"], sort=False)[column].nunique().groupby("arm", sort=False)
         tried = {str(arm): int(n) for arm, n in counts.max().items()}
@@ -184,7 +239,8 @@ def _unlike(study: Study) -> list[Caution]:
     own = {*study.experiment.vary, *UNTUNED}
     if "network" in study.experiment.vary:
         own.add("activation")  # a network may name its own
-    values = [name for name in hyperparameters(trials) if name.partition(".")[0] not in own]
+    parsed = {str(name): parse_hyperparameter(str(name)) for name in trials.columns}
+    values = [name for name, parts in parsed.items() if parts is not None and parts[0] not in own]
     drawn = study.experiment.search is not None
     found = []
     for column in values:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from anncore.evidence import stats
-from anncore.evidence.arms import unit_costs_of
-from anncore.evidence.frame import Words, prepared
+from anncore.evidence.frame import Words, prepared, unit_costs_of
 from anncore.evidence.verdicts import FEWEST_DATA_SETS
 
 if TYPE_CHECKING:

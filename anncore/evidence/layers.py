@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from anncore.contract.kinds import Array
-from anncore.evidence.frame import source_of
+from anncore.evidence.sources import source_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -73,8 +73,9 @@ class Results:
 
     @property
     def missing(self) -> int:
-        """The number of planned trials without a result."""
-        return self.plan.counts["total"] - len(self.trials)
+        """The number of planned trials without a result; nothing is planned where nothing was chosen."""
+        left_out = int((self.selection["n_ok"] == 0).sum()) * len(self.experiment.report_seeds)
+        return self.plan.counts["total"] - len(self.trials) - left_out
 
     @property
     def failures(self) -> int:

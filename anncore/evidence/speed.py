@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from anncore.evidence import stats
-from anncore.evidence.frame import Source, source_of
+from anncore.evidence.sources import Source, source_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,12 +50,12 @@ def targets(source: Any) -> pd.DataFrame:
     named, sign = found.options.get("target"), -1.0 if found.goal == "max" else 1.0
     best = _best_validation(found, sign)
     rows = []
-    for problem in found.measures:
+    for problem in found.layout.measures:
         middle = stats.median(best[best["problem"] == problem]["cost"].to_numpy(float))
         target, origin = sign * middle, "tuning" if found.tuned else "report"
         by_name = named
         if isinstance(named, Mapping):
-            by_name = named.get(problem, named.get(found.data_sets[problem]))
+            by_name = named.get(problem, named.get(found.layout.data_sets[problem]))
         if by_name is not None:
             target, origin = float(by_name), "file"
         rows.append(

@@ -12,7 +12,7 @@ import numpy as np
 
 from anncore.evidence.arms import Over, probability_of_improvement
 from anncore.evidence.budget import budget_curve
-from anncore.evidence.frame import curve_frame, scores, tuning_scores
+from anncore.evidence.sources import curve_frame, scores, tuning_scores
 from anncore.evidence.speed import performance_scores, targets, time_to_target, typical_times
 from anncore.evidence.stats import LEVEL
 from anncore.evidence.study import Study

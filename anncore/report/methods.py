@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from anncore.evidence import stats
-from anncore.evidence.sentences import counted, growth, joined, p_value
+from anncore.evidence.sentences import counted, growth, joined, number, p_value
 from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
 from anncore.evidence.verdicts import FEWEST_DATA_SETS
 
@@ -166,7 +166,38 @@ def _scores(content: Mapping[str, Any]) -> str:
         for (label, scale), problems in scales.items()
     ]
     looks = "" if content["rounds"] is None else ", over all looks together"
-    return " ".join(parts) + f" Intervals are at 95 %{looks}, each by itself."
+    return " ".join(
+        [*parts, f"Intervals are at 95 %{looks}, each by itself.", *_medians(content), *_floor(content)]
+    )
+
+
+def _medians(content: Mapping[str, Any]) -> list[str]:
+    """Say where the median stands in the place of the mean; nothing where it never does."""
+    boards = content["leaderboard"]["problems"].values()
+    if not any(row["centre"] == "median" or row["medians"] for board in boards for row in board):
+        return []
+    return [
+        "Where a single seed changes an arm's mean by more than a factor of two, and the mean lies outside "
+        "the middle half of the seeds, the median and its distribution-free interval take the place of the "
+        "mean, marked “(median)”; ranks rest on the mean all the same."
+    ]
+
+
+def _floor(content: Mapping[str, Any]) -> list[str]:
+    """Say what a function's floor is; nothing where no problem has one."""
+    floors = {
+        content["data_sets"][problem]: measure["floor"]
+        for problem, measure in content["measures"].items()
+        if measure["floor"]
+    }
+    if not floors:
+        return []
+    listed = joined([f"{number(floor)} ({label})" for label, floor in floors.items()], most=12)
+    return [
+        f"A value at or below a function's floor is rounding: {listed}. Such values count as equal, and the "
+        "steps to the floor decide: the score is the floor times the share of the trial's steps that it took "
+        "to reach it. “Floor at 40 %” means that the floor was reached after 40 % of the steps."
+    ]
 
 
 def _within(content: Mapping[str, Any]) -> str:
@@ -261,15 +292,27 @@ def _over_all(content: Mapping[str, Any]) -> str:
 
 def _failures(content: Mapping[str, Any]) -> str:
     waived = content["waived"]
-    return (
-        "A diverged trial (NaN, infinite, or far worse than chance) is a result and counts as the worst: it "
+    times = f"{content['provenance']['train']['diverged_above']:g} times"
+    level = "its value at the start"
+    if content["unit"] == DATA_SETS:
+        level = "the training loss of always predicting the mean training target"
+    text = (
+        "A trial diverges where a loss becomes NaN or infinite, or where its final training, validation or "
+        f"test loss is above {times} {level}. That is a result and counts as the worst: a diverged trial "
         "loses to any trial that finished, and two diverged ones tie. One diverged seed makes an arm's mean "
         "infinite, so the arm ranks behind all that never diverged; the mean shown is that of the seeds that "
         "finished, beside their number. Trials that failed, crashed, timed out or are missing block every "
         "claim that rests on them. "
-        + (f"The file waives {joined(waived)}: such trials count as diverged here. " if waived else "")
-        + "Differences within numeric noise (one part in a million) are ties."
     )
+    if content["select"]["tuned"]:
+        text += (
+            "Where no tuning trial of an arm has a finite score, no configuration is chosen and none is run "
+            "on fresh seeds; if all of them diverged the arm counts as diverged, else nothing is claimed "
+            "about it. "
+        )
+    if waived:
+        text += f"The file waives {joined(waived)}: such trials count as diverged here. "
+    return text + "Differences within numeric noise (one part in a million) are ties."
 
 
 def _improvement(content: Mapping[str, Any]) -> str:

@@ -33,7 +33,7 @@ EXPORTS = (
 MOST_FAILURES = 100
 MOST_PAIRS = 120  # of arms: sixteen's; more rows are read by programs
 MOST_METRICS = 2  # beside the scores; more make a table too wide for a page
-NUMERIC = re.compile(r"^(p\s)?[<*]?\s?[−+-]?[.\d∞–]|^never$")
+NUMERIC = re.compile(r"^(p\s)?[<*]?\s?[−+-]?[.\d∞–]|^never$|^floor at |^nothing to choose from$")
 
 
 class Cell(NamedTuple):
@@ -227,7 +227,7 @@ def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
         "IQM",
         "ok",
     ]
-    metrics = [[Cell(words.plain_number(row["metrics"].get(name))) for name in others] for row in board]
+    metrics = [[Cell(words.metric(row, name)) for name in others] for row in board]
     names = [name.replace("_", " ") for name in others]
     rows = []
     for row in board:

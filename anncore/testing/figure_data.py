@@ -74,6 +74,7 @@ class Idle:
     goal: ClassVar[str] = "min"
     bounds: ClassVar[str] = "[0, 1]"
     watches: ClassVar[bool] = True
+    tasks: ClassVar[tuple[Task, ...]] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class Flow:
     goal: ClassVar[str] = "min"
     bounds: ClassVar[str] = "[0, inf)"
     watches: ClassVar[bool] = True
+    tasks: ClassVar[tuple[Task, ...]] = ()
 
 
 WATCHED = tuple(Component("metric", cls.name, cls, "made_up", "1", "made_up") for cls in (Flow, Idle))

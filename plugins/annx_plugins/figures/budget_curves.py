@@ -11,24 +11,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from anncore import (
-    WIDE,
     Drawing,
     Figure,
     FigureInput,
     budget_curve,
     counted,
-    end_labels,
+    drawing,
     hookimpl,
     joined,
-    log_axis,
     metric_words,
-    new_sheet,
-    padded,
-    panel_title,
-    panels,
-    plain_axis,
-    shown_problems,
-    text_width,
     tuning_scores,
 )
 
@@ -71,7 +62,7 @@ class BudgetCurves(Figure):
         if not problems:
             return None
         title = self._title(curves, problems, report["problem_unit"])
-        problems, left_out = shown_problems(report, problems)
+        problems, left_out = drawing.shown_problems(report, problems)
         subtitle = self._subtitle(curves, which, metric, report)
         nothing = _without(tried, curves)
         if nothing:
@@ -88,16 +79,18 @@ class BudgetCurves(Figure):
         columns = min(4 if one else 3, len(each))
         rows = math.ceil(len(each) / columns)
         labels = [curve.label(arm) for own in curves.values() for arm, curve in own.items()]
-        room = 0.0 if one else 0.3 + min(1.1, max(text_width(label, 7.5, "bold") for label in labels))
+        room = 0.0 if one else 0.3 + min(1.1, max(drawing.text_width(label, 7.5, "bold") for label in labels))
         left, low, height = 0.62, 0.5, 1.55
-        width = (WIDE - left - columns * room - (columns - 1) * 0.42 - 0.1) / columns
+        width = (drawing.WIDE - left - columns * room - (columns - 1) * 0.42 - 0.1) / columns
         size, gaps = (min(width, 3.4), height), (room + 0.42, 0.5)
-        sheet = new_sheet(WIDE, rows * (height + 0.5) - 0.5 + low + 0.3, title, subtitle, theme)
-        axes = panels(sheet, len(each), columns, size, left=left, bottom=low, gaps=gaps)
+        sheet = drawing.new_sheet(
+            drawing.WIDE, rows * (height + 0.5) - 0.5 + low + 0.3, title, subtitle, theme
+        )
+        axes = drawing.panels(sheet, len(each), columns, size, left=left, bottom=low, gaps=gaps)
         for i, (ax, (problem, arm)) in enumerate(zip(axes, each, strict=True)):
             own = curves[problem]
             self._panel(ax, own, arm, theme, room)
-            panel_title(ax, own[arm].label(arm) if arm else problem)
+            drawing.panel_title(ax, own[arm].label(arm) if arm else problem)
             if i % columns == 0:
                 words = metric_words(metric, report["unit"])
                 ax.set_ylabel(
@@ -135,10 +128,10 @@ class BudgetCurves(Figure):
         ends = [np.clip(end, low, high) for end in (curves[banded].low, curves[banded].high)]
         color = theme[banded].color
         ax.fill_between(curves[banded].k, *ends, color=color, alpha=0.15, linewidth=0, zorder=1)
-        log_axis(ax.xaxis, 1, full)
+        drawing.log_axis(ax.xaxis, 1, full)
         ticks = [2**i for i in range(int(math.log2(full)) + 1)]
         ax.set_xticks(ticks[:: math.ceil(len(ticks) / 6)])
-        end_labels(ax, labels, room=room)
+        drawing.end_labels(ax, labels, room=room)
 
     def _range(self, ax: Any, curves: Sequence[_Curve], bands: Sequence[_Curve]) -> tuple[float, float, bool]:
         """Fit the axis to the curves and to as much of the bands as leaves them readable."""
@@ -154,11 +147,11 @@ class BudgetCurves(Figure):
         ends = to(ends[np.isfinite(ends) & ((ends > 0) | (not log))])
         low = float(min([low, *ends[ends >= low - 0.6 * span]]))
         high = float(max([high, *ends[ends <= high + 0.6 * span]]))
-        low, high = padded(float(back(low)), float(back(high)), log)
+        low, high = drawing.padded(float(back(low)), float(back(high)), log)
         if log:
-            log_axis(ax.yaxis, low, high, 5)
+            drawing.log_axis(ax.yaxis, low, high, 5)
         else:
-            plain_axis(ax.yaxis, low, high, 5)
+            drawing.plain_axis(ax.yaxis, low, high, 5)
         return low, high, log
 
     def _title(self, curves: Mapping[str, Mapping[str, _Curve]], problems: Sequence[str], units: str) -> str:

@@ -9,17 +9,13 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from anncore import (
-    NARROW,
     Drawing,
     Figure,
     FigureInput,
+    drawing,
     hookimpl,
     joined,
-    new_sheet,
-    place,
-    shorten,
     singular,
-    text_width,
 )
 
 MOST_BARS = 12
@@ -53,15 +49,15 @@ class CriticalDifference(Figure):
         groups = _groups(list(ranks), found, report["control"])
         title, subtitle = self._title(report, list(ranks)), self._subtitle(report, len(groups))
         levels = _levels([(ranks[group[0]], ranks[group[-1]]) for group in groups[:MOST_BARS]])
-        names = {arm: shorten(arm, 1.5, 8, "bold") for arm in ranks}
-        side = 0.16 + max(text_width(name, 8, "bold") for name in names.values()) + 0.48
+        names = {arm: drawing.shorten(arm, 1.5, 8, "bold") for arm in ranks}
+        side = 0.16 + max(drawing.text_width(name, 8, "bold") for name in names.values()) + 0.48
         top = GAP + BAR * (max(levels, default=-1) + 1) + 0.08
         rows = math.ceil(len(ranks) / 2)
         height = top + ROW * rows
-        sheet = new_sheet(NARROW, height + 0.62, title, subtitle, theme)
-        ax = place(sheet, side, 0.12, NARROW - 2 * side, height)
+        sheet = drawing.new_sheet(drawing.NARROW, height + 0.62, title, subtitle, theme)
+        ax = drawing.place(sheet, side, 0.12, drawing.NARROW - 2 * side, height)
         self._axis(ax, len(ranks), height, report)
-        inch = (len(ranks) - 1) / (NARROW - 2 * side)  # in ranks
+        inch = (len(ranks) - 1) / (drawing.NARROW - 2 * side)  # in ranks
         for i, (arm, rank) in enumerate(ranks.items()):
             left = i < rows
             row = i if left else len(ranks) - 1 - i
@@ -196,7 +192,7 @@ class CriticalDifference(Figure):
 
 def _groups(arms: Sequence[str], found: Sequence[Mapping[str, Any]], control: str | None) -> list[list[str]]:
     """Return the largest sets of arms that are not told apart, each by rank, the best set first."""
-    place = {arm: i for i, arm in enumerate(arms)}
+    places = {arm: i for i, arm in enumerate(arms)}
     near: dict[str, set[str]] = {arm: set() for arm in arms}
     if any(c["verdict"] == "too_few" for c in found):
         return []
@@ -209,8 +205,8 @@ def _groups(arms: Sequence[str], found: Sequence[Mapping[str, Any]], control: st
     else:
         # There may be exponentially many; the drawing shows a dozen.
         groups = [list(group) for group in islice(_cliques(set(), set(arms), set(), near), 1000)]
-    groups = [sorted(group, key=place.__getitem__) for group in groups if len(group) > 1]
-    return sorted(groups, key=lambda group: [place[arm] for arm in group])
+    groups = [sorted(group, key=places.__getitem__) for group in groups if len(group) > 1]
+    return sorted(groups, key=lambda group: [places[arm] for arm in group])
 
 
 def _cliques(

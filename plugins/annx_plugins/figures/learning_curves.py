@@ -10,25 +10,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from anncore import (
-    WIDE,
     Drawing,
     Figure,
     FigureInput,
     counted,
-    end_labels,
+    drawing,
     hookimpl,
     joined,
-    log_axis,
     mean_band,
     metric_words,
-    new_sheet,
-    padded,
-    panel_title,
-    panels,
-    plain_axis,
-    shown_problems,
     singular,
-    text_width,
 )
 
 WIDEST = 1e4  # means more than so many times the smallest need a log axis, even where some values are 0
@@ -84,22 +75,24 @@ class LearningCurves(Figure):
             )
         if len(report["arms"]) > 8:
             subtitle += " Grey: the other arms."
-        problems, left_out = shown_problems(report, problems)
+        problems, left_out = drawing.shown_problems(report, problems)
         subtitle += left_out
         columns = min(3, len(problems))
         rows = math.ceil(len(problems) / columns)
         left, low, height = 0.62, 0.5, 1.62
-        room = 0.3 + min(1.2, max(text_width(label, 7.5, "bold") for label in self._labels(lines, theme)))
-        width = (WIDE - left - columns * room - (columns - 1) * 0.4 - 0.06) / columns
+        room = 0.3 + min(
+            1.2, max(drawing.text_width(label, 7.5, "bold") for label in self._labels(lines, theme))
+        )
+        width = (drawing.WIDE - left - columns * room - (columns - 1) * 0.4 - 0.06) / columns
         body = rows * height + (rows - 1) * 0.5 + low + 0.3
-        sheet = new_sheet(WIDE, body, title, subtitle, theme)
-        axes = panels(
+        sheet = drawing.new_sheet(drawing.WIDE, body, title, subtitle, theme)
+        axes = drawing.panels(
             sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(room + 0.4, 0.5)
         )
         for i, (ax, problem) in enumerate(zip(axes, problems, strict=True)):
             ratios = not _shares(report, metric)
             self._panel(ax, lines[problem], report["arms"], theme, room, report["level"], ratios)
-            panel_title(ax, problem)
+            drawing.panel_title(ax, problem)
             if i % columns == 0:
                 log = ax.get_yscale() == "log"
                 words = metric_words(metric, report["unit"])
@@ -188,7 +181,7 @@ class LearningCurves(Figure):
                 [step], [min(max(value, low), high)], "x", color=color, markersize=5, mew=1.6, clip_on=False
             )
         inside = [(min(max(y, low), high), text, color) for y, text, color in labels]
-        end_labels(ax, inside, room=room)
+        drawing.end_labels(ax, inside, room=room)
 
     def _axes(self, ax: Any, shown: Any, seen: list[float], bands: list[Any], log: bool) -> None:
         last = max((float(line.steps[-1]) for _, line in shown if len(line.steps)), default=1.0)
@@ -207,11 +200,11 @@ class LearningCurves(Figure):
         if len(edges):
             low = max(low - room, min(low, float(to(edges.min()))))
             high = min(high + room, max(high, float(to(edges.max()))))
-        low, high = padded(float(back(low)), float(back(high)), log)
+        low, high = drawing.padded(float(back(low)), float(back(high)), log)
         if log:
-            log_axis(ax.yaxis, low, high, 5)
+            drawing.log_axis(ax.yaxis, low, high, 5)
         else:
-            plain_axis(ax.yaxis, low, high, 6)
+            drawing.plain_axis(ax.yaxis, low, high, 6)
 
     def _title(self, lines: dict[str, dict[str, _Line]], metric: str, report: Any) -> str:
         """Say who ends best most often, and who diverged where."""

@@ -10,27 +10,19 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from anncore import (
-    WIDE,
     Drawing,
     Figure,
     FigureInput,
     counted,
     curve_frame,
-    end_labels,
+    drawing,
     hookimpl,
     joined,
-    log_axis,
     metric_words,
-    new_sheet,
-    panel_title,
     performance_ratios,
     performance_scores,
-    place,
-    shorten,
     singular,
     targets,
-    text_width,
-    tick_text,
     time_to_target,
     typical_times,
 )
@@ -76,7 +68,7 @@ class PerformanceProfile(Figure):
         title, subtitle = self._title(speed, ranked), self._subtitle(speed, report, arms)
         both = speed.scores is not None
         labels = self._labels(speed, theme) if both else {}
-        right = 0.3 + max((text_width(text, 7.5, "bold") for text in labels.values()), default=0)
+        right = 0.3 + max((drawing.text_width(text, 7.5, "bold") for text in labels.values()), default=0)
         problems = list(speed.median.columns)
         # Many data sets lie below the profile, in two columns; few beside it.
         below = both and len(problems) > BESIDE
@@ -88,21 +80,23 @@ class PerformanceProfile(Figure):
         rows = [
             problem if both else _row(problem, arm, len(problems)) for problem in problems for arm in arms
         ]
-        names = max(text_width(row, 7.5) for row in map(_short, rows))
+        names = max(drawing.text_width(row, 7.5) for row in map(_short, rows))
         profile = 2.4 if below else max(raw, 2.3) if both else raw
         if both and not below:
             raw = max(raw, min(profile, 0.45 * half))
-        sheet = new_sheet(WIDE, profile + 0.82 + (raw + 0.86 if below else 0), title, subtitle, theme)
+        sheet = drawing.new_sheet(
+            drawing.WIDE, profile + 0.82 + (raw + 0.86 if below else 0), title, subtitle, theme
+        )
         left = 0.1
         if both:
             bottom = 0.5 + (raw + 0.86 if below else 0)
-            across = WIDE - 0.62 - right - 0.1 if below else 3.0
-            self._profile(place(sheet, 0.62, bottom, across, profile), speed, labels, theme, right)
+            across = drawing.WIDE - 0.62 - right - 0.1 if below else 3.0
+            self._profile(drawing.place(sheet, 0.62, bottom, across, profile), speed, labels, theme, right)
             left = 0.1 if below else 0.62 + across + right
-        room = (WIDE - left - 0.1) / columns
+        room = (drawing.WIDE - left - 0.1) / columns
         for i, part in enumerate(parts):
             x, width = left + i * room + 0.1 + names, room - names - 0.2
-            ax = place(sheet, x, 0.5 + (0 if below else profile - raw), width, raw)
+            ax = drawing.place(sheet, x, 0.5 + (0 if below else profile - raw), width, raw)
             self._raw(ax, speed, part, arms, theme, width)
             if both:
                 ax.set_yticks(range(len(part)), [_short(problem) for problem in part])
@@ -117,7 +111,9 @@ class PerformanceProfile(Figure):
         for row in speed.scores.to_dict("records"):
             if theme[row["arm"]].highlighted:
                 around = f" ({row['low']:.2f}–{row['high']:.2f})" if "low" in row else ""
-                found[row["arm"]] = f"{shorten(row['arm'], 0.9, 7.5, 'bold')} {row['score']:.2f}{around}"
+                found[row["arm"]] = (
+                    f"{drawing.shorten(row['arm'], 0.9, 7.5, 'bold')} {row['score']:.2f}{around}"
+                )
         return found
 
     def _profile(self, ax: Any, speed: _Speed, labels: Mapping[str, str], theme: Any, room: float) -> None:
@@ -143,14 +139,14 @@ class PerformanceProfile(Figure):
             )
             if arm in labels:
                 ends.append((100 * y[-1], labels[arm], style.color))
-        log_axis(ax.xaxis, 1.0, MOST_RATIO)
+        drawing.log_axis(ax.xaxis, 1.0, MOST_RATIO)
         ax.set_xticks([1, 1.5, 2, 3, 4], ["1×", "1.5×", "2×", "3×", "4×"])
         ax.set_ylim(-2, 103)
         ax.set_yticks(range(0, 101, 20))
         ax.set_xlabel("steps to target ÷ those of the fastest arm, τ (log)")
         ax.set_ylabel(f"{speed.places} reached within τ (%)")
         ax.set_title("Performance profile and score", size=8.5, weight="bold", loc="left")
-        end_labels(ax, ends, room=room)  # of equal ones the better label comes to lie above
+        drawing.end_labels(ax, ends, room=room)  # of equal ones the better label comes to lie above
 
     def _raw(
         self, ax: Any, speed: _Speed, problems: Sequence[str], arms: Sequence[str], theme: Any, width: float
@@ -210,16 +206,18 @@ class PerformanceProfile(Figure):
                 label=arm,
                 zorder=4,
             )
-        log_axis(ax.xaxis, least, high)
+        drawing.log_axis(ax.xaxis, least, high)
         shown = [tick for tick in ax.get_xticks() if low * (1 - 1e-9) <= tick <= high]
-        words = [tick_text(tick) for tick in shown]
+        words = [drawing.tick_text(tick) for tick in shown]
         ax.set_xticks([zero, *shown] if instant else shown, ["0", *words] if instant else words)
         ax.set_xlim(least, lane(LANE))
         ax.set_ylim(len(problems) - 0.5, -0.5)
         ax.tick_params(axis="y", length=0)
         ax.grid(visible=False, axis="y")
         ax.set_xlabel("optimizer steps to target (log)")
-        panel_title(ax, "Steps: every seed | and the median" if width > 3.2 else "Steps, seeds | and median")
+        drawing.panel_title(
+            ax, "Steps: every seed | and the median" if width > 3.2 else "Steps, seeds | and median"
+        )
         ax.text(
             1.0,
             1.01,
@@ -311,7 +309,7 @@ def _row(problem: str, arm: str, problems: int) -> str:
 
 
 def _short(problem: str) -> str:
-    return shorten(problem, 1.75, 7.5)
+    return drawing.shorten(problem, 1.75, 7.5)
 
 
 class _Speed(NamedTuple):

@@ -10,19 +10,14 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from anncore import (
-    WIDE,
     Array,
     Drawing,
     Figure,
     FigureInput,
-    Theme,
+    drawing,
     hookimpl,
     joined,
-    new_sheet,
     number,
-    panels,
-    shorten,
-    text_width,
 )
 
 PLACES = ("x.1", "x.2")
@@ -65,11 +60,13 @@ class Trajectories(Figure):
         lines = math.ceil(len(arms) / MOST_COLUMNS)
         columns = math.ceil(len(arms) / lines)
         left, low, gap, between = 0.62, 0.3, 0.14, 0.42
-        width = min(2.6, (WIDE - left - 0.16 - gap * (columns - 1)) / columns)
+        width = min(2.6, (drawing.WIDE - left - 0.16 - gap * (columns - 1)) / columns)
         height = min(1.75, 0.86 * width)
         rows = len(drawn) * lines
-        sheet = new_sheet(WIDE, rows * height + (rows - 1) * between + low + 0.22, title, subtitle, theme)
-        axes = panels(
+        sheet = drawing.new_sheet(
+            drawing.WIDE, rows * height + (rows - 1) * between + low + 0.22, title, subtitle, theme
+        )
+        axes = drawing.panels(
             sheet, rows * columns, columns, (width, height), left=left, bottom=low, gaps=(gap, between)
         )
         for i, function in enumerate(drawn):
@@ -86,7 +83,7 @@ class Trajectories(Figure):
                 if j % columns:
                     ax.tick_params(labelleft=False)
                 else:
-                    name = shorten(function.problem, height, 8.5, "bold")
+                    name = drawing.shorten(function.problem, height, 8.5, "bold")
                     ax.set_ylabel(name, size=8.5, weight="bold", labelpad=4)
         return Drawing(sheet, self.name, title, self._words(title, drawn, arms), subtitle)
 
@@ -100,7 +97,12 @@ class Trajectories(Figure):
         ax.tick_params(labelsize=6.5)
         width = ax.get_position().width * ax.figure.get_figwidth()
         ax.set_title(
-            shorten(arm, width, 8, "bold"), size=8, weight="bold", loc="left", color=style.color, pad=3
+            drawing.shorten(arm, width, 8, "bold"),
+            size=8,
+            weight="bold",
+            loc="left",
+            color=style.color,
+            pad=3,
         )
         ends = function.ends(arm)
         rings = {"markerfacecolor": paper, "markeredgecolor": style.color, "markeredgewidth": 0.8}
@@ -135,7 +137,7 @@ class Trajectories(Figure):
         self._box(ax, _lines(function, arm, data), covered, function.window, theme)
 
     def _box(
-        self, ax: Any, lines: Sequence[tuple[str, str]], drawn: Array, window: Window, theme: Theme
+        self, ax: Any, lines: Sequence[tuple[str, str]], drawn: Array, window: Window, theme: drawing.Theme
     ) -> None:
         """Write the lines into the corner that holds the least of what is drawn."""
         from matplotlib.patches import Rectangle
@@ -143,8 +145,8 @@ class Trajectories(Figure):
         wide = ax.get_position().width * ax.figure.get_figwidth()
         tall = ax.get_position().height * ax.figure.get_figheight()
         size, step = 6.5, 0.11
-        texts = [shorten(text, wide - 0.12, size) for text, _ in lines]
-        x_share = (max(text_width(text, size) for text in texts) + 0.12) / wide
+        texts = [drawing.shorten(text, wide - 0.12, size) for text, _ in lines]
+        x_share = (max(drawing.text_width(text, size) for text in texts) + 0.12) / wide
         y_share = (step * len(texts) + 0.07) / tall
         x_low, x_high, y_low, y_high = window
         share = (drawn - (x_low, y_low)) / (x_high - x_low, y_high - y_low)
