@@ -1,4 +1,4 @@
-"""What keeps a report honest where data are few or odd: far-off seeds, empty choices, values that are rounding."""
+"""What keeps a report honest: far-off seeds, choices made from nothing, values that are rounding."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from anncore import (
     Drawing,
@@ -20,6 +20,15 @@ from anncore import (
 
 MOST_BARS = 12
 ROW, BAR, GAP = 0.24, 0.17, 0.12  # inches
+
+
+class _Label(NamedTuple):
+    """An arm's name beside the axis: at the left or the right end, at a height in inches."""
+
+    name: str
+    rank: float
+    y: float
+    left: bool
 
 
 @dataclass(frozen=True)
@@ -61,9 +70,8 @@ class CriticalDifference(Figure):
         for i, (arm, rank) in enumerate(ranks.items()):
             left = i < rows
             row = i if left else len(ranks) - 1 - i
-            self._arm(
-                ax, names[arm], rank, top + ROW * (row + 0.5), left, inch, len(ranks), theme, theme[arm]
-            )
+            label = _Label(names[arm], rank, top + ROW * (row + 0.5), left)
+            self._arm(ax, label, inch, len(ranks), theme, theme[arm])
         for group, level in zip(groups, levels, strict=False):
             y = GAP + BAR * (level + 0.5)
             ends = [ranks[group[0]], ranks[group[-1]]]
@@ -87,27 +95,17 @@ class CriticalDifference(Figure):
         ax.spines["top"].set_visible(True)
         ax.grid(visible=False)
 
-    def _arm(
-        self,
-        ax: Any,
-        name: str,
-        rank: float,
-        y: float,
-        left: bool,
-        inch: float,
-        arms: int,
-        theme: Any,
-        style: Any,
-    ) -> None:
-        edge = 1 - 0.06 * inch if left else arms + 0.06 * inch
+    def _arm(self, ax: Any, label: _Label, inch: float, arms: int, theme: Any, style: Any) -> None:
+        edge = 1 - 0.06 * inch if label.left else arms + 0.06 * inch
         width = 1.3 if style.highlighted else 0.9
-        ax.plot([rank, rank, edge], [0, y, y], color=style.color, linewidth=width, clip_on=False, zorder=1)
-        away = -inch if left else inch
-        text = {"va": "center", "ha": "right" if left else "left"}
+        x, y = [label.rank, label.rank, edge], [0, label.y, label.y]
+        ax.plot(x, y, color=style.color, linewidth=width, clip_on=False, zorder=1)
+        away = -inch if label.left else inch
+        text = {"va": "center", "ha": "right" if label.left else "left"}
         muted = theme.token("muted")
-        ax.text(edge + 0.05 * away, y, f"{rank:.2f}", size=7, color=muted, **text)
+        ax.text(edge + 0.05 * away, label.y, f"{label.rank:.2f}", size=7, color=muted, **text)
         color = style.color if style.highlighted else muted
-        ax.text(edge + 0.42 * away, y, name, size=8, weight="bold", color=color, **text)
+        ax.text(edge + 0.42 * away, label.y, label.name, size=8, weight="bold", color=color, **text)
 
     def _dot(self, ax: Any, x: float, y: float, style: Any, theme: Any, size: float) -> None:
         ax.plot(

@@ -37,6 +37,31 @@ ORIGINS = {
 }
 
 
+class _StepAxis(NamedTuple):
+    """A log axis of steps with a lane at its right end for what never arrives."""
+
+    low: float  # the fewest steps
+    least: float  # the axis' left end
+    high: float  # where the lane begins
+    zero: float  # where a log axis shows what takes no step
+    instant: bool  # whether anything takes no step
+    width: float  # inches
+
+    @classmethod
+    def of(cls, times: Any, width: float) -> _StepAxis:
+        """Return the axis for these times."""
+        finite = times[np.isfinite(times) & (times > 0)]
+        low, high = (float(finite.min()), float(finite.max())) if len(finite) else (1.0, 10.0)
+        # What the initial weights meet takes no step: a log axis has no place for it but one of its own.
+        instant, zero = bool((times == 0).any()), low / 1.6
+        least = (zero if instant else low) / 1.15
+        return cls(low, least, max(high * 1.15, 2 * least), zero, instant, width)
+
+    def lane(self, inches: float) -> float:
+        """Return the place so many inches into the lane."""
+        return float(self.high * (self.high / self.least) ** (inches / (self.width - LANE)))
+
+
 @dataclass(frozen=True)
 class PerformanceProfile(Figure):
     """Dolan and Moré's profile of the steps to target, scored as AlgoPerf does, beside the raw steps.
@@ -152,72 +177,72 @@ class PerformanceProfile(Figure):
         self, ax: Any, speed: _Speed, problems: Sequence[str], arms: Sequence[str], theme: Any, width: float
     ) -> None:
         """Draw every seed's steps, the median, and what never arrived in a lane of its own."""
-        every = speed.times["time"].to_numpy(float)
-        finite = every[np.isfinite(every) & (every > 0)]
-        low, high = (float(finite.min()), float(finite.max())) if len(finite) else (1.0, 10.0)
-        # What the initial weights meet takes no step: a log axis has no place for it but one of its own.
-        instant = bool((every == 0).any())
-        zero = low / 1.6
-        least = (zero if instant else low) / 1.15
-        high = max(high * 1.15, 2 * least)
-
-        def lane(inches: float) -> float:
-            return float(high * (high / least) ** (inches / (width - LANE)))
-
+        axis = _StepAxis.of(speed.times["time"].to_numpy(float), width)
         tight = ax.get_position().height * ax.figure.get_figheight() / len(problems) / len(arms) < 0.1
         for y in range(0, len(problems), 2):
             ax.axhspan(y - 0.5, y + 0.5, color=theme.token("zebra"), linewidth=0, zorder=0)
-        ax.axvspan(high, lane(LANE), color=theme.token("alarm_fill"), linewidth=0, zorder=0.5)
+        ax.axvspan(axis.high, axis.lane(LANE), color=theme.token("alarm_fill"), linewidth=0, zorder=0.5)
         seeds = {key: rows.to_numpy(float) for key, rows in speed.times.groupby(["arm", "problem"])["time"]}
         for i, (arm, shift) in enumerate(zip(arms, _shifts(len(arms)), strict=True)):
-            style = theme[arm]
-            ticks: list[tuple[float, float]] = []
-            marks: list[tuple[float, float]] = []
-            for y, problem in enumerate(problems):
-                own = seeds.get((arm, problem), np.array([]))
-                there = own[np.isfinite(own)]
-                ticks.extend((step or zero, y + shift) for step in there)
-                middle = speed.median.loc[arm, problem]
-                marks.append((middle or zero if math.isfinite(middle) else lane(0.12), y + shift))
-                if len(there) < len(own):
-                    # Neighbouring rows of text would touch, so every other arm's stands further left.
-                    ax.text(
-                        lane(LANE - (0.36 if tight and (i + y * len(arms)) % 2 else 0.02)),
-                        y + shift,
-                        f"{len(own) - len(there)}/{len(own)}",
-                        ha="right",
-                        va="center",
-                        size=6.5,
-                        weight="bold",
-                        color=style.color,
-                    )
-            x, y_of = np.array(ticks).reshape(-1, 2).T
-            ax.plot(x, y_of, "|", color=style.color, markersize=3.5, markeredgewidth=0.9, alpha=0.7)
-            x, y_of = np.array(marks).T
-            ax.plot(
-                x,
-                y_of,
-                style.marker,
-                color=style.color,
-                markersize=4.5,
-                markeredgecolor=theme.token("paper"),
-                markeredgewidth=0.5,
-                linestyle="",
-                label=arm,
-                zorder=4,
-            )
-        drawing.log_axis(ax.xaxis, least, high)
-        shown = [tick for tick in ax.get_xticks() if low * (1 - 1e-9) <= tick <= high]
-        words = [drawing.tick_text(tick) for tick in shown]
-        ax.set_xticks([zero, *shown] if instant else shown, ["0", *words] if instant else words)
-        ax.set_xlim(least, lane(LANE))
-        ax.set_ylim(len(problems) - 0.5, -0.5)
-        ax.tick_params(axis="y", length=0)
-        ax.grid(visible=False, axis="y")
-        ax.set_xlabel("optimizer steps to target (log)")
+            own = [seeds.get((arm, problem), np.array([])) for problem in problems]
+            medians = [speed.median.loc[arm, problem] for problem in problems]
+            self._steps(ax, axis, own, shift, theme[arm])
+            self._medians(ax, axis, medians, shift, arm, theme)
+            for y, times in enumerate(own):
+                # Neighbouring rows of text would touch, so every other arm's stands further left.
+                inset = 0.36 if tight and (i + y * len(arms)) % 2 else 0.02
+                self._missed(ax, axis.lane(LANE - inset), y + shift, times, theme[arm].color)
+        self._raw_axes(ax, axis, len(problems), theme)
         drawing.panel_title(
             ax, "Steps: every seed | and the median" if width > 3.2 else "Steps, seeds | and median"
         )
+
+    def _steps(self, ax: Any, axis: _StepAxis, own: Sequence[Any], shift: float, style: Any) -> None:
+        """Draw a tick for every seed that reached the target."""
+        ticks = [
+            (step or axis.zero, y + shift)
+            for y, times in enumerate(own)
+            for step in times[np.isfinite(times)]
+        ]
+        x, y_of = np.array(ticks).reshape(-1, 2).T
+        ax.plot(x, y_of, "|", color=style.color, markersize=3.5, markeredgewidth=0.9, alpha=0.7)
+
+    def _medians(
+        self, ax: Any, axis: _StepAxis, medians: Sequence[float], shift: float, arm: str, theme: Any
+    ) -> None:
+        places = [step or axis.zero if math.isfinite(step) else axis.lane(0.12) for step in medians]
+        ax.plot(
+            places,
+            np.arange(len(places)) + shift,
+            theme[arm].marker,
+            color=theme[arm].color,
+            markersize=4.5,
+            markeredgecolor=theme.token("paper"),
+            markeredgewidth=0.5,
+            linestyle="",
+            label=arm,
+            zorder=4,
+        )
+
+    def _missed(self, ax: Any, x: float, y: float, times: Any, color: str) -> None:
+        """Write how many seeds never arrived; nothing where all did."""
+        missed = int((~np.isfinite(times)).sum())
+        if missed:
+            text = f"{missed}/{len(times)}"
+            ax.text(x, y, text, ha="right", va="center", size=6.5, weight="bold", color=color)
+
+    def _raw_axes(self, ax: Any, axis: _StepAxis, problems: int, theme: Any) -> None:
+        drawing.log_axis(ax.xaxis, axis.least, axis.high)
+        shown = [tick for tick in ax.get_xticks() if axis.low * (1 - 1e-9) <= tick <= axis.high]
+        words = [drawing.tick_text(tick) for tick in shown]
+        ax.set_xticks(
+            [axis.zero, *shown] if axis.instant else shown, ["0", *words] if axis.instant else words
+        )
+        ax.set_xlim(axis.least, axis.lane(LANE))
+        ax.set_ylim(problems - 0.5, -0.5)
+        ax.tick_params(axis="y", length=0)
+        ax.grid(visible=False, axis="y")
+        ax.set_xlabel("optimizer steps to target (log)")
         ax.text(
             1.0,
             1.01,
