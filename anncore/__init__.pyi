@@ -67,17 +67,12 @@ from .engine.arrays import (
 from .engine.decision_maps import DecisionMap as DecisionMap
 from .engine.process import children_on_one_blas_thread as children_on_one_blas_thread
 from .evidence import (
-    BudgetCurve as BudgetCurve,
-    Friedman as Friedman,
     LayerGrid as LayerGrid,
-    Summary as Summary,
     aggregate_scores as aggregate_scores,
     average_ranks as average_ranks,
-    best_of_k as best_of_k,
     budget_curve as budget_curve,
     compare_arms as compare_arms,
     curve_frame as curve_frame,
-    data_set_costs as data_set_costs,
     friedman_test as friedman_test,
     layer_frame as layer_frame,
     layer_grids as layer_grids,
@@ -108,18 +103,9 @@ from .evidence.selection import (
 from .evidence.sentences import counted as counted, joined as joined, number as number, percent as percent
 from .evidence.stats import (
     differences as differences,
-    holm as holm,
-    iqm as iqm,
-    iqm_interval as iqm_interval,
     mean_band as mean_band,
-    mean_interval as mean_interval,
     pairs_for_power as pairs_for_power,
     pairs_needed as pairs_needed,
-    pseudomedian as pseudomedian,
-    ranks as ranks,
-    smallest_p as smallest_p,
-    wilcoxon as wilcoxon,
-    wilson_interval as wilson_interval,
 )
 from .evidence.units import metric_words as metric_words, singular as singular
 from .experiment import load_experiment as load_experiment
