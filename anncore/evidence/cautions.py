@@ -33,7 +33,7 @@ class Caution(NamedTuple):
 
 def audit(study: Study, pairs: int) -> list[Caution]:
     """Return every warning, the gravest first; `pairs` is how many comparisons share Holm's correction."""
-    found = [
+    cautions = [
         *_failures(study),
         *_unfinished(study),
         *_unchosen(study),
@@ -51,24 +51,24 @@ def audit(study: Study, pairs: int) -> list[Caution]:
         *_target(study),
     ]
     if not study.tuned and len(study.arms) > len(study.results.plan.arms):
-        found.append(
+        cautions.append(
             Caution(
                 "not_tuned",
                 "Nothing was tuned: every configuration is an arm of its own. Name tune seeds in [seeds] to "
                 "compare each arm at its best.",
             )
         )
-    return found
+    return cautions
 
 
 def _failures(study: Study) -> list[Caution]:
     trials = study.all_trials
     bad = trials[trials["status"].isin(BLOCKING)]
-    found = []
+    cautions = []
     if len(bad):
         arms = joined(list(dict.fromkeys(bad["arm"].map(str))))
         counts = ", ".join(f"{n} {status}" for status, n in bad["status"].value_counts(sort=False).items())
-        found.append(
+        cautions.append(
             Caution(
                 "failures",
                 f"{len(bad)} of {len(trials)} trials did not finish ({counts}; {arms}). They block every "
@@ -77,7 +77,7 @@ def _failures(study: Study) -> list[Caution]:
                 "worst.",
             )
         )
-    return found
+    return cautions
 
 
 def _unfinished(study: Study) -> list[Caution]:
@@ -210,21 +210,21 @@ def _confounded(study: Study) -> list[Caution]:
     """Name the hyperparameters that were searched for some arms and held fixed for others that have them."""
     if not study.tuned:
         return []
-    found = []
+    cautions = []
     for column in filter(is_hyperparameter, study.tune.columns):
         there = study.tune[study.tune[column].notna()]
         counts = there.groupby(["arm", "problem"], sort=False)[column].nunique().groupby("arm", sort=False)
         tried = {str(arm): int(n) for arm, n in counts.max().items()}
         tuned, fixed = ([arm for arm, n in tried.items() if (n > 1) == many] for many in (True, False))
         if tuned and fixed:
-            found.append(
+            cautions.append(
                 Caution(
                     "confounded",
-                    f"{column} was tuned for {joined(tuned)}, but not for {joined(fixed)}: part of any "
-                    f"difference between them may be the tuning's.",
+                    f"{column} was tuned for {joined(tuned)}, but not for {joined(fixed)}: the tuning "
+                    f"may explain part of any difference between them.",
                 )
             )
-    return found
+    return cautions
 
 
 def _unlike(study: Study) -> list[Caution]:
@@ -242,34 +242,36 @@ def _unlike(study: Study) -> list[Caution]:
     parsed = {str(name): parse_hyperparameter(str(name)) for name in trials.columns}
     values = [name for name, parts in parsed.items() if parts is not None and parts[0] not in own]
     drawn = study.experiment.search is not None
-    found = []
+    cautions = []
     for column in values:
         there = trials[trials[column].notna()]
         tried: dict[str, dict[str, frozenset[Any]]] = {}
-        for (problem, name), each in there.groupby(["problem", arm], sort=False)[column]:
-            tried.setdefault(str(problem), {})[str(name)] = frozenset(each)
+        for (problem, name), tried_values in there.groupby(["problem", arm], sort=False)[column]:
+            tried.setdefault(str(problem), {})[str(name)] = frozenset(tried_values)
         unlike = [sets for sets in tried.values() if len(set(sets.values())) > 1]
         if drawn:
-            unlike = [sets for sets in unlike if all(len(each) == 1 for each in sets.values())]
+            unlike = [
+                sets for sets in unlike if all(len(tried_values) == 1 for tried_values in sets.values())
+            ]
         if not unlike:
             continue
-        told = [f"{name} had {joined(_spelt(each))}" for name, each in unlike[0].items()]
+        listed = [f"{name} had {joined(_spelt(tried_values))}" for name, tried_values in unlike[0].items()]
         sets = len(study.problems)
         where = "" if len(unlike) == sets else f" on {len(unlike)} of {sets} data sets"
-        found.append(
+        cautions.append(
             Caution(
                 "confounded",
-                f"{column} is not what is compared, yet it differs between arms{where}: {joined(told)}. Part "
-                "of any difference between them may be its.",
+                f"{column} is not what is compared, yet it differs between arms{where}: {joined(listed)}. "
+                "It may explain part of any difference between them.",
             )
         )
-    return found
+    return cautions
 
 
 def _spelt(values: Iterable[Any]) -> list[str]:
     """Return values in words, numbers by size."""
-    ordered = sorted(values, key=lambda each: (isinstance(each, str), each))
-    return [f"{each:g}" if isinstance(each, float) else str(each) for each in ordered]
+    ordered = sorted(values, key=lambda item: (isinstance(item, str), item))
+    return [f"{item:g}" if isinstance(item, float) else str(item) for item in ordered]
 
 
 def _target(study: Study) -> list[Caution]:
@@ -315,7 +317,7 @@ def _edges(study: Study) -> list[Caution]:
 
 
 def _widened(study: Study) -> list[Caution]:
-    grown = [growth(each._asdict()) for each in study.experiment.widened]
+    grown = [growth(widening._asdict()) for widening in study.experiment.widened]
     if not grown:
         return []
     return [
@@ -328,11 +330,11 @@ def _widened(study: Study) -> list[Caution]:
 
 
 def _too_few(study: Study, pairs: int) -> list[Caution]:
-    found = []
+    cautions = []
     needed, have = stats.pairs_needed(pairs, sequential=study.sequential), len(study.seeds)
     if pairs and have < needed:
         noun = "pair of arms" if pairs == 1 else "pairs of arms"
-        found.append(
+        cautions.append(
             Caution(
                 "few_seeds",
                 f"{have} report seed{'s' if have != 1 else ''} cannot separate {pairs} {noun}: the smallest "
@@ -342,7 +344,7 @@ def _too_few(study: Study, pairs: int) -> list[Caution]:
         )
     sets = len(set(study.dataset_of.values()))
     if pairs and 1 < sets < FEWEST_DATA_SETS:
-        found.append(
+        cautions.append(
             Caution(
                 "few_data_sets",
                 f"{sets} {study.unit} are too few for a claim over all of them; what is said over all "
@@ -350,10 +352,10 @@ def _too_few(study: Study, pairs: int) -> list[Caution]:
             )
         )
     elif pairs and FEWEST_DATA_SETS <= sets < FEW_DATA_SETS:
-        found.append(
+        cautions.append(
             Caution("few_data_sets", f"With {sets} {study.unit}, claims over all of them have little power.")
         )
-    return found
+    return cautions
 
 
 def _one_seed(study: Study) -> list[Caution]:

@@ -112,7 +112,7 @@ def measures_of(
     floors = floors_of(experiment)
     parts = dict(list(trials.groupby("problem", sort=False)))
     nothing = trials.iloc[:0]
-    found = {}
+    measures = {}
     for problem, data_set in data_sets.items():
         mine = parts.get(problem, nothing)
         metric, goal = _metric_of(experiment, mine)
@@ -120,8 +120,8 @@ def measures_of(
         values = at_floor(mine[column], math.nan, floor, 1) if column in mine else np.array([])
         scale = _scale(experiment, metric, goal, values[np.isfinite(values)])
         floor = floor if scale == "log" else 0.0
-        found[problem] = Measure(column, goal, scale, unit, floor, experiment.train.steps or 0)
-    return found
+        measures[problem] = Measure(column, goal, scale, unit, floor, experiment.train.steps or 0)
+    return measures
 
 
 def _metric_of(experiment: Experiment, mine: pd.DataFrame) -> tuple[str, str]:

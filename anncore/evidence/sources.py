@@ -39,7 +39,7 @@ def source_of(source: Any) -> Source:
     if hasattr(source, "report"):
         return _of_figure(source)
     study = source if isinstance(source, Study) else Study(source)
-    lost = {pair: each.status for pair, each in study.unchosen.items()}
+    lost = {pair: nothing.status for pair, nothing in study.unchosen.items()}
     rule = study.experiment.select
     return Source(
         trials=study.trials,

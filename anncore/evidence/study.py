@@ -108,7 +108,7 @@ class Study:
     @cached_property
     def frame(self) -> pd.DataFrame:
         """The report phase's scores as the long frame of `anncore.evidence.frame`, with their costs."""
-        lost = {pair: each.status for pair, each in self.unchosen.items()}
+        lost = {pair: nothing.status for pair, nothing in self.unchosen.items()}
         return long_frame(self.trials, Layout(self.measures, self.dataset_of, self.arms, self.seeds, lost))
 
     @cached_property

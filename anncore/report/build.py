@@ -206,10 +206,10 @@ def _findings(claims: _Claims, ranked: list[str], places: str) -> list[dict[str,
     deciding = claims.deciding
     undecided = [c for c in deciding if c.verdict == "undecided"]
     summed_up = undecided if len(undecided) > 2 else []
-    told = [c for c in deciding if c.verdict != "too_few" and c not in summed_up]
-    if len(told) > MOST_SENTENCES:
-        told = [c for c in told if ranked[0] in (c.a, c.b)][:MOST_SENTENCES]
-    findings: list[tuple[str, str]] = [(c.verdict, sentence(c)) for c in told]
+    shown = [c for c in deciding if c.verdict != "too_few" and c not in summed_up]
+    if len(shown) > MOST_SENTENCES:
+        shown = [c for c in shown if ranked[0] in (c.a, c.b)][:MOST_SENTENCES]
+    findings: list[tuple[str, str]] = [(c.verdict, sentence(c)) for c in shown]
     if summed_up:
         findings.append(("undecided", _undecided(summed_up, len(deciding))))
     few = [c for c in claims.over_all if c.verdict == "too_few"]

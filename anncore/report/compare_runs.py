@@ -100,13 +100,13 @@ def _about(run: Run) -> dict[str, Any]:
 
 
 def _changed(first: Run, second: Run) -> list[dict[str, Any]]:
-    found = []
+    changes = []
     for where, tell in (("experiment", _experiment), ("reading", _reading), ("environment", _environment)):
         one, other = dict(_flat(tell(first))), dict(_flat(tell(second)))
         for key in dict.fromkeys([*one, *other]):
             if one.get(key) != other.get(key):
-                found.append({"where": where, "key": key, "a": one.get(key), "b": other.get(key)})
-    return found
+                changes.append({"where": where, "key": key, "a": one.get(key), "b": other.get(key)})
+    return changes
 
 
 def _experiment(run: Run) -> dict[str, Any]:
@@ -125,7 +125,9 @@ def _experiment(run: Run) -> dict[str, Any]:
 
 def _reading(run: Run) -> dict[str, Any]:
     return {
-        name: list(each) if not isinstance(each := getattr(run.results.experiment, name), bool) else each
+        name: list(option)
+        if not isinstance(option := getattr(run.results.experiment, name), bool)
+        else option
         for name in READING
     }
 
@@ -137,8 +139,8 @@ def _environment(run: Run) -> dict[str, Any]:
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield (dotted key, value) of nested tables; an empty table is a value, as it may name a component."""
     if isinstance(value, Mapping) and (value or not path):
-        for key, each in value.items():
-            yield from _flat(each, f"{path}.{key}" if path else str(key))
+        for key, item in value.items():
+            yield from _flat(item, f"{path}.{key}" if path else str(key))
     else:
         yield path, list(value) if isinstance(value, tuple) else value
 
@@ -266,10 +268,10 @@ def _verdict(claim: Comparison) -> dict[str, Any]:
 
 def _findings(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[dict[str, Any]]:
     one, other = _by_pair(a), _by_pair(b)
-    found = []
+    findings = []
     for place in [place for place in one if place in other]:
         before, after = one[place], other[place]
-        found.append(
+        findings.append(
             {
                 "where": place[0],
                 "arms": list(place[1]),
@@ -278,17 +280,17 @@ def _findings(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[dict[str, Any]
                 "changed": _claim(before) != _claim(after),
             }
         )
-    return found
+    return findings
 
 
 def _by_pair(report: Mapping[str, Any]) -> dict[tuple[str, Sequence[str]], Mapping[str, Any]]:
     """Return a report's comparisons by problem and pair of arms, in the order in which it ranks them."""
-    found: dict[tuple[str, Sequence[str]], Mapping[str, Any]] = {}
+    by_pair: dict[tuple[str, Sequence[str]], Mapping[str, Any]] = {}
     for comparisons in ([report["comparisons"]["overall"]], report["comparisons"]["problems"].values()):
-        for each in comparisons:
-            for c in each:
-                found[c["where"], tuple(sorted((c["a"], c["b"])))] = c
-    return found
+        for table in comparisons:
+            for c in table:
+                by_pair[c["where"], tuple(sorted((c["a"], c["b"])))] = c
+    return by_pair
 
 
 def _told(c: Mapping[str, Any]) -> dict[str, Any]:

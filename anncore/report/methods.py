@@ -144,7 +144,7 @@ def _tuning(content: Mapping[str, Any]) -> str:
 def _widened(content: Mapping[str, Any]) -> str:
     if not content["widened"]:
         return ""
-    grown = joined([growth(each) for each in content["widened"]])
+    grown = joined([growth(widening) for widening in content["widened"]])
     return (
         f"Where a chosen value lay at the edge of its range, the range grew tenfold at that end for every "
         f"arm that tunes it, and the choice was made again: {grown}. "
@@ -201,7 +201,7 @@ def _floor(content: Mapping[str, Any]) -> list[str]:
 
 
 def _within(content: Mapping[str, Any]) -> str:
-    pairs = max((len(found) for found in content["comparisons"]["problems"].values()), default=0)
+    pairs = max((len(comparisons) for comparisons in content["comparisons"]["problems"].values()), default=0)
     if not pairs:
         return "There is nothing to compare."
     n, sequential = len(content["seeds"]["report"]), content["rounds"] is not None
@@ -262,8 +262,8 @@ def _rounds(content: Mapping[str, Any]) -> str:
 
 
 def _over_all(content: Mapping[str, Any]) -> str:
-    found = content["comparisons"]["overall"]
-    sets, scale = found[0]["n"], content["comparisons"]["overall_scale"]
+    comparisons = content["comparisons"]["overall"]
+    sets, scale = comparisons[0]["n"], content["comparisons"]["overall_scale"]
     units, one = content["unit"], singular(content["unit"])
     unit = {
         "log": f"logarithms of the {'loss' if units == DATA_SETS else 'value'}, so effects are ratios",
@@ -273,11 +273,11 @@ def _over_all(content: Mapping[str, Any]) -> str:
     }[scale]
     text = (
         f"The unit is the {one}: seeds are averaged first, then variants of one {one}. Differences are "
-        f"taken on {unit}. Exact Wilcoxon signed-rank test, adjusted by Holm over {len(found)} "
+        f"taken on {unit}. Exact Wilcoxon signed-rank test, adjusted by Holm over {len(comparisons)} "
         f"comparisons; the "
         "effect is the Hodges-Lehmann estimate with the interval that inverts the test."
     )
-    needed = max(FEWEST_DATA_SETS, stats.pairs_needed(len(found)))
+    needed = max(FEWEST_DATA_SETS, stats.pairs_needed(len(comparisons)))
     if sets < needed:
         text += f" {sets} {units} are too few for any p-value to be significant; {needed} would be enough."
     test = content["comparisons"]["friedman"]
@@ -327,8 +327,8 @@ def _improvement(content: Mapping[str, Any]) -> str:
 
 
 def _speed(content: Mapping[str, Any]) -> str:
-    found = content["speed"]
-    origins = {each["origin"] for each in found["targets"]}
+    speed = content["speed"]
+    origins = {target["origin"] for target in speed["targets"]}
     whence = {
         "file": "the experiment file names it",
         "tuning": "the median over arms of best validation, an arm's being the median over tuning seeds of "
@@ -337,7 +337,7 @@ def _speed(content: Mapping[str, Any]) -> str:
         "report": "nothing was tuned, so it is the median over arms of the best values along these very "
         "trials' learning curves, chosen after the fact",
     }
-    what = metric_words(found["metric"], content["unit"]).replace("function value", "the function")
+    what = metric_words(speed["metric"], content["unit"]).replace("function value", "the function")
     text = (
         f"The target is a value of {what} "
         f"({'; or '.join(whence[name] for name in whence if name in origins)}). A trial's time is that of "
@@ -345,7 +345,7 @@ def _speed(content: Mapping[str, Any]) -> str:
         f"first evaluation at or beyond the target; one that never gets there, or does not finish, takes "
         f"infinitely long, and nobody is left out. "
     )
-    if found["clock"] == "alone":
+    if speed["clock"] == "alone":
         text += (
             "Seconds are steps times the cost of a step, without evaluations: after the sweep, one arm's "
             "trials at a time trained as a stack of their own, equally many of each arm, by turns; the cost "
@@ -358,7 +358,7 @@ def _speed(content: Mapping[str, Any]) -> str:
             "tell how long the sweep took and say nothing of one arm against another. With [report] costs = "
             "true each arm's steps are timed alone."
         )
-    if found["scores"]:
+    if speed["scores"]:
         text += (
             f" The performance profile (Dolan & Moré 2002) takes each {singular(content['unit'])}'s median "
             "steps, over those of the fastest arm there; beyond four times as long is a miss. Its score is "

@@ -123,7 +123,7 @@ class Theme:
 
 def darken(svg: str) -> str:
     """Return the dark variant of an SVG drawn with this theme's colours."""
-    return re.sub(ALPHABET, lambda found: _EXCHANGE.get(found[0].lower(), found[0]), svg)
+    return re.sub(ALPHABET, lambda match: _EXCHANGE.get(match[0].lower(), match[0]), svg)
 
 
 def contrast(one: str, other: str) -> float:

@@ -173,11 +173,11 @@ def sensitivity_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[s
 
 
 def improvement_table(
-    found: Mapping[str, Any], ranked: Sequence[str], units: str
+    improvement: Mapping[str, Any], ranked: Sequence[str], units: str
 ) -> tuple[str, list[str], list[list[str]]]:
     """Return how often arms beat each other: all against all; with many arms, the best against each."""
-    pairs = {(pair["a"], pair["b"]): pair for pair in found["pairs"]}
-    on = "a seed" if found["over"] == SEEDS else f"a seed, averaged over {units}"
+    pairs = {(pair["a"], pair["b"]): pair for pair in improvement["pairs"]}
+    on = "a seed" if improvement["over"] == SEEDS else f"a seed, averaged over {units}"
     what = f"on {on}; ties count half, and nothing is adjusted for the number of pairs"
     if len(ranked) <= MOST_IN_MATRIX:
         cells = [[arm, *(_chance(pairs.get((arm, other))) for other in ranked)] for arm in ranked]
@@ -221,12 +221,12 @@ def time_in_seconds(row: Mapping[str, Any]) -> str:
 
 def speed_sentence(content: Mapping[str, Any]) -> str:
     """Say who reaches the targets soonest, on how many problems, and who misses them."""
-    found = content["speed"]
-    problems = list(dict.fromkeys(row["problem"] for row in found["times"]))
+    speed = content["speed"]
+    problems = list(dict.fromkeys(row["problem"] for row in speed["times"]))
     wins: dict[str, int] = {}
     nobody = 0
     for problem in problems:
-        times = {row["arm"]: finite(row["steps"]) for row in found["times"] if row["problem"] == problem}
+        times = {row["arm"]: finite(row["steps"]) for row in speed["times"] if row["problem"] == problem}
         best = min(times.values())
         nobody += math.isinf(best)
         for arm in [arm for arm, time in times.items() if time == best and math.isfinite(best)]:
@@ -264,7 +264,7 @@ def _best_with(content: Mapping[str, Any], k: int, sign: int) -> str:
     for costs in by_problem.values():
         best = min(costs.values())
         if math.isfinite(best):
-            arm = min(costs, key=lambda each: costs[each])
+            arm = min(costs, key=lambda arm_: costs[arm_])
             wins[arm] = wins.get(arm, 0) + 1
     ranked = sorted(wins, key=lambda arm: -wins[arm])
     return joined([f"{arm} on {wins[arm]}" for arm in ranked]) or "none, as some trials always diverge"
@@ -344,34 +344,34 @@ def _signed(text: str) -> str:
 
 def selection_sentence(content: Mapping[str, Any]) -> str:
     """Say how the chosen configurations fared on fresh seeds, on average; "" where none has both scores."""
-    found = content["selection_gap"]
-    gap = _nan(found["gap"])
+    gaps = content["selection_gap"]
+    gap = _nan(gaps["gap"])
     if math.isnan(gap):
         return ""
     if abs(gap) < ABSOLUTE_NOISE:
         apart = "no different"
-    elif found["scale"] == "log":
+    elif gaps["scale"] == "log":
         apart = size(-gap, "log")  # of a cost that is lower by so much; a higher one is worse
     else:
         apart = f"{number(abs(gap))} {'worse' if gap > 0 else 'better'}"
     metric = metric_words(content["select"]["metric"], content["unit"])
     return (
         f"On fresh seeds the {metric} of the chosen configurations is on average {apart} than on the seeds "
-        f"they were chosen by (mean of {counted(found['n'], 'choices')})."
+        f"they were chosen by (mean of {counted(gaps['n'], 'choices')})."
     )
 
 
 def lines_of(data: Mapping[str, Any], skip: Sequence[str] = ()) -> list[tuple[str, str]]:
     """Flatten nested provenance to (name, text) pairs."""
-    found: list[tuple[str, str]] = []
+    lines: list[tuple[str, str]] = []
     for key, item in data.items():
         if key in skip or item in (None, "", [], {}):
             continue
         name = str(key).replace("_", " ")
         if isinstance(item, Mapping):
-            found.extend((f"{name}: {sub}", text) for sub, text in lines_of(item))
+            lines.extend((f"{name}: {sub}", text) for sub, text in lines_of(item))
         elif isinstance(item, (list, tuple)):
-            found.append((name, ", ".join(str(each) for each in item)))
+            lines.append((name, ", ".join(str(element) for element in item)))
         else:
-            found.append((name, f"{item:.6g}" if isinstance(item, float) else str(item)))
-    return found
+            lines.append((name, f"{item:.6g}" if isinstance(item, float) else str(item)))
+    return lines

@@ -130,8 +130,8 @@ def evenly(text: str, width: float, size: float, weight: str = "normal") -> list
     low, high = min(width, max(text_width(word, size, weight) for word in text.split())), width
     for _ in range(12):
         middle = (low + high) / 2
-        found = wrap(text, middle, size, weight)
-        low, high = (low, middle) if len(found) == len(lines) else (middle, high)
+        tried = wrap(text, middle, size, weight)
+        low, high = (low, middle) if len(tried) == len(lines) else (middle, high)
     return wrap(text, high, size, weight)
 
 

@@ -41,7 +41,11 @@ class ActivationGallery(Figure):
 
     def draw(self, data: FigureInput) -> Drawing | None:
         components = data.components.get("activation", {})
-        curves = {label: curve for label, each in components.items() if (curve := _curve(each)) is not None}
+        curves = {
+            label: curve
+            for label, component in components.items()
+            if (curve := _curve(component)) is not None
+        }
         if not curves:
             return None
         # Where several kinds vary, an arm's label is none of these.
@@ -195,9 +199,9 @@ def _evaluate(component: Any, z: Array) -> tuple[Array, Array]:
 def _described(label: str, component: Any) -> str:
     """Return the label with the component's hyperparameters."""
     values = [
-        f"{each.name.replace('_', ' ')} {getattr(component, each.name):g}"
-        for each in fields(component)
-        if isinstance(getattr(component, each.name), (int, float))
+        f"{field.name.replace('_', ' ')} {getattr(component, field.name):g}"
+        for field in fields(component)
+        if isinstance(getattr(component, field.name), (int, float))
     ]
     return f"{label} ({', '.join(values[:2])})" if values else label
 

@@ -52,10 +52,10 @@ class CriticalDifference(Figure):
     def draw(self, data: FigureInput) -> Drawing | None:
         report, theme = data.report, data.theme
         ranks = {row["arm"]: row["mean_rank"] for row in report["leaderboard"]["overall"]}
-        found = report["comparisons"]["overall"]
-        if len(ranks) < 2 or not found or any(math.isnan(rank) for rank in ranks.values()):
+        comparisons = report["comparisons"]["overall"]
+        if len(ranks) < 2 or not comparisons or any(math.isnan(rank) for rank in ranks.values()):
             return None
-        groups = _groups(list(ranks), found, report["control"])
+        groups = _groups(list(ranks), comparisons, report["control"])
         title, subtitle = self._title(report, list(ranks)), self._subtitle(report, len(groups))
         levels = _levels([(ranks[group[0]], ranks[group[-1]]) for group in groups[:MOST_BARS]])
         names = {arm: drawing.shorten(arm, 1.5, 8, "bold") for arm in ranks}
@@ -121,11 +121,11 @@ class CriticalDifference(Figure):
         )
 
     def _title(self, report: Any, arms: Sequence[str]) -> str:
-        found, control, units = report["comparisons"]["overall"], report["control"], report["unit"]
-        n = max(c["n"] for c in found)
+        comparisons, control, units = report["comparisons"]["overall"], report["control"], report["unit"]
+        n = max(c["n"] for c in comparisons)
         lead = control or arms[0]
-        own = [c for c in found if lead in (c["a"], c["b"])]
-        if any(c["verdict"] == "too_few" for c in found):
+        own = [c for c in comparisons if lead in (c["a"], c["b"])]
+        if any(c["verdict"] == "too_few" for c in comparisons):
             best = report["leaderboard"]["overall"][0]
             return (
                 f"{arms[0]} ranks best on average ({best['mean_rank']:.2f} of {len(arms)}), but {n} "
@@ -153,9 +153,9 @@ class CriticalDifference(Figure):
         return f"{opening}, told apart from {len(better)} of {len(arms) - 1} other arms ({joined(better)})"
 
     def _subtitle(self, report: Any, groups: int) -> str:
-        found, control, units = report["comparisons"]["overall"], report["control"], report["unit"]
-        if any(c["verdict"] == "too_few" for c in found):
-            needed = max(c["needed"] or 0 for c in found)
+        comparisons, control, units = report["comparisons"]["overall"], report["control"], report["unit"]
+        if any(c["verdict"] == "too_few" for c in comparisons):
+            needed = max(c["needed"] or 0 for c in comparisons)
             return (
                 f"Description only: with so few {units} no p-value could be small enough, so no bars "
                 f"join or part the arms. {needed:.0f} {units} would be enough to let a difference show."
@@ -167,7 +167,7 @@ class CriticalDifference(Figure):
         )
         if groups > MOST_BARS:
             said += f"The first {MOST_BARS} of the bars. "
-        pairs = found[0]["comparisons"]
+        pairs = comparisons[0]["comparisons"]
         said += f"Exact Wilcoxon signed-rank test on {singular(units).replace(' ', '-')} means, "
         said += f"Holm-adjusted over {pairs} pair"
         said += f"{'s' if pairs != 1 else ''}, α = 0.05."
@@ -175,7 +175,7 @@ class CriticalDifference(Figure):
         if test and math.isfinite(test["F"]) and math.isfinite(test["p"]):
             p = "< .001" if test["p"] < 0.001 else f"= {test['p']:.3f}".replace("0.", ".", 1)
             said += f" Friedman (Iman–Davenport): F({test['df1']}, {test['df2']}) = {test['F']:.1f}, p {p}."
-        blocked = {c["reason"] for c in found if c["verdict"] == "blocked"}
+        blocked = {c["reason"] for c in comparisons if c["verdict"] == "blocked"}
         if blocked:
             said += " No claim where trials failed or are missing."
         return said
@@ -188,13 +188,15 @@ class CriticalDifference(Figure):
         )
 
 
-def _groups(arms: Sequence[str], found: Sequence[Mapping[str, Any]], control: str | None) -> list[list[str]]:
+def _groups(
+    arms: Sequence[str], comparisons: Sequence[Mapping[str, Any]], control: str | None
+) -> list[list[str]]:
     """Return the largest sets of arms that are not told apart, each by rank, the best set first."""
     places = {arm: i for i, arm in enumerate(arms)}
     near: dict[str, set[str]] = {arm: set() for arm in arms}
-    if any(c["verdict"] == "too_few" for c in found):
+    if any(c["verdict"] == "too_few" for c in comparisons):
         return []
-    for c in found:
+    for c in comparisons:
         if c["verdict"] in ("undecided", "tie", "equivalent"):
             near[c["a"]].add(c["b"])
             near[c["b"]].add(c["a"])

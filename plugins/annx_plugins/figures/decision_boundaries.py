@@ -130,18 +130,21 @@ class DecisionBoundaries(Figure):
     def _title(self, cells: Mapping[tuple[str, str], _Cell]) -> str:
         """Say where seeds disagree most, and where least."""
         most_seeds = {pair: cell for pair, cell in cells.items() if 2 * len(cell.maps) > cell.seeds}
-        found = {pair: cell.disagreement for pair, cell in most_seeds.items() if len(cell.maps) > 1}
-        if not found and any(len(cell.maps) > 1 for cell in cells.values()):
+        disagreements = {pair: cell.disagreement for pair, cell in most_seeds.items() if len(cell.maps) > 1}
+        if not disagreements and any(len(cell.maps) > 1 for cell in cells.values()):
             return "No arm has maps of more than half of its seeds"
-        if not found:
+        if not disagreements:
             return "One seed per picture: another one may have learned something else"
-        problem, arm = most = max(found, key=lambda pair: found[pair])
-        if found[most] == 0:
-            return f"All seeds agree on the whole plane: {joined(list(dict.fromkeys(p for p, _ in found)))}"
-        share = _share(found[most])
-        others = {name: part for (where, name), part in found.items() if where == problem and name != arm}
+        problem, arm = most = max(disagreements, key=lambda pair: disagreements[pair])
+        if disagreements[most] == 0:
+            problems = list(dict.fromkeys(name for name, _ in disagreements))
+            return f"All seeds agree on the whole plane: {joined(problems)}"
+        share = _share(disagreements[most])
+        others = {
+            name: part for (where, name), part in disagreements.items() if where == problem and name != arm
+        }
         if not others:
-            more = " most," if len(found) > 1 else ""
+            more = " most," if len(disagreements) > 1 else ""
             return f"{problem}: {arm}'s seeds disagree{more} on {share} of the plane"
         least = min(others, key=lambda name: others[name])
         title = f"{problem}: {arm}'s boundary moves most: its seeds disagree on {share} of the plane"
@@ -160,8 +163,8 @@ class DecisionBoundaries(Figure):
     def _words(self, title: str, cells: Mapping[tuple[str, str], _Cell], problems: Sequence[str]) -> str:
         said = []
         for problem in problems:
-            told = [f"{arm} {cell.told()}" for (name, arm), cell in cells.items() if name == problem]
-            said.append(f"{problem}: {', '.join(told)}")
+            descriptions = [f"{arm} {cell.told()}" for (name, arm), cell in cells.items() if name == problem]
+            said.append(f"{problem}: {', '.join(descriptions)}")
         return f"Predicted classes over the plane. {title}. Disagreement of seeds: {'; '.join(said)}."
 
 
@@ -221,12 +224,12 @@ class _Cell:
     @cached_property
     def mean(self) -> Array:
         """The mean over seeds of the classes' probabilities, (K, S, S)."""
-        return np.mean([each.probabilities for each in self.maps], axis=0)
+        return np.mean([one.probabilities for one in self.maps], axis=0)
 
     @cached_property
     def disputed(self) -> Array:
         """The cells in which fewer than nine in ten seeds predict the same class, (S, S)."""
-        votes = np.stack([each.predicted for each in self.maps])
+        votes = np.stack([one.predicted for one in self.maps])
         classes = len(self.maps[0].classes)
         most = np.max([(votes == k).sum(axis=0) for k in range(classes)], axis=0)
         return most < AGREED * len(votes) - 1e-9
@@ -242,8 +245,8 @@ class _Cell:
         return _share(self.disagreement) + short
 
 
-def _lattice(found: DecisionMap) -> tuple[Any, ...]:
-    return found.low, found.high, found.classes, found.levels.shape
+def _lattice(one: DecisionMap) -> tuple[Any, ...]:
+    return one.low, one.high, one.classes, one.levels.shape
 
 
 def _arms(report: Mapping[str, Any]) -> list[str]:

@@ -43,8 +43,8 @@ class LayerScales(Figure):
 
     def draw(self, data: FigureInput) -> Drawing | None:
         report = data.report
-        told = [w for w in report.get("watched", ()) if w["low"] == 0 and not math.isfinite(w["high"])]
-        sizes = [size for w in told if (size := _Size(w, _grids(data, w["metric"]))).grids]
+        watched = [w for w in report.get("watched", ()) if w["low"] == 0 and not math.isfinite(w["high"])]
+        sizes = [size for w in watched if (size := _Size(w, _grids(data, w["metric"]))).grids]
         if not sizes:
             return None
 
@@ -86,22 +86,22 @@ class LayerScales(Figure):
 
 def _grids(data: FigureInput, metric: str) -> dict[tuple[str, str], LayerGrid]:
     """Return the grids; those of arms of which half of the seeds or more are lost hold nothing."""
-    found = layer_grids(data, metric)
+    grids = layer_grids(data, metric)
     boards = data.report["leaderboard"]["problems"]
     gone = {(p, row["arm"]) for p, board in boards.items() for row in board if drawing.half_lost(row)}
     return {
         key: LayerGrid(grid.layers, grid.steps, grid.values[:0]) if key in gone else grid
-        for key, grid in found.items()
+        for key, grid in grids.items()
     }
 
 
 class _Size:
     """A watched metric without an upper bound, with all that it found."""
 
-    def __init__(self, told: Mapping[str, Any], grids: Mapping[tuple[str, str], LayerGrid]) -> None:
+    def __init__(self, watched: Mapping[str, Any], grids: Mapping[tuple[str, str], LayerGrid]) -> None:
         self.grids = grids
-        self.words = told["metric"].replace("_", " ")
-        self.definition = told["definition"].rstrip(".")
+        self.words = watched["metric"].replace("_", " ")
+        self.definition = watched["definition"].rstrip(".")
         self.median = {key: grid.median for key, grid in grids.items()}
         self.ratios = {key: [_ratio(grid, at) for at in (0, -1)] for key, grid in grids.items()}
 
@@ -113,7 +113,7 @@ class _Size:
     def range(self, problems: Sequence[str], arms: Sequence[str]) -> tuple[float, float]:
         """Return the ends of the colour scale, whole powers of ten around all that is shown."""
         shown = [m for (problem, arm), m in self.median.items() if problem in problems and arm in arms]
-        values = [v for each in shown for v in each.ravel().tolist() if math.isfinite(v) and v > 0]
+        values = [v for panel in shown for v in panel.ravel().tolist() if math.isfinite(v) and v > 0]
         if not values:
             return 0.1, 1.0
         high = math.ceil(math.log10(max(values)) - 1e-9)
@@ -139,24 +139,24 @@ class _Size:
 
         places: what the problems are, in the plural; "" where there is one only.
         """
-        found = {
+        ratios = {
             key: max(map(_decades, both))
             for key, both in self.ratios.items()
             if all(map(math.isfinite, both))
         }
-        if not found:
+        if not ratios:
             return f"No arm has a ratio of first to last layer: {self.words}"
-        key = max(found, key=lambda each: found[each])
+        key = max(ratios, key=lambda pair: ratios[pair])
         start, end = self.ratios[key]
         layers = self.grids[key].layers
-        if found[key] < math.log10(APART):
+        if ratios[key] < math.log10(APART):
             return (
                 f"Between layers {layers[0]} and {layers[-1]} {self.words} differs by less than a factor of "
                 f"{APART} for every arm, at the start and at the end of training"
             )
         on = f" on {key[0]}" if places else ""
         small = max(start, end, key=_decades) < 1
-        own = [max(self.ratios[other], key=_decades) for other in found if other[1] == key[1]]
+        own = [max(self.ratios[other], key=_decades) for other in ratios if other[1] == key[1]]
         alike = sum(_decades(ratio) >= math.log10(APART) and (ratio < 1) == small for ratio in own)
         reach = f"1/{APART} or less" if small else f"{APART} times or more"
         where = f"; {reach} on {alike} of {counted(len(own), places)}" if places else ""

@@ -132,14 +132,14 @@ class PerformanceProfile(Figure):
 
     def _labels(self, speed: _Speed, theme: Any) -> dict[str, str]:
         """Return the profile's labels by arm, best score first."""
-        found = {}
+        labels = {}
         for row in speed.scores.to_dict("records"):
             if theme[row["arm"]].highlighted:
                 around = f" ({row['low']:.2f}–{row['high']:.2f})" if "low" in row else ""
-                found[row["arm"]] = (
+                labels[row["arm"]] = (
                     f"{drawing.shorten(row['arm'], 0.9, 7.5, 'bold')} {row['score']:.2f}{around}"
                 )
-        return found
+        return labels
 
     def _profile(self, ax: Any, speed: _Speed, labels: Mapping[str, str], theme: Any, room: float) -> None:
         total = speed.ratios.shape[1]
@@ -367,11 +367,11 @@ def _speed(data: FigureInput) -> _Speed | None:
     median = median.fillna(math.inf)
     instant = [str(problem) for problem in median.columns if (median[problem] <= 0).any()]
     timed = median.drop(columns=instant)
-    ratios = found = None
+    ratios = scored = None
     if len(timed) > 1 and timed.shape[1] > 1:
-        ratios, found = performance_ratios(timed), performance_scores(timed)
+        ratios, scored = performance_ratios(timed), performance_scores(timed)
     words = data.report["unit"], data.report["problem_unit"]
-    return _Speed(times, median, ratios, found, metric, goals["origin"].iloc[0], instant, *words)
+    return _Speed(times, median, ratios, scored, metric, goals["origin"].iloc[0], instant, *words)
 
 
 @hookimpl

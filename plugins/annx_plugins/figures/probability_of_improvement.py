@@ -51,8 +51,8 @@ class ProbabilityOfImprovement(Figure):
         own: dict[str, Any] = (
             {"over": "data sets"} if several else {"over": "seeds", "level": report["level"]}
         )
-        found = probability_of_improvement(frame[frame["arm"].isin(arms)], **own)
-        columns = (found[name] for name in ("a", "b", "probability", "low", "high", "n"))
+        table = probability_of_improvement(frame[frame["arm"].isin(arms)], **own)
+        columns = (table[name] for name in ("a", "b", "probability", "low", "high", "n"))
         cells = {(a, b): _Cell(*map(float, rest)) for a, b, *rest in zip(*columns, strict=True)}
         if all(math.isnan(cell.share) for cell in cells.values()):
             return None

@@ -201,12 +201,12 @@ def _priced(trials: Any, costs: Any) -> tuple[Any, str | None]:
     if costs and len(trials):
         own = {(row["problem"], row["arm"]): row["seconds"] for row in costs}
         pairs = zip(trials["problem"], trials["label"], strict=True)
-        each = np.array([own.get(pair) or math.nan for pair in pairs], float)
-        priced = trials.assign(seconds=each * trials["steps_done"].to_numpy(float))
+        prices = np.array([own.get(pair) or math.nan for pair in pairs], float)
+        priced = trials.assign(seconds=prices * trials["steps_done"].to_numpy(float))
         return priced[priced["seconds"] > 0], "seconds"
     steps = trials.groupby(["problem", "label"])["steps_done"].mean().groupby("problem").nunique()
-    told = bool((steps > 1).any() and (trials["steps_done"] > 0).all())
-    return trials, "steps_done" if told else None
+    counted_steps = bool((steps > 1).any() and (trials["steps_done"] > 0).all())
+    return trials, "steps_done" if counted_steps else None
 
 
 def _points(report: Any, problem: str, trials: Any, cost: str) -> dict[str, _Point]:
@@ -215,19 +215,19 @@ def _points(report: Any, problem: str, trials: Any, cost: str) -> dict[str, _Poi
     factor = 100 if measure["scale"] == "unit" else 1
     sign = -1 if measure["goal"] == "max" else 1
     mine = trials[trials["problem"] == problem].groupby("label")[cost]
-    costs = mine.agg(lambda each: float(np.exp(np.log(each).mean()))).to_dict()
+    costs = mine.agg(lambda values: float(np.exp(np.log(values).mean()))).to_dict()
     rows = [
         row
         for row in report["leaderboard"]["problems"][problem]
         if row["arm"] in costs and math.isfinite(row["value"]) and not drawing.half_lost(row)
     ]
     both = [(sign * row["value"], costs[row["arm"]]) for row in rows]
-    found = {}
+    points = {}
     for row, own in zip(rows, both, strict=True):
         score, low, high = (factor * row[name] for name in ("value", "low", "high"))
         lost, free = row["n"] - row["ok"], not _dominated(own, both)
-        found[row["arm"]] = _Point(score, low, high, own[1], lost, row["n"], free)
-    return found
+        points[row["arm"]] = _Point(score, low, high, own[1], lost, row["n"], free)
+    return points
 
 
 def _dominated(own: tuple[float, float], every: Sequence[tuple[float, float]]) -> bool:

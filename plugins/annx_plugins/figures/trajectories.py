@@ -180,8 +180,8 @@ class Trajectories(Figure):
             return f"Every path diverges on {_these(functions)}"
         known = [f for f in functions if len(f.minima)]
         reached = {arm: [f for f in known if f.reaches(arm)] for arm in arms}
-        most = max(len(found) for found in reached.values())
-        rest = [f for f in functions if not any(f in found for found in reached.values())]
+        most = max(len(own) for own in reached.values())
+        rest = [f for f in functions if not any(f in own for own in reached.values())]
         lowest: dict[str, list[str]] = {}
         for f in rest:
             best = min(arms, key=f.median)
@@ -295,12 +295,12 @@ class _Function:
 
     def ends(self, arm: str) -> Array:
         """Return where the other seeds of an arm end, (n, 2)."""
-        found = [
+        ends = [
             path.places[-1]
             for (label, seed), path in self._of.items()
             if label == arm and seed != self.seed and not path.diverged
         ]
-        return np.array(found).reshape(-1, 2)
+        return np.array(ends).reshape(-1, 2)
 
     def lost(self, arm: str) -> tuple[int, int]:
         """Return how many of an arm's seeds did not finish, and of how many."""
@@ -322,13 +322,13 @@ class _Function:
         reach = max((high - low).max(), 1e-9 * max(np.abs(core).max(), 1e-300))
         if len(core) == 1 or reach <= 1e-9 * np.abs(core).max():
             spans = [
-                np.ptp(path, axis=0).max() for path, each in zip(paths, self.paths.values(), strict=True)
+                np.ptp(path, axis=0).max() for path, path_ in zip(paths, self.paths.values(), strict=True)
             ]
             reach = min((span for span in spans if span > 0), default=1.0)
         # The last but one of several: a single arm that leaps far away must not shrink what the others do.
         rank = 1 if len(paths) > 2 else 0
         lows, highs = (np.sort([end(path, axis=0) for path in paths], axis=0) for end in (np.min, np.max))
-        lows, highs = (np.stack([each[i], *ends]) for each, i in ((lows, rank), (highs, -1 - rank)))
+        lows, highs = (np.stack([path_[i], *ends]) for path_, i in ((lows, rank), (highs, -1 - rank)))
         low = np.minimum(low, np.maximum(lows.min(axis=0), low - 0.8 * reach))
         high = np.maximum(high, np.minimum(highs.max(axis=0), high + 0.8 * reach))
         # What hardly moves along one axis would be drawn as if that were all there is.
@@ -382,8 +382,10 @@ def _path(rows: Array, diverged: bool) -> _Path:
 
 def _problems(data: FigureInput) -> list[str]:
     """Return the problems on functions of two arguments."""
-    found = data.objectives
-    return [p for p in data.report["problems"] if p in found and int(found[p].dimensions) == len(PLACES)]
+    objectives = data.objectives
+    return [
+        p for p in data.report["problems"] if p in objectives and int(objectives[p].dimensions) == len(PLACES)
+    ]
 
 
 def _functions(data: FigureInput) -> list[_Function]:
@@ -400,20 +402,20 @@ def _functions(data: FigureInput) -> list[_Function]:
         for key, rows in wide.groupby(level="key", sort=False)
     }
     paths = {key: rows for key, rows in paths.items() if len(rows) and np.isfinite(rows[0]).all()}
-    found = []
+    functions = []
     for problem in problems:
         mine = trials[trials["problem"] == problem]
         column = data.report["measures"][problem]["column"]
         if column in mine and mine["key"].isin(list(paths)).any():
-            found.append(_Function(problem, data.objectives[problem], mine, paths, column))
-    return found
+            functions.append(_Function(problem, data.objectives[problem], mine, paths, column))
+    return functions
 
 
 def _tried(data: FigureInput, problem: str, arm: str) -> tuple[int, int]:
     """Return how many configurations diverged on a tuning seed, and how many were tried."""
     trials = data.trials
     mine = trials[(trials["phase"] == "tune") & (trials["problem"] == problem) & (trials["arm"] == arm)]
-    lost = [bool((each == "diverged").any()) for _, each in mine["status"].groupby(mine["config"])]
+    lost = [bool((statuses == "diverged").any()) for _, statuses in mine["status"].groupby(mine["config"])]
     return sum(lost), len(lost)
 
 
