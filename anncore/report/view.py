@@ -141,6 +141,8 @@ def _matrix(content: Mapping[str, Any]) -> Table:
             cells[problem, row["arm"]] = Cell(text, row["value"], row["rank"] == 1)
     what = labels[0].capitalize() if len(labels) == 1 else "Score"
     caption = f"{what} by {singular(content['unit'])} and arm; the best is bold, ×n marks n diverged seeds."
+    if any(measure["floor"] for measure in measures.values()):
+        caption += " “Floor at 40 %”: the value is rounding after 40 % of the steps."
     if len(arms) > len(problems):
         names = [
             problem if len(labels) == 1 else f"{problem} ({measures[problem]['label']})"
