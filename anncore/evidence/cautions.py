@@ -164,7 +164,7 @@ def _waived(study: Study) -> list[Caution]:
         Caution(
             "waived",
             f"[report] waive counts trials as diverged that did not finish ({', '.join(counts)}; {arms}): "
-            "the worst score, for whatever reason they ended. Rerunning them would tell more.",
+            "the worst score, whatever the reason. Rerun them to learn more.",
         )
     ]
 

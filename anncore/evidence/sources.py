@@ -125,7 +125,7 @@ def curve_frame(source: Any, metric: str) -> pd.DataFrame:
     Columns problem, arm, seed, status, step, seconds, value. `seconds` is the step times what one costs the
     arm by itself, where the sweep measured it ([report] costs); else the trial's share of its stack's time
     up to the step, which says nothing of the arm where others shared the stack. A trial without a curve has
-    one row, without step and value, so that nobody who looks for a target forgets it.
+    one row without step and value, so that it counts where a target is looked for.
     """
     content = source_of(source)
     values = content.curves[content.curves["metric"] == metric][["key", "step", "value"]]

@@ -113,7 +113,7 @@ class Study:
 
     @cached_property
     def _tables(self) -> dict[tuple[str, str], pd.DataFrame]:
-        """The frame's columns by seed and arm; whoever gets one must not change it."""
+        """The frame's columns by seed and arm; a caller must not change them."""
         parts = dict(list(self.frame.groupby("problem", sort=False)))
         empty = self.frame.iloc[:0]
         return {

@@ -164,7 +164,7 @@ def _watched(study: Study) -> list[dict[str, Any]]:
 
 
 def _headline(study: Study, deciding: list[Comparison], overall: list[dict[str, Any]]) -> str:
-    """Return the report's first sentence; where no trial finished there are no ranks to speak of."""
+    """Return the report's first sentence; where no trial finished there are no ranks."""
     totals = {name: sum(row[name] for row in overall) for name in ("ok", "diverged", "n")}
     if overall and not totals["ok"]:
         if len(study.unchosen) == len(study.problems) * len(study.arms):
@@ -267,7 +267,7 @@ def _tally(by_problem: dict[str, list[Comparison]], ranked: list[str], places: s
 
 
 def problem_sentence(comparisons: list[Comparison]) -> str:
-    """Return one sentence for one problem: who beats whom, or that nobody is told apart."""
+    """Return one sentence for one problem: who beats whom, or that no two arms can be told apart."""
     if not comparisons:
         return ""
     wins: dict[str, list[str]] = {}

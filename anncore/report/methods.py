@@ -329,33 +329,32 @@ def _improvement(content: Mapping[str, Any]) -> str:
 def _speed(content: Mapping[str, Any]) -> str:
     speed = content["speed"]
     origins = {target["origin"] for target in speed["targets"]}
-    whence = {
+    origin_words = {
         "file": "the experiment file names it",
-        "tuning": "the median over arms of best validation, an arm's being the median over tuning seeds of "
-        "the best value along the chosen configuration's learning curve, known before the first trial of "
-        "the report had run",
+        "tuning": "the median over arms of their best validation; that of an arm is the median over tuning "
+        "seeds of the best value along the chosen configuration's learning curve, and is known before the "
+        "first trial of the report runs",
         "report": "nothing was tuned, so it is the median over arms of the best values along these very "
         "trials' learning curves, chosen after the fact",
     }
+    fixed = "; or ".join(text for origin, text in origin_words.items() if origin in origins)
     what = metric_words(speed["metric"], content["unit"]).replace("function value", "the function")
     text = (
-        f"The target is a value of {what} "
-        f"({'; or '.join(whence[name] for name in whence if name in origins)}). A trial's time is that of "
-        f"its "
-        f"first evaluation at or beyond the target; one that never gets there, or does not finish, takes "
-        f"infinitely long, and nobody is left out. "
+        f"The target is a value of {what} ({fixed}). A trial's time is that of its first evaluation at or "
+        "beyond the target. A trial that never gets there, or does not finish, takes infinitely long; no "
+        "trial is left out. "
     )
     if speed["clock"] == "alone":
         text += (
             "Seconds are steps times the cost of a step, without evaluations: after the sweep, one arm's "
             "trials at a time trained as a stack of their own, equally many of each arm, by turns; the cost "
-            "is the least of the turns, as whatever else the machine does can only add to it. It holds for "
+            "is the least of the turns, as other work of the machine only adds to it. It holds for "
             "this machine, and ranks no arm here."
         )
     else:
         text += (
-            "Seconds are a trial's share of the time that its whole stack took, whoever else was in it: they "
-            "tell how long the sweep took and say nothing of one arm against another. With [report] costs = "
+            "Seconds are a trial's share of the time that its whole stack took: they tell how long the sweep "
+            "took and say nothing about one arm against another. With [report] costs = "
             "true each arm's steps are timed alone."
         )
     if speed["scores"]:
@@ -382,8 +381,8 @@ def _budget(content: Mapping[str, Any], experiment: Any) -> str:
             if drawn
             else "Configurations come from a grid, so this describes drawing at random from that grid."
         )
-        + " It is the score that was chosen by, so it flatters; a dash stands where a subset may hold no "
-        "configuration that finished."
+        + " Configurations were chosen by this very score, so it is too good; a dash stands where a subset "
+        "may hold no configuration that finished."
     )
 
 

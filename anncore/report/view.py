@@ -322,7 +322,7 @@ def _sensitivity(content: Mapping[str, Any]) -> Section | None:
         said.append(words.selection_sentence(content))
         metric = metric_words(content["select"]["metric"], content["unit"])
         caption = (
-            f"What tuning chose, by {metric}: its mean on the tuning seeds, flattered by luck, and that of "
+            f"What tuning chose, by {metric}: its mean on the tuning seeds, too good by luck, and that of "
             "the same configuration on fresh seeds. The gap is positive where the fresh one is worse."
         )
         tables.append(_with_gaps(table(caption, *words.selection_rows(content), "selection"), content))

@@ -411,7 +411,7 @@ def spread(positions: Sequence[float], gap: float, low: float, high: float) -> l
 def half_lost(row: Mapping[str, Any]) -> bool:
     """Say of a leaderboard's row whether half of its seeds or more did not finish.
 
-    Then a median is gone too, and the mean of the few that are left stands for nothing.
+    Then there is no median, and the mean of the few that are left says nothing about the arm.
     """
     return bool(2 * row["ok"] <= row["n"])
 
@@ -502,7 +502,7 @@ def end_labels(
 def to_svg(figure: Any) -> str:
     """Return a figure as SVG without date, its numbers cut to a hundredth of a point.
 
-    What nobody sees is left out as well: indentation, comments, metadata and the names of groups make a
+    What is not visible is left out as well: indentation, comments, metadata and the names of groups make a
     seventh of the file, and a report holds every figure twice.
     """
     buffer = io.StringIO()
