@@ -31,10 +31,9 @@ from anncore import (
     Schedule,
     WatchingMetric,
     WeightSpec,
+    drawing,
     hyper,
     linear,
-    new_sheet,
-    place,
     ref,
 )
 from anncore.contract.kinds import Array
@@ -409,8 +408,8 @@ class Bars(Figure):
         if not rows:
             return None
         title = f"{len(rows)} arms, best first"
-        sheet = new_sheet(6.0, 2.0, title, "A bar is a mean rank.", data.theme)
-        place(sheet, 0.5, 0.3, 5.0, 1.5).barh(range(len(rows)), [row["mean_rank"] for row in rows])
+        sheet = drawing.new_sheet(6.0, 2.0, title, "A bar is a mean rank.", data.theme)
+        drawing.place(sheet, 0.5, 0.3, 5.0, 1.5).barh(range(len(rows)), [row["mean_rank"] for row in rows])
         return Drawing(sheet, self.name, title, f"Bars of mean ranks. {title}.")
 
 

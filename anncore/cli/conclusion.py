@@ -26,7 +26,8 @@ def conclude(results: Results, folder: Path, output: OutputOptions, *, again: bo
     """
     counts = Counter(results.trials["status"])
     content = None
-    if (results.trials["phase"] == "report").any():
+    nothing_chosen = bool((results.selection["n_ok"] == 0).any())
+    if nothing_chosen or (results.trials["phase"] == "report").any():
         content = render(results, folder, again=again)
     if output.verbose:
         _say_what_went_wrong(results)

@@ -527,6 +527,13 @@ class AnyObjective(Component):
     noisy: ClassVar[bool] = False
     """Whether its gradient is seen through noise: see `NoisyObjective`."""
 
+    floor: ClassVar[float] = 2.0**-52
+    """The value at or below which values are rounding, in float64; in float32 it is 2²⁹ times as large.
+
+    It is 2⁻⁵² times the size of the terms that cancel at the minimum; the default is that of terms of size 1.
+    Values at or below it count as equal, and the steps to reach it decide.
+    """
+
     @property
     @abstractmethod
     def dimensions(self) -> int:

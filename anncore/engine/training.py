@@ -20,10 +20,11 @@ from anncore.engine.process import one_blas_thread, prepare_process
 def train_stack(trials: Sequence[Trial], registry: Registry) -> list[TrialResult]:
     """Train trials of equal shapes at once; return their results in the same order.
 
-    Each result is bit for bit what the trial gives alone. A trial whose loss becomes NaN or infinite
-    stops there and is `diverged`, as is one that ends worse than `train.diverged_above` times always
-    predicting the mean target (for an objective, the value at its start). An exception raised by a component
-    is not caught.
+    Each result is bit for bit what the trial gives alone. A trial whose training or validation loss becomes
+    NaN or infinite stops there and is `diverged`. So is one that ends with a training, validation or test
+    loss that is not finite or above `train.diverged_above` times the training loss of always predicting the
+    mean training target (for an objective, the value at its start). An exception raised by a component is
+    not caught.
     """
     prepare_process()
     started = time.perf_counter()
@@ -66,6 +67,12 @@ def total_steps(train: Train, n_train: int) -> int:
         return train.steps
     batch = n_train if train.batch_size == "full" else min(int(train.batch_size), n_train)
     return int(train.epochs or 0) * -(-n_train // batch)
+
+
+def _exploded(losses: Sequence[float], limit: float) -> bool:
+    """Say whether a final loss is not finite or above the limit; a limit that is NaN or 0 sets none."""
+    bound = limit if math.isfinite(limit) and limit > 0 else math.inf
+    return not all(math.isfinite(loss) and loss <= bound for loss in losses)
 
 
 class _Stopping:
@@ -170,7 +177,7 @@ class _Run:
             if status == "diverged":
                 # NaN still falls on one side of a threshold, so a score of such predictions means nothing.
                 metrics = {name: v if name.endswith("_loss") else math.nan for name, v in metrics.items()}
-            elif math.isfinite(limits[i]) and 0 < limits[i] < metrics["train_loss"]:
+            elif _exploded([metrics[f"{split}_loss"] for split in splits], limits[i]):
                 status = "diverged"
             self.results[indices[i]] = TrialResult(
                 key=self.trials[indices[i]].key,

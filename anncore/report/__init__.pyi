@@ -1,62 +1,6 @@
-from .drawing import (
-    NARROW,
-    WIDE,
-    Drawing,
-    end_labels,
-    half_lost,
-    log_axis,
-    lost_count,
-    lost_counts,
-    lost_words,
-    new_sheet,
-    padded,
-    panel_title,
-    panels,
-    place,
-    plain_axis,
-    shorten,
-    spread,
-    text_width,
-    tick_text,
-    two_lines,
-)
-from .layers import LayerPanel, RampKey, layer_sheet, layer_words, ramp_key, weightiest
-from .many import GreyRows, shown_problems
-from .terminal import summary
-from .theme import Style, Theme
-from .write import write_report
+from . import drawing as drawing
+from .drawing import Drawing as Drawing
+from .terminal import summary as summary
+from .write import write_report as write_report
 
-__all__ = [
-    "NARROW",
-    "WIDE",
-    "Drawing",
-    "GreyRows",
-    "LayerPanel",
-    "RampKey",
-    "Style",
-    "Theme",
-    "end_labels",
-    "half_lost",
-    "layer_sheet",
-    "layer_words",
-    "log_axis",
-    "lost_count",
-    "lost_counts",
-    "lost_words",
-    "new_sheet",
-    "padded",
-    "panel_title",
-    "panels",
-    "place",
-    "plain_axis",
-    "ramp_key",
-    "shorten",
-    "shown_problems",
-    "spread",
-    "summary",
-    "text_width",
-    "tick_text",
-    "two_lines",
-    "weightiest",
-    "write_report",
-]
+__all__ = ["Drawing", "drawing", "summary", "write_report"]

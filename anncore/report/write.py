@@ -90,7 +90,7 @@ def draw_figures(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Com
         theme,
         study.options,
         components=components_of(study),
-        maps={key: _named(each) for key, each in results.maps.items()},
+        maps={key: _named(learned) for key, learned in results.maps.items()},
         objectives=objectives_of(study),
     )
     figures = study.experiment.registry.of_kind("figure")
@@ -109,10 +109,10 @@ def draw_figures(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Com
             yield component, drawing
 
 
-def _named(found: DecisionMap) -> DecisionMap:
+def _named(learned: DecisionMap) -> DecisionMap:
     """Return a map whose names, which come from a data file, may be drawn."""
-    x, y = map(printable, found.features)
-    return dataclasses.replace(found, features=(x, y), classes=tuple(map(printable, found.classes)))
+    x, y = map(printable, learned.features)
+    return dataclasses.replace(learned, features=(x, y), classes=tuple(map(printable, learned.classes)))
 
 
 def _remove_old_figures(folder: Path, wanted: set[str]) -> None:

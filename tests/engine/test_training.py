@@ -6,6 +6,7 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from trial_factory import make_trial, mixture
 
 from anncore.contract.errors import ComponentError
 from anncore.contract.registry import Registry, load_registry
-from anncore.contract.trial import Stop, Train
+from anncore.contract.trial import Split, Stop, Train, Trial
 from anncore.engine.batches import load
 from anncore.engine.network_stack import Stack
 from anncore.engine.packing import pack, stack_size
@@ -154,6 +155,48 @@ def test_worse_than_a_multiple_of_chance_is_divergence(registry: Registry) -> No
     [result] = train_stack([strict], registry)
     assert result.status == "diverged"
     assert math.isfinite(result.metrics["valid_rmse"])
+
+
+def on_outlier(registry: Registry, folder: Path, test: bool = True) -> list[Trial]:
+    """A line fitted to 50 examples of y = x and one with x = 1000 and y = 0, where it is off by 1000."""
+    path = folder / "line.csv"
+    rows = [f"{x:.6f},{x:.6f}" for x in np.linspace(-1, 1, 50)]
+    path.write_text("\n".join(["x,y", *rows, "1000,0", ""]))
+    settings: dict[str, Any] = {
+        "optimizer": ("sgd", {"lr": 0.1}),
+        "steps": 100,
+        "batch_size": "full",
+        "test": test,
+    }
+    network: dict[str, Any] = {"network": ("mlp", {"hidden": []}), "output": "identity", "loss": "mse"}
+    data: dict[str, Any] = {
+        "dataset": ("csv", {"path": str(path), "target": "y"}),
+        "split": Split(standardize=False),
+    }
+    return [make_trial(registry, **data, **network, **settings, seed=seed) for seed in range(12)]
+
+
+def test_a_loss_that_explodes_on_any_split_is_divergence(registry: Registry, tmp_path: Path) -> None:
+    # Always predicting the mean costs var(y) = 1/3, so the limit is 33. The outlier costs 1000² / 11 = 9e4.
+    # The split is random: over twelve seeds the outlier lies in each of the three at least once.
+    exploded = set()
+    for result in train_stack(on_outlier(registry, tmp_path), registry):
+        losses = {split: result.metrics[f"{split}_loss"] for split in ("train", "valid", "test")}
+        above = {split for split, loss in losses.items() if not loss <= 33}
+        assert result.status == ("diverged" if above else "ok")
+        exploded |= {split for split in above if math.isfinite(losses[split])}
+    assert exploded >= {"valid", "test"}
+
+
+def test_a_test_split_that_stays_closed_decides_nothing(registry: Registry, tmp_path: Path) -> None:
+    opened, closed = (train_stack(on_outlier(registry, tmp_path, test), registry) for test in (True, False))
+    outside = [
+        other.status
+        for one, other in zip(opened, closed, strict=True)
+        if one.metrics["test_loss"] > 100 and one.metrics["valid_loss"] < 1
+    ]
+    assert outside
+    assert set(outside) == {"ok"}
 
 
 def test_the_test_split_stays_closed_unless_it_is_asked_for(registry: Registry) -> None:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import integrate, special
 
-from anncore import always_valid_p, holm, pairs_needed, smallest_p, wilcoxon
+from anncore import always_valid_p, pairs_needed
+from anncore.evidence.stats import holm, smallest_p, wilcoxon
 from anncore.evidence.verdicts import compare
 
 INF, NAN = math.inf, math.nan

@@ -17,12 +17,11 @@ from anncore import (
     curve_frame,
     probability_of_improvement,
     scores,
-    smallest_p,
     summarize,
     targets,
     tuning_scores,
-    wilson_interval,
 )
+from anncore.evidence.stats import smallest_p, wilson_interval
 
 INF, NAN = math.inf, math.nan
 

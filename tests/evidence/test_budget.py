@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from results_factory import make_results
 
-from anncore import best_of_k, budget_curve, tuning_scores
+from anncore import budget_curve, tuning_scores
+from anncore.evidence import best_of_k
 
 INF = math.inf
 

@@ -12,15 +12,9 @@ from hypothesis import given, settings, strategies as st
 from results_factory import make_results
 from scipy import stats as scipy_stats
 
-from anncore import (
-    aggregate_scores,
-    average_ranks,
-    data_set_costs,
-    friedman_test,
-    iqm_interval,
-    normalized_scores,
-    scores,
-)
+from anncore import aggregate_scores, average_ranks, friedman_test, normalized_scores, scores
+from anncore.evidence import data_set_costs
+from anncore.evidence.stats import iqm_interval
 from anncore.evidence.study import Study
 
 INF, NAN = math.inf, math.nan

@@ -11,16 +11,9 @@ import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
 
-from anncore import (
-    compare_arms,
-    iqm_interval,
-    mean_interval,
-    pairs_for_power,
-    pseudomedian,
-    wilcoxon,
-    wilson_interval,
-)
+from anncore import compare_arms, pairs_for_power
 from anncore.evidence import stats
+from anncore.evidence.stats import iqm_interval, mean_interval, pseudomedian, wilcoxon, wilson_interval
 
 LARGE = [pytest.mark.slow, pytest.mark.large]
 MANY = [pytest.param(400, id="small"), pytest.param(10_000, marks=LARGE, id="large")]

@@ -13,13 +13,13 @@ import pytest
 from results_factory import make_results
 from shipped import REGISTRY
 
-from anncore import Drawing, FigureInput, Theme, WatchingMetric
+from anncore import Drawing, FigureInput, WatchingMetric
 from anncore.contract.registry import Component
 from anncore.contract.trial import Train
 from anncore.evidence import layer_frame, layer_grids
 from anncore.report.build import build_report, plain
-from anncore.report.drawing import drawing_style, text_width, to_svg
-from anncore.report.layers import step_places
+from anncore.report.drawing import Theme, drawing_style, text_width, to_svg
+from anncore.report.drawing.layers import step_places
 from anncore.report.write import draw_figures
 
 STEPS = (0, 10, 100, 1000)

@@ -111,7 +111,7 @@ def test_json_is_strict_and_says_why_a_number_is_missing(tmp_path: Path) -> None
     report = json.loads((tmp_path / "report.json").read_text(), parse_constant=pytest.fail)
     row = next(row for row in report["leaderboard"]["problems"]["xor"] if row["arm"] == "sgd")
     assert (row["value"], row["status"], row["rank"]) == (None, "10/10 diverged", 3)
-    assert report["schema"] == 1
+    assert report["schema"] == 2
     assert plain({"a": (float("nan"), float("inf"), 1)}) == {"a": [None, None, 1]}
 
 

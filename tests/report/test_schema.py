@@ -214,8 +214,8 @@ def test_what_is_wrong_does_not_pass() -> None:
     for change in (
         lambda r: r.pop("answer"),
         lambda r: r.update(extra=1),
-        lambda r: r.update(schema=2),
-        lambda r: r.update({"$schema": "urn:annx:report:2"}),
+        lambda r: r.update(schema=1),
+        lambda r: r.update({"$schema": "urn:annx:report:1"}),
         lambda r: r["provenance"].update(training_seconds="long"),
         lambda r: r["comparisons"]["problems"]["sine"][0].update(verdict="perhaps"),
         lambda r: r["leaderboard"]["problems"]["sine"][0].update(value="NaN"),

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import integrate, stats as scipy_stats
 
-from anncore import always_valid_interval, always_valid_p, mean_interval, pairs_until_decided
+from anncore import always_valid_interval, always_valid_p, pairs_until_decided
 from anncore.evidence.always_valid import level_at
 from anncore.evidence.sentences import interval, sentence
+from anncore.evidence.stats import mean_interval
 from anncore.evidence.verdicts import compare
 
 INF, NAN = math.inf, math.nan

@@ -29,6 +29,7 @@ class Beale(Objective):
 
     name: ClassVar[str] = "beale"
     dimensions: ClassVar[int] = 2
+    floor: ClassVar[float] = 2.625**2 * 2.0**-52  # at (3, 1/2) a term is what is left of 2.625²
 
     spread: Hyper = hyper(0.0, "[0, inf)", search=linear(0.0, 0.5))
 

@@ -27,6 +27,7 @@ class Himmelblau(Objective):
 
     name: ClassVar[str] = "himmelblau"
     dimensions: ClassVar[int] = 2
+    floor: ClassVar[float] = 11**2 * 2.0**-52  # (x₁² + x₂ - 11)² is what is left of 11²
 
     spread: Hyper = hyper(0.0, "[0, inf)", search=linear(0.0, 0.5))
 

@@ -27,6 +27,7 @@ class Rosenbrock(Objective):
     """
 
     name: ClassVar[str] = "rosenbrock"
+    floor: ClassVar[float] = 100 * 2.0**-52  # 100 (x₂ - x₁²)² at (1, 1) is what is left of 100
 
     dimensions: int = hyper(2, "int [2, inf)")
     spread: Hyper = hyper(0.0, "[0, inf)", search=linear(0.0, 0.5))
