@@ -42,7 +42,7 @@ def read_train(document: Document) -> Train:
     default = Train()
     problem = problem_in(document.data)
     for (owner, key), lack in problem.lacks.items():
-        if owner == "train" and section.data.get(key):
+        if owner == "train" and section.data.get(key, []) != []:
             raise section.error(
                 key,
                 f"{key} has no meaning for {problem.noun}, which has no {lack}, got "
