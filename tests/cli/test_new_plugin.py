@@ -149,7 +149,7 @@ def test_names_of_several_words_are_written_as_each_place_writes_them(tmp_path: 
     assert content["folder"] == str(tmp_path / "annx-soft-sign")
     assert "annx_soft_sign.py" in content["files"]
     text = (tmp_path / "annx-soft-sign" / "annx_soft_sign.py").read_text(encoding="utf-8")
-    assert "class SoftSign:" in text
+    assert "class SoftSign(Activation):" in text
     assert 'name: ClassVar[str] = "soft_sign"' in text
 
 

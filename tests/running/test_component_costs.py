@@ -17,7 +17,7 @@ LOCAL = """
 from dataclasses import dataclass
 from typing import Any, ClassVar
 import numpy as np
-from anncore import Activation, Hyper, Optimizer, hookimpl, hyper, ref
+from anncore import Activation, Hyper, OptimizerWrapper, hookimpl, hyper, ref
 
 SEEN = []
 
@@ -32,14 +32,14 @@ class Square(Activation):
     def backward(self, grad, z, a): return 2 * self.scale * z * grad
 
 @dataclass(frozen=True)
-class Trap(Optimizer):
+class Trap(Activation):
     '''Raises.'''
     name: ClassVar[str] = "trap"
     def forward(self, z): raise ZeroDivisionError("no way\\nthrough")
     def backward(self, grad, z, a): return grad
 
 @dataclass(frozen=True)
-class ByMatrix(Optimizer):
+class ByMatrix(OptimizerWrapper):
     '''Wants matrices, and an optimizer inside.'''
     name: ClassVar[str] = "by_matrix"
     scope: ClassVar[str] = "array"
@@ -111,7 +111,7 @@ DOORS = """
 from dataclasses import dataclass
 from typing import Any, ClassVar
 import numpy as np
-from anncore import WeightSpec, hookimpl, hyper, ref, AskingOptimizer, LearnedActivation, RandomActivation
+from anncore import Activation, AskingWrapper, LearnedActivation, RandomActivation, WeightSpec, hookimpl, hyper, ref
 
 @dataclass(frozen=True)
 class Learnt(LearnedActivation):
@@ -143,7 +143,7 @@ class Product(Activation):
         return out
 
 @dataclass(frozen=True)
-class Ahead(AskingOptimizer):
+class Ahead(AskingWrapper):
     "A step by the gradient at another place."
     name: ClassVar[str] = "ahead"
     scope: ClassVar[str] = "trial"
