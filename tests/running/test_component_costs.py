@@ -111,7 +111,8 @@ DOORS = """
 from dataclasses import dataclass
 from typing import Any, ClassVar
 import numpy as np
-from anncore import Activation, AskingWrapper, LearnedActivation, RandomActivation, WeightSpec, hookimpl, hyper, ref
+from anncore import Activation, AskingWrapper, LearnedActivation, RandomActivation, WeightSpec
+from anncore import hookimpl, hyper, ref
 
 @dataclass(frozen=True)
 class Learnt(LearnedActivation):
