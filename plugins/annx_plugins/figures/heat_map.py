@@ -79,7 +79,6 @@ class HeatMap(Figure):
         import numpy as np
         import seaborn as sns
         from matplotlib.colors import ListedColormap
-        from matplotlib.patches import Rectangle
 
         levels = np.array([[theme.level(c.share(arm)) for c in columns] for arm in arms])
         failed = np.array([[c.failed(arm) for c in columns] for arm in arms])
@@ -99,24 +98,7 @@ class HeatMap(Figure):
             for x, column in enumerate(columns):
                 row = column.rows[arm]
                 if column.failed(arm):
-                    box = Rectangle((x + 0.02, y + 0.03), 0.96, 0.94, facecolor=theme.token("alarm_fill"))
-                    box.set(edgecolor=theme.token("alarm"), hatch="////", linewidth=0)
-                    ax.add_patch(box)
-                    ax.text(
-                        x + 0.5,
-                        y + 0.5,
-                        drawing.lost_words(row).split()[-1]
-                        if narrow
-                        else drawing.lost_words(row).replace(" ", "\n"),
-                        ha="center",
-                        va="center",
-                        rotation=90 if narrow else 0,
-                        size=5.5 if narrow else 6.5,
-                        weight="bold",
-                        color=theme.token("alarm"),
-                        linespacing=1.1,
-                        bbox={"facecolor": theme.token("alarm_fill"), "edgecolor": "none", "pad": 1},
-                    )
+                    self._lost(ax, x, y, drawing.lost_words(row), theme, narrow)
                     continue
                 ink = theme.text_on(int(levels[y, x]))
                 if narrow:
@@ -136,6 +118,27 @@ class HeatMap(Figure):
                 if row["ok"] < row["n"]:
                     lost = f"×{row['n'] - row['ok']}"
                     ax.text(x + 0.05, y + 0.9, lost, va="bottom", size=6.5, weight="bold", color=ink)
+
+    def _lost(self, ax: Any, x: float, y: float, words: str, theme: Any, narrow: bool) -> None:
+        """Hatch the cell of an arm that lost half of its seeds or more, and write how many."""
+        from matplotlib.patches import Rectangle
+
+        box = Rectangle((x + 0.02, y + 0.03), 0.96, 0.94, facecolor=theme.token("alarm_fill"))
+        box.set(edgecolor=theme.token("alarm"), hatch="////", linewidth=0)
+        ax.add_patch(box)
+        ax.text(
+            x + 0.5,
+            y + 0.5,
+            words.split()[-1] if narrow else words.replace(" ", "\n"),
+            ha="center",
+            va="center",
+            rotation=90 if narrow else 0,
+            size=5.5 if narrow else 6.5,
+            weight="bold",
+            color=theme.token("alarm"),
+            linespacing=1.1,
+            bbox={"facecolor": theme.token("alarm_fill"), "edgecolor": "none", "pad": 1},
+        )
 
     def _ranks(self, ax: Any, board: list[dict[str, Any]], theme: Any) -> None:
         values = [row["mean_rank"] for row in board]

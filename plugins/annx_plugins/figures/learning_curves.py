@@ -52,15 +52,8 @@ class LearningCurves(Figure):
         problems = [p for p in report["problems"] if (joined_["problem"] == p).any()]
         if not problems:
             return None
-        lines: dict[str, dict[str, _Line]] = {problem: {} for problem in problems}
-        every = report["seeds"]["report"]
-        curved = dict(list(joined_.groupby(["problem", "label"], sort=False)))
-        for (problem, arm), rows in trials.groupby(["problem", "label"], sort=False):
-            if problem in lines:
-                statuses = dict(zip(rows["seed"], rows["status"], strict=True))
-                factor = 100 if _shares(report, metric) else 1
-                mine = curved.get((problem, arm), joined_.iloc[:0])
-                lines[problem][str(arm)] = _Line(mine, [statuses.get(s, "missing") for s in every], factor)
+        factor = 100 if _shares(report, metric) else 1
+        lines = _lines(trials, joined_, problems, report["seeds"]["report"], factor)
         title = self._title(lines, metric, report)
         seeds = counted(len(report["seeds"]["report"]), "seeds")
         subtitle = (
@@ -254,6 +247,20 @@ class _Line:
         if not np.isfinite(values).all():
             return math.nan
         return float(np.exp(np.log(values).mean()) if (values > 0).all() else values.mean())
+
+
+def _lines(
+    trials: Any, curves: Any, problems: Sequence[str], seeds: Sequence[int], factor: int
+) -> dict[str, dict[str, _Line]]:
+    """Return every arm's line by problem; a trial that has no curve lost its seed."""
+    lines: dict[str, dict[str, _Line]] = {problem: {} for problem in problems}
+    curved = dict(list(curves.groupby(["problem", "label"], sort=False)))
+    for (problem, arm), rows in trials.groupby(["problem", "label"], sort=False):
+        if problem in lines:
+            statuses = dict(zip(rows["seed"], rows["status"], strict=True))
+            own = curved.get((problem, arm), curves.iloc[:0])
+            lines[problem][str(arm)] = _Line(own, [statuses.get(seed, "missing") for seed in seeds], factor)
+    return lines
 
 
 def _wide(bands: dict[str, Any], everything: Any, ratios: bool) -> bool:

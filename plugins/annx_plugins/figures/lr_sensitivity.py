@@ -162,7 +162,6 @@ class LRSensitivity(Figure):
         edges: tuple[float, float],
     ) -> None:
         style, points = theme[row["arm"]], row["points"]
-        size = 4.5 if style.highlighted else 2.5
         clean = [p for p in points if math.isfinite(p["value"])]
         clean = [{**p, "value": _inside(p["value"], edges)} for p in clean]
         # NaN breaks the line: it must not run past a value at which no seed finished.
@@ -170,37 +169,8 @@ class LRSensitivity(Figure):
         y = [_inside(p["value"], edges) if math.isfinite(p["value"]) else math.nan for p in points]
         thin = 1.4 if style.highlighted else 0.7
         ax.plot(x, y, color=style.color, linewidth=thin, alpha=0.9, zorder=2, label=row["arm"])
-        for p in clean:
-            whole = p["ok"] == p["n"]
-            face = style.color if whole else theme.token("paper")
-            best, mark = p["value_of"] == row["best"], style.marker
-            if best:
-                mark, face = "*", style.color
-            ax.plot(
-                [p["value_of"]],
-                [p["value"]],
-                mark,
-                color=style.color,
-                markerfacecolor=face,
-                markersize=11 if best else size,
-                markeredgecolor=theme.token("paper") if best else style.color,
-                markeredgewidth=0.7,
-                zorder=4 if best else 3,
-                clip_on=not best,
-            )
-            if best and row["edge"]:
-                ring = {"markerfacecolor": "none", "markeredgecolor": theme.token("alarm"), "markersize": 14}
-                ax.plot([p["value_of"]], [p["value"]], "o", mew=1, zorder=3, clip_on=False, **ring)
-            if not whole:
-                text = f"{p['n'] - p['ok']}/{p['n']}"
-                ax.annotate(
-                    text,
-                    (p["value_of"], p["value"]),
-                    (4, -7),
-                    textcoords="offset points",
-                    size=6.5,
-                    color=style.color,
-                )
+        for point in clean:
+            self._point(ax, point, row, style, theme)
         for finished, run in groupby(points, key=lambda p: math.isfinite(p["value"])):
             if finished:
                 continue
@@ -215,6 +185,40 @@ class LRSensitivity(Figure):
                 linewidth=0.6,
                 markeredgewidth=1.2,
                 zorder=3,
+            )
+
+    def _point(self, ax: Any, p: dict[str, Any], row: dict[str, Any], style: Any, theme: Any) -> None:
+        """Draw one value of the hyperparameter: a star for the best, hollow where a seed was lost."""
+        size = 4.5 if style.highlighted else 2.5
+        whole = p["ok"] == p["n"]
+        face = style.color if whole else theme.token("paper")
+        best, mark = p["value_of"] == row["best"], style.marker
+        if best:
+            mark, face = "*", style.color
+        ax.plot(
+            [p["value_of"]],
+            [p["value"]],
+            mark,
+            color=style.color,
+            markerfacecolor=face,
+            markersize=11 if best else size,
+            markeredgecolor=theme.token("paper") if best else style.color,
+            markeredgewidth=0.7,
+            zorder=4 if best else 3,
+            clip_on=not best,
+        )
+        if best and row["edge"]:
+            ring = {"markerfacecolor": "none", "markeredgecolor": theme.token("alarm"), "markersize": 14}
+            ax.plot([p["value_of"]], [p["value"]], "o", mew=1, zorder=3, clip_on=False, **ring)
+        if not whole:
+            text = f"{p['n'] - p['ok']}/{p['n']}"
+            ax.annotate(
+                text,
+                (p["value_of"], p["value"]),
+                (4, -7),
+                textcoords="offset points",
+                size=6.5,
+                color=style.color,
             )
 
     def _ways_to_the_lane(
