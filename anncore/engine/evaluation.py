@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from anncore.contract.columns import metric_column, watched_curve
 from anncore.contract.kinds import Array
 from anncore.engine.batches import distinct
 from anncore.engine.datasets import Prepared
@@ -59,7 +60,7 @@ class Evaluator:
             stack.network.backward(weights, tape, stack.output.grad(z, y), grads)
         layers = stack.network.layers(tape)
         return {
-            f"train_{metric.name}" + (f".{suffix}" if suffix else ""): values
+            watched_curve(metric.name, suffix): values
             for metric in metrics
             for suffix, values in metric.score(layers, weights, grads).items()
         }
@@ -102,13 +103,13 @@ class Evaluator:
         return found
 
     def _columns(self, name: str, z: Array, y: Array, metrics: Sequence[Any]) -> dict[str, Array]:
-        columns = {f"{name}_loss": self._stack.output.value(z, y)}
+        columns = {metric_column(name): self._stack.output.value(z, y)}
         if metrics:
             output, target = self._stack.output.predict(z), y
             if not self._plain:
                 output, target = (each * self._scale + self._shift for each in (output, target))
             for metric in metrics:
-                columns[f"{name}_{metric.name}"] = metric.score(output, target)
+                columns[metric_column(name, metric.name)] = metric.score(output, target)
         return columns
 
     def _forward(self, x: Array) -> Array:

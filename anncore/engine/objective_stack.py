@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from anncore.contract.columns import argument_curve, metric_column
 from anncore.contract.errors import ComponentError
 from anncore.contract.kinds import Array, Evaluate, WeightSpec
 from anncore.contract.registry import Registry
@@ -185,7 +186,7 @@ class ObjectiveEvaluator:
         value = self._stack.functions.value(place[:, None, :])
         columns = {"train_loss": value, "valid_loss": value}
         if self._path:
-            columns |= {f"x.{i + 1}": place[:, i] for i in range(place.shape[1])}
+            columns |= {argument_curve(i + 1): place[:, i] for i in range(place.shape[1])}
         return columns
 
     def watched(self, metrics: Sequence[Any]) -> dict[str, Array]:
@@ -196,7 +197,7 @@ class ObjectiveEvaluator:
 
     def split(self, name: str, metrics: Sequence[Any]) -> dict[str, Array]:
         """Return the value as the loss on a split."""
-        return {f"{name}_loss": self._stack.value()}
+        return {metric_column(name): self._stack.value()}
 
     def maps(self, rows: Sequence[int]) -> dict[int, bytes]:
         """Return nothing: there are no features."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from anncore.contract.columns import metric_column
 from anncore.contract.kinds import Array
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Status, Train, Trial, TrialResult
@@ -177,7 +178,7 @@ class _Run:
             if status == "diverged":
                 # NaN still falls on one side of a threshold, so a score of such predictions means nothing.
                 metrics = {name: v if name.endswith("_loss") else math.nan for name, v in metrics.items()}
-            elif _exploded([metrics[f"{split}_loss"] for split in splits], limits[i]):
+            elif _exploded([metrics[metric_column(split)] for split in splits], limits[i]):
                 status = "diverged"
             self.results[indices[i]] = TrialResult(
                 key=self.trials[indices[i]].key,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from anncore.contract.columns import suffix_of
 from anncore.contract.kinds import Array
 from anncore.evidence.sources import source_of
 
@@ -28,15 +29,15 @@ def layer_frame(source: Any, metric: str) -> pd.DataFrame:
     """
     content = source_of(source)
     known = set(content.curves["metric"].unique())
-    stem = f"train_{metric}"
-    names = sorted((name for name in known if str(name).startswith(f"{stem}.")), key=_place)
-    names = names or [stem] * (stem in known)
+    suffixes = {name: suffix for name in known if (suffix := suffix_of(str(name), metric)) is not None}
+    # A metric by layer has no curve of the whole network that would be one more layer.
+    names = sorted((name for name, suffix in suffixes.items() if suffix), key=_place) or list(suffixes)
     keep = ["key", "problem", "label", "seed", "status"]
     trials = content.trials[keep].rename(columns={"label": "arm"})
     frame = content.curves[content.curves["metric"].isin(names)].merge(trials, on="key")
     order = frame["metric"].map({name: i for i, name in enumerate(names)})
     frame = frame.iloc[np.argsort(order.to_numpy(float), kind="stable")]
-    layers = frame["metric"].map({name: name.removeprefix(stem).removeprefix(".") for name in names})
+    layers = frame["metric"].map(suffixes)
     return frame.assign(layer=layers)[COLUMNS].reset_index(drop=True)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from anncore.contract.columns import LOSS, SPLITS, parse_metric
 from anncore.contract.kind_names import SECTIONS
 from anncore.contract.problem_kinds import problem_in
 from anncore.contract.trial import PlannedRow, TrialResult
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from anncore.experiment.model import Experiment
 
 CSV_ROWS = 200_000  # written at a time
-SPLITS = ("train", "valid", "test")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula's beginning
 
 
@@ -132,8 +132,8 @@ def _metrics(results: Iterable[TrialResult]) -> list[str]:
     order = {split: place for place, split in enumerate(SPLITS)}
 
     def place(name: str) -> tuple[bool, bool, str, int, str]:
-        split, _, metric = name.partition("_")
-        return metric != "loss", not metric, metric, order.get(split, len(SPLITS)), name
+        split, metric = parse_metric(name)
+        return metric != LOSS, not split, metric, order.get(split, len(SPLITS)), name
 
     return sorted(names, key=place)
 
