@@ -16,6 +16,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from anncore.contract.engine_version import engine_version
+
 Status = Literal["ok", "diverged", "failed", "timeout", "crashed"]
 STATUSES: tuple[Status, ...] = ("ok", "diverged", "failed", "timeout", "crashed")
 Phase = Literal["tune", "report"]
@@ -25,14 +27,14 @@ Phase = Literal["tune", "report"]
 class Part:
     """A component with every hyperparameter resolved.
 
-    `name` is the full name. `params` holds plain JSON values (lists, not tuples), without references,
+    `name` is the full name, `code` what identifies the code behind it (`Component.code`). `params` holds plain JSON values (lists, not tuples), without references,
     paths replaced by the component's fingerprint; `refs` the components it refers to, in order.
     `paths` holds the files themselves, which do not enter the key.
     """
 
     kind: str
     name: str
-    version: str
+    code: str
     params: Mapping[str, Any] = field(default_factory=dict)
     refs: Mapping[str, tuple[Part, ...]] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +44,7 @@ class Part:
         return {
             "kind": self.kind,
             "name": self.name,
-            "version": self.version,
+            "code": self.code,
             "params": dict(self.params),
             "refs": {key: [part.to_json() for part in parts] for key, parts in self.refs.items()},
             "paths": dict(self.paths),
@@ -58,7 +60,7 @@ class Part:
         """Read what `to_json` wrote."""
         refs = {key: tuple(map(cls.from_json, parts)) for key, parts in data["refs"].items()}
         return cls(
-            data["kind"], data["name"], data["version"], dict(data["params"]), refs, dict(data["paths"])
+            data["kind"], data["name"], data["code"], dict(data["params"]), refs, dict(data["paths"])
         )
 
 
@@ -157,11 +159,13 @@ class Trial:
     config: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
     timeout: float | None = None  # seconds; no part of the key
+    engine: str = field(default_factory=engine_version)  # what the engine's own numbers depend on
 
     @property
     def description(self) -> dict[str, Any]:
         """Everything that determines the numbers, as plain JSON."""
         return {
+            "engine": self.engine,
             "parts": {kind: _without_paths(part) for kind, part in self.parts.items()},
             "train": self.train.to_json(),
             "split": asdict(self.split),
@@ -176,7 +180,7 @@ class Trial:
         # Put together from the texts that thousands of trials share, which is thirty times faster.
         parts = ",".join([f"{_quoted(kind)}:{part.text}" for kind, part in sorted(self.parts.items())])
         return (
-            f'{{"parts":{{{parts}}},"seed":{canonical(self.seed)},"split":{self.split.text},'
+            f'{{"engine":{_quoted(self.engine)},"parts":{{{parts}}},"seed":{canonical(self.seed)},"split":{self.split.text},'
             f'"sweep_seed":{canonical(self.sweep_seed)},"test":{canonical(self.test)},'
             f'"train":{self.train.text}}}'
         )

@@ -212,7 +212,7 @@ def default_part(registry: Registry, component: Component) -> Part:
         key: (default_part(registry, registry.get(each.kind, each.default)),)
         for key, each in references(cls).items()
     }
-    return Part(component.kind, component.full_name, component.version, params, refs)
+    return Part(component.kind, component.full_name, component.code, params, refs)
 
 
 def _normal(rng: np.random.Generator, scale: float, shape: tuple[int, ...]) -> list[Array]:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from anncore.contract.errors import AnnxError, ComponentError
+from anncore.contract.engine_version import engine_version
+from anncore.contract.errors import AnnxError, ComponentError, PluginError
 from anncore.contract.registry import Registry, load_registry
 from anncore.contract.trial import Part, Trial, TrialResult
 from anncore.engine.training import train_stack
@@ -108,26 +109,40 @@ def _told(error: BaseException) -> str:
 
 
 def _stale(trial: Trial, registry: Registry) -> str:
-    """Say which component of a trial is not here in the version it was planned with; "" where all are."""
+    """Say what of a trial is not here in the version it was planned with; "" where all is."""
+    if trial.engine != engine_version():
+        return (
+            f"the trials were planned with annx's {trial.engine}, and a worker has {engine_version()}; install "
+            "the same versions there."
+        )
     for part in trial.parts.values():
-        for each in _with_refs(part):
-            try:
-                version = registry.get(each.kind, each.name).version
-            except ComponentError as error:
-                return f"a worker lacks a component of the plan: {error}"
-            if version != each.version:
-                return (
-                    f"{each.kind} {each.name} was planned in version {each.version}, and a worker found "
-                    f"{version}; it has changed since the sweep was started. Start again."
-                )
+        for component in _with_refs(part):
+            reason = _stale_part(component, registry)
+            if reason:
+                return reason
     return ""
+
+
+def _stale_part(part: Part, registry: Registry) -> str:
+    try:
+        code = registry.get(part.kind, part.name).code
+    except ComponentError as error:
+        return f"a worker lacks a component of the plan: {error}"
+    except PluginError as error:
+        return str(error)
+    if code == part.code:
+        return ""
+    return (
+        f"{part.kind} {part.name} was planned in version {part.code or 'of this annx'}, and a worker found "
+        f"{code or 'that of this annx'}; it has changed since the sweep was started. Start again."
+    )
 
 
 def _with_refs(part: Part) -> Iterator[Part]:
     yield part
-    for parts in part.refs.values():
-        for each in parts:
-            yield from _with_refs(each)
+    for inner_parts in part.refs.values():
+        for inner in inner_parts:
+            yield from _with_refs(inner)
 
 
 @contextlib.contextmanager
