@@ -24,13 +24,12 @@ import numpy as np
 from trial_factory import make_objective_trial, make_trial
 
 from anncore import Registry, load_registry
-from anncore.contract.engine_version import NUMBER_VERSION
+from anncore.contract.engine_version import NUMBER_VERSION, environment_digest, numeric_environment
 from anncore.contract.hyperparameters import build
 from anncore.contract.registry import Component
 from anncore.contract.trial import Part, Trial
 from anncore.engine.training import train_stack
 from anncore.running.component_costs import default_part
-from anncore.running.environment import environment_digest, numeric_environment
 
 FILE = Path(__file__).parent / "golden" / "bits.json"
 COMMAND = "python tests/shipped_bits.py"

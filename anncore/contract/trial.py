@@ -231,7 +231,9 @@ class TrialResult(NamedTuple):
     metrics: final values by column name ("train_loss", "valid_accuracy", "test_loss"); NaN where one is
     undefined. curves: by metric the values at `steps`. steps_done: updates made. stopped: why training
     ended before its last step ("loss", "patience"), else "". error: the traceback or reason of a failure.
+    train_seconds: this trial's share of the time that its stack trained, without what a process does once.
     map: what it learned, as `maps.packed` wrote it; empty of trials that tune, and where none can be made.
+    environment: what `numeric_environment` says of the process it ran in; "" where that is unknown.
     """
 
     key: str
@@ -242,8 +244,9 @@ class TrialResult(NamedTuple):
     steps_done: int = 0
     stopped: str = ""
     error: str = ""
-    train_seconds: float = 0.0  # this trial's share of its stack's wall-clock time
+    train_seconds: float = 0.0
     map: bytes = b""
+    environment: str = ""
 
 
 class PlannedRow(NamedTuple):

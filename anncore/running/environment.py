@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
-import json
 import os
 import platform
 import re
@@ -12,13 +10,13 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from anncore._version import __version__
+from anncore.contract.engine_version import installed_version
 from anncore.contract.registry import Registry
 
 PACKAGES = (
@@ -34,53 +32,6 @@ PACKAGES = (
 )
 
 
-@cache
-def numeric_environment() -> str:
-    """Return what of this process last digits depend on, as canonical JSON; two that differ may differ in bits.
-
-    NumPy, SciPy and llvmlite by version; Python and the C library; the kernels that BLAS chose for this
-    processor, and the vector instructions that NumPy found beyond those it was built for.
-    """
-    facts = {
-        "machine": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "libc": " ".join(platform.libc_ver()).strip(),
-        **{name: version for name in ("numpy", "scipy", "llvmlite") if (version := _version(name))},
-        "blas": _blas_kernels(),
-        "vectors": " ".join(_vector_instructions()),
-    }
-    return json.dumps(facts, sort_keys=True, separators=(",", ":"))
-
-
-def _blas_kernels() -> str:
-    """Return NumPy's BLAS, its version and kernels; other packages may have loaded libraries of their own."""
-    import threadpoolctl
-
-    pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
-    numpys = [pool for pool in pools if "numpy" in Path(pool["filepath"]).parent.name]
-    others = [pool for pool in pools if "site-packages" not in Path(pool["filepath"]).parts]  # the system's
-    return ", ".join(
-        sorted(
-            f"{pool['internal_api']} {pool['version']} {pool.get('architecture') or ''}".strip()
-            for pool in numpys or others
-        )
-    )
-
-
-def environment_digest(text: str) -> str:
-    """Return the short name of what `numeric_environment` says; "" of "", which is unknown."""
-    return hashlib.sha256(text.encode()).hexdigest()[:8] if text else ""
-
-
-def _vector_instructions() -> list[str]:
-    """Return the instructions that NumPy chooses faster loops for; their last digits may differ."""
-    try:
-        from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
-    except ImportError:  # private, and not in every version
-        return []
-    return [name for name in __cpu_dispatch__ if __cpu_features__.get(name)]
-
-
 def environment(registry: Registry, base: Path, command: Sequence[str] | None = None) -> dict[str, Any]:
     """Return versions, machine, git commit of `base` and the command, as plain JSON.
 
@@ -94,7 +45,7 @@ def environment(registry: Registry, base: Path, command: Sequence[str] | None = 
         "machine": platform.machine(),
         "cpu": _cpu(),
         "cores": os.cpu_count(),
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "packages": {name: version for name in PACKAGES if (version := installed_version(name))},
         "blas": _blas(),
         "plugins": {plugin.dist: plugin.version for plugin in registry.plugins if not plugin.problem},
         "broken_plugins": {plugin.name: plugin.problem for plugin in registry.broken},
@@ -106,13 +57,6 @@ def environment(registry: Registry, base: Path, command: Sequence[str] | None = 
 def _own_command() -> list[str]:
     program, *arguments = sys.argv or [""]
     return [Path(program).name or "python", *arguments]
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
 
 
 def _blas() -> str:

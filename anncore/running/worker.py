@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from anncore.contract.engine_version import engine_version
+from anncore.contract.engine_version import engine_version, numeric_environment
 from anncore.contract.errors import AnnxError, ComponentError, PluginError
 from anncore.contract.registry import Registry, load_registry
 from anncore.contract.trial import Part, Trial, TrialResult
@@ -86,7 +86,7 @@ class Work:
         results = list(self.train(trials, registry))
         if [result.key for result in results] != [trial.key for trial in trials]:
             raise RuntimeError("training returned the results of other trials")
-        return results
+        return [result._replace(environment=numeric_environment()) for result in results]
 
     def _alone(self, trial: Trial, registry: Registry) -> TrialResult:
         started = time.perf_counter()
@@ -94,7 +94,13 @@ class Work:
             return self._train([trial], registry)[0]
         except (Exception, SystemExit) as error:  # a plugin must not end its host
             seconds = time.perf_counter() - started
-            return TrialResult(trial.key, "failed", error=_told(error), train_seconds=seconds)
+            return TrialResult(
+                trial.key,
+                "failed",
+                error=_told(error),
+                train_seconds=seconds,
+                environment=numeric_environment(),
+            )
 
 
 def _told(error: BaseException) -> str:

@@ -10,9 +10,8 @@ import pytest
 from shipped_bits import COMMAND, DTYPES, FILE, changed, components, name_of, numbers_of
 
 from anncore import Registry, load_registry
-from anncore.contract.engine_version import NUMBER_VERSION
+from anncore.contract.engine_version import NUMBER_VERSION, environment_digest, numeric_environment
 from anncore.contract.registry import Component
-from anncore.running.environment import environment_digest, numeric_environment
 
 ELSEWHERE = "no environment of the file"
 
