@@ -108,7 +108,7 @@ DRIVER = [
     "import sys\n"
     "from pathlib import Path\n"
     "from sweep_factory import load_slow\n"
-    "from anncore import sweep\n"
+    "from anncore.running.sweep import sweep\n"
     "say = lambda event: print(type(event).__name__, flush=True)\n"
     "experiment = load_slow(Path(sys.argv[1]))\n"
     "results = sweep(experiment, out=sys.argv[2], jobs=2, on_event=say)\n"

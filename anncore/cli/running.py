@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from anncore.cli.common import check_rounds, counted, print_json, say
 from anncore.cli.plan import out_folder, planned, show_plan
@@ -14,6 +17,7 @@ from anncore.report.refresh import render
 
 if TYPE_CHECKING:
     from anncore.evidence.results import Results
+    from anncore.running.events import Event
 
 OK, SOME_FAILED, INTERRUPTED = 0, 1, 130
 
@@ -35,6 +39,7 @@ def run(
     max_time: float | None,
     until_decided: bool,
     max_seeds: int | None,
+    unchecked: bool,
     yes: bool,
     as_json: bool,
     quiet: bool,
@@ -55,10 +60,10 @@ def run(
         return 0
 
     from anncore.cli.progress import progress
-    from anncore.running.sweep import sweep
+    from anncore.testing.before_sweep import ConformanceError, sweep
 
     visible = sys.stderr.isatty() and not (quiet or no_progress)
-    with progress(experiment.title, visible=visible) as on_event:
+    with _failures_first(ConformanceError), progress(experiment.title, visible=visible) as show:
         results = sweep(
             experiment,
             out=folder,
@@ -71,10 +76,42 @@ def run(
             allow_large=yes,
             until_decided=until_decided,
             max_seeds=max_seeds,
-            on_event=on_event,
+            on_event=partial(_on_event, show, quiet),
+            unchecked=unchecked,
             command=["annx", *sys.argv[1:]],
         )
     return conclude(results, folder, as_json=as_json, quiet=quiet, verbose=verbose)
+
+
+@contextmanager
+def _failures_first(kind: type[Any]) -> Iterator[None]:
+    """Print what a component fails, a line each, before the error itself is printed."""
+    try:
+        yield
+    except kind as error:
+        for failure in error.failures:
+            say(failure, err=True)
+        raise
+
+
+def _on_event(show: Callable[[Event], None], quiet: bool, event: Event) -> None:
+    """Print what must be seen without a progress bar as well, and let the bar do the rest."""
+    from anncore.contract.engine_version import told_apart
+    from anncore.running.events import Distrusted, OtherEnvironment
+
+    if isinstance(event, OtherEnvironment) and not quiet:
+        here, *others = told_apart([event.here, *event.there])
+        where = "; ".join(
+            f"{counted(count, 'trial')} with {what}"
+            for what, count in zip(others, event.there.values(), strict=True)
+        )
+        say(f"This is another environment ({here}) than the folder's ({where}): last digits may differ.", err=True)
+    elif isinstance(event, Distrusted):
+        for name, what in event.components.items():
+            say(f"{name} gives other bits alone than in a stack ({what}).", err=True)
+        say(f"Nothing is claimed of it: {counted(event.trials, 'trial')} failed.", err=True)
+    else:
+        show(event)
 
 
 def conclude(

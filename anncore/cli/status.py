@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
-from anncore.cli.common import json_option, print_json, say, table
+from anncore.cli.common import counted, json_option, print_json, say, table
 
 
 @click.command(short_help="Show how far a run folder is: done, to do, diverged, failed.")
@@ -18,6 +19,7 @@ def command(folder: str, as_json: bool) -> int:
     Report trials are known once tuning is done.
     """
     from anncore.cli.plan import rounds_text
+    from anncore.contract.engine_version import told_apart
     from anncore.contract.trial import STATUSES
     from anncore.running.run_folder import RunFolder
     from anncore.running.store import Store
@@ -25,11 +27,15 @@ def command(folder: str, as_json: bool) -> int:
     path = Path(folder)
     with Store(path / "trials.sqlite", write=False) as store:
         phases = {phase: dict(store.counts(phase)) for phase in ("tune", "report")}
+        environments = store.environments()
     rounds = RunFolder(path).rounds()
     if as_json:
         there = (path / "report.html").is_file()
-        told = None if rounds is None else rounds._asdict()
-        print_json({"folder": folder, "report": there, "phases": phases, "rounds": told})
+        looks = None if rounds is None else rounds._asdict()
+        where = [{"trials": count, **json.loads(text)} for text, count in environments.items()]
+        print_json(
+            {"folder": folder, "report": there, "phases": phases, "rounds": looks, "environments": where}
+        )
         return 0
     columns = [status for status in STATUSES if any(counts.get(status) for counts in phases.values())]
     rows = [("phase", "trials", *columns, "to do")]
@@ -40,6 +46,10 @@ def command(folder: str, as_json: bool) -> int:
     say(table(rows))
     if rounds is not None:
         say(rounds_text(None, rounds))
+    if len(environments) > 1:
+        say(f"The trials ran in {len(environments)} environments, whose last digits differ:")
+        for what, count in zip(told_apart(environments), environments.values(), strict=True):
+            say(f"  {counted(count, 'trial')}: {what}")
     if (path / "report.html").is_file():
         say(f"Report: {path / 'report.html'}")
     return 0

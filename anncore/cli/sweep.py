@@ -41,6 +41,9 @@ class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
     "--max-time", type=Duration(), metavar="TIME", help="Stop after so long (90s, 10m, 1.5h); resumable."
 )
 @rounds_options
+@click.option(
+    "--unchecked", is_flag=True, help="Run strangers' components even if they fail the checks that guard numbers."
+)
 @click.option("--yes", is_flag=True, help="Run a plan above [limits] max_trials.")
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")

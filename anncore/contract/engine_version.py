@@ -14,6 +14,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -65,6 +66,14 @@ def _blas_kernels() -> str:
 def environment_digest(text: str) -> str:
     """Return the short name of what `numeric_environment` says; "" of "", which is unknown."""
     return hashlib.sha256(text.encode()).hexdigest()[:8] if text else ""
+
+
+def told_apart(environments: Iterable[str]) -> list[str]:
+    """Return for each environment the facts in which it differs from the others, as "blas x, numpy 2.3.5"."""
+    several = [json.loads(text) for text in environments]
+    names = dict.fromkeys(name for facts in several for name in facts)
+    differing = [name for name in names if len({facts.get(name) for facts in several}) > 1]
+    return [", ".join(f"{name} {facts.get(name) or 'none'}" for name in differing) for facts in several]
 
 
 def _vector_instructions() -> list[str]:

@@ -21,11 +21,11 @@ def collect(
     """Return the results of the store's plan; curves=False leaves curves and maps empty."""
     phases: tuple[Phase, ...] = ("tune", "report")
     rows = {phase: store.planned(phase) for phase in phases}
-    every = [row for phase in phases for row in rows[phase]]
-    keys = dict.fromkeys(row.key for row in every)
-    found = {result.key: result for result in store.results(keys, curves=False)}
-    trials = trials_frame(every, found)
-    tuned = rows["tune"] and all(row.key in found for row in rows["tune"])
+    planned = [row for phase in phases for row in rows[phase]]
+    keys = dict.fromkeys(row.key for row in planned)
+    by_key = {result.key: result for result in store.results(keys, curves=False)}
+    trials = trials_frame(planned, by_key)
+    tuned = rows["tune"] and all(row.key in by_key for row in rows["tune"])
     tune, report = (trials[trials["phase"] == phase] for phase in phases)
     selection = select(tune if tuned else tune.iloc[:0], experiment.select)
     return Results(
@@ -36,6 +36,8 @@ def collect(
         with_fresh_scores(selection, report, experiment.select.metric),
         stopped,
         store.maps(row.key for row in rows["report"]) if curves else {},
+        environments=store.environments(),
+        unchecked=plan.unchecked,
     )
 
 

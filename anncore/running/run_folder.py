@@ -94,16 +94,20 @@ class RunFolder:
             handler.close()
 
     def write_experiment(
-        self, experiment: Experiment, plan: Plan, command: Sequence[str] | None = None
+        self,
+        experiment: Experiment,
+        plan: Plan,
+        command: Sequence[str] | None = None,
+        unchecked: Sequence[str] = (),
     ) -> None:
         """Write experiment.toml, plan.json and env.json."""
         replace_file(self.path / "experiment.toml", experiment.text.encode())
-        self.write_plan(plan)
+        self.write_plan(plan, unchecked)
         self._write_json("env.json", environment(experiment.registry, experiment.base, command))
         logging.getLogger(__name__).info("%s", self.environment()["command"])
 
-    def write_plan(self, plan: Plan) -> None:
-        """Write plan.json: how the experiment was read, what it came to, and the rounds so far."""
+    def write_plan(self, plan: Plan, unchecked: Sequence[str] = ()) -> None:
+        """Write plan.json: how the experiment was read, what it came to, the rounds so far, and what ran unchecked."""
         experiment = plan.experiment
         self._write_json(
             "plan.json",
@@ -126,6 +130,7 @@ class RunFolder:
                 "report_seeds": list(experiment.report_seeds),
                 "widened": [list(each) for each in experiment.widened],
                 "select": experiment.select._asdict(),
+                "unchecked": list(unchecked),
             },
         )
 
@@ -155,7 +160,7 @@ class RunFolder:
     def summary(self) -> PlanSummary:
         """Return what plan.json says of the plan."""
         plan = self._plan()
-        return PlanSummary(tuple(plan["arms"]), tuple(plan["problems"]), dict(plan["counts"]))
+        return PlanSummary(tuple(plan["arms"]), tuple(plan["problems"]), dict(plan["counts"]), tuple(plan.get("unchecked", ())))
 
     def shapes(self) -> dict[str, Shapes]:
         """Return the shapes that the folder's plan found its data sets to have; none where none is told."""
