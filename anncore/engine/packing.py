@@ -36,7 +36,7 @@ def pack(trials: Iterable[Trial], registry: Registry, *, jobs: int = 1) -> Itera
     for trial in trials:
         groups.setdefault(_shape_key(trial, registry, shapes), []).append(trial)
     for members in groups.values():
-        members.sort(key=lambda trial: _component_key(trial, registry))
+        members.sort(key=lambda trial: component_key(trial, registry))
         size = stack_size(members[0], registry)
         stacks = max(-(-len(members) // size), min(jobs, -(-len(members) // 8)))
         for rows in np.array_split(np.arange(len(members)), stacks):
@@ -71,7 +71,8 @@ def _specs(trial: Trial, registry: Registry) -> list[ParamSpec]:
     return body_specs(trial.parts["network"], registry, seen.inputs, outputs)
 
 
-def _component_key(trial: Trial, registry: Registry) -> tuple[str, ...]:
+def component_key(trial: Trial, registry: Registry) -> tuple[str, ...]:
+    """Return what trials whose components run in one call have in common; they come to lie side by side."""
     if "objective" in trial.parts:
         return tuple(
             structure(trial.parts[kind], registry) for kind in ("optimizer", "schedule", "objective")

@@ -17,6 +17,7 @@ from anncore.engine.datasets import Prepared
 from anncore.engine.evaluation import Evaluator, History
 from anncore.engine.network_stack import Stack
 from anncore.engine.objective_stack import ObjectiveEvaluator, ObjectiveStack, dimensions
+from anncore.engine.packing import component_key
 from anncore.engine.process import one_blas_thread, prepare_process
 
 
@@ -29,9 +30,9 @@ def train_stack(trials: Sequence[Trial], registry: Registry) -> list[TrialResult
     is not caught.
     """
     prepare_process()
-    started = time.perf_counter()
     with one_blas_thread(), np.errstate(all="ignore"):
         data = _loaded(trials, registry)
+        started = time.perf_counter()
         rows: dict[tuple[Any, ...], list[int]] = {}
         for row, each in enumerate(data):
             rows.setdefault(_shapes(each), []).append(row)
@@ -43,6 +44,29 @@ def train_stack(trials: Sequence[Trial], registry: Registry) -> list[TrialResult
             aside += run.aside
     share = (time.perf_counter() - started - aside) / len(trials)
     return [results[row]._replace(train_seconds=share) for row in range(len(trials))]
+
+
+def rehearse(trials: Sequence[Trial], registry: Registry, known: set[tuple[str, ...]]) -> None:
+    """Do what a process does once, so that no trial's time counts it: import, make data, compile formulas.
+
+    One trial of every structure that is not `known` yet makes its first step and its last evaluation, for
+    nothing; `known` grows by these. Raises what a component raises.
+    """
+    prepare_process()
+    with one_blas_thread(), np.errstate(all="ignore"):
+        data = _loaded(trials, registry)
+        for row, trial in enumerate(trials):
+            kind = (trial.train.text, repr(_shapes(data[row])), *component_key(trial, registry))
+            if kind in known:
+                continue
+            known.add(kind)
+            run = _Run([trial], registry, [data[row]])
+            steps = total_steps(trial.train, run.n_train)
+            run.stack.initialize()
+            run.evaluate(0, steps)
+            if run.active.any():
+                run.stack.step(1, steps)
+                run.evaluate(steps, steps)
 
 
 def _loaded(trials: Sequence[Trial], registry: Registry) -> list[Prepared | int]:

@@ -15,13 +15,13 @@ from anncore.contract.engine_version import engine_version, numeric_environment
 from anncore.contract.errors import AnnxError, ComponentError, PluginError
 from anncore.contract.registry import Registry, load_registry
 from anncore.contract.trial import Part, Trial, TrialResult
-from anncore.engine.training import train_stack
+from anncore.engine.training import rehearse, train_stack
 
 Train = Callable[[Sequence[Trial], Registry], list[TrialResult]]
 
 # A stack takes longer than one of its trials alone, and far less than all of them one after the other. It
-# is ended well before the sum of their times, lest one that hangs be noticed after an hour; should that be
-# too early, its trials still get their full time, each alone.
+# is ended well before the sum of their times, so that one that hangs is noticed soon; if that is too early,
+# its trials still get their full time, each alone.
 STACK_TIMES = 8
 
 
@@ -55,15 +55,28 @@ class Work:
         self.files = tuple(files)
         self.train = train
         self._registry = registry
+        self._rehearsed: set[tuple[str, ...]] = set()
+        self._warm: Task | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_registry": None}
+        return {**self.__dict__, "_registry": None, "_rehearsed": set(), "_warm": None}
 
     def prepare(self) -> Registry:
         """Load the components, unless that is done."""
         if self._registry is None:
             self._registry = load_registry(files=self.files)
         return self._registry
+
+    def warm_up(self, task: Task) -> None:
+        """Do for a task what a process does once (`rehearse`), before the task's time begins to count.
+
+        What a component raises here it raises again in the task, which is where it is told.
+        """
+        if self._warm is task or self.train is not train_stack:
+            return
+        self._warm = task
+        with _quiet(), contextlib.suppress(Exception, SystemExit):
+            rehearse(task.trials, self.prepare(), self._rehearsed)
 
     def __call__(self, task: Task) -> list[TrialResult] | Stale:
         """Return the results of a stack, in its order.
@@ -75,9 +88,10 @@ class Work:
             stale = _stale(trial, registry)
             if stale:
                 return Stale(stale)
+        self.warm_up(task)
         with _quiet():
             if len(task.trials) > 1:
-                # Whose fault it was is told by each trial alone.
+                # Each trial is run alone to find which one failed.
                 with contextlib.suppress(Exception, SystemExit):
                     return self._train(task.trials, registry)
             return [self._alone(trial, registry) for trial in task.trials]
