@@ -24,7 +24,7 @@ from anncore import Array, Hyper, hookimpl, param
 class Trouble:
     """Gradient descent that makes trouble."""
     name: ClassVar[str] = "trouble"
-    how: str = param("none", ("none", "raise", "exit", "hang", "leave", "nan", "slow"))
+    how: str = param("none", ("none", "raise", "exit", "hang", "leave", "nan", "slow", "hang later"))
     lr: Hyper = param(0.1, "(0, inf)")
 
     def init(self, param: Array) -> Any:
@@ -39,6 +39,8 @@ class Trouble:
             os._exit(3)
         if self.how == "hang":
             Path(__file__).with_name("hanging").touch()
+            time.sleep(600)
+        if self.how == "hang later" and t == 20:
             time.sleep(600)
         if self.how == "slow":
             time.sleep(0.01)
