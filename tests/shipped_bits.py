@@ -15,6 +15,7 @@ import json
 import math
 import re
 import struct
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -34,7 +35,17 @@ from anncore.running.component_costs import default_part
 FILE = Path(__file__).parent / "golden" / "bits.json"
 COMMAND = "python tests/shipped_bits.py"
 DTYPES = ("float32", "float64")
-KINDS = ("activation", "loss", "optimizer", "schedule", "initializer", "dataset", "network", "objective", "metric")
+KINDS = (
+    "activation",
+    "loss",
+    "optimizer",
+    "schedule",
+    "initializer",
+    "dataset",
+    "network",
+    "objective",
+    "metric",
+)
 DATA = {
     "binary": {"dataset": ("two_moons", {"n": 60})},
     "multiclass": {"dataset": "iris", "output": "softmax", "loss": "categorical_cross_entropy"},
@@ -47,7 +58,9 @@ SHORT = {"steps": 6, "eval_every": 3, "batch_size": 16}
 
 def components(registry: Registry) -> list[Component]:
     """Return what annx ships of the kinds that compute a trial's numbers."""
-    return [component for component in registry.components if component.kind in KINDS and component.dist == "annx"]
+    return [
+        component for component in registry.components if component.kind in KINDS and component.dist == "annx"
+    ]
 
 
 def numbers_of(registry: Registry, component: Component, dtype: str) -> list[float]:
@@ -88,9 +101,7 @@ def _trials(registry: Registry, component: Component, dtype: str) -> Iterator[Tr
         yield make_trial(registry, network=component.name, **data, **options)
     elif kind == "loss":
         for task, output in cls.outputs.items() if getattr(cls, "trainable", True) else ():
-            yield make_trial(
-                registry, **{**DATA[task], "loss": component.name, "output": output}, **options
-            )
+            yield make_trial(registry, **{**DATA[task], "loss": component.name, "output": output}, **options)
     elif kind == "metric":
         watch = (component.full_name,) if getattr(cls, "watches", False) else ()
         for task in cls.tasks:
@@ -112,7 +123,9 @@ def _on_data(registry: Registry, component: Component, options: dict[str, Any]) 
         part = default_part(registry, component)
         if component.name == "csv":
             path = Path(folder) / "points.csv"
-            path.write_text("u,v,class\n" + "".join(f"{i % 7},{i * i % 11},{'ab'[i % 2]}\n" for i in range(60)))
+            path.write_text(
+                "u,v,class\n" + "".join(f"{i % 7},{i * i % 11},{'ab'[i % 2]}\n" for i in range(60))
+            )
             fingerprint = build(component.cls, path=str(path), target="class").fingerprint()
             params = {**part.params, "target": "class", "fingerprint": fingerprint}
             params.pop("path")
@@ -132,7 +145,9 @@ def name_of(component: Component) -> str:
     return f"{component.kind} {component.name}"
 
 
-def changed(known: Mapping[str, Any], component: Component, numbers: Mapping[str, list[float]], here: str) -> bool:
+def changed(
+    known: Mapping[str, Any], component: Component, numbers: Mapping[str, list[float]], here: str
+) -> bool:
     """Tell whether a component's numbers, by dtype, are others than the file has.
 
     In an environment of the file (`here` is its digest) every bit counts. Elsewhere last digits differ
@@ -169,7 +184,7 @@ def main() -> None:
     text = json.dumps(content, indent=1)
     text = re.sub(r"\[[^\[\]{}]*\]", lambda match: re.sub(r"\s+", " ", match[0]), text)  # a component a line
     FILE.write_text(text + "\n", encoding="utf-8")
-    print(f"{FILE}: {len(numbers)} components in {len(content['environments'])} environments")
+    sys.stdout.write(f"{FILE}: {len(numbers)} components in {len(content['environments'])} environments\n")
 
 
 if __name__ == "__main__":

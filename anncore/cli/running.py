@@ -105,7 +105,10 @@ def _on_event(show: Callable[[Event], None], quiet: bool, event: Event) -> None:
             f"{counted(count, 'trial')} with {what}"
             for what, count in zip(others, event.there.values(), strict=True)
         )
-        say(f"This is another environment ({here}) than the folder's ({where}): last digits may differ.", err=True)
+        say(
+            f"This is another environment ({here}) than the folder's ({where}): last digits may differ.",
+            err=True,
+        )
     elif isinstance(event, Distrusted):
         for name, what in event.components.items():
             say(f"{name} gives other bits alone than in a stack ({what}).", err=True)

@@ -42,7 +42,9 @@ class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
 )
 @rounds_options
 @click.option(
-    "--unchecked", is_flag=True, help="Run strangers' components even if they fail the checks that guard numbers."
+    "--unchecked",
+    is_flag=True,
+    help="Run strangers' components even if they fail the checks that guard numbers.",
 )
 @click.option("--yes", is_flag=True, help="Run a plan above [limits] max_trials.")
 @json_option

@@ -51,8 +51,8 @@ class Code:
     def digest(self) -> str:
         """The first digits of a SHA-256 over all files and their names.
 
-        Raises PluginError for a file that has changed since this process loaded it: its digest would stand for
-        code that does not run.
+        Raises PluginError for a file that has changed since this process loaded it: its digest would stand
+        for code that does not run.
         """
         whole = hashlib.sha256()
         for file in self.files:

@@ -3,20 +3,23 @@
 The engine's files do not enter a trial's key, as most of their changes move no bit. NUMBER_VERSION stands for
 them and for annx's own components. It is raised when bits change; `tests/engine/test_bits.py` notices that.
 
-Formulas run as machine code (llvmlite) give the bits that NumPy gives, so llvmlite is no part of the key. What
-only some components import, such as SciPy, is part of their `Component.code`. Everything else that last digits
-may depend on, from the processor's kernels to the C library, is no part of the key: each result names it.
+Formulas run as machine code (llvmlite) give the bits that NumPy gives, so llvmlite is no part of the key.
+What only some components import, such as SciPy, is part of their `Component.code`. Everything else that last
+digits may depend on, from the processor's kernels to the C library, is no part of the key: each result names
+it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.metadata
 import json
 import platform
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 NUMBER_VERSION = 1
 
@@ -31,7 +34,7 @@ def engine_version() -> str:
 
 @cache
 def numeric_environment() -> str:
-    """Return what of this process last digits depend on, as canonical JSON; two that differ may differ in bits.
+    """Return what of this process last digits depend on, as canonical JSON; others may give other bits.
 
     NumPy, SciPy and llvmlite by version; Python and the C library; the kernels that BLAS chose for this
     processor, and the vector instructions that NumPy found beyond those it was built for.
@@ -49,7 +52,7 @@ def numeric_environment() -> str:
 
 def _blas_kernels() -> str:
     """Return NumPy's BLAS, its version and kernels; other packages may have loaded libraries of their own."""
-    import numpy  # noqa: F401, ICN001  # its libraries must be loaded to be seen
+    import numpy  # noqa: F401  # its libraries must be loaded to be seen
     import threadpoolctl
 
     pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
@@ -79,10 +82,11 @@ def told_apart(environments: Iterable[str]) -> list[str]:
 def _vector_instructions() -> list[str]:
     """Return the instructions that NumPy chooses faster loops for; their last digits may differ."""
     try:
-        from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
-    except ImportError:  # private, and not in every version
+        umath: Any = importlib.import_module("numpy._core._multiarray_umath")
+        dispatch, features = umath.__cpu_dispatch__, umath.__cpu_features__
+    except (ImportError, AttributeError):  # private, and not in every version
         return []
-    return [name for name in __cpu_dispatch__ if __cpu_features__.get(name)]
+    return [name for name in dispatch if features.get(name)]
 
 
 def installed_version(package: str) -> str:

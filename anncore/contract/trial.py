@@ -27,8 +27,9 @@ Phase = Literal["tune", "report"]
 class Part:
     """A component with every hyperparameter resolved.
 
-    `name` is the full name, `code` what identifies the code behind it (`Component.code`). `params` holds plain JSON values (lists, not tuples), without references,
-    paths replaced by the component's fingerprint; `refs` the components it refers to, in order.
+    `name` is the full name, `code` what identifies the code behind it (`Component.code`). `params` holds
+    plain JSON values (lists, not tuples), without references, paths replaced by the component's fingerprint;
+    `refs` the components it refers to, in order.
     `paths` holds the files themselves, which do not enter the key.
     """
 
@@ -59,9 +60,7 @@ class Part:
     def from_json(cls, data: Mapping[str, Any]) -> Part:
         """Read what `to_json` wrote."""
         refs = {key: tuple(map(cls.from_json, parts)) for key, parts in data["refs"].items()}
-        return cls(
-            data["kind"], data["name"], data["code"], dict(data["params"]), refs, dict(data["paths"])
-        )
+        return cls(data["kind"], data["name"], data["code"], dict(data["params"]), refs, dict(data["paths"]))
 
 
 @dataclass(frozen=True)

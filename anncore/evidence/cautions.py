@@ -109,8 +109,9 @@ def _unchecked(study: Study) -> list[Caution]:
     return [
         Caution(
             "unchecked",
-            f"{joined(list(names))} ran --unchecked, without passing the conformance kit's checks: results may "
-            f"depend on which trials shared a stack, or rest on a wrong gradient. 'annx check' says what fails.",
+            f"{joined(list(names))} ran --unchecked, without passing the conformance kit's checks: results "
+            "may depend on which trials shared a stack, or rest on a wrong gradient. 'annx check' says what "
+            "fails.",
         )
     ]
 

@@ -27,7 +27,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a for
 
 
 class PlanSummary(NamedTuple):
-    """What results need to know of their plan: arms and problems in order, its counts, and what ran unchecked."""
+    """What results need to know of their plan: arms and problems in order, counts, and what ran unchecked."""
 
     arms: tuple[str, ...]
     problems: tuple[str, ...]
@@ -56,7 +56,8 @@ class Results:
 
     trials: one row per trial in plan order: key, phase, status, problem, arm, config, a column per kind
     with its label, hyperparameters as "optimizer.lr" (lists as JSON), seed, metrics as "valid_loss",
-    steps_done, stopped, error, environment (the digest of one of `environments`), train_seconds. Two arms that come to the same trial share its key.
+    steps_done, stopped, error, environment (the digest of one of `environments`), train_seconds. Two arms
+    that come to the same trial share its key.
     curves: long, key, step, metric, value, once per key. selection: see `selection.select`; without rows
     where nothing was tuned, or where tuning is not finished. stopped: why the sweep ended early, else "".
     maps: by key what a report trial learned (`decision_maps.py`), for classes told apart by two features; a

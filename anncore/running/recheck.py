@@ -52,7 +52,9 @@ class Sample:
 
     def trials(self) -> list[Trial]:
         """Return the trials to compute again, each once."""
-        return list({key: trial for by_key in self._by_name.values() for key, trial in by_key.items()}.values())
+        return list(
+            {key: trial for by_key in self._by_name.values() for key, trial in by_key.items()}.values()
+        )
 
     def names_in(self, trial: Trial) -> set[str]:
         """Return the full names of the strangers' components in a trial."""
@@ -67,7 +69,7 @@ def _all_parts(parts: Iterable[Part]) -> Iterator[Part]:
 
 
 def difference(stored: TrialResult, alone: TrialResult) -> str:
-    """Return where two results differ, as "valid_loss is 0.2 alone and 0.3 in its stack"; "" where nowhere."""
+    """Return where two results differ, as "train_loss is 0.2 alone and 0.3 in its stack"; "" if nowhere."""
     if stored.status != alone.status:
         return f"it is {alone.status} alone and {stored.status} in its stack"
     values = ((stored.metrics, alone.metrics), (_flat(stored), _flat(alone)))
@@ -99,7 +101,9 @@ def distrust(store: Store, trials: Iterable[Trial], guilty: Mapping[str, str], s
     for result in store.results(used, curves=False):
         if result.status in ("ok", "diverged"):
             trial, names = used[result.key]
-            reason = "; ".join(f"{name} gives other bits alone than in a stack ({guilty[name]})" for name in sorted(names))
+            reason = "; ".join(
+                f"{name} gives other bits alone than in a stack ({guilty[name]})" for name in sorted(names)
+            )
             lost = TrialResult(
                 result.key,
                 "failed",

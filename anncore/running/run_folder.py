@@ -107,7 +107,7 @@ class RunFolder:
         logging.getLogger(__name__).info("%s", self.environment()["command"])
 
     def write_plan(self, plan: Plan, unchecked: Sequence[str] = ()) -> None:
-        """Write plan.json: how the experiment was read, what it came to, the rounds so far, and what ran unchecked."""
+        """Write plan.json: how the experiment was read, what it came to, its rounds, what ran unchecked."""
         experiment = plan.experiment
         self._write_json(
             "plan.json",
@@ -160,7 +160,12 @@ class RunFolder:
     def summary(self) -> PlanSummary:
         """Return what plan.json says of the plan."""
         plan = self._plan()
-        return PlanSummary(tuple(plan["arms"]), tuple(plan["problems"]), dict(plan["counts"]), tuple(plan.get("unchecked", ())))
+        return PlanSummary(
+            tuple(plan["arms"]),
+            tuple(plan["problems"]),
+            dict(plan["counts"]),
+            tuple(plan.get("unchecked", ())),
+        )
 
     def shapes(self) -> dict[str, Shapes]:
         """Return the shapes that the folder's plan found its data sets to have; none where none is told."""

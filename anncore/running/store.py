@@ -62,6 +62,7 @@ CREATE TABLE environments (digest TEXT PRIMARY KEY, what TEXT NOT NULL);
 CREATE TABLE maps (key TEXT PRIMARY KEY, map BLOB NOT NULL);
 """
 
+
 class Store:
     """A run folder's results. Use as a context manager, or call `close`.
 

@@ -1,4 +1,4 @@
-"""From an experiment to results: plan, admit, tune, report, look again; what is done already is not run again."""
+"""From an experiment to results: plan, admit, tune, report, look again; what is done is not run again."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ LOG = logging.getLogger(__name__)
 FAILURES = ("failed", "timeout", "crashed")
 
 Admit = Callable[[Sequence[Component]], Sequence[str]]
-"""Given strangers' components, raises a PluginError to stop the sweep, or returns the full names of those that
-run although they have not passed the checks."""
+"""Given strangers' components, raises a PluginError to stop the sweep, or returns the full names of those
+that run although they have not passed the checks."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,7 @@ def find_executor(executor: str | Executor | None, registry: Registry) -> Execut
     if isinstance(executor, str):
         named: Executor = registry.get("executor", executor).cls()
         return named
+    return executor
 
 
 class _Sweep:
@@ -177,6 +178,7 @@ class _Sweep:
         self.ends: Ends = frozenset()  # where a chosen value lies at the edge of its range
         self.ran: set[str] = set()  # what this sweep has run already, fresh or not
         self.sample = recheck.Sample(plan.experiment)
+        self.environments_told = False
 
     def replan(self, plan: Plan) -> None:
         """Go on with another plan, and let the folder know it."""
@@ -332,12 +334,10 @@ class _Sweep:
         """Say so where trials of the plan ran in an environment that is not this process's."""
         here = numeric_environment()
         there = {text: count for text, count in self.store.environments().items() if text != here}
-        if there and not self.ran_elsewhere_told:
-            self.ran_elsewhere_told = True
+        if there and not self.environments_told:
+            self.environments_told = True
             LOG.warning("trials of this plan ran in other environments: %s; here is %s", there, here)
             self.tell(OtherEnvironment(here, there))
-
-    ran_elsewhere_told = False
 
     def tell(self, event: Event) -> None:
         """Hand an event to whoever listens."""

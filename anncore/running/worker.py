@@ -132,8 +132,8 @@ def _stale(trial: Trial, registry: Registry) -> str:
     """Say what of a trial is not here in the version it was planned with; "" where all is."""
     if trial.engine != engine_version():
         return (
-            f"the trials were planned with annx's {trial.engine}, and a worker has {engine_version()}; install "
-            "the same versions there."
+            f"the trials were planned with annx's {trial.engine}, and a worker has {engine_version()}; "
+            "install the same versions there."
         )
     for part in trial.parts.values():
         for component in _with_refs(part):

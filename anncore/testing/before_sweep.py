@@ -1,7 +1,7 @@
 """What a stranger's component must show before its first trial: that its numbers can be trusted.
 
-A formula that mixes the trials of a stack, or a wrong gradient, runs without a word, and its results look like
-any others. So a sweep first runs those checks of the kit that guard numbers on every component that is not
+A formula that mixes the trials of a stack, or a wrong gradient, runs without a word, and its results look
+like any others. So a sweep first runs the kit's checks that guard numbers on every component that is not
 annx's own, a second or two for each. What passes is remembered in the user's cache folder by name, code, and
 the versions of annx; a cache that is damaged, or cannot be written, is as good as none.
 """
@@ -33,7 +33,14 @@ from anncore.testing import KITS, Check, checks_for, stacks
 # The checks whose failure means wrong numbers; the others are about documents, pickling and politeness.
 ESSENTIAL = frozenset(
     (
-        *("deterministic", "no_global_rng", "stacked_as_alone", "isolated", "keeps_dtype", "inputs_unchanged"),
+        *(
+            "deterministic",
+            "no_global_rng",
+            "stacked_as_alone",
+            "isolated",
+            "keeps_dtype",
+            "inputs_unchanged",
+        ),
         *("gradient", "joint_as_chained", "mean_over_examples", "learns", "random", "width"),
         *("scope", "evaluated", "asks", "route", "factors", "state", "weights", "adjust", "noise"),
         *("data", "rows_unshared", "start", "modes", "draw", "learn", "nan", "order_free"),
@@ -127,10 +134,9 @@ def essential_checks(component: Component) -> Iterator[Check]:
 
 
 def _reads_a_file(component: Component) -> bool:
-    return any(
-        isinstance(declaration.domain, Plain) and declaration.domain.type == "path" and not declaration.default
-        for declaration in declared(component.cls).values()
-    )
+    cls: Any = component.cls
+    pairs = [(declaration.domain, declaration.default) for declaration in declared(cls).values()]
+    return any(isinstance(domain, Plain) and domain.type == "path" and not default for domain, default in pairs)
 
 
 # What passed

@@ -57,9 +57,7 @@ def stacked_as_alone(subject: Subject, kit: Kit, draws: int = DRAWS) -> int:
     return count
 
 
-def _equal_values_as_alone(
-    subject: Subject, label: str, variant: Variant, case: Case, draws: int
-) -> int:
+def _equal_values_as_alone(subject: Subject, label: str, variant: Variant, case: Case, draws: int) -> int:
     """Two trials of the same hyperparameters, the variant's own, over many draws.
 
     NumPy's ** squares for a single exponent of 2 and calls pow for an array of them; the last bit differs

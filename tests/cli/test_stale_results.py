@@ -1,4 +1,4 @@
-"""An edited plugin is run anew, as `annx new-plugin`, `pip install -e` and two sweeps show; else a sweep resumes."""
+"""An edited plugin is run anew; one that was not is resumed."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def must_rerun(before: dict[tuple[str, str], tuple[str, str]], after: dict[tuple[str, str], tuple[str, str]]) -> None:
+def must_rerun(
+    before: dict[tuple[str, str], tuple[str, str]], after: dict[tuple[str, str], tuple[str, str]]
+) -> None:
     """The edited arm has other losses; the other one was not run again."""
     assert after.keys() == before.keys()
     for (optimizer, seed), (loss, seconds) in after.items():
@@ -75,7 +77,18 @@ def must_rerun(before: dict[tuple[str, str], tuple[str, str]], after: dict[tuple
 
 
 def sweep(folder: Path) -> dict[tuple[str, str], tuple[str, str]]:
-    command = [sys.executable, "-m", "anncore", "sweep", "x.toml", "--out", "run", "-q", "--plugin", "mine.py"]
+    command = [
+        sys.executable,
+        "-m",
+        "anncore",
+        "sweep",
+        "x.toml",
+        "--out",
+        "run",
+        "-q",
+        "--plugin",
+        "mine.py",
+    ]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return rows(folder)
@@ -109,7 +122,9 @@ def test_an_edited_formula_of_an_editable_install_is_run_anew(
         FORMULA,
     )
     with (source.parent / "pyproject.toml").open("a", encoding="utf-8") as file:
-        file.write('\n[tool.hatch.build]\ndev-mode-dirs = ["."]\n')  # a .pth file, which needs no further package
+        file.write(
+            '\n[tool.hatch.build]\ndev-mode-dirs = ["."]\n'
+        )  # a .pth file, which needs no further package
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "--python"]
     how = ["install", "--no-deps", "--no-index", "--no-build-isolation", "--editable"]
     run([*pip, str(environment.bin / "python"), *how, str(source.parent)])

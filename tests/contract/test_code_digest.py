@@ -124,7 +124,9 @@ def test_helpers_of_one_name_in_two_folders_stay_apart(folder: Path) -> None:
 def test_the_standard_library_and_the_core_are_no_neighbours(folder: Path) -> None:
     for name in ("random", "numpy", "anncore"):
         (folder / f"{name}.py").write_text("raise RuntimeError('not me')\n")
-    (folder / "mine.py").write_text(plugin("import random\nimport numpy as np", "np.float64(2) + 0 * len(random.__name__)"))
+    (folder / "mine.py").write_text(
+        plugin("import random\nimport numpy as np", "np.float64(2) + 0 * len(random.__name__)")
+    )
     assert doubled(folder / "mine.py") == 2
 
 
@@ -219,7 +221,9 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installed]:
 def test_a_file_that_changes_after_it_was_loaded_has_no_digest(own: Installed) -> None:
     component = load_registry().get("activation", "annx-own:scaled")
     (own.package / "constants.py").write_text("SCALE = 2.25\n")
-    with pytest.raises(PluginError, match=r"annx-own: .*constants\.py has changed since it was loaded; start again"):
+    with pytest.raises(
+        PluginError, match=r"annx-own: .*constants\.py has changed since it was loaded; start again"
+    ):
         _ = component.code
     # This process goes on with the old module, whoever asks: its new files stand for nothing that runs.
     with pytest.raises(PluginError, match="has changed since it was loaded"):

@@ -36,7 +36,8 @@ def test_canonical_json_is_sorted_and_compact() -> None:
 
 
 def test_the_key_is_the_sha256_of_the_description() -> None:
-    # printf '{"engine":"numbers 1, numpy 2.3.5","parts":{},"seed":1,"split":{"standardize":true,"stratify":true,"test":0.2,"valid":0.2},'\
+    # printf '{"engine":"numbers 1, numpy 2.3.5","parts":{},'\
+    # '"seed":1,"split":{"standardize":true,"stratify":true,"test":0.2,"valid":0.2},'\
     # '"sweep_seed":0,"test":true,"train":{"batch_size":32,"diverged_above":100,"dtype":"float32",'\
     # '"epochs":null,"eval_every":50,"eval_train":"sample","shuffle":true,"steps":500,'\
     # '"stop":{"loss":null,"min_delta":0,"monitor":"valid_loss","patience":null},"watch":[]}}' | sha256sum

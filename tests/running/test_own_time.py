@@ -73,7 +73,9 @@ def test_a_trial_s_seconds_are_those_of_its_training(tmp_path: Path, monkeypatch
 
 def test_rehearsing_changes_no_bit_and_is_done_once_per_structure() -> None:
     registry = load_registry()
-    trials = [make_trial(registry, optimizer=("adam", {"lr": lr}), steps=6, eval_every=3) for lr in (0.1, 0.01)]
+    trials = [
+        make_trial(registry, optimizer=("adam", {"lr": lr}), steps=6, eval_every=3) for lr in (0.1, 0.01)
+    ]
     trials.append(make_trial(registry, optimizer=("sgd", {"lr": 0.1}), steps=6, eval_every=3))
     before = [result._replace(train_seconds=0.0) for result in train_stack(trials, registry)]
     known: set[tuple[str, ...]] = set()

@@ -1,4 +1,4 @@
-"""Strangers' components are checked before their first trial, and their trials computed again after the last."""
+"""Strangers' components are checked before their first trial, their trials computed again after the last."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ plugins.files = ["mine.py"]
 {arms}
 """
 OPTIMIZERS = EXPERIMENT.format(kind="optimizer", arms="[optimizer.sgd]\n[optimizer.norm_sgd]")
-ACTIVATIONS = EXPERIMENT.format(kind="activation", arms="[optimizer.sgd]\n[activation.tanh]\n[activation.square]")
+ACTIVATIONS = EXPERIMENT.format(
+    kind="activation", arms="[optimizer.sgd]\n[activation.tanh]\n[activation.square]"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -136,7 +138,10 @@ def test_what_ran_unchecked_is_computed_again_and_nothing_is_claimed_of_it(tmp_p
     assert "mine:norm_sgd gives other bits alone than in a stack (trial " in result.stderr
     assert "Nothing is claimed of it: 4 trials failed." in result.stderr
     trials = load_run(tmp_path / "run").trials
-    assert trials.groupby("arm")["status"].unique().map(list).to_dict() == {"sgd": ["ok"], "norm_sgd": ["failed"]}
+    assert trials.groupby("arm")["status"].unique().map(list).to_dict() == {
+        "sgd": ["ok"],
+        "norm_sgd": ["failed"],
+    }
     assert trials.loc[trials["arm"] == "norm_sgd", "test_loss"].isna().all()
     assert trials["error"].str.contains("norm_sgd gives other bits alone").sum() == 4
     content = json.loads((tmp_path / "run" / "report.json").read_text())
@@ -231,7 +236,9 @@ def test_every_kind_that_computes_has_essential_checks() -> None:
         assert len(list(essential_checks(registry.get(kind, name)))) >= 3, kind
 
 
-def test_the_sweep_of_annx_s_own_components_checks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sweep_of_annx_s_own_components_checks_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = looks(monkeypatch)
     file = lay(tmp_path, APART, EXPERIMENT.format(kind="optimizer", arms="[optimizer.sgd]\n[optimizer.adam]"))
     assert sweep(file).exit_code == OK
