@@ -104,8 +104,8 @@ class Registry:
 
     def of_kind(self, kind: str) -> list[Component]:
         """Return the components of a kind, sorted by name, ours before others of the same name."""
-        found = [component for component in self.components if component.kind == kind]
-        return sorted(found, key=lambda c: (c.name, c.dist != HOME, c.dist))
+        components = [component for component in self.components if component.kind == kind]
+        return sorted(components, key=lambda c: (c.name, c.dist != HOME, c.dist))
 
     def get(self, kind: str, name: str) -> Component:
         """Return the component of that kind and short or full name.
@@ -118,16 +118,16 @@ class Registry:
                 f"No kind is called {kind!r}; kinds are {', '.join(hookspecs.KINDS)}."
                 + nearest(kind, hookspecs.KINDS)
             )
-        found = self._by_kind[kind].get(name, [])
-        if not found:
+        named = self._by_kind[kind].get(name, [])
+        if not named:
             raise ComponentError(f"No {kind} is called {name!r}.{self._way_out(kind, name)}")
-        ours = [component for component in found if component.dist == HOME]
+        ours = [component for component in named if component.dist == HOME]
         if ours:
             return ours[0]
-        if len(found) > 1:
-            owners = ", ".join(sorted(component.full_name for component in found))
+        if len(named) > 1:
+            owners = ", ".join(sorted(component.full_name for component in named))
             raise ComponentError(f"{kind} {name!r} is offered by several plugins; write one of {owners}.")
-        return found[0]
+        return named[0]
 
     def _way_out(self, kind: str, name: str) -> str:
         """Say what may be meant by an unknown name: a broken plugin's, a near spelling, another kind's."""
@@ -299,9 +299,9 @@ def _load(
     except BaseException as error:  # SystemExit too: a plugin must not end its host
         if registered and manager.is_registered(module):
             manager.unregister(module)
-        said = isinstance(error, (Refused, pluggy.PluginValidationError))
-        reason = str(error) if said else f"{type(error).__name__}: {error}"
-        detail = "" if said else traceback.format_exc()
+        explained = isinstance(error, (Refused, pluggy.PluginValidationError))
+        reason = str(error) if explained else f"{type(error).__name__}: {error}"
+        detail = "" if explained else traceback.format_exc()
         return dataclasses.replace(plugin, problem=" ".join(reason.split()), detail=detail), []
     names = tuple(f"{component.kind} {component.name}" for component in components)
     return dataclasses.replace(plugin, components=names), components

@@ -1,4 +1,4 @@
-"""A trial, what determines its numbers, and what came of it.
+"""A trial, what determines its numbers, and its result.
 
 A `Trial` is one training run. Everything that determines its numbers is in its `description`, plain
 JSON that a worker process or a later session can turn back into the same run; the SHA-256 of the
@@ -106,7 +106,7 @@ class Train:
     def to_json(self) -> dict[str, Any]:
         """Return all fields; `curves` only where it names any, so that no other trial's key knows of it."""
         fields = asdict(self)
-        return fields if self.curves else {name: each for name, each in fields.items() if name != "curves"}
+        return fields if self.curves else {name: value for name, value in fields.items() if name != "curves"}
 
     @cached_property
     def text(self) -> str:
@@ -193,7 +193,7 @@ class Trial:
 def _without_paths(part: Part) -> dict[str, Any]:
     plain = part.to_json()
     del plain["paths"]
-    plain["refs"] = {key: [_without_paths(each) for each in parts] for key, parts in part.refs.items()}
+    plain["refs"] = {key: [_without_paths(inner) for inner in parts] for key, parts in part.refs.items()}
     return plain
 
 
@@ -225,7 +225,7 @@ def _plain(value: Any) -> Any:
 
 
 class TrialResult(NamedTuple):
-    """What came of a trial.
+    """The result of a trial.
 
     metrics: final values by column name ("train_loss", "valid_accuracy", "test_loss"); NaN where one is
     undefined. curves: by metric the values at `steps`. steps_done: updates made. stopped: why training

@@ -61,17 +61,17 @@ def _own_command() -> list[str]:
 def _blas() -> str:
     """Return the name and version of the BLAS that NumPy was built with."""
     built = np.show_config(mode="dicts")
-    found = (built or {}).get("Build Dependencies", {}).get("blas", {})
-    return f"{found.get('name', 'unknown')} {found.get('version', '')}".strip()
+    blas = (built or {}).get("Build Dependencies", {}).get("blas", {})
+    return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
 
 
 def _cpu() -> str:
     """Return the processor's name as its maker spells it, "" where nothing tells."""
     try:
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     except OSError:
-        found = None
-    return found.group(1).strip() if found else platform.processor()
+        model = None
+    return model.group(1).strip() if model else platform.processor()
 
 
 def _git_commit(base: Path) -> str | None:

@@ -56,14 +56,14 @@ class RunFolder:
     @contextlib.contextmanager
     def store(self) -> Iterator[Store]:
         """Make the folder and open its store for writing; a store that cannot be opened leaves no folder."""
-        missing = [each for each in (self.path, *self.path.parents) if not each.exists()]
+        missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             store = Store(self.path / "trials.sqlite")
         except (OSError, StoreError) as error:
-            for each in missing:
+            for folder in missing:
                 with contextlib.suppress(OSError):  # not empty, or never made
-                    each.rmdir()
+                    folder.rmdir()
             if isinstance(error, StoreError):
                 raise
             reason = error.strerror or str(error)
@@ -128,7 +128,7 @@ class RunFolder:
                 "shapes": plan.shapes,
                 "rounds": None if experiment.rounds is None else experiment.rounds._asdict(),
                 "report_seeds": list(experiment.report_seeds),
-                "widened": [list(each) for each in experiment.widened],
+                "widened": [list(widening) for widening in experiment.widened],
                 "select": experiment.select._asdict(),
                 "unchecked": list(unchecked),
             },
@@ -146,12 +146,12 @@ class RunFolder:
     def costs(self, trials: pd.DataFrame) -> tuple[Cost, ...]:
         """Return what costs.json says of configurations that these trials still report on."""
         try:
-            told = [Cost(**each) for each in self._read_json("costs.json")["costs"]]
+            costs = [Cost(**fields) for fields in self._read_json("costs.json")["costs"]]
         except (StoreError, TypeError, KeyError):  # never measured, or by another version
             return ()
         report = trials.loc[trials["phase"] == "report", ["problem", "arm", "config"]]
         there = set(report.itertuples(index=False, name=None))
-        return tuple(cost for cost in told if (cost.problem, cost.arm, cost.config) in there)
+        return tuple(cost for cost in costs if (cost.problem, cost.arm, cost.config) in there)
 
     def environment(self) -> dict[str, Any]:
         """Return what env.json says."""
@@ -168,9 +168,9 @@ class RunFolder:
         )
 
     def shapes(self) -> dict[str, Shapes]:
-        """Return the shapes that the folder's plan found its data sets to have; none where none is told."""
+        """Return the shapes of the data sets in the folder's plan; none where there is no plan."""
         try:
-            return {name: Shapes(*each) for name, each in self._plan()["shapes"].items()}
+            return {name: Shapes(*sizes) for name, sizes in self._plan()["shapes"].items()}
         except (StoreError, KeyError, TypeError, AttributeError):  # no folder yet, or another's
             return {}
 
@@ -183,15 +183,18 @@ class RunFolder:
 
     def looks(self, experiment: Experiment) -> tuple[int, ...]:
         """Return the looks that an earlier sweep of the very same experiment took; none for another one."""
-        found = self.rounds()
-        if found is None:
+        rounds = self.rounds()
+        if rounds is None:
             return ()
         plan = self._plan()
-        told = [plan[name] for name in ("overrides", "only", "skip", "quick")]
-        same = [list(each) for each in (experiment.overrides, experiment.only, experiment.skip)]
+        read_then = [plan[name] for name in ("overrides", "only", "skip", "quick")]
+        read_now = [
+            *(list(names) for names in (experiment.overrides, experiment.only, experiment.skip)),
+            experiment.quick,
+        ]
         with contextlib.suppress(OSError):
             if (self.path / "experiment.toml").read_bytes() == experiment.text.encode():
-                return found.looks if told == [*same, experiment.quick] else ()
+                return rounds.looks if read_then == read_now else ()
         return ()
 
     def experiment(self) -> Experiment:
@@ -207,7 +210,7 @@ class RunFolder:
         document = apply_overrides(original.name, source.data, plan["overrides"])
         options = (plan["overrides"], plan["only"], plan["skip"], plan["quick"], plan["plugin_files"])
         experiment = read_experiment(source, document, *options, None)
-        experiment = widened(experiment, [Widening(*each) for each in plan.get("widened", ())])
+        experiment = widened(experiment, [Widening(*fields) for fields in plan.get("widened", ())])
         # Folders of before it was kept are read again from the file and the data.
         select = Select(**plan["select"]) if "select" in plan else resolve_select(experiment)
         experiment = dataclasses.replace(experiment, selection=select)
@@ -240,8 +243,8 @@ class RunFolder:
 
 
 def _rounds(plan: dict[str, Any]) -> Rounds | None:
-    told = plan.get("rounds")
-    return None if told is None else Rounds(tuple(told["looks"]), told["most"], told["open"])
+    rounds = plan.get("rounds")
+    return None if rounds is None else Rounds(tuple(rounds["looks"]), rounds["most"], rounds["open"])
 
 
 def load_run(out: str | Path, *, curves: bool = True) -> Results:

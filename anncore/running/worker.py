@@ -70,7 +70,7 @@ class Work:
     def warm_up(self, task: Task) -> None:
         """Do for a task what a process does once (`rehearse`), before the task's time begins to count.
 
-        What a component raises here it raises again in the task, which is where it is told.
+        What a component raises here it raises again in the task, whose result then says it.
         """
         if self._warm is task or self.train is not train_stack:
             return
@@ -111,13 +111,13 @@ class Work:
             return TrialResult(
                 trial.key,
                 "failed",
-                error=_told(error),
+                error=_explained(error),
                 train_seconds=seconds,
                 environment=numeric_environment(),
             )
 
 
-def _told(error: BaseException) -> str:
+def _explained(error: BaseException) -> str:
     """Return a user's mistake in one line, anything else with its traceback."""
     if isinstance(error, AnnxError):
         return f"{type(error).__name__}: {error}"

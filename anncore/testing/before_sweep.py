@@ -136,7 +136,9 @@ def essential_checks(component: Component) -> Iterator[Check]:
 def _reads_a_file(component: Component) -> bool:
     cls: Any = component.cls
     pairs = [(declaration.domain, declaration.default) for declaration in declared(cls).values()]
-    return any(isinstance(domain, Plain) and domain.type == "path" and not default for domain, default in pairs)
+    return any(
+        isinstance(domain, Plain) and domain.type == "path" and not default for domain, default in pairs
+    )
 
 
 # What passed
