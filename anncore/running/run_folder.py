@@ -73,10 +73,6 @@ class RunFolder:
         with store:
             yield store
 
-    def reader(self) -> Store:
-        """Open the store for reading; raises StoreError where there is none."""
-        return Store(self.path / "trials.sqlite", write=False)
-
     @contextlib.contextmanager
     def logging(self) -> Iterator[None]:
         """Let annx.log hear what the core logs."""
@@ -103,13 +99,14 @@ class RunFolder:
         """Write experiment.toml, plan.json and env.json."""
         replace_file(self.path / "experiment.toml", experiment.text.encode())
         self.write_plan(plan, unchecked)
-        self._write_json("env.json", environment(experiment.registry, experiment.base, command))
+        _write_json(self.path, "env.json", environment(experiment.registry, experiment.base, command))
         logging.getLogger(__name__).info("%s", self.environment()["command"])
 
     def write_plan(self, plan: Plan, unchecked: Sequence[str] = ()) -> None:
         """Write plan.json: how the experiment was read, what it came to, its rounds, what ran unchecked."""
         experiment = plan.experiment
-        self._write_json(
+        _write_json(
+            self.path,
             "plan.json",
             {
                 "schema": SCHEMA,
@@ -141,12 +138,12 @@ class RunFolder:
 
     def write_costs(self, costs: Sequence[Cost]) -> None:
         """Write costs.json, on the machine that env.json names."""
-        self._write_json("costs.json", {"schema": SCHEMA, "costs": [cost._asdict() for cost in costs]})
+        _write_json(self.path, "costs.json", {"schema": SCHEMA, "costs": [cost._asdict() for cost in costs]})
 
     def costs(self, trials: pd.DataFrame) -> tuple[Cost, ...]:
         """Return what costs.json says of configurations that these trials still report on."""
         try:
-            costs = [Cost(**fields) for fields in self._read_json("costs.json")["costs"]]
+            costs = [Cost(**fields) for fields in _read_json(self.path, "costs.json")["costs"]]
         except (StoreError, TypeError, KeyError):  # never measured, or by another version
             return ()
         report = trials.loc[trials["phase"] == "report", ["problem", "arm", "config"]]
@@ -155,7 +152,7 @@ class RunFolder:
 
     def environment(self) -> dict[str, Any]:
         """Return what env.json says."""
-        return self._read_json("env.json")
+        return _read_json(self.path, "env.json")
 
     def summary(self) -> PlanSummary:
         """Return what plan.json says of the plan."""
@@ -220,26 +217,27 @@ class RunFolder:
         return dataclasses.replace(experiment, rounds=rounds, report_seeds=tuple(plan["report_seeds"]))
 
     def _plan(self) -> dict[str, Any]:
-        plan = self._read_json("plan.json")
+        plan = _read_json(self.path, "plan.json")
         if plan.get("schema", 0) > SCHEMA:
             raise StoreError(
                 f"{self.path / 'plan.json'} was written by a newer annx ({plan.get('annx')}); upgrade annx."
             )
         return plan
 
-    def _read_json(self, name: str) -> dict[str, Any]:
-        file = self.path / name
-        try:
-            content: dict[str, Any] = json.loads(file.read_bytes())
-        except FileNotFoundError:
-            raise StoreError(f"{self.path} is no run folder: it has no {name}.") from None
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{file} cannot be read ({error}); run the sweep again.") from None
-        return content
 
-    def _write_json(self, name: str, content: Any) -> None:
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        replace_file(self.path / name, text.encode())
+def _read_json(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads((folder / name).read_bytes())
+    except FileNotFoundError:
+        raise StoreError(f"{folder} is no run folder: it has no {name}.") from None
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{folder / name} cannot be read ({error}); run the sweep again.") from None
+    return content
+
+
+def _write_json(folder: Path, name: str, content: Any) -> None:
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    replace_file(folder / name, text.encode())
 
 
 def _rounds(plan: dict[str, Any]) -> Rounds | None:
@@ -255,6 +253,6 @@ def load_run(out: str | Path, *, curves: bool = True) -> Results:
     """
     folder = RunFolder(out)
     summary, experiment = folder.summary(), folder.experiment()
-    with folder.reader() as store:
+    with Store(folder.path / "trials.sqlite", write=False) as store:
         results = collect(summary, store, experiment, curves=curves)
     return dataclasses.replace(results, costs=folder.costs(results.trials))

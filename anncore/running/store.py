@@ -26,7 +26,6 @@ from types import TracebackType
 from typing import Any
 
 from anncore.contract.engine_version import environment_digest
-from anncore.contract.errors import StoreError
 from anncore.contract.trial import STATUSES, Phase, PlannedRow, Status, Trial, TrialResult
 from anncore.engine.decision_maps import DecisionMap, unpacked
 from anncore.running.database import Database
@@ -100,7 +99,7 @@ class Store:
                 by_key.update(rows.fetchall())
         for key, status in by_key.items():
             if status not in STATUSES:
-                raise self._damaged(key, f"status {status!r}")
+                raise self._file.damaged(_of_trial(key, f"status {status!r}"))
         return by_key
 
     def add(self, pairs: Iterable[tuple[Trial, TrialResult]]) -> None:
@@ -138,13 +137,14 @@ class Store:
                     try:
                         yield _result(row, texts, self._checked)
                     except (ValueError, TypeError, KeyError, struct.error) as problem:
-                        raise self._damaged(str(row[0]), problem) from None
+                        raise self._file.damaged(_of_trial(str(row[0]), problem)) from None
 
     def maps(self, keys: Iterable[str]) -> dict[str, DecisionMap]:
         """Return the maps of the keys that have one and ended well; a store may be older than maps are."""
         by_key: dict[str, DecisionMap] = {}
         with self._file.guarded():
-            if not self._checked and not self._has_table("maps"):
+            tables = self._file.execute("SELECT name FROM sqlite_master").fetchall()
+            if not self._checked and ("maps",) not in tables:
                 return by_key
             for chunk in _chunks(keys):
                 rows = self._file.execute(
@@ -156,7 +156,7 @@ class Store:
                     try:
                         by_key[key] = unpacked(blob)
                     except (ValueError, TypeError) as problem:
-                        raise self._damaged(key, problem) from None
+                        raise self._file.damaged(_of_trial(key, problem)) from None
         return by_key
 
     # Plans
@@ -238,12 +238,6 @@ class Store:
         ).fetchone()
         return noted or (0, 0)
 
-    def _has_table(self, name: str) -> bool:
-        return bool(self._file.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone())
-
-    def _damaged(self, key: str, problem: object) -> StoreError:
-        return self._file.damaged(f"trial {key[:12]}: {problem}")
-
 
 # Between rows and results
 
@@ -302,6 +296,10 @@ def _result(row: Sequence[Any], environments: Mapping[str, str], checked: bool) 
         train_seconds=seconds,
         environment=environments[environment] if environment else "",
     )
+
+
+def _of_trial(key: str, problem: object) -> str:
+    return f"trial {key[:12]}: {problem}"
 
 
 def _chunks(keys: Iterable[str]) -> Iterator[list[str]]:
