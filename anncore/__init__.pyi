@@ -14,14 +14,17 @@ from .contract.hookspecs import hookimpl as hookimpl
 from .contract.hyperparameters import (
     build as build,
     choice as choice,
+    hyper as hyper,
     linear as linear,
     log as log,
-    param as param,
     ref as ref,
 )
 from .contract.kinds import (
     Activation as Activation,
     Array as Array,
+    AskingOptimizer as AskingOptimizer,
+    AskingWrapper as AskingWrapper,
+    Component as Component,
     Data as Data,
     Dataset as Dataset,
     Evaluate as Evaluate,
@@ -30,18 +33,25 @@ from .contract.kinds import (
     FigureInput as FigureInput,
     Hyper as Hyper,
     Initializer as Initializer,
+    JointLoss as JointLoss,
     Layer as Layer,
+    LearnedActivation as LearnedActivation,
     Loss as Loss,
     Lost as Lost,
     Metric as Metric,
+    ModalNetwork as ModalNetwork,
     Mode as Mode,
     Network as Network,
+    NoisyObjective as NoisyObjective,
     Objective as Objective,
     Optimizer as Optimizer,
-    Params as Params,
-    ParamSpec as ParamSpec,
+    OptimizerWrapper as OptimizerWrapper,
+    RandomActivation as RandomActivation,
     Schedule as Schedule,
     Task as Task,
+    WatchingMetric as WatchingMetric,
+    Weights as Weights,
+    WeightSpec as WeightSpec,
 )
 from .contract.label_noise import add_outliers as add_outliers, flip_labels as flip_labels
 from .contract.registry import Registry as Registry, load_registry as load_registry
@@ -57,17 +67,12 @@ from .engine.arrays import (
 from .engine.decision_maps import DecisionMap as DecisionMap
 from .engine.process import children_on_one_blas_thread as children_on_one_blas_thread
 from .evidence import (
-    BudgetCurve as BudgetCurve,
-    Friedman as Friedman,
     LayerGrid as LayerGrid,
-    Summary as Summary,
     aggregate_scores as aggregate_scores,
     average_ranks as average_ranks,
-    best_of_k as best_of_k,
     budget_curve as budget_curve,
     compare_arms as compare_arms,
     curve_frame as curve_frame,
-    data_set_costs as data_set_costs,
     friedman_test as friedman_test,
     layer_frame as layer_frame,
     layer_grids as layer_grids,
@@ -98,53 +103,14 @@ from .evidence.selection import (
 from .evidence.sentences import counted as counted, joined as joined, number as number, percent as percent
 from .evidence.stats import (
     differences as differences,
-    holm as holm,
-    iqm as iqm,
-    iqm_interval as iqm_interval,
     mean_band as mean_band,
-    mean_interval as mean_interval,
     pairs_for_power as pairs_for_power,
     pairs_needed as pairs_needed,
-    pseudomedian as pseudomedian,
-    ranks as ranks,
-    smallest_p as smallest_p,
-    wilcoxon as wilcoxon,
-    wilson_interval as wilson_interval,
 )
 from .evidence.units import metric_words as metric_words, singular as singular
 from .experiment import load_experiment as load_experiment
 from .experiment.plan import make_plan as make_plan
-from .report import (
-    NARROW as NARROW,
-    WIDE as WIDE,
-    Drawing as Drawing,
-    GreyRows as GreyRows,
-    LayerPanel as LayerPanel,
-    RampKey as RampKey,
-    Theme as Theme,
-    end_labels as end_labels,
-    half_lost as half_lost,
-    layer_sheet as layer_sheet,
-    layer_words as layer_words,
-    log_axis as log_axis,
-    lost_count as lost_count,
-    lost_counts as lost_counts,
-    lost_words as lost_words,
-    new_sheet as new_sheet,
-    padded as padded,
-    panel_title as panel_title,
-    panels as panels,
-    place as place,
-    plain_axis as plain_axis,
-    ramp_key as ramp_key,
-    shorten as shorten,
-    shown_problems as shown_problems,
-    spread as spread,
-    text_width as text_width,
-    tick_text as tick_text,
-    two_lines as two_lines,
-    weightiest as weightiest,
-)
+from .report import Drawing as Drawing, drawing as drawing
 from .report.compare_runs import compare_runs as compare_runs
 from .running.events import Stopper as Stopper
 from .running.run_folder import load_run as load_run

@@ -6,7 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from anncore.contract.registry import Registry, load_registry
+from shipped import REGISTRY
+
+from anncore.contract.registry import Registry
 from anncore.experiment import Experiment, load_experiment
 from anncore.experiment.plan import Plan, make_plan
 
@@ -29,7 +31,7 @@ lr = { log = [1e-3, 1e-1], num = 3 }
 
 @cache
 def registry() -> Registry:
-    return load_registry(environ={"ANNX_PLUGINS": ""})
+    return REGISTRY
 
 
 def load(tmp_path: Path, text: str, name: str = "x.toml", **options: Any) -> Experiment:

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from shipped import REGISTRY
 
-from anncore.contract.registry import Component, load_registry
+from anncore.contract.registry import Component
 from anncore.contract.trial import Split, Train
 
 LABELS = ("dataset", "network", "activation", "loss", "optimizer", "schedule", "initializer")
@@ -36,7 +37,7 @@ class FakeRegistry:
     """The installed figures, and two metrics whatever is installed."""
 
     def __init__(self) -> None:
-        self.figures = load_registry(environ={"ANNX_PLUGINS": ""}).of_kind("figure")
+        self.figures = REGISTRY.of_kind("figure")
 
     def of_kind(self, kind: str) -> list[Component]:
         if kind == "figure":

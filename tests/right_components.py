@@ -8,17 +8,32 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from anncore import (
+    Activation,
+    AskingOptimizer,
     Data,
+    Dataset,
     Drawing,
     Evaluate,
+    Executor,
+    Figure,
     FigureInput,
     Hyper,
+    Initializer,
+    JointLoss,
     Layer,
-    ParamSpec,
+    Loss,
+    Metric,
+    ModalNetwork,
+    Network,
+    NoisyObjective,
+    Optimizer,
+    OptimizerWrapper,
+    Schedule,
+    WatchingMetric,
+    WeightSpec,
+    drawing,
+    hyper,
     linear,
-    new_sheet,
-    param,
-    place,
     ref,
 )
 from anncore.contract.kinds import Array
@@ -26,7 +41,7 @@ from anncore.testing.places import Drawing as Drawn, Gating, Learning
 
 
 @dataclass(frozen=True)
-class Bent:
+class Bent(Activation):
     """A line with a bend at 0.
 
         f(z) = z where z > 0, slope z elsewhere
@@ -36,7 +51,7 @@ class Bent:
 
     name: ClassVar[str] = "bent"
     kinks: ClassVar[tuple[float, ...]] = (0.0,)
-    slope: Hyper = param(0.1, "[0, 1]", search=linear(0.1, 0.5))
+    slope: Hyper = hyper(0.1, "[0, 1]", search=linear(0.1, 0.5))
 
     def forward(self, z: Array) -> Array:
         return np.where(z > 0, z, self.slope * z)
@@ -46,7 +61,7 @@ class Bent:
 
 
 @dataclass(frozen=True)
-class Quartic:
+class Quartic(JointLoss):
     """Mean of the fourth power of the error.
 
         ℓ = (a - y)⁴
@@ -72,7 +87,7 @@ class Quartic:
 
 
 @dataclass(frozen=True)
-class Scaled:
+class Scaled(Loss):
     """Squared error over a predicted scale, from the prediction and the scale's logarithm.
 
         ℓ = ((a - y)² exp(-s) + s) / 2
@@ -98,7 +113,7 @@ class Scaled:
 
 
 @dataclass(frozen=True)
-class Sides:
+class Sides(Loss):
     """Squared lack of a margin of 1.
 
         ℓ = max(0, 1 - (2y - 1) x)²
@@ -125,7 +140,7 @@ class State(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plain:
+class Plain(Optimizer):
     """Gradient descent that remembers the last gradient for no reason.
 
         θ ← θ - lr g
@@ -134,17 +149,17 @@ class Plain:
     """
 
     name: ClassVar[str] = "plain"
-    lr: Hyper = param(0.01, "(0, inf)")
+    lr: Hyper = hyper(0.01, "(0, inf)")
 
-    def init(self, param: Array) -> State:
-        return State(np.zeros_like(param))
+    def init(self, weight: Array) -> State:
+        return State(np.zeros_like(weight))
 
-    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
         return -self.lr * grad, State(grad + 0)
 
 
 @dataclass(frozen=True)
-class Foresight:
+class Foresight(AskingOptimizer):
     """Gradient descent by the gradient where the last one leads.
 
         θ ← θ - lr ∇(θ - lr g)
@@ -154,14 +169,13 @@ class Foresight:
 
     name: ClassVar[str] = "foresight"
     scope: ClassVar[str] = "trial"
-    asks: ClassVar[bool] = True
-    lr: Hyper = param(0.01, "(0, inf)")
+    lr: Hyper = hyper(0.01, "(0, inf)")
 
-    def init(self, param: Array) -> tuple[()]:
+    def init(self, weight: Array) -> tuple[()]:
         return ()
 
-    def step(self, param: Array, grad: Array, state: Any, t: int, evaluate: Evaluate) -> tuple[Array, Any]:
-        _, ahead = evaluate(param - self.lr * grad)
+    def step(self, weight: Array, grad: Array, state: Any, t: int, evaluate: Evaluate) -> tuple[Array, Any]:
+        _, ahead = evaluate(weight - self.lr * grad)
         return -self.lr * ahead, state
 
 
@@ -171,7 +185,7 @@ class Halves(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Halfway:
+class Halfway(OptimizerWrapper):
     """Any optimizer, evaluated at a running mean of where it was; biases are left to another.
 
         m ← (m + θ) / 2
@@ -183,22 +197,22 @@ class Halfway:
     optimizer: Any = ref("optimizer", "sgd")
     rest: Any = ref("optimizer", "sgd")
 
-    def init(self, param: Array) -> Halves:
-        return Halves(param + 0, self.optimizer[0].init(param))
+    def init(self, weight: Array) -> Halves:
+        return Halves(weight + 0, self.wrapped.init(weight))
 
-    def step(self, param: Array, grad: Array, state: Halves, t: int) -> tuple[Array, Halves]:
-        change, inner = self.optimizer[0].step(param, grad, state.inner, t)
-        return change, Halves((state.mean + param + change) / 2, inner)
+    def step(self, weight: Array, grad: Array, state: Halves, t: int) -> tuple[Array, Halves]:
+        change, inner = self.wrapped.step(weight, grad, state.inner, t)
+        return change, Halves((state.mean + self.wrapped.evaluated(weight + change, inner)) / 2, inner)
 
-    def evaluated(self, param: Array, state: Halves) -> Array:
+    def evaluated(self, weight: Array, state: Halves) -> Array:
         return state.mean
 
-    def route(self, spec: ParamSpec) -> str:
+    def route(self, spec: WeightSpec) -> str:
         return "" if spec.role == "weight" else "rest"
 
 
 @dataclass(frozen=True)
-class Fade:
+class Fade(Schedule):
     """Falls with t.
 
         rate / t
@@ -207,9 +221,9 @@ class Fade:
     """
 
     name: ClassVar[str] = "fade"
-    rate: Hyper = param(1.0, "(0, inf)")
+    rate: Hyper = hyper(1.0, "(0, inf)")
 
-    def factor(self, t: int, steps: int) -> Hyper:
+    def factor(self, t: int, steps: int, state: Any) -> Hyper:
         return self.rate / t
 
 
@@ -219,7 +233,7 @@ class Watched(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Heedful:
+class Heedful(Schedule):
     """Falls by a factor whenever the loss is no better than the best.
 
         rate ← rate fall
@@ -228,8 +242,7 @@ class Heedful:
     """
 
     name: ClassVar[str] = "heedful"
-    watches: ClassVar[bool] = True
-    fall: Hyper = param(0.5, "(0, 1)")
+    fall: Hyper = hyper(0.5, "(0, 1)")
 
     def init(self, ones: Array) -> Watched:
         return Watched(np.inf * ones, 1 * ones)
@@ -243,7 +256,7 @@ class Heedful:
 
 
 @dataclass(frozen=True)
-class Spread:
+class Spread(Initializer):
     """Weights from N(0, 1).
 
         W ~ N(0, 1)
@@ -273,21 +286,21 @@ class Fitting(Spread):
 
 
 @dataclass(frozen=True)
-class Coins:
+class Coins(Dataset):
     """Coin tosses.
 
     x ~ N(0, 1), y a coin. n examples.
     """
 
     name: ClassVar[str] = "coins"
-    n: int = param(50, "int [10, inf)")
+    n: int = hyper(50, "int [10, inf)")
 
     def make(self, rng: np.random.Generator) -> Data:
         return Data(rng.standard_normal((self.n, 2)), np.arange(self.n) % 2, "binary")
 
 
 @dataclass(frozen=True)
-class Shallow:
+class Shallow(Network):
     """A hidden layer of two units.
 
         z = f(x A) B
@@ -298,23 +311,23 @@ class Shallow:
     name: ClassVar[str] = "shallow"
     activation: Any = ref("activation", "tanh")
 
-    def specs(self, inputs: int, outputs: int) -> list[ParamSpec]:
-        return [ParamSpec("A", (inputs, 2), inputs, 2), ParamSpec("B", (2, outputs), 2, outputs)]
+    def specs(self, inputs: int, outputs: int) -> list[WeightSpec]:
+        return [WeightSpec("A", (inputs, 2), inputs, 2), WeightSpec("B", (2, outputs), 2, outputs)]
 
-    def forward(self, params: Any, x: Array) -> tuple[Array, Any]:
-        z = x @ params["A"]
+    def forward(self, weights: Any, x: Array) -> tuple[Array, Any]:
+        z = x @ weights["A"]
         a = self.activation[0].forward(z)
-        return a @ params["B"], (x, z, a)
+        return a @ weights["B"], (x, z, a)
 
-    def backward(self, params: Any, tape: Any, grad: Array, grads: Any) -> None:
+    def backward(self, weights: Any, tape: Any, grad: Array, grads: Any) -> None:
         x, z, a = tape
         grads["B"][:] = a.swapaxes(1, 2) @ grad
-        back = self.activation[0].backward(grad @ params["B"].swapaxes(1, 2), z, a)
+        back = self.activation[0].backward(grad @ weights["B"].swapaxes(1, 2), z, a)
         grads["A"][:] = x.swapaxes(1, 2) @ back
 
 
 @dataclass(frozen=True)
-class Bowl:
+class Bowl(NoisyObjective):
     """A round bowl, seen through noise.
 
         f(x) = ½ Σᵢ xᵢ²
@@ -323,7 +336,7 @@ class Bowl:
     """
 
     name: ClassVar[str] = "bowl"
-    dimensions: int = param(3, "int [1, inf)")
+    dimensions: int = hyper(3, "int [1, inf)")
 
     @property
     def minimum(self) -> Array:
@@ -343,7 +356,7 @@ class Bowl:
 
 
 @dataclass(frozen=True)
-class Share:
+class Share(Metric):
     """Share of the outputs that are on the right side of 1/2.
 
         mean [p > 1/2] = y
@@ -362,7 +375,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Loudness:
+class Loudness(WatchingMetric):
     """Mean size of the pre-activations, layer by layer.
 
         mean |z|
@@ -374,14 +387,13 @@ class Loudness:
     goal: ClassVar[str] = "min"
     tasks: ClassVar[tuple[str, ...]] = ("binary", "multiclass", "regression")
     bounds: ClassVar[str] = "[0, inf)"
-    watches: ClassVar[bool] = True
 
-    def score(self, layers: Any, params: Any, grads: Any) -> dict[str, Array]:
+    def score(self, layers: Any, weights: Any, grads: Any) -> dict[str, Array]:
         return {layer.weight: np.abs(layer.z).mean(axis=(1, 2)) for layer in layers}
 
 
 @dataclass(frozen=True)
-class Bars:
+class Bars(Figure):
     """A bar per arm, as long as its mean rank.
 
     Nothing where there is no arm.
@@ -396,13 +408,13 @@ class Bars:
         if not rows:
             return None
         title = f"{len(rows)} arms, best first"
-        sheet = new_sheet(6.0, 2.0, title, "A bar is a mean rank.", data.theme)
-        place(sheet, 0.5, 0.3, 5.0, 1.5).barh(range(len(rows)), [row["mean_rank"] for row in rows])
+        sheet = drawing.new_sheet(6.0, 2.0, title, "A bar is a mean rank.", data.theme)
+        drawing.place(sheet, 0.5, 0.3, 5.0, 1.5).barh(range(len(rows)), [row["mean_rank"] for row in rows])
         return Drawing(sheet, self.name, title, f"Bars of mean ranks. {title}.")
 
 
 @dataclass(frozen=True)
-class Meek:
+class Meek(Executor):
     """One task after the other, in this process.
 
     jobs has no meaning here.
@@ -457,7 +469,7 @@ class Gated(Gating):
 
 
 @dataclass(frozen=True)
-class Furnished:
+class Furnished(ModalNetwork):
     """A hidden layer of two units with all that there is.
 
         z = f(x' (A ∘ mask) - mean) B
@@ -467,29 +479,28 @@ class Furnished:
     """
 
     name: ClassVar[str] = "furnished"
-    modes: ClassVar[bool] = True
     activation: Any = ref("activation", "tanh")
 
     def places(self, inputs: int, outputs: int) -> dict[str, list[int]]:
         return {"activation": [2]}
 
-    def specs(self, inputs: int, outputs: int) -> list[ParamSpec]:
+    def specs(self, inputs: int, outputs: int) -> list[WeightSpec]:
         wide = self.activation[0].width(2)
         return [
-            ParamSpec("A", (inputs, wide), inputs, wide, place="input"),
-            ParamSpec("B", (2, outputs), 2, outputs, place="output"),
-            ParamSpec("mask", (inputs, wide), inputs, wide, "state", 1.0),
-            ParamSpec("mean", (1, wide), inputs, wide, "state"),
+            WeightSpec("A", (inputs, wide), inputs, wide, place="input"),
+            WeightSpec("B", (2, outputs), 2, outputs, place="output"),
+            WeightSpec("mask", (inputs, wide), inputs, wide, "state", 1.0),
+            WeightSpec("mean", (1, wide), inputs, wide, "state"),
         ]
 
-    def draw(self, rng: np.random.Generator, spec: ParamSpec) -> Array:
+    def draw(self, rng: np.random.Generator, spec: WeightSpec) -> Array:
         return rng.integers(0, 2, spec.shape) if spec.name == "mask" else np.zeros(spec.shape)
 
-    def forward(self, params: Any, x: Array, mode: Any) -> tuple[Array, Any]:
-        mean = params["mean"]
+    def forward(self, weights: Any, x: Array, mode: Any) -> tuple[Array, Any]:
+        mean = weights["mean"]
         if mode.training:
             x = x * (mode.uniform("holes", x.shape[1:]) > 0.3)
-        z = x @ (params["A"] * params["mask"])
+        z = x @ (weights["A"] * weights["mask"])
         if mode.training:
             now = z.mean(axis=1, keepdims=True)
             if mode.first:
@@ -497,16 +508,16 @@ class Furnished:
             mean = now
         centred = z - mean
         a = self.activation[0].forward(centred)
-        out = a @ params["B"]
+        out = a @ weights["B"]
         return out, (x, z, centred, a, out, mode.training)
 
-    def backward(self, params: Any, tape: Any, grad: Array, grads: Any) -> None:
+    def backward(self, weights: Any, tape: Any, grad: Array, grads: Any) -> None:
         x, _, centred, a, _, training = tape
         grads["B"][:] = a.swapaxes(1, 2) @ grad
-        back = self.activation[0].backward(grad @ params["B"].swapaxes(1, 2), centred, a)
+        back = self.activation[0].backward(grad @ weights["B"].swapaxes(1, 2), centred, a)
         if training:
             back = back - back.mean(axis=1, keepdims=True)
-        grads["A"][:] = x.swapaxes(1, 2) @ back * params["mask"]
+        grads["A"][:] = x.swapaxes(1, 2) @ back * weights["mask"]
 
     def layers(self, tape: Any) -> list[Layer]:
         _, z, centred, a, out, _ = tape
@@ -514,7 +525,7 @@ class Furnished:
 
 
 @dataclass(frozen=True)
-class Wired:
+class Wired(Network):
     """What fires together, wires together.
 
         A ← A + lr xᵀ y
@@ -524,16 +535,16 @@ class Wired:
 
     name: ClassVar[str] = "wired"
 
-    def specs(self, inputs: int, outputs: int) -> list[ParamSpec]:
-        return [ParamSpec("A", (inputs, outputs), inputs, outputs)]
+    def specs(self, inputs: int, outputs: int) -> list[WeightSpec]:
+        return [WeightSpec("A", (inputs, outputs), inputs, outputs)]
 
-    def forward(self, params: Any, x: Array) -> tuple[Array, Any]:
-        return x @ params["A"], x
+    def forward(self, weights: Any, x: Array) -> tuple[Array, Any]:
+        return x @ weights["A"], x
 
-    def backward(self, params: Any, tape: Any, grad: Array, grads: Any) -> None:
+    def backward(self, weights: Any, tape: Any, grad: Array, grads: Any) -> None:
         grads["A"][:] = tape.swapaxes(1, 2) @ grad
 
-    def learn(self, params: Any, x: Array, y: Array, grads: Any) -> None:
+    def learn(self, weights: Any, x: Array, y: Array, grads: Any) -> None:
         grads["A"][:] = -(x.swapaxes(1, 2) @ y)
 
 

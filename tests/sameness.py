@@ -1,15 +1,29 @@
-"""Trains trials alone and in stacks of 2 and 7, which must give the same bytes."""
+"""What it means for results to be the same: every byte, alone and in stacks of 2 and 7."""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
-from itertools import product
-
-from test_training import as_bytes
+from itertools import chain, product
 
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Trial, TrialResult
 from anncore.engine.training import train_stack
+
+
+def as_bytes(result: TrialResult) -> bytes:
+    """Every number of a result and its map, to the last bit; the time it took left out."""
+    numbers = [*result.metrics.values(), *chain(*result.curves.values())]
+    words = [result.key, result.status, result.stopped, *result.metrics, *result.curves]
+    return (
+        struct.pack(f"<{len(numbers)}d", *numbers)
+        + repr((words, result.steps, result.steps_done)).encode()
+        + result.map
+    )
+
+
+def by_key(results: list[TrialResult]) -> dict[str, bytes]:
+    return {result.key: as_bytes(result) for result in results}
 
 
 def trained_the_same(trials: Sequence[Trial], registry: Registry) -> list[TrialResult]:

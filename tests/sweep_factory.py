@@ -18,19 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 import numpy as np
-from anncore import Array, Hyper, hookimpl, param
+from anncore import Array, Hyper, hookimpl, hyper, Optimizer
 
 @dataclass(frozen=True)
-class Trouble:
+class Trouble(Optimizer):
     """Gradient descent that makes trouble."""
     name: ClassVar[str] = "trouble"
-    how: str = param("none", ("none", "raise", "exit", "hang", "leave", "nan", "slow", "hang later"))
-    lr: Hyper = param(0.1, "(0, inf)")
+    how: str = hyper("none", ("none", "raise", "exit", "hang", "leave", "nan", "slow", "hang later"))
+    lr: Hyper = hyper(0.1, "(0, inf)")
 
-    def init(self, param: Array) -> Any:
+    def init(self, weight: Array) -> Any:
         return ()
 
-    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
         if self.how == "raise":
             raise ArithmeticError("I cannot go on")
         if self.how == "leave":

@@ -38,7 +38,7 @@ def test_optimizers_compares_five_over_eight_data_sets_or_more_with_equal_budget
     labels = {entry.label for entry in experiment.entries["dataset"]}
     assert len(labels & real) >= 3
     assert len(labels - real) >= 3
-    assert len(set(made.budgets.values())) == 1
+    assert len(set(made.configurations.values())) == 1
     assert len(experiment.report_seeds) == 10
 
 

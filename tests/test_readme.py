@@ -98,7 +98,7 @@ def test_every_component_of_the_plugin_guide_keeps_every_promise(tmp_path: Path,
 
 
 def test_the_plugin_guide_has_an_example_of_every_kind() -> None:
-    from anncore.contract.hookspecs import HOOKS
+    from anncore.contract.kind_names import HOOKS
 
     code = "".join(blocks(PLUGIN_GUIDE, "python"))
     assert [hook for hook in HOOKS.values() if f"def {hook}()" not in code] == []
@@ -122,7 +122,7 @@ def test_the_checks_that_the_plugin_guide_quotes_are_there() -> None:
 
 
 def test_the_plugin_guide_knows_every_hook() -> None:
-    from anncore.contract.hookspecs import HOOKS
+    from anncore.contract.kind_names import HOOKS
 
     text = PLUGIN_GUIDE.read_text(encoding="utf-8")
     assert [hook for hook in HOOKS.values() if f"`{hook}`" not in text] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,35 @@ def make_trial(
     return Trial(
         parts, settings, split or Split(), sweep_seed=sweep_seed, seed=seed, test=test, problem="p", arm="a"
     )
+
+
+def mixture(registry: Registry, **common: Any) -> list[Trial]:
+    """Trials of equal shapes that differ in every component that may differ within a stack."""
+    optimizers = [
+        ("sgd", {"lr": 0.1}),
+        ("momentum", {"lr": 0.05}),
+        ("adagrad", {"lr": 0.1}),
+        ("rmsprop", {"lr": 0.01}),
+        ("adam", {"lr": 0.01}),
+        ("adam", {"lr": 0.003, "beta1": 0.8}),
+        ("adam", {"lr": 0.01, "preset": "seed"}),
+    ]
+    activations = ["relu", "tanh", "sigmoid", ("leaky_relu", {"slope": 0.1})]
+    losses = ["binary_cross_entropy", "mse", "focal"]
+    schedules = ["constant", "cosine"]
+    rows = islice(product(optimizers, activations, losses, schedules), 0, None, 5)
+    return [
+        make_trial(
+            registry,
+            optimizer=optimizer,
+            activation=activation,
+            loss=loss,
+            schedule=schedule,
+            seed=i % 3,
+            **common,
+        )
+        for i, (optimizer, activation, loss, schedule) in enumerate(rows)
+    ]
 
 
 def make_objective_trial(

@@ -1,7 +1,7 @@
 """The command line: parse, call, print.
 
-One small module per verb; each is imported when it is needed, and itself imports what is heavy only when
-it runs, so that `annx --help` answers at once.
+One small module per verb. Each is imported when it is needed, and imports what is heavy only when it runs, so
+that `annx --help` answers at once.
 """
 
 from __future__ import annotations

@@ -7,15 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from anncore.cli.common import (
-    complete_components,
-    json_option,
-    plugin_option,
-    print_json,
-    say,
-    shown_name,
-    table,
-)
+from anncore.cli.common import complete_components, print_json, say, shown_name, table
+from anncore.cli.group import OK, SOME_FAILED
+from anncore.cli.options import json_option, plugin_option
 
 if TYPE_CHECKING:
     from anncore.contract.registry import Registry
@@ -30,21 +24,21 @@ if TYPE_CHECKING:
     default=9,
     show_default=True,
     metavar="N",
-    help="How often each is measured, in turns.",
+    help="How often each component is measured, by turns.",
 )
 @json_option
 @plugin_option
 def command(names: tuple[str, ...], repetitions: int, as_json: bool, plugins: tuple[str, ...]) -> int:
-    """Measure what each optimizer, activation and loss costs on this machine; with NAMEs, only those.
+    """Measure what each optimizer, activation and loss costs on this machine; with NAMEs, only these.
 
-    A NAME is a component's, or a kind: optimizer, activation, loss. Each is run as training runs it, in
-    float32 on one core, at its defaults, on arrays that fit the cache and on larger ones. A step is one
-    update (optimizer), forward and backward (activation), value and gradient (loss); ns are per number
-    and step: per parameter, per unit of a batch, per output. Medians of interleaved repetitions; the
-    spread is half the distance between the quartiles.
+    A NAME is a component or a kind (optimizer, activation, loss). Each component runs as in training, with
+    its defaults, in float32 on one core, on arrays that fit into the cache and on larger ones.
+
+    A step is one update (optimizer), forward and backward (activation), value and gradient (loss). "ns each"
+    is the time per number and step: per parameter, per unit of a batch, per output. Times are medians of
+    repetitions that are measured by turns; the spread is half the distance between the quartiles.
     """
     from anncore import load_registry
-    from anncore.cli.group import OK, SOME_FAILED
     from anncore.running.component_costs import choose, measure
 
     registry = load_registry(plugins)
@@ -64,9 +58,9 @@ def _machine(registry: Registry) -> dict[str, Any]:
 
     from anncore.running.environment import environment
 
-    told = environment(registry, Path.cwd())
+    everything = environment(registry, Path.cwd())
     keys = ("annx", "python", "platform", "cpu", "cores", "packages", "blas")
-    return {key: told[key] for key in keys}
+    return {key: everything[key] for key in keys}
 
 
 def _rows(registry: Registry, costs: Sequence[Cost]) -> Iterator[Sequence[str]]:

@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
-from click.shell_completion import CompletionItem
 
-from anncore.cli.common import (
-    KINDS,
-    complete_components,
-    counted,
-    json_option,
-    plugin_option,
-    print_json,
-    say,
-    shown_name,
-    width,
-)
+from anncore.cli.check_targets import Chosen, choose, complete_targets, given_values, load_targets
+from anncore.cli.common import counted, print_json, say, shown_name, width
+from anncore.cli.group import NOTHING_MATCHED, OK, SOME_FAILED
+from anncore.cli.options import json_option, plugin_option
 from anncore.report.printable import printable
 
 if TYPE_CHECKING:
-    from anncore.contract.registry import Component, Plugin, Registry
+    from anncore.contract.registry import Component, Registry
     from anncore.testing import Outcome
-
-PLURALS = {f"{kind}s": kind for kind in KINDS} | {"losses": "loss"}
-
-
-class Chosen(NamedTuple):
-    """What is to be checked, and the plugins among it that cannot be: broken, with the reason."""
-
-    components: list[Component]
-    broken: dict[str, str]
-    left_out: list[Component]  # they read a file, and none was given
 
 
 class Checked(NamedTuple):
-    """One component and what came of its checks."""
+    """One component and the outcomes of its checks."""
 
     component: Component
     name: str
@@ -56,48 +39,36 @@ class Checked(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """In words."""
+        """How many checks hold or fail, in words."""
         number = counted(len(self.outcomes), "check")
         if self.failed:
             return f"{len(self.failed)} of {number} {'fails' if len(self.failed) == 1 else 'fail'}"
         return f"{number} {'holds' if len(self.outcomes) == 1 else 'hold'}"
 
 
-def complete_targets(
-    ctx: click.Context, param: click.Parameter, incomplete: str
-) -> list[str] | list[CompletionItem]:
-    """Return the components, kinds and distributions that begin so, else files, for the shell."""
-    from anncore import load_registry
-
-    others = {*KINDS, *(plugin.dist for plugin in load_registry().plugins)}
-    names = complete_components(ctx, param, incomplete)
-    found = sorted({*names, *(name for name in others if name.startswith(incomplete))})
-    return found or [CompletionItem(incomplete, type="file")]
-
-
 @click.command(short_help="Check that components keep what their kind promises.")
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET ...", shell_complete=complete_targets)
 @click.option("--only", multiple=True, metavar="CHECK", help="Run only the checks of this name; repeatable.")
 @json_option
-@click.option("-v", "--verbose", is_flag=True, help="Also every check, what it promises, and tracebacks.")
+@click.option("-v", "--verbose", is_flag=True, help="Also show each check, what it promises, and tracebacks.")
 @plugin_option
 def command(
     targets: tuple[str, ...], only: tuple[str, ...], as_json: bool, verbose: bool, plugins: tuple[str, ...]
 ) -> int:
     """Run the conformance kit on each TARGET: a component, a plugin, a kind, or a file of components.
 
-    A component's name is short or full, or kind:name where kinds share it; a plugin's is its
-    distribution's (annx-lion, or annx for our own); a file ends in .py. KEY=VALUE after the name of a single
-    component gives one of its hyperparameters, as in: annx check csv path=my.csv target=y
+    A component has a short or full name, or kind:name where kinds share it. A plugin has the name of its
+    distribution (annx-lion, or annx for our own). A file ends in .py.
+
+    After a single component, KEY=VALUE sets one of its hyperparameters, for example:
+    annx check csv path=my.csv target=y
 
     Ends with 0 where all checks hold, 1 where some fail or a plugin is broken, 5 where nothing matched.
     """
-    from anncore.cli.group import NOTHING_MATCHED, OK, SOME_FAILED
-
-    named = [target for target in targets if "=" not in target]
-    registry, files = _load(named, plugins)
-    chosen = _choose(registry, files, named)
-    values = _values(registry, chosen, [target for target in targets if "=" in target])
+    names = [target for target in targets if "=" not in target]
+    registry, broken_files = load_targets(names, plugins)
+    chosen = choose(registry, broken_files, names)
+    values = given_values(registry, chosen, [target for target in targets if "=" in target])
     results = _run(registry, chosen, values, only, visible=not as_json)
     if as_json:
         print_json(_plain(results, chosen))
@@ -109,125 +80,12 @@ def command(
     for component in chosen.left_out:
         name = f"{component.kind}:{shown_name(registry, component)}"
         say(f"{name} reads a file and is left out: annx check {name} path=FILE", err=True)
-    unknown = list(_without_match(only, results, chosen))
-    for line in unknown:
+    unmatched = list(_without_match(only, results, chosen))
+    for line in unmatched:
         say(line, err=True)
     if chosen.broken or any(result.failed for result in results):
         return SOME_FAILED
-    return OK if results and not unknown else NOTHING_MATCHED
-
-
-# From targets to components
-
-
-def _is_file(target: str) -> bool:
-    return target.endswith(".py")
-
-
-def _load(named: Sequence[str], plugins: Sequence[str]) -> tuple[Registry, dict[str, str]]:
-    """Return the registry with the files among the targets, and the reasons of those that are broken."""
-    from anncore import load_registry
-    from anncore.contract.errors import PluginError
-
-    files = [target for target in named if _is_file(target)]
-    broken: dict[str, str] = {}
-    for file in files:
-        if not Path(file).is_file():
-            raise PluginError(f"file {file!r} does not exist. Give the path of a Python file.")
-    try:
-        return load_registry([*plugins, *files]), broken
-    except PluginError:
-        load_registry(plugins)  # what was only loaded besides must not be broken
-    for file in files:
-        try:
-            load_registry([*plugins, file])
-        except PluginError as error:
-            broken[file] = str(error).partition(" is broken: ")[2] or str(error)
-    return load_registry([*plugins, *(file for file in files if file not in broken)]), broken
-
-
-def _choose(registry: Registry, broken_files: Mapping[str, str], named: Sequence[str]) -> Chosen:
-    components: list[Component] = []
-    broken: dict[str, str] = {}
-    left_out: list[Component] = []
-    for target in named:
-        if target in broken_files:
-            broken[target] = broken_files[target]
-            continue
-        plugins = _plugins(registry, target)
-        mine = [c for c in registry.components if c.plugin in {plugin.name for plugin in plugins}]
-        kind = PLURALS.get(target, target)
-        found = _named(registry, target, known=bool(plugins)) or mine
-        if kind in KINDS:
-            found = registry.of_kind(kind)
-        elif found == mine:
-            broken.update({plugin.name: plugin.problem for plugin in plugins if plugin.problem})
-        # By its own name it is asked for; among others it is left out.
-        alone = len(found) == 1 and kind not in KINDS
-        components += [each for each in found if alone or not _reads_a_file(each)]
-        left_out += [each for each in found if not alone and _reads_a_file(each)]
-    return Chosen(list(dict.fromkeys(components)), broken, left_out)
-
-
-def _plugins(registry: Registry, target: str) -> list[Plugin]:
-    """Return the plugins that a target names: a file's, a distribution's, or the one of that entry."""
-    if _is_file(target):
-        path = str(Path(target).resolve())
-        return [plugin for plugin in registry.plugins if plugin.origin == path]
-    dist = target.lower().replace("_", "-")
-    return [plugin for plugin in registry.plugins if target == plugin.name or dist == plugin.dist]
-
-
-def _named(registry: Registry, target: str, known: bool) -> list[Component]:
-    """Return the component of that name; none where it is a plugin's name, or a kind's."""
-    from anncore.cli.show import find
-    from anncore.contract.errors import ComponentError
-
-    if PLURALS.get(target, target) in KINDS or _is_file(target):
-        return []
-    try:
-        return [find(registry, target)]
-    except ComponentError:
-        if known:
-            return []
-        raise
-
-
-def _reads_a_file(component: Component) -> bool:
-    """Tell whether nothing can be made of it without a file's path."""
-    from anncore.contract.hyperparameters import Plain, declared
-
-    cls: Any = component.cls
-    paths = [
-        each
-        for each in declared(cls).values()
-        if isinstance(each.domain, Plain) and each.domain.type == "path"
-    ]
-    return any(not each.default for each in paths)
-
-
-def _values(registry: Registry, chosen: Chosen, written: Sequence[str]) -> dict[str, Any]:
-    """Return the hyperparameters that were given; raises unless they are one component's, and enough."""
-    from anncore.contract.errors import AnnxError, ComponentError
-    from anncore.contract.hyperparameters import resolve
-    from anncore.experiment.overrides import parse_override
-
-    values: dict[str, Any] = {}
-    for text in written:
-        (key, *rest), value = parse_override(text)
-        if rest:
-            raise ComponentError(f"{text!r} must be KEY=VALUE with a hyperparameter's name for KEY.")
-        values[key] = value
-    if values and len(chosen.components) != 1:
-        number = counted(len(chosen.components), "component")
-        raise AnnxError(f"{written[0]!r} is for a single component, and {number} were named; check it alone.")
-    if len(chosen.components) == 1:
-        (component,) = chosen.components
-        resolve(component.cls, values)
-        if _reads_a_file(component) and not values:
-            name = shown_name(registry, component)
-            raise ComponentError(f"{component.kind} {name!r} reads a file: annx check {name} path=FILE")
-    return values
+    return OK if results and not unmatched else NOTHING_MATCHED
 
 
 # From components to outcomes
@@ -236,10 +94,7 @@ def _values(registry: Registry, chosen: Chosen, written: Sequence[str]) -> dict[
 def _run(
     registry: Registry, chosen: Chosen, values: Mapping[str, Any], only: Sequence[str], visible: bool
 ) -> list[Checked]:
-    """Run every check of every component; on a terminal, say meanwhile where it is."""
-    import contextlib
-    import sys
-
+    """Run every check of every component; on a terminal, show meanwhile which one."""
     from anncore.testing import checks_for
 
     status: Any = contextlib.nullcontext()
@@ -254,14 +109,15 @@ def _run(
             name = shown_name(registry, component)
             if shown is not None:
                 shown.update(Text(printable(f"Checking {component.kind} {name}")))
-            checks = [each for each in checks_for(component, values=values) if not only or each.name in only]
-            if checks:
-                results.append(Checked(component, name, [check.outcome() for check in checks]))
+            checks = checks_for(component, values=values)
+            outcomes = [check.outcome() for check in checks if not only or check.name in only]
+            if outcomes:
+                results.append(Checked(component, name, outcomes))
     return results
 
 
 def _without_match(only: Sequence[str], results: Sequence[Checked], chosen: Chosen) -> Iterator[str]:
-    """Yield what to say of each check that was asked for and that none of the components has."""
+    """Yield a line for each check that was asked for and that none of the components has."""
     from anncore.contract.errors import nearest
     from anncore.testing import checks_for
 
@@ -270,7 +126,7 @@ def _without_match(only: Sequence[str], results: Sequence[Checked], chosen: Chos
         if name not in ran and chosen.components:
             known = {check.name for component in chosen.components for check in checks_for(component)}
             guess = nearest(name, known) or f" Checks are {', '.join(sorted(known))}."
-            yield f"No check of these is called {name!r}.{guess}"
+            yield f"None of these checks is called {name!r}.{guess}"
 
 
 # From outcomes to words
@@ -307,7 +163,7 @@ def _plain(results: Sequence[Checked], chosen: Chosen) -> dict[str, Any]:
 
 
 def _lines(results: Sequence[Checked], chosen: Chosen, verbose: bool) -> Iterator[str]:
-    """Yield plain lines: a component each, and below it what fails and why."""
+    """Yield plain lines: one per component, and below it what fails and why."""
     for result in results:
         yield f"{result.component.kind} {result.name}: {result.verdict} ({result.seconds:.1f} s)"
         for outcome in result.outcomes if verbose else result.failed:
@@ -328,8 +184,8 @@ def _looked_at(outcome: Outcome) -> str:
 def _summary(results: Sequence[Checked]) -> str:
     checks = sum(len(result.outcomes) for result in results)
     failed = sum(len(result.failed) for result in results)
-    said = f"{failed} of them fail" if failed else "all hold"
-    return f"{counted(len(results), 'component')}, {counted(checks, 'check')}: {said}."
+    verdict = f"{failed} of them {'fails' if failed == 1 else 'fail'}" if failed else "all hold"
+    return f"{counted(len(results), 'component')}, {counted(checks, 'check')}: {verdict}."
 
 
 def _show(results: Sequence[Checked], chosen: Chosen, verbose: bool) -> None:

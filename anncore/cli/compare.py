@@ -7,59 +7,60 @@ from typing import Any
 
 import click
 
-from anncore.cli.common import counted, json_option, print_json, say, table
+from anncore.cli.common import counted, print_json, say, table
+from anncore.cli.options import json_option
 from anncore.report.printable import printable
 
 VERDICTS = {"too_few": "too few pairs", "undecided": "not told apart", "unlike": "not comparable"}
-LONGEST = 48  # of a value that changed
+LONGEST = 48  # characters of a value that changed
 
 
-@click.command(short_help="Compare two run folders: what changed in the inputs, the scores, the findings.")
+@click.command(short_help="Compare two run folders: which inputs, scores and findings changed.")
 @click.argument("first", metavar="A", type=click.Path())
 @click.argument("second", metavar="B", type=click.Path())
 @json_option
 def command(first: str, second: str, as_json: bool) -> int:
-    """Compare the run folders A and B: what went in, how the scores changed, which findings changed.
+    """Compare the run folders A and B: which inputs, scores and findings changed.
 
-    Changes are from A to B, with 95 % intervals, over trials paired by seed; p-values are adjusted by Holm
-    over all rows. Nothing is run and nothing is written.
+    Changes are from A to B, with 95 % intervals, over trials paired by seed. p-values are adjusted over all
+    rows by Holm's method. Nothing is run and nothing is written.
     """
     from anncore.report.compare_runs import compare_runs
 
-    found = compare_runs(first, second)
+    changes = compare_runs(first, second)
     if as_json:
-        print_json(found)
+        print_json(changes)
     else:
-        say("\n\n".join(part for part in _parts(found) if part))
+        say("\n\n".join(part for part in _parts(changes) if part))
     return 0
 
 
-def _parts(found: Mapping[str, Any]) -> list[str]:
+def _parts(changes: Mapping[str, Any]) -> list[str]:
     return [
-        _heads(found),
-        _inputs(found),
-        _trials(found),
-        _scores(found),
-        _lacking(found),
-        _findings(found),
-        _headlines(found),
+        _folders(changes),
+        _inputs(changes),
+        _trials(changes),
+        _scores(changes),
+        _lacking(changes),
+        _findings(changes),
+        _headlines(changes),
     ]
 
 
-def _heads(found: Mapping[str, Any]) -> str:
+def _folders(changes: Mapping[str, Any]) -> str:
     rows = []
     for name in ("a", "b"):
-        run = found[name]
+        run = changes[name]
         missing = f", {run['missing']} to do" if run["missing"] else ""
         trials = f"{counted(run['tune'] + run['report'], 'trial')}{missing}"
         rows.append((name.upper(), run["folder"], trials, run["title"]))
     return table(rows)
 
 
-def _inputs(found: Mapping[str, Any]) -> str:
-    if not found["inputs"]:
+def _inputs(changes: Mapping[str, Any]) -> str:
+    if not changes["inputs"]:
         return "Inputs: the same."
-    rows = [(row["where"], row["key"], _value(row["a"]), "->", _value(row["b"])) for row in found["inputs"]]
+    rows = [(row["where"], row["key"], _value(row["a"]), "->", _value(row["b"])) for row in changes["inputs"]]
     return "Inputs that changed\n" + table(rows, "  ")
 
 
@@ -70,26 +71,26 @@ def _value(value: Any) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def _trials(found: Mapping[str, Any]) -> str:
-    counts = found["trials"]
+def _trials(changes: Mapping[str, Any]) -> str:
+    counts = changes["trials"]
     if not counts["shared"]:
         return f"Trials: none of {counts['a']} and {counts['b']} has the same run key."
-    said = f"Trials: {counts['shared']} of {counts['a']} and {counts['b']} have the same run key"
+    shared = f"Trials: {counts['shared']} of {counts['a']} and {counts['b']} have the same run key"
     if counts["same"] == counts["shared"]:
-        return f"{said} and came out the same to the last digit."
-    return f"{said}; {counts['shared'] - counts['same']} of these came out otherwise."
+        return f"{shared} and gave the same results to the last digit."
+    return f"{shared}; {counts['shared'] - counts['same']} of these gave other results."
 
 
-def _scores(found: Mapping[str, Any]) -> str:
+def _scores(changes: Mapping[str, Any]) -> str:
     from anncore.evidence.units import singular
     from anncore.report import words
 
-    if not found["scores"]:
+    if not changes["scores"]:
         return "Scores: the two share no problem and arm."
-    units = {singular(found[name]["unit"]) for name in ("a", "b")}
+    units = {singular(changes[name]["unit"]) for name in ("a", "b")}
     one = units.pop() if len(units) == 1 else "problem"
     rows = [(one, "arm", "A", "B", "change", "95 % interval", "p (Holm)", "verdict")]
-    for row in found["scores"]:
+    for row in changes["scores"]:
         equal = row["verdict"] == "equal"
         rows.append(
             (
@@ -103,7 +104,7 @@ def _scores(found: Mapping[str, Any]) -> str:
                 row["reason"] or VERDICTS.get(row["verdict"], row["verdict"]),
             )
         )
-    measures = printable(", ".join(dict.fromkeys(row["measure"] for row in found["scores"])))
+    measures = printable(", ".join(dict.fromkeys(row["measure"] for row in changes["scores"])))
     return f"Scores ({measures}) and by how much B's are better than A's\n" + table(rows, "  ")
 
 
@@ -115,26 +116,26 @@ def _mean(run: Mapping[str, Any], scale: str) -> str:
     return f"{words.value(run['mean'], measure)}{lost} ({words.spread(run, measure)})"
 
 
-def _lacking(found: Mapping[str, Any]) -> str:
+def _lacking(changes: Mapping[str, Any]) -> str:
     lines = []
     for name in ("a", "b"):
-        for what, items in found[f"only_{name}"].items():
+        for what, items in changes[f"only_{name}"].items():
             if items:
                 lines.append(printable(f"Only in {name.upper()}: {what} {', '.join(items)}"))
     return "\n".join(lines)
 
 
-def _findings(found: Mapping[str, Any]) -> str:
-    changed = [each for each in found["findings"] if each["changed"]]
-    total = counted(len(found["findings"]), "finding")
+def _findings(changes: Mapping[str, Any]) -> str:
+    changed = [finding for finding in changes["findings"] if finding["changed"]]
+    total = counted(len(changes["findings"]), "finding")
     if not changed:
-        return f"Findings: {total} about pairs of arms, none of which changed." if found["findings"] else ""
+        return f"Findings: {total} about pairs of arms, none of which changed." if changes["findings"] else ""
     lines = [f"Findings that changed: {len(changed)} of {total} about pairs of arms"]
-    for each in changed:
-        lines += [f"  {name.upper()}  {printable(each[name]['sentence'])}" for name in ("a", "b")]
+    for finding in changed:
+        lines += [f"  {name.upper()}  {printable(finding[name]['sentence'])}" for name in ("a", "b")]
     return "\n".join(lines)
 
 
-def _headlines(found: Mapping[str, Any]) -> str:
-    a, b = map(printable, found["headlines"])
+def _headlines(changes: Mapping[str, Any]) -> str:
+    a, b = map(printable, changes["headlines"])
     return f"A and B: {a}" if a == b else f"A: {a}\nB: {b}"

@@ -10,7 +10,7 @@ WIDTH, HEIGHT, REACH = 65, 15, 4.0
 
 
 def curve(cls: Any) -> str:
-    """Return a drawing of f (•) and f' (·) over [-4, 4]; "" for what is not a function of one number."""
+    """Return a drawing of f (•) and f' (·) over [-4, 4]; "" where it is not a function of one number."""
     f = cls()
     z = np.linspace(-REACH, REACH, WIDTH).reshape(1, 1, WIDTH)
     values = f.forward(z)
@@ -33,5 +33,5 @@ def curve(cls: Any) -> str:
             rows[row(value)][i] = mark
     labels = {0: f"{high:.3g}", HEIGHT - 1: f"{low:.3g}", row(0.0): "0"}
     drawn = [f"{labels.get(i, ''):>6} {''.join(line).rstrip()}" for i, line in enumerate(rows)]
-    feet = f"{'':>6} {-REACH:<{WIDTH // 2}g}0{REACH:>{WIDTH // 2}g}"
-    return "\n".join(["", f"{'':>6} • f(z)   · f'(z)", *drawn, feet, ""])
+    axis = f"{'':>6} {-REACH:<{WIDTH // 2}g}0{REACH:>{WIDTH // 2}g}"
+    return "\n".join(["", f"{'':>6} • f(z)   · f'(z)", *drawn, axis, ""])

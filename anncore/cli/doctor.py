@@ -1,4 +1,4 @@
-"""`annx doctor`: is this machine fit for sweeps, and what to do where it is not?"""
+"""`annx doctor`: has this machine what sweeps need, and what to do where it has not?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from anncore.cli.common import counted, json_option, print_json, say, width
+from anncore.cli.common import counted, print_json, say, width
+from anncore.cli.group import OK, SOME_FAILED
+from anncore.cli.options import json_option
 from anncore.report.printable import printable
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ MARKS = {"ok": ("✓", "green"), "note": ("!", "yellow"), "bad": ("✗", "bold r
 PLAIN = {"ok": "ok", "note": "note", "bad": "BAD"}
 
 
-@click.command(short_help="Look at this machine: packages, BLAS, cores, memory, disk, plugins.")
+@click.command(short_help="Check this machine: packages, BLAS, cores, memory, disk, plugins.")
 @click.option(
     "--out",
     "folder",
@@ -26,16 +28,15 @@ PLAIN = {"ok": "ok", "note": "note", "bad": "BAD"}
     show_default=True,
     metavar="DIR",
     type=click.Path(),
-    help="The folder that sweeps would write to.",
+    help="The folder that sweeps will write to.",
 )
 @json_option
 def command(folder: str, as_json: bool) -> int:
-    """Look at what sweeps need of this machine, and say what to do where something is amiss.
+    """Check that this machine has what sweeps need, and say what to do where it has not.
 
-    Ends with 1 where a sweep would not work, as with a package that is missing or a plugin that is broken;
-    a note is worth reading and stops nothing.
+    Ends with 1 where a sweep would not work, for example because a package is missing or a plugin is broken.
+    A note is worth reading, but sweeps work.
     """
-    from anncore.cli.group import OK, SOME_FAILED
     from anncore.cli.health import examine
 
     findings = list(examine(Path(folder)))
@@ -44,12 +45,12 @@ def command(folder: str, as_json: bool) -> int:
         print_json({"well": not bad, "findings": [finding._asdict() for finding in findings]})
     else:
         _show(findings)
-        say(f"{counted(len(bad), 'problem')}." if bad else "Nothing stands in the way of a sweep.")
+        say(f"{counted(len(bad), 'problem')}." if bad else "Sweeps work here.")
     return SOME_FAILED if bad else OK
 
 
 def _show(findings: Sequence[Finding]) -> None:
-    """Print a line per finding, and below it the way out."""
+    """Print a line for each finding, and below it the way out."""
     margin = max(len(finding.topic) for finding in findings)
     if width() is None:
         for finding in findings:
@@ -64,8 +65,8 @@ def _show(findings: Sequence[Finding]) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for finding in findings:
         mark, style = MARKS[finding.status]
-        told = Text(printable(finding.text))
+        words = Text(printable(finding.text))
         if finding.way_out:
-            told.append(f"\n→ {printable(finding.way_out)}", style=style)
-        table.add_row(Text(mark, style=style), finding.topic, told)
+            words.append(f"\n→ {printable(finding.way_out)}", style=style)
+        table.add_row(Text(mark, style=style), finding.topic, words)
     Console(highlight=False).print(table)

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
-from anncore.cli.common import counted, json_option, print_json, say
+from anncore.cli.common import counted, print_json, say
+from anncore.cli.group import NOTHING_MATCHED, OK
+from anncore.cli.options import json_option
 
-FORMATS = ("csv", "parquet", "latex")  # export.FORMATS, which cannot be had without NumPy; a test compares
+FORMATS = ("csv", "parquet", "latex")  # report.export.FORMATS, whose import takes NumPy; a test compares
 
 
 @click.command(short_help="Write a run's tables as CSV, Parquet or LaTeX.")
@@ -28,14 +30,14 @@ FORMATS = ("csv", "parquet", "latex")  # export.FORMATS, which cannot be had wit
 )
 @json_option
 def command(folder: str, form: str, out: str | None, as_json: bool) -> int:
-    """Write the tables of the run folder DIR for other programs, or for a paper.
+    """Write the tables of the run folder DIR for other programs or for a paper.
 
-    CSV and Parquet: trials with a row per trial, leaderboard with a row per arm and data set. LaTeX: every
-    table of the report in a file of its own, for \\input{leaderboard.tex}; preview.tex shows them all. What
-    an earlier export of this experiment in this format wrote there is replaced; tables that are no more are
+    CSV and Parquet: "trials" has a row per trial, "leaderboard" a row per arm and data set. LaTeX: each table
+    of the report in its own file, for \\input{leaderboard.tex}; preview.tex shows them all.
+
+    Files of an earlier export of this experiment in this format are replaced. Tables that no longer exist are
     removed, unless you changed them.
     """
-    from anncore.cli.group import NOTHING_MATCHED, OK
     from anncore.contract.errors import StoreError
     from anncore.report.export import export, write_files
     from anncore.running.run_folder import load_run
@@ -54,10 +56,10 @@ def command(folder: str, form: str, out: str | None, as_json: bool) -> int:
             say(place / name)
     if removed:
         verb = "is" if len(removed) == 1 else "are"
-        say(f"{place}: {counted(len(removed), 'file')} of an earlier export {verb} gone.", err=True)
+        say(f"{place}: {counted(len(removed), 'file')} of an earlier export {verb} removed.", err=True)
     for name in kept:
-        say(f"{place / name} is of an earlier export and was changed since; it stays.", err=True)
+        say(f"{place / name} is from an earlier export and was changed since; it stays.", err=True)
     if not any(name.startswith("leaderboard") for name in files):
-        what = "no leaderboard, as no trial of the report phase is done" if files else "no trial is done yet"
-        say(f"{folder}: {what}; 'annx sweep' resumes.", err=True)
+        lacking = "no leaderboard, as no report trial is done yet" if files else "no trial is done yet"
+        say(f"{folder}: {lacking}; 'annx sweep' resumes.", err=True)
     return OK if files else NOTHING_MATCHED

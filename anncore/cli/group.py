@@ -1,4 +1,4 @@
-"""The group of verbs, and what becomes of errors: one line on standard error and an exit code."""
+"""The group of verbs, and how errors end: one line on standard error and an exit code."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ VERBS = (
 
 EPILOG = """\b
 Exit codes: 0 ok; 1 some trials failed (diverged is a result, not a failure);
-2 usage or experiment file; 5 nothing matched; 130 interrupted.
+2 wrong usage or experiment file; 5 nothing matched; 130 interrupted.
 
 \b
 Shell completion of verbs and component names, for bash, zsh or fish:
@@ -42,15 +42,15 @@ Shell completion of verbs and component names, for bash, zsh or fish:
 """
 
 
-class _ReaderLeft(Exception):
-    """Whoever read our output has seen enough, as in `annx list | head -1`."""
+class _PipeClosed(Exception):
+    """The reader of our output has closed the pipe, as in `annx list | head -1`."""
 
 
 class Verbs(click.Group):
     """A group whose commands are modules of this package, imported when asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the verbs in the order in which one meets them."""
+        """Return the verbs in the order in which a user needs them."""
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -70,12 +70,12 @@ class Verbs(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb; keep a closed pipe from click, which would end with 1, our code of failed trials."""
+        """Run the verb; hide a closed pipe from click, which would end with 1, our code for failed trials."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError as error:
-            raise _ReaderLeft from error
+            raise _PipeClosed from error
         return result
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
@@ -93,8 +93,8 @@ class Verbs(click.Group):
             code = _say(str(error), error.exit_code)
         except (KeyboardInterrupt, click.Abort):
             code = _say("interrupted", INTERRUPTED)
-        except (_ReaderLeft, BrokenPipeError):
-            # Python flushes standard output once more on its way out, and would complain again.
+        except (_PipeClosed, BrokenPipeError):
+            # Python flushes standard output again when it ends, which would raise the error again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = OK
         sys.exit(code if isinstance(code, int) else OK)

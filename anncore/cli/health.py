@@ -1,4 +1,4 @@
-"""What annx needs of a machine, looked at one thing after the other."""
+"""What annx needs of a machine: a function for each thing, which yields what it finds and what to do."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from anncore.cli.common import counted
 
 Status = Literal["ok", "note", "bad"]
 
-MODULES = {"scikit-learn": "sklearn"}  # where a package's module is called otherwise
+MODULES = {"scikit-learn": "sklearn"}  # packages whose module has another name
 OUR_OWN = ("test", "bench", "dev", "oracles")  # extras for working on annx itself
 WORKER = 150 << 20  # bytes that a worker process takes before it trains anything
 LEAST_DISK = 500 << 20
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at: what it is like and, where it should be otherwise, the way out."""
+    """One thing that was checked: its state and, where that should be different, what to do."""
 
     topic: str
     status: Status
@@ -36,8 +36,8 @@ class Finding(NamedTuple):
 
 
 def examine(folder: Path) -> Iterator[Finding]:
-    """Yield all findings; `folder` is where reports would be written."""
-    looks: tuple[Callable[[], Iterator[Finding]], ...] = (
+    """Yield all findings; `folder` is where reports will be written."""
+    checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         python,
         packages,
         blas,
@@ -48,8 +48,8 @@ def examine(folder: Path) -> Iterator[Finding]:
         plugins,
         lambda: disk(folder),
     )
-    for look in looks:
-        yield from look()
+    for check in checks:
+        yield from check()
 
 
 def python() -> Iterator[Finding]:
@@ -73,7 +73,7 @@ def packages() -> Iterator[Finding]:
         version = _version(requirement.name)
         wanted = f"{requirement.name}{requirement.specifier}"
         if not version and extra:
-            way_out = f"pip install 'annx[{extra}]' if you want what the extra {extra} is for"
+            way_out = f"only the extra {extra} needs it: pip install 'annx[{extra}]'"
             yield Finding("package", "note", f"{requirement.name} is not installed", way_out)
         elif not version:
             yield Finding("package", "bad", f"{requirement.name} is not installed", f"pip install '{wanted}'")
@@ -112,17 +112,19 @@ def _import_problem(module: str) -> str:
 
 
 def kernels() -> Iterator[Finding]:
-    """Whether formulas are made into machine code."""
+    """Whether formulas are compiled to machine code."""
     from anncore.engine.fusing.emit import available, processor
 
     if os.environ.get("ANNX_FUSING") == "0":
-        yield Finding("kernels", "note", "ANNX_FUSING=0: formulas run as written", "unset it to train faster")
+        yield Finding(
+            "kernels", "note", "ANNX_FUSING=0: formulas are not compiled", "unset it to train faster"
+        )
     elif available():
-        text = f"formulas become machine code for {processor()}"
+        text = f"formulas are compiled to machine code for {processor()}"
         yield Finding("kernels", "ok", text, facts={"processor": processor()})
     else:
-        way_out = "results are the same, but training takes twice the time; pip install llvmlite"
-        yield Finding("kernels", "note", "formulas run as written: llvmlite makes no code here", way_out)
+        way_out = "results are the same, but training takes twice as long; pip install llvmlite"
+        yield Finding("kernels", "note", "formulas are not compiled: llvmlite makes no code here", way_out)
 
 
 def blas() -> Iterator[Finding]:
@@ -134,8 +136,8 @@ def blas() -> Iterator[Finding]:
         yield Finding(
             "BLAS",
             "note",
-            "none whose threads can be set",
-            "its results may depend on the number of cores; NumPy's wheels from PyPI bring OpenBLAS",
+            "no library whose number of threads can be set",
+            "results may depend on the number of cores; NumPy's wheels from PyPI contain OpenBLAS",
         )
     for pool in pools:
         kernels = pool.get("architecture") or "unknown"
@@ -148,7 +150,7 @@ def blas() -> Iterator[Finding]:
             yield Finding("BLAS", "ok", text, facts=facts)
         else:
             way_out = (
-                "sweeps set it to one; in your own scripts set OPENBLAS_NUM_THREADS=1 before NumPy loads"
+                "sweeps set it to 1; in your own scripts set OPENBLAS_NUM_THREADS=1 before you import NumPy"
             )
             yield Finding("BLAS", "note", text, way_out, facts)
     for name in ("OPENBLAS_CORETYPE", "MKL_CBWR"):
@@ -157,20 +159,20 @@ def blas() -> Iterator[Finding]:
                 "BLAS",
                 "note",
                 f"{name}={os.environ[name]} chooses the kernels",
-                "last digits differ from machines where it is not set",
+                "the last digits of results differ from machines where it is not set",
             )
 
 
 def cores() -> Iterator[Finding]:
-    """How many there are, and how many of them this process may use."""
+    """How many cores there are, and how many of them this process may use."""
     everything, allowed, quota = os.cpu_count() or 1, allowed_cores(), cpu_quota()
     facts = {"cores": everything, "allowed": allowed, "quota": quota}
-    text = f"{everything}" if allowed == everything else f"{allowed} of {everything} are this process's"
+    text = f"{everything}" if allowed == everything else f"this process may use {allowed} of {everything}"
     if quota is None or quota >= allowed:
-        yield Finding("cores", "ok", f"{text}; so many workers are a sweep's default", facts=facts)
+        yield Finding("cores", "ok", f"{text}; by default a sweep has as many workers", facts=facts)
     else:
-        what = f"{text}, but its container has the time of {quota:g}"
-        yield Finding("cores", "note", what, f"give sweeps --jobs {max(1, round(quota))}", facts)
+        limited = f"{text}, but its container has the time of only {quota:g}"
+        yield Finding("cores", "note", limited, f"run sweeps with --jobs {max(1, round(quota))}", facts)
 
 
 def allowed_cores() -> int:
@@ -191,7 +193,7 @@ def cpu_quota(root: Path = Path("/sys/fs/cgroup")) -> float | None:
 
 
 def memory() -> Iterator[Finding]:
-    """What there is, what is free, and whether a worker per core fits."""
+    """How much memory there is, how much is free, and whether it is enough for a worker per core."""
     total, free = memory_bytes()
     if total is None:
         yield Finding("memory", "note", "unknown on this system", "watch it during a first sweep")
@@ -203,14 +205,14 @@ def memory() -> Iterator[Finding]:
     if fit >= workers:
         yield Finding("memory", "ok", text, facts=facts)
     else:
-        way_out = f"{workers} workers may not fit; give sweeps --jobs {max(1, fit)}"
+        way_out = f"{workers} workers may need more; run sweeps with --jobs {max(1, fit)}"
         yield Finding("memory", "note", text, way_out, facts)
 
 
 def memory_bytes(
     meminfo: Path = Path("/proc/meminfo"), root: Path = Path("/sys/fs/cgroup")
 ) -> tuple[int | None, int | None]:
-    """Return total and available memory, no more than a container may have; None for what nobody tells."""
+    """Return total and available memory, no more than a container may have; None where unknown."""
     total = free = None
     with contextlib.suppress(OSError, ValueError, IndexError):
         lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
@@ -237,41 +239,41 @@ def _gigabytes(number: int) -> str:
 
 
 def allocator() -> Iterator[Finding]:
-    """Whether the C library can be told to keep memory, which saves sweeps page faults."""
+    """Whether the C library can keep freed memory, which saves sweeps page faults."""
     from anncore.engine.process import keep_memory_mapped
 
     if keep_memory_mapped():
         yield Finding("mallopt", "ok", "works: freed memory is kept for the next array")
     else:
-        way_out = "results are the same, large networks train slower; glibc (most Linux systems) has it"
+        way_out = "results are the same, but large networks train slower; glibc (most Linux systems) has it"
         yield Finding("mallopt", "note", "not in this C library", way_out)
 
 
 def plugins() -> Iterator[Finding]:
-    """What loads, and what is broken and why."""
+    """Which plugins are loaded, and which are broken and why."""
     from anncore import load_registry
 
     registry = load_registry(environ={k: v for k, v in os.environ.items() if k != "ANNX_STRICT_PLUGINS"})
     dists = {plugin.dist: plugin.version for plugin in registry.plugins if not plugin.problem}
-    text = f"{len(registry.components)} components from {', '.join(dists) or 'nowhere'}"
+    text = f"{len(registry.components)} components from {', '.join(dists) or 'no plugin'}"
     if dists:
         yield Finding("plugins", "ok", text, facts=dists)
     else:
         yield Finding("plugins", "bad", text, "pip install --force-reinstall annx")
     for plugin in registry.broken:
-        way_out = f"'annx plugins -v' says where; upgrade or uninstall {plugin.dist}"
+        way_out = f"'annx plugins -v' shows where; upgrade or uninstall {plugin.dist}"
         if plugin.dist == "annx":
-            way_out = "'annx plugins -v' says where; pip install --force-reinstall annx"
+            way_out = "'annx plugins -v' shows where; pip install --force-reinstall annx"
         yield Finding("plugin", "bad", f"{plugin.name} is broken: {plugin.problem}", way_out)
 
 
 def disk(folder: Path) -> Iterator[Finding]:
-    """Whether reports can be written to `folder`: SQLite's write-ahead log, and room."""
+    """Whether reports can be written to `folder`: SQLite's write-ahead log works and there is room."""
     from anncore.contract.errors import StoreError
     from anncore.running.files import refuse_network
 
-    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.is_dir())
-    elsewhere = "give sweeps a folder on a local disk by --out"
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.is_dir())
+    elsewhere = "run sweeps with --out and a folder on a local disk"
     try:
         refuse_network(there)
         _try_wal(there)
@@ -288,12 +290,12 @@ def disk(folder: Path) -> Iterator[Finding]:
         yield Finding("disk", "ok", text, facts={"folder": str(there), "free": free})
     else:
         yield Finding(
-            "disk", "note", text, "make room, or " + elsewhere, {"folder": str(there), "free": free}
+            "disk", "note", text, "free some space, or " + elsewhere, {"folder": str(there), "free": free}
         )
 
 
 def _try_wal(folder: Path) -> None:
-    """Write and read a database as a sweep and its onlookers do; raises where that does not work."""
+    """Write and read a database as a sweep and `annx status` do; raises where that does not work."""
     with tempfile.TemporaryDirectory(dir=folder, prefix=".annx-doctor-") as place:
         file = Path(place) / "trial.sqlite"
         writer = sqlite3.connect(file)

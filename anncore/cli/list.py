@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import click
 
-from anncore.cli.common import (
-    complete_kinds,
-    json_option,
-    plugin_option,
-    print_json,
-    say,
-    shown_name,
-    summary,
-    table,
-)
+from anncore.cli.common import complete_kinds, print_json, say, shown_name, summary, table
+from anncore.cli.group import NOTHING_MATCHED, OK
+from anncore.cli.options import json_option, plugin_option
+from anncore.contract.kind_names import KINDS, kind_called
 
 
 @click.command(short_help="List the components, of one kind or all.")
@@ -21,20 +15,16 @@ from anncore.cli.common import (
 @json_option
 @plugin_option
 def command(kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> int:
-    """List the components that can be used, of one KIND or all, and what each is in a line."""
+    """List the components of one KIND, or all, with one line about each."""
     from anncore import load_registry
-    from anncore.cli.group import NOTHING_MATCHED, OK
     from anncore.contract.errors import ComponentError, nearest
-    from anncore.contract.hookspecs import KINDS
 
-    plural = {f"{known}s": known for known in KINDS} | {"losses": "loss"}
-    kind = plural.get(kind, kind) if kind else None
-    if kind is not None and kind not in KINDS:
+    chosen = kind_called(kind) if kind is not None else None
+    if kind is not None and chosen is None:
         guess = nearest(kind, KINDS) or f" Kinds are {', '.join(KINDS)}."
         raise ComponentError(f"No kind is called {kind!r}.{guess}")
     registry = load_registry(plugins)
-    kinds = [each for each in KINDS if kind in (None, each)]
-    found = {each: registry.of_kind(each) for each in kinds}
+    listed = {known: registry.of_kind(known) for known in KINDS if chosen in (None, known)}
     if as_json:
         print_json(
             [
@@ -45,21 +35,21 @@ def command(kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> int:
                     "version": component.version,
                     "summary": summary(component.cls),
                 }
-                for components in found.values()
+                for components in listed.values()
                 for component in components
             ]
         )
-    elif kind is not None:
-        say(table((shown_name(registry, c), summary(c.cls)) for c in found[kind]))
+    elif chosen is not None:
+        say(table((shown_name(registry, c), summary(c.cls)) for c in listed[chosen]))
     else:
         say(
             table(
                 (c.kind if first else "", shown_name(registry, c), summary(c.cls))
-                for components in found.values()
+                for components in listed.values()
                 for first, c in zip([True] + [False] * len(components), components, strict=False)
             )
         )
     if registry.broken and not as_json:
         names = ", ".join(plugin.name for plugin in registry.broken)
-        say(f"Broken and left out: {names}; 'annx plugins' says why.", err=True)
-    return OK if any(found.values()) else NOTHING_MATCHED
+        say(f"Broken plugins are left out: {names}; 'annx plugins' says why.", err=True)
+    return OK if any(listed.values()) else NOTHING_MATCHED

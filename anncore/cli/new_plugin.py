@@ -1,4 +1,4 @@
-"""`annx new-plugin`: write a package that holds one component, all but its formula."""
+"""`annx new-plugin`: write a package for one component, complete except for its formula."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from string import Template
 import click
 
 from anncore._version import __version__
-from anncore.cli.common import KINDS, json_option, print_json, say
+from anncore.cli.common import print_json, say
+from anncore.cli.options import json_option
 from anncore.contract.errors import PluginError
+from anncore.contract.kind_names import KINDS
 
 TRY_IT = {
     "figure": "`annx sweep experiment.toml` draws it into the report",
@@ -24,10 +26,14 @@ TRY_IT = {
 }
 
 
-@click.command(short_help="Write a package for a component of your own, all but its formula.")
+@click.command(short_help="Write a package for your own component, complete except for its formula.")
 @click.argument("name")
 @click.option(
-    "--kind", required=True, type=click.Choice(KINDS), metavar="KIND", help="What it is: optimizer, loss, ..."
+    "--kind",
+    required=True,
+    type=click.Choice(KINDS),
+    metavar="KIND",
+    help="The kind of the component: optimizer, loss, ...",
 )
 @click.option(
     "--dir",
@@ -35,18 +41,18 @@ TRY_IT = {
     default=".",
     metavar="DIR",
     type=click.Path(file_okay=False),
-    help="Where the package's folder goes; by default here.",
+    help="Where to make the package's folder; by default here.",
 )
 @json_option
 def command(name: str, kind: str, parent: str, as_json: bool) -> int:
-    """Write the package annx-NAME: a module with a KIND called NAME, its tests, a first experiment.
+    """Write the package annx-NAME: a module with a component NAME of kind KIND, its tests, an experiment.
 
-    NAME is in snake_case, as experiments will name it. Everything is there but the formula: until it is
-    written, `annx check` and the package's tests fail and say what is missing. Nothing is overwritten.
+    NAME is in snake_case, as in experiment files. Only the formula is missing: until you write it, `annx
+    check` and the package's tests fail and say what is missing. No existing file is overwritten.
     """
     from anncore.contract.registry import load_registry
 
-    refuse_name(name, kind, [each.name for each in load_registry().of_kind(kind) if each.dist == "annx"])
+    refuse_name(name, kind, [known.name for known in load_registry().of_kind(kind) if known.dist == "annx"])
     folder = Path(parent) / f"annx-{name.replace('_', '-')}"
     files = package(name, kind)
     _write(folder, files)
@@ -63,6 +69,7 @@ def command(name: str, kind: str, parent: str, as_json: bool) -> int:
 def refuse_name(name: str, kind: str, ours: list[str]) -> None:
     """Raise PluginError for a name that cannot be a component's, a module's or a distribution's."""
     from anncore.contract.admission import RESERVED_NAMES
+    from anncore.contract.registry import article
 
     bare = re.sub(r"^annx[-_]", "", name.lower())
     snake = re.sub(r"_+", "_", re.sub(r"[^a-z0-9]", "_", bare)).strip("_")
@@ -72,11 +79,11 @@ def refuse_name(name: str, kind: str, ours: list[str]) -> None:
             f"a component's name must be in snake_case, without 'annx', such as 'lion', got {name!r}.{guess}"
         )
     if keyword.iskeyword(name) or name in (*RESERVED_NAMES, "plugins"):
-        raise PluginError(f"no component can be called {name!r}, which means something else; choose another.")
+        raise PluginError(f"no component can be called {name!r}: it has another meaning; choose another.")
     if name in ours:
         raise PluginError(
-            f"annx has a component of kind {kind} called {name!r}, and the short name stays its own; "
-            "choose another."
+            f"annx has {article(kind)} {kind} called {name!r}, and the short name always means that one; "
+            "choose another name."
         )
 
 
@@ -111,7 +118,7 @@ def package(name: str, kind: str) -> dict[str, str]:
 
 
 def class_name(name: str, kind: str) -> str:
-    """Return "SoftSign" for "soft_sign"; with the kind behind it where the module imports that name."""
+    """Return "SoftSign" for "soft_sign"; followed by the kind where the module imports that name."""
     import anncore
 
     camel = "".join(part.capitalize() for part in name.split("_"))
@@ -123,11 +130,9 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
     try:
         folder.mkdir(parents=True)
     except FileExistsError:
-        raise PluginError(
-            f"{folder} exists already; choose another name, or another place by --dir."
-        ) from None
+        raise PluginError(f"{folder} already exists; choose another name or another --dir.") from None
     except OSError as error:
-        raise PluginError(f"{folder} cannot be made: {error.strerror}; choose a place by --dir.") from None
+        raise PluginError(f"{folder} cannot be made: {error.strerror}; choose another --dir.") from None
     for path, text in files.items():
         file = folder / path
         file.parent.mkdir(exist_ok=True)

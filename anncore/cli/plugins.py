@@ -1,4 +1,4 @@
-"""`annx plugins`: what was found, what it brought, what is broken and why."""
+"""`annx plugins`: which plugins there are, what each provides, which are broken and why."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import dataclasses
 
 import click
 
-from anncore.cli.common import counted, json_option, plugin_option, print_json, say, table
+from anncore.cli.common import counted, print_json, say, table
+from anncore.cli.options import json_option, plugin_option
 
 
-@click.command(short_help="Show the plugins: what loaded, what is broken and why.")
+@click.command(short_help="Show the plugins: which are loaded, which are broken and why.")
 @json_option
 @click.option(
-    "-v", "--verbose", is_flag=True, help="Also where each lies, and the tracebacks of broken ones."
+    "-v", "--verbose", is_flag=True, help="Also show where each plugin is, and the tracebacks of broken ones."
 )
 @plugin_option
 def command(as_json: bool, verbose: bool, plugins: tuple[str, ...]) -> int:
-    """Show every plugin by distribution: what it brought, or that it is broken and why.
+    """Show the plugins of each distribution: what they provide, or why they are broken.
 
-    ANNX_PLUGINS=a,b limits third-party distributions to those named (empty: none).
+    ANNX_PLUGINS=a,b loads only these third-party distributions (empty: none).
     ANNX_STRICT_PLUGINS=1 makes a broken plugin an error for every verb.
     """
     from anncore import load_registry
@@ -31,9 +32,9 @@ def command(as_json: bool, verbose: bool, plugins: tuple[str, ...]) -> int:
     for dist, version, local in owners:
         mine = [p for p in registry.plugins if (p.dist, p.version, p.local) == (dist, version, local)]
         good = [plugin for plugin in mine if not plugin.problem]
-        brought = sum(len(plugin.components) for plugin in good)
+        provided = sum(len(plugin.components) for plugin in good)
         where = mine[0].origin if local else f"{dist} {version}".rstrip()
-        say(f"{where}: {counted(brought, 'component')} from {counted(len(good), 'plugin')}")
+        say(f"{where}: {counted(provided, 'component')} from {counted(len(good), 'plugin')}")
         if dist != "annx" or verbose:
             rows = [(p.name, p.origin if verbose else "", ", ".join(p.components)) for p in good]
             if rows:

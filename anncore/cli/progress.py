@@ -1,4 +1,4 @@
-"""Progress on a terminal: one bar per phase, with what did not go well beside it."""
+"""Progress on a terminal: one bar per phase, with the numbers of trials that did not end ok."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from anncore.report.printable import printable
 if TYPE_CHECKING:
     from anncore.running.events import Event
 
-SAID = {"tune": "Tuning", "report": "Final runs"}
+PHASES = {"tune": "Tuning", "report": "Final runs"}
 
 
 @contextmanager
 def progress(title: str, *, visible: bool) -> Iterator[Callable[[Event], None]]:
-    """Show a bar on standard error while the body runs; yields what takes the events of a sweep."""
+    """Show a bar on standard error while the body runs; yields what takes the sweep's events."""
     if not visible:
         yield _silent
         return
@@ -41,14 +41,14 @@ def progress(title: str, *, visible: bool) -> Iterator[Callable[[Event], None]]:
             if isinstance(event, PhaseStarted):
                 done = sum(event.done.values())
                 tasks[event.phase] = bars.add_task(
-                    SAID[event.phase], total=event.total, completed=done, trouble=_trouble(event.done)
+                    PHASES[event.phase], total=event.total, completed=done, trouble=_trouble(event.done)
                 )
             elif isinstance(event, StackDone):
                 bars.update(
                     tasks[event.phase], completed=sum(event.counts.values()), trouble=_trouble(event.counts)
                 )
             elif isinstance(event, StopRequested):
-                console.print("Finishing what is running; Ctrl-C again stops at once.")
+                console.print("Finishing the trials that are running; Ctrl-C again stops at once.")
 
         yield on_event
 

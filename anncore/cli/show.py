@@ -8,31 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from anncore.cli.common import (
-    KINDS,
-    complete_components,
-    json_option,
-    plugin_option,
-    print_json,
-    say,
-    table,
-    width,
-)
+from anncore.cli.common import complete_components, find, print_json, say, table, width
+from anncore.cli.options import json_option, plugin_option
 
 if TYPE_CHECKING:
     from anncore.contract.hyperparameters import Declared
-    from anncore.contract.registry import Component, Registry
+    from anncore.contract.registry import Component
 
 
 @click.command(short_help="Show a component: formula, hyperparameters, reference.")
 @click.argument("name", shell_complete=complete_components)
-@click.option("--kind", metavar="KIND", help="Its kind, where several share the name; or write KIND:NAME.")
+@click.option("--kind", metavar="KIND", help="The kind, where several share the name; or write KIND:NAME.")
 @json_option
 @plugin_option
 def command(name: str, kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> int:
-    """Show the documentation of the component NAME, its hyperparameters, presets and origin.
+    """Show the documentation of the component NAME, its hyperparameters, its presets and where it is from.
 
-    NAME is a short name, or a full one as distribution:name; kind:name tells kinds apart.
+    NAME is a short name (adam) or a full one (annx-lion:lion). Where kinds share a name, write kind:name.
     """
     from anncore import load_registry
 
@@ -48,26 +40,6 @@ def command(name: str, kind: str | None, as_json: bool, plugins: tuple[str, ...]
     return 0
 
 
-def find(registry: Registry, name: str, kind: str | None = None) -> Component:
-    """Return the component of that name; without a kind, the only kind that has it."""
-    from anncore.contract.errors import ComponentError, nearest
-
-    first, _, rest = name.partition(":")
-    if kind is None and rest and first in KINDS:
-        kind, name = first, rest
-    if kind is not None:
-        return registry.get(kind, name)
-    kinds = [each for each in KINDS if any(name in (c.name, c.full_name) for c in registry.of_kind(each))]
-    if len(kinds) > 1:
-        ways = " or ".join(f"{each}:{name}" for each in kinds)
-        raise ComponentError(f"{name!r} names a component of {len(kinds)} kinds; write {ways}.")
-    if not kinds:
-        known = {each for c in registry.components for each in (c.name, c.full_name)}
-        guess = nearest(name, known) or " 'annx list' names all."
-        raise ComponentError(f"No component is called {name!r}.{guess}")
-    return registry.get(kinds[0], name)
-
-
 def _text(component: Component) -> str:
     from anncore.contract.hyperparameters import declared, references
     from anncore.contract.registry import article
@@ -75,14 +47,15 @@ def _text(component: Component) -> str:
     cls: Any = component.cls
     parts = [f"{component.name} ({component.kind})", inspect.cleandoc(cls.__doc__)]
     rows = [
-        (key, _value(each.default), each.domain.describe(), _search(each), each.help)
-        for key, each in declared(cls).items()
+        (key, _value(field.default), field.domain.describe(), _search(field), field.help)
+        for key, field in declared(cls).items()
     ]
-    for other in references(cls).values():
-        rows.append((other.name, other.default, f"the name of {article(other.kind)} {other.kind}", "", ""))
+    for reference in references(cls).values():
+        domain = f"the name of {article(reference.kind)} {reference.kind}"
+        rows.append((reference.name, reference.default, domain, "", ""))
     if rows:
         parts.append("Hyperparameters\n" + table([("", "default", "domain", "search", ""), *rows], "  "))
-    presets = getattr(cls, "presets", {})
+    presets = cls.presets
     if presets:
         values = [
             (name, ", ".join(f"{key} = {_value(v)}" for key, v in preset.items()))
@@ -110,15 +83,15 @@ def _plain(component: Component) -> dict[str, Any]:
         "documentation": inspect.cleandoc(cls.__doc__),
         "hyperparameters": {
             key: {
-                "default": each.default,
-                "domain": each.domain.describe(),
-                "search": {"how": each.search.how, "values": each.search.values} if each.search else None,
-                "help": each.help,
+                "default": field.default,
+                "domain": field.domain.describe(),
+                "search": {"how": field.search.how, "values": field.search.values} if field.search else None,
+                "help": field.help,
             }
-            for key, each in declared(cls).items()
+            for key, field in declared(cls).items()
         },
-        "references": {key: each._asdict() for key, each in references(cls).items()},
-        "presets": {key: dict(values) for key, values in getattr(cls, "presets", {}).items()},
+        "references": {key: reference._asdict() for key, reference in references(cls).items()},
+        "presets": {key: dict(values) for key, values in cls.presets.items()},
         **_attributes(component),
     }
 
@@ -147,7 +120,7 @@ def _value(value: Any) -> str:
     if isinstance(value, (tuple, list)):
         return "[" + ", ".join(map(_value, value)) + "]"
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {_value(each)}" for key, each in value.items())
+        return ", ".join(f"{key}: {_value(item)}" for key, item in value.items())
     return str(value)
 
 

@@ -1,4 +1,4 @@
-"""`annx status`: how far a run folder is."""
+"""`annx status`: how far the sweep of a run folder is."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from pathlib import Path
 
 import click
 
-from anncore.cli.common import counted, json_option, print_json, say, table
+from anncore.cli.common import counted, print_json, say, table
+from anncore.cli.options import json_option
 
 
-@click.command(short_help="Show how far a run folder is: done, to do, diverged, failed.")
+@click.command(short_help="Show how far a sweep is: trials done, to do, diverged, failed.")
 @click.argument("folder", metavar="DIR", type=click.Path())
 @json_option
 def command(folder: str, as_json: bool) -> int:
-    """Show how far the run folder DIR is, also while a sweep is running: trials by phase and status.
+    """Show how far the sweep of the run folder DIR is, also while it runs: trials by phase and status.
 
-    Report trials are known once tuning is done.
+    The trials to report are known only when tuning is done.
     """
     from anncore.cli.plan import rounds_text
     from anncore.contract.engine_version import told_apart
@@ -30,11 +31,17 @@ def command(folder: str, as_json: bool) -> int:
         environments = store.environments()
     rounds = RunFolder(path).rounds()
     if as_json:
-        there = (path / "report.html").is_file()
-        looks = None if rounds is None else rounds._asdict()
+        has_report = (path / "report.html").is_file()
+        plain = None if rounds is None else rounds._asdict()
         where = [{"trials": count, **json.loads(text)} for text, count in environments.items()]
         print_json(
-            {"folder": folder, "report": there, "phases": phases, "rounds": looks, "environments": where}
+            {
+                "folder": folder,
+                "report": has_report,
+                "phases": phases,
+                "rounds": plain,
+                "environments": where,
+            }
         )
         return 0
     columns = [status for status in STATUSES if any(counts.get(status) for counts in phases.values())]

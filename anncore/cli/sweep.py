@@ -2,62 +2,100 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from anncore.cli.common import json_option, out_option, rounds_options, selection_options
-
-
-class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.4 on
-    """A number of seconds, written as 90, "90s", "10m" or "1.5h"."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return seconds, or fail with the rule."""
-        if isinstance(value, float):
-            return value
-        found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([smh]?)", str(value).strip(), re.ASCII)
-        seconds = float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]] if found else 0.0
-        if seconds <= 0:
-            self.fail(f"{value!r} is no time; write for example 90s, 10m or 1.5h", param, ctx)
-        return seconds
-
-
-@click.command(short_help="Run an experiment, resuming where it stopped, and write its report.")
-@selection_options
-@out_option
-@click.option(
-    "--jobs", type=click.IntRange(min=1), metavar="N", help="Worker processes; by default one per core."
+from anncore.cli.common import counted, say
+from anncore.cli.options import (
+    ExperimentOptions,
+    OutputOptions,
+    RunOptions,
+    experiment_options,
+    output_options,
+    run_options,
 )
-@click.option("--executor", metavar="NAME", help="How trials are run; 'annx list executor' names the ways.")
+
+if TYPE_CHECKING:
+    from anncore.running.events import Event
+
+
+@click.command(short_help="Run an experiment, or resume it, and write its report.")
+@experiment_options
+@run_options
 @click.option("--dry-run", is_flag=True, help="Show what would run, and write nothing.")
-@click.option("--fresh", is_flag=True, help="Run everything again, also what is done.")
-@click.option("--retry-failed", is_flag=True, help="Run failed, crashed and timed-out trials again.")
-@click.option("--fail-fast", is_flag=True, help="Stop at the first trial that fails.")
-@click.option(
-    "--max-time", type=Duration(), metavar="TIME", help="Stop after so long (90s, 10m, 1.5h); resumable."
-)
-@rounds_options
-@click.option(
-    "--unchecked",
-    is_flag=True,
-    help="Run strangers' components even if they fail the checks that guard numbers.",
-)
-@click.option("--yes", is_flag=True, help="Run a plan above [limits] max_trials.")
-@json_option
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-@click.option("-v", "--verbose", is_flag=True, help="Also print each trial that did not end well, and why.")
-@click.option("--no-progress", is_flag=True, help="No progress bar; there is none unless on a terminal.")
-def command(**options: Any) -> int:
+@click.option("--yes", is_flag=True, help="Run a plan of more than [limits] max_trials.")
+@output_options
+def command(
+    chosen: ExperimentOptions, how: RunOptions, output: OutputOptions, dry_run: bool, yes: bool
+) -> int:
     """Run the experiment FILE and write its report into the run folder.
 
-    KEY=VALUE sets a key of the file, as in train.steps=100 or optimizer.adam.lr=[0.1,0.01]. The same
-    command again resumes, and does nothing but report when all is done. Ctrl-C once finishes what is
-    running and keeps it; twice stops at once.
-    """
-    from anncore.cli.running import run
+    KEY=VALUE sets a key of the file, for example train.steps=100 or optimizer.adam.lr=[0.1,0.01].
 
-    return run(**options)
+    The same command again resumes: it runs only what is not done. Ctrl-C once finishes and keeps what is
+    running; Ctrl-C twice stops at once.
+    """
+    experiment = chosen.load()
+    if dry_run:
+        from anncore.cli.plan import planned, show_plan
+
+        show_plan(planned(experiment, chosen, allow_large=yes), chosen.folder, output.as_json)
+        return 0
+
+    from anncore.cli.conclusion import conclude
+    from anncore.cli.progress import progress
+    from anncore.testing.before_sweep import ConformanceError, sweep
+
+    visible = sys.stderr.isatty() and not (output.quiet or output.no_progress)
+    with _failures_first(ConformanceError), progress(experiment.title, visible=visible) as show:
+        results = sweep(
+            experiment,
+            out=chosen.folder,
+            allow_large=yes,
+            until_decided=chosen.until_decided,
+            max_seeds=chosen.max_seeds,
+            on_event=partial(_on_event, show, output.quiet),
+            command=["annx", *sys.argv[1:]],
+            **dataclasses.asdict(how),
+        )
+    return conclude(results, chosen.folder, output)
+
+
+@contextmanager
+def _failures_first(kind: type[Any]) -> Iterator[None]:
+    """Print what a component fails, a line each, before the error itself is printed."""
+    try:
+        yield
+    except kind as error:
+        for failure in error.failures:
+            say(failure, err=True)
+        raise
+
+
+def _on_event(show: Callable[[Event], None], quiet: bool, event: Event) -> None:
+    """Print what must be seen without a progress bar as well, and let the bar do the rest."""
+    from anncore.contract.engine_version import told_apart
+    from anncore.running.events import Distrusted, OtherEnvironment
+
+    if isinstance(event, OtherEnvironment) and not quiet:
+        here, *others = told_apart([event.here, *event.there])
+        where = "; ".join(
+            f"{counted(count, 'trial')} with {what}"
+            for what, count in zip(others, event.there.values(), strict=True)
+        )
+        say(
+            f"This is another environment ({here}) than the folder's ({where}): last digits may differ.",
+            err=True,
+        )
+    elif isinstance(event, Distrusted):
+        for name, what in event.components.items():
+            say(f"{name} gives other bits alone than in a stack ({what}).", err=True)
+        say(f"Nothing is claimed of it: {counted(event.trials, 'trial')} failed.", err=True)
+    else:
+        show(event)

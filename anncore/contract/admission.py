@@ -11,64 +11,14 @@ import inspect
 import keyword
 from typing import Any
 
-from anncore.contract import hookspecs, kinds
-from anncore.contract.errors import ComponentError
+from anncore.contract import kinds
+from anncore.contract.errors import ComponentError, nearest
 from anncore.contract.hyperparameters import Interval, declared, references, resolve
-
-PROTOCOLS: dict[str, Any] = {
-    "activation": kinds.Activation,
-    "loss": kinds.Loss,
-    "optimizer": kinds.Optimizer,
-    "schedule": kinds.Schedule,
-    "initializer": kinds.Initializer,
-    "dataset": kinds.Dataset,
-    "network": kinds.Network,
-    "objective": kinds.Objective,
-    "metric": kinds.Metric,
-    "figure": kinds.Figure,
-    "executor": kinds.Executor,
-}
+from anncore.contract.kind_names import HOOKS, KINDS
 
 # An experiment's own keys in a component's section, and the names it gives a meaning of its own.
 RESERVED_KEYS = ("use", "preset")
 RESERVED_NAMES = ("auto", "search")
-
-# By kind and class attribute, what a door that is opened adds to or makes of a method's parameters.
-DOORS: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
-    ("activation", "learns"): {
-        "forward": ("self", "z", "params"),
-        "backward": ("self", "grad", "z", "a", "params", "grads"),
-        "specs": ("self", "units"),
-    },
-    ("activation", "random"): {
-        "forward": ("self", "z", "noise"),
-        "backward": ("self", "grad", "z", "a", "noise"),
-        "draw": ("self", "rng", "shape"),
-    },
-    ("optimizer", "asks"): {"step": ("self", "param", "grad", "state", "t", "evaluate")},
-    ("schedule", "watches"): {
-        "init": ("self", "ones"),
-        "observe": ("self", "state", "score", "t"),
-        "factor": ("self", "t", "steps", "state"),
-    },
-    ("network", "modes"): {"forward": ("self", "params", "x", "mode")},
-    ("metric", "watches"): {"score": ("self", "layers", "params", "grads")},
-}
-
-# Methods that a component may have besides.
-OPTIONAL: dict[str, dict[str, tuple[str, ...]]] = {
-    "activation": {"width": ("self", "units")},
-    "loss": {"predict": ("self", "output")},
-    "optimizer": {"evaluated": ("self", "param", "state"), "route": ("self", "spec")},
-    "initializer": {"adjust": ("self", "weight", "z", "attempt")},
-    "network": {
-        "places": ("self", "inputs", "outputs"),
-        "draw": ("self", "rng", "spec"),
-        "layers": ("self", "tape"),
-        "learn": ("self", "params", "x", "y", "grads"),
-    },
-    "objective": {"draw": ("self", "rng")},
-}
 
 # Class attributes that hold an interval, where a component has no hyperparameter of that name.
 INTERVALS = ("range", "accepts", "bounds")
@@ -79,14 +29,20 @@ class Refused(Exception):
 
 
 def refuse_malformed(kind: str, cls: Any) -> None:
-    """Raise Refused unless `cls` is a frozen dataclass that offers what its kind must offer."""
+    """Raise Refused unless `cls` is a frozen dataclass derived from its kind, with all that it must have."""
     if not inspect.isclass(cls):
-        raise Refused(f"{hookspecs.HOOKS[kind]} must return classes, got {cls!r}")
-    owner = cls.__qualname__
+        raise Refused(f"{HOOKS[kind]} must return classes, got {cls!r}")
+    owner, base = cls.__qualname__, kinds.BASES[kind]
     # The parameters of a parent's decorator would be found by inheritance; a class needs its own.
     parameters = vars(cls).get("__dataclass_params__")
     if parameters is None or not parameters.frozen:
         raise Refused(f"{owner} must be a frozen dataclass: write @dataclass(frozen=True)")
+    if not issubclass(cls, base):
+        if issubclass(cls, kinds.Component):
+            own = next(kind for kind, other in kinds.BASES.items() if issubclass(cls, other))
+            raise Refused(f"{owner} is no {kind}, it derives from {own}; return it by {HOOKS[own]}")
+        form = base.__name__.removeprefix("Any")
+        raise Refused(f"{owner} must derive from anncore.{form}: write class {_derived(cls, form)}")
     name = getattr(cls, "name", None)
     if not isinstance(name, str) or not name.isidentifier() or name != name.lower():
         raise Refused(f"{owner} must have a class attribute name in snake_case, got {name!r}")
@@ -96,35 +52,39 @@ def refuse_malformed(kind: str, cls: Any) -> None:
     if not cls.__doc__ or cls.__doc__.startswith(f"{cls.__name__}("):
         raise Refused(f"{owner} must have a docstring: formula, domain, reference")
     _refuse_methods(kind, cls)
-    _refuse_attributes(kind, cls)
+    _refuse_attributes(cls)
     _refuse_fields(cls)
+    if kind == "optimizer":
+        _refuse_references_to_optimizers(cls)
     if kind == "schedule":
-        _refuse_blind_wrapper(cls)
+        _refuse_deaf_wrapper(cls)
 
 
-def methods(kind: str, cls: Any) -> dict[str, tuple[str, ...]]:
-    """Return the methods that a class must have, with their parameters, given the doors it opens."""
-    found = {
+def _derived(cls: Any, form: str) -> str:
+    """Write the first line of the class as it should be."""
+    others = [parent.__name__ for parent in cls.__bases__ if parent is not object]
+    return f"{cls.__name__}({', '.join([*others, form])})"
+
+
+def form_of(cls: Any) -> Any:
+    """Return the class of the contract that a component class derives from: its kind, or a form of it."""
+    return next(parent for parent in cls.__mro__ if parent.__module__ == kinds.__name__)
+
+
+def methods(cls: Any) -> dict[str, tuple[str, ...]]:
+    """Return the methods that the contract declares for a component class, with their parameters."""
+    return {
         name: tuple(inspect.signature(function).parameters)
-        for name, function in inspect.getmembers(PROTOCOLS[kind], inspect.isfunction)
+        for name, function in inspect.getmembers(form_of(cls), inspect.isfunction)
         if not name.startswith("_")
     }
-    for (owner, attribute), changed in DOORS.items():
-        if owner == kind and getattr(cls, attribute, False):
-            found |= changed
-    if kind == "objective" and hasattr(cls, "draw"):
-        found["grad"] = ("self", "x", "noise")
-    found |= {name: wants for name, wants in OPTIONAL.get(kind, {}).items() if hasattr(cls, name)}
-    return found
 
 
 def _refuse_methods(kind: str, cls: Any) -> None:
-    owner = cls.__qualname__
-    if getattr(cls, "learns", False) and getattr(cls, "random", False) and kind == "activation":
-        raise Refused(f"{owner} cannot both learn and be random")
-    for method, wants in methods(kind, cls).items():
-        offered = inspect.getattr_static(cls, method, None)
-        if offered is None:
+    owner, declared_methods = cls.__qualname__, methods(cls)
+    for method, wants in declared_methods.items():
+        offered = inspect.getattr_static(cls, method)
+        if getattr(offered, "__isabstractmethod__", False) or offered is None:
             raise Refused(f"{owner} is no {kind}: it has no method {method}")
         if not callable(getattr(cls, method)):
             raise Refused(f"{owner}.{method} must be a method, got {getattr(cls, method)!r}")
@@ -133,21 +93,23 @@ def _refuse_methods(kind: str, cls: Any) -> None:
             wants = wants[1:]
         if has != wants:
             raise Refused(f"{owner}.{method} must take ({', '.join(wants)}), it takes ({', '.join(has)})")
+    contract = set(dir(form_of(cls)))
+    for name in vars(cls):
+        if name.startswith("_") or name in contract or name in cls.__dataclass_fields__:
+            continue
+        meant = nearest(name, sorted(contract - {"name"}))
+        if meant and callable(getattr(cls, name)):  # a misspelt method would leave the default in force
+            raise Refused(f"{owner}.{name} is no method of {kind}s.{meant}")
 
 
-def _refuse_blind_wrapper(cls: Any) -> None:
-    inside = [key for key, reference in references(cls).items() if reference.kind == "schedule"]
-    if inside and not getattr(cls, "watches", False):
-        raise Refused(f"{cls.__qualname__}.{inside[0]} refers to a schedule, which may watch; so must it")
-
-
-def _refuse_attributes(kind: str, cls: Any) -> None:
-    owner = cls.__qualname__
-    for attribute in PROTOCOLS[kind].__annotations__:
-        if attribute != "name" and not hasattr(cls, attribute):
-            raise Refused(f"{owner} is no {kind}: it has no class attribute {attribute}")
-    if kind == "objective" and not hasattr(cls, "dimensions"):
-        raise Refused(f"{owner} is no objective: it has no dimensions, a property or a hyperparameter")
+def _refuse_attributes(cls: Any) -> None:
+    owner, form = cls.__qualname__, form_of(cls)
+    for base in form.__mro__:
+        for attribute in inspect.get_annotations(base):
+            if not attribute.startswith("_") and not hasattr(cls, attribute):
+                raise Refused(f"{owner} has no class attribute {attribute}, which {form.__name__} needs")
+    if getattr(inspect.getattr_static(cls, "dimensions", None), "__isabstractmethod__", False):
+        raise Refused(f"{owner} has no dimensions: give it a class attribute, a property or a hyperparameter")
     for attribute in sorted(set(INTERVALS) - {field.name for field in dataclasses.fields(cls)}):
         value = vars(cls).get(attribute)
         if isinstance(value, str):
@@ -157,16 +119,44 @@ def _refuse_attributes(kind: str, cls: Any) -> None:
                 raise Refused(f"{owner}.{attribute}: {error}") from None
 
 
+def _refuse_references_to_optimizers(cls: Any) -> None:
+    """Refuse an optimizer around another that neither is a wrapper nor routes arrays to it.
+
+    It would be evaluated at its own weights, whatever the one inside says.
+    """
+    inside = [key for key, reference in references(cls).items() if reference.kind == "optimizer"]
+    owner, wraps = cls.__qualname__, issubclass(cls, (kinds.OptimizerWrapper, kinds.AskingWrapper))
+    if wraps and not inside:
+        raise Refused(f'{owner} wraps no optimizer; give it a field optimizer: Any = ref("optimizer", "sgd")')
+    if inside and not wraps and not kinds.overrides(cls, kinds.AnyOptimizer.route):
+        form = kinds.AskingWrapper if issubclass(cls, kinds.AskingOptimizer) else kinds.OptimizerWrapper
+        raise Refused(
+            f"{owner}.{inside[0]} refers to an optimizer: derive {owner} from anncore.{form.__name__}, "
+            "or say by a method route which arrays that one updates"
+        )
+
+
+def _refuse_deaf_wrapper(cls: Any) -> None:
+    """Refuse a schedule around another that does not hand on what that one may want to see."""
+    inside = [key for key, reference in references(cls).items() if reference.kind == "schedule"]
+    for method in (kinds.Schedule.init, kinds.Schedule.observe):
+        if inside and not kinds.overrides(cls, method):
+            raise Refused(
+                f"{cls.__qualname__}.{inside[0]} refers to a schedule, which may watch: write "
+                f"{method.__name__}, and call its {method.__name__} there"
+            )
+
+
 def _refuse_fields(cls: Any) -> None:
     owner = cls.__qualname__
     undeclared = [field.name for field in dataclasses.fields(cls) if "annx" not in field.metadata]
     if undeclared:
-        raise Refused(f"{owner}.{undeclared[0]} must be declared by anncore.param or anncore.ref")
+        raise Refused(f"{owner}.{undeclared[0]} must be declared by anncore.hyper or anncore.ref")
     reserved = [key for key in (*declared(cls), *references(cls)) if key in RESERVED_KEYS]
     if reserved:
         raise Refused(f"{owner}.{reserved[0]} is a key of the experiment's own; choose another name")
     for reference in references(cls).values():
-        if reference.kind not in hookspecs.KINDS:
+        if reference.kind not in KINDS:
             raise Refused(f"{owner}.{reference.name} refers to {reference.kind!r}, which is no kind")
     for declaration in declared(cls).values():
         key = f"{owner}.{declaration.name}"
@@ -179,7 +169,7 @@ def _refuse_fields(cls: Any) -> None:
                 declaration.domain.check(value)
             except ValueError as error:
                 raise Refused(f"{key}: every value of the search {error}, got {value!r}") from None
-    for preset in getattr(cls, "presets", {}):
+    for preset in cls.presets:
         try:
             resolve(cls, {"preset": preset})
             resolve(cls, cls.presets[preset])

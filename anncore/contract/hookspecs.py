@@ -8,16 +8,16 @@ from __future__ import annotations
 import pluggy
 
 from anncore.contract.kinds import (
-    Activation,
+    AnyActivation,
+    AnyMetric,
+    AnyNetwork,
+    AnyObjective,
+    AnyOptimizer,
     Dataset,
     Executor,
     Figure,
     Initializer,
     Loss,
-    Metric,
-    Network,
-    Objective,
-    Optimizer,
     Schedule,
 )
 
@@ -27,7 +27,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec
-def annx_activations() -> list[type[Activation]]:  # type: ignore[empty-body]
+def annx_activations() -> list[type[AnyActivation]]:  # type: ignore[empty-body]
     """Return the activation classes this plugin provides; each must build with no arguments."""
 
 
@@ -37,7 +37,7 @@ def annx_losses() -> list[type[Loss]]:  # type: ignore[empty-body]
 
 
 @hookspec
-def annx_optimizers() -> list[type[Optimizer]]:  # type: ignore[empty-body]
+def annx_optimizers() -> list[type[AnyOptimizer]]:  # type: ignore[empty-body]
     """Return the optimizer classes this plugin provides; each must build with no arguments."""
 
 
@@ -57,17 +57,17 @@ def annx_datasets() -> list[type[Dataset]]:  # type: ignore[empty-body]
 
 
 @hookspec
-def annx_networks() -> list[type[Network]]:  # type: ignore[empty-body]
+def annx_networks() -> list[type[AnyNetwork]]:  # type: ignore[empty-body]
     """Return the network classes this plugin provides."""
 
 
 @hookspec
-def annx_objectives() -> list[type[Objective]]:  # type: ignore[empty-body]
+def annx_objectives() -> list[type[AnyObjective]]:  # type: ignore[empty-body]
     """Return the classes of functions to be minimised this plugin provides."""
 
 
 @hookspec
-def annx_metrics() -> list[type[Metric]]:  # type: ignore[empty-body]
+def annx_metrics() -> list[type[AnyMetric]]:  # type: ignore[empty-body]
     """Return the metric classes this plugin provides."""
 
 
@@ -79,19 +79,3 @@ def annx_figures() -> list[type[Figure]]:  # type: ignore[empty-body]
 @hookspec
 def annx_executors() -> list[type[Executor]]:  # type: ignore[empty-body]
     """Return the executor classes this plugin provides."""
-
-
-HOOKS = {
-    "activation": "annx_activations",
-    "loss": "annx_losses",
-    "optimizer": "annx_optimizers",
-    "schedule": "annx_schedules",
-    "initializer": "annx_initializers",
-    "dataset": "annx_datasets",
-    "network": "annx_networks",
-    "objective": "annx_objectives",
-    "metric": "annx_metrics",
-    "figure": "annx_figures",
-    "executor": "annx_executors",
-}
-KINDS = tuple(HOOKS)

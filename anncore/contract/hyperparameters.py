@@ -1,8 +1,8 @@
 """Hyperparameters: declared in one line, in one place, and checked at the border.
 
-    lr: Hyper = param(1e-3, "(0, inf)", search=log(1e-4, 1e-1))
-    eps_mode: str = param("outside", ("outside", "inside", "hat"))
-    hidden: tuple[int, ...] = param((32, 32), "list int [1, inf)")
+    lr: Hyper = hyper(1e-3, "(0, inf)", search=log(1e-4, 1e-1))
+    eps_mode: str = hyper("outside", ("outside", "inside", "hat"))
+    hidden: tuple[int, ...] = hyper((32, 32), "list int [1, inf)")
     activation: Any = ref("activation", "relu")
 
 A domain is an interval of reals ("[0, 1)"), of integers ("int [1, inf)"), a list of either
@@ -216,7 +216,7 @@ class Reference(NamedTuple):
     default: str
 
 
-def param(default: Any, domain: str | tuple[Any, ...], search: Search | None = None, help: str = "") -> Any:
+def hyper(default: Any, domain: str | tuple[Any, ...], search: Search | None = None, help: str = "") -> Any:
     """Declare a hyperparameter: its default, its domain, and the range worth searching."""
     return dataclasses.field(
         default=default, metadata={"annx": ("param", parse_domain(domain), search, help)}
@@ -260,7 +260,7 @@ def resolve(cls: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     `values` may hold `preset`, a name in the class's `presets`. Raises ComponentError that names
     component, key, rule, value and nearest spelling. References are not looked at here.
     """
-    known, presets = declared(cls), getattr(cls, "presets", {})
+    known, presets = declared(cls), cls.presets
     base: Mapping[str, Any] = {}
     if "preset" in values:
         name = values["preset"]
@@ -292,14 +292,13 @@ def resolve(cls: Any, values: Mapping[str, Any]) -> dict[str, Any]:
 def build(cls: Any, **values: Any) -> Any:
     """Build a component with checked values; `preset` and references as in an experiment.
 
-    Raises ComponentError for a value outside its domain, or one that the component's own optional
-    `validate()` refuses with ValueError.
+    Raises ComponentError for a value outside its domain, or one that the component's
+    own `validate()` refuses with ValueError.
     """
     extra = {key: value for key, value in values.items() if key in references(cls)}
     built = cls(**resolve(cls, values), **extra)
-    if hasattr(built, "validate"):
-        try:
-            built.validate()
-        except ValueError as error:
-            raise ComponentError(f"{cls.name}: {error}") from None
+    try:
+        built.validate()
+    except ValueError as error:
+        raise ComponentError(f"{cls.name}: {error}") from None
     return built

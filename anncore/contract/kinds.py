@@ -1,4 +1,7 @@
-"""What each kind of component must offer: the contract between the core and every plugin.
+"""What each kind of component offers: the contract between the core and every plugin, as base classes.
+
+A component derives from the base class of its kind. What the base class marks as abstract it must write;
+every other attribute and method has a default that it may replace. `help(anncore.Network)` shows them all.
 
 The axis convention, once. T trials, N examples, D units:
 
@@ -8,21 +11,20 @@ The axis convention, once. T trials, N examples, D units:
     a hyperparameter                a float, or an array (T, 1, 1) in the data's dtype
     a loss, a metric                (T,)
 
-Three axes everywhere, so everything broadcasts. No component reduces over axis 0, and none changes
-an array it was handed: a trial must come out the same alone and in any stack.
+Three axes everywhere, so everything broadcasts. No component reduces over axis 0, and none changes an array
+that it is handed: a trial must give the same numbers alone and in any stack.
 
-A component is a frozen dataclass. Its fields are its hyperparameters, each declared by
-`anncore.param`; its docstring is its documentation. Protocols list the methods the core calls;
-where a class attribute has a value here, leaving it out means that value.
+A component is a frozen dataclass. Its fields are its hyperparameters, each declared by `anncore.hyper`; its
+docstring is its documentation. A field declared by `anncore.ref(kind, ...)` holds, when the core calls a
+method, a tuple of components of that kind.
 
-What a protocol lists as optional is a door: a component that needs more than the plain form opens it by
-an attribute or a method, and those that do not open it neither see it nor pay for it. A field declared
-by `anncore.ref(kind, ...)` holds, when the methods are called, a tuple of components of that kind: for a
-wrapper, one, to be called as the methods of its kind say.
+A few kinds have forms whose methods take more than the plain ones: a `LearnedActivation` its own weights, an
+`AskingOptimizer` a function that gives further gradients. Each form is a base class of its own.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
@@ -30,7 +32,12 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from anncore.contract.errors import ComponentError
+from anncore.contract.hyperparameters import references
+
 Array = npt.NDArray[Any]
+"""A NumPy array."""
+
 Hyper = Any
 """A hyperparameter: a float, or an array (T, 1, 1) with one value per trial."""
 
@@ -40,154 +47,346 @@ Task = Literal["binary", "multiclass", "regression"]
 TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
 
 
-class Activation(Protocol):
+class Component(ABC):
+    """What every component of every kind has."""
+
+    name: ClassVar[str]
+    """The name in experiment files: snake_case, as PyTorch and Keras users know it."""
+
+    default: ClassVar[bool] = False
+    """Whether annx's own component of this name serves where an experiment names none of the kind."""
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Values of hyperparameters by the name of a convention ("torch", "keras"), which `preset` selects."""
+
+    def validate(self) -> None:
+        """Raise ValueError for hyperparameters that do not go together. By default all do."""
+        return None
+
+    def fingerprint(self) -> str:
+        """Return a digest of outside content (a file) that determines what it computes, for the run key.
+
+        By default "": the hyperparameters determine it.
+        """
+        return ""
+
+
+# Activations
+
+
+class WeightSpec(NamedTuple):
+    """One array of a network's weights, per trial (the trial axis is left out).
+
+    role: "weight" is drawn by the initializer; "bias" and "gain" start at `initial`; "state" is not trained:
+    it starts at `initial` and the network writes it (running statistics, masks).
+    initial: a number, or (T, 1, 1) where it is a hyperparameter.
+    place: where in the network it stands; optimizers may treat "hidden" matrices differently.
+    """
+
+    name: str
+    shape: tuple[int, int]  # (fan_in, fan_out), or (1, fan_out) for a bias
+    fan_in: int
+    fan_out: int
+    role: Literal["weight", "bias", "gain", "state"] = "weight"
+    initial: Hyper = 0.0
+    place: Literal["input", "hidden", "output", ""] = ""
+
+
+Weights = Mapping[str, Array]
+"""The weights and the state of a network by name, each (T, *shape)."""
+
+
+class AnyActivation(Component):
+    """What activations of every form have."""
+
+    range: ClassVar[str] = "(-inf, inf)"
+    """The interval in which its values lie."""
+
+    kinks: ClassVar[tuple[float, ...]] = ()
+    """Where f' jumps; gradient checks keep away."""
+
+    learns: ClassVar[bool] = False
+    """Whether it has weights of its own: see `LearnedActivation`."""
+
+    random: ClassVar[bool] = False
+    """Whether it draws random numbers in training: see `RandomActivation`."""
+
+    def width(self, units: int) -> int:
+        """Return how many pre-activations give so many units; a gate needs more than one for each."""
+        return units
+
+
+class Activation(AnyActivation):
     """A function of a layer's pre-activation, elementwise or over the last axis."""
 
-    name: ClassVar[str]
-    # Optional class attributes:
-    #   range: ClassVar[str] = "(-inf, inf)"        the interval its values lie in
-    #   kinks: ClassVar[tuple[float, ...]] = ()     where f' jumps; gradient checks keep away
-    #   default: ClassVar[bool] = False             the kind's default where an experiment names none
-    #   learns: ClassVar[bool] = False              it has parameters of its own
-    #   random: ClassVar[bool] = False              it draws random numbers, in training only
-
+    @abstractmethod
     def forward(self, z: Array) -> Array:
         """Return f(z), shaped as z (T, N, D)."""
-        ...
 
+    @abstractmethod
     def backward(self, grad: Array, z: Array, a: Array) -> Array:
         """Return ∂L/∂z from grad = ∂L/∂a, with a = forward(z); all (T, N, D)."""
-        ...
-
-    # Optional, where the layer before must be of another width than the one after (a gate):
-    #   def width(self, units: int) -> int          z's D for a's `units`; by default the same
-    # Where it learns, forward and backward take its parameters, by the names of its specs, and backward
-    # writes ∂L/∂θ into `grads` (every place in a network has parameters of its own):
-    #   def specs(self, units: int) -> Sequence[ParamSpec]
-    #   def forward(self, z: Array, params: Params) -> Array
-    #   def backward(self, grad: Array, z: Array, a: Array, params: Params, grads: Params) -> Array
-    # Where it is random, one trial's numbers are drawn anew for every step, and `noise` holds all trials',
-    # (T, N, D); in evaluation it is None. Trials of one seed share what is drawn, so no hyperparameter may
-    # enter it: `forward` makes U(low, high) of a U(0, 1):
-    #   def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Array
-    #   def forward(self, z: Array, noise: Array | None) -> Array
-    #   def backward(self, grad: Array, z: Array, a: Array, noise: Array | None) -> Array
 
 
-class Loss(Protocol):
+class LearnedActivation(AnyActivation):
+    """An activation with weights of its own; every place in a network has its own ones.
+
+    `weights` and `grads` hold arrays by the names that `specs` gives.
+    """
+
+    learns: ClassVar[bool] = True
+
+    @abstractmethod
+    def specs(self, units: int) -> Sequence[WeightSpec]:
+        """Return its weights at a place of so many units."""
+
+    @abstractmethod
+    def forward(self, z: Array, weights: Weights) -> Array:
+        """Return f(z), (T, N, D)."""
+
+    @abstractmethod
+    def backward(self, grad: Array, z: Array, a: Array, weights: Weights, grads: Weights) -> Array:
+        """Return ∂L/∂z, (T, N, D), and write ∂L/∂weight into the arrays of `grads`."""
+
+
+class RandomActivation(AnyActivation):
+    """An activation that draws random numbers in training, new ones for every step.
+
+    `noise` holds what `draw` gave for all trials, (T, N, D); in evaluation it is None. Trials of one seed
+    share what is drawn, so no hyperparameter may enter it: `forward` makes U(low, high) of a U(0, 1).
+    """
+
+    random: ClassVar[bool] = True
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Array:
+        """Return the numbers of one trial, of `shape` (N, D)."""
+
+    @abstractmethod
+    def forward(self, z: Array, noise: Array | None) -> Array:
+        """Return f(z), (T, N, D)."""
+
+    @abstractmethod
+    def backward(self, grad: Array, z: Array, a: Array, noise: Array | None) -> Array:
+        """Return ∂L/∂z, (T, N, D)."""
+
+
+# Losses
+
+
+class Loss(Component):
     """A mean over N of a per-example loss between predictions and targets.
 
-    An example's loss is the mean over D where the outputs are questions of their own (squared error,
-    binary cross-entropy), the sum over D where they make one distribution (categorical cross-entropy).
+    An example's loss is the mean over D where the outputs are questions of their own (squared error, binary
+    cross-entropy), the sum over D where they form one distribution (categorical cross-entropy).
 
-    `output` is what the network predicts, after its output activation: a probability for a
-    cross-entropy, a real number for a squared error. Where the pair of output activation and loss
-    has a stable joint form, the loss names that activation in `joint` and offers
-    `value_from_logits` and `grad_from_logits`; the core then calls these with the pre-activation z,
-    and the result equals the chained one wherever that one is finite.
+    `output` is what the network predicts, after its output activation: a probability for a cross-entropy, a
+    real number for a squared error.
     """
 
-    name: ClassVar[str]
-    outputs: ClassVar[Mapping[Task, str]]  # for each task it can train, the natural output activation
-    # Optional class attributes:
-    #   joint: ClassVar[tuple[str, ...]] = ()       output activations with a joint form
-    #   accepts: ClassVar[str] = "(-inf, inf)"      the interval its outputs must lie in
-    #   natural_for: ClassVar[tuple[Task, ...]] = ()  the tasks whose "auto" loss it is
-    #   trainable: ClassVar[bool] = True            False: for evaluation only, no usable gradient
-    #   kinks: ClassVar[tuple[float, ...]] = ()     differences output - target where the gradient jumps
-    #   outputs_per_target: ClassVar[int] = 1       output units for each target: output (T, N, K D)
+    outputs: ClassVar[Mapping[Task, str]]
+    """For each task that it can train, the natural output activation."""
 
+    accepts: ClassVar[str] = "(-inf, inf)"
+    """The interval in which its outputs must lie."""
+
+    natural_for: ClassVar[tuple[Task, ...]] = ()
+    """The tasks for which the loss "auto" means this one."""
+
+    trainable: ClassVar[bool] = True
+    """False for a loss without a usable gradient, which serves evaluation only."""
+
+    kinks: ClassVar[tuple[float, ...]] = ()
+    """Differences output - target at which the gradient jumps; gradient checks keep away."""
+
+    outputs_per_target: ClassVar[int] = 1
+    """How many output units each target has; K of them give output (T, N, K D)."""
+
+    joint: ClassVar[tuple[str, ...]] = ()
+    """The output activations with which it has a joint form: see `JointLoss`."""
+
+    @abstractmethod
     def value(self, output: Array, target: Array) -> Array:
         """Return the mean loss of each trial, (T,), from predictions and targets (T, N, D)."""
-        ...
 
+    @abstractmethod
     def grad(self, output: Array, target: Array) -> Array:
-        """Return ∂value/∂output, (T, N, D)."""
-        ...
+        """Return ∂value/∂output, shaped as output."""
 
-    # Optional, for the activations in `joint` (`link` is the one in use):
-    #   def value_from_logits(self, z: Array, target: Array, link: str) -> Array
-    #   def grad_from_logits(self, z: Array, target: Array, link: str) -> Array
-    # Optional, where outputs are not themselves predictions of the target (margins, a mean with a variance):
-    #   def predict(self, output: Array) -> Array   predictions (T, N, D) as metrics want them
+    def predict(self, output: Array) -> Array:
+        """Return predictions (T, N, D) as metrics want them. By default the outputs are predictions.
+
+        A loss on margins, or on a mean with a variance, replaces it.
+        """
+        return output
 
 
-class Optimizer(Protocol):
-    """An update rule. The core counts t from 1, keeps the state and adds the change.
+class JointLoss(Loss):
+    """A loss with a stable joint form for the output activations that `joint` names.
 
-    `scope` says what a number's update may depend on, and so what `param` is:
-    "number": on that number's own history alone; any shape, often all parameters of a stack as (T, 1, P);
-    "array": on its parameter array, one at a time: (T, fan_in, fan_out) or (T, 1, fan_out);
-    "trial": on all parameters of its trial: they come as one (T, 1, P), in the order of the network's specs.
-
-    A wrapper refers to another optimizer by a field `ref("optimizer", ...)` and calls `init`, `step` and
-    `evaluated` of the one object in it with arrays of the shape it was given; that object sees to the
-    scope of what is inside.
+    With one of these, `link`, the core calls the two methods below with the pre-activation z (T, N, D). The
+    result equals that of the activation and the loss one after the other wherever that one is finite.
     """
 
-    name: ClassVar[str]
-    # Optional class attributes:
-    #   scope: ClassVar[Literal["number", "array", "trial"]] = "number"   a property where a field decides
-    #   asks: ClassVar[bool] = False          step takes `evaluate`, to ask for more gradients; scope "trial"
-    #   full_batch: ClassVar[bool] = False    it needs [train] batch_size = "full"
+    @abstractmethod
+    def value_from_logits(self, z: Array, target: Array, link: str) -> Array:
+        """Return the mean loss of each trial, (T,)."""
 
-    def init(self, param: Array) -> Any:
-        """Return the state before the first step: a NamedTuple of arrays with leading axis T."""
-        ...
+    @abstractmethod
+    def grad_from_logits(self, z: Array, target: Array, link: str) -> Array:
+        """Return ∂value/∂z, (T, N, D)."""
 
-    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
-        """Return the change to add to `param` and the next state; arguments stay as they are."""
-        ...
 
-    # Optional:
-    #   def evaluated(self, param: Array, state: Any) -> Array
-    #       the parameters to evaluate at, where these are others than the trained ones
-    #   def route(self, spec: ParamSpec) -> str
-    #       "" for a parameter array of its own, or the name of the field (a reference) that updates it
-    # Where it asks:
-    #   def step(self, param: Array, grad: Array, state: Any, t: int, evaluate: Evaluate) -> tuple[Array, Any]
-
+# Optimizers
 
 Evaluate = Callable[[Array], tuple[Array, Array]]
-"""From parameters (T, 1, P) to the loss (T, 1, 1) and its gradient (T, 1, P), on the step's batch and with
-its random numbers."""
+"""From weights (T, 1, P) to the loss (T, 1, 1) and its gradient (T, 1, P), on the step's batch and with its
+random numbers."""
 
 
-class Schedule(Protocol):
+class AnyOptimizer(Component):
+    """What optimizers of every form have. The core counts t from 1, keeps the state and adds the change."""
+
+    asks: ClassVar[bool] = False
+    """Whether `step` asks for more gradients than the step's: see `AskingOptimizer`."""
+
+    full_batch: ClassVar[bool] = False
+    """Whether it needs [train] batch_size = "full"."""
+
+    @property
+    def scope(self) -> str:
+        """What the update of a number may depend on, and so what `weight` is; a class attribute will do.
+
+        "number": on that number's own history alone; any shape, often all weights of a stack as (T, 1, P).
+        "array": on its array, one at a time: (T, fan_in, fan_out) or (T, 1, fan_out).
+        "trial": on all weights of its trial: they come as one (T, 1, P), in the order of the network's specs.
+        """
+        return "number"
+
+    @abstractmethod
+    def init(self, weight: Array) -> Any:
+        """Return the state before the first step: a NamedTuple of arrays with leading axis T."""
+
+    def evaluated(self, weight: Array, state: Any) -> Array:
+        """Return the weights to evaluate at, shaped as `weight`. By default those that are trained."""
+        return weight
+
+    def route(self, spec: WeightSpec) -> str:
+        """Return which optimizer updates an array: "" for this one, or the name of a field, a reference."""
+        return ""
+
+
+class Optimizer(AnyOptimizer):
+    """An update rule."""
+
+    @abstractmethod
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        """Return the change to add to `weight` and the next state; arguments stay as they are."""
+
+
+class AskingOptimizer(AnyOptimizer):
+    """An optimizer that asks for the loss and its gradient at other weights in the middle of a step."""
+
+    asks: ClassVar[bool] = True
+    scope: ClassVar[str] = "trial"
+
+    @abstractmethod
+    def step(self, weight: Array, grad: Array, state: Any, t: int, evaluate: Evaluate) -> tuple[Array, Any]:
+        """Return the change to add to `weight` (T, 1, P) and the next state; `evaluate` may be called."""
+
+
+class _Wrapping:
+    """What an optimizer around another one delegates."""
+
+    @property
+    def wrapped(self) -> Optimizer:
+        """The optimizer inside; call its methods with arrays of the shape that this one is given."""
+        cls: Any = type(self)
+        fields = (key for key, reference in references(cls).items() if reference.kind == "optimizer")
+        inside: Optimizer = getattr(self, next(fields))[0]
+        return inside
+
+    def init(self, weight: Array) -> Any:
+        """Return the inner optimizer's state. A wrapper that remembers more returns a NamedTuple with it.
+
+        That NamedTuple has the inner optimizer's state in its field `inner`.
+        """
+        return self.wrapped.init(weight)
+
+    def inner_state(self, state: Any) -> Any:
+        """Return the inner optimizer's state: the whole state, or its field `inner`; see `init`."""
+        if type(self).init is _Wrapping.init:
+            return state
+        try:
+            return state.inner
+        except AttributeError:
+            raise ComponentError(
+                f"{type(self).__name__}.init must return a NamedTuple whose field inner is the state of the "
+                "optimizer inside, or inner_state must say where that is."
+            ) from None
+
+    def evaluated(self, weight: Array, state: Any) -> Array:
+        """Return the weights at which the inner optimizer is evaluated."""
+        return self.wrapped.evaluated(weight, self.inner_state(state))
+
+
+class OptimizerWrapper(_Wrapping, Optimizer):
+    """An optimizer around another one, to which a field refers: `optimizer: Any = ref("optimizer", ...)`.
+
+    What a wrapper does not change is the inner optimizer's: its state and the weights to evaluate at.
+    """
+
+
+class AskingWrapper(_Wrapping, AskingOptimizer):
+    """An `OptimizerWrapper` that asks for more gradients, as an `AskingOptimizer` does."""
+
+
+# Schedules
+
+
+class Schedule(Component):
     """A factor on the optimizer's learning rate over the course of training."""
 
-    name: ClassVar[str]
-    # Optional class attributes:
-    #   constant: ClassVar[bool] = False   True: the factor is always 1, and the core need not ask
-    #   watches: ClassVar[bool] = False    it follows the validation loss, and remembers
+    constant: ClassVar[bool] = False
+    """True where the factor is always 1, so that the core need not ask."""
 
-    def factor(self, t: int, steps: int) -> Hyper:
+    def init(self, ones: Array) -> Any:
+        """Return the state before the first step; `ones` is (T, 1, 1). By default there is nothing in it."""
+        return ()
+
+    def observe(self, state: Any, score: Array, t: int) -> Any:
+        """Return the state after an evaluation at step t with validation losses (T, 1, 1).
+
+        By default a schedule does not look, and the state stays.
+        """
+        return state
+
+    @abstractmethod
+    def factor(self, t: int, steps: int, state: Any) -> Hyper:
         """Return the factor for update t = 1 ... steps: a float or (T, 1, 1)."""
-        ...
-
-    # A wrapper refers to another schedule by a field `ref("schedule", ...)` and calls `init`, `observe` and
-    # `factor` of the one object in it, with a state, whether that one watches or not.
-    # Where it watches, which a wrapper must, lest the one inside do:
-    #   def init(self, ones: Array) -> Any
-    #       the state before the first step; `ones` is (T, 1, 1)
-    #   def observe(self, state: Any, score: Array, t: int) -> Any
-    #       the state after an evaluation at step t with validation losses (T, 1, 1)
-    #   def factor(self, t: int, steps: int, state: Any) -> Hyper
 
 
-class Initializer(Protocol):
+# Initializers
+
+
+class Initializer(Component):
     """Initial weights of one trial. Biases start at zero."""
 
-    name: ClassVar[str]
-
+    @abstractmethod
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
         """Return float64 weights of `shape`, (fan_in, fan_out) for a dense layer."""
-        ...
 
-    # Optional, for one that looks at data; called layer by layer from the first, each time with what the
-    # layer gives by now, until it returns None (the network must offer `layers`):
-    #   def adjust(self, weight: Array, z: Array, attempt: int) -> Array | None
-    #       new weights (T, fan_in, fan_out) from those that gave z (T, N, fan_out); attempt = 0, 1, ...
+    def adjust(self, weight: Array, z: Array, attempt: int) -> Array | None:
+        """Return other weights (T, fan_in, fan_out) from those that gave z (T, N, fan_out), or None.
+
+        An initializer that looks at data replaces it. It is called layer by layer from the first, with
+        attempt = 0, 1, ... and what the layer gives by then, until it returns None. The network must show
+        its `layers`.
+        """
+        return None
+
+
+# Data sets
 
 
 @dataclass(frozen=True)
@@ -209,39 +408,15 @@ class Data:
     test_index: Array | None = None
 
 
-class Dataset(Protocol):
+class Dataset(Component):
     """A source of examples: a generator or a file."""
 
-    name: ClassVar[str]
-
+    @abstractmethod
     def make(self, rng: np.random.Generator) -> Data:
         """Return the data; synthetic sets draw everything from `rng`, real ones ignore it."""
-        ...
-
-    # Optional: def fingerprint(self) -> str
-    #   a digest of outside content (a file) that determines the data; it enters the run key
 
 
-class ParamSpec(NamedTuple):
-    """One parameter array of a network, per trial (the trial axis left out).
-
-    role: "weight" is drawn by the initializer; "bias" and "gain" start at `initial`; "state" is no
-    parameter: it starts at `initial` and is the network's to write (running statistics, masks).
-    initial: a number, or (T, 1, 1) where it is a hyperparameter.
-    place: where in the network it stands; optimizers may treat "hidden" matrices differently.
-    """
-
-    name: str
-    shape: tuple[int, int]  # (fan_in, fan_out), or (1, fan_out) for a bias
-    fan_in: int
-    fan_out: int
-    role: Literal["weight", "bias", "gain", "state"] = "weight"
-    initial: Hyper = 0.0
-    place: Literal["input", "hidden", "output", ""] = ""
-
-
-Params = Mapping[str, Array]
-"""A network's parameters and state by name, each (T, *shape)."""
+# Networks
 
 
 class Layer(NamedTuple):
@@ -266,101 +441,190 @@ class Mode(Protocol):
         ...
 
 
-class Network(Protocol):
-    """A parametrised map from inputs (T, N, D) to pre-activations of the output layer (T, N, K).
+class AnyNetwork(Component):
+    """What networks of every form have.
+
+    A network maps inputs (T, N, D) to pre-activations of the output layer (T, N, K), with weights.
 
     The output activation and the loss belong to the core, since they may have a joint form. A field
-    declared by `ref("activation", ...)` holds, when the methods below are called, a tuple of
-    Activation objects: one, or one per hidden layer; with `places`, one per place.
+    declared by `ref("activation", ...)` holds, when the methods below are called, a tuple of activations:
+    one, or one per hidden layer; with `places`, one per place.
     """
 
-    name: ClassVar[str]
-    # Optional class attributes:
-    #   modes: ClassVar[bool] = False   forward takes a `mode`: training differs from evaluation. Where that
-    #                                   hangs on hyperparameters, a property, and `mode` is None by default
+    @property
+    def modes(self) -> bool:
+        """Whether training differs from evaluation: see `ModalNetwork`."""
+        return False
 
-    def specs(self, inputs: int, outputs: int) -> Sequence[ParamSpec]:
-        """Return the parameters for `inputs` features and `outputs` units, in forward order."""
-        ...
+    @abstractmethod
+    def specs(self, inputs: int, outputs: int) -> Sequence[WeightSpec]:
+        """Return the weights for `inputs` features and `outputs` units, in forward order."""
 
-    def forward(self, params: Params, x: Array) -> tuple[Array, Any]:
+    @abstractmethod
+    def backward(self, weights: Weights, tape: Any, grad: Array, grads: Weights) -> None:
+        """Write ∂L/∂weight into the arrays of `grads` from grad = ∂L/∂(pre-activation of the output)."""
+
+    def places(self, inputs: int, outputs: int) -> Mapping[str, Sequence[int]]:
+        """Return, by field, the units that each use of an activation gives. By default none is named.
+
+        A network that names its places can hold activations that learn, draw or gate: `specs` and
+        `forward` then find one activation per place in the field, with `width(units)`.
+        """
+        return {}
+
+    def draw(self, rng: np.random.Generator, spec: WeightSpec) -> Array:
+        """Return one trial's first value of a "state", of spec.shape. By default `initial` everywhere.
+
+        It has a stream of its own, and is called on a network of that trial alone, whose hyperparameters
+        are plain numbers.
+        """
+        return np.full(spec.shape, spec.initial, dtype=float)
+
+    def layers(self, tape: Any) -> Sequence[Layer]:
+        """Return what happened inside, for initializers and metrics that look there. By default nothing."""
+        return ()
+
+    def learn(self, weights: Weights, x: Array, y: Array, grads: Weights) -> None:
+        """Write what the optimizer is to descend into `grads`, by a rule that is no gradient.
+
+        A network that has this method is never asked for `backward` in training.
+        """
+
+
+class Network(AnyNetwork):
+    """A network that does the same in training and in evaluation."""
+
+    @abstractmethod
+    def forward(self, weights: Weights, x: Array) -> tuple[Array, Any]:
         """Return the output's pre-activation (T, N, K) and whatever backward needs (the tape)."""
-        ...
-
-    def backward(self, params: Params, tape: Any, grad: Array, grads: Params) -> None:
-        """Write ∂L/∂θ into the arrays of `grads` from grad = ∂L/∂(pre-activation of the output)."""
-        ...
-
-    # Optional:
-    #   def places(self, inputs: int, outputs: int) -> Mapping[str, Sequence[int]]
-    #       by field the units that each use of an activation gives: what lets activations learn, draw and
-    #       gate. `specs` and `forward` then find one activation per place in the field, with `width(units)`
-    #   def draw(self, rng: np.random.Generator, spec: ParamSpec) -> Array
-    #       one trial's initial value of each "state", drawn from a stream of its own; called on a network of
-    #       that trial alone, whose hyperparameters are plain numbers
-    #   def layers(self, tape: Any) -> Sequence[Layer]
-    #       what happened inside, for initializers and metrics that look there
-    #   def learn(self, params: Params, x: Array, y: Array, grads: Params) -> None
-    #       a learning rule that is no gradient: called instead of forward and backward, it writes what the
-    #       optimizer is to descend into `grads`
-    # With modes:
-    #   def forward(self, params: Params, x: Array, mode: Mode) -> tuple[Array, Any]
 
 
-class Objective(Protocol):
-    """A function of D numbers to be minimised, in place of data set, network and loss.
+class ModalNetwork(AnyNetwork):
+    """A network that does something else in training than in evaluation (dropout, batch statistics).
+
+    Where that depends on hyperparameters, `modes` is a property that says so, and `mode` is None by default.
+    """
+
+    @property
+    def modes(self) -> bool:
+        """Whether training differs from evaluation."""
+        return True
+
+    @abstractmethod
+    def forward(self, weights: Weights, x: Array, mode: Mode) -> tuple[Array, Any]:
+        """Return the output's pre-activation (T, N, K) and the tape, in training or in evaluation."""
+
+
+# Objectives
+
+
+class AnyObjective(Component):
+    """What objectives of every form have: functions to be minimised, in place of data set and network.
 
     What is trained is one array "x" of shape (1, D) per trial.
     """
 
-    name: ClassVar[str]
+    noisy: ClassVar[bool] = False
+    """Whether its gradient is seen through noise: see `NoisyObjective`."""
+
+    floor: ClassVar[float] = 2.0**-52
+    """The value at or below which values are rounding, in float64; in float32 it is 2²⁹ times as large.
+
+    It is 2⁻⁵² times the size of the terms that cancel at the minimum; the default is that of terms of size 1.
+    Values at or below it count as equal, and the steps to reach it decide.
+    """
 
     @property
+    @abstractmethod
     def dimensions(self) -> int:
-        """The number D of its arguments."""
-        ...
+        """The number D of its arguments; a class attribute or a hyperparameter will do."""
 
+    @property
+    def minimum(self) -> Array | None:
+        """Where f is lowest, (D,), or (K, D) where it is equally low at K places; None: not known."""
+        return None
+
+    @abstractmethod
     def start(self, rng: np.random.Generator) -> Array:
         """Return where one trial starts, (D,)."""
-        ...
 
+    @abstractmethod
     def value(self, x: Array) -> Array:
         """Return f(x), (T,), of x (T, 1, D), without noise."""
-        ...
 
+
+class Objective(AnyObjective):
+    """A function of D numbers to be minimised."""
+
+    @abstractmethod
     def grad(self, x: Array) -> Array:
         """Return ∂f/∂x, (T, 1, D)."""
-        ...
-
-    # Optional, an attribute or a property:
-    #   minimum: Array     where f is lowest, (D,), or (K, D) where it is equally low at K places
-    # Optional, for a noisy one; `noise` is (T, 1, D), drawn anew for every step, and 0 means none:
-    #   def draw(self, rng: np.random.Generator) -> Array      one trial's noise of one step, (D,)
-    #   def grad(self, x: Array, noise: Array) -> Array
 
 
-class Metric(Protocol):
+class NoisyObjective(AnyObjective):
+    """An objective whose gradient is seen through noise, drawn anew for every step."""
+
+    noisy: ClassVar[bool] = True
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator) -> Array:
+        """Return one trial's noise of one step, (D,)."""
+
+    @abstractmethod
+    def grad(self, x: Array, noise: Array) -> Array:
+        """Return ∂f/∂x, (T, 1, D), with noise (T, 1, D); a noise of 0 means none."""
+
+
+# Metrics
+
+
+class AnyMetric(Component):
+    """What metrics of every form have."""
+
+    goal: ClassVar[Literal["min", "max"]]
+    """Which way is better."""
+
+    tasks: ClassVar[tuple[Task, ...]]
+    """The tasks that it fits."""
+
+    primary_for: ClassVar[tuple[Task, ...]] = ()
+    """The tasks whose headline metric it is."""
+
+    bounds: ClassVar[str] = "(-inf, inf)"
+    """The interval in which its values lie."""
+
+    curve: ClassVar[bool] = False
+    """Whether it is also recorded at every evaluation."""
+
+    watches: ClassVar[bool] = False
+    """Whether it looks into the network: see `WatchingMetric`."""
+
+
+class Metric(AnyMetric):
     """A score of predictions, computed outside training."""
 
-    name: ClassVar[str]
-    goal: ClassVar[Literal["min", "max"]]
-    tasks: ClassVar[tuple[Task, ...]]
-    # Optional class attributes:
-    #   primary_for: ClassVar[tuple[Task, ...]] = ()   the tasks whose headline metric it is
-    #   bounds: ClassVar[str] = "(-inf, inf)"          the interval its values lie in
-    #   curve: ClassVar[bool] = False                  also recorded at every evaluation
-    #   watches: ClassVar[bool] = False                it looks into the network, where [train] watch names it
-
+    @abstractmethod
     def score(self, output: Array, target: Array) -> Array:
         """Return (T,) from predictions and targets (T, N, D); NaN where it is undefined.
 
         Classification: probabilities and 0/1 targets. Regression: both in the target's own units.
         """
-        ...
 
-    # Where it watches, at every evaluation, on the sample of the training split that curves use:
-    #   def score(self, layers: Sequence[Layer], params: Params, grads: Params) -> Mapping[str, Array]
-    #       (T,) by a suffix, "" or for instance "1" for the first layer
+
+class WatchingMetric(AnyMetric):
+    """A metric that looks into the network at every evaluation, where [train] watch names it.
+
+    It sees the sample of the training split that curves use.
+    """
+
+    watches: ClassVar[bool] = True
+
+    @abstractmethod
+    def score(self, layers: Sequence[Layer], weights: Weights, grads: Weights) -> Mapping[str, Array]:
+        """Return (T,) by a suffix, "" or for instance "1" for the first layer."""
+
+
+# Executors
 
 
 class Lost(NamedTuple):
@@ -370,11 +634,10 @@ class Lost(NamedTuple):
     reason: str
 
 
-class Executor(Protocol):
+class Executor(Component):
     """A way to run tasks: here, in worker processes, on a cluster."""
 
-    name: ClassVar[str]
-
+    @abstractmethod
     def run(
         self,
         work: Callable[[Any], Any],
@@ -391,7 +654,9 @@ class Executor(Protocol):
         which is for the task itself. No new task starts once `stop()` is true; those
         that are running are finished and yielded. What `work` raises is raised here.
         """
-        ...
+
+
+# Figures
 
 
 @dataclass(frozen=True)
@@ -413,13 +678,42 @@ class FigureInput:
     The paths of trials on objectives of two arguments are the curves "x.1" and "x.2"."""
 
 
-class Figure(Protocol):
+class Figure(Component):
     """A question, and the drawing that answers it."""
 
-    name: ClassVar[str]
     question: ClassVar[str]
-    order: ClassVar[int]  # place in the report
+    """What the reader asks, with a question mark."""
 
+    order: ClassVar[int]
+    """Its place in the report."""
+
+    section: ClassVar[str] = "diagnostics"
+    """The section of the report in which it stands."""
+
+    @abstractmethod
     def draw(self, data: FigureInput) -> Any:
         """Return an `anncore.report.Drawing`, or None where the data cannot answer the question."""
-        ...
+
+
+BASES: Mapping[str, type[Component]] = {
+    "activation": AnyActivation,
+    "loss": Loss,
+    "optimizer": AnyOptimizer,
+    "schedule": Schedule,
+    "initializer": Initializer,
+    "dataset": Dataset,
+    "network": AnyNetwork,
+    "objective": AnyObjective,
+    "metric": AnyMetric,
+    "figure": Figure,
+    "executor": Executor,
+}
+"""The base class of each kind: what all its forms derive from."""
+
+
+def overrides(cls: type[Any], method: Callable[..., Any]) -> bool:
+    """Tell whether a class has a method of its own in place of a base class's default.
+
+    For choices of cost alone: the core may leave out a call that would change nothing.
+    """
+    return getattr(cls, method.__name__) is not method

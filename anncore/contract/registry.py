@@ -32,6 +32,7 @@ from anncore.contract import hookspecs
 from anncore.contract.admission import Refused, refuse_malformed
 from anncore.contract.code_digest import Code, file_code, installed_code, own_versions
 from anncore.contract.errors import ComponentError, PluginError, nearest
+from anncore.contract.kind_names import HOOKS, KINDS
 from anncore.contract.plugin_files import import_plugin_file
 
 HOME = "annx"  # the distribution whose components keep their short names
@@ -96,7 +97,7 @@ class Registry:
     memo: dict[tuple[str, ...], str] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        for kind in hookspecs.KINDS:
+        for kind in KINDS:
             self._by_kind[kind] = {}
         for component in self.components:
             for name in (component.name, component.full_name):
@@ -115,8 +116,7 @@ class Registry:
         """
         if kind not in self._by_kind:
             raise ComponentError(
-                f"No kind is called {kind!r}; kinds are {', '.join(hookspecs.KINDS)}."
-                + nearest(kind, hookspecs.KINDS)
+                f"No kind is called {kind!r}; kinds are {', '.join(KINDS)}." + nearest(kind, KINDS)
             )
         named = self._by_kind[kind].get(name, [])
         if not named:
@@ -136,7 +136,7 @@ class Registry:
                 return f" Plugin {plugin.name!r} is broken: {plugin.problem.rstrip('.')}."
         if nearest(name, self._by_kind[kind]):
             return nearest(name, self._by_kind[kind])
-        others = [other for other in hookspecs.KINDS if name in self._by_kind[other]]
+        others = [other for other in KINDS if name in self._by_kind[other]]
         if others:
             return f" {name!r} is {article(others[0])} {others[0]}."
         return f" 'annx list {kind}' names all."
@@ -144,14 +144,14 @@ class Registry:
     def default(self, kind: str) -> Component:
         """Return the component that serves where an experiment names none of this kind."""
         for component in self.of_kind(kind):
-            if component.dist == HOME and getattr(component.cls, "default", False):
+            if component.dist == HOME and component.cls.default:
                 return component
         raise ComponentError(f"No {kind} is named and no default is installed. Add a [{kind}.NAME] section.")
 
     def natural_loss(self, task: str) -> Component:
         """Return the loss that "auto" means for a task."""
         for component in self.of_kind("loss"):
-            if component.dist == HOME and task in getattr(component.cls, "natural_for", ()):
+            if component.dist == HOME and task in component.cls.natural_for:
                 return component
         raise ComponentError(f"No loss is the natural one for a {task} task. Name one in [loss.NAME].")
 
@@ -162,7 +162,7 @@ class Registry:
     def primary_metric(self, task: str) -> Component:
         """Return the headline metric of a task."""
         for component in self.metrics(task):
-            if component.dist == HOME and task in getattr(component.cls, "primary_for", ()):
+            if component.dist == HOME and task in component.cls.primary_for:
                 return component
         raise ComponentError(f"No metric is the headline one for a {task} task. Name one in [select].")
 
@@ -191,7 +191,7 @@ def load_registry(files: Sequence[str | Path] = (), environ: Mapping[str, str] |
         plugins.append(loaded)
         components.extend(provided)
     return Registry(
-        tuple(sorted(components, key=lambda c: (hookspecs.KINDS.index(c.kind), c.name, c.full_name))),
+        tuple(sorted(components, key=lambda c: (KINDS.index(c.kind), c.name, c.full_name))),
         tuple(plugins),
         tuple(plugin.origin for plugin in plugins if plugin.local),
     )
@@ -311,7 +311,7 @@ def _refuse_unknown_hooks(manager: pluggy.PluginManager, module: Any) -> None:
     """Raise Refused for a misspelt hook; as `check_pending`, but for one plugin, and with the spelling."""
     for caller in manager.get_hookcallers(module) or []:
         if not caller.has_spec():
-            hooks = hookspecs.HOOKS.values()
+            hooks = HOOKS.values()
             guess = nearest(caller.name, hooks) or f" Hooks are {', '.join(hooks)}."
             raise Refused(f"no hook is called {caller.name!r}.{guess}")
 
@@ -322,9 +322,9 @@ def _provided(
     """Call the plugin's own hook implementations one by one, so that none can abort another's."""
     callers = manager.get_hookcallers(module) or []
     if not callers:
-        hooks = ", ".join(hookspecs.HOOKS.values())
+        hooks = ", ".join(HOOKS.values())
         raise Refused(f"it implements no hook; mark a function with @hookimpl, named one of {hooks}")
-    kinds = {hook: kind for kind, hook in hookspecs.HOOKS.items()}
+    kinds = {hook: kind for kind, hook in HOOKS.items()}
     for caller in sorted(callers, key=lambda caller: caller.name):
         for implementation in caller.get_hookimpls():
             if implementation.plugin is not module:

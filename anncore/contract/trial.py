@@ -87,8 +87,9 @@ class Train:
     examples or of a "sample", as many as validation has and the same throughout; final losses are of all.
     watch: names of metrics that look into the network at every evaluation. curves: names of metrics recorded
     at every evaluation beside those that always are.
-    diverged_above: a final training loss above so many times that of always predicting the mean target, or
-    an objective's value at its start, counts as diverged.
+    diverged_above: a trial counts as diverged where its final training, validation or test loss is above so
+    many times the training loss of always predicting the mean training target, or an objective's value at
+    its start.
     """
 
     steps: int | None = 500

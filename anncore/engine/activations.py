@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from anncore.contract.kinds import Array, ParamSpec
+from anncore.contract.kinds import AnyActivation, Array, WeightSpec, overrides
 from anncore.engine.fusing import Formula
 
 
@@ -20,13 +20,14 @@ class Run(NamedTuple):
     key: str  # what is equal within the run
 
 
-def needs_place(activation: Any) -> bool:
-    """Tell whether an activation learns, draws or gates, for which it must have a place in a network."""
-    return bool(
-        getattr(activation, "learns", False)
-        or getattr(activation, "random", False)
-        or hasattr(activation, "width")
-    )
+def needs_place(cls: Any) -> bool:
+    """Tell whether an activation class learns, draws or gates, so that it must have a place in a network."""
+    return bool(cls.learns or cls.random or gates(cls))
+
+
+def gates(cls: Any) -> bool:
+    """Tell whether an activation class takes another number of pre-activations than it gives units."""
+    return overrides(cls, AnyActivation.width)
 
 
 class Activations:
@@ -39,7 +40,7 @@ class Activations:
     def __init__(self, runs: Sequence[Run]) -> None:
         self.runs = list(runs)
         self.name: str = runs[0].component.name
-        self.special = any(needs_place(each.component) for each in runs)
+        self.special = any(needs_place(type(each.component)) for each in runs)
         self._formulas = [
             (Formula("forward", each.component), Formula("backward", each.component), each.trials)
             for each in runs
@@ -64,21 +65,20 @@ class Activations:
 
     def width(self, units: int) -> int:
         """Return how many pre-activations it takes to give so many units."""
-        component = self.runs[0].component
-        return int(component.width(units)) if hasattr(component, "width") else units
+        return int(self.runs[0].component.width(units))
 
-    def specs(self) -> list[ParamSpec]:
+    def specs(self) -> list[WeightSpec]:
         """Return the parameters of this place, named after it."""
-        runs = [run for run in self.runs if getattr(run.component, "learns", False)]
+        runs = [run for run in self.runs if run.component.learns]
         rows = [run.component.specs(self._units) for run in runs]
         return [
             specs[0]._replace(name=f"{self._place}.{specs[0].name}", initial=_starts(specs, runs))
             for specs in zip(*rows, strict=True)
         ]
 
-    def begin(self, params: Mapping[str, Array], training: bool) -> None:
+    def begin(self, weights: Mapping[str, Array], training: bool) -> None:
         """Work with these parameters in the forward pass that follows."""
-        self._params, self._training, self._calls, self._backs = params, training, 0, 0
+        self._params, self._training, self._calls, self._backs = weights, training, 0, 0
         self._kept = []
 
     def forward(self, z: Array) -> Array:
@@ -113,14 +113,14 @@ class Activations:
         pieces = []
         for component, trials, _ in self.runs:
             ones = np.ones_like(a[trials])
-            if hasattr(component, "width"):
+            if gates(type(component)):
                 pieces.append(ones * np.nan)
                 continue
             more: tuple[Any, ...] = ()
-            if getattr(component, "learns", False):
+            if component.learns:
                 own = self._own(self._params, trials)
                 more = own, {name: np.zeros_like(array) for name, array in own.items()}
-            elif getattr(component, "random", False):
+            elif component.random:
                 more = (None,)
             slope = component.backward(ones, z[trials], a[trials], *more)
             twice = np.ones_like(ones)
@@ -134,9 +134,9 @@ class Activations:
         pieces = []
         for component, trials, key in self.runs:
             more: tuple[Any, ...] = ()
-            if getattr(component, "learns", False):
+            if component.learns:
                 more = (self._own(self._params, trials),)
-            elif getattr(component, "random", False):
+            elif component.random:
                 more = (self._draw(component, trials, key, z.shape[1:]),)
                 self._kept.append(more[0])
             pieces.append(component.forward(z[trials], *more))
@@ -145,17 +145,17 @@ class Activations:
 
     def _backward(self, grad: Array, z: Array, a: Array) -> Array:
         pieces = []
-        drawing = sum(getattr(component, "random", False) for component, _, _ in self.runs)
+        drawing = sum(component.random for component, _, _ in self.runs)
         kept = iter([self._kept.pop() for _ in range(drawing)][::-1])
         for component, trials, _ in self.runs:
             more: tuple[Any, ...] = ()
-            if getattr(component, "learns", False):
+            if component.learns:
                 grads = {name: np.zeros_like(array) for name, array in self._own(self.grads, trials).items()}
                 more = self._own(self._params, trials), grads
-            elif getattr(component, "random", False):
+            elif component.random:
                 more = (next(kept),)
             pieces.append(component.backward(grad[trials], z[trials], a[trials], *more))
-            if getattr(component, "learns", False):
+            if component.learns:
                 for name, total in self._own(self.grads, trials).items():
                     # A place that was used several times, as in time, adds up what each use gives.
                     total[...] = grads[name] if self._backs == 0 else total + grads[name]
@@ -179,7 +179,7 @@ class Activations:
         return noise
 
 
-def _starts(specs: Sequence[ParamSpec], runs: Sequence[Run]) -> Any:
+def _starts(specs: Sequence[WeightSpec], runs: Sequence[Run]) -> Any:
     """Return where a parameter starts: a number, or one for each trial, (T, 1, 1)."""
     starts = [spec.initial for spec in specs]
     if len(starts) == 1:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,16 @@ from anncore.contract.hyperparameters import declared
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Part, canonical
 from anncore.engine.activations import Activations, Run
+
+Item = TypeVar("Item")
+
+
+class Equal(NamedTuple, Generic[Item]):
+    """Neighbours along the trial axis that are equal in something."""
+
+    key: str
+    members: list[Item]
+    trials: slice
 
 
 def structure(part: Part, registry: Registry, *, refs: bool = True) -> str:
@@ -86,12 +96,19 @@ def _build_ref(parts: Sequence[Part], registry: Registry, dtype: str) -> Any:
 
 def build_slices(parts: Sequence[Part], registry: Registry, dtype: str) -> list[Run]:
     """Build one component for each run of consecutive parts of equal structure."""
-    runs, start = [], 0
-    for key, group in groupby(parts, key=lambda part: structure(part, registry)):
+    return [
+        Run(build_stack(members, registry, dtype), trials, key)
+        for key, members, trials in runs_of_equal(parts, lambda part: structure(part, registry))
+    ]
+
+
+def runs_of_equal(items: Sequence[Item], key: Callable[[Item], str]) -> Iterator[Equal[Item]]:
+    """Yield each run of neighbours with an equal key: the key, the items, their slice of the trial axis."""
+    start = 0
+    for shared, group in groupby(items, key=key):
         members = list(group)
-        runs.append(Run(build_stack(members, registry, dtype), slice(start, start + len(members)), key))
+        yield Equal(shared, members, slice(start, start + len(members)))
         start += len(members)
-    return runs
 
 
 def _stackable(known: dict[str, Any], key: str) -> bool:

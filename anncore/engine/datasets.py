@@ -129,11 +129,10 @@ def _prepare(
 
 def _make(part: Part, registry: Registry, rng: np.random.Generator) -> Any:
     component = build_part(part, registry)
-    if hasattr(component, "validate"):
-        try:
-            component.validate()
-        except ValueError as error:
-            raise DataError(f"{component.name}: {error}") from None
+    try:
+        component.validate()
+    except ValueError as error:
+        raise DataError(f"{component.name}: {error}") from None
     planned = part.params.get("fingerprint")
     if planned is not None and planned != component.fingerprint():
         where = ", ".join(part.paths.values())

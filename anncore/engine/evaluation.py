@@ -40,7 +40,7 @@ class Evaluator:
         x, y = self._curve
         z = self._forward(x)
         size = self._sample(self._data[0])
-        columns = {"train_loss": self._stack.head.value(z[:, :size], y[:, :size])}
+        columns = {"train_loss": self._stack.output.value(z[:, :size], y[:, :size])}
         return columns | self._columns("valid", z[:, size:], y[:, size:], metrics)
 
     def watched(self, metrics: Sequence[Any]) -> dict[str, Array]:
@@ -51,17 +51,17 @@ class Evaluator:
         size = self._sample(self._data[0])
         seen = spread_over(len(self._data[0].x_train), size)
         x, y = (self._stacked(what, "train")[:, seen].take(self._group, axis=0) for what in "xy")
-        params, grads = stack.evaluated(), Buffer(len(stack.trials), stack.specs, stack.dtype).views
-        z, tape = stack.body.forward(params, x)
-        if stack.body.learns:  # in place of a gradient, what the optimizer is to descend
-            stack.body.network.learn(params, x, y, grads)
+        weights, grads = stack.evaluated(), Buffer(len(stack.trials), stack.specs, stack.dtype).views
+        z, tape = stack.network.forward(weights, x)
+        if stack.network.learns:  # in place of a gradient, what the optimizer is to descend
+            stack.network.component.learn(weights, x, y, grads)
         else:
-            stack.body.backward(params, tape, stack.head.grad(z, y), grads)
-        layers = stack.body.layers(tape)
+            stack.network.backward(weights, tape, stack.output.grad(z, y), grads)
+        layers = stack.network.layers(tape)
         return {
             f"train_{metric.name}" + (f".{suffix}" if suffix else ""): values
             for metric in metrics
-            for suffix, values in metric.score(layers, params, grads).items()
+            for suffix, values in metric.score(layers, weights, grads).items()
         }
 
     def split(self, name: str, metrics: Sequence[Any]) -> dict[str, Array]:
@@ -75,7 +75,7 @@ class Evaluator:
         outputs = y.shape[2] * outputs_per_target(self._stack.trials[0], self._stack.registry)
         if outputs != y.shape[2]:  # such a loss alone knows what stands for the mean
             return np.full(len(y), np.nan)
-        return self._stack.head.value_of(np.broadcast_to(y.mean(1, keepdims=True), y.shape), y)
+        return self._stack.output.value_of(np.broadcast_to(y.mean(1, keepdims=True), y.shape), y)
 
     def maps(self, rows: Sequence[int]) -> dict[int, bytes]:
         """Return what the trials at some rows of the stack learned of the plane of their two features.
@@ -93,7 +93,7 @@ class Evaluator:
             (lattice(*(span or (np.zeros(2), np.ones(2)))) - data.x_shift) / data.x_scale
             for span, data in zip(spans, self._data, strict=True)
         ]
-        output = stack.head.predict(self._forward(np.stack(planes).astype(stack.dtype)))
+        output = stack.output.predict(self._forward(np.stack(planes).astype(stack.dtype)))
         found = {}
         for row in rows:
             span = spans[self._group[row]]
@@ -102,9 +102,9 @@ class Evaluator:
         return found
 
     def _columns(self, name: str, z: Array, y: Array, metrics: Sequence[Any]) -> dict[str, Array]:
-        columns = {f"{name}_loss": self._stack.head.value(z, y)}
+        columns = {f"{name}_loss": self._stack.output.value(z, y)}
         if metrics:
-            output, target = self._stack.head.predict(z), y
+            output, target = self._stack.output.predict(z), y
             if not self._plain:
                 output, target = (each * self._scale + self._shift for each in (output, target))
             for metric in metrics:
@@ -113,11 +113,11 @@ class Evaluator:
 
     def _forward(self, x: Array) -> Array:
         """Return the outputs' pre-activations for the data of every group, (T, N, K)."""
-        params = self._stack.evaluated()
+        weights = self._stack.evaluated()
         n = x.shape[1]
         bounds = np.linspace(0, n, -(-n // PIECE) + 1).astype(int).tolist()
         pieces = [
-            self._stack.body.forward(params, x[:, start:end].take(self._group, axis=0))[0]
+            self._stack.network.forward(weights, x[:, start:end].take(self._group, axis=0))[0]
             for start, end in pairwise(bounds)
         ]
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)

@@ -14,7 +14,7 @@ import numpy as np
 
 from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import references
-from anncore.contract.kinds import Array, Evaluate, ParamSpec
+from anncore.contract.kinds import AnyOptimizer, Array, Evaluate, WeightSpec, overrides
 
 Ask = Callable[[], Evaluate]
 """Gives, during a step, what answers for the whole of the trials' parameters."""
@@ -23,15 +23,15 @@ Ask = Callable[[], Evaluate]
 def scope_of(optimizer: Any) -> str:
     """Return "number", "array" or "trial": what a number's update depends on, nested optimizers included."""
     wide = ("number", "array", "trial")
-    found = [getattr(optimizer, "scope", "number"), *map(scope_of, nested(optimizer))]
-    if hasattr(optimizer, "route"):
-        found.append("array")  # it tells parameter arrays apart
-    return max(found, key=wide.index)
+    scopes = [optimizer.scope, *map(scope_of, nested(optimizer))]
+    if overrides(type(optimizer), AnyOptimizer.route):
+        scopes.append("array")  # it tells arrays of weights apart
+    return max(scopes, key=wide.index)
 
 
 def asks(optimizer: Any) -> bool:
     """Tell whether an optimizer, or one inside it, asks for more gradients."""
-    return getattr(optimizer, "asks", False) or any(map(asks, nested(optimizer)))
+    return bool(optimizer.asks) or any(map(asks, nested(optimizer)))
 
 
 def nested(optimizer: Any) -> Iterator[Any]:
@@ -58,23 +58,21 @@ class Fitted:
 
     def __init__(self, optimizer: Any, shape: tuple[int, int] | None, ask: Ask | None) -> None:
         self._optimizer, self._shape, self._ask = optimizer, shape, ask
-        self._asks = getattr(optimizer, "asks", False)
+        self._asks = optimizer.asks
 
-    def init(self, param: Array) -> Any:
+    def init(self, weight: Array) -> Any:
         """Return the first state."""
-        return self._optimizer.init(self._shaped(param))
+        return self._optimizer.init(self._shaped(weight))
 
-    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
-        """Return the change, shaped as `param`, and the next state."""
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        """Return the change, shaped as `weight`, and the next state."""
         more = (self._ask(),) if self._asks and self._ask is not None else ()
-        change, state = self._optimizer.step(self._shaped(param), self._shaped(grad), state, t, *more)
-        return self._back(change, param, "step"), state
+        change, state = self._optimizer.step(self._shaped(weight), self._shaped(grad), state, t, *more)
+        return self._back(change, weight, "step"), state
 
-    def evaluated(self, param: Array, state: Any) -> Array:
+    def evaluated(self, weight: Array, state: Any) -> Array:
         """Return the parameters to evaluate at."""
-        if not hasattr(self._optimizer, "evaluated"):
-            return param
-        return self._back(self._optimizer.evaluated(self._shaped(param), state), param, "evaluated")
+        return self._back(self._optimizer.evaluated(self._shaped(weight), state), weight, "evaluated")
 
     @property
     def kinds(self) -> tuple[Any, ...]:
@@ -90,12 +88,13 @@ class Fitted:
             object.__setattr__(twin._optimizer, key, inner)
         return twin
 
-    def _back(self, result: Any, param: Array, method: str) -> Any:
+    def _back(self, result: Any, weight: Array, method: str) -> Any:
         if self._shape is not None:
-            return result.reshape(param.shape)
-        if result.shape != param.shape:  # it would be broadcast without a word
-            name = getattr(self._optimizer, "name", type(self._optimizer).__name__)
-            raise ComponentError(f"{name}.{method} gives shape {result.shape} for {param.shape}")
+            return result.reshape(weight.shape)
+        if result.shape != weight.shape:  # it would be broadcast without a word
+            raise ComponentError(
+                f"{self._optimizer.name}.{method} gives shape {result.shape} for {weight.shape}"
+            )
         return result
 
     def _shaped(self, array: Array) -> Array:
@@ -108,24 +107,24 @@ class Divided:
     def __init__(self, parts: Sequence[tuple[Any, Sequence[slice]]]) -> None:
         self._parts = list(parts)
 
-    def init(self, param: Array) -> Any:
+    def init(self, weight: Array) -> Any:
         """Return the first states."""
-        return tuple(each.init(_taken(param, where)) for each, where in self._parts)
+        return tuple(each.init(_taken(weight, where)) for each, where in self._parts)
 
-    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
         """Return the change of all numbers and the next states."""
-        change, states = np.empty_like(param), []
+        change, states = np.empty_like(weight), []
         for (each, where), before in zip(self._parts, state, strict=True):
-            piece, after = each.step(_taken(param, where), _taken(grad, where), before, t)
+            piece, after = each.step(_taken(weight, where), _taken(grad, where), before, t)
             _put(change, where, piece)
             states.append(after)
         return change, tuple(states)
 
-    def evaluated(self, param: Array, state: Any) -> Array:
+    def evaluated(self, weight: Array, state: Any) -> Array:
         """Return the parameters to evaluate at."""
-        result = np.empty_like(param)
+        result = np.empty_like(weight)
         for (each, where), mine in zip(self._parts, state, strict=True):
-            _put(result, where, each.evaluated(_taken(param, where), mine))
+            _put(result, where, each.evaluated(_taken(weight, where), mine))
         return result
 
 
@@ -144,7 +143,7 @@ def _put(array: Array, where: Sequence[slice], piece: Array) -> None:
         start += size
 
 
-def fit(optimizer: Any, specs: Sequence[ParamSpec], ask: Ask | None = None, *, whole: bool = True) -> Any:
+def fit(optimizer: Any, specs: Sequence[WeightSpec], ask: Ask | None = None, *, whole: bool = True) -> Any:
     """Return an object with `init`, `step` and `evaluated` for these parameter arrays' numbers, (T, 1, P).
 
     whole: whether these are all parameters of the trials; `ask` answers for no less. Raises ComponentError
@@ -169,8 +168,8 @@ def fit(optimizer: Any, specs: Sequence[ParamSpec], ask: Ask | None = None, *, w
     return _fit(optimizer, specs, ask, whole)
 
 
-def _fit(optimizer: Any, specs: Sequence[ParamSpec], ask: Ask | None, whole: bool) -> Any:
-    own = getattr(optimizer, "scope", "number")
+def _fit(optimizer: Any, specs: Sequence[WeightSpec], ask: Ask | None, whole: bool) -> Any:
+    own = optimizer.scope
     if own == "trial" and not whole:
         raise ComponentError(
             f"{optimizer.name} needs all parameters of a trial at once and cannot work on some of them; "
@@ -191,9 +190,7 @@ def _fit(optimizer: Any, specs: Sequence[ParamSpec], ask: Ask | None, whole: boo
     return Fitted(twin, specs[0].shape if own == "array" else None, ask)
 
 
-def _routed(optimizer: Any, specs: Sequence[ParamSpec]) -> Mapping[str, list[int]]:
-    if not hasattr(optimizer, "route"):
-        return {"": list(range(len(specs)))}
+def _routed(optimizer: Any, specs: Sequence[WeightSpec]) -> Mapping[str, list[int]]:
     found: dict[str, list[int]] = {}
     for row, spec in enumerate(specs):
         field = optimizer.route(spec)
@@ -205,7 +202,7 @@ def _routed(optimizer: Any, specs: Sequence[ParamSpec]) -> Mapping[str, list[int
     return found
 
 
-def _places(specs: Sequence[ParamSpec]) -> list[slice]:
+def _places(specs: Sequence[WeightSpec]) -> list[slice]:
     found, start = [], 0
     for spec in specs:
         size = spec.shape[0] * spec.shape[1]
@@ -223,33 +220,3 @@ def _joined(places: Sequence[slice]) -> list[slice]:
         else:
             found.append(each)
     return found
-
-
-class Pace:
-    """A schedule that always offers `init`, `observe` and a `factor` with a state, inside too."""
-
-    def __init__(self, schedule: Any) -> None:
-        cls: Any = type(schedule)
-        inside = [key for key, each in references(cls).items() if each.kind == "schedule"]
-        if inside:
-            schedule = copy(schedule)
-            for key in inside:
-                object.__setattr__(schedule, key, tuple(map(Pace, getattr(schedule, key))))
-        self._schedule = schedule
-        self._watches = getattr(schedule, "watches", False)
-        self.name = schedule.name
-        self.constant = getattr(schedule, "constant", False)
-
-    def init(self, ones: Array) -> Any:
-        """Return the state before the first step; `ones` is (T, 1, 1)."""
-        return self._schedule.init(ones) if self._watches else ()
-
-    def observe(self, state: Any, score: Array, t: int) -> Any:
-        """Return the state after validation losses (T, 1, 1) measured after step t."""
-        return self._schedule.observe(state, score, t) if self._watches else state
-
-    def factor(self, t: int, steps: int, state: Any) -> Any:
-        """Return the factor of step t."""
-        if self._watches:
-            return self._schedule.factor(t, steps, state)
-        return self._schedule.factor(t, steps)

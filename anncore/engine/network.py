@@ -8,7 +8,7 @@ from typing import Any
 
 from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import references
-from anncore.contract.kinds import Array, Layer, Params, ParamSpec
+from anncore.contract.kinds import AnyNetwork, Array, Layer, Weights, WeightSpec, overrides
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Part, Trial
 from anncore.engine.activations import Activations
@@ -18,23 +18,21 @@ from anncore.engine.noise import Noise, StackMode
 OUTPUT = "output"  # the network's reference that names its output activation
 
 
-def body_part(part: Part) -> Part:
-    """Return a network's part without its output activation, which the head owns."""
+def without_output(part: Part) -> Part:
+    """Return a network's part without its output activation, which belongs to the loss."""
     refs = {key: refs for key, refs in part.refs.items() if key != OUTPUT}
     return Part(part.kind, part.name, part.code, part.params, refs, part.paths)
 
 
-def body_specs(part: Part, registry: Registry, inputs: int, outputs: int) -> list[ParamSpec]:
+def network_specs(part: Part, registry: Registry, inputs: int, outputs: int) -> list[WeightSpec]:
     """Return all arrays of a network of these sizes, those of its activations included."""
-    network = build_part(body_part(part), registry)
+    network = build_part(without_output(part), registry)
     return _specs(_placed(network, inputs, outputs), inputs, outputs)
 
 
 def _placed(network: Any, inputs: int, outputs: int) -> Any:
     """Return the network with one activation for each of its places, where it names them."""
-    places: Mapping[str, Sequence[int]] = (
-        network.places(inputs, outputs) if hasattr(network, "places") else {}
-    )
+    places: Mapping[str, Sequence[int]] = network.places(inputs, outputs)
     twin = copy(network)
     for key, reference in references(_class(network)).items():
         if reference.kind != "activation" or key == OUTPUT:
@@ -73,7 +71,7 @@ def _shared(activation: Any) -> Activations:
     return activation if isinstance(activation, Activations) else Activations.alone(activation)
 
 
-def _specs(network: Any, inputs: int, outputs: int) -> list[ParamSpec]:
+def _specs(network: Any, inputs: int, outputs: int) -> list[WeightSpec]:
     specs = list(network.specs(inputs, outputs))
     for each in _activations(network):
         specs += each.specs()
@@ -88,42 +86,42 @@ def _activations(network: Any) -> list[Activations]:
     return found
 
 
-class Wired:
+class PlacedNetwork:
     """A network of T trials with its activations in their places: specs, forward, backward.
 
     noise: where random numbers come from, as `Noise` offers them.
     """
 
     def __init__(self, network: Any, inputs: int, outputs: int, noise: Any) -> None:
-        self.network = _placed(network, inputs, outputs)
-        self.specs = _specs(self.network, inputs, outputs)
-        self.learns = hasattr(self.network, "learn")
-        self.looks_inside = hasattr(self.network, "layers")
-        self._modes = getattr(self.network, "modes", False)
+        self.component = _placed(network, inputs, outputs)
+        self.specs = _specs(self.component, inputs, outputs)
+        self.learns = overrides(type(self.component), AnyNetwork.learn)
+        self.looks_inside = overrides(type(self.component), AnyNetwork.layers)
+        self._modes = self.component.modes
         self.noise = noise
-        self._special = [each for each in _activations(self.network) if each.special]
+        self._special = [each for each in _activations(self.component) if each.special]
         for each in self._special:
             each.noise = self.noise
         self._plain = not (self._modes or self._special)
 
     def forward(
-        self, params: Params, x: Array, *, training: bool = False, first: bool = True
+        self, weights: Weights, x: Array, *, training: bool = False, first: bool = True
     ) -> tuple[Array, Any]:
         """Return pre-activations of the output (T, N, K) and the tape."""
         if self._plain:
-            result: tuple[Array, Any] = self.network.forward(params, x)
+            result: tuple[Array, Any] = self.component.forward(weights, x)
             return result
         for each in self._special:
-            each.begin(params, training)
+            each.begin(weights, training)
         if not self._modes:
-            return self.network.forward(params, x)
-        return self.network.forward(params, x, StackMode(training, first, self.noise))
+            return self.component.forward(weights, x)
+        return self.component.forward(weights, x, StackMode(training, first, self.noise))
 
-    def backward(self, params: Params, tape: Any, grad: Array, grads: Params) -> None:
+    def backward(self, weights: Weights, tape: Any, grad: Array, grads: Weights) -> None:
         """Write the gradients of all arrays, from that of the output's pre-activation."""
         for each in self._special:
             each.grads = grads
-        self.network.backward(params, tape, grad, grads)
+        self.component.backward(weights, tape, grad, grads)
 
     def begin_step(self) -> None:
         """Let random numbers be drawn anew."""
@@ -134,16 +132,16 @@ class Wired:
         """Return what happened inside; ComponentError where the network does not tell."""
         if not self.looks_inside:
             raise ComponentError(
-                f"{self.network.name} does not show its layers, which an initializer or metric wants to see."
+                f"{self.component.name} does not show its layers, at which an initializer or metric looks."
             )
-        return self.network.layers(tape)
+        return self.component.layers(tape)
 
 
-class Body(Wired):
+class StackNetwork(PlacedNetwork):
     """The network of a stack's trials, with the streams that its random numbers come from."""
 
     def __init__(
         self, trials: Sequence[Trial], registry: Registry, dtype: str, inputs: int, outputs: int
     ) -> None:
-        network = build_stack([body_part(trial.parts["network"]) for trial in trials], registry, dtype)
+        network = build_stack([without_output(trial.parts["network"]) for trial in trials], registry, dtype)
         super().__init__(network, inputs, outputs, Noise(trials, dtype))

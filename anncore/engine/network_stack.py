@@ -8,21 +8,20 @@ trials act on their own contiguous slices of the trial axis.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-from anncore.contract.kinds import Array, ParamSpec
+from anncore.contract.kinds import Array, Initializer, WeightSpec, overrides
 from anncore.contract.registry import Registry
 from anncore.contract.streams import stream
 from anncore.contract.trial import Trial
 from anncore.engine.batches import Batches
-from anncore.engine.build import build_part, build_stack, structure
+from anncore.engine.build import build_part, build_slices
 from anncore.engine.datasets import Prepared
-from anncore.engine.network import Body, body_part
+from anncore.engine.network import StackNetwork, without_output
 from anncore.engine.optimizing import OptimizerRun, optimizer_runs
-from anncore.engine.output_and_loss import Head, outputs_per_target
+from anncore.engine.output_and_loss import OutputAndLoss, outputs_per_target
 from anncore.engine.split import spread_over
 
 LOOKED_AT = 256  # training examples that an initializer sees that looks at data
@@ -31,7 +30,7 @@ LOOKED_AT = 256  # training examples that an initializer sees that looks at data
 class Buffer:
     """Numbers of a stack, (T, P), and the same memory as one view (T, *shape) per array."""
 
-    def __init__(self, trials: int, specs: Iterable[ParamSpec], dtype: str) -> None:
+    def __init__(self, trials: int, specs: Iterable[WeightSpec], dtype: str) -> None:
         self.specs = list(specs)
         self.all = np.zeros((trials, sum(spec.shape[0] * spec.shape[1] for spec in self.specs)), dtype)
         self.views = self.seen_as(self.all)
@@ -58,16 +57,16 @@ class Stack:
         self.dtype = first.train.dtype
         self.data = list(data)
         outputs = data[0].outputs * outputs_per_target(first, registry)
-        self.body = Body(trials, registry, self.dtype, data[0].inputs, outputs)
-        self.head = Head(trials, registry, self.dtype)
-        self.specs = [spec for spec in self.body.specs if spec.role != "state"]
+        self.network = StackNetwork(trials, registry, self.dtype, data[0].inputs, outputs)
+        self.output = OutputAndLoss(trials, registry, self.dtype)
+        self.specs = [spec for spec in self.network.specs if spec.role != "state"]
         self._trained = Buffer(len(trials), self.specs, self.dtype)
         self._state = Buffer(
-            len(trials), (spec for spec in self.body.specs if spec.role == "state"), self.dtype
+            len(trials), (spec for spec in self.network.specs if spec.role == "state"), self.dtype
         )
         self._gradients = Buffer(len(trials), self.specs, self.dtype)
         self.theta, self.grads = self._trained.all, self._gradients.all
-        self.params: Mapping[str, Array] = {**self._trained.views, **self._state.views}
+        self.weights: Mapping[str, Array] = {**self._trained.views, **self._state.views}
         self.grad_views: Mapping[str, Array] = self._gradients.views
         self.optimizers = optimizer_runs(
             self.trials, registry, self.dtype, self.specs, self.theta, self.grads, self._evaluate
@@ -89,21 +88,21 @@ class Stack:
                     initializer.sample(rng, spec.shape, spec.fan_in, spec.fan_out) for spec in weights
                 ]
             for spec, values in zip(weights, drawn[key], strict=True):
-                self.params[spec.name][row] = values
-        for spec in self.body.specs:
+                self.weights[spec.name][row] = values
+        for spec in self.network.specs:
             if spec.role != "weight":
-                self.params[spec.name][...] = spec.initial
+                self.weights[spec.name][...] = spec.initial
         self._draw_state()
         self._adjust()
         for optimizer in self.optimizers:
             optimizer.initialize()
 
     def _draw_state(self) -> None:
-        if not hasattr(self.body.network, "draw"):
+        if not self._state.specs:
             return
         drawn: dict[tuple[Any, ...], list[Array]] = {}
         for row, trial in enumerate(self.trials):
-            part = body_part(trial.parts["network"])
+            part = without_output(trial.parts["network"])
             key = (part.text, trial.sweep_seed, trial.seed)
             if key not in drawn:
                 # A network of this trial alone, since the stack's holds all trials' hyperparameters.
@@ -111,30 +110,23 @@ class Stack:
                 rng = stream(trial.sweep_seed, trial.seed, "network")
                 drawn[key] = [network.draw(rng, spec) for spec in self._state.specs]
             for spec, values in zip(self._state.specs, drawn[key], strict=True):
-                self.params[spec.name][row] = values
+                self.weights[spec.name][row] = values
 
     def _adjust(self) -> None:
         """Let initializers that look at data see what each layer makes of it, from the first on."""
-        start = 0
-        for _, group in groupby(
-            self.trials, key=lambda trial: structure(trial.parts["initializer"], self.registry)
-        ):
-            members = list(group)
-            rows = slice(start, start + len(members))
-            start = rows.stop
-            parts = [trial.parts["initializer"] for trial in members]
-            initializer = build_stack(parts, self.registry, self.dtype)
-            if hasattr(initializer, "adjust"):
+        parts = [trial.parts["initializer"] for trial in self.trials]
+        for initializer, rows, _ in build_slices(parts, self.registry, self.dtype):
+            if overrides(type(initializer), Initializer.adjust):
                 self._adjust_rows(initializer, rows)
 
     def _adjust_rows(self, initializer: Any, rows: slice) -> None:
         seen = spread_over(len(self.data[0].x_train), LOOKED_AT)
         x = np.stack([data.x_train[seen] for data in self.data])
-        for index in range(len(self.body.layers(self.body.forward(self.params, x)[1]))):
+        for index in range(len(self.network.layers(self.network.forward(self.weights, x)[1]))):
             attempt = 0
             while True:
-                layer = self.body.layers(self.body.forward(self.params, x)[1])[index]
-                weight = self.params[layer.weight][rows]
+                layer = self.network.layers(self.network.forward(self.weights, x)[1])[index]
+                weight = self.weights[layer.weight][rows]
                 changed = initializer.adjust(weight.copy(), layer.z[rows], attempt)
                 if changed is None:
                     break
@@ -150,7 +142,7 @@ class Stack:
         for optimizer in smaller.optimizers:
             optimizer.restore(states[optimizer.rows])
         smaller.batches.go_on(self.batches)
-        smaller.body.noise.go_on(self.body.noise)
+        smaller.network.noise.go_on(self.network.noise)
         return smaller
 
     def _holder(self, row: int) -> OptimizerRun:
@@ -159,13 +151,13 @@ class Stack:
     def step(self, t: int, steps: int) -> None:
         """Make update t of `steps` on the next batch."""
         x, y = self._batch = self.batches.take()
-        body = self.body
-        body.begin_step()
-        if body.learns:
-            body.network.learn(self.params, x, y, self.grad_views)
+        network = self.network
+        network.begin_step()
+        if network.learns:
+            network.component.learn(self.weights, x, y, self.grad_views)
         else:
-            z, tape = body.forward(self.params, x, training=True)
-            body.backward(self.params, tape, self.head.grad(z, y), self.grad_views)
+            z, tape = network.forward(self.weights, x, training=True)
+            network.backward(self.weights, tape, self.output.grad(z, y), self.grad_views)
         for optimizer in self.optimizers:
             optimizer.step(t, steps)
 
@@ -174,14 +166,14 @@ class Stack:
         assert self._batch is not None
         x, y = self._batch
         theta = self.theta.copy()
-        params = {**self._trained.seen_as(theta), **self._state.views}
+        weights = {**self._trained.seen_as(theta), **self._state.views}
         found = Buffer(len(theta), self.specs, self.dtype)
 
         def evaluate(param: Array) -> tuple[Array, Array]:
             theta[rows] = param[:, 0, :]
-            z, tape = self.body.forward(params, x, training=True, first=False)
-            self.body.backward(params, tape, self.head.grad(z, y), found.views)
-            value = self.head.value(z, y)[rows].astype(theta.dtype)
+            z, tape = self.network.forward(weights, x, training=True, first=False)
+            self.network.backward(weights, tape, self.output.grad(z, y), found.views)
+            value = self.output.value(z, y)[rows].astype(theta.dtype)
             return value[:, None, None], found.all[rows, None, :].copy()
 
         return evaluate
@@ -189,7 +181,7 @@ class Stack:
     def evaluated(self) -> Mapping[str, Array]:
         """Return the parameters to evaluate at, which some optimizers keep apart from those they train."""
         if not any(optimizer.elsewhere for optimizer in self.optimizers):
-            return self.params
+            return self.weights
         theta = self.theta.copy()
         for optimizer in self.optimizers:
             theta[optimizer.rows] = optimizer.evaluated()

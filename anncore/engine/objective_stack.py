@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.errors import ComponentError
-from anncore.contract.kinds import Array, Evaluate, ParamSpec
+from anncore.contract.kinds import Array, Evaluate, WeightSpec
 from anncore.contract.registry import Registry
 from anncore.contract.streams import stream
 from anncore.contract.trial import Trial
@@ -30,9 +30,9 @@ def dimensions(trial: Trial, registry: Registry) -> int:
     return int(build_part(trial.parts["objective"], registry).dimensions)
 
 
-def specs(size: int) -> list[ParamSpec]:
+def specs(size: int) -> list[WeightSpec]:
     """Return what optimizers are told of an objective's arguments."""
-    return [ParamSpec("x", (1, size), 1, size, "weight")]
+    return [WeightSpec("x", (1, size), 1, size, "weight")]
 
 
 class Functions:
@@ -49,7 +49,7 @@ class Functions:
     def grad(self, x: Array, noise: Array) -> Array:
         """Return every trial's ∂f/∂x, (T, 1, D); `noise` is of that shape."""
         pieces = [
-            component.grad(x[rows], noise[rows]) if hasattr(component, "draw") else component.grad(x[rows])
+            component.grad(x[rows], noise[rows]) if component.noisy else component.grad(x[rows])
             for component, rows, _ in self._runs
         ]
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
@@ -68,7 +68,7 @@ class Noise:
             self._rows.setdefault(key, []).append(row)  # all arms of a seed see the same noise
             if key not in self._drawing:
                 objective = build_part(part, registry)
-                if hasattr(objective, "draw"):
+                if objective.noisy:
                     self._drawing[key] = objective
                     self.generators[key] = stream(trial.sweep_seed, trial.seed, "batches")
         self._all = np.zeros((len(trials), 1, size), dtype)

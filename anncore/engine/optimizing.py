@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any
 
 import numpy as np
 
 from anncore.contract.errors import ComponentError
-from anncore.contract.kinds import Array, ParamSpec
+from anncore.contract.kinds import AnyOptimizer, Array, WeightSpec, overrides
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Trial
-from anncore.engine.build import build_stack, structure
+from anncore.engine.build import build_stack, runs_of_equal, structure
 from anncore.engine.fusing import Unfusable, Update
-from anncore.engine.nested import Ask, Pace, asks, fit, nested, rates, scope_of
+from anncore.engine.nested import Ask, asks, fit, nested, rates, scope_of
 
 
 def optimizer_runs(
     trials: Sequence[Trial],
     registry: Registry,
     dtype: str,
-    specs: Sequence[ParamSpec],
+    specs: Sequence[WeightSpec],
     theta: Array,
     grads: Array,
     evaluate: Any = None,
@@ -36,13 +35,9 @@ def optimizer_runs(
         return "".join(structure(trial.parts[kind], registry) for kind in ("optimizer", "schedule"))
 
     runs: list[OptimizerRun] = []
-    start = 0
-    for _, group in groupby(trials, key=alike):
-        members = list(group)
-        rows = slice(start, start + len(members))
+    for _, members, rows in runs_of_equal(trials, alike):
         ask = None if evaluate is None else (lambda rows=rows: evaluate(rows))
         runs.append(OptimizerRun(members, registry, dtype, rows, specs, theta[rows], grads[rows], ask))
-        start += len(members)
     return runs
 
 
@@ -55,14 +50,14 @@ class OptimizerRun:
         registry: Registry,
         dtype: str,
         rows: slice,
-        specs: Sequence[ParamSpec],
+        specs: Sequence[WeightSpec],
         theta: Array,
         grads: Array,
         ask: Ask | None,
     ) -> None:
         self.rows = rows
         self._optimizer = build_stack([trial.parts["optimizer"] for trial in trials], registry, dtype)
-        self._schedule = Pace(build_stack([trial.parts["schedule"] for trial in trials], registry, dtype))
+        self._schedule = build_stack([trial.parts["schedule"] for trial in trials], registry, dtype)
         self._paced = [] if self._schedule.constant else list(rates(self._optimizer))
         if not self._schedule.constant and not self._paced:
             raise ComponentError(
@@ -70,7 +65,7 @@ class OptimizerRun:
                 "cannot act on it. Use the default schedule."
             )
         for each in _all(self._optimizer):
-            if getattr(each, "full_batch", False) and trials[0].train.batch_size != "full":
+            if each.full_batch and trials[0].train.batch_size != "full":
                 raise ComponentError(
                     f"{each.name} needs all examples in every step, got batches of "
                     f'{trials[0].train.batch_size}; set [train] batch_size = "full".'
@@ -84,7 +79,7 @@ class OptimizerRun:
         self._pace: Any = ()  # what the schedule remembers
         self._update: Update | None = None
         self._tried = False  # whether the step has been looked at for fusing
-        self.elsewhere = any(hasattr(each, "evaluated") for each in _all(self._optimizer))
+        self.elsewhere = any(overrides(type(each), AnyOptimizer.evaluated) for each in _all(self._optimizer))
 
     def initialize(self) -> None:
         """Make the state before the first step."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ from anncore.contract.kinds import Array
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Trial
 from anncore.engine.activations import needs_place
-from anncore.engine.build import build_stack, structure
+from anncore.engine.build import build_stack, runs_of_equal, structure
 from anncore.engine.fusing import Formula
 from anncore.engine.network import OUTPUT
 
@@ -26,14 +25,12 @@ class _Pair(NamedTuple):
     grad: Formula  # of the loss, from z where there is a link, else from the predictions
 
 
-class Head:
+class OutputAndLoss:
     """Turns pre-activations z (T, N, K) into predictions, losses (T,) and gradients (T, N, K)."""
 
     def __init__(self, trials: Sequence[Trial], registry: Registry, dtype: str) -> None:
         self._pairs: list[_Pair] = []
-        start = 0
-        for _, group in groupby(trials, key=lambda trial: head_structure(trial, registry)):
-            members = list(group)
+        for _, members, rows in runs_of_equal(trials, lambda trial: output_structure(trial, registry)):
             losses = [trial.parts["loss"] for trial in members]
             outputs = [trial.parts["network"].refs[OUTPUT][0] for trial in members]
             for output in outputs:
@@ -44,11 +41,10 @@ class Head:
                     loss,
                     build_stack(outputs, registry, dtype),
                     link,
-                    slice(start, start + len(members)),
+                    rows,
                     Formula("grad_from_logits", loss, link) if link else Formula("grad", loss),
                 )
             )
-            start += len(members)
 
     def predict(self, z: Array) -> Array:
         """Return the predictions: the output activation of z, and what the loss makes of that."""
@@ -69,8 +65,8 @@ class Head:
         return _joined([pair.loss.value(output[pair.trials], target[pair.trials]) for pair in self._pairs])
 
 
-def head_structure(trial: Trial, registry: Registry) -> str:
-    """Return what must be equal for two trials to share one built head."""
+def output_structure(trial: Trial, registry: Registry) -> str:
+    """Return what must be equal for two trials to share one output activation and loss."""
     output = trial.parts["network"].refs[OUTPUT][0]
     return structure(trial.parts["loss"], registry) + structure(output, registry)
 
@@ -79,7 +75,7 @@ def _link(trial: Trial, registry: Registry) -> str:
     """Return the output activation's name if the loss has a joint form with just that component."""
     loss = registry.get("loss", trial.parts["loss"].name).cls
     output = registry.get("activation", trial.parts["network"].refs[OUTPUT][0].name)
-    if output.name not in getattr(loss, "joint", ()):
+    if output.name not in loss.joint:
         return ""
     # A stranger's activation of the same short name may be another function.
     return output.name if registry.get("activation", output.name) is output else ""
@@ -100,12 +96,12 @@ def _value(pair: _Pair, z: Array, target: Array) -> Any:
 
 
 def _predicted(pair: _Pair, output: Array) -> Any:
-    return pair.loss.predict(output) if hasattr(pair.loss, "predict") else output
+    return pair.loss.predict(output)
 
 
 def outputs_per_target(trial: Trial, registry: Registry) -> int:
     """Return how many output units a trial's loss wants for each target."""
-    return int(getattr(registry.get("loss", trial.parts["loss"].name).cls, "outputs_per_target", 1))
+    return int(registry.get("loss", trial.parts["loss"].name).cls.outputs_per_target)
 
 
 def _grad(pair: _Pair, z: Array, target: Array) -> Any:

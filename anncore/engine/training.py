@@ -12,30 +12,27 @@ import numpy as np
 from anncore.contract.kinds import Array
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Status, Train, Trial, TrialResult
-from anncore.engine.batches import load
-from anncore.engine.datasets import Prepared
-from anncore.engine.evaluation import Evaluator, History
-from anncore.engine.network_stack import Stack
-from anncore.engine.objective_stack import ObjectiveEvaluator, ObjectiveStack, dimensions
-from anncore.engine.packing import component_key
+from anncore.engine.evaluation import History
+from anncore.engine.problem import PROBLEMS, problem_of
 from anncore.engine.process import one_blas_thread, prepare_process
 
 
 def train_stack(trials: Sequence[Trial], registry: Registry) -> list[TrialResult]:
     """Train trials of equal shapes at once; return their results in the same order.
 
-    Each result is bit for bit what the trial gives alone. A trial whose loss becomes NaN or infinite
-    stops there and is `diverged`, as is one that ends worse than `train.diverged_above` times always
-    predicting the mean target (for an objective, the value at its start). An exception raised by a component
-    is not caught.
+    Each result is bit for bit what the trial gives alone. A trial whose training or validation loss becomes
+    NaN or infinite stops there and is `diverged`. So is one that ends with a training, validation or test
+    loss that is not finite or above `train.diverged_above` times the training loss of always predicting the
+    mean training target (for an objective, the value at its start). An exception raised by a component is
+    not caught.
     """
     prepare_process()
     with one_blas_thread(), np.errstate(all="ignore"):
         data = _loaded(trials, registry)
         started = time.perf_counter()
         rows: dict[tuple[Any, ...], list[int]] = {}
-        for row, each in enumerate(data):
-            rows.setdefault(_shapes(each), []).append(row)
+        for row, trial in enumerate(trials):
+            rows.setdefault(problem_of(trial).shapes_of(data[row]), []).append(row)
         results: dict[int, TrialResult] = {}
         aside = 0.0
         for group in rows.values():
@@ -56,10 +53,12 @@ def rehearse(trials: Sequence[Trial], registry: Registry, known: set[tuple[str, 
     with one_blas_thread(), np.errstate(all="ignore"):
         data = _loaded(trials, registry)
         for row, trial in enumerate(trials):
-            kind = (trial.train.text, repr(_shapes(data[row])), *component_key(trial, registry))
-            if kind in known:
+            problem = problem_of(trial)
+            shapes, order = problem.shapes_of(data[row]), problem.order(trial, registry)
+            structure = (trial.train.text, repr(shapes), *order)
+            if structure in known:
                 continue
-            known.add(kind)
+            known.add(structure)
             run = _Run([trial], registry, [data[row]])
             steps = total_steps(trial.train, run.n_train)
             run.stack.initialize()
@@ -69,23 +68,20 @@ def rehearse(trials: Sequence[Trial], registry: Registry, known: set[tuple[str, 
                 run.evaluate(steps, steps)
 
 
-def _loaded(trials: Sequence[Trial], registry: Registry) -> list[Prepared | int]:
-    """Return each trial's data, or the number of its objective's arguments."""
-    data = iter(load([trial for trial in trials if "dataset" in trial.parts], registry))
-    return [next(data) if "dataset" in trial.parts else dimensions(trial, registry) for trial in trials]
-
-
-def _shapes(data: Prepared | int) -> tuple[Any, ...]:
-    if isinstance(data, int):
-        return ("objective", data)
-    splits = (data.x_train, data.x_valid, data.x_test, data.y_train)
-    return (data.task, *(split.shape for split in splits))
+def _loaded(trials: Sequence[Trial], registry: Registry) -> list[Any]:
+    """Return each trial's data, as its problem loads them."""
+    loaded: dict[int, Any] = {}
+    for problem in PROBLEMS:
+        rows = [row for row, trial in enumerate(trials) if problem_of(trial) is problem]
+        loaded.update(zip(rows, problem.load([trials[row] for row in rows], registry), strict=True))
+    return [loaded[row] for row in range(len(trials))]
 
 
 def make_stack(trials: Sequence[Trial], registry: Registry) -> tuple[Any, Any, int]:
     """Return the stack of those trials whose shapes are the first one's, its evaluator, and its examples."""
     data = _loaded(trials, registry)
-    alike = [row for row, each in enumerate(data) if _shapes(each) == _shapes(data[0])]
+    shapes = [problem_of(trial).shapes_of(mine) for trial, mine in zip(trials, data, strict=True)]
+    alike = [row for row, shape in enumerate(shapes) if shape == shapes[0]]
     run = _Run([trials[row] for row in alike], registry, [data[row] for row in alike])
     return run.stack, run.evaluator, run.n_train
 
@@ -96,6 +92,12 @@ def total_steps(train: Train, n_train: int) -> int:
         return train.steps
     batch = n_train if train.batch_size == "full" else min(int(train.batch_size), n_train)
     return int(train.epochs or 0) * -(-n_train // batch)
+
+
+def _exploded(losses: Sequence[float], limit: float) -> bool:
+    """Say whether a final loss is not finite or above the limit; a limit that is NaN or 0 sets none."""
+    bound = limit if math.isfinite(limit) and limit > 0 else math.inf
+    return not all(math.isfinite(loss) and loss <= bound for loss in losses)
 
 
 class _Stopping:
@@ -126,29 +128,22 @@ class _Run:
     def __init__(self, trials: list[Trial], registry: Registry, data: list[Any]) -> None:
         self.trials = trials
         self.settings = trials[0].train
-        on_data = isinstance(data[0], Prepared)
-        self.n_train = len(data[0].x_train) if on_data else 1
-        self.stack: Any
-        self.measure: Any
-        if on_data:
-            self.stack, self.measure = Stack(trials, registry, data), Evaluator
-        else:
-            self.stack, self.measure = ObjectiveStack(trials, registry), ObjectiveEvaluator
-        self.evaluator = self.measure(self.stack)
+        self.problem = problem_of(trials[0])
+        self.n_train = self.problem.examples(data[0])
+        self.stack = self.problem.stack(trials, registry, data)
+        self.evaluator = self.problem.evaluator(self.stack)
         self.rows = np.arange(len(trials))  # the trial at each row of the stack
         self.active = np.ones(len(trials), bool)  # by row of the stack
         self.history = History(len(trials))
         self.stopping = _Stopping(self.settings, len(trials))
         self.results: dict[int, TrialResult] = {}
         self.aside = 0.0  # seconds spent on maps, which are no part of any trial's time
-        found = registry.metrics(data[0].task) if on_data else []
-        scoring = [(each, each.cls()) for each in found if not getattr(each.cls, "watches", False)]
+        fitting = self.problem.metrics(data[0], registry)
+        scoring = [(component, component.cls()) for component in fitting if not component.cls.watches]
         self.metrics = [metric for _, metric in scoring]
         self.watching = [registry.get("metric", name).cls() for name in self.settings.watch]
         self.curve_metrics = [
-            metric
-            for each, metric in scoring
-            if getattr(metric, "curve", False) or each.full_name in self.settings.curves
+            metric for each, metric in scoring if metric.curve or each.full_name in self.settings.curves
         ]
 
     def train(self) -> list[TrialResult]:
@@ -183,7 +178,7 @@ class _Run:
             keep = np.flatnonzero(self.active)
             self.stack = self.stack.narrowed(keep)
             self.rows, self.active = self.rows[keep], np.ones(len(keep), bool)
-            self.evaluator = self.measure(self.stack)
+            self.evaluator = self.problem.evaluator(self.stack)
 
     def close(self, closing: dict[int, tuple[Status, str]], t: int, watched: dict[str, Array]) -> None:
         """Write the results of the trials at these rows of the stack and leave them out from here on.
@@ -207,7 +202,7 @@ class _Run:
             if status == "diverged":
                 # NaN still falls on one side of a threshold, so a score of such predictions means nothing.
                 metrics = {name: v if name.endswith("_loss") else math.nan for name, v in metrics.items()}
-            elif math.isfinite(limits[i]) and 0 < limits[i] < metrics["train_loss"]:
+            elif _exploded([metrics[f"{split}_loss"] for split in splits], limits[i]):
                 status = "diverged"
             self.results[indices[i]] = TrialResult(
                 key=self.trials[indices[i]].key,

@@ -20,7 +20,7 @@ from __future__ import annotations
 from anncore.evidence.arms import *
 from anncore.evidence.budget import *
 from anncore.evidence.data_sets import *
-from anncore.evidence.frame import *
 from anncore.evidence.layers import *
 from anncore.evidence.sensitivity import *
+from anncore.evidence.sources import *
 from anncore.evidence.speed import *

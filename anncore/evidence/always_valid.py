@@ -75,7 +75,7 @@ def _rejects(gaps: Array, limit: float) -> bool:
     with np.errstate(divide="ignore"):
         up, down = (np.cumsum(np.log1p(np.multiply.outer(sign * nodes, placed)), axis=1) for sign in (1, -1))
     with np.errstate(over="ignore"):
-        gain, loss = (weights @ np.exp(np.minimum(each, 700.0)) for each in (up, down))
+        gain, loss = (weights @ np.exp(np.minimum(sums, 700.0)) for sums in (up, down))
     return bool(((gain + loss >= 2 * limit) & (gain > loss)).any())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import permutations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -11,10 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from anncore.evidence import stats
-from anncore.evidence.frame import Words, by_problem, prepared, wide
+from anncore.evidence.frame import Words, by_problem, prepared, unit_costs_of
 from anncore.evidence.sentences import DATA_SETS, SEEDS, sentence
 from anncore.evidence.stats import Estimate
-from anncore.evidence.study import unit_costs
 from anncore.evidence.verdicts import compare
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ class Summary(NamedTuple):
 
     n counts trials: ok, diverged, and the rest, which failed or have not run, as lost. mean, low and high
     are `stats.mean_interval` of the trials that finished. median and iqm take a diverged trial for the
-    worst; they are NaN where that would make them infinite.
+    worst; they are NaN where that would make them infinite. one_decides: whether a single seed decides the
+    mean, so that the median describes the arm better (`stats.one_decides`).
     """
 
     n: int
@@ -42,6 +43,7 @@ class Summary(NamedTuple):
     high: float
     median: float
     iqm: float
+    one_decides: bool = False
 
 
 def summary(
@@ -63,6 +65,7 @@ def summary(
         *estimate[:3],
         _finite(sign * stats.median(worst_last)),
         _finite(sign * stats.iqm(worst_last)),
+        stats.one_decides(ok, scale),
     )
 
 
@@ -80,22 +83,20 @@ def summarize(
     """
     import pandas as pd
 
-    found = prepared(frame, goal, scale)
-    arms = list(dict.fromkeys(found["arm"]))
+    long = prepared(frame, goal, scale)
+    values, statuses = (by_problem(long, column) for column in ("score", "status"))
     rows = []
-    for problem in dict.fromkeys(found["problem"]):
-        values, statuses = wide(found, problem, "score"), wide(found, problem, "status")
-        first = found[found["problem"] == problem].iloc[0]
-        for arm in arms:
-            got = summary(values[arm], statuses[arm], first["goal"], first["scale"], level)
-            told = {"problem": problem, "arm": arm, **got._asdict(), "note": _note(got)}
-            rows.append(told)
+    for problem, first in long.drop_duplicates("problem").set_index("problem").iterrows():
+        for arm in values[str(problem)]:
+            columns = values[str(problem)][arm], statuses[str(problem)][arm]
+            one = summary(*columns, first["goal"], first["scale"], level)
+            rows.append({"problem": problem, "arm": arm, **one._asdict(), "note": _note(one)})
     return pd.DataFrame(rows)
 
 
-def _note(got: Summary) -> str:
-    parts = [f"{name} {count}/{got.n}" for name, count in (("diverged", got.diverged), ("failed", got.lost))]
-    return ", ".join(part for part in parts if not part.split()[1].startswith("0/"))
+def _note(arm: Summary) -> str:
+    counts = {"diverged": arm.diverged, "failed": arm.lost}
+    return ", ".join(f"{name} {count}/{arm.n}" for name, count in counts.items() if count)
 
 
 def compare_arms(
@@ -114,54 +115,47 @@ def compare_arms(
     over: "seeds" takes each problem by itself, with the seed as the unit; "data sets" averages seeds first
     and takes the data set as the unit, as ten seeds of one data set are no ten data sets. Holm's correction
     counts the pairs of one problem, or those over all. control: compare every arm with this one only.
-    rope: the largest difference that does not matter, on the scale; see `findings.compare`, whose fields
+    rope: the largest difference that does not matter, on the scale; see `verdicts.compare`, whose fields
     and verdicts the columns are, with `sentence` last. sequential: the p-values stay valid however often
     one looked before, and so do the intervals over seeds: see `always_valid_p`, `always_valid_interval`.
     """
     import pandas as pd
 
-    found = prepared(frame, goal, scale)
-    blocked = _blocked(found)
-    if control is not None and control not in set(found["arm"]):
-        raise ValueError(f"control {control!r} is no arm; arms are {', '.join(dict.fromkeys(found['arm']))}")
+    long = prepared(frame, goal, scale)
+    blocked = _blocked(long)
+    if control is not None and control not in set(long["arm"]):
+        raise ValueError(f"control {control!r} is no arm; arms are {', '.join(dict.fromkeys(long['arm']))}")
     options: dict[str, Any] = {"control": control, "rope": rope, "alpha": alpha, "sequential": sequential}
-    rows = []
+    pairs = []
     if over == DATA_SETS:
-        costs, common = unit_costs_of(found)
+        costs, common = unit_costs_of(long)
         reasons: dict[str, str] = {}
         for problem, lost in blocked.items():
             for arm, reason in lost.items():
                 reasons.setdefault(arm, f"{reason} on {problem}")
-        rows = compare(costs, unit=DATA_SETS, scale=common, blocked=reasons, **options)
+        pairs = compare(costs, unit=DATA_SETS, scale=common, blocked=reasons, **options)
     elif over == SEEDS:
-        scales = dict(zip(found["problem"], found["scale"], strict=True))
-        for problem, costs in by_problem(found).items():
-            mine: dict[str, Any] = {"scale": scales[problem], "blocked": blocked[problem], **options}
-            rows += compare(costs, where=problem, **mine)
+        scales = dict(zip(long["problem"], long["scale"], strict=True))
+        for problem, costs in by_problem(long).items():
+            own: dict[str, Any] = {"scale": scales[problem], "blocked": blocked[problem], **options}
+            pairs += compare(costs, where=problem, **own)
     else:
         raise ValueError(f"over must be {SEEDS!r} or {DATA_SETS!r}, got {over!r}")
-    told = [{**asdict(each), "sentence": sentence(each)} for each in rows]
-    return pd.DataFrame(told, columns=None if told else ["where", "a", "b", "verdict", "p", "sentence"])
+    rows = [{**asdict(pair), "sentence": sentence(pair)} for pair in pairs]
+    return pd.DataFrame(rows, columns=None if rows else ["where", "a", "b", "verdict", "p", "sentence"])
 
 
-def unit_costs_of(found: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Return the `unit_costs` of a prepared frame, and their scale."""
-    first = found.drop_duplicates("problem").set_index("problem")
-    return unit_costs(by_problem(found), dict(first["scale"]), dict(first["data_set"]))
-
-
-def _blocked(found: pd.DataFrame) -> dict[str, dict[str, str]]:
+def _blocked(long: pd.DataFrame) -> dict[str, dict[str, str]]:
     """Return, by problem, the arms with trials that failed or have not run, and how many."""
-    lost: dict[str, dict[str, str]] = {}
-    for problem in dict.fromkeys(found["problem"]):
-        statuses = wide(found, problem, "status")
-        lost[problem] = {}
+    blocked: dict[str, dict[str, str]] = {}
+    for problem, statuses in by_problem(long, "status").items():
+        blocked[problem] = {}
         for arm, column in zip(statuses, statuses.to_numpy(object).T, strict=True):
             counts = Counter(status for status in column if status not in ("ok", "diverged"))
             if counts:
                 parts = ", ".join(f"{n} {status}" for status, n in counts.items())
-                lost[problem][str(arm)] = f"{parts} of {len(statuses)} trials"
-    return lost
+                blocked[problem][str(arm)] = f"{parts} of {len(statuses)} trials"
+    return blocked
 
 
 def probability_of_improvement(
@@ -187,32 +181,54 @@ def probability_of_improvement(
     """
     import pandas as pd
 
-    found = prepared(frame, goal, scale)
-    data_sets = dict(zip(found["problem"], found["data_set"], strict=True))
-    none = math.nan, math.nan  # over data sets a data set's own interval is not asked for
-    rows = []
-    for problem, costs in by_problem(found).items():
-        arms, values = list(costs.columns), costs.to_numpy(float)
-        shares, counts = _paired_shares(values) if paired else (None, None)
-        for i, j in permutations(range(len(arms)), 2):
-            if shares is None or counts is None:
-                got = _unpaired(values[:, i], values[:, j])
-            else:
-                share, n = float(shares[i, j]), int(counts[i, j])
-                got = Estimate(share, *(stats.wilson_interval(share, n, level) if over == SEEDS else none), n)
-            rows.append({"problem": problem, "a": arms[i], "b": arms[j], **got._asdict()})
-    table = pd.DataFrame(rows, columns=["problem", "a", "b", "value", "low", "high", "n"])
-    if over == DATA_SETS:
-        table["data_set"] = table["problem"].map(data_sets)
-        mine = table.groupby(["a", "b", "data_set"], sort=False)["value"].mean()
-        rows = [
-            {"problem": "", "a": a, "b": b, **_share_interval(values.to_numpy(float), level)._asdict()}
-            for (a, b), values in mine.groupby(["a", "b"], sort=False)
-        ]
-        table = pd.DataFrame(rows, columns=["problem", "a", "b", "value", "low", "high", "n"])
-    elif over != SEEDS:
+    if over not in (SEEDS, DATA_SETS):
         raise ValueError(f"over must be {SEEDS!r} or {DATA_SETS!r}, got {over!r}")
+    long = prepared(frame, goal, scale)
+    rows = []
+    for problem, costs in by_problem(long).items():
+        # Over data sets a data set's own interval is not asked for.
+        shares = _shares(costs.to_numpy(float), paired, level if over == SEEDS else None)
+        arms = list(costs.columns)
+        rows += [{"problem": problem, "a": arms[i], "b": arms[j], **row} for (i, j), row in shares.items()]
+    if over == DATA_SETS:
+        data_sets = dict(zip(long["problem"], long["data_set"], strict=True))
+        rows = _over_data_sets(rows, data_sets, level)
+    table = pd.DataFrame(rows, columns=["problem", "a", "b", "value", "low", "high", "n"])
     return table.rename(columns={"value": "probability"})
+
+
+def _shares(costs: Any, paired: bool, level: float | None) -> dict[tuple[int, int], dict[str, float]]:
+    """Return by ordered pair of columns how often the first is better; level None leaves intervals out."""
+    pairs = permutations(range(costs.shape[1]), 2)
+    if not paired:
+        return {(i, j): _unpaired(costs[:, i], costs[:, j])._asdict() for i, j in pairs}
+    shares, counts = _paired_shares(costs)
+    estimates = {}
+    for i, j in pairs:
+        share, n = float(shares[i, j]), int(counts[i, j])
+        ends = (math.nan, math.nan) if level is None else stats.wilson_interval(share, n, level)
+        estimates[i, j] = Estimate(share, *ends, n)._asdict()
+    return estimates
+
+
+def _over_data_sets(
+    rows: Sequence[Mapping[str, Any]], data_sets: Mapping[str, str], level: float
+) -> list[dict[str, Any]]:
+    """Average shares over the variants of a data set, then over data sets, with the interval over these."""
+    groups: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for row in rows:
+        own = groups.setdefault((row["a"], row["b"]), {})
+        own.setdefault(data_sets[row["problem"]], []).append(row["value"])
+    means = {pair: np.array([_mean(values) for values in own.values()]) for pair, own in groups.items()}
+    return [
+        {"problem": "", "a": a, "b": b, **_share_interval(values, level)._asdict()}
+        for (a, b), values in means.items()
+    ]
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
 
 
 def _paired_shares(costs: Any) -> tuple[Any, Any]:
@@ -225,12 +241,13 @@ def _paired_shares(costs: Any) -> tuple[Any, Any]:
 
 def _unpaired(a: Any, b: Any) -> Estimate:
     a, b = a[~np.isnan(a)], b[~np.isnan(b)]
-    signs = [np.sign(stats.differences(np.full(len(b), each), b)) for each in a]
+    signs = [np.sign(stats.differences(np.full(len(b), cost), b)) for cost in a]
     share = float(np.mean((1 + np.concatenate(signs)) / 2)) if len(a) and len(b) else math.nan
     return Estimate(share, math.nan, math.nan, min(len(a), len(b)))
 
 
 def _share_interval(shares: Any, level: float) -> Estimate:
     shares = shares[~np.isnan(shares)]
-    got = stats.mean_interval(shares, "unit", level)
-    return got._replace(low=math.nan, high=math.nan) if got.value in (0.0, 1.0) else got
+    estimate = stats.mean_interval(shares, "unit", level)
+    always = estimate.value in (0.0, 1.0)
+    return estimate._replace(low=math.nan, high=math.nan) if always else estimate

@@ -72,11 +72,11 @@ def best_of_k(
     upper = (np.concatenate([ordered, [most]]), pessimistic)
     return BudgetCurve(
         expected,
-        np.array([_mean_of_best(*lower, each) for each in k]),
-        np.array([_mean_of_best(*upper, each) for each in k]),
+        np.array([_mean_of_best(*lower, size) for size in k]),
+        np.array([_mean_of_best(*upper, size) for size in k]),
         middle,
-        np.array([_median_of_best(*lower, each) for each in k]),
-        np.array([_median_of_best(*upper, each) for each in k]),
+        np.array([_median_of_best(*lower, size) for size in k]),
+        np.array([_median_of_best(*upper, size) for size in k]),
     )
 
 
@@ -137,17 +137,17 @@ def budget_curve(
     sign = -1.0 if goal == "max" else 1.0
     limits = bounds if goal == "min" else (-bounds[1], -bounds[0])
     score = frame["score"].astype(float)
-    found = frame.assign(cost=(sign * score).where(np.isfinite(score), math.inf))
-    if "config" not in found:
-        found["config"] = np.arange(len(found))
-    costs = found.groupby(["problem", "arm", "config"], sort=False)["cost"].mean()
+    costed = frame.assign(cost=(sign * score).where(np.isfinite(score), math.inf))
+    if "config" not in costed:
+        costed["config"] = np.arange(len(costed))
+    costs = costed.groupby(["problem", "arm", "config"], sort=False)["cost"].mean()
     parts = []
     for (problem, arm), values in costs.groupby(["problem", "arm"], sort=False):
         curve = best_of_k(values.to_numpy(float), bounds=limits, level=level)
         if goal == "max":
-            e, e_low, e_high, m, m_low, m_high = (-each for each in curve)
+            e, e_low, e_high, m, m_low, m_high = (-column for column in curve)
             curve = BudgetCurve(e, e_high, e_low, m, m_high, m_low)
-        told = {"problem": problem, "arm": arm, "k": np.arange(1, len(values) + 1), "n": len(values)}
-        parts.append(pd.DataFrame({**told, **curve._asdict()}))
+        same = {"problem": problem, "arm": arm, "k": np.arange(1, len(values) + 1), "n": len(values)}
+        parts.append(pd.DataFrame({**same, **curve._asdict()}))
     columns = ["problem", "arm", "k", "n", *BudgetCurve._fields]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)

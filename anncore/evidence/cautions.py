@@ -13,15 +13,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from anncore.contract.columns import is_hyperparameter, parse_hyperparameter
 from anncore.contract.engine_version import told_apart
+from anncore.contract.kind_names import UNTUNED
 from anncore.evidence import stats
-from anncore.evidence.selection import hyperparameters, selection_gaps, with_fresh_scores
-from anncore.evidence.sentences import counted, growth, joined, percent, size
+from anncore.evidence.selection import selection_gaps, with_fresh_scores
+from anncore.evidence.sentences import counted, growth, joined, number, percent, size
 from anncore.evidence.speed import targets
 from anncore.evidence.study import BLOCKING, Study
 from anncore.evidence.units import DATA_SETS, singular
 from anncore.evidence.verdicts import FEW_DATA_SETS, FEWEST_DATA_SETS
-from anncore.experiment.model import PROBLEMS
 
 
 class Caution(NamedTuple):
@@ -33,10 +34,12 @@ class Caution(NamedTuple):
 
 def audit(study: Study, pairs: int) -> list[Caution]:
     """Return every warning, the gravest first; `pairs` is how many comparisons share Holm's correction."""
-    found = [
+    cautions = [
         *_failures(study),
         *_unchecked(study),
         *_environments(study),
+        *_unfinished(study),
+        *_unchosen(study),
         *_waived(study),
         *_divergence(study),
         *_budgets(study),
@@ -46,28 +49,29 @@ def audit(study: Study, pairs: int) -> list[Caution]:
         *_widened(study),
         *_too_few(study, pairs),
         *_one_seed(study),
+        *_one_decides(study),
         *_selection_gap(study),
         *_target(study),
     ]
     if not study.tuned and len(study.arms) > len(study.results.plan.arms):
-        found.append(
+        cautions.append(
             Caution(
                 "not_tuned",
                 "Nothing was tuned: every configuration is an arm of its own. Name tune seeds in [seeds] to "
                 "compare each arm at its best.",
             )
         )
-    return found
+    return cautions
 
 
 def _failures(study: Study) -> list[Caution]:
     trials = study.all_trials
     bad = trials[trials["status"].isin(BLOCKING)]
-    found = []
+    cautions = []
     if len(bad):
         arms = joined(list(dict.fromkeys(bad["arm"].map(str))))
         counts = ", ".join(f"{n} {status}" for status, n in bad["status"].value_counts(sort=False).items())
-        found.append(
+        cautions.append(
             Caution(
                 "failures",
                 f"{len(bad)} of {len(trials)} trials did not finish ({counts}; {arms}). They block every "
@@ -76,30 +80,81 @@ def _failures(study: Study) -> list[Caution]:
                 "worst.",
             )
         )
-    missing = sum(int((study.statuses(problem) == "missing").to_numpy().sum()) for problem in study.problems)
-    if missing and study.results.plan.counts.get("total") == len(study.all_trials):
-        # All that was planned has run, so what is not there was never meant to be.
-        told = [
-            f"{joined([arm for arm in study.arms if (statuses[arm] == 'missing').all()])} on {problem}"
-            for problem, statuses in ((problem, study.statuses(problem)) for problem in study.problems)
-            if (statuses == "missing").to_numpy().any()
+    return cautions
+
+
+def _unfinished(study: Study) -> list[Caution]:
+    """Name what has not run: left out by the file's rules, or still to come."""
+    absent = {
+        problem: [
+            arm
+            for arm in study.arms
+            if (problem, arm) not in study.unchosen and (study.statuses(problem)[arm] == "missing").any()
         ]
-        found.append(
+        for problem in study.problems
+    }
+    pairs = [(problem, arm) for problem, arms in absent.items() for arm in arms]
+    if not pairs or not study.seeds:
+        return []
+    expected = len(study.all_trials) + len(study.unchosen) * len(study.seeds)
+    if study.results.plan.counts.get("total") == expected:
+        # All that was planned has run, so what is not there was never meant to be.
+        where = [f"{joined(arms)} on {problem}" for problem, arms in absent.items() if arms]
+        return [
             Caution(
                 "left_out",
-                f"The file's rules leave out {joined(told)}: nothing is compared with that there, nor over "
-                "all data sets.",
+                f"The file's rules leave out {joined(where)}: nothing is compared with that there, nor over "
+                f"all {study.unit}.",
             )
+        ]
+    missing = sum(int((study.statuses(problem)[arm] == "missing").sum()) for problem, arm in pairs)
+    planned = len(study.problems) * len(study.arms) * len(study.seeds)
+    return [
+        Caution(
+            "incomplete",
+            f"{missing} of {planned} report trials have not run. Run the same command again to resume.",
         )
-    elif missing:
-        planned = len(study.problems) * len(study.arms) * len(study.seeds)
-        found.append(
-            Caution(
-                "incomplete",
-                f"{missing} of {planned} report trials have not run. Run the same command again to resume.",
-            )
+    ]
+
+
+def _unchosen(study: Study) -> list[Caution]:
+    """Name the arms whose tuning left nothing to choose from: there is no score of them."""
+    if not study.unchosen:
+        return []
+    where = [f"{arm} on {problem} ({lost.text})" for (problem, arm), lost in study.unchosen.items()]
+    ways = {lost.status for lost in study.unchosen.values()}
+    ends = {
+        "diverged": "Where every tuning trial diverged, the arm counts as the worst.",
+        "missing": "Where trials failed, nothing is claimed about the arm.",
+    }
+    said = " ".join(text for status, text in ends.items() if status in ways)
+    return [
+        Caution(
+            "nothing_chosen",
+            f"No configuration is chosen, and none was run on fresh seeds: {joined(where)}. {said}",
         )
-    return found
+    ]
+
+
+def _one_decides(study: Study) -> list[Caution]:
+    """Name the arms whose mean a single seed decides; the report shows their median."""
+    where = []
+    for problem in study.problems:
+        measure, values, statuses = study.measures[problem], study.values(problem), study.statuses(problem)
+        for arm in study.arms:
+            ok = values[arm][statuses[arm] == "ok"].to_numpy(float)
+            if stats.one_decides(ok, measure.scale):
+                mean = stats.mean_interval(ok, measure.scale).value
+                where.append(f"{arm} on {problem} (mean {number(mean)}, median {number(stats.median(ok))})")
+    if not where:
+        return []
+    return [
+        Caution(
+            "one_seed_decides",
+            f"A single seed changes the mean by more than a factor of two, so the median is shown: "
+            f"{joined(where)}. Ranks still rest on the mean.",
+        )
+    ]
 
 
 def _unchecked(study: Study) -> list[Caution]:
@@ -144,7 +199,7 @@ def _waived(study: Study) -> list[Caution]:
         Caution(
             "waived",
             f"[report] waive counts trials as diverged that did not finish ({', '.join(counts)}; {arms}): "
-            "the worst score, for whatever reason they ended. Rerunning them would tell more.",
+            "the worst score, whatever the reason. Rerun them to learn more.",
         )
     ]
 
@@ -190,21 +245,21 @@ def _confounded(study: Study) -> list[Caution]:
     """Name the hyperparameters that were searched for some arms and held fixed for others that have them."""
     if not study.tuned:
         return []
-    found = []
-    for column in hyperparameters(study.tune):
+    cautions = []
+    for column in filter(is_hyperparameter, study.tune.columns):
         there = study.tune[study.tune[column].notna()]
         counts = there.groupby(["arm", "problem"], sort=False)[column].nunique().groupby("arm", sort=False)
         tried = {str(arm): int(n) for arm, n in counts.max().items()}
         tuned, fixed = ([arm for arm, n in tried.items() if (n > 1) == many] for many in (True, False))
         if tuned and fixed:
-            found.append(
+            cautions.append(
                 Caution(
                     "confounded",
-                    f"{column} was tuned for {joined(tuned)}, but not for {joined(fixed)}: part of any "
-                    f"difference between them may be the tuning's.",
+                    f"{column} was tuned for {joined(tuned)}, but not for {joined(fixed)}: the tuning "
+                    f"may explain part of any difference between them.",
                 )
             )
-    return found
+    return cautions
 
 
 def _unlike(study: Study) -> list[Caution]:
@@ -216,39 +271,42 @@ def _unlike(study: Study) -> list[Caution]:
     """
     trials = study.tune if study.tuned else study.trials
     arm = "arm" if study.tuned else "label"
-    own = {*study.experiment.vary, *PROBLEMS, "network"}
+    own = {*study.experiment.vary, *UNTUNED}
     if "network" in study.experiment.vary:
         own.add("activation")  # a network may name its own
-    values = [name for name in hyperparameters(trials) if name.partition(".")[0] not in own]
+    parsed = {str(name): parse_hyperparameter(str(name)) for name in trials.columns}
+    values = [name for name, parts in parsed.items() if parts is not None and parts[0] not in own]
     drawn = study.experiment.search is not None
-    found = []
+    cautions = []
     for column in values:
         there = trials[trials[column].notna()]
         tried: dict[str, dict[str, frozenset[Any]]] = {}
-        for (problem, name), each in there.groupby(["problem", arm], sort=False)[column]:
-            tried.setdefault(str(problem), {})[str(name)] = frozenset(each)
+        for (problem, name), tried_values in there.groupby(["problem", arm], sort=False)[column]:
+            tried.setdefault(str(problem), {})[str(name)] = frozenset(tried_values)
         unlike = [sets for sets in tried.values() if len(set(sets.values())) > 1]
         if drawn:
-            unlike = [sets for sets in unlike if all(len(each) == 1 for each in sets.values())]
+            unlike = [
+                sets for sets in unlike if all(len(tried_values) == 1 for tried_values in sets.values())
+            ]
         if not unlike:
             continue
-        told = [f"{name} had {joined(_spelt(each))}" for name, each in unlike[0].items()]
+        listed = [f"{name} had {joined(_spelt(tried_values))}" for name, tried_values in unlike[0].items()]
         sets = len(study.problems)
         where = "" if len(unlike) == sets else f" on {len(unlike)} of {sets} data sets"
-        found.append(
+        cautions.append(
             Caution(
                 "confounded",
-                f"{column} is not what is compared, yet it differs between arms{where}: {joined(told)}. Part "
-                "of any difference between them may be its.",
+                f"{column} is not what is compared, yet it differs between arms{where}: {joined(listed)}. "
+                "It may explain part of any difference between them.",
             )
         )
-    return found
+    return cautions
 
 
 def _spelt(values: Iterable[Any]) -> list[str]:
     """Return values in words, numbers by size."""
-    ordered = sorted(values, key=lambda each: (isinstance(each, str), each))
-    return [f"{each:g}" if isinstance(each, float) else str(each) for each in ordered]
+    ordered = sorted(values, key=lambda item: (isinstance(item, str), item))
+    return [f"{item:g}" if isinstance(item, float) else str(item) for item in ordered]
 
 
 def _target(study: Study) -> list[Caution]:
@@ -294,7 +352,7 @@ def _edges(study: Study) -> list[Caution]:
 
 
 def _widened(study: Study) -> list[Caution]:
-    grown = [growth(each._asdict()) for each in study.experiment.widened]
+    grown = [growth(widening._asdict()) for widening in study.experiment.widened]
     if not grown:
         return []
     return [
@@ -307,11 +365,11 @@ def _widened(study: Study) -> list[Caution]:
 
 
 def _too_few(study: Study, pairs: int) -> list[Caution]:
-    found = []
+    cautions = []
     needed, have = stats.pairs_needed(pairs, sequential=study.sequential), len(study.seeds)
     if pairs and have < needed:
         noun = "pair of arms" if pairs == 1 else "pairs of arms"
-        found.append(
+        cautions.append(
             Caution(
                 "few_seeds",
                 f"{have} report seed{'s' if have != 1 else ''} cannot separate {pairs} {noun}: the smallest "
@@ -321,7 +379,7 @@ def _too_few(study: Study, pairs: int) -> list[Caution]:
         )
     sets = len(set(study.dataset_of.values()))
     if pairs and 1 < sets < FEWEST_DATA_SETS:
-        found.append(
+        cautions.append(
             Caution(
                 "few_data_sets",
                 f"{sets} {study.unit} are too few for a claim over all of them; what is said over all "
@@ -329,10 +387,10 @@ def _too_few(study: Study, pairs: int) -> list[Caution]:
             )
         )
     elif pairs and FEWEST_DATA_SETS <= sets < FEW_DATA_SETS:
-        found.append(
+        cautions.append(
             Caution("few_data_sets", f"With {sets} {study.unit}, claims over all of them have little power.")
         )
-    return found
+    return cautions
 
 
 def _one_seed(study: Study) -> list[Caution]:

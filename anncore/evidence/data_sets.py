@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from anncore.evidence import stats
-from anncore.evidence.arms import unit_costs_of
-from anncore.evidence.frame import Words, prepared
+from anncore.evidence.frame import Words, prepared, unit_costs_of
 from anncore.evidence.verdicts import FEWEST_DATA_SETS
 
 if TYPE_CHECKING:
@@ -86,19 +85,19 @@ def normalized_scores(frame: pd.DataFrame, *, goal: Words = None, scale: Words =
     -inf, one that is lost NaN; where all arms are equal, every finished trial is 1. The numbers depend on
     who takes part: an arm that is far worse than the rest squeezes them together.
     """
-    found = prepared(frame, goal, scale)
-    cost = found["cost"].where(np.isfinite(found["cost"]))
-    means = cost.groupby([found["problem"], found["arm"]]).transform("mean")
-    worst = means.groupby(found["problem"]).transform("max")
-    best = means.groupby(found["problem"]).transform("min")
+    long = prepared(frame, goal, scale)
+    cost = long["cost"].where(np.isfinite(long["cost"]))
+    means = cost.groupby([long["problem"], long["arm"]]).transform("mean")
+    worst = means.groupby(long["problem"]).transform("max")
+    best = means.groupby(long["problem"]).transform("min")
     width = (worst - best).to_numpy(float)
     level = width <= stats.RELATIVE_NOISE * np.maximum(np.abs(worst), np.abs(best))
-    share = (worst - found["cost"]).to_numpy(float) / np.where(level, 1.0, width)
+    share = (worst - long["cost"]).to_numpy(float) / np.where(level, 1.0, width)
     finite = np.isfinite(share)
-    found["normalized"] = np.where(level & finite, 1.0, share)
-    nobody = worst.isna() & np.isinf(found["cost"])  # every trial of the problem diverged
-    found.loc[nobody, "normalized"] = -math.inf
-    return found
+    long["normalized"] = np.where(level & finite, 1.0, share)
+    nobody = worst.isna() & np.isinf(long["cost"])  # every trial of the problem diverged
+    long.loc[nobody, "normalized"] = -math.inf
+    return long
 
 
 def aggregate_scores(
@@ -114,9 +113,9 @@ def aggregate_scores(
     """
     import pandas as pd
 
-    found = normalized_scores(frame, goal=goal, scale=scale)
+    normalized = normalized_scores(frame, goal=goal, scale=scale)
     rows = []
-    for arm, mine in found.groupby("arm", sort=False):
+    for arm, mine in normalized.groupby("arm", sort=False):
         scores = mine["normalized"].to_numpy(float)
         with np.errstate(invalid="ignore"):
             by_problem = mine.groupby(["data_set", "problem"], sort=False)["normalized"].apply(

@@ -23,122 +23,64 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from anncore.contract.columns import FLOOR_STEPS
 from anncore.evidence import stats
-from anncore.evidence.selection import hyperparameters
-from anncore.evidence.study import Measure, Study
+from anncore.evidence.measures import Measure
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["curve_frame", "scores", "tuning_scores"]
-
 Words = str | Mapping[str, str] | None
 NEEDED = ("problem", "arm", "seed", "score")
 GOALS, SCALES = ("min", "max"), ("linear", "log", "unit")
+LONG = ("problem", "data_set", "arm", "seed", "status", "score", "goal", "scale")
 
 
-class Source(NamedTuple):
-    """What a `Results` and a `FigureInput` both hold; `trials` are the report's, with their `label`."""
+class Layout(NamedTuple):
+    """What every trial that belongs to a long frame is on, in order.
 
-    trials: pd.DataFrame
-    tune: pd.DataFrame  # the report's own trials where nothing was tuned
-    curves: pd.DataFrame
-    selection: pd.DataFrame
+    lost: by problem and arm the status of trials that have not run, where it is not "missing".
+    """
+
     measures: Mapping[str, Measure]
     data_sets: Mapping[str, str]
     arms: Sequence[str]
     seeds: Sequence[int]
-    metric: str
-    goal: str
-    tuned: bool
-    options: Mapping[str, Any]
-    step_costs: Mapping[tuple[str, str], float]  # seconds by problem and arm, where they were measured
+    lost: Mapping[tuple[str, str], str]
 
 
-def source_of(source: Any) -> Source:
-    """Return a `Results` or a `FigureInput` as a `Source`."""
-    import pandas as pd
+def long_frame(trials: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+    """Return report trials with the column `label` as a prepared long frame.
 
-    if not hasattr(source, "report"):
-        study, rule = Study(source), source.experiment.select
-        kept = (source.selection, study.measures, study.dataset_of, study.arms, study.seeds)
-        tune = study.tune if study.tuned else study.trials
-        seconds = {pair: cost.seconds for pair, cost in study.step_costs.items()}
-        told = (rule.metric, rule.goal, study.tuned, study.options, seconds)
-        return Source(study.trials, tune, source.curves, *kept, *told)
-    content, phases = source.report, source.trials["phase"]
-    measures = {
-        problem: Measure(each["column"], each["goal"], each["scale"])
-        for problem, each in content["measures"].items()
-    }
-    rule, selection = content["select"], pd.DataFrame(content["selection"])
-    kept = (selection, measures, content["data_sets"], content["arms"], content["seeds"]["report"])
-    trials = source.trials[phases == "report"]
-    tune = source.trials[phases == "tune"] if rule["tuned"] else trials
-    seconds = {(row["problem"], row["arm"]): row["seconds"] for row in content["costs"] or ()}
-    told = (rule["metric"], rule["goal"], rule["tuned"], source.options, seconds)
-    return Source(trials, tune, source.curves, *kept, *told)
-
-
-def scores(source: Any) -> pd.DataFrame:
-    """Return the report phase's test scores of a `Results` or a `FigureInput` as the long frame.
-
-    Every planned (problem, arm, seed) has a row; a trial that has not run has the status "missing". Where
-    nothing was tuned, an arm with several configurations is as many arms, as in the report.
+    Every planned (problem, arm, seed) has a row; a trial that has not run has the status "missing", or what
+    `layout.lost` says. A score is NaN unless the trial is ok; see `Measure.scores` for those of functions.
     """
     import pandas as pd
 
-    found = source_of(source)
-    every = pd.MultiIndex.from_product([found.arms, found.seeds], names=["arm", "seed"])
+    every = pd.MultiIndex.from_product([layout.arms, layout.seeds], names=["arm", "seed"])
+    groups = dict(list(trials.groupby("problem", sort=False)))
     parts = []
-    for problem, measure in found.measures.items():
-        mine = found.trials[found.trials["problem"] == problem].drop_duplicates(["seed", "label"])
-        column = mine[measure.column].astype(float) if measure.column in mine else math.nan
-        part = mine.assign(score=column).set_index(["label", "seed"])[["status", "score"]]
-        part.index.names = ["arm", "seed"]
+    for problem, measure in layout.measures.items():
+        mine = groups.get(problem, trials.iloc[:0]).drop_duplicates(["seed", "label"])
+        part = pd.DataFrame(
+            {"status": mine["status"].to_numpy(object), "score": _scores_of(mine, measure)},
+            index=pd.MultiIndex.from_arrays([mine["label"], mine["seed"]], names=["arm", "seed"]),
+        )
         part = part.reindex(every).reset_index()
-        part["status"] = part["status"].where(part["status"].notna(), "missing")
+        without = [layout.lost.get((problem, str(arm)), "missing") for arm in part["arm"]]
+        part["status"] = np.where(part["status"].isna(), np.array(without, object), part["status"])
         part["score"] = part["score"].where(part["status"] == "ok")
-        told = {"problem": problem, "data_set": found.data_sets[problem]}
-        parts.append(part.assign(**told, goal=measure.goal, scale=measure.scale))
-    columns = ["problem", "data_set", "arm", "seed", "status", "score", "goal", "scale"]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+        same = {"problem": problem, "data_set": layout.data_sets[problem]}
+        parts.append(part.assign(**same, goal=measure.goal, scale=measure.scale))
+    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(LONG))
+    return prepared(frame[list(LONG)])
 
 
-def tuning_scores(source: Any) -> pd.DataFrame:
-    """Return the tuning phase's validation scores of a `Results` or a `FigureInput`, by configuration.
-
-    One row per trial with problem, arm, config, seed, status, score, goal, and a column per
-    hyperparameter such as "optimizer.lr". Where nothing was tuned, the report phase's trials.
-    """
-    found = source_of(source)
-    trials = found.tune
-    hyper = hyperparameters(trials)
-    keep = ["problem", "arm", "config", "seed", "status", *hyper]
-    score = trials[found.metric].astype(float) if found.metric in trials else math.nan
-    frame = trials[keep].assign(score=score, goal=found.goal).reset_index(drop=True)
-    frame["score"] = frame["score"].where(frame["status"] == "ok")
-    return frame
-
-
-def curve_frame(source: Any, metric: str) -> pd.DataFrame:
-    """Return the report phase's learning curves of a `Results` or a `FigureInput`, long.
-
-    Columns problem, arm, seed, status, step, seconds, value. `seconds` is the step times what one costs the
-    arm by itself, where the sweep measured it ([report] costs); else the trial's share of its stack's time
-    up to the step, which says nothing of the arm where others shared the stack. A trial without a curve has
-    one row, without step and value, so that nobody who looks for a target forgets it.
-    """
-    found = source_of(source)
-    values = found.curves[found.curves["metric"] == metric][["key", "step", "value"]]
-    keep = ["key", "problem", "label", "seed", "status", "steps_done", "train_seconds"]
-    frame = found.trials[keep].rename(columns={"label": "arm"}).merge(values, on="key", how="left")
-    done = frame["steps_done"].where(frame["steps_done"] > 0)
-    frame["seconds"] = frame["step"] / done * frame["train_seconds"]
-    if found.step_costs:
-        pairs = zip(frame["problem"], frame["arm"], strict=True)
-        frame["seconds"] = frame["step"] * np.array([found.step_costs.get(pair, math.nan) for pair in pairs])
-    return frame[["problem", "arm", "seed", "status", "step", "seconds", "value"]]
+def _scores_of(mine: pd.DataFrame, measure: Measure) -> Any:
+    if measure.column not in mine:
+        return np.full(len(mine), math.nan)
+    steps = mine[FLOOR_STEPS] if FLOOR_STEPS in mine else np.full(len(mine), math.nan)
+    return measure.scores(mine[measure.column].to_numpy(float), steps)
 
 
 def prepared(frame: pd.DataFrame, goal: Words = None, scale: Words = None) -> pd.DataFrame:
@@ -150,37 +92,37 @@ def prepared(frame: pd.DataFrame, goal: Words = None, scale: Words = None) -> pd
     lacking = [name for name in NEEDED if name not in frame]
     if lacking:
         raise ValueError(f"the frame has no column {lacking[0]!r}; it needs {', '.join(NEEDED)}")
-    found = frame.reset_index(drop=True)
-    twice = found.duplicated(["problem", "arm", "seed"])
+    long = frame.reset_index(drop=True)
+    twice = long.duplicated(["problem", "arm", "seed"])
     if twice.any():
-        problem, arm, seed = (found[name][int(twice.argmax())] for name in ("problem", "arm", "seed"))
+        problem, arm, seed = (long[name][int(twice.argmax())] for name in ("problem", "arm", "seed"))
         raise ValueError(
             f"{arm} has two rows on {problem} with seed {seed}; keep one configuration per arm, as scores() "
             f"does"
         )
-    values = found["score"].to_numpy(float)
-    if "status" not in found:
+    values = long["score"].to_numpy(float)
+    if "status" not in long:
         guessed = np.where(np.isnan(values), "missing", np.where(np.isinf(values), "diverged", "ok"))
-        found["status"] = guessed
-    if "data_set" not in found:
-        found["data_set"] = found["problem"]
-    found["goal"] = _words(found, "goal", goal, GOALS)
-    found["scale"] = _words(found, "scale", scale, SCALES)
-    status = found["status"].to_numpy(object)
-    flat = (found["scale"] == "log").to_numpy() & (status == "ok") & (values <= 0)
+        long["status"] = guessed
+    if "data_set" not in long:
+        long["data_set"] = long["problem"]
+    long["goal"] = _words(long, "goal", goal, GOALS)
+    long["scale"] = _words(long, "scale", scale, SCALES)
+    status = long["status"].to_numpy(object)
+    flat = (long["scale"] == "log").to_numpy() & (status == "ok") & (values <= 0)
     if flat.any():
-        problem, value = found["problem"][flat.argmax()], values[flat.argmax()]
+        problem, value = long["problem"][flat.argmax()], values[flat.argmax()]
         raise ValueError(
             f"the log scale needs positive scores, got {value:g} on {problem}; give scale='linear'"
         )
-    costs = np.full(len(found), np.nan)
-    for way in dict.fromkeys(zip(found["goal"], found["scale"], strict=True)):
-        here = (found["goal"] == way[0]).to_numpy() & (found["scale"] == way[1]).to_numpy()
+    costs = np.full(len(long), np.nan)
+    for way in dict.fromkeys(zip(long["goal"], long["scale"], strict=True)):
+        here = (long["goal"] == way[0]).to_numpy() & (long["scale"] == way[1]).to_numpy()
         costs[here] = stats.to_cost(values[here], *way)
     costs[status != "ok"] = np.nan
     costs[(status == "diverged") | ((status == "ok") & np.isinf(values))] = math.inf
-    found["score"], found["cost"] = values, costs
-    return found
+    long["score"], long["cost"] = values, costs
+    return long
 
 
 def _words(frame: pd.DataFrame, name: str, given: Words, known: Sequence[str]) -> Any:
@@ -197,23 +139,67 @@ def _words(frame: pd.DataFrame, name: str, given: Words, known: Sequence[str]) -
     return column
 
 
-def wide(found: pd.DataFrame, problem: str, column: str = "cost") -> pd.DataFrame:
-    """Return one problem's column of a prepared frame by seed (rows) and arm, both in their given order.
+def wide(
+    mine: pd.DataFrame, column: str, arms: Sequence[str] | None = None, seeds: Sequence[int] | None = None
+) -> pd.DataFrame:
+    """Return a column of one problem's rows of a prepared frame by seed (rows) and arm.
 
-    A trial that is not there is NaN, or "missing" in the column `status`.
+    arms, seeds: their order, by default that of the rows. A trial that is not there is NaN, or "missing" in
+    the column `status`.
     """
     import pandas as pd
 
-    arms = {arm: place for place, arm in enumerate(dict.fromkeys(found["arm"]))}
-    mine = found[found["problem"] == problem]
-    seeds = {seed: place for place, seed in enumerate(dict.fromkeys(mine["seed"]))}
+    rows = list(dict.fromkeys(mine["seed"]) if seeds is None else seeds)
+    names = list(dict.fromkeys(mine["arm"]) if arms is None else arms)
     # Placing the values by hand is ten times as fast as a pivot, which would sort besides.
     texts = column == "status"
-    table = np.full((len(seeds), len(arms)), "missing" if texts else np.nan, object if texts else float)
-    table[mine["seed"].map(seeds), mine["arm"].map(arms)] = mine[column]
-    return pd.DataFrame(table, index=list(seeds), columns=list(arms))
+    table = np.full((len(rows), len(names)), "missing" if texts else np.nan, object if texts else float)
+    places = [{name: place for place, name in enumerate(axis)} for axis in (rows, names)]
+    table[mine["seed"].map(places[0]), mine["arm"].map(places[1])] = mine[column]
+    return pd.DataFrame(table, index=rows, columns=names)
 
 
-def by_problem(found: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the costs of every problem of a prepared frame, by seed and arm."""
-    return {problem: wide(found, problem) for problem in dict.fromkeys(found["problem"])}
+def by_problem(frame: pd.DataFrame, column: str = "cost") -> dict[str, pd.DataFrame]:
+    """Return a column of a prepared frame by problem, each by seed and arm; every problem has all arms."""
+    arms = list(dict.fromkeys(frame["arm"]))
+    return {str(problem): wide(mine, column, arms) for problem, mine in frame.groupby("problem", sort=False)}
+
+
+def unit_costs(
+    costs: Mapping[str, pd.DataFrame], scales: Mapping[str, str], data_sets: Mapping[str, str]
+) -> tuple[pd.DataFrame, str]:
+    """Return costs by data set (rows) and arm, averaged over seeds first, and their common scale.
+
+    costs: by problem, a row per seed, a column per arm. One diverged seed makes the mean infinite: the arm
+    loses that data set to any arm that finished. Scales that differ, or plain numbers of unlike units, are
+    put on "range": 0 the best arm's mean, 1 the worst finite one's. Variants of one data set are averaged
+    last, as they are no independent evidence.
+    """
+    import pandas as pd
+
+    known = set(scales.values())
+    common = known.pop() if len(known) == 1 else "range"
+    if common == "linear" and len(costs) > 1:
+        common = "range"
+    rows = {}
+    for problem, table in costs.items():
+        means = table.mean(axis=0, skipna=False)
+        if common == "range":
+            finite = means[np.isfinite(means.to_numpy(float))]
+            low = finite.min() if len(finite) else 0.0
+            width = (finite.max() - low) if len(finite) else 0.0
+            means = (means - low) / (width or 1.0)
+        rows[problem] = means
+    frame = pd.DataFrame(rows).T
+    if not len(frame):
+        return frame, common
+    frame = frame.reindex(columns=list(next(iter(costs.values())).columns))
+    groups = np.array([data_sets[problem] for problem in frame.index], object)
+    averages = {name: frame[groups == name].mean(skipna=False) for name in dict.fromkeys(groups)}
+    return pd.DataFrame(averages, index=frame.columns).T, common
+
+
+def unit_costs_of(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return the `unit_costs` of a prepared frame, and their scale."""
+    first = frame.drop_duplicates("problem").set_index("problem")
+    return unit_costs(by_problem(frame), dict(first["scale"]), dict(first["data_set"]))

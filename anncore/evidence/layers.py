@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from anncore.contract.kinds import Array
-from anncore.evidence.frame import source_of
+from anncore.evidence.sources import source_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,14 +26,14 @@ def layer_frame(source: Any, metric: str) -> pd.DataFrame:
     rule; a metric that gives one number for the whole network has the layer "". Rows lie in the order of the
     layers, numbers by their size. A trial without a curve has no row.
     """
-    found = source_of(source)
-    known = set(found.curves["metric"].unique())
+    content = source_of(source)
+    known = set(content.curves["metric"].unique())
     stem = f"train_{metric}"
     names = sorted((name for name in known if str(name).startswith(f"{stem}.")), key=_place)
     names = names or [stem] * (stem in known)
     keep = ["key", "problem", "label", "seed", "status"]
-    trials = found.trials[keep].rename(columns={"label": "arm"})
-    frame = found.curves[found.curves["metric"].isin(names)].merge(trials, on="key")
+    trials = content.trials[keep].rename(columns={"label": "arm"})
+    frame = content.curves[content.curves["metric"].isin(names)].merge(trials, on="key")
     order = frame["metric"].map({name: i for i, name in enumerate(names)})
     frame = frame.iloc[np.argsort(order.to_numpy(float), kind="stable")]
     layers = frame["metric"].map({name: name.removeprefix(stem).removeprefix(".") for name in names})
@@ -73,7 +73,7 @@ class LayerGrid:
 
 def layer_grids(source: Any, metric: str) -> dict[tuple[str, str], LayerGrid]:
     """Return what `layer_frame` holds by (problem, arm), as arrays; without those that have no curve."""
-    found = {}
+    grids = {}
     for (problem, arm), rows in layer_frame(source, metric).groupby(["problem", "arm"], sort=False):
         layers = tuple(dict.fromkeys(rows["layer"]))
         steps = np.unique(rows["step"].to_numpy())
@@ -88,5 +88,5 @@ def layer_grids(source: Any, metric: str) -> dict[tuple[str, str], LayerGrid]:
         for i in range(len(seeds)):  # a seed that stopped early: its last step stands for the rest
             last = int(at[who == i].max())
             values[i, :, last + 1 :] = values[i, :, [last]].T
-        found[str(problem), str(arm)] = LayerGrid(layers, steps, values)
-    return found
+        grids[str(problem), str(arm)] = LayerGrid(layers, steps, values)
+    return grids

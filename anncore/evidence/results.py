@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from anncore.contract.engine_version import environment_digest
+from anncore.contract.kind_names import ON_DATA, ON_OBJECTIVES, SECTIONS
 from anncore.contract.trial import PlannedRow, TrialResult
 from anncore.engine.decision_maps import DecisionMap
-from anncore.experiment.model import KINDS, OBJECTIVE_PARTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,8 +81,9 @@ class Results:
 
     @property
     def missing(self) -> int:
-        """The number of planned trials without a result."""
-        return self.plan.counts["total"] - len(self.trials)
+        """The number of planned trials without a result; nothing is planned where nothing was chosen."""
+        left_out = int((self.selection["n_ok"] == 0).sum()) * len(self.experiment.report_seeds)
+        return self.plan.counts["total"] - len(self.trials) - left_out
 
     @property
     def failures(self) -> int:
@@ -95,28 +96,28 @@ def trials_frame(rows: Sequence[PlannedRow], results: Mapping[str, TrialResult])
     import pandas as pd
 
     rows = [row for row in rows if row.key in results]
-    found = [results[row.key] for row in rows]
+    ended = [results[row.key] for row in rows]
     columns: dict[str, Any] = {
         "key": _texts(row.key for row in rows),
         "phase": _texts(row.phase for row in rows),
-        "status": _texts(result.status for result in found),
+        "status": _texts(result.status for result in ended),
         "problem": _texts(row.problem for row in rows),
         "arm": _texts(row.arm for row in rows),
         "config": _texts(row.config for row in rows),
     }
     on_objectives = any("objective" in row.labels for row in rows)
-    for kind in OBJECTIVE_PARTS if on_objectives else [kind for kind in KINDS if kind != "objective"]:
+    for kind in ON_OBJECTIVES if on_objectives else ON_DATA:
         columns[kind] = _texts(row.labels.get(kind, "") for row in rows)
     for name in _hyperparameters(rows):
         columns[name] = _column([row.values.get(name) for row in rows])
     columns["seed"] = np.array([row.seed for row in rows], np.int64)
-    for name in _metrics(found):
-        columns[name] = np.array([result.metrics.get(name, math.nan) for result in found], np.float64)
-    columns["steps_done"] = np.array([result.steps_done for result in found], np.int64)
-    columns["stopped"] = _texts(result.stopped for result in found)
-    columns["error"] = _texts(result.error for result in found)
-    columns["environment"] = _texts(environment_digest(result.environment) for result in found)
-    columns["train_seconds"] = np.array([result.train_seconds for result in found], np.float64)
+    for name in _metrics(ended):
+        columns[name] = np.array([result.metrics.get(name, math.nan) for result in ended], np.float64)
+    columns["steps_done"] = np.array([result.steps_done for result in ended], np.int64)
+    columns["stopped"] = _texts(result.stopped for result in ended)
+    columns["error"] = _texts(result.error for result in ended)
+    columns["environment"] = _texts(environment_digest(result.environment) for result in ended)
+    columns["train_seconds"] = np.array([result.train_seconds for result in ended], np.float64)
     return pd.DataFrame(columns)
 
 
@@ -130,12 +131,12 @@ def _texts(values: Iterable[str | None]) -> Any:
 def _hyperparameters(rows: Iterable[PlannedRow]) -> list[str]:
     """Return the hyperparameters' columns by kind, then in the order of their first appearance."""
     names = dict.fromkeys(name for row in rows for name in row.values)
-    return sorted(names, key=lambda name: (*KINDS, name.partition(".")[0]).index(name.partition(".")[0]))
+    return sorted(names, key=lambda name: (*SECTIONS, name.partition(".")[0]).index(name.partition(".")[0]))
 
 
-def _metrics(found: Iterable[TrialResult]) -> list[str]:
+def _metrics(results: Iterable[TrialResult]) -> list[str]:
     """Return the metrics' columns, losses first, each on train, valid and test; then what has no split."""
-    names = {name for result in found for name in result.metrics}
+    names = {name for result in results for name in result.metrics}
     order = {split: place for place, split in enumerate(SPLITS)}
 
     def place(name: str) -> tuple[bool, bool, str, int, str]:
@@ -195,13 +196,13 @@ def csv_chunks(frame: pd.DataFrame) -> Iterator[bytes]:
     for name in frame.columns:
         if not pd.api.types.is_numeric_dtype(frame[name]):
             # Texts repeat: thousands of rows, a few values, and hardly ever one to escape.
-            changed = {each: _escaped(each) for each in frame[name].dropna().unique()}
+            changed = {text: _escaped(text) for text in frame[name].dropna().unique()}
             escaped[name] = {old: new for old, new in changed.items() if new != old}
     for start in range(0, max(len(frame), 1), CSV_ROWS):
         piece = frame.iloc[start : start + CSV_ROWS]
         for name, changed in escaped.items():
             if changed:
-                new = piece[name].map(lambda each, to=changed: to.get(each, each), na_action="ignore")
+                new = piece[name].map(lambda text, to=changed: to.get(text, text), na_action="ignore")
                 piece = piece.assign(**{name: new})
         yield piece.to_csv(index=False, header=start == 0, lineterminator="\n").encode()
 

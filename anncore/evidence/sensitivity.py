@@ -72,9 +72,9 @@ def tuned_column(mine: pd.DataFrame) -> str | None:
             continue
         values = [v for v in mine[column].unique() if _is_number(v)]
         positive = len(values) > 1 and min(values) > 0
-        found = (len(values), math.log10(max(values) / min(values)) if positive else 0.0)
-        if found > most and found[0] > 2:
-            best, most = column, found
+        reach = (len(values), math.log10(max(values) / min(values)) if positive else 0.0)
+        if reach > most and reach[0] > 2:
+            best, most = column, reach
     return best
 
 

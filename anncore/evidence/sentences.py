@@ -68,6 +68,11 @@ def size(value: float, scale: str) -> str:
     return number(value)
 
 
+def steps_words(text: str) -> str:
+    """Write a ratio of scores at a function's floor as what it is there, a ratio of steps."""
+    return text.replace(" lower", " fewer steps").replace(" higher", " more steps")
+
+
 def interval(low: float, high: float, scale: str) -> str:
     """Write an effect's interval, "" where it is undefined."""
     if math.isnan(low) or math.isnan(high):
@@ -126,24 +131,32 @@ def sentence(c: Comparison) -> str:
         few = f"{counted(c.n, c.unit)} {'is' if c.n == 1 else 'are'} too few"
         return f"{few} for a claim about {c.a} and {c.b}{on} ({seen}); {way}."
     if c.verdict == "undecided":
+        number_needed = about(c.needed)
+        number_needed = number_needed if number_needed.startswith("more") else f"about {number_needed}"
         return (
-            f"{c.a} and {c.b} cannot be told apart{on} with {c.n} {c.unit}; "
-            f"about {about(c.needed)} would be needed."
-            if c.needed is not None and c.needed <= 1000
-            else f"{c.a} and {c.b} cannot be told apart{on} with {c.n} {c.unit}; "
-            "more than 1000 would be needed."
+            f"{c.a} and {c.b} cannot be told apart{on} with {c.n} {c.unit}; {number_needed} would be needed."
         )
-    spread = interval(c.low, c.high, c.scale)
-    kind = "mean gain" if c.centre == "mean" else "typical gain"
-    gain = f"{kind} {size(c.effect, c.scale)}" + (f", 95 % interval {spread}" if spread else "")
     if c.verdict == "equivalent":
-        return f"{c.a} and {c.b} are practically equivalent{on} ({gain})."
+        return f"{c.a} and {c.b} are practically equivalent{on} ({_gain(c)})."
     drawn = f", {c.ties} tied" if c.ties else ""
     lost = f", {c.diverged} by divergence" if c.diverged else ""
+    floor = ""
+    if c.at_floor:
+        where = "All" if c.at_floor == c.n else str(c.at_floor)
+        floor = f" {where} pairs are at the function's floor, where fewer steps win."
     return (
         f"{c.a} beats {c.b}{on} on {c.wins} of {c.n} {c.unit}{drawn}{lost} "
-        f"({gain}, {p_value(c.p)} after Holm)."
+        f"({_gain(c)}, {p_value(c.p)} after Holm).{floor}"
     )
+
+
+def _gain(c: Comparison) -> str:
+    """Write "mean gain 34 % lower, 95 % interval 20 to 45 % lower"."""
+    between = interval(c.low, c.high, c.scale)
+    gain = size(c.effect, c.scale) + (f", 95 % interval {between}" if between else "")
+    if c.n and c.at_floor == c.n:
+        gain = steps_words(gain)
+    return f"{'mean gain' if c.centre == 'mean' else 'typical gain'} {gain}"
 
 
 def with_sentence(comparison: Comparison) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from anncore.evidence import stats
-from anncore.evidence.frame import Source, source_of
+from anncore.evidence.sources import Source, source_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,23 +46,23 @@ def targets(source: Any) -> pd.DataFrame:
     """
     import pandas as pd
 
-    found = source_of(source)
-    named, sign = found.options.get("target"), -1.0 if found.goal == "max" else 1.0
-    best = _best_validation(found, sign)
+    content = source_of(source)
+    named, sign = content.options.get("target"), -1.0 if content.goal == "max" else 1.0
+    best = _best_validation(content, sign)
     rows = []
-    for problem in found.measures:
+    for problem in content.layout.measures:
         middle = stats.median(best[best["problem"] == problem]["cost"].to_numpy(float))
-        target, origin = sign * middle, "tuning" if found.tuned else "report"
+        target, origin = sign * middle, "tuning" if content.tuned else "report"
         by_name = named
         if isinstance(named, Mapping):
-            by_name = named.get(problem, named.get(found.data_sets[problem]))
+            by_name = named.get(problem, named.get(content.layout.data_sets[problem]))
         if by_name is not None:
             target, origin = float(by_name), "file"
         rows.append(
             {
                 "problem": problem,
-                "metric": found.metric,
-                "goal": found.goal,
+                "metric": content.metric,
+                "goal": content.goal,
                 "target": target if math.isfinite(target) else math.nan,
                 "origin": origin,
             }
@@ -70,21 +70,21 @@ def targets(source: Any) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["problem", "metric", "goal", "target", "origin"])
 
 
-def _best_validation(found: Source, sign: float) -> pd.DataFrame:
+def _best_validation(content: Source, sign: float) -> pd.DataFrame:
     """Return each arm's best validation on each problem as a cost: problem, arm, cost; +inf for none."""
-    trials = found.tune
-    if found.tuned and len(found.selection):
-        chosen = found.selection[["problem", "arm", "config"]]
+    trials = content.tune
+    if content.tuned and len(content.selection):
+        chosen = content.selection[["problem", "arm", "config"]]
         trials = trials.merge(chosen, on=["problem", "arm", "config"], how="right")
-    values = found.curves[found.curves["metric"] == found.metric]
+    values = content.curves[content.curves["metric"] == content.metric]
     along = (sign * values["value"]).groupby(values["key"], sort=False).min()
-    last = sign * trials[found.metric].astype(float) if found.metric in trials else math.nan
+    last = sign * trials[content.metric].astype(float) if content.metric in trials else math.nan
     costs = np.fmin(trials["key"].map(along).to_numpy(float), np.asarray(last, dtype=float))
     costs = np.where((trials["status"] == "ok") & np.isfinite(costs), costs, math.inf)
-    arm = "arm" if found.tuned else "label"
+    arm = "arm" if content.tuned else "label"
     grouped = trials.assign(cost=costs).groupby(["problem", arm], sort=False)["cost"]
     return (
-        grouped.agg(lambda each: stats.median(each.to_numpy(float)))
+        grouped.agg(lambda costs_of_seeds: stats.median(costs_of_seeds.to_numpy(float)))
         .rename_axis(["problem", "arm"])
         .reset_index()
     )
@@ -114,9 +114,9 @@ def time_to_target(
     target = curves["problem"].map(lambda problem: targets.get(problem, math.nan)).astype(float)
     reached = curves["value"] <= target if goal == "min" else curves["value"] >= target
     first = curves[time].astype(float).where(reached, math.inf)
-    found = curves[["problem", "arm", "seed"]].assign(target=target, time=first)[target.notna()]
+    timed = curves[["problem", "arm", "seed"]].assign(target=target, time=first)[target.notna()]
     names = ["problem", "arm", "seed", "target"]
-    return found.groupby(names, sort=False)["time"].min().reset_index()
+    return timed.groupby(names, sort=False)["time"].min().reset_index()
 
 
 def typical_times(times: pd.DataFrame) -> pd.DataFrame:
@@ -127,7 +127,7 @@ def typical_times(times: pd.DataFrame) -> pd.DataFrame:
     """
     arms, problems = (list(dict.fromkeys(times[name])) for name in ("arm", "problem"))
     median = times.groupby(["arm", "problem"], sort=False)["time"].agg(
-        lambda each: stats.median(each.to_numpy(float))
+        lambda times_of_seeds: stats.median(times_of_seeds.to_numpy(float))
     )
     return median.unstack().reindex(index=arms, columns=problems)  # noqa: PD010 - keeps the order
 

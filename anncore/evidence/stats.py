@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cache, lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,9 @@ ALPHA = 0.05
 LEVEL = 0.95
 RELATIVE_NOISE = 1e-6  # float32 carries seven digits; a sum over a test split loses one of them
 ABSOLUTE_NOISE = 1e-12
+
+
+Centre = Literal["mean", "median"]
 
 
 class Estimate(NamedTuple):
@@ -150,6 +153,56 @@ def median(values: Array | Sequence[float]) -> float:
         return math.nan
     low, high = x[(len(x) - 1) // 2], x[len(x) // 2]
     return float(low if low == high else (low + high) / 2)
+
+
+def median_interval(values: Array | Sequence[float], level: float = LEVEL) -> Estimate:
+    """Return the median of the finite values with its distribution-free interval.
+
+        [x_(k), x_(n + 1 - k)],   k the largest with P(B < k) ≤ (1 - level)/2,   B binomial (n, 1/2)
+
+    Below six values there is no interval at 95 %. Conover, "Practical Nonparametric Statistics", 3rd ed.,
+    section 3.2.
+    """
+    from scipy import special
+
+    x = np.sort(np.asarray(values, dtype=float))
+    x = x[np.isfinite(x)]
+    n = len(x)
+    below = special.bdtr(np.arange(n), n, 0.5)  # P(B ≤ j), so P(B < k) is at k - 1
+    k = int(np.searchsorted(below, (1 - level) / 2, side="right"))
+    ends = (float(x[k - 1]), float(x[n - k])) if k else (math.nan, math.nan)
+    return Estimate(median(x) if n else math.nan, *ends, n)
+
+
+def one_decides(values: Array | Sequence[float], scale: str = "linear") -> bool:
+    """Say whether a single value decides the mean of the finite ones, so that it describes none of them.
+
+    That is so where the mean lies outside the middle half of the values, and leaving out some one of them
+    changes it by more than a factor of two (scale "log": the geometric mean; "linear": by more than the
+    size of the others' mean). Never for shares (scale "unit"), which are bounded, nor below four values.
+    """
+    x = np.asarray(values, dtype=float)
+    x = x[np.isfinite(x)]
+    n = len(x)
+    if n < 4 or scale == "unit":
+        return False
+    y = np.log(x) if scale == "log" else x
+    mean = float(y.mean())
+    low, high = np.quantile(y, (0.25, 0.75))
+    if low <= mean <= high:
+        return False
+    others = (y.sum() - y) / (n - 1)  # the mean without each one
+    limits = math.log(2) if scale == "log" else np.abs(others)
+    return bool((np.abs(mean - others) > limits).any())
+
+
+def typical(
+    values: Array | Sequence[float], scale: str = "linear", level: float = LEVEL
+) -> tuple[Estimate, Centre]:
+    """Return `mean_interval`, or where `one_decides` the mean `median_interval`; and which of them it is."""
+    if one_decides(values, scale):
+        return median_interval(values, level), "median"
+    return mean_interval(values, scale, level), "mean"
 
 
 def wilson_interval(share: float, n: int, level: float = LEVEL) -> tuple[float, float]:

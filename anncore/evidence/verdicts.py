@@ -16,19 +16,20 @@ The unit of a comparison is the seed on one problem, and the data set over all.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from anncore.evidence import stats
 from anncore.evidence.always_valid import always_valid_interval, always_valid_p, pairs_until_decided
+from anncore.evidence.stats import Centre as Centre
 from anncore.evidence.units import DATA_SETS as DATA_SETS, SEEDS as SEEDS
 
 Verdict = Literal["better", "undecided", "equivalent", "tie", "too_few", "blocked"]
-Centre = Literal["mean", "median"]
 FEWEST_DATA_SETS = 6  # below, over all data sets is description only
 FEW_DATA_SETS = 10
 
@@ -64,6 +65,7 @@ class Comparison:
     comparisons: int
     reason: str = ""
     centre: Centre = "mean"
+    at_floor: int = 0  # pairs whose two trials are both at a function's floor: their steps decide
 
 
 def compare(
@@ -77,6 +79,7 @@ def compare(
     rope: float | None = None,
     alpha: float = stats.ALPHA,
     sequential: bool = False,
+    floor: float = -math.inf,
 ) -> list[Comparison]:
     """Decide every pair of columns of `costs`, or every column against `control`.
 
@@ -84,71 +87,174 @@ def compare(
     NaN missing; already on the scale that differences are taken on. blocked: arm to reason. sequential:
     p-values that stay valid where one looks again after every few more rows (`always_valid_p`) take
     the place of the exact signed-rank test's, which allows for a single look at a planned number of rows;
-    intervals and `needed` are then those that go with them (`anncore.evidence.always_valid`).
+    intervals and `needed` are then those that go with them (`anncore.evidence.always_valid`). floor: the
+    cost at or below which a function's value is rounding and the steps to reach it decide.
     """
-    arms = list(costs.columns)
-    pairs: list[tuple[str, str]] = list(combinations(arms, 2))
-    if control in arms:
-        pairs = [(str(control), arm) for arm in arms if arm != control]
-    how = unit, sequential
-    column = {arm: costs[arm].to_numpy(float) for arm in arms}  # once: there are hundreds of pairs
-    drafts = [_draft(column[a], column[b], a, b, *how) for a, b in pairs]
-    m = len(drafts)
-    least = stats.pairs_needed(m, alpha, sequential)
-    if unit != SEEDS:
-        least = max(least, FEWEST_DATA_SETS)
-    adjusted = stats.holm([_p_value(gaps, sequential) for *_, gaps in drafts])
-    found = []
-    for (a, b, gaps), p in zip(drafts, adjusted, strict=True):
-        reasons = [f"{arm}: {blocked[arm]}" for arm in (a, b) if blocked and arm in blocked]
-        missing = int((np.isnan(column[a]) | np.isnan(column[b])).sum())
-        if missing and not reasons:
-            reasons = [f"{missing} of {len(costs)} {unit} lack a partner"]
-        estimate, centre = _effect(gaps, *how)
-        if p <= alpha and (estimate if sequential else stats.pseudomedian(gaps)).value < 0:
-            # A few large gaps pull the mean to the other side: the test's direction is what is claimed.
-            a, b, gaps = b, a, -gaps
-            estimate, centre = _median(gaps, sequential), "median"
-        verdict: Verdict
-        needed: float | None = None
-        if reasons:
-            verdict = "blocked"
-        elif len(gaps) and not gaps.any():
-            verdict = "tie"
-        elif rope is not None and -rope <= estimate.low and estimate.high <= rope:
-            verdict = "equivalent"
-        elif len(gaps) < least:
-            verdict, needed = "too_few", float(least)
-        elif p <= alpha:
-            verdict = "better"
-        else:
-            verdict = "undecided"
-            planned = pairs_until_decided if sequential else stats.pairs_for_power
-            needed = max(planned(gaps, m, alpha), len(gaps) + 1.0)
-        found.append(
-            Comparison(
-                where=where,
-                unit=unit,
-                a=a,
-                b=b,
-                verdict=verdict,
-                n=len(gaps),
-                wins=int((gaps > 0).sum()),
-                losses=int((gaps < 0).sum()),
-                ties=int((gaps == 0).sum()),
-                diverged=int(np.isinf(gaps).sum()),
-                effect=estimate.value,
-                low=estimate.low,
-                high=estimate.high,
-                scale=scale,
-                p=float(p) if verdict in ("better", "undecided", "equivalent", "tie") else None,
-                needed=needed,
-                comparisons=m,
-                reason="; ".join(reasons),
-                centre=centre,
-            )
+    column = {arm: costs[arm].to_numpy(float) for arm in costs.columns}  # once: there are hundreds of pairs
+    arms = list(column)
+    names = list(combinations(arms, 2))
+    if control in column:
+        names = [(str(control), arm) for arm in arms if arm != control]
+    reasons = blocked or {}
+    pairs = [
+        Pair(
+            where,
+            a,
+            b,
+            column[a],
+            column[b],
+            scale,
+            reasons={arm: reasons[arm] for arm in (a, b) if arm in reasons},
+            floor=floor,
         )
-    return found
+        for a, b in names
+    ]
+    return judge(pairs, unit=unit, rope=rope, alpha=alpha, sequential=sequential)
+
+
+class Pair(NamedTuple):
+    """Two arms to compare: their costs unit by unit, and why nothing may be claimed of either, if so."""
+
+    where: str
+    a: str
+    b: str
+    costs_a: Any
+    costs_b: Any
+    scale: str
+    reasons: Mapping[str, str] = MappingProxyType({})
+    floor: float = -math.inf
+
+
+def judge(
+    pairs: Sequence[Pair],
+    *,
+    unit: str = SEEDS,
+    rope: float | None = None,
+    alpha: float = stats.ALPHA,
+    sequential: bool = False,
+) -> list[Comparison]:
+    """Decide pairs that share one Holm correction; see `compare`."""
+    rule = _Rule(unit, rope, alpha, sequential, len(pairs))
+    drafts = [_draft(pair, unit, sequential) for pair in pairs]
+    adjusted = stats.holm([_p_value(draft.gaps, sequential) for draft in drafts])
+    return [
+        _decided(pair, _turned(draft, float(p), rule), float(p), rule)
+        for pair, draft, p in zip(pairs, drafts, adjusted, strict=True)
+    ]
+
+
+def _decided(pair: Pair, draft: _Draft, p: float, rule: _Rule) -> Comparison:
+    reason = _reason(pair, draft, rule.unit)
+    verdict = _verdict(draft, p, reason, rule)
+    both = np.maximum(pair.costs_a, pair.costs_b) <= pair.floor + 1e-9
+    return Comparison(
+        where=pair.where,
+        unit=rule.unit,
+        a=draft.a,
+        b=draft.b,
+        verdict=verdict,
+        n=len(draft.gaps),
+        wins=int((draft.gaps > 0).sum()),
+        losses=int((draft.gaps < 0).sum()),
+        ties=int((draft.gaps == 0).sum()),
+        diverged=int(np.isinf(draft.gaps).sum()),
+        effect=draft.estimate.value,
+        low=draft.estimate.low,
+        high=draft.estimate.high,
+        scale=pair.scale,
+        p=p if verdict in ("better", "undecided", "equivalent", "tie") else None,
+        needed=_needed(draft.gaps, verdict, rule),
+        comparisons=rule.comparisons,
+        reason=reason,
+        centre=draft.centre,
+        at_floor=int(both.sum()),
+    )
+
+
+class _Draft(NamedTuple):
+    """A pair with the arm first that the effect speaks for, and its complete pairs' differences."""
+
+    a: str
+    b: str
+    gaps: Any
+    estimate: stats.Estimate
+    centre: Centre
+
+
+class _Rule(NamedTuple):
+    """What all comparisons of one table share."""
+
+    unit: str
+    rope: float | None
+    alpha: float
+    sequential: bool
+    comparisons: int
+
+    @property
+    def least(self) -> int:
+        """The fewest pairs with which any comparison could be significant."""
+        pairs = stats.pairs_needed(self.comparisons, self.alpha, self.sequential)
+        return pairs if self.unit == SEEDS else max(pairs, FEWEST_DATA_SETS)
+
+
+def _draft(pair: Pair, unit: str, sequential: bool) -> _Draft:
+    gaps = stats.differences(pair.costs_a, pair.costs_b)
+    a, b, complete = _led(gaps[~np.isnan(gaps)], pair.a, pair.b, unit, sequential)
+    return _Draft(a, b, complete, *_effect(complete, unit, sequential))
+
+
+def _led(gaps: Any, a: str, b: str, unit: str, sequential: bool) -> tuple[str, str, Any]:
+    """Return the pair with the arm first that is ahead, and its differences in that direction."""
+    lead = 0.0
+    if len(gaps):
+        # The estimate is what counts here, and an interval for every look takes longer than all the rest.
+        lead = (stats.pseudomedian(gaps) if sequential else _effect(gaps, unit, sequential)[0]).value
+    if lead < 0 or (lead == 0 and (gaps < 0).sum() > (gaps > 0).sum()):
+        return b, a, -gaps
+    return a, b, gaps
+
+
+def _turned(draft: _Draft, p: float, rule: _Rule) -> _Draft:
+    """Turn a significant pair where a few large gaps pull the mean away from what the test says."""
+    estimate = draft.estimate if rule.sequential else stats.pseudomedian(draft.gaps)
+    if p > rule.alpha or not estimate.value < 0:
+        return draft
+    gaps = -draft.gaps
+    return draft._replace(
+        a=draft.b, b=draft.a, gaps=gaps, estimate=_median(gaps, rule.sequential), centre="median"
+    )
+
+
+def _reason(pair: Pair, draft: _Draft, unit: str) -> str:
+    """Say why nothing may be claimed of a pair; "" where nothing speaks against it."""
+    reasons = [f"{arm}: {pair.reasons[arm]}" for arm in (draft.a, draft.b) if arm in pair.reasons]
+    missing = len(pair.costs_a) - len(draft.gaps)
+    if missing and not reasons:
+        reasons = [f"{missing} of {len(pair.costs_a)} {unit} lack a partner"]
+    return "; ".join(reasons)
+
+
+def _verdict(draft: _Draft, p: float, reason: str, rule: _Rule) -> Verdict:
+    gaps, estimate = draft.gaps, draft.estimate
+    if reason:
+        return "blocked"
+    if len(gaps) and not gaps.any():
+        return "tie"
+    if rule.rope is not None and -rule.rope <= estimate.low and estimate.high <= rule.rope:
+        return "equivalent"
+    if len(gaps) < rule.least:
+        return "too_few"
+    return "better" if p <= rule.alpha else "undecided"
+
+
+def _needed(gaps: Any, verdict: Verdict, rule: _Rule) -> float | None:
+    """Return how many pairs would settle what is open; None where nothing is."""
+    if verdict == "too_few":
+        return float(rule.least)
+    if verdict != "undecided":
+        return None
+    planned = pairs_until_decided if rule.sequential else stats.pairs_for_power
+    return max(planned(gaps, rule.comparisons, rule.alpha), len(gaps) + 1.0)
 
 
 def seed_claims(study: Any, problem: str) -> list[Comparison]:
@@ -167,20 +273,8 @@ def seed_claims(study: Any, problem: str) -> list[Comparison]:
         control=study.control,
         rope=rope,
         sequential=study.sequential,
+        floor=math.log(measure.floor) if measure.floor else -math.inf,
     )
-
-
-def _draft(x: Any, y: Any, a: str, b: str, unit: str, sequential: bool) -> tuple[str, str, Any]:
-    """Return the pair with the arm first that the effect speaks for, and its complete pairs' differences."""
-    gaps = stats.differences(x, y)
-    gaps = gaps[~np.isnan(gaps)]
-    lead = 0.0
-    if len(gaps):
-        # The estimate is what counts here, and an interval for every look takes longer than all the rest.
-        lead = (stats.pseudomedian(gaps) if sequential else _effect(gaps, unit, sequential)[0]).value
-    if lead < 0 or (lead == 0 and (gaps < 0).sum() > (gaps > 0).sum()):
-        return b, a, -gaps
-    return a, b, gaps
 
 
 def _p_value(gaps: Any, sequential: bool) -> float:
@@ -192,16 +286,13 @@ def _p_value(gaps: Any, sequential: bool) -> float:
 def _effect(gaps: Any, unit: str, sequential: bool) -> tuple[stats.Estimate, Centre]:
     """Return the mean difference with its t-interval; the rank-based one where a mean would not do.
 
-    A divergence makes the mean infinite, data sets differ too much in difficulty for a t-interval, and a
-    t-interval holds at one look only.
+    A divergence makes the mean infinite, a single far-off seed decides it, data sets differ too much in
+    difficulty for a t-interval, and a t-interval holds at one look only.
     """
-    if sequential or unit != SEEDS or np.isinf(gaps).any():
+    if sequential or unit != SEEDS or np.isinf(gaps).any() or stats.one_decides(gaps):
         return _median(gaps, sequential), "median"
     return stats.mean_interval(gaps), "mean"
 
 
 def _median(gaps: Any, sequential: bool) -> stats.Estimate:
     return always_valid_interval(gaps) if sequential else stats.pseudomedian(gaps)
-
-
-# ---------------------------------------------------------------- sentences

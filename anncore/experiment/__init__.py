@@ -1,8 +1,6 @@
 """The experiment file: read once, checked whole before anything runs."""
 
 from anncore.experiment.model import (
-    KINDS,
-    PARTS,
     Axis,
     Comparison,
     Entry,
@@ -17,8 +15,6 @@ from anncore.experiment.model import (
 from anncore.experiment.read import load_experiment
 
 __all__ = [
-    "KINDS",
-    "PARTS",
     "Axis",
     "Comparison",
     "Entry",

@@ -1,4 +1,4 @@
-"""The combinations of an experiment: labels first, values inside them, nothing made before it is asked for.
+"""The combinations of an experiment: labels first, values inside them, nothing made before it is needed.
 
 A choice is an entry with one value per hyperparameter. A combo takes one entry of each kind; its choices
 lie along slots, one slot per kind, or one for all tuned kinds together where they are drawn by a search.
@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from anncore.contract.errors import ComponentError, ExperimentError
+from anncore.contract.kind_names import SECTIONS
 from anncore.contract.kinds import Array
-from anncore.experiment.model import KINDS, Axis, Entry, Experiment, Range, Rule
+from anncore.experiment.model import Axis, Entry, Experiment, Range, Rule
 from anncore.experiment.references import resolve_all
 from anncore.experiment.rules import holds
 from anncore.experiment.sampling import draw, extent
@@ -38,20 +40,20 @@ class Choice:
         return resolve_all(self.entry.component, self.given, self.entry.registry)
 
     @cached_property
-    def told(self) -> dict[str, Any]:
+    def values(self) -> dict[str, Any]:
         """What a rule may ask about: `resolved` and the preset."""
         return {**self.given, **self.resolved}
 
     def passes(self, rule: Rule) -> bool:
         """Tell whether the rule's tests about this kind hold; one about a value it lacks does not."""
         return all(
-            name in self.told and holds(tests, self.told[name])
+            name in self.values and holds(tests, self.values[name])
             for (kind, name), tests in rule.tests.items()
             if kind == self.entry.kind
         )
 
     def equals(self, other: Choice) -> bool:
-        """Tell whether both come to the same configuration of the same entry."""
+        """Tell whether both are the same configuration of the same entry."""
         return self.entry.label == other.entry.label and repr(self.resolved) == repr(other.resolved)
 
 
@@ -59,7 +61,7 @@ Option = tuple[Choice, ...]
 
 
 class Slot:
-    """Alternatives for one kind, or for several that are chosen together; made when first asked for."""
+    """Alternatives for one kind, or for several that are chosen together; made when first needed."""
 
     def __init__(self, kinds: Sequence[str], size: int, make: Any) -> None:
         self.kinds, self.size, self._make = tuple(kinds), size, make
@@ -74,11 +76,11 @@ class Slot:
         """Tell which options pass a rule's tests, (size,); None where the rule has none about them."""
         if not any(kind in self.kinds for kind, _ in rule.tests):
             return None
-        found = self._passes.get(id(rule))
-        if found is None:
-            found = np.array([all(choice.passes(rule) for choice in each) for each in self.options], bool)
-            self._passes[id(rule)] = found
-        return found
+        mask = self._passes.get(id(rule))
+        if mask is None:
+            passes = [all(choice.passes(rule) for choice in option) for option in self.options]
+            mask = self._passes[id(rule)] = np.array(passes, bool)
+        return mask
 
 
 class Combo:
@@ -165,7 +167,7 @@ class Combo:
     def configurations(self) -> Iterator[Option]:
         """Yield every configuration that is left, its choices in the order of the kinds."""
         order = [kind for slot in self.slots for kind in slot.kinds]
-        places = sorted(range(len(order)), key=lambda i: KINDS.index(order[i]))
+        places = sorted(range(len(order)), key=lambda i: SECTIONS.index(order[i]))
         every = product(*(slot.options for slot in self.slots))
         flags = iter(()) if self.kept is None else iter(self.kept.ravel().tolist())
         for options in every:
@@ -177,11 +179,11 @@ class Combo:
 
 def combos(experiment: Experiment) -> list[Combo]:
     """Return every combination of labels, in the file's order."""
-    kinds = [kind for kind in KINDS if experiment.entries[kind]]
+    kinds = [kind for kind in SECTIONS if experiment.entries[kind]]
     singles = {(kind, entry.label): _grid_slot(entry) for kind in kinds for entry in experiment.entries[kind]}
     joint: dict[tuple[str, ...], Slot] = {}
     tuned = [kind for kind in experiment.tuned_kinds if kind in kinds]
-    found = []
+    result = []
     for chosen in product(*(experiment.entries[kind] for kind in kinds)):
         entries = dict(zip(kinds, chosen, strict=True))
         if experiment.search is None:
@@ -192,8 +194,8 @@ def combos(experiment: Experiment) -> list[Combo]:
                 joint[key] = _search_slot(experiment, [entries[kind] for kind in tuned])
             slots = [singles[kind, entries[kind].label] for kind in kinds if kind not in tuned]
             slots.append(joint[key])
-        found.append(Combo(entries, slots, experiment.exclude))
-    return found
+        result.append(Combo(entries, slots, experiment.exclude))
+    return result
 
 
 def _grid_slot(entry: Entry) -> Slot:
@@ -235,7 +237,47 @@ def _search_slot(experiment: Experiment, entries: Sequence[Entry]) -> Slot:
                 given[i].update(zip(axis.keys, row, strict=True))
             for i, axis in fixed:
                 given[i].update(zip(axis.keys, _rows(axis)[0], strict=True))
-            yield tuple(Choice(entry, each) for entry, each in zip(entries, given, strict=True))
+            yield tuple(map(Choice, entries, given))
 
     size = min(samples, math.prod(extent(axis) for _, axis in free))
     return Slot([entry.kind for entry in entries], int(size), make)
+
+
+def included(experiment: Experiment, known: Sequence[Combo]) -> list[Option]:
+    """Return the configurations that [[include]] adds and that the combinations do not hold yet."""
+    added: list[Option] = []
+    for rule in experiment.include:
+        for combo in known:
+            if all(combo.entries[kind].label in labels for kind, labels in rule.labels.items()):
+                config = tuple(_included(combo, kind, rule) for kind in SECTIONS if kind in combo.entries)
+                _refuse_unfit(experiment, config)
+                twice = any(all(map(Choice.equals, config, other)) for other in added)
+                if not (twice or combo.contains(config)):
+                    added.append(config)
+    return added
+
+
+def _refuse_unfit(experiment: Experiment, config: Option) -> None:
+    """Refuse an included reference to a component that lacks the keys its section sets inside of it."""
+    for choice in config:
+        try:
+            _ = choice.resolved
+        except ComponentError as error:
+            where = f"{experiment.file}: [[include]] of {choice.entry.kind} {choice.entry.label!r}"
+            raise ExperimentError(f"{where} is no configuration: {error}.") from None
+
+
+def _included(combo: Combo, kind: str, rule: Rule) -> Choice:
+    """Return the choice of a kind: the rule's values over the first ones of the entry."""
+    entry = combo.entries[kind]
+    first = {
+        key: value
+        for axis in entry.axes
+        if not isinstance(axis, Range)
+        for key, value in zip(axis.keys, axis.rows[0], strict=True)
+    }
+    set_here = {name: tests[0].value for (owner, name), tests in rule.tests.items() if owner == kind}
+    extra = tuple(
+        key for key, value in set_here.items() if key not in entry.varying and first.get(key) != value
+    )
+    return Choice(entry, {**first, **set_here}, extra)

@@ -1,4 +1,4 @@
-"""The TOML document: read once, and every complaint about it said in one line."""
+"""The TOML document: read once, and every error about it in one line."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def read_document(path: str | Path) -> Source:
     try:
         raw = file.read_bytes()
     except IsADirectoryError:
-        raise ExperimentError(f"{show(str(path))} is a directory; give an experiment file.") from None
+        raise ExperimentError(f"{str(path)!r} is a directory; give an experiment file.") from None
     except FileNotFoundError:
-        near = nearest(file.name, (each.name for each in _neighbours(file)))
-        raise ExperimentError(f"Experiment file {show(str(path))} does not exist.{near}") from None
+        near = nearest(file.name, (neighbour.name for neighbour in _neighbours(file)))
+        raise ExperimentError(f"Experiment file {str(path)!r} does not exist.{near}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ExperimentError(f"Experiment file {show(str(path))} cannot be read: {reason}.") from None
+        raise ExperimentError(f"Experiment file {str(path)!r} cannot be read: {reason}.") from None
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -85,10 +85,10 @@ def _neighbours(file: Path) -> list[Path]:
 
 def _place(name: str, text: str, message: str) -> str:
     """Turn tomllib's "Reason (at line 3, column 5)" into "file, line 3, column 5: reason"."""
-    found = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", message, re.DOTALL)
-    if found is None:
+    parts = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", message, re.DOTALL)
+    if parts is None:
         return f"{name}: {message}"
-    reason, line, column = found.groups()
+    reason, line, column = parts.groups()
     if line is None:
         lines = text.rstrip("\n").split("\n")
         line, column = str(len(lines)), str(len(lines[-1]) + 1)
@@ -97,14 +97,14 @@ def _place(name: str, text: str, message: str) -> str:
 
 def first_comment(text: str) -> str:
     """Return the first comment of a file: its first run of comment lines, up to an empty one, as one line."""
-    said: list[str] = []
+    lines: list[str] = []
     for line in text.splitlines():
         words = line.strip().lstrip("#").strip()
         if line.strip().startswith("#") and words:
-            said.append(words)
-        elif said or (line.strip() and not line.strip().startswith("#")):
+            lines.append(words)
+        elif lines or (line.strip() and not line.strip().startswith("#")):
             break
-    return " ".join(said)
+    return " ".join(lines)
 
 
 class Document(NamedTuple):
@@ -132,7 +132,7 @@ class Document(NamedTuple):
         return Section(self, path, value)
 
     def check(self) -> None:
-        """Refuse what TOML allows and no experiment can mean: dates, huge numbers, the character NUL."""
+        """Refuse what TOML allows but no experiment can use: dates, huge numbers, the character NUL."""
         _check(self, self.data, ())
 
 
@@ -151,7 +151,7 @@ def _check(document: Document, value: Any, path: Path_) -> None:
     elif isinstance(value, str) and "\0" in value:
         raise document.error(path, f"the text{where} contains the character NUL.")
     elif not isinstance(value, (str, int, float, bool)):
-        raise document.error(path, f"{value}{where} is a date or time; numbers, texts, true and false serve.")
+        raise document.error(path, f"{value}{where} is a date or time; write a text.")
 
 
 def title(path: Path_) -> str:

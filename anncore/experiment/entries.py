@@ -8,13 +8,13 @@ from typing import Any
 
 from anncore.contract.errors import ComponentError, ExperimentError, nearest
 from anncore.contract.hyperparameters import references
+from anncore.contract.kind_names import ON_OBJECTIVES, PARTS_ON_DATA, REQUIRED, SECTIONS
 from anncore.contract.registry import Component, Registry
 from anncore.experiment.axes import depth, read_axis, read_named
 from anncore.experiment.document import Document, Section, show
-from anncore.experiment.model import KINDS, OBJECTIVE_PARTS, PARTS, Axis, Entry, Range
+from anncore.experiment.model import Axis, Entry, Range
 from anncore.experiment.references import resolve_all
 
-REQUIRED = ("dataset", "objective", "optimizer")
 LABEL = re.compile(r"\w(?:[\w .:+()/-]{0,58}[\w.:+()/-])?")
 
 
@@ -22,31 +22,31 @@ def read_entries(document: Document, registry: Registry) -> dict[str, tuple[Entr
     """Read the sections of every kind; kinds without one get their default.
 
     Raises ExperimentError for a missing kind, an unknown component, key or value, an activation section that
-    no network uses, and objectives beside what they stand in place of.
+    no network uses, and objectives beside data or networks.
     """
     entries: dict[str, tuple[Entry, ...]] = {}
-    parts = OBJECTIVE_PARTS if "objective" in document.data else PARTS
+    parts = ON_OBJECTIVES if "objective" in document.data else PARTS_ON_DATA
     _refuse_both(document)
-    for kind in KINDS:
+    for kind in SECTIONS:
         table = document.section(kind)
-        found = tuple(_read_entry(document, kind, label, registry) for label in table.data)
-        if kind in document.data and not found:
+        named = tuple(_read_entry(document, kind, label, registry) for label in table.data)
+        if kind in document.data and not named:
             raise document.error((kind,), f"[{kind}] is empty; add a [{kind}.NAME] section or leave it out.")
-        if not found and kind in REQUIRED and kind in parts:
+        if not named and kind in REQUIRED and kind in parts:
             raise document.error((kind,), f"no [{kind}.NAME] section; name at least one {kind}.")
-        if not found and kind in parts:
-            found = (_default(document, kind, registry),)
-        entries[kind] = found
+        if not named and kind in parts:
+            named = (_default(document, kind, registry),)
+        entries[kind] = named
     _check_activations(document, entries)
     return entries
 
 
 def _refuse_both(document: Document) -> None:
-    """Refuse sections beside [objective.*] that would go unused."""
+    """Refuse sections beside [objective.*] that have no meaning there."""
     if "objective" not in document.data:
         return
-    for kind in KINDS:
-        if kind in document.data and kind not in OBJECTIVE_PARTS:
+    for kind in SECTIONS:
+        if kind in document.data and kind not in ON_OBJECTIVES:
             raise document.error(
                 (kind,),
                 f"[{kind}] and [objective] cannot both be given: an objective is minimised in place of a "
@@ -70,7 +70,7 @@ def _read_entry(document: Document, kind: str, label: str, registry: Registry) -
     if not LABEL.fullmatch(label) or " + " in label:
         raise document.error(
             (kind, label),
-            f"[{kind}.{show(label)}] is no label; use up to 60 letters, digits, spaces and _ - . : / ( ).",
+            f"[{kind}.{show(label)}] is not a label; use up to 60 letters, digits, spaces and _ - . : / ( ).",
         )
     section = document.section(kind, label)
     name = section.text("use", label)
@@ -82,20 +82,20 @@ def _read_entry(document: Document, kind: str, label: str, registry: Registry) -
     except ComponentError as error:
         missing = "" if "use" in section.data else f" Name the component of [{kind}.{label}] with use = .."
         raise section.error("use" if "use" in section.data else None, f"{error}{missing}") from None
-    if not getattr(component.cls, "trainable", True):
-        fit = [each.name for each in registry.of_kind(kind) if getattr(each.cls, "trainable", True)]
+    if kind == "loss" and not component.cls.trainable:
+        fit = [other.name for other in registry.of_kind(kind) if other.cls.trainable]
         raise section.error(
             None, f"{kind} {component.name!r} is for evaluation only and cannot train; use {', '.join(fit)}."
         )
     written = {key: value for key, value in section.data.items() if key != "use"}
     named = read_named(written)
     axes: dict[str, Axis] = {}
-    owners: dict[str, str] = {}
-    for key in sorted(written, key=depth):  # a mistake in a reference is said before what follows from it
+    given_by: dict[str, str] = {}
+    for key in sorted(written, key=depth):  # references first: what keys there are follows from them
         axes[key] = read_axis(section, key, component, registry, named)
-        for each in axes[key].keys:
-            if owners.setdefault(each, key) != key:
-                raise section.error(key, f"{each} is given twice, by {owners[each]!r} and by {key!r}.")
+        for name in axes[key].keys:
+            if given_by.setdefault(name, key) != key:
+                raise section.error(key, f"{name} is given twice, by {given_by[name]!r} and by {key!r}.")
     entry = Entry(kind, label, component, tuple(axes[key] for key in written), registry)
     try:
         _ = entry.reachable
@@ -106,13 +106,13 @@ def _read_entry(document: Document, kind: str, label: str, registry: Registry) -
 
 
 def _check_presets(section: Section, entry: Entry, registry: Registry) -> None:
-    """Refuse two values of an axis that come to the same configuration, as two presets may."""
+    """Refuse two values of an axis that give the same configuration, as two presets may."""
     component = entry.component
     for axis in entry.axes:
         presets = [key for key in axis.keys if key.rpartition(".")[2] == "preset"]
         if component is None or isinstance(axis, Range) or not presets or len(axis.rows) < 2:
             continue
-        others = {key for each in entry.axes if each is not axis for key in each.keys}
+        others = {key for other in entry.axes if other is not axis for key in other.keys}
         held = {key: values[0] for key, values in entry.named.items() if key in others}
         seen: dict[str, tuple[Any, ...]] = {}
         for row in axis.rows:
@@ -120,10 +120,9 @@ def _check_presets(section: Section, entry: Entry, registry: Registry) -> None:
             resolved: Mapping[str, Any] = resolve_all(component, given, registry)
             same = repr([(key, value) for key, value in resolved.items() if key not in others])
             if same in seen:
-                raise section.error(
-                    ", ".join(axis.keys),
-                    f"{show(seen[same])} and {show(row)} of {', '.join(axis.keys)} are one configuration.",
-                )
+                keys = ", ".join(axis.keys)
+                twins = f"{show(seen[same])} and {show(row)}"
+                raise section.error(keys, f"{twins} of {keys} are the same configuration.")
             seen[same] = row
 
 
@@ -189,10 +188,10 @@ def _chosen(
     from fnmatch import fnmatchcase
 
     kind, equals, pattern = (part.strip() for part in choice.partition("="))
-    if not equals or kind not in KINDS:
+    if not equals or kind not in SECTIONS:
         raise ExperimentError(
-            f"{option} {show(choice)} must be kind=label with a kind of {', '.join(KINDS)}."
-            + nearest(kind, KINDS)
+            f"{option} {show(choice)} must be kind=label with a kind of {', '.join(SECTIONS)}."
+            + nearest(kind, SECTIONS)
         )
     known = [entry.label for entry in entries[kind]]
     labels = {label for label in known if fnmatchcase(label, pattern)}

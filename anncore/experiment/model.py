@@ -9,21 +9,10 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from anncore.contract.hyperparameters import Search
+from anncore.contract.kind_names import ON_OBJECTIVES, PARTS_ON_DATA, SECTIONS, UNTUNED
 from anncore.contract.registry import Component, Registry
 from anncore.contract.trial import Split, Train
 from anncore.experiment.references import reachable
-
-KINDS = ("dataset", "objective", "network", "activation", "loss", "optimizer", "schedule", "initializer")
-"""The kinds that have sections, in the order in which everything is listed."""
-
-PARTS = ("dataset", "network", "loss", "optimizer", "schedule", "initializer")
-"""The kinds of the parts of a trial that trains a network; activations hang on the network."""
-
-OBJECTIVE_PARTS = ("objective", "optimizer", "schedule")
-"""The kinds of the parts of a trial that minimises an objective."""
-
-PROBLEMS = ("dataset", "objective")
-"""The kinds that arms are compared on."""
 
 
 class Rows(NamedTuple):
@@ -49,7 +38,7 @@ class Entry:
     """One `[kind.label]` section: a component with its own grid.
 
     component is None for the loss "auto", which depends on the data set's task. An axis of one row is a
-    value that is fixed. References are tuples of full names; what is inside of them has keys as "inner.lr".
+    value that is fixed. References are tuples of full names; keys inside of them are written as "inner.lr".
     """
 
     kind: str
@@ -66,24 +55,24 @@ class Entry:
     @cached_property
     def named(self) -> dict[str, tuple[tuple[str, ...], ...]]:
         """What the references that the section sets may hold, by their paths."""
-        found: dict[str, dict[tuple[str, ...], None]] = {}
+        named: dict[str, dict[tuple[str, ...], None]] = {}
         for axis in self.axes:
             if isinstance(axis, Range):
                 continue
             for i, key in enumerate(axis.keys):
                 for row in axis.rows:
                     if isinstance(row[i], tuple) and all(isinstance(item, str) for item in row[i]):
-                        found.setdefault(key, {})[row[i]] = None
-        return {key: tuple(values) for key, values in found.items()}
+                        named.setdefault(key, {})[row[i]] = None
+        return {key: tuple(values) for key, values in named.items()}
 
     @cached_property
     def reachable(self) -> dict[str, list[Component]]:
         """The component and those it may refer to, at any depth, by their place: "", "inner.", ..."""
-        found: dict[str, list[Component]] = {}
+        by_place: dict[str, list[Component]] = {}
         if self.component is not None and self.registry is not None:
             for place, component in reachable(self.component, self.named, self.registry):
-                found.setdefault(place, []).append(component)
-        return found
+                by_place.setdefault(place, []).append(component)
+        return by_place
 
     @cached_property
     def varying(self) -> tuple[str, ...]:
@@ -102,11 +91,6 @@ class Select(NamedTuple):
 
     metric: str
     goal: Literal["min", "max"]
-
-    @property
-    def headline(self) -> str:
-        """The same measure on the test split: what the report is about."""
-        return "test_" + self.metric.removeprefix("valid_")
 
 
 class SearchSettings(NamedTuple):
@@ -213,13 +197,12 @@ class Experiment:
     @property
     def tuned_kinds(self) -> tuple[str, ...]:
         """The kinds whose hyperparameters are chosen by tuning; those of the others are the problem."""
-        problem = {*PROBLEMS, "network"} - set(self.vary)
-        return tuple(kind for kind in KINDS if kind not in problem)
+        return tuple(kind for kind in SECTIONS if kind not in UNTUNED or kind in self.vary)
 
     @property
     def parts(self) -> tuple[str, ...]:
         """The kinds of a trial's own parts."""
-        return OBJECTIVE_PARTS if self.on_objectives else PARTS
+        return ON_OBJECTIVES if self.on_objectives else PARTS_ON_DATA
 
     @property
     def on_objectives(self) -> bool:

@@ -8,20 +8,21 @@ from typing import Any
 
 from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import Reference, references
+from anncore.contract.kind_names import PROBLEMS, SECTIONS
 from anncore.experiment.choices import Choice
 from anncore.experiment.document import is_number
-from anncore.experiment.model import KINDS, PROBLEMS, Experiment, Range
+from anncore.experiment.model import Experiment, Range
 from anncore.experiment.references import owners
 
 EXACT = 17  # significant digits that tell any two floats apart
 
 
 class Namer:
-    """Names what the choices of one experiment come to; different ones get different names."""
+    """Names the problems, arms and configurations of one experiment; different ones get different names."""
 
     def __init__(self, experiment: Experiment, included: Iterable[Choice] = ()) -> None:
         self.experiment = experiment
-        self._several = {kind for kind in KINDS if len(experiment.entries[kind]) > 1}
+        self._several = {kind for kind in SECTIONS if len(experiment.entries[kind]) > 1}
         self._tuned = experiment.tuned_kinds
         self._extra: dict[tuple[str, str], list[str]] = {}
         self._digits = self._distinguish(list(included))
@@ -42,9 +43,9 @@ class Namer:
         self._values: dict[Choice, dict[str, Any]] = {}
 
     def _distinguish(self, included: Sequence[Choice]) -> dict[tuple[str, str, str], int]:
-        """Return how many digits tell each hyperparameter's values apart; note what includes add."""
+        """Return how many digits tell each hyperparameter's values apart; note the keys of [[include]]."""
         seen: dict[tuple[str, str, str], set[float]] = {}
-        drawn: set[tuple[str, str, str]] = set()  # no digit may be left out: what is drawn is not known here
+        drawn: set[tuple[str, str, str]] = set()  # all digits: the drawn values are not known here
         for kind, entries in self.experiment.entries.items():
             for entry in entries:
                 for axis in entry.axes:
@@ -68,7 +69,7 @@ class Namer:
         return " + ".join(c.entry.label for c in config if c.entry.kind in self.experiment.vary)
 
     def problem(self, config: Sequence[Choice]) -> str:
-        """Return what is compared on: a data set with its network or an objective, and what else varies."""
+        """Return what arms are compared on: a data set or an objective, and what else varies."""
         words = []
         for choice in config:
             kind = choice.entry.kind
@@ -93,15 +94,15 @@ class Namer:
         return merged
 
     def _values_of(self, choice: Choice) -> dict[str, Any]:
-        found = self._values.get(choice)
-        if found is None:
+        values = self._values.get(choice)
+        if values is None:
             kind = choice.entry.kind
-            found = self._values[choice] = {
-                f"{kind}.{key}": self.plain(choice, key, choice.told[key])
+            values = self._values[choice] = {
+                f"{kind}.{key}": self.plain(choice, key, choice.values[key])
                 for key in self._set[kind]
-                if key in choice.told
+                if key in choice.values
             }
-        return found
+        return values
 
     def plain(self, choice: Choice, key: str, value: Any) -> Any:
         """Return a value as plain JSON: a reference as its short name or a list of them."""
@@ -116,15 +117,15 @@ class Namer:
         component = choice.entry.component
         if component is None:
             return None
-        found = [component]
+        holders = [component]
         if "." in key:
             held = {name: (value,) for name, value in choice.given.items() if isinstance(value, tuple)}
             named = {**choice.entry.named, **held}
             try:
-                found = owners(component, key, named, self.experiment.registry)
+                holders = owners(component, key, named, self.experiment.registry)
             except ComponentError:
                 return None
-        cls: Any = found[0].cls
+        cls: Any = holders[0].cls
         return references(cls).get(key.rpartition(".")[2])
 
     def short(self, kind: str, name: str) -> str:
@@ -132,10 +133,10 @@ class Namer:
         return name if name == "auto" else self.experiment.registry.get(kind, name).name
 
     def _text(self, choice: Choice) -> str:
-        found = self._texts.get(choice)
-        if found is None:
-            found = self._texts[choice] = self._spell(choice)
-        return found
+        text = self._texts.get(choice)
+        if text is None:
+            text = self._texts[choice] = self._spell(choice)
+        return text
 
     def _spell(self, choice: Choice) -> str:
         entry, words = choice.entry, []

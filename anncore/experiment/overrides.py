@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from anncore.contract.errors import ExperimentError
-from anncore.experiment.axes import RANGES
+from anncore.contract.kind_names import SECTIONS
 from anncore.experiment.document import Document, Path_, show
-from anncore.experiment.model import KINDS
+from anncore.experiment.ranges import RANGES
 
 
 def apply_overrides(name: str, data: Mapping[str, Any], overrides: Sequence[str]) -> Document:
-    """Return the document with every override put in, the last one winning.
+    """Return the document with every override put in; of two for one key the last counts.
 
     KEY is a dotted path as TOML writes it (quotes where a part contains a dot or a comma), VALUE a TOML
     value; a bare word is a text. Below a component's reference the rest is one key, as in the file, so
     optimizer.clipped.inner.lr needs no quotes. Missing tables are made; whether the key is known is
-    checked with the rest of the document. Raises ExperimentError for what is no KEY=VALUE.
+    checked with the rest of the document. Raises ExperimentError for a text that is not KEY=VALUE.
     """
     merged = copy.deepcopy(dict(data))
     overridden: dict[Path_, str] = {}
@@ -42,7 +42,7 @@ def apply_overrides(name: str, data: Mapping[str, Any], overrides: Sequence[str]
 
 def _inside(data: Mapping[str, Any], path: Sequence[str]) -> bool:
     """Tell whether a path leads into what a component refers to, and not into a table such as { log }."""
-    if len(path) < 4 or path[0] not in KINDS or path[3] in (*RANGES, "num"):
+    if len(path) < 4 or path[0] not in SECTIONS or path[3] in (*RANGES, "num"):
         return False
     table: Any = data
     for step in path[:3]:
@@ -53,12 +53,12 @@ def _inside(data: Mapping[str, Any], path: Sequence[str]) -> bool:
 def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
     """Split KEY=VALUE into the path and the value."""
     key, equals, written = text.partition("=")
-    if key.count('"') % 2 or key.count("'") % 2:  # the = stood inside a quoted part
+    if key.count('"') % 2 or key.count("'") % 2:  # the = was inside a quoted part
         raise ExperimentError(f"override {show(text)}: the quotes in its key do not match.")
     if not equals or not key.strip():
         raise ExperimentError(f"override {show(text)} must be KEY=VALUE, for example train.steps=1000.")
     if not written.strip():
-        raise ExperimentError(f"override {show(text)} has no value; write KEY=VALUE, or KEY='' for none.")
+        raise ExperimentError(f"override {show(text)} has no value; KEY='' sets an empty text.")
     return _path(text, key.strip()), _value(text, written.strip())
 
 
@@ -74,7 +74,7 @@ def _path(text: str, key: str) -> tuple[str, ...]:
         path.append(step)
     if not path or isinstance(node, dict):
         raise ExperimentError(
-            f"override {show(text)}: {key!r} is no dotted key; write for example optimizer.adam.lr=0.01."
+            f"override {show(text)}: {key!r} is not a dotted key; write for example optimizer.adam.lr=0.01."
         )
     return tuple(path)
 
@@ -84,6 +84,6 @@ def _value(text: str, written: str) -> Any:
         parsed = tomllib.loads(f"value = {written}")
     except (ValueError, RecursionError):
         if written[0] in "[{\"'":
-            raise ExperimentError(f"override {show(text)}: {show(written)} is no TOML value.") from None
+            raise ExperimentError(f"override {show(text)}: {show(written)} is not a TOML value.") from None
         return written
     return parsed["value"] if set(parsed) == {"value"} else written

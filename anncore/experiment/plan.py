@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from anncore.contract.errors import ComponentError, ExperimentError, nearest
-from anncore.contract.registry import Component
-from anncore.contract.trial import Phase, Train, Trial
+from anncore.contract.errors import ExperimentError
+from anncore.contract.kind_names import SECTIONS
+from anncore.contract.trial import Trial
 from anncore.engine.datasets import Shapes
-from anncore.experiment.choices import Choice, Combo, Option, combos
-from anncore.experiment.model import KINDS, PROBLEMS, Experiment, Range, Rule
+from anncore.experiment.choices import Choice, Option, combos, included
+from anncore.experiment.model import Axis, Experiment, Range
 from anncore.experiment.names import Namer, spell
 from anncore.experiment.parts import PartMaker
-from anncore.experiment.select_metric import check_select, further_curves, resolve_select
+from anncore.experiment.plan_checks import PlanChecker
+from anncore.experiment.select_metric import resolve_select
+from anncore.experiment.trials import TrialMaker
 
 
 def make_plan(
@@ -23,10 +26,10 @@ def make_plan(
 ) -> Plan:
     """Count an experiment's trials and check everything that can be checked without training.
 
-    Data sets are made once, with the first seed, for their task and shapes, but for those that `shapes`, an
-    earlier plan's, has under their description. Raises ExperimentError for a
-    plan above [limits] max_trials (unless `allow_large`), for one without trials (exit code 5), for a loss
-    or output activation that does not fit, and DataError for data that cannot be used.
+    Each data set is made once, with the first seed, for its task and shapes, unless `shapes`, those of an
+    earlier plan, hold it. Raises ExperimentError for a plan above [limits] max_trials (unless `allow_large`),
+    for one without trials (exit code 5), for a loss or output activation that does not fit, and DataError for
+    data that cannot be used.
     """
     plan = Plan(experiment, shapes)
     total = plan.counts["total"]
@@ -55,10 +58,10 @@ class Plan:
     def __init__(self, experiment: Experiment, shapes: Mapping[str, Shapes] | None = None) -> None:
         self.experiment = experiment
         self.combos = combos(experiment)
-        self._included = _included(experiment, self.combos)
+        self._included = included(experiment, self.combos)
         self._namer = Namer(experiment, (choice for config in self._included for choice in config))
         self._maker = PartMaker(experiment, shapes)
-        self._problem_kinds = tuple(kind for kind in KINDS if kind not in experiment.tuned_kinds)
+        self._problem_kinds = tuple(kind for kind in SECTIONS if kind not in experiment.tuned_kinds)
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -81,9 +84,9 @@ class Plan:
 
     @property
     def shapes(self) -> dict[str, Shapes]:
-        """Task and shapes of the data sets looked at so far, by the digest of what determines them.
+        """Task and shapes of the data sets made so far, by the digest of what determines them.
 
-        That is what a run key holds of them: their description with a file's fingerprint, split, seeds.
+        That is what a run key holds of them: their description with the fingerprint of a file, split, seeds.
         """
         return self._maker.seen
 
@@ -96,7 +99,7 @@ class Plan:
     @cached_property
     def configurations(self) -> dict[tuple[str, str], int]:
         """The number of configurations of each (problem, arm), in the experiment's order."""
-        found: dict[tuple[str, str], int] = {}
+        counts: dict[tuple[str, str], int] = {}
         for combo in self.combos:
             labels = [Choice(entry, {}) for entry in combo.entries.values()]
             arm = self._namer.arm(labels)
@@ -104,11 +107,11 @@ class Plan:
                 given = {choice.entry.kind: choice for choice in choices}
                 full = [given.get(choice.entry.kind, choice) for choice in labels]
                 pair = (self._namer.problem(full), arm)
-                found[pair] = found.get(pair, 0) + count
+                counts[pair] = counts.get(pair, 0) + count
         for config in self._included:
             pair = (self._namer.problem(config), self._namer.arm(config))
-            found[pair] = found.get(pair, 0) + 1
-        return found
+            counts[pair] = counts.get(pair, 0) + 1
+        return counts
 
     @cached_property
     def problems(self) -> tuple[str, ...]:
@@ -121,14 +124,6 @@ class Plan:
         return tuple(dict.fromkeys(arm for _, arm in self.configurations))
 
     @cached_property
-    def budgets(self) -> dict[str, int]:
-        """The number of configurations of each arm on one problem, the most where problems differ."""
-        found = dict.fromkeys(self.arms, 0)
-        for (_, arm), count in self.configurations.items():
-            found[arm] = max(found[arm], count)
-        return found
-
-    @cached_property
     def axes(self) -> list[dict[str, Any]]:
         """For each entry its kind, label, component, number of alternatives, and values by key."""
         return [
@@ -136,106 +131,29 @@ class Plan:
                 "kind": entry.kind,
                 "label": entry.label,
                 "component": entry.component.full_name if entry.component else "auto",
-                "size": None if any(isinstance(a, Range) for a in entry.axes) else _size(entry.axes),
+                "size": _size(entry.axes),
                 "values": {
                     ", ".join(axis.keys): _spelled(self._namer, Choice(entry, {}), axis)
                     for axis in entry.axes
                 },
             }
-            for kind in KINDS
+            for kind in SECTIONS
             for entry in self.experiment.entries[kind]
         ]
 
     def check(self) -> None:
         """Make every data set and part once, and check that they fit together and with the metric."""
-        tasks: dict[str, str] = {}
-        for combo in self.combos:
-            if not combo.count():
-                continue
-            optimizer = combo.entries["optimizer"]
-            inside = (each for held in optimizer.reachable.values() for each in held)
-            self._check_batch(optimizer.label, inside)
-            for choices, _ in combo.options_of((*PROBLEMS, "network")):
-                if self.experiment.on_objectives:
-                    self._maker.plain(choices[0])
-                else:
-                    self._check_pair(combo, choices, tasks)
-            for kind in self.experiment.parts:
-                if kind not in (*PROBLEMS, "network"):
-                    self._check_kind(combo, kind)
-        for config in self._included:
-            parts = self._parts({choice.entry.kind: choice for choice in config})
-            label = next(choice.entry.label for choice in config if choice.entry.kind == "optimizer")
-            self._check_batch(label, self._maker.components(parts["optimizer"]))
-            if not self.experiment.on_objectives:
-                tasks.setdefault(config[0].entry.label, self._maker.shapes(config[0]).task)
-        check_select(self.experiment, tasks)
-        self._check_control()
-        self._check_targets({*self.problems, *tasks})
+        PlanChecker(self.combos, self._included, self._trials).check(self.arms, self.problems)
 
-    def _check_pair(self, combo: Combo, choices: Option, tasks: dict[str, str]) -> None:
-        by_kind = {choice.entry.kind: choice for choice in choices}
-        dataset, network = by_kind["dataset"], by_kind["network"]
-        loss = combo.entries["loss"]
-        task = self._maker.shapes(dataset).task
-        tasks.setdefault(dataset.entry.label, task)
-        self._maker.check_fit(dataset, network, loss)
-        self._maker.check_sizes(dataset, network, loss)
-
-    def _check_kind(self, combo: Combo, kind: str) -> None:
-        """Build every choice of components that have a rule of their own (`validate`) once."""
-        inside = (each for held in combo.entries[kind].reachable.values() for each in held)
-        if not any(hasattr(each.cls, "validate") for each in inside):
-            return
-        for slot in combo.along((kind,)):
-            for option in combo.slots[slot].options:
-                for choice in option:
-                    if choice.entry.kind == kind:
-                        self._maker.plain(choice)
-
-    def _check_batch(self, label: str, components: Iterable[Component]) -> None:
-        """Refuse batches beside an optimizer that compares losses and so needs the same data at each step."""
-        experiment = self.experiment
-        for component in components:
-            if not getattr(component.cls, "full_batch", False):
-                continue
-            where = f"{experiment.file}: [optimizer.{label}] {component.name} needs the full batch"
-            if experiment.train.batch_size != "full":
-                raise ExperimentError(
-                    f'{where}; write [train] batch_size = "full", got {experiment.train.batch_size}.'
-                )
-            for entry in experiment.entries["objective"]:
-                if entry.component is not None and hasattr(entry.component.cls, "draw"):
-                    raise ExperimentError(
-                        f"{where}, an exact gradient, but that of [objective.{entry.label}] is noisy; leave "
-                        "out one of the two."
-                    )
-
-    def _check_control(self) -> None:
-        control = self.experiment.report.get("control")
-        if control is None or control in self.arms or self.experiment.only or self.experiment.skip:
-            return
-        raise ExperimentError(
-            f"{self.experiment.file}: [report] control must be one of the arms {', '.join(self.arms)}, "
-            f"got {control!r}.{nearest(control, self.arms)}"
-        )
-
-    def _check_targets(self, known: set[str]) -> None:
-        targets = self.experiment.report.get("target")
-        if not isinstance(targets, Mapping) or self.experiment.only or self.experiment.skip:
-            return
-        for name in targets:
-            if name not in known:
-                raise ExperimentError(
-                    f"{self.experiment.file}: [report] target names {name!r}, which is no data set; there "
-                    f"are {', '.join(sorted(known))}.{nearest(name, known)}"
-                )
+    @cached_property
+    def _trials(self) -> TrialMaker:
+        return TrialMaker(self.experiment, self._namer, self._maker)
 
     def tune(self) -> Iterator[Trial]:
         """Yield the trials that choose each arm's configuration; none without tune seeds."""
         if self.experiment.tune_seeds:
             for config in self._configs():
-                yield from self._trials(config, "tune", self.experiment.tune_seeds)
+                yield from self._trials.trials(config, "tune", self.experiment.tune_seeds)
 
     def report(self, selected: Mapping[tuple[str, str], str] | None = None) -> Iterator[Trial]:
         """Yield the trials that are reported.
@@ -248,115 +166,23 @@ class Plan:
                 pair = (self._namer.problem(config), self._namer.arm(config))
                 if selected.get(pair) != self._namer.config(config):
                     continue
-            yield from self._trials(config, "report", self.experiment.report_seeds)
+            yield from self._trials.trials(config, "report", self.experiment.report_seeds)
 
     def _configs(self) -> Iterator[Option]:
         for combo in self.combos:
             yield from combo.configurations()
         yield from self._included
 
-    def _parts(self, choices: Mapping[str, Choice]) -> dict[str, Any]:
-        if self.experiment.on_objectives:
-            return {kind: self._maker.plain(choices[kind]) for kind in self.experiment.parts}
-        maker, dataset, loss = self._maker, choices["dataset"], choices["loss"]
-        maker.check_fit(dataset, choices["network"], loss.entry)
-        task = maker.shapes(dataset).task
-        parts = {
-            "dataset": maker.plain(dataset),
-            "network": maker.network(choices["network"], choices.get("activation"), loss.entry, task),
-            "loss": maker.loss(loss, task),
-        }
-        return parts | {
-            kind: maker.plain(choices[kind]) for kind in self.experiment.parts if kind not in parts
-        }
 
-    def _trials(self, config: Option, phase: Phase, seeds: Sequence[int]) -> Iterator[Trial]:
-        experiment = self.experiment
-        parts = self._parts({choice.entry.kind: choice for choice in config})
-        labels = {choice.entry.kind: choice.entry.label for choice in config}
-        if "activation" not in labels and "network" in parts:
-            labels["activation"] = self._activation(parts["network"])
-        names = self._namer.problem(config), self._namer.arm(config), self._namer.config(config)
-        values = self._namer.values(config)
-        for seed in seeds:
-            yield Trial(
-                parts=parts,
-                train=self._train,
-                split=experiment.split,
-                sweep_seed=experiment.sweep_seed,
-                seed=seed,
-                test=phase == "report",
-                phase=phase,
-                labels=labels,
-                problem=names[0],
-                arm=names[1],
-                config=names[2],
-                values=values,
-                timeout=experiment.limits.timeout,
-            )
-
-    @cached_property
-    def _train(self) -> Train:
-        """How to train, with a curve of the metric that configurations are chosen by."""
-        return replace(self.experiment.train, curves=further_curves(self.experiment))
-
-    def _activation(self, network: Any) -> str:
-        """Return the name of the activations that a network names itself, "relu" or "relu/tanh"."""
-        for parts in network.refs.values():
-            if parts and parts[0].kind == "activation":
-                return spell([self._namer.short("activation", part.name) for part in parts])
-        return ""
+def _size(axes: Sequence[Axis]) -> int | None:
+    """Return the number of alternatives, None where a range is drawn from."""
+    sizes = [None if isinstance(axis, Range) else len(axis.rows) for axis in axes]
+    return None if None in sizes else math.prod(size or 0 for size in sizes)
 
 
-def _size(axes: Sequence[Any]) -> int:
-    size = 1
-    for axis in axes:
-        size *= len(axis.rows)
-    return size
-
-
-def _spelled(namer: Namer, choice: Choice, axis: Any) -> list[str]:
+def _spelled(namer: Namer, choice: Choice, axis: Axis) -> list[str]:
     if isinstance(axis, Range):
         low, high = axis.search.values
         return [f"{axis.search.how} {low:g} to {high:g}"]
     rows = ([namer.plain(choice, *pair) for pair in zip(axis.keys, row, strict=True)] for row in axis.rows)
     return [", ".join(spell(value, 6) for value in row) for row in rows]
-
-
-def _included(experiment: Experiment, found: Sequence[Combo]) -> list[Option]:
-    """Return the configurations that [[include]] adds and that the plan does not hold yet."""
-    added: list[Option] = []
-    for rule in experiment.include:
-        for combo in found:
-            if all(combo.entries[kind].label in labels for kind, labels in rule.labels.items()):
-                config = tuple(_choice(combo, kind, rule) for kind in KINDS if kind in combo.entries)
-                _refuse_unfit(experiment, config)
-                known = combo.contains(config) or any(
-                    all(map(Choice.equals, config, other)) for other in added
-                )
-                if not known:
-                    added.append(config)
-    return added
-
-
-def _refuse_unfit(experiment: Experiment, config: Option) -> None:
-    """Refuse an included reference to a component that has not the keys its section sets inside of it."""
-    for choice in config:
-        try:
-            _ = choice.resolved
-        except ComponentError as error:
-            where = f"{experiment.file}: [[include]] of {choice.entry.kind} {choice.entry.label!r}"
-            raise ExperimentError(f"{where} is no configuration: {error}.") from None
-
-
-def _choice(combo: Combo, kind: str, rule: Rule) -> Choice:
-    entry = combo.entries[kind]
-    given = {
-        key: value
-        for axis in entry.axes
-        if not isinstance(axis, Range)
-        for key, value in zip(axis.keys, axis.rows[0], strict=True)
-    }
-    told = {name: tests[0].value for (owner, name), tests in rule.tests.items() if owner == kind}
-    extra = tuple(key for key, value in told.items() if key not in entry.varying and given.get(key) != value)
-    return Choice(entry, {**given, **told}, extra)

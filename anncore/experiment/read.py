@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from anncore.contract.hyperparameters import Search
+from anncore.contract.kind_names import SECTIONS, UNTUNED
 from anncore.contract.registry import Registry, load_registry
 from anncore.experiment import settings
 from anncore.experiment.document import Document, Source, first_comment, read_document
 from anncore.experiment.entries import keep, read_entries
-from anncore.experiment.model import KINDS, PROBLEMS, Entry, Experiment, Range, Rule
+from anncore.experiment.model import Entry, Experiment, Range, Rule
 from anncore.experiment.overrides import apply_overrides
 from anncore.experiment.rules import read_rules
 
@@ -24,7 +26,7 @@ TOP = (
     "seeds",
     "select",
     "search",
-    *KINDS,
+    *SECTIONS,
     "exclude",
     "include",
     "limits",
@@ -52,29 +54,30 @@ def load_experiment(
 
     Raises ExperimentError (or another AnnxError) that names file, key, rule and value.
     """
-    source = read_document(path)
-    document = apply_overrides(source.path.name, source.data, overrides)
-    return read_experiment(source, document, overrides, only, skip, quick, plugins, registry)
+    options = ReadOptions(tuple(overrides), tuple(only), tuple(skip), quick, tuple(plugins))
+    return read_experiment(read_document(path), options, registry)
 
 
-def read_experiment(
-    source: Source,
-    document: Document,
-    overrides: Sequence[str],
-    only: Sequence[str],
-    skip: Sequence[str],
-    quick: bool,
-    plugins: Sequence[str | Path],
-    registry: Registry | None,
-) -> Experiment:
-    """Check a merged document; see `load_experiment`."""
+class ReadOptions(NamedTuple):
+    """How a file is read beside what it says; see `load_experiment`."""
+
+    overrides: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    quick: bool = False
+    plugins: tuple[str | Path, ...] = ()
+
+
+def read_experiment(source: Source, options: ReadOptions, registry: Registry | None = None) -> Experiment:
+    """Check a document that has been read from its file; see `load_experiment`."""
+    document = apply_overrides(source.path.name, source.data, options.overrides)
     document.check()
     top = document.section()
     top.allow(TOP)
     if top.whole("schema", SCHEMA, 1) != SCHEMA:
         raise top.wrong("schema", f"{SCHEMA}, the only version of the format so far")
     base = source.path.parent.absolute()
-    registry, files = _components(document, base, plugins, registry)
+    registry, files = _components(document, base, options.plugins, registry)
     every = read_entries(document, registry)
     vary = settings.read_vary(document, every)
     search = settings.read_search(document)
@@ -82,10 +85,10 @@ def read_experiment(
     include = read_rules(document, "include", every, registry)
     train, seeds = settings.read_train(document), settings.read_seeds(document)
     train = replace(train, watch=settings.read_watch(document, registry))
-    if quick:
+    if options.quick:
         train, seeds, search = settings.quicken(train, seeds, search)
     metric, goal = settings.read_select(document)
-    entries = keep(every, document, tuple(only), tuple(skip))
+    entries = keep(every, document, options.only, options.skip)
     _check_ranges(document, entries, vary, searching=search is not None)
     return Experiment(
         name=source.path.stem,
@@ -95,10 +98,10 @@ def read_experiment(
         base=base,
         text=source.text,
         document=document.data,
-        overrides=tuple(overrides),
-        only=tuple(only),
-        skip=tuple(skip),
-        quick=quick,
+        overrides=options.overrides,
+        only=options.only,
+        skip=options.skip,
+        quick=options.quick,
         vary=vary,
         train=train,
         split=settings.read_split(document),
@@ -143,7 +146,7 @@ def _check_ranges(
     document: Document, entries: Mapping[str, tuple[Entry, ...]], vary: tuple[str, ...], *, searching: bool
 ) -> None:
     """Refuse a range that nothing would draw from."""
-    for kind in KINDS:
+    for kind in SECTIONS:
         for entry in entries[kind]:
             for axis in entry.axes:
                 if isinstance(axis, Range):
@@ -156,7 +159,7 @@ def _check_range(
     section = document.section(entry.kind, entry.label)
     low, high = search.values
     how = f"{{ {search.how} = [{low:g}, {high:g}], num = 5 }}"
-    if entry.kind in (*PROBLEMS, "network") and entry.kind not in vary:
+    if entry.kind in UNTUNED and entry.kind not in vary:
         raise section.error(
             key, f"{key} is part of the problem and is not tuned; give a list or a grid such as {how}."
         )

@@ -22,27 +22,28 @@ Named = Mapping[str, Sequence[tuple[str, ...]]]
 def owners(component: Component, path: str, named: Named, registry: Registry) -> list[Component]:
     """Return the components whose key the end of a path may be.
 
-    Raises ComponentError where a part on the way is no reference, names nothing or what there is not.
+    Raises ComponentError where a part on the way is not a reference, or names an unknown component.
     """
-    found, way = [component], ""
+    reached, way = [component], ""
     for step in path.split(".")[:-1]:
-        before, way = found, f"{way}.{step}".lstrip(".")
-        found = []
-        for each in before:
-            refs = references(_class(each))
+        way = f"{way}.{step}".lstrip(".")
+        inside: dict[str, Component] = {}
+        for outer in reached:
+            refs = references(_class(outer))
             if step not in refs:
                 rest = path[len(way) :]
+                lacks = f"no reference {step!r}, only {', '.join(refs)}" if refs else "no references"
                 raise ComponentError(
-                    f"unknown key {path!r}; {each.name} refers to nothing by {step!r}, but by "
-                    f"{', '.join(refs) or 'nothing else'}."
+                    f"unknown key {path!r}; {outer.name} has {lacks}."
                     + nearest(path, [f"{way.removesuffix(step)}{key}{rest}" for key in refs])
                 )
-            names = [name for names in named.get(way) or ((refs[step].default,),) for name in names]
-            if "auto" in names:
-                raise ComponentError(f"{path}: {way} is 'auto'; name it to set what is inside")
-            found += [registry.get(refs[step].kind, name) for name in names]
-        found = list({each.full_name: each for each in found}.values())
-    return found
+            for name in (name for names in named.get(way) or ((refs[step].default,),) for name in names):
+                if name == "auto":
+                    raise ComponentError(f"{path}: {way} is 'auto'; name a component to set its values")
+                inner = registry.get(refs[step].kind, name)
+                inside[inner.full_name] = inner
+        reached = list(inside.values())
+    return reached
 
 
 def keys(component: Component) -> list[str]:
@@ -60,7 +61,7 @@ def _reachable(
     component: Component, named: Named, registry: Registry, place: str, depth: int
 ) -> Iterator[tuple[str, Component]]:
     if depth > DEEPEST:
-        raise ComponentError(f"{component.name}: its references go round in a circle")
+        raise ComponentError(f"{component.name}: its references form a circle")
     yield place, component
     for key, reference in references(_class(component)).items():
         held = named.get(place + key) or ((reference.default,),)
@@ -90,22 +91,22 @@ def resolve_all(
     Where a reference names several components, a path stands for the first that has it.
     """
     if depth > DEEPEST:
-        raise ComponentError(f"{component.name}: its references go round in a circle")
+        raise ComponentError(f"{component.name}: its references form a circle")
     cls = _class(component)
     own, inner = apart(given)
     refs = {key: own.get(key, (reference.default,)) for key, reference in references(cls).items()}
     for key in inner:
         if key not in refs:
-            raise ComponentError(f"{component.name}: refers to nothing by {key!r}")
-    found = {**resolve(cls, own), **refs}
+            raise ComponentError(f"{component.name}: has no reference {key!r}")
+    resolved = {**resolve(cls, own), **refs}
     for key, names in refs.items():
         for name in dict.fromkeys(names):
             if name == "auto":
                 continue
             within = registry.get(references(cls)[key].kind, name)
             for path, value in resolve_all(within, inner.get(key, {}), registry, depth + 1).items():
-                found.setdefault(f"{key}.{path}", value)
-    return found
+                resolved.setdefault(f"{key}.{path}", value)
+    return resolved
 
 
 def _class(component: Component) -> Any:

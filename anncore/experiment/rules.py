@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from anncore.contract.errors import ComponentError, nearest
+from anncore.contract.kind_names import SECTIONS
 from anncore.contract.registry import Registry
-from anncore.experiment.axes import checked
 from anncore.experiment.document import Document, Section, is_number, show
-from anncore.experiment.model import KINDS, Comparison, Entry, Rule, labels_of
+from anncore.experiment.keys import checked
+from anncore.experiment.model import Comparison, Entry, Rule, labels_of
 from anncore.experiment.references import keys
 
 OPS: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -25,7 +26,7 @@ OPS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 def same(value: Any, other: Any) -> bool:
-    """Tell whether two values are one: numbers up to rounding, lists item by item."""
+    """Tell whether two values are the same: numbers up to rounding, lists item by item."""
     if is_number(value) and is_number(other):
         return math.isclose(value, other, rel_tol=1e-9, abs_tol=0.0)
     if isinstance(value, (list, tuple)) and isinstance(other, (list, tuple)):
@@ -34,7 +35,7 @@ def same(value: Any, other: Any) -> bool:
 
 
 def holds(tests: Iterable[Comparison], value: Any) -> bool:
-    """Tell whether a value passes every test; order is for numbers alone."""
+    """Tell whether a value passes every test; only numbers have an order."""
     return all(
         (test.op not in ("gt", "ge", "lt", "le") or is_number(value)) and OPS[test.op](value, test.value)
         for test in tests
@@ -69,11 +70,11 @@ class _RuleReader:
         labels: dict[str, tuple[str, ...]] = {}
         for key in self.section.data:
             kind, dot, _ = key.partition(".")
-            if kind not in KINDS:
+            if kind not in SECTIONS:
                 raise self.section.error(
                     key,
-                    f"unknown key {key!r} in {self.section.title}; known are kinds ({', '.join(KINDS)}) "
-                    f'and "kind.hyperparameter".{nearest(kind, KINDS)}',
+                    f"unknown key {key!r} in {self.section.title}; known are kinds ({', '.join(SECTIONS)}) "
+                    f'and "kind.hyperparameter".{nearest(kind, SECTIONS)}',
                 )
             if not dot:
                 labels[kind] = self._labels(kind)
@@ -177,7 +178,7 @@ class _RuleReader:
             if len(entries) > 1 and kind not in rule.labels:
                 raise self.section.error(
                     None,
-                    f"is no complete combination: {kind} has several entries; give {kind} = one of "
+                    f"is not a complete combination: {kind} has several entries; give {kind} = one of "
                     f"{', '.join(labels_of(self.entries, kind))}.",
                 )
             for entry in entries:
@@ -187,14 +188,17 @@ class _RuleReader:
                     if (kind, name) not in rule.tests:
                         raise self.section.error(
                             None,
-                            f"is no complete combination: {kind} {entry.label!r} has several {name}; "
+                            f"is not a complete combination: {kind} {entry.label!r} has several {name}; "
                             f'give "{kind}.{name}" = one value.',
                         )
 
 
 def names_of(entry: Entry) -> list[str]:
-    """Return the hyperparameters and references of an entry's component, and of what these may hold."""
-    found = (
-        f"{place}{key}" for place, held in entry.reachable.items() for each in held for key in keys(each)
+    """Return the paths of all hyperparameters and references of an entry, also inside of references."""
+    paths = (
+        f"{place}{key}"
+        for place, components in entry.reachable.items()
+        for component in components
+        for key in keys(component)
     )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(paths))

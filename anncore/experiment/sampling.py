@@ -14,8 +14,8 @@ from typing import Any
 
 from anncore.contract.kinds import Array
 from anncore.contract.streams import stream
-from anncore.experiment.axes import tidy
 from anncore.experiment.model import Axis, Range
+from anncore.experiment.ranges import tidy
 
 MOST_BATCHES = 64
 DIGITS = 6  # of a drawn number: what is reported is exactly what was run

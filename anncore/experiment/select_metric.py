@@ -8,6 +8,7 @@ from anncore.contract.errors import ComponentError, ExperimentError, nearest
 from anncore.contract.kinds import TASKS
 from anncore.contract.registry import Component
 from anncore.experiment.model import Experiment, Select
+from anncore.experiment.parts import tasks_of
 
 
 def resolve_select(experiment: Experiment) -> Select:
@@ -57,8 +58,6 @@ def _losses_differ(experiment: Experiment) -> str:
 
 def _headline(experiment: Experiment) -> str:
     """Return valid_<metric> of the one task; raise ExperimentError where there are several."""
-    from anncore.experiment.parts import tasks_of
-
     tasks = tasks_of(experiment)
     if len(tasks) > 1:
         raise ExperimentError(
@@ -74,26 +73,26 @@ def _headline(experiment: Experiment) -> str:
 
 def _metric_goal(experiment: Experiment, metric: str) -> Literal["min", "max"]:
     name = metric.removeprefix("valid_")
-    known = [each.name for each in experiment.registry.of_kind("metric") if not _watches(each)]
+    metrics = experiment.registry.of_kind("metric")
+    known = ["valid_loss", *(f"valid_{other.name}" for other in metrics if not _watches(other))]
     try:
         component = experiment.registry.get("metric", name)
         goal: Literal["min", "max"] = component.cls.goal
     except ComponentError:
         raise ExperimentError(
             f"{experiment.file}: [select] metric: no metric is called {name!r}; known are "
-            f"{', '.join(f'valid_{each}' for each in ['loss', *known])}."
-            + nearest(metric, [f"valid_{each}" for each in ["loss", *known]])
+            f"{', '.join(known)}." + nearest(metric, known)
         ) from None
     if _watches(component):
         raise ExperimentError(
             f"{experiment.file}: [select] metric must not be {metric!r}: {name} looks into the network and "
-            "says nothing of its predictions. Name it in [train] watch instead."
+            "does not score its predictions. Name it in [train] watch instead."
         )
     return goal
 
 
 def _watches(component: Component) -> bool:
-    return bool(getattr(component.cls, "watches", False))
+    return bool(component.cls.watches)
 
 
 def check_select(experiment: Experiment, tasks: dict[str, str]) -> None:
@@ -105,9 +104,9 @@ def check_select(experiment: Experiment, tasks: dict[str, str]) -> None:
     for problem, task in tasks.items():
         if task not in component.cls.tasks:
             fitting = [
-                f"valid_{each.name}"
-                for each in experiment.registry.of_kind("metric")
-                if {*tasks.values()} <= {*each.cls.tasks} and not _watches(each)
+                f"valid_{other.name}"
+                for other in experiment.registry.of_kind("metric")
+                if {*tasks.values()} <= {*other.cls.tasks} and not _watches(other)
             ]
             raise ExperimentError(
                 f"{experiment.file}: [select] metric {metric!r} is for "
@@ -117,7 +116,7 @@ def check_select(experiment: Experiment, tasks: dict[str, str]) -> None:
 
 
 def further_curves(experiment: Experiment) -> tuple[str, ...]:
-    """Return the full name of the selection's metric, where curves would not have it by themselves.
+    """Return the full name of the metric of the selection, where trials do not record its curve anyway.
 
     Times to a target are read off its curve; other experiments' trials do not change.
     """
@@ -125,4 +124,4 @@ def further_curves(experiment: Experiment) -> tuple[str, ...]:
     if metric == "valid_loss":
         return ()
     component = experiment.registry.get("metric", metric.removeprefix("valid_"))
-    return () if getattr(component.cls, "curve", False) else (component.full_name,)
+    return () if component.cls.curve else (component.full_name,)

@@ -8,13 +8,14 @@ from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from anncore.contract.errors import ComponentError, nearest
+from anncore.contract.kind_names import PROBLEMS, SECTIONS
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Split, Stop, Train
 from anncore.experiment.document import Document, Section, is_number, show
-from anncore.experiment.model import KINDS, PROBLEMS, Entry, Limits, SearchSettings
+from anncore.experiment.model import Entry, Limits, SearchSettings
 
 WAIVABLE = ("failed", "timeout", "crashed")  # what blocks a claim
-METHODS = ("grid", "random", "lhs", "halton", "sobol")
+METHODS = ("random", "lhs", "halton", "sobol")
 MOST_SEEDS = 100_000
 MOST_SAMPLES = 100_000
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -81,24 +82,24 @@ def read_watch(document: Document, registry: Registry) -> tuple[str, ...]:
             f"watch has no meaning for an objective, which has no network, got {show(list(names))}; leave it "
             "out.",
         )
-    offer = [each.name for each in registry.of_kind("metric") if getattr(each.cls, "watches", False)]
-    found = []
+    offer = [metric.name for metric in registry.of_kind("metric") if metric.cls.watches]
+    watched: list[str] = []
     for name in names:
         try:
             component = registry.get("metric", name)
         except ComponentError as error:
             guess = "" if "Did you mean" in str(error) else f" Those that can be watched: {', '.join(offer)}."
             raise section.error("watch", f"watch: {error}{guess}") from None
-        if not getattr(component.cls, "watches", False):
+        if not component.cls.watches:
             raise section.error(
                 "watch",
                 f"watch takes metrics that look into the network ({', '.join(offer)}), got {name!r}, which "
                 "scores predictions and is recorded anyway.",
             )
-        if component.full_name in found:
+        if component.full_name in watched:
             raise section.error("watch", f"watch lists {name!r} twice.")
-        found.append(component.full_name)
-    return tuple(sorted(found))
+        watched.append(component.full_name)
+    return tuple(sorted(watched))
 
 
 def _read_stop(document: Document) -> Stop:
@@ -108,7 +109,7 @@ def _read_stop(document: Document) -> Stop:
         raise section.error(None, "needs loss = .. or patience = .. to know when to stop.")
     for key in ("min_delta", "monitor"):
         if key in section.data and "patience" not in section.data:
-            raise section.error(key, f"{key} goes with patience, which is not given.")
+            raise section.error(key, f"{key} needs patience, which is not given.")
     return Stop(
         loss=section.number("loss", None, float("-inf")),
         patience=section.whole("patience", None, 1),
@@ -155,7 +156,7 @@ def read_seeds(document: Document) -> Seeds:
     if shared := sorted(set(tune) & set(report)):
         raise section.error(
             "report",
-            f"tune and report share seed {shared[0]}; what was tuned on a seed cannot be reported on it.",
+            f"tune and report share seed {shared[0]}; a seed used for tuning cannot be used for the report.",
         )
     return Seeds(tune, report, section.whole("sweep", 0, 0))
 
@@ -205,12 +206,12 @@ def read_search(document: Document) -> SearchSettings | None:
         return None
     section = document.section("search")
     section.allow(("method", "samples", "widen"))
-    method = section.one_of("method", "grid", METHODS)
-    if method == "grid":
+    if section.data.get("method") == "grid":
+        raise section.error("method", "method = 'grid' is what a file without method has; leave it out.")
+    method = section.one_of("method", None, METHODS)
+    if method is None:
         if "samples" in section.data:
-            raise section.error(
-                "samples", f"samples needs a method that draws: one of {', '.join(METHODS[1:])}."
-            )
+            raise section.error("samples", f"samples needs a method: one of {', '.join(METHODS)}.")
         return None
     if "samples" not in section.data:
         raise section.error(None, f"method {method!r} needs samples = .., the number of draws per arm.")
@@ -238,8 +239,8 @@ def _timeout(section: Section) -> float | None:
     if value is None:
         return None
     if isinstance(value, str):
-        found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h)?\s*", value, re.ASCII)
-        value = float(found[1]) * UNITS[found[2] or "s"] if found else None
+        parts = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h)?\s*", value, re.ASCII)
+        value = float(parts[1]) * UNITS[parts[2] or "s"] if parts else None
     if not is_number(value) or value <= 0:
         raise section.wrong("timeout", "a positive number of seconds, or a text like '60s', '5m', '1h'")
     return float(value)
@@ -247,7 +248,7 @@ def _timeout(section: Section) -> float | None:
 
 def read_vary(document: Document, entries: Mapping[str, tuple[Entry, ...]]) -> tuple[str, ...]:
     """Read `vary`; without it the kinds of which there are several, else the optimizer."""
-    known = [kind for kind in KINDS if kind not in PROBLEMS]
+    known = [kind for kind in SECTIONS if kind not in PROBLEMS]
     section = document.section()
     if "vary" not in document.data:
         return tuple(kind for kind in known if len(entries[kind]) > 1) or ("optimizer",)
@@ -270,7 +271,7 @@ def read_vary(document: Document, entries: Mapping[str, tuple[Entry, ...]]) -> t
             raise section.error("vary", f"vary names {kind!r}, but there is no [{kind}.NAME] section.")
     if len(set(vary)) < len(vary):
         raise section.error("vary", f"vary names a kind twice, got {show(list(vary))}.")
-    return tuple(kind for kind in KINDS if kind in vary)
+    return tuple(kind for kind in SECTIONS if kind in vary)
 
 
 def read_report(document: Document) -> Mapping[str, Any]:

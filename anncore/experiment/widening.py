@@ -1,9 +1,9 @@
 """Wider ranges where a chosen value lies at the edge of its own: `[search] widen = true`.
 
-A best value at the edge says that a better one may lie outside. Then the range of that hyperparameter grows
+A best value at the edge means that a better one may lie outside. Then the range of that hyperparameter grows
 tenfold at that end, for every arm that tunes it, so that all keep equal budgets, and tuning is done again; at
-most three times. What grows are logarithmic ranges, and lists of positive numbers that span a factor of ten
-or more: each list goes on by its own values, divided (or multiplied) by ten.
+most three times. Logarithmic ranges grow, and lists of positive numbers that span a factor of ten or
+more: the values of a list are repeated, divided (or multiplied) by ten.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import Search, resolve
-from anncore.experiment.axes import tidy
 from anncore.experiment.document import is_number
 from anncore.experiment.model import Axis, Entry, Experiment, Range, Rows, Widening
+from anncore.experiment.ranges import tidy
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST = 3  # times that one end may grow
+MOST = 3  # how often one end may grow
 FACTOR = 10
 Ends = frozenset[tuple[str, str]]
 """Pairs of a hyperparameter such as "optimizer.lr" and an end, "down" or "up"."""
@@ -33,37 +33,37 @@ def ends_reached(selection: pd.DataFrame, trials: pd.DataFrame) -> Ends:
 
     selection: of `selection.select`; trials: the tuning phase's.
     """
-    found = set()
+    ends = set()
     for row in selection.to_dict("records"):
         mine = trials[(trials["problem"] == row["problem"]) & (trials["arm"] == row["arm"])]
         for name in filter(None, row["edge"].split(", ")):
             chosen = mine.loc[mine["config"] == row["config"], name].iloc[0]
-            found.add((name, "down" if chosen == mine[name].min() else "up"))
-    return frozenset(found)
+            ends.add((name, "down" if chosen == mine[name].min() else "up"))
+    return frozenset(ends)
 
 
 def wider(experiment: Experiment, ends: Iterable[tuple[str, str]]) -> Experiment | None:
     """Return the experiment with the ranges of `ends` grown once more; None where nothing can grow."""
-    told = {each.key: each for each in experiment.widened}
+    growths = {growth.key: growth for growth in experiment.widened}
     entries = dict(experiment.entries)
     for name, end in sorted(ends):
         kind, _, key = name.partition(".")
-        known = told.get(name, Widening(name, 0, 0))
-        if kind not in experiment.tuned_kinds or getattr(known, end) >= MOST:
+        growth = growths.get(name, Widening(name, 0, 0))
+        if kind not in experiment.tuned_kinds or getattr(growth, end) >= MOST:
             continue
         grown = tuple(_grown(entry, key, end) for entry in entries[kind])
         if grown != entries[kind]:
             entries[kind] = grown
-            told[name] = known._replace(**{end: getattr(known, end) + 1})
-    widened = tuple(told.values())
+            growths[name] = growth._replace(**{end: getattr(growth, end) + 1})
+    widened = tuple(growths.values())
     if widened == experiment.widened:
         return None
     return dataclasses.replace(experiment, entries=entries, widened=widened)
 
 
-def widened(experiment: Experiment, told: Iterable[Widening]) -> Experiment:
+def widened(experiment: Experiment, growths: Iterable[Widening]) -> Experiment:
     """Return the experiment with its ranges grown as an earlier sweep grew them."""
-    for name, down, up in told:
+    for name, down, up in growths:
         for end, times in (("down", down), ("up", up)):
             for _ in range(times):
                 experiment = wider(experiment, [(name, end)]) or experiment
@@ -91,7 +91,7 @@ def _grown_axis(entry: Entry, axis: Axis, end: str) -> Axis:
     edge = min(values) if end == "down" else max(values)
     new = [moved for value in values if (moved := _shifted(value, end)) is not None]
     beyond = [value for value in new if (value < edge if end == "down" else value > edge)]
-    # What differs from the edge by rounding alone is the edge.
+    # A value that differs from the edge only by rounding is the edge.
     fresh = [
         v for v in beyond if not math.isclose(v, edge, rel_tol=1e-9) and _admitted(entry, axis.keys[0], v)
     ]

@@ -1,6 +1,6 @@
 """The content of report.json: everything a report says, once, as plain JSON.
 
-Schema 1, `report.schema.json` beside this file, which says of every key what it is, and when the number
+Schema 2, `report.schema.json` beside this file, which says of every key what it is, and when the number
 changes. A number that does not exist is null, and the row's `status` says why. Every claim lies under
 `comparisons` with its verdict; `answer` repeats the ones that matter as sentences.
 """
@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,13 +23,14 @@ from anncore.contract.hyperparameters import Interval
 from anncore.contract.trial import STATUSES, canonical
 from anncore.evidence import stats
 from anncore.evidence.cautions import audit, selection_gap
+from anncore.evidence.measures import Measure
 from anncore.evidence.sentences import SEEDS, about, counted, headline, joined, sentence, with_sentence
-from anncore.evidence.study import Measure, Study
+from anncore.evidence.study import Study
 from anncore.evidence.units import singular
 from anncore.evidence.verdicts import Comparison, compare, seed_claims
 from anncore.report import further, methods, tables
 
-SCHEMA = 1
+SCHEMA = 2
 SCHEMA_ID = f"urn:annx:report:{SCHEMA}"
 MOST_SENTENCES, MOST_TALLIES = 10, 8
 
@@ -42,15 +43,56 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
     study = Study(results)
     boards = {problem: tables.leaderboard(study, problem) for problem in study.problems}
     overall = tables.overall(study, boards)
-    by_problem = {problem: seed_claims(study, problem) for problem in study.problems}
-    over_all, scale, test = _compare_data_sets(study, study.control)
-    places = {row["arm"]: i for i, row in enumerate(overall)}
-    for found in (over_all, *by_problem.values()):
-        found.sort(key=lambda c: (places[c.a], places[c.b]))
-    deciding = over_all or _only(by_problem)
-    pairs = max((len(found) for found in by_problem.values()), default=0)
-    experiment = study.experiment
+    claims = _claims(study, [row["arm"] for row in overall])
     content = {
+        **_asked(study),
+        "counts": _counts(study),
+        "answer": _answer(study, claims, overall),
+        "leaderboard": {"overall": overall, "problems": boards},
+        "comparisons": _comparisons(claims),
+        "improvement": further.improvement(study),
+        "speed": further.speed(study),
+        "costs": further.costs(study),
+        "sensitivity": tables.sensitivity(study),
+        "budget": further.budget(study),
+        "selection": _selection(study),
+        "selection_gap": dict(zip(("gap", "scale", "n"), selection_gap(study), strict=True)),
+        "failed_trials": tables.failed_trials(study),
+        "figures": [],
+        "provenance": _provenance(study, meta),
+    }
+    content["methods"] = methods.describe(content, study.experiment)
+    return content
+
+
+class _Claims(NamedTuple):
+    """Every comparison: over all data sets on their common scale, and on each problem by itself."""
+
+    over_all: list[Comparison]
+    scale: str
+    friedman: dict[str, Any] | None
+    by_problem: dict[str, list[Comparison]]
+
+    @property
+    def deciding(self) -> list[Comparison]:
+        """Those that the first sentence rests on; none of several variants speaks for the others."""
+        only = next(iter(self.by_problem.values())) if len(self.by_problem) == 1 else []
+        return self.over_all or only
+
+
+def _claims(study: Study, ranked: list[str]) -> _Claims:
+    by_problem = {problem: seed_claims(study, problem) for problem in study.problems}
+    claims = _Claims(*_compare_data_sets(study, study.control), by_problem)
+    places = {arm: place for place, arm in enumerate(ranked)}
+    for comparisons in (claims.over_all, *by_problem.values()):
+        comparisons.sort(key=lambda c: (places[c.a], places[c.b]))
+    return claims
+
+
+def _asked(study: Study) -> dict[str, Any]:
+    """Return what was asked and on what: names, arms, problems, seeds."""
+    experiment = study.experiment
+    return {
         "$schema": SCHEMA_ID,
         "schema": SCHEMA,
         "generator": f"annx {__version__}",
@@ -63,69 +105,75 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         "data_sets": study.dataset_of,
         "unit": study.unit,
         "problem_unit": study.problem_unit,
-        "measures": {p: _measure(m) for p, m in study.measures.items()},
+        "measures": {problem: _measure(measure) for problem, measure in study.measures.items()},
         "select": {"metric": experiment.select.metric, "goal": experiment.select.goal, "tuned": study.tuned},
-        "widened": [each._asdict() for each in experiment.widened],
+        "widened": [widening._asdict() for widening in experiment.widened],
         "watched": _watched(study),
         "control": study.control,
         "waived": list(study.waived),
         "seeds": {"tune": list(experiment.tune_seeds), "report": list(experiment.report_seeds)},
         "rounds": None if experiment.rounds is None else experiment.rounds._asdict(),
         "level": study.level,
-        "counts": _counts(study),
-        "answer": {
-            "headline": _headline(study, deciding, overall),
-            "findings": [
-                *_findings(over_all, by_problem, [row["arm"] for row in overall], study.problem_unit),
-                *_rounds(experiment.rounds, study.unit),
-            ],
-            "warnings": [warning._asdict() for warning in audit(study, pairs)],
-        },
-        "leaderboard": {"overall": overall, "problems": boards},
-        "comparisons": {
-            "overall": [with_sentence(c) for c in over_all],
-            "overall_scale": scale,
-            "friedman": test,
-            "problems": {p: [with_sentence(c) for c in found] for p, found in by_problem.items()},
-            "sentences": {p: problem_sentence(found) for p, found in by_problem.items()},
-        },
-        "improvement": further.improvement(study),
-        "speed": further.speed(study),
-        "costs": further.costs(study),
-        "sensitivity": tables.sensitivity(study),
-        "budget": further.budget(study),
-        "selection": _selection(results.selection),
-        "selection_gap": dict(zip(("gap", "scale", "n"), selection_gap(study), strict=True)),
-        "failed_trials": tables.failed_trials(study),
-        "figures": [],
-        "provenance": _provenance(study, meta),
     }
-    content["methods"] = methods.describe(content, experiment)
-    return content
+
+
+def _answer(study: Study, claims: _Claims, overall: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the answer box: the first sentence, the findings, and what to be careful about."""
+    ranked = [row["arm"] for row in overall]
+    pairs = max((len(comparisons) for comparisons in claims.by_problem.values()), default=0)
+    return {
+        "headline": _headline(study, claims.deciding, overall),
+        "findings": [
+            *_findings(claims, ranked, study.problem_unit),
+            *_rounds(study.experiment.rounds, study.unit),
+        ],
+        "warnings": [warning._asdict() for warning in audit(study, pairs)],
+    }
+
+
+def _comparisons(claims: _Claims) -> dict[str, Any]:
+    problems = claims.by_problem
+    return {
+        "overall": [with_sentence(c) for c in claims.over_all],
+        "overall_scale": claims.scale,
+        "friedman": claims.friedman,
+        "problems": {problem: [with_sentence(c) for c in pairs] for problem, pairs in problems.items()},
+        "sentences": {problem: problem_sentence(pairs) for problem, pairs in problems.items()},
+    }
 
 
 def _measure(measure: Measure) -> dict[str, str]:
-    return {name: getattr(measure, name) for name in ("column", "goal", "scale", "label")}
+    return {name: getattr(measure, name) for name in ("column", "goal", "scale", "label", "floor")}
 
 
 def _watched(study: Study) -> list[dict[str, Any]]:
     """Return the metrics that looked into the networks, with what their classes say of them."""
-    found = []
+    watched = []
     for name in study.experiment.train.watch:
         component = study.experiment.registry.get("metric", name)
-        bounds = Interval.parse(getattr(component.cls, "bounds", "(-inf, inf)"))
+        bounds = Interval.parse(component.cls.bounds)
         first = (inspect.getdoc(component.cls) or "").partition("\n\n")[0]
-        told = {"metric": component.name, "goal": component.cls.goal, "low": bounds.low, "high": bounds.high}
-        found.append({**told, "definition": " ".join(first.split())})
-    return found
+        watched.append(
+            {
+                "metric": component.name,
+                "goal": component.cls.goal,
+                "low": bounds.low,
+                "high": bounds.high,
+                "definition": " ".join(first.split()),
+            }
+        )
+    return watched
 
 
 def _headline(study: Study, deciding: list[Comparison], overall: list[dict[str, Any]]) -> str:
-    """Return the report's first sentence; where no trial finished there are no ranks to speak of."""
+    """Return the report's first sentence; where no trial finished there are no ranks."""
     totals = {name: sum(row[name] for row in overall) for name in ("ok", "diverged", "n")}
     if overall and not totals["ok"]:
-        run = int((study.trials["status"] != "missing").sum())
-        if not run:
+        if len(study.unchosen) == len(study.problems) * len(study.arms):
+            return (
+                "No tuning trial of any arm finished; there is nothing to choose from and nothing to compare."
+            )
+        if not len(study.trials):
             return "No trial of the report has run; there is nothing to compare yet."
         if totals["diverged"] == totals["n"]:
             return "Every trial of the report diverged; no arm can be ranked."
@@ -134,11 +182,6 @@ def _headline(study: Study, deciding: list[Comparison], overall: list[dict[str, 
     if len(study.problems) > 1 and len(study.arms) > 1 and not deciding:
         return f"{said.rstrip('.')}; variants of one data set allow no claim over all of them."
     return said
-
-
-def _only(by_problem: dict[str, list[Comparison]]) -> list[Comparison]:
-    """Return the comparisons on the only problem; none of several variants speaks for the others."""
-    return next(iter(by_problem.values())) if len(by_problem) == 1 else []
 
 
 def _compare_data_sets(
@@ -152,44 +195,46 @@ def _compare_data_sets(
     for problem in study.problems:
         for arm, reason in study.blocked(problem).items():
             blocked.setdefault(arm, f"{reason} on {problem}")
-    found = compare(costs, unit=study.unit, scale=scale, blocked=blocked, control=control)
+    comparisons = compare(costs, unit=study.unit, scale=scale, blocked=blocked, control=control)
     values = costs.to_numpy(float)
     if np.isnan(values).any() or values.shape[1] < 3:
-        return found, scale, None
+        return comparisons, scale, None
     f, df1, df2, p = stats.friedman(values)
-    return found, scale, {"F": f, "df1": df1, "df2": df2, "p": p}
+    return comparisons, scale, {"F": f, "df1": df1, "df2": df2, "p": p}
 
 
-def _findings(
-    over_all: list[Comparison], by_problem: dict[str, list[Comparison]], ranked: list[str], places: str
-) -> list[dict[str, str]]:
+def _findings(claims: _Claims, ranked: list[str], places: str) -> list[dict[str, str]]:
     """Return the sentences of the answer box: over all, then how often an arm won on one problem alone."""
-    deciding = over_all or _only(by_problem)
-    open_ = [c for c in deciding if c.verdict == "undecided"]
-    said = [c for c in deciding if c.verdict != "too_few" and not (c in open_ and len(open_) > 2)]
-    if len(said) > MOST_SENTENCES:
-        said = [c for c in said if ranked[0] in (c.a, c.b)][:MOST_SENTENCES]
-    found = [{"kind": c.verdict, "where": "", "text": sentence(c)} for c in said]
-    if len(open_) > 2:
-        near = min(open_, key=lambda c: c.needed or math.inf)
-        text = (
-            f"{len(open_)} of {len(deciding)} pairs of arms cannot be told apart with {near.n} {near.unit}; "
-            f"nearest to a verdict are {near.a} and {near.b}, for which about {about(near.needed)} would "
-            f"be needed."
-        ).replace("about more", "more")
-        found.append({"kind": "undecided", "where": "", "text": text})
-    few = [c for c in over_all if c.verdict == "too_few"]
+    deciding = claims.deciding
+    undecided = [c for c in deciding if c.verdict == "undecided"]
+    summed_up = undecided if len(undecided) > 2 else []
+    shown = [c for c in deciding if c.verdict != "too_few" and c not in summed_up]
+    if len(shown) > MOST_SENTENCES:
+        shown = [c for c in shown if ranked[0] in (c.a, c.b)][:MOST_SENTENCES]
+    findings: list[tuple[str, str]] = [(c.verdict, sentence(c)) for c in shown]
+    if summed_up:
+        findings.append(("undecided", _undecided(summed_up, len(deciding))))
+    few = [c for c in claims.over_all if c.verdict == "too_few"]
     if few:
-        text = (
-            f"{few[0].n} {few[0].unit} are too few to decide {counted(len(few), 'comparisons')} over all; "
-            f"{few[0].needed:.0f} would be enough to let a difference show."
+        findings.append(
+            (
+                "too_few",
+                f"{few[0].n} {few[0].unit} are too few to decide {counted(len(few), 'comparisons')} over "
+                f"all; {few[0].needed:.0f} would be enough to let a difference show.",
+            )
         )
-        found.append({"kind": "too_few", "where": "", "text": text})
-    if len(by_problem) > 1:
-        found += [
-            {"kind": "problems", "where": "", "text": text} for text in _tally(by_problem, ranked, places)
-        ]
-    return found
+    if len(claims.by_problem) > 1:
+        findings += [("problems", text) for text in _tally(claims.by_problem, ranked, places)]
+    return [{"kind": kind, "where": "", "text": text} for kind, text in findings]
+
+
+def _undecided(undecided: list[Comparison], total: int) -> str:
+    near = min(undecided, key=lambda c: c.needed or math.inf)
+    return (
+        f"{len(undecided)} of {total} pairs of arms cannot be told apart with {near.n} {near.unit}; "
+        f"nearest to a verdict are {near.a} and {near.b}, for which about {about(near.needed)} would "
+        f"be needed."
+    ).replace("about more", "more")
 
 
 def _rounds(rounds: Any, units: str) -> list[dict[str, str]]:
@@ -208,11 +253,11 @@ def _rounds(rounds: Any, units: str) -> list[dict[str, str]]:
 def _tally(by_problem: dict[str, list[Comparison]], ranked: list[str], places: str) -> list[str]:
     """Say on how many problems each arm beats each other one, tested on that problem's seeds alone."""
     wins: dict[str, dict[str, int]] = {}
-    decided = [c for found in by_problem.values() for c in found if c.verdict == "better"]
+    decided = [c for comparisons in by_problem.values() for c in comparisons if c.verdict == "better"]
     for c in decided:
         own = wins.setdefault(c.a, {})
         own[c.b] = own.get(c.b, 0) + 1
-    tested = {c.verdict for found in by_problem.values() for c in found}
+    tested = {c.verdict for comparisons in by_problem.values() for c in comparisons}
     if not decided:
         some = tested & {"undecided", "tie", "equivalent"}
         return [f"On no {singular(places)} by itself can two arms be told apart."] if some else []
@@ -224,7 +269,7 @@ def _tally(by_problem: dict[str, list[Comparison]], ranked: list[str], places: s
 
 
 def problem_sentence(comparisons: list[Comparison]) -> str:
-    """Return one sentence for one problem: who beats whom, or that nobody is told apart."""
+    """Return one sentence for one problem: who beats whom, or that no two arms can be told apart."""
     if not comparisons:
         return ""
     wins: dict[str, list[str]] = {}
@@ -254,8 +299,17 @@ def _counts(study: Study) -> dict[str, Any]:
     }
 
 
-def _selection(selection: Any) -> list[dict[str, Any]]:
-    return [] if selection is None else selection.to_dict("records")
+def _selection(study: Study) -> list[dict[str, Any]]:
+    """Return what tuning chose, with a note where there was nothing to choose from."""
+    if study.results.selection is None:
+        return []
+    rows = study.results.selection.to_dict("records")
+    for row in rows:
+        nothing = study.unchosen.get((row["problem"], row["arm"]))
+        row["note"] = nothing.text if nothing else ""
+        if nothing:
+            row["config"] = None
+    return rows
 
 
 def _provenance(study: Study, meta: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from anncore.contract.columns import SPLITS, parse_metric
 from anncore.contract.errors import StoreError
 from anncore.contract.trial import Phase
-from anncore.evidence import stats
-from anncore.evidence.study import Measure, Study
+from anncore.evidence.measures import Measure
+from anncore.evidence.study import Study
+from anncore.evidence.verdicts import Comparison, Pair, judge
 from anncore.report.build import build_report, plain
 from anncore.running.run_folder import RunFolder, load_run
 
@@ -98,13 +100,13 @@ def _about(run: Run) -> dict[str, Any]:
 
 
 def _changed(first: Run, second: Run) -> list[dict[str, Any]]:
-    found = []
+    changes = []
     for where, tell in (("experiment", _experiment), ("reading", _reading), ("environment", _environment)):
         one, other = dict(_flat(tell(first))), dict(_flat(tell(second)))
         for key in dict.fromkeys([*one, *other]):
             if one.get(key) != other.get(key):
-                found.append({"where": where, "key": key, "a": one.get(key), "b": other.get(key)})
-    return found
+                changes.append({"where": where, "key": key, "a": one.get(key), "b": other.get(key)})
+    return changes
 
 
 def _experiment(run: Run) -> dict[str, Any]:
@@ -123,7 +125,9 @@ def _experiment(run: Run) -> dict[str, Any]:
 
 def _reading(run: Run) -> dict[str, Any]:
     return {
-        name: list(each) if not isinstance(each := getattr(run.results.experiment, name), bool) else each
+        name: list(option)
+        if not isinstance(option := getattr(run.results.experiment, name), bool)
+        else option
         for name in READING
     }
 
@@ -135,8 +139,8 @@ def _environment(run: Run) -> dict[str, Any]:
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield (dotted key, value) of nested tables; an empty table is a value, as it may name a component."""
     if isinstance(value, Mapping) and (value or not path):
-        for key, each in value.items():
-            yield from _flat(each, f"{path}.{key}" if path else str(key))
+        for key, item in value.items():
+            yield from _flat(item, f"{path}.{key}" if path else str(key))
     else:
         yield path, list(value) if isinstance(value, tuple) else value
 
@@ -149,7 +153,7 @@ def _trials(first: Run, second: Run) -> dict[str, int]:
     frames = [run.results.trials.drop_duplicates("key").set_index("key") for run in (first, second)]
     shared = frames[0].index.intersection(frames[1].index)
     one, other = (frame.loc[shared] for frame in frames)
-    names = [name for name in one if str(name).startswith(("train_", "valid_", "test_")) and name in other]
+    names = [name for name in map(str, one) if parse_metric(name)[0] in SPLITS and name in other]
     names = [name for name in names if not str(name).endswith("_seconds")]
     x, y = one[names].to_numpy(float), other[names].to_numpy(float)
     same = ((x == y) | (np.isnan(x) & np.isnan(y))).all(axis=1)
@@ -171,57 +175,61 @@ def _lacking(one: Study, other: Study) -> dict[str, list[str]]:
 
 
 def _scores(a: Study, b: Study) -> list[dict[str, Any]]:
-    rows, gaps_of = [], []
-    for problem in (problem for problem in a.problems if problem in b.problems):
-        for arm in (arm for arm in a.arms if arm in b.arms):
-            row, gaps = _score(a, b, problem, arm)
-            rows.append(row)
-            gaps_of.append(gaps)
-    tested = [i for i, gaps in enumerate(gaps_of) if gaps is not None]
-    adjusted = stats.holm([stats.wilcoxon(gaps_of[i]) for i in tested])
-    fewest = stats.pairs_needed(len(tested))
-    for i, p in zip(tested, adjusted, strict=True):
-        rows[i].update(_verdict(gaps_of[i], float(p), fewest))
+    shared = [
+        (problem, arm)
+        for problem in (problem for problem in a.problems if problem in b.problems)
+        for arm in (arm for arm in a.arms if arm in b.arms)
+    ]
+    rows = [_row(a, b, problem, arm) for problem, arm in shared]
+    pairs = {place: _pair(a, b, row) for place, row in enumerate(rows) if row["verdict"] == "too_few"}
+    for place, claim in zip(pairs, judge(list(pairs.values())), strict=True):
+        rows[place].update(_verdict(claim))
     return rows
 
 
-def _score(a: Study, b: Study, problem: str, arm: str) -> tuple[dict[str, Any], Any]:
-    """Return a row without its verdict, and the paired differences; None where there is nothing to test."""
+def _row(a: Study, b: Study, problem: str, arm: str) -> dict[str, Any]:
+    """Return a row before its pairs are judged; a verdict other than too_few stands."""
     measures = [study.measures[problem] for study in (a, b)]
+    same = measures[0].scale == measures[1].scale
     row: dict[str, Any] = {
         "problem": problem,
         "arm": arm,
         "measure": measures[0].label,
-        "scale": measures[0].scale,
+        # Whether all values are positive decides between two scales of one measure; both can be linear.
+        "scale": measures[0].scale if same else "linear",
         "a": _mean(a, problem, arm),
         "b": _mean(b, problem, arm),
         **dict.fromkeys(("effect", "low", "high"), math.nan),
         "n": 0,
+        "at_floor": 0,
         "p": None,
-        "verdict": "unlike",
+        "verdict": "too_few",
         "reason": "",
     }
-    # Whether all values are positive decides between two scales of one measure; both can be linear.
     if any((m.column, m.goal) != (measures[0].column, measures[0].goal) for m in measures):
-        row["reason"] = f"{measures[0].label} in the first, {measures[1].label} in the second"
-        return row, None
-    scale = measures[0].scale if measures[0].scale == measures[1].scale else "linear"
-    row["scale"] = scale
+        reason = f"{measures[0].label} in the first, {measures[1].label} in the second"
+        return {**row, "scale": measures[0].scale, "verdict": "unlike", "reason": reason}
     reasons = [study.blocked(problem)[arm] for study in (a, b) if arm in study.blocked(problem)]
     if reasons:
-        row.update(verdict="blocked", reason="; ".join(reasons))
-        return row, None
-    measure = Measure(measures[0].column, measures[0].goal, scale)
-    before, after = _paired(*(_costs(study, problem, arm, measure) for study in (a, b)))
-    return row, stats.differences(after, before)
+        return {**row, "verdict": "blocked", "reason": "; ".join(reasons)}
+    return row
+
+
+def _pair(a: Study, b: Study, row: Mapping[str, Any]) -> Pair:
+    problem, arm, measure = row["problem"], row["arm"], a.measures[row["problem"]]
+    shared = replace(measure, scale=row["scale"])
+    before, after = _paired(*(_costs(study, problem, arm, shared) for study in (a, b)))
+    floor = math.log(measure.floor) if measure.floor and row["scale"] == "log" else -math.inf
+    return Pair(problem, "a", "b", np.array(before), np.array(after), row["scale"], floor=floor)
 
 
 def _mean(study: Study, problem: str, arm: str) -> dict[str, Any]:
     from anncore.evidence.arms import summary
 
     measure = study.measures[problem]
-    got = summary(study.values(problem)[arm], study.statuses(problem)[arm], measure.goal, measure.scale)
-    return {name: getattr(got, name) for name in ("mean", "low", "high", "n", "ok", "diverged", "lost")}
+    of_seeds = study.values(problem)[arm], study.statuses(problem)[arm]
+    one = summary(*of_seeds, measure.goal, measure.scale)
+    return {name: getattr(one, name) for name in ("mean", "low", "high", "n", "ok", "diverged", "lost")}
 
 
 def _costs(study: Study, problem: str, arm: str, measure: Measure) -> dict[int, float]:
@@ -239,21 +247,20 @@ def _paired(a: Mapping[int, float], b: Mapping[int, float]) -> tuple[list[float]
     return [x for x, _ in pairs], [y for _, y in pairs]
 
 
-def _verdict(gaps: Any, p: float, fewest: int) -> dict[str, Any]:
-    """Return effect, interval, p and verdict of differences that are positive where b is better."""
-    gaps = gaps[~np.isnan(gaps)]
-    estimate = stats.pseudomedian(gaps) if np.isinf(gaps).any() else stats.mean_interval(gaps)
-    if len(gaps) and not gaps.any():
-        verdict = "equal"
-    elif len(gaps) < fewest:
-        verdict = "too_few"
-    elif p > stats.ALPHA:
-        verdict = "undecided"
-    else:
-        verdict = "better" if stats.pseudomedian(gaps).value > 0 else "worse"
-    told = p if verdict in ("better", "worse", "undecided", "equal") else None
-    ends = {"effect": estimate.value, "low": estimate.low, "high": estimate.high}
-    return {**ends, "n": len(gaps), "p": told, "verdict": verdict}
+def _verdict(claim: Comparison) -> dict[str, Any]:
+    """Return a claim as a row says it: effect and interval are positive where the second run is better."""
+    forward = claim.a == "b"
+    ends = (claim.low, claim.high) if forward else (-claim.high, -claim.low)
+    words = {"tie": "equal", "better": "better" if forward else "worse"}
+    return {
+        "effect": claim.effect if forward else -claim.effect,
+        "low": ends[0],
+        "high": ends[1],
+        "n": claim.n,
+        "at_floor": claim.at_floor,
+        "p": claim.p,
+        "verdict": words.get(claim.verdict, claim.verdict),
+    }
 
 
 # ---------------------------------------------------------------- findings
@@ -261,10 +268,10 @@ def _verdict(gaps: Any, p: float, fewest: int) -> dict[str, Any]:
 
 def _findings(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[dict[str, Any]]:
     one, other = _by_pair(a), _by_pair(b)
-    found = []
+    findings = []
     for place in [place for place in one if place in other]:
         before, after = one[place], other[place]
-        found.append(
+        findings.append(
             {
                 "where": place[0],
                 "arms": list(place[1]),
@@ -273,21 +280,34 @@ def _findings(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[dict[str, Any]
                 "changed": _claim(before) != _claim(after),
             }
         )
-    return found
+    return findings
 
 
 def _by_pair(report: Mapping[str, Any]) -> dict[tuple[str, Sequence[str]], Mapping[str, Any]]:
     """Return a report's comparisons by problem and pair of arms, in the order in which it ranks them."""
-    found: dict[tuple[str, Sequence[str]], Mapping[str, Any]] = {}
+    by_pair: dict[tuple[str, Sequence[str]], Mapping[str, Any]] = {}
     for comparisons in ([report["comparisons"]["overall"]], report["comparisons"]["problems"].values()):
-        for each in comparisons:
-            for c in each:
-                found[c["where"], tuple(sorted((c["a"], c["b"])))] = c
-    return found
+        for table in comparisons:
+            for c in table:
+                by_pair[c["where"], tuple(sorted((c["a"], c["b"])))] = c
+    return by_pair
 
 
 def _told(c: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("a", "b", "verdict", "n", "effect", "low", "high", "scale", "p", "needed", "sentence")
+    names = (
+        "a",
+        "b",
+        "verdict",
+        "n",
+        "at_floor",
+        "effect",
+        "low",
+        "high",
+        "scale",
+        "p",
+        "needed",
+        "sentence",
+    )
     return {{"a": "ahead", "b": "behind"}.get(name, name): c[name] for name in names}
 
 

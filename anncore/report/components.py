@@ -18,7 +18,7 @@ def components_of(study: Study) -> dict[str, dict[str, Any]]:
     Values that a tuning chose may differ from problem to problem; the most frequent combination stands for
     all. Left out is what cannot be built from its values alone, such as the loss "auto" and wrappers.
     """
-    found: dict[str, dict[str, Any]] = {}
+    by_kind: dict[str, dict[str, Any]] = {}
     for kind in study.experiment.vary:
         built: dict[str, Any] = {}
         for entry in study.experiment.entries.get(kind, ()):
@@ -26,22 +26,22 @@ def components_of(study: Study) -> dict[str, dict[str, Any]]:
             if component is not None:
                 built[entry.label] = component
         if built:
-            found[kind] = built
-    return found
+            by_kind[kind] = built
+    return by_kind
 
 
 def objectives_of(study: Study) -> dict[str, Any]:
     """Return, by problem, the objective that its trials minimise; nothing where they train on data."""
     entries = {entry.label: entry for entry in study.experiment.entries.get("objective", ())}
-    found: dict[str, Any] = {}
+    by_problem: dict[str, Any] = {}
     if "objective" not in study.all_trials:
-        return found
+        return by_problem
     for problem, label in study.dataset_of.items():
         mine = study.all_trials[study.all_trials["problem"] == problem]
         component = _built(entries[label], "objective", mine) if label in entries else None
         if component is not None:
-            found[problem] = component
-    return found
+            by_problem[problem] = component
+    return by_problem
 
 
 def _built(entry: Any, kind: str, mine: Any) -> Any:

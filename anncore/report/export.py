@@ -67,13 +67,13 @@ def write_files(
     for name, content in files.items():
         replace_file(folder / name, content)
     removed, kept = [], []
-    for name, told in list(known.items()):
-        if name in files or (told.get("format"), told.get("experiment")) != (form, experiment):
+    for name, entry in list(known.items()):
+        if name in files or (entry.get("format"), entry.get("experiment")) != (form, experiment):
             continue
         del known[name]
         if not (folder / name).is_file():
             continue
-        if hashlib.sha256((folder / name).read_bytes()).hexdigest() == told.get("sha256"):
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() == entry.get("sha256"):
             (folder / name).unlink()
             removed.append(name)
         else:
@@ -89,10 +89,10 @@ def write_files(
 def _listed(folder: Path) -> dict[str, dict[str, str]]:
     """Return what LIST says of each file that lies in the folder itself; nothing where it is no such list."""
     try:
-        found = json.loads((folder / LIST).read_text(encoding="utf-8"))["files"].items()
+        files = json.loads((folder / LIST).read_text(encoding="utf-8"))["files"].items()
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
-    return {name: told for name, told in found if isinstance(told, dict) and Path(name).name == name}
+    return {name: entry for name, entry in files if isinstance(entry, dict) and Path(name).name == name}
 
 
 def _to_parquet(frame: pd.DataFrame) -> bytes:

@@ -12,7 +12,7 @@ import numpy as np
 
 from anncore.evidence.arms import Over, probability_of_improvement
 from anncore.evidence.budget import budget_curve
-from anncore.evidence.frame import curve_frame, scores, tuning_scores
+from anncore.evidence.sources import curve_frame, scores, tuning_scores
 from anncore.evidence.speed import performance_scores, targets, time_to_target, typical_times
 from anncore.evidence.stats import LEVEL
 from anncore.evidence.study import Study
@@ -44,10 +44,10 @@ def speed(study: Study) -> dict[str, Any] | None:
     for problem in known["problem"]:
         for arm in study.arms:
             hit, n = reached.loc[(problem, arm)] if (problem, arm) in reached.index else (0, 0)
-            told = {"steps": float(table.loc[arm, problem]), "seconds": float(clock.loc[arm, problem])}
+            typical = {"steps": float(table.loc[arm, problem]), "seconds": float(clock.loc[arm, problem])}
             if study.step_costs and (problem, arm) not in study.step_costs:
-                told["seconds"] = math.nan  # nobody knows
-            rows.append({"problem": problem, "arm": arm, **told, "reached": int(hit), "n": int(n)})
+                typical["seconds"] = math.nan  # nobody knows
+            rows.append({"problem": problem, "arm": arm, **typical, "reached": int(hit), "n": int(n)})
     return {
         "metric": metric,
         "clock": "alone" if study.step_costs else "shared",

@@ -43,11 +43,11 @@ def render_html(
         "base-uri 'none'; form-action 'none'"
     )
     content = shown(content)
-    found = sections(content)
+    parts = sections(content)
     return environment.from_string(_asset("report.html.j2")).render(
         content=content,
-        sections=found,
-        images=data_uris(pictures, pixels or {}, MOST_BYTES - _text_size(found)),
+        sections=parts,
+        images=data_uris(pictures, pixels or {}, MOST_BYTES - _text_size(parts)),
         sizes={name: _size(svg) for name, svg in pictures.items()},
         policy=policy,
         # Only our own two files are taken as they are.
@@ -56,13 +56,13 @@ def render_html(
     )
 
 
-def _text_size(found: Sequence[Section]) -> int:
+def _text_size(parts: Sequence[Section]) -> int:
     """Return about how many bytes the sections take without their pictures: markup is 60 a cell."""
     size = 0
-    for section in found:
+    for section in parts:
         size += len(section.code) + sum(map(len, section.paragraphs)) + 500 * len(section.figures)
-        for each in section.tables:
-            size += sum(60 + len(cell.text) for row in each.rows for cell in row)
+        for one in section.tables:
+            size += sum(60 + len(cell.text) for row in one.rows for cell in row)
         size += _text_size(section.parts)
     return size
 

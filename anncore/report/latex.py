@@ -138,27 +138,27 @@ def _spaced(text: str) -> str:
 def render_tables(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield every table of a report as (name, LaTeX); names are such as files have everywhere, each once."""
     taken: set[str] = set()
-    for name, each in _named(sections(content)):
+    for name, one in _named(sections(content)):
         own = unique(name, taken)
-        yield own, render_table(each, content, own)
+        yield own, render_table(one, content, own)
 
 
-def _named(found: Sequence[Section], above: str = "") -> Iterator[tuple[str, Table]]:
-    for section in found:
-        for each in section.tables:
-            name = each.name or section.id
-            yield (f"{name}-{slug(section.title)}" if above else name), each
+def _named(parts: Sequence[Section], above: str = "") -> Iterator[tuple[str, Table]]:
+    for section in parts:
+        for one in section.tables:
+            name = one.name or section.id
+            yield (f"{name}-{slug(section.title)}" if above else name), one
         yield from _named(section.parts, section.id)
 
 
 def unique(name: str, taken: set[str]) -> str:
     """Return the name, numbered where it is taken, and take it."""
     name = slug(name)
-    found, number = name, 2
-    while found in taken:
-        found, number = f"{name}-{number}", number + 1
-    taken.add(found)
-    return found
+    free, number = name, 2
+    while free in taken:
+        free, number = f"{name}-{number}", number + 1
+    taken.add(free)
+    return free
 
 
 def slug(text: str) -> str:
@@ -184,28 +184,28 @@ def preview(content: Mapping[str, Any], names: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def render_table(each: Table, content: Mapping[str, Any], name: str) -> str:
+def render_table(whole: Table, content: Mapping[str, Any], name: str) -> str:
     """Return one table with its caption, which begins with the report's title, and its label."""
-    size, parts = _fitted(each)
+    size, parts = _fitted(whole)
     title = escape(content["title"]) + ("" if content["title"].endswith((".", "?", "!")) else ".")
     label = f"tab:{slug(content['name'])}-{slug(name)}"
     written = [PACKAGES]
     for place, columns in enumerate(parts, 1):
         which = f" Part {place} of {len(parts)}." if len(parts) > 1 else ""
-        caption = f"\\caption{{{title} {_broken(each.caption, WIDEST)}{which}}}"
+        caption = f"\\caption{{{title} {_broken(whole.caption, WIDEST)}{which}}}"
         own = f"\\label{{{label if place == 1 else f'{label}-{place}'}}}"
-        written.append(_environment(each, columns, size, caption, own))
+        written.append(_environment(whole, columns, size, caption, own))
     return "\n".join(written) + "\n"
 
 
-def _environment(each: Table, columns: Sequence[int], size: str, caption: str, label: str) -> str:
-    widths = _widths(each)
-    form = "".join(_column(each, i, widths[i]) for i in columns)
-    header = " & ".join(_heading(each.header[i], widths[i], each.numeric[i]) for i in columns) + r" \\"
+def _environment(whole: Table, columns: Sequence[int], size: str, caption: str, label: str) -> str:
+    widths = _widths(whole)
+    form = "".join(_column(whole, i, widths[i]) for i in columns)
+    header = " & ".join(_heading(whole.header[i], widths[i], whole.numeric[i]) for i in columns) + r" \\"
     rows = [
-        " & ".join(_cell(row[i], widths[i], each.numeric[i]) for i in columns) + r" \\" for row in each.rows
+        " & ".join(_cell(row[i], widths[i], whole.numeric[i]) for i in columns) + r" \\" for row in whole.rows
     ]
-    if _lines(each, widths) <= MOST_ROWS:
+    if _lines(whole, widths) <= MOST_ROWS:
         lines = ["\\begin{table}[htbp]", "  \\centering"]
         lines += [f"  {size}"] if size else []
         lines += [
@@ -224,15 +224,15 @@ def _environment(each: Table, columns: Sequence[int], size: str, caption: str, l
     return "\n".join([*lines, "\\end{longtable}", "\\endgroup"])
 
 
-def _widths(each: Table) -> list[int]:
+def _widths(whole: Table) -> list[int]:
     """Return how many characters wide each column is; headings are broken at their spaces."""
-    found = []
-    for i, name in enumerate(each.header):
-        body = max((_length(row[i].text) for row in each.rows), default=0)
+    widths = []
+    for i, name in enumerate(whole.header):
+        body = max((_length(row[i].text) for row in whole.rows), default=0)
         word = min(WIDEST, max(map(_length, name.split()), default=0))
         wanted = max(body, min(_length(name), max(word, LEAST)))
-        found.append(wanted if each.numeric[i] else min(wanted, WIDEST))
-    return found
+        widths.append(wanted if whole.numeric[i] else min(wanted, WIDEST))
+    return widths
 
 
 def _length(text: str) -> int:
@@ -240,23 +240,23 @@ def _length(text: str) -> int:
     return sum(1 if c.isascii() or not _character(c).startswith("\\ifdefined") else 7 for c in text)
 
 
-def _lines(each: Table, widths: Sequence[int]) -> int:
+def _lines(whole: Table, widths: Sequence[int]) -> int:
     """Return how many lines the rows take."""
     return sum(
         max(math.ceil(_length(cell.text) / max(1, width)) for cell, width in zip(row, widths, strict=True))
-        for row in each.rows
+        for row in whole.rows
     )
 
 
-def _fitted(each: Table) -> tuple[str, list[list[int]]]:
+def _fitted(whole: Table) -> tuple[str, list[list[int]]]:
     """Return the largest font that the table fits a page in, and its columns, in parts where none will do."""
-    widths = _widths(each)
+    widths = _widths(whole)
     every = list(range(len(widths)))
     for command, size, gap in SIZES:
         points = [width * EM * size + gap for width in widths]
         if sum(points) <= PAGE:
             return command, [every]
-    names = 2 if len(every) > 2 and not each.numeric[1] and sum(points[:2]) < PAGE / 2 else 1
+    names = 2 if len(every) > 2 and not whole.numeric[1] and sum(points[:2]) < PAGE / 2 else 1
     room = PAGE - sum(points[:names])
     rest = sum(points[names:])
     share = rest / math.ceil(rest / room)  # parts are about equally wide
@@ -271,11 +271,11 @@ def _fitted(each: Table) -> tuple[str, list[list[int]]]:
     return command, parts
 
 
-def _column(each: Table, i: int, width: int) -> str:
+def _column(whole: Table, i: int, width: int) -> str:
     """Return a column's letter: numbers stand to the right, texts to the left, long ones on several lines."""
-    if each.numeric[i]:
+    if whole.numeric[i]:
         return "r"
-    long = max((_length(row[i].text) for row in each.rows), default=0) > width
+    long = max((_length(row[i].text) for row in whole.rows), default=0) > width
     # The em of small fonts is wider than their size says.
     return f">{{\\raggedright\\arraybackslash}}p{{{0.94 * width * EM:.1f}em}}" if long else "l"
 
@@ -283,7 +283,7 @@ def _column(each: Table, i: int, width: int) -> str:
 def _heading(text: str, width: int, numeric: bool) -> str:
     """Write a heading on as many lines as its column's width asks for."""
     lines = [""]
-    for word in (piece for each in text.split() for piece in _pieces(each, width)):
+    for word in (piece for part in text.split() for piece in _pieces(part, width)):
         joined = f"{lines[-1]} {word}".strip()
         if _length(joined) <= width or not lines[-1]:
             lines[-1] = joined
@@ -300,13 +300,13 @@ def _pieces(word: str, width: int) -> list[str]:
     """Cut a word that is wider than `width` characters, after a sign such as "_" where there is one."""
     if _length(word) <= width:
         return [word]
-    found = [""]
+    pieces = [""]
     for part in re.findall(r"[^_=./:+\-]*[_=./:+\-]?", word):
         for c in part if _length(part) > width else [part]:
-            if found[-1] and _length(found[-1] + c) > width:
-                found.append("")
-            found[-1] += c
-    return found
+            if pieces[-1] and _length(pieces[-1] + c) > width:
+                pieces.append("")
+            pieces[-1] += c
+    return pieces
 
 
 def _cell(cell: Cell, width: int, numeric: bool) -> str:

@@ -18,8 +18,8 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _no_list(found: re.Match[str]) -> str:
-    return f"\\{found[0]}" if found[0] in "-+" else f"{found[0]}\\"
+def _no_list(match: re.Match[str]) -> str:
+    return f"\\{match[0]}" if match[0] in "-+" else f"{match[0]}\\"
 
 
 def render_markdown(content: Mapping[str, Any]) -> str:
@@ -43,10 +43,10 @@ def _lines(content: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         yield from (f"- {escape(warning['text'])}" for warning in warnings)
     yield ""
-    found = sections(content)
-    yield from (f"- [{section.title}](#{_anchor(section.title)})" for section in found)
+    parts = sections(content)
+    yield from (f"- [{section.title}](#{_anchor(section.title)})" for section in parts)
     yield ""
-    for section in found:
+    for section in parts:
         yield from _section(section, 2)
 
 
@@ -67,8 +67,8 @@ def _section(section: Section, depth: int) -> Iterator[str]:
         yield ""
         yield escape(figure["subtitle"])
         yield ""
-    for each in section.tables:
-        yield from _table(each)
+    for one in section.tables:
+        yield from _table(one)
     for title, text in section.terms:
         yield f"**{escape(title)}.** {escape(text)}"
         yield ""
@@ -89,12 +89,12 @@ def _section(section: Section, depth: int) -> Iterator[str]:
         yield from _section(part, depth + 1)
 
 
-def _table(each: Table) -> Iterator[str]:
-    yield escape(each.caption)
+def _table(whole: Table) -> Iterator[str]:
+    yield escape(whole.caption)
     yield ""
-    yield f"| {' | '.join(map(escape, each.header))} |"
-    yield f"|{'|'.join('---:' if numeric else '---' for numeric in each.numeric)}|"
-    for row in each.rows:
+    yield f"| {' | '.join(map(escape, whole.header))} |"
+    yield f"|{'|'.join('---:' if numeric else '---' for numeric in whole.numeric)}|"
+    for row in whole.rows:
         cells = [f"**{escape(cell.text)}**" if cell.best else escape(cell.text) for cell in row]
         yield f"| {' | '.join(cells)} |"
     yield ""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from anncore.evidence import stats
-from anncore.evidence.sentences import counted, growth, joined, p_value
+from anncore.evidence.sentences import counted, growth, joined, number, p_value
 from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
 from anncore.evidence.verdicts import FEWEST_DATA_SETS
 
@@ -144,7 +144,7 @@ def _tuning(content: Mapping[str, Any]) -> str:
 def _widened(content: Mapping[str, Any]) -> str:
     if not content["widened"]:
         return ""
-    grown = joined([growth(each) for each in content["widened"]])
+    grown = joined([growth(widening) for widening in content["widened"]])
     return (
         f"Where a chosen value lay at the edge of its range, the range grew tenfold at that end for every "
         f"arm that tunes it, and the choice was made again: {grown}. "
@@ -166,11 +166,42 @@ def _scores(content: Mapping[str, Any]) -> str:
         for (label, scale), problems in scales.items()
     ]
     looks = "" if content["rounds"] is None else ", over all looks together"
-    return " ".join(parts) + f" Intervals are at 95 %{looks}, each by itself."
+    return " ".join(
+        [*parts, f"Intervals are at 95 %{looks}, each by itself.", *_medians(content), *_floor(content)]
+    )
+
+
+def _medians(content: Mapping[str, Any]) -> list[str]:
+    """Say where the median stands in the place of the mean; nothing where it never does."""
+    boards = content["leaderboard"]["problems"].values()
+    if not any(row["centre"] == "median" or row["medians"] for board in boards for row in board):
+        return []
+    return [
+        "Where a single seed changes an arm's mean by more than a factor of two, and the mean lies outside "
+        "the middle half of the seeds, the median and its distribution-free interval take the place of the "
+        "mean, marked “(median)”; ranks rest on the mean all the same."
+    ]
+
+
+def _floor(content: Mapping[str, Any]) -> list[str]:
+    """Say what a function's floor is; nothing where no problem has one."""
+    floors = {
+        content["data_sets"][problem]: measure["floor"]
+        for problem, measure in content["measures"].items()
+        if measure["floor"]
+    }
+    if not floors:
+        return []
+    listed = joined([f"{number(floor)} ({label})" for label, floor in floors.items()], most=12)
+    return [
+        f"A value at or below a function's floor is rounding: {listed}. Such values count as equal, and the "
+        "steps to the floor decide: the score is the floor times the share of the trial's steps that it took "
+        "to reach it. “Floor at 40 %” means that the floor was reached after 40 % of the steps."
+    ]
 
 
 def _within(content: Mapping[str, Any]) -> str:
-    pairs = max((len(found) for found in content["comparisons"]["problems"].values()), default=0)
+    pairs = max((len(comparisons) for comparisons in content["comparisons"]["problems"].values()), default=0)
     if not pairs:
         return "There is nothing to compare."
     n, sequential = len(content["seeds"]["report"]), content["rounds"] is not None
@@ -231,8 +262,8 @@ def _rounds(content: Mapping[str, Any]) -> str:
 
 
 def _over_all(content: Mapping[str, Any]) -> str:
-    found = content["comparisons"]["overall"]
-    sets, scale = found[0]["n"], content["comparisons"]["overall_scale"]
+    comparisons = content["comparisons"]["overall"]
+    sets, scale = comparisons[0]["n"], content["comparisons"]["overall_scale"]
     units, one = content["unit"], singular(content["unit"])
     unit = {
         "log": f"logarithms of the {'loss' if units == DATA_SETS else 'value'}, so effects are ratios",
@@ -242,11 +273,11 @@ def _over_all(content: Mapping[str, Any]) -> str:
     }[scale]
     text = (
         f"The unit is the {one}: seeds are averaged first, then variants of one {one}. Differences are "
-        f"taken on {unit}. Exact Wilcoxon signed-rank test, adjusted by Holm over {len(found)} "
+        f"taken on {unit}. Exact Wilcoxon signed-rank test, adjusted by Holm over {len(comparisons)} "
         f"comparisons; the "
         "effect is the Hodges-Lehmann estimate with the interval that inverts the test."
     )
-    needed = max(FEWEST_DATA_SETS, stats.pairs_needed(len(found)))
+    needed = max(FEWEST_DATA_SETS, stats.pairs_needed(len(comparisons)))
     if sets < needed:
         text += f" {sets} {units} are too few for any p-value to be significant; {needed} would be enough."
     test = content["comparisons"]["friedman"]
@@ -261,15 +292,27 @@ def _over_all(content: Mapping[str, Any]) -> str:
 
 def _failures(content: Mapping[str, Any]) -> str:
     waived = content["waived"]
-    return (
-        "A diverged trial (NaN, infinite, or far worse than chance) is a result and counts as the worst: it "
+    times = f"{content['provenance']['train']['diverged_above']:g} times"
+    level = "its value at the start"
+    if content["unit"] == DATA_SETS:
+        level = "the training loss of always predicting the mean training target"
+    text = (
+        "A trial diverges where a loss becomes NaN or infinite, or where its final training, validation or "
+        f"test loss is above {times} {level}. That is a result and counts as the worst: a diverged trial "
         "loses to any trial that finished, and two diverged ones tie. One diverged seed makes an arm's mean "
         "infinite, so the arm ranks behind all that never diverged; the mean shown is that of the seeds that "
         "finished, beside their number. Trials that failed, crashed, timed out or are missing block every "
         "claim that rests on them. "
-        + (f"The file waives {joined(waived)}: such trials count as diverged here. " if waived else "")
-        + "Differences within numeric noise (one part in a million) are ties."
     )
+    if content["select"]["tuned"]:
+        text += (
+            "Where no tuning trial of an arm has a finite score, no configuration is chosen and none is run "
+            "on fresh seeds; if all of them diverged the arm counts as diverged, else nothing is claimed "
+            "about it. "
+        )
+    if waived:
+        text += f"The file waives {joined(waived)}: such trials count as diverged here. "
+    return text + "Differences within numeric noise (one part in a million) are ties."
 
 
 def _improvement(content: Mapping[str, Any]) -> str:
@@ -284,38 +327,37 @@ def _improvement(content: Mapping[str, Any]) -> str:
 
 
 def _speed(content: Mapping[str, Any]) -> str:
-    found = content["speed"]
-    origins = {each["origin"] for each in found["targets"]}
-    whence = {
+    speed = content["speed"]
+    origins = {target["origin"] for target in speed["targets"]}
+    origin_words = {
         "file": "the experiment file names it",
-        "tuning": "the median over arms of best validation, an arm's being the median over tuning seeds of "
-        "the best value along the chosen configuration's learning curve, known before the first trial of "
-        "the report had run",
+        "tuning": "the median over arms of their best validation; that of an arm is the median over tuning "
+        "seeds of the best value along the chosen configuration's learning curve, and is known before the "
+        "first trial of the report runs",
         "report": "nothing was tuned, so it is the median over arms of the best values along these very "
         "trials' learning curves, chosen after the fact",
     }
-    what = metric_words(found["metric"], content["unit"]).replace("function value", "the function")
+    fixed = "; or ".join(text for origin, text in origin_words.items() if origin in origins)
+    what = metric_words(speed["metric"], content["unit"]).replace("function value", "the function")
     text = (
-        f"The target is a value of {what} "
-        f"({'; or '.join(whence[name] for name in whence if name in origins)}). A trial's time is that of "
-        f"its "
-        f"first evaluation at or beyond the target; one that never gets there, or does not finish, takes "
-        f"infinitely long, and nobody is left out. "
+        f"The target is a value of {what} ({fixed}). A trial's time is that of its first evaluation at or "
+        "beyond the target. A trial that never gets there, or does not finish, takes infinitely long; no "
+        "trial is left out. "
     )
-    if found["clock"] == "alone":
+    if speed["clock"] == "alone":
         text += (
             "Seconds are steps times the cost of a step, without evaluations: after the sweep, one arm's "
             "trials at a time trained as a stack of their own, equally many of each arm, by turns; the cost "
-            "is the least of the turns, as whatever else the machine does can only add to it. It holds for "
+            "is the least of the turns, as other work of the machine only adds to it. It holds for "
             "this machine, and ranks no arm here."
         )
     else:
         text += (
-            "Seconds are a trial's share of the time that its whole stack took, whoever else was in it: they "
-            "tell how long the sweep took and say nothing of one arm against another. With [report] costs = "
+            "Seconds are a trial's share of the time that its whole stack took: they tell how long the sweep "
+            "took and say nothing about one arm against another. With [report] costs = "
             "true each arm's steps are timed alone."
         )
-    if found["scores"]:
+    if speed["scores"]:
         text += (
             f" The performance profile (Dolan & Moré 2002) takes each {singular(content['unit'])}'s median "
             "steps, over those of the fastest arm there; beyond four times as long is a miss. Its score is "
@@ -339,8 +381,8 @@ def _budget(content: Mapping[str, Any], experiment: Any) -> str:
             if drawn
             else "Configurations come from a grid, so this describes drawing at random from that grid."
         )
-        + " It is the score that was chosen by, so it flatters; a dash stands where a subset may hold no "
-        "configuration that finished."
+        + " Configurations were chosen by this very score, so it is too good; a dash stands where a subset "
+        "may hold no configuration that finished."
     )
 
 

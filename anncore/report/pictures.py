@@ -51,27 +51,27 @@ def data_uris(pictures: Mapping[str, str], pixels: Mapping[str, bytes], most: in
     pixels of few colours, light and dark; `pixels` holds figures as PNG. Where all are still too long, the
     longest ones become pixels, then fewer pixels, and lose their dark twins last.
     """
-    found: dict[str, Picture] = {}
+    uris: dict[str, Picture] = {}
     levels = dict.fromkeys(pictures, 0)
     for name, svg in pictures.items():
         # An embedded drawing is a third as long as its file at the least: what is far too long needs no look.
         small = embedded(svg) if len(svg) <= 4 * MOST_SVG or name not in pixels else svg
         if len(small) <= MOST_SVG or name not in pixels:
-            found[name] = Picture(_uri("svg+xml", small.encode()))
+            uris[name] = Picture(_uri("svg+xml", small.encode()))
         else:
-            found[name], levels[name] = _pixels(pixels[name], LEVELS[0]), 1
-    while sum(map(_length, found.values())) > most:
+            uris[name], levels[name] = _pixels(pixels[name], LEVELS[0]), 1
+    while sum(map(_length, uris.values())) > most:
         left = [name for name in pixels if levels[name] < len(LEVELS)]
         if not left:
             break
-        name = max(left, key=lambda each: _length(found[each]))
+        name = max(left, key=lambda name_: _length(uris[name_]))
         share, both = LEVELS[levels[name]]
-        if not both and levels[name] and share == LEVELS[levels[name] - 1][0] and found[name].dark:
-            smaller = found[name]._replace(dark="")  # the same pixels, without their twin
+        if not both and levels[name] and share == LEVELS[levels[name] - 1][0] and uris[name].dark:
+            smaller = uris[name]._replace(dark="")  # the same pixels, without their twin
         else:
             smaller = _pixels(pixels[name], (share, both))
-        found[name], levels[name] = min(found[name], smaller, key=_length), levels[name] + 1
-    return found
+        uris[name], levels[name] = min(uris[name], smaller, key=_length), levels[name] + 1
+    return uris
 
 
 def _length(picture: Picture) -> int:
@@ -131,11 +131,11 @@ def palette_of(own: Sequence[int]) -> Array:
     """
     pure = np.vstack([[PAPER], LIGHTS])
     mixed = [PAPER + share * (pure - PAPER) for share in (1.0, 0.75, 0.5, 0.25)]
-    found = [PAPER]
+    chosen = [PAPER]
     for color in np.vstack([*mixed, np.array(own, float).reshape(-1, 3)]):
-        if np.abs(np.array(found) - color).max(axis=1).min() >= APART:
-            found.append(color)
-    return np.rint(np.array(found[:256]))
+        if np.abs(np.array(chosen) - color).max(axis=1).min() >= APART:
+            chosen.append(color)
+    return np.rint(np.array(chosen[:256]))
 
 
 def dark_colors(colors: Array) -> Array:
@@ -161,8 +161,8 @@ def embedded(svg: str) -> str:
     svg = re.sub(r"<style[^>]*>.*?</style>", "", svg, flags=re.S)
     classes: dict[str, str] = {}
 
-    def classed(found: re.Match[str]) -> str:
-        name = classes.setdefault(found[1], f"c{len(classes)}")
+    def classed(match: re.Match[str]) -> str:
+        name = classes.setdefault(match[1], f"c{len(classes)}")
         return f' class="{name}"'
 
     svg = _short_names(STYLE.sub(classed, svg))

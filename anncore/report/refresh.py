@@ -38,12 +38,12 @@ def digest(results: Results, folder: Path) -> str:
     environment = RunFolder(folder).environment()
     for irrelevant in ("command", "git_commit"):  # asking again, or committing, changes no report
         environment.pop(irrelevant, None)
-    told = [
+    facts = [
         [_sha256(folder / name) for name in ("trials.csv", "curves.csv.gz")],
         [experiment.name, experiment.text, experiment.overrides, experiment.only, experiment.skip],
         [experiment.quick, experiment.rounds, experiment.widened, results.missing, environment],
     ]
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from anncore.contract.columns import parse_metric
 from anncore.evidence import stats
 from anncore.evidence.arms import summary
 from anncore.evidence.sensitivity import sensitivity_row, tuned_column
@@ -17,48 +18,61 @@ def leaderboard(study: Study, problem: str) -> list[dict[str, Any]]:
     """Return one row per arm on one problem, best first.
 
     value, low, high: mean with t-interval over the seeds that finished, geometric on the log scale, at the
-    study's level.
+    study's level; where a single seed decides the mean, the median with its interval, as `centre` says.
     median and iqm count a diverged seed as worst and are NaN where half (a quarter) or more diverged.
+    note: why there is no score, where tuning left nothing to choose from.
     """
-    measure = study.measures[problem]
-    values, statuses, costs = study.values(problem), study.statuses(problem), study.costs(problem)
     mine = study.trials[study.trials["problem"] == problem]
-    others = [c for c in mine.columns if c.startswith("test_") and c != measure.column]
-    others = [c for c in others if mine[c].notna().any()]
-    trials = mine.groupby("label", sort=False).indices
-    ok, configs = (mine["status"] == "ok").to_numpy(bool), mine["config"].tolist()
-    further = {c: mine[c].to_numpy(float) for c in others}
-    rows = []
-    for arm in study.arms:
-        status, own = statuses[arm].tolist(), trials.get(arm, np.array([], int))
-        got = summary(values[arm], status, measure.goal, measure.scale, study.level)
-        finished = own[ok[own]]
-        rows.append(
-            {
-                "arm": arm,
-                "config": str(configs[own[0]]) if len(own) else "",
-                "n": got.n,
-                "ok": got.ok,
-                "diverged": got.diverged,
-                "blocked": sum(each in BLOCKING or each == "missing" for each in status),
-                "value": got.mean,
-                "low": got.low,
-                "high": got.high,
-                "median": got.median,
-                "iqm": got.iqm,
-                "cost": float(costs[arm].mean(skipna=False)) if len(costs) else math.nan,
-                "metrics": {c: _mean(values[finished]) for c, values in further.items()},
-            }
-        )
+    metrics = _FurtherMetrics(mine, study.measures[problem].column)
+    rows = [{**_score(study, problem, arm), **metrics.of(arm)} for arm in study.arms]
     for row, rank in zip(rows, _ranks(rows), strict=True):
         row["rank"] = float(rank)
-        row["status"] = _status(row)
+        row["status"] = row["note"] or _status(row)
     return sorted(rows, key=lambda row: (row["rank"], study.arms.index(row["arm"])))
 
 
-def _mean(values: Any) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.sum() / len(known)) if len(known) else math.nan
+def _score(study: Study, problem: str, arm: str) -> dict[str, Any]:
+    measure, statuses = study.measures[problem], study.statuses(problem)[arm].tolist()
+    values, costs = study.values(problem)[arm], study.costs(problem)[arm]
+    all_of_it = summary(values, statuses, measure.goal, measure.scale, study.level)
+    shown, centre = stats.typical(values[np.array(statuses) == "ok"], measure.scale, study.level)
+    nothing = study.unchosen.get((problem, arm))
+    return {
+        "arm": arm,
+        "n": all_of_it.n,
+        "ok": all_of_it.ok,
+        "diverged": all_of_it.diverged,
+        "blocked": sum(status in BLOCKING or status == "missing" for status in statuses),
+        "value": shown.value,
+        "low": shown.low,
+        "high": shown.high,
+        "centre": centre,
+        "median": all_of_it.median,
+        "iqm": all_of_it.iqm,
+        "cost": float(costs.mean(skipna=False)) if len(costs) else math.nan,
+        "note": nothing.text if nothing else "",
+    }
+
+
+class _FurtherMetrics:
+    """The other metrics of the test split on one problem, and each arm's configuration there."""
+
+    def __init__(self, mine: Any, scored: str) -> None:
+        names = [name for name in mine.columns if parse_metric(name)[0] == "test" and name != scored]
+        self.values = {name: mine[name].to_numpy(float) for name in names if mine[name].notna().any()}
+        self.rows = mine.groupby("label", sort=False).indices
+        self.ok, self.configs = (mine["status"] == "ok").to_numpy(bool), mine["config"].tolist()
+
+    def of(self, arm: str) -> dict[str, Any]:
+        """Return the arm's configuration, its metrics, and the names of those that are medians."""
+        own = self.rows.get(arm, np.array([], int))
+        finished = own[self.ok[own]]
+        typical = {name: stats.typical(values[finished]) for name, values in self.values.items()}
+        return {
+            "config": str(self.configs[own[0]]) if len(own) else "",
+            "metrics": {name: estimate.value for name, (estimate, _) in typical.items()},
+            "medians": [name for name, (_, centre) in typical.items() if centre == "median"],
+        }
 
 
 def _ranks(rows: list[dict[str, Any]]) -> Any:
@@ -134,8 +148,8 @@ def sensitivity(study: Study) -> list[dict[str, Any]]:
             continue
         goal = study.experiment.select.goal
         shares = study.measures[str(problem)].scale == "unit" and goal == "max"
-        found = sensitivity_row(mine, column, mine[metric].to_numpy(float), goal, "unit" if shares else None)
-        rows.append({"problem": str(problem), "arm": str(arm), "metric": metric, **found})
+        row = sensitivity_row(mine, column, mine[metric].to_numpy(float), goal, "unit" if shares else None)
+        rows.append({"problem": str(problem), "arm": str(arm), "metric": metric, **row})
     order = {arm: i for i, arm in enumerate(study.results.plan.arms)}
     places = {problem: i for i, problem in enumerate(study.problems)}
     return sorted(rows, key=lambda row: (places.get(row["problem"], 0), order.get(row["arm"], 0)))

@@ -81,7 +81,7 @@ class Theme:
     """The colours of a report and the style of each of its arms.
 
     Up to eight arms have a colour each, in the experiment's order. With more, the seven that rank best
-    are highlighted and the others grey: nobody tells twenty colours apart.
+    are highlighted and the others grey: twenty colours cannot be told apart.
     """
 
     styles: dict[str, Style] = field(default_factory=dict)
@@ -101,7 +101,7 @@ class Theme:
         return cls(styles)
 
     def __getitem__(self, arm: str) -> Style:
-        """Return an arm's style; an arm nobody announced is grey."""
+        """Return an arm's style; an unknown arm is grey."""
         return self.styles.get(arm, Style(TOKENS["others"][0], ".", "-", highlighted=False))
 
     def token(self, name: str) -> str:
@@ -123,7 +123,7 @@ class Theme:
 
 def darken(svg: str) -> str:
     """Return the dark variant of an SVG drawn with this theme's colours."""
-    return re.sub(ALPHABET, lambda found: _EXCHANGE.get(found[0].lower(), found[0]), svg)
+    return re.sub(ALPHABET, lambda match: _EXCHANGE.get(match[0].lower(), match[0]), svg)
 
 
 def contrast(one: str, other: str) -> float:

@@ -33,7 +33,7 @@ EXPORTS = (
 MOST_FAILURES = 100
 MOST_PAIRS = 120  # of arms: sixteen's; more rows are read by programs
 MOST_METRICS = 2  # beside the scores; more make a table too wide for a page
-NUMERIC = re.compile(r"^(p\s)?[<*]?\s?[−+-]?[.\d∞–]|^never$")
+NUMERIC = re.compile(r"^(p\s)?[<*]?\s?[−+-]?[.\d∞–]|^never$|^floor at |^nothing to choose from$")
 
 
 class Cell(NamedTuple):
@@ -100,7 +100,7 @@ def _printable(value: Any) -> Any:
 
 def sections(content: Mapping[str, Any]) -> list[Section]:
     """Return the report's sections after the answer box, in reading order; empty ones are left out."""
-    found = [
+    parts = [
         _leaderboard(content),
         _differences(content),
         _per_data_set(content),
@@ -111,7 +111,7 @@ def sections(content: Mapping[str, Any]) -> list[Section]:
         _provenance(content),
         Section("downloads", "Downloads", paragraphs=[EXPORTS], links=DOWNLOADS),
     ]
-    return [section for section in found if section is not None]
+    return [section for section in parts if section is not None]
 
 
 def _figures(content: Mapping[str, Any], section: str) -> list[Mapping[str, Any]]:
@@ -141,6 +141,8 @@ def _matrix(content: Mapping[str, Any]) -> Table:
             cells[problem, row["arm"]] = Cell(text, row["value"], row["rank"] == 1)
     what = labels[0].capitalize() if len(labels) == 1 else "Score"
     caption = f"{what} by {singular(content['unit'])} and arm; the best is bold, ×n marks n diverged seeds."
+    if any(measure["floor"] for measure in measures.values()):
+        caption += " “Floor at 40 %”: the value is rounding after 40 % of the steps."
     if len(arms) > len(problems):
         names = [
             problem if len(labels) == 1 else f"{problem} ({measures[problem]['label']})"
@@ -157,24 +159,24 @@ def _matrix(content: Mapping[str, Any]) -> Table:
 
 
 def _differences(content: Mapping[str, Any]) -> Section | None:
-    found, often = content["comparisons"]["overall"], content["improvement"]
+    comparisons, often = content["comparisons"]["overall"], content["improvement"]
     figures = _figures(content, "differences")
-    if not found and not figures and often is None:
+    if not comparisons and not figures and often is None:
         return None
     units = content["unit"]
     ranked = [row["arm"] for row in content["leaderboard"]["overall"]]
     caption = f"Over all {units}. The unit is the {singular(units)}."
-    tables = [_comparisons(caption, found, ranked[0])] if found else []
+    tables = [_comparisons(caption, comparisons, ranked[0])] if comparisons else []
     if often is not None:
         tables.append(table(*words.improvement_table(often, ranked, units), "improvement"))
     return Section("differences", "Differences", tables=tables, figures=figures)
 
 
-def _comparisons(caption: str, found: Sequence[Mapping[str, Any]], best: str) -> Table:
+def _comparisons(caption: str, comparisons: Sequence[Mapping[str, Any]], best: str) -> Table:
     """Return the comparisons as rows; where there are very many, those of the best arm."""
-    if len(found) > MOST_PAIRS:
-        caption += f" Of {len(found)} pairs those of {best}; report.json has all."
-        found = [c for c in found if best in (c["a"], c["b"])]
+    if len(comparisons) > MOST_PAIRS:
+        caption += f" Of {len(comparisons)} pairs those of {best}; report.json has all."
+        comparisons = [c for c in comparisons if best in (c["a"], c["b"])]
     header = ["better so far", "against", "wins", "gain", "95 % interval", "p (Holm)", "verdict"]
     rows = [
         [
@@ -186,7 +188,7 @@ def _comparisons(caption: str, found: Sequence[Mapping[str, Any]], best: str) ->
             Cell(words.probability(c), c["p"]),
             Cell(words.verdict(c), best=c["verdict"] == "better"),
         ]
-        for c in found
+        for c in comparisons
     ]
     return table(caption, header, rows, "differences")
 
@@ -194,14 +196,14 @@ def _comparisons(caption: str, found: Sequence[Mapping[str, Any]], best: str) ->
 def _per_data_set(content: Mapping[str, Any]) -> Section | None:
     parts = []
     for place, problem in enumerate(content["problems"]):
-        found = content["comparisons"]["problems"][problem]
+        comparisons = content["comparisons"]["problems"][problem]
         tables = _boards(content, problem)
-        if found:
-            n = max(c["n"] for c in found)
+        if comparisons:
+            n = max(c["n"] for c in comparisons)
             once = "; intervals hold at every look" if content["rounds"] is not None else ""
             caption = f"Paired differences on {problem}, {counted(n, SEEDS)}{once}."
             best = content["leaderboard"]["problems"][problem][0]["arm"]
-            tables.append(_comparisons(caption, found, best))
+            tables.append(_comparisons(caption, comparisons, best))
         said = content["comparisons"]["sentences"][problem]
         parts.append(
             Section(f"data-set-{place + 1}", problem, paragraphs=[said] if said else [], tables=tables)
@@ -227,7 +229,7 @@ def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
         "IQM",
         "ok",
     ]
-    metrics = [[Cell(words.plain_number(row["metrics"].get(name))) for name in others] for row in board]
+    metrics = [[Cell(words.metric(row, name)) for name in others] for row in board]
     names = [name.replace("_", " ") for name in others]
     rows = []
     for row in board:
@@ -256,21 +258,21 @@ def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
 
 
 def _speed(content: Mapping[str, Any]) -> Section | None:
-    figures, found = _figures(content, "speed"), content["speed"]
-    if found is None:
+    figures, speed = _figures(content, "speed"), content["speed"]
+    if speed is None:
         return Section("speed", "Speed", figures=figures) if figures else None
     tables = []
-    if found["scores"]:
+    if speed["scores"]:
         caption = "Performance profile's score: 1 is the fastest everywhere, 0 nowhere near."
-        rows = [[row["arm"], *words.profile_cells(row)] for row in found["scores"]]
+        rows = [[row["arm"], *words.profile_cells(row)] for row in speed["scores"]]
         tables.append(table(caption, ["arm", "score", "without one other"], rows, "profile-scores"))
-    what = metric_words(found["metric"], content["unit"])
+    what = metric_words(speed["metric"], content["unit"])
     caption = (
         f"Median time at which {what} first reaches the target; “never” where "
         "half of the seeds or more miss it. "
         + (
             "Seconds: steps times what one costs the arm alone."
-            if found["clock"] == "alone"
+            if speed["clock"] == "alone"
             else "Seconds are a share of the time of all that trained in one stack, so they do not tell arms "
             "apart."
         )
@@ -284,10 +286,10 @@ def _speed(content: Mapping[str, Any]) -> Section | None:
 
 def _time_rows(content: Mapping[str, Any]) -> list[list[Cell]]:
     """Return the times to target, a row per problem and arm, the fastest arm first."""
-    found = content["speed"]
-    target = {each["problem"]: each["target"] for each in found["targets"]}
+    speed = content["speed"]
+    target = {entry["problem"]: entry["target"] for entry in speed["targets"]}
     places = {problem: i for i, problem in enumerate(content["problems"])}
-    rows = sorted(found["times"], key=lambda row: (places[row["problem"]], words.finite(row["steps"])))
+    rows = sorted(speed["times"], key=lambda row: (places[row["problem"]], words.finite(row["steps"])))
     return [
         [
             Cell(row["problem"]),
@@ -320,7 +322,7 @@ def _sensitivity(content: Mapping[str, Any]) -> Section | None:
         said.append(words.selection_sentence(content))
         metric = metric_words(content["select"]["metric"], content["unit"])
         caption = (
-            f"What tuning chose, by {metric}: its mean on the tuning seeds, flattered by luck, and that of "
+            f"What tuning chose, by {metric}: its mean on the tuning seeds, too good by luck, and that of "
             "the same configuration on fresh seeds. The gap is positive where the fresh one is worse."
         )
         tables.append(_with_gaps(table(caption, *words.selection_rows(content), "selection"), content))
@@ -332,14 +334,14 @@ def _sensitivity(content: Mapping[str, Any]) -> Section | None:
     )
 
 
-def _with_gaps(each: Table, content: Mapping[str, Any]) -> Table:
+def _with_gaps(choices: Table, content: Mapping[str, Any]) -> Table:
     """Return the table of choices such that it sorts by the gaps, some of which are written as multiples."""
-    at = list(each.header).index("gap")
+    at = list(choices.header).index("gap")
     rows = []
-    for row, gap in zip(each.rows, words.gaps_of(content), strict=True):
+    for row, gap in zip(choices.rows, words.gaps_of(content), strict=True):
         cell = row[at]._replace(sort=None if math.isnan(gap) else gap)
         rows.append([*row[:at], cell, *row[at + 1 :]])
-    return replace(each, rows=rows)
+    return replace(choices, rows=rows)
 
 
 def _diagnostics(content: Mapping[str, Any]) -> Section:

@@ -6,7 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from anncore.evidence.sentences import about, counted, interval, joined, number, p_value, percent, size
+from anncore.evidence.sentences import (
+    about,
+    counted,
+    interval,
+    joined,
+    number,
+    p_value,
+    percent,
+    size,
+    steps_words,
+)
 from anncore.evidence.stats import ABSOLUTE_NOISE
 from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
 
@@ -31,19 +41,28 @@ def plain_number(x: float | None) -> str:
 
 
 def value(x: float | None, measure: Mapping[str, Any]) -> str:
-    """Write a score: shares in per cent, the rest with three digits."""
+    """Write a score: shares in per cent, the rest with three digits, a function's floor as such.
+
+    At the floor the score is the floor times the share of the steps that it took to reach it.
+    """
     x = _nan(x)
-    return percent(x) if measure["scale"] == "unit" else number(x)
+    if measure["scale"] == "unit":
+        return percent(x)
+    if measure.get("floor") and x <= measure["floor"]:
+        return f"floor at {percent(x / measure['floor'], 0)}"
+    return number(x)
 
 
 def score(row: Mapping[str, Any], measure: Mapping[str, Any]) -> str:
     """Write a leaderboard row's score, marked where seeds diverged or lack; how many do, if it is half."""
+    if row["note"]:
+        return row["note"].partition(":")[0]
     lost = row["n"] - row["ok"]
     if row["n"] and 2 * lost >= row["n"]:  # the median is gone; a mean of the few would flatter
         return f"{'diverged' if lost == row['diverged'] else 'failed'} {share(lost, row['n'])}"
     marks = f" ×{row['diverged']}" if row["diverged"] else ""
     marks += f" ?{row['blocked']}" if row["blocked"] else ""
-    return value(row["value"], measure) + marks
+    return value(row["value"], measure) + (" (median)" if row["centre"] == "median" else "") + marks
 
 
 def spread(row: Mapping[str, Any], measure: Mapping[str, Any]) -> str:
@@ -53,17 +72,26 @@ def spread(row: Mapping[str, Any], measure: Mapping[str, Any]) -> str:
         return "–"  # half of the seeds are gone, and with them what the interval would be of
     if measure["scale"] == "unit":
         return f"{100 * low:.1f} to {100 * high:.1f} %"
-    return f"{number(low)} to {number(high)}"
+    return f"{value(low, measure)} to {value(high, measure)}"
+
+
+def metric(row: Mapping[str, Any], name: str) -> str:
+    """Write a leaderboard row's further metric, marked where it is a median."""
+    return plain_number(row["metrics"].get(name)) + (" (median)" if name in row["medians"] else "")
 
 
 def effect(c: Mapping[str, Any]) -> str:
-    """Write a comparison's effect."""
-    return size(_nan(c["effect"]), c["scale"])
+    """Write a comparison's effect; in steps where all pairs are at a function's floor."""
+    return _in_steps(size(_nan(c["effect"]), c["scale"]), c)
 
 
 def effect_interval(c: Mapping[str, Any]) -> str:
     """Write a comparison's interval, a dash where it is undefined."""
-    return interval(_nan(c["low"]), _nan(c["high"]), c["scale"]) or "–"
+    return _in_steps(interval(_nan(c["low"]), _nan(c["high"]), c["scale"]), c) or "–"
+
+
+def _in_steps(text: str, c: Mapping[str, Any]) -> str:
+    return steps_words(text) if c["n"] and c["at_floor"] == c["n"] else text
 
 
 def probability(c: Mapping[str, Any]) -> str:
@@ -145,12 +173,11 @@ def sensitivity_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[s
 
 
 def improvement_table(
-    found: Mapping[str, Any], ranked: Sequence[str], units: str
+    improvement: Mapping[str, Any], ranked: Sequence[str], units: str
 ) -> tuple[str, list[str], list[list[str]]]:
-    """Return how often arms beat each other: all against all, or the best against each where they are "
-    "many."""
-    pairs = {(pair["a"], pair["b"]): pair for pair in found["pairs"]}
-    on = "a seed" if found["over"] == SEEDS else f"a seed, averaged over {units}"
+    """Return how often arms beat each other: all against all; with many arms, the best against each."""
+    pairs = {(pair["a"], pair["b"]): pair for pair in improvement["pairs"]}
+    on = "a seed" if improvement["over"] == SEEDS else f"a seed, averaged over {units}"
     what = f"on {on}; ties count half, and nothing is adjusted for the number of pairs"
     if len(ranked) <= MOST_IN_MATRIX:
         cells = [[arm, *(_chance(pairs.get((arm, other))) for other in ranked)] for arm in ranked]
@@ -194,12 +221,12 @@ def time_in_seconds(row: Mapping[str, Any]) -> str:
 
 def speed_sentence(content: Mapping[str, Any]) -> str:
     """Say who reaches the targets soonest, on how many problems, and who misses them."""
-    found = content["speed"]
-    problems = list(dict.fromkeys(row["problem"] for row in found["times"]))
+    speed = content["speed"]
+    problems = list(dict.fromkeys(row["problem"] for row in speed["times"]))
     wins: dict[str, int] = {}
     nobody = 0
     for problem in problems:
-        times = {row["arm"]: finite(row["steps"]) for row in found["times"] if row["problem"] == problem}
+        times = {row["arm"]: finite(row["steps"]) for row in speed["times"] if row["problem"] == problem}
         best = min(times.values())
         nobody += math.isinf(best)
         for arm in [arm for arm, time in times.items() if time == best and math.isfinite(best)]:
@@ -237,10 +264,10 @@ def _best_with(content: Mapping[str, Any], k: int, sign: int) -> str:
     for costs in by_problem.values():
         best = min(costs.values())
         if math.isfinite(best):
-            arm = min(costs, key=lambda each: costs[each])
+            arm = min(costs, key=lambda arm_: costs[arm_])
             wins[arm] = wins.get(arm, 0) + 1
     ranked = sorted(wins, key=lambda arm: -wins[arm])
-    return joined([f"{arm} on {wins[arm]}" for arm in ranked]) or "none, as some always diverge"
+    return joined([f"{arm} on {wins[arm]}" for arm in ranked]) or "none, as some trials always diverge"
 
 
 def budget_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -265,7 +292,7 @@ def selection_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[str
         [
             row["problem"],
             row["arm"],
-            row["config"] or "–",
+            row["note"] or row["config"] or "–",
             str(row.get("configs", "–")),
             plain_number(row["tune_score"]),
             plain_number(row.get("fresh_score")),
@@ -317,34 +344,34 @@ def _signed(text: str) -> str:
 
 def selection_sentence(content: Mapping[str, Any]) -> str:
     """Say how the chosen configurations fared on fresh seeds, on average; "" where none has both scores."""
-    found = content["selection_gap"]
-    gap = _nan(found["gap"])
+    gaps = content["selection_gap"]
+    gap = _nan(gaps["gap"])
     if math.isnan(gap):
         return ""
     if abs(gap) < ABSOLUTE_NOISE:
         apart = "no different"
-    elif found["scale"] == "log":
+    elif gaps["scale"] == "log":
         apart = size(-gap, "log")  # of a cost that is lower by so much; a higher one is worse
     else:
         apart = f"{number(abs(gap))} {'worse' if gap > 0 else 'better'}"
     metric = metric_words(content["select"]["metric"], content["unit"])
     return (
         f"On fresh seeds the {metric} of the chosen configurations is on average {apart} than on the seeds "
-        f"they were chosen by (mean of {counted(found['n'], 'choices')})."
+        f"they were chosen by (mean of {counted(gaps['n'], 'choices')})."
     )
 
 
 def lines_of(data: Mapping[str, Any], skip: Sequence[str] = ()) -> list[tuple[str, str]]:
     """Flatten nested provenance to (name, text) pairs."""
-    found: list[tuple[str, str]] = []
+    lines: list[tuple[str, str]] = []
     for key, item in data.items():
         if key in skip or item in (None, "", [], {}):
             continue
         name = str(key).replace("_", " ")
         if isinstance(item, Mapping):
-            found.extend((f"{name}: {sub}", text) for sub, text in lines_of(item))
+            lines.extend((f"{name}: {sub}", text) for sub, text in lines_of(item))
         elif isinstance(item, (list, tuple)):
-            found.append((name, ", ".join(str(each) for each in item)))
+            lines.append((name, ", ".join(str(element) for element in item)))
         else:
-            found.append((name, f"{item:.6g}" if isinstance(item, float) else str(item)))
-    return found
+            lines.append((name, f"{item:.6g}" if isinstance(item, float) else str(item)))
+    return lines

@@ -49,7 +49,7 @@ def write_report(results: Any, folder: Path, *, meta: Mapping[str, Any] | None =
         with drawing_style():
             svg, png = to_svg(drawing.figure), to_png(drawing.figure)
         pictures[drawing.name], pixels[drawing.name] = svg, png
-        section = getattr(figure.cls, "section", "diagnostics")
+        section = figure.cls.section
         replace_file(folder / "figures" / f"{drawing.name}.svg", svg.encode())
         replace_file(folder / "figures" / f"{drawing.name}.png", png)
         wanted.update((f"{drawing.name}.svg", f"{drawing.name}.png"))
@@ -90,7 +90,7 @@ def draw_figures(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Com
         theme,
         study.options,
         components=components_of(study),
-        maps={key: _named(each) for key, each in results.maps.items()},
+        maps={key: _named(learned) for key, learned in results.maps.items()},
         objectives=objectives_of(study),
     )
     figures = study.experiment.registry.of_kind("figure")
@@ -109,10 +109,10 @@ def draw_figures(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Com
             yield component, drawing
 
 
-def _named(found: DecisionMap) -> DecisionMap:
+def _named(learned: DecisionMap) -> DecisionMap:
     """Return a map whose names, which come from a data file, may be drawn."""
-    x, y = map(printable, found.features)
-    return dataclasses.replace(found, features=(x, y), classes=tuple(map(printable, found.classes)))
+    x, y = map(printable, learned.features)
+    return dataclasses.replace(learned, features=(x, y), classes=tuple(map(printable, learned.classes)))
 
 
 def _remove_old_figures(folder: Path, wanted: set[str]) -> None:

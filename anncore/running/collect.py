@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from anncore.contract.trial import Phase
+from anncore.evidence.measures import with_floor_steps
 from anncore.evidence.results import PlanSummary, Results, curves_frame, trials_frame
 from anncore.evidence.selection import select, with_fresh_scores
 from anncore.running.store import Store
@@ -24,15 +25,19 @@ def collect(
     planned = [row for phase in phases for row in rows[phase]]
     keys = dict.fromkeys(row.key for row in planned)
     by_key = {result.key: result for result in store.results(keys, curves=False)}
-    trials = trials_frame(planned, by_key)
     tuned = rows["tune"] and all(row.key in by_key for row in rows["tune"])
+    curved = keys if curves else {}
+    if experiment.on_objectives and not curves:  # scores of functions need the steps to their floor
+        curved = dict.fromkeys(row.key for row in rows["report"])
+    series = curves_frame(store.results(curved), curved)
+    trials = with_floor_steps(trials_frame(planned, by_key), series, experiment)
     tune, report = (trials[trials["phase"] == phase] for phase in phases)
     selection = select(tune if tuned else tune.iloc[:0], experiment.select)
     return Results(
         experiment,
         plan,
         trials,
-        curves_frame(store.results(keys if curves else ()), keys),
+        series if curves else series.iloc[:0],
         with_fresh_scores(selection, report, experiment.select.metric),
         stopped,
         store.maps(row.key for row in rows["report"]) if curves else {},

@@ -15,7 +15,8 @@ import numpy as np
 
 from anncore.contract.errors import ComponentError, nearest
 from anncore.contract.hyperparameters import references, resolve
-from anncore.contract.kinds import TASKS, Array, ParamSpec
+from anncore.contract.kind_names import kind_called
+from anncore.contract.kinds import TASKS, Array, WeightSpec
 from anncore.contract.registry import Component, Registry, article
 from anncore.contract.trial import Part, Split, Train, Trial
 from anncore.engine.activations import Activations
@@ -84,10 +85,9 @@ def choose(registry: Registry, names: Sequence[str]) -> list[Component]:
     components = [component for kind in KINDS for component in registry.of_kind(kind)]
     if not names:
         return components
-    plural = {f"{kind}s": kind for kind in KINDS} | {"losses": "loss"}
     chosen: list[Component] = []
     for name in names:
-        meant = plural.get(name, name)
+        meant = kind_called(name) or name
         kind, _, rest = meant.partition(":")
         if meant in KINDS:
             named = registry.of_kind(meant)
@@ -175,9 +175,9 @@ class _Case:
 
     def _loss_step(self, loss: Any, rng: np.random.Generator) -> Callable[[], Any]:
         """Score as in training: for the task it is natural for or else can do, in the joint form if any."""
-        task = next(task for task in (*getattr(loss, "natural_for", ()), *TASKS) if task in loss.outputs)
+        task = next(task for task in (*loss.natural_for, *TASKS) if task in loss.outputs)
         width = CLASSES if task == "multiclass" else 1
-        several = getattr(loss, "outputs_per_target", 1)
+        several = loss.outputs_per_target
         examples = EXAMPLES * UNITS // (width * several)
         z = _normal(rng, 2, (self._trials, examples, width * several))[0]
         other = _normal(rng, 2, (self._trials, examples, width))[0]
@@ -190,12 +190,12 @@ class _Case:
             target = (other > 0).astype(DTYPE)
         else:
             target = np.eye(width, dtype=DTYPE)[other.argmax(axis=-1)]
-        if link.name in getattr(loss, "joint", ()):
+        if link.name in loss.joint:
             self._note = f"{task}, jointly with {link.name}"
             jointly = Formula("grad_from_logits", loss, link.name)
             return lambda: (loss.value_from_logits(z, target, link.name), jointly(z, target))
         output = activation.forward(z)
-        if not getattr(loss, "trainable", True):
+        if not loss.trainable:
             self._note = f"{task}, value only"
             return lambda: loss.value(output, target)
         self._note = task
@@ -235,8 +235,8 @@ def _activation_step(activation: Any, trials: int, rng: np.random.Generator) -> 
     notes = [
         word
         for word, door in (
-            ("learns", getattr(activation, "learns", False)),
-            ("numbers drawn beforehand", getattr(activation, "random", False)),
+            ("learns", activation.learns),
+            ("numbers drawn beforehand", activation.random),
             (f"from {z.shape[2]} to {UNITS} units", z.shape[2] != UNITS),
         )
         if door
@@ -275,7 +275,7 @@ def _optimizer_step(
     train = Train(dtype=DTYPE, batch_size="full")
     stack = [Trial({"optimizer": part, "schedule": schedule}, train, Split(), 0, 0, False)]
     theta, grads = _normal(rng, 0.1, (trials, EXAMPLES * UNITS))
-    specs = [ParamSpec("W", (EXAMPLES, UNITS), EXAMPLES, UNITS, place="hidden")]
+    specs = [WeightSpec("W", (EXAMPLES, UNITS), EXAMPLES, UNITS, place="hidden")]
     (run,) = optimizer_runs(stack * trials, registry, DTYPE, specs, theta, grads, lambda rows: _quadratic)
     run.initialize()
     steps = itertools.count(1)

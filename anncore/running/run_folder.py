@@ -29,8 +29,7 @@ from anncore.engine.datasets import Shapes
 from anncore.evidence.results import Cost, PlanSummary, Results, csv_chunks, to_csv, to_gzip
 from anncore.experiment.document import read_document
 from anncore.experiment.model import Experiment, Rounds, Select, Widening
-from anncore.experiment.overrides import apply_overrides
-from anncore.experiment.read import read_experiment
+from anncore.experiment.read import ReadOptions, read_experiment
 from anncore.experiment.select_metric import resolve_select
 from anncore.experiment.widening import widened
 from anncore.running.collect import collect
@@ -204,9 +203,9 @@ class RunFolder:
         source = read_document(self.path / "experiment.toml")
         original = Path(plan["path"]) if plan["path"] else Path(plan["base"]) / f"{plan['name']}.toml"
         source = source._replace(path=original)
-        document = apply_overrides(original.name, source.data, plan["overrides"])
-        options = (plan["overrides"], plan["only"], plan["skip"], plan["quick"], plan["plugin_files"])
-        experiment = read_experiment(source, document, *options, None)
+        overrides, only, skip = (tuple(plan[name]) for name in ("overrides", "only", "skip"))
+        options = ReadOptions(overrides, only, skip, plan["quick"], tuple(plan["plugin_files"]))
+        experiment = read_experiment(source, options)
         experiment = widened(experiment, [Widening(*fields) for fields in plan.get("widened", ())])
         # Folders of before it was kept are read again from the file and the data.
         select = Select(**plan["select"]) if "select" in plan else resolve_select(experiment)

@@ -16,7 +16,7 @@ from anncore.contract.kinds import Executor
 from anncore.contract.registry import Component, Registry
 from anncore.contract.trial import Phase, Trial, TrialResult
 from anncore.evidence.results import Cost, Results
-from anncore.evidence.selection import select
+from anncore.evidence.selection import chosen_configs, select
 from anncore.experiment.model import Experiment
 from anncore.experiment.plan import Plan, make_plan
 from anncore.experiment.widening import Ends, ends_reached, wider
@@ -207,8 +207,7 @@ class _Sweep:
             return False
         tuned = phase_frame(self.store, "tune")
         chosen = select(tuned, self.plan.experiment.select)
-        rows = chosen[["problem", "arm", "config"]].to_numpy().tolist()
-        self.selected = {(problem, arm): config for problem, arm, config in rows}
+        self.selected = chosen_configs(chosen)
         self.ends = ends_reached(chosen, tuned) if self.plan.experiment.widen else frozenset()
         return True
 

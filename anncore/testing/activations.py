@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anncore.contract.hyperparameters import Interval
-from anncore.contract.kinds import Array, Params
+from anncore.contract.kinds import AnyActivation, Array, Weights, overrides
 from anncore.testing.kit import Case, Kit, Named, Subject, must, must_be_close, slopes
 
 WIDTHS = (1, 2, 5)
@@ -30,8 +30,13 @@ class ActivationKit(Kit):
             ("range", in_range),
             ("extremes_finite", extremes_finite),
         ]
-        doors = [("learns", learns), ("random", random), ("width", width)]
-        return [*found, *((name, check) for name, check in doors if getattr(subject.cls, name, False))]
+        cls = subject.cls
+        forms = [
+            ("learns", learns, cls.learns),
+            ("random", random, cls.random),
+            ("width", width, overrides(cls, AnyActivation.width)),
+        ]
+        return [*found, *((name, check) for name, check, holds in forms if holds)]
 
 
 class _Used(NamedTuple):
@@ -39,12 +44,12 @@ class _Used(NamedTuple):
 
     a: Array
     back: Array
-    grads: Params
+    grads: Weights
 
 
 def _units(component: Any, units: int) -> int:
     """Return how many pre-activations make so many units."""
-    return int(component.width(units)) if hasattr(component, "width") else units
+    return int(component.width(units))
 
 
 def _inputs(
@@ -56,10 +61,10 @@ def _inputs(
         "z": rng.normal(scale=scale, size=(trials, n, _units(built[0], units))),
         "grad": rng.normal(scale=scale, size=(trials, n, units)),
     }
-    if getattr(subject.cls, "learns", False):
+    if subject.cls.learns:
         most = max(sum(spec.shape[0] * spec.shape[1] for spec in each.specs(units)) for each in built)
         found["numbers"] = rng.uniform(-0.2, 0.2, size=(trials, most))
-    if getattr(subject.cls, "random", False):
+    if subject.cls.random:
         found["noise"] = rng.random((trials, 1))
     return found
 
@@ -67,9 +72,9 @@ def _inputs(
 def _more(component: Any, inputs: dict[str, Array], training: bool) -> tuple[Any, ...]:
     """Return what forward takes besides z."""
     z, units = inputs["z"], inputs["grad"].shape[2]
-    if getattr(component, "learns", False):
+    if component.learns:
         return (_params(component, inputs["numbers"], units),)
-    if not getattr(component, "random", False):
+    if not component.random:
         return ()
     return (_noise(component, inputs["noise"], z) if training else None,)
 
@@ -107,7 +112,7 @@ def _use(component: Any, inputs: dict[str, Array], *, training: bool = True) -> 
     a = component.forward(z, *more)
     must(a.shape == grad.shape, f"forward gives {a.shape} for z {z.shape}, where {grad.shape} is right")
     grads: dict[str, Array] = {}
-    if getattr(component, "learns", False):
+    if component.learns:
         grads = {name: np.full_like(value, np.nan) for name, value in more[0].items()}
         back = component.backward(grad, z, a, *more, grads)
     else:
@@ -149,7 +154,7 @@ def _compare(component: Any, inputs: dict[str, Array], label: str, *, training: 
     z, count = inputs["z"], 0
     back = _use(component, inputs, training=training).back
     away = np.ones(z.shape, dtype=bool)
-    for kink in getattr(component, "kinks", ()):
+    for kink in component.kinks:
         away &= np.abs(z - kink) > 1e-3
     more = _more(component, inputs, training)
     for place, slope in slopes(partial(_weighed, component, inputs["grad"], more), z):
@@ -166,7 +171,7 @@ def _weighed(component: Any, grad: Array, more: tuple[Any, ...], z: Array) -> Ar
 
 def in_range(subject: Subject) -> int:
     """Its values lie in the declared `range`, whose open ends rounding may reach."""
-    interval = Interval.parse(getattr(subject.cls, "range", "(-inf, inf)"))
+    interval = Interval.parse(subject.cls.range)
     count = 0
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 3), "float64")
@@ -212,17 +217,17 @@ def learns(subject: Subject) -> int:
             must(specs, f"{variant.label}: it has no parameters; leave learns out")
             must(len(set(names)) == len(names), f"{variant.label}: two parameters share a name in {names}")
             found = _use(component, inputs).grads
-            params = _params(component, inputs["numbers"], units)
-            for name, value in params.items():
-                for place, slope in slopes(partial(_moved, component, inputs, params, name), value):
+            weights = _params(component, inputs["numbers"], units)
+            for name, value in weights.items():
+                for place, slope in slopes(partial(_moved, component, inputs, weights, name), value):
                     message = f"{variant.label}: the gradient of {name}"
                     must_be_close(found[name][place], slope, message, rtol=1e-5, atol=1e-7)
                     count += 1
     return count
 
 
-def _moved(component: Any, inputs: dict[str, Array], params: Params, name: str, value: Array) -> Array:
-    return inputs["grad"] * component.forward(inputs["z"], {**params, name: value})
+def _moved(component: Any, inputs: dict[str, Array], weights: Weights, name: str, value: Array) -> Array:
+    return inputs["grad"] * component.forward(inputs["z"], {**weights, name: value})
 
 
 def random(subject: Subject) -> int:

@@ -8,39 +8,34 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anncore.contract.hyperparameters import references
-from anncore.contract.kinds import Array, ParamSpec
+from anncore.contract.kinds import AnyOptimizer, Array, WeightSpec, overrides
 from anncore.engine.nested import asks, fit, scope_of
 from anncore.testing.kit import must
 
 STEPS = 6
-WEIGHT = ParamSpec("W", (4, 3), 4, 3, place="hidden")
-BIAS = ParamSpec("b", (1, 3), 4, 3, "bias", place="hidden")
-FLAT = ParamSpec("W", (1, 37), 1, 37, place="hidden")
-FLAT_WEIGHT = ParamSpec("W", (1, 12), 1, 12, place="hidden")
+WEIGHT = WeightSpec("W", (4, 3), 4, 3, place="hidden")
+BIAS = WeightSpec("b", (1, 3), 4, 3, "bias", place="hidden")
+FLAT = WeightSpec("W", (1, 37), 1, 37, place="hidden")
+FLAT_WEIGHT = WeightSpec("W", (1, 12), 1, 12, place="hidden")
 NETWORK = (
-    ParamSpec("W1", (2, 4), 2, 4, place="input"),
-    ParamSpec("b1", (1, 4), 2, 4, "bias", place="input"),
-    ParamSpec("W2", (4, 3), 4, 3, place="hidden"),
-    ParamSpec("b2", (1, 3), 4, 3, "bias", place="hidden"),
-    ParamSpec("g2", (1, 3), 4, 3, "gain", 1.0, place="hidden"),
-    ParamSpec("W3", (3, 2), 3, 2, place="output"),
-    ParamSpec("b3", (1, 2), 3, 2, "bias", place="output"),
+    WeightSpec("W1", (2, 4), 2, 4, place="input"),
+    WeightSpec("b1", (1, 4), 2, 4, "bias", place="input"),
+    WeightSpec("W2", (4, 3), 4, 3, place="hidden"),
+    WeightSpec("b2", (1, 3), 4, 3, "bias", place="hidden"),
+    WeightSpec("g2", (1, 3), 4, 3, "gain", 1.0, place="hidden"),
+    WeightSpec("W3", (3, 2), 3, 2, place="output"),
+    WeightSpec("b3", (1, 2), 3, 2, "bias", place="output"),
 )
 
 
 def is_plain(cls: Any) -> bool:
     """Tell whether an optimizer class's objects are called as they stand, with nothing to be fitted first."""
-    return not (fields(cls) or getattr(cls, "asks", False) or hasattr(cls, "route"))
+    return not (fields(cls) or cls.asks or overrides(cls, AnyOptimizer.route))
 
 
 def fields(cls: Any) -> list[str]:
     """Return the names of the fields that hold optimizers."""
     return [key for key, each in references(cls).items() if each.kind == "optimizer"]
-
-
-def own_scope(optimizer: Any) -> str:
-    """Return the scope of an optimizer or its class, whatever is inside it."""
-    return getattr(optimizer, "scope", "number")
 
 
 def leaves(state: Any) -> Iterator[Array]:
@@ -62,25 +57,25 @@ class Bowl:
         self._curvature, self.tilt, self.asked = curvature, np.zeros_like(curvature), 0
 
     @classmethod
-    def like(cls, param: Array) -> Bowl:
+    def like(cls, weight: Array) -> Bowl:
         """Return one with c = 1, 2, 3, 1, 2, 3 ... for parameters (T, ...)."""
-        curvature = 1 + np.arange(param[0].size).reshape(param[0].shape) % 3
-        return cls(np.broadcast_to(curvature.astype(param.dtype), param.shape))
+        curvature = 1 + np.arange(weight[0].size).reshape(weight[0].shape) % 3
+        return cls(np.broadcast_to(curvature.astype(weight.dtype), weight.shape))
 
     def ask(self) -> Bowl:
         """Return what an optimizer asks during a step."""
         return self
 
-    def __call__(self, param: Array) -> tuple[Array, Array]:
+    def __call__(self, weight: Array) -> tuple[Array, Array]:
         """Return the loss (T, 1, 1) and its gradient, neither to be written to."""
         self.asked += 1
         for what, got, due in (
-            ("shape", param.shape, self.tilt.shape),
-            ("dtype", param.dtype, self.tilt.dtype),
+            ("shape", weight.shape, self.tilt.shape),
+            ("dtype", weight.dtype, self.tilt.dtype),
         ):
             must(got == due, f"it asks at parameters of {what} {got} where its own have {due}")
-        slope = self._curvature * param + self.tilt
-        value = (0.5 * (slope + self.tilt) * param).reshape(len(param), 1, -1).sum(axis=2, keepdims=True)
+        slope = self._curvature * weight + self.tilt
+        value = (0.5 * (slope + self.tilt) * weight).reshape(len(weight), 1, -1).sum(axis=2, keepdims=True)
         for array in (value, slope):
             array.setflags(write=False)
         return value, slope
@@ -96,8 +91,8 @@ class Seen(NamedTuple):
 
 def walk(
     component: Any,
-    specs: Sequence[ParamSpec],
-    param: Array,
+    specs: Sequence[WeightSpec],
+    weight: Array,
     grads: Array,
     state: Any = None,
     first: int = 1,
@@ -105,26 +100,26 @@ def walk(
 ) -> Iterator[Seen]:
     """Yield what comes of each step; what a step is handed cannot be written to.
 
-    param (T, *shape), or (T, 1, P) for several arrays; grads (T, steps, ...). One that asks gets a bowl's
+    weight (T, *shape), or (T, 1, P) for several arrays; grads (T, steps, ...). One that asks gets a bowl's
     gradients, tilted by these.
     """
     plain, own = is_plain(type(component)) and len(specs) == 1, scope_of(component)
     if len(specs) > 1 or own == "trial" or (own == "array" and not plain):  # as the core hands it over
-        param, grads = param.reshape(len(param), 1, -1), grads.reshape(*grads.shape[:2], 1, -1)
-    bowl = bowl or Bowl.like(param)
+        weight, grads = weight.reshape(len(weight), 1, -1), grads.reshape(*grads.shape[:2], 1, -1)
+    bowl = bowl or Bowl.like(weight)
     driver = component if plain else fit(component, specs, bowl.ask)
-    elsewhere = hasattr(component, "evaluated")
-    state = driver.init(param) if state is None else state
+    elsewhere = overrides(type(component), AnyOptimizer.evaluated)
+    state = driver.init(weight) if state is None else state
     for i in range(grads.shape[1]):
         for leaf in leaves(state):
             leaf.setflags(write=False)
-        param.setflags(write=False)
+        weight.setflags(write=False)
         grad = grads[:, i]
         if asks(component):
-            bowl.tilt = grads[:, 0] if getattr(component, "full_batch", False) else grad
-            grad = bowl(param)[1]
+            bowl.tilt = grads[:, 0] if component.full_batch else grad
+            grad = bowl(weight)[1]
             bowl.asked -= 1
-        change, state = driver.step(param, grad, state, first + i)
-        must(change.shape == param.shape, f"step gives a change of shape {change.shape} for {param.shape}")
-        param = param + change
-        yield Seen(change, state, driver.evaluated(param, state) if elsewhere else None)
+        change, state = driver.step(weight, grad, state, first + i)
+        must(change.shape == weight.shape, f"step gives a change of shape {change.shape} for {weight.shape}")
+        weight = weight + change
+        yield Seen(change, state, driver.evaluated(weight, state) if elsewhere else None)

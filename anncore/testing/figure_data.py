@@ -21,7 +21,7 @@ from anncore.contract.trial import Phase, PlannedRow, Split, Status, Train, Tria
 from anncore.engine.decision_maps import DecisionMap, quantized
 from anncore.evidence.results import Cost, PlanSummary, Results, curves_frame, trials_frame
 from anncore.evidence.selection import select, with_fresh_scores
-from anncore.experiment.model import Experiment, Limits
+from anncore.experiment.model import Experiment, Limits, Select
 
 STEPS = (0, 10, 20, 50, 100)
 RATES = (0.001, 0.01, 0.1)
@@ -74,6 +74,7 @@ class Idle:
     goal: ClassVar[str] = "min"
     bounds: ClassVar[str] = "[0, 1]"
     watches: ClassVar[bool] = True
+    tasks: ClassVar[tuple[Task, ...]] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class Flow:
     goal: ClassVar[str] = "min"
     bounds: ClassVar[str] = "[0, inf)"
     watches: ClassVar[bool] = True
+    tasks: ClassVar[tuple[Task, ...]] = ()
 
 
 WATCHED = tuple(Component("metric", cls.name, cls, "made_up", "1", "made_up") for cls in (Flow, Idle))
@@ -169,7 +171,7 @@ def _input(
     trials = study.all_trials.assign(label=study.all_trials["arm"])
     trials.loc[study.trials.index, "label"] = study.trials["label"]
     theme = Theme.of(report["arms"], ranked)
-    components = {kind: dict(zip(arms, _parts(each), strict=False)) for kind, each in PARTS.items()}
+    components = {kind: dict(zip(arms, _parts(cls), strict=False)) for kind, cls in PARTS.items()}
     return FigureInput(
         trials,
         study.curves,
@@ -227,9 +229,9 @@ def _results(
     config = f"lr={RATES[1]:g}" if tune else ""
     seconds = [2e-5 * (1 + i) for i in range(len(arms))]
     costs = tuple(
-        Cost(problem, arm, config, each, 1.1 * each, 1.2 * each, len(seeds))
+        Cost(problem, arm, config, cost, 1.1 * cost, 1.2 * cost, len(seeds))
         for problem in problems
-        for arm, each in zip(arms, seconds, strict=True)
+        for arm, cost in zip(arms, seconds, strict=True)
     )
     return Results(experiment, plan, frame, curves, selection, maps=maps, costs=costs)
 
@@ -257,18 +259,18 @@ def _result(key: str, status: Status, loss: float, seconds: float, report: bool)
     steps = STEPS if status == "ok" else STEPS[:3]
     end = -1 / 30 if status == "ok" else 1 / 10
     path = [loss + float(np.exp(end * step)) for step in steps]
-    curves = {"train_loss": tuple(0.8 * each for each in path), "valid_loss": tuple(path)}
+    curves = {"train_loss": tuple(0.8 * value for value in path), "valid_loss": tuple(path)}
     if report:
         # Units come to rest and what flows fades, layer by layer.
         for layer in (1, 2, 3):
             idle = [min(1.0, layer * step / 400) for step in steps]
             curves[f"train_idle.{layer}"] = tuple(idle)
-            curves[f"train_flow.{layer}"] = tuple(loss * 10.0 ** (layer - 3 - each) for each in idle)
+            curves[f"train_flow.{layer}"] = tuple(loss * 10.0 ** (layer - 3 - value) for value in idle)
     done = loss if status == "ok" else math.nan
     metrics = {"train_loss": 0.8 * done, "valid_loss": done}
     if report:
         metrics["test_loss"] = 1.1 * done
-        curves |= {"x.1": tuple(-each for each in path), "x.2": tuple(each - 0.5 for each in path)}
+        curves |= {"x.1": tuple(-value for value in path), "x.2": tuple(value - 0.5 for value in path)}
     return TrialResult(key, status, metrics, steps, curves, steps[-1], train_seconds=seconds)
 
 
@@ -286,13 +288,14 @@ def _experiment(seeds: tuple[int, ...], tune: tuple[int, ...]) -> Experiment:
         skip=(),
         quick=False,
         vary=("optimizer",),
-        train=Train(steps=STEPS[-1], watch=tuple(each.full_name for each in WATCHED)),
+        train=Train(steps=STEPS[-1], watch=tuple(component.full_name for component in WATCHED)),
         split=Split(),
         sweep_seed=0,
         tune_seeds=tune,
         report_seeds=seeds,
         select_metric="valid_loss",
         select_goal="min",
+        selection=Select("valid_loss", "min"),
         entries={"loss": ()},
         search=None,
         exclude=(),

@@ -73,7 +73,7 @@ def attributes(subject: Subject) -> int:
     question, order = subject.cls.question, subject.cls.order
     must(str(question).strip().endswith("?"), f"question must end with a question mark, got {question!r}")
     must(isinstance(order, int), f"order must be a whole number, got {order!r}")
-    section = getattr(subject.cls, "section", SECTIONS[-1])
+    section = subject.cls.section
     must(section in SECTIONS, f"section must be one of {', '.join(SECTIONS)}, got {section!r}")
     return 1
 

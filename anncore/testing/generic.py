@@ -24,11 +24,10 @@ from anncore.contract.hyperparameters import (
     declared,
     resolve,
 )
+from anncore.contract.kind_names import PUBLISHED
 from anncore.contract.kinds import Array
 from anncore.testing import elsewhere
 from anncore.testing.kit import Kit, Named, Subject, Variant, must, must_equal_bits
-
-REFERENCED = ("activation", "loss", "optimizer", "schedule", "initializer", "network", "objective", "metric")
 
 
 def well_formed(subject: Subject) -> int:
@@ -52,7 +51,7 @@ def documentation(subject: Subject) -> int:
     for key, declaration in declared(subject.cls).items():
         named = re.search(rf"(?<![a-z]){re.escape(key)}(?![a-z])", text) or declaration.help
         must(named or _greek(key) in text, f"the docstring does not mention the hyperparameter {key}")
-    if subject.kind in REFERENCED:
+    if subject.kind in PUBLISHED:
         found = re.search(r"https?://|\b(1[89]|20)\d\d\b", text)
         must(found, "the docstring must say where it comes from: authors, title, year, address")
     return 1
@@ -72,7 +71,7 @@ def defaults(subject: Subject) -> int:
     variants = subject.variants()
     for variant in variants:
         subject.build(variant)
-    for preset, values in getattr(subject.cls, "presets", {}).items():
+    for preset, values in subject.cls.presets.items():
         unknown = set(values) - set(declared(subject.cls))
         must(not unknown, f"preset {preset} sets {', '.join(sorted(unknown))}, which is no hyperparameter")
     for key, declaration in declared(subject.cls).items():

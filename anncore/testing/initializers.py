@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from anncore.contract.kinds import Array
+from anncore.contract.kinds import Array, Initializer, overrides
 from anncore.testing.kit import Kit, Named, Subject, frozen, must, must_equal_bits
 
 SHAPES = ((1, 1), (3, 8), (64, 32))
@@ -26,7 +26,7 @@ class InitializerKit(Kit):
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
         found: list[Named] = [("weights", weights)]
-        return [*found, ("adjust", adjust)] if hasattr(subject.cls, "adjust") else found
+        return [*found, ("adjust", adjust)] if overrides(subject.cls, Initializer.adjust) else found
 
 
 def weights(subject: Subject) -> int:

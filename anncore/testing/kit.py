@@ -14,7 +14,6 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore.contract.admission import PROTOCOLS, methods
 from anncore.contract.errors import ComponentError, DataError
 from anncore.contract.hyperparameters import (
     Declared,
@@ -26,7 +25,7 @@ from anncore.contract.hyperparameters import (
     references,
     resolve,
 )
-from anncore.contract.kinds import Array
+from anncore.contract.kinds import BASES, Activation, Array, Initializer, Optimizer, Schedule
 from anncore.engine.process import one_blas_thread
 
 Run = Callable[["Subject"], int]
@@ -62,7 +61,7 @@ class Subject:
         file it reads, is left out.
         """
         found = [Variant("defaults", resolve(self.cls, self.values))]
-        for preset in getattr(self.cls, "presets", {}):
+        for preset in self.cls.presets:
             found.append(Variant(f"preset {preset}", resolve(self.cls, {"preset": preset, **self.values})))
         for key, declaration in declared(self.cls).items():
             if key in self.values:
@@ -76,7 +75,7 @@ class Subject:
     def _takes(self, variant: Variant) -> bool:
         try:
             built = build(self.cls, **variant.values)
-            if hasattr(built, "fingerprint"):
+            if built.fingerprint():
                 built.make(np.random.default_rng(0))
         except (ComponentError, DataError):
             return False
@@ -144,7 +143,7 @@ def _spread(declaration: Declared, value: float, count: int) -> list[float]:
 
 
 @dataclass(frozen=True)
-class Probe:
+class Probe(Activation):
     """The smooth activation z / √(1 + z²), for components that refer to one."""
 
     name: ClassVar[str] = "probe"
@@ -166,14 +165,16 @@ class Speed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ProbeOptimizer:
+class ProbeOptimizer(Optimizer):
     """Gradient descent with momentum, v ← v / 2 + g and θ ← θ - v / 10, for wrappers."""
 
-    def init(self, param: Array) -> Speed:
-        """Return the first state."""
-        return Speed(np.zeros_like(param))
+    name: ClassVar[str] = "probe"
 
-    def step(self, param: Array, grad: Array, state: Speed, t: int) -> tuple[Array, Speed]:
+    def init(self, weight: Array) -> Speed:
+        """Return the first state."""
+        return Speed(np.zeros_like(weight))
+
+    def step(self, weight: Array, grad: Array, state: Speed, t: int) -> tuple[Array, Speed]:
         """Return the change and the next state."""
         v = 0.5 * state.v + grad
         return -0.1 * v, Speed(v)
@@ -185,8 +186,10 @@ class Seen(NamedTuple):
     worst: Array
 
 
-class ProbeSchedule:
+class ProbeSchedule(Schedule):
     """The factor 1 / (1 + t / steps + worst), worst being the largest loss so far, for wrappers."""
+
+    name: ClassVar[str] = "probe"
 
     def init(self, ones: Array) -> Seen:
         """Return the first state."""
@@ -201,8 +204,10 @@ class ProbeSchedule:
         return 1 / (1 + t / steps + state.worst)
 
 
-class ProbeInitializer:
+class ProbeInitializer(Initializer):
     """Normal weights of standard deviation 1 / 2, for initializers around another."""
+
+    name: ClassVar[str] = "probe"
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
         """Return float64 weights of `shape`."""
@@ -310,25 +315,11 @@ class Kit:
 
 
 def kind_of(cls: Any) -> str:
-    """Return the kind whose methods a class has; TypeError where there is none."""
-    found = []
-    for kind, protocol in PROTOCOLS.items():
-        names = [name for name, _ in inspect.getmembers(protocol, inspect.isfunction) if name[0] != "_"]
-        if all(callable(getattr(cls, name, None)) for name in names):
-            found.append((_fits(kind, cls), len(names), kind))
-    if not found:
-        raise TypeError(f"{getattr(cls, '__name__', cls)!r} has the methods of no kind of component")
-    # A network has an activation's methods too, and one more, which one that learns has as well.
-    return max(found)[2]
-
-
-def _fits(kind: str, cls: Any) -> bool:
-    """Tell whether a class's methods take what those of a kind must take."""
-    return all(
-        tuple(inspect.signature(getattr(cls, name)).parameters) == wants
-        for name, wants in methods(kind, cls).items()
-        if callable(getattr(cls, name, None))
-    )
+    """Return the kind whose base class a class derives from; TypeError where there is none."""
+    for kind, base in BASES.items():
+        if isinstance(cls, type) and issubclass(cls, base):
+            return kind
+    raise TypeError(f"{getattr(cls, '__name__', cls)!r} derives from no kind of component")
 
 
 def must(condition: Any, message: str) -> None:

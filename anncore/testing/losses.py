@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.hyperparameters import Interval
-from anncore.contract.kinds import TASKS, Array, Task
+from anncore.contract.kinds import TASKS, Array, JointLoss, Loss, Task, overrides
 from anncore.contract.registry import load_registry
 from anncore.testing.kit import Case, Kit, Named, Subject, Variant, must, must_be_close, slopes
 
@@ -36,18 +36,18 @@ class LossKit(Kit):
             ("mean_over_examples", mean_over_examples),
             ("extremes_finite", extremes_finite),
         ]
-        if getattr(subject.cls, "trainable", True):
+        if subject.cls.trainable:
             found.append(("gradient", gradient))
-        if getattr(subject.cls, "joint", ()):
+        if subject.cls.joint:
             found.append(("joint_as_chained", joint_as_chained))
-        if hasattr(subject.cls, "predict"):
+        if overrides(subject.cls, Loss.predict):
             found.append(("predict", predict))
         return found
 
 
 def outputs(subject: Subject, task: Task, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """Draw predictions inside what the loss accepts: a distribution where several probabilities are."""
-    interval = Interval.parse(getattr(subject.cls, "accepts", "(-inf, inf)"))
+    interval = Interval.parse(subject.cls.accepts)
     low, high = interval.low, interval.high
     if np.isfinite(low) and np.isfinite(high):
         drawn = low + (high - low) * rng.uniform(0.05, 0.95, shape)
@@ -59,7 +59,7 @@ def outputs(subject: Subject, task: Task, rng: np.random.Generator, shape: tuple
 
 def several(subject: Subject) -> int:
     """Return how many outputs the loss wants for each target."""
-    return int(getattr(subject.cls, "outputs_per_target", 1))
+    return int(subject.cls.outputs_per_target)
 
 
 def targets(subject: Subject, task: Task, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -74,7 +74,7 @@ def targets(subject: Subject, task: Task, rng: np.random.Generator, shape: tuple
 def links(subject: Subject) -> list[tuple[str, int]]:
     """Return each output activation with a joint form, and the number of outputs to try it with."""
     natural = {link: WIDTHS[task][0] for task, link in subject.cls.outputs.items()}
-    return [(link, natural.get(link, 3)) for link in getattr(subject.cls, "joint", ())]
+    return [(link, natural.get(link, 3)) for link in subject.cls.joint]
 
 
 def _task(width: int) -> Task:
@@ -91,7 +91,7 @@ def _case(subject: Subject, task: Task, n: int, d: int) -> Case:
     def run(component: Any, inputs: dict[str, Array]) -> dict[str, Array]:
         output, target = inputs["output"], inputs["target"]
         found = _shaped(output, component.value(output, target), component.grad(output, target))
-        return found | ({"prediction": component.predict(output)} if hasattr(component, "predict") else {})
+        return found | {"prediction": component.predict(output)}
 
     return Case(f"{task} {n} x {d}", inputs, run)
 
@@ -120,15 +120,13 @@ def attributes(subject: Subject) -> int:
     """`outputs` names tasks, `natural_for` tasks it can train, `accepts` an interval."""
     cls = subject.cls
     must(cls.outputs and set(cls.outputs) <= set(TASKS), f"outputs must be by task, of {', '.join(TASKS)}")
-    natural = set(getattr(cls, "natural_for", ()))
+    natural = set(cls.natural_for)
     must(natural <= set(cls.outputs), "natural_for names a task that outputs does not")
-    Interval.parse(getattr(cls, "accepts", "(-inf, inf)"))
-    many = getattr(cls, "outputs_per_target", 1)
+    Interval.parse(cls.accepts)
+    many = cls.outputs_per_target
     must(type(many) is int and many >= 1, f"outputs_per_target must be a whole number from 1, got {many!r}")
-    must(many == 1 or hasattr(cls, "predict"), f"{many} outputs per target need predict for metrics")
-    if getattr(cls, "joint", ()):
-        for method in ("value_from_logits", "grad_from_logits"):
-            must(callable(getattr(cls, method, None)), f"joint is declared, but there is no {method}")
+    must(many == 1 or overrides(cls, Loss.predict), f"{many} outputs per target need predict for metrics")
+    must(not cls.joint or issubclass(cls, JointLoss), "joint is declared: derive it from anncore.JointLoss")
     return 1
 
 
@@ -155,7 +153,7 @@ def gradient(subject: Subject) -> int:
         grad = component.grad(output, target)
         beside = np.tile(target, several(subject))  # for each output the target it is about
         away = np.ones(output.shape, dtype=bool)
-        for kink in getattr(component, "kinks", ()):
+        for kink in component.kinks:
             away &= np.abs(output - beside - kink) > 1e-3
         for place, slope in slopes(partial(_value, component, target), output):
             if away[place]:
@@ -233,7 +231,7 @@ def predict(subject: Subject) -> int:
 
 def extremes_finite(subject: Subject) -> int:
     """Logits up to 10⁴, certain and wrong probabilities, errors of 10⁴: all finite."""
-    interval = Interval.parse(getattr(subject.cls, "accepts", "(-inf, inf)"))
+    interval = Interval.parse(subject.cls.accepts)
     count = 0
     for variant in subject.variants():
         for dtype in ("float32", "float64"):

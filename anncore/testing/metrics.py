@@ -21,13 +21,13 @@ class MetricKit(Kit):
 
     def cases(self, subject: Subject) -> list[Case]:
         """Score each task it claims, or what networks did where it watches."""
-        if getattr(subject.cls, "watches", False):
+        if subject.cls.watches:
             return watching.cases(subject)
         return [_case(task, d) for task in subject.cls.tasks for d in WIDTHS[task]]
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
-        if getattr(subject.cls, "watches", False):
+        if subject.cls.watches:
             return [("attributes", attributes), *watching.CHECKS]
         return [
             ("attributes", attributes),
@@ -69,16 +69,16 @@ def attributes(subject: Subject) -> int:
     cls = subject.cls
     must(cls.goal in ("min", "max"), f"goal must be 'min' or 'max', got {cls.goal!r}")
     must(cls.tasks and set(cls.tasks) <= set(TASKS), f"tasks must be some of {', '.join(TASKS)}")
-    must(set(getattr(cls, "primary_for", ())) <= set(cls.tasks), "primary_for names a task not in tasks")
-    headline = getattr(cls, "watches", False) and getattr(cls, "primary_for", ())
+    must(set(cls.primary_for) <= set(cls.tasks), "primary_for names a task not in tasks")
+    headline = cls.watches and cls.primary_for
     must(not headline, "a metric that watches is nobody's headline; leave out primary_for")
-    Interval.parse(getattr(cls, "bounds", "(-inf, inf)"))
+    Interval.parse(cls.bounds)
     return 1
 
 
 def within_bounds(subject: Subject) -> int:
     """Scores lie within the declared bounds."""
-    interval = Interval.parse(getattr(subject.cls, "bounds", "(-inf, inf)"))
+    interval = Interval.parse(subject.cls.bounds)
     count = 0
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 9), "float64")

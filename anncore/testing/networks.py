@@ -11,9 +11,9 @@ import numpy as np
 
 from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import declared, references
-from anncore.contract.kinds import Array, ParamSpec
+from anncore.contract.kinds import AnyNetwork, Array, ModalNetwork, WeightSpec, overrides
 from anncore.engine.activations import Activations
-from anncore.engine.network import OUTPUT, Wired
+from anncore.engine.network import OUTPUT, PlacedNetwork
 from anncore.testing.kit import Case, Kit, Named, Subject, must, must_be_close, must_equal_bits
 from anncore.testing.places import STAND_INS
 
@@ -40,15 +40,19 @@ class NetworkKit(Kit):
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
-        doors = [
-            ("places", places),
-            ("modes", modes),
-            ("draw", draw),
-            ("layers", layers),
-            ("learn", learn),
+        cls = subject.cls
+        forms = [
+            ("places", places, overrides(cls, AnyNetwork.places)),
+            ("modes", modes, issubclass(cls, ModalNetwork)),
+            ("draw", draw, overrides(cls, AnyNetwork.draw)),
+            ("layers", layers, overrides(cls, AnyNetwork.layers)),
+            ("learn", learn, overrides(cls, AnyNetwork.learn)),
         ]
-        opened = [(name, check) for name, check in doors if getattr(subject.cls, name, False)]
-        return [("specs", specs_sound), ("gradient", gradient), *opened]
+        return [
+            ("specs", specs_sound),
+            ("gradient", gradient),
+            *((n, check) for n, check, holds in forms if holds),
+        ]
 
 
 class Given:
@@ -80,7 +84,7 @@ class Rig:
     def __init__(self, component: Any, inputs: dict[str, Array]) -> None:
         self.noise = Given(inputs["noise"])
         sizes = sizes_of(component)
-        self.wired = Wired(component, *sizes, self.noise)
+        self.wired = PlacedNetwork(component, *sizes, self.noise)
         self.x, self.grad, self.y = (
             np.ascontiguousarray(inputs[key][:, :, :size])
             for key, size in (("x", sizes[0]), ("grad", sizes[1]), ("y", sizes[1]))
@@ -96,13 +100,11 @@ class Rig:
         for array in (self.x, self.grad, self.y, *self.trained.values()):
             array.setflags(write=False)
 
-    def _of(self, what: str) -> list[ParamSpec]:
+    def _of(self, what: str) -> list[WeightSpec]:
         return [spec for spec in self.specs if (spec.role == "state") == (what == "state")]
 
-    def _start(self, spec: ParamSpec, component: Any) -> Array:
+    def _start(self, spec: WeightSpec, component: Any) -> Array:
         trials, dtype = len(self.x), self.x.dtype
-        if not hasattr(component, "draw"):
-            return np.full((trials, *spec.shape), spec.initial, dtype)
         each = [
             self.noise.of(f"state {spec.name}", slice(row, row + 1), _drawer(alone(component, row), spec))[0]
             for row in range(trials)
@@ -116,23 +118,23 @@ class Rig:
 
         moved: parameters that are others than at first.
         """
-        params = {**self.trained, **(moved or {}), **{name: v.copy() for name, v in self.state.items()}}
+        weights = {**self.trained, **(moved or {}), **{name: v.copy() for name, v in self.state.items()}}
         self.noise.renew()
-        z, tape = self.wired.forward(params, self.x, training=training, first=first)
+        z, tape = self.wired.forward(weights, self.x, training=training, first=first)
         must(z.shape == self.grad.shape, f"forward gives shape {z.shape}, where {self.grad.shape} is right")
-        return z, tape, params
+        return z, tape, weights
 
-    def backward(self, params: Mapping[str, Array], tape: Any) -> dict[str, Array]:
+    def backward(self, weights: Mapping[str, Array], tape: Any) -> dict[str, Array]:
         """Return the gradients; what is not written is NaN."""
         grads = {name: np.full_like(value, np.nan) for name, value in self.trained.items()}
-        self.wired.backward(params, tape, self.grad, grads)
+        self.wired.backward(weights, tape, self.grad, grads)
         return grads
 
     def learn(self) -> dict[str, Array]:
         """Return what the network's own rule writes."""
         grads = {name: np.full_like(value, np.nan) for name, value in self.trained.items()}
-        params = {**self.trained, **{name: v.copy() for name, v in self.state.items()}}
-        self.wired.network.learn(params, self.x, self.y, grads)
+        weights = {**self.trained, **{name: v.copy() for name, v in self.state.items()}}
+        self.wired.component.learn(weights, self.x, self.y, grads)
         return grads
 
     def all(self) -> dict[str, Array]:
@@ -140,12 +142,12 @@ class Rig:
         found = {}
         for training in (True, False):
             when = "training" if training else "evaluation"
-            z, tape, params = self.forward(training=training)
+            z, tape, weights = self.forward(training=training)
             found[f"z in {when}"] = z
-            for name, value in self.backward(params, tape).items():
+            for name, value in self.backward(weights, tape).items():
                 found[f"gradient of {name} in {when}"] = value
             for name in self.state:
-                found[f"{name} after {when}"] = params[name]
+                found[f"{name} after {when}"] = weights[name]
         if self.wired.learns:
             found |= {f"change of {name}": value for name, value in self.learn().items()}
         return found
@@ -162,7 +164,7 @@ def alone(component: Any, row: int) -> Any:
     return twin
 
 
-def _drawer(component: Any, spec: ParamSpec) -> Callable[[np.random.Generator], Array]:
+def _drawer(component: Any, spec: WeightSpec) -> Callable[[np.random.Generator], Array]:
     return lambda rng: component.draw(rng, spec)
 
 
@@ -171,7 +173,7 @@ def sizes_of(component: Any) -> tuple[int, int]:
     reasons = []
     for inputs, outputs in SIZES:
         try:
-            Wired(component, inputs, outputs, None)
+            PlacedNetwork(component, inputs, outputs, None)
         except ComponentError as error:
             reasons.append(str(error))
         else:
@@ -190,7 +192,7 @@ def _enough(
 ) -> dict[str, Array]:
     sizes = [sizes_of(each) for each in built]
     most = max(
-        sum(spec.shape[0] * spec.shape[1] for spec in Wired(each, *size, None).specs)
+        sum(spec.shape[0] * spec.shape[1] for spec in PlacedNetwork(each, *size, None).specs)
         for each, size in zip(built, sizes, strict=True)
     )
     inputs, outputs = (max(column) for column in zip(*sizes, strict=True))
@@ -204,7 +206,7 @@ def _enough(
     return {key: value.astype(dtype) for key, value in found.items()}
 
 
-def _cut(specs: Sequence[ParamSpec], numbers: Array) -> list[Array]:
+def _cut(specs: Sequence[WeightSpec], numbers: Array) -> list[Array]:
     """Return parameters around where they start."""
     found, start = [], 0
     for spec in specs:
@@ -220,7 +222,7 @@ def specs_sound(subject: Subject) -> int:
     count = 0
     for variant in subject.variants():
         component = subject.build(variant)
-        specs = Wired(component, *sizes_of(component), None).specs
+        specs = PlacedNetwork(component, *sizes_of(component), None).specs
         names = [spec.name for spec in specs]
         must(len(set(names)) == len(names), f"{variant.label}: two parameters share a name in {names}")
         for spec in specs:
@@ -245,8 +247,8 @@ def gradient(subject: Subject) -> int:
 def _compare(rig: Rig, label: str, *, training: bool) -> int:
     """Compare backward with central differences at some numbers of every parameter array."""
     rng, count = np.random.default_rng(18), 0
-    _, tape, params = rig.forward(training=training)
-    found = rig.backward(params, tape)
+    _, tape, weights = rig.forward(training=training)
+    found = rig.backward(weights, tape)
     for name, value in rig.trained.items():
         for flat in rng.choice(value[0].size, size=min(PROBED, value[0].size), replace=False):
             place = (1, *np.unravel_index(flat, value[0].shape))
@@ -297,7 +299,7 @@ def places(subject: Subject) -> int:
 
 
 def _must_be_called(rig: Rig, label: str) -> None:
-    named = rig.wired.network.places(rig.x.shape[2], rig.grad.shape[2])
+    named = rig.wired.component.places(rig.x.shape[2], rig.grad.shape[2])
     every = {f"{key}{i}" for key, units in named.items() for i in range(1, len(units) + 1)}
     called = {place for place, _, _ in _Watched.seen}
     missed = sorted(every - called)
@@ -308,7 +310,7 @@ def _must_be_wide(rig: Rig, label: str) -> None:
     for place, units, columns in _Watched.seen:
         index = place.lstrip("abcdefghijklmnopqrstuvwxyz_")
         key = place.removesuffix(index)
-        wanted = getattr(rig.wired.network, key)[int(index) - 1].width(units)
+        wanted = getattr(rig.wired.component, key)[int(index) - 1].width(units)
         must(
             columns == wanted,
             f"{label}: {place} makes {units} units of {wanted} columns, and is given {columns}",
@@ -356,7 +358,11 @@ def draw(subject: Subject) -> int:
     count = 0
     for variant in subject.variants():
         component = subject.build(variant)
-        specs = [spec for spec in Wired(component, *sizes_of(component), None).specs if spec.role == "state"]
+        specs = [
+            spec
+            for spec in PlacedNetwork(component, *sizes_of(component), None).specs
+            if spec.role == "state"
+        ]
         for spec in specs:
             one, two = (np.asarray(component.draw(np.random.default_rng(21), spec)) for _ in range(2))
             must(
@@ -375,7 +381,7 @@ def layers(subject: Subject) -> int:
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 2), "float64")
         rig = Rig(component, _inputs(subject, np.random.default_rng(22), 2, "float64"))
-        network = rig.wired.network
+        network = rig.wired.component
         before = network.layers(rig.forward(training=False)[1])
         must(before, f"{variant.label}: it tells of no layer")
         weights = {spec.name: spec for spec in rig.specs if spec.role != "state"}

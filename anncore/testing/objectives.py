@@ -28,13 +28,13 @@ class ObjectiveKit(Kit):
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
         found: list[Named] = [("start", start), ("gradient", gradient)]
-        if hasattr(subject.cls, "minimum"):
+        if subject.build(subject.variants()[0]).minimum is not None:
             found.append(("minimum", minimum))
         return [*found, ("noise", noise)] if _noisy(subject) else found
 
 
 def _noisy(subject: Subject) -> bool:
-    return hasattr(subject.cls, "draw")
+    return bool(subject.cls.noisy)
 
 
 def _size(subject: Subject) -> int:
@@ -43,11 +43,11 @@ def _size(subject: Subject) -> int:
 
 def _drawn(component: Any, seed: int) -> list[Array]:
     rng = np.random.default_rng(seed)
-    return [component.start(rng), *([component.draw(rng)] if hasattr(component, "draw") else [])]
+    return [component.start(rng), *([component.draw(rng)] if component.noisy else [])]
 
 
 def _grad(component: Any, x: Array, drawn: Array) -> Array:
-    found: Array = component.grad(x, drawn) if hasattr(component, "draw") else component.grad(x)
+    found: Array = component.grad(x, drawn) if component.noisy else component.grad(x)
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from anncore.contract.kinds import Array, ParamSpec
+from anncore.contract.kinds import AnyOptimizer, Array, AskingWrapper, OptimizerWrapper, WeightSpec, overrides
 from anncore.engine.nested import fit, scope_of
 from anncore.testing.descent import (
     BIAS,
@@ -22,10 +22,10 @@ from anncore.testing.descent import (
     fields,
     is_plain,
     leaves,
-    own_scope,
     walk,
 )
 from anncore.testing.kit import Case, Kit, Named, Subject, must, must_equal_bits
+from anncore.testing.nests import nests
 
 
 class OptimizerKit(Kit):
@@ -35,9 +35,10 @@ class OptimizerKit(Kit):
 
     def cases(self, subject: Subject) -> list[Case]:
         """Take a few steps on a weight and a bias, and on a flat buffer or a whole network's arrays."""
-        if hasattr(subject.cls, "route"):  # alone, an array might not be one that it takes itself
+        if overrides(subject.cls, AnyOptimizer.route):
+            # Alone, an array might not be one that it takes itself.
             return [_case(NETWORK, f"{len(NETWORK)} arrays")]
-        more = [FLAT] if is_plain(subject.cls) and own_scope(subject.cls) == "number" else []
+        more = [FLAT] if is_plain(subject.cls) and _own_scope(subject) == "number" else []
         found = [_case([spec], f"{spec.shape[0]} x {spec.shape[1]}") for spec in (WEIGHT, BIAS, *more)]
         return found if more else [*found, _case(NETWORK, f"{len(NETWORK)} arrays")]
 
@@ -50,22 +51,34 @@ class OptimizerKit(Kit):
             ("zero_gradient", zero_gradient),
             ("scope", scope),
         ]
-        doors = {"asks": asking, "evaluated": evaluated, "route": route}
-        return [*found, *((door, run) for door, run in doors.items() if getattr(subject.cls, door, False))]
+        cls = subject.cls
+        forms = [
+            ("asks", asking, cls.asks),
+            ("evaluated", evaluated, overrides(cls, AnyOptimizer.evaluated)),
+            ("route", route, overrides(cls, AnyOptimizer.route)),
+            ("nests", nests, issubclass(cls, (OptimizerWrapper, AskingWrapper))),
+        ]
+        return [*found, *((name, check) for name, check, holds in forms if holds)]
 
 
-def _case(specs: Sequence[ParamSpec], name: str) -> Case:
+def _own_scope(subject: Subject) -> str:
+    """Return the scope that an optimizer has by its defaults, whatever is inside it."""
+    scope: str = subject.build(subject.variants()[0]).scope
+    return scope
+
+
+def _case(specs: Sequence[WeightSpec], name: str) -> Case:
     shape = specs[0].shape if len(specs) == 1 else (1, sum(spec.shape[0] * spec.shape[1] for spec in specs))
 
     def inputs(rng: np.random.Generator, trials: int, dtype: str) -> dict[str, Array]:
         return {
-            "param": rng.normal(size=(trials, *shape)).astype(dtype),
+            "weight": rng.normal(size=(trials, *shape)).astype(dtype),
             "grads": rng.normal(size=(trials, STEPS, *shape)).astype(dtype),
         }
 
     def run(component: Any, inputs: dict[str, Array]) -> dict[str, Array]:
         found = {}
-        for i, seen in enumerate(walk(component, specs, inputs["param"], inputs["grads"]), start=1):
+        for i, seen in enumerate(walk(component, specs, inputs["weight"], inputs["grads"]), start=1):
             found[f"change {i}"] = seen.change
             found.update({f"state {i}.{k}": leaf for k, leaf in enumerate(leaves(seen.state))})
             if seen.at is not None:
@@ -80,16 +93,16 @@ class Example(NamedTuple):
 
     label: str
     component: Any
-    specs: Sequence[ParamSpec]
+    specs: Sequence[WeightSpec]
     inputs: dict[str, Array]
 
     def seen(self, inputs: dict[str, Array]) -> Iterator[Seen]:
         """Yield what comes of each step."""
-        return walk(self.component, self.specs, inputs["param"], inputs["grads"])
+        return walk(self.component, self.specs, inputs["weight"], inputs["grads"])
 
 
 def _examples(subject: Subject, dtype: str = "float32") -> Iterator[Example]:
-    specs = [WEIGHT] if is_plain(subject.cls) and own_scope(subject.cls) != "trial" else NETWORK
+    specs = [WEIGHT] if is_plain(subject.cls) and _own_scope(subject) != "trial" else NETWORK
     for variant in subject.variants():
         inputs = _case(specs, "").inputs(np.random.default_rng(11), 3, dtype)
         yield Example(variant.label, subject.stack(subject.rows(variant, 3), dtype), specs, inputs)
@@ -99,15 +112,15 @@ def state_is_arrays(subject: Subject) -> int:
     """init gives a tuple of arrays with the trials first, and step keeps their shapes."""
     count = 0
     for label, component, specs, inputs in _examples(subject):
-        param = inputs["param"]
+        weight = inputs["weight"]
         plain = is_plain(type(component))
-        state = (component if plain else fit(component, specs)).init(param)
+        state = (component if plain else fit(component, specs)).init(weight)
         must(
             isinstance(state, tuple), f"{label}: the state must be a NamedTuple of arrays, got {type(state)}"
         )
         before = [leaf.shape for leaf in leaves(state)]
         must(all(shape[0] == 3 for shape in before), f"{label}: a state's first axis must be the trials")
-        for seen in walk(component, specs, param, inputs["grads"], state):
+        for seen in walk(component, specs, weight, inputs["grads"], state):
             after = [leaf.shape for leaf in leaves(seen.state)]
             must(after == before, f"{label}: step changes the state's shapes from {before} to {after}")
             count += 1
@@ -118,15 +131,15 @@ def state_round_trip(subject: Subject) -> int:
     """A run that is interrupted, its state pickled and read again, goes on bit for bit."""
     count = 0
     for label, component, specs, inputs in _examples(subject):
-        param, grads = inputs["param"], inputs["grads"]
-        whole = list(walk(component, specs, param, grads))
+        weight, grads = inputs["weight"], inputs["grads"]
+        whole = list(walk(component, specs, weight, grads))
         half = STEPS // 2
         state = pickle.loads(pickle.dumps(whole[half - 1].state))
-        moved = param + 0
+        moved = weight + 0
         for seen in whole[:half]:
             moved = moved + seen.change
         # One that needs the whole batch meets the same function in every step.
-        ahead = grads[:, [0] * half] if getattr(component, "full_batch", False) else grads[:, half:]
+        ahead = grads[:, [0] * half] if component.full_batch else grads[:, half:]
         rest = walk(component, specs, moved, ahead, state, first=half + 1)
         for seen, expected in zip(rest, whole[half:], strict=True):
             message = f"{label}: a change after the state was saved and read"
@@ -139,17 +152,17 @@ def quadratic(subject: Subject) -> int:
     """From (1, -1), 500 steps of (θ₁² + 4 θ₂²) / 2 end lower, and finite all the way."""
     count = 0
     curvature, start = np.array([[[1.0, 4.0, 4.0, 1.0]]]), np.array([[[1.0, -1.0, -1.0, 1.0]]])
-    spec = ParamSpec("W", (2, 2), 2, 2, place="hidden")
+    spec = WeightSpec("W", (2, 2), 2, 2, place="hidden")
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 1), "float64")
         bowl = Bowl(curvature)
-        driver, param = fit(component, [spec], bowl.ask), start
-        state = driver.init(param)
+        driver, weight = fit(component, [spec], bowl.ask), start
+        state = driver.init(weight)
         for t in range(1, 501):
-            change, state = driver.step(param, curvature * param, state, t)
-            param = param + change
-            must(np.isfinite(param).all(), f"{variant.label}: not finite after step {t}")
-        at = driver.evaluated(param, state)
+            change, state = driver.step(weight, curvature * weight, state, t)
+            weight = weight + change
+            must(np.isfinite(weight).all(), f"{variant.label}: not finite after step {t}")
+        at = driver.evaluated(weight, state)
         before, after = (float((curvature * each * each).sum()) for each in (start, at))
         must(after < 0.99 * before, f"{variant.label}: the quadratic goes from {before:g} to {after:g}")
         count += 1
@@ -161,10 +174,10 @@ def zero_gradient(subject: Subject) -> int:
     count = 0
     for dtype in ("float32", "float64"):
         for label, component, specs, inputs in _examples(subject, dtype):
-            param, grads = inputs["param"], np.zeros_like(inputs["grads"])
-            level = Bowl(np.zeros_like(param))
+            weight, grads = inputs["weight"], np.zeros_like(inputs["grads"])
+            level = Bowl(np.zeros_like(weight))
             with np.errstate(invalid="raise", divide="raise"):
-                seen = list(walk(component, specs, param, grads, bowl=level))
+                seen = list(walk(component, specs, weight, grads, bowl=level))
             for change, state, _ in seen:
                 for array in (change, *leaves(state)):
                     must(
@@ -183,9 +196,9 @@ def _by_number(example: Example) -> int:
     """All parameters as one flat buffer get the changes that they get one array at a time."""
     component, specs, count = example.component, [WEIGHT], 0
     inputs = _case(specs, "").inputs(np.random.default_rng(11), 3, "float32")
-    param, grads = inputs["param"], inputs["grads"]
-    flat = walk(component, [FLAT_WEIGHT], param.reshape(3, 1, -1), grads.reshape(3, STEPS, 1, -1))
-    for seen, expected in zip(flat, walk(component, specs, param, grads), strict=True):
+    weight, grads = inputs["weight"], inputs["grads"]
+    flat = walk(component, [FLAT_WEIGHT], weight.reshape(3, 1, -1), grads.reshape(3, STEPS, 1, -1))
+    for seen, expected in zip(flat, walk(component, specs, weight, grads), strict=True):
         message = f"{example.label}: a change in a flat buffer and in a matrix (or declare a wider scope)"
         must_equal_bits(seen.change.reshape(expected.change.shape), expected.change, message)
         count += 1
@@ -195,16 +208,16 @@ def _by_number(example: Example) -> int:
 def _by_array(example: Example) -> int:
     """An array gets the same changes whatever stands beside it."""
     inputs = _case(NETWORK, "").inputs(np.random.default_rng(12), 3, "float32")
-    together = list(walk(example.component, NETWORK, inputs["param"], inputs["grads"]))
+    together = list(walk(example.component, NETWORK, inputs["weight"], inputs["grads"]))
     count, start = 0, 0
     for spec in NETWORK:
         mine = slice(start, start + spec.shape[0] * spec.shape[1])
         start = mine.stop
-        if hasattr(example.component, "route") and example.component.route(spec):
+        if example.component.route(spec):
             continue  # alone, it would leave it nothing
-        param = inputs["param"][..., mine].reshape(3, *spec.shape)
+        weight = inputs["weight"][..., mine].reshape(3, *spec.shape)
         grads = inputs["grads"][..., mine].reshape(3, STEPS, *spec.shape)
-        for seen, all_ in zip(walk(example.component, [spec], param, grads), together, strict=True):
+        for seen, all_ in zip(walk(example.component, [spec], weight, grads), together, strict=True):
             message = f"{example.label}: a change of {spec.name} alone and beside others"
             must_equal_bits(seen.change.reshape(3, 1, -1), all_.change[..., mine].copy(), message)
             count += 1
@@ -231,10 +244,10 @@ def asking(subject: Subject) -> int:
     """It asks for gradients where its own parameters could be, and has scope "trial"."""
     count = 0
     for label, component, specs, inputs in _examples(subject):
-        wide = own_scope(component)
+        wide = component.scope
         must(wide == "trial", f'{label}: one that asks must have scope "trial", it has "{wide}"')
-        bowl = Bowl.like(inputs["param"])
-        count += len(list(walk(component, specs, inputs["param"], inputs["grads"], bowl=bowl)))
+        bowl = Bowl.like(inputs["weight"])
+        count += len(list(walk(component, specs, inputs["weight"], inputs["grads"], bowl=bowl)))
         must(bowl.asked, f"{label}: it declares asks but never asks")
     return count
 
@@ -244,14 +257,14 @@ def evaluated(subject: Subject) -> int:
     count = 0
     for dtype in ("float32", "float64"):
         for label, component, specs, inputs in _examples(subject, dtype):
-            param = inputs["param"]
+            weight = inputs["weight"]
             driver = component if is_plain(type(component)) else fit(component, specs)
-            start = driver.evaluated(param, driver.init(param))
-            must_equal_bits(start, param, f"{label}: evaluated before the first step and the start")
-            for seen in walk(component, specs, param, inputs["grads"]):
+            start = driver.evaluated(weight, driver.init(weight))
+            must_equal_bits(start, weight, f"{label}: evaluated before the first step and the start")
+            for seen in walk(component, specs, weight, inputs["grads"]):
                 got = np.asarray(seen.at)
-                same = (got.shape, got.dtype) == (param.shape, param.dtype)
-                must(same, f"{label}: evaluated is no {param.dtype} array shaped as the parameters")
+                same = (got.shape, got.dtype) == (weight.shape, weight.dtype)
+                must(same, f"{label}: evaluated is no {weight.dtype} array shaped as the parameters")
                 must(np.isfinite(got).all(), f"{label}: evaluated is not finite")
                 count += 1
     return count

@@ -8,39 +8,37 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore.contract.kinds import Array, Params, ParamSpec
+from anncore.contract.kinds import Activation, Array, LearnedActivation, RandomActivation, Weights, WeightSpec
 from anncore.engine.arrays import sum_examples
 
 
 @dataclass(frozen=True)
-class Learning:
+class Learning(LearnedActivation):
     """z / √(1 + z²) + tilt z, with a tilt to learn for every unit."""
 
     name: ClassVar[str] = "learning"
     does: ClassVar[str] = "learns"
-    learns: ClassVar[bool] = True
 
-    def specs(self, units: int) -> Sequence[ParamSpec]:
+    def specs(self, units: int) -> Sequence[WeightSpec]:
         """Return the tilts."""
-        return [ParamSpec("tilt", (1, units), 1, units, "gain", 0.1)]
+        return [WeightSpec("tilt", (1, units), 1, units, "gain", 0.1)]
 
-    def forward(self, z: Array, params: Params) -> Array:
+    def forward(self, z: Array, weights: Weights) -> Array:
         """Return f(z)."""
-        return z / np.sqrt(1 + z * z) + params["tilt"] * z
+        return z / np.sqrt(1 + z * z) + weights["tilt"] * z
 
-    def backward(self, grad: Array, z: Array, a: Array, params: Params, grads: Params) -> Array:
+    def backward(self, grad: Array, z: Array, a: Array, weights: Weights, grads: Weights) -> Array:
         """Return ∂L/∂z, and write that of the tilts."""
         sum_examples(grad * z, out=grads["tilt"])
-        return grad * ((1 + z * z) ** -1.5 + params["tilt"])
+        return grad * ((1 + z * z) ** -1.5 + weights["tilt"])
 
 
 @dataclass(frozen=True)
-class Drawing:
+class Drawing(RandomActivation):
     """(1 + u) z / √(1 + z²), u from U(0, 1), 1/2 in evaluation."""
 
     name: ClassVar[str] = "drawing"
     does: ClassVar[str] = "draws"
-    random: ClassVar[bool] = True
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Array:
         """Return the numbers of one trial."""
@@ -60,7 +58,7 @@ def _or_half(noise: Array | None) -> Any:
 
 
 @dataclass(frozen=True)
-class Gating:
+class Gating(Activation):
     """u v / √(1 + v²) of z = (u, v): half as many units as pre-activations."""
 
     name: ClassVar[str] = "gating"

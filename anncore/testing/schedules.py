@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from anncore.contract.kinds import Array
+from anncore.contract.kinds import Array, Schedule, overrides
 from anncore.testing import stacks
 from anncore.testing.descent import leaves
 from anncore.testing.kit import Case, Kit, Named, Subject, must, must_equal_bits
@@ -40,7 +40,7 @@ class ScheduleKit(Kit):
 
 
 def _watches(subject: Subject) -> bool:
-    return bool(getattr(subject.cls, "watches", False))
+    return overrides(subject.cls, Schedule.init) or overrides(subject.cls, Schedule.observe)
 
 
 def _case(steps: int) -> Case:
@@ -49,7 +49,7 @@ def _case(steps: int) -> Case:
 
     def run(component: Any, inputs: dict[str, Array]) -> dict[str, Array]:
         one = np.ones_like(inputs["one"])
-        factors = [one * component.factor(t, steps) for t in range(1, steps + 1)]
+        factors = [one * component.factor(t, steps, component.init(one)) for t in range(1, steps + 1)]
         return {"factors": np.concatenate(factors, axis=2)}
 
     return Case(f"{steps} steps", inputs, run)
@@ -91,7 +91,7 @@ def _watching(steps: int) -> Case:
 
 def _factors(subject: Subject, component: Any, steps: int) -> list[Array]:
     if not _watches(subject):
-        return [np.asarray(component.factor(t, steps)) for t in range(1, steps + 1)]
+        return [np.asarray(component.factor(t, steps, ())) for t in range(1, steps + 1)]
     scores = _scores(np.random.default_rng(18), 3, steps, "float64")
     return [np.asarray(factor) for factor, _ in _watch(component, scores, steps)]
 

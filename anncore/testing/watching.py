@@ -40,9 +40,9 @@ def _draw(sizes: tuple[int, ...], rng: np.random.Generator, trials: int, dtype: 
 def _score(sizes: tuple[int, ...], component: Any, inputs: dict[str, Array]) -> dict[str, Array]:
     numbers = range(1, len(sizes))
     layers = [_layer(i, inputs) for i in numbers]
-    params = {f"W{i}": inputs[f"W{i}"] for i in numbers}
+    weights = {f"W{i}": inputs[f"W{i}"] for i in numbers}
     grads = {f"W{i}": inputs[f"grad W{i}"] for i in numbers}
-    found = {suffix: np.asarray(score) for suffix, score in component.score(layers, params, grads).items()}
+    found = {suffix: np.asarray(score) for suffix, score in component.score(layers, weights, grads).items()}
     must(found, "score gives nothing; it must give (T,) by a suffix, be it ''")
     for suffix, score in found.items():
         good = isinstance(suffix, str) and (not suffix or suffix.replace("_", "a").isalnum())
@@ -69,7 +69,7 @@ def _scores(subject: Subject, seed: int) -> Iterator[tuple[str, Any, dict[str, A
 
 def within_bounds(subject: Subject) -> int:
     """Scores lie within the declared bounds, or are NaN where there is nothing to look at."""
-    interval = Interval.parse(getattr(subject.cls, "bounds", "(-inf, inf)"))
+    interval = Interval.parse(subject.cls.bounds)
     count = 0
     for label, score, inputs in _scores(subject, 12):
         for suffix, values in score(inputs).items():

@@ -19,16 +19,16 @@ from anncore.cli.group import MISUSED, NOTHING_MATCHED, OK, SOME_FAILED, cli
 HALVED = """
 from dataclasses import dataclass
 from typing import ClassVar
-from anncore import Hyper, hookimpl, param
+from anncore import Hyper, hookimpl, hyper, Activation
 
 @dataclass(frozen=True)
-class Halved:
+class Halved(Activation):
     '''A share of all, f(z) = share z with share = 1/2 by default.
 
     By nobody, 2020.
     '''
     name: ClassVar[str] = "halved"
-    share: Hyper = param(0.5, "(0, 1]")
+    share: Hyper = hyper(0.5, "(0, 1]")
     def forward(self, z): return self.share * z
     def backward(self, grad, z, a): return self.share * grad
 
@@ -54,6 +54,7 @@ def write(tmp_path: Path) -> Callable[..., str]:
 # What is said
 
 
+@pytest.mark.slow
 def test_what_holds_is_one_line(write: Callable[..., str]) -> None:
     result = check(write(HALVED))
     assert result.exit_code == OK
@@ -83,7 +84,7 @@ def test_verbose_adds_every_check_its_promise_and_tracebacks(write: Callable[...
 def test_several_components_are_summed_up(write: Callable[..., str]) -> None:
     result = check(write(WRONG), "relu", "--only", "gradient", "--only", "range")
     assert result.exit_code == SOME_FAILED
-    assert result.stdout.splitlines()[-1] == "2 components, 4 checks: 1 of them fail."
+    assert result.stdout.splitlines()[-1] == "2 components, 4 checks: 1 of them fails."
 
 
 def test_json_tells_everything(write: Callable[..., str]) -> None:
@@ -92,7 +93,7 @@ def test_json_tells_everything(write: Callable[..., str]) -> None:
     content = json.loads(result.stdout)
     (component,) = content["components"]
     assert (content["holds"], component["holds"], component["full_name"]) == (False, False, "mine:halved")
-    by_name = {each["name"]: each for each in component["checks"]}
+    by_name = {outcome["name"]: outcome for outcome in component["checks"]}
     assert len(by_name) == 16
     assert by_name["range"]["holds"] is True
     assert by_name["range"]["looked_at"] > 0
@@ -101,6 +102,7 @@ def test_json_tells_everything(write: Callable[..., str]) -> None:
     assert by_name["gradient"]["promise"].startswith("In float64, backward agrees")
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_a_table(write: Callable[..., str]) -> None:
     output = on_a_terminal("check", write(WRONG), "relu", code=SOME_FAILED)
     assert "\x1b[" in output
@@ -116,7 +118,7 @@ def test_a_terminal_gets_a_table(write: Callable[..., str]) -> None:
 def names(*args: str) -> list[str]:
     """Return the components that are checked, by their full names."""
     content = json.loads(check(*args, "--json", "--only", "well_formed").stdout)
-    return [f"{each['kind']}:{each['full_name']}" for each in content["components"]]
+    return [f"{component['kind']}:{component['full_name']}" for component in content["components"]]
 
 
 @pytest.mark.parametrize(
@@ -134,9 +136,9 @@ def test_a_target_is_a_component_a_plugin_or_a_kind(targets: list[str], expected
 
 
 def test_a_kind_is_all_of_its_components() -> None:
-    found = names("schedules")
-    assert {"schedule:annx:constant", "schedule:annx:cosine", "schedule:annx:step"} <= set(found)
-    assert all(name.startswith("schedule:") for name in found)
+    checked = names("schedules")
+    assert {"schedule:annx:constant", "schedule:annx:cosine", "schedule:annx:step"} <= set(checked)
+    assert all(name.startswith("schedule:") for name in checked)
 
 
 def test_a_file_is_checked_with_all_it_brings(write: Callable[..., str]) -> None:
@@ -203,6 +205,7 @@ def test_a_check_that_none_has_matches_nothing() -> None:
     assert result.stdout == ""
 
 
+@pytest.mark.slow
 def test_a_broken_file_fails_with_its_reason(write: Callable[..., str]) -> None:
     file = write(HALVED.replace("def annx_activations", "def annx_activation"))
     good = write(HALVED, "good.py")

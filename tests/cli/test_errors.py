@@ -119,6 +119,7 @@ def test_a_mistake_is_one_line_and_leaves_no_trace(place: Path, mistake: Mistake
     assert contents(place) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["unknown component", "broken TOML", "text in a numeric column", "plan above the limit"]
 )

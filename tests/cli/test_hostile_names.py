@@ -24,6 +24,7 @@ from anncore.evidence.results import FORMULA
 from anncore.report.latex import escape as latex_text
 from anncore.report.view import Section, Table, sections
 
+pytestmark = pytest.mark.slow
 NOTES = (
     "<script>alert(1)</script><img src=x onerror=alert(2)>",
     '" onload="alert(3)" x=\'',
@@ -43,30 +44,30 @@ PLUGIN = '''
 from dataclasses import dataclass
 from typing import Any, ClassVar
 import numpy as np
-from anncore import Array, Data, Hyper, hookimpl, param
+from anncore import Array, Data, Hyper, hookimpl, hyper, Dataset, Optimizer
 
 NOTES = {notes!r}
 
 @dataclass(frozen=True)
-class Noted:
+class Noted(Optimizer):
     """Gradient descent with a note. {said}"""
     name: ClassVar[str] = "noted"
-    note: str = param("", "str", help={said!r})
-    lr: Hyper = param(0.1, "(0, inf)")
+    note: str = hyper("", "str", help={said!r})
+    lr: Hyper = hyper(0.1, "(0, inf)")
 
-    def init(self, param: Array) -> Any:
+    def init(self, weight: Array) -> Any:
         return ()
 
-    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
         if self.note == "raise":
             raise ArithmeticError(NOTES[0] + NOTES[7] + NOTES[9])
         return -self.lr * grad, ()
 
 @dataclass(frozen=True)
-class NotedData:
+class NotedData(Dataset):
     """Two clouds with a note. {said}"""
     name: ClassVar[str] = "noted_data"
-    note: str = param("", "str")
+    note: str = hyper("", "str")
     tasks: ClassVar[tuple[str, ...]] = ("binary",)
 
     def make(self, rng: np.random.Generator) -> Data:
@@ -149,15 +150,15 @@ def annx(*args: object, code: int = 0) -> str:
 @pytest.fixture(scope="module", params=[False, True], ids=["untuned", "tuned"])
 def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
     """Return the run of hostile names and its twin."""
-    found = []
+    both = []
     for hostile in (True, False):
         folder = tmp_path_factory.mktemp("hostile" if hostile else "plain")
         notes = NOTES if hostile else HARMLESS
         file, plugin = write(folder, notes, hostile, request.param)
         out = folder / ("run [bold]\x1b[31m<b>" if hostile else "run")
         said = annx("sweep", file, "--out", out, "-v", code=1)
-        found.append(Run(file, plugin, out, notes, said))
-    return found[0], found[1]
+        both.append(Run(file, plugin, out, notes, said))
+    return both[0], both[1]
 
 
 @pytest.fixture
@@ -221,8 +222,8 @@ def test_names_that_tell_apart_stay_apart(runs: tuple[Run, Run]) -> None:
 # Markdown
 
 
-def every_table(found: list[Section]) -> list[Table]:
-    return [each for section in found for each in (*section.tables, *every_table(list(section.parts)))]
+def every_table(parts: list[Section]) -> list[Table]:
+    return [table for part in parts for table in (*part.tables, *every_table(list(part.parts)))]
 
 
 def test_markdown_has_the_tables_of_the_report_and_nothing_that_a_name_made(hostile: Run) -> None:
@@ -240,8 +241,8 @@ def test_markdown_has_the_tables_of_the_report_and_nothing_that_a_name_made(host
     ]
     wanted = [
         text
-        for each in every_table(sections(hostile.report))
-        for text in (*each.header, *(cell.text for row in each.rows for cell in row))
+        for table in every_table(sections(hostile.report))
+        for text in (*table.header, *(cell.text for row in table.rows for cell in row))
     ]
     assert [shown(cell) for cell in cells] == [shown(text) for text in wanted]
 
@@ -297,10 +298,10 @@ def test_every_svg_is_a_drawing_and_no_more(hostile: Run) -> None:
     assert "decision_boundaries" in {file.stem for file in files}
     for file in files:
         root = ElementTree.fromstring(file.read_text())
-        tags = {each.tag.rpartition("}")[2] for each in root.iter()}
+        tags = {element.tag.rpartition("}")[2] for element in root.iter()}
         assert tags <= {"svg", "defs", "style", "g", "path", "use", "clipPath", "rect", "image", "pattern"}
-        for each in root.iter():
-            for name, value in each.attrib.items():
+        for element in root.iter():
+            for name, value in element.attrib.items():
                 short = name.rpartition("}")[2]
                 assert not short.startswith("on")
                 if short == "href":
@@ -382,9 +383,9 @@ def test_what_the_sweep_said_are_plain_lines(runs: tuple[Run, Run]) -> None:
 
 def test_a_line_break_in_a_name_makes_no_line_of_its_own(runs: tuple[Run, Run]) -> None:
     run, twin = runs
-    compared = [annx("compare", each.folder, each.folder).splitlines() for each in (run, twin)]
+    compared = [annx("compare", made.folder, made.folder).splitlines() for made in (run, twin)]
     assert len(compared[0]) == len(compared[1])
-    planned = [annx("plan", each.file, "--out", each.folder).splitlines() for each in (run, twin)]
+    planned = [annx("plan", made.file, "--out", made.folder).splitlines() for made in (run, twin)]
     assert len(planned[0]) == len(planned[1])
 
 

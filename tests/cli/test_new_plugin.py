@@ -16,7 +16,7 @@ from fresh_environment import fresh_environment
 import anncore
 from anncore.cli.group import MISUSED, cli
 from anncore.cli.new_plugin import class_name
-from anncore.contract.hookspecs import KINDS
+from anncore.contract.kind_names import KINDS
 
 TWO_LAYERS = """\
 z = x @ params["W1"]
@@ -93,6 +93,7 @@ def fill_in(module: Path, kind: str) -> None:
     module.write_text(text, encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_red_for_the_missing_formula_and_green_with_a_right_one(tmp_path: Path, kind: str) -> None:
     folder = scaffold(tmp_path, kind)
@@ -176,7 +177,7 @@ def test_a_class_does_not_hide_what_its_module_imports(tmp_path: Path, name: str
         ("lambda", "no component can be called 'lambda'"),
         ("auto", "no component can be called 'auto'"),
         ("plugins", "no component can be called 'plugins'"),
-        ("adam", "annx has a component of kind optimizer called 'adam'"),
+        ("adam", "annx has an optimizer called 'adam'"),
     ],
 )
 def test_a_name_that_cannot_be_one_is_refused_in_a_line(tmp_path: Path, name: str, says: str) -> None:
@@ -192,7 +193,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "annx-fresh" / "annx_fresh.py").write_text("mine")
     result = annx("new-plugin", "fresh", "--kind", "loss", "--dir", tmp_path)
     assert result.exit_code == MISUSED
-    assert "annx-fresh exists already; choose another name, or another place by --dir." in result.stderr
+    assert "annx-fresh already exists; choose another name or another --dir." in result.stderr
     assert [path.name for path in (tmp_path / "annx-fresh").iterdir()] == ["annx_fresh.py"]
     assert (tmp_path / "annx-fresh" / "annx_fresh.py").read_text() == "mine"
 
@@ -225,6 +226,7 @@ def test_from_the_scaffold_to_a_sweep_in_a_fresh_environment(tmp_path: Path) -> 
     assert sum(",report,ok," in row and ",fresh," in row for row in rows) == 2 * 6
 
 
+@pytest.mark.slow
 def test_its_own_tests_are_red_before_the_formula_is_written(tmp_path: Path) -> None:
     folder = scaffold(tmp_path, "initializer")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]

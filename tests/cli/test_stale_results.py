@@ -15,21 +15,21 @@ FILE = '''
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from anncore import Array, Hyper, hookimpl, param
+from anncore import Activation, Array, Hyper, Optimizer, hookimpl, hyper
 from helper import SCALE
 
 
 @dataclass(frozen=True)
-class Scaled:
+class Scaled(Optimizer):
     """Gradient descent: θ ← θ - lr g. Domain: lr > 0. Cauchy 1847."""
 
     name: ClassVar[str] = "scaled"
-    lr: Hyper = param(0.1, "(0, inf)")
+    lr: Hyper = hyper(0.1, "(0, inf)")
 
-    def init(self, param: Array) -> Any:
+    def init(self, weight: Array) -> Any:
         return ()
 
-    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
         return -SCALE * self.lr * grad, ()
 
 
@@ -118,7 +118,8 @@ def test_an_edited_formula_of_an_editable_install_is_run_anew(
     (source,) = tmp_path.glob("*/annx_mine.py")
     edit(
         source,
-        'raise NotImplementedError("not written yet: return the change to add to param, and the next state")',
+        "raise NotImplementedError("
+        '"not written yet: return the change to add to weight, and the next state")',
         FORMULA,
     )
     with (source.parent / "pyproject.toml").open("a", encoding="utf-8") as file:

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from anncore.cli.group import cli
-from anncore.cli.sweep import Duration
+from anncore.cli.options import Duration
 
 ANNX = Path(sys.executable).with_name("annx")
 
@@ -44,51 +44,67 @@ ODD = """
 import time
 from dataclasses import dataclass
 from typing import ClassVar
-from anncore import Hyper, Optimizer, hookimpl, param
+from anncore import Hyper, Optimizer, hookimpl, hyper
 
 @dataclass(frozen=True)
-class Raiser:
+class Raiser(Optimizer):
     '''Raises.'''
     name: ClassVar[str] = "raiser"
-    lr: Hyper = param(0.1, "(0, inf)")
-    def init(self, param): return ()
-    def step(self, param, grad, state, t): raise RuntimeError("as it was told to")
+    lr: Hyper = hyper(0.1, "(0, inf)")
+    def init(self, weight): return ()
+    def step(self, weight, grad, state, t): raise RuntimeError("always raises")
 
 @dataclass(frozen=True)
-class Sleeper:
+class Sleeper(Optimizer):
     '''Sleeps.'''
     name: ClassVar[str] = "sleeper"
     scope: ClassVar[str] = "array"  # else its formula would become a kernel, which does not sleep
-    lr: Hyper = param(0.1, "(0, inf)")
-    rest: float = param(0.01, "[0, 10]")
-    def init(self, param): return ()
-    def step(self, param, grad, state, t):
+    lr: Hyper = hyper(0.1, "(0, inf)")
+    rest: float = hyper(0.01, "[0, 10]")
+    def init(self, weight): return ()
+    def step(self, weight, grad, state, t):
         time.sleep(0.02)
-        return 0 * param, ()
+        return 0 * weight, ()
 
 @hookimpl
 def annx_optimizers(): return [Raiser, Sleeper]
 """
 
 
+def lay_out(folder: Path) -> Path:
+    (folder / "x.toml").write_text(EXPERIMENT)
+    (folder / "odd.py").write_text(ODD)
+    return folder
+
+
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty folder with an experiment and a plugin, the working directory."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "x.toml").write_text(EXPERIMENT)
-    (tmp_path / "odd.py").write_text(ODD)
-    return tmp_path
+    return lay_out(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def first_sweep(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """Sweep once, figures and all; return the folder and what was printed."""
+    folder = lay_out(tmp_path_factory.mktemp("finished"))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(folder)
+        return folder, sweep()
+
+
+@pytest.fixture
+def finished(first_sweep: tuple[Path, Result], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of a finished sweep, the working directory; tests leave it as they find it."""
+    monkeypatch.chdir(first_sweep[0])
+    return first_sweep[0]
 
 
 @pytest.fixture(autouse=True)
 def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the figures out, which take most of a report's time, unless a test is about them."""
-    if "drawn" not in request.fixturenames:
+    """Leave the figures out, which take most of a report's time, unless they are drawn already."""
+    if "finished" not in request.fixturenames:
         monkeypatch.setattr("anncore.report.write.draw_figures", lambda results, content: iter(()))
-
-
-@pytest.fixture
-def drawn() -> None:
-    """Ask for figures."""
 
 
 def invoke(*args: str) -> Result:
@@ -101,8 +117,9 @@ def sweep(*args: str, code: int = 0) -> Result:
     return result
 
 
-def test_a_sweep_prints_its_answer_and_fills_its_folder(place: Path, drawn: None) -> None:
-    result = sweep()
+@pytest.mark.slow
+def test_a_sweep_prints_its_answer_and_fills_its_folder(first_sweep: tuple[Path, Result]) -> None:
+    place, result = first_sweep
     assert "adam" in result.stdout
     assert result.stdout.endswith(f"Report: {Path('reports/x/report.html')}\n")
     assert result.stderr == ""
@@ -113,30 +130,35 @@ def test_a_sweep_prints_its_answer_and_fills_its_folder(place: Path, drawn: None
     }
 
 
-def test_the_second_time_nothing_is_run_or_drawn(place: Path, drawn: None) -> None:
-    first = sweep("--out", "out").stdout
-    before = {path: path.stat().st_mtime_ns for path in (place / "out" / "figures").iterdir()}
-    start = time.perf_counter()
-    assert sweep("--out", "out").stdout == first
-    assert time.perf_counter() - start < 3
-    assert {path: path.stat().st_mtime_ns for path in (place / "out" / "figures").iterdir()} == before
+@pytest.mark.slow
+def test_the_second_time_nothing_is_run_or_drawn(
+    finished: Path, first_sweep: tuple[Path, Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = finished / "reports" / "x"
+    before = {path: path.stat().st_mtime_ns for path in (folder / "figures").iterdir()}
+    monkeypatch.setattr("anncore.report.write.draw_figures", lambda results, content: pytest.fail("drawn"))
+    assert sweep().stdout == first_sweep[1].stdout
+    assert {path: path.stat().st_mtime_ns for path in (folder / "figures").iterdir()} == before
+    log = (folder / "annx.log").read_text()
+    assert re.findall(r"\d+ trials, \d+ of them done", log)[-2:] == ["4 trials, 4 of them done"] * 2
 
 
-def test_a_view_that_is_gone_comes_back(place: Path, drawn: None) -> None:
-    gone = [place / "out" / name for name in ("report.md", "figures/leaderboard.png")]
+@pytest.mark.slow
+def test_a_view_that_is_gone_comes_back(finished: Path) -> None:
+    gone = [finished / "reports" / "x" / name for name in ("report.md", "figures/leaderboard.png")]
     for path in gone:
-        sweep("--out", "out")
         path.unlink()
-        sweep("--out", "out")
+    sweep()
+    for path in gone:
         assert path.is_file()
 
 
 def test_json_on_standard_output_is_one_document(place: Path) -> None:
-    told = json.loads(sweep("--json").stdout)
-    assert told["status"] == {"ok": 8, "missing": 0}
-    assert told["stopped"] == ""
-    assert told["report"]["arms"] == ["sgd", "adam"]
-    assert json.loads((place / "reports" / "x" / "report.json").read_text()) == told["report"]
+    document = json.loads(sweep("--json").stdout)
+    assert document["status"] == {"ok": 8, "missing": 0}
+    assert document["stopped"] == ""
+    assert document["report"]["arms"] == ["sgd", "adam"]
+    assert json.loads((place / "reports" / "x" / "report.json").read_text()) == document["report"]
 
 
 def test_quiet_prints_nothing(place: Path) -> None:
@@ -153,8 +175,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(place: Path, args: tuple[st
     assert not (place / "reports").exists()
 
 
-def test_a_plan_knows_what_is_done(place: Path) -> None:
-    sweep()
+def test_a_plan_knows_what_is_done(finished: Path) -> None:
     assert "8 of 8 done, 0 to do" in invoke("plan", "x.toml").stdout
     more = json.loads(invoke("plan", "x.toml", "--json", "seeds.report=[1, 2, 3]").stdout)
     assert (more["done"], more["to_do"]) == (8, 2)
@@ -169,6 +190,7 @@ def test_a_plan_as_json_lists_every_trial(place: Path) -> None:
     assert len({trial["key"] for trial in untuned["trials"]}) == 8
 
 
+@pytest.mark.slow
 def test_a_plan_above_the_limit_is_shown_with_what_it_needs(place: Path) -> None:
     result = invoke("plan", "x.toml", "limits.max_trials=3")
     assert result.exit_code == 0
@@ -178,13 +200,14 @@ def test_a_plan_above_the_limit_is_shown_with_what_it_needs(place: Path) -> None
 
 
 def test_overrides_and_selections_reach_the_trials(place: Path) -> None:
-    told = json.loads(sweep("train.steps=7", "--only", "optimizer=sgd", "--json").stdout)
-    assert told["report"]["arms"] == ["sgd"]
+    document = json.loads(sweep("train.steps=7", "--only", "optimizer=sgd", "--json").stdout)
+    assert document["report"]["arms"] == ["sgd"]
     rows = (place / "reports" / "x" / "trials.csv").read_text().splitlines()
     steps = rows[0].split(",").index("steps_done")
     assert {row.split(",")[steps] for row in rows[1:]} == {"7"}
 
 
+@pytest.mark.slow
 def test_fresh_runs_everything_again(place: Path) -> None:
     sweep()
     log = place / "reports" / "x" / "annx.log"
@@ -199,14 +222,15 @@ def failing(*args: str, code: int = 1) -> Result:
     return sweep(*extra, *args, code=code)
 
 
+@pytest.mark.slow
 def test_failed_trials_are_counted_shown_and_end_with_1(place: Path) -> None:
     result = failing("-v")
     assert "3 trials failed: -v says why, --retry-failed runs them again.\n" in result.stderr
-    assert "failed: two_moons, raiser, seed 1: RuntimeError: as it was told to\n" in result.stderr
+    assert "failed: two_moons, raiser, seed 1: RuntimeError: always raises\n" in result.stderr
     again = failing("--json")
     assert json.loads(again.stdout)["status"]["failed"] == 3
     # Mended, only the failed ones run again.
-    (place / "odd.py").write_text(ODD.replace('raise RuntimeError("as it was told to")', "return -grad, ()"))
+    (place / "odd.py").write_text(ODD.replace('raise RuntimeError("always raises")', "return -grad, ()"))
 
 
 def test_fail_fast_stops_at_the_first_failure(place: Path) -> None:
@@ -216,8 +240,8 @@ def test_fail_fast_stops_at_the_first_failure(place: Path) -> None:
 
 
 def test_a_diverged_trial_is_a_result(place: Path) -> None:
-    told = json.loads(sweep("optimizer.sgd.lr=[1e30]", "--json").stdout)
-    assert told["status"]["diverged"] == 3
+    document = json.loads(sweep("optimizer.sgd.lr=[1e30]", "--json").stdout)
+    assert document["status"]["diverged"] == 3
 
 
 def test_max_time_keeps_what_is_done_and_resumes(place: Path) -> None:
@@ -241,10 +265,11 @@ def test_status_counts_by_phase(place: Path) -> None:
     assert lines[0] == ["phase", "trials", "ok", "diverged", "to", "do"]
     assert lines[1] == ["tune", "3", "2", "1", "0"]
     assert lines[2] == ["report", "4", "2", "2", "0"]
-    told = json.loads(invoke("status", "reports/x", "--json").stdout)
-    assert told["phases"]["report"] == {"ok": 2, "diverged": 2}
+    document = json.loads(invoke("status", "reports/x", "--json").stdout)
+    assert document["phases"]["report"] == {"ok": 2, "diverged": 2}
 
 
+@pytest.mark.slow
 def test_report_renders_again_from_the_folder_alone(place: Path) -> None:
     sweep()
     folder = place / "reports" / "x"
@@ -297,8 +322,8 @@ def read(parent: int, until: str = "\0", seconds: float = 60) -> str:
     return output.decode(errors="replace")
 
 
-def test_progress_is_shown_on_a_terminal_and_only_there(place: Path) -> None:
-    sweep()  # what follows finds the report made
+@pytest.mark.slow
+def test_progress_is_shown_on_a_terminal_and_only_there(finished: Path) -> None:
     shown, printed = on_a_terminal("sweep", "x.toml", "--executor", "serial")
     for words in ("Two rates", "Tuning", "Final runs", "4/4"):
         assert words in shown
@@ -308,14 +333,15 @@ def test_progress_is_shown_on_a_terminal_and_only_there(place: Path) -> None:
         assert shown == ""
 
 
-def test_no_color_takes_the_colours_away(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.slow
+def test_no_color_takes_the_colours_away(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     colour = re.compile(r"\x1b\[[0-9;]*3[0-9][0-9;]*m")
-    sweep()
     assert colour.search(on_a_terminal("sweep", "x.toml", "--executor", "serial")[0])
     monkeypatch.setenv("NO_COLOR", "1")
     assert not colour.search(on_a_terminal("sweep", "x.toml", "--executor", "serial")[0])
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done_and_ends_with_130(place: Path) -> None:
     more = ("--plugin", "odd.py", "optimizer.sleeper.rest=[1, 2, 3, 4, 5, 6]", "--only", "optimizer=sleeper")
     args = ("sweep", "x.toml", *more, "--jobs", "1", "train.steps=50", "train.eval_every=50")

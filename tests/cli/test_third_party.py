@@ -36,7 +36,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Hyper, Optimizer, hookimpl, log, param
+from anncore import Array, Hyper, Optimizer, hookimpl, log, hyper
 
 
 class LionState(NamedTuple):
@@ -44,7 +44,7 @@ class LionState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Lion:
+class Lion(Optimizer):
     """Evolved sign momentum: every step has the same size in every coordinate.
 
         θ ← θ - lr sign(β₁ m + (1 - β₁) g),   m ← β₂ m + (1 - β₂) g
@@ -57,14 +57,14 @@ class Lion:
 
     name: ClassVar[str] = "leo"
 
-    lr: Hyper = param(1e-4, "(0, inf)", search=log(1e-5, 1e-2))
-    beta1: Hyper = param(0.9, "[0, 1)")
-    beta2: Hyper = param(0.99, "[0, 1)")
+    lr: Hyper = hyper(1e-4, "(0, inf)", search=log(1e-5, 1e-2))
+    beta1: Hyper = hyper(0.9, "[0, 1)")
+    beta2: Hyper = hyper(0.99, "[0, 1)")
 
-    def init(self, param: Array) -> LionState:
-        return LionState(np.zeros_like(param))
+    def init(self, weight: Array) -> LionState:
+        return LionState(np.zeros_like(weight))
 
-    def step(self, param: Array, grad: Array, state: LionState, t: int) -> tuple[Array, LionState]:
+    def step(self, weight: Array, grad: Array, state: LionState, t: int) -> tuple[Array, LionState]:
         change = -self.lr * np.sign(self.beta1 * state.m + (1 - self.beta1) * grad)
         return change, LionState(self.beta2 * state.m + (1 - self.beta2) * grad)
 
@@ -187,8 +187,8 @@ def test_what_is_broken_is_reported_and_stops_nobody(environment: Environment, t
     assert "No module named 'no_such_module_anywhere'" in broken["annx-broken:broken"]
     assert "'annx_optimiser'. Did you mean 'annx_optimizers'?" in broken["annx-misspelt:misspelt"]
     assert "SystemExit: I am leaving" in broken["annx-leaver:leaver"]
-    found = json.loads(environment.annx("plugins", "--json", cwd=tmp_path).stdout)
-    assert {plugin["name"] for plugin in found if plugin["problem"]} == set(broken)
+    plugins = json.loads(environment.annx("plugins", "--json", cwd=tmp_path).stdout)
+    assert {plugin["name"] for plugin in plugins if plugin["problem"]} == set(broken)
 
 
 def test_strict_plugins_make_a_broken_one_an_error(environment: Environment, tmp_path: Path) -> None:

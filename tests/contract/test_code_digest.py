@@ -22,11 +22,11 @@ from anncore.contract.engine_version import NUMBER_VERSION, engine_version
 PLUGIN = """
 from dataclasses import dataclass
 from typing import ClassVar
-from anncore import hookimpl
+from anncore import Activation, hookimpl
 {imports}
 
 @dataclass(frozen=True)
-class Scaled:
+class Scaled(Activation):
     '''A multiple of the input.'''
 
     name: ClassVar[str] = "{name}"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from anncore import ComponentError, Hyper, build, choice, linear, log, param, ref
+from anncore import ComponentError, Hyper, build, choice, hyper, linear, log, ref
 from anncore.contract.hyperparameters import Interval, declared, parse_domain, references, resolve
 
 
@@ -20,11 +20,11 @@ class Sample:
     name: ClassVar[str] = "sample"
     presets: ClassVar[dict[str, dict[str, Any]]] = {"paper": {"lr": 0.5, "mode": "inside"}}
 
-    lr: Hyper = param(1e-3, "(0, inf)", search=log(1e-4, 1e-1), help="step size")
-    steps: int = param(3, "int [1, 10]")
-    mode: str = param("outside", ("outside", "inside"))
-    hidden: tuple[int, ...] = param((8,), "list int [1, inf)")
-    nesterov: bool = param(False, "bool")
+    lr: Hyper = hyper(1e-3, "(0, inf)", search=log(1e-4, 1e-1), help="step size")
+    steps: int = hyper(3, "int [1, 10]")
+    mode: str = hyper("outside", ("outside", "inside"))
+    hidden: tuple[int, ...] = hyper((8,), "list int [1, inf)")
+    nesterov: bool = hyper(False, "bool")
     activation: Any = ref("activation", "relu")
 
     def validate(self) -> None:

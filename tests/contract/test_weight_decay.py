@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from shipped import REGISTRY
 from trial_factory import make_trial
 
-from anncore import DECAY_MODES, Array, Hyper, WeightDecay, load_registry, param
+from anncore import DECAY_MODES, Array, Hyper, WeightDecay, hyper
 from anncore.engine.training import train_stack
 
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 OFFERED_BY = [each.cls for each in REGISTRY.of_kind("optimizer") if issubclass(each.cls, WeightDecay)]
 
 
@@ -23,9 +23,9 @@ class Descent(WeightDecay):
 
     name: ClassVar[str] = "descent"
 
-    lr: Hyper = param(0.1, "(0, inf)")
-    weight_decay: Hyper = param(0.0, "[0, inf)")
-    decay_mode: str = param("coupled", DECAY_MODES)
+    lr: Hyper = hyper(0.1, "(0, inf)")
+    weight_decay: Hyper = hyper(0.0, "[0, inf)")
+    decay_mode: str = hyper("coupled", DECAY_MODES)
 
     def change(self, theta: Array, grad: Array) -> Array:
         return self.decay_change(theta, -self.lr * self.decay_gradient(theta, grad))
@@ -73,6 +73,7 @@ def test_a_trial_without_decay_is_untouched_by_its_neighbours_decay(mode: str, t
     assert found.dtype == "float32"
 
 
+@pytest.mark.slow
 def test_training_hands_the_schedules_factor_to_the_independent_decay() -> None:
     # A linear model whose weights shrink by 1 - η/10 and else stand still, as lr is next to nothing: its mean
     # squared error is a parabola in how much of them is left. η = 1, 1/2, 1/4, ...

@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from shipped import REGISTRY
 
-from anncore import Data, DataError, load_registry
+from anncore import Data, DataError, Dataset
 from anncore.contract.hyperparameters import resolve
 from anncore.contract.registry import Component, Registry
 from anncore.contract.streams import stream
@@ -23,7 +24,7 @@ from anncore.engine.split import split_rows
 
 @pytest.fixture(scope="module")
 def registry() -> Registry:
-    return load_registry(environ={"ANNX_PLUGINS": ""})
+    return REGISTRY
 
 
 def part(registry: Registry, name: str, **values: Any) -> Part:
@@ -36,7 +37,7 @@ def offering(data: Any) -> Registry:
     """A registry whose only data set, toy, returns `data`."""
 
     @dataclass(frozen=True)
-    class Toy:
+    class Toy(Dataset):
         """A data set for tests."""
 
         name: ClassVar[str] = "toy"
@@ -61,6 +62,7 @@ def uniform(*shape: int) -> np.ndarray:
 # Encoding
 
 
+@pytest.mark.slow
 def test_binary_targets_are_a_column_of_zeros_and_ones(registry: Registry) -> None:
     found = prepare(part(registry, "two_moons", n=100), Split(), 0, 1, registry, "float32")
     assert (found.task, found.inputs, found.outputs) == ("binary", 2, 1)
@@ -215,6 +217,7 @@ for text in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_another_process_makes_the_same_bytes(registry: Registry) -> None:
     parts = [
         part(registry, component.name)

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sameness import as_bytes, by_key
 from sweep_factory import TUNED, load, stored_maps
-from test_training import as_bytes, by_key, mixture
-from trial_factory import given_data, make_objective_trial, make_trial
+from trial_factory import given_data, make_objective_trial, make_trial, mixture
 
 from anncore import load_run, sweep
 from anncore.contract.errors import StoreError
@@ -119,7 +119,7 @@ def test_a_linear_model_s_map_is_its_formula_in_the_data_s_units(
     [data] = load_data([trial], registry)
     stack = Stack([trial], registry, [data])
     stack.initialize()
-    weight, bias = (stack.params[spec.name] for spec in stack.specs)
+    weight, bias = (stack.weights[spec.name] for spec in stack.specs)
     weight[0, :, 0] = np.array([1.5, -2.0]) * data.x_scale
     bias[0, 0, 0] = 0.25 + np.array([1.5, -2.0]) @ data.x_shift
     found = unpacked(Evaluator(stack).maps([0])[0])
@@ -160,6 +160,7 @@ def test_all_seeds_share_the_lattice(registry: Registry) -> None:
     assert len({each.levels.tobytes() for each in found}) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 7, 64])
 def test_a_map_is_the_same_alone_and_in_any_stack(registry: Registry, size: int) -> None:
     trials = [replace(trial, test=True) for trial in mixture(registry, steps=25)]

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import special
 
-from anncore import Array, Hyper, ParamSpec, param
+from anncore import Array, Hyper, Optimizer, WeightSpec, hyper
 from anncore.contract.hyperparameters import declared, references, resolve
 from anncore.contract.registry import load_registry
 from anncore.engine.fusing import Formula, Unfusable, Update, emit, formulas, transposed
@@ -82,7 +82,7 @@ def fitted(optimizer: Any, numbers: int) -> Any:
     """An optimizer as the engine steps it where it is not fused."""
     if not references(type(optimizer)):
         return optimizer
-    return fit(optimizer, [ParamSpec("W", (1, numbers), 1, numbers)])
+    return fit(optimizer, [WeightSpec("W", (1, numbers), 1, numbers)])
 
 
 AROUND = [
@@ -248,16 +248,16 @@ class PeakState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Branching:
+class Branching(Optimizer):
     """Takes a first step of another kind, which no loop can."""
 
     name: ClassVar[str] = "branching"
-    lr: Hyper = param(0.1, "(0, inf)")
+    lr: Hyper = hyper(0.1, "(0, inf)")
 
-    def init(self, param: Array) -> PeakState:
-        return PeakState(np.zeros_like(param))
+    def init(self, weight: Array) -> PeakState:
+        return PeakState(np.zeros_like(weight))
 
-    def step(self, param: Array, grad: Array, state: PeakState, t: int) -> tuple[Array, PeakState]:
+    def step(self, weight: Array, grad: Array, state: PeakState, t: int) -> tuple[Array, PeakState]:
         peak = np.abs(grad) if t == 1 else np.maximum(state.peak, np.abs(grad))
         return -self.lr * grad / (1 + peak), PeakState(peak)
 
@@ -266,8 +266,8 @@ class Branching:
 class Sharing(Branching):
     """Hands its parameters out as its state."""
 
-    def init(self, param: Array) -> PeakState:
-        return PeakState(param)
+    def init(self, weight: Array) -> PeakState:
+        return PeakState(weight)
 
 
 @pytest.mark.parametrize("cls", [Branching, Sharing])
@@ -332,6 +332,7 @@ print(digest.hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_training_gives_the_same_bits_with_and_without_fusing() -> None:
     digests = set()
     for fusing in ("0", "1"):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from work_count import counted
 
 from anncore import sweep
 from anncore.contract.errors import ExperimentError
@@ -25,70 +25,73 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from anncore import hookimpl, linear, param, ref
+from anncore import Activation, Optimizer, OptimizerWrapper, Schedule, hookimpl, hyper, linear, ref
 
 
 class Empty(NamedTuple):
     v: Any
 
 
+class Kept(NamedTuple):
+    inner: Any
+
+
 @dataclass(frozen=True)
-class Damped:
+class Damped(OptimizerWrapper):
     """Half a step of what is inside, or share of one."""
 
     name: ClassVar[str] = "damped"
     presets: ClassVar[Any] = {"half": {"share": 0.5}, "most": {"share": 0.9}}
-    share: Any = param(0.5, "(0, 1]", search=linear(0.1, 1.0))
+    share: Any = hyper(0.5, "(0, 1]", search=linear(0.1, 1.0))
     inner: Any = ref("optimizer", "sgd")
 
-    def init(self, param):
-        return (self.inner[0].init(param),)
+    def init(self, weight):
+        return Kept(self.inner[0].init(weight))
 
-    def step(self, param, grad, state, t):
-        change, after = self.inner[0].step(param, grad, state[0], t)
-        return self.share * change, (after,)
+    def step(self, weight, grad, state, t):
+        change, after = self.inner[0].step(weight, grad, state.inner, t)
+        return self.share * change, Kept(after)
 
 
 @dataclass(frozen=True)
-class Exact:
+class Exact(Optimizer):
     """Plain descent that wants the full batch."""
 
     name: ClassVar[str] = "exact"
     full_batch: ClassVar[bool] = True
-    lr: Any = param(0.1, "(0, inf)")
+    lr: Any = hyper(0.1, "(0, inf)")
 
-    def init(self, param):
-        return Empty(np.zeros_like(param))
+    def init(self, weight):
+        return Empty(np.zeros_like(weight))
 
-    def step(self, param, grad, state, t):
+    def step(self, weight, grad, state, t):
         return -self.lr * grad, state
 
 
 @dataclass(frozen=True)
-class Fussy:
+class Fussy(Optimizer):
     """Plain descent whose lr must not be 7."""
 
     name: ClassVar[str] = "fussy"
-    lr: Any = param(0.1, "(0, inf)")
+    lr: Any = hyper(0.1, "(0, inf)")
 
     def validate(self):
         if self.lr == 7:
             raise ValueError("lr must not be 7")
 
-    def init(self, param):
-        return Empty(np.zeros_like(param))
+    def init(self, weight):
+        return Empty(np.zeros_like(weight))
 
-    def step(self, param, grad, state, t):
+    def step(self, weight, grad, state, t):
         return -self.lr * grad, state
 
 
 @dataclass(frozen=True)
-class Late:
+class Late(Schedule):
     """Nothing for `wait` steps, then what is inside."""
 
     name: ClassVar[str] = "late"
-    watches: ClassVar[bool] = True
-    wait: int = param(5, "int [0, inf)")
+    wait: int = hyper(5, "int [0, inf)")
     inner: Any = ref("schedule", "cosine")
 
     def init(self, ones):
@@ -102,7 +105,7 @@ class Late:
 
 
 @dataclass(frozen=True)
-class Twice:
+class Twice(Activation):
     """Twice what is inside."""
 
     name: ClassVar[str] = "twice"
@@ -116,17 +119,17 @@ class Twice:
 
 
 @dataclass(frozen=True)
-class Endless:
+class Endless(OptimizerWrapper):
     """What is inside is itself."""
 
     name: ClassVar[str] = "endless"
     inner: Any = ref("optimizer", "endless")
 
-    def init(self, param):
-        return self.inner[0].init(param)
+    def init(self, weight):
+        return self.inner[0].init(weight)
 
-    def step(self, param, grad, state, t):
-        return self.inner[0].step(param, grad, state, t)
+    def step(self, weight, grad, state, t):
+        return self.inner[0].step(weight, grad, state, t)
 
 
 @hookimpl
@@ -252,7 +255,7 @@ def test_presets_inside(files: Files) -> None:
             assert inner(plan, index).params[key] == value
     assert configs(plan) == ["inner.preset=paper", "inner.preset=seed"]
     twins = files.error('[optimizer.o]\nuse = "damped"\ninner = "sgd"\n"inner.preset" = ["seed", "paper"]\n')
-    assert "of inner.preset are one configuration" in twins
+    assert "of inner.preset are the same configuration" in twins
 
 
 def test_rows_walk_through_references_and_what_is_inside_each(files: Files) -> None:
@@ -336,7 +339,7 @@ def test_a_network_sets_what_is_inside_its_own_activation(files: Files) -> None:
     assert sorted(set(slopes)) == [0.1, 0.3]
     assert plan.problems == ("two_moons, activation.slope=0.1", "two_moons, activation.slope=0.3")
     told = files.error('[optimizer.sgd]\n[network.mlp]\n"output.slope" = 1\n')
-    assert "output is 'auto'; name it to set what is inside" in told
+    assert "output is 'auto'; name a component to set its values" in told
     told = files.error(
         "[optimizer.sgd]\n[activation.relu]\n"
         '[network.mlp]\nactivation = "leaky_relu"\n"activation.slope" = 1\n'
@@ -349,9 +352,9 @@ def test_a_network_sets_what_is_inside_its_own_activation(files: Files) -> None:
     [
         ('"inner.lrr" = 1', "[optimizer.damped] unknown key 'inner.lrr'; sgd has lr, momentum"),
         ('"inner.lrr" = 1', "(and preset). Did you mean 'inner.lr'?"),
-        ('"iner.lr" = 1', "damped refers to nothing by 'iner', but by inner. Did you mean 'inner.lr'?"),
-        ('"share.lr" = 1', "damped refers to nothing by 'share', but by inner."),
-        ('"inner.inner.lr" = 1', "sgd refers to nothing by 'inner', but by nothing else."),
+        ('"iner.lr" = 1', "damped has no reference 'iner', only inner. Did you mean 'inner.lr'?"),
+        ('"share.lr" = 1', "damped has no reference 'share', only inner."),
+        ('"inner.inner.lr" = 1', "sgd has no references."),
         ('"inner.lr" = -1', "[optimizer.damped] inner.lr: sgd: lr must be in (0, inf), got -1"),
         ('"inner.lr" = [1, 1.0]', "inner.lr lists 1.0 twice"),
         ('"inner.lr" = []', "inner.lr is an empty grid"),
@@ -365,7 +368,7 @@ def test_a_network_sets_what_is_inside_its_own_activation(files: Files) -> None:
         ('"inner.lr, inner.lr" = [[1, 1]]', "names a hyperparameter twice"),
         ('"inner.lr" = 1\n"inner.lr, share" = [[1, 1]]', "inner.lr is given twice"),
         ('inner = "fussy"\n"inner.lr" = [1, 7]', "fussy: lr must not be 7"),
-        ('inner = "endless"', "endless: its references go round in a circle"),
+        ('inner = "endless"', "endless: its references form a circle"),
         (
             'inner = "wide"\n[optimizer.wide]\nuse = "sgd"',
             "'wide' is a label of this file; a reference names",
@@ -391,10 +394,9 @@ def test_a_million_trials_of_a_wrapper_are_counted_at_once(files: Files) -> None
         '"inner.beta1" = { linear = [0, 0.99], num = 100 }\n',
         head="# ?\n[seeds]\nreport = { num = 100 }\n" + DATA,
     )
-    Plan(experiment)
-    start = time.perf_counter()
-    assert Plan(experiment).counts["total"] == 1_000_000
-    assert time.perf_counter() - start < 0.5
+    counts, calls = counted(lambda: Plan(experiment).counts)
+    assert counts["total"] == 1_000_000
+    assert calls < 10_000
 
 
 # Through training and the report
@@ -420,6 +422,7 @@ inner = "adam"
 """
 
 
+@pytest.mark.slow
 def test_the_rate_inside_has_a_column_is_audited_and_drawn_with_the_others(
     files: Files, tmp_path: Path
 ) -> None:

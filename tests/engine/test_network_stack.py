@@ -61,11 +61,11 @@ def test_the_networks_gradient_equals_finite_differences(
 
     def loss_of(theta: np.ndarray) -> np.ndarray:
         stack.theta[...] = theta
-        return stack.head.value(stack.body.forward(stack.params, x)[0], y)
+        return stack.output.value(stack.network.forward(stack.weights, x)[0], y)
 
     theta = stack.theta.copy()
-    z, tape = stack.body.forward(stack.params, x)
-    stack.body.backward(stack.params, tape, stack.head.grad(z, y), stack.grad_views)
+    z, tape = stack.network.forward(stack.weights, x)
+    stack.network.backward(stack.weights, tape, stack.output.grad(z, y), stack.grad_views)
     analytic, h = stack.grads.copy(), 1e-6
     numeric = np.empty_like(analytic)
     for i in range(theta.shape[1]):
@@ -91,7 +91,7 @@ def golden_stack(
 
 def set_params(stack: Stack, **values: Any) -> None:
     for name, value in values.items():
-        stack.params[name][0] = np.asarray(value)
+        stack.weights[name][0] = np.asarray(value)
     for optimizer in stack.optimizers:
         optimizer.initialize()
 
@@ -106,20 +106,21 @@ def test_worked_example_2_2_1(registry: Registry, case: str) -> None:
         stack, W1=np.transpose(golden["W1"]), b1=golden["b1"], W2=np.transpose(golden["W2"]), b2=golden["b2"]
     )
     x, y = stack.batches.take()
-    z, _ = stack.body.forward(stack.params, x)
+    z, _ = stack.network.forward(stack.weights, x)
     np.testing.assert_allclose(z[0, 0], want["z2"], atol=1e-12, rtol=0)
-    np.testing.assert_allclose(stack.head.predict(z)[0, 0], want["a2"], atol=1e-12, rtol=0)
-    np.testing.assert_allclose(stack.head.value(z, y), want["J"], atol=1e-12, rtol=0)
-    np.testing.assert_allclose(stack.head.grad(z, y)[0, 0], want["delta2"], atol=1e-12, rtol=0)
+    np.testing.assert_allclose(stack.output.predict(z)[0, 0], want["a2"], atol=1e-12, rtol=0)
+    np.testing.assert_allclose(stack.output.value(z, y), want["J"], atol=1e-12, rtol=0)
+    np.testing.assert_allclose(stack.output.grad(z, y)[0, 0], want["delta2"], atol=1e-12, rtol=0)
     stack.step(1, 1)
     for name in ("W1", "W2"):
         np.testing.assert_allclose(stack.grad_views[name][0].T, want[f"d{name}"], atol=1e-12, rtol=0)
-        np.testing.assert_allclose(stack.params[name][0].T, want[f"{name}_new"], atol=1e-12, rtol=0)
+        np.testing.assert_allclose(stack.weights[name][0].T, want[f"{name}_new"], atol=1e-12, rtol=0)
     for name in ("b1", "b2"):
         np.testing.assert_allclose(stack.grad_views[name][0, 0], want[f"d{name}"], atol=1e-12, rtol=0)
-        np.testing.assert_allclose(stack.params[name][0, 0], want[f"{name}_new"], atol=1e-12, rtol=0)
+        np.testing.assert_allclose(stack.weights[name][0, 0], want[f"{name}_new"], atol=1e-12, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["as_written", "lr_1", "lr_1_std1"])
 def test_worked_example_2_3_1(registry: Registry, run: str) -> None:
     """The seed document's Julia network, as written and in two variants that learn (golden file b)."""
@@ -138,7 +139,7 @@ def test_worked_example_2_3_1(registry: Registry, run: str) -> None:
     )
     x, y = stack.batches.take()
     for epoch in range(1, want["epochs"] + 1):
-        before = stack.head.value(stack.body.forward(stack.params, x)[0], y)
+        before = stack.output.value(stack.network.forward(stack.weights, x)[0], y)
         stack.step(epoch, want["epochs"])
         if epoch == 1:
             np.testing.assert_allclose(before, want["first_step"]["loss"], atol=1e-12, rtol=0)
@@ -148,13 +149,13 @@ def test_worked_example_2_3_1(registry: Registry, run: str) -> None:
                 )
         if str(epoch) in want["loss_printed"]:  # the seed prints the loss before the update
             np.testing.assert_allclose(before, want["loss_printed"][str(epoch)], atol=1e-12, rtol=0)
-    z, _ = stack.body.forward(stack.params, x)
-    a2 = stack.head.predict(z)[0, :, 0]
-    np.testing.assert_allclose(stack.head.value(z, y), want["final"]["loss_after_last_update"], atol=1e-12)
+    z, _ = stack.network.forward(stack.weights, x)
+    a2 = stack.output.predict(z)[0, :, 0]
+    np.testing.assert_allclose(stack.output.value(z, y), want["final"]["loss_after_last_update"], atol=1e-12)
     np.testing.assert_allclose(a2, want["final"]["a2"][0], atol=1e-12, rtol=0)
     # Weights of a saturating run grow to 15, where 1e-12 relative is what float64 keeps over 5000 steps.
     for name in ("W1", "W2"):
-        np.testing.assert_allclose(stack.params[name][0].T, want["final"][name], atol=1e-12, rtol=1e-12)
+        np.testing.assert_allclose(stack.weights[name][0].T, want["final"][name], atol=1e-12, rtol=1e-12)
     accuracy = float(np.mean((a2 > 0.5) == (y[0, :, 0] > 0.5)))
     assert accuracy == want["final"]["accuracy"]
 
@@ -179,9 +180,9 @@ def test_worked_example_2_10_1(registry: Registry, labels: str, run: str, preset
     step = 0
     for epoch in range(101):
         if str(epoch) in want["loss_acc_by_epoch"]:
-            z, _ = stack.body.forward(stack.params, x[None])
+            z, _ = stack.network.forward(stack.weights, x[None])
             loss, accuracy = want["loss_acc_by_epoch"][str(epoch)]
-            np.testing.assert_allclose(stack.head.value(z, y[None]), loss, atol=1e-10, rtol=0)
+            np.testing.assert_allclose(stack.output.value(z, y[None]), loss, atol=1e-10, rtol=0)
             assert np.mean((z > 0) == (y > 0.5)) == accuracy
         for _ in range(10):
             step += 1

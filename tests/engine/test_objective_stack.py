@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.text import Text
-from test_training import as_bytes, by_key
+from sameness import as_bytes, by_key
 from trial_factory import make_objective_trial, make_part, make_trial
 
 from anncore import sweep
@@ -39,7 +39,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from anncore import hookimpl, param, ref
+from anncore import AskingOptimizer, OptimizerWrapper, hookimpl, hyper, ref
 
 
 class Nothing(NamedTuple):
@@ -47,7 +47,7 @@ class Nothing(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TwoLooks:
+class TwoLooks(AskingOptimizer):
     """It steps by the gradient at where the gradient leads.
 
         x ← x - lr g(x - lr g(x))
@@ -57,19 +57,18 @@ class TwoLooks:
 
     name: ClassVar[str] = "two_looks"
     scope: ClassVar[str] = "trial"
-    asks: ClassVar[bool] = True
-    lr: Any = param(0.01, "(0, inf)")
+    lr: Any = hyper(0.01, "(0, inf)")
 
-    def init(self, param):
-        return Nothing(np.zeros_like(param))
+    def init(self, weight):
+        return Nothing(np.zeros_like(weight))
 
-    def step(self, param, grad, state, t, evaluate):
-        value, there = evaluate(param - self.lr * grad)
+    def step(self, weight, grad, state, t, evaluate):
+        value, there = evaluate(weight - self.lr * grad)
         return -self.lr * there, Nothing(state.v + value)
 
 
 @dataclass(frozen=True)
-class Averaged:
+class Averaged(OptimizerWrapper):
     """It evaluates at the mean of where it has been.
 
         mean ← mean + (x - mean) / t
@@ -80,15 +79,15 @@ class Averaged:
     name: ClassVar[str] = "averaged"
     inner: Any = ref("optimizer", "adam")
 
-    def init(self, param):
-        return param, self.inner[0].init(param)
+    def init(self, weight):
+        return weight, self.inner[0].init(weight)
 
-    def step(self, param, grad, state, t):
+    def step(self, weight, grad, state, t):
         mean, before = state
-        change, after = self.inner[0].step(param, grad, before, t)
-        return change, (mean + (param + change - mean) / t, after)
+        change, after = self.inner[0].step(weight, grad, before, t)
+        return change, (mean + (weight + change - mean) / t, after)
 
-    def evaluated(self, param, state):
+    def evaluated(self, weight, state):
         return state[0]
 
 
@@ -143,6 +142,7 @@ def same_everywhere(trials: list[Trial], registry: Registry) -> None:
     assert by_key(packed) == alone
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_trial_is_the_same_alone_and_in_any_stack(registry: Registry, dtype: str) -> None:
     same_everywhere(mixture(registry, dtype=dtype), registry)
@@ -333,6 +333,7 @@ def write(tmp_path: Path, text: str) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_a_report_on_functions_speaks_of_functions_and_their_values(tmp_path: Path) -> None:
     text = FILE.replace("lr = [1e-5,", "lr = [10.0,") + BOWLS
     results = sweep(load_experiment(write(tmp_path, text)), out=tmp_path / "out", executor="serial")

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-import struct
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from trial_factory import make_trial
+from sameness import as_bytes, by_key
+from trial_factory import make_trial, mixture
 
 from anncore.contract.errors import ComponentError
 from anncore.contract.registry import Registry, load_registry
-from anncore.contract.trial import Stop, Train, Trial, TrialResult
+from anncore.contract.trial import Split, Stop, Train, Trial
 from anncore.engine.batches import load
 from anncore.engine.network_stack import Stack
 from anncore.engine.packing import pack, stack_size
@@ -27,50 +27,7 @@ def registry() -> Registry:
     return load_registry()
 
 
-def as_bytes(result: TrialResult) -> bytes:
-    """Every number of a result and its map, to the last bit; the time it took left out."""
-    numbers = [*result.metrics.values(), *itertools.chain(*result.curves.values())]
-    words = [result.key, result.status, result.stopped, *result.metrics, *result.curves]
-    return (
-        struct.pack(f"<{len(numbers)}d", *numbers)
-        + repr((words, result.steps, result.steps_done)).encode()
-        + result.map
-    )
-
-
-def by_key(results: list[TrialResult]) -> dict[str, bytes]:
-    return {result.key: as_bytes(result) for result in results}
-
-
-def mixture(registry: Registry, **common: object) -> list[Trial]:
-    """Trials of equal shapes that differ in every component that may differ within a stack."""
-    optimizers = [
-        ("sgd", {"lr": 0.1}),
-        ("momentum", {"lr": 0.05}),
-        ("adagrad", {"lr": 0.1}),
-        ("rmsprop", {"lr": 0.01}),
-        ("adam", {"lr": 0.01}),
-        ("adam", {"lr": 0.003, "beta1": 0.8}),
-        ("adam", {"lr": 0.01, "preset": "seed"}),
-    ]
-    activations = ["relu", "tanh", "sigmoid", ("leaky_relu", {"slope": 0.1})]
-    losses = ["binary_cross_entropy", "mse", "focal"]
-    schedules = ["constant", "cosine"]
-    rows = itertools.islice(itertools.product(optimizers, activations, losses, schedules), 0, None, 5)
-    return [
-        make_trial(
-            registry,
-            optimizer=optimizer,
-            activation=activation,
-            loss=loss,
-            schedule=schedule,
-            seed=i % 3,
-            **common,
-        )
-        for i, (optimizer, activation, loss, schedule) in enumerate(rows)
-    ]
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 7, 32, "full"])
 @pytest.mark.parametrize("hidden", [[], [16], [5, 9], [64, 64]])
 def test_a_trial_is_the_same_alone_and_in_any_stack(
@@ -165,15 +122,17 @@ def test_curves_show_the_training_loss_of_a_sample_as_large_as_validation(regist
     data = load([sample], registry)[0]
     stack = Stack([sample], registry, [data])
     stack.initialize()
-    z, _ = stack.body.forward(stack.params, data.x_train[None])
+    z, _ = stack.network.forward(stack.weights, data.x_train[None])
     stack.step(1, 1)
-    final = stack.head.value(stack.body.forward(stack.params, data.x_train[None])[0], data.y_train[None])[0]
+    final = stack.output.value(
+        stack.network.forward(stack.weights, data.x_train[None])[0], data.y_train[None]
+    )[0]
     for trial, size in ((sample, 100), (whole, 300)):
         [result] = train_stack([trial], registry)
         rows = np.arange(
             300 // size // 2, 300, 300 // size
         )  # spread over the split, which may begin with a run
-        loss = stack.head.value(z[:, rows], data.y_train[None, rows])[0]
+        loss = stack.output.value(z[:, rows], data.y_train[None, rows])[0]
         assert result.curves["train_loss"][0] == pytest.approx(loss, rel=1e-12)
         assert result.metrics["train_loss"] == pytest.approx(final, rel=1e-12)
 
@@ -196,6 +155,48 @@ def test_worse_than_a_multiple_of_chance_is_divergence(registry: Registry) -> No
     [result] = train_stack([strict], registry)
     assert result.status == "diverged"
     assert math.isfinite(result.metrics["valid_rmse"])
+
+
+def on_outlier(registry: Registry, folder: Path, test: bool = True) -> list[Trial]:
+    """A line fitted to 50 examples of y = x and one with x = 1000 and y = 0, where it is off by 1000."""
+    path = folder / "line.csv"
+    rows = [f"{x:.6f},{x:.6f}" for x in np.linspace(-1, 1, 50)]
+    path.write_text("\n".join(["x,y", *rows, "1000,0", ""]))
+    settings: dict[str, Any] = {
+        "optimizer": ("sgd", {"lr": 0.1}),
+        "steps": 100,
+        "batch_size": "full",
+        "test": test,
+    }
+    network: dict[str, Any] = {"network": ("mlp", {"hidden": []}), "output": "identity", "loss": "mse"}
+    data: dict[str, Any] = {
+        "dataset": ("csv", {"path": str(path), "target": "y"}),
+        "split": Split(standardize=False),
+    }
+    return [make_trial(registry, **data, **network, **settings, seed=seed) for seed in range(12)]
+
+
+def test_a_loss_that_explodes_on_any_split_is_divergence(registry: Registry, tmp_path: Path) -> None:
+    # Always predicting the mean costs var(y) = 1/3, so the limit is 33. The outlier costs 1000² / 11 = 9e4.
+    # The split is random: over twelve seeds the outlier lies in each of the three at least once.
+    exploded = set()
+    for result in train_stack(on_outlier(registry, tmp_path), registry):
+        losses = {split: result.metrics[f"{split}_loss"] for split in ("train", "valid", "test")}
+        above = {split for split, loss in losses.items() if not loss <= 33}
+        assert result.status == ("diverged" if above else "ok")
+        exploded |= {split for split in above if math.isfinite(losses[split])}
+    assert exploded >= {"valid", "test"}
+
+
+def test_a_test_split_that_stays_closed_decides_nothing(registry: Registry, tmp_path: Path) -> None:
+    opened, closed = (train_stack(on_outlier(registry, tmp_path, test), registry) for test in (True, False))
+    outside = [
+        other.status
+        for one, other in zip(opened, closed, strict=True)
+        if one.metrics["test_loss"] > 100 and one.metrics["valid_loss"] < 1
+    ]
+    assert outside
+    assert set(outside) == {"ok"}
 
 
 def test_the_test_split_stays_closed_unless_it_is_asked_for(registry: Registry) -> None:
@@ -295,7 +296,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Hyper, hookimpl, param
+from anncore import Array, Hyper, Optimizer, hookimpl, hyper
 
 
 class Seen(NamedTuple):
@@ -304,18 +305,18 @@ class Seen(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RowSign:
+class RowSign(Optimizer):
     """Sign descent scaled by the array's own mean gradient size, to test whole-array optimizers."""
 
     name: ClassVar[str] = "row_sign"
     scope: ClassVar[str] = "array"
-    lr: Hyper = param(0.01, "(0, inf)")
+    lr: Hyper = hyper(0.01, "(0, inf)")
 
-    def init(self, param):
-        return Seen({"n": np.zeros((len(param), 1, 1), param.dtype)}, None)
+    def init(self, weight):
+        return Seen({"n": np.zeros((len(weight), 1, 1), weight.dtype)}, None)
 
-    def step(self, param, grad, state, t):
-        assert param.ndim == 3
+    def step(self, weight, grad, state, t):
+        assert weight.ndim == 3
         count = state.count["n"] + 1
         size = np.abs(grad).mean(axis=(1, 2), keepdims=True)
         return -self.lr * np.sign(grad) * size / np.sqrt(count), Seen({"n": count}, None)
@@ -347,19 +348,19 @@ def test_an_optimizer_without_a_learning_rate_trains_under_the_default_schedule(
 from dataclasses import dataclass
 from typing import ClassVar
 
-from anncore import hookimpl
+from anncore import Optimizer, hookimpl
 
 
 @dataclass(frozen=True)
-class Rateless:
+class Rateless(Optimizer):
     """Gradient descent with a rate of one half, θ ← θ - g / 2."""
 
     name: ClassVar[str] = "rateless"
 
-    def init(self, param):
+    def init(self, weight):
         return ()
 
-    def step(self, param, grad, state, t):
+    def step(self, weight, grad, state, t):
         return -0.5 * grad, ()
 
 

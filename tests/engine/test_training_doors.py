@@ -6,11 +6,12 @@ import itertools
 from typing import Any
 
 import pytest
-from test_training import as_bytes, by_key
+from sameness import as_bytes, by_key
+from shipped import REGISTRY
 from trial_factory import make_trial
 
 from anncore.contract.errors import ComponentError
-from anncore.contract.registry import Registry, load_registry
+from anncore.contract.registry import Registry
 from anncore.contract.trial import Split, Trial
 from anncore.engine.training import train_stack
 
@@ -97,7 +98,7 @@ FAMILIES |= {
 
 @pytest.fixture(scope="module")
 def registry() -> Registry:
-    return load_registry(environ={"ANNX_PLUGINS": ""})
+    return REGISTRY
 
 
 def family(registry: Registry, name: str, **common: Any) -> list[Trial]:
@@ -110,6 +111,7 @@ def family(registry: Registry, name: str, **common: Any) -> list[Trial]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [7, "full"])
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_trial_is_the_same_alone_and_in_any_stack(

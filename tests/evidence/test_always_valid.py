@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import integrate, special
 
-from anncore import always_valid_p, holm, pairs_needed, smallest_p, wilcoxon
+from anncore import always_valid_p, pairs_needed
+from anncore.evidence.stats import holm, smallest_p, wilcoxon
 from anncore.evidence.verdicts import compare
 
 INF, NAN = math.inf, math.nan
@@ -49,6 +50,7 @@ def test_one_sided_it_errs_in_at_most_5_percent_also_below_zero() -> None:
         assert wrong <= 24  # 15 are 5 %; 24 is the 99th percentile
 
 
+@pytest.mark.slow
 def test_equivalence_may_be_looked_for_again_and_again() -> None:
     rng, found = np.random.default_rng(9), {0.0: 0, 0.5: 0}
     for effect in found:
@@ -117,6 +119,7 @@ def equal_arms(rng: np.random.Generator, pairs: int) -> np.ndarray:
     return rng.normal(size=pairs) * rng.choice([0.1, 1, 10], size=pairs)
 
 
+@pytest.mark.slow
 def test_looking_after_every_pair_errs_in_at_most_5_percent() -> None:
     rng, valid, naive = np.random.default_rng(1), 0, 0
     for _ in range(300):
@@ -127,6 +130,7 @@ def test_looking_after_every_pair_errs_in_at_most_5_percent() -> None:
     assert naive > 45  # what it is for: the test for one look errs three times as often as it says
 
 
+@pytest.mark.slow
 def test_with_holm_over_three_arms_too() -> None:
     rng = np.random.default_rng(2)
     wrong = 0

@@ -17,12 +17,11 @@ from anncore import (
     curve_frame,
     probability_of_improvement,
     scores,
-    smallest_p,
     summarize,
     targets,
     tuning_scores,
-    wilson_interval,
 )
+from anncore.evidence.stats import smallest_p, wilson_interval
 
 INF, NAN = math.inf, math.nan
 
@@ -66,6 +65,7 @@ def test_scores_of_a_sweep_have_a_row_per_planned_trial() -> None:
     assert set(frame["scale"]) == {"log"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tune_seeds", [(0, 1), ()])
 def test_a_figure_gets_the_same_frames_as_a_program(
     tune_seeds: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
@@ -139,6 +139,7 @@ def test_where_more_is_better_the_diverged_trial_is_still_the_worst() -> None:
     assert row["diverged"] == 1
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.floats(0.01, 100), min_size=2, max_size=12), st.floats(0.1, 10))
 def test_on_the_log_scale_units_do_not_matter(values: list[float], factor: float) -> None:
@@ -274,6 +275,7 @@ def test_a_diverged_trial_loses_and_two_tie() -> None:
     assert (row["probability"], row["n"]) == (0.5, 3)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=9), st.booleans())
 def test_both_directions_sum_to_one(pairs: list[tuple[int, int]], paired: bool) -> None:

@@ -85,6 +85,7 @@ def test_another_kinds_values_that_rules_leave_to_some_arms(tmp_path: Path) -> N
     )
 
 
+@pytest.mark.slow
 def test_a_target_after_the_fact(tmp_path: Path) -> None:
     text = "seeds = { report = [100, 101] }\noptimizer.sgd.lr = 0.1\noptimizer.adam.lr = 0.1\n"
     assert "No target was fixed beforehand" in told(run(tmp_path, text))["target"][0]
@@ -120,6 +121,7 @@ FAILING = (
 )
 
 
+@pytest.mark.slow
 def test_failures_block_every_claim_until_they_are_waived(tmp_path: Path) -> None:
     results = run(tmp_path, FAILING)
     content = build_report(results, {})

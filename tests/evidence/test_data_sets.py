@@ -12,15 +12,9 @@ from hypothesis import given, settings, strategies as st
 from results_factory import make_results
 from scipy import stats as scipy_stats
 
-from anncore import (
-    aggregate_scores,
-    average_ranks,
-    data_set_costs,
-    friedman_test,
-    iqm_interval,
-    normalized_scores,
-    scores,
-)
+from anncore import aggregate_scores, average_ranks, friedman_test, normalized_scores, scores
+from anncore.evidence import data_set_costs
+from anncore.evidence.stats import iqm_interval
 from anncore.evidence.study import Study
 
 INF, NAN = math.inf, math.nan
@@ -126,6 +120,7 @@ def test_equal_arms_are_all_best_and_all_diverged_ones_worst() -> None:
     np.testing.assert_array_equal(frame["normalized"], [1, 1, 1, 1, -INF, -INF, NAN, 1])
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(
     st.lists(st.lists(st.integers(0, 9), min_size=3, max_size=3), min_size=2, max_size=5),

@@ -14,7 +14,9 @@ import pandas as pd
 import pytest
 from scipy import special
 
-from anncore import best_of_k, compare_arms, mean_interval
+from anncore import compare_arms
+from anncore.evidence import best_of_k
+from anncore.evidence.stats import mean_interval
 
 
 def other(name: str) -> ModuleType:

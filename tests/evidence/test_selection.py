@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from anncore.evidence.selection import select, with_fresh_scores
+from anncore.evidence.selection import Unchosen, chosen_configs, select, unchosen, with_fresh_scores
 from anncore.experiment import Select
 
 LOSS = Select("valid_loss", "min")
@@ -71,10 +71,42 @@ def test_among_configurations_that_lost_seeds_the_fewest_lost_wins_then_the_mean
     assert row["tune_score"] == pytest.approx(0.55)
 
 
-def test_where_all_are_lost_the_first_stands_and_is_flagged() -> None:
-    row = chosen(table(lr2=["diverged"], lr1=["diverged"]))
-    assert (row["config"], row["n_ok"]) == ("lr2", 0)
+@pytest.mark.parametrize("lost", ["diverged", "failed", "timeout", math.inf])
+def test_where_no_trial_has_a_score_nothing_is_chosen(lost: Any) -> None:
+    trials = table(lr2=[lost, lost], lr1=[lost, lost])
+    row = chosen(trials)
+    assert row["config"] is None or math.isnan(row["config"])
+    assert (row["n_ok"], row["n"], row["edge"], row["configs"]) == (0, 4, "", 2)
     assert math.isnan(row["tune_score"])
+    assert chosen_configs(select(trials, LOSS)) == {}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "text", "status"),
+    [
+        (["failed"] * 6, "nothing to choose from: 6 of 6 tuning trials failed", "missing"),
+        (["timeout"] * 2, "nothing to choose from: 2 of 2 tuning trials timed out", "missing"),
+        (["diverged"] * 3, "nothing to choose from: 3 of 3 tuning trials diverged", "diverged"),
+        (
+            ["diverged", "failed", "diverged", "crashed"],
+            "nothing to choose from: 2 of 4 tuning trials diverged, 1 failed, 1 crashed",
+            "missing",
+        ),
+        (
+            [math.inf, math.inf],
+            "nothing to choose from: 2 of 2 tuning trials ended without a score",
+            "missing",
+        ),
+    ],
+)
+def test_it_is_said_why_nothing_was_chosen(statuses: list[Any], text: str, status: str) -> None:
+    trials = pd.concat([table(lr1=statuses), table(lr1=[0.1]).assign(arm="b")], ignore_index=True)
+    assert unchosen(select(trials, LOSS), trials) == {("p", "a"): Unchosen(text, status)}
+
+
+def test_a_configuration_that_lost_every_seed_is_never_preferred() -> None:
+    """Seeds may differ in number where a rule leaves some out: one lost seed of one is no score."""
+    assert chosen(table(lr1=["failed"], lr2=["failed", 0.4]))["config"] == "lr2"
 
 
 @pytest.mark.parametrize(("first", "second"), [(7e-22, 6e-22), (0.30000000000000004, 0.3), (0.5, 0.5)])
@@ -115,8 +147,8 @@ def test_each_problem_and_arm_has_its_own_choice_in_plan_order() -> None:
     ]
 
 
-def test_without_the_metric_the_first_stands() -> None:
-    assert chosen(table(lr1=[0.2], lr2=[0.1]).drop(columns="valid_loss"))["config"] == "lr1"
+def test_without_the_metric_nothing_is_chosen() -> None:
+    assert chosen(table(lr1=[0.2], lr2=[0.1]).drop(columns="valid_loss"))["n_ok"] == 0
 
 
 def test_without_trials_nothing_is_chosen() -> None:

@@ -11,16 +11,9 @@ import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
 
-from anncore import (
-    compare_arms,
-    iqm_interval,
-    mean_interval,
-    pairs_for_power,
-    pseudomedian,
-    wilcoxon,
-    wilson_interval,
-)
+from anncore import compare_arms, pairs_for_power
 from anncore.evidence import stats
+from anncore.evidence.stats import iqm_interval, mean_interval, pseudomedian, wilcoxon, wilson_interval
 
 LARGE = [pytest.mark.slow, pytest.mark.large]
 MANY = [pytest.param(400, id="small"), pytest.param(10_000, marks=LARGE, id="large")]
@@ -118,6 +111,7 @@ def frame_of(scores: Any) -> pd.DataFrame:
     ).assign(scale="unit")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("repetitions", [60, pytest.param(2000, marks=LARGE)])
 def test_data_sets_are_the_unit_since_seeds_would_err_far_too_often(repetitions: int) -> None:
     # Ten data sets, each of which favours one of two arms by chance: none is better in general.
@@ -132,6 +126,7 @@ def test_data_sets_are_the_unit_since_seeds_would_err_far_too_often(repetitions:
     assert pooled / repetitions > 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("repetitions", MANY)
 def test_friedman_errs_in_about_5_percent(repetitions: int) -> None:
     rng = np.random.default_rng(9)

@@ -97,6 +97,7 @@ def test_bad_tables_are_named() -> None:
         performance_ratios(table(a=[1, 0]))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(
     st.lists(st.lists(st.floats(1, 100) | st.just(INF), min_size=3, max_size=3), min_size=2, max_size=4),

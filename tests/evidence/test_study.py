@@ -118,8 +118,8 @@ def test_audit_names_what_was_tuned_for_some_arms_only() -> None:
     )
     (text,) = [w.text for w in audit(Study(results), 3) if w.kind == "confounded"]
     assert text == (
-        "optimizer.lr was tuned for sgd and momentum, but not for adam: part of any difference between "
-        "them may be the tuning's."
+        "optimizer.lr was tuned for sgd and momentum, but not for adam: the tuning may explain part of any "
+        "difference between them."
     )
 
 

@@ -142,8 +142,8 @@ def test_unknown_keys(tmp_path: Path, text: str, parts: list[str]) -> None:
         ("[optimizer]\nsgd = 3", ["[optimizer.sgd] must be a table, got 3"]),
         ("optimizer = 'sgd'\n", ["[optimizer] must be a table, got 'sgd'"]),
         ("[optimizer]", ["[optimizer] is empty; add a [optimizer.NAME] section"]),
-        ("[optimizer.'a=b']\nuse = 'sgd'", ["is no label"]),
-        ("[optimizer.'a + b']\nuse = 'sgd'", ["is no label"]),
+        ("[optimizer.'a=b']\nuse = 'sgd'", ["is not a label"]),
+        ("[optimizer.'a + b']\nuse = 'sgd'", ["is not a label"]),
         ("[loss.zero_one]", ["loss 'zero_one' is for evaluation only and cannot train", "mse"]),
         ("[activation.relu]\n[network.mlp]\nactivation = 'tanh'", ["[network.mlp] names its own activation"]),
         ("[optimizer.sgd]\npreset = 'tourch'", ["no preset is called 'tourch'", "Did you mean 'torch'?"]),
@@ -253,7 +253,7 @@ def test_wrong_grids(tmp_path: Path, text: str, parts: list[str]) -> None:
         ("[train]\ndiverged_above = 0", ["diverged_above must be a number above 0, got 0"]),
         ("[train]\ndiverged_above = inf", ["diverged_above must be a number above 0, got inf"]),
         ("[train]\nstop = { min_delta = 1 }", ["needs loss = .. or patience = .."]),
-        ("[train]\nstop = { loss = 1, min_delta = 1 }", ["min_delta goes with patience"]),
+        ("[train]\nstop = { loss = 1, min_delta = 1 }", ["min_delta needs patience"]),
         ("[train]\nstop = 3", ["[train.stop] must be a table, got 3"]),
         ("[split]\nvalid = 0", ["valid must be a number above 0 and below 1, got 0"]),
         ("[split]\nvalid = 0.5\ntest = 0.5", ["must leave a share for training, got 0.5 + 0.5"]),
@@ -279,7 +279,8 @@ def test_wrong_grids(tmp_path: Path, text: str, parts: list[str]) -> None:
         ("[select]\nmetric = 'valid_accuracy'\ngoal = 'min'", ["goal of valid_accuracy must be 'max'"]),
         ("[search]\nmethod = 'sobel'", ["Did you mean 'sobol'?"]),
         ("[search]\nmethod = 'sobol'", ["needs samples = .."]),
-        ("[search]\nsamples = 3", ["samples needs a method that draws"]),
+        ("[search]\nsamples = 3", ["samples needs a method: one of random, lhs"]),
+        ("[search]\nmethod = 'grid'", ["method = 'grid' is what a file without method has; leave it out"]),
         ("[search]\nmethod = 'lhs'\nsamples = 0", ["samples must be a whole number of at least 1"]),
         ("[limits]\ntimeout = 'soon'", ["a positive number of seconds", "got 'soon'"]),
         ("[limits]\ntimeout = 0", ["a positive number of seconds"]),
@@ -312,7 +313,7 @@ def test_incomplete_include(tmp_path: Path) -> None:
     says(
         tmp_path,
         f"{two}[[include]]\ndataset = 'two_moons'",
-        "no complete combination",
+        "not a complete combination",
         "give optimizer = one of",
     )
     says(tmp_path, f"{two}[[include]]\noptimizer = 'sgd'", "optimizer 'sgd' has several lr", '"optimizer.lr"')
@@ -320,7 +321,9 @@ def test_incomplete_include(tmp_path: Path) -> None:
 
 def test_presets_that_come_to_the_same(tmp_path: Path) -> None:
     says(
-        tmp_path, f"{DATA}{SGD}preset = ['paper', 'torch']\nlr = 0.1\nmomentum = 0.0", "are one configuration"
+        tmp_path,
+        f"{DATA}{SGD}preset = ['paper', 'torch']\nlr = 0.1\nmomentum = 0.0",
+        "are the same configuration",
     )
 
 

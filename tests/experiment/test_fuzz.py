@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from anncore.contract.errors import AnnxError
 from anncore.experiment import Experiment, load_experiment
-from anncore.experiment.document import Document, Source
+from anncore.experiment.document import Source
 from anncore.experiment.plan import make_plan
-from anncore.experiment.read import read_experiment
+from anncore.experiment.read import ReadOptions, read_experiment
 
 FULL = """
 schema = 1
@@ -105,11 +105,11 @@ values = st.recursive(
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    found = [path]
+    paths = [path]
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
-        found += places(item, (*path, key))
-    return found
+        paths += places(item, (*path, key))
+    return paths
 
 
 @st.composite
@@ -134,21 +134,20 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
 
 def understood(make: Any) -> None:
     """Pass where `make` returns an experiment that plans, or raises one line for the user."""
-    said = ""
+    message = ""
     try:
         experiment = make()
         assert isinstance(experiment, Experiment)
         for _ in make_plan(experiment).tune():
             pass
     except AnnxError as error:
-        said = str(error) or "nothing\n"
-    assert "\n" not in said
+        message = str(error) or "nothing\n"
+    assert "\n" not in message
 
 
 def test_the_document_itself_plans() -> None:
     source = Source(Path("x.toml"), FULL, DOCUMENT)
-    document = Document("x.toml", DOCUMENT)
-    experiment = read_experiment(source, document, (), (), (), False, (), registry())
+    experiment = read_experiment(source, ReadOptions(), registry())
     assert make_plan(experiment).counts["included"] == 1
 
 
@@ -157,7 +156,7 @@ def test_the_document_itself_plans() -> None:
 @example(DOCUMENT)
 def test_mutated_documents(data: dict[str, Any]) -> None:
     source = Source(Path("x.toml"), "", data)
-    understood(lambda: read_experiment(source, Document("x.toml", data), (), (), (), False, (), registry()))
+    understood(lambda: read_experiment(source, ReadOptions(), registry()))
 
 
 @settings(max_examples=100, deadline=None)

@@ -11,6 +11,7 @@ from anncore.contract.errors import ExperimentError
 from anncore.contract.registry import load_registry
 from anncore.contract.trial import Split, Stop, Train
 from anncore.experiment import Limits, Range, Rows, SearchSettings, Select, load_experiment
+from anncore.experiment.plan import make_plan
 
 HEAD = "[dataset.two_moons]\nn = 60\n"
 
@@ -31,8 +32,7 @@ def test_smallest_experiment_has_defaults_for_all_else(tmp_path: Path) -> None:
     assert (experiment.tune_seeds, experiment.report_seeds) == ((), tuple(range(100, 110)))
     assert experiment.limits == Limits(5000, None)
     assert experiment.search is None
-    assert experiment.select == Select("valid_loss", "min")
-    assert experiment.select.headline == "test_loss"
+    assert make_plan(experiment).experiment.select == Select("valid_loss", "min")
     labels = {kind: [entry.label for entry in entries] for kind, entries in experiment.entries.items()}
     assert labels == {
         "dataset": ["two_moons"],
@@ -98,7 +98,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     )
     assert experiment.split == Split(0.1, 0.3, False, False)
     assert (experiment.tune_seeds, experiment.report_seeds, experiment.sweep_seed) == ((5, 6), (1, 2), 7)
-    assert experiment.select == Select("valid_accuracy", "max")
+    assert make_plan(experiment).experiment.select == Select("valid_accuracy", "max")
     assert experiment.search == SearchSettings("sobol", 8)
     assert experiment.limits == Limits(10, 300.0)
     assert experiment.report["anything"] == {"goes": [1]}
@@ -241,15 +241,15 @@ def test_plugin_files_are_relative_to_the_experiment(tmp_path: Path) -> None:
         '''
 from dataclasses import dataclass
 from typing import ClassVar
-from anncore import hookimpl, param
+from anncore import hookimpl, hyper, Optimizer
 
 @dataclass(frozen=True)
-class Still:
+class Still(Optimizer):
     """Never moves."""
     name: ClassVar[str] = "still"
-    lr: float = param(1.0, "(0, inf)")
-    def init(self, param): return ()
-    def step(self, param, grad, state, t): return 0 * param, state
+    lr: float = hyper(1.0, "(0, inf)")
+    def init(self, weight): return ()
+    def step(self, weight, grad, state, t): return 0 * weight, state
 
 @hookimpl
 def annx_optimizers():
@@ -307,10 +307,10 @@ def test_overrides_set_what_the_file_has_and_what_it_could_have(tmp_path: Path) 
         ("train", "override 'train' must be KEY=VALUE"),
         ("=3", "override '=3' must be KEY=VALUE"),
         ("train.steps=", "override 'train.steps=' has no value"),
-        ("train..steps=3", r"'train\.\.steps' is no dotted key"),
-        ("optimizer.sgd.lr=[0.1", r"'\[0\.1' is no TOML value"),
+        ("train..steps=3", r"'train\.\.steps' is not a dotted key"),
+        ("optimizer.sgd.lr=[0.1", r"'\[0\.1' is not a TOML value"),
         ("train.steps.more=3", r"train\.steps is 10 in x\.toml, not a table"),
-        ("optimizer.sgd.lr, momentum=1", "is no dotted key"),
+        ("optimizer.sgd.lr, momentum=1", "is not a dotted key"),
     ],
 )
 def test_wrong_overrides(tmp_path: Path, text: str, said: str) -> None:

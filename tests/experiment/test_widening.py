@@ -41,35 +41,40 @@ def run(folder: Path, text: str = NARROW, **options: Any) -> Any:
     return sweep(experiment(folder, text), out=folder / "run", executor="serial", **options)
 
 
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return the results of the sweep of NARROW; no test changes them."""
+    return run(tmp_path_factory.mktemp("grown"))
+
+
 def rates(results: Any, arm: str) -> list[float]:
     tune = results.trials[(results.trials["phase"] == "tune") & (results.trials["arm"] == arm)]
     return sorted(tune["optimizer.lr"].unique())
 
 
-def values(found: Any, label: str) -> list[float]:
-    (axis,) = [axis for axis in found.entry("optimizer", label).axes if axis.keys == ("lr",)]
+def values(of: Any, label: str) -> list[float]:
+    (axis,) = [axis for axis in of.entry("optimizer", label).axes if axis.keys == ("lr",)]
     return [row[0] for row in axis.rows]
 
 
-def test_a_range_grows_for_every_arm_until_the_best_lies_inside_or_three_times(tmp_path: Path) -> None:
-    results = run(tmp_path)
+def test_a_range_grows_for_every_arm_until_the_best_lies_inside_or_three_times(grown: Any) -> None:
     # In sgd's own pattern of two a decade (3.16 is √10), three times tenfold upwards.
     decades = sorted(10.0**power * step for power in range(-5, -1) for step in (1, 10**0.5))
     expected = [*decades, 0.1]
-    assert rates(results, "sgd") == pytest.approx(expected, rel=1e-9)
-    assert rates(results, "adam") == pytest.approx(
+    assert rates(grown, "sgd") == pytest.approx(expected, rel=1e-9)
+    assert rates(grown, "adam") == pytest.approx(
         [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000], rel=1e-9
     )
-    assert results.experiment.widened == (Widening("optimizer.lr", 0, 3),)
-    assert not results.missing
+    assert grown.experiment.widened == (Widening("optimizer.lr", 0, 3),)
+    assert not grown.missing
 
 
-def test_the_report_says_what_grew_and_that_it_did_not_suffice(tmp_path: Path) -> None:
-    content = build_report(run(tmp_path), {})
+def test_the_report_says_what_grew_and_that_it_did_not_suffice(grown: Any) -> None:
+    content = build_report(grown, {})
     assert content["widened"] == [{"key": "optimizer.lr", "down": 0, "up": 3}]
-    told = {each["title"]: each["text"] for each in content["methods"]["paragraphs"]}
-    assert "the choice was made again: optimizer.lr a thousandfold upwards." in told["Tuning"]
-    warnings = {each["kind"]: each["text"] for each in content["answer"]["warnings"]}
+    methods = {part["title"]: part["text"] for part in content["methods"]["paragraphs"]}
+    assert "the choice was made again: optimizer.lr a thousandfold upwards." in methods["Tuning"]
+    warnings = {warning["kind"]: warning["text"] for warning in content["answer"]["warnings"]}
     assert "optimizer.lr a thousandfold upwards" in warnings["widened"]
     if "edge" in warnings:
         assert "widen could not help any more" in warnings["edge"]
@@ -78,7 +83,8 @@ def test_the_report_says_what_grew_and_that_it_did_not_suffice(tmp_path: Path) -
 def test_without_it_the_warning_names_it(tmp_path: Path) -> None:
     content = build_report(run(tmp_path, NARROW.replace("widen = true", "widen = false")), {})
     assert content["widened"] == []
-    (edge,) = [each["text"] for each in content["answer"]["warnings"] if each["kind"] == "edge"]
+    warnings = content["answer"]["warnings"]
+    (edge,) = [warning["text"] for warning in warnings if warning["kind"] == "edge"]
     assert "let [search] widen = true do it" in edge
 
 
@@ -92,11 +98,11 @@ def test_a_range_that_is_wide_enough_stays(tmp_path: Path) -> None:
 
 
 def test_a_list_goes_on_by_its_own_values_at_the_end_that_was_reached(tmp_path: Path) -> None:
-    found = wider(experiment(tmp_path), [("optimizer.lr", "down")])
-    assert found is not None
-    assert values(found, "adam") == [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]
-    assert values(found, "sgd") == pytest.approx([1e-6, 3.16227766017e-6, 1e-5, 3.16227766017e-5, 1e-4])
-    again = wider(found, [("optimizer.lr", "down"), ("optimizer.lr", "up")])
+    wide = wider(experiment(tmp_path), [("optimizer.lr", "down")])
+    assert wide is not None
+    assert values(wide, "adam") == [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]
+    assert values(wide, "sgd") == pytest.approx([1e-6, 3.16227766017e-6, 1e-5, 3.16227766017e-5, 1e-4])
+    again = wider(wide, [("optimizer.lr", "down"), ("optimizer.lr", "up")])
     assert again is not None
     assert values(again, "adam") == [1e-4, 3e-4, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0]
     assert again.widened == (Widening("optimizer.lr", 2, 1),)
@@ -105,9 +111,9 @@ def test_a_list_goes_on_by_its_own_values_at_the_end_that_was_reached(tmp_path: 
 def test_drawn_ranges_grow_and_every_arm_keeps_its_samples(tmp_path: Path) -> None:
     text = NARROW.replace("search.widen = true", "search = { method = 'halton', samples = 4, widen = true }")
     text = text.replace(", num = 3", "").replace("[0.01, 0.03, 0.1, 0.3, 1.0]", "{ log = [0.01, 1.0] }")
-    found = wider(experiment(tmp_path, text), [("optimizer.lr", "up")])
-    assert found is not None
-    (axis,) = found.entry("optimizer", "sgd").axes
+    wide = wider(experiment(tmp_path, text), [("optimizer.lr", "up")])
+    assert wide is not None
+    (axis,) = wide.entry("optimizer", "sgd").axes
     assert isinstance(axis, Range)
     assert axis.search.values == pytest.approx((1e-5, 1e-3))
     results = run(tmp_path, text)
@@ -126,15 +132,15 @@ def test_drawn_ranges_grow_and_every_arm_keeps_its_samples(tmp_path: Path) -> No
     ],
 )
 def test_what_is_no_scale_or_has_no_room_stays(tmp_path: Path, lines: str, key: str) -> None:
-    found = experiment(
+    narrow = experiment(
         tmp_path, NARROW[: NARROW.index("[optimizer.sgd]")] + f"[optimizer.momentum]\n{lines}\n"
     )
-    assert wider(found, [(f"optimizer.{key}", "up")]) is None
+    assert wider(narrow, [(f"optimizer.{key}", "up")]) is None
 
 
 def test_a_data_set_is_not_tuned_and_never_grows(tmp_path: Path) -> None:
-    found = experiment(tmp_path, NARROW.replace("dataset.blobs.n = 60", "dataset.blobs.n = [60, 600, 6000]"))
-    assert wider(found, [("dataset.n", "up")]) is None
+    narrow = experiment(tmp_path, NARROW.replace("dataset.blobs.n = 60", "dataset.blobs.n = [60, 600, 6000]"))
+    assert wider(narrow, [("dataset.n", "up")]) is None
 
 
 def test_the_limit_on_trials_holds(tmp_path: Path) -> None:
@@ -144,11 +150,9 @@ def test_the_limit_on_trials_holds(tmp_path: Path) -> None:
     assert len(results.trials) == 28
 
 
-def test_the_same_command_resumes_in_the_middle_and_a_folder_gives_back_what_it_holds(tmp_path: Path) -> None:
-    whole = tmp_path / "whole"
-    whole.mkdir()
-    expected = without_seconds(run(whole))
-
+def test_the_same_command_resumes_in_the_middle_and_a_folder_gives_back_what_it_holds(
+    tmp_path: Path, grown: Any
+) -> None:
     def stop(event: Any) -> None:
         if isinstance(event, PhaseStarted) and event.total > 20:
             stopper.request()
@@ -159,12 +163,12 @@ def test_the_same_command_resumes_in_the_middle_and_a_folder_gives_back_what_it_
     assert len(half.selection) == 0
     assert load_run(tmp_path / "run").experiment.widened == (Widening("optimizer.lr", 0, 1),)
     results = run(tmp_path)
-    assert without_seconds(results) == expected
+    assert without_seconds(results) == without_seconds(grown)
     again = load_run(tmp_path / "run")
     assert again.experiment.entries == results.experiment.entries
-    told: list[Any] = []
-    run(tmp_path, on_event=told.append)
-    assert [event.todo for event in told if isinstance(event, PhaseStarted)] == [0] * 5
+    events: list[Any] = []
+    run(tmp_path, on_event=events.append)
+    assert [event.todo for event in events if isinstance(event, PhaseStarted)] == [0] * 5
 
 
 def test_it_goes_together_with_rounds(tmp_path: Path) -> None:

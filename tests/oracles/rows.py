@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+from shipped import REGISTRY
 
-from anncore import Array, ParamSpec, build, load_registry
+from anncore import Array, WeightSpec, build
 from anncore.contract.hyperparameters import declared, references, resolve
 from anncore.engine.nested import Pace, fit, rates
 from anncore.engine.network import Wired
-
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 
 STEPS, HALVED_AT = 60, 31  # an optimizer's steps; from this one on with half the learning rate
 SEEN = (1, 2, 3, 5, 10, 20, 30, 31, 32, 40, 50, 60)  # the steps after which θ is compared
@@ -185,7 +184,7 @@ def _optimizer(component: Any, row: Row) -> Any:
     def ask() -> Any:
         return lambda at: (value(at, grad)[..., None], slope(at, grad))
 
-    driver = fit(component, [ParamSpec("W", shape, *shape, place="hidden")], ask)
+    driver = fit(component, [WeightSpec("W", shape, *shape, place="hidden")], ask)
     state = driver.init(theta)
     for t, grad in enumerate(grads.reshape(len(grads), 1, 1, -1), start=1):
         for each, base in bases:
@@ -296,7 +295,7 @@ SIZES: Mapping[str, tuple[int, int]] = {"elman": (8, 2), "cnn": (64, 3)}
 class Pass(NamedTuple):
     """What goes into a pass through a network, without the trial axis."""
 
-    specs: Sequence[ParamSpec]
+    specs: Sequence[WeightSpec]
     params: Mapping[str, Array]
     x: Array
     grad: Array

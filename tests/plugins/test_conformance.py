@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from anncore import load_registry
-from anncore.contract.hookspecs import KINDS
+from shipped import REGISTRY
+
+from anncore.contract.kind_names import KINDS
 from anncore.testing import Check, parametrize_with_checks
 
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 ELSEWHERE = ("activation", "loss", "optimizer", "schedule", "initializer", "network", "objective", "metric")
 HERE = [
     component

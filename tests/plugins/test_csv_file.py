@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from shipped import REGISTRY
 from sklearn.datasets import load_wine
 
-from anncore import ComponentError, Data, DataError, load_registry
+from anncore import ComponentError, Data, DataError
 from anncore.contract.hyperparameters import build
 from anncore.testing import check_component
 
-CSV = load_registry(environ={"ANNX_PLUGINS": ""}).get("dataset", "csv").cls
+CSV = REGISTRY.get("dataset", "csv").cls
 
 
 def table(header: str, *rows: str) -> str:

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from shipped import REGISTRY
 
-from anncore import ComponentError, Data, load_registry
+from anncore import ComponentError, Data
 from anncore.contract.hyperparameters import build
 from anncore.engine.datasets import check_data
 
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 NAMES = [c.name for c in REGISTRY.of_kind("dataset") if c.dist == "annx" and c.name != "csv"]
 SYNTHETIC = ["two_moons", "circles", "blobs", "spirals", "xor", "checkerboard", "classification"]
 SYNTHETIC += ["linear_regression", "friedman", "sine", "outlier_regression", "imbalanced"]

@@ -14,9 +14,9 @@ from matplotlib.contour import ContourSet
 from results_factory import make_results
 from sweep_factory import load
 
-from anncore import DecisionMap, Drawing, Theme, load_run, sweep
+from anncore import DecisionMap, Drawing, load_run, sweep
 from anncore.report.build import build_report
-from anncore.report.drawing import drawing_style, to_svg
+from anncore.report.drawing import Theme, drawing_style, to_svg
 from anncore.report.write import draw_figures, write_report
 
 SIDE = 10

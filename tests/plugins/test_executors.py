@@ -145,7 +145,7 @@ def test_a_task_past_its_time_is_lost_alone() -> None:
     assert found[slow] == Lost("timeout", "not finished after 0.3 s")
     assert found[Task("square", 2)] == 4
     assert found[Task("sleep", 10, timeout=30)] == 10
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60  # which it would have slept
 
 
 def test_a_huge_result_does_not_block() -> None:
@@ -220,7 +220,7 @@ def test_workers_end_with_their_driver(tmp_path: Path, name: str) -> None:
         pids = wait_for(lambda: tasks_begun(log), lambda found: len(found) == 2)
         assert all(map(alive, pids))
         driver.send_signal(signal.Signals[name])
-        out, _ = driver.communicate(timeout=20)
+        out, _ = driver.communicate(timeout=120)
         assert out == "started\n"
         wait_for(lambda: [pid for pid in pids if alive(pid)], lambda left: not left)
     finally:
@@ -250,7 +250,7 @@ def alive(pid: int) -> bool:
     return False
 
 
-def wait_for(look: Any, enough: Any, seconds: float = 20) -> Any:
+def wait_for(look: Any, enough: Any, seconds: float = 120) -> Any:
     end = time.monotonic() + seconds
     while not enough(found := look()):
         assert time.monotonic() < end, found

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sameness import trained_the_same
+from shipped import REGISTRY
 from trial_factory import Spec, make_part, make_trial
 
 from anncore import load_registry
@@ -17,8 +18,6 @@ from anncore.engine.batches import load
 from anncore.engine.network_stack import LOOKED_AT, Stack
 from anncore.engine.split import spread_over
 from anncore.engine.training import train_stack
-
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 
 
 def trial(
@@ -48,7 +47,7 @@ DEEP = ("mlp", {"hidden": [12, 9, 7]})
 def test_every_layer_gives_unit_variance(start: Spec, activation: str) -> None:
     values = {"tol": 0.02}
     stack, x = initialized([trial(values, start, network=DEEP, activation=activation, dtype="float64")])
-    layers = stack.body.layers(stack.body.forward(stack.params, x)[1])
+    layers = stack.network.layers(stack.network.forward(stack.weights, x)[1])
     assert len(layers) == 4
     for layer in layers:
         assert abs(layer.z.var() - 1) < 0.02
@@ -74,14 +73,14 @@ def test_weights_are_those_of_the_papers_algorithm(attempts: int) -> None:
     stack, x = initialized([trial({"attempts": attempts}, **settings)])
     drawn, _ = initialized([make_trial(REGISTRY, initializer="orthogonal", **settings)])
     names = ["W1", "W2", "W3", "W4"]
-    expected = by_the_paper([drawn.params[name][0] for name in names], x[0], 0.1, attempts)
+    expected = by_the_paper([drawn.weights[name][0] for name in names], x[0], 0.1, attempts)
     for name, weight in zip(names, expected, strict=True):
-        np.testing.assert_allclose(stack.params[name][0], weight, rtol=1e-12)
+        np.testing.assert_allclose(stack.weights[name][0], weight, rtol=1e-12)
 
 
 def test_a_layer_that_gives_nothing_is_left_alone() -> None:
     stack, _ = initialized([trial({}, "zeros", network=DEEP)])
-    assert not any(stack.params[name].any() for name in ("W1", "W2", "W3", "W4"))
+    assert not any(stack.weights[name].any() for name in ("W1", "W2", "W3", "W4"))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -112,17 +111,17 @@ SHY = '''
 from dataclasses import dataclass
 from typing import Any, ClassVar
 import numpy as np
-from anncore import ParamSpec, hookimpl, ref
+from anncore import WeightSpec, hookimpl, ref, Network
 
 @dataclass(frozen=True)
-class Linear:
+class Linear(Network):
     """A linear map."""
     name: ClassVar[str] = "linear"
     activation: Any = ref("activation", "relu")
     output: Any = ref("activation", "auto")
-    def specs(self, inputs, outputs): return [ParamSpec("W", (inputs, outputs), inputs, outputs)]
-    def forward(self, params, x): return x @ params["W"], x
-    def backward(self, params, tape, grad, grads): grads["W"][...] = tape.swapaxes(1, 2) @ grad
+    def specs(self, inputs, outputs): return [WeightSpec("W", (inputs, outputs), inputs, outputs)]
+    def forward(self, weights, x): return x @ weights["W"], x
+    def backward(self, weights, tape, grad, grads): grads["W"][...] = tape.swapaxes(1, 2) @ grad
 
 @hookimpl
 def annx_networks(): return [Linear]

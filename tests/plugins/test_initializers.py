@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from shipped import REGISTRY
 
-from anncore import build, load_registry
+from anncore import build
 from anncore.testing import Check, parametrize_with_checks
 
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 FAN_IN, FAN_OUT = 300, 200
 
 

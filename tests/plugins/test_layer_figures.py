@@ -11,33 +11,32 @@ import numpy as np
 import pandas as pd
 import pytest
 from results_factory import make_results
+from shipped import REGISTRY
 
-from anncore import Drawing, FigureInput, Theme, load_registry
+from anncore import Drawing, FigureInput, WatchingMetric
 from anncore.contract.registry import Component
 from anncore.contract.trial import Train
 from anncore.evidence import layer_frame, layer_grids
 from anncore.report.build import build_report, plain
-from anncore.report.drawing import drawing_style, text_width, to_svg
-from anncore.report.layers import step_places
+from anncore.report.drawing import Theme, drawing_style, text_width, to_svg
+from anncore.report.drawing.layers import step_places
 from anncore.report.write import draw_figures
 
 STEPS = (0, 10, 100, 1000)
 NAMES = ("layer_health", "layer_scales")
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 Value = Callable[[str, str, int, int, int], float]
 """A value from problem, arm, seed, layer and step."""
 
 
-class Alive:
+class Alive(WatchingMetric):
     """Share of the units that are alive. More of it is better."""
 
     name: ClassVar[str] = "alive_units"
     goal: ClassVar[str] = "max"
     bounds: ClassVar[str] = "[0, 1]"
-    watches: ClassVar[bool] = True
 
 
-class Angle:
+class Angle(WatchingMetric):
     """Angle to the step before, in degrees.
 
     Nothing else.
@@ -46,7 +45,6 @@ class Angle:
     name: ClassVar[str] = "angle"
     goal: ClassVar[str] = "min"
     bounds: ClassVar[str] = "[0, 180]"
-    watches: ClassVar[bool] = True
 
 
 STRANGE = {cls.name: Component("metric", cls.name, cls, "x", "1", "x") for cls in (Alive, Angle)}

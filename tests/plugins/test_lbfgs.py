@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from sameness import by_key
 from scipy import optimize
-from test_training import by_key
+from shipped import REGISTRY
 from trial_factory import make_part, make_trial
 
-from anncore import Array, ComponentError, ParamSpec, build, load_registry
+from anncore import Array, ComponentError, WeightSpec, build
 from anncore.contract.trial import Stop, Trial
 from anncore.engine.batches import load
 from anncore.engine.nested import fit
 from anncore.engine.training import train_stack
 
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 LBFGS: Any = REGISTRY.get("optimizer", "lbfgs").cls
 SEARCHES = ("strong_wolfe", "armijo")
 
@@ -36,7 +36,7 @@ def rosenbrock(theta: Array) -> tuple[Array, Array]:
 def descend(function: Function, start: Any, steps: int, **values: Any) -> Array:
     """Return where each trial is after every step, (steps, T, P)."""
     theta = np.array(start, float)[:, None, :]
-    driver = fit(build(LBFGS, **values), [ParamSpec("W", theta.shape[1:], 1, 1)], lambda: function)
+    driver = fit(build(LBFGS, **values), [WeightSpec("W", theta.shape[1:], 1, 1)], lambda: function)
     state, seen = driver.init(theta), []
     for t in range(1, steps + 1):
         change, state = driver.step(theta, function(theta)[1], state, t)

@@ -12,15 +12,14 @@ import pytest
 from hypothesis import given, strategies as st
 from sameness import trained_the_same
 from scipy.stats import norm
+from shipped import REGISTRY
 from trial_factory import make_trial
 
-from anncore import ComponentError, build, load_registry
+from anncore import ComponentError, build
 from anncore.contract.trial import Trial
 from anncore.engine.batches import load
 from anncore.engine.network_stack import Stack
 from anncore.engine.training import train_stack
-
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 
 
 def make(name: str, **values: Any) -> Any:
@@ -200,7 +199,7 @@ def test_gaussian_nll_learns_where_the_noise_is() -> None:
     stack.initialize()
     for t in range(1, 1001):
         stack.step(t, 1000)
-    out = stack.body.forward(stack.params, np.array([[[-0.5], [0.5]]]))[0][0]
+    out = stack.network.forward(stack.weights, np.array([[[-0.5], [0.5]]]))[0][0]
     np.testing.assert_allclose(np.exp(0.5 * out[:, 1]), [0.1, 1.0], rtol=0.35)
 
 

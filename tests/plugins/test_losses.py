@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from shipped import REGISTRY
 
-from anncore import ComponentError, build, load_registry
+from anncore import ComponentError, build
 from anncore.testing import Check, parametrize_with_checks
 
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 GOLDEN = Path(__file__).parents[1] / "golden"
 KERAS = json.loads((GOLDEN / "keras_losses_facts.json").read_text())["cases"]
 

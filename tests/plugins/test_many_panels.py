@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from results_factory import make_results
 
-from anncore import Drawing, shown_problems
+from anncore import Drawing
 from anncore.report.build import build_report
-from anncore.report.many import most_panels
+from anncore.report.drawing.many import most_panels, shown_problems
 from anncore.report.write import draw_figures
 
 PANELS = ("leaderboard", "learning_curves", "paired_differences", "lr_sensitivity", "budget_curves")

@@ -10,16 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
-from test_training import as_bytes
+from sameness import as_bytes
+from shipped import REGISTRY
 from trial_factory import make_part, make_trial
 
-from anncore import Array, ComponentError, build, load_registry
-from anncore.contract.kinds import ParamSpec
+from anncore import Array, ComponentError, build
+from anncore.contract.kinds import WeightSpec
 from anncore.contract.trial import Stop, Trial
 from anncore.engine.network import Wired
 from anncore.engine.training import train_stack
-
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 
 # Each with settings that go through all of its code within 40 steps, beside its defaults.
 SHIPPED: dict[str, list[dict[str, Any]]] = {
@@ -112,11 +111,11 @@ def test_a_sick_trial_raises_nothing_and_leaves_its_neighbours_alone(name: str) 
         assert not np.isfinite(changes[-1][1]).all()
 
 
-def specs() -> dict[str, ParamSpec]:
+def specs() -> dict[str, WeightSpec]:
     return {spec.name: spec for spec in mlp_specs(4, 3, 2)}
 
 
-def mlp_specs(*hidden: int) -> list[ParamSpec]:
+def mlp_specs(*hidden: int) -> list[WeightSpec]:
     relu = REGISTRY.get("activation", "relu").cls()
     network = REGISTRY.get("network", "mlp").cls(hidden=hidden, activation=(relu,))
     return Wired(network, 5, 1, None).specs

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from experiment_factory import SMALL, load, plan
 from sameness import trained_the_same
+from shipped import REGISTRY
 from trial_factory import given_data, make_part, make_trial
 
 from anncore import ExperimentError, Layer, load_registry
@@ -20,8 +21,6 @@ from anncore.engine.datasets import prepare
 from anncore.engine.evaluation import Evaluator
 from anncore.engine.network_stack import Stack
 from anncore.engine.training import train_stack
-
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 
 
 def score(name: str, layers: list[Layer], grads: dict[str, Any] | None = None) -> dict[str, list[float]]:
@@ -98,15 +97,15 @@ def test_every_activation_tells_its_slope(which: Any) -> None:
     name, values = (which[0], {"slope": which[1]}) if isinstance(which, tuple) else (which, {})
     made = build_slices([make_part(REGISTRY, "activation", (name, values))] * 2, REGISTRY, "float64")
     activation = Activations(made).at("activation1", 3)
-    params = {spec.name: np.full((2, *spec.shape), spec.initial) for spec in activation.specs()}
-    activation.begin(params, training=False)
+    weights = {spec.name: np.full((2, *spec.shape), spec.initial) for spec in activation.specs()}
+    activation.begin(weights, training=False)
     z = np.array([[[-2.0, 0.0, 3.0]]] * 2)
-    before = {key: value.copy() for key, value in params.items()}
+    before = {key: value.copy() for key, value in weights.items()}
     slope = activation.slope(z, activation.forward(z))
     for column, expected in enumerate(SLOPES[which]):
         if expected is not None:
             np.testing.assert_allclose(slope[:, 0, column], expected, rtol=1e-6)
-    assert all((params[key] == before[key]).all() for key in params)
+    assert all((weights[key] == before[key]).all() for key in weights)
 
 
 @pytest.mark.parametrize("name", ["softmax", "glu", "swiglu"])
@@ -241,7 +240,7 @@ def test_every_network_shows_the_slope_at_what_its_activation_takes(network: Any
     )
     stack.initialize()
     x = np.random.default_rng(0).normal(size=(1, 9, 2)).astype(stack.dtype)
-    hidden = stack.body.layers(stack.body.forward(stack.evaluated(), x)[1])[:-1]
+    hidden = stack.network.layers(stack.network.forward(stack.evaluated(), x)[1])[:-1]
     assert len(hidden) == layers
     for layer in hidden:  # tanh' = 1 - tanh², whatever lies between the weights and the activation
         np.testing.assert_allclose(layer.slope(), 1 - layer.a**2, rtol=1e-5)
@@ -320,17 +319,17 @@ def test_a_network_that_does_not_show_its_layers_is_refused_before_anything_runs
 HEBB = '''
 from dataclasses import dataclass
 from typing import Any, ClassVar
-from anncore import Layer, ParamSpec, hookimpl, ref
+from anncore import Layer, WeightSpec, hookimpl, ref, Network
 
 @dataclass(frozen=True)
-class Hebb:
+class Hebb(Network):
     """What fires together, wires together."""
     name: ClassVar[str] = "hebb"
     output: Any = ref("activation", "auto")
-    def specs(self, inputs, outputs): return [ParamSpec("W", (inputs, outputs), inputs, outputs)]
-    def forward(self, params, x): return x @ params["W"], x @ params["W"]
-    def backward(self, params, tape, grad, grads): raise AssertionError("not in use")
-    def learn(self, params, x, y, grads): grads["W"][...] = -(x.swapaxes(1, 2) @ y)
+    def specs(self, inputs, outputs): return [WeightSpec("W", (inputs, outputs), inputs, outputs)]
+    def forward(self, weights, x): return x @ weights["W"], x @ weights["W"]
+    def backward(self, weights, tape, grad, grads): raise AssertionError("not in use")
+    def learn(self, weights, x, y, grads): grads["W"][...] = -(x.swapaxes(1, 2) @ y)
     def layers(self, tape): return [Layer("W", tape)]
 
 @hookimpl
@@ -341,17 +340,17 @@ SHY = '''
 from dataclasses import dataclass
 from typing import Any, ClassVar
 import numpy as np
-from anncore import ParamSpec, hookimpl, ref
+from anncore import WeightSpec, hookimpl, ref, Network
 
 @dataclass(frozen=True)
-class Shy:
+class Shy(Network):
     """A linear map."""
     name: ClassVar[str] = "shy"
     activation: Any = ref("activation", "relu")
     output: Any = ref("activation", "auto")
-    def specs(self, inputs, outputs): return [ParamSpec("W", (inputs, outputs), inputs, outputs)]
-    def forward(self, params, x): return x @ params["W"], x
-    def backward(self, params, tape, grad, grads): grads["W"][...] = tape.swapaxes(1, 2) @ grad
+    def specs(self, inputs, outputs): return [WeightSpec("W", (inputs, outputs), inputs, outputs)]
+    def forward(self, weights, x): return x @ weights["W"], x
+    def backward(self, weights, tape, grad, grads): grads["W"][...] = tape.swapaxes(1, 2) @ grad
 
 @hookimpl
 def annx_networks(): return [Shy]

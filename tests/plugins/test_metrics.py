@@ -6,11 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 import sklearn.metrics as sk
+from shipped import REGISTRY
 
-from anncore import load_registry
 from anncore.testing import Check, parametrize_with_checks
-
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 
 
 @parametrize_with_checks(REGISTRY.of_kind("metric"))

@@ -4,16 +4,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from shipped import REGISTRY
 from trial_factory import make_trial
 
-from anncore import ComponentError, build, load_registry
+from anncore import ComponentError, build
 from anncore.contract.trial import Split, Trial
 from anncore.engine.batches import load
 from anncore.engine.network import Wired
 from anncore.engine.network_stack import Stack
 from anncore.testing import Check, parametrize_with_checks
-
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 
 
 @parametrize_with_checks(REGISTRY.of_kind("network"))
@@ -219,7 +218,7 @@ def test_in_a_stream_of_xor_elmans_error_falls_only_on_every_third_bit() -> None
     ]
     stack = trained(trials, steps=60 * 15)
     x, y = (np.stack([getattr(data, f"{what}_valid") for data in stack.data]) for what in "xy")
-    error = (stack.head.predict(stack.body.forward(stack.params, x)[0]) - y) ** 2
+    error = (stack.output.predict(stack.network.forward(stack.weights, x)[0]) - y) ** 2
     by_bit = [error[:, :, bit::3].mean() for bit in (2, 0, 1)]  # the first target is a triple's second bit
     assert by_bit[0] == pytest.approx(0.272, abs=0.025)
     assert by_bit[1] == pytest.approx(0.280, abs=0.025)
@@ -294,8 +293,8 @@ def test_trials_of_one_seed_and_other_densities_train_on_nested_masks() -> None:
         for seed in range(2)
     ]
     stack = trained(trials, steps=1)
-    assert stack.params["M1"].sum(axis=(1, 2)).tolist() == [6, 6, 12, 12]
-    assert not np.array_equal(stack.params["M1"][0], stack.params["M1"][1])
+    assert stack.weights["M1"].sum(axis=(1, 2)).tolist() == [6, 6, 12, 12]
+    assert not np.array_equal(stack.weights["M1"][0], stack.weights["M1"][1])
 
 
 # hopfield
@@ -335,7 +334,7 @@ def test_of_a_stored_pattern_as_many_bits_flip_as_theory_says(patterns: int, the
     """Half of erfc(√(D / 2P)), for P / D = .105, .185 and .37; Hertz, Krogh & Palmer 1991, section 2.2."""
     stack = stored(patterns, size=200, seeds=12)
     y = np.stack([data.y_train for data in stack.data])
-    z, _ = stack.body.forward(stack.params, y)
+    z, _ = stack.network.forward(stack.weights, y)
     wrong = (np.sign(z) != y).mean()
     deviation = np.sqrt(theory / (12 * patterns * 200))
     assert wrong == pytest.approx(theory, rel=0.1, abs=4 * deviation)
@@ -344,14 +343,14 @@ def test_of_a_stored_pattern_as_many_bits_flip_as_theory_says(patterns: int, the
 def test_a_few_patterns_are_found_again_from_damaged_copies() -> None:
     stack = stored(5, size=100, seeds=4, noise=0.2)
     x, y = (np.stack([getattr(data, f"{what}_test") for data in stack.data]) for what in "xy")
-    z, _ = stack.body.forward(stack.params, x)
+    z, _ = stack.network.forward(stack.weights, x)
     assert (x != y).mean() == pytest.approx(0.2, abs=0.02)
     assert (np.sign(z) != y).mean() < 0.02
 
 
 def test_hopfield_starts_empty_whatever_the_initializer_and_wants_patterns() -> None:
     stack = stored(5, size=20, seeds=1, initializer="he_normal")
-    weights = stack.params["W"][0]
+    weights = stack.weights["W"][0]
     np.testing.assert_array_equal(weights, weights.T)
     np.testing.assert_array_equal(np.diag(weights), 0)
     trial = make_trial(REGISTRY, network="hopfield")

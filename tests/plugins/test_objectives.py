@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import scipy.optimize
 from hypothesis import given, strategies as st
+from shipped import REGISTRY
 from trial_factory import make_objective_trial
 
-from anncore import build, load_registry
+from anncore import build
 from anncore.engine.training import train_stack
 from anncore.testing import Check, parametrize_with_checks
 
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "objectives.json").read_text())
 FUNCTIONS = {
     "rosenbrock": ("rosenbrock", {}),

@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from shipped import REGISTRY
 
-from anncore import build, load_registry
+from anncore import build
 from anncore.testing import Check, parametrize_with_checks
-
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 
 
 @parametrize_with_checks(REGISTRY.of_kind("optimizer"))

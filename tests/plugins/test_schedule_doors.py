@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from sameness import trained_the_same
+from shipped import REGISTRY
 from trial_factory import Spec, make_part, make_trial
 
-from anncore import ComponentError, build, load_registry
+from anncore import ComponentError, build
 from anncore.contract.trial import Stop, Trial
 from anncore.engine.nested import Pace
 from anncore.engine.training import train_stack
-
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 
 
 def make(name: str, **values: Any) -> Pace:

@@ -203,11 +203,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from anncore import hookimpl
+from anncore import hookimpl, Objective
 
 
 @dataclass(frozen=True)
-class Tilted:
+class Tilted(Objective):
     """f(x) = x₁. Nobody, "Planes", 2020."""
 
     name: ClassVar[str] = "tilted"

@@ -11,17 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
+from sameness import by_key
+from shipped import REGISTRY
 from sweep_factory import load
-from test_training import by_key
 from trial_factory import make_part, make_trial
 
-from anncore import Array, ComponentError, ParamSpec, build, load_registry, sweep
+from anncore import Array, ComponentError, WeightSpec, build, sweep
 from anncore.contract.hyperparameters import references
 from anncore.contract.trial import Part, Trial
 from anncore.engine.nested import fit, scope_of
 from anncore.engine.training import train_stack
-
-REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})
 
 # Settings in which each does something within few steps
 WRAPPERS: Mapping[str, Mapping[str, Any]] = {
@@ -72,10 +71,7 @@ def trained_alike(trials: list[Trial]) -> list[Any]:
 def fits(names: tuple[str, ...]) -> bool:
     """Tell whether no optimizer that needs all of a trial is inside one that works array by array."""
     parts = [part(*names[i:]) for i in range(len(names))]
-    scopes = [
-        getattr(build(REGISTRY.get("optimizer", each.name).cls, **each.params), "scope", "number")
-        for each in parts
-    ]
+    scopes = [build(REGISTRY.get("optimizer", each.name).cls, **each.params).scope for each in parts]
     return "trial" not in scopes[scopes.index("array") :] if "array" in scopes else True
 
 
@@ -129,13 +125,13 @@ def test_trials_of_one_wrapper_share_a_stack_whatever_their_numbers() -> None:
 # Clipping
 
 
-def gradients(*grads: Array) -> tuple[list[ParamSpec], Array]:
+def gradients(*grads: Array) -> tuple[list[WeightSpec], Array]:
     """Return specs for arrays of gradients (T, *shape), and the gradients side by side."""
-    specs = [ParamSpec(f"W{i}", grad.shape[1:], *grad.shape[1:]) for i, grad in enumerate(grads)]
+    specs = [WeightSpec(f"W{i}", grad.shape[1:], *grad.shape[1:]) for i, grad in enumerate(grads)]
     return specs, np.concatenate([grad.reshape(len(grad), 1, -1) for grad in grads], axis=2)
 
 
-def changes(optimizer: Any, specs: list[ParamSpec], grad: Array) -> Array:
+def changes(optimizer: Any, specs: list[WeightSpec], grad: Array) -> Array:
     fitted = fit(optimizer, specs)
     change, _ = fitted.step(np.zeros_like(grad), grad, fitted.init(np.zeros_like(grad)), 1)
     return change
@@ -178,7 +174,7 @@ def test_clip_value_by_hand() -> None:
 def seen(optimizer: Any, grads: list[float], start: float = 0.0) -> tuple[list[float], list[float]]:
     """Return θ after each step, and where it is evaluated."""
     theta = np.full((1, 1, 1), start)
-    fitted = fit(optimizer, [ParamSpec("W", (1, 1), 1, 1)])
+    fitted = fit(optimizer, [WeightSpec("W", (1, 1), 1, 1)])
     state, visited, at = fitted.init(theta), [], []
     for t, g in enumerate(grads, start=1):
         change, state = fitted.step(theta, np.full((1, 1, 1), g), state, t)
@@ -234,7 +230,7 @@ def cautious_changes(**values: Any) -> list[float]:
     # Momentum 1/2 and rate 1: v = (4, 4, -4), then (2 - 1, 2 + 1, -2 + 4) = (1, 3, 2): -v for g = (-1, 1, 4)
     # is up the gradient in the first only.
     optimizer = fit(
-        made("cautious", made("sgd", lr=1.0, momentum=0.5), **values), [ParamSpec("W", (1, 3), 1, 3)]
+        made("cautious", made("sgd", lr=1.0, momentum=0.5), **values), [WeightSpec("W", (1, 3), 1, 3)]
     )
     theta = np.zeros((1, 1, 3))
     _, state = optimizer.step(theta, np.array([[[4.0, 4, -4]]]), optimizer.init(theta), 1)
@@ -264,7 +260,7 @@ def test_sam_by_hand() -> None:
 
     theta = np.array([[[1.0, 2.0]]])
     sam = fit(
-        made("sam", made("sgd", lr=0.1), rho=math.sqrt(8)), [ParamSpec("W", (1, 2), 1, 2)], lambda: evaluate
+        made("sam", made("sgd", lr=0.1), rho=math.sqrt(8)), [WeightSpec("W", (1, 2), 1, 2)], lambda: evaluate
     )
     change, _ = sam.step(theta, evaluate(theta)[1], sam.init(theta), 1)
     assert change[0, 0] == pytest.approx([-0.6, -0.4], rel=1e-12)

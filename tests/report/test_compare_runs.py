@@ -54,6 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_and_its_repetition_are_the_same_to_the_last_digit(folder: Path) -> None:
     found = compare_runs(folder / "first", folder / "again")
     assert found["inputs"] == []
@@ -63,6 +64,7 @@ def test_a_run_and_its_repetition_are_the_same_to_the_last_digit(folder: Path) -
     assert found["headlines"][0] == found["headlines"][1]
 
 
+@pytest.mark.slow
 def test_what_changed_in_the_inputs_is_told_with_defaults_filled_in(folder: Path, tmp_path: Path) -> None:
     found = compare_runs(folder / "first", folder / "longer")
     told = {(row["where"], row["key"]): (row["a"], row["b"]) for row in found["inputs"]}
@@ -87,6 +89,7 @@ def test_what_changed_in_the_inputs_is_told_with_defaults_filled_in(folder: Path
     assert found["trials"]["shared"] == found["trials"]["same"] == 20  # those on two_moons of the old arms
 
 
+@pytest.mark.slow
 def test_changes_are_paired_by_seed_with_interval_and_holm(folder: Path) -> None:
     found = compare_runs(folder / "first", folder / "longer")
     frames = [load_run(folder / name).trials for name in ("first", "longer")]
@@ -128,6 +131,7 @@ def test_findings_are_put_side_by_side(folder: Path) -> None:
         assert each["a"]["sentence"].endswith(".")
 
 
+@pytest.mark.slow
 def test_a_shared_key_with_other_numbers_is_told(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "first", tmp_path / "changed")
     with Store(tmp_path / "changed" / "trials.sqlite") as store:
@@ -139,7 +143,7 @@ def test_a_shared_key_with_other_numbers_is_told(folder: Path, tmp_path: Path) -
     found = compare_runs(folder / "first", tmp_path / "changed")
     assert found["trials"] == {"a": 40, "b": 40, "shared": 40, "same": 39}
     said = CliRunner().invoke(cli, ["compare", str(folder / "first"), str(tmp_path / "changed")]).output
-    assert "40 of 40 and 40 have the same run key; 1 of these came out otherwise." in said
+    assert "40 of 40 and 40 have the same run key; 1 of these gave other results." in said
 
 
 def test_other_seeds_are_paired_in_order() -> None:
@@ -147,6 +151,7 @@ def test_other_seeds_are_paired_in_order() -> None:
     assert _paired(a, b) == ([0.3, 0.1, 0.2], [3.0, 4.0, 5.0])
 
 
+@pytest.mark.slow
 def test_what_is_measured_otherwise_is_not_compared(folder: Path, tmp_path: Path) -> None:
     other = run(tmp_path, "other", EXPERIMENT + '[select]\nmetric = "valid_accuracy"\n')
     found = compare_runs(folder / "first", other)
@@ -155,6 +160,7 @@ def test_what_is_measured_otherwise_is_not_compared(folder: Path, tmp_path: Path
     assert found["scores"][0]["effect"] is None
 
 
+@pytest.mark.slow
 def test_two_seeds_are_too_few(folder: Path, tmp_path: Path) -> None:
     other = run(tmp_path, "other", EXPERIMENT, "seeds.report=[100, 101]")
     rows = compare_runs(folder / "first", other)["scores"]
@@ -195,13 +201,14 @@ def test_the_verb_of_one_run_with_itself(folder: Path) -> None:
     result = CliRunner().invoke(cli, ["compare", str(folder / "first"), str(folder / "first")])
     assert "Inputs: the same." in result.output
     assert (
-        "Trials: 40 of 40 and 40 have the same run key and came out the same to the last digit."
+        "Trials: 40 of 40 and 40 have the same run key and gave the same results to the last digit."
         in result.output
     )
     assert "Findings: 3 findings about pairs of arms, none of which changed." in result.output
     assert "\nA and B: " in result.output
 
 
+@pytest.mark.slow
 def test_the_verb_calls_problems_what_they_are(folder: Path, tmp_path: Path) -> None:
     text = (
         'vary = ["optimizer"]\ntrain = { steps = 6, eval_every = 3 }\nobjective.beale = {}\n'
@@ -218,6 +225,7 @@ def test_the_verb_calls_problems_what_they_are(folder: Path, tmp_path: Path) -> 
     assert "data set" not in said["function"]
 
 
+@pytest.mark.slow
 def test_the_verbs_json_is_the_functions(folder: Path) -> None:
     args = ["compare", str(folder / "first"), str(folder / "longer")]
     found = json.loads(CliRunner().invoke(cli, [*args, "--json"]).output, parse_constant=pytest.fail)

@@ -13,21 +13,21 @@ from anncore.report.components import components_of
 PLUGIN = '''
 from dataclasses import dataclass
 from typing import Any, ClassVar
-from anncore import Array, Hyper, hookimpl, param
+from anncore import Array, Hyper, hookimpl, hyper, Optimizer
 
 @dataclass(frozen=True)
-class Noted:
+class Noted(Optimizer):
     """Gradient descent with notes."""
     name: ClassVar[str] = "noted"
-    note: str = param("", "str")
-    drop: tuple[str, ...] = param((), "list str")
-    flag: bool = param(False, "bool")
-    lr: Hyper = param(0.1, "(0, inf)")
+    note: str = hyper("", "str")
+    drop: tuple[str, ...] = hyper((), "list str")
+    flag: bool = hyper(False, "bool")
+    lr: Hyper = hyper(0.1, "(0, inf)")
 
-    def init(self, param: Array) -> Any:
+    def init(self, weight: Array) -> Any:
         return ()
 
-    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
         return -self.lr * grad, ()
 
 @hookimpl

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from anncore.report.drawing import (
+from anncore.report.drawing.sheet import (
     drawing_style,
     evenly,
     log_ticks,

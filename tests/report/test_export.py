@@ -117,6 +117,7 @@ def test_the_formats_offered_without_numpy_are_the_formats() -> None:
     assert tuple(FORMATS) == verb.FORMATS
 
 
+@pytest.mark.slow
 def test_exporting_twice_gives_the_same_bytes(swept: Path) -> None:
     from anncore import load_run
 
@@ -127,6 +128,7 @@ def test_exporting_twice_gives_the_same_bytes(swept: Path) -> None:
 # Beside an earlier export
 
 
+@pytest.mark.slow
 def test_what_an_earlier_export_wrote_and_this_one_does_not_is_removed(
     swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,7 +143,7 @@ def test_what_an_earlier_export_wrote_and_this_one_does_not_is_removed(
     assert {path.name for path in tmp_path.iterdir()} == {
         *("trials.tex", "preview.tex", "trials.csv", "leaderboard.csv", "mine.tex", LIST)
     }
-    assert f"{len(before) - 6} files of an earlier export are gone." in result.stderr
+    assert f"{len(before) - 6} files of an earlier export are removed." in result.stderr
     assert "\\input{leaderboard}" not in (tmp_path / "preview.tex").read_text()
 
 
@@ -203,7 +205,7 @@ def test_before_the_report_phase_there_are_trials_only(swept: Path, monkeypatch:
     result = without(swept, monkeypatch, lambda trials: trials[trials["phase"] == "tune"])
     assert result.exit_code == OK
     assert [Path(line).name for line in result.stdout.splitlines()] == ["trials.csv"]
-    assert "no leaderboard, as no trial of the report phase is done" in result.stderr
+    assert "no leaderboard, as no report trial is done yet" in result.stderr
 
 
 def test_before_the_first_trial_nothing_matches(swept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,6 +254,7 @@ def body(text: str) -> list[list[str]]:
     return [re.split(r" & ", line.strip().removesuffix(" \\\\")) for line in lines if line.endswith(" \\\\")]
 
 
+@pytest.mark.slow
 def test_every_table_of_the_report_has_a_file_of_its_own() -> None:
     results = make_results(
         arms=("sgd", "rmsprop", "adam"),
@@ -327,6 +330,7 @@ def test_trials_are_a_long_table_of_what_differs() -> None:
     assert "nan" not in text
 
 
+@pytest.mark.slow
 def test_a_table_too_wide_for_a_page_is_split_by_columns_that_keep_their_rows_names() -> None:
     arms = tuple(f"optimizer number {i}" for i in range(12))
     problems = tuple(f"set{i}" for i in range(12))

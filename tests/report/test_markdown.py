@@ -17,6 +17,7 @@ from anncore.report import write_report
 from anncore.report.markdown import escape
 from anncore.report.view import Section, Table, sections
 
+pytestmark = pytest.mark.slow
 PLAIN = ("sgd", "rmsprop", "adam")
 HOSTILE = (
     "<script>alert(1)</script>",

@@ -87,6 +87,7 @@ def test_everything_is_written(folder: Path) -> None:
     assert not [name for name in names if Path(name).name.startswith(".")]
 
 
+@pytest.mark.slow
 def test_two_reports_of_the_same_results_are_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     write_report(sweep(), tmp_path, meta={"command": "annx sweep x.toml", "versions": {"numpy": "2.4"}})
     for path in folder.rglob("*"):
@@ -94,6 +95,7 @@ def test_two_reports_of_the_same_results_are_the_same_bytes(folder: Path, tmp_pa
             assert path.read_bytes() == (tmp_path / path.relative_to(folder)).read_bytes(), path.name
 
 
+@pytest.mark.slow
 def test_an_old_figure_does_not_stay(tmp_path: Path) -> None:
     write_report(sweep(problems=("xor",), seeds=(100, 101), tune_seeds=(0,)), tmp_path)
     assert (tmp_path / "figures" / "lr_sensitivity.png").exists()
@@ -101,6 +103,7 @@ def test_an_old_figure_does_not_stay(tmp_path: Path) -> None:
     assert not (tmp_path / "figures" / "lr_sensitivity.png").exists()
 
 
+@pytest.mark.slow
 def test_json_is_strict_and_says_why_a_number_is_missing(tmp_path: Path) -> None:
     write_report(
         sweep(problems=("xor",), status=lambda p, a, s: "diverged" if a == "sgd" else "ok"), tmp_path
@@ -108,7 +111,7 @@ def test_json_is_strict_and_says_why_a_number_is_missing(tmp_path: Path) -> None
     report = json.loads((tmp_path / "report.json").read_text(), parse_constant=pytest.fail)
     row = next(row for row in report["leaderboard"]["problems"]["xor"] if row["arm"] == "sgd")
     assert (row["value"], row["status"], row["rank"]) == (None, "10/10 diverged", 3)
-    assert report["schema"] == 1
+    assert report["schema"] == 2
     assert plain({"a": (float("nan"), float("inf"), 1)}) == {"a": [None, None, 1]}
 
 
@@ -220,6 +223,7 @@ def test_every_figure_is_light_and_dark_in_one(folder: Path) -> None:
     assert "#ffffff" not in dark
 
 
+@pytest.mark.slow
 def test_pictures_become_pixels_where_the_page_would_be_too_large(folder: Path) -> None:
     svgs = {path.stem: path.read_text() for path in (folder / "figures").glob("*.svg")}
     pngs = {name: (folder / "figures" / f"{name}.png").read_bytes() for name in svgs}
@@ -237,6 +241,7 @@ def test_pictures_become_pixels_where_the_page_would_be_too_large(folder: Path) 
     assert all(each.light.startswith("data:image/") for each in least.values())
 
 
+@pytest.mark.slow
 def test_a_figure_of_very_many_points_is_embedded_as_pixels_light_and_dark(tmp_path: Path) -> None:
     """Its files stay: an SVG to enlarge, a PNG to paste."""
     from PIL import Image
@@ -398,11 +403,13 @@ def test_the_summary_fits_the_terminal(width: int, folder: Path) -> None:
     assert "\x1b" not in "".join(lines)
 
 
+@pytest.mark.slow
 def test_the_summary_passes_on_no_control_characters(tmp_path: Path) -> None:
     report = write_report(sweep(arms=("a\x1b[31m", "b\r\x07"), problems=("xor",), seeds=(100, 101)), tmp_path)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", summary(report, 100))
 
 
+@pytest.mark.slow
 def test_a_figure_that_fails_is_named_and_stops_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

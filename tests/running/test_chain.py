@@ -59,6 +59,7 @@ def verdicts(results: Any) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("repetitions", "most"), [(40, 5), pytest.param(400, 29, marks=LARGE)]
 )  # 5 % are 2 and 20; no more than the 98th percentile
@@ -95,6 +96,7 @@ def looked_at(results: Results, start: int, look: int) -> Results:
     return dataclasses.replace(results, experiment=experiment, trials=trials, plan=plan)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("repetitions", "most"), [(20, 3), pytest.param(200, 16, marks=LARGE)]
 )  # 5 % are 1 and 10; no more than the 98th percentile
@@ -156,6 +158,7 @@ def over_data_sets(results: Results, repetition: int, repetitions: int) -> Resul
     return dataclasses.replace(results, experiment=experiment, trials=trials, plan=plan)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("repetitions", "most"), [(20, 3), pytest.param(400, 29, marks=LARGE)]
 )  # 5 % are 1 and 20; no more than the 98th percentile. Of six pairs the least p is .031, the next .063
@@ -197,6 +200,7 @@ def shared_seeds(seed: int, problems: int, arms: int) -> Any:
     return make_results(names, sets, tune_seeds=(), rates=(0.1,), score=score, steps=10, regression=())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("problems", "arms", "repetitions", "most"),
     [

@@ -17,38 +17,38 @@ LOCAL = """
 from dataclasses import dataclass
 from typing import Any, ClassVar
 import numpy as np
-from anncore import Activation, Hyper, Optimizer, hookimpl, param, ref
+from anncore import Activation, Hyper, Optimizer, hookimpl, hyper, ref
 
 SEEN = []
 
 @dataclass(frozen=True)
-class Square:
+class Square(Activation):
     '''A square; remembers what it is handed.'''
     name: ClassVar[str] = "square"
-    scale: Hyper = param(1.0, "(0, inf)")
+    scale: Hyper = hyper(1.0, "(0, inf)")
     def forward(self, z):
         SEEN.append((z.shape, z.dtype, np.shape(self.scale)))
         return self.scale * z * z
     def backward(self, grad, z, a): return 2 * self.scale * z * grad
 
 @dataclass(frozen=True)
-class Trap:
+class Trap(Optimizer):
     '''Raises.'''
     name: ClassVar[str] = "trap"
     def forward(self, z): raise ZeroDivisionError("no way\\nthrough")
     def backward(self, grad, z, a): return grad
 
 @dataclass(frozen=True)
-class ByMatrix:
+class ByMatrix(Optimizer):
     '''Wants matrices, and an optimizer inside.'''
     name: ClassVar[str] = "by_matrix"
     scope: ClassVar[str] = "array"
-    lr: Hyper = param(0.1, "(0, inf)")
+    lr: Hyper = hyper(0.1, "(0, inf)")
     inner: Any = ref("optimizer", "sgd")
-    def init(self, param): return ()
-    def step(self, param, grad, state, t):
-        SEEN.append((param.shape, t))
-        return self.inner[0].step(param, grad, self.inner[0].init(param), t)[0], ()
+    def init(self, weight): return ()
+    def step(self, weight, grad, state, t):
+        SEEN.append((weight.shape, t))
+        return self.inner[0].step(weight, grad, self.inner[0].init(weight), t)[0], ()
 
 @hookimpl
 def annx_activations(): return [Square, Trap]
@@ -75,6 +75,7 @@ def quick(registry: Registry, *names: str, **settings: Any) -> list[Cost]:
     return measure(registry, choose(registry, names), **settings)
 
 
+@pytest.mark.slow
 def test_every_optimizer_activation_and_loss_has_a_cost_at_every_size(registry: Registry) -> None:
     costs = quick(registry)
     everything = [component for kind in KINDS for component in registry.of_kind(kind)]
@@ -110,30 +111,28 @@ DOORS = """
 from dataclasses import dataclass
 from typing import Any, ClassVar
 import numpy as np
-from anncore import ParamSpec, hookimpl, param, ref
+from anncore import WeightSpec, hookimpl, hyper, ref, AskingOptimizer, LearnedActivation, RandomActivation
 
 @dataclass(frozen=True)
-class Learnt:
+class Learnt(LearnedActivation):
     "A slope for each unit."
     name: ClassVar[str] = "learnt"
-    learns: ClassVar[bool] = True
-    def specs(self, units): return [ParamSpec("slope", (1, units), 1, units, "gain", 0.25)]
-    def forward(self, z, params): return z * params["slope"]
-    def backward(self, grad, z, a, params, grads):
+    def specs(self, units): return [WeightSpec("slope", (1, units), 1, units, "gain", 0.25)]
+    def forward(self, z, weights): return z * weights["slope"]
+    def backward(self, grad, z, a, weights, grads):
         grads["slope"][...] = (grad * z).sum(axis=1, keepdims=True)
-        return grad * params["slope"]
+        return grad * weights["slope"]
 
 @dataclass(frozen=True)
-class Shaken:
+class Shaken(RandomActivation):
     "A random slope for each number."
     name: ClassVar[str] = "shaken"
-    random: ClassVar[bool] = True
     def draw(self, rng, shape): return rng.random(shape)
     def forward(self, z, noise): return z * (0.5 if noise is None else noise)
     def backward(self, grad, z, a, noise): return grad * noise
 
 @dataclass(frozen=True)
-class Product:
+class Product(Activation):
     "One half times the other."
     name: ClassVar[str] = "product"
     def width(self, units): return 2 * units
@@ -144,17 +143,16 @@ class Product:
         return out
 
 @dataclass(frozen=True)
-class Ahead:
+class Ahead(AskingOptimizer):
     "A step by the gradient at another place."
     name: ClassVar[str] = "ahead"
     scope: ClassVar[str] = "trial"
-    asks: ClassVar[bool] = True
     inner: Any = ref("optimizer", "sgd")
-    def init(self, param): return self.inner[0].init(param)
-    def step(self, param, grad, state, t, evaluate):
-        loss, there = evaluate(param + 0.1 * grad)
-        assert loss.shape == (len(param), 1, 1)
-        return self.inner[0].step(param, there, state, t)
+    def init(self, weight): return self.inner[0].init(weight)
+    def step(self, weight, grad, state, t, evaluate):
+        loss, there = evaluate(weight + 0.1 * grad)
+        assert loss.shape == (len(weight), 1, 1)
+        return self.inner[0].step(weight, there, state, t)
 
 @hookimpl
 def annx_activations(): return [Learnt, Shaken, Product]

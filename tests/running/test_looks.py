@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import integrate, stats as scipy_stats
 
-from anncore import always_valid_interval, always_valid_p, mean_interval, pairs_until_decided
+from anncore import always_valid_interval, always_valid_p, pairs_until_decided
 from anncore.evidence.always_valid import level_at
 from anncore.evidence.sentences import interval, sentence
+from anncore.evidence.stats import mean_interval
 from anncore.evidence.verdicts import compare
 
 INF, NAN = math.inf, math.nan
@@ -37,6 +38,7 @@ def test_eight_equal_gaps_bound_their_centre_and_seven_do_not() -> None:
     assert math.isnan(always_valid_interval([]).value)
 
 
+@pytest.mark.slow
 def test_the_ends_by_hand() -> None:
     d = np.array([3.0, 1, 4, 1.5, 5, 9, 2, 6, 5.5, 3.5, 8])
     found = always_valid_interval(d)
@@ -68,6 +70,7 @@ def test_gaps_that_only_grow_leave_the_far_end_open() -> None:
 gaps_of = st.lists(st.floats(-50, 50).map(lambda x: round(x, 2)) | st.sampled_from([INF, -INF]), max_size=20)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(gaps_of)
 def test_an_interval_leaves_0_out_only_where_p_is_small_and_never_grows(gaps: list[float]) -> None:
@@ -107,6 +110,7 @@ DRAWS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", DRAWS)
 @pytest.mark.parametrize(
     ("repetitions", "fewest"), [(60, 53), pytest.param(1500, 1405, marks=LARGE)]
@@ -138,6 +142,7 @@ def test_intervals_of_scores_hold_together_too(repetitions: int, fewest: int) ->
     assert held >= fewest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("effect", "comparisons"), [(0.5, 1), (0.8, 1), (0.8, 10), (1.2, 10)])
 def test_the_plan_is_near_what_the_test_takes_in_four_of_five_experiments(
     effect: float, comparisons: int

@@ -76,6 +76,7 @@ def test_results_come_back_when_the_data_are_gone(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(load_run(tmp_path / "run").trials, results.trials)
 
 
+@pytest.mark.slow
 def test_a_run_can_be_read_while_it_runs(tmp_path: Path) -> None:
     seen: list[int] = []
     sweep(

@@ -118,6 +118,7 @@ def test_a_limit_that_is_reached_leaves_claims_open(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     whole.mkdir()
@@ -144,6 +145,7 @@ def test_a_higher_limit_goes_on_after_a_lower_one(tmp_path: Path) -> None:
     assert run(tmp_path, max_seeds=20).experiment.rounds == Rounds((6, 7, 11), 20, 0)  # 7 + 4
 
 
+@pytest.mark.slow
 def test_another_experiment_in_the_same_folder_begins_anew(tmp_path: Path) -> None:
     run(tmp_path)
     assert run(tmp_path, CLEAR.replace("steps = 30", "steps = 31")).experiment.rounds.looks == (6, 9)
@@ -194,6 +196,7 @@ def test_the_default_limit_keeps_to_the_most_trials(tmp_path: Path) -> None:
     assert run(tmp_path, text).experiment.rounds.most == 25  # two arms
 
 
+@pytest.mark.slow
 def test_commands_tell_of_the_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undrawn: None) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x.toml").write_text(CLEAR)
@@ -240,6 +243,7 @@ def looks_like_a_sweep(rng: Any, effect: float, arms: int, looks: tuple[int, ...
 LOOKS = (10, 15, 23, 35)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("repetitions", "most"), [(25, 4), pytest.param(400, 29, marks=LARGE)]
 )  # 5 % are 1.25 and 20; no more than the 98th percentile
@@ -248,6 +252,7 @@ def test_however_often_the_report_looks_equal_arms_are_rarely_told_apart(repetit
     assert sum(looks_like_a_sweep(rng, 0.0, 3, LOOKS) for _ in range(repetitions)) <= most
 
 
+@pytest.mark.slow
 def test_and_arms_that_differ_are() -> None:
     rng = np.random.default_rng(12)
     assert sum(looks_like_a_sweep(rng, 0.4, 2, LOOKS) for _ in range(8)) >= 7

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,24 +14,25 @@ from sweep_factory import load, without_seconds
 from anncore import ExperimentError, curve_frame, load_run, sweep
 from anncore.report.build import build_report, plain
 from anncore.report.markdown import render_markdown
+from anncore.running import step_costs
 
 SLEEPY = """
 import time
 from dataclasses import dataclass
 from typing import Any, ClassVar
 import numpy as np
-from anncore import Array, Hyper, hookimpl, param
+from anncore import Array, Hyper, hookimpl, hyper, Optimizer
 
 @dataclass(frozen=True)
-class Sleepy:
+class Sleepy(Optimizer):
     'Gradient descent that sleeps.'
     name: ClassVar[str] = "sleepy"
-    lr: Hyper = param(0.1, "(0, inf)")
+    lr: Hyper = hyper(0.1, "(0, inf)")
 
-    def init(self, param: Array) -> Any:
+    def init(self, weight: Array) -> Any:
         return ()
 
-    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
         time.sleep(0.01)
         if float(np.abs(grad).max()) < 0:  # looking at a number keeps the step from being compiled
             raise ArithmeticError
@@ -39,13 +42,28 @@ class Sleepy:
 def annx_optimizers() -> list[Any]:
     return [Sleepy]
 """
-SLEEP = 0.01
+SLEEP, READING = 0.01, 0.001  # seconds that a step of the slow arm and a look at the clock take
 TWO = """
 seeds = { tune = [0], report = [100, 101] }
 report.costs = true
 optimizer.slow.use = "sleepy"
 optimizer.quick.use = "sgd"
 """
+
+
+@pytest.fixture(autouse=True)
+def _a_clock_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let sleep and looks at the clock take known times, later looks a bit more."""
+    now, looks = 0.0, 0
+
+    def pass_time(seconds: float | None = None) -> float:
+        nonlocal now, looks
+        looks += seconds is None
+        now += READING + looks * 1e-9 if seconds is None else seconds
+        return now
+
+    monkeypatch.setattr(time, "sleep", pass_time)
+    monkeypatch.setattr(step_costs, "time", SimpleNamespace(perf_counter=pass_time))
 
 
 def run(folder: Path, text: str = TWO, **options: Any) -> Any:
@@ -58,13 +76,14 @@ def test_an_arm_is_timed_alone_whatever_its_stack_took(tmp_path: Path) -> None:
     results = run(tmp_path)
     slow, quick = sorted(results.costs, key=lambda cost: -cost.seconds)
     assert (slow.arm, quick.arm, slow.trials, quick.trials) == ("slow", "quick", 2, 2)
-    assert SLEEP / 2 <= slow.seconds < SLEEP  # a loaded machine oversleeps
+    assert SLEEP / 2 <= slow.seconds < SLEEP  # two trials share a step
     assert quick.seconds < SLEEP / 4
     assert slow.seconds <= slow.median <= slow.high
     report = results.trials[results.trials["phase"] == "report"]
     assert report.groupby("arm")["train_seconds"].first().nunique() == 1  # the stack's share tells nothing
 
 
+@pytest.mark.slow
 def test_seconds_to_the_target_are_steps_times_the_cost(tmp_path: Path) -> None:
     results = run(tmp_path)
     seconds = {cost.arm: cost.seconds for cost in results.costs}
@@ -80,6 +99,7 @@ def test_seconds_to_the_target_are_steps_times_the_cost(tmp_path: Path) -> None:
     assert "what one costs the arm alone" in render_markdown(plain(content))
 
 
+@pytest.mark.slow
 def test_a_folder_gives_costs_back_and_does_not_measure_again(tmp_path: Path) -> None:
     first = run(tmp_path)
     assert load_run(tmp_path / "run").costs == first.costs
@@ -89,6 +109,7 @@ def test_a_folder_gives_costs_back_and_does_not_measure_again(tmp_path: Path) ->
     assert [each["arm"] for each in told["costs"]] == ["slow", "quick"]
 
 
+@pytest.mark.slow
 def test_what_is_not_asked_for_is_not_measured_and_no_number_moves(tmp_path: Path) -> None:
     asked = run(tmp_path)
     (tmp_path / "plain").mkdir()

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from sweep_factory import DRIVER, SLOW, TUNED, load, load_slow, stored_maps, without_seconds
 
-from anncore import ExperimentError, PluginError, Stopper, StoreError, load_run
+from anncore import Executor, ExperimentError, PluginError, Stopper, StoreError, load_run
 from anncore.contract.trial import TrialResult
 from anncore.engine.datasets import _CACHE
 from anncore.evidence.results import to_csv
@@ -33,7 +33,7 @@ REPORT = "seeds = { report = [0, 1] }\n"
 Tables = tuple[Any, bytes, dict[str, bytes]]
 
 
-class Idle:
+class Idle(Executor):
     """An executor that must not be asked."""
 
     name = "idle"
@@ -96,6 +96,7 @@ def test_a_sweep_tunes_selects_and_reports_on_fresh_seeds(tmp_path: Path) -> Non
     assert set(curves["step"]) == {0, 3, 6}
 
 
+@pytest.mark.slow
 def test_jobs_and_executors_make_no_difference(tmp_path: Path) -> None:
     experiment = load(tmp_path, TUNED)
     runs = {
@@ -125,7 +126,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 import numpy as np
-from anncore import Data, hookimpl, param
+from anncore import Data, hookimpl, hyper, Dataset
 
 def note(what: str) -> None:
     with Path(__file__).with_name("log").open("a") as log:
@@ -134,10 +135,10 @@ def note(what: str) -> None:
 note("loaded")
 
 @dataclass(frozen=True)
-class Counted:
+class Counted(Dataset):
     "Tells whenever it is made."
     name: ClassVar[str] = "counted"
-    n: int = param(60, "int [10, inf)")
+    n: int = hyper(60, "int [10, inf)")
 
     def make(self, rng: np.random.Generator) -> Data:
         note(f"made {self.n} {rng.bit_generator.seed_seq.entropy}")
@@ -160,6 +161,7 @@ def load_counted(folder: Path) -> Any:
     return load(folder, "\n" + text, hidden=hidden, plugins=[folder / "counted.py"], only=["dataset=counted"])
 
 
+@pytest.mark.slow
 def test_plugins_and_data_are_paid_for_once_per_process(tmp_path: Path) -> None:
     stacks: list[StackDone] = []
     sweep(
@@ -229,6 +231,7 @@ def test_fresh_runs_the_plan_anew_and_nothing_else(tmp_path: Path) -> None:
 TROUBLED = 'optimizer.sgd.lr = 0.1\n[optimizer.trouble]\nhow = ["none", "raise", "exit", "leave", "nan"]\n'
 
 
+@pytest.mark.slow
 def test_only_the_guilty_fail_and_nothing_else_is_touched(tmp_path: Path) -> None:
     text = "\n" + REPORT + TROUBLED
     peaceful = text.replace('"raise", "exit", "leave", "nan"', "")
@@ -277,6 +280,7 @@ def test_the_first_failure_stops_a_sweep_that_shall_fail_fast(tmp_path: Path) ->
     assert (results.stopped, len(results.trials), results.missing) == ("fail_fast", 2, 4)
 
 
+@pytest.mark.slow
 def test_a_trial_that_hangs_is_timed_out_alone(tmp_path: Path) -> None:
     text = '\nseeds.report = [0]\nlimits.timeout = "2s"\noptimizer.trouble.how = ["none", "hang"]\n'
     trials = sweep(load(tmp_path, text), out=tmp_path / "run", jobs=1).trials
@@ -284,6 +288,7 @@ def test_a_trial_that_hangs_is_timed_out_alone(tmp_path: Path) -> None:
     assert found == [["none", "ok", ""], ["hang", "timeout", "not finished after 2 s"]]
 
 
+@pytest.mark.slow
 def test_a_component_that_changes_meanwhile_is_an_error(tmp_path: Path) -> None:
     experiment = load(tmp_path, SLOW)
     file = tmp_path / "trouble.py"
@@ -336,6 +341,7 @@ def test_a_trial_that_stands_twice_in_the_plan_is_run_once(tmp_path: Path) -> No
     assert len(results.curves) == len(results.curves.drop_duplicates(["key", "step", "metric"]))
 
 
+@pytest.mark.slow
 def test_what_plugins_print_stays_off_standard_output(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -371,7 +377,7 @@ def start(command: list[str], **options: Any) -> subprocess.Popen[str]:
 
 
 def wait_for(look: Any) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while not look():
         assert time.monotonic() < end
         time.sleep(0.02)
@@ -393,6 +399,7 @@ def read_until(driver: subprocess.Popen[str], line: str, count: int = 1) -> None
         count -= found.strip() == line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_killed_sweep_resumes_to_the_same_tables(tmp_path: Path, slow_tables: Tables, seed: int) -> None:
     rng = random.Random(seed)
@@ -408,6 +415,7 @@ def test_a_killed_sweep_resumes_to_the_same_tables(tmp_path: Path, slow_tables: 
     assert results.stopped == ""
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_nothing(tmp_path: Path, slow_tables: Tables) -> None:
     killed: list[int] = []
 
@@ -421,11 +429,12 @@ def test_a_killed_worker_loses_nothing(tmp_path: Path, slow_tables: Tables) -> N
     assert tables(tmp_path / "run") == slow_tables
 
 
+@pytest.mark.slow
 def test_the_first_interrupt_drains_and_the_same_command_resumes(tmp_path: Path, slow_tables: Tables) -> None:
     driver = drive(tmp_path)
     read_until(driver, "StackDone", 2)
     os.killpg(driver.pid, signal.SIGINT)
-    out, err = driver.communicate(timeout=30)
+    out, err = driver.communicate(timeout=120)
     assert (driver.returncode, err) == (0, "")
     assert "StopRequested\n" in out
     assert out.endswith("stopped: interrupted\n")
@@ -437,6 +446,7 @@ def test_the_first_interrupt_drains_and_the_same_command_resumes(tmp_path: Path,
     assert tables(tmp_path / "run") == slow_tables
 
 
+@pytest.mark.slow
 def test_the_second_interrupt_stops_at_once(tmp_path: Path) -> None:
     load(tmp_path, "\n" + REPORT + '[optimizer.trouble]\nhow = ["none", "hang"]\n', hidden="[[2], [3]]")
     code = (
@@ -453,7 +463,7 @@ def test_the_second_interrupt_stops_at_once(tmp_path: Path) -> None:
     read_until(driver, "StopRequested")
     assert driver.poll() is None  # it waits for what is running
     os.killpg(driver.pid, signal.SIGINT)
-    _, err = driver.communicate(timeout=20)
+    _, err = driver.communicate(timeout=120)
     assert driver.returncode == -signal.SIGINT  # Python's way to end by KeyboardInterrupt
     assert err.count("Traceback") == 1
     assert err.strip().endswith("KeyboardInterrupt")

@@ -22,24 +22,24 @@ HEAD = """
 from dataclasses import dataclass
 from typing import Any, ClassVar
 import numpy as np
-from anncore import Array, Hyper, hookimpl, param
+from anncore import Activation, Array, Hyper, Optimizer, hookimpl, hyper
 """
 # ‖g‖ over the whole stack: right for one trial, wrong for several, and it runs without a word.
 NORM = (
     HEAD
     + '''
 @dataclass(frozen=True)
-class NormSGD:
+class NormSGD(Optimizer):
     """Normalised descent: θ ← θ - lr g / ‖g‖. Domain: lr > 0. Hazan, Levy & Shalev-Shwartz 2015."""
 
     name: ClassVar[str] = "norm_sgd"
     scope: ClassVar[str] = "trial"
-    lr: Hyper = param(0.1, "(0, inf)")
+    lr: Hyper = hyper(0.1, "(0, inf)")
 
-    def init(self, param: Array) -> Any:
+    def init(self, weight: Array) -> Any:
         return ()
 
-    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
         return -self.lr * grad / (NORM + 1e-8), ()
 
 @hookimpl
@@ -54,7 +54,7 @@ SQUARE = (
     HEAD
     + '''
 @dataclass(frozen=True)
-class Square:
+class Square(Activation):
     """Square: f(z) = z². Domain: z real. Nobody 2020."""
 
     name: ClassVar[str] = "square"

@@ -13,10 +13,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from right_components import OPENED, RIGHT, Bent
+from shipped import REGISTRY
 from wrong import WRONG, Wrong, changed, spoilt, touched
 
-from anncore import ComponentError, load_registry, param
-from anncore.contract.hookspecs import KINDS
+from anncore import Activation, ComponentError, hyper, load_registry
+from anncore.contract.kind_names import KINDS
 from anncore.contract.kinds import Array
 from anncore.contract.registry import Registry
 from anncore.testing import KITS, Check, check_component, checks_for, elsewhere, parametrize_with_checks
@@ -24,7 +25,7 @@ from anncore.testing import KITS, Check, check_component, checks_for, elsewhere,
 
 @pytest.fixture(scope="module")
 def registry() -> Registry:
-    return load_registry(environ={"ANNX_PLUGINS": ""})
+    return REGISTRY
 
 
 def failures(cls: Any, **how: Any) -> dict[str, str]:
@@ -90,14 +91,14 @@ def test_a_joint_form_that_is_another_loss_is_found(registry: Registry) -> None:
 
 
 @dataclass(frozen=True)
-class Powered:
+class Powered(Activation):
     """A power of the magnitude, f(z) = |z|ⁿ with n = exponent, 2 by default.
 
     By nobody, 2020.
     """
 
     name: ClassVar[str] = "powered"
-    exponent: Any = param(2.0, "(1, 4]")
+    exponent: Any = hyper(2.0, "(1, 4]")
 
     def forward(self, z: Array) -> Array:
         return np.abs(z) ** self.exponent  # NumPy squares for one trial and calls pow for several
@@ -176,7 +177,7 @@ def test_the_kind_is_told_by_the_methods() -> None:
 
 
 def test_what_is_no_component_is_refused() -> None:
-    with pytest.raises(TypeError, match="'int' has the methods of no kind"):
+    with pytest.raises(TypeError, match="'int' derives from no kind"):
         list(checks_for(int))
 
 
@@ -257,10 +258,10 @@ def test_what_is_printed_in_the_other_process_is_no_answer() -> None:
 HALVED = """
 from dataclasses import dataclass
 from typing import ClassVar
-from anncore import hookimpl
+from anncore import Activation, hookimpl
 
 @dataclass(frozen=True)
-class Halved:
+class Halved(Activation):
     '''Half of all.
 
     By nobody, 2020.

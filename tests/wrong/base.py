@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from right_components import RIGHT
 
-from anncore import Data, Drawing, param
+from anncore import Data, Drawing, hyper
 
 
 class Wrong(NamedTuple):
@@ -77,14 +77,14 @@ METHODS = {
 
 
 def any_kind(kind: str) -> list[Wrong]:
-    pair = param((1, 2), ((1, 2), (3, 4)))  # JSON knows no tuples
+    pair = hyper((1, 2), ((1, 2), (3, 4)))  # JSON knows no tuples
     return [
         wrong(kind, "well_formed", "it has no method", **{METHODS[kind]: None}),
         wrong(kind, "documentation", "must open with one line and a full stop", __doc__="Words"),
         wrong(kind, "defaults", "preset odd sets slop", presets={"odd": {"slop": 1.0}}),
         wrong(kind, "pickles", "cannot be pickled: not to be sent", __reduce__=stays_at_home),
         wrong(kind, "json_round_trip", "pair must be one of (1, 2), (3, 4), got [1, 2]", pair=pair),
-        wrong(kind, "out_of_domain", "'no such value' was accepted", how=param("a", ("a", Anything()))),
+        wrong(kind, "out_of_domain", "'no such value' was accepted", how=hyper("a", ("a", Anything()))),
     ]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from right_components import Scaled, Sides
 
 from anncore.contract.kinds import Array
-from wrong.base import opened, wrong
+from wrong.base import Wrong, opened, spoilt, wrong
 
 
 def never_wrong(self: Any, output: Array, target: Array) -> Array:
@@ -61,7 +61,8 @@ def above_the_mean(self: Any, output: Array) -> Array:
 
 
 LOSSES = [
-    wrong("loss", "attributes", "there is no value_from_logits", value_from_logits=None),
+    wrong("loss", "well_formed", "it has no method value_from_logits", value_from_logits=None),
+    Wrong("loss", "attributes", "derive it from anncore.JointLoss", spoilt(Scaled, joint=("identity",))),
     wrong("loss", "attributes", "natural_for names a task that outputs does not", natural_for=("binary",)),
     wrong("loss", "gradient", "grad for output", value=never_wrong),
     wrong("loss", "gradient", "declare a corner in kinks", value=absolute, grad=sign),

@@ -6,15 +6,15 @@ from typing import Any
 
 from right_components import Furnished, Wired
 
-from anncore import Layer, ParamSpec
+from anncore import Layer, WeightSpec
 from anncore.contract.kinds import Array
 from wrong.base import Wrong, spoilt, wrong
 
 # Networks
 
 
-def namesakes(self: Any, inputs: int, outputs: int) -> list[ParamSpec]:
-    return [ParamSpec("A", (inputs, 2), inputs, 2), ParamSpec("A", (2, outputs), 2, outputs)]
+def namesakes(self: Any, inputs: int, outputs: int) -> list[WeightSpec]:
+    return [WeightSpec("A", (inputs, 2), inputs, 2), WeightSpec("A", (2, outputs), 2, outputs)]
 
 
 def half_a_gradient(self: Any, params: Any, tape: Any, grad: Array, grads: Any) -> None:
@@ -30,11 +30,11 @@ NETWORKS = [
 # Networks that open a door
 
 
-def of_no_role(self: Any, inputs: int, outputs: int) -> list[ParamSpec]:
+def of_no_role(self: Any, inputs: int, outputs: int) -> list[WeightSpec]:
     return [spec._replace(role="brain") for spec in Furnished.specs(self, inputs, outputs)]
 
 
-def narrow(self: Any, inputs: int, outputs: int) -> list[ParamSpec]:
+def narrow(self: Any, inputs: int, outputs: int) -> list[WeightSpec]:
     a, *rest = Furnished.specs(self, inputs, outputs)
     return [a._replace(shape=(inputs, 2)), *(spec._replace(shape=(*spec.shape[:1], 2)) for spec in rest)]
 
@@ -67,7 +67,7 @@ def never_in_training(self: Any, params: Any, x: Array, mode: Any) -> Any:
     return Furnished.forward(self, params, x, Calm())
 
 
-def scalar(self: Any, rng: Any, spec: ParamSpec) -> float:
+def scalar(self: Any, rng: Any, spec: WeightSpec) -> float:
     return 1.0
 
 
@@ -107,6 +107,6 @@ OPEN_NETWORKS = [
         "network",
         "learn",
         "leaves the change of A open",
-        spoilt(Wired, learn=lambda self, params, x, y, grads: None),
+        spoilt(Wired, learn=lambda self, weights, x, y, grads: None),
     ),
 ]

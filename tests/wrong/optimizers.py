@@ -11,64 +11,64 @@ from anncore.contract.kinds import Array
 from wrong.base import Wrong, by_size, spoilt, wrong
 
 
-def uphill(self: Any, param: Array, grad: Array, state: Any, t: int) -> Any:
+def uphill(self: Any, weight: Array, grad: Array, state: Any, t: int) -> Any:
     return self.lr * grad, state
 
 
-def normed(self: Any, param: Array, grad: Array, state: Any, t: int) -> Any:
+def normed(self: Any, weight: Array, grad: Array, state: Any, t: int) -> Any:
     return -self.lr * grad / np.sqrt((grad * grad).sum(axis=2, keepdims=True) + 1e-8), state
 
 
-def normed_inside(self: Any, param: Array, grad: Array, state: Any, t: int) -> Any:
+def normed_inside(self: Any, weight: Array, grad: Array, state: Any, t: int) -> Any:
     size = 1 + np.abs(grad).max(axis=2, keepdims=True)
-    change, inner = self.optimizer[0].step(param, grad / size, state.inner, t)
-    return change, state._replace(mean=(state.mean + param + change) / 2, inner=inner)
+    change, inner = self.optimizer[0].step(weight, grad / size, state.inner, t)
+    return change, state._replace(mean=(state.mean + weight + change) / 2, inner=inner)
 
 
-def divided_by_zero(self: Any, param: Array, grad: Array, state: Any, t: int) -> Any:
+def divided_by_zero(self: Any, weight: Array, grad: Array, state: Any, t: int) -> Any:
     return -self.lr * grad / np.abs(grad), state
 
 
-def written_state(self: Any, param: Array, grad: Array, state: Any, t: int) -> Any:
+def written_state(self: Any, weight: Array, grad: Array, state: Any, t: int) -> Any:
     state.v[:] = 0.9 * state.v + grad
     return -self.lr * state.v, state
 
 
-def without_trials(self: Any, param: Array) -> State:
+def without_trials(self: Any, weight: Array) -> State:
     return State(np.zeros(2))
 
 
 HIDDEN: list[Any] = [0]
 
 
-def remembers_elsewhere(self: Any, param: Array, grad: Array, state: Any, t: int) -> Any:
+def remembers_elsewhere(self: Any, weight: Array, grad: Array, state: Any, t: int) -> Any:
     HIDDEN[0] = grad if t == 1 else HIDDEN[0] * 0.9 + grad
     return -self.lr * HIDDEN[0], state
 
 
-def by_the_last_array(self: Any, param: Array, grad: Array, state: Any, t: int) -> Any:
+def by_the_last_array(self: Any, weight: Array, grad: Array, state: Any, t: int) -> Any:
     before, HIDDEN[0] = HIDDEN[0], np.abs(grad).mean()
-    return -self.lr * grad * (1 + before * (param.size > 20)), state
+    return -self.lr * grad * (1 + before * (weight.size > 20)), state
 
 
-def by_all_trials(self: Any, param: Array, grad: Array, state: Any, t: int) -> Any:
+def by_all_trials(self: Any, weight: Array, grad: Array, state: Any, t: int) -> Any:
     return -self.lr * grad / (1 + np.abs(grad).mean()), state
 
 
-def silent_step(self: Any, param: Array, grad: Array, state: Any, t: int, evaluate: Any) -> Any:
+def silent_step(self: Any, weight: Array, grad: Array, state: Any, t: int, evaluate: Any) -> Any:
     return -self.lr * grad, state
 
 
-def asks_at_nothing(self: Any, param: Array, grad: Array, state: Any, t: int, evaluate: Any) -> Any:
-    return -self.lr * evaluate(param[:, :, :1])[1], state
+def asks_at_nothing(self: Any, weight: Array, grad: Array, state: Any, t: int, evaluate: Any) -> Any:
+    return -self.lr * evaluate(weight[:, :, :1])[1], state
 
 
-def asks_too_finely(self: Any, param: Array, grad: Array, state: Any, t: int, evaluate: Any) -> Any:
-    return (-self.lr * evaluate(param.astype("float64"))[1]).astype(param.dtype), state
+def asks_too_finely(self: Any, weight: Array, grad: Array, state: Any, t: int, evaluate: Any) -> Any:
+    return (-self.lr * evaluate(weight.astype("float64"))[1]).astype(weight.dtype), state
 
 
-def spoils_the_answer(self: Any, param: Array, grad: Array, state: Any, t: int, evaluate: Any) -> Any:
-    ahead = evaluate(param)[1]
+def spoils_the_answer(self: Any, weight: Array, grad: Array, state: Any, t: int, evaluate: Any) -> Any:
+    ahead = evaluate(weight)[1]
     ahead *= -self.lr
     return ahead, state
 
@@ -89,19 +89,25 @@ OPTIMIZERS = [
         "evaluated",
         "halfway.evaluated gives shape (3,)",
         Halfway,
-        evaluated=lambda self, param, state: param[:, 0, 0],
+        evaluated=lambda self, weight, state: weight[:, 0, 0],
     ),
-    spoilt_optimizer("evaluated", "and the start", Halfway, evaluated=lambda self, param, state: 2 * param),
+    spoilt_optimizer("evaluated", "and the start", Halfway, evaluated=lambda self, weight, state: 2 * weight),
     spoilt_optimizer(
         "stacked_as_alone",
         "evaluated 1 of a trial in a stack of 2",
         Halfway,
-        evaluated=lambda self, param, state: by_size(state.mean),
+        evaluated=lambda self, weight, state: by_size(state.mean),
+    ),
+    spoilt_optimizer(
+        "nests",
+        "evaluated does not ask the optimizer inside",
+        Halfway,
+        evaluated=lambda self, weight, state: weight,
     ),
     spoilt_optimizer("route", "to 'nowhere', not its own", Halfway, route=lambda self, spec: "nowhere"),
     spoilt_optimizer("scope", "a change of W1 alone and beside others", Halfway, step=normed_inside),
     wrong("optimizer", "state", "first axis must be the trials", init=without_trials),
-    wrong("optimizer", "state", "must be a NamedTuple of arrays", init=lambda self, param: param),
+    wrong("optimizer", "state", "must be a NamedTuple of arrays", init=lambda self, weight: weight),
     wrong("optimizer", "state_round_trip", "after the state was saved and read", step=remembers_elsewhere),
     wrong("optimizer", "quadratic", "the quadratic goes from", step=uphill),
     wrong("optimizer", "zero_gradient", "invalid value", step=divided_by_zero),

@@ -14,7 +14,7 @@ from wrong.base import opened, wrong
 # Schedules and initializers
 
 
-def not_a_number(self: Any, t: int, steps: int) -> float:
+def not_a_number(self: Any, t: int, steps: int, state: Any) -> float:
     return float("nan")
 
 
@@ -67,7 +67,7 @@ SCHEDULES = [
     opened("schedule", "stacked_as_alone", "in a stack of 2", Heedful, observe=by_the_best_trial),
     opened("schedule", "inputs_unchanged", "writes to an array it was handed", Heedful, observe=overwritten),
     wrong("schedule", "factors", "of update 1 of 1 is [nan]", factor=not_a_number),
-    wrong("schedule", "factors", "the factor is 0 throughout", factor=lambda self, t, steps: 0.0),
+    wrong("schedule", "factors", "the factor is 0 throughout", factor=lambda self, t, steps, state: 0.0),
 ]
 
 

@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Activation, Array, hookimpl, param
+from anncore import Activation, Array, hookimpl, hyper
 
 LINEAR = math.sqrt(2 / math.pi)
 CUBIC = 0.044715 * LINEAR
 
 
 @dataclass(frozen=True)
-class GELU:
+class GELU(Activation):
     """Gaussian error linear unit: z times the probability that a standard normal number is below z.
 
         f(z)  = z Φ(z),  Φ(z) = (1 + erf(z / √2)) / 2              approximate "none"
@@ -39,7 +39,7 @@ class GELU:
         "flux": {"approximate": "tanh"},
     }
 
-    approximate: str = param("none", ("none", "tanh"))
+    approximate: str = hyper("none", ("none", "tanh"))
 
     def forward(self, z: Array) -> Array:
         if self.approximate == "tanh":

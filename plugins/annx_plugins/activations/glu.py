@@ -9,7 +9,7 @@ from anncore import Activation, Array, hookimpl
 
 
 @dataclass(frozen=True)
-class GLU:
+class GLU(Activation):
     """Gated linear unit: one half of the pre-activations, each let through by one of the other half.
 
         f(u, v) = u σ(v)          z = (u, v),  σ(v) = 1 / (1 + exp(-v))

@@ -7,7 +7,7 @@ from anncore import Activation, Array, hookimpl
 
 
 @dataclass(frozen=True)
-class Identity:
+class Identity(Activation):
     """Identity, the linear activation.
 
         f(z)  = z

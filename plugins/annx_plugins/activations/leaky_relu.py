@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Activation, Array, Hyper, hookimpl, linear, param
+from anncore import Activation, Array, Hyper, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class LeakyReLU:
+class LeakyReLU(Activation):
     """Leaky rectified linear unit.
 
         f(z)  = z  where z > 0,  slope z  elsewhere
@@ -36,7 +36,7 @@ class LeakyReLU:
         "flux": {"slope": 0.01},
     }
 
-    slope: Hyper = param(0.01, "[0, 1]", search=linear(0.01, 0.3))
+    slope: Hyper = hyper(0.01, "[0, 1]", search=linear(0.01, 0.3))
 
     def forward(self, z: Array) -> Array:
         return np.maximum(z, self.slope * z)  # as slope ≤ 1; eight times as fast as np.where

@@ -6,11 +6,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Params, ParamSpec, hookimpl, param, sum_examples
+from anncore import (
+    Array,
+    Hyper,
+    LearnedActivation,
+    Weights,
+    WeightSpec,
+    hookimpl,
+    hyper,
+    sum_examples,
+)
 
 
 @dataclass(frozen=True)
-class PReLU:
+class PReLU(LearnedActivation):
     """Parametric rectified linear unit: a leaky one that learns its slope.
 
         f(z)        = z  where z > 0,  slope z  elsewhere
@@ -32,29 +41,28 @@ class PReLU:
     name: ClassVar[str] = "prelu"
     range: ClassVar[str] = "(-inf, inf)"
     kinks: ClassVar[tuple[float, ...]] = (0.0,)
-    learns: ClassVar[bool] = True
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {"init": 0.25, "shared": False},
         "torch": {"init": 0.25, "shared": True},
         "keras": {"init": 0.0, "shared": False},
     }
 
-    init: Hyper = param(0.25, "(-inf, inf)")
-    shared: bool = param(False, "bool")
+    init: Hyper = hyper(0.25, "(-inf, inf)")
+    shared: bool = hyper(False, "bool")
 
-    def specs(self, units: int) -> Sequence[ParamSpec]:
+    def specs(self, units: int) -> Sequence[WeightSpec]:
         slopes = 1 if self.shared else units
-        return [ParamSpec("slope", (1, slopes), 1, slopes, "gain", self.init)]
+        return [WeightSpec("slope", (1, slopes), 1, slopes, "gain", self.init)]
 
-    def forward(self, z: Array, params: Params) -> Array:
-        return np.where(z > 0, z, params["slope"] * z)
+    def forward(self, z: Array, weights: Weights) -> Array:
+        return np.where(z > 0, z, weights["slope"] * z)
 
-    def backward(self, grad: Array, z: Array, a: Array, params: Params, grads: Params) -> Array:
+    def backward(self, grad: Array, z: Array, a: Array, weights: Weights, grads: Weights) -> Array:
         each = sum_examples(grad * np.minimum(z, 0))
         grads["slope"][...] = each.sum(axis=2, keepdims=True) if self.shared else each
-        return np.where(z > 0, grad, params["slope"] * grad)
+        return np.where(z > 0, grad, weights["slope"] * grad)
 
 
 @hookimpl
-def annx_activations() -> list[Any]:
+def annx_activations() -> list[type[LearnedActivation]]:
     return [PReLU]

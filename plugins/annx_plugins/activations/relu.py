@@ -9,7 +9,7 @@ from anncore import Activation, Array, hookimpl
 
 
 @dataclass(frozen=True)
-class ReLU:
+class ReLU(Activation):
     """Rectified linear unit.
 
         f(z)  = max(z, 0)

@@ -1,15 +1,15 @@
 """Activation: rrelu."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, hookimpl, param
+from anncore import Array, Hyper, RandomActivation, hookimpl, hyper
 
 
 @dataclass(frozen=True)
-class RReLU:
+class RReLU(RandomActivation):
     """Randomized leaky rectified linear unit: in training every number has a slope drawn anew.
 
         f(z)  = z  where z > 0,  slope z  elsewhere
@@ -30,10 +30,9 @@ class RReLU:
     name: ClassVar[str] = "rrelu"
     range: ClassVar[str] = "(-inf, inf)"
     kinks: ClassVar[tuple[float, ...]] = (0.0,)
-    random: ClassVar[bool] = True
 
-    low: Hyper = param(1 / 8, "[0, 1]")
-    high: Hyper = param(1 / 3, "[0, 1]")
+    low: Hyper = hyper(1 / 8, "[0, 1]")
+    high: Hyper = hyper(1 / 3, "[0, 1]")
 
     def validate(self) -> None:
         """Refuse an empty range of slopes."""
@@ -56,5 +55,5 @@ class RReLU:
 
 
 @hookimpl
-def annx_activations() -> list[Any]:
+def annx_activations() -> list[type[RandomActivation]]:
     return [RReLU]

@@ -12,7 +12,7 @@ FLOOR = 1.0507009873554804934193349852946 * 1.6732632423543772848170429916717  #
 
 
 @dataclass(frozen=True)
-class SELU:
+class SELU(Activation):
     """Scaled exponential linear unit: it drives activations towards mean 0 and variance 1.
 
         f(z)  = λ z                     where z > 0,  λ α (exp(z) - 1)  elsewhere

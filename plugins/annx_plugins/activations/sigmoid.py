@@ -9,7 +9,7 @@ from anncore import Activation, Array, hookimpl
 
 
 @dataclass(frozen=True)
-class Sigmoid:
+class Sigmoid(Activation):
     """Logistic sigmoid.
 
         f(z)  = 1 / (1 + exp(-z))

@@ -9,7 +9,7 @@ from anncore import Activation, Array, hookimpl
 
 
 @dataclass(frozen=True)
-class Softmax:
+class Softmax(Activation):
     """Softmax over the last axis: real numbers to a probability distribution.
 
         f(z)ᵢ      = exp(zᵢ) / Σⱼ exp(zⱼ)

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Activation, Array, Hyper, hookimpl, log, param
+from anncore import Activation, Array, Hyper, hookimpl, hyper, log
 
 
 @dataclass(frozen=True)
-class Softplus:
+class Softplus(Activation):
     """Softplus, a smooth ReLU.
 
         f(z)  = log(1 + exp(beta z)) / beta
@@ -38,8 +38,8 @@ class Softplus:
         "flux": {"beta": 1.0, "threshold": 0},
     }
 
-    beta: Hyper = param(1.0, "(0, inf)", search=log(0.5, 10.0))
-    threshold: int = param(0, "int [0, inf)")
+    beta: Hyper = hyper(1.0, "(0, inf)", search=log(0.5, 10.0))
+    threshold: int = hyper(0, "int [0, inf)")
 
     def forward(self, z: Array) -> Array:
         x = self.beta * z

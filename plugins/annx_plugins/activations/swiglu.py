@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Activation, Array, Hyper, hookimpl, linear, param
+from anncore import Activation, Array, Hyper, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class SwiGLU:
+class SwiGLU(Activation):
     """Swish-gated linear unit: one half of the pre-activations times the swish of the other.
 
         f(u, v) = u σ(β u) v                              z = (u, v),  σ(x) = 1 / (1 + exp(-x))
@@ -29,7 +29,7 @@ class SwiGLU:
     name: ClassVar[str] = "swiglu"
     range: ClassVar[str] = "(-inf, inf)"
 
-    beta: Hyper = param(1.0, "(0, inf)", search=linear(0.5, 2.0))
+    beta: Hyper = hyper(1.0, "(0, inf)", search=linear(0.5, 2.0))
 
     def width(self, units: int) -> int:
         return 2 * units

@@ -9,7 +9,7 @@ from anncore import Activation, Array, hookimpl
 
 
 @dataclass(frozen=True)
-class Tanh:
+class Tanh(Activation):
     """Hyperbolic tangent.
 
         f(z)  = (exp(z) - exp(-z)) / (exp(z) + exp(-z))

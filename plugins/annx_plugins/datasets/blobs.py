@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, linear, param
+from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class Blobs:
+class Blobs(Dataset):
     """Round Gaussian clouds, one per class, around centres drawn at random.
 
         x | class c ~ N(μ_c, noise² I)    μ_c uniform in [-10, 10]^features
@@ -26,11 +26,11 @@ class Blobs:
 
     name: ClassVar[str] = "blobs"
 
-    n: int = param(500, "int [10, inf)")
-    noise: Hyper = param(1.0, "[0, inf)", search=linear(0.5, 4.0))
-    classes: int = param(3, "int [2, inf)")
-    features: int = param(2, "int [1, inf)")
-    label_noise: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.4))
+    n: int = hyper(500, "int [10, inf)")
+    noise: Hyper = hyper(1.0, "[0, inf)", search=linear(0.5, 4.0))
+    classes: int = hyper(3, "int [2, inf)")
+    features: int = hyper(2, "int [1, inf)")
+    label_noise: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.4))
 
     def make(self, rng: np.random.Generator) -> Data:
         from sklearn.datasets import make_blobs

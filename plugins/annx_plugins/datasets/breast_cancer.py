@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, linear, param
+from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class BreastCancer:
+class BreastCancer(Dataset):
     """Breast tumours, malignant or benign, told by the shapes of cell nuclei in an image.
 
     569 tumours: 212 malignant (class 0), 357 benign (class 1). Real data, bundled with scikit-learn:
@@ -26,7 +26,7 @@ class BreastCancer:
 
     name: ClassVar[str] = "breast_cancer"
 
-    label_noise: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.4))
+    label_noise: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.4))
 
     def make(self, rng: np.random.Generator) -> Data:
         from sklearn.datasets import load_breast_cancer

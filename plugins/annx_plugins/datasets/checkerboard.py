@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, linear, param
+from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class Checkerboard:
+class Checkerboard(Dataset):
     """A board of squares whose colour is the class.
 
         u uniform in [0, cells)²    y = (⌊u₁⌋ + ⌊u₂⌋) mod 2    x = u + noise · N(0, I)
@@ -28,10 +28,10 @@ class Checkerboard:
 
     name: ClassVar[str] = "checkerboard"
 
-    n: int = param(1000, "int [10, inf)")
-    noise: Hyper = param(0.0, "[0, inf)", search=linear(0.0, 0.2))
-    cells: int = param(4, "int [2, inf)")
-    label_noise: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.4))
+    n: int = hyper(1000, "int [10, inf)")
+    noise: Hyper = hyper(0.0, "[0, inf)", search=linear(0.0, 0.2))
+    cells: int = hyper(4, "int [2, inf)")
+    label_noise: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.4))
 
     def make(self, rng: np.random.Generator) -> Data:
         u = rng.uniform(0, self.cells, (self.n, 2))

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, linear, param
+from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class Circles:
+class Circles(Dataset):
     """A circle inside another, one per class.
 
         class 0:  (cos φ, sin φ)             φ evenly spaced in [0, 2π)
@@ -27,10 +27,10 @@ class Circles:
 
     name: ClassVar[str] = "circles"
 
-    n: int = param(500, "int [10, inf)")
-    noise: Hyper = param(0.1, "[0, inf)", search=linear(0.0, 0.3))
-    factor: Hyper = param(0.5, "[0, 1)", search=linear(0.2, 0.8))
-    label_noise: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.4))
+    n: int = hyper(500, "int [10, inf)")
+    noise: Hyper = hyper(0.1, "[0, inf)", search=linear(0.0, 0.3))
+    factor: Hyper = hyper(0.5, "[0, 1)", search=linear(0.2, 0.8))
+    label_noise: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.4))
 
     def make(self, rng: np.random.Generator) -> Data:
         from sklearn.datasets import make_circles

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, linear, param
+from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class Classification:
+class Classification(Dataset):
     """Gaussian clusters on the corners of a hypercube, among redundant and useless features.
 
     Each class has `clusters` normal clusters of random covariance, centred on different corners of a
@@ -32,15 +32,15 @@ class Classification:
 
     name: ClassVar[str] = "classification"
 
-    n: int = param(1000, "int [10, inf)")
-    noise: Hyper = param(0.0, "[0, inf)", search=linear(0.0, 1.0))
-    features: int = param(20, "int [1, inf)")
-    informative: int = param(5, "int [1, inf)")
-    redundant: int = param(2, "int [0, inf)")
-    classes: int = param(2, "int [2, inf)")
-    clusters: int = param(2, "int [1, inf)")
-    separation: Hyper = param(1.0, "(0, inf)", search=linear(0.5, 2.0))
-    label_noise: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.4))
+    n: int = hyper(1000, "int [10, inf)")
+    noise: Hyper = hyper(0.0, "[0, inf)", search=linear(0.0, 1.0))
+    features: int = hyper(20, "int [1, inf)")
+    informative: int = hyper(5, "int [1, inf)")
+    redundant: int = hyper(2, "int [0, inf)")
+    classes: int = hyper(2, "int [2, inf)")
+    clusters: int = hyper(2, "int [1, inf)")
+    separation: Hyper = hyper(1.0, "(0, inf)", search=linear(0.5, 2.0))
+    label_noise: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.4))
 
     def validate(self) -> None:
         if self.informative + self.redundant > self.features:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Data, DataError, Dataset, Task, hookimpl, nearest, param
+from anncore import Array, Data, DataError, Dataset, Task, hookimpl, hyper, nearest
 
 MISSING = frozenset(
     ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "1.#IND", "1.#QNAN", "<NA>", "N/A", "n/a", "NA")
@@ -32,7 +32,7 @@ class Table(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CSV:
+class CSV(Dataset):
     """Your own table: a text file with one example per line and the columns' names on the first.
 
     Every column but `target` and those in `drop` is a feature and must hold numbers; true and false
@@ -58,13 +58,13 @@ class CSV:
 
     name: ClassVar[str] = "csv"
 
-    path: str = param("", "path", help="the file, relative to the experiment file")
-    target: str = param("", "str", help="the column to predict")
-    task: str = param("auto", ("auto", "classification", "regression"))
-    drop: tuple[str, ...] = param((), "list str", help="columns to leave out")
-    separator: str = param(",", "str")
-    decimal: str = param(".", (".", ","))
-    encoding: str = param("utf-8", "str")
+    path: str = hyper("", "path", help="the file, relative to the experiment file")
+    target: str = hyper("", "str", help="the column to predict")
+    task: str = hyper("auto", ("auto", "classification", "regression"))
+    drop: tuple[str, ...] = hyper((), "list str", help="columns to leave out")
+    separator: str = hyper(",", "str")
+    decimal: str = hyper(".", (".", ","))
+    encoding: str = hyper("utf-8", "str")
 
     def validate(self) -> None:
         if len(self.separator) != 1 or self.separator in '"\r\n' or self.separator == self.decimal:

@@ -9,7 +9,7 @@ from anncore import Data, Dataset, hookimpl
 
 
 @dataclass(frozen=True)
-class Diabetes:
+class Diabetes(Dataset):
     """How far diabetes has progressed after a year, from age, sex, body mass, blood pressure and serum.
 
     442 patients; the target is a number from 25 to 346. Real data, bundled with scikit-learn, whose

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, linear, param
+from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class Digits:
+class Digits(Dataset):
     """Handwritten digits as images of 8 x 8 grey values from 0 to 16.
 
     1797 digits, 174 to 183 of each. Real data, bundled with scikit-learn: the test part of the UCI set.
@@ -25,7 +25,7 @@ class Digits:
 
     name: ClassVar[str] = "digits"
 
-    label_noise: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.4))
+    label_noise: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.4))
 
     def make(self, rng: np.random.Generator) -> Data:
         from sklearn.datasets import load_digits

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, add_outliers, hookimpl, linear, log, param
+from anncore import Data, Dataset, Hyper, add_outliers, hookimpl, hyper, linear, log
 
 
 @dataclass(frozen=True)
-class Friedman:
+class Friedman(Dataset):
     """Friedman's three regression problems; `problem` chooses one.
 
         1:  y = 10 sin(π x₁ x₂) + 20 (x₃ - 1/2)² + 10 x₄ + 5 x₅
@@ -33,11 +33,11 @@ class Friedman:
 
     name: ClassVar[str] = "friedman"
 
-    n: int = param(500, "int [10, inf)")
-    noise: Hyper = param(1.0, "[0, inf)", search=log(0.1, 10))
-    problem: int = param(1, (1, 2, 3))
-    features: int = param(10, "int [5, inf)")
-    outliers: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.2))
+    n: int = hyper(500, "int [10, inf)")
+    noise: Hyper = hyper(1.0, "[0, inf)", search=log(0.1, 10))
+    problem: int = hyper(1, (1, 2, 3))
+    features: int = hyper(10, "int [5, inf)")
+    outliers: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.2))
 
     def make(self, rng: np.random.Generator) -> Data:
         from sklearn.datasets import make_friedman1, make_friedman2, make_friedman3

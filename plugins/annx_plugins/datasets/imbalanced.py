@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, linear, log, param
+from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear, log
 
 
 @dataclass(frozen=True)
-class Imbalanced:
+class Imbalanced(Dataset):
     """Two Gaussian clusters of very different size: the rare class is the positive one.
 
         examples of class 1 = round(n / (1 + ratio)), at least 1; all others are of class 0
@@ -31,12 +31,12 @@ class Imbalanced:
 
     name: ClassVar[str] = "imbalanced"
 
-    n: int = param(1000, "int [10, inf)")
-    noise: Hyper = param(0.0, "[0, inf)", search=linear(0.0, 1.0))
-    ratio: Hyper = param(19.0, "[1, inf)", search=log(2, 100))
-    features: int = param(5, "int [2, inf)")
-    separation: Hyper = param(1.0, "(0, inf)", search=linear(0.5, 2.0))
-    label_noise: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.4))
+    n: int = hyper(1000, "int [10, inf)")
+    noise: Hyper = hyper(0.0, "[0, inf)", search=linear(0.0, 1.0))
+    ratio: Hyper = hyper(19.0, "[1, inf)", search=log(2, 100))
+    features: int = hyper(5, "int [2, inf)")
+    separation: Hyper = hyper(1.0, "(0, inf)", search=linear(0.5, 2.0))
+    label_noise: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.4))
 
     def make(self, rng: np.random.Generator) -> Data:
         from sklearn.datasets import make_classification

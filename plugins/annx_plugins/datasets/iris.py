@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, linear, param
+from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class Iris:
+class Iris(Dataset):
     """Fisher's irises: three species told by the lengths and widths of sepals and petals.
 
     150 flowers, 50 of each species. Real data, bundled with scikit-learn in the version of R, which
@@ -26,7 +26,7 @@ class Iris:
 
     name: ClassVar[str] = "iris"
 
-    label_noise: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.4))
+    label_noise: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.4))
 
     def make(self, rng: np.random.Generator) -> Data:
         from sklearn.datasets import load_iris

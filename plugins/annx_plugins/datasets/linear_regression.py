@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, add_outliers, hookimpl, linear, log, param
+from anncore import Data, Dataset, Hyper, add_outliers, hookimpl, hyper, linear, log
 
 
 @dataclass(frozen=True)
-class LinearRegression:
+class LinearRegression(Dataset):
     """A linear function of some of the features.
 
         y = x·w + noise · N(0, 1)    x ~ N(0, I)
@@ -29,11 +29,11 @@ class LinearRegression:
 
     name: ClassVar[str] = "linear_regression"
 
-    n: int = param(500, "int [10, inf)")
-    noise: Hyper = param(10.0, "[0, inf)", search=log(1, 100))
-    features: int = param(10, "int [1, inf)")
-    informative: int = param(10, "int [1, inf)")
-    outliers: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.2))
+    n: int = hyper(500, "int [10, inf)")
+    noise: Hyper = hyper(10.0, "[0, inf)", search=log(1, 100))
+    features: int = hyper(10, "int [1, inf)")
+    informative: int = hyper(10, "int [1, inf)")
+    outliers: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.2))
 
     def validate(self) -> None:
         if self.informative > self.features:

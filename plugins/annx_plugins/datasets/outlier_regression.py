@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, hookimpl, linear, log, param
+from anncore import Data, Dataset, Hyper, hookimpl, hyper, linear, log
 
 
 @dataclass(frozen=True)
-class OutlierRegression:
+class OutlierRegression(Dataset):
     """A straight line some of whose targets are far too high.
 
         y = 2 x + 1 + noise · N(0, 1)    x ~ N(0, 1)
@@ -27,10 +27,10 @@ class OutlierRegression:
 
     name: ClassVar[str] = "outlier_regression"
 
-    n: int = param(500, "int [10, inf)")
-    noise: Hyper = param(0.5, "[0, inf)", search=log(0.1, 2))
-    outliers: Hyper = param(0.1, "[0, 1)", search=linear(0.0, 0.3))
-    shift: Hyper = param(20.0, "(-inf, inf)", search=linear(5, 50))
+    n: int = hyper(500, "int [10, inf)")
+    noise: Hyper = hyper(0.5, "[0, inf)", search=log(0.1, 2))
+    outliers: Hyper = hyper(0.1, "[0, 1)", search=linear(0.0, 0.3))
+    shift: Hyper = hyper(20.0, "(-inf, inf)", search=linear(5, 50))
 
     def make(self, rng: np.random.Generator) -> Data:
         x = rng.standard_normal((self.n, 1))

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, add_outliers, hookimpl, linear, param
+from anncore import Data, Dataset, Hyper, add_outliers, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class Sine:
+class Sine(Dataset):
     """A sine wave seen through noise, the textbook's curve to fit.
 
         y = sin(2π frequency x) + noise · N(0, 1)    x uniform in [0, 1)
@@ -26,10 +26,10 @@ class Sine:
 
     name: ClassVar[str] = "sine"
 
-    n: int = param(500, "int [10, inf)")
-    noise: Hyper = param(0.1, "[0, inf)", search=linear(0.0, 0.5))
-    frequency: Hyper = param(1.0, "(0, inf)", search=linear(0.5, 4.0))
-    outliers: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.2))
+    n: int = hyper(500, "int [10, inf)")
+    noise: Hyper = hyper(0.1, "[0, inf)", search=linear(0.0, 0.5))
+    frequency: Hyper = hyper(1.0, "(0, inf)", search=linear(0.5, 4.0))
+    outliers: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.2))
 
     def make(self, rng: np.random.Generator) -> Data:
         x = rng.random((self.n, 1))

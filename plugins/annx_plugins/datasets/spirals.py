@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, linear, param
+from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class Spirals:
+class Spirals(Dataset):
     """Intertwined spirals, one per class: hard for small networks.
 
         r = 6.5 (1 - 96/104 s)    φ = 2π (turns · s + c / classes)    s evenly spaced in [0, 1]
@@ -31,11 +31,11 @@ class Spirals:
 
     name: ClassVar[str] = "spirals"
 
-    n: int = param(500, "int [10, inf)")
-    noise: Hyper = param(0.1, "[0, inf)", search=linear(0.0, 0.3))
-    turns: Hyper = param(3.0, "(0, inf)", search=linear(0.5, 3.0))
-    classes: int = param(2, "int [2, inf)")
-    label_noise: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.4))
+    n: int = hyper(500, "int [10, inf)")
+    noise: Hyper = hyper(0.1, "[0, inf)", search=linear(0.0, 0.3))
+    turns: Hyper = hyper(3.0, "(0, inf)", search=linear(0.5, 3.0))
+    classes: int = hyper(2, "int [2, inf)")
+    label_noise: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.4))
 
     def make(self, rng: np.random.Generator) -> Data:
         order = rng.permutation(self.n)

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, hookimpl, linear, param
+from anncore import Data, Dataset, Hyper, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class StoredPatterns:
+class StoredPatterns(Dataset):
     """Random patterns of ±1 and damaged copies of them: a task for an associative memory.
 
         ξ_μ ~ U{-1, 1}^size                       μ = 1 ... patterns
@@ -30,10 +30,10 @@ class StoredPatterns:
 
     name: ClassVar[str] = "stored_patterns"
 
-    patterns: int = param(10, "int [1, inf)")
-    size: int = param(100, "int [2, inf)")
-    copies: int = param(10, "int [1, inf)")
-    noise: Hyper = param(0.1, "[0, 0.5)", search=linear(0.0, 0.4))
+    patterns: int = hyper(10, "int [1, inf)")
+    size: int = hyper(100, "int [2, inf)")
+    copies: int = hyper(10, "int [1, inf)")
+    noise: Hyper = hyper(0.1, "[0, 0.5)", search=linear(0.0, 0.4))
 
     def make(self, rng: np.random.Generator) -> Data:
         stored = rng.choice([-1.0, 1.0], (self.patterns, self.size))

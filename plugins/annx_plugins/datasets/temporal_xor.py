@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, hookimpl, param
+from anncore import Data, Dataset, hookimpl, hyper
 
 
 @dataclass(frozen=True)
-class TemporalXOR:
+class TemporalXOR(Dataset):
     """Exclusive or in time: a stream of bits of which every third follows from the two before it.
 
         bits b₁ b₂ c  b₁ b₂ c ...    b₁ and b₂ coins, c = b₁ xor b₂
@@ -31,9 +31,9 @@ class TemporalXOR:
 
     name: ClassVar[str] = "temporal_xor"
 
-    n: int = param(500, "int [10, inf)")
-    window: int = param(11, "int [2, inf)")
-    predict: str = param("next", ("next", "every"))
+    n: int = hyper(500, "int [10, inf)")
+    window: int = hyper(11, "int [2, inf)")
+    predict: str = hyper("next", ("next", "every"))
 
     def make(self, rng: np.random.Generator) -> Data:
         bits = self.n * (self.window + 1)

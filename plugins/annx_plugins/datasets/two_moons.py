@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, linear, param
+from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class TwoMoons:
+class TwoMoons(Dataset):
     """Two interleaving half circles, one per class.
 
         class 0:  (cos φ, sin φ)              φ evenly spaced in [0, π]
@@ -27,9 +27,9 @@ class TwoMoons:
 
     name: ClassVar[str] = "two_moons"
 
-    n: int = param(500, "int [10, inf)")
-    noise: Hyper = param(0.1, "[0, inf)", search=linear(0.0, 0.4))
-    label_noise: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.4))
+    n: int = hyper(500, "int [10, inf)")
+    noise: Hyper = hyper(0.1, "[0, inf)", search=linear(0.0, 0.4))
+    label_noise: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.4))
 
     def make(self, rng: np.random.Generator) -> Data:
         from sklearn.datasets import make_moons

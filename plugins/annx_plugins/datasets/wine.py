@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, linear, param
+from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class Wine:
+class Wine(Dataset):
     """Wines of three growers in one region of Italy, told by a chemical analysis.
 
     178 wines: 59, 71 and 48. Real data, bundled with scikit-learn.
@@ -24,7 +24,7 @@ class Wine:
 
     name: ClassVar[str] = "wine"
 
-    label_noise: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.4))
+    label_noise: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.4))
 
     def make(self, rng: np.random.Generator) -> Data:
         from sklearn.datasets import load_wine

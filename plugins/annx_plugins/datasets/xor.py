@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, linear, param
+from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class XOR:
+class XOR(Dataset):
     """Exclusive or: Gaussian clouds at the corners of a square, or parity at those of a cube.
 
         x = v + noise · N(0, I)    v in {-1, 1}^bits, every corner as often
@@ -31,10 +31,10 @@ class XOR:
 
     name: ClassVar[str] = "xor"
 
-    n: int = param(500, "int [10, inf)")
-    noise: Hyper = param(0.3, "[0, inf)", search=linear(0.1, 0.6))
-    bits: int = param(2, "int [2, 16]")
-    label_noise: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.4))
+    n: int = hyper(500, "int [10, inf)")
+    noise: Hyper = hyper(0.3, "[0, inf)", search=linear(0.1, 0.6))
+    bits: int = hyper(2, "int [2, 16]")
+    label_noise: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.4))
 
     def make(self, rng: np.random.Generator) -> Data:
         # Corner k has the binary digits of k as coordinates.

@@ -29,7 +29,7 @@ PATIENCE = 5.0  # seconds for a worker to end by itself once it has been told to
 
 
 @dataclass(frozen=True)
-class Processes:
+class Processes(Executor):
     """Worker processes on this machine, one task at a time each.
 
     Workers are started afresh (spawn) and live as long as the `work` they were started for, so several

@@ -8,7 +8,7 @@ from anncore import Executor, hookimpl
 
 
 @dataclass(frozen=True)
-class Serial:
+class Serial(Executor):
     """Everything in this process, one task after the other.
 
     For debugging: breakpoints and profilers work. A trial's time limit is not enforced, and a plugin

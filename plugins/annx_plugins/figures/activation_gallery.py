@@ -10,17 +10,13 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from anncore import (
-    WIDE,
     Array,
     Drawing,
     Figure,
     FigureInput,
-    Theme,
+    drawing,
     hookimpl,
     joined,
-    new_sheet,
-    panel_title,
-    panels,
     percent,
 )
 
@@ -30,7 +26,7 @@ MOST = 16
 
 
 @dataclass(frozen=True)
-class ActivationGallery:
+class ActivationGallery(Figure):
     """f and f' of every activation under comparison, on -4 to 4, the axes of all panels alike.
 
     Both come from the component itself: f from `forward`, f' from `backward` of ones. A ring marks a kink,
@@ -45,11 +41,19 @@ class ActivationGallery:
 
     def draw(self, data: FigureInput) -> Drawing | None:
         components = data.components.get("activation", {})
-        curves = {label: curve for label, each in components.items() if (curve := _curve(each)) is not None}
+        curves = {
+            label: curve
+            for label, component in components.items()
+            if (curve := _curve(component)) is not None
+        }
         if not curves:
             return None
         # Where several kinds vary, an arm's label is none of these.
-        theme = data.theme if all(label in data.theme.styles for label in curves) else Theme.of(list(curves))
+        theme = (
+            data.theme
+            if all(label in data.theme.styles for label in curves)
+            else drawing.Theme.of(list(curves))
+        )
         shown = dict(list(curves.items())[:MOST])
         title = self._title(curves)
         subtitle = (
@@ -62,14 +66,16 @@ class ActivationGallery:
         columns = 5 if len(shown) in (5, 9, 10) else min(4, len(shown))
         rows = math.ceil(len(shown) / columns)
         left, low, gap = 0.42, 0.45, 0.3
-        width = min(2.6, (WIDE - left - 0.16 - gap * (columns - 1)) / columns)
+        width = min(2.6, (drawing.WIDE - left - 0.16 - gap * (columns - 1)) / columns)
         height = 1.5
         body = rows * height + (rows - 1) * 0.45 + low + 0.3
-        sheet = new_sheet(WIDE, body, title, subtitle, theme)
-        axes = panels(sheet, len(shown), columns, (width, height), left=left, bottom=low, gaps=(gap, 0.45))
+        sheet = drawing.new_sheet(drawing.WIDE, body, title, subtitle, theme)
+        axes = drawing.panels(
+            sheet, len(shown), columns, (width, height), left=left, bottom=low, gaps=(gap, 0.45)
+        )
         for i, (ax, (label, curve)) in enumerate(zip(axes, shown.items(), strict=True)):
             self._panel(ax, curve, theme[label].color, theme)
-            panel_title(ax, _described(label, components[label]))
+            drawing.panel_title(ax, _described(label, components[label]))
             if i + columns >= len(shown):
                 ax.set_xlabel("z")
             if i % columns:
@@ -193,9 +199,9 @@ def _evaluate(component: Any, z: Array) -> tuple[Array, Array]:
 def _described(label: str, component: Any) -> str:
     """Return the label with the component's hyperparameters."""
     values = [
-        f"{each.name.replace('_', ' ')} {getattr(component, each.name):g}"
-        for each in fields(component)
-        if isinstance(getattr(component, each.name), (int, float))
+        f"{field.name.replace('_', ' ')} {getattr(component, field.name):g}"
+        for field in fields(component)
+        if isinstance(getattr(component, field.name), (int, float))
     ]
     return f"{label} ({', '.join(values[:2])})" if values else label
 

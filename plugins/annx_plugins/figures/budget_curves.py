@@ -11,24 +11,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from anncore import (
-    WIDE,
     Drawing,
     Figure,
     FigureInput,
     budget_curve,
     counted,
-    end_labels,
+    drawing,
     hookimpl,
     joined,
-    log_axis,
     metric_words,
-    new_sheet,
-    padded,
-    panel_title,
-    panels,
-    plain_axis,
-    shown_problems,
-    text_width,
     tuning_scores,
 )
 
@@ -36,7 +27,7 @@ FEWEST = 3  # configurations that make a curve
 
 
 @dataclass(frozen=True)
-class BudgetCurves:
+class BudgetCurves(Figure):
     """What the best of k of the N configurations tried scores, with a simultaneous 95 % band.
 
         E(k) = Σ_i C(i-1, k-1) / C(N, k) v_(i)        v_(1) to v_(N), worst to best
@@ -71,7 +62,7 @@ class BudgetCurves:
         if not problems:
             return None
         title = self._title(curves, problems, report["problem_unit"])
-        problems, left_out = shown_problems(report, problems)
+        problems, left_out = drawing.shown_problems(report, problems)
         subtitle = self._subtitle(curves, which, metric, report)
         nothing = _without(tried, curves)
         if nothing:
@@ -84,26 +75,28 @@ class BudgetCurves:
             }
         shown = [arm for arm in report["arms"] if arm in curves[problems[0]] and theme[arm].highlighted]
         one = len(problems) == 1
-        each = [(problems[0], arm) for arm in shown] if one else [(p, "") for p in problems]
-        columns = min(4 if one else 3, len(each))
-        rows = math.ceil(len(each) / columns)
+        drawn = [(problems[0], arm) for arm in shown] if one else [(p, "") for p in problems]
+        columns = min(4 if one else 3, len(drawn))
+        rows = math.ceil(len(drawn) / columns)
         labels = [curve.label(arm) for own in curves.values() for arm, curve in own.items()]
-        room = 0.0 if one else 0.3 + min(1.1, max(text_width(label, 7.5, "bold") for label in labels))
+        room = 0.0 if one else 0.3 + min(1.1, max(drawing.text_width(label, 7.5, "bold") for label in labels))
         left, low, height = 0.62, 0.5, 1.55
-        width = (WIDE - left - columns * room - (columns - 1) * 0.42 - 0.1) / columns
+        width = (drawing.WIDE - left - columns * room - (columns - 1) * 0.42 - 0.1) / columns
         size, gaps = (min(width, 3.4), height), (room + 0.42, 0.5)
-        sheet = new_sheet(WIDE, rows * (height + 0.5) - 0.5 + low + 0.3, title, subtitle, theme)
-        axes = panels(sheet, len(each), columns, size, left=left, bottom=low, gaps=gaps)
-        for i, (ax, (problem, arm)) in enumerate(zip(axes, each, strict=True)):
+        sheet = drawing.new_sheet(
+            drawing.WIDE, rows * (height + 0.5) - 0.5 + low + 0.3, title, subtitle, theme
+        )
+        axes = drawing.panels(sheet, len(drawn), columns, size, left=left, bottom=low, gaps=gaps)
+        for i, (ax, (problem, arm)) in enumerate(zip(axes, drawn, strict=True)):
             own = curves[problem]
             self._panel(ax, own, arm, theme, room)
-            panel_title(ax, own[arm].label(arm) if arm else problem)
+            drawing.panel_title(ax, own[arm].label(arm) if arm else problem)
             if i % columns == 0:
                 words = metric_words(metric, report["unit"])
                 ax.set_ylabel(
                     f"{which} {words}" + (" (%)" if shares else " (log)" if ax.get_yscale() == "log" else "")
                 )
-            if i + columns >= len(each):
+            if i + columns >= len(drawn):
                 ax.set_xlabel("configurations tried, k (log)")
         return Drawing(
             sheet, self.name, title, self._words(title, curves, which, " %" if shares else ""), subtitle
@@ -135,10 +128,10 @@ class BudgetCurves:
         ends = [np.clip(end, low, high) for end in (curves[banded].low, curves[banded].high)]
         color = theme[banded].color
         ax.fill_between(curves[banded].k, *ends, color=color, alpha=0.15, linewidth=0, zorder=1)
-        log_axis(ax.xaxis, 1, full)
+        drawing.log_axis(ax.xaxis, 1, full)
         ticks = [2**i for i in range(int(math.log2(full)) + 1)]
         ax.set_xticks(ticks[:: math.ceil(len(ticks) / 6)])
-        end_labels(ax, labels, room=room)
+        drawing.end_labels(ax, labels, room=room)
 
     def _range(self, ax: Any, curves: Sequence[_Curve], bands: Sequence[_Curve]) -> tuple[float, float, bool]:
         """Fit the axis to the curves and to as much of the bands as leaves them readable."""
@@ -154,11 +147,11 @@ class BudgetCurves:
         ends = to(ends[np.isfinite(ends) & ((ends > 0) | (not log))])
         low = float(min([low, *ends[ends >= low - 0.6 * span]]))
         high = float(max([high, *ends[ends <= high + 0.6 * span]]))
-        low, high = padded(float(back(low)), float(back(high)), log)
+        low, high = drawing.padded(float(back(low)), float(back(high)), log)
         if log:
-            log_axis(ax.yaxis, low, high, 5)
+            drawing.log_axis(ax.yaxis, low, high, 5)
         else:
-            plain_axis(ax.yaxis, low, high, 5)
+            drawing.plain_axis(ax.yaxis, low, high, 5)
         return low, high, log
 
     def _title(self, curves: Mapping[str, Mapping[str, _Curve]], problems: Sequence[str], units: str) -> str:
@@ -240,24 +233,24 @@ class BudgetCurves:
 
 def _curves(scores: Any, goal: str, bounds: tuple[float, float], which: str) -> dict[str, dict[str, _Curve]]:
     """Return the curves by problem and arm, without those that have no finite point."""
-    found: dict[str, dict[str, _Curve]] = {}
+    by_problem: dict[str, dict[str, _Curve]] = {}
     for (problem, arm), rows in budget_curve(scores, goal=goal, bounds=bounds).groupby(
         ["problem", "arm"], sort=False
     ):
         curve = _Curve(rows, goal, which)
         if len(rows) >= FEWEST and np.isfinite(curve.center).any():
-            found.setdefault(str(problem), {})[str(arm)] = curve
+            by_problem.setdefault(str(problem), {})[str(arm)] = curve
     whole = scores["score"].notna().groupby([scores[name] for name in ("problem", "arm", "config")]).all()
     for (problem, arm), ok in whole.groupby(["problem", "arm"]):
-        if arm in found.get(problem, {}):
-            found[problem][arm].lost = int((~ok).sum())
-    return found
+        if arm in by_problem.get(problem, {}):
+            by_problem[problem][arm].lost = int((~ok).sum())
+    return by_problem
 
 
 def _without(scores: Any, curves: Mapping[str, Mapping[str, _Curve]]) -> list[str]:
     """Return the arms of which no configuration finished where others have a curve."""
     pairs = scores[["problem", "arm"]].drop_duplicates()
-    done = scores.groupby(["problem", "arm"])["score"].apply(lambda each: bool(each.notna().any())).to_dict()
+    done = scores.groupby(["problem", "arm"])["score"].apply(lambda own: bool(own.notna().any())).to_dict()
     return [
         f"{arm} on {problem}"
         for problem, arm in zip(pairs["problem"], pairs["arm"], strict=True)
@@ -277,9 +270,11 @@ class _Curve:
 
     def times(self, factor: float) -> _Curve:
         """Return the curve in another unit, such as per cent."""
-        found = copy(self)
-        found.center, found.low, found.high = (factor * each for each in (self.center, self.low, self.high))
-        return found
+        scaled = copy(self)
+        scaled.center, scaled.low, scaled.high = (
+            factor * line for line in (self.center, self.low, self.high)
+        )
+        return scaled
 
     def cost(self, k: int) -> float:
         value = self.center[min(k, len(self.k)) - 1]

@@ -6,28 +6,33 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from anncore import (
-    NARROW,
     Drawing,
     Figure,
     FigureInput,
+    drawing,
     hookimpl,
     joined,
-    new_sheet,
-    place,
-    shorten,
     singular,
-    text_width,
 )
 
 MOST_BARS = 12
 ROW, BAR, GAP = 0.24, 0.17, 0.12  # inches
 
 
+class _Label(NamedTuple):
+    """An arm's name beside the axis: at the left or the right end, at a height in inches."""
+
+    name: str
+    rank: float
+    y: float
+    left: bool
+
+
 @dataclass(frozen=True)
-class CriticalDifference:
+class CriticalDifference(Figure):
     """Mean ranks on one axis; a bar joins every largest set of arms no two of which are told apart.
 
     The tests are the report's: the exact signed-rank test on data sets, Holm-adjusted over all pairs. As
@@ -47,27 +52,26 @@ class CriticalDifference:
     def draw(self, data: FigureInput) -> Drawing | None:
         report, theme = data.report, data.theme
         ranks = {row["arm"]: row["mean_rank"] for row in report["leaderboard"]["overall"]}
-        found = report["comparisons"]["overall"]
-        if len(ranks) < 2 or not found or any(math.isnan(rank) for rank in ranks.values()):
+        comparisons = report["comparisons"]["overall"]
+        if len(ranks) < 2 or not comparisons or any(math.isnan(rank) for rank in ranks.values()):
             return None
-        groups = _groups(list(ranks), found, report["control"])
+        groups = _groups(list(ranks), comparisons, report["control"])
         title, subtitle = self._title(report, list(ranks)), self._subtitle(report, len(groups))
         levels = _levels([(ranks[group[0]], ranks[group[-1]]) for group in groups[:MOST_BARS]])
-        names = {arm: shorten(arm, 1.5, 8, "bold") for arm in ranks}
-        side = 0.16 + max(text_width(name, 8, "bold") for name in names.values()) + 0.48
+        names = {arm: drawing.shorten(arm, 1.5, 8, "bold") for arm in ranks}
+        side = 0.16 + max(drawing.text_width(name, 8, "bold") for name in names.values()) + 0.48
         top = GAP + BAR * (max(levels, default=-1) + 1) + 0.08
         rows = math.ceil(len(ranks) / 2)
         height = top + ROW * rows
-        sheet = new_sheet(NARROW, height + 0.62, title, subtitle, theme)
-        ax = place(sheet, side, 0.12, NARROW - 2 * side, height)
+        sheet = drawing.new_sheet(drawing.NARROW, height + 0.62, title, subtitle, theme)
+        ax = drawing.place(sheet, side, 0.12, drawing.NARROW - 2 * side, height)
         self._axis(ax, len(ranks), height, report)
-        inch = (len(ranks) - 1) / (NARROW - 2 * side)  # in ranks
+        inch = (len(ranks) - 1) / (drawing.NARROW - 2 * side)  # in ranks
         for i, (arm, rank) in enumerate(ranks.items()):
             left = i < rows
             row = i if left else len(ranks) - 1 - i
-            self._arm(
-                ax, names[arm], rank, top + ROW * (row + 0.5), left, inch, len(ranks), theme, theme[arm]
-            )
+            label = _Label(names[arm], rank, top + ROW * (row + 0.5), left)
+            self._arm(ax, label, inch, len(ranks), theme, theme[arm])
         for group, level in zip(groups, levels, strict=False):
             y = GAP + BAR * (level + 0.5)
             ends = [ranks[group[0]], ranks[group[-1]]]
@@ -91,27 +95,17 @@ class CriticalDifference:
         ax.spines["top"].set_visible(True)
         ax.grid(visible=False)
 
-    def _arm(
-        self,
-        ax: Any,
-        name: str,
-        rank: float,
-        y: float,
-        left: bool,
-        inch: float,
-        arms: int,
-        theme: Any,
-        style: Any,
-    ) -> None:
-        edge = 1 - 0.06 * inch if left else arms + 0.06 * inch
+    def _arm(self, ax: Any, label: _Label, inch: float, arms: int, theme: Any, style: Any) -> None:
+        edge = 1 - 0.06 * inch if label.left else arms + 0.06 * inch
         width = 1.3 if style.highlighted else 0.9
-        ax.plot([rank, rank, edge], [0, y, y], color=style.color, linewidth=width, clip_on=False, zorder=1)
-        away = -inch if left else inch
-        text = {"va": "center", "ha": "right" if left else "left"}
+        x, y = [label.rank, label.rank, edge], [0, label.y, label.y]
+        ax.plot(x, y, color=style.color, linewidth=width, clip_on=False, zorder=1)
+        away = -inch if label.left else inch
+        text = {"va": "center", "ha": "right" if label.left else "left"}
         muted = theme.token("muted")
-        ax.text(edge + 0.05 * away, y, f"{rank:.2f}", size=7, color=muted, **text)
+        ax.text(edge + 0.05 * away, label.y, f"{label.rank:.2f}", size=7, color=muted, **text)
         color = style.color if style.highlighted else muted
-        ax.text(edge + 0.42 * away, y, name, size=8, weight="bold", color=color, **text)
+        ax.text(edge + 0.42 * away, label.y, label.name, size=8, weight="bold", color=color, **text)
 
     def _dot(self, ax: Any, x: float, y: float, style: Any, theme: Any, size: float) -> None:
         ax.plot(
@@ -127,11 +121,11 @@ class CriticalDifference:
         )
 
     def _title(self, report: Any, arms: Sequence[str]) -> str:
-        found, control, units = report["comparisons"]["overall"], report["control"], report["unit"]
-        n = max(c["n"] for c in found)
+        comparisons, control, units = report["comparisons"]["overall"], report["control"], report["unit"]
+        n = max(c["n"] for c in comparisons)
         lead = control or arms[0]
-        own = [c for c in found if lead in (c["a"], c["b"])]
-        if any(c["verdict"] == "too_few" for c in found):
+        own = [c for c in comparisons if lead in (c["a"], c["b"])]
+        if any(c["verdict"] == "too_few" for c in comparisons):
             best = report["leaderboard"]["overall"][0]
             return (
                 f"{arms[0]} ranks best on average ({best['mean_rank']:.2f} of {len(arms)}), but {n} "
@@ -159,9 +153,9 @@ class CriticalDifference:
         return f"{opening}, told apart from {len(better)} of {len(arms) - 1} other arms ({joined(better)})"
 
     def _subtitle(self, report: Any, groups: int) -> str:
-        found, control, units = report["comparisons"]["overall"], report["control"], report["unit"]
-        if any(c["verdict"] == "too_few" for c in found):
-            needed = max(c["needed"] or 0 for c in found)
+        comparisons, control, units = report["comparisons"]["overall"], report["control"], report["unit"]
+        if any(c["verdict"] == "too_few" for c in comparisons):
+            needed = max(c["needed"] or 0 for c in comparisons)
             return (
                 f"Description only: with so few {units} no p-value could be small enough, so no bars "
                 f"join or part the arms. {needed:.0f} {units} would be enough to let a difference show."
@@ -173,7 +167,7 @@ class CriticalDifference:
         )
         if groups > MOST_BARS:
             said += f"The first {MOST_BARS} of the bars. "
-        pairs = found[0]["comparisons"]
+        pairs = comparisons[0]["comparisons"]
         said += f"Exact Wilcoxon signed-rank test on {singular(units).replace(' ', '-')} means, "
         said += f"Holm-adjusted over {pairs} pair"
         said += f"{'s' if pairs != 1 else ''}, α = 0.05."
@@ -181,7 +175,7 @@ class CriticalDifference:
         if test and math.isfinite(test["F"]) and math.isfinite(test["p"]):
             p = "< .001" if test["p"] < 0.001 else f"= {test['p']:.3f}".replace("0.", ".", 1)
             said += f" Friedman (Iman–Davenport): F({test['df1']}, {test['df2']}) = {test['F']:.1f}, p {p}."
-        blocked = {c["reason"] for c in found if c["verdict"] == "blocked"}
+        blocked = {c["reason"] for c in comparisons if c["verdict"] == "blocked"}
         if blocked:
             said += " No claim where trials failed or are missing."
         return said
@@ -194,13 +188,15 @@ class CriticalDifference:
         )
 
 
-def _groups(arms: Sequence[str], found: Sequence[Mapping[str, Any]], control: str | None) -> list[list[str]]:
+def _groups(
+    arms: Sequence[str], comparisons: Sequence[Mapping[str, Any]], control: str | None
+) -> list[list[str]]:
     """Return the largest sets of arms that are not told apart, each by rank, the best set first."""
-    place = {arm: i for i, arm in enumerate(arms)}
+    places = {arm: i for i, arm in enumerate(arms)}
     near: dict[str, set[str]] = {arm: set() for arm in arms}
-    if any(c["verdict"] == "too_few" for c in found):
+    if any(c["verdict"] == "too_few" for c in comparisons):
         return []
-    for c in found:
+    for c in comparisons:
         if c["verdict"] in ("undecided", "tie", "equivalent"):
             near[c["a"]].add(c["b"])
             near[c["b"]].add(c["a"])
@@ -209,8 +205,8 @@ def _groups(arms: Sequence[str], found: Sequence[Mapping[str, Any]], control: st
     else:
         # There may be exponentially many; the drawing shows a dozen.
         groups = [list(group) for group in islice(_cliques(set(), set(arms), set(), near), 1000)]
-    groups = [sorted(group, key=place.__getitem__) for group in groups if len(group) > 1]
-    return sorted(groups, key=lambda group: [place[arm] for arm in group])
+    groups = [sorted(group, key=places.__getitem__) for group in groups if len(group) > 1]
+    return sorted(groups, key=lambda group: [places[arm] for arm in group])
 
 
 def _cliques(

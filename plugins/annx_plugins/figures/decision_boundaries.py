@@ -12,21 +12,15 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from anncore import (
-    WIDE,
     Array,
     DecisionMap,
     Drawing,
     Figure,
     FigureInput,
-    Theme,
+    drawing,
     hookimpl,
     joined,
-    new_sheet,
     percent,
-    place,
-    shorten,
-    text_width,
-    tick_text,
 )
 
 ARMS, LINES = 6, 4  # panels in a row and rows, at most
@@ -47,7 +41,7 @@ SIZE = 0.018  # half of a mark's width in inches
 
 
 @dataclass(frozen=True)
-class DecisionBoundaries:
+class DecisionBoundaries(Figure):
     """The class that each arm's networks predict over the plane of a data set's two features.
 
     A panel holds the mean over seeds of the predicted probabilities, in the data's units: the colour is the
@@ -88,17 +82,17 @@ class DecisionBoundaries:
             subtitle += f" Not drawn: {joined(left_out)}."
         theme, rows = data.theme, math.ceil(len(problems) / layout.per_row)
         height = min(layout.width, 1.5)
-        sheet = new_sheet(WIDE, rows * (height + HEAD + FOOT) + 0.06, title, subtitle, theme)
+        sheet = drawing.new_sheet(drawing.WIDE, rows * (height + HEAD + FOOT) + 0.06, title, subtitle, theme)
         for i, problem in enumerate(problems):
             row, column = divmod(i, layout.per_row)
             x = LEFT + column * (layout.reach + BETWEEN)
             y = 0.06 + FOOT + (rows - 1 - row) * (height + HEAD + FOOT)
             last = column == layout.per_row - 1 or i == len(problems) - 1
-            room = WIDE - RIGHT - x if last else layout.reach
+            room = drawing.WIDE - RIGHT - x if last else layout.reach
             self._group_title(sheet, (x, y + height + 0.31), room, problem, examples[problem], theme)
             for j, arm in enumerate(arms):
                 cell = cells[problem, arm]
-                ax = place(sheet, x + j * (layout.width + GAP), y, layout.width, height)
+                ax = drawing.place(sheet, x + j * (layout.width + GAP), y, layout.width, height)
                 _frame(ax, examples[problem], first=j == 0)
                 _head(ax, arm, cell, theme)
                 if cell.maps:
@@ -113,20 +107,20 @@ class DecisionBoundaries:
         room: float,
         problem: str,
         example: DecisionMap,
-        theme: Theme,
+        theme: drawing.Theme,
     ) -> None:
         """Write the data set's name, and its classes with their marks as far as there is room."""
         w, h = sheet.get_size_inches()
         x, y = at
-        name = shorten(problem, room, *NAME)
+        name = drawing.shorten(problem, room, *NAME)
         sheet.text(x / w, y / h, name, size=9, weight="bold", va="center", color=theme.token("ink"))
-        end, x = x + room, x + text_width(name, *NAME) + KEY
+        end, x = x + room, x + drawing.text_width(name, *NAME) + KEY
         for k, label in enumerate(example.classes):
-            text = shorten(label, 0.9, 7.5)
+            text = drawing.shorten(label, 0.9, 7.5)
             wide = _key_width(label)
             if x + wide > end + 1e-9:
                 break
-            ax = place(sheet, x, y - 0.05, 0.1, 0.1)
+            ax = drawing.place(sheet, x, y - 0.05, 0.1, 0.1)
             ax.set(xlim=(-2.2, 2.2), ylim=(-2.2, 2.2))
             ax.axis("off")
             ax.add_patch(_shapes(np.zeros((1, 2)), k, (1.0, 1.0), theme))
@@ -136,18 +130,21 @@ class DecisionBoundaries:
     def _title(self, cells: Mapping[tuple[str, str], _Cell]) -> str:
         """Say where seeds disagree most, and where least."""
         most_seeds = {pair: cell for pair, cell in cells.items() if 2 * len(cell.maps) > cell.seeds}
-        found = {pair: cell.disagreement for pair, cell in most_seeds.items() if len(cell.maps) > 1}
-        if not found and any(len(cell.maps) > 1 for cell in cells.values()):
+        disagreements = {pair: cell.disagreement for pair, cell in most_seeds.items() if len(cell.maps) > 1}
+        if not disagreements and any(len(cell.maps) > 1 for cell in cells.values()):
             return "No arm has maps of more than half of its seeds"
-        if not found:
+        if not disagreements:
             return "One seed per picture: another one may have learned something else"
-        problem, arm = most = max(found, key=lambda pair: found[pair])
-        if found[most] == 0:
-            return f"All seeds agree on the whole plane: {joined(list(dict.fromkeys(p for p, _ in found)))}"
-        share = _share(found[most])
-        others = {name: part for (where, name), part in found.items() if where == problem and name != arm}
+        problem, arm = most = max(disagreements, key=lambda pair: disagreements[pair])
+        if disagreements[most] == 0:
+            problems = list(dict.fromkeys(name for name, _ in disagreements))
+            return f"All seeds agree on the whole plane: {joined(problems)}"
+        share = _share(disagreements[most])
+        others = {
+            name: part for (where, name), part in disagreements.items() if where == problem and name != arm
+        }
         if not others:
-            more = " most," if len(found) > 1 else ""
+            more = " most," if len(disagreements) > 1 else ""
             return f"{problem}: {arm}'s seeds disagree{more} on {share} of the plane"
         least = min(others, key=lambda name: others[name])
         title = f"{problem}: {arm}'s boundary moves most: its seeds disagree on {share} of the plane"
@@ -166,8 +163,8 @@ class DecisionBoundaries:
     def _words(self, title: str, cells: Mapping[tuple[str, str], _Cell], problems: Sequence[str]) -> str:
         said = []
         for problem in problems:
-            told = [f"{arm} {cell.told()}" for (name, arm), cell in cells.items() if name == problem]
-            said.append(f"{problem}: {', '.join(told)}")
+            descriptions = [f"{arm} {cell.told()}" for (name, arm), cell in cells.items() if name == problem]
+            said.append(f"{problem}: {', '.join(descriptions)}")
         return f"Predicted classes over the plane. {title}. Disagreement of seeds: {'; '.join(said)}."
 
 
@@ -183,11 +180,11 @@ class _Layout(NamedTuple):
         """Put as many in a row as there is room for, fewer where their names and classes need more."""
         most = min(len(examples), max(1, ARMS // arms))
         for per_row in range(most, max(1, most // 2) - 1, -1):
-            room = WIDE - LEFT - RIGHT - GAP * (arms - 1) * per_row - BETWEEN * (per_row - 1)
+            room = drawing.WIDE - LEFT - RIGHT - GAP * (arms - 1) * per_row - BETWEEN * (per_row - 1)
             width = min(2.2, room / per_row / arms)
             found = cls(per_row, width, arms * (width + GAP) - GAP)
             heads = [
-                text_width(problem, *NAME) + sum(KEY + _key_width(label) for label in example.classes)
+                drawing.text_width(problem, *NAME) + sum(KEY + _key_width(label) for label in example.classes)
                 for problem, example in examples.items()
             ]
             if max(heads) <= found.reach:
@@ -196,7 +193,7 @@ class _Layout(NamedTuple):
 
 
 def _key_width(label: str) -> float:
-    return 0.14 + text_width(shorten(label, 0.9, 7.5), 7.5)
+    return 0.14 + drawing.text_width(drawing.shorten(label, 0.9, 7.5), 7.5)
 
 
 @dataclass(frozen=True)
@@ -227,12 +224,12 @@ class _Cell:
     @cached_property
     def mean(self) -> Array:
         """The mean over seeds of the classes' probabilities, (K, S, S)."""
-        return np.mean([each.probabilities for each in self.maps], axis=0)
+        return np.mean([one.probabilities for one in self.maps], axis=0)
 
     @cached_property
     def disputed(self) -> Array:
         """The cells in which fewer than nine in ten seeds predict the same class, (S, S)."""
-        votes = np.stack([each.predicted for each in self.maps])
+        votes = np.stack([one.predicted for one in self.maps])
         classes = len(self.maps[0].classes)
         most = np.max([(votes == k).sum(axis=0) for k in range(classes)], axis=0)
         return most < AGREED * len(votes) - 1e-9
@@ -248,8 +245,8 @@ class _Cell:
         return _share(self.disagreement) + short
 
 
-def _lattice(found: DecisionMap) -> tuple[Any, ...]:
-    return found.low, found.high, found.classes, found.levels.shape
+def _lattice(one: DecisionMap) -> tuple[Any, ...]:
+    return one.low, one.high, one.classes, one.levels.shape
 
 
 def _arms(report: Mapping[str, Any]) -> list[str]:
@@ -275,19 +272,21 @@ def _frame(ax: Any, example: DecisionMap, *, first: bool) -> None:
         [tick for tick in axis.get_ticklocs() if low <= tick <= high]
         for axis, low, high in ((ax.xaxis, left, right), (ax.yaxis, bottom, top))
     ]
-    ax.set_xticks(ticks[0], [tick_text(float(tick)) for tick in ticks[0]], size=6.5)
+    ax.set_xticks(ticks[0], [drawing.tick_text(float(tick)) for tick in ticks[0]], size=6.5)
     ax.set_yticks(
-        ticks[1], [tick_text(float(tick)) for tick in ticks[1]] if first else [""] * len(ticks[1]), size=6.5
+        ticks[1],
+        [drawing.tick_text(float(tick)) for tick in ticks[1]] if first else [""] * len(ticks[1]),
+        size=6.5,
     )
     ax.tick_params(length=2, pad=2)
     ax.spines[:].set_visible(True)
 
 
-def _head(ax: Any, arm: str, cell: _Cell, theme: Theme) -> None:
+def _head(ax: Any, arm: str, cell: _Cell, theme: drawing.Theme) -> None:
     """Write the arm's name over its panel, and its seeds' disagreement at the right."""
     share = _share(cell.disagreement) if len(cell.maps) > 1 else ""
     width = ax.get_position().width * ax.figure.get_figwidth()
-    name = shorten(arm, width - text_width(share, 7.5) - 0.08, 8, "bold")
+    name = drawing.shorten(arm, width - drawing.text_width(share, 7.5) - 0.08, 8, "bold")
     ax.text(
         0, 1.03, name, transform=ax.transAxes, size=8, weight="bold", va="bottom", color=theme.token("ink")
     )
@@ -296,7 +295,7 @@ def _head(ax: Any, arm: str, cell: _Cell, theme: Theme) -> None:
     )
 
 
-def _note(ax: Any, cell: _Cell, theme: Theme) -> None:
+def _note(ax: Any, cell: _Cell, theme: drawing.Theme) -> None:
     """Say of how many seeds a panel is, where not of all; and why there is nothing to see."""
     if len(cell.maps) == cell.seeds:
         return
@@ -321,7 +320,7 @@ def _note(ax: Any, cell: _Cell, theme: Theme) -> None:
     )
 
 
-def _picture(ax: Any, cell: _Cell, marks: int, theme: Theme) -> None:
+def _picture(ax: Any, cell: _Cell, marks: int, theme: drawing.Theme) -> None:
     example, mean = cell.maps[0], cell.mean
     extent = (example.low[0], example.high[0], example.low[1], example.high[1])
     ax.imshow(
@@ -337,7 +336,7 @@ def _picture(ax: Any, cell: _Cell, marks: int, theme: Theme) -> None:
     _marks(ax, cell.maps, marks, theme)
 
 
-def _pixels(mean: Array, disputed: Array | None, theme: Theme) -> Array:
+def _pixels(mean: Array, disputed: Array | None, theme: drawing.Theme) -> Array:
     """Return the mean probabilities as colours that let the paper through, be it light or dark."""
     from matplotlib.colors import to_rgb
 
@@ -364,7 +363,7 @@ def _finer(values: Array) -> Array:
     return weights @ values @ weights.T
 
 
-def _boundary(ax: Any, mean: Array, extent: tuple[float, float, float, float], theme: Theme) -> None:
+def _boundary(ax: Any, mean: Array, extent: tuple[float, float, float, float], theme: drawing.Theme) -> None:
     """Draw where the highest mean probability passes from one class to another."""
     side = mean.shape[1]
     # The outermost values go on to the rim, half a cell beyond their places.
@@ -379,7 +378,7 @@ def _boundary(ax: Any, mean: Array, extent: tuple[float, float, float, float], t
             )
 
 
-def _marks(ax: Any, maps: Sequence[DecisionMap], count: int, theme: Theme) -> None:
+def _marks(ax: Any, maps: Sequence[DecisionMap], count: int, theme: drawing.Theme) -> None:
     """Draw some examples, as many of each seed."""
     each = max(1, count // len(maps))
     rows = [np.arange(len(found.labels))[:: max(1, len(found.labels) // each)][:each] for found in maps]
@@ -393,7 +392,7 @@ def _marks(ax: Any, maps: Sequence[DecisionMap], count: int, theme: Theme) -> No
         ax.add_patch(_shapes(points[labels == k], k, scale, theme))
 
 
-def _shapes(points: Array, k: int, scale: tuple[float, float], theme: Theme) -> Any:
+def _shapes(points: Array, k: int, scale: tuple[float, float], theme: drawing.Theme) -> Any:
     """Return the marks of one class as one path, which is a quarter of the bytes of as many marks."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path

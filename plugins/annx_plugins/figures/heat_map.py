@@ -7,28 +7,19 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from anncore import (
-    WIDE,
     Drawing,
     Figure,
     FigureInput,
-    RampKey,
     counted,
-    half_lost,
+    drawing,
     hookimpl,
-    lost_words,
-    new_sheet,
     number,
-    place,
-    ramp_key,
-    shorten,
     singular,
-    text_width,
-    two_lines,
 )
 
 
 @dataclass(frozen=True)
-class HeatMap:
+class HeatMap(Figure):
     """Mean score and rank of every arm on every data set, coloured by the gap to the column's best.
 
     Each column has its own colour scale, from its best arm to its worst finite one, so that an easy data
@@ -49,33 +40,37 @@ class HeatMap:
         if len(arms) < 2 or not problems:
             return None
         columns = [_Column(report, problem, arms) for problem in problems]
-        left = 0.35 + min(1.6, max(text_width(arm, 8) for arm in arms))
+        left = 0.35 + min(1.6, max(drawing.text_width(arm, 8) for arm in arms))
         right = 1.25
-        cell = min(1.0, (WIDE - left - right) / len(problems))
+        cell = min(1.0, (drawing.WIDE - left - right) / len(problems))
         width, height = cell * len(problems), 0.36 * len(arms)
         texts = [c.text(arm) for c in columns for arm in arms if not c.failed(arm)]
         # Numbers that run into each other tell nothing, and there are a thousand of them.
-        narrow = max((text_width(text, 6.5) for text in dict.fromkeys(texts)), default=0) > cell - 0.02
+        narrow = (
+            max((drawing.text_width(text, 6.5) for text in dict.fromkeys(texts)), default=0) > cell - 0.02
+        )
         title, subtitle = self._title(columns, report), self._subtitle(report, narrow)
-        steep = any(text_width(p, 7.5) > cell - 0.06 for p in problems)
-        head = 0.2 + (min(1.1, max(text_width(p, 7.5) for p in problems)) * 0.75 if steep else 0.12)
-        sheet = new_sheet(left + width + right, height + head + 0.62, title, subtitle, theme)
-        ax = place(sheet, left, 0.6, width, height)
+        steep = any(drawing.text_width(p, 7.5) > cell - 0.06 for p in problems)
+        head = 0.2 + (min(1.1, max(drawing.text_width(p, 7.5) for p in problems)) * 0.75 if steep else 0.12)
+        sheet = drawing.new_sheet(left + width + right, height + head + 0.62, title, subtitle, theme)
+        ax = drawing.place(sheet, left, 0.6, width, height)
         self._cells(ax, columns, arms, theme, narrow)
-        names = [shorten(arm, 1.6, 8) for arm in arms]
+        names = [drawing.shorten(arm, 1.6, 8) for arm in arms]
         ax.set_yticks([i + 0.5 for i in range(len(arms))], names, size=8, rotation=0)
         ax.set_xticks(
             [i + 0.5 for i in range(len(problems))],
-            [two_lines(p, 1.1, 7.5) if steep else p for p in problems],
+            [drawing.two_lines(p, 1.1, 7.5) if steep else p for p in problems],
             size=7.5,
             rotation=40 if steep else 0,
             ha="left" if steep else "center",
             rotation_mode="anchor",
         )
         ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
-        ranks = place(sheet, left + width + 0.12, 0.6, right - 0.6, height)
+        ranks = drawing.place(sheet, left + width + 0.12, 0.6, right - 0.6, height)
         self._ranks(ranks, report["leaderboard"]["overall"], theme)
-        ramp_key(sheet, left, 0.3, 1.8, RampKey("", [(0, "best of the column"), (1, "worst")]), theme)
+        drawing.ramp_key(
+            sheet, left, 0.3, 1.8, drawing.RampKey("", [(0, "best of the column"), (1, "worst")]), theme
+        )
         return Drawing(
             sheet, self.name, title, self._words(title, columns, arms, report["problem_unit"]), subtitle
         )
@@ -110,7 +105,9 @@ class HeatMap:
                     ax.text(
                         x + 0.5,
                         y + 0.5,
-                        lost_words(row).split()[-1] if narrow else lost_words(row).replace(" ", "\n"),
+                        drawing.lost_words(row).split()[-1]
+                        if narrow
+                        else drawing.lost_words(row).replace(" ", "\n"),
                         ha="center",
                         va="center",
                         rotation=90 if narrow else 0,
@@ -126,8 +123,8 @@ class HeatMap:
                     first = "bold" if row["rank"] == 1 else "normal"
                     lost = f"×{row['n'] - row['ok']}" if row["ok"] < row["n"] else ""
                     words = f"{row['rank']:g}" + (f"\n{lost}" if lost else "")
-                    place = {"ha": "center", "va": "center", "linespacing": 1.05}
-                    ax.text(x + 0.5, y + 0.5, words, size=5.5, weight=first, color=ink, **place)
+                    middle = {"ha": "center", "va": "center", "linespacing": 1.05}
+                    ax.text(x + 0.5, y + 0.5, words, size=5.5, weight=first, color=ink, **middle)
                     continue
                 weight = "bold" if row["rank"] == 1 else "normal"
                 text = column.text(arm)
@@ -217,7 +214,7 @@ class _Column:
         self.width = max(finite) - self.best if len(finite) > 1 else math.nan
 
     def failed(self, arm: str) -> bool:
-        return half_lost(self.rows[arm])
+        return drawing.half_lost(self.rows[arm])
 
     def whole(self, arm: str) -> bool:
         return bool(self.rows[arm]["ok"] == self.rows[arm]["n"])
@@ -237,6 +234,8 @@ class _Column:
     def text(self, arm: str) -> str:
         value = self.rows[arm]["value"]
         text = f"{100 * value:.1f}" if self.measure["scale"] == "unit" else number(value)
+        if value <= self.measure["floor"]:
+            text = "floor"
         return text if self.whole(arm) else f"({text})"
 
     def gap(self) -> str:

@@ -14,16 +14,11 @@ from anncore import (
     Figure,
     FigureInput,
     LayerGrid,
-    LayerPanel,
-    RampKey,
     counted,
-    half_lost,
+    drawing,
     hookimpl,
     joined,
     layer_grids,
-    layer_sheet,
-    layer_words,
-    weightiest,
 )
 
 ARMS, LINES = 8, 4  # at most, of panels
@@ -32,7 +27,7 @@ Grids = Mapping[tuple[str, str], LayerGrid]
 
 
 @dataclass(frozen=True)
-class LayerHealth:
+class LayerHealth(Figure):
     """Shares that were watched layer by layer: of every hidden layer over the steps, a panel per arm.
 
     It draws every watched metric whose values lie between two bounds, [0, 1] as a rule, on one scale from its
@@ -47,8 +42,10 @@ class LayerHealth:
 
     def draw(self, data: FigureInput) -> Drawing | None:
         report = data.report
-        told = [w for w in report.get("watched", ()) if math.isfinite(w["low"]) and math.isfinite(w["high"])]
-        shares = [share for w in told if (share := _Share(w, _grids(data, w["metric"]))).grids]
+        watched = [
+            w for w in report.get("watched", ()) if math.isfinite(w["low"]) and math.isfinite(w["high"])
+        ]
+        shares = [share for w in watched if (share := _Share(w, _grids(data, w["metric"]))).grids]
         if not shares:
             return None
 
@@ -57,9 +54,9 @@ class LayerHealth:
 
         every = [arm for arm in report["arms"] if any(key[1] == arm for s in shares for key in s.grids)]
         where = [p for p in report["problems"] if any(key[0] == p for s in shares for key in s.grids)]
-        arms = weightiest(every, amiss(1), ARMS)
+        arms = drawing.weightiest(every, amiss(1), ARMS)
         lines = len(shares) * (2 if len(arms) > 6 else 1)
-        problems = weightiest(where, amiss(0), max(1, LINES // lines))
+        problems = drawing.weightiest(where, amiss(0), max(1, LINES // lines))
         rows = [
             (
                 f"{share.words} on {problem}" if len(where) > 1 else share.words,
@@ -70,8 +67,8 @@ class LayerHealth:
         ]
         title = _title([share.finding(len(where) > 1) for share in shares])
         subtitle = self._subtitle(shares, report, (problems, where), (arms, every), rows)
-        sheet = layer_sheet(title, subtitle, rows, _keys(shares), data.theme)
-        return Drawing(sheet, self.name, title, layer_words(title, rows), subtitle)
+        sheet = drawing.layer_sheet(title, subtitle, rows, _keys(shares), data.theme)
+        return Drawing(sheet, self.name, title, drawing.layer_words(title, rows), subtitle)
 
     def _subtitle(
         self,
@@ -98,25 +95,25 @@ class LayerHealth:
 
 def _grids(data: FigureInput, metric: str) -> dict[tuple[str, str], LayerGrid]:
     """Return the grids; those of arms of which half of the seeds or more are lost hold nothing."""
-    found = layer_grids(data, metric)
+    grids = layer_grids(data, metric)
     boards = data.report["leaderboard"]["problems"]
-    gone = {(p, row["arm"]) for p, board in boards.items() for row in board if half_lost(row)}
+    gone = {(p, row["arm"]) for p, board in boards.items() for row in board if drawing.half_lost(row)}
     return {
         key: LayerGrid(grid.layers, grid.steps, grid.values[:0]) if key in gone else grid
-        for key, grid in found.items()
+        for key, grid in grids.items()
     }
 
 
 class _Share:
     """A watched metric between two bounds, with all that it found."""
 
-    def __init__(self, told: Mapping[str, Any], grids: Grids) -> None:
-        self.told, self.grids = told, grids
-        self.words = told["metric"].replace("_", " ")
-        self.definition = told["definition"].rstrip(".")
-        self.low, self.high = told["low"], told["high"]
+    def __init__(self, watched: Mapping[str, Any], grids: Grids) -> None:
+        self.told, self.grids = watched, grids
+        self.words = watched["metric"].replace("_", " ")
+        self.definition = watched["definition"].rstrip(".")
+        self.low, self.high = watched["low"], watched["high"]
         self.percent = (self.low, self.high) == (0, 1)
-        self.up = told["goal"] == "min"  # the colour grows with what is worse
+        self.up = watched["goal"] == "min"  # the colour grows with what is worse
         self.last = {key: grid.median[:, -1] for key, grid in grids.items()}
 
     def share(self, values: Any) -> Any:
@@ -125,18 +122,18 @@ class _Share:
 
     def worst(self, name: str, which: int) -> float:
         """How bad the worst layer of a data set (which = 0) or of an arm (1) ends; -1 where none does."""
-        found = [self.share(last) for key, last in self.last.items() if key[which] == name]
-        found = [each[np.isfinite(each)] for each in found]
-        return max((float(each.max()) for each in found if len(each)), default=-1.0)
+        shares = [self.share(last) for key, last in self.last.items() if key[which] == name]
+        shares = [one[np.isfinite(one)] for one in shares]
+        return max((float(one.max()) for one in shares if len(one)), default=-1.0)
 
-    def panel(self, problem: str, arm: str, report: Any) -> LayerPanel:
+    def panel(self, problem: str, arm: str, report: Any) -> drawing.LayerPanel:
         row = next(r for r in report["leaderboard"]["problems"][problem] if r["arm"] == arm)
         counts = (row["ok"], row["n"], row["diverged"])
         grid = self.grids.get((problem, arm))
         if grid is None:
-            return LayerPanel(arm, ("",), np.zeros(1), np.full((1, 1), np.nan), ("",), *counts)
+            return drawing.LayerPanel(arm, ("",), np.zeros(1), np.full((1, 1), np.nan), ("",), *counts)
         texts = [self.text(value) for value in self.last[problem, arm]]
-        return LayerPanel(arm, grid.layers, grid.steps, self.share(grid.median), texts, *counts)
+        return drawing.LayerPanel(arm, grid.layers, grid.steps, self.share(grid.median), texts, *counts)
 
     def text(self, value: float) -> str:
         if not math.isfinite(value):
@@ -147,15 +144,15 @@ class _Share:
 
     def finding(self, several: bool) -> tuple[str, str, str]:
         """Say which arm's layer ends worst: arm, value and place; without an arm where none is bad."""
-        found = [
+        candidates = [
             (float(share), problem, arm, self.grids[problem, arm].layers[i], float(last[i]))
             for (problem, arm), last in self.last.items()
             for i, share in enumerate(self.share(last))
             if math.isfinite(share)
         ]
-        if not found:
+        if not candidates:
             return "", f"no arm has a value of {self.words}", ""
-        share, problem, arm, layer, value = max(found, key=lambda each: each[0])
+        share, problem, arm, layer, value = max(candidates, key=lambda candidate: candidate[0])
         if share < 0.005:
             none = f"no layer has {self.words}"
             return "", none if value < 0.005 else f"no layer falls below {self.text(value)} {self.words}", ""
@@ -180,14 +177,14 @@ def _title(findings: Sequence[tuple[str, str, str]]) -> str:
     return text if findings[0][0] else text[:1].upper() + text[1:]  # an arm's name stays as it is
 
 
-def _keys(shares: Sequence[_Share]) -> list[RampKey]:
+def _keys(shares: Sequence[_Share]) -> list[drawing.RampKey]:
     """Return one legend for all metrics of one scale."""
-    found: dict[tuple[tuple[float, str], ...], list[str]] = {}
+    keys: dict[tuple[tuple[float, str], ...], list[str]] = {}
     for share in shares:
         ends = [share.low + (share.high - share.low) * (at if share.up else 1 - at) for at in (0, 0.5, 1)]
         ticks = tuple(zip((0.0, 0.5, 1.0), map(share.text, ends), strict=True))
-        found.setdefault(ticks, []).append(share.words)
-    return [RampKey(joined(words), ticks) for ticks, words in found.items()]
+        keys.setdefault(ticks, []).append(share.words)
+    return [drawing.RampKey(joined(words), ticks) for ticks, words in keys.items()]
 
 
 @hookimpl

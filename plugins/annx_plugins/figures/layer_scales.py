@@ -14,16 +14,10 @@ from anncore import (
     Figure,
     FigureInput,
     LayerGrid,
-    LayerPanel,
-    RampKey,
     counted,
-    half_lost,
+    drawing,
     hookimpl,
     layer_grids,
-    layer_sheet,
-    layer_words,
-    tick_text,
-    weightiest,
 )
 
 ARMS, LINES = 8, 3  # at most, of panels
@@ -32,7 +26,7 @@ APART = 10  # a ratio of layers that is worth a word
 
 
 @dataclass(frozen=True)
-class LayerScales:
+class LayerScales(Figure):
     """Sizes that were watched layer by layer, on a logarithmic colour scale over the steps, a panel per arm.
 
     It draws every watched metric that is never negative and has no upper bound, as a norm of gradients.
@@ -49,8 +43,8 @@ class LayerScales:
 
     def draw(self, data: FigureInput) -> Drawing | None:
         report = data.report
-        told = [w for w in report.get("watched", ()) if w["low"] == 0 and not math.isfinite(w["high"])]
-        sizes = [size for w in told if (size := _Size(w, _grids(data, w["metric"]))).grids]
+        watched = [w for w in report.get("watched", ()) if w["low"] == 0 and not math.isfinite(w["high"])]
+        sizes = [size for w in watched if (size := _Size(w, _grids(data, w["metric"]))).grids]
         if not sizes:
             return None
 
@@ -59,9 +53,9 @@ class LayerScales:
 
         every = [arm for arm in report["arms"] if any(key[1] == arm for s in sizes for key in s.grids)]
         where = [p for p in report["problems"] if any(key[0] == p for s in sizes for key in s.grids)]
-        arms = weightiest(every, far(1), ARMS)
+        arms = drawing.weightiest(every, far(1), ARMS)
         lines = len(sizes) * (2 if len(arms) > 6 else 1)
-        problems = weightiest(where, far(0), max(1, LINES // lines))
+        problems = drawing.weightiest(where, far(0), max(1, LINES // lines))
         rows, keys = [], []
         for size in sizes:
             low, high = size.range(problems, arms)
@@ -86,28 +80,28 @@ class LayerScales:
             subtitle += f" Shown: {' and '.join(parts)}, chosen by how far first and last layer differ."
         if any(panel.ok < panel.n for _, panels in rows for panel in panels):
             subtitle += " ×k/n: k of n seeds did not finish and are left out. From half on nothing is drawn."
-        sheet = layer_sheet(title, subtitle, rows, keys, data.theme)
-        return Drawing(sheet, self.name, title, layer_words(title, rows), subtitle)
+        sheet = drawing.layer_sheet(title, subtitle, rows, keys, data.theme)
+        return Drawing(sheet, self.name, title, drawing.layer_words(title, rows), subtitle)
 
 
 def _grids(data: FigureInput, metric: str) -> dict[tuple[str, str], LayerGrid]:
     """Return the grids; those of arms of which half of the seeds or more are lost hold nothing."""
-    found = layer_grids(data, metric)
+    grids = layer_grids(data, metric)
     boards = data.report["leaderboard"]["problems"]
-    gone = {(p, row["arm"]) for p, board in boards.items() for row in board if half_lost(row)}
+    gone = {(p, row["arm"]) for p, board in boards.items() for row in board if drawing.half_lost(row)}
     return {
         key: LayerGrid(grid.layers, grid.steps, grid.values[:0]) if key in gone else grid
-        for key, grid in found.items()
+        for key, grid in grids.items()
     }
 
 
 class _Size:
     """A watched metric without an upper bound, with all that it found."""
 
-    def __init__(self, told: Mapping[str, Any], grids: Mapping[tuple[str, str], LayerGrid]) -> None:
+    def __init__(self, watched: Mapping[str, Any], grids: Mapping[tuple[str, str], LayerGrid]) -> None:
         self.grids = grids
-        self.words = told["metric"].replace("_", " ")
-        self.definition = told["definition"].rstrip(".")
+        self.words = watched["metric"].replace("_", " ")
+        self.definition = watched["definition"].rstrip(".")
         self.median = {key: grid.median for key, grid in grids.items()}
         self.ratios = {key: [_ratio(grid, at) for at in (0, -1)] for key, grid in grids.items()}
 
@@ -119,50 +113,50 @@ class _Size:
     def range(self, problems: Sequence[str], arms: Sequence[str]) -> tuple[float, float]:
         """Return the ends of the colour scale, whole powers of ten around all that is shown."""
         shown = [m for (problem, arm), m in self.median.items() if problem in problems and arm in arms]
-        values = [v for each in shown for v in each.ravel().tolist() if math.isfinite(v) and v > 0]
+        values = [v for panel in shown for v in panel.ravel().tolist() if math.isfinite(v) and v > 0]
         if not values:
             return 0.1, 1.0
         high = math.ceil(math.log10(max(values)) - 1e-9)
         low = max(math.floor(math.log10(min(values)) + 1e-9), high - DECADES)
         return 10.0 ** min(low, high - 1), 10.0**high
 
-    def panel(self, problem: str, arm: str, report: Any, low: float, high: float) -> LayerPanel:
+    def panel(self, problem: str, arm: str, report: Any, low: float, high: float) -> drawing.LayerPanel:
         row = next(r for r in report["leaderboard"]["problems"][problem] if r["arm"] == arm)
         counts = (row["ok"], row["n"], row["diverged"])
         grid = self.grids.get((problem, arm))
         if grid is None:
-            return LayerPanel(arm, ("",), np.zeros(1), np.full((1, 1), np.nan), ("",), *counts)
+            return drawing.LayerPanel(arm, ("",), np.zeros(1), np.full((1, 1), np.nan), ("",), *counts)
         values = self.median[problem, arm]
         known = np.where(np.isfinite(values), np.clip(values, low, high), np.nan)
         shares = np.log(known / low) / math.log(high / low)
-        texts = [tick_text(float(f"{v:.1g}")) if math.isfinite(v) else "–" for v in values[:, -1]]
+        texts = [drawing.tick_text(float(f"{v:.1g}")) if math.isfinite(v) else "–" for v in values[:, -1]]
         first, last = map(_ratio_text, self.ratios[problem, arm])
         note = f"{first} → {last}" if len(grid.layers) > 1 and first else ""
-        return LayerPanel(arm, grid.layers, grid.steps, shares, texts, *counts, note=note)
+        return drawing.LayerPanel(arm, grid.layers, grid.steps, shares, texts, *counts, note=note)
 
     def finding(self, places: str) -> str:
         """Say where first and last layer differ most, at the first or the last evaluation.
 
         places: what the problems are, in the plural; "" where there is one only.
         """
-        found = {
+        ratios = {
             key: max(map(_decades, both))
             for key, both in self.ratios.items()
             if all(map(math.isfinite, both))
         }
-        if not found:
+        if not ratios:
             return f"No arm has a ratio of first to last layer: {self.words}"
-        key = max(found, key=lambda each: found[each])
+        key = max(ratios, key=lambda pair: ratios[pair])
         start, end = self.ratios[key]
         layers = self.grids[key].layers
-        if found[key] < math.log10(APART):
+        if ratios[key] < math.log10(APART):
             return (
                 f"Between layers {layers[0]} and {layers[-1]} {self.words} differs by less than a factor of "
                 f"{APART} for every arm, at the start and at the end of training"
             )
         on = f" on {key[0]}" if places else ""
         small = max(start, end, key=_decades) < 1
-        own = [max(self.ratios[other], key=_decades) for other in found if other[1] == key[1]]
+        own = [max(self.ratios[other], key=_decades) for other in ratios if other[1] == key[1]]
         alike = sum(_decades(ratio) >= math.log10(APART) and (ratio < 1) == small for ratio in own)
         reach = f"1/{APART} or less" if small else f"{APART} times or more"
         where = f"; {reach} on {alike} of {counted(len(own), places)}" if places else ""
@@ -192,8 +186,8 @@ def _ratio_text(ratio: float) -> str:
         return ""
     if 0 < ratio < 0.1005:
         inverse = float(f"{1 / ratio:.2g}")
-        return f"1/{inverse:.0f}" if inverse < 1e5 else f"{tick_text(float(f'{ratio:.1g}'))}"
-    return tick_text(float(f"{ratio:.2g}"))
+        return f"1/{inverse:.0f}" if inverse < 1e5 else f"{drawing.tick_text(float(f'{ratio:.1g}'))}"
+    return drawing.tick_text(float(f"{ratio:.2g}"))
 
 
 def _times(ratio: float) -> str:
@@ -201,12 +195,12 @@ def _times(ratio: float) -> str:
     return f"{text} of" if text.startswith("1/") else f"{text} times"
 
 
-def _key(words: str, low: float, high: float) -> RampKey:
+def _key(words: str, low: float, high: float) -> drawing.RampKey:
     first, last = round(math.log10(low)), round(math.log10(high))
     every = max(1, math.ceil((last - first) / 4))
     powers = [power for power in range(first, last + 1) if (power - first) % every == 0]
-    ticks = [((power - first) / (last - first), tick_text(10.0**power)) for power in powers]
-    return RampKey(f"{words} (log)", ticks)
+    ticks = [((power - first) / (last - first), drawing.tick_text(10.0**power)) for power in powers]
+    return drawing.RampKey(f"{words} (log)", ticks)
 
 
 @hookimpl

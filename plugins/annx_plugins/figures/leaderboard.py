@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import (
-    WIDE,
-    Drawing,
-    Figure,
-    FigureInput,
-    GreyRows,
-    half_lost,
-    hookimpl,
-    log_axis,
-    lost_counts,
-    new_sheet,
-    padded,
-    panel_title,
-    panels,
-    plain_axis,
-    shorten,
-    shown_problems,
-    singular,
-    text_width,
-)
+from anncore import Drawing, Figure, FigureInput, drawing, hookimpl, scores, singular
 
 
 @dataclass(frozen=True)
-class Leaderboard:
+class Leaderboard(Figure):
     """Scores of all seeds as dots, with their mean and its 95 % t-interval, one panel per data set.
+
+    A seed far beyond the others is marked by a triangle at the edge of the axis, with its value.
 
     Arms are ordered by their mean rank over all data sets, the best on top, in every panel alike. Each
     panel has an axis of its own, logarithmic where scores are compared by ratios. A seed that diverged has
@@ -50,12 +34,12 @@ class Leaderboard:
         arms = [row["arm"] for row in report["leaderboard"]["overall"]]
         if not arms or not report["problems"]:
             return None
-        problems, left_out = shown_problems(report, report["problems"])
+        problems, left_out = drawing.shown_problems(report, report["problems"])
         columns = min(len(problems), 4)
         rows = math.ceil(len(problems) / columns)
-        left = 0.3 + min(1.5, max(text_width(arm, 7.5, "bold") for arm in arms))
+        left = 0.3 + min(1.5, max(drawing.text_width(arm, 7.5, "bold") for arm in arms))
         gap, low = 0.34, 0.5
-        width = (WIDE - left - 0.2 - gap * (columns - 1)) / columns
+        width = (drawing.WIDE - left - 0.2 - gap * (columns - 1)) / columns
         height = max(0.55, 0.19 * len(arms) + 0.12)
         body = rows * height + (rows - 1) * 0.68 + low + 0.3
         title = report["answer"]["headline"].rstrip(".")
@@ -71,78 +55,64 @@ class Leaderboard:
                 " Hollow: the mean of an arm that lost seeds, which ranks behind all that lost none; where "
                 "half or more are lost there is no mean."
             )
+        if any(row["centre"] == "median" for board in boards for row in board):
+            subtitle += " Where a single seed decides the mean, the mark is the median."
+        if any(measure["floor"] for measure in report["measures"].values()):
+            subtitle += " Left of the dotted line: at the function's floor, where fewer steps win."
         subtitle += left_out
-        sheet = new_sheet(WIDE, body, title, subtitle, theme)
-        axes = panels(sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(gap, 0.68))
+        sheet = drawing.new_sheet(drawing.WIDE, body, title, subtitle, theme)
+        frame = scores(data)
+        finite = frame[np.isfinite(frame["score"])]
+        values = {
+            pair: column.to_numpy(float) for pair, column in finite.groupby(["problem", "arm"])["score"]
+        }
+        axes = drawing.panels(
+            sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(gap, 0.68)
+        )
         for i, (ax, problem) in enumerate(zip(axes, problems, strict=True)):
-            self._panel(ax, problem, arms, data)
+            self._panel(ax, problem, arms, data, values)
             if i % columns == 0:
-                ax.set_yticks(range(len(arms)), [shorten(arm, 1.5, 7.5, "bold") for arm in arms])
+                ax.set_yticks(range(len(arms)), [drawing.shorten(arm, 1.5, 7.5, "bold") for arm in arms])
                 for text, arm in zip(ax.get_yticklabels(), arms, strict=True):
                     text.set(color=theme[arm].color, weight="bold", size=7.5)
         return Drawing(sheet, self.name, title, self._words(report), subtitle)
 
-    def _panel(self, ax: Any, problem: str, arms: list[str], data: FigureInput) -> None:
+    def _panel(
+        self, ax: Any, problem: str, arms: list[str], data: FigureInput, values: Mapping[Any, Any]
+    ) -> None:
         report, theme = data.report, data.theme
         measure = report["measures"][problem]
         factor = 100 if measure["scale"] == "unit" else 1
         board = {row["arm"]: row for row in report["leaderboard"]["problems"][problem]}
-        trials = data.trials
-        mine = trials[
-            (trials["phase"] == "report") & (trials["problem"] == problem) & (trials["status"] == "ok")
-        ]
-        known = measure["column"] in mine
-        scores = dict(list(mine.groupby("label")[measure["column"]])) if known else {}
-        everything: list[float] = []
-        grey = GreyRows(theme)
-        counts: list[tuple[float, int, int]] = []
-        for y, arm in enumerate(arms):
-            style, row = theme[arm], board[arm]
-            whole = row["ok"] == row["n"]
-            values = factor * scores[arm].to_numpy(float) if arm in scores else np.array([])
-            values = values[np.isfinite(values)]
-            # Seeds are spread by their place, not at random: the same data give the same picture.
-            spread = np.linspace(-0.22, 0.22, len(values)) if len(values) > 1 else np.zeros(len(values))
-            if style.highlighted:
-                ax.scatter(values, y + spread, s=5, color=style.color, alpha=0.45, linewidths=0, zorder=2)
-            else:
-                grey.dots(values, y + spread)
-            everything.extend(values)
-            if math.isfinite(row["value"]) and not half_lost(row):
-                ends = [factor * row[side] for side in ("low", "high")]
-                both = all(math.isfinite(end) for end in ends)
-                everything.extend(ends if both else ())
-                if not style.highlighted and whole:
-                    grey.mark(factor * row["value"], y)
-                    if both:
-                        grey.bar(ends, y)
-                else:
-                    if both:
-                        ax.plot(ends, [y, y], color=style.color, linewidth=2, zorder=3)
-                    ax.plot(
-                        [factor * row["value"]],
-                        [y],
-                        style.marker,
-                        color=style.color,
-                        markersize=6,
-                        markerfacecolor=style.color if whole else theme.token("paper"),
-                        markeredgecolor=theme.token("paper") if whole else style.color,
-                        markeredgewidth=0.7 if whole else 1.2,
-                        zorder=4,
-                    )
-            counts.append((y, row["diverged"] + row["blocked"], row["n"]))
-        grey.draw(ax, 0.45)
+        rows = _Rows(ax, theme, factor, drawing.GreyRows(theme))
+        seeds = [factor * values.get((problem, arm), np.array([])) for arm in arms]
+        ends: list[float] = []
+        for y, (arm, own) in enumerate(zip(arms, seeds, strict=True)):
+            rows.dots(y, theme[arm], own)
+            ends += rows.mark(y, theme[arm], board[arm])
+            if board[arm]["note"]:
+                rows.note(y, board[arm]["note"].partition(":")[0])
+        rows.grey.draw(ax, 0.45)
         ax.set_ylim(len(arms) - 0.45, -0.55)
         ax.set_yticks(range(len(arms)), [""] * len(arms))
         ax.tick_params(axis="y", length=0)
         ax.grid(visible=False, axis="y")
-        _range(ax, everything, measure["scale"] == "log")
-        lost_counts(ax, counts, theme.token("alarm"))
+        if measure["floor"]:
+            ax.axvline(measure["floor"], color=theme.token("frame"), linewidth=0.9, linestyle=":", zorder=1)
+        _range(ax, [*seeds, *([end] for end in ends)], measure["scale"] == "log")
+        for y, (arm, own) in enumerate(zip(arms, seeds, strict=True)):
+            drawing.edge_values(ax, own, y, theme[arm].color)
+        lost = [
+            (y, board[arm]["diverged"] + board[arm]["blocked"], board[arm]["n"])
+            for y, arm in enumerate(arms)
+            if not board[arm]["note"]
+        ]
+        drawing.lost_counts(ax, lost, theme.token("alarm"))
         unit = " (%)" if factor == 100 else " (log)" if measure["scale"] == "log" else ""
         arrow = "←" if measure["goal"] == "min" else "→"
         ax.set_xlabel(f"{measure['label']}{unit}, better {arrow}", size=7)
         ax.tick_params(axis="x", labelsize=7)
-        panel_title(ax, problem)
+        drawing.panel_title(ax, problem)
 
     def _words(self, report: Any) -> str:
         parts = [
@@ -153,18 +123,69 @@ class Leaderboard:
         return f"Dot plot of scores per {one}. {report['answer']['headline']} {'; '.join(parts)}."
 
 
-def _range(ax: Any, values: list[float], log: bool) -> None:
+@dataclass(frozen=True)
+class _Rows:
+    """A panel whose rows are arms; those that are not highlighted are collected and drawn at once."""
+
+    ax: Any
+    theme: Any
+    factor: int
+    grey: drawing.GreyRows
+
+    def dots(self, y: int, style: Any, values: Any) -> None:
+        """Draw an arm's seeds."""
+        # Seeds are spread by their place, not at random: the same data give the same picture.
+        apart = np.linspace(-0.22, 0.22, len(values)) if len(values) > 1 else np.zeros(len(values))
+        if style.highlighted:
+            self.ax.scatter(values, y + apart, s=5, color=style.color, alpha=0.45, linewidths=0, zorder=2)
+        else:
+            self.grey.dots(values, y + apart)
+
+    def mark(self, y: int, style: Any, row: Mapping[str, Any]) -> list[float]:
+        """Draw an arm's mean or median with its interval; return what must fit on the axis."""
+        if not math.isfinite(row["value"]) or drawing.half_lost(row):
+            return []
+        whole, value = row["ok"] == row["n"], self.factor * row["value"]
+        ends = [self.factor * row[side] for side in ("low", "high")]
+        ends = ends if all(math.isfinite(end) for end in ends) else []
+        if not style.highlighted and whole:
+            self.grey.mark(value, y)
+            if ends:
+                self.grey.bar(ends, y)
+            return ends
+        if ends:
+            self.ax.plot(ends, [y, y], color=style.color, linewidth=2, zorder=3)
+        self.ax.plot(
+            [value],
+            [y],
+            style.marker,
+            color=style.color,
+            markersize=6,
+            markerfacecolor=style.color if whole else self.theme.token("paper"),
+            markeredgecolor=self.theme.token("paper") if whole else style.color,
+            markeredgewidth=0.7 if whole else 1.2,
+            zorder=4,
+        )
+        return ends
+
+    def note(self, y: int, text: str) -> None:
+        """Write why an arm has no score."""
+        place = self.ax.get_yaxis_transform()
+        self.ax.text(0.02, y, text, transform=place, va="center", size=6.5, color=self.theme.token("alarm"))
+
+
+def _range(ax: Any, groups: Sequence[Any], log: bool) -> None:
     """Fit the x axis to the values; nothing finite leaves an empty axis that says so."""
-    finite = [v for v in values if math.isfinite(v) and (v > 0 or not log)]
-    if not finite:
+    low, high = drawing.robust_range(groups, log)
+    if math.isnan(low):
         ax.set_xticks([])
         ax.text(0.02, 0.95, "no finite score", transform=ax.transAxes, size=7, va="top")
         return
-    low, high = padded(min(finite), max(finite), log, 0.08)
+    low, high = drawing.padded(low, high, log, 0.08)
     if log:
-        log_axis(ax.xaxis, low, high, 4)
+        drawing.log_axis(ax.xaxis, low, high, 4)
     else:
-        plain_axis(ax.xaxis, low, high, 4)
+        drawing.plain_axis(ax.xaxis, low, high, 4)
 
 
 @hookimpl

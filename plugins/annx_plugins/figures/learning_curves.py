@@ -10,25 +10,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from anncore import (
-    WIDE,
     Drawing,
     Figure,
     FigureInput,
     counted,
-    end_labels,
+    drawing,
     hookimpl,
     joined,
-    log_axis,
     mean_band,
     metric_words,
-    new_sheet,
-    padded,
-    panel_title,
-    panels,
-    plain_axis,
-    shown_problems,
     singular,
-    text_width,
 )
 
 WIDEST = 1e4  # means more than so many times the smallest need a log axis, even where some values are 0
@@ -36,7 +27,7 @@ ROOM = 0.35  # of the means' range, that bands may add to the axis at either end
 
 
 @dataclass(frozen=True)
-class LearningCurves:
+class LearningCurves(Figure):
     """The mean over the report seeds at every evaluation, with a pointwise 95 % t-interval, per data set.
 
     Geometric mean and log axis where every value is positive. A seed that did not finish is out of the mean;
@@ -84,22 +75,24 @@ class LearningCurves:
             )
         if len(report["arms"]) > 8:
             subtitle += " Grey: the other arms."
-        problems, left_out = shown_problems(report, problems)
+        problems, left_out = drawing.shown_problems(report, problems)
         subtitle += left_out
         columns = min(3, len(problems))
         rows = math.ceil(len(problems) / columns)
         left, low, height = 0.62, 0.5, 1.62
-        room = 0.3 + min(1.2, max(text_width(label, 7.5, "bold") for label in self._labels(lines, theme)))
-        width = (WIDE - left - columns * room - (columns - 1) * 0.4 - 0.06) / columns
+        room = 0.3 + min(
+            1.2, max(drawing.text_width(label, 7.5, "bold") for label in self._labels(lines, theme))
+        )
+        width = (drawing.WIDE - left - columns * room - (columns - 1) * 0.4 - 0.06) / columns
         body = rows * height + (rows - 1) * 0.5 + low + 0.3
-        sheet = new_sheet(WIDE, body, title, subtitle, theme)
-        axes = panels(
+        sheet = drawing.new_sheet(drawing.WIDE, body, title, subtitle, theme)
+        axes = drawing.panels(
             sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(room + 0.4, 0.5)
         )
         for i, (ax, problem) in enumerate(zip(axes, problems, strict=True)):
             ratios = not _shares(report, metric)
             self._panel(ax, lines[problem], report["arms"], theme, room, report["level"], ratios)
-            panel_title(ax, problem)
+            drawing.panel_title(ax, problem)
             if i % columns == 0:
                 log = ax.get_yscale() == "log"
                 words = metric_words(metric, report["unit"])
@@ -127,8 +120,6 @@ class LearningCurves:
         level: float,
         ratios: bool,
     ) -> None:
-        from matplotlib.collections import LineCollection
-
         shown = [(arm, lines[arm]) for arm in arms if arm in lines]
         # Grey arms lie below the coloured ones, whatever their order.
         shown.sort(key=lambda pair: theme[pair[0]].highlighted)
@@ -136,59 +127,22 @@ class LearningCurves:
         geometric = ratios and len(everything) > 0 and bool((everything > 0).all())
         kind = "log" if geometric else "linear"
         bands = {arm: mean_band(line.survivors, kind, level) for arm, line in shown if not line.few}
-        means = np.concatenate([[], *(center for center, _, _ in bands.values())])
-        means = means[np.isfinite(means) & (means > 0)]
-        wide = ratios and len(means) > 0 and (everything >= 0).all() and means.max() > WIDEST * means.min()
-        log = geometric or bool(wide)
-        labels, ends, seen = [], [], []
-        ends_of_band: list[Any] = []
-        whole = []  # the grey arms' lines without a lost seed, as one artist
+        pen = _Pen(ax, theme)
         for arm, line in shown:
-            style = theme[arm]
-            thin = {"color": style.color, "linewidth": 0.7, "alpha": 0.8}
-            for values in line.lost:
-                alive = np.flatnonzero(np.isfinite(values))
-                if len(alive):
-                    ax.plot(line.steps[alive], values[alive], **thin)
-                    ends.append((line.steps[alive[-1]], values[alive[-1]], style.color))
-                    seen.append(values[alive[0]])
+            pen.lost(line, theme[arm])
             if line.few:
-                for values in line.survivors:
-                    ax.plot(line.steps, values, **thin)
-                    seen.extend(values[np.isfinite(values)])
-                last = [values[-1] for values in line.survivors if math.isfinite(values[-1])]
-                if style.highlighted:
-                    at = float(np.median(last)) if last else math.inf
-                    labels.append((at, _label(arm, line), style.color))
-                continue
-            center, lower, upper = bands[arm]
-            if np.isfinite(center).any():
-                if style.highlighted:
-                    ax.fill_between(line.steps, lower, upper, color=style.color, alpha=0.15, linewidth=0)
-                    ends_of_band.extend((lower, upper))
-                dash = (0, (4, 1.5)) if line.gone else "-"
-                wide = 1.7 if style.highlighted else 0.8
-                if style.highlighted or line.gone:
-                    ax.plot(line.steps, center, color=style.color, linestyle=dash, linewidth=wide, label=arm)
-                else:
-                    whole.append(np.column_stack([line.steps, center]))
-                seen.extend(center[np.isfinite(center)])
-                if style.highlighted:
-                    labels.append((float(center[np.isfinite(center)][-1]), _label(arm, line), style.color))
-            elif style.highlighted:
-                labels.append((math.inf, _label(arm, line), style.color))
-        if whole:
-            grey = theme.token("others")
-            lines_ = LineCollection(whole, colors=grey, linewidths=0.8, zorder=1.9)
-            ax.add_collection(lines_, autolim=False)
-        self._axes(ax, shown, seen, ends_of_band, log)
+                pen.survivors(arm, line, theme[arm])
+            else:
+                pen.mean(arm, line, theme[arm], bands[arm])
+        pen.grey_lines()
+        self._axes(ax, shown, pen.seen, pen.bands, geometric or _wide(bands, everything, ratios))
         low, high = ax.get_ylim()
-        for step, value, color in ends:
+        for step, value, color in pen.ends:
             ax.plot(
                 [step], [min(max(value, low), high)], "x", color=color, markersize=5, mew=1.6, clip_on=False
             )
-        inside = [(min(max(y, low), high), text, color) for y, text, color in labels]
-        end_labels(ax, inside, room=room)
+        inside = [(min(max(y, low), high), text, color) for y, text, color in pen.labels]
+        drawing.end_labels(ax, inside, room=room)
 
     def _axes(self, ax: Any, shown: Any, seen: list[float], bands: list[Any], log: bool) -> None:
         last = max((float(line.steps[-1]) for _, line in shown if len(line.steps)), default=1.0)
@@ -207,11 +161,11 @@ class LearningCurves:
         if len(edges):
             low = max(low - room, min(low, float(to(edges.min()))))
             high = min(high + room, max(high, float(to(edges.max()))))
-        low, high = padded(float(back(low)), float(back(high)), log)
+        low, high = drawing.padded(float(back(low)), float(back(high)), log)
         if log:
-            log_axis(ax.yaxis, low, high, 5)
+            drawing.log_axis(ax.yaxis, low, high, 5)
         else:
-            plain_axis(ax.yaxis, low, high, 6)
+            drawing.plain_axis(ax.yaxis, low, high, 6)
 
     def _title(self, lines: dict[str, dict[str, _Line]], metric: str, report: Any) -> str:
         """Say who ends best most often, and who diverged where."""
@@ -300,6 +254,76 @@ class _Line:
         if not np.isfinite(values).all():
             return math.nan
         return float(np.exp(np.log(values).mean()) if (values > 0).all() else values.mean())
+
+
+def _wide(bands: dict[str, Any], everything: Any, ratios: bool) -> bool:
+    """Say whether the means span so much that a log axis is needed although some values are 0."""
+    means = np.concatenate([[], *(center for center, _, _ in bands.values())])
+    means = means[np.isfinite(means) & (means > 0)]
+    if not ratios or not len(means) or (everything < 0).any():
+        return False
+    return bool(means.max() > WIDEST * means.min())
+
+
+class _Pen:
+    """Draws the lines of one panel and keeps what its axis, labels and crosses need to know."""
+
+    def __init__(self, ax: Any, theme: Any) -> None:
+        self.ax, self.theme = ax, theme
+        self.labels: list[tuple[float, str, str]] = []  # y at the right end, text, colour
+        self.ends: list[tuple[float, float, str]] = []  # where seeds were lost: step, value, colour
+        self.seen: list[float] = []  # what must fit on the axis
+        self.bands: list[Any] = []  # what may reach beyond it
+        self._grey: list[Any] = []  # the grey arms' lines without a lost seed, as one artist
+
+    def lost(self, line: _Line, style: Any) -> None:
+        """Draw the seeds that did not finish up to their last finite value."""
+        for values in line.lost:
+            alive = np.flatnonzero(np.isfinite(values))
+            if len(alive):
+                self._thin(line.steps[alive], values[alive], style)
+                self.ends.append((line.steps[alive[-1]], values[alive[-1]], style.color))
+                self.seen.append(values[alive[0]])
+
+    def survivors(self, arm: str, line: _Line, style: Any) -> None:
+        """Draw the few seeds that finished, in the place of a mean."""
+        for values in line.survivors:
+            self._thin(line.steps, values, style)
+            self.seen.extend(values[np.isfinite(values)])
+        last = [values[-1] for values in line.survivors if math.isfinite(values[-1])]
+        if style.highlighted:
+            self.labels.append((float(np.median(last)) if last else math.inf, _label(arm, line), style.color))
+
+    def mean(self, arm: str, line: _Line, style: Any, band: Any) -> None:
+        """Draw the mean with its band; a grey arm has no band."""
+        center, lower, upper = band
+        finite = center[np.isfinite(center)]
+        if style.highlighted:
+            at = float(finite[-1]) if len(finite) else math.inf
+            self.labels.append((at, _label(arm, line), style.color))
+        if not len(finite):
+            return
+        self.seen.extend(finite)
+        if style.highlighted:
+            self.ax.fill_between(line.steps, lower, upper, color=style.color, alpha=0.15, linewidth=0)
+            self.bands.extend((lower, upper))
+        if style.highlighted or line.gone:
+            dash = (0, (4, 1.5)) if line.gone else "-"
+            width = 1.7 if style.highlighted else 0.8
+            self.ax.plot(line.steps, center, color=style.color, linestyle=dash, linewidth=width, label=arm)
+        else:
+            self._grey.append(np.column_stack([line.steps, center]))
+
+    def grey_lines(self) -> None:
+        """Draw the grey arms' means."""
+        from matplotlib.collections import LineCollection
+
+        if self._grey:
+            lines = LineCollection(self._grey, colors=self.theme.token("others"), linewidths=0.8, zorder=1.9)
+            self.ax.add_collection(lines, autolim=False)
+
+    def _thin(self, steps: Any, values: Any, style: Any) -> None:
+        self.ax.plot(steps, values, color=style.color, linewidth=0.7, alpha=0.8)
 
 
 def _label(arm: str, line: _Line) -> str:

@@ -9,28 +9,21 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from anncore import (
-    WIDE,
     Array,
     Drawing,
     Figure,
     FigureInput,
-    Theme,
-    end_labels,
+    drawing,
     hookimpl,
     joined,
-    new_sheet,
     number,
-    padded,
-    panel_title,
-    panels,
-    text_width,
 )
 
 ERROR, LOGIT = 3.0, 4.0
 
 
 @dataclass(frozen=True)
-class LossGallery:
+class LossGallery(Figure):
     """The losses under comparison and their gradients, for one output and one target.
 
     Over the error, output - target, where all can train a regression, in standard deviations of the
@@ -55,7 +48,7 @@ class LossGallery:
             return None
         drawn = list(views[0].curves)
         # Where several kinds vary, an arm's label is none of these.
-        theme = data.theme if all(label in data.theme.styles for label in drawn) else Theme.of(drawn)
+        theme = data.theme if all(label in data.theme.styles for label in drawn) else drawing.Theme.of(drawn)
         title = self._title(views)
         x = "error: output − target" if len(views) == 1 else "logit of the output"
         subtitle = (
@@ -67,17 +60,17 @@ class LossGallery:
         if left_out:
             subtitle += f" Not drawn: {joined(left_out)}."
         labels = [label for label in drawn if theme[label].highlighted]
-        room = 0.3 + min(1.3, max((text_width(label, 7.5, "bold") for label in labels), default=0.0))
+        room = 0.3 + min(1.3, max((drawing.text_width(label, 7.5, "bold") for label in labels), default=0.0))
         left, low, height = 0.5, 0.45, 1.7
-        width = (WIDE - left - 2 * room - 0.45 - 0.1) / 2
+        width = (drawing.WIDE - left - 2 * room - 0.45 - 0.1) / 2
         body = len(views) * (height + 0.45) - 0.45 + low + 0.3
-        sheet = new_sheet(WIDE, body, title, subtitle, theme)
+        sheet = drawing.new_sheet(drawing.WIDE, body, title, subtitle, theme)
         gaps = (room + 0.45, 0.45)
-        axes = panels(sheet, 2 * len(views), 2, (width, height), left=left, bottom=low, gaps=gaps)
+        axes = drawing.panels(sheet, 2 * len(views), 2, (width, height), left=left, bottom=low, gaps=gaps)
         for view, pair in zip(views, zip(axes[::2], axes[1::2], strict=True), strict=True):
             for ax, what, part in zip(pair, ("loss", "gradient"), (0, 1), strict=True):
                 self._panel(ax, view, part, theme, room)
-                panel_title(ax, what + (f", target {view.target}" if view.target else ""))
+                drawing.panel_title(ax, what + (f", target {view.target}" if view.target else ""))
                 if view is views[-1]:
                     ax.set_xlabel(x)
         return Drawing(sheet, self.name, title, self._words(title, views), subtitle)
@@ -100,10 +93,10 @@ class LossGallery:
         ax.axvline(0, color=theme.token("frame"), linewidth=0.7, zorder=1)
         ax.axhline(0, color=theme.token("frame"), linewidth=0.7, zorder=1)
         values = np.concatenate(seen)
-        ax.set_ylim(*padded(min(0.0, float(values.min())), float(values.max()), False))
+        ax.set_ylim(*drawing.padded(min(0.0, float(values.min())), float(values.max()), False))
         ax.set_xlim(view.x[0], view.x[-1])
         ax.locator_params(axis="y", nbins=5)
-        end_labels(ax, ends, room=room)
+        drawing.end_labels(ax, ends, room=room)
 
     def _title(self, views: list[_View]) -> str:
         """Compare the steepest and the gentlest gradient where the prediction is most wrong."""

@@ -10,23 +10,14 @@ from statistics import median
 from typing import Any, ClassVar
 
 from anncore import (
-    WIDE,
     Drawing,
     Figure,
     FigureInput,
-    Theme,
+    drawing,
     hookimpl,
     joined,
-    log_axis,
     metric_words,
-    new_sheet,
     number,
-    padded,
-    panel_title,
-    panels,
-    plain_axis,
-    shown_problems,
-    text_width,
 )
 
 FAR = 30  # values beyond so many medians of a panel lie on its upper edge
@@ -35,7 +26,7 @@ LANE = 0.2  # the share of a panel's height that diverged values get
 
 
 @dataclass(frozen=True)
-class LRSensitivity:
+class LRSensitivity(Figure):
     """The selection score over the tuned hyperparameter, mostly the learning rate, one panel per data set.
 
     Each point is the mean over the tuning seeds at the best of any other tuned hyperparameters. Values at
@@ -61,7 +52,7 @@ class LRSensitivity:
         problems = [p for p in report["problems"] if any(row["problem"] == p for row in rows)]
         arms = list(dict.fromkeys(row["arm"] for row in rows))
         # Where nothing was tuned, the report compares configurations and the theme knows no plain arms.
-        theme = data.theme if all(arm in data.theme.styles for arm in arms) else Theme.of(arms)
+        theme = data.theme if all(arm in data.theme.styles for arm in arms) else drawing.Theme.of(arms)
         metric = metric_words(rows[0]["metric"], report["unit"])
         title = self._title(rows, arms, shown)
         n = max(point["n"] for row in rows for point in row["points"])
@@ -79,22 +70,24 @@ class LRSensitivity:
         others = sorted(set(names) - {shown})
         if others:
             subtitle += f" Not shown: arms tuned by {joined(others)}."
-        problems, left_out = shown_problems(report, problems)
+        problems, left_out = drawing.shown_problems(report, problems)
         subtitle += left_out
         columns = min(4, len(problems))
         lines = math.ceil(len(problems) / columns)
         left, gap, low, height, key = 0.62, 0.5, 0.5, 1.75, 0.3
-        width = min(4.0, (WIDE - left - 0.2 - gap * (columns - 1)) / columns)
+        width = min(4.0, (drawing.WIDE - left - 0.2 - gap * (columns - 1)) / columns)
         legend = self._legend_lines([arm for arm in arms if theme[arm].highlighted])
         body = lines * height + (lines - 1) * 0.5 + low + 0.2 + key * len(legend)
-        sheet = new_sheet(WIDE, body, title, subtitle, theme)
-        axes = panels(sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(gap, 0.5))
+        sheet = drawing.new_sheet(drawing.WIDE, body, title, subtitle, theme)
+        axes = drawing.panels(
+            sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(gap, 0.5)
+        )
         values = [p["value_of"] for row in rows for p in row["points"]]
         log_x = min(values) > 0 and max(values) / min(values) >= 10
         for i, (ax, problem) in enumerate(zip(axes, problems, strict=True)):
             mine = [row for row in rows if row["problem"] == problem]
             self._panel(ax, mine, theme, log_x, (min(values), max(values)), report["select"]["goal"])
-            panel_title(ax, problem)
+            drawing.panel_title(ax, problem)
             if i % columns == 0:
                 ax.set_ylabel(metric + (" (%)" if shares else " (log)" if ax.get_yscale() == "log" else ""))
             if i + columns >= len(problems):
@@ -106,7 +99,7 @@ class LRSensitivity:
         self,
         ax: Any,
         rows: list[dict[str, Any]],
-        theme: Theme,
+        theme: drawing.Theme,
         log_x: bool,
         span: tuple[float, float],
         goal: str,
@@ -117,25 +110,25 @@ class LRSensitivity:
         # One learning rate far too high must not flatten all the others.
         limit = FAR * median(finite) if log and finite else math.inf
         high = min(max(finite), limit) if finite else 1.0
-        low, high = padded(min(finite), high, log) if finite else (0.1, 1.0)
+        low, high = drawing.padded(min(finite), high, log) if finite else (0.1, 1.0)
         # The lane lies on the worse side of all finite values.
         below = goal == "max" and not log and bool(finite)
         bottom = low
         if log or not finite:
             top = high * (high / low) ** (LANE / (1 - LANE))
-            log_axis(ax.yaxis, low, high, 5)
+            drawing.log_axis(ax.yaxis, low, high, 5)
             ax.set_ylim(low, top)
         else:
             lane = (high - low) * LANE / (1 - LANE)
             bottom, top = (low - lane, high) if below else (low, high + lane)
-            plain_axis(ax.yaxis, bottom, top, 6)
+            drawing.plain_axis(ax.yaxis, bottom, top, 6)
             ax.set_yticks([tick for tick in ax.get_yticks() if low <= tick <= high])
             ax.set_ylim(bottom, top)
-        x_low, x_high = padded(*span, log_x, 0.08)
+        x_low, x_high = drawing.padded(*span, log_x, 0.08)
         if log_x:
-            log_axis(ax.xaxis, x_low, x_high, 4)
+            drawing.log_axis(ax.xaxis, x_low, x_high, 4)
         else:
-            plain_axis(ax.xaxis, x_low, x_high, 4)
+            drawing.plain_axis(ax.xaxis, x_low, x_high, 4)
         ends = (bottom, low) if below else (high, top)
         ax.axhspan(*ends, color=theme.token("alarm_fill"), linewidth=0, zorder=0)
         gone = [p for row in rows for p in row["points"] if p["ok"] == 0]
@@ -160,7 +153,13 @@ class LRSensitivity:
             self._ways_to_the_lane(ax, row, level, (low, high), theme)
 
     def _line(
-        self, ax: Any, row: dict[str, Any], place: float, theme: Theme, blend: Any, edges: tuple[float, float]
+        self,
+        ax: Any,
+        row: dict[str, Any],
+        place: float,
+        theme: drawing.Theme,
+        blend: Any,
+        edges: tuple[float, float],
     ) -> None:
         style, points = theme[row["arm"]], row["points"]
         size = 4.5 if style.highlighted else 2.5
@@ -219,7 +218,7 @@ class LRSensitivity:
             )
 
     def _ways_to_the_lane(
-        self, ax: Any, row: Any, level: float, edges: tuple[float, float], theme: Theme
+        self, ax: Any, row: Any, level: float, edges: tuple[float, float], theme: drawing.Theme
     ) -> None:
         """Join a value with a score and its neighbour without one by a dotted line."""
         style = theme[row["arm"]]
@@ -235,15 +234,15 @@ class LRSensitivity:
         lines: list[list[tuple[str, float]]] = [[]]
         x = 0.0
         for arm in arms:
-            wide = text_width(arm, 8, "bold") + 0.5
-            if lines[-1] and x + wide > WIDE - 0.9:
+            wide = drawing.text_width(arm, 8, "bold") + 0.5
+            if lines[-1] and x + wide > drawing.WIDE - 0.9:
                 lines.append([])
                 x = 0.0
             lines[-1].append((arm, x))
             x += wide
         return lines
 
-    def _legend(self, sheet: Any, lines: Any, theme: Theme, bottom: float, left: float) -> None:
+    def _legend(self, sheet: Any, lines: Any, theme: drawing.Theme, bottom: float, left: float) -> None:
         from matplotlib.lines import Line2D
 
         width, height = sheet.get_size_inches()

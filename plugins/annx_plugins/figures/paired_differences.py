@@ -9,30 +9,24 @@ from typing import Any, ClassVar
 import numpy as np
 
 from anncore import (
-    WIDE,
     Drawing,
     Figure,
     FigureInput,
-    GreyRows,
     counted,
     differences,
+    drawing,
     hookimpl,
     joined,
-    log_axis,
-    lost_counts,
-    new_sheet,
-    panel_title,
-    panels,
-    plain_axis,
-    shorten,
-    shown_problems,
+    scores,
     singular,
-    text_width,
 )
+
+Costs = dict[str, dict[int, float]]
+"""By arm and seed."""
 
 
 @dataclass(frozen=True)
-class PairedDifferences:
+class PairedDifferences(Figure):
     """Every arm against one reference, seed by seed, with the mean difference and its 95 % t-interval.
 
     Where seeds came in rounds the mark is the Hodges-Lehmann estimate, its interval one for every look;
@@ -55,7 +49,7 @@ class PairedDifferences:
             return None
         reference = report["control"] or ranked[0]
         arms = [arm for arm in ranked if arm != reference]
-        problems, left_out = shown_problems(report, report["problems"])
+        problems, left_out = drawing.shown_problems(report, report["problems"])
         title = self._title(report, reference, arms)
         n = len(report["seeds"]["report"])
         of = f"one of {n} paired seeds" if n != 1 else "the one paired seed"
@@ -71,131 +65,86 @@ class PairedDifferences:
         subtitle += left_out
         columns = min(len(problems), 4)
         rows = math.ceil(len(problems) / columns)
-        left = 0.3 + min(1.5, max(text_width(arm, 7.5, "bold") for arm in arms))
+        left = 0.3 + min(1.5, max(drawing.text_width(arm, 7.5, "bold") for arm in arms))
         gap, low = 0.34, 0.5
-        width = (WIDE - left - 0.2 - gap * (columns - 1)) / columns
+        width = (drawing.WIDE - left - 0.2 - gap * (columns - 1)) / columns
         height = max(0.55, 0.2 * len(arms) + 0.12)
         body = rows * height + (rows - 1) * 0.68 + low + 0.3
-        sheet = new_sheet(WIDE, body, title, subtitle, theme)
-        axes = panels(sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(gap, 0.68))
+        sheet = drawing.new_sheet(drawing.WIDE, body, title, subtitle, theme)
+        costs = _costs(data)
+        axes = drawing.panels(
+            sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(gap, 0.68)
+        )
         for i, (ax, problem) in enumerate(zip(axes, problems, strict=True)):
-            self._panel(ax, problem, reference, arms, data)
+            self._panel(ax, problem, reference, arms, data, costs[problem])
             if i % columns == 0:
-                ax.set_yticks(range(len(arms)), [shorten(arm, 1.5, 7.5, "bold") for arm in arms])
+                ax.set_yticks(range(len(arms)), [drawing.shorten(arm, 1.5, 7.5, "bold") for arm in arms])
                 for text, arm in zip(ax.get_yticklabels(), arms, strict=True):
                     text.set(color=theme[arm].color, weight="bold", size=7.5)
         return Drawing(sheet, self.name, title, self._words(title, report, reference), subtitle)
 
-    def _panel(self, ax: Any, problem: str, reference: str, arms: list[str], data: FigureInput) -> None:
+    def _panel(
+        self, ax: Any, problem: str, reference: str, arms: list[str], data: FigureInput, costs: Costs
+    ) -> None:
         report, theme = data.report, data.theme
         measure = report["measures"][problem]
-        log = measure["scale"] == "log"
-        factor = 100 if measure["scale"] == "unit" else 1
-        costs = _costs(data.trials, problem, measure)
-        known = {frozenset((c["a"], c["b"])): c for c in report["comparisons"]["problems"][problem]}
-        shown: list[float] = []
-        grey = GreyRows(theme)
-        counts: list[tuple[float, int, int]] = []
-        lacking: list[tuple[float, str]] = []
-        total = len(report["seeds"]["report"])
+        pairs = {frozenset((c["a"], c["b"])): c for c in report["comparisons"]["problems"][problem]}
+        rows = _Rows(
+            ax,
+            theme,
+            drawing.GreyRows(theme),
+            measure["scale"] == "log",
+            100 if measure["scale"] == "unit" else 1,
+        )
+        ends: list[float] = []
+        gaps = [_gaps(costs, reference, arm) for arm in arms]
+        finite = [rows.factor * own[np.isfinite(own)] for own in gaps]
         for y, arm in enumerate(arms):
-            style = theme[arm]
-            seeds = sorted(set(costs.get(arm, {})) & set(costs.get(reference, {})))
-            gaps = differences([costs[reference][s] for s in seeds], [costs[arm][s] for s in seeds])
-            finite = factor * gaps[np.isfinite(gaps)]
-            spread = np.linspace(-0.22, 0.22, len(finite)) if len(finite) > 1 else np.zeros(len(finite))
-            if style.highlighted:
-                ax.scatter(
-                    _back(finite, log), y + spread, s=5, color=style.color, alpha=0.5, linewidths=0, zorder=2
-                )
-            else:
-                grey.dots(_back(finite, log), y + spread)
-            shown.extend(finite)
-            found = known.get(frozenset((arm, reference)))
-            if found is not None:
-                shown.extend(self._mark(ax, found, reference, y, factor, log, style, theme, grey))
-            counts.append((y, int(np.isinf(gaps).sum()), len(gaps)))
-            if len(gaps) < total:
-                lacking.append((y, f"?{total - len(gaps)}/{total}"))
-        grey.draw(ax, 0.5)
+            rows.dots(y, theme[arm], finite[y])
+            pair = pairs.get(frozenset((arm, reference)))
+            if pair is not None:
+                ends += rows.mark(y, theme[arm], pair, 1 if pair["a"] == reference else -1)
+        rows.grey.draw(ax, 0.5)
+        self._axes(ax, len(arms), theme, rows.log)
+        self._range(ax, finite, ends, rows.log)
+        for y, arm in enumerate(arms):
+            drawing.edge_values(ax, list(_back(finite[y], rows.log)), y, theme[arm].color)
+        counts = [(y, int(np.isinf(own).sum()), len(own)) for y, own in enumerate(gaps)]
+        drawing.lost_counts(ax, counts, theme.token("alarm"))
+        total = len(report["seeds"]["report"])
+        for y, own in enumerate(gaps):
+            if len(own) < total:
+                rows.lacking(y, f"?{total - len(own)}/{total}")
+        self._label(ax, measure, reference)
+        drawing.panel_title(ax, problem)
+
+    def _axes(self, ax: Any, arms: int, theme: Any, log: bool) -> None:
         ax.axvline(1 if log else 0, color=theme.token("frame"), linewidth=0.9, zorder=1)
-        ax.set_ylim(len(arms) - 0.45, -0.55)
-        ax.set_yticks(range(len(arms)), [""] * len(arms))
+        ax.set_ylim(arms - 0.45, -0.55)
+        ax.set_yticks(range(arms), [""] * arms)
         ax.tick_params(axis="y", length=0)
         ax.tick_params(axis="x", labelsize=7)
         ax.grid(visible=False, axis="y")
-        self._range(ax, shown, log)
-        lost_counts(ax, counts, theme.token("alarm"))
-        for at, text in lacking:  # at the left end: the right one may hold the pairs that diverged
-            ax.text(
-                0.02,
-                at,
-                text,
-                transform=ax.get_yaxis_transform(),
-                va="center",
-                size=7,
-                weight="bold",
-                zorder=5,
-                color=theme.token("alarm"),
-                bbox={"facecolor": theme.token("paper"), "edgecolor": "none", "pad": 0.8, "alpha": 0.8},
-            )
-        other = shorten(reference, 0.7, 7)
+
+    def _label(self, ax: Any, measure: Any, reference: str) -> None:
+        other = drawing.shorten(reference, 0.7, 7)
         text, brief = f"{measure['label']} ÷ that of {other} (log)", f"÷ that of {other} (log)"
-        if not log:
-            brief = f"{'points' if factor == 100 else 'gap'} behind {other}"
+        if measure["scale"] != "log":
+            brief = f"{'points' if measure['scale'] == 'unit' else 'gap'} behind {other}"
             text = f"{measure['label']}, {brief}"
         room = ax.get_position().width * ax.figure.get_figwidth()
-        ax.set_xlabel(text if text_width(text, 7) <= room else brief, size=7)
-        panel_title(ax, problem)
+        ax.set_xlabel(text if drawing.text_width(text, 7) <= room else brief, size=7)
 
-    def _mark(
-        self,
-        ax: Any,
-        found: Any,
-        reference: str,
-        y: int,
-        factor: int,
-        log: bool,
-        style: Any,
-        theme: Any,
-        grey: GreyRows,
-    ) -> list[float]:
-        """Draw the effect and its interval; return what must fit on the axis."""
-        sign = 1 if found["a"] == reference else -1
-        value, *ends = (sign * factor * found[key] for key in ("effect", "low", "high"))
-        if not math.isfinite(value):
-            return []
-        used = [value, *(ends if all(math.isfinite(end) for end in ends) else ())]
-        sure = found["verdict"] == "better"
-        if not style.highlighted:
-            grey.mark(_back(value, log), y, "o", filled=sure)
-            if len(used) > 1:
-                grey.bar(_back(np.array(ends), log), y)
-            return used
-        if len(used) > 1:
-            ax.plot(_back(np.array(ends), log), [y, y], color=style.color, linewidth=2, zorder=3)
-        ax.plot(
-            _back(np.array([value]), log),
-            [y],
-            style.marker,
-            color=style.color,
-            markerfacecolor=style.color if sure else theme.token("paper"),
-            markersize=6,
-            markeredgecolor=theme.token("paper") if sure else style.color,
-            markeredgewidth=0.7 if sure else 1.2,
-            zorder=4,
-        )
-        return used
-
-    def _range(self, ax: Any, shown: list[float], log: bool) -> None:
-        low, high = min([0.0, *shown]), max([0.0, *shown])
+    def _range(self, ax: Any, groups: list[Any], ends: list[float], log: bool) -> None:
+        """Fit the x axis to the differences, but for seeds far off, and to no difference at all."""
+        low, high = drawing.robust_range([*groups, *([end] for end in ends), [0.0]], log=False)
         width = (high - low) or (0.1 if log else 1.0)
         low, high = low - 0.08 * width, high + 0.08 * width
         if log:
             # Beyond e^±300 a double ends; such an axis would show nothing else anyway.
-            log_axis(ax.xaxis, math.exp(max(low, -300)), math.exp(min(high, 300)), 4)
+            drawing.log_axis(ax.xaxis, math.exp(max(low, -300)), math.exp(min(high, 300)), 4)
         else:
-            plain_axis(ax.xaxis, low, high, 4)
+            drawing.plain_axis(ax.xaxis, low, high, 4)
 
     def _title(self, report: Any, reference: str, arms: list[str]) -> str:
         """Count the data sets on which the reference beats each arm, and is beaten."""
@@ -238,22 +187,88 @@ class PairedDifferences:
         return f"Dot plots of paired differences. {title}. {' '.join(texts[:12])}".strip()
 
 
-def _costs(trials: Any, problem: str, measure: Any) -> dict[str, dict[int, float]]:
-    """Return each arm's cost by seed: lower is better, infinite where it diverged, else absent."""
-    mine = trials[(trials["phase"] == "report") & (trials["problem"] == problem)]
-    found: dict[str, dict[int, float]] = {}
-    if measure["column"] not in mine:
-        return found
-    for label, seed, status, value in zip(
-        mine["label"], mine["seed"], mine["status"], mine[measure["column"]], strict=True
-    ):
-        own = found.setdefault(label, {})
+@dataclass(frozen=True)
+class _Rows:
+    """A panel whose rows are arms, each against the reference."""
+
+    ax: Any
+    theme: Any
+    grey: drawing.GreyRows
+    log: bool
+    factor: int
+
+    def dots(self, y: int, style: Any, gaps: Any) -> None:
+        """Draw an arm's pairs."""
+        apart = np.linspace(-0.22, 0.22, len(gaps)) if len(gaps) > 1 else np.zeros(len(gaps))
+        values = _back(gaps, self.log)
+        if style.highlighted:
+            self.ax.scatter(values, y + apart, s=5, color=style.color, alpha=0.5, linewidths=0, zorder=2)
+        else:
+            self.grey.dots(values, y + apart)
+
+    def mark(self, y: int, style: Any, pair: Any, sign: int) -> list[float]:
+        """Draw the effect and its interval; return what must fit on the axis."""
+        value, *ends = (sign * self.factor * pair[key] for key in ("effect", "low", "high"))
+        if not math.isfinite(value):
+            return []
+        used = [value, *(ends if all(math.isfinite(end) for end in ends) else ())]
+        sure = pair["verdict"] == "better"
+        if not style.highlighted:
+            self.grey.mark(_back(value, self.log), y, "o", filled=sure)
+            if len(used) > 1:
+                self.grey.bar(_back(np.array(ends), self.log), y)
+            return used
+        if len(used) > 1:
+            self.ax.plot(_back(np.array(ends), self.log), [y, y], color=style.color, linewidth=2, zorder=3)
+        self.ax.plot(
+            _back(np.array([value]), self.log),
+            [y],
+            style.marker,
+            color=style.color,
+            markerfacecolor=style.color if sure else self.theme.token("paper"),
+            markersize=6,
+            markeredgecolor=self.theme.token("paper") if sure else style.color,
+            markeredgewidth=0.7 if sure else 1.2,
+            zorder=4,
+        )
+        return used
+
+    def lacking(self, y: int, text: str) -> None:
+        """Write how many pairs lack a trial, at the left end: the right one may hold diverged pairs."""
+        self.ax.text(
+            0.02,
+            y,
+            text,
+            transform=self.ax.get_yaxis_transform(),
+            va="center",
+            size=7,
+            weight="bold",
+            zorder=5,
+            color=self.theme.token("alarm"),
+            bbox={"facecolor": self.theme.token("paper"), "edgecolor": "none", "pad": 0.8, "alpha": 0.8},
+        )
+
+
+def _gaps(costs: Costs, reference: str, arm: str) -> Any:
+    """Return the paired differences that are known: positive where the reference is better."""
+    seeds = sorted(set(costs.get(arm, {})) & set(costs.get(reference, {})))
+    return differences([costs[reference][seed] for seed in seeds], [costs[arm][seed] for seed in seeds])
+
+
+def _costs(data: FigureInput) -> dict[str, Costs]:
+    """Return by problem each arm's cost by seed: lower is better, infinite where it diverged, else absent."""
+    by_problem: dict[str, Costs] = {problem: {} for problem in data.report["problems"]}
+    frame = scores(data)
+    columns = ("problem", "arm", "seed", "status", "score")
+    for problem, arm, seed, status, value in zip(*(frame[name] for name in columns), strict=True):
+        measure = data.report["measures"][problem]
+        own = by_problem[problem].setdefault(arm, {})
         if status == "diverged":
             own[seed] = math.inf
         elif status == "ok" and math.isfinite(value):
             cost = math.log(value) if measure["scale"] == "log" else value
             own[seed] = -cost if measure["goal"] == "max" else cost
-    return found
+    return by_problem
 
 
 def _back(values: Any, log: bool) -> Any:

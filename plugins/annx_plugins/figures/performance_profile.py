@@ -10,27 +10,19 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from anncore import (
-    WIDE,
     Drawing,
     Figure,
     FigureInput,
     counted,
     curve_frame,
-    end_labels,
+    drawing,
     hookimpl,
     joined,
-    log_axis,
     metric_words,
-    new_sheet,
-    panel_title,
     performance_ratios,
     performance_scores,
-    place,
-    shorten,
     singular,
     targets,
-    text_width,
-    tick_text,
     time_to_target,
     typical_times,
 )
@@ -45,8 +37,33 @@ ORIGINS = {
 }
 
 
+class _StepAxis(NamedTuple):
+    """A log axis of steps with a lane at its right end for what never arrives."""
+
+    low: float  # the fewest steps
+    least: float  # the axis' left end
+    high: float  # where the lane begins
+    zero: float  # where a log axis shows what takes no step
+    instant: bool  # whether anything takes no step
+    width: float  # inches
+
+    @classmethod
+    def of(cls, times: Any, width: float) -> _StepAxis:
+        """Return the axis for these times."""
+        finite = times[np.isfinite(times) & (times > 0)]
+        low, high = (float(finite.min()), float(finite.max())) if len(finite) else (1.0, 10.0)
+        # What the initial weights meet takes no step: a log axis has no place for it but one of its own.
+        instant, zero = bool((times == 0).any()), low / 1.6
+        least = (zero if instant else low) / 1.15
+        return cls(low, least, max(high * 1.15, 2 * least), zero, instant, width)
+
+    def lane(self, inches: float) -> float:
+        """Return the place so many inches into the lane."""
+        return float(self.high * (self.high / self.least) ** (inches / (self.width - LANE)))
+
+
 @dataclass(frozen=True)
-class PerformanceProfile:
+class PerformanceProfile(Figure):
     """Dolan and Moré's profile of the steps to target, scored as AlgoPerf does, beside the raw steps.
 
         ρ_arm(τ) = share of data sets on which the arm took at most τ times as long as the fastest arm
@@ -76,7 +93,7 @@ class PerformanceProfile:
         title, subtitle = self._title(speed, ranked), self._subtitle(speed, report, arms)
         both = speed.scores is not None
         labels = self._labels(speed, theme) if both else {}
-        right = 0.3 + max((text_width(text, 7.5, "bold") for text in labels.values()), default=0)
+        right = 0.3 + max((drawing.text_width(text, 7.5, "bold") for text in labels.values()), default=0)
         problems = list(speed.median.columns)
         # Many data sets lie below the profile, in two columns; few beside it.
         below = both and len(problems) > BESIDE
@@ -88,21 +105,23 @@ class PerformanceProfile:
         rows = [
             problem if both else _row(problem, arm, len(problems)) for problem in problems for arm in arms
         ]
-        names = max(text_width(row, 7.5) for row in map(_short, rows))
+        names = max(drawing.text_width(row, 7.5) for row in map(_short, rows))
         profile = 2.4 if below else max(raw, 2.3) if both else raw
         if both and not below:
             raw = max(raw, min(profile, 0.45 * half))
-        sheet = new_sheet(WIDE, profile + 0.82 + (raw + 0.86 if below else 0), title, subtitle, theme)
+        sheet = drawing.new_sheet(
+            drawing.WIDE, profile + 0.82 + (raw + 0.86 if below else 0), title, subtitle, theme
+        )
         left = 0.1
         if both:
             bottom = 0.5 + (raw + 0.86 if below else 0)
-            across = WIDE - 0.62 - right - 0.1 if below else 3.0
-            self._profile(place(sheet, 0.62, bottom, across, profile), speed, labels, theme, right)
+            across = drawing.WIDE - 0.62 - right - 0.1 if below else 3.0
+            self._profile(drawing.place(sheet, 0.62, bottom, across, profile), speed, labels, theme, right)
             left = 0.1 if below else 0.62 + across + right
-        room = (WIDE - left - 0.1) / columns
+        room = (drawing.WIDE - left - 0.1) / columns
         for i, part in enumerate(parts):
             x, width = left + i * room + 0.1 + names, room - names - 0.2
-            ax = place(sheet, x, 0.5 + (0 if below else profile - raw), width, raw)
+            ax = drawing.place(sheet, x, 0.5 + (0 if below else profile - raw), width, raw)
             self._raw(ax, speed, part, arms, theme, width)
             if both:
                 ax.set_yticks(range(len(part)), [_short(problem) for problem in part])
@@ -113,12 +132,14 @@ class PerformanceProfile:
 
     def _labels(self, speed: _Speed, theme: Any) -> dict[str, str]:
         """Return the profile's labels by arm, best score first."""
-        found = {}
+        labels = {}
         for row in speed.scores.to_dict("records"):
             if theme[row["arm"]].highlighted:
                 around = f" ({row['low']:.2f}–{row['high']:.2f})" if "low" in row else ""
-                found[row["arm"]] = f"{shorten(row['arm'], 0.9, 7.5, 'bold')} {row['score']:.2f}{around}"
-        return found
+                labels[row["arm"]] = (
+                    f"{drawing.shorten(row['arm'], 0.9, 7.5, 'bold')} {row['score']:.2f}{around}"
+                )
+        return labels
 
     def _profile(self, ax: Any, speed: _Speed, labels: Mapping[str, str], theme: Any, room: float) -> None:
         total = speed.ratios.shape[1]
@@ -143,83 +164,85 @@ class PerformanceProfile:
             )
             if arm in labels:
                 ends.append((100 * y[-1], labels[arm], style.color))
-        log_axis(ax.xaxis, 1.0, MOST_RATIO)
+        drawing.log_axis(ax.xaxis, 1.0, MOST_RATIO)
         ax.set_xticks([1, 1.5, 2, 3, 4], ["1×", "1.5×", "2×", "3×", "4×"])
         ax.set_ylim(-2, 103)
         ax.set_yticks(range(0, 101, 20))
         ax.set_xlabel("steps to target ÷ those of the fastest arm, τ (log)")
         ax.set_ylabel(f"{speed.places} reached within τ (%)")
         ax.set_title("Performance profile and score", size=8.5, weight="bold", loc="left")
-        end_labels(ax, ends, room=room)  # of equal ones the better label comes to lie above
+        drawing.end_labels(ax, ends, room=room)  # of equal ones the better label comes to lie above
 
     def _raw(
         self, ax: Any, speed: _Speed, problems: Sequence[str], arms: Sequence[str], theme: Any, width: float
     ) -> None:
         """Draw every seed's steps, the median, and what never arrived in a lane of its own."""
-        every = speed.times["time"].to_numpy(float)
-        finite = every[np.isfinite(every) & (every > 0)]
-        low, high = (float(finite.min()), float(finite.max())) if len(finite) else (1.0, 10.0)
-        # What the initial weights meet takes no step: a log axis has no place for it but one of its own.
-        instant = bool((every == 0).any())
-        zero = low / 1.6
-        least = (zero if instant else low) / 1.15
-        high = max(high * 1.15, 2 * least)
-
-        def lane(inches: float) -> float:
-            return float(high * (high / least) ** (inches / (width - LANE)))
-
+        axis = _StepAxis.of(speed.times["time"].to_numpy(float), width)
         tight = ax.get_position().height * ax.figure.get_figheight() / len(problems) / len(arms) < 0.1
         for y in range(0, len(problems), 2):
             ax.axhspan(y - 0.5, y + 0.5, color=theme.token("zebra"), linewidth=0, zorder=0)
-        ax.axvspan(high, lane(LANE), color=theme.token("alarm_fill"), linewidth=0, zorder=0.5)
+        ax.axvspan(axis.high, axis.lane(LANE), color=theme.token("alarm_fill"), linewidth=0, zorder=0.5)
         seeds = {key: rows.to_numpy(float) for key, rows in speed.times.groupby(["arm", "problem"])["time"]}
         for i, (arm, shift) in enumerate(zip(arms, _shifts(len(arms)), strict=True)):
-            style = theme[arm]
-            ticks: list[tuple[float, float]] = []
-            marks: list[tuple[float, float]] = []
-            for y, problem in enumerate(problems):
-                own = seeds.get((arm, problem), np.array([]))
-                there = own[np.isfinite(own)]
-                ticks.extend((step or zero, y + shift) for step in there)
-                middle = speed.median.loc[arm, problem]
-                marks.append((middle or zero if math.isfinite(middle) else lane(0.12), y + shift))
-                if len(there) < len(own):
-                    # Neighbouring rows of text would touch, so every other arm's stands further left.
-                    ax.text(
-                        lane(LANE - (0.36 if tight and (i + y * len(arms)) % 2 else 0.02)),
-                        y + shift,
-                        f"{len(own) - len(there)}/{len(own)}",
-                        ha="right",
-                        va="center",
-                        size=6.5,
-                        weight="bold",
-                        color=style.color,
-                    )
-            x, y_of = np.array(ticks).reshape(-1, 2).T
-            ax.plot(x, y_of, "|", color=style.color, markersize=3.5, markeredgewidth=0.9, alpha=0.7)
-            x, y_of = np.array(marks).T
-            ax.plot(
-                x,
-                y_of,
-                style.marker,
-                color=style.color,
-                markersize=4.5,
-                markeredgecolor=theme.token("paper"),
-                markeredgewidth=0.5,
-                linestyle="",
-                label=arm,
-                zorder=4,
-            )
-        log_axis(ax.xaxis, least, high)
-        shown = [tick for tick in ax.get_xticks() if low * (1 - 1e-9) <= tick <= high]
-        words = [tick_text(tick) for tick in shown]
-        ax.set_xticks([zero, *shown] if instant else shown, ["0", *words] if instant else words)
-        ax.set_xlim(least, lane(LANE))
-        ax.set_ylim(len(problems) - 0.5, -0.5)
+            own = [seeds.get((arm, problem), np.array([])) for problem in problems]
+            medians = [speed.median.loc[arm, problem] for problem in problems]
+            self._steps(ax, axis, own, shift, theme[arm])
+            self._medians(ax, axis, medians, shift, arm, theme)
+            for y, times in enumerate(own):
+                # Neighbouring rows of text would touch, so every other arm's stands further left.
+                inset = 0.36 if tight and (i + y * len(arms)) % 2 else 0.02
+                self._missed(ax, axis.lane(LANE - inset), y + shift, times, theme[arm].color)
+        self._raw_axes(ax, axis, len(problems), theme)
+        drawing.panel_title(
+            ax, "Steps: every seed | and the median" if width > 3.2 else "Steps, seeds | and median"
+        )
+
+    def _steps(self, ax: Any, axis: _StepAxis, own: Sequence[Any], shift: float, style: Any) -> None:
+        """Draw a tick for every seed that reached the target."""
+        ticks = [
+            (step or axis.zero, y + shift)
+            for y, times in enumerate(own)
+            for step in times[np.isfinite(times)]
+        ]
+        x, y_of = np.array(ticks).reshape(-1, 2).T
+        ax.plot(x, y_of, "|", color=style.color, markersize=3.5, markeredgewidth=0.9, alpha=0.7)
+
+    def _medians(
+        self, ax: Any, axis: _StepAxis, medians: Sequence[float], shift: float, arm: str, theme: Any
+    ) -> None:
+        places = [step or axis.zero if math.isfinite(step) else axis.lane(0.12) for step in medians]
+        ax.plot(
+            places,
+            np.arange(len(places)) + shift,
+            theme[arm].marker,
+            color=theme[arm].color,
+            markersize=4.5,
+            markeredgecolor=theme.token("paper"),
+            markeredgewidth=0.5,
+            linestyle="",
+            label=arm,
+            zorder=4,
+        )
+
+    def _missed(self, ax: Any, x: float, y: float, times: Any, color: str) -> None:
+        """Write how many seeds never arrived; nothing where all did."""
+        missed = int((~np.isfinite(times)).sum())
+        if missed:
+            text = f"{missed}/{len(times)}"
+            ax.text(x, y, text, ha="right", va="center", size=6.5, weight="bold", color=color)
+
+    def _raw_axes(self, ax: Any, axis: _StepAxis, problems: int, theme: Any) -> None:
+        drawing.log_axis(ax.xaxis, axis.least, axis.high)
+        shown = [tick for tick in ax.get_xticks() if axis.low * (1 - 1e-9) <= tick <= axis.high]
+        words = [drawing.tick_text(tick) for tick in shown]
+        ax.set_xticks(
+            [axis.zero, *shown] if axis.instant else shown, ["0", *words] if axis.instant else words
+        )
+        ax.set_xlim(axis.least, axis.lane(LANE))
+        ax.set_ylim(problems - 0.5, -0.5)
         ax.tick_params(axis="y", length=0)
         ax.grid(visible=False, axis="y")
         ax.set_xlabel("optimizer steps to target (log)")
-        panel_title(ax, "Steps: every seed | and the median" if width > 3.2 else "Steps, seeds | and median")
         ax.text(
             1.0,
             1.01,
@@ -311,7 +334,7 @@ def _row(problem: str, arm: str, problems: int) -> str:
 
 
 def _short(problem: str) -> str:
-    return shorten(problem, 1.75, 7.5)
+    return drawing.shorten(problem, 1.75, 7.5)
 
 
 class _Speed(NamedTuple):
@@ -344,11 +367,11 @@ def _speed(data: FigureInput) -> _Speed | None:
     median = median.fillna(math.inf)
     instant = [str(problem) for problem in median.columns if (median[problem] <= 0).any()]
     timed = median.drop(columns=instant)
-    ratios = found = None
+    ratios = scored = None
     if len(timed) > 1 and timed.shape[1] > 1:
-        ratios, found = performance_ratios(timed), performance_scores(timed)
+        ratios, scored = performance_ratios(timed), performance_scores(timed)
     words = data.report["unit"], data.report["problem_unit"]
-    return _Speed(times, median, ratios, found, metric, goals["origin"].iloc[0], instant, *words)
+    return _Speed(times, median, ratios, scored, metric, goals["origin"].iloc[0], instant, *words)
 
 
 @hookimpl

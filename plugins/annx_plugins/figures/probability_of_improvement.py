@@ -8,25 +8,21 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from anncore import (
-    NARROW,
     Drawing,
     Figure,
     FigureInput,
     counted,
+    drawing,
     hookimpl,
-    new_sheet,
-    place,
     probability_of_improvement,
     scores,
-    shorten,
-    text_width,
 )
 
 MOST = 12  # arms; twenty would be 400 cells nobody reads
 
 
 @dataclass(frozen=True)
-class ProbabilityOfImprovement:
+class ProbabilityOfImprovement(Figure):
     """The share of paired seeds on which the row's arm beats the column's, with its own 95 % interval.
 
     Over several data sets it is the mean of their shares, and the interval takes the data set as the unit;
@@ -55,24 +51,24 @@ class ProbabilityOfImprovement:
         own: dict[str, Any] = (
             {"over": "data sets"} if several else {"over": "seeds", "level": report["level"]}
         )
-        found = probability_of_improvement(frame[frame["arm"].isin(arms)], **own)
-        columns = (found[name] for name in ("a", "b", "probability", "low", "high", "n"))
+        table = probability_of_improvement(frame[frame["arm"].isin(arms)], **own)
+        columns = (table[name] for name in ("a", "b", "probability", "low", "high", "n"))
         cells = {(a, b): _Cell(*map(float, rest)) for a, b, *rest in zip(*columns, strict=True)}
         if all(math.isnan(cell.share) for cell in cells.values()):
             return None
         title = self._title(arms, cells, len(everyone))
         subtitle = self._subtitle(report, several, len(everyone))
-        names = {arm: shorten(arm, 1.3, 8) for arm in arms}
-        left = 0.5 + max(text_width(name, 8) for name in names.values())
-        width = min(1.1, (NARROW - left - 0.16) / len(arms))
-        longest = max(text_width(name, 8) for name in names.values())
+        names = {arm: drawing.shorten(arm, 1.3, 8) for arm in arms}
+        left = 0.5 + max(drawing.text_width(name, 8) for name in names.values())
+        width = min(1.1, (drawing.NARROW - left - 0.16) / len(arms))
+        longest = max(drawing.text_width(name, 8) for name in names.values())
         steep = longest > width - 0.06
         if steep:  # the last column's name leans out to the right
-            width = min(width, (NARROW - left - 0.16 - 0.8 * longest) / (len(arms) - 0.5))
+            width = min(width, (drawing.NARROW - left - 0.16 - 0.8 * longest) / (len(arms) - 0.5))
         height = min(0.62, max(0.42, 0.7 * width))
         head = 0.34 + (0.75 * longest if steep else 0.12)
-        sheet = new_sheet(NARROW, height * len(arms) + head + 0.16, title, subtitle, theme)
-        ax = place(sheet, left, 0.14, width * len(arms), height * len(arms))
+        sheet = drawing.new_sheet(drawing.NARROW, height * len(arms) + head + 0.16, title, subtitle, theme)
+        ax = drawing.place(sheet, left, 0.14, width * len(arms), height * len(arms))
         self._cells(ax, arms, cells, theme, width)
         ax.set_yticks(range(len(arms)), [names[arm] for arm in arms], size=8)
         ax.set_xticks(

@@ -10,30 +10,20 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from anncore import (
-    WIDE,
     Drawing,
     Figure,
     FigureInput,
-    end_labels,
-    half_lost,
+    drawing,
     hookimpl,
     joined,
-    log_axis,
-    lost_words,
-    new_sheet,
     number,
-    padded,
-    panel_title,
-    panels,
-    plain_axis,
-    text_width,
 )
 
 NEAR = 1.1  # clocks do not tell closer costs apart
 
 
 @dataclass(frozen=True)
-class ScoreAgainstCost:
+class ScoreAgainstCost(Figure):
     """Each arm's mean score over what a training run of it costs, with the front that nothing dominates.
 
     The cost is a run's steps times the seconds that one takes the arm by itself, where the experiment has it
@@ -65,17 +55,19 @@ class ScoreAgainstCost:
         labels = [point.label(arm) for own in points.values() for arm, point in own.items()]
         columns = min(3, len(points))
         rows = math.ceil(len(points) / columns)
-        room = 0.3 + min(1.1, max(text_width(label, 7.5, "bold") for label in labels))
+        room = 0.3 + min(1.1, max(drawing.text_width(label, 7.5, "bold") for label in labels))
         left, low, height = 0.55, 0.5, 1.55
-        width = min(3.4, (WIDE - left - columns * room - (columns - 1) * 0.42 - 0.1) / columns)
-        sheet = new_sheet(WIDE, rows * (height + 0.68) - 0.68 + low + 0.3, title, subtitle, theme)
+        width = min(3.4, (drawing.WIDE - left - columns * room - (columns - 1) * 0.42 - 0.1) / columns)
+        sheet = drawing.new_sheet(
+            drawing.WIDE, rows * (height + 0.68) - 0.68 + low + 0.3, title, subtitle, theme
+        )
         gaps = (room + 0.42, 0.68)
-        axes = panels(sheet, len(points), columns, (width, height), left=left, bottom=low, gaps=gaps)
+        axes = drawing.panels(sheet, len(points), columns, (width, height), left=left, bottom=low, gaps=gaps)
         several = len({report["measures"][problem]["label"] for problem in points}) > 1
         for i, (ax, (problem, own)) in enumerate(zip(axes, points.items(), strict=True)):
             measure = report["measures"][problem]
             self._panel(ax, own, measure, theme, room)
-            panel_title(ax, problem)
+            drawing.panel_title(ax, problem)
             unit = " (%)" if measure["scale"] == "unit" else " (log)" if measure["scale"] == "log" else ""
             if i % columns == 0 or several:
                 ax.set_ylabel(f"{measure['label']}{unit}", size=7)
@@ -115,14 +107,14 @@ class ScoreAgainstCost:
             seen.append(point.score)
             if style.highlighted:
                 ends.append((point.score, point.label(arm), style.color))
-        low, high = padded(min(seen), max(seen), measure["scale"] == "log", 0.1)
+        low, high = drawing.padded(min(seen), max(seen), measure["scale"] == "log", 0.1)
         if measure["scale"] == "log":
-            log_axis(ax.yaxis, low, high, 5)
+            drawing.log_axis(ax.yaxis, low, high, 5)
         else:
-            plain_axis(ax.yaxis, low, high, 5)
+            drawing.plain_axis(ax.yaxis, low, high, 5)
         costs = [point.cost for point in points.values()]
-        log_axis(ax.xaxis, *padded(min(costs), max(costs), True, 0.12), 4)
-        end_labels(ax, ends, room=room)
+        drawing.log_axis(ax.xaxis, *drawing.padded(min(costs), max(costs), True, 0.12), 4)
+        drawing.end_labels(ax, ends, room=room)
 
     def _title(self, points: Mapping[str, Mapping[str, _Point]], goal: str, seconds: bool, units: str) -> str:
         """Say what the arm that scores best most often costs, and which arm is dominated most often."""
@@ -163,10 +155,10 @@ class ScoreAgainstCost:
             "filled marks lie on it, hollow ones are dominated. ×k/n: seeds that did not finish."
         )
         gone = [
-            f"{row['arm']} on {problem} ({lost_words(row)})"
+            f"{row['arm']} on {problem} ({drawing.lost_words(row)})"
             for problem, board in report["leaderboard"]["problems"].items()
             for row in board
-            if row["n"] and half_lost(row)
+            if row["n"] and drawing.half_lost(row)
         ]
         if gone:
             said += f" Without a mean, so not drawn: {joined(gone, 4)}."
@@ -209,12 +201,12 @@ def _priced(trials: Any, costs: Any) -> tuple[Any, str | None]:
     if costs and len(trials):
         own = {(row["problem"], row["arm"]): row["seconds"] for row in costs}
         pairs = zip(trials["problem"], trials["label"], strict=True)
-        each = np.array([own.get(pair) or math.nan for pair in pairs], float)
-        priced = trials.assign(seconds=each * trials["steps_done"].to_numpy(float))
+        prices = np.array([own.get(pair) or math.nan for pair in pairs], float)
+        priced = trials.assign(seconds=prices * trials["steps_done"].to_numpy(float))
         return priced[priced["seconds"] > 0], "seconds"
     steps = trials.groupby(["problem", "label"])["steps_done"].mean().groupby("problem").nunique()
-    told = bool((steps > 1).any() and (trials["steps_done"] > 0).all())
-    return trials, "steps_done" if told else None
+    counted_steps = bool((steps > 1).any() and (trials["steps_done"] > 0).all())
+    return trials, "steps_done" if counted_steps else None
 
 
 def _points(report: Any, problem: str, trials: Any, cost: str) -> dict[str, _Point]:
@@ -223,19 +215,19 @@ def _points(report: Any, problem: str, trials: Any, cost: str) -> dict[str, _Poi
     factor = 100 if measure["scale"] == "unit" else 1
     sign = -1 if measure["goal"] == "max" else 1
     mine = trials[trials["problem"] == problem].groupby("label")[cost]
-    costs = mine.agg(lambda each: float(np.exp(np.log(each).mean()))).to_dict()
+    costs = mine.agg(lambda values: float(np.exp(np.log(values).mean()))).to_dict()
     rows = [
         row
         for row in report["leaderboard"]["problems"][problem]
-        if row["arm"] in costs and math.isfinite(row["value"]) and not half_lost(row)
+        if row["arm"] in costs and math.isfinite(row["value"]) and not drawing.half_lost(row)
     ]
     both = [(sign * row["value"], costs[row["arm"]]) for row in rows]
-    found = {}
+    points = {}
     for row, own in zip(rows, both, strict=True):
         score, low, high = (factor * row[name] for name in ("value", "low", "high"))
         lost, free = row["n"] - row["ok"], not _dominated(own, both)
-        found[row["arm"]] = _Point(score, low, high, own[1], lost, row["n"], free)
-    return found
+        points[row["arm"]] = _Point(score, low, high, own[1], lost, row["n"], free)
+    return points
 
 
 def _dominated(own: tuple[float, float], every: Sequence[tuple[float, float]]) -> bool:

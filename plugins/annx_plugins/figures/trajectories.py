@@ -10,19 +10,14 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from anncore import (
-    WIDE,
     Array,
     Drawing,
     Figure,
     FigureInput,
-    Theme,
+    drawing,
     hookimpl,
     joined,
-    new_sheet,
     number,
-    panels,
-    shorten,
-    text_width,
 )
 
 PLACES = ("x.1", "x.2")
@@ -34,7 +29,7 @@ SHADE = (0x5B / 255, 0x87 / 255, 0xAE / 255)  # half-transparent it suits white 
 
 
 @dataclass(frozen=True)
-class Trajectories:
+class Trajectories(Figure):
     """Paths over contours, a row per function of two arguments and a column per arm.
 
     The rate is the one that tuning chose. One seed stands for all, the same for every arm of a function: the
@@ -65,11 +60,13 @@ class Trajectories:
         lines = math.ceil(len(arms) / MOST_COLUMNS)
         columns = math.ceil(len(arms) / lines)
         left, low, gap, between = 0.62, 0.3, 0.14, 0.42
-        width = min(2.6, (WIDE - left - 0.16 - gap * (columns - 1)) / columns)
+        width = min(2.6, (drawing.WIDE - left - 0.16 - gap * (columns - 1)) / columns)
         height = min(1.75, 0.86 * width)
         rows = len(drawn) * lines
-        sheet = new_sheet(WIDE, rows * height + (rows - 1) * between + low + 0.22, title, subtitle, theme)
-        axes = panels(
+        sheet = drawing.new_sheet(
+            drawing.WIDE, rows * height + (rows - 1) * between + low + 0.22, title, subtitle, theme
+        )
+        axes = drawing.panels(
             sheet, rows * columns, columns, (width, height), left=left, bottom=low, gaps=(gap, between)
         )
         for i, function in enumerate(drawn):
@@ -86,7 +83,7 @@ class Trajectories:
                 if j % columns:
                     ax.tick_params(labelleft=False)
                 else:
-                    name = shorten(function.problem, height, 8.5, "bold")
+                    name = drawing.shorten(function.problem, height, 8.5, "bold")
                     ax.set_ylabel(name, size=8.5, weight="bold", labelpad=4)
         return Drawing(sheet, self.name, title, self._words(title, drawn, arms), subtitle)
 
@@ -100,7 +97,12 @@ class Trajectories:
         ax.tick_params(labelsize=6.5)
         width = ax.get_position().width * ax.figure.get_figwidth()
         ax.set_title(
-            shorten(arm, width, 8, "bold"), size=8, weight="bold", loc="left", color=style.color, pad=3
+            drawing.shorten(arm, width, 8, "bold"),
+            size=8,
+            weight="bold",
+            loc="left",
+            color=style.color,
+            pad=3,
         )
         ends = function.ends(arm)
         rings = {"markerfacecolor": paper, "markeredgecolor": style.color, "markeredgewidth": 0.8}
@@ -135,7 +137,7 @@ class Trajectories:
         self._box(ax, _lines(function, arm, data), covered, function.window, theme)
 
     def _box(
-        self, ax: Any, lines: Sequence[tuple[str, str]], drawn: Array, window: Window, theme: Theme
+        self, ax: Any, lines: Sequence[tuple[str, str]], drawn: Array, window: Window, theme: drawing.Theme
     ) -> None:
         """Write the lines into the corner that holds the least of what is drawn."""
         from matplotlib.patches import Rectangle
@@ -143,8 +145,8 @@ class Trajectories:
         wide = ax.get_position().width * ax.figure.get_figwidth()
         tall = ax.get_position().height * ax.figure.get_figheight()
         size, step = 6.5, 0.11
-        texts = [shorten(text, wide - 0.12, size) for text, _ in lines]
-        x_share = (max(text_width(text, size) for text in texts) + 0.12) / wide
+        texts = [drawing.shorten(text, wide - 0.12, size) for text, _ in lines]
+        x_share = (max(drawing.text_width(text, size) for text in texts) + 0.12) / wide
         y_share = (step * len(texts) + 0.07) / tall
         x_low, x_high, y_low, y_high = window
         share = (drawn - (x_low, y_low)) / (x_high - x_low, y_high - y_low)
@@ -178,8 +180,8 @@ class Trajectories:
             return f"Every path diverges on {_these(functions)}"
         known = [f for f in functions if len(f.minima)]
         reached = {arm: [f for f in known if f.reaches(arm)] for arm in arms}
-        most = max(len(found) for found in reached.values())
-        rest = [f for f in functions if not any(f in found for found in reached.values())]
+        most = max(len(own) for own in reached.values())
+        rest = [f for f in functions if not any(f in own for own in reached.values())]
         lowest: dict[str, list[str]] = {}
         for f in rest:
             best = min(arms, key=f.median)
@@ -293,12 +295,12 @@ class _Function:
 
     def ends(self, arm: str) -> Array:
         """Return where the other seeds of an arm end, (n, 2)."""
-        found = [
+        ends = [
             path.places[-1]
             for (label, seed), path in self._of.items()
             if label == arm and seed != self.seed and not path.diverged
         ]
-        return np.array(found).reshape(-1, 2)
+        return np.array(ends).reshape(-1, 2)
 
     def lost(self, arm: str) -> tuple[int, int]:
         """Return how many of an arm's seeds did not finish, and of how many."""
@@ -320,13 +322,13 @@ class _Function:
         reach = max((high - low).max(), 1e-9 * max(np.abs(core).max(), 1e-300))
         if len(core) == 1 or reach <= 1e-9 * np.abs(core).max():
             spans = [
-                np.ptp(path, axis=0).max() for path, each in zip(paths, self.paths.values(), strict=True)
+                np.ptp(path, axis=0).max() for path, path_ in zip(paths, self.paths.values(), strict=True)
             ]
             reach = min((span for span in spans if span > 0), default=1.0)
         # The last but one of several: a single arm that leaps far away must not shrink what the others do.
         rank = 1 if len(paths) > 2 else 0
         lows, highs = (np.sort([end(path, axis=0) for path in paths], axis=0) for end in (np.min, np.max))
-        lows, highs = (np.stack([each[i], *ends]) for each, i in ((lows, rank), (highs, -1 - rank)))
+        lows, highs = (np.stack([path_[i], *ends]) for path_, i in ((lows, rank), (highs, -1 - rank)))
         low = np.minimum(low, np.maximum(lows.min(axis=0), low - 0.8 * reach))
         high = np.maximum(high, np.minimum(highs.max(axis=0), high + 0.8 * reach))
         # What hardly moves along one axis would be drawn as if that were all there is.
@@ -380,8 +382,10 @@ def _path(rows: Array, diverged: bool) -> _Path:
 
 def _problems(data: FigureInput) -> list[str]:
     """Return the problems on functions of two arguments."""
-    found = data.objectives
-    return [p for p in data.report["problems"] if p in found and int(found[p].dimensions) == len(PLACES)]
+    objectives = data.objectives
+    return [
+        p for p in data.report["problems"] if p in objectives and int(objectives[p].dimensions) == len(PLACES)
+    ]
 
 
 def _functions(data: FigureInput) -> list[_Function]:
@@ -398,20 +402,20 @@ def _functions(data: FigureInput) -> list[_Function]:
         for key, rows in wide.groupby(level="key", sort=False)
     }
     paths = {key: rows for key, rows in paths.items() if len(rows) and np.isfinite(rows[0]).all()}
-    found = []
+    functions = []
     for problem in problems:
         mine = trials[trials["problem"] == problem]
         column = data.report["measures"][problem]["column"]
         if column in mine and mine["key"].isin(list(paths)).any():
-            found.append(_Function(problem, data.objectives[problem], mine, paths, column))
-    return found
+            functions.append(_Function(problem, data.objectives[problem], mine, paths, column))
+    return functions
 
 
 def _tried(data: FigureInput, problem: str, arm: str) -> tuple[int, int]:
     """Return how many configurations diverged on a tuning seed, and how many were tried."""
     trials = data.trials
     mine = trials[(trials["phase"] == "tune") & (trials["problem"] == problem) & (trials["arm"] == arm)]
-    lost = [bool((each == "diverged").any()) for _, each in mine["status"].groupby(mine["config"])]
+    lost = [bool((statuses == "diverged").any()) for _, statuses in mine["status"].groupby(mine["config"])]
     return sum(lost), len(lost)
 
 

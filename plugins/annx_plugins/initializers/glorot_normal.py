@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Initializer, hookimpl, param, truncated_normal
+from anncore import Array, Initializer, hookimpl, hyper, truncated_normal
 
 
 @dataclass(frozen=True)
-class GlorotNormal:
+class GlorotNormal(Initializer):
     """Glorot (Xavier) initialization, normal.
 
         W ~ N(0, 2 / (fan_in + fan_out))
@@ -33,7 +33,7 @@ class GlorotNormal:
         "flux": {"truncated": False},
     }
 
-    truncated: bool = param(False, "bool")
+    truncated: bool = hyper(False, "bool")
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
         std = np.sqrt(2 / (fan_in + fan_out))

@@ -9,7 +9,7 @@ from anncore import Array, Initializer, hookimpl
 
 
 @dataclass(frozen=True)
-class GlorotUniform:
+class GlorotUniform(Initializer):
     """Glorot (Xavier) initialization, uniform.
 
         W ~ U(-b, b),  b = √(6 / (fan_in + fan_out)),  so that Var W = 2 / (fan_in + fan_out)

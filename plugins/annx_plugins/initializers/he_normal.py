@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Initializer, hookimpl, param, truncated_normal
+from anncore import Array, Initializer, hookimpl, hyper, truncated_normal
 
 
 @dataclass(frozen=True)
-class HeNormal:
+class HeNormal(Initializer):
     """He (Kaiming) initialization, normal.
 
         W ~ N(0, 2 / fan_in)
@@ -33,7 +33,7 @@ class HeNormal:
         "flux": {"truncated": False},
     }
 
-    truncated: bool = param(False, "bool")
+    truncated: bool = hyper(False, "bool")
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
         std = np.sqrt(2 / fan_in)

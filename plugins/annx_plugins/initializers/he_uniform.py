@@ -9,7 +9,7 @@ from anncore import Array, Initializer, hookimpl
 
 
 @dataclass(frozen=True)
-class HeUniform:
+class HeUniform(Initializer):
     """He (Kaiming) initialization, uniform.
 
         W ~ U(-b, b),  b = √(6 / fan_in),  so that Var W = 2 / fan_in

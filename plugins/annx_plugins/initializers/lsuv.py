@@ -5,11 +5,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Initializer, hookimpl, linear, param, ref
+from anncore import Array, Hyper, Initializer, hookimpl, hyper, linear, ref
 
 
 @dataclass(frozen=True)
-class LSUV:
+class LSUV(Initializer):
     """Layer-sequential unit variance: weights scaled until what each layer gives has variance 1.
 
         W ← W / √Var z  while |Var z - 1| ≥ tol, at most `attempts` times,  layer by layer from the first
@@ -28,8 +28,8 @@ class LSUV:
 
     name: ClassVar[str] = "lsuv"
 
-    tol: Hyper = param(0.1, "(0, inf)", search=linear(0.01, 0.2))
-    attempts: int = param(10, "int [0, inf)")
+    tol: Hyper = hyper(0.1, "(0, inf)", search=linear(0.01, 0.2))
+    attempts: int = hyper(10, "int [0, inf)")
     start: Any = ref("initializer", "orthogonal")
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:

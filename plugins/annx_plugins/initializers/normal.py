@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Initializer, hookimpl, log, param
+from anncore import Array, Hyper, Initializer, hookimpl, hyper, log
 
 
 @dataclass(frozen=True)
-class Normal:
+class Normal(Initializer):
     """Normally distributed weights of one standard deviation for every layer.
 
         W ~ N(0, std²)
@@ -30,7 +30,7 @@ class Normal:
         "keras": {"std": 0.05},
     }
 
-    std: Hyper = param(0.01, "(0, inf)", search=log(1e-3, 1.0))
+    std: Hyper = hyper(0.01, "(0, inf)", search=log(1e-3, 1.0))
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
         return self.std * rng.standard_normal(shape)

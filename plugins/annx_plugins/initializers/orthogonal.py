@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Initializer, hookimpl, linear, param
+from anncore import Array, Hyper, Initializer, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class Orthogonal:
+class Orthogonal(Initializer):
     """Random orthogonal weights: a layer that turns its inputs and stretches none.
 
         A ~ N(0, 1),  A = Q R,  W = gain Q diag(sign R₁₁, sign R₂₂, ...)
@@ -29,7 +29,7 @@ class Orthogonal:
 
     name: ClassVar[str] = "orthogonal"
 
-    gain: Hyper = param(1.0, "(0, inf)", search=linear(0.5, 2.0))
+    gain: Hyper = hyper(1.0, "(0, inf)", search=linear(0.5, 2.0))
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
         drawn = rng.standard_normal(shape).reshape(-1, shape[-1])

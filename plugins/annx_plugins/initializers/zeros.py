@@ -9,7 +9,7 @@ from anncore import Array, Initializer, hookimpl
 
 
 @dataclass(frozen=True)
-class Zeros:
+class Zeros(Initializer):
     """All weights zero.
 
         W = 0

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Loss, Task, hookimpl, linear, log, param
+from anncore import Array, Hyper, JointLoss, Task, hookimpl, hyper, linear, log
 
 
 @dataclass(frozen=True)
-class BinaryCrossEntropy:
+class BinaryCrossEntropy(JointLoss):
     """Cross-entropy, in nats, between probabilities and smoothed binary targets.
 
         y'      = (1 - smoothing) y + smoothing / 2
@@ -52,11 +52,11 @@ class BinaryCrossEntropy:
         "flux": {"smoothing": 0.0, "from_logits": False, "guard": "add", "eps": 2.220446049250313e-16},
     }
 
-    smoothing: Hyper = param(0.0, "[0, 1]", search=linear(0.0, 0.2))
-    from_logits: bool = param(True, "bool")
-    guard: str = param("log", ("log", "clip", "add"))
-    eps: Hyper = param(1e-7, "(0, 0.5)")
-    pos_weight: Hyper = param(1.0, "(0, inf)", search=log(0.1, 100.0))
+    smoothing: Hyper = hyper(0.0, "[0, 1]", search=linear(0.0, 0.2))
+    from_logits: bool = hyper(True, "bool")
+    guard: str = hyper("log", ("log", "clip", "add"))
+    eps: Hyper = hyper(1e-7, "(0, 0.5)")
+    pos_weight: Hyper = hyper(1.0, "(0, inf)", search=log(0.1, 100.0))
 
     def value(self, output: Array, target: Array) -> Array:
         y = self._smoothed(target)
@@ -120,5 +120,5 @@ def _sigmoid(z: Array) -> Array:
 
 
 @hookimpl
-def annx_losses() -> list[type[Loss]]:
+def annx_losses() -> list[type[JointLoss]]:
     return [BinaryCrossEntropy]

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, ComponentError, Hyper, Loss, Task, hookimpl, linear, param
+from anncore import Array, ComponentError, Hyper, JointLoss, Task, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class CategoricalCrossEntropy:
+class CategoricalCrossEntropy(JointLoss):
     """Cross-entropy, in nats, between a distribution over C classes and smoothed one-hot targets.
 
         y'      = (1 - smoothing) y + smoothing / C
@@ -75,13 +75,13 @@ class CategoricalCrossEntropy:
         },
     }
 
-    smoothing: Hyper = param(0.0, "[0, 1]", search=linear(0.0, 0.2))
-    from_logits: bool = param(True, "bool")
-    normalise: bool = param(False, "bool")
-    guard: str = param("log", ("log", "clip", "add"))
-    eps: Hyper = param(1e-7, "(0, 0.5)")
-    class_weights: tuple[float, ...] = param((), "list (0, inf)")
-    weight_reduction: str = param("weighted", ("weighted", "mean"))
+    smoothing: Hyper = hyper(0.0, "[0, 1]", search=linear(0.0, 0.2))
+    from_logits: bool = hyper(True, "bool")
+    normalise: bool = hyper(False, "bool")
+    guard: str = hyper("log", ("log", "clip", "add"))
+    eps: Hyper = hyper(1e-7, "(0, 0.5)")
+    class_weights: tuple[float, ...] = hyper((), "list (0, inf)")
+    weight_reduction: str = hyper("weighted", ("weighted", "mean"))
 
     def value(self, output: Array, target: Array) -> Array:
         p = output / output.sum(axis=-1, keepdims=True) if self.normalise else output
@@ -154,5 +154,5 @@ class CategoricalCrossEntropy:
 
 
 @hookimpl
-def annx_losses() -> list[type[Loss]]:
+def annx_losses() -> list[type[JointLoss]]:
     return [CategoricalCrossEntropy]

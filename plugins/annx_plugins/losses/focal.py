@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Loss, Task, hookimpl, linear, param, power
+from anncore import Array, Hyper, JointLoss, Task, hookimpl, hyper, linear, power
 
 
 @dataclass(frozen=True)
-class Focal:
+class Focal(JointLoss):
     """Focal loss: cross-entropy that lets well-classified examples count for less.
 
         ℓ(p, y) = -α_t (1 - p_t)^gamma log p_t
@@ -48,9 +48,9 @@ class Focal:
         "flux": {"gamma": 2.0, "balance": False},
     }
 
-    gamma: Hyper = param(2.0, "[0, inf)", search=linear(0.0, 5.0))
-    alpha: Hyper = param(0.25, "[0, 1]", search=linear(0.1, 0.9))
-    balance: bool = param(True, "bool")
+    gamma: Hyper = hyper(2.0, "[0, inf)", search=linear(0.0, 5.0))
+    alpha: Hyper = hyper(0.25, "[0, 1]", search=linear(0.1, 0.9))
+    balance: bool = hyper(True, "bool")
 
     def value(self, output: Array, target: Array) -> Array:
         p, q = output, 1 - output
@@ -125,5 +125,5 @@ def _log_softmax(z: Array) -> Array:
 
 
 @hookimpl
-def annx_losses() -> list[type[Loss]]:
+def annx_losses() -> list[type[JointLoss]]:
     return [Focal]

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Loss, Task, hookimpl, log, param
+from anncore import Array, Hyper, Loss, Task, hookimpl, hyper, log
 
 
 @dataclass(frozen=True)
-class GaussianNLL:
+class GaussianNLL(Loss):
     """Negative log-likelihood of a normal distribution whose mean and variance are both predicted.
 
         ℓ(μ, s, y) = (log v + (y - μ)² / v) / 2,  plus log(2π) / 2 where `full` is on
@@ -39,9 +39,9 @@ class GaussianNLL:
     outputs: ClassVar[Mapping[Task, str]] = {"regression": "identity"}
     outputs_per_target: ClassVar[int] = 2
 
-    variance: str = param("log", ("log", "softplus"))
-    eps: Hyper = param(1e-6, "(0, inf)", search=log(1e-6, 1e-2))
-    full: bool = param(False, "bool")
+    variance: str = hyper("log", ("log", "softplus"))
+    eps: Hyper = hyper(1e-6, "(0, inf)", search=log(1e-6, 1e-2))
+    full: bool = hyper(False, "bool")
 
     def value(self, output: Array, target: Array) -> Array:
         mean, s = _halves(output)

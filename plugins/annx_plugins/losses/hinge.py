@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Loss, Task, hookimpl, linear, param
+from anncore import Array, Hyper, Loss, Task, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class Hinge:
+class Hinge(Loss):
     """Hinge loss: an example costs what its score lacks of a margin on the right side.
 
     One output, with the target's 0 and 1 taken as -1 and +1:
@@ -51,9 +51,9 @@ class Hinge:
         "sklearn": {"form": "crammer_singer"},
     }
 
-    margin: Hyper = param(1.0, "(0, inf)", search=linear(0.2, 2.0))
-    squared: bool = param(False, "bool")
-    form: str = param("crammer_singer", ("crammer_singer", "multi_margin", "keras"))
+    margin: Hyper = hyper(1.0, "(0, inf)", search=linear(0.2, 2.0))
+    squared: bool = hyper(False, "bool")
+    form: str = hyper("crammer_singer", ("crammer_singer", "multi_margin", "keras"))
 
     def value(self, output: Array, target: Array) -> Array:
         if output.shape[2] == 1:

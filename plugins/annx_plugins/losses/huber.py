@@ -6,11 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Loss, Task, hookimpl, log, param
+from anncore import Array, Hyper, Loss, Task, hookimpl, hyper, log
 
 
 @dataclass(frozen=True)
-class Huber:
+class Huber(Loss):
     """Huber's loss: squared for small errors, absolute for large ones.
 
         ℓ(a, y) = (a - y)² / 2             where |a - y| ≤ delta
@@ -31,7 +31,7 @@ class Huber:
         "multiclass": "softmax",
     }
 
-    delta: Hyper = param(1.0, "(0, inf)", search=log(0.1, 10.0))
+    delta: Hyper = hyper(1.0, "(0, inf)", search=log(0.1, 10.0))
 
     def value(self, output: Array, target: Array) -> Array:
         error = output - target

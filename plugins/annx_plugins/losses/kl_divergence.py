@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Loss, Task, hookimpl, param
+from anncore import Array, Hyper, JointLoss, Task, hookimpl, hyper
 
 
 @dataclass(frozen=True)
-class KLDivergence:
+class KLDivergence(JointLoss):
     """Kullback-Leibler divergence, in nats, of the target distribution from the predicted one.
 
         ℓ(p, y) = Σ_c y_c log(y_c / p_c),  0 log 0 = 0
@@ -52,10 +52,10 @@ class KLDivergence:
         },
     }
 
-    reduction: str = param("batchmean", ("batchmean", "mean"))
-    from_logits: bool = param(True, "bool")
-    guard: str = param("log", ("log", "clip", "add"))
-    eps: Hyper = param(1e-7, "(0, 0.5)")
+    reduction: str = hyper("batchmean", ("batchmean", "mean"))
+    from_logits: bool = hyper(True, "bool")
+    guard: str = hyper("log", ("log", "clip", "add"))
+    eps: Hyper = hyper(1e-7, "(0, 0.5)")
 
     def value(self, output: Array, target: Array) -> Array:
         loss = self._terms(output, target)
@@ -128,5 +128,5 @@ def _softmax(z: Array) -> Array:
 
 
 @hookimpl
-def annx_losses() -> list[type[Loss]]:
+def annx_losses() -> list[type[JointLoss]]:
     return [KLDivergence]

@@ -10,7 +10,7 @@ from anncore import Array, Loss, Task, hookimpl
 
 
 @dataclass(frozen=True)
-class MeanAbsoluteError:
+class MeanAbsoluteError(Loss):
     """Mean absolute error, the L1 loss.
 
         ℓ(a, y) = |a - y|

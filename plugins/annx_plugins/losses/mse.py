@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from anncore import Array, Loss, Task, hookimpl, param
+from anncore import Array, Loss, Task, hookimpl, hyper
 
 
 @dataclass(frozen=True)
-class MeanSquaredError:
+class MeanSquaredError(Loss):
     """Mean squared error, the L2 loss.
 
         ℓ(a, y) = c (a - y)²,  c = 1/2 if half, else 1
@@ -37,7 +37,7 @@ class MeanSquaredError:
         "flux": {"half": False},
     }
 
-    half: bool = param(False, "bool")
+    half: bool = hyper(False, "bool")
 
     def value(self, output: Array, target: Array) -> Array:
         error = output - target

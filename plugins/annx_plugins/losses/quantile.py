@@ -6,11 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Loss, Task, hookimpl, linear, param
+from anncore import Array, Hyper, Loss, Task, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class Quantile:
+class Quantile(Loss):
     """Quantile loss, also called pinball loss: it makes a network predict a quantile instead of a mean.
 
         ℓ(a, y) = level (y - a)  where a < y,  (1 - level) (a - y)  elsewhere
@@ -31,7 +31,7 @@ class Quantile:
     outputs: ClassVar[Mapping[Task, str]] = {"regression": "identity"}
     kinks: ClassVar[tuple[float, ...]] = (0.0,)
 
-    level: Hyper = param(0.5, "(0, 1)", search=linear(0.05, 0.95))
+    level: Hyper = hyper(0.5, "(0, 1)", search=linear(0.05, 0.95))
 
     def value(self, output: Array, target: Array) -> Array:
         error = output - target

@@ -10,7 +10,7 @@ from anncore import Array, Loss, Task, hookimpl
 
 
 @dataclass(frozen=True)
-class ZeroOne:
+class ZeroOne(Loss):
     """Zero-one loss: the share of examples put into the wrong class. For evaluation only.
 
         ℓ(a, y) = 0  where the predicted class is y's,  1  elsewhere

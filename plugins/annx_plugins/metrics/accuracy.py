@@ -9,7 +9,7 @@ from anncore import Array, Metric, Task, hookimpl
 
 
 @dataclass(frozen=True)
-class Accuracy:
+class Accuracy(Metric):
     """Accuracy: the share of examples put into the right class.
 
         (1/N) Σ [ŷ = y]

@@ -9,7 +9,7 @@ from anncore import Array, Metric, Task, hookimpl
 
 
 @dataclass(frozen=True)
-class BalancedAccuracy:
+class BalancedAccuracy(Metric):
     """Balanced accuracy: the mean over the classes of the share of their examples that were recognised.
 
         (1/C) Σ_c (Σ [ŷ = c][y = c] / Σ [y = c])

@@ -7,7 +7,7 @@ from anncore import Array, Metric, Task, hookimpl
 
 
 @dataclass(frozen=True)
-class Brier:
+class Brier(Metric):
     """Brier score: the mean squared error of the predicted probabilities.
 
         one output    (1/N) Σ (p - y)²

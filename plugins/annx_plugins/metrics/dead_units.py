@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from anncore import Array, Layer, Params, Task, hookimpl
+from anncore import Array, Layer, Task, WatchingMetric, Weights, hookimpl
 
 
 @dataclass(frozen=True)
-class DeadUnits:
+class DeadUnits(WatchingMetric):
     """Share of the hidden units that are dead: whose activation is 0 on every example looked at.
 
         unit d of a layer is dead  ⇔  a_nd = 0 for all n
@@ -32,9 +32,8 @@ class DeadUnits:
     goal: ClassVar[Literal["min", "max"]] = "min"
     tasks: ClassVar[tuple[Task, ...]] = ("binary", "multiclass", "regression")
     bounds: ClassVar[str] = "[0, 1]"
-    watches: ClassVar[bool] = True
 
-    def score(self, layers: Sequence[Layer], params: Params, grads: Params) -> Mapping[str, Array]:
+    def score(self, layers: Sequence[Layer], weights: Weights, grads: Weights) -> Mapping[str, Array]:
         hidden = [layer.a for layer in layers if layer.a is not None]
         counts = [_dead(a) for a in hidden]
         units = sum(a.shape[2] for a in hidden)
@@ -52,5 +51,5 @@ def _dead(a: Array) -> Array:
 
 
 @hookimpl
-def annx_metrics() -> list[type[Any]]:
+def annx_metrics() -> list[type[WatchingMetric]]:
     return [DeadUnits]

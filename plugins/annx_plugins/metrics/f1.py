@@ -9,7 +9,7 @@ from anncore import Array, Metric, Task, hookimpl
 
 
 @dataclass(frozen=True)
-class F1:
+class F1(Metric):
     """F1 score: the harmonic mean of precision and recall.
 
         F1_c = 2 TP_c / (2 TP_c + FP_c + FN_c)

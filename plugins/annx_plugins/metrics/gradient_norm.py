@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from anncore import Array, Layer, Params, Task, hookimpl
+from anncore import Array, Layer, Task, WatchingMetric, Weights, hookimpl
 
 
 @dataclass(frozen=True)
-class GradientNorm:
+class GradientNorm(WatchingMetric):
     """Euclidean length of the training loss's gradient, of each layer's weights and of all parameters.
 
         ‖∂L/∂W‖ = √Σ (∂L/∂W_ij)²
@@ -31,9 +31,8 @@ class GradientNorm:
     goal: ClassVar[Literal["min", "max"]] = "min"
     tasks: ClassVar[tuple[Task, ...]] = ("binary", "multiclass", "regression")
     bounds: ClassVar[str] = "[0, inf)"
-    watches: ClassVar[bool] = True
 
-    def score(self, layers: Sequence[Layer], params: Params, grads: Params) -> Mapping[str, Array]:
+    def score(self, layers: Sequence[Layer], weights: Weights, grads: Weights) -> Mapping[str, Array]:
         each = {str(i): _norm([grads[layer.weight]]) for i, layer in enumerate(layers, start=1)}
         return {"": _norm(grads.values()), **each}
 
@@ -45,5 +44,5 @@ def _norm(arrays: Iterable[Array]) -> Array:
 
 
 @hookimpl
-def annx_metrics() -> list[type[Any]]:
+def annx_metrics() -> list[type[WatchingMetric]]:
     return [GradientNorm]

@@ -9,7 +9,7 @@ from anncore import Array, Metric, Task, hookimpl
 
 
 @dataclass(frozen=True)
-class LogLoss:
+class LogLoss(Metric):
     """Log loss: the mean of minus the logarithm of the probability given to the true class, in nats.
 
         -(1/N) Σ log p(y)

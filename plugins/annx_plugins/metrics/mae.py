@@ -9,7 +9,7 @@ from anncore import Array, Metric, Task, hookimpl
 
 
 @dataclass(frozen=True)
-class MAE:
+class MAE(Metric):
     """Mean absolute error, in the target's own units.
 
         (1/N) Σ |ŷ - y|

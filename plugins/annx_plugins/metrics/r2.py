@@ -9,7 +9,7 @@ from anncore import Array, Metric, Task, hookimpl
 
 
 @dataclass(frozen=True)
-class R2:
+class R2(Metric):
     """Coefficient of determination: the share of the target's variance that is predicted.
 
         R² = 1 - Σ (ŷ - y)² / Σ (y - ȳ)²

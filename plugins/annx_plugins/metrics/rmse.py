@@ -9,7 +9,7 @@ from anncore import Array, Metric, Task, hookimpl
 
 
 @dataclass(frozen=True)
-class RMSE:
+class RMSE(Metric):
     """Root mean squared error, in the target's own units.
 
         √((1/N) Σ (ŷ - y)²)

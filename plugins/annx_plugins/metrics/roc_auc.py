@@ -9,7 +9,7 @@ from anncore import Array, Metric, Task, hookimpl
 
 
 @dataclass(frozen=True)
-class ROCAUC:
+class ROCAUC(Metric):
     """Area under the receiver operating characteristic: how well scores rank, whatever the threshold.
 
         AUC = P(p⁺ > p⁻) + P(p⁺ = p⁻) / 2 = (R⁺ - n⁺ (n⁺ + 1) / 2) / (n⁺ n⁻)

@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from anncore import Array, Layer, Params, Task, hookimpl
+from anncore import Array, Layer, Task, WatchingMetric, Weights, hookimpl
 
 FLAT = 0.01
 
 
 @dataclass(frozen=True)
-class SaturatedUnits:
+class SaturatedUnits(WatchingMetric):
     """Share of the hidden units that are saturated: |f'(z)| < 0.01 on 95 % of the examples looked at or more.
 
         unit d of a layer is saturated  ⇔  #{n: |f'(z_nd)| < 0.01} ≥ 0.95 N
@@ -35,9 +35,8 @@ class SaturatedUnits:
     goal: ClassVar[Literal["min", "max"]] = "min"
     tasks: ClassVar[tuple[Task, ...]] = ("binary", "multiclass", "regression")
     bounds: ClassVar[str] = "[0, 1]"
-    watches: ClassVar[bool] = True
 
-    def score(self, layers: Sequence[Layer], params: Params, grads: Params) -> Mapping[str, Array]:
+    def score(self, layers: Sequence[Layer], weights: Weights, grads: Weights) -> Mapping[str, Array]:
         hidden = [layer for layer in layers if layer.a is not None]
         unknown = np.full(len(layers[0].z), np.nan)
         counts = [_saturated(layer.slope()) if layer.slope else unknown for layer in hidden]
@@ -55,5 +54,5 @@ def _saturated(slope: Array) -> Array:
 
 
 @hookimpl
-def annx_metrics() -> list[type[Any]]:
+def annx_metrics() -> list[type[WatchingMetric]]:
     return [SaturatedUnits]

@@ -9,7 +9,7 @@ from anncore import Array, Metric, Task, hookimpl
 
 
 @dataclass(frozen=True)
-class ZeroOneError:
+class ZeroOneError(Metric):
     """Zero-one error: the share of examples put into the wrong class, 1 less the accuracy.
 
         (1/N) Σ [ŷ ≠ y]

@@ -13,11 +13,11 @@ from anncore import (
     ComponentError,
     Layer,
     Network,
-    Params,
-    ParamSpec,
+    Weights,
+    WeightSpec,
     dense,
     hookimpl,
-    param,
+    hyper,
     ref,
     sum_examples,
     times_transposed,
@@ -36,7 +36,7 @@ class Tape(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CNN:
+class CNN(Network):
     """Convolutional network for small square images: convolution, pooling, a dense output layer.
 
         z[r, c, k] = Σᵢⱼ W[i, j, k] x[r + i - m, c + j - m] + b[k]      m = ⌊(kernel - 1) / 2⌋
@@ -60,17 +60,17 @@ class CNN:
 
     name: ClassVar[str] = "cnn"
 
-    filters: int = param(8, "int [1, inf)")
-    kernel: int = param(3, "int [1, inf)")
-    pool: int = param(2, "int [1, inf)")
-    pooling: str = param("max", ("max", "mean"))
+    filters: int = hyper(8, "int [1, inf)")
+    kernel: int = hyper(3, "int [1, inf)")
+    pool: int = hyper(2, "int [1, inf)")
+    pooling: str = hyper("max", ("max", "mean"))
     activation: Any = ref("activation", "relu")
     output: Any = ref("activation", "auto")
 
     def places(self, inputs: int, outputs: int) -> Mapping[str, Sequence[int]]:
         return {"activation": [self.filters]}
 
-    def specs(self, inputs: int, outputs: int) -> Sequence[ParamSpec]:
+    def specs(self, inputs: int, outputs: int) -> Sequence[WeightSpec]:
         side = isqrt(inputs)
         if side * side != inputs:
             raise ComponentError(
@@ -84,20 +84,20 @@ class CNN:
         wide = self.activation[0].width(self.filters)
         seen, pooled = self.kernel**2, (side // self.pool) ** 2 * self.filters
         return [
-            ParamSpec("W", (seen, wide), seen, seen * wide, place="input"),
-            ParamSpec("b", (1, wide), seen, seen * wide, "bias", place="input"),
-            ParamSpec("V", (pooled, outputs), pooled, outputs, place="output"),
-            ParamSpec("d", (1, outputs), pooled, outputs, "bias", place="output"),
+            WeightSpec("W", (seen, wide), seen, seen * wide, place="input"),
+            WeightSpec("b", (1, wide), seen, seen * wide, "bias", place="input"),
+            WeightSpec("V", (pooled, outputs), pooled, outputs, place="output"),
+            WeightSpec("d", (1, outputs), pooled, outputs, "bias", place="output"),
         ]
 
-    def forward(self, params: Params, x: Array) -> tuple[Array, Tape]:
+    def forward(self, weights: Weights, x: Array) -> tuple[Array, Tape]:
         trials, examples, pixels = x.shape
         side = isqrt(pixels)
         # A pixel more, which is 0, stands for all that lie beyond the edge.
         edged = np.concatenate([x, np.zeros_like(x[:, :, :1])], axis=2)
         patches = np.take(edged, _patches(side, self.kernel), axis=2)
         patches = patches.reshape(trials, examples * pixels, -1)
-        z = dense(patches, params["W"], params["b"])
+        z = dense(patches, weights["W"], weights["b"])
         a = self.activation[0].forward(z)
         windows = self._windows(a.reshape(trials, examples, side, side, -1))
         if self.pooling == "max":
@@ -106,13 +106,13 @@ class CNN:
         else:
             chosen, pooled = None, windows.mean(axis=4)
         pooled = pooled.reshape(trials, examples, -1)
-        out = dense(pooled, params["V"], params["d"])
+        out = dense(pooled, weights["V"], weights["d"])
         return out, Tape(patches, z, a, chosen, pooled, out)
 
-    def backward(self, params: Params, tape: Tape, grad: Array, grads: Params) -> None:
+    def backward(self, weights: Weights, tape: Tape, grad: Array, grads: Weights) -> None:
         np.matmul(tape.pooled.swapaxes(1, 2), grad, out=grads["V"])
         sum_examples(grad, out=grads["d"])
-        below = self._spread(times_transposed(grad, params["V"]), tape)
+        below = self._spread(times_transposed(grad, weights["V"]), tape)
         below = self.activation[0].backward(below.reshape(tape.a.shape), tape.z, tape.a)
         np.matmul(tape.patches.swapaxes(1, 2), below, out=grads["W"])
         sum_examples(below, out=grads["b"])

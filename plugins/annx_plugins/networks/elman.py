@@ -12,11 +12,11 @@ from anncore import (
     ComponentError,
     Layer,
     Network,
-    Params,
-    ParamSpec,
+    Weights,
+    WeightSpec,
     dense,
     hookimpl,
-    param,
+    hyper,
     ref,
     sum_examples,
     times_transposed,
@@ -34,7 +34,7 @@ class Tape(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Elman:
+class Elman(Network):
     """Simple recurrent network: the hidden layer sees the input and what it was itself a step before.
 
         zₛ = xₛ Wx + aₛ₋₁ Wh + b,  aₛ = f(zₛ),  a₀ = 0,  s = 1 ... S
@@ -61,16 +61,16 @@ class Elman:
 
     name: ClassVar[str] = "elman"
 
-    hidden: int = param(16, "int [1, inf)")
-    features: int = param(1, "int [1, inf)")
-    read: str = param("last", ("last", "every"))
+    hidden: int = hyper(16, "int [1, inf)")
+    features: int = hyper(1, "int [1, inf)")
+    read: str = hyper("last", ("last", "every"))
     activation: Any = ref("activation", "tanh")
     output: Any = ref("activation", "auto")
 
     def places(self, inputs: int, outputs: int) -> Mapping[str, Sequence[int]]:
         return {"activation": [self.hidden]}
 
-    def specs(self, inputs: int, outputs: int) -> Sequence[ParamSpec]:
+    def specs(self, inputs: int, outputs: int) -> Sequence[WeightSpec]:
         steps, rest = divmod(inputs, self.features)
         if rest:
             raise ComponentError(
@@ -85,45 +85,45 @@ class Elman:
         answers = outputs // steps if self.read == "every" else outputs
         wide = self.activation[0].width(self.hidden)
         return [
-            ParamSpec("Wx", (self.features, wide), self.features, wide, place="input"),
-            ParamSpec("Wh", (self.hidden, wide), self.hidden, wide, place="hidden"),
-            ParamSpec("b", (1, wide), self.features, wide, "bias", place="hidden"),
-            ParamSpec("Wy", (self.hidden, answers), self.hidden, answers, place="output"),
-            ParamSpec("c", (1, answers), self.hidden, answers, "bias", place="output"),
+            WeightSpec("Wx", (self.features, wide), self.features, wide, place="input"),
+            WeightSpec("Wh", (self.hidden, wide), self.hidden, wide, place="hidden"),
+            WeightSpec("b", (1, wide), self.features, wide, "bias", place="hidden"),
+            WeightSpec("Wy", (self.hidden, answers), self.hidden, answers, place="output"),
+            WeightSpec("c", (1, answers), self.hidden, answers, "bias", place="output"),
         ]
 
-    def forward(self, params: Params, x: Array) -> tuple[Array, Tape]:
+    def forward(self, weights: Weights, x: Array) -> tuple[Array, Tape]:
         trials, examples, columns = x.shape
         steps = columns // self.features
         x = x.reshape(trials, examples * steps, self.features)
-        driven = dense(x, params["Wx"], params["b"]).reshape(trials, examples, steps, -1)
+        driven = dense(x, weights["Wx"], weights["b"]).reshape(trials, examples, steps, -1)
         pre: list[Array] = []
         given: list[Array] = []
         for step in range(steps):
             z = np.ascontiguousarray(driven[:, :, step])
             if given:
-                z = z + np.matmul(given[-1], params["Wh"])
+                z = z + np.matmul(given[-1], weights["Wh"])
             pre.append(z)
             given.append(self.activation[0].forward(z))
         read = given[-1]
         if self.read == "every":
             read = np.stack(given, axis=2).reshape(trials, examples * steps, -1)
-        out = dense(read, params["Wy"], params["c"])
+        out = dense(read, weights["Wy"], weights["c"])
         return out.reshape(trials, examples, -1), Tape(x, pre, given, read, out)
 
-    def backward(self, params: Params, tape: Tape, grad: Array, grads: Params) -> None:
+    def backward(self, weights: Weights, tape: Tape, grad: Array, grads: Weights) -> None:
         trials, examples, _ = tape.given[0].shape
         steps = len(tape.given)
         grad = grad.reshape(tape.out.shape)
         np.matmul(tape.read.swapaxes(1, 2), grad, out=grads["Wy"])
         sum_examples(grad, out=grads["c"])
-        read = times_transposed(grad, params["Wy"])
+        read = times_transposed(grad, weights["Wy"])
         above = read.reshape(trials, examples, steps, -1) if self.read == "every" else None
         back: list[Array] = []  # δ, from the last step to the first
         for step in range(steps - 1, -1, -1):
             below = read if above is None else np.ascontiguousarray(above[:, :, step])
             if back:
-                through = times_transposed(back[-1], params["Wh"])
+                through = times_transposed(back[-1], weights["Wh"])
                 below = through if above is None else below + through
             back.append(self.activation[0].backward(below, tape.pre[step], tape.given[step]))
         every = np.stack(back[::-1], axis=2)

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, ComponentError, Network, Params, ParamSpec, hookimpl, ref
+from anncore import Array, ComponentError, Network, Weights, WeightSpec, hookimpl, ref
 
 
 @dataclass(frozen=True)
-class Hopfield:
+class Hopfield(Network):
     """Hopfield network: patterns of ±1 stored by Hebb's rule, and one synchronous step of retrieval.
 
         W    = 1/D Σ_μ ξ_μ ξ_μᵀ, its diagonal 0      over the different targets ξ of a batch
@@ -37,22 +37,22 @@ class Hopfield:
 
     output: Any = ref("activation", "auto")
 
-    def specs(self, inputs: int, outputs: int) -> Sequence[ParamSpec]:
+    def specs(self, inputs: int, outputs: int) -> Sequence[WeightSpec]:
         if inputs != outputs:
             raise ComponentError(
                 f"{self.name}: a pattern has as many outputs as inputs, got {inputs} inputs and {outputs} "
                 "outputs; use a data set whose targets are patterns, as stored_patterns"
             )
         # Not "weight", which an initializer draws: what is stored is stored into an empty memory.
-        return [ParamSpec("W", (inputs, outputs), inputs, outputs, "gain", place="hidden")]
+        return [WeightSpec("W", (inputs, outputs), inputs, outputs, "gain", place="hidden")]
 
-    def forward(self, params: Params, x: Array) -> tuple[Array, Array]:
-        return np.matmul(x, params["W"]), x
+    def forward(self, weights: Weights, x: Array) -> tuple[Array, Array]:
+        return np.matmul(x, weights["W"]), x
 
-    def backward(self, params: Params, tape: Array, grad: Array, grads: Params) -> None:
+    def backward(self, weights: Weights, tape: Array, grad: Array, grads: Weights) -> None:
         np.matmul(tape.swapaxes(1, 2), grad, out=grads["W"])
 
-    def learn(self, params: Params, x: Array, y: Array, grads: Params) -> None:
+    def learn(self, weights: Weights, x: Array, y: Array, grads: Weights) -> None:
         size = y.shape[2]
         products = np.matmul(y, y.swapaxes(1, 2))
         squares = np.diagonal(products, axis1=1, axis2=2)[:, :, None]

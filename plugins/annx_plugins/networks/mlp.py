@@ -11,14 +11,14 @@ from anncore import (
     Array,
     Hyper,
     Layer,
+    ModalNetwork,
     Mode,
-    Network,
-    Params,
-    ParamSpec,
+    Weights,
+    WeightSpec,
     dense,
     hookimpl,
+    hyper,
     linear,
-    param,
     ref,
     sum_examples,
     times_transposed,
@@ -45,7 +45,7 @@ class Tape(NamedTuple):
 
 
 @dataclass(frozen=True)
-class MLP:
+class MLP(ModalNetwork):
     """Multilayer perceptron: fully connected layers, one after the other.
 
         z₁ = x W₁ + b₁,  aᵢ = fᵢ(zᵢ),  zᵢ₊₁ = aᵢ Wᵢ₊₁ + bᵢ₊₁
@@ -83,12 +83,12 @@ class MLP:
     name: ClassVar[str] = "mlp"
     default: ClassVar[bool] = True
 
-    hidden: tuple[int, ...] = param((32, 32), "list int [1, inf)")
-    bias: bool = param(True, "bool")
-    dropout: Hyper = param(0.0, "[0, 1)", search=linear(0.0, 0.5))
-    norm: str = param("none", ("none", "batch", "layer"))
-    norm_momentum: Hyper = param(0.1, "(0, 1]")
-    norm_eps: Hyper = param(1e-5, "(0, inf)")
+    hidden: tuple[int, ...] = hyper((32, 32), "list int [1, inf)")
+    bias: bool = hyper(True, "bool")
+    dropout: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.5))
+    norm: str = hyper("none", ("none", "batch", "layer"))
+    norm_momentum: Hyper = hyper(0.1, "(0, 1]")
+    norm_eps: Hyper = hyper(1e-5, "(0, inf)")
     activation: Any = ref("activation", "relu")
     output: Any = ref("activation", "auto")
 
@@ -112,15 +112,15 @@ class MLP:
     def places(self, inputs: int, outputs: int) -> Mapping[str, Sequence[int]]:
         return {"activation": self.hidden}
 
-    def specs(self, inputs: int, outputs: int) -> Sequence[ParamSpec]:
+    def specs(self, inputs: int, outputs: int) -> Sequence[WeightSpec]:
         specs = []
         fan_in = inputs
         for i, units in enumerate((*self.hidden, outputs), start=1):
             hidden = i <= len(self.hidden)
             place: Any = "output" if not hidden else "input" if i == 1 else "hidden"
             fan_out = self.activation[i - 1].width(units) if hidden else units
-            specs.append(ParamSpec(f"W{i}", (fan_in, fan_out), fan_in, fan_out, place=place))
-            row = ParamSpec(f"b{i}", (1, fan_out), fan_in, fan_out, "bias", place=place)
+            specs.append(WeightSpec(f"W{i}", (fan_in, fan_out), fan_in, fan_out, place=place))
+            row = WeightSpec(f"b{i}", (1, fan_out), fan_in, fan_out, "bias", place=place)
             if self.bias:
                 specs.append(row)
             if hidden and self.norm != "none":
@@ -132,19 +132,19 @@ class MLP:
             fan_in = units
         return specs
 
-    def forward(self, params: Params, x: Array, mode: Mode | None = None) -> tuple[Array, Tape]:
+    def forward(self, weights: Weights, x: Array, mode: Mode | None = None) -> tuple[Array, Tape]:
         tape = Tape([], [], [], [], [], [])
         drops = mode is not None and mode.training and self._drops
         a = x
         for i in range(1, len(self.hidden) + 2):
             tape.inputs.append(a)
-            z = dense(a, params[f"W{i}"], params.get(f"b{i}"))
+            z = dense(a, weights[f"W{i}"], weights.get(f"b{i}"))
             tape.affine.append(z)
             if i > len(self.hidden):
                 break
             if self.norm != "none":
-                tape.normed.append(self._normed(params, i, z, mode))
-                z = params[f"gain{i}"] * tape.normed[-1].values + params[f"shift{i}"]
+                tape.normed.append(self._normed(weights, i, z, mode))
+                z = weights[f"gain{i}"] * tape.normed[-1].values + weights[f"shift{i}"]
             tape.pre.append(z)
             a = self.activation[i - 1].forward(z)
             tape.given.append(a)
@@ -155,19 +155,19 @@ class MLP:
                 a = a * tape.masks[-1]
         return z, tape
 
-    def backward(self, params: Params, tape: Tape, grad: Array, grads: Params) -> None:
+    def backward(self, weights: Weights, tape: Tape, grad: Array, grads: Weights) -> None:
         for i in range(len(self.hidden) + 1, 0, -1):
             np.matmul(tape.inputs[i - 1].swapaxes(1, 2), grad, out=grads[f"W{i}"])
             if self.bias:
                 sum_examples(grad, out=grads[f"b{i}"])
             if i == 1:
                 break
-            below = times_transposed(grad, params[f"W{i}"])
+            below = times_transposed(grad, weights[f"W{i}"])
             if tape.masks:
                 below = below * tape.masks[i - 2]
             grad = self.activation[i - 2].backward(below, tape.pre[i - 2], tape.given[i - 2])
             if tape.normed:
-                grad = self._through_norm(params, i - 1, tape.normed[i - 2], grad, grads)
+                grad = self._through_norm(weights, i - 1, tape.normed[i - 2], grad, grads)
 
     def layers(self, tape: Tape) -> Sequence[Layer]:
         hidden = zip(tape.affine[:-1], tape.pre, tape.given, self.activation, strict=True)
@@ -176,28 +176,28 @@ class MLP:
         ]
         return [*found, Layer(f"W{len(found) + 1}", tape.affine[-1])]
 
-    def _normed(self, params: Params, i: int, z: Array, mode: Mode | None) -> Normed:
+    def _normed(self, weights: Weights, i: int, z: Array, mode: Mode | None) -> Normed:
         fixed = self.norm == "batch" and not (mode is not None and mode.training)
         if fixed:
-            centred, variance = z - params[f"mean{i}"], params[f"variance{i}"]
+            centred, variance = z - weights[f"mean{i}"], weights[f"variance{i}"]
         else:
             mean = self._mean(z)
             centred = z - mean
             variance = self._mean(centred * centred)
             if self.norm == "batch" and mode is not None and mode.first:
                 n = z.shape[1]
-                self._remember(params[f"mean{i}"], mean)
-                self._remember(params[f"variance{i}"], variance * (n / max(n - 1, 1)))
+                self._remember(weights[f"mean{i}"], mean)
+                self._remember(weights[f"variance{i}"], variance * (n / max(n - 1, 1)))
         scale = 1 / np.sqrt(variance + self.norm_eps)
         return Normed(centred * scale, scale, fixed)
 
     def _remember(self, running: Array, now: Array) -> None:
         running[...] = (1 - self.norm_momentum) * running + self.norm_momentum * now
 
-    def _through_norm(self, params: Params, i: int, normed: Normed, grad: Array, grads: Params) -> Array:
+    def _through_norm(self, weights: Weights, i: int, normed: Normed, grad: Array, grads: Weights) -> Array:
         sum_examples(grad * normed.values, out=grads[f"gain{i}"])
         sum_examples(grad, out=grads[f"shift{i}"])
-        grad = grad * params[f"gain{i}"]
+        grad = grad * weights[f"gain{i}"]
         if normed.fixed:
             return grad * normed.scale
         along = self._mean(grad * normed.values)
@@ -211,5 +211,5 @@ class MLP:
 
 
 @hookimpl
-def annx_networks() -> list[type[Network]]:
+def annx_networks() -> list[type[ModalNetwork]]:
     return [MLP]

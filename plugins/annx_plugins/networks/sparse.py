@@ -13,12 +13,12 @@ from anncore import (
     Hyper,
     Layer,
     Network,
-    Params,
-    ParamSpec,
+    Weights,
+    WeightSpec,
     dense,
     hookimpl,
+    hyper,
     linear,
-    param,
     ref,
     sum_examples,
     times_transposed,
@@ -34,7 +34,7 @@ class Tape(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sparse:
+class Sparse(Network):
     """Multilayer perceptron in which every unit sees a few of the units below, always the same ones.
 
         zᵢ = aᵢ₋₁ (Wᵢ ∘ Mᵢ) + bᵢ,  aᵢ = fᵢ(zᵢ)
@@ -59,9 +59,9 @@ class Sparse:
 
     name: ClassVar[str] = "sparse"
 
-    hidden: tuple[int, ...] = param((32, 32), "list int [1, inf)")
-    density: Hyper = param(0.25, "(0, 1]", search=linear(0.05, 1.0))
-    range: str = param("random", ("random", "near", "far"))
+    hidden: tuple[int, ...] = hyper((32, 32), "list int [1, inf)")
+    density: Hyper = hyper(0.25, "(0, 1]", search=linear(0.05, 1.0))
+    range: str = hyper("random", ("random", "near", "far"))
     activation: Any = ref("activation", "relu")
     output: Any = ref("activation", "auto")
 
@@ -76,46 +76,46 @@ class Sparse:
     def places(self, inputs: int, outputs: int) -> Mapping[str, Sequence[int]]:
         return {"activation": self.hidden}
 
-    def specs(self, inputs: int, outputs: int) -> Sequence[ParamSpec]:
+    def specs(self, inputs: int, outputs: int) -> Sequence[WeightSpec]:
         specs = []
         for i, (fan_in, units) in enumerate(pairwise((inputs, *self.hidden, outputs)), start=1):
             hidden = i <= len(self.hidden)
             place: Any = "output" if not hidden else "input" if i == 1 else "hidden"
             fan_out = self.activation[i - 1].width(units) if hidden else units
-            weight = ParamSpec(f"W{i}", (fan_in, fan_out), fan_in, fan_out, place=place)
+            weight = WeightSpec(f"W{i}", (fan_in, fan_out), fan_in, fan_out, place=place)
             specs.append(weight)
-            specs.append(ParamSpec(f"b{i}", (1, fan_out), fan_in, fan_out, "bias", place=place))
+            specs.append(WeightSpec(f"b{i}", (1, fan_out), fan_in, fan_out, "bias", place=place))
             if hidden:
                 specs.append(weight._replace(name=f"M{i}", role="state", initial=1.0))
         return specs
 
-    def draw(self, rng: np.random.Generator, spec: ParamSpec) -> Array:
+    def draw(self, rng: np.random.Generator, spec: WeightSpec) -> Array:
         below, units = spec.shape
         luck = rng.random((below, units))
         order = np.lexsort((luck, self._distance(below, units)), axis=0)
         rank = np.argsort(order, axis=0)
         return (rank < max(1, round(self.density * below))).astype(float)
 
-    def forward(self, params: Params, x: Array) -> tuple[Array, Tape]:
+    def forward(self, weights: Weights, x: Array) -> tuple[Array, Tape]:
         tape = Tape([], [], [])
         a = x
         for i in range(1, len(self.hidden) + 2):
-            weight = params[f"W{i}"]
+            weight = weights[f"W{i}"]
             if i <= len(self.hidden):
-                weight = weight * params[f"M{i}"]
-            z = dense(a, weight, params[f"b{i}"])
+                weight = weight * weights[f"M{i}"]
+            z = dense(a, weight, weights[f"b{i}"])
             for kept, value in zip(tape, (a, weight, z), strict=True):
                 kept.append(value)
             if i <= len(self.hidden):
                 a = self.activation[i - 1].forward(z)
         return z, tape
 
-    def backward(self, params: Params, tape: Tape, grad: Array, grads: Params) -> None:
+    def backward(self, weights: Weights, tape: Tape, grad: Array, grads: Weights) -> None:
         for i in range(len(self.hidden) + 1, 0, -1):
             a = tape.inputs[i - 1]
             np.matmul(a.swapaxes(1, 2), grad, out=grads[f"W{i}"])
             if i <= len(self.hidden):
-                grads[f"W{i}"][...] *= params[f"M{i}"]
+                grads[f"W{i}"][...] *= weights[f"M{i}"]
             sum_examples(grad, out=grads[f"b{i}"])
             if i > 1:
                 below = times_transposed(grad, tape.weights[i - 1])

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Objective, hookimpl, linear, param
+from anncore import Array, Hyper, Objective, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class Beale:
+class Beale(Objective):
     """Beale's function: a flat floor that rises to steep walls at its corners.
 
         f(x) = r₁² + r₂² + r₃²,  rᵢ = cᵢ - x₁ (1 - x₂ⁱ),  c = (1.5, 2.25, 2.625)
@@ -29,8 +29,9 @@ class Beale:
 
     name: ClassVar[str] = "beale"
     dimensions: ClassVar[int] = 2
+    floor: ClassVar[float] = 2.625**2 * 2.0**-52  # at (3, 1/2) a term is what is left of 2.625²
 
-    spread: Hyper = param(0.0, "[0, inf)", search=linear(0.0, 0.5))
+    spread: Hyper = hyper(0.0, "[0, inf)", search=linear(0.0, 0.5))
 
     def start(self, rng: np.random.Generator) -> Array:
         return np.array([1.0, 1.0]) + self.spread * rng.standard_normal(2)

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Objective, hookimpl, linear, param
+from anncore import Array, Hyper, Objective, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class Himmelblau:
+class Himmelblau(Objective):
     """Himmelblau's function: a hilltop between four equally deep valleys.
 
         f(x) = (x₁² + x₂ - 11)² + (x₁ + x₂² - 7)²
@@ -27,8 +27,9 @@ class Himmelblau:
 
     name: ClassVar[str] = "himmelblau"
     dimensions: ClassVar[int] = 2
+    floor: ClassVar[float] = 11**2 * 2.0**-52  # (x₁² + x₂ - 11)² is what is left of 11²
 
-    spread: Hyper = param(0.0, "[0, inf)", search=linear(0.0, 0.5))
+    spread: Hyper = hyper(0.0, "[0, inf)", search=linear(0.0, 0.5))
 
     def start(self, rng: np.random.Generator) -> Array:
         return self.spread * rng.standard_normal(2)

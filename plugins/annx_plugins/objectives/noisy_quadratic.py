@@ -1,15 +1,15 @@
 """Objective: noisy_quadratic."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, hookimpl, log, param
+from anncore import Array, Hyper, NoisyObjective, hookimpl, hyper, log
 
 
 @dataclass(frozen=True)
-class NoisyQuadratic:
+class NoisyQuadratic(NoisyObjective):
     """The noisy quadratic model: what a network's last phase of training looks like to an optimizer.
 
         f(x) = ½ Σᵢ hᵢ xᵢ²,  hᵢ = 1 / i              i = 1 ... D
@@ -32,8 +32,8 @@ class NoisyQuadratic:
 
     name: ClassVar[str] = "noisy_quadratic"
 
-    dimensions: int = param(100, "int [1, inf)")
-    batch: Hyper = param(1.0, "(0, inf)", search=log(1.0, 1e4))
+    dimensions: int = hyper(100, "int [1, inf)")
+    batch: Hyper = hyper(1.0, "(0, inf)", search=log(1.0, 1e4))
 
     def start(self, rng: np.random.Generator) -> Array:
         return rng.standard_normal(self.dimensions)
@@ -57,5 +57,5 @@ class NoisyQuadratic:
 
 
 @hookimpl
-def annx_objectives() -> list[type[Any]]:
+def annx_objectives() -> list[type[NoisyObjective]]:
     return [NoisyQuadratic]

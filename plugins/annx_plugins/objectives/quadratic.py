@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Objective, hookimpl, linear, log, param
+from anncore import Array, Hyper, Objective, hookimpl, hyper, linear, log
 
 
 @cache
@@ -21,7 +21,7 @@ def basis(seed: int, dimensions: int, dtype: Any) -> Array:
 
 
 @dataclass(frozen=True)
-class Quadratic:
+class Quadratic(Objective):
     """A convex quadratic of given condition number, along the axes or rotated.
 
         f(x) = ½ Σᵢ λᵢ yᵢ²,  y = x, or y = x Q where rotated
@@ -47,11 +47,11 @@ class Quadratic:
 
     name: ClassVar[str] = "quadratic"
 
-    condition: Hyper = param(100.0, "[1, inf)", search=log(1e1, 1e6))
-    dimensions: int = param(2, "int [2, inf)")
-    rotated: bool = param(False, "bool")
-    rotation_seed: int = param(0, "int [0, inf)")
-    spread: Hyper = param(0.0, "[0, inf)", search=linear(0.0, 0.5))
+    condition: Hyper = hyper(100.0, "[1, inf)", search=log(1e1, 1e6))
+    dimensions: int = hyper(2, "int [2, inf)")
+    rotated: bool = hyper(False, "bool")
+    rotation_seed: int = hyper(0, "int [0, inf)")
+    spread: Hyper = hyper(0.0, "[0, inf)", search=linear(0.0, 0.5))
 
     def start(self, rng: np.random.Generator) -> Array:
         y = np.resize([-1.0, 1.0], self.dimensions) + self.spread * rng.standard_normal(self.dimensions)

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Objective, hookimpl, linear, param
+from anncore import Array, Hyper, Objective, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class Rosenbrock:
+class Rosenbrock(Objective):
     """Rosenbrock's banana: a curved valley with steep walls and a flat floor.
 
         f(x) = Σᵢ 100 (xᵢ₊₁ - xᵢ²)² + (1 - xᵢ)²        i = 1 ... D - 1
@@ -27,9 +27,10 @@ class Rosenbrock:
     """
 
     name: ClassVar[str] = "rosenbrock"
+    floor: ClassVar[float] = 100 * 2.0**-52  # 100 (x₂ - x₁²)² at (1, 1) is what is left of 100
 
-    dimensions: int = param(2, "int [2, inf)")
-    spread: Hyper = param(0.0, "[0, inf)", search=linear(0.0, 0.5))
+    dimensions: int = hyper(2, "int [2, inf)")
+    spread: Hyper = hyper(0.0, "[0, inf)", search=linear(0.0, 0.5))
 
     def start(self, rng: np.random.Generator) -> Array:
         standard = np.resize([-1.2, 1.0], self.dimensions)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Hyper, Optimizer, hookimpl, log, param
+from anncore import Array, Hyper, Optimizer, hookimpl, hyper, log
 
 
 class AdaGradState(NamedTuple):
@@ -16,7 +16,7 @@ class AdaGradState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class AdaGrad:
+class AdaGrad(Optimizer):
     """Adaptive gradient: each parameter's steps shrink by the gradients it has seen.
 
         G ← G + g²,  G = initial before the first step
@@ -42,15 +42,15 @@ class AdaGrad:
         "flux": {"lr": 0.1, "eps": 1e-8, "eps_mode": "outside", "initial": 1e-8},
     }
 
-    lr: Hyper = param(0.01, "(0, inf)", search=log(1e-3, 1.0))
-    eps: Hyper = param(1e-10, "(0, inf)")
-    eps_mode: str = param("outside", ("outside", "inside"))
-    initial: Hyper = param(0.0, "[0, inf)")
+    lr: Hyper = hyper(0.01, "(0, inf)", search=log(1e-3, 1.0))
+    eps: Hyper = hyper(1e-10, "(0, inf)")
+    eps_mode: str = hyper("outside", ("outside", "inside"))
+    initial: Hyper = hyper(0.0, "[0, inf)")
 
-    def init(self, param: Array) -> AdaGradState:
-        return AdaGradState(np.zeros_like(param) + self.initial)
+    def init(self, weight: Array) -> AdaGradState:
+        return AdaGradState(np.zeros_like(weight) + self.initial)
 
-    def step(self, param: Array, grad: Array, state: AdaGradState, t: int) -> tuple[Array, AdaGradState]:
+    def step(self, weight: Array, grad: Array, state: AdaGradState, t: int) -> tuple[Array, AdaGradState]:
         G = state.G + grad * grad
         size = np.sqrt(G + self.eps) if self.eps_mode == "inside" else np.sqrt(G) + self.eps
         return -self.lr * grad / size, AdaGradState(G)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, choice, hookimpl, log, param
+from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, choice, hookimpl, hyper, log
 
 
 class AdamState(NamedTuple):
@@ -17,7 +17,7 @@ class AdamState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Adam(WeightDecay):
+class Adam(WeightDecay, Optimizer):
     """Adaptive moment estimation.
 
         m ← beta1 m + (1 - beta1) g         m̂ = m / (1 - beta1ᵗ)
@@ -64,19 +64,19 @@ class Adam(WeightDecay):
         "flux": {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_mode": "outside"},
     }
 
-    lr: Hyper = param(1e-3, "(0, inf)", search=log(1e-4, 0.1))
-    beta1: Hyper = param(0.9, "[0, 1)", search=choice(0.0, 0.5, 0.9, 0.95))
-    beta2: Hyper = param(0.999, "[0, 1)", search=choice(0.9, 0.99, 0.999))
-    eps: Hyper = param(1e-8, "(0, inf)")
-    eps_mode: str = param("outside", ("outside", "inside", "hat"))
-    weight_decay: Hyper = param(0.0, "[0, inf)", search=log(1e-5, 0.1))
-    decay_mode: str = param("coupled", DECAY_MODES)
+    lr: Hyper = hyper(1e-3, "(0, inf)", search=log(1e-4, 0.1))
+    beta1: Hyper = hyper(0.9, "[0, 1)", search=choice(0.0, 0.5, 0.9, 0.95))
+    beta2: Hyper = hyper(0.999, "[0, 1)", search=choice(0.9, 0.99, 0.999))
+    eps: Hyper = hyper(1e-8, "(0, inf)")
+    eps_mode: str = hyper("outside", ("outside", "inside", "hat"))
+    weight_decay: Hyper = hyper(0.0, "[0, inf)", search=log(1e-5, 0.1))
+    decay_mode: str = hyper("coupled", DECAY_MODES)
 
-    def init(self, param: Array) -> AdamState:
-        return AdamState(np.zeros_like(param), np.zeros_like(param))
+    def init(self, weight: Array) -> AdamState:
+        return AdamState(np.zeros_like(weight), np.zeros_like(weight))
 
-    def step(self, param: Array, grad: Array, state: AdamState, t: int) -> tuple[Array, AdamState]:
-        grad = self.decay_gradient(param, grad)
+    def step(self, weight: Array, grad: Array, state: AdamState, t: int) -> tuple[Array, AdamState]:
+        grad = self.decay_gradient(weight, grad)
         m = self.beta1 * state.m + (1 - self.beta1) * grad
         v = self.beta2 * state.v + (1 - self.beta2) * (grad * grad)
         # m̂ / (√v̂ + ε) is √c₂ / c₁ · m / (√v + ε √c₂): so the corrections c are one number per trial, on
@@ -90,7 +90,7 @@ class Adam(WeightDecay):
             size = np.sqrt(v + self.eps * c2)
         else:
             size = np.sqrt(v) + self.eps
-        return self.decay_change(param, -lr * m / size), AdamState(m, v)
+        return self.decay_change(weight, -lr * m / size), AdamState(m, v)
 
 
 @hookimpl

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Hyper, Optimizer, WeightDecay, choice, hookimpl, log, param
+from anncore import Array, Hyper, Optimizer, WeightDecay, choice, hookimpl, hyper, log
 
 
 class AdamWState(NamedTuple):
@@ -17,7 +17,7 @@ class AdamWState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class AdamW(WeightDecay):
+class AdamW(WeightDecay, Optimizer):
     """Adam with weight decay that its division by √v̂ does not touch.
 
         m ← beta1 m + (1 - beta1) g         m̂ = m / (1 - beta1ᵗ)
@@ -84,18 +84,18 @@ class AdamW(WeightDecay):
         },
     }
 
-    lr: Hyper = param(1e-3, "(0, inf)", search=log(1e-4, 0.1))
-    beta1: Hyper = param(0.9, "[0, 1)", search=choice(0.0, 0.5, 0.9, 0.95))
-    beta2: Hyper = param(0.999, "[0, 1)", search=choice(0.9, 0.99, 0.999))
-    eps: Hyper = param(1e-8, "(0, inf)")
-    eps_mode: str = param("outside", ("outside", "inside", "hat"))
-    weight_decay: Hyper = param(0.01, "[0, inf)", search=log(1e-4, 1.0))
-    decay_mode: str = param("decoupled", ("decoupled", "independent"))
+    lr: Hyper = hyper(1e-3, "(0, inf)", search=log(1e-4, 0.1))
+    beta1: Hyper = hyper(0.9, "[0, 1)", search=choice(0.0, 0.5, 0.9, 0.95))
+    beta2: Hyper = hyper(0.999, "[0, 1)", search=choice(0.9, 0.99, 0.999))
+    eps: Hyper = hyper(1e-8, "(0, inf)")
+    eps_mode: str = hyper("outside", ("outside", "inside", "hat"))
+    weight_decay: Hyper = hyper(0.01, "[0, inf)", search=log(1e-4, 1.0))
+    decay_mode: str = hyper("decoupled", ("decoupled", "independent"))
 
-    def init(self, param: Array) -> AdamWState:
-        return AdamWState(np.zeros_like(param), np.zeros_like(param))
+    def init(self, weight: Array) -> AdamWState:
+        return AdamWState(np.zeros_like(weight), np.zeros_like(weight))
 
-    def step(self, param: Array, grad: Array, state: AdamWState, t: int) -> tuple[Array, AdamWState]:
+    def step(self, weight: Array, grad: Array, state: AdamWState, t: int) -> tuple[Array, AdamWState]:
         m = self.beta1 * state.m + (1 - self.beta1) * grad
         v = self.beta2 * state.v + (1 - self.beta2) * (grad * grad)
         # As in adam.py, the corrections act on lr and eps, one number per trial.
@@ -108,7 +108,7 @@ class AdamW(WeightDecay):
             size = np.sqrt(v + self.eps * c2)
         else:
             size = np.sqrt(v) + self.eps
-        return self.decay_change(param, -lr * m / size), AdamWState(m, v)
+        return self.decay_change(weight, -lr * m / size), AdamWState(m, v)
 
 
 @hookimpl

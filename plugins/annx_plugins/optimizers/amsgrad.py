@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, choice, hookimpl, log, param
+from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, choice, hookimpl, hyper, log
 
 
 class AMSGradState(NamedTuple):
@@ -18,7 +18,7 @@ class AMSGradState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class AMSGrad(WeightDecay):
+class AMSGrad(WeightDecay, Optimizer):
     """Adam whose steps are divided by the largest second moment so far, so that they never grow back.
 
         m ← beta1 m + (1 - beta1) g         m̂ = m / (1 - beta1ᵗ)
@@ -80,23 +80,23 @@ class AMSGrad(WeightDecay):
         },
     }
 
-    lr: Hyper = param(1e-3, "(0, inf)", search=log(1e-4, 0.1))
-    beta1: Hyper = param(0.9, "[0, 1)", search=choice(0.0, 0.5, 0.9, 0.95))
-    beta2: Hyper = param(0.999, "[0, 1)", search=choice(0.9, 0.99, 0.999))
-    eps: Hyper = param(1e-8, "(0, inf)")
-    eps_mode: str = param("outside", ("outside", "inside", "hat"))
-    max_over: str = param("raw", ("raw", "corrected"))
-    bias_correction: bool = param(True, "bool")
-    initial: Hyper = param(0.0, "[0, inf)")
-    weight_decay: Hyper = param(0.0, "[0, inf)", search=log(1e-5, 0.1))
-    decay_mode: str = param("coupled", DECAY_MODES)
+    lr: Hyper = hyper(1e-3, "(0, inf)", search=log(1e-4, 0.1))
+    beta1: Hyper = hyper(0.9, "[0, 1)", search=choice(0.0, 0.5, 0.9, 0.95))
+    beta2: Hyper = hyper(0.999, "[0, 1)", search=choice(0.9, 0.99, 0.999))
+    eps: Hyper = hyper(1e-8, "(0, inf)")
+    eps_mode: str = hyper("outside", ("outside", "inside", "hat"))
+    max_over: str = hyper("raw", ("raw", "corrected"))
+    bias_correction: bool = hyper(True, "bool")
+    initial: Hyper = hyper(0.0, "[0, inf)")
+    weight_decay: Hyper = hyper(0.0, "[0, inf)", search=log(1e-5, 0.1))
+    decay_mode: str = hyper("coupled", DECAY_MODES)
 
-    def init(self, param: Array) -> AMSGradState:
-        start = np.zeros_like(param) + self.initial
+    def init(self, weight: Array) -> AMSGradState:
+        start = np.zeros_like(weight) + self.initial
         return AMSGradState(start, start.copy(), start.copy())
 
-    def step(self, param: Array, grad: Array, state: AMSGradState, t: int) -> tuple[Array, AMSGradState]:
-        grad = self.decay_gradient(param, grad)
+    def step(self, weight: Array, grad: Array, state: AMSGradState, t: int) -> tuple[Array, AMSGradState]:
+        grad = self.decay_gradient(weight, grad)
         m = self.beta1 * state.m + (1 - self.beta1) * grad
         v = self.beta2 * state.v + (1 - self.beta2) * (grad * grad)
         c1 = c2 = 1.0
@@ -114,7 +114,7 @@ class AMSGrad(WeightDecay):
             size = np.sqrt(peak + self.eps * c)
         else:
             size = np.sqrt(peak) + self.eps * (c / c2) ** 0.5
-        return self.decay_change(param, -lr * m / size), AMSGradState(m, v, peak)
+        return self.decay_change(weight, -lr * m / size), AMSGradState(m, v, peak)
 
 
 @hookimpl

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Optimizer, hookimpl, param, ref
+from anncore import Array, OptimizerWrapper, hookimpl, hyper, ref
 
 
 @dataclass(frozen=True)
-class Cautious:
+class Cautious(OptimizerWrapper):
     """Any optimizer, less those of its changes that go up the gradient at hand.
 
         φ = 1 where Δ g < 0, else 0
@@ -35,8 +35,8 @@ class Cautious:
         "authors": {"scale": "mean", "per": "array"},
     }
 
-    scale: str = param("count", ("count", "mean", "none"))
-    per: str = param("array", ("array", "trial"))
+    scale: str = hyper("count", ("count", "mean", "none"))
+    per: str = hyper("array", ("array", "trial"))
     optimizer: Any = ref("optimizer", "adam")
 
     @property
@@ -44,26 +44,20 @@ class Cautious:
         """What a number's update depends on: all that is counted, or nothing else."""
         return "number" if self.scale == "none" else self.per
 
-    def init(self, param: Array) -> Any:
-        return self.optimizer[0].init(param)
-
-    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
-        change, state = self.optimizer[0].step(param, grad, state, t)
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        change, state = self.wrapped.step(weight, grad, state, t)
         # By signs, as a product of small numbers can round to 0.
         down = np.sign(change) * np.sign(grad) < 0
         kept = np.where(down, change, 0)
         if self.scale == "none":
             return kept, state
-        size = param[0].size
-        count = down.reshape(len(down), 1, -1).sum(axis=2, keepdims=True).astype(param.dtype)
+        size = weight[0].size
+        count = down.reshape(len(down), 1, -1).sum(axis=2, keepdims=True).astype(weight.dtype)
         if self.scale == "count":
             return kept * (size / (count + 1)), state
         return kept / np.maximum(count / size, 1e-3), state
 
-    def evaluated(self, param: Array, state: Any) -> Array:
-        return self.optimizer[0].evaluated(param, state)
-
 
 @hookimpl
-def annx_optimizers() -> list[type[Optimizer]]:
+def annx_optimizers() -> list[type[OptimizerWrapper]]:
     return [Cautious]

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Optimizer, hookimpl, log, param, ref
+from anncore import Array, Hyper, OptimizerWrapper, hookimpl, hyper, log, ref
 
 
 @dataclass(frozen=True)
-class ClipNorm:
+class ClipNorm(OptimizerWrapper):
     """Any optimizer, on gradients that are scaled down where their norm is too large.
 
         g ← g · min(1, max_norm / (‖g‖ + eps))
@@ -34,9 +34,9 @@ class ClipNorm:
         "flux": {"per": "array", "eps": 0.0},
     }
 
-    max_norm: Hyper = param(1.0, "(0, inf)", search=log(0.1, 10.0))
-    per: str = param("trial", ("trial", "array"))
-    eps: Hyper = param(1e-6, "[0, inf)")
+    max_norm: Hyper = hyper(1.0, "(0, inf)", search=log(0.1, 10.0))
+    per: str = hyper("trial", ("trial", "array"))
+    eps: Hyper = hyper(1e-6, "[0, inf)")
     optimizer: Any = ref("optimizer", "sgd")
 
     @property
@@ -44,20 +44,14 @@ class ClipNorm:
         """What a number's update depends on: all that goes into the norm."""
         return self.per
 
-    def init(self, param: Array) -> Any:
-        return self.optimizer[0].init(param)
-
-    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
         square = (grad * grad).reshape(len(grad), 1, -1).sum(axis=2, keepdims=True)
         # At most 1 by the maximum, which is never 0.
         scale = self.max_norm / np.maximum(np.sqrt(square) + self.eps, self.max_norm)
-        change, state = self.optimizer[0].step(param, scale * grad, state, t)
+        change, state = self.wrapped.step(weight, scale * grad, state, t)
         return change, state
-
-    def evaluated(self, param: Array, state: Any) -> Array:
-        return self.optimizer[0].evaluated(param, state)
 
 
 @hookimpl
-def annx_optimizers() -> list[type[Optimizer]]:
+def annx_optimizers() -> list[type[OptimizerWrapper]]:
     return [ClipNorm]

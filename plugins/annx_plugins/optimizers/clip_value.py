@@ -5,11 +5,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Optimizer, hookimpl, log, param, ref
+from anncore import Array, Hyper, OptimizerWrapper, hookimpl, hyper, log, ref
 
 
 @dataclass(frozen=True)
-class ClipValue:
+class ClipValue(OptimizerWrapper):
     """Any optimizer, on gradients none of whose numbers is larger than a limit.
 
         g ← min(max(g, -max_value), max_value)
@@ -23,21 +23,15 @@ class ClipValue:
 
     name: ClassVar[str] = "clip_value"
 
-    max_value: Hyper = param(1.0, "(0, inf)", search=log(0.01, 10.0))
+    max_value: Hyper = hyper(1.0, "(0, inf)", search=log(0.01, 10.0))
     optimizer: Any = ref("optimizer", "sgd")
 
-    def init(self, param: Array) -> Any:
-        return self.optimizer[0].init(param)
-
-    def step(self, param: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
         clipped = np.minimum(np.maximum(grad, -self.max_value), self.max_value)
-        change, state = self.optimizer[0].step(param, clipped, state, t)
+        change, state = self.wrapped.step(weight, clipped, state, t)
         return change, state
-
-    def evaluated(self, param: Array, state: Any) -> Array:
-        return self.optimizer[0].evaluated(param, state)
 
 
 @hookimpl
-def annx_optimizers() -> list[type[Optimizer]]:
+def annx_optimizers() -> list[type[OptimizerWrapper]]:
     return [ClipValue]

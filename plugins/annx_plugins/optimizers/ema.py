@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Hyper, Optimizer, choice, hookimpl, param, ref
+from anncore import Array, Hyper, OptimizerWrapper, choice, hookimpl, hyper, ref
 
 
 class EMAState(NamedTuple):
@@ -18,7 +18,7 @@ class EMAState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class EMA:
+class EMA(OptimizerWrapper):
     """Any optimizer, evaluated at an exponential moving average of the weights it has visited.
 
         m ← decay m + (1 - decay) θ
@@ -44,31 +44,31 @@ class EMA:
         "optax": {"start": "corrected"},
     }
 
-    decay: Hyper = param(0.99, "[0, 1)", search=choice(0.9, 0.99, 0.999))
-    start: str = param("first", ("first", "initial", "corrected"))
+    decay: Hyper = hyper(0.99, "[0, 1)", search=choice(0.9, 0.99, 0.999))
+    start: str = hyper("first", ("first", "initial", "corrected"))
     optimizer: Any = ref("optimizer", "adam")
 
-    def init(self, param: Array) -> EMAState:
-        inner = self.optimizer[0].init(param)
+    def init(self, weight: Array) -> EMAState:
+        inner = self.wrapped.init(weight)
         if self.start == "corrected":
-            return EMAState(np.zeros_like(param), np.zeros((len(param), 1, 1), param.dtype), inner)
-        return EMAState(param.copy(), (), inner)
+            return EMAState(np.zeros_like(weight), np.zeros((len(weight), 1, 1), weight.dtype), inner)
+        return EMAState(weight.copy(), (), inner)
 
-    def step(self, param: Array, grad: Array, state: EMAState, t: int) -> tuple[Array, EMAState]:
-        change, inner = self.optimizer[0].step(param, grad, state.inner, t)
-        theta = self.optimizer[0].evaluated(param + change, inner)
+    def step(self, weight: Array, grad: Array, state: EMAState, t: int) -> tuple[Array, EMAState]:
+        change, inner = self.wrapped.step(weight, grad, state.inner, t)
+        theta = self.wrapped.evaluated(weight + change, inner)
         # Inside a wrapper that starts its optimizer afresh, t is 1 again.
         new = 1 - self.decay * (t > 1) if self.start == "first" else 1 - self.decay
         share = state.share + new * (1 - state.share) if self.start == "corrected" else ()
         return change, EMAState(state.mean + new * (theta - state.mean), share, inner)
 
-    def evaluated(self, param: Array, state: EMAState) -> Array:
+    def evaluated(self, weight: Array, state: EMAState) -> Array:
         if self.start != "corrected":
             return state.mean
         seen = state.share > 0
-        return np.where(seen, state.mean / np.where(seen, state.share, 1), param)
+        return np.where(seen, state.mean / np.where(seen, state.share, 1), weight)
 
 
 @hookimpl
-def annx_optimizers() -> list[type[Optimizer]]:
+def annx_optimizers() -> list[type[OptimizerWrapper]]:
     return [EMA]

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Hyper, Optimizer, choice, hookimpl, log, param
+from anncore import Array, Hyper, Optimizer, choice, hookimpl, hyper, log
 
 
 class LAMBState(NamedTuple):
@@ -17,7 +17,7 @@ class LAMBState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LAMB:
+class LAMB(Optimizer):
     """Adam with a trust ratio: every parameter array moves in proportion to its own size.
 
         m ← beta1 m + (1 - beta1) g         m̂ = m / (1 - beta1ᵗ)
@@ -68,19 +68,19 @@ class LAMB:
         },
     }
 
-    lr: Hyper = param(1e-3, "(0, inf)", search=log(1e-4, 0.3))
-    beta1: Hyper = param(0.9, "[0, 1)", search=choice(0.0, 0.5, 0.9, 0.95))
-    beta2: Hyper = param(0.999, "[0, 1)", search=choice(0.9, 0.99, 0.999))
-    eps: Hyper = param(1e-6, "(0, inf)")
-    weight_decay: Hyper = param(0.0, "[0, inf)", search=log(1e-4, 1.0))
-    bias_correction: bool = param(True, "bool")
-    trust: str = param("identity", ("identity", "capped"))
-    cap: Hyper = param(10.0, "(0, inf)")
+    lr: Hyper = hyper(1e-3, "(0, inf)", search=log(1e-4, 0.3))
+    beta1: Hyper = hyper(0.9, "[0, 1)", search=choice(0.0, 0.5, 0.9, 0.95))
+    beta2: Hyper = hyper(0.999, "[0, 1)", search=choice(0.9, 0.99, 0.999))
+    eps: Hyper = hyper(1e-6, "(0, inf)")
+    weight_decay: Hyper = hyper(0.0, "[0, inf)", search=log(1e-4, 1.0))
+    bias_correction: bool = hyper(True, "bool")
+    trust: str = hyper("identity", ("identity", "capped"))
+    cap: Hyper = hyper(10.0, "(0, inf)")
 
-    def init(self, param: Array) -> LAMBState:
-        return LAMBState(np.zeros_like(param), np.zeros_like(param))
+    def init(self, weight: Array) -> LAMBState:
+        return LAMBState(np.zeros_like(weight), np.zeros_like(weight))
 
-    def step(self, param: Array, grad: Array, state: LAMBState, t: int) -> tuple[Array, LAMBState]:
+    def step(self, weight: Array, grad: Array, state: LAMBState, t: int) -> tuple[Array, LAMBState]:
         m = self.beta1 * state.m + (1 - self.beta1) * grad
         v = self.beta2 * state.v + (1 - self.beta2) * (grad * grad)
         if self.bias_correction:
@@ -88,8 +88,8 @@ class LAMB:
             direction = (root / (1 - self.beta1**t)) * m / (np.sqrt(v) + self.eps * root)
         else:
             direction = m / (np.sqrt(v) + self.eps)
-        direction = direction + self.weight_decay * param
-        size, length = _norm(param), _norm(direction)
+        direction = direction + self.weight_decay * weight
+        size, length = _norm(weight), _norm(direction)
         if self.trust == "capped":
             size = np.minimum(size, self.cap)
         still = (size == 0) | (length == 0)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Evaluate, Hyper, hookimpl, param
+from anncore import Array, AskingOptimizer, Evaluate, Hyper, hookimpl, hyper
 
 CURVED = 1e-10  # the least sᵀy that is remembered, as in PyTorch
 
@@ -34,7 +34,7 @@ class End(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LBFGS:
+class LBFGS(AskingOptimizer):
     """Limited-memory BFGS: steps by the curvature that the last few steps have met, on the full batch.
 
         d = -H g by the two-loop recursion over the last `history` pairs s = θ - θ₋, y = g - g₋
@@ -57,50 +57,49 @@ class LBFGS:
 
     name: ClassVar[str] = "lbfgs"
     scope: ClassVar[str] = "trial"
-    asks: ClassVar[bool] = True
     full_batch: ClassVar[bool] = True
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "torch": {"lr": 1.0, "history": 100, "line_search": "strong_wolfe", "c1": 1e-4, "c2": 0.9},
     }
 
-    lr: Hyper = param(1.0, "(0, inf)")
-    history: int = param(10, "int [1, inf)")
-    line_search: str = param("strong_wolfe", ("strong_wolfe", "armijo"))
-    evaluations: int = param(25, "int [1, inf)")
-    c1: Hyper = param(1e-4, "(0, 1)")
-    c2: Hyper = param(0.9, "(0, 1)")
-    tolerance_grad: Hyper = param(1e-7, "[0, inf)")
-    tolerance_change: Hyper = param(1e-9, "[0, inf)")
+    lr: Hyper = hyper(1.0, "(0, inf)")
+    history: int = hyper(10, "int [1, inf)")
+    line_search: str = hyper("strong_wolfe", ("strong_wolfe", "armijo"))
+    evaluations: int = hyper(25, "int [1, inf)")
+    c1: Hyper = hyper(1e-4, "(0, 1)")
+    c2: Hyper = hyper(0.9, "(0, 1)")
+    tolerance_grad: Hyper = hyper(1e-7, "[0, inf)")
+    tolerance_change: Hyper = hyper(1e-9, "[0, inf)")
 
     def validate(self) -> None:
         if self.c1 >= self.c2:
             raise ValueError(f"c1 must be less than c2, got c1 = {self.c1} and c2 = {self.c2}")
 
-    def init(self, param: Array) -> LBFGSState:
-        trials, _, size = param.shape
-        pairs = np.zeros((2, trials, self.history, size), param.dtype)
-        rho = np.zeros((trials, self.history, 1), param.dtype)
-        scale = np.ones((trials, 1, 1), param.dtype)
-        return LBFGSState(param.copy(), np.zeros_like(param), pairs[0], pairs[1], rho, scale)
+    def init(self, weight: Array) -> LBFGSState:
+        trials, _, size = weight.shape
+        pairs = np.zeros((2, trials, self.history, size), weight.dtype)
+        rho = np.zeros((trials, self.history, 1), weight.dtype)
+        scale = np.ones((trials, 1, 1), weight.dtype)
+        return LBFGSState(weight.copy(), np.zeros_like(weight), pairs[0], pairs[1], rho, scale)
 
     def step(
-        self, param: Array, grad: Array, state: LBFGSState, t: int, evaluate: Evaluate
+        self, weight: Array, grad: Array, state: LBFGSState, t: int, evaluate: Evaluate
     ) -> tuple[Array, LBFGSState]:
-        state = state._replace(theta=param.copy(), grad=grad.copy()) if t == 1 else _met(param, grad, state)
+        state = state._replace(theta=weight.copy(), grad=grad.copy()) if t == 1 else _met(weight, grad, state)
         direction = _direction(grad, state)
-        value, ahead = evaluate(param)
+        value, ahead = evaluate(weight)
         slope = _dot(ahead, direction)
         moves = (np.abs(grad).max(axis=2, keepdims=True) > self.tolerance_grad) & (
             slope <= -self.tolerance_change
         )
         if not moves.any():
-            return np.zeros_like(param), state
+            return np.zeros_like(weight), state
         direction = np.where(moves, direction, 0)
         size = np.abs(grad).sum(axis=2, keepdims=True)
         first = self.lr / np.maximum(size, 1) if t == 1 else self.lr + 0 * slope
 
         def line(length: Array) -> tuple[Array, Array]:
-            f, g = evaluate(param + length * direction)
+            f, g = evaluate(weight + length * direction)
             return f, _dot(g, direction)
 
         # Trials that are done or lost divide by 0 while the others search on.
@@ -170,9 +169,9 @@ def _dot(one: Array, other: Array) -> Array:
     return (one * other).sum(axis=2, keepdims=True)
 
 
-def _met(param: Array, grad: Array, state: LBFGSState) -> LBFGSState:
+def _met(weight: Array, grad: Array, state: LBFGSState) -> LBFGSState:
     """Return the memory with the newest pair, where it is curved upwards."""
-    s, y = param - state.theta, grad - state.grad
+    s, y = weight - state.theta, grad - state.grad
     product = _dot(s, y)
     curved = product > CURVED
     product = np.where(curved, product, 1)
@@ -182,7 +181,7 @@ def _met(param: Array, grad: Array, state: LBFGSState) -> LBFGSState:
         return np.where(curved, np.concatenate([old[:, 1:], new], axis=1), old)
 
     return LBFGSState(
-        param.copy(),
+        weight.copy(),
         grad.copy(),
         pushed(state.s, s),
         pushed(state.y, y),
@@ -197,13 +196,13 @@ def _direction(grad: Array, state: LBFGSState) -> Array:
         (state.s[:, i : i + 1], state.y[:, i : i + 1], state.rho[:, i : i + 1])
         for i in range(state.s.shape[1])
     ]
-    d, weights = -grad, []
+    d, alphas = -grad, []
     for s, y, rho in reversed(pairs):
-        weights.append(rho * _dot(s, d))
-        d = d - weights[-1] * y
+        alphas.append(rho * _dot(s, d))
+        d = d - alphas[-1] * y
     d = state.scale * d
-    for (s, y, rho), weight in zip(pairs, reversed(weights), strict=True):
-        d = d + (weight - rho * _dot(y, d)) * s
+    for (s, y, rho), alpha in zip(pairs, reversed(alphas), strict=True):
+        d = d + (alpha - rho * _dot(y, d)) * s
     return d
 
 
@@ -235,5 +234,5 @@ def _inside(low: End, high: End, timid: Array) -> tuple[Array, Array]:
 
 
 @hookimpl
-def annx_optimizers() -> list[type[Any]]:
+def annx_optimizers() -> list[type[AskingOptimizer]]:
     return [LBFGS]

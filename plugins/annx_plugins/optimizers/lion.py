@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, choice, hookimpl, log, param
+from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, choice, hookimpl, hyper, log
 
 
 class LionState(NamedTuple):
@@ -16,7 +16,7 @@ class LionState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Lion(WeightDecay):
+class Lion(WeightDecay, Optimizer):
     """Evolved sign momentum: every parameter moves by lr, whatever the size of its gradient.
 
         θ ← θ - lr (sign(beta1 m + (1 - beta1) g) + weight_decay θ),  sign 0 = 0
@@ -38,20 +38,20 @@ class Lion(WeightDecay):
         "optax": {"beta1": 0.9, "beta2": 0.99, "weight_decay": 1e-3, "decay_mode": "decoupled"},
     }
 
-    lr: Hyper = param(1e-4, "(0, inf)", search=log(1e-5, 0.03))
-    beta1: Hyper = param(0.9, "[0, 1)", search=choice(0.5, 0.9, 0.95))
-    beta2: Hyper = param(0.99, "[0, 1)", search=choice(0.9, 0.98, 0.99))
-    weight_decay: Hyper = param(0.0, "[0, inf)", search=log(1e-4, 1.0))
-    decay_mode: str = param("decoupled", DECAY_MODES)
+    lr: Hyper = hyper(1e-4, "(0, inf)", search=log(1e-5, 0.03))
+    beta1: Hyper = hyper(0.9, "[0, 1)", search=choice(0.5, 0.9, 0.95))
+    beta2: Hyper = hyper(0.99, "[0, 1)", search=choice(0.9, 0.98, 0.99))
+    weight_decay: Hyper = hyper(0.0, "[0, inf)", search=log(1e-4, 1.0))
+    decay_mode: str = hyper("decoupled", DECAY_MODES)
 
-    def init(self, param: Array) -> LionState:
-        return LionState(np.zeros_like(param))
+    def init(self, weight: Array) -> LionState:
+        return LionState(np.zeros_like(weight))
 
-    def step(self, param: Array, grad: Array, state: LionState, t: int) -> tuple[Array, LionState]:
-        grad = self.decay_gradient(param, grad)
+    def step(self, weight: Array, grad: Array, state: LionState, t: int) -> tuple[Array, LionState]:
+        grad = self.decay_gradient(weight, grad)
         direction = np.sign(self.beta1 * state.m + (1 - self.beta1) * grad)
         m = self.beta2 * state.m + (1 - self.beta2) * grad
-        return self.decay_change(param, -self.lr * direction), LionState(m)
+        return self.decay_change(weight, -self.lr * direction), LionState(m)
 
 
 @hookimpl

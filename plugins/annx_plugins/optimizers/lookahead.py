@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from anncore import Array, Hyper, Optimizer, choice, hookimpl, linear, param, ref
+from anncore import Array, Hyper, OptimizerWrapper, choice, hookimpl, hyper, linear, ref
 
 
 class LookaheadState(NamedTuple):
@@ -15,7 +15,7 @@ class LookaheadState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Lookahead:
+class Lookahead(OptimizerWrapper):
     """Any optimizer, whose weights every k steps are pulled back to weights that follow them slowly.
 
         θ by the optimizer inside; after each k-th step
@@ -38,30 +38,30 @@ class Lookahead:
         "optax": {"momentum": "keep", "evaluate_at": "slow"},
     }
 
-    k: int = param(5, "int [1, inf)", search=choice(5, 10))
-    alpha: Hyper = param(0.5, "(0, 1]", search=linear(0.2, 0.8))
-    momentum: str = param("keep", ("keep", "reset"))
-    evaluate_at: str = param("slow", ("slow", "fast"))
+    k: int = hyper(5, "int [1, inf)", search=choice(5, 10))
+    alpha: Hyper = hyper(0.5, "(0, 1]", search=linear(0.2, 0.8))
+    momentum: str = hyper("keep", ("keep", "reset"))
+    evaluate_at: str = hyper("slow", ("slow", "fast"))
     optimizer: Any = ref("optimizer", "adam")
 
-    def init(self, param: Array) -> LookaheadState:
-        return LookaheadState(param.copy(), self.optimizer[0].init(param))
+    def init(self, weight: Array) -> LookaheadState:
+        return LookaheadState(weight.copy(), self.wrapped.init(weight))
 
-    def step(self, param: Array, grad: Array, state: LookaheadState, t: int) -> tuple[Array, LookaheadState]:
+    def step(self, weight: Array, grad: Array, state: LookaheadState, t: int) -> tuple[Array, LookaheadState]:
         count = (t - 1) % self.k + 1 if self.momentum == "reset" else t
-        change, inner = self.optimizer[0].step(param, grad, state.inner, count)
+        change, inner = self.wrapped.step(weight, grad, state.inner, count)
         if t % self.k:
             return change, LookaheadState(state.slow, inner)
-        slow = state.slow + self.alpha * (param + change - state.slow)
+        slow = state.slow + self.alpha * (weight + change - state.slow)
         if self.momentum == "reset":
-            inner = self.optimizer[0].init(slow)
-        return slow - param, LookaheadState(slow, inner)
+            inner = self.wrapped.init(slow)
+        return slow - weight, LookaheadState(slow, inner)
 
-    def evaluated(self, param: Array, state: LookaheadState) -> Array:
-        at = state.slow if self.evaluate_at == "slow" else param
-        return self.optimizer[0].evaluated(at, state.inner)
+    def evaluated(self, weight: Array, state: LookaheadState) -> Array:
+        at = state.slow if self.evaluate_at == "slow" else weight
+        return self.wrapped.evaluated(at, state.inner)
 
 
 @hookimpl
-def annx_optimizers() -> list[type[Optimizer]]:
+def annx_optimizers() -> list[type[OptimizerWrapper]]:
     return [Lookahead]

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, choice, hookimpl, log, param
+from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, choice, hookimpl, hyper, log
 
 
 class MomentumState(NamedTuple):
@@ -16,7 +16,7 @@ class MomentumState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Momentum(WeightDecay):
+class Momentum(WeightDecay, Optimizer):
     """Gradient descent with classical momentum.
 
         v ← momentum v - lr g,  θ ← θ + v        form "velocity"
@@ -44,22 +44,22 @@ class Momentum(WeightDecay):
         "flux": {"lr": 0.01, "momentum": 0.9, "form": "velocity"},
     }
 
-    lr: Hyper = param(0.01, "(0, inf)", search=log(1e-4, 0.1))
-    momentum: Hyper = param(0.9, "[0, 1)", search=choice(0.5, 0.9, 0.95, 0.99))
-    form: str = param("velocity", ("velocity", "heavy_ball"))
-    weight_decay: Hyper = param(0.0, "[0, inf)", search=log(1e-5, 0.1))
-    decay_mode: str = param("coupled", DECAY_MODES)
+    lr: Hyper = hyper(0.01, "(0, inf)", search=log(1e-4, 0.1))
+    momentum: Hyper = hyper(0.9, "[0, 1)", search=choice(0.5, 0.9, 0.95, 0.99))
+    form: str = hyper("velocity", ("velocity", "heavy_ball"))
+    weight_decay: Hyper = hyper(0.0, "[0, inf)", search=log(1e-5, 0.1))
+    decay_mode: str = hyper("coupled", DECAY_MODES)
 
-    def init(self, param: Array) -> MomentumState:
-        return MomentumState(np.zeros_like(param))
+    def init(self, weight: Array) -> MomentumState:
+        return MomentumState(np.zeros_like(weight))
 
-    def step(self, param: Array, grad: Array, state: MomentumState, t: int) -> tuple[Array, MomentumState]:
-        grad = self.decay_gradient(param, grad)
+    def step(self, weight: Array, grad: Array, state: MomentumState, t: int) -> tuple[Array, MomentumState]:
+        grad = self.decay_gradient(weight, grad)
         if self.form == "velocity":
             v = self.momentum * state.v - self.lr * grad
-            return self.decay_change(param, v), MomentumState(v)
+            return self.decay_change(weight, v), MomentumState(v)
         v = self.momentum * state.v + grad
-        return self.decay_change(param, -self.lr * v), MomentumState(v)
+        return self.decay_change(weight, -self.lr * v), MomentumState(v)
 
 
 @hookimpl

@@ -11,12 +11,12 @@ from anncore import (
     Array,
     Hyper,
     Optimizer,
-    ParamSpec,
     WeightDecay,
+    WeightSpec,
     choice,
     hookimpl,
+    hyper,
     log,
-    param,
     ref,
 )
 
@@ -30,7 +30,7 @@ class MuonState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Muon(WeightDecay):
+class Muon(WeightDecay, Optimizer):
     """Momentum, orthogonalized: every direction of a weight matrix moves by about the same amount.
 
         M ← momentum M + G,  U = G + momentum M  (nesterov) or M
@@ -116,38 +116,38 @@ class Muon(WeightDecay):
         },
     }
 
-    lr: Hyper = param(0.02, "(0, inf)", search=log(1e-3, 0.3))
-    momentum: Hyper = param(0.95, "[0, 1)", search=choice(0.8, 0.9, 0.95, 0.98))
-    nesterov: bool = param(True, "bool")
-    average: str = param("sum", ("sum", "mean", "corrected"))
-    scale: str = param("original", ("original", "match_rms_adamw", "none"))
-    ns_steps: int = param(5, "int [1, inf)")
-    coefficients: tuple[float, ...] = param(QUINTIC, "list (-inf, inf)")
-    eps: Hyper = param(1e-7, "(0, inf)")
-    where: str = param("hidden", ("hidden", "matrices"))
+    lr: Hyper = hyper(0.02, "(0, inf)", search=log(1e-3, 0.3))
+    momentum: Hyper = hyper(0.95, "[0, 1)", search=choice(0.8, 0.9, 0.95, 0.98))
+    nesterov: bool = hyper(True, "bool")
+    average: str = hyper("sum", ("sum", "mean", "corrected"))
+    scale: str = hyper("original", ("original", "match_rms_adamw", "none"))
+    ns_steps: int = hyper(5, "int [1, inf)")
+    coefficients: tuple[float, ...] = hyper(QUINTIC, "list (-inf, inf)")
+    eps: Hyper = hyper(1e-7, "(0, inf)")
+    where: str = hyper("hidden", ("hidden", "matrices"))
     rest: Any = ref("optimizer", "adamw")
-    weight_decay: Hyper = param(0.0, "[0, inf)", search=log(1e-4, 1.0))
-    decay_mode: str = param("decoupled", DECAY_MODES)
+    weight_decay: Hyper = hyper(0.0, "[0, inf)", search=log(1e-4, 1.0))
+    decay_mode: str = hyper("decoupled", DECAY_MODES)
 
     def validate(self) -> None:
         """Refuse coefficients that are not three."""
         if len(self.coefficients) != 3:
             raise ValueError(f"coefficients must be three numbers, got {len(self.coefficients)}")
 
-    def route(self, spec: ParamSpec) -> str:
+    def route(self, spec: WeightSpec) -> str:
         mine = spec.role == "weight" and (self.where == "matrices" or spec.place == "hidden")
         return "" if mine else "rest"
 
-    def init(self, param: Array) -> MuonState:
-        return MuonState(np.zeros_like(param))
+    def init(self, weight: Array) -> MuonState:
+        return MuonState(np.zeros_like(weight))
 
-    def step(self, param: Array, grad: Array, state: MuonState, t: int) -> tuple[Array, MuonState]:
-        grad = self.decay_gradient(param, grad)
+    def step(self, weight: Array, grad: Array, state: MuonState, t: int) -> tuple[Array, MuonState]:
+        grad = self.decay_gradient(weight, grad)
         new = 1 if self.average == "sum" else 1 - self.momentum
         m = self.momentum * state.m + new * grad
         direction = self._direction(m, new * grad, t)
-        change = -self.lr * self._scale(*param.shape[1:]) * self._orthogonal(direction)
-        return self.decay_change(param, change), MuonState(m)
+        change = -self.lr * self._scale(*weight.shape[1:]) * self._orthogonal(direction)
+        return self.decay_change(weight, change), MuonState(m)
 
     def _direction(self, m: Array, grad: Array, t: int) -> Array:
         if self.average != "corrected":

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, choice, hookimpl, log, param
+from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, choice, hookimpl, hyper, log
 
 
 class NesterovState(NamedTuple):
@@ -16,7 +16,7 @@ class NesterovState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Nesterov(WeightDecay):
+class Nesterov(WeightDecay, Optimizer):
     """Gradient descent with Nesterov's momentum: the gradient corrects the step that is about to be made.
 
         v ← momentum v - lr g,  θ ← θ + momentum v - lr g        form "velocity"
@@ -46,17 +46,17 @@ class Nesterov(WeightDecay):
         "flux": {"lr": 1e-3, "momentum": 0.9, "form": "velocity"},
     }
 
-    lr: Hyper = param(0.01, "(0, inf)", search=log(1e-4, 0.1))
-    momentum: Hyper = param(0.9, "[0, 1)", search=choice(0.5, 0.9, 0.95, 0.99))
-    form: str = param("velocity", ("velocity", "heavy_ball"))
-    weight_decay: Hyper = param(0.0, "[0, inf)", search=log(1e-5, 0.1))
-    decay_mode: str = param("coupled", DECAY_MODES)
+    lr: Hyper = hyper(0.01, "(0, inf)", search=log(1e-4, 0.1))
+    momentum: Hyper = hyper(0.9, "[0, 1)", search=choice(0.5, 0.9, 0.95, 0.99))
+    form: str = hyper("velocity", ("velocity", "heavy_ball"))
+    weight_decay: Hyper = hyper(0.0, "[0, inf)", search=log(1e-5, 0.1))
+    decay_mode: str = hyper("coupled", DECAY_MODES)
 
-    def init(self, param: Array) -> NesterovState:
-        return NesterovState(np.zeros_like(param))
+    def init(self, weight: Array) -> NesterovState:
+        return NesterovState(np.zeros_like(weight))
 
-    def step(self, param: Array, grad: Array, state: NesterovState, t: int) -> tuple[Array, NesterovState]:
-        grad = self.decay_gradient(param, grad)
+    def step(self, weight: Array, grad: Array, state: NesterovState, t: int) -> tuple[Array, NesterovState]:
+        grad = self.decay_gradient(weight, grad)
         if self.form == "velocity":
             step = self.lr * grad
             v = self.momentum * state.v - step
@@ -64,7 +64,7 @@ class Nesterov(WeightDecay):
         else:
             v = self.momentum * state.v + grad
             change = -self.lr * (grad + self.momentum * v)
-        return self.decay_change(param, change), NesterovState(v)
+        return self.decay_change(weight, change), NesterovState(v)
 
 
 @hookimpl

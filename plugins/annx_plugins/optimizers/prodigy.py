@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Hyper, Optimizer, WeightDecay, choice, hookimpl, log, param
+from anncore import Array, Hyper, Optimizer, WeightDecay, choice, hookimpl, hyper, log
 
 
 class ProdigyState(NamedTuple):
@@ -21,7 +21,7 @@ class ProdigyState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Prodigy(WeightDecay):
+class Prodigy(WeightDecay, Optimizer):
     """Adam that finds its learning rate: it is the largest provable part of the distance to a solution.
 
         η = lr d, with bias_correction lr d √(1 - beta2ᵗ) / (1 - beta1ᵗ);  d starts at d0
@@ -71,23 +71,23 @@ class Prodigy(WeightDecay):
         },
     }
 
-    lr: Hyper = param(1.0, "(0, inf)", search=log(0.1, 10.0))
-    beta1: Hyper = param(0.9, "[0, 1)", search=choice(0.0, 0.5, 0.9, 0.95))
-    beta2: Hyper = param(0.999, "[0, 1)", search=choice(0.9, 0.99, 0.999))
-    eps: Hyper = param(1e-8, "(0, inf)")
-    d0: Hyper = param(1e-6, "(0, inf)")
-    d_coef: Hyper = param(1.0, "(0, inf)", search=log(0.3, 3.0))
-    bias_correction: bool = param(False, "bool")
-    safeguard_warmup: bool = param(False, "bool")
-    weight_decay: Hyper = param(0.0, "[0, inf)", search=log(1e-4, 1.0))
-    decay_mode: str = param("decoupled", ("coupled", "decoupled"))
+    lr: Hyper = hyper(1.0, "(0, inf)", search=log(0.1, 10.0))
+    beta1: Hyper = hyper(0.9, "[0, 1)", search=choice(0.0, 0.5, 0.9, 0.95))
+    beta2: Hyper = hyper(0.999, "[0, 1)", search=choice(0.9, 0.99, 0.999))
+    eps: Hyper = hyper(1e-8, "(0, inf)")
+    d0: Hyper = hyper(1e-6, "(0, inf)")
+    d_coef: Hyper = hyper(1.0, "(0, inf)", search=log(0.3, 3.0))
+    bias_correction: bool = hyper(False, "bool")
+    safeguard_warmup: bool = hyper(False, "bool")
+    weight_decay: Hyper = hyper(0.0, "[0, inf)", search=log(1e-4, 1.0))
+    decay_mode: str = hyper("decoupled", ("coupled", "decoupled"))
 
-    def init(self, param: Array) -> ProdigyState:
-        zeros, number = np.zeros_like(param), np.zeros_like(param[:, :1, :1])
-        return ProdigyState(zeros, zeros, zeros, param.copy(), number, number + self.d0)
+    def init(self, weight: Array) -> ProdigyState:
+        zeros, number = np.zeros_like(weight), np.zeros_like(weight[:, :1, :1])
+        return ProdigyState(zeros, zeros, zeros, weight.copy(), number, number + self.d0)
 
-    def step(self, param: Array, grad: Array, state: ProdigyState, t: int) -> tuple[Array, ProdigyState]:
-        grad = self.decay_gradient(param, grad)
+    def step(self, weight: Array, grad: Array, state: ProdigyState, t: int) -> tuple[Array, ProdigyState]:
+        grad = self.decay_gradient(weight, grad)
         d = state.d
         share = d  # η / lr
         if self.bias_correction:
@@ -97,16 +97,16 @@ class Prodigy(WeightDecay):
         v = self.beta2 * state.v + (1 - self.beta2) * (dg * dg)
         # r and s in units of d0, as d² would leave little of the digits of small gradients.
         beta3, unit = self.beta2**0.5, d / self.d0
-        weight = unit * (self.lr * share)
-        r = beta3 * state.r + weight * _total(grad * (state.start - param))
-        s = beta3 * state.s + (unit * d if self.safeguard_warmup else weight) * grad
+        rate = unit * (self.lr * share)
+        r = beta3 * state.r + rate * _total(grad * (state.start - weight))
+        s = beta3 * state.s + (unit * d if self.safeguard_warmup else rate) * grad
         size = _total(np.abs(s))
         # Before any gradient there is nothing to learn from. A NaN in either must stay one.
         found = self.d_coef * r / np.where(size == 0, 1, size)
         after = np.maximum(d, found)
         change = -self.lr * share * m / (np.sqrt(v) + after * self.eps)
         # The decay's rate is η, so θ goes in times η / lr.
-        change = self.decay_change(share * param, change)
+        change = self.decay_change(share * weight, change)
         return change, ProdigyState(m, v, s, state.start, r, after)
 
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Hyper, Optimizer, choice, hookimpl, log, param
+from anncore import Array, Hyper, Optimizer, choice, hookimpl, hyper, log
 
 
 class RMSpropState(NamedTuple):
@@ -17,7 +17,7 @@ class RMSpropState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RMSprop:
+class RMSprop(Optimizer):
     """Gradient descent with each gradient divided by a running root mean square of its past.
 
         E ← rho E + (1 - rho) g²
@@ -46,16 +46,16 @@ class RMSprop:
         "flux": {"lr": 1e-3, "rho": 0.9, "eps": 1e-8, "eps_mode": "outside", "centered": False},
     }
 
-    lr: Hyper = param(1e-3, "(0, inf)", search=log(1e-4, 0.1))
-    rho: Hyper = param(0.9, "[0, 1)", search=choice(0.9, 0.99, 0.999))
-    eps: Hyper = param(1e-8, "(0, inf)")
-    eps_mode: str = param("outside", ("outside", "inside"))
-    centered: bool = param(False, "bool")
+    lr: Hyper = hyper(1e-3, "(0, inf)", search=log(1e-4, 0.1))
+    rho: Hyper = hyper(0.9, "[0, 1)", search=choice(0.9, 0.99, 0.999))
+    eps: Hyper = hyper(1e-8, "(0, inf)")
+    eps_mode: str = hyper("outside", ("outside", "inside"))
+    centered: bool = hyper(False, "bool")
 
-    def init(self, param: Array) -> RMSpropState:
-        return RMSpropState(np.zeros_like(param), np.zeros_like(param))
+    def init(self, weight: Array) -> RMSpropState:
+        return RMSpropState(np.zeros_like(weight), np.zeros_like(weight))
 
-    def step(self, param: Array, grad: Array, state: RMSpropState, t: int) -> tuple[Array, RMSpropState]:
+    def step(self, weight: Array, grad: Array, state: RMSpropState, t: int) -> tuple[Array, RMSpropState]:
         square = self.rho * state.square + (1 - self.rho) * (grad * grad)
         mean, spread = state.mean, square
         if self.centered:

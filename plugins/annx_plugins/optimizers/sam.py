@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Evaluate, Hyper, choice, hookimpl, param, ref
+from anncore import Array, AskingWrapper, Evaluate, Hyper, choice, hookimpl, hyper, ref
 
 
 @dataclass(frozen=True)
-class SAM:
+class SAM(AskingWrapper):
     """Any optimizer, on the gradient at the worst point nearby: sharpness-aware minimisation.
 
         e = rho g / (‖g‖ + eps)                     adaptive off
@@ -29,32 +29,25 @@ class SAM:
 
     name: ClassVar[str] = "sam"
     scope: ClassVar[str] = "trial"
-    asks: ClassVar[bool] = True
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {"rho": 0.05, "adaptive": False},
         "asam": {"rho": 0.5, "adaptive": True},
     }
 
-    rho: Hyper = param(0.05, "[0, inf)", search=choice(0.01, 0.02, 0.05, 0.1, 0.2, 0.5))
-    adaptive: bool = param(False, "bool")
-    eps: Hyper = param(1e-12, "(0, inf)")
+    rho: Hyper = hyper(0.05, "[0, inf)", search=choice(0.01, 0.02, 0.05, 0.1, 0.2, 0.5))
+    adaptive: bool = hyper(False, "bool")
+    eps: Hyper = hyper(1e-12, "(0, inf)")
     optimizer: Any = ref("optimizer", "sgd")
 
-    def init(self, param: Array) -> Any:
-        return self.optimizer[0].init(param)
-
-    def step(self, param: Array, grad: Array, state: Any, t: int, evaluate: Evaluate) -> tuple[Array, Any]:
-        scaled = param * grad if self.adaptive else grad
+    def step(self, weight: Array, grad: Array, state: Any, t: int, evaluate: Evaluate) -> tuple[Array, Any]:
+        scaled = weight * grad if self.adaptive else grad
         norm = np.sqrt((scaled * scaled).sum(axis=2, keepdims=True))
         away = scaled * (self.rho / (norm + self.eps))
-        _, worst = evaluate(param + (param * away if self.adaptive else away))
-        change, state = self.optimizer[0].step(param, worst, state, t)
+        _, worst = evaluate(weight + (weight * away if self.adaptive else away))
+        change, state = self.wrapped.step(weight, worst, state, t)
         return change, state
-
-    def evaluated(self, param: Array, state: Any) -> Array:
-        return self.optimizer[0].evaluated(param, state)
 
 
 @hookimpl
-def annx_optimizers() -> list[type[Any]]:
+def annx_optimizers() -> list[type[AskingWrapper]]:
     return [SAM]

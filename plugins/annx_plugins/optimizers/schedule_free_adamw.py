@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Hyper, Optimizer, choice, hookimpl, log, param, power
+from anncore import Array, Hyper, Optimizer, choice, hookimpl, hyper, log, power
 
 
 class ScheduleFreeState(NamedTuple):
@@ -19,7 +19,7 @@ class ScheduleFreeState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ScheduleFreeAdamW:
+class ScheduleFreeAdamW(Optimizer):
     """AdamW that needs no schedule: it trains at one point, y, and is evaluated at an average, x.
 
         v ← beta2 v + (1 - beta2) g²          g = ∇L(y), v̂ = v / (1 - beta2ᵗ)
@@ -64,35 +64,35 @@ class ScheduleFreeAdamW:
         },
     }
 
-    lr: Hyper = param(2.5e-3, "(0, inf)", search=log(1e-4, 0.1))
-    beta1: Hyper = param(0.9, "(0, 1)", search=choice(0.9, 0.95, 0.98))
-    beta2: Hyper = param(0.999, "[0, 1)", search=choice(0.9, 0.99, 0.999))
-    eps: Hyper = param(1e-8, "(0, inf)")
-    weight_decay: Hyper = param(0.0, "[0, inf)", search=log(1e-5, 0.1))
-    warmup: int = param(0, "int [0, inf)")
-    r: Hyper = param(0.0, "[0, inf)")
-    weight_lr_power: Hyper = param(2.0, "[0, inf)")
+    lr: Hyper = hyper(2.5e-3, "(0, inf)", search=log(1e-4, 0.1))
+    beta1: Hyper = hyper(0.9, "(0, 1)", search=choice(0.9, 0.95, 0.98))
+    beta2: Hyper = hyper(0.999, "[0, 1)", search=choice(0.9, 0.99, 0.999))
+    eps: Hyper = hyper(1e-8, "(0, inf)")
+    weight_decay: Hyper = hyper(0.0, "[0, inf)", search=log(1e-5, 0.1))
+    warmup: int = hyper(0, "int [0, inf)")
+    r: Hyper = hyper(0.0, "[0, inf)")
+    weight_lr_power: Hyper = hyper(2.0, "[0, inf)")
 
-    def init(self, param: Array) -> ScheduleFreeState:
-        nothing = np.zeros((len(param), 1, 1), param.dtype)
-        return ScheduleFreeState(param.copy(), np.zeros_like(param), nothing, nothing.copy())
+    def init(self, weight: Array) -> ScheduleFreeState:
+        nothing = np.zeros((len(weight), 1, 1), weight.dtype)
+        return ScheduleFreeState(weight.copy(), np.zeros_like(weight), nothing, nothing.copy())
 
     def step(
-        self, param: Array, grad: Array, state: ScheduleFreeState, t: int
+        self, weight: Array, grad: Array, state: ScheduleFreeState, t: int
     ) -> tuple[Array, ScheduleFreeState]:
         v = self.beta2 * state.v + (1 - self.beta2) * (grad * grad)
-        u = grad / (np.sqrt(v / (1 - self.beta2**t)) + self.eps) + self.weight_decay * param
+        u = grad / (np.sqrt(v / (1 - self.beta2**t)) + self.eps) + self.weight_decay * weight
         lr = self.lr * min(1.0, t / self.warmup) if self.warmup else self.lr
         top = np.maximum(state.top, lr)
-        weight = power(top, self.weight_lr_power) * power(np.full_like(top, t), self.r)
-        total = state.total + weight
-        c = weight / np.where(total > 0, total, 1)
+        share = power(top, self.weight_lr_power) * power(np.full_like(top, t), self.r)
+        total = state.total + share
+        c = share / np.where(total > 0, total, 1)
         # y' - y, with x left out: x = (y - (1 - β₁) z) / β₁ is known from y and z.
-        change = c * (state.z - param) + lr * (self.beta1 * (1 - c) - 1) * u
+        change = c * (state.z - weight) + lr * (self.beta1 * (1 - c) - 1) * u
         return change, ScheduleFreeState(state.z - lr * u, v, top, total)
 
-    def evaluated(self, param: Array, state: ScheduleFreeState) -> Array:
-        return state.z + (param - state.z) / self.beta1
+    def evaluated(self, weight: Array, state: ScheduleFreeState) -> Array:
+        return state.z + (weight - state.z) / self.beta1
 
 
 @hookimpl

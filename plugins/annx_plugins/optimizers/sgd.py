@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, hookimpl, log, param
+from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, hookimpl, hyper, log
 
 
 class SGDState(NamedTuple):
@@ -16,7 +16,7 @@ class SGDState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SGD(WeightDecay):
+class SGD(WeightDecay, Optimizer):
     """Stochastic gradient descent, with PyTorch's momentum.
 
         v ← momentum v + g
@@ -45,20 +45,20 @@ class SGD(WeightDecay):
         "flux": {"lr": 0.1, "momentum": 0.0, "nesterov": False},
     }
 
-    lr: Hyper = param(0.01, "(0, inf)", search=log(1e-3, 1.0))
-    momentum: Hyper = param(0.0, "[0, 1)")
-    nesterov: bool = param(False, "bool")
-    weight_decay: Hyper = param(0.0, "[0, inf)", search=log(1e-5, 0.1))
-    decay_mode: str = param("coupled", DECAY_MODES)
+    lr: Hyper = hyper(0.01, "(0, inf)", search=log(1e-3, 1.0))
+    momentum: Hyper = hyper(0.0, "[0, 1)")
+    nesterov: bool = hyper(False, "bool")
+    weight_decay: Hyper = hyper(0.0, "[0, inf)", search=log(1e-5, 0.1))
+    decay_mode: str = hyper("coupled", DECAY_MODES)
 
-    def init(self, param: Array) -> SGDState:
-        return SGDState(np.zeros_like(param))
+    def init(self, weight: Array) -> SGDState:
+        return SGDState(np.zeros_like(weight))
 
-    def step(self, param: Array, grad: Array, state: SGDState, t: int) -> tuple[Array, SGDState]:
-        grad = self.decay_gradient(param, grad)
+    def step(self, weight: Array, grad: Array, state: SGDState, t: int) -> tuple[Array, SGDState]:
+        grad = self.decay_gradient(weight, grad)
         v = self.momentum * state.v + grad
         direction = grad + self.momentum * v if self.nesterov else v
-        return self.decay_change(param, -self.lr * direction), SGDState(v)
+        return self.decay_change(weight, -self.lr * direction), SGDState(v)
 
 
 @hookimpl

@@ -15,8 +15,8 @@ from anncore import (
     choice,
     eigh,
     hookimpl,
+    hyper,
     log,
-    param,
     power,
 )
 
@@ -33,7 +33,7 @@ class ShampooState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Shampoo(WeightDecay):
+class Shampoo(WeightDecay, Optimizer):
     """Full-matrix AdaGrad, one matrix for the rows and one for the columns of a weight.
 
         L ← L + G Gᵀ,  R ← R + Gᵀ G
@@ -72,30 +72,30 @@ class Shampoo(WeightDecay):
         },
     }
 
-    lr: Hyper = param(0.1, "(0, inf)", search=log(1e-3, 3.0))
-    eps: Hyper = param(1e-6, "(0, inf)")
-    power: Hyper = param(0.5, "(0, inf)", search=choice(0.5, 1.0))
-    statistics: str = param("sum", ("sum", "mean"))
-    beta2: Hyper = param(0.99, "[0, 1)", search=choice(0.9, 0.99, 0.999))
-    momentum: Hyper = param(0.0, "[0, 1)", search=choice(0.0, 0.5, 0.9))
-    graft: str = param("none", ("none", "sgd", "adagrad"))
-    every: int = param(1, "int [1, inf)")
-    max_dim: int = param(1024, "int [1, inf)")
-    weight_decay: Hyper = param(0.0, "[0, inf)", search=log(1e-4, 1.0))
-    decay_mode: str = param("coupled", DECAY_MODES)
+    lr: Hyper = hyper(0.1, "(0, inf)", search=log(1e-3, 3.0))
+    eps: Hyper = hyper(1e-6, "(0, inf)")
+    power: Hyper = hyper(0.5, "(0, inf)", search=choice(0.5, 1.0))
+    statistics: str = hyper("sum", ("sum", "mean"))
+    beta2: Hyper = hyper(0.99, "[0, 1)", search=choice(0.9, 0.99, 0.999))
+    momentum: Hyper = hyper(0.0, "[0, 1)", search=choice(0.0, 0.5, 0.9))
+    graft: str = hyper("none", ("none", "sgd", "adagrad"))
+    every: int = hyper(1, "int [1, inf)")
+    max_dim: int = hyper(1024, "int [1, inf)")
+    weight_decay: Hyper = hyper(0.0, "[0, inf)", search=log(1e-4, 1.0))
+    decay_mode: str = hyper("coupled", DECAY_MODES)
 
-    def init(self, param: Array) -> ShampooState:
-        left, right = (self._square(param, side) for side in param.shape[1:])
-        zeros = np.zeros_like(param)
+    def init(self, weight: Array) -> ShampooState:
+        left, right = (self._square(weight, side) for side in weight.shape[1:])
+        zeros = np.zeros_like(weight)
         return ShampooState(left, right, left, right, zeros, zeros)
 
-    def _square(self, param: Array, side: int) -> Array | None:
-        if side > self.max_dim or (side == 1 and param[0].size > 1):
+    def _square(self, weight: Array, side: int) -> Array | None:
+        if side > self.max_dim or (side == 1 and weight[0].size > 1):
             return None
-        return np.zeros((len(param), side, side), param.dtype)
+        return np.zeros((len(weight), side, side), weight.dtype)
 
-    def step(self, param: Array, grad: Array, state: ShampooState, t: int) -> tuple[Array, ShampooState]:
-        grad = self.decay_gradient(param, grad)
+    def step(self, weight: Array, grad: Array, state: ShampooState, t: int) -> tuple[Array, ShampooState]:
+        grad = self.decay_gradient(weight, grad)
         across = grad.swapaxes(1, 2)
         left, right = self._add(state.left, grad, across), self._add(state.right, across, grad)
         left_root, right_root = state.left_root, state.right_root
@@ -107,7 +107,7 @@ class Shampoo(WeightDecay):
         size = state.size + grad * grad if self.graft == "adagrad" else state.size
         step = self._grafted(step, grad, size)
         m = self.momentum * state.m + step
-        change = self.decay_change(param, -self.lr * m)
+        change = self.decay_change(weight, -self.lr * m)
         return change, ShampooState(left, right, left_root, right_root, m, size)
 
     def _add(self, statistic: Array | None, one: Array, other: Array) -> Array | None:

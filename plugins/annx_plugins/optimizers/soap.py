@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, choice, eigh, hookimpl, log, param
+from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, choice, eigh, hookimpl, hyper, log
 
 
 class SOAPState(NamedTuple):
@@ -21,7 +21,7 @@ class SOAPState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SOAP(WeightDecay):
+class SOAP(WeightDecay, Optimizer):
     """Adam in the eigenbasis of Shampoo's preconditioner.
 
         M ← beta1 M + (1 - beta1) G,  M' = Q_Lᵀ M Q_R,  G' = Q_Lᵀ G Q_R
@@ -66,36 +66,36 @@ class SOAP(WeightDecay):
         },
     }
 
-    lr: Hyper = param(3e-3, "(0, inf)", search=log(3e-4, 0.3))
-    beta1: Hyper = param(0.95, "[0, 1)", search=choice(0.8, 0.9, 0.95))
-    beta2: Hyper = param(0.95, "[0, 1)", search=choice(0.9, 0.95, 0.99))
-    shampoo_beta: Hyper = param(0.95, "[0, 1)", search=choice(0.9, 0.95, 0.99))
-    eps: Hyper = param(1e-8, "(0, inf)")
-    every: int = param(10, "int [1, inf)")
-    refresh: str = param("qr", ("qr", "eigh"))
-    first_step: str = param("skip", ("skip", "take"))
-    rotate_vectors: bool = param(False, "bool")
-    max_dim: int = param(10_000, "int [1, inf)")
-    weight_decay: Hyper = param(0.0, "[0, inf)", search=log(1e-4, 1.0))
-    decay_mode: str = param("decoupled", DECAY_MODES)
+    lr: Hyper = hyper(3e-3, "(0, inf)", search=log(3e-4, 0.3))
+    beta1: Hyper = hyper(0.95, "[0, 1)", search=choice(0.8, 0.9, 0.95))
+    beta2: Hyper = hyper(0.95, "[0, 1)", search=choice(0.9, 0.95, 0.99))
+    shampoo_beta: Hyper = hyper(0.95, "[0, 1)", search=choice(0.9, 0.95, 0.99))
+    eps: Hyper = hyper(1e-8, "(0, inf)")
+    every: int = hyper(10, "int [1, inf)")
+    refresh: str = hyper("qr", ("qr", "eigh"))
+    first_step: str = hyper("skip", ("skip", "take"))
+    rotate_vectors: bool = hyper(False, "bool")
+    max_dim: int = hyper(10_000, "int [1, inf)")
+    weight_decay: Hyper = hyper(0.0, "[0, inf)", search=log(1e-4, 1.0))
+    decay_mode: str = hyper("decoupled", DECAY_MODES)
 
-    def init(self, param: Array) -> SOAPState:
-        zeros = np.zeros_like(param)
-        left, right = (self._square(param, side) for side in param.shape[1:])
+    def init(self, weight: Array) -> SOAPState:
+        zeros = np.zeros_like(weight)
+        left, right = (self._square(weight, side) for side in weight.shape[1:])
         return SOAPState(zeros, zeros, left, right, left, right)
 
-    def _square(self, param: Array, side: int) -> Array | None:
-        vector = param.shape[1] == 1 and not self.rotate_vectors
+    def _square(self, weight: Array, side: int) -> Array | None:
+        vector = weight.shape[1] == 1 and not self.rotate_vectors
         if vector or side == 1 or side > self.max_dim:
             return None
-        return np.zeros((len(param), side, side), param.dtype)
+        return np.zeros((len(weight), side, side), weight.dtype)
 
-    def step(self, param: Array, grad: Array, state: SOAPState, t: int) -> tuple[Array, SOAPState]:
-        grad = self.decay_gradient(param, grad)
+    def step(self, weight: Array, grad: Array, state: SOAPState, t: int) -> tuple[Array, SOAPState]:
+        grad = self.decay_gradient(weight, grad)
         if t == 1:
             state = self._begun(state, grad)
             if self.first_step == "skip":
-                return self.decay_change(param, np.zeros_like(param)), state
+                return self.decay_change(weight, np.zeros_like(weight)), state
         count = t - 1 if self.first_step == "skip" else t
         bases = state.left_basis, state.right_basis
         m = self.beta1 * state.m + (1 - self.beta1) * grad
@@ -109,7 +109,7 @@ class SOAP(WeightDecay):
             state = self._observed(state, grad)
         if count % self.every == 0:
             state = self._refreshed(state)
-        return self.decay_change(param, change), state
+        return self.decay_change(weight, change), state
 
     def _begun(self, state: SOAPState, grad: Array) -> SOAPState:
         state = self._observed(state, grad)

@@ -1,13 +1,13 @@
 """Schedule: constant."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from anncore import Hyper, Schedule, hookimpl
 
 
 @dataclass(frozen=True)
-class Constant:
+class Constant(Schedule):
     """The optimizer's own learning rate throughout.
 
         factor(t) = 1
@@ -23,7 +23,7 @@ class Constant:
     default: ClassVar[bool] = True
     constant: ClassVar[bool] = True
 
-    def factor(self, t: int, steps: int) -> Hyper:
+    def factor(self, t: int, steps: int, state: Any) -> Hyper:
         return 1.0
 
 

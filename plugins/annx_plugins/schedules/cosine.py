@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from anncore import Hyper, Schedule, hookimpl, linear, param
+from anncore import Hyper, Schedule, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class Cosine:
+class Cosine(Schedule):
     """Cosine annealing from the full learning rate down to the fraction alpha of it.
 
         factor(t) = alpha + (1 - alpha) (1 + cos(π s / steps)) / 2,  s = min(t - 1, steps)
@@ -27,9 +27,9 @@ class Cosine:
 
     name: ClassVar[str] = "cosine"
 
-    alpha: Hyper = param(0.0, "[0, 1]", search=linear(0.0, 0.2))
+    alpha: Hyper = hyper(0.0, "[0, 1]", search=linear(0.0, 0.2))
 
-    def factor(self, t: int, steps: int) -> Hyper:
+    def factor(self, t: int, steps: int, state: Any) -> Hyper:
         falling = 0.5 * (1 + math.cos(math.pi * min(t - 1, steps) / steps))
         return self.alpha + (1 - self.alpha) * falling
 

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Hyper, Schedule, choice, hookimpl, linear, param
+from anncore import Hyper, Schedule, choice, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class OneCycle:
+class OneCycle(Schedule):
     """One cycle: the learning rate rises to its full size, then falls far below where it started.
 
         start = 1 / div_factor,  floor = start / final_div_factor
@@ -56,19 +56,19 @@ class OneCycle:
         },
     }
 
-    pct_start: Hyper = param(0.3, "(0, 1)", search=linear(0.1, 0.5))
-    div_factor: Hyper = param(25.0, "[1, inf)", search=choice(5.0, 10.0, 25.0))
-    final_div_factor: Hyper = param(1e4, "[1, inf)")
-    anneal: str = param("cos", ("cos", "linear"))
-    three_phase: bool = param(False, "bool")
-    pct_final: Hyper = param(0.6, "(0, 1)")
-    reached: str = param("last", ("last", "after"))
+    pct_start: Hyper = hyper(0.3, "(0, 1)", search=linear(0.1, 0.5))
+    div_factor: Hyper = hyper(25.0, "[1, inf)", search=choice(5.0, 10.0, 25.0))
+    final_div_factor: Hyper = hyper(1e4, "[1, inf)")
+    anneal: str = hyper("cos", ("cos", "linear"))
+    three_phase: bool = hyper(False, "bool")
+    pct_final: Hyper = hyper(0.6, "(0, 1)")
+    reached: str = hyper("last", ("last", "after"))
 
     def validate(self) -> None:
         if self.three_phase and np.any(self.pct_final <= self.pct_start):
             raise ValueError(f"pct_final must be above pct_start, {self.pct_start}, got {self.pct_final}")
 
-    def factor(self, t: int, steps: int) -> Hyper:
+    def factor(self, t: int, steps: int, state: Any) -> Hyper:
         if self.reached == "last":
             peak, back, end = self.pct_start * steps - 1, self.pct_final * steps - 2, steps - 1
         else:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Hyper, hookimpl, linear, param
+from anncore import Array, Hyper, Schedule, hookimpl, hyper, linear
 
 
 class PlateauState(NamedTuple):
@@ -19,7 +19,7 @@ class PlateauState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plateau:
+class Plateau(Schedule):
     """Reduction on a plateau: the rate is cut whenever the validation loss stops improving.
 
         better:  loss < best (1 - threshold)  with mode = "relative"
@@ -41,19 +41,18 @@ class Plateau:
     """
 
     name: ClassVar[str] = "plateau"
-    watches: ClassVar[bool] = True
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "torch": {"gamma": 0.1, "patience": 10, "mode": "relative", "threshold": 1e-4},
         "keras": {"gamma": 0.1, "patience": 9, "mode": "absolute", "threshold": 1e-4},
         "optax": {"gamma": 0.1, "patience": 9, "mode": "relative", "threshold": 1e-4},
     }
 
-    gamma: Hyper = param(0.1, "(0, 1)", search=linear(0.1, 0.9))
-    patience: int = param(10, "int [0, inf)")
-    mode: str = param("relative", ("relative", "absolute"))
-    threshold: Hyper = param(1e-4, "[0, inf)")
-    cooldown: int = param(0, "int [0, inf)")
-    min_factor: Hyper = param(0.0, "[0, 1)")
+    gamma: Hyper = hyper(0.1, "(0, 1)", search=linear(0.1, 0.9))
+    patience: int = hyper(10, "int [0, inf)")
+    mode: str = hyper("relative", ("relative", "absolute"))
+    threshold: Hyper = hyper(1e-4, "[0, inf)")
+    cooldown: int = hyper(0, "int [0, inf)")
+    min_factor: Hyper = hyper(0.0, "[0, 1)")
 
     def init(self, ones: Array) -> PlateauState:
         return PlateauState(np.inf * ones, 0 * ones, 0 * ones, 1 * ones)
@@ -79,5 +78,5 @@ class Plateau:
 
 
 @hookimpl
-def annx_schedules() -> list[type[Any]]:
+def annx_schedules() -> list[type[Schedule]]:
     return [Plateau]

@@ -1,13 +1,13 @@
 """Schedule: step."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from anncore import Hyper, Schedule, hookimpl, linear, param
+from anncore import Hyper, Schedule, hookimpl, hyper, linear
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(Schedule):
     """Step decay: the learning rate is multiplied by gamma after every step_size updates.
 
         factor(t) = gamma ^ ⌊(t - 1) / step_size⌋,  t = 1 ... steps
@@ -24,10 +24,10 @@ class Step:
 
     name: ClassVar[str] = "step"
 
-    gamma: Hyper = param(0.1, "(0, 1]", search=linear(0.1, 0.9))
-    step_size: int = param(100, "int [1, inf)")
+    gamma: Hyper = hyper(0.1, "(0, 1]", search=linear(0.1, 0.9))
+    step_size: int = hyper(100, "int [1, inf)")
 
-    def factor(self, t: int, steps: int) -> Hyper:
+    def factor(self, t: int, steps: int, state: Any) -> Hyper:
         return self.gamma ** ((t - 1) // self.step_size)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from anncore import Array, Hyper, hookimpl, linear, param, ref
+from anncore import Array, Hyper, Schedule, hookimpl, hyper, linear, ref
 
 
 class WarmupState(NamedTuple):
@@ -13,7 +13,7 @@ class WarmupState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Warmup:
+class Warmup(Schedule):
     """Linear warm-up in front of any other schedule.
 
         ramp(t)   = start + (1 - start) (t - 1) / updates,  1 for t > updates
@@ -34,11 +34,10 @@ class Warmup:
     """
 
     name: ClassVar[str] = "warmup"
-    watches: ClassVar[bool] = True
 
-    start: Hyper = param(0.1, "[0, 1]", search=linear(0.0, 0.5))
-    updates: int = param(100, "int [0, inf)")
-    count: str = param("after", ("after", "through"))
+    start: Hyper = hyper(0.1, "[0, 1]", search=linear(0.0, 0.5))
+    updates: int = hyper(100, "int [0, inf)")
+    count: str = hyper("after", ("after", "through"))
     after: Any = ref("schedule", "constant")
 
     def init(self, ones: Array) -> WarmupState:
@@ -61,5 +60,5 @@ class Warmup:
 
 
 @hookimpl
-def annx_schedules() -> list[type[Any]]:
+def annx_schedules() -> list[type[Schedule]]:
     return [Warmup]

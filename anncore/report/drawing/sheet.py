@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
+import numpy as np
+
 from anncore.report.theme import TOKENS, Theme
 
 NARROW, WIDE = 7.4, 9.6
@@ -128,8 +130,8 @@ def evenly(text: str, width: float, size: float, weight: str = "normal") -> list
     low, high = min(width, max(text_width(word, size, weight) for word in text.split())), width
     for _ in range(12):
         middle = (low + high) / 2
-        found = wrap(text, middle, size, weight)
-        low, high = (low, middle) if len(found) == len(lines) else (middle, high)
+        tried = wrap(text, middle, size, weight)
+        low, high = (low, middle) if len(tried) == len(lines) else (middle, high)
     return wrap(text, high, size, weight)
 
 
@@ -316,6 +318,69 @@ def padded(low: float, high: float, log: bool, share: float = 0.06) -> tuple[flo
     return low - share * width, high + share * width
 
 
+def robust_range(groups: Sequence[Sequence[float]], log: bool) -> tuple[float, float]:
+    """Return the range of values that an axis shows so that a few far-off ones do not flatten the rest.
+
+    groups: values by arm. A value is far off where it lies beyond three interquartile ranges from its own
+    arm's quartiles (Tukey's outer fences), on the axis' scale. All values are shown where that makes the
+    axis at most twice as long; else the range ends with those that are not far off, and `edge_values` marks
+    the others. NaN where no value is finite (and positive on a log axis).
+    """
+    usable = [_usable(values, log) for values in groups]
+    usable = [values for values in usable if len(values)]
+    if not usable:
+        return math.nan, math.nan
+    inside = np.concatenate([values[_near(values)] for values in usable])
+    every = np.concatenate(usable)
+    low, high = float(inside.min()), float(inside.max())
+    length = (high - low) or 1e-9 * max(abs(low), abs(high), 1.0)
+    # Each end by itself, so that a far-off value below does not cut one that is near above.
+    low = float(every.min()) if low - every.min() <= length else low
+    high = float(every.max()) if every.max() - high <= length else high
+    return (10.0**low, 10.0**high) if log else (low, high)
+
+
+def _usable(values: Sequence[float], log: bool) -> Any:
+    x = np.asarray(values, dtype=float)
+    x = x[np.isfinite(x) & ((x > 0) | (not log))]
+    return np.log10(x) if log else x
+
+
+def _near(values: Any) -> Any:
+    low, high = np.quantile(values, (0.25, 0.75))
+    reach = 3 * (high - low) + 1e-9 * max(abs(low), abs(high))
+    return (values >= low - reach) & (values <= high + reach)
+
+
+def edge_values(ax: Any, values: Sequence[float], y: float, colour: str) -> None:
+    """Mark the values of the row at `y` that lie beyond the x axis by a triangle at its edge and the value.
+
+    Of several beyond one edge the farthest is written, with how many there are: "3.6e6 ×2".
+    """
+    low, high = ax.get_xlim()
+    finite = [value for value in values if math.isfinite(value)]
+    beyond = {
+        "left": sorted(value for value in finite if value < low),
+        "right": sorted((value for value in finite if value > high), reverse=True),
+    }
+    for side, far in beyond.items():
+        if not far:
+            continue
+        at, marker, gap = (low, "<", 5) if side == "left" else (high, ">", -5)
+        ax.plot([at], [y], marker, color=colour, markersize=4, clip_on=False, zorder=5)
+        ax.annotate(
+            tick_text(float(f"{far[0]:.2g}")) + (f" ×{len(far)}" if len(far) > 1 else ""),
+            (at, y),
+            (gap, 0),
+            textcoords="offset points",
+            ha=side,
+            va="center",
+            size=6,
+            color=colour,
+            zorder=5,
+        )
+
+
 def spread(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Move positions apart to at least `gap`, inside [low, high], as little as possible.
 
@@ -346,14 +411,16 @@ def spread(positions: Sequence[float], gap: float, low: float, high: float) -> l
 def half_lost(row: Mapping[str, Any]) -> bool:
     """Say of a leaderboard's row whether half of its seeds or more did not finish.
 
-    Then a median is gone too, and the mean of the few that are left stands for nothing.
+    Then there is no median, and the mean of the few that are left says nothing about the arm.
     """
     return bool(2 * row["ok"] <= row["n"])
 
 
 def lost_words(row: Mapping[str, Any]) -> str:
     """Say how many seeds of a leaderboard's row did not finish: "diverged 5/10", "failed 5/10" where not all
-    of them diverged."""
+    of them diverged; "no choice" where tuning left nothing to choose from."""
+    if row["note"]:
+        return "no choice"
     lost = row["n"] - row["ok"]
     return f"{'diverged' if lost == row['diverged'] else 'failed'} {lost}/{row['n']}"
 
@@ -435,7 +502,7 @@ def end_labels(
 def to_svg(figure: Any) -> str:
     """Return a figure as SVG without date, its numbers cut to a hundredth of a point.
 
-    What nobody sees is left out as well: indentation, comments, metadata and the names of groups make a
+    What is not visible is left out as well: indentation, comments, metadata and the names of groups make a
     seventh of the file, and a report holds every figure twice.
     """
     buffer = io.StringIO()

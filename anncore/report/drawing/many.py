@@ -35,18 +35,18 @@ def shown_problems(report: Mapping[str, Any], problems: Sequence[str]) -> tuple[
     most = most_panels(len(report["arms"]))
     if len(problems) <= most:
         return list(problems), ""
-    found = report["comparisons"]["problems"]
+    comparisons = report["comparisons"]["problems"]
 
     def apart(place: int) -> tuple[int, float, int]:
-        pairs = found.get(problems[place], ())
-        told = sum(pair["verdict"] == "better" for pair in pairs)
-        return -told, -sum(abs(pair["wins"] - pair["losses"]) / max(1, pair["n"]) for pair in pairs), place
+        pairs = comparisons.get(problems[place], ())
+        decided = sum(pair["verdict"] == "better" for pair in pairs)
+        return -decided, -sum(abs(pair["wins"] - pair["losses"]) / max(1, pair["n"]) for pair in pairs), place
 
     ranked = sorted(range(len(problems)), key=apart)
     places = sorted(ranked[:most])
-    told, sided, _ = apart(ranked[0])
+    decided, sided, _ = apart(ranked[0])
     why = "the first ones"
-    if told:
+    if decided:
         why = "those on which most pairs of arms are told apart"
     elif sided:
         why = "those on which the seeds agree most on which of two arms is better"
@@ -81,7 +81,7 @@ class GreyRows:
 
         color, paper = self.theme.token("others"), self.theme.token("paper")
         if self._dots:
-            x, y = (np.concatenate(each) for each in zip(*self._dots, strict=True))
+            x, y = (np.concatenate(parts) for parts in zip(*self._dots, strict=True))
             ax.scatter(x, y, s=5, color=color, alpha=alpha, linewidths=0, zorder=2)
         if self._bars:
             ax.add_collection(LineCollection(self._bars, colors=color, linewidths=2, zorder=3), autolim=False)

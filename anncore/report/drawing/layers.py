@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.kinds import Array
-from anncore.report.drawing import WIDE, log_ticks, new_sheet, place, shorten, text_width
+from anncore.report.drawing.sheet import WIDE, log_ticks, new_sheet, place, shorten, text_width
 from anncore.report.theme import Theme
 
 LINE = 6  # panels side by side, at most

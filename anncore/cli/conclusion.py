@@ -1,0 +1,74 @@
+"""How `annx sweep` and `annx report` end: with a report, its answer on the terminal, an exit code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from anncore.cli.common import counted, print_json, say
+from anncore.cli.group import INTERRUPTED, OK, SOME_FAILED
+from anncore.cli.options import OutputOptions
+from anncore.report.printable import printable
+from anncore.report.refresh import render
+
+if TYPE_CHECKING:
+    from anncore.evidence.results import Results
+
+FAILURES = {"failed": "failed", "timeout": "timed out", "crashed": "crashed"}
+STOPPED = {"interrupted": "Interrupted", "max_time": "Out of time", "fail_fast": "Stopped by a failure"}
+
+
+def conclude(results: Results, folder: Path, output: OutputOptions, *, again: bool = False) -> int:
+    """Write the report where there is something to report, print it, and return the exit code.
+
+    again: render also where the last report was made from the same results.
+    """
+    counts = Counter(results.trials["status"])
+    content = None
+    nothing_chosen = bool((results.selection["n_ok"] == 0).any())
+    if nothing_chosen or (results.trials["phase"] == "report").any():
+        content = render(results, folder, again=again)
+    if output.verbose:
+        _say_what_went_wrong(results)
+    if output.as_json:
+        print_json(
+            {
+                "folder": str(folder),
+                "status": {**counts, "missing": results.missing},
+                "stopped": results.stopped,
+                "report": content,
+            }
+        )
+    elif not output.quiet:
+        if content is not None:
+            from anncore.report import summary
+
+            say(summary(content))
+            say(f"Report: {folder / 'report.html'}")
+        _say_how_it_ended(results, counts)
+    if results.stopped == "interrupted":
+        return INTERRUPTED
+    return SOME_FAILED if results.failures else OK
+
+
+def _say_how_it_ended(results: Results, counts: Counter[str]) -> None:
+    for status, verb in FAILURES.items():
+        if counts[status]:
+            trials = counted(counts[status], "trial")
+            say(f"{trials} {verb}: -v says why, --retry-failed runs them again.", err=True)
+    if results.stopped:
+        done = f"{len(results.trials)} of {counted(results.plan.counts['total'], 'trial')} done"
+        say(f"{STOPPED[results.stopped]}, {done}; the same command resumes.", err=True)
+    elif results.missing:
+        say(f"{counted(results.missing, 'trial')} to do; 'annx sweep' resumes.", err=True)
+
+
+def _say_what_went_wrong(results: Results) -> None:
+    """Print each trial that did not end ok, and the last line of its error, on standard error."""
+    trials = results.trials
+    for row in trials[trials["status"] != "ok"].to_dict("records"):
+        parts = (row["problem"], row["arm"], row["config"], f"seed {row['seed']}")
+        where = ", ".join(str(part) for part in parts if part)
+        error = str(row["error"] or "").strip().splitlines()
+        say(printable(f"{row['status']}: {where}" + (f": {error[-1]}" if error else "")), err=True)

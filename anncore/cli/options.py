@@ -1,0 +1,186 @@
+"""Options that several verbs share, and those that belong together handed to a verb as one value."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from anncore.experiment.model import Experiment
+
+Command = Callable[..., Any]
+
+
+def grouped(group: type[Any], *options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return a decorator that adds options and passes their values to the verb as one `group`.
+
+    The groups come first among the verb's arguments, in the order of their decorators.
+    """
+    names = [field.name for field in dataclasses.fields(group)]
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def with_group(*groups: Any, **values: Any) -> Any:
+            return command(*groups, group(**{name: values.pop(name) for name in names}), **values)
+
+        decorated: Command = with_group
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.4 on
+    """A number of seconds, written as 90, "90s", "10m" or "1.5h"."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return seconds, or fail with the rule."""
+        if isinstance(value, float):
+            return value
+        written = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([smh]?)", str(value).strip(), re.ASCII)
+        seconds = float(written[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[written[2]] if written else 0.0
+        if seconds <= 0:
+            self.fail(f"{value!r} is not a time; write for example 90s, 10m or 1.5h", param, ctx)
+        return seconds
+
+
+plugin_option = click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="FILE.py",
+    type=click.Path(),
+    help="Also load the components of this file; repeatable.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+@dataclass(frozen=True)
+class ExperimentOptions:
+    """The experiment that a verb is about, how it is changed on the command line, and its run folder."""
+
+    file: str
+    overrides: tuple[str, ...]
+    only: tuple[str, ...]
+    skip: tuple[str, ...]
+    quick: bool
+    plugins: tuple[str, ...]
+    out: str | None
+    until_decided: bool
+    max_seeds: int | None
+
+    def load(self) -> Experiment:
+        """Read and check the experiment; options that contradict each other are a usage error."""
+        from anncore.experiment import load_experiment
+
+        if self.max_seeds is not None and not self.until_decided:
+            raise click.UsageError("--max-seeds needs --until-decided.")
+        return load_experiment(
+            self.file,
+            overrides=self.overrides,
+            only=self.only,
+            skip=self.skip,
+            quick=self.quick,
+            plugins=self.plugins,
+        )
+
+    @property
+    def folder(self) -> Path:
+        """The run folder: the one given, else reports/ and the experiment file's name without .toml."""
+        return Path(self.out) if self.out is not None else Path("reports") / Path(self.file).stem
+
+
+experiment_options = grouped(
+    ExperimentOptions,
+    click.argument("file", type=click.Path()),
+    click.argument("overrides", nargs=-1, metavar="[KEY=VALUE ...]"),
+    click.option("--only", multiple=True, metavar="KIND=LABEL", help="Keep only these entries; repeatable."),
+    click.option("--skip", multiple=True, metavar="KIND=LABEL", help="Leave these entries out; repeatable."),
+    click.option("--quick", is_flag=True, help="Few seeds and steps, to see that everything runs."),
+    plugin_option,
+    click.option(
+        "--out",
+        metavar="DIR",
+        type=click.Path(),
+        help="The run folder; by default reports/ and the experiment file's name without .toml.",
+    ),
+    click.option(
+        "--until-decided",
+        is_flag=True,
+        help="Add report seeds in rounds until every claim about a data set is settled.",
+    ),
+    click.option(
+        "--max-seeds",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="With --until-decided: use at most N report seeds; by default ten times the file's number.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a sweep runs; each is an argument of `anncore.sweep`."""
+
+    jobs: int | None
+    executor: str | None
+    fresh: bool
+    retry_failed: bool
+    fail_fast: bool
+    max_time: float | None
+    unchecked: bool
+
+
+run_options = grouped(
+    RunOptions,
+    click.option(
+        "--jobs",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Number of worker processes; by default one per core.",
+    ),
+    click.option("--executor", metavar="NAME", help="What runs the trials; see 'annx list executor'."),
+    click.option("--fresh", is_flag=True, help="Run all trials again, also those that are done."),
+    click.option("--retry-failed", is_flag=True, help="Run failed, crashed and timed-out trials again."),
+    click.option("--fail-fast", is_flag=True, help="Stop at the first trial that fails."),
+    click.option(
+        "--max-time",
+        type=Duration(),
+        metavar="TIME",
+        help="Stop after this time (90s, 10m, 1.5h); the same command resumes.",
+    ),
+    click.option(
+        "--unchecked",
+        is_flag=True,
+        help="Run other packages' components also if they fail the checks that guard numbers.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What a sweep prints."""
+
+    as_json: bool
+    quiet: bool
+    verbose: bool = False
+    no_progress: bool = True
+
+
+output_options = grouped(
+    OutputOptions,
+    json_option,
+    click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
+    click.option("-v", "--verbose", is_flag=True, help="Also print each trial that did not end ok, and why."),
+    click.option("--no-progress", is_flag=True, help="Show no progress bar, also on a terminal."),
+)

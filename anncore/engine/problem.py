@@ -1,0 +1,194 @@
+"""What a trial is trained on: a network on data, or an objective by itself.
+
+Packing and training ask both the same few questions; nothing else in the engine tells one from the other.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
+
+from anncore.contract.kinds import WeightSpec
+from anncore.contract.registry import Component, Registry
+from anncore.contract.trial import Trial
+from anncore.engine import objective_stack
+from anncore.engine.batches import load
+from anncore.engine.build import structure
+from anncore.engine.datasets import Prepared, inspect
+from anncore.engine.evaluation import Evaluator
+from anncore.engine.network import network_specs
+from anncore.engine.network_stack import Stack
+from anncore.engine.objective_stack import ObjectiveEvaluator, ObjectiveStack
+from anncore.engine.output_and_loss import output_structure, outputs_per_target
+
+Known = dict[tuple[Any, ...], str]
+"""Answers that many trials share, by what determines them."""
+
+
+class WorkingSet(NamedTuple):
+    """What one trial keeps in memory while it trains."""
+
+    weights: Sequence[WeightSpec]
+    batch: int  # examples in a step
+    units: int  # of all layers and the inputs, for each example
+
+
+class Problem(ABC):
+    """The questions that packing and training ask of what a trial is trained on."""
+
+    @abstractmethod
+    def shape(self, trial: Trial, registry: Registry, known: Known) -> str:
+        """Return, as text, what must be equal for two trials to have arrays of equal shapes."""
+
+    @abstractmethod
+    def order(self, trial: Trial, registry: Registry) -> tuple[str, ...]:
+        """Return what trials of one stack are sorted by, so that equal components lie side by side."""
+
+    @abstractmethod
+    def working_set(self, trial: Trial, registry: Registry) -> WorkingSet:
+        """Return what one trial keeps in memory while it trains."""
+
+    @abstractmethod
+    def load(self, trials: Sequence[Trial], registry: Registry) -> Sequence[Any]:
+        """Return the data of each trial."""
+
+    @abstractmethod
+    def shapes_of(self, data: Any) -> tuple[Any, ...]:
+        """Return the shapes of one trial's data; trials of equal ones train in one stack."""
+
+    @abstractmethod
+    def stack(self, trials: Sequence[Trial], registry: Registry, data: Sequence[Any]) -> Any:
+        """Return the stack of trials of equal shapes."""
+
+    @abstractmethod
+    def evaluator(self, stack: Any) -> Any:
+        """Return what scores the trials of a stack."""
+
+    @abstractmethod
+    def examples(self, data: Any) -> int:
+        """Return the number of training examples."""
+
+    @abstractmethod
+    def metrics(self, data: Any, registry: Registry) -> list[Component]:
+        """Return the metrics that the data are scored by beside the loss."""
+
+
+class NetworkOnData(Problem):
+    """A network that is trained on the examples of a data set."""
+
+    parts: ClassVar[tuple[str, ...]] = ("optimizer", "schedule", "initializer")
+
+    def shape(self, trial: Trial, registry: Registry, known: Known) -> str:
+        """Return the shapes of data and weights, and what the network's and the loss's structure is."""
+        part, network = trial.parts["dataset"], trial.parts["network"]
+        dataset = (part.text, *sorted(part.paths.items()), trial.split.text)
+        if dataset not in known:
+            known[dataset] = repr(_seen(trial, registry))
+        sizes = (known[dataset], network.text, trial.parts["loss"].name)
+        if sizes not in known:
+            specs = self.working_set(trial, registry).weights
+            known[sizes] = repr((structure(network, registry, refs=False), specs))
+        return f"{known[dataset]}\n{known[sizes]}"
+
+    def order(self, trial: Trial, registry: Registry) -> tuple[str, ...]:
+        """Return the structure of each part, the activations first.
+
+        A step calls an activation several times and an optimizer once, so the activations' runs are to be
+        long: 20 activations x 5 optimizers x 5 seeds take 0.6 of what they take the other way round.
+        """
+        network = structure(trial.parts["network"], registry)
+        rest = (structure(trial.parts[kind], registry) for kind in self.parts)
+        return (network, output_structure(trial, registry), *rest)
+
+    def working_set(self, trial: Trial, registry: Registry) -> WorkingSet:
+        """Return weights, batch and units."""
+        seen = _seen(trial, registry)
+        outputs = seen.outputs * outputs_per_target(trial, registry)
+        weights = network_specs(trial.parts["network"], registry, seen.inputs, outputs)
+        batch = seen.n_train if trial.train.batch_size == "full" else int(trial.train.batch_size)
+        units = seen.inputs + sum(spec.shape[1] for spec in weights if spec.role == "weight")
+        return WorkingSet(weights, batch, units)
+
+    def load(self, trials: Sequence[Trial], registry: Registry) -> Sequence[Prepared]:
+        """Return the prepared data of each trial."""
+        return load(trials, registry)
+
+    def shapes_of(self, data: Prepared) -> tuple[Any, ...]:
+        """Return the task and the shapes of all splits."""
+        splits = (data.x_train, data.x_valid, data.x_test, data.y_train)
+        return (data.task, *(split.shape for split in splits))
+
+    def stack(self, trials: Sequence[Trial], registry: Registry, data: Sequence[Prepared]) -> Stack:
+        """Return a stack of networks."""
+        return Stack(trials, registry, data)
+
+    def evaluator(self, stack: Stack) -> Evaluator:
+        """Return what scores networks on the splits."""
+        return Evaluator(stack)
+
+    def examples(self, data: Prepared) -> int:
+        """Return the number of training examples."""
+        return len(data.x_train)
+
+    def metrics(self, data: Prepared, registry: Registry) -> list[Component]:
+        """Return the metrics that fit the task."""
+        return registry.metrics(data.task)
+
+
+class Minimisation(Problem):
+    """An objective that is minimised by itself; its "data" are the number of its arguments."""
+
+    parts: ClassVar[tuple[str, ...]] = ("optimizer", "schedule", "objective")
+
+    def shape(self, trial: Trial, registry: Registry, known: Known) -> str:
+        """Return the number of arguments."""
+        function = ("objective", trial.parts["objective"].text)
+        if function not in known:
+            known[function] = f"objective {objective_stack.dimensions(trial, registry)}"
+        return known[function]
+
+    def order(self, trial: Trial, registry: Registry) -> tuple[str, ...]:
+        """Return the structure of each part."""
+        return tuple(structure(trial.parts[kind], registry) for kind in self.parts)
+
+    def working_set(self, trial: Trial, registry: Registry) -> WorkingSet:
+        """Return the arguments; there are neither examples nor units."""
+        return WorkingSet(objective_stack.specs(objective_stack.dimensions(trial, registry)), 1, 0)
+
+    def load(self, trials: Sequence[Trial], registry: Registry) -> Sequence[int]:
+        """Return the number of each objective's arguments."""
+        return [objective_stack.dimensions(trial, registry) for trial in trials]
+
+    def shapes_of(self, data: int) -> tuple[Any, ...]:
+        """Return the number of arguments."""
+        return ("objective", data)
+
+    def stack(self, trials: Sequence[Trial], registry: Registry, data: Sequence[int]) -> ObjectiveStack:
+        """Return a stack of objectives."""
+        return ObjectiveStack(trials, registry)
+
+    def evaluator(self, stack: ObjectiveStack) -> ObjectiveEvaluator:
+        """Return what gives the values under the names of losses."""
+        return ObjectiveEvaluator(stack)
+
+    def examples(self, data: int) -> int:
+        """Return 1: a step looks at the objective as a whole."""
+        return 1
+
+    def metrics(self, data: int, registry: Registry) -> list[Component]:
+        """Return none: an objective's value is its only score."""
+        return []
+
+
+ON_DATA, MINIMISATION = NetworkOnData(), Minimisation()
+PROBLEMS: tuple[Problem, ...] = (ON_DATA, MINIMISATION)
+
+
+def problem_of(trial: Trial) -> Problem:
+    """Return what a trial is trained on."""
+    return MINIMISATION if "objective" in trial.parts else ON_DATA
+
+
+def _seen(trial: Trial, registry: Registry) -> Any:
+    return inspect(trial.parts["dataset"], trial.split, trial.sweep_seed, trial.seed, registry)

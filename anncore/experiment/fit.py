@@ -1,0 +1,108 @@
+"""Which parts fit together: data and loss, loss and output activation, data and network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anncore.contract.errors import ComponentError, ExperimentError
+from anncore.contract.hyperparameters import Interval, references
+from anncore.contract.kinds import AnyNetwork, Task, overrides
+from anncore.contract.registry import Component
+from anncore.engine.activations import needs_place
+from anncore.engine.network import network_specs
+from anncore.experiment.choices import Choice
+from anncore.experiment.model import Entry
+from anncore.experiment.parts import PartMaker
+
+
+class FitChecker:
+    """Refuses parts of one experiment that do not fit together; what fits is remembered."""
+
+    def __init__(self, maker: PartMaker) -> None:
+        self.maker, self.experiment, self.registry = maker, maker.experiment, maker.registry
+        self._fitting: set[tuple[Any, ...]] = set()
+
+    def check_loss(self, dataset: Choice, network: Choice, loss: Entry) -> None:
+        """Refuse a loss that cannot train the task, and an output activation that does not suit the loss."""
+        task = self.maker.shapes(dataset).task
+        component = self.maker.loss_component(loss, task)
+        outputs = [
+            network.resolved[key]
+            for key, reference in references(_class(network.entry)).items()
+            if reference.kind == "activation" and reference.default == "auto"
+        ]
+        together = (task, component.full_name, network.entry.label, *outputs)
+        if together in self._fitting:
+            return
+        self._check_watch(task, network.entry)
+        if task not in component.cls.outputs:
+            fit = [
+                other.name
+                for other in self.registry.of_kind("loss")
+                if task in other.cls.outputs and other.cls.trainable
+            ]
+            raise ExperimentError(
+                f"{self.experiment.file}: loss {component.name!r} cannot train on data set "
+                f"{dataset.entry.label!r}, a {task} task; use {', '.join(fit)}, or leave the pair out by "
+                "[[exclude]]."
+            )
+        for name in dict.fromkeys(name for names in outputs for name in names if name != "auto"):
+            self._check_output(self.registry.get("activation", name), component, network.entry, task)
+        self._fitting.add(together)
+
+    def _check_output(self, output: Component, loss: Component, network: Entry, task: Task) -> None:
+        """Refuse an output activation that needs a place in the network, or leaves what the loss accepts."""
+        way_out = f"use {loss.cls.outputs[task]!r} or leave output out."
+        if needs_place(output.cls):
+            raise ExperimentError(
+                f"{self.experiment.file}: [network.{network.label}] output cannot be {output.name!r}, which "
+                f"learns, draws or gates: that takes a place inside the network; {way_out}"
+            )
+        accepts = Interval.parse(loss.cls.accepts)
+        reach = Interval.parse(output.cls.range)
+        if not accepts.covers(reach):
+            raise ExperimentError(
+                f"{self.experiment.file}: loss {loss.name!r} takes outputs in {accepts}, but the output "
+                f"activation {output.name!r} of [network.{network.label}] gives {reach}; {way_out}"
+            )
+
+    def _check_watch(self, task: Task, network: Entry) -> None:
+        """Refuse metrics that look into a network which does not show its layers, or are not for the task."""
+        for name in self.experiment.train.watch:
+            metric = self.registry.get("metric", name)
+            where = f"{self.experiment.file}: [train] watch: {metric.name}"
+            if task not in metric.cls.tasks:
+                raise ExperimentError(f"{where} is not for {task} tasks; leave it out.")
+            if not overrides(_class(network), AnyNetwork.layers):
+                open_networks = [
+                    other.name
+                    for other in self.registry.of_kind("network")
+                    if overrides(other.cls, AnyNetwork.layers)
+                ]
+                raise ExperimentError(
+                    f"{where} looks into the network, and [network.{network.label}] does not show its "
+                    f"layers; use {', '.join(open_networks)}, or leave watch out."
+                )
+
+    def check_network(self, dataset: Choice, network: Choice, loss: Entry) -> None:
+        """Refuse a network that cannot take the data set's inputs, or give as many outputs as needed."""
+        shapes = self.maker.shapes(dataset)
+        component = self.maker.loss_component(loss, shapes.task)
+        outputs = shapes.outputs * component.cls.outputs_per_target
+        part = self.maker.network(network, None, loss, shapes.task)
+        together = (part.text, shapes.inputs, outputs)
+        if together in self._fitting:
+            return
+        try:
+            network_specs(part, self.registry, shapes.inputs, outputs)
+        except ComponentError as error:
+            raise ExperimentError(
+                f"{self.experiment.file}: [network.{network.entry.label}] on data set "
+                f"{dataset.entry.label!r}: {error}"
+            ) from error
+        self._fitting.add(together)
+
+
+def _class(entry: Entry) -> Any:
+    assert entry.component is not None
+    return entry.component.cls

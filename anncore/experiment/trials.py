@@ -1,0 +1,77 @@
+"""From a configuration to its trials: its parts made, its coordinates named, one trial for each seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from anncore.contract.trial import Part, Phase, Trial
+from anncore.experiment.choices import Choice, Option
+from anncore.experiment.fit import FitChecker
+from anncore.experiment.model import Experiment
+from anncore.experiment.names import Namer, spell
+from anncore.experiment.parts import PartMaker
+from anncore.experiment.select_metric import further_curves
+
+
+class TrialMaker:
+    """Makes the trials of one experiment, whose rule of selection is known."""
+
+    def __init__(self, experiment: Experiment, namer: Namer, maker: PartMaker) -> None:
+        self.experiment, self.namer, self.maker = experiment, namer, maker
+        self.fit = FitChecker(maker)
+        # Configurations are chosen by a metric, whose curve shows when it reached a target.
+        self._train = replace(experiment.train, curves=further_curves(experiment))
+
+    def parts(self, config: Option) -> dict[str, Part]:
+        """Return the parts of a configuration; raises ExperimentError where they do not fit together."""
+        choices = {choice.entry.kind: choice for choice in config}
+        if self.experiment.on_objectives:
+            return {kind: self.maker.plain(choices[kind]) for kind in self.experiment.parts}
+        dataset, network, loss = choices["dataset"], choices["network"], choices["loss"]
+        self.fit.check_loss(dataset, network, loss.entry)
+        task = self.maker.shapes(dataset).task
+        parts = {
+            "dataset": self.maker.plain(dataset),
+            "network": self.maker.network(network, choices.get("activation"), loss.entry, task),
+            "loss": self.maker.loss(loss, task),
+        }
+        others = [kind for kind in self.experiment.parts if kind not in parts]
+        return parts | {kind: self.maker.plain(choices[kind]) for kind in others}
+
+    def trials(self, config: Option, phase: Phase, seeds: Sequence[int]) -> Iterator[Trial]:
+        """Yield a configuration's trials, in the order of the seeds."""
+        experiment, parts = self.experiment, self.parts(config)
+        labels = self._labels(config, parts)
+        problem, arm = self.namer.problem(config), self.namer.arm(config)
+        text, values = self.namer.config(config), self.namer.values(config)
+        for seed in seeds:
+            yield Trial(
+                parts=parts,
+                train=self._train,
+                split=experiment.split,
+                sweep_seed=experiment.sweep_seed,
+                seed=seed,
+                test=phase == "report",
+                phase=phase,
+                labels=labels,
+                problem=problem,
+                arm=arm,
+                config=text,
+                values=values,
+                timeout=experiment.limits.timeout,
+            )
+
+    def _labels(self, config: Sequence[Choice], parts: Mapping[str, Part]) -> dict[str, str]:
+        """Return the labels by kind; as activation, without a section, what the network names itself."""
+        labels = {choice.entry.kind: choice.entry.label for choice in config}
+        if "activation" not in labels and "network" in parts:
+            labels["activation"] = self._activation(parts["network"])
+        return labels
+
+    def _activation(self, network: Part) -> str:
+        """Return the name of the activations that a network names itself, "relu" or "relu/tanh"."""
+        for inside in network.refs.values():
+            if inside and inside[0].kind == "activation":
+                return spell([self.namer.short("activation", part.name) for part in inside])
+        return ""

@@ -1,0 +1,90 @@
+"""What figures are drawn with: `from anncore import drawing`, then `drawing.new_sheet(...)`.
+
+Lengths are inches. A figure is a sheet with its heading (`new_sheet`), axes on it (`place`, `panels`), and a
+`Drawing` that says in words what it shows.
+
+    sheet    WIDE and NARROW, its widths; new_sheet, place, panels, panel_title
+    axes     log_axis, plain_axis, padded, tick_text; robust_range and edge_values for scores far off
+    text     text_width, shorten, two_lines, end_labels, spread
+    failures half_lost, lost_words, lost_count, lost_counts
+    many     shown_problems, GreyRows: where there are more panels or arms than can be read
+    layers   layer_sheet, LayerPanel, layer_words, weightiest, RampKey, ramp_key
+    colours  Theme, which gives every arm its colour, marker and dash
+"""
+
+from __future__ import annotations
+
+from anncore.report.drawing.layers import (
+    LayerPanel,
+    RampKey,
+    layer_sheet,
+    layer_words,
+    ramp_key,
+    weightiest,
+)
+from anncore.report.drawing.many import GreyRows, shown_problems
+from anncore.report.drawing.sheet import (
+    NARROW,
+    WIDE,
+    Drawing,
+    drawing_style,
+    edge_values,
+    end_labels,
+    half_lost,
+    log_axis,
+    lost_count,
+    lost_counts,
+    lost_words,
+    new_sheet,
+    padded,
+    panel_title,
+    panels,
+    place,
+    plain_axis,
+    robust_range,
+    shorten,
+    spread,
+    text_width,
+    tick_text,
+    to_png,
+    to_svg,
+    two_lines,
+)
+from anncore.report.theme import Theme
+
+__all__ = [
+    "NARROW",
+    "WIDE",
+    "Drawing",
+    "GreyRows",
+    "LayerPanel",
+    "RampKey",
+    "Theme",
+    "drawing_style",
+    "edge_values",
+    "end_labels",
+    "half_lost",
+    "layer_sheet",
+    "layer_words",
+    "log_axis",
+    "lost_count",
+    "lost_counts",
+    "lost_words",
+    "new_sheet",
+    "padded",
+    "panel_title",
+    "panels",
+    "place",
+    "plain_axis",
+    "ramp_key",
+    "robust_range",
+    "shorten",
+    "shown_problems",
+    "spread",
+    "text_width",
+    "tick_text",
+    "to_png",
+    "to_svg",
+    "two_lines",
+    "weightiest",
+]

@@ -1,0 +1,177 @@
+"""What an optimizer around another must keep, whatever that other one is like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from anncore.contract.errors import ComponentError
+from anncore.contract.hyperparameters import ref, references
+from anncore.contract.kinds import (
+    Array,
+    AskingOptimizer,
+    Evaluate,
+    Optimizer,
+    OptimizerWrapper,
+    WeightSpec,
+)
+from anncore.testing.descent import NETWORK, STEPS, Bowl, leaves, walk
+from anncore.testing.kit import ProbeOptimizer, Speed, Subject, Variant, must, must_equal_bits
+
+
+@dataclass(frozen=True)
+class Elsewhere(ProbeOptimizer):
+    """The probe, evaluated at 1 + θ + v once it has moved."""
+
+    def evaluated(self, weight: Array, state: Speed) -> Array:
+        """Return weights that no other part of the training knows of."""
+        return np.where(state.v != 0, weight + state.v + 1, weight)
+
+
+@dataclass(frozen=True)
+class Asking(AskingOptimizer):
+    """Gradient descent by the gradient where the last one leads."""
+
+    name: ClassVar[str] = "probe"
+
+    def init(self, weight: Array) -> tuple[()]:
+        """Return the first state: nothing."""
+        return ()
+
+    def step(self, weight: Array, grad: Array, state: Any, t: int, evaluate: Evaluate) -> tuple[Array, Any]:
+        """Return the change and the next state."""
+        _, ahead = evaluate(weight - 0.01 * grad)
+        return -0.01 * ahead, state
+
+
+@dataclass(frozen=True)
+class Routing(Optimizer):
+    """Gradient descent for matrices; the probe moves all else."""
+
+    name: ClassVar[str] = "probe"
+    scope: ClassVar[str] = "array"
+
+    rest: Any = (ProbeOptimizer(),)
+
+    def init(self, weight: Array) -> tuple[()]:
+        """Return the first state: nothing."""
+        return ()
+
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        """Return the change and the next state."""
+        return -0.02 * grad, state
+
+    def route(self, spec: WeightSpec) -> str:
+        """Return where an array goes."""
+        return "" if spec.role == "weight" else "rest"
+
+
+class Mean(NamedTuple):
+    """What the probe among the wrappers remembers, and what is inside."""
+
+    mean: Array
+    inner: Any
+
+
+@dataclass(frozen=True)
+class Wrapping(OptimizerWrapper):
+    """The probe, evaluated at a running mean of where it is evaluated."""
+
+    name: ClassVar[str] = "probe"
+
+    optimizer: Any = ref("optimizer", "sgd")
+
+    def init(self, weight: Array) -> Mean:
+        """Return the first state."""
+        return Mean(weight.copy(), self.wrapped.init(weight))
+
+    def step(self, weight: Array, grad: Array, state: Mean, t: int) -> tuple[Array, Mean]:
+        """Return the change and the next state."""
+        change, inner = self.wrapped.step(weight, grad, state.inner, t)
+        at = self.wrapped.evaluated(weight + change, inner)
+        return change, Mean(0.5 * (state.mean + at), inner)
+
+    def evaluated(self, weight: Array, state: Mean) -> Array:
+        """Return the running mean."""
+        return state.mean
+
+
+INSIDE: Mapping[str, Callable[[], Any]] = {
+    "is evaluated elsewhere": Elsewhere,
+    "asks": Asking,
+    "routes": Routing,
+    "wraps": lambda: Wrapping((Elsewhere(),)),
+}
+
+
+def nests(subject: Subject) -> int:
+    """Around an optimizer of any form it is the same alone and stacked, evaluated where that one says."""
+    count = 0
+    for variant in subject.variants():
+        for form, make in INSIDE.items():
+            try:
+                count += _alone_as_stacked(subject, variant, form, make)
+            except ComponentError:  # one that the core refuses, saying why, such as one that asks under parts
+                continue
+        _hands_on(subject, variant)
+    return count
+
+
+def _around(subject: Subject, variant: Variant, inner: Any, rows: list[int]) -> Any:
+    values = subject.rows(variant, 3)
+    component = subject.stack([values[row] for row in rows], "float64")
+    field = next(key for key, each in references(subject.cls).items() if each.kind == "optimizer")
+    object.__setattr__(component, field, (inner,))
+    return component
+
+
+def _inputs() -> tuple[Array, Array]:
+    rng = np.random.default_rng(21)
+    size = sum(spec.shape[0] * spec.shape[1] for spec in NETWORK)
+    return rng.normal(size=(3, 1, size)), rng.normal(size=(3, STEPS, 1, size))
+
+
+def _alone_as_stacked(subject: Subject, variant: Variant, form: str, make: Callable[[], Any]) -> int:
+    weight, grads = _inputs()
+    bowl = Bowl.like(weight)
+    together = list(walk(_around(subject, variant, make(), [0, 1, 2]), NETWORK, weight, grads, bowl=bowl))
+    where = f"{variant.label}, around one that {form}"
+    for row in range(3):
+        mine = slice(row, row + 1)
+        alone = walk(
+            _around(subject, variant, make(), [row]),
+            NETWORK,
+            weight[mine],
+            grads[mine],
+            bowl=Bowl.like(weight[mine]),
+        )
+        for seen, stacked in zip(alone, together, strict=True):
+            must(np.isfinite(seen.change).all(), f"{where}: a change is not finite")
+            must_equal_bits(seen.change, stacked.change[mine].copy(), f"{where}: a change alone and stacked")
+            if seen.at is not None and stacked.at is not None:
+                at = stacked.at[mine].copy()
+                must_equal_bits(seen.at, at, f"{where}: evaluated alone and stacked")
+            for leaf in leaves(seen.state):
+                must(leaf.shape[:1] == (1,), f"{where}: a state's first axis must be the trials")
+    return 1
+
+
+def _hands_on(subject: Subject, variant: Variant) -> None:
+    """Fail where it makes no difference at which weights the optimizer inside is evaluated."""
+    weight, grads = _inputs()
+    try:
+        ends = [
+            list(walk(_around(subject, variant, inner, [0, 1, 2]), NETWORK, weight, grads))[-1].at
+            for inner in (Elsewhere(), ProbeOptimizer())
+        ]
+    except ComponentError:
+        return
+    at, plain = ends
+    must(
+        at is not None and plain is not None and not np.array_equal(at, plain),
+        f"{variant.label}: evaluated does not ask the optimizer inside at which weights it is evaluated; "
+        "leave the method out, or call self.wrapped.evaluated",
+    )

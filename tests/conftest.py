@@ -1,0 +1,37 @@
+"""Settings of every test: repeatable examples, and one process per core where many tests run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# The examples are the same in every run, so that a test that passes here passes everywhere.
+# HYPOTHESIS_PROFILE=random looks at other ones, and at more where a test does not say how many.
+settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
+settings.register_profile("random", derandomize=False, database=None, deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+MOST_WORKERS = 8  # each one imports everything and collects every test
+TESTS = Path(__file__).parent
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Return 0, for this process alone, where workers would cost more than they save, or would disturb.
+
+    That is where single files or tests are named, for benchmarks, and where figures are recorded. `-n 4`
+    and PYTEST_XDIST_AUTO_NUM_WORKERS=4 always give four workers, `-n 0` none.
+    """
+    if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
+        return None  # xdist reads it
+    named = [Path(config.invocation_params.dir, str(arg).partition("::")[0]) for arg in config.args]
+    in_benchmarks = any(path.resolve().is_relative_to(TESTS / "benchmarks") for path in named)
+    if in_benchmarks or all(path.is_file() for path in named) or config.getoption("--record", False):
+        return 0
+    return min(
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        MOST_WORKERS,
+    )
