@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from shipped import REGISTRY
 
+from anncore.contract.problem_kinds import NETWORK_ON_DATA
 from anncore.contract.registry import Component
 from anncore.contract.trial import Split, Train
 
@@ -178,7 +179,7 @@ def make_results(
         train=Train(steps=steps),
         split=Split(),
         sweep_seed=0,
-        on_objectives=False,
+        problem=NETWORK_ON_DATA,
         rounds=None,
         widen=False,
         widened=(),

@@ -10,7 +10,7 @@ import pytest
 
 CORE = Path(__file__).parents[1] / "anncore"
 WINGS = ("contract", "engine", "experiment", "evidence", "running", "report", "testing", "cli")
-FACE = {"__init__.py", "__init__.pyi", "__main__.py", "_version.py", "py.typed"}
+FACE = {"__init__.py", "__init__.pyi", "__main__.py", "_version.py", "py.typed", "README.md"}
 MODULES = {
     ".".join(("anncore", *path.relative_to(CORE).with_suffix("").parts)).removesuffix(".__init__"): path
     for path in sorted(CORE.rglob("*.py"))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from anncore.contract.kinds import WeightSpec
+from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE, problem_in
 from anncore.contract.registry import Component, Registry
 from anncore.contract.trial import Trial
 from anncore.engine import objective_stack
@@ -183,11 +184,12 @@ class Minimisation(Problem):
 
 ON_DATA, MINIMISATION = NetworkOnData(), Minimisation()
 PROBLEMS: tuple[Problem, ...] = (ON_DATA, MINIMISATION)
+BY_KIND = {NETWORK_ON_DATA.kind: ON_DATA, OBJECTIVE.kind: MINIMISATION}
 
 
 def problem_of(trial: Trial) -> Problem:
     """Return what a trial is trained on."""
-    return MINIMISATION if "objective" in trial.parts else ON_DATA
+    return BY_KIND[problem_in(trial.parts).kind]
 
 
 def _seen(trial: Trial, registry: Registry) -> Any:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from anncore.contract.engine_version import environment_digest
-from anncore.contract.kind_names import ON_DATA, ON_OBJECTIVES, SECTIONS
+from anncore.contract.kind_names import SECTIONS
+from anncore.contract.problem_kinds import problem_in
 from anncore.contract.trial import PlannedRow, TrialResult
 from anncore.engine.decision_maps import DecisionMap
 
@@ -105,8 +106,8 @@ def trials_frame(rows: Sequence[PlannedRow], results: Mapping[str, TrialResult])
         "arm": _texts(row.arm for row in rows),
         "config": _texts(row.config for row in rows),
     }
-    on_objectives = any("objective" in row.labels for row in rows)
-    for kind in ON_OBJECTIVES if on_objectives else ON_DATA:
+    labelled = {kind for row in rows for kind in row.labels}
+    for kind in problem_in(labelled).kinds:
         columns[kind] = _texts(row.labels.get(kind, "") for row in rows)
     for name in _hyperparameters(rows):
         columns[name] = _column([row.values.get(name) for row in rows])

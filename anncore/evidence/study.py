@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from anncore.contract.problem_kinds import problem_in
 from anncore.evidence.always_valid import level_at
 from anncore.evidence.frame import Layout, long_frame, unit_costs, wide
 from anncore.evidence.measures import Measure, measures_of
 from anncore.evidence.selection import Unchosen, unchosen
 from anncore.evidence.stats import LEVEL
-from anncore.evidence.units import DATA_SETS, FUNCTIONS, VARIANTS
+from anncore.evidence.units import VARIANTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,7 @@ class Study:
         self.level = LEVEL if rounds is None else level_at(len(rounds.looks))
         self.tune = self.all_trials[self.all_trials["phase"] == "tune"]
         self.tuned = len(self.tune) > 0
-        self.unit = FUNCTIONS if "objective" in self.all_trials else DATA_SETS
+        self.unit = problem_in(self.all_trials).unit
         self.dataset_of = _data_sets(self.all_trials, self.problems)
         variants = len(set(self.dataset_of.values())) < len(self.problems)
         self.problem_unit = VARIANTS if variants else self.unit
@@ -168,6 +169,5 @@ class Study:
 
 def _data_sets(trials: pd.DataFrame, problems: Sequence[str]) -> dict[str, str]:
     pairs = trials.drop_duplicates("problem")
-    kind = "objective" if "objective" in pairs else "dataset"
-    labels = dict(zip(pairs["problem"].map(str), pairs[kind].map(str), strict=True))
+    labels = dict(zip(pairs["problem"].map(str), pairs[problem_in(pairs).kind].map(str), strict=True))
     return {problem: labels.get(problem, problem) for problem in problems}

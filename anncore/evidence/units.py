@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
-SEEDS, DATA_SETS, FUNCTIONS, VARIANTS = "seeds", "data sets", "functions", "variants"
+from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE
+
+SEEDS, VARIANTS = "seeds", "variants"
+DATA_SETS, FUNCTIONS = NETWORK_ON_DATA.unit, OBJECTIVE.unit
 
 
 def singular(unit: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 from anncore.contract.errors import ComponentError, ExperimentError, nearest
 from anncore.contract.hyperparameters import references
-from anncore.contract.kind_names import ON_OBJECTIVES, PARTS_ON_DATA, REQUIRED, SECTIONS
+from anncore.contract.kind_names import REQUIRED, SECTIONS
+from anncore.contract.problem_kinds import ProblemKind, problem_in
 from anncore.contract.registry import Component, Registry
 from anncore.experiment.axes import depth, read_axis, read_named
 from anncore.experiment.document import Document, Section, show
@@ -25,8 +26,9 @@ def read_entries(document: Document, registry: Registry) -> dict[str, tuple[Entr
     no network uses, and objectives beside data or networks.
     """
     entries: dict[str, tuple[Entry, ...]] = {}
-    parts = ON_OBJECTIVES if "objective" in document.data else PARTS_ON_DATA
-    _refuse_both(document)
+    problem = problem_in(document.data)
+    parts = problem.parts
+    _refuse_others(document, problem)
     for kind in SECTIONS:
         table = document.section(kind)
         named = tuple(_read_entry(document, kind, label, registry) for label in table.data)
@@ -41,19 +43,20 @@ def read_entries(document: Document, registry: Registry) -> dict[str, tuple[Entr
     return entries
 
 
-def _refuse_both(document: Document) -> None:
-    """Refuse sections beside [objective.*] that have no meaning there."""
-    if "objective" not in document.data:
-        return
+def _refuse_others(document: Document, problem: ProblemKind) -> None:
+    """Refuse sections that have no meaning for this kind of problem."""
     for kind in SECTIONS:
-        if kind in document.data and kind not in ON_OBJECTIVES:
+        if kind in document.data and kind not in problem.kinds:
             raise document.error(
                 (kind,),
-                f"[{kind}] and [objective] cannot both be given: an objective is minimised in place of a "
-                f"network on data; leave out one of the two.",
+                f"[{kind}] and [{problem.kind}] cannot both be given: {problem.noun} is minimised in place "
+                "of a network on data; leave out one of the two.",
             )
-    if "split" in document.data:
-        raise document.error(("split",), "[split] has no meaning for an objective, which has no data.")
+    for (section, key), lack in problem.lacks.items():
+        if not key and section in document.data:
+            raise document.error(
+                (section,), f"[{section}] has no meaning for {problem.noun}, which has no {lack}."
+            )
 
 
 def _default(document: Document, kind: str, registry: Registry) -> Entry:

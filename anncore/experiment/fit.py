@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 from anncore.contract.errors import ComponentError, ExperimentError
 from anncore.contract.hyperparameters import Interval, references
 from anncore.contract.kinds import AnyNetwork, Task, overrides
+from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE
 from anncore.contract.registry import Component
+from anncore.contract.trial import Part
 from anncore.engine.activations import needs_place
 from anncore.engine.network import network_specs
 from anncore.experiment.choices import Choice
@@ -15,12 +19,69 @@ from anncore.experiment.model import Entry
 from anncore.experiment.parts import PartMaker
 
 
-class FitChecker:
-    """Refuses parts of one experiment that do not fit together; what fits is remembered."""
+class Fit(ABC):
+    """What depends on each other among the parts of one experiment's trials, by the kind of its problems."""
 
     def __init__(self, maker: PartMaker) -> None:
         self.maker, self.experiment, self.registry = maker, maker.experiment, maker.registry
+
+    @abstractmethod
+    def parts(self, choices: Mapping[str, Choice]) -> dict[str, Part]:
+        """Return the parts that depend on each other; raises ExperimentError where they do not fit."""
+
+    @abstractmethod
+    def check(self, choices: Mapping[str, Choice], entries: Mapping[str, Entry]) -> None:
+        """Refuse a problem and a network that do not fit together, or the loss."""
+
+    @abstractmethod
+    def tasks(self, choices: Mapping[str, Choice]) -> dict[str, Task]:
+        """Return the task of the data set by its label."""
+
+
+class ObjectiveFit(Fit):
+    """An objective depends on nothing else."""
+
+    def parts(self, choices: Mapping[str, Choice]) -> dict[str, Part]:
+        """Return the objective's part."""
+        return {"objective": self.maker.plain(choices["objective"])}
+
+    def check(self, choices: Mapping[str, Choice], entries: Mapping[str, Entry]) -> None:
+        """Build the objective once."""
+        self.parts(choices)
+
+    def tasks(self, choices: Mapping[str, Choice]) -> dict[str, Task]:
+        """Return nothing: an objective has no task."""
+        return {}
+
+
+class NetworkFit(Fit):
+    """Refuses data, network and loss that do not fit together; what fits is remembered."""
+
+    def __init__(self, maker: PartMaker) -> None:
+        super().__init__(maker)
         self._fitting: set[tuple[Any, ...]] = set()
+
+    def parts(self, choices: Mapping[str, Choice]) -> dict[str, Part]:
+        """Return the parts of data set, network and loss."""
+        dataset, network, loss = choices["dataset"], choices["network"], choices["loss"]
+        self.check_loss(dataset, network, loss.entry)
+        task = self.maker.shapes(dataset).task
+        return {
+            "dataset": self.maker.plain(dataset),
+            "network": self.maker.network(network, choices.get("activation"), loss.entry, task),
+            "loss": self.maker.loss(loss, task),
+        }
+
+    def check(self, choices: Mapping[str, Choice], entries: Mapping[str, Entry]) -> None:
+        """Refuse a loss that cannot train the task, and a network that cannot take the data."""
+        dataset, network = choices["dataset"], choices["network"]
+        self.check_loss(dataset, network, entries["loss"])
+        self.check_network(dataset, network, entries["loss"])
+
+    def tasks(self, choices: Mapping[str, Choice]) -> dict[str, Task]:
+        """Return the task of the data set by its label."""
+        dataset = choices["dataset"]
+        return {dataset.entry.label: self.maker.shapes(dataset).task}
 
     def check_loss(self, dataset: Choice, network: Choice, loss: Entry) -> None:
         """Refuse a loss that cannot train the task, and an output activation that does not suit the loss."""
@@ -101,6 +162,10 @@ class FitChecker:
                 f"{dataset.entry.label!r}: {error}"
             ) from error
         self._fitting.add(together)
+
+
+FITS: Mapping[str, type[Fit]] = {NETWORK_ON_DATA.kind: NetworkFit, OBJECTIVE.kind: ObjectiveFit}
+"""By the kind of problem, what looks whether parts fit."""
 
 
 def _class(entry: Entry) -> Any:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from anncore.contract.hyperparameters import Search
-from anncore.contract.kind_names import ON_OBJECTIVES, PARTS_ON_DATA, SECTIONS, UNTUNED
+from anncore.contract.kind_names import SECTIONS, UNTUNED
+from anncore.contract.problem_kinds import ProblemKind, problem_in
 from anncore.contract.registry import Component, Registry
 from anncore.contract.trial import Split, Train
 from anncore.experiment.references import reachable
@@ -202,12 +203,12 @@ class Experiment:
     @property
     def parts(self) -> tuple[str, ...]:
         """The kinds of a trial's own parts."""
-        return ON_OBJECTIVES if self.on_objectives else PARTS_ON_DATA
+        return self.problem.parts
 
     @property
-    def on_objectives(self) -> bool:
-        """Whether objectives stand in place of data sets and networks."""
-        return bool(self.entries.get("objective"))
+    def problem(self) -> ProblemKind:
+        """What arms are compared on: networks on data, or objectives."""
+        return problem_in([kind for kind, entries in self.entries.items() if entries])
 
     def entry(self, kind: str, label: str) -> Entry:
         """Return the entry of that kind and label."""

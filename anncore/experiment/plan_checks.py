@@ -38,10 +38,9 @@ class PlanChecker:
     def _check_combo(self, combo: Combo) -> None:
         self._check_batch(combo.entries["optimizer"].label, _inside(combo.entries["optimizer"]))
         for choices, _ in combo.options_of(UNTUNED):
-            if self.experiment.on_objectives:
-                self.parts.plain(choices[0])
-            else:
-                self._check_fit({choice.entry.kind: choice for choice in choices}, combo.entries["loss"])
+            by_kind = {choice.entry.kind: choice for choice in choices}
+            self._note_task(by_kind)
+            self.fit.check(by_kind, combo.entries)
         for kind in self.experiment.parts:
             if kind not in UNTUNED:
                 self._check_rules_of(combo, kind)
@@ -50,17 +49,11 @@ class PlanChecker:
         parts = self.trials.parts(config)
         label = next(choice.entry.label for choice in config if choice.entry.kind == "optimizer")
         self._check_batch(label, self.parts.components(parts["optimizer"]))
-        if not self.experiment.on_objectives:
-            self._note_task(config[0])
+        self._note_task({choice.entry.kind: choice for choice in config})
 
-    def _note_task(self, dataset: Choice) -> None:
-        self._tasks.setdefault(dataset.entry.label, self.parts.shapes(dataset).task)
-
-    def _check_fit(self, choices: Mapping[str, Choice], loss: Entry) -> None:
-        dataset, network = choices["dataset"], choices["network"]
-        self._note_task(dataset)
-        self.fit.check_loss(dataset, network, loss)
-        self.fit.check_network(dataset, network, loss)
+    def _note_task(self, choices: Mapping[str, Choice]) -> None:
+        for label, task in self.fit.tasks(choices).items():
+            self._tasks.setdefault(label, task)
 
     def _check_rules_of(self, combo: Combo, kind: str) -> None:
         """Build every choice of components that have a rule of their own (`validate`) once."""

@@ -18,9 +18,10 @@ def resolve_select(experiment: Experiment) -> Select:
     has another goal; and for valid_loss where the arms or configurations differ in their loss.
     """
     metric, given = experiment.select_metric, experiment.select_goal
-    if experiment.on_objectives and metric not in (None, "valid_loss"):
+    if not experiment.problem.scored and metric not in (None, "valid_loss"):
         raise ExperimentError(
-            f"{experiment.file}: [select] metric must be 'valid_loss' for objectives, whose value it is, got "
+            f"{experiment.file}: [select] metric must be 'valid_loss' for {experiment.problem.kind}s, whose "
+            f"value it is, got "
             f"{metric!r}; leave the key out."
         )
     clash = _losses_differ(experiment)

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from anncore.contract.errors import ComponentError, nearest
 from anncore.contract.kind_names import PROBLEMS, SECTIONS
+from anncore.contract.problem_kinds import problem_in
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Split, Stop, Train
 from anncore.experiment.document import Document, Section, is_number, show
@@ -39,23 +40,26 @@ def read_train(document: Document) -> Train:
         )
     )
     default = Train()
-    on_objectives = "objective" in document.data
-    if on_objectives:
-        for key in ("epochs", "shuffle", "eval_train"):
-            if key in section.data:
-                raise section.error(key, f"{key} has no meaning for an objective, which has no data.")
-        if section.data.get("batch_size", "full") != "full":
+    problem = problem_in(document.data)
+    for (owner, key), lack in problem.lacks.items():
+        if owner == "train" and section.data.get(key, []) != []:
             raise section.error(
-                "batch_size",
-                f"batch_size has no meaning for an objective, which has no data, got "
-                f"{show(section.data['batch_size'])}; leave it out.",
+                key,
+                f"{key} has no meaning for {problem.noun}, which has no {lack}, got "
+                f"{show(section.data[key])}; leave it out.",
             )
+    if not problem.batches and section.data.get("batch_size", "full") != "full":
+        raise section.error(
+            "batch_size",
+            f"batch_size has no meaning for {problem.noun}, which has no data, got "
+            f"{show(section.data['batch_size'])}; leave it out.",
+        )
     if "steps" in section.data and "epochs" in section.data:
         raise section.error("epochs", "steps and epochs are both given; keep one.")
     epochs = section.whole("epochs", None, 1)
     steps = section.whole("steps", None if epochs else default.steps, 1)
     batch: int | Literal["full"] = "full"
-    if section.data.get("batch_size") != "full" and not on_objectives:
+    if section.data.get("batch_size") != "full" and problem.batches:
         if isinstance(section.data.get("batch_size"), str):
             raise section.wrong("batch_size", "a whole number of at least 1, or 'full'")
         batch = section.whole("batch_size", default.batch_size, 1)
@@ -76,12 +80,6 @@ def read_watch(document: Document, registry: Registry) -> tuple[str, ...]:
     """Read [train] watch: full names of metrics that look into the network, sorted."""
     section = document.section("train")
     names = section.texts("watch")
-    if names and "objective" in document.data:
-        raise section.error(
-            "watch",
-            f"watch has no meaning for an objective, which has no network, got {show(list(names))}; leave it "
-            "out.",
-        )
     offer = [metric.name for metric in registry.of_kind("metric") if metric.cls.watches]
     watched: list[str] = []
     for name in names:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from anncore.contract.trial import Part, Phase, Trial
 from anncore.experiment.choices import Choice, Option
-from anncore.experiment.fit import FitChecker
+from anncore.experiment.fit import FITS
 from anncore.experiment.model import Experiment
 from anncore.experiment.names import Namer, spell
 from anncore.experiment.parts import PartMaker
@@ -19,25 +19,16 @@ class TrialMaker:
 
     def __init__(self, experiment: Experiment, namer: Namer, maker: PartMaker) -> None:
         self.experiment, self.namer, self.maker = experiment, namer, maker
-        self.fit = FitChecker(maker)
+        self.fit = FITS[experiment.problem.kind](maker)
         # Configurations are chosen by a metric, whose curve shows when it reached a target.
         self._train = replace(experiment.train, curves=further_curves(experiment))
 
     def parts(self, config: Option) -> dict[str, Part]:
         """Return the parts of a configuration; raises ExperimentError where they do not fit together."""
         choices = {choice.entry.kind: choice for choice in config}
-        if self.experiment.on_objectives:
-            return {kind: self.maker.plain(choices[kind]) for kind in self.experiment.parts}
-        dataset, network, loss = choices["dataset"], choices["network"], choices["loss"]
-        self.fit.check_loss(dataset, network, loss.entry)
-        task = self.maker.shapes(dataset).task
-        parts = {
-            "dataset": self.maker.plain(dataset),
-            "network": self.maker.network(network, choices.get("activation"), loss.entry, task),
-            "loss": self.maker.loss(loss, task),
-        }
-        others = [kind for kind in self.experiment.parts if kind not in parts]
-        return parts | {kind: self.maker.plain(choices[kind]) for kind in others}
+        fitted = self.fit.parts(choices)
+        others = [kind for kind in self.experiment.parts if kind not in fitted]
+        return fitted | {kind: self.maker.plain(choices[kind]) for kind in others}
 
     def trials(self, config: Option, phase: Phase, seeds: Sequence[int]) -> Iterator[Trial]:
         """Yield a configuration's trials, in the order of the seeds."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE
 from anncore.evidence import stats
 from anncore.evidence.sentences import counted, growth, joined, number, p_value
 from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
@@ -43,7 +44,7 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
     """Return the methods as titled paragraphs and references."""
     paragraphs = [
         ("Compared", _compared(content)),
-        ("Training", _minimising(experiment) if experiment.on_objectives else _training(experiment)),
+        ("Training", TRAINING[experiment.problem.kind](experiment)),
         ("Tuning", _tuning(content)),
         ("Scores", _scores(content)),
         (f"Within one {singular(content['unit'])}", _within(content)),
@@ -396,3 +397,7 @@ def _sensitivity() -> str:
         "tried. "
         "These numbers describe; no test is made of them."
     )
+
+
+TRAINING: Mapping[str, Callable[[Any], str]] = {NETWORK_ON_DATA.kind: _training, OBJECTIVE.kind: _minimising}
+"""By the kind of problem, how its trials are trained."""

@@ -27,7 +27,7 @@ def collect(
     by_key = {result.key: result for result in store.results(keys, curves=False)}
     tuned = rows["tune"] and all(row.key in by_key for row in rows["tune"])
     curved = keys if curves else {}
-    if experiment.on_objectives and not curves:  # scores of functions need the steps to their floor
+    if not experiment.problem.scored and not curves:  # scores of functions need the steps to their floor
         curved = dict.fromkeys(row.key for row in rows["report"])
     series = curves_frame(store.results(curved), curved)
     trials = with_floor_steps(trials_frame(planned, by_key), series, experiment)

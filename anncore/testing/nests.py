@@ -82,7 +82,7 @@ class Wrapping(OptimizerWrapper):
 
     name: ClassVar[str] = "probe"
 
-    optimizer: Any = ref("optimizer", "sgd")
+    optimizer: Any = ref("optimizer", "probe")
 
     def init(self, weight: Array) -> Mean:
         """Return the first state."""

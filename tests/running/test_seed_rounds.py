@@ -215,7 +215,7 @@ def test_commands_tell_of_the_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert invoke("report", "reports/x").exit_code == 0
     assert (tmp_path / "reports" / "x" / "report.md").read_text() == report
     refused = invoke("sweep", "x.toml", "--max-seeds", "9", code=2)
-    assert "--max-seeds goes with --until-decided" in refused.output
+    assert "--max-seeds needs --until-decided" in refused.output
 
 
 def looks_like_a_sweep(rng: Any, effect: float, arms: int, looks: tuple[int, ...]) -> bool:
