@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from anncore.contract.problem_kinds import problem_in
 from anncore.evidence.always_valid import level_at
 from anncore.evidence.frame import Layout, long_frame, unit_costs, wide
@@ -77,7 +79,8 @@ class Study:
         trials = self.all_trials[self.all_trials["phase"] == "report"]
         if self.unchosen:  # what ran before annx refused to choose from nothing
             pairs = zip(trials["problem"], trials["arm"], strict=True)
-            trials = trials[[pair not in self.unchosen for pair in pairs]]
+            chosen = [pair not in self.unchosen for pair in pairs]
+            trials = trials[np.array(chosen, bool)]  # a list without entries would choose no columns
         configs = trials.groupby(["problem", "arm"], sort=False)["config"].nunique()
         several = set() if self.tuned else set(configs[configs > 1].index.get_level_values("arm"))
         labels = [

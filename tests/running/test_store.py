@@ -221,7 +221,7 @@ def test_another_program_s_lock_is_told(tmp_path: Path, monkeypatch: pytest.Monk
         waits.append(options["timeout"])
         return connect(*args, **options)
 
-    monkeypatch.setattr("anncore.running.store.sqlite3.connect", noted)
+    monkeypatch.setattr("anncore.running.database.sqlite3.connect", noted)
     with pytest.raises(StoreError, match="is locked by another program; close it and try again"):
         Store(tmp_path / "s.sqlite")
     assert set(waits) == {0.05}
