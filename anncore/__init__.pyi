@@ -114,4 +114,4 @@ from .report import Drawing as Drawing, drawing as drawing
 from .report.compare_runs import compare_runs as compare_runs
 from .running.events import Stopper as Stopper
 from .running.run_folder import load_run as load_run
-from .running.sweep import sweep as sweep
+from .testing.before_sweep import sweep as sweep

@@ -197,4 +197,6 @@ def make_results(
         experiment=experiment,
         plan=SimpleNamespace(arms=tuple(arms), problems=tuple(problems), counts={}),
         maps={},
+        environments={},
+        unchecked=(),
     )

@@ -24,7 +24,7 @@ from anncore import Array, Hyper, hookimpl, hyper, Optimizer
 class Trouble(Optimizer):
     """Gradient descent that makes trouble."""
     name: ClassVar[str] = "trouble"
-    how: str = hyper("none", ("none", "raise", "exit", "hang", "leave", "nan", "slow"))
+    how: str = hyper("none", ("none", "raise", "exit", "hang", "leave", "nan", "slow", "hang later"))
     lr: Hyper = hyper(0.1, "(0, inf)")
 
     def init(self, weight: Array) -> Any:
@@ -39,6 +39,8 @@ class Trouble(Optimizer):
             os._exit(3)
         if self.how == "hang":
             Path(__file__).with_name("hanging").touch()
+            time.sleep(600)
+        if self.how == "hang later" and t == 20:
             time.sleep(600)
         if self.how == "slow":
             time.sleep(0.01)
@@ -108,7 +110,7 @@ DRIVER = [
     "import sys\n"
     "from pathlib import Path\n"
     "from sweep_factory import load_slow\n"
-    "from anncore import sweep\n"
+    "from anncore.running.sweep import sweep\n"
     "say = lambda event: print(type(event).__name__, flush=True)\n"
     "experiment = load_slow(Path(sys.argv[1]))\n"
     "results = sweep(experiment, out=sys.argv[2], jobs=2, on_event=say)\n"

@@ -24,7 +24,7 @@ def make_part(registry: Registry, kind: str, spec: Spec, **refs: tuple[Part, ...
     params = {
         key: list(v) if isinstance(v, tuple) else v for key, v in resolve(component.cls, values).items()
     }
-    return Part(kind, component.full_name, component.version, params, refs)
+    return Part(kind, component.full_name, component.code, params, refs)
 
 
 def make_trial(

@@ -138,6 +138,7 @@ class RunOptions:
     retry_failed: bool
     fail_fast: bool
     max_time: float | None
+    unchecked: bool
 
 
 run_options = grouped(
@@ -157,6 +158,11 @@ run_options = grouped(
         type=Duration(),
         metavar="TIME",
         help="Stop after this time (90s, 10m, 1.5h); the same command resumes.",
+    ),
+    click.option(
+        "--unchecked",
+        is_flag=True,
+        help="Run other packages' components also if they fail the checks that guard numbers.",
     ),
 )
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from anncore.cli.common import counted, say
 from anncore.cli.options import (
     ExperimentOptions,
     OutputOptions,
@@ -15,6 +20,9 @@ from anncore.cli.options import (
     output_options,
     run_options,
 )
+
+if TYPE_CHECKING:
+    from anncore.running.events import Event
 
 
 @click.command(short_help="Run an experiment, or resume it, and write its report.")
@@ -42,18 +50,52 @@ def command(
 
     from anncore.cli.conclusion import conclude
     from anncore.cli.progress import progress
-    from anncore.running.sweep import sweep
+    from anncore.testing.before_sweep import ConformanceError, sweep
 
     visible = sys.stderr.isatty() and not (output.quiet or output.no_progress)
-    with progress(experiment.title, visible=visible) as on_event:
+    with _failures_first(ConformanceError), progress(experiment.title, visible=visible) as show:
         results = sweep(
             experiment,
             out=chosen.folder,
             allow_large=yes,
             until_decided=chosen.until_decided,
             max_seeds=chosen.max_seeds,
-            on_event=on_event,
+            on_event=partial(_on_event, show, output.quiet),
             command=["annx", *sys.argv[1:]],
             **dataclasses.asdict(how),
         )
     return conclude(results, chosen.folder, output)
+
+
+@contextmanager
+def _failures_first(kind: type[Any]) -> Iterator[None]:
+    """Print what a component fails, a line each, before the error itself is printed."""
+    try:
+        yield
+    except kind as error:
+        for failure in error.failures:
+            say(failure, err=True)
+        raise
+
+
+def _on_event(show: Callable[[Event], None], quiet: bool, event: Event) -> None:
+    """Print what must be seen without a progress bar as well, and let the bar do the rest."""
+    from anncore.contract.engine_version import told_apart
+    from anncore.running.events import Distrusted, OtherEnvironment
+
+    if isinstance(event, OtherEnvironment) and not quiet:
+        here, *others = told_apart([event.here, *event.there])
+        where = "; ".join(
+            f"{counted(count, 'trial')} with {what}"
+            for what, count in zip(others, event.there.values(), strict=True)
+        )
+        say(
+            f"This is another environment ({here}) than the folder's ({where}): last digits may differ.",
+            err=True,
+        )
+    elif isinstance(event, Distrusted):
+        for name, what in event.components.items():
+            say(f"{name} gives other bits alone than in a stack ({what}).", err=True)
+        say(f"Nothing is claimed of it: {counted(event.trials, 'trial')} failed.", err=True)
+    else:
+        show(event)

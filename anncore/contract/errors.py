@@ -1,4 +1,4 @@
-"""What can go wrong, and how it is said.
+"""What can go wrong, as exceptions whose messages a user can act on.
 
     AnnxError                  anything a user can mend; printed as one line, without a traceback
     ├── ExperimentError        the experiment file, an override, or the plan they make
@@ -44,5 +44,5 @@ class StoreError(AnnxError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return " Did you mean 'adam'?" for the spelling nearest to `name`, or "" if none is near."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" Did you mean {found[0]!r}?" if found else ""
+    guesses = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" Did you mean {guesses[0]!r}?" if guesses else ""

@@ -649,8 +649,9 @@ class Executor(Component):
         """Yield (task, work(task)) or (task, Lost(...)) for each task, in any order.
 
         `work` is a picklable callable that does its own set-up at its first call in a process; a
-        method `prepare()`, where it has one, does it beforehand, outside of any task's time. A task
-        may have an attribute `timeout` in seconds. No new task starts once `stop()` is true; those
+        method `prepare()`, where it has one, does it beforehand, outside of any task's time, and a
+        method `warm_up(task)` what one task needs. A task may have an attribute `timeout` in seconds,
+        which is for the task itself. No new task starts once `stop()` is true; those
         that are running are finished and yielded. What `work` raises is raised here.
         """
 

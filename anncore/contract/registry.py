@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import importlib.metadata
-import importlib.util
 import os
 import re
 import sys
@@ -25,23 +23,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pluggy
 
 from anncore._version import __version__
 from anncore.contract import hookspecs
 from anncore.contract.admission import Refused, refuse_malformed
+from anncore.contract.code_digest import Code, file_code, installed_code, own_versions
 from anncore.contract.errors import ComponentError, PluginError, nearest
 from anncore.contract.kind_names import HOOKS, KINDS
+from anncore.contract.plugin_files import import_plugin_file
 
 HOME = "annx"  # the distribution whose components keep their short names
 
 
 @dataclass(frozen=True)
 class Component:
-    """One registered component: its class and where it came from."""
+    """One registered component: its class and where it came from.
+
+    source: its plugin's code; None for annx's own, and for one that no plugin brought.
+    """
 
     kind: str
     name: str
@@ -49,11 +51,24 @@ class Component:
     dist: str
     version: str
     plugin: str
+    source: Code | None = field(default=None, compare=False, repr=False)
 
     @property
     def full_name(self) -> str:
         """`distribution:name`, unique among all components of a kind."""
         return f"{self.dist}:{self.name}"
+
+    @property
+    def code(self) -> str:
+        """What identifies the code that runs, for a trial's key.
+
+        A stranger's: version, digest of the plugin's files, versions of what they import. For annx's own the
+        number-version stands (`engine_version`), so only the versions of what it imports are left.
+        Raises PluginError where the files have changed since they were loaded.
+        """
+        if self.dist == HOME:
+            return own_versions(self.cls.__module__)
+        return self.version if self.source is None else self.source.text
 
 
 @dataclass(frozen=True)
@@ -90,8 +105,8 @@ class Registry:
 
     def of_kind(self, kind: str) -> list[Component]:
         """Return the components of a kind, sorted by name, ours before others of the same name."""
-        found = [component for component in self.components if component.kind == kind]
-        return sorted(found, key=lambda c: (c.name, c.dist != HOME, c.dist))
+        components = [component for component in self.components if component.kind == kind]
+        return sorted(components, key=lambda c: (c.name, c.dist != HOME, c.dist))
 
     def get(self, kind: str, name: str) -> Component:
         """Return the component of that kind and short or full name.
@@ -103,16 +118,16 @@ class Registry:
             raise ComponentError(
                 f"No kind is called {kind!r}; kinds are {', '.join(KINDS)}." + nearest(kind, KINDS)
             )
-        found = self._by_kind[kind].get(name, [])
-        if not found:
+        named = self._by_kind[kind].get(name, [])
+        if not named:
             raise ComponentError(f"No {kind} is called {name!r}.{self._way_out(kind, name)}")
-        ours = [component for component in found if component.dist == HOME]
+        ours = [component for component in named if component.dist == HOME]
         if ours:
             return ours[0]
-        if len(found) > 1:
-            owners = ", ".join(sorted(component.full_name for component in found))
+        if len(named) > 1:
+            owners = ", ".join(sorted(component.full_name for component in named))
             raise ComponentError(f"{kind} {name!r} is offered by several plugins; write one of {owners}.")
-        return found[0]
+        return named[0]
 
     def _way_out(self, kind: str, name: str) -> str:
         """Say what may be meant by an unknown name: a broken plugin's, a near spelling, another kind's."""
@@ -169,8 +184,8 @@ def load_registry(files: Sequence[str | Path] = (), environ: Mapping[str, str] |
     manager.add_hookspecs(hookspecs)
     components: list[Component] = []
     plugins: list[Plugin] = []
-    for plugin, load in _candidates(files, environ):
-        loaded, provided = _load(manager, plugin, load, components)
+    for candidate in _candidates(files, environ):
+        loaded, provided = _load(manager, candidate, components)
         if loaded.problem and (loaded.local or environ.get("ANNX_STRICT_PLUGINS") == "1"):
             raise PluginError(f"plugin {loaded.name} is broken: {loaded.problem}")
         plugins.append(loaded)
@@ -182,10 +197,16 @@ def load_registry(files: Sequence[str | Path] = (), environ: Mapping[str, str] |
     )
 
 
-def _candidates(
-    files: Sequence[str | Path], environ: Mapping[str, str]
-) -> Iterator[tuple[Plugin, Callable[[], Any]]]:
-    """Yield each plugin to load with the function that imports it, in an order that never varies."""
+class _Candidate(NamedTuple):
+    """A plugin to load: what imports it, and what then gives its code (None for annx's own)."""
+
+    plugin: Plugin
+    load: Callable[[], Any]
+    code: Callable[[], Code | None]
+
+
+def _candidates(files: Sequence[str | Path], environ: Mapping[str, str]) -> Iterator[_Candidate]:
+    """Yield each plugin to load, in an order that never varies."""
     wanted = environ.get("ANNX_PLUGINS")
     allowed = None if wanted is None else {_normal(name) for name in wanted.split(",") if name.strip()}
     known: dict[int, tuple[str, str]] = {}  # reading a distribution's metadata anew takes a millisecond
@@ -197,17 +218,24 @@ def _candidates(
         if dist == HOME or allowed is None or dist in allowed:
             entries.append((dist != HOME, dist, entry.name, entry.value, version, entry))
     for _, dist, name, value, version, entry in sorted(entries, key=lambda row: row[:4]):
-        yield Plugin(f"{dist}:{name}", dist, version, value), entry.load
+        code = _no_code if dist == HOME else partial(installed_code, entry.dist, dist, entry.module)
+        yield _Candidate(Plugin(f"{dist}:{name}", dist, version, value), entry.load, code)
     for dist in sorted((allowed or set()) - {dist for dist, _ in known.values()}):
-        yield Plugin(dist, dist, "", "ANNX_PLUGINS"), _not_installed
+        yield _Candidate(Plugin(dist, dist, "", "ANNX_PLUGINS"), _not_installed, _no_code)
     for path in dict.fromkeys(Path(file).resolve() for file in files):  # asked for twice is loaded once
         if not path.is_file():
             raise PluginError(f"plugin file {str(path)!r} does not exist. Give the path of a Python file.")
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-        yield (
-            Plugin(f"file:{path.stem}", path.stem, digest, str(path), local=True),
-            partial(_import_file, path),
-        )
+        source = file_code(path)
+        plugin = Plugin(f"file:{path.stem}", path.stem, source.digest, str(path), local=True)
+        yield _Candidate(plugin, partial(_import_file, path), partial(_itself, source))
+
+
+def _no_code() -> None:
+    return None
+
+
+def _itself(code: Code) -> Code:
+    return code
 
 
 def _distribution(dist: importlib.metadata.Distribution | None) -> tuple[str, str]:
@@ -240,33 +268,23 @@ def article(kind: str) -> str:
     return "an" if kind[0] in "aeiou" else "a"
 
 
-def _import_file(path: Path) -> ModuleType:
+def _import_file(path: Path) -> Any:
     if _normal(path.stem) == HOME:  # its components would pass for annx's own
         raise Refused(f"a plugin file cannot be called {path.name}; rename it")
-    # The digest keeps files of one name in two directories apart.
-    name = f"annx_file_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    if path.suffix != ".py":
         raise Refused(f"{path.name} is no Python file; its name must end in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
+    return import_plugin_file(path)
 
 
 def _load(
-    manager: pluggy.PluginManager, plugin: Plugin, load: Callable[[], Any], known: Iterable[Component]
+    manager: pluggy.PluginManager, candidate: _Candidate, known: Iterable[Component]
 ) -> tuple[Plugin, list[Component]]:
     """Import, register and ask one plugin; whatever it raises stays with it."""
-    module, registered = None, False
+    plugin, module, registered = candidate.plugin, None, False
     try:
         # What a plugin prints must not end up in the middle of our own output.
         with contextlib.redirect_stdout(sys.stderr):
-            module = load()
+            module = candidate.load()
             if manager.is_registered(module):
                 raise Refused(f"{plugin.origin} is registered already under another entry point")
             if manager.has_plugin(plugin.name):
@@ -274,16 +292,16 @@ def _load(
             registered = True
             manager.register(module, plugin.name)
             _refuse_unknown_hooks(manager, module)
-            components = list(_provided(manager, module, plugin))
+            components = list(_provided(manager, module, plugin, candidate.code()))
         _refuse_clashes(components, known)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too: a plugin must not end its host
         if registered and manager.is_registered(module):
             manager.unregister(module)
-        said = isinstance(error, (Refused, pluggy.PluginValidationError))
-        reason = str(error) if said else f"{type(error).__name__}: {error}"
-        detail = "" if said else traceback.format_exc()
+        explained = isinstance(error, (Refused, pluggy.PluginValidationError))
+        reason = str(error) if explained else f"{type(error).__name__}: {error}"
+        detail = "" if explained else traceback.format_exc()
         return dataclasses.replace(plugin, problem=" ".join(reason.split()), detail=detail), []
     names = tuple(f"{component.kind} {component.name}" for component in components)
     return dataclasses.replace(plugin, components=names), components
@@ -298,7 +316,9 @@ def _refuse_unknown_hooks(manager: pluggy.PluginManager, module: Any) -> None:
             raise Refused(f"no hook is called {caller.name!r}.{guess}")
 
 
-def _provided(manager: pluggy.PluginManager, module: Any, plugin: Plugin) -> Iterator[Component]:
+def _provided(
+    manager: pluggy.PluginManager, module: Any, plugin: Plugin, code: Code | None
+) -> Iterator[Component]:
     """Call the plugin's own hook implementations one by one, so that none can abort another's."""
     callers = manager.get_hookcallers(module) or []
     if not callers:
@@ -315,7 +335,7 @@ def _provided(manager: pluggy.PluginManager, module: Any, plugin: Plugin) -> Ite
             for cls in classes:
                 kind = kinds[caller.name]
                 refuse_malformed(kind, cls)
-                yield Component(kind, cls.name, cls, plugin.dist, plugin.version, plugin.name)
+                yield Component(kind, cls.name, cls, plugin.dist, plugin.version, plugin.name, code)
 
 
 def _refuse_clashes(components: Sequence[Component], known: Iterable[Component]) -> None:

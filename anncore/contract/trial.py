@@ -1,4 +1,4 @@
-"""A trial, what determines its numbers, and what came of it.
+"""A trial, what determines its numbers, and its result.
 
 A `Trial` is one training run. Everything that determines its numbers is in its `description`, plain
 JSON that a worker process or a later session can turn back into the same run; the SHA-256 of the
@@ -16,6 +16,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from anncore.contract.engine_version import engine_version
+
 Status = Literal["ok", "diverged", "failed", "timeout", "crashed"]
 STATUSES: tuple[Status, ...] = ("ok", "diverged", "failed", "timeout", "crashed")
 Phase = Literal["tune", "report"]
@@ -25,14 +27,15 @@ Phase = Literal["tune", "report"]
 class Part:
     """A component with every hyperparameter resolved.
 
-    `name` is the full name. `params` holds plain JSON values (lists, not tuples), without references,
-    paths replaced by the component's fingerprint; `refs` the components it refers to, in order.
+    `name` is the full name, `code` what identifies the code behind it (`Component.code`). `params` holds
+    plain JSON values (lists, not tuples), without references, paths replaced by the component's fingerprint;
+    `refs` the components it refers to, in order.
     `paths` holds the files themselves, which do not enter the key.
     """
 
     kind: str
     name: str
-    version: str
+    code: str
     params: Mapping[str, Any] = field(default_factory=dict)
     refs: Mapping[str, tuple[Part, ...]] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +45,7 @@ class Part:
         return {
             "kind": self.kind,
             "name": self.name,
-            "version": self.version,
+            "code": self.code,
             "params": dict(self.params),
             "refs": {key: [part.to_json() for part in parts] for key, parts in self.refs.items()},
             "paths": dict(self.paths),
@@ -57,9 +60,7 @@ class Part:
     def from_json(cls, data: Mapping[str, Any]) -> Part:
         """Read what `to_json` wrote."""
         refs = {key: tuple(map(cls.from_json, parts)) for key, parts in data["refs"].items()}
-        return cls(
-            data["kind"], data["name"], data["version"], dict(data["params"]), refs, dict(data["paths"])
-        )
+        return cls(data["kind"], data["name"], data["code"], dict(data["params"]), refs, dict(data["paths"]))
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class Train:
     def to_json(self) -> dict[str, Any]:
         """Return all fields; `curves` only where it names any, so that no other trial's key knows of it."""
         fields = asdict(self)
-        return fields if self.curves else {name: each for name, each in fields.items() if name != "curves"}
+        return fields if self.curves else {name: value for name, value in fields.items() if name != "curves"}
 
     @cached_property
     def text(self) -> str:
@@ -158,11 +159,13 @@ class Trial:
     config: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
     timeout: float | None = None  # seconds; no part of the key
+    engine: str = field(default_factory=engine_version)  # what the engine's own numbers depend on
 
     @property
     def description(self) -> dict[str, Any]:
         """Everything that determines the numbers, as plain JSON."""
         return {
+            "engine": self.engine,
             "parts": {kind: _without_paths(part) for kind, part in self.parts.items()},
             "train": self.train.to_json(),
             "split": asdict(self.split),
@@ -177,7 +180,7 @@ class Trial:
         # Put together from the texts that thousands of trials share, which is thirty times faster.
         parts = ",".join([f"{_quoted(kind)}:{part.text}" for kind, part in sorted(self.parts.items())])
         return (
-            f'{{"parts":{{{parts}}},"seed":{canonical(self.seed)},"split":{self.split.text},'
+            f'{{"engine":{_quoted(self.engine)},"parts":{{{parts}}},"seed":{canonical(self.seed)},"split":{self.split.text},'
             f'"sweep_seed":{canonical(self.sweep_seed)},"test":{canonical(self.test)},'
             f'"train":{self.train.text}}}'
         )
@@ -191,7 +194,7 @@ class Trial:
 def _without_paths(part: Part) -> dict[str, Any]:
     plain = part.to_json()
     del plain["paths"]
-    plain["refs"] = {key: [_without_paths(each) for each in parts] for key, parts in part.refs.items()}
+    plain["refs"] = {key: [_without_paths(inner) for inner in parts] for key, parts in part.refs.items()}
     return plain
 
 
@@ -223,12 +226,14 @@ def _plain(value: Any) -> Any:
 
 
 class TrialResult(NamedTuple):
-    """What came of a trial.
+    """The result of a trial.
 
     metrics: final values by column name ("train_loss", "valid_accuracy", "test_loss"); NaN where one is
     undefined. curves: by metric the values at `steps`. steps_done: updates made. stopped: why training
     ended before its last step ("loss", "patience"), else "". error: the traceback or reason of a failure.
+    train_seconds: this trial's share of the time that its stack trained, without what a process does once.
     map: what it learned, as `maps.packed` wrote it; empty of trials that tune, and where none can be made.
+    environment: what `numeric_environment` says of the process it ran in; "" where that is unknown.
     """
 
     key: str
@@ -239,8 +244,9 @@ class TrialResult(NamedTuple):
     steps_done: int = 0
     stopped: str = ""
     error: str = ""
-    train_seconds: float = 0.0  # this trial's share of its stack's wall-clock time
+    train_seconds: float = 0.0
     map: bytes = b""
+    environment: str = ""
 
 
 class PlannedRow(NamedTuple):

@@ -21,7 +21,7 @@ OUTPUT = "output"  # the network's reference that names its output activation
 def without_output(part: Part) -> Part:
     """Return a network's part without its output activation, which belongs to the loss."""
     refs = {key: refs for key, refs in part.refs.items() if key != OUTPUT}
-    return Part(part.kind, part.name, part.version, part.params, refs, part.paths)
+    return Part(part.kind, part.name, part.code, part.params, refs, part.paths)
 
 
 def network_specs(part: Part, registry: Registry, inputs: int, outputs: int) -> list[WeightSpec]:

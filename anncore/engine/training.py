@@ -28,9 +28,9 @@ def train_stack(trials: Sequence[Trial], registry: Registry) -> list[TrialResult
     not caught.
     """
     prepare_process()
-    started = time.perf_counter()
     with one_blas_thread(), np.errstate(all="ignore"):
         data = _loaded(trials, registry)
+        started = time.perf_counter()
         rows: dict[tuple[Any, ...], list[int]] = {}
         for row, trial in enumerate(trials):
             rows.setdefault(problem_of(trial).shapes_of(data[row]), []).append(row)
@@ -42,6 +42,31 @@ def train_stack(trials: Sequence[Trial], registry: Registry) -> list[TrialResult
             aside += run.aside
     share = (time.perf_counter() - started - aside) / len(trials)
     return [results[row]._replace(train_seconds=share) for row in range(len(trials))]
+
+
+def rehearse(trials: Sequence[Trial], registry: Registry, known: set[tuple[str, ...]]) -> None:
+    """Do what a process does once, so that no trial's time counts it: import, make data, compile formulas.
+
+    One trial of every structure that is not `known` yet makes its first step and its last evaluation, for
+    nothing; `known` grows by these. Raises what a component raises.
+    """
+    prepare_process()
+    with one_blas_thread(), np.errstate(all="ignore"):
+        data = _loaded(trials, registry)
+        for row, trial in enumerate(trials):
+            problem = problem_of(trial)
+            shapes, order = problem.shapes_of(data[row]), problem.order(trial, registry)
+            structure = (trial.train.text, repr(shapes), *order)
+            if structure in known:
+                continue
+            known.add(structure)
+            run = _Run([trial], registry, [data[row]])
+            steps = total_steps(trial.train, run.n_train)
+            run.stack.initialize()
+            run.evaluate(0, steps)
+            if run.active.any():
+                run.stack.step(1, steps)
+                run.evaluate(steps, steps)
 
 
 def _loaded(trials: Sequence[Trial], registry: Registry) -> list[Any]:

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anncore.contract.columns import is_hyperparameter, parse_hyperparameter
+from anncore.contract.engine_version import told_apart
 from anncore.contract.kind_names import UNTUNED
 from anncore.evidence import stats
 from anncore.evidence.selection import selection_gaps, with_fresh_scores
-from anncore.evidence.sentences import growth, joined, number, percent, size
+from anncore.evidence.sentences import counted, growth, joined, number, percent, size
 from anncore.evidence.speed import targets
 from anncore.evidence.study import BLOCKING, Study
 from anncore.evidence.units import DATA_SETS, singular
@@ -35,6 +36,8 @@ def audit(study: Study, pairs: int) -> list[Caution]:
     """Return every warning, the gravest first; `pairs` is how many comparisons share Holm's correction."""
     cautions = [
         *_failures(study),
+        *_unchecked(study),
+        *_environments(study),
         *_unfinished(study),
         *_unchosen(study),
         *_waived(study),
@@ -150,6 +153,38 @@ def _one_decides(study: Study) -> list[Caution]:
             "one_seed_decides",
             f"A single seed changes the mean by more than a factor of two, so the median is shown: "
             f"{joined(where)}. Ranks still rest on the mean.",
+        )
+    ]
+
+
+def _unchecked(study: Study) -> list[Caution]:
+    names = study.results.unchecked
+    if not names:
+        return []
+    return [
+        Caution(
+            "unchecked",
+            f"{joined(list(names))} ran --unchecked, without passing the conformance kit's checks: results "
+            "may depend on which trials shared a stack, or rest on a wrong gradient. 'annx check' says what "
+            "fails.",
+        )
+    ]
+
+
+def _environments(study: Study) -> list[Caution]:
+    counts = study.results.environments
+    if len(counts) < 2:
+        return []
+    spelt = [
+        f"{counted(count, 'trials')} with {what}"
+        for what, count in zip(told_apart(counts), counts.values(), strict=True)
+    ]
+    return [
+        Caution(
+            "environments",
+            f"The trials ran in {len(counts)} environments: {'; '.join(spelt)}. Last digits differ "
+            "between them, so a part of any difference between arms may be the machine's. --fresh runs all "
+            "trials anew in one.",
         )
     ]
 

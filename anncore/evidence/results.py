@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from anncore.contract.columns import LOSS, SPLITS, parse_metric
+from anncore.contract.engine_version import environment_digest
 from anncore.contract.kind_names import SECTIONS
 from anncore.contract.problem_kinds import problem_in
 from anncore.contract.trial import PlannedRow, TrialResult
@@ -27,11 +28,12 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a for
 
 
 class PlanSummary(NamedTuple):
-    """What results need to know of their plan: arms and problems in order, and its counts."""
+    """What results need to know of their plan: arms and problems in order, counts, and what ran unchecked."""
 
     arms: tuple[str, ...]
     problems: tuple[str, ...]
     counts: Mapping[str, int]
+    unchecked: tuple[str, ...] = ()
 
 
 class Cost(NamedTuple):
@@ -55,12 +57,16 @@ class Results:
 
     trials: one row per trial in plan order: key, phase, status, problem, arm, config, a column per kind
     with its label, hyperparameters as "optimizer.lr" (lists as JSON), seed, metrics as "valid_loss",
-    steps_done, stopped, error, train_seconds. Two arms that come to the same trial share its key.
+    steps_done, stopped, error, environment (the digest of one of `environments`), train_seconds. Two arms
+    that come to the same trial share its key.
     curves: long, key, step, metric, value, once per key. selection: see `selection.select`; without rows
     where nothing was tuned, or where tuning is not finished. stopped: why the sweep ended early, else "".
     maps: by key what a report trial learned (`decision_maps.py`), for classes told apart by two features; a
     trial that did not end well has none, nor has one whose result comes from before there were maps.
     costs: what a step of each arm costs by itself, where [report] costs asks for it.
+    environments: by their text (`numeric_environment`), how many of the trials ran in each; results of an
+    older annx, and of trials that were lost with their worker, name none. unchecked: full names of the
+    components that ran without passing the kit's checks first.
     """
 
     experiment: Experiment
@@ -71,6 +77,8 @@ class Results:
     stopped: str = ""
     maps: Mapping[str, DecisionMap] = field(default_factory=dict)
     costs: tuple[Cost, ...] = ()
+    environments: Mapping[str, int] = field(default_factory=dict)
+    unchecked: tuple[str, ...] = ()
 
     @property
     def missing(self) -> int:
@@ -109,6 +117,7 @@ def trials_frame(rows: Sequence[PlannedRow], results: Mapping[str, TrialResult])
     columns["steps_done"] = np.array([result.steps_done for result in ended], np.int64)
     columns["stopped"] = _texts(result.stopped for result in ended)
     columns["error"] = _texts(result.error for result in ended)
+    columns["environment"] = _texts(environment_digest(result.environment) for result in ended)
     columns["train_seconds"] = np.array([result.train_seconds for result in ended], np.float64)
     return pd.DataFrame(columns)
 

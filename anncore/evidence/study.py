@@ -79,7 +79,8 @@ class Study:
         trials = self.all_trials[self.all_trials["phase"] == "report"]
         if self.unchosen:  # what ran before annx refused to choose from nothing
             pairs = zip(trials["problem"], trials["arm"], strict=True)
-            trials = trials[np.array([pair not in self.unchosen for pair in pairs], bool)]  # also of no rows
+            chosen = [pair not in self.unchosen for pair in pairs]
+            trials = trials[np.array(chosen, bool)]  # a list without entries would choose no columns
         configs = trials.groupby(["problem", "arm"], sort=False)["config"].nunique()
         several = set() if self.tuned else set(configs[configs > 1].index.get_level_values("arm"))
         labels = [

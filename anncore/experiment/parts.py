@@ -118,7 +118,7 @@ class PartMaker:
                 values = inner.get(key, {})
                 refs[key] = tuple(self._part(other, values, Filling(), depth + 1) for other in inside)
         part = make_part(component, own)
-        return self._finish(component, Part(part.kind, part.name, part.version, part.params, refs))
+        return self._finish(component, Part(part.kind, part.name, part.code, part.params, refs))
 
     def _finish(self, component: Component, part: Part) -> Part:
         """Check the part as a whole, take its paths out of its hyperparameters, put its fingerprint in."""
@@ -133,7 +133,7 @@ class PartMaker:
         params = {key: value for key, value in part.params.items() if key not in paths}
         if fingerprint := built.fingerprint():
             params["fingerprint"] = fingerprint
-        return Part(part.kind, part.name, part.version, params, part.refs, paths)
+        return Part(part.kind, part.name, part.code, params, part.refs, paths)
 
     def components(self, part: Part) -> Iterator[Component]:
         """Yield a part's component and those of all parts inside it."""
@@ -164,7 +164,7 @@ def make_part(component: Component, given: Mapping[str, Any]) -> Part:
     """Return a component's part without references, every hyperparameter resolved, lists for tuples."""
     params = resolve(component.cls, given)
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in params.items()}
-    return Part(component.kind, component.full_name, component.version, plain)
+    return Part(component.kind, component.full_name, component.code, plain)
 
 
 def _class(component: Component) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anncore._version import __version__
+from anncore.contract.engine_version import environment_digest
 from anncore.contract.hyperparameters import Interval
 from anncore.contract.trial import STATUSES, canonical
 from anncore.evidence import stats
@@ -324,8 +326,17 @@ def _provenance(study: Study, meta: Mapping[str, Any]) -> dict[str, Any]:
         "split": asdict(experiment.split),
         "experiment_text": experiment.text,
         "training_seconds": float(seconds),
+        "environments": {
+            environment_digest(text): f"{counted(count, 'trials')}: {_spelt(text)}"
+            for text, count in study.results.environments.items()
+        },
+        "unchecked": list(study.results.unchecked),
         **dict(meta),
     }
+
+
+def _spelt(environment: str) -> str:
+    return ", ".join(f"{name} {fact}" for name, fact in json.loads(environment).items() if fact)
 
 
 def _jsonable(value: Any) -> Any:

@@ -22,15 +22,15 @@ def collect(
     """Return the results of the store's plan; curves=False leaves curves and maps empty."""
     phases: tuple[Phase, ...] = ("tune", "report")
     rows = {phase: store.planned(phase) for phase in phases}
-    every = [row for phase in phases for row in rows[phase]]
-    keys = dict.fromkeys(row.key for row in every)
-    results = {result.key: result for result in store.results(keys, curves=False)}
-    tuned = rows["tune"] and all(row.key in results for row in rows["tune"])
+    planned = [row for phase in phases for row in rows[phase]]
+    keys = dict.fromkeys(row.key for row in planned)
+    by_key = {result.key: result for result in store.results(keys, curves=False)}
+    tuned = rows["tune"] and all(row.key in by_key for row in rows["tune"])
     curved = keys if curves else {}
     if not experiment.problem.scored and not curves:  # scores of functions need the steps to their floor
         curved = dict.fromkeys(row.key for row in rows["report"])
     series = curves_frame(store.results(curved), curved)
-    trials = with_floor_steps(trials_frame(every, results), series, experiment)
+    trials = with_floor_steps(trials_frame(planned, by_key), series, experiment)
     tune, report = (trials[trials["phase"] == phase] for phase in phases)
     selection = select(tune if tuned else tune.iloc[:0], experiment.select)
     return Results(
@@ -41,6 +41,8 @@ def collect(
         with_fresh_scores(selection, report, experiment.select.metric),
         stopped,
         store.maps(row.key for row in rows["report"]) if curves else {},
+        environments=store.environments(),
+        unchecked=plan.unchecked,
     )
 
 

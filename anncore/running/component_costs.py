@@ -82,30 +82,31 @@ def choose(registry: Registry, names: Sequence[str]) -> list[Component]:
 
     A name is short or full, `kind:name`, or a kind for all of it. Raises ComponentError for any other.
     """
-    every = [component for kind in KINDS for component in registry.of_kind(kind)]
+    components = [component for kind in KINDS for component in registry.of_kind(kind)]
     if not names:
-        return every
+        return components
     chosen: list[Component] = []
     for name in names:
         meant = kind_called(name) or name
         kind, _, rest = meant.partition(":")
         if meant in KINDS:
-            found = registry.of_kind(meant)
+            named = registry.of_kind(meant)
         elif kind in KINDS and rest:
-            found = [registry.get(kind, rest)]
+            named = [registry.get(kind, rest)]
         else:
-            found = [each for each in every if meant in (each.name, each.full_name)]
-        if not found:
-            raise ComponentError(_unknown(registry, name, every))
-        chosen += [each for each in found if each not in chosen]
+            named = [component for component in components if meant in (component.name, component.full_name)]
+        if not named:
+            raise ComponentError(_unknown(registry, name, components))
+        chosen += [component for component in named if component not in chosen]
     return chosen
 
 
-def _unknown(registry: Registry, name: str, every: Sequence[Component]) -> str:
-    others = [each.kind for each in registry.components if name in (each.name, each.full_name)]
+def _unknown(registry: Registry, name: str, components: Sequence[Component]) -> str:
+    others = [other.kind for other in registry.components if name in (other.name, other.full_name)]
     if others:
         return f"{name!r} is {article(others[0])} {others[0]}; measured are {', '.join(KINDS)}."
-    guess = nearest(name, [*KINDS, *(known for each in every for known in (each.name, each.full_name))])
+    known = [name for component in components for name in (component.name, component.full_name)]
+    guess = nearest(name, [*KINDS, *known])
     return f"No optimizer, activation or loss is called {name!r}." + (guess or " 'annx list' names all.")
 
 
@@ -209,10 +210,10 @@ def default_part(registry: Registry, component: Component) -> Part:
         key: list(value) if isinstance(value, tuple) else value for key, value in resolve(cls, {}).items()
     }
     refs = {
-        key: (default_part(registry, registry.get(each.kind, each.default)),)
-        for key, each in references(cls).items()
+        key: (default_part(registry, registry.get(ref.kind, ref.default)),)
+        for key, ref in references(cls).items()
     }
-    return Part(component.kind, component.full_name, component.version, params, refs)
+    return Part(component.kind, component.full_name, component.code, params, refs)
 
 
 def _normal(rng: np.random.Generator, scale: float, shape: tuple[int, ...]) -> list[Array]:
@@ -257,7 +258,7 @@ class _Drawn:
         self._kept: Array | None = None
 
     def of(self, name: str, trials: slice, draw: Callable[[np.random.Generator], Array]) -> Array:
-        """Return what `draw` gave once for each trial."""
+        """Return what `draw` gave, once for every trial."""
         if self._kept is None:
             self._kept = np.stack([np.asarray(draw(self._rng), DTYPE) for _ in range(self._trials)])
         return self._kept

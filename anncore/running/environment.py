@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import re
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from anncore._version import __version__
+from anncore.contract.engine_version import installed_version
 from anncore.contract.registry import Registry
 
 PACKAGES = (
@@ -44,7 +44,7 @@ def environment(registry: Registry, base: Path, command: Sequence[str] | None = 
         "machine": platform.machine(),
         "cpu": _cpu(),
         "cores": os.cpu_count(),
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "packages": {name: version for name in PACKAGES if (version := installed_version(name))},
         "blas": _blas(),
         "plugins": {plugin.dist: plugin.version for plugin in registry.plugins if not plugin.problem},
         "broken_plugins": {plugin.name: plugin.problem for plugin in registry.broken},
@@ -58,27 +58,20 @@ def _own_command() -> list[str]:
     return [Path(program).name or "python", *arguments]
 
 
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
-
-
 def _blas() -> str:
     """Return the name and version of the BLAS that NumPy was built with."""
     built = np.show_config(mode="dicts")
-    found = (built or {}).get("Build Dependencies", {}).get("blas", {})
-    return f"{found.get('name', 'unknown')} {found.get('version', '')}".strip()
+    blas = (built or {}).get("Build Dependencies", {}).get("blas", {})
+    return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
 
 
 def _cpu() -> str:
     """Return the processor's name as its maker spells it, "" where nothing tells."""
     try:
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     except OSError:
-        found = None
-    return found.group(1).strip() if found else platform.processor()
+        model = None
+    return model.group(1).strip() if model else platform.processor()
 
 
 def _git_commit(base: Path) -> str | None:

@@ -28,12 +28,32 @@ class PhaseStarted(NamedTuple):
         return self.total - sum(self.done.values())
 
 
+class OtherEnvironment(NamedTuple):
+    """Trials of the plan ran elsewhere already, where last digits may differ from those of this process.
+
+    here: this process's environment (`numeric_environment`). there: the others, with their numbers of trials.
+    """
+
+    here: str
+    there: Mapping[str, int]
+
+
 class StackDone(NamedTuple):
     """The results of a stack are in the store. counts: by status, all of the phase so far."""
 
     phase: Phase
     results: tuple[TrialResult, ...]
     counts: Mapping[str, int]
+
+
+class Distrusted(NamedTuple):
+    """Components gave other bits alone than in a stack, so all their trials are failed.
+
+    components: by full name, what was found. trials: how many are failed.
+    """
+
+    components: Mapping[str, str]
+    trials: int
 
 
 class PhaseDone(NamedTuple):
@@ -50,7 +70,7 @@ class StopRequested(NamedTuple):
     reason: str
 
 
-Event = PhaseStarted | StackDone | PhaseDone | StopRequested
+Event = PhaseStarted | OtherEnvironment | StackDone | Distrusted | PhaseDone | StopRequested
 
 
 class Stopper:

@@ -55,14 +55,14 @@ class RunFolder:
     @contextlib.contextmanager
     def store(self) -> Iterator[Store]:
         """Make the folder and open its store for writing; a store that cannot be opened leaves no folder."""
-        missing = [each for each in (self.path, *self.path.parents) if not each.exists()]
+        missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             store = Store(self.path / "trials.sqlite")
         except (OSError, StoreError) as error:
-            for each in missing:
+            for folder in missing:
                 with contextlib.suppress(OSError):  # not empty, or never made
-                    each.rmdir()
+                    folder.rmdir()
             if isinstance(error, StoreError):
                 raise
             reason = error.strerror or str(error)
@@ -71,10 +71,6 @@ class RunFolder:
             ) from None
         with store:
             yield store
-
-    def reader(self) -> Store:
-        """Open the store for reading; raises StoreError where there is none."""
-        return Store(self.path / "trials.sqlite", write=False)
 
     @contextlib.contextmanager
     def logging(self) -> Iterator[None]:
@@ -93,18 +89,23 @@ class RunFolder:
             handler.close()
 
     def write_experiment(
-        self, experiment: Experiment, plan: Plan, command: Sequence[str] | None = None
+        self,
+        experiment: Experiment,
+        plan: Plan,
+        command: Sequence[str] | None = None,
+        unchecked: Sequence[str] = (),
     ) -> None:
         """Write experiment.toml, plan.json and env.json."""
         replace_file(self.path / "experiment.toml", experiment.text.encode())
-        self.write_plan(plan)
-        self._write_json("env.json", environment(experiment.registry, experiment.base, command))
+        self.write_plan(plan, unchecked)
+        _write_json(self.path, "env.json", environment(experiment.registry, experiment.base, command))
         logging.getLogger(__name__).info("%s", self.environment()["command"])
 
-    def write_plan(self, plan: Plan) -> None:
-        """Write plan.json: how the experiment was read, what it came to, and the rounds so far."""
+    def write_plan(self, plan: Plan, unchecked: Sequence[str] = ()) -> None:
+        """Write plan.json: how the experiment was read, what it came to, its rounds, what ran unchecked."""
         experiment = plan.experiment
-        self._write_json(
+        _write_json(
+            self.path,
             "plan.json",
             {
                 "schema": SCHEMA,
@@ -123,8 +124,9 @@ class RunFolder:
                 "shapes": plan.shapes,
                 "rounds": None if experiment.rounds is None else experiment.rounds._asdict(),
                 "report_seeds": list(experiment.report_seeds),
-                "widened": [list(each) for each in experiment.widened],
+                "widened": [list(widening) for widening in experiment.widened],
                 "select": experiment.select._asdict(),
+                "unchecked": list(unchecked),
             },
         )
 
@@ -135,31 +137,36 @@ class RunFolder:
 
     def write_costs(self, costs: Sequence[Cost]) -> None:
         """Write costs.json, on the machine that env.json names."""
-        self._write_json("costs.json", {"schema": SCHEMA, "costs": [cost._asdict() for cost in costs]})
+        _write_json(self.path, "costs.json", {"schema": SCHEMA, "costs": [cost._asdict() for cost in costs]})
 
     def costs(self, trials: pd.DataFrame) -> tuple[Cost, ...]:
         """Return what costs.json says of configurations that these trials still report on."""
         try:
-            told = [Cost(**each) for each in self._read_json("costs.json")["costs"]]
+            costs = [Cost(**fields) for fields in _read_json(self.path, "costs.json")["costs"]]
         except (StoreError, TypeError, KeyError):  # never measured, or by another version
             return ()
         report = trials.loc[trials["phase"] == "report", ["problem", "arm", "config"]]
         there = set(report.itertuples(index=False, name=None))
-        return tuple(cost for cost in told if (cost.problem, cost.arm, cost.config) in there)
+        return tuple(cost for cost in costs if (cost.problem, cost.arm, cost.config) in there)
 
     def environment(self) -> dict[str, Any]:
         """Return what env.json says."""
-        return self._read_json("env.json")
+        return _read_json(self.path, "env.json")
 
     def summary(self) -> PlanSummary:
         """Return what plan.json says of the plan."""
         plan = self._plan()
-        return PlanSummary(tuple(plan["arms"]), tuple(plan["problems"]), dict(plan["counts"]))
+        return PlanSummary(
+            tuple(plan["arms"]),
+            tuple(plan["problems"]),
+            dict(plan["counts"]),
+            tuple(plan.get("unchecked", ())),
+        )
 
     def shapes(self) -> dict[str, Shapes]:
-        """Return the shapes that the folder's plan found its data sets to have; none where none is told."""
+        """Return the shapes of the data sets in the folder's plan; none where there is no plan."""
         try:
-            return {name: Shapes(*each) for name, each in self._plan()["shapes"].items()}
+            return {name: Shapes(*sizes) for name, sizes in self._plan()["shapes"].items()}
         except (StoreError, KeyError, TypeError, AttributeError):  # no folder yet, or another's
             return {}
 
@@ -172,15 +179,18 @@ class RunFolder:
 
     def looks(self, experiment: Experiment) -> tuple[int, ...]:
         """Return the looks that an earlier sweep of the very same experiment took; none for another one."""
-        found = self.rounds()
-        if found is None:
+        rounds = self.rounds()
+        if rounds is None:
             return ()
         plan = self._plan()
-        told = [plan[name] for name in ("overrides", "only", "skip", "quick")]
-        same = [list(each) for each in (experiment.overrides, experiment.only, experiment.skip)]
+        read_then = [plan[name] for name in ("overrides", "only", "skip", "quick")]
+        read_now = [
+            *(list(names) for names in (experiment.overrides, experiment.only, experiment.skip)),
+            experiment.quick,
+        ]
         with contextlib.suppress(OSError):
             if (self.path / "experiment.toml").read_bytes() == experiment.text.encode():
-                return found.looks if told == [*same, experiment.quick] else ()
+                return rounds.looks if read_then == read_now else ()
         return ()
 
     def experiment(self) -> Experiment:
@@ -196,7 +206,7 @@ class RunFolder:
         overrides, only, skip = (tuple(plan[name]) for name in ("overrides", "only", "skip"))
         options = ReadOptions(overrides, only, skip, plan["quick"], tuple(plan["plugin_files"]))
         experiment = read_experiment(source, options)
-        experiment = widened(experiment, [Widening(*each) for each in plan.get("widened", ())])
+        experiment = widened(experiment, [Widening(*fields) for fields in plan.get("widened", ())])
         # Folders of before it was kept are read again from the file and the data.
         select = Select(**plan["select"]) if "select" in plan else resolve_select(experiment)
         experiment = dataclasses.replace(experiment, selection=select)
@@ -206,31 +216,32 @@ class RunFolder:
         return dataclasses.replace(experiment, rounds=rounds, report_seeds=tuple(plan["report_seeds"]))
 
     def _plan(self) -> dict[str, Any]:
-        plan = self._read_json("plan.json")
+        plan = _read_json(self.path, "plan.json")
         if plan.get("schema", 0) > SCHEMA:
             raise StoreError(
                 f"{self.path / 'plan.json'} was written by a newer annx ({plan.get('annx')}); upgrade annx."
             )
         return plan
 
-    def _read_json(self, name: str) -> dict[str, Any]:
-        file = self.path / name
-        try:
-            content: dict[str, Any] = json.loads(file.read_bytes())
-        except FileNotFoundError:
-            raise StoreError(f"{self.path} is no run folder: it has no {name}.") from None
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{file} cannot be read ({error}); run the sweep again.") from None
-        return content
 
-    def _write_json(self, name: str, content: Any) -> None:
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        replace_file(self.path / name, text.encode())
+def _read_json(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads((folder / name).read_bytes())
+    except FileNotFoundError:
+        raise StoreError(f"{folder} is no run folder: it has no {name}.") from None
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{folder / name} cannot be read ({error}); run the sweep again.") from None
+    return content
+
+
+def _write_json(folder: Path, name: str, content: Any) -> None:
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    replace_file(folder / name, text.encode())
 
 
 def _rounds(plan: dict[str, Any]) -> Rounds | None:
-    told = plan.get("rounds")
-    return None if told is None else Rounds(tuple(told["looks"]), told["most"], told["open"])
+    rounds = plan.get("rounds")
+    return None if rounds is None else Rounds(tuple(rounds["looks"]), rounds["most"], rounds["open"])
 
 
 def load_run(out: str | Path, *, curves: bool = True) -> Results:
@@ -241,6 +252,6 @@ def load_run(out: str | Path, *, curves: bool = True) -> Results:
     """
     folder = RunFolder(out)
     summary, experiment = folder.summary(), folder.experiment()
-    with folder.reader() as store:
+    with Store(folder.path / "trials.sqlite", write=False) as store:
         results = collect(summary, store, experiment, curves=curves)
     return dataclasses.replace(results, costs=folder.costs(results.trials))

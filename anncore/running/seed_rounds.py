@@ -74,12 +74,12 @@ def extended(seeds: Sequence[int], number: int, taken: Sequence[int] = ()) -> tu
 
     An order that depends on nothing else, as the p-value looks at seeds one after the other.
     """
-    found, seed = list(seeds), max(seeds)
-    while len(found) < number:
+    longer, seed = list(seeds), max(seeds)
+    while len(longer) < number:
         seed += 1
         if seed not in taken:
-            found.append(seed)
-    return tuple(found)
+            longer.append(seed)
+    return tuple(longer)
 
 
 def following(experiment: Experiment, needed: int = 0) -> Experiment | None:
@@ -106,10 +106,10 @@ def looked(results: Any) -> tuple[Experiment, int]:
     from anncore.evidence.verdicts import seed_claims
 
     study = Study(results)
-    found = [claim for problem in study.problems for claim in seed_claims(study, problem)]
-    still = sum(claim.verdict in OPEN for claim in found)
-    needed = max((pairs_needed(claim.comparisons, sequential=True) for claim in found), default=0)
+    claims = [claim for problem in study.problems for claim in seed_claims(study, problem)]
+    still_open = sum(claim.verdict in OPEN for claim in claims)
+    needed = max((pairs_needed(claim.comparisons, sequential=True) for claim in claims), default=0)
     experiment: Experiment = results.experiment
     assert experiment.rounds is not None, "only a sweep in rounds is looked at"
-    rounds = experiment.rounds._replace(open=still)
+    rounds = experiment.rounds._replace(open=still_open)
     return dataclasses.replace(experiment, rounds=rounds), needed

@@ -31,32 +31,47 @@ def measure_costs(
     trials: Iterable[Trial], registry: Registry, *, rounds: int = ROUNDS, seconds: float = SECONDS
 ) -> list[Cost]:
     """Return what a step costs, per problem, arm and configuration, in the order of the trials."""
-    found: list[Cost] = []
     problems: dict[str, dict[tuple[str, str], list[Trial]]] = {}
     for trial in trials:
         problems.setdefault(trial.problem, {}).setdefault((trial.arm, trial.config), []).append(trial)
     prepare_process()
+    costs: list[Cost] = []
     with one_blas_thread(), np.errstate(all="ignore"):
         for problem, arms in problems.items():
-            size = min([MOST_TRIALS, *map(len, arms.values())])
-            running = {}
-            for arm, members in arms.items():
-                try:
-                    running[arm] = _Running(members[:size], registry, seconds)
-                except Exception as error:  # a component's own, which its trials have told of
-                    LOG.warning("no cost of %s on %s: %s", arm[0], problem, error)
-            for _ in range(rounds):
-                for arm in list(running):
-                    try:
-                        running[arm].round()
-                    except Exception as error:
-                        LOG.warning("no cost of %s on %s: %s", arm[0], problem, error)
-                        del running[arm]
-            for (name, config), each in running.items():
-                least, middle, high = np.percentile(each.times, (0, 50, 75)) if each.times else [np.nan] * 3
-                cost = Cost(problem, name, config, float(least), float(middle), float(high), each.size)
-                found.append(cost)
-    return found
+            running = _started(problem, arms, registry, seconds)
+            _take_turns(problem, running, rounds)
+            costs += [_cost(problem, arm, stack) for arm, stack in running.items()]
+    return costs
+
+
+def _started(
+    problem: str, arms: dict[tuple[str, str], list[Trial]], registry: Registry, seconds: float
+) -> dict[tuple[str, str], _Running]:
+    """Return the stacks of a problem's arms, all of one size; an arm that raises is left out."""
+    size = min([MOST_TRIALS, *map(len, arms.values())])
+    running = {}
+    for arm, members in arms.items():
+        try:
+            running[arm] = _Running(members[:size], registry, seconds)
+        except Exception as error:  # a component's own; its trials have said it
+            LOG.warning("no cost of %s on %s: %s", arm[0], problem, error)
+    return running
+
+
+def _take_turns(problem: str, running: dict[tuple[str, str], _Running], rounds: int) -> None:
+    """Let the arms step by turns; one that raises leaves."""
+    for _ in range(rounds):
+        for arm in list(running):
+            try:
+                running[arm].round()
+            except Exception as error:
+                LOG.warning("no cost of %s on %s: %s", arm[0], problem, error)
+                del running[arm]
+
+
+def _cost(problem: str, arm: tuple[str, str], stack: _Running) -> Cost:
+    least, middle, high = np.percentile(stack.times, (0, 50, 75)) if stack.times else [np.nan] * 3
+    return Cost(problem, *arm, float(least), float(middle), float(high), stack.size)
 
 
 class _Running:

@@ -1,4 +1,4 @@
-"""From a plan to results: hand stacks to an executor, keep what comes back, find the guilty, resume."""
+"""From an experiment to results: plan, admit, tune, report, look again; what is done is not run again."""
 
 from __future__ import annotations
 
@@ -7,113 +7,55 @@ import dataclasses
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from anncore.contract.errors import PluginError
-from anncore.contract.kinds import Executor, Lost
-from anncore.contract.registry import Registry
+from anncore.contract.engine_version import numeric_environment
+from anncore.contract.kinds import Executor
+from anncore.contract.registry import Component, Registry
 from anncore.contract.trial import Phase, Trial, TrialResult
-from anncore.engine.packing import pack
 from anncore.evidence.results import Cost, Results
 from anncore.evidence.selection import chosen_configs, select
 from anncore.experiment.model import Experiment
 from anncore.experiment.plan import Plan, make_plan
 from anncore.experiment.widening import Ends, ends_reached, wider
-from anncore.running import seed_rounds as rounds
+from anncore.running import recheck, seed_rounds as rounds
 from anncore.running.collect import collect, phase_frame
-from anncore.running.events import FAILED, Event, PhaseDone, PhaseStarted, StackDone, Stopper, interruptible
+from anncore.running.events import (
+    FAILED,
+    Distrusted,
+    Event,
+    OtherEnvironment,
+    PhaseDone,
+    PhaseStarted,
+    StackDone,
+    Stopper,
+    interruptible,
+)
 from anncore.running.run_folder import RunFolder
 from anncore.running.step_costs import measure_costs
 from anncore.running.store import Store
-from anncore.running.worker import Stale, Task, Work
+from anncore.running.trial_runs import outcomes, run_trials
+from anncore.running.worker import Task, Work
 
 LOG = logging.getLogger(__name__)
 FAILURES = ("failed", "timeout", "crashed")
 
-
-def run_trials(
-    trials: Iterable[Trial],
-    store: Store,
-    registry: Registry,
-    *,
-    executor: Executor,
-    jobs: int = 1,
-    stop: Callable[[], bool] = bool,
-    on_result: Callable[[list[TrialResult]], None] | None = None,
-    work: Work | None = None,
-) -> None:
-    """Run the trials that have no result in the store, and keep each stack's results as they come.
-
-    A stack that raises is run trial by trial in its worker: only the guilty ones are `failed`. A stack that
-    is lost with its worker, or out of time, is run trial by trial at the end: only those that are lost
-    again are `crashed` or `timeout`. Nothing new starts once `stop()` is true; what was lost by then has no
-    result and is run by the next sweep. work: the same one for several calls lets an executor keep its
-    workers between them. Raises PluginError where a worker's components are not the plan's.
-    """
-    unique = {trial.key: trial for trial in trials}
-    for key in store.statuses(unique):
-        del unique[key]
-    if not unique or stop():
-        return
-    work = work or Work(registry.files, registry)
-
-    def keep(task: Task, results: list[TrialResult]) -> None:
-        store.add(zip(task.trials, results, strict=True))
-        if on_result is not None:
-            on_result(results)
-
-    tasks = [Task(tuple(stack)) for stack in _stacks(list(unique.values()), registry, jobs)]
-    del unique
-    suspects: list[Trial] = []
-    for task, outcome in _outcomes(executor, work, tasks, jobs, stop):
-        if not isinstance(outcome, Lost):
-            keep(task, outcome)
-        elif len(task.trials) == 1 and outcome.status == "timeout":
-            keep(task, [_lost(task.trials[0], outcome)])  # it had all its time to itself
-        else:
-            LOG.warning(
-                "a stack of %d trials was lost (%s): %s", len(task.trials), outcome.status, outcome.reason
-            )
-            suspects.extend(task.trials)
-    if not suspects or stop():
-        return
-    for task, outcome in _outcomes(executor, work, [Task((trial,)) for trial in suspects], jobs, stop):
-        keep(task, [_lost(task.trials[0], outcome)] if isinstance(outcome, Lost) else outcome)
+Admit = Callable[[Sequence[Component]], Sequence[str]]
+"""Given strangers' components, raises a PluginError to stop the sweep, or returns the full names of those
+that run although they have not passed the checks."""
 
 
-def _outcomes(
-    executor: Executor, work: Work, tasks: Sequence[Task], jobs: int, stop: Callable[[], bool]
-) -> Iterator[tuple[Task, list[TrialResult] | Lost]]:
-    """Yield what comes of each task, one way or the other; and leave no worker behind."""
-    running = executor.run(work, tasks, jobs=jobs, stop=stop)
-    try:
-        for task, outcome in running:
-            if isinstance(outcome, Stale):
-                raise PluginError(outcome.reason)
-            yield task, outcome
-    finally:
-        if isinstance(running, Iterator) and hasattr(running, "close"):
-            running.close()
+@dataclass(frozen=True)
+class Options:
+    """How a sweep treats what is there already, failures and large plans; see `sweep`."""
 
-
-def _stacks(trials: list[Trial], registry: Registry, jobs: int) -> Iterator[list[Trial]]:
-    """Pack trials; a component that raises already here fails its own trials only, when they are run."""
-    try:
-        packed = list(pack(trials, registry, jobs=jobs))
-    except Exception:
-        if len(trials) == 1:
-            yield trials
-            return
-        half = len(trials) // 2
-        yield from _stacks(trials[:half], registry, jobs)
-        yield from _stacks(trials[half:], registry, jobs)
-        return
-    yield from packed
-
-
-def _lost(trial: Trial, lost: Lost) -> TrialResult:
-    return TrialResult(trial.key, lost.status, error=lost.reason)
+    jobs: int
+    fresh: bool = False
+    retry_failed: bool = False
+    fail_fast: bool = False
+    allow_large: bool = False
 
 
 def sweep(
@@ -132,6 +74,7 @@ def sweep(
     on_event: Callable[[Event], None] | None = None,
     stopper: Stopper | None = None,
     command: Sequence[str] | None = None,
+    admit: Admit | None = None,
 ) -> Results:
     """Run an experiment and return its results; those that the run folder has already are not run again.
 
@@ -141,7 +84,11 @@ def sweep(
     of these. max_time: seconds after which nothing new is started. allow_large: admit a plan above its
     limit. until_decided: add report seeds in rounds (`seed_rounds`) until all claims on a problem are
     settled, or there are max_seeds, by default ten times the file's. on_event: called with each Event.
-    command: what the user typed, for the record.
+    command: what the user typed, for the record. admit: what strangers' components must pass first
+    (`testing.before_sweep`); None lets all of them run, and the results say so.
+
+    After the last trial a few of each stranger's component are computed again, each alone; where the bits
+    are others, all trials of that component are `failed`.
 
     In the main thread the first Ctrl-C finishes what is running and returns what there is, with
     `results.stopped` = "interrupted"; the second raises KeyboardInterrupt, and what was running is lost.
@@ -149,41 +96,45 @@ def sweep(
     folder behind that was not there.
     """
     folder = RunFolder(Path("reports") / experiment.name if out is None else Path(out))
-    plan = make_plan(experiment, allow_large=allow_large, shapes={} if fresh else folder.shapes())
-    if until_decided:
-        looks = () if fresh else folder.looks(experiment)
-        experiment = rounds.begin(experiment, plan, most=max_seeds, looks=looks, allow_large=allow_large)
-        plan = make_plan(experiment, allow_large=allow_large, shapes=plan.shapes)
+    options = Options(jobs or cores(), fresh, retry_failed, fail_fast, allow_large)
+    plan = _first_plan(experiment, folder, options, until_decided, max_seeds)
     chosen = find_executor(executor, experiment.registry)
+    foreign = recheck.strangers(plan.experiment)
+    unchecked = _names(foreign) if admit is None else admit(foreign)
     stopper = Stopper() if stopper is None else stopper
     if max_time is not None:
         stopper.limit(max_time)
     with folder.store() as store, folder.logging(), interruptible(stopper, on_event):
-        run = _Sweep(plan, store, chosen, jobs or cores(), stopper, on_event)
-        run.fresh, run.retry_failed, run.fail_fast = fresh, retry_failed, fail_fast
-        folder.write_experiment(plan.experiment, plan, command)
-        complete = run.tune(plan)
-        while complete and (wider := run.wider(allow_large)) is not None:
-            plan = wider
-            folder.write_plan(plan)
-            complete = run.tune(plan)
-        if complete:
-            run.go_on(plan)
-        while until_decided and not stopper.reason:
-            now, needed = rounds.looked(collect(folder.summary(), store, plan.experiment, curves=False))
-            assert now.rounds is not None
-            LOG.info("looked at %d seeds: %d claims open", now.rounds.looks[-1], now.rounds.open)
-            following = rounds.following(now, needed) if now.rounds.open else None
-            plan = make_plan(following or now, allow_large=True, shapes=plan.shapes)  # `begin` saw to that
-            folder.write_plan(plan)
-            if following is None:
-                break
-            run.go_on(plan)
-        results = collect(folder.summary(), store, plan.experiment, stopped=stopper.reason)
+        run = _Sweep(plan, folder, store, chosen, options, stopper, on_event)
+        run.unchecked = tuple(unchecked)
+        folder.write_experiment(plan.experiment, plan, command, unchecked=run.unchecked)
+        if run.tune_and_widen():
+            run.report()
+        if until_decided:
+            run.add_rounds()
+        run.look_again()
+        results = collect(folder.summary(), store, run.plan.experiment, stopped=stopper.reason)
         folder.write_tables(results)
         if experiment.report.get("costs") and not stopper.reason:
-            results = dataclasses.replace(results, costs=run.costs(folder, results, fresh))
+            results = dataclasses.replace(results, costs=run.costs(results))
     return results
+
+
+def _first_plan(
+    experiment: Experiment, folder: RunFolder, options: Options, until_decided: bool, max_seeds: int | None
+) -> Plan:
+    """Return the plan to begin with: of rounds, that of the last round the folder has seen."""
+    shapes = {} if options.fresh else folder.shapes()
+    plan = make_plan(experiment, allow_large=options.allow_large, shapes=shapes)
+    if not until_decided:
+        return plan
+    looks = () if options.fresh else folder.looks(experiment)
+    begun = rounds.begin(experiment, plan, most=max_seeds, looks=looks, allow_large=options.allow_large)
+    return make_plan(begun, allow_large=options.allow_large, shapes=plan.shapes)
+
+
+def _names(components: Sequence[Component]) -> list[str]:
+    return list(dict.fromkeys(component.full_name for component in components))
 
 
 def cores() -> int:
@@ -197,12 +148,12 @@ def cores() -> int:
 def find_executor(executor: str | Executor | None, registry: Registry) -> Executor:
     """Return the executor of that name, the default one, or the one given."""
     if executor is None:
-        found: Executor = registry.default("executor").cls()
-    elif isinstance(executor, str):
-        found = registry.get("executor", executor).cls()
-    else:
-        found = executor
-    return found
+        default: Executor = registry.default("executor").cls()
+        return default
+    if isinstance(executor, str):
+        named: Executor = registry.get("executor", executor).cls()
+        return named
+    return executor
 
 
 class _Sweep:
@@ -211,102 +162,143 @@ class _Sweep:
     def __init__(
         self,
         plan: Plan,
+        folder: RunFolder,
         store: Store,
         executor: Executor,
-        jobs: int,
+        options: Options,
         stopper: Stopper,
         on_event: Callable[[Event], None] | None,
     ) -> None:
-        self.plan, self.store = plan, store
-        self.executor, self.jobs, self.stopper, self.on_event = executor, jobs, stopper, on_event
+        self.plan, self.folder, self.store = plan, folder, store
+        self.executor, self.options, self.stopper, self.on_event = executor, options, stopper, on_event
         self.registry = plan.experiment.registry
         self.work = Work(self.registry.files, self.registry)
-        self.fresh = self.retry_failed = self.fail_fast = False
+        self.unchecked: tuple[str, ...] = ()
         self.selected: dict[tuple[str, str], str] | None = None
         self.ends: Ends = frozenset()  # where a chosen value lies at the edge of its range
         self.ran: set[str] = set()  # what this sweep has run already, fresh or not
+        self.sample = recheck.Sample(plan.experiment)
+        self.environments_told = False
 
-    def tune(self, plan: Plan) -> bool:
-        """Run the tuning trials of a plan and choose; tell whether that is done."""
+    def replan(self, plan: Plan) -> None:
+        """Go on with another plan, and let the folder know it."""
         self.plan = plan
-        tune = list(plan.tune())
-        self.store.plan("tune", tune)
-        self.store.plan("report", [])  # until it is known, lest an older plan's be taken for this one's
-        if not tune:
+        self.folder.write_plan(plan, unchecked=self.unchecked)
+
+    def tune_and_widen(self) -> bool:
+        """Tune, again with wider ranges where a chosen value calls for them; tell whether that is done."""
+        while self.tune():
+            wider_plan = self.wider()
+            if wider_plan is None:
+                return True
+            self.replan(wider_plan)
+        return False
+
+    def tune(self) -> bool:
+        """Run the tuning trials of the plan and choose; tell whether that is done."""
+        trials = list(self.plan.tune())
+        self.store.plan("tune", trials)
+        self.store.plan("report", [])  # an older plan's would pass for this one's until this one is known
+        if not trials:
             return True
-        self.phase("tune", tune)
-        del tune
+        self.phase("tune", trials)
+        del trials
         if self.stopper():
             return False
-        trials = phase_frame(self.store, "tune")
-        chosen = select(trials, plan.experiment.select)
+        tuned = phase_frame(self.store, "tune")
+        chosen = select(tuned, self.plan.experiment.select)
         self.selected = chosen_configs(chosen)
-        self.ends = ends_reached(chosen, trials) if plan.experiment.widen else frozenset()
+        self.ends = ends_reached(chosen, tuned) if self.plan.experiment.widen else frozenset()
         return True
 
-    def wider(self, allow_large: bool) -> Plan | None:
+    def wider(self) -> Plan | None:
         """Return the plan with wider ranges where a chosen value calls for it, and the limit admits it."""
         experiment = wider(self.plan.experiment, self.ends)
         if experiment is None:
             return None
         plan = make_plan(experiment, allow_large=True, shapes=self.plan.shapes)
         total, limit = plan.counts["total"], experiment.limits.max_trials
-        if total > limit and not allow_large:
+        if total > limit and not self.options.allow_large:
             LOG.warning("ranges stay: with wider ones the plan has %d trials, more than %d", total, limit)
             return None
         LOG.info("wider: %s", ", ".join(f"{key} {down} down {up} up" for key, down, up in experiment.widened))
         return plan
 
-    def go_on(self, plan: Plan) -> None:
-        """Run the report's trials of a plan that differs from the tuned one at most in its report seeds."""
-        self.plan = plan
-        report = list(plan.report(self.selected))
-        self.store.plan("report", report)
-        self.phase("report", report)
+    def report(self) -> None:
+        """Run the report's trials of the plan."""
+        trials = list(self.plan.report(self.selected))
+        self.store.plan("report", trials)
+        self.phase("report", trials)
 
-    def costs(self, folder: RunFolder, results: Results, fresh: bool) -> tuple[Cost, ...]:
+    def add_rounds(self) -> None:
+        """Look at the claims and run more report seeds, until all are settled or the limit is reached."""
+        while not self.stopper.reason:
+            results = collect(self.folder.summary(), self.store, self.plan.experiment, curves=False)
+            looked, needed = rounds.looked(results)
+            assert looked.rounds is not None
+            LOG.info("looked at %d seeds: %d claims open", looked.rounds.looks[-1], looked.rounds.open)
+            following = rounds.following(looked, needed) if looked.rounds.open else None
+            # `begin` saw to it that the plan may be that large.
+            self.replan(make_plan(following or looked, allow_large=True, shapes=self.plan.shapes))
+            if following is None:
+                return
+            self.report()
+
+    def look_again(self) -> None:
+        """Compute a few of the strangers' trials again, each alone; distrust what gives other bits."""
+        tasks = [Task((trial,)) for trial in self.sample.trials()]
+        if self.stopper.reason or not tasks:
+            return
+        LOG.info("computing %d trials again, each alone", len(tasks))
+        pairs = outcomes(self.executor, self.work, tasks, self.options.jobs, self.stopper)
+        alone = ((task.trials, outcome) for task, outcome in pairs)
+        guilty = recheck.mismatches(alone, self.store, self.sample)
+        if not guilty:
+            return
+        planned = [*self.plan.tune(), *self.plan.report(self.selected)]
+        failed = recheck.distrust(self.store, planned, guilty, self.sample)
+        LOG.error("%d trials are failed now: %s", failed, "; ".join(guilty.values()))
+        self.tell(Distrusted(guilty, failed))
+
+    def costs(self, results: Results) -> tuple[Cost, ...]:
         """Return what a step of each arm costs, measured where the folder does not know all of it.
 
         Arms with a trial that failed are left alone: in this process they might do worse.
         """
         trials = results.trials[results.trials["phase"] == "report"]
         names = ["problem", "arm", "config"]
-        sound = trials["status"].isin(["ok", "diverged"])
-        every, bad = (set(map(tuple, each[names].to_numpy())) for each in (trials, trials[~sound]))
-        wanted = every - bad
-        known = () if fresh else folder.costs(results.trials)
+        failed = trials[~trials["status"].isin(["ok", "diverged"])]
+        wanted = set(map(tuple, trials[names].to_numpy())) - set(map(tuple, failed[names].to_numpy()))
+        known = () if self.options.fresh else self.folder.costs(results.trials)
         if {(cost.problem, cost.arm, cost.config) for cost in known} >= wanted:
             return known
         LOG.info("measuring what a step of each of %d arms costs", len(wanted))
         report = self.plan.report(self.selected)
-        found = measure_costs(
+        measured = measure_costs(
             (trial for trial in report if (trial.problem, trial.arm, trial.config) in wanted), self.registry
         )
-        folder.write_costs(found)
-        return tuple(found)
+        self.folder.write_costs(measured)
+        return tuple(measured)
 
     def phase(self, phase: Phase, trials: list[Trial]) -> None:
+        """Run what a phase's trials lack, and say how it goes."""
         keys = {trial.key for trial in trials}
-        known = self.store.statuses(keys)
-        again = {
-            key
-            for key, status in known.items()
-            if key not in self.ran and (self.fresh or (self.retry_failed and status in FAILURES))
-        }
-        if again:
-            self.store.delete(again)
-        self.ran |= keys
-        counts: Counter[str] = Counter(status for key, status in known.items() if key not in again)
+        counts = self.done_already(keys)
         self.tell(PhaseStarted(phase, len(keys), dict(counts)))
+        if counts.total() < len(keys):
+            self.tell_of_other_environments()
         LOG.info("%s: %d trials, %d of them done", phase, len(keys), sum(counts.values()))
+        sound: set[str] = set()
 
         def on_result(results: list[TrialResult]) -> None:
             for result in results:
                 counts[result.status] += 1
                 if result.status in FAILURES:
                     LOG.error("trial %s %s: %s", result.key, result.status, result.error)
-                    if self.fail_fast and not self.stopper.reason:
+                    if self.options.fail_fast and not self.stopper.reason:
                         self.stopper.request(FAILED)
+                else:
+                    sound.add(result.key)
             self.tell(StackDone(phase, tuple(results), dict(counts)))
 
         with _logged_end(phase, counts):
@@ -315,14 +307,39 @@ class _Sweep:
                 self.store,
                 self.registry,
                 executor=self.executor,
-                jobs=self.jobs,
+                jobs=self.options.jobs,
                 stop=self.stopper,
                 on_result=on_result,
                 work=self.work,
             )
+        self.sample.add(trials, sound)
         self.tell(PhaseDone(phase, dict(counts), self.stopper.reason))
 
+    def done_already(self, keys: set[str]) -> Counter[str]:
+        """Return by status how many trials have a result that stays; forget the others' results."""
+        known = self.store.statuses(keys)
+        again = {
+            key
+            for key, status in known.items()
+            if key not in self.ran
+            and (self.options.fresh or (self.options.retry_failed and status in FAILURES))
+        }
+        if again:
+            self.store.delete(again)
+        self.ran |= keys
+        return Counter(status for key, status in known.items() if key not in again)
+
+    def tell_of_other_environments(self) -> None:
+        """Say so where trials of the plan ran in an environment that is not this process's."""
+        here = numeric_environment()
+        there = {text: count for text, count in self.store.environments().items() if text != here}
+        if there and not self.environments_told:
+            self.environments_told = True
+            LOG.warning("trials of this plan ran in other environments: %s; here is %s", there, here)
+            self.tell(OtherEnvironment(here, there))
+
     def tell(self, event: Event) -> None:
+        """Hand an event to whoever listens."""
         if self.on_event is not None:
             self.on_event(event)
 
@@ -332,5 +349,5 @@ def _logged_end(phase: Phase, counts: Counter[str]) -> Iterator[None]:
     try:
         yield
     finally:
-        said = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-        LOG.info("%s: %s", phase, said or "nothing done")
+        ended = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+        LOG.info("%s: %s", phase, ended or "nothing done")

@@ -11,16 +11,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from anncore.contract.errors import AnnxError, ComponentError
+from anncore.contract.engine_version import engine_version, numeric_environment
+from anncore.contract.errors import AnnxError, ComponentError, PluginError
 from anncore.contract.registry import Registry, load_registry
 from anncore.contract.trial import Part, Trial, TrialResult
-from anncore.engine.training import train_stack
+from anncore.engine.training import rehearse, train_stack
 
 Train = Callable[[Sequence[Trial], Registry], list[TrialResult]]
 
 # A stack takes longer than one of its trials alone, and far less than all of them one after the other. It
-# is ended well before the sum of their times, lest one that hangs be noticed after an hour; should that be
-# too early, its trials still get their full time, each alone.
+# is ended well before the sum of their times, so that one that hangs is noticed soon; if that is too early,
+# its trials still get their full time, each alone.
 STACK_TIMES = 8
 
 
@@ -54,15 +55,28 @@ class Work:
         self.files = tuple(files)
         self.train = train
         self._registry = registry
+        self._rehearsed: set[tuple[str, ...]] = set()
+        self._warm: Task | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_registry": None}
+        return {**self.__dict__, "_registry": None, "_rehearsed": set(), "_warm": None}
 
     def prepare(self) -> Registry:
         """Load the components, unless that is done."""
         if self._registry is None:
             self._registry = load_registry(files=self.files)
         return self._registry
+
+    def warm_up(self, task: Task) -> None:
+        """Do for a task what a process does once (`rehearse`), before the task's time begins to count.
+
+        What a component raises here it raises again in the task, whose result then says it.
+        """
+        if self._warm is task or self.train is not train_stack:
+            return
+        self._warm = task
+        with _quiet(), contextlib.suppress(Exception, SystemExit):
+            rehearse(task.trials, self.prepare(), self._rehearsed)
 
     def __call__(self, task: Task) -> list[TrialResult] | Stale:
         """Return the results of a stack, in its order.
@@ -74,9 +88,10 @@ class Work:
             stale = _stale(trial, registry)
             if stale:
                 return Stale(stale)
+        self.warm_up(task)
         with _quiet():
             if len(task.trials) > 1:
-                # Whose fault it was is told by each trial alone.
+                # Each trial is run alone to find which one failed.
                 with contextlib.suppress(Exception, SystemExit):
                     return self._train(task.trials, registry)
             return [self._alone(trial, registry) for trial in task.trials]
@@ -85,7 +100,7 @@ class Work:
         results = list(self.train(trials, registry))
         if [result.key for result in results] != [trial.key for trial in trials]:
             raise RuntimeError("training returned the results of other trials")
-        return results
+        return [result._replace(environment=numeric_environment()) for result in results]
 
     def _alone(self, trial: Trial, registry: Registry) -> TrialResult:
         started = time.perf_counter()
@@ -93,10 +108,16 @@ class Work:
             return self._train([trial], registry)[0]
         except (Exception, SystemExit) as error:  # a plugin must not end its host
             seconds = time.perf_counter() - started
-            return TrialResult(trial.key, "failed", error=_told(error), train_seconds=seconds)
+            return TrialResult(
+                trial.key,
+                "failed",
+                error=_explained(error),
+                train_seconds=seconds,
+                environment=numeric_environment(),
+            )
 
 
-def _told(error: BaseException) -> str:
+def _explained(error: BaseException) -> str:
     """Return a user's mistake in one line, anything else with its traceback."""
     if isinstance(error, AnnxError):
         return f"{type(error).__name__}: {error}"
@@ -108,26 +129,40 @@ def _told(error: BaseException) -> str:
 
 
 def _stale(trial: Trial, registry: Registry) -> str:
-    """Say which component of a trial is not here in the version it was planned with; "" where all are."""
+    """Say what of a trial is not here in the version it was planned with; "" where all is."""
+    if trial.engine != engine_version():
+        return (
+            f"the trials were planned with annx's {trial.engine}, and a worker has {engine_version()}; "
+            "install the same versions there."
+        )
     for part in trial.parts.values():
-        for each in _with_refs(part):
-            try:
-                version = registry.get(each.kind, each.name).version
-            except ComponentError as error:
-                return f"a worker lacks a component of the plan: {error}"
-            if version != each.version:
-                return (
-                    f"{each.kind} {each.name} was planned in version {each.version}, and a worker found "
-                    f"{version}; it has changed since the sweep was started. Start again."
-                )
+        for component in _with_refs(part):
+            reason = _stale_part(component, registry)
+            if reason:
+                return reason
     return ""
+
+
+def _stale_part(part: Part, registry: Registry) -> str:
+    try:
+        code = registry.get(part.kind, part.name).code
+    except ComponentError as error:
+        return f"a worker lacks a component of the plan: {error}"
+    except PluginError as error:
+        return str(error)
+    if code == part.code:
+        return ""
+    return (
+        f"{part.kind} {part.name} was planned in version {part.code or 'of this annx'}, and a worker found "
+        f"{code or 'that of this annx'}; it has changed since the sweep was started. Start again."
+    )
 
 
 def _with_refs(part: Part) -> Iterator[Part]:
     yield part
-    for parts in part.refs.values():
-        for each in parts:
-            yield from _with_refs(each)
+    for inner_parts in part.refs.values():
+        for inner in inner_parts:
+            yield from _with_refs(inner)
 
 
 @contextlib.contextmanager

@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from anncore.contract.code_digest import file_code
+from anncore.contract.plugin_files import PREFIX, import_plugin_file
 from anncore.engine.process import children_on_one_blas_thread
 
 MAIN = "__main__"
@@ -61,6 +63,11 @@ def _homes(classes: Iterable[Any]) -> list[Home]:
     sys.modules.setdefault(MAIN_THERE, sys.modules[MAIN])  # for what comes back
     for cls in classes:
         file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
+        if cls.__module__.startswith(PREFIX):  # a plugin file, or one that it imports from beside it
+            package = cls.__module__.partition(".")[0]
+            path = sys.modules[package].plugin_file
+            homes.append(Home(package, str(path), file_code(path).digest))
+            continue
         digest = hashlib.sha256(Path(file).read_bytes()).hexdigest() if Path(file).is_file() else ""
         homes.append(Home(cls.__module__, file, digest))
     return homes
@@ -156,7 +163,7 @@ def _settle(home: Home, known: dict[str, str]) -> None:
     """Import a module as the asking process knows it: by its name, or else from its file."""
     if known.get(home.name) == home.digest:
         return
-    if home.name == MAIN or home.name in known or not _importable(home):
+    if home.name == MAIN or home.name in known or home.name.startswith(PREFIX) or not _importable(home):
         _load(home)
     known[home.name] = home.digest
 
@@ -172,6 +179,9 @@ def _importable(home: Home) -> bool:
 
 
 def _load(home: Home) -> None:
+    if home.name.startswith(PREFIX):
+        import_plugin_file(Path(home.file))
+        return
     name = MAIN_THERE if home.name == MAIN else home.name
     spec = importlib.util.spec_from_file_location(name, home.file) if home.file else None
     if spec is None or spec.loader is None:

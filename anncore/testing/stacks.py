@@ -34,7 +34,7 @@ def _part(arrays: dict[str, Array], start: int, stop: int) -> dict[str, Array]:
     return {key: value[start:stop].copy() for key, value in arrays.items()}
 
 
-def stacked_as_alone(subject: Subject, kit: Kit) -> int:
+def stacked_as_alone(subject: Subject, kit: Kit, draws: int = DRAWS) -> int:
     """In float32, stacks of 1, 2 and 7 trials give each trial the bits it has alone."""
     count = 0
     for label, variant, case in _all(subject, kit):
@@ -53,11 +53,11 @@ def stacked_as_alone(subject: Subject, kit: Kit) -> int:
                         where = f"{label}: {key} of a trial in a stack of {size} and alone"
                         must_equal_bits(value[i], alone[start + i][key][0], where)
                         count += 1
-        count += _equal_values_as_alone(subject, label, variant, case)
+        count += _equal_values_as_alone(subject, label, variant, case, draws)
     return count
 
 
-def _equal_values_as_alone(subject: Subject, label: str, variant: Variant, case: Case) -> int:
+def _equal_values_as_alone(subject: Subject, label: str, variant: Variant, case: Case, draws: int) -> int:
     """Two trials of the same hyperparameters, the variant's own, over many draws.
 
     NumPy's ** squares for a single exponent of 2 and calls pow for an array of them; the last bit differs
@@ -65,7 +65,7 @@ def _equal_values_as_alone(subject: Subject, label: str, variant: Variant, case:
     """
     rows = [subject.rows(variant, 1)[0]] * 2
     count = 0
-    for seed in range(DRAWS):
+    for seed in range(draws):
         inputs = case.inputs(np.random.default_rng((4, seed)), 2, "float32")
         both = case.run(subject.stack(rows, "float32"), _part(inputs, 0, 2))
         for i in range(2):

@@ -26,6 +26,7 @@ def make_trial(**changes: Any) -> Trial:
         "sweep_seed": 0,
         "seed": 1,
         "test": True,
+        "engine": "numbers 1, numpy 2.3.5",
     }
     return Trial(**{**base, **changes})
 
@@ -35,11 +36,12 @@ def test_canonical_json_is_sorted_and_compact() -> None:
 
 
 def test_the_key_is_the_sha256_of_the_description() -> None:
-    # printf '{"parts":{},"seed":1,"split":{"standardize":true,"stratify":true,"test":0.2,"valid":0.2},'\
+    # printf '{"engine":"numbers 1, numpy 2.3.5","parts":{},'\
+    # '"seed":1,"split":{"standardize":true,"stratify":true,"test":0.2,"valid":0.2},'\
     # '"sweep_seed":0,"test":true,"train":{"batch_size":32,"diverged_above":100,"dtype":"float32",'\
     # '"epochs":null,"eval_every":50,"eval_train":"sample","shuffle":true,"steps":500,'\
     # '"stop":{"loss":null,"min_delta":0,"monitor":"valid_loss","patience":null},"watch":[]}}' | sha256sum
-    assert make_trial(parts={}).key == "6b2b15c440335a7db4149005aeb9d53be9cb8464e68b0afefcb74ad5b1e2dd88"
+    assert make_trial(parts={}).key == "1afe4b34380eec2011121cdeef42b1fd7360b90d7e5b233b38a884ef28abaf19"
 
 
 def test_one_and_one_point_zero_are_the_same_key() -> None:
@@ -84,6 +86,8 @@ def test_the_place_of_a_file_is_no_part_of_the_key() -> None:
     [
         {"seed": 2},
         {"sweep_seed": 1},
+        {"engine": "numbers 2, numpy 2.3.5"},
+        {"engine": "numbers 1, numpy 2.4.0"},
         {"test": False},
         {"train": Train(steps=501)},
         {"train": Train(stop=Stop(loss=0.1))},

@@ -30,7 +30,7 @@ def registry() -> Registry:
 def part(registry: Registry, name: str, **values: Any) -> Part:
     component = registry.get("dataset", name)
     plain = {k: list(v) if isinstance(v, tuple) else v for k, v in resolve(component.cls, values).items()}
-    return Part("dataset", component.full_name, component.version, plain)
+    return Part("dataset", component.full_name, component.code, plain)
 
 
 def offering(data: Any) -> Registry:
@@ -280,7 +280,7 @@ def test_a_file_whose_content_changed_is_refused(registry: Registry, tmp_path: P
     before = component.cls(path=str(file)).fingerprint()
     params = {**resolve(component.cls, {"target": "y", "path": ""}), "drop": [], "fingerprint": before}
     del params["path"]
-    mine = Part("dataset", component.full_name, component.version, params, paths={"path": str(file)})
+    mine = Part("dataset", component.full_name, component.code, params, paths={"path": str(file)})
     assert prepare(mine, Split(), 0, 0, registry, "float32").inputs == 1
     file.write_text(file.read_text().replace("3,1.5", "3,9.5"))
     with pytest.raises(DataError, match=r"^csv: .*mine\.csv has changed since the plan was made"):

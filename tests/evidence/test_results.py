@@ -45,7 +45,7 @@ def test_columns_stand_in_the_documented_order() -> None:
         *("dataset.n", "network.hidden", "optimizer.lr"),
         "seed",
         *("train_loss", "valid_loss", "test_loss", "valid_accuracy", "train_auc", "test_auc"),
-        *("steps_done", "stopped", "error", "train_seconds"),
+        *("steps_done", "stopped", "error", "environment", "train_seconds"),
     ]
 
 

@@ -117,7 +117,7 @@ def test_a_store_that_cannot_be_opened_leaves_no_folder(
     def refuse(folder: Path) -> None:
         raise StoreError("on a network")
 
-    monkeypatch.setattr("anncore.running.store.refuse_network", refuse)
+    monkeypatch.setattr("anncore.running.database.refuse_network", refuse)
     with pytest.raises(StoreError, match="on a network"), RunFolder(tmp_path / "a" / "b").store():
         pass
     assert list(tmp_path.iterdir()) == []

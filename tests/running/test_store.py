@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import signal
@@ -89,6 +90,7 @@ def test_a_result_comes_back_as_it_was(tmp_path: Path) -> None:
         stopped="loss",
         error="Traceback:\n  'x'\x00\N{SNOWMAN}",
         train_seconds=0.1,
+        environment='{"blas":"some"}',
     )
     with Store(tmp_path / "s.sqlite") as store:
         store.add([(trial, result)])
@@ -209,7 +211,7 @@ def test_a_killed_writer_leaves_its_rows_and_no_lock(tmp_path: Path) -> None:
 
 
 def test_another_program_s_lock_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("anncore.running.store.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("anncore.running.database.BUSY_SECONDS", 0.05)
     Store(tmp_path / "s.sqlite").close()
     other = sqlite3.connect(tmp_path / "s.sqlite", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
@@ -219,7 +221,7 @@ def test_another_program_s_lock_is_told(tmp_path: Path, monkeypatch: pytest.Monk
         waits.append(options["timeout"])
         return connect(*args, **options)
 
-    monkeypatch.setattr("anncore.running.store.sqlite3.connect", noted)
+    monkeypatch.setattr("anncore.running.database.sqlite3.connect", noted)
     with pytest.raises(StoreError, match="is locked by another program; close it and try again"):
         Store(tmp_path / "s.sqlite")
     assert set(waits) == {0.05}
@@ -232,7 +234,7 @@ def test_a_newer_schema_is_told(tmp_path: Path) -> None:
     db.execute("PRAGMA user_version = 99")
     db.close()
     for write in (True, False):
-        with pytest.raises(StoreError, match=r"newer annx \(schema 99, this one knows 1\); upgrade annx"):
+        with pytest.raises(StoreError, match=r"newer annx \(schema 99, this one knows 2\); upgrade annx"):
             Store(tmp_path / "s.sqlite", write=write)
 
 
@@ -271,6 +273,117 @@ def test_a_damaged_row_is_told(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(StoreError, match=f"is damaged \\(trial {trial.key[:12]}"), Store(path) as store:
         list(store.results([trial.key]))
+
+
+def small_store(path: Path) -> list[Trial]:
+    """Write a store whose numbers are all known."""
+    trials = [make_trial(seed, phase="report", problem="p", arm=f"a{seed}") for seed in range(6)]
+    with Store(path) as store:
+        store.plan("report", trials)
+        curves = {"train_loss": (0.5, 0.25, 0.125), "valid_loss": (0.6, 0.3, 0.15)}
+        store.add(
+            (trial, make_result(trial, steps=(0, 1, 2), curves=curves, environment='{"blas":"x"}'))
+            for trial in trials
+        )
+    return trials
+
+
+def all_that_is_read(path: Path, trials: list[Trial]) -> Any:
+    with Store(path, write=False) as store:
+        by_key = {result.key: result for result in store.results(trial.key for trial in trials)}
+        return (
+            store.planned("report"),
+            [by_key.get(trial.key) for trial in trials],
+            store.counts("report"),
+            store.environments(),
+        )
+
+
+def test_a_flipped_byte_is_an_error_or_a_missing_trial_and_never_another_number(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    trials = small_store(path)
+    whole, truth = path.read_bytes(), all_that_is_read(path, trials)
+    rng = np.random.default_rng(0)
+    used = np.flatnonzero(np.frombuffer(whole, np.uint8))  # most of the file is empty pages
+    said: list[str] = []
+    for place in rng.choice(used, 1500, replace=False):
+        spoilt = bytearray(whole)
+        spoilt[place] ^= int(rng.integers(1, 256))
+        path.write_bytes(spoilt)
+        try:
+            planned, results, counts, environments = all_that_is_read(path, trials)
+        except StoreError as error:
+            said.append(str(error))
+            continue
+        assert planned == truth[0]
+        for result, true in zip(results, truth[1], strict=True):
+            assert result in (true, None)
+        assert (set(counts) <= {"ok", "missing"}, counts.total()) == (True, 6)  # one that is lost is missing
+        assert set(environments) <= set(truth[3])
+    assert len(said) > 1000
+    assert not any("\n" in message for message in said)
+
+
+@pytest.mark.parametrize("column", ["description", "status", "metrics", "stopped", "error", "environment"])
+def test_a_changed_column_names_the_trial_and_the_way_out(tmp_path: Path, column: str) -> None:
+    path = tmp_path / "s.sqlite"
+    trial = small_store(path)[0]
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute(f"UPDATE trials SET {column} = 'ok2' WHERE key = ?", (trial.key,))
+    db.close()
+    message = rf"damaged \(trial {trial.key[:12]}: .*\)\. Move it away to run its trials anew"
+    with pytest.raises(StoreError, match=message), Store(path, write=False) as store:
+        list(store.results([trial.key], curves=False))
+
+
+SCHEMA_1 = """
+CREATE TABLE trials (
+    key TEXT PRIMARY KEY, description TEXT NOT NULL, status TEXT NOT NULL, metrics BLOB NOT NULL,
+    curves BLOB NOT NULL, steps_done INTEGER NOT NULL, stopped TEXT NOT NULL, error TEXT NOT NULL,
+    train_seconds REAL NOT NULL
+);
+CREATE TABLE planned (
+    phase TEXT NOT NULL, position INTEGER NOT NULL, key TEXT NOT NULL, row TEXT NOT NULL,
+    PRIMARY KEY (phase, position)
+);
+PRAGMA application_id = 0x616E6E78;
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_store_of_schema_1_is_read_and_not_written(tmp_path: Path) -> None:
+    path, trial = tmp_path / "s.sqlite", make_trial(1, phase="report")
+    row = json.dumps(PlannedRow.of(trial)._asdict())
+    db = sqlite3.connect(path, isolation_level=None)
+    db.executescript(SCHEMA_1)
+    metrics, curves = pack_floats({"valid_loss": (0.5,)}), pack_floats({"valid_loss": (0.75, 0.5)}, (0, 9))
+    values = (trial.key, trial.text, "ok", metrics, curves, 9, "", "", 0.25)
+    db.execute("INSERT INTO trials VALUES (?,?,?,?,?,?,?,?,?)", values)
+    db.execute("INSERT INTO planned VALUES ('report', 0, ?, ?)", (trial.key, row))
+    db.close()
+    before = path.read_bytes()
+    with Store(path, write=False) as store:
+        (result,) = store.results([trial.key])
+        assert store.planned("report") == [PlannedRow.of(trial)]
+        assert (store.counts("report"), store.maps([trial.key]), store.environments()) == ({"ok": 1}, {}, {})
+    assert (result.metrics, result.curves) == ({"valid_loss": 0.5}, {"valid_loss": (0.75, 0.5)})
+    with pytest.raises(StoreError, match=r"older annx \(schema 1, .* other keys\. It can still be read"):
+        Store(path)
+    assert path.read_bytes() == before
+
+
+def test_environments_are_spelled_out_once_and_counted(tmp_path: Path) -> None:
+    trials = [make_trial(seed) for seed in range(4)]
+    texts = ['{"blas":"x"}', '{"blas":"y"}', '{"blas":"x"}', ""]  # the last one was lost with its worker
+    with Store(tmp_path / "s.sqlite") as store:
+        store.plan("tune", [*trials, trials[0]])
+        store.add(
+            (trial, make_result(trial, environment=text)) for trial, text in zip(trials, texts, strict=True)
+        )
+        assert store.environments() == {'{"blas":"x"}': 2, '{"blas":"y"}': 1}
+    db = sqlite3.connect(tmp_path / "s.sqlite")
+    assert db.execute("SELECT count(*) FROM environments").fetchone() == (2,)
+    db.close()
 
 
 def test_a_missing_store_cannot_be_read(tmp_path: Path) -> None:

@@ -18,14 +18,15 @@ import numpy as np
 import pytest
 from sweep_factory import DRIVER, SLOW, TUNED, load, load_slow, stored_maps, without_seconds
 
-from anncore import Executor, ExperimentError, PluginError, Stopper, StoreError, load_run, sweep
+from anncore import Executor, ExperimentError, PluginError, Stopper, StoreError, load_run
 from anncore.contract.trial import TrialResult
 from anncore.engine.datasets import _CACHE
 from anncore.evidence.results import to_csv
 from anncore.running.events import PhaseDone, PhaseStarted, StackDone, StopRequested, interruptible
 from anncore.running.run_folder import RunFolder
 from anncore.running.store import Store
-from anncore.running.sweep import run_trials
+from anncore.running.sweep import sweep
+from anncore.running.trial_runs import run_trials
 from anncore.running.worker import Task, Work
 
 REPORT = "seeds = { report = [0, 1] }\n"
@@ -450,7 +451,8 @@ def test_the_second_interrupt_stops_at_once(tmp_path: Path) -> None:
     load(tmp_path, "\n" + REPORT + '[optimizer.trouble]\nhow = ["none", "hang"]\n', hidden="[[2], [3]]")
     code = (
         "import sys\n"
-        "from anncore import load_experiment, sweep\n"
+        "from anncore import load_experiment\n"
+        "from anncore.running.sweep import sweep\n"
         "say = lambda event: print(type(event).__name__, flush=True)\n"
         "sweep(load_experiment(sys.argv[1]), out=sys.argv[2], jobs=2, on_event=say)\n"
     )

@@ -16,12 +16,14 @@ from functools import partial
 from multiprocessing import connection, get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
 from anncore import AnnxError, Executor, Lost, children_on_one_blas_thread, hookimpl
 
 NO_TASK = object()
+WARM_UP = 10.0  # seconds more for what comes before a task's own time
 FALSE_STARTS = 3  # so many in a row are no accident
 PATIENCE = 5.0  # seconds for a worker to end by itself once it has been told to
 
@@ -32,7 +34,9 @@ class Processes(Executor):
 
     Workers are started afresh (spawn) and live as long as the `work` they were started for, so several
     runs of it pay for their start once; each runs BLAS on one thread. A worker that dies loses its own
-    task only and is replaced; a task past its `timeout` is ended with its worker.
+    task only and is replaced; a task past its `timeout` is ended with its worker. A task's time is its own:
+    it begins when the worker has warmed up for it (`warm_up`, where the work has one), and stands still while
+    the worker waits for a core that other processes hold, where the system tells (Linux).
     Workers ignore Ctrl-C, which is the driver's to handle, and end by themselves when the driver is gone,
     even killed.
     """
@@ -58,7 +62,8 @@ class _Worker:
     def __init__(self, work: Callable[[Any], Any]) -> None:
         self.task: Any = NO_TASK
         self.ready = False
-        self.deadline: float | None = None
+        self.warms_up = hasattr(work, "warm_up")
+        self.clock: _Clock | None = None
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, work), daemon=True)
@@ -69,16 +74,20 @@ class _Worker:
             self.pipe.close()
             raise
         finally:
-            theirs.close()  # else the end of the worker would not end the pipe
+            theirs.close()  # otherwise the end of the worker would not end the pipe
 
     def send(self, task: Any) -> None:
         """Hand over a task; a worker that is dead already is found out by its sentinel."""
         self.task = task
-        timeout = getattr(task, "timeout", None)
-        self.deadline = None if timeout is None else time.monotonic() + timeout
+        self.start_clock(WARM_UP if self.warms_up else 0.0)
         data = ForkingPickler.dumps(task)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.pipe.send_bytes(data)
+
+    def start_clock(self, more: float = 0.0) -> None:
+        """Count the task's time from now on, where it has a limit; `more` seconds are added to that."""
+        timeout = getattr(self.task, "timeout", None)
+        self.clock = None if timeout is None else _Clock(self.process.pid, timeout + more)
 
     def receive(self) -> tuple[str, Any] | None:
         """Return the worker's message, None where it died instead."""
@@ -120,6 +129,27 @@ class _Worker:
         return f"the worker process ended with exit code {code}"
 
 
+class _Clock:
+    """Counts the time that is a process's own, without what it waited for a core."""
+
+    def __init__(self, pid: int | None, limit: float) -> None:
+        self.pid, self.limit = pid, limit
+        self.started, self.waited = time.monotonic(), _seconds_waited(pid)
+
+    def left(self) -> float:
+        """Return how much of the limit is left, in seconds; nothing or less where it is over."""
+        waited = _seconds_waited(self.pid) - self.waited
+        return self.limit - (time.monotonic() - self.started - waited)
+
+
+def _seconds_waited(pid: int | None) -> float:
+    """Return how long a process has waited for a core, ready to run; 0 where the system does not tell."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
 class _Pool:
     """The workers of one run, and what is known of each."""
 
@@ -151,7 +181,7 @@ class _Pool:
     def hand_out(self) -> None:
         """Give every idle worker a task; start workers while there are more tasks than workers."""
         if self.stop():
-            for worker in [each for each in self.workers if not each.ready]:
+            for worker in [worker for worker in self.workers if not worker.ready]:
                 self.remove(worker)
             return
         for worker in self.workers:
@@ -176,9 +206,9 @@ class _Pool:
         watched: dict[Any, _Worker] = {}
         for worker in self.workers:
             watched[worker.pipe] = watched[worker.process.sentinel] = worker
-        deadlines = [worker.deadline for worker in self.workers if worker.deadline is not None]
-        timeout = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
-        return list(dict.fromkeys(watched[each] for each in connection.wait(list(watched), timeout)))
+        left = [worker.clock.left() for worker in self.workers if worker.clock is not None]
+        timeout = max(0.0, min(left)) if left else None
+        return list(dict.fromkeys(watched[end] for end in connection.wait(list(watched), timeout)))
 
     def listen(self, worker: _Worker) -> Iterator[tuple[Any, Any]]:
         # The last words of a process that is gone may still lie in its pipe.
@@ -192,7 +222,10 @@ class _Pool:
             return
         if what == "raised":
             raise value
-        task, worker.task, worker.deadline = worker.task, NO_TASK, None
+        if what == "warm":
+            worker.start_clock()
+            return
+        task, worker.task, worker.clock = worker.task, NO_TASK, None
         yield task, value
 
     def bury(self, worker: _Worker) -> Iterator[tuple[Any, Any]]:
@@ -209,8 +242,7 @@ class _Pool:
                 )
 
     def overdue(self) -> list[_Worker]:
-        now = time.monotonic()
-        return [worker for worker in self.workers if worker.deadline is not None and worker.deadline <= now]
+        return [worker for worker in self.workers if worker.clock is not None and worker.clock.left() <= 0]
 
     def expire(self, worker: _Worker) -> Iterator[tuple[Any, Any]]:
         if worker.pipe.poll():  # it finished in the last moment
@@ -290,8 +322,11 @@ def _serve(pipe: Connection, work: Callable[[Any], Any]) -> None:
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         prepare = getattr(work, "prepare", None)
         pipe.send_bytes(_answer("ready", prepare) if prepare else _packed("ready", None))
+        warm_up = getattr(work, "warm_up", None)
         while True:
             task = pipe.recv()
+            if warm_up:
+                pipe.send_bytes(_answer("warm", partial(warm_up, task)))
             pipe.send_bytes(_answer("done", partial(work, task)))
 
 

@@ -1,0 +1,179 @@
+"""What a stranger's component must show before its first trial: that its numbers can be trusted.
+
+A formula that mixes the trials of a stack, or a wrong gradient, runs without a word, and its results look
+like any others. So a sweep first runs the kit's checks that guard numbers on every component that is not
+annx's own, a second or two for each. What passes is remembered in the user's cache folder by name, code, and
+the versions of annx; a cache that is damaged, or cannot be written, is as good as none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import inspect
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from anncore._version import __version__
+from anncore.contract.engine_version import engine_version
+from anncore.contract.errors import PluginError
+from anncore.contract.hyperparameters import Plain, declared
+from anncore.contract.registry import Component
+from anncore.evidence.results import Results
+from anncore.experiment.model import Experiment
+from anncore.running.files import replace_file
+from anncore.running.sweep import sweep as sweep_without_checks
+from anncore.testing import KITS, Check, checks_for, stacks
+
+# The checks whose failure means wrong numbers; the others are about documents, pickling and politeness.
+ESSENTIAL = frozenset(
+    (
+        *(
+            "deterministic",
+            "no_global_rng",
+            "stacked_as_alone",
+            "isolated",
+            "keeps_dtype",
+            "inputs_unchanged",
+        ),
+        *("gradient", "joint_as_chained", "mean_over_examples", "learns", "random", "width"),
+        *("scope", "evaluated", "asks", "route", "factors", "state", "weights", "adjust", "noise"),
+        *("data", "rows_unshared", "start", "modes", "draw", "learn", "nan", "order_free"),
+    )
+)
+DRAWS = 3  # of the kit's many: what mixes trials shows at once
+WITHOUT = ("figure", "executor")  # kinds that change no number
+
+
+class ConformanceError(PluginError):
+    """A stranger's component fails checks; `failures` has a line for each."""
+
+    def __init__(self, failures: Sequence[str]) -> None:
+        self.failures = tuple(failures)
+        names = ", ".join(dict.fromkeys(failure.partition(": ")[0] for failure in failures))
+        super().__init__(
+            f"{names} cannot be trusted, so nothing was run; mend it ('annx check' says more), or run it all "
+            "the same by --unchecked, which the report then says."
+        )
+
+
+def sweep(experiment: Experiment, *, unchecked: bool = False, **options: Any) -> Results:
+    """Check strangers' components that the experiment uses, then run it.
+
+    unchecked: run them even if they fail the checks that guard numbers; by default ConformanceError, a
+    PluginError, stops the sweep before it begins. For the rest:
+    """
+    return sweep_without_checks(experiment, admit=let_through if unchecked else admit, **options)
+
+
+def _documented() -> None:
+    """Give `sweep` the parameters and the documentation of what it calls beside its own."""
+    inner, own = inspect.signature(sweep_without_checks), inspect.signature(sweep)
+    parameters = [parameter for name, parameter in inner.parameters.items() if name != "admit"]
+    sweep.__signature__ = inner.replace(parameters=[*parameters, own.parameters["unchecked"]])  # type: ignore[attr-defined]
+    sweep.__doc__ = f"{inspect.getdoc(sweep)}\n\n{inspect.getdoc(sweep_without_checks)}"
+
+
+_documented()
+
+
+def admit(components: Iterable[Component]) -> tuple[str, ...]:
+    """Check the components that are not known to pass; raises ConformanceError for those that do not.
+
+    Returns the names of those that are admitted without a check, which are none.
+    """
+    failures: list[str] = []
+    for component in components:
+        if component.kind in WITHOUT or _remembered(component):
+            continue
+        found = list(failing(component))
+        if found:
+            failures += [f"{component.kind} {component.full_name}: {reason}" for reason in found]
+        else:
+            _remember(component)
+    if failures:
+        raise ConformanceError(failures)
+    return ()
+
+
+def let_through(components: Iterable[Component]) -> tuple[str, ...]:
+    """Return the names of all that are not known to pass, and check none."""
+    return tuple(
+        component.full_name
+        for component in components
+        if component.kind not in WITHOUT and not _remembered(component)
+    )
+
+
+def failing(component: Component) -> Iterator[str]:
+    """Yield "check: reason" for each essential check that a component fails."""
+    for check in essential_checks(component):
+        reason = check.outcome().reason
+        if reason and not reason.startswith("nothing was left to check"):
+            yield f"{check.name}: {reason}"
+
+
+def essential_checks(component: Component) -> Iterator[Check]:
+    """Yield the checks of a component that guard numbers, with fewer draws than the whole kit's.
+
+    None for a data set that reads a file, of which nothing can be made without one.
+    """
+    if _reads_a_file(component):
+        return
+    for check in checks_for(component):
+        if check.name == "stacked_as_alone":
+            run = partial(stacks.stacked_as_alone, kit=KITS[component.kind], draws=DRAWS)
+            yield Check(check.subject, check.name, run)
+        elif check.name in ESSENTIAL:
+            yield check
+
+
+def _reads_a_file(component: Component) -> bool:
+    cls: Any = component.cls
+    pairs = [(declaration.domain, declaration.default) for declaration in declared(cls).values()]
+    return any(
+        isinstance(domain, Plain) and domain.type == "path" and not default for domain, default in pairs
+    )
+
+
+# What passed
+
+
+def _remembered(component: Component) -> bool:
+    try:
+        return bool(json.loads(_note(component).read_bytes()) == _known_by(component))
+    except (OSError, ValueError):
+        return False
+
+
+def _remember(component: Component) -> None:
+    note = _note(component)
+    with contextlib.suppress(OSError):
+        note.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(note, json.dumps(_known_by(component)).encode())
+
+
+def _known_by(component: Component) -> list[str]:
+    """Return all that a passed check rests on."""
+    return [component.kind, component.full_name, component.code, __version__, engine_version()]
+
+
+def _note(component: Component) -> Path:
+    name = hashlib.sha256(json.dumps(_known_by(component)).encode()).hexdigest()[:32]
+    return cache_folder() / "checked" / f"{name}.json"
+
+
+def cache_folder() -> Path:
+    """Return annx's folder among the user's caches; it need not be there."""
+    if told := os.environ.get("XDG_CACHE_HOME"):
+        return Path(told) / "annx"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "annx"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "annx" / "Cache"
+    return Path.home() / ".cache" / "annx"

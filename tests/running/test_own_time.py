@@ -1,0 +1,93 @@
+"""A time limit is for a trial's own training: not for its worker's start, nor for the load of the machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sweep_factory import load
+from trial_factory import make_trial
+
+from anncore import load_registry
+from anncore.engine.training import rehearse, train_stack
+from anncore.running.sweep import sweep
+from anncore.running.worker import Task, Work
+
+BUSY = "while True: pass"
+# It sleeps at its twentieth step, so that rehearsing, which makes one, does not meet it.
+ARMS = """
+seeds.report = [0, 1]
+limits.timeout = "1s"
+[optimizer.sgd]
+[optimizer.adam]
+[optimizer.trouble]
+how = ["hang later"]
+"""
+
+
+@pytest.fixture
+def busy() -> Iterator[None]:
+    """Keep every core busy twice over."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    loads = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(2 * cores)]
+    yield
+    for each in loads:
+        each.kill()
+        each.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="only Linux tells how long one waited")
+def test_only_the_arm_that_hangs_is_timed_out_on_a_busy_machine(tmp_path: Path, busy: None) -> None:
+    trials = sweep(load(tmp_path, ARMS, overrides=["train.steps=60"]), out=tmp_path / "run", jobs=2).trials
+    assert trials.groupby("arm")["status"].unique().map(list).to_dict() == {
+        "sgd": ["ok"],
+        "adam": ["ok"],
+        "trouble": ["timeout"],
+    }
+    assert set(trials.loc[trials["arm"] == "trouble", "error"]) == {"not finished after 1 s"}
+
+
+def test_a_trial_s_seconds_are_those_of_its_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data that takes long to make, and whatever a process does once, are not in them."""
+    from anncore.engine import training
+
+    honest = training._loaded
+
+    def slow(trials: Any, registry: Any) -> Any:
+        time.sleep(0.5)
+        return honest(trials, registry)
+
+    monkeypatch.setattr(training, "_loaded", slow)
+    registry = load_registry()
+    trial = make_trial(registry, steps=3, eval_every=3)
+    (result,) = Work((), registry)(Task((trial,)))
+    assert 0 < result.train_seconds < 0.5  # type: ignore[union-attr]
+
+
+def test_rehearsing_changes_no_bit_and_is_done_once_per_structure() -> None:
+    registry = load_registry()
+    trials = [
+        make_trial(registry, optimizer=("adam", {"lr": lr}), steps=6, eval_every=3) for lr in (0.1, 0.01)
+    ]
+    trials.append(make_trial(registry, optimizer=("sgd", {"lr": 0.1}), steps=6, eval_every=3))
+    before = [result._replace(train_seconds=0.0) for result in train_stack(trials, registry)]
+    known: set[tuple[str, ...]] = set()
+    rehearse(trials, registry, known)
+    assert len(known) == 2
+    rehearse(trials, registry, known)
+    assert len(known) == 2
+    assert [result._replace(train_seconds=0.0) for result in train_stack(trials, registry)] == before
+
+
+def test_what_fails_in_the_rehearsal_is_told_by_the_trial(tmp_path: Path) -> None:
+    experiment = load(tmp_path, '\nseeds.report = [0]\n[optimizer.trouble]\nhow = ["none", "raise"]\n')
+    trials = sweep(experiment, out=tmp_path / "run", executor="serial").trials
+    assert trials["status"].tolist() == ["ok", "failed"]
+    assert trials["error"].iloc[1].endswith("ArithmeticError: I cannot go on")

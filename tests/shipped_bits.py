@@ -1,0 +1,191 @@
+"""What a few steps with each shipped component come to: for the test that notices when bits change.
+
+    python tests/shipped_bits.py
+
+writes tests/golden/bits.json anew, for this machine: NUMBER_VERSION, per environment a digest of every
+component's numbers, and the numbers themselves, rounded, for machines that are not in the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import math
+import re
+import struct
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from trial_factory import make_objective_trial, make_trial
+
+from anncore import Registry, load_registry
+from anncore.contract.engine_version import NUMBER_VERSION, environment_digest, numeric_environment
+from anncore.contract.hyperparameters import build
+from anncore.contract.registry import Component
+from anncore.contract.trial import Part, Trial
+from anncore.engine.training import train_stack
+from anncore.running.component_costs import default_part
+
+FILE = Path(__file__).parent / "golden" / "bits.json"
+COMMAND = "python tests/shipped_bits.py"
+DTYPES = ("float32", "float64")
+KINDS = (
+    "activation",
+    "loss",
+    "optimizer",
+    "schedule",
+    "initializer",
+    "dataset",
+    "network",
+    "objective",
+    "metric",
+)
+DATA = {
+    "binary": {"dataset": ("two_moons", {"n": 60})},
+    "multiclass": {"dataset": "iris", "output": "softmax", "loss": "categorical_cross_entropy"},
+    "regression": {"dataset": ("friedman", {"n": 60}), "output": "identity", "loss": "mse"},
+}
+# SOAP turns by eigenvectors, which rounding moves further than anything else here.
+TOLERANCE = {"": 1e-5, "optimizer soap": 2e-3}
+SHORT = {"steps": 6, "eval_every": 3, "batch_size": 16}
+
+
+def components(registry: Registry) -> list[Component]:
+    """Return what annx ships of the kinds that compute a trial's numbers."""
+    return [
+        component for component in registry.components if component.kind in KINDS and component.dist == "annx"
+    ]
+
+
+def numbers_of(registry: Registry, component: Component, dtype: str) -> list[float]:
+    """Return the losses of a short training with a component, or the scores that it gives."""
+    with contextlib.closing(_trials(registry, component, dtype)) as trials:
+        results = [(trial, train_stack([trial], registry)[0]) for trial in trials]
+    numbers: list[float] = []
+    for _, result in results:
+        for name, values in sorted({**{k: (v,) for k, v in result.metrics.items()}, **result.curves}.items()):
+            wanted = name.endswith("_loss")
+            if component.kind == "metric":
+                wanted = component.name in name
+            if wanted or component.kind == "objective":
+                numbers += values
+    if not numbers and component.kind == "loss":
+        numbers = _values(component, dtype)
+    assert numbers, f"{component.kind} {component.name} gives nothing to look at"
+    return numbers
+
+
+def _values(component: Component, dtype: str) -> list[float]:
+    """Return a loss's values where it is for evaluation only."""
+    rng = np.random.default_rng(0)
+    output, target = rng.random((2, 9, 1)).astype(dtype), (rng.random((2, 9, 1)) > 0.5).astype(dtype)
+    return [float(value) for value in component.cls().value(output, target)]
+
+
+def _trials(registry: Registry, component: Component, dtype: str) -> Iterator[Trial]:
+    kind, cls = component.kind, component.cls
+    options: dict[str, Any] = {**SHORT, "dtype": dtype}
+    if kind == "objective":
+        yield make_objective_trial(registry, objective=component.name, steps=6, eval_every=3, dtype=dtype)
+    elif kind == "dataset":
+        yield from _on_data(registry, component, options)
+    elif kind == "network":
+        data = {**DATA["multiclass"], "dataset": "digits"} if component.name in ("cnn", "elman") else {}
+        data = {**DATA["regression"], "dataset": "stored_patterns"} if component.name == "hopfield" else data
+        yield make_trial(registry, network=component.name, **data, **options)
+    elif kind == "loss":
+        for task, output in cls.outputs.items() if getattr(cls, "trainable", True) else ():
+            yield make_trial(registry, **{**DATA[task], "loss": component.name, "output": output}, **options)
+    elif kind == "metric":
+        watch = (component.full_name,) if getattr(cls, "watches", False) else ()
+        for task in cls.tasks:
+            yield make_trial(registry, **DATA[task], **options, watch=watch)
+    elif kind == "activation":
+        yield make_trial(registry, activation=component.name, **DATA["binary"], **options)
+    else:
+        if getattr(cls, "full_batch", False):
+            options["batch_size"] = "full"
+        trial = make_trial(registry, **DATA["binary"], **options)
+        yield dataclasses.replace(trial, parts={**trial.parts, kind: default_part(registry, component)})
+
+
+def _on_data(registry: Registry, component: Component, options: dict[str, Any]) -> Iterator[Trial]:
+    """Yield a training on a data set, whichever its task; one that reads a file is given one."""
+    from anncore.engine.datasets import inspect
+
+    with tempfile.TemporaryDirectory() as folder:
+        part = default_part(registry, component)
+        if component.name == "csv":
+            path = Path(folder) / "points.csv"
+            path.write_text(
+                "u,v,class\n" + "".join(f"{i % 7},{i * i % 11},{'ab'[i % 2]}\n" for i in range(60))
+            )
+            fingerprint = build(component.cls, path=str(path), target="class").fingerprint()
+            params = {**part.params, "target": "class", "fingerprint": fingerprint}
+            params.pop("path")
+            part = Part(part.kind, part.name, part.code, params, {}, {"path": str(path)})
+        task = inspect(part, make_trial(registry).split, 0, 0, registry).task
+        trial = make_trial(registry, **DATA[task], **options)
+        yield dataclasses.replace(trial, parts={**trial.parts, "dataset": part})
+
+
+def digest(numbers: list[float]) -> str:
+    """Return the first digits of a SHA-256 over all bits."""
+    return hashlib.sha256(struct.pack(f"<{len(numbers)}d", *numbers)).hexdigest()[:12]
+
+
+def name_of(component: Component) -> str:
+    """Return the name a component has in the file."""
+    return f"{component.kind} {component.name}"
+
+
+def changed(
+    known: Mapping[str, Any], component: Component, numbers: Mapping[str, list[float]], here: str
+) -> bool:
+    """Tell whether a component's numbers, by dtype, are others than the file has.
+
+    In an environment of the file (`here` is its digest) every bit counts. Elsewhere last digits differ
+    anyway, so the float64 numbers are compared to within TOLERANCE.
+    """
+    name = name_of(component)
+    if here in known["environments"]:
+        bits: str = known["environments"][here]["bits"].get(name, "")
+        return bits != digest([number for dtype in DTYPES for number in numbers[dtype]])
+    expected = [math.nan if value is None else value for value in known["values"].get(name, ())]
+    got, tolerance = numbers["float64"], TOLERANCE.get(name, TOLERANCE[""])
+    return len(got) != len(expected) or not np.allclose(got, expected, tolerance, 1e-12, equal_nan=True)
+
+
+def main() -> None:
+    """Write the file for this machine; bits of other machines stay unless their version is another."""
+    registry = load_registry(environ={"ANNX_PLUGINS": ""})
+    numbers = {
+        name_of(component): {dtype: numbers_of(registry, component, dtype) for dtype in DTYPES}
+        for component in components(registry)
+    }
+    old = json.loads(FILE.read_text()) if FILE.is_file() else {}
+    kept = old.get("environments", {}) if old.get("number_version") == NUMBER_VERSION else {}
+    here = numeric_environment()
+    bits = {name: digest([*found["float32"], *found["float64"]]) for name, found in numbers.items()}
+    content = {
+        "number_version": NUMBER_VERSION,
+        "environments": {**kept, environment_digest(here): {"what": json.loads(here), "bits": bits}},
+        "values": {
+            name: [float(f"{value:.6g}") if math.isfinite(value) else None for value in found["float64"]]
+            for name, found in numbers.items()
+        },
+    }
+    text = json.dumps(content, indent=1)
+    text = re.sub(r"\[[^\[\]{}]*\]", lambda match: re.sub(r"\s+", " ", match[0]), text)  # a component a line
+    FILE.write_text(text + "\n", encoding="utf-8")
+    sys.stdout.write(f"{FILE}: {len(numbers)} components in {len(content['environments'])} environments\n")
+
+
+if __name__ == "__main__":
+    main()
