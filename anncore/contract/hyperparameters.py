@@ -60,10 +60,10 @@ class Interval:
     @classmethod
     def parse(cls, text: str) -> Interval:
         """Read "[0, 1)" or "int [1, inf)"."""
-        found = re.fullmatch(r"(int )?([\[(])\s*(\S+?)\s*,\s*(\S+?)\s*([\])])", text.strip())
-        if found is None:
+        match = re.fullmatch(r"(int )?([\[(])\s*(\S+?)\s*,\s*(\S+?)\s*([\])])", text.strip())
+        if match is None:
             raise ValueError(f"not an interval: {text!r}; write for example '[0, 1)' or 'int [1, inf)'")
-        integer, left, low, high, right = found.groups()
+        integer, left, low, high, right = match.groups()
         try:
             interval = cls(float(low), float(high), left == "[", right == "]", bool(integer))
         except ValueError:
@@ -149,9 +149,9 @@ class OneOf:
 
     def check(self, value: Any) -> Any:
         """Return `value`, or raise ValueError with the rule and the nearest spelling."""
-        for known in self.values:  # True == 1 for Python, but not for who wrote one of them
-            if value == known and isinstance(value, bool) == isinstance(known, bool):
-                return known
+        for declared_value in self.values:  # True == 1 for Python, but not for who wrote one of them
+            if value == declared_value and isinstance(value, bool) == isinstance(declared_value, bool):
+                return declared_value
         raise ValueError(f"must be {self.describe()}")
 
 
@@ -236,21 +236,21 @@ def ref(kind: str, default: str) -> Any:
 @cache
 def declared(cls: Any) -> dict[str, Declared]:
     """Return a component class's hyperparameters by name, in the order of its fields."""
-    found = {}
-    for each in dataclasses.fields(cls):
-        mark = each.metadata.get("annx")
+    declarations = {}
+    for field in dataclasses.fields(cls):
+        mark = field.metadata.get("annx")
         if mark is not None and mark[0] == "param":
-            found[each.name] = Declared(each.name, each.default, *mark[1:])
-    return found
+            declarations[field.name] = Declared(field.name, field.default, *mark[1:])
+    return declarations
 
 
 @cache
 def references(cls: Any) -> dict[str, Reference]:
     """Return a component class's references by name."""
     return {
-        each.name: Reference(each.name, each.metadata["annx"][1], str(each.default))
-        for each in dataclasses.fields(cls)
-        if each.metadata.get("annx", ("",))[0] == "ref"
+        field.name: Reference(field.name, field.metadata["annx"][1], str(field.default))
+        for field in dataclasses.fields(cls)
+        if field.metadata.get("annx", ("",))[0] == "ref"
     }
 
 
@@ -260,7 +260,7 @@ def resolve(cls: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     `values` may hold `preset`, a name in the class's `presets`. Raises ComponentError that names
     component, key, rule, value and nearest spelling. References are not looked at here.
     """
-    known, presets = declared(cls), cls.presets
+    declarations, presets = declared(cls), cls.presets
     base: Mapping[str, Any] = {}
     if "preset" in values:
         name = values["preset"]
@@ -272,13 +272,13 @@ def resolve(cls: Any, values: Mapping[str, Any]) -> dict[str, Any]:
         base = presets[name]
     given = {key: value for key, value in values.items() if key != "preset" and key not in references(cls)}
     for key in given:
-        if key not in known:
-            names = ", ".join([*known, *references(cls)]) or "none"
+        if key not in declarations:
+            names = ", ".join([*declarations, *references(cls)]) or "none"
             raise ComponentError(
-                f"{cls.name}: unknown hyperparameter {key!r}; known are {names}.{nearest(key, known)}"
+                f"{cls.name}: unknown hyperparameter {key!r}; known are {names}.{nearest(key, declarations)}"
             )
     resolved = {}
-    for key, declaration in known.items():
+    for key, declaration in declarations.items():
         value = given.get(key, base.get(key, declaration.default))
         try:
             resolved[key] = declaration.domain.check(value)

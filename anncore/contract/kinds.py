@@ -303,8 +303,7 @@ class _Wrapping:
         """The optimizer inside; call its methods with arrays of the shape that this one is given."""
         cls: Any = type(self)
         fields = (key for key, reference in references(cls).items() if reference.kind == "optimizer")
-        inside: Optimizer = getattr(self, next(fields))[0]
-        return inside
+        return getattr(self, next(fields))[0]
 
     def init(self, weight: Array) -> Any:
         """Return the inner optimizer's state. A wrapper that remembers more returns a NamedTuple with it.

@@ -41,13 +41,13 @@ class WeightDecay:
 
     def __post_init__(self) -> None:
         some, spared = np.any(self.weight_decay), np.equal(self.weight_decay, 0)
-        found = {
+        facts = {
             "_couples": bool(some and self.decay_mode == "coupled"),
             "_shrinks": bool(some and self.decay_mode != "coupled"),
             "_spared": spared if some and np.any(spared) else None,
             "_full_lr": copy(self.lr) if self.decay_mode == "independent" else None,
         }
-        for name, value in found.items():  # once for all steps; the dataclass is frozen
+        for name, value in facts.items():  # once for all steps; the dataclass is frozen
             object.__setattr__(self, name, value)
 
     def decay_gradient(self, param: Array, grad: Array) -> Array:

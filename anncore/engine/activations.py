@@ -40,10 +40,10 @@ class Activations:
     def __init__(self, runs: Sequence[Run]) -> None:
         self.runs = list(runs)
         self.name: str = runs[0].component.name
-        self.special = any(needs_place(type(each.component)) for each in runs)
+        self.special = any(needs_place(type(run.component)) for run in runs)
         self._formulas = [
-            (Formula("forward", each.component), Formula("backward", each.component), each.trials)
-            for each in runs
+            (Formula("forward", run.component), Formula("backward", run.component), run.trials)
+            for run in runs
         ]
         self._place, self._units = "", 0
         self.noise: Any = None
@@ -173,10 +173,9 @@ class Activations:
     def _draw(self, component: Any, trials: slice, key: str, shape: tuple[int, ...]) -> Array | None:
         if not self._training:
             return None
-        noise: Array = self.noise.of(
+        return self.noise.of(
             f"{self._place}/{self._calls}/{key}", trials, lambda rng: component.draw(rng, shape)
         )
-        return noise
 
 
 def _starts(specs: Sequence[WeightSpec], runs: Sequence[Run]) -> Any:

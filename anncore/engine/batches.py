@@ -29,8 +29,8 @@ class Batches:
         train = trials[0].train
         data, self._group = distinct(prepared)
         owners = [trials[int(np.argmax(self._group == g))] for g in range(len(data))]
-        self._x = np.stack([each.x_train for each in data])
-        self._y = np.stack([each.y_train for each in data])
+        self._x = np.stack([prepared.x_train for prepared in data])
+        self._y = np.stack([prepared.y_train for prepared in data])
         n = self._x.shape[1]
         self._size = n if train.batch_size == "full" else min(int(train.batch_size), n)
         self._shuffle = train.shuffle and self._size < n
@@ -40,8 +40,8 @@ class Batches:
         self._epoch_x = np.empty_like(self._x) if self._shuffle else self._x
         self._epoch_y = np.empty_like(self._y) if self._shuffle else self._y
         self._whole: tuple[Array, Array] | None = None
-        each = self._x[0].nbytes + self._y[0].nbytes
-        self._spread = len(trials) * each <= SPREAD_BYTES
+        trial_bytes = self._x[0].nbytes + self._y[0].nbytes
+        self._spread = len(trials) * trial_bytes <= SPREAD_BYTES
 
     def take(self) -> tuple[Array, Array]:
         """Return the next batch, x (T, B, D) and y (T, B, K)."""
@@ -84,11 +84,11 @@ def distinct(data: Sequence[Prepared]) -> tuple[list[Prepared], Array]:
     index: dict[int, int] = {}
     distinct: list[Prepared] = []
     group = np.empty(len(data), np.intp)
-    for row, each in enumerate(data):
-        if id(each) not in index:
-            index[id(each)] = len(distinct)
-            distinct.append(each)
-        group[row] = index[id(each)]
+    for row, prepared in enumerate(data):
+        if id(prepared) not in index:
+            index[id(prepared)] = len(distinct)
+            distinct.append(prepared)
+        group[row] = index[id(prepared)]
     return distinct, group
 
 

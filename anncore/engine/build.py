@@ -31,22 +31,22 @@ def structure(part: Part, registry: Registry, *, refs: bool = True) -> str:
     """
     # Asked of every trial several times, and thousands of trials share their parts.
     question = ("structure", part.text, "refs" if refs else "")
-    found = registry.memo.get(question)
-    if found is None:
-        found = registry.memo[question] = canonical(_structure(part, registry, refs))
-    return found
+    text = registry.memo.get(question)
+    if text is None:
+        text = registry.memo[question] = canonical(_structure(part, registry, refs))
+    return text
 
 
 def _structure(part: Part, registry: Registry, refs: bool) -> dict[str, Any]:
     cls: Any = registry.get(part.kind, part.name).cls
-    known = declared(cls)
+    declarations = declared(cls)
     plain: dict[str, Any] = {
         "name": part.name,
-        "params": {key: value for key, value in part.params.items() if not _stackable(known, key)},
+        "params": {key: value for key, value in part.params.items() if not _stackable(declarations, key)},
     }
     if refs:
         plain["refs"] = {
-            key: [_structure(each, registry, refs) for each in parts] for key, parts in part.refs.items()
+            key: [_structure(inner, registry, refs) for inner in parts] for key, parts in part.refs.items()
         }
     return plain
 
@@ -55,7 +55,7 @@ def build_part(part: Part, registry: Registry) -> Any:
     """Return the component of one part, hyperparameters as plain Python values, references as tuples."""
     cls: Any = registry.get(part.kind, part.name).cls
     values = {key: _value(value) for key, value in part.params.items() if key in declared(cls)}
-    refs = {key: tuple(build_part(each, registry) for each in parts) for key, parts in part.refs.items()}
+    refs = {key: tuple(build_part(inner, registry) for inner in parts) for key, parts in part.refs.items()}
     return cls(**values, **part.paths, **refs)
 
 
@@ -68,13 +68,13 @@ def build_stack(parts: Sequence[Part], registry: Registry, dtype: str) -> Any:
     """
     first = parts[0]
     cls: Any = registry.get(first.kind, first.name).cls
-    known = declared(cls)
+    declarations = declared(cls)
     values: dict[str, Any] = {}
     for key in first.params:
-        if _stackable(known, key):
+        if _stackable(declarations, key):
             column = [part.params[key] for part in parts]
             values[key] = np.array(column, dtype=dtype).reshape(-1, 1, 1)
-        elif key in known:
+        elif key in declarations:
             values[key] = _value(first.params[key])
     refs = {key: _build_refs([part.refs[key] for part in parts], registry, dtype) for key in first.refs}
     return cls(**values, **first.paths, **refs)
@@ -111,8 +111,8 @@ def runs_of_equal(items: Sequence[Item], key: Callable[[Item], str]) -> Iterator
         start += len(members)
 
 
-def _stackable(known: dict[str, Any], key: str) -> bool:
-    return key in known and known[key].stackable
+def _stackable(declarations: dict[str, Any], key: str) -> bool:
+    return key in declarations and declarations[key].stackable
 
 
 def _value(value: Any) -> Any:

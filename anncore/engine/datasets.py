@@ -76,7 +76,7 @@ class Prepared:
     @property
     def arrays(self) -> tuple[Array, ...]:
         """All arrays, in the order of the fields."""
-        values = (getattr(self, each.name) for each in fields(self))
+        values = (getattr(self, field.name) for field in fields(self))
         return tuple(value for value in values if isinstance(value, np.ndarray))
 
 
@@ -91,11 +91,11 @@ def prepare(
     """
     cls = registry.get(dataset.kind, dataset.name).cls
     key = (cls, dataset.text, *sorted(dataset.paths.items()), split, sweep_seed, seed, dtype)
-    found = _CACHE.get(key)
-    if found is None:
-        found = _prepare(dataset, split, sweep_seed, seed, registry, dtype)
-        _CACHE.put(key, found)
-    return found
+    prepared = _CACHE.get(key)
+    if prepared is None:
+        prepared = _prepare(dataset, split, sweep_seed, seed, registry, dtype)
+        _CACHE.put(key, prepared)
+    return prepared
 
 
 def inspect(dataset: Part, split: Split, sweep_seed: int, seed: int, registry: Registry) -> Shapes:
@@ -206,8 +206,8 @@ def _classes(data: Data) -> tuple[str, ...]:
 
 
 def _refuse_unseen(classes: tuple[str, ...], trained: Array) -> None:
-    seen = np.bincount(trained, minlength=len(classes))
-    for name, count in zip(classes, seen, strict=True):
+    counts = np.bincount(trained, minlength=len(classes))
+    for name, count in zip(classes, counts, strict=True):
         if count == 0:
             raise DataError(
                 f"class {name!r} has no example in the training split; use more examples, "
@@ -234,8 +234,8 @@ def _encode(
         out.flags.writeable = False
         return out
 
-    for each in (scale, shift, y_scale, y_shift):
-        each.flags.writeable = False
+    for values in (scale, shift, y_scale, y_shift):
+        values.flags.writeable = False
     return Prepared(
         task=data.task,
         classes=classes,
@@ -288,10 +288,10 @@ class _Cache:
 
     def get(self, key: Any) -> Prepared | None:
         with self._lock:
-            found = self._held.get(key)
-            if found is not None:
+            prepared = self._held.get(key)
+            if prepared is not None:
                 self._held.move_to_end(key)
-            return found
+            return prepared
 
     def put(self, key: Any, value: Prepared) -> None:
         with self._lock:

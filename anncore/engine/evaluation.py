@@ -50,8 +50,8 @@ class Evaluator:
             return {}
         stack = self._stack
         size = self._sample(self._data[0])
-        seen = spread_over(len(self._data[0].x_train), size)
-        x, y = (self._stacked(what, "train")[:, seen].take(self._group, axis=0) for what in "xy")
+        examples = spread_over(len(self._data[0].x_train), size)
+        x, y = (self._stacked(what, "train")[:, examples].take(self._group, axis=0) for what in "xy")
         weights, grads = stack.evaluated(), Buffer(len(stack.trials), stack.specs, stack.dtype).views
         z, tape = stack.network.forward(weights, x)
         if stack.network.learns:  # in place of a gradient, what the optimizer is to descend
@@ -95,19 +95,19 @@ class Evaluator:
             for span, data in zip(spans, self._data, strict=True)
         ]
         output = stack.output.predict(self._forward(np.stack(planes).astype(stack.dtype)))
-        found = {}
+        maps = {}
         for row in rows:
             span = spans[self._group[row]]
             if span is not None:
-                found[row] = packed(stack.data[row], span[0], span[1], output[row])
-        return found
+                maps[row] = packed(stack.data[row], span[0], span[1], output[row])
+        return maps
 
     def _columns(self, name: str, z: Array, y: Array, metrics: Sequence[Any]) -> dict[str, Array]:
         columns = {metric_column(name): self._stack.output.value(z, y)}
         if metrics:
             output, target = self._stack.output.predict(z), y
             if not self._plain:
-                output, target = (each * self._scale + self._shift for each in (output, target))
+                output, target = (values * self._scale + self._shift for values in (output, target))
             for metric in metrics:
                 columns[metric_column(name, metric.name)] = metric.score(output, target)
         return columns
@@ -127,10 +127,10 @@ class Evaluator:
         """Return a split's x (G, N, D) or y (G, N, K) of every group of trials that share their data."""
         if name != "curve":
             return np.stack([getattr(data, f"{what}_{name}") for data in self._data])
-        seen = spread_over(len(self._data[0].x_train), self._sample(self._data[0]))
+        examples = spread_over(len(self._data[0].x_train), self._sample(self._data[0]))
         return np.stack(
             [
-                np.concatenate([getattr(data, f"{what}_train")[seen], getattr(data, f"{what}_valid")])
+                np.concatenate([getattr(data, f"{what}_train")[examples], getattr(data, f"{what}_valid")])
                 for data in self._data
             ]
         )

@@ -50,7 +50,7 @@ def rates(optimizer: Any) -> Iterator[Any]:
 
 def _fields(optimizer: Any) -> list[str]:
     cls: Any = type(optimizer)
-    return [key for key, each in references(cls).items() if each.kind == "optimizer"]
+    return [key for key, reference in references(cls).items() if reference.kind == "optimizer"]
 
 
 class Fitted:
@@ -77,14 +77,14 @@ class Fitted:
     @property
     def kinds(self) -> tuple[Any, ...]:
         """The classes of the optimizer and of those inside it."""
-        return (type(self._optimizer), *(each.kinds for each in nested(self._optimizer)))
+        return (type(self._optimizer), *(inner.kinds for inner in nested(self._optimizer)))
 
     def replaced(self, function: Callable[[Any], Any]) -> Fitted:
         """Return the same with `function` of the optimizer, and so with those inside it, in place of each."""
         twin = copy(self)
         twin._optimizer = function(self._optimizer)
         for key in _fields(twin._optimizer):
-            inner = tuple(each.replaced(function) for each in getattr(twin._optimizer, key))
+            inner = tuple(inner.replaced(function) for inner in getattr(twin._optimizer, key))
             object.__setattr__(twin._optimizer, key, inner)
         return twin
 
@@ -109,13 +109,13 @@ class Divided:
 
     def init(self, weight: Array) -> Any:
         """Return the first states."""
-        return tuple(each.init(_taken(weight, where)) for each, where in self._parts)
+        return tuple(fitted.init(_taken(weight, where)) for fitted, where in self._parts)
 
     def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
         """Return the change of all numbers and the next states."""
         change, states = np.empty_like(weight), []
-        for (each, where), before in zip(self._parts, state, strict=True):
-            piece, after = each.step(_taken(weight, where), _taken(grad, where), before, t)
+        for (fitted, where), before in zip(self._parts, state, strict=True):
+            piece, after = fitted.step(_taken(weight, where), _taken(grad, where), before, t)
             _put(change, where, piece)
             states.append(after)
         return change, tuple(states)
@@ -123,8 +123,8 @@ class Divided:
     def evaluated(self, weight: Array, state: Any) -> Array:
         """Return the parameters to evaluate at."""
         result = np.empty_like(weight)
-        for (each, where), mine in zip(self._parts, state, strict=True):
-            _put(result, where, each.evaluated(_taken(weight, where), mine))
+        for (fitted, where), mine in zip(self._parts, state, strict=True):
+            _put(result, where, fitted.evaluated(_taken(weight, where), mine))
         return result
 
 
@@ -132,14 +132,14 @@ def _taken(array: Array, where: Sequence[slice]) -> Array:
     """Return some of the numbers, (T, 1, Q); a view where they lie together."""
     if len(where) == 1:
         return array[:, :, where[0]]
-    return np.concatenate([array[:, :, each] for each in where], axis=2)
+    return np.concatenate([array[:, :, place] for place in where], axis=2)
 
 
 def _put(array: Array, where: Sequence[slice], piece: Array) -> None:
     start = 0
-    for each in where:
-        size = each.stop - each.start
-        array[:, :, each] = piece[:, :, start : start + size]
+    for place in where:
+        size = place.stop - place.start
+        array[:, :, place] = piece[:, :, start : start + size]
         start += size
 
 
@@ -183,7 +183,7 @@ def _fit(optimizer: Any, specs: Sequence[WeightSpec], ask: Ask | None, whole: bo
     twin = copy(optimizer)
     for key in _fields(optimizer):
         inner = tuple(
-            fit(each, specs, ask, whole=whole and own != "array") for each in getattr(optimizer, key)
+            fit(inner, specs, ask, whole=whole and own != "array") for inner in getattr(optimizer, key)
         )
         object.__setattr__(twin, key, inner)
     # A number's update knows no shape, and flat arrays save NumPy loops over short rows.
@@ -191,32 +191,32 @@ def _fit(optimizer: Any, specs: Sequence[WeightSpec], ask: Ask | None, whole: bo
 
 
 def _routed(optimizer: Any, specs: Sequence[WeightSpec]) -> Mapping[str, list[int]]:
-    found: dict[str, list[int]] = {}
+    routed: dict[str, list[int]] = {}
     for row, spec in enumerate(specs):
         field = optimizer.route(spec)
         if field and field not in _fields(optimizer):
             raise ComponentError(
                 f"{optimizer.name} routes {spec.name} to {field!r}, which is no optimizer of its"
             )
-        found.setdefault(field, []).append(row)
-    return found
+        routed.setdefault(field, []).append(row)
+    return routed
 
 
 def _places(specs: Sequence[WeightSpec]) -> list[slice]:
-    found, start = [], 0
+    places, start = [], 0
     for spec in specs:
         size = spec.shape[0] * spec.shape[1]
-        found.append(slice(start, start + size))
+        places.append(slice(start, start + size))
         start += size
-    return found
+    return places
 
 
 def _joined(places: Sequence[slice]) -> list[slice]:
     """Return the same numbers as fewer slices where neighbours touch."""
-    found: list[slice] = []
-    for each in places:
-        if found and found[-1].stop == each.start:
-            found[-1] = slice(found[-1].start, each.stop)
+    joined: list[slice] = []
+    for place in places:
+        if joined and joined[-1].stop == place.start:
+            joined[-1] = slice(joined[-1].start, place.stop)
         else:
-            found.append(each)
-    return found
+            joined.append(place)
+    return joined

@@ -37,27 +37,27 @@ def _placed(network: Any, inputs: int, outputs: int) -> Any:
     for key, reference in references(_class(network)).items():
         if reference.kind != "activation" or key == OUTPUT:
             continue
-        known = getattr(network, key)
+        activations = getattr(network, key)
         if key in places:
             units = places[key]
-            if len(known) not in (1, len(units)):
+            if len(activations) not in (1, len(units)):
                 raise ComponentError(
                     f"{network.name}: {key} must be one name or one for each of {len(units)} places, "
-                    f"got {len(known)}"
+                    f"got {len(activations)}"
                 )
-            several = known if len(known) == len(units) else known * len(units)
+            several = activations if len(activations) == len(units) else activations * len(units)
             placed = [
-                _shared(each).at(f"{key}{i}", width)
-                for i, (each, width) in enumerate(zip(several, units, strict=True), start=1)
+                _shared(activation).at(f"{key}{i}", width)
+                for i, (activation, width) in enumerate(zip(several, units, strict=True), start=1)
             ]
             object.__setattr__(twin, key, tuple(placed))
         else:
-            wrapped = tuple(map(_shared, known))
-            for each in wrapped:
-                if each.special:
+            wrapped = tuple(map(_shared, activations))
+            for activation in wrapped:
+                if activation.special:
                     raise ComponentError(
-                        f"{network.name} cannot hold {each.name}, which learns, draws or gates: it names no "
-                        f"places for {key}"
+                        f"{network.name} cannot hold {activation.name}, which learns, draws or gates: it "
+                        f"names no places for {key}"
                     )
             object.__setattr__(twin, key, wrapped)
     return twin
@@ -73,17 +73,17 @@ def _shared(activation: Any) -> Activations:
 
 def _specs(network: Any, inputs: int, outputs: int) -> list[WeightSpec]:
     specs = list(network.specs(inputs, outputs))
-    for each in _activations(network):
-        specs += each.specs()
+    for activation in _activations(network):
+        specs += activation.specs()
     return specs
 
 
 def _activations(network: Any) -> list[Activations]:
-    found = []
+    activations = []
     for key, reference in references(_class(network)).items():
         if reference.kind == "activation" and key != OUTPUT:
-            found += list(getattr(network, key))
-    return found
+            activations += list(getattr(network, key))
+    return activations
 
 
 class PlacedNetwork:
@@ -99,9 +99,9 @@ class PlacedNetwork:
         self.looks_inside = overrides(type(self.component), AnyNetwork.layers)
         self._modes = self.component.modes
         self.noise = noise
-        self._special = [each for each in _activations(self.component) if each.special]
-        for each in self._special:
-            each.noise = self.noise
+        self._special = [activation for activation in _activations(self.component) if activation.special]
+        for activation in self._special:
+            activation.noise = self.noise
         self._plain = not (self._modes or self._special)
 
     def forward(
@@ -109,18 +109,17 @@ class PlacedNetwork:
     ) -> tuple[Array, Any]:
         """Return pre-activations of the output (T, N, K) and the tape."""
         if self._plain:
-            result: tuple[Array, Any] = self.component.forward(weights, x)
-            return result
-        for each in self._special:
-            each.begin(weights, training)
+            return self.component.forward(weights, x)
+        for activation in self._special:
+            activation.begin(weights, training)
         if not self._modes:
             return self.component.forward(weights, x)
         return self.component.forward(weights, x, StackMode(training, first, self.noise))
 
     def backward(self, weights: Weights, tape: Any, grad: Array, grads: Weights) -> None:
         """Write the gradients of all arrays, from that of the output's pre-activation."""
-        for each in self._special:
-            each.grads = grads
+        for activation in self._special:
+            activation.grads = grads
         self.component.backward(weights, tape, grad, grads)
 
     def begin_step(self) -> None:

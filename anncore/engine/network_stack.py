@@ -120,8 +120,8 @@ class Stack:
                 self._adjust_rows(initializer, rows)
 
     def _adjust_rows(self, initializer: Any, rows: slice) -> None:
-        seen = spread_over(len(self.data[0].x_train), LOOKED_AT)
-        x = np.stack([data.x_train[seen] for data in self.data])
+        examples = spread_over(len(self.data[0].x_train), LOOKED_AT)
+        x = np.stack([data.x_train[examples] for data in self.data])
         for index in range(len(self.network.layers(self.network.forward(self.weights, x)[1]))):
             attempt = 0
             while True:
@@ -146,7 +146,9 @@ class Stack:
         return smaller
 
     def _holder(self, row: int) -> OptimizerRun:
-        return next(each for each in self.optimizers if each.rows.start <= row < each.rows.stop)
+        return next(
+            optimizer for optimizer in self.optimizers if optimizer.rows.start <= row < optimizer.rows.stop
+        )
 
     def step(self, t: int, steps: int) -> None:
         """Make update t of `steps` on the next batch."""
@@ -167,14 +169,14 @@ class Stack:
         x, y = self._batch
         theta = self.theta.copy()
         weights = {**self._trained.seen_as(theta), **self._state.views}
-        found = Buffer(len(theta), self.specs, self.dtype)
+        gradients = Buffer(len(theta), self.specs, self.dtype)
 
         def evaluate(param: Array) -> tuple[Array, Array]:
             theta[rows] = param[:, 0, :]
             z, tape = self.network.forward(weights, x, training=True, first=False)
-            self.network.backward(weights, tape, self.output.grad(z, y), found.views)
+            self.network.backward(weights, tape, self.output.grad(z, y), gradients.views)
             value = self.output.value(z, y)[rows].astype(theta.dtype)
-            return value[:, None, None], found.all[rows, None, :].copy()
+            return value[:, None, None], gradients.all[rows, None, :].copy()
 
         return evaluate
 

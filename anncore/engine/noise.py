@@ -20,8 +20,7 @@ class StackMode:
 
     def uniform(self, name: str, shape: tuple[int, ...]) -> Array:
         """Return numbers in [0, 1), (T, *shape)."""
-        drawn: Array = self._noise.of(name, slice(None), lambda rng: rng.random(shape))
-        return drawn
+        return self._noise.of(name, slice(None), lambda rng: rng.random(shape))
 
 
 class Noise:
@@ -54,16 +53,16 @@ class Noise:
         """Return what is drawn under a name for some of the trials; `draw` gives one trial's."""
         owners = self._owners[trials]
         index = {owner: i for i, owner in enumerate(dict.fromkeys(owners))}
-        each = [self._one(name, owner, draw) for owner in index]
-        return np.stack(each)[[index[owner] for owner in owners]]
+        draws = [self._one(name, owner, draw) for owner in index]
+        return np.stack(draws)[[index[owner] for owner in owners]]
 
     def _one(self, name: str, owner: tuple[int, int], draw: Callable[[np.random.Generator], Array]) -> Array:
         # By trial and not by name alone: equal activations may lie in several places of a stack.
-        found = self._drawn.get((name, *owner))
-        if found is None:
-            found = np.asarray(draw(self._generator(name, *owner)), self._dtype)
-            self._drawn[(name, *owner)] = found
-        return found
+        numbers = self._drawn.get((name, *owner))
+        if numbers is None:
+            numbers = np.asarray(draw(self._generator(name, *owner)), self._dtype)
+            self._drawn[(name, *owner)] = numbers
+        return numbers
 
     def _generator(self, name: str, sweep_seed: int, seed: int) -> np.random.Generator:
         key = (name, sweep_seed, seed)

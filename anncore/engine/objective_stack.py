@@ -133,7 +133,9 @@ class ObjectiveStack:
         return smaller
 
     def _holder(self, row: int) -> OptimizerRun:
-        return next(each for each in self.optimizers if each.rows.start <= row < each.rows.stop)
+        return next(
+            optimizer for optimizer in self.optimizers if optimizer.rows.start <= row < optimizer.rows.stop
+        )
 
     def step(self, t: int, steps: int) -> None:
         """Make update t of `steps`."""

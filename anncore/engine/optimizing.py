@@ -64,13 +64,13 @@ class OptimizerRun:
                 f"{self._optimizer.name} has no learning rate lr, so schedule {self._schedule.name} "
                 "cannot act on it. Use the default schedule."
             )
-        for each in _all(self._optimizer):
-            if each.full_batch and trials[0].train.batch_size != "full":
+        for component in _all(self._optimizer):
+            if component.full_batch and trials[0].train.batch_size != "full":
                 raise ComponentError(
-                    f"{each.name} needs all examples in every step, got batches of "
+                    f"{component.name} needs all examples in every step, got batches of "
                     f'{trials[0].train.batch_size}; set [train] batch_size = "full".'
                 )
-        self._bases = [each.lr.copy() for each in self._paced]
+        self._bases = [component.lr.copy() for component in self._paced]
         self._param, self._grad = theta[:, None, :], grads[:, None, :]
         self._specs = list(specs)
         self._ask = ask
@@ -79,7 +79,9 @@ class OptimizerRun:
         self._pace: Any = ()  # what the schedule remembers
         self._update: Update | None = None
         self._tried = False  # whether the step has been looked at for fusing
-        self.elsewhere = any(overrides(type(each), AnyOptimizer.evaluated) for each in _all(self._optimizer))
+        self.elsewhere = any(
+            overrides(type(component), AnyOptimizer.evaluated) for component in _all(self._optimizer)
+        )
 
     def initialize(self) -> None:
         """Make the state before the first step."""
@@ -101,8 +103,8 @@ class OptimizerRun:
         """Make update t: the change of every parameter is added in place."""
         if self._paced:
             factor = self._schedule.factor(t, steps, self._pace)
-            for each, base in zip(self._paced, self._bases, strict=True):
-                np.multiply(base, factor, out=each.lr, casting="same_kind")
+            for component, base in zip(self._paced, self._bases, strict=True):
+                np.multiply(base, factor, out=component.lr, casting="same_kind")
         if not self._tried:
             self._update, self._tried = self._fused(), True
         if self._update is not None:
@@ -133,7 +135,7 @@ class OptimizerRun:
 
 
 def _all(optimizer: Any) -> list[Any]:
-    return [optimizer, *(each for inner in nested(optimizer) for each in _all(inner))]
+    return [optimizer, *(component for inner in nested(optimizer) for component in _all(inner))]
 
 
 def _map(function: Any, *states: Any) -> Any:

@@ -111,16 +111,16 @@ class _Stopping:
 
     def reasons(self, rows: Array, columns: dict[str, Array]) -> dict[int, str]:
         """Return why training ends for those of the trials `rows` for which it does, by place in `rows`."""
-        stop, found = self._stop, {}
+        stop, reasons = self._stop, {}
         if stop.patience is not None:
             value = columns[stop.monitor]
             better = value < self._best[rows] - stop.min_delta
             self._best[rows] = np.where(better, value, self._best[rows])
             self._waited[rows] = np.where(better, 0, self._waited[rows] + 1)
-            found = dict.fromkeys(np.flatnonzero(self._waited[rows] >= stop.patience).tolist(), "patience")
+            reasons = dict.fromkeys(np.flatnonzero(self._waited[rows] >= stop.patience).tolist(), "patience")
         if stop.loss is not None:
-            found |= dict.fromkeys(np.flatnonzero(columns["train_loss"] <= stop.loss).tolist(), "loss")
-        return found
+            reasons |= dict.fromkeys(np.flatnonzero(columns["train_loss"] <= stop.loss).tolist(), "loss")
+        return reasons
 
 
 class _Run:
@@ -144,7 +144,9 @@ class _Run:
         self.metrics = [metric for _, metric in scoring]
         self.watching = [registry.get("metric", name).cls() for name in self.settings.watch]
         self.curve_metrics = [
-            metric for each, metric in scoring if metric.curve or each.full_name in self.settings.curves
+            metric
+            for component, metric in scoring
+            if metric.curve or component.full_name in self.settings.curves
         ]
 
     def train(self) -> list[TrialResult]:

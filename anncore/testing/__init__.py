@@ -114,7 +114,7 @@ def parametrize_with_checks(
 
     cases = []
     components = list(components)
-    names = [getattr(each, "name", "") or each.__name__ for each in components]
+    names = [getattr(component, "name", "") or component.__name__ for component in components]
     for name in {**(values or {}), **(expected_failures or {})}:
         if name not in names:
             raise ValueError(f"no component is called {name}; they are {', '.join(names)}")

@@ -25,7 +25,7 @@ class ActivationKit(Kit):
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
-        found: list[Named] = [
+        plain: list[Named] = [
             ("gradient", gradient),
             ("range", in_range),
             ("extremes_finite", extremes_finite),
@@ -36,7 +36,7 @@ class ActivationKit(Kit):
             ("random", random, cls.random),
             ("width", width, overrides(cls, AnyActivation.width)),
         ]
-        return [*found, *((name, check) for name, check, holds in forms if holds)]
+        return [*plain, *((name, check) for name, check, holds in forms if holds)]
 
 
 class _Used(NamedTuple):
@@ -57,16 +57,18 @@ def _inputs(
 ) -> dict[str, Array]:
     """Return z, the gradient that comes from above, and what the open doors are fed from."""
     built = [subject.build(variant) for variant in subject.variants()]
-    found = {
+    inputs = {
         "z": rng.normal(scale=scale, size=(trials, n, _units(built[0], units))),
         "grad": rng.normal(scale=scale, size=(trials, n, units)),
     }
     if subject.cls.learns:
-        most = max(sum(spec.shape[0] * spec.shape[1] for spec in each.specs(units)) for each in built)
-        found["numbers"] = rng.uniform(-0.2, 0.2, size=(trials, most))
+        most = max(
+            sum(spec.shape[0] * spec.shape[1] for spec in activation.specs(units)) for activation in built
+        )
+        inputs["numbers"] = rng.uniform(-0.2, 0.2, size=(trials, most))
     if subject.cls.random:
-        found["noise"] = rng.random((trials, 1))
-    return found
+        inputs["noise"] = rng.random((trials, 1))
+    return inputs
 
 
 def _more(component: Any, inputs: dict[str, Array], training: bool) -> tuple[Any, ...]:
@@ -81,18 +83,18 @@ def _more(component: Any, inputs: dict[str, Array], training: bool) -> tuple[Any
 
 def _params(component: Any, numbers: Array, units: int) -> dict[str, Array]:
     """Return parameters near to where they start, from each trial's numbers."""
-    found, start = {}, 0
+    weights, start = {}, 0
     for spec in component.specs(units):
         size = spec.shape[0] * spec.shape[1]
         moved = spec.initial + numbers[:, start : start + size].reshape(len(numbers), *spec.shape)
-        found[spec.name] = moved.astype(numbers.dtype)
+        weights[spec.name] = moved.astype(numbers.dtype)
         start += size
-    return found
+    return weights
 
 
 def _noise(component: Any, seeds: Array, z: Array) -> Array:
     """Return every trial's draw, each from a generator that its own number seeds."""
-    each = []
+    draws = []
     for seed in seeds[:, 0]:
         rng = np.random.default_rng(int(seed * 2**20) if np.isfinite(seed) else 0)
         drawn = np.asarray(component.draw(rng, z.shape[1:]))
@@ -101,8 +103,8 @@ def _noise(component: Any, seeds: Array, z: Array) -> Array:
             f"draw gives shape {drawn.shape} for {z.shape[1:]}; it is one trial's, so no hyperparameter "
             "may enter it",
         )
-        each.append(drawn)
-    return np.stack(each).astype(z.dtype)
+        draws.append(drawn)
+    return np.stack(draws).astype(z.dtype)
 
 
 def _use(component: Any, inputs: dict[str, Array], *, training: bool = True) -> _Used:
@@ -123,7 +125,7 @@ def _use(component: Any, inputs: dict[str, Array], *, training: bool = True) -> 
 
 def _case(subject: Subject, n: int, d: int) -> Case:
     def inputs(rng: np.random.Generator, trials: int, dtype: str) -> dict[str, Array]:
-        return {key: each.astype(dtype) for key, each in _inputs(subject, rng, trials, n, d).items()}
+        return {key: array.astype(dtype) for key, array in _inputs(subject, rng, trials, n, d).items()}
 
     def run(component: Any, inputs: dict[str, Array]) -> dict[str, Array]:
         used = _use(component, inputs)
@@ -193,7 +195,7 @@ def extremes_finite(subject: Subject) -> int:
             component = subject.stack(subject.rows(variant, 1), dtype)
             inputs = _inputs(subject, np.random.default_rng(7), 1, 5, 2)
             inputs["z"] = np.resize(np.concatenate([sizes, -sizes]), inputs["z"].shape)
-            inputs = {key: each.astype(dtype) for key, each in inputs.items()}
+            inputs = {key: array.astype(dtype) for key, array in inputs.items()}
             inputs["grad"] = np.ones_like(inputs["grad"])
             with np.errstate(over="raise", invalid="raise", divide="raise"):
                 used = _use(component, inputs)
@@ -216,12 +218,12 @@ def learns(subject: Subject) -> int:
             names = [spec.name for spec in specs]
             must(specs, f"{variant.label}: it has no parameters; leave learns out")
             must(len(set(names)) == len(names), f"{variant.label}: two parameters share a name in {names}")
-            found = _use(component, inputs).grads
+            grads = _use(component, inputs).grads
             weights = _params(component, inputs["numbers"], units)
             for name, value in weights.items():
                 for place, slope in slopes(partial(_moved, component, inputs, weights, name), value):
                     message = f"{variant.label}: the gradient of {name}"
-                    must_be_close(found[name][place], slope, message, rtol=1e-5, atol=1e-7)
+                    must_be_close(grads[name][place], slope, message, rtol=1e-5, atol=1e-7)
                     count += 1
     return count
 
@@ -240,7 +242,7 @@ def random(subject: Subject) -> int:
         one, two = _use(component, inputs).a, _use(component, other).a
         differ = (one != two).any(axis=(1, 2))
         must(differ.all(), f"{variant.label}: two draws give the same values; leave random out")
-        still, again = (_use(component, each, training=False).a for each in (inputs, other))
+        still, again = (_use(component, arrays, training=False).a for arrays in (inputs, other))
         must((still == again).all(), f"{variant.label}: without noise it gives other values the second time")
         count += _compare(component, inputs, f"{variant.label}, without noise", training=False)
     return count

@@ -61,12 +61,19 @@ def sound(subject: Subject) -> int:
 
 def _must_be_classes(data: Data, y: Array, where: str) -> None:
     must(y.ndim == 1, f"{where}: class numbers must be (N,), got {y.shape}")
-    found = np.unique(y)
-    must((found == np.arange(len(found))).all(), f"{where}: class numbers must be 0 ... C-1, got {found}")
-    must(len(found) >= 2, f"{where}: a single class")
-    must((len(found) == 2) == (data.task == "binary"), f"{where}: {len(found)} classes in a {data.task} task")
+    numbers = np.unique(y)
+    must(
+        (numbers == np.arange(len(numbers))).all(), f"{where}: class numbers must be 0 ... C-1, got {numbers}"
+    )
+    must(len(numbers) >= 2, f"{where}: a single class")
+    must(
+        (len(numbers) == 2) == (data.task == "binary"),
+        f"{where}: {len(numbers)} classes in a {data.task} task",
+    )
     if data.classes:
-        must(len(data.classes) == len(found), f"{where}: {len(data.classes)} names of {len(found)} classes")
+        must(
+            len(data.classes) == len(numbers), f"{where}: {len(data.classes)} names of {len(numbers)} classes"
+        )
 
 
 def unshared(subject: Subject) -> int:

@@ -35,7 +35,7 @@ def is_plain(cls: Any) -> bool:
 
 def fields(cls: Any) -> list[str]:
     """Return the names of the fields that hold optimizers."""
-    return [key for key, each in references(cls).items() if each.kind == "optimizer"]
+    return [key for key, reference in references(cls).items() if reference.kind == "optimizer"]
 
 
 def leaves(state: Any) -> Iterator[Array]:
@@ -69,11 +69,11 @@ class Bowl:
     def __call__(self, weight: Array) -> tuple[Array, Array]:
         """Return the loss (T, 1, 1) and its gradient, neither to be written to."""
         self.asked += 1
-        for what, got, due in (
+        for what, asked, due in (
             ("shape", weight.shape, self.tilt.shape),
             ("dtype", weight.dtype, self.tilt.dtype),
         ):
-            must(got == due, f"it asks at parameters of {what} {got} where its own have {due}")
+            must(asked == due, f"it asks at parameters of {what} {asked} where its own have {due}")
         slope = self._curvature * weight + self.tilt
         value = (0.5 * (slope + self.tilt) * weight).reshape(len(weight), 1, -1).sum(axis=2, keepdims=True)
         for array in (value, slope):

@@ -53,8 +53,7 @@ class Squares:
 
 def _run(component: Any, numbers: range, jobs: int, stop: Any = lambda: False) -> Iterator[tuple[Any, Any]]:
     tasks = (Task(number) for number in numbers)  # read once, as the plan's are
-    found: Iterator[tuple[Any, Any]] = component.run(Squares(), tasks, jobs=jobs, stop=stop)
-    return found
+    return component.run(Squares(), tasks, jobs=jobs, stop=stop)
 
 
 def _must_be_right(pairs: list[tuple[Any, Any]], where: str) -> None:

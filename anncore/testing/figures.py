@@ -105,7 +105,7 @@ def _must_be_sound(subject: Subject, drawing: Any, where: str) -> int:
     height, width, _ = _pixels(drawing).shape
     size = drawing.figure.get_size_inches()
     must(math.isfinite(size.sum()) and min(height, width) > 0, f"{where}: its size is {size}")
-    must(len({bytes(each) for each in _pixels(drawing).reshape(-1, 4)}) > 1, f"{where}: the sheet is blank")
+    must(len({bytes(pixel) for pixel in _pixels(drawing).reshape(-1, 4)}) > 1, f"{where}: the sheet is blank")
     return 1
 
 

@@ -52,8 +52,8 @@ def documentation(subject: Subject) -> int:
         named = re.search(rf"(?<![a-z]){re.escape(key)}(?![a-z])", text) or declaration.help
         must(named or _greek(key) in text, f"the docstring does not mention the hyperparameter {key}")
     if subject.kind in PUBLISHED:
-        found = re.search(r"https?://|\b(1[89]|20)\d\d\b", text)
-        must(found, "the docstring must say where it comes from: authors, title, year, address")
+        source = re.search(r"https?://|\b(1[89]|20)\d\d\b", text)
+        must(source, "the docstring must say where it comes from: authors, title, year, address")
     return 1
 
 
@@ -145,9 +145,9 @@ def deterministic(subject: Subject, kit: Kit) -> int:
     count = 0
     for variant in subject.variants():
         component = subject.build(variant)
-        first = [np.array(each) for each in kit.exercise(subject, component)]
+        first = [np.array(result) for result in kit.exercise(subject, component)]
         for again in (component, subject.build(variant)):
-            second = [np.asarray(each) for each in kit.exercise(subject, again)]
+            second = [np.asarray(result) for result in kit.exercise(subject, again)]
             must(len(first) == len(second), f"{variant.label}: another number of results the second time")
             for one, other in zip(first, second, strict=True):
                 must_equal_bits(one, other, f"{variant.label}: another result the second time")
@@ -170,7 +170,7 @@ def other_process(subject: Subject, kit: Kit) -> int:
     """Another process, whose sets and dictionaries hash otherwise, computes the same bits."""
     count = 0
     for variant in subject.variants():
-        here = [np.asarray(each) for each in kit.exercise(subject, subject.build(variant))]
+        here = [np.asarray(result) for result in kit.exercise(subject, subject.build(variant))]
         there = elsewhere.ask(_exercised, subject, variant, kit, classes=[subject.cls])
         must(len(here) == len(there), f"{variant.label}: another number of results in another process")
         for one, other in zip(here, there, strict=True):
@@ -181,7 +181,7 @@ def other_process(subject: Subject, kit: Kit) -> int:
 
 def _exercised(subject: Subject, variant: Variant, kit: Kit) -> list[Array]:
     with np.errstate(all="ignore"):
-        return [np.asarray(each) for each in kit.exercise(subject, subject.build(variant))]
+        return [np.asarray(result) for result in kit.exercise(subject, subject.build(variant))]
 
 
 CHECKS: list[Named] = [

@@ -25,8 +25,8 @@ class InitializerKit(Kit):
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
-        found: list[Named] = [("weights", weights)]
-        return [*found, ("adjust", adjust)] if overrides(subject.cls, Initializer.adjust) else found
+        plain: list[Named] = [("weights", weights)]
+        return [*plain, ("adjust", adjust)] if overrides(subject.cls, Initializer.adjust) else plain
 
 
 def weights(subject: Subject) -> int:
@@ -77,7 +77,7 @@ def _adjusted(component: Any, drawn: Array, x: Array, label: str) -> Array:
         if changed is None:
             return weight
         good = changed.shape == weight.shape and changed.dtype == weight.dtype
-        found = f"{changed.dtype} {changed.shape}"
-        must(good, f"{label}: adjust gives {found} for weights {weight.dtype} {weight.shape}")
+        shape = f"{changed.dtype} {changed.shape}"
+        must(good, f"{label}: adjust gives {shape} for weights {weight.dtype} {weight.shape}")
         weight = changed.copy()
     raise AssertionError(f"{label}: adjust is not content after {PATIENCE} attempts; it must return None")

@@ -60,17 +60,17 @@ class Subject:
         A structure that the component refuses beside the defaults of the others, or that does not fit the
         file it reads, is left out.
         """
-        found = [Variant("defaults", resolve(self.cls, self.values))]
+        variants = [Variant("defaults", resolve(self.cls, self.values))]
         for preset in self.cls.presets:
-            found.append(Variant(f"preset {preset}", resolve(self.cls, {"preset": preset, **self.values})))
+            variants.append(Variant(f"preset {preset}", resolve(self.cls, {"preset": preset, **self.values})))
         for key, declaration in declared(self.cls).items():
             if key in self.values:
                 continue
             for value in _alternatives(declaration):
                 if value != declaration.default:
                     variant = Variant(f"{key} = {value!r}", resolve(self.cls, {key: value, **self.values}))
-                    found += [variant] if self._takes(variant) else []
-        return found
+                    variants += [variant] if self._takes(variant) else []
+        return variants
 
     def _takes(self, variant: Variant) -> bool:
         try:
@@ -105,7 +105,9 @@ class Subject:
 
     def _refs(self) -> dict[str, Any]:
         return {
-            key: (PROBES[each.kind](),) for key, each in references(self.cls).items() if each.kind in PROBES
+            key: (PROBES[reference.kind](),)
+            for key, reference in references(self.cls).items()
+            if reference.kind in PROBES
         }
 
 
@@ -337,13 +339,13 @@ def must_equal_bits(one: Array, other: Array, message: str) -> None:
         raise AssertionError(f"{message}: {one[i]!r} and {other[i]!r} at {tuple(map(int, i))}")
 
 
-def must_be_close(got: Any, expected: Any, message: str, rtol: float, atol: float) -> None:
+def must_be_close(actual: Any, expected: Any, message: str, rtol: float, atol: float) -> None:
     """Raise AssertionError, with the worst place, unless two arrays or numbers agree."""
-    got, expected = np.asarray(got), np.asarray(expected)
-    apart = np.abs(got - expected) - (atol + rtol * np.abs(expected))
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    apart = np.abs(actual - expected) - (atol + rtol * np.abs(expected))
     if not (apart <= 0).all():
         i = np.unravel_index(np.nanargmax(np.where(np.isnan(apart), np.inf, apart)), apart.shape)
-        raise AssertionError(f"{message}: {float(got[i])!r} where {float(expected[i])!r} is right")
+        raise AssertionError(f"{message}: {float(actual[i])!r} where {float(expected[i])!r} is right")
 
 
 def frozen(arrays: dict[str, Array]) -> dict[str, Array]:

@@ -23,26 +23,26 @@ class LossKit(Kit):
 
     def cases(self, subject: Subject) -> list[Case]:
         """Run value and gradient, chained and joint, for each task."""
-        found = []
+        cases = []
         for task in subject.cls.outputs:
-            found += [_case(subject, task, n, d) for d in WIDTHS[task] for n in (1, 33)]
-        found += [_joint_case(link, d) for link, d in links(subject)]
-        return found
+            cases += [_case(subject, task, n, d) for d in WIDTHS[task] for n in (1, 33)]
+        cases += [_joint_case(link, d) for link, d in links(subject)]
+        return cases
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
-        found: list[Named] = [
+        checks: list[Named] = [
             ("attributes", attributes),
             ("mean_over_examples", mean_over_examples),
             ("extremes_finite", extremes_finite),
         ]
         if subject.cls.trainable:
-            found.append(("gradient", gradient))
+            checks.append(("gradient", gradient))
         if subject.cls.joint:
-            found.append(("joint_as_chained", joint_as_chained))
+            checks.append(("joint_as_chained", joint_as_chained))
         if overrides(subject.cls, Loss.predict):
-            found.append(("predict", predict))
-        return found
+            checks.append(("predict", predict))
+        return checks
 
 
 def outputs(subject: Subject, task: Task, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -90,8 +90,8 @@ def _case(subject: Subject, task: Task, n: int, d: int) -> Case:
 
     def run(component: Any, inputs: dict[str, Array]) -> dict[str, Array]:
         output, target = inputs["output"], inputs["target"]
-        found = _shaped(output, component.value(output, target), component.grad(output, target))
-        return found | {"prediction": component.predict(output)}
+        results = _shaped(output, component.value(output, target), component.grad(output, target))
+        return results | {"prediction": component.predict(output)}
 
     return Case(f"{task} {n} x {d}", inputs, run)
 
@@ -216,15 +216,20 @@ def predict(subject: Subject) -> int:
         rng = np.random.default_rng(17)
         output = outputs(subject, task, rng, (3, 9, width * several(subject)))
         output[0, 4, 0] = np.nan
-        found, label = component.predict(output), f"{variant.label}, {task}"
-        must(found.shape == (3, 9, width), f"{label}: predictions of shape {found.shape} for {width} targets")
-        must(np.isnan(found[0, 4]).any(), f"{label}: an output that is NaN predicts {found[0, 4]}")
-        must(np.isfinite(found[1:]).all(), f"{label}: predictions that are not finite")
+        predictions, label = component.predict(output), f"{variant.label}, {task}"
+        must(
+            predictions.shape == (3, 9, width),
+            f"{label}: predictions of shape {predictions.shape} for {width} targets",
+        )
+        must(
+            np.isnan(predictions[0, 4]).any(), f"{label}: an output that is NaN predicts {predictions[0, 4]}"
+        )
+        must(np.isfinite(predictions[1:]).all(), f"{label}: predictions that are not finite")
         if task != "regression":
-            inside = (found[1:] >= 0).all() and (found[1:] <= 1).all()
+            inside = (predictions[1:] >= 0).all() and (predictions[1:] <= 1).all()
             must(inside, f"{label}: predictions outside [0, 1], where metrics want probabilities")
         if task == "multiclass":
-            must_be_close(found[1:].sum(axis=2), 1.0, f"{label}: sum over the classes", 1e-9, 1e-9)
+            must_be_close(predictions[1:].sum(axis=2), 1.0, f"{label}: sum over the classes", 1e-9, 1e-9)
         count += 1
     return count
 

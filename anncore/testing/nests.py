@@ -123,7 +123,7 @@ def nests(subject: Subject) -> int:
 def _around(subject: Subject, variant: Variant, inner: Any, rows: list[int]) -> Any:
     values = subject.rows(variant, 3)
     component = subject.stack([values[row] for row in rows], "float64")
-    field = next(key for key, each in references(subject.cls).items() if each.kind == "optimizer")
+    field = next(key for key, reference in references(subject.cls).items() if reference.kind == "optimizer")
     object.__setattr__(component, field, (inner,))
     return component
 
@@ -148,13 +148,13 @@ def _alone_as_stacked(subject: Subject, variant: Variant, form: str, make: Calla
             grads[mine],
             bowl=Bowl.like(weight[mine]),
         )
-        for seen, stacked in zip(alone, together, strict=True):
-            must(np.isfinite(seen.change).all(), f"{where}: a change is not finite")
-            must_equal_bits(seen.change, stacked.change[mine].copy(), f"{where}: a change alone and stacked")
-            if seen.at is not None and stacked.at is not None:
+        for step, stacked in zip(alone, together, strict=True):
+            must(np.isfinite(step.change).all(), f"{where}: a change is not finite")
+            must_equal_bits(step.change, stacked.change[mine].copy(), f"{where}: a change alone and stacked")
+            if step.at is not None and stacked.at is not None:
                 at = stacked.at[mine].copy()
-                must_equal_bits(seen.at, at, f"{where}: evaluated alone and stacked")
-            for leaf in leaves(seen.state):
+                must_equal_bits(step.at, at, f"{where}: evaluated alone and stacked")
+            for leaf in leaves(step.state):
                 must(leaf.shape[:1] == (1,), f"{where}: a state's first axis must be the trials")
     return 1
 

@@ -64,14 +64,14 @@ class Given:
 
     def of(self, name: str, trials: slice, draw: Callable[[np.random.Generator], Array]) -> Array:
         """Return what is drawn under a name."""
-        each = []
+        draws = []
         for seed in self._seeds[trials, 0]:
             number = int(seed * 2**20) if np.isfinite(seed) else 0
-            each.append(draw(np.random.default_rng([crc32(name.encode()), number])))
-        shape = np.shape(each[0])
+            draws.append(draw(np.random.default_rng([crc32(name.encode()), number])))
+        shape = np.shape(draws[0])
         before = self._shapes.setdefault(name, shape)
         must(before == shape, f"it draws shapes {before} and {shape} under one name, {name!r}, in a step")
-        return np.stack(each).astype(self._seeds.dtype)
+        return np.stack(draws).astype(self._seeds.dtype)
 
     def renew(self) -> None:
         """Begin another step."""
@@ -105,11 +105,11 @@ class Rig:
 
     def _start(self, spec: WeightSpec, component: Any) -> Array:
         trials, dtype = len(self.x), self.x.dtype
-        each = [
+        draws = [
             self.noise.of(f"state {spec.name}", slice(row, row + 1), _drawer(alone(component, row), spec))[0]
             for row in range(trials)
         ]
-        return np.stack(each).astype(dtype)
+        return np.stack(draws).astype(dtype)
 
     def forward(
         self, moved: Mapping[str, Array] | None = None, *, training: bool = True, first: bool = True
@@ -139,18 +139,18 @@ class Rig:
 
     def all(self) -> dict[str, Array]:
         """Return all that the network computes, in training and in evaluation."""
-        found = {}
+        figures = {}
         for training in (True, False):
             when = "training" if training else "evaluation"
             z, tape, weights = self.forward(training=training)
-            found[f"z in {when}"] = z
+            figures[f"z in {when}"] = z
             for name, value in self.backward(weights, tape).items():
-                found[f"gradient of {name} in {when}"] = value
+                figures[f"gradient of {name} in {when}"] = value
             for name in self.state:
-                found[f"{name} after {when}"] = weights[name]
+                figures[f"{name} after {when}"] = weights[name]
         if self.wired.learns:
-            found |= {f"change of {name}": value for name, value in self.learn().items()}
-        return found
+            figures |= {f"change of {name}": value for name, value in self.learn().items()}
+        return figures
 
 
 def alone(component: Any, row: int) -> Any:
@@ -190,31 +190,31 @@ def _inputs(subject: Subject, rng: np.random.Generator, trials: int, dtype: str)
 def _enough(
     built: Sequence[Any], rng: np.random.Generator, trials: int, dtype: str = "float64"
 ) -> dict[str, Array]:
-    sizes = [sizes_of(each) for each in built]
+    sizes = [sizes_of(network) for network in built]
     most = max(
-        sum(spec.shape[0] * spec.shape[1] for spec in PlacedNetwork(each, *size, None).specs)
-        for each, size in zip(built, sizes, strict=True)
+        sum(spec.shape[0] * spec.shape[1] for spec in PlacedNetwork(network, *size, None).specs)
+        for network, size in zip(built, sizes, strict=True)
     )
     inputs, outputs = (max(column) for column in zip(*sizes, strict=True))
-    found = {
+    drawn = {
         "x": rng.normal(size=(trials, EXAMPLES, inputs)),
         "grad": rng.normal(size=(trials, EXAMPLES, outputs)),
         "y": rng.normal(size=(trials, EXAMPLES, outputs)),
         "numbers": rng.normal(scale=0.5, size=(trials, most)),
         "noise": rng.random((trials, 1)),
     }
-    return {key: value.astype(dtype) for key, value in found.items()}
+    return {key: array.astype(dtype) for key, array in drawn.items()}
 
 
 def _cut(specs: Sequence[WeightSpec], numbers: Array) -> list[Array]:
     """Return parameters around where they start."""
-    found, start = [], 0
+    pieces, start = [], 0
     for spec in specs:
         size = spec.shape[0] * spec.shape[1]
         moved = numbers[:, start : start + size].reshape(len(numbers), *spec.shape)
-        found.append(np.array(spec.initial + moved, numbers.dtype))
+        pieces.append(np.array(spec.initial + moved, numbers.dtype))
         start += size
-    return found
+    return pieces
 
 
 def specs_sound(subject: Subject) -> int:
@@ -248,7 +248,7 @@ def _compare(rig: Rig, label: str, *, training: bool) -> int:
     """Compare backward with central differences at some numbers of every parameter array."""
     rng, count = np.random.default_rng(18), 0
     _, tape, weights = rig.forward(training=training)
-    found = rig.backward(weights, tape)
+    grads = rig.backward(weights, tape)
     for name, value in rig.trained.items():
         for flat in rng.choice(value[0].size, size=min(PROBED, value[0].size), replace=False):
             place = (1, *np.unravel_index(flat, value[0].shape))
@@ -259,7 +259,7 @@ def _compare(rig: Rig, label: str, *, training: bool) -> int:
                 z, _, _ = rig.forward({name: moved}, training=training)
                 ends.append(float((z * rig.grad).sum()))
             slope = (ends[0] - ends[1]) / 2e-6
-            must_be_close(found[name][place], slope, f"{label}: backward for {name}", rtol=1e-5, atol=1e-7)
+            must_be_close(grads[name][place], slope, f"{label}: backward for {name}", rtol=1e-5, atol=1e-7)
             count += 1
     return count
 
@@ -267,10 +267,10 @@ def _compare(rig: Rig, label: str, *, training: bool) -> int:
 class _Watched(Activations):
     """Activations that tell of every call: the place, its units, the columns of z."""
 
-    seen: ClassVar[list[tuple[str, int, int]]] = []
+    placed: ClassVar[list[tuple[str, int, int]]] = []
 
     def forward(self, z: Array) -> Array:
-        self.seen.append((self._place, self._units, z.shape[2]))
+        self.placed.append((self._place, self._units, z.shape[2]))
         return super().forward(z)
 
 
@@ -286,7 +286,7 @@ def places(subject: Subject) -> int:
                 if reference.kind == "activation" and key != OUTPUT:
                     object.__setattr__(component, key, (_Watched.alone(stand_in()),))
             rig = Rig(component, _enough([component], np.random.default_rng(19), 2))
-            _Watched.seen.clear()
+            _Watched.placed.clear()
             try:
                 rig.forward()
             except ValueError as error:  # shapes that do not fit, for a reason that can be told more plainly
@@ -301,13 +301,13 @@ def places(subject: Subject) -> int:
 def _must_be_called(rig: Rig, label: str) -> None:
     named = rig.wired.component.places(rig.x.shape[2], rig.grad.shape[2])
     every = {f"{key}{i}" for key, units in named.items() for i in range(1, len(units) + 1)}
-    called = {place for place, _, _ in _Watched.seen}
+    called = {place for place, _, _ in _Watched.placed}
     missed = sorted(every - called)
     must(not missed, f"{label}: places names {', '.join(missed)}, which forward never calls")
 
 
 def _must_be_wide(rig: Rig, label: str) -> None:
-    for place, units, columns in _Watched.seen:
+    for place, units, columns in _Watched.placed:
         index = place.lstrip("abcdefghijklmnopqrstuvwxyz_")
         key = place.removesuffix(index)
         wanted = getattr(rig.wired.component, key)[int(index) - 1].width(units)

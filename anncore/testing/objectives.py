@@ -27,10 +27,10 @@ class ObjectiveKit(Kit):
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
-        found: list[Named] = [("start", start), ("gradient", gradient)]
+        checks: list[Named] = [("start", start), ("gradient", gradient)]
         if subject.build(subject.variants()[0]).minimum is not None:
-            found.append(("minimum", minimum))
-        return [*found, ("noise", noise)] if _noisy(subject) else found
+            checks.append(("minimum", minimum))
+        return [*checks, ("noise", noise)] if _noisy(subject) else checks
 
 
 def _noisy(subject: Subject) -> bool:
@@ -47,8 +47,7 @@ def _drawn(component: Any, seed: int) -> list[Array]:
 
 
 def _grad(component: Any, x: Array, drawn: Array) -> Array:
-    found: Array = component.grad(x, drawn) if component.noisy else component.grad(x)
-    return found
+    return component.grad(x, drawn) if component.noisy else component.grad(x)
 
 
 def _case(subject: Subject) -> Case:
@@ -140,7 +139,7 @@ def noise(subject: Subject) -> int:
         must(np.isfinite(one).all(), f"{variant.label}: noise that is not finite")
         must(not np.array_equal(one, other), f"{variant.label}: two steps have the same noise")
         x = rng.normal(size=(1, 1, component.dimensions))
-        with_one, with_other = (component.grad(x, each.reshape(x.shape)) for each in (one, other))
+        with_one, with_other = (component.grad(x, numbers.reshape(x.shape)) for numbers in (one, other))
         must(not np.array_equal(with_one, with_other), f"{variant.label}: the noise changes no gradient")
         count += 1
     return count

@@ -39,12 +39,12 @@ class OptimizerKit(Kit):
             # Alone, an array might not be one that it takes itself.
             return [_case(NETWORK, f"{len(NETWORK)} arrays")]
         more = [FLAT] if is_plain(subject.cls) and _own_scope(subject) == "number" else []
-        found = [_case([spec], f"{spec.shape[0]} x {spec.shape[1]}") for spec in (WEIGHT, BIAS, *more)]
-        return found if more else [*found, _case(NETWORK, f"{len(NETWORK)} arrays")]
+        cases = [_case([spec], f"{spec.shape[0]} x {spec.shape[1]}") for spec in (WEIGHT, BIAS, *more)]
+        return cases if more else [*cases, _case(NETWORK, f"{len(NETWORK)} arrays")]
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
-        found: list[Named] = [
+        plain: list[Named] = [
             ("state", state_is_arrays),
             ("state_round_trip", state_round_trip),
             ("quadratic", quadratic),
@@ -58,13 +58,12 @@ class OptimizerKit(Kit):
             ("route", route, overrides(cls, AnyOptimizer.route)),
             ("nests", nests, issubclass(cls, (OptimizerWrapper, AskingWrapper))),
         ]
-        return [*found, *((name, check) for name, check, holds in forms if holds)]
+        return [*plain, *((name, check) for name, check, holds in forms if holds)]
 
 
 def _own_scope(subject: Subject) -> str:
     """Return the scope that an optimizer has by its defaults, whatever is inside it."""
-    scope: str = subject.build(subject.variants()[0]).scope
-    return scope
+    return subject.build(subject.variants()[0]).scope
 
 
 def _case(specs: Sequence[WeightSpec], name: str) -> Case:
@@ -77,13 +76,13 @@ def _case(specs: Sequence[WeightSpec], name: str) -> Case:
         }
 
     def run(component: Any, inputs: dict[str, Array]) -> dict[str, Array]:
-        found = {}
-        for i, seen in enumerate(walk(component, specs, inputs["weight"], inputs["grads"]), start=1):
-            found[f"change {i}"] = seen.change
-            found.update({f"state {i}.{k}": leaf for k, leaf in enumerate(leaves(seen.state))})
-            if seen.at is not None:
-                found[f"evaluated {i}"] = seen.at
-        return found
+        figures = {}
+        for i, taken in enumerate(walk(component, specs, inputs["weight"], inputs["grads"]), start=1):
+            figures[f"change {i}"] = taken.change
+            figures.update({f"state {i}.{k}": leaf for k, leaf in enumerate(leaves(taken.state))})
+            if taken.at is not None:
+                figures[f"evaluated {i}"] = taken.at
+        return figures
 
     return Case(name, inputs, run)
 
@@ -120,8 +119,8 @@ def state_is_arrays(subject: Subject) -> int:
         )
         before = [leaf.shape for leaf in leaves(state)]
         must(all(shape[0] == 3 for shape in before), f"{label}: a state's first axis must be the trials")
-        for seen in walk(component, specs, weight, inputs["grads"], state):
-            after = [leaf.shape for leaf in leaves(seen.state)]
+        for taken in walk(component, specs, weight, inputs["grads"], state):
+            after = [leaf.shape for leaf in leaves(taken.state)]
             must(after == before, f"{label}: step changes the state's shapes from {before} to {after}")
             count += 1
     return count
@@ -136,14 +135,14 @@ def state_round_trip(subject: Subject) -> int:
         half = STEPS // 2
         state = pickle.loads(pickle.dumps(whole[half - 1].state))
         moved = weight + 0
-        for seen in whole[:half]:
-            moved = moved + seen.change
+        for taken in whole[:half]:
+            moved = moved + taken.change
         # One that needs the whole batch meets the same function in every step.
         ahead = grads[:, [0] * half] if component.full_batch else grads[:, half:]
         rest = walk(component, specs, moved, ahead, state, first=half + 1)
-        for seen, expected in zip(rest, whole[half:], strict=True):
+        for taken, expected in zip(rest, whole[half:], strict=True):
             message = f"{label}: a change after the state was saved and read"
-            must_equal_bits(seen.change, expected.change, message)
+            must_equal_bits(taken.change, expected.change, message)
             count += 1
     return count
 
@@ -163,7 +162,7 @@ def quadratic(subject: Subject) -> int:
             weight = weight + change
             must(np.isfinite(weight).all(), f"{variant.label}: not finite after step {t}")
         at = driver.evaluated(weight, state)
-        before, after = (float((curvature * each * each).sum()) for each in (start, at))
+        before, after = (float((curvature * weights * weights).sum()) for weights in (start, at))
         must(after < 0.99 * before, f"{variant.label}: the quadratic goes from {before:g} to {after:g}")
         count += 1
     return count
@@ -177,8 +176,8 @@ def zero_gradient(subject: Subject) -> int:
             weight, grads = inputs["weight"], np.zeros_like(inputs["grads"])
             level = Bowl(np.zeros_like(weight))
             with np.errstate(invalid="raise", divide="raise"):
-                seen = list(walk(component, specs, weight, grads, bowl=level))
-            for change, state, _ in seen:
+                taken = list(walk(component, specs, weight, grads, bowl=level))
+            for change, state, _ in taken:
                 for array in (change, *leaves(state)):
                     must(
                         np.isfinite(array).all(), f"{label}: a gradient of 0 gives {array.flat[0]} ({dtype})"
@@ -198,9 +197,9 @@ def _by_number(example: Example) -> int:
     inputs = _case(specs, "").inputs(np.random.default_rng(11), 3, "float32")
     weight, grads = inputs["weight"], inputs["grads"]
     flat = walk(component, [FLAT_WEIGHT], weight.reshape(3, 1, -1), grads.reshape(3, STEPS, 1, -1))
-    for seen, expected in zip(flat, walk(component, specs, weight, grads), strict=True):
+    for taken, expected in zip(flat, walk(component, specs, weight, grads), strict=True):
         message = f"{example.label}: a change in a flat buffer and in a matrix (or declare a wider scope)"
-        must_equal_bits(seen.change.reshape(expected.change.shape), expected.change, message)
+        must_equal_bits(taken.change.reshape(expected.change.shape), expected.change, message)
         count += 1
     return count
 
@@ -217,9 +216,9 @@ def _by_array(example: Example) -> int:
             continue  # alone, it would leave it nothing
         weight = inputs["weight"][..., mine].reshape(3, *spec.shape)
         grads = inputs["grads"][..., mine].reshape(3, STEPS, *spec.shape)
-        for seen, all_ in zip(walk(example.component, [spec], weight, grads), together, strict=True):
+        for taken, all_ in zip(walk(example.component, [spec], weight, grads), together, strict=True):
             message = f"{example.label}: a change of {spec.name} alone and beside others"
-            must_equal_bits(seen.change.reshape(3, 1, -1), all_.change[..., mine].copy(), message)
+            must_equal_bits(taken.change.reshape(3, 1, -1), all_.change[..., mine].copy(), message)
             count += 1
     return count
 
@@ -230,9 +229,9 @@ def _by_trial(example: Example) -> int:
     for key, value in other.items():
         value[1] = example.inputs[key][1]
     count = 0
-    for seen, expected in zip(example.seen(other), example.seen(example.inputs), strict=True):
+    for taken, expected in zip(example.seen(other), example.seen(example.inputs), strict=True):
         message = f"{example.label}: a change of a trial beside other trials"
-        must_equal_bits(seen.change[1], expected.change[1], message)
+        must_equal_bits(taken.change[1], expected.change[1], message)
         count += 1
     return count
 
@@ -261,11 +260,11 @@ def evaluated(subject: Subject) -> int:
             driver = component if is_plain(type(component)) else fit(component, specs)
             start = driver.evaluated(weight, driver.init(weight))
             must_equal_bits(start, weight, f"{label}: evaluated before the first step and the start")
-            for seen in walk(component, specs, weight, inputs["grads"]):
-                got = np.asarray(seen.at)
-                same = (got.shape, got.dtype) == (weight.shape, weight.dtype)
+            for taken in walk(component, specs, weight, inputs["grads"]):
+                evaluated_at = np.asarray(taken.at)
+                same = (evaluated_at.shape, evaluated_at.dtype) == (weight.shape, weight.dtype)
                 must(same, f"{label}: evaluated is no {weight.dtype} array shaped as the parameters")
-                must(np.isfinite(got).all(), f"{label}: evaluated is not finite")
+                must(np.isfinite(evaluated_at).all(), f"{label}: evaluated is not finite")
                 count += 1
     return count
 
@@ -276,13 +275,13 @@ PLACES: tuple[Literal["input", "hidden", "output", ""], ...] = ("input", "hidden
 
 def route(subject: Subject) -> int:
     """Every parameter array, of any role and place, goes to an optimizer that it has."""
-    known, count = ["", *fields(subject.cls)], 0
+    own_fields, count = ["", *fields(subject.cls)], 0
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 1), "float64")
         for like in NETWORK:
             for spec in (like._replace(shape=shape, place=place) for shape in SHAPES for place in PLACES):
-                found = component.route(spec)
+                field = component.route(spec)
                 where = f'role "{spec.role}" and place "{spec.place}"'
-                must(found in known, f"{variant.label}: route sends {where} to {found!r}, not its own")
+                must(field in own_fields, f"{variant.label}: route sends {where} to {field!r}, not its own")
                 count += 1
     return count

@@ -33,10 +33,10 @@ class ScheduleKit(Kit):
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
-        found: list[Named] = [("factors", factors)]
+        checks: list[Named] = [("factors", factors)]
         if _watches(subject):
-            found += [("state", state), ("isolated", partial(stacks.isolated, kit=self))]
-        return found
+            checks += [("state", state), ("isolated", partial(stacks.isolated, kit=self))]
+        return checks
 
 
 def _watches(subject: Subject) -> bool:
@@ -62,18 +62,18 @@ def _scores(rng: np.random.Generator, trials: int, steps: int, dtype: str) -> Ar
     return (np.exp(-falling) + 0.01 * rng.random((trials, 1, count))).astype(dtype)
 
 
-def _watch(component: Any, scores: Array, steps: int, first: int = 1, known: Any = None) -> Iterator[Any]:
+def _watch(component: Any, scores: Array, steps: int, first: int = 1, memory: Any = None) -> Iterator[Any]:
     """Yield (factor, state) of each step from `first` on; what it is handed cannot be written to."""
-    known = component.init(np.ones_like(scores[:, :, :1])) if known is None else known
+    memory = component.init(np.ones_like(scores[:, :, :1])) if memory is None else memory
     for t in range(first - 1, steps + 1):
-        for leaf in leaves(known):
+        for leaf in leaves(memory):
             leaf.setflags(write=False)
         if t >= first:
-            yield component.factor(t, steps, known), known
+            yield component.factor(t, steps, memory), memory
         if t % EVERY == 0 and (t >= first or first == 1):
             score = scores[:, :, t // EVERY, None]
             score.setflags(write=False)
-            known = component.observe(known, score, t)
+            memory = component.observe(memory, score, t)
 
 
 def _watching(steps: int) -> Case:
@@ -82,9 +82,9 @@ def _watching(steps: int) -> Case:
 
     def run(component: Any, inputs: dict[str, Array]) -> dict[str, Array]:
         one = np.ones_like(inputs["scores"][:, :, :1])
-        seen = [(one * factor, known) for factor, known in _watch(component, inputs["scores"], steps)]
-        found = {f"state.{i}": leaf for i, leaf in enumerate(leaves(seen[-1][1]))}
-        return {"factors": np.concatenate([factor for factor, _ in seen], axis=2), **found}
+        paced = [(one * factor, memory) for factor, memory in _watch(component, inputs["scores"], steps)]
+        final_state = {f"state.{i}": leaf for i, leaf in enumerate(leaves(paced[-1][1]))}
+        return {"factors": np.concatenate([factor for factor, _ in paced], axis=2), **final_state}
 
     return Case(f"{steps} steps", inputs, run)
 
@@ -102,13 +102,13 @@ def factors(subject: Subject) -> int:
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 3), "float64")
         for steps in WATCHED if _watches(subject) else LENGTHS:
-            found = _factors(subject, component, steps)
-            for t, factor in enumerate(found, start=1):
+            all_factors = _factors(subject, component, steps)
+            for t, factor in enumerate(all_factors, start=1):
                 must(factor.shape in ((), (3, 1, 1)), f"{variant.label}: a factor has shape {factor.shape}")
                 good = np.isfinite(factor).all() and (factor >= 0).all()
                 must(good, f"{variant.label}: the factor of update {t} of {steps} is {factor.ravel()}")
                 count += 1
-            must(max(float(f.max()) for f in found) > 0, f"{variant.label}: the factor is 0 throughout")
+            must(max(float(f.max()) for f in all_factors) > 0, f"{variant.label}: the factor is 0 throughout")
     return count
 
 
@@ -125,13 +125,13 @@ def state(subject: Subject) -> int:
         shapes = [leaf.shape for leaf in leaves(first)]
         must(all(shape[:1] == (3,) for shape in shapes), f"{label}: a state's first axis must be the trials")
         whole = list(_watch(subject.stack(rows, "float32"), scores, steps))
-        for _, known in whole:
-            after = [leaf.shape for leaf in leaves(known)]
+        for _, memory in whole:
+            after = [leaf.shape for leaf in leaves(memory)]
             must(after == shapes, f"{label}: observe changes the state's shapes from {shapes} to {after}")
             count += 1
         half = steps // 2
-        known = pickle.loads(pickle.dumps(whole[half][1]))
-        rest = _watch(subject.stack(rows, "float32"), scores, steps, half + 1, known)
+        memory = pickle.loads(pickle.dumps(whole[half][1]))
+        rest = _watch(subject.stack(rows, "float32"), scores, steps, half + 1, memory)
         for (factor, _), (expected, _) in zip(rest, whole[half:], strict=True):
             where = f"{label}: a factor after the state was saved and read"
             must_equal_bits(np.asarray(factor), np.asarray(expected), where)

@@ -17,12 +17,12 @@ def checks(kit: Kit) -> list[Named]:
     """Return the checks of the stack contract, for a kit that has cases."""
     if not kit.stacked:
         return []
-    found: list[Named] = [
+    checks: list[Named] = [
         ("stacked_as_alone", partial(stacked_as_alone, kit=kit)),
         ("keeps_dtype", partial(keeps_dtype, kit=kit)),
         ("inputs_unchanged", partial(inputs_unchanged, kit=kit)),
     ]
-    return [*found, ("isolated", partial(isolated, kit=kit))] if kit.fed else found
+    return [*checks, ("isolated", partial(isolated, kit=kit))] if kit.fed else checks
 
 
 def _all(subject: Subject, kit: Kit) -> list[tuple[str, Variant, Case]]:
@@ -46,8 +46,8 @@ def stacked_as_alone(subject: Subject, kit: Kit, draws: int = DRAWS) -> int:
         for size in (1, 2, TRIALS):
             for start in range(0, TRIALS - size + 1, size):
                 stop = start + size
-                got = case.run(subject.stack(rows[start:stop], "float32"), _part(inputs, start, stop))
-                for key, value in got.items():
+                results = case.run(subject.stack(rows[start:stop], "float32"), _part(inputs, start, stop))
+                for key, value in results.items():
                     must(len(value) == size, f"{label}: {key} has shape {value.shape} for {size} trials")
                     for i in range(size):
                         where = f"{label}: {key} of a trial in a stack of {size} and alone"

@@ -42,13 +42,13 @@ def _score(sizes: tuple[int, ...], component: Any, inputs: dict[str, Array]) -> 
     layers = [_layer(i, inputs) for i in numbers]
     weights = {f"W{i}": inputs[f"W{i}"] for i in numbers}
     grads = {f"W{i}": inputs[f"grad W{i}"] for i in numbers}
-    found = {suffix: np.asarray(score) for suffix, score in component.score(layers, weights, grads).items()}
-    must(found, "score gives nothing; it must give (T,) by a suffix, be it ''")
-    for suffix, score in found.items():
+    scores = {suffix: np.asarray(score) for suffix, score in component.score(layers, weights, grads).items()}
+    must(scores, "score gives nothing; it must give (T,) by a suffix, be it ''")
+    for suffix, score in scores.items():
         good = isinstance(suffix, str) and (not suffix or suffix.replace("_", "a").isalnum())
         must(good, f"a suffix must be '' or letters, digits and _, got {suffix!r}")
         must(score.shape == inputs["z1"].shape[:1], f"score {suffix!r} has shape {score.shape}, not (T,)")
-    return found
+    return scores
 
 
 def _layer(i: int, inputs: dict[str, Array]) -> Layer:
@@ -85,7 +85,7 @@ def order_free(subject: Subject) -> int:
     count = 0
     for label, score, inputs in _scores(subject, 14):
         order = np.random.default_rng(15).permutation(EXAMPLES)
-        moved = {name: each[:, order] if name[0] in "za" else each for name, each in inputs.items()}
+        moved = {name: array[:, order] if name[0] in "za" else array for name, array in inputs.items()}
         here, there = score(inputs), score(moved)
         must(list(here) == list(there), f"{label}: other suffixes in another order")
         for suffix, values in here.items():
@@ -100,9 +100,9 @@ def nan_is_nan(subject: Subject) -> int:
     """A trial full of NaN scores NaN throughout: it may not pass for a sound one."""
     count = 0
     for label, score, inputs in _scores(subject, 16):
-        spoilt = {name: each.copy() for name, each in inputs.items()}
-        for each in spoilt.values():
-            each[1] = np.nan
+        spoilt = {name: array.copy() for name, array in inputs.items()}
+        for array in spoilt.values():
+            array[1] = np.nan
         for suffix, values in score(spoilt).items():
             must(np.isnan(values[1]), f"{label}: {suffix!r} of a trial of NaN is {values[1]:g}")
             count += 1

@@ -189,8 +189,8 @@ def test_a_declaration_is_read_in_the_order_of_the_fields() -> None:
 
 
 def test_only_real_hyperparameters_stack() -> None:
-    assert [key for key, each in declared(Sample).items() if each.stackable] == ["lr"]
-    assert [key for key, each in declared(Sample).items() if each.is_list] == ["hidden"]
+    assert [key for key, declaration in declared(Sample).items() if declaration.stackable] == ["lr"]
+    assert [key for key, declaration in declared(Sample).items() if declaration.is_list] == ["hidden"]
 
 
 def test_searches_say_how() -> None:

@@ -257,9 +257,9 @@ def test_a_broken_plugin_is_set_aside_with_its_reason_and_stops_nobody(
     site.install("annx-good", triple=activation("triple"))
     site.install("annx-broken", first=source, second=activation("second"))
     registry = load()
-    found = problem(registry, "annx-broken:first")
-    assert reason in found
-    assert "\n" not in found
+    problem_text = problem(registry, "annx-broken:first")
+    assert reason in problem_text
+    assert "\n" not in problem_text
     assert registry.get("activation", "triple")
     assert registry.get("activation", "second")
     assert registry.get("activation", "relu")

@@ -14,7 +14,9 @@ from trial_factory import make_trial
 from anncore import DECAY_MODES, Array, Hyper, WeightDecay, hyper
 from anncore.engine.training import train_stack
 
-OFFERED_BY = [each.cls for each in REGISTRY.of_kind("optimizer") if issubclass(each.cls, WeightDecay)]
+OFFERED_BY = [
+    component.cls for component in REGISTRY.of_kind("optimizer") if issubclass(component.cls, WeightDecay)
+]
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,9 @@ def test_a_trial_without_decay_is_untouched_by_its_neighbours_decay(mode: str, t
     both = Descent(column(0.1, 0.1, dtype="float32"), column(0, 0.5, dtype="float32"), mode)
     alone = Descent(column(0.1, dtype="float32"), column(0, dtype="float32"), mode)
     with np.errstate(invalid="ignore"):  # 0 · inf
-        found = both.change(column(theta, 1, dtype="float32"), grad)
-    assert found[:1].tobytes() == alone.change(column(theta, dtype="float32"), grad[:1]).tobytes()
-    assert found.dtype == "float32"
+        change = both.change(column(theta, 1, dtype="float32"), grad)
+    assert change[:1].tobytes() == alone.change(column(theta, dtype="float32"), grad[:1]).tobytes()
+    assert change.dtype == "float32"
 
 
 @pytest.mark.slow
@@ -97,8 +99,8 @@ def test_training_hands_the_schedules_factor_to_the_independent_decay() -> None:
 
 
 def test_these_offer_it() -> None:
-    found = {cls.name for cls in OFFERED_BY}
-    assert found >= {"sgd", "momentum", "nesterov", "adam", "adamw", "amsgrad", "lion"}
+    names = {cls.name for cls in OFFERED_BY}
+    assert names >= {"sgd", "momentum", "nesterov", "adam", "adamw", "amsgrad", "lion"}
 
 
 # prodigy's own rate is lr d, and so is its decay's; tests/oracles compares it.

@@ -64,27 +64,27 @@ def uniform(*shape: int) -> np.ndarray:
 
 @pytest.mark.slow
 def test_binary_targets_are_a_column_of_zeros_and_ones(registry: Registry) -> None:
-    found = prepare(part(registry, "two_moons", n=100), Split(), 0, 1, registry, "float32")
-    assert (found.task, found.inputs, found.outputs) == ("binary", 2, 1)
-    assert found.y_train.shape == (60, 1)
-    assert set(found.y_train.ravel()) == {0.0, 1.0}
-    assert (found.y_scale.tolist(), found.y_shift.tolist()) == ([1.0], [0.0])
+    data = prepare(part(registry, "two_moons", n=100), Split(), 0, 1, registry, "float32")
+    assert (data.task, data.inputs, data.outputs) == ("binary", 2, 1)
+    assert data.y_train.shape == (60, 1)
+    assert set(data.y_train.ravel()) == {0.0, 1.0}
+    assert (data.y_scale.tolist(), data.y_shift.tolist()) == ([1.0], [0.0])
 
 
 def test_multiclass_targets_are_one_hot() -> None:
     y = np.array([0, 1, 2] * 10)
-    found = toy(Data(y[:, None] * 1.0, y, "multiclass"), Split(standardize=False))
-    assert found.outputs == 3
-    assert np.array_equal(found.y_train.argmax(axis=1), found.x_train[:, 0])
-    assert np.array_equal(found.y_train.sum(axis=1), np.ones(18))
+    data = toy(Data(y[:, None] * 1.0, y, "multiclass"), Split(standardize=False))
+    assert data.outputs == 3
+    assert np.array_equal(data.y_train.argmax(axis=1), data.x_train[:, 0])
+    assert np.array_equal(data.y_train.sum(axis=1), np.ones(18))
 
 
 def test_regression_targets_come_back_in_their_own_units() -> None:
     y = 1000 + 50 * uniform(40, 2)
-    found = toy(Data(y, y, "regression"))
-    np.testing.assert_allclose(found.y_train.mean(axis=0), 0, atol=1e-10)
-    np.testing.assert_allclose(found.y_train.std(axis=0), 1)
-    np.testing.assert_allclose(found.y_test * found.y_scale + found.y_shift, y[_rows(40).test])
+    data = toy(Data(y, y, "regression"))
+    np.testing.assert_allclose(data.y_train.mean(axis=0), 0, atol=1e-10)
+    np.testing.assert_allclose(data.y_train.std(axis=0), 1)
+    np.testing.assert_allclose(data.y_test * data.y_scale + data.y_shift, y[_rows(40).test])
 
 
 def test_a_flat_regression_target_is_one_output() -> None:
@@ -93,17 +93,17 @@ def test_a_flat_regression_target_is_one_output() -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_arrays_are_in_the_requested_dtype_contiguous_and_read_only(registry: Registry, dtype: str) -> None:
-    found = prepare(part(registry, "wine"), Split(), 0, 0, registry, dtype)
+    data = prepare(part(registry, "wine"), Split(), 0, 0, registry, dtype)
     for name in ("x_train", "y_train", "x_valid", "y_valid", "x_test", "y_test"):
-        array = getattr(found, name)
+        array = getattr(data, name)
         assert array.dtype == dtype
         assert array.flags.c_contiguous
-    assert not any(array.flags.writeable for array in found.arrays)
+    assert not any(array.flags.writeable for array in data.arrays)
 
 
 def test_names_are_given_where_the_data_set_gives_none(registry: Registry) -> None:
-    found = prepare(part(registry, "blobs", classes=4), Split(), 0, 0, registry, "float32")
-    assert (found.classes, found.features) == (("0", "1", "2", "3"), ("x1", "x2"))
+    data = prepare(part(registry, "blobs", classes=4), Split(), 0, 0, registry, "float32")
+    assert (data.classes, data.features) == (("0", "1", "2", "3"), ("x1", "x2"))
     assert prepare(part(registry, "iris"), Split(), 0, 0, registry, "float32").classes[0] == "setosa"
 
 
@@ -113,10 +113,10 @@ def test_names_are_given_where_the_data_set_gives_none(registry: Registry) -> No
 def test_only_the_test_split_is_scored_on_clean_targets() -> None:
     clean, noisy = np.zeros(50), np.ones(50)
     clean[::2], noisy[::2] = 1, 0
-    found = toy(Data(clean[:, None], noisy, "binary", clean_y=clean), Split(standardize=False))
-    assert np.array_equal(found.y_test, found.x_test)
-    assert np.array_equal(found.y_train, 1 - found.x_train)
-    assert np.array_equal(found.y_valid, 1 - found.x_valid)
+    data = toy(Data(clean[:, None], noisy, "binary", clean_y=clean), Split(standardize=False))
+    assert np.array_equal(data.y_test, data.x_test)
+    assert np.array_equal(data.y_train, 1 - data.x_train)
+    assert np.array_equal(data.y_valid, 1 - data.x_valid)
 
 
 def test_label_noise_changes_neither_inputs_nor_split_nor_test(registry: Registry) -> None:
@@ -153,25 +153,25 @@ def test_standardising_looks_at_the_training_rows_alone() -> None:
 def test_a_constant_feature_keeps_its_scale() -> None:
     x = np.full((33, 2), 0.1)  # whose mean over 33 rows is not 0.1 in binary
     x[:, 1] = uniform(33)
-    found = toy(Data(x, uniform(33), "regression"))
-    assert np.array_equal(found.x_train[:, 0], np.zeros(len(found.x_train)))
+    data = toy(Data(x, uniform(33), "regression"))
+    assert np.array_equal(data.x_train[:, 0], np.zeros(len(data.x_train)))
 
 
 def test_standardising_can_be_left_out() -> None:
     x, y, rows = uniform(50, 3), uniform(50), _rows(50)
-    found = toy(Data(x, y, "regression"), Split(standardize=False))
-    assert np.array_equal(found.x_train, x[rows.train])
-    assert np.array_equal(found.y_test[:, 0], y[rows.test])
+    data = toy(Data(x, y, "regression"), Split(standardize=False))
+    assert np.array_equal(data.x_train, x[rows.train])
+    assert np.array_equal(data.y_test[:, 0], y[rows.test])
 
 
 # Splits
 
 
 def test_stratified_splits_keep_the_classes_shares(registry: Registry) -> None:
-    found = prepare(part(registry, "iris"), Split(), 0, 0, registry, "float32")
-    assert found.y_train.sum(axis=0).tolist() == [30, 30, 30]
-    assert found.y_valid.sum(axis=0).tolist() == [10, 10, 10]
-    assert found.y_test.sum(axis=0).tolist() == [10, 10, 10]
+    data = prepare(part(registry, "iris"), Split(), 0, 0, registry, "float32")
+    assert data.y_train.sum(axis=0).tolist() == [30, 30, 30]
+    assert data.y_valid.sum(axis=0).tolist() == [10, 10, 10]
+    assert data.y_test.sum(axis=0).tolist() == [10, 10, 10]
 
 
 @pytest.mark.parametrize("name", ["checkerboard", "classification", "spirals", "friedman"])
@@ -183,14 +183,14 @@ def test_seeds_of_one_data_set_have_equal_shapes(registry: Registry, name: str) 
 
 
 def test_inspect_tells_task_and_shapes(registry: Registry) -> None:
-    found = inspect(part(registry, "digits"), Split(), 0, 0, registry)
-    assert found == ("multiclass", 64, 10, 1797 - 2 * 359, 359, 359)
+    summary = inspect(part(registry, "digits"), Split(), 0, 0, registry)
+    assert summary == ("multiclass", 64, 10, 1797 - 2 * 359, 359, 359)
 
 
 def test_a_given_test_split_is_kept_in_order() -> None:
     y = np.arange(20.0)
-    found = toy(Data(y[:, None], y, "regression", test_index=np.array([7, 2])), Split(standardize=False))
-    assert found.y_test.ravel().tolist() == [7, 2]
+    data = toy(Data(y[:, None], y, "regression", test_index=np.array([7, 2])), Split(standardize=False))
+    assert data.y_test.ravel().tolist() == [7, 2]
     assert inspect(TOY, Split(), 0, 0, offering(Data(y[:, None], y, "regression"))).n_test == 4
 
 
@@ -224,15 +224,15 @@ def test_another_process_makes_the_same_bytes(registry: Registry) -> None:
         for component in registry.of_kind("dataset")
         if component.dist == "annx" and component.name != "csv"
     ]
-    texts = [json.dumps(each.to_json()) for each in parts]
+    texts = [json.dumps(dataset.to_json()) for dataset in parts]
     command = [sys.executable, "-c", DIGEST, *texts]
     other = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     # In reverse and among other uses of randomness: nothing but the description may matter.
     here = []
-    for each in reversed(parts):
+    for dataset in reversed(parts):
         np.random.default_rng().random(3)
-        found = prepare(each, Split(), 3, 14, registry, "float32")
-        here.append(hashlib.sha256(b"".join(array.tobytes() for array in found.arrays)).hexdigest())
+        data = prepare(dataset, Split(), 3, 14, registry, "float32")
+        here.append(hashlib.sha256(b"".join(array.tobytes() for array in data.arrays)).hexdigest())
     assert here[::-1] == other
     assert len(set(here)) == len(parts)
 

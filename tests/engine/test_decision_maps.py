@@ -84,21 +84,21 @@ def test_a_cell_keeps_its_class_however_near_the_next(scores: list[float], want:
 
 def test_two_classes_have_probabilities_that_sum_to_one() -> None:
     blob = packed(given_data([[0, 0]], [[1]]), np.zeros(2), np.ones(2), np.full((SIDE * SIDE, 1), 0.8))
-    found = unpacked(blob)
-    assert found.probabilities.shape == (2, SIDE, SIDE)
-    np.testing.assert_allclose(found.probabilities[:, 0, 0], [0.2, 0.8], atol=1e-12)  # 204 of 255
+    decided = unpacked(blob)
+    assert decided.probabilities.shape == (2, SIDE, SIDE)
+    np.testing.assert_allclose(decided.probabilities[:, 0, 0], [0.2, 0.8], atol=1e-12)  # 204 of 255
 
 
 def test_a_map_comes_back_with_examples_that_lie_on_it() -> None:
     data = given_data([[0, 10], [1, 12], [5, 11], [0.25, 13]], [[0], [1], [1], [1]])
     blob = packed(data, np.array([0.0, 9.0]), np.array([1.0, 13.0]), np.zeros((SIDE * SIDE, 1)))
-    found = unpacked(blob)
-    assert (found.features, found.classes) == (("x0", "x1"), ("0", "1"))
-    assert (found.low, found.high) == ((0, 9), (1, 13))
-    np.testing.assert_allclose(found.examples, [[0, 10], [1, 12], [0.25, 13]], atol=4 / 65535)
-    assert found.labels.tolist() == [0, 1, 1]
+    decided = unpacked(blob)
+    assert (decided.features, decided.classes) == (("x0", "x1"), ("0", "1"))
+    assert (decided.low, decided.high) == ((0, 9), (1, 13))
+    np.testing.assert_allclose(decided.examples, [[0, 10], [1, 12], [0.25, 13]], atol=4 / 65535)
+    assert decided.labels.tolist() == [0, 1, 1]
     with pytest.raises(ValueError, match="read-only"):
-        found.levels[...] = 0
+        decided.levels[...] = 0
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf])
@@ -122,42 +122,42 @@ def test_a_linear_model_s_map_is_its_formula_in_the_data_s_units(
     weight, bias = (stack.weights[spec.name] for spec in stack.specs)
     weight[0, :, 0] = np.array([1.5, -2.0]) * data.x_scale
     bias[0, 0, 0] = 0.25 + np.array([1.5, -2.0]) @ data.x_shift
-    found = unpacked(Evaluator(stack).maps([0])[0])
+    decided = unpacked(Evaluator(stack).maps([0])[0])
     # The lattice spans the range of what seed 0 draws.
     x = build_part(trial.parts["dataset"], registry).make(stream(0, 0, "data")).x
-    np.testing.assert_allclose(found.low, x.min(axis=0))
-    np.testing.assert_allclose(found.high, x.max(axis=0))
+    np.testing.assert_allclose(decided.low, x.min(axis=0))
+    np.testing.assert_allclose(decided.high, x.max(axis=0))
     cell = (x.max(axis=0) - x.min(axis=0)) / 48
     first, second = (x[:, i].min() + cell[i] * (np.arange(48) + 0.5) for i in (0, 1))
     logit = 1.5 * first[None, :] - 2 * second[:, None] + 0.25
     want = 1 / (1 + np.exp(-logit))
-    assert np.abs(found.probabilities[1] - want).max() < 0.5 / 255 + 1e-9
-    assert (found.predicted == (logit > 0)).all()
-    assert 0.2 < found.predicted.mean() < 0.8, "the test wants a boundary that crosses the plane"
+    assert np.abs(decided.probabilities[1] - want).max() < 0.5 / 255 + 1e-9
+    assert (decided.predicted == (logit > 0)).all()
+    assert 0.2 < decided.predicted.mean() < 0.8, "the test wants a boundary that crosses the plane"
 
 
 def test_examples_are_the_trial_s_own(registry: Registry) -> None:
     trial = mapped(registry, seed=7)
     data = build_part(trial.parts["dataset"], registry).make(stream(0, 7, "data"))
-    found = map_of(trial, registry)
-    assert 50 < len(found.examples) <= 64
+    decided = map_of(trial, registry)
+    assert 50 < len(decided.examples) <= 64
     # Each is one of the seed's examples, with its class.
-    far = np.abs(found.examples[:, None] - data.x[None]).max(axis=2)
+    far = np.abs(decided.examples[:, None] - data.x[None]).max(axis=2)
     assert far.min(axis=1).max() < 1e-4
-    assert (data.y[far.argmin(axis=1)] == found.labels).all()
-    assert len(set(far.argmin(axis=1).tolist())) == len(found.examples)
+    assert (data.y[far.argmin(axis=1)] == decided.labels).all()
+    assert len(set(far.argmin(axis=1).tolist())) == len(decided.examples)
     # A stratified split begins with a run of one class; so they are not its first ones.
-    assert 0.3 < found.labels.mean() < 0.7
-    assert 0 < found.labels[:8].mean() < 1
+    assert 0.3 < decided.labels.mean() < 0.7
+    assert 0 < decided.labels[:8].mean() < 1
 
 
 # ---- who has one, and that it changes nothing
 
 
 def test_all_seeds_share_the_lattice(registry: Registry) -> None:
-    found = [map_of(mapped(registry, seed=seed), registry) for seed in (0, 1, 100)]
-    assert len({(each.low, each.high) for each in found}) == 1
-    assert len({each.levels.tobytes() for each in found}) == 3
+    maps = [map_of(mapped(registry, seed=seed), registry) for seed in (0, 1, 100)]
+    assert len({(decided.low, decided.high) for decided in maps}) == 1
+    assert len({decided.levels.tobytes() for decided in maps}) == 3
 
 
 @pytest.mark.slow
@@ -165,7 +165,7 @@ def test_all_seeds_share_the_lattice(registry: Registry) -> None:
 def test_a_map_is_the_same_alone_and_in_any_stack(registry: Registry, size: int) -> None:
     trials = [replace(trial, test=True) for trial in mixture(registry, steps=25)]
     alone = [train_stack([trial], registry)[0] for trial in trials]
-    assert all(each.map for each in alone)
+    assert all(result.map for result in alone)
     for order in (trials, trials[::-1]):
         stacked = [
             result
@@ -179,8 +179,8 @@ def test_trials_that_tune_have_no_map_and_the_numbers_of_those_that_have_one(reg
     tuning = [replace(trial, test=False) for trial in mixture(registry, steps=25)]
     mixed = [replace(trial, test=i % 2 == 0) for i, trial in enumerate(tuning)]
     without, results = train_stack(tuning, registry), train_stack(mixed, registry)
-    assert [bool(each.map) for each in results] == [trial.test for trial in mixed]
-    assert not any(each.map for each in without)
+    assert [bool(result.map) for result in results] == [trial.test for trial in mixed]
+    assert not any(result.map for result in without)
     for one, other in zip(without, results, strict=True):
         assert one.curves == other.curves
         assert one.metrics == {name: value for name, value in other.metrics.items() if name in one.metrics}
@@ -205,13 +205,13 @@ def test_three_classes_are_mapped(registry: Registry) -> None:
         "output": "softmax",
         "loss": "categorical_cross_entropy",
     }
-    found = map_of(mapped(registry, **blobs), registry)
-    assert found.probabilities.shape == (3, SIDE, SIDE)
-    np.testing.assert_allclose(found.probabilities.sum(axis=0), 1, atol=2 / 255)
+    decided = map_of(mapped(registry, **blobs), registry)
+    assert decided.probabilities.shape == (3, SIDE, SIDE)
+    np.testing.assert_allclose(decided.probabilities.sum(axis=0), 1, atol=2 / 255)
     # Where training examples of a class lie, the class is found.
-    width = np.array(found.high) - np.array(found.low)
-    column, row = ((found.examples - found.low) / width * SIDE).astype(int).clip(0, SIDE - 1).T
-    assert (found.predicted[row, column] == found.labels).mean() > 0.7  # by chance 1/3
+    width = np.array(decided.high) - np.array(decided.low)
+    column, row = ((decided.examples - decided.low) / width * SIDE).astype(int).clip(0, SIDE - 1).T
+    assert (decided.predicted[row, column] == decided.labels).mean() > 0.7  # by chance 1/3
 
 
 @pytest.mark.parametrize(
@@ -317,8 +317,8 @@ def test_a_sweep_maps_its_report_alone_and_load_run_has_it(tmp_path: Path) -> No
     assert set(results.maps) == set(report["key"])
     assert set(stored_maps(tmp_path / "run")) == set(report["key"])
     again = load_run(tmp_path / "run")
-    assert {key: each.levels.tobytes() for key, each in again.maps.items()} == {
-        key: each.levels.tobytes() for key, each in results.maps.items()
+    assert {key: decided.levels.tobytes() for key, decided in again.maps.items()} == {
+        key: decided.levels.tobytes() for key, decided in results.maps.items()
     }
     assert load_run(tmp_path / "run", curves=False).maps == {}
 

@@ -26,12 +26,14 @@ pytestmark = pytest.mark.skipif(not emit.available(), reason="llvmlite makes no 
 
 REGISTRY = load_registry()
 ELEMENTWISE = [
-    each.cls for each in REGISTRY.of_kind("optimizer") if getattr(each.cls, "scope", "number") == "number"
+    component.cls
+    for component in REGISTRY.of_kind("optimizer")
+    if getattr(component.cls, "scope", "number") == "number"
 ]
 PLAIN = [
-    each.cls
-    for each in REGISTRY.of_kind("activation")
-    if not any(getattr(each.cls, door, False) for door in ("learns", "random", "width"))
+    component.cls
+    for component in REGISTRY.of_kind("activation")
+    if not any(getattr(component.cls, door, False) for door in ("learns", "random", "width"))
 ]
 DTYPES = ("float32", "float64")
 
@@ -39,8 +41,8 @@ DTYPES = ("float32", "float64")
 def stacked(cls: Any, trials: int, dtype: str, *inside: Any, **values: Any) -> Any:
     """A component as the engine builds it, every trial's hyperparameters a little different."""
     resolved = resolve(cls, values)
-    for key, each in references(cls).items():
-        inner = inside[0] if inside else REGISTRY.get(each.kind, each.default).cls
+    for key, reference in references(cls).items():
+        inner = inside[0] if inside else REGISTRY.get(reference.kind, reference.default).cls
         resolved[key] = (stacked(inner, trials, dtype, *inside[1:]),)
     for key, declaration in declared(cls).items():
         if declaration.stackable:
@@ -231,9 +233,9 @@ def test_every_operation_is_numpys_to_the_bit(
 def test_what_is_no_loop_over_numbers_is_called_as_it_is_written(formula: Any) -> None:
     x = sample((2, 3, 8), np.dtype("float32"), 0)
     with np.errstate(all="ignore"):
-        got, expected = Formula(formula)(x), formula(x)
-    assert got.dtype == expected.dtype
-    assert np.array_equal(got, expected, equal_nan=True)
+        actual, expected = Formula(formula)(x), formula(x)
+    assert actual.dtype == expected.dtype
+    assert np.array_equal(actual, expected, equal_nan=True)
 
 
 def test_a_formula_that_looks_at_its_shape_is_fused_for_each() -> None:

@@ -262,8 +262,8 @@ def test_rows_walk_through_references_and_what_is_inside_each(files: Files) -> N
     plan = files.plan(
         '[optimizer.damped]\n"inner, inner.lr" = [["adam", 0.01], ["sgd", 0.5], ["momentum", 0.1]]\n'
     )
-    found = {(part.name, part.params["lr"]) for part in (inner(plan, i) for i in (0, 2, 4))}
-    assert found == {("annx:adam", 0.01), ("annx:sgd", 0.5), ("annx:momentum", 0.1)}
+    optimizers = {(part.name, part.params["lr"]) for part in (inner(plan, i) for i in (0, 2, 4))}
+    assert optimizers == {("annx:adam", 0.01), ("annx:sgd", 0.5), ("annx:momentum", 0.1)}
     assert configs(plan)[0] == "inner=adam, inner.lr=0.01"
     plan = files.plan('[optimizer.damped]\ninner = "adam"\n"share, inner.lr" = [[0.5, 0.02], [1, 0.01]]\n')
     assert configs(plan) == ["share=0.5, inner.lr=0.02", "share=1, inner.lr=0.01"]
@@ -272,8 +272,8 @@ def test_rows_walk_through_references_and_what_is_inside_each(files: Files) -> N
 def test_a_grid_of_references_shares_the_keys_that_all_have(files: Files) -> None:
     plan = files.plan('[optimizer.damped]\ninner = ["adam", "sgd"]\n"inner.lr" = [0.1, 0.2]\n')
     assert plan.counts["configurations"] == 4
-    told = files.error('[optimizer.damped]\ninner = ["adam", "sgd"]\n"inner.beta1" = 0.5\n')
-    assert "unknown key 'inner.beta1'; sgd has lr, momentum" in told
+    message = files.error('[optimizer.damped]\ninner = ["adam", "sgd"]\n"inner.beta1" = 0.5\n')
+    assert "unknown key 'inner.beta1'; sgd has lr, momentum" in message
 
 
 def test_search_draws_from_the_range_that_the_component_inside_declares(files: Files) -> None:
@@ -284,12 +284,12 @@ def test_search_draws_from_the_range_that_the_component_inside_declares(files: F
     assert plan.counts["configurations"] == len(set(rates)) == 8
     plain = files.plan(f'{search}[optimizer.adam]\nlr = "search"\n')
     assert rates == [trial.values["optimizer.lr"] for trial in plain.tune()]
-    told = files.error(text.replace('inner = "adam"', 'inner = ["adam", "sgd"]'))
-    assert "declare different ranges for lr" in told
-    told = files.error(text.replace("inner.lr", "inner.eps"))
-    assert "adam declares no range for eps (it declares one for: inner.lr" in told
-    told = files.error('[optimizer.damped]\n"inner.lr" = { log = [1e-3, 1] }\n')
-    assert "inner.lr is a range without num, which needs a sampler" in told
+    message = files.error(text.replace('inner = "adam"', 'inner = ["adam", "sgd"]'))
+    assert "declare different ranges for lr" in message
+    message = files.error(text.replace("inner.lr", "inner.eps"))
+    assert "adam declares no range for eps (it declares one for: inner.lr" in message
+    message = files.error('[optimizer.damped]\n"inner.lr" = { log = [1e-3, 1] }\n')
+    assert "inner.lr is a range without num, which needs a sampler" in message
 
 
 def test_excludes_and_includes_speak_of_what_is_inside(files: Files) -> None:
@@ -303,18 +303,19 @@ def test_excludes_and_includes_speak_of_what_is_inside(files: Files) -> None:
     assert inner(plan, -1).params["lr"] == 0.5
     again = files.plan(f'{grid}[[include]]\n"optimizer.inner.lr" = 0.1\n')
     assert again.counts["included"] == 0
-    told = files.error(f'{grid}[[exclude]]\n"optimizer.inner.lrr" = 1\n')
-    assert "no hyperparameter 'inner.lrr' in optimizer damped" in told
-    assert "Did you mean 'inner.lr'?" in told
-    told = files.error(f'{grid}[[exclude]]\n"optimizer.inner.lr" = -1\n')
-    assert "adam: lr must be in (0, inf), got -1" in told
+    message = files.error(f'{grid}[[exclude]]\n"optimizer.inner.lrr" = 1\n')
+    assert "no hyperparameter 'inner.lrr' in optimizer damped" in message
+    assert "Did you mean 'inner.lr'?" in message
+    message = files.error(f'{grid}[[exclude]]\n"optimizer.inner.lr" = -1\n')
+    assert "adam: lr must be in (0, inf), got -1" in message
 
 
 def test_an_include_of_another_component_must_take_the_keys_that_are_set(files: Files) -> None:
     grid = '[optimizer.damped]\ninner = "adam"\n"inner.beta1" = [0.8, 0.9]\n'
-    told = files.error(f'{grid}[[include]]\n"optimizer.inner" = "sgd"\n"optimizer.inner.beta1" = 0.8\n')
+    message = files.error(f'{grid}[[include]]\n"optimizer.inner" = "sgd"\n"optimizer.inner.beta1" = 0.8\n')
     assert (
-        "[[include]] of optimizer 'damped' is no configuration: sgd: unknown hyperparameter 'beta1'" in told
+        "[[include]] of optimizer 'damped' is no configuration: sgd: unknown hyperparameter 'beta1'"
+        in message
     )
 
 
@@ -338,13 +339,13 @@ def test_a_network_sets_what_is_inside_its_own_activation(files: Files) -> None:
     slopes = [t.parts["network"].refs["activation"][0].params["slope"] for t in plan.tune()]
     assert sorted(set(slopes)) == [0.1, 0.3]
     assert plan.problems == ("two_moons, activation.slope=0.1", "two_moons, activation.slope=0.3")
-    told = files.error('[optimizer.sgd]\n[network.mlp]\n"output.slope" = 1\n')
-    assert "output is 'auto'; name a component to set its values" in told
-    told = files.error(
+    message = files.error('[optimizer.sgd]\n[network.mlp]\n"output.slope" = 1\n')
+    assert "output is 'auto'; name a component to set its values" in message
+    message = files.error(
         "[optimizer.sgd]\n[activation.relu]\n"
         '[network.mlp]\nactivation = "leaky_relu"\n"activation.slope" = 1\n'
     )
-    assert "names its own activation" in told
+    assert "names its own activation" in message
 
 
 @pytest.mark.parametrize(
@@ -440,11 +441,11 @@ def test_the_rate_inside_has_a_column_is_audited_and_drawn_with_the_others(
         "sgd": "optimizer.lr",
         "damped": "optimizer.inner.lr",
     }
-    edge = [each["text"] for each in report["answer"]["warnings"] if each["kind"] == "edge"]
+    edge = [warning["text"] for warning in report["answer"]["warnings"] if warning["kind"] == "edge"]
     assert "damped on 1 of 1" in edge[0]
     figure: Any = files.registry.get("figure", "lr_sensitivity").cls()
     drawing = figure.draw(FigureInput(trials, results.curves, report, Theme.of(report["arms"])))
-    (ax,) = (each for each in drawing.figure.axes if each.lines)
+    (ax,) = (axes for axes in drawing.figure.axes if axes.lines)
     assert {line.get_label() for line in ax.lines} >= {"sgd", "damped"}
 
 
@@ -463,16 +464,16 @@ def test_the_rate_inside_has_a_column_is_audited_and_drawn_with_the_others(
 )
 def test_an_optimizer_that_needs_the_full_batch_is_refused_with_batches(files: Files, text: str) -> None:
     small = HEAD.replace('"full"', "16") + DATA
-    told = files.error(f"{text}\n", head=small)
-    assert 'exact needs the full batch; write [train] batch_size = "full", got 16.' in told
+    message = files.error(f"{text}\n", head=small)
+    assert 'exact needs the full batch; write [train] batch_size = "full", got 16.' in message
     assert files.plan(f"{text}\n").counts["total"] > 0
 
 
 def test_on_objectives_it_needs_one_without_noise(files: Files) -> None:
     head = HEAD.replace('batch_size = "full"\n', "")
     assert files.plan("[objective.rosenbrock]\n[optimizer.exact]\n", head=head).counts["total"] > 0
-    told = files.error("[objective.noisy_quadratic]\n[optimizer.exact]\n", head=head)
-    assert "exact needs the full batch, an exact gradient, but that of [objective.noisy_quadratic]" in told
+    message = files.error("[objective.noisy_quadratic]\n[optimizer.exact]\n", head=head)
+    assert "exact needs the full batch, an exact gradient, but that of [objective.noisy_quadratic]" in message
 
 
 def test_wrappers_descend_objectives(files: Files) -> None:

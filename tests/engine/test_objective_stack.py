@@ -342,7 +342,9 @@ def test_a_report_on_functions_speaks_of_functions_and_their_values(tmp_path: Pa
     said = (tmp_path / "out" / "report.md").read_text().partition("## Provenance")[0]
     page = (tmp_path / "out" / "report.html").read_text().partition('id="provenance"')[0]
     page = re.sub(r"<style>.*?</style>|data:[^\"]*", "", page, flags=re.DOTALL)
-    drawn = " ".join(f"{each['title']} {each['subtitle']} {each['alt']}" for each in report["figures"])
+    drawn = " ".join(
+        f"{figure['title']} {figure['subtitle']} {figure['alt']}" for figure in report["figures"]
+    )
     shown = " ".join(
         text.get_text()
         for _, drawing in draw_figures(results, build_report(results, {}))
@@ -410,8 +412,8 @@ def test_a_sweep_selects_reports_and_resumes(tmp_path: Path) -> None:
 def test_equal_seeds_are_said_to_be_one_observation(tmp_path: Path) -> None:
     text = FILE.replace("spread = [0.1, 0.3]", "").replace("spread = 0.1", "")
     still = Study(sweep(load_experiment(write(tmp_path, text)), out=tmp_path / "a", executor="serial"))
-    told = {caution.kind: caution.text for caution in audit(still, 1)}
-    assert "On rosenbrock and ravine all 3 seeds give the same scores" in told["equal_seeds"]
+    cautions = {caution.kind: caution.text for caution in audit(still, 1)}
+    assert "On rosenbrock and ravine all 3 seeds give the same scores" in cautions["equal_seeds"]
     moving = Study(sweep(load_experiment(write(tmp_path, FILE)), out=tmp_path / "b", executor="serial"))
     assert "equal_seeds" not in {caution.kind for caution in audit(moving, 1)}
 

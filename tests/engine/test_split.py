@@ -48,9 +48,9 @@ splits = st.tuples(st.floats(0.05, 0.45), st.floats(0.05, 0.45))
 def test_splits_are_disjoint_cover_all_rows_and_have_exact_sizes(
     n: int, shares: tuple[float, float], seed: int
 ) -> None:
-    found = split_rows(rng(seed), n, Split(*shares))
-    assert sorted(np.concatenate(found)) == list(range(n))
-    assert (len(found.valid), len(found.test)) == (round(shares[0] * n), round(shares[1] * n))
+    rows = split_rows(rng(seed), n, Split(*shares))
+    assert sorted(np.concatenate(rows)) == list(range(n))
+    assert (len(rows.valid), len(rows.test)) == (round(shares[0] * n), round(shares[1] * n))
 
 
 @given(st.lists(st.integers(1, 40), min_size=2, max_size=6), splits, st.integers(0, 2**32))
@@ -63,13 +63,13 @@ def test_stratified_splits_keep_totals_and_shares(
         with pytest.raises(DataError):
             split_rows(rng(seed), n, Split(*shares), labels=y)
         return
-    found = split_rows(rng(seed), n, Split(*shares), labels=y)
-    assert sorted(np.concatenate(found)) == list(range(n))
-    assert (len(found.valid), len(found.test)) == (n_valid, n_test)
-    trained = np.bincount(y[found.train], minlength=len(counts))
+    indices = split_rows(rng(seed), n, Split(*shares), labels=y)
+    assert sorted(np.concatenate(indices)) == list(range(n))
+    assert (len(indices.valid), len(indices.test)) == (n_valid, n_test)
+    trained = np.bincount(y[indices.train], minlength=len(counts))
     assert trained.min() >= 1
     if min(counts) >= 20:  # no class so small that the row it keeps in training upsets the shares
-        for rows, size in ((found.train, n - n_valid - n_test), (found.test, n_test)):
+        for rows, size in ((indices.train, n - n_valid - n_test), (indices.test, n_test)):
             ideal = size * np.array(counts) / n
             assert np.abs(np.bincount(y[rows], minlength=len(counts)) - ideal).max() < 1 + 1e-9
 
@@ -77,15 +77,15 @@ def test_stratified_splits_keep_totals_and_shares(
 def test_stratified_by_hand() -> None:
     # 60 and 40 rows, a tenth and a fifth held out: 6 and 4, 12 and 8.
     y = labels(60, 40)
-    found = split_rows(rng(), 100, Split(0.1, 0.2), labels=y)
-    assert np.bincount(y[found.valid]).tolist() == [6, 4]
-    assert np.bincount(y[found.test]).tolist() == [12, 8]
+    rows = split_rows(rng(), 100, Split(0.1, 0.2), labels=y)
+    assert np.bincount(y[rows.valid]).tolist() == [6, 4]
+    assert np.bincount(y[rows.test]).tolist() == [12, 8]
 
 
 def test_validation_and_test_do_not_both_round_against_one_class() -> None:
     y = labels(5, 5)
-    found = split_rows(rng(), 10, Split(0.1, 0.1), labels=y)
-    assert np.bincount(y[found.train]).tolist() == [4, 4]
+    rows = split_rows(rng(), 10, Split(0.1, 0.1), labels=y)
+    assert np.bincount(y[rows.train]).tolist() == [4, 4]
 
 
 def test_a_class_of_one_goes_to_training() -> None:
@@ -131,10 +131,10 @@ def test_two_seeds_differ_and_one_repeats() -> None:
 @pytest.mark.parametrize("stratified", [False, True])
 def test_a_given_test_split_is_kept(stratified: bool) -> None:
     fixed, y = np.array([9, 3, 4]), labels(10, 10)
-    found = split_rows(rng(), 20, Split(0.2, 0.5), labels=y if stratified else None, test_index=fixed)
-    assert found.test.tolist() == [9, 3, 4]
-    assert (len(found.valid), len(found.train)) == (4, 13)
-    assert sorted(np.concatenate(found)) == list(range(20))
+    rows = split_rows(rng(), 20, Split(0.2, 0.5), labels=y if stratified else None, test_index=fixed)
+    assert rows.test.tolist() == [9, 3, 4]
+    assert (len(rows.valid), len(rows.train)) == (4, 13)
+    assert sorted(np.concatenate(rows)) == list(range(20))
 
 
 @pytest.mark.parametrize(

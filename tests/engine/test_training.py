@@ -249,8 +249,8 @@ def test_an_epoch_shows_every_example_once(registry: Registry) -> None:
     epoch = [batches.take() for _ in range(-(-n // 32))]
     x = np.concatenate([x for x, _ in epoch], axis=1)
     assert x.shape[1] == n
-    for row, each in enumerate(data):
-        assert sorted(map(tuple, x[row])) == sorted(map(tuple, each.x_train))
+    for row, prepared in enumerate(data):
+        assert sorted(map(tuple, x[row])) == sorted(map(tuple, prepared.x_train))
     assert np.array_equal(x[0], x[1])
     assert not np.array_equal(x[0], x[2])
     again = np.concatenate([batches.take()[0] for _ in epoch], axis=1)

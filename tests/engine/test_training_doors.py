@@ -21,17 +21,19 @@ OPTIMIZERS = [("sgd", {"lr": 0.1}), ("adam", {"lr": 0.01}), ("momentum", {"lr": 
 # By family, all of whose trials have arrays of equal shapes: what differs between neighbours in a stack.
 FAMILIES: dict[str, list[dict[str, Any]]] = {
     "activations that learn": [
-        {"activation": each} for each in ("prelu", ("prelu", {"init": 0.0}), ("prelu", {"init": 0.5}))
+        {"activation": activation}
+        for activation in ("prelu", ("prelu", {"init": 0.0}), ("prelu", {"init": 0.5}))
     ],
     "a layer that learns": [
         {"activation": [("prelu", {"preset": "torch"}), other]} for other in ("tanh", "relu", "rrelu")
     ],
     "activations that draw": [
-        {"activation": each}
-        for each in ("rrelu", "relu", ("rrelu", {"low": 0.0, "high": 0.9}), ["tanh", "rrelu"], "tanh")
+        {"activation": activation}
+        for activation in ("rrelu", "relu", ("rrelu", {"low": 0.0, "high": 0.9}), ["tanh", "rrelu"], "tanh")
     ],
     "activations that gate": [
-        {"activation": each} for each in ("glu", "swiglu", ("swiglu", {"beta": 2.0}), ["glu", "swiglu"])
+        {"activation": activation}
+        for activation in ("glu", "swiglu", ("swiglu", {"beta": 2.0}), ["glu", "swiglu"])
     ],
     "dropout": [
         {"network": ("mlp", {"hidden": [8, 8], "dropout": rate}), "activation": activation}
@@ -54,31 +56,31 @@ FAMILIES: dict[str, list[dict[str, Any]]] = {
 REGRESSION = {"output": "identity", "loss": "mse"}
 FAMILIES |= {
     "elman": [
-        {"network": ("elman", {"hidden": 5}), "activation": each, "dataset": TEMPORAL}
-        for each in ("tanh", "rrelu", "sigmoid")
+        {"network": ("elman", {"hidden": 5}), "activation": activation, "dataset": TEMPORAL}
+        for activation in ("tanh", "rrelu", "sigmoid")
     ],
     "elman that learns": [
-        {"network": ("elman", {"hidden": 5, "features": 4}), "activation": each, "dataset": TEMPORAL}
-        for each in ("prelu", ("prelu", {"init": 0.1}))
+        {"network": ("elman", {"hidden": 5, "features": 4}), "activation": activation, "dataset": TEMPORAL}
+        for activation in ("prelu", ("prelu", {"init": 0.1}))
     ],
     "elman after every step": [
         {
             "network": ("elman", {"hidden": 4, "read": "every"}),
-            "activation": each,
+            "activation": activation,
             "dataset": ("temporal_xor", {"window": 5, "predict": "every", "n": 90}),
             **REGRESSION,
         }
-        for each in ("glu", "swiglu")
+        for activation in ("glu", "swiglu")
     ],
     "cnn": [
         {
             "network": ("cnn", {"filters": 3}),
-            "activation": each,
+            "activation": activation,
             "dataset": "digits",
             "output": "softmax",
             "loss": "categorical_cross_entropy",
         }
-        for each in ("relu", "rrelu", "tanh")
+        for activation in ("relu", "rrelu", "tanh")
     ],
     "sparse": [
         {"network": ("sparse", {"hidden": [8, 8], "density": density}), "activation": activation}
@@ -143,7 +145,7 @@ def test_those_left_when_others_diverge_go_on_as_if_alone(registry: Registry, na
         common["dataset"] = regression
     calm = family(registry, name, **common, optimizer=("sgd", {"lr": 0.01}))[:4]
     wild = family(registry, name, **common, optimizer=("sgd", {"lr": 1e30}))[:4]
-    results = train_stack([each for pair in zip(wild, calm, strict=True) for each in pair], registry)
+    results = train_stack([trial for pair in zip(wild, calm, strict=True) for trial in pair], registry)
     assert {result.status for result in results[::2]} == {"diverged"}
     assert max(result.steps_done for result in results[::2]) < 12
     for trial, result in zip(calm, results[1::2], strict=True):

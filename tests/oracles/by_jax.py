@@ -327,7 +327,7 @@ def _loss(row: Row) -> Any:
     import jax
     import optax
 
-    output, target = (jax.numpy.array(each) for each in INPUTS[row.inputs])
+    output, target = (jax.numpy.array(array) for array in INPUTS[row.inputs])
     value, grad = jax.value_and_grad(lambda a: row.theirs(optax, a, target).mean())(output)
     return np.concatenate([[float(value)], np.ravel(grad)])
 

@@ -254,7 +254,7 @@ def _loss(row: Row) -> Any:
 
     loss = row.theirs(keras.losses)
     # Tensors, as Keras would take NumPy's float64 for float32.
-    output, target = (jax.numpy.array(each) for each in INPUTS[row.inputs])
+    output, target = (jax.numpy.array(array) for array in INPUTS[row.inputs])
     value, grad = jax.value_and_grad(lambda a: loss(target, a))(output)
     return np.concatenate([[float(value)], np.ravel(grad)])
 

@@ -146,9 +146,9 @@ def free(optimizer: Any, p: Any) -> Any:
 
     def at() -> Any:
         optimizer.eval()
-        found = p[0].detach().clone()
+        weight = p[0].detach().clone()
         optimizer.train()
-        return found
+        return weight
 
     return Around(optimizer, at=at)
 
@@ -164,25 +164,25 @@ def _plateau(settings: Any, schedulers: Any, optimizer: Any) -> Any:
 
 def norms(t: Any, weights: Any, rest: Any) -> Any:
     """Return the norm of all gradients and of each weight's."""
-    grads = [each.grad for each in weights]
-    total = t.nn.utils.get_total_norm([*grads, *(each.grad for each in rest)])
+    grads = [weight.grad for weight in weights]
+    total = t.nn.utils.get_total_norm([*grads, *(weight.grad for weight in rest)])
     return [total.item(), *(t.linalg.vector_norm(grad).item() for grad in grads)]
 
 
 def dead(t: Any, layers: Any) -> Any:
     """Return the share of units without an activation, of all layers and of each."""
     silent = [t.count_nonzero(a, dim=0) == 0 for a in layers]
-    return [t.cat(silent).double().mean().item(), *(each.double().mean().item() for each in silent)]
+    return [t.cat(silent).double().mean().item(), *(layer.double().mean().item() for layer in silent)]
 
 
 def saturated(t: Any, layers: Any) -> Any:
     """Return the share of units whose slope is 0 on 95 % of the examples, of all layers and of each."""
-    found = []
+    flat = []
     for a in layers:
         x = a.detach().requires_grad_()  # as 0 is where ReLU's slope is 0, its values tell its slopes
         (slope,) = t.autograd.grad(t.relu(x).sum(), x)
-        found.append((slope.abs() < 0.01).double().mean(dim=0) >= 0.95)
-    return [t.cat(found).double().mean().item(), *(each.double().mean().item() for each in found)]
+        flat.append((slope.abs() < 0.01).double().mean(dim=0) >= 0.95)
+    return [t.cat(flat).double().mean().item(), *(layer.double().mean().item() for layer in flat)]
 
 
 ROWS = [
@@ -687,17 +687,17 @@ def _activation(row: Row) -> Any:
     import torch
 
     z = torch.tensor(z_of(row), requires_grad=True)
-    params = [torch.tensor(each[0], requires_grad=True) for each in own(row).values()]
+    params = [torch.tensor(start[0], requires_grad=True) for start in own(row).values()]
     a = row.theirs(torch.nn.functional, z, *params)
     a.backward(torch.tensor(UPSTREAM))
-    figures = [a.detach(), *(each.grad for each in (z, *params))]
-    return np.concatenate([each.numpy().ravel() for each in figures])
+    figures = [a.detach(), *(tensor.grad for tensor in (z, *params))]
+    return np.concatenate([tensor.numpy().ravel() for tensor in figures])
 
 
 def _loss(row: Row) -> Any:
     import torch
 
-    output, target = (torch.tensor(each) for each in INPUTS[row.inputs])
+    output, target = (torch.tensor(array) for array in INPUTS[row.inputs])
     output.requires_grad_()
     value = row.theirs(torch.nn.functional, output, target)
     value.backward()
@@ -728,7 +728,7 @@ def _metric(row: Row) -> Any:
     import torch
 
     params = {name: torch.tensor(array, requires_grad=True) for name, array in NETWORK.items()}
-    a, target = (torch.tensor(each) for each in INPUTS["regression"])
+    a, target = (torch.tensor(array) for array in INPUTS["regression"])
     layers = []
     for i in (1, 2):
         a = torch.relu(a @ params[f"W{i}"] + params[f"b{i}"])
@@ -749,4 +749,4 @@ def _network(row: Row) -> Any:
     z.backward(torch.tensor(given.grad))
     figures = [z.detach(), *(params[name].grad for name in given.trained)]
     figures += [params[name] for name in given.state]
-    return np.concatenate([each.numpy().ravel() for each in figures])
+    return np.concatenate([tensor.numpy().ravel() for tensor in figures])

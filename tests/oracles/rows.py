@@ -151,17 +151,16 @@ def ours(row: Row) -> Array:
     if row.inside[0]:
         (field,) = references(type(component))
         component = dataclasses.replace(component, **{field: (built(row.kind, *row.inside),)})
-    figures: Array = np.ravel(FIGURES[row.kind](component, row))
-    return figures
+    return np.ravel(FIGURES[row.kind](component, row))
 
 
 def built(kind: str, name: str, given: Mapping[str, Any]) -> Any:
     """Return a component whose stackable hyperparameters are arrays (1, 1, 1)."""
     cls: Any = REGISTRY.get(kind, name).cls
     values = resolve(cls, given) | {
-        key: (REGISTRY.get(each.kind, given.get(key, each.default)).cls(),)
-        for key, each in references(cls).items()
-        if each.kind == kind
+        key: (REGISTRY.get(reference.kind, given.get(key, reference.default)).cls(),)
+        for key, reference in references(cls).items()
+        if reference.kind == kind
     }
     for key, declaration in declared(cls).items():
         if declaration.stackable:
@@ -178,7 +177,7 @@ def _optimizer(component: Any, row: Row) -> Any:
     start, grads = PATHS[row.inputs]
     shape = np.atleast_2d(start).shape
     theta, seen = start.reshape(1, 1, -1), []
-    bases = [(each, each.lr.copy()) for each in rates(component)]
+    bases = [(rate, rate.lr.copy()) for rate in rates(component)]
     value, slope = PROBLEMS[row.problem], SLOPES[row.problem]
 
     def ask() -> Any:
@@ -187,8 +186,8 @@ def _optimizer(component: Any, row: Row) -> Any:
     driver = fit(component, [WeightSpec("W", shape, *shape, place="hidden")], ask)
     state = driver.init(theta)
     for t, grad in enumerate(grads.reshape(len(grads), 1, 1, -1), start=1):
-        for each, base in bases:
-            np.multiply(base, halved(t, row), out=each.lr)  # as the engine does
+        for rate, base in bases:
+            np.multiply(base, halved(t, row), out=rate.lr)  # as the engine does
         change, state = driver.step(theta, slope(theta, grad), state, t)
         theta = theta + change
         seen += [driver.evaluated(theta, state)[0].reshape(shape)] * (t in SEEN)
@@ -208,21 +207,25 @@ def own(row: Row) -> dict[str, Array]:
 
 
 def _activation(component: Any, row: Row) -> Any:
-    z, grad, params = z_of(row)[None], UPSTREAM[None], {name: each[None] for name, each in own(row).items()}
+    z, grad, params = (
+        z_of(row)[None],
+        UPSTREAM[None],
+        {name: weight[None] for name, weight in own(row).items()},
+    )
     if getattr(component, "random", False):  # as in evaluation
         a = component.forward(z, None)
         return a, component.backward(grad, z, a, None)
     if not params:
         a = component.forward(z)
         return np.concatenate([np.ravel(a), np.ravel(component.backward(grad, z, a))])
-    grads = {name: np.empty_like(each) for name, each in params.items()}
+    grads = {name: np.empty_like(weight) for name, weight in params.items()}
     a = component.forward(z, params)
     back = component.backward(grad, z, a, params, grads)
-    return np.concatenate([np.ravel(each) for each in (a, back, *grads.values())])
+    return np.concatenate([np.ravel(result) for result in (a, back, *grads.values())])
 
 
 def _loss(component: Any, row: Row) -> Any:
-    output, target = (each[None] for each in INPUTS[row.inputs])
+    output, target = (array[None] for array in INPUTS[row.inputs])
     if "logits" in row.inputs:
         link = "sigmoid" if row.inputs.startswith("binary") else "softmax"
         value = component.value_from_logits(output, target, link)
@@ -266,7 +269,7 @@ NETWORK = {
 
 
 def _watching(component: Any) -> Any:
-    x, y = (each[None] for each in INPUTS["regression"])
+    x, y = (array[None] for array in INPUTS["regression"])
     classes = {kind: REGISTRY.get(kind, name).cls for kind, name in COMPONENTS.items()}
     plain: Any = classes["network"](hidden=(4, 2), activation=(classes["activation"](),))
     network = Wired(plain, 3, 3, None)
@@ -274,8 +277,8 @@ def _watching(component: Any) -> Any:
     grads = {name: np.zeros_like(array) for name, array in params.items()}
     z, tape = network.forward(params, x)
     network.backward(params, tape, classes["loss"]().grad(z, y), grads)
-    found = component.score(network.layers(tape), params, grads)
-    return [found[suffix] for suffix in sorted(found)]
+    scores = component.score(network.layers(tape), params, grads)
+    return [scores[suffix] for suffix in sorted(scores)]
 
 
 COMPONENTS = {"network": "mlp", "activation": "relu", "loss": "mse"}
@@ -340,7 +343,7 @@ def _network(component: Any, row: Row) -> Any:
     grads = {name: np.full_like(params[name], np.nan) for name in given.trained}
     network.backward(params, tape, given.grad[None], grads)
     figures = [z, *grads.values(), *(params[name] for name in given.state)]
-    return np.concatenate([np.ravel(each) for each in figures])
+    return np.concatenate([np.ravel(figure) for figure in figures])
 
 
 FIGURES: Mapping[str, Callable[[Any, Row], Any]] = {

@@ -33,11 +33,11 @@ Recorded = dict[str, dict[str, Any]]
 @pytest.fixture(scope="session")
 def recorder(request: pytest.FixtureRequest) -> Iterator[Recorded]:
     """Collect figures; with --record, write them over those of the same rows, and drop rows that are gone."""
-    found: Recorded = {}
-    yield found
+    fresh: Recorded = {}
+    yield fresh
     if request.config.getoption("--record", False):
         known: Recorded = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
-        kept = {key: (known | found)[key] for key in sorted(RUNNERS) if key in known | found}
+        kept = {key: (known | fresh)[key] for key in sorted(RUNNERS) if key in known | fresh}
         lines = [f"{json.dumps(key)}: {json.dumps(record)}" for key, record in kept.items()]
         FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
@@ -45,8 +45,7 @@ def recorder(request: pytest.FixtureRequest) -> Iterator[Recorded]:
 @cache
 def recorded() -> Recorded:
     """Return the figures that were written down."""
-    found: Recorded = json.loads(FILE.read_text(encoding="utf-8"))
-    return found
+    return json.loads(FILE.read_text(encoding="utf-8"))
 
 
 def agree(row: Row, theirs: Any) -> None:
@@ -97,15 +96,15 @@ COMPARED = ("optimizer", "activation", "loss", "schedule", "initializer", "metri
 
 def test_every_component_is_compared_with_a_library() -> None:
     rows = {(row.kind, row.name) for _, row in RUNNERS.values()}
-    components = {(kind, each.name) for kind in COMPARED for each in REGISTRY.of_kind(kind)}
+    components = {(kind, component.name) for kind in COMPARED for component in REGISTRY.of_kind(kind)}
     assert components - rows == set()
 
 
 def test_every_preset_of_an_optimizer_is_compared_with_its_library() -> None:
     presets = {
-        (each.name, preset)
-        for each in REGISTRY.of_kind("optimizer")
-        for preset in getattr(each.cls, "presets", {})
+        (component.name, preset)
+        for component in REGISTRY.of_kind("optimizer")
+        for preset in getattr(component.cls, "presets", {})
         if preset in ("torch", "keras", "optax")
     }
     compared = {(row.name, row.library) for _, row in RUNNERS.values() if row.values.get("preset")}

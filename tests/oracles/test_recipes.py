@@ -29,8 +29,8 @@ def test_of_the_same_normal_matrix_pytorch_makes_the_same_orthogonal_one(shape: 
     theirs = torch.nn.init.orthogonal_(torch.empty(shape, dtype=torch.float64), 1.5, generator=seeded())
     drawn = torch.empty(shape, dtype=torch.float64).normal_(generator=seeded()).numpy()
     initializer = REGISTRY.get("initializer", "orthogonal").cls(gain=1.5)
-    found = initializer.sample(Given(drawn), shape, *shape)
-    np.testing.assert_allclose(found, theirs.numpy(), rtol=1e-12, atol=1e-13)
+    ours = initializer.sample(Given(drawn), shape, *shape)
+    np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-12, atol=1e-13)
 
 
 def test_of_the_same_slopes_pytorchs_and_our_rrelu_train_alike() -> None:

@@ -158,8 +158,8 @@ def test_softplus_is_a_line_above_its_threshold() -> None:
 def test_far_out_slopes_are_exactly_their_limits(name: str, low: float, high: float, dtype: str) -> None:
     activation = REGISTRY.get("activation", name).cls()
     z = np.array([[[-1e4, 1e4]]], dtype)
-    found = activation.backward(np.ones_like(z), z, activation.forward(z))
-    np.testing.assert_array_equal(found, np.array([[[low, high]]], dtype))
+    slopes = activation.backward(np.ones_like(z), z, activation.forward(z))
+    np.testing.assert_array_equal(slopes, np.array([[[low, high]]], dtype))
 
 
 def test_prelus_slopes_by_hand() -> None:

@@ -29,8 +29,7 @@ def column(*values: object, header: str = "a,y") -> str:
 def read(folder: Path, content: str | bytes, **values: Any) -> Data:
     file = folder / "mine.csv"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    data: Data = build(CSV, path=str(file), **{"target": "y", **values}).make(np.random.default_rng(0))
-    return data
+    return build(CSV, path=str(file), **{"target": "y", **values}).make(np.random.default_rng(0))
 
 
 # What is read

@@ -21,8 +21,7 @@ REAL = ["iris", "wine", "breast_cancer", "digits", "diabetes"]
 
 def make(name: str, seed: int = 0, **values: Any) -> Data:
     component = build(REGISTRY.get("dataset", name).cls, **values)
-    data: Data = component.make(np.random.default_rng(seed))
-    return data
+    return component.make(np.random.default_rng(seed))
 
 
 def sizes(y: np.ndarray) -> list[int]:
@@ -170,9 +169,9 @@ def test_spirals_hold_the_points_of_lang_and_witbrock() -> None:
     first = np.column_stack([radius * np.sin(angle), radius * np.cos(angle)])
     data = make("spirals", n=194, noise=0.0)
     for label, expected in ((0, first), (1, -first)):
-        found = data.x[data.y == label]
-        found = found[np.argsort(-np.hypot(*found.T))]
-        np.testing.assert_allclose(found, expected, atol=1e-12)
+        points = data.x[data.y == label]
+        points = points[np.argsort(-np.hypot(*points.T))]
+        np.testing.assert_allclose(points, expected, atol=1e-12)
 
 
 def test_spirals_turn_as_often_as_asked() -> None:

@@ -55,16 +55,16 @@ def test_every_layer_gives_unit_variance(start: Spec, activation: str) -> None:
 
 def by_the_paper(weights: list[np.ndarray], x: np.ndarray, tol: float, most: int) -> list[np.ndarray]:
     """Algorithm 1 of the paper, for one network with ReLU and no biases."""
-    found: list[np.ndarray] = []
+    scaled: list[np.ndarray] = []
     for w in weights:
         for _ in range(most):
             variance = np.var(x @ w)
             if abs(variance - 1) < tol:
                 break
             w = w / np.sqrt(variance)
-        found.append(w)
+        scaled.append(w)
         x = np.maximum(x @ w, 0)
-    return found
+    return scaled
 
 
 @pytest.mark.parametrize("attempts", [0, 1, 10])

@@ -20,8 +20,7 @@ def test_conformance(check: Check) -> None:
 
 def sample(name: str, **values: Any) -> np.ndarray:
     initializer = build(REGISTRY.get("initializer", name).cls, **values)
-    found: np.ndarray = initializer.sample(np.random.default_rng(0), (FAN_IN, FAN_OUT), FAN_IN, FAN_OUT)
-    return found
+    return initializer.sample(np.random.default_rng(0), (FAN_IN, FAN_OUT), FAN_IN, FAN_OUT)
 
 
 @pytest.mark.parametrize(
@@ -97,8 +96,8 @@ def test_orthogonal_weights_are_orthonormal_on_their_shorter_side(shape: tuple[i
 def test_an_orthogonal_matrix_of_two_by_hand() -> None:
     # A = ((3, 5), (4, 0)): its first column over 5; the second is (5, 0) - 3 (.6, .8) = (3.2, -2.4), over 4
     cls = REGISTRY.get("initializer", "orthogonal").cls
-    found = cls(gain=2.0).sample(Given(np.array([[3.0, 5.0], [4.0, 0.0]])), (2, 2), 2, 2)
-    np.testing.assert_allclose(found, [[1.2, 1.6], [1.6, -1.2]], rtol=1e-14)
+    matrix = cls(gain=2.0).sample(Given(np.array([[3.0, 5.0], [4.0, 0.0]])), (2, 2), 2, 2)
+    np.testing.assert_allclose(matrix, [[1.2, 1.6], [1.6, -1.2]], rtol=1e-14)
 
 
 def test_orthogonal_weights_are_uniformly_distributed() -> None:

@@ -125,7 +125,7 @@ def test_no_step_goes_up_and_trials_go_their_own_ways(line_search: str, starts: 
 def test_each_step_fulfils_wolfes_conditions(c2: float) -> None:
     path = np.concatenate([np.array(STARTS)[None], descend(rosenbrock, STARTS, 12, c2=c2)])
     value, grad = (
-        np.array(each)[:, :, 0] for each in zip(*(rosenbrock(at[:, None]) for at in path), strict=True)
+        np.array(arrays)[:, :, 0] for arrays in zip(*(rosenbrock(at[:, None]) for at in path), strict=True)
     )
     step = np.diff(path, axis=0)
     before, after = (grad[:-1] * step).sum(-1), (grad[1:] * step).sum(-1)
@@ -178,7 +178,7 @@ def test_trials_train_the_same_alone_and_in_any_stack_and_when_others_leave() ->
         for seed in range(2)
         for optimizer in optimizers
     ]
-    alone = [result for each in trials for result in train_stack([each], REGISTRY)]
+    alone = [result for single in trials for result in train_stack([single], REGISTRY)]
     assert len({result.steps_done for result in alone}) > 2, (
         "the test wants trials that end at different steps"
     )

@@ -31,8 +31,7 @@ def value(loss: Any, output: Any, target: Any) -> float:
 
 
 def grad(loss: Any, output: Any, target: Any) -> list[Any]:
-    found: list[Any] = loss.grad(np.array([output], float), np.array([target], float))[0].tolist()
-    return found
+    return loss.grad(np.array([output], float), np.array([target], float))[0].tolist()
 
 
 # Hinge, one output
@@ -56,9 +55,9 @@ def test_hinge_has_no_gradient_beyond_the_margin_and_none_at_the_corner() -> Non
 
 @given(st.floats(0.1, 5), st.lists(st.floats(-20, 20), min_size=1, max_size=9))
 def test_the_margin_scales_hinge_with_its_outputs(margin: float, outputs: list[float]) -> None:
-    x = [[each] for each in outputs]
+    x = [[value] for value in outputs]
     y = [[float(i % 2)] for i in range(len(x))]
-    scaled = [[each * margin] for [each] in x]
+    scaled = [[value * margin] for [value] in x]
     assert value(make("hinge", margin=margin), scaled, y) == pytest.approx(
         margin * value(make("hinge"), x, y)
     )

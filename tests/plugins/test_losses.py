@@ -92,22 +92,22 @@ def keras_per_example(case: dict[str, Any]) -> np.ndarray:
     component = make(COUNTERPARTS[loss], **values)
     if config.get("from_logits"):
         link = "sigmoid" if loss.startswith("Binary") else "softmax"
-        found: np.ndarray = component.value_from_logits(output, target, link)
+        losses: np.ndarray = component.value_from_logits(output, target, link)
     else:
-        found = component.value(output, target)
-    return found.reshape(leading)
+        losses = component.value(output, target)
+    return losses.reshape(leading)
 
 
 @pytest.mark.parametrize(
     "case", KERAS, ids=[f"{i}-{case['loss']}.{case['test']}" for i, case in enumerate(KERAS)]
 )
 def test_keras_facts(case: dict[str, Any]) -> None:
-    found = keras_per_example(case)
+    losses = keras_per_example(case)
     weight = np.array(1.0 if case["sample_weight"] is None else case["sample_weight"])
-    if weight.ndim == found.ndim + 1:
+    if weight.ndim == losses.ndim + 1:
         weight = weight[..., 0]
-    weight = np.broadcast_to(weight, found.shape)
-    weighted = found * weight
+    weight = np.broadcast_to(weight, losses.shape)
+    weighted = losses * weight
     reduction = case["config"]["reduction"]
     if reduction == "sum_over_batch_size":
         weighted = weighted.mean()
@@ -136,14 +136,14 @@ def test_flux_literals_on_four_numbers() -> None:
 
 def test_flux_binary_focal_literal() -> None:
     y, p = [0, 1, 0, 1, 0, 1], [0.268941, 0.5, 0.268941, 0.731059, 0.5, 0.731059]
-    found = value("focal", np.reshape(p, (6, 1)), np.reshape(y, (6, 1)), preset="flux")
-    assert found == pytest.approx(0.0728675615927385, rel=1e-12)
+    loss = value("focal", np.reshape(p, (6, 1)), np.reshape(y, (6, 1)), preset="flux")
+    assert loss == pytest.approx(0.0728675615927385, rel=1e-12)
 
 
 def test_flux_focal_literal() -> None:
     z, y = np.arange(-7.0, 8.0).reshape(1, 5, 3), np.eye(3)[[0, 1, 2, 1, 0]][None]
-    found = make("focal", preset="flux").value_from_logits(z, y, "softmax")
-    assert float(found[0]) == pytest.approx(1.1277571935622628, rel=1e-6)  # Flux adds float32's ε to p
+    losses = make("focal", preset="flux").value_from_logits(z, y, "softmax")
+    assert float(losses[0]) == pytest.approx(1.1277571935622628, rel=1e-6)  # Flux adds float32's ε to p
 
 
 def test_flux_cross_entropy_literal() -> None:
@@ -155,8 +155,8 @@ def test_flux_cross_entropy_literal() -> None:
 
 def test_flux_kl_divergence_literal() -> None:
     # kldivergence([4, 5, 6], [1, 2, 3]): the mean over three numbers, by reduction "mean"
-    found = value("kl_divergence", [[4, 5, 6]], [[1, 2, 3]], reduction="mean")
-    assert found == pytest.approx(-1.7661057888493457, rel=1e-14)
+    loss = value("kl_divergence", [[4, 5, 6]], [[1, 2, 3]], reduction="mean")
+    assert loss == pytest.approx(-1.7661057888493457, rel=1e-14)
 
 
 # The seed document, and the table of disagreements
@@ -263,11 +263,11 @@ def test_optax_softmax_cross_entropy_literals() -> None:
     # optax/losses/_classification_test.py: 9.00013 and 3.0696733 for these logits and targets
     z = np.array([[[10.0, 1.0, -2.0], [1.0, 4.0, 0.2]]])
     y = np.array([[[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]])
-    each = [
+    losses = [
         make("categorical_cross_entropy").value_from_logits(z[:, i : i + 1], y[:, i : i + 1], "softmax")
         for i in (0, 1)
     ]
-    np.testing.assert_allclose(np.ravel(each), [9.00013, 3.0696733], rtol=1e-6)
+    np.testing.assert_allclose(np.ravel(losses), [9.00013, 3.0696733], rtol=1e-6)
 
 
 def test_zero_one_counts_one_half_as_class_0_and_cannot_train() -> None:
@@ -278,8 +278,8 @@ def test_zero_one_counts_one_half_as_class_0_and_cannot_train() -> None:
 
 
 def test_the_natural_losses() -> None:
-    found = [REGISTRY.natural_loss(task).name for task in ("binary", "multiclass", "regression")]
-    assert found == ["binary_cross_entropy", "categorical_cross_entropy", "mse"]
+    names = [REGISTRY.natural_loss(task).name for task in ("binary", "multiclass", "regression")]
+    assert names == ["binary_cross_entropy", "categorical_cross_entropy", "mse"]
 
 
 # Weights of classes
@@ -301,8 +301,8 @@ def test_class_weights_by_hand(preset: str) -> None:
     total = math.log(2) + math.log(5) + 4 * math.log(10)
     values = {"preset": preset, "class_weights": [1, 2, 4]}
     for reduction, count in (("weighted", 6), ("mean", 3)):
-        found = value("categorical_cross_entropy", p, y, **values, weight_reduction=reduction)
-        assert found == pytest.approx(total / count, rel=1e-12)
+        loss = value("categorical_cross_entropy", p, y, **values, weight_reduction=reduction)
+        assert loss == pytest.approx(total / count, rel=1e-12)
 
 
 def test_torch_and_keras_divide_weighted_losses_by_different_numbers() -> None:
@@ -320,8 +320,8 @@ def test_equal_class_weights_are_none() -> None:
         make("categorical_cross_entropy", class_weights=w, smoothing=0.1) for w in ([], [2, 2, 2])
     )
     for method in ("value_from_logits", "grad_from_logits"):
-        found, expected = (getattr(each, method)(z, y, "softmax") for each in (equal, plain))
-        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-16)
+        actual, expected = (getattr(component, method)(z, y, "softmax") for component in (equal, plain))
+        np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-16)
 
 
 def test_class_weights_must_be_as_many_as_classes() -> None:
@@ -337,8 +337,8 @@ def test_positives_may_count_for_more() -> None:
     p, y = [[0.8], [0.4], [0.3]], [[1], [0], [1]]
     expected = -(3 * math.log(0.8) + math.log(0.6) + 3 * math.log(0.3)) / 3
     for guard in ("log", "clip", "add"):
-        found = value("binary_cross_entropy", p, y, pos_weight=3, guard=guard, eps=1e-15)
-        assert found == pytest.approx(expected, rel=1e-12)
+        loss = value("binary_cross_entropy", p, y, pos_weight=3, guard=guard, eps=1e-15)
+        assert loss == pytest.approx(expected, rel=1e-12)
     z = np.log(np.array([p]) / (1 - np.array([p])))
     joint = make("binary_cross_entropy", pos_weight=3)
     assert joint.value_from_logits(z, np.array([y]), "sigmoid") == pytest.approx(expected, rel=1e-14)
@@ -362,9 +362,9 @@ def test_a_trial_without_pos_weight_is_untouched_by_its_neighbours(z: float) -> 
     both = cls(pos_weight=np.array([1, 5], "float32").reshape(2, 1, 1))
     with np.errstate(invalid="ignore"):
         for method in ("value_from_logits", "grad_from_logits"):
-            found = getattr(both, method)(logits, target, "sigmoid")[:1]
+            beside = getattr(both, method)(logits, target, "sigmoid")[:1]
             alone = getattr(cls(), method)(logits[:1], target[:1], "sigmoid")
-            assert found.tobytes() == alone.tobytes()
+            assert beside.tobytes() == alone.tobytes()
 
 
 # Quantiles

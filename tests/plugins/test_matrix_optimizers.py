@@ -195,7 +195,7 @@ def test_muons_iterations_bring_all_but_tiny_singular_values_near_one() -> None:
 )
 def test_muons_scales_by_hand(scale: str, shape: tuple[int, int], expected: float) -> None:
     grad = np.random.default_rng(1).normal(size=(1, *shape))
-    one, other = (walk(of("muon", scale=each), np.zeros_like(grad), [grad])[0] for each in (scale, "none"))
+    one, other = (walk(of("muon", scale=rule), np.zeros_like(grad), [grad])[0] for rule in (scale, "none"))
     np.testing.assert_allclose(one, expected * other, rtol=1e-12)
 
 
@@ -205,14 +205,14 @@ def test_muon_does_not_see_the_size_of_a_gradient(grad: Array, size: float) -> N
     if np.abs(grad).max() < 1e-3:
         return
     muon = of("muon", eps=1e-30)
-    (one,), (other,) = (walk(muon, np.zeros_like(grad), [each]) for each in (grad, size * grad))
+    (one,), (other,) = (walk(muon, np.zeros_like(grad), [gradient]) for gradient in (grad, size * grad))
     np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 def test_muons_sum_and_mean_of_gradients_point_the_same_way() -> None:
     rng = np.random.default_rng(2)
     param, grads = rng.normal(size=(1, 4, 3)), rng.normal(size=(9, 1, 4, 3))
-    one, other = (walk(of("muon", average=each, eps=1e-30), param, grads) for each in ("sum", "mean"))
+    one, other = (walk(of("muon", average=form, eps=1e-30), param, grads) for form in ("sum", "mean"))
     np.testing.assert_allclose(one, other, atol=1e-10)
 
 
@@ -288,7 +288,9 @@ def test_soap_on_a_diagonal_problem_is_adam(every: int) -> None:
     settings = {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-6}
     soap = of("soap", **settings, every=every, first_step="take")
     adam = of("adam", **settings, eps_mode="hat")
-    for mine, other in zip(*(walk(each, np.zeros((1, 4, 4)), grads) for each in (soap, adam)), strict=True):
+    for mine, other in zip(
+        *(walk(optimizer, np.zeros((1, 4, 4)), grads) for optimizer in (soap, adam)), strict=True
+    ):
         np.testing.assert_allclose(mine, other, atol=1e-11)
 
 
@@ -304,8 +306,8 @@ def test_soap_spends_the_first_gradient_on_its_bases_or_steps_by_its_polar_facto
     # In its own singular basis G is Σ, of which Adam's first step makes signs: U Σ Vᵀ becomes U Vᵀ.
     grad = np.random.default_rng(9).normal(size=(1, 4, 4))
     (skipped,), (taken,) = (
-        walk(of("soap", lr=0.1, first_step=each, eps=1e-12, weight_decay=0.1), np.zeros_like(grad), [grad])
-        for each in ("skip", "take")
+        walk(of("soap", lr=0.1, first_step=form, eps=1e-12, weight_decay=0.1), np.zeros_like(grad), [grad])
+        for form in ("skip", "take")
     )
     u, _, vt = np.linalg.svd(grad)
     assert not skipped.any()
@@ -321,7 +323,7 @@ def test_lambs_step_has_a_fixed_share_of_the_arrays_length() -> None:
     state = (lamb := of("lamb", lr=0.03, weight_decay=0.1)).init(param)
     for t, grad in enumerate(grads, start=1):
         change, state = lamb.step(param, grad, state, t)
-        lengths = [np.sqrt((each**2).sum(axis=(1, 2))) for each in (change, param)]
+        lengths = [np.sqrt((array**2).sum(axis=(1, 2))) for array in (change, param)]
         np.testing.assert_allclose(lengths[0], 0.03 * lengths[1], rtol=1e-12)
         param = param + change
 
@@ -342,14 +344,16 @@ def test_lamb_by_hand() -> None:
 def test_lamb_moves_an_array_of_zeros_as_adam_does() -> None:
     grad = np.random.default_rng(11).normal(size=(1, 1, 6))
     lamb, adam = of("lamb", lr=0.1, eps=1e-8), of("adam", lr=0.1, eps=1e-8)
-    (mine,), (other,) = (walk(each, np.zeros_like(grad), [grad]) for each in (lamb, adam))
+    (mine,), (other,) = (walk(optimizer, np.zeros_like(grad), [grad]) for optimizer in (lamb, adam))
     np.testing.assert_allclose(mine, other, rtol=1e-12)
 
 
 def test_lambs_ratio_undoes_bias_correction() -> None:
     rng = np.random.default_rng(12)
     param, grads = rng.normal(size=(1, 4, 3)), rng.normal(size=(9, 1, 4, 3))
-    one, other = (walk(of("lamb", bias_correction=each, eps=1e-15), param, grads) for each in (True, False))
+    one, other = (
+        walk(of("lamb", bias_correction=corrected, eps=1e-15), param, grads) for corrected in (True, False)
+    )
     np.testing.assert_allclose(one, other, rtol=1e-9)
 
 

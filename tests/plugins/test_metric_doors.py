@@ -25,8 +25,8 @@ from anncore.engine.training import train_stack
 
 def score(name: str, layers: list[Layer], grads: dict[str, Any] | None = None) -> dict[str, list[float]]:
     grads = {key: np.asarray(value, float) for key, value in (grads or {}).items()}
-    found = REGISTRY.get("metric", name).cls().score(layers, grads, grads)
-    return {suffix: values.tolist() for suffix, values in found.items()}
+    scores = REGISTRY.get("metric", name).cls().score(layers, grads, grads)
+    return {suffix: values.tolist() for suffix, values in scores.items()}
 
 
 # Two trials, three examples, two units
@@ -35,21 +35,21 @@ OUTPUT = Layer("W2", np.zeros((2, 3, 1)))
 
 
 def test_a_unit_is_dead_that_is_silent_on_every_example() -> None:
-    found = score("dead_units", [Layer("W1", A - 1, A), OUTPUT])
-    assert found == {"": [0.5, 0], "1": [0.5, 0]}
+    shares = score("dead_units", [Layer("W1", A - 1, A), OUTPUT])
+    assert shares == {"": [0.5, 0], "1": [0.5, 0]}
 
 
 def test_the_share_over_all_layers_counts_units_and_no_layers() -> None:
     wide = np.ones((2, 3, 6))
-    found = score("dead_units", [Layer("W1", A, A), Layer("W2", wide, wide), OUTPUT])
-    assert found == {"": [1 / 8, 0], "1": [0.5, 0], "2": [0, 0]}
+    shares = score("dead_units", [Layer("W1", A, A), Layer("W2", wide, wide), OUTPUT])
+    assert shares == {"": [1 / 8, 0], "1": [0.5, 0], "2": [0, 0]}
 
 
 @pytest.mark.parametrize("name", ["dead_units", "saturated_units"])
 def test_without_hidden_layers_no_share_is_defined(name: str) -> None:
-    found = score(name, [OUTPUT])
-    assert list(found) == [""]
-    assert np.isnan(found[""]).all()
+    shares = score(name, [OUTPUT])
+    assert list(shares) == [""]
+    assert np.isnan(shares[""]).all()
 
 
 def sloping(slope: Any) -> Layer:
@@ -62,8 +62,8 @@ def test_a_unit_is_saturated_that_is_flat_on_95_percent_of_the_examples() -> Non
     flat[0, :18, 1] = 0.0  # 18 of 20: not
     flat[0, :, 2] = -0.0099  # the size counts, not the sign
     flat[0, :, 3] = 0.01  # not below
-    found = score("saturated_units", [sloping(flat), OUTPUT])
-    assert found == {"": [0.5, 0], "1": [0.5, 0]}
+    shares = score("saturated_units", [sloping(flat), OUTPUT])
+    assert shares == {"": [0.5, 0], "1": [0.5, 0]}
     both = score("saturated_units", [sloping(flat), sloping(np.ones((2, 20, 6))), OUTPUT])
     assert both == {"": [0.2, 0], "1": [0.5, 0], "2": [0, 0]}
 
@@ -71,10 +71,10 @@ def test_a_unit_is_saturated_that_is_flat_on_95_percent_of_the_examples() -> Non
 def test_what_has_no_slope_has_no_share_of_saturated_units() -> None:
     unknown = np.full((2, 5, 1), np.nan)
     for layer in (Layer("W1", A, A), sloping(unknown)):
-        found = score("saturated_units", [layer, sloping(np.ones((2, 5, 3))), OUTPUT])
-        assert list(found) == ["", "1", "2"]
-        assert found["2"] == [0, 0]
-        assert np.isnan([*found[""], *found["1"]]).all()
+        shares = score("saturated_units", [layer, sloping(np.ones((2, 5, 3))), OUTPUT])
+        assert list(shares) == ["", "1", "2"]
+        assert shares["2"] == [0, 0]
+        assert np.isnan([*shares[""], *shares["1"]]).all()
 
 
 SLOPES = {
@@ -130,8 +130,8 @@ def test_gradients_have_the_length_that_pythagoras_says() -> None:
         "b1": [[[12, 0]], [[0, 0]]],
         "W2": [[[0], [84]], [[1], [0]]],
     }
-    found = score("gradient_norm", [Layer("W1", A, A), OUTPUT], grads)
-    assert found == {"": [85, 1], "1": [5, 0], "2": [84, 1]}  # 3² + 4² + 12² + 84² = 85²
+    norms = score("gradient_norm", [Layer("W1", A, A), OUTPUT], grads)
+    assert norms == {"": [85, 1], "1": [5, 0], "2": [84, 1]}  # 3² + 4² + 12² + 84² = 85²
 
 
 def test_a_square_beyond_float32_is_no_overflow() -> None:
@@ -254,8 +254,8 @@ def test_what_a_learning_rule_descends_stands_for_the_gradient(tmp_path: Path) -
     # W ← W + xᵀ y: of these two examples [1 + 3, 2 + 4], of length √52.
     data = given_data([[1, 2], [3, 4]], [[1], [1]])
     stack = Stack([trial], registry, [data])
-    found = Evaluator(stack).watched([registry.get("metric", "gradient_norm").cls()])
-    assert found == {
+    norms = Evaluator(stack).watched([registry.get("metric", "gradient_norm").cls()])
+    assert norms == {
         "train_gradient_norm": pytest.approx(math.sqrt(52)),
         "train_gradient_norm.1": pytest.approx(math.sqrt(52)),
     }

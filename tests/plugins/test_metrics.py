@@ -17,10 +17,7 @@ def test_conformance(check: Check) -> None:
 
 
 def score(name: str, output: Any, target: Any) -> np.ndarray:
-    found: np.ndarray = (
-        REGISTRY.get("metric", name).cls().score(np.asarray(output, float), np.asarray(target, float))
-    )
-    return found
+    return REGISTRY.get("metric", name).cls().score(np.asarray(output, float), np.asarray(target, float))
 
 
 def one(name: str, output: Any, target: Any) -> float:
@@ -52,8 +49,10 @@ REGRESSION = {"rmse": sk.root_mean_squared_error, "mae": sk.mean_absolute_error,
 
 def test_every_metric_is_compared() -> None:
     for task, compared in (("binary", BINARY), ("multiclass", MULTICLASS), ("regression", REGRESSION)):
-        own = [each for each in REGISTRY.metrics(task) if each.dist == "annx"]
-        assert sorted(compared) == [each.name for each in own if not getattr(each.cls, "watches", False)]
+        own = [component for component in REGISTRY.metrics(task) if component.dist == "annx"]
+        assert sorted(compared) == [
+            component.name for component in own if not getattr(component.cls, "watches", False)
+        ]
 
 
 @pytest.mark.parametrize("name", BINARY)
@@ -114,8 +113,8 @@ def test_f1_of_a_class_neither_there_nor_predicted_is_0() -> None:
 def test_log_loss_of_a_certain_error_is_finite_by_its_dtype() -> None:
     cls = REGISTRY.get("metric", "log_loss").cls
     for dtype, expected in (("float32", 15.942385), ("float64", 36.043653)):
-        found = cls().score(np.zeros((1, 1, 1), dtype), np.ones((1, 1, 1), dtype))
-        assert found[0] == pytest.approx(expected, rel=1e-7)
+        scores = cls().score(np.zeros((1, 1, 1), dtype), np.ones((1, 1, 1), dtype))
+        assert scores[0] == pytest.approx(expected, rel=1e-7)
 
 
 def test_brier_of_several_classes_reaches_2() -> None:
@@ -128,5 +127,5 @@ def test_r2_is_nan_where_the_target_does_not_vary() -> None:
 
 
 def test_the_headline_metrics() -> None:
-    found = [REGISTRY.primary_metric(task).name for task in ("binary", "multiclass", "regression")]
-    assert found == ["accuracy", "accuracy", "rmse"]
+    names = [REGISTRY.primary_metric(task).name for task in ("binary", "multiclass", "regression")]
+    assert names == ["accuracy", "accuracy", "rmse"]

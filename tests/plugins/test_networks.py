@@ -168,8 +168,8 @@ def test_elman_by_hand() -> None:
     # From ∂L/∂z = 1: δ = (200, 20, 2), so Σ xδ = 246, Σ aₛ₋₁ δₛ = 1 · 20 + 12 · 2
     grads = {name: np.empty_like(value) for name, value in params.items()}
     last.backward(params, tape, np.ones((1, 1, 1)), grads)
-    found = {name: value.item() for name, value in grads.items()}
-    assert found == {"Wx": 246.0, "Wh": 44.0, "b": 222.0, "Wy": 123.0, "c": 1.0}
+    gradients = {name: value.item() for name, value in grads.items()}
+    assert gradients == {"Wx": 246.0, "Wh": 44.0, "b": 222.0, "Wy": 123.0, "c": 1.0}
     every = in_places("elman", 3, 3, relu(), hidden=1, read="every")
     assert every.forward(params, x)[0].tolist() == [[[3.0, 25.0, 247.0]]]
 
@@ -256,8 +256,7 @@ def test_cnn_takes_square_images_only() -> None:
 def mask(below: int, units: int, seed: int = 0, **values: Any) -> np.ndarray:
     network = in_places("sparse", below, 1, hidden=[units], **values)
     (spec,) = [spec for spec in network.specs if spec.role == "state"]
-    drawn: np.ndarray = network.network.draw(np.random.default_rng(seed), spec)
-    return drawn
+    return network.network.draw(np.random.default_rng(seed), spec)
 
 
 @pytest.mark.parametrize("how", ["random", "near", "far"])

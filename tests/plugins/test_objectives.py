@@ -59,15 +59,15 @@ def test_start_minimum_and_curvature_are_the_published_ones(name: str) -> None:
     np.testing.assert_allclose(function.value(at(start)), golden["f_start"], rtol=1e-14)
     np.testing.assert_allclose(function.value(at(golden["minimum"])), golden["f_min"], atol=1e-15)
     np.testing.assert_allclose(function.grad(at(golden["minimum"])), 0, atol=1e-14)
-    found = np.linalg.eigvalsh(hessian(function, golden["minimum"]))
-    np.testing.assert_allclose(found, golden["hess_eig"], rtol=1e-6)
+    eigenvalues = np.linalg.eigvalsh(hessian(function, golden["minimum"]))
+    np.testing.assert_allclose(eigenvalues, golden["hess_eig"], rtol=1e-6)
 
 
 def test_himmelblau_s_minima_are_where_its_parabolas_cross() -> None:
     """x₂ = 11 - x₁² in x₁ + x₂² = 7 leaves x₁⁴ - 22 x₁² + x₁ + 114 = 0."""
-    found = objective("himmelblau").minimum
-    np.testing.assert_allclose(np.sort(found[:, 0]), np.sort(np.roots([1, 0, -22, 1, 114]).real), rtol=1e-13)
-    np.testing.assert_allclose(found[:, 1], 11 - found[:, 0] ** 2, rtol=1e-13)
+    minima = objective("himmelblau").minimum
+    np.testing.assert_allclose(np.sort(minima[:, 0]), np.sort(np.roots([1, 0, -22, 1, 114]).real), rtol=1e-13)
+    np.testing.assert_allclose(minima[:, 1], 11 - minima[:, 0] ** 2, rtol=1e-13)
 
 
 def test_himmelblau_s_hilltop_is_as_high_as_published() -> None:
@@ -119,7 +119,7 @@ def test_rotated_it_is_the_same_function_seen_from_another_side(
     shared = {"dimensions": dimensions, "condition": condition}
     plain = objective("quadratic", **shared)
     turned = objective("quadratic", rotated=True, rotation_seed=seed, **shared)
-    starts = [each.start(np.random.default_rng(0)) for each in (plain, turned)]
+    starts = [function.start(np.random.default_rng(0)) for function in (plain, turned)]
     np.testing.assert_allclose(turned.value(at(starts[1])), plain.value(at(starts[0])), rtol=1e-9)
     eigenvalues = np.linalg.eigvalsh(hessian(turned, np.zeros(dimensions)))
     np.testing.assert_allclose(eigenvalues, np.geomspace(1, condition, dimensions), rtol=1e-6)

@@ -88,13 +88,13 @@ def test_rmsprop_by_hand() -> None:
 
 def test_centered_rmsprop_by_hand() -> None:
     # rho = .5, g = 2: E = 2, M = 1, step lr 2 / √(2 - 1)
-    found = path("rmsprop", [2], lr=0.1, rho=0.5, eps=1e-30, centered=True)
-    assert found == pytest.approx([0.8], rel=1e-14)
+    weights = path("rmsprop", [2], lr=0.1, rho=0.5, eps=1e-30, centered=True)
+    assert weights == pytest.approx([0.8], rel=1e-14)
 
 
 def test_centered_rmsprop_survives_a_constant_gradient() -> None:
-    found = path("rmsprop", [0.1] * 500, centered=True)  # E - M² ends at 0, or below it by rounding
-    assert np.isfinite(found).all()
+    weights = path("rmsprop", [0.1] * 500, centered=True)  # E - M² ends at 0, or below it by rounding
+    assert np.isfinite(weights).all()
 
 
 @pytest.mark.parametrize(
@@ -115,9 +115,9 @@ def test_rmsprops_first_step_by_preset(preset: str, lr: float, expected: float) 
 def test_adam_by_hand() -> None:
     # β = (.5, .75), g = 2, then 0: m = 1, .5; v = 1, .75
     # m̂ = 1 / .5 = 2, .5 / .75 = 2/3; v̂ = 1 / .25 = 4, .75 / .4375 = 12/7
-    found = path("adam", [2, 0], lr=0.1, beta1=0.5, beta2=0.75, eps=1e-30)
+    weights = path("adam", [2, 0], lr=0.1, beta1=0.5, beta2=0.75, eps=1e-30)
     second = 0.1 * (2 / 3) / math.sqrt(12 / 7)
-    assert found == pytest.approx([0.9, 0.9 - second], rel=1e-14)
+    assert weights == pytest.approx([0.9, 0.9 - second], rel=1e-14)
 
 
 def test_adams_first_step_is_lr_whatever_the_gradient() -> None:
@@ -136,8 +136,8 @@ def test_adams_first_step_is_lr_whatever_the_gradient() -> None:
 )
 def test_where_adam_adds_epsilon(eps_mode: str, shares: list[float]) -> None:
     for g, share in zip((1e-4, 1e-5, 1e-6), shares, strict=True):
-        (found,) = path("adam", [g], start=0.0, lr=1.0, eps=1e-8, eps_mode=eps_mode)
-        assert -found == pytest.approx(share, abs=5.1e-4)
+        (weight,) = path("adam", [g], start=0.0, lr=1.0, eps=1e-8, eps_mode=eps_mode)
+        assert -weight == pytest.approx(share, abs=5.1e-4)
 
 
 def test_adams_first_step_by_preset() -> None:
@@ -180,8 +180,8 @@ def test_the_seeds_formulas_over_many_steps() -> None:
 def test_nesterov_by_hand() -> None:
     # As sgd's: directions 2 + .5 · 2 = 3, -1 + .5 · 0 = -1, 4 + .5 · 4 = 6
     for form in ("velocity", "heavy_ball"):
-        found = path("nesterov", [2, -1, 4], lr=0.1, momentum=0.5, form=form)
-        assert found == pytest.approx([0.7, 0.8, 0.2], rel=1e-14)
+        weights = path("nesterov", [2, -1, 4], lr=0.1, momentum=0.5, form=form)
+        assert weights == pytest.approx([0.7, 0.8, 0.2], rel=1e-14)
 
 
 @pytest.mark.parametrize(("form", "second"), [("velocity", -0.06 - 0.02), ("heavy_ball", -0.01 * (2 + 1.5))])
@@ -213,15 +213,15 @@ def test_adamw_by_hand() -> None:
     # β = (.5, .75), g = 2: m̂ / √v̂ = 1, beside weight_decay θ = .5, times lr or not
     values = {"lr": 0.1, "beta1": 0.5, "beta2": 0.75, "eps": 1e-30, "weight_decay": 0.5}
     assert path("adamw", [2], **values) == pytest.approx([1 - 0.1 - 0.05], rel=1e-14)
-    found = path("adamw", [2], **values, decay_mode="independent")
-    assert found == pytest.approx([1 - 0.1 - 0.5], rel=1e-14)
+    weights = path("adamw", [2], **values, decay_mode="independent")
+    assert weights == pytest.approx([1 - 0.1 - 0.5], rel=1e-14)
 
 
 def test_adamw_without_decay_is_adam() -> None:
     grads = np.random.default_rng(2).normal(size=20).tolist()
     for eps_mode in ("outside", "inside", "hat"):
-        found = path("adamw", grads, weight_decay=0.0, eps_mode=eps_mode)
-        assert found == path("adam", grads, eps_mode=eps_mode)
+        weights = path("adamw", grads, weight_decay=0.0, eps_mode=eps_mode)
+        assert weights == path("adam", grads, eps_mode=eps_mode)
 
 
 def test_a_penalty_is_divided_by_the_gradients_size_in_adam_but_not_in_adamw() -> None:
@@ -243,8 +243,8 @@ def test_a_penalty_is_divided_by_the_gradients_size_in_adam_but_not_in_adamw() -
     ],
 )
 def test_amsgrad_by_hand(values: dict[str, Any], steps: list[float]) -> None:
-    found = path("amsgrad", [4, 1], start=0.0, lr=0.1, beta1=0, beta2=0.5, eps=1e-30, **values)
-    assert found == pytest.approx([-0.1 * steps[0], -0.1 * sum(steps)], rel=1e-14)
+    weights = path("amsgrad", [4, 1], start=0.0, lr=0.1, beta1=0, beta2=0.5, eps=1e-30, **values)
+    assert weights == pytest.approx([-0.1 * steps[0], -0.1 * sum(steps)], rel=1e-14)
 
 
 def test_amsgrad_converges_where_adam_goes_to_the_worst_point() -> None:
@@ -265,7 +265,7 @@ def test_amsgrad_converges_where_adam_goes_to_the_worst_point() -> None:
 
 def test_lion_by_hand() -> None:
     # β = (.5, .75). g = 2: c = 1, m = .5; g = -1: c = -.25, m = .125; g = -.1: c = .0125, m's sign wins
-    found = path("lion", [2, -1, -0.1], lr=0.1, beta1=0.5, beta2=0.75)
-    assert found == pytest.approx([0.9, 1.0, 0.9], rel=1e-14)
+    weights = path("lion", [2, -1, -0.1], lr=0.1, beta1=0.5, beta2=0.75)
+    assert weights == pytest.approx([0.9, 1.0, 0.9], rel=1e-14)
     assert path("lion", [2], lr=0.1, weight_decay=0.5) == pytest.approx([1 - 0.1 - 0.05], rel=1e-14)
     assert path("lion", [0], lr=0.1) == [1]  # sign 0 = 0

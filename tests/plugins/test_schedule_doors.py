@@ -28,12 +28,12 @@ def inner(name: str, **values: Any) -> tuple[Any]:
 
 def factors(pace: Pace, steps: int, scores: Any = ()) -> list[float]:
     """Return the factor of each update, after each of which comes one of the scores."""
-    state, found = pace.init(np.ones((1, 1, 1))), []
+    state, values = pace.init(np.ones((1, 1, 1))), []
     for t in range(1, steps + 1):
-        found.append(float(np.ravel(pace.factor(t, steps, state))[0]))
+        values.append(float(np.ravel(pace.factor(t, steps, state))[0]))
         if t <= len(scores):
             state = pace.observe(state, np.full((1, 1, 1), float(scores[t - 1])), t)
-    return found
+    return values
 
 
 # Warm-up
@@ -41,8 +41,8 @@ def factors(pace: Pace, steps: int, scores: Any = ()) -> list[float]:
 
 def test_the_ramp_rises_evenly_and_is_gone_after_the_warm_up() -> None:
     # PyTorch's LinearLR(start_factor=0.2, total_iters=4)
-    found = factors(make("warmup", start=0.2, updates=4, after=inner("constant")), 7)
-    np.testing.assert_allclose(found, [0.2, 0.4, 0.6, 0.8, 1, 1, 1], rtol=1e-15)
+    ramp = factors(make("warmup", start=0.2, updates=4, after=inner("constant")), 7)
+    np.testing.assert_allclose(ramp, [0.2, 0.4, 0.6, 0.8, 1, 1, 1], rtol=1e-15)
 
 
 def test_what_comes_after_counts_from_the_end_of_the_warm_up_or_from_the_first_update() -> None:
@@ -54,15 +54,15 @@ def test_what_comes_after_counts_from_the_end_of_the_warm_up_or_from_the_first_u
 
 
 def test_the_last_update_of_what_comes_after_is_that_of_the_run() -> None:
-    found = factors(make("warmup", start=0.0, updates=3, after=inner("cosine")), 11)
+    whole = factors(make("warmup", start=0.0, updates=3, after=inner("cosine")), 11)
     alone = factors(make("cosine"), 8)
-    assert found[3:] == alone
+    assert whole[3:] == alone
 
 
 def test_a_run_shorter_than_its_warm_up_stays_on_the_ramp() -> None:
-    found = factors(make("warmup", start=0.0, updates=10, after=inner("one_cycle")), 3)
+    ramp = factors(make("warmup", start=0.0, updates=10, after=inner("one_cycle")), 3)
     begins = factors(make("one_cycle"), 1)[0]
-    np.testing.assert_allclose(found, [0, 0.1 * begins, 0.2 * begins], rtol=1e-15)
+    np.testing.assert_allclose(ramp, [0, 0.1 * begins, 0.2 * begins], rtol=1e-15)
 
 
 def test_without_updates_there_is_no_warm_up() -> None:
@@ -96,8 +96,8 @@ def test_patience_is_borne_and_the_next_evaluation_cuts() -> None:
 
 def test_bad_evaluations_in_the_cooldown_do_not_count() -> None:
     # Cut after the third loss; the fourth and fifth rest, two more are bad.
-    found = factors(make("plateau", patience=1, cooldown=2, gamma=0.5), 9, [1.0] * 9)
-    assert found == [1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25]
+    steps_down = factors(make("plateau", patience=1, cooldown=2, gamma=0.5), 9, [1.0] * 9)
+    assert steps_down == [1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25]
 
 
 def test_the_threshold_is_a_share_of_the_best_or_a_difference() -> None:

@@ -57,18 +57,18 @@ def test_one_cycle_by_hand() -> None:
 def test_one_cycle_in_three_phases_by_hand() -> None:
     # 1/4 at s = 0, 1 at s = 2, 1/4 again at s = 4, 1/8 at s = 9
     values = {"pct_start": 0.3, "pct_final": 0.6, "div_factor": 4, "final_div_factor": 2}
-    found = factors("one_cycle", 10, **values, anneal="linear", three_phase=True)
+    actual = factors("one_cycle", 10, **values, anneal="linear", three_phase=True)
     expected = [0.25, 0.625, 1, 0.625, 0.25, 0.225, 0.2, 0.175, 0.15, 0.125]
-    np.testing.assert_allclose(found, expected, rtol=1e-14)
+    np.testing.assert_allclose(actual, expected, rtol=1e-14)
 
 
 def test_one_cycle_ends_exactly_on_its_floor_in_float32_too() -> None:
     cls = REGISTRY.get("schedule", "one_cycle").cls
     column = [np.full((2, 1, 1), value, "float32") for value in (0.3, 25, 1e8, 0.6)]
     schedule = cls(pct_start=column[0], div_factor=column[1], final_div_factor=column[2], pct_final=column[3])
-    found = schedule.factor(100, 100)
-    np.testing.assert_array_equal(found, np.float32(1) / column[1] / column[2])
-    assert found.dtype == "float32"
+    floor = schedule.factor(100, 100)
+    np.testing.assert_array_equal(floor, np.float32(1) / column[1] / column[2])
+    assert floor.dtype == "float32"
 
 
 def test_one_cycle_refuses_phases_out_of_order() -> None:

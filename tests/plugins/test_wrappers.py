@@ -59,7 +59,7 @@ def trial(*names: str, seed: int = 0, **settings: Any) -> Trial:
 
 def trained_alike(trials: list[Trial]) -> list[Any]:
     """Return the results of trials alone; stacks of 2, of 7 and of all must give the same bytes."""
-    alone = [result for each in trials for result in train_stack([each], REGISTRY)]
+    alone = [result for single in trials for result in train_stack([single], REGISTRY)]
     for size in (2, 7, len(trials)):
         for order in (trials, trials[::-1]):
             stacks = [order[start : start + size] for start in range(0, len(order), size)]
@@ -71,7 +71,7 @@ def trained_alike(trials: list[Trial]) -> list[Any]:
 def fits(names: tuple[str, ...]) -> bool:
     """Tell whether no optimizer that needs all of a trial is inside one that works array by array."""
     parts = [part(*names[i:]) for i in range(len(names))]
-    scopes = [build(REGISTRY.get("optimizer", each.name).cls, **each.params).scope for each in parts]
+    scopes = [build(REGISTRY.get("optimizer", part.name).cls, **part.params).scope for part in parts]
     return "trial" not in scopes[scopes.index("array") :] if "array" in scopes else True
 
 
@@ -82,21 +82,21 @@ PAIRS = [(outer, inner, base) for outer, inner, base in product(WRAPPERS, WRAPPE
 def test_wrappers_in_each_other_train_the_same_alone_and_in_any_stack() -> None:
     names = [*((base,) for base in BASES), *SINGLES, *filter(fits, PAIRS)]
     assert len(names) > 100
-    results = trained_alike([trial(*each, seed=i % 3) for i, each in enumerate(names)])
+    results = trained_alike([trial(*nest, seed=i % 3) for i, nest in enumerate(names)])
     plain = {base: as_curve(result) for (base,), result in zip(names[:2], results[:2], strict=True)}
-    for each, result in zip(names, results, strict=True):
-        assert result.status == "ok", each
-        assert result.curves["train_loss"][-1] < result.curves["train_loss"][0], each
-    for each in SINGLES:  # each does something
-        [result] = train_stack([trial(*each, seed=names.index((each[1],)))], REGISTRY)
-        assert as_curve(result) != plain[each[1]], each
+    for nest, result in zip(names, results, strict=True):
+        assert result.status == "ok", nest
+        assert result.curves["train_loss"][-1] < result.curves["train_loss"][0], nest
+    for nest in SINGLES:  # each does something
+        [result] = train_stack([trial(*nest, seed=names.index((nest[1],)))], REGISTRY)
+        assert as_curve(result) != plain[nest[1]], nest
 
 
 def as_curve(result: Any) -> tuple[float, ...]:
     return result.curves["train_loss"]
 
 
-@pytest.mark.parametrize("names", [each for each in PAIRS if not fits(each)], ids=" ".join)
+@pytest.mark.parametrize("names", [pair for pair in PAIRS if not fits(pair)], ids=" ".join)
 def test_what_needs_all_of_a_trial_cannot_be_inside_what_works_by_array(names: tuple[str, ...]) -> None:
     inner = names[1].partition(" ")[0]
     with pytest.raises(ComponentError, match=rf"{inner} needs all parameters of a trial at once"):
@@ -154,18 +154,20 @@ def test_clip_norm_is_pytorchs_over_several_arrays() -> None:
     rng = np.random.default_rng(3)
     arrays = [rng.normal(size=(1, 4, 3)), rng.normal(size=(1, 1, 3)), rng.normal(size=(1, 3, 2))]
     parameters = [torch.zeros(array.shape, dtype=torch.float64) for array in arrays]
-    for each, array in zip(parameters, arrays, strict=True):
-        each.grad = torch.tensor(array)
+    for parameter, array in zip(parameters, arrays, strict=True):
+        parameter.grad = torch.tensor(array)
     torch.nn.utils.clip_grad_norm_(parameters, 0.7)
-    expected = np.concatenate([each.grad.numpy().ravel() for each in parameters])
-    found = changes(made("clip_norm", made("sgd", lr=1.0), preset="torch", max_norm=0.7), *gradients(*arrays))
-    np.testing.assert_allclose(-found[0, 0], expected, rtol=1e-14)
+    expected = np.concatenate([parameter.grad.numpy().ravel() for parameter in parameters])
+    change = changes(
+        made("clip_norm", made("sgd", lr=1.0), preset="torch", max_norm=0.7), *gradients(*arrays)
+    )
+    np.testing.assert_allclose(-change[0, 0], expected, rtol=1e-14)
 
 
 def test_clip_value_by_hand() -> None:
     specs, grad = gradients(np.array([[[3.0, -0.5, -4.0]]]))
-    found = changes(made("clip_value", made("sgd", lr=0.1), max_value=1.0), specs, grad)
-    assert found[0, 0] == pytest.approx([-0.1, 0.05, 0.1], rel=1e-15)
+    change = changes(made("clip_value", made("sgd", lr=0.1), max_value=1.0), specs, grad)
+    assert change[0, 0] == pytest.approx([-0.1, 0.05, 0.1], rel=1e-15)
 
 
 # Averages
@@ -246,8 +248,8 @@ def test_cautious_by_hand() -> None:
 
 def test_cautious_takes_all_of_a_step_whose_numbers_are_too_small_to_multiply() -> None:
     specs, grad = gradients(np.full((1, 1, 2), 1e-30, "float32"))
-    found = changes(made("cautious", made("sgd", lr=0.5), scale="none"), specs, grad)
-    np.testing.assert_allclose(found, -0.5 * grad)
+    change = changes(made("cautious", made("sgd", lr=0.5), scale="none"), specs, grad)
+    np.testing.assert_allclose(change, -0.5 * grad)
 
 
 # SAM
@@ -269,7 +271,9 @@ def test_sam_by_hand() -> None:
 def test_sam_without_a_radius_is_what_is_inside() -> None:
     inner = make_part(REGISTRY, "optimizer", ("adam", {"lr": 0.02}))
     still = make_part(REGISTRY, "optimizer", ("sam", {"rho": 0.0}), optimizer=(inner,))
-    one, other = train_stack([make_trial(REGISTRY, optimizer=each) for each in (inner, still)], REGISTRY)
+    one, other = train_stack(
+        [make_trial(REGISTRY, optimizer=optimizer) for optimizer in (inner, still)], REGISTRY
+    )
     assert one.curves == other.curves
 
 
@@ -294,7 +298,7 @@ def test_schedule_free_adamw_warms_up_by_hand() -> None:
 
 def test_schedule_free_adamw_trains_the_same_alone_and_in_any_stack() -> None:
     names = [("schedule_free_adamw",), *((name, "schedule_free_adamw") for name in WRAPPERS), ("adam",)]
-    results = trained_alike([trial(*each, seed=i % 2) for i, each in enumerate(names)])
+    results = trained_alike([trial(*nest, seed=i % 2) for i, nest in enumerate(names)])
     assert all(result.status == "ok" for result in results)
 
 

@@ -41,7 +41,7 @@ def test_components_that_are_right_pass(check: Check) -> None:
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: f"{wrong.kind}-{wrong.check}-{wrong.because}")
 def test_components_that_are_wrong_fail_for_the_reason(wrong: Wrong) -> None:
-    (check,) = [each for each in checks_for(wrong.cls, kind=wrong.kind) if each.name == wrong.check]
+    (check,) = [check for check in checks_for(wrong.cls, kind=wrong.kind) if check.name == wrong.check]
     with pytest.raises(AssertionError) as caught:
         check()
     assert str(caught.value).startswith(f"{wrong.kind} {wrong.cls.name}: {wrong.check}: ")
@@ -141,8 +141,8 @@ def test_expected_failures_are_strict() -> None:
 def test_expected_failures_of_parametrized_checks_are_strict() -> None:
     def case(cls: Any) -> Any:
         mark = parametrize_with_checks([cls], expected_failures={"bent": {"range": "on purpose"}})
-        (found,) = [each for each in mark.args[1] if each.id == "bent-range"]
-        return found
+        (bent,) = [param for param in mark.args[1] if param.id == "bent-range"]
+        return bent
 
     for cls in (Bent, Understated):
         (mark,) = case(cls).marks
@@ -185,7 +185,7 @@ def test_what_is_no_component_is_refused() -> None:
 
 
 def gradient_of(**members: Any) -> Check:
-    (check,) = [each for each in checks_for(spoilt(Bent, **members)) if each.name == "gradient"]
+    (check,) = [named for named in checks_for(spoilt(Bent, **members)) if named.name == "gradient"]
     return check
 
 

@@ -30,9 +30,9 @@ from wrong.optimizers import OPTIMIZERS
 from wrong.schedules import INITIALIZERS, SCHEDULES
 
 WRONG = [
-    *(each for kind in RIGHT for each in any_kind(kind)),
-    *(each for kind in RIGHT if kind != "executor" for each in computing_kind(kind)),
-    *(each for kind in STACKED for each in stacked_kind(kind)),
+    *(component for kind in RIGHT for component in any_kind(kind)),
+    *(component for kind in RIGHT if kind != "executor" for component in computing_kind(kind)),
+    *(component for kind in STACKED for component in stacked_kind(kind)),
     *ACTIVATIONS,
     *OPEN_ACTIVATIONS,
     *LOSSES,

@@ -149,7 +149,7 @@ def written(kind: str) -> dict[str, Any]:
     original = getattr(RIGHT[kind], METHODS[kind])
 
     def method(self: Any, *arguments: Any) -> Any:
-        arrays = [each for each in (*arguments, *vars(self).values()) if isinstance(each, np.ndarray)]
+        arrays = [array for array in (*arguments, *vars(self).values()) if isinstance(array, np.ndarray)]
         arrays[0][...] = 0
         return original(self, *arguments)
 
@@ -157,14 +157,14 @@ def written(kind: str) -> dict[str, Any]:
 
 
 def stacked_kind(kind: str) -> list[Wrong]:
-    found = [
+    wrongs = [
         wrong(kind, "stacked_as_alone", "in a stack of 2 and alone", **changed(kind, by_size)),
         wrong(kind, "keeps_dtype", "is complex128 for float32 inputs", **changed(kind, another_type)),
         wrong(kind, "inputs_unchanged", "writes to an array it was handed", **written(kind)),
     ]
     if kind == "schedule":
-        return found  # it is handed no array in which a trial could be sick
-    return [*found, wrong(kind, "isolated", "beside one of nan and without it", **changed(kind, touched))]
+        return wrongs  # it is handed no array in which a trial could be sick
+    return [*wrongs, wrong(kind, "isolated", "beside one of nan and without it", **changed(kind, touched))]
 
 
 STACKED = ("activation", "loss", "optimizer", "schedule", "network", "objective", "metric")

@@ -286,8 +286,7 @@ def processor() -> str:
     """Return what LLVM takes this machine's processor for, "znver4" for instance."""
     import llvmlite.binding as llvm
 
-    name: str = llvm.get_host_cpu_name()
-    return name
+    return llvm.get_host_cpu_name()
 
 
 @cache

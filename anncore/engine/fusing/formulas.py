@@ -135,10 +135,11 @@ def _update(optimizer: Any, param: Array, grad: Array, state: Any, scheduled: bo
 
     results = trace(step, graph, [param, grad, *states])
     if len(results) != 1 + len(states) or not all(
-        isinstance(each, Big) and each.shape == param.shape and not each.node.boolean for each in results
+        isinstance(result, Big) and result.shape == param.shape and not result.node.boolean
+        for result in results
     ):
         raise Unfusable
-    graph.outputs = [each.node for each in results]
+    graph.outputs = [result.node for result in results]
     program = Program(plan(graph))
     program.bind([param, grad, *states], [param, *states])
     return program
@@ -194,8 +195,8 @@ def symbolic(component: Any, varying: Sequence[str] = ()) -> Any:
 def _leaves(state: Any) -> Iterator[Any]:
     """Yield the arrays of a state; Unfusable where it holds anything but arrays in tuples."""
     if isinstance(state, tuple):
-        for each in state:
-            yield from _leaves(each)
+        for leaf in state:
+            yield from _leaves(leaf)
     elif isinstance(state, (np.ndarray, Big)):
         yield state
     else:
@@ -204,6 +205,6 @@ def _leaves(state: Any) -> Iterator[Any]:
 
 def _rebuilt(state: Any, leaves: Iterator[Any]) -> Any:
     if isinstance(state, tuple):
-        items = [_rebuilt(each, leaves) for each in state]
+        items = [_rebuilt(item, leaves) for item in state]
         return type(state)(*items) if hasattr(state, "_fields") else tuple(items)
     return next(leaves)

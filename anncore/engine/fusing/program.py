@@ -101,17 +101,17 @@ def _fused(node: Node) -> bool:
 
 
 def _ordered(outputs: Iterable[Node]) -> list[Node]:
-    found: dict[Node, None] = {}
+    ordered: dict[Node, None] = {}
 
     def visit(node: Node) -> None:
-        if node not in found:
+        if node not in ordered:
             for arg in node.args:
                 visit(arg)
-            found[node] = None
+            ordered[node] = None
 
     for node in outputs:
         visit(node)
-    return list(found)
+    return list(ordered)
 
 
 def _levels(order: Sequence[Node], outputs: Sequence[Node]) -> dict[Node, int]:
@@ -283,12 +283,12 @@ class Values:
 
     def renew(self, step: int) -> None:
         """Compute the varying values of a step."""
-        known = self._known
-        known[0] = step
+        values = self._known
+        values[0] = step
         for place, function, args in self._recipes:
             if len(args) == 2:
-                known[place] = function(known[args[0]], known[args[1]])
+                values[place] = function(values[args[0]], values[args[1]])
             else:
-                known[place] = function(*[known[each] for each in args])
+                values[place] = function(*[values[arg] for arg in args])
         for held, place in self._renewed:
-            held[...] = known[place]
+            held[...] = values[place]

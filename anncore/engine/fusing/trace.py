@@ -142,13 +142,13 @@ class _Arithmetic(_Symbol):
         # A real array to the left of a symbol gets here by NumPy's way of **, which is not Python's.
         if ufunc is np.power:
             raise Unfusable
-        big = next((each for each in inputs if isinstance(each, Big)), None)
+        big = next((value for value in inputs if isinstance(value, Big)), None)
         return (self if big is None else big)._apply(ufunc, *inputs)
 
     def __array_function__(self, function: Any, types: Any, inputs: Any, named: Any) -> Any:
         if named or function not in (np.where, np.clip):
             raise Unfusable
-        big = next((each for each in inputs if isinstance(each, Big)), None)
+        big = next((value for value in inputs if isinstance(value, Big)), None)
         return (self if big is None else big)._apply(function, *inputs)
 
     _apply: Callable[..., Any]
@@ -164,11 +164,11 @@ class Small(_Arithmetic):
         self.sample, self.function, self.args, self.varying = sample, function, args, varying
 
     def _apply(self, function: Any, *args: Any) -> Any:
-        if any(isinstance(each, Big) for each in args):
+        if any(isinstance(arg, Big) for arg in args):
             return NotImplemented
-        known = [each for each in args if isinstance(each, Small)]
-        sample = function(*(each.sample if isinstance(each, Small) else each for each in args))
-        return Small(sample, function, args, any(each.varying for each in known))
+        smalls = [arg for arg in args if isinstance(arg, Small)]
+        sample = function(*(arg.sample if isinstance(arg, Small) else arg for arg in args))
+        return Small(sample, function, args, any(small.varying for small in smalls))
 
     @property
     def shape(self) -> Any:
@@ -210,7 +210,7 @@ class Big(_Arithmetic):
             return self._power(*args)
         function = _UFUNCS.get(function, function)
         shape = np.broadcast_shapes(*map(_shape, args))
-        nodes = [_node(graph, each) for each in args]
+        nodes = [_node(graph, arg) for arg in args]
         if function is np.clip:
             low, high = nodes[1:]
             inner = graph.node("clip_low", (nodes[0], low))
@@ -219,8 +219,8 @@ class Big(_Arithmetic):
             condition, *values = nodes
             if (
                 not condition.boolean
-                or any(each.boolean for each in values)
-                or all(each.op == "const" for each in values)
+                or any(value.boolean for value in values)
+                or all(value.op == "const" for value in values)
             ):
                 raise Unfusable
             return Big(graph, graph.node("where", tuple(nodes)), shape)
@@ -232,11 +232,11 @@ class Big(_Arithmetic):
             if nodes[0].boolean or f"{kind}->{kind}" not in getattr(function, "types", ()):
                 raise Unfusable
             return Big(graph, graph.node("call", tuple(nodes), function), shape)
-        if op in LOGICAL and not all(each.boolean for each in nodes):
+        if op in LOGICAL and not all(node.boolean for node in nodes):
             raise Unfusable
-        if op not in LOGICAL and any(each.boolean for each in nodes):
+        if op not in LOGICAL and any(node.boolean for node in nodes):
             # NumPy makes integers of truth values, and float64 of these, but beside an array of floats.
-            real = [each for each in nodes if not each.boolean and each.op != "const"]
+            real = [node for node in nodes if not node.boolean and node.op != "const"]
             if len(nodes) < 2 or not real or op in COMPARISONS:
                 raise Unfusable
         boolean = op in COMPARISONS or op in LOGICAL

@@ -109,7 +109,7 @@ class CSV(Dataset):
         try:
             return path.read_bytes()
         except FileNotFoundError:
-            siblings = [each.name for each in path.parent.glob("*")]
+            siblings = [file.name for file in path.parent.glob("*")]
             raise self._error(f"no such file.{nearest(path.name, siblings)}") from None
         except IsADirectoryError:
             raise self._error("is a directory; name a file in it") from None
@@ -235,7 +235,7 @@ class CSV(Dataset):
             raise self._error(
                 f"target {self.target!r} is {texts[0]!r} in every row; there is nothing to learn"
             )
-        few = different <= min(MOST_CLASSES, len(texts) / 2) and all(each % 1 == 0 for each in numbers)
+        few = different <= min(MOST_CLASSES, len(texts) / 2) and all(number % 1 == 0 for number in numbers)
         if self.task == "regression" or (self.task == "auto" and numeric and not few):
             way_out = 'a regression needs them; set task = "classification"?'
             return self._numbers(table, i, way_out), "regression", ()
@@ -270,7 +270,7 @@ def _flags(values: Sequence[str]) -> Array | None:
 
 def _separator(text: str) -> str | None:
     """Return the separator that a header read as one column seems to have."""
-    return next((each for each in (",", ";", "\t", "|") if each in text), None)
+    return next((mark for mark in (",", ";", "\t", "|") if mark in text), None)
 
 
 def _toml(text: str) -> str:

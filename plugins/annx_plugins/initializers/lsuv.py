@@ -33,8 +33,7 @@ class LSUV(Initializer):
     start: Any = ref("initializer", "orthogonal")
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
-        drawn: Array = self.start[0].sample(rng, shape, fan_in, fan_out)
-        return drawn
+        return self.start[0].sample(rng, shape, fan_in, fan_out)
 
     def adjust(self, weight: Array, z: Array, attempt: int) -> Array | None:
         if attempt >= self.attempts:

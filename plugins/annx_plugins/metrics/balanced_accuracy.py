@@ -35,8 +35,8 @@ class BalancedAccuracy(Metric):
             classes = np.arange(output.shape[2])
         member = true[..., None] == classes  # (T, N, C)
         size = member.sum(axis=1)
-        found = (member & (predicted == true)[..., None]).sum(axis=1)
-        recall = np.where(size > 0, found / np.maximum(size, 1), 0)
+        correct = (member & (predicted == true)[..., None]).sum(axis=1)
+        recall = np.where(size > 0, correct / np.maximum(size, 1), 0)
         score = recall.sum(axis=1) / (size > 0).sum(axis=1)
         return np.where(np.isnan(output).any(axis=(1, 2)), np.nan, score)
 

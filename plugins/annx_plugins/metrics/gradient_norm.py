@@ -33,8 +33,8 @@ class GradientNorm(WatchingMetric):
     bounds: ClassVar[str] = "[0, inf)"
 
     def score(self, layers: Sequence[Layer], weights: Weights, grads: Weights) -> Mapping[str, Array]:
-        each = {str(i): _norm([grads[layer.weight]]) for i, layer in enumerate(layers, start=1)}
-        return {"": _norm(grads.values()), **each}
+        layer_norms = {str(i): _norm([grads[layer.weight]]) for i, layer in enumerate(layers, start=1)}
+        return {"": _norm(grads.values()), **layer_norms}
 
 
 def _norm(arrays: Iterable[Array]) -> Array:

@@ -82,10 +82,10 @@ class CNN(Network):
                 f"{self.name}: pool must be at most the image's side, {side}, got {self.pool}"
             )
         wide = self.activation[0].width(self.filters)
-        seen, pooled = self.kernel**2, (side // self.pool) ** 2 * self.filters
+        patch, pooled = self.kernel**2, (side // self.pool) ** 2 * self.filters
         return [
-            WeightSpec("W", (seen, wide), seen, seen * wide, place="input"),
-            WeightSpec("b", (1, wide), seen, seen * wide, "bias", place="input"),
+            WeightSpec("W", (patch, wide), patch, patch * wide, place="input"),
+            WeightSpec("b", (1, wide), patch, patch * wide, "bias", place="input"),
             WeightSpec("V", (pooled, outputs), pooled, outputs, place="output"),
             WeightSpec("d", (1, outputs), pooled, outputs, "bias", place="output"),
         ]
@@ -156,10 +156,12 @@ def _patches(side: int, kernel: int) -> Array:
     at = np.arange(side)[:, None] + np.arange(kernel) - (kernel - 1) // 2  # (side, kernel)
     inside = (at >= 0) & (at < side)
     rows, columns = at[:, None, :, None], at[None, :, None, :]
-    seen = np.where(inside[:, None, :, None] & inside[None, :, None, :], rows * side + columns, side * side)
-    seen = seen.reshape(side * side, kernel * kernel)
-    seen.flags.writeable = False
-    return seen
+    patches = np.where(
+        inside[:, None, :, None] & inside[None, :, None, :], rows * side + columns, side * side
+    )
+    patches = patches.reshape(side * side, kernel * kernel)
+    patches.flags.writeable = False
+    return patches
 
 
 @hookimpl

@@ -138,7 +138,7 @@ class Elman(Network):
 
     def layers(self, tape: Tape) -> Sequence[Layer]:
         """Return the hidden layer, its time steps one after the other as examples, and the output layer."""
-        z, a = (np.concatenate(each, axis=1) for each in (tape.pre, tape.given))
+        z, a = (np.concatenate(moments, axis=1) for moments in (tape.pre, tape.given))
         return [Layer("Wx", z, a, partial(self.activation[0].slope, z, a)), Layer("Wy", tape.out)]
 
 

@@ -171,10 +171,10 @@ class MLP(ModalNetwork):
 
     def layers(self, tape: Tape) -> Sequence[Layer]:
         hidden = zip(tape.affine[:-1], tape.pre, tape.given, self.activation, strict=True)
-        found = [
+        hidden_layers = [
             Layer(f"W{i}", z, a, partial(f.slope, pre, a)) for i, (z, pre, a, f) in enumerate(hidden, start=1)
         ]
-        return [*found, Layer(f"W{len(found) + 1}", tape.affine[-1])]
+        return [*hidden_layers, Layer(f"W{len(hidden_layers) + 1}", tape.affine[-1])]
 
     def _normed(self, weights: Weights, i: int, z: Array, mode: Mode | None) -> Normed:
         fixed = self.norm == "batch" and not (mode is not None and mode.training)

@@ -123,8 +123,10 @@ class Sparse(Network):
 
     def layers(self, tape: Tape) -> Sequence[Layer]:
         hidden = zip(tape.z[:-1], tape.inputs[1:], self.activation, strict=True)
-        found = [Layer(f"W{i}", z, a, partial(f.slope, z, a)) for i, (z, a, f) in enumerate(hidden, start=1)]
-        return [*found, Layer(f"W{len(found) + 1}", tape.z[-1])]
+        hidden_layers = [
+            Layer(f"W{i}", z, a, partial(f.slope, z, a)) for i, (z, a, f) in enumerate(hidden, start=1)
+        ]
+        return [*hidden_layers, Layer(f"W{len(hidden_layers) + 1}", tape.z[-1])]
 
     def _distance(self, below: int, units: int) -> Array:
         """Return by how much each connection is to be avoided, (below, units)."""

@@ -66,8 +66,8 @@ class Quadratic(Objective):
         return (0.5 * self._curvature(x) * y * y).sum(axis=(1, 2))
 
     def grad(self, x: Array) -> Array:
-        found = self._curvature(x) * self._along(x)
-        return np.matmul(found, self._basis(x.dtype).T) if self.rotated else found
+        turned = self._curvature(x) * self._along(x)
+        return np.matmul(turned, self._basis(x.dtype).T) if self.rotated else turned
 
     def _along(self, x: Array) -> Array:
         return np.matmul(x, self._basis(x.dtype)) if self.rotated else x

@@ -47,10 +47,10 @@ class Rosenbrock(Objective):
     def grad(self, x: Array) -> Array:
         low, high = x[:, :, :-1], x[:, :, 1:]
         above = high - low * low
-        found = np.zeros_like(x)
-        found[:, :, :-1] = -400 * low * above - 2 * (1 - low)
-        found[:, :, 1:] += 200 * above
-        return found
+        slope = np.zeros_like(x)
+        slope[:, :, :-1] = -400 * low * above - 2 * (1 - low)
+        slope[:, :, 1:] += 200 * above
+        return slope
 
 
 @hookimpl

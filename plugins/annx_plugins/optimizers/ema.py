@@ -65,8 +65,8 @@ class EMA(OptimizerWrapper):
     def evaluated(self, weight: Array, state: EMAState) -> Array:
         if self.start != "corrected":
             return state.mean
-        seen = state.share > 0
-        return np.where(seen, state.mean / np.where(seen, state.share, 1), weight)
+        averaged = state.share > 0
+        return np.where(averaged, state.mean / np.where(averaged, state.share, 1), weight)
 
 
 @hookimpl

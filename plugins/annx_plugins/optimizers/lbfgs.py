@@ -218,8 +218,8 @@ def _cubic(one: End, other: End, least: Array, most: Array) -> Array:
     root = np.sqrt(np.maximum(square, 0))
     share = (right.slope + root - middle) / (right.slope - left.slope + 2 * root)
     t = right.t - (right.t - left.t) * share
-    found = (square >= 0) & np.isfinite(t)
-    return np.where(found, np.minimum(np.maximum(t, least), most), (least + most) / 2)
+    valid = (square >= 0) & np.isfinite(t)
+    return np.where(valid, np.minimum(np.maximum(t, least), most), (least + most) / 2)
 
 
 def _inside(low: End, high: End, timid: Array) -> tuple[Array, Array]:

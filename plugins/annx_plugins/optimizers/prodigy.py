@@ -102,8 +102,8 @@ class Prodigy(WeightDecay, Optimizer):
         s = beta3 * state.s + (unit * d if self.safeguard_warmup else rate) * grad
         size = _total(np.abs(s))
         # Before any gradient there is nothing to learn from. A NaN in either must stay one.
-        found = self.d_coef * r / np.where(size == 0, 1, size)
-        after = np.maximum(d, found)
+        estimate = self.d_coef * r / np.where(size == 0, 1, size)
+        after = np.maximum(d, estimate)
         change = -self.lr * share * m / (np.sqrt(v) + after * self.eps)
         # The decay's rate is η, so θ goes in times η / lr.
         change = self.decay_change(share * weight, change)
