@@ -18,6 +18,7 @@ from scipy import special
 from anncore import Array, Hyper, Optimizer, WeightSpec, hyper
 from anncore.contract.hyperparameters import declared, references, resolve
 from anncore.contract.registry import load_registry
+from anncore.engine.activations import needs_place
 from anncore.engine.fusing import Formula, Unfusable, Update, emit, formulas, transposed
 from anncore.engine.fusing.formulas import _leaves, same, sample
 from anncore.engine.nested import fit, rates
@@ -26,15 +27,9 @@ pytestmark = pytest.mark.skipif(not emit.available(), reason="llvmlite makes no 
 
 REGISTRY = load_registry()
 ELEMENTWISE = [
-    component.cls
-    for component in REGISTRY.of_kind("optimizer")
-    if getattr(component.cls, "scope", "number") == "number"
+    component.cls for component in REGISTRY.of_kind("optimizer") if component.cls().scope == "number"
 ]
-PLAIN = [
-    component.cls
-    for component in REGISTRY.of_kind("activation")
-    if not any(getattr(component.cls, door, False) for door in ("learns", "random", "width"))
-]
+PLAIN = [component.cls for component in REGISTRY.of_kind("activation") if not needs_place(component.cls)]
 DTYPES = ("float32", "float64")
 
 
@@ -53,7 +48,7 @@ def stacked(cls: Any, trials: int, dtype: str, *inside: Any, **values: Any) -> A
 
 
 def presets(cls: Any) -> list[dict[str, Any]]:
-    return [{}, *({"preset": name} for name in getattr(cls, "presets", {}))]
+    return [{}, *({"preset": name} for name in cls.presets)]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -687,10 +687,10 @@ def _activation(row: Row) -> Any:
     import torch
 
     z = torch.tensor(z_of(row), requires_grad=True)
-    params = [torch.tensor(start[0], requires_grad=True) for start in own(row).values()]
-    a = row.theirs(torch.nn.functional, z, *params)
+    weights = [torch.tensor(start[0], requires_grad=True) for start in own(row).values()]
+    a = row.theirs(torch.nn.functional, z, *weights)
     a.backward(torch.tensor(UPSTREAM))
-    figures = [a.detach(), *(tensor.grad for tensor in (z, *params))]
+    figures = [a.detach(), *(tensor.grad for tensor in (z, *weights))]
     return np.concatenate([tensor.numpy().ravel() for tensor in figures])
 
 
@@ -727,14 +727,14 @@ def _initializer(row: Row) -> Any:
 def _metric(row: Row) -> Any:
     import torch
 
-    params = {name: torch.tensor(array, requires_grad=True) for name, array in NETWORK.items()}
+    arrays = {name: torch.tensor(array, requires_grad=True) for name, array in NETWORK.items()}
     a, target = (torch.tensor(array) for array in INPUTS["regression"])
     layers = []
     for i in (1, 2):
-        a = torch.relu(a @ params[f"W{i}"] + params[f"b{i}"])
+        a = torch.relu(a @ arrays[f"W{i}"] + arrays[f"b{i}"])
         layers.append(a)
-    torch.nn.functional.mse_loss(a @ params["W3"] + params["b3"], target).backward()
-    weights, rest = ([params[f"{kind}{i}"] for i in (1, 2, 3)] for kind in "Wb")
+    torch.nn.functional.mse_loss(a @ arrays["W3"] + arrays["b3"], target).backward()
+    weights, rest = ([arrays[f"{kind}{i}"] for i in (1, 2, 3)] for kind in "Wb")
     return row.theirs(torch, layers, weights, rest)
 
 
@@ -742,11 +742,12 @@ def _network(row: Row) -> Any:
     import torch
 
     given = a_pass(row)
-    params = {
-        name: torch.tensor(value, requires_grad=name in given.trained) for name, value in given.params.items()
+    arrays = {
+        name: torch.tensor(value, requires_grad=name in given.trained)
+        for name, value in given.weights.items()
     }
-    z = row.theirs(torch, torch.tensor(given.x), params, row.inputs == "training")
+    z = row.theirs(torch, torch.tensor(given.x), arrays, row.inputs == "training")
     z.backward(torch.tensor(given.grad))
-    figures = [z.detach(), *(params[name].grad for name in given.trained)]
-    figures += [params[name] for name in given.state]
+    figures = [z.detach(), *(arrays[name].grad for name in given.trained)]
+    figures += [arrays[name] for name in given.state]
     return np.concatenate([tensor.numpy().ravel() for tensor in figures])

@@ -17,8 +17,9 @@ from shipped import REGISTRY
 
 from anncore import Array, WeightSpec, build
 from anncore.contract.hyperparameters import declared, references, resolve
-from anncore.engine.nested import Pace, fit, rates
-from anncore.engine.network import Wired
+from anncore.engine.activations import gates
+from anncore.engine.nested import fit, rates
+from anncore.engine.network import PlacedNetwork
 
 STEPS, HALVED_AT = 60, 31  # an optimizer's steps; from this one on with half the learning rate
 SEEN = (1, 2, 3, 5, 10, 20, 30, 31, 32, 40, 50, 60)  # the steps after which θ is compared
@@ -176,7 +177,7 @@ def halved(t: int, row: Row) -> float:
 def _optimizer(component: Any, row: Row) -> Any:
     start, grads = PATHS[row.inputs]
     shape = np.atleast_2d(start).shape
-    theta, seen = start.reshape(1, 1, -1), []
+    theta, places = start.reshape(1, 1, -1), []
     bases = [(rate, rate.lr.copy()) for rate in rates(component)]
     value, slope = PROBLEMS[row.problem], SLOPES[row.problem]
 
@@ -190,37 +191,37 @@ def _optimizer(component: Any, row: Row) -> Any:
             np.multiply(base, halved(t, row), out=rate.lr)  # as the engine does
         change, state = driver.step(theta, slope(theta, grad), state, t)
         theta = theta + change
-        seen += [driver.evaluated(theta, state)[0].reshape(shape)] * (t in SEEN)
-    return seen
+        places += [driver.evaluated(theta, state)[0].reshape(shape)] * (t in SEEN)
+    return places
 
 
 def z_of(row: Row) -> Array:
     """Return an activation's pre-activations, (14, D)."""
-    return WIDE_Z if hasattr(REGISTRY.get("activation", row.name).cls, "width") else Z
+    return WIDE_Z if gates(REGISTRY.get("activation", row.name).cls) else Z
 
 
 def own(row: Row) -> dict[str, Array]:
     """Return an activation's own parameters, moved from where they start; none where it does not learn."""
     component = build(REGISTRY.get("activation", row.name).cls, **row.values)
-    specs = component.specs(Z.shape[1]) if getattr(component, "learns", False) else ()
+    specs = component.specs(Z.shape[1]) if component.learns else ()
     return {spec.name: spec.initial + spread(spec.shape[1], -0.2, 0.2).reshape(spec.shape) for spec in specs}
 
 
 def _activation(component: Any, row: Row) -> Any:
-    z, grad, params = (
+    z, grad, weights = (
         z_of(row)[None],
         UPSTREAM[None],
         {name: weight[None] for name, weight in own(row).items()},
     )
-    if getattr(component, "random", False):  # as in evaluation
+    if component.random:  # as in evaluation
         a = component.forward(z, None)
         return a, component.backward(grad, z, a, None)
-    if not params:
+    if not weights:
         a = component.forward(z)
         return np.concatenate([np.ravel(a), np.ravel(component.backward(grad, z, a))])
-    grads = {name: np.empty_like(weight) for name, weight in params.items()}
-    a = component.forward(z, params)
-    back = component.backward(grad, z, a, params, grads)
+    grads = {name: np.empty_like(weight) for name, weight in weights.items()}
+    a = component.forward(z, weights)
+    back = component.backward(grad, z, a, weights, grads)
     return np.concatenate([np.ravel(result) for result in (a, back, *grads.values())])
 
 
@@ -236,11 +237,11 @@ def _loss(component: Any, row: Row) -> Any:
 
 
 def _schedule(component: Any, row: Row) -> Any:
-    pace, factors = Pace(component), []
-    state = pace.init(np.ones((1, 1, 1)))
+    factors = []
+    state = component.init(np.ones((1, 1, 1)))
     for t, score in enumerate(SCORES, start=1):
-        factors.append(np.ravel(pace.factor(t, UPDATES, state)))
-        state = pace.observe(state, np.full((1, 1, 1), score), t)
+        factors.append(np.ravel(component.factor(t, UPDATES, state)))
+        state = component.observe(state, np.full((1, 1, 1), score), t)
     return factors
 
 
@@ -272,12 +273,12 @@ def _watching(component: Any) -> Any:
     x, y = (array[None] for array in INPUTS["regression"])
     classes = {kind: REGISTRY.get(kind, name).cls for kind, name in COMPONENTS.items()}
     plain: Any = classes["network"](hidden=(4, 2), activation=(classes["activation"](),))
-    network = Wired(plain, 3, 3, None)
-    params = {name: array[None] for name, array in NETWORK.items()}
-    grads = {name: np.zeros_like(array) for name, array in params.items()}
-    z, tape = network.forward(params, x)
-    network.backward(params, tape, classes["loss"]().grad(z, y), grads)
-    scores = component.score(network.layers(tape), params, grads)
+    network = PlacedNetwork(plain, 3, 3, None)
+    weights = {name: array[None] for name, array in NETWORK.items()}
+    grads = {name: np.zeros_like(array) for name, array in weights.items()}
+    z, tape = network.forward(weights, x)
+    network.backward(weights, tape, classes["loss"]().grad(z, y), grads)
+    scores = component.score(network.layers(tape), weights, grads)
     return [scores[suffix] for suffix in sorted(scores)]
 
 
@@ -285,7 +286,7 @@ COMPONENTS = {"network": "mlp", "activation": "relu", "loss": "mse"}
 
 
 def _metric(component: Any, row: Row) -> Any:
-    if getattr(component, "watches", False):
+    if component.watches:
         return _watching(component)
     output, target = INPUTS[row.inputs]
     return component.score(output[None], target[None])
@@ -299,7 +300,7 @@ class Pass(NamedTuple):
     """What goes into a pass through a network, without the trial axis."""
 
     specs: Sequence[WeightSpec]
-    params: Mapping[str, Array]
+    weights: Mapping[str, Array]
     x: Array
     grad: Array
 
@@ -314,35 +315,37 @@ class Pass(NamedTuple):
         return [spec.name for spec in self.specs if spec.role == "state"]
 
 
-def wired(component: Any, row: Row) -> Wired:
+def placed(component: Any, row: Row) -> PlacedNetwork:
     """Return a network with tanh in its places."""
     tanh = REGISTRY.get("activation", "tanh").cls()
-    return Wired(dataclasses.replace(component, activation=(tanh,)), *SIZES.get(row.name, (3, 2)), None)
+    return PlacedNetwork(
+        dataclasses.replace(component, activation=(tanh,)), *SIZES.get(row.name, (3, 2)), None
+    )
 
 
 def a_pass(row: Row) -> Pass:
     """Return what a row's network is given; every number is another, variances are positive."""
     component = build(REGISTRY.get("network", row.name).cls, **row.values)
-    specs = wired(component, row).specs
-    params = {
+    specs = placed(component, row).specs
+    weights = {
         spec.name: spec.initial + spread(spec.shape[0] * spec.shape[1], -0.6, 0.6, turn=i).reshape(spec.shape)
         for i, spec in enumerate(specs, start=20)
     }
     inputs, outputs = SIZES.get(row.name, (3, 2))
     x = spread(7 * inputs, -2, 2, turn=10).reshape(7, inputs)
-    return Pass(specs, params, x, spread(7 * outputs, -2, 2, turn=11).reshape(7, outputs))
+    return Pass(specs, weights, x, spread(7 * outputs, -2, 2, turn=11).reshape(7, outputs))
 
 
 def _network(component: Any, row: Row) -> Any:
     given = a_pass(row)
-    network, params = (
-        wired(component, row),
-        {name: value[None].copy() for name, value in given.params.items()},
+    network, weights = (
+        placed(component, row),
+        {name: value[None].copy() for name, value in given.weights.items()},
     )
-    z, tape = network.forward(params, given.x[None], training=row.inputs == "training")
-    grads = {name: np.full_like(params[name], np.nan) for name in given.trained}
-    network.backward(params, tape, given.grad[None], grads)
-    figures = [z, *grads.values(), *(params[name] for name in given.state)]
+    z, tape = network.forward(weights, given.x[None], training=row.inputs == "training")
+    grads = {name: np.full_like(weights[name], np.nan) for name in given.trained}
+    network.backward(weights, tape, given.grad[None], grads)
+    figures = [z, *grads.values(), *(weights[name] for name in given.state)]
     return np.concatenate([np.ravel(figure) for figure in figures])
 
 

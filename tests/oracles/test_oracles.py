@@ -104,7 +104,7 @@ def test_every_preset_of_an_optimizer_is_compared_with_its_library() -> None:
     presets = {
         (component.name, preset)
         for component in REGISTRY.of_kind("optimizer")
-        for preset in getattr(component.cls, "presets", {})
+        for preset in component.cls.presets
         if preset in ("torch", "keras", "optax")
     }
     compared = {(row.name, row.library) for _, row in RUNNERS.values() if row.values.get("preset")}

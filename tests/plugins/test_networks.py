@@ -10,7 +10,7 @@ from trial_factory import make_trial
 from anncore import ComponentError, build
 from anncore.contract.trial import Split, Trial
 from anncore.engine.batches import load
-from anncore.engine.network import Wired
+from anncore.engine.network import PlacedNetwork
 from anncore.engine.network_stack import Stack
 from anncore.testing import Check, parametrize_with_checks
 
@@ -24,9 +24,9 @@ def mlp(**values: Any) -> Any:
     return build(REGISTRY.get("network", "mlp").cls, **values)
 
 
-def body(network: Any, inputs: int, outputs: int) -> Wired:
+def body(network: Any, inputs: int, outputs: int) -> PlacedNetwork:
     """The network as training has it, with its activations in their places."""
-    return Wired(network, inputs, outputs, None)
+    return PlacedNetwork(network, inputs, outputs, None)
 
 
 def relu() -> Any:
@@ -75,7 +75,7 @@ def test_mlp_by_hand() -> None:
     }
 
 
-def in_places(name: str, inputs: int, outputs: int, activation: Any = None, **values: Any) -> Wired:
+def in_places(name: str, inputs: int, outputs: int, activation: Any = None, **values: Any) -> PlacedNetwork:
     """A network of the catalogue with an activation, tanh where none is given, in all of its places."""
     activation = activation or REGISTRY.get("activation", "tanh").cls()
     return body(build(REGISTRY.get("network", name).cls, activation=(activation,), **values), inputs, outputs)
