@@ -1,4 +1,4 @@
-"""The activations of a stack's trials as one, each on its own slice of the trial axis."""
+"""The activations of a stack as one object: each acts on its own slice of the trial axis."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def gates(cls: Any) -> bool:
 
 
 class Activations:
-    """The activations of a stack's trials as one, each on its own slice and in one pass over memory.
+    """The activations of a stack as one object: each acts on its own slice, in one pass over memory.
 
-    Those that learn or draw do so at a place in the network, which `at` gives them; what they work with is
-    set by `begin` and `grads`.
+    An activation that learns or draws needs a place in the network, which `at` gives it. `begin` sets its
+    weights, and the attribute `grads` the arrays for their gradients.
     """
 
     def __init__(self, runs: Sequence[Run]) -> None:
@@ -48,17 +48,17 @@ class Activations:
         self._place, self._units = "", 0
         self.noise: Any = None
         self.grads: Mapping[str, Array] = {}
-        self._params: Mapping[str, Array] = {}
+        self._weights: Mapping[str, Array] = {}
         self._training, self._calls, self._backs = False, 0, 0
         self._kept: list[Array | None] = []  # the noise of each call of a forward pass
 
     @classmethod
     def alone(cls, component: Any) -> Activations:
-        """Return one component as that of all trials."""
+        """Return one component as the activation of all trials."""
         return cls([Run(component, slice(None), "")])
 
     def at(self, place: str, units: int) -> Activations:
-        """Return the same at a place of its own, where it gives `units`."""
+        """Return a copy for a place of its own, where it gives `units`."""
         twin = copy(self)
         twin._place, twin._units = place, units
         return twin
@@ -68,7 +68,7 @@ class Activations:
         return int(self.runs[0].component.width(units))
 
     def specs(self) -> list[WeightSpec]:
-        """Return the parameters of this place, named after it."""
+        """Return the weights of this place, named after it."""
         runs = [run for run in self.runs if run.component.learns]
         rows = [run.component.specs(self._units) for run in runs]
         return [
@@ -77,8 +77,8 @@ class Activations:
         ]
 
     def begin(self, weights: Mapping[str, Array], training: bool) -> None:
-        """Work with these parameters in the forward pass that follows."""
-        self._params, self._training, self._calls, self._backs = weights, training, 0, 0
+        """Set the weights for the next forward pass."""
+        self._weights, self._training, self._calls, self._backs = weights, training, 0, 0
         self._kept = []
 
     def forward(self, z: Array) -> Array:
@@ -93,7 +93,7 @@ class Activations:
         return out
 
     def backward(self, grad: Array, z: Array, a: Array) -> Array:
-        """Return every trial's own ∂L/∂z; where there are several calls in a pass, the last comes first."""
+        """Return every trial's own ∂L/∂z. After several forward calls, call it for the last one first."""
         if self.special:
             return self._backward(grad, z, a)
         if len(self._formulas) == 1:
@@ -106,9 +106,9 @@ class Activations:
     def slope(self, z: Array, a: Array) -> Array:
         """Return every trial's own f'(z) after a forward pass in evaluation, shaped as a.
 
-        It is what `backward` makes of a gradient of 1. NaN in a trial whose f is no function of each z alone:
-        one that gates, or whose units depend on each other, so that twice the gradient of one unit is not
-        twice its ∂L/∂z.
+        It is what `backward` returns for a gradient of 1. It is NaN for a trial where f is not a function of
+        each z alone: f gates, or its units depend on each other, so that doubling the gradient of one unit
+        does not double its ∂L/∂z.
         """
         pieces = []
         for component, trials, _ in self.runs:
@@ -118,13 +118,13 @@ class Activations:
                 continue
             more: tuple[Any, ...] = ()
             if component.learns:
-                own = self._own(self._params, trials)
+                own = self._own(self._weights, trials)
                 more = own, {name: np.zeros_like(array) for name, array in own.items()}
             elif component.random:
                 more = (None,)
             slope = component.backward(ones, z[trials], a[trials], *more)
             twice = np.ones_like(ones)
-            twice[:, :, ::2] = 2  # a power of two: what is elementwise doubles to the last bit
+            twice[:, :, ::2] = 2  # a power of two: an elementwise result doubles exactly
             doubled = component.backward(twice, z[trials], a[trials], *more)
             alone = (doubled == twice * slope).all(axis=(1, 2), keepdims=True)
             pieces.append(np.where(alone, slope, np.nan).astype(slope.dtype))
@@ -135,7 +135,7 @@ class Activations:
         for component, trials, key in self.runs:
             more: tuple[Any, ...] = ()
             if component.learns:
-                more = (self._own(self._params, trials),)
+                more = (self._own(self._weights, trials),)
             elif component.random:
                 more = (self._draw(component, trials, key, z.shape[1:]),)
                 self._kept.append(more[0])
@@ -151,13 +151,13 @@ class Activations:
             more: tuple[Any, ...] = ()
             if component.learns:
                 grads = {name: np.zeros_like(array) for name, array in self._own(self.grads, trials).items()}
-                more = self._own(self._params, trials), grads
+                more = self._own(self._weights, trials), grads
             elif component.random:
                 more = (next(kept),)
             pieces.append(component.backward(grad[trials], z[trials], a[trials], *more))
             if component.learns:
                 for name, total in self._own(self.grads, trials).items():
-                    # A place that was used several times, as in time, adds up what each use gives.
+                    # A place that is used several times, as in time, adds up the gradients.
                     total[...] = grads[name] if self._backs == 0 else total + grads[name]
         self._backs += 1
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
@@ -179,7 +179,7 @@ class Activations:
 
 
 def _starts(specs: Sequence[WeightSpec], runs: Sequence[Run]) -> Any:
-    """Return where a parameter starts: a number, or one for each trial, (T, 1, 1)."""
+    """Return the initial value of a weight: a number, or one for each trial, (T, 1, 1)."""
     starts = [spec.initial for spec in specs]
     if len(starts) == 1:
         return starts[0]

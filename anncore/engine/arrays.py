@@ -1,4 +1,4 @@
-"""Arithmetic on stacks where NumPy's own depends on how many trials there are."""
+"""Arithmetic on stacks in cases where NumPy's result would depend on the number of trials."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from anncore.engine.fusing import Formula, transposed
 
 
 class _Fused(threading.local):
-    """Formulas that all stacks share; each thread has its own, as a kernel remembers where its arrays lie."""
+    """Formulas that all stacks share. Each thread has its own: a kernel remembers the addresses of arrays."""
 
     def __init__(self) -> None:
         self.plus = Formula(lambda one, other: one + other)
@@ -27,9 +27,9 @@ _fused = _Fused()
 def power(base: Array, exponent: Hyper) -> Array:
     """Return base ** exponent, elementwise, the same to the bit for one trial and for many.
 
-    base (T, N, D); exponent a float or (T, 1, 1). NumPy squares, takes the root or the reciprocal where
-    the exponent is a single 2, 0.5 or -1, but calls the C library's pow where it is an array of them,
-    and the last digit differs. Laying the exponent out at full size leaves it one way to go.
+    base (T, N, D); exponent a float or (T, 1, 1). For a single exponent of 2, 0.5 or -1 NumPy squares, or
+    takes the root or the reciprocal; for an array of exponents it calls the C library's pow, and the last
+    digit differs. With the exponent written out at full size NumPy always takes the same path.
     """
     shape = np.broadcast_shapes(base.shape, np.shape(exponent))
     full: Any = np.empty(shape, base.dtype)
@@ -46,7 +46,7 @@ def dense(inputs: Array, weight: Array, bias: Array | None = None) -> Array:
 def sum_examples(values: Array, out: Array | None = None) -> Array:
     """Return Σₙ values, (T, N, D) to (T, 1, D), as the product of a row of ones with each trial's matrix.
 
-    BLAS does it several times as fast as NumPy adds along a middle axis.
+    BLAS is several times as fast here as NumPy, which is slow at sums along a middle axis.
     """
     return np.matmul(_ones(values.shape[1], values.dtype), values, out=out)
 
@@ -61,8 +61,8 @@ def _ones(count: int, dtype: np.dtype[Any]) -> Array:
 def times_transposed(grad: Array, weight: Array) -> Array:
     """Return grad Wᵀ, (T, N, K) times (T, D, K) transposed, to (T, N, D).
 
-    With one output, K = 1, each entry is a single product, and multiplying takes less time than BLAS. BLAS
-    multiplies by a matrix half as fast across its rows as along them, which a transposed copy makes up for.
+    With one output, K = 1, each entry is a single product, and a plain multiplication is faster than BLAS.
+    BLAS takes twice as long to multiply by a transposed view, so the matrix is copied transposed first.
     """
     if grad.shape[2] == 1:
         return _fused.times(grad, weight.swapaxes(1, 2))
@@ -76,9 +76,9 @@ def times_transposed(grad: Array, weight: Array) -> Array:
 def eigh(matrices: Array) -> tuple[Array, Array]:
     """Return eigenvalues (T, n), ascending, and eigenvectors (T, n, n) of symmetric matrices, one per trial.
 
-    As np.linalg.eigh, which works on one matrix after the other and so gives each the same bits alone and
-    among others. But it raises for all of them where one is not finite or does not converge; here that
-    trial gets NaN, and the others their due.
+    np.linalg.eigh works on one matrix after the other, so each has the same bits alone and among others. But
+    it raises an error for all of them if one is not finite or does not converge. Here that trial gets NaN,
+    and the others get their results.
     """
     sick = np.asarray(~np.isfinite(matrices).all(axis=(1, 2)))
     if sick.any():

@@ -1,4 +1,4 @@
-"""The data of a stack, and the order in which its trials see it."""
+"""The data of a stack, and the order in which its trials see them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from anncore.contract.streams import stream
 from anncore.contract.trial import Trial
 from anncore.engine.datasets import Prepared, prepare
 
-# Up to this size an epoch of all trials is laid out at once, and its batches are views; above, it would push
-# everything else out of the cache (the second-level one has 512 KiB to 2 MiB), and each batch is copied.
+# Up to this size an epoch of all trials is copied at once, and its batches are views. A larger copy would
+# push everything else out of the second-level cache (512 KiB to 2 MiB), so each batch is copied by itself.
 SPREAD_BYTES = 1 << 19
 
 
 class Batches:
     """The order in which each trial sees its training examples; trials of one seed share it.
 
-    Every epoch's order is drawn from the seed's stream. The epoch's examples are laid out in that order
-    once, so a batch is a slice. An epoch's last batch may be smaller, as PyTorch's and Keras' are.
+    The order of each epoch is drawn from the seed's stream. The examples are copied in that order once per
+    epoch, so a batch is a slice. The last batch of an epoch may be smaller, as in PyTorch and Keras.
     """
 
     def __init__(self, trials: Sequence[Trial], prepared: Sequence[Prepared]) -> None:
@@ -63,7 +63,7 @@ class Batches:
         return x[:, start:end], y[:, start:end]
 
     def go_on(self, before: Batches) -> None:
-        """Stand where the batches of a larger stack stood."""
+        """Continue where the batches of a larger stack are."""
         for _ in range(before._epochs):
             self._begin_epoch()
         self._at = before._at
@@ -80,7 +80,7 @@ class Batches:
 
 
 def distinct(data: Sequence[Prepared]) -> tuple[list[Prepared], Array]:
-    """Return the distinct data sets of the trials and, for each trial, which one is its own."""
+    """Return the distinct data sets of the trials, and for each trial the index of its own."""
     index: dict[int, int] = {}
     distinct: list[Prepared] = []
     group = np.empty(len(data), np.intp)

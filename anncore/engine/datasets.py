@@ -1,7 +1,7 @@
 """From a data set's description to the arrays a trial trains on: make, check, split, encode, standardise.
 
-The result depends on the data set, the split settings, the two seeds and the dtype alone, so every
-process that needs it makes the same bytes; each keeps the last few it made.
+The result depends only on the data set, the split settings, the two seeds and the dtype. So every process
+makes the same bytes; each one keeps the data sets that it made last.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def prepare(
     """Return the data of one seed, split and standardised.
 
     Examples are drawn from the stream "data", the split from "split". Standardising uses the training
-    rows alone; a feature that is constant there keeps its scale. Raises DataError for data that cannot
-    be used: no finite numbers, a split that would be empty, a class that training would never see.
+    rows only; a feature that is constant there keeps its scale. Raises DataError for data that cannot be
+    used: numbers that are not finite, an empty split, a class without an example in training.
     """
     cls = registry.get(dataset.kind, dataset.name).cls
     key = (cls, dataset.text, *sorted(dataset.paths.items()), split, sweep_seed, seed, dtype)
@@ -99,7 +99,7 @@ def prepare(
 
 
 def inspect(dataset: Part, split: Split, sweep_seed: int, seed: int, registry: Registry) -> Shapes:
-    """Return the task and shapes that a data set gives, from making it once; raises as `prepare`."""
+    """Make a data set once and return its task and shapes. Raises the errors of `prepare`."""
     return prepare(dataset, split, sweep_seed, seed, registry, "float32").shapes
 
 
@@ -111,7 +111,7 @@ def _prepare(
     try:
         check_data(data)
         classes = _classes(data)
-        # Clean labels, so that a different rate of label noise leaves the split as it is.
+        # The split uses clean labels, so that it does not depend on the rate of label noise.
         labels = (data.y if data.clean_y is None else data.clean_y).astype(np.intp) if classes else None
         rows = split_rows(
             stream(sweep_seed, seed, "split"),
@@ -227,7 +227,7 @@ def _encode(
     test = y if clean is None else clean
 
     def ready(values: Array, index: Array, shift: Array, scale: Array) -> Array:
-        with np.errstate(over="ignore", invalid="ignore"):  # refused below, with a reason
+        with np.errstate(over="ignore", invalid="ignore"):  # an error below says so
             out = np.ascontiguousarray(((values[index] - shift) / scale).astype(dtype))
         if not np.isfinite(out).all():
             raise DataError(f"values up to {np.abs(values).max():g} are too large for {dtype}; rescale them")
@@ -261,19 +261,19 @@ def _targets(y: Array, task: Task, classes: tuple[str, ...]) -> Array:
 
 
 def _statistics(values: Array, standardize: bool) -> tuple[Array, Array]:
-    """Return mean and standard deviation of each column; 0 and 1 where they are not wanted."""
+    """Return mean and standard deviation of each column, or 0 and 1 without standardising."""
     columns = values.shape[1]
     if not standardize:
         return np.zeros(columns), np.ones(columns)
-    # The mean of equal numbers may miss them by a rounding, and the deviation is then no true 0.
+    # The mean of equal numbers may differ from them by rounding; their deviation is then not exactly 0.
     constant = values.min(axis=0) == values.max(axis=0)
-    with np.errstate(over="ignore", invalid="ignore"):  # refused by the caller, with a reason
+    with np.errstate(over="ignore", invalid="ignore"):  # the caller raises an error
         mean = np.where(constant, values[0], values.mean(axis=0))
         return mean, np.where(constant, 1.0, values.std(axis=0))
 
 
 class _Cache:
-    """The most recently used data, as many as fit in `limit` bytes, and always the last."""
+    """The most recently used data sets that fit in `limit` bytes, and always the last one."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit

@@ -1,11 +1,11 @@
-"""What a network learned of two features: its predictions on a lattice over their plane, a byte each.
+"""Decision maps: the predictions of a network on a lattice over the plane of two features, a byte each.
 
-A lattice has SIDE x SIDE cells of equal size, with a prediction for the middle of each. It lies in the data's
-own units and is one and the same for all trials of a data set, whatever their seed, so that their maps may be
-averaged cell by cell: it spans the range of the examples which seed 0 draws.
+A lattice has SIDE x SIDE cells of equal size, with a prediction for the middle of each. It is in the units of
+the data and spans the range of the examples of seed 0. So it is the same for all trials of a data set, and
+their maps can be averaged cell by cell.
 
-A map is made of the trials that open the test split, once training has ended well, where there are two
-features and at most MOST_CLASSES classes. It changes no number of the trial.
+Report trials that end well have a map, if the data have two features and at most MOST_CLASSES classes. A map
+changes no number of the trial.
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ class DecisionMap:
 
 
 def mappable(data: Prepared) -> bool:
-    """Tell whether there is a plane to map, and classes to map it by."""
+    """Tell whether the data have two features and classes, but not too many."""
     return data.inputs == 2 and data.task != "regression" and len(data.classes) <= MOST_CLASSES
 
 
 def corners(trial: Trial, registry: Registry) -> tuple[Array, Array] | None:
     """Return the corners of the lattice of a trial's data set, each (2,), from its description alone.
 
-    None where the examples of the reference seed cannot be had: a picture must not fail a trial.
+    None if the examples of the reference seed cannot be made: a trial must not fail for a picture.
     """
     try:
         data = prepare(
@@ -83,7 +83,7 @@ def corners(trial: Trial, registry: Registry) -> tuple[Array, Array] | None:
         return None
     x = np.concatenate([data.x_train, data.x_valid, data.x_test]).astype(np.float64)
     low, high = (end * data.x_scale + data.x_shift for end in (x.min(axis=0), x.max(axis=0)))
-    width = np.where(high > low, high - low, 1.0)  # a constant feature gets a plane about it all the same
+    width = np.where(high > low, high - low, 1.0)  # a constant feature gets an interval around it
     middle = (low + high) / 2
     return middle - width / 2, middle + width / 2
 
@@ -100,14 +100,16 @@ def quantized(probabilities: Array) -> Array | None:
     if not np.isfinite(probabilities).all():
         return None
     values = np.clip(probabilities.T.astype(np.float64), 0, 1)
-    # Rounds to the nearest, and 1/2 down, which is no second class yet.
+    # Rounds to the nearest, and 1/2 down, because 1/2 is not yet the second class.
     levels = np.ceil(FULL * values - 0.5).astype(np.uint8)
     if len(levels) > 1:
         winners = probabilities.argmax(axis=1)
         cells = np.arange(len(winners))
         best = levels[winners, cells] = np.maximum(levels[winners, cells], 1)
         before = np.arange(len(levels))[:, None] < winners
-        levels[before & (levels == best)] -= 1  # equal by rounding only, and the first of equals would win
+        levels[before & (levels == best)] -= (
+            1  # equal only by rounding; otherwise the first of them would win
+        )
     return levels
 
 

@@ -1,4 +1,4 @@
-"""Evaluation: the trials of a stack scored on whole splits, outside training, and what is kept of it."""
+"""Evaluation: scores of a stack's trials on whole splits, outside training, and the history of these."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from anncore.engine.network_stack import Buffer, Stack
 from anncore.engine.output_and_loss import outputs_per_target
 from anncore.engine.split import spread_over
 
-# Splits are gone through in pieces of about a batch, so that what lies between two layers stays in the cache.
+# A split is evaluated in pieces of about a batch, so that the values between two layers stay in the cache.
 PIECE = 64
 
 
@@ -54,7 +54,7 @@ class Evaluator:
         x, y = (self._stacked(what, "train")[:, examples].take(self._group, axis=0) for what in "xy")
         weights, grads = stack.evaluated(), Buffer(len(stack.trials), stack.specs, stack.dtype).views
         z, tape = stack.network.forward(weights, x)
-        if stack.network.learns:  # in place of a gradient, what the optimizer is to descend
+        if stack.network.learns:  # what its learning rule gives in place of a gradient
             stack.network.component.learn(weights, x, y, grads)
         else:
             stack.network.backward(weights, tape, stack.output.grad(z, y), grads)
@@ -74,14 +74,14 @@ class Evaluator:
         """Return the training loss of always predicting the mean training target, (T,)."""
         y = self._stacked("y", "train")[self._group]
         outputs = y.shape[2] * outputs_per_target(self._stack.trials[0], self._stack.registry)
-        if outputs != y.shape[2]:  # such a loss alone knows what stands for the mean
+        if outputs != y.shape[2]:  # only such a loss knows which outputs stand for the mean
             return np.full(len(y), np.nan)
         return self._stack.output.value_of(np.broadcast_to(y.mean(1, keepdims=True), y.shape), y)
 
     def maps(self, rows: Sequence[int]) -> dict[int, bytes]:
-        """Return what the trials at some rows of the stack learned of the plane of their two features.
+        """Return the decision maps of the trials at some rows of the stack.
 
-        See `anncore.engine.decision_maps`; there is no entry for a trial that none can be made for.
+        See `anncore.engine.decision_maps`. A trial has no entry if no map can be made for it.
         """
         stack, first = self._stack, self._data[0]
         if not rows or not mappable(first):
@@ -136,7 +136,7 @@ class Evaluator:
         )
 
     def _sample(self, data: Prepared) -> int:
-        """Return how many training examples a curve is measured on."""
+        """Return the number of training examples that a curve is measured on."""
         whole = len(data.x_train)
         return whole if self._stack.train.eval_train == "all" else min(whole, len(data.x_valid))
 

@@ -1,7 +1,7 @@
-"""Optimizers inside optimizers: each is handed what its scope wants, whatever is around it.
+"""Optimizers inside optimizers: each one gets the arrays that its scope asks for.
 
-An optimizer is fitted to the parameter arrays it is to update (`fit`). What comes of it works on all their
-numbers side by side, (T, 1, P), in the order of the specs; a single array has its own shape, (T, *shape).
+`fit` prepares an optimizer for the weights that it updates. The result takes all their numbers side by side,
+(T, 1, P), in the order of the specs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from anncore.contract.hyperparameters import references
 from anncore.contract.kinds import AnyOptimizer, Array, Evaluate, WeightSpec, overrides
 
 Ask = Callable[[], Evaluate]
-"""Gives, during a step, what answers for the whole of the trials' parameters."""
+"""Returns, during a step, the function that evaluates loss and gradient at other weights of the trials."""
 
 
 def scope_of(optimizer: Any) -> str:
@@ -25,7 +25,7 @@ def scope_of(optimizer: Any) -> str:
     wide = ("number", "array", "trial")
     scopes = [optimizer.scope, *map(scope_of, nested(optimizer))]
     if overrides(type(optimizer), AnyOptimizer.route):
-        scopes.append("array")  # it tells arrays of weights apart
+        scopes.append("array")  # it treats arrays differently
     return max(scopes, key=wide.index)
 
 
@@ -71,7 +71,7 @@ class Fitted:
         return self._back(change, weight, "step"), state
 
     def evaluated(self, weight: Array, state: Any) -> Array:
-        """Return the parameters to evaluate at."""
+        """Return the weights to evaluate at."""
         return self._back(self._optimizer.evaluated(self._shaped(weight), state), weight, "evaluated")
 
     @property
@@ -80,7 +80,7 @@ class Fitted:
         return (type(self._optimizer), *(inner.kinds for inner in nested(self._optimizer)))
 
     def replaced(self, function: Callable[[Any], Any]) -> Fitted:
-        """Return the same with `function` of the optimizer, and so with those inside it, in place of each."""
+        """Return a copy in which `function` replaces the optimizer and each one inside it."""
         twin = copy(self)
         twin._optimizer = function(self._optimizer)
         for key in _fields(twin._optimizer):
@@ -91,7 +91,7 @@ class Fitted:
     def _back(self, result: Any, weight: Array, method: str) -> Any:
         if self._shape is not None:
             return result.reshape(weight.shape)
-        if result.shape != weight.shape:  # it would be broadcast without a word
+        if result.shape != weight.shape:  # otherwise NumPy would broadcast it silently
             raise ComponentError(
                 f"{self._optimizer.name}.{method} gives shape {result.shape} for {weight.shape}"
             )
@@ -102,7 +102,7 @@ class Fitted:
 
 
 class Divided:
-    """Several fitted optimizers, each for its own of the numbers; the state is a tuple of theirs."""
+    """Several fitted optimizers, each for some of the numbers; the state is a tuple of their states."""
 
     def __init__(self, parts: Sequence[tuple[Any, Sequence[slice]]]) -> None:
         self._parts = list(parts)
@@ -121,7 +121,7 @@ class Divided:
         return change, tuple(states)
 
     def evaluated(self, weight: Array, state: Any) -> Array:
-        """Return the parameters to evaluate at."""
+        """Return the weights to evaluate at."""
         result = np.empty_like(weight)
         for (fitted, where), mine in zip(self._parts, state, strict=True):
             _put(result, where, fitted.evaluated(_taken(weight, where), mine))
@@ -129,7 +129,7 @@ class Divided:
 
 
 def _taken(array: Array, where: Sequence[slice]) -> Array:
-    """Return some of the numbers, (T, 1, Q); a view where they lie together."""
+    """Return some of the numbers, (T, 1, Q): a view if they lie side by side."""
     if len(where) == 1:
         return array[:, :, where[0]]
     return np.concatenate([array[:, :, place] for place in where], axis=2)
@@ -144,18 +144,18 @@ def _put(array: Array, where: Sequence[slice], piece: Array) -> None:
 
 
 def fit(optimizer: Any, specs: Sequence[WeightSpec], ask: Ask | None = None, *, whole: bool = True) -> Any:
-    """Return an object with `init`, `step` and `evaluated` for these parameter arrays' numbers, (T, 1, P).
+    """Return an object with `init`, `step` and `evaluated` for the numbers of these weights, (T, 1, P).
 
-    whole: whether these are all parameters of the trials; `ask` answers for no less. Raises ComponentError
-    for an optimizer that needs all of them where it is handed some, and for one that sends all of them on to
-    others: its name would stand over their results.
+    whole: whether these are all weights of the trials; `ask` needs all of them. Raises ComponentError for an
+    optimizer that needs all weights but gets only some, and for one that routes all weights to other
+    optimizers: the results would carry its name, but it would have done nothing.
     """
     where = _places(specs)
     routed = _routed(optimizer, specs)
     if "" not in routed:
         raise ComponentError(
-            f"{optimizer.name} finds nothing to update itself here, as all parameters go to "
-            f"{' and '.join(routed)}. Choose a network that leaves it some, or settings that do."
+            f"{optimizer.name} has nothing to update itself here: all weights go to "
+            f"{' and '.join(routed)}. Choose another network, or other settings of {optimizer.name}."
         )
     if len(routed) > 1:
         parts = []
@@ -172,8 +172,8 @@ def _fit(optimizer: Any, specs: Sequence[WeightSpec], ask: Ask | None, whole: bo
     own = optimizer.scope
     if own == "trial" and not whole:
         raise ComponentError(
-            f"{optimizer.name} needs all parameters of a trial at once and cannot work on some of them; "
-            "put it around the optimizer it is in."
+            f"{optimizer.name} needs all weights of a trial at once, but gets only some of them here; "
+            "put it around the optimizer that it is inside of."
         )
     if own == "array" and len(specs) > 1:
         places = _places(specs)
@@ -186,7 +186,7 @@ def _fit(optimizer: Any, specs: Sequence[WeightSpec], ask: Ask | None, whole: bo
             fit(inner, specs, ask, whole=whole and own != "array") for inner in getattr(optimizer, key)
         )
         object.__setattr__(twin, key, inner)
-    # A number's update knows no shape, and flat arrays save NumPy loops over short rows.
+    # Where each number is updated by itself the shape does not matter, and flat arrays are faster.
     return Fitted(twin, specs[0].shape if own == "array" else None, ask)
 
 
@@ -196,7 +196,7 @@ def _routed(optimizer: Any, specs: Sequence[WeightSpec]) -> Mapping[str, list[in
         field = optimizer.route(spec)
         if field and field not in _fields(optimizer):
             raise ComponentError(
-                f"{optimizer.name} routes {spec.name} to {field!r}, which is no optimizer of its"
+                f"{optimizer.name} routes {spec.name} to {field!r}, which is not an optimizer field of it"
             )
         routed.setdefault(field, []).append(row)
     return routed
@@ -212,7 +212,7 @@ def _places(specs: Sequence[WeightSpec]) -> list[slice]:
 
 
 def _joined(places: Sequence[slice]) -> list[slice]:
-    """Return the same numbers as fewer slices where neighbours touch."""
+    """Return the same numbers as fewer slices: neighbours that touch are joined."""
     joined: list[slice] = []
     for place in places:
         if joined and joined[-1].stop == place.start:

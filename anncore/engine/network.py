@@ -1,4 +1,4 @@
-"""The network of a stack with all that hangs on it: activations in their places, modes, random numbers."""
+"""The network of a stack, with the activations in its places, its modes and its random numbers."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def without_output(part: Part) -> Part:
 
 
 def network_specs(part: Part, registry: Registry, inputs: int, outputs: int) -> list[WeightSpec]:
-    """Return all arrays of a network of these sizes, those of its activations included."""
+    """Return the specs of all arrays of a network of these sizes, including those of its activations."""
     network = build_part(without_output(part), registry)
     return _specs(_placed(network, inputs, outputs), inputs, outputs)
 
 
 def _placed(network: Any, inputs: int, outputs: int) -> Any:
-    """Return the network with one activation for each of its places, where it names them."""
+    """Return a copy of the network with one activation for each place that it names."""
     places: Mapping[str, Sequence[int]] = network.places(inputs, outputs)
     twin = copy(network)
     for key, reference in references(_class(network)).items():
@@ -89,7 +89,7 @@ def _activations(network: Any) -> list[Activations]:
 class PlacedNetwork:
     """A network of T trials with its activations in their places: specs, forward, backward.
 
-    noise: where random numbers come from, as `Noise` offers them.
+    noise: the source of random numbers, a `Noise`.
     """
 
     def __init__(self, network: Any, inputs: int, outputs: int, noise: Any) -> None:
@@ -107,7 +107,7 @@ class PlacedNetwork:
     def forward(
         self, weights: Weights, x: Array, *, training: bool = False, first: bool = True
     ) -> tuple[Array, Any]:
-        """Return pre-activations of the output (T, N, K) and the tape."""
+        """Return the pre-activations of the output, (T, N, K), and the tape."""
         if self._plain:
             return self.component.forward(weights, x)
         for activation in self._special:
@@ -117,27 +117,27 @@ class PlacedNetwork:
         return self.component.forward(weights, x, StackMode(training, first, self.noise))
 
     def backward(self, weights: Weights, tape: Any, grad: Array, grads: Weights) -> None:
-        """Write the gradients of all arrays, from that of the output's pre-activation."""
+        """Write the gradients of all arrays, from the gradient at the output's pre-activations."""
         for activation in self._special:
             activation.grads = grads
         self.component.backward(weights, tape, grad, grads)
 
     def begin_step(self) -> None:
-        """Let random numbers be drawn anew."""
+        """Draw new random numbers from now on."""
         if not self._plain:
             self.noise.renew()
 
     def layers(self, tape: Any) -> Sequence[Layer]:
-        """Return what happened inside; ComponentError where the network does not tell."""
+        """Return what happened in each layer; ComponentError if the network does not show its layers."""
         if not self.looks_inside:
             raise ComponentError(
-                f"{self.component.name} does not show its layers, at which an initializer or metric looks."
+                f"{self.component.name} does not show its layers, which an initializer or metric needs."
             )
         return self.component.layers(tape)
 
 
 class StackNetwork(PlacedNetwork):
-    """The network of a stack's trials, with the streams that its random numbers come from."""
+    """The network of a stack's trials, with the streams of its random numbers."""
 
     def __init__(
         self, trials: Sequence[Trial], registry: Registry, dtype: str, inputs: int, outputs: int

@@ -1,8 +1,8 @@
 """Stacks: trials of equal array shapes, trained at once along a leading trial axis.
 
-All parameters of a stack lie in one buffer (T, P) with a view per array, so an optimizer whose numbers know
-nothing of each other is called once per step and not once per array. Components that differ between the
-trials act on their own contiguous slices of the trial axis.
+All weights of a stack lie in one buffer (T, P) with a view per array, so an optimizer that updates each
+number by itself is called once per step and not once per array. Components that differ between the trials
+act on their own contiguous slices of the trial axis.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from anncore.engine.optimizing import OptimizerRun, optimizer_runs
 from anncore.engine.output_and_loss import OutputAndLoss, outputs_per_target
 from anncore.engine.split import spread_over
 
-LOOKED_AT = 256  # training examples that an initializer sees that looks at data
+INITIALIZER_EXAMPLES = 256  # the number of training examples that a data-dependent initializer sees
 
 
 class Buffer:
@@ -33,21 +33,21 @@ class Buffer:
     def __init__(self, trials: int, specs: Iterable[WeightSpec], dtype: str) -> None:
         self.specs = list(specs)
         self.all = np.zeros((trials, sum(spec.shape[0] * spec.shape[1] for spec in self.specs)), dtype)
-        self.views = self.seen_as(self.all)
+        self.views = self.as_arrays(self.all)
 
-    def seen_as(self, numbers: Array) -> dict[str, Array]:
-        """Return other numbers of the same layout, array by array."""
+    def as_arrays(self, numbers: Array) -> dict[str, Array]:
+        """Return numbers of this layout, (T, P), as one view per array."""
         views, start = {}, 0
         for spec in self.specs:
             size = spec.shape[0] * spec.shape[1]
-            # Rows are contiguous, so this reshape is a view (NumPy copies where it cannot be).
+            # Rows are contiguous, so this reshape is a view and not a copy.
             views[spec.name] = numbers[:, start : start + size].reshape(len(numbers), *spec.shape)
             start += size
         return views
 
 
 class Stack:
-    """T trials in training: parameters, gradients, optimizer states, data and order of batches."""
+    """T trials in training: weights, gradients, optimizer states, data and order of batches."""
 
     def __init__(self, trials: Sequence[Trial], registry: Registry, data: Sequence[Prepared]) -> None:
         first = trials[0]
@@ -75,7 +75,7 @@ class Stack:
         self._batch: tuple[Array, Array] | None = None
 
     def initialize(self) -> None:
-        """Draw the initial weights of every trial from its own stream, and the optimizers' first state."""
+        """Draw the initial weights of every trial from its own stream; set the optimizers' first state."""
         drawn: dict[tuple[Any, ...], list[Array]] = {}
         weights = [spec for spec in self.specs if spec.role == "weight"]
         for row, trial in enumerate(self.trials):
@@ -105,7 +105,7 @@ class Stack:
             part = without_output(trial.parts["network"])
             key = (part.text, trial.sweep_seed, trial.seed)
             if key not in drawn:
-                # A network of this trial alone, since the stack's holds all trials' hyperparameters.
+                # The stack's network holds all trials' hyperparameters; this one is for one trial.
                 network = build_part(part, self.registry)
                 rng = stream(trial.sweep_seed, trial.seed, "network")
                 drawn[key] = [network.draw(rng, spec) for spec in self._state.specs]
@@ -113,14 +113,14 @@ class Stack:
                 self.weights[spec.name][row] = values
 
     def _adjust(self) -> None:
-        """Let initializers that look at data see what each layer makes of it, from the first on."""
+        """Let data-dependent initializers adjust the weights, layer by layer from the first."""
         parts = [trial.parts["initializer"] for trial in self.trials]
         for initializer, rows, _ in build_slices(parts, self.registry, self.dtype):
             if overrides(type(initializer), Initializer.adjust):
                 self._adjust_rows(initializer, rows)
 
     def _adjust_rows(self, initializer: Any, rows: slice) -> None:
-        examples = spread_over(len(self.data[0].x_train), LOOKED_AT)
+        examples = spread_over(len(self.data[0].x_train), INITIALIZER_EXAMPLES)
         x = np.stack([data.x_train[examples] for data in self.data])
         for index in range(len(self.network.layers(self.network.forward(self.weights, x)[1]))):
             attempt = 0
@@ -134,18 +134,18 @@ class Stack:
                 attempt += 1
 
     def narrowed(self, keep: Array) -> Stack:
-        """Return a stack of the trials at the rows `keep`, in mid-training; their numbers go on as before."""
+        """Return a stack of the trials at the rows `keep`; they continue with the same numbers."""
         smaller = Stack([self.trials[row] for row in keep], self.registry, [self.data[row] for row in keep])
         smaller.theta[...] = self.theta[keep]
         smaller._state.all[...] = self._state.all[keep]
-        states = [self._holder(row).state_of(row) for row in keep]
+        states = [self._run_of(row).state_of(row) for row in keep]
         for optimizer in smaller.optimizers:
             optimizer.restore(states[optimizer.rows])
         smaller.batches.go_on(self.batches)
         smaller.network.noise.go_on(self.network.noise)
         return smaller
 
-    def _holder(self, row: int) -> OptimizerRun:
+    def _run_of(self, row: int) -> OptimizerRun:
         return next(
             optimizer for optimizer in self.optimizers if optimizer.rows.start <= row < optimizer.rows.stop
         )
@@ -164,15 +164,15 @@ class Stack:
             optimizer.step(t, steps)
 
     def _evaluate(self, rows: slice) -> Any:
-        """Return what gives a run's optimizer the loss and gradient elsewhere, on the step's batch."""
+        """Return a function from weights to loss and gradient on the step's batch, for one run."""
         assert self._batch is not None
         x, y = self._batch
         theta = self.theta.copy()
-        weights = {**self._trained.seen_as(theta), **self._state.views}
+        weights = {**self._trained.as_arrays(theta), **self._state.views}
         gradients = Buffer(len(theta), self.specs, self.dtype)
 
-        def evaluate(param: Array) -> tuple[Array, Array]:
-            theta[rows] = param[:, 0, :]
+        def evaluate(weight: Array) -> tuple[Array, Array]:
+            theta[rows] = weight[:, 0, :]
             z, tape = self.network.forward(weights, x, training=True, first=False)
             self.network.backward(weights, tape, self.output.grad(z, y), gradients.views)
             value = self.output.value(z, y)[rows].astype(theta.dtype)
@@ -181,15 +181,15 @@ class Stack:
         return evaluate
 
     def evaluated(self) -> Mapping[str, Array]:
-        """Return the parameters to evaluate at, which some optimizers keep apart from those they train."""
+        """Return the weights to evaluate at; for some optimizers these are not the weights in training."""
         if not any(optimizer.elsewhere for optimizer in self.optimizers):
             return self.weights
         theta = self.theta.copy()
         for optimizer in self.optimizers:
             theta[optimizer.rows] = optimizer.evaluated()
-        return {**self._trained.seen_as(theta), **self._state.views}
+        return {**self._trained.as_arrays(theta), **self._state.views}
 
     def observe(self, score: Array, t: int) -> None:
-        """Let schedules that watch see the validation losses (T,) after step t."""
+        """Give the validation losses (T,) after step t to the schedules that use them."""
         for optimizer in self.optimizers:
             optimizer.observe(score[optimizer.rows], t)

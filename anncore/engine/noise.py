@@ -24,9 +24,9 @@ class StackMode:
 
 
 class Noise:
-    """Random numbers of training: each trial's from streams of its own, which trials of one seed share.
+    """Random numbers of training. Each trial has its own streams; trials of one seed share them.
 
-    What is drawn for a name in a step is the same for the whole step, however often it is asked for.
+    Within a step the same name always gives the same numbers.
     """
 
     def __init__(self, trials: Sequence[Trial], dtype: str) -> None:
@@ -36,28 +36,28 @@ class Noise:
         self._drawn: dict[tuple[str, int, int], Array] = {}  # each trial's, as generators
 
     def renew(self) -> None:
-        """Forget what was drawn."""
+        """Forget all drawn numbers, so that the next step draws new ones."""
         self._drawn.clear()
 
     def go_on(self, before: Noise) -> None:
-        """Go on with the streams of a larger stack."""
+        """Continue the streams of a larger stack."""
         self.generators = before.generators
 
     def of_all(
         self, name: str, shape: tuple[int, ...], draw: Callable[[np.random.Generator], Array]
     ) -> Array:
-        """Return what is drawn under a name for every trial, (T, *shape)."""
+        """Return the numbers of a name for every trial, (T, *shape)."""
         return self.of(name, slice(0, len(self._owners)), draw)
 
     def of(self, name: str, trials: slice, draw: Callable[[np.random.Generator], Array]) -> Array:
-        """Return what is drawn under a name for some of the trials; `draw` gives one trial's."""
+        """Return the numbers of a name for some of the trials; `draw` draws those of one trial."""
         owners = self._owners[trials]
         index = {owner: i for i, owner in enumerate(dict.fromkeys(owners))}
         draws = [self._one(name, owner, draw) for owner in index]
         return np.stack(draws)[[index[owner] for owner in owners]]
 
     def _one(self, name: str, owner: tuple[int, int], draw: Callable[[np.random.Generator], Array]) -> Array:
-        # By trial and not by name alone: equal activations may lie in several places of a stack.
+        # The key has the trial too: equal activations may lie in several places of a stack.
         numbers = self._drawn.get((name, *owner))
         if numbers is None:
             numbers = np.asarray(draw(self._generator(name, *owner)), self._dtype)

@@ -1,9 +1,9 @@
-"""Functions to be minimised in place of a network: a stack of them, and what it is measured by.
+"""Objectives: functions that are minimised in place of a network. A stack of them, and its evaluation.
 
-A trial's parameters are one array "x", (1, D). It starts where the objective says, by the stream "init";
-the noise of a noisy one comes from the stream "batches", drawn anew for every step. Both are the same for
-all arms of a seed. What is measured is the function's own value, without noise, on every split alike; of
-few arguments, and where the test split is opened, the curves "x.1", "x.2" also hold where it was taken.
+The weights of a trial are one array "x", (1, D). The objective draws the start from the stream "init". A
+noisy objective draws the noise of each step from the stream "batches". Both are the same for all arms of a
+seed. The score is the function's value without noise, the same on every split. In report trials, with few
+arguments, the curves "x.1", "x.2", ... hold the arguments.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from anncore.engine.build import build_part, build_slices
 from anncore.engine.optimizing import OptimizerRun, optimizer_runs
 
 FEW = 2
-"""Arguments that curves hold: a plane can be drawn, and a hundred numbers a step would fill a store."""
+"""The largest number of arguments that curves hold: a plane can be drawn, more would only fill the store."""
 
 
 def dimensions(trial: Trial, registry: Registry) -> int:
-    """Return how many arguments the objective of a trial has."""
+    """Return the number of arguments of a trial's objective."""
     return int(build_part(trial.parts["objective"], registry).dimensions)
 
 
 def specs(size: int) -> list[WeightSpec]:
-    """Return what optimizers are told of an objective's arguments."""
+    """Return the spec of an objective's arguments, for optimizers."""
     return [WeightSpec("x", (1, size), 1, size, "weight")]
 
 
 class Functions:
-    """The objectives of T trials as one, each on its own slice."""
+    """The objectives of T trials as one object: each acts on its own slice of the trials."""
 
     def __init__(self, trials: Sequence[Trial], registry: Registry, dtype: str) -> None:
         self._runs = build_slices([trial.parts["objective"] for trial in trials], registry, dtype)
@@ -57,7 +57,7 @@ class Functions:
 
 
 class Noise:
-    """The noise of every trial's step, (T, 1, D); 0 for an objective without."""
+    """The noise of every trial's step, (T, 1, D); 0 for an objective without noise."""
 
     def __init__(self, trials: Sequence[Trial], registry: Registry, dtype: str, size: int) -> None:
         self._rows: dict[tuple[Any, ...], list[int]] = {}
@@ -75,11 +75,11 @@ class Noise:
         self._all = np.zeros((len(trials), 1, size), dtype)
 
     def go_on(self, before: Noise) -> None:
-        """Go on with the streams of a larger stack."""
+        """Continue the streams of a larger stack."""
         self.generators = before.generators
 
     def next(self) -> Array:
-        """Return the next step's."""
+        """Return the noise of the next step."""
         for key, objective in self._drawing.items():
             self._all[self._rows[key]] = objective.draw(self.generators[key])
         return self._all
@@ -104,7 +104,7 @@ class ObjectiveStack:
         self._noise = np.zeros(0)
 
     def initialize(self) -> None:
-        """Put every trial where its objective starts, and make the optimizers' first state."""
+        """Put every trial at the start of its objective, and set the optimizers' first state."""
         starts: dict[tuple[Any, ...], Array] = {}
         for row, trial in enumerate(self.trials):
             part = trial.parts["objective"]
@@ -122,17 +122,17 @@ class ObjectiveStack:
             optimizer.initialize()
 
     def narrowed(self, keep: Array) -> ObjectiveStack:
-        """Return a stack of the trials at the rows `keep`, in mid-training; their numbers go on as before."""
+        """Return a stack of the trials at the rows `keep`; they continue with the same numbers."""
         smaller = ObjectiveStack([self.trials[row] for row in keep], self.registry)
         smaller.theta[...] = self.theta[keep]
         smaller.first = self.first[keep]
-        states = [self._holder(row).state_of(row) for row in keep]
+        states = [self._run_of(row).state_of(row) for row in keep]
         for optimizer in smaller.optimizers:
             optimizer.restore(states[optimizer.rows])
         smaller.noise.go_on(self.noise)
         return smaller
 
-    def _holder(self, row: int) -> OptimizerRun:
+    def _run_of(self, row: int) -> OptimizerRun:
         return next(
             optimizer for optimizer in self.optimizers if optimizer.rows.start <= row < optimizer.rows.stop
         )
@@ -145,22 +145,22 @@ class ObjectiveStack:
             optimizer.step(t, steps)
 
     def _evaluate(self, rows: slice) -> Evaluate:
-        """Return what gives a run's optimizer value and gradient elsewhere, with the step's noise."""
+        """Return a function from arguments to value and gradient, with the step's noise, for one run."""
         x = self.theta[:, None, :].copy()
 
-        def evaluate(param: Array) -> tuple[Array, Array]:
-            x[rows] = param
+        def evaluate(weight: Array) -> tuple[Array, Array]:
+            x[rows] = weight
             value = self.functions.value(x)[rows].astype(x.dtype)
             return value[:, None, None], self.functions.grad(x, self._noise)[rows]
 
         return evaluate
 
     def value(self) -> Array:
-        """Return every trial's value, (T,), at the parameters to evaluate at, without noise."""
+        """Return every trial's value without noise, (T,), at the arguments to evaluate at."""
         return self.functions.value(self.evaluated()[:, None, :])
 
     def evaluated(self) -> Array:
-        """Return the parameters to evaluate at, (T, D); some optimizers train others."""
+        """Return the arguments to evaluate at, (T, D); some optimizers train others."""
         theta = self.theta
         if any(optimizer.elsewhere for optimizer in self.optimizers):
             theta = theta.copy()
@@ -169,7 +169,7 @@ class ObjectiveStack:
         return theta
 
     def observe(self, score: Array, t: int) -> None:
-        """Let schedules that watch see the values (T,) after step t."""
+        """Give the values (T,) after step t to the schedules that use them."""
         for optimizer in self.optimizers:
             optimizer.observe(score[optimizer.rows], t)
 
@@ -179,11 +179,11 @@ class ObjectiveEvaluator:
 
     def __init__(self, stack: ObjectiveStack) -> None:
         self._stack = stack
-        # Trials that tune are many, and nobody asks for their paths.
+        # There are many tuning trials, and no figure needs their paths.
         self._path = stack.trials[0].test and stack.theta.shape[1] <= FEW
 
     def curve(self, metrics: Sequence[Any]) -> dict[str, Array]:
-        """Return the value as the loss on training and validation, and of a report's trial the place."""
+        """Return the value as the loss on training and validation, and the arguments of a report trial."""
         place = self._stack.evaluated()
         value = self._stack.functions.value(place[:, None, :])
         columns = {"train_loss": value, "valid_loss": value}
@@ -192,9 +192,11 @@ class ObjectiveEvaluator:
         return columns
 
     def watched(self, metrics: Sequence[Any]) -> dict[str, Array]:
-        """Return nothing; ComponentError where something is to be watched."""
+        """Return nothing. Raises ComponentError if a metric looks into a network."""
         if metrics:
-            raise ComponentError(f"{metrics[0].name} looks into a network, and an objective has none.")
+            raise ComponentError(
+                f"{metrics[0].name} looks into a network, and an objective has none."
+            )
         return {}
 
     def split(self, name: str, metrics: Sequence[Any]) -> dict[str, Array]:

@@ -1,4 +1,4 @@
-"""The end of a network: output activation and loss, jointly where the pair has a stable form."""
+"""The end of a network: output activation and loss, in their joint form if the pair has one."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class OutputAndLoss:
             )
 
     def predict(self, z: Array) -> Array:
-        """Return the predictions: the output activation of z, and what the loss makes of that."""
+        """Return the predictions: the loss's `predict` of the output activation of z."""
         return _joined([_predicted(pair, pair.activation.forward(z[pair.trials])) for pair in self._pairs])
 
     def value(self, z: Array, target: Array) -> Array:
@@ -61,7 +61,7 @@ class OutputAndLoss:
         return _joined([_grad(pair, z[pair.trials], target[pair.trials]) for pair in self._pairs])
 
     def value_of(self, output: Array, target: Array) -> Array:
-        """Return each trial's mean loss of given predictions, (T,), without a network."""
+        """Return each trial's mean loss of given predictions, (T,)."""
         return _joined([pair.loss.value(output[pair.trials], target[pair.trials]) for pair in self._pairs])
 
 
@@ -72,19 +72,19 @@ def output_structure(trial: Trial, registry: Registry) -> str:
 
 
 def _link(trial: Trial, registry: Registry) -> str:
-    """Return the output activation's name if the loss has a joint form with just that component."""
+    """Return the output activation's name if the loss has a joint form with that very component, else ""."""
     loss = registry.get("loss", trial.parts["loss"].name).cls
     output = registry.get("activation", trial.parts["network"].refs[OUTPUT][0].name)
     if output.name not in loss.joint:
         return ""
-    # A stranger's activation of the same short name may be another function.
+    # Another package's activation of the same short name may be another function.
     return output.name if registry.get("activation", output.name) is output else ""
 
 
 def _refuse_place(activation: Any) -> None:
     if needs_place(activation):
         raise ComponentError(
-            f"{activation.name} cannot be the output activation: it learns, draws or gates, which takes a "
+            f"{activation.name} cannot be the output activation: it learns, draws or gates, which needs a "
             "place inside the network"
         )
 
@@ -100,7 +100,7 @@ def _predicted(pair: _Pair, output: Array) -> Any:
 
 
 def outputs_per_target(trial: Trial, registry: Registry) -> int:
-    """Return how many output units a trial's loss wants for each target."""
+    """Return the number of output units that a trial's loss needs for each target."""
     return int(registry.get("loss", trial.parts["loss"].name).cls.outputs_per_target)
 
 

@@ -1,4 +1,4 @@
-"""Packing: which trials are trained as one stack, and how many of them at once."""
+"""Packing: which trials are trained as one stack, and how many at once."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ MOST_TRIALS = 256
 def pack(trials: Iterable[Trial], registry: Registry, *, jobs: int = 1) -> Iterator[list[Trial]]:
     """Divide trials into stacks of equal shapes, each small enough for the cache.
 
-    Trials with equal components come to lie next to each other. Where a group would fill fewer stacks
-    than there are jobs, it is divided among them. None of this changes any trial's numbers.
+    Trials with equal components lie next to each other. A group that fills fewer stacks than there are jobs
+    is divided among the jobs. None of this changes the numbers of a trial.
     """
     groups: dict[str, list[Trial]] = {}
     known: Known = {}
@@ -39,7 +39,7 @@ def pack(trials: Iterable[Trial], registry: Registry, *, jobs: int = 1) -> Itera
 
 
 def _shape_key(trial: Trial, registry: Registry, known: Known) -> str:
-    # An optimizer that asks for more gradients has the whole stack compute them; so its trials share none.
+    # If an optimizer asks for more gradients, the whole stack computes them: it has stacks of its own.
     optimizer = trial.parts["optimizer"]
     asking = structure(optimizer, registry) if asks(build_part(optimizer, registry)) else ""
     shape = problem_of(trial).shape(trial, registry, known)
@@ -47,8 +47,8 @@ def _shape_key(trial: Trial, registry: Registry, known: Known) -> str:
 
 
 def stack_size(trial: Trial, registry: Registry) -> int:
-    """Return how many trials like this one make a stack whose working set stays in the cache."""
+    """Return the number of trials like this one that make a stack small enough for the cache."""
     weights, batch, units = problem_of(trial).working_set(trial, registry)
-    # Weights, gradients, two moments and what lies between; each unit's z, a, their gradients.
+    # Weights, gradients, two moments and temporaries; z and a of each unit, and their gradients.
     numbers = 7 * sum(spec.shape[0] * spec.shape[1] for spec in weights) + 4 * batch * units
     return int(np.clip(CACHE_BYTES // (numbers * np.dtype(trial.train.dtype).itemsize), 2, MOST_TRIALS))

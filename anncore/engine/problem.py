@@ -1,6 +1,6 @@
 """What a trial is trained on: a network on data, or an objective by itself.
 
-Packing and training ask both the same few questions; nothing else in the engine tells one from the other.
+Packing and training ask both the same few questions. Nothing else in the engine tells them apart.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ class WorkingSet(NamedTuple):
 
 
 class Problem(ABC):
-    """The questions that packing and training ask of what a trial is trained on."""
+    """What packing and training need to know about the problem of a trial."""
 
     @abstractmethod
     def shape(self, trial: Trial, registry: Registry, known: Known) -> str:
-        """Return, as text, what must be equal for two trials to have arrays of equal shapes."""
+        """Return a text that is equal for two trials if all their arrays have equal shapes."""
 
     @abstractmethod
     def order(self, trial: Trial, registry: Registry) -> tuple[str, ...]:
-        """Return what trials of one stack are sorted by, so that equal components lie side by side."""
+        """Return the key by which a stack is sorted, so that equal components lie side by side."""
 
     @abstractmethod
     def working_set(self, trial: Trial, registry: Registry) -> WorkingSet:
@@ -56,7 +56,7 @@ class Problem(ABC):
 
     @abstractmethod
     def shapes_of(self, data: Any) -> tuple[Any, ...]:
-        """Return the shapes of one trial's data; trials of equal ones train in one stack."""
+        """Return the shapes of one trial's data; trials of equal shapes train in one stack."""
 
     @abstractmethod
     def stack(self, trials: Sequence[Trial], registry: Registry, data: Sequence[Any]) -> Any:
@@ -64,7 +64,7 @@ class Problem(ABC):
 
     @abstractmethod
     def evaluator(self, stack: Any) -> Any:
-        """Return what scores the trials of a stack."""
+        """Return the object that scores the trials of a stack."""
 
     @abstractmethod
     def examples(self, data: Any) -> int:
@@ -72,16 +72,16 @@ class Problem(ABC):
 
     @abstractmethod
     def metrics(self, data: Any, registry: Registry) -> list[Component]:
-        """Return the metrics that the data are scored by beside the loss."""
+        """Return the metrics, besides the loss, that score predictions on the data."""
 
 
 class NetworkOnData(Problem):
-    """A network that is trained on the examples of a data set."""
+    """A network, trained on the examples of a data set."""
 
     parts: ClassVar[tuple[str, ...]] = ("optimizer", "schedule", "initializer")
 
     def shape(self, trial: Trial, registry: Registry, known: Known) -> str:
-        """Return the shapes of data and weights, and what the network's and the loss's structure is."""
+        """Return the shapes of data and weights, and the structure of network and loss."""
         part, network = trial.parts["dataset"], trial.parts["network"]
         dataset = (part.text, *sorted(part.paths.items()), trial.split.text)
         if dataset not in known:
@@ -95,8 +95,8 @@ class NetworkOnData(Problem):
     def order(self, trial: Trial, registry: Registry) -> tuple[str, ...]:
         """Return the structure of each part, the activations first.
 
-        A step calls an activation several times and an optimizer once, so the activations' runs are to be
-        long: 20 activations x 5 optimizers x 5 seeds take 0.6 of what they take the other way round.
+        A step calls an activation several times and an optimizer once, so long runs of equal activations save
+        more time: 20 activations x 5 optimizers x 5 seeds take 0.6 of the time of the other order.
         """
         network = structure(trial.parts["network"], registry)
         rest = (structure(trial.parts[kind], registry) for kind in self.parts)
@@ -125,7 +125,7 @@ class NetworkOnData(Problem):
         return Stack(trials, registry, data)
 
     def evaluator(self, stack: Stack) -> Evaluator:
-        """Return what scores networks on the splits."""
+        """Return the evaluator, which scores networks on the splits."""
         return Evaluator(stack)
 
     def examples(self, data: Prepared) -> int:
@@ -138,7 +138,7 @@ class NetworkOnData(Problem):
 
 
 class Minimisation(Problem):
-    """An objective that is minimised by itself; its "data" are the number of its arguments."""
+    """An objective, minimised by itself; its "data" are the number of its arguments."""
 
     parts: ClassVar[tuple[str, ...]] = ("optimizer", "schedule", "objective")
 
@@ -170,15 +170,15 @@ class Minimisation(Problem):
         return ObjectiveStack(trials, registry)
 
     def evaluator(self, stack: ObjectiveStack) -> ObjectiveEvaluator:
-        """Return what gives the values under the names of losses."""
+        """Return the evaluator, which gives the values under the names of losses."""
         return ObjectiveEvaluator(stack)
 
     def examples(self, data: int) -> int:
-        """Return 1: a step looks at the objective as a whole."""
+        """Return 1: every step uses the whole objective."""
         return 1
 
     def metrics(self, data: int, registry: Registry) -> list[Component]:
-        """Return none: an objective's value is its only score."""
+        """Return an empty list: an objective's value is its only score."""
         return []
 
 
@@ -188,7 +188,7 @@ BY_KIND = {NETWORK_ON_DATA.kind: ON_DATA, OBJECTIVE.kind: MINIMISATION}
 
 
 def problem_of(trial: Trial) -> Problem:
-    """Return what a trial is trained on."""
+    """Return the problem of a trial."""
     return BY_KIND[problem_in(trial.parts).kind]
 
 

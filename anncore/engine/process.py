@@ -1,4 +1,4 @@
-"""What a process needs once before it trains: one BLAS thread, and memory that is mapped and stays so."""
+"""What a process needs once before it trains: one BLAS thread, and memory that stays mapped."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ BLAS_THREADS = (
 
 
 def limit_blas_threads() -> None:
-    """Set the environment so that a BLAS loaded later runs on one thread; call before NumPy loads."""
+    """Set the environment so that BLAS runs on one thread. Call it before NumPy is loaded."""
     for name in BLAS_THREADS:
         os.environ[name] = "1"
 
 
 @contextmanager
 def children_on_one_blas_thread() -> Iterator[None]:
-    """Give the processes that are started meanwhile an environment in which BLAS runs on one thread.
+    """Give processes that start inside this context an environment in which BLAS runs on one thread.
 
-    A child reads it when it loads NumPy, which is before any of our code runs there.
+    A child reads it when it loads NumPy, before any of our code runs there.
     """
     before = {name: os.environ.get(name) for name in BLAS_THREADS}
     limit_blas_threads()
@@ -45,10 +45,10 @@ def children_on_one_blas_thread() -> Iterator[None]:
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Run on one BLAS thread, also where a host process loaded NumPy with more.
+    """Run on one BLAS thread, also if the host process loaded NumPy with more.
 
-    OpenBLAS gives other bits on two threads than on one, and a trial's numbers must not depend on the
-    machine's cores.
+    OpenBLAS gives different bits on one and on two threads, and a trial's numbers must not depend on the
+    number of cores.
     """
     with _controller().limit(limits=1, user_api="blas"):
         yield
@@ -63,11 +63,10 @@ def _controller() -> Any:
 
 @cache
 def keep_memory_mapped() -> bool:
-    """Tell glibc's malloc to keep freed memory instead of handing it back; once per process.
+    """Tell glibc's malloc to keep freed memory instead of returning it to the system; once per process.
 
-    By default every temporary array over 128 KiB is mapped and unmapped anew, and the page faults cost
-    more than the arithmetic. Returns False where the C library has no mallopt; nothing is lost there
-    but time.
+    By default every temporary array over 128 KiB is mapped and unmapped each time, and the page faults cost
+    more than the arithmetic. Returns False if the C library has no mallopt; training is then only slower.
     """
     m_trim_threshold, m_mmap_threshold = -1, -3  # malloc.h
     try:
@@ -80,18 +79,18 @@ def keep_memory_mapped() -> bool:
 
 @cache
 def prepare_process() -> None:
-    """Make this process fit for training; the first call does it, later ones cost nothing.
+    """Prepare this process for training. The first call does the work, later calls cost nothing.
 
-    OpenBLAS packs matrices into a buffer of its own, of which small products only ever touch a corner, and
-    prefetches beyond it. Where those pages were never touched, each prefetch walks the page tables in vain:
-    on a virtual machine (AMD EPYC, OpenBLAS 0.3.31) 32 x 32 products took 7.9 us, and 2.7 us after one
-    product of 512 x 512, which takes 20 ms. No result depends on it.
+    OpenBLAS packs matrices into a buffer of its own. Small products use only a corner of it but prefetch
+    beyond it, and a prefetch of a page that was never used is slow. On a virtual machine (AMD EPYC, OpenBLAS
+    0.3.31) 32 x 32 products took 7.9 us, and 2.7 us after one product of 512 x 512, which takes 20 ms. No
+    result depends on it.
     """
     import numpy as np
 
     keep_memory_mapped()
-    # What is loaded by now stays. The collector would go through it again and again: 130 ms each time, in
-    # which a stack of small networks trains.
+    # The objects loaded so far stay. Without this the collector visits them again and again: 130 ms each time,
+    # enough to train a stack of small networks.
     gc.freeze()
     with one_blas_thread():
         np.matmul(np.ones((512, 512)), np.ones((512, 512)))

@@ -1,7 +1,7 @@
-"""Which examples train, which select, which judge.
+"""The split of a data set into training, validation and test.
 
-How many go where depends on the number of examples, and per class on the classes' sizes, alone: two
-seeds of one data set give arrays of one shape, which is what lets their trials share a stack.
+The sizes depend only on the number of examples and, per class, on the sizes of the classes. So two seeds of
+one data set give arrays of the same shape, and their trials can share a stack.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from anncore.contract.trial import Split
 
 
 def spread_over(n: int, most: int) -> Array:
-    """Return at most `most` of n rows in ascending order: the middles of as many equal stretches.
+    """Return at most `most` of n rows in ascending order: the middles of equally long intervals.
 
-    The first rows of a training split are no random sample of it: where classes are divided in proportion,
-    the held-out rows of each come first, so that training begins with a run of the class that was done first.
+    The first rows of a training split are not a random sample: in a stratified split they may hold a long run
+    of one class.
     """
     count = min(n, most)
     return (2 * np.arange(count) + 1) * n // (2 * count)
@@ -37,9 +37,9 @@ class Indices(NamedTuple):
 def apportion(total: int, weights: Sequence[int], caps: Sequence[int]) -> list[int]:
     """Return whole shares of `total` in proportion to `weights`, none above its cap.
 
-    Largest remainder (Hamilton's method) in whole numbers, so no rounding of floats decides; equal
-    remainders go to the first. What a cap cuts off goes on to the others, largest remainder first.
-    Needs total <= sum(caps).
+    Largest remainder (Hamilton's method) in whole numbers, so the result does not depend on the rounding of
+    floats; of equal remainders the first wins. What a cap cuts off goes to the others, largest remainder
+    first. Needs total <= sum(caps).
     """
     everything = sum(weights)
     shares = [min(total * weight // everything, cap) for weight, cap in zip(weights, caps, strict=True)]
@@ -91,7 +91,7 @@ def _stratified(labels: Array, n_valid: int, n_test: int) -> Array:
             f"{n - n_valid - n_test} training examples cannot hold {present} classes; "
             "use more examples, or lower [split] valid and test"
         )
-    # The held-out rows are shared out first, lest both splits round against the same class.
+    # The held-out rows are divided first; otherwise both splits could round against the same class.
     held = apportion(n_valid + n_test, counts, [max(count - 1, 0) for count in counts])
     tests = apportion(n_test, counts, held)
     place = np.zeros(n, dtype=np.intp)

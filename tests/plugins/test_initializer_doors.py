@@ -15,7 +15,7 @@ from anncore.contract.errors import ComponentError
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Trial
 from anncore.engine.batches import load
-from anncore.engine.network_stack import LOOKED_AT, Stack
+from anncore.engine.network_stack import INITIALIZER_EXAMPLES, Stack
 from anncore.engine.split import spread_over
 from anncore.engine.training import train_stack
 
@@ -34,7 +34,7 @@ def trial(
 def initialized(trials: list[Trial]) -> tuple[Stack, np.ndarray]:
     stack = Stack(trials, REGISTRY, load(trials, REGISTRY))
     stack.initialize()
-    rows = spread_over(len(stack.data[0].x_train), LOOKED_AT)
+    rows = spread_over(len(stack.data[0].x_train), INITIALIZER_EXAMPLES)
     return stack, np.stack([data.x_train[rows] for data in stack.data])
 
 

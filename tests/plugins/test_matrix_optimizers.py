@@ -148,7 +148,7 @@ def test_muon_leaves_the_rest_to_another_optimizer() -> None:
 
 
 def test_muon_without_a_hidden_matrix_says_so() -> None:
-    with pytest.raises(ComponentError, match="muon finds nothing to update itself here"):
+    with pytest.raises(ComponentError, match="muon has nothing to update itself here"):
         train_stack([trial_with("muon", {}, network=("mlp", {"hidden": [8]}))], REGISTRY)
 
 
@@ -392,7 +392,7 @@ def test_prodigys_estimate_is_one_for_all_arrays_of_a_trial() -> None:
     trial = trial_with("muon", {}, network=("mlp", {"hidden": [8, 8]}))
     rest = make_part(REGISTRY, "optimizer", "prodigy")
     part = make_part(REGISTRY, "optimizer", "muon", rest=(rest,))
-    with pytest.raises(ComponentError, match="prodigy needs all parameters of a trial at once"):
+    with pytest.raises(ComponentError, match="prodigy needs all weights of a trial at once"):
         train_stack([replace(trial, parts={**trial.parts, "optimizer": part})], REGISTRY)
 
 

@@ -99,7 +99,7 @@ def as_curve(result: Any) -> tuple[float, ...]:
 @pytest.mark.parametrize("names", [pair for pair in PAIRS if not fits(pair)], ids=" ".join)
 def test_what_needs_all_of_a_trial_cannot_be_inside_what_works_by_array(names: tuple[str, ...]) -> None:
     inner = names[1].partition(" ")[0]
-    with pytest.raises(ComponentError, match=rf"{inner} needs all parameters of a trial at once"):
+    with pytest.raises(ComponentError, match=rf"{inner} needs all weights of a trial at once"):
         train_stack([trial(*names)], REGISTRY)
 
 
