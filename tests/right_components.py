@@ -429,7 +429,7 @@ class Meek(Executor):
             yield task, work(task)
 
 
-# What opens a door
+# Special forms and optional methods
 
 
 @dataclass(frozen=True)
@@ -562,7 +562,7 @@ RIGHT: dict[str, Any] = {
     "executor": Meek,
 }
 
-# Those that open doors, for the checks that the plain ones have no need of
+# Components of special forms, for the checks that plain components skip
 OPENED: list[tuple[str, Any]] = [
     ("activation", Tilted),
     ("activation", Shaken),

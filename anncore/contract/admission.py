@@ -1,7 +1,7 @@
 """What a class must be to count as a component: checked once, when its plugin is loaded.
 
-Everything here looks at declarations only. What a component computes is checked by the conformance kit
-(`anncore.testing`).
+These checks look at declarations only. The conformance kit (`anncore.testing`) checks what a component
+computes.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from anncore.contract.errors import ComponentError, nearest
 from anncore.contract.hyperparameters import Interval, declared, references, resolve
 from anncore.contract.kind_names import HOOKS, KINDS
 
-# An experiment's own keys in a component's section, and the names it gives a meaning of its own.
+# Keys of the experiment itself in a component's section, and names with a special meaning there.
 RESERVED_KEYS = ("use", "preset")
 RESERVED_NAMES = ("auto", "search")
 
-# Class attributes that hold an interval, where a component has no hyperparameter of that name.
+# Class attributes that hold an interval, unless a component has a hyperparameter of that name.
 INTERVALS = ("range", "accepts", "bounds")
 
 
 class Refused(Exception):
-    """A plugin's own mistake, said in one line."""
+    """A mistake of a plugin, in one line."""
 
 
 def refuse_malformed(kind: str, cls: Any) -> None:
-    """Raise Refused unless `cls` is a frozen dataclass derived from its kind, with all that it must have."""
+    """Raise Refused unless `cls` is a frozen dataclass of its kind with all required members."""
     if not inspect.isclass(cls):
         raise Refused(f"{HOOKS[kind]} must return classes, got {cls!r}")
     owner, base = cls.__qualname__, kinds.BASES[kind]
-    # The parameters of a parent's decorator would be found by inheritance; a class needs its own.
+    # A class inherits the mark of its parent's decorator, but needs its own.
     parameters = vars(cls).get("__dataclass_params__")
     if parameters is None or not parameters.frozen:
         raise Refused(f"{owner} must be a frozen dataclass: write @dataclass(frozen=True)")
@@ -47,7 +47,9 @@ def refuse_malformed(kind: str, cls: Any) -> None:
     if not isinstance(name, str) or not name.isidentifier() or name != name.lower():
         raise Refused(f"{owner} must have a class attribute name in snake_case, got {name!r}")
     if name in RESERVED_NAMES or keyword.iskeyword(name):
-        raise Refused(f"{owner} cannot be called {name!r}, which means something else; choose another name")
+        raise Refused(
+            f"{owner} cannot be called {name!r}, which experiments use otherwise; choose another name"
+        )
     # dataclass() writes "Name(field, ...)" where the author wrote nothing.
     if not cls.__doc__ or cls.__doc__.startswith(f"{cls.__name__}("):
         raise Refused(f"{owner} must have a docstring: formula, domain, reference")
@@ -57,17 +59,17 @@ def refuse_malformed(kind: str, cls: Any) -> None:
     if kind == "optimizer":
         _refuse_references_to_optimizers(cls)
     if kind == "schedule":
-        _refuse_deaf_wrapper(cls)
+        _refuse_schedule_that_hides_losses(cls)
 
 
 def _derived(cls: Any, form: str) -> str:
-    """Write the first line of the class as it should be."""
+    """Return the first line of the class as it should be."""
     others = [parent.__name__ for parent in cls.__bases__ if parent is not object]
     return f"{cls.__name__}({', '.join([*others, form])})"
 
 
 def form_of(cls: Any) -> Any:
-    """Return the class of the contract that a component class derives from: its kind, or a form of it."""
+    """Return the base class of the contract that a component class has: its kind, or a form of it."""
     return next(parent for parent in cls.__mro__ if parent.__module__ == kinds.__name__)
 
 
@@ -98,7 +100,7 @@ def _refuse_methods(kind: str, cls: Any) -> None:
         if name.startswith("_") or name in contract or name in cls.__dataclass_fields__:
             continue
         meant = nearest(name, sorted(contract - {"name"}))
-        if meant and callable(getattr(cls, name)):  # a misspelt method would leave the default in force
+        if meant and callable(getattr(cls, name)):  # with a misspelt method the default would silently stay
             raise Refused(f"{owner}.{name} is no method of {kind}s.{meant}")
 
 
@@ -120,9 +122,9 @@ def _refuse_attributes(cls: Any) -> None:
 
 
 def _refuse_references_to_optimizers(cls: Any) -> None:
-    """Refuse an optimizer around another that neither is a wrapper nor routes arrays to it.
+    """Refuse an optimizer that holds another one, but is not a wrapper and does not route arrays to it.
 
-    It would be evaluated at its own weights, whatever the one inside says.
+    It would be evaluated at its own weights and ignore those of the optimizer inside.
     """
     inside = [key for key, reference in references(cls).items() if reference.kind == "optimizer"]
     owner, wraps = cls.__qualname__, issubclass(cls, (kinds.OptimizerWrapper, kinds.AskingWrapper))
@@ -132,17 +134,17 @@ def _refuse_references_to_optimizers(cls: Any) -> None:
         form = kinds.AskingWrapper if issubclass(cls, kinds.AskingOptimizer) else kinds.OptimizerWrapper
         raise Refused(
             f"{owner}.{inside[0]} refers to an optimizer: derive {owner} from anncore.{form.__name__}, "
-            "or say by a method route which arrays that one updates"
+            "or write a method route that says which arrays that one updates"
         )
 
 
-def _refuse_deaf_wrapper(cls: Any) -> None:
-    """Refuse a schedule around another that does not hand on what that one may want to see."""
+def _refuse_schedule_that_hides_losses(cls: Any) -> None:
+    """Refuse a schedule around another one if it does not pass the validation losses on to it."""
     inside = [key for key, reference in references(cls).items() if reference.kind == "schedule"]
     for method in (kinds.Schedule.init, kinds.Schedule.observe):
         if inside and not kinds.overrides(cls, method):
             raise Refused(
-                f"{cls.__qualname__}.{inside[0]} refers to a schedule, which may watch: write "
+                f"{cls.__qualname__}.{inside[0]} refers to a schedule, which may need the losses: write "
                 f"{method.__name__}, and call its {method.__name__} there"
             )
 
@@ -154,7 +156,7 @@ def _refuse_fields(cls: Any) -> None:
         raise Refused(f"{owner}.{undeclared[0]} must be declared by anncore.hyper or anncore.ref")
     reserved = [key for key in (*declared(cls), *references(cls)) if key in RESERVED_KEYS]
     if reserved:
-        raise Refused(f"{owner}.{reserved[0]} is a key of the experiment's own; choose another name")
+        raise Refused(f"{owner}.{reserved[0]} is a key of experiments themselves; choose another name")
     for reference in references(cls).values():
         if reference.kind not in KINDS:
             raise Refused(f"{owner}.{reference.name} refers to {reference.kind!r}, which is no kind")
@@ -175,4 +177,4 @@ def _refuse_fields(cls: Any) -> None:
             resolve(cls, cls.presets[preset])
         except ComponentError as error:
             raise Refused(f"{owner}, preset {preset!r}: {error}") from None
-    cls()  # whatever this raises is the plugin's problem
+    cls()  # any exception here is a mistake of the plugin

@@ -1,6 +1,6 @@
 """One hook per kind. A plugin is a module that implements at least one of them.
 
-Each returns classes, never instances; a class is built by the core from the experiment's values.
+Each hook returns classes, not instances. The core builds a class from the values of the experiment.
 """
 
 from __future__ import annotations

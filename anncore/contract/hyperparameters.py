@@ -1,4 +1,4 @@
-"""Hyperparameters: declared in one line, in one place, and checked at the border.
+"""Hyperparameters: declared in one line, in one place, and checked when a component is built.
 
     lr: Hyper = hyper(1e-3, "(0, inf)", search=log(1e-4, 1e-1))
     eps_mode: str = hyper("outside", ("outside", "inside", "hat"))
@@ -7,8 +7,8 @@
 
 A domain is an interval of reals ("[0, 1)"), of integers ("int [1, inf)"), a list of either
 ("list int [1, inf)") or of texts ("list str"), "bool", "str", "path" (a file, relative to the
-experiment file), or a tuple of the admitted values. Only a real interval makes a hyperparameter that
-may differ between the trials of one stack as an array; all others are the component's structure.
+experiment file), or a tuple of the allowed values. Only a hyperparameter from a real interval may differ
+between the trials of one stack, as an array; all others are the component's structure.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Search(NamedTuple):
 
 
 def log(low: float, high: float) -> Search:
-    """A range whose logarithm is searched evenly; 0 < low < high."""
+    """A range that is searched evenly in the logarithm; 0 < low < high."""
     return Search("log", (low, high))
 
 
@@ -43,7 +43,7 @@ def linear(low: float, high: float) -> Search:
 
 
 def choice(*values: Any) -> Search:
-    """A set of values, each as likely."""
+    """A set of equally likely values."""
     return Search("choice", values)
 
 
@@ -68,7 +68,7 @@ class Interval:
             interval = cls(float(low), float(high), left == "[", right == "]", bool(integer))
         except ValueError:
             raise ValueError(f"not an interval: {text!r}; its bounds must be numbers, inf or -inf") from None
-        # Values are finite, so a bound at infinity is open; and written so it tells no reader otherwise.
+        # Values are finite, so a bound at infinity is open, and must be written as open.
         if interval.holds(math.inf) or interval.holds(-math.inf):
             raise ValueError(f"not an interval: {text!r}; a bound at infinity is open")
         if not (interval.low < interval.high or interval.holds(interval.low)):
@@ -83,11 +83,11 @@ class Interval:
         return f"{left}{number(self.low)}, {number(self.high)}{right}"
 
     def describe(self) -> str:
-        """Say it in an error: "in [0, 1)", "a whole number in [1, inf)"."""
+        """Return the text for an error: "in [0, 1)", "a whole number in [1, inf)"."""
         return f"a whole number in {self}" if self.integer else f"in {self}"
 
     def holds(self, value: float) -> bool:
-        """Tell whether `value` lies inside; NaN never does."""
+        """Tell whether `value` lies inside; NaN does not."""
         above = value >= self.low if self.closed_low else value > self.low
         below = value <= self.high if self.closed_high else value < self.high
         return bool(above and below)
@@ -124,7 +124,7 @@ class ListOf:
     item: Interval | Plain
 
     def describe(self) -> str:
-        """Say it in an error."""
+        """Return the text for an error."""
         return f"a list, each item {self.item.describe()}"
 
     def check(self, value: Any) -> Any:
@@ -144,12 +144,14 @@ class OneOf:
     values: tuple[Any, ...]
 
     def describe(self) -> str:
-        """Say it in an error."""
+        """Return the text for an error."""
         return "one of " + ", ".join(repr(value) for value in self.values)
 
     def check(self, value: Any) -> Any:
         """Return `value`, or raise ValueError with the rule and the nearest spelling."""
-        for declared_value in self.values:  # True == 1 for Python, but not for who wrote one of them
+        for (
+            declared_value
+        ) in self.values:  # True == 1 in Python, but an experiment file means only one of them
             if value == declared_value and isinstance(value, bool) == isinstance(declared_value, bool):
                 return declared_value
         raise ValueError(f"must be {self.describe()}")
@@ -162,7 +164,7 @@ class Plain:
     type: str
 
     def describe(self) -> str:
-        """Say it in an error."""
+        """Return the text for an error."""
         return {"bool": "true or false", "str": "a text", "path": "a file's path"}[self.type]
 
     def check(self, value: Any) -> Any:
@@ -176,7 +178,7 @@ Domain = Interval | ListOf | OneOf | Plain
 
 
 def parse_domain(domain: str | tuple[Any, ...]) -> Domain:
-    """Turn a domain as an author writes it into one that can check a value."""
+    """Parse a domain as an author writes it."""
     if isinstance(domain, tuple):
         return OneOf(domain)
     if domain in ("bool", "str", "path"):
@@ -204,7 +206,7 @@ class Declared(NamedTuple):
 
     @property
     def is_list(self) -> bool:
-        """Whether one value is itself a list, so that only a list of lists is a grid."""
+        """Whether one value is itself a list; then only a list of lists is a grid."""
         return isinstance(self.domain, ListOf)
 
 
@@ -226,9 +228,9 @@ def hyper(default: Any, domain: str | tuple[Any, ...], search: Search | None = N
 def ref(kind: str, default: str) -> Any:
     """Declare a reference to a component of another kind, by name.
 
-    A network's activation, a wrapper's inner optimizer. In an experiment it takes a name, or a list of
-    names for one per layer; where the experiment has entries of that kind and the key is not given, the
-    entries fill it. When the core calls the component, the field holds a tuple of built components.
+    Examples are a network's activation and a wrapper's inner optimizer. In an experiment it takes a name, or
+    a list of names, one per layer. Without it, the experiment's entries of that kind are used. When the core
+    calls the component, the field holds a tuple of built components.
     """
     return dataclasses.field(default=default, metadata={"annx": ("ref", kind)})
 
@@ -258,7 +260,7 @@ def resolve(cls: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return every hyperparameter of `cls` with its value: given, from the preset, or the default.
 
     `values` may hold `preset`, a name in the class's `presets`. Raises ComponentError that names
-    component, key, rule, value and nearest spelling. References are not looked at here.
+    component, key, rule, value and nearest spelling. References are not checked here.
     """
     declarations, presets = declared(cls), cls.presets
     base: Mapping[str, Any] = {}
@@ -292,8 +294,8 @@ def resolve(cls: Any, values: Mapping[str, Any]) -> dict[str, Any]:
 def build(cls: Any, **values: Any) -> Any:
     """Build a component with checked values; `preset` and references as in an experiment.
 
-    Raises ComponentError for a value outside its domain, or one that the component's
-    own `validate()` refuses with ValueError.
+    Raises ComponentError for a value outside its domain, and if the component's `validate()` raises
+    ValueError.
     """
     extra = {key: value for key, value in values.items() if key in references(cls)}
     built = cls(**resolve(cls, values), **extra)

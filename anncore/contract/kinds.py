@@ -1,7 +1,8 @@
 """What each kind of component offers: the contract between the core and every plugin, as base classes.
 
-A component derives from the base class of its kind. What the base class marks as abstract it must write;
-every other attribute and method has a default that it may replace. `help(anncore.Network)` shows them all.
+A component derives from the base class of its kind. It must write the methods that the base class marks as
+abstract. Every other attribute and method has a default, which it may replace. `help(anncore.Network)` shows
+them all.
 
 The axis convention, once. T trials, N examples, D units:
 
@@ -11,15 +12,16 @@ The axis convention, once. T trials, N examples, D units:
     a hyperparameter                a float, or an array (T, 1, 1) in the data's dtype
     a loss, a metric                (T,)
 
-Three axes everywhere, so everything broadcasts. No component reduces over axis 0, and none changes an array
-that it is handed: a trial must give the same numbers alone and in any stack.
+Every array has three axes, so everything broadcasts. No component reduces over axis 0, and none changes an
+array that it gets: a trial must give the same numbers alone and in any stack.
 
 A component is a frozen dataclass. Its fields are its hyperparameters, each declared by `anncore.hyper`; its
 docstring is its documentation. A field declared by `anncore.ref(kind, ...)` holds, when the core calls a
 method, a tuple of components of that kind.
 
-A few kinds have forms whose methods take more than the plain ones: a `LearnedActivation` its own weights, an
-`AskingOptimizer` a function that gives further gradients. Each form is a base class of its own.
+Some kinds have several forms, whose methods take more arguments than the plain ones: a `LearnedActivation`
+gets its own weights, an `AskingOptimizer` a function that gives further gradients. Each form has its own base
+class.
 """
 
 from __future__ import annotations
@@ -54,19 +56,19 @@ class Component(ABC):
     """The name in experiment files: snake_case, as PyTorch and Keras users know it."""
 
     default: ClassVar[bool] = False
-    """Whether annx's own component of this name serves where an experiment names none of the kind."""
+    """Whether annx's own component of this name is used if an experiment names none of the kind."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Values of hyperparameters by the name of a convention ("torch", "keras"), which `preset` selects."""
 
     def validate(self) -> None:
-        """Raise ValueError for hyperparameters that do not go together. By default all do."""
+        """Raise ValueError for hyperparameters that do not fit together. By default all do."""
         return None
 
     def fingerprint(self) -> str:
-        """Return a digest of outside content (a file) that determines what it computes, for the run key.
+        """Return a digest of outside content (a file) that the results depend on, for the run key.
 
-        By default "": the hyperparameters determine it.
+        By default "": the results depend on the hyperparameters alone.
         """
         return ""
 
@@ -103,7 +105,7 @@ class AnyActivation(Component):
     """The interval in which its values lie."""
 
     kinks: ClassVar[tuple[float, ...]] = ()
-    """Where f' jumps; gradient checks keep away."""
+    """The points where f' jumps; gradient checks avoid them."""
 
     learns: ClassVar[bool] = False
     """Whether it has weights of its own: see `LearnedActivation`."""
@@ -112,7 +114,7 @@ class AnyActivation(Component):
     """Whether it draws random numbers in training: see `RandomActivation`."""
 
     def width(self, units: int) -> int:
-        """Return how many pre-activations give so many units; a gate needs more than one for each."""
+        """Return the number of pre-activations for this number of units; a gate needs several for each."""
         return units
 
 
@@ -129,7 +131,7 @@ class Activation(AnyActivation):
 
 
 class LearnedActivation(AnyActivation):
-    """An activation with weights of its own; every place in a network has its own ones.
+    """An activation with its own weights; every place in a network has its own set of them.
 
     `weights` and `grads` hold arrays by the names that `specs` gives.
     """
@@ -138,7 +140,7 @@ class LearnedActivation(AnyActivation):
 
     @abstractmethod
     def specs(self, units: int) -> Sequence[WeightSpec]:
-        """Return its weights at a place of so many units."""
+        """Return the specs of its weights at a place with this number of units."""
 
     @abstractmethod
     def forward(self, z: Array, weights: Weights) -> Array:
@@ -152,8 +154,9 @@ class LearnedActivation(AnyActivation):
 class RandomActivation(AnyActivation):
     """An activation that draws random numbers in training, new ones for every step.
 
-    `noise` holds what `draw` gave for all trials, (T, N, D); in evaluation it is None. Trials of one seed
-    share what is drawn, so no hyperparameter may enter it: `forward` makes U(low, high) of a U(0, 1).
+    `noise` holds the numbers from `draw` for all trials, (T, N, D); in evaluation it is None. Trials of one
+    seed share these numbers, so they must not depend on a hyperparameter: for U(low, high), `draw` draws from
+    U(0, 1) and `forward` scales.
     """
 
     random: ClassVar[bool] = True
@@ -177,15 +180,15 @@ class RandomActivation(AnyActivation):
 class Loss(Component):
     """A mean over N of a per-example loss between predictions and targets.
 
-    An example's loss is the mean over D where the outputs are questions of their own (squared error, binary
-    cross-entropy), the sum over D where they form one distribution (categorical cross-entropy).
+    The loss of an example is the mean over D if each output is a separate prediction (squared error, binary
+    cross-entropy), and the sum over D if the outputs form one distribution (categorical cross-entropy).
 
     `output` is what the network predicts, after its output activation: a probability for a cross-entropy, a
     real number for a squared error.
     """
 
     outputs: ClassVar[Mapping[Task, str]]
-    """For each task that it can train, the natural output activation."""
+    """The natural output activation, for each task that the loss can train."""
 
     accepts: ClassVar[str] = "(-inf, inf)"
     """The interval in which its outputs must lie."""
@@ -194,13 +197,13 @@ class Loss(Component):
     """The tasks for which the loss "auto" means this one."""
 
     trainable: ClassVar[bool] = True
-    """False for a loss without a usable gradient, which serves evaluation only."""
+    """False for a loss without a usable gradient; it is for evaluation only."""
 
     kinks: ClassVar[tuple[float, ...]] = ()
-    """Differences output - target at which the gradient jumps; gradient checks keep away."""
+    """The differences output - target at which the gradient jumps; gradient checks avoid them."""
 
     outputs_per_target: ClassVar[int] = 1
-    """How many output units each target has; K of them give output (T, N, K D)."""
+    """The number of output units for each target; with K of them output is (T, N, K D)."""
 
     joint: ClassVar[tuple[str, ...]] = ()
     """The output activations with which it has a joint form: see `JointLoss`."""
@@ -214,9 +217,9 @@ class Loss(Component):
         """Return ∂value/∂output, shaped as output."""
 
     def predict(self, output: Array) -> Array:
-        """Return predictions (T, N, D) as metrics want them. By default the outputs are predictions.
+        """Return predictions (T, N, D) for metrics. By default these are the outputs.
 
-        A loss on margins, or on a mean with a variance, replaces it.
+        A loss on margins, or on a mean and a variance, replaces this method.
         """
         return output
 
@@ -224,8 +227,8 @@ class Loss(Component):
 class JointLoss(Loss):
     """A loss with a stable joint form for the output activations that `joint` names.
 
-    With one of these, `link`, the core calls the two methods below with the pre-activation z (T, N, D). The
-    result equals that of the activation and the loss one after the other wherever that one is finite.
+    With one of these, `link`, the core calls the two methods below with the pre-activation z (T, N, D). Their
+    result must equal that of the activation followed by the loss, if that is finite.
     """
 
     @abstractmethod
@@ -248,18 +251,18 @@ class AnyOptimizer(Component):
     """What optimizers of every form have. The core counts t from 1, keeps the state and adds the change."""
 
     asks: ClassVar[bool] = False
-    """Whether `step` asks for more gradients than the step's: see `AskingOptimizer`."""
+    """Whether `step` asks for further gradients: see `AskingOptimizer`."""
 
     full_batch: ClassVar[bool] = False
     """Whether it needs [train] batch_size = "full"."""
 
     @property
     def scope(self) -> str:
-        """What the update of a number may depend on, and so what `weight` is; a class attribute will do.
+        """What the update of a number may depend on, and so the shape of `weight`. May be a class attribute.
 
-        "number": on that number's own history alone; any shape, often all weights of a stack as (T, 1, P).
-        "array": on its array, one at a time: (T, fan_in, fan_out) or (T, 1, fan_out).
-        "trial": on all weights of its trial: they come as one (T, 1, P), in the order of the network's specs.
+        "number": only on the history of that number; `weight` has any shape, often (T, 1, P) for all weights.
+        "array": on its whole array; `weight` is (T, fan_in, fan_out) or (T, 1, fan_out).
+        "trial": on all weights of its trial; `weight` is (T, 1, P), in the order of the network's specs.
         """
         return "number"
 
@@ -268,11 +271,11 @@ class AnyOptimizer(Component):
         """Return the state before the first step: a NamedTuple of arrays with leading axis T."""
 
     def evaluated(self, weight: Array, state: Any) -> Array:
-        """Return the weights to evaluate at, shaped as `weight`. By default those that are trained."""
+        """Return the weights to evaluate at, shaped as `weight`. By default the trained ones."""
         return weight
 
     def route(self, spec: WeightSpec) -> str:
-        """Return which optimizer updates an array: "" for this one, or the name of a field, a reference."""
+        """Return which optimizer updates an array: "" for this one, or the field that holds another."""
         return ""
 
 
@@ -296,19 +299,19 @@ class AskingOptimizer(AnyOptimizer):
 
 
 class _Wrapping:
-    """What an optimizer around another one delegates."""
+    """The methods that an optimizer around another one delegates to it."""
 
     @property
     def wrapped(self) -> Optimizer:
-        """The optimizer inside; call its methods with arrays of the shape that this one is given."""
+        """The optimizer inside; call its methods with arrays of the shape that this one gets."""
         cls: Any = type(self)
         fields = (key for key, reference in references(cls).items() if reference.kind == "optimizer")
         return getattr(self, next(fields))[0]
 
     def init(self, weight: Array) -> Any:
-        """Return the inner optimizer's state. A wrapper that remembers more returns a NamedTuple with it.
+        """Return the inner optimizer's state.
 
-        That NamedTuple has the inner optimizer's state in its field `inner`.
+        A wrapper with more state returns a NamedTuple with the inner optimizer's state in a field `inner`.
         """
         return self.wrapped.init(weight)
 
@@ -320,8 +323,8 @@ class _Wrapping:
             return state.inner
         except AttributeError:
             raise ComponentError(
-                f"{type(self).__name__}.init must return a NamedTuple whose field inner is the state of the "
-                "optimizer inside, or inner_state must say where that is."
+                f"{type(self).__name__}.init must return a NamedTuple with the state of the optimizer inside "
+                "in its field inner; or write inner_state, which returns that state."
             ) from None
 
     def evaluated(self, weight: Array, state: Any) -> Array:
@@ -332,7 +335,7 @@ class _Wrapping:
 class OptimizerWrapper(_Wrapping, Optimizer):
     """An optimizer around another one, to which a field refers: `optimizer: Any = ref("optimizer", ...)`.
 
-    What a wrapper does not change is the inner optimizer's: its state and the weights to evaluate at.
+    By default it has the state of the inner optimizer and is evaluated at that optimizer's weights.
     """
 
 
@@ -347,16 +350,16 @@ class Schedule(Component):
     """A factor on the optimizer's learning rate over the course of training."""
 
     constant: ClassVar[bool] = False
-    """True where the factor is always 1, so that the core need not ask."""
+    """True if the factor is always 1; the core then does not call it."""
 
     def init(self, ones: Array) -> Any:
-        """Return the state before the first step; `ones` is (T, 1, 1). By default there is nothing in it."""
+        """Return the state before the first step; `ones` is (T, 1, 1). By default it is empty."""
         return ()
 
     def observe(self, state: Any, score: Array, t: int) -> Any:
         """Return the state after an evaluation at step t with validation losses (T, 1, 1).
 
-        By default a schedule does not look, and the state stays.
+        By default the state stays the same.
         """
         return state
 
@@ -376,11 +379,11 @@ class Initializer(Component):
         """Return float64 weights of `shape`, (fan_in, fan_out) for a dense layer."""
 
     def adjust(self, weight: Array, z: Array, attempt: int) -> Array | None:
-        """Return other weights (T, fan_in, fan_out) from those that gave z (T, N, fan_out), or None.
+        """Return new weights (T, fan_in, fan_out) for a layer, given its z (T, N, fan_out), or None.
 
-        An initializer that looks at data replaces it. It is called layer by layer from the first, with
-        attempt = 0, 1, ... and what the layer gives by then, until it returns None. The network must show
-        its `layers`.
+        A data-dependent initializer replaces this method. The core calls it layer by layer from the first,
+        with attempt = 0, 1, ... and the layer's present z, until it returns None. The network must show its
+        `layers`.
         """
         return None
 
@@ -390,12 +393,12 @@ class Initializer(Component):
 
 @dataclass(frozen=True)
 class Data:
-    """A data set as its component returns it, before splitting and standardising.
+    """A data set before splitting and standardising.
 
     x (N, D) real; y (N,) class numbers 0 ... C-1 for classification, (N,) or (N, K) for regression.
     `clean_y`, shaped as y, holds the targets before label noise or outliers: the test split is
-    scored against these, while training and validation see y. `test_index` fixes the test split
-    where the data set comes with one.
+    scored against these, while training and validation use y. `test_index` fixes the test split
+    if the data set comes with one.
     """
 
     x: Array
@@ -419,24 +422,24 @@ class Dataset(Component):
 
 
 class Layer(NamedTuple):
-    """What a layer did in a forward pass, for those who look inside: see `Network.layers`."""
+    """The values of a layer in a forward pass, for initializers and metrics: see `Network.layers`."""
 
     weight: str  # the name of its weight
     z: Array  # pre-activations (T, N, D)
     a: Array | None = None  # activations, None at the output
     slope: Callable[[], Array] | None = None
-    """Gives f'(z), shaped as a, where the network offers it: `slope(z, a)` of the activation it holds. NaN
-    where f is no function of each z alone (a gate, a softmax)."""
+    """Returns f'(z), shaped as a, if the network offers it: `slope(z, a)` of its activation. NaN if f is not
+    a function of each z alone (a gate, a softmax)."""
 
 
 class Mode(Protocol):
-    """How a network with modes is run, and where its random numbers come from."""
+    """The mode in which a network runs, and its source of random numbers."""
 
     training: bool
-    first: bool  # False where a step's batch is gone through again: running statistics stay as they are
+    first: bool  # False if the step uses its batch again: running statistics must not change
 
     def uniform(self, name: str, shape: tuple[int, ...]) -> Array:
-        """Return numbers in [0, 1), (T, *shape), new for every step and the same within it; training only."""
+        """Return numbers in [0, 1), (T, *shape): new at each step, equal within it. Training only."""
         ...
 
 
@@ -464,44 +467,44 @@ class AnyNetwork(Component):
         """Write ∂L/∂weight into the arrays of `grads` from grad = ∂L/∂(pre-activation of the output)."""
 
     def places(self, inputs: int, outputs: int) -> Mapping[str, Sequence[int]]:
-        """Return, by field, the units that each use of an activation gives. By default none is named.
+        """Return, by field, the number of units of each place of an activation. By default it names none.
 
-        A network that names its places can hold activations that learn, draw or gate: `specs` and
-        `forward` then find one activation per place in the field, with `width(units)`.
+        A network that names its places can hold activations that learn, draw or gate. In `specs` and
+        `forward` the field then holds one activation per place, with `width(units)`.
         """
         return {}
 
     def draw(self, rng: np.random.Generator, spec: WeightSpec) -> Array:
-        """Return one trial's first value of a "state", of spec.shape. By default `initial` everywhere.
+        """Return the first value of a "state" for one trial, of spec.shape. By default all are `initial`.
 
-        It has a stream of its own, and is called on a network of that trial alone, whose hyperparameters
-        are plain numbers.
+        `rng` is a stream of its own. The core calls the method on a network of that trial alone, in which
+        hyperparameters are plain numbers.
         """
         return np.full(spec.shape, spec.initial, dtype=float)
 
     def layers(self, tape: Any) -> Sequence[Layer]:
-        """Return what happened inside, for initializers and metrics that look there. By default nothing."""
+        """Return the values inside, for initializers and metrics that need them. By default none."""
         return ()
 
     def learn(self, weights: Weights, x: Array, y: Array, grads: Weights) -> None:
-        """Write what the optimizer is to descend into `grads`, by a rule that is no gradient.
+        """Write the direction to descend into `grads`, by a learning rule that is not a gradient.
 
-        A network that has this method is never asked for `backward` in training.
+        If a network has this method, training calls it in place of `backward`.
         """
 
 
 class Network(AnyNetwork):
-    """A network that does the same in training and in evaluation."""
+    """A network that computes the same in training and in evaluation."""
 
     @abstractmethod
     def forward(self, weights: Weights, x: Array) -> tuple[Array, Any]:
-        """Return the output's pre-activation (T, N, K) and whatever backward needs (the tape)."""
+        """Return the output's pre-activation (T, N, K) and the values that backward needs (the tape)."""
 
 
 class ModalNetwork(AnyNetwork):
-    """A network that does something else in training than in evaluation (dropout, batch statistics).
+    """A network that computes differently in training and in evaluation (dropout, batch statistics).
 
-    Where that depends on hyperparameters, `modes` is a property that says so, and `mode` is None by default.
+    If that depends on hyperparameters, replace the property `modes`, and give `mode` the default None.
     """
 
     @property
@@ -520,11 +523,11 @@ class ModalNetwork(AnyNetwork):
 class AnyObjective(Component):
     """What objectives of every form have: functions to be minimised, in place of data set and network.
 
-    What is trained is one array "x" of shape (1, D) per trial.
+    Each trial trains one array "x" of shape (1, D).
     """
 
     noisy: ClassVar[bool] = False
-    """Whether its gradient is seen through noise: see `NoisyObjective`."""
+    """Whether its gradient is noisy: see `NoisyObjective`."""
 
     floor: ClassVar[float] = 2.0**-52
     """The value at or below which values are rounding, in float64; in float32 it is 2²⁹ times as large.
@@ -536,16 +539,16 @@ class AnyObjective(Component):
     @property
     @abstractmethod
     def dimensions(self) -> int:
-        """The number D of its arguments; a class attribute or a hyperparameter will do."""
+        """The number D of its arguments. May be a class attribute or a hyperparameter."""
 
     @property
     def minimum(self) -> Array | None:
-        """Where f is lowest, (D,), or (K, D) where it is equally low at K places; None: not known."""
+        """The minimiser of f, (D,), or (K, D) for K equally low places; None if it is not known."""
         return None
 
     @abstractmethod
     def start(self, rng: np.random.Generator) -> Array:
-        """Return where one trial starts, (D,)."""
+        """Return the start of one trial, (D,)."""
 
     @abstractmethod
     def value(self, x: Array) -> Array:
@@ -561,7 +564,7 @@ class Objective(AnyObjective):
 
 
 class NoisyObjective(AnyObjective):
-    """An objective whose gradient is seen through noise, drawn anew for every step."""
+    """An objective with a noisy gradient; the noise is drawn anew for every step."""
 
     noisy: ClassVar[bool] = True
 
@@ -581,7 +584,7 @@ class AnyMetric(Component):
     """What metrics of every form have."""
 
     goal: ClassVar[Literal["min", "max"]]
-    """Which way is better."""
+    """Whether lower or higher scores are better."""
 
     tasks: ClassVar[tuple[Task, ...]]
     """The tasks that it fits."""
@@ -596,7 +599,7 @@ class AnyMetric(Component):
     """Whether it is also recorded at every evaluation."""
 
     watches: ClassVar[bool] = False
-    """Whether it looks into the network: see `WatchingMetric`."""
+    """Whether it needs the values inside the network: see `WatchingMetric`."""
 
 
 class Metric(AnyMetric):
@@ -604,16 +607,16 @@ class Metric(AnyMetric):
 
     @abstractmethod
     def score(self, output: Array, target: Array) -> Array:
-        """Return (T,) from predictions and targets (T, N, D); NaN where it is undefined.
+        """Return (T,) from predictions and targets (T, N, D); NaN if the score is undefined.
 
         Classification: probabilities and 0/1 targets. Regression: both in the target's own units.
         """
 
 
 class WatchingMetric(AnyMetric):
-    """A metric that looks into the network at every evaluation, where [train] watch names it.
+    """A metric of the values inside a network, at every evaluation, if [train] watch names it.
 
-    It sees the sample of the training split that curves use.
+    It gets the sample of the training split that curves use.
     """
 
     watches: ClassVar[bool] = True
@@ -627,7 +630,7 @@ class WatchingMetric(AnyMetric):
 
 
 class Lost(NamedTuple):
-    """A task whose result never came back."""
+    """The outcome of a task whose result did not come back."""
 
     status: Literal["crashed", "timeout"]
     reason: str
@@ -647,11 +650,11 @@ class Executor(Component):
     ) -> Iterator[tuple[Any, Any]]:
         """Yield (task, work(task)) or (task, Lost(...)) for each task, in any order.
 
-        `work` is a picklable callable that does its own set-up at its first call in a process; a
-        method `prepare()`, where it has one, does it beforehand, outside of any task's time, and a
-        method `warm_up(task)` what one task needs. A task may have an attribute `timeout` in seconds,
-        which is for the task itself. No new task starts once `stop()` is true; those
-        that are running are finished and yielded. What `work` raises is raised here.
+        `work` is a picklable callable that sets itself up at its first call in a process. If it has a
+        method `prepare()`, call that first, and a method `warm_up(task)` before a task: both prepare,
+        outside of the time of any task. A task may have an attribute `timeout` in seconds, for the task
+        itself. No new task starts once `stop()` is true; running tasks are finished and yielded. An
+        exception from `work` is raised here.
         """
 
 
@@ -660,7 +663,7 @@ class Executor(Component):
 
 @dataclass(frozen=True)
 class FigureInput:
-    """What a figure may draw from; see `anncore.report` for the frames' columns."""
+    """The data that a figure may draw; see `anncore.report` for the columns of the frames."""
 
     trials: Any  # DataFrame, one row per trial
     curves: Any  # DataFrame, long: key, step, metric, value
@@ -670,9 +673,9 @@ class FigureInput:
     components: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By varied kind and label, the components under comparison, with the values of most of their trials."""
     maps: Mapping[str, Any] = field(default_factory=dict)
-    """By a trial's key what it learned of two features, a `DecisionMap`; there may be none for a trial."""
+    """By the key of a trial its `DecisionMap` of two features; a trial may have none."""
     objectives: Mapping[str, Any] = field(default_factory=dict)
-    """By problem the objective that was minimised there, with its values; empty where there are data sets.
+    """By problem its objective, with the values of its hyperparameters; empty for data sets.
 
     The paths of trials on objectives of two arguments are the curves "x.1" and "x.2"."""
 
@@ -681,17 +684,17 @@ class Figure(Component):
     """A question, and the drawing that answers it."""
 
     question: ClassVar[str]
-    """What the reader asks, with a question mark."""
+    """The reader's question, with a question mark."""
 
     order: ClassVar[int]
     """Its place in the report."""
 
     section: ClassVar[str] = "diagnostics"
-    """The section of the report in which it stands."""
+    """Its section of the report."""
 
     @abstractmethod
     def draw(self, data: FigureInput) -> Any:
-        """Return an `anncore.report.Drawing`, or None where the data cannot answer the question."""
+        """Return an `anncore.report.Drawing`, or None if the data cannot answer the question."""
 
 
 BASES: Mapping[str, type[Component]] = {
@@ -711,8 +714,8 @@ BASES: Mapping[str, type[Component]] = {
 
 
 def overrides(cls: type[Any], method: Callable[..., Any]) -> bool:
-    """Tell whether a class has a method of its own in place of a base class's default.
+    """Tell whether a class replaces a base class's default method.
 
-    For choices of cost alone: the core may leave out a call that would change nothing.
+    The core uses it only to save time, by leaving out calls that would change nothing.
     """
     return getattr(cls, method.__name__) is not method

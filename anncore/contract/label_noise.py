@@ -1,7 +1,7 @@
-"""Contamination of targets, defined once for every data set that offers it.
+"""Label noise and outliers, defined once for every data set that offers them.
 
-Both draw the same numbers whatever `share` is, so a larger share spoils the examples of a smaller
-one and some more, and nothing else changes.
+Both functions draw the same numbers for every `share`. So a larger share changes the examples that a smaller
+one changes, and some more; nothing else differs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from anncore.contract.kinds import Array
 
 
 def flip_labels(rng: np.random.Generator, y: Array, share: float, classes: int) -> Array:
-    """Return class numbers y (N,) in which each is, with probability `share`, another class.
+    """Return class numbers y (N,), each replaced by another class with probability `share`.
 
     The other class is drawn evenly from the classes - 1 remaining ones: symmetric label noise, for
     two classes the classification noise of Angluin & Laird, "Learning from Noisy Examples", Machine
@@ -24,9 +24,9 @@ def flip_labels(rng: np.random.Generator, y: Array, share: float, classes: int) 
 
 
 def add_outliers(rng: np.random.Generator, y: Array, share: float, size: float = 5.0) -> Array:
-    """Return targets y (N,) of which each is, with probability `share`, gross error.
+    """Return targets y (N,), each with a gross error with probability `share`.
 
-    A chosen target moves up or down, either as likely, by `size` standard deviations of y: the gross
+    A chosen target moves up or down, with equal probability, by `size` standard deviations of y: the gross
     errors of Huber, "Robust Estimation of a Location Parameter", Annals of Mathematical Statistics 35
     (1964), 73-101. https://doi.org/10.1214/aoms/1177703732
     """

@@ -54,7 +54,7 @@ def _fields(optimizer: Any) -> list[str]:
 
 
 class Fitted:
-    """An optimizer that is called with all its numbers, and always offers `evaluated`."""
+    """An optimizer that takes all its numbers at once, (T, 1, P), and gives each array its own shape."""
 
     def __init__(self, optimizer: Any, shape: tuple[int, int] | None, ask: Ask | None) -> None:
         self._optimizer, self._shape, self._ask = optimizer, shape, ask

@@ -20,7 +20,7 @@ from anncore.engine.batches import Batches
 from anncore.engine.build import build_part, build_slices
 from anncore.engine.datasets import Prepared
 from anncore.engine.network import StackNetwork, without_output
-from anncore.engine.optimizing import OptimizerRun, optimizer_runs
+from anncore.engine.optimizing import OptimizerRun, Trained, optimizer_runs
 from anncore.engine.output_and_loss import OutputAndLoss, outputs_per_target
 from anncore.engine.split import spread_over
 
@@ -69,7 +69,7 @@ class Stack:
         self.weights: Mapping[str, Array] = {**self._trained.views, **self._state.views}
         self.grad_views: Mapping[str, Array] = self._gradients.views
         self.optimizers = optimizer_runs(
-            self.trials, registry, self.dtype, self.specs, self.theta, self.grads, self._evaluate
+            self.trials, registry, Trained(self.specs, self.theta, self.grads), self._evaluate
         )
         self.batches = Batches(self.trials, self.data)
         self._batch: tuple[Array, Array] | None = None

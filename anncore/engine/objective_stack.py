@@ -20,7 +20,7 @@ from anncore.contract.registry import Registry
 from anncore.contract.streams import stream
 from anncore.contract.trial import Trial
 from anncore.engine.build import build_part, build_slices
-from anncore.engine.optimizing import OptimizerRun, optimizer_runs
+from anncore.engine.optimizing import OptimizerRun, Trained, optimizer_runs
 
 FEW = 2
 """The largest number of arguments that curves hold: a plane can be drawn, more would only fill the store."""
@@ -98,7 +98,7 @@ class ObjectiveStack:
         self.noise = Noise(trials, registry, self.dtype, size)
         self.theta, self.grads = np.zeros((2, len(trials), size), self.dtype)
         self.optimizers = optimizer_runs(
-            self.trials, registry, self.dtype, specs(size), self.theta, self.grads, self._evaluate
+            self.trials, registry, Trained(specs(size), self.theta, self.grads), self._evaluate
         )
         self.first = np.zeros(len(trials))  # the value at the start
         self._noise = np.zeros(0)
@@ -194,9 +194,7 @@ class ObjectiveEvaluator:
     def watched(self, metrics: Sequence[Any]) -> dict[str, Array]:
         """Return nothing. Raises ComponentError if a metric looks into a network."""
         if metrics:
-            raise ComponentError(
-                f"{metrics[0].name} looks into a network, and an objective has none."
-            )
+            raise ComponentError(f"{metrics[0].name} looks into a network, and an objective has none.")
         return {}
 
     def split(self, name: str, metrics: Sequence[Any]) -> dict[str, Array]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,19 +16,24 @@ from anncore.engine.fusing import Unfusable, Update
 from anncore.engine.nested import Ask, asks, fit, nested, rates, scope_of
 
 
+class Trained(NamedTuple):
+    """The weights that optimizers update: all numbers of some trials, in the order of the specs."""
+
+    specs: Sequence[WeightSpec]
+    theta: Array  # (T, P)
+    grads: Array  # (T, P)
+
+    def of(self, rows: slice) -> Trained:
+        """Return the numbers of the trials at these rows."""
+        return Trained(self.specs, self.theta[rows], self.grads[rows])
+
+
 def optimizer_runs(
-    trials: Sequence[Trial],
-    registry: Registry,
-    dtype: str,
-    specs: Sequence[WeightSpec],
-    theta: Array,
-    grads: Array,
-    evaluate: Any = None,
+    trials: Sequence[Trial], registry: Registry, trained: Trained, evaluate: Any = None
 ) -> list[OptimizerRun]:
     """Build one run for consecutive trials that share optimizer and schedule.
 
-    specs: the parameter arrays whose numbers make up theta and grads, (T, P). evaluate: called with the rows
-    of a run, gives an `Evaluate` for them; only where an optimizer asks.
+    evaluate: returns an `Evaluate` for the rows of a run; only asking optimizers need it.
     """
 
     def alike(trial: Trial) -> str:
@@ -37,25 +42,18 @@ def optimizer_runs(
     runs: list[OptimizerRun] = []
     for _, members, rows in runs_of_equal(trials, alike):
         ask = None if evaluate is None else (lambda rows=rows: evaluate(rows))
-        runs.append(OptimizerRun(members, registry, dtype, rows, specs, theta[rows], grads[rows], ask))
+        runs.append(OptimizerRun(members, registry, rows, trained.of(rows), ask))
     return runs
 
 
 class OptimizerRun:
-    """One optimizer with its schedule on its own trials of a stack, with numbers theta and grads (R, P)."""
+    """One optimizer with its schedule, on its own R trials of a stack."""
 
     def __init__(
-        self,
-        trials: Sequence[Trial],
-        registry: Registry,
-        dtype: str,
-        rows: slice,
-        specs: Sequence[WeightSpec],
-        theta: Array,
-        grads: Array,
-        ask: Ask | None,
+        self, trials: Sequence[Trial], registry: Registry, rows: slice, trained: Trained, ask: Ask | None
     ) -> None:
         self.rows = rows
+        dtype = trained.theta.dtype.name
         self._optimizer = build_stack([trial.parts["optimizer"] for trial in trials], registry, dtype)
         self._schedule = build_stack([trial.parts["schedule"] for trial in trials], registry, dtype)
         self._paced = [] if self._schedule.constant else list(rates(self._optimizer))
@@ -71,36 +69,34 @@ class OptimizerRun:
                     f'{trials[0].train.batch_size}; set [train] batch_size = "full".'
                 )
         self._bases = [component.lr.copy() for component in self._paced]
-        self._param, self._grad = theta[:, None, :], grads[:, None, :]
-        self._specs = list(specs)
-        self._ask = ask
-        self._fitted = fit(self._optimizer, self._specs, ask)
+        self._weight, self._grad = trained.theta[:, None, :], trained.grads[:, None, :]
+        self._fitted = fit(self._optimizer, trained.specs, ask)
         self._state: Any = None
-        self._pace: Any = ()  # what the schedule remembers
+        self._pace: Any = ()  # the state of the schedule
         self._update: Update | None = None
-        self._tried = False  # whether the step has been looked at for fusing
+        self._tried = False  # whether fusing the step has been tried
         self.elsewhere = any(
             overrides(type(component), AnyOptimizer.evaluated) for component in _all(self._optimizer)
         )
 
     def initialize(self) -> None:
-        """Make the state before the first step."""
-        self._state = self._fitted.init(self._param)
-        self._pace = self._schedule.init(np.ones((len(self._param), 1, 1), self._param.dtype))
+        """Set the state before the first step."""
+        self._state = self._fitted.init(self._weight)
+        self._pace = self._schedule.init(np.ones((len(self._weight), 1, 1), self._weight.dtype))
         self._tried = False
 
     def state_of(self, row: int) -> Any:
-        """Return the state of one of the stack's rows, each array with a trial axis of one."""
+        """Return the state of one row of the stack; each array has a trial axis of length 1."""
         at = row - self.rows.start
         return _map(lambda array: array[at : at + 1], (self._state, self._pace))
 
     def restore(self, states: Sequence[Any]) -> None:
-        """Go on from the states of this run's trials, one after the other."""
+        """Continue from the states of this run's trials, given in their order."""
         self._state, self._pace = _map(lambda *rows: np.concatenate(rows), *states)
         self._tried = False
 
     def step(self, t: int, steps: int) -> None:
-        """Make update t: the change of every parameter is added in place."""
+        """Make update t: add the change to every weight in place."""
         if self._paced:
             factor = self._schedule.factor(t, steps, self._pace)
             for component, base in zip(self._paced, self._bases, strict=True):
@@ -110,26 +106,25 @@ class OptimizerRun:
         if self._update is not None:
             self._update.step(t)
             return
-        change, self._state = self._fitted.step(self._param, self._grad, self._state, t)
-        self._param += change
+        change, self._state = self._fitted.step(self._weight, self._grad, self._state, t)
+        self._weight += change
 
     def observe(self, score: Array, t: int) -> None:
-        """Let the schedule see validation losses (R,) measured after step t."""
-        self._pace = self._schedule.observe(self._pace, score.astype(self._param.dtype)[:, None, None], t)
+        """Give the validation losses (R,) after step t to the schedule."""
+        self._pace = self._schedule.observe(self._pace, score.astype(self._weight.dtype)[:, None, None], t)
 
     def evaluated(self) -> Array:
-        """Return the parameters to evaluate at, (R, P)."""
-        result: Array = self._fitted.evaluated(self._param, self._state)
-        return result[:, 0, :]
+        """Return the weights to evaluate at, (R, P)."""
+        return self._fitted.evaluated(self._weight, self._state)[:, 0, :]
 
     def _fused(self) -> Update | None:
-        """Return the update that overwrites parameters and state in place; None where it cannot be fused."""
+        """Return the update that overwrites weights and state in place; None if it cannot be fused."""
         if scope_of(self._optimizer) != "number" or asks(self._optimizer):
             return None
-        # Those inside find what offers `evaluated` around them only where they are fitted.
+        # Fusing puts symbols into the optimizers inside another one too, which only a fitted one offers.
         optimizer = self._fitted if any(nested(self._optimizer)) else self._optimizer
         try:
-            return Update(optimizer, self._param, self._grad, self._state, scheduled=bool(self._paced))
+            return Update(optimizer, self._weight, self._grad, self._state, scheduled=bool(self._paced))
         except Unfusable:
             return None
 

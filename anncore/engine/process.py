@@ -89,8 +89,8 @@ def prepare_process() -> None:
     import numpy as np
 
     keep_memory_mapped()
-    # The objects loaded so far stay. Without this the collector visits them again and again: 130 ms each time,
-    # enough to train a stack of small networks.
+    # The objects loaded so far stay. Without this the collector visits them again and again, 130 ms each
+    # time: enough to train a stack of small networks.
     gc.freeze()
     with one_blas_thread():
         np.matmul(np.ones((512, 512)), np.ones((512, 512)))

@@ -23,7 +23,7 @@ from anncore.engine.activations import Activations
 from anncore.engine.build import build_part, build_stack
 from anncore.engine.fusing import Formula
 from anncore.engine.nested import asks
-from anncore.engine.optimizing import optimizer_runs
+from anncore.engine.optimizing import Trained, optimizer_runs
 from anncore.engine.process import keep_memory_mapped, one_blas_thread
 
 KINDS = ("optimizer", "activation", "loss")
@@ -276,7 +276,7 @@ def _optimizer_step(
     stack = [Trial({"optimizer": part, "schedule": schedule}, train, Split(), 0, 0, False)]
     theta, grads = _normal(rng, 0.1, (trials, EXAMPLES * UNITS))
     specs = [WeightSpec("W", (EXAMPLES, UNITS), EXAMPLES, UNITS, place="hidden")]
-    (run,) = optimizer_runs(stack * trials, registry, DTYPE, specs, theta, grads, lambda rows: _quadratic)
+    (run,) = optimizer_runs(stack * trials, registry, Trained(specs, theta, grads), lambda rows: _quadratic)
     run.initialize()
     steps = itertools.count(1)
     asking = asks(build_part(part, registry))

@@ -1,14 +1,14 @@
 """The conformance kit: what every component must keep, as named checks.
 
-One generator of checks per kind feeds three doors:
+Three functions use the checks of a kind:
 
-    check_component(Adam)                       raises AssertionError that names every broken promise
+    check_component(Adam)                       raises AssertionError with every broken promise
     for check in checks_for(Adam): check()      one by one
     @parametrize_with_checks([Adam, SGD])       one pytest case per check
     def test_mine(check): check()
 
-A check that finds nothing to look at fails: a promise that was never tested is not kept. What a component
-promises less than others is said as an expected failure, with the reason.
+A check that has nothing to look at fails, because it has tested nothing. If a component breaks a promise on
+purpose, declare an expected failure with the reason.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def checks_for(
 ) -> Iterator[Check]:
     """Yield the checks of a component's kind.
 
-    component: a class, or a registry's Component. kind: needed only where the class's methods do not
-    tell. values: hyperparameters that every check gives, such as the path of a file a data set reads.
-    Raises TypeError for a class that is no component of any kind.
+    component: a class, or a registry's Component. kind: by default that of the base class. values:
+    hyperparameters that every check uses, for instance the path of a file that a data set reads. Raises
+    TypeError for a class that is not derived from any kind.
     """
     if isinstance(component, Component):
         component, kind = component.cls, component.kind
@@ -72,10 +72,10 @@ def check_component(
     values: Mapping[str, Any] | None = None,
     expected_failures: Mapping[str, str] | None = None,
 ) -> None:
-    """Run every check of a component and raise AssertionError with all that failed, a line each.
+    """Run every check of a component; raise AssertionError with one line for each that failed.
 
-    expected_failures: reasons by name of check. It is strict: such a check that passes, or does not
-    exist, is a failure too; ValueError for one without a reason.
+    expected_failures: reasons by name of check. An expected failure that passes, or that is not a check, is a
+    failure too. Raises ValueError for one without a reason.
     """
     expected = _reasoned(expected_failures or {})
     problems = []
@@ -96,7 +96,7 @@ def check_component(
 def _reasoned(expected: Mapping[str, str]) -> dict[str, str]:
     for name, reason in expected.items():
         if not reason:
-            raise ValueError(f"{name} is expected to fail, but for no reason; say why")
+            raise ValueError(f"{name} is expected to fail without a reason; say why")
     return dict(expected)
 
 

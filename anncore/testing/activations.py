@@ -1,4 +1,4 @@
-"""What an activation must keep."""
+"""The checks of an activation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WIDTHS = (1, 2, 5)
 
 
 class ActivationKit(Kit):
-    """Gradient, range, extremes; and what a door that is open promises."""
+    """Gradient, range and extremes, and the promises of its form."""
 
     stacked = True
 
@@ -40,7 +40,7 @@ class ActivationKit(Kit):
 
 
 class _Used(NamedTuple):
-    """What one use of an activation gives."""
+    """The results of one use of an activation."""
 
     a: Array
     back: Array
@@ -48,14 +48,14 @@ class _Used(NamedTuple):
 
 
 def _units(component: Any, units: int) -> int:
-    """Return how many pre-activations make so many units."""
+    """Return the number of pre-activations for this number of units."""
     return int(component.width(units))
 
 
 def _inputs(
     subject: Subject, rng: np.random.Generator, trials: int, n: int, units: int, scale: float = 3
 ) -> dict[str, Array]:
-    """Return z, the gradient that comes from above, and what the open doors are fed from."""
+    """Return z, the gradient from the next layer, and numbers for weights and noise."""
     built = [subject.build(variant) for variant in subject.variants()]
     inputs = {
         "z": rng.normal(scale=scale, size=(trials, n, _units(built[0], units))),
@@ -72,17 +72,17 @@ def _inputs(
 
 
 def _more(component: Any, inputs: dict[str, Array], training: bool) -> tuple[Any, ...]:
-    """Return what forward takes besides z."""
+    """Return the arguments of forward besides z."""
     z, units = inputs["z"], inputs["grad"].shape[2]
     if component.learns:
-        return (_params(component, inputs["numbers"], units),)
+        return (_weights(component, inputs["numbers"], units),)
     if not component.random:
         return ()
     return (_noise(component, inputs["noise"], z) if training else None,)
 
 
-def _params(component: Any, numbers: Array, units: int) -> dict[str, Array]:
-    """Return parameters near to where they start, from each trial's numbers."""
+def _weights(component: Any, numbers: Array, units: int) -> dict[str, Array]:
+    """Return weights near their initial values, moved by each trial's numbers."""
     weights, start = {}, 0
     for spec in component.specs(units):
         size = spec.shape[0] * spec.shape[1]
@@ -93,22 +93,22 @@ def _params(component: Any, numbers: Array, units: int) -> dict[str, Array]:
 
 
 def _noise(component: Any, seeds: Array, z: Array) -> Array:
-    """Return every trial's draw, each from a generator that its own number seeds."""
+    """Return the numbers drawn for every trial, each from a generator with its own seed."""
     draws = []
     for seed in seeds[:, 0]:
         rng = np.random.default_rng(int(seed * 2**20) if np.isfinite(seed) else 0)
         drawn = np.asarray(component.draw(rng, z.shape[1:]))
         must(
             drawn.shape == z.shape[1:],
-            f"draw gives shape {drawn.shape} for {z.shape[1:]}; it is one trial's, so no hyperparameter "
-            "may enter it",
+            f"draw gives shape {drawn.shape} for {z.shape[1:]}; it draws for one trial and must not depend "
+            "on hyperparameters",
         )
         draws.append(drawn)
     return np.stack(draws).astype(z.dtype)
 
 
 def _use(component: Any, inputs: dict[str, Array], *, training: bool = True) -> _Used:
-    """Run forward and backward; parameters' gradients start as NaN, so that one left out shows."""
+    """Run forward and backward; the weights' gradients start as NaN, so that a missing one shows."""
     z, grad = inputs["z"], inputs["grad"]
     more = _more(component, inputs, training)
     a = component.forward(z, *more)
@@ -143,7 +143,7 @@ def gradient(subject: Subject) -> int:
         component = subject.stack(subject.rows(variant, 3), "float64")
         inputs = _inputs(subject, np.random.default_rng(5), 3, 7, 3, scale=2)
         z = inputs["z"]
-        # Where functions are likely to have a corner that nobody declared; a little beside it, since at
+        # Functions may have undeclared corners at these points. The check looks beside them, since at
         # the corner itself the difference is the mean of both slopes, which may be the one chosen.
         corners = np.array([[0, 1, -1], [0.5, 3, -3], [-0.5, 6, -6]]) + 4e-7
         z[:, :3] = corners[:, np.arange(z.shape[2]) % 3]
@@ -172,7 +172,7 @@ def _weighed(component: Any, grad: Array, more: tuple[Any, ...], z: Array) -> Ar
 
 
 def in_range(subject: Subject) -> int:
-    """Its values lie in the declared `range`, whose open ends rounding may reach."""
+    """Its values lie in the declared `range`; rounding may reach an open end."""
     interval = Interval.parse(subject.cls.range)
     count = 0
     for variant in subject.variants():
@@ -208,7 +208,7 @@ def extremes_finite(subject: Subject) -> int:
 
 
 def learns(subject: Subject) -> int:
-    """In float64, backward writes its parameters' gradients, as central differences have them."""
+    """In float64, the gradients of its weights from backward agree with central differences."""
     count = 0
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 3), "float64")
@@ -216,10 +216,10 @@ def learns(subject: Subject) -> int:
             inputs = _inputs(subject, np.random.default_rng(8), 3, 4, units)
             specs = component.specs(units)
             names = [spec.name for spec in specs]
-            must(specs, f"{variant.label}: it has no parameters; leave learns out")
-            must(len(set(names)) == len(names), f"{variant.label}: two parameters share a name in {names}")
+            must(specs, f"{variant.label}: it has no weights; derive it from anncore.Activation")
+            must(len(set(names)) == len(names), f"{variant.label}: two weights share a name in {names}")
             grads = _use(component, inputs).grads
-            weights = _params(component, inputs["numbers"], units)
+            weights = _weights(component, inputs["numbers"], units)
             for name, value in weights.items():
                 for place, slope in slopes(partial(_moved, component, inputs, weights, name), value):
                     message = f"{variant.label}: the gradient of {name}"
@@ -233,7 +233,7 @@ def _moved(component: Any, inputs: dict[str, Array], weights: Weights, name: str
 
 
 def random(subject: Subject) -> int:
-    """Training follows the numbers drawn; without them it is the same every time, gradient included."""
+    """Training depends on the drawn numbers; without them values and gradient are always the same."""
     count = 0
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 3), "float64")
@@ -241,7 +241,10 @@ def random(subject: Subject) -> int:
         other = {**inputs, "noise": 1 - inputs["noise"]}
         one, two = _use(component, inputs).a, _use(component, other).a
         differ = (one != two).any(axis=(1, 2))
-        must(differ.all(), f"{variant.label}: two draws give the same values; leave random out")
+        must(
+            differ.all(),
+            f"{variant.label}: two draws give the same values; derive it from anncore.Activation",
+        )
         still, again = (_use(component, arrays, training=False).a for arrays in (inputs, other))
         must((still == again).all(), f"{variant.label}: without noise it gives other values the second time")
         count += _compare(component, inputs, f"{variant.label}, without noise", training=False)
@@ -249,7 +252,7 @@ def random(subject: Subject) -> int:
 
 
 def width(subject: Subject) -> int:
-    """Of width(units) pre-activations it makes so many units."""
+    """From width(units) pre-activations it gives this number of units."""
     count = 0
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 2), "float64")

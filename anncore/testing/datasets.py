@@ -1,4 +1,4 @@
-"""What a data set must keep."""
+"""The checks of a data set."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _must_be_classes(data: Data, y: Array, where: str) -> None:
 
 
 def unshared(subject: Subject) -> int:
-    """What one call hands out, another does not: writing to it spoils no other trial's data."""
+    """Two calls share no memory, so that writing to one trial's data does not change another's."""
     count = 0
     for variant in subject.variants():
         component = subject.build(variant)
@@ -89,7 +89,7 @@ def unshared(subject: Subject) -> int:
 
 
 def splits(subject: Subject) -> int:
-    """Training, validation and test share no row, leave none out, and training sees every class."""
+    """Training, validation and test share no row, omit none, and training has every class."""
     count = 0
     for variant in subject.variants():
         data: Data = subject.build(variant).make(np.random.default_rng(3))
@@ -106,6 +106,6 @@ def splits(subject: Subject) -> int:
         must(len(every) == len(data.x), f"{variant.label}: {len(data.x) - len(every)} rows are in no split")
         if labels is not None:
             unseen = sorted(set(labels.tolist()) - set(labels[rows.train].tolist()))
-            must(not unseen, f"{variant.label}: training never sees class {unseen[:1]}")
+            must(not unseen, f"{variant.label}: training has no example of class {unseen[:1]}")
         count += len(every)
     return count

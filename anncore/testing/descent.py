@@ -1,4 +1,4 @@
-"""Optimizers at work for the kit: fitted to parameter arrays as the core does, and what their steps give."""
+"""Optimizers in the kit: fitted to weights as the core fits them, and the results of their steps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NETWORK = (
 
 
 def is_plain(cls: Any) -> bool:
-    """Tell whether an optimizer class's objects are called as they stand, with nothing to be fitted first."""
+    """Tell whether the core calls an optimizer class's objects directly, without fitting them."""
     return not (fields(cls) or cls.asks or overrides(cls, AnyOptimizer.route))
 
 
@@ -39,7 +39,7 @@ def fields(cls: Any) -> list[str]:
 
 
 def leaves(state: Any) -> Iterator[Array]:
-    """Yield the arrays of a state, however nested."""
+    """Yield the arrays of a nested state."""
     if isinstance(state, np.ndarray):
         yield state
     elif isinstance(state, Mapping):
@@ -51,29 +51,29 @@ def leaves(state: Any) -> Iterator[Array]:
 
 
 class Bowl:
-    """½ Σ c θ² + Σ g θ, what an optimizer that asks is answered by; g is `tilt`, another in every step."""
+    """½ Σ c θ² + Σ g θ, the function that asking optimizers evaluate; g is `tilt`, new in every step."""
 
     def __init__(self, curvature: Array) -> None:
         self._curvature, self.tilt, self.asked = curvature, np.zeros_like(curvature), 0
 
     @classmethod
     def like(cls, weight: Array) -> Bowl:
-        """Return one with c = 1, 2, 3, 1, 2, 3 ... for parameters (T, ...)."""
+        """Return a bowl with c = 1, 2, 3, 1, 2, 3 ... for weights (T, ...)."""
         curvature = 1 + np.arange(weight[0].size).reshape(weight[0].shape) % 3
         return cls(np.broadcast_to(curvature.astype(weight.dtype), weight.shape))
 
     def ask(self) -> Bowl:
-        """Return what an optimizer asks during a step."""
+        """Return the function that an optimizer may call during a step."""
         return self
 
     def __call__(self, weight: Array) -> tuple[Array, Array]:
-        """Return the loss (T, 1, 1) and its gradient, neither to be written to."""
+        """Return the loss (T, 1, 1) and its gradient, both read-only."""
         self.asked += 1
         for what, asked, due in (
             ("shape", weight.shape, self.tilt.shape),
             ("dtype", weight.dtype, self.tilt.dtype),
         ):
-            must(asked == due, f"it asks at parameters of {what} {asked} where its own have {due}")
+            must(asked == due, f"it asks at weights of {what} {asked}, but its own have {due}")
         slope = self._curvature * weight + self.tilt
         value = (0.5 * (slope + self.tilt) * weight).reshape(len(weight), 1, -1).sum(axis=2, keepdims=True)
         for array in (value, slope):
@@ -82,11 +82,11 @@ class Bowl:
 
 
 class Seen(NamedTuple):
-    """What is seen of one step."""
+    """The results of one step."""
 
     change: Array
     state: Any
-    at: Array | None  # where it is evaluated, if elsewhere than where it is
+    at: Array | None  # the weights to evaluate at, if they are not those in training
 
 
 def walk(
@@ -98,13 +98,13 @@ def walk(
     first: int = 1,
     bowl: Bowl | None = None,
 ) -> Iterator[Seen]:
-    """Yield what comes of each step; what a step is handed cannot be written to.
+    """Yield the result of each step; the arguments of a step are read-only.
 
-    weight (T, *shape), or (T, 1, P) for several arrays; grads (T, steps, ...). One that asks gets a bowl's
-    gradients, tilted by these.
+    weight (T, *shape), or (T, 1, P) for several arrays; grads (T, steps, ...). One that asks gets the
+    gradients of a bowl, tilted by these.
     """
     plain, own = is_plain(type(component)) and len(specs) == 1, scope_of(component)
-    if len(specs) > 1 or own == "trial" or (own == "array" and not plain):  # as the core hands it over
+    if len(specs) > 1 or own == "trial" or (own == "array" and not plain):  # as the core passes it
         weight, grads = weight.reshape(len(weight), 1, -1), grads.reshape(*grads.shape[:2], 1, -1)
     bowl = bowl or Bowl.like(weight)
     driver = component if plain else fit(component, specs, bowl.ask)

@@ -1,7 +1,7 @@
-"""Another process to compare with: what a component computes here it must compute there, bit for bit.
+"""Another process to compare with: a component must compute the same bits there as here.
 
-It is started when it is first needed, once, as a worker is: afresh, with one BLAS thread, and with a hash
-seed of its own, so that what hangs on the order of a set shows. It ends with this process.
+It starts once, when it is first needed, as workers start: as a new interpreter with one BLAS thread. Its own
+hash seed shows results that depend on the order of a set. It ends with this process.
 """
 
 from __future__ import annotations
@@ -25,23 +25,25 @@ from anncore.contract.plugin_files import PREFIX, import_plugin_file
 from anncore.engine.process import children_on_one_blas_thread
 
 MAIN = "__main__"
-MAIN_THERE = "__mp_main__"  # multiprocessing's name for it: what a script guards by its name is not run again
+MAIN_THERE = (
+    "__mp_main__"  # multiprocessing's name for it: code that a script guards by its name does not run again
+)
 COMMAND = "from anncore.testing.elsewhere import serve; serve()"
 
 
 class Home(NamedTuple):
-    """A module that the other process must have before it can read what it is sent."""
+    """A module that the other process must import before it can read a question."""
 
     name: str
     file: str
-    digest: str  # of the file, which may have been mended since
+    digest: str  # of the file, which may have changed since
 
 
 def ask(function: Callable[..., Any], *arguments: Any, classes: Iterable[Any] = ()) -> Any:
     """Return function(*arguments) as another process computes it.
 
-    classes: those that are pickled with the arguments; the modules they come from are imported there first.
-    Raises AssertionError, with the reason, where it cannot be asked or the function raises there.
+    classes: those that are pickled with the arguments; their modules are imported there first. Raises
+    AssertionError, with the reason, if the process cannot be asked or the function raises an exception.
     """
     try:
         question = pickle.dumps((function, arguments))
@@ -54,13 +56,13 @@ def ask(function: Callable[..., Any], *arguments: Any, classes: Iterable[Any] = 
 
 
 def same(thing: Any) -> Any:
-    """Return what arrived; for seeing whether it survives the way there and back."""
+    """Return the argument, to test whether it survives the way there and back."""
     return thing
 
 
 def _homes(classes: Iterable[Any]) -> list[Home]:
     homes = []
-    sys.modules.setdefault(MAIN_THERE, sys.modules[MAIN])  # for what comes back
+    sys.modules.setdefault(MAIN_THERE, sys.modules[MAIN])  # for the answer
     for cls in classes:
         file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
         if cls.__module__.startswith(PREFIX):  # a plugin file, or one that it imports from beside it
@@ -92,7 +94,7 @@ class _Other:
 
     @classmethod
     def current(cls) -> _Other:
-        """Return the running process; start one where there is none, or only a parent's."""
+        """Return the running process; start one if there is none, or only one of a parent process."""
         held = cls._current
         if held is not None and held.owner == os.getpid() and held.process.poll() is not None:
             cls.end()
@@ -102,13 +104,13 @@ class _Other:
 
     @classmethod
     def end(cls) -> None:
-        """Let the process end, if it was ever started here."""
+        """End the process, if it was started here."""
         held, cls._current = cls._current, None
         if held is not None and held.owner == os.getpid():
             held.close()
 
     def answer(self, question: bytes) -> tuple[Any, str]:
-        """Send a question and return the answer, or what went wrong."""
+        """Send a question; return the answer, or the reason why there is none."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         try:
@@ -119,7 +121,7 @@ class _Other:
             code = self.process.wait()
             self.end()
             return None, f"the process ended with exit code {code}"
-        except BaseException:  # Ctrl-C in the middle of an answer: the next must not read the rest of it
+        except BaseException:  # Ctrl-C during an answer: the next question must not read the rest of it
             self.process.kill()
             self.end()
             raise
@@ -139,9 +141,9 @@ atexit.register(_Other.end)
 
 def serve() -> None:
     """Answer questions from standard input until it is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the asking process's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the asking process handles Ctrl-C
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what components print must not end up among the answers
+    os.dup2(2, 1)  # output of components must not mix with the answers
     known: dict[str, str] = {}
     while True:
         try:
@@ -153,14 +155,14 @@ def serve() -> None:
                 _settle(home, known)
             function, arguments = pickle.loads(question)
             reply = pickle.dumps((function(*arguments), ""))
-        except BaseException as error:  # SystemExit too: the process is needed for the next question
+        except BaseException as error:  # SystemExit too: the next question needs the process
             reply = pickle.dumps((None, f"{type(error).__name__}: {error}"))
         answers.write(reply)
         answers.flush()
 
 
 def _settle(home: Home, known: dict[str, str]) -> None:
-    """Import a module as the asking process knows it: by its name, or else from its file."""
+    """Import a module as the asking process did: by its name, or else from its file."""
     if known.get(home.name) == home.digest:
         return
     if home.name == MAIN or home.name in known or home.name.startswith(PREFIX) or not _importable(home):
@@ -185,7 +187,7 @@ def _load(home: Home) -> None:
     name = MAIN_THERE if home.name == MAIN else home.name
     spec = importlib.util.spec_from_file_location(name, home.file) if home.file else None
     if spec is None or spec.loader is None:
-        raise ImportError(f"it comes from {home.name}, which is no file; put it into a module")
+        raise ImportError(f"it comes from {home.name}, which is not a file; put it into a module")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = sys.modules[home.name] = module
     spec.loader.exec_module(module)

@@ -1,4 +1,4 @@
-"""What an executor must keep: every task comes back once, whatever becomes of the others."""
+"""The checks of an executor: every task comes back once, even if others fail."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 from anncore.testing.kit import Kit, Named, Subject, must
 
 TASKS = 12
-PATIENCE = 30.0  # seconds to let go once its consumer has left
+PATIENCE = 30.0  # seconds until it ends after its consumer has left
 
 
 class ExecutorKit(Kit):
     """Tasks, stops, errors, leaving early."""
 
-    computes = False  # nothing of its own
+    computes = False  # it computes no numbers of its own
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
@@ -38,11 +38,11 @@ class Task:
 
 
 class Refusal(Exception):
-    """What the work raises."""
+    """The exception that the work raises."""
 
 
 class Squares:
-    """Work that can be checked; picklable, and importable wherever annx is."""
+    """Work with known results; picklable, and importable where annx is installed."""
 
     def __call__(self, task: Task) -> int:
         """Return the square."""
@@ -67,7 +67,7 @@ def _must_be_right(pairs: list[tuple[Any, Any]], where: str) -> None:
 
 
 def results(subject: Subject) -> int:
-    """Every task comes back once, with what the work returned for it, for one job and for two."""
+    """Every task comes back once, with the result of its work, for one job and for two."""
     count = 0
     for variant in subject.variants():
         for jobs in (1, 2):
@@ -85,12 +85,12 @@ def no_task(subject: Subject) -> int:
     variants = subject.variants()
     for variant in variants:
         pairs = list(_run(subject.build(variant), range(0), 2))
-        must(not pairs, f"{variant.label}: of no task comes {pairs[:1]}")
+        must(not pairs, f"{variant.label}: without tasks it yields {pairs[:1]}")
     return len(variants)
 
 
 def stops(subject: Subject) -> int:
-    """Once `stop()` is true no task starts, and those that have come back are right."""
+    """Once `stop()` is true no task starts, and the results so far are right."""
     count = 0
     for variant in subject.variants():
         pairs = list(_run(subject.build(variant), range(TASKS), 2, stop=lambda: True))
@@ -114,7 +114,7 @@ def _until_the_first(component: Any) -> list[tuple[Any, Any]]:
 
 
 def raises(subject: Subject) -> int:
-    """What the work raises is raised to the caller."""
+    """The caller gets the exception that the work raises."""
     variants = subject.variants()
     for variant in variants:
         try:
@@ -130,7 +130,7 @@ def raises(subject: Subject) -> int:
 
 
 def leaving_early(subject: Subject) -> int:
-    """A caller who has had enough may leave: nothing is raised, nobody waits, and it can be used again."""
+    """A caller may stop early: no exception, no long wait, and the executor can be used again."""
     variants = subject.variants()
     for variant in variants:
         component = subject.build(variant)

@@ -1,6 +1,6 @@
-"""Made-up sweeps for figures to draw: the frames of real ones, every number from a formula.
+"""Made-up sweeps for figures to draw: the frames of real sweeps, with every number from a formula.
 
-They hold whatever some figure draws, which no real sweep does: scores of networks, and paths on functions.
+Unlike a real sweep they hold data for every figure: scores of networks, and paths on objectives.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Scaled:
 
 @dataclass(frozen=True)
 class Idle:
-    """Share of the units that idle."""
+    """Return the share of idle units."""
 
     name: ClassVar[str] = "idle"
     goal: ClassVar[str] = "min"
@@ -116,19 +116,19 @@ PARTS: Mapping[str, type[Any]] = {"activation": Bend, "loss": Scaled}
 
 
 class Made(NamedTuple):
-    """One sweep to draw: what is special about it, and what a figure is handed."""
+    """One sweep to draw: its special feature, and the input of a figure."""
 
     label: str
     data: FigureInput
 
 
 def ordinary() -> Made:
-    """Return a sweep as one hopes for: three arms tuned on two data sets, every trial fine."""
+    """Return a sweep without problems: three arms tuned on two data sets, every trial ok."""
     return Made("a tuned sweep", _input())
 
 
 def hard() -> Iterator[Made]:
-    """Yield what sweeps come to when things go otherwise."""
+    """Yield sweeps with unusual contents."""
     yield Made("one arm on one data set", _input(arms=("first",), problems=("near",)))
     yield Made("nothing tuned", _input(tune=()))
     yield Made("one seed", _input(seeds=(100,)))
@@ -159,7 +159,7 @@ def _input(
     tune: tuple[int, ...] = TUNE,
     status: StatusOf = lambda arm, seed: "ok",
 ) -> FigureInput:
-    """Return what a figure is handed for a sweep over `arms` and `problems`."""
+    """Return the input of a figure for a sweep over `arms` and `problems`."""
     from anncore.evidence.study import Study
     from anncore.report.build import build_report
     from anncore.report.theme import Theme
@@ -185,7 +185,7 @@ def _input(
 
 
 def _parts(cls: type[Any]) -> Iterator[Any]:
-    """Yield components without end: a figure must cope with as many as there are arms."""
+    """Yield components without end: a figure must handle one for each arm."""
     return (cls(0.5 + 0.1 * i) for i in itertools.count())
 
 
@@ -237,7 +237,7 @@ def _results(
 
 
 def _map(problem: str, classes: int, arm: int, seed: int) -> DecisionMap:
-    """Return classes side by side, whose borders lean by the arm and shake by the seed."""
+    """Return classes side by side; their borders lean with the arm and move with the seed."""
     steps = (np.arange(SIDE) + 0.5) / SIDE
     along = steps[None, :] + 0.05 * arm * steps[:, None] + 0.04 * math.sin(7.3 * seed)
     likely = np.exp(-(((along[..., None] - (np.arange(classes) + 0.5) / classes) * 2 * classes) ** 2))
@@ -261,7 +261,7 @@ def _result(key: str, status: Status, loss: float, seconds: float, report: bool)
     path = [loss + float(np.exp(end * step)) for step in steps]
     curves = {"train_loss": tuple(0.8 * value for value in path), "valid_loss": tuple(path)}
     if report:
-        # Units come to rest and what flows fades, layer by layer.
+        # More units idle, and the flow fades, from layer to layer.
         for layer in (1, 2, 3):
             idle = [min(1.0, layer * step / 400) for step in steps]
             curves[f"train_idle.{layer}"] = tuple(idle)

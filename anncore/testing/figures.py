@@ -1,4 +1,4 @@
-"""What a figure must keep."""
+"""The checks of a figure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from anncore.contract.kinds import Array
 from anncore.testing import figure_data
 from anncore.testing.kit import Kit, Named, Subject, must
 
-DPI = 40  # enough for every difference to show
+DPI = 40  # high enough for every difference to show
 
 
 class FigureKit(Kit):
-    """It draws, says what it found, and leaves everything else as it was."""
+    """It draws, states its finding, and changes nothing else."""
 
     def exercise(self, subject: Subject, component: Any) -> Iterable[Array]:
         """Draw the ordinary sweep, as pixels."""
@@ -67,7 +67,7 @@ def _pixels(drawing: Any) -> Array:
 
 
 def attributes(subject: Subject) -> int:
-    """`question` is one, `order` a whole number, `section` one of the report's."""
+    """`question` ends with a question mark, `order` is a whole number, `section` one of the report's."""
     from anncore.report.write import SECTIONS
 
     question, order = subject.cls.question, subject.cls.order
@@ -79,11 +79,11 @@ def attributes(subject: Subject) -> int:
 
 
 def drawing_sound(subject: Subject) -> int:
-    """Of a good sweep it gives a Drawing of its name, with a finding, words in its place, and some ink."""
+    """From a good sweep it returns a Drawing of its name, with a finding, a text, and some ink."""
     count = 0
     for variant in subject.variants():
         drawing = _draw(subject.build(variant), _ordinary())
-        must(drawing is not None, f"{variant.label}: it draws nothing of {_ordinary().label}")
+        must(drawing is not None, f"{variant.label}: it draws nothing for {_ordinary().label}")
         count += _must_be_sound(subject, drawing, variant.label)
     return count
 
@@ -126,7 +126,7 @@ def hard_cases(subject: Subject) -> int:
 
 
 def data_unchanged(subject: Subject) -> int:
-    """The frames and the report it is handed are as they were afterwards."""
+    """It does not change the frames and the report that it gets."""
     from anncore.report.drawing import drawing_style
 
     count = 0
@@ -138,14 +138,14 @@ def data_unchanged(subject: Subject) -> int:
         for what in ("trials", "curves"):
             same = getattr(data, what).equals(getattr(before, what))
             must(same, f"{variant.label}: it changes data.{what}; work on a copy")
-        same = repr(data.report) == repr(before.report)  # NaN is no NaN's equal, but is written alike
+        same = repr(data.report) == repr(before.report)  # NaN does not equal NaN, but its text does
         must(same, f"{variant.label}: it changes data.report")
         count += 1
     return count
 
 
 def settings_kept(subject: Subject) -> int:
-    """matplotlib's settings are as they were afterwards, and no figure is left in pyplot."""
+    """It leaves matplotlib's settings unchanged and no figure in pyplot."""
     import matplotlib
     import matplotlib.pyplot as plt
 

@@ -40,7 +40,7 @@ def well_formed(subject: Subject) -> int:
 
 
 def documentation(subject: Subject) -> int:
-    """Its docstring says what it is, names every hyperparameter and where it came from."""
+    """Its docstring says what it is, names every hyperparameter and gives a source."""
     text = inspect.getdoc(subject.cls) or ""
     summary, _, body = text.partition("\n\n")
     must(
@@ -53,7 +53,7 @@ def documentation(subject: Subject) -> int:
         must(named or _greek(key) in text, f"the docstring does not mention the hyperparameter {key}")
     if subject.kind in PUBLISHED:
         source = re.search(r"https?://|\b(1[89]|20)\d\d\b", text)
-        must(source, "the docstring must say where it comes from: authors, title, year, address")
+        must(source, "the docstring must give the source: authors, title, year, address")
     return 1
 
 
@@ -61,7 +61,7 @@ GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "eps": "ε",
 
 
 def _greek(key: str) -> str:
-    """Return "β₁" for "beta1"; the key itself where it is no Greek letter."""
+    """Return "β₁" for "beta1", and other keys unchanged."""
     letter, digits = key.rstrip("0123456789"), key[len(key.rstrip("0123456789")) :]
     return GREEK.get(letter, letter) + digits.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
 
@@ -73,7 +73,7 @@ def defaults(subject: Subject) -> int:
         subject.build(variant)
     for preset, values in subject.cls.presets.items():
         unknown = set(values) - set(declared(subject.cls))
-        must(not unknown, f"preset {preset} sets {', '.join(sorted(unknown))}, which is no hyperparameter")
+        must(not unknown, f"preset {preset} sets {', '.join(sorted(unknown))}, which is not a hyperparameter")
     for key, declaration in declared(subject.cls).items():
         for value in declaration.search.values if declaration.search else ():
             try:
@@ -84,7 +84,7 @@ def defaults(subject: Subject) -> int:
 
 
 def pickles(subject: Subject) -> int:
-    """It reaches a fresh process and comes back as it was."""
+    """It survives the way to a new process and back."""
     variants = subject.variants()
     for variant in variants:
         built = build(subject.cls, **variant.values)
@@ -94,7 +94,7 @@ def pickles(subject: Subject) -> int:
 
 
 def json_round_trip(subject: Subject) -> int:
-    """Its hyperparameters survive the run's record."""
+    """Its hyperparameters survive writing them to JSON and reading them."""
     variants = subject.variants()
     for label, values in variants:
         again = resolve(subject.cls, json.loads(json.dumps(values, allow_nan=False)))
@@ -141,16 +141,16 @@ def _outside(declaration: Declared) -> list[Any]:
 
 
 def deterministic(subject: Subject, kit: Kit) -> int:
-    """It computes the same bits again, and so does another one with the same hyperparameters."""
+    """It computes the same bits again; another one with the same hyperparameters does too."""
     count = 0
     for variant in subject.variants():
         component = subject.build(variant)
         first = [np.array(result) for result in kit.exercise(subject, component)]
         for again in (component, subject.build(variant)):
             second = [np.asarray(result) for result in kit.exercise(subject, again)]
-            must(len(first) == len(second), f"{variant.label}: another number of results the second time")
+            must(len(first) == len(second), f"{variant.label}: a different number of results the second time")
             for one, other in zip(first, second, strict=True):
-                must_equal_bits(one, other, f"{variant.label}: another result the second time")
+                must_equal_bits(one, other, f"{variant.label}: a different result the second time")
                 count += 1
     return count
 
@@ -162,19 +162,22 @@ def no_global_rng(subject: Subject, kit: Kit) -> int:
         before = pickle.dumps((np.random.get_state(legacy=False), random.getstate()))  # noqa: NPY002
         count += len(list(kit.exercise(subject, subject.build(variant))))
         after = pickle.dumps((np.random.get_state(legacy=False), random.getstate()))  # noqa: NPY002
-        must(before == after, f"{variant.label}: it draws from a global generator; use the one it is handed")
+        must(
+            before == after,
+            f"{variant.label}: it draws from a global generator; use the one in its arguments",
+        )
     return count
 
 
 def other_process(subject: Subject, kit: Kit) -> int:
-    """Another process, whose sets and dictionaries hash otherwise, computes the same bits."""
+    """Another process, with other hashes, computes the same bits."""
     count = 0
     for variant in subject.variants():
         here = [np.asarray(result) for result in kit.exercise(subject, subject.build(variant))]
         there = elsewhere.ask(_exercised, subject, variant, kit, classes=[subject.cls])
-        must(len(here) == len(there), f"{variant.label}: another number of results in another process")
+        must(len(here) == len(there), f"{variant.label}: a different number of results in another process")
         for one, other in zip(here, there, strict=True):
-            must_equal_bits(one, other, f"{variant.label}: another result in another process")
+            must_equal_bits(one, other, f"{variant.label}: a different result in another process")
             count += 1
     return count
 
@@ -195,7 +198,7 @@ CHECKS: list[Named] = [
 
 
 def computing(kit: Kit) -> list[Named]:
-    """Return the checks on what `Kit.exercise` yields; none for a kind that computes nothing."""
+    """Return the checks of what `Kit.exercise` yields; none for a kind without results."""
     if not kit.computes:
         return []
     return [

@@ -1,4 +1,4 @@
-"""What an initializer must keep."""
+"""The checks of an initializer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from anncore.contract.kinds import Array, Initializer, overrides
 from anncore.testing.kit import Kit, Named, Subject, frozen, must, must_equal_bits
 
 SHAPES = ((1, 1), (3, 8), (64, 32))
-PATIENCE = 200  # rounds after which an adjustment counts as endless
+PATIENCE = 200  # attempts after which an adjustment counts as endless
 
 
 class InitializerKit(Kit):
@@ -30,13 +30,13 @@ class InitializerKit(Kit):
 
 
 def weights(subject: Subject) -> int:
-    """Weights have the shape asked for, are finite float64 and an array of their own."""
+    """Weights have the requested shape, are finite float64, and share no memory."""
     count = 0
     for variant in subject.variants():
         component = subject.build(variant)
         for shape in SHAPES:
             drawn = component.sample(np.random.default_rng(1), shape, *shape)
-            must(drawn.shape == shape, f"{variant.label}: shape {drawn.shape} where {shape} was asked for")
+            must(drawn.shape == shape, f"{variant.label}: shape {drawn.shape} in place of {shape}")
             must(drawn.dtype == np.float64, f"{variant.label}: {drawn.dtype}, not float64")
             must(np.isfinite(drawn).all(), f"{variant.label}: weights that are not finite")
             again = component.sample(np.random.default_rng(1), shape, *shape)
@@ -46,7 +46,7 @@ def weights(subject: Subject) -> int:
 
 
 def adjust(subject: Subject) -> int:
-    """Adjusting ends, keeps shape, dtype and what it is handed, and is each trial's own, to the last bit."""
+    """Adjusting ends, keeps shape, dtype and arguments, and treats each trial alone, to the bit."""
     count = 0
     for variant in subject.variants():
         rows = subject.rows(variant, 7)
@@ -69,7 +69,7 @@ def adjust(subject: Subject) -> int:
 
 
 def _adjusted(component: Any, drawn: Array, x: Array, label: str) -> Array:
-    """Return the weights of one linear layer (T, 6, 5) when the component is content."""
+    """Return the weights of one linear layer (T, 6, 5) after all adjustments."""
     weight = np.repeat(drawn[None], len(x), axis=0).astype(x.dtype)
     for attempt in range(PATIENCE):
         handed = frozen({"weight": weight, "z": x @ weight})
@@ -80,4 +80,6 @@ def _adjusted(component: Any, drawn: Array, x: Array, label: str) -> Array:
         shape = f"{changed.dtype} {changed.shape}"
         must(good, f"{label}: adjust gives {shape} for weights {weight.dtype} {weight.shape}")
         weight = changed.copy()
-    raise AssertionError(f"{label}: adjust is not content after {PATIENCE} attempts; it must return None")
+    raise AssertionError(
+        f"{label}: adjust still returns weights after {PATIENCE} attempts; it must return None at some point"
+    )

@@ -1,4 +1,4 @@
-"""What the checks are made of: the subject, its variants, and the frame of one kind's kit."""
+"""The parts of the kit: the subject of a check, its variants, and the base class of each kind's kit."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Named = tuple[str, Run]
 
 
 class Variant(NamedTuple):
-    """A choice of hyperparameters worth checking by itself."""
+    """A choice of hyperparameters that is checked by itself."""
 
     label: str
     values: dict[str, Any]
@@ -43,7 +43,7 @@ class Variant(NamedTuple):
 
 @dataclass(frozen=True)
 class Subject:
-    """The component class under check, and the hyperparameters that are always given."""
+    """The component class under check, and the hyperparameters that every check uses."""
 
     cls: Any
     kind: str
@@ -51,14 +51,14 @@ class Subject:
 
     @property
     def label(self) -> str:
-        """Its name, or its class's where it has none."""
+        """Its name, or the name of its class if it has none."""
         return str(getattr(self.cls, "name", self.cls.__name__))
 
     def variants(self) -> list[Variant]:
-        """Return the defaults, every preset, and every other structure one at a time.
+        """Return the defaults, every preset, and every other value of the structure one at a time.
 
-        A structure that the component refuses beside the defaults of the others, or that does not fit the
-        file it reads, is left out.
+        A value is left out if the component refuses it together with the other defaults, or if it does not
+        fit the file that the component reads.
         """
         variants = [Variant("defaults", resolve(self.cls, self.values))]
         for preset in self.cls.presets:
@@ -82,7 +82,7 @@ class Subject:
         return True
 
     def rows(self, variant: Variant, count: int) -> list[dict[str, Any]]:
-        """Return the values of `count` trials that differ in all that may differ within a stack."""
+        """Return the values of `count` trials; they differ in everything that may differ within a stack."""
         rows = [dict(variant.values) for _ in range(count)]
         for key, declaration in declared(self.cls).items():
             if declaration.stackable:
@@ -91,11 +91,11 @@ class Subject:
         return rows
 
     def build(self, variant: Variant) -> Any:
-        """Return the component as an author has it in mind: hyperparameters as plain numbers."""
+        """Return the component with hyperparameters as plain numbers."""
         return build(self.cls, **variant.values, **self._refs())
 
     def stack(self, rows: Sequence[dict[str, Any]], dtype: str) -> Any:
-        """Return the component as training has it: hyperparameters as arrays (T, 1, 1) of `dtype`."""
+        """Return the component as training uses it: hyperparameters as arrays (T, 1, 1) of `dtype`."""
         values = dict(rows[0])
         for key, declaration in declared(self.cls).items():
             if declaration.stackable:
@@ -125,7 +125,7 @@ def _alternatives(declaration: Declared) -> tuple[Any, ...]:
 
 
 def _spread(declaration: Declared, value: float, count: int) -> list[float]:
-    """Return `count` values of the domain, `value` first, the others as different as is sensible."""
+    """Return `count` values of the domain, `value` first, the others clearly different."""
     domain, search = declaration.domain, declaration.search
     assert isinstance(domain, Interval)
     steps = [(k + 1) / (count + 1) for k in range(count - 1)]
@@ -161,7 +161,7 @@ class Probe(Activation):
 
 
 class Speed(NamedTuple):
-    """What the probe among the optimizers remembers."""
+    """The state of the probe optimizer."""
 
     v: Array
 
@@ -183,13 +183,13 @@ class ProbeOptimizer(Optimizer):
 
 
 class Seen(NamedTuple):
-    """What the probe among the schedules remembers."""
+    """The state of the probe schedule."""
 
     worst: Array
 
 
 class ProbeSchedule(Schedule):
-    """The factor 1 / (1 + t / steps + worst), worst being the largest loss so far, for wrappers."""
+    """The factor 1 / (1 + t / steps + worst), where worst is the largest loss so far, for wrappers."""
 
     name: ClassVar[str] = "probe"
 
@@ -225,9 +225,9 @@ PROBES: Mapping[str, Callable[[], Any]] = {
 
 
 class Outcome(NamedTuple):
-    """What came of a check: `reason` is empty where the promise holds.
+    """The result of a check: `reason` is empty if the promise holds.
 
-    looked_at: how many things were looked at. detail: the traceback, where the component raised.
+    looked_at: how many things it looked at. detail: the traceback, if the component raised an exception.
     """
 
     check: Check
@@ -247,19 +247,19 @@ class Check:
 
     @property
     def promise(self) -> str:
-        """What the component promises by it, in one line."""
+        """The promise that it checks, in one line."""
         run = self.run.func if isinstance(self.run, partial) else self.run
         return (inspect.getdoc(run) or "").partition("\n")[0]
 
     def __call__(self) -> None:
-        """Raise AssertionError, with the component and the check in its message, unless all is well."""
+        """Raise AssertionError, with the component and the check in its message, if the promise is broken."""
         _, reason, cause = self._look()
         if reason:
             where = f"{self.subject.kind} {self.subject.label}: {self.name}"
             raise AssertionError(f"{where}: {reason}") from cause
 
     def outcome(self) -> Outcome:
-        """Run it and return what came of it."""
+        """Run it and return the result."""
         started = time.perf_counter()
         count, reason, cause = self._look()
         seconds = time.perf_counter() - started
@@ -269,24 +269,24 @@ class Check:
         )
 
     def _look(self) -> tuple[int, str, BaseException | None]:
-        """Return how much was looked at, what is wrong, "" if nothing, and the exception that said so."""
+        """Return how much it looked at, the fault or "", and the exception with the fault."""
         try:
-            # What a component prints must not end up in the middle of our own output.
+            # The output of a component must not mix with our own.
             with np.errstate(all="ignore"), one_blas_thread(), contextlib.redirect_stdout(sys.stderr):
                 count = self.run(self.subject)
         except AssertionError as error:
             return 0, " ".join(str(error).split()), error
-        except (Exception, SystemExit) as error:  # a plugin must not end its host
+        except (Exception, SystemExit) as error:  # a plugin must not end the process
             return 0, f"raised {type(error).__name__}: {' '.join(str(error).split())}", error
-        return count, "" if count else "nothing was left to check, all of it was skipped", None
+        return count, "" if count else "nothing was checked, because everything was skipped", None
 
 
 @dataclass(frozen=True)
 class Case:
     """One way to run a component on a stack of T trials.
 
-    inputs(rng, T, dtype) gives arrays with leading axis T; run(component, inputs) gives all that comes
-    out, also with leading axis T. keeps_dtype: whether that must have the inputs' dtype.
+    inputs(rng, T, dtype) returns arrays with leading axis T; run(component, inputs) returns all results, also
+    with leading axis T. keeps_dtype: whether the results must have the dtype of the inputs.
     """
 
     name: str
@@ -296,32 +296,32 @@ class Case:
 
 
 class Kit:
-    """The checks of one kind beyond the generic ones."""
+    """The checks of one kind, besides the generic ones."""
 
     def cases(self, subject: Subject) -> list[Case]:
-        """Return the ways to run a component on a stack; empty where the kind knows no stacks."""
+        """Return the ways to run a component on a stack; empty if the kind does not use stacks."""
         return []
 
-    computes = True  # whether `exercise` yields anything
-    stacked = False  # whether `cases` has any
-    fed = True  # whether their inputs reach the component, so that a sick trial could touch its neighbours
+    computes = True  # whether `exercise` yields results
+    stacked = False  # whether `cases` returns any
+    fed = True  # whether the component gets their inputs, so that a NaN trial could affect its neighbours
 
     def exercise(self, subject: Subject, component: Any) -> Iterable[Array]:
-        """Yield all that one component computes, from fixed inputs."""
+        """Yield all results of one component, from fixed inputs."""
         for case in self.cases(subject):
             yield from case.run(component, case.inputs(np.random.default_rng(0), 1, "float64")).values()
 
     def checks(self, subject: Subject) -> list[Named]:
-        """Return the kind's own checks; those of promises that this component does not make are left out."""
+        """Return the kind's own checks, without those of promises that this component does not make."""
         return []
 
 
 def kind_of(cls: Any) -> str:
-    """Return the kind whose base class a class derives from; TypeError where there is none."""
+    """Return the kind of a class by its base class; TypeError if it has none."""
     for kind, base in BASES.items():
         if isinstance(cls, type) and issubclass(cls, base):
             return kind
-    raise TypeError(f"{getattr(cls, '__name__', cls)!r} derives from no kind of component")
+    raise TypeError(f"{getattr(cls, '__name__', cls)!r} is not derived from any kind of component")
 
 
 def must(condition: Any, message: str) -> None:
@@ -345,7 +345,7 @@ def must_be_close(actual: Any, expected: Any, message: str, rtol: float, atol: f
     apart = np.abs(actual - expected) - (atol + rtol * np.abs(expected))
     if not (apart <= 0).all():
         i = np.unravel_index(np.nanargmax(np.where(np.isnan(apart), np.inf, apart)), apart.shape)
-        raise AssertionError(f"{message}: {float(actual[i])!r} where {float(expected[i])!r} is right")
+        raise AssertionError(f"{message}: {float(actual[i])!r} in place of {float(expected[i])!r}")
 
 
 def frozen(arrays: dict[str, Array]) -> dict[str, Array]:

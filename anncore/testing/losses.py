@@ -1,4 +1,4 @@
-"""What a loss must keep."""
+"""The checks of a loss."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class LossKit(Kit):
 
 
 def outputs(subject: Subject, task: Task, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Draw predictions inside what the loss accepts: a distribution where several probabilities are."""
+    """Draw predictions that the loss accepts; several probabilities form a distribution."""
     interval = Interval.parse(subject.cls.accepts)
     low, high = interval.low, interval.high
     if np.isfinite(low) and np.isfinite(high):
@@ -58,12 +58,12 @@ def outputs(subject: Subject, task: Task, rng: np.random.Generator, shape: tuple
 
 
 def several(subject: Subject) -> int:
-    """Return how many outputs the loss wants for each target."""
+    """Return the number of outputs that the loss needs for each target."""
     return int(subject.cls.outputs_per_target)
 
 
 def targets(subject: Subject, task: Task, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Draw targets as the task has them: 0 or 1, one-hot, or real."""
+    """Draw targets of the task: 0 or 1, one-hot, or real."""
     if task == "binary":
         return rng.integers(2, size=shape).astype(float)
     if task == "multiclass":
@@ -72,7 +72,7 @@ def targets(subject: Subject, task: Task, rng: np.random.Generator, shape: tuple
 
 
 def links(subject: Subject) -> list[tuple[str, int]]:
-    """Return each output activation with a joint form, and the number of outputs to try it with."""
+    """Return each output activation with a joint form, and the number of outputs for its checks."""
     natural = {link: WIDTHS[task][0] for task, link in subject.cls.outputs.items()}
     return [(link, natural.get(link, 3)) for link in subject.cls.joint]
 
@@ -149,9 +149,9 @@ def gradient(subject: Subject) -> int:
         output = outputs(subject, task, rng, (3, 5, width * several(subject)))
         target = targets(subject, task, rng, (3, 5, width))
         if task == "regression":
-            output[:, 0, :width] = target[:, 0] + 4e-7  # beside a corner that nobody may have declared
+            output[:, 0, :width] = target[:, 0] + 4e-7  # beside a corner that may be undeclared
         grad = component.grad(output, target)
-        beside = np.tile(target, several(subject))  # for each output the target it is about
+        beside = np.tile(target, several(subject))  # the target of each output
         away = np.ones(output.shape, dtype=bool)
         for kink in component.kinks:
             away &= np.abs(output - beside - kink) > 1e-3
@@ -169,7 +169,7 @@ def _value(component: Any, target: Array, output: Array) -> Array:
 
 
 def mean_over_examples(subject: Subject) -> int:
-    """The same examples twice: the same value, half the gradient each."""
+    """With every example given twice, the value is the same and each gradient half as large."""
     count = 0
     for variant, component, task, width in _settings(subject):
         rng = np.random.default_rng(8)
@@ -186,9 +186,9 @@ def mean_over_examples(subject: Subject) -> int:
 
 
 def joint_as_chained(subject: Subject) -> int:
-    """From logits comes what the output activation and the loss give one after the other.
+    """From logits it gives the same as the output activation followed by the loss.
 
-    To 1e-5, as the chained form may keep probabilities from 0 by a small number.
+    To 1e-5, because the chained form may keep probabilities a small number away from 0.
     """
     registry, count = load_registry(), 0
     for link, width in links(subject):
@@ -210,7 +210,7 @@ def joint_as_chained(subject: Subject) -> int:
 
 
 def predict(subject: Subject) -> int:
-    """Predictions are shaped as the target, for classes lie in [0, 1] and sum to 1, and keep NaN."""
+    """Predictions have the target's shape and keep NaN; those of classes are in [0, 1] and sum to 1."""
     count = 0
     for variant, component, task, width in _settings(subject):
         rng = np.random.default_rng(17)
@@ -227,7 +227,7 @@ def predict(subject: Subject) -> int:
         must(np.isfinite(predictions[1:]).all(), f"{label}: predictions that are not finite")
         if task != "regression":
             inside = (predictions[1:] >= 0).all() and (predictions[1:] <= 1).all()
-            must(inside, f"{label}: predictions outside [0, 1], where metrics want probabilities")
+            must(inside, f"{label}: predictions outside [0, 1], but metrics need probabilities")
         if task == "multiclass":
             must_be_close(predictions[1:].sum(axis=2), 1.0, f"{label}: sum over the classes", 1e-9, 1e-9)
         count += 1
@@ -235,7 +235,7 @@ def predict(subject: Subject) -> int:
 
 
 def extremes_finite(subject: Subject) -> int:
-    """Logits up to 10⁴, certain and wrong probabilities, errors of 10⁴: all finite."""
+    """With logits up to 10⁴, certain and wrong probabilities, and errors of 10⁴ all is finite."""
     interval = Interval.parse(subject.cls.accepts)
     count = 0
     for variant in subject.variants():

@@ -1,4 +1,4 @@
-"""What a metric must keep."""
+"""The checks of a metric."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class MetricKit(Kit):
     stacked = True
 
     def cases(self, subject: Subject) -> list[Case]:
-        """Score each task it claims, or what networks did where it watches."""
+        """Score each task of the metric, or the layers of networks for a metric that watches."""
         if subject.cls.watches:
             return watching.cases(subject)
         return [_case(task, d) for task in subject.cls.tasks for d in WIDTHS[task]]
@@ -65,13 +65,13 @@ def _case(task: Task, width: int) -> Case:
 
 
 def attributes(subject: Subject) -> int:
-    """Goal, tasks, bounds and primary tasks are what they should be."""
+    """Goal, tasks, bounds and primary tasks have valid values."""
     cls = subject.cls
     must(cls.goal in ("min", "max"), f"goal must be 'min' or 'max', got {cls.goal!r}")
     must(cls.tasks and set(cls.tasks) <= set(TASKS), f"tasks must be some of {', '.join(TASKS)}")
     must(set(cls.primary_for) <= set(cls.tasks), "primary_for names a task not in tasks")
     headline = cls.watches and cls.primary_for
-    must(not headline, "a metric that watches is nobody's headline; leave out primary_for")
+    must(not headline, "a metric that watches cannot be a headline metric; leave out primary_for")
     Interval.parse(cls.bounds)
     return 1
 
@@ -129,7 +129,7 @@ def order_free(subject: Subject) -> int:
 
 
 def nan_is_nan(subject: Subject) -> int:
-    """One prediction that is NaN makes the trial's score NaN: it may not pass for a class or a number."""
+    """One prediction that is NaN makes the trial's score NaN; it must not count as a class or a number."""
     count = 0
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 2), "float64")

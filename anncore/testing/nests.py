@@ -1,4 +1,4 @@
-"""What an optimizer around another must keep, whatever that other one is like."""
+"""The check of an optimizer around another one, with inner optimizers of every form."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Elsewhere(ProbeOptimizer):
     """The probe, evaluated at 1 + θ + v once it has moved."""
 
     def evaluated(self, weight: Array, state: Speed) -> Array:
-        """Return weights that no other part of the training knows of."""
+        """Return weights that differ from those in training."""
         return np.where(state.v != 0, weight + state.v + 1, weight)
 
 
 @dataclass(frozen=True)
 class Asking(AskingOptimizer):
-    """Gradient descent by the gradient where the last one leads."""
+    """Gradient descent with the gradient at the point that the first gradient leads to."""
 
     name: ClassVar[str] = "probe"
 
@@ -49,7 +49,7 @@ class Asking(AskingOptimizer):
 
 @dataclass(frozen=True)
 class Routing(Optimizer):
-    """Gradient descent for matrices; the probe moves all else."""
+    """Gradient descent for matrices; the probe updates all other arrays."""
 
     name: ClassVar[str] = "probe"
     scope: ClassVar[str] = "array"
@@ -65,12 +65,12 @@ class Routing(Optimizer):
         return -0.02 * grad, state
 
     def route(self, spec: WeightSpec) -> str:
-        """Return where an array goes."""
+        """Return which optimizer updates an array."""
         return "" if spec.role == "weight" else "rest"
 
 
 class Mean(NamedTuple):
-    """What the probe among the wrappers remembers, and what is inside."""
+    """The state of the probe wrapper, and the state inside."""
 
     mean: Array
     inner: Any
@@ -78,7 +78,7 @@ class Mean(NamedTuple):
 
 @dataclass(frozen=True)
 class Wrapping(OptimizerWrapper):
-    """The probe, evaluated at a running mean of where it is evaluated."""
+    """The probe, evaluated at a running mean of its own weights to evaluate at."""
 
     name: ClassVar[str] = "probe"
 
@@ -108,13 +108,13 @@ INSIDE: Mapping[str, Callable[[], Any]] = {
 
 
 def nests(subject: Subject) -> int:
-    """Around an optimizer of any form it is the same alone and stacked, evaluated where that one says."""
+    """Around any optimizer it gives the same bits alone and stacked, and asks it for `evaluated`."""
     count = 0
     for variant in subject.variants():
         for form, make in INSIDE.items():
             try:
                 count += _alone_as_stacked(subject, variant, form, make)
-            except ComponentError:  # one that the core refuses, saying why, such as one that asks under parts
+            except ComponentError:  # the core refuses some pairs, with a reason
                 continue
         _hands_on(subject, variant)
     return count
@@ -160,7 +160,7 @@ def _alone_as_stacked(subject: Subject, variant: Variant, form: str, make: Calla
 
 
 def _hands_on(subject: Subject, variant: Variant) -> None:
-    """Fail where it makes no difference at which weights the optimizer inside is evaluated."""
+    """Fail if the wrapper ignores the weights at which the optimizer inside is evaluated."""
     weight, grads = _inputs()
     try:
         ends = [
@@ -172,6 +172,6 @@ def _hands_on(subject: Subject, variant: Variant) -> None:
     at, plain = ends
     must(
         at is not None and plain is not None and not np.array_equal(at, plain),
-        f"{variant.label}: evaluated does not ask the optimizer inside at which weights it is evaluated; "
+        f"{variant.label}: evaluated does not ask the optimizer inside for its weights to evaluate at; "
         "leave the method out, or call self.wrapped.evaluated",
     )

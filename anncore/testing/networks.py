@@ -1,4 +1,4 @@
-"""What a network must keep."""
+"""The checks of a network."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from anncore.engine.network import OUTPUT, PlacedNetwork
 from anncore.testing.kit import Case, Kit, Named, Subject, must, must_be_close, must_equal_bits
 from anncore.testing.places import STAND_INS
 
-# Inputs and outputs; a network that wants others than the first says so by a ComponentError from `specs`.
+# Inputs and outputs. A network that cannot have the first ones raises ComponentError in `specs`.
 SIZES = ((3, 2), (16, 3), (4, 4), (64, 10))
 EXAMPLES = 5
-PROBED = 15  # parameters of each array whose gradient is compared
+PROBED = 15  # the number of weights in each array whose gradient is compared
 ROLES = ("weight", "bias", "gain", "state")
 PLACES = ("input", "hidden", "output", "")
 
 
 class NetworkKit(Kit):
-    """Parameters, shapes, the whole gradient; and what a door that is open promises."""
+    """Weights, shapes, the whole gradient, and the promises of its form and optional methods."""
 
     stacked = True
 
     def cases(self, subject: Subject) -> list[Case]:
-        """Run forward and backward; the parameters are among the inputs."""
+        """Run forward and backward; the weights are among the inputs."""
 
         def inputs(rng: np.random.Generator, trials: int, dtype: str) -> dict[str, Array]:
             return _inputs(subject, rng, trials, dtype)
@@ -56,14 +56,14 @@ class NetworkKit(Kit):
 
 
 class Given:
-    """Random numbers as `engine.noise.Noise` gives them; a number per trial seeds its generators."""
+    """Random numbers like those of `engine.noise.Noise`; a number per trial seeds its generators."""
 
     def __init__(self, seeds: Array) -> None:
         self._seeds = seeds
         self._shapes: dict[str, tuple[int, ...]] = {}
 
     def of(self, name: str, trials: slice, draw: Callable[[np.random.Generator], Array]) -> Array:
-        """Return what is drawn under a name."""
+        """Return the numbers of a name."""
         draws = []
         for seed in self._seeds[trials, 0]:
             number = int(seed * 2**20) if np.isfinite(seed) else 0
@@ -79,7 +79,7 @@ class Given:
 
 
 class Rig:
-    """A network with its activations in place, and all that a pass through it takes."""
+    """A network with activations in its places, and all inputs of a pass through it."""
 
     def __init__(self, component: Any, inputs: dict[str, Array]) -> None:
         self.noise = Given(inputs["noise"])
@@ -114,31 +114,31 @@ class Rig:
     def forward(
         self, moved: Mapping[str, Array] | None = None, *, training: bool = True, first: bool = True
     ) -> tuple[Array, Any, dict[str, Array]]:
-        """Return what the network gives, its tape, and its parameters and state after the pass.
+        """Return the network's output, its tape, and its weights and state after the pass.
 
-        moved: parameters that are others than at first.
+        moved: weights with other values than the initial ones.
         """
         weights = {**self.trained, **(moved or {}), **{name: v.copy() for name, v in self.state.items()}}
         self.noise.renew()
         z, tape = self.wired.forward(weights, self.x, training=training, first=first)
-        must(z.shape == self.grad.shape, f"forward gives shape {z.shape}, where {self.grad.shape} is right")
+        must(z.shape == self.grad.shape, f"forward gives shape {z.shape} in place of {self.grad.shape}")
         return z, tape, weights
 
     def backward(self, weights: Mapping[str, Array], tape: Any) -> dict[str, Array]:
-        """Return the gradients; what is not written is NaN."""
+        """Return the gradients; those that backward does not write are NaN."""
         grads = {name: np.full_like(value, np.nan) for name, value in self.trained.items()}
         self.wired.backward(weights, tape, self.grad, grads)
         return grads
 
     def learn(self) -> dict[str, Array]:
-        """Return what the network's own rule writes."""
+        """Return the changes from the network's own learning rule."""
         grads = {name: np.full_like(value, np.nan) for name, value in self.trained.items()}
         weights = {**self.trained, **{name: v.copy() for name, v in self.state.items()}}
         self.wired.component.learn(weights, self.x, self.y, grads)
         return grads
 
     def all(self) -> dict[str, Array]:
-        """Return all that the network computes, in training and in evaluation."""
+        """Return all results of the network, in training and in evaluation."""
         figures = {}
         for training in (True, False):
             when = "training" if training else "evaluation"
@@ -154,7 +154,7 @@ class Rig:
 
 
 def alone(component: Any, row: int) -> Any:
-    """Return the network of one of a stack's trials, hyperparameters as plain numbers."""
+    """Return the network of one trial of a stack, with hyperparameters as plain numbers."""
     cls: Any = type(component)
     twin = copy(component)
     for key in declared(cls):
@@ -169,7 +169,7 @@ def _drawer(component: Any, spec: WeightSpec) -> Callable[[np.random.Generator],
 
 
 def sizes_of(component: Any) -> tuple[int, int]:
-    """Return the first inputs and outputs of SIZES that a network takes."""
+    """Return the first inputs and outputs of SIZES that a network accepts."""
     reasons = []
     for inputs, outputs in SIZES:
         try:
@@ -178,11 +178,11 @@ def sizes_of(component: Any) -> tuple[int, int]:
             reasons.append(str(error))
         else:
             return inputs, outputs
-    raise AssertionError(f"it takes none of the sizes {SIZES}: {reasons[-1]}")
+    raise AssertionError(f"it accepts none of the sizes {SIZES}: {reasons[-1]}")
 
 
 def _inputs(subject: Subject, rng: np.random.Generator, trials: int, dtype: str) -> dict[str, Array]:
-    """Return inputs that suffice for every variant, each of which takes its own of them."""
+    """Return inputs that are large enough for every variant; each variant uses a part of them."""
     built = [subject.build(variant) for variant in subject.variants()]
     return _enough(built, rng, trials, dtype)
 
@@ -207,7 +207,7 @@ def _enough(
 
 
 def _cut(specs: Sequence[WeightSpec], numbers: Array) -> list[Array]:
-    """Return parameters around where they start."""
+    """Return weights around their initial values."""
     pieces, start = [], 0
     for spec in specs:
         size = spec.shape[0] * spec.shape[1]
@@ -218,13 +218,13 @@ def _cut(specs: Sequence[WeightSpec], numbers: Array) -> list[Array]:
 
 
 def specs_sound(subject: Subject) -> int:
-    """Parameter names differ, shapes and fans are positive, roles and places are known."""
+    """Names of weights differ, shapes and fans are positive, roles and places are valid."""
     count = 0
     for variant in subject.variants():
         component = subject.build(variant)
         specs = PlacedNetwork(component, *sizes_of(component), None).specs
         names = [spec.name for spec in specs]
-        must(len(set(names)) == len(names), f"{variant.label}: two parameters share a name in {names}")
+        must(len(set(names)) == len(names), f"{variant.label}: two weights share a name in {names}")
         for spec in specs:
             positive = min(*spec.shape, spec.fan_in, spec.fan_out) > 0
             must(len(spec.shape) == 2 and positive, f"{variant.label}: {spec.name} has shape {spec.shape}")
@@ -235,7 +235,7 @@ def specs_sound(subject: Subject) -> int:
 
 
 def gradient(subject: Subject) -> int:
-    """In float64, backward agrees with central differences of forward, for every parameter array."""
+    """In float64, backward agrees with central differences of forward, for every array of weights."""
     count = 0
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 2), "float64")
@@ -245,7 +245,7 @@ def gradient(subject: Subject) -> int:
 
 
 def _compare(rig: Rig, label: str, *, training: bool) -> int:
-    """Compare backward with central differences at some numbers of every parameter array."""
+    """Compare backward with central differences at some numbers of every array of weights."""
     rng, count = np.random.default_rng(18), 0
     _, tape, weights = rig.forward(training=training)
     grads = rig.backward(weights, tape)
@@ -265,7 +265,7 @@ def _compare(rig: Rig, label: str, *, training: bool) -> int:
 
 
 class _Watched(Activations):
-    """Activations that tell of every call: the place, its units, the columns of z."""
+    """Activations that record every call: the place, its units, the columns of z."""
 
     placed: ClassVar[list[tuple[str, int, int]]] = []
 
@@ -275,7 +275,7 @@ class _Watched(Activations):
 
 
 def places(subject: Subject) -> int:
-    """In every place an activation may learn, draw and gate: it is called there, with the width it wants."""
+    """In every place an activation may learn, draw or gate: it is called there, with the width it needs."""
     count = 0
     for variant in subject.variants():
         for stand_in in STAND_INS:
@@ -289,7 +289,7 @@ def places(subject: Subject) -> int:
             _Watched.placed.clear()
             try:
                 rig.forward()
-            except ValueError as error:  # shapes that do not fit, for a reason that can be told more plainly
+            except ValueError as error:  # shapes that do not fit; the messages below give the reason
                 _must_be_wide(rig, label)
                 raise AssertionError(f"{label}: {error}") from error
             _must_be_called(rig, label)
@@ -313,7 +313,7 @@ def _must_be_wide(rig: Rig, label: str) -> None:
         wanted = getattr(rig.wired.component, key)[int(index) - 1].width(units)
         must(
             columns == wanted,
-            f"{label}: {place} makes {units} units of {wanted} columns, and is given {columns}",
+            f"{label}: {place} needs {wanted} columns for its {units} units, but gets {columns}",
         )
 
 
@@ -327,13 +327,16 @@ def modes(subject: Subject) -> int:
         rig = Rig(component, _inputs(subject, np.random.default_rng(20), 2, "float64"))
         trained, _, after = rig.forward()
         again, _, left = rig.forward(first=False)
-        _must_leave_state(rig, left, f"{variant.label}: where a step's batch is gone through again")
+        _must_leave_state(rig, left, f"{variant.label}: when a step uses its batch again")
         must_equal_bits(trained, again, f"{variant.label}: the second time in a step")
         still, _, left = rig.forward(training=False)
         _must_leave_state(rig, left, f"{variant.label}: in evaluation")
         changed = any((after[name] != value).any() for name, value in rig.state.items())
         differs = (trained != still).any() or changed
-        must(differs, f"{variant.label}: training does what evaluation does; leave modes out")
+        must(
+            differs,
+            f"{variant.label}: training and evaluation give the same; derive it from Network",
+        )
         other = _others_noise(component, subject, rig)
         must_equal_bits(still, other, f"{variant.label}: evaluation under other random numbers")
         count += _compare(rig, f"{variant.label}, in training", training=True)
@@ -343,7 +346,7 @@ def modes(subject: Subject) -> int:
 
 def _must_leave_state(rig: Rig, after: Mapping[str, Array], when: str) -> None:
     for name, before in rig.state.items():
-        must((after[name] == before).all(), f"{when} {name} must stay as it was")
+        must((after[name] == before).all(), f"{when} {name} must not change")
 
 
 def _others_noise(component: Any, subject: Subject, rig: Rig) -> Array:
@@ -354,7 +357,7 @@ def _others_noise(component: Any, subject: Subject, rig: Rig) -> Array:
 
 
 def draw(subject: Subject) -> int:
-    """Every state that a trial begins with is drawn in its shape, the same from the same stream."""
+    """The initial state is drawn in its shape, equal from equal streams."""
     count = 0
     for variant in subject.variants():
         component = subject.build(variant)
@@ -367,55 +370,63 @@ def draw(subject: Subject) -> int:
             one, two = (np.asarray(component.draw(np.random.default_rng(21), spec)) for _ in range(2))
             must(
                 one.shape == spec.shape,
-                f"{variant.label}: draw gives shape {one.shape} for {spec.name}, whose shape is {spec.shape}",
+                f"{variant.label}: draw gives shape {one.shape} for {spec.name} in place of {spec.shape}",
             )
-            must(np.isfinite(one).all(), f"{variant.label}: draw gives numbers for {spec.name} not finite")
+            must(
+                np.isfinite(one).all(),
+                f"{variant.label}: draw gives numbers for {spec.name} that are not finite",
+            )
             must_equal_bits(one, two, f"{variant.label}: {spec.name} drawn twice from one stream")
             count += 1
     return count
 
 
 def layers(subject: Subject) -> int:
-    """Layers are told from the first on: each names the weight that makes its z, before later ones matter."""
+    """Layers come in forward order; each names the weight that its z depends on, and no later one."""
     count = 0
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 2), "float64")
         rig = Rig(component, _inputs(subject, np.random.default_rng(22), 2, "float64"))
         network = rig.wired.component
         before = network.layers(rig.forward(training=False)[1])
-        must(before, f"{variant.label}: it tells of no layer")
+        must(before, f"{variant.label}: layers returns no layer")
         weights = {spec.name: spec for spec in rig.specs if spec.role != "state"}
         for i, layer in enumerate(before):
             where = f"{variant.label}: layer {i + 1}"
-            must(layer.weight in weights, f"{where} has weight {layer.weight!r}, which is no parameter")
+            must(
+                layer.weight in weights,
+                f"{where} has weight {layer.weight!r}, which is not one of its weights",
+            )
             columns = weights[layer.weight].shape[1]
             for what, value in (("z", layer.z), ("a", layer.a)):
                 shaped = value is None or (value.ndim == 3 and len(value) == 2)
                 must(shaped, f"{where}: {what} must be (T, N, D), got {np.shape(value)}")
             must(layer.z.shape[2] == columns, f"{where}: z has {layer.z.shape[2]} columns, not {columns}")
             if layer.slope is not None:
-                must(layer.a is not None, f"{where} has a slope and no activation")
+                must(layer.a is not None, f"{where} has a slope but no activation")
                 shape = np.shape(layer.slope())
                 must(shape == np.shape(layer.a), f"{where}: slope has shape {shape}, not that of a")
             moved = {layer.weight: 1.5 * rig.trained[layer.weight]}
             after = network.layers(rig.forward(moved, training=False)[1])
-            must((after[i].z != layer.z).any(), f"{where}: its z is not made by its weight, {layer.weight}")
+            must(
+                (after[i].z != layer.z).any(), f"{where}: its z does not depend on its weight, {layer.weight}"
+            )
             for k in range(i):
                 same = (after[k].z == before[k].z).all()
-                must(same, f"{where} comes after layer {k + 1}, whose z changes with it")
+                must(same, f"{where} comes after layer {k + 1}, but the z of that layer depends on it")
             count += 1
     return count
 
 
 def learn(subject: Subject) -> int:
-    """Its own rule writes a finite change for every parameter, and the same again."""
+    """Its own learning rule writes a finite change for every weight, and repeats it bit for bit."""
     count = 0
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 2), "float64")
         rig = Rig(component, _inputs(subject, np.random.default_rng(23), 2, "float64"))
         one, two = rig.learn(), rig.learn()
         for name, value in one.items():
-            must(np.isfinite(value).all(), f"{variant.label}: learn leaves the change of {name} open")
+            must(np.isfinite(value).all(), f"{variant.label}: learn does not write the change of {name}")
             must_equal_bits(value, two[name], f"{variant.label}: learn, the second time, for {name}")
             count += 1
     return count

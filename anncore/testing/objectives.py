@@ -1,4 +1,4 @@
-"""What an objective must keep."""
+"""The checks of an objective."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from anncore.testing.kit import Case, Kit, Named, Subject, must, must_be_close, 
 
 
 class ObjectiveKit(Kit):
-    """Start, gradient, noise, and the minimum where it names one."""
+    """Start, gradient, noise, and the minimum if it names one."""
 
     stacked = True
 
     def cases(self, subject: Subject) -> list[Case]:
-        """Take value and gradient, with noise where it has any."""
+        """Compute value and gradient, with noise if it is noisy."""
         return [_case(subject)]
 
     def exercise(self, subject: Subject, component: Any) -> Iterable[Array]:
-        """Yield also where it starts, and what it draws."""
+        """Yield also its start and its noise."""
         yield from super().exercise(subject, component)
         yield from _drawn(component, 0)
 
@@ -68,7 +68,7 @@ def _case(subject: Subject) -> Case:
 
 
 def start(subject: Subject) -> int:
-    """It starts at D finite float64 numbers of its own, the same from equal generators, and finite there."""
+    """It starts at D finite float64 numbers, equal from equal generators, and has a finite value there."""
     count = 0
     for variant in subject.variants():
         component = subject.build(variant)
@@ -77,7 +77,7 @@ def start(subject: Subject) -> int:
         must(one.shape == (component.dimensions,), f"{where}: start has shape {one.shape}, not (D,)")
         must(one.dtype == np.float64, f"{where}: start is {one.dtype}, not float64")
         must(np.isfinite(one).all(), f"{where}: a start that is not finite")
-        must(np.array_equal(one, again), f"{where}: another start from an equal generator")
+        must(np.array_equal(one, again), f"{where}: a different start from an equal generator")
         must(not np.shares_memory(one, again), f"{where}: two starts share their memory")
         value = component.value(one.reshape(1, 1, -1))
         must(np.isfinite(value).all(), f"{where}: the value at the start is {value}")
@@ -104,7 +104,7 @@ def gradient(subject: Subject) -> int:
 
 
 def minimum(subject: Subject) -> int:
-    """Where it says it is lowest, the gradient is 0, and neither beside it nor elsewhere is it any lower."""
+    """At its minimum the gradient is 0, and no other place is lower."""
     count = 0
     for variant in subject.variants():
         component, rng, where = subject.build(variant), np.random.default_rng(9), variant.label
@@ -122,14 +122,14 @@ def minimum(subject: Subject) -> int:
         below = float(lowest.max() - component.value(others).min())
         must(
             below <= 1e-9 * max(float(np.abs(component.value(away)).max()), 1.0),
-            f"{where}: it is lower by {below:.3g} at another place than its minimum",
+            f"{where}: it is {below:.3g} lower at another place than at its minimum",
         )
         count += len(places)
     return count
 
 
 def noise(subject: Subject) -> int:
-    """One step's noise is D finite numbers, others at the next step, and reaches the gradient."""
+    """The noise of a step is D finite numbers, differs at the next step, and changes the gradient."""
     count = 0
     for variant in subject.variants():
         component = subject.build(variant)
@@ -140,6 +140,9 @@ def noise(subject: Subject) -> int:
         must(not np.array_equal(one, other), f"{variant.label}: two steps have the same noise")
         x = rng.normal(size=(1, 1, component.dimensions))
         with_one, with_other = (component.grad(x, numbers.reshape(x.shape)) for numbers in (one, other))
-        must(not np.array_equal(with_one, with_other), f"{variant.label}: the noise changes no gradient")
+        must(
+            not np.array_equal(with_one, with_other),
+            f"{variant.label}: the noise does not change the gradient",
+        )
         count += 1
     return count

@@ -1,4 +1,4 @@
-"""What an optimizer must keep."""
+"""The checks of an optimizer."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from anncore.testing.nests import nests
 
 
 class OptimizerKit(Kit):
-    """State, scope, progress on a convex quadratic, zero gradients, and the doors."""
+    """State, scope, progress on a convex quadratic, zero gradients, and the promises of its form."""
 
     stacked = True
 
     def cases(self, subject: Subject) -> list[Case]:
-        """Take a few steps on a weight and a bias, and on a flat buffer or a whole network's arrays."""
+        """Make a few steps on a weight and a bias, and on a flat buffer or all arrays of a network."""
         if overrides(subject.cls, AnyOptimizer.route):
-            # Alone, an array might not be one that it takes itself.
+            # It may route a single array to another optimizer.
             return [_case(NETWORK, f"{len(NETWORK)} arrays")]
         more = [FLAT] if is_plain(subject.cls) and _own_scope(subject) == "number" else []
         cases = [_case([spec], f"{spec.shape[0]} x {spec.shape[1]}") for spec in (WEIGHT, BIAS, *more)]
@@ -62,7 +62,7 @@ class OptimizerKit(Kit):
 
 
 def _own_scope(subject: Subject) -> str:
-    """Return the scope that an optimizer has by its defaults, whatever is inside it."""
+    """Return the scope of an optimizer with its default hyperparameters."""
     return subject.build(subject.variants()[0]).scope
 
 
@@ -88,7 +88,7 @@ def _case(specs: Sequence[WeightSpec], name: str) -> Case:
 
 
 class Example(NamedTuple):
-    """A variant of a component, and what to run it on."""
+    """A variant of a component, and its inputs."""
 
     label: str
     component: Any
@@ -96,7 +96,7 @@ class Example(NamedTuple):
     inputs: dict[str, Array]
 
     def seen(self, inputs: dict[str, Array]) -> Iterator[Seen]:
-        """Yield what comes of each step."""
+        """Yield the result of each step."""
         return walk(self.component, self.specs, inputs["weight"], inputs["grads"])
 
 
@@ -108,7 +108,7 @@ def _examples(subject: Subject, dtype: str = "float32") -> Iterator[Example]:
 
 
 def state_is_arrays(subject: Subject) -> int:
-    """init gives a tuple of arrays with the trials first, and step keeps their shapes."""
+    """init returns a tuple of arrays with the trials first, and step keeps their shapes."""
     count = 0
     for label, component, specs, inputs in _examples(subject):
         weight = inputs["weight"]
@@ -127,7 +127,7 @@ def state_is_arrays(subject: Subject) -> int:
 
 
 def state_round_trip(subject: Subject) -> int:
-    """A run that is interrupted, its state pickled and read again, goes on bit for bit."""
+    """After an interruption it continues with the same bits from its pickled state."""
     count = 0
     for label, component, specs, inputs in _examples(subject):
         weight, grads = inputs["weight"], inputs["grads"]
@@ -137,7 +137,7 @@ def state_round_trip(subject: Subject) -> int:
         moved = weight + 0
         for taken in whole[:half]:
             moved = moved + taken.change
-        # One that needs the whole batch meets the same function in every step.
+        # For an optimizer that needs the full batch the function is the same in every step.
         ahead = grads[:, [0] * half] if component.full_batch else grads[:, half:]
         rest = walk(component, specs, moved, ahead, state, first=half + 1)
         for taken, expected in zip(rest, whole[half:], strict=True):
@@ -148,7 +148,7 @@ def state_round_trip(subject: Subject) -> int:
 
 
 def quadratic(subject: Subject) -> int:
-    """From (1, -1), 500 steps of (θ₁² + 4 θ₂²) / 2 end lower, and finite all the way."""
+    """From (1, -1), 500 steps on (θ₁² + 4 θ₂²) / 2 stay finite and end lower."""
     count = 0
     curvature, start = np.array([[[1.0, 4.0, 4.0, 1.0]]]), np.array([[[1.0, -1.0, -1.0, 1.0]]])
     spec = WeightSpec("W", (2, 2), 2, 2, place="hidden")
@@ -187,12 +187,12 @@ def zero_gradient(subject: Subject) -> int:
 
 
 def scope(subject: Subject) -> int:
-    """A number's update depends on no more than its scope says: on itself, on its array, or on its trial."""
+    """The update of a number depends only on its scope: on itself, on its array, or on its trial."""
     return sum(SCOPES[scope_of(example.component)](example) for example in _examples(subject))
 
 
 def _by_number(example: Example) -> int:
-    """All parameters as one flat buffer get the changes that they get one array at a time."""
+    """All weights as one flat buffer get the same changes as one array at a time."""
     component, specs, count = example.component, [WEIGHT], 0
     inputs = _case(specs, "").inputs(np.random.default_rng(11), 3, "float32")
     weight, grads = inputs["weight"], inputs["grads"]
@@ -205,7 +205,7 @@ def _by_number(example: Example) -> int:
 
 
 def _by_array(example: Example) -> int:
-    """An array gets the same changes whatever stands beside it."""
+    """An array gets the same changes with any other arrays beside it."""
     inputs = _case(NETWORK, "").inputs(np.random.default_rng(12), 3, "float32")
     together = list(walk(example.component, NETWORK, inputs["weight"], inputs["grads"]))
     count, start = 0, 0
@@ -213,7 +213,7 @@ def _by_array(example: Example) -> int:
         mine = slice(start, start + spec.shape[0] * spec.shape[1])
         start = mine.stop
         if example.component.route(spec):
-            continue  # alone, it would leave it nothing
+            continue  # alone, it would have nothing to update itself
         weight = inputs["weight"][..., mine].reshape(3, *spec.shape)
         grads = inputs["grads"][..., mine].reshape(3, STEPS, *spec.shape)
         for taken, all_ in zip(walk(example.component, [spec], weight, grads), together, strict=True):
@@ -224,7 +224,7 @@ def _by_array(example: Example) -> int:
 
 
 def _by_trial(example: Example) -> int:
-    """A trial gets the same changes whichever others stand beside it."""
+    """A trial gets the same changes with any other trials beside it."""
     other = {key: value[[1, 2, 0]] for key, value in example.inputs.items()}
     for key, value in other.items():
         value[1] = example.inputs[key][1]
@@ -240,19 +240,19 @@ SCOPES = {"number": _by_number, "array": _by_array, "trial": _by_trial}
 
 
 def asking(subject: Subject) -> int:
-    """It asks for gradients where its own parameters could be, and has scope "trial"."""
+    """It asks for gradients at weights of the right shape, and has scope "trial"."""
     count = 0
     for label, component, specs, inputs in _examples(subject):
         wide = component.scope
         must(wide == "trial", f'{label}: one that asks must have scope "trial", it has "{wide}"')
         bowl = Bowl.like(inputs["weight"])
         count += len(list(walk(component, specs, inputs["weight"], inputs["grads"], bowl=bowl)))
-        must(bowl.asked, f"{label}: it declares asks but never asks")
+        must(bowl.asked, f"{label}: step never calls evaluate; derive it from anncore.Optimizer")
     return count
 
 
 def evaluated(subject: Subject) -> int:
-    """Where it is evaluated has the parameters' shape and dtype; before the first step it is the start."""
+    """The weights to evaluate at have shape and dtype of the weights, and begin at the start."""
     count = 0
     for dtype in ("float32", "float64"):
         for label, component, specs, inputs in _examples(subject, dtype):
@@ -263,7 +263,7 @@ def evaluated(subject: Subject) -> int:
             for taken in walk(component, specs, weight, inputs["grads"]):
                 evaluated_at = np.asarray(taken.at)
                 same = (evaluated_at.shape, evaluated_at.dtype) == (weight.shape, weight.dtype)
-                must(same, f"{label}: evaluated is no {weight.dtype} array shaped as the parameters")
+                must(same, f"{label}: evaluated is not a {weight.dtype} array shaped as the weights")
                 must(np.isfinite(evaluated_at).all(), f"{label}: evaluated is not finite")
                 count += 1
     return count
@@ -274,7 +274,7 @@ PLACES: tuple[Literal["input", "hidden", "output", ""], ...] = ("input", "hidden
 
 
 def route(subject: Subject) -> int:
-    """Every parameter array, of any role and place, goes to an optimizer that it has."""
+    """route sends every array, of any role and place, to an optimizer that it has."""
     own_fields, count = ["", *fields(subject.cls)], 0
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 1), "float64")
@@ -282,6 +282,9 @@ def route(subject: Subject) -> int:
             for spec in (like._replace(shape=shape, place=place) for shape in SHAPES for place in PLACES):
                 field = component.route(spec)
                 where = f'role "{spec.role}" and place "{spec.place}"'
-                must(field in own_fields, f"{variant.label}: route sends {where} to {field!r}, not its own")
+                must(
+                    field in own_fields,
+                    f"{variant.label}: route sends {where} to {field!r}, not a field of it",
+                )
                 count += 1
     return count

@@ -1,4 +1,4 @@
-"""Activations that open a door each, to stand in a network's places while it is checked."""
+"""Activations of the special forms, for the places of a network under check."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Learning(LearnedActivation):
         return z / np.sqrt(1 + z * z) + weights["tilt"] * z
 
     def backward(self, grad: Array, z: Array, a: Array, weights: Weights, grads: Weights) -> Array:
-        """Return ∂L/∂z, and write that of the tilts."""
+        """Return ∂L/∂z, and write the gradient of the tilts."""
         sum_examples(grad * z, out=grads["tilt"])
         return grad * ((1 + z * z) ** -1.5 + weights["tilt"])
 

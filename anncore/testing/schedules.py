@@ -1,4 +1,4 @@
-"""What a schedule must keep."""
+"""The checks of a schedule."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ EVERY = 3
 
 
 class ScheduleKit(Kit):
-    """Factors: finite, not negative, a float or one per trial; where it watches, what it remembers."""
+    """Factors: finite, not negative, a float or one per trial; and the state of one that watches."""
 
     stacked = True
-    fed = False  # but for one that watches, which sees losses
+    fed = False  # except for one that watches, which gets losses
 
     def cases(self, subject: Subject) -> list[Case]:
         """Ask for every factor of short and long runs."""
@@ -45,7 +45,7 @@ def _watches(subject: Subject) -> bool:
 
 def _case(steps: int) -> Case:
     def inputs(rng: np.random.Generator, trials: int, dtype: str) -> dict[str, Array]:
-        return {"one": np.ones((trials, 1, 1), dtype=dtype)}  # a schedule sees nothing; it gives T and dtype
+        return {"one": np.ones((trials, 1, 1), dtype=dtype)}  # not used by a schedule; it gives T and dtype
 
     def run(component: Any, inputs: dict[str, Array]) -> dict[str, Array]:
         one = np.ones_like(inputs["one"])
@@ -56,14 +56,14 @@ def _case(steps: int) -> Case:
 
 
 def _scores(rng: np.random.Generator, trials: int, steps: int, dtype: str) -> Array:
-    """Draw losses (T, 1, evaluations): some trials go on falling, some stand still, all tremble."""
+    """Draw noisy losses (T, 1, evaluations): some trials keep falling, some stand still."""
     count = steps // EVERY + 1
     falling = rng.uniform(0, 0.2, (trials, 1, 1)) * np.arange(count) * rng.integers(2, size=(trials, 1, 1))
     return (np.exp(-falling) + 0.01 * rng.random((trials, 1, count))).astype(dtype)
 
 
 def _watch(component: Any, scores: Array, steps: int, first: int = 1, memory: Any = None) -> Iterator[Any]:
-    """Yield (factor, state) of each step from `first` on; what it is handed cannot be written to."""
+    """Yield (factor, state) of each step from `first` on; all arguments are read-only."""
     memory = component.init(np.ones_like(scores[:, :, :1])) if memory is None else memory
     for t in range(first - 1, steps + 1):
         for leaf in leaves(memory):
@@ -113,7 +113,7 @@ def factors(subject: Subject) -> int:
 
 
 def state(subject: Subject) -> int:
-    """It remembers arrays with the trials first, keeps their shapes, and goes on from them bit for bit."""
+    """Its state has arrays with the trials first, keeps their shapes, and survives pickling bit for bit."""
     count, steps = 0, WATCHED[-1]
     for variant in subject.variants():
         label, rows = variant.label, subject.rows(variant, 3)

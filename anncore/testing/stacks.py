@@ -1,4 +1,4 @@
-"""The stack contract: what holds for every kind that acts on a stack of trials."""
+"""The stack contract: the checks of every kind that acts on a stack of trials."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _part(arrays: dict[str, Array], start: int, stop: int) -> dict[str, Array]:
 
 
 def stacked_as_alone(subject: Subject, kit: Kit, draws: int = DRAWS) -> int:
-    """In float32, stacks of 1, 2 and 7 trials give each trial the bits it has alone."""
+    """In float32, stacks of 1, 2 and 7 trials give each trial the same bits as alone."""
     count = 0
     for label, variant, case in _all(subject, kit):
         rows = subject.rows(variant, TRIALS)
@@ -79,7 +79,7 @@ def _equal_values_as_alone(subject: Subject, label: str, variant: Variant, case:
 
 
 def isolated(subject: Subject, kit: Kit) -> int:
-    """A trial full of NaN or inf leaves the others' numbers as they are."""
+    """A trial full of NaN or inf does not change the numbers of the others."""
     count = 0
     for label, variant, case in _all(subject, kit):
         component = subject.stack(subject.rows(variant, 3), "float32")
@@ -98,7 +98,7 @@ def isolated(subject: Subject, kit: Kit) -> int:
 
 
 def keeps_dtype(subject: Subject, kit: Kit) -> int:
-    """float32 in gives float32 out and float64 float64, hyperparameters as arrays or plain numbers."""
+    """float32 inputs give float32 and float64 float64, with hyperparameters as arrays or plain numbers."""
     count = 0
     for label, variant, case in _all(subject, kit):
         for dtype in ("float32", "float64"):
@@ -113,7 +113,7 @@ def keeps_dtype(subject: Subject, kit: Kit) -> int:
 
 
 def inputs_unchanged(subject: Subject, kit: Kit) -> int:
-    """No array it is handed is written to."""
+    """It does not write to its arguments."""
     count = 0
     for label, variant, case in _all(subject, kit):
         inputs = frozen(case.inputs(np.random.default_rng(4), 2, "float64"))

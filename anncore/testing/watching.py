@@ -1,4 +1,4 @@
-"""What a metric must keep that looks into the network."""
+"""The checks of a metric that watches: it scores the layers of a network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXAMPLES = 20
 
 
 def cases(subject: Subject) -> list[Case]:
-    """Score what networks of several depths did."""
+    """Score the layers of networks of several depths."""
     return [
         Case(f"{len(sizes) - 1} layers", partial(_draw, sizes), partial(_score, sizes), keeps_dtype=False)
         for sizes in SIZES
@@ -25,7 +25,7 @@ def cases(subject: Subject) -> list[Case]:
 
 
 def _draw(sizes: tuple[int, ...], rng: np.random.Generator, trials: int, dtype: str) -> dict[str, Array]:
-    """Draw weights and run a network with ReLU, some units of which are silent, on random examples."""
+    """Draw weights and run a network with ReLU, with some silent units, on random examples."""
     arrays, a = {}, rng.normal(size=(trials, EXAMPLES, sizes[0]))
     for i, units in enumerate(sizes[1:], start=1):
         arrays[f"W{i}"] = rng.normal(size=(trials, a.shape[2], units))
@@ -43,7 +43,7 @@ def _score(sizes: tuple[int, ...], component: Any, inputs: dict[str, Array]) -> 
     weights = {f"W{i}": inputs[f"W{i}"] for i in numbers}
     grads = {f"W{i}": inputs[f"grad W{i}"] for i in numbers}
     scores = {suffix: np.asarray(score) for suffix, score in component.score(layers, weights, grads).items()}
-    must(scores, "score gives nothing; it must give (T,) by a suffix, be it ''")
+    must(scores, "score returns nothing; it must return (T,) by a suffix, which may be ''")
     for suffix, score in scores.items():
         good = isinstance(suffix, str) and (not suffix or suffix.replace("_", "a").isalnum())
         must(good, f"a suffix must be '' or letters, digits and _, got {suffix!r}")
@@ -59,7 +59,7 @@ def _layer(i: int, inputs: dict[str, Array]) -> Layer:
 
 
 def _scores(subject: Subject, seed: int) -> Iterator[tuple[str, Any, dict[str, Array]]]:
-    """Yield, for every variant and network, a label, what gives scores, and what it gives them of."""
+    """Yield, for every variant and network, a label, the function that scores, and its arguments."""
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 4), "float64")
         for sizes in SIZES:
@@ -68,7 +68,7 @@ def _scores(subject: Subject, seed: int) -> Iterator[tuple[str, Any, dict[str, A
 
 
 def within_bounds(subject: Subject) -> int:
-    """Scores lie within the declared bounds, or are NaN where there is nothing to look at."""
+    """Scores lie within the declared bounds, or are NaN if there is no layer to score."""
     interval = Interval.parse(subject.cls.bounds)
     count = 0
     for label, score, inputs in _scores(subject, 12):
@@ -87,7 +87,7 @@ def order_free(subject: Subject) -> int:
         order = np.random.default_rng(15).permutation(EXAMPLES)
         moved = {name: array[:, order] if name[0] in "za" else array for name, array in inputs.items()}
         here, there = score(inputs), score(moved)
-        must(list(here) == list(there), f"{label}: other suffixes in another order")
+        must(list(here) == list(there), f"{label}: different suffixes in another order")
         for suffix, values in here.items():
             kept = ~np.isnan(values)
             where = f"{label}: {suffix!r} in another order"
@@ -97,7 +97,7 @@ def order_free(subject: Subject) -> int:
 
 
 def nan_is_nan(subject: Subject) -> int:
-    """A trial full of NaN scores NaN throughout: it may not pass for a sound one."""
+    """A trial full of NaN has only NaN scores, so that it does not look sound."""
     count = 0
     for label, score, inputs in _scores(subject, 16):
         spoilt = {name: array.copy() for name, array in inputs.items()}

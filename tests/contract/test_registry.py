@@ -227,7 +227,7 @@ BROKEN = {
     ),
     "reserved key": (
         activation(body="use: Hyper = hyper(0.5, '[0, 1]')\n"),
-        "use is a key of the experiment's own",
+        "use is a key of experiments themselves",
     ),
     "reference": (
         activation(body="inner: Hyper = ref('optimiser', 'sgd')\n"),

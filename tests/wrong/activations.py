@@ -29,21 +29,21 @@ ACTIVATIONS = [
     wrong(
         "activation", "documentation", "mention the hyperparameter slope", __doc__="Bent.\n\nNobody, 2020."
     ),
-    wrong("activation", "documentation", "where it comes from", __doc__="Bent.\n\nBy its slope."),
+    wrong("activation", "documentation", "must give the source", __doc__="Bent.\n\nBy its slope."),
     wrong("activation", "gradient", "backward at z = -1", backward=lambda self, grad, z, a: grad),
     wrong("activation", "gradient", "declare a corner there in kinks", kinks=()),
     wrong("activation", "gradient", "forward gives (3, 3) for z (3, 7, 3)", forward=summed),
-    wrong("activation", "gradient", "nothing was left to check", kinks=tuple(np.linspace(-9, 9, 18001))),
+    wrong("activation", "gradient", "nothing was checked", kinks=tuple(np.linspace(-9, 9, 18001))),
     wrong("activation", "range", "outside the declared range [0, inf)", range="[0, inf)"),
     wrong("activation", "extremes_finite", "overflow", forward=overflowing, backward=its_slope),
 ]
 
 
-# Activations that open a door
+# Activations of special forms
 
 
-def forgets_its_own(self: Any, grad: Array, z: Array, a: Array, params: Any, grads: Any) -> Array:
-    return grad * ((1 + z * z) ** -1.5 + params["tilt"])
+def forgets_its_own(self: Any, grad: Array, z: Array, a: Array, weights: Any, grads: Any) -> Array:
+    return grad * ((1 + z * z) ** -1.5 + weights["tilt"])
 
 
 def mean_height(self: Any, z: Array, noise: Any) -> Array:
@@ -66,7 +66,7 @@ OPEN_ACTIVATIONS = [
         "two draws give the same values",
         spoilt(Shaken, forward=mean_height, backward=mean_slope),
     ),
-    Wrong("activation", "random", "it is one trial's", spoilt(Shaken, draw=drawn_for_all)),
+    Wrong("activation", "random", "it draws for one trial", spoilt(Shaken, draw=drawn_for_all)),
     Wrong(
         "activation",
         "width",

@@ -39,8 +39,8 @@ def wrong(kind: str, check: str, because: str, **members: Any) -> Wrong:
     return Wrong(kind, check, because, spoilt(RIGHT[kind], **members))
 
 
-def opened(kind: str, check: str, because: str, right: Any, **members: Any) -> Wrong:
-    """Spoil a component that opens a door."""
+def wrong_form(kind: str, check: str, because: str, right: Any, **members: Any) -> Wrong:
+    """Spoil a component of a special form, or one with optional methods."""
     return Wrong(kind, check, because, spoilt(right, **members))
 
 
@@ -123,9 +123,9 @@ def hashed(result: Any) -> Any:
 
 def computing_kind(kind: str) -> list[Wrong]:
     return [
-        wrong(kind, "deterministic", "another result the second time", **changed(kind, unrepeatable)),
+        wrong(kind, "deterministic", "a different result the second time", **changed(kind, unrepeatable)),
         wrong(kind, "no_global_rng", "draws from a global generator", **changed(kind, drawn_by_all)),
-        wrong(kind, "other_process", "another result in another process", **changed(kind, hashed)),
+        wrong(kind, "other_process", "a different result in another process", **changed(kind, hashed)),
     ]
 
 

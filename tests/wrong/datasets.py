@@ -37,5 +37,5 @@ DATASETS = [
     wrong("dataset", "rows_unshared", "two calls share x", make=shared),
     wrong("dataset", "splits", "test_index must hold different row numbers", make=tested_twice),
     wrong("dataset", "splits", "test_index must lie in 0 ... 19", make=tested_beyond),
-    wrong("dataset", "splits", "training never sees class [1]", make=never_seen),
+    wrong("dataset", "splits", "training has no example of class [1]", make=never_seen),
 ]

@@ -61,7 +61,7 @@ def opens_a_window(self: Any, data: Any) -> Any:
 FIGURES = [
     wrong("figure", "attributes", "question must end with a question mark", question="Who wins"),
     wrong("figure", "attributes", "section must be one of leaderboard", section="leader"),
-    wrong("figure", "drawing", "draws nothing of a tuned sweep", draw=nothing),
+    wrong("figure", "drawing", "draws nothing for a tuned sweep", draw=nothing),
     wrong("figure", "drawing", "must return a Drawing or None, got <class 'str'>", draw=a_picture),
     wrong("figure", "drawing", "title is empty", draw=untitled),
     wrong("figure", "drawing", "alt says nan", draw=wordy),

@@ -8,7 +8,7 @@ import numpy as np
 from right_components import Scaled, Sides
 
 from anncore.contract.kinds import Array
-from wrong.base import Wrong, opened, spoilt, wrong
+from wrong.base import Wrong, spoilt, wrong, wrong_form
 
 
 def never_wrong(self: Any, output: Array, target: Array) -> Array:
@@ -72,11 +72,13 @@ LOSSES = [
         "loss", "joint_as_chained", "grad_from_logits with identity against grad", grad_from_logits=doubled
     ),
     wrong("loss", "stacked_as_alone", "not (T,)", value=not_per_trial),
-    opened("loss", "attributes", "must be a whole number from 1, got 2.0", Scaled, outputs_per_target=2.0),
+    wrong_form(
+        "loss", "attributes", "must be a whole number from 1, got 2.0", Scaled, outputs_per_target=2.0
+    ),
     wrong("loss", "attributes", "2 outputs per target need predict", outputs_per_target=2),
-    opened("loss", "gradient", "grad for output", Scaled, grad=means_alone),
-    opened("loss", "predict", "shape (3, 9, 2) for 1 targets", Scaled, predict=as_they_are),
-    opened("loss", "predict", "outside [0, 1]", Sides, predict=as_they_are),
-    opened("loss", "predict", "an output that is NaN predicts", Sides, predict=winners),
-    opened("loss", "stacked_as_alone", "prediction of a trial in a stack", Sides, predict=above_the_mean),
+    wrong_form("loss", "gradient", "grad for output", Scaled, grad=means_alone),
+    wrong_form("loss", "predict", "shape (3, 9, 2) for 1 targets", Scaled, predict=as_they_are),
+    wrong_form("loss", "predict", "outside [0, 1]", Sides, predict=as_they_are),
+    wrong_form("loss", "predict", "an output that is NaN predicts", Sides, predict=winners),
+    wrong_form("loss", "stacked_as_alone", "prediction of a trial in a stack", Sides, predict=above_the_mean),
 ]

@@ -17,17 +17,17 @@ def namesakes(self: Any, inputs: int, outputs: int) -> list[WeightSpec]:
     return [WeightSpec("A", (inputs, 2), inputs, 2), WeightSpec("A", (2, outputs), 2, outputs)]
 
 
-def half_a_gradient(self: Any, params: Any, tape: Any, grad: Array, grads: Any) -> None:
+def half_a_gradient(self: Any, weights: Any, tape: Any, grad: Array, grads: Any) -> None:
     grads["B"][:] = tape[2].swapaxes(1, 2) @ grad  # and A is forgotten
 
 
 NETWORKS = [
-    wrong("network", "specs", "two parameters share a name", specs=namesakes),
+    wrong("network", "specs", "two weights share a name", specs=namesakes),
     wrong("network", "gradient", "backward for A: nan", backward=half_a_gradient),
 ]
 
 
-# Networks that open a door
+# Networks with optional methods
 
 
 def of_no_role(self: Any, inputs: int, outputs: int) -> list[WeightSpec]:
@@ -48,12 +48,12 @@ class Reading:
         self.uniform = mode.uniform
 
 
-def always_in_training(self: Any, params: Any, x: Array, mode: Any) -> Any:
-    return Furnished.forward(self, params, x, mode if mode.training else Reading(mode))
+def always_in_training(self: Any, weights: Any, x: Array, mode: Any) -> Any:
+    return Furnished.forward(self, weights, x, mode if mode.training else Reading(mode))
 
 
-def twice_in_a_step(self: Any, params: Any, x: Array, mode: Any) -> Any:
-    return Furnished.forward(self, params, x, Reading(mode) if mode.training else mode)
+def twice_in_a_step(self: Any, weights: Any, x: Array, mode: Any) -> Any:
+    return Furnished.forward(self, weights, x, Reading(mode) if mode.training else mode)
 
 
 class Calm:
@@ -63,8 +63,8 @@ class Calm:
     training = False
 
 
-def never_in_training(self: Any, params: Any, x: Array, mode: Any) -> Any:
-    return Furnished.forward(self, params, x, Calm())
+def never_in_training(self: Any, weights: Any, x: Array, mode: Any) -> Any:
+    return Furnished.forward(self, weights, x, Calm())
 
 
 def scalar(self: Any, rng: Any, spec: WeightSpec) -> float:
@@ -88,16 +88,33 @@ OPEN_NETWORKS = [
         "activation2, which forward never calls",
         spoilt(Furnished, places=lambda self, inputs, outputs: {"activation": [2, 2]}),
     ),
-    Wrong("network", "places", "activation1 makes 2 units of 4 columns", spoilt(Furnished, specs=narrow)),
-    Wrong("network", "modes", "in evaluation mean must stay", spoilt(Furnished, forward=always_in_training)),
-    Wrong("network", "modes", "is gone through again mean must", spoilt(Furnished, forward=twice_in_a_step)),
-    Wrong("network", "modes", "leave modes out", spoilt(Furnished, forward=never_in_training)),
-    Wrong("network", "draw", "draw gives shape () for mask", spoilt(Furnished, draw=scalar)),
-    Wrong("network", "layers", "comes after layer 1, whose z changes", spoilt(Furnished, layers=upside_down)),
+    Wrong(
+        "network", "places", "activation1 needs 4 columns for its 2 units", spoilt(Furnished, specs=narrow)
+    ),
+    Wrong(
+        "network",
+        "modes",
+        "in evaluation mean must not change",
+        spoilt(Furnished, forward=always_in_training),
+    ),
+    Wrong("network", "modes", "uses its batch again mean must", spoilt(Furnished, forward=twice_in_a_step)),
+    Wrong(
+        "network",
+        "modes",
+        "training and evaluation give the same",
+        spoilt(Furnished, forward=never_in_training),
+    ),
+    Wrong("network", "draw", "draw gives shape () for mask in place of", spoilt(Furnished, draw=scalar)),
     Wrong(
         "network",
         "layers",
-        "weight 'C', which is no parameter",
+        "comes after layer 1, but the z of that layer",
+        spoilt(Furnished, layers=upside_down),
+    ),
+    Wrong(
+        "network",
+        "layers",
+        "weight 'C', which is not one of its weights",
         spoilt(Furnished, layers=lambda self, tape: [Layer("C", tape[1])]),
     ),
     Wrong(
@@ -106,7 +123,7 @@ OPEN_NETWORKS = [
     Wrong(
         "network",
         "learn",
-        "leaves the change of A open",
+        "does not write the change of A",
         spoilt(Wired, learn=lambda self, weights, x, y, grads: None),
     ),
 ]

@@ -14,7 +14,7 @@ OBJECTIVES = [
     wrong(
         "objective",
         "start",
-        "another start from an equal generator",
+        "a different start from an equal generator",
         start=lambda self, rng: np.random.default_rng().normal(size=3),
     ),
     wrong("objective", "start", "two starts share their memory", start=lambda self, rng: STILL),
@@ -28,12 +28,12 @@ OBJECTIVES = [
     wrong(
         "objective",
         "minimum",
-        "at another place than its minimum",
+        "lower at another place than at its minimum",
         minimum=np.zeros(3),
         value=lambda self, x: -(x * x).sum(axis=(1, 2)),
         grad=lambda self, x, noise: noise - 2 * x,
     ),
     wrong("objective", "noise", "noise that is not finite", draw=lambda self, rng: np.full(3, np.nan)),
     wrong("objective", "noise", "two steps have the same", draw=lambda self, rng: np.ones(3)),
-    wrong("objective", "noise", "changes no gradient", grad=lambda self, x, noise: x + 0),
+    wrong("objective", "noise", "does not change the gradient", grad=lambda self, x, noise: x + 0),
 ]

@@ -80,9 +80,9 @@ def spoilt_optimizer(check: str, because: str, right: Any, **members: Any) -> Wr
 OPTIMIZERS = [
     wrong("optimizer", "scope", "alone and beside others", scope="array", step=by_the_last_array),
     wrong("optimizer", "scope", "beside other trials", scope="trial", step=by_all_trials),
-    spoilt_optimizer("asks", "declares asks but never asks", Foresight, step=silent_step),
-    spoilt_optimizer("asks", "parameters of shape (3, 1, 1)", Foresight, step=asks_at_nothing),
-    spoilt_optimizer("asks", "parameters of dtype float64", Foresight, step=asks_too_finely),
+    spoilt_optimizer("asks", "step never calls evaluate", Foresight, step=silent_step),
+    spoilt_optimizer("asks", "weights of shape (3, 1, 1)", Foresight, step=asks_at_nothing),
+    spoilt_optimizer("asks", "weights of dtype float64", Foresight, step=asks_too_finely),
     spoilt_optimizer("asks", 'must have scope "trial", it has "number"', Foresight, scope="number"),
     spoilt_optimizer("inputs_unchanged", "writes to an array", Foresight, step=spoils_the_answer),
     spoilt_optimizer(
@@ -104,7 +104,7 @@ OPTIMIZERS = [
         Halfway,
         evaluated=lambda self, weight, state: weight,
     ),
-    spoilt_optimizer("route", "to 'nowhere', not its own", Halfway, route=lambda self, spec: "nowhere"),
+    spoilt_optimizer("route", "to 'nowhere', not a field of it", Halfway, route=lambda self, spec: "nowhere"),
     spoilt_optimizer("scope", "a change of W1 alone and beside others", Halfway, step=normed_inside),
     wrong("optimizer", "state", "first axis must be the trials", init=without_trials),
     wrong("optimizer", "state", "must be a NamedTuple of arrays", init=lambda self, weight: weight),

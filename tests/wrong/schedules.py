@@ -9,7 +9,7 @@ from right_components import Fitting, Heedful, Watched
 
 from anncore import ref
 from anncore.contract.kinds import Array
-from wrong.base import opened, wrong
+from wrong.base import wrong, wrong_form
 
 # Schedules and initializers
 
@@ -57,15 +57,24 @@ def overwritten(self: Any, state: Watched, score: Array, t: int) -> Watched:
 
 SCHEDULES = [
     wrong(
-        "schedule", "well_formed", "refers to a schedule, which may watch", after=ref("schedule", "constant")
+        "schedule",
+        "well_formed",
+        "refers to a schedule, which may need the losses",
+        after=ref("schedule", "constant"),
     ),
-    opened("schedule", "state", "first axis must be the trials", Heedful, init=one_for_all),
-    opened("schedule", "state", "must be a NamedTuple of arrays", Heedful, init=lambda self, ones: 1 * ones),
-    opened("schedule", "state", "observe changes the state's shapes", Heedful, observe=growing),
-    opened("schedule", "state", "after the state was saved and read", Heedful, factor=forgets),
-    opened("schedule", "isolated", "beside one of nan and without it", Heedful, observe=by_the_best_trial),
-    opened("schedule", "stacked_as_alone", "in a stack of 2", Heedful, observe=by_the_best_trial),
-    opened("schedule", "inputs_unchanged", "writes to an array it was handed", Heedful, observe=overwritten),
+    wrong_form("schedule", "state", "first axis must be the trials", Heedful, init=one_for_all),
+    wrong_form(
+        "schedule", "state", "must be a NamedTuple of arrays", Heedful, init=lambda self, ones: 1 * ones
+    ),
+    wrong_form("schedule", "state", "observe changes the state's shapes", Heedful, observe=growing),
+    wrong_form("schedule", "state", "after the state was saved and read", Heedful, factor=forgets),
+    wrong_form(
+        "schedule", "isolated", "beside one of nan and without it", Heedful, observe=by_the_best_trial
+    ),
+    wrong_form("schedule", "stacked_as_alone", "in a stack of 2", Heedful, observe=by_the_best_trial),
+    wrong_form(
+        "schedule", "inputs_unchanged", "writes to an array it was handed", Heedful, observe=overwritten
+    ),
     wrong("schedule", "factors", "of update 1 of 1 is [nan]", factor=not_a_number),
     wrong("schedule", "factors", "the factor is 0 throughout", factor=lambda self, t, steps, state: 0.0),
 ]
@@ -93,11 +102,11 @@ def in_place(self: Any, weight: Array, z: Array, attempt: int) -> Any:
 
 
 INITIALIZERS = [
-    wrong("initializer", "weights", "shape (8, 3) where (3, 8)", sample=transposed),
+    wrong("initializer", "weights", "shape (8, 3) in place of (3, 8)", sample=transposed),
     wrong("initializer", "weights", "two draws share their memory", sample=kept),
-    opened("initializer", "adjust", "not content after 200 attempts", Fitting, adjust=endless),
-    opened("initializer", "adjust", "in a stack of 7 and alone", Fitting, adjust=until_all_are_small),
-    opened("initializer", "adjust", "beside one of nan", Fitting, adjust=unless_one_is_sick),
-    opened("initializer", "adjust", "adjust gives float64", Fitting, adjust=widened),
-    opened("initializer", "adjust", "read-only", Fitting, adjust=in_place),
+    wrong_form("initializer", "adjust", "still returns weights after 200 attempts", Fitting, adjust=endless),
+    wrong_form("initializer", "adjust", "in a stack of 7 and alone", Fitting, adjust=until_all_are_small),
+    wrong_form("initializer", "adjust", "beside one of nan", Fitting, adjust=unless_one_is_sick),
+    wrong_form("initializer", "adjust", "adjust gives float64", Fitting, adjust=widened),
+    wrong_form("initializer", "adjust", "read-only", Fitting, adjust=in_place),
 ]

@@ -1,13 +1,13 @@
-"""From a graph of elementwise operations to machine code: one loop that keeps all in registers.
+"""From a graph of elementwise operations to machine code: one loop that keeps all values in registers.
 
-LLVM is handed vectors of 512 bits, which it splits where a processor's are shorter, and a scalar loop for
-the rest of a row. Every operation is IEEE's own and none is contracted, so the numbers are NumPy's to the
-bit; what NumPy computes by a method of its own (exp, tanh) is left to it.
+LLVM gets vectors of 512 bits, which it splits for processors with shorter ones, and a scalar loop for the
+rest of a row. Every operation is the IEEE operation and none is contracted, so the result equals NumPy's to
+the bit. Functions that NumPy computes by its own methods (exp, tanh) are left to NumPy.
 
-A kernel `void f(i64 *table)` finds in its table the three lengths T, N, D, then for each array, and for each
-value per trial (T, 1, 1), the address of the array object itself: where its numbers lie and how far apart
-its trials and examples are is read from NumPy's struct, as asking for it in Python takes longer than many a
-kernel. The last axis is contiguous, or has length 1 and is broadcast.
+The table of a kernel `void f(i64 *table)` holds the three lengths T, N, D, then for each array, and for each
+value per trial (T, 1, 1), the address of the array object. The kernel reads the address of the numbers and
+the strides from NumPy's struct, because asking for them in Python takes longer than many kernels. The last
+axis is contiguous, or has length 1 and is broadcast.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ COMPARED = {
     "not_equal": "une",
 }
 INTRINSICS = {"sqrt": "sqrt", "absolute": "fabs"}
-# NumPy's maximum and clip hand NaN on from either side; they differ in which zero they prefer.
+# NumPy's maximum and clip keep a NaN from either side; they differ in which zero they prefer.
 EXTREMES = {"maximum": "oge", "minimum": "ole", "clip_low": "ogt", "clip_high": "olt"}
 
 
@@ -47,6 +47,10 @@ EXTREMES = {"maximum": "oge", "minimum": "ole", "clip_low": "ogt", "clip_high": 
 # Python objects have, the address of the numbers, the number of axes, and the addresses of shape and strides.
 DATA = object.__basicsize__
 STRIDES = DATA + 24
+
+
+Values = dict[int, dict[Node, str]]
+"""Names of the values known outside the innermost loop, for vectors (by width) and single numbers (1)."""
 
 
 class Operand(NamedTuple):
@@ -90,7 +94,7 @@ class Emitter:
         return self.add(f"shufflevector {self.type} {one}, {self.type} poison, {zeros}")
 
     def real(self, node: Node, value: str) -> str:
-        """Return a truth value as 0 or 1, anything else as it is."""
+        """Return a truth value as 0 or 1, and any other value unchanged."""
         return self.add(f"uitofp {self.truth} {value} to {self.type}") if node.boolean else value
 
     def operation(self, node: Node, args: Sequence[str]) -> str:
@@ -135,74 +139,109 @@ def source(
 ) -> str:
     """Return LLVM's text of a kernel `f`.
 
-    nodes: what it computes, arguments first. reads: the nodes it loads, and how. writes: what it stores,
-    each into an array of its own, after those it reads in the table. smalls: one value per trial each.
+    nodes: what it computes, arguments first. reads: the nodes that it loads, and how. writes: the nodes that
+    it stores, each in its own array; these follow the arrays of `reads` in the table. smalls: nodes with one
+    value per trial.
     """
-    scalar, _, width = FLOATS[dtype]
+    width = FLOATS[dtype][2]
     names = count()
     arrays = {f"r{i}": operand for i, (_, operand) in enumerate(reads)}
     arrays |= {f"w{i}": Operand() for i in range(len(writes))}
-    head = ["define void @f(ptr noalias readonly %table) {", "entry:"]
-    head += described(
-        ("T", "N", "D"), arrays, [f"s{i}" for i in range(len(smalls))], np.dtype(dtype).itemsize
-    )
-    head += [f"%whole = and i64 %D, {-width}", "br label %trials"]
-    trials = ["trials:", "%t = phi i64 [0, %entry], [%t1, %endtrial]"]
+    values: Values = {width: {}, 1: {}}
+    wide, thin = Emitter(dtype, width, names), Emitter(dtype, 1, names)
+    trials = _trials(dtype, arrays, smalls, [node for node in nodes if node.single], names, values)
+    examples = _examples(dtype, arrays, reads, names, values)
+    nodes = [node for node in nodes if not node.single]
+    body = [
+        *_head(dtype, arrays, len(smalls)),
+        *trials,
+        *examples,
+        *("vectors:", "%i = phi i64 [0, %examples], [%i1, %vectors]"),
+        *_body(wide, "%i", nodes, reads, writes, values[width]),
+        *(f"%i1 = add i64 %i, {width}", "%more = icmp slt i64 %i1, %whole"),
+        "br i1 %more, label %vectors, label %rest",
+        *("rest:", "%left = icmp slt i64 %whole, %D", "br i1 %left, label %scalars, label %endexample"),
+        *("scalars:", "%j = phi i64 [%whole, %rest], [%j1, %scalars]"),
+        *_body(thin, "%j", nodes, reads, writes, values[1]),
+        *("%j1 = add i64 %j, 1", "%again = icmp slt i64 %j1, %D"),
+        "br i1 %again, label %scalars, label %endexample",
+        *("endexample:", "%n1 = add i64 %n, 1", "%moren = icmp slt i64 %n1, %N"),
+        "br i1 %moren, label %examples, label %endtrial",
+        *("endtrial:", "%t1 = add i64 %t, 1", "%moret = icmp slt i64 %t1, %T"),
+        *("br i1 %moret, label %trials, label %done", "done:", "ret void", "}"),
+    ]
+    return "\n".join([*_declared("\n".join(body), (wide, thin)), *body]) + "\n"
+
+
+def _head(dtype: str, arrays: Mapping[str, Operand], smalls: int) -> Iterator[str]:
+    """Yield the start of a kernel: it reads its table, and rounds the row length down to whole vectors."""
+    yield from ("define void @f(ptr noalias readonly %table) {", "entry:")
+    small_names = [f"s{i}" for i in range(smalls)]
+    yield from described(("T", "N", "D"), arrays, small_names, np.dtype(dtype).itemsize)
+    yield from (f"%whole = and i64 %D, {-FLOATS[dtype][2]}", "br label %trials")
+
+
+def _trials(
+    dtype: str,
+    arrays: Mapping[str, Operand],
+    smalls: Sequence[Node],
+    singles: Sequence[Node],
+    names: Iterator[int],
+    values: Values,
+) -> list[str]:
+    """Return the block that each trial enters; add what is computed once per trial to `values`."""
+    scalar, _, width = FLOATS[dtype]
+    lines = ["trials:", "%t = phi i64 [0, %entry], [%t1, %endtrial]"]
     for array in arrays:
-        trials += [
+        lines += [
             f"%{array}to = mul i64 %t, %{array}t",
             f"%{array}tp = getelementptr {scalar}, ptr %{array}0, i64 %{array}to",
         ]
-    wide, thin = Emitter(dtype, width, names), Emitter(dtype, 1, names)
-    known: dict[int, dict[Node, str]] = {width: {}, 1: {}}
-    hoisted = Emitter(dtype, width, names)
     for i, node in enumerate(smalls):
-        trials.append(f"%s{i}a = getelementptr {scalar}, ptr %s{i}0, i64 %t")
-        trials.append(f"%s{i}v = load {scalar}, ptr %s{i}a")
-        known[1][node] = f"%s{i}v"
-    single = Emitter(dtype, 1, names)
-    for node in nodes:
-        if node.single:
-            args = [_value(single, known[1], arg) for arg in node.args]
-            known[1][node] = single.operation(node, args)
-    for node, value in known[1].items():
-        known[width][node] = hoisted.splat(value)
-    nodes = [node for node in nodes if not node.single]
-    trials += [*single.lines, *hoisted.lines, "br label %examples"]
-    examples = ["examples:", "%n = phi i64 [0, %trials], [%n1, %endexample]"]
+        lines.append(f"%s{i}a = getelementptr {scalar}, ptr %s{i}0, i64 %t")
+        lines.append(f"%s{i}v = load {scalar}, ptr %s{i}a")
+        values[1][node] = f"%s{i}v"
+    single, hoisted = Emitter(dtype, 1, names), Emitter(dtype, width, names)
+    for node in singles:
+        values[1][node] = single.operation(node, [_value(single, values[1], arg) for arg in node.args])
+    for node, value in values[1].items():
+        values[width][node] = hoisted.splat(value)
+    return [*lines, *single.lines, *hoisted.lines, "br label %examples"]
+
+
+def _examples(
+    dtype: str,
+    arrays: Mapping[str, Operand],
+    reads: Sequence[tuple[Node, Operand]],
+    names: Iterator[int],
+    values: Values,
+) -> list[str]:
+    """Return the block that each example enters; add the arrays with one number per example to `values`."""
+    scalar, _, width = FLOATS[dtype]
+    lines = ["examples:", "%n = phi i64 [0, %trials], [%n1, %endexample]"]
     for array in arrays:
-        examples += [
+        lines += [
             f"%{array}no = mul i64 %n, %{array}n",
             f"%{array}np = getelementptr {scalar}, ptr %{array}tp, i64 %{array}no",
         ]
     hoisted = Emitter(dtype, width, names)
     for i, (node, operand) in enumerate(reads):
         if not operand.wide:
-            examples.append(f"%r{i}v = load {scalar}, ptr %r{i}np")
-            known[1][node] = f"%r{i}v"
-            known[width][node] = hoisted.splat(f"%r{i}v")
-    examples += [*hoisted.lines, "%some = icmp sgt i64 %whole, 0", "br i1 %some, label %vectors, label %rest"]
-    vectors = ["vectors:", "%i = phi i64 [0, %examples], [%i1, %vectors]"]
-    vectors += _body(wide, "%i", nodes, reads, writes, known[width])
-    vectors += [f"%i1 = add i64 %i, {width}", "%more = icmp slt i64 %i1, %whole"]
-    vectors += ["br i1 %more, label %vectors, label %rest"]
-    rest = ["rest:", "%left = icmp slt i64 %whole, %D", "br i1 %left, label %scalars, label %endexample"]
-    scalars = ["scalars:", "%j = phi i64 [%whole, %rest], [%j1, %scalars]"]
-    scalars += _body(thin, "%j", nodes, reads, writes, known[1])
-    scalars += ["%j1 = add i64 %j, 1", "%again = icmp slt i64 %j1, %D"]
-    scalars += ["br i1 %again, label %scalars, label %endexample"]
-    end = ["endexample:", "%n1 = add i64 %n, 1", "%moren = icmp slt i64 %n1, %N"]
-    end += ["br i1 %moren, label %examples, label %endtrial"]
-    end += ["endtrial:", "%t1 = add i64 %t, 1", "%moret = icmp slt i64 %t1, %T"]
-    end += ["br i1 %moret, label %trials, label %done", "done:", "ret void", "}"]
-    body = [*head, *trials, *examples, *vectors, *rest, *scalars, *end]
-    return "\n".join([*_declared("\n".join(body), (wide, thin)), *body]) + "\n"
+            lines.append(f"%r{i}v = load {scalar}, ptr %r{i}np")
+            values[1][node] = f"%r{i}v"
+            values[width][node] = hoisted.splat(f"%r{i}v")
+    return [
+        *lines,
+        *hoisted.lines,
+        "%some = icmp sgt i64 %whole, 0",
+        "br i1 %some, label %vectors, label %rest",
+    ]
 
 
 def described(
     lengths: Sequence[str], arrays: Mapping[str, Operand], smalls: Sequence[str], size: int
 ) -> Iterator[str]:
-    """Yield what reads a table: lengths, arrays whose numbers begin at %NAME0, values per trial likewise."""
+    """Yield the lines that read a table: lengths, arrays, values per trial; numbers begin at %NAME0."""
     yield from _entries(lengths, 0)
     for slot, (name, operand) in enumerate(arrays.items(), start=len(lengths)):
         yield from _object(name, slot)
@@ -225,7 +264,7 @@ def _object(name: str, slot: int) -> Iterator[str]:
 
 
 def _strides(name: str, operand: Operand, size: int) -> Iterator[str]:
-    """How many numbers lie between an array's trials (t) and its examples (n)."""
+    """Yield the lines that read an array's strides, in numbers: between trials (t) and examples (n)."""
     yield f"%{name}se = getelementptr i8, ptr %{name}o, i64 {STRIDES}"
     yield f"%{name}s = load ptr, ptr %{name}se"
     yield f"%{name}tb = load i64, ptr %{name}s"
@@ -241,9 +280,10 @@ def _body(
     nodes: Sequence[Node],
     reads: Sequence[tuple[Node, Operand]],
     writes: Sequence[Node],
-    known: dict[Node, str],
+    outside: Mapping[Node, str],
 ) -> list[str]:
-    values = dict(known)
+    """Return the innermost loop's lines; `outside` holds the values that are known before it."""
+    values = dict(outside)
     align = np.dtype({"float": "f4", "double": "f8"}[emitter.scalar]).itemsize
     for i, (node, operand) in enumerate(reads):
         if operand.wide:
@@ -258,7 +298,7 @@ def _body(
     return emitter.lines
 
 
-def _value(emitter: Emitter, values: dict[Node, str], node: Node) -> str:
+def _value(emitter: Emitter, values: Mapping[Node, str], node: Node) -> str:
     return emitter.constant(node.value) if node.op == "const" else values[node]
 
 
@@ -283,7 +323,7 @@ def _machine() -> Any:
 
 
 def processor() -> str:
-    """Return what LLVM takes this machine's processor for, "znver4" for instance."""
+    """Return LLVM's name of this machine's processor, for instance "znver4"."""
     import llvmlite.binding as llvm
 
     return llvm.get_host_cpu_name()
@@ -291,7 +331,7 @@ def processor() -> str:
 
 @cache
 def available() -> bool:
-    """Tell whether kernels can be made here, and are wanted: ANNX_FUSING=0 runs all formulas as written."""
+    """Tell whether kernels can be made here; ANNX_FUSING=0 turns them off."""
     if os.environ.get("ANNX_FUSING") == "0":
         return False
     try:
@@ -302,7 +342,7 @@ def available() -> bool:
 
 
 def _knows_arrays() -> bool:
-    """Tell whether array objects are laid out as kernels read them; not so on PyPy, for one."""
+    """Tell whether array objects have the layout that kernels read; on PyPy, for instance, they do not."""
     if sys.implementation.name != "cpython":
         return False
     probe = np.empty((3, 2, 5))[:, :, 1:]
@@ -314,7 +354,7 @@ def _knows_arrays() -> bool:
 
 @cache
 def compiled(text: str) -> Function:
-    """Return the kernel of a text, compiled once per process, in some 15 ms."""
+    """Return the kernel of a text; it is compiled once per process, in about 15 ms."""
     import llvmlite.binding as llvm
 
     module = llvm.parse_assembly(text)

@@ -1,8 +1,8 @@
-"""Components' formulas, fused where they can be and called as they are written where they cannot.
+"""Components' formulas: fused if possible, otherwise called as they are written.
 
-Before a formula's kernel is used for the first time in a process, it is compared with the formula itself, bit
-for bit, on numbers of every sort; where they differ the formula is called. So no result depends on whether a
-formula was fused, nor on whether llvmlite is there at all.
+Before a process first uses the kernel of a formula, it compares kernel and formula bit for bit on numbers of
+every sort. If they differ, the formula itself is called. So no result depends on whether a formula is fused,
+or on whether llvmlite is installed.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from anncore.engine.fusing.emit import available
 from anncore.engine.fusing.program import Plan, Program, plan
 from anncore.engine.fusing.trace import Big, Graph, Small, Unfusable, trace
 
-_AGREED: dict[Any, bool] = {}  # by component and machine code: whether they compute the same
-_MOST_SHAPES = 64  # programs that one formula keeps; each has temporary arrays of its own
+_AGREED: dict[Any, bool] = {}  # by component and machine code: whether kernel and formula give the same bits
+_MOST_SHAPES = 64  # the number of programs that one formula keeps; each has its own temporary arrays
 
 
 class Formula:
-    """A function of arrays (T, N, D) that gives one array, elementwise or not.
+    """A function of arrays (T, N, D) that returns one array, elementwise or not.
 
-    function: itself, or the name of a method of `component`; called with the arrays and then `fixed`. Axes of
-    length 1 are broadcast.
+    function: the function, or the name of a method of `component`; called with the arrays, then `fixed`.
+    Axes of length 1 are broadcast.
     """
 
     def __init__(self, function: str | Callable[..., Any], component: Any = None, *fixed: Any) -> None:
         self._function, self._component, self._fixed = function, component, fixed
         self._programs: dict[Any, Program | None] = {}  # by the shapes and dtypes of the arrays
         self._last: list[Any] = []
-        self._program: Program | None = None  # the one for the last arrays
+        self._program: Program | None = None  # the program for the last arrays
         self._possible = available()
 
     def __call__(self, *arrays: Array, out: Array | None = None) -> Array:
-        """Return what the function gives, in `out` where that is given; it may be one of the arrays."""
+        """Return the function's result, in `out` if given; `out` may be one of the arrays."""
         if self._possible:
             kinds = [(array.shape, array.dtype) for array in arrays]
             if kinds != self._last:
@@ -89,27 +89,26 @@ class Formula:
         if not isinstance(result, Big) or result.shape != graph.shape or result.node.boolean:
             raise Unfusable
         if result.node.op == "input":
-            raise Unfusable  # it hands on what it was given, which costs nothing
+            raise Unfusable  # it returns its argument, which costs nothing
         graph.outputs = [result.node]
         return plan(graph)
 
 
 class Update:
-    """A step of an elementwise optimizer, done in place: parameters and state are overwritten.
+    """A step of an elementwise optimizer in place: it overwrites weights and state.
 
-    optimizer: itself, or one that is fitted, with others inside. scheduled: whether the components' `lr` is
-    changed from outside between steps. Raises Unfusable where the
-    step cannot be fused, or not to the same bits.
+    optimizer: the component, or a fitted one with others inside. scheduled: whether `lr` changes between
+    steps. Raises Unfusable if the step cannot be fused, or if the kernel gives other bits.
     """
 
-    def __init__(self, optimizer: Any, param: Array, grad: Array, state: Any, *, scheduled: bool) -> None:
+    def __init__(self, optimizer: Any, weight: Array, grad: Array, state: Any, *, scheduled: bool) -> None:
         if not available():
             raise Unfusable
-        self._program = _update(optimizer, param, grad, state, scheduled)
+        self._program = _update(optimizer, weight, grad, state, scheduled)
         kinds = optimizer.kinds if hasattr(optimizer, "kinds") else type(optimizer)
         mark = (kinds, "step", self._program.plan.texts)
         if mark not in _AGREED:
-            _AGREED[mark] = _updates_agree(optimizer, param, scheduled)
+            _AGREED[mark] = _updates_agree(optimizer, weight, scheduled)
         if not _AGREED[mark]:
             raise Unfusable
 
@@ -118,37 +117,37 @@ class Update:
         self._program.run(t)
 
 
-def _update(optimizer: Any, param: Array, grad: Array, state: Any, scheduled: bool) -> Program:
-    graph = Graph(param.dtype, param.shape)
+def _update(optimizer: Any, weight: Array, grad: Array, state: Any, scheduled: bool) -> Program:
+    graph = Graph(weight.dtype, weight.shape)
     states = list(_leaves(state))
     for leaf in states:
-        sound = leaf.shape == param.shape and leaf.flags.writeable and leaf.flags.c_contiguous
-        if not sound or np.may_share_memory(leaf, param) or np.may_share_memory(leaf, grad):
+        sound = leaf.shape == weight.shape and leaf.flags.writeable and leaf.flags.c_contiguous
+        if not sound or np.may_share_memory(leaf, weight) or np.may_share_memory(leaf, grad):
             raise Unfusable
     made = partial(symbolic, varying=("lr",) if scheduled else ())
     component = optimizer.replaced(made) if hasattr(optimizer, "replaced") else made(optimizer)
 
-    def step(param: Any, grad: Any, *leaves: Any) -> list[Any]:
+    def step(weight: Any, grad: Any, *leaves: Any) -> list[Any]:
         before = _rebuilt(state, iter(leaves))
-        change, after = component.step(param, grad, before, Small(3, varying=True))
-        return [param + change, *_leaves(after)]
+        change, after = component.step(weight, grad, before, Small(3, varying=True))
+        return [weight + change, *_leaves(after)]
 
-    results = trace(step, graph, [param, grad, *states])
+    results = trace(step, graph, [weight, grad, *states])
     if len(results) != 1 + len(states) or not all(
-        isinstance(result, Big) and result.shape == param.shape and not result.node.boolean
+        isinstance(result, Big) and result.shape == weight.shape and not result.node.boolean
         for result in results
     ):
         raise Unfusable
     graph.outputs = [result.node for result in results]
     program = Program(plan(graph))
-    program.bind([param, grad, *states], [param, *states])
+    program.bind([weight, grad, *states], [weight, *states])
     return program
 
 
-def _updates_agree(optimizer: Any, param: Array, scheduled: bool) -> bool:
-    """Compare two steps, fused and as written, on as many trials and a few numbers of every sort."""
-    shape = (len(param), 1, 71)
-    fused, grad = sample(shape, param.dtype, 1), sample(shape, param.dtype, 2)
+def _updates_agree(optimizer: Any, weight: Array, scheduled: bool) -> bool:
+    """Compare two steps, fused and as written, on equally many trials with a few numbers of every sort."""
+    shape = (len(weight), 1, 71)
+    fused, grad = sample(shape, weight.dtype, 1), sample(shape, weight.dtype, 2)
     plain = fused.copy()
     ours, theirs = optimizer.init(fused), optimizer.init(plain)
     try:
@@ -165,12 +164,12 @@ def _updates_agree(optimizer: Any, param: Array, scheduled: bool) -> bool:
 
 
 def same(one: Array, other: Array) -> bool:
-    """Tell whether two arrays hold the same numbers, any NaN being like any other."""
+    """Tell whether two arrays hold the same numbers; all NaN are equal."""
     return one.dtype == other.dtype and bool(np.array_equal(one, other, equal_nan=True))
 
 
 def sample(shape: tuple[int, ...], dtype: np.dtype[Any], seed: int) -> Array:
-    """Return numbers of every sort: ordinary, large, tiny, zero, infinite, none."""
+    """Return numbers of every sort: ordinary, large, tiny, zero, infinite, NaN."""
     rng = np.random.default_rng(seed)
     size = int(np.prod(shape))
     numbers = rng.normal(size=size) * rng.choice([1e-6, 1.0, 1.0, 1.0, 30.0], size)
@@ -187,13 +186,13 @@ def symbolic(component: Any, varying: Sequence[str] = ()) -> Any:
     for key in declared(cls):
         value = getattr(component, key)
         if isinstance(value, np.ndarray):
-            # Past __post_init__, which may look at values; what it made of them is copied.
+            # Not by __init__: __post_init__ may look at values; the attributes that it set are copied.
             object.__setattr__(twin, key, Small(value, varying=key in varying))
     return twin
 
 
 def _leaves(state: Any) -> Iterator[Any]:
-    """Yield the arrays of a state; Unfusable where it holds anything but arrays in tuples."""
+    """Yield the arrays of a state; Unfusable if it holds anything but arrays in tuples."""
     if isinstance(state, tuple):
         for leaf in state:
             yield from _leaves(leaf)

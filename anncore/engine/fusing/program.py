@@ -26,7 +26,7 @@ class Stage(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What a graph comes to: its arrays are the inputs, then the outputs, then temporary ones."""
+    """The stages that compute a graph. Its arrays are the inputs, then the outputs, then temporary ones."""
 
     stages: tuple[Stage, ...]
     shapes: tuple[tuple[int, ...], ...]
@@ -37,12 +37,12 @@ class Plan(NamedTuple):
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """What determines the machine code."""
+        """The texts of all kernels, which determine the machine code."""
         return tuple(stage.text for stage in self.stages)
 
 
 def plan(graph: Graph) -> Plan:
-    """Divide a graph into stages: a function of NumPy's needs its argument whole, so a kernel ends there."""
+    """Divide a graph into stages: a NumPy function needs its whole argument, so a kernel ends before it."""
     order = _ordered(graph.outputs)
     level = _levels(order, graph.outputs)
     last = max(level.values(), default=0)
@@ -115,8 +115,7 @@ def _ordered(outputs: Iterable[Node]) -> list[Node]:
 
 
 def _levels(order: Sequence[Node], outputs: Sequence[Node]) -> dict[Node, int]:
-    """Return the stage of every fused node and call, each as late as it may be: what is not yet computed
-    need not be stored."""
+    """Return the stage of every fused node and call, as late as possible, so that less must be stored."""
     early: dict[Node, int] = {}
     for node in order:
         early[node] = max((early[arg] + (arg.op == "call") for arg in node.args), default=0)
@@ -134,7 +133,7 @@ def _levels(order: Sequence[Node], outputs: Sequence[Node]) -> dict[Node, int]:
 class Program:
     """A plan with its machine code and its tables, for arrays of the plan's shapes.
 
-    Its temporary arrays are its own and are used again at every run.
+    It has its own temporary arrays, which every run uses again.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -149,7 +148,7 @@ class Program:
         self._varying = self._values.varying
         self._called = any(stage.calls for stage in plan.stages)
         self._none = [None] * first
-        self._known: list[Any] = []  # strides that need no look
+        self._known: list[Any] = []  # strides that need no check
         self._steps = [self._step(stage) for stage in plan.stages]
         for place in range(first, len(plan.shapes)):
             self._put(place, self._arrays[place])
@@ -166,7 +165,7 @@ class Program:
         return (compiled(stage.text) if stage.text else None), table, table.buffer_info()[0], stage.calls
 
     def _sound(self, array: Array) -> bool:
-        """Tell whether kernels read such an array: each trial's numbers lie together."""
+        """Tell whether kernels can read an array: the numbers of each trial must be contiguous."""
         size, (_, n, d) = self.plan.dtype.itemsize, array.shape
         between, across, along = array.strides
         return (d == 1 or along == size) and (n == 1 or across == d * size) and between % size == 0
@@ -181,14 +180,14 @@ class Program:
         return array
 
     def bind(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
-        """Work on these arrays from now on. An output may be one of the inputs: a place is read first."""
+        """Use these arrays from now on. An output may be one of the inputs: each number is read first."""
         for place, array in enumerate((*inputs, *outputs)):
             self._arrays[place] = array
             if self._put(place, array) is not array:
                 raise ValueError("a bound array's examples must lie together")
 
     def run(self, step: int = 0) -> None:
-        """Compute on the bound arrays; step is the step number."""
+        """Compute on the bound arrays; `step` is the step number."""
         if self._varying:
             self._values.renew(step)
         for kernel, _, table, calls in self._steps:
@@ -217,7 +216,7 @@ class Program:
         return out
 
     def _carefully(self, arrays: tuple[Array, ...]) -> Array:
-        # Held until all is done, and no longer: memory that is let go is used again while it is in the cache.
+        # Held until the run ends, and no longer: freed memory is used again while it is in the cache.
         held = [self._put(place, array) for place, array in enumerate(arrays)]
         if self._called:
             self._arrays[: len(held)] = held
@@ -233,7 +232,7 @@ class Program:
 
 
 class Values:
-    """The values per trial that kernels read: computed once, or anew at every step where they vary."""
+    """The values per trial that kernels read: computed once, or at every step if they vary."""
 
     def __init__(self, smalls: Sequence[Small], plan: Plan) -> None:
         self._dtype, self._trials = plan.dtype, plan.lengths[0]
@@ -247,11 +246,11 @@ class Values:
 
     @property
     def varying(self) -> bool:
-        """Whether any is to be computed anew at every step."""
+        """Whether any value must be computed at every step."""
         return bool(self._renewed)
 
     def array(self, small: Small) -> Array:
-        """Return where a value lies, (T, 1, 1) and contiguous."""
+        """Return the array that holds a value, (T, 1, 1) and contiguous."""
         return self._arrays[small]
 
     def _add(self, small: Small) -> None:
@@ -268,14 +267,16 @@ class Values:
             self._renewed.append((held, self._place(small)))
 
     def _place(self, value: Any) -> int:
-        """Return where among the known a value is, or will be once the step is known."""
+        """Return the index at which `renew` writes a value."""
         small = value if isinstance(value, Small) else Small(value)
         if small.function is None and small.varying and not isinstance(small.sample, np.ndarray):
             return 0
         if small not in self._index:
             computed = small.function is not None and small.varying
             args = tuple(map(self._place, small.args)) if computed else ()
-            self._known.append(None if computed else small.sample)  # an array's owner may change it in place
+            self._known.append(
+                None if computed else small.sample
+            )  # the owner of an array may change it in place
             self._index[small] = len(self._known) - 1
             if computed:
                 self._recipes.append((self._index[small], small.function, args))

@@ -1,9 +1,9 @@
-"""Tracing: run a formula once on symbols, and keep what it did as a graph of elementwise operations.
+"""Tracing: run a formula once on symbols, and record its elementwise operations as a graph.
 
 A formula is a component's method, written in plain NumPy. Its arrays (T, N, D) become `Big` symbols, its
-hyperparameters (T, 1, 1) and the step number `Small` ones. Operations are recorded for `emit`;
-of those on small symbols, what is no arithmetic is done by NumPy at every call. Whatever is not elementwise,
-or depends on a value, raises Unfusable: the formula is then called as it is written.
+hyperparameters (T, 1, 1) and the step number `Small` ones. Operations are recorded for `emit`. NumPy computes
+functions of small symbols, other than arithmetic, at every call. An operation that is not elementwise, or
+that needs a value, raises Unfusable: the formula is then called as it is written.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from anncore.contract.kinds import Array
 
 
 class Unfusable(Exception):
-    """The formula does what no loop over its numbers could do."""
+    """The formula cannot be written as a loop over its numbers."""
 
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One value of every place of the arrays.
+    """One value per place of the arrays.
 
     op: "input" (value: its index), "small" (value: a Small), "const" (value: a number), "call" (value: a
-    NumPy function that no kernel has, done by NumPy), or an operation of `emit`. single: it is
-    one number per trial, and computed once for each.
+    NumPy function that kernels do not have), or an operation of `emit`. single: it is one number per trial,
+    and computed once for each.
     """
 
     op: str
@@ -66,7 +66,7 @@ LOGICAL = ("and", "or")
 
 @dataclass
 class Graph:
-    """What a formula did: `outputs`, made from big inputs of these shapes."""
+    """The operations of a formula, from big inputs of these shapes to `outputs`."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -92,7 +92,7 @@ class Graph:
 
 
 class _Symbol:
-    """Refuses whatever would need a value."""
+    """Refuses every operation that needs a value."""
 
     def _refuse(self, *_: Any) -> Any:
         raise Unfusable
@@ -139,7 +139,7 @@ class _Arithmetic(_Symbol):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **named: Any) -> Any:
         if method != "__call__" or named:
             raise Unfusable
-        # A real array to the left of a symbol gets here by NumPy's way of **, which is not Python's.
+        # With a real array on the left NumPy's ** comes here, which differs from Python's.
         if ufunc is np.power:
             raise Unfusable
         big = next((value for value in inputs if isinstance(value, Big)), None)
@@ -155,9 +155,9 @@ class _Arithmetic(_Symbol):
 
 
 class Small(_Arithmetic):
-    """A number per trial, (T, 1, 1), or the step number: `function` of `args`, or a leaf where it is None.
+    """A number per trial, (T, 1, 1), or the step number: `function` of `args`, or a leaf if it is None.
 
-    sample: what it is at the moment of tracing. varying: whether it may be another at the next call.
+    sample: its value while tracing. varying: whether it may differ at the next call.
     """
 
     def __init__(self, sample: Any, function: Any = None, args: tuple[Any, ...] = (), varying: bool = False):
@@ -172,17 +172,17 @@ class Small(_Arithmetic):
 
     @property
     def shape(self) -> Any:
-        """The sample's."""
+        """The value of the sample."""
         return self.sample.shape
 
     @property
     def dtype(self) -> Any:
-        """The sample's."""
+        """The value of the sample."""
         return self.sample.dtype
 
 
 class Big(_Arithmetic):
-    """An array of the formula: (T, N, D), or with an axis of 1 where it is broadcast."""
+    """An array of the formula: (T, N, D); an axis of length 1 is broadcast."""
 
     __array_priority__ = 1000
 
@@ -197,7 +197,7 @@ class Big(_Arithmetic):
         return self._apply(np.clip, self, low, high)
 
     def astype(self, dtype: Any) -> Big:
-        """Record truth values as 0 and 1; other types than the formula's are beyond a kernel."""
+        """Record truth values as 0 and 1; kernels have no types besides the formula's."""
         if np.dtype(dtype) != self.graph.dtype:
             raise Unfusable
         if not self.node.boolean:
@@ -235,7 +235,7 @@ class Big(_Arithmetic):
         if op in LOGICAL and not all(node.boolean for node in nodes):
             raise Unfusable
         if op not in LOGICAL and any(node.boolean for node in nodes):
-            # NumPy makes integers of truth values, and float64 of these, but beside an array of floats.
+            # NumPy turns truth values into integers, and these into float64 unless beside floats.
             real = [node for node in nodes if not node.boolean and node.op != "const"]
             if len(nodes) < 2 or not real or op in COMPARISONS:
                 raise Unfusable
@@ -243,7 +243,7 @@ class Big(_Arithmetic):
         return Big(graph, graph.node(op, tuple(nodes), boolean=boolean), shape)
 
     def _power(self, base: Any, exponent: Any) -> Any:
-        # For these NumPy's ** takes a way of its own.
+        # For these exponents NumPy's ** uses special methods.
         if base is not self or type(exponent) not in (int, float):
             raise Unfusable
         if exponent == 2:
@@ -278,7 +278,7 @@ def _shape(value: Any) -> tuple[int, ...]:
 
 
 def _node(graph: Graph, value: Any) -> Node:
-    """Return the node of an operand, as NumPy would convert it beside an array of the graph's dtype."""
+    """Return the node of an operand, converted as NumPy would beside an array of the graph's dtype."""
     if isinstance(value, Big):
         if value.graph is not graph:
             raise Unfusable
@@ -289,7 +289,7 @@ def _node(graph: Graph, value: Any) -> Node:
                 raise Unfusable
             return _per_trial(graph, value) if value.varying else graph.node("small", value=value)
         if value.varying:
-            return graph.node("small", value=value)  # made of the step number: the same for all trials
+            return graph.node("small", value=value)  # computed from the step number: the same for all trials
         value = value.sample
     if isinstance(value, np.ndarray):
         if value.dtype != graph.dtype or value.shape != (graph.shape[0], 1, 1):
@@ -305,10 +305,10 @@ def _node(graph: Graph, value: Any) -> Node:
 
 
 def _per_trial(graph: Graph, value: Small) -> Node:
-    """Return the node of a varying value per trial: arithmetic is the kernel's, all else NumPy's."""
+    """Return the node of a varying value per trial: the kernel does arithmetic, NumPy all else."""
     function = value.function
     if function is operator.pow and type(value.args[1]) in (int, float) and isinstance(value.args[0], Small):
-        # NumPy's ** takes these ways too.
+        # NumPy's ** uses these methods too.
         if value.args[1] == 2:
             function, value = np.multiply, Small(value.sample, args=(value.args[0],) * 2)
         elif value.args[1] == 0.5:
@@ -320,7 +320,7 @@ def _per_trial(graph: Graph, value: Small) -> Node:
 
 
 def trace(formula: Callable[..., Any], graph: Graph, arrays: Sequence[Array]) -> Any:
-    """Return what `formula` gives for symbols of these arrays; Unfusable for whatever it trips over."""
+    """Return the result of `formula` for symbols of these arrays; any error becomes Unfusable."""
     try:
         return formula(*(graph.input(array) for array in arrays))
     except Unfusable:

@@ -1,7 +1,7 @@
 """Transposing the matrices of a stack, block by block in registers.
 
-OpenBLAS multiplies small matrices twice as fast where the right one need not be read across its rows, and
-NumPy copies a transpose one number at a time.
+OpenBLAS multiplies small matrices twice as fast if it need not read the right one across its rows, and NumPy
+copies a transpose one number at a time.
 """
 
 from __future__ import annotations
@@ -38,45 +38,66 @@ def _kernel(dtype: str) -> Function:
     return compiled(_source(dtype))
 
 
-def _source(dtype: str) -> str:
-    scalar, _, width = FLOATS[dtype]
-    vector, align = f"<{width} x {scalar}>", np.dtype(dtype).itemsize
-    names = count()
-    lines: list[str] = []
+class _Writer:
+    """Writes the instructions of one kernel; all names come from one counter."""
 
-    def add(text: str) -> str:
-        name = f"%x{next(names)}"
-        lines.append(f"{name} = {text}")
+    def __init__(self, dtype: str) -> None:
+        self.scalar, _, self.width = FLOATS[dtype]
+        self.vector, self.align = f"<{self.width} x {self.scalar}>", np.dtype(dtype).itemsize
+        self._names = count()
+        self.lines: list[str] = []
+
+    def add(self, text: str) -> str:
+        """Append an instruction and return the name of its result."""
+        name = f"%x{next(self._names)}"
+        self.lines.append(f"{name} = {text}")
         return name
 
-    def place(base: str, row: str, length: str, column: str) -> str:
-        start = add(f"mul i64 {row}, {length}")
-        return add(f"getelementptr {scalar}, ptr {base}, i64 {add(f'add i64 {start}, {column}')}")
+    def place(self, base: str, row: str, length: str, column: str) -> str:
+        """Append the address of a number in a matrix whose rows have `length` numbers."""
+        start = self.add(f"mul i64 {row}, {length}")
+        index = self.add(f"add i64 {start}, {column}")
+        return self.add(f"getelementptr {self.scalar}, ptr {base}, i64 {index}")
 
-    block = []
-    for i in range(width):
-        at = place("%source", add(f"add i64 %r, {i}"), "%C", "%c")
-        block.append(add(f"load {vector}, ptr {at}, align {align}"))
-    span = 1
-    while span < width:  # swap ever larger off-diagonal squares
-        low = [j if not j & span else width + j - span for j in range(width)]
-        high = [j + span if not j & span else width + j for j in range(width)]
+    def square(self) -> list[str]:
+        """Return the lines that transpose a square of width x width numbers in registers."""
+        self.lines, width, vector = [], self.width, self.vector
+        block = []
         for i in range(width):
-            if not i & span:
-                one, two = block[i], block[i + span]
-                for row, mask in ((i, low), (i + span, high)):
-                    chosen = ", ".join(f"i32 {j}" for j in mask)
-                    block[row] = add(
-                        f"shufflevector {vector} {one}, {vector} {two}, <{width} x i32> <{chosen}>"
-                    )
-        span *= 2
-    for i in range(width):
-        at = place("%target", add(f"add i64 %c, {i}"), "%R", "%r")
-        lines.append(f"store {vector} {block[i]}, ptr {at}, align {align}")
-    squares, lines = lines, []
-    value = add(f"load {scalar}, ptr {place('%source', '%i', '%C', '%j')}, align {align}")
-    lines.append(f"store {scalar} {value}, ptr {place('%target', '%j', '%R', '%i')}, align {align}")
-    single = lines
+            at = self.place("%source", self.add(f"add i64 %r, {i}"), "%C", "%c")
+            block.append(self.add(f"load {vector}, ptr {at}, align {self.align}"))
+        span = 1
+        while span < width:  # swap ever larger off-diagonal squares
+            low = [j if not j & span else width + j - span for j in range(width)]
+            high = [j + span if not j & span else width + j for j in range(width)]
+            for i in range(width):
+                if not i & span:
+                    one, two = block[i], block[i + span]
+                    for row, mask in ((i, low), (i + span, high)):
+                        chosen = ", ".join(f"i32 {j}" for j in mask)
+                        block[row] = self.add(
+                            f"shufflevector {vector} {one}, {vector} {two}, <{width} x i32> <{chosen}>"
+                        )
+            span *= 2
+        for i in range(width):
+            at = self.place("%target", self.add(f"add i64 %c, {i}"), "%R", "%r")
+            self.lines.append(f"store {vector} {block[i]}, ptr {at}, align {self.align}")
+        return self.lines
+
+    def single(self) -> list[str]:
+        """Return the lines that move one number."""
+        self.lines, scalar, align = [], self.scalar, self.align
+        value = self.add(f"load {scalar}, ptr {self.place('%source', '%i', '%C', '%j')}, align {align}")
+        at = self.place("%target", "%j", "%R", "%i")
+        self.lines.append(f"store {scalar} {value}, ptr {at}, align {align}")
+        return self.lines
+
+
+def _source(dtype: str) -> str:
+    """Return LLVM's text of the kernel: whole squares by vectors, then the numbers beyond them one by one."""
+    writer = _Writer(dtype)
+    scalar, width, align = writer.scalar, writer.width, writer.align
+    squares, single = writer.square(), writer.single()
     head = ["define void @f(ptr noalias readonly %table) {", "entry:"]
     head += described(("T", "R", "C"), {"source": Operand(), "target": Operand()}, (), align)
     return "\n".join([
@@ -98,7 +119,7 @@ def _source(dtype: str) -> str:
         "br i1 %morec, label %columns, label %endrow",
         "endrow:", f"%r1 = add i64 %r, {width}", "%morer = icmp slt i64 %r1, %wr",
         "br i1 %morer, label %rows, label %edge",
-        # Whatever lies beyond the last whole square, to the right of it or below.
+        # The numbers beyond the last whole square, to the right of it or below.
         "edge:", "%done = phi i64 [0, %trials], [%wc, %endrow]", "br label %lines",
         "lines:", "%i = phi i64 [0, %edge], [%i1, %endline]",
         "%inside = icmp slt i64 %i, %wr",
