@@ -21,11 +21,11 @@ class GELU(Activation):
         f(z)  = z (1 + tanh(√(2/π) (z + 0.044715 z³))) / 2         approximate "tanh"
         f'(z) = Φ(z) + z φ(z),  φ(z) = exp(-z²/2) / √(2π), or the second line's own
 
-    Domain: z real. Range: [-0.17, ∞). The two differ by at most 4.8e-4. Not monotonic: f falls up to
-    z = -0.752 and rises from there.
+    Domain: z real. Range: [-0.17, ∞). The two forms differ by at most 4.8e-4. f is not monotonic: it falls up
+    to z = -0.752 and then rises.
 
     Hendrycks & Gimpel, "Gaussian Error Linear Units (GELUs)", 2016, section 2.
-    https://arxiv.org/abs/1606.08415. PyTorch and Keras compute the first by default, JAX and Flux the
+    https://arxiv.org/abs/1606.08415. PyTorch and Keras compute the first form by default, JAX and Flux the
     second.
     """
 
@@ -53,7 +53,7 @@ class GELU(Activation):
         if self.approximate == "tanh":
             t = np.tanh(z * (LINEAR + CUBIC * square))
             return grad * (0.5 * (1 + t) + 0.5 * z * ((1 - t * t) * (LINEAR + 3 * CUBIC * square)))
-        # a / z is Φ(z), which would take 20 times as long as the division.
+        # a / z is Φ(z); computing Φ(z) again would take 20 times as long as the division.
         share = np.divide(a, z, out=np.full_like(z, 0.5), where=z != 0)
         return grad * (share + z * (np.exp(-0.5 * square) / math.sqrt(2 * math.pi)))
 

@@ -10,19 +10,19 @@ from anncore import Activation, Array, hookimpl
 
 @dataclass(frozen=True)
 class GLU(Activation):
-    """Gated linear unit: one half of the pre-activations, each let through by one of the other half.
+    """Gated linear unit: one half of the pre-activations, each multiplied by a gate from the other half.
 
         f(u, v) = u σ(v)          z = (u, v),  σ(v) = 1 / (1 + exp(-v))
         ∂f/∂u   = σ(v)
         ∂f/∂v   = u σ(v) (1 - σ(v))
 
-    The layer before has twice as many pre-activations as there are units after.
+    A layer of D units needs 2 D pre-activations.
 
     Domain: z real. Range: (-∞, ∞). Shapes: z (T, N, 2 D), u its first D columns, v the last; result
     (T, N, D).
 
     Dauphin, Fan, Auli & Grangier, "Language Modeling with Gated Convolutional Networks", ICML 2017,
-    equation 1. https://arxiv.org/abs/1612.08083. Halves in the order of PyTorch, Keras and JAX.
+    equation 1. https://arxiv.org/abs/1612.08083. The order of the halves is that of PyTorch, Keras and JAX.
     """
 
     name: ClassVar[str] = "glu"

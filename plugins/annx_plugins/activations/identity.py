@@ -13,8 +13,8 @@ class Identity(Activation):
         f(z)  = z
         f'(z) = 1
 
-    Domain: z real. Range: (-∞, ∞). As an output it leaves a regression unbounded; between hidden
-    layers it makes two linear maps one.
+    Domain: z real. Range: (-∞, ∞). As an output activation it leaves a regression unbounded; between
+    hidden layers it makes two layers equal to one linear map.
 
     Widrow & Hoff, "Adaptive switching circuits", IRE WESCON Convention Record 4 (1960), 96-104: the
     Adaline's linear unit.

@@ -16,8 +16,8 @@ class LeakyReLU(Activation):
         f(z)  = z  where z > 0,  slope z  elsewhere
         f'(z) = 1  where z > 0,  slope    elsewhere
 
-    Domain: z real, slope in [0, 1]. Range: (-∞, ∞). Not differentiable at 0, where the sub-gradient
-    slope is taken, as PyTorch does; JAX takes 1 there.
+    Domain: z real, slope in [0, 1]. Range: (-∞, ∞). Not differentiable at 0: the sub-gradient there is
+    slope, as in PyTorch; in JAX it is 1.
 
     Maas, Hannun & Ng, "Rectifier Nonlinearities Improve Neural Network Acoustic Models", ICML 2013
     workshop, section 2. https://ai.stanford.edu/~amaas/papers/relu_hybrid_icml2013_final.pdf. PyTorch,
@@ -39,10 +39,10 @@ class LeakyReLU(Activation):
     slope: Hyper = hyper(0.01, "[0, 1]", search=linear(0.01, 0.3))
 
     def forward(self, z: Array) -> Array:
-        return np.maximum(z, self.slope * z)  # as slope ≤ 1; eight times as fast as np.where
+        return np.maximum(z, self.slope * z)  # because slope ≤ 1; eight times as fast as np.where
 
     def backward(self, grad: Array, z: Array, a: Array) -> Array:
-        # 1 or the slope. Not np.where(z > 0, 1, slope): it is slow, and of two Python numbers makes float64.
+        # 1 or the slope. np.where(z > 0, 1, slope) would be slow, and gives float64 for two Python numbers.
         return grad * np.maximum((z > 0).astype(z.dtype), self.slope)
 
 

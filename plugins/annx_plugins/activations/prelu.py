@@ -20,22 +20,22 @@ from anncore import (
 
 @dataclass(frozen=True)
 class PReLU(LearnedActivation):
-    """Parametric rectified linear unit: a leaky one that learns its slope.
+    """Parametric rectified linear unit: a leaky ReLU that learns its slope.
 
         f(z)        = z  where z > 0,  slope z  elsewhere
         f'(z)       = 1  where z > 0,  slope    elsewhere
-        ∂L/∂slope   = Σ grad min(z, 0),  over the examples, and over the units where they share it
+        ∂L/∂slope   = Σ grad min(z, 0),  over the examples, and over the units that share the slope
 
-    Every layer has slopes of its own, which start at `init`: one for each unit, or with `shared` one for
-    all. They are trained as weights are.
+    Every layer has its own slopes: one for each unit, or one for all if `shared` is true. They start at
+    `init` and are trained like weights.
 
-    Domain: z real, init any real number. Range: (-∞, ∞). Not differentiable at 0, where the sub-gradient
-    slope is taken, as PyTorch does.
+    Domain: z real, init any real number. Range: (-∞, ∞). Not differentiable at 0: the sub-gradient
+    there is slope, as in PyTorch.
 
     He, Zhang, Ren & Sun, "Delving Deep into Rectifiers: Surpassing Human-Level Performance on ImageNet
-    Classification", ICCV 2015, section 2.1. https://arxiv.org/abs/1502.01852. The paper has both, a slope
-    per channel or shared, from 0.25. PyTorch's default is one shared slope from 0.25, Keras' one per unit
-    from 0.
+    Classification", ICCV 2015, section 2.1. https://arxiv.org/abs/1502.01852. The paper has both forms, a
+    slope per channel and a shared one, both from 0.25. PyTorch's default is one shared slope from 0.25,
+    Keras's one slope per unit from 0.
     """
 
     name: ClassVar[str] = "prelu"

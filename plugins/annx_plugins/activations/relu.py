@@ -15,8 +15,8 @@ class ReLU(Activation):
         f(z)  = max(z, 0)
         f'(z) = 1  where z > 0,  0  elsewhere
 
-    Domain: z real. Range: [0, ∞). Not differentiable at 0, where the sub-gradient 0 is taken, as
-    PyTorch, Keras, JAX and Flux do.
+    Domain: z real. Range: [0, ∞). Not differentiable at 0: the sub-gradient there is 0, as in PyTorch,
+    Keras, JAX and Flux.
 
     Nair & Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines", ICML 2010.
     https://www.cs.toronto.edu/~hinton/absps/reluICML.pdf

@@ -13,14 +13,15 @@ FLOOR = 1.0507009873554804934193349852946 * 1.6732632423543772848170429916717  #
 
 @dataclass(frozen=True)
 class SELU(Activation):
-    """Scaled exponential linear unit: it drives activations towards mean 0 and variance 1.
+    """Scaled exponential linear unit: it moves activations towards mean 0 and variance 1.
 
         f(z)  = λ z                     where z > 0,  λ α (exp(z) - 1)  elsewhere
         f'(z) = λ                       where z > 0,  f(z) + λ α        elsewhere
         λ = 1.0507009873554805,  α = 1.6732632423543773
 
-    Domain: z real. Range: [-1.7581, ∞); in floating point the end is reached. f' jumps at 0 from λ α to λ;
-    there λ α is taken, as PyTorch and JAX do. The fixed point holds for weights of variance 1 / fan_in.
+    Domain: z real. Range: [-1.7581, ∞); floating point reaches the end. f' jumps at 0 from λ α to λ; at 0
+    it is λ α, as in PyTorch and JAX. Mean 0 and variance 1 are a fixed point for weights of variance 1 /
+    fan_in.
 
     Klambauer, Unterthiner, Mayr & Hochreiter, "Self-Normalizing Neural Networks", NeurIPS 2017, equation 2.
     https://arxiv.org/abs/1706.02515

@@ -15,7 +15,7 @@ class Sigmoid(Activation):
         f(z)  = 1 / (1 + exp(-z))
         f'(z) = f(z) (1 - f(z))
 
-    Domain: z real. Range: (0, 1); in floating point the ends are reached.
+    Domain: z real. Range: (0, 1); floating point reaches the ends.
 
     Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors", Nature 323
     (1986), 533-536, equation 2. https://doi.org/10.1038/323533a0

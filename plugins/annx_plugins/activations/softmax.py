@@ -10,15 +10,15 @@ from anncore import Activation, Array, hookimpl
 
 @dataclass(frozen=True)
 class Softmax(Activation):
-    """Softmax over the last axis: real numbers to a probability distribution.
+    """Softmax over the last axis: it turns real numbers into a probability distribution.
 
         f(z)ᵢ      = exp(zᵢ) / Σⱼ exp(zⱼ)
         ∂f(z)ᵢ/∂zⱼ = f(z)ᵢ (δᵢⱼ - f(z)ⱼ)
 
-    Backward multiplies by the whole Jacobian: ∂L/∂z = a ∘ (grad - Σⱼ gradⱼ aⱼ).
+    Backward multiplies by the full Jacobian: ∂L/∂z = a ∘ (grad - Σⱼ gradⱼ aⱼ).
 
-    Domain: z real. Range: (0, 1], the values of an example adding up to 1; in floating point 0 is
-    reached. Shapes: z (T, N, D), the distribution over D.
+    Domain: z real. Range: (0, 1]; floating point reaches 0. The values of an example sum to 1.
+    Shapes: z (T, N, D), the distribution over D.
 
     Bridle, "Probabilistic Interpretation of Feedforward Classification Network Outputs, with
     Relationships to Statistical Pattern Recognition", Neurocomputing (1990), 227-236.
@@ -29,7 +29,7 @@ class Softmax(Activation):
     range: ClassVar[str] = "(0, 1]"
 
     def forward(self, z: Array) -> Array:
-        # Shifting all of an example's z changes nothing, and leaves no positive exponent to overflow.
+        # A shift of all z of an example changes nothing; after it no exponent is positive, so none overflows.
         e = np.exp(z - z.max(axis=-1, keepdims=True))
         return e / e.sum(axis=-1, keepdims=True)
 

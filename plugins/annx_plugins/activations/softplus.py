@@ -16,11 +16,11 @@ class Softplus(Activation):
         f(z)  = log(1 + exp(beta z)) / beta
         f'(z) = 1 / (1 + exp(-beta z))
 
-    Where beta z is above `threshold`, f(z) = z and f'(z) = 1; a threshold of 0 means nowhere. At
-    PyTorch's 20 f falls there by 2e-9.
+    If beta z is above `threshold`, f(z) = z and f'(z) = 1; a threshold of 0 turns this off. At PyTorch's
+    threshold of 20, f jumps down by 2e-9.
 
-    Domain: z real, beta > 0, threshold a whole number from 0. Range: (0, ∞); in floating point 0 is
-    reached. The larger beta, the nearer to ReLU, which is its limit.
+    Domain: z real, beta > 0, threshold a whole number from 0. Range: (0, ∞); floating point
+    reaches 0. For beta → ∞ it becomes ReLU.
 
     Dugas, Bengio, Bélisle, Nadeau & Garcia, "Incorporating Second-Order Functional Knowledge for Better
     Option Pricing", NeurIPS 2000, section 2.

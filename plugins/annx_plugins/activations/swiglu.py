@@ -16,14 +16,14 @@ class SwiGLU(Activation):
         ∂f/∂u   = σ(β u) (1 + β u (1 - σ(β u))) v
         ∂f/∂v   = u σ(β u)
 
-    The layer before has twice as many pre-activations as there are units after, so that a layer of equal
-    size has two thirds of the units.
+    A layer of D units needs 2 D pre-activations. To keep the number of weights, give a layer two thirds of
+    the units.
 
     Domain: z real, beta > 0. Range: (-∞, ∞). Shapes: z (T, N, 2 D), u its first D columns, v the last;
     result (T, N, D).
 
     Shazeer, "GLU Variants Improve Transformer", 2020, equation 5. https://arxiv.org/abs/2002.05202. Its
-    experiments and later language models take β = 1, the default.
+    experiments and later language models use β = 1, the default.
     """
 
     name: ClassVar[str] = "swiglu"

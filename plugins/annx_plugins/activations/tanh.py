@@ -15,11 +15,11 @@ class Tanh(Activation):
         f(z)  = (exp(z) - exp(-z)) / (exp(z) + exp(-z))
         f'(z) = 1 - f(z)²
 
-    Domain: z real. Range: (-1, 1); in floating point the ends are reached.
+    Domain: z real. Range: (-1, 1); floating point reaches the ends.
 
     LeCun, Bottou, Orr & Müller, "Efficient BackProp", Neural Networks: Tricks of the Trade (1998),
-    section 4.4. https://doi.org/10.1007/3-540-49430-8_2. It advises 1.7159 tanh(2z/3), which this is not;
-    Flux replaces tanh in Dense by an approximation good to 5 ε.
+    section 4.4. https://doi.org/10.1007/3-540-49430-8_2. It advises 1.7159 tanh(2z/3), which is a
+    different function. Flux replaces tanh in Dense by an approximation with an error of up to 5 ε.
     """
 
     name: ClassVar[str] = "tanh"

@@ -15,13 +15,13 @@ class GlorotNormal(Initializer):
 
         W ~ N(0, 2 / (fan_in + fan_out))
 
-    It keeps the variance of activations and of gradients from layer to layer where f is near to linear.
-    With `truncated` on, values beyond two standard deviations are drawn again and the rest widened by
-    1 / 0.8796, so that the variance stays.
+    It keeps the variance of activations and of gradients from layer to layer if f is nearly linear.
+    With `truncated` on, values beyond two standard deviations are drawn again, and all are multiplied by
+    1 / 0.8796, which keeps the variance.
 
     Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS
-    2010, section 4.2. https://proceedings.mlr.press/v9/glorot10a.html. The paper's own is
-    uniform; this has the same variance. Keras and JAX truncate, PyTorch and Flux do not.
+    2010, section 4.2. https://proceedings.mlr.press/v9/glorot10a.html. The paper draws from a uniform
+    distribution; this has the same variance. Keras and JAX truncate, PyTorch and Flux do not.
     """
 
     name: ClassVar[str] = "glorot_normal"

@@ -14,12 +14,12 @@ class GlorotUniform(Initializer):
 
         W ~ U(-b, b),  b = √(6 / (fan_in + fan_out)),  so that Var W = 2 / (fan_in + fan_out)
 
-    It keeps the variance of activations and of gradients from layer to layer where f is near to linear.
+    It keeps the variance of activations and of gradients from layer to layer if f is nearly linear.
 
     Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS
-    2010, equation 16. https://proceedings.mlr.press/v9/glorot10a.html. The default of Keras and
-    Flux; PyTorch's linear layers start from U(-1/√fan_in, 1/√fan_in) instead, biases too. scikit-learn
-    has 2 in place of 6 for logistic units.
+    2010, equation 16. https://proceedings.mlr.press/v9/glorot10a.html. It is the
+    default of Keras and Flux. PyTorch's linear layers use U(-1/√fan_in, 1/√fan_in) for weights and biases.
+    scikit-learn has 2 in place of 6 for logistic units.
     """
 
     name: ClassVar[str] = "glorot_uniform"

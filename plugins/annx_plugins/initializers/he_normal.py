@@ -16,8 +16,8 @@ class HeNormal(Initializer):
         W ~ N(0, 2 / fan_in)
 
     It keeps the variance of activations from layer to layer under ReLU, which drops half of it.
-    With `truncated` on, values beyond two standard deviations are drawn again and the rest widened by
-    1 / 0.8796, so that the variance stays.
+    With `truncated` on, values beyond two standard deviations are drawn again, and all are multiplied by
+    1 / 0.8796, which keeps the variance.
 
     He, Zhang, Ren & Sun, "Delving Deep into Rectifiers: Surpassing Human-Level Performance on ImageNet
     Classification", ICCV 2015, equation 10. https://arxiv.org/abs/1502.01852. Keras and

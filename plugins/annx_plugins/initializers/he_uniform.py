@@ -17,9 +17,9 @@ class HeUniform(Initializer):
     It keeps the variance of activations from layer to layer under ReLU, which drops half of it.
 
     He, Zhang, Ren & Sun, "Delving Deep into Rectifiers: Surpassing Human-Level Performance on ImageNet
-    Classification", ICCV 2015, section 2.2. https://arxiv.org/abs/1502.01852. The paper draws
-    from a normal distribution; this is the uniform one of the same variance, PyTorch's kaiming_uniform_
-    with its default gain for ReLU. PyTorch's own linear layers use it with a gain of 1/√3.
+    Classification", ICCV 2015, section 2.2. https://arxiv.org/abs/1502.01852. The paper draws from a normal
+    distribution; this is the uniform distribution of the same variance, PyTorch's kaiming_uniform_ with its
+    default gain for ReLU. PyTorch's own linear layers use it with a gain of 1/√3.
     """
 
     name: ClassVar[str] = "he_uniform"

@@ -10,20 +10,20 @@ from anncore import Array, Hyper, Initializer, hookimpl, hyper, linear, ref
 
 @dataclass(frozen=True)
 class LSUV(Initializer):
-    """Layer-sequential unit variance: weights scaled until what each layer gives has variance 1.
+    """Layer-sequential unit variance: weights are scaled until each layer's output has variance 1.
 
         W ← W / √Var z  while |Var z - 1| ≥ tol, at most `attempts` times,  layer by layer from the first
 
     z are a layer's pre-activations on examples of the training split (256 at most), Var their variance over
-    all examples and units together. So the activations' own shape is made up for, layer after layer, without
-    a formula for it. `start` names what the weights are drawn from first, "orthogonal" by default.
-    A layer whose z are all equal or not finite is left as it is.
+    all examples and units together. So the effect of the activations is corrected, layer by layer, without a
+    formula for it. `start` names the initializer that draws the weights, "orthogonal" by default. A layer is
+    left unchanged if its z are all equal or not finite.
 
     Domain: tol > 0, attempts a whole number from 0. It needs a network that shows its layers.
 
     Mishkin & Matas, "All you need is a good init", ICLR 2016, algorithm 1, with tol = 0.1.
-    https://arxiv.org/abs/1511.06422. The authors' code allows 10 attempts. Their data is a mini-batch; the
-    last layer is scaled as all others.
+    https://arxiv.org/abs/1511.06422. The authors' code allows 10 attempts. They use a mini-batch. The last
+    layer is scaled like all others.
     """
 
     name: ClassVar[str] = "lsuv"
@@ -42,7 +42,7 @@ class LSUV(Initializer):
         off = (np.abs(variance - 1) >= self.tol) & (variance > 0) & np.isfinite(variance)
         if not off.any():
             return None
-        # A trial that is done stays as it is while others of its stack go on.
+        # A trial that is done does not change while others of its stack continue.
         return np.where(off, weight / np.sqrt(np.where(off, variance, 1)), weight)
 
 

@@ -11,12 +11,12 @@ from anncore import Array, Hyper, Initializer, hookimpl, hyper, log
 
 @dataclass(frozen=True)
 class Normal(Initializer):
-    """Normally distributed weights of one standard deviation for every layer.
+    """Normally distributed weights with the same standard deviation in every layer.
 
         W ~ N(0, std²)
 
-    Domain: std > 0. The default, 0.01, is the seed document's randn * 0.01, which leaves deep or sigmoid
-    networks learning very slowly at first.
+    Domain: std > 0. The default, 0.01, is the seed document's randn * 0.01, with which deep or
+    sigmoid networks learn very slowly at first.
 
     Krizhevsky, Sutskever & Hinton, "ImageNet Classification with Deep Convolutional Neural Networks",
     NeurIPS 2012, section 5: std 0.01. Keras's RandomNormal has 0.05, PyTorch's normal_ 1.

@@ -10,16 +10,16 @@ from anncore import Array, Hyper, Initializer, hookimpl, hyper, linear
 
 @dataclass(frozen=True)
 class Orthogonal(Initializer):
-    """Random orthogonal weights: a layer that turns its inputs and stretches none.
+    """Random orthogonal weights: a layer rotates its inputs and keeps their length.
 
         A ~ N(0, 1),  A = Q R,  W = gain Q diag(sign R₁₁, sign R₂₂, ...)
 
-    Where fan_in < fan_out, A is transposed first and Q afterwards. So Wᵀ W = gain² I where fan_in ≥ fan_out,
-    and W Wᵀ = gain² I where fan_in ≤ fan_out: signals, or gradients, keep their length times gain. The
-    signs make Q uniformly distributed (Haar), which a QR decomposition by itself does not.
+    If fan_in < fan_out, A is transposed first and Q afterwards. So Wᵀ W = gain² I if fan_in ≥ fan_out, and
+    W Wᵀ = gain² I if fan_in ≤ fan_out: the length of signals, or of gradients, is multiplied by gain. The
+    signs make Q uniformly distributed (Haar); a QR decomposition alone does not.
 
-    Domain: gain > 0; √2 makes up for what ReLU drops. Shapes: a matrix (fan_in, fan_out); of more axes all
-    but the last are one.
+    Domain: gain > 0; √2 makes up for the half that ReLU drops. Shapes: a matrix (fan_in, fan_out); with more
+    axes, all but the last count as one.
 
     Saxe, McClelland & Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural
     networks", ICLR 2014, section 3. https://arxiv.org/abs/1312.6120. The signs: Mezzadri, "How to generate

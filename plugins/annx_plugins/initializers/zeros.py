@@ -14,8 +14,8 @@ class Zeros(Initializer):
 
         W = 0
 
-    Units of a layer then stay equal for ever, as all get the same gradient: with hidden layers this is
-    the example of what not to do. A linear model can start from it.
+    All units of a layer get the same gradient and stay equal for ever, so a network with hidden layers does
+    not learn. A linear model can start from zeros.
 
     Goodfellow, Bengio & Courville, "Deep Learning" (2016), section 8.4, on breaking the symmetry.
     https://www.deeplearningbook.org

@@ -18,21 +18,21 @@ class BinaryCrossEntropy(JointLoss):
         ℓ(p, y) = -y' log p - (1 - y') log(1 - p)
         ∂ℓ/∂p   = (p - y') / (p (1 - p))
 
-    Jointly with the sigmoid, p = σ(z), which is what training uses while `from_logits` is true:
+    The joint form with the sigmoid, p = σ(z), which training uses if `from_logits` is true:
 
         ℓ(z, y) = max(z, 0) - z y' + log(1 + exp(-|z|))
         ∂ℓ/∂z   = σ(z) - y'
 
-    Where the loss is given probabilities, `guard` says what keeps log 0 away:
-    "log": no logarithm counts below -100, and p (1 - p) not below 1e-12 in the gradient (PyTorch);
-    "clip": p is kept within [eps, 1 - eps], where the gradient is 0 outside (Keras, eps 1e-7);
-    "add": log(p + eps) and log(1 - p + eps) (Flux, eps the machine's).
+    If the loss gets probabilities, `guard` says how it avoids log 0:
+    "log": a logarithm is at least -100, and p (1 - p) in the gradient at least 1e-12 (PyTorch);
+    "clip": p is clipped to [eps, 1 - eps]; outside, the gradient is 0 (Keras, eps 1e-7);
+    "add": log(p + eps) and log(1 - p + eps) (Flux, with the machine epsilon).
 
-    `pos_weight` multiplies the first term, -y' log p, alone: above 1 it makes up for few positives. The mean
+    `pos_weight` multiplies only the first term, -y' log p; above 1 it makes up for rare positives. The mean
     is still over all outputs, as in PyTorch's BCEWithLogitsLoss.
 
     Domain: output p in [0, 1]; target y in [0, 1]; smoothing in [0, 1]; eps in (0, 0.5); pos_weight > 0.
-    Shapes: p and y (T, N, D); value (T,), the mean over N and D, each unit a question of its own.
+    Shapes: p and y (T, N, D); value (T,), the mean over N and D; each unit is a separate prediction.
 
     Bishop, "Pattern Recognition and Machine Learning" (2006), section 4.3.2. Smoothing: Szegedy et al.,
     "Rethinking the Inception Architecture for Computer Vision", CVPR 2016, section 7, with two classes.
@@ -83,7 +83,7 @@ class BinaryCrossEntropy(JointLoss):
     def value_from_logits(self, z: Array, target: Array, link: str) -> Array:
         if not self.from_logits:
             return self.value(_sigmoid(z), target)
-        # Never exp of a positive number, nor the log of a sigmoid that has rounded to 0.
+        # No exp of a positive number, and no log of a sigmoid that has rounded to 0.
         y, bend = self._smoothed(target), np.log1p(np.exp(-np.abs(z)))
         loss = (np.maximum(z, 0) - z * y + bend).mean(axis=(1, 2))
         if not self._weighs:
@@ -103,7 +103,7 @@ class BinaryCrossEntropy(JointLoss):
 
     @cached_property
     def _weighs(self) -> bool:
-        """Whether any trial's positives count for more or less than its negatives."""
+        """Whether positives and negatives of any trial have different weights."""
         return bool(np.any(np.not_equal(self.pos_weight, 1)))
 
     def _weighed(self, y: Array) -> Array:

@@ -17,30 +17,30 @@ class CategoricalCrossEntropy(JointLoss):
         ℓ(p, y) = -Σ_c y'_c log p_c
         ∂ℓ/∂p_c = -y'_c / p_c
 
-    Jointly with the softmax, which is what training uses while `from_logits` is true:
+    The joint form with the softmax, which training uses if `from_logits` is true:
 
         ℓ(z, y)  = log Σ_c exp z_c - Σ_c y'_c z_c
         ∂ℓ/∂z_c  = softmax(z)_c - y'_c
 
-    Where the loss is given probabilities, `normalise` first divides each example's by their sum (Keras),
-    and `guard` says what keeps log 0 away:
-    "log": no logarithm counts below -100, and p_c not below 1e-12 in the gradient;
-    "clip": p_c is kept within [eps, 1 - eps], where the gradient is 0 outside (Keras, eps 1e-7);
-    "add": log(p_c + eps) (Flux, eps the machine's).
+    If the loss gets probabilities, `normalise` first divides those of each example by their sum (Keras), and
+    `guard` says how it avoids log 0:
+    "log": a logarithm is at least -100, and p_c in the gradient at least 1e-12;
+    "clip": p_c is clipped to [eps, 1 - eps]; outside, the gradient is 0 (Keras, eps 1e-7);
+    "add": log(p_c + eps) (Flux, with the machine epsilon).
 
-    `class_weights`, one number per class or none, multiply the terms of the sum over c: rare classes can be
-    made to count for more. By `weight_reduction` the examples' losses are then added up and divided
+    `class_weights`, one number per class or none, multiply the terms of the sum over c, so that rare classes
+    can have more weight. `weight_reduction` says how the sum of the examples' losses is divided:
     "weighted": by the sum of the weights of their classes, Σ_n Σ_c w_c y_nc (PyTorch);
-    "mean": by their number (Keras's class_weight, and PyTorch where targets are no class but a distribution).
+    "mean": by their number (Keras's class_weight, and PyTorch for targets that are distributions).
 
-    Domain: output p_c in [0, 1]; target y_c ≥ 0 adding up to 1; smoothing in [0, 1]; eps in (0, 0.5);
+    Domain: output p_c in [0, 1]; target y_c ≥ 0, with sum 1; smoothing in [0, 1]; eps in (0, 0.5);
     weights > 0.
     Shapes: p and y (T, N, C); value (T,), the sum over C and the mean over N.
 
     Bishop, "Pattern Recognition and Machine Learning" (2006), section 4.3.4. Smoothing: Szegedy et al.,
     "Rethinking the Inception Architecture for Computer Vision", CVPR 2016, section 7.
-    https://arxiv.org/abs/1512.00567. Of probabilities (.2, .3, .1) for the first class Keras makes 1.0986,
-    the others 1.6094.
+    https://arxiv.org/abs/1512.00567. For the probabilities (.2, .3, .1) and the first class Keras gives
+    1.0986, the others 1.6094.
     """
 
     name: ClassVar[str] = "categorical_cross_entropy"
@@ -147,7 +147,7 @@ class CategoricalCrossEntropy(JointLoss):
         return losses.sum(axis=1) / self._count(target)[:, 0, 0]
 
     def _count(self, target: Array) -> Any:
-        """Return what the examples' losses are divided by: their number, or (T, 1, 1) sums of weights."""
+        """Return the divisor of the sum of losses: the number of examples, or (T, 1, 1) sums of weights."""
         if not self.class_weights or self.weight_reduction == "mean":
             return target.shape[1]
         return (target * self._weights(target)).sum(axis=(1, 2), keepdims=True)

@@ -11,19 +11,17 @@ from anncore import Array, Hyper, JointLoss, Task, hookimpl, hyper, linear, powe
 
 @dataclass(frozen=True)
 class Focal(JointLoss):
-    """Focal loss: cross-entropy that lets well-classified examples count for less.
+    """Focal loss: cross-entropy with less weight on well-classified examples.
 
         ℓ(p, y) = -α_t (1 - p_t)^gamma log p_t
 
-    p_t is the probability given to the true class. With one output, p for the class y = 1, p_t is p
-    where y = 1 and 1 - p elsewhere; with several, it is the true class's own. With `balance` on, α_t is
-    alpha where y = 1 and 1 - alpha elsewhere: with one output the classes are weighed against each
-    other, with several every true class has y = 1 and alpha is a plain factor, as in Keras. With
-    `balance` off, α_t = 1.
+    p_t is the predicted probability of the true class. With one output p, the probability of class 1, p_t is
+    p if y = 1 and else 1 - p; with several outputs it is that of the true class. With `balance` on, α_t is
+    alpha if y = 1 and else 1 - alpha. With one output this weighs the two classes; with several outputs every
+    true class has y = 1, so alpha is a plain factor, as in Keras. With `balance` off, α_t = 1.
 
-    Jointly with the sigmoid or the softmax the same is computed from logits, which is what training
-    uses. Given probabilities, no logarithm counts below -100, and no probability below 1e-12 in the
-    gradient.
+    Training uses the joint form with the sigmoid or the softmax, which computes the same from logits. If the
+    loss gets probabilities, a logarithm is at least -100, and a probability in the gradient at least 1e-12.
 
     Domain: output p in [0, 1]; target y in [0, 1], one-hot with several outputs; gamma ≥ 0; alpha in
     [0, 1]. gamma = 0 with `balance` off is the cross-entropy.

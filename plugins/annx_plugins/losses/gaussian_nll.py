@@ -11,28 +11,27 @@ from anncore import Array, Hyper, Loss, Task, hookimpl, hyper, log
 
 @dataclass(frozen=True)
 class GaussianNLL(Loss):
-    """Negative log-likelihood of a normal distribution whose mean and variance are both predicted.
+    """Negative log-likelihood of a normal distribution; the network predicts its mean and variance.
 
-        ℓ(μ, s, y) = (log v + (y - μ)² / v) / 2,  plus log(2π) / 2 where `full` is on
+        ℓ(μ, s, y) = (log v + (y - μ)² / v) / 2,  plus log(2π) / 2 if `full` is on
         v = max(σ², eps),  σ² = exp(s) with variance = "log", log(1 + exp(s)) with variance = "softplus"
 
         ∂ℓ/∂μ = (μ - y) / v
         ∂ℓ/∂s = (1 - (y - μ)² / v) σ²' / 2v,  σ²' = dσ²/ds
 
-    For D targets there are 2D outputs: the means first, then s of each. Both gradients treat the clamp at
-    eps as if it were not there, as PyTorch does: a variance that has fallen too low is still pushed up.
-    Metrics see the mean.
+    For D targets there are 2D outputs: the means first, then s of each. Both gradients ignore
+    the lower bound eps, as in PyTorch, so that a variance below it can rise again. Metrics get the mean.
 
     Domain: outputs and target real; eps > 0. The value may be negative.
     Shapes: output (T, N, 2D), y (T, N, D); value (T,), the mean over N and D.
 
     Nix & Weigend, "Estimating the mean and variance of the target probability distribution", ICNN 1994,
-    equation 4. https://doi.org/10.1109/ICNN.1994.374138. PyTorch's GaussianNLLLoss takes the variance itself,
-    so that the network must see to its sign; "log" is the common way, as in Kendall & Gal, "What
+    equation 4. https://doi.org/10.1109/ICNN.1994.374138. PyTorch's GaussianNLLLoss takes the variance
+    itself, so the network must keep it positive; "log" is the common way, as in Kendall & Gal, "What
     Uncertainties Do We Need in Bayesian Deep Learning for Computer Vision?", NeurIPS 2017, equation 8,
     https://arxiv.org/abs/1703.04977, and "softplus" that of Lakshminarayanan, Pritzel & Blundell, "Simple
     and Scalable Predictive Uncertainty Estimation using Deep Ensembles", NeurIPS 2017, section 2.2.1,
-    https://arxiv.org/abs/1612.01474, who add 1e-6 where this clamps.
+    https://arxiv.org/abs/1612.01474, who add 1e-6 in place of the bound.
     """
 
     name: ClassVar[str] = "gaussian_nll"
@@ -62,7 +61,7 @@ class GaussianNLL(Loss):
         if self.variance == "log":
             log_v = np.maximum(s, _log(self.eps, s.dtype))
             precision = np.exp(-log_v)
-            relative = np.exp(s - log_v)  # σ²' / v: 1 but for the clamp
+            relative = np.exp(s - log_v)  # σ²' / v: 1 except below the bound
         else:
             v = np.maximum(_softplus(s), self.eps)
             precision = 1 / v

@@ -11,24 +11,24 @@ from anncore import Array, Hyper, Loss, Task, hookimpl, hyper, linear
 
 @dataclass(frozen=True)
 class Hinge(Loss):
-    """Hinge loss: an example costs what its score lacks of a margin on the right side.
+    """Hinge loss: the loss of an example is the amount by which its score misses a margin.
 
-    One output, with the target's 0 and 1 taken as -1 and +1:
+    One output, where targets 0 and 1 count as -1 and +1:
 
         m = margin - (2y - 1) x,  ℓ(x, y) = max(0, m)
 
-    Several outputs, x_y the true class's, j the others; `form` says how they share the blame:
+    Several outputs, x_y that of the true class, x_j the others; `form` says how they are combined:
 
         "crammer_singer"  ℓ = max(0, margin - x_y + max_j x_j)
         "multi_margin"    ℓ = Σ_j max(0, margin - x_y + x_j) / D
-        "keras"           as crammer_singer with 0 for a rival as well: max(0, max_j x_j)
+        "keras"           as crammer_singer, but with 0 as a further rival: max(0, max_j x_j)
 
-    `squared` on squares every max(0, ...). Where a max is 0 the gradient is 0, at the corner too; of several
-    largest rivals the first is blamed.
+    With `squared` on every max(0, ...) is squared. If a max is 0 its gradient is 0, at the corner too; of
+    several equal rivals the first gets the gradient.
 
-    The outputs are margins, no probabilities. Metrics see σ(x), or the softmax of several outputs: scores in
-    [0, 1] with the same order and the same winner, 1/2 where the margin is 0. So accuracy and AUC are those
-    of the margins, while log loss and Brier score judge scores never trained to be probabilities.
+    The outputs are margins, not probabilities. Metrics get σ(x), or the softmax of several outputs: scores
+    in [0, 1] with the same order and the same largest class, 1/2 for a margin of 0. So accuracy and AUC are
+    those of the margins, but log loss and Brier score judge scores that were not trained as probabilities.
 
     Domain: output x real; target y 0 or 1, one-hot with several outputs; margin > 0.
     Shapes: x and y (T, N, D); value (T,), the mean over N (with one output D = 1).
@@ -37,7 +37,7 @@ class Hinge(Loss):
     https://doi.org/10.1007/BF00994018. Crammer & Singer, "On the Algorithmic Implementation of Multiclass
     Kernel-based Vector Machines", JMLR 2 (2001), 265-292. https://www.jmlr.org/papers/v2/crammer01a.html.
     PyTorch's MultiMarginLoss divides by all D classes, the true one included; its p = 2 is `squared`. Keras's
-    CategoricalHinge multiplies rivals by 1 - y before it takes their largest, and so counts a rival of 0.
+    CategoricalHinge multiplies rivals by 1 - y before it takes their maximum, which adds a rival of 0.
     """
 
     name: ClassVar[str] = "hinge"
@@ -74,7 +74,7 @@ class Hinge(Loss):
         else:
             worst = self._ranked(lacks, target).argmax(axis=2)[..., None]
             blame = np.where(np.arange(output.shape[2]) == worst, blame, 0)
-        # In the true class's place may stand the rival that is 0 whatever the network does.
+        # The true class's place may hold the constant rival 0, which has no gradient.
         return ((1 - target) * blame - target * blame.sum(axis=2, keepdims=True)) / output.shape[1]
 
     def predict(self, output: Array) -> Array:
@@ -89,7 +89,7 @@ class Hinge(Loss):
         return self.margin - true + (output if self.form != "keras" else (1 - target) * output)
 
     def _ranked(self, lacks: Array, target: Array) -> Array:
-        """Return the lacks with the true class, which is no rival, below all others."""
+        """Return the misses, with that of the true class, which is not a rival, below all others."""
         return lacks if self.form == "keras" else np.where(target > 0.5, -np.inf, lacks)
 
     def _cost(self, lack: Array) -> Array:

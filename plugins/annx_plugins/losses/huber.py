@@ -15,7 +15,7 @@ class Huber(Loss):
 
         ℓ(a, y) = (a - y)² / 2             where |a - y| ≤ delta
                   delta (|a - y| - delta / 2)  elsewhere
-        ∂ℓ/∂a   = a - y, kept within [-delta, delta]
+        ∂ℓ/∂a   = a - y, clipped to [-delta, delta]
 
     Domain: output a and target y real, delta > 0.
     Shapes: a and y (T, N, D); value (T,), the mean over N and D.
@@ -36,7 +36,7 @@ class Huber(Loss):
     def value(self, output: Array, target: Array) -> Array:
         error = output - target
         kept = np.clip(error, -self.delta, self.delta)
-        # Both branches at once: kept is the error itself in the first, ±delta in the second.
+        # Both branches at once: the clipped error is the error in the first, ±delta in the second.
         return (kept * (error - 0.5 * kept)).mean(axis=(1, 2))
 
     def grad(self, output: Array, target: Array) -> Array:

@@ -16,18 +16,18 @@ class KLDivergence(JointLoss):
         ℓ(p, y) = Σ_c y_c log(y_c / p_c),  0 log 0 = 0
         ∂ℓ/∂p_c = -y_c / p_c
 
-    One output p means the two outcomes (p, 1 - p) against (y, 1 - y). Jointly with the sigmoid or the
-    softmax, which is what training uses while `from_logits` is true, ∂ℓ/∂z = p - y: the divergence is
-    the cross-entropy less the target's own entropy, which for 0/1 targets is 0.
+    One output p stands for the distribution (p, 1 - p), and y for (y, 1 - y). In the joint form with the
+    sigmoid or the softmax, which training uses if `from_logits` is true, ∂ℓ/∂z = p - y: the divergence is
+    the cross-entropy minus the entropy of the target, which is 0 for 0/1 targets.
 
     `reduction`: "batchmean" is the sum over classes and mean over examples, the definition; "mean"
-    divides by the number of outputs too (PyTorch's default). Where the loss is given probabilities,
-    `guard` says what keeps log 0 away:
-    "log": no logarithm counts below -100, and p not below 1e-12 in the gradient;
-    "clip": y and p are kept within [eps, 1], where the gradient is 0 outside (Keras, eps 1e-7);
-    "add": log(p + eps) (Flux, eps the machine's).
+    divides by the number of outputs too (PyTorch's default). If the loss gets probabilities, `guard`
+    says how it avoids log 0:
+    "log": a logarithm is at least -100, and p in the gradient at least 1e-12;
+    "clip": y and p are clipped to [eps, 1]; outside, the gradient is 0 (Keras, eps 1e-7);
+    "add": log(p + eps) (Flux, with the machine epsilon).
 
-    Domain: output p in [0, 1]; target y ≥ 0, adding up to 1 over several outputs; eps in (0, 0.5).
+    Domain: output p in [0, 1]; target y ≥ 0, with sum 1 over several outputs; eps in (0, 0.5).
     Shapes: p and y (T, N, D); value (T,).
 
     Kullback & Leibler, "On Information and Sufficiency", Annals of Mathematical Statistics 22 (1951),

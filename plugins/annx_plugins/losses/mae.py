@@ -16,12 +16,12 @@ class MeanAbsoluteError(Loss):
         ℓ(a, y) = |a - y|
         ∂ℓ/∂a   = sign(a - y)
 
-    Domain: output a and target y real. Not differentiable at a = y, where the sub-gradient 0 is taken,
-    as PyTorch does; JAX takes 1 there.
+    Domain: output a and target y real. Not differentiable at a = y: the sub-gradient there is 0, as in
+    PyTorch; in JAX it is 1.
     Shapes: a and y (T, N, D); value (T,), the mean over N and D.
 
     Bloomfield & Steiger, "Least Absolute Deviations: Theory, Applications, and Algorithms" (1983),
-    chapter 1. https://doi.org/10.1007/978-1-4684-8574-5. Some texts take the sum instead of the mean.
+    chapter 1. https://doi.org/10.1007/978-1-4684-8574-5. Some texts use the sum instead of the mean.
     """
 
     name: ClassVar[str] = "mae"

@@ -11,15 +11,15 @@ from anncore import Array, Loss, Task, hookimpl, hyper
 class MeanSquaredError(Loss):
     """Mean squared error, the L2 loss.
 
-        ℓ(a, y) = c (a - y)²,  c = 1/2 if half, else 1
+        ℓ(a, y) = c (a - y)²,  c = 1/2 if `half` is true, else 1
         ∂ℓ/∂a   = 2 c (a - y)
 
     Domain: output a and target y real; half true or false.
     Shapes: a and y (T, N, D); value (T,), the mean over N and D.
 
     Gauss, "Theoria combinationis observationum erroribus minimis obnoxiae" (1823). PyTorch, Keras, Flux
-    and optax.squared_error take c = 1; optax.l2_loss (preset "optax") and scikit-learn's networks take
-    c = 1/2. The choice is a factor 2 in the learning rate.
+    and optax.squared_error have c = 1; optax.l2_loss (preset "optax") and scikit-learn's networks have
+    c = 1/2. In plain gradient descent c acts like a factor on the learning rate.
     """
 
     name: ClassVar[str] = "mse"

@@ -16,15 +16,15 @@ class Quantile(Loss):
         ℓ(a, y) = level (y - a)  where a < y,  (1 - level) (a - y)  elsewhere
         ∂ℓ/∂a   = -level         where a < y,   1 - level           where a > y
 
-    Its expectation is least where a share `level` of the targets lies below a. level = 1/2 is half the
-    absolute error, with the median.
+    Its expectation is smallest if a share `level` of the targets lies below a. level = 1/2 gives half the
+    absolute error, and so the median.
 
-    Domain: output a and target y real, level in (0, 1). Not differentiable at a = y, where the sub-gradient
-    0 is taken.
+    Domain: output a and target y real, level in (0, 1). Not differentiable at a = y: the sub-gradient
+    there is 0.
     Shapes: a and y (T, N, D); value (T,), the mean over N and D.
 
     Koenker & Bassett, "Regression Quantiles", Econometrica 46 (1978), 33-50.
-    https://doi.org/10.2307/1913643. scikit-learn's mean_pinball_loss is the same, level called alpha.
+    https://doi.org/10.2307/1913643. scikit-learn's mean_pinball_loss is the same; it calls level alpha.
     """
 
     name: ClassVar[str] = "quantile"

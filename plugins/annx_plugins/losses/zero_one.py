@@ -11,14 +11,14 @@ from anncore import Array, Loss, Task, hookimpl
 
 @dataclass(frozen=True)
 class ZeroOne(Loss):
-    """Zero-one loss: the share of examples put into the wrong class. For evaluation only.
+    """Zero-one loss: the share of examples with the wrong predicted class. For evaluation only.
 
-        ℓ(a, y) = 0  where the predicted class is y's,  1  elsewhere
+        ℓ(a, y) = 0  where the predicted class is that of y,  1  elsewhere
         ∂ℓ/∂a   = 0  wherever it exists
 
-    Domain: output a in [0, 1]. One output predicts class 1 where a > 1/2, so that 1/2 itself is class 0;
-    several predict the class of the largest, the first of equals. Its gradient says nothing, so it
-    cannot train a network.
+    Domain: output a in [0, 1]. One output predicts class 1 if a > 1/2, so 1/2 itself means class 0; several
+    outputs predict the class of the largest, the first of equal ones. The gradient is 0, so the loss cannot
+    train a network.
     Shapes: a and y (T, N, D); value (T,), the mean over N.
 
     Vapnik, "The Nature of Statistical Learning Theory" (1995), section 1.3.

@@ -10,15 +10,15 @@ from anncore import Array, Metric, Task, hookimpl
 
 @dataclass(frozen=True)
 class Accuracy(Metric):
-    """Accuracy: the share of examples put into the right class.
+    """Accuracy: the share of examples with the right predicted class.
 
         (1/N) Σ [ŷ = y]
 
-    One output predicts class 1 where p > 1/2, strictly, as Keras does: 1/2 counts as class 0. Several
-    predict the class of the largest, the first of equals. NaN where any prediction is NaN.
+    One output predicts class 1 if p > 1/2, so 1/2 itself means class 0, as in Keras. Several outputs predict
+    the class of the largest, the first of equal ones. NaN if any prediction is NaN.
 
     Shapes: output and target (T, N, D); score (T,). Hastie, Tibshirani & Friedman, "The Elements of
-    Statistical Learning" (2009), section 7.2, as 1 less the 0-1 loss.
+    Statistical Learning" (2009), section 7.2, as 1 minus the 0-1 loss.
     """
 
     name: ClassVar[str] = "accuracy"

@@ -10,12 +10,12 @@ from anncore import Array, Metric, Task, hookimpl
 
 @dataclass(frozen=True)
 class BalancedAccuracy(Metric):
-    """Balanced accuracy: the mean over the classes of the share of their examples that were recognised.
+    """Balanced accuracy: the mean over the classes of the share of their examples predicted right.
 
         (1/C) Σ_c (Σ [ŷ = c][y = c] / Σ [y = c])
 
-    C counts the classes that have examples, as scikit-learn does. One output predicts class 1 where
-    p > 1/2, several predict the class of the largest. NaN where any prediction is NaN.
+    C counts the classes that have examples, as scikit-learn does. One output predicts class 1 if
+    p > 1/2, several predict the class of the largest. NaN if any prediction is NaN.
 
     Shapes: output and target (T, N, D); score (T,). Brodersen, Ong, Stephan & Buhmann, "The Balanced
     Accuracy and Its Posterior Distribution", ICPR 2010. https://doi.org/10.1109/ICPR.2010.764

@@ -13,8 +13,8 @@ class Brier(Metric):
         one output    (1/N) Σ (p - y)²
         several       (1/N) Σ Σ_c (p_c - y_c)²
 
-    With several outputs it lies in [0, 2], Brier's own form; with one it counts a single class and lies
-    in [0, 1]. scikit-learn does the same.
+    With several outputs it is Brier's original form and lies in [0, 2]. With one output it counts a single
+    class and lies in [0, 1]. scikit-learn does the same.
 
     Shapes: output and target (T, N, D); score (T,). Brier, "Verification of Forecasts Expressed in Terms
     of Probability", Monthly Weather Review 78 (1950), 1-3.

@@ -11,21 +11,22 @@ from anncore import Array, Layer, Task, WatchingMetric, Weights, hookimpl
 
 @dataclass(frozen=True)
 class DeadUnits(WatchingMetric):
-    """Share of the hidden units that are dead: whose activation is 0 on every example looked at.
+    """Share of dead hidden units: their activation is 0 on every example of the sample.
 
         unit d of a layer is dead  ⇔  a_nd = 0 for all n
 
-    Such a unit passes nothing on, and under ReLU no gradient reaches its weights, so that it stays dead
-    unless its inputs change. The examples are the sample of the training split that curves use: a unit that
-    is silent on these may speak on others. Activations that are 0 at most at a point (tanh, ELU, leaky ReLU)
-    have no dead units; saturation is another matter.
+    A dead unit gives the next layer nothing. Under ReLU no gradient reaches its weights, so it stays dead
+    unless its inputs change. The examples are the sample of the training split that curves use; on other
+    examples the unit may be active. Activations that are 0 only at single points (tanh, ELU, leaky ReLU)
+    have no dead units; for saturation see `saturated_units`.
 
     Columns: `train_dead_units` over all hidden layers, `train_dead_units.1`, ... layer by layer from the
-    first; NaN where there is no hidden layer, or an activation is NaN.
+    first; NaN without a hidden layer, or if an activation is NaN.
 
     Lu, Shin, Su & Karniadakis, "Dying ReLU and Initialization: Theory and Numerical Examples", 2019.
-    https://arxiv.org/abs/1903.06733. They are the 0-dormant units of Sokar, Agarwal, Castro & Evci, "The
-    Dormant Neuron Phenomenon in Deep Reinforcement Learning", ICML 2023, https://arxiv.org/abs/2302.12902.
+    https://arxiv.org/abs/1903.06733. Dead units are the 0-dormant units of Sokar, Agarwal, Castro & Evci,
+    "The Dormant Neuron Phenomenon in Deep Reinforcement Learning", ICML 2023,
+    https://arxiv.org/abs/2302.12902.
     """
 
     name: ClassVar[str] = "dead_units"
@@ -45,7 +46,7 @@ class DeadUnits(WatchingMetric):
 
 
 def _dead(a: Array) -> Array:
-    """Return the number of dead units of each trial; NaN where there is a NaN."""
+    """Return the number of dead units of each trial; NaN if any activation is NaN."""
     dead = (a == 0).all(axis=1).sum(axis=1)
     return np.where(np.isnan(a).any(axis=(1, 2)), np.nan, dead)
 

@@ -14,13 +14,14 @@ class F1(Metric):
 
         F1_c = 2 TP_c / (2 TP_c + FP_c + FN_c)
 
-    One output, which predicts class 1 where p > 1/2: the F1 of class 1, 0 where that class is neither
-    there nor predicted. Several, of which the largest is predicted: the plain ("macro") mean over the
-    classes that are there or predicted. Both as in scikit-learn. NaN where any prediction is NaN.
+    One output predicts class 1 if p > 1/2; the score is the F1 of class 1, and 0 if no example has or is
+    predicted as class 1. Several outputs predict the class of the largest; the score is the plain ("macro")
+    mean over the classes that occur in targets or predictions. Both as in scikit-learn. NaN if any prediction
+    is NaN.
 
     Shapes: output and target (T, N, D); score (T,). Van Rijsbergen, "Information Retrieval", 2nd edition
-    (1979), chapter 7; macro averaging as Sokolova & Lapalme, "A systematic analysis of performance
-    measures for classification tasks", 2009, does not: it takes F1 of the mean precision and recall.
+    (1979), chapter 7; Sokolova & Lapalme, "A systematic analysis of performance measures for
+    classification tasks", 2009, average differently: F1 of the mean precision and the mean recall.
     """
 
     name: ClassVar[str] = "f1"

@@ -11,20 +11,20 @@ from anncore import Array, Layer, Task, WatchingMetric, Weights, hookimpl
 
 @dataclass(frozen=True)
 class GradientNorm(WatchingMetric):
-    """Euclidean length of the training loss's gradient, of each layer's weights and of all parameters.
+    """Euclidean length of the training loss's gradient, of each layer's weights and of all weights together.
 
         ‖∂L/∂W‖ = √Σ (∂L/∂W_ij)²
 
-    Of a healthy network all layers have gradients of about a size; from the last layer to the first they
-    vanish or explode. L is the loss on the sample of the training split that curves use, not on a batch, so
-    the norm falls to 0 where training arrives and holds no noise of batches.
+    In a healthy network the gradients of all layers have about the same size. Vanishing gradients shrink, and
+    exploding ones grow, from the last layer to the first. L is the loss on the sample of the training split
+    that curves use, not on a batch. So the norm has no noise from batches, and falls to 0 at a minimum.
 
-    Columns: `train_gradient_norm` over all parameters, biases too; `train_gradient_norm.1`, ... of the
-    weights of each layer from the first to the output.
+    Columns: `train_gradient_norm` over all weights and biases; `train_gradient_norm.1`, ... of the weight
+    matrix of each layer from the first to the output.
 
     Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS
     2010, section 4.2, look at gradients layer by layer. https://proceedings.mlr.press/v9/glorot10a.html.
-    Over all parameters it is the norm that gradient clipping goes by, as in PyTorch's clip_grad_norm_.
+    Over all weights it is the norm that gradient clipping uses, as in PyTorch's clip_grad_norm_.
     """
 
     name: ClassVar[str] = "gradient_norm"
@@ -38,7 +38,7 @@ class GradientNorm(WatchingMetric):
 
 
 def _norm(arrays: Iterable[Array]) -> Array:
-    # In float64: the square of a gradient that float32 still holds may overflow.
+    # In float64: the square of a float32 gradient may overflow in float32.
     squares = [np.square(array, dtype=np.float64).sum(axis=(1, 2)) for array in arrays]
     return np.sqrt(sum(squares[1:], squares[0]))
 

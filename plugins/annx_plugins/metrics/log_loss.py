@@ -10,12 +10,12 @@ from anncore import Array, Metric, Task, hookimpl
 
 @dataclass(frozen=True)
 class LogLoss(Metric):
-    """Log loss: the mean of minus the logarithm of the probability given to the true class, in nats.
+    """Log loss: the mean negative logarithm of the predicted probability of the true class, in nats.
 
         -(1/N) Σ log p(y)
 
-    Probabilities are kept within [ε, 1 - ε], ε the machine's for their dtype, as scikit-learn does, so a
-    prediction that is surely wrong costs 36.0 in float64 and 15.9 in float32.
+    Probabilities are clipped to [ε, 1 - ε] with the machine epsilon ε of their dtype, as in scikit-learn.
+    So a wrong prediction with probability 1 costs 36.0 in float64 and 15.9 in float32.
 
     Shapes: output and target (T, N, D), one output p for class 1 or one per class; score (T,). Good,
     "Rational Decisions", Journal of the Royal Statistical Society B 14 (1952), 107-114.

@@ -10,13 +10,13 @@ from anncore import Array, Metric, Task, hookimpl
 
 @dataclass(frozen=True)
 class R2(Metric):
-    """Coefficient of determination: the share of the target's variance that is predicted.
+    """Coefficient of determination: the share of the target's variance that the predictions explain.
 
         R² = 1 - Σ (ŷ - y)² / Σ (y - ȳ)²
 
-    1 is perfect, 0 is as good as always predicting the mean ȳ of the examples at hand, and below 0 is
-    worse than that. Several targets: the mean of their R², as scikit-learn's uniform average. NaN where a
-    target does not vary (scikit-learn then gives 1 or 0).
+    1 is perfect, 0 is as good as always predicting the mean ȳ of the scored examples, and below 0 is worse
+    than that. Several targets: the mean of their R², as scikit-learn's uniform average. NaN if a target
+    does not vary (scikit-learn then gives 1 or 0).
 
     Shapes: output and target (T, N, D); score (T,). Kvålseth, "Cautionary Note about R²", The American
     Statistician 39 (1985), 279-285, equation 1. https://doi.org/10.1080/00031305.1985.10479448

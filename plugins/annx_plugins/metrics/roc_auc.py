@@ -10,14 +10,14 @@ from anncore import Array, Metric, Task, hookimpl
 
 @dataclass(frozen=True)
 class ROCAUC(Metric):
-    """Area under the receiver operating characteristic: how well scores rank, whatever the threshold.
+    """Area under the receiver operating characteristic: how well scores rank the examples.
 
         AUC = P(p⁺ > p⁻) + P(p⁺ = p⁻) / 2 = (R⁺ - n⁺ (n⁺ + 1) / 2) / (n⁺ n⁻)
 
-    over all pairs of a positive and a negative example; R⁺ is the sum of the positives' ranks, ties
-    sharing their mean rank, so the area is exact (Keras approximates it with 200 thresholds). Several
-    outputs: each class against the rest, and the plain mean over classes, as scikit-learn's
-    multi_class="ovr". NaN where a class has no example or all of them, or any prediction is NaN.
+    over all pairs of a positive and a negative example. R⁺ is the sum of the positives' ranks; equal scores
+    share their mean rank. So the area is exact (Keras approximates it with 200 thresholds). Several
+    outputs: the plain mean over the classes, each against the rest, as scikit-learn's multi_class="ovr".
+    NaN if a class has no example or all of them, or if any prediction is NaN.
 
     Shapes: output and target (T, N, D); score (T,). Hanley & McNeil, "The meaning and use of the area
     under a receiver operating characteristic (ROC) curve", Radiology 143 (1982), 29-36.
@@ -42,7 +42,7 @@ class ROCAUC(Metric):
 
 
 def _ranks(scores: Array) -> Array:
-    """Return 1 ... N along axis 1, equal scores sharing the mean of their ranks."""
+    """Return the ranks 1 ... N along axis 1; equal scores share the mean of their ranks."""
     order = scores.argsort(axis=1, kind="stable")
     ordered = np.take_along_axis(scores, order, axis=1)
     place = np.broadcast_to(np.arange(1, scores.shape[1] + 1)[:, None], scores.shape)

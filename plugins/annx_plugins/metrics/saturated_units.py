@@ -13,22 +13,22 @@ FLAT = 0.01
 
 @dataclass(frozen=True)
 class SaturatedUnits(WatchingMetric):
-    """Share of the hidden units that are saturated: |f'(z)| < 0.01 on 95 % of the examples looked at or more.
+    """Share of saturated hidden units: |f'(z)| < 0.01 on at least 95 % of the examples of the sample.
 
         unit d of a layer is saturated  ⇔  #{n: |f'(z_nd)| < 0.01} ≥ 0.95 N
 
-    Where f is that flat, a unit passes hardly any gradient on to its weights, and learns no more. A sigmoid
-    is there from |z| = 4.6, tanh from |z| = 3.0. Under ReLU the dead units are saturated as well, and those
-    that speak on a twentieth of the examples or less. f' is what the activation's backward pass makes of a
-    gradient of 1; the examples are the sample of the training split that curves use.
+    Where f is so flat, almost no gradient reaches the weights of a unit, and it stops learning. A sigmoid
+    is so flat from |z| = 4.6 on, tanh from |z| = 3.0. Under ReLU, dead units are saturated too, and units
+    that are active on at most a twentieth of the examples. f' is the result of the activation's backward
+    pass for a gradient of 1. The examples are the sample of the training split that curves use.
 
     Columns: `train_saturated_units` over all hidden layers, `train_saturated_units.1`, ... layer by layer
-    from the first; NaN where there is no hidden layer, where f is no function of each z alone (a gate, a
-    softmax), where the network does not offer its layers' slopes, or where f' is NaN.
+    from the first; NaN without a hidden layer, if f is not a function of each z alone (a gate, a softmax),
+    if the network does not offer the slopes of its layers, or if f' is NaN.
 
-    A saturated unit is one whose f' tends to 0, as in Gulcehre, Moczulski, Denil & Bengio, "Noisy Activation
-    Functions", ICML 2016, section 2. https://arxiv.org/abs/1603.00391. Where it counts as there, 0.01 and
-    95 %, is a choice of this metric.
+    In a saturated unit f' tends to 0, as defined by Gulcehre, Moczulski, Denil & Bengio, "Noisy Activation
+    Functions", ICML 2016, section 2. https://arxiv.org/abs/1603.00391. The limits 0.01 and 95 %
+    are a choice of this metric.
     """
 
     name: ClassVar[str] = "saturated_units"
@@ -47,7 +47,7 @@ class SaturatedUnits(WatchingMetric):
 
 
 def _saturated(slope: Array) -> Array:
-    """Return the number of saturated units of each trial; NaN where there is a NaN."""
+    """Return the number of saturated units of each trial; NaN if any f' is NaN."""
     flat = (np.abs(slope) < FLAT).sum(axis=1)
     units = (20 * flat >= 19 * slope.shape[1]).sum(axis=1)  # in whole numbers: 0.95 N may round either way
     return np.where(np.isnan(slope).any(axis=(1, 2)), np.nan, units)

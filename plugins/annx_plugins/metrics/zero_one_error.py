@@ -10,12 +10,12 @@ from anncore import Array, Metric, Task, hookimpl
 
 @dataclass(frozen=True)
 class ZeroOneError(Metric):
-    """Zero-one error: the share of examples put into the wrong class, 1 less the accuracy.
+    """Zero-one error: the share of examples with the wrong predicted class, 1 minus the accuracy.
 
         (1/N) Σ [ŷ ≠ y]
 
-    One output predicts class 1 where p > 1/2, strictly; several predict the class of the largest, the
-    first of equals. NaN where any prediction is NaN.
+    One output predicts class 1 if p > 1/2, so 1/2 itself means class 0; several predict the class of the
+    largest, the first of equal ones. NaN if any prediction is NaN.
 
     Shapes: output and target (T, N, D); score (T,). Hastie, Tibshirani & Friedman, "The Elements of
     Statistical Learning" (2009), section 7.2: the 0-1 loss.

@@ -25,12 +25,12 @@ from anncore import (
 
 
 class Tape(NamedTuple):
-    """What the forward pass leaves for the backward pass."""
+    """The values that the forward pass keeps for the backward pass."""
 
     patches: Array  # (T, N P, kernel²), P positions
     z: Array  # (T, N P, width)
     a: Array  # (T, N P, filters)
-    chosen: Array | None  # of each pooled window the place of its maximum, (T, N, h, w, 1, filters)
+    chosen: Array | None  # the place of the maximum in each pooling window, (T, N, h, w, 1, filters)
     pooled: Array  # (T, N, h w filters)
     out: Array
 
@@ -44,9 +44,9 @@ class CNN(Network):
         p[r, c, k] = max, or mean, of a[pool r ... pool r + pool - 1, pool c ... pool c + pool - 1, k]
         output = p V + d
 
-    Beyond the edge x is 0. Every image is laid out as its patches (im2col), which makes the convolution one
-    product with a matrix: an example has as many rows as the image has pixels. Rows and columns that fill
-    no pooling window are left out. Of equal maxima the first one takes the gradient, as in PyTorch.
+    Beyond the edge x is 0. Every image is copied as its patches (im2col), one row per pixel, so that the
+    convolution is one matrix product. Rows and columns that do not fill a pooling window are left out. Of
+    equal maxima the first one gets the gradient, as in PyTorch.
 
     Domain: inputs a square number, row by row; `filters`, `kernel` and `pool` whole numbers, pool at most
     the image's side; pooling "max" or "mean".
@@ -54,8 +54,8 @@ class CNN(Network):
     and the filters running fastest, result (T, N, outputs).
 
     LeCun et al., "Backpropagation Applied to Handwritten Zip Code Recognition", Neural Computation 1 (1989),
-    541-551. https://doi.org/10.1162/neco.1989.1.4.541. There units are further apart instead of pooled.
-    Keras flattens in this order too; PyTorch has the filters slowest.
+    541-551. https://doi.org/10.1162/neco.1989.1.4.541. There units are further apart, without pooling.
+    Keras flattens in this order too; in PyTorch the filters run slowest.
     """
 
     name: ClassVar[str] = "cnn"
@@ -93,7 +93,7 @@ class CNN(Network):
     def forward(self, weights: Weights, x: Array) -> tuple[Array, Tape]:
         trials, examples, pixels = x.shape
         side = isqrt(pixels)
-        # A pixel more, which is 0, stands for all that lie beyond the edge.
+        # One more pixel, which is 0, stands for all pixels beyond the edge.
         edged = np.concatenate([x, np.zeros_like(x[:, :, :1])], axis=2)
         patches = np.take(edged, _patches(side, self.kernel), axis=2)
         patches = patches.reshape(trials, examples * pixels, -1)
@@ -123,7 +123,7 @@ class CNN(Network):
         return [Layer("W", tape.z, tape.a, slope), Layer("V", tape.out)]
 
     def _windows(self, images: Array) -> Array:
-        """Return what is pooled together, (T, N, h, w, pool², filters)."""
+        """Return the windows that are pooled, (T, N, h, w, pool², filters)."""
         trials, examples, side, _, filters = images.shape
         pool, high = self.pool, side // self.pool
         whole = images[:, :, : high * pool, : high * pool]
@@ -152,7 +152,7 @@ class CNN(Network):
 
 @lru_cache(maxsize=16)
 def _patches(side: int, kernel: int) -> Array:
-    """Return the pixels that each position sees, (side², kernel²); side² stands for one beyond the edge."""
+    """Return the pixels of each position's patch, (side², kernel²); side² is a pixel beyond the edge."""
     at = np.arange(side)[:, None] + np.arange(kernel) - (kernel - 1) // 2  # (side, kernel)
     inside = (at >= 0) & (at < side)
     rows, columns = at[:, None, :, None], at[None, :, None, :]

@@ -24,25 +24,25 @@ from anncore import (
 
 
 class Tape(NamedTuple):
-    """What the forward pass leaves for the backward pass."""
+    """The values that the forward pass keeps for the backward pass."""
 
     x: Array  # all time steps as examples, (T, N S, F)
     pre: list[Array]  # z of the hidden layer at each time step
     given: list[Array]  # and its a
-    read: Array  # what the output layer reads, (T, N or N S, H)
-    out: Array  # the output layer's z, as it leaves the product
+    read: Array  # the input of the output layer, (T, N or N S, H)
+    out: Array  # the output layer's z, in the shape of the product
 
 
 @dataclass(frozen=True)
 class Elman(Network):
-    """Simple recurrent network: the hidden layer sees the input and what it was itself a step before.
+    """Simple recurrent network: the hidden layer gets the input and its own last activations.
 
         zₛ = xₛ Wx + aₛ₋₁ Wh + b,  aₛ = f(zₛ),  a₀ = 0,  s = 1 ... S
         outputₛ = aₛ Wy + c
 
     An example's inputs are a window in time: of N · S columns the first `features` are step 1, and so on.
-    With read "last" the network answers once, after the last step; with "every" after every step, and an
-    example's outputs are S times as many, in the order of time.
+    With read "last" the network gives outputs once, after the last step. With "every" it gives outputs after
+    every step; an example then has S times as many, in the order of time.
 
     Backward is back-propagation through time over the whole window: with δₛ = ∂L/∂zₛ
 
@@ -53,10 +53,10 @@ class Elman(Network):
     Shapes: x (T, N, S · features), Wx (T, features, hidden), Wh (T, hidden, hidden), result (T, N, outputs).
 
     Elman, "Finding Structure in Time", Cognitive Science 14 (1990), 179-211.
-    https://doi.org/10.1207/s15516709cog1402_1. There the context starts at 0.5 and errors go back one step
-    only; here it starts at 0, as in PyTorch, and they go back to the window's beginning: Rumelhart, Hinton
-    & Williams, "Learning representations by back-propagating errors", Nature 323 (1986), 533-536. PyTorch
-    has two biases, which add up.
+    https://doi.org/10.1207/s15516709cog1402_1. There the context starts at 0.5 and errors go back only one
+    step. Here it starts at 0, as in PyTorch, and errors go back to the beginning of the window: Rumelhart,
+    Hinton & Williams, "Learning representations by back-propagating errors", Nature 323 (1986), 533-536.
+    PyTorch has two biases, which are added.
     """
 
     name: ClassVar[str] = "elman"

@@ -16,12 +16,12 @@ class Hopfield(Network):
         W    = 1/D Σ_μ ξ_μ ξ_μᵀ, its diagonal 0      over the different targets ξ of a batch
         z    = x W                                   the new state is sign(z)
 
-    Nothing is learned from a gradient: what the optimizer is to descend is -W, so that sgd with lr 1, one
-    step and the full batch stores the patterns from which W is made. A target that several examples share,
-    as noisy copies of one pattern do, is stored once. Weights start at 0 whatever the initializer, and each
-    further step adds the same again, which changes no sign.
+    Nothing is learned from a gradient: the optimizer descends -W, so one step of sgd with lr 1 and the full
+    batch stores the patterns. A target that several examples share, for instance noisy copies of one pattern,
+    is stored once. Weights start at 0 for every initializer. Each further step adds the same again, which
+    changes no sign.
 
-    From a stored pattern itself a bit of P random ones is wrong after the step with probability
+    With P random stored patterns, a step from one of them makes a bit wrong with probability
     erfc(√(D / 2P)) / 2.
 
     Domain: as many outputs as inputs, targets of -1 and 1; leave them as they are ([split] standardize =
@@ -29,8 +29,8 @@ class Hopfield(Network):
 
     Hopfield, "Neural networks and physical systems with emergent collective computational abilities", PNAS
     79 (1982), 2554-2558. https://doi.org/10.1073/pnas.79.8.2554. There units change one at a time, and are
-    0 or 1. The error is that of Hertz, Krogh & Palmer, "Introduction to the Theory of Neural Computation",
-    1991, section 2.2. `backward` has the true gradient of z, for those who would rather descend a loss.
+    0 or 1. The error probability is that of Hertz, Krogh & Palmer, "Introduction to the Theory of Neural
+    Computation", 1991, section 2.2. `backward` has the true gradient of z, for training with a loss.
     """
 
     name: ClassVar[str] = "hopfield"
@@ -43,7 +43,7 @@ class Hopfield(Network):
                 f"{self.name}: a pattern has as many outputs as inputs, got {inputs} inputs and {outputs} "
                 "outputs; use a data set whose targets are patterns, as stored_patterns"
             )
-        # Not "weight", which an initializer draws: what is stored is stored into an empty memory.
+        # Not "weight", which an initializer draws: the memory must be empty at first.
         return [WeightSpec("W", (inputs, outputs), inputs, outputs, "gain", place="hidden")]
 
     def forward(self, weights: Weights, x: Array) -> tuple[Array, Array]:

@@ -26,7 +26,7 @@ from anncore import (
 
 
 class Normed(NamedTuple):
-    """What normalizing one layer leaves for the backward pass."""
+    """The values that the norm of one layer keeps for the backward pass."""
 
     values: Array  # (z - μ) / σ
     scale: Array  # 1 / σ
@@ -34,12 +34,12 @@ class Normed(NamedTuple):
 
 
 class Tape(NamedTuple):
-    """What the forward pass leaves for the backward pass, layer by layer."""
+    """The values that the forward pass keeps for the backward pass, layer by layer."""
 
-    inputs: list[Array]  # what each layer multiplies by its weight, x first
+    inputs: list[Array]  # the input of each layer, x first
     affine: list[Array]  # each layer's x W + b, the output's included
-    pre: list[Array]  # what each hidden layer's activation takes
-    given: list[Array]  # and what it gives
+    pre: list[Array]  # the input of each hidden layer's activation
+    given: list[Array]  # and its result
     normed: list[Normed]  # empty without norm
     masks: list[Array]  # empty without dropout
 
@@ -58,26 +58,26 @@ class MLP(ModalNetwork):
 
         ẑ = (z - μ) / √(σ² + norm_eps)
 
-    where for "batch" μ and σ² are mean and variance of each unit over the examples of the batch, in
-    evaluation running ones, r ← (1 - norm_momentum) r + norm_momentum (μ, or σ² N / (N - 1)); for "layer"
-    those of each example over the units. The gain starts at 1, the shift at 0.
-    With `dropout`, in training each a is 0 with that probability and else a / (1 - dropout), drawn anew
+    For "batch" μ and σ² are mean and variance of each unit over the examples of the batch; evaluation uses
+    running values, r ← (1 - norm_momentum) r + norm_momentum (μ, or σ² N / (N - 1)). For "layer" they are
+    mean and variance of each example over the units. The gain starts at 1, the shift at 0.
+    With `dropout`, in training each a becomes 0 with that probability and else a / (1 - dropout), drawn anew
     for every example and step.
 
     Domain: `hidden` is the width of each hidden layer; an empty list leaves a linear model. Without
     `bias` there are no bᵢ. dropout in [0, 1), norm_momentum in (0, 1], norm_eps > 0.
     `activation` names one activation for all hidden layers or a list of one per layer; `output` is
-    the output layer's own, "auto" the loss's natural one.
+    the activation of the output layer; "auto" is the natural one of the loss.
     Shapes: x (T, N, inputs), Wᵢ (T, fan_in, fan_out), bᵢ (T, 1, fan_out), result (T, N, outputs).
 
     Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors", Nature 323
     (1986), 533-536. https://doi.org/10.1038/323533a0. Weights are stored (fan_in, fan_out) as in Keras
     and scikit-learn; PyTorch stores the transpose.
     Ioffe & Szegedy, "Batch Normalization", ICML 2015, https://arxiv.org/abs/1502.03167, with PyTorch's
-    momentum 0.1 and ε 1e-5; Keras' are 1 - 0.99 and 1e-3, and its running variance is that of the batch
-    without N / (N - 1). Ba, Kiros & Hinton, "Layer Normalization", 2016, https://arxiv.org/abs/1607.06450.
+    momentum 0.1 and ε 1e-5; Keras' are 1 - 0.99 and 1e-3, and its running variance has
+    no factor N / (N - 1). Ba, Kiros & Hinton, "Layer Normalization", 2016, https://arxiv.org/abs/1607.06450.
     Srivastava et al., "Dropout", JMLR 15 (2014), 1929-1958, https://jmlr.org/papers/v15/srivastava14a.html,
-    scaled in training and not in evaluation, as PyTorch and Keras do.
+    scaled in training and not in evaluation, as in PyTorch and Keras.
     """
 
     name: ClassVar[str] = "mlp"
@@ -204,7 +204,7 @@ class MLP(ModalNetwork):
         return normed.scale * (grad - self._mean(grad) - normed.values * along)
 
     def _mean(self, values: Array) -> Array:
-        """Return the mean over what is normalized over: the examples, or the units."""
+        """Return the mean over the normalized axis: the examples, or the units."""
         if self.norm == "batch":
             return sum_examples(values) / values.shape[1]
         return values.mean(axis=2, keepdims=True)

@@ -26,35 +26,35 @@ from anncore import (
 
 
 class Tape(NamedTuple):
-    """What the forward pass leaves for the backward pass, layer by layer."""
+    """The values that the forward pass keeps for the backward pass, layer by layer."""
 
     inputs: list[Array]  # a of the layer below, x first
     weights: list[Array]  # W ∘ M
-    z: list[Array]  # the output's included
+    z: list[Array]  # including the output's
 
 
 @dataclass(frozen=True)
 class Sparse(Network):
-    """Multilayer perceptron in which every unit sees a few of the units below, always the same ones.
+    """Multilayer perceptron in which every unit is connected to a few fixed units of the layer below.
 
         zᵢ = aᵢ₋₁ (Wᵢ ∘ Mᵢ) + bᵢ,  aᵢ = fᵢ(zᵢ)
 
-    Each column of the mask M holds k = max(1, round(density · fan_in)) ones and else zeros: which, is drawn
-    when a trial begins and stays. With the fan_in units below and the fan_out units of the layer laid out
-    evenly on a ring, range says which are connected: "random" any k, "near" the k nearest, "far" the k
-    farthest, of equally distant ones some at random. The output layer sees all.
+    Each column of the mask M has k = max(1, round(density · fan_in)) ones; the rest is 0. The mask is drawn
+    when a trial begins and stays. The fan_in units below and the fan_out units of the layer lie evenly on a
+    ring. `range` says which are connected: "random" any k, "near" the k nearest, "far" the k farthest;
+    equally distant ones are chosen at random. The output layer has all connections.
 
-    Of one seed, the connections of a smaller density are among those of a larger one. What a mask hides is
-    not trained. Initial weights are those of the full layer: with density d their sum has d times the
-    variance.
+    For one seed, the connections of a smaller density are a part of those of a larger one. Masked weights are
+    not trained. Initial weights are those of the full layer: with density d the variance of z is d times
+    that of the full layer.
 
     Domain: `hidden` is the width of each hidden layer; density in (0, 1].
     Shapes: x (T, N, inputs), Wᵢ and Mᵢ (T, fan_in, fan_out), bᵢ (T, 1, fan_out), result (T, N, outputs).
 
     Mocanu et al., "Scalable training of artificial neural networks with adaptive sparse connectivity
     inspired by network science", Nature Communications 9 (2018), 2383, as its fixed control.
-    https://doi.org/10.1038/s41467-018-04316-3. There each connection exists by itself with one probability;
-    here every unit has equally many.
+    https://doi.org/10.1038/s41467-018-04316-3. There each connection exists independently with one
+    probability; here every unit has equally many.
     """
 
     name: ClassVar[str] = "sparse"
@@ -129,9 +129,9 @@ class Sparse(Network):
         return [*hidden_layers, Layer(f"W{len(hidden_layers) + 1}", tape.z[-1])]
 
     def _distance(self, below: int, units: int) -> Array:
-        """Return by how much each connection is to be avoided, (below, units)."""
+        """Return the order in which connections are chosen, lowest first, (below, units)."""
         apart = np.abs((np.arange(below)[:, None] + 0.5) / below - (np.arange(units) + 0.5) / units)
-        around = np.round(np.minimum(apart, 1 - apart), 9)  # what is equally far must be equal
+        around = np.round(np.minimum(apart, 1 - apart), 9)  # equal distances must be equal numbers
         return {"random": 0 * around, "near": around, "far": -around}[self.range]
 
 

@@ -14,10 +14,10 @@ class Beale(Objective):
 
         f(x) = r₁² + r₂² + r₃²,  rᵢ = cᵢ - x₁ (1 - x₂ⁱ),  c = (1.5, 2.25, 2.625)
 
-    The minimum is f = 0 at (3, 1/2). Along x₂ = 1 it is 14.203125 whatever x₁ is, and steepens with x₂⁶
-    beyond: a step that leaves the floor meets a gradient larger by orders of magnitude. Training starts at
-    (1, 1), where f = 14.203125, and away from it by spread · N(0, 1) in each argument: with spread 0 nothing
-    is random, and all seeds are one.
+    The minimum is f = 0 at (3, 1/2). Along x₂ = 1 it is 14.203125 for every x₁, and beyond it grows like
+    x₂⁶: after a step off the floor the gradient is larger by orders of magnitude. Training starts at (1, 1),
+    where f = 14.203125, plus spread · N(0, 1) in each argument: with spread 0 nothing is random, and all
+    seeds give the same.
 
     Domain: spread ≥ 0.
 
@@ -57,7 +57,7 @@ class Beale(Objective):
         return np.array([1.5, 2.25, 2.625], x.dtype)
 
     def _powers(self, second: Array) -> Array:
-        # Products and not **, which comes out otherwise in arrays of other lengths.
+        # Products and not **, which gives other bits in arrays of other lengths.
         return np.concatenate([second, second * second, second * second * second], axis=2)
 
 

@@ -16,9 +16,9 @@ class Himmelblau(Objective):
 
     The minimum f = 0 lies where the two parabolas cross: at (3, 2), (-2.805, 3.131), (-3.779, -3.283) and
     (3.584, -1.848). Their first arguments are the roots of x₁⁴ - 22 x₁² + x₁ + 114. Training starts at
-    (0, 0), where f = 170, beside the hilltop of f = 181.617 at (-0.271, -0.923), and away from it by
-    spread · N(0, 1) in each argument: with spread 0 nothing is random, and all seeds are one. All valleys
-    count alike; a path shows which one was taken.
+    (0, 0), where f = 170, near the hilltop of f = 181.617 at (-0.271, -0.923), plus spread · N(0, 1) in each
+    argument: with spread 0 nothing is random, and all seeds give the same. All valleys count the same; a path
+    shows which one training reached.
 
     Domain: spread ≥ 0.
 

@@ -10,24 +10,25 @@ from anncore import Array, Hyper, NoisyObjective, hookimpl, hyper, log
 
 @dataclass(frozen=True)
 class NoisyQuadratic(NoisyObjective):
-    """The noisy quadratic model: what a network's last phase of training looks like to an optimizer.
+    """The noisy quadratic model: a model of the last phase of a network's training.
 
         f(x) = ½ Σᵢ hᵢ xᵢ²,  hᵢ = 1 / i              i = 1 ... D
-        g    = h x + √(h / batch) ε,  ε ~ N(0, 1)     what the optimizer is given, ε anew for every step
+        g    = h x + √(h / batch) ε,  ε ~ N(0, 1)     the optimizer gets g; ε is new in every step
 
-    The gradient's noise has the Hessian as its covariance, divided by the batch size that it stands for.
-    Training starts at N(0, 1) in every argument; values are those of f,
-    without noise. Gradient descent with rate lr comes to rest, coordinate by coordinate, at
+    The covariance of the gradient's noise is the Hessian divided by a batch size. Training starts at N(0, 1)
+    in every argument; the values are those of f, without noise. Gradient descent with rate lr converges to
 
         E f = Σᵢ lr hᵢ / (2 batch (2 - lr hᵢ))
 
-    so a small rate is slow and a large one stays high, which schedules, momentum and averaging try to mend.
+    so with a small rate it is slow, and with a large one f stays high. Schedules, momentum and averaging
+    try to avoid both.
 
     Domain: dimensions D a whole number of at least 1, batch > 0.
 
     Zhang, Li, Nado, Martens, Sachdeva, Dahl, Shallue & Grosse, "Which Algorithmic Choices Matter at Which
-    Batch Sizes? Insights From a Noisy Quadratic Model", NeurIPS 2019. https://arxiv.org/abs/1907.04164. There
-    D = 10⁴. DeepOBS' noisy quadratic is another: its noise moves the minimum, and its value has noise too.
+    Batch Sizes? Insights From a Noisy Quadratic Model", NeurIPS 2019. https://arxiv.org/abs/1907.04164.
+    There D = 10⁴. The noisy quadratic of DeepOBS is different: its noise moves the minimum, and its value
+    is noisy too.
     """
 
     name: ClassVar[str] = "noisy_quadratic"

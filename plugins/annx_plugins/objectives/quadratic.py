@@ -11,10 +11,10 @@ from anncore import Array, Hyper, Objective, hookimpl, hyper, linear, log
 
 @cache
 def basis(seed: int, dimensions: int, dtype: Any) -> Array:
-    """Return a random rotation of the space, (D, D), the same for all that ask with one seed."""
+    """Return a random rotation of the space, (D, D), which depends only on the seed."""
     normal = np.random.default_rng(seed).standard_normal((dimensions, dimensions))
     orthogonal, upper = np.linalg.qr(normal)
-    # The signs make it uniform over all orthogonal matrices, whatever LAPACK's own signs are.
+    # The signs make it uniform over all orthogonal matrices and independent of LAPACK's signs.
     rotation = (orthogonal * np.sign(np.diagonal(upper))).astype(dtype)
     rotation.setflags(write=False)
     return rotation
@@ -22,16 +22,16 @@ def basis(seed: int, dimensions: int, dtype: Any) -> Array:
 
 @dataclass(frozen=True)
 class Quadratic(Objective):
-    """A convex quadratic of given condition number, along the axes or rotated.
+    """A convex quadratic with a given condition number, along the axes or rotated.
 
-        f(x) = ½ Σᵢ λᵢ yᵢ²,  y = x, or y = x Q where rotated
+        f(x) = ½ Σᵢ λᵢ yᵢ²,  y = x, or y = x Q if rotated
         ∂f/∂x = λ y,  or (λ y) Qᵀ
 
-    The λᵢ run evenly in the logarithm from 1 to `condition`. Training starts at y = (-1, 1, -1, ...), and
-    away from it by spread · N(0, 1): with spread 0 nothing is random, and all seeds are one. Rotated and
-    along the axes it is the same function seen from two sides: gradient descent and momentum do not notice,
-    a method that scales each argument by itself (AdaGrad, Adam) loses what it gained. Q is a uniformly
-    random orthogonal matrix of `rotation_seed`.
+    The λᵢ are evenly spaced in the logarithm from 1 to `condition`. Training starts at y = (-1, 1, -1, ...)
+    plus spread · N(0, 1): with spread 0 nothing is random, and all seeds give the same. The rotation only
+    changes the coordinates: gradient descent and momentum give the same values, but methods that scale each
+    argument by itself (AdaGrad, Adam) lose their advantage. Q is a uniformly random orthogonal matrix of
+    `rotation_seed`.
 
     The best fixed rate of gradient descent is 2 / (1 + condition); each step then shrinks the distance to the
     minimum by (condition - 1) / (condition + 1). Beyond 2 / condition it diverges.
@@ -74,7 +74,7 @@ class Quadratic(Objective):
 
     def _curvature(self, x: Array) -> Array:
         share = np.linspace(0, 1, self.dimensions, dtype=x.dtype)
-        # exp and not a power: NumPy takes other ways to a power of one number and of an array of them.
+        # exp and not a power: NumPy computes powers of one number and of an array differently.
         return np.exp(share * np.log(np.asarray(self.condition, dtype=x.dtype))).reshape(-1, 1, len(share))
 
     def _basis(self, dtype: Any) -> Array:

@@ -14,10 +14,10 @@ class Rosenbrock(Objective):
 
         f(x) = Σᵢ 100 (xᵢ₊₁ - xᵢ²)² + (1 - xᵢ)²        i = 1 ... D - 1
 
-    The minimum is f = 0 at (1, ..., 1), where for D = 2 the Hessian's eigenvalues are 0.4 and 1001.6: what
-    goes down the walls without bouncing creeps along the floor. For D = 4 to 7 there is one more local
-    minimum, near (-1, 1, ..., 1). Training starts at (-1.2, 1), repeated for D > 2, and away from it by
-    spread · N(0, 1) in each argument: with spread 0 nothing is random, and all seeds are one.
+    The minimum is f = 0 at (1, ..., 1). For D = 2 the Hessian there has the eigenvalues 0.4 and 1001.6: a
+    rate that is stable between the walls is very slow along the floor. For D = 4 to 7 there is one more local
+    minimum, near (-1, 1, ..., 1). Training starts at (-1.2, 1), repeated for D > 2, plus spread · N(0, 1) in
+    each argument: with spread 0 nothing is random, and all seeds give the same.
 
     Domain: dimensions D a whole number of at least 2, spread ≥ 0.
 

@@ -10,26 +10,27 @@ from anncore import Array, Hyper, Optimizer, hookimpl, hyper, log
 
 
 class AdaGradState(NamedTuple):
-    """What AdaGrad remembers of each parameter."""
+    """The state of AdaGrad for each weight."""
 
     G: Array  # sum of squared gradients
 
 
 @dataclass(frozen=True)
 class AdaGrad(Optimizer):
-    """Adaptive gradient: each parameter's steps shrink by the gradients it has seen.
+    """Adaptive gradient: the steps of each weight shrink with the sum of its squared gradients.
 
         G ← G + g²,  G = initial before the first step
         θ ← θ - lr g / (√G + eps)       eps_mode "outside"
         θ ← θ - lr g / √(G + eps)       eps_mode "inside"
 
-    Domain: lr > 0, eps > 0, initial ≥ 0. The step never grows; it shrinks less where gradients are small.
+    Domain: lr > 0, eps > 0, initial ≥ 0. The factor lr / √G never grows; it shrinks less where gradients
+    are small.
 
     Duchi, Hazan & Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic
     Optimization", JMLR 12 (2011), 2121-2159, figure 1, with the diagonal matrix.
     https://jmlr.org/papers/v12/duchi11a.html. It adds its δ (eps) outside the root, as PyTorch and Flux
-    do; the seed document, Keras and optax add it inside. Keras and optax start G at 0.1, which damps the
-    first steps wherever g² is much smaller; Flux starts it at eps.
+    do; the seed document, Keras and optax add it inside. Keras and optax start G at 0.1, which makes the
+    first steps smaller if g² is much smaller; Flux starts it at eps.
     """
 
     name: ClassVar[str] = "adagrad"

@@ -10,7 +10,7 @@ from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, choice, h
 
 
 class AdamState(NamedTuple):
-    """What Adam remembers of each parameter."""
+    """The state of Adam for each weight."""
 
     m: Array  # first moment
     v: Array  # second moment, uncentred
@@ -29,13 +29,13 @@ class Adam(WeightDecay, Optimizer):
     t = 1, 2, ... counts the steps.
 
     Domain: lr > 0, beta1 and beta2 in [0, 1), eps > 0, weight_decay ≥ 0. Weight decay acts on the gradient
-    (decay_mode "coupled", as in PyTorch), so that it is divided by √v̂ too, or on θ itself, as in Keras;
-    `adamw` has it on and on θ.
+    (decay_mode "coupled", as in PyTorch), and is then divided by √v̂ too, or on θ itself, as in Keras. By
+    default there is none; `adamw` has it, on θ.
 
     Kingma & Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.
     https://arxiv.org/abs/1412.6980. That is "outside", as in PyTorch, optax and Flux. "hat" is the
     rewriting just before its section 2.1, with ε̂ = eps, as in Keras, TensorFlow and scikit-learn. The
-    seed document adds eps inside the root: a floor of √eps under |g|, so that gradients below 1e-4 take
+    seed document adds eps inside the root: a lower bound of √eps for |g|, so gradients below 1e-4 give
     shorter steps. For a constant g = 1e-5 and eps = 1e-8 the first step is 0.999 lr, 0.969 lr (hat) and
     0.0995 lr (inside).
     """
@@ -79,8 +79,8 @@ class Adam(WeightDecay, Optimizer):
         grad = self.decay_gradient(weight, grad)
         m = self.beta1 * state.m + (1 - self.beta1) * grad
         v = self.beta2 * state.v + (1 - self.beta2) * (grad * grad)
-        # m̂ / (√v̂ + ε) is √c₂ / c₁ · m / (√v + ε √c₂): so the corrections c are one number per trial, on
-        # lr and ε, and not a pass over m and v each.
+        # m̂ / (√v̂ + ε) is √c₂ / c₁ · m / (√v + ε √c₂): the corrections c are one number per trial, applied
+        # to lr and ε, which saves a pass over m and over v.
         c2 = 1 - self.beta2**t
         root = c2**0.5  # np.sqrt of a float would be a float64
         lr = self.lr * root / (1 - self.beta1**t)

@@ -10,7 +10,7 @@ from anncore import Array, Hyper, Optimizer, WeightDecay, choice, hookimpl, hype
 
 
 class AdamWState(NamedTuple):
-    """What AdamW remembers of each parameter."""
+    """The state of AdamW for each weight."""
 
     m: Array  # first moment
     v: Array  # second moment, uncentred
@@ -18,7 +18,7 @@ class AdamWState(NamedTuple):
 
 @dataclass(frozen=True)
 class AdamW(WeightDecay, Optimizer):
-    """Adam with weight decay that its division by √v̂ does not touch.
+    """Adam with weight decay that is not divided by √v̂.
 
         m ← beta1 m + (1 - beta1) g         m̂ = m / (1 - beta1ᵗ)
         v ← beta2 v + (1 - beta2) g²        v̂ = v / (1 - beta2ᵗ)
@@ -32,7 +32,7 @@ class AdamW(WeightDecay, Optimizer):
 
     Loshchilov & Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, algorithm 2.
     https://arxiv.org/abs/1711.05101. Theirs is "independent" (preset "paper", with the weight_decay that
-    at lr 1e-3 decays as PyTorch's does; they tune it); PyTorch, Keras, optax and, by default, Flux multiply
+    at lr 1e-3 equals PyTorch's decay; they tune it); PyTorch, Keras, optax and, by default, Flux multiply
     by lr. weight_decay is 0.01 in PyTorch, 0.004 in Keras, 1e-4 in optax and 0 in Flux.
     """
 
@@ -98,7 +98,7 @@ class AdamW(WeightDecay, Optimizer):
     def step(self, weight: Array, grad: Array, state: AdamWState, t: int) -> tuple[Array, AdamWState]:
         m = self.beta1 * state.m + (1 - self.beta1) * grad
         v = self.beta2 * state.v + (1 - self.beta2) * (grad * grad)
-        # As in adam.py, the corrections act on lr and eps, one number per trial.
+        # As in adam.py, the corrections are applied to lr and eps, one number per trial.
         c2 = 1 - self.beta2**t
         root = c2**0.5
         lr = self.lr * root / (1 - self.beta1**t)

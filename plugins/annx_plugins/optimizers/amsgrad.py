@@ -10,7 +10,7 @@ from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, choice, h
 
 
 class AMSGradState(NamedTuple):
-    """What AMSGrad remembers of each parameter."""
+    """The state of AMSGrad for each weight."""
 
     m: Array  # first moment
     v: Array  # second moment, uncentred
@@ -19,7 +19,7 @@ class AMSGradState(NamedTuple):
 
 @dataclass(frozen=True)
 class AMSGrad(WeightDecay, Optimizer):
-    """Adam whose steps are divided by the largest second moment so far, so that they never grow back.
+    """Adam with steps divided by the root of the largest second moment so far, which never falls.
 
         m ← beta1 m + (1 - beta1) g         m̂ = m / (1 - beta1ᵗ)
         v ← beta2 v + (1 - beta2) g²
@@ -36,9 +36,9 @@ class AMSGrad(WeightDecay, Optimizer):
     or not ("independent").
 
     Reddi, Kale & Kumar, "On the Convergence of Adam and Beyond", ICLR 2018, algorithm 2.
-    https://arxiv.org/abs/1904.09237. It leaves out bias correction and eps, for simplicity; Flux corrects
-    no bias either and starts at eps. PyTorch and Keras ("hat") compare raw moments, so that their v̂ falls
-    at first, optax corrected ones.
+    https://arxiv.org/abs/1904.09237. It has no bias correction and no eps, for simplicity; Flux has no bias
+    correction either and starts at eps. PyTorch and Keras ("hat") take the maximum of raw moments, so their
+    v̂ falls at first; optax takes that of corrected ones.
     """
 
     name: ClassVar[str] = "amsgrad"

@@ -11,22 +11,22 @@ from anncore import Array, OptimizerWrapper, hookimpl, hyper, ref
 
 @dataclass(frozen=True)
 class Cautious(OptimizerWrapper):
-    """Any optimizer, less those of its changes that go up the gradient at hand.
+    """Any optimizer, without those of its changes that go against the present gradient.
 
         φ = 1 where Δ g < 0, else 0
         θ ← θ + Δ φ d / (Σφ + 1)              scale "count"
         θ ← θ + Δ φ / max(Σφ / d, 0.001)      scale "mean"
         θ ← θ + Δ φ                           scale "none"
 
-    Δ is the change of the optimizer inside; the d numbers that are counted are those of one parameter array
-    (per "array") or of all of the trial's (per "trial"), whose average step length is thus kept.
+    Δ is the change from the optimizer inside. d is the number of weights in one array (per "array") or in the
+    whole trial (per "trial"); the scale keeps their average step length.
 
-    Domain: an optimizer with momentum; without any, as in plain gradient descent, every change goes down.
+    Domain: an optimizer with momentum; in plain gradient descent every change already goes down.
 
     Liang, Chen, Liu & Liu, "Cautious Optimizers: Improving Training with One Line of Code", 2024.
     https://arxiv.org/abs/2411.16085. "count" is as in algorithm 1 and in pytorch_optimizer, "mean" as in the
-    authors' code; both count by array. There the decay of weights is not masked, while here it is part of Δ;
-    leave weight_decay at 0 where that matters.
+    authors' code; both count per array. There weight decay is not masked, but here it is part of Δ; set
+    weight_decay = 0 if that matters.
     """
 
     name: ClassVar[str] = "cautious"
@@ -41,12 +41,12 @@ class Cautious(OptimizerWrapper):
 
     @property
     def scope(self) -> str:
-        """What a number's update depends on: all that is counted, or nothing else."""
+        """The scope: the numbers that are counted together, or each number alone."""
         return "number" if self.scale == "none" else self.per
 
     def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
         change, state = self.wrapped.step(weight, grad, state, t)
-        # By signs, as a product of small numbers can round to 0.
+        # Signs, because a product of small numbers can round to 0.
         down = np.sign(change) * np.sign(grad) < 0
         kept = np.where(down, change, 0)
         if self.scale == "none":

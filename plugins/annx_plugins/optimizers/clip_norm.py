@@ -11,18 +11,18 @@ from anncore import Array, Hyper, OptimizerWrapper, hookimpl, hyper, log, ref
 
 @dataclass(frozen=True)
 class ClipNorm(OptimizerWrapper):
-    """Any optimizer, on gradients that are scaled down where their norm is too large.
+    """Any optimizer, on gradients that are scaled down if their norm is too large.
 
         g ← g · min(1, max_norm / (‖g‖ + eps))
 
-    ‖g‖ is the Euclidean norm of the trial's whole gradient (per "trial"), or of each parameter array's own
-    (per "array"). What is inside then sees this g.
+    ‖g‖ is the Euclidean norm of the trial's whole gradient (per "trial"), or of the gradient of each array of
+    weights (per "array"). The optimizer inside gets the scaled g.
 
     Domain: max_norm > 0, eps ≥ 0.
 
     Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural networks", ICML 2013, algorithm
     1. https://arxiv.org/abs/1211.5063. PyTorch's clip_grad_norm_ adds eps = 1e-6; the paper and optax do not.
-    Keras' global_clipnorm is "trial", its clipnorm and Flux' ClipNorm are "array".
+    Keras's global_clipnorm is "trial", its clipnorm and Flux's ClipNorm are "array".
     """
 
     name: ClassVar[str] = "clip_norm"
@@ -41,12 +41,12 @@ class ClipNorm(OptimizerWrapper):
 
     @property
     def scope(self) -> str:
-        """What a number's update depends on: all that goes into the norm."""
+        """The scope: the numbers that enter the norm."""
         return self.per
 
     def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
         square = (grad * grad).reshape(len(grad), 1, -1).sum(axis=2, keepdims=True)
-        # At most 1 by the maximum, which is never 0.
+        # The maximum is never 0, and makes the factor at most 1.
         scale = self.max_norm / np.maximum(np.sqrt(square) + self.eps, self.max_norm)
         change, state = self.wrapped.step(weight, scale * grad, state, t)
         return change, state

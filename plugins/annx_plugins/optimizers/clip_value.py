@@ -10,11 +10,11 @@ from anncore import Array, Hyper, OptimizerWrapper, hookimpl, hyper, log, ref
 
 @dataclass(frozen=True)
 class ClipValue(OptimizerWrapper):
-    """Any optimizer, on gradients none of whose numbers is larger than a limit.
+    """Any optimizer, on gradients with every number clipped to a limit.
 
         g ← min(max(g, -max_value), max_value)
 
-    Domain: max_value > 0. The direction of the gradient changes, other than by `clip_norm`.
+    Domain: max_value > 0. The direction of the gradient changes; with `clip_norm` it does not.
 
     Mikolov, "Statistical Language Models Based on Neural Networks", PhD thesis, Brno University of Technology
     2012, section 3.2.2. The same in PyTorch (clip_grad_value_), Keras (clipvalue), optax (clip) and Flux

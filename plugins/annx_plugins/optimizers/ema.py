@@ -10,31 +10,29 @@ from anncore import Array, Hyper, OptimizerWrapper, choice, hookimpl, hyper, ref
 
 
 class EMAState(NamedTuple):
-    """What EMA remembers: the average, and what is inside."""
+    """The state of EMA: the average, and the state of the optimizer inside."""
 
-    mean: Array  # running mean, shaped as the parameter
-    share: Any  # (T, 1, 1): how much of it has been seen, where it starts from nothing; else ()
+    mean: Array  # running mean, shaped as the weight
+    share: Any  # (T, 1, 1): the share of weights in it so far, if it starts from 0; else ()
     inner: Any
 
 
 @dataclass(frozen=True)
 class EMA(OptimizerWrapper):
-    """Any optimizer, evaluated at an exponential moving average of the weights it has visited.
+    """Any optimizer, evaluated at an exponential moving average of its weights.
 
         m ← decay m + (1 - decay) θ
 
-    θ is trained as without it; losses and metrics are those of m. What m is before the first step is told by
-    `start`: "initial" has m = θ₀, "first" takes m = θ₁ after the first step, "corrected" starts from 0 and
-    evaluates at m / (1 - decayᵗ).
+    The training of θ does not change; losses and metrics are those of m. `start` says how m begins: "initial"
+    with m = θ₀, "first" with m = θ₁ after the first step, "corrected" with 0, evaluated at m / (1 - decayᵗ).
 
-    Domain: decay in [0, 1). Around an optimizer that is itself evaluated elsewhere than where it is, m
-    averages where that is.
+    Domain: decay in [0, 1). If the optimizer inside is itself evaluated at other weights, m averages those.
 
     Polyak & Juditsky, "Acceleration of Stochastic Approximation by Averaging", SIAM Journal on Control and
-    Optimization 30 (1992), 838-855, https://doi.org/10.1137/0330046, with the average's past fading as in
+    Optimization 30 (1992), 838-855, https://doi.org/10.1137/0330046, with the exponential average of
     Tarvainen & Valpola, "Mean teachers are better role models", NeurIPS 2017,
     https://arxiv.org/abs/1703.01780. "first" is as in PyTorch (swa_utils, decay 0.999) and Keras (use_ema,
-    ema_momentum 0.99), "corrected" is optax' ema with debias on, its default, of the weights.
+    ema_momentum 0.99), "corrected" is optax's ema of the weights with debias on, its default.
     """
 
     name: ClassVar[str] = "ema"
@@ -57,7 +55,7 @@ class EMA(OptimizerWrapper):
     def step(self, weight: Array, grad: Array, state: EMAState, t: int) -> tuple[Array, EMAState]:
         change, inner = self.wrapped.step(weight, grad, state.inner, t)
         theta = self.wrapped.evaluated(weight + change, inner)
-        # Inside a wrapper that starts its optimizer afresh, t is 1 again.
+        # Inside a wrapper that resets its optimizer, t is 1 again.
         new = 1 - self.decay * (t > 1) if self.start == "first" else 1 - self.decay
         share = state.share + new * (1 - state.share) if self.start == "corrected" else ()
         return change, EMAState(state.mean + new * (theta - state.mean), share, inner)

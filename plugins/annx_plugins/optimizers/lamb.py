@@ -10,7 +10,7 @@ from anncore import Array, Hyper, Optimizer, choice, hookimpl, hyper, log
 
 
 class LAMBState(NamedTuple):
-    """What LAMB remembers of each parameter."""
+    """The state of LAMB for each weight."""
 
     m: Array  # first moment
     v: Array  # second moment, uncentred
@@ -18,24 +18,24 @@ class LAMBState(NamedTuple):
 
 @dataclass(frozen=True)
 class LAMB(Optimizer):
-    """Adam with a trust ratio: every parameter array moves in proportion to its own size.
+    """Adam with a trust ratio: every array of weights moves in proportion to its own norm.
 
         m ← beta1 m + (1 - beta1) g         m̂ = m / (1 - beta1ᵗ)
         v ← beta2 v + (1 - beta2) g²        v̂ = v / (1 - beta2ᵗ)
         u = m̂ / (√v̂ + eps) + weight_decay θ
         θ ← θ - lr φ(|θ|) / |u| u
 
-    with |·| the norm of one weight matrix or bias. Where |θ| or |u| is 0, as for a bias at the start, the
-    ratio is 1. trust "identity" is φ(z) = z, "capped" φ(z) = min(z, cap). Without bias_correction m̂ = m and
-    v̂ = v: the ratio undoes any factor of u, so that where there is no decay only eps tells the two apart.
+    |·| is the norm of one weight matrix or bias. If |θ| or |u| is 0, as for a bias at the start, the ratio is
+    1. trust "identity" is φ(z) = z, "capped" φ(z) = min(z, cap). Without bias_correction m̂ = m and v̂ = v; the
+    ratio removes any factor of u, so without decay the two differ only by eps.
 
-    Domain: lr > 0, beta1 and beta2 in [0, 1), eps > 0, weight_decay ≥ 0, cap > 0. The decay is within the
-    ratio: it turns the step, and does not lengthen it.
+    Domain: lr > 0, beta1 and beta2 in [0, 1), eps > 0, weight_decay ≥ 0, cap > 0. The decay is part of u: it
+    changes the direction of the step, not its length.
 
     You et al., "Large Batch Optimization for Deep Learning: Training BERT in 76 minutes", ICLR 2020,
     algorithm 2. https://arxiv.org/abs/1904.00962. eps is 1e-7 in Keras, 1e-6 in optax; both have the
     identity for φ and bias correction. The paper's weight_decay for BERT is 0.01, optax starts from 0.
-    Keras's weight_decay is another, outside of the ratio.
+    Keras's weight_decay is different: it acts outside of the ratio.
     """
 
     name: ClassVar[str] = "lamb"
@@ -99,7 +99,7 @@ class LAMB(Optimizer):
 
 def _norm(array: Array) -> Array:
     """Return each trial's |array|, (T, 1, 1)."""
-    # One long row per trial: what is added up, and in which order, does not depend on the others.
+    # One long row per trial: the order of the sum then does not depend on the other trials.
     return np.sqrt((array * array).reshape(len(array), 1, -1).sum(axis=2, keepdims=True))
 
 

@@ -8,25 +8,25 @@ import numpy as np
 
 from anncore import Array, AskingOptimizer, Evaluate, Hyper, hookimpl, hyper
 
-CURVED = 1e-10  # the least sᵀy that is remembered, as in PyTorch
+CURVED = 1e-10  # the least sᵀy of a stored pair, as in PyTorch
 
 Line = Callable[[Array], tuple[Array, Array]]
-"""From step lengths to the loss there and its slope along the direction, each (T, 1, 1)."""
+"""From step lengths to the loss and its slope along the direction, each (T, 1, 1)."""
 
 
 class LBFGSState(NamedTuple):
-    """What L-BFGS remembers; pairs are ordered from old to new, and 0 where there is none yet."""
+    """The state of L-BFGS; pairs are ordered from old to new, and 0 if there is none yet."""
 
-    theta: Array  # the parameters before the last step, (T, 1, P)
+    theta: Array  # the weights before the last step, (T, 1, P)
     grad: Array  # the gradient there
-    s: Array  # changes of the parameters, (T, history, P)
+    s: Array  # changes of the weights, (T, history, P)
     y: Array  # changes of the gradient
     rho: Array  # 1 / sᵀy, (T, history, 1)
     scale: Array  # sᵀy / yᵀy of the newest pair, (T, 1, 1)
 
 
 class End(NamedTuple):
-    """An end of the interval in which a step length is sought, each (T, 1, 1)."""
+    """One end of the interval in which the line search looks, all arrays (T, 1, 1)."""
 
     t: Array
     f: Array
@@ -35,15 +35,15 @@ class End(NamedTuple):
 
 @dataclass(frozen=True)
 class LBFGS(AskingOptimizer):
-    """Limited-memory BFGS: steps by the curvature that the last few steps have met, on the full batch.
+    """Limited-memory BFGS: steps that use the curvature along the last few steps, on the full batch.
 
         d = -H g by the two-loop recursion over the last `history` pairs s = θ - θ₋, y = g - g₋
         θ ← θ + t d,  t found along d from lr on (in the first step from lr min(1, 1 / ‖g‖₁))
 
-    line_search "strong_wolfe" looks for L(θ + t d) ≤ L(θ) + c1 t gᵀd and |∇L(θ + t d)ᵀd| ≤ c2 |gᵀd| by cubic
-    interpolation, "armijo" halves t until the first holds; either asks at its first t and at most at
-    `evaluations` others. No step is made where |g| ≤ tolerance_grad throughout, where
-    gᵀd > -tolerance_change, or where no better point is found. Pairs with sᵀy ≤ 1e-10 are left out.
+    line_search "strong_wolfe" looks for L(θ + t d) ≤ L(θ) + c1 t gᵀd and |∇L(θ + t d)ᵀd| ≤ c2 |gᵀd| by
+    cubic interpolation; "armijo" halves t until the first condition holds. Both evaluate the loss at the
+    first t and at most at `evaluations` others. There is no step if all |g| ≤ tolerance_grad, if gᵀd >
+    -tolerance_change, or if the search finds no better point. Pairs with sᵀy ≤ 1e-10 are left out.
 
     Domain: lr > 0, history and evaluations ≥ 1 whole numbers, 0 < c1 < c2 < 1, tolerances ≥ 0;
     [train] batch_size = "full".
@@ -51,7 +51,7 @@ class LBFGS(AskingOptimizer):
     Liu & Nocedal, "On the limited memory BFGS method for large scale optimization", Mathematical Programming
     45 (1989), 503-528. https://doi.org/10.1007/BF01589116. Line search: Nocedal & Wright, "Numerical
     Optimization", 2nd edition, Springer 2006, algorithms 3.5 and 3.6, with the bounds and the defaults of
-    PyTorch's LBFGS(line_search_fn="strong_wolfe"), whose history is 100. One step is one of its
+    PyTorch's LBFGS(line_search_fn="strong_wolfe"), which has a history of 100. One step is one of its
     iterations.
     """
 
@@ -102,7 +102,7 @@ class LBFGS(AskingOptimizer):
             f, g = evaluate(weight + length * direction)
             return f, _dot(g, direction)
 
-        # Trials that are done or lost divide by 0 while the others search on.
+        # Trials that are done or have failed divide by 0 while the others continue.
         with np.errstate(all="ignore"):
             start = End(0 * slope, value, slope)
             if self.line_search == "armijo":
@@ -122,17 +122,17 @@ class LBFGS(AskingOptimizer):
         return np.where(seeking, 0, t)
 
     def _strong_wolfe(self, line: Line, start: End, t: Array, seeking: Array, widest: Array) -> Array:
-        """Return step lengths; every trial goes its own way, and those that have arrived wait.
+        """Return step lengths. Every trial searches by itself, and trials that are done wait.
 
-        At first (`seeking`) steps grow, `low` being the last one, until two of them enclose a minimum. Then
-        (`closing`) the interval shrinks; `low` is always its better end, and what is taken in the end.
+        At first (`seeking`) steps grow until two of them enclose a minimum; `low` is the last one. Then
+        (`closing`) the interval shrinks; `low` is always its better end, and the result.
         """
         low = high = start
         closing = np.zeros_like(seeking)
         timid = np.zeros_like(seeking)  # whether the last step length was close to an end of the interval
         for count in range(self.evaluations + 1):
             new = End(t, *line(t))
-            # Written such that NaN counts as too high.
+            # Written so that NaN counts as too high.
             rises = ~(new.f <= start.f + self.c1 * t * start.slope)
             flat = np.abs(new.slope) <= -self.c2 * start.slope
             worse = rises | ~(new.f < low.f)
@@ -170,7 +170,7 @@ def _dot(one: Array, other: Array) -> Array:
 
 
 def _met(weight: Array, grad: Array, state: LBFGSState) -> LBFGSState:
-    """Return the memory with the newest pair, where it is curved upwards."""
+    """Return the state with the newest pair added, if the loss curves upwards along it."""
     s, y = weight - state.theta, grad - state.grad
     product = _dot(s, y)
     curved = product > CURVED
@@ -191,7 +191,7 @@ def _met(weight: Array, grad: Array, state: LBFGSState) -> LBFGSState:
 
 
 def _direction(grad: Array, state: LBFGSState) -> Array:
-    """Return -H g by the two-loop recursion; pairs that are not there yet weigh nothing."""
+    """Return -H g by the two-loop recursion; missing pairs are 0 and have no effect."""
     pairs = [
         (state.s[:, i : i + 1], state.y[:, i : i + 1], state.rho[:, i : i + 1])
         for i in range(state.s.shape[1])
@@ -211,7 +211,7 @@ def _chosen(where: Array, one: End, other: End) -> End:
 
 
 def _cubic(one: End, other: End, least: Array, most: Array) -> Array:
-    """Return where the cubic through two ends is least, within bounds; their middle where there is none."""
+    """Return the minimum of the cubic through two ends, within bounds; the middle if it has none."""
     left, right = _chosen(one.t <= other.t, one, other), _chosen(one.t <= other.t, other, one)
     middle = left.slope + right.slope - 3 * (left.f - right.f) / (left.t - right.t)
     square = middle * middle - left.slope * right.slope

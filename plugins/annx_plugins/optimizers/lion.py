@@ -10,14 +10,14 @@ from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, choice, h
 
 
 class LionState(NamedTuple):
-    """What Lion remembers of each parameter."""
+    """The state of Lion for each weight."""
 
     m: Array  # running mean of the gradient
 
 
 @dataclass(frozen=True)
 class Lion(WeightDecay, Optimizer):
-    """Evolved sign momentum: every parameter moves by lr, whatever the size of its gradient.
+    """Evolved sign momentum: every weight moves by lr, independent of the size of its gradient.
 
         θ ← θ - lr (sign(beta1 m + (1 - beta1) g) + weight_decay θ),  sign 0 = 0
         m ← beta2 m + (1 - beta2) g
@@ -27,8 +27,8 @@ class Lion(WeightDecay, Optimizer):
 
     Chen et al., "Symbolic Discovery of Optimization Algorithms", NeurIPS 2023, algorithm 2.
     https://arxiv.org/abs/2302.06675. They advise a third to a tenth of AdamW's lr, and as many times its
-    weight_decay. Keras starts from lr 1e-3, optax from weight_decay 1e-3. Optimisers.jl (Flux) has the two
-    weights of m's update the other way round, which is another algorithm as soon as gradients change sign.
+    weight_decay. The default lr of Keras is 1e-3, the default weight_decay of optax 1e-3. Optimisers.jl
+    (Flux) swaps the two factors in the update of m, which is a different algorithm.
     """
 
     name: ClassVar[str] = "lion"

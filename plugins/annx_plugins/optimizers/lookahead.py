@@ -8,7 +8,7 @@ from anncore import Array, Hyper, OptimizerWrapper, choice, hookimpl, hyper, lin
 
 
 class LookaheadState(NamedTuple):
-    """What Lookahead remembers: the slow weights, and what moves the fast ones."""
+    """The state of Lookahead: the slow weights, and the state of the optimizer inside."""
 
     slow: Array
     inner: Any
@@ -16,19 +16,18 @@ class LookaheadState(NamedTuple):
 
 @dataclass(frozen=True)
 class Lookahead(OptimizerWrapper):
-    """Any optimizer, whose weights every k steps are pulled back to weights that follow them slowly.
+    """Any optimizer; every k steps its weights are set back to slow weights that follow them.
 
         θ by the optimizer inside; after each k-th step
         φ ← φ + alpha (θ - φ),  θ ← φ
 
-    momentum says what becomes of the state inside after each k-th step: "keep" leaves it, "reset" starts it
-    afresh, its count of steps too. Losses and metrics are those of the slow weights φ, or with evaluate_at
-    "fast" of θ.
+    After each k-th step the state inside is kept (momentum "keep") or reset, with its count of steps
+    ("reset"). Losses and metrics are those of the slow weights φ, or with evaluate_at "fast" those of θ.
 
     Domain: k ≥ 1 a whole number, alpha in (0, 1].
 
     Zhang, Lucas, Hinton & Ba, "Lookahead Optimizer: k steps forward, 1 step back", NeurIPS 2019, algorithm 1,
-    which returns φ. https://arxiv.org/abs/1907.08610. optax' lookahead is the same, with reset_state for
+    which returns φ. https://arxiv.org/abs/1907.08610. optax's lookahead is the same, with reset_state for
     "reset".
     """
 

@@ -10,7 +10,7 @@ from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, choice, h
 
 
 class MomentumState(NamedTuple):
-    """What Momentum remembers of each parameter."""
+    """The state of Momentum for each weight."""
 
     v: Array  # velocity
 
@@ -22,16 +22,16 @@ class Momentum(WeightDecay, Optimizer):
         v ← momentum v - lr g,  θ ← θ + v        form "velocity"
         v ← momentum v + g,     θ ← θ - lr v     form "heavy_ball"
 
-    The forms are equal while lr is constant. When a schedule changes it, "velocity" keeps the steps
-    taken so far as they were, while "heavy_ball" scales them by the new lr.
+    The forms are equal if lr is constant. If a schedule changes lr, "velocity" keeps the size of earlier
+    steps, and "heavy_ball" scales them by the new lr.
 
     Domain: lr > 0, momentum in [0, 1), weight_decay ≥ 0. Weight decay acts on the gradient (decay_mode
     "coupled", as in PyTorch) or on θ itself, times lr ("decoupled", as in Keras) or not ("independent").
 
     Polyak, "Some methods of speeding up the convergence of iteration methods", USSR Computational
     Mathematics and Mathematical Physics 4 (1964), 1-17. https://doi.org/10.1016/0041-5553(64)90137-5;
-    with v as the last step, that is "velocity", and so are the seed document, Keras and Flux. PyTorch
-    and optax are "heavy_ball".
+    v is the last step there, so it is "velocity", as are the seed document, Keras and Flux. PyTorch and
+    optax are "heavy_ball".
     """
 
     name: ClassVar[str] = "momentum"

@@ -24,41 +24,41 @@ QUINTIC = (3.4445, -4.775, 2.0315)
 
 
 class MuonState(NamedTuple):
-    """What Muon remembers of each parameter."""
+    """The state of Muon for each weight."""
 
     m: Array  # momentum
 
 
 @dataclass(frozen=True)
 class Muon(WeightDecay, Optimizer):
-    """Momentum, orthogonalized: every direction of a weight matrix moves by about the same amount.
+    """Orthogonalized momentum: every direction of a weight matrix moves by about the same amount.
 
         M ← momentum M + G,  U = G + momentum M  (nesterov) or M
         X ← U / (|U| + eps),  |U| the Frobenius norm
         X ← a X + (b X Xᵀ + c (X Xᵀ)²) X,  ns_steps times, with (a, b, c) = coefficients
         W ← W - lr scale X
 
-    X ends near P Qᵀ where U = P Σ Qᵀ: the singular values are not 1 but spread about it, between 0.7 and
-    1.2 where they began above 0.01 or so. With W (fan_in, fan_out), scale is
+    With U = P Σ Qᵀ, X ends near P Qᵀ: its singular values are not exactly 1 but between 0.7 and 1.2, if they
+    were above about 0.01 at first. With W (fan_in, fan_out), scale is
 
         "original"           √max(1, fan_out / fan_in): Jordan, PyTorch, optax
-        "match_rms_adamw"    0.2 √max(fan_in, fan_out), so that AdamW's lr suits: Moonlight, Keras
+        "match_rms_adamw"    0.2 √max(fan_in, fan_out), so that AdamW's lr fits: Moonlight, Keras
         "none"               1
 
-    average says what M is: the "sum" as written (the blog, Keras); the "mean", M ← momentum M +
-    (1 - momentum) G and U = (1 - momentum) G + momentum M, the same but for eps; "corrected", that mean as
-    in NAdam, with M / (1 - momentumᵗ⁺¹) and G / (1 - momentumᵗ) (optax), which weighs the first gradients
-    otherwise. where = "hidden" takes the weights between hidden layers, as Jordan advises, "matrices" all
-    weights; the rest goes to the optimizer `rest`, with an lr of its own.
+    average "sum" is as written (the blog, Keras). "mean" has M ← momentum M + (1 - momentum) G and
+    U = (1 - momentum) G + momentum M, which differs only by eps. "corrected" is that mean as in NAdam, with
+    M / (1 - momentumᵗ⁺¹) and G / (1 - momentumᵗ) (optax), which gives the first gradients other weights.
+    where = "hidden" updates the weights between hidden layers, as Jordan advises, "matrices" all weight
+    matrices; the optimizer `rest`, with its own lr, updates all other weights.
 
     Domain: lr > 0, momentum in [0, 1), ns_steps ≥ 1, eps > 0, weight_decay ≥ 0. decay_mode as for all:
-    "decoupled" subtracts lr weight_decay W without the scale. A network without hidden matrices, as with a
-    single hidden layer, leaves nothing for where = "hidden", which is an error.
+    "decoupled" subtracts lr weight_decay W without the scale. where = "hidden" is an error for a network
+    without hidden matrices, for instance with a single hidden layer.
 
     Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024.
     https://kellerjordan.github.io/posts/muon/. "match_rms_adamw": Liu et al., "Muon is Scalable for LLM
-    Training", 2025, https://arxiv.org/abs/2502.16982. They and PyTorch iterate in bfloat16, here it is in
-    the data's own type. weight_decay is 0.1 in PyTorch, 0.004 in Keras.
+    Training", 2025, https://arxiv.org/abs/2502.16982. They and PyTorch iterate in bfloat16; here the
+    dtype is that of the data. weight_decay is 0.1 in PyTorch, 0.004 in Keras.
     """
 
     name: ClassVar[str] = "muon"
@@ -130,7 +130,7 @@ class Muon(WeightDecay, Optimizer):
     decay_mode: str = hyper("decoupled", DECAY_MODES)
 
     def validate(self) -> None:
-        """Refuse coefficients that are not three."""
+        """Raise ValueError unless there are three coefficients."""
         if len(self.coefficients) != 3:
             raise ValueError(f"coefficients must be three numbers, got {len(self.coefficients)}")
 
@@ -161,7 +161,7 @@ class Muon(WeightDecay, Optimizer):
         a, b, c = self.coefficients
         tall = matrix.shape[1] > matrix.shape[2]
         x = matrix.swapaxes(1, 2) if tall else matrix  # the smaller of X Xᵀ and Xᵀ X
-        # One long row per trial: what is added up, and in which order, does not depend on the others.
+        # One long row per trial: the order of the sum then does not depend on the other trials.
         size = np.sqrt((matrix * matrix).reshape(len(matrix), 1, -1).sum(axis=2, keepdims=True))
         x = x / (size + self.eps)
         for _ in range(self.ns_steps):

@@ -10,7 +10,7 @@ from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, choice, h
 
 
 class NesterovState(NamedTuple):
-    """What Nesterov remembers of each parameter."""
+    """The state of Nesterov for each weight."""
 
     v: Array  # velocity
 
@@ -22,8 +22,8 @@ class Nesterov(WeightDecay, Optimizer):
         v ← momentum v - lr g,  θ ← θ + momentum v - lr g        form "velocity"
         v ← momentum v + g,     θ ← θ - lr (g + momentum v)      form "heavy_ball"
 
-    The forms are equal while lr is constant. When a schedule changes it, "velocity" keeps the steps taken
-    so far as they were, while "heavy_ball" scales them by the new lr.
+    The forms are equal if lr is constant. If a schedule changes lr, "velocity" keeps the size of earlier
+    steps, and "heavy_ball" scales them by the new lr.
 
     Domain: lr > 0, momentum in [0, 1), weight_decay ≥ 0. Weight decay acts on the gradient (decay_mode
     "coupled", as in PyTorch) or on θ itself, times lr ("decoupled", as in Keras) or not ("independent").
@@ -31,10 +31,9 @@ class Nesterov(WeightDecay, Optimizer):
     Nesterov, "A method for solving the convex programming problem with convergence rate O(1/k²)", Soviet
     Mathematics Doklady 27 (1983), 372-376, as rewritten by Sutskever, Martens, Dahl & Hinton, "On the
     importance of initialization and momentum in deep learning", ICML 2013, equations 3 and 4.
-    https://proceedings.mlr.press/v28/sutskever13.html. Theirs takes the gradient ahead, at θ + momentum v;
-    here θ stands for that point, as in all libraries, so that it is taken where θ is: the same path, seen
-    from a step further on. Keras and Flux are "velocity", PyTorch and optax "heavy_ball", which is `sgd`
-    with nesterov on.
+    https://proceedings.mlr.press/v28/sutskever13.html. They take the gradient ahead, at θ + momentum v.
+    Here, as in all libraries, θ is that point: the path is the same, with other names. Keras and Flux are
+    "velocity", PyTorch and optax "heavy_ball", which is `sgd` with nesterov on.
     """
 
     name: ClassVar[str] = "nesterov"

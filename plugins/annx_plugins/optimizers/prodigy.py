@@ -10,19 +10,19 @@ from anncore import Array, Hyper, Optimizer, WeightDecay, choice, hookimpl, hype
 
 
 class ProdigyState(NamedTuple):
-    """What Prodigy remembers of a trial: three numbers for each parameter and two for all of them."""
+    """The state of Prodigy."""
 
     m: Array  # first moment of d g
     v: Array  # second moment of d g, uncentred
     s: Array  # weighted sum of gradients
-    start: Array  # the parameters before the first step
+    start: Array  # the weights before the first step
     r: Array  # weighted sum of ⟨g, start - θ⟩, (T, 1, 1)
     d: Array  # estimate of the distance to a solution, (T, 1, 1)
 
 
 @dataclass(frozen=True)
 class Prodigy(WeightDecay, Optimizer):
-    """Adam that finds its learning rate: it is the largest provable part of the distance to a solution.
+    """Adam that finds its own learning rate, a lower bound of the distance to a solution.
 
         η = lr d, with bias_correction lr d √(1 - beta2ᵗ) / (1 - beta1ᵗ);  d starts at d0
         m ← beta1 m + (1 - beta1) d g
@@ -31,16 +31,16 @@ class Prodigy(WeightDecay, Optimizer):
         d ← max(d, d_coef r / ‖s‖₁)
         θ ← θ - η m / (√v + d eps),  η with the d before
 
-    d, r and ‖s‖₁ belong to all parameters of a trial together, and d never falls. lr is meant to stay at 1,
-    or to follow a schedule that ends low; d_coef is the knob for longer or shorter steps. With
-    safeguard_warmup s adds d² g instead, so that an lr that is low at first does not make d jump.
+    d, r and ‖s‖₁ are common to all weights of a trial, and d never falls. Leave lr at 1, or use a schedule
+    that ends low; d_coef makes steps longer or shorter. With safeguard_warmup s adds d² g instead, so that
+    a low lr at first does not make d jump.
 
     Domain: lr > 0, beta1 and beta2 in [0, 1), eps > 0, d0 > 0, d_coef > 0, weight_decay ≥ 0. decay_mode
     "decoupled" subtracts η weight_decay θ, "coupled" adds weight_decay θ to g.
 
     Mishchenko & Defazio, "Prodigy: An Expeditiously Adaptive Parameter-Free Learner", ICML 2024,
-    algorithm 4. https://arxiv.org/abs/2306.06101. Theirs has no bias_correction (preset "paper"), optax's
-    always has.
+    algorithm 4. https://arxiv.org/abs/2306.06101. Theirs has no bias_correction (preset "paper"),
+    optax's always has.
     """
 
     name: ClassVar[str] = "prodigy"
@@ -95,24 +95,24 @@ class Prodigy(WeightDecay, Optimizer):
         dg = d * grad
         m = self.beta1 * state.m + (1 - self.beta1) * dg
         v = self.beta2 * state.v + (1 - self.beta2) * (dg * dg)
-        # r and s in units of d0, as d² would leave little of the digits of small gradients.
+        # r and s in units of d0, because d² would cost small gradients their digits.
         beta3, unit = self.beta2**0.5, d / self.d0
         rate = unit * (self.lr * share)
         r = beta3 * state.r + rate * _total(grad * (state.start - weight))
         s = beta3 * state.s + (unit * d if self.safeguard_warmup else rate) * grad
         size = _total(np.abs(s))
-        # Before any gradient there is nothing to learn from. A NaN in either must stay one.
+        # Before the first gradient both are 0. A NaN in either must stay NaN.
         estimate = self.d_coef * r / np.where(size == 0, 1, size)
         after = np.maximum(d, estimate)
         change = -self.lr * share * m / (np.sqrt(v) + after * self.eps)
-        # The decay's rate is η, so θ goes in times η / lr.
+        # The rate of the decay is η, so θ is multiplied by η / lr.
         change = self.decay_change(share * weight, change)
         return change, ProdigyState(m, v, s, state.start, r, after)
 
 
 def _total(array: Array) -> Array:
-    """Return the sum over each trial's parameters, (T, 1, 1)."""
-    # One long row per trial: what is added up, and in which order, does not depend on the others.
+    """Return the sum over the weights of each trial, (T, 1, 1)."""
+    # One long row per trial: the order of the sum then does not depend on the other trials.
     return array.reshape(len(array), 1, -1).sum(axis=2, keepdims=True)
 
 

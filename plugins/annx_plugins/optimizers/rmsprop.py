@@ -10,7 +10,7 @@ from anncore import Array, Hyper, Optimizer, choice, hookimpl, hyper, log
 
 
 class RMSpropState(NamedTuple):
-    """What RMSprop remembers of each parameter."""
+    """The state of RMSprop for each weight."""
 
     square: Array  # running mean of g²
     mean: Array  # running mean of g; stays 0 unless centered
@@ -18,21 +18,21 @@ class RMSpropState(NamedTuple):
 
 @dataclass(frozen=True)
 class RMSprop(Optimizer):
-    """Gradient descent with each gradient divided by a running root mean square of its past.
+    """Gradient descent with each gradient divided by the running root mean square of its past.
 
         E ← rho E + (1 - rho) g²
         θ ← θ - lr g / (√E + eps)       eps_mode "outside"
         θ ← θ - lr g / √(E + eps)       eps_mode "inside"
 
-    With `centered` on, E - M² stands for E in the last two lines, M ← rho M + (1 - rho) g: the variance
-    in place of the second moment, not below 0, where rounding could take it.
+    With `centered` on, E - M² with M ← rho M + (1 - rho) g takes the place of E in the last two lines: the
+    variance instead of the second moment. Rounding could make it negative; then it counts as 0.
 
     Domain: lr > 0, rho in [0, 1), eps > 0.
 
     Tieleman & Hinton, "Lecture 6.5 - rmsprop", COURSERA: Neural Networks for Machine Learning (2012):
-    rho = 0.9, nothing said of eps. https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf.
+    rho = 0.9; eps is not mentioned. https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf.
     Centered: Graves, "Generating Sequences With Recurrent Neural Networks", 2013, equations 38-41.
-    https://arxiv.org/abs/1308.0850. PyTorch takes rho = 0.99; the seed document, Keras and optax add eps
+    https://arxiv.org/abs/1308.0850. PyTorch has rho = 0.99; the seed document, Keras and optax add eps
     inside the root.
     """
 

@@ -11,20 +11,20 @@ from anncore import Array, AskingWrapper, Evaluate, Hyper, choice, hookimpl, hyp
 
 @dataclass(frozen=True)
 class SAM(AskingWrapper):
-    """Any optimizer, on the gradient at the worst point nearby: sharpness-aware minimisation.
+    """Any optimizer, on the gradient at the worst nearby point: sharpness-aware minimisation.
 
         e = rho g / (‖g‖ + eps)                     adaptive off
         e = rho θ² g / (‖θ g‖ + eps)                adaptive on
         θ by the optimizer inside, from ∇L(θ + e)
 
-    ‖·‖ is the Euclidean norm over all parameters of a trial. Each step takes two gradients of one batch.
+    ‖·‖ is the Euclidean norm over all weights of a trial. Each step computes two gradients of one batch.
 
     Domain: rho ≥ 0, eps > 0.
 
     Foret, Kleiner, Mobahi & Neyshabur, "Sharpness-Aware Minimization for Efficiently Improving
     Generalization", ICLR 2021, algorithm 1 with p = 2. https://arxiv.org/abs/2010.01412. adaptive: Kwon, Kim,
     Park & Choi, "ASAM: Adaptive Sharpness-Aware Minimization for Scale-Invariant Learning of Deep Neural
-    Networks", ICML 2021, https://arxiv.org/abs/2102.11600, where rho is to be some ten times as large.
+    Networks", ICML 2021, https://arxiv.org/abs/2102.11600, which advise a rho about ten times as large.
     """
 
     name: ClassVar[str] = "sam"

@@ -10,9 +10,9 @@ from anncore import Array, Hyper, Optimizer, choice, hookimpl, hyper, log, power
 
 
 class ScheduleFreeState(NamedTuple):
-    """What schedule-free AdamW remembers."""
+    """The state of schedule-free AdamW."""
 
-    z: Array  # where the optimizer proper is, shaped as the parameter
+    z: Array  # the point z that the gradients move, shaped as the weight
     v: Array  # second moment, uncentred
     top: Array  # (T, 1, 1): the largest learning rate so far
     total: Array  # (T, 1, 1): the sum of the weights of all steps so far
@@ -20,7 +20,7 @@ class ScheduleFreeState(NamedTuple):
 
 @dataclass(frozen=True)
 class ScheduleFreeAdamW(Optimizer):
-    """AdamW that needs no schedule: it trains at one point, y, and is evaluated at an average, x.
+    """AdamW that needs no schedule: it trains at a point y and is evaluated at an average x.
 
         v ← beta2 v + (1 - beta2) g²          g = ∇L(y), v̂ = v / (1 - beta2ᵗ)
         u = g / (√v̂ + eps) + weight_decay y
@@ -28,16 +28,16 @@ class ScheduleFreeAdamW(Optimizer):
         x ← (1 - c) x + c z                   c = w / Σ w, w = tʳ γmaxᵖ
         y = beta1 x + (1 - beta1) z
 
-    t = 1, 2, ... counts the steps, γmax is the largest γ so far, p is weight_lr_power and r is r. θ, the
-    parameter that is trained, is y; losses and metrics are those of x.
+    t = 1, 2, ... counts the steps, γmax is the largest γ so far, p is weight_lr_power and r is r. The
+    trained weight θ is y; losses and metrics are those of x.
 
     Domain: lr > 0, beta1 in (0, 1), beta2 in [0, 1), eps > 0, weight_decay ≥ 0, warmup ≥ 0 a whole number of
     steps, r and weight_lr_power ≥ 0. Best without a schedule.
 
     Defazio, Yang, Mehta, Mishchenko, Khaled & Cutkosky, "The Road Less Scheduled", NeurIPS 2024, algorithm 1.
-    https://arxiv.org/abs/2405.15682. As in pytorch_optimizer, whose warm-up also begins at lr / warmup; in
-    optax it begins at 0, and a step is weighed by the rate of the one that follows. The paper weighs by γ²,
-    p = 2.
+    https://arxiv.org/abs/2405.15682. It equals pytorch_optimizer's, with a warm-up that begins at
+    lr / warmup. In optax it begins at 0, and the weight of a step comes from the rate of the next one. The
+    paper has the weight γ², p = 2.
     """
 
     name: ClassVar[str] = "schedule_free_adamw"
@@ -87,7 +87,7 @@ class ScheduleFreeAdamW(Optimizer):
         share = power(top, self.weight_lr_power) * power(np.full_like(top, t), self.r)
         total = state.total + share
         c = share / np.where(total > 0, total, 1)
-        # y' - y, with x left out: x = (y - (1 - β₁) z) / β₁ is known from y and z.
+        # y' - y without x, because x = (y - (1 - β₁) z) / β₁ follows from y and z.
         change = c * (state.z - weight) + lr * (self.beta1 * (1 - c) - 1) * u
         return change, ScheduleFreeState(state.z - lr * u, v, top, total)
 

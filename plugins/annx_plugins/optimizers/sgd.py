@@ -10,7 +10,7 @@ from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, hookimpl,
 
 
 class SGDState(NamedTuple):
-    """What SGD remembers of each parameter."""
+    """The state of SGD for each weight."""
 
     v: Array  # running sum of gradients
 
@@ -32,7 +32,7 @@ class SGD(WeightDecay, Optimizer):
     Robbins & Monro, "A Stochastic Approximation Method", Annals of Mathematical Statistics 22 (1951),
     400-407. https://doi.org/10.1214/aoms/1177729586. Momentum as in Sutskever, Martens, Dahl & Hinton,
     "On the importance of initialization and momentum in deep learning", ICML 2013, but with lr outside
-    the velocity, as PyTorch and optax do; `momentum` offers it inside too.
+    the velocity, as in PyTorch and optax; `momentum` also offers it inside.
     """
 
     name: ClassVar[str] = "sgd"

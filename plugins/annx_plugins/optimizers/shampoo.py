@@ -22,38 +22,38 @@ from anncore import (
 
 
 class ShampooState(NamedTuple):
-    """What Shampoo remembers of each parameter array; None on a side that is left alone."""
+    """The state of Shampoo for each array; None on a side without a preconditioner."""
 
     left: Array | None  # statistic of the rows, (T, fan_in, fan_in)
     right: Array | None  # statistic of the columns, (T, fan_out, fan_out)
-    left_root: Array | None  # inverse roots, as of their last computation
+    left_root: Array | None  # inverse roots, from their last computation
     right_root: Array | None
     m: Array  # momentum
-    size: Array  # what the grafted rule remembers: AdaGrad's sum of squares
+    size: Array  # the state of the grafted rule: AdaGrad's sum of squares
 
 
 @dataclass(frozen=True)
 class Shampoo(WeightDecay, Optimizer):
-    """Full-matrix AdaGrad, one matrix for the rows and one for the columns of a weight.
+    """Full-matrix AdaGrad with one matrix for the rows and one for the columns of a weight.
 
         L ← L + G Gᵀ,  R ← R + Gᵀ G
         U = (L + eps I)^(-power/2) G (R + eps I)^(-power/2)
         M ← momentum M + U,  W ← W - lr M
 
-    The roots come from eigenvalues and are computed anew at t = 1, 1 + every, 1 + 2 every, ...; between,
-    the last ones serve. A side of length 1 or longer than max_dim is left alone, and the other then takes
-    the whole exponent, -power: a bias moves by (R + eps I)^(-power) g. Where both are, U = G.
+    The roots come from eigenvalues and are computed at t = 1, 1 + every, 1 + 2 every, ...; the steps between
+    use the last ones. A side of length 1, or longer than max_dim, has no preconditioner; the other side then
+    gets the whole exponent, -power: a bias moves by (R + eps I)^(-power) g. If this holds for both, U = G.
 
     statistics "sum" is as written; "mean" has L ← beta2 L + (1 - beta2) G Gᵀ, divided by 1 - beta2ᵗ before
-    the root. graft gives U the length that another rule's step has: "sgd" |G|, "adagrad" that of
-    G / (√ΣG² + 1e-10); "none" leaves it.
+    the root. graft gives U the length of another rule's step: "sgd" |G|, "adagrad" that of
+    G / (√ΣG² + 1e-10); "none" keeps its length.
 
     Domain: lr > 0, eps > 0, power > 0, momentum and beta2 in [0, 1), every ≥ 1, max_dim ≥ 1,
-    weight_decay ≥ 0, decay_mode as for all. eps I is what algorithm 1 starts L and R from.
+    weight_decay ≥ 0, decay_mode as for all. In algorithm 1 L and R start at eps I.
 
     Gupta, Koren & Singer, "Shampoo: Preconditioned Stochastic Tensor Optimization", ICML 2018, algorithm 1,
-    power = 1/2 (preset "paper"). https://arxiv.org/abs/1802.09568. Means, grafting and roots that serve for
-    several steps: Anil et al., "Scalable Second Order Optimization for Deep Learning", 2020,
+    power = 1/2 (preset "paper"). https://arxiv.org/abs/1802.09568. Means, grafting and roots for several
+    steps: Anil et al., "Scalable Second Order Optimization for Deep Learning", 2020,
     https://arxiv.org/abs/2002.09018. power = 1 is the other common choice, the inverse where "paper" has
     the root, as in Adam with means.
     """
@@ -124,7 +124,7 @@ class Shampoo(WeightDecay, Optimizer):
         if self.statistics == "mean":
             statistic = statistic / (1 - self.beta2**t)
         values, vectors = eigh(statistic)
-        # What rounding leaves below 0 is 0: no sum of G Gᵀ has eigenvalues there.
+        # Eigenvalues of a sum of G Gᵀ are not negative; rounding below 0 is set to 0.
         roots = power(np.maximum(values[:, None, :], 0) + self.eps, -self.power / sides)
         return (vectors * roots) @ vectors.swapaxes(1, 2)
 
@@ -138,7 +138,7 @@ class Shampoo(WeightDecay, Optimizer):
 
 def _norm(array: Array) -> Array:
     """Return each trial's |array|, (T, 1, 1)."""
-    # One long row per trial: what is added up, and in which order, does not depend on the others.
+    # One long row per trial: the order of the sum then does not depend on the other trials.
     return np.sqrt((array * array).reshape(len(array), 1, -1).sum(axis=2, keepdims=True))
 
 

@@ -10,13 +10,13 @@ from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, choice, e
 
 
 class SOAPState(NamedTuple):
-    """What SOAP remembers of each parameter array; None on a side that is not rotated."""
+    """The state of SOAP for each array; None on a side that is not rotated."""
 
     m: Array  # first moment, not rotated
     v: Array  # second moment of the rotated gradient, uncentred
     left: Array | None  # running mean of G Gᵀ, (T, fan_in, fan_in)
     right: Array | None  # running mean of Gᵀ G, (T, fan_out, fan_out)
-    left_basis: Array | None  # their eigenvectors, in columns, as of the last refresh
+    left_basis: Array | None  # their eigenvectors, in columns, from the last refresh
     right_basis: Array | None
 
 
@@ -29,22 +29,22 @@ class SOAP(WeightDecay, Optimizer):
         W ← W - lr √(1 - beta2ᵗ) / (1 - beta1ᵗ) Q_L (M' / (√V + eps)) Q_Rᵀ
         L ← shampoo_beta L + (1 - shampoo_beta) G Gᵀ,  R with Gᵀ G
 
-    Q_L and Q_R hold the eigenvectors of L and R: exact after the first gradient, then refreshed every so
-    many steps. refresh "qr" does a step of the power method, Q ← QR(L Q), the columns first sorted by
-    qᵀ L q and V along with them; "eigh" computes them anew, in the order of the eigenvalues, and V stays as
-    it is. first_step "skip" spends the first gradient on the bases, as the authors do, and Adam's t counts
-    from the second; "take" also steps with it.
+    Q_L and Q_R hold the eigenvectors of L and R: exact after the first gradient, then refreshed after every
+    `every` steps. refresh "qr" makes a step of the power method, Q ← QR(L Q), after sorting the columns,
+    and V with them, by qᵀ L q. "eigh" computes the eigenvectors again, in the order of the eigenvalues, and
+    does not change V. first_step "skip" uses the first gradient only for the bases, as the authors do, and
+    Adam's t counts from the second; "take" also makes a step with it.
 
-    A side of length 1 or longer than max_dim is not rotated. Nor is a bias unless rotate_vectors is true:
-    an array of one row is one, and gets Adam's update.
+    A side of length 1, or longer than max_dim, is not rotated. A bias, an array of one row, is not rotated
+    either, unless rotate_vectors is true; it then gets Adam's update.
 
     Domain: lr > 0, beta1, beta2 and shampoo_beta in [0, 1), eps > 0, every ≥ 1, max_dim ≥ 1,
     weight_decay ≥ 0, decay_mode as for all.
 
     Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", ICLR 2025, algorithm 3.
-    https://arxiv.org/abs/2409.11321. The defaults are those of the authors' code but for weight_decay,
-    which is 0.01 there (preset "paper") and shrinks the weights after each step but the skipped one, here
-    with every step.
+    https://arxiv.org/abs/2409.11321. The defaults are those of the authors' code except for
+    weight_decay. It is 0.01 there (preset "paper"), and the weights shrink after each step except the skipped
+    one; here they shrink with every step.
     """
 
     name: ClassVar[str] = "soap"
@@ -102,7 +102,7 @@ class SOAP(WeightDecay, Optimizer):
         rotated = _rotate(grad, *bases)
         v = self.beta2 * state.v + (1 - self.beta2) * (rotated * rotated)
         lr = self.lr * (1 - self.beta2**count) ** 0.5 / (1 - self.beta1**count)
-        # As in the authors' code eps goes to √v as it is, which adam.py calls "hat".
+        # As in the authors' code eps is added to √v without correction, which adam.py calls "hat".
         change = -lr * _rotate(_rotate(m, *bases) / (np.sqrt(v) + self.eps), *map(_transposed, bases))
         state = state._replace(m=m, v=v)
         if t > 1:
@@ -116,7 +116,7 @@ class SOAP(WeightDecay, Optimizer):
         return state._replace(left_basis=_eigenvectors(state.left), right_basis=_eigenvectors(state.right))
 
     def _observed(self, state: SOAPState, grad: Array) -> SOAPState:
-        """Return the state with L and R that have seen another gradient."""
+        """Return the state with L and R updated by a gradient."""
         across, beta = grad.swapaxes(1, 2), self.shampoo_beta
         left, right = state.left, state.right
         if left is not None:
@@ -126,7 +126,7 @@ class SOAP(WeightDecay, Optimizer):
         return state._replace(left=left, right=right)
 
     def _refreshed(self, state: SOAPState) -> SOAPState:
-        """Return the state with bases that have moved towards L's and R's eigenvectors."""
+        """Return the state with refreshed bases."""
         if self.refresh == "eigh":
             return state._replace(
                 left_basis=_eigenvectors(state.left), right_basis=_eigenvectors(state.right)
@@ -156,7 +156,7 @@ def _eigenvectors(matrices: Array | None) -> Array | None:
 
 
 def _powered(matrices: Array, basis: Array) -> tuple[Array, Array]:
-    """Return how the columns are to be sorted, (T, n), and the basis after a step of the power method."""
+    """Return the order of the columns, (T, n), and the basis after a step of the power method."""
     moved = matrices @ basis
     order = np.argsort(-(basis * moved).sum(axis=1), axis=1, kind="stable")
     return order, np.linalg.qr(np.take_along_axis(moved, order[:, None, :], axis=2))[0]

@@ -14,9 +14,9 @@ class Constant(Schedule):
 
     Domain: t = 1 ... steps.
 
-    Goodfellow, Bengio & Courville, "Deep Learning" (2016), section 8.3.1, where it is the case to improve
-    on. https://www.deeplearningbook.org. PyTorch's ConstantLR is another thing: a third of the rate for
-    five steps.
+    Goodfellow, Bengio & Courville, "Deep Learning" (2016), section 8.3.1, which calls for a decreasing
+    rate. https://www.deeplearningbook.org. PyTorch's ConstantLR is different: a third of the rate for five
+    steps.
     """
 
     name: ClassVar[str] = "constant"

@@ -13,16 +13,16 @@ class Cosine(Schedule):
 
         factor(t) = alpha + (1 - alpha) (1 + cos(π s / steps)) / 2,  s = min(t - 1, steps)
 
-    The first update, t = 1, has the full rate; the last, t = steps, is one short of the end, where the
-    factor would be alpha itself.
+    The first update, t = 1, has the full rate. The last, t = steps, is one update before the end, where the
+    factor would be alpha.
 
     Domain: t = 1 ... steps, alpha in [0, 1].
 
     Loshchilov & Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017, equation 5,
     without restarts. https://arxiv.org/abs/1608.03983. Keras's CosineDecay and optax's
-    cosine_decay_schedule are the same, alpha too, and stay at alpha past the end, as this does. PyTorch's
-    CosineAnnealingLR is equal up to the end, takes a rate (eta_min) instead of a fraction, and rises
-    again after it.
+    cosine_decay_schedule are the same, with alpha, and stay at alpha after the end, as here. PyTorch's
+    CosineAnnealingLR is equal up to the end; it has a rate (eta_min) instead of a fraction, and rises again
+    after the end.
     """
 
     name: ClassVar[str] = "cosine"

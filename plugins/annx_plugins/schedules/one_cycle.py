@@ -11,25 +11,25 @@ from anncore import Hyper, Schedule, choice, hookimpl, hyper, linear
 
 @dataclass(frozen=True)
 class OneCycle(Schedule):
-    """One cycle: the learning rate rises to its full size, then falls far below where it started.
+    """One cycle: the learning rate rises to its maximum, then falls far below its start.
 
         start = 1 / div_factor,  floor = start / final_div_factor
         factor(t) = start → 1 → floor                 three_phase off
         factor(t) = start → 1 → start → floor         three_phase on
 
-    With s = t - 1 = 0 ... steps - 1, the turns lie at s = pct_start steps - 1 (the peak), with three phases
-    pct_final steps - 2, and steps - 1: the last update has the floor. That is PyTorch, `reached` "last".
-    With "after" they lie at ⌊pct_start steps⌋, ⌊pct_final steps⌋ and steps: the floor would come one update
-    after the last. That is optax. Between the turns the factor follows a half cosine (anneal "cos") or a
-    line ("linear").
+    With s = t - 1 = 0 ... steps - 1 and `reached` "last", the turns are at s = pct_start steps - 1 (the
+    peak), with three phases at pct_final steps - 2, and at steps - 1: the last update has the floor. This
+    is PyTorch. With "after" the turns are at ⌊pct_start steps⌋, ⌊pct_final steps⌋ and steps: the floor
+    would come one update after the last. This is optax. Between the turns the factor follows a half cosine
+    (anneal "cos") or a line ("linear").
 
-    Domain: t = 1 ... steps; div_factor and final_div_factor ≥ 1; pct_start < pct_final in (0, 1), of which
-    pct_final counts with three phases alone. lr is the peak, PyTorch's max_lr. Momentum is not cycled:
-    PyTorch's OneCycleLR lowers it while the rate rises unless cycle_momentum=False, optax never does.
+    Domain: t = 1 ... steps; div_factor and final_div_factor ≥ 1; pct_start < pct_final in (0, 1);
+    pct_final matters only with three phases. lr is the peak, PyTorch's max_lr. Momentum stays constant:
+    PyTorch's OneCycleLR lowers it while the rate rises, unless cycle_momentum=False; optax does not.
 
     Smith & Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates",
-    2017, section 3. https://arxiv.org/abs/1708.07120. The paper has three linear phases; two with cosines
-    are fastai's and PyTorch's default. PyTorch's pct_final is 2 pct_start; optax's three-phase
+    2017, section 3. https://arxiv.org/abs/1708.07120. The paper has three linear phases; two phases with
+    cosines are the default of fastai and PyTorch. PyTorch's pct_final is 2 pct_start; optax's three-phase
     linear_onecycle_schedule has 0.85.
     """
 
@@ -88,11 +88,11 @@ class OneCycle(Schedule):
     def _leg(self, s: int, here: tuple[Hyper, Hyper], there: tuple[Hyper, Hyper]) -> Hyper:
         """Return the factor at s on the way between two turns, each (place, factor)."""
         length = there[0] - here[0]
-        # Turns that coincide or change places, as in runs of a few updates, count as passed.
+        # In runs of a few updates turns may coincide or swap; these count as passed.
         ahead = np.where(length > 0, np.clip((there[0] - s) / np.where(length > 0, length, 1), 0, 1), 0)
         if self.anneal == "cos":
             ahead = 0.5 - 0.5 * np.cos(np.pi * ahead)
-        return there[1] + (here[1] - there[1]) * ahead  # exact at the end, be the floor ever so small
+        return there[1] + (here[1] - there[1]) * ahead  # exact at the end, even for a very small floor
 
 
 @hookimpl

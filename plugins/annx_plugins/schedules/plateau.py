@@ -10,34 +10,34 @@ from anncore import Array, Hyper, Schedule, hookimpl, hyper, linear
 
 
 class PlateauState(NamedTuple):
-    """Where a trial stands, each (T, 1, 1)."""
+    """The state of each trial, all arrays (T, 1, 1)."""
 
-    best: Array  # the lowest validation loss that counted as better
-    bad: Array  # evaluations since then that were not
-    resting: Array  # evaluations of the cooldown that are left
+    best: Array  # the validation loss that last counted as better
+    bad: Array  # evaluations since then that were not better
+    resting: Array  # remaining evaluations of the cooldown
     factor: Array
 
 
 @dataclass(frozen=True)
 class Plateau(Schedule):
-    """Reduction on a plateau: the rate is cut whenever the validation loss stops improving.
+    """Reduction on a plateau: the rate is cut when the validation loss stops improving.
 
         better:  loss < best (1 - threshold)  with mode = "relative"
                  loss < best - threshold      with mode = "absolute"
 
-    A trial bears `patience` evaluations in a row that are not better; the next one multiplies its factor by
-    gamma, down to min_factor at the lowest. After a cut, bad evaluations do not count for `cooldown`
-    evaluations. Evaluations are those of the curves, the one before the first update among them: so with
-    [train] eval_every = 50 a patience of 10 is 500 updates. NaN is never better. Every trial goes by its own
-    losses alone.
+    After `patience` evaluations in a row that are not better, the next one that is not better multiplies the
+    factor by gamma, but not below min_factor. After a cut, evaluations do not count as bad for `cooldown`
+    evaluations. The evaluations are those of the curves, including the one before the first update: with
+    [train] eval_every = 50 a patience of 10 means 500 updates. NaN is never better. The factor of a trial
+    depends only on its own losses.
 
     Domain: gamma in (0, 1); patience and cooldown whole numbers from 0; threshold ≥ 0; min_factor in [0, 1).
-    For a loss that may be negative take "absolute": of a negative best, best (1 - threshold) lies above it.
+    For a loss that may be negative use "absolute": for a negative best, best (1 - threshold) is above best.
 
     From practice: Krizhevsky, Sutskever & Hinton, "ImageNet Classification with Deep Convolutional Neural
     Networks", NeurIPS 2012, section 5, did it by hand. This is PyTorch's ReduceLROnPlateau, which also
-    leaves out cuts of the rate by less than 1e-8. Keras and optax cut at the patience-th bad evaluation, not
-    after it, so that their 10 is 9 here; Keras's cooldown, too, is one shorter than it says.
+    skips cuts of the rate by less than 1e-8. Keras and optax cut at the patience-th bad evaluation and not
+    after it, so their 10 is 9 here; Keras's cooldown is also shorter by one evaluation.
     """
 
     name: ClassVar[str] = "plateau"

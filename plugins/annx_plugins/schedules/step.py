@@ -17,9 +17,9 @@ class Step(Schedule):
     Domain: gamma in (0, 1], step_size a whole number from 1.
 
     Krizhevsky, Sutskever & Hinton, "ImageNet Classification with Deep Convolutional Neural Networks",
-    NeurIPS 2012, section 5, divides by 10 whenever the validation error stops improving; at fixed
+    NeurIPS 2012, section 5, divides by 10 when the validation error stops improving. With fixed
     intervals it is PyTorch's StepLR, stepped once per update. Keras's PiecewiseConstantDecay makes each
-    change one update later, as its boundaries are inclusive.
+    change one update later, because its boundaries are inclusive.
     """
 
     name: ClassVar[str] = "step"

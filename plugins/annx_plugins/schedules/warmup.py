@@ -7,7 +7,7 @@ from anncore import Array, Hyper, Schedule, hookimpl, hyper, linear, ref
 
 
 class WarmupState(NamedTuple):
-    """What the schedule after the warm-up remembers."""
+    """The state of the schedule after the warm-up."""
 
     after: Any
 
@@ -20,12 +20,12 @@ class Warmup(Schedule):
         factor(t) = ramp(t) after(max(t - updates, 1), steps - updates)   with count = "after"
                     ramp(t) after(t, steps)                               with count = "through"
 
-    The first update has `start` of the rate, update updates + 1 the first that the ramp leaves alone. `after`
-    names the schedule behind it, "constant" by default. With count = "after" that one begins when the warm-up
-    is over and sees validation losses from then on, so that the ramp leads to where it begins; with "through"
-    it runs from the first update, and the ramp holds it down.
+    The first update has `start` of the rate; update number updates + 1 is the first with ramp 1. `after`
+    names the other schedule, "constant" by default. With count = "after" it begins when the warm-up ends
+    and gets the validation losses from then on; the ramp leads to its first factor. With "through" it runs
+    from the first update, multiplied by the ramp.
 
-    Domain: start in [0, 1], updates a whole number from 0; a run that is shorter stays on the ramp.
+    Domain: start in [0, 1], updates a whole number from 0; a shorter run stays on the ramp.
 
     Goyal et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", 2017, section 2.2.
     https://arxiv.org/abs/1706.02677. "after" is PyTorch's SequentialLR of a LinearLR and another,
