@@ -14,8 +14,8 @@ class Blobs(Dataset):
 
         x | class c ~ N(μ_c, noise² I)    μ_c uniform in [-10, 10]^features
 
-    Label noise: each label is another class with probability `label_noise`. The test split is scored
-    on the labels before that.
+    Label noise: each label is replaced by another class with probability `label_noise`. The test split is
+    scored on the original labels.
 
     Domain: noise ≥ 0, the clouds' standard deviation; label_noise in [0, 1).
     Shapes: x (n, features), y (n,) in {0, ..., classes - 1}; the classes' sizes differ by at most 1.

@@ -10,12 +10,12 @@ from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
 
 @dataclass(frozen=True)
 class BreastCancer(Dataset):
-    """Breast tumours, malignant or benign, told by the shapes of cell nuclei in an image.
+    """Breast tumours, malignant or benign, from the shapes of cell nuclei in an image.
 
     569 tumours: 212 malignant (class 0), 357 benign (class 1). Real data, bundled with scikit-learn:
     the Wisconsin Diagnostic set.
-    Each label is another class with probability `label_noise`, which is 0 unless asked for; the test
-    split is scored on the labels as they were.
+    Each label is replaced by another class with probability `label_noise`, 0 by default. The test split is
+    scored on the original labels.
 
     Domain: label_noise in [0, 1).
     Shapes: x (569, 30), y (569,) in {0, 1}.

@@ -10,14 +10,14 @@ from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
 
 @dataclass(frozen=True)
 class Checkerboard(Dataset):
-    """A board of squares whose colour is the class.
+    """A checkerboard; the colour of a square is the class of its points.
 
         u uniform in [0, cells)²    y = (⌊u₁⌋ + ⌊u₂⌋) mod 2    x = u + noise · N(0, I)
 
-    The noise moves a point after it has got its class: near the edges of squares the classes overlap.
+    The noise moves a point after its class is set, so the classes overlap near the edges of the squares.
 
-    Label noise: each label is another class with probability `label_noise`. The test split is scored
-    on the labels before that.
+    Label noise: each label is replaced by another class with probability `label_noise`. The test split is
+    scored on the original labels.
 
     Domain: noise ≥ 0, in sides of a square; label_noise in [0, 1).
     Shapes: x (n, 2), y (n,) in {0, 1}.

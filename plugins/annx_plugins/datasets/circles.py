@@ -10,18 +10,18 @@ from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
 
 @dataclass(frozen=True)
 class Circles(Dataset):
-    """A circle inside another, one per class.
+    """Two circles, one inside the other, one per class.
 
         class 0:  (cos φ, sin φ)             φ evenly spaced in [0, 2π)
         class 1:  factor · (cos φ, sin φ)    each point plus noise · N(0, I)
 
-    Label noise: each label is another class with probability `label_noise`. The test split is scored
-    on the labels before that.
+    Label noise: each label is replaced by another class with probability `label_noise`. The test split is
+    scored on the original labels.
 
     Domain: noise ≥ 0, factor in [0, 1), label_noise in [0, 1).
     Shapes: x (n, 2), y (n,) in {0, 1}; the classes' sizes differ by at most 1.
 
-    scikit-learn, `make_circles`, which has factor 0.8 by default.
+    scikit-learn, `make_circles`, where factor is 0.8 by default.
     https://scikit-learn.org/stable/modules/generated/sklearn.datasets.make_circles.html
     """
 

@@ -14,11 +14,11 @@ class Classification(Dataset):
 
     Each class has `clusters` normal clusters of random covariance, centred on different corners of a
     hypercube with sides 2 · separation in `informative` dimensions. `redundant` features are random
-    linear combinations of those; the rest is standard normal and says nothing. The columns are in
-    random order. noise · N(0, I) comes on top.
+    linear combinations of those; the other features are standard normal and useless. The columns are
+    in random order. noise · N(0, I) is added.
 
-    Label noise: each label is another class with probability `label_noise`. The test split is scored
-    on the labels before that.
+    Label noise: each label is replaced by another class with probability `label_noise`. The test split is
+    scored on the original labels.
 
     Domain: noise ≥ 0, separation > 0, label_noise in [0, 1); informative + redundant ≤ features;
     classes · clusters ≤ 2^informative.

@@ -19,7 +19,7 @@ MISSING = frozenset(
     ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "1.#IND", "1.#QNAN", "<NA>", "N/A", "n/a", "NA")
 ).union(("NULL", "null", "None", "NaN", "nan", "-NaN", "-nan"))
 TRUE, FALSE = frozenset(("True", "TRUE", "true")), frozenset(("False", "FALSE", "false"))
-MOST_CLASSES = 20  # as many different whole numbers are still taken for classes
+MOST_CLASSES = 20  # up to this number of different whole numbers count as classes
 FEWEST_ROWS = 5
 
 
@@ -33,26 +33,26 @@ class Table(NamedTuple):
 
 @dataclass(frozen=True)
 class CSV(Dataset):
-    """Your own table: a text file with one example per line and the columns' names on the first.
+    """Your own table: a text file with one example per line and the names of the columns in line 1.
 
     Every column but `target` and those in `drop` is a feature and must hold numbers; true and false
     are 1 and 0. Texts must first be turned into numbers, or dropped. `task = "auto"` looks at the
     target:
 
         texts, or true and false                              classification
-        at most 20 different whole numbers, each met
+        at most 20 different whole numbers, each
         at least twice on average                             classification
         any other numbers                                     regression
 
     Two classes make a binary task, more a multiclass one. Classes are numbered in the order of their
     numbers, or in alphabetical order; the last of two is the positive one.
 
-    Domain: separator and decimal one character each; encoding a name Python knows.
+    Domain: separator and decimal one character each; encoding a name that Python knows.
     Shapes: x (rows, features); y (rows,).
 
-    Read as pandas.read_csv reads by default: quotes " that double inside, blank lines skipped, the
-    same words for a missing value. Unlike there, spaces around values do not count, and missing
-    values, infinities, repeated or empty column names and rows of odd length are errors.
+    It reads like pandas.read_csv by default: quotes " are doubled inside a quoted text, blank lines are
+    skipped, and the same words mean a missing value. Unlike there, spaces around values do not count, and
+    missing values, infinities, repeated or empty column names and rows of another length are errors.
     https://pandas.pydata.org/docs/reference/api/pandas.read_csv.html
     """
 
@@ -118,7 +118,7 @@ class CSV(Dataset):
 
     def _text(self) -> str:
         content = self._bytes()
-        # The mark some programs write before UTF-8 is no part of the first column's name.
+        # Some programs write a mark before UTF-8; it is not part of the first column's name.
         is_utf8 = codecs.lookup(self.encoding).name == "utf-8"
         try:
             text = content.decode("utf-8-sig" if is_utf8 else self.encoding)
@@ -251,7 +251,7 @@ class CSV(Dataset):
 
 
 def _number(text: str, decimal: str) -> float | None:
-    """Return the number that `text` is, or None; NaN is none, nor is Python's own 1_000."""
+    """Return the number in `text`, or None; NaN and Python's 1_000 do not count as numbers."""
     if "_" in text or (decimal != "." and "." in text):
         return None
     try:
@@ -262,7 +262,7 @@ def _number(text: str, decimal: str) -> float | None:
 
 
 def _flags(values: Sequence[str]) -> Array | None:
-    """Return 1 and 0 where all values are true or false, else None."""
+    """Return 1 and 0 if all values are true or false, else None."""
     if not all(value in TRUE or value in FALSE for value in values):
         return None
     return np.array([float(value in TRUE) for value in values])
@@ -274,7 +274,7 @@ def _separator(text: str) -> str | None:
 
 
 def _toml(text: str) -> str:
-    """Return the text as an experiment file writes it."""
+    """Return the text as TOML."""
     return json.dumps(text, ensure_ascii=False)
 
 

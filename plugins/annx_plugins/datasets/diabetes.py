@@ -10,10 +10,10 @@ from anncore import Data, Dataset, hookimpl
 
 @dataclass(frozen=True)
 class Diabetes(Dataset):
-    """How far diabetes has progressed after a year, from age, sex, body mass, blood pressure and serum.
+    """Progress of diabetes after a year, from age, sex, body mass, blood pressure and serum.
 
-    442 patients; the target is a number from 25 to 346. Real data, bundled with scikit-learn, whose
-    features are centred and scaled to unit length each.
+    442 patients; the target is a number from 25 to 346. Real data, bundled with scikit-learn;
+    each feature is centred and scaled to unit length.
 
     Domain: no hyperparameters.
     Shapes: x (442, 10), y (442,).

@@ -13,8 +13,8 @@ class Digits(Dataset):
     """Handwritten digits as images of 8 x 8 grey values from 0 to 16.
 
     1797 digits, 174 to 183 of each. Real data, bundled with scikit-learn: the test part of the UCI set.
-    Each label is another class with probability `label_noise`, which is 0 unless asked for; the test
-    split is scored on the labels as they were.
+    Each label is replaced by another class with probability `label_noise`, 0 by default. The test split is
+    scored on the original labels.
 
     Domain: label_noise in [0, 1).
     Shapes: x (1797, 64), row by row; y (1797,) in {0, ..., 9}.

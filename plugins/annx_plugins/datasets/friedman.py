@@ -16,12 +16,12 @@ class Friedman(Dataset):
         2:  y = √(x₁² + (x₂ x₃ - 1 / (x₂ x₄))²)
         3:  y = arctan((x₂ x₃ - 1 / (x₂ x₄)) / x₁)
 
-    In 1 all `features` are uniform in [0, 1] and those after the fifth say nothing. In 2 and 3 there
+    In 1 all `features` are uniform in [0, 1], and those after the fifth are useless. In 2 and 3 there
     are four: x₁ in [0, 100], x₂ in [40π, 560π], x₃ in [0, 1], x₄ in [1, 11]. noise · N(0, 1) is added
-    to y; Friedman has 1 in problem 1, and a third of y's standard deviation in 2 (125) and 3 (0.1).
+    to y; Friedman uses 1 in problem 1, and a third of y's standard deviation in 2 (125) and 3 (0.1).
 
-    Outliers: each target moves by ± 5 standard deviations with probability `outliers`. The test split
-    is scored on the targets before that; `noise` stays in all splits.
+    Outliers: each target moves by ± 5 standard deviations with probability `outliers`. The test split is
+    scored on the targets without outliers; `noise` is in all splits.
 
     Domain: noise ≥ 0, in the target's units; features ≥ 5, used by problem 1; outliers in [0, 1).
     Shapes: x (n, features), in problems 2 and 3 (n, 4); y (n,).

@@ -15,10 +15,10 @@ class Imbalanced(Dataset):
         examples of class 1 = round(n / (1 + ratio)), at least 1; all others are of class 0
 
     One normal cluster per class, of random covariance, on two corners of a hypercube with sides
-    2 · separation in all `features` dimensions; noise · N(0, I) comes on top.
+    2 · separation in all `features` dimensions; noise · N(0, I) is added.
 
-    Label noise: each label is another class with probability `label_noise`. The test split is scored
-    on the labels before that.
+    Label noise: each label is replaced by another class with probability `label_noise`. The test split is
+    scored on the original labels.
 
     Domain: ratio ≥ 1, examples of class 0 for each of class 1 (the imbalance ratio); noise ≥ 0,
     separation > 0, label_noise in [0, 1).

@@ -10,12 +10,12 @@ from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
 
 @dataclass(frozen=True)
 class Iris(Dataset):
-    """Fisher's irises: three species told by the lengths and widths of sepals and petals.
+    """Fisher's irises: three species, from the lengths and widths of sepals and petals.
 
-    150 flowers, 50 of each species. Real data, bundled with scikit-learn in the version of R, which
+    150 flowers, 50 of each species. Real data, bundled with scikit-learn in the version of R. It
     differs from the UCI repository's in two flowers.
-    Each label is another class with probability `label_noise`, which is 0 unless asked for; the test
-    split is scored on the labels as they were.
+    Each label is replaced by another class with probability `label_noise`, 0 by default. The test split is
+    scored on the original labels.
 
     Domain: label_noise in [0, 1).
     Shapes: x (150, 4) in cm, y (150,) in {0, 1, 2}: setosa, versicolor, virginica.

@@ -14,16 +14,16 @@ class LinearRegression(Dataset):
 
         y = x·w + noise · N(0, 1)    x ~ N(0, I)
 
-    `informative` weights are uniform in [0, 100), the others 0; which ones is random. With the default
-    ten informative features y has a standard deviation of about 180.
+    `informative` weights are uniform in [0, 100), the others 0; which ones are not 0 is random. With the
+    default ten informative features y has a standard deviation of about 180.
 
-    Outliers: each target moves by ± 5 standard deviations with probability `outliers`. The test split
-    is scored on the targets before that; `noise` stays in all splits.
+    Outliers: each target moves by ± 5 standard deviations with probability `outliers`. The test split is
+    scored on the targets without outliers; `noise` is in all splits.
 
     Domain: noise ≥ 0, in the target's units; outliers in [0, 1); informative ≤ features.
     Shapes: x (n, features), y (n,).
 
-    scikit-learn, `make_regression`, which has 100 features by default.
+    scikit-learn, `make_regression`, where 100 features are the default.
     https://scikit-learn.org/stable/modules/generated/sklearn.datasets.make_regression.html
     """
 

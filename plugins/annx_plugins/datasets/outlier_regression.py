@@ -10,13 +10,13 @@ from anncore import Data, Dataset, Hyper, hookimpl, hyper, linear, log
 
 @dataclass(frozen=True)
 class OutlierRegression(Dataset):
-    """A straight line some of whose targets are far too high.
+    """A straight line; some targets are far too high.
 
         y = 2 x + 1 + noise · N(0, 1)    x ~ N(0, 1)
 
-    and y + shift instead with probability `outliers`. Least squares then finds an intercept near
+    With probability `outliers` the target is y + shift instead. Least squares then finds an intercept near
     1 + outliers · shift, least absolute deviations one near 1. The test split is scored on the targets
-    without the shift; `noise` stays in all splits.
+    without the shift; `noise` is in all splits.
 
     Domain: noise ≥ 0, outliers in [0, 1), shift real.
     Shapes: x (n, 1), y (n,).

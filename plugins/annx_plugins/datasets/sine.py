@@ -10,18 +10,18 @@ from anncore import Data, Dataset, Hyper, add_outliers, hookimpl, hyper, linear
 
 @dataclass(frozen=True)
 class Sine(Dataset):
-    """A sine wave seen through noise, the textbook's curve to fit.
+    """A noisy sine wave, the example of textbooks for curve fitting.
 
         y = sin(2π frequency x) + noise · N(0, 1)    x uniform in [0, 1)
 
-    Outliers: each target moves by ± 5 standard deviations with probability `outliers`. The test split
-    is scored on the targets before that; `noise` stays in all splits.
+    Outliers: each target moves by ± 5 standard deviations with probability `outliers`. The test split is
+    scored on the targets without outliers; `noise` is in all splits.
 
     Domain: noise ≥ 0, frequency > 0, in waves over the interval; outliers in [0, 1).
     Shapes: x (n, 1), y (n,).
 
-    Bishop, "Pattern Recognition and Machine Learning", Springer 2006, section 1.1 and appendix A, which
-    has one wave and noise 0.3. https://link.springer.com/book/9780387310732
+    Bishop, "Pattern Recognition and Machine Learning", Springer 2006, section 1.1 and appendix A, with
+    one wave and noise 0.3. https://link.springer.com/book/9780387310732
     """
 
     name: ClassVar[str] = "sine"

@@ -18,8 +18,8 @@ class Spirals(Dataset):
     With n = 194, two classes, three turns and no noise these are the points of the original benchmark.
     Neighbouring arms are then 1 apart.
 
-    Label noise: each label is another class with probability `label_noise`. The test split is scored
-    on the labels before that.
+    Label noise: each label is replaced by another class with probability `label_noise`. The test split is
+    scored on the original labels.
 
     Domain: noise ≥ 0, turns > 0, label_noise in [0, 1).
     Shapes: x (n, 2), y (n,) in {0, ..., classes - 1}; the classes' sizes differ by at most 1.

@@ -14,12 +14,12 @@ class StoredPatterns(Dataset):
 
         ξ_μ ~ U{-1, 1}^size                       μ = 1 ... patterns
         y = ξ_μ
-        x = ξ_μ, each bit with probability noise turned over
+        x = ξ_μ, where each bit is flipped with probability noise
 
-    Every pattern has `copies` examples, which differ in their damage alone. With ten copies and three fifths
-    of the examples in training, one pattern in 10,000 has none there.
+    Every pattern has `copies` examples, which differ only in the flipped bits. With ten copies and three
+    fifths of the examples in training, one pattern in 10,000 has none there.
 
-    Numbers must stay ±1 for a Hopfield network: [split] standardize = false.
+    A Hopfield network needs ±1: set [split] standardize = false.
 
     Domain: noise in [0, 1/2).
     Shapes: x and y (patterns · copies, size).

@@ -10,23 +10,24 @@ from anncore import Data, Dataset, hookimpl, hyper
 
 @dataclass(frozen=True)
 class TemporalXOR(Dataset):
-    """Exclusive or in time: a stream of bits of which every third follows from the two before it.
+    """Exclusive or in time: a stream of bits; every third bit follows from the two before it.
 
         bits b₁ b₂ c  b₁ b₂ c ...    b₁ and b₂ coins, c = b₁ xor b₂
 
-    The stream is cut into n pieces of window + 1 bits, one after the other, so that no bit is in two of
-    them. With predict "next" an example is a window and its class the bit after it; with "every" it is a
-    window with window targets, real numbers 0 and 1, each the bit after the one at its place. Where window
-    + 1 is a multiple of 3 all windows begin with a b₁; else they begin anywhere.
+    The stream is cut into n consecutive pieces of window + 1 bits, so that no bit is in two of them. With
+    predict
+    "next" an example is a window, and its class the bit after it. With "every" the targets of a window are as
+    many real numbers 0 and 1: for each bit the one after it. If window + 1 is a multiple of 3, all windows
+    begin with a b₁; otherwise they begin anywhere.
 
-    No guess of a coin is better than 1/2, whose squared error is 1/4: the error of a network that has found
-    the rule falls on every third bit only.
+    The best guess of a coin is 1/2, with squared error 1/4. So the error of a network that has found the rule
+    is lower only on every third bit.
 
     Domain: window at least 2.
     Shapes: x (n, window) of 0 and 1; y (n,) in {0, 1}, or with predict "every" (n, window).
 
-    Elman, "Finding Structure in Time", Cognitive Science 14 (1990), 179-211, with a stream of 3000 bits
-    that is not cut. https://doi.org/10.1207/s15516709cog1402_1
+    Elman, "Finding Structure in Time", Cognitive Science 14 (1990), 179-211, with an uncut stream of
+    3000 bits. https://doi.org/10.1207/s15516709cog1402_1
     """
 
     name: ClassVar[str] = "temporal_xor"

@@ -15,8 +15,8 @@ class TwoMoons(Dataset):
         class 0:  (cos φ, sin φ)              φ evenly spaced in [0, π]
         class 1:  (1 - cos φ, 1/2 - sin φ)    each point plus noise · N(0, I)
 
-    Label noise: each label is another class with probability `label_noise`. The test split is scored
-    on the labels before that.
+    Label noise: each label is replaced by another class with probability `label_noise`. The test split is
+    scored on the original labels.
 
     Domain: noise ≥ 0, label_noise in [0, 1).
     Shapes: x (n, 2), y (n,) in {0, 1}; the classes' sizes differ by at most 1.

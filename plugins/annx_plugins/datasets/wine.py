@@ -10,11 +10,11 @@ from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
 
 @dataclass(frozen=True)
 class Wine(Dataset):
-    """Wines of three growers in one region of Italy, told by a chemical analysis.
+    """Wines of three growers in one region of Italy, from a chemical analysis.
 
     178 wines: 59, 71 and 48. Real data, bundled with scikit-learn.
-    Each label is another class with probability `label_noise`, which is 0 unless asked for; the test
-    split is scored on the labels as they were.
+    Each label is replaced by another class with probability `label_noise`, 0 by default. The test split is
+    scored on the original labels.
 
     Domain: label_noise in [0, 1).
     Shapes: x (178, 13), y (178,) in {0, 1, 2}.

@@ -10,16 +10,16 @@ from anncore import Data, Dataset, Hyper, flip_labels, hookimpl, hyper, linear
 
 @dataclass(frozen=True)
 class XOR(Dataset):
-    """Exclusive or: Gaussian clouds at the corners of a square, or parity at those of a cube.
+    """Exclusive or: Gaussian clouds at the corners of a square; with more bits parity, on a cube.
 
-        x = v + noise · N(0, I)    v in {-1, 1}^bits, every corner as often
-        y = 1 where an odd number of v's coordinates is 1, else 0
+        x = v + noise · N(0, I)    v in {-1, 1}^bits, every corner equally often
+        y = 1 if an odd number of v's coordinates is 1, else 0
 
     Two bits are the classical exclusive or; more are the parity problem. No linear model does better
     than chance on either.
 
-    Label noise: each label is another class with probability `label_noise`. The test split is scored
-    on the labels before that.
+    Label noise: each label is replaced by another class with probability `label_noise`. The test split is
+    scored on the original labels.
 
     Domain: noise ≥ 0, label_noise in [0, 1).
     Shapes: x (n, bits), y (n,) in {0, 1}; the corners' sizes differ by at most 1.

@@ -129,7 +129,7 @@ class Sparse(Network):
         return [*hidden_layers, Layer(f"W{len(hidden_layers) + 1}", tape.z[-1])]
 
     def _distance(self, below: int, units: int) -> Array:
-        """Return the order in which connections are chosen, lowest first, (below, units)."""
+        """Return a number for each connection, (below, units); the smallest of a unit are chosen."""
         apart = np.abs((np.arange(below)[:, None] + 0.5) / below - (np.arange(units) + 0.5) / units)
         around = np.round(np.minimum(apart, 1 - apart), 9)  # equal distances must be equal numbers
         return {"random": 0 * around, "near": around, "far": -around}[self.range]
