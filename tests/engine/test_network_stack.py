@@ -89,7 +89,7 @@ def golden_stack(
     return Stack([trial], registry, [given_data(x, y)])
 
 
-def set_params(stack: Stack, **values: Any) -> None:
+def set_weights(stack: Stack, **values: Any) -> None:
     for name, value in values.items():
         stack.weights[name][0] = np.asarray(value)
     for optimizer in stack.optimizers:
@@ -102,7 +102,7 @@ def test_worked_example_2_2_1(registry: Registry, case: str) -> None:
     golden = json.loads((GOLDEN / "a_worked_2_2_1.json").read_text())
     want = golden["cases"][case]
     stack = golden_stack(registry, [want["x"]], [[want["y"]]], 2, "relu", lr=golden["eta"])
-    set_params(
+    set_weights(
         stack, W1=np.transpose(golden["W1"]), b1=golden["b1"], W2=np.transpose(golden["W2"]), b2=golden["b2"]
     )
     x, y = stack.batches.take()
@@ -130,7 +130,7 @@ def test_worked_example_2_3_1(registry: Registry, run: str) -> None:
     stack = golden_stack(
         registry, np.transpose(golden["X"]), np.transpose(golden["y"]), 3, "sigmoid", lr=want["lr"]
     )
-    set_params(
+    set_weights(
         stack,
         W1=scale * np.transpose(golden["W1_init"]),
         b1=golden["b1_init"],
@@ -176,7 +176,7 @@ def test_worked_example_2_10_1(registry: Registry, labels: str, run: str, preset
     )
     x, y = np.array(golden["X"]), np.array(golden[f"y_{labels}"])[:, None]
     stack = Stack([trial], registry, [given_data(x, y)])
-    set_params(stack, W1=np.transpose(golden["W1_init"]), W2=np.transpose(golden["W2_init"]))
+    set_weights(stack, W1=np.transpose(golden["W1_init"]), W2=np.transpose(golden["W2_init"]))
     step = 0
     for epoch in range(101):
         if str(epoch) in want["loss_acc_by_epoch"]:

@@ -33,7 +33,7 @@ from anncore.report.export import export
 from anncore.report.terminal import summary
 from anncore.report.write import draw_figures
 
-DOORS = '''
+FORMS = '''
 """Optimizers that ask, evaluate elsewhere, and are wrapped; a schedule that watches."""
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -99,8 +99,8 @@ def annx_optimizers():
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    file = tmp_path_factory.mktemp("plugins") / "doors.py"
-    file.write_text(DOORS)
+    file = tmp_path_factory.mktemp("plugins") / "forms.py"
+    file.write_text(FORMS)
     return load_registry(files=[file])
 
 
@@ -148,7 +148,7 @@ def test_a_trial_is_the_same_alone_and_in_any_stack(registry: Registry, dtype: s
     same_everywhere(mixture(registry, dtype=dtype), registry)
 
 
-def test_doors_of_optimizers_open_on_objectives_too(registry: Registry) -> None:
+def test_every_form_of_optimizer_runs_on_objectives_too(registry: Registry) -> None:
     """One that asks and one that evaluates elsewhere, beside others and alone."""
     two_looks = [
         make_objective_trial(

@@ -166,10 +166,10 @@ def test_prelus_slopes_by_hand() -> None:
     z, grad = np.array([[[-1.0, 2.0], [-3.0, -4.0]]]), np.array([[[1.0, 10.0], [100.0, 1000.0]]])
     for shared, slopes, expected in ((False, [0.5, 0.25], [-301, -4000]), (True, [0.5], [-4301])):
         prelu = build(REGISTRY.get("activation", "prelu").cls, shared=shared)
-        params, grads = {"slope": np.array([[slopes]])}, {"slope": np.empty((1, 1, len(slopes)))}
-        a = prelu.forward(z, params)
+        weights, grads = {"slope": np.array([[slopes]])}, {"slope": np.empty((1, 1, len(slopes)))}
+        a = prelu.forward(z, weights)
         np.testing.assert_array_equal(a, [[[-0.5, 2], [-1.5, -4 * slopes[-1]]]])
-        back = prelu.backward(grad, z, a, params, grads)
+        back = prelu.backward(grad, z, a, weights, grads)
         np.testing.assert_array_equal(back, [[[0.5, 10], [50, 1000 * slopes[-1]]]])
         assert grads["slope"].ravel().tolist() == expected
 

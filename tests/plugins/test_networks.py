@@ -48,25 +48,25 @@ def test_mlp_has_a_weight_and_a_bias_for_each_layer() -> None:
 
 
 def test_mlp_without_hidden_layers_is_linear() -> None:
-    params = {"W1": np.array([[[2.0], [3.0]]]), "b1": np.array([[[1.0]]])}
-    z, _ = mlp(hidden=[], activation=()).forward(params, np.array([[[1.0, 10.0]]]))
+    weights = {"W1": np.array([[[2.0], [3.0]]]), "b1": np.array([[[1.0]]])}
+    z, _ = mlp(hidden=[], activation=()).forward(weights, np.array([[[1.0, 10.0]]]))
     assert z.tolist() == [[[33.0]]]
 
 
 def test_mlp_by_hand() -> None:
     # x = (1, 2); z₁ = (1, -1) + (0.5, 0); a = (1.5, 0); z₂ = 1.5 · 2 + 0 · 3 + 1 = 4
-    params = {
+    weights = {
         "W1": np.array([[[1.0, 1.0], [0.0, -1.0]]]),
         "b1": np.array([[[0.5, 0.0]]]),
         "W2": np.array([[[2.0], [3.0]]]),
         "b2": np.array([[[1.0]]]),
     }
     network = mlp(hidden=[2], activation=(relu(),))
-    z, tape = network.forward(params, np.array([[[1.0, 2.0]]]))
+    z, tape = network.forward(weights, np.array([[[1.0, 2.0]]]))
     assert z.item() == 4
     # from ∂L/∂z₂ = 10: δ₁ = (20, 0), as the second unit is off
-    grads = {name: np.empty_like(value) for name, value in params.items()}
-    network.backward(params, tape, np.array([[[10.0]]]), grads)
+    grads = {name: np.empty_like(value) for name, value in weights.items()}
+    network.backward(weights, tape, np.array([[[10.0]]]), grads)
     assert {name: value.tolist() for name, value in grads.items()} == {
         "W1": [[[20.0, 0.0], [40.0, 0.0]]],
         "b1": [[[20.0, 0.0]]],
@@ -122,29 +122,29 @@ class Numbers:
 
 def test_dropout_by_hand() -> None:
     # A rate of 0.2: of a = (1, 2) the unit that drew 0.1 is dropped, the other one is 2 / 0.8 = 2.5.
-    network = body(mlp(hidden=[2], dropout=0.2, activation=(relu(),)), 2, 1).network
-    params = {
+    network = body(mlp(hidden=[2], dropout=0.2, activation=(relu(),)), 2, 1).component
+    weights = {
         "W1": np.eye(2)[None],
         "b1": np.zeros((1, 1, 2)),
         "W2": np.ones((1, 2, 1)),
         "b2": np.zeros((1, 1, 1)),
     }
-    z, tape = network.forward(params, np.array([[[1.0, 2.0]]]), Numbers(dropout1=[0.1, 0.2]))
+    z, tape = network.forward(weights, np.array([[[1.0, 2.0]]]), Numbers(dropout1=[0.1, 0.2]))
     assert z.item() == 2.5
-    grads = {name: np.empty_like(value) for name, value in params.items()}
-    network.backward(params, tape, np.ones((1, 1, 1)), grads)
+    grads = {name: np.empty_like(value) for name, value in weights.items()}
+    network.backward(weights, tape, np.ones((1, 1, 1)), grads)
     assert grads["W2"].ravel().tolist() == [0, 2.5]
     assert grads["b1"].ravel().tolist() == [0, 1.25]
-    assert network.forward(params, np.array([[[1.0, 2.0]]]))[0].item() == 3  # in evaluation
+    assert network.forward(weights, np.array([[[1.0, 2.0]]]))[0].item() == 3  # in evaluation
 
 
 def test_batch_norm_of_a_single_example_is_its_shift() -> None:
     network = in_places("mlp", 2, 1, REGISTRY.get("activation", "identity").cls(), hidden=[1], norm="batch")
-    params = {spec.name: np.full((1, *spec.shape), 0.5) for spec in network.specs}
-    network.forward(params, np.array([[[7.0, 8.0]]]), training=True)
+    weights = {spec.name: np.full((1, *spec.shape), 0.5) for spec in network.specs}
+    network.forward(weights, np.array([[[7.0, 8.0]]]), training=True)
     # z = 8, whose mean is 8 and variance 0; the running ones move a tenth of the way from 0.5
-    assert params["mean1"].item() == pytest.approx(0.45 + 0.8)
-    assert params["variance1"].item() == pytest.approx(0.45)
+    assert weights["mean1"].item() == pytest.approx(0.45 + 0.8)
+    assert weights["variance1"].item() == pytest.approx(0.45)
 
 
 def test_mlp_refuses_activations_that_do_not_fit_its_layers() -> None:
@@ -157,21 +157,21 @@ def test_mlp_refuses_activations_that_do_not_fit_its_layers() -> None:
 
 def test_elman_by_hand() -> None:
     # Wx = 1, Wh = 10, b = 0, f = relu: of (1, 2, 3) the hidden unit makes 1, 12 and 123; Wy = 2, c = 1.
-    params = {
+    weights = {
         name: np.full((1, 1, 1), value)
         for name, value in zip(("Wx", "Wh", "b", "Wy", "c"), (1.0, 10.0, 0.0, 2.0, 1.0), strict=True)
     }
     x = np.array([[[1.0, 2.0, 3.0]]])
     last = in_places("elman", 3, 1, relu(), hidden=1)
-    z, tape = last.forward(params, x)
+    z, tape = last.forward(weights, x)
     assert z.tolist() == [[[247.0]]]
     # From ∂L/∂z = 1: δ = (200, 20, 2), so Σ xδ = 246, Σ aₛ₋₁ δₛ = 1 · 20 + 12 · 2
-    grads = {name: np.empty_like(value) for name, value in params.items()}
-    last.backward(params, tape, np.ones((1, 1, 1)), grads)
+    grads = {name: np.empty_like(value) for name, value in weights.items()}
+    last.backward(weights, tape, np.ones((1, 1, 1)), grads)
     gradients = {name: value.item() for name, value in grads.items()}
     assert gradients == {"Wx": 246.0, "Wh": 44.0, "b": 222.0, "Wy": 123.0, "c": 1.0}
     every = in_places("elman", 3, 3, relu(), hidden=1, read="every")
-    assert every.forward(params, x)[0].tolist() == [[[3.0, 25.0, 247.0]]]
+    assert every.forward(weights, x)[0].tolist() == [[[3.0, 25.0, 247.0]]]
 
 
 @pytest.mark.parametrize(
@@ -232,13 +232,13 @@ def test_cnn_by_hand() -> None:
     # A kernel that sees a pixel and its right neighbour, on a square of four pixels, of which the largest is
     # taken.
     network = in_places("cnn", 4, 1, relu(), filters=1)
-    params = {spec.name: np.zeros((1, *spec.shape)) for spec in network.specs}
-    params["W"][0, 4:6, 0] = 1, 10
-    params["V"][...], params["d"][...] = 2, 1
-    z, tape = network.forward(params, np.array([[[1.0, 2.0, 3.0, 4.0]]]))
+    weights = {spec.name: np.zeros((1, *spec.shape)) for spec in network.specs}
+    weights["W"][0, 4:6, 0] = 1, 10
+    weights["V"][...], weights["d"][...] = 2, 1
+    z, tape = network.forward(weights, np.array([[[1.0, 2.0, 3.0, 4.0]]]))
     assert z.item() == 2 * (3 + 10 * 4) + 1
-    grads = {name: np.empty_like(value) for name, value in params.items()}
-    network.backward(params, tape, np.ones((1, 1, 1)), grads)
+    grads = {name: np.empty_like(value) for name, value in weights.items()}
+    network.backward(weights, tape, np.ones((1, 1, 1)), grads)
     # Seen from the pixel 3: above it 1, above to the right 2, itself, to the right 4, nothing else
     assert grads["W"].ravel().tolist() == [0, 2, 4, 0, 6, 8, 0, 0, 0]
 
@@ -256,7 +256,7 @@ def test_cnn_takes_square_images_only() -> None:
 def mask(below: int, units: int, seed: int = 0, **values: Any) -> np.ndarray:
     network = in_places("sparse", below, 1, hidden=[units], **values)
     (spec,) = [spec for spec in network.specs if spec.role == "state"]
-    return network.network.draw(np.random.default_rng(seed), spec)
+    return network.component.draw(np.random.default_rng(seed), spec)
 
 
 @pytest.mark.parametrize("how", ["random", "near", "far"])
