@@ -119,7 +119,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class ListOf:
-    """A list whose items all lie in one domain; kept as a tuple."""
+    """A list with all items in one domain; kept as a tuple."""
 
     item: Interval | Plain
 

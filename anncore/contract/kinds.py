@@ -19,7 +19,7 @@ A component is a frozen dataclass. Its fields are its hyperparameters, each decl
 docstring is its documentation. A field declared by `anncore.ref(kind, ...)` holds, when the core calls a
 method, a tuple of components of that kind.
 
-Some kinds have several forms, whose methods take more arguments than the plain ones: a `LearnedActivation`
+Some kinds have several forms. Their methods take more arguments than the plain ones: a `LearnedActivation`
 gets its own weights, an `AskingOptimizer` a function that gives further gradients. Each form has its own base
 class.
 """
@@ -590,7 +590,7 @@ class AnyMetric(Component):
     """The tasks that it fits."""
 
     primary_for: ClassVar[tuple[Task, ...]] = ()
-    """The tasks whose headline metric it is."""
+    """The tasks for which it is the headline metric."""
 
     bounds: ClassVar[str] = "(-inf, inf)"
     """The interval in which its values lie."""

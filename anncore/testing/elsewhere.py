@@ -116,7 +116,7 @@ class _Other:
         try:
             self.process.stdin.write(question)
             self.process.stdin.flush()
-            found: tuple[Any, str] = pickle.load(self.process.stdout)
+            answer_and_fault: tuple[Any, str] = pickle.load(self.process.stdout)
         except (EOFError, BrokenPipeError):
             code = self.process.wait()
             self.end()
@@ -125,7 +125,7 @@ class _Other:
             self.process.kill()
             self.end()
             raise
-        return found
+        return answer_and_fault
 
     def close(self) -> None:
         """End the process by closing its questions."""

@@ -20,7 +20,7 @@ from anncore.testing.places import STAND_INS
 # Inputs and outputs. A network that cannot have the first ones raises ComponentError in `specs`.
 SIZES = ((3, 2), (16, 3), (4, 4), (64, 10))
 EXAMPLES = 5
-PROBED = 15  # the number of weights in each array whose gradient is compared
+PROBED = 15  # the number of weights in each array with compared gradients
 ROLES = ("weight", "bias", "gain", "state")
 PLACES = ("input", "hidden", "output", "")
 

@@ -325,8 +325,8 @@ def test_the_report_says_what_was_watched() -> None:
             "goal": "min",
             "low": 0.0,
             "high": None,
-            "definition": "Euclidean length of the training loss's gradient, of each layer's weights and of all "
-            "weights together.",
+            "definition": "Euclidean length of the training loss's gradient, of each layer's weights and of "
+            "all weights together.",
         },
         {
             "metric": "angle",

@@ -31,8 +31,7 @@ def value(name: str, output: Any, target: Any, **values: Any) -> float:
 
 
 def grad(name: str, output: Any, target: Any, **values: Any) -> np.ndarray:
-    found: np.ndarray = make(name, **values).grad(np.array([output], float), np.array([target], float))
-    return found[0]
+    return make(name, **values).grad(np.array([output], float), np.array([target], float))[0]
 
 
 # Keras: every fact of its own test-suite on these losses

@@ -41,7 +41,7 @@ class Hopfield(Network):
         if inputs != outputs:
             raise ComponentError(
                 f"{self.name}: a pattern has as many outputs as inputs, got {inputs} inputs and {outputs} "
-                "outputs; use a data set whose targets are patterns, as stored_patterns"
+                "outputs; use a data set with patterns as targets, for example stored_patterns"
             )
         # Not "weight", which an initializer draws: the memory must be empty at first.
         return [WeightSpec("W", (inputs, outputs), inputs, outputs, "gain", place="hidden")]
