@@ -29,6 +29,7 @@ from anncore.experiment.model import Experiment
 from anncore.running.files import replace_file
 from anncore.running.sweep import sweep as sweep_without_checks
 from anncore.testing import KITS, Check, checks_for, stacks
+from anncore.testing.kit import NOTHING_CHECKED
 
 # The checks whose failure means wrong numbers; the others are about documents, pickling and politeness.
 ESSENTIAL = frozenset(
@@ -114,7 +115,7 @@ def failing(component: Component) -> Iterator[str]:
     """Yield "check: reason" for each essential check that a component fails."""
     for check in essential_checks(component):
         reason = check.outcome().reason
-        if reason and not reason.startswith("nothing was left to check"):
+        if reason and reason != NOTHING_CHECKED:
             yield f"{check.name}: {reason}"
 
 

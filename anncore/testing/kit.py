@@ -41,6 +41,9 @@ class Variant(NamedTuple):
     values: dict[str, Any]
 
 
+NOTHING_CHECKED = "nothing was checked, because everything was skipped"
+
+
 @dataclass(frozen=True)
 class Subject:
     """The component class under check, and the hyperparameters that every check uses."""
@@ -278,7 +281,7 @@ class Check:
             return 0, " ".join(str(error).split()), error
         except (Exception, SystemExit) as error:  # a plugin must not end the process
             return 0, f"raised {type(error).__name__}: {' '.join(str(error).split())}", error
-        return count, "" if count else "nothing was checked, because everything was skipped", None
+        return count, "" if count else NOTHING_CHECKED, None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from trial_factory import make_part, make_trial
 from anncore import Array, ComponentError, build
 from anncore.contract.kinds import WeightSpec
 from anncore.contract.trial import Stop, Trial
-from anncore.engine.network import Wired
+from anncore.engine.network import PlacedNetwork
 from anncore.engine.training import train_stack
 
 # Each with settings that go through all of its code within 40 steps, beside its defaults.
@@ -118,7 +118,7 @@ def specs() -> dict[str, WeightSpec]:
 def mlp_specs(*hidden: int) -> list[WeightSpec]:
     relu = REGISTRY.get("activation", "relu").cls()
     network = REGISTRY.get("network", "mlp").cls(hidden=hidden, activation=(relu,))
-    return Wired(network, 5, 1, None).specs
+    return PlacedNetwork(network, 5, 1, None).specs
 
 
 def test_mlp_says_where_its_arrays_stand() -> None:

@@ -11,22 +11,21 @@ from sameness import trained_the_same
 from shipped import REGISTRY
 from trial_factory import Spec, make_part, make_trial
 
-from anncore import ComponentError, build
+from anncore import ComponentError, Schedule, build
 from anncore.contract.trial import Stop, Trial
-from anncore.engine.nested import Pace
 from anncore.engine.training import train_stack
 
 
-def make(name: str, **values: Any) -> Pace:
+def make(name: str, **values: Any) -> Schedule:
     """Return a schedule as the core calls it; a reference is given as the schedule itself."""
-    return Pace(build(REGISTRY.get("schedule", name).cls, **values))
+    return build(REGISTRY.get("schedule", name).cls, **values)
 
 
 def inner(name: str, **values: Any) -> tuple[Any]:
     return (build(REGISTRY.get("schedule", name).cls, **values),)
 
 
-def factors(pace: Pace, steps: int, scores: Any = ()) -> list[float]:
+def factors(pace: Schedule, steps: int, scores: Any = ()) -> list[float]:
     """Return the factor of each update, after each of which comes one of the scores."""
     state, values = pace.init(np.ones((1, 1, 1))), []
     for t in range(1, steps + 1):
