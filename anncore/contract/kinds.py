@@ -315,9 +315,9 @@ class _Wrapping:
         """
         return self.wrapped.init(weight)
 
-    def inner_state(self, state: Any) -> Any:
+    def inner_state(self, weight: Array, state: Any) -> Any:
         """Return the inner optimizer's state: the whole state, or its field `inner`; see `init`."""
-        if type(self).init is _Wrapping.init:
+        if type(self).init is _Wrapping.init or _form(state) == _form(self.wrapped.init(weight)):
             return state
         try:
             return state.inner
@@ -329,7 +329,14 @@ class _Wrapping:
 
     def evaluated(self, weight: Array, state: Any) -> Array:
         """Return the weights at which the inner optimizer is evaluated."""
-        return self.wrapped.evaluated(weight, self.inner_state(state))
+        return self.wrapped.evaluated(weight, self.inner_state(weight, state))
+
+
+def _form(state: Any) -> Any:
+    """Return how a state is built, without its numbers: two states of one optimizer are built alike."""
+    if isinstance(state, Mapping):
+        return [(key, _form(state[key])) for key in state]
+    return (type(state), [_form(item) for item in state] if isinstance(state, tuple) else [])
 
 
 class OptimizerWrapper(_Wrapping, Optimizer):

@@ -294,12 +294,13 @@ def _over_all(content: Mapping[str, Any]) -> str:
 def _failures(content: Mapping[str, Any]) -> str:
     waived = content["waived"]
     times = f"{content['provenance']['train']['diverged_above']:g} times"
-    level = "its value at the start"
+    final, level = "value", "its value at the start"
     if content["unit"] == DATA_SETS:
+        final = "training, validation or test loss"
         level = "the training loss of always predicting the mean training target"
     text = (
-        "A trial diverges where a loss becomes NaN or infinite, or where its final training, validation or "
-        f"test loss is above {times} {level}. That is a result and counts as the worst: a diverged trial "
+        f"A trial diverges if its {final} becomes NaN or infinite, or if the final one is above {times} "
+        f"{level}. That is a result and counts as the worst: a diverged trial "
         "loses to any trial that finished, and two diverged ones tie. One diverged seed makes an arm's mean "
         "infinite, so the arm ranks behind all that never diverged; the mean shown is that of the seeds that "
         "finished, beside their number. Trials that failed, crashed, timed out or are missing block every "

@@ -350,7 +350,9 @@ def test_a_few_patterns_are_found_again_from_damaged_copies() -> None:
 def test_hopfield_starts_empty_whatever_the_initializer_and_wants_patterns() -> None:
     stack = stored(5, size=20, seeds=1, initializer="he_normal")
     weights = stack.weights["W"][0]
-    np.testing.assert_array_equal(weights, weights.T)
+    np.testing.assert_allclose(
+        weights, weights.T, rtol=1e-6
+    )  # float32; some BLAS kernels round each half apart
     np.testing.assert_array_equal(np.diag(weights), 0)
     trial = make_trial(REGISTRY, network="hopfield")
     data = load([trial], REGISTRY)
