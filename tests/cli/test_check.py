@@ -69,7 +69,7 @@ def test_what_fails_is_told_in_a_line_each(write: Callable[..., str]) -> None:
     head, line = result.stdout.splitlines()
     assert head.startswith("activation halved: 1 of 16 checks fails (")
     assert line.startswith("  gradient: defaults: backward at z = ")
-    assert "is right" in line
+    assert "in place of" in line
 
 
 def test_verbose_adds_every_check_its_promise_and_tracebacks(write: Callable[..., str]) -> None:

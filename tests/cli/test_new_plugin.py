@@ -19,14 +19,14 @@ from anncore.cli.new_plugin import class_name
 from anncore.contract.kind_names import KINDS
 
 TWO_LAYERS = """\
-z = x @ params["W1"]
+z = x @ weights["W1"]
 a = self.activation[0].forward(z)
-return a @ params["W2"], (x, z, a)
+return a @ weights["W2"], (x, z, a)
 """
 TWO_LAYERS_BACK = """\
 x, z, a = tape
 grads["W2"][:] = a.swapaxes(1, 2) @ grad
-back = self.activation[0].backward(grad @ params["W2"].swapaxes(1, 2), z, a)
+back = self.activation[0].backward(grad @ weights["W2"].swapaxes(1, 2), z, a)
 grads["W1"][:] = x.swapaxes(1, 2) @ back
 """
 QUADRANTS = """\
@@ -39,10 +39,10 @@ right[(output != output).any(axis=(1, 2))] = float("nan")
 return right
 """
 BARS = """\
-from anncore import new_sheet, place
+from anncore import drawing
 rows = data.report["leaderboard"]["overall"]
-sheet = new_sheet(6.0, 2.0, "Mean ranks", "A bar is a mean rank.", data.theme)
-place(sheet, 0.5, 0.3, 5.0, 1.5).barh(range(len(rows)), [row["mean_rank"] for row in rows])
+sheet = drawing.new_sheet(6.0, 2.0, "Mean ranks", "A bar is a mean rank.", data.theme)
+drawing.place(sheet, 0.5, 0.3, 5.0, 1.5).barh(range(len(rows)), [row["mean_rank"] for row in rows])
 return Drawing(sheet, self.name, "Mean ranks", f"Mean ranks of {len(rows)} arms.")
 """
 ONE_BY_ONE = """\
@@ -106,7 +106,7 @@ def test_it_is_red_for_the_missing_formula_and_green_with_a_right_one(tmp_path: 
     assert reasons
     for name, reason in reasons.items():
         missing = "NotImplementedError: not written yet: " in reason
-        assert missing or (name == "documentation" and "where it comes from" in reason), (name, reason)
+        assert missing or (name == "documentation" and "must give the source" in reason), (name, reason)
     fill_in(module, kind)
     green = annx("check", module)
     assert green.exit_code == 0, green.output

@@ -154,7 +154,7 @@ def test_whoever_installed_the_wheel_can_read_the_schema_of_reports(environment:
     )
     command = [environment.bin / "python", "-c", code]
     done = subprocess.run(command, cwd=environment.bin, capture_output=True, text=True, check=True)
-    assert done.stdout == "urn:annx:report:1\n"
+    assert done.stdout == "urn:annx:report:2\n"
 
 
 def test_the_command_runs_from_the_wheel(environment: Environment, tmp_path: Path) -> None:

@@ -287,7 +287,8 @@ def test_a_store_from_before_there_were_maps_is_read_and_taken_further(
     with Store(path) as store:
         store.add([(trials[0], TrialResult(trials[0].key, "ok"))])
     db = sqlite3.connect(path)
-    db.execute("DROP TABLE maps")
+    db.execute("DELETE FROM maps")
+    db.commit()
     db.close()
     keys = [trial.key for trial in trials]
     with Store(path, write=False) as store:
@@ -328,7 +329,8 @@ def test_fresh_makes_the_maps_that_an_older_folder_lacks(tmp_path: Path) -> None
     first = sweep(experiment, out=tmp_path / "run", executor="serial")
     before = stored_maps(tmp_path / "run")
     db = sqlite3.connect(tmp_path / "run" / "trials.sqlite")
-    db.execute("DROP TABLE maps")
+    db.execute("DELETE FROM maps")
+    db.commit()
     db.close()
     assert sweep(experiment, out=tmp_path / "run", executor="serial").maps == {}
     assert set(sweep(experiment, out=tmp_path / "run", executor="serial", fresh=True).maps) == set(first.maps)

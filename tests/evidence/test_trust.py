@@ -170,7 +170,7 @@ def nothing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("nothing")
     (folder / "trouble.py").write_text(TROUBLE)
     (folder / "nothing.toml").write_text(NOTHING)
-    sweep(load_experiment(folder / "nothing.toml"), out=folder / "run", executor="serial")
+    sweep(load_experiment(folder / "nothing.toml"), out=folder / "run", executor="serial", unchecked=True)
     return folder / "run"
 
 

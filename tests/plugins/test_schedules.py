@@ -18,7 +18,7 @@ def test_conformance(check: Check) -> None:
 
 def factors(name: str, steps: int, **values: Any) -> list[float]:
     schedule = build(REGISTRY.get("schedule", name).cls, **values)
-    return [float(schedule.factor(t, steps)) for t in range(1, steps + 1)]
+    return [float(schedule.factor(t, steps, ())) for t in range(1, steps + 1)]
 
 
 def test_constant_is_the_default_and_1() -> None:
@@ -41,7 +41,7 @@ def test_cosine_starts_full_and_ends_one_update_short_of_alpha() -> None:
 
 def test_cosine_stays_down_past_the_end() -> None:
     schedule = build(REGISTRY.get("schedule", "cosine").cls, alpha=0.1)
-    assert [schedule.factor(t, 4) for t in (5, 6, 9)] == pytest.approx([0.1, 0.1, 0.1])
+    assert [schedule.factor(t, 4, ()) for t in (5, 6, 9)] == pytest.approx([0.1, 0.1, 0.1])
 
 
 def test_one_cycle_by_hand() -> None:
@@ -66,7 +66,7 @@ def test_one_cycle_ends_exactly_on_its_floor_in_float32_too() -> None:
     cls = REGISTRY.get("schedule", "one_cycle").cls
     column = [np.full((2, 1, 1), value, "float32") for value in (0.3, 25, 1e8, 0.6)]
     schedule = cls(pct_start=column[0], div_factor=column[1], final_div_factor=column[2], pct_final=column[3])
-    floor = schedule.factor(100, 100)
+    floor = schedule.factor(100, 100, ())
     np.testing.assert_array_equal(floor, np.float32(1) / column[1] / column[2])
     assert floor.dtype == "float32"
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from scipy import stats as scipy_stats
 
 from anncore import compare_runs, load_experiment, load_run, sweep
 from anncore.cli.group import cli
+from anncore.experiment.plan import make_plan
 from anncore.report.compare_runs import _paired
 from anncore.running.store import Store
 
@@ -134,12 +133,11 @@ def test_findings_are_put_side_by_side(folder: Path) -> None:
 @pytest.mark.slow
 def test_a_shared_key_with_other_numbers_is_told(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "first", tmp_path / "changed")
+    trial = next(make_plan(load_experiment(folder / "first.toml")).tune())
     with Store(tmp_path / "changed" / "trials.sqlite") as store:
-        (row, *_) = store.planned("report")
-        (result,) = store.results([row.key])
-    with closing(sqlite3.connect(tmp_path / "changed" / "trials.sqlite")) as file, file:
-        file.execute("UPDATE trials SET status = 'diverged' WHERE key = ?", (row.key,))
-    assert result.status == "ok"
+        (result,) = store.results([trial.key])
+        assert result.status == "ok"
+        store.add([(trial, result._replace(status="diverged"))])
     found = compare_runs(folder / "first", tmp_path / "changed")
     assert found["trials"] == {"a": 40, "b": 40, "shared": 40, "same": 39}
     said = CliRunner().invoke(cli, ["compare", str(folder / "first"), str(tmp_path / "changed")]).output

@@ -69,7 +69,7 @@ def _a_clock_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(folder: Path, text: str = TWO, **options: Any) -> Any:
     (folder / "sleepy.py").write_text(SLEEPY)
     experiment = load(folder, text, plugins=[folder / "sleepy.py"])
-    return sweep(experiment, out=folder / "run", executor="serial", **options)
+    return sweep(experiment, out=folder / "run", executor="serial", unchecked=True, **options)
 
 
 def test_an_arm_is_timed_alone_whatever_its_stack_took(tmp_path: Path) -> None:
