@@ -14,8 +14,8 @@ from anncore.testing import stacks
 from anncore.testing.descent import leaves
 from anncore.testing.kit import Case, Kit, Named, Subject, must, must_equal_bits
 
-LENGTHS = (1, 2, 7, 250)
-WATCHED = (1, 2, 7, 150)  # with an evaluation every third step
+LENGTHS = (1, 2, 7, 60)
+WATCHED = (1, 2, 7, 60)  # with an evaluation every third step
 EVERY = 3
 
 

@@ -345,7 +345,14 @@ def test_no_color_takes_the_colours_away(finished: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done_and_ends_with_130(place: Path) -> None:
-    more = ("--plugin", "odd.py", "optimizer.sleeper.rest=[1, 2, 3, 4, 5, 6]", "--only", "optimizer=sleeper")
+    more = (
+        "--unchecked",
+        "--plugin",
+        "odd.py",
+        "optimizer.sleeper.rest=[1, 2, 3, 4, 5, 6]",
+        "--only",
+        "optimizer=sleeper",
+    )
     args = ("sweep", "x.toml", *more, "--jobs", "1", "train.steps=50", "train.eval_every=50")
     process, parent = start(*args)
     assert "Tuning" in read(parent, until="Tuning")
