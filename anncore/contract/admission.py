@@ -70,7 +70,7 @@ def _derived(cls: Any, form: str) -> str:
 
 def form_of(cls: Any) -> Any:
     """Return the base class of the contract that a component class has: its kind, or a form of it."""
-    return next(parent for parent in cls.__mro__ if parent.__module__ == kinds.__name__)
+    return next(parent for parent in cls.__mro__ if parent.__module__.startswith(f"{kinds.__name__}."))
 
 
 def methods(cls: Any) -> dict[str, tuple[str, ...]]:

@@ -1,0 +1,52 @@
+"""What every kind shares: arrays, hyperparameters, tasks, and the component itself."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+"""A NumPy array."""
+
+Hyper = Any
+"""A hyperparameter: a float, or an array (T, 1, 1) with one value per trial."""
+
+Task = Literal["binary", "multiclass", "regression"]
+"""binary: target (N, 1) in {0, 1}. multiclass: one-hot (N, C). regression: real (N, K)."""
+
+TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
+
+
+class Component(ABC):
+    """What every component of every kind has."""
+
+    name: ClassVar[str]
+    """The name in experiment files: snake_case, as PyTorch and Keras users know it."""
+
+    default: ClassVar[bool] = False
+    """Whether annx's own component of this name is used if an experiment names none of the kind."""
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Values of hyperparameters by the name of a convention ("torch", "keras"), which `preset` selects."""
+
+    def validate(self) -> None:
+        """Raise ValueError for hyperparameters that do not fit together. By default all do."""
+        return None
+
+    def fingerprint(self) -> str:
+        """Return a digest of outside content (a file) that the results depend on, for the run key.
+
+        By default "": the results depend on the hyperparameters alone.
+        """
+        return ""
+
+
+def overrides(cls: type[Any], method: Callable[..., Any]) -> bool:
+    """Tell whether a class replaces a base class's default method.
+
+    The core uses it only to save time, by leaving out calls that would change nothing.
+    """
+    return getattr(cls, method.__name__) is not method

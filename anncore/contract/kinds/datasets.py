@@ -1,0 +1,37 @@
+"""Data sets: sources of examples."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from anncore.contract.kinds.base import Array, Component, Task
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set before splitting and standardising.
+
+    x (N, D) real; y (N,) class numbers 0 ... C-1 for classification, (N,) or (N, K) for regression.
+    `clean_y`, shaped as y, holds the targets before label noise or outliers: the test split is
+    scored against these, while training and validation use y. `test_index` fixes the test split
+    if the data set comes with one.
+    """
+
+    x: Array
+    y: Array
+    task: Task
+    classes: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    clean_y: Array | None = None
+    test_index: Array | None = None
+
+
+class Dataset(Component):
+    """A source of examples: a generator or a file."""
+
+    @abstractmethod
+    def make(self, rng: np.random.Generator) -> Data:
+        """Return the data; synthetic sets draw everything from `rng`, real ones ignore it."""

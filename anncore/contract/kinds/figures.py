@@ -1,0 +1,46 @@
+"""Figures: questions that a drawing answers."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from anncore.contract.kinds.base import Component
+
+
+@dataclass(frozen=True)
+class FigureInput:
+    """The data that a figure may draw; see `anncore.report` for the columns of the frames."""
+
+    trials: Any  # DataFrame, one row per trial
+    curves: Any  # DataFrame, long: key, step, metric, value
+    report: Mapping[str, Any]  # report.json's content so far
+    theme: Any = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    components: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By varied kind and label, the components under comparison, with the values of most of their trials."""
+    maps: Mapping[str, Any] = field(default_factory=dict)
+    """By the key of a trial its `DecisionMap` of two features; a trial may have none."""
+    objectives: Mapping[str, Any] = field(default_factory=dict)
+    """By problem its objective, with the values of its hyperparameters; empty for data sets.
+
+    The paths of trials on objectives of two arguments are the curves "x.1" and "x.2"."""
+
+
+class Figure(Component):
+    """A question, and the drawing that answers it."""
+
+    question: ClassVar[str]
+    """The reader's question, with a question mark."""
+
+    order: ClassVar[int]
+    """Its place in the report."""
+
+    section: ClassVar[str] = "diagnostics"
+    """Its section of the report."""
+
+    @abstractmethod
+    def draw(self, data: FigureInput) -> Any:
+        """Return an `anncore.report.Drawing`, or None if the data cannot answer the question."""

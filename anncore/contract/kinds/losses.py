@@ -1,0 +1,72 @@
+"""Losses: what training descends."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+from anncore.contract.kinds.base import Array, Component, Task
+
+
+class Loss(Component):
+    """A mean over N of a per-example loss between predictions and targets.
+
+    The loss of an example is the mean over D if each output is a separate prediction (squared error, binary
+    cross-entropy), and the sum over D if the outputs form one distribution (categorical cross-entropy).
+
+    `output` is what the network predicts, after its output activation: a probability for a cross-entropy, a
+    real number for a squared error.
+    """
+
+    outputs: ClassVar[Mapping[Task, str]]
+    """The natural output activation, for each task that the loss can train."""
+
+    accepts: ClassVar[str] = "(-inf, inf)"
+    """The interval in which its outputs must lie."""
+
+    natural_for: ClassVar[tuple[Task, ...]] = ()
+    """The tasks for which the loss "auto" means this one."""
+
+    trainable: ClassVar[bool] = True
+    """False for a loss without a usable gradient; it is for evaluation only."""
+
+    kinks: ClassVar[tuple[float, ...]] = ()
+    """The differences output - target at which the gradient jumps; gradient checks avoid them."""
+
+    outputs_per_target: ClassVar[int] = 1
+    """The number of output units for each target; with K of them output is (T, N, K D)."""
+
+    joint: ClassVar[tuple[str, ...]] = ()
+    """The output activations with which it has a joint form: see `JointLoss`."""
+
+    @abstractmethod
+    def value(self, output: Array, target: Array) -> Array:
+        """Return the mean loss of each trial, (T,), from predictions and targets (T, N, D)."""
+
+    @abstractmethod
+    def grad(self, output: Array, target: Array) -> Array:
+        """Return ∂value/∂output, shaped as output."""
+
+    def predict(self, output: Array) -> Array:
+        """Return predictions (T, N, D) for metrics. By default these are the outputs.
+
+        A loss on margins, or on a mean and a variance, replaces this method.
+        """
+        return output
+
+
+class JointLoss(Loss):
+    """A loss with a stable joint form for the output activations that `joint` names.
+
+    With one of these, `link`, the core calls the two methods below with the pre-activation z (T, N, D). Their
+    result must equal that of the activation followed by the loss, if that is finite.
+    """
+
+    @abstractmethod
+    def value_from_logits(self, z: Array, target: Array, link: str) -> Array:
+        """Return the mean loss of each trial, (T,)."""
+
+    @abstractmethod
+    def grad_from_logits(self, z: Array, target: Array, link: str) -> Array:
+        """Return ∂value/∂z, (T, N, D)."""

@@ -1,0 +1,57 @@
+"""Metrics: scores of predictions, and what is seen inside a network."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
+
+from anncore.contract.kinds.activations import Weights
+from anncore.contract.kinds.base import Array, Component, Task
+from anncore.contract.kinds.networks import Layer
+
+
+class AnyMetric(Component):
+    """What metrics of every form have."""
+
+    goal: ClassVar[Literal["min", "max"]]
+    """Whether lower or higher scores are better."""
+
+    tasks: ClassVar[tuple[Task, ...]]
+    """The tasks that it fits."""
+
+    primary_for: ClassVar[tuple[Task, ...]] = ()
+    """The tasks for which it is the headline metric."""
+
+    bounds: ClassVar[str] = "(-inf, inf)"
+    """The interval in which its values lie."""
+
+    curve: ClassVar[bool] = False
+    """Whether it is also recorded at every evaluation."""
+
+    watches: ClassVar[bool] = False
+    """Whether it needs the values inside the network: see `WatchingMetric`."""
+
+
+class Metric(AnyMetric):
+    """A score of predictions, computed outside training."""
+
+    @abstractmethod
+    def score(self, output: Array, target: Array) -> Array:
+        """Return (T,) from predictions and targets (T, N, D); NaN if the score is undefined.
+
+        Classification: probabilities and 0/1 targets. Regression: both in the target's own units.
+        """
+
+
+class WatchingMetric(AnyMetric):
+    """A metric of the values inside a network, at every evaluation, if [train] watch names it.
+
+    It gets the sample of the training split that curves use.
+    """
+
+    watches: ClassVar[bool] = True
+
+    @abstractmethod
+    def score(self, layers: Sequence[Layer], weights: Weights, grads: Weights) -> Mapping[str, Array]:
+        """Return (T,) by a suffix, "" or for instance "1" for the first layer."""

@@ -1,0 +1,108 @@
+"""Networks: maps with weights."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from anncore.contract.kinds.activations import Weights, WeightSpec
+from anncore.contract.kinds.base import Array, Component
+
+
+class Layer(NamedTuple):
+    """The values of a layer in a forward pass, for initializers and metrics: see `Network.layers`."""
+
+    weight: str  # the name of its weight
+    z: Array  # pre-activations (T, N, D)
+    a: Array | None = None  # activations, None at the output
+    slope: Callable[[], Array] | None = None
+    """Returns f'(z), shaped as a, if the network offers it: `slope(z, a)` of its activation. NaN if f is not
+    a function of each z alone (a gate, a softmax)."""
+
+
+class Mode(Protocol):
+    """The mode in which a network runs, and its source of random numbers."""
+
+    training: bool
+    first: bool  # False if the step uses its batch again: running statistics must not change
+
+    def uniform(self, name: str, shape: tuple[int, ...]) -> Array:
+        """Return numbers in [0, 1), (T, *shape): new at each step, equal within it. Training only."""
+        ...
+
+
+class AnyNetwork(Component):
+    """What networks of every form have.
+
+    A network maps inputs (T, N, D) to pre-activations of the output layer (T, N, K), with weights.
+
+    The output activation and the loss belong to the core, since they may have a joint form. A field
+    declared by `ref("activation", ...)` holds, when the methods below are called, a tuple of activations:
+    one, or one per hidden layer; with `places`, one per place.
+    """
+
+    @property
+    def modes(self) -> bool:
+        """Whether training differs from evaluation: see `ModalNetwork`."""
+        return False
+
+    @abstractmethod
+    def specs(self, inputs: int, outputs: int) -> Sequence[WeightSpec]:
+        """Return the weights for `inputs` features and `outputs` units, in forward order."""
+
+    @abstractmethod
+    def backward(self, weights: Weights, tape: Any, grad: Array, grads: Weights) -> None:
+        """Write ∂L/∂weight into the arrays of `grads` from grad = ∂L/∂(pre-activation of the output)."""
+
+    def places(self, inputs: int, outputs: int) -> Mapping[str, Sequence[int]]:
+        """Return, by field, the number of units of each place of an activation. By default it names none.
+
+        A network that names its places can hold activations that learn, draw or gate. In `specs` and
+        `forward` the field then holds one activation per place, with `width(units)`.
+        """
+        return {}
+
+    def draw(self, rng: np.random.Generator, spec: WeightSpec) -> Array:
+        """Return the first value of a "state" for one trial, of spec.shape. By default all are `initial`.
+
+        `rng` is a stream of its own. The core calls the method on a network of that trial alone, in which
+        hyperparameters are plain numbers.
+        """
+        return np.full(spec.shape, spec.initial, dtype=float)
+
+    def layers(self, tape: Any) -> Sequence[Layer]:
+        """Return the values inside, for initializers and metrics that need them. By default none."""
+        return ()
+
+    def learn(self, weights: Weights, x: Array, y: Array, grads: Weights) -> None:
+        """Write the direction to descend into `grads`, by a learning rule that is not a gradient.
+
+        If a network has this method, training calls it in place of `backward`.
+        """
+
+
+class Network(AnyNetwork):
+    """A network that computes the same in training and in evaluation."""
+
+    @abstractmethod
+    def forward(self, weights: Weights, x: Array) -> tuple[Array, Any]:
+        """Return the output's pre-activation (T, N, K) and the values that backward needs (the tape)."""
+
+
+class ModalNetwork(AnyNetwork):
+    """A network that computes differently in training and in evaluation (dropout, batch statistics).
+
+    If that depends on hyperparameters, replace the property `modes`, and give `mode` the default None.
+    """
+
+    @property
+    def modes(self) -> bool:
+        """Whether training differs from evaluation."""
+        return True
+
+    @abstractmethod
+    def forward(self, weights: Weights, x: Array, mode: Mode) -> tuple[Array, Any]:
+        """Return the output's pre-activation (T, N, K) and the tape, in training or in evaluation."""

@@ -1,0 +1,67 @@
+"""Objectives: functions to be minimised, in place of a network on data."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import numpy as np
+
+from anncore.contract.kinds.base import Array, Component
+
+
+class AnyObjective(Component):
+    """What objectives of every form have: functions to be minimised, in place of data set and network.
+
+    Each trial trains one array "x" of shape (1, D).
+    """
+
+    noisy: ClassVar[bool] = False
+    """Whether its gradient is noisy: see `NoisyObjective`."""
+
+    floor: ClassVar[float] = 2.0**-52
+    """The value at or below which values are rounding, in float64; in float32 it is 2²⁹ times as large.
+
+    It is 2⁻⁵² times the size of the terms that cancel at the minimum; the default is that of terms of size 1.
+    Values at or below it count as equal, and the steps to reach it decide.
+    """
+
+    @property
+    @abstractmethod
+    def dimensions(self) -> int:
+        """The number D of its arguments. May be a class attribute or a hyperparameter."""
+
+    @property
+    def minimum(self) -> Array | None:
+        """The minimiser of f, (D,), or (K, D) for K equally low places; None if it is not known."""
+        return None
+
+    @abstractmethod
+    def start(self, rng: np.random.Generator) -> Array:
+        """Return the start of one trial, (D,)."""
+
+    @abstractmethod
+    def value(self, x: Array) -> Array:
+        """Return f(x), (T,), of x (T, 1, D), without noise."""
+
+
+class Objective(AnyObjective):
+    """A function of D numbers to be minimised."""
+
+    @abstractmethod
+    def grad(self, x: Array) -> Array:
+        """Return ∂f/∂x, (T, 1, D)."""
+
+
+class NoisyObjective(AnyObjective):
+    """An objective with a noisy gradient; the noise is drawn anew for every step."""
+
+    noisy: ClassVar[bool] = True
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator) -> Array:
+        """Return one trial's noise of one step, (D,)."""
+
+    @abstractmethod
+    def grad(self, x: Array, noise: Array) -> Array:
+        """Return ∂f/∂x, (T, 1, D), with noise (T, 1, D); a noise of 0 means none."""

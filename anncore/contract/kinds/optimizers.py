@@ -1,0 +1,119 @@
+"""Optimizers: update rules, alone and around each other."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from anncore.contract.errors import ComponentError
+from anncore.contract.hyperparameters import references
+from anncore.contract.kinds.activations import WeightSpec
+from anncore.contract.kinds.base import Array, Component
+
+Evaluate = Callable[[Array], tuple[Array, Array]]
+"""From weights (T, 1, P) to the loss (T, 1, 1) and its gradient (T, 1, P), on the step's batch and with its
+random numbers."""
+
+
+class AnyOptimizer(Component):
+    """What optimizers of every form have. The core counts t from 1, keeps the state and adds the change."""
+
+    asks: ClassVar[bool] = False
+    """Whether `step` asks for further gradients: see `AskingOptimizer`."""
+
+    full_batch: ClassVar[bool] = False
+    """Whether it needs [train] batch_size = "full"."""
+
+    @property
+    def scope(self) -> str:
+        """What the update of a number may depend on, and so the shape of `weight`. May be a class attribute.
+
+        "number": only on the history of that number; `weight` has any shape, often (T, 1, P) for all weights.
+        "array": on its whole array; `weight` is (T, fan_in, fan_out) or (T, 1, fan_out).
+        "trial": on all weights of its trial; `weight` is (T, 1, P), in the order of the network's specs.
+        """
+        return "number"
+
+    @abstractmethod
+    def init(self, weight: Array) -> Any:
+        """Return the state before the first step: a NamedTuple of arrays with leading axis T."""
+
+    def evaluated(self, weight: Array, state: Any) -> Array:
+        """Return the weights to evaluate at, shaped as `weight`. By default the trained ones."""
+        return weight
+
+    def route(self, spec: WeightSpec) -> str:
+        """Return which optimizer updates an array: "" for this one, or the field that holds another."""
+        return ""
+
+
+class Optimizer(AnyOptimizer):
+    """An update rule."""
+
+    @abstractmethod
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        """Return the change to add to `weight` and the next state; arguments stay as they are."""
+
+
+class AskingOptimizer(AnyOptimizer):
+    """An optimizer that asks for the loss and its gradient at other weights in the middle of a step."""
+
+    asks: ClassVar[bool] = True
+    scope: ClassVar[str] = "trial"
+
+    @abstractmethod
+    def step(self, weight: Array, grad: Array, state: Any, t: int, evaluate: Evaluate) -> tuple[Array, Any]:
+        """Return the change to add to `weight` (T, 1, P) and the next state; `evaluate` may be called."""
+
+
+class _Wrapping:
+    """The methods that an optimizer around another one delegates to it."""
+
+    @property
+    def wrapped(self) -> Optimizer:
+        """The optimizer inside; call its methods with arrays of the shape that this one gets."""
+        cls: Any = type(self)
+        fields = (key for key, reference in references(cls).items() if reference.kind == "optimizer")
+        return getattr(self, next(fields))[0]
+
+    def init(self, weight: Array) -> Any:
+        """Return the inner optimizer's state.
+
+        A wrapper with more state returns a NamedTuple with the inner optimizer's state in a field `inner`.
+        """
+        return self.wrapped.init(weight)
+
+    def inner_state(self, weight: Array, state: Any) -> Any:
+        """Return the inner optimizer's state: the whole state, or its field `inner`; see `init`."""
+        if type(self).init is _Wrapping.init or _form(state) == _form(self.wrapped.init(weight)):
+            return state
+        try:
+            return state.inner
+        except AttributeError:
+            raise ComponentError(
+                f"{type(self).__name__}.init must return a NamedTuple with the state of the optimizer inside "
+                "in its field inner; or write inner_state, which returns that state."
+            ) from None
+
+    def evaluated(self, weight: Array, state: Any) -> Array:
+        """Return the weights at which the inner optimizer is evaluated."""
+        return self.wrapped.evaluated(weight, self.inner_state(weight, state))
+
+
+def _form(state: Any) -> Any:
+    """Return how a state is built, without its numbers: two states of one optimizer are built alike."""
+    if isinstance(state, Mapping):
+        return [(key, _form(state[key])) for key in state]
+    return (type(state), [_form(item) for item in state] if isinstance(state, tuple) else [])
+
+
+class OptimizerWrapper(_Wrapping, Optimizer):
+    """An optimizer around another one, to which a field refers: `optimizer: Any = ref("optimizer", ...)`.
+
+    By default it has the state of the inner optimizer and is evaluated at that optimizer's weights.
+    """
+
+
+class AskingWrapper(_Wrapping, AskingOptimizer):
+    """An `OptimizerWrapper` that asks for more gradients, as an `AskingOptimizer` does."""
