@@ -35,3 +35,29 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         MOST_WORKERS,
     )
+
+
+# Slow as a whole: what runs sweeps, draws figures, opens pages or starts processes, test after test.
+SLOW = (
+    *("running", "report", "oracles", "test_experiments.py", "test_readme.py"),
+    *(f"cli/test_{name}.py" for name in ("sweep", "third_party", "hostile_names", "stale_results", "check")),
+    *(f"cli/test_{name}.py" for name in ("doctor", "environments", "new_plugin")),
+    *(f"plugins/test_{name}.py" for name in ("conformance", "comparison_figures", "decision_boundaries")),
+    *(f"plugins/test_{name}.py" for name in ("failures_in_figures", "figures", "galleries", "layer_figures")),
+    *(f"plugins/test_{name}.py" for name in ("many_panels", "trajectories", "executors", "wrappers")),
+    *(f"plugins/test_{name}.py" for name in ("matrix_optimizers", "lbfgs", "csv_file")),
+    *(
+        f"engine/test_{name}.py"
+        for name in ("training", "training_forms", "decision_maps", "objective_stack")
+    ),
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what is slow as a whole, and the conformance kit over every shipped component."""
+    for item in items:
+        path = item.path.relative_to(TESTS).as_posix()
+        kit = getattr(item, "originalname", "") == "test_conformance"
+        if kit or path.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
