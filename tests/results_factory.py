@@ -12,7 +12,7 @@ import pandas as pd
 from shipped import REGISTRY
 
 from anncore.contract.problem_kinds import NETWORK_ON_DATA
-from anncore.contract.registry import Component
+from anncore.contract.registry import Registered
 from anncore.contract.trial import Split, Train
 
 LABELS = ("dataset", "network", "activation", "loss", "optimizer", "schedule", "initializer")
@@ -40,13 +40,13 @@ class FakeRegistry:
     def __init__(self) -> None:
         self.figures = REGISTRY.of_kind("figure")
 
-    def of_kind(self, kind: str) -> list[Component]:
+    def of_kind(self, kind: str) -> list[Registered]:
         if kind == "figure":
             return self.figures
-        metrics = [Component("metric", cls.name, cls, "annx", "1", "annx") for cls in (Accuracy, RMSE)]
+        metrics = [Registered("metric", cls.name, cls, "annx", "1", "annx") for cls in (Accuracy, RMSE)]
         return metrics if kind == "metric" else []
 
-    def primary_metric(self, task: str) -> Component:
+    def primary_metric(self, task: str) -> Registered:
         return next(metric for metric in self.of_kind("metric") if task in metric.cls.primary_for)
 
 

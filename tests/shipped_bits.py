@@ -27,7 +27,7 @@ from trial_factory import make_objective_trial, make_trial
 from anncore import Registry, load_registry
 from anncore.contract.engine_version import NUMBER_VERSION, environment_digest, numeric_environment
 from anncore.contract.hyperparameters import build
-from anncore.contract.registry import Component
+from anncore.contract.registry import Registered
 from anncore.contract.trial import Part, Trial
 from anncore.engine.training import train_stack
 from anncore.running.component_costs import default_part
@@ -56,14 +56,14 @@ TOLERANCE = {"": 1e-5, "optimizer soap": 2e-3}
 SHORT = {"steps": 6, "eval_every": 3, "batch_size": 16}
 
 
-def components(registry: Registry) -> list[Component]:
+def components(registry: Registry) -> list[Registered]:
     """Return what annx ships of the kinds that compute a trial's numbers."""
     return [
         component for component in registry.components if component.kind in KINDS and component.dist == "annx"
     ]
 
 
-def numbers_of(registry: Registry, component: Component, dtype: str) -> list[float]:
+def numbers_of(registry: Registry, component: Registered, dtype: str) -> list[float]:
     """Return the losses of a short training with a component, or the scores that it gives."""
     with contextlib.closing(_trials(registry, component, dtype)) as trials:
         results = [(trial, train_stack([trial], registry)[0]) for trial in trials]
@@ -81,14 +81,14 @@ def numbers_of(registry: Registry, component: Component, dtype: str) -> list[flo
     return numbers
 
 
-def _values(component: Component, dtype: str) -> list[float]:
+def _values(component: Registered, dtype: str) -> list[float]:
     """Return a loss's values where it is for evaluation only."""
     rng = np.random.default_rng(0)
     output, target = rng.random((2, 9, 1)).astype(dtype), (rng.random((2, 9, 1)) > 0.5).astype(dtype)
     return [float(value) for value in component.cls().value(output, target)]
 
 
-def _trials(registry: Registry, component: Component, dtype: str) -> Iterator[Trial]:
+def _trials(registry: Registry, component: Registered, dtype: str) -> Iterator[Trial]:
     kind, cls = component.kind, component.cls
     options: dict[str, Any] = {**SHORT, "dtype": dtype}
     if kind == "objective":
@@ -115,7 +115,7 @@ def _trials(registry: Registry, component: Component, dtype: str) -> Iterator[Tr
         yield dataclasses.replace(trial, parts={**trial.parts, kind: default_part(registry, component)})
 
 
-def _on_data(registry: Registry, component: Component, options: dict[str, Any]) -> Iterator[Trial]:
+def _on_data(registry: Registry, component: Registered, options: dict[str, Any]) -> Iterator[Trial]:
     """Yield a training on a data set, whichever its task; one that reads a file is given one."""
     from anncore.engine.datasets import inspect
 
@@ -140,13 +140,13 @@ def digest(numbers: list[float]) -> str:
     return hashlib.sha256(struct.pack(f"<{len(numbers)}d", *numbers)).hexdigest()[:12]
 
 
-def name_of(component: Component) -> str:
+def name_of(component: Registered) -> str:
     """Return the name a component has in the file."""
     return f"{component.kind} {component.name}"
 
 
 def changed(
-    known: Mapping[str, Any], component: Component, numbers: Mapping[str, list[float]], here: str
+    known: Mapping[str, Any], component: Registered, numbers: Mapping[str, list[float]], here: str
 ) -> bool:
     """Tell whether a component's numbers, by dtype, are others than the file has.
 

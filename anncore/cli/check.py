@@ -16,14 +16,14 @@ from anncore.cli.options import json_option, plugin_option
 from anncore.report.printable import printable
 
 if TYPE_CHECKING:
-    from anncore.contract.registry import Component, Registry
+    from anncore.contract.registry import Registered, Registry
     from anncore.testing import Outcome
 
 
 class Checked(NamedTuple):
     """One component and the outcomes of its checks."""
 
-    component: Component
+    component: Registered
     name: str
     outcomes: list[Outcome]
 

@@ -13,15 +13,15 @@ from anncore.cli.common import complete_components, counted, find, shown_name
 from anncore.contract.kind_names import KINDS, kind_called
 
 if TYPE_CHECKING:
-    from anncore.contract.registry import Component, Plugin, Registry
+    from anncore.contract.registry import Plugin, Registered, Registry
 
 
 class Chosen(NamedTuple):
     """What to check, and which of the plugins among it cannot be checked: broken, with the reason."""
 
-    components: list[Component]
+    components: list[Registered]
     broken: dict[str, str]
-    left_out: list[Component]  # they read a file, and none was given
+    left_out: list[Registered]  # they read a file, and none was given
 
 
 def complete_targets(
@@ -60,9 +60,9 @@ def load_targets(targets: Sequence[str], plugins: Sequence[str]) -> tuple[Regist
 
 def choose(registry: Registry, broken_files: Mapping[str, str], targets: Sequence[str]) -> Chosen:
     """Return the components that the targets name; raises ComponentError for a name that is unknown."""
-    components: list[Component] = []
+    components: list[Registered] = []
     broken: dict[str, str] = {}
-    left_out: list[Component] = []
+    left_out: list[Registered] = []
     for target in targets:
         if target in broken_files:
             broken[target] = broken_files[target]
@@ -115,7 +115,7 @@ def given_values(registry: Registry, chosen: Chosen, settings: Sequence[str]) ->
     return values
 
 
-def reads_a_file(component: Component) -> bool:
+def reads_a_file(component: Registered) -> bool:
     """Tell whether the component cannot be built without the path of a file."""
     from anncore.contract.hyperparameters import Plain, declared
 
@@ -139,7 +139,7 @@ def _plugins(registry: Registry, target: str) -> list[Plugin]:
     return [plugin for plugin in registry.plugins if target == plugin.name or dist == plugin.dist]
 
 
-def _component(registry: Registry, target: str, known: bool) -> Component | None:
+def _component(registry: Registry, target: str, known: bool) -> Registered | None:
     """Return the component of that name, None for the name of a plugin, a kind or a file.
 
     known: whether a plugin has the name, so that it need not be a component's.

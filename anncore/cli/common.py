@@ -14,7 +14,7 @@ from anncore.contract.kind_names import KINDS
 from anncore.report.printable import printable, printable_lines, spelt
 
 if TYPE_CHECKING:
-    from anncore.contract.registry import Component, Registry
+    from anncore.contract.registry import Registered, Registry
 
 
 # Printing
@@ -57,7 +57,7 @@ def table(rows: Iterable[Sequence[str]], indent: str = "") -> str:
 # Names of components
 
 
-def find(registry: Registry, name: str, kind: str | None = None) -> Component:
+def find(registry: Registry, name: str, kind: str | None = None) -> Registered:
     """Return the component of that name; without a kind, the only kind that has it.
 
     Raises ComponentError where no component, or one of several kinds, has the name.
@@ -80,7 +80,7 @@ def find(registry: Registry, name: str, kind: str | None = None) -> Component:
     return registry.get(kinds[0], name)
 
 
-def shown_name(registry: Registry, component: Component) -> str:
+def shown_name(registry: Registry, component: Registered) -> str:
     """Return the short name where it means this component, else the full one."""
     same = [c for c in registry.of_kind(component.kind) if c.name == component.name]
     return component.name if same == [component] or component.dist == "annx" else component.full_name

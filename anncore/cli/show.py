@@ -13,7 +13,7 @@ from anncore.cli.options import json_option, plugin_option
 
 if TYPE_CHECKING:
     from anncore.contract.hyperparameters import Declared
-    from anncore.contract.registry import Component
+    from anncore.contract.registry import Registered
 
 
 @click.command(short_help="Show a component: formula, hyperparameters, reference.")
@@ -40,7 +40,7 @@ def command(name: str, kind: str | None, as_json: bool, plugins: tuple[str, ...]
     return 0
 
 
-def _text(component: Component) -> str:
+def _text(component: Registered) -> str:
     from anncore.contract.hyperparameters import declared, references
     from anncore.contract.registry import article
 
@@ -69,7 +69,7 @@ def _text(component: Component) -> str:
     return "\n\n".join(parts)
 
 
-def _plain(component: Component) -> dict[str, Any]:
+def _plain(component: Registered) -> dict[str, Any]:
     from anncore.contract.hyperparameters import declared, references
 
     cls: Any = component.cls
@@ -96,7 +96,7 @@ def _plain(component: Component) -> dict[str, Any]:
     }
 
 
-def _attributes(component: Component) -> dict[str, Any]:
+def _attributes(component: Registered) -> dict[str, Any]:
     """Return what the class itself declares of its kind: tasks, goal, range, ..."""
     known = {field.name for field in dataclasses.fields(component.cls)} | {"name", "presets"}
     return {
@@ -108,7 +108,7 @@ def _attributes(component: Component) -> dict[str, Any]:
     }
 
 
-def _origin(component: Component) -> str:
+def _origin(component: Registered) -> str:
     return f"{component.cls.__module__}.{component.cls.__qualname__}"
 
 

@@ -39,7 +39,7 @@ HOME = "annx"  # the distribution whose components keep their short names
 
 
 @dataclass(frozen=True)
-class Component:
+class Registered:
     """One registered component: its class and where it came from.
 
     source: its plugin's code; None for annx's own, and for one that no plugin brought.
@@ -89,10 +89,10 @@ class Plugin:
 class Registry:
     """All components that could be loaded, and all plugins whether they could or not."""
 
-    components: tuple[Component, ...]
+    components: tuple[Registered, ...]
     plugins: tuple[Plugin, ...]
     files: tuple[str, ...] = ()
-    _by_kind: dict[str, dict[str, list[Component]]] = field(default_factory=dict, compare=False, repr=False)
+    _by_kind: dict[str, dict[str, list[Registered]]] = field(default_factory=dict, compare=False, repr=False)
     # What others worked out from these components and will be asked for again, by owner and question.
     memo: dict[tuple[str, ...], str] = field(default_factory=dict, compare=False, repr=False)
 
@@ -103,12 +103,12 @@ class Registry:
             for name in (component.name, component.full_name):
                 self._by_kind[component.kind].setdefault(name, []).append(component)
 
-    def of_kind(self, kind: str) -> list[Component]:
+    def of_kind(self, kind: str) -> list[Registered]:
         """Return the components of a kind, sorted by name, ours before others of the same name."""
         components = [component for component in self.components if component.kind == kind]
         return sorted(components, key=lambda c: (c.name, c.dist != HOME, c.dist))
 
-    def get(self, kind: str, name: str) -> Component:
+    def get(self, kind: str, name: str) -> Registered:
         """Return the component of that kind and short or full name.
 
         Raises ComponentError with the nearest spelling, with the plugin that should have brought it
@@ -141,25 +141,25 @@ class Registry:
             return f" {name!r} is {article(others[0])} {others[0]}."
         return f" 'annx list {kind}' names all."
 
-    def default(self, kind: str) -> Component:
+    def default(self, kind: str) -> Registered:
         """Return the component that serves where an experiment names none of this kind."""
         for component in self.of_kind(kind):
             if component.dist == HOME and component.cls.default:
                 return component
         raise ComponentError(f"No {kind} is named and no default is installed. Add a [{kind}.NAME] section.")
 
-    def natural_loss(self, task: str) -> Component:
+    def natural_loss(self, task: str) -> Registered:
         """Return the loss that "auto" means for a task."""
         for component in self.of_kind("loss"):
             if component.dist == HOME and task in component.cls.natural_for:
                 return component
         raise ComponentError(f"No loss is the natural one for a {task} task. Name one in [loss.NAME].")
 
-    def metrics(self, task: str) -> list[Component]:
+    def metrics(self, task: str) -> list[Registered]:
         """Return the metrics that fit a task, sorted by name."""
         return [component for component in self.of_kind("metric") if task in component.cls.tasks]
 
-    def primary_metric(self, task: str) -> Component:
+    def primary_metric(self, task: str) -> Registered:
         """Return the headline metric of a task."""
         for component in self.metrics(task):
             if component.dist == HOME and task in component.cls.primary_for:
@@ -182,7 +182,7 @@ def load_registry(files: Sequence[str | Path] = (), environ: Mapping[str, str] |
     environ = os.environ if environ is None else environ
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    components: list[Component] = []
+    components: list[Registered] = []
     plugins: list[Plugin] = []
     for candidate in _candidates(files, environ):
         loaded, provided = _load(manager, candidate, components)
@@ -277,8 +277,8 @@ def _import_file(path: Path) -> Any:
 
 
 def _load(
-    manager: pluggy.PluginManager, candidate: _Candidate, known: Iterable[Component]
-) -> tuple[Plugin, list[Component]]:
+    manager: pluggy.PluginManager, candidate: _Candidate, known: Iterable[Registered]
+) -> tuple[Plugin, list[Registered]]:
     """Import, register and ask one plugin; whatever it raises stays with it."""
     plugin, module, registered = candidate.plugin, None, False
     try:
@@ -318,7 +318,7 @@ def _refuse_unknown_hooks(manager: pluggy.PluginManager, module: Any) -> None:
 
 def _provided(
     manager: pluggy.PluginManager, module: Any, plugin: Plugin, code: Code | None
-) -> Iterator[Component]:
+) -> Iterator[Registered]:
     """Call the plugin's own hook implementations one by one, so that none can abort another's."""
     callers = manager.get_hookcallers(module) or []
     if not callers:
@@ -335,10 +335,10 @@ def _provided(
             for cls in classes:
                 kind = kinds[caller.name]
                 refuse_malformed(kind, cls)
-                yield Component(kind, cls.name, cls, plugin.dist, plugin.version, plugin.name, code)
+                yield Registered(kind, cls.name, cls, plugin.dist, plugin.version, plugin.name, code)
 
 
-def _refuse_clashes(components: Sequence[Component], known: Iterable[Component]) -> None:
+def _refuse_clashes(components: Sequence[Registered], known: Iterable[Registered]) -> None:
     taken = {(component.kind, component.full_name): component for component in known}
     for component in components:
         other = taken.setdefault((component.kind, component.full_name), component)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from anncore.contract.kinds import WeightSpec
 from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE, problem_in
-from anncore.contract.registry import Component, Registry
+from anncore.contract.registry import Registered, Registry
 from anncore.contract.trial import Trial
 from anncore.engine import objective_stack
 from anncore.engine.batches import load
@@ -71,7 +71,7 @@ class Problem(ABC):
         """Return the number of training examples."""
 
     @abstractmethod
-    def metrics(self, data: Any, registry: Registry) -> list[Component]:
+    def metrics(self, data: Any, registry: Registry) -> list[Registered]:
         """Return the metrics, besides the loss, that score predictions on the data."""
 
 
@@ -132,7 +132,7 @@ class NetworkOnData(Problem):
         """Return the number of training examples."""
         return len(data.x_train)
 
-    def metrics(self, data: Prepared, registry: Registry) -> list[Component]:
+    def metrics(self, data: Prepared, registry: Registry) -> list[Registered]:
         """Return the metrics that fit the task."""
         return registry.metrics(data.task)
 
@@ -177,7 +177,7 @@ class Minimisation(Problem):
         """Return 1: every step uses the whole objective."""
         return 1
 
-    def metrics(self, data: int, registry: Registry) -> list[Component]:
+    def metrics(self, data: int, registry: Registry) -> list[Registered]:
         """Return an empty list: an objective's value is its only score."""
         return []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from anncore.contract.registry import Component, Registry
+from anncore.contract.registry import Registered, Registry
 from anncore.experiment.document import Section, show
 from anncore.experiment.keys import Key, texts
 from anncore.experiment.model import Axis, Rows
@@ -14,7 +14,7 @@ from anncore.experiment.references import Named
 
 
 def read_axis(
-    section: Section, key: str, component: Component, registry: Registry, named: Named | None = None
+    section: Section, key: str, component: Registered, registry: Registry, named: Named | None = None
 ) -> Axis:
     """Read one key of a `[kind.label]` section; named: what the section's references hold, see `read_named`.
 

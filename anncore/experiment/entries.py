@@ -10,7 +10,7 @@ from anncore.contract.errors import ComponentError, ExperimentError, nearest
 from anncore.contract.hyperparameters import references
 from anncore.contract.kind_names import REQUIRED, SECTIONS
 from anncore.contract.problem_kinds import ProblemKind, problem_in
-from anncore.contract.registry import Component, Registry
+from anncore.contract.registry import Registered, Registry
 from anncore.experiment.axes import depth, read_axis, read_named
 from anncore.experiment.document import Document, Section, show
 from anncore.experiment.model import Axis, Entry, Range
@@ -161,7 +161,7 @@ def fillable(network: Entry) -> tuple[str, ...]:
 
 
 def _cls(entry: Entry) -> Any:
-    component: Component | None = entry.component
+    component: Registered | None = entry.component
     return component.cls if component is not None else object
 
 

@@ -10,7 +10,7 @@ from anncore.contract.errors import ComponentError, ExperimentError
 from anncore.contract.hyperparameters import Interval, references
 from anncore.contract.kinds import AnyNetwork, Task, overrides
 from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE
-from anncore.contract.registry import Component
+from anncore.contract.registry import Registered
 from anncore.contract.trial import Part
 from anncore.engine.activations import needs_place
 from anncore.engine.network import network_specs
@@ -111,7 +111,7 @@ class NetworkFit(Fit):
             self._check_output(self.registry.get("activation", name), component, network.entry, task)
         self._fitting.add(together)
 
-    def _check_output(self, output: Component, loss: Component, network: Entry, task: Task) -> None:
+    def _check_output(self, output: Registered, loss: Registered, network: Entry, task: Task) -> None:
         """Refuse an output activation that needs a place in the network, or leaves what the loss accepts."""
         way_out = f"use {loss.cls.outputs[task]!r} or leave output out."
         if needs_place(output.cls):

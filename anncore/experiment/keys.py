@@ -8,7 +8,7 @@ from typing import Any
 
 from anncore.contract.errors import ComponentError, ExperimentError, nearest
 from anncore.contract.hyperparameters import Declared, OneOf, Plain, declared, references, resolve
-from anncore.contract.registry import Component, Registry
+from anncore.contract.registry import Registered, Registry
 from anncore.experiment.document import Section, show
 from anncore.experiment.model import Rows
 from anncore.experiment.references import Named, keys, owners, reachable
@@ -21,7 +21,7 @@ class Key:
     """
 
     def __init__(
-        self, section: Section, text: str, component: Component, registry: Registry, named: Named
+        self, section: Section, text: str, component: Registered, registry: Registry, named: Named
     ) -> None:
         self.section, self.text, self.component, self.registry = section, text, component, registry
         self.named = named
@@ -44,7 +44,7 @@ class Key:
         """Return an error about this key."""
         return self.section.error(self.text, message)
 
-    def owners(self, key: str, named: Named | None = None) -> list[Component]:
+    def owners(self, key: str, named: Named | None = None) -> list[Registered]:
         """Return the components that `key` is a key of, for everything that the references in it may name."""
         try:
             components = owners(self.component, key, self.named if named is None else named, self.registry)
@@ -94,7 +94,7 @@ class Key:
                 raise self.error(f"{where}{error}{self._no_label(owner, key, value)}") from None
         return result
 
-    def _no_label(self, owner: Component, key: str, value: Any) -> str:
+    def _no_label(self, owner: Registered, key: str, value: Any) -> str:
         """Say that a reference takes no label, where one was written."""
         cls: Any = owner.cls
         reference = references(cls).get(key.rpartition(".")[2])
@@ -121,7 +121,7 @@ class Key:
         return tuple(rows)
 
 
-def checked(component: Component, key: str, value: Any, registry: Registry) -> Any:
+def checked(component: Registered, key: str, value: Any, registry: Registry) -> Any:
     """Return a value as a configuration holds it: in its domain, a reference as a tuple of full names.
 
     Raises ComponentError with rule and value.

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from anncore.contract.hyperparameters import Search
 from anncore.contract.kind_names import SECTIONS, UNTUNED
 from anncore.contract.problem_kinds import ProblemKind, problem_in
-from anncore.contract.registry import Component, Registry
+from anncore.contract.registry import Registered, Registry
 from anncore.contract.trial import Split, Train
 from anncore.experiment.references import reachable
 
@@ -44,7 +44,7 @@ class Entry:
 
     kind: str
     label: str
-    component: Component | None
+    component: Registered | None
     axes: tuple[Axis, ...] = ()
     registry: Registry | None = field(default=None, compare=False, repr=False)
 
@@ -67,9 +67,9 @@ class Entry:
         return {key: tuple(values) for key, values in named.items()}
 
     @cached_property
-    def reachable(self) -> dict[str, list[Component]]:
+    def reachable(self) -> dict[str, list[Registered]]:
         """The component and those it may refer to, at any depth, by their place: "", "inner.", ..."""
-        by_place: dict[str, list[Component]] = {}
+        by_place: dict[str, list[Registered]] = {}
         if self.component is not None and self.registry is not None:
             for place, component in reachable(self.component, self.named, self.registry):
                 by_place.setdefault(place, []).append(component)

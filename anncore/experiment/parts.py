@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from anncore.contract.errors import AnnxError, ComponentError, DataError, ExperimentError
 from anncore.contract.hyperparameters import Plain, build, declared, references, resolve
 from anncore.contract.kinds import Task
-from anncore.contract.registry import Component
+from anncore.contract.registry import Registered
 from anncore.contract.trial import Part, canonical
 from anncore.engine.datasets import Shapes, prepare
 from anncore.experiment.choices import Choice, combos
@@ -72,7 +72,7 @@ class PartMaker:
             part = self._parts[choice, task] = make_part(self.loss_component(choice.entry, task), {})
         return part
 
-    def loss_component(self, entry: Entry, task: Task) -> Component:
+    def loss_component(self, entry: Entry, task: Task) -> Registered:
         """Return the loss of an entry, for "auto" the natural one of the task."""
         if entry.component is not None:
             return entry.component
@@ -100,7 +100,9 @@ class PartMaker:
         except Exception as error:
             raise self._located(choice.entry, error) from error
 
-    def _part(self, component: Component, given: Mapping[str, Any], filling: Filling, depth: int = 0) -> Part:
+    def _part(
+        self, component: Registered, given: Mapping[str, Any], filling: Filling, depth: int = 0
+    ) -> Part:
         if depth > DEEPEST:
             raise ComponentError(f"{component.name}: its references form a circle")
         own, inner = apart(given)
@@ -120,7 +122,7 @@ class PartMaker:
         part = make_part(component, own)
         return self._finish(component, Part(part.kind, part.name, part.code, part.params, refs))
 
-    def _finish(self, component: Component, part: Part) -> Part:
+    def _finish(self, component: Registered, part: Part) -> Part:
         """Check the part as a whole, take its paths out of its hyperparameters, put its fingerprint in."""
         cls: Any = component.cls
         paths = {
@@ -135,7 +137,7 @@ class PartMaker:
             params["fingerprint"] = fingerprint
         return Part(part.kind, part.name, part.code, params, part.refs, paths)
 
-    def components(self, part: Part) -> Iterator[Component]:
+    def components(self, part: Part) -> Iterator[Registered]:
         """Yield a part's component and those of all parts inside it."""
         yield self.registry.get(part.kind, part.name)
         for parts in part.refs.values():
@@ -160,12 +162,12 @@ def tasks_of(experiment: Experiment) -> set[Task]:
     return {maker.shapes(choice).task for choice in dict.fromkeys(datasets)}
 
 
-def make_part(component: Component, given: Mapping[str, Any]) -> Part:
+def make_part(component: Registered, given: Mapping[str, Any]) -> Part:
     """Return a component's part without references, every hyperparameter resolved, lists for tuples."""
     params = resolve(component.cls, given)
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in params.items()}
     return Part(component.kind, component.full_name, component.code, plain)
 
 
-def _class(component: Component) -> Any:
+def _class(component: Registered) -> Any:
     return component.cls

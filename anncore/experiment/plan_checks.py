@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from anncore.contract import kinds
 from anncore.contract.errors import ExperimentError, nearest
 from anncore.contract.kind_names import UNTUNED
-from anncore.contract.registry import Component
+from anncore.contract.registry import Registered
 from anncore.experiment.choices import Choice, Combo, Option
 from anncore.experiment.model import Entry
 from anncore.experiment.select_metric import check_select
@@ -68,7 +68,7 @@ class PlanChecker:
                     if choice.entry.kind == kind:
                         self.parts.plain(choice)
 
-    def _check_batch(self, label: str, components: Iterable[Component]) -> None:
+    def _check_batch(self, label: str, components: Iterable[Registered]) -> None:
         """Refuse batches beside an optimizer that compares losses and so needs the same data at each step."""
         experiment = self.experiment
         for component in components:
@@ -104,7 +104,7 @@ class PlanChecker:
                 )
 
 
-def _inside(entry: Entry) -> Iterator[Component]:
+def _inside(entry: Entry) -> Iterator[Registered]:
     """Yield the component of an entry and all that it may refer to."""
     for components in entry.reachable.values():
         yield from components

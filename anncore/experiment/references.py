@@ -11,7 +11,7 @@ from typing import Any
 
 from anncore.contract.errors import ComponentError, nearest
 from anncore.contract.hyperparameters import declared, references, resolve
-from anncore.contract.registry import Component, Registry
+from anncore.contract.registry import Registered, Registry
 
 DEEPEST = 8  # references of references; more is a circle
 
@@ -19,7 +19,7 @@ Named = Mapping[str, Sequence[tuple[str, ...]]]
 """By the path of a reference, what it may hold; one that is missing holds its default."""
 
 
-def owners(component: Component, path: str, named: Named, registry: Registry) -> list[Component]:
+def owners(component: Registered, path: str, named: Named, registry: Registry) -> list[Registered]:
     """Return the components whose key the end of a path may be.
 
     Raises ComponentError where a part on the way is not a reference, or names an unknown component.
@@ -27,7 +27,7 @@ def owners(component: Component, path: str, named: Named, registry: Registry) ->
     reached, way = [component], ""
     for step in path.split(".")[:-1]:
         way = f"{way}.{step}".lstrip(".")
-        inside: dict[str, Component] = {}
+        inside: dict[str, Registered] = {}
         for outer in reached:
             refs = references(_class(outer))
             if step not in refs:
@@ -46,20 +46,20 @@ def owners(component: Component, path: str, named: Named, registry: Registry) ->
     return reached
 
 
-def keys(component: Component) -> list[str]:
+def keys(component: Registered) -> list[str]:
     """Return what can be set of a component itself."""
     cls = _class(component)
     return [*declared(cls), *references(cls), "preset"]
 
 
-def reachable(component: Component, named: Named, registry: Registry) -> Iterator[tuple[str, Component]]:
+def reachable(component: Registered, named: Named, registry: Registry) -> Iterator[tuple[str, Registered]]:
     """Yield a component and those it may refer to, at any depth, each with its place ("", "inner.", ...)."""
     yield from _reachable(component, named, registry, "", 0)
 
 
 def _reachable(
-    component: Component, named: Named, registry: Registry, place: str, depth: int
-) -> Iterator[tuple[str, Component]]:
+    component: Registered, named: Named, registry: Registry, place: str, depth: int
+) -> Iterator[tuple[str, Registered]]:
     if depth > DEEPEST:
         raise ComponentError(f"{component.name}: its references form a circle")
     yield place, component
@@ -84,7 +84,7 @@ def apart(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str,
 
 
 def resolve_all(
-    component: Component, given: Mapping[str, Any], registry: Registry, depth: int = 0
+    component: Registered, given: Mapping[str, Any], registry: Registry, depth: int = 0
 ) -> dict[str, Any]:
     """Return every hyperparameter and reference by its path, with what is inside at any depth.
 
@@ -109,5 +109,5 @@ def resolve_all(
     return resolved
 
 
-def _class(component: Component) -> Any:
+def _class(component: Registered) -> Any:
     return component.cls

@@ -6,7 +6,7 @@ from typing import Literal
 
 from anncore.contract.errors import ComponentError, ExperimentError, nearest
 from anncore.contract.kinds import TASKS
-from anncore.contract.registry import Component
+from anncore.contract.registry import Registered
 from anncore.experiment.model import Experiment, Select
 from anncore.experiment.parts import tasks_of
 
@@ -92,7 +92,7 @@ def _metric_goal(experiment: Experiment, metric: str) -> Literal["min", "max"]:
     return goal
 
 
-def _watches(component: Component) -> bool:
+def _watches(component: Registered) -> bool:
     return bool(component.cls.watches)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from anncore.contract.kinds import FigureInput
-from anncore.contract.registry import Component
+from anncore.contract.registry import Registered
 from anncore.engine.decision_maps import DecisionMap
 from anncore.evidence.study import Study
 from anncore.evidence.units import said_of
@@ -74,7 +74,7 @@ def write_report(results: Any, folder: Path, *, meta: Mapping[str, Any] | None =
     return report
 
 
-def draw_figures(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Component, Drawing | str]]:
+def draw_figures(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Registered, Drawing | str]]:
     """Yield (component, drawing) of every figure plugin that has something to show.
 
     In place of a drawing comes the reason, where a plugin failed.

@@ -17,7 +17,7 @@ from anncore.contract.errors import ComponentError, nearest
 from anncore.contract.hyperparameters import references, resolve
 from anncore.contract.kind_names import kind_called
 from anncore.contract.kinds import TASKS, Array, WeightSpec
-from anncore.contract.registry import Component, Registry, article
+from anncore.contract.registry import Registered, Registry, article
 from anncore.contract.trial import Part, Split, Train, Trial
 from anncore.engine.activations import Activations
 from anncore.engine.build import build_part, build_stack
@@ -45,7 +45,7 @@ class Cost(NamedTuple):
     `error`. note: what was measured, where it needs saying.
     """
 
-    component: Component
+    component: Registered
     numbers: int
     seconds: tuple[float, ...]
     note: str = ""
@@ -77,7 +77,7 @@ class Cost(NamedTuple):
         }
 
 
-def choose(registry: Registry, names: Sequence[str]) -> list[Component]:
+def choose(registry: Registry, names: Sequence[str]) -> list[Registered]:
     """Return the optimizers, activations and losses of these names; without a name, all.
 
     A name is short or full, `kind:name`, or a kind for all of it. Raises ComponentError for any other.
@@ -85,7 +85,7 @@ def choose(registry: Registry, names: Sequence[str]) -> list[Component]:
     components = [component for kind in KINDS for component in registry.of_kind(kind)]
     if not names:
         return components
-    chosen: list[Component] = []
+    chosen: list[Registered] = []
     for name in names:
         meant = kind_called(name) or name
         kind, _, rest = meant.partition(":")
@@ -101,7 +101,7 @@ def choose(registry: Registry, names: Sequence[str]) -> list[Component]:
     return chosen
 
 
-def _unknown(registry: Registry, name: str, components: Sequence[Component]) -> str:
+def _unknown(registry: Registry, name: str, components: Sequence[Registered]) -> str:
     others = [other.kind for other in registry.components if name in (other.name, other.full_name)]
     if others:
         return f"{name!r} is {article(others[0])} {others[0]}; measured are {', '.join(KINDS)}."
@@ -112,7 +112,7 @@ def _unknown(registry: Registry, name: str, components: Sequence[Component]) -> 
 
 def measure(
     registry: Registry,
-    components: Sequence[Component],
+    components: Sequence[Registered],
     *,
     sizes: Sequence[int] = SIZES,
     repetitions: int = REPETITIONS,
@@ -134,7 +134,7 @@ def measure(
 class _Case:
     """One component at one size, and what its repetitions took."""
 
-    def __init__(self, registry: Registry, component: Component, size: int) -> None:
+    def __init__(self, registry: Registry, component: Registered, size: int) -> None:
         self._registry = registry
         self._component = component
         self._trials = max(1, size // (EXAMPLES * UNITS))
@@ -203,7 +203,7 @@ class _Case:
         return lambda: (loss.value(output, target), grad(output, target))
 
 
-def default_part(registry: Registry, component: Component) -> Part:
+def default_part(registry: Registry, component: Registered) -> Part:
     """Return the component with every hyperparameter and reference at its default."""
     cls: Any = component.cls
     params = {

@@ -11,7 +11,7 @@ import logging
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from anncore.contract.registry import HOME, Component
+from anncore.contract.registry import HOME, Registered
 from anncore.contract.trial import Part, Trial, TrialResult
 from anncore.experiment.model import Experiment
 from anncore.running.store import Store
@@ -20,7 +20,7 @@ LOG = logging.getLogger(__name__)
 SAMPLE = 3  # trials for each component
 
 
-def strangers(experiment: Experiment) -> list[Component]:
+def strangers(experiment: Experiment) -> list[Registered]:
     """Return the components that an experiment uses, or may refer to, and that are not annx's own."""
     used = [
         component

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from anncore.contract.engine_version import numeric_environment
 from anncore.contract.kinds import Executor
-from anncore.contract.registry import Component, Registry
+from anncore.contract.registry import Registered, Registry
 from anncore.contract.trial import Phase, Trial, TrialResult
 from anncore.evidence.results import Cost, Results
 from anncore.evidence.selection import chosen_configs, select
@@ -42,7 +42,7 @@ from anncore.running.worker import Task, Work
 LOG = logging.getLogger(__name__)
 FAILURES = ("failed", "timeout", "crashed")
 
-Admit = Callable[[Sequence[Component]], Sequence[str]]
+Admit = Callable[[Sequence[Registered]], Sequence[str]]
 """Given strangers' components, raises a PluginError to stop the sweep, or returns the full names of those
 that run although they have not passed the checks."""
 
@@ -133,7 +133,7 @@ def _first_plan(
     return make_plan(begun, allow_large=options.allow_large, shapes=plan.shapes)
 
 
-def _names(components: Sequence[Component]) -> list[str]:
+def _names(components: Sequence[Registered]) -> list[str]:
     return list(dict.fromkeys(component.full_name for component in components))
 
 

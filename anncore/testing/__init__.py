@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from anncore.contract.registry import Component
+from anncore.contract.registry import Registered
 from anncore.testing import generic, stacks
 from anncore.testing.activations import ActivationKit
 from anncore.testing.datasets import DatasetKit
@@ -53,11 +53,11 @@ def checks_for(
 ) -> Iterator[Check]:
     """Yield the checks of a component's kind.
 
-    component: a class, or a registry's Component. kind: by default that of the base class. values:
+    component: a class, or a registry's Registered. kind: by default that of the base class. values:
     hyperparameters that every check uses, for instance the path of a file that a data set reads. Raises
     TypeError for a class that is not derived from any kind.
     """
-    if isinstance(component, Component):
+    if isinstance(component, Registered):
         component, kind = component.cls, component.kind
     kind = kind or kind_of(component)
     kit = KITS[kind]

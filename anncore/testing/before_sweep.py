@@ -23,7 +23,7 @@ from anncore._version import __version__
 from anncore.contract.engine_version import engine_version
 from anncore.contract.errors import PluginError
 from anncore.contract.hyperparameters import Plain, declared
-from anncore.contract.registry import Component
+from anncore.contract.registry import Registered
 from anncore.evidence.results import Results
 from anncore.experiment.model import Experiment
 from anncore.running.files import replace_file
@@ -83,7 +83,7 @@ def _documented() -> None:
 _documented()
 
 
-def admit(components: Iterable[Component]) -> tuple[str, ...]:
+def admit(components: Iterable[Registered]) -> tuple[str, ...]:
     """Check the components that are not known to pass; raises ConformanceError for those that do not.
 
     Returns the names of those that are admitted without a check, which are none.
@@ -102,7 +102,7 @@ def admit(components: Iterable[Component]) -> tuple[str, ...]:
     return ()
 
 
-def let_through(components: Iterable[Component]) -> tuple[str, ...]:
+def let_through(components: Iterable[Registered]) -> tuple[str, ...]:
     """Return the names of all that are not known to pass, and check none."""
     return tuple(
         component.full_name
@@ -111,7 +111,7 @@ def let_through(components: Iterable[Component]) -> tuple[str, ...]:
     )
 
 
-def failing(component: Component) -> Iterator[str]:
+def failing(component: Registered) -> Iterator[str]:
     """Yield "check: reason" for each essential check that a component fails."""
     for check in essential_checks(component):
         reason = check.outcome().reason
@@ -119,7 +119,7 @@ def failing(component: Component) -> Iterator[str]:
             yield f"{check.name}: {reason}"
 
 
-def essential_checks(component: Component) -> Iterator[Check]:
+def essential_checks(component: Registered) -> Iterator[Check]:
     """Yield the checks of a component that guard numbers, with fewer draws than the whole kit's.
 
     None for a data set that reads a file, of which nothing can be made without one.
@@ -134,7 +134,7 @@ def essential_checks(component: Component) -> Iterator[Check]:
             yield check
 
 
-def _reads_a_file(component: Component) -> bool:
+def _reads_a_file(component: Registered) -> bool:
     cls: Any = component.cls
     pairs = [(declaration.domain, declaration.default) for declaration in declared(cls).values()]
     return any(
@@ -145,26 +145,26 @@ def _reads_a_file(component: Component) -> bool:
 # What passed
 
 
-def _remembered(component: Component) -> bool:
+def _remembered(component: Registered) -> bool:
     try:
         return bool(json.loads(_note(component).read_bytes()) == _known_by(component))
     except (OSError, ValueError):
         return False
 
 
-def _remember(component: Component) -> None:
+def _remember(component: Registered) -> None:
     note = _note(component)
     with contextlib.suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)
         replace_file(note, json.dumps(_known_by(component)).encode())
 
 
-def _known_by(component: Component) -> list[str]:
+def _known_by(component: Registered) -> list[str]:
     """Return all that a passed check rests on."""
     return [component.kind, component.full_name, component.code, __version__, engine_version()]
 
 
-def _note(component: Component) -> Path:
+def _note(component: Registered) -> Path:
     name = hashlib.sha256(json.dumps(_known_by(component)).encode()).hexdigest()[:32]
     return cache_folder() / "checked" / f"{name}.json"
 

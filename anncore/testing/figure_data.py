@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from anncore.contract.kinds import Array, FigureInput, Task
-from anncore.contract.registry import Component, Registry
+from anncore.contract.registry import Registered, Registry
 from anncore.contract.trial import Phase, PlannedRow, Split, Status, Train, TrialResult
 from anncore.engine.decision_maps import DecisionMap, quantized
 from anncore.evidence.results import Cost, PlanSummary, Results, curves_frame, trials_frame
@@ -88,7 +88,7 @@ class Flow:
     tasks: ClassVar[tuple[Task, ...]] = ()
 
 
-WATCHED = tuple(Component("metric", cls.name, cls, "made_up", "1", "made_up") for cls in (Flow, Idle))
+WATCHED = tuple(Registered("metric", cls.name, cls, "made_up", "1", "made_up") for cls in (Flow, Idle))
 
 
 @dataclass(frozen=True)

@@ -379,3 +379,8 @@ def test_kinds_that_an_experiment_may_leave_out_have_a_default(kind: str) -> Non
 
 def test_all_of_ours_load() -> None:
     assert [f"{plugin.name}: {plugin.problem}" for plugin in load(ANNX_PLUGINS="").broken] == []
+
+
+def test_a_plugin_for_an_older_annx_is_told_the_new_name() -> None:
+    with pytest.raises(ImportError, match=r"anncore\.param is called anncore\.hyper now"):
+        exec("from anncore import param")

@@ -11,7 +11,7 @@ from shipped_bits import COMMAND, DTYPES, FILE, changed, components, name_of, nu
 
 from anncore import Registry, load_registry
 from anncore.contract.engine_version import NUMBER_VERSION, environment_digest, numeric_environment
-from anncore.contract.registry import Component
+from anncore.contract.registry import Registered
 
 ELSEWHERE = "no environment of the file"
 
@@ -27,7 +27,7 @@ def known() -> dict[str, Any]:
     return content
 
 
-def numbers(registry: Registry, component: Component) -> dict[str, list[float]]:
+def numbers(registry: Registry, component: Registered) -> dict[str, list[float]]:
     return {dtype: numbers_of(registry, component, dtype) for dtype in DTYPES}
 
 

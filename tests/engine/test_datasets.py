@@ -15,7 +15,7 @@ from shipped import REGISTRY
 
 from anncore import Data, DataError, Dataset
 from anncore.contract.hyperparameters import resolve
-from anncore.contract.registry import Component, Registry
+from anncore.contract.registry import Registered, Registry
 from anncore.contract.streams import stream
 from anncore.contract.trial import Part, Split
 from anncore.engine.datasets import Prepared, _Cache, inspect, prepare
@@ -45,7 +45,7 @@ def offering(data: Any) -> Registry:
         def make(self, rng: np.random.Generator) -> Data:
             return data
 
-    return Registry((Component("dataset", "toy", Toy, "toy", "1", "toy"),), ())
+    return Registry((Registered("dataset", "toy", Toy, "toy", "1", "toy"),), ())
 
 
 TOY, DEFAULT = Part("dataset", "toy:toy", "1"), Split()

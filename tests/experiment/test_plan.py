@@ -10,7 +10,7 @@ import pytest
 from experiment_factory import SMALL, load, plan
 
 from anncore.contract.errors import AnnxError
-from anncore.contract.registry import Component
+from anncore.contract.registry import Registered
 from anncore.contract.trial import Part, Trial, canonical
 from anncore.experiment.names import spell
 from anncore.experiment.parts import make_part
@@ -480,7 +480,7 @@ def test_a_hundred_thousand_trials_share_the_parts_of_a_thousand_configurations(
         [optimizer.adam]\nlr = {{ log = [1e-4, 1], num = 500 }}\n[seeds]\nreport = {{ num = 50 }}"""
     names: list[str] = []
 
-    def counting(component: Component, given: Any) -> Part:
+    def counting(component: Registered, given: Any) -> Part:
         names.append(component.name)
         return make_part(component, given)
 

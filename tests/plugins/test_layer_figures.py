@@ -14,7 +14,7 @@ from results_factory import make_results
 from shipped import REGISTRY
 
 from anncore import Drawing, FigureInput, WatchingMetric
-from anncore.contract.registry import Component
+from anncore.contract.registry import Registered
 from anncore.contract.trial import Train
 from anncore.evidence import layer_frame, layer_grids
 from anncore.report.build import build_report, plain
@@ -47,7 +47,7 @@ class Angle(WatchingMetric):
     bounds: ClassVar[str] = "[0, 180]"
 
 
-STRANGE = {cls.name: Component("metric", cls.name, cls, "x", "1", "x") for cls in (Alive, Angle)}
+STRANGE = {cls.name: Registered("metric", cls.name, cls, "x", "1", "x") for cls in (Alive, Angle)}
 
 
 def watching(layers: int = 3, unfinished: int = 2, **values: Any) -> Any:
