@@ -146,3 +146,16 @@ def test_what_the_report_guide_computes_from_python(tmp_path: Path, monkeypatch:
     table = REPORT_GUIDE.read_text(encoding="utf-8").partition("| question | function |")[2]
     for name in re.findall(r"`(\w+)`", table):
         assert name == "__version__" or callable(getattr(anncore, name))
+
+
+def test_the_page_for_contributors_names_files_that_are_there() -> None:
+    text = (ROOT / "anncore" / "README.md").read_text(encoding="utf-8")
+    names = set(re.findall(r"`([\w/.]+(?:\.py|\.json|\.md|\.toml|/))`", text))
+    assert len(names) > 30
+    places = {path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*") if ".venv" not in path.parts}
+    missing = [
+        name
+        for name in sorted(names)
+        if not any(f"/{path}".endswith(f"/{name.strip('/')}") for path in places)
+    ]
+    assert missing == ["report.json"]  # which a sweep makes
