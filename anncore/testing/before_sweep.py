@@ -43,7 +43,7 @@ ESSENTIAL = frozenset(
             "inputs_unchanged",
         ),
         *("gradient", "joint_as_chained", "mean_over_examples", "learns", "random", "width"),
-        *("scope", "evaluated", "asks", "route", "factors", "state", "weights", "adjust", "noise"),
+        *("scope", "evaluated", "nests", "asks", "route", "factors", "state", "weights", "adjust", "noise"),
         *("data", "rows_unshared", "start", "modes", "draw", "learn", "nan", "order_free"),
     )
 )
