@@ -6,23 +6,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from anncore.report.drawing.sheet import (
-    drawing_style,
-    evenly,
-    log_ticks,
-    new_sheet,
-    padded,
-    place,
-    plain_axis,
-    shorten,
-    spread,
-    text_width,
-    tick_text,
-    to_png,
-    to_svg,
-    two_lines,
-    wrap,
-)
+from anncore.report.drawing.axes import log_ticks, padded, plain_axis, tick_text
+from anncore.report.drawing.saving import to_png, to_svg
+from anncore.report.drawing.sheet import drawing_style, new_sheet, place, spread
+from anncore.report.drawing.text import evenly, shorten, text_width, two_lines, wrap
 from anncore.report.theme import Theme
 
 

@@ -14,6 +14,8 @@ Lengths are inches. A figure is a sheet with its heading (`new_sheet`), axes on 
 
 from __future__ import annotations
 
+from anncore.report.drawing.axes import edge_values, log_axis, padded, plain_axis, robust_range, tick_text
+from anncore.report.drawing.failures import half_lost, lost_count, lost_counts, lost_words
 from anncore.report.drawing.layers import (
     LayerPanel,
     RampKey,
@@ -23,33 +25,20 @@ from anncore.report.drawing.layers import (
     weightiest,
 )
 from anncore.report.drawing.many import GreyRows, shown_problems
+from anncore.report.drawing.saving import to_png, to_svg
 from anncore.report.drawing.sheet import (
     NARROW,
     WIDE,
     Drawing,
     drawing_style,
-    edge_values,
     end_labels,
-    half_lost,
-    log_axis,
-    lost_count,
-    lost_counts,
-    lost_words,
     new_sheet,
-    padded,
     panel_title,
     panels,
     place,
-    plain_axis,
-    robust_range,
-    shorten,
     spread,
-    text_width,
-    tick_text,
-    to_png,
-    to_svg,
-    two_lines,
 )
+from anncore.report.drawing.text import shorten, text_width, two_lines
 from anncore.report.theme import Theme
 
 __all__ = [

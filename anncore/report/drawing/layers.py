@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.kinds import Array
-from anncore.report.drawing.sheet import WIDE, log_ticks, new_sheet, place, shorten, text_width
+from anncore.report.drawing.axes import log_ticks
+from anncore.report.drawing.sheet import WIDE, new_sheet, place
+from anncore.report.drawing.text import shorten, text_width
 from anncore.report.theme import Theme
 
 LINE = 6  # panels side by side, at most

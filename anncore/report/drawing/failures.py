@@ -1,0 +1,62 @@
+"""Trials without a score, counted beside what is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from anncore.report.drawing.text import text_width
+
+
+def half_lost(row: Mapping[str, Any]) -> bool:
+    """Say of a leaderboard's row whether half of its seeds or more did not finish.
+
+    Then there is no median, and the mean of the few that are left says nothing about the arm.
+    """
+    return bool(2 * row["ok"] <= row["n"])
+
+
+def lost_words(row: Mapping[str, Any]) -> str:
+    """Say how many seeds of a leaderboard's row did not finish: "diverged 5/10", "failed 5/10" where not all
+    of them diverged; "no choice" where tuning left nothing to choose from."""
+    if row["note"]:
+        return "no choice"
+    lost = row["n"] - row["ok"]
+    return f"{'diverged' if lost == row['diverged'] else 'failed'} {lost}/{row['n']}"
+
+
+def lost_count(ax: Any, y: float, lost: int, total: int, colour: str) -> None:
+    """Write "×lost/total" at the right end of the row at `y`; nothing where none was lost."""
+    if lost:
+        ax.text(
+            1.0,
+            y,
+            f"×{lost}/{total}",
+            transform=ax.get_yaxis_transform(),
+            ha="right",
+            va="center",
+            size=7,
+            weight="bold",
+            color=colour,
+            zorder=5,
+        )
+
+
+def lost_counts(ax: Any, rows: Sequence[tuple[float, int, int]], colour: str) -> None:
+    """Write `lost_count` for each (y, lost, total), and move the right end of the x axis to make room for it.
+
+    Called once the axis has its range: what was drawn up to its end then lies left of the counts.
+    """
+    texts = [f"×{lost}/{total}" for _, lost, total in rows if lost]
+    if not texts:
+        return
+    width = ax.get_position().width * ax.figure.get_figwidth()
+    share = min(0.5, (max(text_width(text, 7, "bold") for text in texts) + 0.04) / width)
+    low, high = ax.get_xlim()
+    ax.set_xticks([tick for tick in ax.get_xticks() if low <= tick <= high])  # none below the counts
+    if ax.get_xscale() == "log":
+        ax.set_xlim(low, low * (high / low) ** (1 / (1 - share)))
+    else:
+        ax.set_xlim(low, low + (high - low) / (1 - share))
+    for y, lost, total in rows:
+        lost_count(ax, y, lost, total, colour)

@@ -1,0 +1,90 @@
+"""Texts that fit: their width in inches, lines broken, names shortened."""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from collections.abc import Callable
+from functools import cache, partial
+
+
+@cache
+def text_width(text: str, size: float, weight: str = "normal") -> float:
+    """Return the width of one line of text in inches."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    if not text:
+        return 0.0
+    font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]) / 72
+
+
+def wrap(text: str, width: float, size: float, weight: str = "normal") -> list[str]:
+    """Break text into lines no wider than `width` inches, at spaces where it can.
+
+    A number keeps its %, and what closes a bracket the word before it.
+    """
+    text = re.sub(r"(?<=\d) (?=%)| (?=\d+\))", "\N{NO-BREAK SPACE}", text)
+    lines = [""]
+    for word in re.split(r"[ \t\n]+", text.strip()):
+        joined = f"{lines[-1]} {word}".strip()
+        if text_width(joined, size, weight) <= width:
+            lines[-1] = joined
+            continue
+        if lines[-1]:
+            lines.append("")
+        while text_width(word, size, weight) > width and len(word) > 1:
+            cut = _longest(len(word) - 1, partial(_head_fits, word, width, size, weight))
+            lines[-1], word = word[:cut], word[cut:]
+            lines.append("")
+        lines[-1] = word
+    return lines
+
+
+def evenly(text: str, width: float, size: float, weight: str = "normal") -> list[str]:
+    """Wrap text, and where its last line would not fill a third, at the least width with room."""
+    lines = wrap(text, width, size, weight)
+    if len(lines) < 2 or text_width(lines[-1], size, weight) >= width / 3:
+        return lines
+    low, high = min(width, max(text_width(word, size, weight) for word in text.split())), width
+    for _ in range(12):
+        middle = (low + high) / 2
+        tried = wrap(text, middle, size, weight)
+        low, high = (low, middle) if len(tried) == len(lines) else (middle, high)
+    return wrap(text, high, size, weight)
+
+
+def _head_fits(word: str, width: float, size: float, weight: str, kept: int) -> bool:
+    return text_width(word[:kept], size, weight) <= width
+
+
+def shorten(text: str, width: float, size: float, weight: str = "normal") -> str:
+    """Return `text`, cut in the middle with an ellipsis where it is wider than `width` inches."""
+    if text_width(text, size, weight) <= width:
+        return text
+
+    def cut(kept: int) -> str:
+        head = math.ceil(kept * 0.6)
+        return f"{text[:head]}…{text[len(text) - (kept - head) :]}"
+
+    kept = _longest(len(text) - 1, lambda n: text_width(cut(n), size, weight) <= width)
+    return cut(kept) if kept > 1 else "…"
+
+
+def two_lines(text: str, width: float, size: float, weight: str = "normal") -> str:
+    """Return text on one line, or on two where it is wider than `width` inches; the second may be cut."""
+    first, *rest = wrap(text, width, size, weight)
+    return "\n".join([first, shorten(" ".join(rest), width, size, weight)] if rest else [first])
+
+
+def _longest(most: int, fits: Callable[[int], bool]) -> int:
+    """Return the greatest n from 1 to `most` that fits, by halving; 1 where none does."""
+    low = 1
+    while low < most:
+        middle = (low + most + 1) // 2
+        low, most = (middle, most) if fits(middle) else (low, middle - 1)
+    return low
