@@ -102,7 +102,7 @@ def _exploded(losses: Sequence[float], limit: float) -> bool:
 
 
 class _Stopping:
-    """Tells which trials have reached what they were to reach, or wait in vain."""
+    """Tells which trials stop early: at their target loss, or after too long without improvement."""
 
     def __init__(self, train: Train, trials: int) -> None:
         self._stop = train.stop
