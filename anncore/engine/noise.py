@@ -43,12 +43,6 @@ class Noise:
         """Continue the streams of a larger stack."""
         self.generators = before.generators
 
-    def of_all(
-        self, name: str, shape: tuple[int, ...], draw: Callable[[np.random.Generator], Array]
-    ) -> Array:
-        """Return the numbers of a name for every trial, (T, *shape)."""
-        return self.of(name, slice(0, len(self._owners)), draw)
-
     def of(self, name: str, trials: slice, draw: Callable[[np.random.Generator], Array]) -> Array:
         """Return the numbers of a name for some of the trials; `draw` draws those of one trial."""
         owners = self._owners[trials]

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from anncore.contract.columns import hyperparameter_column
 from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import Reference, references
 from anncore.contract.kind_names import PROBLEMS, SECTIONS
@@ -98,7 +99,7 @@ class Namer:
         if values is None:
             kind = choice.entry.kind
             values = self._values[choice] = {
-                f"{kind}.{key}": self.plain(choice, key, choice.values[key])
+                hyperparameter_column(kind, key): self.plain(choice, key, choice.values[key])
                 for key in self._set[kind]
                 if key in choice.values
             }
@@ -144,7 +145,7 @@ class Namer:
             value = choice.given.get(key, choice.resolved.get(key))
             digits = self._digits.get((entry.kind, entry.label, key), EXACT)
             tuned = entry.kind in self._tuned
-            name = f"{entry.kind}.{key}" if tuned and key in self._shared else key
+            name = hyperparameter_column(entry.kind, key) if tuned and key in self._shared else key
             words.append(f"{name}={spell(self.plain(choice, key, value), digits)}")
         return (", " if entry.kind in self._tuned else " ").join(words)
 

@@ -91,7 +91,6 @@ SIGNS = {
     "ο": "o",
 }
 """What is set as mathematics."""
-LIGATURES = "-'–!?,"  # alone they are what they are
 # Latin letters and signs that T1 and the companion fonts lack; found by setting all of them.
 LACKING = frozenset("\u0138\u013f\u0140\u0149\u0166\u0167\u017f")
 BEYOND = frozenset("ȘșȚț‘’‚“”„—…•†‡‰‹›€™")

@@ -139,7 +139,6 @@ class Program:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         first = plan.inputs + plan.outputs
-        self._first = plan.inputs
         self._shape = plan.shapes[first - 1]
         self._arrays: list[Any] = [None] * first + [np.empty(s, plan.dtype) for s in plan.shapes[first:]]
         self._strides: list[tuple[int, ...]] = [()] * len(plan.shapes)
