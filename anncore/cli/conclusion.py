@@ -28,7 +28,7 @@ def conclude(results: Results, folder: Path, output: OutputOptions, *, again: bo
     content = None
     nothing_chosen = bool((results.selection["n_ok"] == 0).any())
     if nothing_chosen or (results.trials["phase"] == "report").any():
-        content = render(results, folder, again=again)
+        content = render(results, folder, again=again, figures=not output.no_figures)
     if output.verbose:
         _say_what_went_wrong(results)
     if output.as_json:

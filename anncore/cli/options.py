@@ -62,6 +62,11 @@ plugin_option = click.option(
     type=click.Path(),
     help="Also load the components of this file; repeatable.",
 )
+figures_option = click.option(
+    "--no-figures",
+    is_flag=True,
+    help="Write the report without figures, which take most of a short sweep's time.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
@@ -169,12 +174,13 @@ run_options = grouped(
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """What a sweep prints."""
+    """What a sweep prints, and whether its report has figures."""
 
     as_json: bool
     quiet: bool
     verbose: bool = False
     no_progress: bool = True
+    no_figures: bool = False
 
 
 output_options = grouped(
@@ -183,4 +189,5 @@ output_options = grouped(
     click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
     click.option("-v", "--verbose", is_flag=True, help="Also print each trial that did not end ok, and why."),
     click.option("--no-progress", is_flag=True, help="Show no progress bar, also on a terminal."),
+    figures_option,
 )

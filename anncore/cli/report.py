@@ -6,18 +6,20 @@ from pathlib import Path
 
 import click
 
-from anncore.cli.options import OutputOptions, json_option
+from anncore.cli.options import OutputOptions, figures_option, json_option
 
 
 @click.command(short_help="Write the report of a run folder again, from what is stored there.")
 @click.argument("folder", metavar="DIR", type=click.Path())
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-def command(folder: str, as_json: bool, quiet: bool) -> int:
+@figures_option
+def command(folder: str, as_json: bool, quiet: bool, no_figures: bool) -> int:
     """Write the tables, figures and report of the run folder DIR again, from what is stored there."""
     from anncore.cli.conclusion import conclude
     from anncore.running.run_folder import RunFolder, load_run
 
     results = load_run(folder)
     RunFolder(folder).write_tables(results)
-    return conclude(results, Path(folder), OutputOptions(as_json, quiet), again=True)
+    output = OutputOptions(as_json, quiet, no_figures=no_figures)
+    return conclude(results, Path(folder), output, again=True)

@@ -11,23 +11,26 @@ if TYPE_CHECKING:
     from anncore.evidence.results import Results
 
 VIEWS = ("report.json", "report.md", "report.html")
+UNDRAWN = "figures_left_out"
+"""The kind of the warning in a report that was written without figures."""
 
 
-def render(results: Results, folder: Path, *, again: bool = False) -> dict[str, Any]:
+def render(results: Results, folder: Path, *, again: bool = False, figures: bool = True) -> dict[str, Any]:
     """Write the report of a run folder's results and return report.json's content.
 
     Where the last report was made from the same tables, experiment and versions, it is returned as it
-    stands, unless `again`: drawing takes seconds, and a finished sweep should answer at once.
+    stands, unless `again`: drawing takes seconds, and a finished sweep should answer at once. figures: False
+    leaves them out of a new report; the last report, if it has them, keeps them.
     """
     inputs = digest(results, folder)
-    known = None if again else _last(folder, inputs)
+    known = None if again else _last(folder, inputs, figures)
     if known is not None:
         return known
     from anncore.report import write_report
     from anncore.running.run_folder import RunFolder
 
     meta = {"inputs_sha256": inputs, **RunFolder(folder).environment()}
-    return write_report(results, folder, meta=meta)
+    return write_report(results, folder, meta=meta, figures=figures)
 
 
 def digest(results: Results, folder: Path) -> str:
@@ -50,13 +53,17 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
-def _last(folder: Path, inputs: str) -> dict[str, Any] | None:
-    """Return report.json's content if it was made from the same inputs and all of it is still there."""
+def _last(folder: Path, inputs: str, figures: bool) -> dict[str, Any] | None:
+    """Return report.json's content if it was made from the same inputs and all of it is still there.
+
+    One without figures does where none are asked for.
+    """
     try:
         content: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-        figures = [figure["png"] for figure in content["figures"]]
+        drawn = [figure["png"] for figure in content["figures"]]
+        undrawn = any(warning["kind"] == UNDRAWN for warning in content["answer"]["warnings"])
         same = content["provenance"]["inputs_sha256"] == inputs
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    there = all((folder / name).is_file() for name in (*VIEWS, *figures))
-    return content if same and there else None
+    there = all((folder / name).is_file() for name in (*VIEWS, *drawn))
+    return content if same and there and not (figures and undrawn) else None

@@ -21,25 +21,47 @@ from anncore.report.drawing import Drawing, drawing_style, to_png, to_svg
 from anncore.report.html import render_html
 from anncore.report.markdown import render_markdown
 from anncore.report.printable import printable
+from anncore.report.refresh import UNDRAWN
 from anncore.report.theme import Theme
 from anncore.running.files import replace_file
 
 SECTIONS = ("leaderboard", "differences", "data-sets", "speed", "sensitivity", "diagnostics")
 
 
-def write_report(results: Any, folder: Path, *, meta: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def write_report(
+    results: Any, folder: Path, *, meta: Mapping[str, Any] | None = None, figures: bool = True
+) -> dict[str, Any]:
     """Write report.html, report.md, report.json and figures/ into `folder`; return report.json's content.
 
-    meta: what the caller knows of the run (command, versions, machine), shown under provenance. The same
-    results and meta give the same bytes. A figure that cannot be drawn is named among the warnings and
-    stops nothing.
+    meta: what the caller knows of the run (command, versions, machine), shown under provenance. figures:
+    whether to draw, which takes most of the time; a report without figures says so. The same results and
+    meta give the same bytes. A figure that cannot be drawn is named among the warnings and stops nothing.
     """
     folder = Path(folder)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     content = build_report(results, meta or {})
     pictures: dict[str, str] = {}
     pixels: dict[str, bytes] = {}
-    wanted: set[str] = set()
+    if figures:
+        _draw_into(results, folder / "figures", content, pictures, pixels)
+    else:
+        text = "The figures were left out, as asked for; 'annx report' of this folder draws them."
+        content["answer"]["warnings"].append({"kind": UNDRAWN, "text": text})
+    _remove_old_figures(
+        folder / "figures", {f"{name}.{suffix}" for name in pictures for suffix in ("svg", "png")}
+    )
+    report = plain(content)
+    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
+    replace_file(folder / "report.json", text.encode())
+    replace_file(folder / "report.md", render_markdown(report).encode())
+    replace_file(folder / "report.html", render_html(report, pictures, pixels).encode())
+    return report
+
+
+def _draw_into(
+    results: Any, folder: Path, content: dict[str, Any], pictures: dict[str, str], pixels: dict[str, bytes]
+) -> None:
+    """Draw and save every figure; add its entry, or its warning, to the content."""
     for figure, drawing in draw_figures(results, content):
         if isinstance(drawing, str):
             content["answer"]["warnings"].append(
@@ -50,9 +72,8 @@ def write_report(results: Any, folder: Path, *, meta: Mapping[str, Any] | None =
             svg, png = to_svg(drawing.figure), to_png(drawing.figure)
         pictures[drawing.name], pixels[drawing.name] = svg, png
         section = figure.cls.section
-        replace_file(folder / "figures" / f"{drawing.name}.svg", svg.encode())
-        replace_file(folder / "figures" / f"{drawing.name}.png", png)
-        wanted.update((f"{drawing.name}.svg", f"{drawing.name}.png"))
+        replace_file(folder / f"{drawing.name}.svg", svg.encode())
+        replace_file(folder / f"{drawing.name}.png", png)
         content["figures"].append(
             {
                 "name": drawing.name,
@@ -65,13 +86,6 @@ def write_report(results: Any, folder: Path, *, meta: Mapping[str, Any] | None =
                 "svg": f"figures/{drawing.name}.svg",
             }
         )
-    _remove_old_figures(folder / "figures", wanted)
-    report = plain(content)
-    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
-    replace_file(folder / "report.json", text.encode())
-    replace_file(folder / "report.md", render_markdown(report).encode())
-    replace_file(folder / "report.html", render_html(report, pictures, pixels).encode())
-    return report
 
 
 def draw_figures(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Registered, Drawing | str]]:

@@ -335,9 +335,11 @@ def must(condition: Any, message: str) -> None:
 
 def must_equal_bits(one: Array, other: Array, message: str) -> None:
     """Raise AssertionError unless two arrays have the same shape, dtype and bytes."""
+    if one.shape == other.shape and one.dtype == other.dtype and one.tobytes() == other.tobytes():
+        return  # before any text is made: the kit calls this a million times
     must(one.shape == other.shape, f"{message}: shapes {one.shape} and {other.shape}")
     must(one.dtype == other.dtype, f"{message}: dtypes {one.dtype} and {other.dtype}")
-    if one.tobytes() != other.tobytes() and not np.array_equal(one, other, equal_nan=True):
+    if not np.array_equal(one, other, equal_nan=True):
         i = np.unravel_index(np.argmax(one != other), one.shape)
         raise AssertionError(f"{message}: {one[i]!r} and {other[i]!r} at {tuple(map(int, i))}")
 

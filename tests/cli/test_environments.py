@@ -94,6 +94,7 @@ def test_resuming_on_another_says_so_first_and_the_report_warns(
 def test_another_kernel_is_another_environment(folder: Path) -> None:
     def kernel(name: str, *args: str) -> Any:
         command = [sys.executable, "-m", "anncore", "sweep", "x.toml", "--out", "run", "--json", *args]
+        command += ["--executor", "serial", "--no-figures"]
         environ = {**os.environ, "OPENBLAS_CORETYPE": name}
         done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

@@ -219,7 +219,7 @@ def test_from_the_scaffold_to_a_sweep_in_a_fresh_environment(tmp_path: Path) -> 
     tested = environment.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=folder)
     assert tested.returncode == 0, tested.stdout
     assert "18 passed" in tested.stdout
-    experiment = (folder / "experiment.toml", "train.steps=30", "--out", "out", "--jobs", 2)
+    experiment = (folder / "experiment.toml", "train.steps=30", "--out", "out", "--jobs", 2, "--no-figures")
     swept = environment.annx("sweep", *experiment, cwd=elsewhere)
     assert swept.returncode == 0, swept.stderr
     rows = (elsewhere / "out" / "trials.csv").read_text(encoding="utf-8").splitlines()

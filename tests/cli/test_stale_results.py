@@ -86,6 +86,9 @@ def sweep(folder: Path) -> dict[tuple[str, str], tuple[str, str]]:
         "--out",
         "run",
         "-q",
+        "--no-figures",
+        "--executor",
+        "serial",
         "--plugin",
         "mine.py",
     ]
@@ -132,7 +135,7 @@ def test_an_edited_formula_of_an_editable_install_is_run_anew(
     (tmp_path / "x.toml").write_text(EXPERIMENT + "optimizer.mine.lr = 0.1\n")
 
     def again() -> dict[tuple[str, str], tuple[str, str]]:
-        done = environment.annx("sweep", "x.toml", "--out", "run", "-q", cwd=tmp_path)
+        done = environment.annx("sweep", "x.toml", "--out", "run", "-q", "--no-figures", cwd=tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
         return rows(tmp_path)
 

@@ -1,5 +1,6 @@
 """`annx sweep`, `plan`, `status` and `report`: what they print, write and return."""
 
+import itertools
 import json
 import os
 import pty
@@ -10,12 +11,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from anncore.cli.group import cli
 from anncore.cli.options import Duration
+from anncore.report.write import draw_figures
 
 ANNX = Path(sys.executable).with_name("annx")
 
@@ -151,6 +154,32 @@ def test_a_view_that_is_gone_comes_back(finished: Path) -> None:
     sweep()
     for path in gone:
         assert path.is_file()
+
+
+def test_figures_are_left_out_on_request_and_drawn_by_the_next_report(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def first(results: Any, content: Any) -> Any:
+        return itertools.islice(draw_figures(results, content), 1)
+
+    monkeypatch.setattr("anncore.report.write.draw_figures", first)
+    result = invoke("sweep", "x.toml", "--executor", "serial", "--no-figures")
+    assert result.exit_code == 0
+    folder = place / "reports" / "x"
+    assert (
+        "The figures were left out, as asked for; 'annx report' of this folder draws them." in result.stdout
+    )
+    assert "The figures were left out" in (folder / "report.html").read_text()
+    assert list((folder / "figures").iterdir()) == []
+    without = (folder / "report.json").read_bytes()
+    invoke("sweep", "x.toml", "--executor", "serial", "--no-figures")
+    assert (folder / "report.json").read_bytes() == without
+    again = json.loads(invoke("sweep", "x.toml", "--executor", "serial", "--json").stdout)["report"]
+    assert all((folder / figure["png"]).is_file() for figure in again["figures"])
+    (name,) = [figure["name"] for figure in again["figures"]]
+    assert "figures_left_out" not in {warning["kind"] for warning in again["answer"]["warnings"]}
+    invoke("sweep", "x.toml", "--executor", "serial", "--no-figures")
+    assert (folder / "figures" / f"{name}.png").is_file()  # a finished report stays
 
 
 def test_json_on_standard_output_is_one_document(place: Path) -> None:

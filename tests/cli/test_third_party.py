@@ -208,7 +208,7 @@ def test_a_strangers_component_is_shown(environment: Environment, tmp_path: Path
 
 def test_a_strangers_component_is_swept_in_worker_processes(environment: Environment, tmp_path: Path) -> None:
     write(tmp_path / "x.toml", EXPERIMENT.format(label="leo", use="annx-lion:leo"))
-    done = environment.annx("sweep", "x.toml", "--jobs", 2, "--out", "out", cwd=tmp_path)
+    done = environment.annx("sweep", "x.toml", "--jobs", 2, "--out", "out", "--no-figures", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     rows = (tmp_path / "out" / "trials.csv").read_text().splitlines()
     assert sum(",leo," in row and ",ok," in row for row in rows) == 2
@@ -232,7 +232,7 @@ def test_one_local_file_is_enough(environment: Environment, tmp_path: Path) -> N
     write(tmp_path / "mine.py", LION.replace('"leo"', '"mine"'))
     write(tmp_path / "x.toml", EXPERIMENT.format(label="mine", use="mine"))
     done = environment.annx(
-        "sweep", "x.toml", "--plugin", "mine.py", "--out", "out", "--jobs", 2, cwd=tmp_path
+        "sweep", "x.toml", "--plugin", "mine.py", "--out", "out", "--jobs", 2, "--no-figures", cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
     rows = (tmp_path / "out" / "trials.csv").read_text().splitlines()
