@@ -112,12 +112,12 @@ def _own_versions(file: str) -> str:
 
 def versions(names: Iterable[str], root: Path | None) -> list[str]:
     """Return "torch 2.1.0" for each of these packages that is installed and no neighbour in `root`."""
-    found = []
+    installed = []
     for name in sorted(set(names) - (RESERVED - {"scipy"})):
         if root is None or not is_neighbour(root, name):
             version = _version(DISTRIBUTIONS.get(name, name))
-            found += [f"{DISTRIBUTIONS.get(name, name)} {version}"] if version else []
-    return found
+            installed += [f"{DISTRIBUTIONS.get(name, name)} {version}"] if version else []
+    return installed
 
 
 @cache

@@ -92,9 +92,9 @@ def admit(components: Iterable[Registered]) -> tuple[str, ...]:
     for component in components:
         if component.kind in WITHOUT or _remembered(component):
             continue
-        found = list(failing(component))
-        if found:
-            failures += [f"{component.kind} {component.full_name}: {reason}" for reason in found]
+        reasons = list(failing(component))
+        if reasons:
+            failures += [f"{component.kind} {component.full_name}: {reason}" for reason in reasons]
         else:
             _remember(component)
     if failures:
