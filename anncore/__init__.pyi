@@ -7,6 +7,7 @@ from .contract.errors import (
     DataError as DataError,
     ExperimentError as ExperimentError,
     PluginError as PluginError,
+    ReportError as ReportError,
     StoreError as StoreError,
     nearest as nearest,
 )
@@ -112,6 +113,6 @@ from .experiment import load_experiment as load_experiment
 from .experiment.plan import make_plan as make_plan
 from .report import Drawing as Drawing, drawing as drawing
 from .report.compare_runs import compare_runs as compare_runs
+from .report.run import Run as Run, load_run as load_run
 from .running.events import Stopper as Stopper
-from .running.run_folder import load_run as load_run
 from .testing.before_sweep import sweep as sweep

@@ -5,7 +5,8 @@
     ├── ComponentError         a component's name, or a hyperparameter outside its domain
     ├── PluginError            a plugin that cannot be loaded, where it was asked for
     ├── DataError              a data file that cannot be read as it was described
-    └── StoreError             a run folder that cannot be used
+    ├── StoreError             a run folder that cannot be used
+    └── ReportError            what is asked of results that do not have it
 
 Every message names the owner, the rule and the value, then the way out.
 """
@@ -40,6 +41,10 @@ class DataError(AnnxError):
 
 class StoreError(AnnxError):
     """A run folder cannot be used."""
+
+
+class ReportError(AnnxError):
+    """Results do not have what is asked of them."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -32,14 +32,16 @@ from anncore.contract import hookspecs
 from anncore.contract.admission import Refused, refuse_malformed
 from anncore.contract.code_digest import Code, file_code, installed_code, own_versions
 from anncore.contract.errors import ComponentError, PluginError, nearest
-from anncore.contract.kind_names import HOOKS, KINDS
+from anncore.contract.kind_names import ALL_KINDS, HOOKS, KINDS
 from anncore.contract.plugin_files import import_plugin_file
+from anncore.contract.session_code import SessionCode
+from anncore.contract.shown import Shown, listed
 
 HOME = "annx"  # the distribution whose components keep their short names
 
 
-@dataclass(frozen=True)
-class Registered:
+@dataclass(frozen=True, repr=False)
+class Registered(Shown):
     """One registered component: its class and where it came from.
 
     source: its plugin's code; None for annx's own, and for one that no plugin brought.
@@ -51,7 +53,14 @@ class Registered:
     dist: str
     version: str
     plugin: str
-    source: Code | None = field(default=None, compare=False, repr=False)
+    source: Code | SessionCode | None = field(default=None, compare=False, repr=False)
+
+    def _title(self) -> str:
+        return f"{self.kind.capitalize()} {self.full_name}"
+
+    def _facts(self) -> dict[str, object]:
+        values = ", ".join(f"{field.name} = {field.default!r}" for field in dataclasses.fields(self.cls))
+        return {"what": (self.cls.__doc__ or "").strip().partition("\n")[0], "defaults": values}
 
     @property
     def full_name(self) -> str:
@@ -71,8 +80,8 @@ class Registered:
         return self.version if self.source is None else self.source.text
 
 
-@dataclass(frozen=True)
-class Plugin:
+@dataclass(frozen=True, repr=False)
+class Plugin(Shown):
     """One plugin as it was found: `problem` is empty when it loaded."""
 
     name: str  # "distribution:entry" or "file:stem"
@@ -84,14 +93,21 @@ class Plugin:
     components: tuple[str, ...] = ()
     local: bool = False  # a file that was asked for by name, not an installed package
 
+    def _title(self) -> str:
+        return f"Plugin {self.name}"
 
-@dataclass(frozen=True)
-class Registry:
+    def _facts(self) -> dict[str, object]:
+        return {"version": self.version, "brings": listed(self.components), "broken": self.problem}
+
+
+@dataclass(frozen=True, repr=False)
+class Registry(Shown):
     """All components that could be loaded, and all plugins whether they could or not."""
 
     components: tuple[Registered, ...]
     plugins: tuple[Plugin, ...]
     files: tuple[str, ...] = ()
+    given: tuple[Registered, ...] = ()  # classes that a caller handed over (`handed_over`)
     _by_kind: dict[str, dict[str, list[Registered]]] = field(default_factory=dict, compare=False, repr=False)
     # What others worked out from these components and will be asked for again, by owner and question.
     memo: dict[tuple[str, ...], str] = field(default_factory=dict, compare=False, repr=False)
@@ -102,6 +118,11 @@ class Registry:
         for component in self.components:
             for name in (component.name, component.full_name):
                 self._by_kind[component.kind].setdefault(name, []).append(component)
+
+    def _facts(self) -> dict[str, object]:
+        names = {kind.plural: [known.name for known in self.of_kind(kind.name)] for kind in ALL_KINDS}
+        counts = {plural: f"{len(known)} ({listed(known, 3)})" for plural, known in names.items() if known}
+        return {**counts, "broken plugins": listed(plugin.name for plugin in self.broken)}
 
     def of_kind(self, kind: str) -> list[Registered]:
         """Return the components of a kind, sorted by name, ours before others of the same name."""

@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from anncore.contract.engine_version import engine_version
+from anncore.contract.shown import Shown
 
 Status = Literal["ok", "diverged", "failed", "timeout", "crashed"]
 STATUSES: tuple[Status, ...] = ("ok", "diverged", "failed", "timeout", "crashed")
@@ -134,8 +135,8 @@ class Split:
         return canonical(asdict(self))
 
 
-@dataclass(frozen=True)
-class Trial:
+@dataclass(frozen=True, repr=False)
+class Trial(Shown):
     """One training run.
 
     parts: dataset, network, loss, optimizer, schedule, initializer by kind; activations hang on the
@@ -160,6 +161,16 @@ class Trial:
     values: Mapping[str, Any] = field(default_factory=dict)
     timeout: float | None = None  # seconds; no part of the key
     engine: str = field(default_factory=engine_version)  # what the engine's own numbers depend on
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "phase": self.phase,
+            "problem": self.problem,
+            "arm": self.arm,
+            "configuration": self.config,
+            "seed": self.seed,
+            "key": self.key[:12],
+        }
 
     @property
     def description(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from anncore.contract.kinds import Array
 from anncore.contract.registry import Registry
+from anncore.contract.shown import Shown, listed
 from anncore.contract.trial import Trial
 from anncore.engine.datasets import Prepared, prepare
 from anncore.engine.split import spread_over
@@ -29,8 +30,8 @@ REFERENCE = 0  # the seed whose examples span the lattice
 FULL, PLACES = 255, 65535  # what 1 becomes as a probability, and as a place along a side
 
 
-@dataclass(frozen=True, eq=False)
-class DecisionMap:
+@dataclass(frozen=True, eq=False, repr=False)
+class DecisionMap(Shown):
     """A trained classifier's predictions on the lattice, and some of the examples it was trained on.
 
     low, high: the lattice's corners in the data's units. levels: (K, SIDE, SIDE) bytes,
@@ -46,6 +47,9 @@ class DecisionMap:
     levels: Array
     examples: Array
     labels: Array
+
+    def _facts(self) -> dict[str, object]:
+        return {"classes": listed(self.classes), "features": listed(self.features), "cells": f"{SIDE} x {SIDE}"}
 
     @property
     def probabilities(self) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 
 from anncore.contract.columns import suffix_of
 from anncore.contract.kinds import Array
+from anncore.contract.shown import Shown, listed
 from anncore.evidence.sources import source_of
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ def _place(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part]
 
 
-@dataclass(frozen=True)
-class LayerGrid:
+@dataclass(frozen=True, repr=False)
+class LayerGrid(Shown):
     """One arm's values on one problem.
 
     values (seeds, layers, steps): of the seeds that finished, NaN where there is none; one that stopped early
@@ -58,6 +59,10 @@ class LayerGrid:
     layers: tuple[str, ...]
     steps: Array
     values: Array
+
+    def _facts(self) -> dict[str, object]:
+        seeds, layers, steps = self.values.shape
+        return {"seeds": seeds, "layers": listed(self.layers), "steps": steps}
 
     @property
     def median(self) -> Array:

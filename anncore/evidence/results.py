@@ -15,6 +15,7 @@ from anncore.contract.columns import LOSS, SPLITS, parse_metric
 from anncore.contract.engine_version import environment_digest
 from anncore.contract.kind_names import SECTIONS
 from anncore.contract.problem_kinds import problem_in
+from anncore.contract.shown import Shown, listed
 from anncore.contract.trial import PlannedRow, TrialResult
 from anncore.engine.decision_maps import DecisionMap
 
@@ -51,8 +52,8 @@ class Cost(NamedTuple):
     trials: int
 
 
-@dataclass(frozen=True)
-class Results:
+@dataclass(frozen=True, repr=False)
+class Results(Shown):
     """What a sweep found. Only trials of its plan are in it, and only those that have a result.
 
     trials: one row per trial in plan order: key, phase, status, problem, arm, config, a column per kind
@@ -79,6 +80,19 @@ class Results:
     costs: tuple[Cost, ...] = ()
     environments: Mapping[str, int] = field(default_factory=dict)
     unchecked: tuple[str, ...] = ()
+
+    def _title(self) -> str:
+        return f"{type(self).__name__} of {self.experiment.name!r}"
+
+    def _facts(self) -> dict[str, object]:
+        statuses = self.trials["status"].value_counts()
+        return {
+            "arms": listed(self.plan.arms),
+            "problems": listed(self.plan.problems),
+            "trials": ", ".join(f"{count} {status}" for status, count in statuses.items()) or "none",
+            "to do": self.missing or "",
+            "stopped": self.stopped,
+        }
 
     @property
     def missing(self) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from anncore.contract.columns import is_hyperparameter
+from anncore.contract.kinds import FigureInput
 from anncore.evidence.frame import LONG, Layout, long_frame
 from anncore.evidence.measures import Measure
 from anncore.evidence.study import Study
@@ -36,7 +37,7 @@ class Source(NamedTuple):
 
 def source_of(source: Any) -> Source:
     """Return a `Results`, a `Study` or a `FigureInput` as a `Source`."""
-    if hasattr(source, "report"):
+    if isinstance(source, FigureInput):
         return _of_figure(source)
     study = source if isinstance(source, Study) else Study(source)
     lost = {pair: nothing.status for pair, nothing in study.unchosen.items()}

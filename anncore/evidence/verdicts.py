@@ -24,6 +24,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from anncore.contract.shown import Shown
 from anncore.evidence import stats
 from anncore.evidence.always_valid import always_valid_interval, always_valid_p, pairs_until_decided
 from anncore.evidence.stats import Centre as Centre
@@ -34,8 +35,8 @@ FEWEST_DATA_SETS = 6  # below, over all data sets is description only
 FEW_DATA_SETS = 10
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown):
     """Arm `a`, the better one so far by its effect, against arm `b`.
 
     `effect` with `low` and `high` is how much cheaper a is, on `scale`: "log" a difference of logarithms,
@@ -66,6 +67,20 @@ class Comparison:
     reason: str = ""
     centre: Centre = "mean"
     at_floor: int = 0  # pairs whose two trials are both at a function's floor: their steps decide
+
+    def _title(self) -> str:
+        return f"Comparison of {self.a} and {self.b}"
+
+    def _facts(self) -> dict[str, object]:
+        effect = f"{self.effect:.3g} in [{self.low:.3g}, {self.high:.3g}] ({self.scale})"
+        return {
+            "on": self.where or f"all {self.unit}",
+            "verdict": self.verdict,
+            "pairs": f"{self.n} ({self.wins} won, {self.losses} lost, {self.ties} equal)",
+            "effect": effect,
+            "p": None if self.p is None else f"{self.p:.3g}",
+            "reason": self.reason,
+        }
 
 
 def compare(

@@ -34,11 +34,17 @@ def is_number(value: Any) -> bool:
 
 
 class Source(NamedTuple):
-    """An experiment file as it was read."""
+    """An experiment file as it was read; `typed` where there is none, and `path` only lends it a name."""
 
     path: Path
     text: str
     data: dict[str, Any]
+    typed: bool = False
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+        return self.path.stem if self.typed else self.path.name
 
 
 def read_document(path: str | Path) -> Source:
@@ -66,14 +72,19 @@ def read_document(path: str | Path) -> Source:
             f"{file.name}, line {line}: not UTF-8 (byte 0x{raw[error.start]:02x}); save the file as UTF-8."
         ) from None
     text = text.replace("\r\n", "\n")
+    data = parsed(file.name, text)
+    return Source(file, text, data)
+
+
+def parsed(name: str, text: str) -> dict[str, Any]:
+    """Return the tables of TOML text; raises ExperimentError with file, line, column and reason."""
     try:
-        data = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ExperimentError(_place(file.name, text, str(error))) from None
+        raise ExperimentError(_place(name, text, str(error))) from None
     except (RecursionError, ValueError) as error:
         reason = "brackets nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise ExperimentError(f"{file.name}: {reason}.") from None
-    return Source(file, text, data)
+        raise ExperimentError(f"{name}: {reason}.") from None
 
 
 def _neighbours(file: Path) -> list[Path]:

@@ -12,6 +12,7 @@ from anncore.contract.hyperparameters import Search
 from anncore.contract.kind_names import SECTIONS, UNTUNED
 from anncore.contract.problem_kinds import ProblemKind, problem_in
 from anncore.contract.registry import Registered, Registry
+from anncore.contract.shown import Shown, listed
 from anncore.contract.trial import Split, Train
 from anncore.experiment.references import reachable
 
@@ -143,8 +144,8 @@ class Rule:
     tests: Mapping[tuple[str, str], tuple[Comparison, ...]]
 
 
-@dataclass(frozen=True)
-class Experiment:
+@dataclass(frozen=True, repr=False)
+class Experiment(Shown):
     """One question, checked whole: what is compared, on what, how it is trained and how it is judged.
 
     name is the file's stem, question its first comment, base the directory that relative paths start
@@ -183,6 +184,20 @@ class Experiment:
     widened: tuple[Widening, ...] = ()  # the growth that `entries` has seen
     selection: Select | None = None  # see `select`; None until there is a plan
     rounds: Rounds | None = None  # None: report_seeds are those of the file, and they are looked at once
+
+    def _title(self) -> str:
+        return f"Experiment {self.name!r}"
+
+    def _facts(self) -> dict[str, object]:
+        entries = {kind: listed(labels_of(self.entries, kind)) for kind in SECTIONS}
+        seeds = (("tune", self.tune_seeds), ("report", self.report_seeds))
+        return {
+            "question": self.question or self.title,
+            "compares": listed(self.vary),
+            **entries,
+            "seeds": " + ".join(f"{len(numbers)} to {phase}" for phase, numbers in seeds if numbers),
+            "file": self.path or "",
+        }
 
     @property
     def file(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from anncore.contract.errors import ExperimentError
 from anncore.contract.kind_names import SECTIONS
+from anncore.contract.shown import Shown, listed
 from anncore.contract.trial import Trial
 from anncore.engine.datasets import Shapes
 from anncore.experiment.choices import Choice, Option, combos, included
@@ -17,20 +18,23 @@ from anncore.experiment.model import Axis, Experiment, Range
 from anncore.experiment.names import Namer, spell
 from anncore.experiment.parts import PartMaker
 from anncore.experiment.plan_checks import PlanChecker
+from anncore.experiment.read import Given, as_experiment
 from anncore.experiment.select_metric import resolve_select
 from anncore.experiment.trials import TrialMaker
 
 
 def make_plan(
-    experiment: Experiment, *, allow_large: bool = False, shapes: Mapping[str, Shapes] | None = None
+    experiment: Given, *, allow_large: bool = False, shapes: Mapping[str, Shapes] | None = None
 ) -> Plan:
     """Count an experiment's trials and check everything that can be checked without training.
 
+    experiment: one that `load_experiment` returned, or what it reads: a path, a dict or TOML text.
     Each data set is made once, with the first seed, for its task and shapes, unless `shapes`, those of an
     earlier plan, hold it. Raises ExperimentError for a plan above [limits] max_trials (unless `allow_large`),
     for one without trials (exit code 5), for a loss or output activation that does not fit, and DataError for
     data that cannot be used.
     """
+    experiment = as_experiment(experiment)
     plan = Plan(experiment, shapes)
     total = plan.counts["total"]
     if total == 0:
@@ -47,7 +51,7 @@ def make_plan(
     return plan
 
 
-class Plan:
+class Plan(Shown):
     """Which trials an experiment consists of; trials are made when they are iterated over.
 
     A problem is what arms are compared on (a data set, and whatever varies beside the arms); an arm the
@@ -62,6 +66,18 @@ class Plan:
         self._namer = Namer(experiment, (choice for config in self._included for choice in config))
         self._maker = PartMaker(experiment, shapes)
         self._problem_kinds = tuple(kind for kind in SECTIONS if kind not in experiment.tuned_kinds)
+
+    def _title(self) -> str:
+        return f"Plan of {self.experiment.name!r}"
+
+    def _facts(self) -> dict[str, object]:
+        counts = self.counts
+        return {
+            "trials": f"{counts['total']} ({counts['tune']} to tune, {counts['report']} to report)",
+            "configurations": counts["configurations"],
+            "arms": listed(self.arms),
+            "problems": listed(self.problems),
+        }
 
     @cached_property
     def counts(self) -> dict[str, int]:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from anncore.contract.errors import ExperimentError
+from anncore.contract.handed_over import with_components
 from anncore.contract.hyperparameters import Search
 from anncore.contract.kind_names import SECTIONS, UNTUNED
 from anncore.contract.registry import Registry, load_registry
 from anncore.experiment import settings
-from anncore.experiment.document import Document, Source, first_comment, read_document
+from anncore.experiment.document import Document, Source, first_comment
 from anncore.experiment.entries import keep, read_entries
 from anncore.experiment.model import Entry, Experiment, Range, Rule
 from anncore.experiment.overrides import apply_overrides
 from anncore.experiment.rules import read_rules
+from anncore.experiment.typed import read_source
 
 TOP = (
     "schema",
@@ -35,27 +38,44 @@ TOP = (
 )
 SCHEMA = 1
 
+Given = Experiment | str | Path | Mapping[str, Any]
+"""What is taken for an experiment: one that was read, or what `load_experiment` reads."""
+
 
 def load_experiment(
-    path: str | Path,
+    source: str | Path | Mapping[str, Any],
     *,
     overrides: Sequence[str] = (),
     only: Sequence[str] = (),
     skip: Sequence[str] = (),
     quick: bool = False,
     plugins: Sequence[str | Path] = (),
+    components: Sequence[type[Any]] = (),
     registry: Registry | None = None,
 ) -> Experiment:
-    """Read an experiment file and check it whole.
+    """Read an experiment and check it whole.
 
-    overrides: KEY=VALUE texts put into the document first. only, skip: `kind=label` texts (* and ? match)
+    source: the path of a TOML file; or, from Python, a dict with the same tables, or TOML text of several
+    lines. overrides: KEY=VALUE texts put into the document first. only, skip: `kind=label` texts (* and ? match)
     that keep or drop entries. quick: a first look with few steps and seeds. plugins: further plugin files,
-    relative to the working directory. registry: components to use in place of the installed ones.
+    relative to the working directory. components: further component classes, such as were defined in a
+    notebook's cell. registry: components to use in place of the installed ones.
 
     Raises ExperimentError (or another AnnxError) that names file, key, rule and value.
     """
-    options = ReadOptions(tuple(overrides), tuple(only), tuple(skip), quick, tuple(plugins))
-    return read_experiment(read_document(path), options, registry)
+    options = ReadOptions(
+        tuple(overrides), tuple(only), tuple(skip), quick, tuple(plugins), tuple(components)
+    )
+    return read_experiment(read_source(source), options, registry)
+
+
+def as_experiment(given: Given, components: Sequence[type[Any]] = ()) -> Experiment:
+    """Return an Experiment as it is, and anything else that `load_experiment` reads read by it."""
+    if not isinstance(given, Experiment):
+        return load_experiment(given, components=components)
+    if components:
+        raise ExperimentError("an Experiment has its components already; hand them to load_experiment.")
+    return given
 
 
 class ReadOptions(NamedTuple):
@@ -66,11 +86,12 @@ class ReadOptions(NamedTuple):
     skip: tuple[str, ...] = ()
     quick: bool = False
     plugins: tuple[str | Path, ...] = ()
+    components: tuple[type[Any], ...] = ()
 
 
 def read_experiment(source: Source, options: ReadOptions, registry: Registry | None = None) -> Experiment:
     """Check a document that has been read from its file; see `load_experiment`."""
-    document = apply_overrides(source.path.name, source.data, options.overrides)
+    document = apply_overrides(source.name, source.data, options.overrides)
     document.check()
     top = document.section()
     top.allow(TOP)
@@ -78,6 +99,8 @@ def read_experiment(source: Source, options: ReadOptions, registry: Registry | N
         raise top.wrong("schema", f"{SCHEMA}, the only version of the format so far")
     base = source.path.parent.absolute()
     registry, files = _components(document, base, options.plugins, registry)
+    if options.components:
+        registry = with_components(registry, options.components)
     every = read_entries(document, registry)
     vary = settings.read_vary(document, every)
     search = settings.read_search(document)
@@ -94,7 +117,7 @@ def read_experiment(source: Source, options: ReadOptions, registry: Registry | N
         name=source.path.stem,
         title=top.text("title", first_comment(source.text) or source.path.stem),
         question=first_comment(source.text),
-        path=source.path.absolute(),
+        path=None if source.typed else source.path.absolute(),
         base=base,
         text=source.text,
         document=document.data,

@@ -93,11 +93,21 @@ def draw_figures(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Reg
 
     In place of a drawing comes the reason, where a plugin failed.
     """
+    data = figure_input(results, content)
+    figures = results.experiment.registry.of_kind("figure")
+    for component in sorted(figures, key=lambda c: (c.cls.order, c.full_name)):
+        drawing = draw_figure(component, data)
+        if drawing is not None:
+            yield component, drawing
+
+
+def figure_input(results: Any, content: Mapping[str, Any]) -> FigureInput:
+    """Return what every figure of a report is handed."""
     study = Study(results)
     theme = Theme.of(content["arms"], [row["arm"] for row in content["leaderboard"]["overall"]])
     trials = study.all_trials.assign(label=study.all_trials["arm"])
     trials.loc[study.trials.index, "label"] = study.trials["label"]
-    data = FigureInput(
+    return FigureInput(
         trials,
         study.curves,
         content,
@@ -107,20 +117,20 @@ def draw_figures(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Reg
         maps={key: _named(learned) for key, learned in results.maps.items()},
         objectives=objectives_of(study),
     )
-    figures = study.experiment.registry.of_kind("figure")
-    for component in sorted(figures, key=lambda c: (c.cls.order, c.full_name)):
-        try:
-            with drawing_style():
-                drawing = component.cls().draw(data)
-        except Exception as error:
-            if os.environ.get("ANNX_STRICT_PLUGINS") == "1":
-                raise
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{Path(last.filename).name}:{last.lineno}"
-            yield component, f"{type(error).__name__}: {error} ({where})"
-            continue
-        if drawing is not None:
-            yield component, drawing
+
+
+def draw_figure(component: Registered, data: FigureInput) -> Drawing | str | None:
+    """Return a figure's drawing, None where it has nothing to show, or the reason why it failed."""
+    try:
+        with drawing_style():
+            drawing: Drawing | None = component.cls().draw(data)
+    except Exception as error:
+        if os.environ.get("ANNX_STRICT_PLUGINS") == "1":
+            raise
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(last.filename).name}:{last.lineno}"
+        return f"{type(error).__name__}: {error} ({where})"
+    return drawing
 
 
 def _named(learned: DecisionMap) -> DecisionMap:

@@ -193,18 +193,18 @@ class RunFolder:
                 return rounds.looks if read_then == read_now else ()
         return ()
 
-    def experiment(self) -> Experiment:
+    def experiment(self, components: Sequence[type[Any]] = ()) -> Experiment:
         """Read the experiment again as it was read for the sweep, from the folder's own copy.
 
-        Relative paths still start from the original file's directory. Raises ExperimentError or
+        components: classes that the sweep was handed, which no file holds. Relative paths still start from the original file's directory. Raises ExperimentError or
         PluginError where a plugin file is gone or the file no longer passes.
         """
         plan = self._plan()
         source = read_document(self.path / "experiment.toml")
         original = Path(plan["path"]) if plan["path"] else Path(plan["base"]) / f"{plan['name']}.toml"
-        source = source._replace(path=original)
+        source = source._replace(path=original, typed=not plan["path"])
         overrides, only, skip = (tuple(plan[name]) for name in ("overrides", "only", "skip"))
-        options = ReadOptions(overrides, only, skip, plan["quick"], tuple(plan["plugin_files"]))
+        options = ReadOptions(overrides, only, skip, plan["quick"], tuple(plan["plugin_files"]), tuple(components))
         experiment = read_experiment(source, options)
         experiment = widened(experiment, [Widening(*fields) for fields in plan.get("widened", ())])
         # Folders of before it was kept are read again from the file and the data.
@@ -244,14 +244,14 @@ def _rounds(plan: dict[str, Any]) -> Rounds | None:
     return None if rounds is None else Rounds(tuple(rounds["looks"]), rounds["most"], rounds["open"])
 
 
-def load_run(out: str | Path, *, curves: bool = True) -> Results:
+def load_run(out: str | Path, *, curves: bool = True, components: Sequence[type[Any]] = ()) -> Results:
     """Return the results of a run folder, also while its sweep is running.
 
     Neither data nor the original experiment file are needed, only plugin files. curves=False leaves the
-    curves out, for a quick look. Raises StoreError where the folder holds no run.
+    curves out, for a quick look. components: classes that the sweep was handed. Raises StoreError where the folder holds no run.
     """
     folder = RunFolder(out)
-    summary, experiment = folder.summary(), folder.experiment()
+    summary, experiment = folder.summary(), folder.experiment(components)
     with Store(folder.path / "trials.sqlite", write=False) as store:
         results = collect(summary, store, experiment, curves=curves)
     return dataclasses.replace(results, costs=folder.costs(results.trials))

@@ -95,7 +95,7 @@ def sweep(
     Either way the same call resumes. Raises an AnnxError for whatever the user can mend, and then leaves no
     folder behind that was not there.
     """
-    folder = RunFolder(Path("reports") / experiment.name if out is None else Path(out))
+    folder = RunFolder(folder_of(experiment, out))
     options = Options(jobs or cores(), fresh, retry_failed, fail_fast, allow_large)
     plan = _first_plan(experiment, folder, options, until_decided, max_seeds)
     chosen = find_executor(executor, experiment.registry)
@@ -118,6 +118,11 @@ def sweep(
         if experiment.report.get("costs") and not stopper.reason:
             results = dataclasses.replace(results, costs=run.costs(results))
     return results
+
+
+def folder_of(experiment: Experiment, out: str | Path | None) -> Path:
+    """Return the run folder: the one that is named, else reports/<name of the experiment>."""
+    return Path("reports") / experiment.name if out is None else Path(out)
 
 
 def _first_plan(

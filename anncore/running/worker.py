@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from anncore.contract.engine_version import engine_version, numeric_environment
 from anncore.contract.errors import AnnxError, ComponentError, PluginError
+from anncore.contract.handed_over import packed, unpacked
 from anncore.contract.registry import Registry, load_registry
 from anncore.contract.trial import Part, Trial, TrialResult
 from anncore.engine.training import rehearse, train_stack
@@ -47,24 +48,28 @@ class Stale(NamedTuple):
 class Work:
     """Train stacks in whatever process this finds itself; picklable.
 
-    The registry is loaded once per process from the plugin files; in the process that made it, the one
-    given is used. train: what trains a stack.
+    The registry is loaded once per process from the plugin files, and handed-over components travel along;
+    in the process that made it, the one given is used. train: what trains a stack.
     """
 
     def __init__(self, files: Sequence[str], registry: Registry | None = None, train: Train = train_stack):
         self.files = tuple(files)
         self.train = train
+        self._given = () if registry is None else registry.given
+        self._packed: bytes | None = None
         self._registry = registry
         self._rehearsed: set[tuple[str, ...]] = set()
         self._warm: Task | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_registry": None, "_rehearsed": set(), "_warm": None}
+        if self._packed is None:  # once for all workers
+            self._packed = packed(self._given) if self._given else b""
+        return {**self.__dict__, "_given": (), "_registry": None, "_rehearsed": set(), "_warm": None}
 
     def prepare(self) -> Registry:
         """Load the components, unless that is done."""
         if self._registry is None:
-            self._registry = load_registry(files=self.files)
+            self._registry = unpacked(load_registry(files=self.files), self._packed or b"")
         return self._registry
 
     def warm_up(self, task: Task) -> None:

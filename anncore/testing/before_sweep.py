@@ -24,10 +24,10 @@ from anncore.contract.engine_version import engine_version
 from anncore.contract.errors import PluginError
 from anncore.contract.hyperparameters import Plain, declared
 from anncore.contract.registry import Registered
-from anncore.evidence.results import Results
-from anncore.experiment.model import Experiment
+from anncore.experiment.read import Given, as_experiment
+from anncore.report.run import Run
 from anncore.running.files import replace_file
-from anncore.running.sweep import sweep as sweep_without_checks
+from anncore.running.sweep import folder_of, sweep as sweep_without_checks
 from anncore.testing import KITS, Check, checks_for, stacks
 from anncore.testing.kit import NOTHING_CHECKED
 
@@ -63,20 +63,28 @@ class ConformanceError(PluginError):
         )
 
 
-def sweep(experiment: Experiment, *, unchecked: bool = False, **options: Any) -> Results:
-    """Check strangers' components that the experiment uses, then run it.
+def sweep(
+    experiment: Given, *, components: Sequence[type[Any]] = (), unchecked: bool = False, **options: Any
+) -> Run:
+    """Check strangers' components that an experiment uses, then run it.
 
-    unchecked: run them even if they fail the checks that guard numbers; by default ConformanceError, a
-    PluginError, stops the sweep before it begins. For the rest:
+    experiment: the path of a TOML file, a dict with the same tables, TOML text of several lines, or what
+    `load_experiment` returned. components: classes of your own that it names, such as were defined in a
+    notebook's cell. unchecked: run strangers' components even if they fail the checks that guard numbers; by
+    default ConformanceError, a PluginError, stops the sweep before it begins. For the rest:
     """
-    return sweep_without_checks(experiment, admit=let_through if unchecked else admit, **options)
+    checked = as_experiment(experiment, components)
+    results = sweep_without_checks(checked, admit=let_through if unchecked else admit, **options)
+    return Run.of(results, folder_of(checked, options.get("out")))
 
 
 def _documented() -> None:
     """Give `sweep` the parameters and the documentation of what it calls beside its own."""
     inner, own = inspect.signature(sweep_without_checks), inspect.signature(sweep)
-    parameters = [parameter for name, parameter in inner.parameters.items() if name != "admit"]
-    sweep.__signature__ = inner.replace(parameters=[*parameters, own.parameters["unchecked"]])  # type: ignore[attr-defined]
+    first, *others = [parameter for name, parameter in inner.parameters.items() if name != "admit"]
+    mine = [own.parameters[name] for name in ("components", "unchecked")]
+    parameters = [own.parameters[first.name], mine[0], *others, mine[1]]
+    sweep.__signature__ = inner.replace(parameters=parameters, return_annotation="Run")  # type: ignore[attr-defined]
     sweep.__doc__ = f"{inspect.getdoc(sweep)}\n\n{inspect.getdoc(sweep_without_checks)}"
 
 

@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cloudpickle
+
 from anncore.contract.code_digest import file_code
 from anncore.contract.plugin_files import PREFIX, import_plugin_file
 from anncore.engine.process import children_on_one_blas_thread
@@ -45,14 +47,22 @@ def ask(function: Callable[..., Any], *arguments: Any, classes: Iterable[Any] = 
     classes: those that are pickled with the arguments; their modules are imported there first. Raises
     AssertionError, with the reason, if the process cannot be asked or the function raises an exception.
     """
+    classes = list(classes)
+    by_value = any(_typed(cls) for cls in classes)
     try:
-        question = pickle.dumps((function, arguments))
+        question = (cloudpickle if by_value else pickle).dumps((function, arguments))
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise AssertionError(f"it cannot be pickled: {error}") from error
-    answer, problem = _Other.current().answer(pickle.dumps((_homes(classes), question)))
+    homes = [] if by_value else _homes(classes)
+    answer, problem = _Other.current().answer(pickle.dumps((homes, question, by_value)))
     if problem:
         raise AssertionError(f"in another process: {problem}")
     return answer
+
+
+def _typed(cls: Any) -> bool:
+    """Tell whether a class was typed at a prompt or in a notebook's cell: no file can be imported there."""
+    return cls.__module__ == MAIN and not Path(getattr(sys.modules[MAIN], "__file__", None) or "").is_file()
 
 
 def same(thing: Any) -> Any:
@@ -147,14 +157,14 @@ def serve() -> None:
     known: dict[str, str] = {}
     while True:
         try:
-            homes, question = pickle.load(sys.stdin.buffer)
+            homes, question, by_value = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
         try:
             for home in homes:
                 _settle(home, known)
             function, arguments = pickle.loads(question)
-            reply = pickle.dumps((function(*arguments), ""))
+            reply = (cloudpickle if by_value else pickle).dumps((function(*arguments), ""))
         except BaseException as error:  # SystemExit too: the next question needs the process
             reply = pickle.dumps((None, f"{type(error).__name__}: {error}"))
         answers.write(reply)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Callable, Mapping
+from dataclasses import fields
+from html import escape
 from typing import Any, ClassVar, Literal
 
 import numpy.typing as npt
+
+from anncore.contract.shown import html_table, shortened
 
 Array = npt.NDArray[Any]
 """A NumPy array."""
@@ -42,6 +46,16 @@ class Component(ABC):
         By default "": the results depend on the hyperparameters alone.
         """
         return ""
+
+    def _repr_html_(self) -> str:
+        values = [(field.name, _briefly(getattr(self, field.name))) for field in fields(self)]  # type: ignore[arg-type]
+        line = (type(self).__doc__ or "").strip().partition("\n")[0]
+        return f"<b>{type(self).__name__}</b> {escape(line)}{html_table(values)}"
+
+
+def _briefly(value: Any) -> str:
+    shape = getattr(value, "shape", ())
+    return f"array {shape}" if shape else shortened(repr(value), 120)
 
 
 def overrides(cls: type[Any], method: Callable[..., Any]) -> bool:

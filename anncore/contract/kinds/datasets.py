@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from anncore.contract.kinds.base import Array, Component, Task
+from anncore.contract.shown import Shown, listed
 
 
-@dataclass(frozen=True)
-class Data:
+@dataclass(frozen=True, repr=False)
+class Data(Shown):
     """A data set before splitting and standardising.
 
     x (N, D) real; y (N,) class numbers 0 ... C-1 for classification, (N,) or (N, K) for regression.
@@ -27,6 +28,15 @@ class Data:
     features: tuple[str, ...] = ()
     clean_y: Array | None = None
     test_index: Array | None = None
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "task": self.task,
+            "x": np.shape(self.x),
+            "y": np.shape(self.y),
+            "classes": listed(self.classes),
+            "features": listed(self.features),
+        }
 
 
 class Dataset(Component):

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from anncore.contract.kinds.base import Component
+from anncore.contract.shown import Shown, listed
 
 
-@dataclass(frozen=True)
-class FigureInput:
+@dataclass(frozen=True, repr=False)
+class FigureInput(Shown):
     """The data that a figure may draw; see `anncore.report` for the columns of the frames."""
 
     trials: Any  # DataFrame, one row per trial
@@ -27,6 +28,10 @@ class FigureInput:
     """By problem its objective, with the values of its hyperparameters; empty for data sets.
 
     The paths of trials on objectives of two arguments are the curves "x.1" and "x.2"."""
+
+    def _facts(self) -> dict[str, object]:
+        arms, problems = (listed(self.report.get(name, ())) for name in ("arms", "problems"))
+        return {"trials": len(self.trials), "arms": arms, "problems": problems}
 
 
 class Figure(Component):

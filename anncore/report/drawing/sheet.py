@@ -6,6 +6,9 @@ both are wrapped by their measured width. Names come from users, so mathematics 
 
 from __future__ import annotations
 
+import base64
+import html
+import io
 import math
 import warnings
 from collections.abc import Iterator, Sequence
@@ -13,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from anncore.contract.shown import Shown
 from anncore.report.drawing.text import evenly, shorten, text_width, two_lines, wrap
 from anncore.report.theme import TOKENS, Theme
 
@@ -58,8 +62,8 @@ RC = {
 }
 
 
-@dataclass(frozen=True)
-class Drawing:
+@dataclass(frozen=True, repr=False)
+class Drawing(Shown):
     """A finished figure: what it shows (`title`, a finding), how to read it, and the same in words."""
 
     figure: Any  # matplotlib.figure.Figure
@@ -67,6 +71,30 @@ class Drawing:
     title: str
     alt: str
     subtitle: str = ""
+
+    def _title(self) -> str:
+        return f"Drawing {self.name!r}"
+
+    def _facts(self) -> dict[str, object]:
+        return {"shows": self.title, "how to read it": self.subtitle}
+
+    def _repr_html_(self) -> str:
+        """Show the figure itself in a notebook, with its text for those who cannot see it."""
+        buffer = io.BytesIO()
+        self.save(buffer)
+        pixels = base64.b64encode(buffer.getvalue()).decode()
+        return (
+            f'<img src="data:image/png;base64,{pixels}" alt="{html.escape(self.alt)}" '
+            f'style="max-width: 100%; width: {self.figure.get_figwidth()}in">'
+        )
+
+    def save(self, file: Any) -> None:
+        """Write the figure in the report's style; the name's ending says how (.png, .svg, .pdf).
+
+        Into an open binary file a PNG is written.
+        """
+        with drawing_style():
+            self.figure.savefig(file, dpi=DPI)
 
 
 @contextmanager
