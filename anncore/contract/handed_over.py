@@ -19,6 +19,7 @@ from anncore.contract.errors import PluginError
 from anncore.contract.kind_names import KINDS
 from anncore.contract.registry import HOME, Plugin, Registered, Registry
 from anncore.contract.session_code import SessionCode, Unclear, has_no_home, owner_of, session_code
+from anncore.contract.shown import shortened
 
 ORIGIN = "a Python session"
 
@@ -29,7 +30,7 @@ def with_components(registry: Registry, classes: Sequence[type[Any]]) -> Registr
     Raises PluginError, in one line, for what is no component class, for one that its kind does not admit, and
     for a full name that is taken.
     """
-    if isinstance(classes, (str, bytes)) or not isinstance(classes, Sequence):
+    if not isinstance(classes, (list, tuple)):
         raise PluginError(f"components must be a list of classes, got {_short(classes)}.")
     return _added(registry, [_registered(cls) for cls in dict.fromkeys(map(_class, classes))])
 
@@ -93,8 +94,7 @@ def _file_code(cls: type[Any]) -> SessionCode:
 
 
 def _short(value: Any) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else text[:56] + " ..."
+    return shortened(" ".join(repr(value).split()), 60)
 
 
 def packed(given: Sequence[Registered]) -> bytes:

@@ -199,8 +199,8 @@ class _Reader:
             yield from self._each((value.fget, value.fset))
         elif isinstance(value, functools.cached_property):
             yield from self.read(value.func)
-        elif isinstance(value, np.ufunc) and getattr(np, value.__name__, None) is value:
-            yield from self._named("numpy", value.__name__)
+        elif isinstance(value, np.ufunc) and getattr(np, _name(value), None) is value:
+            yield from self._named("numpy", _name(value))
         elif hasattr(value, "__wrapped__"):  # functools.cache and other decorators
             yield from self.read(value.__wrapped__)
         elif value is dataclasses.MISSING:
@@ -224,6 +224,10 @@ class _Reader:
                 yield from self._each(list(part) if isinstance(part, Iterator) else part for part in made)
 
 
+def _name(ufunc: Any) -> str:
+    return str(ufunc.__name__)
+
+
 def _made_by_dataclass(value: Any) -> bool:
     """Tell whether `dataclass` wrote a method, from the fields that are read by themselves."""
     inner = inspect.unwrap(value) if inspect.isfunction(value) else value
@@ -240,7 +244,9 @@ def _is_dunder(function: Any) -> bool:
 def _globals(code: CodeType) -> set[str]:
     """Return the global names that a code object and those inside it look up."""
     names = {
-        step.argval for step in dis.get_instructions(code) if step.opname in GLOBAL and step.argval is not None
+        step.argval
+        for step in dis.get_instructions(code)
+        if step.opname in GLOBAL and step.argval is not None
     }
     for constant in code.co_consts:
         if isinstance(constant, CodeType):

@@ -49,7 +49,11 @@ class DecisionMap(Shown):
     labels: Array
 
     def _facts(self) -> dict[str, object]:
-        return {"classes": listed(self.classes), "features": listed(self.features), "cells": f"{SIDE} x {SIDE}"}
+        return {
+            "classes": listed(self.classes),
+            "features": listed(self.features),
+            "cells": f"{SIDE} x {SIDE}",
+        }
 
     @property
     def probabilities(self) -> Array:

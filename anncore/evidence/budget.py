@@ -11,7 +11,7 @@ import numpy as np
 
 from anncore.contract.kinds import Array
 from anncore.evidence import stats
-from anncore.evidence.frame import GOALS
+from anncore.evidence.frame import GOALS, refuse_other_frames
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,9 +128,7 @@ def budget_curve(
     """
     import pandas as pd
 
-    lacking = [name for name in ("problem", "arm", "score") if name not in frame]
-    if lacking:
-        raise ValueError(f"the frame has no column {lacking[0]!r}")
+    refuse_other_frames(frame, ("problem", "arm", "score"), "tuning_scores")
     goal = goal or (frame["goal"].iloc[0] if "goal" in frame and len(frame) else "min")
     if goal not in GOALS:
         raise ValueError(f"goal must be one of {', '.join(GOALS)}, got {goal!r}")

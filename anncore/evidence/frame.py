@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from anncore.contract.columns import FLOOR_STEPS
+from anncore.contract.shown import shortened
 from anncore.evidence import stats
 from anncore.evidence.measures import Measure
 
@@ -83,15 +84,29 @@ def _scores_of(mine: pd.DataFrame, measure: Measure) -> Any:
     return measure.scores(mine[measure.column].to_numpy(float), steps)
 
 
+def refuse_other_frames(frame: object, needed: Sequence[str] = (), maker: str = "scores") -> None:
+    """Raise TypeError for what is no data frame, and ValueError for one without a column that is needed.
+
+    maker: the function that makes such a frame of a sweep's results.
+    """
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        raise TypeError(
+            f"a data frame is needed, such as {maker}(run) gives, got {shortened(repr(frame), 60)}"
+        )
+    lacking = [name for name in needed if name not in frame]
+    if lacking:
+        raise ValueError(f"the frame has no column {lacking[0]!r}; it needs {', '.join(needed)}")
+
+
 def prepared(frame: pd.DataFrame, goal: Words = None, scale: Words = None) -> pd.DataFrame:
     """Return the frame with every column of the long frame, and `cost`: lower is better, +inf diverged.
 
     A cost is NaN where the trial has no score; it is on the scale that differences are taken on. Raises
     ValueError where a column is missing, a word is unknown, or a trial is there twice.
     """
-    lacking = [name for name in NEEDED if name not in frame]
-    if lacking:
-        raise ValueError(f"the frame has no column {lacking[0]!r}; it needs {', '.join(NEEDED)}")
+    refuse_other_frames(frame, NEEDED)
     long = frame.reset_index(drop=True)
     twice = long.duplicated(["problem", "arm", "seed"])
     if twice.any():

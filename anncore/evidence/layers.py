@@ -61,7 +61,7 @@ class LayerGrid(Shown):
     values: Array
 
     def _facts(self) -> dict[str, object]:
-        seeds, layers, steps = self.values.shape
+        seeds, _, steps = self.values.shape
         return {"seeds": seeds, "layers": listed(self.layers), "steps": steps}
 
     @property

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from anncore.contract.columns import is_hyperparameter
+from anncore.evidence.frame import refuse_other_frames
 from anncore.evidence.stats import ABSOLUTE_NOISE, RELATIVE_NOISE
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ def selection_gaps(selection: pd.DataFrame, goal: str = "min") -> tuple[pd.DataF
     Positive where the score on fresh seeds is worse than the one it was chosen by: the winner's curse. The
     choices are those of `with_fresh_scores`; left out are those that lost a tuning seed or have no score.
     """
+    refuse_other_frames(selection, ("tune_score", "fresh_score", "n_ok", "n"), "with_fresh_scores")
     there = np.isfinite(selection["tune_score"]) & np.isfinite(selection["fresh_score"])
     kept = selection[there & (selection["n_ok"] == selection["n"])].reset_index(drop=True)
     tuned, fresh = (kept[name].to_numpy(float) for name in ("tune_score", "fresh_score"))

@@ -10,6 +10,7 @@ import numpy as np
 
 from anncore.contract.columns import is_hyperparameter
 from anncore.contract.kinds import FigureInput
+from anncore.contract.shown import shortened
 from anncore.evidence.frame import LONG, Layout, long_frame
 from anncore.evidence.measures import Measure
 from anncore.evidence.study import Study
@@ -39,6 +40,11 @@ def source_of(source: Any) -> Source:
     """Return a `Results`, a `Study` or a `FigureInput` as a `Source`."""
     if isinstance(source, FigureInput):
         return _of_figure(source)
+    if not hasattr(source, "experiment") or not hasattr(source, "trials"):
+        raise TypeError(
+            "tables are made of what sweep or load_run returned, or of a FigureInput, got "
+            f"{shortened(repr(source), 60)}; load_run(DIR) reads a run folder"
+        )
     study = source if isinstance(source, Study) else Study(source)
     lost = {pair: nothing.status for pair, nothing in study.unchosen.items()}
     rule = study.experiment.select

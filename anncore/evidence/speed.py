@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from anncore.evidence import stats
+from anncore.evidence.frame import refuse_other_frames
 from anncore.evidence.sources import Source, source_of
 
 if TYPE_CHECKING:
@@ -108,9 +109,7 @@ def time_to_target(
 
     if isinstance(targets, pd.DataFrame):
         targets = dict(zip(targets["problem"], targets["target"], strict=True))
-    lacking = [name for name in ("problem", "arm", "seed", "value", time) if name not in curves]
-    if lacking:
-        raise ValueError(f"the curves have no column {lacking[0]!r}")
+    refuse_other_frames(curves, ("problem", "arm", "seed", "value", time), "curve_frame")
     target = curves["problem"].map(lambda problem: targets.get(problem, math.nan)).astype(float)
     reached = curves["value"] <= target if goal == "min" else curves["value"] >= target
     first = curves[time].astype(float).where(reached, math.inf)
@@ -125,6 +124,7 @@ def typical_times(times: pd.DataFrame) -> pd.DataFrame:
     A miss counts as slower than any time, so the median is infinite where half of the seeds missed (with an
     even number; with an odd one, where most did).
     """
+    refuse_other_frames(times, ("problem", "arm", "seed", "time"), "time_to_target")
     arms, problems = (list(dict.fromkeys(times[name])) for name in ("arm", "problem"))
     median = times.groupby(["arm", "problem"], sort=False)["time"].agg(
         lambda times_of_seeds: stats.median(times_of_seeds.to_numpy(float))
@@ -146,6 +146,7 @@ def performance_ratios(
     3. A base problem counts only where all its variants do. Then the variants have had their say.
     4. Ratios are to the fastest of the arms that are left.
     """
+    refuse_other_frames(times, maker="typical_times")
     table = times.astype(float)
     table = table.where(table.notna(), math.inf)
     pairs = dict(held_out or {})

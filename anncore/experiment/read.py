@@ -63,9 +63,7 @@ def load_experiment(
 
     Raises ExperimentError (or another AnnxError) that names file, key, rule and value.
     """
-    options = ReadOptions(
-        tuple(overrides), tuple(only), tuple(skip), quick, tuple(plugins), tuple(components)
-    )
+    options = ReadOptions(tuple(overrides), tuple(only), tuple(skip), quick, tuple(plugins), components)
     return read_experiment(read_source(source), options, registry)
 
 
@@ -86,7 +84,7 @@ class ReadOptions(NamedTuple):
     skip: tuple[str, ...] = ()
     quick: bool = False
     plugins: tuple[str | Path, ...] = ()
-    components: tuple[type[Any], ...] = ()
+    components: Sequence[type[Any]] = ()
 
 
 def read_experiment(source: Source, options: ReadOptions, registry: Registry | None = None) -> Experiment:

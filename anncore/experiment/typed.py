@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.errors import ExperimentError
+from anncore.contract.shown import shortened
 from anncore.experiment.document import Source, parsed, read_document, show
 
 UNNAMED = "experiment"  # also the default run folder's name
@@ -33,11 +34,22 @@ def read_source(given: str | Path | Mapping[str, Any]) -> Source:
         return _typed(to_toml(given))
     if isinstance(given, str) and "\n" in given:
         return _typed(given)
-    if isinstance(given, (str, PurePath)):
-        return read_document(Path(given))
+    if isinstance(given, (str, PurePath)) and str(given).strip():
+        return _filed(given)
     raise ExperimentError(
-        f"an experiment is the path of a TOML file, TOML text, a dict or an Experiment, got {_kind(given)}."
+        f"an experiment is the path of a TOML file, TOML text, a dict or an Experiment, "
+        f"got {shortened(repr(given), 60)}."
     )
+
+
+def _filed(path: str | PurePath) -> Source:
+    try:
+        return read_document(Path(path))
+    except ExperimentError as error:
+        looks_like_toml = isinstance(path, str) and re.match(r"\s*(\[|[\w.\"'-]+\s*=|#)", path)
+        if looks_like_toml and not Path(path).exists():
+            raise ExperimentError(f"{error} TOML text must have a line break to be read as text.") from None
+        raise
 
 
 def _typed(text: str) -> Source:
@@ -118,8 +130,12 @@ def _plain(value: Any, path: tuple[str, ...]) -> Any:
         except UnicodeEncodeError:
             raise ExperimentError(f"experiment: {where}{value!r} is no valid Unicode.") from None
         return str(value)
-    if isinstance(value, bool | int | float):
+    if isinstance(value, bool):
         return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
     if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str):
@@ -134,8 +150,13 @@ def _plain(value: Any, path: tuple[str, ...]) -> Any:
             f"experiment: {where}write the component's name, {value.name!r}, and hand the class over by "
             f"components=[{value.__name__}]."
         )
+    if isinstance(value, type):
+        raise ExperimentError(
+            f"experiment: {where}a component is named by its text, got the class {value.__name__}."
+        )
     raise ExperimentError(
-        f"experiment: {where}a value is a text, a number, true or false, a list or a dict, got {_kind(value)}."
+        f"experiment: {where}a value is a text, a number, true or false, a list or a dict, "
+        f"got {_kind(value)}."
     )
 
 

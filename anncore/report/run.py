@@ -42,6 +42,9 @@ class Run(Results):
         held = {field.name: getattr(results, field.name) for field in dataclasses.fields(Results)}
         return cls(**held, folder=Path(folder))
 
+    def __fspath__(self) -> str:
+        return str(self.folder)  # a run stands for its folder: compare_runs(first, second)
+
     def _facts(self) -> dict[str, object]:
         return {**super()._facts(), "folder": self.folder}
 

@@ -19,12 +19,14 @@ import contextlib
 import dataclasses
 import json
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anncore._version import __version__
 from anncore.contract.errors import StoreError
+from anncore.contract.shown import shortened
 from anncore.engine.datasets import Shapes
 from anncore.evidence.results import Cost, PlanSummary, Results, csv_chunks, to_csv, to_gzip
 from anncore.experiment.document import read_document
@@ -50,6 +52,8 @@ class RunFolder:
     """A run folder; nothing is written before `store` is called."""
 
     def __init__(self, path: str | Path) -> None:
+        if not isinstance(path, (str, os.PathLike)):
+            raise StoreError(f"a run folder is given by its path, got {shortened(repr(path), 60)}.")
         self.path = Path(path)
 
     @contextlib.contextmanager
@@ -196,15 +200,16 @@ class RunFolder:
     def experiment(self, components: Sequence[type[Any]] = ()) -> Experiment:
         """Read the experiment again as it was read for the sweep, from the folder's own copy.
 
-        components: classes that the sweep was handed, which no file holds. Relative paths still start from the original file's directory. Raises ExperimentError or
-        PluginError where a plugin file is gone or the file no longer passes.
+        components: classes that the sweep was handed, which no file holds. Relative paths still start from
+        the original file's directory. Raises ExperimentError or PluginError where a plugin file is gone or
+        the file no longer passes.
         """
         plan = self._plan()
         source = read_document(self.path / "experiment.toml")
         original = Path(plan["path"]) if plan["path"] else Path(plan["base"]) / f"{plan['name']}.toml"
         source = source._replace(path=original, typed=not plan["path"])
         overrides, only, skip = (tuple(plan[name]) for name in ("overrides", "only", "skip"))
-        options = ReadOptions(overrides, only, skip, plan["quick"], tuple(plan["plugin_files"]), tuple(components))
+        options = ReadOptions(overrides, only, skip, plan["quick"], tuple(plan["plugin_files"]), components)
         experiment = read_experiment(source, options)
         experiment = widened(experiment, [Widening(*fields) for fields in plan.get("widened", ())])
         # Folders of before it was kept are read again from the file and the data.
@@ -248,7 +253,8 @@ def load_run(out: str | Path, *, curves: bool = True, components: Sequence[type[
     """Return the results of a run folder, also while its sweep is running.
 
     Neither data nor the original experiment file are needed, only plugin files. curves=False leaves the
-    curves out, for a quick look. components: classes that the sweep was handed. Raises StoreError where the folder holds no run.
+    curves out, for a quick look. components: classes that the sweep was handed. Raises StoreError where
+    the folder holds no run.
     """
     folder = RunFolder(out)
     summary, experiment = folder.summary(), folder.experiment(components)

@@ -19,11 +19,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from anncore._version import __version__
 from anncore.contract.engine_version import engine_version
-from anncore.contract.errors import PluginError
+from anncore.contract.errors import ExperimentError, PluginError
 from anncore.contract.hyperparameters import Plain, declared
+from anncore.contract.kinds import Executor
 from anncore.contract.registry import Registered
+from anncore.contract.shown import shortened
 from anncore.experiment.read import Given, as_experiment
 from anncore.report.run import Run
 from anncore.running.files import replace_file
@@ -59,7 +63,7 @@ class ConformanceError(PluginError):
         names = ", ".join(dict.fromkeys(failure.partition(": ")[0] for failure in failures))
         super().__init__(
             f"{names} cannot be trusted, so nothing was run; mend it ('annx check' says more), or run it all "
-            "the same by --unchecked, which the report then says."
+            "the same by --unchecked (in Python unchecked=True), which the report then says."
         )
 
 
@@ -73,9 +77,40 @@ def sweep(
     notebook's cell. unchecked: run strangers' components even if they fail the checks that guard numbers; by
     default ConformanceError, a PluginError, stops the sweep before it begins. For the rest:
     """
+    _refuse_options(**options)
     checked = as_experiment(experiment, components)
     results = sweep_without_checks(checked, admit=let_through if unchecked else admit, **options)
     return Run.of(results, folder_of(checked, options.get("out")))
+
+
+def _refuse_options(
+    *,
+    jobs: object = None,
+    max_seeds: object = None,
+    max_time: object = None,
+    until_decided: object = False,
+    executor: object = None,
+    **others: object,
+) -> None:
+    """Raise ExperimentError for an option of a sweep that has no meaning."""
+    for name, value in (("jobs", jobs), ("max_seeds", max_seeds)):
+        if value is not None and (not _is_whole(value) or int(str(value)) < 1):
+            raise ExperimentError(
+                f"{name} must be a whole number of at least 1, got {shortened(repr(value), 60)}."
+            )
+    if max_time is not None and not (isinstance(max_time, (int, float)) and max_time > 0):
+        raise ExperimentError(f"max_time must be a number of seconds, got {shortened(repr(max_time), 60)}.")
+    if max_seeds is not None and not until_decided:
+        raise ExperimentError("max_seeds needs until_decided=True.")
+    if executor is not None and not isinstance(executor, (str, Executor)):
+        raise ExperimentError(
+            f"executor must be a name or an Executor, got {shortened(repr(executor), 60)}; "
+            "load_registry().of_kind('executor') lists them."
+        )
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def _documented() -> None:

@@ -27,9 +27,6 @@ from anncore.contract.plugin_files import PREFIX, import_plugin_file
 from anncore.engine.process import children_on_one_blas_thread
 
 MAIN = "__main__"
-MAIN_THERE = (
-    "__mp_main__"  # multiprocessing's name for it: code that a script guards by its name does not run again
-)
 COMMAND = "from anncore.testing.elsewhere import serve; serve()"
 
 
@@ -48,7 +45,8 @@ def ask(function: Callable[..., Any], *arguments: Any, classes: Iterable[Any] = 
     AssertionError, with the reason, if the process cannot be asked or the function raises an exception.
     """
     classes = list(classes)
-    by_value = any(_typed(cls) for cls in classes)
+    # A script is not run again there, and what was typed at a prompt has no file.
+    by_value = any(cls.__module__ == MAIN for cls in classes)
     try:
         question = (cloudpickle if by_value else pickle).dumps((function, arguments))
     except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -60,11 +58,6 @@ def ask(function: Callable[..., Any], *arguments: Any, classes: Iterable[Any] = 
     return answer
 
 
-def _typed(cls: Any) -> bool:
-    """Tell whether a class was typed at a prompt or in a notebook's cell: no file can be imported there."""
-    return cls.__module__ == MAIN and not Path(getattr(sys.modules[MAIN], "__file__", None) or "").is_file()
-
-
 def same(thing: Any) -> Any:
     """Return the argument, to test whether it survives the way there and back."""
     return thing
@@ -72,7 +65,6 @@ def same(thing: Any) -> Any:
 
 def _homes(classes: Iterable[Any]) -> list[Home]:
     homes = []
-    sys.modules.setdefault(MAIN_THERE, sys.modules[MAIN])  # for the answer
     for cls in classes:
         file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
         if cls.__module__.startswith(PREFIX):  # a plugin file, or one that it imports from beside it
@@ -175,7 +167,7 @@ def _settle(home: Home, known: dict[str, str]) -> None:
     """Import a module as the asking process did: by its name, or else from its file."""
     if known.get(home.name) == home.digest:
         return
-    if home.name == MAIN or home.name in known or home.name.startswith(PREFIX) or not _importable(home):
+    if home.name in known or home.name.startswith(PREFIX) or not _importable(home):
         _load(home)
     known[home.name] = home.digest
 
@@ -194,10 +186,9 @@ def _load(home: Home) -> None:
     if home.name.startswith(PREFIX):
         import_plugin_file(Path(home.file))
         return
-    name = MAIN_THERE if home.name == MAIN else home.name
-    spec = importlib.util.spec_from_file_location(name, home.file) if home.file else None
+    spec = importlib.util.spec_from_file_location(home.name, home.file) if home.file else None
     if spec is None or spec.loader is None:
         raise ImportError(f"it comes from {home.name}, which is not a file; put it into a module")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = sys.modules[home.name] = module
+    sys.modules[home.name] = module
     spec.loader.exec_module(module)
