@@ -1,8 +1,45 @@
-"""annx's core: compare the parts of neural networks honestly.
+"""Compare the parts of small neural networks: which is better, by how much, and how sure are we?
 
-A plugin's author imports everything from here; `__init__.pyi` lists it. Names load when they are first used,
-so that `annx --help` need not wait for NumPy.
+    run = anncore.sweep("experiment.toml")    run an experiment, or resume it; what is done is not run again
+    print(run.summary)                        the answer in words
+    run.trials, run.curves, run.selection     pandas data frames
+    run.figure("learning_curves")             a figure of the report, which a notebook shows
+    run.report()                              writes report.html, report.md, report.json and the figures
+
+Run an experiment, which is a path, a dict with the tables of such a file, or its text:
+
+    load_experiment, make_plan, sweep, load_run, compare_runs; Results, Run, Stopper
+
+Compute from a run. `scores(run)` gives a frame with the columns problem, arm, seed and score, which most of
+the others take; a frame of your own does as well (`help(anncore.evidence)`):
+
+    frames       scores, tuning_scores, curve_frame, layer_frame, layer_grids, LayerGrid
+    arms         summarize, compare_arms, probability_of_improvement
+    data sets    average_ranks, friedman_test, normalized_scores, aggregate_scores
+    speed        targets, time_to_target, typical_times, performance_profile, _ratios and _scores
+    tuning       select, with_fresh_scores, selection_gaps, budget_curve, lr_sensitivity
+    seeds        pairs_needed, pairs_for_power, pairs_until_decided, always_valid_p, always_valid_interval
+
+Write a component: a frozen dataclass, derived from the base class of its kind (`help(anncore.Activation)`):
+
+    kinds        Activation, Loss, Optimizer, Schedule, Initializer, Dataset, Network, Objective, Metric,
+                 Figure, Executor; LearnedActivation, RandomActivation, JointLoss, OptimizerWrapper,
+                 AskingOptimizer, AskingWrapper, ModalNetwork, NoisyObjective, WatchingMetric
+    fields       hyper, ref, linear, log, choice; build makes a component from plain values
+    handed       Array, Hyper, Task, Data, Weights, WeightSpec, Layer, Mode, Evaluate, FigureInput,
+                 DecisionMap
+    numbers      dense, eigh, power, sum_examples, times_transposed, truncated_normal, add_outliers,
+                 flip_labels, WeightDecay, DECAY_MODES
+    figures      drawing, Drawing; counted, joined, number, percent, singular, metric_words, differences,
+                 mean_band
+    processes    Lost, children_on_one_blas_thread
+    plugins      hookimpl, load_registry, Registry, Component; `anncore.testing` checks what a kind promises
+
+A mistake that a user can mend raises an AnnxError of one line: ExperimentError, ComponentError, PluginError,
+DataError, StoreError or ReportError. A wrong argument of a function on frames is a ValueError or a TypeError.
 """
+
+# `__init__.pyi` lists the names. They load when they are first used: `annx --help` need not wait for NumPy.
 
 from typing import Any
 

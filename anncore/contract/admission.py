@@ -58,6 +58,8 @@ def refuse_malformed(kind: str, cls: Any) -> None:
     _refuse_fields(cls)
     if kind == "optimizer":
         _refuse_references_to_optimizers(cls)
+    if kind == "network":
+        _refuse_network_without_output(cls)
     if kind == "schedule":
         _refuse_schedule_that_hides_losses(cls)
 
@@ -135,6 +137,16 @@ def _refuse_references_to_optimizers(cls: Any) -> None:
         raise Refused(
             f"{owner}.{inside[0]} refers to an optimizer: derive {owner} from anncore.{form.__name__}, "
             "or write a method route that says which arrays that one updates"
+        )
+
+
+def _refuse_network_without_output(cls: Any) -> None:
+    """Refuse a network without the reference that names its output activation: all its trials would fail."""
+    output = references(cls).get("output")
+    if output is None or output.kind != "activation":
+        raise Refused(
+            f"{cls.__qualname__} has no output activation; give it a field "
+            'output: Any = ref("activation", "auto")'
         )
 
 

@@ -19,6 +19,7 @@ import hashlib
 import inspect
 import operator
 import sys
+import types
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -40,6 +41,11 @@ MADE_BY_PYTHON = frozenset(
     )
 )
 SHARED = (tuple, frozenset, CodeType, np.generic)  # Python may or may not make one object of equal ones
+FORM = 0xFFF  # the flags of a code object that say what it is; above are those of __future__ imports
+WRITTEN_IN_C = (
+    *(types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType),
+    *(types.ClassMethodDescriptorType, types.GetSetDescriptorType, types.MemberDescriptorType),
+)
 GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME")
 
 
@@ -121,8 +127,10 @@ class _Reader:
             yield from self._class(value) if has_no_home(value) else self._named_thing(value)
         elif inspect.isfunction(value):
             yield from self._function(value) if has_no_home(value) else self._named_thing(value)
-        elif inspect.isroutine(value) and not inspect.ismethod(value) and not hasattr(value, "__func__"):
-            yield from self._named_thing(value)  # written in C
+        elif isinstance(value, WRITTEN_IN_C) and isinstance(
+            getattr(value, "__self__", None), (ModuleType, type(None))
+        ):
+            yield from self._named_thing(value)
         elif isinstance(value, CodeType):
             yield from self._code(value)
         elif isinstance(value, (tuple, list)):
@@ -188,7 +196,8 @@ class _Reader:
     def _code(self, code: CodeType) -> Iterator[str]:
         yield code.co_code.hex()
         yield from self._each((code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars))
-        yield from self._each((code.co_argcount, code.co_kwonlyargcount, code.co_flags))
+        kind = code.co_flags & FORM
+        yield from self._each((code.co_argcount, code.co_kwonlyargcount, kind))
         yield from self._each(code.co_consts)
 
     def _object(self, value: Any) -> Iterator[str]:

@@ -56,10 +56,10 @@ def load_experiment(
     """Read an experiment and check it whole.
 
     source: the path of a TOML file; or, from Python, a dict with the same tables, or TOML text of several
-    lines. overrides: KEY=VALUE texts put into the document first. only, skip: `kind=label` texts (* and ? match)
-    that keep or drop entries. quick: a first look with few steps and seeds. plugins: further plugin files,
-    relative to the working directory. components: further component classes, such as were defined in a
-    notebook's cell. registry: components to use in place of the installed ones.
+    lines. overrides: KEY=VALUE texts put into the document first. only, skip: `kind=label` texts (* and ?
+    match) that keep or drop entries. quick: a first look with few steps and seeds. plugins: further plugin
+    files, relative to the working directory. components: further component classes, such as were defined in
+    a notebook's cell. registry: components to use in place of the installed ones.
 
     Raises ExperimentError (or another AnnxError) that names file, key, rule and value.
     """
