@@ -33,13 +33,6 @@ from anncore.contract.plugin_files import RESERVED
 SESSION = "session"
 """The owner's name of components that were defined in a session, as a file's stem is that of a file's."""
 
-MADE_BY_PYTHON = frozenset(
-    (
-        *("__module__", "__doc__", "__dict__", "__weakref__", "__annotations__", "__annotate_func__"),
-        *("__annotations_cache__", "__abstractmethods__", "_abc_impl", "__parameters__", "__orig_bases__"),
-        *("__static_attributes__", "__firstlineno__", "__qualname__"),
-    )
-)
 SHARED = (tuple, frozenset, CodeType, np.generic)  # Python may or may not make one object of equal ones
 FORM = 0xFFF  # the flags of a code object that say what it is; above are those of __future__ imports
 WRITTEN_IN_C = (
@@ -175,7 +168,7 @@ class _Reader:
                 for field in dataclasses.fields(cls):
                     yield field.name
                     yield from self._each((field.default, field.default_factory, field.metadata))
-            elif name not in MADE_BY_PYTHON and not _made_by_dataclass(value):
+            elif not _made_by_python(name, value) and not _made_by_dataclass(value):
                 yield name
                 yield from self.read(value)
 
@@ -231,6 +224,12 @@ class _Reader:
                 yield from self._named(value.__module__, made)
             else:
                 yield from self._each(list(part) if isinstance(part, Iterator) else part for part in made)
+
+
+def _made_by_python(name: str, value: Any) -> bool:
+    """Tell whether an attribute is Python's own note on a class, some of which come with its first use."""
+    double = name.startswith("__") and name.endswith("__")
+    return name == "_abc_impl" or (double and not inspect.isroutine(value))
 
 
 def _name(ufunc: Any) -> str:

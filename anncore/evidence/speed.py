@@ -217,6 +217,7 @@ def performance_scores(
         area = steps @ (rho[1:] + rho[:-1]) / 2
         return pd.Series(area / (most - 1), index=profile.columns)
 
+    refuse_other_frames(times, maker="typical_times")
     arms = list(times.index)
     frame = pd.DataFrame({"arm": arms, "score": score(times).to_numpy(float)}, index=arms)
     if leave_one_out and len(arms) > 1:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,13 +15,11 @@ from anncore.contract.columns import SPLITS, parse_metric
 from anncore.contract.errors import StoreError
 from anncore.contract.trial import Phase
 from anncore.evidence.measures import Measure
+from anncore.evidence.results import Results
 from anncore.evidence.study import Study
 from anncore.evidence.verdicts import Comparison, Pair, judge
 from anncore.report.build import build_report, plain
 from anncore.running.run_folder import RunFolder, load_run
-
-if TYPE_CHECKING:
-    from anncore.evidence.results import Results
 
 SCHEMA = 1
 RESOLVED = ("train", "split", "seeds", "select")  # tables of the file that are told with their defaults
@@ -28,7 +27,7 @@ READING = ("overrides", "only", "skip", "quick", "plugin_files")
 TOLD: tuple[Phase, ...] = ("tune", "report")
 
 
-class Run(NamedTuple):
+class Side(NamedTuple):
     """One of the two: its folder, results and study, and what env.json says."""
 
     folder: Path
@@ -37,8 +36,8 @@ class Run(NamedTuple):
     environment: Mapping[str, Any]
 
 
-def compare_runs(a: str | Path, b: str | Path) -> dict[str, Any]:
-    """Return what changed from run folder `a` to run folder `b`, as plain JSON.
+def compare_runs(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what changed from run folder `a` to run folder `b`, as plain JSON; either may be a `Run`.
 
     inputs     every setting, file option, version or machine fact that differs: where, key, a, b
     trials     how many run keys both have, how many of these came out the same to the last digit
@@ -74,16 +73,16 @@ def compare_runs(a: str | Path, b: str | Path) -> dict[str, Any]:
     )
 
 
-def _read(folder: str | Path) -> Run:
-    results = load_run(folder, curves=False)
+def _read(folder: str | os.PathLike[str]) -> Side:
+    results = folder if isinstance(folder, Results) else load_run(folder, curves=False)
     if not (results.trials["phase"] == "report").any():
         raise StoreError(
             f"{folder} has no report trials yet; let 'annx sweep' go on, the same command resumes."
         )
-    return Run(Path(folder), results, Study(results), RunFolder(folder).environment())
+    return Side(Path(folder), results, Study(results), RunFolder(folder).environment())
 
 
-def _about(run: Run) -> dict[str, Any]:
+def _about(run: Side) -> dict[str, Any]:
     phases = run.results.trials["phase"]
     return {
         "folder": str(run.folder),
@@ -99,7 +98,7 @@ def _about(run: Run) -> dict[str, Any]:
 # ---------------------------------------------------------------- inputs
 
 
-def _changed(first: Run, second: Run) -> list[dict[str, Any]]:
+def _changed(first: Side, second: Side) -> list[dict[str, Any]]:
     changes = []
     for where, tell in (("experiment", _experiment), ("reading", _reading), ("environment", _environment)):
         one, other = dict(_flat(tell(first))), dict(_flat(tell(second)))
@@ -109,7 +108,7 @@ def _changed(first: Run, second: Run) -> list[dict[str, Any]]:
     return changes
 
 
-def _experiment(run: Run) -> dict[str, Any]:
+def _experiment(run: Side) -> dict[str, Any]:
     """Return the file's tables, those that have defaults with their defaults filled in."""
     experiment = run.results.experiment
     own = {key: value for key, value in experiment.document.items() if key not in RESOLVED}
@@ -123,7 +122,7 @@ def _experiment(run: Run) -> dict[str, Any]:
     }
 
 
-def _reading(run: Run) -> dict[str, Any]:
+def _reading(run: Side) -> dict[str, Any]:
     return {
         name: list(option)
         if not isinstance(option := getattr(run.results.experiment, name), bool)
@@ -132,7 +131,7 @@ def _reading(run: Run) -> dict[str, Any]:
     }
 
 
-def _environment(run: Run) -> dict[str, Any]:
+def _environment(run: Side) -> dict[str, Any]:
     return {key: value for key, value in run.environment.items() if key != "command"}
 
 
@@ -148,7 +147,7 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 # ---------------------------------------------------------------- trials and scores
 
 
-def _trials(first: Run, second: Run) -> dict[str, int]:
+def _trials(first: Side, second: Side) -> dict[str, int]:
     """Count run keys; equal keys mean equal numbers, so a shared one that differs is worth a look."""
     frames = [run.results.trials.drop_duplicates("key").set_index("key") for run in (first, second)]
     shared = frames[0].index.intersection(frames[1].index)

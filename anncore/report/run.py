@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,7 +38,7 @@ class Run(Results):
     folder: Path = Path()
 
     @classmethod
-    def of(cls, results: Results, folder: str | Path) -> Run:
+    def of(cls, results: Results, folder: str | os.PathLike[str]) -> Run:
         """Return results with the folder where they lie."""
         held = {field.name: getattr(results, field.name) for field in dataclasses.fields(Results)}
         return cls(**held, folder=Path(folder))
@@ -129,7 +130,9 @@ class Run(Results):
         return RunFolder(self.folder).environment()
 
 
-def load_run(folder: str | Path, *, curves: bool = True, components: Sequence[type[Any]] = ()) -> Run:
+def load_run(
+    folder: str | os.PathLike[str], *, curves: bool = True, components: Sequence[type[Any]] = ()
+) -> Run:
     """Return the results of a run folder, also while its sweep is running.
 
     Neither data nor the original experiment file are needed. curves=False leaves the curves out, for a quick

@@ -51,7 +51,7 @@ LOGGER = "anncore"
 class RunFolder:
     """A run folder; nothing is written before `store` is called."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         if not isinstance(path, (str, os.PathLike)):
             raise StoreError(f"a run folder is given by its path, got {shortened(repr(path), 60)}.")
         self.path = Path(path)
@@ -122,6 +122,7 @@ class RunFolder:
                 "skip": list(experiment.skip),
                 "quick": experiment.quick,
                 "plugin_files": list(experiment.plugin_files),
+                "handed_over": [f"{given.kind} {given.full_name}" for given in experiment.registry.given],
                 "arms": list(plan.arms),
                 "problems": list(plan.problems),
                 "counts": dict(plan.counts),
@@ -205,6 +206,12 @@ class RunFolder:
         the file no longer passes.
         """
         plan = self._plan()
+        handed_over = plan.get("handed_over", [])
+        if handed_over and not components:
+            raise StoreError(
+                f"{self.path} was swept with {', '.join(handed_over)}, which no file holds; hand over the "
+                "same classes in Python: load_run(DIR, components=[...])."
+            )
         source = read_document(self.path / "experiment.toml")
         original = Path(plan["path"]) if plan["path"] else Path(plan["base"]) / f"{plan['name']}.toml"
         source = source._replace(path=original, typed=not plan["path"])
@@ -249,7 +256,9 @@ def _rounds(plan: dict[str, Any]) -> Rounds | None:
     return None if rounds is None else Rounds(tuple(rounds["looks"]), rounds["most"], rounds["open"])
 
 
-def load_run(out: str | Path, *, curves: bool = True, components: Sequence[type[Any]] = ()) -> Results:
+def load_run(
+    out: str | os.PathLike[str], *, curves: bool = True, components: Sequence[type[Any]] = ()
+) -> Results:
     """Return the results of a run folder, also while its sweep is running.
 
     Neither data nor the original experiment file are needed, only plugin files. curves=False leaves the
