@@ -1,12 +1,11 @@
-"""The shipped experiments, and the examples of their guide, load and plan."""
+"""The shipped experiments load and plan; the examples of their guide do in `test_readme.py`."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
-from experiment_factory import plan, registry
+from experiment_factory import registry
 
 from anncore.experiment import load_experiment
 from anncore.experiment.plan import make_plan
@@ -14,7 +13,6 @@ from anncore.experiment.plan import make_plan
 FOLDER = Path(__file__).parents[1] / "experiments"
 FILES = sorted(FOLDER.glob("*.toml"))
 GUIDE = (FOLDER / "README.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -40,13 +38,3 @@ def test_optimizers_compares_five_over_eight_data_sets_or_more_with_equal_budget
     assert len(labels - real) >= 3
     assert len(set(made.configurations.values())) == 1
     assert len(experiment.report_seeds) == 10
-
-
-def test_the_guide_has_examples() -> None:
-    assert len(EXAMPLES) >= 7
-
-
-@pytest.mark.parametrize("text", EXAMPLES, ids=lambda text: text.splitlines()[0])
-def test_example_of_the_guide_plans(tmp_path: Path, text: str) -> None:
-    (tmp_path / "data").symlink_to(FOLDER / "data")
-    assert plan(tmp_path, text).counts["total"] > 0

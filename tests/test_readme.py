@@ -1,21 +1,36 @@
-"""What the guides say works: their code blocks are run, their commands compared with CI's."""
+"""What the guides say works: every block of code is run, every command is one that `annx` takes."""
 
+from __future__ import annotations
+
+import contextlib
 import re
+import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
+from experiment_factory import plan
 
+import anncore
 from anncore import load_registry
 from anncore.cli.group import cli
+from anncore.cli.new_plugin import package
+from anncore.contract.kind_names import KINDS
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PLUGIN_GUIDE = ROOT / "plugins" / "README.md"
 REPORT_GUIDE = ROOT / "reports" / "README.md"
+EXPERIMENT_GUIDE = ROOT / "experiments" / "README.md"
+BENCHMARKS = ROOT / "tests" / "benchmarks" / "README.md"
+GUIDES = (README, PLUGIN_GUIDE, REPORT_GUIDE, EXPERIMENT_GUIDE, BENCHMARKS, ROOT / "anncore" / "README.md")
 
 
 def blocks(file: Path, language: str) -> list[str]:
@@ -23,8 +38,8 @@ def blocks(file: Path, language: str) -> list[str]:
 
 
 def block(file: Path, language: str, holding: str) -> str:
-    (found,) = [text for text in blocks(file, language) if holding in text]
-    return found
+    (text,) = [text for text in blocks(file, language) if holding in text]
+    return text
 
 
 def _owner(code: str) -> str:
@@ -60,10 +75,11 @@ def test_the_first_experiment_and_the_first_plugin_run(tmp_path: Path, invoke: C
     (tmp_path / "swish.py").write_text(plugin, encoding="utf-8")
     for line in block(README, "sh", "annx plan first.toml").splitlines():
         verb, *args = line.partition("#")[0].split()[1:]
-        invoke(verb, *args, "train.steps=20", *(["--executor", "serial"] if verb == "sweep" else []))
+        quickly = ["--executor", "serial", "--no-figures"] if verb == "sweep" else []
+        invoke(verb, *args, "train.steps=20", *quickly)
     text = README.read_text(encoding="utf-8")
     (command,) = re.findall(r"`annx (sweep first.toml .*--plugin swish.py)`", text)
-    invoke(*command.split(), "train.steps=20", "--executor", "serial", "--out", "swish")
+    invoke(*command.split(), "train.steps=20", "--executor", "serial", "--no-figures", "--out", "swish")
     assert (tmp_path / "swish" / "report.html").is_file()
 
 
@@ -91,9 +107,8 @@ def test_every_component_of_the_plugin_guide_keeps_every_promise(tmp_path: Path,
     from anncore.testing import check_component
 
     (tmp_path / "guide.py").write_text(code, encoding="utf-8")
-    (component,) = [
-        each for each in load_registry([tmp_path / "guide.py"]).components if each.dist == "guide"
-    ]
+    components = load_registry([tmp_path / "guide.py"]).components
+    (component,) = [component for component in components if component.dist == "guide"]
     check_component(component)
 
 
@@ -107,7 +122,8 @@ def test_the_plugin_guide_has_an_example_of_every_kind() -> None:
 def test_the_checks_that_the_plugin_guide_quotes_are_there() -> None:
     from anncore.testing import checks_for
 
-    known = {check.name for each in load_registry().components for check in checks_for(each)}
+    components = load_registry().components
+    known = {check.name for component in components for check in checks_for(component)}
     text = PLUGIN_GUIDE.read_text(encoding="utf-8")
     quoted = {
         "stacked_as_alone",
@@ -128,24 +144,132 @@ def test_the_plugin_guide_knows_every_hook() -> None:
     assert [hook for hook in HOOKS.values() if f"`{hook}`" not in text] == []
 
 
-@pytest.mark.parametrize("file", [README, PLUGIN_GUIDE], ids=lambda file: file.parent.name)
+@pytest.mark.parametrize("file", GUIDES, ids=lambda file: file.parent.name)
 def test_links_lead_somewhere(file: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", file.read_text(encoding="utf-8"))
     assert [target for target in targets if not (file.parent / target).exists()] == []
 
 
-def test_what_the_report_guide_computes_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import anncore
+SMALL = "train.steps = 5\nseeds.report = [1, 2]\ndataset.xor.n = 60\n[optimizer.sgd]\n[optimizer.adam]\n"
 
-    (tmp_path / "optimizers.toml").write_text(
-        "train.steps = 5\nseeds.report = [1, 2]\ndataset.xor.n = 60\n[optimizer.sgd]\n[optimizer.adam]\n"
-    )
-    monkeypatch.chdir(tmp_path)
-    anncore.sweep(anncore.load_experiment("optimizers.toml"), out="reports/optimizers", executor="serial")
+
+def commands(text: str) -> list[str]:
+    return [line.partition("#")[0].strip() for line in text.splitlines() if line.partition("#")[0].strip()]
+
+
+def test_what_the_report_guide_compares_and_computes_from_python(
+    tmp_path: Path, invoke: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "optimizers.toml").write_text(SMALL, encoding="utf-8")
+    for command in commands(block(REPORT_GUIDE, "sh", "annx compare first again")):
+        program, *args = shlex.split(command)
+        assert program == "annx"
+        output = invoke(*args, *(["--executor", "serial"] if args[0] == "sweep" else []))
+    assert "train.steps" in output
     exec(block(REPORT_GUIDE, "python", "compare_arms"), {})
+    assert "too few for a claim" in capsys.readouterr().out
     table = REPORT_GUIDE.read_text(encoding="utf-8").partition("| question | function |")[2]
     for name in re.findall(r"`(\w+)`", table):
         assert name == "__version__" or callable(getattr(anncore, name))
+
+
+def test_the_python_of_the_readme_prints_what_stands_below_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Words are compared as they are, numbers within a tenth: last digits depend on the processor."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(anncore, "sweep", partial(anncore.sweep, executor="serial"))
+    names: dict[str, Any] = {"__name__": "__main__"}
+    code = block(README, "python", "anncore.sweep(")
+    exec(compile(code, "<cell>", "exec", dont_inherit=True), names)  # without this file's __future__
+    printed, written = (text.split() for text in (capsys.readouterr().out, block(README, "text", "bent")))
+    assert [re.sub(r"[\d.]+", "0", word) for word in printed] == [
+        re.sub(r"[\d.]+", "0", word) for word in written
+    ]
+    for one, other in zip(printed, written, strict=True):
+        if re.fullmatch(r"\d*\.?\d+", one):
+            assert float(one) == pytest.approx(float(other), rel=0.1)
+    run: Any = names["run"]
+    text = README.read_text(encoding="utf-8")
+    assert "`run.trials`, `run.curves` and `run.selection` are data frames" in text
+    assert all(len(getattr(run, name)) for name in ("trials", "curves", "selection"))
+    assert '`run.figure("learning_curves")`' in text
+    assert run.figure("learning_curves").name == "learning_curves"
+    assert '`run.report("bent")`' in text
+    assert run.report("bent", figures=False) == Path("bent/report.html")
+
+
+# Every block is looked at by a test: here, or by the one that these words belong to.
+RUN_ABOVE = {
+    "toml": ("half-moons",),
+    "python": ("class Swish", "class QHM", "check()", "compare_arms", "anncore.sweep("),
+    "sh": ("pip install -q . ", "pytest", "annx plan first.toml", "annx compare first again"),
+    "text": ("relu beats bent",),
+}
+BLOCKS = [
+    pytest.param(language, text, id=f"{file.parent.name}-{language}-{place}")
+    for file in GUIDES
+    for place, (language, text) in enumerate(
+        re.findall(r"^```(\w*)\n(.*?)^```$", file.read_text(encoding="utf-8"), re.M | re.S)
+    )
+]
+
+
+@pytest.mark.parametrize(("language", "text"), BLOCKS)
+def test_every_block_of_every_guide_is_run(tmp_path: Path, language: str, text: str) -> None:
+    if any(words in text for words in RUN_ABOVE.get(language, ())) or "@hookimpl" in text:
+        return
+    assert language == "toml", "a block that no test runs"
+    if "entry-points" in text:
+        (line,) = tomllib.loads(text)["project"]["entry-points"]["annx"].items()
+        assert line == ("qhm", "annx_qhm")
+        return
+    (tmp_path / "data").symlink_to(ROOT / "experiments" / "data")
+    assert plan(tmp_path, text).counts["total"] > 0
+
+
+def test_indented_blocks_hold_no_code_that_no_test_runs() -> None:
+    for file in GUIDES:
+        text = re.sub(r"^```.*?^```$", "", file.read_text(encoding="utf-8"), flags=re.M | re.S)
+        for line in re.findall(r"^    (\S.*)$", text, re.M):
+            assert file == BENCHMARKS, f"{file}: write {line!r} in a fenced block, which is run"
+
+
+def inline_commands() -> Iterator[tuple[str, str]]:
+    """Yield where each command of `annx` stands, between backticks or in a block, and the command."""
+    texts = {str(file.relative_to(ROOT)): file.read_text(encoding="utf-8") for file in GUIDES}
+    for kind in KINDS:
+        for path, text in package("fresh", kind).items():
+            texts[f"new-plugin {kind}: {path}"] = text
+    for where, text in texts.items():
+        for command in re.findall(r"`(annx [^`]+)`|^(annx .*)$", text, re.M):
+            yield where, " ".join("".join(command).partition("#")[0].split())
+
+
+@pytest.mark.parametrize("command", sorted({command for _, command in inline_commands()}))
+def test_every_command_of_every_guide_is_one_that_annx_takes(command: str) -> None:
+    program, *args = shlex.split(command.replace("[--max-seeds N]", "--max-seeds 9"))
+    assert program == "annx"
+    if args[0].startswith("-"):
+        return
+    verb: click.Command = cli.get_command(click.Context(cli), args[0])  # type: ignore[assignment]
+    assert verb is not None, f"annx has no verb {args[0]!r}"
+    with contextlib.suppress(click.MissingParameter):  # a verb and an option named in a sentence
+        verb.make_context(args[0], args[1:])
+
+
+def test_the_commands_of_the_guides_are_seen() -> None:
+    places = {where.partition(":")[0] for where, _ in inline_commands()}
+    assert {"README.md", "plugins/README.md", "experiments/README.md", "new-plugin optimizer"} <= places
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_scaffolds_hyperparameter_is_one(kind: str) -> None:
+    text = package("fresh", kind)["README.md"]
+    (declaration,) = re.findall(r"`alpha: Hyper = (hyper\(.*\))`", text)
+    field = eval(declaration, vars(anncore) | {name: getattr(anncore, name) for name in ("hyper", "log")})
+    assert field.default == 1.0
 
 
 def test_the_page_for_contributors_names_files_that_are_there() -> None:

@@ -80,20 +80,21 @@ class Run(Results):
         """The answer, the table of arms and the warnings as plain text, as `annx sweep` prints them."""
         return summary(self.findings)
 
-    def report(self, folder: str | Path | None = None) -> Path:
+    def report(self, folder: str | os.PathLike[str] | None = None, *, figures: bool = True) -> Path:
         """Write report.html, report.md, report.json, the tables and figures; return report.html's path.
 
-        folder: by default the run folder, where a report that is up to date already stays as it is. Raises
-        ReportError where there is nothing to report yet.
+        folder: by default the run folder, where a report that is up to date already stays as it is. figures:
+        whether to draw, which takes most of the time. Raises ReportError where there is nothing to report
+        yet.
         """
         assert self.findings
         if folder is None or Path(folder).resolve() == self.folder.resolve():
-            render(self, self.folder)
+            render(self, self.folder, figures=figures)
             return self.folder / "report.html"
         target = Path(folder)
         try:
             target.mkdir(parents=True, exist_ok=True)
-            write_report(self, target, meta=self._environment())
+            write_report(self, target, meta=self._environment(), figures=figures)
             RunFolder(target).write_tables(self)
             replace_file(target / "experiment.toml", self.experiment.text.encode())
         except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -115,13 +116,42 @@ def test_it_is_red_for_the_missing_formula_and_green_with_a_right_one(tmp_path: 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "executor"])
 def test_its_first_experiment_can_be_planned(tmp_path: Path, kind: str) -> None:
     folder = scaffold(tmp_path, kind)
-    fill_in(folder / "annx_fresh.py", kind)
-    planned = annx("plan", folder / "experiment.toml", "--plugin", folder / "annx_fresh.py", "--json")
+    module = folder / "annx_fresh.py"
+    fill_in(module, kind)
+    planned = annx("plan", folder / "experiment.toml", "--plugin", module, "--json")
     assert planned.exit_code == 0, planned.output
     trials = json.loads(planned.stdout)["trials"]
     assert trials
     if kind not in ("metric", "figure"):
         assert any("fresh" in json.dumps(trial) for trial in trials)
+    # The least p-value of n pairs, 2 / 2ⁿ, times the pairs of arms (Holm), must leave room for a claim.
+    content = json.loads(planned.stdout)
+    pairs = math.comb(len(content["arms"]), 2)
+    seeds = len(anncore.load_experiment(folder / "experiment.toml", plugins=[module]).report_seeds)
+    assert 2 / 2**seeds * pairs < 0.05
+    if len(content["problems"]) > 5:  # over all data sets too
+        assert 2 / 2 ** len(content["problems"]) * pairs < 0.05
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_its_first_experiment_runs(tmp_path: Path, kind: str) -> None:
+    folder = scaffold(tmp_path, kind)
+    fill_in(folder / "annx_fresh.py", kind)
+    experiment = anncore.load_experiment(
+        folder / "experiment.toml",
+        overrides=["train.steps=2", "seeds.tune=[0]", "seeds.report=[1]"],
+        skip=[] if kind in ("dataset", "objective") else ["dataset=[bciowd]*"],  # one is enough
+        plugins=[folder / "annx_fresh.py"],
+    )
+    run = anncore.sweep(
+        experiment,
+        out=tmp_path / "run",
+        executor="fresh" if kind == "executor" else "serial",
+        unchecked=True,
+    )
+    assert (run.failures, run.missing) == (0, 0)
+    if kind == "figure":
+        assert run.figure("fresh").title == "Mean ranks"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -223,7 +253,7 @@ def test_from_the_scaffold_to_a_sweep_in_a_fresh_environment(tmp_path: Path) -> 
     swept = environment.annx("sweep", *experiment, cwd=elsewhere)
     assert swept.returncode == 0, swept.stderr
     rows = (elsewhere / "out" / "trials.csv").read_text(encoding="utf-8").splitlines()
-    assert sum(",report,ok," in row and ",fresh," in row for row in rows) == 2 * 6
+    assert sum(",report,ok," in row and ",fresh," in row for row in rows) == 8 * 10
 
 
 @pytest.mark.slow
