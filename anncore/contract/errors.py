@@ -14,7 +14,12 @@ Every message names the owner, the rule and the value, then the way out.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class AnnxError(Exception):
@@ -45,6 +50,22 @@ class StoreError(AnnxError):
 
 class ReportError(AnnxError):
     """Results do not have what is asked of them."""
+
+
+def tells_users(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function of the public face raise its AnnxErrors as its own: their message is all that helps.
+
+    In a notebook a user sees the call and the message, without the frames of the core between them.
+    """
+
+    @functools.wraps(function)
+    def told(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except AnnxError as error:
+            raise error.with_traceback(None)  # noqa: B904 - it is the same error
+
+    return told
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

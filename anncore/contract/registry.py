@@ -31,7 +31,7 @@ from anncore._version import __version__
 from anncore.contract import hookspecs
 from anncore.contract.admission import Refused, refuse_malformed
 from anncore.contract.code_digest import Code, file_code, installed_code, own_versions
-from anncore.contract.errors import ComponentError, PluginError, nearest
+from anncore.contract.errors import ComponentError, PluginError, nearest, tells_users
 from anncore.contract.kind_names import ALL_KINDS, HOOKS, KINDS
 from anncore.contract.plugin_files import import_plugin_file
 from anncore.contract.session_code import SessionCode
@@ -193,6 +193,7 @@ class Registry(Shown):
         return tuple(plugin for plugin in self.plugins if plugin.problem)
 
 
+@tells_users
 def load_registry(files: Sequence[str | Path] = (), environ: Mapping[str, str] | None = None) -> Registry:
     """Load every installed plugin and the given local files.
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from anncore.contract.errors import ExperimentError
+from anncore.contract.errors import ExperimentError, tells_users
 from anncore.contract.kind_names import SECTIONS
 from anncore.contract.shown import Shown, listed
 from anncore.contract.trial import Trial
@@ -23,6 +23,7 @@ from anncore.experiment.select_metric import resolve_select
 from anncore.experiment.trials import TrialMaker
 
 
+@tells_users
 def make_plan(
     experiment: Given, *, allow_large: bool = False, shapes: Mapping[str, Shapes] | None = None
 ) -> Plan:

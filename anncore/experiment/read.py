@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from anncore.contract.errors import ExperimentError
+from anncore.contract.errors import ExperimentError, tells_users
 from anncore.contract.handed_over import with_components
 from anncore.contract.hyperparameters import Search
 from anncore.contract.kind_names import SECTIONS, UNTUNED
@@ -42,6 +42,7 @@ Given = Experiment | str | Path | Mapping[str, Any]
 """What is taken for an experiment: one that was read, or what `load_experiment` reads."""
 
 
+@tells_users
 def load_experiment(
     source: str | Path | Mapping[str, Any],
     *,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anncore.contract.columns import SPLITS, parse_metric
-from anncore.contract.errors import StoreError
+from anncore.contract.errors import StoreError, tells_users
 from anncore.contract.trial import Phase
 from anncore.evidence.measures import Measure
 from anncore.evidence.results import Results
@@ -36,6 +36,7 @@ class Side(NamedTuple):
     environment: Mapping[str, Any]
 
 
+@tells_users
 def compare_runs(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> dict[str, Any]:
     """Return what changed from run folder `a` to run folder `b`, as plain JSON; either may be a `Run`.
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from anncore.contract.errors import ComponentError, ReportError, nearest
+from anncore.contract.errors import ComponentError, ReportError, nearest, tells_users
 from anncore.contract.kinds import FigureInput
 from anncore.contract.shown import html_table
 from anncore.evidence.results import Results
@@ -76,10 +76,12 @@ class Run(Results):
         return build_report(self, self._environment())
 
     @property
+    @tells_users
     def summary(self) -> str:
         """The answer, the table of arms and the warnings as plain text, as `annx sweep` prints them."""
         return summary(self.findings)
 
+    @tells_users
     def report(self, folder: str | os.PathLike[str] | None = None, *, figures: bool = True) -> Path:
         """Write report.html, report.md, report.json, the tables and figures; return report.html's path.
 
@@ -107,6 +109,7 @@ class Run(Results):
         drawn = draw_figures(self, self.findings)
         return tuple(drawing.name for _, drawing in drawn if isinstance(drawing, Drawing))
 
+    @tells_users
     def figure(self, name: str) -> Drawing:
         """Draw one of the report's figures; a notebook shows it, and `save` of it writes a file.
 
@@ -131,6 +134,7 @@ class Run(Results):
         return RunFolder(self.folder).environment()
 
 
+@tells_users
 def load_run(
     folder: str | os.PathLike[str], *, curves: bool = True, components: Sequence[type[Any]] = ()
 ) -> Run:

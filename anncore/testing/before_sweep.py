@@ -23,7 +23,7 @@ import numpy as np
 
 from anncore._version import __version__
 from anncore.contract.engine_version import engine_version
-from anncore.contract.errors import ExperimentError, PluginError
+from anncore.contract.errors import ExperimentError, PluginError, tells_users
 from anncore.contract.hyperparameters import Plain, declared
 from anncore.contract.kinds import Executor
 from anncore.contract.registry import Registered
@@ -67,6 +67,7 @@ class ConformanceError(PluginError):
         )
 
 
+@tells_users
 def sweep(
     experiment: Given, *, components: Sequence[type[Any]] = (), unchecked: bool = False, **options: Any
 ) -> Run:

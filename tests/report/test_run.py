@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import anncore
-from anncore import Activation, Array, Hyper, Run, hyper
+from anncore import Activation, Array, Hyper, Registry, Run, hyper
 from anncore.contract.errors import AnnxError, ComponentError, ExperimentError, ReportError, StoreError
 from anncore.contract.shown import html_table, listed
 from anncore.experiment.plan import make_plan
@@ -149,7 +149,8 @@ def test_a_figure_shows_itself_and_is_saved(run: Run, tmp_path: Path) -> None:
 def test_the_report_is_written_where_it_is_wanted(run: Run, folder: Path, tmp_path: Path) -> None:
     registry = run.experiment.registry
     few = tuple(known for known in registry.components if known.kind != "figure" or known.name == "heat_map")
-    experiment = dataclasses.replace(run.experiment, registry=dataclasses.replace(registry, components=few))
+    few_figures = Registry(few, registry.plugins, registry.files, registry.given)
+    experiment = dataclasses.replace(run.experiment, registry=few_figures)
     run = dataclasses.replace(run, experiment=experiment)
     assert run.report() == folder / "report.html"
     made = (folder / "report.json").stat().st_mtime_ns
@@ -203,6 +204,7 @@ def test_an_option_without_meaning_is_one_line(options: Any, says: str, tmp_path
     with pytest.raises(AnnxError, match=says) as caught:
         anncore.sweep(TABLES, out=tmp_path / "run", **options)
     assert "\n" not in str(caught.value)
+    assert len(caught.traceback) <= 3  # the call, the public function, and no frame of the core
     assert not (tmp_path / "run").exists()
     assert isinstance(caught.value, (ExperimentError, ComponentError, anncore.PluginError))
 
