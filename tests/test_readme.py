@@ -17,11 +17,13 @@ import click
 import pytest
 from click.testing import CliRunner
 from experiment_factory import plan
+from shipped import REGISTRY
 
 import anncore
-from anncore import load_registry
+from anncore import Registry, load_registry
 from anncore.cli.group import cli
 from anncore.cli.new_plugin import package
+from anncore.contract.handed_over import packed, unpacked, with_components
 from anncore.contract.kind_names import KINDS
 
 ROOT = Path(__file__).parents[1]
@@ -110,6 +112,23 @@ def test_every_component_of_the_plugin_guide_keeps_every_promise(tmp_path: Path,
     components = load_registry([tmp_path / "guide.py"]).components
     (component,) = [component for component in components if component.dist == "guide"]
     check_component(component)
+
+
+@pytest.mark.parametrize(
+    "code", [text for text in blocks(PLUGIN_GUIDE, "python") if "@hookimpl" in text], ids=_owner
+)
+def test_every_component_of_the_plugin_guide_can_be_typed_and_handed_over(code: str) -> None:
+    def typed() -> Registry:
+        names: dict[str, Any] = {"__name__": "__main__"}
+        exec(compile(code, "<cell>", "exec", dont_inherit=True), names)
+        return with_components(REGISTRY, [names[_owner(code)]])
+
+    first, second = typed(), typed()
+    (component,), (again,) = first.given, second.given
+    assert component.full_name == f"session:{component.name}"
+    assert component.code == again.code
+    (there,) = unpacked(REGISTRY, packed(first.given)).given
+    assert (there.kind, there.code) == (component.kind, component.code)
 
 
 def test_the_plugin_guide_has_an_example_of_every_kind() -> None:

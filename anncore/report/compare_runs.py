@@ -13,6 +13,7 @@ import numpy as np
 
 from anncore.contract.columns import SPLITS, parse_metric
 from anncore.contract.errors import StoreError, tells_users
+from anncore.contract.shown import Shown, listed
 from anncore.contract.trial import Phase
 from anncore.evidence.measures import Measure
 from anncore.evidence.results import Results
@@ -34,6 +35,22 @@ class Side(NamedTuple):
     results: Results
     study: Study
     environment: Mapping[str, Any]
+
+
+class Compared(dict[str, Any], Shown):
+    """What `compare_runs` returns: plain JSON, which shows itself by what it holds."""
+
+    __repr__ = Shown.__repr__
+
+    def _facts(self) -> dict[str, object]:
+        trials, changed = self["trials"], [row for row in self["findings"] if row["changed"]]
+        return {
+            "a": self["a"]["folder"],
+            "b": self["b"]["folder"],
+            "inputs that differ": listed(row["key"] for row in self["inputs"]) or "none",
+            "trials": f"{trials['shared']} in both, {trials['same']} of them the same to the last digit",
+            "findings that changed": f"{len(changed)} of {len(self['findings'])}",
+        }
 
 
 @tells_users
@@ -58,7 +75,7 @@ def compare_runs(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> dict[s
     runs = [_read(folder) for folder in (a, b)]
     reports = [build_report(run.results, {}) for run in runs]
     first, second = runs
-    return plain(
+    content = plain(
         {
             "schema": SCHEMA,
             "a": _about(first),
@@ -72,6 +89,7 @@ def compare_runs(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> dict[s
             "headlines": [report["answer"]["headline"] for report in reports],
         }
     )
+    return Compared(content)
 
 
 def _read(folder: str | os.PathLike[str]) -> Side:
