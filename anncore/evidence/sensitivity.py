@@ -45,7 +45,7 @@ def lr_sensitivity(
     """
     import pandas as pd
 
-    refuse_other_frames(frame, ("problem", "arm", "seed", "score", "status"), "tuning_scores")
+    refuse_other_frames(frame, ("problem", "arm", "seed", "score"), "tuning_scores")
     goal = goal or (frame["goal"].iloc[0] if "goal" in frame and len(frame) else "min")
     if goal not in GOALS:
         raise ValueError(f"goal must be one of {', '.join(GOALS)}, got {goal!r}")
