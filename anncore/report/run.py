@@ -41,13 +41,14 @@ class Run(Results):
     def of(cls, results: Results, folder: str | os.PathLike[str]) -> Run:
         """Return results with the folder where they lie."""
         held = {field.name: getattr(results, field.name) for field in dataclasses.fields(Results)}
-        return cls(**held, folder=Path(folder))
+        return cls(**held, folder=Path(folder).absolute())  # a notebook may change its directory
 
     def __fspath__(self) -> str:
         return str(self.folder)  # a run stands for its folder: compare_runs(first, second)
 
     def _facts(self) -> dict[str, object]:
-        return {**super()._facts(), "folder": self.folder}
+        inside = self.folder.is_relative_to(Path.cwd())
+        return {**super()._facts(), "folder": self.folder.relative_to(Path.cwd()) if inside else self.folder}
 
     def _repr_html_(self) -> str:
         if not self.reportable:
