@@ -74,6 +74,14 @@ def as_experiment(given: Given, components: Sequence[type[Any]] = ()) -> Experim
         return load_experiment(given, components=components)
     if components:
         raise ExperimentError("an Experiment has its components already; hand them to load_experiment.")
+    settings_there = {name: getattr(given, name) for name in ("train", "split", "limits", "registry")}
+    parts = {kind: given.entries.get(kind) for kind in given.problem.parts}
+    for name, value in {**settings_there, **parts}.items():
+        if not value and not isinstance(value, Registry):
+            raise ExperimentError(
+                f"{given.name}: the Experiment has no {name}; make it by load_experiment, whose overrides, "
+                "only and skip change what it holds."
+            )
     return given
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import math
 import tomllib
@@ -142,3 +143,26 @@ def test_an_experiment_is_taken_as_it_is_but_takes_no_more_components(tmp_path: 
     with pytest.raises(ExperimentError, match="hand them to load_experiment"):
         anncore.sweep(experiment, components=[anncore.Optimizer])
     assert read_source(tmp_path / "x.toml").typed is False
+
+
+@pytest.mark.parametrize(
+    ("missing", "what"),
+    [
+        ({"entries": {}}, "dataset"),
+        ({"entries": {"dataset": ()}}, "dataset"),
+        ({"registry": None}, "registry"),
+        ({"train": None}, "train"),
+    ],
+)
+def test_an_experiment_with_missing_parts_is_one_line(missing: dict[str, Any], what: str) -> None:
+    experiment = dataclasses.replace(typed(TABLES), **missing)
+    with pytest.raises(ExperimentError, match=f"the Experiment has no {what}; make it by load_experiment"):
+        make_plan(experiment)
+
+
+@pytest.mark.parametrize("kind", ["network", "optimizer", "loss"])
+def test_an_experiment_without_a_kind_is_one_line(kind: str) -> None:
+    experiment = typed(TABLES)
+    fewer = dataclasses.replace(experiment, entries={**experiment.entries, kind: ()})
+    with pytest.raises(ExperimentError, match=f"the Experiment has no {kind}; make it by load_experiment"):
+        make_plan(fewer)
