@@ -90,7 +90,7 @@ class Verbs(click.Group):
         except click.ClickException as error:
             code = _say(error.format_message(), MISUSED)
         except AnnxError as error:
-            code = _say(str(error), error.exit_code)
+            code = _say(error.lines, error.exit_code)
         except (KeyboardInterrupt, click.Abort):
             code = _say("interrupted", INTERRUPTED)
         except (_PipeClosed, BrokenPipeError):
@@ -104,8 +104,10 @@ def _stop(error: click.UsageError) -> str:
     return "" if error.format_message().rstrip().endswith("?") else "."
 
 
-def _say(message: str, code: int) -> int:
-    click.echo(printable("annx: " + " ".join(message.split())), err=True)
+def _say(message: str | Sequence[str], code: int) -> int:
+    """Print one line per mistake and return the code."""
+    for line in [message] if isinstance(message, str) else message:
+        click.echo(printable("annx: " + " ".join(line.split())), err=True)
     return code
 
 

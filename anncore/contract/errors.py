@@ -8,13 +8,15 @@
     ├── StoreError             a run folder that cannot be used
     └── ReportError            what is asked of results that do not have it
 
-Every message names the owner, the rule and the value, then the way out.
+Every message names the owner, the rule and the value, then the way out. Several mistakes that are known at
+once are several arguments, `DataError("a: ...", "b: ...")`, and are printed one line each.
 """
 
 from __future__ import annotations
 
 import difflib
 import functools
+import re
 from collections.abc import Callable, Iterable
 from typing import ParamSpec, TypeVar
 
@@ -23,9 +25,17 @@ R = TypeVar("R")
 
 
 class AnnxError(Exception):
-    """A mistake the user can mend. `exit_code` is what the command line ends with."""
+    """A mistake the user can mend, or several, one line each. `exit_code` is what annx ends with."""
 
     exit_code = 2
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """One line per mistake, in which what is very long is shortened."""
+        return tuple(shortened(str(argument)) for argument in self.args)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
 
 
 class ExperimentError(AnnxError):
@@ -66,6 +76,22 @@ def tells_users(function: Callable[P, R]) -> Callable[P, R]:
             raise error.with_traceback(None)  # noqa: B904 - it is the same error
 
     return told
+
+
+def shortened(text: str, *, word: int = 300, line: int = 1500) -> str:
+    """Return a message in which no word and no line is longer than so many characters.
+
+    A value of a thousand characters would hide what is said of it. Of a long word the beginning stays, of a
+    long line also the end, where the way out stands.
+    """
+    if len(text) > word:
+        text = re.sub(rf"\S{{{word},}}", lambda match: _cut(match[0], word - 20, 0), text)
+    return text if len(text) <= line else _cut(text, line * 2 // 3, line // 4)
+
+
+def _cut(text: str, start: int, end: int) -> str:
+    tail = text[len(text) - end :] if end else ""
+    return f"{text[:start]}… ({len(text) - start - end} more characters) {tail}".rstrip()
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

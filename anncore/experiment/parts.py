@@ -145,11 +145,11 @@ class PartMaker:
                 yield from self.components(inner)
 
     def _located(self, entry: Entry, error: Exception) -> AnnxError:
-        """Return what a component raised as one line that names file and section."""
+        """Return what a component raised as one line per mistake that names file and section."""
         where = f"{self.experiment.file}: [{entry.kind}.{entry.label}]"
-        reason = " ".join(str(error).split())
         if isinstance(error, DataError):
-            return DataError(f"{where} {reason}")
+            return DataError(*(f"{where} {' '.join(line.split())}" for line in error.lines))
+        reason = " ".join(str(error).split())
         if isinstance(error, AnnxError):
             return ExperimentError(f"{where} {reason}")
         return ExperimentError(f"{where} cannot be made: {type(error).__name__}: {reason}")

@@ -15,6 +15,7 @@ from anncore.contract.hyperparameters import build
 from anncore.testing import check_component
 
 CSV = REGISTRY.get("dataset", "csv").cls
+FEWEST_ROWS = 5
 
 
 def table(header: str, *rows: str) -> str:
@@ -259,9 +260,11 @@ def test_a_file_that_is_not_as_described_is_refused(
 ) -> None:
     with pytest.raises(DataError) as caught:
         read(tmp_path, content, **values)
-    text = str(caught.value)
-    assert text.startswith(f"csv: {tmp_path / 'mine.csv'}: {message}")
-    assert "\n" not in text
+    first, *others = lines = caught.value.lines
+    assert first.startswith(f"csv: {tmp_path / 'mine.csv'}: {message}")
+    assert not any("\n" in line for line in lines)
+    # Some of these files are too short besides, which is a second mistake.
+    assert all(f"rows below its header; at least {FEWEST_ROWS} are needed" in line for line in others)
 
 
 def test_a_missing_file_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
