@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
@@ -20,6 +21,9 @@ from anncore.contract.streams import stream
 from anncore.contract.trial import Part, Split
 from anncore.engine.build import build_part
 from anncore.engine.split import Indices, split_rows
+
+LARGEST = 1e301  # of a value; beyond it, predictions in the target's own units may overflow
+SMALLEST = np.finfo(np.float64).tiny  # of a scale; below it, float64 loses digits
 
 
 class Shapes(NamedTuple):
@@ -124,7 +128,7 @@ def _prepare(
             _refuse_unseen(classes, data.y[rows.train].astype(np.intp))
         return _encode(data, classes, rows, split.standardize, np.dtype(dtype))
     except DataError as error:
-        raise DataError(f"{name}: {error}") from None
+        raise DataError(*(f"{name}: {line}" for line in error.lines)) from None
 
 
 def _make(part: Part, registry: Registry, rng: np.random.Generator) -> Any:
@@ -215,42 +219,107 @@ def _refuse_unseen(classes: tuple[str, ...], trained: Array) -> None:
             )
 
 
+@dataclass(frozen=True)
+class _Scaling:
+    """Column by column (D,): (x - shift) / scale, computed on x · 2^-power so that no square overflows.
+
+    A multiplication by a power of two is exact, so ordinary numbers get the digits that they get without.
+    """
+
+    power: Array
+    shift: Array
+    scale: Array
+
+    @classmethod
+    def of(cls, values: Array, standardize: bool) -> _Scaling:
+        """Return the scaling by mean and standard deviation, or by 0 and 1 without standardising."""
+        columns = values.shape[1]
+        if not standardize:
+            return cls(np.zeros(columns, int), np.zeros(columns), np.ones(columns))
+        power = np.frexp(np.abs(values).max(axis=0))[1]
+        scaled = np.ldexp(values, -power)
+        # The mean of equal numbers may differ from them by rounding; their deviation is then not exactly 0.
+        constant = scaled.min(axis=0) == scaled.max(axis=0)
+        mean = np.where(constant, values[0], scaled.mean(axis=0))
+        return cls(np.where(constant, 0, power), mean, np.where(constant, 1.0, scaled.std(axis=0)))
+
+    def apply(self, values: Array, dtype: np.dtype[Any]) -> Array:
+        """Return (values - shift) / scale in a dtype; what is too large for it is not finite."""
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `_lost` says so
+            return ((np.ldexp(values, -self.power) - self.shift) / self.scale).astype(dtype)
+
+    @property
+    def own_scale(self) -> Array:
+        """The scale in the units of the values."""
+        return np.ldexp(self.scale, self.power)
+
+    @property
+    def own_shift(self) -> Array:
+        """The shift in the units of the values."""
+        return np.ldexp(self.shift, self.power)
+
+
 def _encode(
     data: Data, classes: tuple[str, ...], rows: Indices, standardize: bool, dtype: np.dtype[Any]
 ) -> Prepared:
+    features = data.features or tuple(f"x{i}" for i in range(1, data.x.shape[1] + 1))
     x = data.x.astype(np.float64)
-    y, clean = _targets(data.y, data.task, classes), None
+    y = clean = _targets(data.y, data.task, classes)
     if data.clean_y is not None:
         clean = _targets(data.clean_y, data.task, classes)
-    shift, scale = _statistics(x[rows.train], standardize)
-    y_shift, y_scale = _statistics(y[rows.train], standardize and data.task == "regression")
-    test = y if clean is None else clean
+    targets = ("target",) if y.shape[1] == 1 else tuple(f"target {i}" for i in range(1, y.shape[1] + 1))
+    x_scaling = _Scaling.of(x[rows.train], standardize)
+    y_scaling = _Scaling.of(y[rows.train], standardize and data.task == "regression")
+    x_ready, y_ready, clean_ready = (
+        scaling.apply(values, dtype)
+        for values, scaling in ((x, x_scaling), (y, y_scaling), (clean, y_scaling))
+    )
+    mistakes = [
+        *_lost(features, x, x_ready, x_scaling),
+        *_lost(targets, y, y_ready, y_scaling),
+        *_lost(targets, clean, clean_ready, y_scaling),
+    ]
+    if mistakes:
+        raise DataError(*dict.fromkeys(mistakes))
 
-    def ready(values: Array, index: Array, shift: Array, scale: Array) -> Array:
-        with np.errstate(over="ignore", invalid="ignore"):  # an error below says so
-            out = np.ascontiguousarray(((values[index] - shift) / scale).astype(dtype))
-        if not np.isfinite(out).all():
-            raise DataError(f"values up to {np.abs(values).max():g} are too large for {dtype}; rescale them")
-        out.flags.writeable = False
-        return out
+    def part(values: Array, index: Array) -> Array:
+        return _read_only(np.ascontiguousarray(values[index]))
 
-    for values in (scale, shift, y_scale, y_shift):
-        values.flags.writeable = False
     return Prepared(
         task=data.task,
         classes=classes,
-        features=data.features or tuple(f"x{i}" for i in range(1, x.shape[1] + 1)),
-        x_train=ready(x, rows.train, shift, scale),
-        y_train=ready(y, rows.train, y_shift, y_scale),
-        x_valid=ready(x, rows.valid, shift, scale),
-        y_valid=ready(y, rows.valid, y_shift, y_scale),
-        x_test=ready(x, rows.test, shift, scale),
-        y_test=ready(test, rows.test, y_shift, y_scale),
-        x_scale=scale,
-        x_shift=shift,
-        y_scale=y_scale,
-        y_shift=y_shift,
+        features=features,
+        x_train=part(x_ready, rows.train),
+        y_train=part(y_ready, rows.train),
+        x_valid=part(x_ready, rows.valid),
+        y_valid=part(y_ready, rows.valid),
+        x_test=part(x_ready, rows.test),
+        y_test=part(clean_ready, rows.test),
+        x_scale=_read_only(x_scaling.own_scale),
+        x_shift=_read_only(x_scaling.own_shift),
+        y_scale=_read_only(y_scaling.own_scale),
+        y_shift=_read_only(y_scaling.own_shift),
     )
+
+
+def _read_only(values: Array) -> Array:
+    values.flags.writeable = False
+    return values
+
+
+def _lost(names: Sequence[str], values: Array, ready: Array, scaling: _Scaling) -> Iterator[str]:
+    """Yield a line for each column with numbers that are lost in scaling or in the dtype of `ready`."""
+    largest, low, high = np.abs(values).max(axis=0), values.min(axis=0), values.max(axis=0)
+    too_large = ~np.isfinite(ready).all(axis=0) | (largest > LARGEST)
+    merged = (low < high) & ((ready == ready[0]).all(axis=0) | (scaling.own_scale < SMALLEST))
+    for i in np.flatnonzero(too_large | merged).tolist():
+        if too_large[i]:
+            yield f"{names[i]}: values up to {largest[i]:g} are too large for {ready.dtype}; rescale them"
+        else:
+            yield (
+                f"{names[i]}: values from {low[i]:g} to {high[i]:g} cannot be told apart in {ready.dtype}; "
+                "rescale them"
+            )
 
 
 def _targets(y: Array, task: Task, classes: tuple[str, ...]) -> Array:
@@ -258,18 +327,6 @@ def _targets(y: Array, task: Task, classes: tuple[str, ...]) -> Array:
     if task == "multiclass":
         return np.eye(len(classes))[y.astype(np.intp)]
     return y.astype(np.float64).reshape(len(y), -1)
-
-
-def _statistics(values: Array, standardize: bool) -> tuple[Array, Array]:
-    """Return mean and standard deviation of each column, or 0 and 1 without standardising."""
-    columns = values.shape[1]
-    if not standardize:
-        return np.zeros(columns), np.ones(columns)
-    # The mean of equal numbers may differ from them by rounding; their deviation is then not exactly 0.
-    constant = values.min(axis=0) == values.max(axis=0)
-    with np.errstate(over="ignore", invalid="ignore"):  # the caller raises an error
-        mean = np.where(constant, values[0], values.mean(axis=0))
-        return mean, np.where(constant, 1.0, values.std(axis=0))
 
 
 class _Cache:

@@ -363,3 +363,47 @@ def test_numbers_too_large_for_the_dtype_are_refused(standardize: bool) -> None:
         toy(Data(x, uniform(20), "regression"), Split(standardize=standardize), dtype="float32")
     with pytest.raises(DataError, match="too large"):
         toy(Data(uniform(20, 1) * 1e308, uniform(20), "regression"), dtype="float64")
+
+
+ROWS = np.linspace(-1, 2, 24) ** 3
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [2.0**-900, 2.0**-565, 2.0**511, 2.0**990])
+def test_the_size_of_numbers_does_not_change_what_a_trial_sees(size: float, dtype: str) -> None:
+    """1e154² overflows and 1e-170² is 0 in float64; a power of two changes no digit."""
+    x, y = np.column_stack([ROWS, ROWS[::-1] + 5]), ROWS + 3
+    plain = toy(Data(x, y, "regression"), dtype=dtype)
+    data = toy(Data(x * size, y * size, "regression"), dtype=dtype)
+    for name in ("x_train", "y_train", "x_valid", "y_valid", "x_test", "y_test"):
+        assert np.array_equal(getattr(data, name), getattr(plain, name)), name
+    for name in ("x_scale", "x_shift", "y_scale", "y_shift"):
+        assert np.array_equal(getattr(data, name), getattr(plain, name) * size), name
+
+
+def test_lost_numbers_are_refused_by_the_names_of_their_columns() -> None:
+    x = np.column_stack([ROWS * 1e-170, ROWS, ROWS * 1e60])
+    plain = Split(standardize=False)
+    with pytest.raises(DataError) as caught:
+        toy(Data(x, ROWS * 1e-170, "regression", features=("a", "b", "c")), plain, dtype="float32")
+    assert caught.value.lines == (
+        "toy: a: values from -1e-170 to 8e-170 cannot be told apart in float32; rescale them",
+        "toy: c: values up to 8e+60 are too large for float32; rescale them",
+        "toy: target: values from -1e-170 to 8e-170 cannot be told apart in float32; rescale them",
+    )
+    toy(Data(x, ROWS, "regression"), plain, dtype="float64")
+    for factor, problem in (
+        (1e-310, "x1: values from -1e-310 to 8e-310 cannot be told apart in float64"),
+        (1.5e300, "x1: values up to 1.2e.301 are too large for float64"),
+    ):
+        for standardize in (True, False):
+            if standardize or factor > 1:
+                with pytest.raises(DataError, match=f"^toy: {problem}"):
+                    toy(Data(ROWS[:, None] * factor, ROWS, "regression"), Split(standardize=standardize))
+
+
+def test_a_constant_column_of_any_size_keeps_its_scale() -> None:
+    for value in (0.1, 1e300, 1e-310, 0.0):
+        data = toy(Data(np.full((24, 1), value), ROWS, "regression"))
+        assert not data.x_train.any()
+        assert (data.x_scale.tolist(), data.x_shift.tolist()) == ([1.0], [value])

@@ -277,7 +277,7 @@ def test_whole_numbers_that_float64_merges_are_refused(tmp_path: Path) -> None:
     assert np.ptp(read(tmp_path, "a,y\n" + rows).x) == 14
 
 
-@pytest.mark.parametrize("value", ["1e301", "-1.7e308"])
+@pytest.mark.parametrize("value", ["2e301", "-1.7e308"])
 def test_numbers_beyond_what_can_be_computed_with_name_their_column(tmp_path: Path, value: str) -> None:
     [line] = mistakes(tmp_path, PLAIN.replace("4,16", f"4,{value}"))
     assert line.startswith(

@@ -30,7 +30,7 @@ TRUE, FALSE = frozenset(("True", "TRUE", "true")), frozenset(("False", "FALSE", 
 MOST_CLASSES = 20  # up to this number of different whole numbers count as classes
 FEWEST_ROWS = 5
 MOST_MISTAKES = 20  # that are printed, one line each
-LARGEST = 1e300  # beyond it, predictions in the target's own units may overflow
+LARGEST = 1e301  # beyond it, predictions in the target's own units may overflow
 WHOLE_FLOATS = 2.0**53  # from here on float64 has gaps between whole numbers
 SEPARATORS = (",", ";", "\t", "|")
 THOUSANDS = re.compile(r"[+-]?\d{1,3}([.,'\u2019\u00a0\u202f ]\d{3})+([.,]\d+)?")
@@ -83,7 +83,7 @@ class CSV(Dataset):
     A file packed by gzip, bzip2 or xz is unpacked, whatever its name. Whatever is wrong with a file is said
     at once, one line per mistake.
 
-    Domain: separator and decimal one character each; encoding a name that Python knows; numbers up to 1e300.
+    Domain: separator and decimal one character each; encoding a name that Python knows; numbers up to 1e301.
     Shapes: x (rows, features); y (rows,).
 
     It reads like pandas.read_csv by default: quotes " are doubled inside a quoted text, blank lines are
