@@ -355,3 +355,52 @@ class Shy(Network):
 @hookimpl
 def annx_networks(): return [Shy]
 '''
+
+
+# Constant and single-row input, by hand
+
+
+@pytest.mark.parametrize(
+    ("a", "dead"),
+    [
+        ([[0.0, 2.0]], 1 / 2),  # one example
+        ([[0.0, 0.0]] * 3, 1),
+        ([[0.1, 0.1]] * 3, 0),
+        ([[1e-300, -0.0]] * 3, 1 / 2),
+        ([[math.nan, 0.0]] * 3, math.nan),
+    ],
+)
+def test_dead_units_of_constant_activations(a: Any, dead: float) -> None:
+    values = np.asarray([a], float)
+    shares = score("dead_units", [Layer("W1", values, values), Layer("W2", np.zeros((1, len(a), 1)))])
+    assert shares[""] == pytest.approx([dead], nan_ok=True)
+    assert shares["1"] == pytest.approx([dead], nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("slope", "saturated"),
+    [
+        ([[0.0, 0.25]], 1 / 2),  # one example
+        ([[0.0, 0.0]] * 3, 1),
+        ([[0.01, -0.01]] * 3, 0),
+        ([[math.nan, 0.0]] * 3, math.nan),
+    ],
+)
+def test_saturated_units_of_constant_slopes(slope: Any, saturated: float) -> None:
+    shares = score("saturated_units", [sloping(np.asarray([slope], float)), Layer("W2", np.zeros((1, 3, 1)))])
+    assert shares[""] == pytest.approx([saturated], nan_ok=True)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1.0, 1e200])
+def test_gradients_of_any_size_have_their_length(size: float) -> None:
+    grads = {"W1": [[[3 * size], [4 * size]]], "b1": [[[0.0]]], "W2": [[[0.0]]]}
+    norms = score("gradient_norm", [Layer("W1", A), OUTPUT], grads)
+    assert norms[""] == pytest.approx([5 * size], rel=1e-15)
+    assert norms["1"] == pytest.approx([5 * size], rel=1e-15)
+    assert norms["2"] == [0]
+
+
+def test_gradients_that_are_not_finite_have_no_finite_length() -> None:
+    for value, expected in ((math.inf, math.inf), (math.nan, math.nan)):
+        norms = score("gradient_norm", [Layer("W1", A)], {"W1": [[[value], [1.0]]]})
+        assert norms[""] == pytest.approx([expected], nan_ok=True)

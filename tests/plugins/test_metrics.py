@@ -127,3 +127,143 @@ def test_r2_is_nan_where_the_target_does_not_vary() -> None:
 def test_the_headline_metrics() -> None:
     names = [REGISTRY.primary_metric(task).name for task in ("binary", "multiclass", "regression")]
     assert names == ["accuracy", "accuracy", "rmse"]
+
+
+# Constant, single-class and single-row input, by hand. P: three predictions, Y: their targets.
+
+NAN = math.nan
+HALF = [0.5, 0.5, 0.5]
+ONE_HOT = [[1, 0, 0], [1, 0, 0], [1, 0, 0]]  # three examples of class 0 of three
+EVEN = [[1 / 3, 1 / 3, 1 / 3]] * 3
+MIXED = [[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.5, 0.25, 0.25]]  # predicts 0, 1, 0
+EDGES: dict[str, dict[str, tuple[Any, Any, float]]] = {
+    "accuracy": {
+        "single row, right": ([0.75], [1], 1),
+        "single row, wrong": ([0.25], [1], 0),
+        "single class": ([0.75, 0.25, 0.75], [1, 1, 1], 2 / 3),
+        "constant predictions": (HALF, [0, 1, 1], 1 / 3),
+        "single class of several": (MIXED, ONE_HOT, 2 / 3),
+        "constant predictions of several": (EVEN, ONE_HOT, 1),  # the first of equal ones
+        "NaN": ([NAN, 0.75], [1, 1], NAN),
+    },
+    "zero_one_error": {
+        "single row, right": ([0.75], [1], 0),
+        "single row, wrong": ([0.25], [1], 1),
+        "single class": ([0.75, 0.25, 0.75], [1, 1, 1], 1 / 3),
+        "constant predictions": (HALF, [0, 1, 1], 2 / 3),
+        "single class of several": (MIXED, ONE_HOT, 1 / 3),
+        "constant predictions of several": (EVEN, ONE_HOT, 0),
+        "NaN": ([NAN, 0.75], [1, 1], NAN),
+    },
+    "balanced_accuracy": {
+        "single row, right": ([0.75], [1], 1),
+        "single row, wrong": ([0.25], [1], 0),
+        "single class": ([0.75, 0.25, 0.75], [1, 1, 1], 2 / 3),
+        "constant predictions": (HALF, [0, 1, 1], 1 / 2),
+        "single class of several": (MIXED, ONE_HOT, 2 / 3),
+        "constant predictions of several": (EVEN, ONE_HOT, 1),
+        "NaN": ([NAN, 0.75], [1, 1], NAN),
+    },
+    "f1": {
+        "single row, right": ([0.75], [1], 1),
+        "single row, wrong": ([0.25], [1], 0),
+        "single row of class 0": ([0.25], [0], 0),
+        "single class": ([0.75, 0.25, 0.75], [1, 1, 1], 4 / 5),  # TP 2, FN 1: 4 / (4 + 1)
+        "constant predictions": (HALF, [0, 1, 1], 0),
+        "single class of several": (MIXED, ONE_HOT, 2 / 5),  # class 0: 4/5, class 1: 0
+        "constant predictions of several": (EVEN, ONE_HOT, 1),
+        "NaN": ([NAN, 0.75], [1, 1], NAN),
+    },
+    "roc_auc": {
+        "single row": ([0.75], [1], NAN),
+        "single class": ([0.75, 0.25, 0.75], [1, 1, 1], NAN),
+        "constant predictions": (HALF, [0, 1, 1], 1 / 2),
+        "predictions that differ by rounding alone are not equal": ([0.3, 0.1 + 0.2], [0, 1], 1),
+        "single class of several": (MIXED, ONE_HOT, NAN),
+        "NaN": ([NAN, 0.75], [0, 1], NAN),
+    },
+    "log_loss": {
+        "single row": ([0.25], [1], math.log(4)),
+        "single class": ([0.25, 0.25, 0.25], [1, 1, 1], math.log(4)),
+        "constant predictions": (HALF, [0, 1, 1], math.log(2)),
+        "certain and right": ([1.0, 0.0], [1, 0], 2.0**-52),  # -log(1 - ε) = ε
+        "single class of several": (MIXED, ONE_HOT, math.log(2 * 4 * 2) / 3),
+        "NaN": ([NAN, 0.75], [1, 1], NAN),
+    },
+    "brier": {
+        "single row": ([0.25], [1], 0.5625),
+        "single class": ([0.75, 0.25, 0.75], [1, 1, 1], 0.6875 / 3),
+        "constant predictions": (HALF, [0, 1, 1], 0.25),
+        "certain and right": ([1.0, 0.0], [1, 0], 0),
+        "single class of several": (MIXED, ONE_HOT, (0.375 + 0.875 + 0.375) / 3),
+        "NaN": ([NAN, 0.75], [1, 1], NAN),
+    },
+    "rmse": {
+        "single row": ([3.0], [5], 2),
+        "constant target": ([0.1] * 7, [0.1] * 7, 0),
+        "constant target and error": ([0.3] * 7, [0.2] * 7, 0.3 - 0.2),
+        "constant predictions": ([0.0] * 4, [1, -1, 1, -1], 1),
+        "huge": ([3e200, 0], [0, 4e200], math.sqrt(12.5) * 1e200),
+        "tiny": ([3e-200, 0], [0, 4e-200], math.sqrt(12.5) * 1e-200),
+        "huge beside ordinary": ([[3e200, 1]], [[0, 3]], 1.5e200),
+        "one infinite": ([math.inf, 0], [0, 0], math.inf),
+        "NaN": ([NAN, 1], [1, 1], NAN),
+    },
+    "mae": {
+        "single row": ([3.0], [5], 2),
+        "constant target": ([0.1] * 7, [0.1] * 7, 0),
+        "constant predictions": ([0.0] * 4, [1, -1, 1, -1], 1),
+        "huge": ([3e300, 0], [0, 4e300], 3.5e300),
+        "tiny": ([3e-300, 0], [0, 4e-300], 3.5e-300),
+        "one infinite": ([math.inf, 0], [0, 0], math.inf),
+        "NaN": ([NAN, 1], [1, 1], NAN),
+    },
+    "r2": {
+        "single row": ([3.0], [5], NAN),
+        "constant target, hit": ([0.1] * 41, [0.1] * 41, NAN),  # the mean of 41 times 0.1 is not 0.1
+        "constant target, missed": ([0.3] * 41, [0.1] * 41, NAN),
+        "constant target of zeros": ([0.3] * 3, [0.0] * 3, NAN),
+        "constant beside varying": ([[1, 0.1], [2, 0.1]], [[1, 0.1], [2, 0.1]], NAN),
+        "constant predictions at the mean": ([0.0] * 4, [1, -1, 1, -1], 0),
+        "constant predictions elsewhere": ([1.0] * 4, [1, -1, 1, -1], -1),
+        "huge": ([1e200, 2e200, 4e200], [1e200, 2e200, 3e200], 0.5),
+        "tiny": ([1e-200, 2e-200, 4e-200], [1e-200, 2e-200, 3e-200], 0.5),
+        "far off": ([1e200, 0.0], [1, -1], -math.inf),
+        "NaN": ([NAN, 1], [1, 2], NAN),
+    },
+}
+
+
+def test_edges_are_worked_for_every_metric_of_predictions() -> None:
+    own = [component for component in REGISTRY.of_kind("metric") if component.dist == "annx"]
+    assert sorted(EDGES) == sorted(component.name for component in own if not component.cls.watches)
+
+
+@pytest.mark.parametrize(
+    ("name", "case"), [(name, case) for name, cases in EDGES.items() for case in cases], ids=str
+)
+def test_at_the_edges_the_value_is_the_one_worked_by_hand(name: str, case: str) -> None:
+    output, target, expected = EDGES[name][case]
+    rows = [np.asarray(values, float).reshape(len(values), -1) for values in (output, target)]
+    with np.errstate(over="ignore", invalid="ignore"):  # as in training
+        alone, stacked = one(name, output, target), score(name, *([values] * 2 for values in rows))
+    assert alone == pytest.approx(expected, rel=1e-14, abs=0, nan_ok=True)
+    assert np.array_equal(stacked, [alone] * 2, equal_nan=True)
+
+
+@pytest.mark.parametrize("constant", [0.1, 1 / 3, 1e-300, 1e300, 123456.789])
+@pytest.mark.parametrize("rows", [1, 2, 3, 7, 41, 1000])
+def test_r2_is_nan_for_every_constant_however_its_mean_is_rounded(constant: float, rows: int) -> None:
+    for prediction in (constant, constant * 1.5, 0.0):
+        assert math.isnan(one("r2", [prediction] * rows, [constant] * rows))
+
+
+def test_what_does_not_overflow_has_the_digits_that_the_formula_has() -> None:
+    rng = np.random.default_rng(7)
+    y = rng.normal(3, 100, size=(50, 30, 2))
+    p = y + rng.normal(size=y.shape) * np.logspace(-8, 8, 50)[:, None, None]
+    error, spread = p - y, y - y.mean(axis=1, keepdims=True)
+    assert np.array_equal(score("rmse", p, y), np.sqrt((error * error).mean(axis=1)).mean(axis=1))
+    assert np.array_equal(
+        score("r2", p, y), (1 - (error * error).sum(axis=1) / (spread * spread).sum(axis=1)).mean(axis=1)
+    )

@@ -38,9 +38,14 @@ class GradientNorm(WatchingMetric):
 
 
 def _norm(arrays: Iterable[Array]) -> Array:
-    # In float64: the square of a float32 gradient may overflow in float32.
-    squares = [np.square(array, dtype=np.float64).sum(axis=(1, 2)) for array in arrays]
-    return np.sqrt(sum(squares[1:], squares[0]))
+    gradients = [array.astype(np.float64) for array in arrays]
+    # Squares of 1e154 overflow and those of 1e-170 are 0; a power of two changes no digit.
+    largest = np.max([np.abs(gradient).max(axis=(1, 2), initial=0.0) for gradient in gradients], axis=0)
+    power = np.frexp(largest)[1]
+    squares = [
+        np.square(np.ldexp(gradient, -power[:, None, None])).sum(axis=(1, 2)) for gradient in gradients
+    ]
+    return np.ldexp(np.sqrt(sum(squares[1:], squares[0])), power)
 
 
 @hookimpl

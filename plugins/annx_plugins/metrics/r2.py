@@ -28,11 +28,14 @@ class R2(Metric):
     bounds: ClassVar[str] = "(-inf, 1]"
 
     def score(self, output: Array, target: Array) -> Array:
-        y = target.astype(float)
-        error, spread = output - y, y - y.mean(axis=1, keepdims=True)
-        total = (spread * spread).sum(axis=1)  # (T, D)
-        left = (error * error).sum(axis=1) / np.where(total > 0, total, np.nan)
-        return (1 - left).mean(axis=1)
+        # Squares of 1e154 overflow and those of 1e-170 are 0; a power of two changes no digit.
+        power = -np.frexp(np.abs(target.astype(float)).max(axis=1, keepdims=True))[1]
+        y, prediction = np.ldexp(target.astype(float), power), np.ldexp(output.astype(float), power)
+        error, spread = prediction - y, y - y.mean(axis=1, keepdims=True)
+        # The mean of equal numbers may differ from them by rounding.
+        varies = y.min(axis=1) < y.max(axis=1)  # (T, D)
+        total = np.where(varies, (spread * spread).sum(axis=1), np.nan)
+        return (1 - (error * error).sum(axis=1) / total).mean(axis=1)
 
 
 @hookimpl

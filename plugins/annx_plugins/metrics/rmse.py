@@ -30,7 +30,10 @@ class RMSE(Metric):
 
     def score(self, output: Array, target: Array) -> Array:
         error = output.astype(float) - target
-        return np.sqrt((error * error).mean(axis=1)).mean(axis=1)
+        # Squares of 1e154 overflow and those of 1e-170 are 0; a power of two changes no digit.
+        power = np.frexp(np.abs(error).max(axis=1, keepdims=True))[1]
+        error = np.ldexp(error, -power)
+        return np.ldexp(np.sqrt((error * error).mean(axis=1)), power[:, 0]).mean(axis=1)
 
 
 @hookimpl
