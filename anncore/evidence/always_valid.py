@@ -6,6 +6,7 @@ looks for what has no such test.
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -17,6 +18,8 @@ from anncore.evidence import stats
 from anncore.evidence.stats import ALPHA, LEVEL, Estimate
 
 MOST_PAIRS = 100_000
+EXACT_PAIRS = 1000  # up to which the capital is integrated exactly
+PIECE = 2**20  # numbers that are held at once
 
 
 def always_valid_interval(gaps: Array | Sequence[float], level: float = LEVEL) -> Estimate:
@@ -71,17 +74,36 @@ def _rejects(gaps: Array, limit: float) -> bool:
     if not len(gaps):
         return False
     placed = bets(gaps)
-    nodes, weights = _nodes(len(placed) // 2 + 1)
-    with np.errstate(divide="ignore"):
-        up, down = (np.cumsum(np.log1p(np.multiply.outer(sign * nodes, placed)), axis=1) for sign in (1, -1))
-    with np.errstate(over="ignore"):
-        gain, loss = (weights @ np.exp(np.minimum(sums, 700.0)) for sums in (up, down))
-    return bool(((gain + loss >= 2 * limit) & (gain > loss)).any())
+    nodes, weights = _nodes(len(placed))
+    up, down = (_log_capital(placed, sign * nodes, weights) for sign in (1, -1))
+    return bool(((np.logaddexp(up, down) >= math.log(2 * limit)) & (up > down)).any())
+
+
+def _log_capital(placed: Array, stakes: Array, weights: Array) -> Array:
+    """Return log Σ weight Π_(j ≤ t) (1 + stake b_j) for every t, piece by piece to save memory."""
+    width = max(1, PIECE // len(stakes))
+    before, pieces = np.zeros(len(stakes)), []
+    for start in range(0, len(placed), width):
+        with np.errstate(divide="ignore"):
+            steps = np.log1p(np.multiply.outer(stakes, placed[start : start + width]))
+        steps[:, 0] += before
+        logs = np.cumsum(steps, axis=1)
+        top = logs.max(axis=0, initial=-math.inf)
+        pieces.append(top + np.log(weights @ np.exp(logs - top)))
+        before = logs[:, -1]
+    return np.concatenate(pieces) if pieces else np.zeros(0)
 
 
 @cache
-def _nodes(number: int) -> tuple[Array, Array]:
-    """Return Gauss and Legendre's nodes and weights on (0, 1)."""
+def _nodes(pairs: int) -> tuple[Array, Array]:
+    """Return Gauss and Legendre's nodes and weights on (0, 1), for the capital after so many pairs.
+
+    The capital is the integral of a polynomial of degree t, so t // 2 + 1 nodes are exact. Over 1,000 pairs
+    there are 16 √t nodes, since the integrand is then as smooth as a bell of width 1/√t: the error stays
+    below 1e-9, relatively (measured at 1,500 pairs).
+    """
+    exact = pairs // 2 + 1
+    number = exact if pairs <= EXACT_PAIRS else min(exact, math.ceil(16 * math.sqrt(pairs)))
     nodes, weights = np.polynomial.legendre.leggauss(number)
     return (nodes + 1) / 2, weights / 2
 
@@ -151,13 +173,8 @@ def always_valid_p(gaps: Array | Sequence[float], one_sided: bool = False) -> Ar
     d = np.asarray(gaps, dtype=float)
     there = np.flatnonzero(~np.isnan(d))
     placed = bets(d[there])
-    # M_t is the integral of a polynomial of degree t, which Gauss and Legendre's rule gives exactly.
-    bet, weight = np.polynomial.legendre.leggauss(len(placed) // 2 + 1)
-    bet = (bet + 1) / 2 if one_sided else bet
-    with np.errstate(divide="ignore"):
-        logs = np.cumsum(np.log1p(np.multiply.outer(bet, placed)), axis=1)
-    top = logs.max(axis=0, initial=-math.inf)
-    log_m = top + np.log(np.sum(weight[:, None] / 2 * np.exp(logs - top), axis=0))
+    nodes, weights = _nodes(len(placed))
+    log_m = _log_capital(placed, nodes if one_sided else 2 * nodes - 1, weights)
     p = np.ones(len(d))
     p[there] = np.minimum(1.0, np.exp(-log_m))
     return np.minimum.accumulate(p)
@@ -168,5 +185,9 @@ def bets(gaps: Array) -> Array:
     sizes = np.abs(gaps)
     # Sizes that differ by rounding alone must not be told apart by rank.
     near = sizes * (1 + 1e-12)
-    shares = np.tril(sizes <= near[:, None]).sum(axis=1) / np.arange(1, len(sizes) + 1)
-    return np.sign(gaps) * np.sqrt(shares)
+    so_far: list[float] = []
+    counts = np.empty(len(sizes))
+    for place, (size, limit) in enumerate(zip(sizes.tolist(), near.tolist(), strict=True)):
+        bisect.insort(so_far, size)
+        counts[place] = bisect.bisect_right(so_far, limit)
+    return np.sign(gaps) * np.sqrt(counts / np.arange(1, len(sizes) + 1))
