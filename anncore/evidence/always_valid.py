@@ -6,9 +6,8 @@ looks for what has no such test.
 
 from __future__ import annotations
 
-import bisect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
 import numpy as np
@@ -18,8 +17,12 @@ from anncore.evidence import stats
 from anncore.evidence.stats import ALPHA, LEVEL, Estimate
 
 MOST_PAIRS = 100_000
-EXACT_PAIRS = 1000  # up to which the capital is integrated exactly
-PIECE = 2**20  # numbers that are held at once
+EXACT_PAIRS = 300  # up to which the capital is integrated exactly
+MOST_LISTED = 1000  # pairs up to which an interval's ends are sought among the averages of two gaps
+MOST_INTEGRATED = 10_000  # pairs after which an interval takes the capital by Laplace's method
+BLOCK = 1000
+HALVINGS = 20
+PIECE = 2**17  # numbers that are held at once
 
 
 def always_valid_interval(gaps: Array | Sequence[float], level: float = LEVEL) -> Estimate:
@@ -36,11 +39,22 @@ def always_valid_interval(gaps: Array | Sequence[float], level: float = LEVEL) -
     have none in common.
 
     It is an interval since every bet b_j(c) falls as c rises, and where one side's capital is 39 or more the
-    other's is below 1 and changes less; its ends are averages of two gaps, found by bisection.
+    other's is below 1 and changes less; its ends are averages of two gaps, found by bisection: among these up
+    to 1,000 pairs, beyond them by halving, to 1e-6 of the gaps' range. After 10,000 pairs the capital is
+    taken by Laplace's method, S²/2V - ½ log(2V/π) with S and V the sums of the bets and of their squares. It
+    is within 2 % of the capital near 1/(1 - level), where it matters.
     """
     d = np.asarray(gaps, dtype=float)
     d = d[~np.isnan(d)]
     value = stats.pseudomedian(d).value
+    low, high = _ends(d, 1 / (1 - level)) if len(d) <= MOST_LISTED else _searched_ends(d, 1 / (1 - level))
+    if low > high or (math.isinf(low) and low == -high):
+        return Estimate(math.nan if low > high else value, math.nan, math.nan, len(d))
+    return Estimate(min(max(value, low), high), low, high, len(d))
+
+
+def _ends(d: Array, limit: float) -> tuple[float, float]:
+    """Return the ends of the interval: averages of two gaps, or infinite."""
     i, j = np.triu_indices(len(d))
     with np.errstate(invalid="ignore"):
         averages = (d[i] + d[j]) / 2
@@ -48,16 +62,34 @@ def always_valid_interval(gaps: Array | Sequence[float], level: float = LEVEL) -
     # Between two neighbours among `ends` no sign and no rank changes; one point stands for each such stretch.
     inner = (ends[1:] + ends[:-1]) / 2
     points = np.concatenate([ends[:1] - 1, inner, ends[-1:] + 1]) if len(ends) else np.zeros(1)
-    limit = 1 / (1 - level)
     first = _bisect(len(points), lambda at: not _rejects(d - points[at], limit))
     last = len(points) - _bisect(
         len(points), lambda at: not _rejects(points[len(points) - 1 - at] - d, limit)
     )
     low = -math.inf if first == 0 else math.inf if first > len(ends) else float(ends[first - 1])
     high = math.inf if last == len(points) else -math.inf if last == 0 else float(ends[last - 1])
-    if low > high or (math.isinf(low) and low == -high):
-        return Estimate(math.nan if low > high else value, math.nan, math.nan, len(d))
-    return Estimate(min(max(value, low), high), low, high, len(d))
+    return low, high
+
+
+def _searched_ends(d: Array, limit: float) -> tuple[float, float]:
+    """Return what `_ends` does, each found by halving an interval 20 times: to 1e-6 of the gaps' range."""
+    finite = d[np.isfinite(d)]
+    if not len(finite):
+        return _ends(d[:MOST_LISTED], limit)
+    lowest, highest = float(finite.min()) - 1, float(finite.max()) + 1
+
+    def end(start: float, stop: float, rejected: Callable[[float], bool]) -> float:
+        if not rejected(start):
+            return math.copysign(math.inf, start - stop)
+        if rejected(stop):
+            return math.copysign(math.inf, stop - start)
+        for _ in range(HALVINGS):
+            middle = start / 2 + stop / 2
+            start, stop = (middle, stop) if rejected(middle) else (start, middle)
+        return stop
+
+    low = end(lowest, highest, lambda c: _rejects(d - c, limit))
+    return low, end(highest, lowest, lambda c: _rejects(c - d, limit))
 
 
 def _bisect(length: int, holds: Callable[[int], bool]) -> int:
@@ -74,37 +106,48 @@ def _rejects(gaps: Array, limit: float) -> bool:
     if not len(gaps):
         return False
     placed = bets(gaps)
-    nodes, weights = _nodes(len(placed))
-    up, down = (_log_capital(placed, sign * nodes, weights) for sign in (1, -1))
-    return bool(((np.logaddexp(up, down) >= math.log(2 * limit)) & (up > down)).any())
+    first = placed[:MOST_INTEGRATED]
+    nodes, weights = _nodes(len(first))
+    both = (_log_capital(first, sign * nodes, weights) for sign in (1, -1))
+    for up, down in zip(*both, strict=True):  # most rejections come early
+        if bool(((np.logaddexp(up, down) >= math.log(2 * limit)) & (up > down)).any()):
+            return True
+    if len(placed) == len(first):
+        return False
+    total, square = (np.cumsum(values)[MOST_INTEGRATED:] for values in (placed, placed**2))
+    log_m = total**2 / (2 * square) - np.log(2 * square / math.pi) / 2
+    return bool(((log_m >= math.log(limit)) & (total > 0)).any())
 
 
-def _log_capital(placed: Array, stakes: Array, weights: Array) -> Array:
-    """Return log Σ weight Π_(j ≤ t) (1 + stake b_j) for every t, piece by piece to save memory."""
+def _log_capital(placed: Array, stakes: Array, weights: Array) -> Iterator[Array]:
+    """Yield log Σ weight Π_(j ≤ t) (1 + stake b_j) for every t, in pieces, which saves memory."""
     width = max(1, PIECE // len(stakes))
-    before, pieces = np.zeros(len(stakes)), []
+    before = np.zeros(len(stakes))
     for start in range(0, len(placed), width):
         with np.errstate(divide="ignore"):
             steps = np.log1p(np.multiply.outer(stakes, placed[start : start + width]))
         steps[:, 0] += before
         logs = np.cumsum(steps, axis=1)
-        top = logs.max(axis=0, initial=-math.inf)
-        pieces.append(top + np.log(weights @ np.exp(logs - top)))
+        top = logs.max(axis=0)
+        # Below -700 an exponential adds nothing, and takes long where it is nearly 0.
+        yield top + np.log(weights @ np.exp(np.maximum(logs - top, -700.0)))
         before = logs[:, -1]
-    return np.concatenate(pieces) if pieces else np.zeros(0)
 
 
 @cache
 def _nodes(pairs: int) -> tuple[Array, Array]:
     """Return Gauss and Legendre's nodes and weights on (0, 1), for the capital after so many pairs.
 
-    The capital is the integral of a polynomial of degree t, so t // 2 + 1 nodes are exact. Over 1,000 pairs
-    there are 16 √t nodes, since the integrand is then as smooth as a bell of width 1/√t: the error stays
-    below 1e-9, relatively (measured at 1,500 pairs).
+    The capital is the integral of a polynomial of degree t, so t // 2 + 1 nodes are exact. Over 300 pairs
+    there are 6 √t nodes, since the integrand is then as smooth as a bell of width 1/√t: the relative error of
+    the capital stays below 1e-10 (measured at 1,500 and 4,000 pairs).
     """
-    exact = pairs // 2 + 1
-    number = exact if pairs <= EXACT_PAIRS else min(exact, math.ceil(16 * math.sqrt(pairs)))
-    nodes, weights = np.polynomial.legendre.leggauss(number)
+    from scipy import special
+
+    if pairs <= EXACT_PAIRS:
+        nodes, weights = np.polynomial.legendre.leggauss(pairs // 2 + 1)
+    else:
+        nodes, weights = special.roots_legendre(math.ceil(6 * math.sqrt(pairs)))
     return (nodes + 1) / 2, weights / 2
 
 
@@ -174,7 +217,8 @@ def always_valid_p(gaps: Array | Sequence[float], one_sided: bool = False) -> Ar
     there = np.flatnonzero(~np.isnan(d))
     placed = bets(d[there])
     nodes, weights = _nodes(len(placed))
-    log_m = _log_capital(placed, nodes if one_sided else 2 * nodes - 1, weights)
+    pieces = _log_capital(placed, nodes if one_sided else 2 * nodes - 1, weights)
+    log_m = np.concatenate([np.empty(0), *pieces])
     p = np.ones(len(d))
     p[there] = np.minimum(1.0, np.exp(-log_m))
     return np.minimum.accumulate(p)
@@ -185,9 +229,10 @@ def bets(gaps: Array) -> Array:
     sizes = np.abs(gaps)
     # Sizes that differ by rounding alone must not be told apart by rank.
     near = sizes * (1 + 1e-12)
-    so_far: list[float] = []
-    counts = np.empty(len(sizes))
-    for place, (size, limit) in enumerate(zip(sizes.tolist(), near.tolist(), strict=True)):
-        bisect.insort(so_far, size)
-        counts[place] = bisect.bisect_right(so_far, limit)
+    earlier, counts = np.empty(0), np.empty(len(sizes))
+    for start in range(0, len(sizes), BLOCK):  # so that memory grows with the block's square alone
+        own, limits = sizes[start : start + BLOCK], near[start : start + BLOCK]
+        within = np.tril(own <= limits[:, None]).sum(axis=1)
+        counts[start : start + BLOCK] = within + np.searchsorted(earlier, limits, side="right")
+        earlier = np.sort(np.concatenate([earlier, own]))
     return np.sign(gaps) * np.sqrt(counts / np.arange(1, len(sizes) + 1))

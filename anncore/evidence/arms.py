@@ -241,8 +241,18 @@ def _paired_shares(costs: Any) -> tuple[Any, Any]:
 
 def _unpaired(a: Any, b: Any) -> Estimate:
     a, b = a[~np.isnan(a)], b[~np.isnan(b)]
-    signs = [np.sign(stats.differences(np.full(len(b), cost), b)) for cost in a]
-    share = float(np.mean((1 + np.concatenate(signs)) / 2)) if len(a) and len(b) else math.nan
+    # The place in sorted b from which on b is not better than each of a, and from which on it is worse.
+    ordered, places = np.sort(b), []
+    for accepted in (0, 1):
+        low, high = np.zeros(len(a), int), np.full(len(a), len(b))
+        while (low < high).any():
+            middle = np.minimum((low + high) // 2, len(b) - 1)
+            beyond = np.sign(stats.differences(a, ordered[middle])) >= accepted
+            open_ = low < high
+            low, high = np.where(open_ & ~beyond, middle + 1, low), np.where(open_ & beyond, middle, high)
+        places.append(low)
+    wins, ties = len(b) - places[1], places[1] - places[0]
+    share = float((wins + ties / 2).sum() / (len(a) * len(b))) if len(a) and len(b) else math.nan
     return Estimate(share, math.nan, math.nan, min(len(a), len(b)))
 
 

@@ -1,8 +1,8 @@
 """The distribution of the signed-rank sum and the averages of all pairs, for any number of differences.
 
-Up to `EXACT_PAIRS` differences everything is counted exactly. Counting takes time with the third power of their
-number (0.1 s for 300, minutes for 4,000), so beyond it Lugannani and Rice's saddlepoint approximation takes
-its place. Its tails above 1e-10 differ from the exact ones by less than 0.01 % without ties and by less
+Up to `EXACT_PAIRS` differences everything is counted exactly. Counting takes time with the third power of
+their number (0.1 s for 300, minutes for 4,000), so beyond it Lugannani and Rice's saddlepoint approximation
+takes its place. Its tails above 1e-10 differ from the exact ones by less than 0.01 % without ties and by less
 than `TAIL_ERROR` with them, relatively, as measured at 301 differences; the error falls with their
 number. Where nearly all differences have one size, or there are few sizes, all is still counted.
 """
@@ -73,7 +73,7 @@ def lower_tail(ranks: Array, at: int) -> float:
     K(s) = Σ log cosh(r s / 2) is the cumulant function of the sum about its mean, δ the step between its
     values, x = at + δ/2 - mean. Lugannani & Rice, "Saddle Point Approximation for the Distribution of the
     Sum of Independent Random Variables", Advances in Applied Probability 12(2), 1980; the correction for
-    steps: Daniels, "Tail Probability Approximations", International Statistical Review 55(1), 1987, section 6.
+    steps: Daniels, "Tail Probability Approximations", International Statistical Review 55(1), 1987.
     """
     from scipy import special
 
@@ -206,7 +206,7 @@ class WalshAverages:
         if limit == -np.inf or not m:
             return count
         # j such that d_j ≤ 2 limit - d_i, of which the pairs with j ≥ i are counted once
-        partners = np.searchsorted(self._finite, 2 * limit - self._finite, side="right")
+        partners = np.searchsorted(self._finite, 2 * limit - self._finite[::-1], side="right")
         doubles = int((self._finite <= limit).sum())
         return count + (int(partners.sum()) + doubles) // 2
 

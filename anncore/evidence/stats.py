@@ -76,7 +76,7 @@ def mean_interval(values: Array | Sequence[float], scale: str = "linear", level:
     back = np.exp if scale == "log" else float
     if n == 1:
         return Estimate(float(back(m)), math.nan, math.nan, 1)
-    half = float(special.stdtrit(n - 1, (1 + level) / 2) * np.std(y, ddof=1) / math.sqrt(n))
+    half = float(special.stdtrit(n - 1, (1 + level) / 2) * deviation(y) / math.sqrt(n))
     if scale == "unit":
         if not 0 < m < 1:  # every value is 0, or every value is 1
             return Estimate(m, m, m, n)
@@ -84,6 +84,12 @@ def mean_interval(values: Array | Sequence[float], scale: str = "linear", level:
         centre = special.logit(m)
         return Estimate(m, float(special.expit(centre - half)), float(special.expit(centre + half)), n)
     return Estimate(float(back(m)), float(back(m - half)), float(back(m + half)), n)
+
+
+def deviation(values: Array) -> float:
+    """Return the standard deviation with n - 1; squares of 1e154 would overflow, a power of two cannot."""
+    power = np.frexp(np.abs(values).max())[1]
+    return float(np.ldexp(np.std(np.ldexp(values, -power), ddof=1), power))
 
 
 def mean_band(values: Array, scale: str = "linear", level: float = LEVEL) -> tuple[Array, Array, Array]:
@@ -99,8 +105,9 @@ def mean_band(values: Array, scale: str = "linear", level: float = LEVEL) -> tup
     y = np.where(good, np.log(np.where(good, x, 1.0)) if scale == "log" else np.where(good, x, 0.0), 0.0)
     n = good.sum(axis=0)
     m = np.where(n > 0, y.sum(axis=0) / np.maximum(n, 1), np.nan)
-    squares = np.where(good, (y - m) ** 2, 0.0).sum(axis=0)
-    spread = np.sqrt(squares / np.maximum(n - 1, 1) / np.maximum(n, 1))
+    power = np.frexp(np.abs(y).max(axis=0, initial=0.0))[1]
+    squares = np.where(good, np.ldexp(y - m, -power) ** 2, 0.0).sum(axis=0)
+    spread = np.ldexp(np.sqrt(squares / np.maximum(n - 1, 1) / np.maximum(n, 1)), power)
     half = np.where(n > 1, special.stdtrit(np.maximum(n - 1, 1), (1 + level) / 2) * spread, np.nan)
     back = np.exp if scale == "log" else np.asarray
     return back(m), back(m - half), back(m + half)
@@ -140,7 +147,7 @@ def iqm_interval(values: Array | Sequence[float], level: float = LEVEL) -> Estim
     middle = iqm(x)
     if n < 2 or not np.isfinite(middle) or not np.isfinite(x[[g, n - 1 - g]]).all():
         return Estimate(middle, math.nan, math.nan, n)
-    spread = float(np.std(np.clip(x, x[g], x[n - 1 - g]), ddof=1))
+    spread = deviation(np.clip(x, x[g], x[n - 1 - g]))
     half = float(special.stdtrit(n - 2 * g - 1, (1 + level) / 2)) * spread
     half /= (0.5 if g else 1.0) * math.sqrt(n)
     return Estimate(middle, middle - half, middle + half, n)
@@ -243,9 +250,9 @@ def wilcoxon(gaps: Array | Sequence[float]) -> float:
 
     over all 2ⁿ sign patterns of the mid-ranks at hand, counted by dynamic programming, so ties are
     exact too; from 301 differences on by a saddlepoint approximation that is within 0.3 % of it (see
-    `anncore.evidence.signed_rank`). Zeros are left out, as Wilcoxon did; if all are zero, p = 1. An infinite difference has
-    the largest rank. Wilcoxon, "Individual Comparisons by Ranking Methods", Biometrics 1(6), 1945.
-    scipy's method="auto" is exact only up to 13 pairs where there are ties.
+    `anncore.evidence.signed_rank`). Zeros are left out, as Wilcoxon did; if all are zero, p = 1. An infinite
+    difference has the largest rank. Wilcoxon, "Individual Comparisons by Ranking Methods", Biometrics 1(6),
+    1945. scipy's method="auto" is exact only up to 13 pairs where there are ties.
     """
     d = np.asarray(gaps, dtype=float)
     d = d[~np.isnan(d) & (d != 0)]
@@ -332,7 +339,7 @@ def pairs_for_power(
         return math.inf
     quantiles = (1 - alpha / (2 * max(1, comparisons)), power)
     z = sum(float(special.ndtri(q)) for q in quantiles)
-    wanted = math.pi / 3 * (z * float(np.std(d, ddof=1)) / mean) ** 2
+    wanted = math.pi / 3 * (z * deviation(d) / mean) ** 2
     return max(float(math.ceil(wanted)), float(pairs_needed(comparisons, alpha)))
 
 
