@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from anncore.cli import printing
 from anncore.cli.check_targets import Chosen, choose, complete_targets, given_values, load_targets
 from anncore.cli.common import counted, print_json, say, shown_name, width
 from anncore.cli.group import NOTHING_MATCHED, OK, SOME_FAILED
@@ -99,10 +100,9 @@ def _run(
 
     status: Any = contextlib.nullcontext()
     if visible and sys.stderr.isatty():
-        from rich.console import Console
         from rich.text import Text
 
-        status = Console(stderr=True, highlight=False).status("")
+        status = printing.console(err=True).status("")
     results = []
     with status as shown:
         for component in chosen.components:
@@ -190,11 +190,10 @@ def _summary(results: Sequence[Checked]) -> str:
 
 def _show(results: Sequence[Checked], chosen: Chosen, verbose: bool) -> None:
     """Print a table on the terminal, and below it what fails and why."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
+    console = printing.console()
     table = Table(box=None, pad_edge=False, header_style="dim")
     for header in ("kind", "component", "", "seconds"):
         table.add_column(header, justify="right" if header == "seconds" else "left")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from anncore.cli.printing import print_json as print_json, say as say, width as width
 from anncore.contract.kind_names import KINDS
-from anncore.report.printable import printable, printable_lines, spelt
+from anncore.report.printable import printable
 
 if TYPE_CHECKING:
     from anncore.contract.registry import Registered, Registry
@@ -20,24 +18,9 @@ if TYPE_CHECKING:
 # Printing
 
 
-def say(text: object = "", *, err: bool = False) -> None:
-    """Print lines for people, without the characters that would control their terminal."""
-    click.echo(printable_lines(text), err=err)
-
-
-def print_json(value: Any) -> None:
-    """Print one JSON document on standard output, with escapes for characters that are not printable."""
-    click.echo(spelt(json.dumps(value, indent=2, ensure_ascii=False, default=str)))
-
-
 def counted(number: int, noun: str) -> str:
     """Return "1 seed", "2 seeds"."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
-def width() -> int | None:
-    """Return the terminal's width, None where standard output is no terminal."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def table(rows: Iterable[Sequence[str]], indent: str = "") -> str:

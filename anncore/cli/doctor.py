@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from anncore.cli import printing
 from anncore.cli.common import counted, print_json, say, width
 from anncore.cli.group import OK, SOME_FAILED
 from anncore.cli.options import json_option
@@ -58,7 +59,6 @@ def _show(findings: Sequence[Finding]) -> None:
             if finding.way_out:
                 say(f"{'':<4}  {'':<{margin}}  -> {finding.way_out}")
         return
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -69,4 +69,4 @@ def _show(findings: Sequence[Finding]) -> None:
         if finding.way_out:
             words.append(f"\n→ {printable(finding.way_out)}", style=style)
         table.add_row(Text(mark, style=style), finding.topic, words)
-    Console(highlight=False).print(table)
+    printing.console().print(table)

@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 import click
 
 from anncore._version import __version__
-from anncore.contract.errors import AnnxError, nearest
+from anncore.cli.printing import prepare_streams, say
+from anncore.contract.errors import AnnxError, nearest, shortened
 from anncore.report.printable import printable
 
 OK, SOME_FAILED, MISUSED, NOTHING_MATCHED, INTERRUPTED = 0, 1, 2, 5, 130
@@ -80,6 +81,7 @@ class Verbs(click.Group):
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
         """Run, and end the process with the exit code; a user's mistake is one line on standard error."""
+        prepare_streams()
         extra["standalone_mode"] = False
         extra["prog_name"] = "annx"
         try:
@@ -107,7 +109,7 @@ def _stop(error: click.UsageError) -> str:
 def _say(message: str | Sequence[str], code: int) -> int:
     """Print one line per mistake and return the code."""
     for line in [message] if isinstance(message, str) else message:
-        click.echo(printable("annx: " + " ".join(line.split())), err=True)
+        say(printable(f"annx: {' '.join(shortened(line).split())}"), err=True)
     return code
 
 
@@ -117,4 +119,4 @@ def _say(message: str | Sequence[str], code: int) -> int:
 def cli(ctx: click.Context) -> None:
     """Compare the parts of neural networks honestly: which is better here, by how much, how sure are we?"""
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        say(ctx.get_help())

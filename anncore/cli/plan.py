@@ -11,7 +11,8 @@ import click
 
 from anncore.cli.common import counted, say, table
 from anncore.cli.options import ExperimentOptions, experiment_options, json_option
-from anncore.report.printable import printable, spelt
+from anncore.cli.printing import put_json
+from anncore.report.printable import printable
 
 if TYPE_CHECKING:
     from anncore.contract.trial import Trial
@@ -56,7 +57,7 @@ def show_plan(plan: Plan, folder: Path, as_json: bool) -> None:
     done = progress_so_far(plan, folder)
     if as_json:
         for piece in _json(plan, done):
-            click.echo(spelt(piece), nl=False)
+            put_json(piece)
     else:
         say(_text(plan, done))
         if plan.experiment.rounds is not None or RunFolder(folder).looks(plan.experiment):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from anncore.cli import printing
 from anncore.report.printable import printable
 
 if TYPE_CHECKING:
@@ -20,12 +21,11 @@ def progress(title: str, *, visible: bool) -> Iterator[Callable[[Event], None]]:
     if not visible:
         yield _silent
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from anncore.running.events import PhaseStarted, StackDone, StopRequested
 
-    console = Console(stderr=True, highlight=False, markup=False)
+    console = printing.console(err=True, markup=False)
     console.print(printable(title))
     columns = (
         TextColumn("{task.description:<10}", markup=False),

@@ -85,7 +85,12 @@ def _git_commit(base: Path) -> str | None:
 def _git(base: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(
-            ["git", "-C", str(base), *arguments], capture_output=True, text=True, timeout=5, check=True
+            ["git", "-C", str(base), *arguments],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",  # names of branches are bytes
+            timeout=5,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return ""

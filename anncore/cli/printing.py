@@ -1,0 +1,94 @@
+"""The one place that prints: it knows what would steer a terminal, and what its encoding lacks.
+
+`tests/test_one_place.py` reads all sources: no other module calls print, click.echo or the standard streams.
+Errors come here shortened (`anncore.contract.errors`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+import unicodedata
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from anncore.report.printable import printable_lines, spelt
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PLAIN = dict(zip("–—−‐‑’‘“”×·•✓", "-----''\"\"x.*+", strict=True)) | {
+    **{"→": "->", "←": "<-", "⇔": "<=>", "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "±": "+-"},
+    **{"√": "sqrt", "∞": "inf", "∂": "d", "✗": "x", "⌊": "floor(", "⌋": ")"},
+}
+
+
+def prepare_streams() -> None:
+    """Let standard output and error replace what their encoding lacks: cp1252 and GBK know few formulas."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+def say(text: object = "", *, err: bool = False) -> None:
+    """Print lines for people, without the characters that would control their terminal."""
+    put(printable_lines(text), err=err)
+
+
+def put(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Print a printable text; what the stream's encoding lacks is replaced by what means the same, or ?."""
+    click.echo(_encodable(text, sys.stderr if err else sys.stdout), err=err, nl=nl)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document on standard output, with escapes for characters that are not printable."""
+    put_json(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def put_json(piece: str) -> None:
+    """Print a piece of JSON, with escapes for what is not printable or not in the stream's encoding."""
+    text = spelt(piece)
+    if not _fits(text, sys.stdout):
+        text = "".join(c if _fits(c, sys.stdout) else json.dumps(c)[1:-1] for c in text)
+    click.echo(text, nl=False)
+
+
+def width() -> int | None:
+    """Return the terminal's width, None where standard output is no terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def console(*, err: bool = False, **settings: Any) -> Console:
+    """Return a rich console on standard output or error; what it prints must be printable."""
+    from rich.console import Console
+
+    return Console(stderr=err, highlight=False, **settings)
+
+
+def _fits(text: str, stream: IO[str] | None) -> bool:
+    try:
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _encodable(text: str, stream: IO[str] | None) -> str:
+    if _fits(text, stream):
+        return text
+    return "".join(c if _fits(c, stream) else _like(c, stream) for c in text)
+
+
+def _like(c: str, stream: IO[str] | None) -> str:
+    """Return what means the same as a character that the stream's encoding lacks."""
+    plain = PLAIN.get(c) or "".join(part for part in unicodedata.normalize("NFKD", c) if part.isascii())
+    if unicodedata.decomposition(c).startswith("<super>"):
+        plain = f"^{plain}"
+    greek = re.fullmatch(r"GREEK (SMALL|CAPITAL) LETTER (\w+)", unicodedata.name(c, ""))
+    if greek:
+        plain = greek[2].lower() if greek[1] == "SMALL" else greek[2].capitalize()
+    return plain if (plain or unicodedata.combining(c)) and _fits(plain, stream) else "?"
