@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from anncore.cli.printing import print_json as print_json, say as say, width as width
+from anncore.contract.documentation import documentation
 from anncore.contract.kind_names import KINDS
 from anncore.report.printable import printable
 
@@ -71,7 +72,7 @@ def shown_name(registry: Registry, component: Registered) -> str:
 
 def summary(cls: Any) -> str:
     """Return the first line of a component's documentation."""
-    return (cls.__doc__ or "").strip().partition("\n")[0]
+    return documentation(cls).partition("\n")[0]
 
 
 def complete_components(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

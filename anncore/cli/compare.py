@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from anncore.cli.common import counted, print_json, say, table
-from anncore.cli.options import json_option
+from anncore.cli.options import NamedPath, json_option
 from anncore.report.printable import printable
 
 VERDICTS = {"too_few": "too few pairs", "undecided": "not told apart", "unlike": "not comparable"}
@@ -16,8 +16,8 @@ LONGEST = 48  # characters of a value that changed
 
 
 @click.command(short_help="Compare two run folders: which inputs, scores and findings changed.")
-@click.argument("first", metavar="A", type=click.Path())
-@click.argument("second", metavar="B", type=click.Path())
+@click.argument("first", metavar="A", type=NamedPath())
+@click.argument("second", metavar="B", type=NamedPath())
 @json_option
 def command(first: str, second: str, as_json: bool) -> int:
     """Compare the run folders A and B: which inputs, scores and findings changed.

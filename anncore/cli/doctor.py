@@ -11,7 +11,7 @@ import click
 from anncore.cli import printing
 from anncore.cli.common import counted, print_json, say, width
 from anncore.cli.group import OK, SOME_FAILED
-from anncore.cli.options import json_option
+from anncore.cli.options import NamedPath, json_option
 from anncore.report.printable import printable
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ PLAIN = {"ok": "ok", "note": "note", "bad": "BAD"}
     default="reports",
     show_default=True,
     metavar="DIR",
-    type=click.Path(),
+    type=NamedPath(),
     help="The folder that sweeps will write to.",
 )
 @json_option

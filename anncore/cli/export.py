@@ -8,13 +8,13 @@ import click
 
 from anncore.cli.common import counted, print_json, say
 from anncore.cli.group import NOTHING_MATCHED, OK
-from anncore.cli.options import json_option
+from anncore.cli.options import NamedPath, json_option
 
 FORMATS = ("csv", "parquet", "latex")  # report.export.FORMATS, whose import takes NumPy; a test compares
 
 
 @click.command(short_help="Write a run's tables as CSV, Parquet or LaTeX.")
-@click.argument("folder", metavar="DIR", type=click.Path())
+@click.argument("folder", metavar="DIR", type=NamedPath())
 @click.option(
     "--format",
     "form",
@@ -25,7 +25,7 @@ FORMATS = ("csv", "parquet", "latex")  # report.export.FORMATS, whose import tak
 @click.option(
     "--out",
     metavar="DIR",
-    type=click.Path(),
+    type=NamedPath(),
     help="Where the files go; by default export/ in the run folder.",
 )
 @json_option

@@ -12,6 +12,7 @@ import click
 
 from anncore._version import __version__
 from anncore.cli.printing import prepare_streams, say
+from anncore.contract.documentation import documentation
 from anncore.contract.errors import AnnxError, nearest, shortened
 from anncore.report.printable import printable
 
@@ -59,6 +60,7 @@ class Verbs(click.Group):
         if cmd_name not in VERBS:
             return None
         command: click.Command = importlib.import_module(f"anncore.cli.{cmd_name.replace('-', '_')}").command
+        command.help = command.help or documentation(command.callback)  # click finds none under python -OO
         return command
 
     def resolve_command(

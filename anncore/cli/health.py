@@ -183,11 +183,11 @@ def allowed_cores() -> int:
 def cpu_quota(root: Path = Path("/sys/fs/cgroup")) -> float | None:
     """Return the cores that a container may use, None where there is no limit."""
     with contextlib.suppress(OSError, ValueError, IndexError):
-        quota, period = (root / "cpu.max").read_text().split()[:2]
+        quota, period = (root / "cpu.max").read_text(encoding="utf-8").split()[:2]
         return None if quota == "max" else int(quota) / int(period)
     with contextlib.suppress(OSError, ValueError):
-        quota_us = int((root / "cpu" / "cpu.cfs_quota_us").read_text())
-        period_us = int((root / "cpu" / "cpu.cfs_period_us").read_text())
+        quota_us = int((root / "cpu" / "cpu.cfs_quota_us").read_text(encoding="utf-8"))
+        period_us = int((root / "cpu" / "cpu.cfs_period_us").read_text(encoding="utf-8"))
         return quota_us / period_us if quota_us > 0 else None
     return None
 
@@ -215,7 +215,9 @@ def memory_bytes(
     """Return total and available memory, no more than a container may have; None where unknown."""
     total = free = None
     with contextlib.suppress(OSError, ValueError, IndexError):
-        lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
+        lines = dict(
+            line.split(":", 1) for line in meminfo.read_text(encoding="utf-8").splitlines() if ":" in line
+        )
         total = int(lines["MemTotal"].split()[0]) << 10
         free = int(lines["MemAvailable"].split()[0]) << 10
     if total is None:
@@ -226,10 +228,10 @@ def memory_bytes(
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
     ):
         with contextlib.suppress(OSError, ValueError):
-            most = int((root / limit).read_text())
+            most = int((root / limit).read_text(encoding="utf-8"))
             if total is not None and most < total:
                 total = most
-                left = max(0, most - int((root / used).read_text()))
+                left = max(0, most - int((root / used).read_text(encoding="utf-8")))
                 free = left if free is None else min(free, left)
     return total, free
 

@@ -13,9 +13,10 @@ import click
 
 from anncore._version import __version__
 from anncore.cli.common import print_json, say
-from anncore.cli.options import json_option
+from anncore.cli.options import NamedPath, json_option
 from anncore.contract.errors import PluginError
 from anncore.contract.kind_names import KINDS
+from anncore.running.files import replace_file
 
 TRY_IT = {
     "figure": "`annx sweep experiment.toml` draws it into the report",
@@ -40,7 +41,7 @@ TRY_IT = {
     "parent",
     default=".",
     metavar="DIR",
-    type=click.Path(file_okay=False),
+    type=NamedPath(file_okay=False),
     help="Where to make the package's folder; by default here.",
 )
 @json_option
@@ -136,4 +137,4 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
     for path, text in files.items():
         file = folder / path
         file.parent.mkdir(exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        replace_file(file, text.encode())

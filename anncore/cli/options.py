@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,12 +55,24 @@ class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
         return seconds
 
 
+class NamedPath(click.Path):
+    """A path that has a name: an empty one, as of an unset variable, would mean the current folder."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """Return the path, or fail with the rule."""
+        if not str(value).strip():
+            self.fail(f"{value!r} names nothing; write '.' for the current folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 plugin_option = click.option(
     "--plugin",
     "plugins",
     multiple=True,
     metavar="FILE.py",
-    type=click.Path(),
+    type=NamedPath(),
     help="Also load the components of this file; repeatable.",
 )
 figures_option = click.option(
@@ -107,7 +120,7 @@ class ExperimentOptions:
 
 experiment_options = grouped(
     ExperimentOptions,
-    click.argument("file", type=click.Path()),
+    click.argument("file", type=NamedPath()),
     click.argument("overrides", nargs=-1, metavar="[KEY=VALUE ...]"),
     click.option("--only", multiple=True, metavar="KIND=LABEL", help="Keep only these entries; repeatable."),
     click.option("--skip", multiple=True, metavar="KIND=LABEL", help="Leave these entries out; repeatable."),
@@ -116,7 +129,7 @@ experiment_options = grouped(
     click.option(
         "--out",
         metavar="DIR",
-        type=click.Path(),
+        type=NamedPath(),
         help="The run folder; by default reports/ and the experiment file's name without .toml.",
     ),
     click.option(

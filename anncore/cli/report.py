@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from anncore.cli.options import OutputOptions, figures_option, json_option
+from anncore.cli.options import NamedPath, OutputOptions, figures_option, json_option
 
 
 @click.command(short_help="Write the report of a run folder again, from what is stored there.")
-@click.argument("folder", metavar="DIR", type=click.Path())
+@click.argument("folder", metavar="DIR", type=NamedPath())
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 @figures_option

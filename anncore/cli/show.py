@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from anncore.cli.common import complete_components, find, print_json, say, table, width
 from anncore.cli.options import json_option, plugin_option
+from anncore.contract.documentation import documentation
 
 if TYPE_CHECKING:
     from anncore.contract.hyperparameters import Declared
@@ -45,7 +45,7 @@ def _text(component: Registered) -> str:
     from anncore.contract.registry import article
 
     cls: Any = component.cls
-    parts = [f"{component.name} ({component.kind})", inspect.cleandoc(cls.__doc__)]
+    parts = [f"{component.name} ({component.kind})", documentation(cls)]
     rows = [
         (key, _value(field.default), field.domain.describe(), _search(field), field.help)
         for key, field in declared(cls).items()
@@ -80,7 +80,7 @@ def _plain(component: Registered) -> dict[str, Any]:
         "version": component.version,
         "plugin": component.plugin,
         "origin": _origin(component),
-        "documentation": inspect.cleandoc(cls.__doc__),
+        "documentation": documentation(cls),
         "hyperparameters": {
             key: {
                 "default": field.default,

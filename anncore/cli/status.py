@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from anncore.cli.common import counted, print_json, say, table
-from anncore.cli.options import json_option
+from anncore.cli.options import NamedPath, json_option
 
 
 @click.command(short_help="Show how far a sweep is: trials done, to do, diverged, failed.")
-@click.argument("folder", metavar="DIR", type=click.Path())
+@click.argument("folder", metavar="DIR", type=NamedPath())
 @json_option
 def command(folder: str, as_json: bool) -> int:
     """Show how far the sweep of the run folder DIR is, also while it runs: trials by phase and status.

@@ -12,6 +12,7 @@ import keyword
 from typing import Any
 
 from anncore.contract import kinds
+from anncore.contract.documentation import REMOVED, documentation
 from anncore.contract.errors import ComponentError, nearest
 from anncore.contract.hyperparameters import Interval, declared, references, resolve
 from anncore.contract.kind_names import HOOKS, KINDS
@@ -50,8 +51,8 @@ def refuse_malformed(kind: str, cls: Any) -> None:
         raise Refused(
             f"{owner} cannot be called {name!r}, which experiments use otherwise; choose another name"
         )
-    # dataclass() writes "Name(field, ...)" where the author wrote nothing.
-    if not cls.__doc__ or cls.__doc__.startswith(f"{cls.__name__}("):
+    # Under python -OO a docstring is known only where there is a source file.
+    if not documentation(cls) and not REMOVED:
         raise Refused(f"{owner} must have a docstring: formula, domain, reference")
     _refuse_methods(kind, cls)
     _refuse_attributes(cls)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from anncore.contract.errors import ExperimentError, tells_users
 from anncore.contract.handed_over import with_components
+from anncore.contract.file_names import readable
 from anncore.contract.hyperparameters import Search
 from anncore.contract.kind_names import SECTIONS, UNTUNED
 from anncore.contract.registry import Registry, load_registry
@@ -121,8 +122,8 @@ def read_experiment(source: Source, options: ReadOptions, registry: Registry | N
     entries = keep(every, document, options.only, options.skip)
     _check_ranges(document, entries, vary, searching=search is not None)
     return Experiment(
-        name=source.path.stem,
-        title=top.text("title", first_comment(source.text) or source.path.stem),
+        name=readable(source.path.stem),
+        title=top.text("title", first_comment(source.text) or readable(source.path.stem)),
         question=first_comment(source.text),
         path=None if source.typed else source.path.absolute(),
         base=base,

@@ -8,7 +8,6 @@ changes. A number that does not exist is null, and the row's `status` says why. 
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import math
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anncore._version import __version__
+from anncore.contract.documentation import documentation
 from anncore.contract.engine_version import environment_digest
 from anncore.contract.hyperparameters import Interval
 from anncore.contract.trial import STATUSES, canonical
@@ -152,7 +152,7 @@ def _watched(study: Study) -> list[dict[str, Any]]:
     for name in study.experiment.train.watch:
         component = study.experiment.registry.get("metric", name)
         bounds = Interval.parse(component.cls.bounds)
-        first = (inspect.getdoc(component.cls) or "").partition("\n\n")[0]
+        first = documentation(component.cls).partition("\n\n")[0]
         watched.append(
             {
                 "metric": component.name,

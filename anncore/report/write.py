@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from anncore.contract.file_names import readable
 from anncore.contract.kinds import FigureInput
 from anncore.contract.registry import Registered
 from anncore.engine.decision_maps import DecisionMap
@@ -52,9 +53,9 @@ def write_report(
     )
     report = plain(content)
     text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
-    replace_file(folder / "report.json", text.encode())
-    replace_file(folder / "report.md", render_markdown(report).encode())
-    replace_file(folder / "report.html", render_html(report, pictures, pixels).encode())
+    replace_file(folder / "report.json", readable(text).encode())
+    replace_file(folder / "report.md", readable(render_markdown(report)).encode())
+    replace_file(folder / "report.html", readable(render_html(report, pictures, pixels)).encode())
     return report
 
 

@@ -68,7 +68,11 @@ def _blas() -> str:
 def _cpu() -> str:
     """Return the processor's name as its maker spells it, "" where nothing tells."""
     try:
-        model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        model = re.search(
+            r"^model name\s*:\s*(.+)$",
+            Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace"),
+            re.MULTILINE,
+        )
     except OSError:
         model = None
     return model.group(1).strip() if model else platform.processor()

@@ -31,7 +31,7 @@ def refuse_network(folder: Path, mounts: str | None = None) -> None:
     """
     if mounts is None:
         try:
-            mounts = Path("/proc/self/mounts").read_text(errors="replace")
+            mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
         except OSError:
             return
     path, best, kind = Path(os.path.realpath(folder)), Path(), ""

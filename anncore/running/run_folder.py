@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from anncore._version import __version__
 from anncore.contract.errors import StoreError
 from anncore.contract.shown import shortened
+from anncore.contract.file_names import readable
 from anncore.engine.datasets import Shapes
 from anncore.evidence.results import Cost, PlanSummary, Results, csv_chunks, to_csv, to_gzip
 from anncore.experiment.document import read_document
@@ -248,7 +249,7 @@ def _read_json(folder: Path, name: str) -> dict[str, Any]:
 
 def _write_json(folder: Path, name: str, content: Any) -> None:
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    replace_file(folder / name, text.encode())
+    replace_file(folder / name, readable(text).encode())
 
 
 def _rounds(plan: dict[str, Any]) -> Rounds | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anncore.contract.engine_version import numeric_environment
+from anncore.contract.errors import StoreError
 from anncore.contract.kinds import Executor
 from anncore.contract.registry import Registered, Registry
 from anncore.contract.trial import Phase, Trial, TrialResult
@@ -122,6 +123,8 @@ def sweep(
 
 def folder_of(experiment: Experiment, out: str | Path | None) -> Path:
     """Return the run folder: the one that is named, else reports/<name of the experiment>."""
+    if out is not None and not str(out).strip():
+        raise StoreError(f"out is {out!r}, which names no folder; write '.' for the current one.")
     return Path("reports") / experiment.name if out is None else Path(out)
 
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from anncore._version import __version__
+from anncore.contract.documentation import documentation
 from anncore.contract.engine_version import engine_version
 from anncore.contract.errors import ExperimentError, PluginError, tells_users
 from anncore.contract.hyperparameters import Plain, declared
@@ -121,7 +122,7 @@ def _documented() -> None:
     mine = [own.parameters[name] for name in ("components", "unchecked")]
     parameters = [own.parameters[first.name], mine[0], *others, mine[1]]
     sweep.__signature__ = inner.replace(parameters=parameters, return_annotation="Run")  # type: ignore[attr-defined]
-    sweep.__doc__ = f"{inspect.getdoc(sweep)}\n\n{inspect.getdoc(sweep_without_checks)}"
+    sweep.__doc__ = f"{documentation(sweep)}\n\n{documentation(sweep_without_checks)}"
 
 
 _documented()

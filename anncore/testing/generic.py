@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import pickle
 import random
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.admission import Refused, refuse_malformed
+from anncore.contract.documentation import documentation as documentation_of
 from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import (
     Declared,
@@ -41,7 +41,7 @@ def well_formed(subject: Subject) -> int:
 
 def documentation(subject: Subject) -> int:
     """Its docstring says what it is, names every hyperparameter and gives a source."""
-    text = inspect.getdoc(subject.cls) or ""
+    text = documentation_of(subject.cls)
     summary, _, body = text.partition("\n\n")
     must(
         "\n" not in summary and summary.endswith((".", "?")),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import sys
 import time
 import traceback
@@ -14,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from anncore.contract.documentation import documentation
 from anncore.contract.errors import ComponentError, DataError
 from anncore.contract.hyperparameters import (
     Declared,
@@ -252,7 +252,7 @@ class Check:
     def promise(self) -> str:
         """The promise that it checks, in one line."""
         run = self.run.func if isinstance(self.run, partial) else self.run
-        return (inspect.getdoc(run) or "").partition("\n")[0]
+        return documentation(run).partition("\n")[0]
 
     def __call__(self) -> None:
         """Raise AssertionError, with the component and the check in its message, if the promise is broken."""

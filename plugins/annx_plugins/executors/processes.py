@@ -145,7 +145,7 @@ class _Clock:
 def _seconds_waited(pid: int | None) -> float:
     """Return how long a process has waited for a core, ready to run; 0 where the system does not tell."""
     try:
-        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+        return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="utf-8").split()[1]) / 1e9
     except (OSError, ValueError, IndexError):
         return 0.0
 
