@@ -8,6 +8,7 @@ from typing import Any
 from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE
 from anncore.evidence import stats
 from anncore.evidence.sentences import counted, growth, joined, number, p_value
+from anncore.evidence.signed_rank import EXACT_PAIRS, TAIL_ERROR
 from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
 from anncore.evidence.verdicts import FEWEST_DATA_SETS
 
@@ -209,7 +210,7 @@ def _within(content: Mapping[str, Any]) -> str:
     against = (
         f"each arm against the control {content['control']}" if content["control"] else "every pair of arms"
     )
-    test = "Always-valid signed-rank test" if sequential else "Exact Wilcoxon signed-rank test"
+    test = "Always-valid signed-rank test" if sequential else _signed_rank_test(n)
     one = singular(content["unit"])
     text = (
         f"The unit is the seed. {test} on the paired differences, {against}, "
@@ -230,6 +231,12 @@ def _within(content: Mapping[str, Any]) -> str:
             f"{needed} seeds would be enough."
         )
     return text
+
+
+def _signed_rank_test(n: int) -> str:
+    if n <= EXACT_PAIRS:
+        return "Exact Wilcoxon signed-rank test"
+    return f"Wilcoxon signed-rank test (saddlepoint approximation, within {TAIL_ERROR:.1%} of the exact p)"
 
 
 def _rounds(content: Mapping[str, Any]) -> str:

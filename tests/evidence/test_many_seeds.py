@@ -9,6 +9,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from anncore.evidence import always_valid, arms, signed_rank, stats
+from anncore.report import methods
 
 PAIRS = signed_rank.EXACT_PAIRS + 1
 RNG = np.random.default_rng(1)
@@ -177,3 +178,17 @@ def test_intervals_of_huge_and_tiny_values_are_those_of_ordinary_ones_times_thei
         stats.mean_band(values[:, None] * size), np.array(stats.mean_band(values[:, None])) * size
     )
     assert stats.pairs_for_power(values * size) == stats.pairs_for_power(values)
+
+
+@pytest.mark.parametrize("seeds", [300, 301])
+def test_the_methods_say_where_the_test_is_an_approximation_and_how_good(seeds: int) -> None:
+    content = {
+        "comparisons": {"problems": {"moons": [{}]}},
+        "seeds": {"report": list(range(seeds))},
+        "rounds": None,
+        "control": None,
+        "unit": "data set",
+    }
+    exact = "The unit is the seed. Exact Wilcoxon signed-rank test on the paired differences"
+    near = "Wilcoxon signed-rank test (saddlepoint approximation, within 0.3% of the exact p) on the paired"
+    assert (exact if seeds == 300 else near) in methods._within(content)
