@@ -76,7 +76,7 @@ def named(path: Path) -> str:
 def around(path: Path, source: str) -> list[str]:
     """Return what of a source prints or writes by itself."""
     place = named(path)
-    found = []
+    uses_around = []
     for line, name in uses(ast.parse(source)):
         stream = name.startswith("sys.")
         prints = name in PRINTS or stream
@@ -84,8 +84,8 @@ def around(path: Path, source: str) -> list[str]:
             continue
         if stream and not prints_to(source.splitlines()[line - 1]):
             continue
-        found.append(f"{place}:{line} {name}")
-    return found
+        uses_around.append(f"{place}:{line} {name}")
+    return uses_around
 
 
 def prints_to(line: str) -> bool:

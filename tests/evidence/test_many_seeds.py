@@ -99,8 +99,10 @@ def test_searched_averages_are_the_listed_ones(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.undo()
         assert len(searched) == len(listed) == len(numbers) * (len(numbers) + 1) // 2
         places = range(0, len(listed), 31)
-        found, wanted = ([averages[i] for i in places] for averages in (searched, listed))
-        np.testing.assert_allclose(found, wanted, rtol=1e-15, atol=1e-16 if max(numbers) > 1e-9 else 0)
+        searched_values, listed_values = ([averages[i] for i in places] for averages in (searched, listed))
+        np.testing.assert_allclose(
+            searched_values, listed_values, rtol=1e-15, atol=1e-16 if max(numbers) > 1e-9 else 0
+        )
         assert searched.median == pytest.approx(listed.median, rel=1e-14, abs=1e-16)
 
 
