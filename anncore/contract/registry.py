@@ -31,6 +31,7 @@ from anncore._version import __version__
 from anncore.contract import hookspecs
 from anncore.contract.admission import Refused, refuse_malformed
 from anncore.contract.code_digest import Code, file_code, installed_code, own_versions
+from anncore.contract.documentation import documentation
 from anncore.contract.errors import ComponentError, PluginError, nearest, tells_users
 from anncore.contract.kind_names import ALL_KINDS, HOOKS, KINDS
 from anncore.contract.plugin_files import import_plugin_file
@@ -60,7 +61,7 @@ class Registered(Shown):
 
     def _facts(self) -> dict[str, object]:
         values = ", ".join(f"{field.name} = {field.default!r}" for field in dataclasses.fields(self.cls))
-        return {"what": (self.cls.__doc__ or "").strip().partition("\n")[0], "defaults": values}
+        return {"what": documentation(self.cls).partition("\n")[0], "defaults": values}
 
     @property
     def full_name(self) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from anncore.contract.errors import ExperimentError, tells_users
-from anncore.contract.handed_over import with_components
 from anncore.contract.file_names import readable
+from anncore.contract.handed_over import with_components
 from anncore.contract.hyperparameters import Search
 from anncore.contract.kind_names import SECTIONS, UNTUNED
 from anncore.contract.registry import Registry, load_registry

@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 from anncore._version import __version__
 from anncore.contract.errors import StoreError
-from anncore.contract.shown import shortened
 from anncore.contract.file_names import readable
+from anncore.contract.shown import shortened
 from anncore.engine.datasets import Shapes
 from anncore.evidence.results import Cost, PlanSummary, Results, csv_chunks, to_csv, to_gzip
 from anncore.experiment.document import read_document

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy.typing as npt
 
+from anncore.contract.documentation import documentation
 from anncore.contract.shown import html_table, shortened
 
 Array = npt.NDArray[Any]
@@ -49,7 +50,7 @@ class Component(ABC):
 
     def _repr_html_(self) -> str:
         values = [(field.name, _briefly(getattr(self, field.name))) for field in fields(self)]  # type: ignore[arg-type]
-        line = (type(self).__doc__ or "").strip().partition("\n")[0]
+        line = documentation(type(self)).partition("\n")[0]
         return f"<b>{type(self).__name__}</b> {escape(line)}{html_table(values)}"
 
 
