@@ -29,7 +29,8 @@ WRITES_TO_A_PATH = {
     "tofile",
 }
 STREAMS = {"stdout", "stderr", "__stdout__", "__stderr__"}
-PIPES = {
+ELSEWHERE = {
+    "anncore/report/drawing/sheet.py": "saves a figure of a notebook in the file that its user names",
     "anncore/testing/elsewhere.py": "answers of the process that checks run in",
     "anncore/contract/standard_output.py": "moves descriptors of standard output, prints nothing",
 }
@@ -80,7 +81,7 @@ def around(path: Path, source: str) -> list[str]:
     for line, name in uses(ast.parse(source)):
         stream = name.startswith("sys.")
         prints = name in PRINTS or stream
-        if place == (PRINTING if prints else WRITING) or place in PIPES:
+        if place == (PRINTING if prints else WRITING) or place in ELSEWHERE:
             continue
         if stream and not prints_to(source.splitlines()[line - 1]):
             continue

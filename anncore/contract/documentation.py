@@ -12,7 +12,6 @@ from typing import Any
 REMOVED = sys.flags.optimize >= 2
 
 
-@cache
 def documentation(thing: Any) -> str:
     """Return the docstring of a class or function without its indent, "" where it has none of its own.
 
@@ -26,6 +25,7 @@ def documentation(thing: Any) -> str:
     return _from_source(thing) if REMOVED else ""
 
 
+@cache
 def _from_source(thing: Any) -> str:
     try:
         [node] = ast.parse(textwrap.dedent(inspect.getsource(thing))).body
