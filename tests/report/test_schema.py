@@ -21,6 +21,7 @@ from anncore.evidence import cautions as audit
 from anncore.experiment.model import Rounds
 from anncore.report import write_report
 from anncore.report.build import SCHEMA, SCHEMA_ID, build_report, plain
+from anncore.report.refresh import UNDRAWN
 from anncore.report.write import SECTIONS
 from anncore.testing import figure_data
 
@@ -104,7 +105,7 @@ def test_no_description_speaks_of_a_key_that_is_not_there() -> None:
 
 
 def test_the_kinds_of_warnings_are_told_in_full() -> None:
-    made = set(re.findall(r'Caution\(\s*"(\w+)"', inspect.getsource(audit))) | {"figure"}
+    made = set(re.findall(r'Caution\(\s*"(\w+)"', inspect.getsource(audit))) | {"figure", UNDRAWN}
     said = CONTENT["$defs"]["warning"]["properties"]["kind"]["description"]
     assert set(re.findall(r"\w+", said.partition(":")[2])) == made
     section = CONTENT["$defs"]["figure"]["properties"]["section"]["description"]
