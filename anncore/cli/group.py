@@ -90,7 +90,8 @@ class Verbs(click.Group):
         except click.ClickException as error:
             code = _say(error.format_message(), MISUSED)
         except AnnxError as error:
-            code = _say(str(error), error.exit_code)
+            for line in error.lines:
+                code = _say(line, error.exit_code)
         except (KeyboardInterrupt, click.Abort):
             code = _say("interrupted", INTERRUPTED)
         except (_PipeClosed, BrokenPipeError):

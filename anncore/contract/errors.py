@@ -2,6 +2,7 @@
 
     AnnxError                  anything a user can mend; printed as one line, without a traceback
     ├── ExperimentError        the experiment file, an override, or the plan they make
+    │   └── ExperimentErrors   several mistakes of one file, a line each
     ├── ComponentError         a component's name, or a hyperparameter outside its domain
     ├── PluginError            a plugin that cannot be loaded, where it was asked for
     ├── DataError              a data file that cannot be read as it was described
@@ -15,11 +16,15 @@ from __future__ import annotations
 
 import difflib
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+MOST_LINES = 20  # of the mistakes of one file
+JOINTS = str.maketrans("", "", "_- ")
+LONGEST_NAME = 60  # a longer name is no misspelling of a component or key
 
 
 class AnnxError(Exception):
@@ -27,9 +32,30 @@ class AnnxError(Exception):
 
     exit_code = 2
 
+    @property
+    def lines(self) -> Sequence[str]:
+        """What is wrong, a line for each mistake."""
+        return (" ".join(str(self).split()),)
+
 
 class ExperimentError(AnnxError):
     """The experiment file, an override, or the plan they make is not right."""
+
+
+class ExperimentErrors(ExperimentError):
+    """Several mistakes of one experiment file; its text has a line for each, up to twenty."""
+
+    def __init__(self, errors: Iterable[AnnxError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("\n".join(self.lines))
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """What is wrong, a line for each mistake."""
+        lines = list(dict.fromkeys(line for error in self.errors for line in error.lines))
+        if len(lines) <= MOST_LINES:
+            return lines
+        return [*lines[: MOST_LINES - 1], f"... and {len(lines) - MOST_LINES + 1} more mistakes."]
 
 
 class ComponentError(AnnxError):
@@ -70,5 +96,27 @@ def tells_users(function: Callable[P, R]) -> Callable[P, R]:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return " Did you mean 'adam'?" for the spelling nearest to `name`, or "" if none is near."""
-    guesses = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" Did you mean {guesses[0]!r}?" if guesses else ""
+    guess = closest(name, known)
+    return f" Did you mean {guess!r}?" if guess else ""
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Return the known name whose spelling is nearest, "" if none is near.
+
+    Names that differ in their capitals, or in what joins their words, are near: SGD, my-opt and MyOpt are
+    sgd and my_opt.
+    """
+    if len(name) > LONGEST_NAME:
+        return ""
+    names = list(known)
+    by_letters = {_letters(known_name): known_name for known_name in reversed(names)}
+    if _letters(name) in by_letters and _letters(name):
+        return by_letters[_letters(name)]
+    guesses = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    guesses += [by_letters[near] for near in difflib.get_close_matches(_letters(name), by_letters, 1, 0.6)]
+    return guesses[0] if guesses else ""
+
+
+def _letters(name: str) -> str:
+    """Return a name without capitals and without what joins its words."""
+    return name.casefold().translate(JOINTS)
