@@ -137,6 +137,8 @@ def _other_files(file: Path) -> str:
     by_stem = {path.stem: str(path.relative_to(file.parent)) for path in reversed(near)}
     if guess := closest(file.stem, by_stem):
         return f" Did you mean {show(by_stem[guess])}?"
+    if file.suffix.casefold() != ".toml":  # it may be no path at all
+        return ""
     here = [path.name for path in near if path.parent == file.parent]
     listed = ", ".join(map(shortened, here[:5])) + (", .." if len(here) > 5 else "")
     return f" The folder has {listed}." if here else " The folder has no experiment file."
