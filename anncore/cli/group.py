@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 import click
@@ -14,6 +15,7 @@ from anncore._version import __version__
 from anncore.cli.printing import prepare_streams, say
 from anncore.contract.documentation import documentation
 from anncore.contract.errors import AnnxError, nearest, shortened
+from anncore.contract.telling import TELLER
 from anncore.report.printable import printable
 
 OK, SOME_FAILED, MISUSED, NOTHING_MATCHED, INTERRUPTED = 0, 1, 2, 5, 130
@@ -84,6 +86,7 @@ class Verbs(click.Group):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
         """Run, and end the process with the exit code; a user's mistake is one line on standard error."""
         prepare_streams()
+        TELLER.say = partial(say, err=True)
         extra["standalone_mode"] = False
         extra["prog_name"] = "annx"
         try:

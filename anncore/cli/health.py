@@ -254,8 +254,10 @@ def allocator() -> Iterator[Finding]:
 def plugins() -> Iterator[Finding]:
     """Which plugins are loaded, and which are broken and why."""
     from anncore import load_registry
+    from anncore.contract.patience import limited_patience
 
-    registry = load_registry(environ={k: v for k, v in os.environ.items() if k != "ANNX_STRICT_PLUGINS"})
+    with limited_patience():
+        registry = load_registry(environ={k: v for k, v in os.environ.items() if k != "ANNX_STRICT_PLUGINS"})
     dists = {plugin.dist: plugin.version for plugin in registry.plugins if not plugin.problem}
     text = f"{len(registry.components)} components from {', '.join(dists) or 'no plugin'}"
     if dists:

@@ -69,11 +69,11 @@ def command(name: str, kind: str, parent: str, as_json: bool) -> int:
 
 def refuse_name(name: str, kind: str, ours: list[str]) -> None:
     """Raise PluginError for a name that cannot be a component's, a module's or a distribution's."""
-    from anncore.contract.admission import RESERVED_NAMES
+    from anncore.contract.admission import RESERVED_NAMES, snake_case
     from anncore.contract.registry import article
 
     bare = re.sub(r"^annx[-_]", "", name.lower())
-    snake = re.sub(r"_+", "_", re.sub(r"[^a-z0-9]", "_", bare)).strip("_")
+    snake = snake_case(re.sub(r"^annx[-_]", "", name, flags=re.IGNORECASE))
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or name != bare:
         guess = f" Did you mean {snake!r}?" if re.match(r"[a-z]", snake) else ""
         raise PluginError(

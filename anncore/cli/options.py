@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from anncore.cli.common import say
+
 if TYPE_CHECKING:
     from anncore.experiment.model import Experiment
 
@@ -39,6 +41,9 @@ def grouped(group: type[Any], *options: Callable[[Command], Command]) -> Callabl
     return decorate
 
 
+LONGEST = 1e8  # seconds, three years: a clock of the operating system counts to no more than 292
+
+
 class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.4 on
     """A number of seconds, written as 90, "90s", "10m" or "1.5h"."""
 
@@ -52,7 +57,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
         seconds = float(written[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[written[2]] if written else 0.0
         if seconds <= 0:
             self.fail(f"{value!r} is not a time; write for example 90s, 10m or 1.5h", param, ctx)
-        return seconds
+        return min(seconds, LONGEST)
 
 
 class NamedPath(click.Path):
@@ -103,7 +108,7 @@ class ExperimentOptions:
 
         if self.max_seeds is not None and not self.until_decided:
             raise click.UsageError("--max-seeds needs --until-decided.")
-        return load_experiment(
+        experiment = load_experiment(
             self.file,
             overrides=self.overrides,
             only=self.only,
@@ -111,6 +116,9 @@ class ExperimentOptions:
             quick=self.quick,
             plugins=self.plugins,
         )
+        for note in experiment.notes:
+            say(f"annx: {experiment.file}: {note}", err=True)
+        return experiment
 
     @property
     def folder(self) -> Path:

@@ -31,8 +31,15 @@ def command(chosen: ExperimentOptions, as_json: bool) -> int:
     KEY=VALUE sets a key of the file, for example train.steps=100 or optimizer.adam.lr=[0.1,0.01]. With --json
     every trial is listed. Nothing is written.
     """
-    plan = planned(chosen.load(), chosen, allow_large=True)
-    show_plan(plan, chosen.folder, as_json)
+    experiment = chosen.load()
+    if not as_json:
+        from anncore.experiment.plan import make_plan
+
+        plan = make_plan(experiment, allow_large=True, count_large=True)
+        if plan.total > experiment.limits.max_trials:
+            say(_large_text(plan))
+            return 0
+    show_plan(planned(experiment, chosen, allow_large=True), chosen.folder, as_json)
     return 0
 
 
@@ -115,6 +122,16 @@ def _text(plan: Plan, done: dict[str, Any]) -> str:
     experiment = plan.experiment
     titles = [text for text in map(printable, (experiment.title, experiment.question)) if text]
     return "\n\n".join(["\n".join(dict.fromkeys(titles)), table(_axes(plan)), "\n".join(_counts(plan, done))])
+
+
+def _large_text(plan: Plan) -> str:
+    """Return what is known of a plan of which nothing has been made: axes and counts."""
+    limit = plan.experiment.limits.max_trials
+    state = (
+        f"{plan.total} trials, more than [limits] max_trials = {limit}: a sweep needs --yes. Data and "
+        "components are made, and checked, by the sweep or by a plan below the limit."
+    )
+    return "\n\n".join([table(_axes(plan)), state])
 
 
 def _axes(plan: Plan) -> Iterator[Sequence[str]]:

@@ -28,7 +28,11 @@ def command(name: str, kind: str | None, as_json: bool, plugins: tuple[str, ...]
     """
     from anncore import load_registry
 
-    component = find(load_registry(plugins), name, kind)
+    registry = load_registry(plugins)
+    component = find(registry, name, kind)
+    if ":" not in name.removeprefix(f"{component.kind}:"):
+        for other in registry.namesakes(component):
+            say(f"annx: this is annx's own {component.name}; also installed: {other.full_name}", err=True)
     if as_json:
         print_json(_plain(component))
     else:

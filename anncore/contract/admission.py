@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import keyword
+import re
 from typing import Any
 
 from anncore.contract import kinds
@@ -46,7 +47,7 @@ def refuse_malformed(kind: str, cls: Any) -> None:
         raise Refused(f"{owner} must derive from anncore.{form}: write class {_derived(cls, form)}")
     name = getattr(cls, "name", None)
     if not isinstance(name, str) or not name.isidentifier() or name != name.lower():
-        raise Refused(f"{owner} must have a class attribute name in snake_case, got {name!r}")
+        raise Refused(f"{owner} must have a class attribute name in snake_case, got {name!r}{_spelt(name)}")
     if name in RESERVED_NAMES or keyword.iskeyword(name):
         raise Refused(
             f"{owner} cannot be called {name!r}, which experiments use otherwise; choose another name"
@@ -63,6 +64,18 @@ def refuse_malformed(kind: str, cls: Any) -> None:
         _refuse_network_without_output(cls)
     if kind == "schedule":
         _refuse_schedule_that_hides_losses(cls)
+
+
+def _spelt(name: Any) -> str:
+    """Return how a name that is not in snake_case is written: MyOpt is my_opt."""
+    snake = snake_case(name) if isinstance(name, str) else ""
+    return f"; write {snake!r}" if snake.isidentifier() and len(snake) < 60 else ""
+
+
+def snake_case(name: str) -> str:
+    """Return a name in snake_case: MyOpt is my_opt, Adam-2 is adam_2."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    return re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9]", "_", words)).strip("_").lower()
 
 
 def _derived(cls: Any, form: str) -> str:

@@ -2,6 +2,7 @@
 
     AnnxError                  anything a user can mend; printed as one line, without a traceback
     ├── ExperimentError        the experiment file, an override, or the plan they make
+    │   └── ExperimentErrors   several mistakes of one file, a line each
     ├── ComponentError         a component's name, or a hyperparameter outside its domain
     ├── PluginError            a plugin that cannot be loaded, where it was asked for
     ├── DataError              a data file that cannot be read as it was described
@@ -23,6 +24,10 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 R = TypeVar("R")
 
+MOST_LINES = 20  # of the mistakes of one file
+JOINTS = str.maketrans("", "", "_- ")
+LONGEST_NAME = 60  # a longer name is no misspelling of a component or key
+
 
 class AnnxError(Exception):
     """A mistake the user can mend, or several, one line each. `exit_code` is what annx ends with."""
@@ -40,6 +45,18 @@ class AnnxError(Exception):
 
 class ExperimentError(AnnxError):
     """The experiment file, an override, or the plan they make is not right."""
+
+
+class ExperimentErrors(ExperimentError):
+    """Several mistakes of one experiment file, up to twenty lines; `of` makes it of single errors."""
+
+    @classmethod
+    def of(cls, errors: Iterable[AnnxError]) -> ExperimentErrors:
+        """Return one error with a line for each mistake; equal lines are said once."""
+        lines = list(dict.fromkeys(line for error in errors for line in error.lines))
+        if len(lines) > MOST_LINES:
+            lines[MOST_LINES - 1 :] = [f"... and {len(lines) - MOST_LINES + 1} more mistakes."]
+        return cls(*lines)
 
 
 class ComponentError(AnnxError):
@@ -96,5 +113,27 @@ def _cut(text: str, start: int, end: int) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return " Did you mean 'adam'?" for the spelling nearest to `name`, or "" if none is near."""
-    guesses = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" Did you mean {guesses[0]!r}?" if guesses else ""
+    guess = closest(name, known)
+    return f" Did you mean {guess!r}?" if guess else ""
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Return the known name whose spelling is nearest, "" if none is near.
+
+    Names that differ in their capitals, or in what joins their words, are near: SGD, my-opt and MyOpt are
+    sgd and my_opt.
+    """
+    if len(name) > LONGEST_NAME:
+        return ""
+    names = list(known)
+    by_letters = {_letters(known_name): known_name for known_name in reversed(names)}
+    if _letters(name) in by_letters and _letters(name):
+        return by_letters[_letters(name)]
+    guesses = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    guesses += [by_letters[near] for near in difflib.get_close_matches(_letters(name), by_letters, 1, 0.6)]
+    return guesses[0] if guesses else ""
+
+
+def _letters(name: str) -> str:
+    """Return a name without capitals and without what joins its words."""
+    return name.casefold().translate(JOINTS)

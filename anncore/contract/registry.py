@@ -32,12 +32,14 @@ from anncore.contract import hookspecs
 from anncore.contract.admission import Refused, refuse_malformed
 from anncore.contract.code_digest import Code, file_code, installed_code, own_versions
 from anncore.contract.documentation import documentation
-from anncore.contract.errors import ComponentError, PluginError, nearest, tells_users
+from anncore.contract.errors import ComponentError, PluginError, closest, nearest, tells_users
 from anncore.contract.kind_names import ALL_KINDS, HOOKS, KINDS
+from anncore.contract.patience import Waiting
 from anncore.contract.plugin_files import import_plugin_file
 from anncore.contract.session_code import SessionCode
 from anncore.contract.shown import Shown, listed
 
+PREFIX = f"{hookspecs.PROJECT}_"  # of every hook
 HOME = "annx"  # the distribution whose components keep their short names
 
 
@@ -151,6 +153,11 @@ class Registry(Shown):
             raise ComponentError(f"{kind} {name!r} is offered by several plugins; write one of {owners}.")
         return named[0]
 
+    def namesakes(self, component: Registered) -> list[Registered]:
+        """Return the other components of that kind and short name."""
+        named = self._by_kind[component.kind].get(component.name, [])
+        return [other for other in named if other is not component]
+
     def _way_out(self, kind: str, name: str) -> str:
         """Say what may be meant by an unknown name: a broken plugin's, a near spelling, another kind's."""
         for plugin in self.broken:
@@ -207,12 +214,13 @@ def load_registry(files: Sequence[str | Path] = (), environ: Mapping[str, str] |
     manager.add_hookspecs(hookspecs)
     components: list[Registered] = []
     plugins: list[Plugin] = []
-    for candidate in _candidates(files, environ):
-        loaded, provided = _load(manager, candidate, components)
-        if loaded.problem and (loaded.local or environ.get("ANNX_STRICT_PLUGINS") == "1"):
-            raise PluginError(f"plugin {loaded.name} is broken: {loaded.problem}")
-        plugins.append(loaded)
-        components.extend(provided)
+    with Waiting() as waiting:
+        for candidate in _candidates(files, environ):
+            loaded, provided = _load(manager, candidate, components, waiting)
+            if loaded.problem and (loaded.local or environ.get("ANNX_STRICT_PLUGINS") == "1"):
+                raise PluginError(f"plugin {loaded.name} is broken: {loaded.problem}")
+            plugins.append(loaded)
+            components.extend(provided)
     return Registry(
         tuple(sorted(components, key=lambda c: (KINDS.index(c.kind), c.name, c.full_name))),
         tuple(plugins),
@@ -300,14 +308,15 @@ def _import_file(path: Path) -> Any:
 
 
 def _load(
-    manager: pluggy.PluginManager, candidate: _Candidate, known: Iterable[Registered]
+    manager: pluggy.PluginManager, candidate: _Candidate, known: Iterable[Registered], waiting: Waiting
 ) -> tuple[Plugin, list[Registered]]:
     """Import, register and ask one plugin; whatever it raises stays with it."""
     plugin, module, registered = candidate.plugin, None, False
+    waiting.begin(f"{plugin.name} ({plugin.origin})")
     try:
         # What a plugin prints must not end up in the middle of our own output.
         with contextlib.redirect_stdout(sys.stderr):
-            module = candidate.load()
+            module = waiting.run(candidate.load, plugin.dist)
             if manager.is_registered(module):
                 raise Refused(f"{plugin.origin} is registered already under another entry point")
             if manager.has_plugin(plugin.name):
@@ -315,7 +324,8 @@ def _load(
             registered = True
             manager.register(module, plugin.name)
             _refuse_unknown_hooks(manager, module)
-            components = list(_provided(manager, module, plugin, candidate.code()))
+            offered = waiting.run(lambda: _offered(manager, module), plugin.dist)
+            components = list(_admitted(offered, plugin, candidate.code()))
         _refuse_clashes(components, known)
     except KeyboardInterrupt:
         raise
@@ -323,7 +333,7 @@ def _load(
         if registered and manager.is_registered(module):
             manager.unregister(module)
         explained = isinstance(error, (Refused, pluggy.PluginValidationError))
-        reason = str(error) if explained else f"{type(error).__name__}: {error}"
+        reason = str(error) if explained else f"{type(error).__name__}: {error}{_beside(plugin, error)}"
         detail = "" if explained else traceback.format_exc()
         return dataclasses.replace(plugin, problem=" ".join(reason.split()), detail=detail), []
     names = tuple(f"{component.kind} {component.name}" for component in components)
@@ -334,31 +344,49 @@ def _refuse_unknown_hooks(manager: pluggy.PluginManager, module: Any) -> None:
     """Raise Refused for a misspelt hook; as `check_pending`, but for one plugin, and with the spelling."""
     for caller in manager.get_hookcallers(module) or []:
         if not caller.has_spec():
-            hooks = HOOKS.values()
-            guess = nearest(caller.name, hooks) or f" Hooks are {', '.join(hooks)}."
+            # The beginning, which all hooks share, would make any two of them near.
+            short = {hook.removeprefix(PREFIX): hook for hook in HOOKS.values()}
+            near = closest(caller.name.removeprefix(PREFIX), short)
+            guess = f" Did you mean {short[near]!r}?" if near else f" Hooks are {', '.join(short.values())}."
             raise Refused(f"no hook is called {caller.name!r}.{guess}")
 
 
-def _provided(
-    manager: pluggy.PluginManager, module: Any, plugin: Plugin, code: Code | None
-) -> Iterator[Registered]:
-    """Call the plugin's own hook implementations one by one, so that none can abort another's."""
+def _beside(plugin: Plugin, error: BaseException) -> str:
+    """Say what a plugin file's missing import needs; "" for any other mistake."""
+    if not (plugin.local and isinstance(error, ModuleNotFoundError) and error.name):
+        return ""
+    folder, name = Path(plugin.origin).parent, error.name.rpartition(".")[2] or error.name
+    if (folder / name).is_dir():
+        return f"; to make the folder {name} beside it a package, put an empty __init__.py into it"
+    return f"; it finds modules beside it, as {folder / name}.py, and installed ones"
+
+
+def _offered(manager: pluggy.PluginManager, module: Any) -> list[tuple[str, Any]]:
+    """Call the plugin's own hook implementations one by one, so that none can abort another's.
+
+    Returns the name of each hook and what it gives.
+    """
     callers = manager.get_hookcallers(module) or []
     if not callers:
         hooks = ", ".join(HOOKS.values())
         raise Refused(f"it implements no hook; mark a function with @hookimpl, named one of {hooks}")
+    return [
+        (caller.name, implementation.function())
+        for caller in sorted(callers, key=lambda caller: caller.name)
+        for implementation in caller.get_hookimpls()
+        if implementation.plugin is module
+    ]
+
+
+def _admitted(offered: Iterable[tuple[str, Any]], plugin: Plugin, code: Code | None) -> Iterator[Registered]:
+    """Yield the components that a plugin offers; raises Refused for what is none."""
     kinds = {hook: kind for kind, hook in HOOKS.items()}
-    for caller in sorted(callers, key=lambda caller: caller.name):
-        for implementation in caller.get_hookimpls():
-            if implementation.plugin is not module:
-                continue
-            classes = implementation.function()
-            if not isinstance(classes, (list, tuple)):
-                raise Refused(f"{caller.name} must return a list of classes, got {type(classes).__name__}")
-            for cls in classes:
-                kind = kinds[caller.name]
-                refuse_malformed(kind, cls)
-                yield Registered(kind, cls.name, cls, plugin.dist, plugin.version, plugin.name, code)
+    for hook, classes in offered:
+        if not isinstance(classes, (list, tuple)):
+            raise Refused(f"{hook} must return a list of classes, got {type(classes).__name__}")
+        for cls in classes:
+            refuse_malformed(kinds[hook], cls)
+            yield Registered(kinds[hook], cls.name, cls, plugin.dist, plugin.version, plugin.name, code)
 
 
 def _refuse_clashes(components: Sequence[Registered], known: Iterable[Registered]) -> None:

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.errors import ComponentError
-from anncore.contract.hyperparameters import references
+from anncore.contract.hyperparameters import OneOf, declared, references
 from anncore.contract.kinds import AnyOptimizer, Array, Evaluate, WeightSpec, overrides
 
 Ask = Callable[[], Evaluate]
@@ -49,8 +51,11 @@ def rates(optimizer: Any) -> Iterator[Any]:
 
 
 def _fields(optimizer: Any) -> list[str]:
-    cls: Any = type(optimizer)
-    return [key for key, reference in references(cls).items() if reference.kind == "optimizer"]
+    return [key for key, reference in references(_class(optimizer)).items() if reference.kind == "optimizer"]
+
+
+def _class(component: Any) -> Any:
+    return type(component)
 
 
 class Fitted:
@@ -155,7 +160,7 @@ def fit(optimizer: Any, specs: Sequence[WeightSpec], ask: Ask | None = None, *, 
     if "" not in routed:
         raise ComponentError(
             f"{optimizer.name} has nothing to update itself here: all weights go to "
-            f"{' and '.join(routed)}. Choose another network, or other settings of {optimizer.name}."
+            f"{' and '.join(routed)}. {_other_settings(optimizer, specs)}{_placing(optimizer, specs)}"
         )
     if len(routed) > 1:
         parts = []
@@ -166,6 +171,27 @@ def fit(optimizer: Any, specs: Sequence[WeightSpec], ask: Ask | None = None, *, 
             parts.append((fitted, _joined([where[row] for row in rows])))
         return Divided(parts)
     return _fit(optimizer, specs, ask, whole)
+
+
+def _other_settings(optimizer: Any, specs: Sequence[WeightSpec]) -> str:
+    """Say with which setting of its own the optimizer would update some of the weights."""
+    for key, declaration in declared(_class(optimizer)).items():
+        for value in declaration.domain.values if isinstance(declaration.domain, OneOf) else ():
+            if "" in map(dataclasses.replace(optimizer, **{key: value}).route, specs):
+                return f"Choose another network, or write {key} = {json.dumps(value)}."
+    return f"Choose another network, or other settings of {optimizer.name}."
+
+
+def _placing(optimizer: Any, specs: Sequence[WeightSpec]) -> str:
+    """Say what the author of a network can do that does not say where its matrices stand."""
+    silent = [spec for spec in specs if spec.role == "weight" and not spec.place and spec.shape[0] > 1]
+    placed = [optimizer.route(spec._replace(place="hidden")) for spec in silent]
+    if "" not in placed:
+        return ""
+    return (
+        f" The network does not say where {silent[0].name} stands: its author can write "
+        f'WeightSpec({silent[0].name!r}, .., place="hidden").'
+    )
 
 
 def _fit(optimizer: Any, specs: Sequence[WeightSpec], ask: Ask | None, whole: bool) -> Any:

@@ -46,6 +46,13 @@ def optimizer_runs(
     return runs
 
 
+def refuse_unfit(trial: Trial, registry: Registry, specs: Sequence[WeightSpec]) -> None:
+    """Raise the ComponentError of an optimizer, with its schedule, that cannot update these weights."""
+    size = sum(spec.shape[0] * spec.shape[1] for spec in specs)
+    theta, grads = np.zeros((2, 1, size), trial.train.dtype)  # never written to, so they take no memory
+    optimizer_runs([trial], registry, Trained(specs, theta, grads))
+
+
 class OptimizerRun:
     """One optimizer with its schedule, on its own R trials of a stack."""
 

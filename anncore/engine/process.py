@@ -19,6 +19,9 @@ BLAS_THREADS = (
 )
 
 
+SAFE_PATH = "PYTHONSAFEPATH"
+
+
 def limit_blas_threads() -> None:
     """Set the environment so that BLAS runs on one thread. Call it before NumPy is loaded."""
     for name in BLAS_THREADS:
@@ -29,10 +32,12 @@ def limit_blas_threads() -> None:
 def children_on_one_blas_thread() -> Iterator[None]:
     """Give processes that start inside this context an environment in which BLAS runs on one thread.
 
-    A child reads it when it loads NumPy, before any of our code runs there.
+    A child reads it when it loads NumPy, before any of our code runs there. Nor does a child look for modules
+    in the working directory first: a user's random.py there would take the place of Python's own.
     """
-    before = {name: os.environ.get(name) for name in BLAS_THREADS}
+    before = {name: os.environ.get(name) for name in (*BLAS_THREADS, SAFE_PATH)}
     limit_blas_threads()
+    os.environ[SAFE_PATH] = "1"
     try:
         yield
     finally:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from anncore.contract.errors import ComponentError, ExperimentError, nearest
+from anncore.contract.errors import ComponentError, ExperimentError, closest, nearest
 from anncore.contract.hyperparameters import references
 from anncore.contract.kind_names import REQUIRED, SECTIONS
 from anncore.contract.problem_kinds import ProblemKind, problem_in
 from anncore.contract.registry import Registered, Registry
 from anncore.experiment.axes import depth, read_axis, read_named
-from anncore.experiment.document import Document, Section, show
+from anncore.experiment.document import Document, Section, shortened, show
 from anncore.experiment.model import Axis, Entry, Range
 from anncore.experiment.references import resolve_all
 
@@ -20,27 +21,37 @@ LABEL = re.compile(r"\w(?:[\w .:+()/-]{0,58}[\w.:+()/-])?")
 
 
 def read_entries(document: Document, registry: Registry) -> dict[str, tuple[Entry, ...]]:
-    """Read the sections of every kind; kinds without one get their default.
+    """Read the sections of every kind; kinds without one get their default, a wrong section is left out.
 
-    Raises ExperimentError for a missing kind, an unknown component, key or value, an activation section that
-    no network uses, and objectives beside data or networks.
+    Notes a missing kind, an unknown component, key or value, an activation section that no network uses, and
+    objectives beside data or networks.
     """
-    entries: dict[str, tuple[Entry, ...]] = {}
-    problem = problem_in(document.data)
-    parts = problem.parts
-    _refuse_others(document, problem)
-    for kind in SECTIONS:
-        table = document.section(kind)
-        named = tuple(_read_entry(document, kind, label, registry) for label in table.data)
-        if kind in document.data and not named:
-            raise document.error((kind,), f"[{kind}] is empty; add a [{kind}.NAME] section or leave it out.")
-        if not named and kind in REQUIRED and kind in parts:
-            raise document.error((kind,), f"no [{kind}.NAME] section; name at least one {kind}.")
-        if not named and kind in parts:
-            named = (_default(document, kind, registry),)
-        entries[kind] = named
-    _check_activations(document, entries)
+    mistakes, problem = document.mistakes, problem_in(document.data)
+    before = len(mistakes.errors)
+    mistakes.attempt(lambda: _refuse_others(document, problem), None)
+    entries = {
+        kind: mistakes.attempt(partial(_read_kind, document, kind, problem, registry), ())
+        for kind in SECTIONS
+    }
+    if len(mistakes.errors) == before:
+        mistakes.attempt(lambda: _check_activations(document, entries), None)
     return entries
+
+
+def _read_kind(document: Document, kind: str, problem: ProblemKind, registry: Registry) -> tuple[Entry, ...]:
+    """Read the sections of one kind; raises ExperimentError where there is none, but must be one."""
+    table, wanted = document.section(kind), kind in problem.parts
+    if not table.data:
+        if kind in document.data:
+            raise document.error((kind,), f"[{kind}] is empty; add a [{kind}.NAME] section or leave it out.")
+        if wanted and kind in REQUIRED:
+            raise document.error((kind,), f"no [{kind}.NAME] section; name at least one {kind}.")
+        return (_default(document, kind, registry),) if wanted else ()
+    read = [
+        document.mistakes.attempt(partial(_read_entry, document, kind, label, registry), None)
+        for label in table.data
+    ]
+    return tuple(entry for entry in read if entry is not None)
 
 
 def _refuse_others(document: Document, problem: ProblemKind) -> None:
@@ -69,7 +80,8 @@ def _default(document: Document, kind: str, registry: Registry) -> Entry:
     return Entry(kind, component.name, component, registry=registry)
 
 
-def _read_entry(document: Document, kind: str, label: str, registry: Registry) -> Entry:
+def _read_entry(document: Document, kind: str, label: str, registry: Registry) -> Entry | None:
+    """Read one section; None where a key of it is wrong, which is noted."""
     if not LABEL.fullmatch(label) or " + " in label:
         raise document.error(
             (kind, label),
@@ -83,7 +95,7 @@ def _read_entry(document: Document, kind: str, label: str, registry: Registry) -
     try:
         component = registry.get(kind, name)
     except ComponentError as error:
-        missing = "" if "use" in section.data else f" Name the component of [{kind}.{label}] with use = .."
+        missing = "" if "use" in section.data else f" {_use(kind, label, name, registry)}"
         raise section.error("use" if "use" in section.data else None, f"{error}{missing}") from None
     if kind == "loss" and not component.cls.trainable:
         fit = [other.name for other in registry.of_kind(kind) if other.cls.trainable]
@@ -94,11 +106,20 @@ def _read_entry(document: Document, kind: str, label: str, registry: Registry) -
     named = read_named(written)
     axes: dict[str, Axis] = {}
     given_by: dict[str, str] = {}
+    wrong: list[str] = []
     for key in sorted(written, key=depth):  # references first: what keys there are follows from them
-        axes[key] = read_axis(section, key, component, registry, named)
-        for name in axes[key].keys:
+        if any(key.startswith(f"{reference}.") for reference in wrong):
+            continue
+        axis = document.mistakes.attempt(partial(read_axis, section, key, component, registry, named), None)
+        if axis is None:
+            wrong.append(key)
+            continue
+        axes[key] = axis
+        for name in axis.keys:
             if given_by.setdefault(name, key) != key:
                 raise section.error(key, f"{name} is given twice, by {given_by[name]!r} and by {key!r}.")
+    if wrong:
+        return None
     entry = Entry(kind, label, component, tuple(axes[key] for key in written), registry)
     try:
         _ = entry.reachable
@@ -106,6 +127,13 @@ def _read_entry(document: Document, kind: str, label: str, registry: Registry) -
         raise section.error(None, str(error)) from None
     _check_presets(section, entry, registry)
     return entry
+
+
+def _use(kind: str, label: str, name: str, registry: Registry) -> str:
+    """Say how a section with a label of its own names its component, with one that exists."""
+    names = [component.name for component in registry.of_kind(kind)]
+    likely = closest(name, names) or next(iter(names), "NAME")
+    return f'A label of your own needs the component\'s name: [{kind}.{shortened(label)}] use = "{likely}".'
 
 
 def _check_presets(section: Section, entry: Entry, registry: Registry) -> None:

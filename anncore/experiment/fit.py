@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
 from anncore.contract.errors import ComponentError, ExperimentError
 from anncore.contract.hyperparameters import Interval, references
-from anncore.contract.kinds import AnyNetwork, Task, overrides
+from anncore.contract.kinds import AnyNetwork, Task, WeightSpec, overrides
 from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE
 from anncore.contract.registry import Registered
 from anncore.contract.trial import Part
 from anncore.engine.activations import needs_place
+from anncore.engine.build import build_part
+from anncore.engine.datasets import Shapes
 from anncore.engine.network import network_specs
+from anncore.engine.objective_stack import specs as objective_specs
 from anncore.experiment.choices import Choice
 from anncore.experiment.model import Entry
 from anncore.experiment.parts import PartMaker
+
+MOST_WEIGHTS = 100_000_000  # of one trial: with gradient, state and work space some gigabytes
+MOST_VALUES = 1_000_000_000  # of the layers of one trial in one step
 
 
 class Fit(ABC):
@@ -34,6 +41,10 @@ class Fit(ABC):
         """Refuse a problem and a network that do not fit together, or the loss."""
 
     @abstractmethod
+    def weights(self, choices: Mapping[str, Choice], entries: Mapping[str, Entry]) -> list[WeightSpec]:
+        """Return the specs of the weights that an optimizer updates."""
+
+    @abstractmethod
     def tasks(self, choices: Mapping[str, Choice]) -> dict[str, Task]:
         """Return the task of the data set by its label."""
 
@@ -49,6 +60,12 @@ class ObjectiveFit(Fit):
         """Build the objective once."""
         self.parts(choices)
 
+    def weights(self, choices: Mapping[str, Choice], entries: Mapping[str, Entry]) -> list[WeightSpec]:
+        """Return the spec of the arguments."""
+        return objective_specs(
+            int(build_part(self.maker.plain(choices["objective"]), self.registry).dimensions)
+        )
+
     def tasks(self, choices: Mapping[str, Choice]) -> dict[str, Task]:
         """Return nothing: an objective has no task."""
         return {}
@@ -60,6 +77,7 @@ class NetworkFit(Fit):
     def __init__(self, maker: PartMaker) -> None:
         super().__init__(maker)
         self._fitting: set[tuple[Any, ...]] = set()
+        self._specs: dict[tuple[Any, ...], list[WeightSpec]] = {}
 
     def parts(self, choices: Mapping[str, Choice]) -> dict[str, Part]:
         """Return the parts of data set, network and loss."""
@@ -145,23 +163,49 @@ class NetworkFit(Fit):
                     f"layers; use {', '.join(open_networks)}, or leave watch out."
                 )
 
-    def check_network(self, dataset: Choice, network: Choice, loss: Entry) -> None:
-        """Refuse a network that cannot take the data set's inputs, or give as many outputs as needed."""
+    def weights(self, choices: Mapping[str, Choice], entries: Mapping[str, Entry]) -> list[WeightSpec]:
+        """Return the specs of the network's weights."""
+        every = self.check_network(choices["dataset"], choices["network"], entries["loss"])
+        return [spec for spec in every if spec.role != "state"]
+
+    def check_network(self, dataset: Choice, network: Choice, loss: Entry) -> list[WeightSpec]:
+        """Return the specs of a network's weights and state.
+
+        Refuses one that cannot take the data set's inputs or give as many outputs as needed, and one that
+        would fill the memory.
+        """
         shapes = self.maker.shapes(dataset)
         component = self.maker.loss_component(loss, shapes.task)
         outputs = shapes.outputs * component.cls.outputs_per_target
         part = self.maker.network(network, None, loss, shapes.task)
-        together = (part.text, shapes.inputs, outputs)
-        if together in self._fitting:
-            return
-        try:
-            network_specs(part, self.registry, shapes.inputs, outputs)
-        except ComponentError as error:
-            raise ExperimentError(
+        together = (part.text, shapes.inputs, outputs, shapes.n_train)
+        if together not in self._specs:
+            where = (
                 f"{self.experiment.file}: [network.{network.entry.label}] on data set "
-                f"{dataset.entry.label!r}: {error}"
-            ) from error
-        self._fitting.add(together)
+                f"{dataset.entry.label!r}:"
+            )
+            try:
+                specs = network_specs(part, self.registry, shapes.inputs, outputs)
+            except ComponentError as error:
+                raise ExperimentError(f"{where} {error}") from error
+            self._refuse_large(where, specs, shapes)
+            self._specs[together] = specs
+        return self._specs[together]
+
+    def _refuse_large(self, where: str, specs: list[WeightSpec], shapes: Shapes) -> None:
+        weights = sum(math.prod(spec.shape) for spec in specs)
+        if weights > MOST_WEIGHTS:
+            raise ExperimentError(
+                f"{where} it has {weights:,} weights, and a trial may have {MOST_WEIGHTS:,}; make it smaller."
+            )
+        size = self.experiment.train.batch_size
+        batch = shapes.n_train if size == "full" else min(int(size), shapes.n_train)
+        values = batch * (shapes.inputs + sum(spec.shape[1] for spec in specs if spec.role == "weight"))
+        if values > MOST_VALUES:
+            raise ExperimentError(
+                f"{where} a step on {batch:,} examples keeps {values:,} values of its layers, and a trial "
+                f"may keep {MOST_VALUES:,}; lower [train] batch_size or make it smaller."
+            )
 
 
 FITS: Mapping[str, type[Fit]] = {NETWORK_ON_DATA.kind: NetworkFit, OBJECTIVE.kind: ObjectiveFit}

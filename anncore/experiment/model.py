@@ -180,6 +180,7 @@ class Experiment(Shown):
     report: Mapping[str, Any]
     plugin_files: tuple[str, ...]
     registry: Registry = field(repr=False)
+    notes: tuple[str, ...] = ()  # what is right, but may not be what was meant; a line each
     widen: bool = False  # grow ranges tenfold where a chosen value lies at their edge
     widened: tuple[Widening, ...] = ()  # the growth that `entries` has seen
     selection: Select | None = None  # see `select`; None until there is a plan

@@ -9,7 +9,7 @@ from typing import Any
 
 from anncore.contract.errors import ExperimentError
 from anncore.contract.kind_names import SECTIONS
-from anncore.experiment.document import Document, Path_, show
+from anncore.experiment.document import DEEPEST_TABLE, TOO_DEEP, Document, Path_, refuse_deep, show
 from anncore.experiment.ranges import RANGES
 
 
@@ -21,10 +21,14 @@ def apply_overrides(name: str, data: Mapping[str, Any], overrides: Sequence[str]
     optimizer.clipped.inner.lr needs no quotes. Missing tables are made; whether the key is known is
     checked with the rest of the document. Raises ExperimentError for a text that is not KEY=VALUE.
     """
+    refuse_deep(name, data)
     merged = copy.deepcopy(dict(data))
     overridden: dict[Path_, str] = {}
     for text in overrides:
         path, value = parse_override(text)
+        if len(path) > DEEPEST_TABLE:
+            raise ExperimentError(f"override {show(text)}: {TOO_DEEP}")
+        refuse_deep(f"override {show(text)}", value)
         table = merged
         if _inside(merged, path):
             path = (*path[:2], ".".join(path[2:]))
@@ -74,7 +78,8 @@ def _path(text: str, key: str) -> tuple[str, ...]:
         path.append(step)
     if not path or isinstance(node, dict):
         raise ExperimentError(
-            f"override {show(text)}: {key!r} is not a dotted key; write for example optimizer.adam.lr=0.01."
+            f"override {show(text)}: {show(key)} is not a dotted key; write for example "
+            "optimizer.adam.lr=0.01."
         )
     return tuple(path)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from anncore.contract.errors import AnnxError, ComponentError, DataError, ExperimentError
-from anncore.contract.hyperparameters import Plain, build, declared, references, resolve
+from anncore.contract.hyperparameters import Interval, Plain, build, declared, references, resolve
 from anncore.contract.kinds import Task
 from anncore.contract.registry import Registered
 from anncore.contract.trial import Part, canonical
@@ -15,6 +18,21 @@ from anncore.engine.datasets import Shapes, prepare
 from anncore.experiment.choices import Choice, combos
 from anncore.experiment.model import Entry, Experiment
 from anncore.experiment.references import DEEPEST, apart
+
+
+class Most(NamedTuple):
+    """The largest whole number that a component may have, and the largest product of all of them."""
+
+    single: int
+    product: int
+
+
+MOST_NUMBERS: Mapping[str, Most] = {
+    "dataset": Most(20_000_000, 1_000_000_000),
+    "objective": Most(10_000_000, 10_000_000),
+    "network": Most(1_000_000, 10_000_000),
+}
+"""By kind, beyond what a component is not even made: data are in memory before anything trains."""
 
 
 class Filling(NamedTuple):
@@ -120,6 +138,8 @@ class PartMaker:
                 values = inner.get(key, {})
                 refs[key] = tuple(self._part(other, values, Filling(), depth + 1) for other in inside)
         part = make_part(component, own)
+        refuse_large(component, part.params)
+        refuse_unheld(component, part.params, self.experiment.train.dtype)
         return self._finish(component, Part(part.kind, part.name, part.code, part.params, refs))
 
     def _finish(self, component: Registered, part: Part) -> Part:
@@ -153,6 +173,49 @@ class PartMaker:
         if isinstance(error, AnnxError):
             return ExperimentError(f"{where} {reason}")
         return ExperimentError(f"{where} cannot be made: {type(error).__name__}: {reason}")
+
+
+def refuse_large(component: Registered, params: Mapping[str, Any]) -> None:
+    """Refuse a component whose whole numbers ask for more memory than there is.
+
+    They are numbers of examples, features, units or dimensions; what is a seed by its name counts none.
+    """
+    numbers = {
+        key: max(params[key], 1)
+        for key, field in declared(_class(component)).items()
+        if isinstance(field.domain, Interval) and field.domain.integer and "seed" not in key
+    }
+    most = MOST_NUMBERS.get(component.kind)
+    if most is None or not numbers:
+        return
+    largest = max(numbers, key=lambda key: numbers[key])
+    if numbers[largest] > most.single:
+        raise ComponentError(
+            f"{component.name}: {largest} = {numbers[largest]} would fill the memory; it may be "
+            f"{most.single:,}"
+        )
+    if math.prod(numbers.values()) > most.product:
+        product = " x ".join(f"{key} = {number}" for key, number in numbers.items() if number > 1)
+        raise ComponentError(
+            f"{component.name}: {product} would fill the memory; their product may be {most.product:,}"
+        )
+
+
+def refuse_unheld(component: Registered, params: Mapping[str, Any], dtype: str) -> None:
+    """Refuse a number that training would hold as infinite, or as a bound that its domain leaves out."""
+    if component.kind == "dataset":  # made in float64
+        return
+    for key, field in declared(_class(component)).items():
+        if not field.stackable or not isinstance(field.domain, Interval):
+            continue
+        with np.errstate(over="ignore", under="ignore"):
+            held = float(np.array(params[key], dtype))
+        if not math.isfinite(held) or (held == 0 and not field.domain.holds(0.0)):
+            raise ComponentError(
+                f"{component.name}: {key} = {params[key]:g} is {held:g} in {dtype}; choose a number between "
+                f"{np.finfo(dtype).smallest_subnormal:.0e} and {np.finfo(dtype).max:.0e}, "
+                'or write [train] dtype = "float64"'
+            )
 
 
 def tasks_of(experiment: Experiment) -> set[Task]:

@@ -22,26 +22,42 @@ from anncore.experiment.read import Given, as_experiment
 from anncore.experiment.select_metric import resolve_select
 from anncore.experiment.trials import TrialMaker
 
+MOST_TRIALS = 10_000_000
+"""Of any plan: a sweep keeps what each trial is in memory, and of so many none would see the end."""
+
 
 @tells_users
 def make_plan(
-    experiment: Given, *, allow_large: bool = False, shapes: Mapping[str, Shapes] | None = None
+    experiment: Given,
+    *,
+    allow_large: bool = False,
+    count_large: bool = False,
+    shapes: Mapping[str, Shapes] | None = None,
 ) -> Plan:
     """Count an experiment's trials and check everything that can be checked without training.
 
     experiment: one that `load_experiment` returned, or what it reads: a path, a dict or TOML text.
     Each data set is made once, with the first seed, for its task and shapes, unless `shapes`, those of an
-    earlier plan, hold it. Raises ExperimentError for a plan above [limits] max_trials (unless `allow_large`),
-    for one without trials (exit code 5), for a loss or output activation that does not fit, and DataError for
-    data that cannot be used.
+    earlier plan, hold it. count_large: a plan above [limits] max_trials is only counted, nothing is made.
+
+    Raises ExperimentError for a plan above max_trials (unless `allow_large`), for one above MOST_TRIALS, for
+    one without trials (exit code 5), for parts that do not fit together, and DataError for data that cannot
+    be used; for several of these ExperimentErrors.
     """
     experiment = as_experiment(experiment)
     plan = Plan(experiment, shapes)
-    total = plan.counts["total"]
+    total = plan.total
+    if total > MOST_TRIALS:
+        raise ExperimentError(
+            f"{experiment.file}: the plan has {total:,} trials; at most {MOST_TRIALS:,} can be planned. "
+            "Shorten lists and ranges, take fewer seeds, or draw configurations with [search]."
+        )
     if total == 0:
         error = ExperimentError(f"{experiment.file}: no trial is left; [[exclude]] leaves no combination.")
         error.exit_code = 5
         raise error
+    if total > experiment.limits.max_trials and count_large:
+        return plan
     if total > experiment.limits.max_trials and not allow_large:
         raise ExperimentError(
             f"{experiment.file}: the plan has {total} trials, more than [limits] max_trials = "
@@ -79,6 +95,14 @@ class Plan(Shown):
             "arms": listed(self.arms),
             "problems": listed(self.problems),
         }
+
+    @cached_property
+    def total(self) -> int:
+        """The number of trials; of a plan that is far too large, at least so many."""
+        left = sum(combo.count() for combo in self.combos)
+        seeds = self.experiment.tune_seeds or self.experiment.report_seeds
+        at_least = left * len(seeds)
+        return at_least if at_least > MOST_TRIALS else self.counts["total"]
 
     @cached_property
     def counts(self) -> dict[str, int]:

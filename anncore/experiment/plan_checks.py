@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache, partial
+from itertools import islice
+from typing import Any, cast
 
 from anncore.contract import kinds
-from anncore.contract.errors import ExperimentError, nearest
+from anncore.contract.errors import ComponentError, ExperimentError, nearest
+from anncore.contract.hyperparameters import declared
 from anncore.contract.kind_names import UNTUNED
 from anncore.contract.registry import Registered
+from anncore.contract.trial import Trial
+from anncore.engine.optimizing import refuse_unfit
+from anncore.engine.training import total_steps
 from anncore.experiment.choices import Choice, Combo, Option
+from anncore.experiment.mistakes import Mistakes
 from anncore.experiment.model import Entry
 from anncore.experiment.select_metric import check_select
+from anncore.experiment.settings import MOST_EVALUATIONS, too_many_evaluations
 from anncore.experiment.trials import TrialMaker
+
+MOST_BUILT = 20_000  # of the combinations of one problem and one arm; further ones differ in numbers alone
 
 
 class PlanChecker:
@@ -22,34 +33,113 @@ class PlanChecker:
         self.trials, self.parts, self.fit = maker, maker.maker, maker.fit
         self.experiment = maker.experiment
         self._tasks: dict[str, str] = {}  # by the label of a data set
+        self._updated: set[tuple[Any, ...]] = set()  # problems and optimizers that fit
 
     def check(self, arms: Collection[str], problems: Iterable[str]) -> None:
-        """Raise an AnnxError, in one line, for the first thing that does not work."""
+        """Raise an AnnxError for what does not work, ExperimentErrors for several things that do not."""
+        mistakes = Mistakes()
+        failed: set[tuple[str, ...]] = set()  # labels of what does not work, which is said once
         for combo in self.combos:
-            if combo.count():
-                self._check_combo(combo)
+            if not combo.count():
+                continue
+            problem = tuple(combo.entries[kind].label for kind in (*UNTUNED, "loss") if kind in combo.entries)
+            for labels, check in (
+                (("problem", *problem), self._check_problem),
+                (("optimizer", combo.entries["optimizer"].label), self._check_optimizer),
+            ):
+                if ("problem", *problem) in failed or labels in failed:
+                    continue
+                if not mistakes.attempt(partial(check, combo), False):
+                    failed.add(labels)
         for config in self.included:
-            self._check_included(config)
-        check_select(self.experiment, self._tasks)
+            mistakes.attempt(partial(self._check_included, config), None)
+        mistakes.raise_all()
+        mistakes.attempt(partial(check_select, self.experiment, self._tasks), None)
         if not (self.experiment.only or self.experiment.skip):  # then names may be left out on purpose
-            self._check_control(arms)
-            self._check_targets({*problems, *self._tasks})
+            mistakes.attempt(partial(self._check_control, arms), None)
+            mistakes.attempt(partial(self._check_targets, {*problems, *self._tasks}), None)
+        mistakes.raise_all()
 
-    def _check_combo(self, combo: Combo) -> None:
-        self._check_batch(combo.entries["optimizer"].label, _inside(combo.entries["optimizer"]))
+    def _check_problem(self, combo: Combo) -> bool:
+        """Refuse data, network and loss that do not fit together; return True."""
         for choices, _ in combo.options_of(UNTUNED):
             by_kind = {choice.entry.kind: choice for choice in choices}
             self._note_task(by_kind)
             self.fit.check(by_kind, combo.entries)
+            self._check_evaluations(by_kind)
+        return True
+
+    def _check_optimizer(self, combo: Combo) -> bool:
+        """Refuse an optimizer that does not fit data or weights, and what breaks a rule of its own."""
+        self._check_batch(combo.entries["optimizer"].label, _inside(combo.entries["optimizer"]))
         for kind in self.experiment.parts:
             if kind not in UNTUNED:
                 self._check_rules_of(combo, kind)
+        self._check_updates(combo)
+        return True
+
+    def _check_updates(self, combo: Combo) -> None:
+        """Refuse an optimizer, with what is inside it and its schedule, that cannot update the weights."""
+        if self._is_plain(combo):
+            return
+        kinds = (*UNTUNED, "optimizer", "schedule")
+        for choices, _ in islice(combo.options_of(kinds), MOST_BUILT):
+            by_kind = {choice.entry.kind: choice for choice in choices}
+            problem = tuple(by_kind[kind] for kind in UNTUNED if kind in by_kind)
+            alike = (problem, *(_structure(by_kind[kind]) for kind in ("optimizer", "schedule")))
+            if alike not in self._updated:
+                self._updated.add(alike)
+                self._check_update(by_kind, combo.entries)
+
+    def _is_plain(self, combo: Combo) -> bool:
+        """Tell whether an optimizer updates any weights: each number by itself, with a rate to schedule."""
+        schedule = combo.entries["schedule"].component
+        constant = schedule is not None and schedule.cls.constant is True
+        return constant and all(
+            component.cls.scope == "number" and not kinds.overrides(component.cls, kinds.AnyOptimizer.route)
+            for component in _inside(combo.entries["optimizer"])
+            if component.kind == "optimizer"
+        )
+
+    def _check_update(self, choices: Mapping[str, Choice], entries: Mapping[str, Entry]) -> None:
+        experiment = self.experiment
+        weights = self.fit.weights(choices, entries)
+        trial = Trial(
+            parts={kind: self.parts.plain(choices[kind]) for kind in ("optimizer", "schedule")},
+            train=experiment.train,
+            split=experiment.split,
+            sweep_seed=experiment.sweep_seed,
+            seed=experiment.report_seeds[0],
+            test=False,
+        )
+        try:
+            refuse_unfit(trial, experiment.registry, weights)
+        except ComponentError as error:
+            where = " and ".join(
+                f"[{kind}.{choices[kind].entry.label}]"
+                for kind in ("optimizer", "network", "objective")
+                if kind in choices
+            )
+            reason = str(error).rstrip(".")
+            raise ExperimentError(
+                f"{experiment.file}: {where}: {reason}. Or leave the pair out by [[exclude]]."
+            ) from None
 
     def _check_included(self, config: Option) -> None:
         parts = self.trials.parts(config)
         label = next(choice.entry.label for choice in config if choice.entry.kind == "optimizer")
         self._check_batch(label, self.parts.components(parts["optimizer"]))
         self._note_task({choice.entry.kind: choice for choice in config})
+
+    def _check_evaluations(self, choices: Mapping[str, Choice]) -> None:
+        """Refuse very many evaluations, where their number follows from epochs and the data."""
+        train = self.experiment.train
+        if train.steps is not None or "dataset" not in choices:
+            return
+        steps = total_steps(train, self.parts.shapes(choices["dataset"]).n_train)
+        if steps > train.eval_every * MOST_EVALUATIONS:
+            reason = too_many_evaluations(steps, train.eval_every)
+            raise ExperimentError(f"{self.experiment.file}: [train] {reason}")
 
     def _note_task(self, choices: Mapping[str, Choice]) -> None:
         for label, task in self.fit.tasks(choices).items():
@@ -63,7 +153,7 @@ class PlanChecker:
         ):
             return
         for slot in combo.along((kind,)):
-            for option in combo.slots[slot].options:
+            for option in islice(slot.options if slot.size <= MOST_BUILT else slot.make(), MOST_BUILT):
                 for choice in option:
                     if choice.entry.kind == kind:
                         self.parts.plain(choice)
@@ -102,6 +192,23 @@ class PlanChecker:
                     f"{self.experiment.file}: [report] target names {name!r}, which is no data set; there "
                     f"are {', '.join(sorted(known))}.{nearest(name, known)}"
                 )
+
+
+def _structure(choice: Choice) -> tuple[Any, ...]:
+    """Return what a component is built of, without the numbers that may differ in a stack."""
+    numbers = {key for key in choice.given if all(map(partial(_is_number, key), _at(choice.entry, key)))}
+    return (choice.entry.label, *(repr(value) for key, value in choice.given.items() if key not in numbers))
+
+
+def _at(entry: Entry, key: str) -> Sequence[Registered]:
+    place, dot, _ = key.rpartition(".")
+    return entry.reachable.get(f"{place}{dot}", ())
+
+
+@cache
+def _is_number(key: str, component: Registered) -> bool:
+    declaration = declared(cast(Any, component.cls)).get(key.rpartition(".")[2])
+    return declaration is not None and declaration.stackable
 
 
 def _inside(entry: Entry) -> Iterator[Registered]:

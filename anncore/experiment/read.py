@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 from anncore.contract.errors import ExperimentError, tells_users
 from anncore.contract.file_names import readable
 from anncore.contract.handed_over import with_components
-from anncore.contract.hyperparameters import Search
 from anncore.contract.kind_names import SECTIONS, UNTUNED
-from anncore.contract.registry import Registry, load_registry
+from anncore.contract.registry import HOME, Registry, load_registry
+from anncore.contract.trial import Split, Train
 from anncore.experiment import settings
 from anncore.experiment.document import Document, Source, first_comment
 from anncore.experiment.entries import keep, read_entries
-from anncore.experiment.model import Entry, Experiment, Range, Rule
+from anncore.experiment.model import Entry, Experiment, Limits, Range, Rule, SearchSettings
 from anncore.experiment.overrides import apply_overrides
 from anncore.experiment.rules import read_rules
 from anncore.experiment.typed import read_source
@@ -63,7 +63,8 @@ def load_experiment(
     files, relative to the working directory. components: further component classes, such as were defined in
     a notebook's cell. registry: components to use in place of the installed ones.
 
-    Raises ExperimentError (or another AnnxError) that names file, key, rule and value.
+    Raises ExperimentError (or another AnnxError) that names file, key, rule and value; for several mistakes
+    ExperimentErrors, with a line for each.
     """
     options = ReadOptions(tuple(overrides), tuple(only), tuple(skip), quick, tuple(plugins), components)
     return read_experiment(read_source(source), options, registry)
@@ -98,32 +99,35 @@ class ReadOptions(NamedTuple):
 
 
 def read_experiment(source: Source, options: ReadOptions, registry: Registry | None = None) -> Experiment:
-    """Check a document that has been read from its file; see `load_experiment`."""
+    """Check a document that has been read from its file; see `load_experiment`.
+
+    Raises the one mistake in it, or ExperimentErrors with all of them.
+    """
     document = apply_overrides(source.name, source.data, options.overrides)
     document.check()
+    mistakes = document.mistakes
     top = document.section()
     top.allow(TOP)
     if top.whole("schema", SCHEMA, 1) != SCHEMA:
-        raise top.wrong("schema", f"{SCHEMA}, the only version of the format so far")
+        mistakes.note(top.wrong("schema", f"{SCHEMA}, the only version of the format so far"))
     base = source.path.parent.absolute()
-    registry, files = _components(document, base, options.plugins, registry)
-    if options.components:
-        registry = with_components(registry, options.components)
-    every = read_entries(document, registry)
-    vary = settings.read_vary(document, every)
-    search = settings.read_search(document)
-    exclude = read_rules(document, "exclude", every, registry)
-    include = read_rules(document, "include", every, registry)
-    train, seeds = settings.read_train(document), settings.read_seeds(document)
-    train = replace(train, watch=settings.read_watch(document, registry))
+    loaded = mistakes.attempt(lambda: _components(document, base, options, registry), None)
+    setting = _read_settings(document)
+    if loaded is None:  # without its plugins, the file's own components would seem unknown
+        mistakes.raise_all()
+    assert loaded is not None, "a plugin that cannot be loaded is a mistake"
+    components, files = loaded
+    every, vary, exclude, include = _read_compared(document, components, searching=setting.search is not None)
+    watch = mistakes.attempt(lambda: settings.read_watch(document, components), ())
+    mistakes.raise_all()
+    entries = keep(every, document, options.only, options.skip)
+    train, seeds, search = replace(setting.train, watch=watch), setting.seeds, setting.search
     if options.quick:
         train, seeds, search = settings.quicken(train, seeds, search)
-    metric, goal = settings.read_select(document)
-    entries = keep(every, document, options.only, options.skip)
-    _check_ranges(document, entries, vary, searching=search is not None)
+    metric, goal = setting.select
     return Experiment(
         name=readable(source.path.stem),
-        title=top.text("title", first_comment(source.text) or readable(source.path.stem)),
+        title=setting.title or first_comment(source.text) or readable(source.path.stem),
         question=first_comment(source.text),
         path=None if source.typed else source.path.absolute(),
         base=base,
@@ -135,7 +139,7 @@ def read_experiment(source: Source, options: ReadOptions, registry: Registry | N
         quick=options.quick,
         vary=vary,
         train=train,
-        split=settings.read_split(document),
+        split=setting.split,
         sweep_seed=seeds.sweep,
         tune_seeds=seeds.tune,
         report_seeds=seeds.report,
@@ -145,15 +149,73 @@ def read_experiment(source: Source, options: ReadOptions, registry: Registry | N
         search=search,
         exclude=exclude,
         include=tuple(rule for rule in include if _still_there(rule, entries)),
-        limits=settings.read_limits(document),
-        report=settings.read_report(document),
+        limits=setting.limits,
+        report=setting.report,
         plugin_files=files,
-        registry=registry,
-        widen=settings.read_widen(document, seeds),
+        registry=components,
+        notes=tuple(_namesakes(entries, components, source.text, options.overrides)),
+        widen=setting.widen,
     )
 
 
+class _Settings(NamedTuple):
+    """What the sections say that name no component."""
+
+    title: str | None
+    train: Train
+    split: Split
+    seeds: settings.Seeds
+    select: tuple[str | None, str | None]
+    search: SearchSettings | None
+    widen: bool
+    limits: Limits
+    report: Mapping[str, Any]
+
+
+def _read_settings(document: Document) -> _Settings:
+    """Read every section that names no component; what is wrong in them is noted."""
+    attempt = document.mistakes.attempt
+    seeds = attempt(lambda: settings.read_seeds(document), settings.DEFAULT_SEEDS)
+    return _Settings(
+        title=document.section().text("title", None),
+        train=attempt(lambda: settings.read_train(document), Train()),
+        split=attempt(lambda: settings.read_split(document), Split()),
+        seeds=seeds,
+        select=attempt(lambda: settings.read_select(document), (None, None)),
+        search=attempt(lambda: settings.read_search(document), None),
+        widen=attempt(lambda: settings.read_widen(document, seeds), False),
+        limits=attempt(lambda: settings.read_limits(document), Limits()),
+        report=attempt(lambda: settings.read_report(document), {}),
+    )
+
+
+def _read_compared(
+    document: Document, registry: Registry, *, searching: bool
+) -> tuple[dict[str, tuple[Entry, ...]], tuple[str, ...], tuple[Rule, ...], tuple[Rule, ...]]:
+    """Read the components' sections, what is varied, and the rules; what is wrong in them is noted."""
+    mistakes = document.mistakes
+    before = len(mistakes.errors)
+    entries = read_entries(document, registry)
+    complete = len(mistakes.errors) == before
+    vary = mistakes.attempt(lambda: settings.read_vary(document, entries), ())
+    if not complete:  # a rule about a section that could not be read would seem wrong as well
+        return entries, vary, (), ()
+    exclude = read_rules(document, "exclude", entries, registry)
+    include = read_rules(document, "include", entries, registry)
+    if len(mistakes.errors) == before:
+        _check_ranges(document, entries, vary, searching=searching)
+    return entries, vary, exclude, include
+
+
 def _components(
+    document: Document, base: Path, options: ReadOptions, registry: Registry | None
+) -> tuple[Registry, tuple[str, ...]]:
+    """Return the registry with the components of document and caller, and all plugin files."""
+    loaded, files = _with_files(document, base, options.plugins, registry)
+    return with_components(loaded, options.components) if options.components else loaded, files
+
+
+def _with_files(
     document: Document, base: Path, plugins: Sequence[str | Path], registry: Registry | None
 ) -> tuple[Registry, tuple[str, ...]]:
     """Return the registry with the plugin files of the document and of the caller, and those files."""
@@ -180,26 +242,50 @@ def _check_ranges(
     for kind in SECTIONS:
         for entry in entries[kind]:
             for axis in entry.axes:
-                if isinstance(axis, Range):
-                    _check_range(document, entry, axis.keys[0], axis.search, vary, searching)
+                if isinstance(axis, Range) and (error := _unfit(document, entry, axis, vary, searching)):
+                    document.mistakes.note(error)
 
 
-def _check_range(
-    document: Document, entry: Entry, key: str, search: Search, vary: tuple[str, ...], searching: bool
-) -> None:
-    section = document.section(entry.kind, entry.label)
-    low, high = search.values
-    how = f"{{ {search.how} = [{low:g}, {high:g}], num = 5 }}"
+def _unfit(
+    document: Document, entry: Entry, axis: Range, vary: tuple[str, ...], searching: bool
+) -> ExperimentError | None:
+    """Return why nothing would draw from a range, None where a search does."""
+    key, section = axis.keys[0], document.section(entry.kind, entry.label)
+    low, high = axis.search.values
+    how = f"{{ {axis.search.how} = [{low:g}, {high:g}], num = 5 }}"
     if entry.kind in UNTUNED and entry.kind not in vary:
-        raise section.error(
+        return section.error(
             key, f"{key} is part of the problem and is not tuned; give a list or a grid such as {how}."
         )
     if not searching:
-        raise section.error(
+        return section.error(
             key,
             f"{key} is a range without num, which needs a sampler; add [search] method and samples, "
             f"or write a grid such as {how}.",
         )
+    return None
+
+
+def _namesakes(
+    entries: Mapping[str, tuple[Entry, ...]], registry: Registry, text: str, overrides: Sequence[str]
+) -> Iterator[str]:
+    """Yield a line for each short name that a plugin offers as well and that means annx's own component."""
+    used = {
+        component.full_name: component
+        for named in entries.values()
+        for entry in named
+        for components in entry.reachable.values()
+        for component in components
+    }
+    for component in used.values():
+        written = any(component.full_name in given for given in (text, *overrides))
+        others = [other.full_name for other in registry.namesakes(component)]
+        if others and not written and component.dist == HOME:
+            yield (
+                f"{component.kind} {component.name!r} is annx's own; a plugin offers one of that name too, "
+                f"which an experiment calls {' or '.join(map(repr, others))} (and {component.full_name!r} "
+                "this one)."
+            )
 
 
 def _still_there(rule: Rule, entries: Mapping[str, tuple[Entry, ...]]) -> bool:

@@ -53,11 +53,15 @@ def read_rules(
     """
     tables = document.data.get(which, [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise document.error((which,), f"{which} must be tables: write [[{which}]], got {show(tables)}.")
-    return tuple(
-        _RuleReader(document.section(which, i), which == "include", entries, registry).read()
-        for i in range(len(tables))
-    )
+        shape = f"{which} must be tables: write [[{which}]], got {show(tables)}."
+        document.mistakes.note(document.error((which,), shape))
+        return ()
+    rules = []
+    for i in range(len(tables)):
+        reader = _RuleReader(document.section(which, i), which == "include", entries, registry)
+        if (rule := document.mistakes.attempt(reader.read, None)) is not None:
+            rules.append(rule)
+    return tuple(rules)
 
 
 class _RuleReader:

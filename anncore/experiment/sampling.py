@@ -55,6 +55,18 @@ def extent(axis: Axis) -> float:
     return len(axis.rows)
 
 
+def distinct_points(axis: Axis) -> float:
+    """Return how many different values an axis has, of real numbers roughly those of six digits."""
+    if not isinstance(axis, Range) or axis.integer:
+        return extent(axis)
+    low, high = axis.search.values
+    largest = max(abs(low), abs(high)) * (1 - 1e-12)  # below 1, not 1 itself
+    spacing = 10.0 ** (math.floor(math.log10(largest)) + 1 - DIGITS)
+    evenly = max(1.0, (high - low) / spacing) if spacing else math.inf
+    decades = math.log10(high) - math.log10(low) if axis.search.how == "log" else 0.0
+    return max(evenly, decades * 9 * 10 ** (DIGITS - 1))
+
+
 def _every(axis: Axis) -> Iterator[tuple[Any, ...]]:
     if isinstance(axis, Range):
         low, high = axis.search.values

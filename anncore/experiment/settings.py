@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
@@ -12,13 +13,17 @@ from anncore.contract.kind_names import PROBLEMS, SECTIONS
 from anncore.contract.problem_kinds import problem_in
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Split, Stop, Train
-from anncore.experiment.document import Document, Section, is_number, show
+from anncore.experiment.document import LARGEST, Document, Section, is_number, show
 from anncore.experiment.model import Entry, Limits, SearchSettings
 
 WAIVABLE = ("failed", "timeout", "crashed")  # what blocks a claim
 METHODS = ("random", "lhs", "halton", "sobol")
 MOST_SEEDS = 100_000
 MOST_SAMPLES = 100_000
+MOST_STEPS = 1_000_000_000
+MOST_EPOCHS = 1_000_000
+MOST_EVALUATIONS = 100_000  # of one trial; each keeps several numbers
+LONGEST_TIMEOUT = 1_000_000.0  # seconds, 11 days: an operating system's own clocks take no more than 24 days
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -56,23 +61,43 @@ def read_train(document: Document) -> Train:
         )
     if "steps" in section.data and "epochs" in section.data:
         raise section.error("epochs", "steps and epochs are both given; keep one.")
-    epochs = section.whole("epochs", None, 1)
-    steps = section.whole("steps", None if epochs else default.steps, 1)
+    epochs = _bounded(section, "epochs", None, MOST_EPOCHS)
+    steps = _bounded(section, "steps", None if epochs else default.steps, MOST_STEPS)
     batch: int | Literal["full"] = "full"
     if section.data.get("batch_size") != "full" and problem.batches:
         if isinstance(section.data.get("batch_size"), str):
             raise section.wrong("batch_size", "a whole number of at least 1, or 'full'")
         batch = section.whole("batch_size", default.batch_size, 1)
+    every = section.whole("eval_every", default.eval_every, 1)
+    if steps is not None and steps > every * MOST_EVALUATIONS:
+        raise section.error("eval_every", too_many_evaluations(steps, every))
     return Train(
         steps=steps,
         epochs=epochs,
         batch_size=batch,
         shuffle=section.flag("shuffle", default.shuffle),
-        eval_every=section.whole("eval_every", default.eval_every, 1),
+        eval_every=every,
         eval_train=section.one_of("eval_train", default.eval_train, ("sample", "all")),
         dtype=section.one_of("dtype", default.dtype, ("float32", "float64")),
         stop=_read_stop(document) if "stop" in section.data else default.stop,
         diverged_above=section.number("diverged_above", default.diverged_above, 0, open=True),
+    )
+
+
+def _bounded(section: Section, key: str, default: int | None, most: int) -> Any:
+    """Return a whole number of at least 1; one above `most` is noted."""
+    number = section.whole(key, default, 1)
+    if number is None or number <= most:
+        return number
+    section.note_wrong(key, f"at most {most:,}")
+    return default
+
+
+def too_many_evaluations(steps: int, every: int) -> str:
+    """Say that the curves of a trial would be too long, and which eval_every is large enough."""
+    return (
+        f"eval_every = {every} evaluates {steps // every:,} times in {steps:,} steps, and a trial may have "
+        f"{MOST_EVALUATIONS:,} evaluations; write eval_every = {-(-steps // MOST_EVALUATIONS)} or more."
     )
 
 
@@ -103,7 +128,7 @@ def read_watch(document: Document, registry: Registry) -> tuple[str, ...]:
 def _read_stop(document: Document) -> Stop:
     section = document.section("train", "stop")
     section.allow(("loss", "patience", "min_delta", "monitor"))
-    if "loss" not in section.data and "patience" not in section.data:
+    if not section.data.keys() - {"min_delta", "monitor"}:
         raise section.error(None, "needs loss = .. or patience = .. to know when to stop.")
     for key in ("min_delta", "monitor"):
         if key in section.data and "patience" not in section.data:
@@ -143,12 +168,15 @@ class Seeds(NamedTuple):
     sweep: int
 
 
+DEFAULT_SEEDS = Seeds((), tuple(range(100, 110)), 0)
+
+
 def read_seeds(document: Document) -> Seeds:
     """Read [seeds]; without it ten report seeds from 100 on, and no tuning."""
     section = document.section("seeds")
     section.allow(("tune", "report", "sweep"))
     tune = _seed_list(section, "tune", ())
-    report = _seed_list(section, "report", tuple(range(100, 110)))
+    report = _seed_list(section, "report", DEFAULT_SEEDS.report)
     if not report:
         raise section.error("report", "report is empty; give at least one seed to report on.")
     if shared := sorted(set(tune) & set(report)):
@@ -156,7 +184,7 @@ def read_seeds(document: Document) -> Seeds:
             "report",
             f"tune and report share seed {shared[0]}; a seed used for tuning cannot be used for the report.",
         )
-    return Seeds(tune, report, section.whole("sweep", 0, 0))
+    return Seeds(tune, report, section.whole("sweep", DEFAULT_SEEDS.sweep, 0))
 
 
 def _seed_list(section: Section, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
@@ -168,18 +196,24 @@ def _seed_list(section: Section, key: str, default: tuple[int, ...]) -> tuple[in
         table.allow(("start", "num"))
         if "num" not in value:
             raise table.error(None, f"needs num = .. next to start, got {show(value)}.")
-        start, num = table.whole("start", 0, 0), table.whole("num", None, 0, MOST_SEEDS)
-        return tuple(range(start, start + num))
-    rule = "a list of whole numbers of at least 0, or { start = .., num = .. }"
-    if not isinstance(value, list):
-        raise section.wrong(key, rule)
-    if not all(is_number(item) and item == int(item) and item >= 0 for item in value):
-        raise section.wrong(key, rule)
-    seeds = tuple(int(item) for item in value)
-    if len(set(seeds)) < len(seeds):
-        twice = next(seed for seed in seeds if seeds.count(seed) > 1)
-        raise section.error(key, f"{key} lists seed {twice} twice.")
+        num = table.whole("num", None, 0, MOST_SEEDS)
+        start = table.whole("start", 0, 0, LARGEST - MOST_SEEDS)
+        return default if num is None else tuple(range(start, start + num))
+    if not isinstance(value, list) or not all(map(_is_seed, value)):
+        raise section.wrong(
+            key, "a list of whole numbers of at least 0 and below 2^63, or { start = .., num = .. }"
+        )
+    if len(value) > MOST_SEEDS:
+        raise section.error(key, f"{key} must have at most {MOST_SEEDS} seeds, got {len(value)}.")
+    seeds = tuple(map(int, value))
+    seed, times = Counter(seeds).most_common(1)[0] if seeds else (0, 0)
+    if times > 1:
+        raise section.error(key, f"{key} lists seed {seed} twice.")
     return seeds
+
+
+def _is_seed(value: Any) -> bool:
+    return is_number(value) and value == int(value) and 0 <= int(value) <= LARGEST
 
 
 def read_select(document: Document) -> tuple[str | None, str | None]:
@@ -226,7 +260,7 @@ def read_widen(document: Document, seeds: Seeds) -> bool:
 
 
 def read_limits(document: Document) -> Limits:
-    """Read [limits]; a timeout is a number of seconds or a text like "60s", "5m", "1h"."""
+    """Read [limits]; a timeout is a number of seconds or a text like "60s", "5m", "1h", at most 11 days."""
     section = document.section("limits")
     section.allow(("max_trials", "timeout"))
     return Limits(section.whole("max_trials", Limits().max_trials, 1), _timeout(section))
@@ -241,7 +275,7 @@ def _timeout(section: Section) -> float | None:
         value = float(parts[1]) * UNITS[parts[2] or "s"] if parts else None
     if not is_number(value) or value <= 0:
         raise section.wrong("timeout", "a positive number of seconds, or a text like '60s', '5m', '1h'")
-    return float(value)
+    return min(float(value), LONGEST_TIMEOUT)
 
 
 def read_vary(document: Document, entries: Mapping[str, tuple[Entry, ...]]) -> tuple[str, ...]:

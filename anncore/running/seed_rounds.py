@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from anncore.contract.errors import ExperimentError
+from anncore.experiment.document import LARGEST
 from anncore.experiment.model import Experiment, Rounds
 
 if TYPE_CHECKING:
@@ -72,12 +73,14 @@ def _at(experiment: Experiment, rounds: Rounds) -> Experiment:
 def extended(seeds: Sequence[int], number: int, taken: Sequence[int] = ()) -> tuple[int, ...]:
     """Return so many seeds: those given, then the next ones after the greatest that are not `taken`.
 
+    After the greatest whole number that the store can hold comes 0.
+
     An order that depends on nothing else, as the p-value looks at seeds one after the other.
     """
-    longer, seed = list(seeds), max(seeds)
+    longer, known, seed = list(seeds), {*seeds, *taken}, max(seeds)
     while len(longer) < number:
-        seed += 1
-        if seed not in taken:
+        seed = seed + 1 if seed < LARGEST else 0
+        if seed not in known:
             longer.append(seed)
     return tuple(longer)
 

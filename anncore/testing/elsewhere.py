@@ -84,7 +84,7 @@ class _Other:
 
     def __init__(self) -> None:
         seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
-        path = os.pathsep.join(folder for folder in sys.path if folder)
+        path = os.pathsep.join(folder or os.getcwd() for folder in sys.path)
         with children_on_one_blas_thread():
             self.process = subprocess.Popen(
                 [sys.executable, "-W", "ignore", "-c", COMMAND],

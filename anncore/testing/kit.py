@@ -97,6 +97,17 @@ class Subject:
         """Return the component with hyperparameters as plain numbers."""
         return build(self.cls, **variant.values, **self._refs())
 
+    def scalars(self, variant: Variant, dtype: str) -> Any:
+        """Return the component with hyperparameters as numbers of `dtype`, which promote nothing beyond it.
+
+        NumPy's functions turn plain numbers into float64, which nobody could write a formula around.
+        """
+        built = self.build(variant)
+        for key, declaration in declared(self.cls).items():
+            if declaration.stackable:
+                object.__setattr__(built, key, np.dtype(dtype).type(variant.values[key]))
+        return built
+
     def stack(self, rows: Sequence[dict[str, Any]], dtype: str) -> Any:
         """Return the component as training uses it: hyperparameters as arrays (T, 1, 1) of `dtype`."""
         values = dict(rows[0])

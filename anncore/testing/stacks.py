@@ -111,17 +111,24 @@ def isolated(subject: Subject, kit: Kit) -> int:
     return count
 
 
+PROMOTION = (
+    "; NumPy gives float64 for a Python number (t, steps, a whole number, a constant) and that spreads: "
+    "write math.log(2), or float(np.log(t))"
+)
+
+
 def keeps_dtype(subject: Subject, kit: Kit) -> int:
-    """float32 inputs give float32 and float64 float64, with hyperparameters as arrays or plain numbers."""
+    """float32 inputs give float32, float64 float64; hyperparameters are arrays or numbers of that type."""
     count = 0
     for label, variant, case in _all(subject, kit):
         for dtype in ("float32", "float64"):
             inputs = case.inputs(np.random.default_rng(3), 2, dtype)
-            plain, stacked = subject.build(variant), subject.stack(subject.rows(variant, 2), dtype)
-            for component in (plain, stacked):
+            stacked = subject.stack(subject.rows(variant, 2), dtype)
+            for component in (subject.scalars(variant, dtype), stacked):
                 for key, value in case.run(component, _part(inputs, 0, 2)).items():
                     right = value.dtype == dtype or (not case.keeps_dtype and value.dtype.kind == "f")
-                    must(right, f"{label}: {key} is {value.dtype} for {dtype} inputs")
+                    advice = PROMOTION if value.dtype == "float64" else ""
+                    must(right, f"{label}: {key} is {value.dtype} for {dtype} inputs{advice}")
                     count += 1
     return count
 

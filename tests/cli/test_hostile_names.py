@@ -421,7 +421,7 @@ def test_on_a_terminal_too(hostile: Run) -> None:
 
 @pytest.mark.parametrize("text", ['[optimizer."\\u001b[31mx"]\nuse = "sgd"', 'optimizer."\\u202Ex" = 3'])
 def test_a_mistake_is_told_without_the_characters_that_made_it(tmp_path: Path, text: str) -> None:
-    (tmp_path / "x.toml").write_text(f'vary = ["optimizer"]\n{text}\n')
+    (tmp_path / "x.toml").write_text(f'vary = ["optimizer"]\n{text}\n[dataset.iris]\n')
     result = CliRunner().invoke(cli, ["plan", str(tmp_path / "x.toml")])
     assert result.exit_code == 2
     printed(result.stderr)

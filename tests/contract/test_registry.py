@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from anncore import ComponentError, PluginError, Registry, load_registry
+from anncore.contract.admission import snake_case
+from anncore.contract.errors import closest
+from anncore.experiment import load_experiment
 
 HEAD = """
 from dataclasses import dataclass
@@ -384,3 +387,93 @@ def test_all_of_ours_load() -> None:
 def test_a_plugin_for_an_older_annx_is_told_the_new_name() -> None:
     with pytest.raises(ImportError, match=r"anncore\.param is called anncore\.hyper now"):
         exec("from anncore import param")
+
+
+# Hints
+
+
+@pytest.mark.parametrize(
+    ("hook", "hint"),
+    [
+        ("annx_samplers", "Hooks are annx_datasets, annx_objectives"),
+        ("annx_optimisers", "Did you mean 'annx_optimizers'"),
+        ("annx_optimizer", "Did you mean 'annx_optimizers'"),
+    ],
+)
+def test_a_hook_is_near_by_what_sets_it_apart(tmp_path: Path, hook: str, hint: str) -> None:
+    path = tmp_path / "lion.py"
+    path.write_text(activation(hook=hook))
+    with pytest.raises(PluginError, match=hint):
+        load_registry([path])
+
+
+def test_a_class_name_comes_with_its_snake_case(tmp_path: Path) -> None:
+    path = tmp_path / "lion.py"
+    path.write_text(activation("MyOpt"))
+    with pytest.raises(PluginError, match=r"name in snake_case, got 'MyOpt'; write 'my_opt'"):
+        load_registry([path])
+
+
+@pytest.mark.parametrize(
+    ("name", "snake"),
+    [
+        ("MyOpt", "my_opt"),
+        ("HTTPNet2", "http_net2"),
+        ("Adam-W 2", "adam_w_2"),
+        ("relu", "relu"),
+        ("SGD", "sgd"),
+    ],
+)
+def test_snake_case(name: str, snake: str) -> None:
+    assert snake_case(name) == snake
+
+
+@pytest.mark.parametrize(("name", "near"), [("SGD", "sgd"), ("Adam_W", "adamw"), ("he-normal", "he_normal")])
+def test_capitals_and_joints_are_no_other_spelling(name: str, near: str) -> None:
+    known = [component.name for component in load(ANNX_PLUGINS="").components]
+    assert closest(name, known) == near
+
+
+def test_a_very_long_name_is_near_to_nothing() -> None:
+    assert closest("sgd" * 1000, ["sgd"]) == ""
+
+
+# Neighbours and namesakes of files
+
+
+@pytest.mark.parametrize(
+    "statement", ["import helper", "from helper import x", "from .helper import x", "import pack.inner"]
+)
+def test_a_file_imports_its_neighbours(tmp_path: Path, statement: str) -> None:
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "__init__.py").write_text("")
+    (tmp_path / "pack" / "inner.py").write_text("")
+    (tmp_path / "helper.py").write_text("import helper2\nx = helper2.x")
+    (tmp_path / "helper2.py").write_text("x = 1")
+    (tmp_path / "lion.py").write_text(f"{statement}\n{activation()}")
+    assert load_registry([tmp_path / "lion.py"]).get("activation", "lion:double")
+
+
+def test_a_file_that_imports_what_is_not_there_is_told_how(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "lion.py").write_text("import parts.inner")
+    with pytest.raises(PluginError, match=r"put an empty __init__\.py into it"):
+        load_registry([tmp_path / "lion.py"])
+    (tmp_path / "lion.py").write_text("import nowhere")
+    with pytest.raises(
+        PluginError, match=r"it finds modules beside it, as .*nowhere\.py, and installed ones"
+    ):
+        load_registry([tmp_path / "lion.py"])
+
+
+def test_a_name_that_annx_has_already_is_noted_where_it_is_used(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(activation("relu"))
+    text = "[plugins]\nfiles = ['mine.py']\n[dataset.iris]\n[optimizer.sgd]\n[network.mlp]\nactivation = "
+    for written, notes in (("'relu'", 1), ("'annx:relu'", 0), ("'mine:relu'", 0), ("'tanh'", 0)):
+        (tmp_path / "x.toml").write_text(f"{text}{written}\n")
+        experiment = load_experiment(tmp_path / "x.toml")
+        assert len(experiment.notes) == notes, written
+        if notes:
+            (note,) = experiment.notes
+            assert note.startswith("activation 'relu' is annx's own; a plugin offers one of that name too")
+            assert "'mine:relu'" in note

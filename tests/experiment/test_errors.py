@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -421,3 +422,104 @@ def test_losses_are_not_compared_by_their_own_values(tmp_path: Path) -> None:
 def test_data_set_that_raises_is_one_line(tmp_path: Path) -> None:
     text = f"[dataset.classification]\nfeatures = 2\ninformative = 5\n{SGD}"
     says(tmp_path, text, "[dataset.classification]")
+
+
+# Shapes of tables
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[exclude.max_trials]\nnum = 3\n",
+        "exclude = { x = {} }\n",
+        "exclude = 'x'\n",
+        "exclude = [1]\n",
+        "exclude = [[1]]\n",
+        "[include.a.b]\nc = 1\n",
+        "include = { max_trials = 1979-05-27 }\n",
+        "dataset = [{ n = 3 }]\n",
+        "dataset = 3\n",
+        "train = [{ steps = 3 }]\n",
+        "seeds = [1, 2]\n",
+        "limits = true\n",
+    ],
+)
+def test_a_table_of_another_shape(tmp_path: Path, text: str) -> None:
+    head = "" if text.startswith("dataset") else "[dataset.two_moons]\n"
+    key = re.split(r"\W+", text.strip("["))[0]
+    start, _, rest = (text, "", "") if not text.startswith("[") else ("", "", text)
+    with pytest.raises(AnnxError, match=rf"\b{key}\b.*must be|\b{key}\b.*is a date"):
+        load(tmp_path, f"{start}{head}[optimizer.adam]\n{rest}")
+
+
+DEEP = ".".join(["a"] * 1000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"[optimizer.adam.{DEEP}]\n",
+        f"[optimizer.adam]\n{DEEP} = 1\n",
+        f"x = {'[' * 500}{']' * 500}\n",
+        f"x = {'{ a = ' * 100}1{' }' * 100}\n",
+        f"x = {'[' * 20}{']' * 20}\n",
+        f"x = {{ {DEEP} = 1 }}\n",
+        f"[{'.'.join(['a'] * 100_000)}]\n",
+        f"x = {'[' * 50_000}\n",
+    ],
+)
+def test_tables_that_are_nested_too_deep(tmp_path: Path, text: str) -> None:
+    with pytest.raises(AnnxError, match="nested"):
+        load(tmp_path, text)
+
+
+@pytest.mark.parametrize("override", [f"{DEEP}=1", f"train.x={'[' * 40}{']' * 40}", f"train.{DEEP}=1"])
+def test_overrides_that_are_nested_too_deep(tmp_path: Path, override: str) -> None:
+    with pytest.raises(AnnxError, match=r"nested|not a dotted key"):
+        load(tmp_path, "[dataset.two_moons]\n[optimizer.adam]\n", overrides=[override])
+
+
+def test_a_file_that_is_no_experiment_by_its_size(tmp_path: Path) -> None:
+    with pytest.raises(
+        AnnxError, match=r"has more than 2 MB and is no experiment file; data belong into a CSV"
+    ):
+        load(tmp_path, "# x\n" * 600_000)
+
+
+# Hints
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "hint"),
+    [
+        ("nope.toml", ["pyproject.toml"], r"does not exist\. The folder has no experiment file\."),
+        ("nope.toml", ["pyproject.toml", "moons.toml"], r"does not exist\. The folder has moons\.toml\."),
+        ("moon.toml", ["pyproject.toml", "moons.toml"], r"Did you mean 'moons\.toml'\?"),
+        ("moons", ["moons.toml"], r"Did you mean 'moons\.toml'\?"),
+        ("Moons.TOML", ["moons.toml"], r"Did you mean 'moons\.toml'\?"),
+        ("moons.toml", ["experiments/moons.toml"], r"Did you mean 'experiments/moons\.toml'\?"),
+    ],
+)
+def test_a_missing_file_comes_with_the_hint_that_helps(
+    tmp_path: Path, wanted: str, there: list[str], hint: str
+) -> None:
+    for name in there:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    with pytest.raises(AnnxError, match=hint):
+        load_experiment(tmp_path / wanted)
+
+
+@pytest.mark.parametrize(
+    ("section", "hint"),
+    [
+        ("[optimizer.SGD]", "Did you mean 'sgd'?"),
+        ("[optimizer.rms-prop]", "Did you mean 'rmsprop'?"),
+        ("[optimizer.AdamW]", "Did you mean 'adamw'?"),
+        ("[optimizer.my_sgd]", '[optimizer.my_sgd] use = "sgd"'),
+    ],
+)
+def test_a_label_that_is_no_component(tmp_path: Path, section: str, hint: str) -> None:
+    with pytest.raises(AnnxError) as caught:
+        load(tmp_path, f"[dataset.two_moons]\n{section}\n")
+    assert hint in str(caught.value)

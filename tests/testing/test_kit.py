@@ -233,6 +233,17 @@ def test_the_other_process_runs_blas_on_one_thread() -> None:
     assert elsewhere.ask(os.getenv, "OPENBLAS_NUM_THREADS") == "1"
 
 
+def test_files_that_are_called_like_modules_of_python_disturb_no_other_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("random", "json", "pickle", "socket"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('the wrong one')")
+    monkeypatch.chdir(tmp_path)
+    elsewhere._Other.end()
+    assert elsewhere.ask(os.getcwd) == str(tmp_path)
+    elsewhere._Other.end()  # the next test's process starts in its own folder
+
+
 def test_the_other_process_may_die_and_is_replaced() -> None:
     with pytest.raises(AssertionError, match="in another process: the process ended with exit code 3"):
         elsewhere.ask(os._exit, 3)
