@@ -38,17 +38,13 @@ def command(folder: str, form: str, out: str | None, as_json: bool) -> int:
     Files of an earlier export of this experiment in this format are replaced. Tables that no longer exist are
     removed, unless you changed them.
     """
-    from anncore.contract.errors import StoreError
     from anncore.report.export import export, write_files
     from anncore.running.run_folder import load_run
 
     place = Path(out) if out else Path(folder) / "export"
     results = load_run(folder, curves=form == "latex")
     files = dict(export(results, form))
-    try:
-        removed, kept = write_files(place, files, form, results.experiment.name)
-    except OSError as error:
-        raise StoreError(f"{place} cannot be written to: {error.strerror}. Give a folder by --out.") from None
+    removed, kept = write_files(place, files, form, results.experiment.name)
     if as_json:
         print_json([str(place / name) for name in files])
     else:

@@ -24,7 +24,7 @@ from anncore.report.markdown import render_markdown
 from anncore.report.printable import printable
 from anncore.report.refresh import UNDRAWN
 from anncore.report.theme import Theme
-from anncore.running.files import replace_file
+from anncore.running.files import make_folder, not_written, replace_files
 
 SECTIONS = ("leaderboard", "differences", "data-sets", "speed", "sensitivity", "diagnostics")
 
@@ -37,32 +37,37 @@ def write_report(
     meta: what the caller knows of the run (command, versions, machine), shown under provenance. figures:
     whether to draw, which takes most of the time; a report without figures says so. The same results and
     meta give the same bytes. A figure that cannot be drawn is named among the warnings and stops nothing.
+    All is drawn first and written then, so that an error leaves the last report as it was. Raises StoreError
+    where a file cannot be written.
     """
     folder = Path(folder)
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    make_folder(folder / "figures")
     content = build_report(results, meta or {})
     pictures: dict[str, str] = {}
     pixels: dict[str, bytes] = {}
     if figures:
-        _draw_into(results, folder / "figures", content, pictures, pixels)
+        _draw_into(results, content, pictures, pixels)
     else:
         text = "The figures were left out, as asked for; 'annx report' of this folder draws them."
         content["answer"]["warnings"].append({"kind": UNDRAWN, "text": text})
-    _remove_old_figures(
-        folder / "figures", {f"{name}.{suffix}" for name in pictures for suffix in ("svg", "png")}
-    )
     report = plain(content)
-    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
-    replace_file(folder / "report.json", readable(text).encode())
-    replace_file(folder / "report.md", readable(render_markdown(report)).encode())
-    replace_file(folder / "report.html", readable(render_html(report, pictures, pixels)).encode())
+    files = {f"figures/{name}.svg": svg.encode() for name, svg in pictures.items()}
+    files |= {f"figures/{name}.png": png for name, png in pixels.items()}
+    views = {
+        "report.json": json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False),
+        "report.md": render_markdown(report),
+        "report.html": render_html(report, pictures, pixels),
+    }
+    files |= {name: readable(text).encode() for name, text in views.items()}
+    replace_files({folder / name: data for name, data in files.items()})
+    _remove_old_figures(folder / "figures", {Path(name).name for name in files})
     return report
 
 
 def _draw_into(
-    results: Any, folder: Path, content: dict[str, Any], pictures: dict[str, str], pixels: dict[str, bytes]
+    results: Any, content: dict[str, Any], pictures: dict[str, str], pixels: dict[str, bytes]
 ) -> None:
-    """Draw and save every figure; add its entry, or its warning, to the content."""
+    """Draw every figure; add its entry, or its warning, to the content."""
     for figure, drawing in draw_figures(results, content):
         if isinstance(drawing, str):
             content["answer"]["warnings"].append(
@@ -73,8 +78,6 @@ def _draw_into(
             svg, png = to_svg(drawing.figure), to_png(drawing.figure)
         pictures[drawing.name], pixels[drawing.name] = svg, png
         section = figure.cls.section
-        replace_file(folder / f"{drawing.name}.svg", svg.encode())
-        replace_file(folder / f"{drawing.name}.png", png)
         content["figures"].append(
             {
                 "name": drawing.name,
@@ -143,5 +146,8 @@ def _named(learned: DecisionMap) -> DecisionMap:
 def _remove_old_figures(folder: Path, wanted: set[str]) -> None:
     """Remove figures of an earlier report that this one no longer has."""
     for file in folder.iterdir():
-        if file.suffix in (".svg", ".png") and file.name not in wanted:
-            file.unlink()
+        if file.suffix in (".svg", ".png") and file.name not in wanted and file.is_file():
+            try:
+                file.unlink()
+            except OSError as error:
+                raise not_written(file, error) from error
