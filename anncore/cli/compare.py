@@ -9,6 +9,7 @@ import click
 
 from anncore.cli.common import counted, print_json, say, table
 from anncore.cli.options import NamedPath, json_option
+from anncore.contract.standard_output import kept_for_results
 from anncore.report.printable import printable
 
 VERDICTS = {"too_few": "too few pairs", "undecided": "not told apart", "unlike": "not comparable"}
@@ -27,7 +28,8 @@ def command(first: str, second: str, as_json: bool) -> int:
     """
     from anncore.report.compare_runs import compare_runs
 
-    changes = compare_runs(first, second)
+    with kept_for_results():
+        changes = compare_runs(first, second)
     if as_json:
         print_json(changes)
     else:

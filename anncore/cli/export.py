@@ -9,6 +9,7 @@ import click
 from anncore.cli.common import counted, print_json, say
 from anncore.cli.group import NOTHING_MATCHED, OK
 from anncore.cli.options import NamedPath, json_option
+from anncore.contract.standard_output import kept_for_results
 
 FORMATS = ("csv", "parquet", "latex")  # report.export.FORMATS, whose import takes NumPy; a test compares
 
@@ -42,8 +43,9 @@ def command(folder: str, form: str, out: str | None, as_json: bool) -> int:
     from anncore.running.run_folder import load_run
 
     place = Path(out) if out else Path(folder) / "export"
-    results = load_run(folder, curves=form == "latex")
-    files = dict(export(results, form))
+    with kept_for_results():
+        results = load_run(folder, curves=form == "latex")
+        files = dict(export(results, form))
     removed, kept = write_files(place, files, form, results.experiment.name)
     if as_json:
         print_json([str(place / name) for name in files])

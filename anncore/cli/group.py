@@ -109,7 +109,7 @@ class Verbs(click.Group):
                 raise
             if error.filename is None:
                 _drop_output()
-            code = _say(f"{error.filename or 'the output'} cannot be written: {error.strerror}.", MISUSED)
+            code = _say(f"{error.filename or 'the output'} cannot be used: {error.strerror}.", MISUSED)
         sys.exit(code if isinstance(code, int) else OK)
 
 

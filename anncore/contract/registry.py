@@ -12,12 +12,10 @@ name that two others share is an error where it is used.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import importlib.metadata
 import os
 import re
-import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +35,7 @@ from anncore.contract.kind_names import ALL_KINDS, HOOKS, KINDS
 from anncore.contract.plugin_files import import_plugin_file
 from anncore.contract.session_code import SessionCode
 from anncore.contract.shown import Shown, listed
+from anncore.contract.standard_output import kept_for_results
 
 HOME = "annx"  # the distribution whose components keep their short names
 
@@ -306,7 +305,7 @@ def _load(
     plugin, module, registered = candidate.plugin, None, False
     try:
         # What a plugin prints must not end up in the middle of our own output.
-        with contextlib.redirect_stdout(sys.stderr):
+        with kept_for_results():
             module = candidate.load()
             if manager.is_registered(module):
                 raise Refused(f"{plugin.origin} is registered already under another entry point")

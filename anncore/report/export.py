@@ -67,7 +67,8 @@ def write_files(
     remove_leftovers([folder])
     known = _listed(folder)
     replace_files({folder / name: content for name, content in files.items()})
-    removed, kept = [], []
+    removed: list[str] = []
+    kept: list[str] = []
     for name, entry in list(known.items()):
         if name in files or (entry.get("format"), entry.get("experiment")) != (form, experiment):
             continue

@@ -77,7 +77,7 @@ class _LogFile(logging.FileHandler):
         with contextlib.suppress(OSError, ValueError):
             super().emit(record)
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+    def handleError(self, record: logging.LogRecord) -> None:
         """Say nothing."""
 
 
@@ -363,8 +363,8 @@ def _json(content: Any) -> bytes:
 
 def _cost(fields: dict[str, Any]) -> Cost:
     cost = Cost(**fields)
-    seconds = [float(number) for number in (cost.seconds, cost.median, cost.high)]
-    return Cost(str(cost.problem), str(cost.arm), str(cost.config), *seconds, int(cost.trials))
+    seconds, median, high = map(float, (cost.seconds, cost.median, cost.high))
+    return Cost(str(cost.problem), str(cost.arm), str(cost.config), seconds, median, high, int(cost.trials))
 
 
 def _digest(text: str) -> str:
