@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from anncore.cli.common import counted, print_json, say, table
+from anncore.cli.common import counted, print_json, say, say_what_is_gone, table
 from anncore.cli.options import NamedPath, json_option
 from anncore.contract.standard_output import kept_for_results
 from anncore.report.printable import printable
@@ -29,7 +29,7 @@ def command(first: str, second: str, as_json: bool) -> int:
     from anncore.report.compare_runs import compare_runs
 
     with kept_for_results():
-        changes = compare_runs(first, second)
+        changes = compare_runs(first, second, on_registry=say_what_is_gone)
     if as_json:
         print_json(changes)
     else:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from anncore.cli.common import counted, print_json, say
+from anncore.cli.common import counted, print_json, say, say_what_is_gone
 from anncore.cli.group import NOTHING_MATCHED, OK
 from anncore.cli.options import NamedPath, json_option
 from anncore.contract.standard_output import kept_for_results
@@ -46,6 +46,7 @@ def command(folder: str, form: str, out: str | None, as_json: bool) -> int:
     with kept_for_results():
         results = load_run(folder, curves=form == "latex")
         files = dict(export(results, form))
+    say_what_is_gone(results.experiment.registry)
     removed, kept = write_files(place, files, form, results.experiment.name)
     if as_json:
         print_json([str(place / name) for name in files])

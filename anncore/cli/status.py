@@ -60,9 +60,11 @@ class _Seen(NamedTuple):
     rounds: Rounds | None
     running: Progressed | None
     report: bool
+    packages: Mapping[str, str]
 
 
 def _look(path: Path) -> _Seen:
+    from anncore.contract.errors import StoreError
     from anncore.running.progress import running
     from anncore.running.run_folder import RunFolder
     from anncore.running.store import Store
@@ -71,7 +73,12 @@ def _look(path: Path) -> _Seen:
     with Store(path / "trials.sqlite", write=False) as store:
         phases = {phase: dict(store.counts(phase)) for phase in ("tune", "report")}
         environments = store.environments()
-    return _Seen(path, phases, environments, RunFolder(path).rounds(), now, (path / "report.html").is_file())
+    run = RunFolder(path)
+    try:
+        packages = run.packages()
+    except StoreError:  # the plan is no part of what is counted
+        packages = {}
+    return _Seen(path, phases, environments, run.rounds(), now, (path / "report.html").is_file(), packages)
 
 
 def _plain(seen: _Seen) -> dict[str, Any]:
@@ -81,6 +88,7 @@ def _plain(seen: _Seen) -> dict[str, Any]:
         "running": None if seen.running is None else seen.running._asdict(),
         "phases": seen.phases,
         "rounds": None if seen.rounds is None else seen.rounds._asdict(),
+        "packages": seen.packages,
         "environments": [{"trials": n, **json.loads(text)} for text, n in seen.environments.items()],
     }
 
@@ -98,6 +106,8 @@ def _lines(seen: _Seen) -> Iterator[str]:
         yield f"The trials ran in {len(seen.environments)} environments, whose last digits differ:"
         for what, count in zip(told_apart(seen.environments), seen.environments.values(), strict=True):
             yield f"  {counted(count, 'trial')}: {what}"
+    if seen.packages:
+        yield "Uses " + ", ".join(f"{name} {version}" for name, version in seen.packages.items())
     if seen.report:
         yield f"Report: {seen.folder / 'report.html'}"
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from anncore.contract.errors import StoreError
 from anncore.contract.file_names import readable
 from anncore.contract.kinds import FigureInput
 from anncore.contract.registry import Registered
@@ -51,6 +52,7 @@ def write_report(
         text = "The figures were left out, as asked for; 'annx report' of this folder draws them."
         content["answer"]["warnings"].append({"kind": UNDRAWN, "text": text})
     report = plain(content)
+    _refuse_to_lose(folder, report)
     files = {f"figures/{name}.svg": svg.encode() for name, svg in pictures.items()}
     files |= {f"figures/{name}.png": png for name, png in pixels.items()}
     views = {
@@ -89,6 +91,24 @@ def _draw_into(
                 "png": f"figures/{drawing.name}.png",
                 "svg": f"figures/{drawing.name}.svg",
             }
+        )
+
+
+def _refuse_to_lose(folder: Path, report: Mapping[str, Any]) -> None:
+    """Raise StoreError where the last report, of the same results, has figures that cannot be drawn now."""
+    lost = [warning["text"] for warning in report["answer"]["warnings"] if warning["kind"] == "figure"]
+    if not lost:
+        return
+    try:
+        last = json.loads((folder / "report.json").read_bytes())
+        same = last["leaderboard"] == json.loads(json.dumps(report["leaderboard"]))
+        missing = {figure["name"] for figure in last["figures"]} - {f["name"] for f in report["figures"]}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return
+    if same and missing:
+        raise StoreError(
+            f"{folder / 'report.html'} stays as it was, as it has figures of the same results that cannot be "
+            f"drawn now: {' '.join(lost)} Mend this, or remove report.json to write the report without them."
         )
 
 

@@ -18,6 +18,9 @@ from anncore.engine.training import total_steps
 # example. An evaluation goes forward only, over about half as many examples as there are to train on.
 WEIGHTS_BY_EXAMPLES = 9000.0
 FORWARD_ONLY = 3.0
+# Measured on experiments/optimizers.toml and activations.toml: a trial that reports takes about twice as long
+# as one that tunes, for its test scores, its map, and as fewer trials share a stack.
+REPORTING = 2.0
 SIZED = ("dataset", "network", "loss", "objective")  # the parts that sizes depend on
 
 
@@ -32,7 +35,8 @@ def work_of(trial: Trial, registry: Registry) -> float:
         return 1.0
     weights = sum(spec.shape[0] * spec.shape[1] for spec in sizes.weights) / WEIGHTS_BY_EXAMPLES
     evaluations = steps / train.eval_every + 1
-    return steps * (1 + sizes.batch * weights) + evaluations * (1 + 0.5 * examples * weights / FORWARD_ONLY)
+    work = steps * (1 + sizes.batch * weights) + evaluations * (1 + 0.5 * examples * weights / FORWARD_ONLY)
+    return work * (REPORTING if trial.test else 1)
 
 
 class Meter:
@@ -58,11 +62,12 @@ class Meter:
     def begin(self, trials: Sequence[Trial], done: Iterable[str], later: int) -> None:
         """Begin a phase: its trials, the keys of those that have a result, and how many trials follow it."""
         self._past += sum(self._work[key] for key in self._results)
-        self._work = {trial.key: self._work_of(trial) for trial in trials}
         self._results = set(done)
+        todo = any(trial.key not in self._results for trial in trials)  # sizes need data, which takes time
+        self._work = {trial.key: self._work_of(trial) if todo else 1.0 for trial in trials}
         self._given += sum(self._work[key] for key in self._results)
         self._running.clear()
-        self._later = later * sum(self._work.values()) / max(1, len(self._work))
+        self._later = REPORTING * later * sum(self._work.values()) / max(1, len(self._work))
 
     def heard(self, trials: Sequence[Trial], done: float) -> None:
         """Take note that so many trials of a stack are done, parts of trials included."""
@@ -109,7 +114,8 @@ class Meter:
         return self._past + sum(self._work[key] for key in self._results) + running
 
     def _work_of(self, trial: Trial) -> float:
-        same = (*(part.text for kind, part in trial.parts.items() if kind in SIZED), trial.train.text)
+        sized = (part.text for kind, part in trial.parts.items() if kind in SIZED)
+        same = (str(trial.test), trial.train.text, *sized)
         if same not in self._known:
             self._known[same] = work_of(trial, self._registry)
         return self._known[same]

@@ -28,9 +28,9 @@ FRESH = 5.0  # seconds in which a file counts as one of a running sweep without 
 
 
 class Progress:
-    """Tells how far a sweep is: to `tell`, and in the run folder."""
+    """Tells how far a sweep is: to `tell`, if there is one, and in the run folder."""
 
-    def __init__(self, folder: Path, registry: Registry, tell: Callable[[Progressed], None]) -> None:
+    def __init__(self, folder: Path, registry: Registry, tell: Callable[[Progressed], None] | None) -> None:
         self._file, self._tell = folder / FILE, tell
         self._meter = Meter(registry)
         self._phase: Phase = "tune"
@@ -73,7 +73,8 @@ class Progress:
         with contextlib.suppress(StoreError):  # a disk that is full is found out where it matters
             content = {"pid": os.getpid(), "time": time.time(), **event._asdict()}
             replace_file(self._file, json.dumps(content).encode())
-        self._tell(event)
+        if self._tell is not None:
+            self._tell(event)
 
 
 def running(folder: Path) -> Progressed | None:

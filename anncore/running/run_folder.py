@@ -26,12 +26,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anncore._version import __version__
-from anncore.contract.errors import StoreError
+from anncore.contract.errors import AnnxError, PluginError, StoreError
 from anncore.contract.file_names import readable
+from anncore.contract.registry import Registry, load_registry
 from anncore.contract.shown import shortened
+from anncore.contract.stand_ins import describe, with_stand_ins
 from anncore.engine.datasets import Shapes
 from anncore.evidence.results import Cost, PlanSummary, Results, csv_chunks, to_csv, to_gzip
-from anncore.experiment.document import read_document
+from anncore.experiment.document import Source, read_document
 from anncore.experiment.model import Experiment, Rounds, Select, Widening
 from anncore.experiment.read import ReadOptions, read_experiment
 from anncore.experiment.select_metric import resolve_select
@@ -39,6 +41,7 @@ from anncore.experiment.widening import widened
 from anncore.running.collect import collect
 from anncore.running.environment import environment
 from anncore.running.files import remove_leftovers, replace_file, replace_files
+from anncore.running.recheck import strangers
 from anncore.running.store import Store
 
 if TYPE_CHECKING:
@@ -61,7 +64,7 @@ PLAN: dict[str, tuple[type, ...]] = {
 }
 """What plan.json must hold, and of which types; what else it may hold came later."""
 LATER: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("unchecked", "report_seeds", "widened", "handed_over"), (list,)),
+    **dict.fromkeys(("unchecked", "report_seeds", "widened", "handed_over", "components"), (list,)),
     **dict.fromkeys(("shapes", "select"), (dict,)),
     "rounds": (dict, type(None)),
     "experiment_sha256": (str,),
@@ -226,8 +229,9 @@ class RunFolder:
         """Read the experiment again as it was read for the sweep, from the folder's own copy.
 
         components: classes that the sweep was handed, which no file holds. Relative paths still start from
-        the original file's directory. Raises ExperimentError or PluginError where a plugin file is gone or
-        the file no longer passes.
+        the original file's directory. Where a plugin is gone, or takes other values than it did, what the
+        folder keeps of its components stands for them. Raises ExperimentError or PluginError where a folder
+        of before that was kept lacks a plugin, or the file no longer passes.
         """
         plan = self._plan()
         handed_over = plan.get("handed_over", [])
@@ -243,7 +247,7 @@ class RunFolder:
         source = source._replace(path=original, typed=not plan["path"])
         overrides, only, skip = (tuple(plan[name]) for name in ("overrides", "only", "skip"))
         options = ReadOptions(overrides, only, skip, plan["quick"], tuple(plan["plugin_files"]), components)
-        experiment = read_experiment(source, options)
+        experiment = self._read(source, options, plan)
         experiment = widened(experiment, _widenings(plan))
         # Folders of before it was kept are read again from the file and the data.
         select = _selection(plan) or resolve_select(experiment)
@@ -252,6 +256,45 @@ class RunFolder:
         if rounds is None:
             return experiment
         return dataclasses.replace(experiment, rounds=rounds, report_seeds=tuple(plan["report_seeds"]))
+
+    def _read(self, source: Source, options: ReadOptions, plan: dict[str, Any]) -> Experiment:
+        """Read the experiment with its plugins, or with what is kept of them."""
+        handed_over = {text.partition(" ")[2] for text in plan.get("handed_over", [])}
+        stored = [
+            plain
+            for plain in plan.get("components", [])
+            if not isinstance(plain, dict) or f"{plain.get('dist')}:{plain.get('name')}" not in handed_over
+        ]
+        files = options.plugins
+        try:
+            there = load_registry(files=[file for file in files if Path(file).is_file()])
+        except (PluginError, OSError):
+            there = load_registry()
+        if not stored:
+            return read_experiment(source, options, there)
+        problem: AnnxError | None = None
+        for every in (False, True):
+            try:
+                registry = with_stand_ins(there, stored, every=every)
+            except (TypeError, ValueError, KeyError, AttributeError):
+                raise _damaged(self.path, "plan.json", "its components is damaged") from None
+            # Files that are gone count as loaded: stand-ins stand for what they brought.
+            known = tuple(dict.fromkeys([*registry.files, *map(str, files)]))
+            try:
+                whole = Registry(registry.components, registry.plugins, known)
+                return read_experiment(source, options, whole)
+            except AnnxError as error:
+                problem = problem or error
+        assert problem is not None
+        raise problem
+
+    def packages(self) -> dict[str, str]:
+        """Return the versions of the other packages, and plugin files, whose components the sweep used."""
+        stored = self._plan().get("components", [])
+        try:
+            return {plain["dist"]: plain["version"] for plain in stored}
+        except (TypeError, KeyError):
+            raise _damaged(self.path, "plan.json", "its components is damaged") from None
 
     def _plan(self) -> dict[str, Any]:
         plan = _read_json(self.path, "plan.json")
@@ -291,6 +334,7 @@ def _planned(plan: Plan, unchecked: Sequence[str]) -> dict[str, Any]:
         "widened": [list(widening) for widening in experiment.widened],
         "select": experiment.select._asdict(),
         "unchecked": list(unchecked),
+        "components": [describe(component) for component in strangers(experiment)],
     }
 
 

@@ -182,8 +182,7 @@ class _Sweep:
         self.executor, self.options, self.stopper, self.on_event = executor, options, stopper, on_event
         self.registry = plan.experiment.registry
         self.work = Work(self.registry.files, self.registry, log=str((folder.path / "annx.log").absolute()))
-        self.work.on_progress = self.heard
-        self.progress = Progress(folder.path, self.registry, self.tell)
+        self.progress = Progress(folder.path, self.registry, on_event)
         self.unchecked: tuple[str, ...] = ()
         self.selected: dict[tuple[str, str], str] | None = None
         self.ends: Ends = frozenset()  # where a chosen value lies at the edge of its range
@@ -191,9 +190,15 @@ class _Sweep:
         self.sample = recheck.Sample(plan.experiment)
         self.environments_told = False
 
-    def seen_from_outside(self) -> contextlib.AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def seen_from_outside(self) -> Iterator[None]:
         """Let others see how far the sweep is, as long as it runs."""
-        return self.progress.shown()
+        self.work.on_progress = self.heard
+        try:
+            with self.progress.shown():
+                yield
+        finally:
+            self.work.on_progress = None  # a circle would keep the work's workers alive
 
     def heard(self, task: Task, done: float) -> None:
         """Take note of how far a stack is."""
