@@ -94,7 +94,7 @@ def _listed(folder: Path) -> dict[str, dict[str, str]]:
     """Return what LIST says of each file that lies in the folder itself; nothing where it is no such list."""
     try:
         files = json.loads((folder / LIST).read_text(encoding="utf-8"))["files"].items()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
     return {name: entry for name, entry in files if isinstance(entry, dict) and Path(name).name == name}
 

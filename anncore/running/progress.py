@@ -86,7 +86,7 @@ def running(folder: Path) -> Progressed | None:
         numbers = (event.done, event.total, event.share, event.elapsed, event.left or 0.0)
         if not all(isinstance(number, (int, float)) for number in numbers):
             return None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     if event.phase not in ("tune", "report"):
         return None

@@ -53,7 +53,7 @@ SCHEMA = 1
 LOGGER = "anncore"
 FILES = (
     *("trials.sqlite", "trials.csv", "curves.csv.gz", "experiment.toml", "plan.json", "env.json"),
-    *("costs.json", "annx.log", "report.json", "report.md", "report.html"),
+    *("costs.json", "running.json", "annx.log", "report.json", "report.md", "report.html"),
 )
 PLAN: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("path",), (str, type(None))),
@@ -366,7 +366,7 @@ def _damaged(folder: Path, name: str, reason: str) -> StoreError:
 def _plan_problem(plan: dict[str, Any]) -> str:
     """Say what a plan lacks of what `write_plan` writes; "" where it is whole."""
     for name, types in {**PLAN, **LATER}.items():
-        if (name in PLAN or name in plan) and not isinstance(plan.get(name), types):
+        if (name in PLAN and name not in plan) or (name in plan and not isinstance(plan[name], types)):
             return f"it lacks {name}" if name not in plan else f"its {name} is damaged"
     for name in ("overrides", "only", "skip", "plugin_files", "arms", "problems", "unchecked", "handed_over"):
         if not all(isinstance(text, str) for text in plan.get(name, ())):

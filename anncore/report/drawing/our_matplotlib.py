@@ -6,6 +6,7 @@ matplotlibrc of the working directory. Either can make the import itself fail.
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import sys
@@ -35,18 +36,25 @@ def our_matplotlib() -> Any:
 
 @contextmanager
 def _without_settings() -> Iterator[None]:
-    """Hide MPLBACKEND, MATPLOTLIBRC and the working directory's matplotlibrc while the body runs."""
-    kept = {name: os.environ.pop(name, None) for name in ("MPLBACKEND", "MATPLOTLIBRC")}
+    """Let matplotlib read its own defaults: neither MPLBACKEND nor any matplotlibrc of the user's."""
+    kept = {name: os.environ.get(name) for name in ("MPLBACKEND", "MATPLOTLIBRC")}
+    spec = importlib.util.find_spec("matplotlib")
+    origin = "" if spec is None else spec.origin or ""
     os.environ["MPLBACKEND"] = "agg"
-    getcwd, elsewhere = os.getcwd, os.path.dirname(__file__)
+    os.environ["MATPLOTLIBRC"] = os.path.join(os.path.dirname(origin), "mpl-data", "matplotlibrc")
+    exists = os.path.exists
     try:
-        os.getcwd = lambda: elsewhere  # the only way to pass by a matplotlibrc there
+        # It looks for this name in the working directory before anything else.
+        os.path.exists = lambda path: path != "matplotlibrc" and exists(path)
         with _silent():
             yield
     finally:
-        os.getcwd = getcwd
-        del os.environ["MPLBACKEND"]
-        os.environ.update({name: value for name, value in kept.items() if value is not None})
+        os.path.exists = exists
+        for name, value in kept.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager
