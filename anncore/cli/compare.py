@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from anncore.cli.common import counted, print_json, say, say_what_is_gone, table
+from anncore.cli.common import counted, print_json, say, table
 from anncore.cli.options import NamedPath, json_option
 from anncore.contract.standard_output import kept_for_results
 from anncore.report.printable import printable
@@ -26,10 +26,14 @@ def command(first: str, second: str, as_json: bool) -> int:
     Changes are from A to B, with 95 % intervals, over trials paired by seed. p-values are adjusted over all
     rows by Holm's method. Nothing is run and nothing is written.
     """
+    from anncore.contract.stand_ins import gone
     from anncore.report.compare_runs import compare_runs
 
+    lines: dict[str, None] = {}  # the two folders may have lost the same
     with kept_for_results():
-        changes = compare_runs(first, second, on_registry=say_what_is_gone)
+        changes = compare_runs(first, second, on_registry=lambda r: lines.update(dict.fromkeys(gone(r))))
+    for line in lines:
+        say(line, err=True)
     if as_json:
         print_json(changes)
     else:

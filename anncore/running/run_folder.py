@@ -7,7 +7,8 @@
     plan.json          how it was read (overrides, files), what it came to
     env.json           versions, machine, commit, command
     costs.json         what a step of each arm costs, where the experiment asks for it
-    annx.log           what happened when
+    annx.log           what happened when, and what plugins write to file descriptor 1
+    running.json       how far a sweep is, only while it runs
     report.*, figures/ the report's
 
 Each file is written aside and moved into place, so a reader never sees a part of one.
