@@ -57,6 +57,7 @@ class Meter:
         self._running: dict[
             str, tuple[tuple[str, ...], float]
         ] = {}  # by a task's first key: keys, trials done
+        self._stack_of: dict[str, str] = {}  # by a trial's key, the first key of its stack
         self._known: dict[tuple[str, ...], float] = {}
 
     def begin(self, trials: Sequence[Trial], done: Iterable[str], later: int) -> None:
@@ -70,16 +71,27 @@ class Meter:
         self._later = REPORTING * later * sum(self._work.values()) / max(1, len(self._work))
 
     def heard(self, trials: Sequence[Trial], done: float) -> None:
-        """Take note that so many trials of a stack are done, parts of trials included."""
+        """Take note that so many trials of a stack are done, parts of trials included.
+
+        Trials that have a result are computed again, which is no part of the work. Those of a stack that was
+        lost come again one by one, and the stack counts no more.
+        """
+        keys = tuple(trial.key for trial in trials)
+        if any(key in self._results or key not in self._work for key in keys):
+            return
         self._start()
-        self._running[trials[0].key] = tuple(trial.key for trial in trials), done
+        first = self._stack_of.get(keys[0], keys[0])
+        if first != keys[0]:
+            self._running.pop(first, None)
+        self._stack_of.update(dict.fromkeys(keys, keys[0]))
+        self._running[keys[0]] = keys, done
 
     def finished(self, keys: Iterable[str]) -> None:
         """Take note that these trials have results."""
         self._start()
         for key in keys:
             self._results.add(key)
-            self._running.pop(key, None)
+            self._running.pop(self._stack_of.get(key, key), None)
 
     def trials(self) -> float:
         """Return how many trials of the phase are done, parts of trials included."""

@@ -245,7 +245,7 @@ class _Sweep:
             return True
         self.phase("tune", trials)
         del trials
-        if self.stopper():
+        if self.store.counts("tune")["missing"]:
             return False
         tuned = phase_frame(self.store, "tune")
         chosen = select(tuned, self.plan.experiment.select)

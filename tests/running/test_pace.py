@@ -62,6 +62,21 @@ def test_parts_of_trials_count_and_the_rest_takes_as_long_as_the_work_says() -> 
     assert (meter.trials(), meter.share(), meter.left()) == (4, pytest.approx(1.0), pytest.approx(0.0))
 
 
+def test_what_is_computed_again_or_one_by_one_counts_once() -> None:
+    clock, trials = Clock(), [small(seed) for seed in range(4)]
+    meter = Meter(REGISTRY, clock)
+    meter.begin(trials, [], later=0)
+    meter.heard(trials, 2.0)  # a stack that is lost then
+    meter.heard(trials[1:2], 0.5)
+    assert meter.trials() == 0.5
+    meter.heard(trials[:1], 0.5)
+    assert meter.trials() == 1.0
+    meter.finished([trial.key for trial in trials])
+    meter.heard(trials[2:3], 0.5)
+    meter.heard([small(9)], 0.5)  # of another phase
+    assert (meter.trials(), meter.share()) == (4, 1.0)
+
+
 def test_large_networks_take_longer_than_small_ones() -> None:
     clock, few, many = Clock(), [large(seed) for seed in range(2)], [small(seed) for seed in range(10)]
     meter = Meter(REGISTRY, clock)
