@@ -6,6 +6,8 @@ that of a tiny one. How long a unit of work takes here is seen from what is done
 
 from __future__ import annotations
 
+import bisect
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 
@@ -18,9 +20,9 @@ from anncore.engine.training import total_steps
 # example. An evaluation goes forward only, over about half as many examples as there are to train on.
 WEIGHTS_BY_EXAMPLES = 9000.0
 FORWARD_ONLY = 3.0
-# Measured on experiments/optimizers.toml and activations.toml: a trial that reports takes about twice as long
-# as one that tunes, for its test scores, its map, and as fewer trials share a stack.
-REPORTING = 2.0
+# Measured on experiments/optimizers.toml and activations.toml: a trial that reports takes one and a half
+# times as long as one that tunes, for its test scores, its map, and as fewer trials share a stack.
+REPORTING = 1.5
 SIZED = ("dataset", "network", "loss", "objective")  # the parts that sizes depend on
 
 
@@ -48,7 +50,9 @@ class Meter:
     def __init__(self, registry: Registry, clock: Callable[[], float] = time.monotonic) -> None:
         self._registry, self._clock = registry, clock
         self._began = clock()
-        self._first: float | None = None  # when the first work was heard of
+        self._seen: list[
+            tuple[float, float]
+        ] = []  # when how much work was done, from the first that was heard
         self._work: dict[str, float] = {}  # of each trial of the phase, by key
         self._later = 0.0  # work of phases to come
         self._past = 0.0  # work of phases that are over
@@ -79,19 +83,19 @@ class Meter:
         keys = tuple(trial.key for trial in trials)
         if any(key in self._results or key not in self._work for key in keys):
             return
-        self._start()
         first = self._stack_of.get(keys[0], keys[0])
         if first != keys[0]:
             self._running.pop(first, None)
         self._stack_of.update(dict.fromkeys(keys, keys[0]))
         self._running[keys[0]] = keys, done
+        self._note()
 
     def finished(self, keys: Iterable[str]) -> None:
         """Take note that these trials have results."""
-        self._start()
         for key in keys:
             self._results.add(key)
             self._running.pop(self._stack_of.get(key, key), None)
+        self._note()
 
     def trials(self) -> float:
         """Return how many trials of the phase are done, parts of trials included."""
@@ -106,15 +110,25 @@ class Meter:
         return self._clock() - self._began
 
     def left(self) -> float | None:
-        """Return about how many seconds the rest takes; None while nothing tells."""
-        done = self._done() - self._given
-        if self._first is None or done <= 0:
-            return None
-        return (self._clock() - self._first) * (self._whole() - self._done()) / done
+        """Return about how many seconds the rest takes; None while nothing tells.
 
-    def _start(self) -> None:
-        if self._first is None:
-            self._first = self._clock()
+        The speed is that of the later half of the time so far: the load of a machine changes.
+        """
+        if not self._seen:
+            return None
+        now, done = self._clock(), self._new()
+        middle = (self._seen[0][0] + now) / 2
+        then, before = self._seen[max(0, bisect.bisect_right(self._seen, (middle, math.inf)) - 1)]
+        return (now - then) * (self._whole() - self._done()) / (done - before) if done > before else None
+
+    def _new(self) -> float:
+        """Return the work that was done since the sweep began."""
+        return self._done() - self._given
+
+    def _note(self) -> None:
+        now = self._clock()
+        if not self._seen or now - self._seen[-1][0] >= 1:
+            self._seen.append((now, self._new()))
 
     def _whole(self) -> float:
         return self._past + sum(self._work.values()) + self._later

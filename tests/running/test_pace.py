@@ -92,15 +92,27 @@ def test_large_networks_take_longer_than_small_ones() -> None:
 def test_a_phase_to_come_counts_and_one_that_was_done_before_takes_no_time() -> None:
     clock, tune = Clock(), [small(seed) for seed in range(4)]
     meter = Meter(REGISTRY, clock)
-    meter.begin(tune, [trial.key for trial in tune[:2]], later=4)  # of which each takes twice as long
+    meter.begin(tune, [trial.key for trial in tune[:2]], later=4)  # of which each takes 1.5 times as long
     meter.heard(tune[2:], 0.0)
     clock.now = 3.0
     meter.finished([trial.key for trial in tune[2:]])
-    assert meter.share() == pytest.approx(4 / 12)
-    assert meter.left() == pytest.approx(12.0)  # 2 took 3 s, 8 are left
+    assert meter.share() == pytest.approx(4 / 10)
+    assert meter.left() == pytest.approx(9.0)  # 2 took 3 s, 6 are left
     report = [
         make_trial(REGISTRY, network=("mlp", {"hidden": [4]}), seed=seed, steps=100) for seed in range(4)
     ]
     meter.begin(report, [], later=0)
-    assert meter.share() == pytest.approx(4 / 12)
-    assert meter.left() == pytest.approx(12.0)
+    assert meter.share() == pytest.approx(4 / 10)
+    assert meter.left() == pytest.approx(9.0)
+
+
+def test_the_speed_of_late_counts() -> None:
+    """Ten seconds for a first trial on a busy machine, then one second each: two are left."""
+    clock, trials = Clock(), [small(seed) for seed in range(14)]
+    meter = Meter(REGISTRY, clock)
+    meter.begin(trials, [], later=0)
+    meter.heard(trials, 0.0)
+    for number in range(1, 13):
+        clock.now = 9.0 + number
+        meter.heard(trials, float(number))
+    assert meter.left() == pytest.approx(2.0)
