@@ -68,7 +68,8 @@ def _last(folder: Path, inputs: str, figures: bool) -> dict[str, Any] | None:
         same = content["provenance"]["inputs_sha256"] == inputs
         there = same and all((folder / name).is_file() for name in (*VIEWS, *drawn))
         # A view tells whether all of the content is as it was written.
-        whole = there and (folder / "report.md").read_text(encoding="utf-8") == readable(render_markdown(content))
+        view = readable(render_markdown(content)).encode() if there else b""
+        whole = there and (folder / "report.md").read_bytes() == view
     except Exception:  # content that is damaged may make the view raise anything
         return None
     return content if whole and not (figures and undrawn) else None
