@@ -66,7 +66,11 @@ from .engine.arrays import (
     times_transposed as times_transposed,
 )
 from .engine.decision_maps import DecisionMap as DecisionMap
-from .engine.process import children_on_one_blas_thread as children_on_one_blas_thread
+from .engine.process import (
+    Watchdog as Watchdog,
+    children_on_one_blas_thread as children_on_one_blas_thread,
+    ends_with_parent as ends_with_parent,
+)
 from .evidence import (
     LayerGrid as LayerGrid,
     aggregate_scores as aggregate_scores,

@@ -16,6 +16,7 @@ class Task:
     what: str
     number: int = 0
     timeout: float | None = None
+    deadline: float | None = None  # by time.monotonic(), which is one clock for all processes of a machine
 
 
 class Odd:
@@ -61,6 +62,16 @@ class Work:
 
     def do_sleep(self, number: int) -> int:
         time.sleep(number / 1000)
+        return number
+
+    def do_hang(self, number: int) -> None:
+        """Hold the interpreter's lock in C code, so that no other thread of this process ever runs."""
+        import ctypes
+
+        ctypes.PyDLL(None).pause()
+
+    def do_terminate(self, number: int) -> int:
+        os.kill(os.getpid(), signal.SIGTERM)
         return number
 
     def do_exit(self, number: int) -> None:

@@ -14,6 +14,7 @@ from anncore.cli.check_targets import Chosen, choose, complete_targets, given_va
 from anncore.cli.common import counted, print_json, say, shown_name, width
 from anncore.cli.group import NOTHING_MATCHED, OK, SOME_FAILED
 from anncore.cli.options import json_option, plugin_option
+from anncore.contract.standard_output import kept_for_results
 from anncore.report.printable import printable
 
 if TYPE_CHECKING:
@@ -109,8 +110,9 @@ def _run(
             name = shown_name(registry, component)
             if shown is not None:
                 shown.update(Text(printable(f"Checking {component.kind} {name}")))
-            checks = checks_for(component, values=values)
-            outcomes = [check.outcome() for check in checks if not only or check.name in only]
+            with kept_for_results():
+                checks = checks_for(component, values=values)
+                outcomes = [check.outcome() for check in checks if not only or check.name in only]
             if outcomes:
                 results.append(Checked(component, name, outcomes))
     return results

@@ -38,6 +38,14 @@ def table(rows: Iterable[Sequence[str]], indent: str = "") -> str:
     return "\n".join(lines)
 
 
+def say_what_is_gone(registry: Registry) -> None:
+    """Name, on standard error, the packages whose components are not here as they were."""
+    from anncore.contract.stand_ins import gone
+
+    for line in gone(registry):
+        say(line, err=True)
+
+
 # Names of components
 
 

@@ -9,6 +9,7 @@ import click
 
 from anncore.cli.common import counted, print_json, say, table
 from anncore.cli.options import NamedPath, json_option
+from anncore.contract.standard_output import kept_for_results
 from anncore.report.printable import printable
 
 VERDICTS = {"too_few": "too few pairs", "undecided": "not told apart", "unlike": "not comparable"}
@@ -25,9 +26,14 @@ def command(first: str, second: str, as_json: bool) -> int:
     Changes are from A to B, with 95 % intervals, over trials paired by seed. p-values are adjusted over all
     rows by Holm's method. Nothing is run and nothing is written.
     """
+    from anncore.contract.stand_ins import gone
     from anncore.report.compare_runs import compare_runs
 
-    changes = compare_runs(first, second)
+    lines: dict[str, None] = {}  # the two folders may have lost the same
+    with kept_for_results():
+        changes = compare_runs(first, second, on_registry=lambda r: lines.update(dict.fromkeys(gone(r))))
+    for line in lines:
+        say(line, err=True)
     if as_json:
         print_json(changes)
     else:

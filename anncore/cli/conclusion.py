@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anncore.cli.common import counted, print_json, say
-from anncore.cli.group import INTERRUPTED, OK, SOME_FAILED
+from anncore.cli.group import INTERRUPTED, OK, SOME_FAILED, STOPPED
 from anncore.cli.options import OutputOptions
+from anncore.contract.standard_output import kept_for_results
 from anncore.report.printable import printable
 from anncore.report.refresh import render
 
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
     from anncore.evidence.results import Results
 
 FAILURES = {"failed": "failed", "timeout": "timed out", "crashed": "crashed"}
-STOPPED = {"interrupted": "Interrupted", "max_time": "Out of time", "fail_fast": "Stopped by a failure"}
+WHY = {
+    "interrupted": "Interrupted",
+    "terminated": "Terminated",
+    "max_time": "Out of time",
+    "fail_fast": "Stopped by a failure",
+}
 
 
 def conclude(results: Results, folder: Path, output: OutputOptions, *, again: bool = False) -> int:
@@ -28,7 +34,8 @@ def conclude(results: Results, folder: Path, output: OutputOptions, *, again: bo
     content = None
     nothing_chosen = bool((results.selection["n_ok"] == 0).any())
     if nothing_chosen or (results.trials["phase"] == "report").any():
-        content = render(results, folder, again=again, figures=not output.no_figures)
+        with kept_for_results():
+            content = render(results, folder, again=again, figures=not output.no_figures)
     if output.verbose:
         _say_what_went_wrong(results)
     if output.as_json:
@@ -49,6 +56,8 @@ def conclude(results: Results, folder: Path, output: OutputOptions, *, again: bo
         _say_how_it_ended(results, counts)
     if results.stopped == "interrupted":
         return INTERRUPTED
+    if results.stopped in ("terminated", "max_time"):
+        return STOPPED
     return SOME_FAILED if results.failures else OK
 
 
@@ -59,7 +68,7 @@ def _say_how_it_ended(results: Results, counts: Counter[str]) -> None:
             say(f"{trials} {verb}: -v says why, --retry-failed runs them again.", err=True)
     if results.stopped:
         done = f"{len(results.trials)} of {counted(results.plan.counts['total'], 'trial')} done"
-        say(f"{STOPPED[results.stopped]}, {done}; the same command resumes.", err=True)
+        say(f"{WHY[results.stopped]}, {done}; the same command resumes.", err=True)
     elif results.missing:
         say(f"{counted(results.missing, 'trial')} to do; 'annx sweep' resumes.", err=True)
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from anncore.cli.common import counted, print_json, say
+from anncore.cli.common import counted, print_json, say, say_what_is_gone
 from anncore.cli.group import NOTHING_MATCHED, OK
 from anncore.cli.options import NamedPath, json_option
+from anncore.contract.standard_output import kept_for_results
 
 FORMATS = ("csv", "parquet", "latex")  # report.export.FORMATS, whose import takes NumPy; a test compares
 
@@ -38,17 +39,15 @@ def command(folder: str, form: str, out: str | None, as_json: bool) -> int:
     Files of an earlier export of this experiment in this format are replaced. Tables that no longer exist are
     removed, unless you changed them.
     """
-    from anncore.contract.errors import StoreError
     from anncore.report.export import export, write_files
     from anncore.running.run_folder import load_run
 
     place = Path(out) if out else Path(folder) / "export"
-    results = load_run(folder, curves=form == "latex")
-    files = dict(export(results, form))
-    try:
-        removed, kept = write_files(place, files, form, results.experiment.name)
-    except OSError as error:
-        raise StoreError(f"{place} cannot be written to: {error.strerror}. Give a folder by --out.") from None
+    with kept_for_results():
+        results = load_run(folder, curves=form == "latex")
+        files = dict(export(results, form))
+    say_what_is_gone(results.experiment.registry)
+    removed, kept = write_files(place, files, form, results.experiment.name)
     if as_json:
         print_json([str(place / name) for name in files])
     else:

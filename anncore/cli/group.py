@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import os
 import sys
@@ -18,7 +20,8 @@ from anncore.contract.errors import AnnxError, nearest, shortened
 from anncore.contract.telling import TELLER
 from anncore.report.printable import printable
 
-OK, SOME_FAILED, MISUSED, NOTHING_MATCHED, INTERRUPTED = 0, 1, 2, 5, 130
+OK, SOME_FAILED, MISUSED, STOPPED, NOTHING_MATCHED, INTERRUPTED = 0, 1, 2, 4, 5, 130
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
 
 VERBS = (
     "sweep",
@@ -38,7 +41,8 @@ VERBS = (
 
 EPILOG = """\b
 Exit codes: 0 ok; 1 some trials failed (diverged is a result, not a failure);
-2 wrong usage or experiment file; 5 nothing matched; 130 interrupted.
+2 wrong usage or experiment file, or a folder that cannot be read or written;
+4 stopped before the end (--max-time, SIGTERM); 5 nothing matched; 130 interrupted.
 
 \b
 Shell completion of verbs and component names, for bash, zsh or fish:
@@ -101,10 +105,21 @@ class Verbs(click.Group):
         except (KeyboardInterrupt, click.Abort):
             code = _say("interrupted", INTERRUPTED)
         except (_PipeClosed, BrokenPipeError):
-            # Python flushes standard output again when it ends, which would raise the error again.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()
             code = OK
+        except OSError as error:
+            if error.errno not in DISK:
+                raise
+            if error.filename is None:
+                _drop_output()
+            code = _say(f"{error.filename or 'the output'} cannot be used: {error.strerror}.", MISUSED)
         sys.exit(code if isinstance(code, int) else OK)
+
+
+def _drop_output() -> None:
+    """Python flushes standard output again when it ends, which would raise the error again."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _stop(error: click.UsageError) -> str:

@@ -14,7 +14,7 @@ import click
 from anncore._version import __version__
 from anncore.cli.common import print_json, say
 from anncore.cli.options import NamedPath, json_option
-from anncore.contract.errors import PluginError
+from anncore.contract.errors import PluginError, StoreError
 from anncore.contract.kind_names import KINDS
 from anncore.running.files import replace_file
 
@@ -136,5 +136,9 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
         raise PluginError(f"{folder} cannot be made: {error.strerror}; choose another --dir.") from None
     for path, text in files.items():
         file = folder / path
-        file.parent.mkdir(exist_ok=True)
-        replace_file(file, text.encode())
+        try:
+            file.parent.mkdir(exist_ok=True)
+            replace_file(file, text.encode())
+        except (OSError, StoreError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error).partition(". ")[0]
+            raise PluginError(f"{file} cannot be written: {reason}; choose another --dir.") from None

@@ -12,6 +12,8 @@ import click
 from anncore.cli.common import counted, say, table
 from anncore.cli.options import ExperimentOptions, experiment_options, json_option
 from anncore.cli.printing import put_json
+from anncore.cli.progress import duration
+from anncore.contract.standard_output import kept_for_results
 from anncore.report.printable import printable
 
 if TYPE_CHECKING:
@@ -31,16 +33,25 @@ def command(chosen: ExperimentOptions, as_json: bool) -> int:
     KEY=VALUE sets a key of the file, for example train.steps=100 or optimizer.adam.lr=[0.1,0.01]. With --json
     every trial is listed. Nothing is written.
     """
-    experiment = chosen.load()
-    if not as_json:
-        from anncore.experiment.plan import make_plan
+    with kept_for_results():
+        plan, counted_only = _planned_or_counted(chosen, listed=as_json)
+    if counted_only:
+        say(_large_text(plan))
+    else:
+        show_plan(plan, chosen.folder, as_json)
+    return 0
 
+
+def _planned_or_counted(chosen: ExperimentOptions, *, listed: bool) -> tuple[Plan, bool]:
+    """Return the plan, and whether it is only counted: one above the limit is made where it is listed."""
+    from anncore.experiment.plan import make_plan
+
+    experiment = chosen.load()
+    if not listed:
         plan = make_plan(experiment, allow_large=True, count_large=True)
         if plan.total > experiment.limits.max_trials:
-            say(_large_text(plan))
-            return 0
-    show_plan(planned(experiment, chosen, allow_large=True), chosen.folder, as_json)
-    return 0
+            return plan, True
+    return planned(experiment, chosen, allow_large=True), False
 
 
 def planned(experiment: Experiment, chosen: ExperimentOptions, *, allow_large: bool) -> Plan:
@@ -161,7 +172,7 @@ def _counts(plan: Plan, done: dict[str, Any]) -> Iterator[str]:
         yield "where a chosen value lies at the edge of its range, it grows tenfold for every arm"
     state = f"{done['done']} of {counts['total']} done, {done['to_do']} to do"
     if done["seconds_per_trial"] and done["to_do"]:
-        state += f", about {_duration(done['seconds_per_trial'] * done['to_do'])} on one core"
+        state += f", about {duration(done['seconds_per_trial'] * done['to_do'])} on one core"
     yield state
     limit = experiment.limits.max_trials
     if counts["total"] > limit:
@@ -173,12 +184,6 @@ def _few(key: str, values: list[str]) -> str:
         values = [f"({row})" for row in values]
     shown = values if len(values) <= MOST_VALUES else [*values[: MOST_VALUES - 2], "...", values[-1]]
     return ", ".join(shown)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 # As JSON

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from anncore.cli import printing
 from anncore.report.printable import printable
@@ -21,36 +21,61 @@ def progress(title: str, *, visible: bool) -> Iterator[Callable[[Event], None]]:
     if not visible:
         yield _silent
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from anncore.running.events import PhaseStarted, StackDone, StopRequested
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = printing.console(err=True, markup=False)
     console.print(printable(title))
     columns = (
         TextColumn("{task.description:<10}", markup=False),
         BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[done]}", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}", markup=False),
         TextColumn("{task.fields[trouble]}", markup=False),
     )
     with Progress(*columns, console=console) as bars:
-        tasks = {}
+        yield _Bars(bars, console)
 
-        def on_event(event: Event) -> None:
-            if isinstance(event, PhaseStarted):
-                done = sum(event.done.values())
-                tasks[event.phase] = bars.add_task(
-                    PHASES[event.phase], total=event.total, completed=done, trouble=_trouble(event.done)
-                )
-            elif isinstance(event, StackDone):
-                bars.update(
-                    tasks[event.phase], completed=sum(event.counts.values()), trouble=_trouble(event.counts)
-                )
-            elif isinstance(event, StopRequested):
-                console.print("Finishing the trials that are running; Ctrl-C again stops at once.")
 
-        yield on_event
+class _Bars:
+    """Takes a sweep's events and moves its bars."""
+
+    def __init__(self, bars: Any, console: Any) -> None:
+        self._bars, self._console = bars, console
+        self._tasks: dict[str, Any] = {}
+
+    def __call__(self, event: Event) -> None:
+        from anncore.running.events import PhaseDone, PhaseStarted, Progressed, StackDone, StopRequested
+
+        if isinstance(event, PhaseStarted):
+            before = sum(event.done.values())
+            texts = {"done": f"{before}/{event.total}", "left": "", "trouble": _trouble(event.done)}
+            self._tasks[event.phase] = self._bars.add_task(
+                PHASES[event.phase], total=event.total, completed=before, **texts
+            )
+        elif isinstance(event, Progressed):
+            left = "" if event.left is None else f"{duration(event.left)} left"
+            self._update(
+                event.phase, completed=event.done, done=f"{int(event.done)}/{event.total}", left=left
+            )
+        elif isinstance(event, StackDone):
+            self._update(event.phase, trouble=_trouble(event.counts))
+        elif isinstance(event, PhaseDone):
+            ended = sum(event.counts.values())
+            total = self._bars.tasks[self._tasks[event.phase]].total
+            self._update(event.phase, completed=ended, done=f"{ended}/{total:.0f}", left="")
+        elif isinstance(event, StopRequested):
+            self._console.print("Finishing the trials that are running; Ctrl-C again stops at once.")
+
+    def _update(self, phase: str, **fields: Any) -> None:
+        self._bars.update(self._tasks[phase], **fields)
+
+
+def duration(seconds: float) -> str:
+    """Return a time for people: "40 s", "3 min", "1.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _silent(event: Event) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from anncore.cli.common import say_what_is_gone
 from anncore.cli.options import NamedPath, OutputOptions, figures_option, json_option
 
 
@@ -20,6 +21,7 @@ def command(folder: str, as_json: bool, quiet: bool, no_figures: bool) -> int:
     from anncore.running.run_folder import RunFolder, load_run
 
     results = load_run(folder)
+    say_what_is_gone(results.experiment.registry)
     RunFolder(folder).write_tables(results)
     output = OutputOptions(as_json, quiet, no_figures=no_figures)
     return conclude(results, Path(folder), output, again=True)

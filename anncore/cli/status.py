@@ -2,61 +2,147 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from anncore.cli.common import counted, print_json, say, table
 from anncore.cli.options import NamedPath, json_option
+from anncore.cli.printing import console
+from anncore.report.printable import printable_lines
+
+if TYPE_CHECKING:
+    from anncore.experiment.model import Rounds
+    from anncore.running.events import Progressed
+
+PAUSE = 1.0  # seconds between two looks
 
 
 @click.command(short_help="Show how far a sweep is: trials done, to do, diverged, failed.")
 @click.argument("folder", metavar="DIR", type=NamedPath())
+@click.option("--watch", is_flag=True, help="Look again every second for as long as the sweep runs.")
 @json_option
-def command(folder: str, as_json: bool) -> int:
+def command(folder: str, watch: bool, as_json: bool) -> int:
     """Show how far the sweep of the run folder DIR is, also while it runs: trials by phase and status.
+
+    Of a sweep that runs, here or in another terminal, it also shows how long it has run and about how long
+    the rest takes. With --watch it looks again until the sweep ends; Ctrl-C leaves the sweep alone.
 
     The trials to report are known only when tuning is done.
     """
-    from anncore.cli.plan import rounds_text
-    from anncore.contract.engine_version import told_apart
-    from anncore.contract.trial import STATUSES
+    path = Path(folder)
+    seen = _look(path)
+    if watch:
+        with _screen(as_json) as show, contextlib.suppress(KeyboardInterrupt):
+            while seen.running is not None:
+                show(seen)
+                time.sleep(PAUSE)
+                seen = _look(path)
+    if as_json:
+        print_json(_plain(seen))
+    else:
+        say("\n".join(_lines(seen)))
+    return 0
+
+
+class _Seen(NamedTuple):
+    """What one look at a run folder shows."""
+
+    folder: Path
+    phases: Mapping[str, Mapping[str, int]]
+    environments: Mapping[str, int]
+    rounds: Rounds | None
+    running: Progressed | None
+    report: bool
+    packages: Mapping[str, str]
+
+
+def _look(path: Path) -> _Seen:
+    from anncore.contract.errors import StoreError
+    from anncore.running.progress import running
     from anncore.running.run_folder import RunFolder
     from anncore.running.store import Store
 
-    path = Path(folder)
+    now = running(path)
     with Store(path / "trials.sqlite", write=False) as store:
         phases = {phase: dict(store.counts(phase)) for phase in ("tune", "report")}
         environments = store.environments()
-    rounds = RunFolder(path).rounds()
-    if as_json:
-        has_report = (path / "report.html").is_file()
-        plain = None if rounds is None else rounds._asdict()
-        where = [{"trials": count, **json.loads(text)} for text, count in environments.items()]
-        print_json(
-            {
-                "folder": folder,
-                "report": has_report,
-                "phases": phases,
-                "rounds": plain,
-                "environments": where,
-            }
-        )
-        return 0
+    run = RunFolder(path)
+    try:
+        packages = run.packages()
+    except StoreError:  # the plan is no part of what is counted
+        packages = {}
+    return _Seen(path, phases, environments, run.rounds(), now, (path / "report.html").is_file(), packages)
+
+
+def _plain(seen: _Seen) -> dict[str, Any]:
+    return {
+        "folder": str(seen.folder),
+        "report": seen.report,
+        "running": None if seen.running is None else seen.running._asdict(),
+        "phases": seen.phases,
+        "rounds": None if seen.rounds is None else seen.rounds._asdict(),
+        "packages": seen.packages,
+        "environments": [{"trials": n, **json.loads(text)} for text, n in seen.environments.items()],
+    }
+
+
+def _lines(seen: _Seen) -> Iterator[str]:
+    from anncore.cli.plan import rounds_text
+    from anncore.contract.engine_version import told_apart
+
+    yield table(_rows(seen.phases))
+    if seen.running is not None:
+        yield _running(seen.running)
+    if seen.rounds is not None:
+        yield rounds_text(None, seen.rounds)
+    if len(seen.environments) > 1:
+        yield f"The trials ran in {len(seen.environments)} environments, whose last digits differ:"
+        for what, count in zip(told_apart(seen.environments), seen.environments.values(), strict=True):
+            yield f"  {counted(count, 'trial')}: {what}"
+    if seen.packages:
+        yield "Uses " + ", ".join(f"{name} {version}" for name, version in seen.packages.items())
+    if seen.report:
+        yield f"Report: {seen.folder / 'report.html'}"
+
+
+def _rows(phases: Mapping[str, Mapping[str, int]]) -> Iterator[tuple[str, ...]]:
+    from anncore.contract.trial import STATUSES
+
     columns = [status for status in STATUSES if any(counts.get(status) for counts in phases.values())]
-    rows = [("phase", "trials", *columns, "to do")]
+    yield ("phase", "trials", *columns, "to do")
     for phase, counts in phases.items():
         if counts:
             cells = [str(counts.get(status, 0)) for status in columns]
-            rows.append((phase, str(sum(counts.values())), *cells, str(counts.get("missing", 0))))
-    say(table(rows))
-    if rounds is not None:
-        say(rounds_text(None, rounds))
-    if len(environments) > 1:
-        say(f"The trials ran in {len(environments)} environments, whose last digits differ:")
-        for what, count in zip(told_apart(environments), environments.values(), strict=True):
-            say(f"  {counted(count, 'trial')}: {what}")
-    if (path / "report.html").is_file():
-        say(f"Report: {path / 'report.html'}")
-    return 0
+            yield (phase, str(sum(counts.values())), *cells, str(counts.get("missing", 0)))
+
+
+def _running(now: Progressed) -> str:
+    from anncore.cli.progress import PHASES, duration
+
+    left = "" if now.left is None else f", about {duration(now.left)} left"
+    return (
+        f"Running: {PHASES[now.phase].lower()}, {now.done:.1f} of {now.total} trials, {now.share:.0%} of all "
+        f"work, {duration(now.elapsed)} so far{left}"
+    )
+
+
+@contextlib.contextmanager
+def _screen(as_json: bool) -> Iterator[Any]:
+    """Yield what shows one look: in place on a terminal, as lines elsewhere, nowhere with --json."""
+    if as_json:
+        yield lambda seen: None
+    elif not sys.stdout.isatty():
+        yield lambda seen: say("\n".join(_lines(seen)))
+    else:
+        from rich.live import Live
+        from rich.text import Text
+
+        with Live(console=console(), transient=True) as live:
+            yield lambda seen: live.update(Text(printable_lines("\n".join(_lines(seen)))), refresh=True)

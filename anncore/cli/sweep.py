@@ -20,6 +20,7 @@ from anncore.cli.options import (
     output_options,
     run_options,
 )
+from anncore.contract.standard_output import kept_for_results
 
 if TYPE_CHECKING:
     from anncore.running.events import Event
@@ -38,10 +39,14 @@ def command(
 
     KEY=VALUE sets a key of the file, for example train.steps=100 or optimizer.adam.lr=[0.1,0.01].
 
-    The same command again resumes: it runs only what is not done. Ctrl-C once finishes and keeps what is
-    running; Ctrl-C twice stops at once.
+    The same command again resumes: it runs only what is not done. Ctrl-C once, or SIGTERM, finishes and keeps
+    what is running; Ctrl-C twice stops at once. At --max-time what is running is left for the next time.
+
+    Ends with 0 where all is done, 1 where trials failed, 4 where --max-time or SIGTERM left something to do,
+    130 where Ctrl-C did.
     """
-    experiment = chosen.load()
+    with kept_for_results():
+        experiment = chosen.load()
     if dry_run:
         from anncore.cli.plan import planned, show_plan
 
@@ -53,7 +58,11 @@ def command(
     from anncore.testing.before_sweep import ConformanceError, sweep
 
     visible = sys.stderr.isatty() and not (output.quiet or output.no_progress)
-    with _failures_first(ConformanceError), progress(experiment.title, visible=visible) as show:
+    with (
+        _failures_first(ConformanceError),
+        progress(experiment.title, visible=visible) as show,
+        kept_for_results(),
+    ):
         results = sweep(
             experiment,
             out=chosen.folder,

@@ -12,12 +12,10 @@ name that two others share is an error where it is used.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import importlib.metadata
 import os
 import re
-import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +36,7 @@ from anncore.contract.patience import Waiting
 from anncore.contract.plugin_files import import_plugin_file
 from anncore.contract.session_code import SessionCode
 from anncore.contract.shown import Shown, listed
+from anncore.contract.standard_output import kept_for_results
 
 PREFIX = f"{hookspecs.PROJECT}_"  # of every hook
 HOME = "annx"  # the distribution whose components keep their short names
@@ -315,7 +314,7 @@ def _load(
     waiting.begin(f"{plugin.name} ({plugin.origin})")
     try:
         # What a plugin prints must not end up in the middle of our own output.
-        with contextlib.redirect_stdout(sys.stderr):
+        with kept_for_results():
             module = waiting.run(candidate.load, plugin.dist)
             if manager.is_registered(module):
                 raise Refused(f"{plugin.origin} is registered already under another entry point")

@@ -51,6 +51,10 @@ class Problem(ABC):
         """Return what one trial keeps in memory while it trains."""
 
     @abstractmethod
+    def n_train(self, trial: Trial, registry: Registry) -> int:
+        """Return the number of training examples that a trial will have."""
+
+    @abstractmethod
     def load(self, trials: Sequence[Trial], registry: Registry) -> Sequence[Any]:
         """Return the data of each trial."""
 
@@ -111,6 +115,10 @@ class NetworkOnData(Problem):
         units = seen.inputs + sum(spec.shape[1] for spec in weights if spec.role == "weight")
         return WorkingSet(weights, batch, units)
 
+    def n_train(self, trial: Trial, registry: Registry) -> int:
+        """Return the number of training examples that a trial will have."""
+        return int(_seen(trial, registry).n_train)
+
     def load(self, trials: Sequence[Trial], registry: Registry) -> Sequence[Prepared]:
         """Return the prepared data of each trial."""
         return load(trials, registry)
@@ -156,6 +164,10 @@ class Minimisation(Problem):
     def working_set(self, trial: Trial, registry: Registry) -> WorkingSet:
         """Return the arguments; there are neither examples nor units."""
         return WorkingSet(objective_stack.specs(objective_stack.dimensions(trial, registry)), 1, 0)
+
+    def n_train(self, trial: Trial, registry: Registry) -> int:
+        """Return 1: every step uses the whole objective."""
+        return 1
 
     def load(self, trials: Sequence[Trial], registry: Registry) -> Sequence[int]:
         """Return the number of each objective's arguments."""

@@ -1,12 +1,16 @@
-"""What a process needs once before it trains: one BLAS thread, and memory that stays mapped."""
+"""What a process needs once before it trains: one BLAS thread, mapped memory, an end with its parent."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
 import os
+import signal
+import subprocess
+import sys
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -99,3 +103,78 @@ def prepare_process() -> None:
     gc.freeze()
     with one_blas_thread():
         np.matmul(np.ones((512, 512)), np.ones((512, 512)))
+
+
+def ends_with_parent(parent: int) -> bool:
+    """Let the kernel kill this process as soon as the thread that started it ends; tells whether it will.
+
+    Linux only (`prctl`). No thread of Python's own can do it: where C code hangs and holds the interpreter,
+    no other thread runs. A parent that is gone already ends this process at once.
+    """
+    pr_set_pdeathsig = 1  # linux/prctl.h
+    try:
+        bound = ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0) == 0
+    except (OSError, AttributeError, TypeError):
+        return False
+    if bound and os.getppid() != parent:
+        os._exit(1)
+    return bound
+
+
+class Watchdog:
+    """A small process that kills others as soon as this one is gone, by whatever end.
+
+    For systems and threads whose children the kernel does not end (`ends_with_parent`). It reads process ids
+    from a pipe; the pipe's end is this process's end.
+    """
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-I", "-S", "-c", WATCH]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=os.name == "posix",  # no Ctrl-C is meant for it
+        )
+        self._end = weakref.finalize(self, _call_off, self._process)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still watches."""
+        return self._process.poll() is None
+
+    def watch(self, pid: int | None) -> None:
+        """Kill this process, too, when ours is gone."""
+        self._tell(f"+{pid}\n")
+
+    def forget(self, pid: int | None) -> None:
+        """Leave a process alone, as it has ended and its id may be another's soon."""
+        self._tell(f"-{pid}\n")
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        with suppress(OSError, ValueError):
+            self._process.stdin.write(line.encode())
+            self._process.stdin.flush()
+
+
+def _call_off(process: subprocess.Popen[bytes]) -> None:
+    with suppress(OSError, ValueError):
+        if process.stdin is not None:
+            process.stdin.close()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(5)
+
+
+WATCH = """
+import os, signal, sys
+watched = set()
+for line in sys.stdin:
+    (watched.add if line[0] == "+" else watched.discard)(line[1:].strip())
+for pid in watched:
+    try:
+        os.kill(int(pid), getattr(signal, "SIGKILL", signal.SIGTERM))
+    except (OSError, ValueError):
+        pass
+"""

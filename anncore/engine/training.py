@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,15 +17,18 @@ from anncore.engine.evaluation import History
 from anncore.engine.problem import PROBLEMS, problem_of
 from anncore.engine.process import one_blas_thread, prepare_process
 
+Beat = Callable[[Callable[[], float]], None]
+"""Called after every step with a function that tells how many trials are done, parts of trials included."""
 
-def train_stack(trials: Sequence[Trial], registry: Registry) -> list[TrialResult]:
+
+def train_stack(trials: Sequence[Trial], registry: Registry, beat: Beat | None = None) -> list[TrialResult]:
     """Train trials of equal shapes at once; return their results in the same order.
 
     Each result is bit for bit what the trial gives alone. A trial whose training or validation loss becomes
     NaN or infinite stops there and is `diverged`. So is one that ends with a training, validation or test
     loss that is not finite or above `train.diverged_above` times the training loss of always predicting the
     mean training target (for an objective, the value at its start). An exception raised by a component is
-    not caught.
+    not caught, nor one raised by `beat`.
     """
     prepare_process()
     with one_blas_thread(), np.errstate(all="ignore"):
@@ -38,7 +41,7 @@ def train_stack(trials: Sequence[Trial], registry: Registry) -> list[TrialResult
         aside = 0.0
         for group in rows.values():
             run = _Run([trials[row] for row in group], registry, [data[row] for row in group])
-            results.update(zip(group, run.train(), strict=True))
+            results.update(zip(group, run.train(beat, len(results)), strict=True))
             aside += run.aside
     share = (time.perf_counter() - started - aside) / len(trials)
     return [results[row]._replace(train_seconds=share) for row in range(len(trials))]
@@ -149,7 +152,8 @@ class _Run:
             if metric.curve or component.full_name in self.settings.curves
         ]
 
-    def train(self) -> list[TrialResult]:
+    def train(self, beat: Beat | None = None, before: int = 0) -> list[TrialResult]:
+        """Train all trials to their end; `before` trials were done when this run began."""
         steps = total_steps(self.settings, self.n_train)
         self.stack.initialize()
         self.evaluate(0, steps)
@@ -159,7 +163,14 @@ class _Run:
             self.stack.step(t, steps)
             if t % self.settings.eval_every == 0 or t == steps:
                 self.evaluate(t, steps)
+            if beat is not None:
+                beat(lambda t=t: before + self.done(t / steps))  # type: ignore[misc]
         return [self.results[index] for index in range(len(self.trials))]
+
+    def done(self, share: float) -> float:
+        """Return how many trials are done, where those that still train made this share of their steps."""
+        training = int(self.active.sum())
+        return len(self.trials) - training * (1 - share)
 
     def evaluate(self, t: int, steps: int) -> None:
         """Record losses and curves; close the trials that are finished."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ import numpy as np
 
 from anncore.contract.columns import SPLITS, parse_metric
 from anncore.contract.errors import StoreError, tells_users
+from anncore.contract.registry import Registry
 from anncore.contract.shown import Shown, listed
 from anncore.contract.trial import Phase
 from anncore.evidence.measures import Measure
@@ -54,7 +55,12 @@ class Compared(dict[str, Any], Shown):
 
 
 @tells_users
-def compare_runs(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> dict[str, Any]:
+def compare_runs(
+    a: str | os.PathLike[str],
+    b: str | os.PathLike[str],
+    *,
+    on_registry: Callable[[Registry], None] | None = None,
+) -> dict[str, Any]:
     """Return what changed from run folder `a` to run folder `b`, as plain JSON; either may be a `Run`.
 
     inputs     every setting, file option, version or machine fact that differs: where, key, a, b
@@ -70,9 +76,13 @@ def compare_runs(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> dict[s
     Trials are paired by seed where both have it, and the rest in the order of their seeds: the same seed saw
     the same data and initial weights unless these were changed, and a pairing of independent trials is as
     good as any other. The effect is the paired difference on the measure's scale, positive where b is better.
+    on_registry: called with the registry that each folder is read with, whose stand-ins tell what is gone.
     Raises StoreError where a folder holds no run, or none of its report trials has a result.
     """
     runs = [_read(folder) for folder in (a, b)]
+    if on_registry is not None:
+        for run in runs:
+            on_registry(run.results.experiment.registry)
     reports = [build_report(run.results, {}) for run in runs]
     first, second = runs
     content = plain(

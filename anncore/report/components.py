@@ -9,6 +9,7 @@ from typing import Any
 
 from anncore.contract.errors import AnnxError
 from anncore.contract.hyperparameters import Declared, build, declared
+from anncore.contract.stand_ins import StandIn
 from anncore.evidence.study import Study
 
 
@@ -45,8 +46,11 @@ def objectives_of(study: Study) -> dict[str, Any]:
 
 
 def _built(entry: Any, kind: str, mine: Any) -> Any:
-    """Return an entry's component with the values that most of the trials `mine` had, None without any."""
-    if entry.component is None or not len(mine):
+    """Return an entry's component with the values that most of the trials `mine` had.
+
+    None without trials, and of a component that is not installed any more.
+    """
+    if entry.component is None or not len(mine) or issubclass(entry.component.cls, StandIn):
         return None
     known = declared(entry.component.cls)
     columns = [name for name in mine.columns if str(name).startswith(f"{kind}.")]

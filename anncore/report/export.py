@@ -22,7 +22,7 @@ from anncore.report import tables, words
 from anncore.report.build import build_report, plain
 from anncore.report.latex import PREVIEW, preview, render_table, render_tables, unique
 from anncore.report.view import Table, table
-from anncore.running.files import replace_file
+from anncore.running.files import make_folder, not_written, remove_leftovers, replace_file, replace_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,24 +60,28 @@ def write_files(
 
     A table that is no more must not be taken for one of today's. Returns the names of the files that were
     removed, and of those that stay since they were changed after they had been written. LIST tells which
-    files these are; whatever it does not name is left alone. Raises OSError.
+    files these are; whatever it does not name is left alone. Raises StoreError where a file cannot be
+    written or removed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
+    remove_leftovers([folder])
     known = _listed(folder)
-    for name, content in files.items():
-        replace_file(folder / name, content)
-    removed, kept = [], []
+    replace_files({folder / name: content for name, content in files.items()})
+    removed: list[str] = []
+    kept: list[str] = []
     for name, entry in list(known.items()):
         if name in files or (entry.get("format"), entry.get("experiment")) != (form, experiment):
             continue
         del known[name]
         if not (folder / name).is_file():
             continue
-        if hashlib.sha256((folder / name).read_bytes()).hexdigest() == entry.get("sha256"):
-            (folder / name).unlink()
-            removed.append(name)
-        else:
-            kept.append(name)
+        try:
+            same = hashlib.sha256((folder / name).read_bytes()).hexdigest() == entry.get("sha256")
+            if same:
+                (folder / name).unlink()
+        except OSError as error:
+            raise not_written(folder / name, error) from error
+        (removed if same else kept).append(name)
     for name, content in files.items():
         digest = hashlib.sha256(content).hexdigest()
         known[name] = {"format": form, "experiment": experiment, "sha256": digest}
@@ -90,7 +94,7 @@ def _listed(folder: Path) -> dict[str, dict[str, str]]:
     """Return what LIST says of each file that lies in the folder itself; nothing where it is no such list."""
     try:
         files = json.loads((folder / LIST).read_text(encoding="utf-8"))["files"].items()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
     return {name: entry for name, entry in files if isinstance(entry, dict) and Path(name).name == name}
 

@@ -58,12 +58,18 @@ def _last(folder: Path, inputs: str, figures: bool) -> dict[str, Any] | None:
 
     One without figures does where none are asked for.
     """
+    from anncore.contract.file_names import readable
+    from anncore.report.markdown import render_markdown
+
     try:
         content: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         drawn = [figure["png"] for figure in content["figures"]]
         undrawn = any(warning["kind"] == UNDRAWN for warning in content["answer"]["warnings"])
         same = content["provenance"]["inputs_sha256"] == inputs
-    except (OSError, ValueError, KeyError, TypeError):
+        there = same and all((folder / name).is_file() for name in (*VIEWS, *drawn))
+        # A view tells whether all of the content is as it was written.
+        view = readable(render_markdown(content)).encode() if there else b""
+        whole = there and (folder / "report.md").read_bytes() == view
+    except Exception:  # content that is damaged may make the view raise anything
         return None
-    there = all((folder / name).is_file() for name in (*VIEWS, *drawn))
-    return content if same and there and not (figures and undrawn) else None
+    return content if whole and not (figures and undrawn) else None

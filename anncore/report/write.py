@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from anncore.contract.errors import StoreError
 from anncore.contract.file_names import readable
 from anncore.contract.kinds import FigureInput
 from anncore.contract.registry import Registered
@@ -24,7 +25,7 @@ from anncore.report.markdown import render_markdown
 from anncore.report.printable import printable
 from anncore.report.refresh import UNDRAWN
 from anncore.report.theme import Theme
-from anncore.running.files import replace_file
+from anncore.running.files import make_folder, not_written, replace_files
 
 SECTIONS = ("leaderboard", "differences", "data-sets", "speed", "sensitivity", "diagnostics")
 
@@ -37,32 +38,38 @@ def write_report(
     meta: what the caller knows of the run (command, versions, machine), shown under provenance. figures:
     whether to draw, which takes most of the time; a report without figures says so. The same results and
     meta give the same bytes. A figure that cannot be drawn is named among the warnings and stops nothing.
+    All is drawn first and written then, so that an error leaves the last report as it was. Raises StoreError
+    where a file cannot be written.
     """
     folder = Path(folder)
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    make_folder(folder / "figures")
     content = build_report(results, meta or {})
     pictures: dict[str, str] = {}
     pixels: dict[str, bytes] = {}
     if figures:
-        _draw_into(results, folder / "figures", content, pictures, pixels)
+        _draw_into(results, content, pictures, pixels)
     else:
         text = "The figures were left out, as asked for; 'annx report' of this folder draws them."
         content["answer"]["warnings"].append({"kind": UNDRAWN, "text": text})
-    _remove_old_figures(
-        folder / "figures", {f"{name}.{suffix}" for name in pictures for suffix in ("svg", "png")}
-    )
     report = plain(content)
-    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
-    replace_file(folder / "report.json", readable(text).encode())
-    replace_file(folder / "report.md", readable(render_markdown(report)).encode())
-    replace_file(folder / "report.html", readable(render_html(report, pictures, pixels)).encode())
+    _refuse_to_lose(folder, report)
+    files = {f"figures/{name}.svg": svg.encode() for name, svg in pictures.items()}
+    files |= {f"figures/{name}.png": png for name, png in pixels.items()}
+    views = {
+        "report.json": json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False),
+        "report.md": render_markdown(report),
+        "report.html": render_html(report, pictures, pixels),
+    }
+    files |= {name: readable(text).encode() for name, text in views.items()}
+    replace_files({folder / name: data for name, data in files.items()})
+    _remove_old_figures(folder / "figures", {Path(name).name for name in files})
     return report
 
 
 def _draw_into(
-    results: Any, folder: Path, content: dict[str, Any], pictures: dict[str, str], pixels: dict[str, bytes]
+    results: Any, content: dict[str, Any], pictures: dict[str, str], pixels: dict[str, bytes]
 ) -> None:
-    """Draw and save every figure; add its entry, or its warning, to the content."""
+    """Draw every figure; add its entry, or its warning, to the content."""
     for figure, drawing in draw_figures(results, content):
         if isinstance(drawing, str):
             content["answer"]["warnings"].append(
@@ -73,8 +80,6 @@ def _draw_into(
             svg, png = to_svg(drawing.figure), to_png(drawing.figure)
         pictures[drawing.name], pixels[drawing.name] = svg, png
         section = figure.cls.section
-        replace_file(folder / f"{drawing.name}.svg", svg.encode())
-        replace_file(folder / f"{drawing.name}.png", png)
         content["figures"].append(
             {
                 "name": drawing.name,
@@ -86,6 +91,24 @@ def _draw_into(
                 "png": f"figures/{drawing.name}.png",
                 "svg": f"figures/{drawing.name}.svg",
             }
+        )
+
+
+def _refuse_to_lose(folder: Path, report: Mapping[str, Any]) -> None:
+    """Raise StoreError where the last report, of the same results, has figures that cannot be drawn now."""
+    lost = [warning["text"] for warning in report["answer"]["warnings"] if warning["kind"] == "figure"]
+    if not lost:
+        return
+    try:
+        last = json.loads((folder / "report.json").read_bytes())
+        same = last["leaderboard"] == json.loads(json.dumps(report["leaderboard"]))
+        missing = {figure["name"] for figure in last["figures"]} - {f["name"] for f in report["figures"]}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return
+    if same and missing:
+        raise StoreError(
+            f"{folder / 'report.html'} stays as it was, as it has figures of the same results that cannot be "
+            f"drawn now: {' '.join(lost)} Mend this, or remove report.json to write the report without them."
         )
 
 
@@ -143,5 +166,8 @@ def _named(learned: DecisionMap) -> DecisionMap:
 def _remove_old_figures(folder: Path, wanted: set[str]) -> None:
     """Remove figures of an earlier report that this one no longer has."""
     for file in folder.iterdir():
-        if file.suffix in (".svg", ".png") and file.name not in wanted:
-            file.unlink()
+        if file.suffix in (".svg", ".png") and file.name not in wanted and file.is_file():
+            try:
+                file.unlink()
+            except OSError as error:
+                raise not_written(file, error) from error

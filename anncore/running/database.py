@@ -161,6 +161,24 @@ class Database:
 ELSEWHERE = "Move it away to run its trials anew, or give another folder by --out."
 
 
+def is_taken(folder: Path) -> bool:
+    """Tell whether a process holds a folder's lock; without locks, on Windows, nobody seems to."""
+    if fcntl is None:
+        return False
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(handle)
+
+
 def _take(folder: Path) -> int | None:
     """Lock the folder itself: no file to leave behind, and the lock ends with the process."""
     if fcntl is None:

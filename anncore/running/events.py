@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from anncore.contract.trial import Phase, TrialResult
 
-INTERRUPTED, OUT_OF_TIME, FAILED = "interrupted", "max_time", "fail_fast"
+INTERRUPTED, TERMINATED, OUT_OF_TIME, FAILED = "interrupted", "terminated", "max_time", "fail_fast"
 
 
 class PhaseStarted(NamedTuple):
@@ -46,6 +46,22 @@ class StackDone(NamedTuple):
     counts: Mapping[str, int]
 
 
+class Progressed(NamedTuple):
+    """How far the sweep is, a few times a second while trials run.
+
+    done: trials of the phase, those that run counted by the steps they have made, of `total`. share: of the
+    whole sweep's work. elapsed: seconds since the sweep began. left: seconds that the rest of the training
+    may take, None while nothing tells.
+    """
+
+    phase: Phase
+    done: float
+    total: int
+    share: float
+    elapsed: float
+    left: float | None
+
+
 class Distrusted(NamedTuple):
     """Components gave other bits alone than in a stack, so all their trials are failed.
 
@@ -65,63 +81,72 @@ class PhaseDone(NamedTuple):
 
 
 class StopRequested(NamedTuple):
-    """The user pressed Ctrl-C: what runs is finished and kept; a second one stops at once."""
+    """Ctrl-C, or SIGTERM: what runs is finished and kept; a second one stops at once."""
 
     reason: str
 
 
-Event = PhaseStarted | OtherEnvironment | StackDone | Distrusted | PhaseDone | StopRequested
+Event = PhaseStarted | OtherEnvironment | StackDone | Progressed | Distrusted | PhaseDone | StopRequested
 
 
 class Stopper:
     """Tells whether a sweep shall stop: asked to by `request`, or out of time.
 
-    What is running is finished and kept. reason: "" while nothing stops it, else "interrupted", "max_time"
-    or "fail_fast".
+    Where it is asked to, what is running is finished and kept; at its deadline what is running ends within
+    seconds, and its trials are run by the next sweep. reason: "" while nothing stops it, else "interrupted",
+    "terminated", "max_time" or "fail_fast". deadline: by `time.monotonic()`, None without a limit.
     """
 
     def __init__(self, seconds: float | None = None) -> None:
-        self.reason: Literal["", "interrupted", "max_time", "fail_fast"] | str = ""
+        self.reason: Literal["", "interrupted", "terminated", "max_time", "fail_fast"] | str = ""
+        self.deadline: float | None = None
         self.limit(seconds)
 
     def limit(self, seconds: float | None) -> None:
         """Stop so many seconds from now; None for no limit."""
-        self._deadline = None if seconds is None else time.monotonic() + seconds
+        self.deadline = None if seconds is None else time.monotonic() + seconds
 
     def request(self, reason: str = INTERRUPTED) -> None:
         """Ask to stop."""
         self.reason = reason
 
+    def settle(self) -> None:
+        """Forget what asked to stop, and the limit: nothing is left that could be stopped."""
+        self.reason, self.deadline = "", None
+
     def __call__(self) -> bool:
         """Tell whether to stop."""
-        if not self.reason and self._deadline is not None and time.monotonic() >= self._deadline:
+        if not self.reason and self.deadline is not None and time.monotonic() >= self.deadline:
             self.reason = OUT_OF_TIME
         return bool(self.reason)
 
 
 @contextlib.contextmanager
 def interruptible(stopper: Stopper, on_event: Callable[[Event], None] | None = None) -> Iterator[None]:
-    """Let the first Ctrl-C ask the stopper, and the second raise KeyboardInterrupt.
+    """Let the first Ctrl-C or SIGTERM ask the stopper, and the second raise KeyboardInterrupt.
 
-    Only in the main thread, and only where Ctrl-C is not ignored already; elsewhere nothing changes.
+    Only in the main thread. Ctrl-C is left alone where it is ignored already, and SIGTERM where it does not
+    simply end the process.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.getsignal(signal.SIGINT)
-    if before in (signal.SIG_IGN, None):  # nohup, a background job: not for us to change
-        yield
-        return
+    reasons: dict[int, str] = {}
+    if signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, None):  # nohup, a background job
+        reasons[signal.SIGINT] = INTERRUPTED
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        reasons[signal.SIGTERM] = TERMINATED
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if stopper.reason == INTERRUPTED:
+        if stopper.reason in (INTERRUPTED, TERMINATED):
             raise KeyboardInterrupt
-        stopper.request()
+        stopper.request(reasons[number])
         if on_event is not None:
-            on_event(StopRequested(INTERRUPTED))
+            on_event(StopRequested(reasons[number]))
 
-    signal.signal(signal.SIGINT, handle)
+    before = {number: signal.signal(number, handle) for number in reasons}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

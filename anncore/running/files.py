@@ -2,26 +2,86 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import re
 import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from anncore.contract.errors import StoreError
 
 NETWORK = ("nfs", "cifs", "smb", "afs", "ceph", "lustre", "gpfs", "beegfs", "glusterfs", "sshfs", "orangefs")
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+ENDINGS = ("toml", "json", "csv", "gz", "parquet", "tex", "html", "md", "svg", "png")
+LEFTOVER = re.compile(rf"\..*\.(?:{'|'.join(ENDINGS)})\.[a-z0-9_]{{8}}")  # as `replace_files` calls them
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees the old one or the new one, never a part."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Write a file so that a reader sees the old one or the new one, never a part; see `replace_files`."""
+    replace_files({path: data})
+
+
+def replace_files(contents: Mapping[Path, bytes]) -> None:
+    """Write files so that a reader sees of each the old one or the new one, never a part.
+
+    All are written aside first, so that a disk that is full leaves every old one in its place. Raises
+    StoreError where one cannot be written.
+    """
+    aside: dict[Path, str] = {}
+    path = Path()
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(name, 0o644)  # mkstemp leaves it to its owner alone
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        for path, data in contents.items():
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, "it is a folder")
+            handle, aside[path] = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            with contextlib.suppress(OSError):  # some file systems have no permissions
+                os.chmod(aside[path], 0o644)  # mkstemp leaves it to its owner alone
+        for path in list(aside):
+            os.replace(aside[path], path)
+            del aside[path]
+    except OSError as error:
+        raise not_written(path, error) from error
+    finally:
+        for name in aside.values():
+            with contextlib.suppress(OSError):
+                Path(name).unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, unless it is there. Raises StoreError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise not_written(path, error) from error
+
+
+def not_written(path: Path, error: OSError) -> StoreError:
+    """Return the error for a file or folder that cannot be written: what is wrong and what helps."""
+    reason = error.strerror or str(error)
+    if error.errno == errno.EISDIR:
+        return StoreError(f"{path} is a folder, where annx writes a file; move it away.")
+    if isinstance(error, FileExistsError):
+        return StoreError(f"{path} is a file, where annx makes a folder; move it away.")
+    if error.errno in FULL:
+        cure = "Make room and give the same command again; what is done is kept."
+    elif error.errno == errno.ENOTDIR:
+        cure = "Give a folder by --out."
+    else:
+        cure = "Check the folder's permissions, or give another folder by --out."
+    return StoreError(f"{path} cannot be written to: {reason}. {cure}")
+
+
+def remove_leftovers(folders: Iterable[Path]) -> None:
+    """Remove what a process that was killed in the middle of `replace_files` left in these folders."""
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            for path in folder.iterdir():
+                if LEFTOVER.fullmatch(path.name) and path.is_file():
+                    path.unlink()
 
 
 def refuse_network(folder: Path, mounts: str | None = None) -> None:

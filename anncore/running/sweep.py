@@ -15,7 +15,7 @@ from anncore.contract.engine_version import numeric_environment
 from anncore.contract.errors import StoreError
 from anncore.contract.kinds import Executor
 from anncore.contract.registry import Registered, Registry
-from anncore.contract.trial import Phase, Trial, TrialResult
+from anncore.contract.trial import Phase, Status, Trial, TrialResult
 from anncore.evidence.results import Cost, Results
 from anncore.evidence.selection import chosen_configs, select
 from anncore.experiment.model import Experiment
@@ -34,6 +34,7 @@ from anncore.running.events import (
     Stopper,
     interruptible,
 )
+from anncore.running.progress import Progress
 from anncore.running.run_folder import RunFolder
 from anncore.running.step_costs import measure_costs
 from anncore.running.store import Store
@@ -82,7 +83,8 @@ def sweep(
     out: the run folder, by default reports/<name of the experiment>. jobs: worker processes, by default one
     per core. executor: a name, by default the installed default, or an Executor. fresh: run all trials of
     the plan anew. retry_failed: run failed, crashed and timed-out ones again. fail_fast: stop at the first
-    of these. max_time: seconds after which nothing new is started. allow_large: admit a plan above its
+    of these. max_time: seconds after which nothing new is started, and what is running is left for the next
+    sweep. allow_large: admit a plan above its
     limit. until_decided: add report seeds in rounds (`seed_rounds`) until all claims on a problem are
     settled, or there are max_seeds, by default ten times the file's. on_event: called with each Event.
     command: what the user typed, for the record. admit: what strangers' components must pass first
@@ -91,10 +93,10 @@ def sweep(
     After the last trial a few of each stranger's component are computed again, each alone; where the bits
     are others, all trials of that component are `failed`.
 
-    In the main thread the first Ctrl-C finishes what is running and returns what there is, with
-    `results.stopped` = "interrupted"; the second raises KeyboardInterrupt, and what was running is lost.
-    Either way the same call resumes. Raises an AnnxError for whatever the user can mend, and then leaves no
-    folder behind that was not there.
+    In the main thread the first Ctrl-C or SIGTERM finishes what is running and returns what there is, with
+    `results.stopped` = "interrupted" or "terminated"; the second raises KeyboardInterrupt, and what was
+    running is lost. Either way the same call resumes. `results.stopped` is "" where nothing is left to run.
+    Raises an AnnxError for whatever the user can mend, and then leaves no folder behind that was not there.
     """
     folder = RunFolder(folder_of(experiment, out))
     options = Options(jobs or cores(), fresh, retry_failed, fail_fast, allow_large)
@@ -109,11 +111,10 @@ def sweep(
         run = _Sweep(plan, folder, store, chosen, options, stopper, on_event)
         run.unchecked = tuple(unchecked)
         folder.write_experiment(plan.experiment, plan, command, unchecked=run.unchecked)
-        if run.tune_and_widen():
-            run.report()
-        if until_decided:
-            run.add_rounds()
-        run.look_again()
+        with run.seen_from_outside():
+            if run.everything(until_decided):
+                stopper.settle()  # it was asked to stop, and had come to its end
+            run.look_again()
         results = collect(folder.summary(), store, run.plan.experiment, stopped=stopper.reason)
         folder.write_tables(results)
         if experiment.report.get("costs") and not stopper.reason:
@@ -180,13 +181,46 @@ class _Sweep:
         self.plan, self.folder, self.store = plan, folder, store
         self.executor, self.options, self.stopper, self.on_event = executor, options, stopper, on_event
         self.registry = plan.experiment.registry
-        self.work = Work(self.registry.files, self.registry)
+        self.work = Work(self.registry.files, self.registry, log=str((folder.path / "annx.log").absolute()))
+        self.progress = Progress(folder.path, self.registry, on_event)
         self.unchecked: tuple[str, ...] = ()
         self.selected: dict[tuple[str, str], str] | None = None
         self.ends: Ends = frozenset()  # where a chosen value lies at the edge of its range
         self.ran: set[str] = set()  # what this sweep has run already, fresh or not
         self.sample = recheck.Sample(plan.experiment)
         self.environments_told = False
+
+    @contextlib.contextmanager
+    def seen_from_outside(self) -> Iterator[None]:
+        """Let others see how far the sweep is, as long as it runs."""
+        self.work.on_progress = self.heard
+        try:
+            with self.progress.shown():
+                yield
+        finally:
+            self.work.on_progress = None  # a circle would keep the work's workers alive
+
+    def heard(self, task: Task, done: float) -> None:
+        """Take note of how far a stack is."""
+        self.progress.heard(task.trials, done)
+
+    def stop(self) -> bool:
+        """Tell whether to stop; whoever runs tasks asks this all the time."""
+        self.progress.show()
+        return self.stopper()
+
+    def everything(self, until_decided: bool) -> bool:
+        """Tune, report, and add rounds if asked to; tell whether nothing is left to run."""
+        if not self.tune_and_widen():
+            return False
+        self.report()
+        if self.missing():
+            return False
+        return self.add_rounds() if until_decided else True
+
+    def missing(self) -> int:
+        """Return how many trials of the plan have no result."""
+        return sum(self.store.counts(phase)["missing"] for phase in ("tune", "report"))
 
     def replan(self, plan: Plan) -> None:
         """Go on with another plan, and let the folder know it."""
@@ -211,7 +245,7 @@ class _Sweep:
             return True
         self.phase("tune", trials)
         del trials
-        if self.stopper():
+        if self.store.counts("tune")["missing"]:
             return False
         tuned = phase_frame(self.store, "tune")
         chosen = select(tuned, self.plan.experiment.select)
@@ -238,19 +272,26 @@ class _Sweep:
         self.store.plan("report", trials)
         self.phase("report", trials)
 
-    def add_rounds(self) -> None:
-        """Look at the claims and run more report seeds, until all are settled or the limit is reached."""
-        while not self.stopper.reason:
+    def add_rounds(self) -> bool:
+        """Look at the claims and run more report seeds, until all are settled or the limit is reached.
+
+        Tells whether that is done.
+        """
+        while True:
             results = collect(self.folder.summary(), self.store, self.plan.experiment, curves=False)
             looked, needed = rounds.looked(results)
             assert looked.rounds is not None
             LOG.info("looked at %d seeds: %d claims open", looked.rounds.looks[-1], looked.rounds.open)
             following = rounds.following(looked, needed) if looked.rounds.open else None
+            stopped = following is not None and self.stopper()
             # `begin` saw to it that the plan may be that large.
-            self.replan(make_plan(following or looked, allow_large=True, shapes=self.plan.shapes))
-            if following is None:
-                return
+            next_one = looked if following is None or stopped else following
+            self.replan(make_plan(next_one, allow_large=True, shapes=self.plan.shapes))
+            if following is None or stopped:
+                return following is None
             self.report()
+            if self.missing():
+                return False
 
     def look_again(self) -> None:
         """Compute a few of the strangers' trials again, each alone; distrust what gives other bits."""
@@ -258,7 +299,7 @@ class _Sweep:
         if self.stopper.reason or not tasks:
             return
         LOG.info("computing %d trials again, each alone", len(tasks))
-        pairs = outcomes(self.executor, self.work, tasks, self.options.jobs, self.stopper)
+        pairs = outcomes(self.executor, self.work, tasks, self.options.jobs, self.stop)
         alone = ((task.trials, outcome) for task, outcome in pairs)
         guilty = recheck.mismatches(alone, self.store, self.sample)
         if not guilty:
@@ -291,8 +332,10 @@ class _Sweep:
     def phase(self, phase: Phase, trials: list[Trial]) -> None:
         """Run what a phase's trials lack, and say how it goes."""
         keys = {trial.key for trial in trials}
-        counts = self.done_already(keys)
+        known = self.done_already(keys)
+        counts: Counter[str] = Counter(known.values())
         self.tell(PhaseStarted(phase, len(keys), dict(counts)))
+        self.progress.begin(phase, trials, known, later=self.plan.counts["report"] if phase == "tune" else 0)
         if counts.total() < len(keys):
             self.tell_of_other_environments()
         LOG.info("%s: %d trials, %d of them done", phase, len(keys), sum(counts.values()))
@@ -307,6 +350,7 @@ class _Sweep:
                         self.stopper.request(FAILED)
                 else:
                     sound.add(result.key)
+            self.progress.finished([result.key for result in results])
             self.tell(StackDone(phase, tuple(results), dict(counts)))
 
         with _logged_end(phase, counts):
@@ -316,15 +360,16 @@ class _Sweep:
                 self.registry,
                 executor=self.executor,
                 jobs=self.options.jobs,
-                stop=self.stopper,
+                stop=self.stop,
+                deadline=self.stopper.deadline,
                 on_result=on_result,
                 work=self.work,
             )
         self.sample.add(trials, sound)
         self.tell(PhaseDone(phase, dict(counts), self.stopper.reason))
 
-    def done_already(self, keys: set[str]) -> Counter[str]:
-        """Return by status how many trials have a result that stays; forget the others' results."""
+    def done_already(self, keys: set[str]) -> dict[str, Status]:
+        """Return the status of the trials that have a result that stays; forget the others' results."""
         known = self.store.statuses(keys)
         again = {
             key
@@ -335,7 +380,7 @@ class _Sweep:
         if again:
             self.store.delete(again)
         self.ran |= keys
-        return Counter(status for key, status in known.items() if key not in again)
+        return {key: status for key, status in known.items() if key not in again}
 
     def tell_of_other_environments(self) -> None:
         """Say so where trials of the plan ran in an environment that is not this process's."""

@@ -24,6 +24,7 @@ def run_trials(
     executor: Executor,
     jobs: int = 1,
     stop: Callable[[], bool] = bool,
+    deadline: float | None = None,
     on_result: Callable[[list[TrialResult]], None] | None = None,
     work: Work | None = None,
 ) -> None:
@@ -31,9 +32,10 @@ def run_trials(
 
     A stack that raises is run trial by trial in its worker: only the guilty ones are `failed`. A stack that
     is lost with its worker, or out of time, is run trial by trial at the end: only those that are lost
-    again are `crashed` or `timeout`. Nothing new starts once `stop()` is true; what was lost by then has no
-    result and is run by the next sweep. work: the same one for several calls lets an executor keep its
-    workers between them. Raises PluginError where a worker's components are not the plan's.
+    again are `crashed` or `timeout`. Nothing new starts once `stop()` is true; what was lost by then, or runs
+    when the deadline (`time.monotonic()`) comes, has no result and is run by the next sweep. work: the same
+    one for several calls lets an executor keep its workers between them. Raises PluginError where a worker's
+    components are not the plan's.
     """
     unique = {trial.key: trial for trial in trials}
     for key in store.statuses(unique):
@@ -47,12 +49,14 @@ def run_trials(
         if on_result is not None:
             on_result(results)
 
-    tasks = [Task(tuple(stack)) for stack in _stacks(list(unique.values()), registry, jobs)]
+    tasks = [Task(tuple(stack), deadline) for stack in _stacks(list(unique.values()), registry, jobs)]
     del unique
     suspects: list[Trial] = []
     for task, outcome in outcomes(executor, work, tasks, jobs, stop):
         if not isinstance(outcome, Lost):
             keep(task, outcome)
+        elif outcome.status == "stopped":
+            LOG.info("a stack of %d trials was left: %s", len(task.trials), outcome.reason)
         elif len(task.trials) == 1 and outcome.status == "timeout":
             keep(task, [_lost(task.trials[0], outcome)])  # it had all its time to itself
         else:
@@ -62,8 +66,12 @@ def run_trials(
             suspects.extend(task.trials)
     if not suspects or stop():
         return
-    for task, outcome in outcomes(executor, work, [Task((trial,)) for trial in suspects], jobs, stop):
-        keep(task, [_lost(task.trials[0], outcome)] if isinstance(outcome, Lost) else outcome)
+    tasks = [Task((trial,), deadline) for trial in suspects]
+    for task, outcome in outcomes(executor, work, tasks, jobs, stop):
+        if not isinstance(outcome, Lost):
+            keep(task, outcome)
+        elif outcome.status != "stopped":
+            keep(task, [_lost(task.trials[0], outcome)])
 
 
 def outcomes(
@@ -97,4 +105,5 @@ def _stacks(trials: list[Trial], registry: Registry, jobs: int) -> Iterator[list
 
 
 def _lost(trial: Trial, lost: Lost) -> TrialResult:
+    assert lost.status != "stopped", "a trial that was stopped has no result"
     return TrialResult(trial.key, lost.status, error=lost.reason)

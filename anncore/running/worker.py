@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from anncore.contract.engine_version import engine_version, numeric_environment
 from anncore.contract.errors import AnnxError, ComponentError, PluginError
 from anncore.contract.handed_over import packed, unpacked
+from anncore.contract.kinds import Lost
 from anncore.contract.registry import Registry, load_registry
+from anncore.contract.standard_output import divert, kept_for_results
 from anncore.contract.trial import Part, Trial, TrialResult
-from anncore.engine.training import rehearse, train_stack
+from anncore.engine.training import Beat, rehearse, train_stack
 
 Train = Callable[[Sequence[Trial], Registry], list[TrialResult]]
 
@@ -26,11 +28,30 @@ Train = Callable[[Sequence[Trial], Registry], list[TrialResult]]
 STACK_TIMES = 8
 
 
+BEAT = 0.25  # seconds between two messages of how far a task is
+
+
+class OutOfTime(BaseException):
+    """A task's deadline has come; no `except Exception` of a plugin stops it."""
+
+
 @dataclass(frozen=True)
 class Task:
-    """A stack to train."""
+    """A stack to train, by a deadline (`time.monotonic()`) if there is one.
+
+    Clocks differ between machines, so that what travels is the time left.
+    """
 
     trials: tuple[Trial, ...]
+    deadline: float | None = None
+
+    def __getstate__(self) -> tuple[tuple[Trial, ...], float | None]:
+        return self.trials, None if self.deadline is None else self.deadline - time.monotonic()
+
+    def __setstate__(self, state: tuple[tuple[Trial, ...], float | None]) -> None:
+        trials, left = state
+        object.__setattr__(self, "trials", trials)
+        object.__setattr__(self, "deadline", None if left is None else time.monotonic() + left)
 
     @property
     def timeout(self) -> float | None:
@@ -49,14 +70,25 @@ class Work:
     """Train stacks in whatever process this finds itself; picklable.
 
     The registry is loaded once per process from the plugin files, and handed-over components travel along;
-    in the process that made it, the one given is used. train: what trains a stack.
+    in the process that made it, the one given is used. train: what trains a stack. log: what plugins write to
+    file descriptor 1 goes to the end of this file. on_progress: called in the process that made it with a
+    task and how many of its trials are done, parts of trials included.
     """
 
-    def __init__(self, files: Sequence[str], registry: Registry | None = None, train: Train = train_stack):
+    def __init__(
+        self,
+        files: Sequence[str],
+        registry: Registry | None = None,
+        train: Train = train_stack,
+        log: str | None = None,
+    ):
         self.files = tuple(files)
         self.train = train
         self._given = () if registry is None else registry.given
         self._packed: bytes | None = None
+        self.log = log
+        self.on_progress: Callable[[Task, float], None] | None = None
+        self._tell: Callable[[float], None] | None = None
         self._registry = registry
         self._rehearsed: set[tuple[str, ...]] = set()
         self._warm: Task | None = None
@@ -64,7 +96,18 @@ class Work:
     def __getstate__(self) -> dict[str, Any]:
         if self._packed is None:  # once for all workers
             self._packed = packed(self._given) if self._given else b""
-        return {**self.__dict__, "_given": (), "_registry": None, "_rehearsed": set(), "_warm": None}
+        own: dict[str, Any] = dict.fromkeys(("_registry", "_warm", "on_progress", "_tell"))
+        return {**self.__dict__, **own, "_given": (), "_rehearsed": set()}
+
+    def listen(self, tell: Callable[[float], None]) -> None:
+        """In a worker process: hand to `tell` how far a task is, and keep file descriptor 1 to the log."""
+        self._tell = tell
+        divert(self.log)
+
+    def hear(self, task: Task, done: float) -> None:
+        """In the driver: take what a worker told during a task."""
+        if self.on_progress is not None:
+            self.on_progress(task, done)
 
     def prepare(self) -> Registry:
         """Load the components, unless that is done."""
@@ -80,11 +123,11 @@ class Work:
         if self._warm is task or self.train is not train_stack:
             return
         self._warm = task
-        with _quiet(), contextlib.suppress(Exception, SystemExit):
+        with self._quiet(), contextlib.suppress(Exception, SystemExit):
             rehearse(task.trials, self.prepare(), self._rehearsed)
 
-    def __call__(self, task: Task) -> list[TrialResult] | Stale:
-        """Return the results of a stack, in its order.
+    def __call__(self, task: Task) -> list[TrialResult] | Stale | Lost:
+        """Return the results of a stack, in its order; `Lost` where its deadline came first.
 
         Where the stack raises, each trial is trained alone, and fails alone with its traceback.
         """
@@ -94,23 +137,33 @@ class Work:
             if stale:
                 return Stale(stale)
         self.warm_up(task)
-        with _quiet():
-            if len(task.trials) > 1:
-                # Each trial is run alone to find which one failed.
-                with contextlib.suppress(Exception, SystemExit):
-                    return self._train(task.trials, registry)
-            return [self._alone(trial, registry) for trial in task.trials]
+        pulse = _Pulse(self._tell or partial(self.hear, task), task.deadline)
+        try:
+            with self._quiet():
+                if len(task.trials) > 1:
+                    # Each trial is run alone to find which one failed.
+                    with contextlib.suppress(Exception, SystemExit):
+                        return self._train(task.trials, registry, pulse)
+                return [
+                    self._alone(trial, registry, partial(pulse, before=place))
+                    for place, trial in enumerate(task.trials)
+                ]
+        except OutOfTime:
+            return Lost("stopped", "out of time")
 
-    def _train(self, trials: Sequence[Trial], registry: Registry) -> list[TrialResult]:
-        results = list(self.train(trials, registry))
+    def _train(self, trials: Sequence[Trial], registry: Registry, beat: Beat) -> list[TrialResult]:
+        if self.train is train_stack:
+            results = train_stack(trials, registry, beat)
+        else:
+            results = list(self.train(trials, registry))
         if [result.key for result in results] != [trial.key for trial in trials]:
             raise RuntimeError("training returned the results of other trials")
         return [result._replace(environment=numeric_environment()) for result in results]
 
-    def _alone(self, trial: Trial, registry: Registry) -> TrialResult:
+    def _alone(self, trial: Trial, registry: Registry, beat: Beat) -> TrialResult:
         started = time.perf_counter()
         try:
-            return self._train([trial], registry)[0]
+            return self._train([trial], registry, beat)[0]
         except (Exception, SystemExit) as error:  # a plugin must not end its host
             seconds = time.perf_counter() - started
             return TrialResult(
@@ -120,6 +173,30 @@ class Work:
                 train_seconds=seconds,
                 environment=numeric_environment(),
             )
+
+    @contextlib.contextmanager
+    def _quiet(self) -> Iterator[None]:
+        """Keep what plugins print off standard output, and warnings from being errors in some hosts."""
+        with kept_for_results(self.log), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+
+
+class _Pulse:
+    """Called after every step: tells now and then how far a task is, and ends it at its deadline."""
+
+    def __init__(self, tell: Callable[[float], None], deadline: float | None) -> None:
+        self._tell, self._deadline = tell, deadline
+        self._next = time.monotonic() + BEAT
+
+    def __call__(self, done: Callable[[], float], before: int = 0) -> None:
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + BEAT
+        if self._deadline is not None and now >= self._deadline:
+            raise OutOfTime
+        self._tell(before + done())
 
 
 def _explained(error: BaseException) -> str:
@@ -168,11 +245,3 @@ def _with_refs(part: Part) -> Iterator[Part]:
     for inner_parts in part.refs.values():
         for inner in inner_parts:
             yield from _with_refs(inner)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what plugins print off standard output, and warnings from becoming errors in some hosts only."""
-    with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

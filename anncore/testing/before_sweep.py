@@ -24,7 +24,7 @@ import numpy as np
 from anncore._version import __version__
 from anncore.contract.documentation import documentation
 from anncore.contract.engine_version import engine_version
-from anncore.contract.errors import ExperimentError, PluginError, tells_users
+from anncore.contract.errors import ExperimentError, PluginError, StoreError, tells_users
 from anncore.contract.hyperparameters import Plain, declared
 from anncore.contract.kinds import Executor
 from anncore.contract.registry import Registered
@@ -199,7 +199,7 @@ def _remembered(component: Registered) -> bool:
 
 def _remember(component: Registered) -> None:
     note = _note(component)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, StoreError):
         note.parent.mkdir(parents=True, exist_ok=True)
         replace_file(note, json.dumps(_known_by(component)).encode())
 

@@ -276,10 +276,13 @@ def test_a_diverged_trial_is_a_result(place: Path) -> None:
 
 
 def test_max_time_keeps_what_is_done_and_resumes(place: Path) -> None:
-    result = sweep("--max-time", "0.000001s")
+    result = sweep("--max-time", "0.000001s", code=4)
     assert "Out of time, 0 of 8 trials done; the same command resumes.\n" in result.stderr
     assert result.stdout == ""
     assert json.loads(sweep("--json").stdout)["status"] == {"ok": 8, "missing": 0}
+    again = sweep("--max-time", "0.000001s")  # which is over at once, with nothing left to do
+    assert again.stderr == ""
+    assert "Report: " in again.stdout
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("10m", 600), ("1.5h", 5400)])
@@ -288,6 +291,63 @@ def test_times_are_read_with_their_unit(text: str, seconds: float) -> None:
 
 
 # status and report
+
+
+class Looks:
+    """Stands for the clock's sleep: a sweep that ends at the third look."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.count = folder, 0
+
+    def __call__(self, seconds: float) -> None:
+        self.count += 1
+        if self.count == 3:
+            (self.folder / "running.json").unlink()
+
+
+def test_status_shows_a_running_sweep_and_watches_it_to_its_end(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep()
+    folder = place / "reports" / "x"
+    assert not (folder / "running.json").exists()
+    assert "Running" not in invoke("status", "reports/x").stdout
+    event = {"phase": "tune", "done": 1.25, "total": 4, "share": 0.2, "elapsed": 70.0, "left": 280.0}
+    (folder / "running.json").write_text(
+        json.dumps({"pid": os.getpid(), "time": time.time() + 1e-3, **event})
+    )
+    monkeypatch.setattr("anncore.running.progress.FRESH", 1e9)
+    line = "Running: tuning, 1.2 of 4 trials, 20% of all work, 70 s so far, about 5 min left\n"
+    assert line in invoke("status", "reports/x").stdout
+    assert json.loads(invoke("status", "reports/x", "--json").stdout)["running"] == event
+    looks = Looks(folder)
+    monkeypatch.setattr("anncore.cli.status.time.sleep", looks)
+    watched = invoke("status", "reports/x", "--watch").stdout
+    assert (looks.count, watched.count(line)) == (3, 3)
+    assert watched.endswith(f"Report: {Path('reports/x/report.html')}\n")
+
+
+def test_a_sweep_that_was_killed_does_not_run(place: Path) -> None:
+    sweep()
+    event = {"phase": "tune", "done": 1.25, "total": 4, "share": 0.2, "elapsed": 70.0, "left": 280.0}
+    left = {"pid": os.getpid(), "time": 0.0, **event}  # of long ago, and nobody holds the folder
+    (place / "reports" / "x" / "running.json").write_text(json.dumps(left))
+    assert json.loads(invoke("status", "reports/x", "--json").stdout)["running"] is None
+
+
+def test_status_sees_a_sweep_from_outside(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the sweep of this very process runs, and however old its last word is."""
+    seen: list[bool] = []
+
+    def look(*arguments: object) -> None:
+        for fresh in () if seen else (5.0, 0.0):
+            monkeypatch.setattr("anncore.running.progress.FRESH", fresh)
+            document = json.loads(invoke("status", "reports/x", "--json").stdout)
+            seen.append(document["running"] is not None)
+
+    monkeypatch.setattr("anncore.running.sweep.LOG.info", look)
+    sweep()
+    assert seen == [True, True]
 
 
 def test_status_counts_by_phase(place: Path) -> None:
@@ -356,7 +416,7 @@ def read(parent: int, until: str = "\0", seconds: float = 60) -> str:
 @pytest.mark.slow
 def test_progress_is_shown_on_a_terminal_and_only_there(finished: Path) -> None:
     shown, printed = on_a_terminal("sweep", "x.toml", "--executor", "serial")
-    for words in ("Two rates", "Tuning", "Final runs", "4/4"):
+    for words in ("Two rates", "Tuning", "Final runs", "4/4", "0:00:0"):
         assert words in shown
         assert words not in printed
     for quiet in ("--no-progress", "-q"):
@@ -384,8 +444,7 @@ def test_ctrl_c_keeps_what_is_done_and_ends_with_130(place: Path) -> None:
     )
     args = ("sweep", "x.toml", *more, "--jobs", "1", "train.steps=50", "train.eval_every=50")
     process, parent = start(*args)
-    assert "Tuning" in read(parent, until="Tuning")
-    time.sleep(2)
+    assert " left" in read(parent, until=" left")  # trials are running
     process.send_signal(signal.SIGINT)
     rest = read(parent)
     process.communicate()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
+import pickle
 import random
 import signal
 import subprocess
@@ -22,7 +23,14 @@ from anncore import Executor, ExperimentError, PluginError, Stopper, StoreError,
 from anncore.contract.trial import TrialResult
 from anncore.engine.datasets import _CACHE
 from anncore.evidence.results import to_csv
-from anncore.running.events import PhaseDone, PhaseStarted, StackDone, StopRequested, interruptible
+from anncore.running.events import (
+    PhaseDone,
+    PhaseStarted,
+    Progressed,
+    StackDone,
+    StopRequested,
+    interruptible,
+)
 from anncore.running.run_folder import RunFolder
 from anncore.running.store import Store
 from anncore.running.sweep import sweep
@@ -408,6 +416,7 @@ def test_a_killed_sweep_resumes_to_the_same_tables(tmp_path: Path, slow_tables: 
     time.sleep(rng.uniform(0, 0.15))
     os.kill(driver.pid, signal.SIGKILL)
     driver.communicate()
+    wait_for(lambda: not group_exists(driver.pid))  # the workers end with their driver
     before = load_run(tmp_path / "run")
     assert len(before.trials) > 0
     results = sweep(load_slow(tmp_path), out=tmp_path / "run", executor="serial")
@@ -430,14 +439,19 @@ def test_a_killed_worker_loses_nothing(tmp_path: Path, slow_tables: Tables) -> N
 
 
 @pytest.mark.slow
-def test_the_first_interrupt_drains_and_the_same_command_resumes(tmp_path: Path, slow_tables: Tables) -> None:
+@pytest.mark.parametrize(
+    ("number", "reason"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")]
+)
+def test_the_first_interrupt_drains_and_the_same_command_resumes(
+    tmp_path: Path, slow_tables: Tables, number: int, reason: str
+) -> None:
     driver = drive(tmp_path)
     read_until(driver, "StackDone", 2)
-    os.killpg(driver.pid, signal.SIGINT)
+    os.killpg(driver.pid, number)
     out, err = driver.communicate(timeout=120)
     assert (driver.returncode, err) == (0, "")
     assert "StopRequested\n" in out
-    assert out.endswith("stopped: interrupted\n")
+    assert out.endswith(f"stopped: {reason}\n")
     found = load_run(tmp_path / "run")
     assert 0 < len(found.trials) < 48
     assert len(found.selection) == 0  # nothing is chosen from half of the tuning
@@ -478,6 +492,65 @@ def test_out_of_time_nothing_new_starts(tmp_path: Path) -> None:
     assert results.missing > 0
 
 
+def test_a_running_stack_ends_at_the_limit_and_its_trials_are_run_the_next_time(tmp_path: Path) -> None:
+    """A step of the slow optimizer takes 0.01 s: by itself the first stack would run for an hour."""
+    endless = load(tmp_path, SLOW, overrides=["train.steps=360000"])
+    results = sweep(endless, out=tmp_path / "run", executor="serial", max_time=0.6)
+    assert (results.stopped, len(results.trials)) == ("max_time", 0)
+    with Store(tmp_path / "run" / "trials.sqlite", write=False) as store:
+        assert store.counts("tune") == {"missing": 4}
+
+
+@pytest.mark.slow
+def test_the_same_with_workers_of_which_one_hangs_in_c(tmp_path: Path) -> None:
+    experiment = load(tmp_path, "\n" + REPORT + '[optimizer.trouble]\nhow = "hang"\n')
+    results = sweep(experiment, out=tmp_path / "run", jobs=1, max_time=0.2)
+    assert (results.stopped, len(results.trials)) == ("max_time", 0)
+
+
+@pytest.mark.parametrize("reason", ["interrupted", "terminated", "max_time", "fail_fast"])
+def test_a_sweep_that_was_asked_to_stop_with_nothing_left_is_complete(tmp_path: Path, reason: str) -> None:
+    stopper = Stopper()
+
+    def stop(event: Any) -> None:
+        if isinstance(event, StackDone) and event.phase == "report":
+            stopper.request(reason)
+
+    experiment = load(tmp_path, TUNED)
+    results = sweep(experiment, out=tmp_path / "run", executor="serial", stopper=stopper, on_event=stop)
+    assert (results.stopped, results.missing) == ("", 0)
+
+
+def test_a_task_takes_the_time_that_is_left_to_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = Task((), deadline=100.0)
+    monkeypatch.setattr("anncore.running.worker.time.monotonic", lambda: 90.0)
+    sent = pickle.dumps(task)
+    monkeypatch.setattr("anncore.running.worker.time.monotonic", lambda: 7000.0)
+    assert pickle.loads(sent) == Task((), deadline=7010.0)
+    assert pickle.loads(pickle.dumps(Task(()))) == Task(())
+
+
+def test_progress_counts_the_steps_of_running_stacks(tmp_path: Path) -> None:
+    """Ten steps of each of three trials, and a look after every step."""
+    events: list[Progressed] = []
+
+    def note(event: Any) -> None:
+        if isinstance(event, Progressed):
+            events.append(event)
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("anncore.running.worker.BEAT", 0.0)
+        monkeypatch.setattr("anncore.running.progress.EVERY", 0.0)
+        text = "\nseeds.report = [0, 1, 2]\noptimizer.sgd.lr = 0.1\n"
+        experiment = load(tmp_path, text, overrides=["train.steps=10"])
+        sweep(experiment, out=tmp_path / "run", executor="serial", on_event=note)
+    done = [event.done for event in events]
+    assert done == sorted(done)
+    assert {round(3 * step / 10, 6) for step in range(11)} <= {round(number, 6) for number in done}
+    assert all(event.total == 3 for event in events)
+    assert (events[-1].share, events[-1].left) == (1.0, 0.0)
+
+
 def test_a_stopper_of_the_caller_s_stops(tmp_path: Path) -> None:
     stopper = Stopper()
 
@@ -501,6 +574,23 @@ def test_an_interrupt_asks_once_and_raises_then() -> None:
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_being_asked_to_end_is_as_an_interrupt() -> None:
+    stopper, before = Stopper(), signal.getsignal(signal.SIGTERM)
+    with interruptible(stopper):
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stopper.reason == "terminated"
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
+    mine = signal.signal(signal.SIGTERM, lambda number, frame: None)
+    try:
+        with interruptible(stopper):  # the host handles it by itself
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, mine)
 
 
 def test_interrupts_are_left_alone_in_other_threads_and_where_they_are_ignored() -> None:
@@ -551,7 +641,7 @@ def test_two_sweeps_in_one_folder_are_refused(tmp_path: Path) -> None:
         seen.append(event)
 
     assert len(sweep(experiment, out=tmp_path / "run", executor="serial", on_event=again).trials) == 2
-    assert len(seen) == 3
+    assert len([event for event in seen if not isinstance(event, Progressed)]) == 3
 
 
 def test_trials_are_run_in_stacks(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from anncore.contract.kinds.base import Component
 class Lost(NamedTuple):
     """The outcome of a task whose result did not come back."""
 
-    status: Literal["crashed", "timeout"]
+    status: Literal["crashed", "timeout", "stopped"]
     reason: str
 
 
@@ -32,7 +32,10 @@ class Executor(Component):
 
         `work` is a picklable callable that sets itself up at its first call in a process. If it has a
         method `prepare()`, call that first, and a method `warm_up(task)` before a task: both prepare,
-        outside of the time of any task. A task may have an attribute `timeout` in seconds, for the task
-        itself. No new task starts once `stop()` is true; running tasks are finished and yielded. An
-        exception from `work` is raised here.
+        outside of the time of any task. If it has a method `listen(tell)`, call that in a worker process
+        before `prepare`: what the work hands to `tell` during a task is to be handed to
+        `work.hear(task, message)` in this process, soon. A task may have an attribute `timeout` in seconds,
+        for the task itself, and an attribute `deadline`, the `time.monotonic()` at which it shall be over
+        and is "stopped" otherwise; the work looks at it by itself as well. No new task starts once `stop()`
+        is true; running tasks are finished and yielded. An exception from `work` is raised here.
         """

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from anncore.contract.shown import Shown
+from anncore.report.drawing.our_matplotlib import our_matplotlib
 from anncore.report.drawing.text import evenly, shorten, text_width, two_lines, wrap
 from anncore.report.theme import TOKENS, Theme
 
@@ -100,11 +101,10 @@ class Drawing(Shown):
 @contextmanager
 def drawing_style() -> Iterator[None]:
     """Draw and save in the report's style, whatever the host's settings are."""
-    import matplotlib
-
+    matplotlib = our_matplotlib()
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(RC)  # type: ignore[arg-type]
+        matplotlib.rcParams.update(RC)
         # A user's label may be in a script that the font lacks; the tables carry it in full.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield

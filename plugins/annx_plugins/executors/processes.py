@@ -1,5 +1,6 @@
 """Executor: processes."""
 
+import atexit
 import contextlib
 import os
 import pickle
@@ -12,20 +13,32 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from multiprocessing import connection, get_context, parent_process, resource_tracker
+from functools import cache, partial
+from multiprocessing import active_children, connection, get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
-from anncore import AnnxError, Executor, Lost, children_on_one_blas_thread, hookimpl
+from anncore import (
+    AnnxError,
+    Executor,
+    Lost,
+    Watchdog,
+    children_on_one_blas_thread,
+    ends_with_parent,
+    hookimpl,
+)
 
 NO_TASK = object()
 WARM_UP = 10.0  # seconds more for what comes before a task's own time
 FALSE_STARTS = 3  # so many in a row are no accident
 PATIENCE = 5.0  # seconds for a worker to end by itself once it has been told to
+NAME = "annx worker"
+IGNORED = {signal.SIGINT, signal.SIGTERM}
+LATE = 2.0  # seconds after its deadline in which a task may end by itself
+LOOK = 0.5  # seconds between two looks at `stop`
 
 
 @dataclass(frozen=True)
@@ -37,8 +50,9 @@ class Processes(Executor):
     task only and is replaced; a task past its `timeout` is ended with its worker. A task's time is its own:
     it begins when the worker has warmed up for it (`warm_up`, where the work has one), and stands still while
     the worker waits for a core that other processes hold, where the system tells (Linux).
-    Workers ignore Ctrl-C, which is the driver's to handle, and end by themselves when the driver is gone,
-    even killed.
+    A task that has a `deadline` and runs two seconds past it is "stopped", with its worker.
+    Workers ignore Ctrl-C and SIGTERM, which are the driver's to handle. They end when the driver is gone,
+    even killed, and even where a worker hangs in C code.
     """
 
     name: ClassVar[str] = "processes"
@@ -48,6 +62,7 @@ class Processes(Executor):
         self, work: Callable[[Any], Any], tasks: Iterable[Any], *, jobs: int, stop: Callable[[], bool]
     ) -> Iterator[tuple[Any, Any]]:
         pool = _Pool(work, iter(tasks), stop, max(1, jobs))
+        _ends_all()
         try:
             yield from pool.run()
         except BaseException:  # an error, Ctrl-C, or a consumer that has had enough
@@ -64,12 +79,16 @@ class _Worker:
         self.ready = False
         self.warms_up = hasattr(work, "warm_up")
         self.clock: _Clock | None = None
+        self.deadline: float | None = None
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, work), daemon=True)
+        bound = _kernel_ends_children()
+        self.process = context.Process(target=_serve, args=(theirs, work, bound), name=NAME, daemon=True)
         try:
-            with children_on_one_blas_thread(), _without_main(work), _interrupts_held():
+            with children_on_one_blas_thread(), _without_main(work), _signals_held():
                 self.process.start()
+            if not bound:
+                _watchdog().watch(self.process.pid)
         except BaseException:
             self.pipe.close()
             raise
@@ -79,6 +98,7 @@ class _Worker:
     def send(self, task: Any) -> None:
         """Hand over a task; a worker that is dead already is found out by its sentinel."""
         self.task = task
+        self.deadline = getattr(task, "deadline", None)
         self.start_clock(WARM_UP if self.warms_up else 0.0)
         data = ForkingPickler.dumps(task)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -88,6 +108,17 @@ class _Worker:
         """Count the task's time from now on, where it has a limit; `more` seconds are added to that."""
         timeout = getattr(self.task, "timeout", None)
         self.clock = None if timeout is None else _Clock(self.process.pid, timeout + more)
+
+    @property
+    def late(self) -> bool:
+        """Whether its task has run past its deadline."""
+        return self.deadline is not None and time.monotonic() >= self.deadline + LATE
+
+    def left(self) -> float:
+        """Return how many seconds its task has left, as far as that is limited."""
+        lefts = [] if self.clock is None else [self.clock.left()]
+        lefts += [] if self.deadline is None else [self.deadline + LATE - time.monotonic()]
+        return min(lefts, default=LOOK)
 
     def receive(self) -> tuple[str, Any] | None:
         """Return the worker's message, None where it died instead."""
@@ -104,9 +135,12 @@ class _Worker:
     def kill(self) -> None:
         """End the process at once, wherever it is, and clear its remains away."""
         self.pipe.close()
+        pid = self.process.pid
         self.process.kill()
         self.process.join()
         self.process.close()
+        if _WATCHDOGS:
+            _WATCHDOGS[0].forget(pid)
 
     def dismiss(self) -> None:
         """Let an idle process end by itself."""
@@ -202,12 +236,11 @@ class _Pool:
         return True
 
     def heard_from(self) -> list[_Worker]:
-        """Wait until a worker has something to say, dies or is overdue; return those that spoke or died."""
+        """Wait a moment for workers that have something to say, die or are overdue; return the first two."""
         watched: dict[Any, _Worker] = {}
         for worker in self.workers:
             watched[worker.pipe] = watched[worker.process.sentinel] = worker
-        left = [worker.clock.left() for worker in self.workers if worker.clock is not None]
-        timeout = max(0.0, min(left)) if left else None
+        timeout = max(0.0, min([LOOK, *(worker.left() for worker in self.workers)]))
         return list(dict.fromkeys(watched[end] for end in connection.wait(list(watched), timeout)))
 
     def listen(self, worker: _Worker) -> Iterator[tuple[Any, Any]]:
@@ -225,7 +258,10 @@ class _Pool:
         if what == "warm":
             worker.start_clock()
             return
-        task, worker.task, worker.clock = worker.task, NO_TASK, None
+        if what == "told":
+            self.work.hear(worker.task, value)  # type: ignore[attr-defined]
+            return
+        task, worker.task, worker.clock, worker.deadline = worker.task, NO_TASK, None, None
         yield task, value
 
     def bury(self, worker: _Worker) -> Iterator[tuple[Any, Any]]:
@@ -242,13 +278,16 @@ class _Pool:
                 )
 
     def overdue(self) -> list[_Worker]:
-        return [worker for worker in self.workers if worker.clock is not None and worker.clock.left() <= 0]
+        return [worker for worker in self.workers if worker.task is not NO_TASK and worker.left() <= 0]
 
     def expire(self, worker: _Worker) -> Iterator[tuple[Any, Any]]:
         if worker.pipe.poll():  # it finished in the last moment
             return
-        task = worker.task
+        task, late = worker.task, worker.late
         self.remove(worker)
+        if late:
+            yield task, Lost("stopped", "out of time")
+            return
         yield task, Lost("timeout", f"not finished after {task.timeout:g} s")
 
     def remove(self, worker: _Worker) -> None:
@@ -299,27 +338,64 @@ def _without_main(work: Any) -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
+def _kernel_ends_children() -> bool:
+    """Tell whether the kernel may end workers with this process.
+
+    Linux ends them with the thread that started them, so it must be one that lives as long as the process.
+    """
+    return sys.platform == "linux" and threading.current_thread() is threading.main_thread()
+
+
+_WATCHDOGS: list[Watchdog] = []
+"""The one that ends workers where the kernel does not; none until it is needed."""
+
+
+def _watchdog() -> Watchdog:
+    if not _WATCHDOGS or not _WATCHDOGS[0].alive:
+        _WATCHDOGS[:] = [Watchdog()]
+    return _WATCHDOGS[0]
+
+
+def _end_all() -> None:
+    """End this process's workers at its end; multiprocessing would ask by a SIGTERM, which they ignore."""
+    for process in active_children():
+        if process.name.startswith(NAME):
+            process.kill()
+
+
+@cache
+def _ends_all() -> None:
+    atexit.register(_end_all)
+
+
 @contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Let a Ctrl-C wait, here and in the child, which inherits this and then ignores it for good."""
+def _signals_held() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait, here and in the child, which inherits this and ignores them for good."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     resource_tracker.ensure_running()  # else the first start would, and unblock the signal again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(pipe: Connection, work: Callable[[Any], Any]) -> None:
-    """Be a worker: tasks in, results out, until the pipe ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _serve(pipe: Connection, work: Callable[[Any], Any], bound: bool) -> None:
+    """Be a worker: tasks in, results out, until the pipe ends. bound: the kernel ends it with its driver."""
+    parent = parent_process()
+    if bound and parent is not None and parent.pid is not None:
+        ends_with_parent(parent.pid)
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED)
     threading.Thread(target=_end_with_driver, daemon=True).start()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        listen = getattr(work, "listen", None)
+        if listen:
+            listen(lambda message: pipe.send_bytes(_packed("told", message)))
         prepare = getattr(work, "prepare", None)
         pipe.send_bytes(_answer("ready", prepare) if prepare else _packed("ready", None))
         warm_up = getattr(work, "warm_up", None)

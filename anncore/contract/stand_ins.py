@@ -1,0 +1,175 @@
+"""What a run folder keeps of other packages' components, and classes that stand for them once they are gone.
+
+A report needs of a component what it declares: its documentation, its hyperparameters, which way a metric is
+better. All of that can be written down. A stand-in made of it declares the same and computes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from anncore.contract import kinds
+from anncore.contract.admission import form_of
+from anncore.contract.errors import PluginError
+from anncore.contract.hyperparameters import (
+    Declared,
+    Domain,
+    Interval,
+    ListOf,
+    OneOf,
+    Plain,
+    Search,
+    declared,
+    hyper,
+    ref,
+    references,
+)
+from anncore.contract.registry import Plugin, Registered, Registry
+
+
+class StandIn:
+    """What every stand-in derives from."""
+
+
+def describe(component: Registered) -> dict[str, Any]:
+    """Return what a component declares, as plain JSON."""
+    cls: Any = component.cls
+    return {
+        "kind": component.kind,
+        "name": component.name,
+        "dist": component.dist,
+        "version": component.version,
+        "plugin": component.plugin,
+        "form": form_of(cls).__name__,
+        "documentation": inspect.cleandoc(cls.__doc__ or ""),
+        "attributes": _attributes(cls),
+        "presets": _plain({name: dict(values) for name, values in cls.presets.items()}) or {},
+        "hyperparameters": [_written(declaration) for declaration in declared(cls).values()],
+        "references": [list(reference) for reference in references(cls).values()],
+    }
+
+
+def with_stand_ins(
+    registry: Registry, stored: Iterable[Mapping[str, Any]], *, every: bool = False
+) -> Registry:
+    """Return a registry with a stand-in for each component that is stored and not there.
+
+    every: also in place of those that are there. Raises TypeError, ValueError, KeyError or AttributeError for
+    what `describe` cannot have written.
+    """
+    made = [_registered(plain) for plain in stored]
+    there = {(component.kind, component.full_name) for component in registry.components}
+    made = [component for component in made if every or (component.kind, component.full_name) not in there]
+    if not made:
+        return registry
+    taken = {(component.kind, component.full_name) for component in made}
+    kept = [c for c in registry.components if (c.kind, c.full_name) not in taken]
+    gone = {
+        component.plugin: Plugin(
+            component.plugin, component.dist, component.version, "", "it is not installed any more"
+        )
+        for component in made
+    }
+    plugins = [plugin for plugin in registry.plugins if plugin.name not in gone]
+    return Registry((*kept, *made), (*plugins, *gone.values()), registry.files)
+
+
+def gone(registry: Registry) -> list[str]:
+    """Return a line for each package that stand-ins stand for: its name, its version, what it brought."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for component in registry.components:
+        if issubclass(component.cls, StandIn):
+            package = (component.dist, component.version)
+            names.setdefault(package, []).append(f"{component.kind} {component.name}")
+    return [
+        f"{dist} {version} is not here as it was ({', '.join(brought)}); shown is what the folder keeps."
+        for (dist, version), brought in names.items()
+    ]
+
+
+def _registered(plain: Mapping[str, Any]) -> Registered:
+    kind, name, dist, version, plugin = (
+        _text(plain[key]) for key in ("kind", "name", "dist", "version", "plugin")
+    )
+    form = getattr(kinds, _text(plain["form"]))
+    if not issubclass(form, kinds.BASES[kind]):
+        raise TypeError(f"{form} is no {kind}")
+    return Registered(kind, name, _class(form, name, plain), dist, version, plugin)
+
+
+def _class(form: Any, name: str, plain: Mapping[str, Any]) -> type[Any]:
+    def refuse(self: Any, *arguments: Any, **options: Any) -> NoReturn:
+        raise PluginError(f"{plain['dist']}:{name} is not installed any more, and cannot compute anything.")
+
+    namespace: dict[str, Any] = dict.fromkeys(form.__abstractmethods__, refuse)
+    namespace |= {key: _tuples(value) for key, value in plain["attributes"].items()}
+    namespace |= {"name": name, "presets": plain["presets"], "__doc__": _text(plain["documentation"])}
+    fields: list[tuple[str, Any, Any]] = [
+        (_text(field["name"]), Any, _field(field)) for field in plain["hyperparameters"]
+    ]
+    fields += [(key, Any, ref(kind, default)) for key, kind, default in plain["references"]]
+    title = "".join(part.capitalize() for part in name.split("_"))
+    return dataclasses.make_dataclass(title, fields, bases=(StandIn, form), namespace=namespace, frozen=True)
+
+
+def _field(plain: Mapping[str, Any]) -> Any:
+    domain, search = plain["domain"], plain["search"]
+    return hyper(
+        _tuples(plain["default"]),
+        tuple(domain) if isinstance(domain, list) else _text(domain),
+        None if search is None else Search(_text(search[0]), tuple(search[1])),
+        _text(plain["help"]),
+    )
+
+
+def _written(declaration: Declared) -> dict[str, Any]:
+    search = declaration.search
+    return {
+        "name": declaration.name,
+        "default": _plain(declaration.default),
+        "domain": _domain(declaration.domain),
+        "search": None if search is None else [search.how, list(search.values)],
+        "help": declaration.help,
+    }
+
+
+def _domain(domain: Domain) -> Any:
+    """Return a domain as its author writes it."""
+    if isinstance(domain, OneOf):
+        return list(domain.values)
+    if isinstance(domain, ListOf):
+        return f"list {_domain(domain.item)}"
+    if isinstance(domain, Plain):
+        return domain.type
+    assert isinstance(domain, Interval)
+    return f"int {domain}" if domain.integer else str(domain)
+
+
+def _attributes(cls: Any) -> dict[str, Any]:
+    """Return the class attributes that the contract knows and JSON can hold."""
+    known = {name for parent in form_of(cls).__mro__ for name in vars(parent).get("__annotations__", {})}
+    fields = {field.name for field in dataclasses.fields(cls)}
+    values = {name: _plain(getattr(cls, name)) for name in sorted(known - fields) if hasattr(cls, name)}
+    return {name: value for name, value in values.items() if value is not None and name != "presets"}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON holds it, None where it cannot."""
+    try:
+        return json.loads(json.dumps(value))
+    except (TypeError, ValueError):
+        return None
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"not a text: {value!r}")
+    return value

@@ -1,0 +1,118 @@
+"""How long the rest of a sweep takes: by the work of its trials, never by their number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from trial_factory import make_objective_trial, make_trial
+
+from anncore import load_registry
+from anncore.running.pace import Meter, work_of
+
+REGISTRY = load_registry()
+
+
+class Clock:
+    """Tells the time that it is set to."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def small(seed: int, **options: Any) -> Any:
+    return make_trial(REGISTRY, network=("mlp", {"hidden": [4]}), seed=seed, test=False, steps=100, **options)
+
+
+def large(seed: int) -> Any:
+    return make_trial(REGISTRY, network=("mlp", {"hidden": [64, 64]}), seed=seed, test=False, steps=100)
+
+
+def test_work_grows_with_steps_weights_and_examples() -> None:
+    one = work_of(small(0), REGISTRY)
+    assert work_of(
+        make_trial(REGISTRY, network=("mlp", {"hidden": [4]}), test=False, steps=200), REGISTRY
+    ) == (pytest.approx(2 * one, rel=0.02))
+    assert work_of(large(0), REGISTRY) > 5 * one
+    assert work_of(small(0, batch_size=320), REGISTRY) > one
+    assert work_of(make_objective_trial(REGISTRY, test=False), REGISTRY) > 0
+
+
+def test_nothing_is_told_before_something_is_known() -> None:
+    clock = Clock()
+    meter = Meter(REGISTRY, clock)
+    meter.begin([small(0), small(1)], [], later=0)
+    clock.now = 40.0
+    assert (meter.trials(), meter.share(), meter.elapsed(), meter.left()) == (0, 0.0, 40.0, None)
+
+
+def test_parts_of_trials_count_and_the_rest_takes_as_long_as_the_work_says() -> None:
+    clock, trials = Clock(), [small(seed) for seed in range(4)]
+    meter = Meter(REGISTRY, clock)
+    meter.begin(trials, [], later=0)
+    clock.now = 10.0
+    meter.heard(trials, 0.0)
+    clock.now = 12.0
+    meter.heard(trials, 1.0)  # a quarter of each
+    assert (meter.trials(), meter.share()) == (1.0, pytest.approx(0.25))
+    assert meter.left() == pytest.approx(6.0)  # 2 s for a quarter
+    meter.finished([trial.key for trial in trials])
+    assert (meter.trials(), meter.share(), meter.left()) == (4, pytest.approx(1.0), pytest.approx(0.0))
+
+
+def test_what_is_computed_again_or_one_by_one_counts_once() -> None:
+    clock, trials = Clock(), [small(seed) for seed in range(4)]
+    meter = Meter(REGISTRY, clock)
+    meter.begin(trials, [], later=0)
+    meter.heard(trials, 2.0)  # a stack that is lost then
+    meter.heard(trials[1:2], 0.5)
+    assert meter.trials() == 0.5
+    meter.heard(trials[:1], 0.5)
+    assert meter.trials() == 1.0
+    meter.finished([trial.key for trial in trials])
+    meter.heard(trials[2:3], 0.5)
+    meter.heard([small(9)], 0.5)  # of another phase
+    assert (meter.trials(), meter.share()) == (4, 1.0)
+
+
+def test_large_networks_take_longer_than_small_ones() -> None:
+    clock, few, many = Clock(), [large(seed) for seed in range(2)], [small(seed) for seed in range(10)]
+    meter = Meter(REGISTRY, clock)
+    meter.begin([*few, *many], [], later=0)
+    meter.heard(many, 0.0)
+    clock.now = 1.0
+    meter.finished([trial.key for trial in many])
+    works = [2 * work_of(large(0), REGISTRY), 10 * work_of(small(0), REGISTRY)]
+    assert meter.left() == pytest.approx(works[0] / works[1])
+    assert meter.left() > 1.0, "two large ones are more than ten small ones"
+
+
+def test_a_phase_to_come_counts_and_one_that_was_done_before_takes_no_time() -> None:
+    clock, tune = Clock(), [small(seed) for seed in range(4)]
+    meter = Meter(REGISTRY, clock)
+    meter.begin(tune, [trial.key for trial in tune[:2]], later=4)  # of which each takes 1.5 times as long
+    meter.heard(tune[2:], 0.0)
+    clock.now = 3.0
+    meter.finished([trial.key for trial in tune[2:]])
+    assert meter.share() == pytest.approx(4 / 10)
+    assert meter.left() == pytest.approx(9.0)  # 2 took 3 s, 6 are left
+    report = [
+        make_trial(REGISTRY, network=("mlp", {"hidden": [4]}), seed=seed, steps=100) for seed in range(4)
+    ]
+    meter.begin(report, [], later=0)
+    assert meter.share() == pytest.approx(4 / 10)
+    assert meter.left() == pytest.approx(9.0)
+
+
+def test_the_speed_of_late_counts() -> None:
+    """Ten seconds for a first trial on a busy machine, then one second each: two are left."""
+    clock, trials = Clock(), [small(seed) for seed in range(14)]
+    meter = Meter(REGISTRY, clock)
+    meter.begin(trials, [], later=0)
+    meter.heard(trials, 0.0)
+    for number in range(1, 13):
+        clock.now = 9.0 + number
+        meter.heard(trials, float(number))
+    assert meter.left() == pytest.approx(2.0)
