@@ -30,6 +30,7 @@ from anncore._version import __version__
 from anncore.contract.errors import AnnxError, PluginError, StoreError
 from anncore.contract.file_names import readable
 from anncore.contract.registry import Registry, load_registry
+from anncore.contract.session_code import owner_of
 from anncore.contract.shown import shortened
 from anncore.contract.stand_ins import describe, with_stand_ins
 from anncore.engine.datasets import Shapes
@@ -229,18 +230,13 @@ class RunFolder:
     def experiment(self, components: Sequence[type[Any]] = ()) -> Experiment:
         """Read the experiment again as it was read for the sweep, from the folder's own copy.
 
-        components: classes that the sweep was handed, which no file holds. Relative paths still start from
+        components: classes that the sweep was handed, which no file holds; without them what the folder keeps
+        of them stands for them. Relative paths still start from
         the original file's directory. Where a plugin is gone, or takes other values than it did, what the
         folder keeps of its components stands for them. Raises ExperimentError or PluginError where a folder
         of before that was kept lacks a plugin, or the file no longer passes.
         """
         plan = self._plan()
-        handed_over = plan.get("handed_over", [])
-        if handed_over and not components:
-            raise StoreError(
-                f"{self.path} was swept with {', '.join(handed_over)}, which no file holds; hand over the "
-                "same classes in Python: load_run(DIR, components=[...])."
-            )
         source = read_document(self.path / "experiment.toml")
         if plan.get("experiment_sha256") not in (None, _digest(source.text)):
             raise _damaged(self.path, "experiment.toml", "it is not the one of plan.json")
@@ -260,7 +256,7 @@ class RunFolder:
 
     def _read(self, source: Source, options: ReadOptions, plan: dict[str, Any]) -> Experiment:
         """Read the experiment with its plugins, or with what is kept of them."""
-        handed_over = {text.partition(" ")[2] for text in plan.get("handed_over", [])}
+        handed_over = {f"{owner_of(cls)}:{cls.name}" for cls in options.components}
         stored = [
             plain
             for plain in plan.get("components", [])

@@ -11,9 +11,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import anncore
 from anncore import Activation, Array, Hyper, Registry, Run, hyper
+from anncore.cli.group import cli
 from anncore.contract.errors import AnnxError, ComponentError, ExperimentError, ReportError, StoreError
 from anncore.contract.shown import html_table, listed
 from anncore.experiment.plan import make_plan
@@ -129,6 +131,17 @@ def test_the_folder_is_read_again_with_the_class(run: Run, folder: Path) -> None
     assert again.summary == run.summary
 
 
+def test_the_folder_can_be_read_without_the_class(run: Run, folder: Path) -> None:
+    """The command line cannot have it: what the folder keeps stands for it."""
+    again = anncore.load_run(folder)
+    assert again.trials.equals(run.trials)
+    assert again.summary == run.summary
+    result = CliRunner().invoke(cli, ["report", str(folder), "--no-figures"])
+    assert result.exit_code == 0, result.output
+    assert "session" in result.stderr
+    assert "(activation bent); shown is what the folder keeps." in result.stderr
+
+
 def test_the_answer_is_the_reports(run: Run) -> None:
     assert run.summary.startswith(run.findings["answer"]["headline"][:40])
     assert {row["arm"] for row in run.findings["leaderboard"]["overall"]} == {"bent", "relu"}
@@ -236,13 +249,6 @@ def test_a_run_is_compared_as_it_is_and_stands_for_its_folder(run: Run) -> None:
     compared = anncore.compare_runs(run, run)
     assert compared["trials"] == {"a": 7, "b": 7, "shared": 7, "same": 7}
     assert Path(run) == run.folder
-
-
-def test_a_folder_whose_classes_are_gone_says_how_to_hand_them_over(run: Run) -> None:
-    with pytest.raises(
-        StoreError, match=r"with activation session:bent, which .*load_run\(DIR, components=\[\.\.\.\]\)"
-    ):
-        anncore.load_run(run.folder)
 
 
 class Reader(html.parser.HTMLParser):
