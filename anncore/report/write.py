@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from anncore.evidence.study import Study
 from anncore.evidence.units import said_of
 from anncore.report.build import build_report, plain
 from anncore.report.components import components_of, objectives_of
-from anncore.report.drawing import Drawing, drawing_style, to_png, to_svg
+from anncore.report.drawing import PHONE, Drawing, drawing_style, to_png, to_svg
 from anncore.report.html import render_html
 from anncore.report.markdown import render_markdown
 from anncore.report.printable import printable
@@ -41,63 +41,93 @@ def write_report(
     folder = Path(folder)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     content = build_report(results, meta or {})
-    pictures: dict[str, str] = {}
-    pixels: dict[str, bytes] = {}
+    drawn = Drawn()
     if figures:
-        _draw_into(results, folder / "figures", content, pictures, pixels)
+        _draw_into(drawn, results, content)
     else:
         text = "The figures were left out, as asked for; 'annx report' of this folder draws them."
         content["answer"]["warnings"].append({"kind": UNDRAWN, "text": text})
-    _remove_old_figures(
-        folder / "figures", {f"{name}.{suffix}" for name in pictures for suffix in ("svg", "png")}
-    )
+    _write_figures(folder / "figures", drawn)
     report = plain(content)
     text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
     replace_file(folder / "report.json", readable(text).encode())
     replace_file(folder / "report.md", readable(render_markdown(report)).encode())
-    replace_file(folder / "report.html", readable(render_html(report, pictures, pixels)).encode())
+    page = render_html(report, drawn.pictures, drawn.pixels, drawn.phones)
+    replace_file(folder / "report.html", readable(page).encode())
     return report
 
 
-def _draw_into(
-    results: Any, folder: Path, content: dict[str, Any], pictures: dict[str, str], pixels: dict[str, bytes]
-) -> None:
-    """Draw and save every figure; add its entry, or its warning, to the content."""
-    for figure, drawing in draw_figures(results, content):
+@dataclasses.dataclass
+class Drawn:
+    """The figures of a report by name: as SVG, as PNG, and as SVG laid out for a phone."""
+
+    pictures: dict[str, str] = dataclasses.field(default_factory=dict)
+    pixels: dict[str, bytes] = dataclasses.field(default_factory=dict)
+    phones: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+def _draw_into(drawn: Drawn, results: Any, content: dict[str, Any]) -> None:
+    """Draw every figure, for a page and for a phone; add its entry, or its warning, to the content."""
+    data = figure_input(results, content)
+    for figure, drawing in draw_figures(results, content, data):
         if isinstance(drawing, str):
             content["answer"]["warnings"].append(
                 {"kind": "figure", "text": f"Figure {figure.name} could not be drawn: {drawing}"}
             )
             continue
         with drawing_style():
-            svg, png = to_svg(drawing.figure), to_png(drawing.figure)
-        pictures[drawing.name], pixels[drawing.name] = svg, png
-        section = figure.cls.section
-        replace_file(folder / f"{drawing.name}.svg", svg.encode())
-        replace_file(folder / f"{drawing.name}.png", png)
-        content["figures"].append(
-            {
-                "name": drawing.name,
-                "question": said_of(figure.cls.question, content["unit"]),
-                "section": section if section in SECTIONS else "diagnostics",
-                "title": drawing.title,
-                "subtitle": drawing.subtitle,
-                "alt": drawing.alt,
-                "png": f"figures/{drawing.name}.png",
-                "svg": f"figures/{drawing.name}.svg",
-            }
-        )
+            drawn.pictures[drawing.name] = to_svg(drawing.figure)
+            drawn.pixels[drawing.name] = to_png(drawing.figure)
+        content["figures"].append(_entry(figure, drawing, content["unit"]))
+    for _, drawing in draw_figures(results, content, dataclasses.replace(data, width=PHONE)):
+        # In place of one that needs a wider sheet the page shows the wide one in a box that scrolls.
+        if not isinstance(drawing, str) and drawing.figure.get_figwidth() <= PHONE + 0.01:
+            with drawing_style():
+                drawn.phones[drawing.name] = to_svg(drawing.figure)
+    for entry in content["figures"]:
+        name = entry["name"]
+        entry["phone"] = f"figures/{name}.phone.svg" if name in drawn.phones else None
 
 
-def draw_figures(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Registered, Drawing | str]]:
+def _entry(figure: Registered, drawing: Drawing, unit: str) -> dict[str, Any]:
+    """Return what report.json says of a figure."""
+    section = figure.cls.section
+    return {
+        "name": drawing.name,
+        "question": said_of(figure.cls.question, unit),
+        "section": section if section in SECTIONS else "diagnostics",
+        "title": drawing.title,
+        "subtitle": drawing.subtitle,
+        "alt": drawing.alt,
+        "png": f"figures/{drawing.name}.png",
+        "svg": f"figures/{drawing.name}.svg",
+    }
+
+
+def _write_figures(folder: Path, drawn: Drawn) -> None:
+    """Write all files of the figures, and remove those of an earlier report that this one no longer has."""
+    files = {f"{name}.svg": svg.encode() for name, svg in drawn.pictures.items()}
+    files |= {f"{name}.png": png for name, png in drawn.pixels.items()}
+    files |= {f"{name}.phone.svg": svg.encode() for name, svg in drawn.phones.items()}
+    for name, content in files.items():
+        replace_file(folder / name, content)
+    for file in folder.iterdir():
+        if file.suffix in (".svg", ".png") and file.name not in files:
+            file.unlink()
+
+
+def draw_figures(
+    results: Any, content: Mapping[str, Any], data: FigureInput | None = None, only: Collection[str] = ()
+) -> Iterator[tuple[Registered, Drawing | str]]:
     """Yield (component, drawing) of every figure plugin that has something to show.
 
-    In place of a drawing comes the reason, where a plugin failed.
+    data: what they draw, `figure_input` of the same results by default. only: the names of the plugins to
+    ask, all where there are none. In place of a drawing comes the reason, where a plugin failed.
     """
-    data = figure_input(results, content)
+    data = figure_input(results, content) if data is None else data
     figures = results.experiment.registry.of_kind("figure")
     for component in sorted(figures, key=lambda c: (c.cls.order, c.full_name)):
-        drawing = draw_figure(component, data)
+        drawing = draw_figure(component, data) if not only or component.name in only else None
         if drawing is not None:
             yield component, drawing
 
@@ -138,10 +168,3 @@ def _named(learned: DecisionMap) -> DecisionMap:
     """Return a map whose names, which come from a data file, may be drawn."""
     x, y = map(printable, learned.features)
     return dataclasses.replace(learned, features=(x, y), classes=tuple(map(printable, learned.classes)))
-
-
-def _remove_old_figures(folder: Path, wanted: set[str]) -> None:
-    """Remove figures of an earlier report that this one no longer has."""
-    for file in folder.iterdir():
-        if file.suffix in (".svg", ".png") and file.name not in wanted:
-            file.unlink()
