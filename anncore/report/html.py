@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from anncore.report.pictures import data_uris
+from anncore.report.pictures import data_uris, narrow_uris
 from anncore.report.view import Section, sections, shown
 
 MOST_BYTES = 4_800_000
@@ -23,13 +23,17 @@ def _hash(text: str) -> str:
 
 
 def render_html(
-    content: Mapping[str, Any], pictures: Mapping[str, str], pixels: Mapping[str, bytes] | None = None
+    content: Mapping[str, Any],
+    pictures: Mapping[str, str],
+    pixels: Mapping[str, bytes] | None = None,
+    phones: Mapping[str, str] | None = None,
 ) -> str:
-    """Return the page; `pictures` holds each figure's SVG by name, `pixels` its PNG.
+    """Return the page; `pictures` holds each figure's SVG by name, `pixels` its PNG, `phones` its narrow SVG.
 
     Every text is escaped by the template engine, and a name the template misspells is an error. Style and
     script are admitted by their hash, images as data alone, everything else by nothing. Where the page would
-    grow beyond MOST_BYTES, its largest drawings are embedded as pixels.
+    grow beyond MOST_BYTES, its largest drawings are embedded as pixels, and those for a phone are left out:
+    there the wide ones scroll, each in its box.
     """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
@@ -44,11 +48,16 @@ def render_html(
     )
     content = shown(content)
     parts = sections(content)
+    room = MOST_BYTES - _text_size(parts)
+    images = data_uris(pictures, pixels or {}, room)
+    narrow = narrow_uris(phones or {}, room - sum(len(uri) for image in images.values() for uri in image))
     return environment.from_string(_asset("report.html.j2")).render(
         content=content,
         sections=parts,
-        images=data_uris(pictures, pixels or {}, MOST_BYTES - _text_size(parts)),
+        images=images,
         sizes={name: _size(svg) for name, svg in pictures.items()},
+        narrow=narrow,
+        narrow_sizes={name: _size(phones[name]) for name in narrow} if phones else {},
         policy=policy,
         # Only our own two files are taken as they are.
         style=Markup(style),

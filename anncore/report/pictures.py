@@ -74,6 +74,19 @@ def data_uris(pictures: Mapping[str, str], pixels: Mapping[str, bytes], most: in
     return uris
 
 
+def narrow_uris(pictures: Mapping[str, str], most: int) -> dict[str, str]:
+    """Return the drawings for a phone as data URIs, together at most `most` bytes; the shortest go first."""
+    uris: dict[str, str] = {}
+    drawings = {name: embedded(svg) for name, svg in pictures.items()}
+    for name in sorted(drawings, key=lambda name: len(drawings[name])):
+        uri = _uri("svg+xml", drawings[name].encode())
+        most -= len(uri)
+        if most < 0 or len(drawings[name]) > MOST_SVG:
+            break
+        uris[name] = uri
+    return uris
+
+
 def _length(picture: Picture) -> int:
     return len(picture.light) + len(picture.dark)
 

@@ -63,7 +63,7 @@ def _last(folder: Path, inputs: str, figures: bool) -> dict[str, Any] | None:
 
     try:
         content: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-        drawn = [figure["png"] for figure in content["figures"]]
+        drawn = [f[key] for f in content["figures"] for key in ("png", "svg", "phone") if f[key]]
         undrawn = any(warning["kind"] == UNDRAWN for warning in content["answer"]["warnings"])
         same = content["provenance"]["inputs_sha256"] == inputs
         there = same and all((folder / name).is_file() for name in (*VIEWS, *drawn))

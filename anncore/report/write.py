@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from anncore.evidence.study import Study
 from anncore.evidence.units import said_of
 from anncore.report.build import build_report, plain
 from anncore.report.components import components_of, objectives_of
-from anncore.report.drawing import Drawing, drawing_style, to_png, to_svg
+from anncore.report.drawing import PHONE, Drawing, drawing_style, to_png, to_svg
 from anncore.report.html import render_html
 from anncore.report.markdown import render_markdown
 from anncore.report.printable import printable
@@ -44,21 +44,19 @@ def write_report(
     folder = Path(folder)
     make_folder(folder / "figures")
     content = build_report(results, meta or {})
-    pictures: dict[str, str] = {}
-    pixels: dict[str, bytes] = {}
+    drawn = Drawn()
     if figures:
-        _draw_into(results, content, pictures, pixels)
+        _draw_into(drawn, results, content)
     else:
         text = "The figures were left out, as asked for; 'annx report' of this folder draws them."
         content["answer"]["warnings"].append({"kind": UNDRAWN, "text": text})
     report = plain(content)
     _refuse_to_lose(folder, report)
-    files = {f"figures/{name}.svg": svg.encode() for name, svg in pictures.items()}
-    files |= {f"figures/{name}.png": png for name, png in pixels.items()}
+    files = {f"figures/{name}": data for name, data in drawn.files().items()}
     views = {
         "report.json": json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False),
         "report.md": render_markdown(report),
-        "report.html": render_html(report, pictures, pixels),
+        "report.html": render_html(report, drawn.pictures, drawn.pixels, drawn.phones),
     }
     files |= {name: readable(text).encode() for name, text in views.items()}
     replace_files({folder / name: data for name, data in files.items()})
@@ -66,32 +64,64 @@ def write_report(
     return report
 
 
-def _draw_into(
-    results: Any, content: dict[str, Any], pictures: dict[str, str], pixels: dict[str, bytes]
-) -> None:
-    """Draw every figure; add its entry, or its warning, to the content."""
-    for figure, drawing in draw_figures(results, content):
+@dataclasses.dataclass
+class Drawn:
+    """The figures of a report by name: as SVG, as PNG, and as SVG laid out for a phone."""
+
+    pictures: dict[str, str] = dataclasses.field(default_factory=dict)
+    pixels: dict[str, bytes] = dataclasses.field(default_factory=dict)
+    phones: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def files(self) -> dict[str, bytes]:
+        """Return the content of each file by its name."""
+        files = {f"{name}.svg": svg.encode() for name, svg in self.pictures.items()}
+        files |= {f"{name}.png": png for name, png in self.pixels.items()}
+        return files | {f"{name}.phone.svg": svg.encode() for name, svg in self.phones.items()}
+
+
+def _draw_into(drawn: Drawn, results: Any, content: dict[str, Any]) -> None:
+    """Draw every figure, for a page and for a phone; add its entry, or its warning, to the content."""
+    data = figure_input(results, content)
+    lost = set()
+    for figure, drawing in draw_figures(results, content, data):
         if isinstance(drawing, str):
-            content["answer"]["warnings"].append(
-                {"kind": "figure", "text": f"Figure {figure.name} could not be drawn: {drawing}"}
-            )
+            lost.add(figure.full_name)
+            _warn(content, f"Figure {figure.name} could not be drawn: {drawing}")
             continue
         with drawing_style():
-            svg, png = to_svg(drawing.figure), to_png(drawing.figure)
-        pictures[drawing.name], pixels[drawing.name] = svg, png
-        section = figure.cls.section
-        content["figures"].append(
-            {
-                "name": drawing.name,
-                "question": said_of(figure.cls.question, content["unit"]),
-                "section": section if section in SECTIONS else "diagnostics",
-                "title": drawing.title,
-                "subtitle": drawing.subtitle,
-                "alt": drawing.alt,
-                "png": f"figures/{drawing.name}.png",
-                "svg": f"figures/{drawing.name}.svg",
-            }
-        )
+            drawn.pictures[drawing.name] = to_svg(drawing.figure)
+            drawn.pixels[drawing.name] = to_png(drawing.figure)
+        content["figures"].append(_entry(figure, drawing, content["unit"]))
+    for figure, drawing in draw_figures(results, content, dataclasses.replace(data, width=PHONE)):
+        if isinstance(drawing, str):
+            if figure.full_name not in lost:
+                _warn(content, f"Figure {figure.name} could not be drawn for a phone: {drawing}")
+        elif drawing.figure.get_figwidth() <= PHONE + 0.01:
+            # In place of one that needs a wider sheet the page shows the wide one in a box that scrolls.
+            with drawing_style():
+                drawn.phones[drawing.name] = to_svg(drawing.figure)
+    for entry in content["figures"]:
+        name = entry["name"]
+        entry["phone"] = f"figures/{name}.phone.svg" if name in drawn.phones else None
+
+
+def _warn(content: dict[str, Any], text: str) -> None:
+    content["answer"]["warnings"].append({"kind": "figure", "text": text})
+
+
+def _entry(figure: Registered, drawing: Drawing, unit: str) -> dict[str, Any]:
+    """Return what report.json says of a figure."""
+    section = figure.cls.section
+    return {
+        "name": drawing.name,
+        "question": said_of(figure.cls.question, unit),
+        "section": section if section in SECTIONS else "diagnostics",
+        "title": drawing.title,
+        "subtitle": drawing.subtitle,
+        "alt": drawing.alt,
+        "png": f"figures/{drawing.name}.png",
+        "svg": f"figures/{drawing.name}.svg",
+    }
 
 
 def _refuse_to_lose(folder: Path, report: Mapping[str, Any]) -> None:
@@ -112,15 +142,18 @@ def _refuse_to_lose(folder: Path, report: Mapping[str, Any]) -> None:
         )
 
 
-def draw_figures(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Registered, Drawing | str]]:
+def draw_figures(
+    results: Any, content: Mapping[str, Any], data: FigureInput | None = None, only: Collection[str] = ()
+) -> Iterator[tuple[Registered, Drawing | str]]:
     """Yield (component, drawing) of every figure plugin that has something to show.
 
-    In place of a drawing comes the reason, where a plugin failed.
+    data: what they draw, `figure_input` of the same results by default. only: the names of the plugins to
+    ask, all where there are none. In place of a drawing comes the reason, where a plugin failed.
     """
-    data = figure_input(results, content)
+    data = figure_input(results, content) if data is None else data
     figures = results.experiment.registry.of_kind("figure")
     for component in sorted(figures, key=lambda c: (c.cls.order, c.full_name)):
-        drawing = draw_figure(component, data)
+        drawing = draw_figure(component, data) if not only or component.name in only else None
         if drawing is not None:
             yield component, drawing
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -15,6 +16,7 @@ from anncore.testing import figure_data
 from anncore.testing.kit import Kit, Named, Subject, must
 
 DPI = 40  # high enough for every difference to show
+PHONE = 3.6  # inches
 
 
 class FigureKit(Kit):
@@ -47,11 +49,12 @@ def _hard() -> tuple[figure_data.Made, ...]:
     return tuple(figure_data.hard())
 
 
-def _draw(component: Any, made: figure_data.Made) -> Any:
+def _draw(component: Any, made: figure_data.Made, width: float | None = None) -> Any:
     from anncore.report.drawing import drawing_style
 
+    data = figure_data.copied(made.data)
     with drawing_style():
-        return component.draw(figure_data.copied(made.data))
+        return component.draw(data if width is None else replace(data, width=width))
 
 
 def _pixels(drawing: Any) -> Array:
@@ -79,12 +82,15 @@ def attributes(subject: Subject) -> int:
 
 
 def drawing_sound(subject: Subject) -> int:
-    """From a good sweep it returns a Drawing of its name, with a finding, a text, and some ink."""
+    """A good sweep gives a Drawing of its name, with finding, text and ink; on a phone's sheet too."""
     count = 0
     for variant in subject.variants():
         drawing = _draw(subject.build(variant), _ordinary())
         must(drawing is not None, f"{variant.label}: it draws nothing for {_ordinary().label}")
         count += _must_be_sound(subject, drawing, variant.label)
+        narrow = _draw(subject.build(variant), _ordinary(), PHONE)
+        must(narrow is not None, f"{variant.label}: it draws nothing on a phone's sheet of {PHONE} inches")
+        count += _must_be_sound(subject, narrow, f"{variant.label}, on a phone's sheet")
     return count
 
 
@@ -102,10 +108,10 @@ def _must_be_sound(subject: Subject, drawing: Any, where: str) -> int:
     for what, text in (("title", drawing.title), ("alt", drawing.alt), ("subtitle", drawing.subtitle)):
         odd = re.search(r"\b(nan|inf)\b", str(text), re.IGNORECASE)
         must(odd is None, f"{where}: {what} says {odd and odd[0]}: {text!r}")
-    height, width, _ = _pixels(drawing).shape
     size = drawing.figure.get_size_inches()
-    must(math.isfinite(size.sum()) and min(height, width) > 0, f"{where}: its size is {size}")
-    must(len({bytes(pixel) for pixel in _pixels(drawing).reshape(-1, 4)}) > 1, f"{where}: the sheet is blank")
+    pixels = _pixels(drawing)
+    must(math.isfinite(size.sum()) and min(pixels.shape[:2]) > 0, f"{where}: its size is {size}")
+    must(bool((pixels != pixels[0, 0]).any()), f"{where}: the sheet is blank")
     return 1
 
 

@@ -11,12 +11,11 @@ import pandas as pd
 import pytest
 from results_factory import make_results
 
-from anncore import Drawing, FigureInput
+from anncore import Drawing
 from anncore.evidence.results import Cost
-from anncore.evidence.study import Study
 from anncore.report.build import build_report
-from anncore.report.drawing import drawing_style
 from anncore.report.theme import Theme
+from anncore.report.write import draw_figures
 
 
 def draw(
@@ -25,14 +24,10 @@ def draw(
     """Draw one figure, from a report whose content may be changed by hand before."""
     report = build_report(results, {})
     change(report)
-    study = Study(results)
-    theme = Theme.of(report["arms"], [row["arm"] for row in report["leaderboard"]["overall"]])
-    trials = study.all_trials.assign(label=study.all_trials["arm"])
-    data = FigureInput(trials, study.curves, report, theme, study.options)
-    figure = next(c for c in results.experiment.registry.of_kind("figure") if c.name == name)
-    with drawing_style():
-        drawing: Drawing | None = figure.cls().draw(data)
-    return drawing
+    for _, drawing in draw_figures(results, report, only=(name,)):
+        assert isinstance(drawing, Drawing), drawing
+        return drawing
+    return None
 
 
 def drawn(results: Any, name: str, change: Callable[[dict[str, Any]], None] = lambda report: None) -> Drawing:
@@ -104,6 +99,22 @@ def test_a_bar_that_passes_a_stranger_has_no_dot_on_it() -> None:
     height = bar.get_ydata()[0]
     dots = [line for line in drawing.figure.axes[0].lines if len(line.get_xdata()) == 1]
     assert sorted(dot.get_xdata()[0] for dot in dots if dot.get_ydata()[0] == height) == [1.375, 3.0]
+
+
+def test_marks_of_equal_ranks_stand_side_by_side() -> None:
+    def score(problem: str, arm: str, seed: int) -> float:
+        return {"a": 1.0 + int(problem.split()[1]) % 2, "b": 2.0 - int(problem.split()[1]) % 2, "c": 3.0}[arm]
+
+    drawing = drawn(sweep(("a", "b", "c"), 8, score), "critical_difference")
+    ax = drawing.figure.axes[0]
+    marks = [line for line in ax.lines if len(line.get_xdata()) == 1 and line.get_ydata()[0] == 0]
+    first, second, third = sorted(mark.get_xdata()[0] for mark in marks)
+    inch = 2 / (ax.get_position().width * drawing.figure.get_figwidth())
+    assert (first + second) / 2 == pytest.approx(1.5)  # the rank of both
+    assert second - first == pytest.approx(0.1 * inch)  # a mark is 6 points, 0.083 inches, wide
+    assert third == 3
+    assert "Marks of equal ranks stand side by side." in drawing.subtitle
+    assert texts(drawing).count("1.50") == 2
 
 
 def test_a_control_shares_one_bar_with_all_that_are_not_told_apart_from_it() -> None:
@@ -229,13 +240,26 @@ def test_the_matrix_holds_shares_of_seeds_with_wilsons_interval() -> None:
     assert weight["80 %"] == "normal"
     assert weight["10 %"] == "bold"
     # d loses always, in three pairs: a dash in both cells of each.
-    assert shown.count("100 %") == 3
+    assert [text.get_text() for text in drawing.figure.axes[0].texts].count("100 %") == 3
     assert shown.count("–") == 6
     assert drawing.title == (
         "a beats every other arm more often than not; least often b, in 80 % of pairs, "
         "95 % interval 49 to 94 %"
     )
     assert "Not multiplicity-adjusted" in drawing.subtitle
+
+
+def test_three_wins_of_three_are_pale_and_ten_of_ten_are_not() -> None:
+    """Wilson's lower end: 3 / (3 + 1.96²) = 44 % is no claim; 10 / (10 + 1.96²) = 72 % is level 7 of 16."""
+    from matplotlib.colors import to_hex
+
+    ramp = Theme().ramp
+    for seeds, level in ((3, 0), (10, 7)):
+        results = sweep(("a", "b"), 1, lambda p, arm, s: "ab".index(arm) + 1.0, seeds=range(100, 100 + seeds))
+        drawing = drawn(results, "probability_of_improvement")
+        ahead = [to_hex(box.get_facecolor()) for box in drawing.figure.axes[0].patches]
+        assert ahead == [ramp[level], Theme().token("zebra")]
+        assert "100 %" in texts(drawing)
 
 
 def test_over_data_sets_it_is_the_mean_of_their_shares() -> None:
@@ -331,13 +355,20 @@ def test_the_title_says_where_the_lead_changes() -> None:
     assert title.startswith("b leads at 1, a leads from 3 configurations; with all 5 its band overlaps")
 
 
-def test_over_data_sets_each_has_a_panel_and_the_leaders_band() -> None:
+def test_over_data_sets_each_has_a_panel_and_marks_at_the_full_budget() -> None:
     steady, lucky = [2.0, 2, 2, 2, 2], [1.0, 9, 9, 9, 9]
-    results = tried({(arm, p): each for p in ("xor", "iris") for arm, each in (("a", lucky), ("b", steady))})
+    by_arm = {"a": lucky, "b": steady}
+    results = tried({(arm, p): scores for p in ("xor", "iris") for arm, scores in by_arm.items()})
     drawing = drawn(results, "budget_curves")
     assert [ax.get_title(loc="left") for ax in drawing.figure.axes] == ["xor", "iris"]
-    assert [len(ax.collections) for ax in drawing.figure.axes] == [1, 1]
+    assert [len(ax.collections) for ax in drawing.figure.axes] == [0, 0]  # no bands, which say nothing here
     assert {"a", "b"} <= set(texts(drawing))
+    marks = [line for line in drawing.figure.axes[0].lines if len(line.get_xdata()) == 1]
+    # Of five configurations the band of a, the leader, has no end above: b's 2 is inside, so hollow.
+    assert [mark.get_ydata()[0] for mark in marks] == [1, 2]
+    assert [mark.get_markerfacecolor() == "#ffffff" for mark in marks] == [False, True]
+    assert all(mark.get_xdata()[0] > 5 for mark in marks)
+    assert "it leaves out none" in drawing.subtitle
     assert drawing.title == "With one configuration b does best (on 2 of 2 data sets), with 5 a (on 2)"
 
 
@@ -380,6 +411,27 @@ def test_what_is_worse_and_dearer_is_hollow_and_off_the_front() -> None:
         "b scores best on 2 of 2 data sets and takes 2.0 times as long as a, the fastest; c is dominated on 2"
     )
     assert "what one took the arm alone, on one machine" in drawing.subtitle
+
+
+def test_what_lies_within_the_spread_is_neither_dominated_nor_the_only_fastest() -> None:
+    """b is dearer than a by a tenth, which clocks do not tell apart; c is dearer than both, and like b."""
+
+    def score(problem: str, arm: str, seed: int) -> float:
+        return {"a": 1.0, "b": 1.05, "c": 1.06}[arm] * (1 + 0.1 * (seed - 100))
+
+    results = sweep(("a", "b", "c"), 2, score)
+    results.costs = [
+        Cost(problem, arm, "", cost, 1.1 * cost, 1.3 * cost, 10)
+        for problem in results.plan.problems
+        for arm, cost in {"a": 0.1, "b": 0.11, "c": 0.2}.items()
+    ]
+    drawing = drawn(results, "score_against_cost")
+    assert drawing.title == "a scores best on 2 of 2 data sets and is among the fastest"
+    first = lines(drawing.figure.axes[0])
+    assert not any(first[arm].get_markerfacecolor() == "#ffffff" for arm in "abc")
+    assert list(first["front"].get_xdata()) == pytest.approx([2.0])  # seconds of 20 steps
+    spreads = [line.get_xdata() for line in drawing.figure.axes[0].lines if len(set(line.get_xdata())) == 2]
+    assert [list(ends) for ends in spreads] == [pytest.approx([20 * c, 26 * c]) for c in (0.1, 0.11, 0.2)]
 
 
 def test_seconds_of_a_shared_stack_belong_to_no_arm() -> None:

@@ -53,19 +53,17 @@ def logistic(weight: tuple[float, float], bias: float, side: int = 48) -> Decisi
 def results(make: MapOf, **options: Any) -> Any:
     """Return a sweep's results with a map for every report trial that ended well and has one."""
     given: dict[str, Any] = {"arms": ("sgd", "adam"), "problems": ("moons",), "regression": (), "steps": 100}
-    found = make_results(**(given | {"tune_seeds": (), "rates": (0.1,)} | options))
-    report = found.trials[(found.trials["phase"] == "report") & (found.trials["status"] == "ok")]
+    swept = make_results(**(given | {"tune_seeds": (), "rates": (0.1,)} | options))
+    report = swept.trials[(swept.trials["phase"] == "report") & (swept.trials["status"] == "ok")]
     for row in report.itertuples():
         made = make(row.problem, row.arm, row.seed)
         if made is not None:
-            found.maps[row.key] = made
-    return found
+            swept.maps[row.key] = made
+    return swept
 
 
-def drawn(found: Any) -> Drawing | None:
-    registry = found.experiment.registry
-    registry.figures = [each for each in registry.figures if each.name == "decision_boundaries"]
-    for _, drawing in draw_figures(found, build_report(found, {})):
+def drawn(swept: Any) -> Drawing | None:
+    for _, drawing in draw_figures(swept, build_report(swept, {}), only=("decision_boundaries",)):
         assert isinstance(drawing, Drawing), drawing
         return drawing
     return None
@@ -90,8 +88,8 @@ def texts(thing: Any) -> list[str]:
 
 def borders(ax: Any) -> np.ndarray[Any, Any]:
     """Return the places of all lines drawn between classes, (M, 2)."""
-    found = [each for each in ax.collections if isinstance(each, ContourSet)]
-    return np.concatenate([path.vertices for each in found for path in each.get_paths()])
+    lines = [artist for artist in ax.collections if isinstance(artist, ContourSet)]
+    return np.concatenate([path.vertices for contours in lines for path in contours.get_paths()])
 
 
 # ---- what is drawn
@@ -255,8 +253,8 @@ def test_six_arms_at_most_the_best_and_the_control() -> None:
 
 def test_a_data_set_is_left_out_where_no_drawn_arm_has_a_map() -> None:
     arms = tuple(f"arm_{i}" for i in range(8))
-    found = results(lambda p, a, s: step(0.5) if a == "arm_0" else None, arms=arms, seeds=(100, 101))
-    assert drawn(found) is None
+    swept = results(lambda p, a, s: step(0.5) if a == "arm_0" else None, arms=arms, seeds=(100, 101))
+    assert drawn(swept) is None
 
 
 def test_one_arm_s_title_names_the_data_set_of_most_disagreement() -> None:
@@ -344,8 +342,8 @@ def test_the_largest_drawing_is_small() -> None:
 
 def test_a_report_and_its_second_rendering_show_the_same(tmp_path: Path) -> None:
     text = "\nseeds = { report = [0, 1, 2] }\noptimizer.sgd.lr = 0.1\noptimizer.adam.lr = 0.01\n"
-    found = sweep(load(tmp_path, text), out=tmp_path / "run", executor="serial")
-    report = write_report(found, tmp_path / "one")
+    swept = sweep(load(tmp_path, text), out=tmp_path / "run", executor="serial")
+    report = write_report(swept, tmp_path / "one")
     again = write_report(load_run(tmp_path / "run"), tmp_path / "two")
     (figure,) = [each for each in report["figures"] if each["name"] == "decision_boundaries"]
     assert figure["section"] == "diagnostics"

@@ -27,12 +27,13 @@ def sweep(lost: int, word: str = "diverged", **options: Any) -> Any:
     return make_results(**(given | options))
 
 
-def draw(results: Any) -> dict[str, Drawing]:
-    found = {}
-    for component, drawing in draw_figures(results, build_report(results, {})):
+def draw(results: Any, *names: str) -> dict[str, Drawing]:
+    """Draw the figures of these names."""
+    drawings = {}
+    for component, drawing in draw_figures(results, build_report(results, {}), only=names):
         assert isinstance(drawing, Drawing), drawing
-        found[component.name] = drawing
-    return found
+        drawings[component.name] = drawing
+    return drawings
 
 
 def panel(drawing: Drawing, title: str) -> Any:
@@ -51,10 +52,10 @@ def means(ax: Any) -> list[Any]:
 @pytest.mark.parametrize(("lost", "marks"), [(1, 2), (3, 2), (5, 1), (9, 1), (10, 1)])
 @pytest.mark.parametrize("status", ["diverged", "failed", "timeout", "crashed"])
 def test_a_leaderboard_has_no_mean_from_half_of_the_seeds_on(lost: int, marks: int, status: str) -> None:
-    drawing = draw(sweep(lost, status))["leaderboard"]
-    found = means(panel(drawing, "xor"))
-    assert len(found) == marks
-    hollow = [mark for mark in found if same_color(mark.get_markerfacecolor(), "white")]
+    drawing = draw(sweep(lost, status), "leaderboard")["leaderboard"]
+    drawn_means = means(panel(drawing, "xor"))
+    assert len(drawn_means) == marks
+    hollow = [mark for mark in drawn_means if same_color(mark.get_markerfacecolor(), "white")]
     assert len(hollow) == marks - 1  # sgd's, as long as it has one
     assert f"×{lost}/10" in words(panel(drawing, "xor"))
     assert "Hollow: the mean of an arm that lost seeds" in drawing.subtitle
@@ -63,14 +64,14 @@ def test_a_leaderboard_has_no_mean_from_half_of_the_seeds_on(lost: int, marks: i
 
 
 def test_where_every_seed_finished_no_mark_is_hollow_and_nothing_is_said_of_it() -> None:
-    drawing = draw(sweep(0))["leaderboard"]
+    drawing = draw(sweep(0), "leaderboard")["leaderboard"]
     assert not any(same_color(mark.get_markerfacecolor(), "white") for mark in means(panel(drawing, "xor")))
     assert "Hollow" not in drawing.subtitle
 
 
 @pytest.mark.parametrize("lost", [1, 3, 5, 9])
 def test_a_learning_curve_is_dashed_and_from_half_on_only_seeds_are_left(lost: int) -> None:
-    drawing = draw(sweep(lost))["learning_curves"]
+    drawing = draw(sweep(lost), "learning_curves")["learning_curves"]
     ax = panel(drawing, "xor")
     mean = [line for line in ax.lines if line.get_label() == "sgd"]
     assert [line.get_linestyle() for line in mean] == (["--"] if lost < 5 else [])
@@ -85,7 +86,7 @@ def test_a_learning_curve_is_dashed_and_from_half_on_only_seeds_are_left(lost: i
 @pytest.mark.parametrize("status", ["failed", "timeout", "crashed"])
 @pytest.mark.parametrize("lost", [3, 10])
 def test_seeds_without_a_curve_are_counted_beside_it(status: str, lost: int) -> None:
-    drawing = draw(sweep(lost, status))["learning_curves"]
+    drawing = draw(sweep(lost, status), "learning_curves")["learning_curves"]
     assert f"sgd ×{lost}/10" in words(panel(drawing, "xor"))
     assert f"seeds that did not finish: sgd on xor ({lost}/10)" in drawing.title
     assert ("sgd" in [line.get_label() for line in panel(drawing, "xor").lines]) == (lost < 5)
@@ -93,7 +94,7 @@ def test_seeds_without_a_curve_are_counted_beside_it(status: str, lost: int) -> 
 
 def test_waived_failures_count_as_diverged_in_every_figure() -> None:
     results = sweep(4, "crashed", report={"waive": ["crashed"]})
-    drawn = draw(results)
+    drawn = draw(results, "learning_curves", "leaderboard", "paired_differences")
     assert "sgd ×4/10" in words(panel(drawn["learning_curves"], "xor"))
     assert "diverged seeds: sgd on xor (4/10)" in drawn["learning_curves"].title
     assert "×4/10" in words(panel(drawn["leaderboard"], "xor"))
@@ -106,7 +107,9 @@ def test_missing_trials_are_counted_in_every_figure() -> None:
     trials = results.trials
     gone = (trials["phase"] == "report") & (trials["problem"] == "xor") & (trials["arm"] == "sgd")
     results.trials = trials[~(gone & (trials["seed"] < 104))]
-    drawn = draw(results)
+    drawn = draw(
+        results, "leaderboard", "learning_curves", "paired_differences", "probability_of_improvement"
+    )
     assert "×4/10" in words(panel(drawn["leaderboard"], "xor"))
     assert "sgd ×4/10" in words(panel(drawn["learning_curves"], "xor"))
     assert "?4/10" in words(panel(drawn["paired_differences"], "xor"))
@@ -115,7 +118,7 @@ def test_missing_trials_are_counted_in_every_figure() -> None:
 
 @pytest.mark.parametrize("status", ["failed", "timeout", "crashed"])
 def test_pairs_that_lack_a_trial_are_counted_and_explained(status: str) -> None:
-    drawing = draw(sweep(3, status))["paired_differences"]
+    drawing = draw(sweep(3, status), "paired_differences")["paired_differences"]
     assert "?3/10" in words(panel(drawing, "xor"))
     assert not any(text.startswith("?") for text in words(panel(drawing, "iris")))
     assert "?k/n: k pairs lack a trial, so that nothing is claimed." in drawing.subtitle
@@ -128,7 +131,7 @@ def test_a_heat_map_puts_the_mean_of_survivors_in_brackets_and_takes_no_end_of_t
         return {"sgd": 0.001, "adam": 0.2, "lion": 0.4}[arm]
 
     arms = ("sgd", "adam", "lion")
-    drawing = draw(sweep(3, score=scored, arms=arms))["heat_map"]
+    drawing = draw(sweep(3, score=scored, arms=arms), "heat_map")["heat_map"]
     ax = drawing.figure.axes[0]
     order = [label.get_text() for label in ax.get_yticklabels()]
     levels = dict(zip(order, ax.collections[0].get_array().reshape(3, 2)[:, 0].tolist(), strict=True))
@@ -139,7 +142,7 @@ def test_a_heat_map_puts_the_mean_of_survivors_in_brackets_and_takes_no_end_of_t
 
 @pytest.mark.parametrize(("status", "word"), [("diverged", "diverged\n5/10"), ("crashed", "failed\n5/10")])
 def test_a_failed_cell_says_how(status: str, word: str) -> None:
-    assert word in words(draw(sweep(5, status))["heat_map"].figure.axes[0])
+    assert word in words(draw(sweep(5, status), "heat_map")["heat_map"].figure.axes[0])
 
 
 def test_what_partly_diverged_and_partly_failed_is_not_called_diverged() -> None:
@@ -149,7 +152,7 @@ def test_what_partly_diverged_and_partly_failed_is_not_called_diverged() -> None
         return "diverged" if seed < 101 else "crashed" if seed < 106 else "ok"
 
     results = sweep(0, status=ended)
-    assert "failed\n6/10" in words(draw(results)["heat_map"].figure.axes[0])
+    assert "failed\n6/10" in words(draw(results, "heat_map")["heat_map"].figure.axes[0])
     content = build_report(results, {})
     row = next(row for row in content["leaderboard"]["problems"]["xor"] if row["arm"] == "sgd")
     assert score(row, content["measures"]["xor"]) == "failed 6/10"
@@ -169,10 +172,10 @@ def test_a_line_of_sensitivity_does_not_run_over_a_value_at_which_no_seed_finish
     trials = results.trials
     middle = (trials["phase"] == "tune") & (trials["optimizer.lr"] == 1e-2) & (trials["arm"] == "adam")
     results.trials = trials.assign(status=trials["status"].mask(middle, "diverged"))
-    ax = panel(draw(results)["lr_sensitivity"], "xor")
-    (line,) = [each for each in ax.lines if each.get_label() == "adam"]
+    ax = panel(draw(results, "lr_sensitivity")["lr_sensitivity"], "xor")
+    (line,) = [line for line in ax.lines if line.get_label() == "adam"]
     assert list(np.isfinite(line.get_ydata())) == [True, False, True]
-    (lane,) = [each for each in ax.lines if each.get_marker() == "x" and len(each.get_xdata()) == 1]
+    (lane,) = [line for line in ax.lines if line.get_marker() == "x" and len(line.get_xdata()) == 1]
     assert list(lane.get_xdata()) == [1e-2]
 
 
@@ -182,20 +185,22 @@ def test_who_diverges_everywhere_on_a_data_set_tolerates_nothing_there() -> None
     trials = results.trials
     gone = (trials["phase"] == "tune") & (trials["arm"] == "adam") & (trials["problem"] != "wine")
     results.trials = trials.assign(status=trials["status"].mask(gone, "diverged"))
-    assert draw(results)["lr_sensitivity"].title.startswith("sgd tolerates the widest range of lr")
+    assert draw(results, "lr_sensitivity")["lr_sensitivity"].title.startswith(
+        "sgd tolerates the widest range of lr"
+    )
 
 
 def test_shares_are_written_in_per_cent_and_their_lane_lies_on_the_worse_side() -> None:
     results = sweep(0, metric="valid_accuracy", goal="max", regression=(), rates=(1e-3, 1e-2, 1e-1, 1.0))
-    drawn = draw(results)
+    drawn = draw(results, "lr_sensitivity", "budget_curves")
     ax = panel(drawn["lr_sensitivity"], "xor")
     assert ax.get_ylabel() == "validation accuracy (%)"
-    (line,) = [each for each in ax.lines if each.get_label() == "adam"]
+    (line,) = [line for line in ax.lines if line.get_label() == "adam"]
     seen = line.get_ydata()[np.isfinite(line.get_ydata())]
     assert 1 < min(seen) <= max(seen) <= 100
-    lane = [each for each in ax.lines if each.get_marker() == "x"]  # sgd and adam diverge at 1
+    lane = [line for line in ax.lines if line.get_marker() == "x"]  # sgd and adam diverge at 1
     assert len(lane) == 2
-    assert all(0 < y < 0.2 for each in lane for y in each.get_ydata())
+    assert all(0 < y < 0.2 for line in lane for y in line.get_ydata())
     assert panel(drawn["budget_curves"], "xor").get_ylabel() == "expected validation accuracy (%)"
 
 
@@ -204,13 +209,13 @@ def test_an_arm_of_which_no_configuration_finished_is_named_beside_the_budget_cu
     trials = results.trials
     gone = (trials["phase"] == "tune") & (trials["arm"] == "adam") & (trials["problem"] == "xor")
     results.trials = trials.assign(status=trials["status"].mask(gone, "diverged"))
-    drawing = draw(results)["budget_curves"]
+    drawing = draw(results, "budget_curves")["budget_curves"]
     assert "No configuration finished, so no line: adam on xor." in drawing.subtitle
 
 
 def test_where_all_arms_diverge_on_a_data_set_every_figure_still_counts_them() -> None:
     results = sweep(0, status=lambda problem, arm, seed: "diverged" if problem == "xor" else "ok")
-    drawn = draw(results)
+    drawn = draw(results, "leaderboard", "learning_curves", "heat_map", "critical_difference")
     assert words(panel(drawn["leaderboard"], "xor")).count("×10/10") == 2
     assert {"sgd ×10/10", "adam ×10/10"} <= set(words(panel(drawn["learning_curves"], "xor")))
     assert words(drawn["heat_map"].figure.axes[0]).count("diverged\n10/10") == 2
@@ -222,7 +227,7 @@ def test_cost_is_weighed_against_no_mean_of_the_few(lost: int, named: bool) -> N
     results = sweep(lost)
     steps = np.where(results.trials["arm"] == "sgd", 100, 80)
     results.trials = results.trials.assign(steps_done=steps)
-    drawing = draw(results)["score_against_cost"]
+    drawing = draw(results, "score_against_cost")["score_against_cost"]
     titles = [ax.get_title(loc="left") for ax in drawing.figure.axes]
     assert ("xor" in titles) == (not named)  # sgd's only rival there has nobody to be weighed against
     assert (f"Without a mean, so not drawn: sgd on xor (diverged {lost}/10)." in drawing.subtitle) == named

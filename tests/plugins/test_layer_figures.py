@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,9 +19,9 @@ from anncore.contract.registry import Registered
 from anncore.contract.trial import Train
 from anncore.evidence import layer_frame, layer_grids
 from anncore.report.build import build_report, plain
-from anncore.report.drawing import Theme, drawing_style, text_width, to_svg
+from anncore.report.drawing import PHONE, WIDE, Theme, drawing_style, text_width
 from anncore.report.drawing.layers import step_places
-from anncore.report.write import draw_figures
+from anncore.report.write import draw_figures, figure_input
 
 STEPS = (0, 10, 100, 1000)
 NAMES = ("layer_health", "layer_scales")
@@ -66,10 +67,14 @@ def watching(layers: int = 3, unfinished: int = 2, **values: Any) -> Any:
         steps = STEPS if trial["status"] == "ok" else STEPS[:unfinished]
         for name, value in watched.items():
             for layer in range(1, layers + 1):
-                found = [value(trial["problem"], trial["arm"], trial["seed"], layer, step) for step in steps]
+                values_of_layer = [
+                    value(trial["problem"], trial["arm"], trial["seed"], layer, step) for step in steps
+                ]
                 column = f"train_{name}.{layer}"
                 rows.append(
-                    pd.DataFrame({"key": trial["key"], "step": steps, "metric": column, "value": found})
+                    pd.DataFrame(
+                        {"key": trial["key"], "step": steps, "metric": column, "value": values_of_layer}
+                    )
                 )
     results.curves = pd.concat(rows, ignore_index=True)
     results.experiment.train = Train(steps=STEPS[-1], watch=tuple(watched))
@@ -78,13 +83,13 @@ def watching(layers: int = 3, unfinished: int = 2, **values: Any) -> Any:
     return results
 
 
-def draw(results: Any) -> dict[str, Drawing]:
-    found = {}
-    for component, drawing in draw_figures(results, build_report(results, {})):
-        if component.name in NAMES:
-            assert isinstance(drawing, Drawing), drawing
-            found[component.name] = drawing
-    return found
+def draw(results: Any, width: float = WIDE) -> dict[str, Drawing]:
+    report, drawings = build_report(results, {}), {}
+    data = replace(figure_input(results, report), width=width)
+    for component, drawing in draw_figures(results, report, data, only=NAMES):
+        assert isinstance(drawing, Drawing), drawing
+        drawings[component.name] = drawing
+    return drawings
 
 
 def texts(holder: Any) -> list[str]:
@@ -119,11 +124,14 @@ def test_a_share_is_coloured_by_layer_and_step_and_its_last_value_written() -> N
     drawing = draw(watching(dead_units=dying))["layer_health"]
     assert drawing.title == "relu: 75 % dead units in layer 3 on xor at the end of training"
     assert "dead units on xor, relu: 25 %, 50 %, 75 %; dead units on xor, tanh: 0 %, 0 %, 0 %." in drawing.alt
-    relu, tanh = panels(drawing)["relu"], panels(drawing)["tanh"]
+    relu = panels(drawing)["relu"]
     ramp = Theme().ramp
     # 0, 0.75 %, 7.5 % and 75 %: of sixteen colours the first for three evaluations and 7.5 %, the thirteenth
     assert colors(relu)[2] == [ramp[0], ramp[1], ramp[12]]
-    assert colors(tanh) == [[ramp[0]]] * 3
+    # tanh's panels would be of one colour: it is named, and both of relu's stand in one line.
+    assert "Not drawn, as every layer stays at the pale end of the scale: tanh." in drawing.subtitle
+    assert [ax.get_title(loc="left") for ax in drawing.figure.axes[:2]] == ["relu", "relu"]
+    assert len({round(ax.get_position().y0, 6) for ax in drawing.figure.axes[:2]}) == 1
     written = [text.get_text() for text in relu.texts if "%" in text.get_text()]
     assert written == ["25 %", "50 %", "75 %"]
     assert [text.get_color() for text in relu.texts if "%" in text.get_text()] == [
@@ -150,17 +158,32 @@ def test_where_nothing_dies_the_title_says_so() -> None:
     )
 
 
-def test_the_ratio_of_first_to_last_layer_stands_in_the_title_and_above_each_panel() -> None:
+def test_colours_end_where_there_is_nothing_more_to_see() -> None:
+    """Of at most 20 % dead units the colours span 25 %: 20 % lie at four fifths of the ramp."""
+    drawing = draw(watching(dead_units=lambda p, arm, s, layer, t: 0.2 * (layer == 3) * (arm == "relu")))
+    ax = panels(drawing["layer_health"])["relu"]
+    assert colors(ax)[2] == [Theme().ramp[int(0.8 * 16)]]
+    assert {"0 %", "12 %", "25 %"} <= set(texts(drawing["layer_health"].figure))
+
+
+def test_sizes_lie_over_the_layers_from_the_last_to_the_first() -> None:
     drawing = draw(watching(gradient_norm=vanishing))["layer_scales"]
     assert drawing.title == (
         "tanh: gradient norm in layer 1 is 1/100 of that in layer 3 at the start of training on sine, "
         "0.16 times it at the end; 1/10 or less on 2 of 2 data sets"
     )
-    assert "1/100 → 0.16" in texts(panels(drawing)["tanh"])
-    assert "1 → 1" in texts(panels(drawing)["relu"])
-    ramp = Theme().ramp
-    # 0.01 and 1 are the ends of the ramp, 0.1 its middle; 10^-0.8 lies at 0.6 of it and 10^-0.4 at 0.8.
-    assert colors(panels(drawing)["tanh"]) == [[ramp[0], ramp[9]], [ramp[8], ramp[12]], [ramp[15]]]
+    assert list(panels(drawing)) == ["sine, step 0", "sine, step 1000", "xor, step 0", "xor, step 1000"]
+    start, end = panels(drawing)["xor, step 0"], panels(drawing)["xor, step 1000"]
+    assert [label.get_text() for label in start.get_xticklabels()] == ["3", "2", "1"]
+    lines = {line.get_label(): list(line.get_ydata()) for line in start.lines}
+    assert lines["relu"] == [1, 1, 1]
+    assert lines["tanh"] == pytest.approx([1, 0.1, 0.01])
+    lines = {line.get_label(): list(line.get_ydata()) for line in end.lines}
+    assert lines["tanh"] == pytest.approx([1, 10**-0.4, 10**-0.8])
+    assert {"1/100", "1"} <= set(texts(start))
+    assert "0.16" in texts(end)
+    assert start.get_ylim() == end.get_ylim()
+    assert "xor, tanh: 1/100 → 0.16" in drawing.alt
 
 
 def test_what_explodes_is_told_as_what_vanishes() -> None:
@@ -223,14 +246,17 @@ def test_the_median_is_over_seeds_that_finished_and_the_others_are_counted() -> 
     assert " on " not in drawing.title  # there is but one data set
 
 
-def test_an_arm_of_which_no_seed_finished_has_a_hatched_panel() -> None:
+def test_an_arm_of_which_no_seed_finished_is_counted_and_has_no_line() -> None:
     results = watching(
         dead_units=dying, gradient_norm=vanishing, status=lambda p, arm, s: _lost(arm == "relu")
     )
-    for drawing in draw(results).values():
-        ax = panels(drawing)["relu ×6/6"]
-        assert "diverged\n6/6" in texts(ax)
-        assert [patch.get_hatch() for patch in ax.patches] == ["////"]
+    drawings = draw(results)
+    ax = panels(drawings["layer_health"])["relu ×6/6"]
+    assert "diverged\n6/6" in texts(ax)
+    assert [patch.get_hatch() for patch in ax.patches] == ["////"]
+    ax = panels(drawings["layer_scales"])["xor, step 0"]
+    assert "relu ×6/6" in texts(ax)
+    assert "relu" not in [line.get_label() for line in ax.lines]
 
 
 def _lost(yes: bool) -> str:
@@ -278,12 +304,13 @@ HARD: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.mark.parametrize("width", [WIDE, PHONE])
 @pytest.mark.parametrize("name", HARD)
-def test_hard_cases_break_no_figure(name: str) -> None:
-    results = HARD[name]()
-    for drawing in draw(results).values():
+def test_hard_cases_break_no_figure(name: str, width: float) -> None:
+    for drawing in draw(HARD[name](), width).values():
         with drawing_style():
-            assert "<svg" in to_svg(drawing.figure)
+            drawing.figure.draw_without_rendering()
+        assert drawing.figure.get_figwidth() <= width + 0.01
         for text in (drawing.title, drawing.subtitle, drawing.alt, *texts(drawing.figure)):
             assert not re.search(r"\b(nan|inf)\b", text, re.IGNORECASE), text
             assert not re.search(r"\b1 (seeds|data sets|arms)\b", text), text

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from anncore.report.drawing.axes import log_ticks, padded, plain_axis, tick_text
-from anncore.report.drawing.saving import to_png, to_svg
-from anncore.report.drawing.sheet import drawing_style, new_sheet, place, spread
-from anncore.report.drawing.text import evenly, shorten, text_width, two_lines, wrap
+from anncore.report.drawing.saving import paletted, to_png, to_svg
+from anncore.report.drawing.sheet import drawing_style, fit_columns, new_sheet, place, spread
+from anncore.report.drawing.text import evenly, name_lines, shorten, text_width, two_lines, wrap
 from anncore.report.theme import Theme
 
 
@@ -138,3 +138,33 @@ def test_every_tick_of_a_plain_axis_says_its_whole_value(low: float, high: float
     shown = [tick for tick in ax.xaxis.get_major_ticks() if low - 1e-9 <= tick.get_loc() <= high + 1e-9]
     assert [tick.label1.get_text() for tick in shown] == texts
     assert ax.xaxis.get_offset_text().get_text() == ""
+
+
+def test_a_palette_keeps_frequent_colours_and_few_colours_exactly() -> None:
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (100, 100, 3), dtype=np.uint8)
+    noise[:50] = (0, 0x72, 0xB2)
+    drawn = np.asarray(paletted(Image.fromarray(noise)).convert("RGB"))
+    assert (drawn[:50] == (0, 0x72, 0xB2)).all()
+    assert np.abs(drawn[50:].astype(int) - noise[50:]).max() < 64  # 160 colours for 5000
+    few = noise[:, :2] // 128 * 255
+    np.testing.assert_array_equal(np.asarray(paletted(Image.fromarray(few)).convert("RGB")), few)
+
+
+@pytest.mark.parametrize(
+    ("count", "inner", "columns", "width"),
+    [(10, 9.0, 4, 1.875), (2, 9.0, 2, 4.25), (10, 2.8, 1, 2.8), (3, 0.5, 1, 0.5)],
+)
+def test_as_many_panels_stand_side_by_side_as_fit(
+    count: int, inner: float, columns: int, width: float
+) -> None:
+    assert fit_columns(count, 4, inner, 1.6, 0.5) == (columns, pytest.approx(width))
+
+
+def test_a_name_breaks_after_its_underscores_or_not_at_all() -> None:
+    assert name_lines("breast_cancer", 0.5, 7, 3) == ["breast_", "cancer"]
+    assert name_lines("breast_cancer", 2.0, 7, 3) == ["breast_cancer"]
+    assert name_lines("breast_cancer", 0.2, 7, 3) is None
+    assert name_lines("a b c d", 0.06, 7, 3) is None

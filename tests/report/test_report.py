@@ -23,7 +23,15 @@ from anncore.report.build import build_report, plain
 from anncore.report.drawing import NARROW, drawing_style, new_sheet, place, to_png, to_svg
 from anncore.report.html import render_html
 from anncore.report.markdown import escape
-from anncore.report.pictures import MOST_SVG, Picture, dark_colors, data_uris, embedded, few_colors
+from anncore.report.pictures import (
+    MOST_SVG,
+    Picture,
+    dark_colors,
+    data_uris,
+    embedded,
+    few_colors,
+    narrow_uris,
+)
 from anncore.report.theme import DARK, LIGHT, TOKENS, Theme
 from anncore.report.view import sections
 
@@ -317,6 +325,20 @@ def test_a_page_that_is_dark_gets_the_dark_pixels(folder: Path) -> None:
     assert light.startswith("data:image/png;base64,")
     assert dark != light
     assert len(page.all("picture")) == 1
+
+
+@pytest.mark.slow
+def test_a_phone_gets_the_narrow_drawings_as_far_as_the_page_has_room(folder: Path) -> None:
+    content = json.loads((folder / "report.json").read_text())
+    page = Page((folder / "report.html").read_text())
+    sources = [source for source in page.all("source") if source["media"] == "(max-width: 40rem)"]
+    phones = {entry["name"]: (folder / entry["phone"]).read_text() for entry in content["figures"]}
+    assert len(sources) == len(phones) == len(content["figures"])
+    assert all(int(str(source["width"])) == 346 for source in sources)  # 3.6 inches of 96 pixels
+    sent = {base64.b64decode(str(source["srcset"]).partition(",")[2]).decode() for source in sources}
+    assert sent == {embedded(svg) for svg in phones.values()}
+    lengths = sorted(len(uri) for uri in narrow_uris(phones, 10**9).values())
+    assert [len(narrow_uris(phones, most)) for most in (0, lengths[0], sum(lengths[:2]))] == [0, 1, 2]
 
 
 @pytest.mark.parametrize(("light", "dark"), [*zip(LIGHT, DARK, strict=True), *TOKENS.values()])

@@ -28,6 +28,11 @@ class FigureInput(Shown):
     """By problem its objective, with the values of its hyperparameters; empty for data sets.
 
     The paths of trials on objectives of two arguments are the curves "x.1" and "x.2"."""
+    width: float = 9.6
+    """How wide the sheet may be in inches: `drawing.WIDE` on a page, `drawing.PHONE` (3.6) on a phone.
+
+    A report draws every figure for both. A figure that is wider all the same is not shown on a phone in its
+    place: there the one for the page scrolls in a box."""
 
     def _facts(self) -> dict[str, object]:
         arms, problems = (listed(self.report.get(name, ())) for name in ("arms", "problems"))

@@ -3,9 +3,10 @@
 Lengths are inches. A figure is a sheet with its heading (`new_sheet`), axes on it (`place`, `panels`), and a
 `Drawing` that says in words what it shows.
 
-    sheet    WIDE and NARROW, its widths; new_sheet, place, panels, panel_title
+    sheet    WIDE, NARROW and PHONE, its widths; new_sheet, place, panels, fit_columns, panel_title
+    legend   Legend, one for all panels
     axes     log_axis, plain_axis, padded, tick_text; robust_range and edge_values for scores far off
-    text     text_width, shorten, two_lines, end_labels, spread
+    text     text_width, shorten, two_lines, name_lines, end_labels, corner_texts, spread; side_strip
     failures half_lost, lost_words, lost_count, lost_counts
     many     shown_problems, GreyRows: where there are more panels or arms than can be read
     layers   layer_sheet, LayerPanel, layer_words, weightiest, RampKey, ramp_key
@@ -24,34 +25,43 @@ from anncore.report.drawing.layers import (
     ramp_key,
     weightiest,
 )
+from anncore.report.drawing.legend import Legend
 from anncore.report.drawing.many import GreyRows, shown_problems
 from anncore.report.drawing.saving import to_png, to_svg
 from anncore.report.drawing.sheet import (
     NARROW,
+    PHONE,
     WIDE,
     Drawing,
+    corner_texts,
     drawing_style,
     end_labels,
+    fit_columns,
     new_sheet,
     panel_title,
     panels,
     place,
+    side_strip,
     spread,
 )
-from anncore.report.drawing.text import shorten, text_width, two_lines
+from anncore.report.drawing.text import name_lines, shorten, text_width, two_lines
 from anncore.report.theme import Theme
 
 __all__ = [
     "NARROW",
+    "PHONE",
     "WIDE",
     "Drawing",
     "GreyRows",
     "LayerPanel",
+    "Legend",
     "RampKey",
     "Theme",
+    "corner_texts",
     "drawing_style",
     "edge_values",
     "end_labels",
+    "fit_columns",
     "half_lost",
     "layer_sheet",
     "layer_words",
@@ -59,6 +69,7 @@ __all__ = [
     "lost_count",
     "lost_counts",
     "lost_words",
+    "name_lines",
     "new_sheet",
     "padded",
     "panel_title",
@@ -69,6 +80,7 @@ __all__ = [
     "robust_range",
     "shorten",
     "shown_problems",
+    "side_strip",
     "spread",
     "text_width",
     "tick_text",

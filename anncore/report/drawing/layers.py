@@ -12,11 +12,11 @@ import numpy as np
 
 from anncore.contract.kinds import Array
 from anncore.report.drawing.axes import log_ticks
-from anncore.report.drawing.sheet import WIDE, new_sheet, place
+from anncore.report.drawing.sheet import WIDE, fit_columns, new_sheet, place
 from anncore.report.drawing.text import shorten, text_width
 from anncore.report.theme import Theme
 
-LINE = 6  # panels side by side, at most
+LINE, SIDE_BY_SIDE = 6, 4  # panels in a line: at most, and of short rows together
 LEFT, GAP, LOW = 0.56, 0.16, 0.9
 CELLS = 60  # along the steps of a panel, at most
 
@@ -49,62 +49,102 @@ class RampKey:
 
 
 def layer_sheet(
-    title: str,
-    subtitle: str,
+    heading: tuple[str, str],
     rows: Sequence[tuple[str, Sequence[LayerPanel]]],
     keys: Sequence[RampKey],
     theme: Theme,
+    wide: float = WIDE,
 ) -> Any:
-    """Return a sheet with a heading and a line of panels for each row, and the legends below.
+    """Return a sheet with a heading, a row of panels under each row's own heading, and the legends below.
 
-    More than six panels of a row go on in further lines of equal length. Steps lie on a log scale, with a
-    place for step 0 left of it.
+    heading: title and subtitle. Short rows stand side by side; one that is too long for the sheet goes on in
+    further lines of equal length. Steps lie on a log scale, with a place for step 0 left of it.
     """
-    most = max(len(panels) for _, panels in rows)
-    columns = math.ceil(most / math.ceil(most / LINE))
-    lines = [
-        (heading if start == 0 else "", panels[start : start + columns])
-        for heading, panels in rows
-        for start in range(0, len(panels), columns)
-    ]
-    width = min(2.2, (WIDE - LEFT - 0.16 - GAP * (columns - 1)) / columns)
+    columns, width = _columns([len(panels) for _, panels in rows], wide)
+    lines = _packed(rows, columns)
     noted = any(panel.note for _, panels in rows for panel in panels)
-    heads = [(0.26 if heading else 0.0) + 0.2 + (0.14 if noted else 0.0) for heading, _ in lines]
-    heights = [min(1.7, max(0.5, 0.16 * max(len(p.layers) for p in panels))) for _, panels in lines]
+    heads = [
+        (0.26 if any(text for text, _ in line) else 0.0) + 0.2 + (0.14 if noted else 0.0) for line in lines
+    ]
+    heights = [
+        min(1.7, max(0.5, 0.16 * max(len(panel.layers) for _, panels in line for panel in panels)))
+        for line in lines
+    ]
     body = sum(heads) + sum(heights) + 0.14 * (len(lines) - 1) + LOW
-    sheet = new_sheet(WIDE, body, title, subtitle, theme)
+    sheet = new_sheet(wide, body, *heading, theme)
     top = body
-    for i, (heading, panels) in enumerate(lines):
-        if heading:
-            size = sheet.get_size_inches()
-            at = (0.16 / size[0], (top - 0.06) / size[1])
-            text = shorten(heading, WIDE - 0.32, 8.5)
-            sheet.text(*at, text, size=8.5, color=theme.token("muted"), va="top")
-        top -= heads[i] + heights[i]
-        last = i + 1 == len(lines)
-        for column, panel in enumerate(panels):
-            ax = place(sheet, LEFT + column * (width + GAP), top, width, heights[i])
-            draw_layers(ax, panel, theme)
-            lost = f" ×{panel.n - panel.ok}/{panel.n}" if panel.ok < panel.n else ""
-            name = shorten(panel.arm, width - text_width(lost, 8.5, "bold"), 8.5, "bold") + lost
-            color = theme[panel.arm].color
-            ax.set_title(name, size=8.5, weight="bold", loc="left", color=color, pad=14 if noted else 4)
-            note = shorten(panel.note, width, 7)
-            ax.annotate(note, (0, 1), (0, 3), xycoords="axes fraction", textcoords="offset points", size=7)
-            if column == 0:
-                ax.set_ylabel("layer")
-            else:
-                ax.set_yticks([])
-            # The panels of the last line, and those above that have none below them.
-            if last or column >= len(lines[i + 1][1]):
-                ax.set_xlabel("step (log)", labelpad=2)
-            else:
-                ax.tick_params(labelbottom=False)
-        top -= 0.14
-    room = (WIDE - LEFT - 0.3) / len(keys)
+    for i, line in enumerate(lines):
+        below = sum(len(panels) for _, panels in lines[i + 1]) if i + 1 < len(lines) else 0
+        column = 0
+        for text, panels in line:
+            left = LEFT + column * (width + GAP)
+            if text:
+                room = len(panels) * (width + GAP) - 0.1 + (LEFT - 0.16 if column == 0 else 0.0)
+                _row_heading(sheet, left if column else 0.16, top - 0.06, text, room, theme)
+            for panel in panels:
+                place_at = (LEFT + column * (width + GAP), top - heads[i] - heights[i], width, heights[i])
+                ax = place(sheet, *place_at)
+                draw_layers(ax, panel, theme)
+                _panel_heading(ax, panel, width, theme, noted)
+                if column:
+                    ax.set_yticks([])
+                else:
+                    ax.set_ylabel("layer")
+                # The panels of the last line, and those above that have none below them.
+                if column >= below:
+                    ax.set_xlabel("step (log)", labelpad=2)
+                else:
+                    ax.tick_params(labelbottom=False)
+                column += 1
+        top -= heads[i] + heights[i] + 0.14
+    room = (wide - LEFT - 0.3) / len(keys)
     for i, key in enumerate(keys):
-        ramp_key(sheet, LEFT + i * room, 0.3, min(2.6, room - 0.5), key, theme)
+        length = 1.3 if wide < 6 else min(2.6, room - 0.5)
+        ramp_key(sheet, LEFT + i * room, 0.3, min(length, room - 0.5), key, theme)
     return sheet
+
+
+def _columns(counts: Sequence[int], wide: float) -> tuple[int, float]:
+    """Return how many panels stand in a line, and their width."""
+    inner = wide - LEFT - 0.16
+    most, _ = fit_columns(LINE, LINE, inner, 1.2, GAP)
+    longest = max(counts)
+    columns = math.ceil(longest / math.ceil(longest / most))
+    columns = max(columns, min(most, SIDE_BY_SIDE, sum(counts)))
+    return columns, min(2.2, (inner - GAP * (columns - 1)) / columns)
+
+
+def _packed(
+    rows: Sequence[tuple[str, Sequence[LayerPanel]]], columns: int
+) -> list[list[tuple[str, Sequence[LayerPanel]]]]:
+    """Break long rows, and put short ones side by side into one line as long as there is room."""
+    lines: list[list[tuple[str, Sequence[LayerPanel]]]] = []
+    for heading, panels in rows:
+        used = sum(len(own) for _, own in lines[-1]) if lines else columns
+        if used + len(panels) <= columns:
+            lines[-1].append((heading, panels))
+            continue
+        for start in range(0, len(panels), columns):
+            lines.append([("" if start else heading, panels[start : start + columns])])
+    return lines
+
+
+def _row_heading(sheet: Any, left: float, top: float, text: str, room: float, theme: Theme) -> None:
+    width, height = sheet.get_size_inches()
+    size = 8.5 if text_width(text, 8.5) <= room else 7.5
+    muted = theme.token("muted")
+    sheet.text(left / width, top / height, shorten(text, room, size), size=size, color=muted, va="top")
+
+
+def _panel_heading(ax: Any, panel: LayerPanel, width: float, theme: Theme, noted: bool) -> None:
+    """Write the arm, how many of its seeds are lost, and the panel's note."""
+    lost = f" ×{panel.n - panel.ok}/{panel.n}" if panel.ok < panel.n else ""
+    name = shorten(panel.arm, width - text_width(lost, 8.5, "bold"), 8.5, "bold") + lost
+    ax.set_title(
+        name, size=8.5, weight="bold", loc="left", color=theme[panel.arm].color, pad=14 if noted else 4
+    )
+    note = shorten(panel.note, width, 7)
+    ax.annotate(note, (0, 1), (0, 3), xycoords="axes fraction", textcoords="offset points", size=7)
 
 
 def draw_layers(ax: Any, panel: LayerPanel, theme: Theme) -> None:

@@ -11,10 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from anncore.report.drawing.sheet import PHONE, WIDE
 from anncore.report.theme import Theme
 
 MOST_PANELS, FEWEST_PANELS, ROW = 24, 8, 4
 MOST_ROWS = 240  # an arm in a panel is a row, or a line
+
+
+ON_PHONE = 6  # panels below one another: more are seven screens long
 
 
 def most_panels(arms: int) -> int:
@@ -25,14 +29,17 @@ def most_panels(arms: int) -> int:
     return max(FEWEST_PANELS, min(MOST_PANELS, MOST_ROWS // max(1, arms) // ROW * ROW))
 
 
-def shown_problems(report: Mapping[str, Any], problems: Sequence[str]) -> tuple[list[str], str]:
+def shown_problems(
+    report: Mapping[str, Any], problems: Sequence[str], width: float = WIDE
+) -> tuple[list[str], str]:
     """Return the problems that get a panel, in their order, and what the subtitle says of it ("" if all do).
 
-    Where there are more than `most_panels`, those come first on which the seeds tell most pairs of arms
-    apart; of equals, those on which they part them most one-sidedly, |wins - losses| / n summed over pairs;
-    then the earlier ones. All figures of a report choose alike, from `report["comparisons"]`.
+    width: of the sheet in inches; on a phone's there are at most six, else `most_panels`. Where there are
+    more, those come first on which the seeds tell most pairs of arms apart; of equals, those on which they
+    part them most one-sidedly, |wins - losses| / n summed over pairs; then the earlier ones. All figures of
+    a report choose alike, from `report["comparisons"]`.
     """
-    most = most_panels(len(report["arms"]))
+    most = ON_PHONE if width <= PHONE else most_panels(len(report["arms"]))
     if len(problems) <= most:
         return list(problems), ""
     comparisons = report["comparisons"]["problems"]

@@ -16,12 +16,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from anncore.contract.shown import Shown
 from anncore.report.drawing.our_matplotlib import our_matplotlib
 from anncore.report.drawing.text import evenly, shorten, text_width, two_lines, wrap
 from anncore.report.theme import TOKENS, Theme
 
-NARROW, WIDE = 7.4, 9.6
+PHONE, NARROW, WIDE = 3.6, 7.4, 9.6
 MARGIN = 0.16
 DPI = 150
 RC = {
@@ -168,6 +170,15 @@ def panels(
     return places
 
 
+def fit_columns(count: int, most: int, inner: float, least: float, gap: float) -> tuple[int, float]:
+    """Return how many of `count` panels lie side by side within `inner` inches, and the width of one.
+
+    At most `most`, and no more than leave each of them `least` inches, with gaps between them; at least one.
+    """
+    columns = max(1, min(count, most, int((inner + gap + 1e-9) // (least + gap))))
+    return columns, (inner - gap * (columns - 1)) / columns
+
+
 def panel_title(ax: Any, text: str) -> None:
     """Write a panel's title, on two smaller lines or cut where it would run into its neighbour's."""
     room = ax.get_position().width * ax.figure.get_figwidth()
@@ -202,6 +213,87 @@ def spread(positions: Sequence[float], gap: float, low: float, high: float) -> l
             placed[order[rank]] = mean + gap * rank
             rank += 1
     return placed
+
+
+LANE = 0.085  # inches that a mark on a strip has to itself
+
+
+def side_strip(ax: Any, marks: int, theme: Theme) -> list[float]:
+    """Make a strip right of the x axis' end and return the places of so many marks on it, side by side.
+
+    Called once the axis has its range and ticks; what lies on the strip has no place on the axis.
+    """
+    (first, last), log = ax.get_xlim(), ax.get_xscale() == "log"
+    if not marks:
+        return []
+    to, back = (math.log, math.exp) if log else (float, float)
+    inches = ax.get_position().width * ax.figure.get_figwidth()
+    strip = LANE * (marks + 0.6)
+    inch = (to(last) - to(first)) / (inches - strip)
+    ticks = [tick for tick in ax.get_xticks() if first * (1 - 1e-9) <= tick <= last * (1 + 1e-9)]
+    ax.set_xticks(ticks)
+    end = back(to(last) + strip * inch)
+    ax.set_xlim(first, end)
+    ax.axvspan(last, end, color=theme.token("zebra"), linewidth=0, zorder=0.5)
+    return [back(to(last) + LANE * (place + 0.8) * inch) for place in range(marks)]
+
+
+def corner_texts(ax: Any, texts: Sequence[tuple[str, str]], theme: Theme, most: int = 8) -> None:
+    """Write (text, colour) below one another at the side of the axes where they cover least of the lines.
+
+    Called once the axes have their ranges. Of more than `most` texts it says how many there are.
+    """
+    if not texts:
+        return
+    height = ax.get_position().height * ax.figure.get_figheight()
+    width = ax.get_position().width * ax.figure.get_figwidth()
+    shown = list(texts)
+    if len(shown) > most:
+        shown = [*shown[: most - 1], (f"and {len(texts) - most + 1} more", theme.token("muted"))]
+    shown = [(shorten(text, width - 0.1, 6.5, "bold"), color) for text, color in shown]
+    step = 0.125 / height
+    room = max(text_width(text, 6.5, "bold") for text, _ in shown) / width + 0.04, step * len(shown) + 0.03
+    right, top = _emptiest(ax, room)
+    for place, (text, color) in enumerate(shown):
+        ax.text(
+            0.98 if right else 0.02,
+            top - step * place,
+            text,
+            transform=ax.transAxes,
+            ha="right" if right else "left",
+            va="top",
+            size=6.5,
+            weight="bold",
+            color=color,
+            zorder=6,
+            bbox={"facecolor": theme.token("paper"), "edgecolor": "none", "pad": 0.6, "alpha": 0.75},
+        )
+
+
+def _emptiest(ax: Any, room: tuple[float, float]) -> tuple[bool, float]:
+    """Return where a box of this share of the axes covers the least of the lines: at the right?, and its top.
+
+    Of equal places the highest, and the right one.
+    """
+    to_axes = ax.transData + ax.transAxes.inverted()
+    pieces = [np.zeros((0, 2))]
+    for line in ax.lines:
+        points = np.asarray(line.get_xydata(), float)
+        points = points[np.isfinite(points).all(axis=1)]
+        if len(points) and line.get_transform() == ax.transData:
+            points = to_axes.transform(points)
+            along = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
+            steps = np.arange(0, along[-1] + 0.02, 0.02)
+            pieces.append(np.column_stack([np.interp(steps, along, values) for values in points.T]))
+    x, y = np.concatenate(pieces).T
+
+    def covered(at: tuple[bool, float]) -> int:
+        right, top = at
+        beside = x > 0.98 - room[0] if right else x < 0.02 + room[0]
+        return int((beside & (y < top + 0.02) & (y > top - room[1])).sum())
+
+    tops = np.linspace(0.98, min(0.98, room[1] + 0.02), 6)
+    return min([(right, float(top)) for top in tops for right in (True, False)], key=covered)
 
 
 def end_labels(

@@ -29,11 +29,11 @@ def wrap(text: str, width: float, size: float, weight: str = "normal") -> list[s
     A number keeps its %, and what closes a bracket the word before it.
     """
     text = re.sub(r"(?<=\d) (?=%)| (?=\d+\))", "\N{NO-BREAK SPACE}", text)
-    lines = [""]
+    lines, words = [""], 0
     for word in re.split(r"[ \t\n]+", text.strip()):
         joined = f"{lines[-1]} {word}".strip()
-        if text_width(joined, size, weight) <= width:
-            lines[-1] = joined
+        if _fits(joined, words + 1, width, size, weight):
+            lines[-1], words = joined, words + 1
             continue
         if lines[-1]:
             lines.append("")
@@ -41,8 +41,23 @@ def wrap(text: str, width: float, size: float, weight: str = "normal") -> list[s
             cut = _longest(len(word) - 1, partial(_head_fits, word, width, size, weight))
             lines[-1], word = word[:cut], word[cut:]
             lines.append("")
-        lines[-1] = word
+        lines[-1], words = word, 1
     return lines
+
+
+def _fits(line: str, words: int, width: float, size: float, weight: str) -> bool:
+    """Say whether a line is no wider than `width`, measuring it only where its words leave that open.
+
+    The words' own widths are measured once for all texts; between two of them lies a space of about a third
+    of the type size, and at most a fifth more at their edges.
+    """
+    together = sum(text_width(word, size, weight) for word in line.split(" "))
+    em = size / 72
+    if together + (words - 1) * 0.55 * em <= width:
+        return True
+    if together + (words - 1) * 0.25 * em > width:
+        return False
+    return text_width(line, size, weight) <= width
 
 
 def evenly(text: str, width: float, size: float, weight: str = "normal") -> list[str]:
@@ -73,6 +88,21 @@ def shorten(text: str, width: float, size: float, weight: str = "normal") -> str
 
     kept = _longest(len(text) - 1, lambda n: text_width(cut(n), size, weight) <= width)
     return cut(kept) if kept > 1 else "…"
+
+
+def name_lines(name: str, width: float, size: float, most: int) -> list[str] | None:
+    """Break a name after spaces, underscores, hyphens and slashes into at most `most` lines of this width.
+
+    None where it does not fit.
+    """
+    lines = [""]
+    for piece in re.split(r"(?<=[ _/-])(?=[^ _/-])", name.strip()):
+        if lines[-1] and text_width((lines[-1] + piece).rstrip(), size) > width:
+            lines[-1] = lines[-1].rstrip()
+            lines.append("")
+        lines[-1] += piece
+    fits = len(lines) <= most and all(text_width(line, size) <= width for line in lines)
+    return lines if fits else None
 
 
 def two_lines(text: str, width: float, size: float, weight: str = "normal") -> str:

@@ -63,13 +63,14 @@ class ActivationGallery(Figure):
         left_out = [label for label in components if label not in shown]
         if left_out:
             subtitle += f" Not drawn: {joined(left_out)}."
-        columns = 5 if len(shown) in (5, 9, 10) else min(4, len(shown))
-        rows = math.ceil(len(shown) / columns)
+        most = 5 if len(shown) in (5, 9, 10) else 4
         left, low, gap = 0.42, 0.45, 0.3
-        width = min(2.6, (drawing.WIDE - left - 0.16 - gap * (columns - 1)) / columns)
+        columns, width = drawing.fit_columns(len(shown), most, data.width - left - 0.16, 1.3, gap)
+        width = min(2.6, width)
+        rows = math.ceil(len(shown) / columns)
         height = 1.5
         body = rows * height + (rows - 1) * 0.45 + low + 0.3
-        sheet = drawing.new_sheet(drawing.WIDE, body, title, subtitle, theme)
+        sheet = drawing.new_sheet(data.width, body, title, subtitle, theme)
         axes = drawing.panels(
             sheet, len(shown), columns, (width, height), left=left, bottom=low, gaps=(gap, 0.45)
         )

@@ -36,8 +36,9 @@ class BudgetCurves(Figure):
     configuration that diverged makes the mean infinite, and nothing bounds it from above. A configuration
     without a score on one of its seeds is the worst there is.
 
-    On one data set every arm has a panel with its own band, the others grey; on several every data set has
-    a panel, with the band of the arm that leads at the full budget only, as many wide bands hide each other.
+    On one data set every arm has a panel with its own band, the others grey. On several every data set has
+    a panel without bands, which of few configurations are as high as the panel; what the leader's band says
+    is in the marks at the full budget: filled where it leaves the arm out, hollow where it does not.
 
     Tang et al., "Showing Your Work Doesn't Always Work", ACL 2020; the band is that of Lourie, Cho & He,
     NAACL 2024, and supposes configurations drawn at random.
@@ -49,7 +50,7 @@ class BudgetCurves(Figure):
     section: ClassVar[str] = "sensitivity"
 
     def draw(self, data: FigureInput) -> Drawing | None:
-        report, theme = data.report, data.theme
+        report = data.report
         if not report["select"]["tuned"]:
             return None
         metric, goal = report["select"]["metric"], report["select"]["goal"]
@@ -62,7 +63,7 @@ class BudgetCurves(Figure):
         if not problems:
             return None
         title = self._title(curves, problems, report["problem_unit"])
-        problems, left_out = drawing.shown_problems(report, problems)
+        problems, left_out = drawing.shown_problems(report, problems, data.width)
         subtitle = self._subtitle(curves, which, metric, report)
         nothing = _without(tried, curves)
         if nothing:
@@ -73,43 +74,57 @@ class BudgetCurves(Figure):
             curves = {
                 p: {arm: curve.times(factor) for arm, curve in own.items()} for p, own in curves.items()
             }
-        shown = [arm for arm in report["arms"] if arm in curves[problems[0]] and theme[arm].highlighted]
-        one = len(problems) == 1
-        drawn = [(problems[0], arm) for arm in shown] if one else [(p, "") for p in problems]
-        columns = min(4 if one else 3, len(drawn))
+        unit = " (%)" if shares else ""
+        ylabel = f"{which} {metric_words(metric, report['unit'])}"
+        sheet = self._sheet(data, {p: curves[p] for p in problems}, (title, subtitle), ylabel, unit)
+        words = self._words(title, curves, which, " %" if shares else "")
+        return Drawing(sheet, self.name, title, words, subtitle)
+
+    def _sheet(
+        self,
+        data: FigureInput,
+        curves: Mapping[str, Mapping[str, _Curve]],
+        heading: tuple[str, str],
+        ylabel: str,
+        unit: str,
+    ) -> Any:
+        """Draw the panels: an arm each on one data set, else a data set each."""
+        report, theme = data.report, data.theme
+        first, one = next(iter(curves)), len(curves) == 1
+        coloured = [arm for arm in report["arms"] if theme[arm].highlighted]
+        shown = [arm for arm in coloured if arm in curves[first]]
+        drawn = [(first, arm) for arm in shown] if one else [(problem, "") for problem in curves]
+        left, low, height, gap, between = 0.62, 0.5, 1.55, 0.5, 0.5
+        columns, width = drawing.fit_columns(len(drawn), 4, data.width - left - 0.2, 1.6, gap)
+        width = min(width, 3.4)
         rows = math.ceil(len(drawn) / columns)
-        labels = [curve.label(arm) for own in curves.values() for arm, curve in own.items()]
-        room = 0.0 if one else 0.3 + min(1.1, max(drawing.text_width(label, 7.5, "bold") for label in labels))
-        left, low, height = 0.62, 0.5, 1.55
-        width = (drawing.WIDE - left - columns * room - (columns - 1) * 0.42 - 0.1) / columns
-        size, gaps = (min(width, 3.4), height), (room + 0.42, 0.5)
-        sheet = drawing.new_sheet(
-            drawing.WIDE, rows * (height + 0.5) - 0.5 + low + 0.3, title, subtitle, theme
+        legend = drawing.Legend([] if one else coloured, data.width - 0.4)
+        above = 0.3 if one else 0.36 + legend.height
+        body = rows * height + (rows - 1) * between + low + above
+        sheet = drawing.new_sheet(data.width, body, *heading, theme)
+        if not one:
+            legend.draw(sheet, 0.2, body - legend.height, theme)
+        axes = drawing.panels(
+            sheet, len(drawn), columns, (width, height), left=left, bottom=low, gaps=(gap, between)
         )
-        axes = drawing.panels(sheet, len(drawn), columns, size, left=left, bottom=low, gaps=gaps)
         for i, (ax, (problem, arm)) in enumerate(zip(axes, drawn, strict=True)):
-            own = curves[problem]
-            self._panel(ax, own, arm, theme, room)
-            drawing.panel_title(ax, own[arm].label(arm) if arm else problem)
+            self._panel(ax, curves[problem], arm, theme)
+            drawing.panel_title(ax, curves[problem][arm].label(arm) if arm else problem)
             if i % columns == 0:
-                words = metric_words(metric, report["unit"])
-                ax.set_ylabel(
-                    f"{which} {words}" + (" (%)" if shares else " (log)" if ax.get_yscale() == "log" else "")
-                )
+                ax.set_ylabel(ylabel + (unit or (" (log)" if ax.get_yscale() == "log" else "")))
             if i + columns >= len(drawn):
                 ax.set_xlabel("configurations tried, k (log)")
-        return Drawing(
-            sheet, self.name, title, self._words(title, curves, which, " %" if shares else ""), subtitle
-        )
+        return sheet
 
-    def _panel(self, ax: Any, curves: Mapping[str, _Curve], only: str, theme: Any, room: float) -> None:
-        """Draw all curves of a data set, with the band of `only`, or of the leader where it is ""."""
+    def _panel(self, ax: Any, curves: Mapping[str, _Curve], only: str, theme: Any) -> None:
+        """Draw all curves of a data set: with the band of `only`, or marked at their ends where it is ""."""
         full = max(len(curve.k) for curve in curves.values())
-        banded = only or _leader(curves, full) or next(iter(curves))
-        bands = curves.values() if only else [curves[banded]]  # the panels of one data set share an axis
+        bands = curves.values() if only else ()  # the panels of one data set share an axis
         low, high, log = self._range(ax, list(curves.values()), list(bands))
-        labels = []
-        for arm in sorted(curves, key=lambda arm: (theme[arm].highlighted, arm == banded)):
+        drawing.log_axis(ax.xaxis, 1, full)
+        ticks = [2**i for i in range(int(math.log2(full)) + 1)]
+        ax.set_xticks(ticks[:: math.ceil(len(ticks) / 6)])
+        for arm in sorted(curves, key=lambda arm: (theme[arm].highlighted, arm == only)):
             curve, style = curves[arm], theme[arm]
             coloured = style.highlighted and only in ("", arm)
             there = np.isfinite(curve.center)
@@ -117,21 +132,43 @@ class BudgetCurves(Figure):
                 curve.k[there],
                 np.maximum(curve.center[there], low) if log else curve.center[there],
                 color=style.color if coloured else theme.token("others"),
-                linestyle=style.dash if coloured else "-",
-                linewidth=1.8 if coloured else 0.8,
+                linewidth=1.5 if coloured else 0.8,
                 label=arm,
                 zorder=3 if coloured else 2,
             )
-            if coloured and not only and there.any():
-                labels.append((max(float(curve.center[there][-1]), low), curve.label(arm), style.color))
-        # An end of the band that rests on nothing is infinite: there it leaves the panel.
-        ends = [np.clip(end, low, high) for end in (curves[banded].low, curves[banded].high)]
-        color = theme[banded].color
-        ax.fill_between(curves[banded].k, *ends, color=color, alpha=0.15, linewidth=0, zorder=1)
-        drawing.log_axis(ax.xaxis, 1, full)
-        ticks = [2**i for i in range(int(math.log2(full)) + 1)]
-        ax.set_xticks(ticks[:: math.ceil(len(ticks) / 6)])
-        drawing.end_labels(ax, labels, room=room)
+        if only:
+            # An end of the band that rests on nothing is infinite: there it leaves the panel.
+            ends = [np.clip(end, low, high) for end in (curves[only].low, curves[only].high)]
+            ax.fill_between(curves[only].k, *ends, color=theme[only].color, alpha=0.15, linewidth=0, zorder=1)
+            return
+        self._ends(ax, {arm: curve for arm, curve in curves.items() if theme[arm].highlighted}, low, theme)
+        lost = [
+            (curve.label(arm), theme[arm].color)
+            for arm, curve in curves.items()
+            if curve.lost and theme[arm].highlighted
+        ]
+        drawing.corner_texts(ax, lost, theme)
+
+    def _ends(self, ax: Any, curves: Mapping[str, _Curve], low: float, theme: Any) -> None:
+        """Mark the scores at the full budget on a strip: filled where the leader's band leaves them out."""
+        leader = curves.get(_leader(curves, max(len(curve.k) for curve in curves.values())) or "")
+        ends = {
+            arm: float(curve.center[-1]) for arm, curve in curves.items() if math.isfinite(curve.center[-1])
+        }
+        for x, (arm, value) in zip(drawing.side_strip(ax, len(ends), theme), ends.items(), strict=True):
+            style = theme[arm]
+            clear = leader is None or curves[arm] is leader or not leader.low[-1] <= value <= leader.high[-1]
+            ax.plot(
+                [x],
+                [max(value, low)],
+                style.marker,
+                color=style.color,
+                markerfacecolor=style.color if clear else theme.token("paper"),
+                markersize=5,
+                markeredgewidth=1.1,
+                clip_on=False,
+                zorder=4,
+            )
 
     def _range(self, ax: Any, curves: Sequence[_Curve], bands: Sequence[_Curve]) -> tuple[float, float, bool]:
         """Fit the axis to the curves and to as much of the bands as leaves them readable."""
@@ -143,7 +180,7 @@ class BudgetCurves(Figure):
         to, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
         low, high = float(to(seen.min())), float(to(seen.max()))
         span = max(high - low, 0.1 if log else 0.05 * abs(high), 1e-9)
-        ends = np.concatenate([end for curve in bands for end in (curve.low, curve.high)])
+        ends = np.concatenate([[], *(end for curve in bands for end in (curve.low, curve.high))])
         ends = to(ends[np.isfinite(ends) & ((ends > 0) | (not log))])
         low = float(min([low, *ends[ends >= low - 0.6 * span]]))
         high = float(max([high, *ends[ends <= high + 0.6 * span]]))
@@ -170,9 +207,9 @@ class BudgetCurves(Figure):
             return self._leads(curves[problems[0]], full)
         leads = []
         for k in (1, full):
-            found = [lead for p in problems if (lead := _leader(curves[p], k)) is not None]
-            best = max(dict.fromkeys(found), key=found.count, default="")
-            leads.append((best, found.count(best)))
+            leaders = [lead for p in problems if (lead := _leader(curves[p], k)) is not None]
+            best = max(dict.fromkeys(leaders), key=leaders.count, default="")
+            leads.append((best, leaders.count(best)))
         (first, n), (last, m) = leads
         of = f"{len(problems)} {units}"
         if not first:
@@ -208,11 +245,13 @@ class BudgetCurves(Figure):
         every = [curve for own in curves.values() for curve in own.values()]
         sizes = sorted({len(curve.k) for curve in every})
         n = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
-        whose = "" if len(curves) == 1 else " of the arm that leads with all"
-        said = (
-            f"Line: {which} {words} of the best of k of the {n} configurations tried. Band{whose}: "
-            "simultaneous 95 % (DKW), for configurations drawn at random; open where the data end."
-        )
+        said = f"Line: {which} {words} of the best of k of the {n} configurations tried. "
+        if len(curves) == 1:
+            said += (
+                "Band: simultaneous 95 % (DKW), for configurations drawn at random; open where the data end."
+            )
+        else:
+            said += self._apart(curves)
         if any(curve.lost for curve in every):
             said += " ×k/n: k configurations did not finish and count as the worst."
         if len(curves) == 1 and len(every) > 1:
@@ -220,6 +259,25 @@ class BudgetCurves(Figure):
         elif len(report["arms"]) > 8:
             said += " Grey: arms that rank lower."
         return said
+
+    def _apart(self, curves: Mapping[str, Mapping[str, _Curve]]) -> str:
+        """Say what the marks mean, and on how many data sets the leader's band leaves an arm out."""
+        said = (
+            "Marks on the right, with all of them: filled for the leader and the arms that its simultaneous "
+            "95 % band leaves out (DKW, for configurations drawn at random), hollow for those inside it"
+        )
+        clear = 0
+        for own in curves.values():
+            leader = own.get(_leader(own, max(len(curve.k) for curve in own.values())) or "")
+            lasts = [curve.center[-1] for curve in own.values() if curve is not leader]
+            clear += leader is not None and any(
+                math.isfinite(value) and not leader.low[-1] <= value <= leader.high[-1] for value in lasts
+            )
+        return said + (
+            f"; the band leaves out an arm in {clear} of {len(curves)} panels."
+            if clear
+            else "; it leaves out none: so few configurations tell no arm apart from the leader."
+        )
 
     def _words(self, title: str, curves: Mapping[str, Mapping[str, _Curve]], which: str, unit: str) -> str:
         parts = [

@@ -20,6 +20,7 @@ from anncore import (
 
 MOST_BARS = 12
 ROW, BAR, GAP = 0.24, 0.17, 0.12  # inches
+BESIDE = (0.48, 0.12)  # inches between names and axis: with the ranks in between, or on the lines on a phone
 
 
 class _Label(NamedTuple):
@@ -27,6 +28,7 @@ class _Label(NamedTuple):
 
     name: str
     rank: float
+    place: float  # of its mark on the axis: the rank, or beside it
     y: float
     left: bool
 
@@ -57,29 +59,39 @@ class CriticalDifference(Figure):
             return None
         groups = _groups(list(ranks), comparisons, report["control"])
         title, subtitle = self._title(report, list(ranks)), self._subtitle(report, len(groups))
+        if len(set(ranks.values())) < len(ranks):
+            subtitle += " Marks of equal ranks stand side by side."
         levels = _levels([(ranks[group[0]], ranks[group[-1]]) for group in groups[:MOST_BARS]])
-        names = {arm: drawing.shorten(arm, 1.5, 8, "bold") for arm in ranks}
-        side = 0.16 + max(drawing.text_width(name, 8, "bold") for name in names.values()) + 0.48
+        phone = data.width <= drawing.PHONE
+        longest = 0.8 if phone else 1.5
+        names = {arm: _name(arm, longest) for arm in ranks}
+        wide = min(drawing.NARROW, data.width)
+        lines = [line for name in names.values() for line in name.split("\n")]
+        side = 0.16 + max(drawing.text_width(line, 8, "bold") for line in lines) + BESIDE[phone]
         top = GAP + BAR * (max(levels, default=-1) + 1) + 0.08
         rows = math.ceil(len(ranks) / 2)
         height = top + ROW * rows
-        sheet = drawing.new_sheet(drawing.NARROW, height + 0.62, title, subtitle, theme)
-        ax = drawing.place(sheet, side, 0.12, drawing.NARROW - 2 * side, height)
+        sheet = drawing.new_sheet(wide, height + 0.62, title, subtitle, theme)
+        ax = drawing.place(sheet, side, 0.12, wide - 2 * side, height)
         self._axis(ax, len(ranks), height, report)
-        inch = (len(ranks) - 1) / (drawing.NARROW - 2 * side)  # in ranks
+        inch = (len(ranks) - 1) / (wide - 2 * side)  # in ranks
+        # Marks of nearly equal ranks would cover each other: they stand side by side around their ranks.
+        places = dict(
+            zip(ranks, drawing.spread(list(ranks.values()), 0.1 * inch, 1, len(ranks)), strict=True)
+        )
         for i, (arm, rank) in enumerate(ranks.items()):
             left = i < rows
             row = i if left else len(ranks) - 1 - i
-            label = _Label(names[arm], rank, top + ROW * (row + 0.5), left)
-            self._arm(ax, label, inch, len(ranks), theme, theme[arm])
+            label = _Label(names[arm], rank, places[arm], top + ROW * (row + 0.5), left)
+            self._arm(ax, label, inch, len(ranks), theme, theme[arm], phone)
         for group, level in zip(groups, levels, strict=False):
             y = GAP + BAR * (level + 0.5)
-            ends = [ranks[group[0]], ranks[group[-1]]]
+            ends = [min(ranks[group[0]], places[group[0]]), max(ranks[group[-1]], places[group[-1]])]
             ax.plot(ends, [y, y], color=theme.token("frame"), linewidth=4, solid_capstyle="butt", zorder=2)
             for arm in group:
-                self._dot(ax, ranks[arm], y, theme[arm], theme, 4.5)
-        for arm, rank in ranks.items():
-            self._dot(ax, rank, 0, theme[arm], theme, 6)
+                self._dot(ax, places[arm], y, theme[arm], theme, 4.5)
+        for arm, place in places.items():
+            self._dot(ax, place, 0, theme[arm], theme, 6)
         return Drawing(sheet, self.name, title, self._words(title, ranks, groups), subtitle)
 
     def _axis(self, ax: Any, arms: int, height: float, report: Any) -> None:
@@ -89,23 +101,34 @@ class CriticalDifference(Figure):
         # At most ten ticks, whole ranks each.
         ax.set_xticks(range(1, arms + 1, math.ceil(arms / 10)))
         sets = report["leaderboard"]["overall"][0]["data_sets"]
-        ax.set_xlabel(f"mean rank over {sets} {report['unit']} (1 is best)")
+        room = ax.get_position().width * ax.figure.get_figwidth() + 0.6
+        texts = (f"mean rank over {sets} {report['unit']} (1 is best)", "mean rank (1 is best)")
+        ax.set_xlabel(next((text for text in texts if drawing.text_width(text, 8) < room), "mean rank"))
         ax.set_yticks([])
         ax.spines[["left", "bottom"]].set_visible(False)
         ax.spines["top"].set_visible(True)
         ax.grid(visible=False)
 
-    def _arm(self, ax: Any, label: _Label, inch: float, arms: int, theme: Any, style: Any) -> None:
+    def _arm(
+        self, ax: Any, label: _Label, inch: float, arms: int, theme: Any, style: Any, phone: bool
+    ) -> None:
         edge = 1 - 0.06 * inch if label.left else arms + 0.06 * inch
         width = 1.3 if style.highlighted else 0.9
-        x, y = [label.rank, label.rank, edge], [0, label.y, label.y]
-        ax.plot(x, y, color=style.color, linewidth=width, clip_on=False, zorder=1)
+        x, y = [label.place, label.place, edge], [0, label.y, label.y]
+        ax.plot(x, y, color=style.color, linewidth=width, clip_on=False, zorder=1.5)
         away = -inch if label.left else inch
         text = {"va": "center", "ha": "right" if label.left else "left"}
-        muted = theme.token("muted")
-        ax.text(edge + 0.05 * away, label.y, f"{label.rank:.2f}", size=7, color=muted, **text)
+        muted, number = theme.token("muted"), f"{label.rank:.2f}"
+        if phone:
+            side = "left" if label.left else "right"
+            bare = {"facecolor": theme.token("paper"), "edgecolor": "none", "pad": 0.3}
+            ax.text(edge, label.y - 0.03, number, size=6.5, color=muted, va="bottom", ha=side, bbox=bare)
+        else:
+            ax.text(edge + 0.05 * away, label.y, number, size=7, color=muted, **text)
         color = style.color if style.highlighted else muted
-        ax.text(edge + 0.42 * away, label.y, label.name, size=8, weight="bold", color=color, **text)
+        at = edge + (BESIDE[phone] - 0.06) * away
+        size = 6.5 if "\n" in label.name else 8
+        ax.text(at, label.y, label.name, size=size, weight="bold", color=color, linespacing=1, **text)
 
     def _dot(self, ax: Any, x: float, y: float, style: Any, theme: Any, size: float) -> None:
         ax.plot(
@@ -186,6 +209,14 @@ class CriticalDifference(Figure):
         return f"Critical difference diagram. {title}. Mean ranks: {said}." + (
             f" Not told apart: {bars}." if bars else ""
         )
+
+
+def _name(arm: str, room: float) -> str:
+    """Return a name of at most `room` inches, on two lines of smaller type where it needs them."""
+    if drawing.text_width(arm, 8, "bold") <= room:
+        return arm
+    lines = drawing.name_lines(arm, room, 7, 2)
+    return "\n".join(lines) if lines else drawing.shorten(arm, room, 8, "bold")
 
 
 def _groups(

@@ -25,6 +25,7 @@ from anncore import (
 
 ARMS, LINES = 6, 4  # panels in a row and rows, at most
 LEFT, RIGHT, GAP, BETWEEN, HEAD, FOOT = 0.42, 0.2, 0.1, 0.5, 0.46, 0.26  # inches
+LEAST, LINE_GAP = 1.1, 0.4  # inches: a panel's width, and between the lines of one data set's panels
 NAME, KEY = (9, "bold"), 0.16  # a data set's name, and the room before the key of a class
 MARKS, MOST_MARKS = 800, 100  # examples in all panels, and in one
 AGREED = 0.9  # the share of seeds that must predict the same class
@@ -65,8 +66,8 @@ class DecisionBoundaries(Figure):
         examples = {p: data.maps[mapped[p]] for p in data.report["problems"] if p in mapped.index}
         if not examples:
             return None
-        layout = _Layout.of(examples, len(arms))
-        problems = list(examples)[: LINES * layout.per_row]
+        layout = _Layout.of(examples, len(arms), data.width)
+        problems = list(examples)[: LINES * max(1, layout.per_row)]
         seeds = len(data.report["seeds"]["report"])
         cells = {
             (problem, arm): _Cell.of(mine, data.maps, seeds)
@@ -82,18 +83,23 @@ class DecisionBoundaries(Figure):
             subtitle += f" Not drawn: {joined(left_out)}."
         theme, rows = data.theme, math.ceil(len(problems) / layout.per_row)
         height = min(layout.width, 1.5)
-        sheet = drawing.new_sheet(drawing.WIDE, rows * (height + HEAD + FOOT) + 0.06, title, subtitle, theme)
+        lines = math.ceil(len(arms) / layout.across)
+        group = lines * height + (lines - 1) * LINE_GAP + HEAD + FOOT
+        sheet = drawing.new_sheet(data.width, rows * group + 0.06, title, subtitle, theme)
         for i, problem in enumerate(problems):
             row, column = divmod(i, layout.per_row)
             x = LEFT + column * (layout.reach + BETWEEN)
-            y = 0.06 + FOOT + (rows - 1 - row) * (height + HEAD + FOOT)
+            y = 0.06 + FOOT + (rows - 1 - row) * group
             last = column == layout.per_row - 1 or i == len(problems) - 1
-            room = drawing.WIDE - RIGHT - x if last else layout.reach
-            self._group_title(sheet, (x, y + height + 0.31), room, problem, examples[problem], theme)
+            room = data.width - RIGHT - x if last else layout.reach
+            top = y + group - HEAD - FOOT
+            self._group_title(sheet, (x, top + 0.31), room, problem, examples[problem], theme)
             for j, arm in enumerate(arms):
+                line, place = divmod(j, layout.across)
+                bottom = y + (lines - 1 - line) * (height + LINE_GAP)
                 cell = cells[problem, arm]
-                ax = drawing.place(sheet, x + j * (layout.width + GAP), y, layout.width, height)
-                _frame(ax, examples[problem], first=j == 0)
+                ax = drawing.place(sheet, x + place * (layout.width + GAP), bottom, layout.width, height)
+                _frame(ax, examples[problem], first=place == 0)
                 _head(ax, arm, cell, theme)
                 if cell.maps:
                     _picture(ax, cell, min(MOST_MARKS, MARKS // len(cells)), theme)
@@ -163,33 +169,37 @@ class DecisionBoundaries(Figure):
     def _words(self, title: str, cells: Mapping[tuple[str, str], _Cell], problems: Sequence[str]) -> str:
         said = []
         for problem in problems:
-            descriptions = [f"{arm} {cell.told()}" for (name, arm), cell in cells.items() if name == problem]
+            descriptions = [f"{arm} {cell.words()}" for (name, arm), cell in cells.items() if name == problem]
             said.append(f"{problem}: {', '.join(descriptions)}")
         return f"Predicted classes over the plane. {title}. Disagreement of seeds: {'; '.join(said)}."
 
 
 class _Layout(NamedTuple):
-    """How many data sets stand in a row, and how wide their panels are, in inches."""
+    """How many data sets stand in a row, how their panels lie, and how wide these are, in inches."""
 
     per_row: int
+    across: int  # panels of a data set side by side
     width: float
     reach: float  # of a data set's panels together
 
     @classmethod
-    def of(cls, examples: Mapping[str, DecisionMap], arms: int) -> _Layout:
+    def of(cls, examples: Mapping[str, DecisionMap], arms: int, sheet: float) -> _Layout:
         """Put as many in a row as there is room for, fewer where their names and classes need more."""
-        most = min(len(examples), max(1, ARMS // arms))
+        inner = sheet - LEFT - RIGHT
+        across, _ = drawing.fit_columns(arms, ARMS, inner, LEAST, GAP)
+        most = min(len(examples), max(1, ARMS // arms)) if across == arms and sheet > drawing.PHONE else 1
+        layout = cls(1, across, 0.0, 0.0)
         for per_row in range(most, max(1, most // 2) - 1, -1):
-            room = drawing.WIDE - LEFT - RIGHT - GAP * (arms - 1) * per_row - BETWEEN * (per_row - 1)
-            width = min(2.2, room / per_row / arms)
-            found = cls(per_row, width, arms * (width + GAP) - GAP)
+            room = inner - GAP * (across - 1) * per_row - BETWEEN * (per_row - 1)
+            width = min(2.2, room / per_row / across)
+            layout = cls(per_row, across, width, across * (width + GAP) - GAP)
             heads = [
                 drawing.text_width(problem, *NAME) + sum(KEY + _key_width(label) for label in example.classes)
                 for problem, example in examples.items()
             ]
-            if max(heads) <= found.reach:
+            if max(heads) <= layout.reach:
                 break
-        return found
+        return layout
 
 
 def _key_width(label: str) -> float:
@@ -208,18 +218,18 @@ class _Cell:
     @classmethod
     def of(cls, trials: Any, maps: Mapping[str, DecisionMap], seeds: int) -> _Cell:
         trials = trials.drop_duplicates("seed")
-        found = [maps[key] for key in trials["key"] if key in maps]
+        own = [maps[key] for key in trials["key"] if key in maps]
         # A file that grew between two sweeps has another range: only what lies on the same lattice counts.
-        found = [each for each in found if _lattice(each) == _lattice(found[0])]
+        own = [learned for learned in own if _lattice(learned) == _lattice(own[0])]
         why = Counter(
             "without a map" if status == "ok" else str(status)
             for key, status in zip(trials["key"], trials["status"], strict=True)
             if key not in maps
         )
-        missing = seeds - len(found) - sum(why.values())
+        missing = seeds - len(own) - sum(why.values())
         if missing > 0:
             why["missing"] += missing
-        return cls(tuple(found), seeds, " and ".join(why), sum(why.values()))
+        return cls(tuple(own), seeds, " and ".join(why), sum(why.values()))
 
     @cached_property
     def mean(self) -> Array:
@@ -238,7 +248,7 @@ class _Cell:
     def disagreement(self) -> float:
         return float(self.disputed.mean())
 
-    def told(self) -> str:
+    def words(self) -> str:
         short = f" ({len(self.maps)} of {self.seeds} seeds)" if len(self.maps) < self.seeds else ""
         if len(self.maps) < 2:
             return ("one seed" if self.maps else self.lost) + short
@@ -380,10 +390,10 @@ def _boundary(ax: Any, mean: Array, extent: tuple[float, float, float, float], t
 
 def _marks(ax: Any, maps: Sequence[DecisionMap], count: int, theme: drawing.Theme) -> None:
     """Draw some examples, as many of each seed."""
-    each = max(1, count // len(maps))
-    rows = [np.arange(len(found.labels))[:: max(1, len(found.labels) // each)][:each] for found in maps]
-    points = np.concatenate([found.examples[at] for found, at in zip(maps, rows, strict=True)])
-    labels = np.concatenate([found.labels[at] for found, at in zip(maps, rows, strict=True)])
+    per_map = max(1, count // len(maps))
+    rows = [np.arange(len(one.labels))[:: max(1, len(one.labels) // per_map)][:per_map] for one in maps]
+    points = np.concatenate([one.examples[at] for one, at in zip(maps, rows, strict=True)])
+    labels = np.concatenate([one.labels[at] for one, at in zip(maps, rows, strict=True)])
     w, h = ax.figure.get_size_inches()
     box = ax.get_position()
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from anncore import (
     Drawing,
@@ -16,6 +17,8 @@ from anncore import (
     number,
     singular,
 )
+
+RANKS = 1.25  # inches right of the cells, for the mean ranks
 
 
 @dataclass(frozen=True)
@@ -37,45 +40,35 @@ class HeatMap(Figure):
         report, theme = data.report, data.theme
         arms = [row["arm"] for row in report["leaderboard"]["overall"]]
         problems = report["problems"]
-        if len(arms) < 2 or not problems:
+        if len(arms) < 2 or len(problems) < 2:  # of one, the leaderboard shows the same and more
             return None
         columns = [_Column(report, problem, arms) for problem in problems]
-        left = 0.35 + min(1.6, max(drawing.text_width(arm, 8) for arm in arms))
-        right = 1.25
-        cell = min(1.0, (drawing.WIDE - left - right) / len(problems))
-        width, height = cell * len(problems), 0.36 * len(arms)
-        texts = [c.text(arm) for c in columns for arm in arms if not c.failed(arm)]
-        # Numbers that run into each other tell nothing, and there are a thousand of them.
-        narrow = (
-            max((drawing.text_width(text, 6.5) for text in dict.fromkeys(texts)), default=0) > cell - 0.02
+        # On a phone the arms stand side by side, as there is room for few columns.
+        grid = _Grid.of(columns, arms, data.width)
+        title, subtitle = self._title(columns, report), self._subtitle(report, grid)
+        sheet = drawing.new_sheet(grid.sheet_width, grid.body, title, subtitle, theme)
+        ax = drawing.place(sheet, grid.left, grid.bottom, *grid.size)
+        self._cells(ax, columns, arms, theme, grid)
+        across, down = (arms, problems) if grid.turned else (problems, arms)
+        ax.set(xlim=(0, len(across)), ylim=(len(down), 0))
+        ax.set_yticks(
+            [i + 0.5 for i in range(len(down))], [grid.row_name(name) for name in down], size=8, rotation=0
         )
-        title, subtitle = self._title(columns, report), self._subtitle(report, narrow)
-        steep = any(drawing.text_width(p, 7.5) > cell - 0.06 for p in problems)
-        head = 0.2 + (min(1.1, max(drawing.text_width(p, 7.5) for p in problems)) * 0.75 if steep else 0.12)
-        sheet = drawing.new_sheet(left + width + right, height + head + 0.62, title, subtitle, theme)
-        ax = drawing.place(sheet, left, 0.6, width, height)
-        self._cells(ax, columns, arms, theme, narrow)
-        names = [drawing.shorten(arm, 1.6, 8) for arm in arms]
-        ax.set_yticks([i + 0.5 for i in range(len(arms))], names, size=8, rotation=0)
         ax.set_xticks(
-            [i + 0.5 for i in range(len(problems))],
-            [drawing.two_lines(p, 1.1, 7.5) if steep else p for p in problems],
-            size=7.5,
-            rotation=40 if steep else 0,
-            ha="left" if steep else "center",
-            rotation_mode="anchor",
+            [i + 0.5 for i in range(len(across))],
+            grid.heads,
+            size=grid.head_size,
+            rotation=90 if grid.upright else 0,
+            linespacing=1.05,
         )
         ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
-        ranks = drawing.place(sheet, left + width + 0.12, 0.6, right - 0.6, height)
-        self._ranks(ranks, report["leaderboard"]["overall"], theme)
-        drawing.ramp_key(
-            sheet, left, 0.3, 1.8, drawing.RampKey("", [(0, "best of the column"), (1, "worst")]), theme
-        )
-        return Drawing(
-            sheet, self.name, title, self._words(title, columns, arms, report["problem_unit"]), subtitle
-        )
+        self._ranks(sheet, ax, report["leaderboard"]["overall"], grid, theme)
+        ends = [(0, f"best of the {grid.line}"), (1, "worst")]
+        drawing.ramp_key(sheet, grid.left, 0.3, 1.8, drawing.RampKey("", ends), theme)
+        words = self._words(title, columns, arms, report["problem_unit"])
+        return Drawing(sheet, self.name, title, words, subtitle)
 
-    def _cells(self, ax: Any, columns: list[_Column], arms: list[str], theme: Any, narrow: bool) -> None:
+    def _cells(self, ax: Any, columns: list[_Column], arms: list[str], theme: Any, grid: _Grid) -> None:
         import numpy as np
         import seaborn as sns
         from matplotlib.colors import ListedColormap
@@ -83,8 +76,8 @@ class HeatMap(Figure):
         levels = np.array([[theme.level(c.share(arm)) for c in columns] for arm in arms])
         failed = np.array([[c.failed(arm) for c in columns] for arm in arms])
         sns.heatmap(
-            levels,
-            mask=failed,
+            levels.T if grid.turned else levels,
+            mask=failed.T if grid.turned else failed,
             ax=ax,
             cmap=ListedColormap(list(theme.ramp)),
             vmin=-0.5,
@@ -94,30 +87,38 @@ class HeatMap(Figure):
             linecolor=theme.token("paper"),
         )
         ax.grid(visible=False)
-        for y, arm in enumerate(arms):
-            for x, column in enumerate(columns):
-                row = column.rows[arm]
+        for i, arm in enumerate(arms):
+            for j, column in enumerate(columns):
+                at = (i, j) if grid.turned else (j, i)
                 if column.failed(arm):
-                    self._lost(ax, x, y, drawing.lost_words(row), theme, narrow)
-                    continue
-                ink = theme.text_on(int(levels[y, x]))
-                if narrow:
-                    first = "bold" if row["rank"] == 1 else "normal"
-                    lost = f"×{row['n'] - row['ok']}" if row["ok"] < row["n"] else ""
-                    words = f"{row['rank']:g}" + (f"\n{lost}" if lost else "")
-                    middle = {"ha": "center", "va": "center", "linespacing": 1.05}
-                    ax.text(x + 0.5, y + 0.5, words, size=5.5, weight=first, color=ink, **middle)
-                    continue
-                weight = "bold" if row["rank"] == 1 else "normal"
-                text = column.text(arm)
-                size = 8 if len(text) < 7 and len(columns) < 12 else 6.5
-                ax.text(
-                    x + 0.5, y + 0.45, text, ha="center", va="center", size=size, weight=weight, color=ink
-                )
-                ax.text(x + 0.95, y + 0.9, f"{row['rank']:g}", ha="right", va="bottom", size=6.5, color=ink)
-                if row["ok"] < row["n"]:
-                    lost = f"×{row['n'] - row['ok']}"
-                    ax.text(x + 0.05, y + 0.9, lost, va="bottom", size=6.5, weight="bold", color=ink)
+                    self._lost(ax, *at, drawing.lost_words(column.rows[arm]), theme, grid.ranks_only)
+                else:
+                    self._cell(ax, at, column, arm, theme.text_on(int(levels[i, j])), grid)
+
+    def _cell(self, ax: Any, at: tuple[int, int], column: _Column, arm: str, ink: str, grid: _Grid) -> None:
+        """Write score, rank and lost seeds into a cell; the rank alone where scores do not fit."""
+        (x, y), row = at, column.rows[arm]
+        weight = "bold" if row["rank"] == 1 else "normal"
+        lost = f"×{row['n'] - row['ok']}" if row["ok"] < row["n"] else ""
+        if grid.ranks_only:
+            words = f"{row['rank']:g}" + (f"\n{lost}" if lost else "")
+            middle = {"ha": "center", "va": "center", "linespacing": 1.05}
+            ax.text(x + 0.5, y + 0.5, words, size=5.5, weight=weight, color=ink, **middle)
+            return
+        text = column.text(arm)
+        ax.text(
+            x + 0.5,
+            y + 0.45,
+            text,
+            ha="center",
+            va="center",
+            size=grid.size_of(text),
+            weight=weight,
+            color=ink,
+        )
+        ax.text(x + 0.95, y + 0.92, f"{row['rank']:g}", ha="right", va="bottom", size=6.5, color=ink)
+        if lost:
+            ax.text(x + 0.05, y + 0.92, lost, va="bottom", size=6.5, weight="bold", color=ink)
 
     def _lost(self, ax: Any, x: float, y: float, words: str, theme: Any, narrow: bool) -> None:
         """Hatch the cell of an arm that lost half of its seeds or more, and write how many."""
@@ -140,14 +141,31 @@ class HeatMap(Figure):
             bbox={"facecolor": theme.token("alarm_fill"), "edgecolor": "none", "pad": 1},
         )
 
-    def _ranks(self, ax: Any, board: list[dict[str, Any]], theme: Any) -> None:
+    def _ranks(self, sheet: Any, ax: Any, board: list[dict[str, Any]], grid: _Grid, theme: Any) -> None:
+        """Draw the mean ranks: as bars beside the arms' rows, as numbers below their columns."""
         values = [row["mean_rank"] for row in board]
-        ax.barh([i + 0.5 for i in range(len(board))], values, height=0.6, color=theme.token("bar"))
+        if grid.turned:
+            for i, value in enumerate(values):
+                place = ax.get_xaxis_transform()
+                text = {"ha": "center", "va": "top", "size": 8, "weight": "bold"}
+                ax.text(i + 0.5, -0.06 / grid.size[1], f"{value:.1f}", transform=place, **text)
+            ax.text(
+                -0.05 / grid.size[0],
+                -0.06 / grid.size[1],
+                "mean rank",
+                transform=ax.transAxes,
+                ha="right",
+                va="top",
+                size=7.5,
+            )
+            return
+        ranks = drawing.place(sheet, grid.left + grid.size[0] + 0.12, grid.bottom, RANKS - 0.6, grid.size[1])
+        ranks.barh([i + 0.5 for i in range(len(board))], values, height=0.6, color=theme.token("bar"))
         for i, value in enumerate(values):
-            ax.text(value, i + 0.5, f" {value:.1f}", va="center", size=8, weight="bold")
-        ax.set(xlim=(0, len(board) * 1.02), ylim=(len(board), 0))
-        ax.set_title("mean rank", size=7.5, weight="normal", loc="left")
-        ax.axis("off")
+            ranks.text(value, i + 0.5, f" {value:.1f}", va="center", size=8, weight="bold")
+        ranks.set(xlim=(0, len(board) * 1.02), ylim=(len(board), 0))
+        ranks.set_title("mean rank", size=7.5, weight="normal", loc="left")
+        ranks.axis("off")
 
     def _title(self, columns: list[_Column], report: Any) -> str:
         """Say on which data set the arms lie closest and on which farthest apart."""
@@ -173,23 +191,24 @@ class HeatMap(Figure):
             title = f"{lead['arm']} ranks best on {lead['wins']} of {units}"
         return title + (f"; failures on {', '.join(broken[:3])}" if broken else "")
 
-    def _subtitle(self, report: Any, narrow: bool) -> str:
+    def _subtitle(self, report: Any, grid: _Grid) -> str:
         labels = sorted({measure["label"] for measure in report["measures"].values()})
         scales = {measure["scale"] for measure in report["measures"].values()}
         mean = "geometric mean" if scales == {"log"} else "mean"
         seeds = counted(len(report["seeds"]["report"]), "seeds")
-        if narrow:
+        line = grid.line
+        if grid.ranks_only:
             return (
                 f"Number: rank of the {mean} {' or '.join(labels)} over {seeds}; report.md's tables have the "
-                "scores. Colour: gap to the best arm of the column, each column on its own scale. ×n: n "
+                f"scores. Colour: gap to the best arm of the {line}, each {line} on its own scale. ×n: n "
                 "seeds did not finish; hatched: half or more did not."
             )
         boards = report["leaderboard"]["problems"].values()
         lost = any(row["ok"] < row["n"] for board in boards for row in board)
         return (
             f"Cell: {mean} {' or '.join(labels)}{' (%)' if scales == {'unit'} else ''} over {seeds}. "
-            "Colour: gap to the best arm of the column, each column on its own scale. Small number: rank in "
-            "the column."
+            f"Colour: gap to the best arm of the {line}, each {line} on its own scale. Small number: rank in "
+            f"the {line}."
         ) + (
             " ×n: n seeds did not finish; the mean of the others is in brackets, and the arm ranks behind "
             "those that lost none."
@@ -200,6 +219,67 @@ class HeatMap(Figure):
     def _words(self, title: str, columns: list[_Column], arms: list[str], units: str) -> str:
         best = [f"{c.problem}: {', '.join(arm for arm in arms if c.rows[arm]['rank'] == 1)}" for c in columns]
         return f"Table of arms by {units}, coloured by gap. {title}. Best: {'; '.join(best[:20])}."
+
+
+class _Grid(NamedTuple):
+    """Where the cells lie, in inches, and what fits into them."""
+
+    turned: bool  # arms side by side, problems below one another
+    left: float
+    bottom: float
+    size: tuple[float, float]  # of all cells together
+    body: float
+    sheet_width: float
+    ranks_only: bool
+    cell: float  # the width of one
+    heads: list[str]  # above the columns
+    head_size: float
+    upright: bool
+
+    @classmethod
+    def of(cls, columns: Sequence[_Column], arms: Sequence[str], width: float) -> _Grid:
+        turned = width <= drawing.PHONE
+        problems = [column.problem for column in columns]
+        across, down = (arms, problems) if turned else (problems, arms)
+        right = 0.12 if turned else RANKS
+        widest = 0.85 if turned else 1.6
+        left = 0.3 + min(widest, max(drawing.text_width(name, 8) for name in down))
+        cell = min(1.0, (width - left - right) / len(across))
+        texts = {column.text(arm) for column in columns for arm in arms if not column.failed(arm)}
+        ranks_only = max((drawing.text_width(text, 6.5) for text in texts), default=0) > cell - 0.02
+        heads, head_size, upright, head = _heads(across, cell)
+        size = (cell * len(across), 0.36 * len(down))
+        bottom = 0.8 if turned else 0.6
+        body = size[1] + head + bottom + 0.04
+        needed = max(left + size[0] + right, 3.3 if turned else 4.6)
+        return cls(turned, left, bottom, size, body, needed, ranks_only, cell, heads, head_size, upright)
+
+    @property
+    def line(self) -> str:
+        """What a problem's cells form."""
+        return "row" if self.turned else "column"
+
+    def row_name(self, name: str) -> str:
+        if self.turned:
+            return str(drawing.two_lines(name, 0.85, 8))
+        return str(drawing.shorten(name, 1.6, 8))
+
+    def size_of(self, text: str) -> float:
+        """Return the largest size in points at which a score fits into a cell."""
+        fits = (size for size in (8.0, 7.25) if drawing.text_width(text, size, "bold") <= self.cell - 0.1)
+        return next(fits, 6.5)
+
+
+def _heads(names: Sequence[str], cell: float) -> tuple[list[str], float, bool, float]:
+    """Return the columns' names, their size, whether they stand upright, and the height that they take."""
+    for size in (7.5, 7.0, 6.5):
+        broken = [drawing.name_lines(name, cell - 0.05, size, 4) for name in names]
+        lines = [part for part in broken if part is not None]
+        if len(lines) == len(names):
+            height = 0.14 + max(map(len, lines)) * size * 1.25 / 72
+            return ["\n".join(part) for part in lines], size, False, height
+    shown = [drawing.shorten(name, 1.1, 7) for name in names]
+    return shown, 7.0, True, 0.2 + max(drawing.text_width(name, 7) for name in shown)
 
 
 class _Column:

@@ -22,6 +22,8 @@ from anncore import (
 )
 
 ARMS, LINES = 8, 4  # at most, of panels
+TOPS = (0.1, 0.25, 0.5, 1.0)  # where the colours may end, as shares of what is possible
+LEAST = 0.005  # of the colours' scale: a panel below it all over is of one colour
 
 Grids = Mapping[tuple[str, str], LayerGrid]
 
@@ -31,8 +33,9 @@ class LayerHealth(Figure):
     """Shares that were watched layer by layer: of every hidden layer over the steps, a panel per arm.
 
     It draws every watched metric whose values lie between two bounds, [0, 1] as a rule, on one scale from its
-    better end to its worse one. Value: median over the seeds that finished. Where there are more data sets or
-    arms than it can show, it takes those that are worst at the last step, and says so.
+    better end to the worst that there is to see; what stays at the better end has no panel, but is named.
+    Value: median over the seeds that finished. Where there are more data sets or arms than it can show, it
+    takes those that are worst at the last step, and says so.
     """
 
     name: ClassVar[str] = "layer_health"
@@ -57,18 +60,24 @@ class LayerHealth(Figure):
         arms = drawing.weightiest(every, amiss(1), ARMS)
         lines = len(shares) * (2 if len(arms) > 6 else 1)
         problems = drawing.weightiest(where, amiss(0), max(1, LINES // lines))
+        top = _top(shares)
         rows = [
             (
                 f"{share.words} on {problem}" if len(where) > 1 else share.words,
-                [share.panel(problem, arm, report) for arm in arms],
+                [share.panel(problem, arm, report, top) for arm in arms],
             )
             for share in shares
             for problem in problems
         ]
         title = _title([share.finding(len(where) > 1) for share in shares])
+        words = drawing.layer_words(title, rows)
         subtitle = self._subtitle(shares, report, (problems, where), (arms, every), rows)
-        sheet = drawing.layer_sheet(title, subtitle, rows, _keys(shares), data.theme)
-        return Drawing(sheet, self.name, title, drawing.layer_words(title, rows), subtitle)
+        kept, calm = _telling(rows)
+        if calm:
+            subtitle += f" Not drawn, as every layer stays at the pale end of the scale: {joined(calm, 6)}."
+        keys = _keys(shares, top)
+        sheet = drawing.layer_sheet((title, subtitle), kept, keys, data.theme, data.width)
+        return Drawing(sheet, self.name, title, words, subtitle)
 
     def _subtitle(
         self,
@@ -108,7 +117,7 @@ class _Share:
     """A watched metric between two bounds, with all that it found."""
 
     def __init__(self, watched: Mapping[str, Any], grids: Grids) -> None:
-        self.told, self.grids = watched, grids
+        self.grids = grids
         self.words = watched["metric"].replace("_", " ")
         self.definition = watched["definition"].rstrip(".")
         self.low, self.high = watched["low"], watched["high"]
@@ -126,14 +135,14 @@ class _Share:
         shares = [one[np.isfinite(one)] for one in shares]
         return max((float(one.max()) for one in shares if len(one)), default=-1.0)
 
-    def panel(self, problem: str, arm: str, report: Any) -> drawing.LayerPanel:
+    def panel(self, problem: str, arm: str, report: Any, top: float) -> drawing.LayerPanel:
         row = next(r for r in report["leaderboard"]["problems"][problem] if r["arm"] == arm)
         counts = (row["ok"], row["n"], row["diverged"])
         grid = self.grids.get((problem, arm))
         if grid is None:
             return drawing.LayerPanel(arm, ("",), np.zeros(1), np.full((1, 1), np.nan), ("",), *counts)
         texts = [self.text(value) for value in self.last[problem, arm]]
-        return drawing.LayerPanel(arm, grid.layers, grid.steps, self.share(grid.median), texts, *counts)
+        return drawing.LayerPanel(arm, grid.layers, grid.steps, self.share(grid.median) / top, texts, *counts)
 
     def text(self, value: float) -> str:
         if not math.isfinite(value):
@@ -177,11 +186,42 @@ def _title(findings: Sequence[tuple[str, str, str]]) -> str:
     return text if findings[0][0] else text[:1].upper() + text[1:]  # an arm's name stays as it is
 
 
-def _keys(shares: Sequence[_Share]) -> list[drawing.RampKey]:
+def _top(shares: Sequence[_Share]) -> float:
+    """Return the share at which the colours end: the least of a few that holds all there is to see."""
+    worst = [float(np.nanmax(s.share(g.median))) for s in shares for g in s.grids.values() if _known(g)]
+    return next((top for top in TOPS if max(worst, default=1.0) <= top), 1.0)
+
+
+def _known(grid: LayerGrid) -> bool:
+    return len(grid.values) > 0 and bool(np.isfinite(grid.median).any())
+
+
+def _telling(
+    rows: Sequence[tuple[str, Sequence[drawing.LayerPanel]]],
+) -> tuple[list[tuple[str, list[drawing.LayerPanel]]], list[str]]:
+    """Return the rows without the panels of one pale colour, and the arms that have no other anywhere.
+
+    A row keeps one panel at least, and all where every panel of the figure is pale.
+    """
+    calm = {
+        id(panel): bool(np.isfinite(panel.shares).all()) and float(panel.shares.max()) < LEAST
+        for _, panels in rows
+        for panel in panels
+    }
+    if all(calm.values()):
+        return [(heading, list(panels)) for heading, panels in rows], []
+    kept = [(heading, [panel for panel in panels if not calm[id(panel)]]) for heading, panels in rows]
+    drawn = {panel.arm for _, panels in kept for panel in panels}
+    left_out = dict.fromkeys(panel.arm for _, panels in rows for panel in panels if panel.arm not in drawn)
+    return [(heading, panels) for heading, panels in kept if panels], list(left_out)
+
+
+def _keys(shares: Sequence[_Share], top: float) -> list[drawing.RampKey]:
     """Return one legend for all metrics of one scale."""
     keys: dict[tuple[tuple[float, str], ...], list[str]] = {}
     for share in shares:
-        ends = [share.low + (share.high - share.low) * (at if share.up else 1 - at) for at in (0, 0.5, 1)]
+        places = [top * (at if share.up else 1 / top - at) for at in (0, 0.5, 1)]
+        ends = [share.low + (share.high - share.low) * place for place in places]
         ticks = tuple(zip((0.0, 0.5, 1.0), map(share.text, ends), strict=True))
         keys.setdefault(ticks, []).append(share.words)
     return [drawing.RampKey(joined(words), ticks) for ticks, words in keys.items()]

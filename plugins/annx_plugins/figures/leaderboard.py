@@ -34,12 +34,12 @@ class Leaderboard(Figure):
         arms = [row["arm"] for row in report["leaderboard"]["overall"]]
         if not arms or not report["problems"]:
             return None
-        problems, left_out = drawing.shown_problems(report, report["problems"])
-        columns = min(len(problems), 4)
-        rows = math.ceil(len(problems) / columns)
-        left = 0.3 + min(1.5, max(drawing.text_width(arm, 7.5, "bold") for arm in arms))
+        problems, left_out = drawing.shown_problems(report, report["problems"], data.width)
+        names = 1.5 if data.width > drawing.PHONE else 1.0
+        left = 0.3 + min(names, max(drawing.text_width(arm, 7.5, "bold") for arm in arms))
         gap, low = 0.34, 0.5
-        width = (drawing.WIDE - left - 0.2 - gap * (columns - 1)) / columns
+        columns, width = drawing.fit_columns(len(problems), 4, data.width - left - 0.2, 1.3, gap)
+        rows = math.ceil(len(problems) / columns)
         height = max(0.55, 0.19 * len(arms) + 0.12)
         body = rows * height + (rows - 1) * 0.68 + low + 0.3
         title = report["answer"]["headline"].rstrip(".")
@@ -60,7 +60,7 @@ class Leaderboard(Figure):
         if any(measure["floor"] for measure in report["measures"].values()):
             subtitle += " Left of the dotted line: at the function's floor, where fewer steps win."
         subtitle += left_out
-        sheet = drawing.new_sheet(drawing.WIDE, body, title, subtitle, theme)
+        sheet = drawing.new_sheet(data.width, body, title, subtitle, theme)
         frame = scores(data)
         finite = frame[np.isfinite(frame["score"])]
         values = {
@@ -72,7 +72,7 @@ class Leaderboard(Figure):
         for i, (ax, problem) in enumerate(zip(axes, problems, strict=True)):
             self._panel(ax, problem, arms, data, values)
             if i % columns == 0:
-                ax.set_yticks(range(len(arms)), [drawing.shorten(arm, 1.5, 7.5, "bold") for arm in arms])
+                ax.set_yticks(range(len(arms)), [drawing.shorten(arm, names, 7.5, "bold") for arm in arms])
                 for text, arm in zip(ax.get_yticklabels(), arms, strict=True):
                     text.set(color=theme[arm].color, weight="bold", size=7.5)
         return Drawing(sheet, self.name, title, self._words(report), subtitle)

@@ -23,6 +23,7 @@ from anncore import (
 )
 
 WIDEST = 1e4  # means more than so many times the smallest need a log axis, even where some values are 0
+MOST_BANDS = 2  # in one panel: more cover each other
 ROOM = 0.35  # of the means' range, that bands may add to the axis at either end
 
 
@@ -33,7 +34,8 @@ class LearningCurves(Figure):
     Geometric mean and log axis where every value is positive. A seed that did not finish is out of the mean;
     a cross ends its own thin line at its last finite value. The arm's mean is then dashed, as it is that of
     the survivors only; where half of the seeds or more did not finish there is none, and the survivors have
-    thin lines too. Early stopping holds a seed's last value to the end.
+    thin lines too. Early stopping holds a seed's last value to the end. With more than two arms only the
+    interval of the last mean is drawn, beside the curves, as many bands hide each other.
     """
 
     name: ClassVar[str] = "learning_curves"
@@ -55,36 +57,22 @@ class LearningCurves(Figure):
         factor = 100 if _shares(report, metric) else 1
         lines = _lines(trials, joined_, problems, report["seeds"]["report"], factor)
         title = self._title(lines, metric, report)
-        seeds = counted(len(report["seeds"]["report"]), "seeds")
-        subtitle = (
-            f"Line: mean of {seeds} shared by all arms"
-            f"{'' if _shares(report, metric) else ' (geometric where all values are positive)'}. "
-            "Band: pointwise 95 % t-interval."
-        )
-        if any(line.gone for own in lines.values() for line in own.values()):
-            subtitle += (
-                " Dashed: mean of the surviving seeds only, ×k/n: k did not finish; from half on no mean but "
-                "every seed's thin line, which × ends where it diverged."
-            )
-        if len(report["arms"]) > 8:
-            subtitle += " Grey: the other arms."
-        problems, left_out = drawing.shown_problems(report, problems)
-        subtitle += left_out
-        columns = min(3, len(problems))
+        problems, left_out = drawing.shown_problems(report, problems, data.width)
+        subtitle = self._subtitle(lines, metric, report) + left_out
+        left, low, height, gap, between = 0.62, 0.5, 1.62, 0.5, 0.5
+        columns, width = drawing.fit_columns(len(problems), 4, data.width - left - 0.2, 1.6, gap)
+        width = min(width, 4.0)
         rows = math.ceil(len(problems) / columns)
-        left, low, height = 0.62, 0.5, 1.62
-        room = 0.3 + min(
-            1.2, max(drawing.text_width(label, 7.5, "bold") for label in self._labels(lines, theme))
-        )
-        width = (drawing.WIDE - left - columns * room - (columns - 1) * 0.4 - 0.06) / columns
-        body = rows * height + (rows - 1) * 0.5 + low + 0.3
-        sheet = drawing.new_sheet(drawing.WIDE, body, title, subtitle, theme)
+        named = [arm for arm in report["arms"] if theme[arm].highlighted]
+        legend = drawing.Legend(named, data.width - 0.4)
+        body = rows * height + (rows - 1) * between + low + 0.36 + legend.height
+        sheet = drawing.new_sheet(data.width, body, title, subtitle, theme)
+        legend.draw(sheet, 0.2, body - legend.height, theme)
         axes = drawing.panels(
-            sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(room + 0.4, 0.5)
+            sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(gap, between)
         )
         for i, (ax, problem) in enumerate(zip(axes, problems, strict=True)):
-            ratios = not _shares(report, metric)
-            self._panel(ax, lines[problem], report["arms"], theme, room, report["level"], ratios)
+            self._panel(ax, lines[problem], report, theme, _shares(report, metric))
             drawing.panel_title(ax, problem)
             if i % columns == 0:
                 log = ax.get_yscale() == "log"
@@ -96,46 +84,50 @@ class LearningCurves(Figure):
             sheet, self.name, title, self._words(title, lines, singular(report["problem_unit"])), subtitle
         )
 
-    def _labels(self, lines: dict[str, dict[str, _Line]], theme: Any) -> list[str]:
-        return [
-            _label(arm, line) if theme[arm].highlighted else ""
-            for own in lines.values()
-            for arm, line in own.items()
-        ]
+    def _subtitle(self, lines: dict[str, dict[str, _Line]], metric: str, report: Any) -> str:
+        seeds = counted(len(report["seeds"]["report"]), "seeds")
+        few = len(report["arms"]) <= MOST_BANDS
+        said = (
+            f"Line: mean of {seeds} shared by all arms"
+            f"{'' if _shares(report, metric) else ' (geometric where all values are positive)'}. "
+        )
+        said += "Band: pointwise" if few else "Mark on the right: the last mean with its"
+        said += " 95 % t-interval."
+        if any(line.gone for own in lines.values() for line in own.values()):
+            said += (
+                " Dashed: mean of the surviving seeds only, ×k/n: k did not finish; from half on no mean but "
+                "every seed's thin line, which × ends where it diverged."
+            )
+        if len(report["arms"]) > 8:
+            said += " Grey: the other arms."
+        return said
 
-    def _panel(
-        self,
-        ax: Any,
-        lines: dict[str, _Line],
-        arms: list[str],
-        theme: Any,
-        room: float,
-        level: float,
-        ratios: bool,
-    ) -> None:
-        shown = [(arm, lines[arm]) for arm in arms if arm in lines]
+    def _panel(self, ax: Any, lines: dict[str, _Line], report: Any, theme: Any, shares: bool) -> None:
+        shown = [(arm, lines[arm]) for arm in report["arms"] if arm in lines]
         # Grey arms lie below the coloured ones, whatever their order.
         shown.sort(key=lambda pair: theme[pair[0]].highlighted)
         everything = np.concatenate([line.values[np.isfinite(line.values)] for _, line in shown] or [[]])
-        geometric = ratios and len(everything) > 0 and bool((everything > 0).all())
+        geometric = not shares and len(everything) > 0 and bool((everything > 0).all())
         kind = "log" if geometric else "linear"
-        bands = {arm: mean_band(line.survivors, kind, level) for arm, line in shown if not line.few}
-        pen = _Pen(ax, theme)
+        bands = {arm: mean_band(line.survivors, kind, report["level"]) for arm, line in shown if not line.few}
+        # The bands of many arms cover each other and turn grey: then only the last interval is drawn.
+        pen = _Pen(ax, theme, banded=len(report["arms"]) <= MOST_BANDS)
         for arm, line in shown:
             pen.lost(line, theme[arm])
             if line.few:
-                pen.survivors(arm, line, theme[arm])
+                pen.survivors(line, theme[arm])
             else:
                 pen.mean(arm, line, theme[arm], bands[arm])
         pen.grey_lines()
-        self._axes(ax, shown, pen.seen, pen.bands, geometric or _wide(bands, everything, ratios))
+        self._axes(ax, shown, pen.seen, pen.bands, geometric or _wide(bands, everything, not shares))
         low, high = ax.get_ylim()
         for step, value, color in pen.ends:
             ax.plot(
                 [step], [min(max(value, low), high)], "x", color=color, markersize=5, mew=1.6, clip_on=False
             )
-        inside = [(min(max(y, low), high), text, color) for y, text, color in pen.labels]
-        drawing.end_labels(ax, inside, room=room)
+        pen.last_means()
+        lost = [(_label(arm, line), theme[arm].color) for arm, line in shown if line.gone]
+        drawing.corner_texts(ax, lost, theme)
 
     def _axes(self, ax: Any, shown: Any, seen: list[float], bands: list[Any], log: bool) -> None:
         last = max((float(line.steps[-1]) for _, line in shown if len(line.steps)), default=1.0)
@@ -188,9 +180,9 @@ class LearningCurves(Figure):
             better = "lower" if sign == 1 else "higher"
             said = f"{lead} ends with a {better} {words} than it starts with on {sum(falls)} of {of}"
             return said + (f"; {what}: {joined(lost, 4)}" if lost else "")
-        ends, each = ("ends", "") if len(leads) == 1 else ("end", " each")
+        ends, apiece = ("ends", "") if len(leads) == 1 else ("end", " each")
         said = f"{joined(leads, 3)} {ends} with the {word} {words} on {wins[lead]} of {of}"
-        said += each if len(lines) > 1 else ""
+        said += apiece if len(lines) > 1 else ""
         return said + (f"; {what}: {joined(lost, 4)}" if lost else "")
 
     def _words(self, title: str, lines: dict[str, dict[str, _Line]], one: str) -> str:
@@ -273,15 +265,15 @@ def _wide(bands: dict[str, Any], everything: Any, ratios: bool) -> bool:
 
 
 class _Pen:
-    """Draws the lines of one panel and keeps what its axis, labels and crosses need to know."""
+    """Draws the lines of one panel and keeps what its axis, marks and crosses need to know."""
 
-    def __init__(self, ax: Any, theme: Any) -> None:
-        self.ax, self.theme = ax, theme
-        self.labels: list[tuple[float, str, str]] = []  # y at the right end, text, colour
+    def __init__(self, ax: Any, theme: Any, *, banded: bool) -> None:
+        self.ax, self.theme, self.banded = ax, theme, banded
         self.ends: list[tuple[float, float, str]] = []  # where seeds were lost: step, value, colour
         self.seen: list[float] = []  # what must fit on the axis
         self.bands: list[Any] = []  # what may reach beyond it
         self._grey: list[Any] = []  # the grey arms' lines without a lost seed, as one artist
+        self._last: list[tuple[Any, float, float, float]] = []  # style, last mean and its interval
 
     def lost(self, line: _Line, style: Any) -> None:
         """Draw the seeds that did not finish up to their last finite value."""
@@ -292,31 +284,28 @@ class _Pen:
                 self.ends.append((line.steps[alive[-1]], values[alive[-1]], style.color))
                 self.seen.append(values[alive[0]])
 
-    def survivors(self, arm: str, line: _Line, style: Any) -> None:
+    def survivors(self, line: _Line, style: Any) -> None:
         """Draw the few seeds that finished, in the place of a mean."""
         for values in line.survivors:
             self._thin(line.steps, values, style)
             self.seen.extend(values[np.isfinite(values)])
-        last = [values[-1] for values in line.survivors if math.isfinite(values[-1])]
-        if style.highlighted:
-            self.labels.append((float(np.median(last)) if last else math.inf, _label(arm, line), style.color))
 
     def mean(self, arm: str, line: _Line, style: Any, band: Any) -> None:
         """Draw the mean with its band; a grey arm has no band."""
         center, lower, upper = band
         finite = center[np.isfinite(center)]
-        if style.highlighted:
-            at = float(finite[-1]) if len(finite) else math.inf
-            self.labels.append((at, _label(arm, line), style.color))
         if not len(finite):
             return
         self.seen.extend(finite)
-        if style.highlighted:
+        if style.highlighted and self.banded:
             self.ax.fill_between(line.steps, lower, upper, color=style.color, alpha=0.15, linewidth=0)
             self.bands.extend((lower, upper))
+        elif style.highlighted:
+            self._last.append((style, *(float(end[-1]) for end in band)))
+            self.bands.extend((lower[-1:], upper[-1:]))
         if style.highlighted or line.gone:
             dash = (0, (4, 1.5)) if line.gone else "-"
-            width = 1.7 if style.highlighted else 0.8
+            width = 1.5 if style.highlighted else 0.8
             self.ax.plot(line.steps, center, color=style.color, linestyle=dash, linewidth=width, label=arm)
         else:
             self._grey.append(np.column_stack([line.steps, center]))
@@ -328,6 +317,26 @@ class _Pen:
         if self._grey:
             lines = LineCollection(self._grey, colors=self.theme.token("others"), linewidths=0.8, zorder=1.9)
             self.ax.add_collection(lines, autolim=False)
+
+    def last_means(self) -> None:
+        """Draw the last means side by side on a strip right of the last step, with their intervals."""
+        ax, (low, high) = self.ax, self.ax.get_ylim()
+        places = drawing.side_strip(ax, len(self._last), self.theme)
+        for x, (style, *values) in zip(places, self._last, strict=True):
+            value, *ends = (min(max(value, low), high) for value in values)
+            if all(map(math.isfinite, ends)):
+                ax.plot([x, x], ends, color=style.color, linewidth=1.3, solid_capstyle="butt", zorder=3)
+            ax.plot(
+                [x],
+                [value],
+                style.marker,
+                color=style.color,
+                markersize=4.5,
+                markeredgecolor=self.theme.token("paper"),
+                markeredgewidth=0.5,
+                clip_on=False,
+                zorder=4,
+            )
 
     def _thin(self, steps: Any, values: Any, style: Any) -> None:
         self.ax.plot(steps, values, color=style.color, linewidth=0.7, alpha=0.8)

@@ -52,26 +52,29 @@ class LossGallery(Figure):
         title = self._title(views)
         x = "error: output − target" if len(views) == 1 else "logit of the output"
         subtitle = (
-            f"Left: the loss of one example. Right: its gradient by the {x.split(':')[0].split(' of')[0]}."
+            "Panels: the loss of one example, and its gradient by the "
+            f"{x.split(':')[0].split(' of')[0]}{', for a target of 1 and of 0' if len(views) == 2 else ''}."
         )
-        if len(views) == 2:
-            subtitle += " Above for a target of 1, below for 0."
         left_out = [label for label in data.components["loss"] if label not in drawn]
         if left_out:
             subtitle += f" Not drawn: {joined(left_out)}."
         labels = [label for label in drawn if theme[label].highlighted]
         room = 0.3 + min(1.3, max((drawing.text_width(label, 7.5, "bold") for label in labels), default=0.0))
         left, low, height = 0.5, 0.45, 1.7
-        width = (drawing.WIDE - left - 2 * room - 0.45 - 0.1) / 2
-        body = len(views) * (height + 0.45) - 0.45 + low + 0.3
-        sheet = drawing.new_sheet(drawing.WIDE, body, title, subtitle, theme)
-        gaps = (room + 0.45, 0.45)
-        axes = drawing.panels(sheet, 2 * len(views), 2, (width, height), left=left, bottom=low, gaps=gaps)
+        columns, width = drawing.fit_columns(2, 2, data.width - left - 0.1, 1.5 + room, 0.45)
+        width -= room
+        rows = 2 * len(views) // columns
+        body = rows * (height + 0.5) - 0.5 + low + 0.3
+        sheet = drawing.new_sheet(data.width, body, title, subtitle, theme)
+        gaps = (room + 0.45, 0.5)
+        axes = drawing.panels(
+            sheet, 2 * len(views), columns, (width, height), left=left, bottom=low, gaps=gaps
+        )
         for view, pair in zip(views, zip(axes[::2], axes[1::2], strict=True), strict=True):
             for ax, what, part in zip(pair, ("loss", "gradient"), (0, 1), strict=True):
                 self._panel(ax, view, part, theme, room)
                 drawing.panel_title(ax, what + (f", target {view.target}" if view.target else ""))
-                if view is views[-1]:
+                if view is views[-1] and (columns == 2 or part):
                     ax.set_xlabel(x)
         return Drawing(sheet, self.name, title, self._words(title, views), subtitle)
 
@@ -149,8 +152,11 @@ def _views(losses: Mapping[str, Any]) -> list[_View]:
     x = np.linspace(-LOGIT, LOGIT, 321)
     views = []
     for target in (1.0, 0.0):
-        found = {label: _over_logit(loss, x, target) for label, loss in losses.items()}
-        curves = {label: curve for label, curve in found.items() if curve is not None}
+        curves = {
+            label: curve
+            for label, loss in losses.items()
+            if (curve := _over_logit(loss, x, target)) is not None
+        }
         if curves:
             views.append(_View(f"{target:g}", x, curves))
     return views

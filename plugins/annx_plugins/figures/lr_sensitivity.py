@@ -70,15 +70,16 @@ class LRSensitivity(Figure):
         others = sorted(set(names) - {shown})
         if others:
             subtitle += f" Not shown: arms tuned by {joined(others)}."
-        problems, left_out = drawing.shown_problems(report, problems)
+        problems, left_out = drawing.shown_problems(report, problems, data.width)
         subtitle += left_out
-        columns = min(4, len(problems))
+        left, gap, low, height = 0.62, 0.5, 0.5, 1.75
+        columns, width = drawing.fit_columns(len(problems), 4, data.width - left - 0.2, 1.6, gap)
+        width = min(4.0, width)
         lines = math.ceil(len(problems) / columns)
-        left, gap, low, height, key = 0.62, 0.5, 0.5, 1.75, 0.3
-        width = min(4.0, (drawing.WIDE - left - 0.2 - gap * (columns - 1)) / columns)
-        legend = self._legend_lines([arm for arm in arms if theme[arm].highlighted])
-        body = lines * height + (lines - 1) * 0.5 + low + 0.2 + key * len(legend)
-        sheet = drawing.new_sheet(drawing.WIDE, body, title, subtitle, theme)
+        legend = drawing.Legend([arm for arm in arms if theme[arm].highlighted], data.width - 0.4)
+        body = lines * height + (lines - 1) * 0.5 + low + 0.36 + legend.height
+        sheet = drawing.new_sheet(data.width, body, title, subtitle, theme)
+        legend.draw(sheet, 0.2, body - legend.height, theme)
         axes = drawing.panels(
             sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(gap, 0.5)
         )
@@ -92,7 +93,6 @@ class LRSensitivity(Figure):
                 ax.set_ylabel(metric + (" (%)" if shares else " (log)" if ax.get_yscale() == "log" else ""))
             if i + columns >= len(problems):
                 ax.set_xlabel(f"{shown.split('.')[-1]}{' (log)' if log_x else ''}")
-        self._legend(sheet, legend, theme, low + lines * height + (lines - 1) * 0.5 + 0.36, left)
         return Drawing(sheet, self.name, title, self._words(title, rows), subtitle)
 
     def _panel(
@@ -232,36 +232,6 @@ class LRSensitivity(Figure):
                 y = [_inside(p["value"], edges) if math.isfinite(p["value"]) else level for p in (one, other)]
                 x = [one["value_of"], other["value_of"]]
                 ax.plot(x, y, color=style.color, linestyle=":", linewidth=0.9, zorder=1)
-
-    def _legend_lines(self, arms: list[str]) -> list[list[tuple[str, float]]]:
-        """Break the legend into rows that fit the sheet; each entry with its place from the left."""
-        lines: list[list[tuple[str, float]]] = [[]]
-        x = 0.0
-        for arm in arms:
-            wide = drawing.text_width(arm, 8, "bold") + 0.5
-            if lines[-1] and x + wide > drawing.WIDE - 0.9:
-                lines.append([])
-                x = 0.0
-            lines[-1].append((arm, x))
-            x += wide
-        return lines
-
-    def _legend(self, sheet: Any, lines: Any, theme: drawing.Theme, bottom: float, left: float) -> None:
-        from matplotlib.lines import Line2D
-
-        width, height = sheet.get_size_inches()
-        for i, line in enumerate(reversed(lines)):
-            y = (bottom + 0.3 * i) / height
-            for arm, x in line:
-                style = theme[arm]
-                at = left + x
-                ends = [at / width, (at + 0.22) / width]
-                sheet.add_artist(Line2D(ends, [y, y], color=style.color, linewidth=1.4))
-                middle = Line2D(
-                    [(at + 0.11) / width], [y], color=style.color, marker=style.marker, markersize=4.5
-                )
-                sheet.add_artist(middle)
-                sheet.text((at + 0.28) / width, y, arm, color=style.color, weight="bold", size=8, va="center")
 
     def _title(self, rows: list[dict[str, Any]], arms: list[str], shown: str) -> str:
         """Say who tolerates the widest range, whose best lies at an edge, and how much diverged."""

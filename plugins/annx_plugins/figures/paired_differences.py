@@ -49,7 +49,7 @@ class PairedDifferences(Figure):
             return None
         reference = report["control"] or ranked[0]
         arms = [arm for arm in ranked if arm != reference]
-        problems, left_out = drawing.shown_problems(report, report["problems"])
+        problems, left_out = drawing.shown_problems(report, report["problems"], data.width)
         title = self._title(report, reference, arms)
         n = len(report["seeds"]["report"])
         of = f"one of {n} paired seeds" if n != 1 else "the one paired seed"
@@ -63,14 +63,14 @@ class PairedDifferences(Figure):
         if any(row["blocked"] for board in report["leaderboard"]["problems"].values() for row in board):
             subtitle += " ?k/n: k pairs lack a trial, so that nothing is claimed."
         subtitle += left_out
-        columns = min(len(problems), 4)
-        rows = math.ceil(len(problems) / columns)
-        left = 0.3 + min(1.5, max(drawing.text_width(arm, 7.5, "bold") for arm in arms))
+        names = 1.5 if data.width > drawing.PHONE else 1.0
+        left = 0.3 + min(names, max(drawing.text_width(arm, 7.5, "bold") for arm in arms))
         gap, low = 0.34, 0.5
-        width = (drawing.WIDE - left - 0.2 - gap * (columns - 1)) / columns
+        columns, width = drawing.fit_columns(len(problems), 4, data.width - left - 0.2, 1.3, gap)
+        rows = math.ceil(len(problems) / columns)
         height = max(0.55, 0.2 * len(arms) + 0.12)
         body = rows * height + (rows - 1) * 0.68 + low + 0.3
-        sheet = drawing.new_sheet(drawing.WIDE, body, title, subtitle, theme)
+        sheet = drawing.new_sheet(data.width, body, title, subtitle, theme)
         costs = _costs(data)
         axes = drawing.panels(
             sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(gap, 0.68)
@@ -78,7 +78,7 @@ class PairedDifferences(Figure):
         for i, (ax, problem) in enumerate(zip(axes, problems, strict=True)):
             self._panel(ax, problem, reference, arms, data, costs[problem])
             if i % columns == 0:
-                ax.set_yticks(range(len(arms)), [drawing.shorten(arm, 1.5, 7.5, "bold") for arm in arms])
+                ax.set_yticks(range(len(arms)), [drawing.shorten(arm, names, 7.5, "bold") for arm in arms])
                 for text, arm in zip(ax.get_yticklabels(), arms, strict=True):
                     text.set(color=theme[arm].color, weight="bold", size=7.5)
         return Drawing(sheet, self.name, title, self._words(title, report, reference), subtitle)

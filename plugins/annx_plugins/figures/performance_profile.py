@@ -29,7 +29,10 @@ from anncore import (
 
 MOST_RATIO = 4.0  # AlgoPerf's
 BESIDE = 8  # data sets
-LANE = 0.85  # inches
+LANE = 0.62  # inches
+PROFILE_LEFT, PROFILE_LOW = 0.62, 0.5  # inches
+ROW = 0.115  # inches of an arm: its count is a line of small text
+APART = 1.9  # points between lines that coincide
 ORIGINS = {
     "file": "Targets: named by the experiment",
     "tuning": "Targets: median over arms of best validation while tuning, fixed before the reported runs",
@@ -90,52 +93,28 @@ class PerformanceProfile(Figure):
         report, theme = data.report, data.theme
         ranked = [row["arm"] for row in report["leaderboard"]["overall"]]
         arms = [arm for arm in report["arms"] if theme[arm].highlighted]
-        title, subtitle = self._title(speed, ranked), self._subtitle(speed, report, arms)
-        both = speed.scores is not None
-        labels = self._labels(speed, theme) if both else {}
-        right = 0.3 + max((drawing.text_width(text, 7.5, "bold") for text in labels.values()), default=0)
-        problems = list(speed.median.columns)
-        # Many data sets lie below the profile, in two columns; few beside it.
-        below = both and len(problems) > BESIDE
-        columns = 2 if below else 1
-        half = math.ceil(len(problems) / columns)
-        parts = [problems[i * half : (i + 1) * half] for i in range(columns)]
-        raw = max(0.26, (0.07 if both else 0.16) * len(arms)) * half
-        # The profile's labels tell the arms by colour; without it every arm has a tick of its own.
-        rows = [
-            problem if both else _row(problem, arm, len(problems)) for problem in problems for arm in arms
-        ]
-        names = max(drawing.text_width(row, 7.5) for row in map(_short, rows))
-        profile = 2.4 if below else max(raw, 2.3) if both else raw
-        if both and not below:
-            raw = max(raw, min(profile, 0.45 * half))
-        sheet = drawing.new_sheet(
-            drawing.WIDE, profile + 0.82 + (raw + 0.86 if below else 0), title, subtitle, theme
-        )
-        left = 0.1
-        if both:
-            bottom = 0.5 + (raw + 0.86 if below else 0)
-            across = drawing.WIDE - 0.62 - right - 0.1 if below else 3.0
-            self._profile(drawing.place(sheet, 0.62, bottom, across, profile), speed, labels, theme, right)
-            left = 0.1 if below else 0.62 + across + right
-        room = (drawing.WIDE - left - 0.1) / columns
-        for i, part in enumerate(parts):
-            x, width = left + i * room + 0.1 + names, room - names - 0.2
-            ax = drawing.place(sheet, x, 0.5 + (0 if below else profile - raw), width, raw)
+        ranges = data.width > drawing.PHONE
+        title, subtitle = self._title(speed, ranked), self._subtitle(speed, report, arms, ranges)
+        labels = self._labels(speed, theme, ranges) if speed.scores is not None else {}
+        problems, left_out = drawing.shown_problems(report, list(speed.median.columns), data.width)
+        subtitle += left_out
+        plan = _Plan.of(problems, arms, labels, data.width)
+        sheet = drawing.new_sheet(data.width, plan.body, title, subtitle, theme)
+        if labels:
+            ax = drawing.place(sheet, PROFILE_LEFT, plan.profile_bottom, *plan.profile)
+            self._profile(ax, speed, labels, theme, plan.room)
+        for part, (x, y, width, height) in plan.raws:
+            ax = drawing.place(sheet, x, y, width, height)
             self._raw(ax, speed, part, arms, theme, width)
-            if both:
-                ax.set_yticks(range(len(part)), [_short(problem) for problem in part])
-            else:
-                at = [y + shift for y in range(len(part)) for shift in _shifts(len(arms))]
-                ax.set_yticks(at, [_short(row) for row in rows])
+            ax.set_yticks(*_row_ticks(part, arms, bool(labels), plan.names))
         return Drawing(sheet, self.name, title, self._words(title, speed, ranked), subtitle)
 
-    def _labels(self, speed: _Speed, theme: Any) -> dict[str, str]:
+    def _labels(self, speed: _Speed, theme: Any, ranges: bool) -> dict[str, str]:
         """Return the profile's labels by arm, best score first."""
         labels = {}
         for row in speed.scores.to_dict("records"):
             if theme[row["arm"]].highlighted:
-                around = f" ({row['low']:.2f}–{row['high']:.2f})" if "low" in row else ""
+                around = f" ({row['low']:.2f}–{row['high']:.2f})" if ranges and "low" in row else ""
                 labels[row["arm"]] = (
                     f"{drawing.shorten(row['arm'], 0.9, 7.5, 'bold')} {row['score']:.2f}{around}"
                 )
@@ -143,32 +122,40 @@ class PerformanceProfile(Figure):
 
     def _profile(self, ax: Any, speed: _Speed, labels: Mapping[str, str], theme: Any, room: float) -> None:
         total = speed.ratios.shape[1]
-        ends = []
+        ends, most = [], 0.0
+        rows = speed.scores.to_dict("records")
+        coloured = [row["arm"] for row in rows if row["arm"] in labels]
         # The best score is drawn last, on top.
-        for row in reversed(speed.scores.to_dict("records")):
+        for row in reversed(rows):
             arm, style = row["arm"], theme[row["arm"]]
             ratios = np.sort(speed.ratios.loc[arm].to_numpy(float))
             ratios = ratios[ratios <= MOST_RATIO]
             x = np.concatenate([[1.0], ratios, [MOST_RATIO]])
             y = np.concatenate([[0.0], np.arange(1, len(ratios) + 1) / total, [len(ratios) / total]])
-            ax.plot(
+            (line,) = ax.plot(
                 x,
                 100 * y,
                 drawstyle="steps-post",
                 color=style.color,
-                linestyle=style.dash,
                 linewidth=1.8 if style.highlighted else 0.8,
                 label=arm,
                 zorder=3 if style.highlighted else 2,
                 solid_capstyle="butt",
             )
+            most = max(most, 100 * y[-1])
             if arm in labels:
+                _beside(line, len(coloured) / 2 - 0.5 - coloured.index(arm))
                 ends.append((100 * y[-1], labels[arm], style.color))
+        # What nobody reaches needs no room: the axis ends with the next tick above the highest line.
+        step = 20 if most > 50 else 10 if most > 20 else 5
+        top = min(100, step * math.ceil(most / step + 0.2))
         drawing.log_axis(ax.xaxis, 1.0, MOST_RATIO)
-        ax.set_xticks([1, 1.5, 2, 3, 4], ["1×", "1.5×", "2×", "3×", "4×"])
-        ax.set_ylim(-2, 103)
-        ax.set_yticks(range(0, 101, 20))
-        ax.set_xlabel("steps to target ÷ those of the fastest arm, τ (log)")
+        width = ax.get_position().width * ax.figure.get_figwidth()
+        ticks = (1, 1.5, 2, 3, 4) if width > 2 else (1, 2, 4)
+        ax.set_xticks(ticks, [f"{tick:g}×" for tick in ticks])
+        ax.set_ylim(-0.06 * top, 1.06 * top)
+        ax.set_yticks(range(0, top + 1, step))
+        ax.set_xlabel(f"steps ÷ {'those of the fastest arm' if width > 2.4 else 'the fastest'}, τ (log)")
         ax.set_ylabel(f"{speed.places} reached within τ (%)")
         ax.set_title("Performance profile and score", size=8.5, weight="bold", loc="left")
         drawing.end_labels(ax, ends, room=room)  # of equal ones the better label comes to lie above
@@ -178,24 +165,22 @@ class PerformanceProfile(Figure):
     ) -> None:
         """Draw every seed's steps, the median, and what never arrived in a lane of its own."""
         axis = _StepAxis.of(speed.times["time"].to_numpy(float), width)
-        tight = ax.get_position().height * ax.figure.get_figheight() / len(problems) / len(arms) < 0.1
         for y in range(0, len(problems), 2):
             ax.axhspan(y - 0.5, y + 0.5, color=theme.token("zebra"), linewidth=0, zorder=0)
         ax.axvspan(axis.high, axis.lane(LANE), color=theme.token("alarm_fill"), linewidth=0, zorder=0.5)
         seeds = {key: rows.to_numpy(float) for key, rows in speed.times.groupby(["arm", "problem"])["time"]}
-        for i, (arm, shift) in enumerate(zip(arms, _shifts(len(arms)), strict=True)):
+        for arm, shift in zip(arms, _shifts(len(arms)), strict=True):
             own = [seeds.get((arm, problem), np.array([])) for problem in problems]
             medians = [speed.median.loc[arm, problem] for problem in problems]
             self._steps(ax, axis, own, shift, theme[arm])
             self._medians(ax, axis, medians, shift, arm, theme)
             for y, times in enumerate(own):
-                # Neighbouring rows of text would touch, so every other arm's stands further left.
-                inset = 0.36 if tight and (i + y * len(arms)) % 2 else 0.02
-                self._missed(ax, axis.lane(LANE - inset), y + shift, times, theme[arm].color)
+                self._missed(ax, axis.lane(LANE - 0.03), y + shift, times, theme[arm].color)
         self._raw_axes(ax, axis, len(problems), theme)
-        drawing.panel_title(
-            ax, "Steps: every seed | and the median" if width > 3.2 else "Steps, seeds | and median"
-        )
+        titles = ("Steps: every seed | and the median", "Steps: seeds | and median", "Steps")
+        room = width - LANE - 0.05  # the lane has a title of its own
+        fits = [text for text in titles if drawing.text_width(text, 8.5, "bold") <= room]
+        drawing.panel_title(ax, (fits or titles)[0 if fits else -1])
 
     def _steps(self, ax: Any, axis: _StepAxis, own: Sequence[Any], shift: float, style: Any) -> None:
         """Draw a tick for every seed that reached the target."""
@@ -297,16 +282,16 @@ class PerformanceProfile(Figure):
         said = f"{first} reaches the target {how} {times[first]:g} {unit} in the median"
         return said + (f"; {joined(never, 4)} never" if never else "")
 
-    def _subtitle(self, speed: _Speed, report: Any, arms: Sequence[str]) -> str:
+    def _subtitle(self, speed: _Speed, report: Any, arms: Sequence[str], ranges: bool) -> str:
         metric = metric_words(speed.metric, speed.unit)
         said = f"{ORIGINS[speed.origin]} ({metric}). "
         if speed.scores is not None:
             said += "Score: area under the profile up to 4× (AlgoPerf)"
-            if len(report["arms"]) > 2:
+            if ranges and len(report["arms"]) > 2:
                 said += (
                     "; in brackets its range when any one other arm is left out, as ratios move with the pool"
                 )
-            said += ". "
+            said += ". Lines of equal height lie side by side. "
         said += "An arm never arrives where half of its seeds do not; k/n counts such seeds."
         if speed.instant:
             said += f" Not in the profile: {joined(speed.instant, 3)}, met before the first step."
@@ -329,12 +314,67 @@ def _shifts(arms: int) -> Any:
     return (np.arange(arms) + 0.5) / max(arms, 2) * 0.86 - (0.43 if arms > 1 else 0.215)
 
 
-def _row(problem: str, arm: str, problems: int) -> str:
-    return arm if problems == 1 else f"{problem}: {arm}" if arm else problem
+def _beside(line: Any, places: float) -> None:
+    """Move a line on the paper, so that lines of equal values lie side by side and none hides another."""
+    from matplotlib.transforms import ScaledTranslation
+
+    move = ScaledTranslation(0, places * APART / 72, line.figure.dpi_scale_trans)
+    line.set_transform(line.axes.transData + move)
 
 
-def _short(problem: str) -> str:
-    return drawing.shorten(problem, 1.75, 7.5)
+def _row_ticks(
+    problems: Sequence[str], arms: Sequence[str], told_by_colour: bool, room: float
+) -> tuple[list[float], list[str]]:
+    """Return the places and names of the rows: the profile's labels tell the arms by their colours;
+    without a profile every arm has a tick of its own."""
+    if told_by_colour:
+        names = list(problems)
+        places = [float(y) for y in range(len(problems))]
+    else:
+        names = [arm if len(problems) == 1 else f"{p}: {arm}" for p in problems for arm in arms]
+        places = [y + shift for y in range(len(problems)) for shift in _shifts(len(arms))]
+    lines = drawing.two_lines if told_by_colour else drawing.shorten
+    return places, [lines(name, room, 7.5) for name in names]
+
+
+class _Plan(NamedTuple):
+    """Where the profile and the panels of steps lie on the sheet, in inches."""
+
+    body: float
+    profile: tuple[float, float]  # width and height
+    profile_bottom: float
+    room: float  # of the profile's labels
+    names: float  # of the rows' names
+    raws: list[tuple[list[str], tuple[float, float, float, float]]]  # problems; left, bottom, width, height
+
+    @classmethod
+    def of(
+        cls, problems: Sequence[str], arms: Sequence[str], labels: Mapping[str, str], width: float
+    ) -> _Plan:
+        """Put the steps beside the profile where few data sets leave room, else below it."""
+        room = 0.3 + max((drawing.text_width(text, 7.5, "bold") for text in labels.values()), default=0)
+        wide = width > 6
+        below = bool(labels) and (len(problems) > BESIDE or not wide)
+        columns = 2 if below and wide else 1
+        share = math.ceil(len(problems) / columns)
+        parts = [list(problems[i * share : (i + 1) * share]) for i in range(columns)]
+        row = max(0.3, (ROW if labels else 0.16) * len(arms))
+        rows = _row_ticks(problems, arms, bool(labels), 1.4 if wide else 0.95)[1]
+        names = max(drawing.text_width(line, 7.5) for name in rows for line in name.split("\n")) + 0.01
+        raw = row * share
+        profile = (width - PROFILE_LEFT - room - 0.1 if below else 3.0, 2.0 if below else max(raw, 2.3))
+        if labels and not below:
+            raw = max(raw, min(profile[1], 0.45 * share))
+        left = 0.1 if below or not labels else PROFILE_LEFT + profile[0] + room
+        reach = (width - left - 0.1) / columns
+        raws = []
+        for i, part in enumerate(parts):
+            height = raw * len(part) / share
+            bottom = PROFILE_LOW + raw - height if below or not labels else PROFILE_LOW + profile[1] - raw
+            raws.append((part, (left + i * reach + 0.1 + names, bottom, reach - names - 0.2, height)))
+        under = raw + 0.86 if below else 0.0
+        body = under + (profile[1] if labels else raw) + 0.82
+        return cls(body, profile, PROFILE_LOW + under, room, names, [r for r in raws if r[0]])
 
 
 class _Speed(NamedTuple):

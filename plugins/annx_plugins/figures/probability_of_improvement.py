@@ -18,6 +18,7 @@ from anncore import (
     scores,
 )
 
+KEY = 0.56  # inches below the cells, for the legend
 MOST = 12  # arms; twenty would be 400 cells nobody reads
 
 
@@ -58,29 +59,17 @@ class ProbabilityOfImprovement(Figure):
             return None
         title = self._title(arms, cells, len(everyone))
         subtitle = self._subtitle(report, several, len(everyone))
-        names = {arm: drawing.shorten(arm, 1.3, 8) for arm in arms}
-        left = 0.5 + max(drawing.text_width(name, 8) for name in names.values())
-        width = min(1.1, (drawing.NARROW - left - 0.16) / len(arms))
-        longest = max(drawing.text_width(name, 8) for name in names.values())
-        steep = longest > width - 0.06
-        if steep:  # the last column's name leans out to the right
-            width = min(width, (drawing.NARROW - left - 0.16 - 0.8 * longest) / (len(arms) - 0.5))
-        height = min(0.62, max(0.42, 0.7 * width))
-        head = 0.34 + (0.75 * longest if steep else 0.12)
-        sheet = drawing.new_sheet(drawing.NARROW, height * len(arms) + head + 0.16, title, subtitle, theme)
-        ax = drawing.place(sheet, left, 0.14, width * len(arms), height * len(arms))
-        self._cells(ax, arms, cells, theme, width)
-        ax.set_yticks(range(len(arms)), [names[arm] for arm in arms], size=8)
-        ax.set_xticks(
-            range(len(arms)),
-            [names[arm] for arm in arms],
-            size=8,
-            rotation=40 if steep else 0,
-            ha="left" if steep else "center",
-            rotation_mode="anchor",
-        )
-        ax.set_xlabel("… beats this one (column)", size=7.5, color=theme.token("muted"))
-        ax.set_ylabel("this arm (row) …", size=7.5, color=theme.token("muted"))
+        plan = _Plan.of(arms, min(drawing.NARROW, data.width))
+        sheet = drawing.new_sheet(plan.sheet, plan.body, title, subtitle, theme)
+        ax = drawing.place(sheet, plan.left, KEY, plan.width * len(arms), plan.height * len(arms))
+        self._cells(ax, arms, cells, theme, plan.width)
+        ax.set_yticks(range(len(arms)), plan.rows, size=8)
+        ax.set_xticks(range(len(arms)), plan.heads, size=7.5, rotation=90 if plan.upright else 0)
+        muted = theme.token("muted")
+        ax.set_xlabel("… beats this one (column)", size=7.5, color=muted)
+        ax.set_ylabel("this arm (row) …", size=7.5, color=muted)
+        ticks = [(0.0, "50 %"), (0.5, "75 %"), (1.0, "100 %")]
+        drawing.ramp_key(sheet, plan.left, 0.26, 1.4, drawing.RampKey("wins at least", ticks), theme)
         return Drawing(sheet, self.name, title, self._words(title, arms, cells), subtitle)
 
     def _cells(
@@ -88,21 +77,24 @@ class ProbabilityOfImprovement(Figure):
     ) -> None:
         from matplotlib.patches import Rectangle
 
+        size = 9 if width > 0.6 else 7.5 if width > 0.28 else 6
         for y, a in enumerate(arms):
             for x, b in enumerate(arms):
                 if a == b:
                     continue
                 cell = cells[a, b]
-                # Below one half a cell repeats the one across the diagonal: it stays pale.
+                # The shade is what the data vouch for: three wins of three are no more than a hint.
+                level = theme.level(2 * cell.at_least - 1)
                 ahead = cell.share > 0.5
-                level = theme.level(2 * cell.share - 1) if ahead else 0
                 face = theme.ramp[level] if ahead else theme.token("zebra")
                 ax.add_patch(Rectangle((x - 0.48, y - 0.47), 0.96, 0.94, facecolor=face, linewidth=0))
                 ink = theme.text_on(level) if ahead else theme.token("ink")
                 weight = "bold" if cell.sure else "normal"
-                size = 9 if width > 0.6 else 7
-                ax.text(x, y - 0.13, cell.text, ha="center", va="center", size=size, weight=weight, color=ink)
-                ax.text(x, y + 0.24, cell.interval, ha="center", va="center", size=6.5, color=ink)
+                text = cell.text if width > 0.36 else cell.text.removesuffix(" %")
+                spread = next((s for s in cell.spreads if drawing.text_width(s, 6.5) < width - 0.03), "")
+                up = 0.13 if spread else 0
+                ax.text(x, y - up, text, ha="center", va="center", size=size, weight=weight, color=ink)
+                ax.text(x, y + 0.24, spread, ha="center", va="center", size=6.5, color=ink)
         ax.set(xlim=(-0.5, len(arms) - 0.5), ylim=(len(arms) - 0.5, -0.5))
         ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
         ax.xaxis.set_label_position("top")
@@ -137,7 +129,8 @@ class ProbabilityOfImprovement(Figure):
         where = f", mean over {sets} {report['unit']}" if several else f" on {report['problems'][0]}"
         said = f"Share of {counted(n, 'paired seeds')} on which the row beats the column{where}; "
         said += f"below, its 95 % interval over {report['unit'] if several else 'seeds'}. "
-        said += "Bold: it leaves out 50 %. –: one wins always, so nothing bounds the share on one side. "
+        said += "Colour: the share that the interval's lower end allows. Bold: it leaves out 50 %. "
+        said += "–: one wins always, so nothing bounds the share on one side. "
         said += "Not multiplicity-adjusted. Ties count half; a diverged run loses to any that finished."
         gone = sum(row["blocked"] for row in report["leaderboard"]["overall"])
         if gone:
@@ -166,12 +159,56 @@ class _Cell(NamedTuple):
         return self.bounded and not self.low <= 0.5 <= self.high
 
     @property
+    def at_least(self) -> float:
+        """The least share that the data allow, at least one half: the interval's lower end.
+
+        Where one wins all n times it is Wilson's, n / (n + 1.96²), as a t-interval has no width there.
+        """
+        if self.share == 1 and self.n > 0:
+            return max(0.5, self.n / (self.n + 1.96**2))
+        return max(0.5, self.low) if self.bounded else 0.5
+
+    @property
     def text(self) -> str:
         return "–" if math.isnan(self.share) else f"{100 * self.share:.0f} %"
 
     @property
     def interval(self) -> str:
         return f"{100 * self.low:.0f} to {100 * self.high:.0f}" if self.bounded else "–"
+
+    @property
+    def spreads(self) -> tuple[str, str]:
+        """The interval in words, and shorter for a narrow cell."""
+        return self.interval, self.interval.replace(" to ", "–")
+
+
+class _Plan(NamedTuple):
+    """The sizes of sheet and cells in inches, and what is written beside them."""
+
+    sheet: float
+    body: float
+    left: float
+    width: float
+    height: float
+    rows: list[str]
+    heads: list[str]
+    upright: bool
+
+    @classmethod
+    def of(cls, arms: Sequence[str], sheet: float) -> _Plan:
+        names = [drawing.shorten(arm, 1.3 if sheet > drawing.PHONE else 0.85, 8) for arm in arms]
+        left = 0.5 + max(drawing.text_width(name, 8) for name in names)
+        width = min(1.1, (sheet - left - 0.16) / len(arms))
+        height = min(0.62, max(0.42, 0.7 * width)) if width > 0.36 else max(0.22, width)
+        broken = [drawing.name_lines(arm, width - 0.04, 7.5, 3) for arm in arms]
+        lines = [part for part in broken if part is not None]
+        upright = len(lines) < len(arms)
+        heads = names if upright else ["\n".join(part) for part in lines]
+        head = (
+            max(drawing.text_width(name, 7.5) for name in names) if upright else 0.13 * max(map(len, lines))
+        )
+        body = height * len(arms) + head + 0.36 + KEY
+        return cls(sheet, body, left, width, height, names, heads, upright)
 
 
 @hookimpl

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -18,8 +18,6 @@ from anncore import (
     joined,
     number,
 )
-
-NEAR = 1.1  # clocks do not tell closer costs apart
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class ScoreAgainstCost(Figure):
         trials, cost = _priced(trials, report["costs"])
         if cost is None or len(report["arms"]) < 2:
             return None
-        points = {problem: _points(report, problem, trials, cost) for problem in report["problems"]}
+        points = {problem: _points(report, problem, trials) for problem in report["problems"]}
         points = {problem: own for problem, own in points.items() if len(own) > 1}
         if not points:
             return None
@@ -52,21 +50,21 @@ class ScoreAgainstCost(Figure):
         goal = report["measures"][next(iter(points))]["goal"]
         title = self._title(points, goal, seconds, report["problem_unit"])
         subtitle = self._subtitle(report, seconds)
-        labels = [point.label(arm) for own in points.values() for arm, point in own.items()]
-        columns = min(3, len(points))
+        left, low, height, gap, between = 0.62, 0.5, 1.55, 0.5, 0.6
+        columns, width = drawing.fit_columns(len(points), 4, data.width - left - 0.2, 1.6, gap)
+        width = min(3.4, width)
         rows = math.ceil(len(points) / columns)
-        room = 0.3 + min(1.1, max(drawing.text_width(label, 7.5, "bold") for label in labels))
-        left, low, height = 0.55, 0.5, 1.55
-        width = min(3.4, (drawing.WIDE - left - columns * room - (columns - 1) * 0.42 - 0.1) / columns)
-        sheet = drawing.new_sheet(
-            drawing.WIDE, rows * (height + 0.68) - 0.68 + low + 0.3, title, subtitle, theme
-        )
-        gaps = (room + 0.42, 0.68)
+        named = [arm for arm in report["arms"] if theme[arm].highlighted]
+        legend = drawing.Legend(named, data.width - 0.4, line=False)
+        body = rows * height + (rows - 1) * between + low + 0.36 + legend.height
+        sheet = drawing.new_sheet(data.width, body, title, subtitle, theme)
+        legend.draw(sheet, 0.2, body - legend.height, theme)
+        gaps = (gap, between)
         axes = drawing.panels(sheet, len(points), columns, (width, height), left=left, bottom=low, gaps=gaps)
         several = len({report["measures"][problem]["label"] for problem in points}) > 1
         for i, (ax, (problem, own)) in enumerate(zip(axes, points.items(), strict=True)):
             measure = report["measures"][problem]
-            self._panel(ax, own, measure, theme, room)
+            self._panel(ax, own, measure, theme)
             drawing.panel_title(ax, problem)
             unit = " (%)" if measure["scale"] == "unit" else " (log)" if measure["scale"] == "log" else ""
             if i % columns == 0 or several:
@@ -75,8 +73,8 @@ class ScoreAgainstCost(Figure):
                 ax.set_xlabel("seconds of training (log)" if seconds else "optimizer steps (log)")
         return Drawing(sheet, self.name, title, self._words(title, points, seconds), subtitle)
 
-    def _panel(self, ax: Any, points: Mapping[str, _Point], measure: Any, theme: Any, room: float) -> None:
-        front = sorted((p for p in points.values() if p.free), key=lambda p: p.cost)
+    def _panel(self, ax: Any, points: Mapping[str, _Point], measure: Any, theme: Any) -> None:
+        front = sorted((p for p in points.values() if p.front), key=lambda p: p.cost)
         ax.plot(
             [p.cost for p in front],
             [p.score for p in front],
@@ -87,54 +85,57 @@ class ScoreAgainstCost(Figure):
             zorder=1,
         )
         seen: list[float] = []
-        ends = []
         for arm in sorted(points, key=lambda arm: theme[arm].highlighted):
             point, style = points[arm], theme[arm]
             if math.isfinite(point.low) and math.isfinite(point.high):
-                ax.plot([point.cost] * 2, [point.low, point.high], color=style.color, linewidth=1.4, zorder=2)
+                ax.plot([point.cost] * 2, [point.low, point.high], color=style.color, linewidth=1.2, zorder=2)
                 seen.extend((point.low, point.high))
+            if point.dear > point.cost:
+                ax.plot(
+                    [point.cost, point.dear], [point.score] * 2, color=style.color, linewidth=1.2, zorder=2
+                )
             ax.plot(
                 [point.cost],
                 [point.score],
                 style.marker if style.highlighted else "o",
                 color=style.color,
-                markerfacecolor=style.color if point.free else theme.token("paper"),
+                markerfacecolor=theme.token("paper") if point.dominated else style.color,
                 markersize=6 if style.highlighted else 4,
                 markeredgewidth=1.2,
                 label=arm,
                 zorder=3,
             )
             seen.append(point.score)
-            if style.highlighted:
-                ends.append((point.score, point.label(arm), style.color))
         low, high = drawing.padded(min(seen), max(seen), measure["scale"] == "log", 0.1)
         if measure["scale"] == "log":
             drawing.log_axis(ax.yaxis, low, high, 5)
         else:
             drawing.plain_axis(ax.yaxis, low, high, 5)
-        costs = [point.cost for point in points.values()]
+        costs = [cost for point in points.values() for cost in (point.cost, point.dear)]
         drawing.log_axis(ax.xaxis, *drawing.padded(min(costs), max(costs), True, 0.12), 4)
-        drawing.end_labels(ax, ends, room=room)
+        lost = [(point.label(arm), theme[arm].color) for arm, point in points.items() if point.lost]
+        drawing.corner_texts(ax, lost, theme)
 
     def _title(self, points: Mapping[str, Mapping[str, _Point]], goal: str, seconds: bool, units: str) -> str:
         """Say what the arm that scores best most often costs, and which arm is dominated most often."""
         choose = max if goal == "max" else min
         best = [choose(own, key=lambda arm: own[arm].score) for own in points.values()]
         lead = max(dict.fromkeys(best), key=best.count)
-        cheap = min(self._prices(points, lead).items(), key=lambda item: item[1])
-        fastest = "fastest" if seconds else "one with the fewest steps"
+        prices = self._prices(points, lead)
+        fast = self._fastest(points, prices)
         where = "" if len(points) == 1 else f" on {best.count(lead)} of {len(points)} {units}"
-        if cheap[0] == lead:
-            said = f"{lead} scores best{where} and is the {fastest}"
-        elif seconds and 1 / cheap[1] < NEAR:
-            said = f"{lead} scores best{where} and takes as long as the fastest, to within a tenth"
+        word = "fastest" if seconds else "arms with the fewest steps"
+        if lead in fast:
+            alone = "the fastest" if seconds else "the one with the fewest steps"
+            said = f"{lead} scores best{where} and is {alone if len(fast) == 1 else f'among the {word}'}"
         else:
-            said = f"{lead} scores best{where} and takes {number(1 / cheap[1], 2)} times as "
-            said += f"{'long' if seconds else 'many steps'} as {cheap[0]}, the {fastest}"
-        lost: dict[str, int] = {}
-        for own in points.values():
-            for arm, point in own.items():
-                lost[arm] = lost.get(arm, 0) + (not point.free)
+            cheapest = min(fast, key=lambda arm: prices[arm])
+            times = f"{number(1 / prices[cheapest], 2)} times as {'long' if seconds else 'many steps'}"
+            who = f"{cheapest}, the {'fastest' if seconds else 'one with the fewest steps'}"
+            if len(fast) > 1:
+                who = f"{cheapest}, among the {word}"
+            said = f"{lead} scores best{where} and takes {times} as {who}"
+        lost = {arm: sum(own[arm].dominated for own in points.values() if arm in own) for arm in prices}
         worst = max(lost, key=lambda arm: lost[arm])
         if not lost[worst]:
             return said
@@ -146,14 +147,28 @@ class ScoreAgainstCost(Figure):
         for own in points.values():
             for arm, point in own.items() if lead in own else ():
                 ratios.setdefault(arm, []).append(point.cost / own[lead].cost)
-        return {arm: float(np.median(each)) for arm, each in ratios.items()}
+        return {arm: float(np.median(by_problem)) for arm, by_problem in ratios.items()}
+
+    def _fastest(self, points: Mapping[str, Mapping[str, _Point]], prices: Mapping[str, float]) -> list[str]:
+        """Return the cheapest arm and those that are not surely dearer in more than half of the panels."""
+        cheapest = min(prices, key=lambda arm: prices[arm])
+        fast = []
+        for arm in prices:
+            panels = [own for own in points.values() if arm in own and cheapest in own]
+            dearer = sum(own[cheapest].surely_cheaper(own[arm]) for own in panels)
+            if arm == cheapest or 2 * dearer <= len(panels):
+                fast.append(arm)
+        return fast
 
     def _subtitle(self, report: Any, seconds: bool) -> str:
         said = (
             "Mark: mean score of the seeds that finished, with its 95 % interval, over "
-            f"{'the time' if seconds else 'the steps'} that a run takes (geometric mean). Line: the front; "
-            "filled marks lie on it, hollow ones are dominated. ×k/n: seeds that did not finish."
+            f"{'the time' if seconds else 'the steps'} that a run takes (geometric mean). Line: the front "
+            "that no mark dominates. Hollow: dominated for sure, as another arm is better and cheaper by "
+            "more than the spread of both."
         )
+        if any(row["ok"] < row["n"] for board in report["leaderboard"]["problems"].values() for row in board):
+            said += " ×k/n: seeds that did not finish."
         gone = [
             f"{row['arm']} on {problem} ({drawing.lost_words(row)})"
             for problem, board in report["leaderboard"]["problems"].items()
@@ -165,7 +180,10 @@ class ScoreAgainstCost(Figure):
         cpu = report["provenance"].get("cpu")
         if seconds:
             said += " Seconds: steps times what one took the arm alone, on "
-            said += f"{cpu if isinstance(cpu, str) and cpu else 'one machine'}; evaluations are not in it."
+            said += (
+                f"{cpu if isinstance(cpu, str) and cpu else 'one machine'}: the least of some turns, with a "
+            )
+            said += "line to their upper quartile; evaluations are not in it."
         return said
 
     def _words(self, title: str, points: Mapping[str, Mapping[str, _Point]], seconds: bool) -> str:
@@ -179,59 +197,77 @@ class ScoreAgainstCost(Figure):
 
 
 class _Point(NamedTuple):
-    """One arm on one data set; free where nothing dominates it."""
+    """One arm on one data set: its score with the interval's ends, and its cost from the least to a high one.
+
+    sign: 1 where a lower score is better, else -1.
+    """
 
     score: float
     low: float
     high: float
     cost: float
+    dear: float
     lost: int
     total: int
-    free: bool
-
-    def said(self, arm: str, unit: str) -> str:
-        return f"{arm} {self.score:.3g} in {self.cost:.3g} {unit}"
+    sign: int
+    front: bool = True  # no other mark is at least as good and as cheap, and better in one
+    dominated: bool = False  # another one is better and cheaper by more than the spread of both
 
     def label(self, arm: str) -> str:
         return f"{arm} ×{self.lost}/{self.total}" if self.lost else arm
 
+    def beats(self, other: _Point) -> bool:
+        """Say whether this mark dominates the other one, spreads aside."""
+        mine, theirs = (self.sign * self.score, self.cost), (other.sign * other.score, other.cost)
+        return mine != theirs and mine[0] <= theirs[0] and mine[1] <= theirs[1]
+
+    def surely_cheaper(self, other: _Point) -> bool:
+        return self.dear < other.cost
+
+    def surely_better(self, other: _Point) -> bool:
+        return self.high < other.low if self.sign > 0 else self.low > other.high
+
 
 def _priced(trials: Any, costs: Any) -> tuple[Any, str | None]:
-    """Return the trials and the column that tells the arms' costs apart, None where none does."""
+    """Return the trials with their cost and a high one, and what tells costs apart: None if nothing."""
     if costs and len(trials):
-        own = {(row["problem"], row["arm"]): row["seconds"] for row in costs}
-        pairs = zip(trials["problem"], trials["label"], strict=True)
-        prices = np.array([own.get(pair) or math.nan for pair in pairs], float)
-        priced = trials.assign(seconds=prices * trials["steps_done"].to_numpy(float))
-        return priced[priced["seconds"] > 0], "seconds"
+        by_pair = {(row["problem"], row["arm"]): row for row in costs if row["seconds"]}
+        pairs = list(zip(trials["problem"], trials["label"], strict=True))
+        steps = trials["steps_done"].to_numpy(float)
+        least, high = (
+            steps * np.array([by_pair.get(pair, {}).get(name) or math.nan for pair in pairs], float)
+            for name in ("seconds", "high")
+        )
+        priced = trials.assign(cost=least, dear=np.fmax(least, high))
+        return priced[priced["cost"] > 0], "seconds"
     steps = trials.groupby(["problem", "label"])["steps_done"].mean().groupby("problem").nunique()
     counted_steps = bool((steps > 1).any() and (trials["steps_done"] > 0).all())
-    return trials, "steps_done" if counted_steps else None
+    priced = trials.assign(cost=trials["steps_done"], dear=trials["steps_done"])
+    return priced, "steps_done" if counted_steps else None
 
 
-def _points(report: Any, problem: str, trials: Any, cost: str) -> dict[str, _Point]:
-    """Return the arms of a data set of which most seeds finished, with the front marked."""
+def _points(report: Any, problem: str, trials: Any) -> dict[str, _Point]:
+    """Return the arms of a data set of which most seeds finished, with the front and the dominated marked."""
     measure = report["measures"][problem]
     factor = 100 if measure["scale"] == "unit" else 1
     sign = -1 if measure["goal"] == "max" else 1
-    mine = trials[trials["problem"] == problem].groupby("label")[cost]
-    costs = mine.agg(lambda values: float(np.exp(np.log(values).mean()))).to_dict()
-    rows = [
-        row
-        for row in report["leaderboard"]["problems"][problem]
-        if row["arm"] in costs and math.isfinite(row["value"]) and not drawing.half_lost(row)
-    ]
-    both = [(sign * row["value"], costs[row["arm"]]) for row in rows]
+    mine = trials[trials["problem"] == problem].groupby("label")[["cost", "dear"]]
+    costs = mine.agg(lambda values: float(np.exp(np.log(values).mean())))
     points = {}
-    for row, own in zip(rows, both, strict=True):
-        score, low, high = (factor * row[name] for name in ("value", "low", "high"))
-        lost, free = row["n"] - row["ok"], not _dominated(own, both)
-        points[row["arm"]] = _Point(score, low, high, own[1], lost, row["n"], free)
-    return points
+    for row in report["leaderboard"]["problems"][problem]:
+        arm = row["arm"]
+        if arm in costs.index and math.isfinite(row["value"]) and not drawing.half_lost(row):
+            score, low, high = (factor * row[name] for name in ("value", "low", "high"))
+            cost, dear = (float(costs.loc[arm, name]) for name in ("cost", "dear"))
+            points[arm] = _Point(score, low, high, cost, dear, row["n"] - row["ok"], row["n"], sign)
+    return {arm: _judged(point, points.values()) for arm, point in points.items()}
 
 
-def _dominated(own: tuple[float, float], every: Sequence[tuple[float, float]]) -> bool:
-    return any(other != own and other[0] <= own[0] and other[1] <= own[1] for other in every)
+def _judged(point: _Point, every: Iterable[_Point]) -> _Point:
+    others = list(every)
+    front = not any(other.beats(point) for other in others)
+    sure = any(other.surely_better(point) and other.surely_cheaper(point) for other in others)
+    return point._replace(front=front, dominated=sure)
 
 
 @hookimpl

@@ -23,6 +23,7 @@ from anncore import (
 PLACES = ("x.1", "x.2")
 REACHED = 1e-6  # of f - min at the start
 MOST_ARMS, MOST_FUNCTIONS, MOST_COLUMNS = 8, 6, 5
+NOTE = 0.115  # inches of a line above a panel
 BANDS, DOTS, FINE = 14, 125, 3  # of the contours: how many, pixels to the inch, samples to a pixel's side
 Window = tuple[float, float, float, float]  # the ends of both axes, as matplotlib's extent
 SHADE = (0x5B / 255, 0x87 / 255, 0xAE / 255)  # half-transparent it suits white and black paper alike
@@ -57,14 +58,18 @@ class Trajectories(Figure):
         title = self._title(functions, list(report["arms"]))
         every = _round_step(max(path.steps[-1] for f in drawn for path in f.paths.values()))
         subtitle = self._subtitle(data, drawn, every, arms)
-        lines = math.ceil(len(arms) / MOST_COLUMNS)
+        left, low, gap = 0.62, 0.3, 0.14
+        columns, width = drawing.fit_columns(len(arms), MOST_COLUMNS, data.width - left - 0.16, 1.3, gap)
+        lines = math.ceil(len(arms) / columns)
         columns = math.ceil(len(arms) / lines)
-        left, low, gap, between = 0.62, 0.3, 0.14, 0.42
-        width = min(2.6, (drawing.WIDE - left - 0.16 - gap * (columns - 1)) / columns)
+        width = min(2.6, (data.width - left - 0.16 - gap * (columns - 1)) / columns)
         height = min(1.75, 0.86 * width)
+        notes = {(f.problem, arm): _lines(f, arm, data) for f in drawn for arm in arms}
+        above = 0.07 + NOTE * max(map(len, notes.values()))
+        between = 0.4 + above
         rows = len(drawn) * lines
         sheet = drawing.new_sheet(
-            drawing.WIDE, rows * height + (rows - 1) * between + low + 0.22, title, subtitle, theme
+            data.width, rows * height + (rows - 1) * between + low + 0.22 + above, title, subtitle, theme
         )
         axes = drawing.panels(
             sheet, rows * columns, columns, (width, height), left=left, bottom=low, gaps=(gap, between)
@@ -79,6 +84,7 @@ class Trajectories(Figure):
                 ax.imshow(
                     picture, extent=function.window, origin="lower", aspect="auto", interpolation="none"
                 )
+                _write_notes(ax, arms[j], notes[function.problem, arms[j]], theme)
                 self._panel(ax, function, arms[j], data, every)
                 if j % columns:
                     ax.tick_params(labelleft=False)
@@ -95,15 +101,6 @@ class Trajectories(Figure):
         ax.grid(visible=False)
         ax.locator_params(nbins=4)
         ax.tick_params(labelsize=6.5)
-        width = ax.get_position().width * ax.figure.get_figwidth()
-        ax.set_title(
-            drawing.shorten(arm, width, 8, "bold"),
-            size=8,
-            weight="bold",
-            loc="left",
-            color=style.color,
-            pad=3,
-        )
         ends = function.ends(arm)
         rings = {"markerfacecolor": paper, "markeredgecolor": style.color, "markeredgewidth": 0.8}
         ax.plot(*ends.T, "o", markersize=3, zorder=4, **rings)
@@ -130,49 +127,6 @@ class Trajectories(Figure):
                     *inside, "x", color=theme.token("alarm"), markersize=7, mew=1.8, zorder=6, clip_on=False
                 )
             ax.plot(x[:1], y[:1], "o", color=paper, markersize=6, markeredgecolor=ink, mew=1.2, zorder=5)
-        start = [] if path is None else [path.places[:1]]
-        # Start and minimum are looked for first: a path may be hidden in part, they may not.
-        marks = np.repeat(np.concatenate([function.minima, *start]), 10_000, axis=0)
-        covered = np.concatenate([marks, ends, *([] if path is None else [path.places])])
-        self._box(ax, _lines(function, arm, data), covered, function.window, theme)
-
-    def _box(
-        self, ax: Any, lines: Sequence[tuple[str, str]], drawn: Array, window: Window, theme: drawing.Theme
-    ) -> None:
-        """Write the lines into the corner that holds the least of what is drawn."""
-        from matplotlib.patches import Rectangle
-
-        wide = ax.get_position().width * ax.figure.get_figwidth()
-        tall = ax.get_position().height * ax.figure.get_figheight()
-        size, step = 6.5, 0.11
-        texts = [drawing.shorten(text, wide - 0.12, size) for text, _ in lines]
-        x_share = (max(drawing.text_width(text, size) for text in texts) + 0.12) / wide
-        y_share = (step * len(texts) + 0.07) / tall
-        x_low, x_high, y_low, y_high = window
-        share = (drawn - (x_low, y_low)) / (x_high - x_low, y_high - y_low)
-        corners = [(right, top) for top in (0, 1) for right in (1, 0)]
-
-        def covered(corner: tuple[int, int]) -> int:
-            x, y = (np.abs(corner[axis] - share[:, axis]) for axis in (0, 1))
-            return int(((x < x_share + 0.06) & (y < y_share + 0.06)).sum())
-
-        right, top = min(corners, key=covered)
-        corner = (1 - x_share if right else 0, 1 - y_share if top else 0)
-        box = Rectangle(corner, x_share, y_share, transform=ax.transAxes, linewidth=0, zorder=6)
-        box.set(facecolor=theme.token("paper"), alpha=0.82)
-        ax.add_patch(box)
-        for i, (text, (_, color)) in enumerate(zip(texts, lines, strict=True)):
-            ax.text(
-                1 - 0.05 / wide if right else 0.05 / wide,
-                corner[1] + y_share - (0.04 + step * i) / tall,
-                text,
-                transform=ax.transAxes,
-                ha="right" if right else "left",
-                va="top",
-                size=size,
-                color=theme.token(color),
-                zorder=7,
-            )
 
     def _title(self, functions: Sequence[_Function], arms: Sequence[str]) -> str:
         """Say who reaches the minimum how often, and who ends lowest where nobody does."""
@@ -216,7 +170,7 @@ class Trajectories(Figure):
             )
         if any(_tried(data, f.problem, arm)[1] > 1 for f in drawn for arm in arms):
             said += (
-                "Box: what tuning chose, the median final f over seeds, what diverged with a tuning seed. "
+                "Above: what tuning chose, the median final f over seeds, what diverged with a tuning seed. "
             )
         if any(len(f.minima) for f in drawn):
             said += "Reached: f − min at a millionth of the start's in the median seed. "
@@ -439,6 +393,19 @@ def _lines(function: _Function, arm: str, data: FigureInput) -> list[tuple[str, 
         ended = "diverged" if set(function.statuses(arm)) <= {"ok", "diverged"} else "did not finish"
         lines.append((f"{gone} of {seeds} seeds {ended}", "alarm"))
     return lines
+
+
+def _write_notes(ax: Any, arm: str, notes: Sequence[tuple[str, str]], theme: drawing.Theme) -> None:
+    """Write the arm's name and the notes above the panel, where they cover no path."""
+    width = ax.get_position().width * ax.figure.get_figwidth()
+    height = ax.get_position().height * ax.figure.get_figheight()
+    lines = [(drawing.shorten(text, width, 6.5), theme.token(token)) for text, token in notes]
+    for place, (text, color) in enumerate(reversed(lines)):
+        at = 1 + (0.03 + NOTE * place) / height
+        ax.text(0, at, text, transform=ax.transAxes, size=6.5, va="bottom", color=color)
+    name = drawing.shorten(arm, width, 8, "bold")
+    pad = 72 * (0.06 + NOTE * len(lines))
+    ax.set_title(name, size=8, weight="bold", loc="left", color=theme[arm].color, pad=pad)
 
 
 def _value(value: float) -> str:
