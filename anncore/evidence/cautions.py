@@ -17,6 +17,7 @@ from anncore.contract.columns import is_hyperparameter, parse_hyperparameter
 from anncore.contract.engine_version import told_apart
 from anncore.contract.kind_names import UNTUNED
 from anncore.evidence import stats
+from anncore.evidence.frame import LEFT_OUT, NOT_CHOSEN
 from anncore.evidence.selection import selection_gaps, with_fresh_scores
 from anncore.evidence.sentences import counted, growth, joined, number, percent, size
 from anncore.evidence.speed import targets
@@ -84,37 +85,34 @@ def _failures(study: Study) -> list[Caution]:
 
 
 def _unfinished(study: Study) -> list[Caution]:
-    """Name what has not run: left out by the file's rules, or still to come."""
-    absent = {
-        problem: [
-            arm
-            for arm in study.arms
-            if (problem, arm) not in study.unchosen and (study.statuses(problem)[arm] == "missing").any()
+    """Say what has not run yet, and name what the file's rules leave out."""
+    cautions = []
+    if study.seeds and (not_run := study.not_run):
+        parts = [
+            f"{missing} of {total} {phase} trials" for phase, (missing, total) in not_run.items() if missing
         ]
-        for problem in study.problems
-    }
-    pairs = [(problem, arm) for problem, arms in absent.items() for arm in arms]
-    if not pairs or not study.seeds:
-        return []
-    expected = len(study.all_trials) + len(study.unchosen) * len(study.seeds)
-    if study.results.plan.counts.get("total") == expected:
-        # All that was planned has run, so what is not there was never meant to be.
-        where = [f"{joined(arms)} on {problem}" for problem, arms in absent.items() if arms]
-        return [
+        one = sum(missing for missing, _ in not_run.values()) == 1
+        cautions.append(
+            Caution(
+                "incomplete",
+                f"{' and '.join(parts)} {'has' if one else 'have'} not run. Run the same command again to "
+                f"resume.",
+            )
+        )
+    absent: dict[str, list[str]] = {}
+    for (problem, arm), status in study.lost.items():
+        if status == LEFT_OUT:
+            absent.setdefault(problem, []).append(arm)
+    if absent:
+        where = [f"{joined(arms)} on {problem}" for problem, arms in absent.items()]
+        cautions.append(
             Caution(
                 "left_out",
                 f"The file's rules leave out {joined(where)}: nothing is compared with that there, nor over "
                 f"all {study.unit}.",
             )
-        ]
-    missing = sum(int((study.statuses(problem)[arm] == "missing").sum()) for problem, arm in pairs)
-    planned = len(study.problems) * len(study.arms) * len(study.seeds)
-    return [
-        Caution(
-            "incomplete",
-            f"{missing} of {planned} report trials have not run. Run the same command again to resume.",
         )
-    ]
+    return cautions
 
 
 def _unchosen(study: Study) -> list[Caution]:
@@ -125,7 +123,7 @@ def _unchosen(study: Study) -> list[Caution]:
     ways = {lost.status for lost in study.unchosen.values()}
     ends = {
         "diverged": "Where every tuning trial diverged, the arm counts as the worst.",
-        "missing": "Where trials failed, nothing is claimed about the arm.",
+        NOT_CHOSEN: "Where trials failed, nothing is claimed about the arm.",
     }
     said = " ".join(text for status, text in ends.items() if status in ways)
     return [
@@ -224,7 +222,7 @@ def _divergence(study: Study) -> list[Caution]:
 
 
 def _budgets(study: Study) -> list[Caution]:
-    if not study.tuned:
+    if not study.tuned or "tuning" in study.not_run:  # what has not run would look like a smaller budget
         return []
     tune = study.tune
     counts = tune.groupby(["problem", "arm"], sort=False)["config"].nunique()
@@ -243,7 +241,7 @@ def _budgets(study: Study) -> list[Caution]:
 
 def _confounded(study: Study) -> list[Caution]:
     """Name the hyperparameters that were searched for some arms and held fixed for others that have them."""
-    if not study.tuned:
+    if not study.tuned or "tuning" in study.not_run:
         return []
     cautions = []
     for column in filter(is_hyperparameter, study.tune.columns):
@@ -269,6 +267,8 @@ def _unlike(study: Study) -> list[Caution]:
     are confounded with it. (Another kind's labels are part of the problem.) What was drawn at random
     differs by chance alone.
     """
+    if study.not_run:
+        return []
     trials = study.tune if study.tuned else study.trials
     arm = "arm" if study.tuned else "label"
     own = {*study.experiment.vary, *UNTUNED}

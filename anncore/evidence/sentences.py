@@ -164,11 +164,16 @@ def with_sentence(comparison: Comparison) -> dict[str, Any]:
     return {**vars(comparison), "sentence": sentence(comparison)}
 
 
-def headline(arms: Sequence[str], comparisons: Sequence[Comparison], ranks: Mapping[str, float]) -> str:
+def headline(
+    arms: Sequence[str],
+    comparisons: Sequence[Comparison],
+    ranks: Mapping[str, float],
+    blocked: str = "no claim can be made until the failed trials are rerun",
+) -> str:
     """Say who leads and over whom: the report's first sentence.
 
     ranks: mean rank per arm, best first decides the leader. comparisons: those over all data sets, or of
-    the only problem.
+    the only problem. blocked: what to say where they are all blocked.
     """
     if len(arms) < 2:
         return f"{arms[0]} ran alone; there is nothing to compare it with." if arms else "Nothing ran."
@@ -177,7 +182,7 @@ def headline(arms: Sequence[str], comparisons: Sequence[Comparison], ranks: Mapp
     tied = [arm for arm in ordered if ranks.get(arm) == ranks.get(lead)]
     ranked = f"mean rank {ranks[lead]:.1f} of {len(arms)}" if lead in ranks else "no rank"
     if comparisons and len(tied) == len(arms) and all(c.verdict == "blocked" for c in comparisons):
-        return "No claim can be made until the trials that failed or are missing are run."
+        return f"{blocked[0].upper()}{blocked[1:]}."
     if len(tied) == len(arms):
         return f"All {len(arms)} arms share the same mean rank."
     opening = f"{joined(tied)} {'ranks' if len(tied) == 1 else 'rank'} best ({ranked})"
@@ -193,7 +198,7 @@ def headline(arms: Sequence[str], comparisons: Sequence[Comparison], ranks: Mapp
             f"{about(first.needed)} would be enough."
         )
     if any(c.verdict == "blocked" for c in own.values()) and not beaten:
-        return f"{opening}, but no claim can be made until the failed trials are rerun."
+        return f"{opening}, but {blocked}."
     open_ = [arm for arm in ordered if arm in own and own[arm].verdict in ("undecided", "tie", "equivalent")]
     # Of several that share the best rank, the comparisons are those of the first.
     it, beats = ("it", "beats") if len(tied) == 1 else (lead, f"{lead} beats")

@@ -109,7 +109,7 @@ def leaderboard(results: Results) -> pd.DataFrame:
     """Return one row per problem and arm, best first, as the report has them.
 
     Columns: problem, data_set, measure, goal, scale; arm, config, rank, status; n, ok, diverged, blocked
-    (trials); value, low, high (mean with its 95 % interval), median, iqm; every other metric's mean; and,
+    (trials; not_run and left_out say how many of these); value, low, high (mean with its 95 % interval), median, iqm; every other metric's mean; and,
     over all problems, mean_rank and wins.
     """
     import pandas as pd
@@ -117,7 +117,7 @@ def leaderboard(results: Results) -> pd.DataFrame:
     study = Study(results)
     boards = {problem: tables.leaderboard(study, problem) for problem in study.problems}
     overall = {row["arm"]: row for row in tables.overall(study, boards)}
-    numbers = ("n", "ok", "diverged", "blocked", "value", "low", "high", "median", "iqm")
+    numbers = (*tables.COUNTS, "value", "low", "high", "median", "iqm")
     rows = []
     for problem, board in boards.items():
         measure = study.measures[problem]

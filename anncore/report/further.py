@@ -12,6 +12,7 @@ import numpy as np
 
 from anncore.evidence.arms import Over, probability_of_improvement
 from anncore.evidence.budget import budget_curve
+from anncore.evidence.frame import NOT_RUN
 from anncore.evidence.sources import curve_frame, scores, tuning_scores
 from anncore.evidence.speed import performance_scores, targets, time_to_target, typical_times
 from anncore.evidence.stats import LEVEL
@@ -21,8 +22,9 @@ from anncore.evidence.study import Study
 def speed(study: Study) -> dict[str, Any] | None:
     """Return the targets, each arm's time to them, and AlgoPerf's score where there are several problems.
 
-    Times are medians over seeds, in steps and in seconds, where a miss is infinite; a target that is met
-    before the first step counts as one step, as ratios of times need them positive.
+    Times are medians over the seeds that have run, in steps and in seconds, where a miss is infinite; a
+    target that is met before the first step counts as one step, as ratios of times need them positive. The
+    score is over the problems whose trials have all run.
     """
     results = study.results
     metric = study.experiment.select.metric
@@ -37,8 +39,8 @@ def speed(study: Study) -> dict[str, Any] | None:
     steps = time_to_target(curves, known, goal=goal)
     steps["time"] = steps["time"].clip(lower=1)
     seconds = time_to_target(curves, known, goal=goal, time="seconds")
-    table = typical_times(steps).reindex(index=list(study.arms))
-    clock = typical_times(seconds).reindex(index=list(study.arms))
+    everywhere = {"index": list(study.arms), "columns": list(known["problem"])}  # also where nothing has run
+    table, clock = (typical_times(times).reindex(**everywhere) for times in (steps, seconds))
     reached = np.isfinite(steps["time"]).groupby([steps["problem"], steps["arm"]]).agg(["sum", "size"])
     rows = []
     for problem in known["problem"]:
@@ -48,12 +50,13 @@ def speed(study: Study) -> dict[str, Any] | None:
             if study.step_costs and (problem, arm) not in study.step_costs:
                 typical["seconds"] = math.nan  # nobody knows
             rows.append({"problem": problem, "arm": arm, **typical, "reached": int(hit), "n": int(n)})
+    done = [name for name in known["problem"] if not (study.statuses(name) == NOT_RUN).to_numpy().any()]
     return {
         "metric": metric,
         "clock": "alone" if study.step_costs else "shared",
         "targets": fixed[["problem", "target", "origin"]].to_dict("records"),
         "times": rows,
-        "scores": _scores(table.fillna(math.inf)) if len(known) > 1 else [],
+        "scores": _scores(table[done].fillna(math.inf)) if len(done) > 1 else [],
     }
 
 

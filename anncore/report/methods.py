@@ -310,7 +310,7 @@ def _failures(content: Mapping[str, Any]) -> str:
         f"{level}. That is a result and counts as the worst: a diverged trial "
         "loses to any trial that finished, and two diverged ones tie. One diverged seed makes an arm's mean "
         "infinite, so the arm ranks behind all that never diverged; the mean shown is that of the seeds that "
-        "finished, beside their number. Trials that failed, crashed, timed out or are missing block every "
+        "finished, beside their number. Trials that failed, crashed, timed out or have not run block every "
         "claim that rests on them. "
     )
     if content["select"]["tuned"]:

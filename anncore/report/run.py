@@ -124,8 +124,12 @@ class Run(Results):
         drawing = draw_figure(component, self._figure_input)
         if isinstance(drawing, Drawing):
             return drawing
-        reason = "has nothing to show for these results" if drawing is None else f"cannot be drawn: {drawing}"
-        raise ReportError(f"{self.experiment.name}: figure {name!r} {reason}.")
+        reason = (
+            f"cannot be drawn: {drawing.reason}."
+            if drawing.failed
+            else f"has nothing to show: {drawing.reason}"
+        )
+        raise ReportError(f"{self.experiment.name}: figure {name!r} {reason}")
 
     @cached_property
     def _figure_input(self) -> FigureInput:

@@ -8,7 +8,7 @@ import os
 import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from anncore.contract.errors import StoreError
 from anncore.contract.file_names import readable
@@ -28,6 +28,7 @@ from anncore.report.theme import Theme
 from anncore.running.files import make_folder, not_written, replace_files
 
 SECTIONS = ("leaderboard", "differences", "data-sets", "speed", "sensitivity", "diagnostics")
+NOTHING_TO_SHOW = "It has nothing to show of these results."
 
 
 def write_report(
@@ -37,9 +38,9 @@ def write_report(
 
     meta: what the caller knows of the run (command, versions, machine), shown under provenance. figures:
     whether to draw, which takes most of the time; a report without figures says so. The same results and
-    meta give the same bytes. A figure that cannot be drawn is named among the warnings and stops nothing.
-    All is drawn first and written then, so that an error leaves the last report as it was. Raises StoreError
-    where a file cannot be written.
+    meta give the same bytes. A figure whose plugin fails is named among the warnings and stops nothing; one
+    that has nothing to show is listed with the reason. All is drawn first and written then, so that an error
+    leaves the last report as it was. Raises StoreError where a file cannot be written.
     """
     folder = Path(folder)
     make_folder(folder / "figures")
@@ -69,12 +70,10 @@ def write_report(
 def _draw_into(
     results: Any, content: dict[str, Any], pictures: dict[str, str], pixels: dict[str, bytes]
 ) -> None:
-    """Draw every figure; add its entry, or its warning, to the content."""
-    for figure, drawing in draw_figures(results, content):
-        if isinstance(drawing, str):
-            content["answer"]["warnings"].append(
-                {"kind": "figure", "text": f"Figure {figure.name} could not be drawn: {drawing}"}
-            )
+    """Draw every figure; add its entry, or why there is none, to the content."""
+    for figure, drawing in figures_of(results, content):
+        if isinstance(drawing, NotDrawn):
+            _tell_not_drawn(content, figure, drawing)
             continue
         with drawing_style():
             svg, png = to_svg(drawing.figure), to_png(drawing.figure)
@@ -112,17 +111,31 @@ def _refuse_to_lose(folder: Path, report: Mapping[str, Any]) -> None:
         )
 
 
+class NotDrawn(NamedTuple):
+    """Why there is no drawing of a figure: it has nothing to show, or its plugin failed."""
+
+    reason: str
+    failed: bool = False
+
+
 def draw_figures(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Registered, Drawing | str]]:
     """Yield (component, drawing) of every figure plugin that has something to show.
 
     In place of a drawing comes the reason, where a plugin failed.
     """
+    for component, drawing in figures_of(results, content):
+        if isinstance(drawing, Drawing):
+            yield component, drawing
+        elif drawing.failed:
+            yield component, drawing.reason
+
+
+def figures_of(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Registered, Drawing | NotDrawn]]:
+    """Yield every figure plugin, in the report's order, with its drawing or why there is none."""
     data = figure_input(results, content)
     figures = results.experiment.registry.of_kind("figure")
     for component in sorted(figures, key=lambda c: (c.cls.order, c.full_name)):
-        drawing = draw_figure(component, data)
-        if drawing is not None:
-            yield component, drawing
+        yield component, draw_figure(component, data)
 
 
 def figure_input(results: Any, content: Mapping[str, Any]) -> FigureInput:
@@ -143,18 +156,28 @@ def figure_input(results: Any, content: Mapping[str, Any]) -> FigureInput:
     )
 
 
-def draw_figure(component: Registered, data: FigureInput) -> Drawing | str | None:
-    """Return a figure's drawing, None where it has nothing to show, or the reason why it failed."""
+def draw_figure(component: Registered, data: FigureInput) -> Drawing | NotDrawn:
+    """Return a figure's drawing, or why there is none."""
     try:
         with drawing_style():
-            drawing: Drawing | None = component.cls().draw(data)
+            drawing: Drawing | str | None = component.cls().draw(data)
     except Exception as error:
         if os.environ.get("ANNX_STRICT_PLUGINS") == "1":
             raise
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"
-        return f"{type(error).__name__}: {error} ({where})"
-    return drawing
+        return NotDrawn(f"{type(error).__name__}: {error} ({where})", failed=True)
+    return NotDrawn(drawing or NOTHING_TO_SHOW) if drawing is None or isinstance(drawing, str) else drawing
+
+
+def _tell_not_drawn(content: dict[str, Any], figure: Registered, nothing: NotDrawn) -> None:
+    """Name a figure that is not there: a failure among the warnings, the rest in a list."""
+    if nothing.failed:
+        text = f"Figure {figure.name} could not be drawn: {nothing.reason}"
+        content["answer"]["warnings"].append({"kind": "figure", "text": text})
+        return
+    question = said_of(figure.cls.question, content["unit"])
+    content["not_drawn"].append({"name": figure.name, "question": question, "reason": nothing.reason})
 
 
 def _named(learned: DecisionMap) -> DecisionMap:

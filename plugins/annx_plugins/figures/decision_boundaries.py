@@ -56,7 +56,7 @@ class DecisionBoundaries(Figure):
     order: ClassVar[int] = 58
     section: ClassVar[str] = "diagnostics"
 
-    def draw(self, data: FigureInput) -> Drawing | None:
+    def draw(self, data: FigureInput) -> Drawing | str:
         arms = _arms(data.report)
         report = data.trials[(data.trials["phase"] == "report") & data.trials["label"].isin(arms)]
         mapped = (
@@ -64,7 +64,7 @@ class DecisionBoundaries(Figure):
         )
         examples = {p: data.maps[mapped[p]] for p in data.report["problems"] if p in mapped.index}
         if not examples:
-            return None
+            return "No report trial that tells classes apart by two features has run."
         layout = _Layout.of(examples, len(arms))
         problems = list(examples)[: LINES * layout.per_row]
         seeds = len(data.report["seeds"]["report"])
@@ -218,7 +218,7 @@ class _Cell:
         )
         missing = seeds - len(found) - sum(why.values())
         if missing > 0:
-            why["missing"] += missing
+            why["not run"] += missing
         return cls(tuple(found), seeds, " and ".join(why), sum(why.values()))
 
     @cached_property

@@ -33,12 +33,12 @@ class HeatMap(Figure):
     order: ClassVar[int] = 15
     section: ClassVar[str] = "leaderboard"
 
-    def draw(self, data: FigureInput) -> Drawing | None:
+    def draw(self, data: FigureInput) -> Drawing | str:
         report, theme = data.report, data.theme
         arms = [row["arm"] for row in report["leaderboard"]["overall"]]
         problems = report["problems"]
         if len(arms) < 2 or not problems:
-            return None
+            return "There are not two arms to compare."
         columns = [_Column(report, problem, arms) for problem in problems]
         left = 0.35 + min(1.6, max(drawing.text_width(arm, 8) for arm in arms))
         right = 1.25
@@ -129,7 +129,7 @@ class HeatMap(Figure):
         ax.text(
             x + 0.5,
             y + 0.5,
-            words.split()[-1] if narrow else words.replace(" ", "\n"),
+            words.split()[-1] if narrow else "\n".join(words.split(", " if "," in words else None, 1)),
             ha="center",
             va="center",
             rotation=90 if narrow else 0,
@@ -152,7 +152,9 @@ class HeatMap(Figure):
     def _title(self, columns: list[_Column], report: Any) -> str:
         """Say on which data set the arms lie closest and on which farthest apart."""
         finite = [column for column in columns if math.isfinite(column.width)]
-        broken = [c.problem for c in columns if any(c.failed(arm) for arm in c.rows)]
+        lost = {c.problem: [row for arm, row in c.rows.items() if c.failed(arm)] for c in columns}
+        waiting = [problem for problem, rows in lost.items() if any(row["not_run"] for row in rows)]
+        broken = [problem for problem, rows in lost.items() if rows and problem not in waiting]
         kinds = " + ".join(report["vary"]) or "arm"
         if not finite:
             return f"No {singular(report['problem_unit'])} has two arms that finished: {kinds}"
@@ -171,7 +173,8 @@ class HeatMap(Figure):
             lead = report["leaderboard"]["overall"][0]
             units = counted(lead["problems"], report["problem_unit"])
             title = f"{lead['arm']} ranks best on {lead['wins']} of {units}"
-        return title + (f"; failures on {', '.join(broken[:3])}" if broken else "")
+        title += f"; failures on {', '.join(broken[:3])}" if broken else ""
+        return title + (f"; not all has run on {', '.join(waiting[:3])}" if waiting else "")
 
     def _subtitle(self, report: Any, narrow: bool) -> str:
         labels = sorted({measure["label"] for measure in report["measures"].values()})

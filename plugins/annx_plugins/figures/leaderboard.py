@@ -29,11 +29,11 @@ class Leaderboard(Figure):
     order: ClassVar[int] = 10
     section: ClassVar[str] = "leaderboard"
 
-    def draw(self, data: FigureInput) -> Drawing | None:
+    def draw(self, data: FigureInput) -> Drawing | str:
         report, theme = data.report, data.theme
         arms = [row["arm"] for row in report["leaderboard"]["overall"]]
         if not arms or not report["problems"]:
-            return None
+            return "There is no arm to show."
         problems, left_out = drawing.shown_problems(report, report["problems"])
         columns = min(len(problems), 4)
         rows = math.ceil(len(problems) / columns)
