@@ -314,7 +314,7 @@ def _target(study: Study) -> list[Caution]:
     metric = study.experiment.select.metric
     if len(study.arms) < 2 or not (study.curves["metric"] == metric).any():
         return []
-    fixed = targets(study.results)
+    fixed = targets(study)
     late = fixed.loc[(fixed["origin"] == "report") & fixed["target"].notna(), "problem"].to_list()
     if not late:
         return []

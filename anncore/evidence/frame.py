@@ -6,8 +6,8 @@ One row per trial, no index needed:
     arm       the label under comparison
     seed      pairs the arms: equal seeds saw the same data, split and initial weights
     score     the number to compare; where it is infinite, the trial diverged
-    status    "ok", "diverged", or why there is no score: "failed", "timeout", "crashed", "not run", "left out"
-              by the file's rules, "not chosen" by tuning; without the column, read off the score
+    status    "ok", "diverged", or why there is no score: "failed", "timeout", "crashed", "not run",
+              "left out" by the file's rules, "not chosen" by tuning; without the column, read off the score
     data_set  the data set that the problem is a variant of; the problem itself without the column
     goal      "min" or "max"; "min" without the column
     scale     "linear", "log" (ratios) or "unit" (shares in [0, 1]); "linear" without the column

@@ -93,7 +93,7 @@ class Study:
 
     @cached_property
     def _places(self) -> list[tuple[str, str, str]]:
-        """The problem, arm and configuration of every report trial that has run or is to run, in plan order."""
+        """The problem, arm and configuration of every planned report trial, in plan order."""
         if self.results.planned is not None:
             rows = [row for row in self.results.planned if row.phase == "report"]
             return list(dict.fromkeys((row.problem, row.arm, row.config) for row in rows))
@@ -186,7 +186,8 @@ class Study:
 
     @cached_property
     def not_run(self) -> dict[str, tuple[int, int]]:
-        """By phase, "tuning" and "report", how many trials have not run, of how many; without a full phase."""
+        """By phase, "tuning" and "report", how many trials have not run, of how many; phases that lack none
+        are not there."""
         tuning = sum(row.phase == "tune" for row in self.waiting)
         counts = {"tuning": (tuning, len(self.tune) + tuning)}
         never = len(self.lost) * len(self.seeds)

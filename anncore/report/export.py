@@ -109,8 +109,8 @@ def leaderboard(results: Results) -> pd.DataFrame:
     """Return one row per problem and arm, best first, as the report has them.
 
     Columns: problem, data_set, measure, goal, scale; arm, config, rank, status; n, ok, diverged, blocked
-    (trials; not_run and left_out say how many of these); value, low, high (mean with its 95 % interval), median, iqm; every other metric's mean; and,
-    over all problems, mean_rank and wins.
+    (trials), and how many of the blocked ones have not_run or are left_out; value, low, high (mean with its
+    95 % interval), median, iqm; every other metric's mean; and, over all problems, mean_rank and wins.
     """
     import pandas as pd
 

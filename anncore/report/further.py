@@ -26,13 +26,12 @@ def speed(study: Study) -> dict[str, Any] | None:
     target that is met before the first step counts as one step, as ratios of times need them positive. The
     score is over the problems whose trials have all run.
     """
-    results = study.results
     metric = study.experiment.select.metric
     if len(study.arms) < 2 or not (study.curves["metric"] == metric).any():
         return None
-    fixed = targets(results)
+    fixed = targets(study)
     known = fixed[fixed["target"].notna()]
-    curves = curve_frame(results, metric)
+    curves = curve_frame(study, metric)
     if not len(known) or not len(curves):
         return None
     goal = study.experiment.select.goal
@@ -97,7 +96,7 @@ def budget(study: Study) -> list[dict[str, Any]] | None:
     """
     if not study.tuned:
         return None
-    frame = tuning_scores(study.results)
+    frame = tuning_scores(study)
     curve = budget_curve(frame)
     ends = {int(n) for n in curve["n"]}
     rows = []
@@ -122,7 +121,7 @@ def improvement(study: Study) -> dict[str, Any] | None:
         return None
     over: Over = "data sets" if len(set(study.dataset_of.values())) > 1 else "seeds"
     level = study.level if over == "seeds" else LEVEL  # data sets are looked at once, at the end
-    table = probability_of_improvement(scores(study.results), over=over, level=level)
+    table = probability_of_improvement(scores(study), over=over, level=level)
     if table["problem"].nunique() > 1 or not table["probability"].notna().any():
         return None  # variants of one data set: each speaks for itself
     names = ["a", "b", "probability", "low", "high", "n"]

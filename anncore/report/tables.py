@@ -110,7 +110,7 @@ def _status(row: dict[str, Any]) -> str:
 
 
 def is_best(row: dict[str, Any], board: list[dict[str, Any]]) -> bool:
-    """Say whether a row has the best rank of its board; no row has while there are trials that have not run."""
+    """Say whether a row has the best rank of its board; none has before all trials have run."""
     if row["blocked"] or any(other["not_run"] for other in board):
         return False
     return bool(row["rank"] == min(other["rank"] for other in board))

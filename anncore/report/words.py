@@ -58,7 +58,7 @@ def score(row: Mapping[str, Any], measure: Mapping[str, Any]) -> str:
     if row["note"]:
         return row["note"].partition(":")[0]
     if row["n"] and 2 * (row["n"] - row["ok"]) >= row["n"]:  # the median is gone; the few would flatter
-        return lost(row)
+        return lost_seeds(row)
     marks = f" ×{row['diverged']}" if row["diverged"] else ""
     failed = row["blocked"] - row["not_run"] - row["left_out"]
     marks += f" ?{failed}" if failed else ""
@@ -66,7 +66,7 @@ def score(row: Mapping[str, Any], measure: Mapping[str, Any]) -> str:
     return value(row["value"], measure) + (" (median)" if row["centre"] == "median" else "") + marks
 
 
-def lost(row: Mapping[str, Any]) -> str:
+def lost_seeds(row: Mapping[str, Any]) -> str:
     """Say how many of a leaderboard row's seeds have no score, and why: "failed 4/10, not run 2/10"."""
     ended = row["n"] - row["ok"] - row["not_run"] - row["left_out"]
     how = "diverged" if ended == row["diverged"] else "failed"

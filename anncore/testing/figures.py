@@ -114,7 +114,7 @@ def _must_be_sound(subject: Subject, drawing: Any, where: str) -> int:
 
 
 def hard_cases(subject: Subject) -> int:
-    """Divergence, failures, a single arm, names in markup, no data: a sound Drawing, why not, or None; no error."""
+    """Divergence, failures, one arm, markup, part of a sweep: a sound Drawing or why not; no error."""
     count = 0
     for variant in subject.variants():
         for made in _hard():

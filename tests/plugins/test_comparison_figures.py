@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -140,7 +141,7 @@ def racing(steps: Mapping[tuple[str, str], float], target: Any = 0.5, **options:
     for row in results.trials.to_dict("records"):
         value = np.where(at >= steps[row["arm"], row["problem"]], 0.5, 0.9)
         parts.append(pd.DataFrame({"key": row["key"], "step": at, "metric": "valid_loss", "value": value}))
-    results.curves = pd.concat(parts, ignore_index=True)
+    results = replace(results, curves=pd.concat(parts, ignore_index=True))
     return results
 
 
@@ -209,7 +210,7 @@ def test_a_target_taken_from_the_very_runs_says_so() -> None:
 
 def test_without_curves_nobody_is_timed() -> None:
     results = racing(RACE)
-    results.curves = results.curves.iloc[:0]
+    results = replace(results, curves=results.curves.iloc[:0])
     assert draw(results, "performance_profile") is None
 
 
@@ -355,11 +356,12 @@ def test_nothing_tuned_has_no_budget() -> None:
 def priced(column: str, costs: Mapping[str, float], losses: Mapping[str, float]) -> Any:
     results = sweep(tuple(costs), 2, lambda problem, arm, seed: losses[arm])
     if column == "seconds":  # of a step, of 20
-        results.costs = [
+        steps = [
             Cost(problem, arm, "", cost / 20, cost / 18, cost / 15, 10)
             for problem in results.plan.problems
             for arm, cost in costs.items()
         ]
+        results = replace(results, costs=tuple(steps))
     else:
         results.trials[column] = results.trials["arm"].map(costs)
     return results

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -267,8 +268,8 @@ def test_hard_cases_break_no_figure(name: str) -> None:
 
 def test_with_no_trials_at_all_nothing_is_drawn_and_nothing_breaks() -> None:
     results = few()
-    results.trials = results.trials.iloc[:0]
-    results.curves = results.curves.iloc[:0]
+    results = replace(results, trials=results.trials.iloc[:0])
+    results = replace(results, curves=results.curves.iloc[:0])
     report = build_report(results, {})
     data = FigureInput(
         results.trials.assign(label=""),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from experiment_factory import load, registry
-from results_factory import make_results
+from results_factory import asked, make_results
 
 from anncore import Drawing, FigureInput, build
 from anncore.evidence.study import Study
@@ -149,8 +149,7 @@ slope = [0.1, 0.2]
 [optimizer.adam]
 """
     results = make_results(arms=("relu", "leaky"), problems=("a", "b", "c"), seeds=(100,), tune_seeds=())
-    results.experiment.vary = ("activation",)
-    results.experiment.entries = load(tmp_path, text).entries
+    results = asked(results, vary=("activation",), entries=load(tmp_path, text).entries)
     results.trials["activation"] = results.trials["arm"]
     results.trials["activation.slope"] = np.where(results.trials["arm"] == "leaky", 0.2, np.nan)
     results.trials.loc[results.trials["problem"] == "a", "activation.slope"] = 0.1

@@ -50,6 +50,6 @@ class Figure(Component):
     def draw(self, data: FigureInput) -> Any:
         """Return an `anncore.report.Drawing`.
 
-        Where the data cannot answer the question, return a sentence that says why, which the report prints, or
-        None. Data may be of any part of a sweep: of its first trials only, or of none.
+        Where the data cannot answer the question, return a sentence that says why, which the report prints,
+        or None. The data may be any part of a sweep: its first trials only, or none.
         """

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from anncore.report.drawing.text import text_width
-from anncore.report.words import lost
+from anncore.report.words import lost_seeds
 
 
 def half_lost(row: Mapping[str, Any]) -> bool:
@@ -20,7 +20,7 @@ def half_lost(row: Mapping[str, Any]) -> bool:
 def lost_words(row: Mapping[str, Any]) -> str:
     """Say how many seeds of a leaderboard's row have no score: "diverged 5/10", "failed 5/10" where not all
     of them diverged, "not run 5/10"; "no choice" where tuning left nothing to choose from."""
-    return "no choice" if row["note"] else lost(row)
+    return "no choice" if row["note"] else lost_seeds(row)
 
 
 def lost_count(ax: Any, y: float, lost: int, total: int, colour: str) -> None:

@@ -141,7 +141,9 @@ class ProbabilityOfImprovement(Figure):
         said += "Not multiplicity-adjusted. Ties count half; a diverged run loses to any that finished."
         gone = sum(row["blocked"] for row in report["leaderboard"]["overall"])
         if gone:
-            said += f" {counted(gone, 'trials')} failed or {'has' if gone == 1 else 'have'} not run: left out."
+            said += (
+                f" {counted(gone, 'trials')} failed or {'has' if gone == 1 else 'have'} not run: left out."
+            )
         return said + (f" The {MOST} best of {total} arms." if total > MOST else "")
 
     def _words(self, title: str, arms: Sequence[str], cells: Mapping[tuple[str, str], _Cell]) -> str:
