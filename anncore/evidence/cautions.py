@@ -18,8 +18,8 @@ from anncore.contract.engine_version import told_apart
 from anncore.contract.kind_names import UNTUNED
 from anncore.evidence import stats
 from anncore.evidence.frame import LEFT_OUT, NOT_CHOSEN
-from anncore.evidence.selection import selection_gaps, with_fresh_scores
-from anncore.evidence.sentences import counted, growth, joined, number, percent, size
+from anncore.evidence.selection import VERBS, selection_gaps, with_fresh_scores
+from anncore.evidence.sentences import counted, growth, joined, number, percent, short, size
 from anncore.evidence.speed import targets
 from anncore.evidence.study import BLOCKING, Study
 from anncore.evidence.units import DATA_SETS, singular
@@ -71,14 +71,15 @@ def _failures(study: Study) -> list[Caution]:
     cautions = []
     if len(bad):
         arms = joined(list(dict.fromkeys(bad["arm"].map(str))))
-        counts = ", ".join(f"{n} {status}" for status, n in bad["status"].value_counts(sort=False).items())
+        by_status = bad["status"].value_counts(sort=False).items()
+        counts = ", ".join(f"{count} {VERBS[status]}" for status, count in by_status)
+        they, them = ("They block", "them") if len(bad) > 1 else ("It blocks", "it")
         cautions.append(
             Caution(
                 "failures",
-                f"{len(bad)} of {len(trials)} trials did not finish ({counts}; {arms}). They block every "
-                f"claim "
-                "that rests on them; rerun them with --retry-failed, or let [report] waive count them as "
-                "worst.",
+                f"{len(bad)} of {counted(len(trials), 'trials')} did not finish ({counts}; {arms}). {they} "
+                f"every claim that rests on {them}; rerun {them} with --retry-failed, or let [report] waive "
+                f"count {them} as worst.",
             )
         )
     return cautions
@@ -208,7 +209,7 @@ def _divergence(study: Study) -> list[Caution]:
     if not len(bad):
         return []
     where = [
-        f"{label} on {problem} ({len(rows)} of {len(study.seeds)} seeds)"
+        f"{label} on {problem} ({len(rows)} of {counted(len(study.seeds), 'seeds')})"
         for (problem, label), rows in bad.groupby(["problem", "label"], sort=False)
     ]
     return [
@@ -292,7 +293,7 @@ def _unlike(study: Study) -> list[Caution]:
             continue
         listed = [f"{name} had {joined(_spelt(tried_values))}" for name, tried_values in unlike[0].items()]
         sets = len(study.problems)
-        where = "" if len(unlike) == sets else f" on {len(unlike)} of {sets} data sets"
+        where = "" if len(unlike) == sets else f" on {len(unlike)} of {sets} {study.problem_unit}"
         cautions.append(
             Caution(
                 "confounded",
@@ -339,7 +340,7 @@ def _edges(study: Study) -> list[Caution]:
     if study.experiment.widen:
         way = "[search] widen could not help any more: the range or the plan reached its limit."
     by_arm = [
-        f"{arm} on {len(rows)} of {int((selection['arm'] == arm).sum())} {study.problem_unit}"
+        f"{arm} on {len(rows)} of {counted(int((selection['arm'] == arm).sum()), study.problem_unit)}"
         for arm, rows in edge.groupby("arm", sort=False)
     ]
     return [
@@ -372,9 +373,8 @@ def _too_few(study: Study, pairs: int) -> list[Caution]:
         cautions.append(
             Caution(
                 "few_seeds",
-                f"{have} report seed{'s' if have != 1 else ''} cannot separate {pairs} {noun}: the smallest "
-                f"possible p is {stats.smallest_p(have, study.sequential):.3g}. {needed} seeds would be "
-                "enough.",
+                f"{counted(have, 'report seeds')} cannot separate {pairs} {noun}: the smallest possible p is "
+                f"{short(stats.smallest_p(have, study.sequential))}. {needed} seeds would be enough.",
             )
         )
     sets = len(set(study.dataset_of.values()))
@@ -435,13 +435,14 @@ def _selection_gap(study: Study) -> Sequence[Caution]:
     if not n or not flattering:
         return []
     score = "validation score" if study.unit == DATA_SETS else "score"
-    shown = size(gap, scale)
+    shown = f"{number(gap)} worse"
     if scale == "log":  # a cost: higher is worse
         shown = f"{percent(math.expm1(gap), 0)} higher" if gap < math.log(10) else size(-gap, scale)
     return [
         Caution(
             "selection_gap",
             f"On fresh seeds the {score} of the chosen configurations is {shown} than when they were "
-            f"chosen (mean of {n} choices): part of it was luck. Every number here comes from fresh seeds.",
+            f"chosen (mean of {counted(n, 'choices')}): part of it was luck. Every number here comes from "
+            f"fresh seeds.",
         )
     ]

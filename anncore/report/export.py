@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from anncore.contract.errors import AnnxError
 from anncore.evidence.results import Results, to_csv
 from anncore.evidence.study import Study
-from anncore.evidence.units import FUNCTIONS, metric_words
+from anncore.evidence.units import FUNCTIONS, counted, metric_words
 from anncore.report import tables, words
 from anncore.report.build import build_report, plain
 from anncore.report.latex import PREVIEW, preview, render_table, render_tables, unique
@@ -167,7 +167,7 @@ def trials_table(results: Results) -> Table:
     known = [name for name in dict.fromkeys(wanted) if name in trials]
     kept = [name for name in known if len(trials[name].unique()) > 1] or ["problem", "arm", "seed"]
     rows = [[_text(value) for value in row] for row in trials[kept].itertuples(index=False)]
-    caption = f"{len(trials)} trials."
+    caption = f"{counted(len(trials), 'trials')}."
     return table(caption, [metric_words(name, study.unit) for name in kept], rows, "trials")
 
 

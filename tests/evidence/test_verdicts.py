@@ -92,7 +92,7 @@ def test_failed_and_missing_trials_block_a_claim() -> None:
     found = one(costs, blocked={"b": "2 failed of 8 trials"})
     assert sentence(found) == "No claim about a and b: b: 2 failed of 8 trials."
     gap = one({"a": [0.0] * 8, "b": [1.0] * 7 + [math.nan]})
-    assert (gap.verdict, gap.reason) == ("blocked", "1 of 8 seeds lack a partner")
+    assert (gap.verdict, gap.reason) == ("blocked", "1 of 8 seeds lacks a partner")
 
 
 def test_equivalence_needs_the_whole_interval_inside() -> None:
