@@ -307,7 +307,7 @@ def _unlike(study: Study) -> list[Caution]:
 def _spelt(values: Iterable[Any]) -> list[str]:
     """Return values in words, numbers by size."""
     ordered = sorted(values, key=lambda item: (isinstance(item, str), item))
-    return [f"{item:g}" if isinstance(item, float) else str(item) for item in ordered]
+    return [short(item, 6) if isinstance(item, float) else str(item) for item in ordered]
 
 
 def _target(study: Study) -> list[Caution]:

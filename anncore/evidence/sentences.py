@@ -80,9 +80,9 @@ def size(value: float, scale: str) -> str:
 
 
 def _hundredths(value: float) -> str:
-    """Write a share in hundredths with two digits, what is next to nothing as less than 0.01."""
+    """Write a share in hundredths with two digits; what is next to nothing is less than 0.01."""
     if 0 < abs(value) < 0.00005:
-        return f"{'less' if value > 0 else 'more'} than {'' if value > 0 else '−'}0.01"
+        return "less than 0.01"
     return number(100 * value, 2)
 
 
@@ -158,7 +158,7 @@ def sentence(c: Comparison) -> str:
         are = "is" if c.at_floor == 1 < c.n else "are"
         floor = f" {where} {are} at the function's floor, where fewer steps win."
     return (
-        f"{c.a} beats {c.b}{on} on {c.wins} of {c.n} {c.unit}{drawn}{lost} "
+        f"{c.a} beats {c.b}{on} on {c.wins} of {counted(c.n, c.unit)}{drawn}{lost} "
         f"({_gain(c)}, {p_value(c.p)} after Holm).{floor}"
     )
 
@@ -190,11 +190,11 @@ def headline(
     """
     if len(arms) < 2:
         return f"{arms[0]} ran alone; there is nothing to compare it with." if arms else "Nothing ran."
+    ranks = {arm: rank for arm, rank in ranks.items() if math.isfinite(rank)}
     ordered = sorted(arms, key=lambda arm: (ranks.get(arm, math.inf), arms.index(arm)))
     lead = ordered[0]
     tied = [arm for arm in ordered if ranks.get(arm) == ranks.get(lead)]
-    known = lead in ranks and math.isfinite(ranks[lead])
-    ranked = f"mean rank {ranks[lead]:.1f} of {len(arms)}" if known else "no rank"
+    ranked = f"mean rank {ranks[lead]:.1f} of {len(arms)}" if lead in ranks else "no rank"
     if comparisons and len(tied) == len(arms) and all(c.verdict == "blocked" for c in comparisons):
         return f"{blocked[0].upper()}{blocked[1:]}."
     if len(tied) == len(arms):

@@ -228,7 +228,7 @@ def _findings(claims: _Claims, ranked: list[str], places: str) -> list[dict[str,
     deciding = claims.deciding
     undecided = [c for c in deciding if c.verdict == "undecided"]
     summed_up = undecided if len(undecided) > 2 else []
-    shown = [c for c in deciding if c.verdict != "too_few" and c not in summed_up]
+    shown = [c for c in deciding if c.verdict != "too_few" and c not in summed_up and not _waits(c)]
     if len(shown) > MOST_SENTENCES:
         shown = [c for c in shown if ranked[0] in (c.a, c.b)][:MOST_SENTENCES]
     findings: list[tuple[str, str]] = [(c.verdict, sentence(c)) for c in shown]
@@ -246,6 +246,11 @@ def _findings(claims: _Claims, ranked: list[str], places: str) -> list[dict[str,
     if len(claims.by_problem) > 1:
         findings += [("problems", text) for text in _tally(claims.by_problem, ranked, places)]
     return [{"kind": kind, "where": "", "text": text} for kind, text in findings]
+
+
+def _waits(claim: Comparison) -> bool:
+    """Say whether all that blocks a claim are trials that have not run, which is said once for all."""
+    return NOT_RUN in claim.reason and not any(status in claim.reason for status in (*BLOCKING, "choose"))
 
 
 def _undecided(undecided: list[Comparison], total: int) -> str:
@@ -304,7 +309,7 @@ def problem_sentence(comparisons: list[Comparison]) -> str:
     if all(c.verdict == "too_few" for c in comparisons):
         return ""  # said once for all by the warning on seeds
     if any(c.verdict == "blocked" for c in comparisons):
-        waiting = all(NOT_RUN in c.reason for c in comparisons if c.verdict == "blocked")
+        waiting = all(_waits(c) for c in comparisons if c.verdict == "blocked")
         return f"Trials {'have not run' if waiting else 'failed or have not run'}, so no claim is made."
     return f"No two arms can be told apart with {counted(n, SEEDS)}."
 

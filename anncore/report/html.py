@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 from anncore.report.pictures import data_uris
-from anncore.report.view import Section, sections, shown
+from anncore.report.view import Section, part_of, sections, shown
 
 MOST_BYTES = 4_800_000
 
@@ -46,6 +46,7 @@ def render_html(
     parts = sections(content)
     return environment.from_string(_asset("report.html.j2")).render(
         content=content,
+        part=part_of(content),
         sections=parts,
         images=data_uris(pictures, pixels or {}, MOST_BYTES - _text_size(parts)),
         sizes={name: _size(svg) for name, svg in pictures.items()},

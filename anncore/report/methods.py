@@ -260,7 +260,7 @@ def _rounds(content: Mapping[str, Any]) -> str:
         f"they ended {ended}. A test planned for one look would err more often the more one looks. So p is"
         f" 1 / M at the largest M so far, where M is the capital of a gambler who bets, seed by seed in "
         f"the order they ran, on the sign of the next difference, more on one that is large among those so"
-        f" far, averaged over all stakes from -1 to 1. Where neither arm is better, M is a martingale that"
+        f" far, averaged over all stakes from −1 to 1. Where neither arm is better, M is a martingale that"
         f" begins at 1, and by Ville's inequality it ever reaches 1/α with probability α at most, however "
         f"often one looks and for whatever reason one stops (Reynolds 1975; Shafer 2021). The interval of a "
         f"difference holds every centre that this test does not reject, so all looks' intervals hold the "
@@ -274,7 +274,7 @@ def _rounds(content: Mapping[str, Any]) -> str:
 
 def _over_all(content: Mapping[str, Any]) -> str:
     comparisons = content["comparisons"]["overall"]
-    sets, scale = comparisons[0]["n"], content["comparisons"]["overall_scale"]
+    sets, scale = len(set(content["data_sets"].values())), content["comparisons"]["overall_scale"]
     units, one = content["unit"], singular(content["unit"])
     unit = {
         "log": f"logarithms of the {'loss' if units == DATA_SETS else 'value'}, so effects are ratios",

@@ -116,6 +116,16 @@ def sections(content: Mapping[str, Any]) -> list[Section]:
     return [section for section in parts if section is not None]
 
 
+def part_of(content: Mapping[str, Any]) -> str:
+    """Return what to say below a figure while trials have not run; "" where all have."""
+    counts = content["counts"]
+    missing = {"tuning": counts["tune_not_run"], "report": counts["report_not_run"]}
+    texts = [f"{count} {phase}" for phase, count in missing.items() if count]
+    trials = "trial" if sum(missing.values()) == 1 else "trials"
+    have = "has" if trials == "trial" else "have"
+    return f" Not complete: {' and '.join(texts)} {trials} {have} not run." if texts else ""
+
+
 def _figures(content: Mapping[str, Any], section: str) -> list[Mapping[str, Any]]:
     return [figure for figure in content["figures"] if figure["section"] == section]
 
@@ -169,14 +179,20 @@ def _differences(content: Mapping[str, Any]) -> Section | None:
     units = content["unit"]
     ranked = [row["arm"] for row in content["leaderboard"]["overall"]]
     caption = f"Over all {units}. The unit is the {singular(units)}."
-    tables = [_comparisons(caption, comparisons, ranked[0])] if comparisons else []
+    tables = _comparisons(caption, comparisons, ranked[0])
     if often is not None:
         tables.append(table(*words.improvement_table(often, ranked, units), "improvement"))
     return Section("differences", "Differences", tables=tables, figures=figures)
 
 
-def _comparisons(caption: str, comparisons: Sequence[Mapping[str, Any]], best: str) -> Table:
-    """Return the comparisons as rows; where there are very many, those of the best arm."""
+def _comparisons(caption: str, comparisons: Sequence[Mapping[str, Any]], best: str) -> list[Table]:
+    """Return the comparisons as rows, without those that have no pair of trials, in a table if there are any.
+
+    Where there are very many, those of the best arm.
+    """
+    comparisons = [c for c in comparisons if c["n"]]
+    if not comparisons:
+        return []
     if len(comparisons) > MOST_PAIRS:
         caption += f" Of {len(comparisons)} pairs those of {best}; report.json has all."
         comparisons = [c for c in comparisons if best in (c["a"], c["b"])]
@@ -193,7 +209,7 @@ def _comparisons(caption: str, comparisons: Sequence[Mapping[str, Any]], best: s
         ]
         for c in comparisons
     ]
-    return table(caption, header, rows, "differences")
+    return [table(caption, header, rows, "differences")]
 
 
 def _per_data_set(content: Mapping[str, Any]) -> Section | None:
@@ -206,7 +222,7 @@ def _per_data_set(content: Mapping[str, Any]) -> Section | None:
             once = "; intervals hold at every look" if content["rounds"] is not None else ""
             caption = f"Paired differences on {problem}, {counted(n, SEEDS)}{once}."
             best = content["leaderboard"]["problems"][problem][0]["arm"]
-            tables.append(_comparisons(caption, comparisons, best))
+            tables += _comparisons(caption, comparisons, best)
         said = content["comparisons"]["sentences"][problem]
         parts.append(
             Section(f"data-set-{place + 1}", problem, paragraphs=[said] if said else [], tables=tables)

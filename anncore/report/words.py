@@ -135,7 +135,7 @@ def share(done: int, total: int) -> str:
 
 def overall_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Return the overall leaderboard as text cells: header and rows."""
-    kinds = " + ".join(content["vary"]) or "arm"
+    kinds = " + ".join(content["vary"])
     board = content["leaderboard"]["overall"]
     if len(content["problems"]) == 1:
         (problem,) = content["problems"]

@@ -9,6 +9,11 @@ from anncore.report.drawing.text import text_width
 from anncore.report.words import lost_seeds
 
 
+def nothing_ran(report: Mapping[str, Any]) -> bool:
+    """Say whether none of the report's trials has run, so that there are no scores to draw."""
+    return all(row["not_run"] == row["n"] for row in report["leaderboard"]["overall"])
+
+
 def half_lost(row: Mapping[str, Any]) -> bool:
     """Say of a leaderboard's row whether half of its seeds or more did not finish.
 

@@ -39,6 +39,8 @@ class HeatMap(Figure):
         problems = report["problems"]
         if len(arms) < 2 or not problems:
             return "There are not two arms to compare."
+        if drawing.nothing_ran(report):
+            return "No report trial has run."
         columns = [_Column(report, problem, arms) for problem in problems]
         left = 0.35 + min(1.6, max(drawing.text_width(arm, 8) for arm in arms))
         right = 1.25

@@ -34,6 +34,8 @@ class Leaderboard(Figure):
         arms = [row["arm"] for row in report["leaderboard"]["overall"]]
         if not arms or not report["problems"]:
             return "There is no arm to show."
+        if drawing.nothing_ran(report):
+            return "No report trial has run."
         problems, left_out = drawing.shown_problems(report, report["problems"])
         columns = min(len(problems), 4)
         rows = math.ceil(len(problems) / columns)

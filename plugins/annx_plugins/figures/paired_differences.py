@@ -47,6 +47,8 @@ class PairedDifferences(Figure):
         ranked = [row["arm"] for row in report["leaderboard"]["overall"]]
         if len(ranked) < 2 or not report["seeds"]["report"]:
             return "There are not two arms to compare."
+        if drawing.nothing_ran(report):
+            return "No report trial has run."
         reference = report["control"] or ranked[0]
         arms = [arm for arm in ranked if arm != reference]
         problems, left_out = drawing.shown_problems(report, report["problems"])
