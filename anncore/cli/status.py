@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PAUSE = 1.0  # seconds between two looks
 
 
-@click.command(short_help="Show how far a sweep is: trials done, to do, diverged, failed.")
+@click.command(short_help="Show how far a sweep is: trials done, not run, diverged, failed.")
 @click.argument("folder", metavar="DIR", type=NamedPath())
 @click.option("--watch", is_flag=True, help="Look again every second for as long as the sweep runs.")
 @json_option
