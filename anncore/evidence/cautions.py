@@ -72,7 +72,7 @@ def _failures(study: Study) -> list[Caution]:
     if len(bad):
         arms = joined(list(dict.fromkeys(bad["arm"].map(str))))
         by_status = bad["status"].value_counts(sort=False).items()
-        counts = ", ".join(f"{count} {VERBS[status]}" for status, count in by_status)
+        counts = ", ".join(f"{count} {VERBS[str(status)]}" for status, count in by_status)
         they, them = ("They block", "them") if len(bad) > 1 else ("It blocks", "it")
         cautions.append(
             Caution(

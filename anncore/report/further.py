@@ -38,8 +38,8 @@ def speed(study: Study) -> dict[str, Any] | None:
     steps = time_to_target(curves, known, goal=goal)
     steps["time"] = steps["time"].clip(lower=1)
     seconds = time_to_target(curves, known, goal=goal, time="seconds")
-    everywhere = {"index": list(study.arms), "columns": list(known["problem"])}  # also where nothing has run
-    table, clock = (typical_times(times).reindex(**everywhere) for times in (steps, seconds))
+    arms, places = list(study.arms), list(known["problem"])  # also those where nothing has run
+    table, clock = (typical_times(times).reindex(index=arms, columns=places) for times in (steps, seconds))
     reached = np.isfinite(steps["time"]).groupby([steps["problem"], steps["arm"]]).agg(["sum", "size"])
     rows = []
     for problem in known["problem"]:

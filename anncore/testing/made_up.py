@@ -65,7 +65,7 @@ class Slope(Objective):
 
     name: ClassVar[str] = "slope"
     dimensions: ClassVar[int] = 2
-    minimum: ClassVar[tuple[float, ...]] = (0.0, 0.0)
+    minimum: ClassVar[Array | None] = np.zeros(2)
 
     def start(self, rng: np.random.Generator) -> Array:
         """Return where a trial starts."""
