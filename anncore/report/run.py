@@ -124,12 +124,8 @@ class Run(Results):
         drawing = draw_figure(component, self._figure_input)
         if isinstance(drawing, Drawing):
             return drawing
-        reason = (
-            f"cannot be drawn: {drawing.reason}."
-            if drawing.failed
-            else f"has nothing to show: {drawing.reason}"
-        )
-        raise ReportError(f"{self.experiment.name}: figure {name!r} {reason}")
+        why = "cannot be drawn" if drawing.failed else "has nothing to show for these results"
+        raise ReportError(f"{self.experiment.name}: figure {name!r} {why}: {drawing.reason}")
 
     @cached_property
     def _figure_input(self) -> FigureInput:
