@@ -370,6 +370,10 @@ def headlines() -> Iterator[str]:
 
 def values() -> None:
     """Look at what only other callers ask for."""
+    assert repr(pair()).startswith("<Comparison of x and y")
+    assert "all seeds" in repr(pair(where="", p=None))
+    many = methods._signed_rank_test(10**6)
+    assert faults(f"{many}.") == []
     assert sentences.percent(math.nan) == "–"
     assert units.said_of("On which data set?", "functions") == "On which function?"
     assert words.profile_cells({"score": 0.5, "low": None, "high": None}) == ["0.50", "–"]
