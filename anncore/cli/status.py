@@ -116,7 +116,7 @@ def _rows(phases: Mapping[str, Mapping[str, int]]) -> Iterator[tuple[str, ...]]:
     from anncore.contract.trial import STATUSES
 
     columns = [status for status in STATUSES if any(counts.get(status) for counts in phases.values())]
-    yield ("phase", "trials", *columns, "to do")
+    yield ("phase", "trials", *columns, "not run")
     for phase, counts in phases.items():
         if counts:
             cells = [str(counts.get(status, 0)) for status in columns]
