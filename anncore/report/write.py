@@ -71,9 +71,10 @@ def _draw_into(
     results: Any, content: dict[str, Any], pictures: dict[str, str], pixels: dict[str, bytes]
 ) -> None:
     """Draw every figure; add its entry, or why there is none, to the content."""
-    for figure, drawing in figures_of(results, content):
-        if isinstance(drawing, NotDrawn):
-            _tell_not_drawn(content, figure, drawing)
+    for figure, drawing in draw_figures(results, content):
+        if isinstance(drawing, str):
+            text = f"Figure {figure.name} could not be drawn: {drawing}"
+            content["answer"]["warnings"].append({"kind": "figure", "text": text})
             continue
         with drawing_style():
             svg, png = to_svg(drawing.figure), to_png(drawing.figure)
@@ -121,13 +122,19 @@ class NotDrawn(NamedTuple):
 def draw_figures(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Registered, Drawing | str]]:
     """Yield (component, drawing) of every figure plugin that has something to show.
 
-    In place of a drawing comes the reason, where a plugin failed.
+    In place of a drawing comes the reason, where a plugin failed. Figures that have nothing to show are listed
+    under `not_drawn` of the content.
     """
+    listed = {entry["name"] for entry in content["not_drawn"]}
     for component, drawing in figures_of(results, content):
         if isinstance(drawing, Drawing):
             yield component, drawing
         elif drawing.failed:
             yield component, drawing.reason
+        elif component.name not in listed:
+            question = said_of(component.cls.question, content["unit"])
+            entry = {"name": component.name, "question": question, "reason": drawing.reason}
+            content["not_drawn"].append(entry)
 
 
 def figures_of(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Registered, Drawing | NotDrawn]]:
@@ -168,16 +175,6 @@ def draw_figure(component: Registered, data: FigureInput) -> Drawing | NotDrawn:
         where = f"{Path(last.filename).name}:{last.lineno}"
         return NotDrawn(f"{type(error).__name__}: {error} ({where})", failed=True)
     return NotDrawn(drawing or NOTHING_TO_SHOW) if drawing is None or isinstance(drawing, str) else drawing
-
-
-def _tell_not_drawn(content: dict[str, Any], figure: Registered, nothing: NotDrawn) -> None:
-    """Name a figure that is not there: a failure among the warnings, the rest in a list."""
-    if nothing.failed:
-        text = f"Figure {figure.name} could not be drawn: {nothing.reason}"
-        content["answer"]["warnings"].append({"kind": "figure", "text": text})
-        return
-    question = said_of(figure.cls.question, content["unit"])
-    content["not_drawn"].append({"name": figure.name, "question": question, "reason": nothing.reason})
 
 
 def _named(learned: DecisionMap) -> DecisionMap:
