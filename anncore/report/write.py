@@ -122,8 +122,8 @@ class NotDrawn(NamedTuple):
 def draw_figures(results: Any, content: Mapping[str, Any]) -> Iterator[tuple[Registered, Drawing | str]]:
     """Yield (component, drawing) of every figure plugin that has something to show.
 
-    In place of a drawing comes the reason, where a plugin failed. Figures that have nothing to show are listed
-    under `not_drawn` of the content.
+    In place of a drawing comes the reason, where a plugin failed. Figures that have nothing to show are
+    listed under `not_drawn` of the content.
     """
     listed = {entry["name"] for entry in content["not_drawn"]}
     for component, drawing in figures_of(results, content):
