@@ -57,7 +57,7 @@ def _folders(changes: Mapping[str, Any]) -> str:
     rows = []
     for name in ("a", "b"):
         run = changes[name]
-        missing = f", {run['missing']} to do" if run["missing"] else ""
+        missing = f", {run['missing']} not run" if run["missing"] else ""
         trials = f"{counted(run['tune'] + run['report'], 'trial')}{missing}"
         rows.append((name.upper(), run["folder"], trials, run["title"]))
     return table(rows)

@@ -70,7 +70,7 @@ def _say_how_it_ended(results: Results, counts: Counter[str]) -> None:
         done = f"{len(results.trials)} of {counted(results.plan.counts['total'], 'trial')} done"
         say(f"{WHY[results.stopped]}, {done}; the same command resumes.", err=True)
     elif results.missing:
-        say(f"{counted(results.missing, 'trial')} to do; 'annx sweep' resumes.", err=True)
+        say(f"{counted(results.missing, 'trial')} not run; 'annx sweep' resumes.", err=True)
 
 
 def _say_what_went_wrong(results: Results) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PAUSE = 1.0  # seconds between two looks
 
 
-@click.command(short_help="Show how far a sweep is: trials done, to do, diverged, failed.")
+@click.command(short_help="Show how far a sweep is: trials done, not run, diverged, failed.")
 @click.argument("folder", metavar="DIR", type=NamedPath())
 @click.option("--watch", is_flag=True, help="Look again every second for as long as the sweep runs.")
 @json_option
@@ -116,7 +116,7 @@ def _rows(phases: Mapping[str, Mapping[str, int]]) -> Iterator[tuple[str, ...]]:
     from anncore.contract.trial import STATUSES
 
     columns = [status for status in STATUSES if any(counts.get(status) for counts in phases.values())]
-    yield ("phase", "trials", *columns, "to do")
+    yield ("phase", "trials", *columns, "not run")
     for phase, counts in phases.items():
         if counts:
             cells = [str(counts.get(status, 0)) for status in columns]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import permutations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from anncore.evidence import stats
-from anncore.evidence.frame import Words, by_problem, prepared, unit_costs_of
+from anncore.evidence.frame import UNRUN, Words, by_problem, prepared, unit_costs_of
 from anncore.evidence.sentences import DATA_SETS, SEEDS, sentence
 from anncore.evidence.stats import Estimate
 from anncore.evidence.verdicts import compare
@@ -90,12 +90,13 @@ def summarize(
         for arm in values[str(problem)]:
             columns = values[str(problem)][arm], statuses[str(problem)][arm]
             one = summary(*columns, first["goal"], first["scale"], level)
-            rows.append({"problem": problem, "arm": arm, **one._asdict(), "note": _note(one)})
+            rows.append({"problem": problem, "arm": arm, **one._asdict(), "note": _note(one, columns[1])})
     return pd.DataFrame(rows)
 
 
-def _note(arm: Summary) -> str:
-    counts = {"diverged": arm.diverged, "failed": arm.lost}
+def _note(arm: Summary, statuses: Iterable[str]) -> str:
+    unrun = Counter(status for status in statuses if status in UNRUN)
+    counts = {"diverged": arm.diverged, "failed": arm.lost - unrun.total(), **unrun}
     return ", ".join(f"{name} {count}/{arm.n}" for name, count in counts.items() if count)
 
 

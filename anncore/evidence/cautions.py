@@ -17,8 +17,9 @@ from anncore.contract.columns import is_hyperparameter, parse_hyperparameter
 from anncore.contract.engine_version import told_apart
 from anncore.contract.kind_names import UNTUNED
 from anncore.evidence import stats
-from anncore.evidence.selection import selection_gaps, with_fresh_scores
-from anncore.evidence.sentences import counted, growth, joined, number, percent, size
+from anncore.evidence.frame import LEFT_OUT, NOT_CHOSEN
+from anncore.evidence.selection import VERBS, selection_gaps, with_fresh_scores
+from anncore.evidence.sentences import counted, growth, joined, number, percent, short, size
 from anncore.evidence.speed import targets
 from anncore.evidence.study import BLOCKING, Study
 from anncore.evidence.units import DATA_SETS, singular
@@ -70,51 +71,49 @@ def _failures(study: Study) -> list[Caution]:
     cautions = []
     if len(bad):
         arms = joined(list(dict.fromkeys(bad["arm"].map(str))))
-        counts = ", ".join(f"{n} {status}" for status, n in bad["status"].value_counts(sort=False).items())
+        by_status = bad["status"].value_counts(sort=False).items()
+        counts = ", ".join(f"{count} {VERBS[str(status)]}" for status, count in by_status)
+        they, them = ("They block", "them") if len(bad) > 1 else ("It blocks", "it")
         cautions.append(
             Caution(
                 "failures",
-                f"{len(bad)} of {len(trials)} trials did not finish ({counts}; {arms}). They block every "
-                f"claim "
-                "that rests on them; rerun them with --retry-failed, or let [report] waive count them as "
-                "worst.",
+                f"{len(bad)} of {counted(len(trials), 'trials')} did not finish ({counts}; {arms}). {they} "
+                f"every claim that rests on {them}; rerun {them} with --retry-failed, or let [report] waive "
+                f"count {them} as worst.",
             )
         )
     return cautions
 
 
 def _unfinished(study: Study) -> list[Caution]:
-    """Name what has not run: left out by the file's rules, or still to come."""
-    absent = {
-        problem: [
-            arm
-            for arm in study.arms
-            if (problem, arm) not in study.unchosen and (study.statuses(problem)[arm] == "missing").any()
+    """Say what has not run yet, and name what the file's rules leave out."""
+    cautions = []
+    if study.seeds and (not_run := study.not_run):
+        parts = [
+            f"{missing} of {total} {phase} trials" for phase, (missing, total) in not_run.items() if missing
         ]
-        for problem in study.problems
-    }
-    pairs = [(problem, arm) for problem, arms in absent.items() for arm in arms]
-    if not pairs or not study.seeds:
-        return []
-    expected = len(study.all_trials) + len(study.unchosen) * len(study.seeds)
-    if study.results.plan.counts.get("total") == expected:
-        # All that was planned has run, so what is not there was never meant to be.
-        where = [f"{joined(arms)} on {problem}" for problem, arms in absent.items() if arms]
-        return [
+        one = sum(missing for missing, _ in not_run.values()) == 1
+        cautions.append(
+            Caution(
+                "incomplete",
+                f"{' and '.join(parts)} {'has' if one else 'have'} not run. Run the same command again to "
+                f"resume.",
+            )
+        )
+    absent: dict[str, list[str]] = {}
+    for (problem, arm), status in study.lost.items():
+        if status == LEFT_OUT:
+            absent.setdefault(problem, []).append(arm)
+    if absent:
+        where = [f"{joined(arms)} on {problem}" for problem, arms in absent.items()]
+        cautions.append(
             Caution(
                 "left_out",
                 f"The file's rules leave out {joined(where)}: nothing is compared with that there, nor over "
                 f"all {study.unit}.",
             )
-        ]
-    missing = sum(int((study.statuses(problem)[arm] == "missing").sum()) for problem, arm in pairs)
-    planned = len(study.problems) * len(study.arms) * len(study.seeds)
-    return [
-        Caution(
-            "incomplete",
-            f"{missing} of {planned} report trials have not run. Run the same command again to resume.",
         )
-    ]
+    return cautions
 
 
 def _unchosen(study: Study) -> list[Caution]:
@@ -125,7 +124,7 @@ def _unchosen(study: Study) -> list[Caution]:
     ways = {lost.status for lost in study.unchosen.values()}
     ends = {
         "diverged": "Where every tuning trial diverged, the arm counts as the worst.",
-        "missing": "Where trials failed, nothing is claimed about the arm.",
+        NOT_CHOSEN: "Where trials failed, nothing is claimed about the arm.",
     }
     said = " ".join(text for status, text in ends.items() if status in ways)
     return [
@@ -210,7 +209,7 @@ def _divergence(study: Study) -> list[Caution]:
     if not len(bad):
         return []
     where = [
-        f"{label} on {problem} ({len(rows)} of {len(study.seeds)} seeds)"
+        f"{label} on {problem} ({len(rows)} of {counted(len(study.seeds), 'seeds')})"
         for (problem, label), rows in bad.groupby(["problem", "label"], sort=False)
     ]
     return [
@@ -224,7 +223,7 @@ def _divergence(study: Study) -> list[Caution]:
 
 
 def _budgets(study: Study) -> list[Caution]:
-    if not study.tuned:
+    if not study.tuned or "tuning" in study.not_run:  # what has not run would look like a smaller budget
         return []
     tune = study.tune
     counts = tune.groupby(["problem", "arm"], sort=False)["config"].nunique()
@@ -243,7 +242,7 @@ def _budgets(study: Study) -> list[Caution]:
 
 def _confounded(study: Study) -> list[Caution]:
     """Name the hyperparameters that were searched for some arms and held fixed for others that have them."""
-    if not study.tuned:
+    if not study.tuned or "tuning" in study.not_run:
         return []
     cautions = []
     for column in filter(is_hyperparameter, study.tune.columns):
@@ -269,6 +268,8 @@ def _unlike(study: Study) -> list[Caution]:
     are confounded with it. (Another kind's labels are part of the problem.) What was drawn at random
     differs by chance alone.
     """
+    if study.not_run:
+        return []
     trials = study.tune if study.tuned else study.trials
     arm = "arm" if study.tuned else "label"
     own = {*study.experiment.vary, *UNTUNED}
@@ -292,7 +293,7 @@ def _unlike(study: Study) -> list[Caution]:
             continue
         listed = [f"{name} had {joined(_spelt(tried_values))}" for name, tried_values in unlike[0].items()]
         sets = len(study.problems)
-        where = "" if len(unlike) == sets else f" on {len(unlike)} of {sets} data sets"
+        where = "" if len(unlike) == sets else f" on {len(unlike)} of {sets} {study.problem_unit}"
         cautions.append(
             Caution(
                 "confounded",
@@ -306,7 +307,7 @@ def _unlike(study: Study) -> list[Caution]:
 def _spelt(values: Iterable[Any]) -> list[str]:
     """Return values in words, numbers by size."""
     ordered = sorted(values, key=lambda item: (isinstance(item, str), item))
-    return [f"{item:g}" if isinstance(item, float) else str(item) for item in ordered]
+    return [short(item, 6) if isinstance(item, float) else str(item) for item in ordered]
 
 
 def _target(study: Study) -> list[Caution]:
@@ -314,7 +315,7 @@ def _target(study: Study) -> list[Caution]:
     metric = study.experiment.select.metric
     if len(study.arms) < 2 or not (study.curves["metric"] == metric).any():
         return []
-    fixed = targets(study.results)
+    fixed = targets(study)
     late = fixed.loc[(fixed["origin"] == "report") & fixed["target"].notna(), "problem"].to_list()
     if not late:
         return []
@@ -339,7 +340,7 @@ def _edges(study: Study) -> list[Caution]:
     if study.experiment.widen:
         way = "[search] widen could not help any more: the range or the plan reached its limit."
     by_arm = [
-        f"{arm} on {len(rows)} of {int((selection['arm'] == arm).sum())} {study.problem_unit}"
+        f"{arm} on {len(rows)} of {counted(int((selection['arm'] == arm).sum()), study.problem_unit)}"
         for arm, rows in edge.groupby("arm", sort=False)
     ]
     return [
@@ -372,9 +373,8 @@ def _too_few(study: Study, pairs: int) -> list[Caution]:
         cautions.append(
             Caution(
                 "few_seeds",
-                f"{have} report seed{'s' if have != 1 else ''} cannot separate {pairs} {noun}: the smallest "
-                f"possible p is {stats.smallest_p(have, study.sequential):.3g}. {needed} seeds would be "
-                "enough.",
+                f"{counted(have, 'report seeds')} cannot separate {pairs} {noun}: the smallest possible p is "
+                f"{short(stats.smallest_p(have, study.sequential))}. {needed} seeds would be enough.",
             )
         )
     sets = len(set(study.dataset_of.values()))
@@ -435,13 +435,14 @@ def _selection_gap(study: Study) -> Sequence[Caution]:
     if not n or not flattering:
         return []
     score = "validation score" if study.unit == DATA_SETS else "score"
-    shown = size(gap, scale)
+    shown = f"{number(gap)} worse"
     if scale == "log":  # a cost: higher is worse
         shown = f"{percent(math.expm1(gap), 0)} higher" if gap < math.log(10) else size(-gap, scale)
     return [
         Caution(
             "selection_gap",
             f"On fresh seeds the {score} of the chosen configurations is {shown} than when they were "
-            f"chosen (mean of {n} choices): part of it was luck. Every number here comes from fresh seeds.",
+            f"chosen (mean of {counted(n, 'choices')}): part of it was luck. Every number here comes from "
+            f"fresh seeds.",
         )
     ]

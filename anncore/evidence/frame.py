@@ -6,7 +6,8 @@ One row per trial, no index needed:
     arm       the label under comparison
     seed      pairs the arms: equal seeds saw the same data, split and initial weights
     score     the number to compare; where it is infinite, the trial diverged
-    status    "ok", "diverged", or why there is no score; without the column, read off the score
+    status    "ok", "diverged", or why there is no score: "failed", "timeout", "crashed", "not run",
+              "left out" by the file's rules, "not chosen" by tuning; without the column, read off the score
     data_set  the data set that the problem is a variant of; the problem itself without the column
     goal      "min" or "max"; "min" without the column
     scale     "linear", "log" (ratios) or "unit" (shares in [0, 1]); "linear" without the column
@@ -34,13 +35,17 @@ if TYPE_CHECKING:
 Words = str | Mapping[str, str] | None
 NEEDED = ("problem", "arm", "seed", "score")
 GOALS, SCALES = ("min", "max"), ("linear", "log", "unit")
+NOT_RUN = "not run"  # a planned trial without a result: the same command runs it
+LEFT_OUT = "left out"  # a trial that the file's rules exclude: it never runs
+NOT_CHOSEN = "not chosen"  # tuning left no configuration to run
+UNRUN = (NOT_RUN, LEFT_OUT, NOT_CHOSEN)
 LONG = ("problem", "data_set", "arm", "seed", "status", "score", "goal", "scale")
 
 
 class Layout(NamedTuple):
     """What every trial that belongs to a long frame is on, in order.
 
-    lost: by problem and arm the status of trials that have not run, where it is not "missing".
+    lost: by problem and arm the status of trials without a result, where it is not "not run".
     """
 
     measures: Mapping[str, Measure]
@@ -53,7 +58,7 @@ class Layout(NamedTuple):
 def long_frame(trials: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     """Return report trials with the column `label` as a prepared long frame.
 
-    Every planned (problem, arm, seed) has a row; a trial that has not run has the status "missing", or what
+    Every (problem, arm, seed) has a row; a trial without a result has the status "not run", or what
     `layout.lost` says. A score is NaN unless the trial is ok; see `Measure.scores` for those of functions.
     """
     import pandas as pd
@@ -68,7 +73,7 @@ def long_frame(trials: pd.DataFrame, layout: Layout) -> pd.DataFrame:
             index=pd.MultiIndex.from_arrays([mine["label"], mine["seed"]], names=["arm", "seed"]),
         )
         part = part.reindex(every).reset_index()
-        without = [layout.lost.get((problem, str(arm)), "missing") for arm in part["arm"]]
+        without = [layout.lost.get((problem, str(arm)), NOT_RUN) for arm in part["arm"]]
         part["status"] = np.where(part["status"].isna(), np.array(without, object), part["status"])
         part["score"] = part["score"].where(part["status"] == "ok")
         same = {"problem": problem, "data_set": layout.data_sets[problem]}
@@ -117,7 +122,7 @@ def prepared(frame: pd.DataFrame, goal: Words = None, scale: Words = None) -> pd
         )
     values = long["score"].to_numpy(float)
     if "status" not in long:
-        guessed = np.where(np.isnan(values), "missing", np.where(np.isinf(values), "diverged", "ok"))
+        guessed = np.where(np.isnan(values), NOT_RUN, np.where(np.isinf(values), "diverged", "ok"))
         long["status"] = guessed
     if "data_set" not in long:
         long["data_set"] = long["problem"]
@@ -159,7 +164,7 @@ def wide(
 ) -> pd.DataFrame:
     """Return a column of one problem's rows of a prepared frame by seed (rows) and arm.
 
-    arms, seeds: their order, by default that of the rows. A trial that is not there is NaN, or "missing" in
+    arms, seeds: their order, by default that of the rows. A trial that is not there is NaN, or "not run" in
     the column `status`.
     """
     import pandas as pd
@@ -168,7 +173,7 @@ def wide(
     names = list(dict.fromkeys(mine["arm"]) if arms is None else arms)
     # Placing the values by hand is ten times as fast as a pivot, which would sort besides.
     texts = column == "status"
-    table = np.full((len(rows), len(names)), "missing" if texts else np.nan, object if texts else float)
+    table = np.full((len(rows), len(names)), NOT_RUN if texts else np.nan, object if texts else float)
     places = [{name: place for place, name in enumerate(axis)} for axis in (rows, names)]
     table[mine["seed"].map(places[0]), mine["arm"].map(places[1])] = mine[column]
     return pd.DataFrame(table, index=rows, columns=names)

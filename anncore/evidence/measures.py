@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -103,19 +103,24 @@ def with_floor_steps(trials: pd.DataFrame, curves: pd.DataFrame, experiment: Exp
 
 
 def measures_of(
-    experiment: Experiment, trials: pd.DataFrame, data_sets: Mapping[str, str], unit: str
+    experiment: Experiment,
+    trials: pd.DataFrame,
+    tune: pd.DataFrame,
+    data_sets: Mapping[str, str],
+    unit: str,
 ) -> dict[str, Measure]:
     """Return how each problem is scored: on the test split, by the metric that configurations are chosen by.
 
-    trials: the report phase's. Where a problem has no such metric, its task's primary metric takes its place.
+    trials, tune: the phases'. Where a problem has no such metric, its task's primary metric takes its place;
+    where its report trials have not run, tuning tells which it has.
     """
     floors = floors_of(experiment)
-    parts = dict(list(trials.groupby("problem", sort=False)))
+    parts, tuned = (dict(list(phase.groupby("problem", sort=False))) for phase in (trials, tune))
     nothing = trials.iloc[:0]
     measures = {}
     for problem, data_set in data_sets.items():
         mine = parts.get(problem, nothing)
-        metric, goal = _metric_of(experiment, mine)
+        metric, goal = _metric_of(experiment, [(mine, "test"), (tuned.get(problem, nothing), "valid")])
         column, floor = columns.metric_column("test", metric), floors.get(data_set, 0.0)
         values = at_floor(mine[column], math.nan, floor, 1) if column in mine else np.array([])
         scale = _scale(experiment, metric, goal, values[np.isfinite(values)])
@@ -124,17 +129,22 @@ def measures_of(
     return measures
 
 
-def _metric_of(experiment: Experiment, mine: pd.DataFrame) -> tuple[str, str]:
-    """Return a metric's name and goal: what was selected by, else the first primary one with values."""
+def _metric_of(experiment: Experiment, phases: Sequence[tuple[pd.DataFrame, str]]) -> tuple[str, str]:
+    """Return a metric's name and goal: what was selected by, else the first primary one with values.
 
-    def known(metric: str) -> bool:
-        column = columns.metric_column("test", metric)
-        return column in mine and bool(mine[column].notna().any())
-
+    phases: one problem's trials with the split to look at, the telling ones first.
+    """
     name = columns.parse_metric(experiment.select.metric)[1]
-    if not known(name):
+    for trials, split in phases:
+        with_values = {
+            metric
+            for metric in (name, *(primary.name for primary in _primary_metrics(experiment)))
+            if (column := columns.metric_column(split, metric)) in trials and trials[column].notna().any()
+        }
+        if name in with_values:
+            break
         for primary in _primary_metrics(experiment):
-            if known(primary.name):
+            if primary.name in with_values:
                 return primary.name, primary.cls.goal
     return name, experiment.select.goal
 
@@ -157,5 +167,5 @@ def _scale(experiment: Experiment, name: str, goal: str, finite: Any) -> str:
     limits = Interval.parse(bounds)
     if limits.low == 0 and limits.high == 1:
         return "unit"
-    positive = len(finite) > 0 and bool((finite > 0).all())
+    positive = bool((finite > 0).all())  # also of none: where nothing has run, nothing speaks against it
     return "log" if goal == "min" and limits.low == 0 and positive else "linear"

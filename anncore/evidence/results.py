@@ -67,7 +67,9 @@ class Results(Shown):
     costs: what a step of each arm costs by itself, where [report] costs asks for it.
     environments: by their text (`numeric_environment`), how many of the trials ran in each; results of an
     older annx, and of trials that were lost with their worker, name none. unchecked: full names of the
-    components that ran without passing the kit's checks first.
+    components that ran without passing the kit's checks first. planned: the rows of all trials, with and
+    without a result, in plan order; the report's are among them once tuning is finished. None where nobody
+    knows them.
     """
 
     experiment: Experiment
@@ -80,6 +82,7 @@ class Results(Shown):
     costs: tuple[Cost, ...] = ()
     environments: Mapping[str, int] = field(default_factory=dict)
     unchecked: tuple[str, ...] = ()
+    planned: tuple[PlannedRow, ...] | None = None
 
     def _title(self) -> str:
         return f"{type(self).__name__} of {self.experiment.name!r}"
@@ -110,7 +113,8 @@ def trials_frame(rows: Sequence[PlannedRow], results: Mapping[str, TrialResult])
     """Return one row per planned trial that has a result, in the order of `rows`; see `Results`."""
     import pandas as pd
 
-    rows = [row for row in rows if row.key in results]
+    labelled = {kind for row in rows for kind in row.labels}  # also of what has not run: columns must not
+    rows = [row for row in rows if row.key in results]  # depend on how far a sweep is
     ended = [results[row.key] for row in rows]
     columns: dict[str, Any] = {
         "key": _texts(row.key for row in rows),
@@ -120,7 +124,6 @@ def trials_frame(rows: Sequence[PlannedRow], results: Mapping[str, TrialResult])
         "arm": _texts(row.arm for row in rows),
         "config": _texts(row.config for row in rows),
     }
-    labelled = {kind for row in rows for kind in row.labels}
     for kind in problem_in(labelled).kinds:
         columns[kind] = _texts(row.labels.get(kind, "") for row in rows)
     for name in _hyperparameters(rows):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from anncore.contract.columns import is_hyperparameter
-from anncore.evidence.frame import refuse_other_frames
+from anncore.evidence.frame import NOT_CHOSEN, refuse_other_frames
 from anncore.evidence.stats import ABSOLUTE_NOISE, RELATIVE_NOISE
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Unchosen(NamedTuple):
     """Why no configuration of an arm could be chosen on a problem.
 
     status: what its report trials count as, although none has run: "diverged" where every tuning trial
-    diverged, as that is a result; else "missing", which blocks every claim.
+    diverged, as that is a result; else "not chosen", which blocks every claim.
     """
 
     text: str
@@ -51,7 +51,7 @@ def unchosen(selection: pd.DataFrame | None, tune: pd.DataFrame) -> dict[tuple[s
     for problem, arm in zip(empty["problem"], empty["arm"], strict=True):
         statuses = tune.loc[(tune["problem"] == problem) & (tune["arm"] == arm), "status"].tolist()
         alike = bool(statuses) and set(statuses) == {"diverged"}
-        reasons[str(problem), str(arm)] = Unchosen(_nothing(statuses), "diverged" if alike else "missing")
+        reasons[str(problem), str(arm)] = Unchosen(_nothing(statuses), "diverged" if alike else NOT_CHOSEN)
     return reasons
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from anncore.evidence.units import DATA_SETS as DATA_SETS, SEEDS as SEEDS, singular
+from anncore.evidence.units import DATA_SETS as DATA_SETS, SEEDS as SEEDS, counted as counted
 from anncore.evidence.verdicts import Comparison
 
 
@@ -23,6 +23,14 @@ def number(value: float, digits: int = 3) -> str:
         return "0"
     places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     return f"{value:.{places}f}".replace("-", "−")
+
+
+def short(value: float, digits: int = 3) -> str:
+    """Write a number that is exact as briefly as it can be: 0.5, 100, 1.2e−7; ∞ and – as `number` does."""
+    if not math.isfinite(value):
+        return number(value)
+    mantissa, _, exponent = f"{value:.{digits}g}".partition("e")
+    return (mantissa + (f"e{int(exponent)}" if exponent else "")).replace("-", "−")
 
 
 def percent(share: float, places: int = 1) -> str:
@@ -60,12 +68,22 @@ def size(value: float, scale: str) -> str:
         if abs(value) > math.log(10):
             return f"{number(ratio, 2)} times {word}"
         change = share if value >= 0 else ratio - 1
-        return f"{percent(change, 1 if change < 0.1 else 0)} {word}"
+        if not change:
+            return "0 %"
+        least = "less than 0.1 %" if change < 0.0005 else percent(change, 1 if change < 0.1 else 0)
+        return f"{least} {word}"
     if scale == "unit":
-        return f"{number(100 * value, 2)} points"
+        return f"{_hundredths(value)} points"
     if scale == "range":
-        return f"{number(100 * value, 2)} % of the arms' range"
+        return f"{_hundredths(value)} % of the arms' range"
     return number(value)
+
+
+def _hundredths(value: float) -> str:
+    """Write a share in hundredths with two digits; what is next to nothing is less than 0.01."""
+    if 0 < abs(value) < 0.00005:
+        return "less than 0.01"
+    return number(100 * value, 2)
 
 
 def steps_words(text: str) -> str:
@@ -85,7 +103,7 @@ def interval(low: float, high: float, scale: str) -> str:
         first = "any loss" if math.isinf(low) else size(low, scale)
         return f"{first} to {'any gain' if math.isinf(high) else size(high, scale)}"
     if scale == "unit":
-        return f"{number(100 * low, 2)} to {number(100 * high, 2)}"
+        return f"{_hundredths(low)} to {_hundredths(high)}"
     near = max(abs(low), abs(high)) <= math.log(10)
     if scale == "log" and near and low * high > 0:
         first, second = size(low, scale), size(high, scale)
@@ -93,11 +111,6 @@ def interval(low: float, high: float, scale: str) -> str:
     if scale == "log":
         return f"{size(low, scale)} to {size(high, scale)}"
     return f"{number(low)} to {number(high)}"
-
-
-def counted(count: int, unit: str) -> str:
-    """Write a number of units, `unit` in the plural: "1 seed", "10 data sets"."""
-    return f"{count} {singular(unit) if count == 1 else unit}"
 
 
 def growth(widening: Mapping[str, Any]) -> str:
@@ -133,19 +146,19 @@ def sentence(c: Comparison) -> str:
     if c.verdict == "undecided":
         number_needed = about(c.needed)
         number_needed = number_needed if number_needed.startswith("more") else f"about {number_needed}"
-        return (
-            f"{c.a} and {c.b} cannot be told apart{on} with {c.n} {c.unit}; {number_needed} would be needed."
-        )
+        pairs = counted(c.n, c.unit)
+        return f"{c.a} and {c.b} cannot be told apart{on} with {pairs}; {number_needed} would be needed."
     if c.verdict == "equivalent":
         return f"{c.a} and {c.b} are practically equivalent{on} ({_gain(c)})."
     drawn = f", {c.ties} tied" if c.ties else ""
     lost = f", {c.diverged} by divergence" if c.diverged else ""
     floor = ""
     if c.at_floor:
-        where = "All" if c.at_floor == c.n else str(c.at_floor)
-        floor = f" {where} pairs are at the function's floor, where fewer steps win."
+        where = "All pairs" if c.at_floor == c.n else counted(c.at_floor, "pairs")
+        are = "is" if c.at_floor == 1 < c.n else "are"
+        floor = f" {where} {are} at the function's floor, where fewer steps win."
     return (
-        f"{c.a} beats {c.b}{on} on {c.wins} of {c.n} {c.unit}{drawn}{lost} "
+        f"{c.a} beats {c.b}{on} on {c.wins} of {counted(c.n, c.unit)}{drawn}{lost} "
         f"({_gain(c)}, {p_value(c.p)} after Holm).{floor}"
     )
 
@@ -164,20 +177,26 @@ def with_sentence(comparison: Comparison) -> dict[str, Any]:
     return {**vars(comparison), "sentence": sentence(comparison)}
 
 
-def headline(arms: Sequence[str], comparisons: Sequence[Comparison], ranks: Mapping[str, float]) -> str:
+def headline(
+    arms: Sequence[str],
+    comparisons: Sequence[Comparison],
+    ranks: Mapping[str, float],
+    blocked: str = "no claim can be made until the failed trials are rerun",
+) -> str:
     """Say who leads and over whom: the report's first sentence.
 
     ranks: mean rank per arm, best first decides the leader. comparisons: those over all data sets, or of
-    the only problem.
+    the only problem. blocked: what to say where they are all blocked.
     """
     if len(arms) < 2:
         return f"{arms[0]} ran alone; there is nothing to compare it with." if arms else "Nothing ran."
+    ranks = {arm: rank for arm, rank in ranks.items() if math.isfinite(rank)}
     ordered = sorted(arms, key=lambda arm: (ranks.get(arm, math.inf), arms.index(arm)))
     lead = ordered[0]
     tied = [arm for arm in ordered if ranks.get(arm) == ranks.get(lead)]
     ranked = f"mean rank {ranks[lead]:.1f} of {len(arms)}" if lead in ranks else "no rank"
     if comparisons and len(tied) == len(arms) and all(c.verdict == "blocked" for c in comparisons):
-        return "No claim can be made until the trials that failed or are missing are run."
+        return f"{blocked[0].upper()}{blocked[1:]}."
     if len(tied) == len(arms):
         return f"All {len(arms)} arms share the same mean rank."
     opening = f"{joined(tied)} {'ranks' if len(tied) == 1 else 'rank'} best ({ranked})"
@@ -193,7 +212,7 @@ def headline(arms: Sequence[str], comparisons: Sequence[Comparison], ranks: Mapp
             f"{about(first.needed)} would be enough."
         )
     if any(c.verdict == "blocked" for c in own.values()) and not beaten:
-        return f"{opening}, but no claim can be made until the failed trials are rerun."
+        return f"{opening}, but {blocked}."
     open_ = [arm for arm in ordered if arm in own and own[arm].verdict in ("undecided", "tie", "equivalent")]
     # Of several that share the best rank, the comparisons are those of the first.
     it, beats = ("it", "beats") if len(tied) == 1 else (lead, f"{lead} beats")

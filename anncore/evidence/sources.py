@@ -11,7 +11,7 @@ import numpy as np
 from anncore.contract.columns import is_hyperparameter
 from anncore.contract.kinds import FigureInput
 from anncore.contract.shown import shortened
-from anncore.evidence.frame import LONG, Layout, long_frame
+from anncore.evidence.frame import LEFT_OUT, LONG, NOT_CHOSEN, Layout, long_frame
 from anncore.evidence.measures import Measure
 from anncore.evidence.study import Study
 
@@ -46,14 +46,13 @@ def source_of(source: Any) -> Source:
             f"{shortened(repr(source), 60)}; load_run(DIR) reads a run folder"
         )
     study = source if isinstance(source, Study) else Study(source)
-    lost = {pair: nothing.status for pair, nothing in study.unchosen.items()}
     rule = study.experiment.select
     return Source(
         trials=study.trials,
         tune=study.tune if study.tuned else study.trials,
         curves=study.curves,
         selection=study.results.selection,
-        layout=Layout(study.measures, study.dataset_of, study.arms, study.seeds, lost),
+        layout=Layout(study.measures, study.dataset_of, study.arms, study.seeds, study.lost),
         metric=rule.metric,
         goal=rule.goal,
         tuned=study.tuned,
@@ -75,10 +74,10 @@ def _of_figure(source: Any) -> Source:
         for problem, measure in content["measures"].items()
     }
     lost = {
-        (problem, row["arm"]): "diverged"
+        (problem, row["arm"]): status
         for problem, board in content["leaderboard"]["problems"].items()
         for row in board
-        if row["note"] and row["diverged"]
+        if (status := _never_ran(row))
     }
     report = trials[trials["phase"] == "report"]
     costs = content["costs"] or ()
@@ -96,10 +95,17 @@ def _of_figure(source: Any) -> Source:
     )
 
 
+def _never_ran(row: Mapping[str, Any]) -> str:
+    """Return the status of an arm's trials on a problem that will not run; "" where they ran or may run."""
+    if row["note"]:
+        return "diverged" if row["diverged"] else NOT_CHOSEN
+    return LEFT_OUT if row["left_out"] else ""
+
+
 def scores(source: Any) -> pd.DataFrame:
     """Return the report phase's test scores of a `Results` or a `FigureInput` as the long frame.
 
-    Every planned (problem, arm, seed) has a row; a trial that has not run has the status "missing". Where
+    Every (problem, arm, seed) has a row; a trial that has not run has the status "not run". Where
     nothing was tuned, an arm with several configurations is as many arms, as in the report. On a function
     whose value is at or below its floor, the score is the floor times the share of the steps that it took to
     reach it.

@@ -6,15 +6,17 @@ that all of them count the same trials. It computes no statistics and writes not
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from anncore.contract.problem_kinds import problem_in
 from anncore.evidence.always_valid import level_at
-from anncore.evidence.frame import Layout, long_frame, unit_costs, wide
+from anncore.evidence.frame import LEFT_OUT, NOT_RUN, UNRUN, Layout, long_frame, unit_costs, wide
 from anncore.evidence.measures import Measure, measures_of
 from anncore.evidence.selection import Unchosen, unchosen
 from anncore.evidence.stats import LEVEL
@@ -23,6 +25,7 @@ from anncore.evidence.units import VARIANTS
 if TYPE_CHECKING:
     import pandas as pd
 
+    from anncore.contract.trial import PlannedRow
     from anncore.evidence.results import Cost
 
 BLOCKING = ("failed", "timeout", "crashed")
@@ -43,7 +46,8 @@ class Study:
     those of all looks hold together at 95 %. tune: the trials of the tuning phase. unit: what the problems
     are, in the plural: "data sets", or "functions" where these are minimised. problem_unit: what they are
     where they are counted one by one: "variants" if data sets have several. dataset_of: the data set's or
-    objective's label of each problem, as its variants are no independent evidence.
+    objective's label of each problem, as its variants are no independent evidence. waiting: the planned rows
+    that have no result.
     """
 
     def __init__(self, results: Any) -> None:
@@ -62,9 +66,12 @@ class Study:
         self.sequential = rounds is not None
         self.level = LEVEL if rounds is None else level_at(len(rounds.looks))
         self.tune = self.all_trials[self.all_trials["phase"] == "tune"]
-        self.tuned = len(self.tune) > 0
-        self.unit = problem_in(self.all_trials).unit
-        self.dataset_of = _data_sets(self.all_trials, self.problems)
+        ran = set(results.trials["key"])
+        self.waiting = [row for row in results.planned or () if row.key not in ran]
+        self.tuned = len(self.tune) > 0 or any(row.phase == "tune" for row in self.waiting)
+        problem_kind = problem_in(self.all_trials)
+        self.unit = problem_kind.unit
+        self.dataset_of = _data_sets(self.all_trials, self.waiting, self.problems, problem_kind.kind)
         variants = len(set(self.dataset_of.values())) < len(self.problems)
         self.problem_unit = VARIANTS if variants else self.unit
 
@@ -81,22 +88,50 @@ class Study:
             pairs = zip(trials["problem"], trials["arm"], strict=True)
             chosen = [pair not in self.unchosen for pair in pairs]
             trials = trials[np.array(chosen, bool)]  # a list without entries would choose no columns
-        configs = trials.groupby(["problem", "arm"], sort=False)["config"].nunique()
-        several = set() if self.tuned else set(configs[configs > 1].index.get_level_values("arm"))
-        labels = [
-            f"{arm} ({config})" if arm in several and config else arm
-            for arm, config in zip(trials["arm"], trials["config"], strict=True)
-        ]
-        return trials.assign(label=labels)
+        pairs = zip(trials["arm"], trials["config"], strict=True)
+        return trials.assign(label=[self._label(arm, config) for arm, config in pairs])
+
+    @cached_property
+    def _places(self) -> list[tuple[str, str, str]]:
+        """The problem, arm and configuration of every planned report trial, in plan order."""
+        if self.results.planned is not None:
+            rows = [row for row in self.results.planned if row.phase == "report"]
+            return list(dict.fromkeys((row.problem, row.arm, row.config) for row in rows))
+        ran = self.all_trials[self.all_trials["phase"] == "report"]
+        return list(dict.fromkeys(zip(ran["problem"], ran["arm"], ran["config"], strict=True)))
+
+    @cached_property
+    def _several(self) -> set[str]:
+        """The arms whose configurations are arms of their own, as nothing chose among them."""
+        counts = Counter((problem, arm) for problem, arm, _ in self._places)
+        return set() if self.tuned else {arm for (_, arm), count in counts.items() if count > 1}
+
+    def _label(self, arm: str, config: str) -> str:
+        return f"{arm} ({config})" if arm in self._several and config else arm
 
     @cached_property
     def arms(self) -> tuple[str, ...]:
         """The labels under comparison, in the experiment's order."""
-        labels: list[str] = []
-        for arm in self.results.plan.arms:
-            own = dict.fromkeys(self.trials.loc[self.trials["arm"] == arm, "label"])
-            labels.extend(own or [arm])
+        by_arm: dict[str, dict[str, None]] = {}
+        for _, arm, config in self._places:
+            by_arm.setdefault(arm, {})[self._label(arm, config)] = None
+        labels = [label for arm in self.results.plan.arms for label in by_arm.get(arm, [arm])]
         return tuple(dict.fromkeys(labels))
+
+    @cached_property
+    def lost(self) -> dict[tuple[str, str], str]:
+        """By problem and label the status of the trials that will never run; see `frame.UNRUN`.
+
+        The file's rules leave out what no planned trial is of. The report's trials are planned when tuning is
+        done; before that, those of tuning tell.
+        """
+        lost = {pair: nothing.status for pair, nothing in self.unchosen.items()}
+        planned = {(problem, self._label(arm, config)) for problem, arm, config in self._places}
+        planned = planned or {(row.problem, row.arm) for row in self.results.planned or ()}
+        if self.results.planned is None or not planned:
+            return lost
+        pairs = product(self.problems, self.arms)
+        return {**{pair: LEFT_OUT for pair in pairs if pair not in planned}, **lost}
 
     @property
     def control(self) -> str | None:
@@ -107,13 +142,13 @@ class Study:
     @cached_property
     def measures(self) -> dict[str, Measure]:
         """How each problem is scored."""
-        return measures_of(self.experiment, self.trials, self.dataset_of, self.unit)
+        return measures_of(self.experiment, self.trials, self.tune, self.dataset_of, self.unit)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
         """The report phase's scores as the long frame of `anncore.evidence.frame`, with their costs."""
-        lost = {pair: nothing.status for pair, nothing in self.unchosen.items()}
-        return long_frame(self.trials, Layout(self.measures, self.dataset_of, self.arms, self.seeds, lost))
+        layout = Layout(self.measures, self.dataset_of, self.arms, self.seeds, self.lost)
+        return long_frame(self.trials, layout)
 
     @cached_property
     def _tables(self) -> dict[tuple[str, str], pd.DataFrame]:
@@ -131,11 +166,11 @@ class Study:
         return self._tables[problem, "score"]
 
     def statuses(self, problem: str) -> pd.DataFrame:
-        """Return the trials' statuses by seed and arm; "missing" where a trial has not run."""
+        """Return the trials' statuses by seed and arm; "not run" where a trial has not run."""
         return self._tables[problem, "status"]
 
     def costs(self, problem: str) -> pd.DataFrame:
-        """Return costs by seed and arm: lower is better, +inf diverged, NaN failed or missing."""
+        """Return costs by seed and arm: lower is better, +inf diverged, NaN failed or not run."""
         return self._tables[problem, "cost"]
 
     @cached_property
@@ -149,6 +184,18 @@ class Study:
                 by_label[cost.problem, str(labels[cost.problem, cost.arm, cost.config])] = cost
         return by_label
 
+    @cached_property
+    def not_run(self) -> dict[str, tuple[int, int]]:
+        """By phase, "tuning" and "report", how many trials have not run, of how many; phases that lack none
+        are not there."""
+        tuning = sum(row.phase == "tune" for row in self.waiting)
+        counts = {"tuning": (tuning, len(self.tune) + tuning)}
+        never = len(self.lost) * len(self.seeds)
+        planned = len(self.problems) * len(self.arms) * len(self.seeds) - never
+        missing = sum(int((self.statuses(problem) == NOT_RUN).to_numpy().sum()) for problem in self.problems)
+        counts["report"] = (missing, planned)
+        return {phase: count for phase, count in counts.items() if count[0]}
+
     def blocked(self, problem: str) -> dict[str, str]:
         """Return the arms that no claim may rest on, with the reason."""
         statuses = self.statuses(problem)
@@ -156,11 +203,13 @@ class Study:
         for arm in self.arms:
             column = statuses[arm].tolist()
             counts = [
-                f"{column.count(status)} {status}" for status in (*BLOCKING, "missing") if status in column
+                f"{column.count(status)} {status}" for status in (*BLOCKING, *UNRUN) if status in column
             ]
             if counts:
-                lost = self.unchosen.get((problem, arm))
-                reasons[arm] = lost.text if lost else f"{', '.join(counts)} of {len(column)} trials"
+                nothing = self.unchosen.get((problem, arm))
+                reasons[arm] = nothing.text if nothing else f"{', '.join(counts)} of {len(column)} trials"
+                if self.lost.get((problem, arm)) == LEFT_OUT:
+                    reasons[arm] = "left out by the file's rules"
         return reasons
 
     def by_data_set(self) -> tuple[pd.DataFrame, str]:
@@ -170,7 +219,10 @@ class Study:
         return unit_costs(costs, scales, self.dataset_of)
 
 
-def _data_sets(trials: pd.DataFrame, problems: Sequence[str]) -> dict[str, str]:
+def _data_sets(
+    trials: pd.DataFrame, waiting: Sequence[PlannedRow], problems: Sequence[str], kind: str
+) -> dict[str, str]:
     pairs = trials.drop_duplicates("problem")
-    labels = dict(zip(pairs["problem"].map(str), pairs[problem_in(pairs).kind].map(str), strict=True))
+    labels = {row.problem: row.labels[kind] for row in waiting if kind in row.labels}
+    labels |= zip(pairs["problem"].map(str), pairs[kind].map(str), strict=True)
     return {problem: labels.get(problem, problem) for problem in problems}

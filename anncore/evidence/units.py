@@ -31,3 +31,8 @@ def metric_words(metric: str, unit: str) -> str:
         return "function value"
     words = metric.replace("_", " ")
     return f"validation {words.removeprefix('valid ')}" if words.startswith("valid ") else words
+
+
+def counted(count: int, unit: str) -> str:
+    """Write a number of units, `unit` in the plural: "1 seed", "10 data sets"."""
+    return f"{count} {singular(unit) if count == 1 else unit}"

@@ -28,7 +28,7 @@ from anncore.contract.shown import Shown
 from anncore.evidence import stats
 from anncore.evidence.always_valid import always_valid_interval, always_valid_p, pairs_until_decided
 from anncore.evidence.stats import Centre as Centre
-from anncore.evidence.units import DATA_SETS as DATA_SETS, SEEDS as SEEDS
+from anncore.evidence.units import DATA_SETS as DATA_SETS, SEEDS as SEEDS, counted
 
 Verdict = Literal["better", "undecided", "equivalent", "tie", "too_few", "blocked"]
 FEWEST_DATA_SETS = 6  # below, over all data sets is description only
@@ -245,7 +245,8 @@ def _reason(pair: Pair, draft: _Draft, unit: str) -> str:
     reasons = [f"{arm}: {pair.reasons[arm]}" for arm in (draft.a, draft.b) if arm in pair.reasons]
     missing = len(pair.costs_a) - len(draft.gaps)
     if missing and not reasons:
-        reasons = [f"{missing} of {len(pair.costs_a)} {unit} lack a partner"]
+        lack = "lacks" if missing == 1 else "lack"
+        reasons = [f"{missing} of {counted(len(pair.costs_a), unit)} {lack} a partner"]
     return "; ".join(reasons)
 
 

@@ -23,9 +23,10 @@ from anncore.contract.hyperparameters import Interval
 from anncore.contract.trial import STATUSES, canonical
 from anncore.evidence import stats
 from anncore.evidence.cautions import audit, selection_gap
+from anncore.evidence.frame import LEFT_OUT, NOT_CHOSEN, NOT_RUN
 from anncore.evidence.measures import Measure
 from anncore.evidence.sentences import SEEDS, about, counted, headline, joined, sentence, with_sentence
-from anncore.evidence.study import Study
+from anncore.evidence.study import BLOCKING, Study
 from anncore.evidence.units import singular
 from anncore.evidence.verdicts import Comparison, compare, seed_claims
 from anncore.report import further, methods, tables
@@ -59,6 +60,7 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         "selection_gap": dict(zip(("gap", "scale", "n"), selection_gap(study), strict=True)),
         "failed_trials": tables.failed_trials(study),
         "figures": [],
+        "not_drawn": [],
         "provenance": _provenance(study, meta),
     }
     content["methods"] = methods.describe(content, study.experiment)
@@ -177,11 +179,29 @@ def _headline(study: Study, deciding: list[Comparison], overall: list[dict[str, 
             return "No trial of the report has run; there is nothing to compare yet."
         if totals["diverged"] == totals["n"]:
             return "Every trial of the report diverged; no arm can be ranked."
-        return "No trial of the report finished; there is nothing to compare until they are run again."
-    said = headline(study.arms, deciding, {row["arm"]: row["mean_rank"] for row in overall})
+        if "report" not in study.not_run:
+            return "No trial of the report finished; there is nothing to compare until they are run again."
+    if "report" in study.not_run and len(study.arms) > 1:
+        missing, planned = study.not_run["report"]
+        have = "has" if planned - missing == 1 else "have"
+        return f"{planned - missing} of {planned} report trials {have} run; no arm is ranked until all have."
+    ranks = {row["arm"]: row["mean_rank"] for row in overall}
+    said = headline(study.arms, deciding, ranks, *_blocked_words(study))
     if len(study.problems) > 1 and len(study.arms) > 1 and not deciding:
         return f"{said.rstrip('.')}; variants of one data set allow no claim over all of them."
     return said
+
+
+def _blocked_words(study: Study) -> tuple[str, ...]:
+    """Return what to say of blocked claims where it is the file's rules that block them; else nothing."""
+    status = study.trials["status"]
+    if (
+        status.isin(BLOCKING).any()
+        or NOT_CHOSEN in study.lost.values()
+        or LEFT_OUT not in study.lost.values()
+    ):
+        return ()
+    return ("no claim can be made where the file's rules leave arms out",)
 
 
 def _compare_data_sets(
@@ -208,7 +228,7 @@ def _findings(claims: _Claims, ranked: list[str], places: str) -> list[dict[str,
     deciding = claims.deciding
     undecided = [c for c in deciding if c.verdict == "undecided"]
     summed_up = undecided if len(undecided) > 2 else []
-    shown = [c for c in deciding if c.verdict != "too_few" and c not in summed_up]
+    shown = [c for c in deciding if c.verdict != "too_few" and c not in summed_up and not _waits(c)]
     if len(shown) > MOST_SENTENCES:
         shown = [c for c in shown if ranked[0] in (c.a, c.b)][:MOST_SENTENCES]
     findings: list[tuple[str, str]] = [(c.verdict, sentence(c)) for c in shown]
@@ -226,6 +246,11 @@ def _findings(claims: _Claims, ranked: list[str], places: str) -> list[dict[str,
     if len(claims.by_problem) > 1:
         findings += [("problems", text) for text in _tally(claims.by_problem, ranked, places)]
     return [{"kind": kind, "where": "", "text": text} for kind, text in findings]
+
+
+def _waits(claim: Comparison) -> bool:
+    """Say whether all that blocks a claim are trials that have not run, which is said once for all."""
+    return NOT_RUN in claim.reason and not any(status in claim.reason for status in (*BLOCKING, "choose"))
 
 
 def _undecided(undecided: list[Comparison], total: int) -> str:
@@ -284,7 +309,8 @@ def problem_sentence(comparisons: list[Comparison]) -> str:
     if all(c.verdict == "too_few" for c in comparisons):
         return ""  # said once for all by the warning on seeds
     if any(c.verdict == "blocked" for c in comparisons):
-        return "Trials failed or are missing, so no claim is made."
+        waiting = all(_waits(c) for c in comparisons if c.verdict == "blocked")
+        return f"Trials {'have not run' if waiting else 'failed or have not run'}, so no claim is made."
     return f"No two arms can be told apart with {counted(n, SEEDS)}."
 
 
@@ -295,6 +321,8 @@ def _counts(study: Study) -> dict[str, Any]:
         "trials": len(trials),
         "tune": int((trials["phase"] == "tune").sum()),
         "report": int((trials["phase"] == "report").sum()),
+        "tune_not_run": study.not_run.get("tuning", (0, 0))[0],
+        "report_not_run": study.not_run.get("report", (0, 0))[0],
         **{name: int((status == name).sum()) for name in STATUSES},
     }
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from anncore.contract.errors import AnnxError
 from anncore.evidence.results import Results, to_csv
 from anncore.evidence.study import Study
-from anncore.evidence.units import FUNCTIONS, metric_words
+from anncore.evidence.units import FUNCTIONS, counted, metric_words
 from anncore.report import tables, words
 from anncore.report.build import build_report, plain
 from anncore.report.latex import PREVIEW, preview, render_table, render_tables, unique
@@ -109,15 +109,15 @@ def leaderboard(results: Results) -> pd.DataFrame:
     """Return one row per problem and arm, best first, as the report has them.
 
     Columns: problem, data_set, measure, goal, scale; arm, config, rank, status; n, ok, diverged, blocked
-    (trials); value, low, high (mean with its 95 % interval), median, iqm; every other metric's mean; and,
-    over all problems, mean_rank and wins.
+    (trials), and how many of the blocked ones have not_run or are left_out; value, low, high (mean with its
+    95 % interval), median, iqm; every other metric's mean; and, over all problems, mean_rank and wins.
     """
     import pandas as pd
 
     study = Study(results)
     boards = {problem: tables.leaderboard(study, problem) for problem in study.problems}
     overall = {row["arm"]: row for row in tables.overall(study, boards)}
-    numbers = ("n", "ok", "diverged", "blocked", "value", "low", "high", "median", "iqm")
+    numbers = (*tables.COUNTS, "value", "low", "high", "median", "iqm")
     rows = []
     for problem, board in boards.items():
         measure = study.measures[problem]
@@ -167,7 +167,7 @@ def trials_table(results: Results) -> Table:
     known = [name for name in dict.fromkeys(wanted) if name in trials]
     kept = [name for name in known if len(trials[name].unique()) > 1] or ["problem", "arm", "seed"]
     rows = [[_text(value) for value in row] for row in trials[kept].itertuples(index=False)]
-    caption = f"{len(trials)} trials."
+    caption = f"{counted(len(trials), 'trials')}."
     return table(caption, [metric_words(name, study.unit) for name in kept], rows, "trials")
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from anncore.evidence.arms import Over, probability_of_improvement
 from anncore.evidence.budget import budget_curve
+from anncore.evidence.frame import NOT_RUN
 from anncore.evidence.sources import curve_frame, scores, tuning_scores
 from anncore.evidence.speed import performance_scores, targets, time_to_target, typical_times
 from anncore.evidence.stats import LEVEL
@@ -21,24 +22,24 @@ from anncore.evidence.study import Study
 def speed(study: Study) -> dict[str, Any] | None:
     """Return the targets, each arm's time to them, and AlgoPerf's score where there are several problems.
 
-    Times are medians over seeds, in steps and in seconds, where a miss is infinite; a target that is met
-    before the first step counts as one step, as ratios of times need them positive.
+    Times are medians over the seeds that have run, in steps and in seconds, where a miss is infinite; a
+    target that is met before the first step counts as one step, as ratios of times need them positive. The
+    score is over the problems whose trials have all run.
     """
-    results = study.results
     metric = study.experiment.select.metric
     if len(study.arms) < 2 or not (study.curves["metric"] == metric).any():
         return None
-    fixed = targets(results)
+    fixed = targets(study)
     known = fixed[fixed["target"].notna()]
-    curves = curve_frame(results, metric)
+    curves = curve_frame(study, metric)
     if not len(known) or not len(curves):
         return None
     goal = study.experiment.select.goal
     steps = time_to_target(curves, known, goal=goal)
     steps["time"] = steps["time"].clip(lower=1)
     seconds = time_to_target(curves, known, goal=goal, time="seconds")
-    table = typical_times(steps).reindex(index=list(study.arms))
-    clock = typical_times(seconds).reindex(index=list(study.arms))
+    arms, places = list(study.arms), list(known["problem"])  # also those where nothing has run
+    table, clock = (typical_times(times).reindex(index=arms, columns=places) for times in (steps, seconds))
     reached = np.isfinite(steps["time"]).groupby([steps["problem"], steps["arm"]]).agg(["sum", "size"])
     rows = []
     for problem in known["problem"]:
@@ -48,12 +49,13 @@ def speed(study: Study) -> dict[str, Any] | None:
             if study.step_costs and (problem, arm) not in study.step_costs:
                 typical["seconds"] = math.nan  # nobody knows
             rows.append({"problem": problem, "arm": arm, **typical, "reached": int(hit), "n": int(n)})
+    done = [name for name in known["problem"] if not (study.statuses(name) == NOT_RUN).to_numpy().any()]
     return {
         "metric": metric,
         "clock": "alone" if study.step_costs else "shared",
         "targets": fixed[["problem", "target", "origin"]].to_dict("records"),
         "times": rows,
-        "scores": _scores(table.fillna(math.inf)) if len(known) > 1 else [],
+        "scores": _scores(table[done].fillna(math.inf)) if len(done) > 1 else [],
     }
 
 
@@ -94,7 +96,7 @@ def budget(study: Study) -> list[dict[str, Any]] | None:
     """
     if not study.tuned:
         return None
-    frame = tuning_scores(study.results)
+    frame = tuning_scores(study)
     curve = budget_curve(frame)
     ends = {int(n) for n in curve["n"]}
     rows = []
@@ -119,7 +121,7 @@ def improvement(study: Study) -> dict[str, Any] | None:
         return None
     over: Over = "data sets" if len(set(study.dataset_of.values())) > 1 else "seeds"
     level = study.level if over == "seeds" else LEVEL  # data sets are looked at once, at the end
-    table = probability_of_improvement(scores(study.results), over=over, level=level)
+    table = probability_of_improvement(scores(study), over=over, level=level)
     if table["problem"].nunique() > 1 or not table["probability"].notna().any():
         return None  # variants of one data set: each speaks for itself
     names = ["a", "b", "probability", "low", "high", "n"]

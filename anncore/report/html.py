@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 from anncore.report.pictures import data_uris, narrow_uris
-from anncore.report.view import Section, sections, shown
+from anncore.report.view import Section, part_of, sections, shown
 
 MOST_BYTES = 4_800_000
 
@@ -53,6 +53,7 @@ def render_html(
     narrow = narrow_uris(phones or {}, room - sum(len(uri) for image in images.values() for uri in image))
     return environment.from_string(_asset("report.html.j2")).render(
         content=content,
+        part=part_of(content),
         sections=parts,
         images=images,
         sizes={name: _size(svg) for name, svg in pictures.items()},

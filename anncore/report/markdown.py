@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from anncore.report.view import Section, Table, sections, shown
+from anncore.report.view import Section, Table, part_of, sections, shown
 
 
 def escape(text: str) -> str:
@@ -47,14 +47,14 @@ def _lines(content: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"- [{section.title}](#{_anchor(section.title)})" for section in parts)
     yield ""
     for section in parts:
-        yield from _section(section, 2)
+        yield from _section(section, 2, part_of(content))
 
 
 def _anchor(title: str) -> str:
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
-def _section(section: Section, depth: int) -> Iterator[str]:
+def _section(section: Section, depth: int, part_text: str) -> Iterator[str]:
     yield f"{'#' * depth} {escape(section.title)}"
     yield ""
     for text in section.paragraphs:
@@ -65,7 +65,7 @@ def _section(section: Section, depth: int) -> Iterator[str]:
         yield ""
         yield f"![{escape(figure['alt'])}]({figure['png']})"
         yield ""
-        yield escape(figure["subtitle"])
+        yield escape(figure["subtitle"] + part_text)
         yield ""
     for one in section.tables:
         yield from _table(one)
@@ -86,7 +86,7 @@ def _section(section: Section, depth: int) -> Iterator[str]:
         yield fence
         yield ""
     for part in section.parts:
-        yield from _section(part, depth + 1)
+        yield from _section(part, depth + 1, part_text)
 
 
 def _table(whole: Table) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE
 from anncore.evidence import stats
-from anncore.evidence.sentences import counted, growth, joined, number, p_value
+from anncore.evidence.sentences import counted, growth, joined, number, p_value, percent, short
 from anncore.evidence.signed_rank import EXACT_PAIRS, TAIL_ERROR
 from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
 from anncore.evidence.verdicts import FEWEST_DATA_SETS
@@ -80,7 +80,8 @@ def _compared(content: Mapping[str, Any]) -> str:
     on = counted(sets, content["unit"])
     if problems != sets:
         on += f" in {problems} variants"
-    return f"{len(content['arms'])} arms ({joined(content['vary'])} varies) on {on}."
+    vary = "varies" if len(content["vary"]) == 1 else "vary"
+    return f"{counted(len(content['arms']), 'arms')} ({joined(content['vary'])} {vary}) on {on}."
 
 
 def _minimising(experiment: Any) -> str:
@@ -88,26 +89,26 @@ def _minimising(experiment: Any) -> str:
     return (
         "Functions are minimised in place of networks on data: every loss in the files, of training, "
         "validation and test, is a function's value without noise. Every trial "
-        f"makes {train.steps} steps in {train.dtype}.{_stopping(train)} All arms of one seed start at the "
-        "same point and see the same noise, so their scores are paired."
+        f"makes {counted(train.steps, 'steps')} in {train.dtype}.{_stopping(train)} All arms of one seed "
+        "start at the same point and see the same noise, so their scores are paired."
     )
 
 
 def _stopping(train: Any) -> str:
     stop = ""
     if train.stop.loss is not None:
-        stop += f" Training stops early at a training loss of {train.stop.loss:g}."
+        stop += f" Training stops early at a training loss of {short(train.stop.loss, 6)}."
     if train.stop.patience is not None:
         stop += (
-            f" It stops after {train.stop.patience} evaluations without an improvement of "
-            f"{train.stop.monitor} by more than {train.stop.min_delta:g}."
+            f" It stops after {counted(train.stop.patience, 'evaluations')} without an improvement of "
+            f"{train.stop.monitor} by more than {short(train.stop.min_delta, 6)}."
         )
     return stop
 
 
 def _training(experiment: Any) -> str:
     train, split = experiment.train, experiment.split
-    length = f"{train.epochs} epochs" if train.steps is None else f"{train.steps} steps"
+    length = counted(train.epochs, "epochs") if train.steps is None else counted(train.steps, "steps")
     batch = "the full batch" if train.batch_size == "full" else f"batches of {train.batch_size}"
     stop = _stopping(train)
     strata = ", stratified by class" if split.stratify else ""
@@ -117,9 +118,9 @@ def _training(experiment: Any) -> str:
         else ""
     )
     return (
-        f"Every trial trains for {length} on {batch} in {train.dtype}.{stop} {split.valid:.0%} of the "
-        f"examples "
-        f"are held out for validation and {split.test:.0%} for the test, at random by seed{strata}.{scaled} "
+        f"Every trial trains for {length} on {batch} in {train.dtype}.{stop} {percent(split.valid, 0)} of "
+        f"the examples are held out for validation and {percent(split.test, 0)} for the test, at random by "
+        f"seed{strata}.{scaled} "
         "All arms of one seed see the same data, split, initial weights and batch order, so their scores are "
         "paired."
     )
@@ -127,19 +128,20 @@ def _training(experiment: Any) -> str:
 
 def _tuning(content: Mapping[str, Any]) -> str:
     report = len(content["seeds"]["report"])
+    same = f"the same {report} seeds" if report != 1 else "the same seed"
     if not content["select"]["tuned"]:
-        return f"Nothing was tuned. Every configuration was run on the same {report} seeds."
+        return f"Nothing was tuned. Every configuration was run on {same}."
     select, tune = content["select"], content["seeds"]["tune"]
     opened = ", and the test split was opened once, after training" if content["unit"] == DATA_SETS else ""
     best = "lowest" if select["goal"] == "min" else "highest"
     return (
         f"For each arm and {singular(content['unit'])}, the configuration with the {best} mean "
         f"{metric_words(select['metric'], content['unit'])} "
-        f"over {len(tune)} tuning seeds was chosen; a configuration with a diverged seed loses to one "
-        f"without. "
+        f"over {counted(len(tune), 'tuning seeds')} was chosen; a configuration with a diverged seed loses "
+        f"to one without. "
         f"{_widened(content)}"
-        f"It was then run on {report} fresh seeds that took no part in the choice. Every score, interval and "
-        f"test here rests on the fresh seeds alone{opened}."
+        f"It was then run on {counted(report, 'fresh seeds')} that took no part in the choice. Every score, "
+        f"interval and test here rests on the fresh seeds alone{opened}."
     )
 
 
@@ -226,8 +228,9 @@ def _within(content: Mapping[str, Any]) -> str:
     needed = stats.pairs_needed(pairs, sequential=sequential)
     if n < needed:
         text += (
-            f" With {counted(n, SEEDS)} the smallest possible p is {stats.smallest_p(n, sequential):.3g}, "
-            f"which cannot clear Holm's first step ({stats.ALPHA / pairs:.3g}); so no p-value is given. "
+            f" With {counted(n, SEEDS)} the smallest possible p is "
+            f"{short(stats.smallest_p(n, sequential))}, which cannot clear Holm's first step "
+            f"({short(stats.ALPHA / pairs)}); so no p-value is given. "
             f"{needed} seeds would be enough."
         )
     return text
@@ -257,7 +260,7 @@ def _rounds(content: Mapping[str, Any]) -> str:
         f"they ended {ended}. A test planned for one look would err more often the more one looks. So p is"
         f" 1 / M at the largest M so far, where M is the capital of a gambler who bets, seed by seed in "
         f"the order they ran, on the sign of the next difference, more on one that is large among those so"
-        f" far, averaged over all stakes from -1 to 1. Where neither arm is better, M is a martingale that"
+        f" far, averaged over all stakes from −1 to 1. Where neither arm is better, M is a martingale that"
         f" begins at 1, and by Ville's inequality it ever reaches 1/α with probability α at most, however "
         f"often one looks and for whatever reason one stops (Reynolds 1975; Shafer 2021). The interval of a "
         f"difference holds every centre that this test does not reject, so all looks' intervals hold the "
@@ -271,7 +274,7 @@ def _rounds(content: Mapping[str, Any]) -> str:
 
 def _over_all(content: Mapping[str, Any]) -> str:
     comparisons = content["comparisons"]["overall"]
-    sets, scale = comparisons[0]["n"], content["comparisons"]["overall_scale"]
+    sets, scale = len(set(content["data_sets"].values())), content["comparisons"]["overall_scale"]
     units, one = content["unit"], singular(content["unit"])
     unit = {
         "log": f"logarithms of the {'loss' if units == DATA_SETS else 'value'}, so effects are ratios",
@@ -281,9 +284,9 @@ def _over_all(content: Mapping[str, Any]) -> str:
     }[scale]
     text = (
         f"The unit is the {one}: seeds are averaged first, then variants of one {one}. Differences are "
-        f"taken on {unit}. Exact Wilcoxon signed-rank test, adjusted by Holm over {len(comparisons)} "
-        f"comparisons; the "
-        "effect is the Hodges-Lehmann estimate with the interval that inverts the test."
+        f"taken on {unit}. Exact Wilcoxon signed-rank test, adjusted by Holm over "
+        f"{counted(len(comparisons), 'comparisons')}; the effect is the Hodges-Lehmann estimate with the "
+        f"interval that inverts the test."
     )
     needed = max(FEWEST_DATA_SETS, stats.pairs_needed(len(comparisons)))
     if sets < needed:
@@ -292,15 +295,14 @@ def _over_all(content: Mapping[str, Any]) -> str:
     if test is not None and sets >= FEWEST_DATA_SETS:
         text += (
             f" Friedman's test in Iman and Davenport's form: F({test['df1']}, {test['df2']}) = "
-            f"{test['F']:.3g}, "
-            f"{p_value(test['p'])}."
+            f"{short(test['F'])}, {p_value(test['p'])}."
         )
     return text
 
 
 def _failures(content: Mapping[str, Any]) -> str:
     waived = content["waived"]
-    times = f"{content['provenance']['train']['diverged_above']:g} times"
+    times = f"{short(content['provenance']['train']['diverged_above'], 6)} times"
     final, level = "value", "its value at the start"
     if content["unit"] == DATA_SETS:
         final = "training, validation or test loss"
@@ -310,7 +312,7 @@ def _failures(content: Mapping[str, Any]) -> str:
         f"{level}. That is a result and counts as the worst: a diverged trial "
         "loses to any trial that finished, and two diverged ones tie. One diverged seed makes an arm's mean "
         "infinite, so the arm ranks behind all that never diverged; the mean shown is that of the seeds that "
-        "finished, beside their number. Trials that failed, crashed, timed out or are missing block every "
+        "finished, beside their number. Trials that failed, crashed, timed out or have not run block every "
         "claim that rests on them. "
     )
     if content["select"]["tuned"]:

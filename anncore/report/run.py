@@ -124,8 +124,8 @@ class Run(Results):
         drawing = draw_figure(component, self._figure_input)
         if isinstance(drawing, Drawing):
             return drawing
-        reason = "has nothing to show for these results" if drawing is None else f"cannot be drawn: {drawing}"
-        raise ReportError(f"{self.experiment.name}: figure {name!r} {reason}.")
+        why = "cannot be drawn" if drawing.failed else "has nothing to show for these results"
+        raise ReportError(f"{self.experiment.name}: figure {name!r} {why}: {drawing.reason}")
 
     @cached_property
     def _figure_input(self) -> FigureInput:

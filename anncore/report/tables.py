@@ -10,8 +10,11 @@ import numpy as np
 from anncore.contract.columns import parse_metric
 from anncore.evidence import stats
 from anncore.evidence.arms import summary
+from anncore.evidence.frame import LEFT_OUT, NOT_RUN, UNRUN
 from anncore.evidence.sensitivity import sensitivity_row, tuned_column
 from anncore.evidence.study import BLOCKING, Study
+
+COUNTS = ("n", "ok", "diverged", "blocked", "not_run", "left_out")
 
 
 def leaderboard(study: Study, problem: str) -> list[dict[str, Any]]:
@@ -42,7 +45,9 @@ def _score(study: Study, problem: str, arm: str) -> dict[str, Any]:
         "n": all_of_it.n,
         "ok": all_of_it.ok,
         "diverged": all_of_it.diverged,
-        "blocked": sum(status in BLOCKING or status == "missing" for status in statuses),
+        "blocked": sum(status in BLOCKING or status in UNRUN for status in statuses),
+        "not_run": statuses.count(NOT_RUN),
+        "left_out": statuses.count(LEFT_OUT),
         "value": shown.value,
         "low": shown.low,
         "high": shown.high,
@@ -95,15 +100,27 @@ def _ranks(rows: list[dict[str, Any]]) -> Any:
 
 
 def _status(row: dict[str, Any]) -> str:
-    parts = [f"{row[name]}/{row['n']} {name}" for name in ("diverged", "blocked") if row[name]]
-    return ", ".join(parts) or "ok"
+    counts = {
+        "diverged": row["diverged"],
+        "failed": row["blocked"] - row["not_run"] - row["left_out"],
+        NOT_RUN: row["not_run"],
+        LEFT_OUT: row["left_out"],
+    }
+    return ", ".join(f"{count}/{row['n']} {word}" for word, count in counts.items() if count) or "ok"
+
+
+def is_best(row: dict[str, Any], board: list[dict[str, Any]]) -> bool:
+    """Say whether a row has the best rank of its board; none has before all trials have run."""
+    if row["blocked"] or any(other["not_run"] for other in board):
+        return False
+    return bool(row["rank"] == min(other["rank"] for other in board))
 
 
 def overall(study: Study, boards: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """Return one row per arm over all data sets, best mean rank first.
 
     Ranks are averaged over the variants of a data set first, then over data sets. `wins` counts problems
-    on which the arm ranks first, ties included.
+    on which the arm ranks first, ties included, and all trials have run.
     """
     rows = []
     for arm in study.arms:
@@ -111,15 +128,14 @@ def overall(study: Study, boards: dict[str, list[dict[str, Any]]]) -> list[dict[
         groups: dict[str, list[float]] = {}
         for problem, row in own.items():
             groups.setdefault(study.dataset_of[problem], []).append(row["rank"])
-        best = {p: min(row["rank"] for row in board) for p, board in boards.items()}
-        totals = {name: sum(row[name] for row in own.values()) for name in ("n", "ok", "diverged", "blocked")}
+        totals = {name: sum(row[name] for row in own.values()) for name in COUNTS}
         rows.append(
             {
                 "arm": arm,
                 "mean_rank": float(np.mean([np.mean(group) for group in groups.values()]))
                 if groups
                 else math.nan,
-                "wins": sum(row["rank"] == best[p] for p, row in own.items()),
+                "wins": sum(is_best(own[problem], board) for problem, board in boards.items()),
                 "problems": len(own),
                 "data_sets": len(groups),
                 **totals,

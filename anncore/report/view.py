@@ -33,7 +33,9 @@ EXPORTS = (
 MOST_FAILURES = 100
 MOST_PAIRS = 120  # of arms: sixteen's; more rows are read by programs
 MOST_METRICS = 2  # beside the scores; more make a table too wide for a page
-NUMERIC = re.compile(r"^(p\s)?[<*]?\s?[−+-]?[.\d∞–]|^never$|^floor at |^nothing to choose from$")
+NUMERIC = re.compile(
+    r"^(p\s)?[<*]?\s?[−+-]?[.\d∞–]|^never$|^floor at |^nothing to choose from$|^(not run|left out)\b"
+)
 
 
 class Cell(NamedTuple):
@@ -114,6 +116,16 @@ def sections(content: Mapping[str, Any]) -> list[Section]:
     return [section for section in parts if section is not None]
 
 
+def part_of(content: Mapping[str, Any]) -> str:
+    """Return what to say below a figure while trials have not run; "" where all have."""
+    counts = content["counts"]
+    missing = {"tuning": counts["tune_not_run"], "report": counts["report_not_run"]}
+    texts = [f"{count} {phase}" for phase, count in missing.items() if count]
+    trials = "trial" if sum(missing.values()) == 1 else "trials"
+    have = "has" if trials == "trial" else "have"
+    return f" Not complete: {' and '.join(texts)} {trials} {have} not run." if texts else ""
+
+
 def _figures(content: Mapping[str, Any], section: str) -> list[Mapping[str, Any]]:
     return [figure for figure in content["figures"] if figure["section"] == section]
 
@@ -138,7 +150,8 @@ def _matrix(content: Mapping[str, Any]) -> Table:
     for problem in problems:
         for row in content["leaderboard"]["problems"][problem]:
             text = words.score(row, measures[problem])
-            cells[problem, row["arm"]] = Cell(text, row["value"], row["rank"] == 1)
+            best = row["rank"] == 1 and words.is_ranked(content, problem)
+            cells[problem, row["arm"]] = Cell(text, row["value"], best)
     what = labels[0].capitalize() if len(labels) == 1 else "Score"
     caption = f"{what} by {singular(content['unit'])} and arm; the best is bold, ×n marks n diverged seeds."
     if any(measure["floor"] for measure in measures.values()):
@@ -166,14 +179,20 @@ def _differences(content: Mapping[str, Any]) -> Section | None:
     units = content["unit"]
     ranked = [row["arm"] for row in content["leaderboard"]["overall"]]
     caption = f"Over all {units}. The unit is the {singular(units)}."
-    tables = [_comparisons(caption, comparisons, ranked[0])] if comparisons else []
+    tables = _comparisons(caption, comparisons, ranked[0])
     if often is not None:
         tables.append(table(*words.improvement_table(often, ranked, units), "improvement"))
     return Section("differences", "Differences", tables=tables, figures=figures)
 
 
-def _comparisons(caption: str, comparisons: Sequence[Mapping[str, Any]], best: str) -> Table:
-    """Return the comparisons as rows; where there are very many, those of the best arm."""
+def _comparisons(caption: str, comparisons: Sequence[Mapping[str, Any]], best: str) -> list[Table]:
+    """Return the comparisons as rows, without those that have no pair of trials, in a table if there are any.
+
+    Where there are very many, those of the best arm.
+    """
+    comparisons = [c for c in comparisons if c["n"]]
+    if not comparisons:
+        return []
     if len(comparisons) > MOST_PAIRS:
         caption += f" Of {len(comparisons)} pairs those of {best}; report.json has all."
         comparisons = [c for c in comparisons if best in (c["a"], c["b"])]
@@ -190,7 +209,7 @@ def _comparisons(caption: str, comparisons: Sequence[Mapping[str, Any]], best: s
         ]
         for c in comparisons
     ]
-    return table(caption, header, rows, "differences")
+    return [table(caption, header, rows, "differences")]
 
 
 def _per_data_set(content: Mapping[str, Any]) -> Section | None:
@@ -203,7 +222,7 @@ def _per_data_set(content: Mapping[str, Any]) -> Section | None:
             once = "; intervals hold at every look" if content["rounds"] is not None else ""
             caption = f"Paired differences on {problem}, {counted(n, SEEDS)}{once}."
             best = content["leaderboard"]["problems"][problem][0]["arm"]
-            tables.append(_comparisons(caption, comparisons, best))
+            tables += _comparisons(caption, comparisons, best)
         said = content["comparisons"]["sentences"][problem]
         parts.append(
             Section(f"data-set-{place + 1}", problem, paragraphs=[said] if said else [], tables=tables)
@@ -231,14 +250,14 @@ def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
     ]
     metrics = [[Cell(words.metric(row, name)) for name in others] for row in board]
     names = [name.replace("_", " ") for name in others]
-    rows = []
+    rows, ranked = [], words.is_ranked(content, problem)
     for row in board:
         rows.append(
             [
                 Cell(row["arm"]),
-                Cell(f"{row['rank']:g}"),
+                Cell(words.rank(row), row["rank"]),
                 Cell(row["config"] or "–"),
-                Cell(words.score(row, measure), row["value"], row["rank"] == 1),
+                Cell(words.score(row, measure), row["value"], row["rank"] == 1 and ranked),
                 Cell(words.spread(row, measure), row["low"]),
                 Cell(words.value(row["median"], measure), row["median"]),
                 Cell(words.value(row["iqm"], measure), row["iqm"]),
@@ -295,7 +314,7 @@ def _time_rows(content: Mapping[str, Any]) -> list[list[Cell]]:
             Cell(row["problem"]),
             Cell(row["arm"]),
             Cell(words.plain_number(target[row["problem"]])),
-            Cell(words.steps(row["steps"]), words.finite(row["steps"])),
+            Cell(words.steps(row), words.finite(row["steps"])),
             Cell(words.time_in_seconds(row), words.finite(row["seconds"])),
             Cell(words.share(row["reached"], row["n"])),
         ]
@@ -349,6 +368,9 @@ def _diagnostics(content: Mapping[str, Any]) -> Section:
     statuses = ("ok", "diverged", "failed", "timeout", "crashed")
     said = ", ".join(f"{counts[name]} {name}" for name in statuses if counts[name] or name == "ok")
     phases = f"{counts['tune']} for tuning and {counts['report']} for the report"
+    waiting = {"for tuning": counts["tune_not_run"], "for the report": counts["report_not_run"]}
+    not_run = [f"{count} {phase}" for phase, count in waiting.items() if count]
+    left = f" Not run: {' and '.join(not_run)}." if not_run else ""
     failed = content["failed_trials"]
     tables = []
     if failed:
@@ -362,10 +384,16 @@ def _diagnostics(content: Mapping[str, Any]) -> Section:
         keys = ("problem", "arm", "config", "seed", "phase", "status", "error")
         rows = [[Cell(str(row[key]) if row[key] != "" else "–") for key in keys] for row in shown]
         tables.append(table(caption, header, rows, "failed-trials"))
+    if content["not_drawn"]:
+        rows = [
+            [Cell(row["name"]), Cell(row["question"]), Cell(row["reason"])] for row in content["not_drawn"]
+        ]
+        caption = "Figures with nothing to show here."
+        tables.append(table(caption, ["figure", "question", "why"], rows, "not-drawn"))
     return Section(
         "diagnostics",
         "Diagnostics and failed trials",
-        paragraphs=[f"{counts['trials']} trials ({phases}): {said}."],
+        paragraphs=[f"{counted(counts['trials'], 'trials')} ({phases}): {said}.{left}"],
         tables=tables,
         figures=_figures(content, "diagnostics"),
     )

@@ -57,12 +57,33 @@ def score(row: Mapping[str, Any], measure: Mapping[str, Any]) -> str:
     """Write a leaderboard row's score, marked where seeds diverged or lack; how many do, if it is half."""
     if row["note"]:
         return row["note"].partition(":")[0]
-    lost = row["n"] - row["ok"]
-    if row["n"] and 2 * lost >= row["n"]:  # the median is gone; a mean of the few would flatter
-        return f"{'diverged' if lost == row['diverged'] else 'failed'} {share(lost, row['n'])}"
+    if row["n"] and 2 * (row["n"] - row["ok"]) >= row["n"]:  # the median is gone; the few would flatter
+        return lost_seeds(row)
     marks = f" ×{row['diverged']}" if row["diverged"] else ""
-    marks += f" ?{row['blocked']}" if row["blocked"] else ""
+    failed = row["blocked"] - row["not_run"] - row["left_out"]
+    marks += f" ?{failed}" if failed else ""
+    marks += f" ({row['not_run']} not run)" if row["not_run"] else ""
     return value(row["value"], measure) + (" (median)" if row["centre"] == "median" else "") + marks
+
+
+def lost_seeds(row: Mapping[str, Any]) -> str:
+    """Say how many of a leaderboard row's seeds have no score, and why: "failed 4/10, not run 2/10"."""
+    ended = row["n"] - row["ok"] - row["not_run"] - row["left_out"]
+    how = "diverged" if ended == row["diverged"] else "failed"
+    counts = {how: ended, "not run": row["not_run"], "left out": row["left_out"]}
+    return ", ".join(f"{word} {share(count, row['n'])}" for word, count in counts.items() if count)
+
+
+def rank(row: Mapping[str, Any], places: int | None = None) -> str:
+    """Write a row's rank, with `places` decimals where it is a mean; a dash where trials have not run."""
+    if row["not_run"] or row["left_out"]:
+        return "–"
+    return f"{row['rank']:g}" if places is None else f"{_nan(row['mean_rank']):.{places}f}"
+
+
+def is_ranked(content: Mapping[str, Any], problem: str) -> bool:
+    """Say whether all trials on a problem have run, so that its best arm may be called that."""
+    return not any(row["not_run"] for row in content["leaderboard"]["problems"][problem])
 
 
 def spread(row: Mapping[str, Any], measure: Mapping[str, Any]) -> str:
@@ -114,7 +135,7 @@ def share(done: int, total: int) -> str:
 
 def overall_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Return the overall leaderboard as text cells: header and rows."""
-    kinds = " + ".join(content["vary"]) or "arm"
+    kinds = " + ".join(content["vary"])
     board = content["leaderboard"]["overall"]
     if len(content["problems"]) == 1:
         (problem,) = content["problems"]
@@ -123,7 +144,7 @@ def overall_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]
         return header, [
             [
                 row["arm"],
-                f"{row['rank']:g}",
+                rank(row),
                 score(row, measure),
                 spread(row, measure),
                 share(row["ok"], row["n"]),
@@ -131,15 +152,25 @@ def overall_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]
             ]
             for row in content["leaderboard"]["problems"][problem]
         ]
-    header = [kinds, "mean rank", "best on", "ok", "diverged", "failed"]
+    unrun = [key for key in ("not_run", "left_out") if any(row[key] for row in board)]
+    header = [
+        kinds,
+        "mean rank",
+        "best on",
+        "ok",
+        "diverged",
+        "failed",
+        *(k.replace("_", " ") for k in unrun),
+    ]
     return header, [
         [
             row["arm"],
-            f"{row['mean_rank']:.2f}",
+            rank(row, 2),
             share(row["wins"], row["problems"]),
             share(row["ok"], row["n"]),
             str(row["diverged"]),
-            str(row["blocked"]),
+            str(row["blocked"] - row["not_run"] - row["left_out"]),
+            *(str(row[key]) for key in unrun),
         ]
         for row in board
     ]
@@ -207,13 +238,17 @@ def finite(time: float | None) -> float:
     return math.inf if time is None else time
 
 
-def steps(time: float | None) -> str:
-    """Write a number of steps."""
-    return f"{time:.0f}" if math.isfinite(finite(time)) else "never"
+def steps(row: Mapping[str, Any]) -> str:
+    """Write an arm's steps to its target; "not run" where it has no trial there."""
+    if not row["n"]:
+        return "not run"
+    return f"{row['steps']:.0f}" if math.isfinite(finite(row["steps"])) else "never"
 
 
 def time_in_seconds(row: Mapping[str, Any]) -> str:
     """Write an arm's seconds to its target; a dash where it gets there and nobody measured its steps."""
+    if not row["n"]:
+        return "not run"
     if math.isfinite(finite(row["seconds"])):
         return number(row["seconds"], 2)
     return "–" if math.isfinite(finite(row["steps"])) else "never"
@@ -222,7 +257,12 @@ def time_in_seconds(row: Mapping[str, Any]) -> str:
 def speed_sentence(content: Mapping[str, Any]) -> str:
     """Say who reaches the targets soonest, on how many problems, and who misses them."""
     speed = content["speed"]
-    problems = list(dict.fromkeys(row["problem"] for row in speed["times"]))
+    boards = content["leaderboard"]["problems"]
+    timed = dict.fromkeys(row["problem"] for row in speed["times"])
+    problems = [problem for problem in timed if not any(row["not_run"] for row in boards[problem])]
+    if not problems:
+        one = singular(content["problem_unit"])
+        return f"No {one} has all its trials yet, so no arm is said to be soonest at the target."
     wins: dict[str, int] = {}
     nobody = 0
     for problem in problems:

@@ -8,7 +8,7 @@ import os
 import traceback
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from anncore.contract.errors import StoreError
 from anncore.contract.file_names import readable
@@ -28,6 +28,7 @@ from anncore.report.theme import Theme
 from anncore.running.files import make_folder, not_written, replace_files
 
 SECTIONS = ("leaderboard", "differences", "data-sets", "speed", "sensitivity", "diagnostics")
+NOTHING_TO_SHOW = "It has nothing to show of these results."
 
 
 def write_report(
@@ -37,9 +38,9 @@ def write_report(
 
     meta: what the caller knows of the run (command, versions, machine), shown under provenance. figures:
     whether to draw, which takes most of the time; a report without figures says so. The same results and
-    meta give the same bytes. A figure that cannot be drawn is named among the warnings and stops nothing.
-    All is drawn first and written then, so that an error leaves the last report as it was. Raises StoreError
-    where a file cannot be written.
+    meta give the same bytes. A figure whose plugin fails is named among the warnings and stops nothing; one
+    that has nothing to show is listed with the reason. All is drawn first and written then, so that an error
+    leaves the last report as it was. Raises StoreError where a file cannot be written.
     """
     folder = Path(folder)
     make_folder(folder / "figures")
@@ -142,20 +143,43 @@ def _refuse_to_lose(folder: Path, report: Mapping[str, Any]) -> None:
         )
 
 
+class NotDrawn(NamedTuple):
+    """Why there is no drawing of a figure: it has nothing to show, or its plugin failed."""
+
+    reason: str
+    failed: bool = False
+
+
 def draw_figures(
     results: Any, content: Mapping[str, Any], data: FigureInput | None = None, only: Collection[str] = ()
 ) -> Iterator[tuple[Registered, Drawing | str]]:
     """Yield (component, drawing) of every figure plugin that has something to show.
 
     data: what they draw, `figure_input` of the same results by default. only: the names of the plugins to
-    ask, all where there are none. In place of a drawing comes the reason, where a plugin failed.
+    ask, all where there are none. In place of a drawing comes the reason, where a plugin failed. Figures that
+    have nothing to show are listed under `not_drawn` of the content.
     """
+    listed = {entry["name"] for entry in content["not_drawn"]}
+    for component, drawing in figures_of(results, content, data, only):
+        if isinstance(drawing, Drawing):
+            yield component, drawing
+        elif drawing.failed:
+            yield component, drawing.reason
+        elif component.name not in listed:
+            question = said_of(component.cls.question, content["unit"])
+            entry = {"name": component.name, "question": question, "reason": drawing.reason}
+            content["not_drawn"].append(entry)
+
+
+def figures_of(
+    results: Any, content: Mapping[str, Any], data: FigureInput | None = None, only: Collection[str] = ()
+) -> Iterator[tuple[Registered, Drawing | NotDrawn]]:
+    """Yield every figure plugin, in the report's order, with its drawing or why there is none."""
     data = figure_input(results, content) if data is None else data
     figures = results.experiment.registry.of_kind("figure")
     for component in sorted(figures, key=lambda c: (c.cls.order, c.full_name)):
-        drawing = draw_figure(component, data) if not only or component.name in only else None
-        if drawing is not None:
-            yield component, drawing
+        if not only or component.name in only:
+            yield component, draw_figure(component, data)
 
 
 def figure_input(results: Any, content: Mapping[str, Any]) -> FigureInput:
@@ -176,18 +200,18 @@ def figure_input(results: Any, content: Mapping[str, Any]) -> FigureInput:
     )
 
 
-def draw_figure(component: Registered, data: FigureInput) -> Drawing | str | None:
-    """Return a figure's drawing, None where it has nothing to show, or the reason why it failed."""
+def draw_figure(component: Registered, data: FigureInput) -> Drawing | NotDrawn:
+    """Return a figure's drawing, or why there is none."""
     try:
         with drawing_style():
-            drawing: Drawing | None = component.cls().draw(data)
+            drawing: Drawing | str | None = component.cls().draw(data)
     except Exception as error:
         if os.environ.get("ANNX_STRICT_PLUGINS") == "1":
             raise
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"
-        return f"{type(error).__name__}: {error} ({where})"
-    return drawing
+        return NotDrawn(f"{type(error).__name__}: {error} ({where})", failed=True)
+    return NotDrawn(drawing or NOTHING_TO_SHOW) if drawing is None or isinstance(drawing, str) else drawing
 
 
 def _named(learned: DecisionMap) -> DecisionMap:

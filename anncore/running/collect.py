@@ -43,6 +43,7 @@ def collect(
         store.maps(row.key for row in rows["report"]) if curves else {},
         environments=store.environments(),
         unchecked=plan.unchecked,
+        planned=tuple(planned),
     )
 
 

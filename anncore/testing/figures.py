@@ -25,7 +25,7 @@ class FigureKit(Kit):
     def exercise(self, subject: Subject, component: Any) -> Iterable[Array]:
         """Draw the ordinary sweep, as pixels."""
         drawing = _draw(component, _ordinary())
-        if drawing is not None:
+        if drawing is not None and not isinstance(drawing, str):
             yield _pixels(drawing)
 
     def checks(self, subject: Subject) -> list[Named]:
@@ -86,7 +86,8 @@ def drawing_sound(subject: Subject) -> int:
     count = 0
     for variant in subject.variants():
         drawing = _draw(subject.build(variant), _ordinary())
-        must(drawing is not None, f"{variant.label}: it draws nothing for {_ordinary().label}")
+        nothing = drawing is None or isinstance(drawing, str)
+        must(not nothing, f"{variant.label}: it draws nothing for {_ordinary().label}")
         count += _must_be_sound(subject, drawing, variant.label)
         narrow = _draw(subject.build(variant), _ordinary(), PHONE)
         must(narrow is not None, f"{variant.label}: it draws nothing on a phone's sheet of {PHONE} inches")
@@ -99,7 +100,10 @@ def _must_be_sound(subject: Subject, drawing: Any, where: str) -> int:
 
     from anncore.report.drawing import Drawing
 
-    must(isinstance(drawing, Drawing), f"{where}: draw must return a Drawing or None, got {type(drawing)}")
+    must(
+        isinstance(drawing, Drawing),
+        f"{where}: draw must return a Drawing, a sentence or None, got {type(drawing)}",
+    )
     must(isinstance(drawing.figure, Figure), f"{where}: its figure is a {type(drawing.figure).__name__}")
     name = subject.cls.name
     must(drawing.name == name, f"{where}: the drawing must be called {name!r}, got {drawing.name!r}")
@@ -116,7 +120,7 @@ def _must_be_sound(subject: Subject, drawing: Any, where: str) -> int:
 
 
 def hard_cases(subject: Subject) -> int:
-    """Divergence, failures, a single arm, names in markup, no data: a sound Drawing or None, no error."""
+    """Divergence, failures, one arm, markup, part of a sweep: a sound Drawing or why not; no error."""
     count = 0
     for variant in subject.variants():
         for made in _hard():
@@ -125,7 +129,10 @@ def hard_cases(subject: Subject) -> int:
                 drawing = _draw(subject.build(variant), made)
             except Exception as error:
                 raise AssertionError(f"{where}: raised {type(error).__name__}: {error}") from error
-            if drawing is not None:
+            if isinstance(drawing, str):
+                said = bool(drawing.strip())
+                must(said, f"{where}: the sentence that says why nothing is drawn is empty")
+            elif drawing is not None:
                 _must_be_sound(subject, drawing, where)
             count += 1
     return count

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
-from results_factory import make_results
+from results_factory import asked, make_results
 from scipy import stats as scipy_stats
 
 from anncore import (
@@ -21,6 +22,7 @@ from anncore import (
     targets,
     tuning_scores,
 )
+from anncore.contract.registry import Registered, Registry
 from anncore.evidence.stats import smallest_p, wilson_interval
 
 INF, NAN = math.inf, math.nan
@@ -43,7 +45,7 @@ def long(problems: dict[str, dict[str, list[float]]], **columns: Any) -> pd.Data
 def test_scores_of_a_sweep_have_a_row_per_planned_trial() -> None:
     results = make_results(("sgd", "adam"), ("xor", "sine"), seeds=(100, 101, 102))
     drop = (results.trials["arm"] == "adam") & (results.trials["seed"] == 102)
-    results.trials = results.trials[~drop].reset_index(drop=True)
+    results = replace(results, trials=results.trials[~drop].reset_index(drop=True))
     frame = scores(results)
     assert len(frame) == 2 * 2 * 3
     assert list(frame.columns) == [
@@ -56,7 +58,7 @@ def test_scores_of_a_sweep_have_a_row_per_planned_trial() -> None:
         "goal",
         "scale",
     ]
-    gone = frame[frame["status"] == "missing"]
+    gone = frame[frame["status"] == "not run"]
     assert set(zip(gone["arm"], gone["seed"], strict=True)) == {("adam", 102)}
     assert gone["score"].isna().all()
     one = results.trials[(results.trials["phase"] == "report") & (results.trials["problem"] == "xor")]
@@ -76,15 +78,13 @@ def test_a_figure_gets_the_same_frames_as_a_program(
     handed: list[FigureInput] = []
 
     class Spy:
-        order, full_name = 0, "spy"
-        cls: Any = None
+        order = 0
 
         def draw(self, data: FigureInput) -> None:
             handed.append(data)
 
-    Spy.cls = Spy
     results = make_results(("sgd", "adam"), ("xor", "sine"), seeds=(100, 101), tune_seeds=tune_seeds)
-    monkeypatch.setattr(results.experiment.registry, "figures", [Spy])
+    results = asked(results, registry=Registry((Registered("figure", "spy", Spy, "x", "1", "x"),), ()))
     list(write.draw_figures(results, write.build_report(results, {})))
     (data,) = handed
     pd.testing.assert_frame_equal(scores(data), scores(results))
@@ -121,7 +121,7 @@ def test_summaries_by_hand() -> None:
     assert (b["n"], b["ok"], b["diverged"], b["lost"]) == (5, 3, 1, 1)
     assert b["median"] == 1.5  # of 1, 1, 2 and the diverged one, which is worst
     assert math.isclose(b["iqm"], 1.5)
-    assert b["note"] == "diverged 1/5, failed 1/5"
+    assert b["note"] == "diverged 1/5, not run 1/5"
 
 
 def test_a_median_survives_less_than_half_and_an_iqm_a_quarter_diverged() -> None:
@@ -201,10 +201,10 @@ def test_failed_trials_block_a_claim_and_say_why() -> None:
     assert (row["verdict"], row["reason"]) == ("blocked", "b: 2 crashed of 8 trials on p")
 
 
-def test_a_trial_that_is_not_there_is_missing() -> None:
+def test_a_trial_that_is_not_there_has_not_run() -> None:
     frame = long({"p": {"a": [0.0] * 8, "b": [1.0] * 8}}).drop(index=15)
     (row,) = compare_arms(frame).to_dict("records")
-    assert (row["verdict"], row["reason"]) == ("blocked", "b: 1 missing of 8 trials")
+    assert (row["verdict"], row["reason"]) == ("blocked", "b: 1 not run of 8 trials")
     table = summarize(frame).set_index("arm")
     assert table.loc["b", ["n", "ok", "lost"]].to_list() == [8, 7, 1]
 

@@ -33,7 +33,7 @@ def test_unequal_budgets_edges_and_too_few_seeds(tmp_path: Path) -> None:
     text = BASE + "optimizer.sgd.lr = [1e-5, 1e-4, 1e-3]\noptimizer.adam.lr = [1e-5, 1e-4]\n"
     found = told(run(tmp_path, text))
     assert "sgd 3 and adam 2" in found["unequal_budgets"][0]
-    assert "sgd on 1 of 1 data sets" in found["edge"][0]
+    assert "sgd on 1 of 1 data set" in found["edge"][0]
     assert found["few_seeds"] == [
         "3 report seeds cannot separate 1 pair of arms: the smallest possible p is 0.25. 6 seeds would be "
         "enough."

@@ -84,18 +84,18 @@ def test_where_no_trial_has_a_score_nothing_is_chosen(lost: Any) -> None:
 @pytest.mark.parametrize(
     ("statuses", "text", "status"),
     [
-        (["failed"] * 6, "nothing to choose from: 6 of 6 tuning trials failed", "missing"),
-        (["timeout"] * 2, "nothing to choose from: 2 of 2 tuning trials timed out", "missing"),
+        (["failed"] * 6, "nothing to choose from: 6 of 6 tuning trials failed", "not chosen"),
+        (["timeout"] * 2, "nothing to choose from: 2 of 2 tuning trials timed out", "not chosen"),
         (["diverged"] * 3, "nothing to choose from: 3 of 3 tuning trials diverged", "diverged"),
         (
             ["diverged", "failed", "diverged", "crashed"],
             "nothing to choose from: 2 of 4 tuning trials diverged, 1 failed, 1 crashed",
-            "missing",
+            "not chosen",
         ),
         (
             [math.inf, math.inf],
             "nothing to choose from: 2 of 2 tuning trials ended without a score",
-            "missing",
+            "not chosen",
         ),
     ],
 )

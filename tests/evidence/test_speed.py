@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import algoperf_v05
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
-from results_factory import make_results
+from results_factory import asked, make_results
 
 from anncore import (
     curve_frame,
@@ -21,6 +22,7 @@ from anncore import (
     time_to_target,
     typical_times,
 )
+from anncore.experiment.model import Select
 
 INF, NAN = math.inf, math.nan
 
@@ -173,9 +175,11 @@ def tuned(*curves: tuple[str, str, int, str, list[float]]) -> Any:
         own = {"key": f"t{i}", "step": range(0, 10 * len(values), 10), "metric": "valid_loss"}
         parts.append(pd.DataFrame({**own, "value": values}))
     report = results.trials[results.trials["phase"] == "report"]
-    results.trials = pd.concat([report, pd.DataFrame(rows)], ignore_index=True)
-    results.curves = pd.concat([results.curves, *parts], ignore_index=True)
-    results.selection = results.selection.assign(config="good")
+    results = replace(
+        results, trials=pd.concat([report, pd.DataFrame(rows)], ignore_index=True), planned=None
+    )
+    results = replace(results, curves=pd.concat([results.curves, *parts], ignore_index=True))
+    results = replace(results, selection=results.selection.assign(config="good"))
     return results
 
 
@@ -205,13 +209,13 @@ def test_the_target_is_the_median_over_arms_of_best_validation() -> None:
 
 def test_higher_may_be_better() -> None:
     results = tuned(*X, *Y, *Z)
-    results.experiment.select.goal = "max"
+    results = asked(results, selection=Select("valid_loss", "max"))
     assert targets(results)["target"][0] == 1.0  # the best are 1, 1 and 2
 
 
 def test_without_curves_the_last_score_is_the_best_known() -> None:
     results = tuned(*X, *Y, *Z)
-    results.curves = results.curves.iloc[:0]
+    results = replace(results, curves=results.curves.iloc[:0])
     assert targets(results)["target"][0] == 0.8  # x .6 of .7, .4, .6; y .9; z .8
 
 

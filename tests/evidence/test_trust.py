@@ -207,7 +207,7 @@ def test_what_failed_blocks_a_claim_and_what_diverged_loses(nothing: Path) -> No
     assert (lost.a, lost.wins, lost.diverged) == ("sgd", 7, 7)
     frame = scores(load_run(nothing))
     assert set(frame.loc[frame["arm"] == "nans", "status"]) == {"diverged"}
-    assert set(frame.loc[frame["arm"] == "raises", "status"]) == {"missing"}
+    assert set(frame.loc[frame["arm"] == "raises", "status"]) == {"not chosen"}
 
 
 # The floor of a function

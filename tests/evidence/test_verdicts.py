@@ -92,7 +92,7 @@ def test_failed_and_missing_trials_block_a_claim() -> None:
     found = one(costs, blocked={"b": "2 failed of 8 trials"})
     assert sentence(found) == "No claim about a and b: b: 2 failed of 8 trials."
     gap = one({"a": [0.0] * 8, "b": [1.0] * 7 + [math.nan]})
-    assert (gap.verdict, gap.reason) == ("blocked", "1 of 8 seeds lack a partner")
+    assert (gap.verdict, gap.reason) == ("blocked", "1 of 8 seeds lacks a partner")
 
 
 def test_equivalence_needs_the_whole_interval_inside() -> None:
@@ -141,7 +141,7 @@ def test_blocked_arms_are_not_said_to_share_a_rank() -> None:
     frame = pd.DataFrame({"a": [0.0] * 8, "b": [1.0] * 8})
     found = compare(frame, blocked={"a": "1 failed of 8 trials", "b": "1 failed of 8 trials"})
     assert headline(["a", "b"], found, {"a": 1.5, "b": 1.5}) == (
-        "No claim can be made until the trials that failed or are missing are run."
+        "No claim can be made until the failed trials are rerun."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,24 +16,23 @@ from anncore import Drawing
 from anncore.evidence.results import Cost
 from anncore.report.build import build_report
 from anncore.report.theme import Theme
-from anncore.report.write import draw_figures
+from anncore.report.write import figures_of
 
 
 def draw(
     results: Any, name: str, change: Callable[[dict[str, Any]], None] = lambda report: None
-) -> Drawing | None:
+) -> Drawing | str:
     """Draw one figure, from a report whose content may be changed by hand before."""
     report = build_report(results, {})
     change(report)
-    for _, drawing in draw_figures(results, report, only=(name,)):
-        assert isinstance(drawing, Drawing), drawing
-        return drawing
-    return None
+    for _, drawing in figures_of(results, report, only=(name,)):
+        return drawing if isinstance(drawing, Drawing) else drawing.reason
+    raise AssertionError(f"no figure is called {name}")
 
 
 def drawn(results: Any, name: str, change: Callable[[dict[str, Any]], None] = lambda report: None) -> Drawing:
     drawing = draw(results, name, change)
-    assert drawing is not None
+    assert isinstance(drawing, Drawing)
     return drawing
 
 
@@ -133,7 +133,7 @@ def test_fewer_than_six_data_sets_are_described_and_not_tested() -> None:
 
 
 def test_one_data_set_has_no_critical_difference() -> None:
-    assert draw(sweep(("a", "b"), 1, near_and_far), "critical_difference") is None
+    assert isinstance(draw(sweep(("a", "b"), 1, near_and_far), "critical_difference"), str)
 
 
 # -- performance profile -------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def racing(steps: Mapping[tuple[str, str], float], target: Any = 0.5, **options:
     for row in results.trials.to_dict("records"):
         value = np.where(at >= steps[row["arm"], row["problem"]], 0.5, 0.9)
         parts.append(pd.DataFrame({"key": row["key"], "step": at, "metric": "valid_loss", "value": value}))
-    results.curves = pd.concat(parts, ignore_index=True)
+    results = replace(results, curves=pd.concat(parts, ignore_index=True))
     return results
 
 
@@ -220,8 +220,8 @@ def test_a_target_taken_from_the_very_runs_says_so() -> None:
 
 def test_without_curves_nobody_is_timed() -> None:
     results = racing(RACE)
-    results.curves = results.curves.iloc[:0]
-    assert draw(results, "performance_profile") is None
+    results = replace(results, curves=results.curves.iloc[:0])
+    assert isinstance(draw(results, "performance_profile"), str)
 
 
 # -- probability of improvement ------------------------------------------------------------------------
@@ -275,7 +275,7 @@ def test_over_data_sets_it_is_the_mean_of_their_shares() -> None:
 def test_of_several_variants_of_one_data_set_none_stands_for_all() -> None:
     variants = ("moons noise=0.1", "moons noise=0.3")
     results = make_results(arms=("a", "b"), problems=variants, datasets=dict.fromkeys(variants, "moons"))
-    assert draw(results, "probability_of_improvement") is None
+    assert isinstance(draw(results, "probability_of_improvement"), str)
 
 
 def test_twenty_arms_show_the_best_twelve() -> None:
@@ -294,7 +294,7 @@ def test_arms_that_are_always_equal_beat_nobody() -> None:
 
 @pytest.mark.parametrize("name", ["critical_difference", "probability_of_improvement"])
 def test_one_arm_is_compared_with_nobody(name: str) -> None:
-    assert draw(sweep(("a",), 8, near_and_far), name) is None
+    assert isinstance(draw(sweep(("a",), 8, near_and_far), name), str)
 
 
 # -- budget curves -------------------------------------------------------------------------------------
@@ -373,11 +373,11 @@ def test_over_data_sets_each_has_a_panel_and_marks_at_the_full_budget() -> None:
 
 
 def test_two_configurations_make_no_curve() -> None:
-    assert draw(tried({("a", "xor"): [1, 2], ("b", "xor"): [1, 2]}), "budget_curves") is None
+    assert isinstance(draw(tried({("a", "xor"): [1, 2], ("b", "xor"): [1, 2]}), "budget_curves"), str)
 
 
 def test_nothing_tuned_has_no_budget() -> None:
-    assert draw(sweep(("a", "b"), 2, lambda *_: 1.0), "budget_curves") is None
+    assert isinstance(draw(sweep(("a", "b"), 2, lambda *_: 1.0), "budget_curves"), str)
 
 
 # -- score against cost --------------------------------------------------------------------------------
@@ -386,11 +386,12 @@ def test_nothing_tuned_has_no_budget() -> None:
 def priced(column: str, costs: Mapping[str, float], losses: Mapping[str, float]) -> Any:
     results = sweep(tuple(costs), 2, lambda problem, arm, seed: losses[arm])
     if column == "seconds":  # of a step, of 20
-        results.costs = [
+        steps = [
             Cost(problem, arm, "", cost / 20, cost / 18, cost / 15, 10)
             for problem in results.plan.problems
             for arm, cost in costs.items()
         ]
+        results = replace(results, costs=tuple(steps))
     else:
         results.trials[column] = results.trials["arm"].map(costs)
     return results
@@ -436,7 +437,7 @@ def test_what_lies_within_the_spread_is_neither_dominated_nor_the_only_fastest()
 
 def test_seconds_of_a_shared_stack_belong_to_no_arm() -> None:
     results = priced("train_seconds", {"a": 1.0, "b": 2.0, "c": 3.0}, {"a": 3.0, "b": 1.0, "c": 2.0})
-    assert draw(results, "score_against_cost") is None
+    assert isinstance(draw(results, "score_against_cost"), str)
     results.trials["steps_done"] = results.trials["arm"].map({"a": 10, "b": 20, "c": 20})
     drawing = drawn(results, "score_against_cost")
     assert drawing.figure.axes[0].get_xlabel() == "optimizer steps (log)"

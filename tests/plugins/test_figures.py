@@ -277,8 +277,8 @@ def test_hard_cases_break_no_figure(name: str) -> None:
 
 def test_with_no_trials_at_all_nothing_is_drawn_and_nothing_breaks() -> None:
     results = few()
-    results.trials = results.trials.iloc[:0]
-    results.curves = results.curves.iloc[:0]
+    results = replace(results, trials=results.trials.iloc[:0])
+    results = replace(results, curves=results.curves.iloc[:0])
     report = build_report(results, {})
     data = FigureInput(
         results.trials.assign(label=""),
@@ -290,7 +290,7 @@ def test_with_no_trials_at_all_nothing_is_drawn_and_nothing_breaks() -> None:
     for component in results.experiment.registry.of_kind("figure"):
         with drawing_style():
             drawing = component.cls().draw(data)
-        assert drawing is None or isinstance(drawing, Drawing)
+        assert drawing is None or isinstance(drawing, (Drawing, str))
 
 
 @pytest.mark.parametrize(

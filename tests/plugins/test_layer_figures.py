@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 import pytest
-from results_factory import make_results
+from results_factory import asked, make_results
 from shipped import REGISTRY
 
 from anncore import Drawing, FigureInput, WatchingMetric
-from anncore.contract.registry import Registered
+from anncore.contract.registry import Registered, Registry
 from anncore.contract.trial import Train
 from anncore.evidence import layer_frame, layer_grids
 from anncore.report.build import build_report, plain
@@ -35,6 +35,7 @@ class Alive(WatchingMetric):
     name: ClassVar[str] = "alive_units"
     goal: ClassVar[str] = "max"
     bounds: ClassVar[str] = "[0, 1]"
+    tasks: ClassVar[tuple[str, ...]] = ()
 
 
 class Angle(WatchingMetric):
@@ -46,6 +47,7 @@ class Angle(WatchingMetric):
     name: ClassVar[str] = "angle"
     goal: ClassVar[str] = "min"
     bounds: ClassVar[str] = "[0, 180]"
+    tasks: ClassVar[tuple[str, ...]] = ()
 
 
 STRANGE = {cls.name: Registered("metric", cls.name, cls, "x", "1", "x") for cls in (Alive, Angle)}
@@ -76,11 +78,9 @@ def watching(layers: int = 3, unfinished: int = 2, **values: Any) -> Any:
                         {"key": trial["key"], "step": steps, "metric": column, "value": values_of_layer}
                     )
                 )
-    results.curves = pd.concat(rows, ignore_index=True)
-    results.experiment.train = Train(steps=STEPS[-1], watch=tuple(watched))
-    known = results.experiment.registry
-    known.get = lambda kind, name: STRANGE.get(name) or REGISTRY.get(kind, name)
-    return results
+    results = replace(results, curves=pd.concat(rows, ignore_index=True))
+    registry = Registry((*REGISTRY.components, *STRANGE.values()), REGISTRY.plugins)
+    return asked(results, train=Train(steps=STEPS[-1], watch=tuple(watched)), registry=registry)
 
 
 def draw(results: Any, width: float = WIDE) -> dict[str, Drawing]:
@@ -327,7 +327,7 @@ def test_frames_have_layers_in_their_order_and_early_stoppers_keep_their_last_va
     assert len(frame) == 2 * 2 * 6 * 11 * 4
     gone = (results.curves["step"] > 100) & results.curves["metric"].str.startswith("train_dead")
     first = results.trials.loc[(results.trials["phase"] == "report").idxmax(), "key"]
-    results.curves = results.curves[~(gone & (results.curves["key"] == first))]
+    results = replace(results, curves=results.curves[~(gone & (results.curves["key"] == first))])
     grid = layer_grids(results, "dead_units")["sine", "relu"]
     assert grid.values.shape == (6, 11, 4)
     np.testing.assert_allclose(grid.values[0, 2], [0.03, 0.03001, 0.0301, 0.0301])
@@ -337,7 +337,7 @@ def test_frames_have_layers_in_their_order_and_early_stoppers_keep_their_last_va
 def test_a_metric_without_layers_has_one_for_the_whole_network() -> None:
     results = watching(dead_units=dying)
     results.curves["metric"] = results.curves["metric"].replace("train_dead_units.2", "train_dead_units")
-    results.curves = results.curves[~results.curves["metric"].str.contains(r"\.")]
+    results = replace(results, curves=results.curves[~results.curves["metric"].str.contains(r"\.")])
     assert set(layer_frame(results, "dead_units")["layer"]) == {""}
     title = draw(results)["layer_health"].title
     assert title == "relu: 50 % dead units on xor at the end of training"
@@ -390,4 +390,4 @@ def test_an_input_without_a_report_of_what_was_watched_draws_nothing() -> None:
     data = FigureInput(results.trials.assign(label=results.trials["arm"]), results.curves, report, Theme())
     for component in REGISTRY.of_kind("figure"):
         if component.name in NAMES:
-            assert component.cls().draw(data) is None
+            assert isinstance(component.cls().draw(data), str)

@@ -15,6 +15,7 @@ from results_factory import make_results
 
 from anncore.report import write_report
 from anncore.report.pictures import embedded
+from anncore.testing.made_up import MadeUp
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 HOSTILE = ("<script>alert(1)</script>", "=cmd()|'x'!A1", "`tick` | **b** <img src=x onerror=alert(1)>")
@@ -92,6 +93,25 @@ def test_a_phone_need_not_scroll_sideways(
     window.open(request.getfixturevalue(which), width=PHONE)
     assert window.run("document.documentElement.scrollWidth") <= PHONE
     assert window.run("innerWidth") == PHONE
+
+
+@pytest.mark.parametrize(
+    ("arms", "seeds", "trials"),
+    [(("sgd", "momentum", "adam"), 3, 29), (("sgd",), 1, 3), (("sgd", "momentum", "adam"), 3, 0)],
+    ids=["part of a sweep", "one arm, one trial", "no results"],
+)
+def test_a_page_of_little_fits_a_phone(
+    window: Browser, tmp_path: Path, arms: tuple[str, ...], seeds: int, trials: int
+) -> None:
+    made = MadeUp(arms, ("two_moons", "sine"), range(seeds), (0,), (0.01, 0.1, 1.0), steps=50)
+    kept = {row.key for row in (made.results().planned or ())[:trials]}
+    write_report(made.results(lambda row: row.key in kept), tmp_path)
+    for dark in (False, True):
+        window.open(tmp_path / "report.html", width=PHONE, dark=dark)
+        assert window.run("document.documentElement.scrollWidth") <= PHONE
+        wide = "[...document.querySelectorAll('caption')].filter(one => one.offsetWidth > innerWidth).length"
+        assert window.run(wide) == 0
+        assert window.run("document.body.innerText.includes('not run')")
 
 
 def test_no_table_scrolls_sideways_on_a_desk(window: Browser, page: Path, tmp_path: Path) -> None:

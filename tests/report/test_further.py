@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def steady(**options: Any) -> Any:
             values = [1.0] * 5
         told = {"key": row["key"], "step": range(0, 50, 10), "metric": "valid_loss", "value": values}
         parts.append(pd.DataFrame(told))
-    results.curves = pd.concat(parts, ignore_index=True)
+    results = replace(results, curves=pd.concat(parts, ignore_index=True))
     return results
 
 
@@ -101,7 +102,7 @@ def test_a_metric_that_no_curve_has_is_recorded_where_it_chooses_and_only_there(
 
 def test_without_curves_nothing_is_said_of_speed() -> None:
     results = steady()
-    results.curves = results.curves.iloc[:0]
+    results = replace(results, curves=results.curves.iloc[:0])
     content = plain(build_report(results, {}))
     assert content["speed"] is None
     assert "speed" not in {section.id for section in sections(content)}
@@ -144,7 +145,7 @@ def chosen(goal: str, *scores: tuple[float, float]) -> Any:
     metric = "valid_loss" if goal == "min" else "valid_accuracy"
     arms = tuple(f"arm{i}" for i in range(len(scores)))
     results = make_results(arms, ("set",), (100, 101), (0, 1), metric=metric, goal=goal, steps=10)
-    results.selection = results.selection.assign(configs=4, edge="", fresh_score=math.nan)
+    results = replace(results, selection=results.selection.assign(configs=4, edge="", fresh_score=math.nan))
     for arm, (tuned, fresh) in zip(arms, scores, strict=True):
         for phase, score in (("tune", tuned), ("report", fresh)):
             mine = (results.trials["arm"] == arm) & (results.trials["phase"] == phase)

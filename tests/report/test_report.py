@@ -10,13 +10,14 @@ import json
 import re
 import struct
 import zlib
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from results_factory import make_results
+from results_factory import asked, make_results
 
 from anncore.report import summary, write_report
 from anncore.report.build import build_report, plain
@@ -82,7 +83,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         title="</title><script>alert(3)</script>",
         status=lambda p, a, s: "failed" if a == HOSTILE[1] and s == 100 else "ok",
     )
-    results.experiment.text = "```\n<script>alert(4)</script>\n````\n"
+    results = asked(results, text="```\n<script>alert(4)</script>\n````\n")
     write_report(results, folder, meta={"command": "<b>x</b>"})
     return folder
 
@@ -164,7 +165,9 @@ def test_a_gap_of_many_times_is_no_percentage() -> None:
 
 def test_the_headline_says_that_nothing_has_run() -> None:
     results = sweep(problems=("xor",))
-    results.trials = results.trials[results.trials["phase"] == "tune"].reset_index(drop=True)
+    results = replace(
+        results, trials=results.trials[results.trials["phase"] == "tune"].reset_index(drop=True)
+    )
     headline = build_report(results, {})["answer"]["headline"]
     assert headline == "No trial of the report has run; there is nothing to compare yet."
 

@@ -7,13 +7,13 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from results_factory import make_results
+from report_schema import CONTENT, complaints
+from results_factory import asked, make_results
 from sweep_factory import TUNED, load
 
 from anncore import load_experiment, sweep
@@ -24,13 +24,6 @@ from anncore.report.build import SCHEMA, SCHEMA_ID, build_report, plain
 from anncore.report.refresh import UNDRAWN
 from anncore.report.write import SECTIONS
 from anncore.testing import figure_data
-
-CONTENT = json.loads((resources.files("anncore.report") / "report.schema.json").read_text("utf-8"))
-VALIDATOR = Draft202012Validator(CONTENT)
-
-
-def complaints(report: Any) -> list[str]:
-    return [f"{error.json_path}: {error.message}" for error in VALIDATOR.iter_errors(report)]
 
 
 def few(**options: Any) -> Any:
@@ -201,7 +194,7 @@ def test_the_report_of_a_real_sweep_passes(text: str, options: Any, holds: Any, 
 
 def test_rounds_pass() -> None:
     results = few()
-    results.experiment.rounds = Rounds((2, 3), 30, 4)
+    results = asked(results, rounds=Rounds((2, 3), 30, 4))
     assert complaints(plain(build_report(results, {}))) == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
-from results_factory import make_results
+from results_factory import asked, make_results
 from scipy import integrate, stats as scipy_stats
 from sweep_factory import without_seconds
 
@@ -53,7 +54,7 @@ def invoke(*args: str, code: int = 0) -> Result:
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("anncore.report.write.draw_figures", lambda results, content: iter(()))
+    monkeypatch.setattr("anncore.report.write.draw_figures", lambda *inputs: iter(()))
 
 
 def run(folder: Path, text: str = CLEAR, **options: Any) -> Any:
@@ -231,10 +232,9 @@ def looks_like_a_sweep(rng: Any, effect: float, arms: int, looks: tuple[int, ...
     results.trials.insert(0, "number", np.arange(len(results.trials)))
     every = results.trials
     for i, look in enumerate(looks):
-        results.trials = every[every["seed"] < look].reset_index(drop=True)
-        results.experiment.report_seeds = seeds[:look]
-        results.experiment.rounds = Rounds(looks[: i + 1], looks[-1])
-        found = build_report(results, {})["comparisons"]["problems"]["set"]
+        seen = replace(results, trials=every[every["seed"] < look].reset_index(drop=True))
+        seen = asked(seen, report_seeds=seeds[:look], rounds=Rounds(looks[: i + 1], looks[-1]))
+        found = build_report(seen, {})["comparisons"]["problems"]["set"]
         if any(claim["verdict"] == "better" for claim in found):
             return True
     return False

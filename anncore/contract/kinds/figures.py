@@ -53,4 +53,8 @@ class Figure(Component):
 
     @abstractmethod
     def draw(self, data: FigureInput) -> Any:
-        """Return an `anncore.report.Drawing`, or None if the data cannot answer the question."""
+        """Return an `anncore.report.Drawing`.
+
+        Where the data cannot answer the question, return a sentence that says why, which the report prints,
+        or None. The data may be any part of a sweep: its first trials only, or none.
+        """

@@ -6,6 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from anncore.report.drawing.text import text_width
+from anncore.report.words import lost_seeds
+
+
+def nothing_ran(report: Mapping[str, Any]) -> bool:
+    """Say whether none of the report's trials has run, so that there are no scores to draw."""
+    return all(row["not_run"] == row["n"] for row in report["leaderboard"]["overall"])
 
 
 def half_lost(row: Mapping[str, Any]) -> bool:
@@ -17,12 +23,9 @@ def half_lost(row: Mapping[str, Any]) -> bool:
 
 
 def lost_words(row: Mapping[str, Any]) -> str:
-    """Say how many seeds of a leaderboard's row did not finish: "diverged 5/10", "failed 5/10" where not all
-    of them diverged; "no choice" where tuning left nothing to choose from."""
-    if row["note"]:
-        return "no choice"
-    lost = row["n"] - row["ok"]
-    return f"{'diverged' if lost == row['diverged'] else 'failed'} {lost}/{row['n']}"
+    """Say how many seeds of a leaderboard's row have no score: "diverged 5/10", "failed 5/10" where not all
+    of them diverged, "not run 5/10"; "no choice" where tuning left nothing to choose from."""
+    return "no choice" if row["note"] else lost_seeds(row)
 
 
 def lost_count(ax: Any, y: float, lost: int, total: int, colour: str) -> None:

@@ -39,7 +39,7 @@ class ActivationGallery(Figure):
     order: ClassVar[int] = 60
     section: ClassVar[str] = "diagnostics"
 
-    def draw(self, data: FigureInput) -> Drawing | None:
+    def draw(self, data: FigureInput) -> Drawing | str:
         components = data.components.get("activation", {})
         curves = {
             label: curve
@@ -47,7 +47,7 @@ class ActivationGallery(Figure):
             if (curve := _curve(component)) is not None
         }
         if not curves:
-            return None
+            return "No activation that can be drawn as a curve is compared."
         # Where several kinds vary, an arm's label is none of these.
         theme = (
             data.theme

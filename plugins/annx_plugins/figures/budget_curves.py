@@ -49,10 +49,10 @@ class BudgetCurves(Figure):
     order: ClassVar[int] = 45
     section: ClassVar[str] = "sensitivity"
 
-    def draw(self, data: FigureInput) -> Drawing | None:
+    def draw(self, data: FigureInput) -> Drawing | str:
         report = data.report
         if not report["select"]["tuned"]:
-            return None
+            return "Nothing is tuned."
         metric, goal = report["select"]["metric"], report["select"]["goal"]
         shares = goal == "max" and {m["scale"] for m in report["measures"].values()} == {"unit"}
         bounds = (0.0, 1.0) if shares else (-math.inf, math.inf)
@@ -61,7 +61,7 @@ class BudgetCurves(Figure):
         curves = _curves(tried, goal, bounds, which)
         problems = [p for p in report["problems"] if p in curves]
         if not problems:
-            return None
+            return "No arm has two configurations whose tuning trials have run."
         title = self._title(curves, problems, report["problem_unit"])
         problems, left_out = drawing.shown_problems(report, problems, data.width)
         subtitle = self._subtitle(curves, which, metric, report)

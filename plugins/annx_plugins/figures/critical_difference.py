@@ -51,12 +51,14 @@ class CriticalDifference(Figure):
     order: ClassVar[int] = 25
     section: ClassVar[str] = "differences"
 
-    def draw(self, data: FigureInput) -> Drawing | None:
+    def draw(self, data: FigureInput) -> Drawing | str:
         report, theme = data.report, data.theme
         ranks = {row["arm"]: row["mean_rank"] for row in report["leaderboard"]["overall"]}
         comparisons = report["comparisons"]["overall"]
         if len(ranks) < 2 or not comparisons or any(math.isnan(rank) for rank in ranks.values()):
-            return None
+            return f"It takes two arms and two {report['unit']} to rank arms over all of them."
+        if any(row["not_run"] for row in report["leaderboard"]["overall"]):
+            return "Arms are ranked when all report trials have run."
         groups = _groups(list(ranks), comparisons, report["control"])
         title, subtitle = self._title(report, list(ranks)), self._subtitle(report, len(groups))
         if len(set(ranks.values())) < len(ranks):
@@ -200,7 +202,7 @@ class CriticalDifference(Figure):
             said += f" Friedman (Iman–Davenport): F({test['df1']}, {test['df2']}) = {test['F']:.1f}, p {p}."
         blocked = {c["reason"] for c in comparisons if c["verdict"] == "blocked"}
         if blocked:
-            said += " No claim where trials failed or are missing."
+            said += " No claim where trials failed or have not run."
         return said
 
     def _words(self, title: str, ranks: Mapping[str, float], groups: Sequence[Sequence[str]]) -> str:

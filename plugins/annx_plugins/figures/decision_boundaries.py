@@ -57,7 +57,7 @@ class DecisionBoundaries(Figure):
     order: ClassVar[int] = 58
     section: ClassVar[str] = "diagnostics"
 
-    def draw(self, data: FigureInput) -> Drawing | None:
+    def draw(self, data: FigureInput) -> Drawing | str:
         arms = _arms(data.report)
         report = data.trials[(data.trials["phase"] == "report") & data.trials["label"].isin(arms)]
         mapped = (
@@ -65,7 +65,7 @@ class DecisionBoundaries(Figure):
         )
         examples = {p: data.maps[mapped[p]] for p in data.report["problems"] if p in mapped.index}
         if not examples:
-            return None
+            return "No report trial that tells classes apart by two features has run."
         layout = _Layout.of(examples, len(arms), data.width)
         problems = list(examples)[: LINES * max(1, layout.per_row)]
         seeds = len(data.report["seeds"]["report"])
@@ -228,7 +228,7 @@ class _Cell:
         )
         missing = seeds - len(own) - sum(why.values())
         if missing > 0:
-            why["missing"] += missing
+            why["not run"] += missing
         return cls(tuple(own), seeds, " and ".join(why), sum(why.values()))
 
     @cached_property

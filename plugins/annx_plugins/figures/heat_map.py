@@ -36,12 +36,16 @@ class HeatMap(Figure):
     order: ClassVar[int] = 15
     section: ClassVar[str] = "leaderboard"
 
-    def draw(self, data: FigureInput) -> Drawing | None:
+    def draw(self, data: FigureInput) -> Drawing | str:
         report, theme = data.report, data.theme
         arms = [row["arm"] for row in report["leaderboard"]["overall"]]
         problems = report["problems"]
-        if len(arms) < 2 or len(problems) < 2:  # of one, the leaderboard shows the same and more
-            return None
+        if len(arms) < 2:
+            return "There are not two arms to compare."
+        if len(problems) < 2:
+            return "Of a single column the leaderboard shows the same and more."
+        if drawing.nothing_ran(report):
+            return "No report trial has run."
         columns = [_Column(report, problem, arms) for problem in problems]
         # On a phone the arms stand side by side, as there is room for few columns.
         grid = _Grid.of(columns, arms, data.width)
@@ -130,7 +134,7 @@ class HeatMap(Figure):
         ax.text(
             x + 0.5,
             y + 0.5,
-            words.split()[-1] if narrow else words.replace(" ", "\n"),
+            words.split()[-1] if narrow else "\n".join(words.split(", " if "," in words else None, 1)),
             ha="center",
             va="center",
             rotation=90 if narrow else 0,
@@ -170,7 +174,9 @@ class HeatMap(Figure):
     def _title(self, columns: list[_Column], report: Any) -> str:
         """Say on which data set the arms lie closest and on which farthest apart."""
         finite = [column for column in columns if math.isfinite(column.width)]
-        broken = [c.problem for c in columns if any(c.failed(arm) for arm in c.rows)]
+        lost = {c.problem: [row for arm, row in c.rows.items() if c.failed(arm)] for c in columns}
+        waiting = [problem for problem, rows in lost.items() if any(row["not_run"] for row in rows)]
+        broken = [problem for problem, rows in lost.items() if rows and problem not in waiting]
         kinds = " + ".join(report["vary"]) or "arm"
         if not finite:
             return f"No {singular(report['problem_unit'])} has two arms that finished: {kinds}"
@@ -189,7 +195,8 @@ class HeatMap(Figure):
             lead = report["leaderboard"]["overall"][0]
             units = counted(lead["problems"], report["problem_unit"])
             title = f"{lead['arm']} ranks best on {lead['wins']} of {units}"
-        return title + (f"; failures on {', '.join(broken[:3])}" if broken else "")
+        title += f"; failures on {', '.join(broken[:3])}" if broken else ""
+        return title + (f"; not all has run on {', '.join(waiting[:3])}" if waiting else "")
 
     def _subtitle(self, report: Any, grid: _Grid) -> str:
         labels = sorted({measure["label"] for measure in report["measures"].values()})

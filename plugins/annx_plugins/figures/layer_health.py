@@ -43,14 +43,14 @@ class LayerHealth(Figure):
     order: ClassVar[int] = 60
     section: ClassVar[str] = "diagnostics"
 
-    def draw(self, data: FigureInput) -> Drawing | None:
+    def draw(self, data: FigureInput) -> Drawing | str:
         report = data.report
         watched = [
             w for w in report.get("watched", ()) if math.isfinite(w["low"]) and math.isfinite(w["high"])
         ]
         shares = [share for w in watched if (share := _Share(w, _grids(data, w["metric"]))).grids]
         if not shares:
-            return None
+            return "No report trial has run with a watched metric that is a share."
 
         def amiss(which: int) -> Any:
             return lambda name: max(share.worst(name, which) for share in shares)

@@ -47,12 +47,12 @@ class LayerScales(Figure):
     order: ClassVar[int] = 62
     section: ClassVar[str] = "diagnostics"
 
-    def draw(self, data: FigureInput) -> Drawing | None:
+    def draw(self, data: FigureInput) -> Drawing | str:
         report = data.report
         watched = [w for w in report.get("watched", ()) if w["low"] == 0 and not math.isfinite(w["high"])]
         sizes = [size for w in watched if (size := _Size(w, _grids(data, w["metric"]))).deep]
         if not sizes:
-            return None
+            return "No report trial has run with a watched metric that is a size."
 
         def far(which: int) -> Any:
             return lambda name: max(size.farthest(name, which) for size in sizes)

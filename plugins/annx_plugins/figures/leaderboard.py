@@ -29,11 +29,13 @@ class Leaderboard(Figure):
     order: ClassVar[int] = 10
     section: ClassVar[str] = "leaderboard"
 
-    def draw(self, data: FigureInput) -> Drawing | None:
+    def draw(self, data: FigureInput) -> Drawing | str:
         report, theme = data.report, data.theme
         arms = [row["arm"] for row in report["leaderboard"]["overall"]]
         if not arms or not report["problems"]:
-            return None
+            return "There is no arm to show."
+        if drawing.nothing_ran(report):
+            return "No report trial has run."
         problems, left_out = drawing.shown_problems(report, report["problems"], data.width)
         names = 1.5 if data.width > drawing.PHONE else 1.0
         left = 0.3 + min(names, max(drawing.text_width(arm, 7.5, "bold") for arm in arms))

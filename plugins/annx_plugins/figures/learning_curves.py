@@ -43,17 +43,17 @@ class LearningCurves(Figure):
     order: ClassVar[int] = 20
     section: ClassVar[str] = "data-sets"
 
-    def draw(self, data: FigureInput) -> Drawing | None:
+    def draw(self, data: FigureInput) -> Drawing | str:
         report, theme = data.report, data.theme
         metric = _metric(report, data.curves)
         trials = data.trials[data.trials["phase"] == "report"]
         if metric is None or not len(trials):
-            return None
+            return "No report trial that has a learning curve has run."
         curves = data.curves[data.curves["metric"] == metric]
         joined_ = curves.merge(trials[["key", "problem", "label", "seed", "status"]], on="key")
         problems = [p for p in report["problems"] if (joined_["problem"] == p).any()]
         if not problems:
-            return None
+            return "No report trial that has a learning curve has run."
         factor = 100 if _shares(report, metric) else 1
         lines = _lines(trials, joined_, problems, report["seeds"]["report"], factor)
         title = self._title(lines, metric, report)
@@ -251,7 +251,7 @@ def _lines(
         if problem in lines:
             statuses = dict(zip(rows["seed"], rows["status"], strict=True))
             own = curved.get((problem, arm), curves.iloc[:0])
-            lines[problem][str(arm)] = _Line(own, [statuses.get(seed, "missing") for seed in seeds], factor)
+            lines[problem][str(arm)] = _Line(own, [statuses.get(seed, "not run") for seed in seeds], factor)
     return lines
 
 

@@ -37,7 +37,7 @@ class LossGallery(Figure):
     order: ClassVar[int] = 62
     section: ClassVar[str] = "diagnostics"
 
-    def draw(self, data: FigureInput) -> Drawing | None:
+    def draw(self, data: FigureInput) -> Drawing | str:
         losses = {
             label: loss
             for label, loss in data.components.get("loss", {}).items()
@@ -45,7 +45,7 @@ class LossGallery(Figure):
         }
         views = _views(losses)
         if not views:
-            return None
+            return "No loss that can be drawn as a curve is compared."
         drawn = list(views[0].curves)
         # Where several kinds vary, an arm's label is none of these.
         theme = data.theme if all(label in data.theme.styles for label in drawn) else drawing.Theme.of(drawn)

@@ -40,11 +40,11 @@ class LRSensitivity(Figure):
     order: ClassVar[int] = 40
     section: ClassVar[str] = "sensitivity"
 
-    def draw(self, data: FigureInput) -> Drawing | None:
+    def draw(self, data: FigureInput) -> Drawing | str:
         report = data.report
         names = Counter(_plain(row["hyperparameter"]) for row in report["sensitivity"])
         if not names:
-            return None
+            return "No number has three values that were tried."
         shown = names.most_common(1)[0][0]
         rows = [row for row in report["sensitivity"] if _plain(row["hyperparameter"]) == shown]
         shares = _shares(report)

@@ -42,11 +42,13 @@ class PairedDifferences(Figure):
     order: ClassVar[int] = 30
     section: ClassVar[str] = "differences"
 
-    def draw(self, data: FigureInput) -> Drawing | None:
+    def draw(self, data: FigureInput) -> Drawing | str:
         report, theme = data.report, data.theme
         ranked = [row["arm"] for row in report["leaderboard"]["overall"]]
         if len(ranked) < 2 or not report["seeds"]["report"]:
-            return None
+            return "There are not two arms to compare."
+        if drawing.nothing_ran(report):
+            return "No report trial has run."
         reference = report["control"] or ranked[0]
         arms = [arm for arm in ranked if arm != reference]
         problems, left_out = drawing.shown_problems(report, report["problems"], data.width)

@@ -86,10 +86,10 @@ class PerformanceProfile(Figure):
     order: ClassVar[int] = 22
     section: ClassVar[str] = "speed"
 
-    def draw(self, data: FigureInput) -> Drawing | None:
+    def draw(self, data: FigureInput) -> Drawing | str:
         speed = _speed(data)
-        if speed is None:
-            return None
+        if isinstance(speed, str):
+            return speed
         report, theme = data.report, data.theme
         ranked = [row["arm"] for row in report["leaderboard"]["overall"]]
         arms = [arm for arm in report["arms"] if theme[arm].highlighted]
@@ -391,17 +391,23 @@ class _Speed(NamedTuple):
     places: str  # what the problems are, in the plural
 
 
-def _speed(data: FigureInput) -> _Speed | None:
+def _speed(data: FigureInput) -> _Speed | str:
+    """Return the times on the problems whose trials have all run; why there are none in a sentence."""
+    boards = data.report["leaderboard"]["problems"]
+    whole = [problem for problem, board in boards.items() if not any(row["not_run"] for row in board)]
     goals = targets(data)
     goals = goals[goals["target"].notna()]
     if not len(goals):
-        return None
+        return "No arm has a validation score that could be a target."
+    goals = goals[goals["problem"].isin(whole)]
+    if not len(goals):
+        return f"No {singular(data.report['problem_unit'])} has all its report trials yet."
     metric = goals["metric"].iloc[0]
     if not (data.curves["metric"] == metric).any():
-        return None
+        return "No report trial that has a learning curve has run."
     times = time_to_target(curve_frame(data, metric), goals, goal=goals["goal"].iloc[0])
     if not len(times):
-        return None
+        return "No report trial that has a learning curve has run."
     median = typical_times(times)
     median = median.reindex(index=[arm for arm in data.report["arms"] if arm in median.index])
     median = median.fillna(math.inf)

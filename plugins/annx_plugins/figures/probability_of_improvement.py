@@ -39,15 +39,15 @@ class ProbabilityOfImprovement(Figure):
     order: ClassVar[int] = 35
     section: ClassVar[str] = "differences"
 
-    def draw(self, data: FigureInput) -> Drawing | None:
+    def draw(self, data: FigureInput) -> Drawing | str:
         report, theme = data.report, data.theme
         everyone = [row["arm"] for row in report["leaderboard"]["overall"]]
         arms = everyone[:MOST]
         if len(arms) < 2 or not report["problems"] or not report["seeds"]["report"]:
-            return None
+            return "There are not two arms to compare."
         several = len(set(report["data_sets"].values())) > 1
         if not several and len(report["problems"]) > 1:  # of variants, none speaks for the others
-            return None
+            return "All variants are of one data set, and none speaks for the others."
         frame = scores(data)
         own: dict[str, Any] = (
             {"over": "data sets"} if several else {"over": "seeds", "level": report["level"]}
@@ -56,7 +56,7 @@ class ProbabilityOfImprovement(Figure):
         columns = (table[name] for name in ("a", "b", "probability", "low", "high", "n"))
         cells = {(a, b): _Cell(*map(float, rest)) for a, b, *rest in zip(*columns, strict=True)}
         if all(math.isnan(cell.share) for cell in cells.values()):
-            return None
+            return "No two arms have a pair of trials with equal seeds."
         title = self._title(arms, cells, len(everyone))
         subtitle = self._subtitle(report, several, len(everyone))
         plan = _Plan.of(arms, min(drawing.NARROW, data.width))
@@ -134,7 +134,9 @@ class ProbabilityOfImprovement(Figure):
         said += "Not multiplicity-adjusted. Ties count half; a diverged run loses to any that finished."
         gone = sum(row["blocked"] for row in report["leaderboard"]["overall"])
         if gone:
-            said += f" {counted(gone, 'trials')} failed or {'is' if gone == 1 else 'are'} missing: left out."
+            said += (
+                f" {counted(gone, 'trials')} failed or {'has' if gone == 1 else 'have'} not run: left out."
+            )
         return said + (f" The {MOST} best of {total} arms." if total > MOST else "")
 
     def _words(self, title: str, arms: Sequence[str], cells: Mapping[tuple[str, str], _Cell]) -> str:

@@ -36,16 +36,18 @@ class ScoreAgainstCost(Figure):
     order: ClassVar[int] = 50
     section: ClassVar[str] = "sensitivity"
 
-    def draw(self, data: FigureInput) -> Drawing | None:
+    def draw(self, data: FigureInput) -> Drawing | str:
         report, theme = data.report, data.theme
         trials = data.trials[(data.trials["phase"] == "report") & (data.trials["status"] == "ok")]
         trials, cost = _priced(trials, report["costs"])
-        if cost is None or len(report["arms"]) < 2:
-            return None
+        if len(report["arms"]) < 2:
+            return "There are not two arms to compare."
+        if cost is None:
+            return "No report trial that finished took longer or shorter than another."
         points = {problem: _points(report, problem, trials) for problem in report["problems"]}
         points = {problem: own for problem, own in points.items() if len(own) > 1}
         if not points:
-            return None
+            return "No two arms have a score and a cost in one place."
         seconds = cost == "seconds"
         goal = report["measures"][next(iter(points))]["goal"]
         title = self._title(points, goal, seconds, report["problem_unit"])

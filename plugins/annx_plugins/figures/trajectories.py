@@ -46,10 +46,10 @@ class Trajectories(Figure):
     order: ClassVar[int] = 21
     section: ClassVar[str] = "data-sets"
 
-    def draw(self, data: FigureInput) -> Drawing | None:
+    def draw(self, data: FigureInput) -> Drawing | str:
         functions = _functions(data)
         if not functions:
-            return None
+            return "No report trial on a function of two numbers has run."
         report, theme = data.report, data.theme
         arms = list(report["arms"])
         if len(arms) > MOST_ARMS:

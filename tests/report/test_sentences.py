@@ -1,0 +1,464 @@
+"""Every sentence of a report: its grammar, over all branches of the code that writes it."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from grammar import faults
+from reached import Reached
+from results_factory import asked, make_results
+from shipped import REGISTRY
+
+from anncore.contract.trial import Split, Stop
+from anncore.evidence import cautions, sentences, units, verdicts
+from anncore.evidence.results import Results
+from anncore.evidence.sentences import interval, number, p_value, size
+from anncore.evidence.verdicts import Comparison, compare
+from anncore.experiment.model import Rounds, SearchSettings, Widening
+from anncore.report import methods, words
+from anncore.report.build import build_report, plain, problem_sentence
+from anncore.report.export import trials_table
+from anncore.report.terminal import summary
+from anncore.report.view import Section, sections, shown
+from anncore.testing.made_up import WATCHED, MadeUp
+
+WRITERS = [sentences, cautions, verdicts, units, words, methods]
+FEW: dict[str, Any] = {
+    "arms": ("sgd", "adam"),
+    "problems": ("xor", "iris"),
+    "seeds": (100, 101),
+    "tune_seeds": (0, 1),
+    "rates": (0.1, 1.0),
+    "regression": (),
+    "steps": 30,
+}
+TWO = {**FEW, "seeds": range(100, 108), "rates": (0.01, 0.1, 1.0)}
+ONE_RATE = {**FEW, "tune_seeds": (), "rates": (0.1,)}
+ACCURACY = {"metric": "valid_accuracy", "goal": "max"}
+
+
+def ended(**by_place: str) -> Any:
+    """Return a status function: by "problem_arm_seed", with "any" for all."""
+
+    def status(problem: str, arm: str, seed: int) -> str:
+        for place, word in by_place.items():
+            names = place.split("_")
+            if all(name in ("any", str(own)) for name, own in zip(names, (problem, arm, seed), strict=True)):
+                return word
+        return "ok"
+
+    return status
+
+
+def chosen_badly(results: Results, status: str) -> Results:
+    """Return the results as if each of sgd's tuning trials had ended so, and none of its report had run."""
+    sgd = results.trials["arm"] == "sgd"
+    trials = results.trials.assign(
+        status=results.trials["status"].mask(sgd & (results.trials["phase"] == "tune"), status)
+    )
+    trials = trials[~(sgd & (trials["phase"] == "report"))]
+    selection = results.selection.assign(
+        n_ok=results.selection["n_ok"].mask(results.selection["arm"] == "sgd", 0)
+    )
+    planned = [row for row in results.planned or () if not (row.arm == "sgd" and row.phase == "report")]
+    return replace(results, trials=trials, selection=selection, planned=tuple(planned))
+
+
+def without(results: Results, problem: str, arm: str) -> Results:
+    """Return the results as if the file's rules left an arm out on a problem."""
+    here = (results.trials["problem"] == problem) & (results.trials["arm"] == arm)
+    planned = [row for row in results.planned or () if (row.problem, row.arm) != (problem, arm)]
+    kept = results.selection[(results.selection["problem"] != problem) | (results.selection["arm"] != arm)]
+    return replace(results, trials=results.trials[~here], planned=tuple(planned), selection=kept)
+
+
+def tuned_score(results: Results, factor: float, difference: float = 0.0) -> Results:
+    score = results.selection["fresh_score"] * factor + difference
+    return replace(results, selection=results.selection.assign(tune_score=score))
+
+
+def scored(problem: str, arm: str, seed: int) -> float:
+    return {"sgd": 0.3, "adam": 0.2}.get(arm, 0.25) * (1 + 0.01 * math.sin(7 * seed))
+
+
+def nearly(problem: str, arm: str, seed: int) -> float:
+    return 0.25 * (1 + 0.01 * math.sin(seed + 3 * len(arm)))
+
+
+def worlds() -> Iterator[tuple[str, Results]]:
+    """Yield results that have something of each kind to say."""
+    yield from _sizes()
+    yield from _ends()
+    yield from _parts()
+    yield from _scores()
+    yield from _choices()
+    yield from _settings()
+
+
+def _sizes() -> Iterator[tuple[str, Results]]:
+    """Yield sweeps of one and of many arms, problems, seeds."""
+    yield "two arms", make_results(**TWO)
+    yield "functions", make_results(**{**FEW, "seeds": range(6)}, functions=True, score=lambda p, a, s: 1e-20)
+    yield "functions of two values", make_results(**FEW, functions=True, score=scored)
+    yield "one trial", make_results(("sgd",), ("xor",), (100,), (), (0.1,), steps=1)
+    yield "one seed", make_results(**{**FEW, "seeds": (100,), "tune_seeds": (0,)})
+    yield "untuned", make_results(**{**FEW, "tune_seeds": (), "rates": (0.1, 1.0)})
+    yield "untuned, one seed", make_results(**{**FEW, "tune_seeds": (), "rates": (0.1,), "seeds": (100,)})
+    for count in (6, 10):
+        names = tuple(f"set{i}" for i in range(count))
+        options = {**ONE_RATE, "problems": names, "seeds": range(6), "regression": names[:1]}
+        yield f"{count} data sets", make_results(**{**options, "arms": ("sgd", "adam", "lion")})
+        yield f"{count} clear data sets", make_results(**options, score=scored)
+    variants = {"xor one": "xor", "xor two": "xor"}
+    yield "variants", make_results(**{**TWO, "problems": tuple(variants)}, datasets=variants)
+    three = {**FEW, "problems": (*variants, "iris")}
+    yield "variants of two", make_results(**three, datasets={**variants, "iris": "iris"})
+    for count in (10, 17):
+        arms = tuple(f"a{i}" for i in range(count))
+        options = {**ONE_RATE, "arms": arms, "problems": ("xor",)}
+        yield f"{count} arms", make_results(**options)
+    close = {**options, "arms": arms[:9], "seeds": range(5)}
+    yield (
+        "nine close arms",
+        make_results(**close, score=lambda p, a, s: 0.25 + 0.01 * math.sin(s + ord(a[1]))),
+    )
+    yield "one rate, tuned", make_results(**{**FEW, "rates": (0.1,)})
+
+
+def _ends() -> Iterator[tuple[str, Results]]:
+    """Yield sweeps whose trials end in other ways than well."""
+    for status in ("failed", "crashed", "timeout"):
+        lost = ended(**{"xor_sgd_100": status})
+        yield f"one {status}", make_results(**FEW, status=lost)
+    yield "waived", make_results(**FEW, status=ended(xor_any_100="failed"), report={"waive": ["failed"]})
+    yield "all failed", make_results(**FEW, status=ended(any_any_any="failed"))
+    yield "failed everywhere", make_results(**FEW, status=ended(any_any_100="failed"))
+    yield "all diverged", make_results(**FEW, status=ended(any_any_any="diverged"))
+    yield "half diverged", make_results(**TWO, status=ended(xor_sgd_any="diverged"))
+    one = ended(xor_sgd_100="diverged")
+    yield "one diverged, untuned", make_results(**{**ONE_RATE, "seeds": range(98, 104)}, status=one)
+    both = ended(xor_sgd_100="failed", xor_sgd_101="diverged", iris_sgd_100="diverged")
+    yield "failed and diverged", make_results(**{**FEW, "seeds": range(100, 105)}, status=both)
+
+
+def _parts() -> Iterator[tuple[str, Results]]:
+    """Yield sweeps of which a part has run, was chosen, or was wanted."""
+    made = MadeUp(**{**FEW, "seeds": range(100, 104), "registry": REGISTRY})
+    rows = made.results().planned or ()
+    for length in (0, 5, 15, 16, 17, 19, len(rows) - 1):
+        keys = {row.key for row in rows[:length]}
+        yield f"{length} trials have run", made.results(lambda row, kept=keys: row.key in kept)  # type: ignore[misc]
+    yield "nothing chosen, diverged", chosen_badly(make_results(**FEW), "diverged")
+    yield "nothing chosen, failed", chosen_badly(make_results(**FEW), "failed")
+    yield "left out", without(make_results(**FEW), "xor", "adam")
+    failed = make_results(**FEW, status=ended(iris_sgd_100="failed"))
+    yield "left out and failed", without(failed, "xor", "adam")
+
+
+def _scores() -> Iterator[tuple[str, Results]]:
+    """Yield sweeps with equal, clear, unclear and far-off scores, and targets."""
+    yield "equal", make_results(**TWO, score=lambda p, a, s: 0.25 + 0.01 * s)
+    yield "equal seeds", make_results(**TWO, score=lambda p, a, s: {"sgd": 0.3, "adam": 0.2}[a])
+    yield "one far off", make_results(**TWO, score=lambda p, a, s: 900.0 if s == 100 else 0.1 + 0.001 * s)
+    yield "a rope", make_results(**TWO, score=nearly, report={"rope": 0.5})
+    yield "a control", make_results(**{**TWO, "arms": ("x", "y", "z")}, report={"control": "y"})
+    yield "a target for one", make_results(**ONE_RATE, report={"target": {"xor": 0.1}})
+    yield "an unreachable target", make_results(**FEW, report={"target": 1e-9})
+    yield (
+        "a target for one that is reached",
+        make_results(**{**FEW, "steps": 600}, report={"target": {"xor": 5.0, "iris": 1e-9}}),
+    )
+    yield "accuracy", make_results(**{**TWO, **ACCURACY})
+    yield "mixed tasks", make_results(**{**TWO, **ACCURACY, "regression": ("xor",)})
+
+
+def _choices() -> Iterator[tuple[str, Results]]:
+    """Yield sweeps that chose with luck, without, at an edge, and of unequal or unlike tries."""
+    by_accuracy, by_loss = make_results(**{**FEW, **ACCURACY}), make_results(**FEW)
+    for name, results in {"points": by_accuracy, "loss": by_loss}.items():
+        for factor, difference in ((1.0, 0.2), (0.8, 0.0), (0.01, 0.0), (2.0, 0.0), (1.0, 0.0)):
+            yield f"luck {factor} {difference} in {name}", tuned_score(results, factor, difference)
+    grown = (Widening("optimizer.lr", 1, 2), Widening("optimizer.beta1", 3, 0))
+    edge = _rising(make_results(**TWO))
+    edge = replace(edge, selection=edge.selection.assign(edge="optimizer.lr"))
+    yield "an edge", edge
+    yield (
+        "an edge, as other programs write it",
+        replace(edge, selection=edge.selection.assign(edge=edge.selection["arm"] == "sgd")),
+    )
+    yield "an edge, widened", asked(edge, widened=grown, widen=True)
+    yield "one is not tuned", _fixed(make_results(("sgd", "momentum", "adam"), ("xor", "iris"), steps=30))
+    yield "unlike values", _unlike(by_loss, "xor")
+    yield "unlike values everywhere", asked(_unlike(by_loss, ""), vary=("network",))
+    yield "unlike draws", asked(_unlike(by_loss, ""), search=SearchSettings("random", 8))
+
+
+def _settings() -> Iterator[tuple[str, Results]]:
+    """Yield sweeps in rounds, in other forms of training, unchecked, on two machines, with costs."""
+    results = make_results(**FEW)
+    for looks, still in (((2,), None), ((2, 3), 0), ((2, 3, 5), 1), ((2, 3), 4)):
+        yield f"rounds {looks} {still}", asked(results, rounds=Rounds(looks, 30, still))
+    yield "rounds, clear", asked(make_results(**TWO, score=scored), rounds=Rounds((8,), 30, 0))
+    alone = make_results(**{**TWO, "problems": ("xor",)})
+    yield "rounds on one data set", asked(alone, rounds=Rounds((8,), 30, 1), vary=("optimizer", "schedule"))
+    machines = {'{"numpy": "2.1", "cpu": "a"}': 1, '{"numpy": "2.2", "cpu": "a"}': 5}
+    strange = replace(results, unchecked=("strangers:mish", "strangers:lion"), environments=machines)
+    early = dataclasses.replace(results.experiment.train, stop=Stop(loss=1e-5, patience=1, min_delta=1e-4))
+    yield "early stops", asked(strange, train=early, split=Split(stratify=False, standardize=False))
+    epochs = dataclasses.replace(results.experiment.train, steps=None, epochs=1, batch_size="full")
+    yield "an epoch", asked(results, train=epochs)
+    registry = type(REGISTRY)((*REGISTRY.components, *WATCHED), REGISTRY.plugins)
+    whole = make_results(**{**FEW, "whole": True, "steps": 600}, registry=registry, report={"target": 5.0})
+    yield "costs", whole
+    yield "costs of some", replace(whole, costs=whole.costs[:2])
+
+
+def _rising(results: Results) -> Results:
+    """Return the results as if the smallest rate were the best, and adam had not tried the largest."""
+    trials = results.trials
+    rising = trials.assign(
+        valid_loss=trials["valid_loss"].mask(trials["phase"] == "tune", trials["optimizer.lr"])
+    )
+    rising["status"] = rising["status"].mask(rising["phase"] == "tune", "ok")
+    tried = (rising["phase"] == "report") | (rising["arm"] != "adam") | (rising["optimizer.lr"] < 1)
+    return replace(results, trials=rising[tried], planned=None)
+
+
+def _fixed(results: Results) -> Results:
+    fixed = (results.trials["arm"] == "adam") & (results.trials["phase"] == "tune")
+    fixed &= results.trials["config"] != "lr=0.01"
+    return replace(results, trials=results.trials[~fixed], planned=None)
+
+
+def _unlike(results: Results, problem: str) -> Results:
+    """Return the results as if another kind's hyperparameter differed between arms, on one problem or all."""
+    here = results.trials["problem"].str.startswith(problem) & (results.trials["arm"] == "sgd")
+    eps = np.where(here, 1e-05, 0.001)
+    return replace(
+        results,
+        trials=results.trials.assign(**{"loss.eps": eps, "loss.kind": np.where(here, "one", "other")}),
+    )
+
+
+def told(content: dict[str, Any]) -> Iterator[str]:
+    """Yield every sentence of a report."""
+    yield content["answer"]["headline"]
+    yield from (finding["text"] for finding in content["answer"]["findings"])
+    yield from (warning["text"] for warning in content["answer"]["warnings"])
+    for pairs in (content["comparisons"]["overall"], *content["comparisons"]["problems"].values()):
+        yield from (pair["sentence"] for pair in pairs)
+    yield from filter(None, content["comparisons"]["sentences"].values())
+    yield from (paragraph["text"] for paragraph in content["methods"]["paragraphs"])
+    yield from _of(sections(content))
+
+
+def _of(parts: Any) -> Iterator[str]:
+    part: Section
+    for part in parts:
+        yield from part.paragraphs
+        yield from (table.caption for table in part.tables)
+        yield from _of(part.parts)
+
+
+def cells(parts: Any) -> Iterator[str]:
+    for part in parts:
+        for table in part.tables:
+            yield from (cell.text for row in table.rows for cell in row)
+        yield from cells(part.parts)
+
+
+def pair(**fields: Any) -> Comparison:
+    (claim,) = compare(pd.DataFrame({"x": [0.0] * 8, "y": [1.0] * 8}), where="p")
+    return replace(claim, **fields)
+
+
+def all_pairs() -> Iterator[Comparison]:
+    """Yield comparisons of every verdict, on every scale, with effects of every size."""
+    sizes = (0.0, 1e-7, 1e-4, 0.003, 0.2, 3.0, 40.0, -0.1, -4.0, math.inf, -math.inf, math.nan)
+    kinds = ("better", "undecided", "equivalent", "tie", "too_few", "blocked")
+    for scale, effect in itertools.product(("log", "unit", "linear", "range"), sizes):
+        for low, high in (
+            (effect, effect),
+            (-0.2, 0.1),
+            (0.1, math.inf),
+            (-math.inf, 0.2),
+            (0.1, 3.0),
+            (-0.2, math.inf),
+        ):
+            yield pair(scale=scale, effect=effect, low=low, high=high)
+        yield pair(scale=scale, effect=effect, low=-math.inf, high=math.inf, centre="median")
+        yield pair(scale=scale, effect=effect, low=-math.inf, high=-0.1)
+    for verdict, n, needed in itertools.product(kinds, (1, 2, 10), (6.0, 43.0, 999.5, 1e6, math.inf)):
+        reason = "y: 1 failed of 8 trials" if verdict == "blocked" else ""
+        unit = "data sets" if n == 2 else "seeds"
+        yield pair(verdict=verdict, n=n, needed=needed, reason=reason, unit=unit, where="", wins=n, p=0.04)
+    few = {"x": [0.0, 0.1, math.nan], "y": [1.0, 2.0, 3.0]}
+    yield from compare(pd.DataFrame(few), where="p")
+    yield from compare(pd.DataFrame({"x": [0.0] * 3, "y": [math.nan] * 3}), where="p", sequential=True)
+    yield from compare(pd.DataFrame({"x": [0.0] * 12, "y": [0.1, -0.1] * 6}), where="p", sequential=True)
+    # Most seeds say x, and two that are far off turn the mean to y.
+    gaps = [-1e6, -1e6, *np.linspace(1, 2, 28)]
+    yield from compare(pd.DataFrame({"x": np.zeros(30), "y": gaps}), where="p")
+    for ties, diverged, floor in ((1, 0, 0), (0, 2, 1), (2, 1, 3), (0, 0, 8)):
+        yield pair(ties=ties, diverged=diverged, at_floor=floor)
+
+
+@pytest.fixture(scope="module")
+def reached() -> Reached:
+    return Reached(WRITERS)
+
+
+def test_every_sentence_of_every_report_is_sound_and_every_branch_is_looked_at(reached: Reached) -> None:
+    wrong: dict[str, str] = {}
+    with reached.watching():
+        for name, results in worlds():
+            content = plain(build_report(results, {}))
+            for text in told(shown(content)):  # type: ignore[arg-type]
+                wrong |= dict.fromkeys(faults(text), f"{name}: {text}")
+            for text in cells(sections(content)):
+                wrong |= {text: name} if text.strip() in ("nan", "None", "inf", "") else {}
+            summary(content, 80)
+            if len(results.trials):
+                wrong |= dict.fromkeys(faults(trials_table(results).caption), name)
+        for claim in all_pairs():
+            text = sentences.sentence(claim)
+            wrong |= dict.fromkeys(faults(text), text)
+            shown_cells = (
+                words.effect(vars(claim)),
+                words.effect_interval(vars(claim)),
+                words.verdict(vars(claim)),
+            )
+            wrong |= {fault: text for text in shown_cells for fault in faults(f"{text}.")}
+        wrong |= {fault: text for text in headlines() for fault in faults(text)}
+        values()
+    assert wrong == {}
+    assert reached.unreached() == []
+
+
+def headlines() -> Iterator[str]:
+    """Yield first sentences: of verdicts between a leader and the others, with ranks shared or lacking."""
+    arms = ["x", "y", "z"]
+    kinds = ("better", "undecided", "too_few", "blocked", "tie")
+    for first, second, other in itertools.product(kinds, kinds, kinds[::3]):
+        claims = [
+            pair(a="x", b="y", verdict=first, needed=9.0),
+            pair(a="z", b="x", verdict=second, needed=9.0),
+            pair(a="y", b="z", verdict=other, needed=9.0),
+        ]
+        ranks: dict[str, float]
+        for ranks in (
+            {"x": 1.0, "y": 2.0, "z": 3.0},
+            {"x": 1.5, "y": 1.5, "z": 3.0},
+            dict.fromkeys(arms, 2.0),
+        ):
+            yield sentences.headline(arms, claims, ranks)
+        yield problem_sentence(claims) or "."
+    yield sentences.headline(arms, [], {"x": 1.0})
+    yield sentences.headline(arms, [], dict.fromkeys(arms, math.nan))
+    yield sentences.headline(["x"], [], {})
+    yield sentences.headline([], [], {})
+    yield sentences.headline(["x", "y"], [pair(n=1, verdict="too_few", needed=6.0)], {"x": 1.0, "y": 2.0})
+
+
+def values() -> None:
+    """Look at what only other callers ask for."""
+    assert repr(pair()).startswith("<Comparison of x and y")
+    assert "all seeds" in repr(pair(where="", p=None))
+    many = methods._signed_rank_test(10**6)
+    assert faults(f"{many}.") == []
+    assert sentences.percent(math.nan) == "–"
+    assert units.said_of("On which data set?", "functions") == "On which function?"
+    assert words.profile_cells({"score": 0.5, "low": None, "high": None}) == ["0.50", "–"]
+    assert words.metric({"metrics": {"test_f1": 0.5}, "medians": ["test_f1"]}, "test_f1") == "0.500 (median)"
+    lonely = {"over": "seeds", "pairs": []}
+    assert words.improvement_table(lonely, [*"abcdefghi"], "data sets")[2][0] == ["b", "–", "–"]
+    choice = {"tune_score": -2.0, "fresh_score": -1.0, "n_ok": 1, "n": 1}
+    assert words.gap_of(choice, "linear", "min") == 1.0
+    assert [number(x) for x in (math.inf, -math.inf, math.nan, 1.9e-7, 0.0)] == [
+        "∞",
+        "−∞",
+        "–",
+        "1.9e−7",
+        "0",
+    ]
+    assert [sentences.short(x) for x in (0.25, 1e-7, math.inf, 100.0)] == ["0.25", "1e−7", "∞", "100"]
+    assert [p_value(p) for p in (None, 1e-9, 0.04, 1.0)] == ["–", "p < .001", "p = .040", "p = 1"]
+    assert sentences.joined(list("abcdefgh")) == "a, b, c, d, e and 3 others"
+    assert [sentences.about(n) for n in (None, 7.2, 123.0, 5000.0)] == [
+        *("more than 1000", "8", "130", "more than 1000")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scale", "value", "text"),
+    [
+        ("log", 1.9e-7, "less than 0.1 % lower"),
+        ("log", 0.0, "0 %"),
+        ("log", -1.9e-7, "less than 0.1 % higher"),
+        ("unit", 1.9e-7, "less than 0.01 points"),
+        ("unit", 0.0123, "1.2 points"),
+        ("range", 1.9e-7, "less than 0.01 % of the arms' range"),
+        ("linear", 0.0109, "0.0109"),
+    ],
+)
+def test_an_effect_next_to_nothing_is_said_so(scale: str, value: float, text: str) -> None:
+    assert size(value, scale) == text
+
+
+def test_the_selection_gap_has_a_word_of_comparison_on_every_scale() -> None:
+    accuracy = {"metric": "valid_accuracy", "goal": "max", "regression": ()}
+    by_scale = {
+        "linear": tuned_score(make_results(**{**TWO, **accuracy}), 1.0, 0.0109),
+        "log": tuned_score(make_results(**TWO), 1 / 1.25),
+        "log, times": tuned_score(make_results(**TWO), 0.01),
+    }
+    said = {}
+    for name, results in by_scale.items():
+        warnings = build_report(results, {})["answer"]["warnings"]
+        (said[name],) = [warning["text"] for warning in warnings if warning["kind"] == "selection_gap"]
+    start = "On fresh seeds the validation score of the chosen configurations is "
+    end = (
+        " than when they were chosen (mean of 4 choices): part of it was luck. Every number here comes from "
+    )
+    end += "fresh seeds."
+    assert said == {
+        "linear": f"{start}0.0109 worse{end}",
+        "log": f"{start}25 % higher{end}",
+        "log, times": f"{start}100 times higher{end}",
+    }
+
+
+def test_an_interval_keeps_its_unit() -> None:
+    assert interval(1e-7, 0.05, "unit") == "less than 0.01 to 5.0"
+    assert interval(1e-7, 0.05, "log") == "less than 0.1 to 4.9 % lower"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("The score is 0.0109 than when they were chosen.", "than without a comparison"),
+        ("There is  a hole.", "two spaces"),
+        ("It has 1 trials.", "one of several"),
+        ("1 of 3 trials have not run.", "one with a verb of several"),
+        ("12 seeds is too few.", "several with a verb of one"),
+        ("It is an better arm.", "an before a consonant"),
+        ("It is a optimizer.", "a before a vowel"),
+        ("The gain is nan points.", "a value that is none"),
+        ("The gain is {gain}.", "a value that is none"),
+        ("The gain is 1.9e-5 %.", "a number nobody formatted"),
+        ("It beats adam on .", "a stray sign"),
+        ("It beats the the others.", "a word twice"),
+        ("It has no end", "does not end with .?"),
+        ("It (adam is best.", "parentheses do not match"),
+    ],
+)
+def test_the_grammar_finds_what_is_wrong(text: str, fault: str) -> None:
+    assert [said.partition(":")[0] for said in faults(text)][:1] == [fault]
