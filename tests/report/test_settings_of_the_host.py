@@ -78,7 +78,7 @@ def test_the_user_s_own_settings_hold_afterwards(tmp_path: Path, plain: str) -> 
 # ---- a report never replaces a better one
 
 
-def drawing(*inputs: Any) -> Iterator[Any]:
+def drawing(results: Any, *inputs: Any) -> Iterator[Any]:
     from anncore.report.drawing import Drawing
     from anncore.report.drawing.sheet import new_sheet
     from anncore.report.theme import Theme
@@ -87,7 +87,7 @@ def drawing(*inputs: Any) -> Iterator[Any]:
     yield figure, Drawing(new_sheet(4, 1, "T", "S", Theme.of(["a"], ["a"])), figure.name, "T", "alt")
 
 
-def failing(*inputs: Any) -> Iterator[Any]:
+def failing(results: Any, *inputs: Any) -> Iterator[Any]:
     (figure, *_) = results.experiment.registry.of_kind("figure")
     yield figure, "ValueError: no backend"
 
