@@ -16,6 +16,7 @@ import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,7 @@ ENCODINGS = [
     "ascii",
     "utf-7",
 ]
-PACKERS: list[Callable[[bytes], bytes]] = [gzip.compress, bz2.compress, lzma.compress]
+PACKERS: list[Callable[[bytes], bytes]] = [partial(gzip.compress, mtime=0), bz2.compress, lzma.compress]
 
 
 def table(rng: random.Random) -> tuple[Rows, dict[str, Any]]:
