@@ -156,7 +156,7 @@ def workbook(names: tuple[str, ...]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in names:
-            archive.writestr(name, "application/vnd.oasis.opendocument.spreadsheet")
+            archive.writestr(zipfile.ZipInfo(name), "application/vnd.oasis.opendocument.spreadsheet")
     return buffer.getvalue()
 
 
