@@ -62,4 +62,4 @@ def command(as_json: bool, verbose: bool, plugins: tuple[str, ...]) -> int:
 def _hidden(registry: Registry, dist: str) -> list[Registered]:
     """Return the components of a distribution whose short names belong to annx's own."""
     mine = [component for component in registry.components if component.dist == dist != "annx"]
-    return [c for c in mine if registry.get(c.kind, c.name).dist == "annx"]
+    return [c for c in mine if any(other.dist == "annx" for other in registry.namesakes(c))]

@@ -6,7 +6,6 @@ that all of them count the same trials. It computes no statistics and writes not
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import product
@@ -17,6 +16,7 @@ import numpy as np
 from anncore.contract.problem_kinds import problem_in
 from anncore.evidence.always_valid import level_at
 from anncore.evidence.frame import LEFT_OUT, NOT_RUN, UNRUN, Layout, long_frame, unit_costs, wide
+from anncore.evidence.labels import Labels
 from anncore.evidence.measures import Measure, measures_of
 from anncore.evidence.selection import Unchosen, unchosen
 from anncore.evidence.stats import LEVEL
@@ -89,34 +89,17 @@ class Study:
             chosen = [pair not in self.unchosen for pair in pairs]
             trials = trials[np.array(chosen, bool)]  # a list without entries would choose no columns
         pairs = zip(trials["arm"], trials["config"], strict=True)
-        return trials.assign(label=[self._label(arm, config) for arm, config in pairs])
+        return trials.assign(label=[self.labels.label(arm, config) for arm, config in pairs])
 
     @cached_property
-    def _places(self) -> list[tuple[str, str, str]]:
-        """The problem, arm and configuration of every planned report trial, in plan order."""
-        if self.results.planned is not None:
-            rows = [row for row in self.results.planned if row.phase == "report"]
-            return list(dict.fromkeys((row.problem, row.arm, row.config) for row in rows))
-        ran = self.all_trials[self.all_trials["phase"] == "report"]
-        return list(dict.fromkeys(zip(ran["problem"], ran["arm"], ran["config"], strict=True)))
-
-    @cached_property
-    def _several(self) -> set[str]:
-        """The arms whose configurations are arms of their own, as nothing chose among them."""
-        counts = Counter((problem, arm) for problem, arm, _ in self._places)
-        return set() if self.tuned else {arm for (_, arm), count in counts.items() if count > 1}
-
-    def _label(self, arm: str, config: str) -> str:
-        return f"{arm} ({config})" if arm in self._several and config else arm
+    def labels(self) -> Labels:
+        """What is compared, by the places of the report's trials in the plan."""
+        return Labels.of(self.results.planned, self.all_trials, self.tuned)
 
     @cached_property
     def arms(self) -> tuple[str, ...]:
         """The labels under comparison, in the experiment's order."""
-        by_arm: dict[str, dict[str, None]] = {}
-        for _, arm, config in self._places:
-            by_arm.setdefault(arm, {})[self._label(arm, config)] = None
-        labels = [label for arm in self.results.plan.arms for label in by_arm.get(arm, [arm])]
-        return tuple(dict.fromkeys(labels))
+        return self.labels.in_order(self.results.plan.arms)
 
     @cached_property
     def lost(self) -> dict[tuple[str, str], str]:
@@ -126,8 +109,7 @@ class Study:
         done; before that, those of tuning tell.
         """
         lost = {pair: nothing.status for pair, nothing in self.unchosen.items()}
-        planned = {(problem, self._label(arm, config)) for problem, arm, config in self._places}
-        planned = planned or {(row.problem, row.arm) for row in self.results.planned or ()}
+        planned = self.labels.pairs() or {(row.problem, row.arm) for row in self.results.planned or ()}
         if self.results.planned is None or not planned:
             return lost
         pairs = product(self.problems, self.arms)
@@ -196,27 +178,27 @@ class Study:
         counts["report"] = (missing, planned)
         return {phase: count for phase, count in counts.items() if count[0]}
 
-    def blocked(self, problem: str) -> dict[str, str]:
-        """Return the arms that no claim may rest on, with the reason."""
-        statuses = self.statuses(problem)
-        reasons = {}
-        for arm in self.arms:
-            column = statuses[arm].tolist()
-            counts = [
-                f"{column.count(status)} {status}" for status in (*BLOCKING, *UNRUN) if status in column
-            ]
-            if counts:
-                nothing = self.unchosen.get((problem, arm))
-                reasons[arm] = nothing.text if nothing else f"{', '.join(counts)} of {len(column)} trials"
-                if self.lost.get((problem, arm)) == LEFT_OUT:
-                    reasons[arm] = "left out by the file's rules"
-        return reasons
 
-    def by_data_set(self) -> tuple[pd.DataFrame, str]:
-        """Return costs by data set (rows) and arm, and their common scale; see `unit_costs`."""
-        costs = {problem: self.costs(problem) for problem in self.problems}
-        scales = {problem: measure.scale for problem, measure in self.measures.items()}
-        return unit_costs(costs, scales, self.dataset_of)
+def blocked_arms(study: Study, problem: str) -> dict[str, str]:
+    """Return the arms that no claim may rest on, with the reason."""
+    statuses = study.statuses(problem)
+    reasons = {}
+    for arm in study.arms:
+        column = statuses[arm].tolist()
+        counts = [f"{column.count(status)} {status}" for status in (*BLOCKING, *UNRUN) if status in column]
+        if counts:
+            nothing = study.unchosen.get((problem, arm))
+            reasons[arm] = nothing.text if nothing else f"{', '.join(counts)} of {len(column)} trials"
+            if study.lost.get((problem, arm)) == LEFT_OUT:
+                reasons[arm] = "left out by the file's rules"
+    return reasons
+
+
+def by_data_set(study: Study) -> tuple[pd.DataFrame, str]:
+    """Return costs by data set (rows) and arm, and their common scale; see `unit_costs`."""
+    costs = {problem: study.costs(problem) for problem in study.problems}
+    scales = {problem: measure.scale for problem, measure in study.measures.items()}
+    return unit_costs(costs, scales, study.dataset_of)
 
 
 def _data_sets(

@@ -28,6 +28,7 @@ from anncore.contract.shown import Shown
 from anncore.evidence import stats
 from anncore.evidence.always_valid import always_valid_interval, always_valid_p, pairs_until_decided
 from anncore.evidence.stats import Centre as Centre
+from anncore.evidence.study import Study, blocked_arms
 from anncore.evidence.units import DATA_SETS as DATA_SETS, SEEDS as SEEDS, counted
 
 Verdict = Literal["better", "undecided", "equivalent", "tie", "too_few", "blocked"]
@@ -273,7 +274,7 @@ def _needed(gaps: Any, verdict: Verdict, rule: _Rule) -> float | None:
     return max(planned(gaps, rule.comparisons, rule.alpha), len(gaps) + 1.0)
 
 
-def seed_claims(study: Any, problem: str) -> list[Comparison]:
+def seed_claims(study: Study, problem: str) -> list[Comparison]:
     """Return the comparisons of a `Study` on one problem, over its seeds, as its [report] table asks.
 
     Where the sweep ran in rounds, p-values and intervals are those that hold however often one looks.
@@ -285,7 +286,7 @@ def seed_claims(study: Any, problem: str) -> list[Comparison]:
         study.costs(problem),
         where=problem,
         scale=measure.scale,
-        blocked=study.blocked(problem),
+        blocked=blocked_arms(study, problem),
         control=study.control,
         rope=rope,
         sequential=study.sequential,

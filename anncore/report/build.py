@@ -26,7 +26,7 @@ from anncore.evidence.cautions import audit, selection_gap
 from anncore.evidence.frame import LEFT_OUT, NOT_CHOSEN, NOT_RUN
 from anncore.evidence.measures import Measure
 from anncore.evidence.sentences import SEEDS, about, counted, headline, joined, sentence, with_sentence
-from anncore.evidence.study import BLOCKING, Study
+from anncore.evidence.study import BLOCKING, Study, blocked_arms, by_data_set
 from anncore.evidence.units import singular
 from anncore.evidence.verdicts import Comparison, compare, seed_claims
 from anncore.report import further, methods, tables
@@ -208,12 +208,12 @@ def _compare_data_sets(
     study: Study, control: str | None
 ) -> tuple[list[Comparison], str, dict[str, Any] | None]:
     """Compare over data sets; nothing where there is only one."""
-    costs, scale = study.by_data_set()
+    costs, scale = by_data_set(study)
     if len(costs) < 2:
         return [], scale, None
     blocked: dict[str, str] = {}
     for problem in study.problems:
-        for arm, reason in study.blocked(problem).items():
+        for arm, reason in blocked_arms(study, problem).items():
             blocked.setdefault(arm, f"{reason} on {problem}")
     comparisons = compare(costs, unit=study.unit, scale=scale, blocked=blocked, control=control)
     values = costs.to_numpy(float)

@@ -18,7 +18,7 @@ from anncore.contract.shown import Shown, listed
 from anncore.contract.trial import Phase
 from anncore.evidence.measures import Measure
 from anncore.evidence.results import Results
-from anncore.evidence.study import Study
+from anncore.evidence.study import Study, blocked_arms
 from anncore.evidence.verdicts import Comparison, Pair, judge
 from anncore.report.build import build_report, plain
 from anncore.running.run_folder import RunFolder, load_run
@@ -237,7 +237,7 @@ def _row(a: Study, b: Study, problem: str, arm: str) -> dict[str, Any]:
     if any((m.column, m.goal) != (measures[0].column, measures[0].goal) for m in measures):
         reason = f"{measures[0].label} in the first, {measures[1].label} in the second"
         return {**row, "scale": measures[0].scale, "verdict": "unlike", "reason": reason}
-    reasons = [study.blocked(problem)[arm] for study in (a, b) if arm in study.blocked(problem)]
+    reasons = [blocked_arms(study, problem)[arm] for study in (a, b) if arm in blocked_arms(study, problem)]
     if reasons:
         return {**row, "verdict": "blocked", "reason": "; ".join(reasons)}
     return row

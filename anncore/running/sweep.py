@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from anncore.contract.engine_version import numeric_environment
@@ -38,7 +39,7 @@ from anncore.running.progress import Progress
 from anncore.running.run_folder import RunFolder
 from anncore.running.step_costs import measure_costs
 from anncore.running.store import Store
-from anncore.running.trial_runs import outcomes, run_trials
+from anncore.running.trial_runs import Crew, outcomes, run_trials
 from anncore.running.worker import Task, Work
 
 LOG = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ def sweep(
         run = _Sweep(plan, folder, store, chosen, options, stopper, on_event)
         run.unchecked = tuple(unchecked)
         folder.write_experiment(plan.experiment, plan, command, unchecked=run.unchecked)
-        with run.seen_from_outside():
+        with run.progress.shown():
             if run.everything(until_decided):
                 stopper.settle()  # it was asked to stop, and had come to its end
             run.look_again()
@@ -179,35 +180,20 @@ class _Sweep:
         on_event: Callable[[Event], None] | None,
     ) -> None:
         self.plan, self.folder, self.store = plan, folder, store
-        self.executor, self.options, self.stopper, self.on_event = executor, options, stopper, on_event
+        self.options, self.stopper, self.on_event = options, stopper, on_event
         self.registry = plan.experiment.registry
-        self.work = Work(self.registry.files, self.registry, log=str((folder.path / "annx.log").absolute()))
-        self.progress = Progress(folder.path, self.registry, on_event)
+        work = Work(self.registry.files, self.registry, log=str((folder.path / "annx.log").absolute()))
+        self.progress = progress = Progress(folder.path, self.registry, on_event)
+        # Neither of these holds the sweep: a circle would keep the work's workers alive.
+        work.on_progress = lambda task, done: progress.heard(task.trials, done)
+        stop = partial(_stop, progress, stopper)
+        self.crew = Crew(executor, work, options.jobs, stop, stopper.deadline)
         self.unchecked: tuple[str, ...] = ()
         self.selected: dict[tuple[str, str], str] | None = None
         self.ends: Ends = frozenset()  # where a chosen value lies at the edge of its range
         self.ran: set[str] = set()  # what this sweep has run already, fresh or not
         self.sample = recheck.Sample(plan.experiment)
         self.environments_told = False
-
-    @contextlib.contextmanager
-    def seen_from_outside(self) -> Iterator[None]:
-        """Let others see how far the sweep is, as long as it runs."""
-        self.work.on_progress = self.heard
-        try:
-            with self.progress.shown():
-                yield
-        finally:
-            self.work.on_progress = None  # a circle would keep the work's workers alive
-
-    def heard(self, task: Task, done: float) -> None:
-        """Take note of how far a stack is."""
-        self.progress.heard(task.trials, done)
-
-    def stop(self) -> bool:
-        """Tell whether to stop; whoever runs tasks asks this all the time."""
-        self.progress.show()
-        return self.stopper()
 
     def everything(self, until_decided: bool) -> bool:
         """Tune, report, and add rounds if asked to; tell whether nothing is left to run."""
@@ -299,7 +285,7 @@ class _Sweep:
         if self.stopper.reason or not tasks:
             return
         LOG.info("computing %d trials again, each alone", len(tasks))
-        pairs = outcomes(self.executor, self.work, tasks, self.options.jobs, self.stop)
+        pairs = outcomes(self.crew, tasks)
         alone = ((task.trials, outcome) for task, outcome in pairs)
         guilty = recheck.mismatches(alone, self.store, self.sample)
         if not guilty:
@@ -336,8 +322,8 @@ class _Sweep:
         counts: Counter[str] = Counter(known.values())
         self.tell(PhaseStarted(phase, len(keys), dict(counts)))
         self.progress.begin(phase, trials, known, later=self.plan.counts["report"] if phase == "tune" else 0)
-        if counts.total() < len(keys):
-            self.tell_of_other_environments()
+        if counts.total() < len(keys) and not self.environments_told:
+            self.environments_told = _tell_of_other_environments(self.store, self.tell)
         LOG.info("%s: %d trials, %d of them done", phase, len(keys), sum(counts.values()))
         sound: set[str] = set()
 
@@ -354,17 +340,7 @@ class _Sweep:
             self.tell(StackDone(phase, tuple(results), dict(counts)))
 
         with _logged_end(phase, counts):
-            run_trials(
-                trials,
-                self.store,
-                self.registry,
-                executor=self.executor,
-                jobs=self.options.jobs,
-                stop=self.stop,
-                deadline=self.stopper.deadline,
-                on_result=on_result,
-                work=self.work,
-            )
+            run_trials(trials, self.store, self.registry, self.crew, on_result)
         self.sample.add(trials, sound)
         self.tell(PhaseDone(phase, dict(counts), self.stopper.reason))
 
@@ -382,15 +358,6 @@ class _Sweep:
         self.ran |= keys
         return {key: status for key, status in known.items() if key not in again}
 
-    def tell_of_other_environments(self) -> None:
-        """Say so where trials of the plan ran in an environment that is not this process's."""
-        here = numeric_environment()
-        there = {text: count for text, count in self.store.environments().items() if text != here}
-        if there and not self.environments_told:
-            self.environments_told = True
-            LOG.warning("trials of this plan ran in other environments: %s; here is %s", there, here)
-            self.tell(OtherEnvironment(here, there))
-
     def tell(self, event: Event) -> None:
         """Hand an event to whoever listens."""
         if self.on_event is not None:
@@ -404,3 +371,19 @@ def _logged_end(phase: Phase, counts: Counter[str]) -> Iterator[None]:
     finally:
         ended = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
         LOG.info("%s: %s", phase, ended or "nothing done")
+
+
+def _stop(progress: Progress, stopper: Stopper) -> bool:
+    """Tell whether to stop; whoever runs tasks asks this all the time."""
+    progress.show()
+    return stopper()
+
+
+def _tell_of_other_environments(store: Store, tell: Callable[[Event], None]) -> bool:
+    """Say so where trials of the plan ran in an environment that is not this process's; tell whether."""
+    here = numeric_environment()
+    there = {text: count for text, count in store.environments().items() if text != here}
+    if there:
+        LOG.warning("trials of this plan ran in other environments: %s; here is %s", there, here)
+        tell(OtherEnvironment(here, there))
+    return bool(there)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from anncore.contract.errors import PluginError
 from anncore.contract.kinds import Executor, Lost
@@ -16,43 +17,52 @@ from anncore.running.worker import Stale, Task, Work
 LOG = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Crew:
+    """Who runs trials, and until when.
+
+    work: what the executor's workers do; the same one for several calls lets it keep them between these.
+    stop: whether nothing new is to start. deadline: when (`time.monotonic()`) what runs is to be left.
+    """
+
+    executor: Executor
+    work: Work
+    jobs: int = 1
+    stop: Callable[[], bool] = bool
+    deadline: float | None = None
+
+
 def run_trials(
     trials: Iterable[Trial],
     store: Store,
     registry: Registry,
-    *,
-    executor: Executor,
-    jobs: int = 1,
-    stop: Callable[[], bool] = bool,
-    deadline: float | None = None,
+    crew: Crew,
     on_result: Callable[[list[TrialResult]], None] | None = None,
-    work: Work | None = None,
 ) -> None:
     """Run the trials that have no result in the store, and keep each stack's results as they come.
 
     A stack that raises is run trial by trial in its worker: only the guilty ones are `failed`. A stack that
     is lost with its worker, or out of time, is run trial by trial at the end: only those that are lost
-    again are `crashed` or `timeout`. Nothing new starts once `stop()` is true; what was lost by then, or runs
-    when the deadline (`time.monotonic()`) comes, has no result and is run by the next sweep. work: the same
-    one for several calls lets an executor keep its workers between them. Raises PluginError where a worker's
-    components are not the plan's.
+    again are `crashed` or `timeout`. Nothing new starts once the crew is to stop; what was lost by then, or
+    runs when its deadline comes, has no result and is run by the next sweep. Raises PluginError where a
+    worker's components are not the plan's.
     """
     unique = {trial.key: trial for trial in trials}
     for key in store.statuses(unique):
         del unique[key]
-    if not unique or stop():
+    if not unique or crew.stop():
         return
-    work = work or Work(registry.files, registry)
 
     def keep(task: Task, results: list[TrialResult]) -> None:
         store.add(zip(task.trials, results, strict=True))
         if on_result is not None:
             on_result(results)
 
-    tasks = [Task(tuple(stack), deadline) for stack in _stacks(list(unique.values()), registry, jobs)]
+    stacks = _stacks(list(unique.values()), registry, crew.jobs)
+    tasks = [Task(tuple(stack), crew.deadline) for stack in stacks]
     del unique
     suspects: list[Trial] = []
-    for task, outcome in outcomes(executor, work, tasks, jobs, stop):
+    for task, outcome in outcomes(crew, tasks):
         if not isinstance(outcome, Lost):
             keep(task, outcome)
         elif outcome.status == "stopped":
@@ -64,21 +74,19 @@ def run_trials(
                 "a stack of %d trials was lost (%s): %s", len(task.trials), outcome.status, outcome.reason
             )
             suspects.extend(task.trials)
-    if not suspects or stop():
+    if not suspects or crew.stop():
         return
-    tasks = [Task((trial,), deadline) for trial in suspects]
-    for task, outcome in outcomes(executor, work, tasks, jobs, stop):
+    tasks = [Task((trial,), crew.deadline) for trial in suspects]
+    for task, outcome in outcomes(crew, tasks):
         if not isinstance(outcome, Lost):
             keep(task, outcome)
         elif outcome.status != "stopped":
             keep(task, [_lost(task.trials[0], outcome)])
 
 
-def outcomes(
-    executor: Executor, work: Work, tasks: Sequence[Task], jobs: int, stop: Callable[[], bool]
-) -> Iterator[tuple[Task, list[TrialResult] | Lost]]:
+def outcomes(crew: Crew, tasks: Sequence[Task]) -> Iterator[tuple[Task, list[TrialResult] | Lost]]:
     """Yield each task with its results, or with how it was lost; leave no worker behind."""
-    running = executor.run(work, tasks, jobs=jobs, stop=stop)
+    running = crew.executor.run(crew.work, tasks, jobs=crew.jobs, stop=crew.stop)
     try:
         for task, outcome in running:
             if isinstance(outcome, Stale):

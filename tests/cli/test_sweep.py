@@ -166,9 +166,8 @@ def test_figures_are_left_out_on_request_and_drawn_by_the_next_report(
     result = invoke("sweep", "x.toml", "--executor", "serial", "--no-figures")
     assert result.exit_code == 0
     folder = place / "reports" / "x"
-    assert (
-        "The figures were left out, as asked for; 'annx report' of this folder draws them." in result.stdout
-    )
+    said = "The figures were left out, as asked for; 'annx report' of this folder draws them."
+    assert said in " ".join(result.stdout.split())
     assert "The figures were left out" in (folder / "report.html").read_text()
     assert list((folder / "figures").iterdir()) == []
     without = (folder / "report.json").read_bytes()
@@ -353,7 +352,7 @@ def test_status_sees_a_sweep_from_outside(place: Path, monkeypatch: pytest.Monke
 def test_status_counts_by_phase(place: Path) -> None:
     sweep("optimizer.sgd.lr=[1e30]")
     lines = [line.split() for line in invoke("status", "reports/x").stdout.splitlines()]
-    assert lines[0] == ["phase", "trials", "ok", "diverged", "to", "do"]
+    assert lines[0] == ["phase", "trials", "ok", "diverged", "not", "run"]
     assert lines[1] == ["tune", "3", "2", "1", "0"]
     assert lines[2] == ["report", "2", "2", "0", "0"]  # of the other arm: there is nothing to choose from
     document = json.loads(invoke("status", "reports/x", "--json").stdout)
@@ -442,7 +441,7 @@ def test_ctrl_c_keeps_what_is_done_and_ends_with_130(place: Path) -> None:
         "--only",
         "optimizer=sleeper",
     )
-    args = ("sweep", "x.toml", *more, "--jobs", "1", "train.steps=50", "train.eval_every=50")
+    args = ("sweep", "x.toml", *more, "--jobs", "1", "train.steps=15", "train.eval_every=15")
     process, parent = start(*args)
     assert " left" in read(parent, until=" left")  # trials are running
     process.send_signal(signal.SIGINT)
@@ -453,6 +452,6 @@ def test_ctrl_c_keeps_what_is_done_and_ends_with_130(place: Path) -> None:
     assert "the same command resumes" in rest
     assert "Traceback" not in rest
     result = invoke(
-        "sweep", "x.toml", *more, "--jobs", "1", "train.steps=50", "train.eval_every=50", "--json"
+        "sweep", "x.toml", *more, "--jobs", "1", "train.steps=15", "train.eval_every=15", "--json"
     )
     assert json.loads(result.stdout)["status"]["missing"] == 0

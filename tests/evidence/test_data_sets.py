@@ -15,7 +15,7 @@ from scipy import stats as scipy_stats
 from anncore import aggregate_scores, average_ranks, friedman_test, normalized_scores, scores
 from anncore.evidence import data_set_costs
 from anncore.evidence.stats import iqm_interval
-from anncore.evidence.study import Study
+from anncore.evidence.study import Study, by_data_set
 
 INF, NAN = math.inf, math.nan
 
@@ -101,7 +101,7 @@ def test_wins_count_shared_first_ranks() -> None:
 def test_the_data_sets_costs_are_the_reports() -> None:
     names = {"moons noise=0.1": "moons", "moons noise=0.3": "moons"}
     results = make_results(("sgd", "adam"), ("moons noise=0.1", "moons noise=0.3", "xor"), datasets=names)
-    costs, scale = Study(results).by_data_set()
+    costs, scale = by_data_set(Study(results))
     assert scale == "log"
     pd.testing.assert_frame_equal(data_set_costs(scores(results)), costs, check_names=False)
 

@@ -7,7 +7,7 @@ import numpy as np
 from results_factory import make_results
 
 from anncore.evidence.cautions import audit, selection_gap
-from anncore.evidence.study import Study
+from anncore.evidence.study import Study, blocked_arms, by_data_set
 
 
 def kinds(study: Study, pairs: int = 1) -> list[str]:
@@ -23,7 +23,7 @@ def test_costs_are_logarithms_of_losses_and_infinite_where_diverged() -> None:
     assert costs.loc[100, "adam"] == math.inf
     assert np.isnan(costs.loc[101, "adam"])
     np.testing.assert_allclose(costs["sgd"], math.log(0.525))
-    assert study.blocked("xor") == {"adam": "1 failed of 10 trials"}
+    assert blocked_arms(study, "xor") == {"adam": "1 failed of 10 trials"}
 
 
 def test_accuracy_is_a_share_where_more_is_better() -> None:
@@ -37,7 +37,7 @@ def test_mixed_tasks_fall_back_to_their_own_primary_metric() -> None:
     study = Study(make_results(metric="valid_accuracy", goal="max", regression=("sine",)))
     assert study.measures["sine"].column == "test_rmse"
     assert study.measures["xor"].column == "test_accuracy"
-    costs, scale = study.by_data_set()
+    costs, scale = by_data_set(study)
     assert scale == "range"
     assert costs.min(axis=1).eq(0).all()
     assert costs.max(axis=1).eq(1).all()
@@ -46,7 +46,7 @@ def test_mixed_tasks_fall_back_to_their_own_primary_metric() -> None:
 def test_variants_of_a_data_set_are_one_unit() -> None:
     names = {"moons noise=0.1": "moons", "moons noise=0.3": "moons"}
     study = Study(make_results(problems=("moons noise=0.1", "moons noise=0.3", "xor"), datasets=names))
-    costs, _ = study.by_data_set()
+    costs, _ = by_data_set(study)
     assert list(costs.index) == ["moons", "xor"]
     one = np.mean([study.costs(p)["adam"].mean() for p in study.problems[:2]])
     np.testing.assert_allclose(costs.loc["moons", "adam"], one)

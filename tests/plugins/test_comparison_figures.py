@@ -421,11 +421,12 @@ def test_what_lies_within_the_spread_is_neither_dominated_nor_the_only_fastest()
         return {"a": 1.0, "b": 1.05, "c": 1.06}[arm] * (1 + 0.1 * (seed - 100))
 
     results = sweep(("a", "b", "c"), 2, score)
-    results.costs = [
+    costs = tuple(
         Cost(problem, arm, "", cost, 1.1 * cost, 1.3 * cost, 10)
         for problem in results.plan.problems
         for arm, cost in {"a": 0.1, "b": 0.11, "c": 0.2}.items()
-    ]
+    )
+    results = replace(results, costs=costs)
     drawing = drawn(results, "score_against_cost")
     assert drawing.title == "a scores best on 2 of 2 data sets and is among the fastest"
     first = lines(drawing.figure.axes[0])

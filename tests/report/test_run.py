@@ -161,7 +161,9 @@ def test_a_figure_shows_itself_and_is_saved(run: Run, tmp_path: Path) -> None:
 
 def test_the_report_is_written_where_it_is_wanted(run: Run, folder: Path, tmp_path: Path) -> None:
     registry = run.experiment.registry
-    few = tuple(known for known in registry.components if known.kind != "figure" or known.name == "heat_map")
+    few = tuple(
+        known for known in registry.components if known.kind != "figure" or known.name == "leaderboard"
+    )
     few_figures = Registry(few, registry.plugins, registry.files, registry.given)
     experiment = dataclasses.replace(run.experiment, registry=few_figures)
     run = dataclasses.replace(run, experiment=experiment)
@@ -172,7 +174,7 @@ def test_the_report_is_written_where_it_is_wanted(run: Run, folder: Path, tmp_pa
     page = run.report(tmp_path / "mail")
     content = json.loads((tmp_path / "mail" / "report.json").read_text(encoding="utf-8"))
     names = [figure["name"] for figure in content["figures"]]
-    assert list(run.figures) == names == ["heat_map"]
+    assert list(run.figures) == names == ["leaderboard"]
     for link in ("trials.csv", "curves.csv.gz", "experiment.toml", "report.md", f"figures/{names[0]}.png"):
         assert (page.parent / link).is_file(), link
 

@@ -48,7 +48,7 @@ def _cheap() -> Iterator[None]:
     registry = load_registry()
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr("anncore.report.write.draw_figures", lambda *inputs: iter(()))
-        for module in ("experiment.read", "running.run_folder"):
+        for module in ("experiment.read", "running.stored_plan"):
             monkeypatch.setattr(f"anncore.{module}.load_registry", lambda files=(): registry)
         monkeypatch.setattr("anncore.running.run_folder.environment", lambda *arguments: {"command": "annx"})
         yield

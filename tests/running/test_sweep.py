@@ -34,7 +34,7 @@ from anncore.running.events import (
 from anncore.running.run_folder import RunFolder
 from anncore.running.store import Store
 from anncore.running.sweep import sweep
-from anncore.running.trial_runs import run_trials
+from anncore.running.trial_runs import Crew, run_trials
 from anncore.running.worker import Task, Work
 
 REPORT = "seeds = { report = [0, 1] }\n"
@@ -494,7 +494,7 @@ def test_out_of_time_nothing_new_starts(tmp_path: Path) -> None:
 
 def test_a_running_stack_ends_at_the_limit_and_its_trials_are_run_the_next_time(tmp_path: Path) -> None:
     """A step of the slow optimizer takes 0.01 s: by itself the first stack would run for an hour."""
-    endless = load(tmp_path, SLOW, overrides=["train.steps=360000"])
+    endless = load(tmp_path, SLOW, overrides=["train.steps=360000", "train.eval_every=3600"])
     results = sweep(endless, out=tmp_path / "run", executor="serial", max_time=0.6)
     assert (results.stopped, len(results.trials)) == ("max_time", 0)
     with Store(tmp_path / "run" / "trials.sqlite", write=False) as store:
@@ -650,12 +650,9 @@ def test_trials_are_run_in_stacks(tmp_path: Path) -> None:
     experiment = load(tmp_path, TUNED)
     sizes: list[int] = []
     with Store(tmp_path / "s.sqlite") as store:
-        run_trials(
-            make_plan(experiment).tune(),
-            store,
-            experiment.registry,
-            executor=experiment.registry.get("executor", "serial").cls(),
-            on_result=lambda results: sizes.append(len(results)),
-        )
+        registry = experiment.registry
+        crew = Crew(registry.get("executor", "serial").cls(), Work(registry.files, registry))
+        trials = make_plan(experiment).tune()
+        run_trials(trials, store, registry, crew, lambda results: sizes.append(len(results)))
     assert sum(sizes) == 10
     assert np.mean(sizes) > 2

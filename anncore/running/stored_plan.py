@@ -1,0 +1,155 @@
+"""What a run folder's plan.json says, checked by type; the experiment read again from the folder alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from anncore.contract.errors import AnnxError, PluginError, StoreError
+from anncore.contract.registry import Registry, load_registry
+from anncore.contract.session_code import owner_of
+from anncore.contract.stand_ins import with_stand_ins
+from anncore.experiment.document import Source
+from anncore.experiment.model import Experiment, Rounds, Select, Widening
+from anncore.experiment.read import ReadOptions, read_experiment
+
+SCHEMA = 1
+AGAIN = "run the sweep again; what is done is kept in trials.sqlite."
+PLAN: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("path",), (str, type(None))),
+    **dict.fromkeys(("name", "base"), (str,)),
+    **dict.fromkeys(("overrides", "only", "skip", "plugin_files", "arms", "problems"), (list,)),
+    "quick": (bool,),
+    "counts": (dict,),
+}
+"""What plan.json must hold, and of which types; what else it may hold came later."""
+LATER: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("unchecked", "report_seeds", "widened", "handed_over", "components"), (list,)),
+    **dict.fromkeys(("shapes", "select"), (dict,)),
+    "rounds": (dict, type(None)),
+    "experiment_sha256": (str,),
+}
+COUNTS = ("tune", "report", "total")
+
+
+def read_plan(folder: Path) -> dict[str, Any]:
+    """Return what plan.json says; raises StoreError where it is damaged, or of a newer annx."""
+    plan = read_json(folder, "plan.json")
+    schema = plan.get("schema", 0)
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise StoreError(
+            f"{folder / 'plan.json'} was written by a newer annx ({plan.get('annx')}); upgrade annx."
+        )
+    problem = _plan_problem(plan)
+    if problem:
+        raise damaged(folder, "plan.json", problem)
+    return plan
+
+
+def read_with_stand_ins(
+    folder: Path, source: Source, options: ReadOptions, plan: dict[str, Any]
+) -> Experiment:
+    """Read the experiment with its plugins, or with what is kept of them."""
+    handed_over = {f"{owner_of(cls)}:{cls.name}" for cls in options.components}
+    stored = [
+        plain
+        for plain in plan.get("components", [])
+        if not isinstance(plain, dict) or f"{plain.get('dist')}:{plain.get('name')}" not in handed_over
+    ]
+    files = options.plugins
+    try:
+        there = load_registry(files=[file for file in files if Path(file).is_file()])
+    except (PluginError, OSError):
+        there = load_registry()
+    if not stored:
+        return read_experiment(source, options, there)
+    problem: AnnxError | None = None
+    for every in (False, True):
+        try:
+            registry = with_stand_ins(there, stored, every=every)
+        except (TypeError, ValueError, KeyError, AttributeError):
+            raise damaged(folder, "plan.json", "its components is damaged") from None
+        # Files that are gone count as loaded: stand-ins stand for what they brought.
+        known = tuple(dict.fromkeys([*registry.files, *map(str, files)]))
+        try:
+            whole = Registry(registry.components, registry.plugins, known)
+            return read_experiment(source, options, whole)
+        except AnnxError as error:
+            problem = problem or error
+    assert problem is not None
+    raise problem
+
+
+def read_json(folder: Path, name: str) -> dict[str, Any]:
+    """Return the table in one of the folder's JSON files; raises StoreError where there is none."""
+    try:
+        content = json.loads((folder / name).read_bytes())
+    except FileNotFoundError:
+        if (folder / "trials.sqlite").is_file():
+            raise StoreError(f"{folder} has lost its {name}; {AGAIN}") from None
+        raise StoreError(f"{folder} is no run folder: it has no {name}.") from None
+    except RecursionError:
+        raise damaged(folder, name, "brackets nested too deeply") from None
+    except OSError as error:
+        raise damaged(folder, name, error.strerror or str(error)) from None
+    except ValueError as error:
+        raise damaged(folder, name, str(error)) from None
+    if not isinstance(content, dict):
+        raise damaged(folder, name, "it holds no table")
+    return content
+
+
+def damaged(folder: Path, name: str, reason: str) -> StoreError:
+    """Return the error of a file that cannot be read."""
+    return StoreError(f"{folder / name} cannot be read ({reason.rstrip('.')}); {AGAIN}")
+
+
+def _plan_problem(plan: dict[str, Any]) -> str:
+    """Say what a plan lacks of what `write_plan` writes; "" where it is whole."""
+    for name, types in {**PLAN, **LATER}.items():
+        if (name in PLAN and name not in plan) or (name in plan and not isinstance(plan[name], types)):
+            return f"it lacks {name}" if name not in plan else f"its {name} is damaged"
+    for name in ("overrides", "only", "skip", "plugin_files", "arms", "problems", "unchecked", "handed_over"):
+        if not all(isinstance(text, str) for text in plan.get(name, ())):
+            return f"its {name} is damaged"
+    if not all(type(plan["counts"].get(name)) is int for name in COUNTS):
+        return "its counts is damaged"
+    if not all(type(seed) is int for seed in plan.get("report_seeds", ())):
+        return "its report_seeds is damaged"
+    try:
+        rounds_of(plan)
+        widenings(plan)
+        selection(plan)
+    except (TypeError, KeyError, ValueError):
+        return "its rounds, widened or select is damaged"
+    return ""
+
+
+def widenings(plan: dict[str, Any]) -> list[Widening]:
+    """Return by how much ranges were widened; raises TypeError for what is none."""
+    steps = [Widening(*fields) for fields in plan.get("widened", ())]
+    if not all(isinstance(w.key, str) and type(w.down) is int and type(w.up) is int for w in steps):
+        raise TypeError
+    return steps
+
+
+def selection(plan: dict[str, Any]) -> Select | None:
+    """Return the rule of selection; None in a folder of before it was kept."""
+    if "select" not in plan:
+        return None
+    rule = Select(**plan["select"])
+    if not isinstance(rule.metric, str) or rule.goal not in ("min", "max"):
+        raise TypeError
+    return rule
+
+
+def rounds_of(plan: dict[str, Any]) -> Rounds | None:
+    """Return the rounds of a plan; None where seeds did not come in rounds."""
+    if plan.get("rounds") is None:
+        return None
+    looks = Rounds(tuple(plan["rounds"]["looks"]), plan["rounds"]["most"], plan["rounds"]["open"])
+    numbers = [*looks.looks, looks.most, looks.open or 0]
+    if not looks.looks or not all(type(number) is int for number in numbers):
+        raise TypeError
+    return looks
