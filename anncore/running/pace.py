@@ -112,14 +112,19 @@ class Meter:
     def left(self) -> float | None:
         """Return about how many seconds the rest takes; None while nothing tells.
 
-        The speed is that of the later half of the time so far: the load of a machine changes.
+        The speed is that of the later half of the time so far, as the load of a machine changes, but never
+        below that of all of it: while the first stacks on other data compile their formulas no step is done.
         """
         if not self._seen:
             return None
-        now, done = self._clock(), self._new()
-        middle = (self._seen[0][0] + now) / 2
-        then, before = self._seen[max(0, bisect.bisect_right(self._seen, (middle, math.inf)) - 1)]
-        return (now - then) * (self._whole() - self._done()) / (done - before) if done > before else None
+        now, (began, _) = self._clock(), self._seen[0]
+        speed = max(self._speed(since, now) for since in (began, (began + now) / 2))
+        return (self._whole() - self._done()) / speed if speed > 0 else None
+
+    def _speed(self, since: float, now: float) -> float:
+        """Return the work per second from the last look before `since` until now."""
+        then, before = self._seen[max(0, bisect.bisect_right(self._seen, (since, math.inf)) - 1)]
+        return (self._new() - before) / (now - then) if now > then else 0.0
 
     def _new(self) -> float:
         """Return the work that was done since the sweep began."""

@@ -116,3 +116,23 @@ def test_the_speed_of_late_counts() -> None:
         clock.now = 9.0 + number
         meter.heard(trials, float(number))
     assert meter.left() == pytest.approx(2.0)
+
+
+def test_a_pause_between_two_data_sets_changes_little() -> None:
+    """Eight trials in eight seconds, then six in which workers compile: eight trials are left."""
+    clock, trials = Clock(), [small(seed) for seed in range(16)]
+    meter = Meter(REGISTRY, clock)
+    meter.begin(trials, [], later=0)
+    meter.heard(trials[:8], 0.0)
+    for number in range(1, 9):
+        clock.now = float(number)
+        meter.heard(trials[:8], float(number))
+    assert meter.left() == pytest.approx(8.0)
+    for pause in range(1, 7):
+        clock.now = 8.0 + pause
+        meter.heard(trials[8:], 0.0)
+        assert meter.left() == pytest.approx(8.0 + pause)
+    for number in range(1, 8):
+        clock.now = 14.0 + number
+        meter.heard(trials[8:], float(number))
+        assert (8 - number) <= meter.left() <= 2 * (8 - number)
