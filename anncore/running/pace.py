@@ -57,6 +57,7 @@ class Meter:
         self._later = 0.0  # work of phases to come
         self._past = 0.0  # work of phases that are over
         self._given = 0.0  # work that was done before, of all phases
+        self._unsized = 0  # trials of phases that were over before the sweep began
         self._results: set[str] = set()  # keys of the phase's trials that have one
         self._running: dict[
             str, tuple[tuple[str, ...], float]
@@ -66,13 +67,19 @@ class Meter:
 
     def begin(self, trials: Sequence[Trial], done: Iterable[str], later: int) -> None:
         """Begin a phase: its trials, the keys of those that have a result, and how many trials follow it."""
-        self._past += sum(self._work[key] for key in self._results)
+        if not self._unsized:
+            self._past += sum(self._work[key] for key in self._results)
         self._results = set(done)
         todo = any(trial.key not in self._results for trial in trials)  # sizes need data, which takes time
         self._work = {trial.key: self._work_of(trial) if todo else 1.0 for trial in trials}
-        self._given += sum(self._work[key] for key in self._results)
+        mean = sum(self._work.values()) / max(1, len(self._work))
+        if todo and self._unsized:  # only tuning comes before a phase; its trials are of the same sizes
+            before = self._unsized * mean / REPORTING
+            self._past, self._given = self._past + before, self._given + before
+        self._unsized = 0 if todo else len(self._work)
+        self._given += sum(self._work[key] for key in self._results) if todo else 0.0
         self._running.clear()
-        self._later = REPORTING * later * sum(self._work.values()) / max(1, len(self._work))
+        self._later = REPORTING * later * mean
 
     def heard(self, trials: Sequence[Trial], done: float) -> None:
         """Take note that so many trials of a stack are done, parts of trials included.

@@ -136,3 +136,22 @@ def test_a_pause_between_two_data_sets_changes_little() -> None:
         clock.now = 14.0 + number
         meter.heard(trials[8:], float(number))
         assert (8 - number) <= meter.left() <= 2 * (8 - number)
+
+
+def test_tuning_that_was_over_before_counts_as_what_its_sizes_say() -> None:
+    """A sweep that resumes after its tuning: 4 of 10 parts of the work are done, before a step is."""
+    clock, tune = Clock(), [small(seed) for seed in range(4)]
+    meter = Meter(REGISTRY, clock)
+    meter.begin(tune, [trial.key for trial in tune], later=4)  # of which each takes 1.5 times as long
+    assert meter.share() == pytest.approx(4 / 10)
+    report = [
+        make_trial(REGISTRY, network=("mlp", {"hidden": [4]}), seed=seed, steps=100) for seed in range(4)
+    ]
+    meter.begin(report, [], later=0)
+    assert meter.share() == pytest.approx(4 / 10)
+    meter.heard(report, 0.0)
+    clock.now = 2.0
+    meter.heard(report, 1.0)
+    assert meter.left() == pytest.approx(6.0)
+    meter.finished([trial.key for trial in report])
+    assert meter.share() == pytest.approx(1.0)
