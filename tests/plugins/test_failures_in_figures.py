@@ -111,10 +111,27 @@ def test_missing_trials_are_counted_in_every_figure() -> None:
     drawn = draw(
         results, "leaderboard", "learning_curves", "paired_differences", "probability_of_improvement"
     )
-    assert "×4/10" in words(panel(drawn["leaderboard"], "xor"))
+    assert "?4/10" in words(panel(drawn["leaderboard"], "xor"))
+    assert "?k/n: k seeds have not run." in drawn["leaderboard"].subtitle
     assert "sgd ×4/10" in words(panel(drawn["learning_curves"], "xor"))
     assert "?4/10" in words(panel(drawn["paired_differences"], "xor"))
     assert "4 trials failed or have not run: left out." in drawn["probability_of_improvement"].subtitle
+
+
+def test_a_data_set_on_which_nothing_has_run_has_no_panel_and_no_arm_a_rank() -> None:
+    results = sweep(0, problems=("xor", "iris", "wine"))
+    trials = results.trials
+    waiting = (trials["phase"] == "report") & (
+        (trials["problem"] == "wine") | ((trials["problem"] == "iris") & (trials["arm"] == "adam"))
+    )
+    drawn = draw(replace(results, trials=trials[~waiting]), "leaderboard", "paired_differences", "heat_map")
+    for name, drawing in drawn.items():
+        assert "Nothing has run yet on wine." in drawing.subtitle, name
+        assert "wine" not in [ax.get_title(loc="left") for ax in drawing.figure.axes], name
+    heat_map = drawn["heat_map"]
+    assert heat_map.title.endswith("; trials are still to run on iris")
+    assert "mean rank" not in [ax.get_title(loc="left") for ax in heat_map.figure.axes]
+    assert "not run\n10/10" in words(heat_map.figure.axes[0])
 
 
 @pytest.mark.parametrize("status", ["failed", "timeout", "crashed"])

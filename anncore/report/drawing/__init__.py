@@ -7,7 +7,7 @@ Lengths are inches. A figure is a sheet with its heading (`new_sheet`), axes on 
     legend   Legend, one for all panels
     axes     log_axis, plain_axis, padded, tick_text; robust_range and edge_values for scores far off
     text     text_width, shorten, two_lines, name_lines, end_labels, corner_texts, spread; side_strip
-    failures half_lost, lost_words, lost_count, lost_counts, nothing_ran
+    failures begun_problems, half_lost, lost_words, lost_count, lost_counts, nothing_ran
     many     shown_problems, GreyRows: where there are more panels or arms than can be read
     layers   layer_sheet, LayerPanel, layer_words, weightiest, RampKey, ramp_key
     colours  Theme, which gives every arm its colour, marker and dash
@@ -16,7 +16,14 @@ Lengths are inches. A figure is a sheet with its heading (`new_sheet`), axes on 
 from __future__ import annotations
 
 from anncore.report.drawing.axes import edge_values, log_axis, padded, plain_axis, robust_range, tick_text
-from anncore.report.drawing.failures import half_lost, lost_count, lost_counts, lost_words, nothing_ran
+from anncore.report.drawing.failures import (
+    begun_problems,
+    half_lost,
+    lost_count,
+    lost_counts,
+    lost_words,
+    nothing_ran,
+)
 from anncore.report.drawing.layers import (
     LayerPanel,
     RampKey,
@@ -57,6 +64,7 @@ __all__ = [
     "Legend",
     "RampKey",
     "Theme",
+    "begun_problems",
     "corner_texts",
     "drawing_style",
     "edge_values",

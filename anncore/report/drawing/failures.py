@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from anncore.evidence.sentences import joined
 from anncore.report.drawing.text import text_width
 from anncore.report.words import lost_seeds
 
@@ -12,6 +13,17 @@ from anncore.report.words import lost_seeds
 def nothing_ran(report: Mapping[str, Any]) -> bool:
     """Say whether none of the report's trials has run, so that there are no scores to draw."""
     return all(row["not_run"] == row["n"] for row in report["leaderboard"]["overall"])
+
+
+def begun_problems(report: Mapping[str, Any]) -> tuple[list[str], str]:
+    """Return the problems of which a report trial has run, and what the subtitle says of the others.
+
+    A panel of a problem on which nothing has run would be empty; "" where there is none.
+    """
+    boards = report["leaderboard"]["problems"]
+    waiting = [name for name in report["problems"] if all(row["not_run"] == row["n"] for row in boards[name])]
+    begun = [name for name in report["problems"] if name not in waiting]
+    return begun, f" Nothing has run yet on {joined(waiting, 4)}." if waiting else ""
 
 
 def half_lost(row: Mapping[str, Any]) -> bool:
@@ -28,13 +40,13 @@ def lost_words(row: Mapping[str, Any]) -> str:
     return "no choice" if row["note"] else lost_seeds(row)
 
 
-def lost_count(ax: Any, y: float, lost: int, total: int, colour: str) -> None:
+def lost_count(ax: Any, y: float, lost: int, total: int, colour: str, sign: str = "×") -> None:
     """Write "×lost/total" at the right end of the row at `y`; nothing where none was lost."""
     if lost:
         ax.text(
             1.0,
             y,
-            f"×{lost}/{total}",
+            f"{sign}{lost}/{total}",
             transform=ax.get_yaxis_transform(),
             ha="right",
             va="center",
@@ -45,10 +57,13 @@ def lost_count(ax: Any, y: float, lost: int, total: int, colour: str) -> None:
         )
 
 
-def lost_counts(ax: Any, rows: Sequence[tuple[float, int, int]], colour: str) -> None:
+def lost_counts(
+    ax: Any, rows: Sequence[tuple[float, int, int]], colour: str, waiting: Collection[float] = ()
+) -> None:
     """Write `lost_count` for each (y, lost, total), and move the right end of the x axis to make room for it.
 
-    Called once the axis has its range: what was drawn up to its end then lies left of the counts.
+    Called once the axis has its range: what was drawn up to its end then lies left of the counts. Rows at
+    the y of `waiting` lost nothing but trials that have not run: "?" stands before their counts.
     """
     texts = [f"×{lost}/{total}" for _, lost, total in rows if lost]
     if not texts:
@@ -62,4 +77,4 @@ def lost_counts(ax: Any, rows: Sequence[tuple[float, int, int]], colour: str) ->
     else:
         ax.set_xlim(low, low + (high - low) / (1 - share))
     for y, lost, total in rows:
-        lost_count(ax, y, lost, total, colour)
+        lost_count(ax, y, lost, total, colour, "?" if y in waiting else "×")

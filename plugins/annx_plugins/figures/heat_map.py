@@ -14,6 +14,7 @@ from anncore import (
     counted,
     drawing,
     hookimpl,
+    joined,
     number,
     singular,
 )
@@ -39,17 +40,17 @@ class HeatMap(Figure):
     def draw(self, data: FigureInput) -> Drawing | str:
         report, theme = data.report, data.theme
         arms = [row["arm"] for row in report["leaderboard"]["overall"]]
-        problems = report["problems"]
         if len(arms) < 2:
             return "There are not two arms to compare."
-        if len(problems) < 2:
+        if len(report["problems"]) < 2:
             return "Of a single column the leaderboard shows the same and more."
         if drawing.nothing_ran(report):
             return "No report trial has run."
+        problems, waiting = drawing.begun_problems(report)
         columns = [_Column(report, problem, arms) for problem in problems]
         # On a phone the arms stand side by side, as there is room for few columns.
         grid = _Grid.of(columns, arms, data.width)
-        title, subtitle = self._title(columns, report), self._subtitle(report, grid)
+        title, subtitle = self._title(columns, report), self._subtitle(report, grid) + waiting
         sheet = drawing.new_sheet(grid.sheet_width, grid.body, title, subtitle, theme)
         ax = drawing.place(sheet, grid.left, grid.bottom, *grid.size)
         self._cells(ax, columns, arms, theme, grid)
@@ -66,7 +67,8 @@ class HeatMap(Figure):
             linespacing=1.05,
         )
         ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
-        self._ranks(sheet, ax, report["leaderboard"]["overall"], grid, theme)
+        if not any(row["not_run"] for row in report["leaderboard"]["overall"]):  # else no arm has a rank
+            self._ranks(sheet, ax, report["leaderboard"]["overall"], grid, theme)
         ends = [(0, f"best of the {grid.line}"), (1, "worst")]
         drawing.ramp_key(sheet, grid.left, 0.3, 1.8, drawing.RampKey("", ends), theme)
         words = self._words(title, columns, arms, report["problem_unit"])
@@ -95,7 +97,7 @@ class HeatMap(Figure):
             for j, column in enumerate(columns):
                 at = (i, j) if grid.turned else (j, i)
                 if column.failed(arm):
-                    self._lost(ax, *at, drawing.lost_words(column.rows[arm]), theme, grid.ranks_only)
+                    self._lost(ax, *at, drawing.lost_words(column.rows[arm]), theme, grid)
                 else:
                     self._cell(ax, at, column, arm, theme.text_on(int(levels[i, j])), grid)
 
@@ -124,21 +126,25 @@ class HeatMap(Figure):
         if lost:
             ax.text(x + 0.05, y + 0.92, lost, va="bottom", size=6.5, weight="bold", color=ink)
 
-    def _lost(self, ax: Any, x: float, y: float, words: str, theme: Any, narrow: bool) -> None:
+    def _lost(self, ax: Any, x: float, y: float, words: str, theme: Any, grid: _Grid) -> None:
         """Hatch the cell of an arm that lost half of its seeds or more, and write how many."""
         from matplotlib.patches import Rectangle
 
         box = Rectangle((x + 0.02, y + 0.03), 0.96, 0.94, facecolor=theme.token("alarm_fill"))
         box.set(edgecolor=theme.token("alarm"), hatch="////", linewidth=0)
         ax.add_patch(box)
+        narrow, lines = grid.ranks_only, words.split(", ", 1) if "," in words else words.rsplit(None, 1)
+        fits = max(drawing.text_width(line, 6.5, "bold") for line in lines) <= grid.cell - 0.05
+        if not fits and len(words.split()) <= 3:
+            lines = words.split()
         ax.text(
             x + 0.5,
             y + 0.5,
-            words.split()[-1] if narrow else "\n".join(words.split(", " if "," in words else None, 1)),
+            words.split()[-1] if narrow else "\n".join(lines),
             ha="center",
             va="center",
             rotation=90 if narrow else 0,
-            size=5.5 if narrow else 6.5,
+            size=6.5 if fits and not narrow else 5.5,
             weight="bold",
             color=theme.token("alarm"),
             linespacing=1.1,
@@ -196,7 +202,7 @@ class HeatMap(Figure):
             units = counted(lead["problems"], report["problem_unit"])
             title = f"{lead['arm']} ranks best on {lead['wins']} of {units}"
         title += f"; failures on {', '.join(broken[:3])}" if broken else ""
-        return title + (f"; not all has run on {', '.join(waiting[:3])}" if waiting else "")
+        return title + (f"; trials are still to run on {joined(waiting, 4)}" if waiting else "")
 
     def _subtitle(self, report: Any, grid: _Grid) -> str:
         labels = sorted({measure["label"] for measure in report["measures"].values()})

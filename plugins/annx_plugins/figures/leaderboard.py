@@ -22,6 +22,7 @@ class Leaderboard(Figure):
     panel has an axis of its own, logarithmic where scores are compared by ratios. A seed that diverged has
     no place on the axis; it is counted at the panel's right end. The mean of those that finished is hollow
     then, and where half or more did not finish there is none: the few would flatter the arm.
+    A data set on which nothing has run has no panel.
     """
 
     name: ClassVar[str] = "leaderboard"
@@ -36,7 +37,8 @@ class Leaderboard(Figure):
             return "There is no arm to show."
         if drawing.nothing_ran(report):
             return "No report trial has run."
-        problems, left_out = drawing.shown_problems(report, report["problems"], data.width)
+        begun, waiting = drawing.begun_problems(report)
+        problems, left_out = drawing.shown_problems(report, begun, data.width)
         names = 1.5 if data.width > drawing.PHONE else 1.0
         left = 0.3 + min(names, max(drawing.text_width(arm, 7.5, "bold") for arm in arms))
         gap, low = 0.34, 0.5
@@ -51,7 +53,9 @@ class Leaderboard(Figure):
             f"Small dot: {of}. Large mark and bar: mean and 95 % t-interval of the seeds that finished. Red "
             "count: diverged or failed seeds. Arms in order of mean rank; axes differ by panel."
         )
-        boards = report["leaderboard"]["problems"].values()
+        boards = [report["leaderboard"]["problems"][problem] for problem in begun]
+        if any(row["not_run"] for board in boards for row in board):
+            subtitle += " ?k/n: k seeds have not run."
         if any(row["ok"] < row["n"] for board in boards for row in board):
             subtitle += (
                 " Hollow: the mean of an arm that lost seeds, which ranks behind all that lost none; where "
@@ -61,7 +65,7 @@ class Leaderboard(Figure):
             subtitle += " Where a single seed decides the mean, the mark is the median."
         if any(measure["floor"] for measure in report["measures"].values()):
             subtitle += " Left of the dotted line: at the function's floor, where fewer steps win."
-        subtitle += left_out
+        subtitle += waiting + left_out
         sheet = drawing.new_sheet(data.width, body, title, subtitle, theme)
         frame = scores(data)
         finite = frame[np.isfinite(frame["score"])]
@@ -109,7 +113,8 @@ class Leaderboard(Figure):
             for y, arm in enumerate(arms)
             if not board[arm]["note"]
         ]
-        drawing.lost_counts(ax, lost, theme.token("alarm"))
+        waiting = [y for y, count, _ in lost if count == board[arms[y]]["not_run"]]
+        drawing.lost_counts(ax, lost, theme.token("alarm"), waiting)
         unit = " (%)" if factor == 100 else " (log)" if measure["scale"] == "log" else ""
         arrow = "←" if measure["goal"] == "min" else "→"
         ax.set_xlabel(f"{measure['label']}{unit}, better {arrow}", size=7)

@@ -51,7 +51,8 @@ class PairedDifferences(Figure):
             return "No report trial has run."
         reference = report["control"] or ranked[0]
         arms = [arm for arm in ranked if arm != reference]
-        problems, left_out = drawing.shown_problems(report, report["problems"], data.width)
+        begun, waiting = drawing.begun_problems(report)
+        problems, left_out = drawing.shown_problems(report, begun, data.width)
         title = self._title(report, reference, arms)
         n = len(report["seeds"]["report"])
         of = f"one of {n} paired seeds" if n != 1 else "the one paired seed"
@@ -62,9 +63,10 @@ class PairedDifferences(Figure):
             f"difference in {joined(list(labels), 5)}. Filled mark: told apart after Holm; hollow: not. "
             "Red count: pairs decided by divergence, with which the mark is the median difference."
         )
-        if any(row["blocked"] for board in report["leaderboard"]["problems"].values() for row in board):
+        boards = report["leaderboard"]["problems"]
+        if any(row["blocked"] for problem in begun for row in boards[problem]):
             subtitle += " ?k/n: k pairs lack a trial, so that nothing is claimed."
-        subtitle += left_out
+        subtitle += waiting + left_out
         names = 1.5 if data.width > drawing.PHONE else 1.0
         left = 0.3 + min(names, max(drawing.text_width(arm, 7.5, "bold") for arm in arms))
         gap, low = 0.34, 0.5
