@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 # Printing
 
+NARROWEST = 14  # characters of a column that is folded; below, lines are cut at the terminal's edge
+
 
 def counted(number: int, noun: str) -> str:
     """Return "1 seed", "2 seeds"."""
@@ -25,17 +29,36 @@ def counted(number: int, noun: str) -> str:
 
 
 def table(rows: Iterable[Sequence[str]], indent: str = "") -> str:
-    """Return rows as text with aligned columns, cut at the terminal's edge."""
+    """Return rows as text with aligned columns; on a terminal too narrow for them, long cells are folded."""
     rows = [[printable(cell) for cell in row] for row in rows]
     columns = max(map(len, rows), default=0)
     widths = [max((len(row[i]) for row in rows if i < len(row)), default=0) for i in range(columns)]
     limit = width()
+    if limit is not None:
+        _narrow(widths, limit - len(indent) - 2 * (columns - 1))
     lines = []
     for row in rows:
-        cells = [cell.ljust(widths[i]) for i, cell in enumerate(row[:-1])] + list(row[-1:])
-        line = (indent + "  ".join(cells)).rstrip()
-        lines.append(line if limit is None or len(line) <= limit else line[: limit - 1] + "…")
+        for cells in _folded(row, widths):
+            line = (indent + "  ".join(cells)).rstrip()
+            lines.append(line if limit is None or len(line) <= limit else line[: limit - 1] + "…")
     return "\n".join(lines)
+
+
+def _narrow(widths: list[int], room: int) -> None:
+    """Take from the widest column, again and again, until all fit into the room or are narrow."""
+    while sum(widths) > room and max(widths) > NARROWEST:
+        widths[widths.index(max(widths))] -= 1
+
+
+def _folded(row: Sequence[str], widths: Sequence[int]) -> Iterator[list[str]]:
+    """Yield the lines of a row whose cells are folded to the columns' widths."""
+    rooms = widths[: len(row)]
+    cells = [
+        [cell] if len(cell) <= room else textwrap.wrap(cell, room)
+        for cell, room in zip(row, rooms, strict=True)
+    ]
+    for line in zip_longest(*cells, fillvalue=""):
+        yield [text.ljust(room) for text, room in zip(line, rooms, strict=True)]
 
 
 def say_what_is_gone(registry: Registry) -> None:

@@ -77,7 +77,7 @@ def sweep(
     on_event: Callable[[Event], None] | None = None,
     stopper: Stopper | None = None,
     command: Sequence[str] | None = None,
-    admit: Admit | None = None,
+    admit: Admit | None = None,  # strangers' components pass it first; with None all run, as the results say
 ) -> Results:
     """Run an experiment and return its results; those that the run folder has already are not run again.
 
@@ -85,11 +85,9 @@ def sweep(
     per core. executor: a name, by default the installed default, or an Executor. fresh: run all trials of
     the plan anew. retry_failed: run failed, crashed and timed-out ones again. fail_fast: stop at the first
     of these. max_time: seconds after which nothing new is started, and what is running is left for the next
-    sweep. allow_large: admit a plan above its
-    limit. until_decided: add report seeds in rounds (`seed_rounds`) until all claims on a problem are
-    settled, or there are max_seeds, by default ten times the file's. on_event: called with each Event.
-    command: what the user typed, for the record. admit: what strangers' components must pass first
-    (`testing.before_sweep`); None lets all of them run, and the results say so.
+    sweep. allow_large: admit a plan above its limit. until_decided: add report seeds in rounds
+    (`seed_rounds`) until all claims on a problem are settled, or there are max_seeds, by default ten times
+    the file's. on_event: called with each Event. command: what the user typed, for the record.
 
     After the last trial a few of each stranger's component are computed again, each alone; where the bits
     are others, all trials of that component are `failed`.

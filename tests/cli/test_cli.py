@@ -15,6 +15,7 @@ from shipped import REGISTRY
 from terminal import ANNX, on_a_terminal
 
 from anncore import __version__
+from anncore.cli.common import table
 from anncore.cli.group import VERBS, cli
 from anncore.contract.kind_names import KINDS
 
@@ -256,8 +257,22 @@ def test_a_curve_goes_through_its_points() -> None:
 
 
 @pytest.mark.slow
-def test_lines_are_cut_at_the_terminals_edge() -> None:
-    assert max(map(len, on_a_terminal("list").splitlines())) == 100
+@pytest.mark.parametrize("columns", [60, 100])
+def test_tables_are_folded_to_the_terminals_width(columns: int) -> None:
+    """Nothing of a table is lost: how a range is searched stands in the last column of `show`."""
+    folded = on_a_terminal("show", "adam", COLUMNS=str(columns))
+    assert "…" not in folded
+    assert "log 0.0001 to 0.1" in " ".join(folded.split())
+    lines = on_a_terminal("list", "optimizer", COLUMNS=str(columns)).splitlines()
+    assert max(map(len, lines)) <= columns
+    whole = CliRunner().invoke(cli, ["list", "optimizer"]).stdout
+    assert sorted(" ".join(lines).split()) == sorted(whole.split())
+
+
+def test_a_terminal_too_narrow_to_fold_for_cuts_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anncore.cli.common.width", lambda: 20)
+    lines = table([("name", "one two three four", "five six seven")]).splitlines()
+    assert lines == ["name  one two three…", "      four"]
 
 
 # plugins
