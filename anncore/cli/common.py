@@ -61,6 +61,28 @@ def _folded(row: Sequence[str], widths: Sequence[int]) -> Iterator[list[str]]:
         yield [text.ljust(room) for text, room in zip(line, rooms, strict=True)]
 
 
+def folded(text: str) -> str:
+    """Return a text whose lines are broken between words where they are too long for the terminal."""
+    limit = width()
+    if limit is None:
+        return text
+    blocks = ([printable(line) for line in block.split("\n")] for block in text.split("\n\n"))
+    return "\n\n".join("\n".join(_fitted(block, limit)) for block in blocks)
+
+
+def _fitted(lines: list[str], limit: int) -> list[str]:
+    """Return a paragraph's lines, filled anew where one is too long; indented ones are formulas or items."""
+    if max(map(len, lines)) <= limit:
+        return lines
+    if not any(line.startswith(" ") for line in lines):
+        return textwrap.wrap(" ".join(lines), limit)
+    broken = []
+    for line in lines:
+        indent = line[: len(line) - len(line.lstrip())] + "    "
+        broken += textwrap.wrap(line, limit, subsequent_indent=indent) or [""]
+    return broken
+
+
 def say_what_is_gone(registry: Registry) -> None:
     """Name, on standard error, the packages whose components are not here as they were."""
     from anncore.contract.stand_ins import gone

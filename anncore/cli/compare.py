@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from anncore.cli.common import counted, print_json, say, table
+from anncore.cli.common import counted, folded, print_json, say, table
 from anncore.cli.options import NamedPath, json_option
 from anncore.contract.standard_output import kept_for_results
 from anncore.report.printable import printable
@@ -127,7 +127,7 @@ def _lacking(changes: Mapping[str, Any]) -> str:
     for name in ("a", "b"):
         for what, items in changes[f"only_{name}"].items():
             if items:
-                lines.append(printable(f"Only in {name.upper()}: {what} {', '.join(items)}"))
+                lines.append(folded(printable(f"Only in {name.upper()}: {what} {', '.join(items)}")))
     return "\n".join(lines)
 
 
@@ -139,9 +139,9 @@ def _findings(changes: Mapping[str, Any]) -> str:
     lines = [f"Findings that changed: {len(changed)} of {total} about pairs of arms"]
     for finding in changed:
         lines += [f"  {name.upper()}  {printable(finding[name]['sentence'])}" for name in ("a", "b")]
-    return "\n".join(lines)
+    return folded("\n".join(lines))
 
 
 def _headlines(changes: Mapping[str, Any]) -> str:
     a, b = map(printable, changes["headlines"])
-    return f"A and B: {a}" if a == b else f"A: {a}\nB: {b}"
+    return folded(f"A and B: {a}") if a == b else f"{folded(f'A: {a}')}\n{folded(f'B: {b}')}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from anncore.cli.common import complete_components, find, print_json, say, table, width
+from anncore.cli.common import complete_components, find, folded, print_json, say, table, width
 from anncore.cli.options import json_option, plugin_option
 from anncore.contract.documentation import documentation
 
@@ -49,7 +49,7 @@ def _text(component: Registered) -> str:
     from anncore.contract.registry import article
 
     cls: Any = component.cls
-    parts = [f"{component.name} ({component.kind})", documentation(cls)]
+    parts = [f"{component.name} ({component.kind})", folded(documentation(cls))]
     rows = [
         (key, _value(field.default), field.domain.describe(), _search(field), field.help)
         for key, field in declared(cls).items()

@@ -15,7 +15,7 @@ from shipped import REGISTRY
 from terminal import ANNX, on_a_terminal
 
 from anncore import __version__
-from anncore.cli.common import table
+from anncore.cli.common import folded, table
 from anncore.cli.group import VERBS, cli
 from anncore.contract.kind_names import KINDS
 
@@ -260,13 +260,23 @@ def test_a_curve_goes_through_its_points() -> None:
 @pytest.mark.parametrize("columns", [60, 100])
 def test_tables_are_folded_to_the_terminals_width(columns: int) -> None:
     """Nothing of a table is lost: how a range is searched stands in the last column of `show`."""
-    folded = on_a_terminal("show", "adam", COLUMNS=str(columns))
-    assert "…" not in folded
-    assert "log 0.0001 to 0.1" in " ".join(folded.split())
+    shown = on_a_terminal("show", "adam", COLUMNS=str(columns))
+    assert "…" not in shown
+    assert "choice of 0.9, 0.99, 0.999" in shown or "choice of 0.9,\n" in shown
+    assert max(map(len, shown.splitlines())) <= columns
     lines = on_a_terminal("list", "optimizer", COLUMNS=str(columns)).splitlines()
     assert max(map(len, lines)) <= columns
     whole = CliRunner().invoke(cli, ["list", "optimizer"]).stdout
     assert sorted(" ".join(lines).split()) == sorted(whole.split())
+
+
+def test_paragraphs_are_filled_and_formulas_keep_their_indent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anncore.cli.common.width", lambda: 20)
+    text = "One line that is\ntoo long for it.\n\nShort.\nStays.\n\n    m = a + b  (when it is on)"
+    assert folded("A word too many, here.\nAnd more.").splitlines() == ["A word too many,", "here. And more."]
+    assert folded(text).split("\n\n")[1:] == ["Short.\nStays.", "    m = a + b  (when\n        it is on)"]
+    monkeypatch.setattr("anncore.cli.common.width", lambda: None)
+    assert folded(text) == text
 
 
 def test_a_terminal_too_narrow_to_fold_for_cuts_lines(monkeypatch: pytest.MonkeyPatch) -> None:
