@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,8 @@ def test_its_first_experiment_can_be_planned(tmp_path: Path, kind: str) -> None:
         assert any("fresh" in json.dumps(trial) for trial in trials)
     # The least p-value of n pairs, 2 / 2ⁿ, times the pairs of arms (Holm), must leave room for a claim.
     content = json.loads(planned.stdout)
+    if kind == "optimizer":  # as many rates for each arm, or the report warns of unequal budgets
+        assert len(set(Counter((trial["arm"], trial["problem"]) for trial in trials).values())) == 1
     pairs = math.comb(len(content["arms"]), 2)
     seeds = len(anncore.load_experiment(folder / "experiment.toml", plugins=[module]).report_seeds)
     assert 2 / 2**seeds * pairs < 0.05
