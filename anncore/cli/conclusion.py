@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from anncore.cli import printing
 from anncore.cli.common import counted, print_json, say
 from anncore.cli.group import INTERRUPTED, OK, SOME_FAILED, STOPPED
 from anncore.cli.options import OutputOptions
@@ -34,7 +38,7 @@ def conclude(results: Results, folder: Path, output: OutputOptions, *, again: bo
     content = None
     nothing_chosen = bool((results.selection["n_ok"] == 0).any())
     if nothing_chosen or (results.trials["phase"] == "report").any():
-        with kept_for_results():
+        with kept_for_results(), _said_to_be_written(output):
             content = render(results, folder, again=again, figures=not output.no_figures)
     if output.verbose:
         _say_what_went_wrong(results)
@@ -59,6 +63,16 @@ def conclude(results: Results, folder: Path, output: OutputOptions, *, again: bo
     if results.stopped in ("terminated", "max_time"):
         return STOPPED
     return SOME_FAILED if results.failures else OK
+
+
+@contextmanager
+def _said_to_be_written(output: OutputOptions) -> Iterator[None]:
+    """Show on a terminal that the report is written, as figures can take longer than the trials did."""
+    if output.quiet or output.no_progress or not sys.stderr.isatty():
+        yield
+        return
+    with printing.console(err=True).status("Writing the report"):
+        yield
 
 
 def _say_how_it_ended(results: Results, counts: Counter[str]) -> None:

@@ -23,5 +23,5 @@ def command(folder: str, as_json: bool, quiet: bool, no_figures: bool) -> int:
     results = load_run(folder)
     say_what_is_gone(results.experiment.registry)
     RunFolder(folder).write_tables(results)
-    output = OutputOptions(as_json, quiet, no_figures=no_figures)
+    output = OutputOptions(as_json, quiet, no_progress=False, no_figures=no_figures)
     return conclude(results, Path(folder), output, again=True)

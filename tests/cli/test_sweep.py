@@ -415,7 +415,7 @@ def read(parent: int, until: str = "\0", seconds: float = 60) -> str:
 @pytest.mark.slow
 def test_progress_is_shown_on_a_terminal_and_only_there(finished: Path) -> None:
     shown, printed = on_a_terminal("sweep", "x.toml", "--executor", "serial")
-    for words in ("Two rates", "Tuning", "Final runs", "4/4", "0:00:0"):
+    for words in ("Two rates", "Tuning", "Final runs", "4/4", "0:00:0", "Writing the report"):
         assert words in shown
         assert words not in printed
     for quiet in ("--no-progress", "-q"):
