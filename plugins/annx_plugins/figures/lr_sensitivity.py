@@ -21,7 +21,7 @@ from anncore import (
 )
 
 FAR = 30  # values beyond so many medians of a panel lie on its upper edge
-WIDEST = 1e4  # more than so many times the smallest value needs a log axis
+WIDEST = 100  # more than so many times the smallest value needs a log axis
 LANE = 0.2  # the share of a panel's height that diverged values get
 
 
