@@ -37,7 +37,7 @@ class AnnxError(Exception):
     @property
     def lines(self) -> tuple[str, ...]:
         """One line per mistake, in which what is very long is shortened."""
-        return tuple(shortened(" ".join(str(argument).splitlines())) for argument in self.args)
+        return tuple(shortened(" ".join(str(argument).split())) for argument in self.args)
 
     def __str__(self) -> str:
         return "\n".join(self.lines)

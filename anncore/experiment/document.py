@@ -108,7 +108,7 @@ def parsed(name: str, text: str) -> dict[str, Any]:
 
 def _bytes(file: Path) -> bytes:
     """Return the bytes of an experiment file; raises ExperimentError where it cannot be one."""
-    name = show(str(file))
+    name = repr(str(file))
     try:
         with file.open("rb") as opened:
             raw = opened.read(MOST_BYTES + 1)

@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import re
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ from anncore.evidence.results import FORMULA
 from anncore.report.latex import escape as latex_text
 from anncore.report.refresh import render
 from anncore.report.view import Section, Table, sections
+from anncore.report.write import draw_figures
 
 pytestmark = pytest.mark.slow
 NOTES = (
@@ -86,6 +88,10 @@ def annx_datasets() -> list[Any]:
 '''
 QUESTION = "<i>Which</i> | `is` [best](javascript:x) \u202e =1 [bold]?[/]"
 STEM = "=x <b>`[red] & \u202e"
+
+
+FIGURES = ("leaderboard", "heat_map", "paired_differences", "decision_boundaries", "learning_curves")
+"""Those of the page; tests/plugins/test_figures.py draws every figure with hostile names."""
 
 
 class Run(NamedTuple):
@@ -157,7 +163,9 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         notes = NOTES if hostile else HARMLESS
         file, plugin = write(folder, notes, hostile, request.param)
         out = folder / ("run [bold]\x1b[31m<b>" if hostile else "run")
-        said = annx("sweep", file, "--out", out, "-v", code=1)
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            monkeypatch.setattr("anncore.report.write.draw_figures", partial(draw_figures, only=FIGURES))
+            said = annx("sweep", file, "--out", out, "-v", code=1)
         both.append(Run(file, plugin, out, notes, said))
     return both[0], both[1]
 

@@ -78,10 +78,11 @@ def test_a_figure_gets_the_same_frames_as_a_program(
     handed: list[FigureInput] = []
 
     class Spy:
-        order = 0
+        order, question = 0, "Does it get the frames?"
 
-        def draw(self, data: FigureInput) -> None:
+        def draw(self, data: FigureInput) -> str:
             handed.append(data)
+            return "It draws nothing."
 
     results = make_results(("sgd", "adam"), ("xor", "sine"), seeds=(100, 101), tune_seeds=tune_seeds)
     results = asked(results, registry=Registry((Registered("figure", "spy", Spy, "x", "1", "x"),), ()))
