@@ -99,9 +99,10 @@ def parsed(name: str, text: str) -> dict[str, Any]:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ExperimentError(_place(name, text, str(error))) from None
-    except (RecursionError, ValueError) as error:
-        reason = "brackets nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise ExperimentError(f"{name}: {reason}.") from None
+    except RecursionError:
+        raise ExperimentError(f"{name}: brackets nested too deeply.") from None
+    except ValueError:  # of Python's own limit for digits; it names a function that no file can call
+        raise ExperimentError(f"{name}: a number of thousands of digits does not fit into 64 bits.") from None
     refuse_deep(name, data)
     return data
 

@@ -83,6 +83,8 @@ def read_with_stand_ins(
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:
     """Return the table in one of the folder's JSON files; raises StoreError where there is none."""
+    if (folder / name).is_fifo():  # reading it would wait for ever
+        raise damaged(folder, name, "it is a pipe")
     try:
         content = json.loads((folder / name).read_bytes())
     except FileNotFoundError:

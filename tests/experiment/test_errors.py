@@ -79,6 +79,10 @@ def test_brackets_without_end(tmp_path: Path) -> None:
     says(tmp_path, "a = " + "[" * 20000, "nested too deeply")
 
 
+def test_a_number_of_more_digits_than_python_reads_is_told_as_any_large_one(tmp_path: Path) -> None:
+    says(tmp_path, "a = " + "9" * 5000, "does not fit into 64 bits")
+
+
 # Keys
 
 

@@ -189,6 +189,16 @@ PLAN_KEYS = {
 }
 
 
+@pytest.mark.parametrize("name", ["plan.json", "env.json"])
+def test_a_pipe_in_place_of_a_record_is_one_line(place: Path, name: str) -> None:
+    (place / "run" / name).unlink()
+    os.mkfifo(place / "run" / name)
+    result = CliRunner().invoke(cli, ["report", "run", "-q"])
+    assert result.exit_code == 2
+    assert result.output.startswith(f"annx: run/{name} cannot be read (it is a pipe)")
+    assert result.output.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("key", "value"), [(key, value) for key, values in PLAN_KEYS.items() for value in values]
 )
