@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import logging
 import os
@@ -33,7 +32,6 @@ from anncore.contract.shown import shortened
 from anncore.contract.stand_ins import describe
 from anncore.engine.datasets import Shapes
 from anncore.evidence.results import Cost, PlanSummary, Results, csv_chunks, to_csv, to_gzip
-from anncore.experiment.document import read_document
 from anncore.experiment.model import Experiment, Rounds
 from anncore.experiment.read import ReadOptions
 from anncore.experiment.select_metric import resolve_select
@@ -46,7 +44,9 @@ from anncore.running.store import Store
 from anncore.running.stored_plan import (
     SCHEMA,
     damaged,
+    digest,
     read_json,
+    read_own_copy,
     read_plan,
     read_with_stand_ins,
     rounds_of,
@@ -209,6 +209,8 @@ class RunFolder:
             experiment.quick,
         ]
         with contextlib.suppress(OSError):
+            if not (self.path / "experiment.toml").is_file():
+                return ()
             if (self.path / "experiment.toml").read_bytes() == experiment.text.encode():
                 return rounds.looks if read_then == read_now else ()
         return ()
@@ -222,9 +224,7 @@ class RunFolder:
         an older folder, which keeps less, lacks a plugin, or the file no longer passes.
         """
         plan = read_plan(self.path)
-        source = read_document(self.path / "experiment.toml")
-        if plan.get("experiment_sha256") not in (None, _digest(source.text)):
-            raise damaged(self.path, "experiment.toml", "it is not the one of plan.json")
+        source = read_own_copy(self.path, plan)
         original = Path(plan["path"]) if plan["path"] else Path(plan["base"]) / f"{plan['name']}.toml"
         source = source._replace(path=original, typed=not plan["path"])
         overrides, only, skip = (tuple(plan[name]) for name in ("overrides", "only", "skip"))
@@ -264,7 +264,7 @@ def _planned(plan: Plan, unchecked: Sequence[str]) -> dict[str, Any]:
         "name": experiment.name,
         "path": None if experiment.path is None else str(experiment.path),
         "base": str(experiment.base),
-        "experiment_sha256": _digest(experiment.text),
+        "experiment_sha256": digest(experiment.text),
         "overrides": list(experiment.overrides),
         "only": list(experiment.only),
         "skip": list(experiment.skip),
@@ -292,10 +292,6 @@ def _cost(fields: dict[str, Any]) -> Cost:
     cost = Cost(**fields)
     seconds, median, high = map(float, (cost.seconds, cost.median, cost.high))
     return Cost(str(cost.problem), str(cost.arm), str(cost.config), seconds, median, high, int(cost.trials))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def load_run(

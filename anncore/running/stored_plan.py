@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-from anncore.contract.errors import AnnxError, PluginError, StoreError
+from anncore.contract.errors import AnnxError, ExperimentError, PluginError, StoreError
 from anncore.contract.registry import Registry, load_registry
 from anncore.contract.session_code import owner_of
 from anncore.contract.stand_ins import with_stand_ins
-from anncore.experiment.document import Source
+from anncore.experiment.document import Source, read_document
 from anncore.experiment.model import Experiment, Rounds, Select, Widening
 from anncore.experiment.read import ReadOptions, read_experiment
 
@@ -45,6 +46,25 @@ def read_plan(folder: Path) -> dict[str, Any]:
     if problem:
         raise damaged(folder, "plan.json", problem)
     return plan
+
+
+def read_own_copy(folder: Path, plan: dict[str, Any]) -> Source:
+    """Return the folder's copy of the experiment file; raises StoreError where it is not what was written."""
+    file = folder / "experiment.toml"
+    if file.is_fifo():  # reading it would wait for ever
+        raise damaged(folder, file.name, "it is a pipe")
+    try:
+        source = read_document(file)
+    except ExperimentError as error:
+        raise damaged(folder, file.name, str(error)) from None
+    if plan.get("experiment_sha256") not in (None, digest(source.text)):
+        raise damaged(folder, file.name, "it is not the one of plan.json")
+    return source
+
+
+def digest(text: str) -> str:
+    """Return what tells whether a text is the one that was written."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_with_stand_ins(

@@ -189,7 +189,7 @@ PLAN_KEYS = {
 }
 
 
-@pytest.mark.parametrize("name", ["plan.json", "env.json"])
+@pytest.mark.parametrize("name", ["plan.json", "env.json", "experiment.toml"])
 def test_a_pipe_in_place_of_a_record_is_one_line(place: Path, name: str) -> None:
     (place / "run" / name).unlink()
     os.mkfifo(place / "run" / name)
@@ -197,6 +197,15 @@ def test_a_pipe_in_place_of_a_record_is_one_line(place: Path, name: str) -> None
     assert result.exit_code == 2
     assert result.output.startswith(f"annx: run/{name} cannot be read (it is a pipe)")
     assert result.output.count("\n") == 1
+
+
+def test_a_pipe_in_place_of_what_can_be_made_anew_is_waited_for_by_nobody(place: Path) -> None:
+    for name in ("running.json", "costs.json", "report.json"):
+        (place / "run" / name).unlink(missing_ok=True)
+        os.mkfifo(place / "run" / name)
+    for verb in (("status", "run"), ("report", "run", "-q"), ("compare", "run", "other")):
+        result = CliRunner().invoke(cli, verb)
+        assert result.exit_code == 0, result.output
 
 
 @pytest.mark.parametrize(
