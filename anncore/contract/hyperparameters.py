@@ -282,13 +282,21 @@ def resolve(cls: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     resolved = {}
     for key, declaration in declarations.items():
         value = given.get(key, base.get(key, declaration.default))
-        try:
-            resolved[key] = declaration.domain.check(value)
-        except ValueError as error:
-            spelled = isinstance(declaration.domain, OneOf) and isinstance(value, str)
-            guess = "." + nearest(value, map(str, declaration.domain.values)) if spelled else ""  # type: ignore[union-attr]
-            raise ComponentError(f"{cls.name}: {key} {error}, got {value!r}{guess}".rstrip(".")) from None
+        resolved[key] = resolve_value(cls, declaration, value)
     return resolved
+
+
+def resolve_value(cls: Any, declaration: Declared, value: Any) -> Any:
+    """Return one hyperparameter's value in its domain; raises ComponentError as `resolve` does."""
+    domain = declaration.domain
+    try:
+        return domain.check(value)
+    except ValueError as error:
+        guess = ""
+        if isinstance(domain, OneOf) and isinstance(value, str):
+            guess = "." + nearest(value, map(str, domain.values))
+        reason = f"{cls.name}: {declaration.name} {error}, got {value!r}{guess}"
+        raise ComponentError(reason.rstrip(".")) from None
 
 
 def build(cls: Any, **values: Any) -> Any:

@@ -7,21 +7,24 @@ lie along slots, one slot per kind, or one for all tuned kinds together where th
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import cached_property, reduce
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import product
-from operator import and_
 from typing import Any
 
 from anncore.contract.errors import ComponentError, ExperimentError
 from anncore.contract.kind_names import SECTIONS
-from anncore.experiment.counting import Counts, RuleBits, combined, left, rows_of
+from anncore.experiment.counting import Counts, GridWalk, RuleBits, combined, left, rows_of
 from anncore.experiment.model import Axis, Entry, Experiment, Range, Rows, Rule
 from anncore.experiment.references import resolve_all
 from anncore.experiment.sampling import distinct_points, draw, extent
 
 MOST_COMBINATIONS = 100_000  # of labels; each is kept in memory
+
+MOST_REMEMBERED = 64
+"""Of the lists of one combination that say which options are left; many rules make many of them."""
 
 
 class Choice:
@@ -53,41 +56,110 @@ class Choice:
 Option = tuple[Choice, ...]
 
 
-class Slot:
-    """Alternatives for one kind, or for several that are chosen together; made when first needed.
+class Slot(ABC):
+    """Alternatives for one kind, or for several that are chosen together; made when first needed."""
 
-    make: yields them. count: returns how many there are by the rules' bits, without keeping them.
-    """
-
-    def __init__(
-        self,
-        kinds: Sequence[str],
-        size: int,
-        make: Callable[[], Iterator[Option]],
-        count: Callable[[], Counts],
-        bits: RuleBits,
-    ) -> None:
-        self.kinds, self.size, self.make = tuple(kinds), size, make
-        self._count, self._bits = count, bits
+    def __init__(self, kinds: Sequence[str], size: int, bits: RuleBits) -> None:
+        self.kinds, self.size, self._bits = tuple(kinds), size, bits
 
     @cached_property
+    @abstractmethod
     def counts(self) -> Counts:
         """How many alternatives there are by the rules' bits."""
-        return self._count()
 
     @cached_property
+    @abstractmethod
     def options(self) -> list[Option]:
         """All alternatives, in order."""
-        return list(self.make())
 
-    @cached_property
-    def bits(self) -> list[int]:
-        """The rules' bits of every alternative, in order."""
-        return list(map(self.bits_of, self.options))
+    @abstractmethod
+    def left(self, applied: int, beside: Counts) -> Iterator[tuple[Option, int]]:
+        """Yield the alternatives that rules leave, in order, each with the bits that it leaves of `applied`.
+
+        applied: the bits of rules that exclude what passes them; beside: the counts of what an alternative is
+        combined with.
+        """
 
     def bits_of(self, option: Option) -> int:
         """Return the rules' bits of an alternative."""
         return option_bits(self._bits, option)
+
+
+class GridSlot(Slot):
+    """The grid of one entry. What a rule excludes by some of its axes is never made."""
+
+    def __init__(self, entry: Entry, bits: RuleBits) -> None:
+        super().__init__([entry.kind], math.prod(len(rows_of(axis)) for axis in entry.axes), bits)
+        self.entry = entry
+        self._made: dict[tuple[int, ...], Option] = {}
+
+    @cached_property
+    def counts(self) -> Counts:
+        """How many alternatives there are by the rules' bits."""
+        return combined(self._walk.factors, self._bits.every)
+
+    @cached_property
+    def options(self) -> list[Option]:
+        """All alternatives, in order."""
+        places = product(*(range(len(rows)) for rows in self._rows))
+        if not self._bits.every:  # no rules: each is asked for here alone
+            return list(map(self._make, places))
+        return list(map(self._option, places))
+
+    @cached_property
+    def _walk(self) -> GridWalk:
+        return GridWalk(self.entry, self._bits)
+
+    @cached_property
+    def _rows(self) -> list[tuple[tuple[Any, ...], ...]]:
+        return [tuple(rows_of(axis)) for axis in self.entry.axes]
+
+    def left(self, applied: int, beside: Counts) -> Iterator[tuple[Option, int]]:
+        """Yield the alternatives that rules leave, axis by axis."""
+        for place, bits in self._walk.left(applied, beside):
+            yield self._option(place), bits
+
+    def _option(self, place: tuple[int, ...]) -> Option:
+        """Return the alternative at some rows of the axes, always the same object."""
+        if place not in self._made:
+            self._made[place] = self._make(place)
+        return self._made[place]
+
+    def _make(self, place: tuple[int, ...]) -> Option:
+        rows = [rows[i] for rows, i in zip(self._rows, place, strict=True)]
+        return (Choice(self.entry, _given(self.entry.axes, rows)),)
+
+
+class DrawnSlot(Slot):
+    """What a search draws for several entries together."""
+
+    def __init__(
+        self, kinds: Sequence[str], size: int, draw_all: Callable[[], Iterator[Option]], bits: RuleBits
+    ) -> None:
+        super().__init__(kinds, size, bits)
+        self._draw_all = draw_all
+
+    @cached_property
+    def counts(self) -> Counts:
+        """How many alternatives there are by the rules' bits."""
+        if not self._bits.asks_about(self.kinds):
+            return {self._bits.every: self.size}
+        return Counter(self._option_bits)
+
+    @cached_property
+    def options(self) -> list[Option]:
+        """All alternatives, in order."""
+        return list(self._draw_all())
+
+    @cached_property
+    def _option_bits(self) -> list[int]:
+        return list(map(self.bits_of, self.options))
+
+    def left(self, applied: int, beside: Counts) -> Iterator[tuple[Option, int]]:
+        """Yield the alternatives that rules leave."""
+        for option, bits in zip(self.options, self._option_bits, strict=True):
+            if left(beside, applied & bits):
+                yield option, applied & bits
 
 
 def option_bits(bits: RuleBits, option: Option) -> int:
@@ -107,6 +179,7 @@ class Combo:
     def __init__(self, entries: Mapping[str, Entry], slots: Sequence[Slot], rules: Sequence[Rule]) -> None:
         self.entries, self.slots = entries, tuple(slots)
         self._every = (1 << len(rules)) - 1
+        self._left: dict[tuple[tuple[Slot, ...], int], list[tuple[Option, int]]] = {}  # by slots and bits
         # The rules whose labels are those of this combination.
         self._applied = sum(1 << i for i, rule in enumerate(rules) if self._labelled(rule))
 
@@ -157,33 +230,47 @@ class Combo:
     def options_of(self, kinds: Sequence[str]) -> Iterator[tuple[Option, int]]:
         """Yield what is left of some kinds' slots, each with its number of configurations."""
         slots = self.along(kinds)
-        others = None if not self._applied else self._beside(slots)
         number = math.prod(slot.size for slot in self.slots if slot not in slots)
-        for options in product(*(slot.options for slot in slots)):
-            if others is not None:
-                bits = self._applied
-                for slot, option in zip(slots, options, strict=True):
-                    bits &= slot.bits_of(option)
-                number = left(others, bits)
-            if number:
-                yield tuple(choice for option in options for choice in option), number
+        others = self._beside(slots) if self._applied else {}
+        for options, bits in self._walk(slots):
+            flat = tuple(choice for option in options for choice in option)
+            yield flat, left(others, bits) if self._applied else number
 
     def configurations(self) -> Iterator[Option]:
         """Yield every configuration that is left, its choices in the order of the kinds."""
         order = [kind for slot in self.slots for kind in slot.kinds]
         places = sorted(range(len(order)), key=lambda i: SECTIONS.index(order[i]))
-        if self._applied:
-            paired = product(*(list(zip(slot.options, slot.bits, strict=True)) for slot in self.slots))
-            chosen: Iterator[tuple[Option, ...]] = (
-                tuple(option for option, _ in pairs)
-                for pairs in paired
-                if not reduce(and_, (bits for _, bits in pairs), self._applied)
-            )
-        else:
-            chosen = product(*(slot.options for slot in self.slots))
-        for options in chosen:
+        for options, _ in self._walk(self.slots):
             flat = [choice for option in options for choice in option]
             yield tuple(flat[i] for i in places)
+
+    def _walk(self, slots: Sequence[Slot]) -> Iterator[tuple[tuple[Option, ...], int]]:
+        """Yield what is left of some slots' product, with the bits that it leaves of the rules applied."""
+        if not self.product:
+            return
+        if not self._applied:
+            yield from ((options, 0) for options in product(*(slot.options for slot in slots)))
+            return
+        yield from self._walk_left((), slots, self._applied)
+
+    def _walk_left(
+        self, before: tuple[Slot, ...], slots: Sequence[Slot], applied: int
+    ) -> Iterator[tuple[tuple[Option, ...], int]]:
+        """Walk slot by slot; nothing is made of an option that leaves nothing of those after it."""
+        if not slots:
+            yield (), applied
+            return
+        first, *rest = slots
+        walked = (*before, first)
+        key = (walked, applied)
+        alternatives: Iterable[tuple[Option, int]] | None = self._left.get(key)
+        if alternatives is None:
+            alternatives = first.left(applied, self._beside(walked))
+            if len(self._left) < MOST_REMEMBERED:
+                alternatives = self._left[key] = list(alternatives)
+        for option, bits in alternatives:
+            for options, remaining in self._walk_left(walked, rest, bits):
+                yield (option, *options), remaining
 
 
 def _has(slot: Slot, wanted: Option) -> bool:
@@ -220,7 +307,7 @@ def combos(experiment: Experiment) -> list[Combo]:
     _refuse_many_labels(experiment, kinds)
     bits = RuleBits(experiment.exclude)
     singles = {
-        (kind, entry.label): _grid_slot(entry, bits) for kind in kinds for entry in experiment.entries[kind]
+        (kind, entry.label): GridSlot(entry, bits) for kind in kinds for entry in experiment.entries[kind]
     }
     joint: dict[tuple[str, ...], Slot] = {}
     tuned = [kind for kind in experiment.tuned_kinds if kind in kinds]
@@ -228,7 +315,7 @@ def combos(experiment: Experiment) -> list[Combo]:
     for chosen in product(*(experiment.entries[kind] for kind in kinds)):
         entries = dict(zip(kinds, chosen, strict=True))
         if experiment.search is None:
-            slots = [singles[kind, entries[kind].label] for kind in kinds]
+            slots: list[Slot] = [singles[kind, entries[kind].label] for kind in kinds]
         else:
             key = tuple(entries[kind].label for kind in tuned)
             if key not in joint:
@@ -247,15 +334,6 @@ def _refuse_many_labels(experiment: Experiment, kinds: Sequence[str]) -> None:
             f"{experiment.file}: {sections} sections make {math.prod(numbers.values()):,} combinations; at "
             f"most {MOST_COMBINATIONS:,} can be planned, so leave sections out or split the experiment."
         )
-
-
-def _grid_slot(entry: Entry, bits: RuleBits) -> Slot:
-    def make() -> Iterator[Option]:
-        for rows in product(*map(rows_of, entry.axes)):
-            yield (Choice(entry, _given(entry.axes, rows)),)
-
-    size = math.prod(len(rows_of(axis)) for axis in entry.axes)
-    return Slot([entry.kind], size, make, lambda: bits.count(entry), bits)
 
 
 def _given(axes: Sequence[Axis], rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
@@ -288,13 +366,7 @@ def _search_slot(experiment: Experiment, entries: Sequence[Entry], bits: RuleBit
 
     kinds = [entry.kind for entry in entries]
     size = int(min(samples, math.prod(extent(axis) for _, axis in free)))
-
-    def count() -> Counts:
-        if not bits.asks_about(kinds):
-            return {bits.every: size}
-        return Counter(option_bits(bits, option) for option in make())
-
-    return Slot(kinds, size, make, count, bits)
+    return DrawnSlot(kinds, size, make, bits)
 
 
 def _refuse_narrow(experiment: Experiment, axes: Sequence[Axis], samples: int) -> None:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from anncore.contract.errors import ComponentError, ExperimentError, nearest
-from anncore.contract.hyperparameters import Declared, OneOf, Plain, declared, references, resolve
+from anncore.contract.hyperparameters import (
+    Declared,
+    Interval,
+    OneOf,
+    Plain,
+    declared,
+    references,
+    resolve,
+    resolve_value,
+)
 from anncore.contract.registry import Registered, Registry
 from anncore.experiment.document import Section, show
 from anncore.experiment.model import Rows
+from anncore.experiment.points import Points
 from anncore.experiment.references import Named, keys, owners, reachable
 
 
@@ -33,6 +44,10 @@ class Key:
         """How the hyperparameter is declared; None for a reference and for preset."""
         cls: Any = self.owners(self.text)[0].cls
         return declared(cls).get(self.end)
+
+    @cached_property
+    def _own(self) -> list[Registered]:
+        return self.owners(self.text)
 
     @property
     def is_reference(self) -> bool:
@@ -86,7 +101,8 @@ class Key:
     def checked(self, key: str, value: Any, named: Named | None = None) -> Any:
         """Return one value of `key` in its domain, a reference as full names; raises where it is not."""
         result = value
-        for owner in self.owners(key, named):
+        mine = named is None and key == self.text  # the same for every value of a grid
+        for owner in self._own if mine else self.owners(key, named):
             try:
                 result = checked(owner, key.rpartition(".")[2], value, self.registry)
             except ComponentError as error:
@@ -109,6 +125,20 @@ class Key:
         rows = [(self.checked(self.text, value),) for value in values]
         return Rows((self.text,), self.distinct(rows, what))
 
+    def spaced(self, points: Points) -> Rows | None:
+        """Return an axis of numbers that need no check one by one; None where they do.
+
+        The domain of a number is an interval, so what lies between two admitted ends is admitted.
+        """
+        domains = [declared(cast(Any, owner.cls))[self.end].domain for owner in self._own]
+        admitted = all(
+            isinstance(domain, Interval)
+            and domain.integer == points.integer
+            and all(math.isfinite(value) and domain.holds(value) for value in points.ends)
+            for domain in domains
+        )
+        return Rows((self.text,), points) if admitted and points.apart else None
+
     def distinct(self, rows: list[tuple[Any, ...]], what: str = "") -> tuple[tuple[Any, ...], ...]:
         """Return the rows of a grid; raises where there are none, or two are equal."""
         if not rows:
@@ -129,10 +159,12 @@ def checked(component: Registered, key: str, value: Any, registry: Registry) -> 
     cls: Any = component.cls
     reference = references(cls).get(key)
     if reference is None:
-        if key == "preset" and not isinstance(value, str):
+        if key in declared(cls):  # alone: resolving all others as well takes ten times as long
+            return resolve_value(cls, declared(cls)[key], value)
+        if not isinstance(value, str):
             raise ComponentError(f"preset must be a text, got {show(value)}.")
-        resolved = resolve(cls, {key: value})
-        return value if key == "preset" else resolved[key]
+        resolve(cls, {key: value})
+        return value
     names = value if isinstance(value, list) else [value]
     if not names or not all(isinstance(name, str) for name in names):
         raise ComponentError(f"{key} must be a name or a list of names, got {show(value)}.")

@@ -14,6 +14,7 @@ from anncore.contract.problem_kinds import ProblemKind, problem_in
 from anncore.contract.registry import Registered, Registry
 from anncore.contract.shown import Shown, listed
 from anncore.contract.trial import Split, Train
+from anncore.experiment.points import Points
 from anncore.experiment.references import reachable
 
 
@@ -21,7 +22,7 @@ class Rows(NamedTuple):
     """A finite axis: each row gives one value per key."""
 
     keys: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
+    rows: Sequence[tuple[Any, ...]]  # a tuple, or Points
 
 
 class Range(NamedTuple):
@@ -59,7 +60,7 @@ class Entry:
         """What the references that the section sets may hold, by their paths."""
         named: dict[str, dict[tuple[str, ...], None]] = {}
         for axis in self.axes:
-            if isinstance(axis, Range):
+            if isinstance(axis, Range) or isinstance(axis.rows, Points):
                 continue
             for i, key in enumerate(axis.keys):
                 for row in axis.rows:
@@ -84,7 +85,10 @@ class Entry:
             for axis in self.axes
             if isinstance(axis, Range) or len(axis.rows) > 1
             for key in axis.keys
-            if isinstance(axis, Range) or len({repr(row[axis.keys.index(key)]) for row in axis.rows}) > 1
+            # The values of a single key are all different.
+            if isinstance(axis, Range)
+            or len(axis.keys) == 1
+            or len({repr(row[axis.keys.index(key)]) for row in axis.rows}) > 1
         )
 
 

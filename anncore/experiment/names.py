@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 from anncore.contract.columns import hyperparameter_column
@@ -26,7 +27,10 @@ class Namer:
         self._several = {kind for kind in SECTIONS if len(experiment.entries[kind]) > 1}
         self._tuned = experiment.tuned_kinds
         self._extra: dict[tuple[str, str], list[str]] = {}
-        self._digits = self._distinguish(list(included))
+        self._included = list(included)
+        for choice in self._included:
+            extra = self._extra.setdefault((choice.entry.kind, choice.entry.label), [])
+            extra.extend(key for key in choice.extra if key not in extra)
         varying = {
             (kind, key)
             for kind in self._tuned
@@ -43,8 +47,9 @@ class Namer:
         self._texts: dict[Choice, str] = {}
         self._values: dict[Choice, dict[str, Any]] = {}
 
-    def _distinguish(self, included: Sequence[Choice]) -> dict[tuple[str, str, str], int]:
-        """Return how many digits tell each hyperparameter's values apart; note the keys of [[include]]."""
+    @cached_property
+    def _digits(self) -> dict[tuple[str, str, str], int]:
+        """How many digits tell each hyperparameter's values apart; needed first where one is spelled."""
         seen: dict[tuple[str, str, str], set[float]] = {}
         drawn: set[tuple[str, str, str]] = set()  # all digits: the drawn values are not known here
         for kind, entries in self.experiment.entries.items():
@@ -56,13 +61,11 @@ class Namer:
                             drawn.add(place)
                         else:
                             seen.setdefault(place, set()).update(filter(is_number, (r[i] for r in axis.rows)))
-        for choice in included:
+        for choice in self._included:
             entry = choice.entry
             for key, value in choice.given.items():
                 if is_number(value):
                     seen.setdefault((entry.kind, entry.label, key), set()).add(value)
-            extra = self._extra.setdefault((entry.kind, entry.label), [])
-            extra.extend(key for key in choice.extra if key not in extra)
         return {place: _digits(values) for place, values in seen.items() if place not in drawn}
 
     def arm(self, config: Sequence[Choice]) -> str:

@@ -152,11 +152,10 @@ class PlanChecker:
             for component in _inside(combo.entries[kind])
         ):
             return
-        for slot in combo.along((kind,)):
-            for option in islice(slot.options if slot.size <= MOST_BUILT else slot.make(), MOST_BUILT):
-                for choice in option:
-                    if choice.entry.kind == kind:
-                        self.parts.plain(choice)
+        for choices, _ in islice(combo.options_of((kind,)), MOST_BUILT):
+            for choice in choices:
+                if choice.entry.kind == kind:
+                    self.parts.plain(choice)
 
     def _check_batch(self, label: str, components: Iterable[Registered]) -> None:
         """Refuse batches beside an optimizer that compares losses and so needs the same data at each step."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from anncore.contract.errors import nearest
 from anncore.contract.hyperparameters import Interval, Search, declared
 from anncore.experiment.document import is_number, show
 from anncore.experiment.keys import Key
 from anncore.experiment.model import Axis, Range
+from anncore.experiment.points import Spaced, Steps, Whole
 
 MOST_POINTS = 100_000  # of one range, so that a typing mistake cannot fill the memory
 RANGES = ("log", "linear", "range", "choice", "uniform")
@@ -32,14 +31,18 @@ def read_table(key: Key) -> Axis:
         return key.rows(table["choice"], " of choices")
     domain = _interval(key, how)
     if how == "range":
-        return key.rows(_arange(key, table["range"]), " (a range ends before its second number)")
+        steps = _arange(key, table["range"], domain.integer)
+        if len(steps) and (axis := key.spaced(steps)):
+            return axis
+        return key.rows(steps.values(), " (a range ends before its second number)")
     low, high = _bounds(key, how, table[how])
     if "num" not in table:
         return Range((key.text,), Search("log" if how == "log" else "linear", (low, high)), domain.integer)
-    points = spaced(how, low, high, _number_of_points(key, table["num"]))
+    points = Spaced(how, low, high, _number_of_points(key, table["num"]))
     if domain.integer:
-        points = list(dict.fromkeys(round(point) for point in points))
-    return key.rows(points)
+        whole = Whole(points) if max(abs(low), abs(high)) < Whole.EXACT else None
+        return (whole and key.spaced(whole)) or key.rows(dict.fromkeys(map(round, points.values())))
+    return key.spaced(points) or key.rows(points.values())
 
 
 def read_declared_range(key: Key) -> Axis:
@@ -114,7 +117,7 @@ def _number_of_points(key: Key, num: Any) -> int:
     return int(num)
 
 
-def _arange(key: Key, value: Any) -> list[float]:
+def _arange(key: Key, value: Any, integer: bool) -> Steps:
     if not isinstance(value, list) or len(value) not in (2, 3) or not all(map(is_number, value)):
         raise key.error(f"{key.text}: range must be [lo, hi] or [lo, hi, step], got {show(value)}.")
     low, high, step = (*value, 1)[:3]
@@ -126,16 +129,4 @@ def _arange(key: Key, value: Any) -> list[float]:
         raise key.error(f"{key.text}: range may have at most {MOST_POINTS} values, got {show(value)}.")
     whole = round(count)
     number = whole if math.isclose(count, whole, rel_tol=1e-9, abs_tol=1e-9) else math.ceil(count)
-    return [tidy(low + i * step) for i in range(max(number, 0))]
-
-
-def tidy(value: float, digits: int = 12) -> float:
-    """Round to significant digits, so that 10 ** -3 on a grid and 0.001 in a list are one number."""
-    return value if isinstance(value, int) else float(f"{value:.{digits}g}")
-
-
-def spaced(how: str, low: float, high: float, num: int) -> list[float]:
-    """Return `num` numbers from low to high, both included, evenly spaced (log: their logarithms)."""
-    points = (np.geomspace if how == "log" else np.linspace)(low, high, num)
-    inner = [tidy(float(point)) for point in points[1:-1]]
-    return [low, *inner, high]
+    return Steps(low, step, max(number, 0), integer)

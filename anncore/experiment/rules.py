@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from anncore.contract.registry import Registry
 from anncore.experiment.document import Document, Section, is_number, show
 from anncore.experiment.keys import checked
 from anncore.experiment.model import Comparison, Entry, Rule, labels_of
+from anncore.experiment.points import nearly
 from anncore.experiment.references import keys
 
 OPS: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -28,7 +28,7 @@ OPS: Mapping[str, Callable[[Any, Any], bool]] = {
 def same(value: Any, other: Any) -> bool:
     """Tell whether two values are the same: numbers up to rounding, lists item by item."""
     if is_number(value) and is_number(other):
-        return math.isclose(value, other, rel_tol=1e-9, abs_tol=0.0)
+        return nearly(value, other)
     if isinstance(value, (list, tuple)) and isinstance(other, (list, tuple)):
         return len(value) == len(other) and all(map(same, value, other))
     return type(value) is type(other) and bool(value == other)

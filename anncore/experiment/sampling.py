@@ -15,7 +15,7 @@ from typing import Any
 from anncore.contract.kinds import Array
 from anncore.contract.streams import stream
 from anncore.experiment.model import Axis, Range
-from anncore.experiment.ranges import tidy
+from anncore.experiment.points import tidy
 
 MOST_BATCHES = 64
 DIGITS = 6  # of a drawn number: what is reported is exactly what was run

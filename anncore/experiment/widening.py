@@ -17,7 +17,7 @@ from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import Search, resolve
 from anncore.experiment.document import is_number
 from anncore.experiment.model import Axis, Entry, Experiment, Range, Rows, Widening
-from anncore.experiment.ranges import tidy
+from anncore.experiment.points import tidy
 
 if TYPE_CHECKING:
     import pandas as pd
