@@ -155,7 +155,7 @@ def read_split(document: Document) -> Split:
     if split.valid + split.test >= 1:
         raise section.error(
             None,
-            f"valid and test must leave a share for training, got {split.valid:g} + {split.test:g}.",
+            f"valid and test must leave a share for training, got {split.valid} + {split.test}.",
         )
     return split
 

@@ -261,6 +261,7 @@ def test_wrong_grids(tmp_path: Path, text: str, parts: list[str]) -> None:
         ("[train]\nstop = { loss = 1, min_delta = 1 }", ["min_delta needs patience"]),
         ("[train]\nstop = 3", ["[train.stop] must be a table, got 3"]),
         ("[split]\nvalid = 0", ["valid must be a number above 0 and below 1, got 0"]),
+        ("[split]\nvalid = 0.9999999999", ["must leave a share for training, got 0.9999999999 + 0.2"]),
         ("[split]\nvalid = 0.5\ntest = 0.5", ["must leave a share for training, got 0.5 + 0.5"]),
         ("[seeds]\ntune = 3", ["tune must be a list of whole numbers", "{ start = .., num = .. }", "got 3"]),
         ("[seeds]\ntune = [-1]", ["tune must be a list of whole numbers of at least 0", "[-1]"]),

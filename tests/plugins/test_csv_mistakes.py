@@ -177,6 +177,8 @@ def workbook(names: tuple[str, ...]) -> bytes:
         (b"\x28\xb5\x2f\xfd\x04\x00", "is packed by zstd; unpack it first"),
         (gzip.compress(PLAIN.encode(), mtime=0)[:-9], "is a packed file that is damaged"),
         (gzip.compress(workbook(("xl/workbook.xml",)), mtime=0), "is an Excel workbook"),
+        (gzip.compress(gzip.compress(PLAIN.encode(), mtime=0), mtime=0), "is packed twice; unpack it once"),
+        (bz2.compress(lzma.compress(PLAIN.encode())), "is packed twice; unpack it once"),
         (gzip.compress(bytes(2**26 + 1), mtime=0), "unpacks to more than 64 MB"),
     ],
 )

@@ -161,8 +161,8 @@ class CSV(Dataset):
         return table
 
     def _unpacked(self, content: bytes) -> bytes:
-        packer = next((UNPACK[mark] for mark in UNPACK if content.startswith(mark)), None)
-        if packer is None or content.isascii():  # a column may be called BZh
+        packer = _packer(content)
+        if packer is None:
             return content
         most = max(MOST_UNPACKED, HIGHEST_RATIO * len(content))
         try:
@@ -172,6 +172,8 @@ class CSV(Dataset):
             raise self.error(f"is a packed file that is damaged: {error}; fetch or pack it again") from None
         if len(unpacked) > most:
             raise self.error(f"unpacks to more than {most >> 20} MB; unpack it and name what was in it")
+        if _packer(unpacked) is not None:
+            raise self.error("is packed twice; unpack it once, or pack the CSV itself")
         return unpacked
 
     def _refuse_other_formats(self, content: bytes) -> None:
@@ -242,7 +244,9 @@ class CSV(Dataset):
             start = f"has no column {self.target!r}, which target names. Its only column is {first!r}"
             raise self.error(f"{start}; set {written}?")
         line, count = table.odd_lines[0]
-        raise self.error(f"line {line} has {count} fields, the header {len(table.header)}; set {written}?")
+        raise self.error(
+            f"line {line} has {_counted(count, 'field')}, the header {len(table.header)}; set {written}?"
+        )
 
 
 class Columns:
@@ -297,13 +301,13 @@ class Columns:
             line, count = odd_lines[0]
             more = f" ({len(odd_lines)} lines are not as long as the header)" if len(odd_lines) > 1 else ""
             self.mistakes.append(
-                f"line {line} has {count} fields, the header {len(header)}; "
+                f"line {line} has {_counted(count, 'field')}, the header {len(header)}; "
                 f"quote texts that contain the separator{more}"
             )
-        if len(rows) + len(odd_lines) < FEWEST_ROWS:
-            self.mistakes.append(
-                f"has {len(rows) + len(odd_lines)} rows below its header; at least {FEWEST_ROWS} are needed"
-            )
+        below = len(rows) + len(odd_lines)
+        if below < FEWEST_ROWS:
+            counted = _counted(below, "row")
+            self.mistakes.append(f"has {counted} below its header; at least {FEWEST_ROWS} are needed")
 
     def _numbers_only(self) -> bool:
         return all(_number(name, self.decimal) is not None for name in self.table.header)
@@ -431,6 +435,17 @@ class Columns:
         names = tuple(min(spelt, key=lambda text: (len(text), text)) for spelt in spellings)
         task: Task = "binary" if different == 2 else "multiclass"
         return np.array([place[label] for label in labels]), task, names
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _packer(content: bytes) -> Any:
+    """Return the module that unpacks a content, None for one that is not packed."""
+    if content.isascii():  # a column may be called BZh
+        return None
+    return next((UNPACK[mark] for mark in UNPACK if content.startswith(mark)), None)
 
 
 def _number(text: str, decimal: str) -> float | None:
