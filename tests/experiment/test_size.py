@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import tracemalloc
 from collections.abc import Iterator
@@ -200,6 +201,7 @@ def test_an_include_is_looked_for_without_making_the_grid(tmp_path: Path) -> Non
     ],
 )
 def test_every_way_to_make_size_is_refused(tmp_path: Path, override: str, message: str) -> None:
+    importlib.import_module("sklearn.datasets")  # whose first import alone takes 70 MB
     with little_memory(60e6), pytest.raises(AnnxError, match=message):
         plan(tmp_path, f"{HEAD}[optimizer.sgd]\n", overrides=[override], allow_large=True)
 

@@ -158,7 +158,7 @@ GOOD = column(0, 1, 0, 1, 0)
         ("a,y\n", {}, "has 0 rows below its header; at least 5 are needed"),
         (column(0), {}, "has 1 row below its header; at least 5 are needed"),
         (column(0, 1, 0, 1), {}, "has 4 rows below its header; at least 5 are needed"),
-        (GOOD, {"target": "Y"}, "has no column 'Y', which target names. It has 'a', 'y'."),
+        (GOOD, {"target": "Y"}, "has no column 'Y', which target names. Did you mean 'y'?"),
         (
             column(0, 1, 0, 1, 0, header="weight,label"),
             {"target": "lable"},
