@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from shipped import REGISTRY
@@ -10,10 +10,18 @@ from shipped import REGISTRY
 from anncore.evidence.results import Results
 from anncore.testing.made_up import MadeUp
 
+USUAL: dict[str, Any] = {
+    "arms": ("sgd", "momentum", "adagrad", "rmsprop", "adam"),
+    "problems": ("two_moons", "spirals", "digits", "wine", "sine", "diabetes", "xor", "iris"),
+    "regression": ("sine", "diabetes"),
+    "registry": REGISTRY,
+}
+
 
 def make_results(*args: Any, **options: Any) -> Results:
     """Return the results of a `MadeUp` sweep, whose fields the arguments are."""
-    return MadeUp(*args, **({"registry": REGISTRY} | options)).results()
+    given = dict(zip((field.name for field in fields(MadeUp)), args, strict=False))
+    return MadeUp(**(USUAL | given | options)).results()
 
 
 def asked(results: Results, **changes: Any) -> Results:

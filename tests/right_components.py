@@ -309,6 +309,7 @@ class Shallow(Network):
     """
 
     name: ClassVar[str] = "shallow"
+    output: Any = ref("activation", "auto")
     activation: Any = ref("activation", "tanh")
 
     def specs(self, inputs: int, outputs: int) -> list[WeightSpec]:
@@ -479,6 +480,7 @@ class Furnished(ModalNetwork):
     """
 
     name: ClassVar[str] = "furnished"
+    output: Any = ref("activation", "auto")
     activation: Any = ref("activation", "tanh")
 
     def places(self, inputs: int, outputs: int) -> dict[str, list[int]]:
@@ -534,6 +536,7 @@ class Wired(Network):
     """
 
     name: ClassVar[str] = "wired"
+    output: Any = ref("activation", "auto")
 
     def specs(self, inputs: int, outputs: int) -> list[WeightSpec]:
         return [WeightSpec("A", (inputs, outputs), inputs, outputs)]

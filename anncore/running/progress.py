@@ -79,9 +79,9 @@ class Progress:
 
 def running(folder: Path) -> Progressed | None:
     """Return how far the sweep is that runs in a folder; None where none runs."""
-    if not (folder / FILE).is_file():  # a pipe would be waited on for ever
-        return None
     try:
+        if not (folder / FILE).is_file():  # a pipe would be waited on for ever
+            return None
         content: dict[str, Any] = json.loads((folder / FILE).read_bytes())
         event = Progressed(**{name: content[name] for name in Progressed._fields})
         pid, told = int(content["pid"]), float(content["time"])

@@ -89,8 +89,9 @@ class RunFolder:
     @contextlib.contextmanager
     def store(self) -> Iterator[Store]:
         """Make the folder and open its store for writing; a store that cannot be opened leaves no folder."""
-        missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        missing: list[Path] = []
         try:
+            missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
             self.path.mkdir(parents=True, exist_ok=True)
             _refuse_folders(self.path)
             store = Store(self.path / "trials.sqlite")

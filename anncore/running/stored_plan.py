@@ -51,9 +51,9 @@ def read_plan(folder: Path) -> dict[str, Any]:
 def read_own_copy(folder: Path, plan: dict[str, Any]) -> Source:
     """Return the folder's copy of the experiment file; raises StoreError where it is not what was written."""
     file = folder / "experiment.toml"
-    if file.is_fifo():  # reading it would wait for ever
-        raise damaged(folder, file.name, "it is a pipe")
     try:
+        if file.is_fifo():  # reading it would wait for ever
+            raise damaged(folder, file.name, "it is a pipe")
         source = read_document(file)
     except ExperimentError as error:
         raise damaged(folder, file.name, str(error)) from None
@@ -103,9 +103,9 @@ def read_with_stand_ins(
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:
     """Return the table in one of the folder's JSON files; raises StoreError where there is none."""
-    if (folder / name).is_fifo():  # reading it would wait for ever
-        raise damaged(folder, name, "it is a pipe")
     try:
+        if (folder / name).is_fifo():  # reading it would wait for ever
+            raise damaged(folder, name, "it is a pipe")
         content = json.loads((folder / name).read_bytes())
     except FileNotFoundError:
         if (folder / "trials.sqlite").is_file():

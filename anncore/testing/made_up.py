@@ -120,8 +120,8 @@ class MadeUp:
     of steps. registry: what is installed.
     """
 
-    arms: Sequence[str] = ("sgd", "momentum", "adagrad", "rmsprop", "adam")
-    problems: Sequence[str] = ("two_moons", "spirals", "digits", "wine", "sine", "diabetes", "xor", "iris")
+    arms: Sequence[str]
+    problems: Sequence[str]
     seeds: Sequence[int] = tuple(range(100, 110))
     tune_seeds: Sequence[int] = (0, 1, 2)
     rates: Sequence[float] = (1e-3, 1e-2, 1e-1, 1.0)
@@ -129,7 +129,7 @@ class MadeUp:
     goal: Any = "min"
     status: StatusOf | None = None
     score: ScoreOf | None = None
-    regression: Sequence[str] = ("sine", "diabetes")
+    regression: Sequence[str] = ()
     datasets: Mapping[str, str] = field(default_factory=dict)
     report: Mapping[str, Any] = field(default_factory=dict)
     steps: int = 500

@@ -171,7 +171,7 @@ ALONE = "seeds.report = [100, 101]\noptimizer.sgd = {}\n"
         (SWEEP + "report.costs = true\n", {}, lambda r: len(r["costs"]) == 4),
         (SWEEP, {"overrides": ['train.watch=["dead_units"]']}, lambda r: r["watched"][0]["low"] == 0),
         (ALONE, {}, lambda r: r["arms"] == ["sgd"] and r["improvement"] is None),
-        (ALONE, {"max_time": 0}, lambda r: r["counts"]["trials"] == 0),
+        (ALONE, {"max_time": 1e-9}, lambda r: r["counts"]["trials"] == 0),
     ],
     ids=[
         *("data sets", "objectives", "rounds", "widened", "waived", "failures", "costs", "watched"),

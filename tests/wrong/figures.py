@@ -15,7 +15,7 @@ def nothing(self: Any, data: Any) -> None:
 
 
 def a_picture(self: Any, data: Any) -> Any:
-    return "a picture"
+    return 3
 
 
 def untitled(self: Any, data: Any) -> Any:
@@ -62,7 +62,9 @@ FIGURES = [
     wrong("figure", "attributes", "question must end with a question mark", question="Who wins"),
     wrong("figure", "attributes", "section must be one of leaderboard", section="leader"),
     wrong("figure", "drawing", "draws nothing for a tuned sweep", draw=nothing),
-    wrong("figure", "drawing", "must return a Drawing or None, got <class 'str'>", draw=a_picture),
+    wrong(
+        "figure", "drawing", "must return a Drawing, a sentence or None, got <class 'int'>", draw=a_picture
+    ),
     wrong("figure", "drawing", "title is empty", draw=untitled),
     wrong("figure", "drawing", "alt says nan", draw=wordy),
     wrong(
