@@ -14,7 +14,7 @@ def nothing(self: Any, data: Any) -> None:
     return None
 
 
-def a_picture(self: Any, data: Any) -> Any:
+def a_number(self: Any, data: Any) -> Any:
     return 3
 
 
@@ -62,9 +62,7 @@ FIGURES = [
     wrong("figure", "attributes", "question must end with a question mark", question="Who wins"),
     wrong("figure", "attributes", "section must be one of leaderboard", section="leader"),
     wrong("figure", "drawing", "draws nothing for a tuned sweep", draw=nothing),
-    wrong(
-        "figure", "drawing", "must return a Drawing, a sentence or None, got <class 'int'>", draw=a_picture
-    ),
+    wrong("figure", "drawing", "must return a Drawing, a sentence or None, got <class 'int'>", draw=a_number),
     wrong("figure", "drawing", "title is empty", draw=untitled),
     wrong("figure", "drawing", "alt says nan", draw=wordy),
     wrong(
