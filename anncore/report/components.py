@@ -58,7 +58,8 @@ def _built(entry: Any, kind: str, mine: Any) -> Any:
         {name: plain for name, value in row.items() if (plain := _plain(value, known.get(name))) is not None}
         for row in (
             {name.partition(".")[2]: value for name, value in record.items()}
-            for record in mine[columns].to_dict("records")
+            # Without columns pandas below 3.1 has no records at all.
+            for record in (mine[columns].to_dict("records") or [{}])
         )
     ]
     texts = [json.dumps(row, sort_keys=True) for row in rows]
