@@ -7,13 +7,13 @@ better. All of that can be written down. A stand-in made of it declares the same
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from anncore.contract import kinds
 from anncore.contract.admission import form_of
+from anncore.contract.documentation import documentation
 from anncore.contract.errors import PluginError
 from anncore.contract.hyperparameters import (
     Declared,
@@ -45,7 +45,7 @@ def describe(component: Registered) -> dict[str, Any]:
         "version": component.version,
         "plugin": component.plugin,
         "form": form_of(cls).__name__,
-        "documentation": inspect.cleandoc(cls.__doc__ or ""),
+        "documentation": documentation(cls),
         "attributes": _attributes(cls),
         "presets": _plain({name: dict(values) for name, values in cls.presets.items()}) or {},
         "hyperparameters": [_written(declaration) for declaration in declared(cls).values()],

@@ -9,15 +9,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from shipped import REGISTRY
 
-from anncore import StoreError, load_registry, load_run
+from anncore import StoreError, load_run
 from anncore.cli.group import cli
 from anncore.contract.hyperparameters import declared, references
 from anncore.contract.registry import Registry
 from anncore.contract.stand_ins import StandIn, describe, gone, with_stand_ins
 from anncore.running.run_folder import RunFolder
-
-REGISTRY = load_registry()
 
 PLUGIN = """
 from dataclasses import dataclass
@@ -203,3 +202,13 @@ def test_a_stand_in_declares_what_its_component_declares(component: object) -> N
         f"{other.dist} {other.version} is not here as it was ({other.kind} {other.name}); shown is what the "
         "folder keeps."
     ]
+
+
+def test_what_is_kept_of_a_component_has_its_documentation_under_python_oo(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`python -OO` removes docstrings from the code; the source has them still."""
+    component = REGISTRY.get("optimizer", "adam")
+    monkeypatch.setattr(component.cls, "__doc__", None)
+    monkeypatch.setattr("anncore.contract.documentation.REMOVED", True)
+    assert describe(component)["documentation"].startswith("Adaptive moment estimation.")
