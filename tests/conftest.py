@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -61,3 +62,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         kit = getattr(item, "originalname", "") == "test_conformance"
         if kit or path.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Show frozen objects to the garbage collector again.
+
+    Training freezes all objects of the process. hypothesis asks the collector at its first test who refers
+    to its generator of random numbers; without an answer it warns, and the test fails.
+    """
+    gc.unfreeze()
