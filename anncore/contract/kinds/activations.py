@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 
+from anncore.contract.derivatives import pullback
 from anncore.contract.kinds.base import Array, Component, Hyper
 
 
@@ -60,9 +61,12 @@ class Activation(AnyActivation):
     def forward(self, z: Array) -> Array:
         """Return f(z), shaped as z (T, N, D)."""
 
-    @abstractmethod
     def backward(self, grad: Array, z: Array, a: Array) -> Array:
-        """Return ∂L/∂z from grad = ∂L/∂a, with a = forward(z); all (T, N, D)."""
+        """Return ∂L/∂z from grad = ∂L/∂a, with a = forward(z); all (T, N, D).
+
+        By default it is derived from forward.
+        """
+        return pullback(self, _forward, [z], name="forward", grad=grad, result=a)[0]
 
 
 class LearnedActivation(AnyActivation):
@@ -81,9 +85,17 @@ class LearnedActivation(AnyActivation):
     def forward(self, z: Array, weights: Weights) -> Array:
         """Return f(z), (T, N, D)."""
 
-    @abstractmethod
     def backward(self, grad: Array, z: Array, a: Array, weights: Weights, grads: Weights) -> Array:
-        """Return ∂L/∂z, (T, N, D), and write ∂L/∂weight into the arrays of `grads`."""
+        """Return ∂L/∂z, (T, N, D), and write ∂L/∂weight into the arrays of `grads`. Default: derived."""
+
+        def forward(component: LearnedActivation, z: Array, *arrays: Array) -> Array:
+            return component.forward(z, dict(zip(weights, arrays, strict=True)))
+
+        inputs, places = [z, *weights.values()], range(1 + len(weights))
+        by_z, *by_weight = pullback(self, forward, inputs, name="forward", grad=grad, result=a, wrt=places)
+        for name, gradient in zip(weights, by_weight, strict=True):
+            grads[name][...] = gradient
+        return by_z
 
 
 class RandomActivation(AnyActivation):
@@ -104,6 +116,15 @@ class RandomActivation(AnyActivation):
     def forward(self, z: Array, noise: Array | None) -> Array:
         """Return f(z), (T, N, D)."""
 
-    @abstractmethod
     def backward(self, grad: Array, z: Array, a: Array, noise: Array | None) -> Array:
-        """Return ∂L/∂z, (T, N, D)."""
+        """Return ∂L/∂z, (T, N, D). Default: derived from forward."""
+
+        def forward(component: RandomActivation, z: Array, drawn: Array | None = None) -> Array:
+            return component.forward(z, drawn)
+
+        inputs = [z] if noise is None else [z, noise]
+        return pullback(self, forward, inputs, name="forward", grad=grad, result=a)[0]
+
+
+def _forward(component: Activation, z: Array) -> Array:
+    return component.forward(z)

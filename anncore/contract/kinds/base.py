@@ -25,6 +25,10 @@ Task = Literal["binary", "multiclass", "regression"]
 TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
 
 
+DERIVED = "_derived"
+"""The attribute in which a component keeps the gradients that were derived from its formulas."""
+
+
 class Component(ABC):
     """What every component of every kind has."""
 
@@ -47,6 +51,10 @@ class Component(ABC):
         By default "": the results depend on the hyperparameters alone.
         """
         return ""
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Derived gradients are derived again where a copy is used.
+        return {key: value for key, value in self.__dict__.items() if key != DERIVED}
 
     def _repr_html_(self) -> str:
         values = [(field.name, _briefly(getattr(self, field.name))) for field in fields(self)]  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
+from anncore.contract.derivatives import pullback
 from anncore.contract.kinds.base import Array, Component, Task
 
 
@@ -44,9 +45,9 @@ class Loss(Component):
     def value(self, output: Array, target: Array) -> Array:
         """Return the mean loss of each trial, (T,), from predictions and targets (T, N, D)."""
 
-    @abstractmethod
     def grad(self, output: Array, target: Array) -> Array:
-        """Return ∂value/∂output, shaped as output."""
+        """Return ∂value/∂output, shaped as output. Default: derived from value."""
+        return pullback(self, _value, [output, target], name="value")[0]
 
     def predict(self, output: Array) -> Array:
         """Return predictions (T, N, D) for metrics. By default these are the outputs.
@@ -67,6 +68,14 @@ class JointLoss(Loss):
     def value_from_logits(self, z: Array, target: Array, link: str) -> Array:
         """Return the mean loss of each trial, (T,)."""
 
-    @abstractmethod
     def grad_from_logits(self, z: Array, target: Array, link: str) -> Array:
-        """Return ∂value/∂z, (T, N, D)."""
+        """Return ∂value/∂z, (T, N, D). Default: derived from value_from_logits."""
+
+        def value(component: JointLoss, z: Array, target: Array) -> Array:
+            return component.value_from_logits(z, target, link)
+
+        return pullback(self, value, [z, target], name=f"value_from_logits {link}")[0]
+
+
+def _value(component: Loss, output: Array, target: Array) -> Array:
+    return component.value(output, target)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from anncore.contract.derivatives import pullback
 from anncore.contract.kinds.base import Array, Component
 
 
@@ -48,9 +49,9 @@ class AnyObjective(Component):
 class Objective(AnyObjective):
     """A function of D numbers to be minimised."""
 
-    @abstractmethod
     def grad(self, x: Array) -> Array:
-        """Return ∂f/∂x, (T, 1, D)."""
+        """Return ∂f/∂x, (T, 1, D). Default: derived from value."""
+        return pullback(self, _value, [x], name="value")[0]
 
 
 class NoisyObjective(AnyObjective):
@@ -65,3 +66,7 @@ class NoisyObjective(AnyObjective):
     @abstractmethod
     def grad(self, x: Array, noise: Array) -> Array:
         """Return ∂f/∂x, (T, 1, D), with noise (T, 1, D); a noise of 0 means none."""
+
+
+def _value(component: AnyObjective, x: Array) -> Array:
+    return component.value(x)

@@ -1,0 +1,298 @@
+"""Symbols: a formula runs once on them, and what NumPy would have computed is recorded as a graph.
+
+A formula is a component's method in plain NumPy. Its arrays become symbols that know shape and dtype, not
+values. Every operation on a symbol becomes a node: the very function that NumPy would have called, so that
+the recorded formula gives the same bits as the written one. An operation without a known derivative, or one
+that needs a value, raises `Underivable`, which names the operation and the line of the formula.
+"""
+
+from __future__ import annotations
+
+import linecache
+import operator
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from anncore.contract.derivatives.primitives import item
+from anncore.contract.errors import ComponentError
+from anncore.contract.kinds.base import Array
+
+HERE = Path(__file__).parents[2]  # anncore; a formula is written elsewhere
+STAND_IN = 0.5  # within the domain of most functions
+
+# How to record NumPy's functions and the methods of arrays; functions.py fills them.
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+METHODS: dict[str, Callable[..., Any]] = {}
+
+
+class Underivable(ComponentError):
+    """A formula that the trace cannot follow, or an operation without a known derivative."""
+
+
+def refuse(operation: str, reason: str = "has no known derivative") -> Underivable:
+    """Return the error for an operation, with the line of the formula that calls it."""
+    place = _formula_line()
+    return Underivable(f"{operation} {reason}{place}; write the gradient by hand, or the formula without it")
+
+
+def _formula_line() -> str:
+    frame = sys._getframe(1)
+    libraries = (str(HERE), str(Path(np.__file__).parent))
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith(libraries) and "scipy" not in Path(name).parts:
+            line = linecache.getline(name, frame.f_lineno).strip()
+            return f" ({Path(name).name}, line {frame.f_lineno}{f': {line}' if line else ''})"
+        frame = frame.f_back  # type: ignore[assignment]
+    return ""
+
+
+class Node:
+    """One array of a formula: `function(*args, **options)`, or an input if the function is None.
+
+    args: nodes, and the constants between them. known: it depends on hyperparameters alone, and `value` is
+    what it is for the component at hand.
+    """
+
+    __slots__ = ("args", "dtype", "function", "index", "known", "options", "shape", "value")
+
+    def __init__(
+        self,
+        function: Callable[..., Any] | None,
+        args: tuple[Any, ...],
+        options: tuple[tuple[str, Any], ...],
+        like: Array,
+        known: bool,
+    ) -> None:
+        self.function, self.args, self.options = function, args, options
+        self.shape, self.dtype = like.shape, like.dtype
+        self.known = known
+        self.value = like if known else None
+        self.index = -1  # of an input
+
+    @property
+    def stand_in(self) -> Array:
+        """An array of this node's shape and dtype: its value if it is known, else one number everywhere."""
+        if self.value is not None:
+            return self.value
+        number = STAND_IN if self.dtype.kind == "f" else 0
+        return np.broadcast_to(np.asarray(number, self.dtype), self.shape)
+
+
+class Graph:
+    """The nodes of a formula; equal operations are one node."""
+
+    def __init__(self) -> None:
+        self.inputs: list[Node] = []
+        self._nodes: dict[Any, Node] = {}
+
+    def input(self, like: Any, known: bool = False) -> Symbol:
+        """Return the symbol of an input of the shape and dtype of `like`; of a known one the value counts."""
+        if known:
+            like = np.asarray(like)
+        else:
+            like = np.broadcast_to(np.asarray(STAND_IN).astype(like.dtype), like.shape)
+        node = Node(None, (), (), like, known)
+        node.index = len(self.inputs)
+        self.inputs.append(node)
+        return Symbol(self, node)
+
+    def record(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Return the symbol of a function of symbols and constants, all given as plain arguments."""
+        nodes = tuple(arg.node if isinstance(arg, Symbol) else arg for arg in args)
+        if any(isinstance(arg, Symbol) and arg.graph is not self for arg in args):
+            raise refuse(name_of(function), "mixes two formulas")
+        key = (function, *map(_mark, nodes), *((name, _mark(options[name])) for name in sorted(options)))
+        node = self._nodes.get(key)
+        if node is None:
+            values = [arg.stand_in if isinstance(arg, Node) else arg for arg in nodes]
+            with np.errstate(all="ignore"):
+                result = function(*values, **options)
+            if not isinstance(result, (np.ndarray, np.generic)):
+                raise refuse(name_of(function), "gives no array")
+            known = all(arg.known for arg in nodes if isinstance(arg, Node))
+            node = Node(function, nodes, tuple(sorted(options.items())), np.asarray(result), known)
+            self._nodes[key] = node
+        return Symbol(self, node)
+
+
+def _mark(arg: Any) -> Any:
+    """Return what is equal for equal arguments of an operation."""
+    if isinstance(arg, Node):
+        return id(arg)
+    if isinstance(arg, np.ndarray):
+        return arg.shape, arg.dtype.str, arg.tobytes()
+    if isinstance(arg, tuple):
+        return tuple(map(_mark, arg))
+    return type(arg).__name__, repr(arg)
+
+
+def name_of(function: Any) -> str:
+    """Return what an author calls a function: np.exp, @, scipy.special.erf, a slice."""
+    if function in SIGNS:
+        return SIGNS[function]
+    name = getattr(function, "__name__", str(function))
+    if getattr(np, name, None) is function:
+        return f"np.{name}"
+    if isinstance(function, np.ufunc):
+        return f"scipy.special.{name}"
+    return name.strip("_").replace("_", " ")
+
+
+SIGNS: dict[Any, str] = {
+    operator.add: "+",
+    operator.sub: "-",
+    operator.mul: "*",
+    operator.truediv: "/",
+    operator.pow: "**",
+    operator.matmul: "@",
+    operator.neg: "-",
+    operator.floordiv: "//",
+    operator.mod: "%",
+}
+
+
+def _binary(function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
+    def forward(self: Symbol, other: Any) -> Any:
+        return self.graph.record(function, self, _operand(other))
+
+    def reflected(self: Symbol, other: Any) -> Any:
+        return self.graph.record(function, _operand(other), self)
+
+    return forward, reflected
+
+
+def _operand(value: Any) -> Any:
+    """Return an operand; a list becomes an array, as beside an array."""
+    return np.asarray(value) if isinstance(value, (list, tuple)) else getattr(value, "sample", value)
+
+
+class Symbol:
+    """An array of a formula whose values are not known: operators, NumPy's functions and array methods."""
+
+    __array_priority__ = 1000.0
+    __hash__ = object.__hash__
+
+    def __init__(self, graph: Graph, node: Node) -> None:
+        self.graph, self.node = graph, node
+        self.shape, self.dtype = node.shape, node.dtype
+
+    __add__, __radd__ = _binary(operator.add)
+    __sub__, __rsub__ = _binary(operator.sub)
+    __mul__, __rmul__ = _binary(operator.mul)
+    __truediv__, __rtruediv__ = _binary(operator.truediv)
+    __floordiv__, __rfloordiv__ = _binary(operator.floordiv)
+    __mod__, __rmod__ = _binary(operator.mod)
+    __pow__, __rpow__ = _binary(operator.pow)
+    __matmul__, __rmatmul__ = _binary(operator.matmul)
+    __gt__, __lt__ = _binary(operator.gt)[0], _binary(operator.lt)[0]
+    __ge__, __le__ = _binary(operator.ge)[0], _binary(operator.le)[0]
+    __eq__, __ne__ = _binary(operator.eq)[0], _binary(operator.ne)[0]
+    __and__, __rand__ = _binary(operator.and_)
+    __or__, __ror__ = _binary(operator.or_)
+    __xor__, __rxor__ = _binary(operator.xor)
+
+    def __neg__(self) -> Any:
+        return self.graph.record(operator.neg, self)
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return self.graph.record(operator.abs, self)
+
+    def __invert__(self) -> Any:
+        return self.graph.record(operator.invert, self)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.graph.record(item, self, index=_index(index))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise refuse("assignment to a part of an array", "cannot be followed: use np.where or np.concatenate")
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self) -> Any:
+        raise refuse(
+            "iteration over an array", "runs over its first axis, the trials: take slices of another axis"
+        )
+
+    def _known(self) -> Any:
+        if self.node.value is None:
+            raise refuse("a decision by a value (if, float, int, bool)", "cannot be followed: use np.where")
+        return self.node.value
+
+    def __bool__(self) -> bool:
+        return bool(self._known())
+
+    def __float__(self) -> float:
+        return float(self._known())
+
+    def __int__(self) -> int:
+        return int(self._known())
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        if self.node.value is None:
+            raise refuse("a function outside NumPy's ufuncs, or assignment into an array", "needs values")
+        return np.asarray(self.node.value, dtype)
+
+    def __repr__(self) -> str:
+        return f"Symbol(shape={self.shape}, dtype={self.dtype})"
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self.shape))
+
+    @property
+    def T(self) -> Any:
+        """The transpose."""
+        return np.transpose(self)
+
+    @property
+    def mT(self) -> Any:
+        """The transpose of the last two axes."""
+        return self.swapaxes(-1, -2)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        if method != "__call__" or ufunc.nout != 1:
+            raise refuse(f"{name_of(ufunc)}.{method}" if method != "__call__" else name_of(ufunc))
+        if options:
+            raise refuse(f"{next(iter(options))}= of {name_of(ufunc)}", "cannot be followed: use np.where")
+        return self.graph.record(ufunc, *map(_operand, inputs))
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        recorded = FUNCTIONS.get(function)
+        if recorded is None:
+            raise refuse(name_of(function))
+        return recorded(*args, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        method = METHODS.get(name)
+        if method is None:
+            if hasattr(np.ndarray, name):
+                raise refuse(f".{name} of an array")
+            raise AttributeError(f"an array has no attribute {name!r}")
+        return lambda *args, **options: method(self, *args, **options)
+
+
+def _index(index: Any) -> Any:
+    parts = index if isinstance(index, tuple) else (index,)
+    for part in parts:
+        if isinstance(part, Symbol):
+            raise refuse(
+                "an index that depends on values", "cannot be followed: use np.where or one-hot sums"
+            )
+        if isinstance(part, np.ndarray) and part.dtype == bool:
+            raise refuse("a boolean index", "cannot be followed: use np.where")
+    return parts
