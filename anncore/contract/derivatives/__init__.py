@@ -7,8 +7,8 @@ pullback.py is what the kinds call where an author wrote no gradient.
 
 from __future__ import annotations
 
-from anncore.contract.derivatives.functions import FUNCTIONS, METHODS
+from anncore.contract.derivatives import functions
 from anncore.contract.derivatives.pullback import derive, pullback
 from anncore.contract.derivatives.symbols import Underivable
 
-__all__ = ["FUNCTIONS", "METHODS", "Underivable", "derive", "pullback"]
+__all__ = ["Underivable", "derive", "functions", "pullback"]
