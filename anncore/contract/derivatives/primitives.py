@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from anncore.contract.kinds.base import Array
+from anncore.contract.arrays import Array
 
 
 def item(array: Array, *, index: Any) -> Array:

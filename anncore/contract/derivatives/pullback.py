@@ -14,8 +14,8 @@ from anncore.contract.derivatives.reverse import gradients
 from anncore.contract.derivatives.symbols import Graph, Symbol, refuse
 from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import declared
-from anncore.contract.kinds.base import DERIVED
 
+DERIVED = "_derived"  # the attribute in which a component keeps what was derived from its formulas
 MOST = 64  # derivatives that one component keeps, one for each shape of its arguments
 
 

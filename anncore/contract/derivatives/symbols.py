@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from anncore.contract.arrays import Array
 from anncore.contract.derivatives.primitives import item
 from anncore.contract.errors import ComponentError
-from anncore.contract.kinds.base import Array
 
 HERE = Path(__file__).parents[2]  # anncore; a formula is written elsewhere
 STAND_IN = 0.5  # within the domain of most functions

@@ -8,13 +8,10 @@ from dataclasses import fields
 from html import escape
 from typing import Any, ClassVar, Literal
 
-import numpy.typing as npt
-
+from anncore.contract.arrays import Array as Array
+from anncore.contract.derivatives.pullback import DERIVED
 from anncore.contract.documentation import documentation
 from anncore.contract.shown import html_table, shortened
-
-Array = npt.NDArray[Any]
-"""A NumPy array."""
 
 Hyper = Any
 """A hyperparameter: a float, or an array (T, 1, 1) with one value per trial."""
@@ -23,10 +20,6 @@ Task = Literal["binary", "multiclass", "regression"]
 """binary: target (N, 1) in {0, 1}. multiclass: one-hot (N, C). regression: real (N, K)."""
 
 TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
-
-
-DERIVED = "_derived"
-"""The attribute in which a component keeps the gradients that were derived from its formulas."""
 
 
 class Component(ABC):
