@@ -10,7 +10,7 @@ from anncore.contract.derivatives.symbols import Node, Symbol
 
 
 class Recipe:
-    """Computes some nodes of a graph from its inputs; an operand is forgotten after its last use.
+    """Computes some nodes of a graph from its inputs.
 
     outputs: symbols or plain arrays. given: further nodes whose values the caller has; they come after the
     graph's inputs.

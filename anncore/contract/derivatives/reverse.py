@@ -73,16 +73,18 @@ def _broadcasts(function: Any) -> bool:
 
 def _total(parts: Sequence[Gradient]) -> Gradient:
     """Return the sum of the gradients; those of slices are put back into one array together."""
-    slices = [
-        part for part in parts if isinstance(part, Symbol) and part.node.function is primitives.put_back
-    ]
+    slices = [part for part in parts if _is_put_back(part)]
     if len(slices) > 1:
         first = slices[0]
         pieces = [Symbol(first.graph, arg) for part in slices for arg in part.node.args]
         indices = tuple(index for part in slices for index in dict(part.node.options)["indices"])
         together = first.graph.record(primitives.put_back, *pieces, indices=indices, shape=tuple(first.shape))
-        parts = [*(part for part in parts if part not in slices), together]
+        parts = [*(part for part in parts if not _is_put_back(part)), together]
     total = parts[0]
     for part in parts[1:]:
         total = plus(total, part)
     return total
+
+
+def _is_put_back(part: Gradient) -> bool:
+    return isinstance(part, Symbol) and part.node.function is primitives.put_back

@@ -117,7 +117,7 @@ def _var(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool, ddof: int = 0) 
 
 def _std(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool, ddof: int = 0) -> Any:
     centred = x - np.mean(x, axis=axis, keepdims=True)
-    spread = _kept(out, x, axis, keepdims) * float(_count(x, axis) - ddof)
+    spread = _not_zero(_kept(out, x, axis, keepdims)) * float(_count(x, axis) - ddof)
     return times(_kept(g, x, axis, keepdims), centred / spread)
 
 
@@ -127,8 +127,12 @@ def _cumsum(g: Any, out: Any, x: Any, *, axis: int) -> Any:
 
 
 def _length(g: Any, out: Any, x: Any, *, axis: int, keepdims: bool) -> Any:
-    length = _kept(out, x, axis, keepdims)
-    return masked(length > 0, times(_kept(g, x, axis, keepdims), x / length))
+    return times(_kept(g, x, axis, keepdims), x / _not_zero(_kept(out, x, axis, keepdims)))
+
+
+def _not_zero(length: Any) -> Any:
+    """Return the length, 1 in place of 0: the gradient of a length is 0 there, as in PyTorch."""
+    return np.where(length > 0, length, 1.0)
 
 
 def _left(g: Any, out: Any, a: Any, b: Any) -> Any:
@@ -290,8 +294,8 @@ RULES: dict[Any, tuple[Rule | None, ...]] = {
         lambda g, out, x, y: times(g, np.exp2(y - out)),
     ),
     np.hypot: (
-        lambda g, out, x, y: masked(out > 0, times(g, x / out)),
-        lambda g, out, x, y: masked(out > 0, times(g, y / out)),
+        lambda g, out, x, y: times(g, x / _not_zero(out)),
+        lambda g, out, x, y: times(g, y / _not_zero(out)),
     ),
     np.arctan2: (
         lambda g, out, x, y: times(g, y / (x * x + y * y)),

@@ -287,7 +287,8 @@ class Symbol:
 
 
 def _index(index: Any) -> Any:
-    parts = index if isinstance(index, tuple) else (index,)
+    given = index if isinstance(index, tuple) else (index,)
+    parts = tuple(np.asarray(part) if isinstance(part, list) else part for part in given)
     for part in parts:
         if isinstance(part, Symbol):
             raise refuse(
