@@ -23,15 +23,19 @@ the others take; a frame of your own does as well (`help(anncore.evidence)`):
 Write a component: a frozen dataclass, derived from the base class of its kind (`help(anncore.Activation)`):
 
     kinds        Activation, Loss, Optimizer, Schedule, Initializer, Dataset, Network, Objective, Metric,
-                 Figure, Executor; LearnedActivation, RandomActivation, JointLoss, OptimizerWrapper,
+                 Figure, Executor, Sampler, SelectionRule, StoppingRule, ReportSection, Exporter, Listener,
+                 Command; LearnedActivation, RandomActivation, JointLoss, OptimizerWrapper,
                  AskingOptimizer, AskingWrapper, ModalNetwork, NoisyObjective, WatchingMetric
     fields       hyper, ref, linear, log, choice; build makes a component from plain values
     handed       Array, Hyper, Task, Data, Weights, WeightSpec, Layer, Mode, Evaluate, FigureInput,
-                 DecisionMap
+                 DecisionMap, Candidates, Look, Claim, ReportTable, ExportInput
+    events       SweepStarted, PhaseStarted, StackDone, Progressed, PhaseDone, OtherEnvironment, Distrusted,
+                 StopRequested, SweepDone; Event is any of them
     numbers      dense, eigh, power, sum_examples, times_transposed, truncated_normal, add_outliers,
                  flip_labels, WeightDecay, DECAY_MODES
     figures      drawing, Drawing; counted, joined, number, percent, singular, metric_words, differences,
                  mean_band
+    files        to_csv, latex_files
     processes    Lost, children_on_one_blas_thread
     plugins      hookimpl, load_registry, Registry, Component; `anncore.testing` checks what a kind promises
 

@@ -11,6 +11,18 @@ from .contract.errors import (
     StoreError as StoreError,
     nearest as nearest,
 )
+from .contract.events import (
+    Distrusted as Distrusted,
+    Event as Event,
+    OtherEnvironment as OtherEnvironment,
+    PhaseDone as PhaseDone,
+    PhaseStarted as PhaseStarted,
+    Progressed as Progressed,
+    StackDone as StackDone,
+    StopRequested as StopRequested,
+    SweepDone as SweepDone,
+    SweepStarted as SweepStarted,
+)
 from .contract.hookspecs import hookimpl as hookimpl
 from .contract.hyperparameters import (
     build as build,
@@ -25,11 +37,16 @@ from .contract.kinds import (
     Array as Array,
     AskingOptimizer as AskingOptimizer,
     AskingWrapper as AskingWrapper,
+    Candidates as Candidates,
+    Claim as Claim,
+    Command as Command,
     Component as Component,
     Data as Data,
     Dataset as Dataset,
     Evaluate as Evaluate,
     Executor as Executor,
+    Exporter as Exporter,
+    ExportInput as ExportInput,
     Figure as Figure,
     FigureInput as FigureInput,
     Hyper as Hyper,
@@ -37,6 +54,8 @@ from .contract.kinds import (
     JointLoss as JointLoss,
     Layer as Layer,
     LearnedActivation as LearnedActivation,
+    Listener as Listener,
+    Look as Look,
     Loss as Loss,
     Lost as Lost,
     Metric as Metric,
@@ -48,7 +67,12 @@ from .contract.kinds import (
     Optimizer as Optimizer,
     OptimizerWrapper as OptimizerWrapper,
     RandomActivation as RandomActivation,
+    ReportSection as ReportSection,
+    ReportTable as ReportTable,
+    Sampler as Sampler,
     Schedule as Schedule,
+    SelectionRule as SelectionRule,
+    StoppingRule as StoppingRule,
     Task as Task,
     WatchingMetric as WatchingMetric,
     Weights as Weights,
@@ -99,7 +123,7 @@ from .evidence.always_valid import (
     always_valid_p as always_valid_p,
     pairs_until_decided as pairs_until_decided,
 )
-from .evidence.results import Results as Results
+from .evidence.results import Results as Results, to_csv as to_csv
 from .evidence.selection import (
     select as select,
     selection_gaps as selection_gaps,
@@ -117,6 +141,7 @@ from .experiment import load_experiment as load_experiment
 from .experiment.plan import make_plan as make_plan
 from .report import Drawing as Drawing, drawing as drawing
 from .report.compare_runs import compare_runs as compare_runs
+from .report.export import latex_files as latex_files
 from .report.run import Run as Run, load_run as load_run
 from .running.events import Stopper as Stopper
 from .testing.before_sweep import sweep as sweep

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from anncore.cli.common import counted, print_json, say, say_what_is_gone
 from anncore.cli.group import NOTHING_MATCHED, OK
-from anncore.cli.options import NamedPath, json_option
+from anncore.cli.options import NamedPath, json_option, plugin_option
 from anncore.contract.standard_output import kept_for_results
 
-FORMATS = ("csv", "parquet", "latex")  # report.export.FORMATS, whose import takes NumPy; a test compares
+if TYPE_CHECKING:
+    from anncore.contract.registry import Registered, Registry
+
+
+def _complete_formats(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from anncore import load_registry
+
+    names = [component.name for component in load_registry().of_kind("exporter")]
+    return sorted(name for name in names if name.startswith(incomplete))
 
 
 @click.command(short_help="Write a run's tables as CSV, Parquet or LaTeX.")
@@ -20,8 +29,10 @@ FORMATS = ("csv", "parquet", "latex")  # report.export.FORMATS, whose import tak
     "--format",
     "form",
     required=True,
-    type=click.Choice(FORMATS),
-    help="LaTeX tables need array, booktabs and longtable; Parquet needs annx[parquet].",
+    metavar="NAME",
+    shell_complete=_complete_formats,
+    help="csv, parquet (needs annx[parquet]), latex (its tables need array, booktabs and longtable), or a "
+    "format that a plugin brings; 'annx list exporter' names all.",
 )
 @click.option(
     "--out",
@@ -29,9 +40,12 @@ FORMATS = ("csv", "parquet", "latex")  # report.export.FORMATS, whose import tak
     type=NamedPath(),
     help="Where the files go; by default export/ in the run folder.",
 )
+@plugin_option
 @json_option
-def command(folder: str, form: str, out: str | None, as_json: bool) -> int:
+def command(folder: str, form: str, out: str | None, plugins: tuple[str, ...], as_json: bool) -> int:
     """Write the tables of the run folder DIR for other programs or for a paper.
+
+    What a plugin's format writes is its own; 'annx show exporter:NAME' says what that is.
 
     CSV and Parquet: "trials" has a row per trial, "leaderboard" a row per arm and data set. LaTeX: each table
     of the report in its own file, for \\input{leaderboard.tex}; preview.tex shows them all.
@@ -39,15 +53,18 @@ def command(folder: str, form: str, out: str | None, as_json: bool) -> int:
     Files of an earlier export of this experiment in this format are replaced. Tables that no longer exist are
     removed, unless you changed them.
     """
+    from anncore import load_registry
     from anncore.report.export import export, write_files
-    from anncore.running.run_folder import load_run
+    from anncore.running.run_folder import RunFolder, load_run
 
     place = Path(out) if out else Path(folder) / "export"
     with kept_for_results():
-        results = load_run(folder, curves=form == "latex")
-        files = dict(export(results, form))
+        known = RunFolder(folder).experiment().registry
+        exporter = _exporter(load_registry([*known.files, *plugins]) if plugins else known, form)
+        results = load_run(folder, curves=exporter.cls.whole)
+        files = export(results, exporter)
     say_what_is_gone(results.experiment.registry)
-    removed, kept = write_files(place, files, form, results.experiment.name)
+    removed, kept = write_files(place, files, exporter.name, results.experiment.name)
     if as_json:
         print_json([str(place / name) for name in files])
     else:
@@ -58,7 +75,20 @@ def command(folder: str, form: str, out: str | None, as_json: bool) -> int:
         say(f"{place}: {counted(len(removed), 'file')} of an earlier export {verb} removed.", err=True)
     for name in kept:
         say(f"{place / name} is from an earlier export and was changed since; it stays.", err=True)
-    if not any(name.startswith("leaderboard") for name in files):
+    ours = exporter.dist == "annx"
+    if not files or (ours and not any(name.startswith("leaderboard") for name in files)):
         lacking = "no leaderboard, as no report trial is done yet" if files else "no trial is done yet"
         say(f"{folder}: {lacking}; 'annx sweep' resumes.", err=True)
     return OK if files else NOTHING_MATCHED
+
+
+def _exporter(registry: Registry, form: str) -> Registered:
+    """Return the exporter of that name; an unknown one is a usage error that names all."""
+    from anncore.contract.errors import ComponentError
+
+    try:
+        return registry.get("exporter", form)
+    except ComponentError as error:
+        reason = str(error).replace("'annx list exporter' names all.", "").rstrip()
+        names = ", ".join(component.name for component in registry.of_kind("exporter"))
+        raise click.UsageError(f"--format: {reason} Formats are {names}.") from None

@@ -18,26 +18,11 @@ from anncore.cli.printing import prepare_streams, say
 from anncore.contract.documentation import documentation
 from anncore.contract.errors import AnnxError, nearest, shortened
 from anncore.contract.telling import TELLER
+from anncore.contract.verbs import VERBS as VERBS
 from anncore.report.printable import printable
 
 OK, SOME_FAILED, MISUSED, STOPPED, NOTHING_MATCHED, INTERRUPTED = 0, 1, 2, 4, 5, 130
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
-
-VERBS = (
-    "sweep",
-    "plan",
-    "status",
-    "report",
-    "compare",
-    "export",
-    "list",
-    "show",
-    "bench",
-    "plugins",
-    "check",
-    "new-plugin",
-    "doctor",
-)
 
 EPILOG = """\b
 Exit codes: 0 ok; 1 some trials failed (diverged is a result, not a failure);

@@ -106,8 +106,6 @@ class ExperimentOptions:
         """Read and check the experiment; options that contradict each other are a usage error."""
         from anncore.experiment import load_experiment
 
-        if self.max_seeds is not None and not self.until_decided:
-            raise click.UsageError("--max-seeds needs --until-decided.")
         experiment = load_experiment(
             self.file,
             overrides=self.overrides,
@@ -116,6 +114,8 @@ class ExperimentOptions:
             quick=self.quick,
             plugins=self.plugins,
         )
+        if self.max_seeds is not None and not self.until_decided and experiment.in_rounds is None:
+            raise click.UsageError("--max-seeds needs --until-decided, or [rounds] in the file.")
         for note in experiment.notes:
             say(f"annx: {experiment.file}: {note}", err=True)
         return experiment

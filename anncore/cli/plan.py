@@ -55,13 +55,13 @@ def _planned_or_counted(chosen: ExperimentOptions, *, listed: bool) -> tuple[Pla
 
 
 def planned(experiment: Experiment, chosen: ExperimentOptions, *, allow_large: bool) -> Plan:
-    """Return the plan of an experiment; with --until-decided that of the round where a sweep would begin."""
+    """Return the plan of an experiment; in rounds that of the round where a sweep would begin."""
     from anncore.experiment.plan import make_plan
     from anncore.running.run_folder import RunFolder
     from anncore.running.seed_rounds import begin
 
     plan = make_plan(experiment, allow_large=allow_large)
-    if not chosen.until_decided:
+    if not chosen.until_decided and experiment.in_rounds is None:
         return plan
     looks = RunFolder(chosen.folder).looks(experiment)
     experiment = begin(experiment, plan, most=chosen.max_seeds, looks=looks, allow_large=allow_large)
@@ -79,17 +79,19 @@ def show_plan(plan: Plan, folder: Path, as_json: bool) -> None:
     else:
         say(_text(plan, done))
         if plan.experiment.rounds is not None or RunFolder(folder).looks(plan.experiment):
-            say(rounds_text(plan.experiment.rounds, RunFolder(folder).rounds()))
+            rule = plan.experiment.chosen.get("stopper")
+            say(rounds_text(plan.experiment.rounds, RunFolder(folder).rounds(), rule))
 
 
-def rounds_text(now: Rounds | None, before: Rounds | None) -> str:
+def rounds_text(now: Rounds | None, before: Rounds | None, rule: Chosen | None = None) -> str:
     """Say with how many report seeds a sweep begins, and how far an earlier one that ran in rounds came."""
     lines = []
     if now is not None:
-        lines.append(
-            f"until decided: {counted(now.looks[-1], 'report seed')} first, then half as many again each "
-            f"round, up to {now.most}"
-        )
+        first = counted(now.looks[-1], "report seed")
+        if rule is None or rule.component.cls.default:
+            lines.append(f"until decided: {first} first, then half as many again each round, up to {now.most}")
+        else:
+            lines.append(f"in rounds: {first} first, then as many as {rule.component.name} asks for, up to {now.most}")
     if before is not None:
         looks = ", ".join(map(str, before.looks))
         state = "running" if before.open is None else f"{counted(before.open, 'claim')} open"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import sys
 import time
@@ -85,7 +86,7 @@ def _plain(seen: _Seen) -> dict[str, Any]:
     return {
         "folder": str(seen.folder),
         "report": seen.report,
-        "running": None if seen.running is None else seen.running._asdict(),
+        "running": None if seen.running is None else dataclasses.asdict(seen.running),
         "phases": seen.phases,
         "rounds": None if seen.rounds is None else seen.rounds._asdict(),
         "packages": seen.packages,

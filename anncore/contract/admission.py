@@ -10,6 +10,7 @@ import dataclasses
 import inspect
 import keyword
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from anncore.contract import kinds
@@ -17,10 +18,18 @@ from anncore.contract.documentation import REMOVED, documentation
 from anncore.contract.errors import ComponentError, nearest
 from anncore.contract.hyperparameters import Interval, declared, references, resolve
 from anncore.contract.kind_names import HOOKS, KINDS
+from anncore.contract.verbs import VERBS
 
 # Keys of the experiment itself in a component's section, and names with a special meaning there.
 RESERVED_KEYS = ("use", "preset")
 RESERVED_NAMES = ("auto", "search")
+
+OWN_KEYS: Mapping[str, tuple[str, ...]] = {
+    "sampler": ("method", "samples", "widen"),
+    "selector": ("metric", "goal", "rule"),
+    "stopper": ("rule", "most"),
+}
+"""By kind, the experiment's own keys in the section where a component's hyperparameters stand beside them."""
 
 # Class attributes that hold an interval, unless a component has a hyperparameter of that name.
 INTERVALS = ("range", "accepts", "bounds")
@@ -57,13 +66,15 @@ def refuse_malformed(kind: str, cls: Any) -> None:
         raise Refused(f"{owner} must have a docstring: formula, domain, reference")
     _refuse_methods(kind, cls)
     _refuse_attributes(cls)
-    _refuse_fields(cls)
+    _refuse_fields(kind, cls)
     if kind == "optimizer":
         _refuse_references_to_optimizers(cls)
     if kind == "network":
         _refuse_network_without_output(cls)
     if kind == "schedule":
         _refuse_schedule_that_hides_losses(cls)
+    if kind == "command":
+        _refuse_our_verbs(cls)
 
 
 def _spelt(name: Any) -> str:
@@ -175,12 +186,20 @@ def _refuse_schedule_that_hides_losses(cls: Any) -> None:
             )
 
 
-def _refuse_fields(cls: Any) -> None:
+def _refuse_our_verbs(cls: Any) -> None:
+    """Refuse a command that would take the place of one of annx's own verbs."""
+    verb = cls.name.replace("_", "-")
+    if verb in VERBS:
+        raise Refused(f"{cls.__qualname__} cannot be called {verb!r}, which is a verb of annx's own; rename it")
+
+
+def _refuse_fields(kind: str, cls: Any) -> None:
     owner = cls.__qualname__
     undeclared = [field.name for field in dataclasses.fields(cls) if "annx" not in field.metadata]
     if undeclared:
         raise Refused(f"{owner}.{undeclared[0]} must be declared by anncore.hyper or anncore.ref")
-    reserved = [key for key in (*declared(cls), *references(cls)) if key in RESERVED_KEYS]
+    taken = (*RESERVED_KEYS, *OWN_KEYS.get(kind, ()))
+    reserved = [key for key in (*declared(cls), *references(cls)) if key in taken]
     if reserved:
         raise Refused(f"{owner}.{reserved[0]} is a key of experiments themselves; choose another name")
     for reference in references(cls).values():

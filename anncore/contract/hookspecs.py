@@ -1,9 +1,12 @@
 """One hook per kind. A plugin is a module that implements at least one of them.
 
 Each hook returns classes, not instances. The core builds a class from the values of the experiment.
+`annx_commands` may return click commands too.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pluggy
 
@@ -13,13 +16,23 @@ from anncore.contract.kinds import (
     AnyNetwork,
     AnyObjective,
     AnyOptimizer,
+    Command,
     Dataset,
     Executor,
+    Exporter,
     Figure,
     Initializer,
+    Listener,
     Loss,
+    ReportSection,
+    Sampler,
     Schedule,
+    SelectionRule,
+    StoppingRule,
 )
+
+if TYPE_CHECKING:
+    import click
 
 PROJECT = "annx"  # also the entry-point group
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -79,3 +92,38 @@ def annx_figures() -> list[type[Figure]]:  # type: ignore[empty-body]
 @hookspec
 def annx_executors() -> list[type[Executor]]:  # type: ignore[empty-body]
     """Return the executor classes this plugin provides."""
+
+
+@hookspec
+def annx_samplers() -> list[type[Sampler]]:  # type: ignore[empty-body]
+    """Return the classes of search methods this plugin provides: [search] method = NAME."""
+
+
+@hookspec
+def annx_selectors() -> list[type[SelectionRule]]:  # type: ignore[empty-body]
+    """Return the classes of selection rules this plugin provides: [select] rule = NAME."""
+
+
+@hookspec
+def annx_stoppers() -> list[type[StoppingRule]]:  # type: ignore[empty-body]
+    """Return the classes of stopping rules this plugin provides: [rounds] rule = NAME."""
+
+
+@hookspec
+def annx_sections() -> list[type[ReportSection]]:  # type: ignore[empty-body]
+    """Return the classes of report sections this plugin provides; each is in every report."""
+
+
+@hookspec
+def annx_exporters() -> list[type[Exporter]]:  # type: ignore[empty-body]
+    """Return the classes of export formats this plugin provides: annx export DIR --format NAME."""
+
+
+@hookspec
+def annx_listeners() -> list[type[Listener]]:  # type: ignore[empty-body]
+    """Return the classes of listeners this plugin provides; each hears every sweep."""
+
+
+@hookspec
+def annx_commands() -> list[type[Command] | click.Command]:  # type: ignore[empty-body]
+    """Return the commands this plugin provides, as Command classes or click commands."""

@@ -49,6 +49,13 @@ ALL_KINDS = (
     Kind("metric", "metrics", section=False),
     Kind("figure", "figures", section=False, published=False),
     Kind("executor", "executors", section=False, published=False),
+    Kind("sampler", "samplers", section=False, published=False),
+    Kind("selector", "selectors", section=False, published=False),
+    Kind("stopper", "stoppers", section=False, published=False),
+    Kind("section", "sections", section=False, published=False),
+    Kind("exporter", "exporters", section=False, published=False),
+    Kind("listener", "listeners", section=False, published=False),
+    Kind("command", "commands", section=False, published=False),
 )
 """In the order in which everything is listed: what an experiment is made of, then what reads and runs it."""
 

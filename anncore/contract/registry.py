@@ -32,6 +32,7 @@ from anncore.contract.code_digest import Code, file_code, installed_code, own_ve
 from anncore.contract.documentation import documentation
 from anncore.contract.errors import ComponentError, PluginError, closest, nearest, tells_users
 from anncore.contract.kind_names import ALL_KINDS, HOOKS, KINDS
+from anncore.contract.kinds import component_class
 from anncore.contract.patience import Waiting
 from anncore.contract.plugin_files import import_plugin_file
 from anncore.contract.session_code import SessionCode
@@ -383,7 +384,8 @@ def _admitted(offered: Iterable[tuple[str, Any]], plugin: Plugin, code: Code | N
     for hook, classes in offered:
         if not isinstance(classes, (list, tuple)):
             raise Refused(f"{hook} must return a list of classes, got {type(classes).__name__}")
-        for cls in classes:
+        for offer in classes:
+            cls = component_class(kinds[hook], offer)
             refuse_malformed(kinds[hook], cls)
             yield Registered(kinds[hook], cls.name, cls, plugin.dist, plugin.version, plugin.name, code)
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from anncore.contract.columns import is_hyperparameter
+from anncore.contract.errors import AnnxError, ComponentError
+from anncore.contract.kinds import Candidates, SelectionRule
+from anncore.contract.registry import load_registry
 from anncore.evidence.frame import NOT_CHOSEN, refuse_other_frames
-from anncore.evidence.stats import ABSOLUTE_NOISE, RELATIVE_NOISE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,14 +67,15 @@ def _nothing(statuses: Sequence[str]) -> str:
     return f"nothing to choose from: {', '.join(ways)}"
 
 
-def select(trials: pd.DataFrame, rule: Select) -> pd.DataFrame:
-    """Return each (problem, arm)'s best configuration over the tuning seeds, one row each.
+def select(trials: pd.DataFrame, rule: Select, chooser: SelectionRule | None = None) -> pd.DataFrame:
+    """Return the configuration that is chosen for each (problem, arm) by its tuning seeds, one row each.
 
-    trials: the tuning phase's, in plan order. The best configuration has the most seeds that finished with
-    a finite score (a diverged or failed seed is worse than any score), and among these the best mean; the
-    first in plan order among those that differ by numeric noise only, as `stats.differences` draws it.
-    Where no trial of an arm has a finite score there is nothing to choose from: `config` is None and `n_ok`
-    is 0, and no trial of the arm is to be reported.
+    trials: the tuning phase's, in plan order. rule: the score and its goal. chooser: the selection rule, by
+    default annx's own `best_mean`: the most seeds that finished with a finite score (a diverged or failed
+    seed is worse than any score), among these the best mean; the first in plan order among those that differ
+    by numeric noise only. Where no trial of an arm has a finite score there is nothing to choose from:
+    `config` is None and `n_ok` is 0, and no trial of the arm is to be reported. Raises ComponentError for a
+    chooser that fails or chooses what is no configuration with a score.
 
     Columns: problem, arm, config; tune_score, the mean over the seeds that finished; n_ok of n seeds, those
     of all configurations where none is chosen; edge, the numeric hyperparameters whose chosen value is the
@@ -80,11 +84,18 @@ def select(trials: pd.DataFrame, rule: Select) -> pd.DataFrame:
     """
     import pandas as pd
 
+    chooser = chooser or _default_rule()
     scores = _scores(trials, rule.metric).to_numpy()
     tuned = {name: trials[name].tolist() for name in trials.columns if is_hyperparameter(name)}
     rows = []
     for (problem, arm), configs in _members(trials).items():
-        config = _best({name: scores[members] for name, members in configs.items()}, rule.goal)
+        by_config = {config: scores[members] for config, members in configs.items()}
+        values = {
+            config: {name: column[members[0]] for name, column in tuned.items()}
+            for config, members in configs.items()
+        }
+        candidates = Candidates(problem, arm, rule.metric, rule.goal, by_config, values)
+        config = _choice(chooser, candidates)
         every = [member for members in configs.values() for member in members]
         members = every if config is None else configs[config]
         finished = scores[members]
@@ -102,6 +113,34 @@ def select(trials: pd.DataFrame, rule: Select) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows, columns=list(COLUMNS[:-1]))
+
+
+@cache
+def _default_rule() -> SelectionRule:
+    """Return the selection rule of an experiment that names none."""
+    rule: SelectionRule = load_registry().default("selector").cls()
+    return rule
+
+
+def _choice(chooser: SelectionRule, candidates: Candidates) -> str | None:
+    """Return the chosen configuration; None where no configuration has a score."""
+    with_scores = [config for config, values in candidates.scores.items() if not np.isnan(values).all()]
+    if not with_scores:
+        return None
+    where = f"selection rule {chooser.name!r} on arm {candidates.arm} and {candidates.problem}"
+    for values in candidates.scores.values():
+        values.setflags(write=False)
+    try:
+        config = chooser.choose(candidates)
+    except AnnxError:
+        raise
+    except Exception as error:
+        raise ComponentError(f"{where} raised {type(error).__name__}: {error}.") from error
+    if config not in with_scores:
+        raise ComponentError(
+            f"{where} must choose one of the {len(with_scores)} configurations with a score, got {config!r}."
+        )
+    return config
 
 
 def chosen_configs(selection: pd.DataFrame) -> dict[tuple[str, str], str]:
@@ -155,27 +194,6 @@ def _scores(trials: pd.DataFrame, metric: str) -> pd.Series[Any]:
 
 def _mean(values: Any) -> float:
     return float(values.mean()) if len(values) else math.nan
-
-
-def _best(scores: Mapping[str, Any], goal: str) -> str | None:
-    """Return the first configuration whose score is within noise of the best; None where none has a score."""
-    scores = {config: values for config, values in scores.items() if not np.isnan(values).all()}
-    if not scores:
-        return None
-    lost = {config: int(np.isnan(values).sum()) for config, values in scores.items()}
-    fewest = min(lost.values())
-    sign = -1.0 if goal == "max" else 1.0
-    costs = {
-        config: sign * _mean(values[~np.isnan(values)])
-        for config, values in scores.items()
-        if lost[config] == fewest
-    }
-    least = min(costs.values())
-
-    def noise(cost: float) -> float:
-        return max(ABSOLUTE_NOISE, RELATIVE_NOISE * max(abs(cost), abs(least)))
-
-    return next(config for config, cost in costs.items() if cost - least <= noise(cost))
 
 
 def _members(trials: pd.DataFrame) -> dict[tuple[str, str], dict[str, list[int]]]:

@@ -18,15 +18,16 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from anncore.contract.kinds import Array
+from anncore.contract.numeric_noise import (
+    ABSOLUTE_NOISE as ABSOLUTE_NOISE,
+    RELATIVE_NOISE as RELATIVE_NOISE,
+)
 from anncore.evidence.signed_rank import WalshAverages, outermost, two_sided_p
 
 # scipy.special is a tenth of the import that scipy.stats is, and the latter's t, normal and F distributions
 # are its functions by other names.
 ALPHA = 0.05
 LEVEL = 0.95
-RELATIVE_NOISE = 1e-6  # float32 carries seven digits; a sum over a test split loses one of them
-ABSOLUTE_NOISE = 1e-12
-
 
 Centre = Literal["mean", "median"]
 

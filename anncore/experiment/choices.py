@@ -345,7 +345,8 @@ def _given(axes: Sequence[Axis], rows: Sequence[tuple[Any, ...]]) -> dict[str, A
 
 def _search_slot(experiment: Experiment, entries: Sequence[Entry], bits: RuleBits) -> Slot:
     assert experiment.search is not None
-    method, samples = experiment.search
+    samples = experiment.search.samples
+    sampler = experiment.chosen["sampler"].built()
     # Dimensions in alphabetical order, so that the order of a file changes no configuration.
     axes = sorted(
         ((i, axis) for i, entry in enumerate(entries) for axis in entry.axes),
@@ -356,7 +357,7 @@ def _search_slot(experiment: Experiment, entries: Sequence[Entry], bits: RuleBit
     _refuse_narrow(experiment, [axis for _, axis in free], samples)
 
     def make() -> Iterator[Option]:
-        for point in draw(method, samples, [axis for _, axis in free], experiment.sweep_seed):
+        for point in draw(sampler, samples, [axis for _, axis in free], experiment.sweep_seed):
             given: list[dict[str, Any]] = [{} for _ in entries]
             for (i, axis), row in zip(free, point, strict=True):
                 given[i].update(zip(axis.keys, row, strict=True))

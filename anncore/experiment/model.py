@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from anncore.contract.hyperparameters import Search
+from anncore.contract.hyperparameters import Search, build
 from anncore.contract.kind_names import SECTIONS, UNTUNED
 from anncore.contract.problem_kinds import ProblemKind, problem_in
 from anncore.contract.registry import Registered, Registry
@@ -100,10 +100,36 @@ class Select(NamedTuple):
 
 
 class SearchSettings(NamedTuple):
-    """How configurations are drawn, the same number for every arm."""
+    """How configurations are drawn, the same number for every arm. method: the sampler, as written."""
 
-    method: str  # random, lhs, halton, sobol
+    method: str
     samples: int
+
+
+class RoundsSettings(NamedTuple):
+    """[rounds]: report seeds are added in rounds. most: the limit, None for ten times the file's seeds."""
+
+    most: int | None = None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A component that an experiment uses outside of its trials, with every hyperparameter.
+
+    Its values enter no trial's key: they decide which trials there are, not what a trial computes.
+    """
+
+    component: Registered
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def built(self) -> Any:
+        """Return the component."""
+        return build(self.component.cls, **self.values)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a report says of it: name, package, version, hyperparameters."""
+        known = self.component
+        return {"name": known.name, "package": known.dist, "version": known.version, "values": dict(self.values)}
 
 
 class Rounds(NamedTuple):
@@ -188,6 +214,8 @@ class Experiment(Shown):
     widen: bool = False  # grow ranges tenfold where a chosen value lies at their edge
     widened: tuple[Widening, ...] = ()  # the growth that `entries` has seen
     selection: Select | None = None  # see `select`; None until there is a plan
+    chosen: Mapping[str, Chosen] = field(default_factory=dict)  # by kind: sampler, selector, stopper
+    in_rounds: RoundsSettings | None = None  # [rounds], None where the file has none
     rounds: Rounds | None = None  # None: report_seeds are those of the file, and they are looked at once
 
     def _title(self) -> str:
@@ -214,6 +242,11 @@ class Experiment(Shown):
         """The rule of selection, which the plan resolves: its defaults depend on the data sets' tasks."""
         assert self.selection is not None, "only the experiment of a plan has a rule of selection"
         return self.selection
+
+    @property
+    def selection_rule(self) -> Any:
+        """The `SelectionRule` that chooses each arm's configuration; None for annx's own default."""
+        return self.chosen["selector"].built() if "selector" in self.chosen else None
 
     @property
     def tuned_kinds(self) -> tuple[str, ...]:

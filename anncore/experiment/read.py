@@ -16,7 +16,15 @@ from anncore.contract.trial import Split, Train
 from anncore.experiment import settings
 from anncore.experiment.document import Document, Source, first_comment
 from anncore.experiment.entries import keep, read_entries
-from anncore.experiment.model import Entry, Experiment, Limits, Range, Rule, SearchSettings
+from anncore.experiment.model import (
+    Entry,
+    Experiment,
+    Limits,
+    Range,
+    RoundsSettings,
+    Rule,
+    SearchSettings,
+)
 from anncore.experiment.overrides import apply_overrides
 from anncore.experiment.rules import read_rules
 from anncore.experiment.typed import read_source
@@ -30,6 +38,7 @@ TOP = (
     "seeds",
     "select",
     "search",
+    "rounds",
     *SECTIONS,
     "exclude",
     "include",
@@ -117,13 +126,16 @@ def read_experiment(source: Source, options: ReadOptions, registry: Registry | N
         mistakes.raise_all()
     assert loaded is not None, "a plugin that cannot be loaded is a mistake"
     components, files = loaded
+    chosen = settings.read_chosen(document, components)
     every, vary, exclude, include = _read_compared(document, components, searching=setting.search is not None)
     watch = mistakes.attempt(lambda: settings.read_watch(document, components), ())
     mistakes.raise_all()
     entries = keep(every, document, options.only, options.skip)
     train, seeds, search = replace(setting.train, watch=watch), setting.seeds, setting.search
+    rounds = setting.rounds
     if options.quick:
         train, seeds, search = settings.quicken(train, seeds, search)
+        rounds = None  # a first look adds no seeds
     metric, goal = setting.select
     return Experiment(
         name=readable(source.path.stem),
@@ -155,6 +167,8 @@ def read_experiment(source: Source, options: ReadOptions, registry: Registry | N
         registry=components,
         notes=tuple(_namesakes(entries, components, source.text, options.overrides)),
         widen=setting.widen,
+        chosen=chosen,
+        in_rounds=rounds,
     )
 
 
@@ -168,6 +182,7 @@ class _Settings(NamedTuple):
     select: tuple[str | None, str | None]
     search: SearchSettings | None
     widen: bool
+    rounds: RoundsSettings | None
     limits: Limits
     report: Mapping[str, Any]
 
@@ -184,6 +199,7 @@ def _read_settings(document: Document) -> _Settings:
         select=attempt(lambda: settings.read_select(document), (None, None)),
         search=attempt(lambda: settings.read_search(document), None),
         widen=attempt(lambda: settings.read_widen(document, seeds), False),
+        rounds=attempt(lambda: settings.read_rounds(document), None),
         limits=attempt(lambda: settings.read_limits(document), Limits()),
         report=attempt(lambda: settings.read_report(document), {}),
     )

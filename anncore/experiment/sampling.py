@@ -1,18 +1,20 @@
 """Drawing configurations: so many for every arm, from points that are the same for every arm.
 
-The points depend on the method, the number of dimensions and the sweep's seed alone, never on a label
+The points depend on the sampler, the number of dimensions and the sweep's seed alone, never on a label
 or on the order of a file, so that arms searched over equal spaces get equal configurations.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
-from anncore.contract.kinds import Array
+import numpy as np
+
+from anncore.contract.errors import ComponentError
+from anncore.contract.kinds import Array, Sampler
 from anncore.contract.streams import stream
 from anncore.experiment.model import Axis, Range
 from anncore.experiment.points import tidy
@@ -22,18 +24,20 @@ DIGITS = 6  # of a drawn number: what is reported is exactly what was run
 
 
 def draw(
-    method: str, samples: int, axes: Sequence[Axis], sweep_seed: int
+    sampler: Sampler, samples: int, axes: Sequence[Axis], sweep_seed: int
 ) -> list[tuple[tuple[Any, ...], ...]]:
     """Return `samples` different points, each one row per axis, in an order that never varies.
 
     A finite axis is drawn from evenly, a log range evenly in its logarithm. Where the axes have no more
-    points than were asked for, all of them are returned, in the order of the grid.
+    points than were asked for, all of them are returned, in the order of the grid. Raises ComponentError for
+    a sampler that gives no points, or not enough different ones.
     """
     size = math.prod(map(extent, axes))
     if size <= samples:
         return list(product(*(_every(axis) for axis in axes)))
     drawn: dict[str, tuple[tuple[Any, ...], ...]] = {}
-    for _, batch in zip(range(MOST_BATCHES), _batches(method, samples, len(axes), sweep_seed), strict=False):
+    batches = _batches(sampler, samples, len(axes), sweep_seed)
+    for _, batch in zip(range(MOST_BATCHES), batches, strict=False):
         for point in batch:
             row = tuple(at(axis, float(share)) for axis, share in zip(axes, point, strict=True))
             drawn.setdefault(repr(row), row)
@@ -44,6 +48,11 @@ def draw(
             drawn.setdefault(repr(row), row)
             if len(drawn) == samples:
                 break
+    if len(drawn) < samples:
+        raise ComponentError(
+            f"sampler {sampler.name!r} gives {len(drawn)} different configurations in {MOST_BATCHES} batches, "
+            f"where {samples} are asked for."
+        )
     return list(drawn.values())
 
 
@@ -90,32 +99,15 @@ def at(axis: Axis, share: float) -> tuple[Any, ...]:
     return (min(max(tidy(value, DIGITS), low), high),)
 
 
-def _batches(method: str, samples: int, dimensions: int, sweep_seed: int) -> Iterator[Array]:
-    """Yield batches of points of the unit cube; together they never end."""
+def _batches(sampler: Sampler, samples: int, dimensions: int, sweep_seed: int) -> Iterator[Array]:
+    """Yield a sampler's batches; raises ComponentError for what are no points of the unit cube."""
     rng = stream(sweep_seed, 0, "search")
-    if method == "random":
-        while True:
-            yield rng.random((samples, dimensions))
-    from scipy.stats import qmc
-
-    if method == "lhs":
-        while True:
-            yield _sampler(qmc.LatinHypercube, dimensions, rng).random(samples)
-    if method == "halton":
-        sampler = _sampler(qmc.Halton, dimensions, rng)
-        while True:
-            yield sampler.random(samples)
-    # Sobol points are balanced in blocks of a power of two; the first `samples` of a block are used.
-    sampler = _sampler(qmc.Sobol, dimensions, rng)
-    block = 2 ** math.ceil(math.log2(samples))
-    while True:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            yield sampler.random(block)
-
-
-def _sampler(cls: Any, dimensions: int, rng: Any) -> Any:
-    try:
-        return cls(dimensions, rng=rng)
-    except TypeError:  # SciPy below 1.15 calls it seed
-        return cls(dimensions, seed=rng)
+    for batch in sampler.batches(samples, dimensions, rng):
+        points = np.asarray(batch, dtype=float)
+        if points.ndim != 2 or points.shape[1] != dimensions:
+            raise ComponentError(
+                f"sampler {sampler.name!r} must yield arrays (n, {dimensions}), got one of {points.shape}."
+            )
+        if not ((points >= 0) & (points < 1)).all():
+            raise ComponentError(f"sampler {sampler.name!r} must yield numbers in [0, 1), got others.")
+        yield points

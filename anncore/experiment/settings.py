@@ -6,18 +6,20 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
+from anncore.contract.admission import OWN_KEYS
 from anncore.contract.errors import ComponentError, nearest
+from anncore.contract.hyperparameters import build, declared, resolve
 from anncore.contract.kind_names import PROBLEMS, SECTIONS
 from anncore.contract.problem_kinds import problem_in
-from anncore.contract.registry import Registry
+from anncore.contract.registry import HOME, Registry
 from anncore.contract.trial import Split, Stop, Train
 from anncore.experiment.document import LARGEST, Document, Section, is_number, show
-from anncore.experiment.model import Entry, Limits, SearchSettings
+from anncore.experiment.model import Chosen, Entry, Limits, RoundsSettings, SearchSettings
 
 WAIVABLE = ("failed", "timeout", "crashed")  # what blocks a claim
-METHODS = ("random", "lhs", "halton", "sobol")
 MOST_SEEDS = 100_000
 MOST_SAMPLES = 100_000
 MOST_STEPS = 1_000_000_000
@@ -219,7 +221,8 @@ def _is_seed(value: Any) -> bool:
 def read_select(document: Document) -> tuple[str | None, str | None]:
     """Read [select]: the metric and goal as written, None where they are not."""
     section = document.section("select")
-    section.allow(("metric", "goal"))
+    if "rule" not in section.data:
+        section.allow((*OWN_KEYS["selector"],))
     metric = section.text("metric", None)
     if metric is not None and not metric.startswith("valid_"):
         why = " the test split is opened once, for the report;" if metric.startswith("test_") else ""
@@ -233,21 +236,84 @@ def read_select(document: Document) -> tuple[str | None, str | None]:
 
 
 def read_search(document: Document) -> SearchSettings | None:
-    """Read [search]; None for a grid."""
+    """Read [search] but for what its sampler takes; None for a grid."""
     if "search" not in document.data:
         return None
     section = document.section("search")
-    section.allow(("method", "samples", "widen"))
-    if section.data.get("method") == "grid":
+    method = section.text("method", None)
+    if method == "grid":
         raise section.error("method", "method = 'grid' is what a file without method has; leave it out.")
-    method = section.one_of("method", None, METHODS)
     if method is None:
-        if "samples" in section.data:
-            raise section.error("samples", f"samples needs a method: one of {', '.join(METHODS)}.")
+        if "method" not in section.data:
+            section.allow(OWN_KEYS["sampler"])
         return None
-    if "samples" not in section.data:
-        raise section.error(None, f"method {method!r} needs samples = .., the number of draws per arm.")
+    if "samples" not in section.data:  # `read_chosen` says so, if there is such a method
+        return None
     return SearchSettings(method, section.whole("samples", None, 1, MOST_SAMPLES))
+
+
+def read_rounds(document: Document) -> RoundsSettings | None:
+    """Read [rounds] but for what its stopping rule takes; None where the file has none."""
+    if "rounds" not in document.data:
+        return None
+    section = document.section("rounds")
+    if "rule" not in section.data:
+        section.allow(OWN_KEYS["stopper"])
+    return RoundsSettings(section.whole("most", None, 1, MOST_SEEDS))
+
+
+NAMED_IN = {"sampler": ("search", "method"), "selector": ("select", "rule"), "stopper": ("rounds", "rule")}
+"""By kind of component, the section and the key that name one; the section's other keys are its values."""
+
+
+def read_chosen(document: Document, registry: Registry) -> dict[str, Chosen]:
+    """Return the components that a search, a selection and rounds use, by kind; mistakes are noted.
+
+    Where the file names none it is annx's own default, if there is one.
+    """
+    chosen: dict[str, Chosen] = {}
+    for kind in NAMED_IN:
+        component = document.mistakes.attempt(partial(_read_one, document, registry, kind), None)
+        if component is not None:
+            chosen[kind] = component
+    return chosen
+
+
+def _read_one(document: Document, registry: Registry, kind: str) -> Chosen | None:
+    name_of_section, key = NAMED_IN[kind]
+    section = document.section(name_of_section)
+    if kind == "sampler" and "samples" in section.data and key not in section.data:
+        offer = ", ".join(component.name for component in registry.of_kind(kind))
+        raise section.error("samples", f"samples needs a method: one of {offer}.")
+    if key not in section.data:
+        default = next((c for c in registry.of_kind(kind) if c.dist == HOME and c.cls.default), None)
+        return None if default is None else Chosen(default, resolve(default.cls, {}))
+    name = section.data[key]
+    if not isinstance(name, str) or (kind, name) == ("sampler", "grid"):  # said by those who read the section
+        return None
+    try:
+        component = registry.get(kind, name)
+    except ComponentError as error:
+        raise section.error(key, f"{key}: {error}{_offer(registry, kind, str(error))}") from None
+    if kind == "sampler" and "samples" not in section.data:
+        raise section.error(None, f"method {name!r} needs samples = .., the number of draws per arm.")
+    cls: Any = component.cls
+    section.allow((*OWN_KEYS[kind], *declared(cls), *(("preset",) if cls.presets else ())))
+    own = {known: value for known, value in section.data.items() if known not in OWN_KEYS[kind]}
+    own = {known: value for known, value in own.items() if known in declared(cls) or known == "preset"}
+    try:
+        values = resolve(cls, own)
+        build(cls, **values)
+    except ComponentError as error:
+        raise section.error(next(iter(own), None), f"{error}.") from None
+    return Chosen(component, values)
+
+
+def _offer(registry: Registry, kind: str, error: str) -> str:
+    """Return the names of a kind, where an error gives no other hint."""
+    if not error.endswith("names all."):
+        return ""
+    return f" Known are {', '.join(component.name for component in registry.of_kind(kind))}."
 
 
 def read_widen(document: Document, seeds: Seeds) -> bool:

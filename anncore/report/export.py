@@ -1,21 +1,21 @@
-"""A run's tables for other programs and for papers: CSV, Parquet, LaTeX.
+"""A run's tables for other programs and for papers, in the formats that exporters bring.
 
-CSV and Parquet have two: `trials`, a row per trial as in trials.csv, and `leaderboard`, a row per arm and
-problem with the numbers of the report. LaTeX has every table of the report.
+What exporters are handed: `trials`, a row per trial as in trials.csv; `leaderboard`, a row per arm and
+problem with the numbers of the report; curves; and the report itself.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anncore.contract.errors import AnnxError
-from anncore.evidence.results import Results, to_csv
+from anncore.contract.kinds import Exporter, ExportInput
+from anncore.contract.registry import Registered
+from anncore.evidence.results import Results
 from anncore.evidence.study import Study
 from anncore.evidence.units import FUNCTIONS, counted, metric_words
 from anncore.report import tables, words
@@ -27,30 +27,63 @@ from anncore.running.files import make_folder, not_written, remove_leftovers, re
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMATS: Mapping[str, str] = {"csv": "csv", "parquet": "parquet", "latex": "tex"}
-"""By name, the ending of its files."""
 LIST = ".annx-export.json"  # beside the files: what an export wrote there
 
 
-def export(results: Results, form: str) -> Iterator[tuple[str, bytes]]:
-    """Yield each file's name and content, in one of FORMATS.
+def export(results: Results, form: str | Registered) -> dict[str, bytes]:
+    """Return each file's content by its name, as the exporter of that name writes it.
 
-    A table without rows is left out: the leaderboard before any trial of the report phase is done.
-    Raises AnnxError where the format needs a package that is not installed.
+    A table without rows is left out: the leaderboard before any trial of the report phase is done. Raises
+    AnnxError where the exporter lacks something, fails, or returns what are no files.
     """
-    if form == "parquet" and importlib.util.find_spec("pyarrow") is None:
-        raise AnnxError(
-            "--format parquet needs pyarrow, which is not installed: pip install 'annx[parquet]'."
-        )
-    if form == "latex":
-        yield from latex(results)
-        return
+    component = results.experiment.registry.get("exporter", form) if isinstance(form, str) else form
+    exporter: Exporter = component.cls()
+    try:
+        files = exporter.files(export_input(results, whole=exporter.whole))
+    except AnnxError:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise AnnxError(f"exporter {component.full_name} raised {reason}.") from error
+    return _checked(component.full_name, files)
+
+
+def _checked(name: str, files: Any) -> dict[str, bytes]:
+    """Return an exporter's files; raises AnnxError where a name leads elsewhere or a content is no bytes."""
+    if not isinstance(files, Mapping):
+        raise AnnxError(f"exporter {name} must return files by their names, got {type(files).__name__}.")
+    for file, content in files.items():
+        if not is_plain_name(file):
+            raise AnnxError(f"exporter {name} must name files without folders, got {file!r}.")
+        if not isinstance(content, bytes):
+            kind = type(content).__name__
+            raise AnnxError(f"exporter {name} must return bytes for {file}, got {kind}.")
+    return dict(files)
+
+
+def is_plain_name(file: Any) -> bool:
+    """Tell whether a text can be the name of an exported file: no folder, nothing hidden, printable."""
+    return (
+        isinstance(file, str)
+        and Path(file).name == file
+        and not file.startswith(".")
+        and "\\" not in file
+        and file.isprintable()
+    )
+
+
+def export_input(results: Results, *, whole: bool) -> ExportInput:
+    """Return what an exporter is handed; without `whole` neither curves nor report."""
+    import pandas as pd
+
     reported = bool((results.trials["phase"] == "report").any())
-    write = to_csv if form == "csv" else _to_parquet
-    if len(results.trials):
-        yield f"trials.{FORMATS[form]}", write(results.trials)
-    if reported:
-        yield f"leaderboard.{FORMATS[form]}", write(leaderboard(results))
+    return ExportInput(
+        results.experiment.name,
+        results.trials,
+        leaderboard(results) if reported else pd.DataFrame(),
+        results.curves if whole else results.curves.iloc[:0],
+        plain(build_report(results, {})) if whole else {},
+    )
 
 
 def write_files(
@@ -99,12 +132,6 @@ def _listed(folder: Path) -> dict[str, dict[str, str]]:
     return {name: entry for name, entry in files if isinstance(entry, dict) and Path(name).name == name}
 
 
-def _to_parquet(frame: pd.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer, engine="pyarrow", index=False)
-    return buffer.getvalue()
-
-
 def leaderboard(results: Results) -> pd.DataFrame:
     """Return one row per problem and arm, best first, as the report has them.
 
@@ -140,35 +167,33 @@ def leaderboard(results: Results) -> pd.DataFrame:
     return frame[[name for name in frame.columns if name not in last] + last]
 
 
-def latex(results: Results) -> Iterator[tuple[str, bytes]]:
-    """Yield a file per table of the report, one of the trials, and a document that shows them all."""
+def latex_files(data: ExportInput) -> dict[str, bytes]:
+    """Return a file per table of the report, one of the trials, and a document that shows them all."""
     written: dict[str, str] = {}
-    content = plain(build_report(results, {}))
-    if (results.trials["phase"] == "report").any():
-        written.update(render_tables(content))
-    if len(results.trials):
-        written[unique("trials", set(written))] = render_table(trials_table(results), content, "trials")
-    for name, text in written.items():
-        yield f"{name}.tex", text.encode()
-    if written:
-        yield PREVIEW, preview(content, list(written)).encode()
+    if len(data.leaderboard):
+        written.update(render_tables(data.report))
+    if len(data.trials):
+        table_of_trials = render_table(trials_table(data.trials, data.report), data.report, "trials")
+        written[unique("trials", set(written))] = table_of_trials
+    files = {f"{name}.tex": text.encode() for name, text in written.items()}
+    return {**files, PREVIEW: preview(data.report, list(written)).encode()} if written else {}
 
 
-def trials_table(results: Results) -> Table:
+def trials_table(trials: pd.DataFrame, content: Mapping[str, Any]) -> Table:
     """Return the trials as a table: what was compared, and the scores it was compared by.
 
-    Columns that are the same throughout are left out; CSV and Parquet have all.
+    content: the report's. Columns that are the same throughout are left out; CSV and Parquet have all.
     """
-    trials, experiment, study = results.trials, results.experiment, Study(results)
-    measures = [measure.column for measure in study.measures.values()]
-    if study.unit == FUNCTIONS:  # a function has one value, whatever split it is called after
+    measures = [measure["column"] for measure in content["measures"].values()]
+    if content["unit"] == FUNCTIONS:  # a function has one value, whatever split it is called after
         measures = []
-    wanted = ("phase", "problem", "arm", "config", "seed", "status", experiment.select.metric, *measures)
+    metric = content["select"]["metric"]
+    wanted = ("phase", "problem", "arm", "config", "seed", "status", metric, *measures)
     known = [name for name in dict.fromkeys(wanted) if name in trials]
     kept = [name for name in known if len(trials[name].unique()) > 1] or ["problem", "arm", "seed"]
     rows = [[_text(value) for value in row] for row in trials[kept].itertuples(index=False)]
     caption = f"{counted(len(trials), 'trials')}."
-    return table(caption, [metric_words(name, study.unit) for name in kept], rows, "trials")
+    return table(caption, [metric_words(name, content["unit"]) for name in kept], rows, "trials")
 
 
 def _text(value: Any) -> str:

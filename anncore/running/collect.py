@@ -32,7 +32,7 @@ def collect(
     series = curves_frame(store.results(curved), curved)
     trials = with_floor_steps(trials_frame(planned, by_key), series, experiment)
     tune, report = (trials[trials["phase"] == phase] for phase in phases)
-    selection = select(tune if tuned else tune.iloc[:0], experiment.select)
+    selection = select(tune if tuned else tune.iloc[:0], experiment.select, experiment.selection_rule)
     return Results(
         experiment,
         plan,

@@ -1,4 +1,4 @@
-"""What a sweep tells while it runs, and how it is asked to stop."""
+"""How a sweep tells its events, and how it is asked to stop."""
 
 from __future__ import annotations
 
@@ -6,87 +6,24 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from anncore.contract.trial import Phase, TrialResult
+from anncore.contract.events import (
+    Distrusted as Distrusted,
+    Event as Event,
+    OtherEnvironment as OtherEnvironment,
+    PhaseDone as PhaseDone,
+    PhaseStarted as PhaseStarted,
+    Progressed as Progressed,
+    StackDone as StackDone,
+    StopRequested as StopRequested,
+    SweepDone as SweepDone,
+    SweepStarted as SweepStarted,
+)
 
 INTERRUPTED, TERMINATED, OUT_OF_TIME, FAILED = "interrupted", "terminated", "max_time", "fail_fast"
-
-
-class PhaseStarted(NamedTuple):
-    """A phase begins: `total` different trials, of which `done` have results already, by status."""
-
-    phase: Phase
-    total: int
-    done: Mapping[str, int]
-
-    @property
-    def todo(self) -> int:
-        """The number of trials to run."""
-        return self.total - sum(self.done.values())
-
-
-class OtherEnvironment(NamedTuple):
-    """Trials of the plan ran elsewhere already, where last digits may differ from those of this process.
-
-    here: this process's environment (`numeric_environment`). there: the others, with their numbers of trials.
-    """
-
-    here: str
-    there: Mapping[str, int]
-
-
-class StackDone(NamedTuple):
-    """The results of a stack are in the store. counts: by status, all of the phase so far."""
-
-    phase: Phase
-    results: tuple[TrialResult, ...]
-    counts: Mapping[str, int]
-
-
-class Progressed(NamedTuple):
-    """How far the sweep is, a few times a second while trials run.
-
-    done: trials of the phase, those that run counted by the steps they have made, of `total`. share: of the
-    whole sweep's work. elapsed: seconds since the sweep began. left: seconds that the rest of the training
-    may take, None while nothing tells.
-    """
-
-    phase: Phase
-    done: float
-    total: int
-    share: float
-    elapsed: float
-    left: float | None
-
-
-class Distrusted(NamedTuple):
-    """Components gave other bits alone than in a stack, so all their trials are failed.
-
-    components: by full name, what was found. trials: how many are failed.
-    """
-
-    components: Mapping[str, str]
-    trials: int
-
-
-class PhaseDone(NamedTuple):
-    """A phase ends. counts: by status; stopped: why before its end, else ""."""
-
-    phase: Phase
-    counts: Mapping[str, int]
-    stopped: str
-
-
-class StopRequested(NamedTuple):
-    """Ctrl-C, or SIGTERM: what runs is finished and kept; a second one stops at once."""
-
-    reason: str
-
-
-Event = PhaseStarted | OtherEnvironment | StackDone | Progressed | Distrusted | PhaseDone | StopRequested
 
 
 class Stopper:

@@ -7,6 +7,7 @@ by its age and by the folder's lock.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import time
@@ -71,7 +72,7 @@ class Progress:
             self._phase, meter.trials(), self._total, meter.share(), meter.elapsed(), meter.left()
         )
         with contextlib.suppress(StoreError):  # a disk that is full is found out where it matters
-            content = {"pid": os.getpid(), "time": time.time(), **event._asdict()}
+            content = {"pid": os.getpid(), "time": time.time(), **dataclasses.asdict(event)}
             replace_file(self._file, json.dumps(content).encode())
         if self._tell is not None:
             self._tell(event)
@@ -83,7 +84,7 @@ def running(folder: Path) -> Progressed | None:
         if not (folder / FILE).is_file():  # a pipe would be waited on for ever
             return None
         content: dict[str, Any] = json.loads((folder / FILE).read_bytes())
-        event = Progressed(**{name: content[name] for name in Progressed._fields})
+        event = Progressed(**{field.name: content[field.name] for field in dataclasses.fields(Progressed)})
         pid, told = int(content["pid"]), float(content["time"])
         numbers = (event.done, event.total, event.share, event.elapsed, event.left or 0.0)
         if not all(isinstance(number, (int, float)) for number in numbers):

@@ -1,7 +1,7 @@
 """Report seeds in rounds: as many as it takes to settle every claim, and no more than a limit.
 
-A round looks at the claims, arm against arm on each problem, and the next one has half as many seeds again.
-What makes that honest is `always_valid_p`, which takes the place of the signed-rank test: however often
+A round looks at the claims, arm against arm on each problem, and a stopping rule says how many seeds the next
+one has, or that there are enough. What makes that honest is `always_valid_p`, which takes the place of the signed-rank test: however often
 one looks, and whatever makes one stop, a difference that is none is found in at most 5 % of the experiments.
 
 Seeds settle claims on a problem. Claims over all data sets have the data set as their unit, whose number
@@ -18,7 +18,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from anncore.contract.errors import ExperimentError
+import numpy as np
+
+from anncore.contract.errors import AnnxError, ComponentError, ExperimentError
+from anncore.contract.kinds import Claim, Look, StoppingRule
 from anncore.experiment.document import LARGEST
 from anncore.experiment.model import Experiment, Rounds
 
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
     from anncore.experiment.plan import Plan
 
 MOST_TIMES = 10  # the default limit: so many times the file's report seeds
-OPEN = ("undecided", "too_few")
 
 
 def begin(
@@ -39,23 +41,27 @@ def begin(
 ) -> Experiment:
     """Return the experiment at its first round, or at the last one of `looks`, an earlier sweep's.
 
-    most: the limit on report seeds, by default ten times the file's, as far as [limits] max_trials admits.
+    most: the limit on report seeds, by default that of [rounds], else ten times the file's seeds, as far as
+    [limits] max_trials admits.
     Raises ExperimentError for a limit below the file's own seeds, or one that may exceed max_trials without
     `allow_large`.
     """
     first, limit = len(experiment.report_seeds), experiment.limits.max_trials
+    asked = "--max-seeds"
+    if most is None and experiment.in_rounds is not None and experiment.in_rounds.most is not None:
+        most, asked = experiment.in_rounds.most, "[rounds] most ="
     pairs = plan.counts["report"] // first
     admitted = math.inf if allow_large else (limit - plan.counts["tune"]) // max(1, pairs)
     if most is None:
         most = max(first, int(min(MOST_TIMES * first, admitted)))
     if most < first:
         raise ExperimentError(
-            f"{experiment.file}: --max-seeds must be at least {first}, the number of report seeds in the "
+            f"{experiment.file}: {asked.rstrip(' =')} must be at least {first}, the number of report seeds in the "
             f"file, got {most}."
         )
     if most > max(first, admitted):
         raise ExperimentError(
-            f"{experiment.file}: --max-seeds {most} may come to {plan.counts['tune'] + pairs * most} trials, "
+            f"{experiment.file}: {asked} {most} may come to {plan.counts['tune'] + pairs * most} trials, "
             f"more than [limits] max_trials = {limit}; give at most {max(first, int(admitted))}, run with "
             "--yes, or raise the limit."
         )
@@ -85,21 +91,48 @@ def extended(seeds: Sequence[int], number: int, taken: Sequence[int] = ()) -> tu
     return tuple(longer)
 
 
-def following(experiment: Experiment, needed: int = 0) -> Experiment | None:
-    """Return the experiment at its next round, half as many seeds again; None where the limit is reached.
+def following(experiment: Experiment, look: Look) -> Experiment | None:
+    """Return the experiment at its next round; None where the rule has enough, or the limit is reached.
 
-    needed: how many seeds it takes for any claim, below which another look cannot say anything.
+    Raises ComponentError for a stopping rule that fails or asks for no more seeds than there are.
     """
     rounds = experiment.rounds
-    if rounds is None or rounds.looks[-1] >= rounds.most:
+    if rounds is None or look.now >= rounds.most:
         return None
-    now = rounds.looks[-1]
-    number = min(rounds.most, max(now + math.ceil(now / 2), needed))
-    return _at(experiment, Rounds((*rounds.looks, number), rounds.most))
+    number = _next_seeds(stopping_rule(experiment), look)
+    if number is None:
+        return None
+    return _at(experiment, Rounds((*rounds.looks, min(rounds.most, number)), rounds.most))
 
 
-def looked(results: Any) -> tuple[Experiment, int]:
-    """Return the experiment with its number of open claims, and how many seeds any claim takes.
+def stopping_rule(experiment: Experiment) -> StoppingRule:
+    """Return the rule of [rounds], or annx's own default."""
+    if "stopper" in experiment.chosen:
+        rule: StoppingRule = experiment.chosen["stopper"].built()
+    else:
+        rule = experiment.registry.default("stopper").cls()
+    return rule
+
+
+def _next_seeds(rule: StoppingRule, look: Look) -> int | None:
+    try:
+        number = rule.next_seeds(look)
+    except AnnxError:
+        raise
+    except Exception as error:
+        raise ComponentError(f"stopping rule {rule.name!r} raised {type(error).__name__}: {error}.") from error
+    if number is None:
+        return None
+    if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number <= look.now:
+        raise ComponentError(
+            f"stopping rule {rule.name!r} must return None or a whole number above {look.now}, the report seeds "
+            f"so far, got {number!r}."
+        )
+    return int(number)
+
+
+def looked(results: Any) -> tuple[Experiment, Look]:
+    """Return the experiment with its number of open claims, and what a stopping rule sees.
 
     A claim is one comparison on one problem. It is settled where one arm is better, where the two are
     equivalent or equal, and where failures block it, since more seeds would not mend that.
@@ -109,10 +142,13 @@ def looked(results: Any) -> tuple[Experiment, int]:
     from anncore.evidence.verdicts import seed_claims
 
     study = Study(results)
-    claims = [claim for problem in study.problems for claim in seed_claims(study, problem)]
-    still_open = sum(claim.verdict in OPEN for claim in claims)
-    needed = max((pairs_needed(claim.comparisons, sequential=True) for claim in claims), default=0)
+    comparisons = [claim for problem in study.problems for claim in seed_claims(study, problem)]
+    claims = tuple(
+        Claim(c.where, c.a, c.b, c.verdict, c.effect, c.low, c.high, c.scale, c.p, c.n) for c in comparisons
+    )
+    needed = max((pairs_needed(c.comparisons, sequential=True) for c in comparisons), default=0)
     experiment: Experiment = results.experiment
     assert experiment.rounds is not None, "only a sweep in rounds is looked at"
-    rounds = experiment.rounds._replace(open=still_open)
-    return dataclasses.replace(experiment, rounds=rounds), needed
+    rounds = experiment.rounds._replace(open=sum(claim.open for claim in claims))
+    look = Look(claims, rounds.looks, rounds.most, needed)
+    return dataclasses.replace(experiment, rounds=rounds), look

@@ -33,8 +33,11 @@ from anncore.running.events import (
     PhaseStarted,
     StackDone,
     Stopper,
+    SweepDone,
+    SweepStarted,
     interruptible,
 )
+from anncore.running.listening import Audience
 from anncore.running.progress import Progress
 from anncore.running.run_folder import RunFolder
 from anncore.running.step_costs import measure_costs
@@ -86,8 +89,10 @@ def sweep(
     the plan anew. retry_failed: run failed, crashed and timed-out ones again. fail_fast: stop at the first
     of these. max_time: seconds after which nothing new is started, and what is running is left for the next
     sweep. allow_large: admit a plan above its limit. until_decided: add report seeds in rounds
-    (`seed_rounds`) until all claims on a problem are settled, or there are max_seeds, by default ten times
-    the file's. on_event: called with each Event. command: what the user typed, for the record.
+    (`seed_rounds`) until the stopping rule has enough, by default until all claims on a problem are settled,
+    or there are max_seeds, by default ten times the file's; a file with [rounds] does so by itself. on_event:
+    called with each Event, and so are the listeners that plugins bring. command: what the user typed, for the
+    record.
 
     After the last trial a few of each stranger's component are computed again, each alone; where the bits
     are others, all trials of that component are `failed`.
@@ -99,6 +104,7 @@ def sweep(
     """
     folder = RunFolder(folder_of(experiment, out))
     options = Options(jobs or cores(), fresh, retry_failed, fail_fast, allow_large)
+    until_decided = until_decided or experiment.in_rounds is not None
     plan = _first_plan(experiment, folder, options, until_decided, max_seeds)
     chosen = find_executor(executor, experiment.registry)
     foreign = recheck.strangers(plan.experiment)
@@ -106,10 +112,13 @@ def sweep(
     stopper = Stopper() if stopper is None else stopper
     if max_time is not None:
         stopper.limit(max_time)
-    with folder.store() as store, folder.logging(), interruptible(stopper, on_event):
-        run = _Sweep(plan, folder, store, chosen, options, stopper, on_event)
+    tell = Audience(experiment.registry, on_event)
+    with folder.store() as store, folder.logging(), interruptible(stopper, tell):
+        run = _Sweep(plan, folder, store, chosen, options, stopper, tell)
         run.unchecked = tuple(unchecked)
         folder.write_experiment(plan.experiment, plan, command, unchecked=run.unchecked)
+        place = str(folder.path.absolute())
+        tell(SweepStarted(experiment.name, place, plan.counts["tune"], plan.counts["report"]))
         with run.progress.shown():
             if run.everything(until_decided):
                 stopper.settle()  # it was asked to stop, and had come to its end
@@ -118,6 +127,7 @@ def sweep(
         folder.write_tables(results)
         if experiment.report.get("costs") and not stopper.reason:
             results = dataclasses.replace(results, costs=run.costs(results))
+        tell(SweepDone(experiment.name, place, stopper.reason))
     return results
 
 
@@ -175,13 +185,13 @@ class _Sweep:
         executor: Executor,
         options: Options,
         stopper: Stopper,
-        on_event: Callable[[Event], None] | None,
+        tell: Callable[[Event], None],
     ) -> None:
         self.plan, self.folder, self.store = plan, folder, store
-        self.options, self.stopper, self.on_event = options, stopper, on_event
+        self.options, self.stopper, self.tell = options, stopper, tell
         self.registry = plan.experiment.registry
         work = Work(self.registry.files, self.registry, log=str((folder.path / "annx.log").absolute()))
-        self.progress = progress = Progress(folder.path, self.registry, on_event)
+        self.progress = progress = Progress(folder.path, self.registry, tell)
         # Neither of these holds the sweep: a circle would keep the work's workers alive.
         work.on_progress = lambda task, done: progress.heard(task.trials, done)
         stop = partial(_stop, progress, stopper)
@@ -232,9 +242,10 @@ class _Sweep:
         if self.store.counts("tune")["missing"]:
             return False
         tuned = phase_frame(self.store, "tune")
-        chosen = select(tuned, self.plan.experiment.select)
+        experiment = self.plan.experiment
+        chosen = select(tuned, experiment.select, experiment.selection_rule)
         self.selected = chosen_configs(chosen)
-        self.ends = ends_reached(chosen, tuned) if self.plan.experiment.widen else frozenset()
+        self.ends = ends_reached(chosen, tuned) if experiment.widen else frozenset()
         return True
 
     def wider(self) -> Plan | None:
@@ -263,10 +274,10 @@ class _Sweep:
         """
         while True:
             results = collect(self.folder.summary(), self.store, self.plan.experiment, curves=False)
-            looked, needed = rounds.looked(results)
+            looked, look = rounds.looked(results)
             assert looked.rounds is not None
-            LOG.info("looked at %d seeds: %d claims open", looked.rounds.looks[-1], looked.rounds.open)
-            following = rounds.following(looked, needed) if looked.rounds.open else None
+            LOG.info("looked at %d seeds: %d claims open", look.now, looked.rounds.open)
+            following = rounds.following(looked, look)
             stopped = following is not None and self.stopper()
             # `begin` saw to it that the plan may be that large.
             next_one = looked if following is None or stopped else following
@@ -355,11 +366,6 @@ class _Sweep:
             self.store.delete(again)
         self.ran |= keys
         return {key: status for key, status in known.items() if key not in again}
-
-    def tell(self, event: Event) -> None:
-        """Hand an event to whoever listens."""
-        if self.on_event is not None:
-            self.on_event(event)
 
 
 @contextlib.contextmanager

@@ -50,10 +50,12 @@ ESSENTIAL = frozenset(
         *("gradient", "joint_as_chained", "mean_over_examples", "learns", "random", "width"),
         *("scope", "evaluated", "nests", "asks", "route", "factors", "state", "weights", "adjust", "noise"),
         *("data", "rows_unshared", "start", "modes", "draw", "learn", "nan", "order_free"),
+        *("points", "even", "choice", "goal", "labels", "number", "symmetric"),
     )
 )
 DRAWS = 3  # of the kit's many: what mixes trials shows at once
-WITHOUT = ("figure", "executor")  # kinds that change no number
+# Kinds that change no number.
+WITHOUT = ("figure", "executor", "section", "exporter", "listener", "command")
 
 
 class ConformanceError(PluginError):
@@ -81,6 +83,8 @@ def sweep(
     """
     _refuse_options(**options)
     checked = as_experiment(experiment, components)
+    if options.get("max_seeds") is not None and not options.get("until_decided") and checked.in_rounds is None:
+        raise ExperimentError("max_seeds needs until_decided=True, or [rounds] in the experiment.")
     results = sweep_without_checks(checked, admit=let_through if unchecked else admit, **options)
     return Run.of(results, folder_of(checked, options.get("out")))
 
@@ -90,7 +94,6 @@ def _refuse_options(
     jobs: object = None,
     max_seeds: object = None,
     max_time: object = None,
-    until_decided: object = False,
     executor: object = None,
     **others: object,
 ) -> None:
@@ -102,8 +105,6 @@ def _refuse_options(
             )
     if max_time is not None and not (isinstance(max_time, (int, float)) and max_time > 0):
         raise ExperimentError(f"max_time must be a number of seconds, got {shortened(repr(max_time), 60)}.")
-    if max_seeds is not None and not until_decided:
-        raise ExperimentError("max_seeds needs until_decided=True.")
     if executor is not None and not isinstance(executor, (str, Executor)):
         raise ExperimentError(
             f"executor must be a name or an Executor, got {shortened(repr(executor), 60)}; "

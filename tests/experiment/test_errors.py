@@ -285,7 +285,7 @@ def test_wrong_grids(tmp_path: Path, text: str, parts: list[str]) -> None:
         ("[select]\nmetric = 'valid_accuracy'\ngoal = 'min'", ["goal of valid_accuracy must be 'max'"]),
         ("[search]\nmethod = 'sobel'", ["Did you mean 'sobol'?"]),
         ("[search]\nmethod = 'sobol'", ["needs samples = .."]),
-        ("[search]\nsamples = 3", ["samples needs a method: one of random, lhs"]),
+        ("[search]\nsamples = 3", ["samples needs a method: one of halton, lhs, random, sobol"]),
         ("[search]\nmethod = 'grid'", ["method = 'grid' is what a file without method has; leave it out"]),
         ("[search]\nmethod = 'lhs'\nsamples = 0", ["samples must be a whole number of at least 1"]),
         ("[limits]\ntimeout = 'soon'", ["a positive number of seconds", "got 'soon'"]),

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import qmc
+from shipped import REGISTRY
 
 from anncore.contract.hyperparameters import Search
-from anncore.experiment import Axis, Range, Rows
-from anncore.experiment.sampling import draw
+from anncore.experiment import Axis, Range, Rows, sampling
 
 METHODS = ("random", "lhs", "halton", "sobol")
 LR = Range(("lr",), Search("log", (1e-4, 1e-1)), False)
 MOMENTUM = Range(("momentum",), Search("linear", (0.5, 0.99)), False)
 FORM = Rows(("form",), (("a",), ("b",), ("c",)))
 WIDTH = Range(("width",), Search("linear", (1, 6)), True)
+
+
+def draw(method: str, samples: int, axes: list[Axis], seed: int) -> list[tuple[tuple[Any, ...], ...]]:
+    return sampling.draw(REGISTRY.get("sampler", method).cls(), samples, axes, seed)
 
 
 def values(method: str, samples: int, axes: list[Axis], seed: int = 0) -> np.ndarray:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -25,7 +26,8 @@ from anncore import sweep
 from anncore.cli import export as verb
 from anncore.cli.group import MISUSED, NOTHING_MATCHED, OK, cli
 from anncore.report.build import build_report, plain
-from anncore.report.export import FORMATS, LIST, export, leaderboard, write_files
+from shipped import REGISTRY
+from anncore.report.export import LIST, export, leaderboard, write_files
 from anncore.report.latex import escape
 from anncore.report.view import sections
 
@@ -113,8 +115,12 @@ def test_json_names_the_files(swept: Path, tmp_path: Path) -> None:
     assert sorted(json.loads(result.stdout)) == sorted(str(tmp_path / name) for name in names)
 
 
-def test_the_formats_offered_without_numpy_are_the_formats() -> None:
-    assert tuple(FORMATS) == verb.FORMATS
+def test_the_help_names_our_formats() -> None:
+    (option,) = [param for param in verb.command.params if param.name == "form"]
+    assert isinstance(option, click.Option)
+    ours = [component.name for component in REGISTRY.of_kind("exporter")]
+    assert ours == ["csv", "latex", "parquet"]
+    assert all(name in str(option.help) for name in ours)
 
 
 @pytest.mark.slow
@@ -122,7 +128,7 @@ def test_exporting_twice_gives_the_same_bytes(swept: Path) -> None:
     from anncore import load_run
 
     for form in ("csv", "latex"):
-        assert dict(export(load_run(swept), form)) == dict(export(load_run(swept), form))
+        assert export(load_run(swept), form) == export(load_run(swept), form)
 
 
 # Beside an earlier export
@@ -244,7 +250,7 @@ HOSTILE = (
 def tex(**options: Any) -> dict[str, str]:
     """Return the files of a made-up sweep."""
     given: dict[str, Any] = {"arms": ("sgd", "adam"), "problems": ("xor", "iris"), "seeds": (1, 2)}
-    return {name: data.decode() for name, data in export(make_results(**(given | options)), "latex")}
+    return {name: data.decode() for name, data in export(make_results(**(given | options)), "latex").items()}
 
 
 def body(text: str) -> list[list[str]]:
@@ -261,7 +267,7 @@ def test_every_table_of_the_report_has_a_file_of_its_own() -> None:
         problems=("two_moons", "wine"),
         status=lambda p, a, s: "failed" if (a, s) == ("sgd", 100) else "ok",
     )
-    files = {name: data.decode() for name, data in export(results, "latex")}
+    files = {name: data.decode() for name, data in export(results, "latex").items()}
     whole = {
         *("leaderboard", "scores", "differences", "improvement", "profile-scores", "times-to-target"),
         *("sensitivity", "budget", "selection", "failed-trials", "provenance", "trials", "preview"),
@@ -319,7 +325,7 @@ def test_diverged_seeds_are_marked() -> None:
 
 def test_trials_are_a_long_table_of_what_differs() -> None:
     results = make_results(arms=("sgd", "adam"), problems=("xor",), seeds=range(20), tune_seeds=())
-    text = dict(export(results, "latex"))["trials.tex"].decode()
+    text = export(results, "latex")["trials.tex"].decode()
     stacked = r"\begin{tabular}[b]{@{}r@{}}validation \\ loss\end{tabular}"
     assert f"  arm & config & seed & {stacked} & test loss \\\\\n" in text
     for line in ("\\begin{longtable}{llrrr}", "\\endhead", "\\endlastfoot", "\\end{longtable}"):

@@ -78,7 +78,7 @@ def pages_of(results: Results, content: dict[str, Any]) -> dict[str, str]:
         "csv": to_csv(leaderboard(results)).decode(),
     }
     if len(results.trials):
-        pages["latex trials"] = render_table(trials_table(results), shown, "trials")
+        pages["latex trials"] = render_table(trials_table(results.trials, shown), shown, "trials")
     return pages
 
 

@@ -327,7 +327,7 @@ def test_every_sentence_of_every_report_is_sound_and_every_branch_is_looked_at(r
                 wrong |= {text: name} if text.strip() in ("nan", "None", "inf", "") else {}
             summary(content, 80)
             if len(results.trials):
-                wrong |= dict.fromkeys(faults(trials_table(results).caption), name)
+                wrong |= dict.fromkeys(faults(trials_table(results.trials, content).caption), name)
         for claim in all_pairs():
             text = sentences.sentence(claim)
             wrong |= dict.fromkeys(faults(text), text)

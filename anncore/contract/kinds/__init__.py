@@ -44,10 +44,17 @@ from anncore.contract.kinds.base import (
     Task as Task,
     overrides as overrides,
 )
+from anncore.contract.kinds.commands import (
+    Adopted as Adopted,
+    Command as Command,
+    component_class as component_class,
+)
 from anncore.contract.kinds.datasets import Data as Data, Dataset as Dataset
 from anncore.contract.kinds.executors import Executor as Executor, Lost as Lost
+from anncore.contract.kinds.exporters import Exporter as Exporter, ExportInput as ExportInput
 from anncore.contract.kinds.figures import Figure as Figure, FigureInput as FigureInput
 from anncore.contract.kinds.initializers import Initializer as Initializer
+from anncore.contract.kinds.listeners import Listener as Listener
 from anncore.contract.kinds.losses import JointLoss as JointLoss, Loss as Loss
 from anncore.contract.kinds.metrics import (
     AnyMetric as AnyMetric,
@@ -74,7 +81,11 @@ from anncore.contract.kinds.optimizers import (
     Optimizer as Optimizer,
     OptimizerWrapper as OptimizerWrapper,
 )
+from anncore.contract.kinds.samplers import Sampler as Sampler
 from anncore.contract.kinds.schedules import Schedule as Schedule
+from anncore.contract.kinds.sections import ReportSection as ReportSection, ReportTable as ReportTable
+from anncore.contract.kinds.selectors import Candidates as Candidates, SelectionRule as SelectionRule
+from anncore.contract.kinds.stoppers import Claim as Claim, Look as Look, StoppingRule as StoppingRule
 
 BASES: Mapping[str, type[Component]] = {
     "activation": AnyActivation,
@@ -88,5 +99,12 @@ BASES: Mapping[str, type[Component]] = {
     "metric": AnyMetric,
     "figure": Figure,
     "executor": Executor,
+    "sampler": Sampler,
+    "selector": SelectionRule,
+    "stopper": StoppingRule,
+    "section": ReportSection,
+    "exporter": Exporter,
+    "listener": Listener,
+    "command": Command,
 }
 """The base class of each kind: what all its forms derive from."""
