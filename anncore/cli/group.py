@@ -7,19 +7,22 @@ import errno
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from anncore._version import __version__
 from anncore.cli.printing import prepare_streams, say
 from anncore.contract.documentation import documentation
-from anncore.contract.errors import AnnxError, nearest, shortened
+from anncore.contract.errors import AnnxError, shortened
 from anncore.contract.telling import TELLER
 from anncore.contract.verbs import VERBS as VERBS
 from anncore.report.printable import printable
+
+if TYPE_CHECKING:
+    from anncore.cli.plugin_commands import PluginCommands
 
 OK, SOME_FAILED, MISUSED, STOPPED, NOTHING_MATCHED, INTERRUPTED = 0, 1, 2, 4, 5, 130
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
@@ -35,38 +38,61 @@ Shell completion of verbs and component names, for bash, zsh or fish:
 """
 
 
+_COMMANDS = "anncore.cli.commands of plugins"  # where a context keeps them
+
+
 class _PipeClosed(Exception):
     """The reader of our output has closed the pipe, as in `annx list | head -1`."""
 
 
 class Verbs(click.Group):
-    """A group whose commands are modules of this package, imported when asked for."""
+    """A group whose commands are modules of this package, imported when asked for, and those of plugins."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the verbs in the order in which a user needs them."""
-        return list(VERBS)
+        """Return the verbs in the order in which a user needs them, then the commands of plugins."""
+        return [*VERBS, *(verb for verb in _of_plugins(ctx).by_verb if ":" not in verb)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the verb's module and return its command."""
+        """Import the verb's module and return its command; None for what neither annx nor a plugin has."""
         if cmd_name not in VERBS:
-            return None
+            return _of_plugins(ctx).get(cmd_name)
         command: click.Command = importlib.import_module(f"anncore.cli.{cmd_name.replace('-', '_')}").command
         command.help = command.help or documentation(command.callback)  # click finds none under python -OO
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs, and the commands of plugins in a group of their own."""
+        limit = formatter.width - 6 - max(map(len, VERBS))
+        own = [(verb, self.get_command(ctx, verb)) for verb in VERBS]
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, command.get_short_help_str(limit)) for verb, command in own if command])
+        rows = [(printable(verb), printable(text)) for verb, text in _of_plugins(ctx).rows()]
+        if rows:
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl(rows)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command to run; an unknown verb is an error with the nearest one."""
+        if args and args[0] in VERBS and ctx.params.get("plugins"):
+            raise click.UsageError(
+                f"--plugin before a verb loads commands; for {args[0]!r} write it after the verb.", ctx
+            )
         if args and args[0] not in VERBS and not args[0].startswith("-"):
-            guess = nearest(args[0], VERBS) or f" Verbs are {', '.join(VERBS)}."
-            raise click.UsageError(f"No verb is called {args[0]!r}.{guess}", ctx)
+            commands = _of_plugins(ctx)
+            if commands.get(args[0]) is None:
+                from anncore.cli.plugin_commands import nearest_verb
+
+                text = f"No verb is called {args[0]!r}.{nearest_verb(args[0], commands)}"
+                raise click.UsageError(text, ctx)
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb; hide a closed pipe from click, which would end with 1, our code for failed trials."""
         try:
-            result = super().invoke(ctx)
+            with _blamed(ctx):
+                result = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError as error:
             raise _PipeClosed from error
@@ -101,6 +127,37 @@ class Verbs(click.Group):
         sys.exit(code if isinstance(code, int) else OK)
 
 
+def _of_plugins(ctx: click.Context) -> PluginCommands:
+    """Return the commands of plugins, which are looked for once."""
+    from anncore.cli.plugin_commands import plugin_commands
+
+    root = ctx.find_root()
+    if _COMMANDS not in root.meta:
+        root.meta[_COMMANDS] = plugin_commands(root.params.get("plugins") or ())
+    commands: PluginCommands = root.meta[_COMMANDS]
+    return commands
+
+
+@contextlib.contextmanager
+def _blamed(ctx: click.Context) -> Iterator[None]:
+    """Name the plugin whose command raises what is no message to the user."""
+    from anncore.contract.errors import PluginError
+
+    try:
+        yield
+    except (click.ClickException, click.exceptions.Exit, click.Abort, AnnxError, OSError):
+        raise
+    except Exception as error:
+        verb = ctx.invoked_subcommand or ""
+        if verb in VERBS or not verb or os.environ.get("ANNX_STRICT_PLUGINS") == "1":
+            raise
+        owner = _of_plugins(ctx).by_verb[verb]
+        raise PluginError(
+            f"command {verb!r} of {owner.dist} {owner.version} raised {type(error).__name__}: {error}; with "
+            "ANNX_STRICT_PLUGINS=1 it shows where."
+        ) from error
+
+
 def _drop_output() -> None:
     """Python flushes standard output again when it ends, which would raise the error again."""
     with contextlib.suppress(OSError, ValueError):
@@ -120,8 +177,16 @@ def _say(message: str | Sequence[str], code: int) -> int:
 
 @click.group(cls=Verbs, invoke_without_command=True, epilog=EPILOG)
 @click.version_option(__version__, prog_name="annx", message="%(prog)s %(version)s")
+@click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="FILE.py",
+    is_eager=True,
+    help="Also load the commands of this file; repeatable.",
+)
 @click.pass_context
-def cli(ctx: click.Context) -> None:
+def cli(ctx: click.Context, plugins: tuple[str, ...]) -> None:
     """Compare the parts of neural networks honestly: which is better here, by how much, how sure are we?"""
     if ctx.invoked_subcommand is None:
         say(ctx.get_help())

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from anncore.cli.common import complete_kinds, print_json, say, shown_name, summary, table
 from anncore.cli.group import NOTHING_MATCHED, OK
 from anncore.cli.options import json_option, plugin_option
 from anncore.contract.kind_names import KINDS, kind_called
+
+if TYPE_CHECKING:
+    from anncore.contract.registry import Registered, Registry
 
 
 @click.command(short_help="List the components, of one kind or all.")
@@ -42,14 +48,16 @@ def command(kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> int:
     elif chosen is not None:
         say(table((shown_name(registry, c), summary(c.cls)) for c in listed[chosen]))
     else:
-        say(
-            table(
-                (c.kind if first else "", shown_name(registry, c), summary(c.cls))
-                for components in listed.values()
-                for first, c in zip([True] + [False] * len(components), components, strict=False)
-            )
-        )
+        say(table(row for known, components in listed.items() for row in _rows(registry, known, components)))
     if registry.broken and not as_json:
         names = ", ".join(plugin.name for plugin in registry.broken)
         say(f"Broken plugins are left out: {names}; 'annx plugins' says why.", err=True)
     return OK if any(listed.values()) else NOTHING_MATCHED
+
+
+def _rows(registry: Registry, kind: str, components: Sequence[Registered]) -> Iterator[tuple[str, str, str]]:
+    """Yield the rows of a kind; one that says how to add a component where there is none."""
+    if not components:
+        yield kind, "(none)", f"'annx new-plugin NAME --kind {kind}' writes the package of one."
+    for place, component in enumerate(components):
+        yield kind if place == 0 else "", shown_name(registry, component), summary(component.cls)

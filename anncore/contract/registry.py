@@ -17,7 +17,7 @@ import importlib.metadata
 import os
 import re
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -202,8 +202,15 @@ class Registry(Shown):
 
 
 @tells_users
-def load_registry(files: Sequence[str | Path] = (), environ: Mapping[str, str] | None = None) -> Registry:
+def load_registry(
+    files: Sequence[str | Path] = (),
+    environ: Mapping[str, str] | None = None,
+    *,
+    only: Collection[str] | None = None,
+) -> Registry:
     """Load every installed plugin and the given local files.
+
+    only: names of installed plugins ("distribution:entry"); the others are left alone.
 
     ANNX_PLUGINS=a,b limits third-party distributions to those named (empty: none).
     ANNX_STRICT_PLUGINS=1 raises PluginError for the first broken plugin instead of setting it aside.
@@ -216,6 +223,8 @@ def load_registry(files: Sequence[str | Path] = (), environ: Mapping[str, str] |
     plugins: list[Plugin] = []
     with Waiting() as waiting:
         for candidate in _candidates(files, environ):
+            if only is not None and not candidate.plugin.local and candidate.plugin.name not in only:
+                continue
             loaded, provided = _load(manager, candidate, components, waiting)
             if loaded.problem and (loaded.local or environ.get("ANNX_STRICT_PLUGINS") == "1"):
                 raise PluginError(f"plugin {loaded.name} is broken: {loaded.problem}")

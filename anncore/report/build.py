@@ -61,6 +61,8 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         "failed_trials": tables.failed_trials(study),
         "figures": [],
         "not_drawn": [],
+        "sections": [],
+        "rules": _rules(study),
         "provenance": _provenance(study, meta),
     }
     content["methods"] = methods.describe(content, study.experiment)
@@ -127,7 +129,7 @@ def _answer(study: Study, claims: _Claims, overall: list[dict[str, Any]]) -> dic
         "headline": _headline(study, claims.deciding, overall),
         "findings": [
             *_findings(claims, ranked, study.problem_unit),
-            *_rounds(study.experiment.rounds, study.unit),
+            *_rounds(study.experiment, study.unit),
         ],
         "warnings": [warning._asdict() for warning in audit(study, pairs)],
     }
@@ -262,8 +264,9 @@ def _undecided(undecided: list[Comparison], total: int) -> str:
     ).replace("about more", "more")
 
 
-def _rounds(rounds: Any, units: str) -> list[dict[str, str]]:
-    """Say how the rounds ended, where seeds were added until every claim is settled."""
+def _rounds(experiment: Any, units: str) -> list[dict[str, str]]:
+    """Say how the rounds ended, where seeds were added in rounds."""
+    rounds = experiment.rounds
     if rounds is None or rounds.open is None:
         return []
     looks = f"{counted(len(rounds.looks), 'looks')} (at {joined([str(n) for n in rounds.looks], 10)} seeds)"
@@ -271,7 +274,10 @@ def _rounds(rounds: Any, units: str) -> list[dict[str, str]]:
     text = f"Every claim on a {one} is settled after {looks}."
     if rounds.open:
         open_ = f"{counted(rounds.open, 'claims')} on a {one} {'is' if rounds.open == 1 else 'are'}"
-        text = f"{open_} still open after {looks}; the limit is {counted(rounds.most, SEEDS)}."
+        end = f"the limit is {counted(rounds.most, SEEDS)}"
+        if rounds.looks[-1] < rounds.most and "stopper" in experiment.chosen:
+            end = f"the stopping rule {experiment.chosen['stopper'].component.name} asks for no more seeds"
+        text = f"{open_} still open after {looks}; {end}."
     return [{"kind": "rounds", "where": "", "text": text}]
 
 
@@ -338,6 +344,20 @@ def _selection(study: Study) -> list[dict[str, Any]]:
         if nothing:
             row["config"] = None
     return rows
+
+
+def _rules(study: Study) -> dict[str, Any]:
+    """Return which search method, selection rule and stopping rule were used; null where none was."""
+    experiment = study.experiment
+    used = {
+        "sampler": experiment.search is not None,
+        "selector": study.tuned,
+        "stopper": experiment.rounds is not None,
+    }
+    return {
+        kind: experiment.chosen[kind].to_json() if asked and kind in experiment.chosen else None
+        for kind, asked in used.items()
+    }
 
 
 def _provenance(study: Study, meta: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,9 +19,10 @@ from anncore.evidence.results import Results
 from anncore.evidence.study import Study
 from anncore.evidence.units import FUNCTIONS, counted, metric_words
 from anncore.report import tables, words
-from anncore.report.build import build_report, plain
+from anncore.report.build import plain
 from anncore.report.latex import PREVIEW, preview, render_table, render_tables, unique
 from anncore.report.view import Table, table
+from anncore.report.write import with_sections
 from anncore.running.files import make_folder, not_written, remove_leftovers, replace_file, replace_files
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ def export(results: Results, form: str | Registered) -> dict[str, bytes]:
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         raise AnnxError(f"exporter {component.full_name} raised {reason}.") from error
-    return _checked(component.full_name, files)
+    return checked_files(component.full_name, files)
 
 
-def _checked(name: str, files: Any) -> dict[str, bytes]:
+def checked_files(name: str, files: Any) -> dict[str, bytes]:
     """Return an exporter's files; raises AnnxError where a name leads elsewhere or a content is no bytes."""
     if not isinstance(files, Mapping):
         raise AnnxError(f"exporter {name} must return files by their names, got {type(files).__name__}.")
@@ -82,7 +83,7 @@ def export_input(results: Results, *, whole: bool) -> ExportInput:
         results.trials,
         leaderboard(results) if reported else pd.DataFrame(),
         results.curves if whole else results.curves.iloc[:0],
-        plain(build_report(results, {})) if whole else {},
+        plain(with_sections(results, {})) if whole else {},
     )
 
 

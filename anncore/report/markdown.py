@@ -44,7 +44,7 @@ def _lines(content: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"- {escape(warning['text'])}" for warning in warnings)
     yield ""
     parts = sections(content)
-    yield from (f"- [{section.title}](#{_anchor(section.title)})" for section in parts)
+    yield from (f"- [{escape(section.title)}](#{_anchor(section.title)})" for section in parts)
     yield ""
     for section in parts:
         yield from _section(section, 2, part_of(content))

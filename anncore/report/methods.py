@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from anncore.contract.documentation import documentation
 from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE
 from anncore.evidence import stats
 from anncore.evidence.sentences import counted, growth, joined, number, p_value, percent, short
@@ -46,7 +47,7 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
     paragraphs = [
         ("Compared", _compared(content)),
         ("Training", TRAINING[experiment.problem.kind](experiment)),
-        ("Tuning", _tuning(content)),
+        ("Tuning", _tuning(content, experiment)),
         ("Scores", _scores(content)),
         (f"Within one {singular(content['unit'])}", _within(content)),
     ]
@@ -62,7 +63,7 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
     if content["budget"]:
         paragraphs.append(("Budget", _budget(content, experiment)))
     if content["rounds"] is not None:
-        paragraphs.insert(5, ("Rounds", _rounds(content)))
+        paragraphs.insert(5, ("Rounds", _rounds(content, experiment)))
     references = [
         *REFERENCES,
         *(SEQUENTIAL if content["rounds"] is not None else ()),
@@ -126,20 +127,50 @@ def _training(experiment: Any) -> str:
     )
 
 
-def _tuning(content: Mapping[str, Any]) -> str:
+def named(rule: Mapping[str, Any]) -> str:
+    """Return a component as a report names it: "halton (annx 0.1.0, scramble = true)"."""
+    values = {key: short(value, 6) if isinstance(value, float) else value for key, value in rule["values"].items()}
+    facts = [f"{rule['package']} {rule['version']}", *(f"{key} = {value}" for key, value in values.items())]
+    return f"{rule['name']} ({', '.join(facts)})"
+
+
+def _drawn(content: Mapping[str, Any], experiment: Any) -> str:
+    """Say how configurations were drawn; nothing for grids."""
+    rule = content["rules"]["sampler"]
+    if rule is None:
+        return ""
+    number_of = counted(experiment.search.samples, "configurations")
+    return f"The search method {named(rule)} drew {number_of} for each arm, or all there are. "
+
+
+def _chosen(content: Mapping[str, Any], experiment: Any) -> str:
+    """Say by which rule each arm's configuration was chosen."""
+    select, one = content["select"], singular(content["unit"])
+    metric = metric_words(select["metric"], content["unit"])
+    seeds = counted(len(content["seeds"]["tune"]), "tuning seeds")
+    rule = experiment.chosen.get("selector")
+    if rule is None or rule.component.cls.default:
+        best = "lowest" if select["goal"] == "min" else "highest"
+        return (
+            f"For each arm and {one}, the configuration with the {best} mean {metric} over {seeds} was chosen; a "
+            "configuration with a diverged seed loses to one without. "
+        )
+    first = documentation(rule.component.cls).partition("\n")[0].rstrip(".")
+    return (
+        f"For each arm and {one}, the selection rule {named(rule.to_json())} chose a configuration by the "
+        f"{metric} on {seeds}: {first}. "
+    )
+
+
+def _tuning(content: Mapping[str, Any], experiment: Any) -> str:
     report = len(content["seeds"]["report"])
     same = f"the same {report} seeds" if report != 1 else "the same seed"
+    drawn = _drawn(content, experiment)
     if not content["select"]["tuned"]:
-        return f"Nothing was tuned. Every configuration was run on {same}."
-    select, tune = content["select"], content["seeds"]["tune"]
+        return f"{drawn}Nothing was tuned. Every configuration was run on {same}."
     opened = ", and the test split was opened once, after training" if content["unit"] == DATA_SETS else ""
-    best = "lowest" if select["goal"] == "min" else "highest"
     return (
-        f"For each arm and {singular(content['unit'])}, the configuration with the {best} mean "
-        f"{metric_words(select['metric'], content['unit'])} "
-        f"over {counted(len(tune), 'tuning seeds')} was chosen; a configuration with a diverged seed loses "
-        f"to one without. "
-        f"{_widened(content)}"
+        f"{drawn}{_chosen(content, experiment)}{_widened(content)}"
         f"It was then run on {counted(report, 'fresh seeds')} that took no part in the choice. Every score, "
         f"interval and test here rests on the fresh seeds alone{opened}."
     )
@@ -242,12 +273,19 @@ def _signed_rank_test(n: int) -> str:
     return f"Wilcoxon signed-rank test (saddlepoint approximation, within {TAIL_ERROR:.1%} of the exact p)"
 
 
-def _rounds(content: Mapping[str, Any]) -> str:
+def _rounds(content: Mapping[str, Any], experiment: Any) -> str:
     """Say how looking again and again was accounted for."""
     rounds, units, one = content["rounds"], content["unit"], singular(content["unit"])
     looks = joined([str(n) for n in rounds["looks"]], most=20)
     still = {None: "while its trials were running", 0: f"when every claim on a {one} was settled"}
     ended = still.get(rounds["open"], f"at the limit of {counted(rounds['most'], SEEDS)}")
+    how = f"to settle every claim on a {one}, each time half as many again or as many as a claim needs"
+    rule = experiment.chosen.get("stopper")
+    if rule is not None and not rule.component.cls.default:
+        first = documentation(rule.component.cls).partition("\n")[0].rstrip(".")
+        how = f"as the stopping rule {named(rule.to_json())} asked for them ({first})"
+        if rounds["open"] is not None and rounds["looks"][-1] < rounds["most"]:
+            ended = "when it asked for no more"
     over_all = (
         f" Comparisons over all {units} have the {one} as their unit and were made once, at the end, "
         "which the rounds chose without regard to which arm is ahead."
@@ -255,8 +293,7 @@ def _rounds(content: Mapping[str, Any]) -> str:
         else ""
     )
     return (
-        f"Report seeds were added in rounds to settle every claim on a {one}, each time half as many "
-        f"again or as many as a claim needs: {counted(len(rounds['looks']), 'looks')}, at {looks} seeds; "
+        f"Report seeds were added in rounds {how}: {counted(len(rounds['looks']), 'looks')}, at {looks} seeds; "
         f"they ended {ended}. A test planned for one look would err more often the more one looks. So p is"
         f" 1 / M at the largest M so far, where M is the capital of a gambler who bets, seed by seed in "
         f"the order they ran, on the sign of the next difference, more on one that is large among those so"

@@ -46,6 +46,8 @@ def digest(results: Results, folder: Path) -> str:
         [experiment.name, experiment.text, experiment.overrides, experiment.only, experiment.skip],
         [experiment.quick, experiment.rounds, experiment.widened, results.missing, environment],
     ]
+    written = [[known.full_name, known.version] for known in experiment.registry.of_kind("section")]
+    facts += [written] if written else []  # a section that was added or changed is not in the last report
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from anncore.contract.kinds.sections import PLACES
 from anncore.evidence.sentences import SEEDS, counted
 from anncore.evidence.units import metric_words, singular
 from anncore.report import words
@@ -101,19 +102,52 @@ def _printable(value: Any) -> Any:
 
 
 def sections(content: Mapping[str, Any]) -> list[Section]:
-    """Return the report's sections after the answer box, in reading order; empty ones are left out."""
-    parts = [
+    """Return the report's sections after the answer box, in reading order; empty ones are left out.
+
+    A plugin's section follows the one of ours that it names, or the last before it that is there.
+    """
+    ours = [
         _leaderboard(content),
         _differences(content),
         _per_data_set(content),
         _speed(content),
         _sensitivity(content),
         _diagnostics(content),
+    ]
+    parts: list[Section | None] = []
+    for place, own in zip(PLACES, ours, strict=True):
+        parts += [own, *_from_plugins(content, place)]
+    parts += [
         _methods(content),
         _provenance(content),
         Section("downloads", "Downloads", paragraphs=[EXPORTS], links=DOWNLOADS),
     ]
     return [section for section in parts if section is not None]
+
+
+def _from_plugins(content: Mapping[str, Any], place: str) -> list[Section]:
+    """Return the sections of plugins that follow a section of ours; a report of an older annx has none."""
+    return [
+        Section(
+            _id(entry),
+            entry["title"],
+            paragraphs=[
+                *([f"This section could not be written: {entry['problem']}"] if entry["problem"] else []),
+                *entry["paragraphs"],
+                f"Written by {entry['name']} of {entry['package']} {entry['version']}".rstrip() + ".",
+            ],
+            tables=[
+                table(one["caption"], one["columns"], one["rows"], f"{entry['name']}-{place_in + 1}")
+                for place_in, one in enumerate(entry["tables"])
+            ],
+        )
+        for entry in content.get("sections", ())
+        if entry["after"] == place
+    ]
+
+
+def _id(entry: Mapping[str, Any]) -> str:
+    return "plugin-" + re.sub(r"[^a-z0-9]+", "-", f"{entry['package']}-{entry['name']}".lower())
 
 
 def part_of(content: Mapping[str, Any]) -> str:

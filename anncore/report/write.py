@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from anncore.contract.errors import StoreError
 from anncore.contract.file_names import readable
 from anncore.contract.kinds import FigureInput
+from anncore.contract.kinds.sections import PLACES as SECTIONS
 from anncore.contract.registry import Registered
 from anncore.engine.decision_maps import DecisionMap
 from anncore.evidence.study import Study
@@ -24,10 +25,10 @@ from anncore.report.html import render_html
 from anncore.report.markdown import render_markdown
 from anncore.report.printable import printable
 from anncore.report.refresh import UNDRAWN
+from anncore.report.sections import add_sections
 from anncore.report.theme import Theme
 from anncore.running.files import make_folder, not_written, replace_files
 
-SECTIONS = ("leaderboard", "differences", "data-sets", "speed", "sensitivity", "diagnostics")
 NOTHING_TO_SHOW = "It has nothing to show of these results."
 
 
@@ -38,13 +39,13 @@ def write_report(
 
     meta: what the caller knows of the run (command, versions, machine), shown under provenance. figures:
     whether to draw, which takes most of the time; a report without figures says so. The same results and
-    meta give the same bytes. A figure whose plugin fails is named among the warnings and stops nothing; one
-    that has nothing to show is listed with the reason. All is drawn first and written then, so that an error
+    meta give the same bytes. A figure or section whose plugin fails is named among the warnings and stops
+    nothing; a figure that has nothing to show is listed with the reason. All is drawn first and written then, so that an error
     leaves the last report as it was. Raises StoreError where a file cannot be written.
     """
     folder = Path(folder)
     make_folder(folder / "figures")
-    content = build_report(results, meta or {})
+    content = with_sections(results, meta or {})
     drawn = Drawn()
     if figures:
         _draw_into(drawn, results, content)
@@ -63,6 +64,15 @@ def write_report(
     replace_files({folder / name: data for name, data in files.items()})
     _remove_old_figures(folder / "figures", {Path(name).name for name in files})
     return report
+
+
+def with_sections(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the report's content with the sections that plugins write."""
+    content = build_report(results, meta)
+    registry = results.experiment.registry
+    if registry.of_kind("section"):
+        add_sections(content, registry, figure_input(results, content))
+    return content
 
 
 @dataclasses.dataclass

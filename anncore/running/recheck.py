@@ -21,7 +21,10 @@ SAMPLE = 3  # trials for each component
 
 
 def strangers(experiment: Experiment) -> list[Registered]:
-    """Return the components that an experiment uses, or may refer to, and that are not annx's own."""
+    """Return the components that an experiment uses, or may refer to, and that are not annx's own.
+
+    Its search method, its selection rule and its stopping rule are among them.
+    """
     used = [
         component
         for entries in experiment.entries.values()
@@ -30,6 +33,7 @@ def strangers(experiment: Experiment) -> list[Registered]:
         for component in components
     ]
     used += experiment.registry.of_kind("metric")  # every metric scores every trial of its task
+    used += [chosen.component for chosen in experiment.chosen.values()]
     return [component for component in dict.fromkeys(used) if component.dist != HOME]
 
 

@@ -21,13 +21,14 @@ import dataclasses
 import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anncore._version import __version__
 from anncore.contract.errors import StoreError
 from anncore.contract.file_names import readable
+from anncore.contract.registry import HOME
 from anncore.contract.shown import shortened
 from anncore.contract.stand_ins import describe
 from anncore.engine.datasets import Shapes
@@ -52,12 +53,16 @@ from anncore.running.stored_plan import (
     rounds_of,
     selection,
     widenings,
+    with_recorded,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from anncore.experiment.plan import Plan
+
+Choices = Mapping[tuple[str, str], str]
+"""By problem and arm the configuration that was chosen."""
 
 LOGGER = "anncore"
 FILES = (
@@ -142,9 +147,15 @@ class RunFolder:
         )
         logging.getLogger(__name__).info("%s", self.environment()["command"])
 
-    def write_plan(self, plan: Plan, unchecked: Sequence[str] = ()) -> None:
-        """Write plan.json: how the experiment was read, what it came to, its rounds, what ran unchecked."""
-        replace_file(self.path / "plan.json", _json(_planned(plan, unchecked)))
+    def write_plan(self, plan: Plan, unchecked: Sequence[str] = (), choices: Choices | None = None) -> None:
+        """Write plan.json: how the experiment was read, what it came to, its rounds, what ran unchecked.
+
+        choices: what a selection rule of another package chose, which stands when the package is gone.
+        """
+        content = _planned(plan, unchecked)
+        if choices is not None and _chosen_by_a_stranger(plan.experiment):
+            content["choices"] = [[*pair, config] for pair, config in choices.items()]
+        replace_file(self.path / "plan.json", _json(content))
 
     def write_tables(self, results: Results) -> None:
         """Write trials.csv and curves.csv.gz."""
@@ -234,7 +245,7 @@ class RunFolder:
         experiment = widened(experiment, widenings(plan))
         # Folders of before it was kept are read again from the file and the data.
         select = selection(plan) or resolve_select(experiment)
-        experiment = dataclasses.replace(experiment, selection=select)
+        experiment = dataclasses.replace(experiment, selection=select, chosen=with_recorded(experiment.chosen, plan))
         rounds = rounds_of(plan)
         if rounds is None:
             return experiment
@@ -254,6 +265,10 @@ def _refuse_folders(folder: Path) -> None:
     for name in FILES:
         if (folder / name).is_dir():
             raise StoreError(f"{folder / name} is a folder, where annx writes a file; move it away.")
+
+
+def _chosen_by_a_stranger(experiment: Experiment) -> bool:
+    return "selector" in experiment.chosen and experiment.chosen["selector"].component.dist != HOME
 
 
 def _planned(plan: Plan, unchecked: Sequence[str]) -> dict[str, Any]:

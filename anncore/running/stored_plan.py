@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from anncore.contract.errors import AnnxError, ExperimentError, PluginError, StoreError
+from anncore.contract.kinds import Candidates, SelectionRule
 from anncore.contract.registry import Registry, load_registry
 from anncore.contract.session_code import owner_of
-from anncore.contract.stand_ins import with_stand_ins
+from anncore.contract.stand_ins import StandIn, with_stand_ins
 from anncore.experiment.document import Source, read_document
-from anncore.experiment.model import Experiment, Rounds, Select, Widening
+from anncore.experiment.model import Chosen, Experiment, Rounds, Select, Widening
 from anncore.experiment.read import ReadOptions, read_experiment
 
 SCHEMA = 1
@@ -26,7 +29,7 @@ PLAN: dict[str, tuple[type, ...]] = {
 }
 """What plan.json must hold, and of which types; what else it may hold came later."""
 LATER: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("unchecked", "report_seeds", "widened", "handed_over", "components"), (list,)),
+    **dict.fromkeys(("unchecked", "report_seeds", "widened", "handed_over", "components", "choices"), (list,)),
     **dict.fromkeys(("shapes", "select"), (dict,)),
     "rounds": (dict, type(None)),
     "experiment_sha256": (str,),
@@ -143,8 +146,9 @@ def _plan_problem(plan: dict[str, Any]) -> str:
         rounds_of(plan)
         widenings(plan)
         selection(plan)
+        choices_of(plan)
     except (TypeError, KeyError, ValueError):
-        return "its rounds, widened or select is damaged"
+        return "its rounds, widened, select or choices is damaged"
     return ""
 
 
@@ -164,6 +168,52 @@ def selection(plan: dict[str, Any]) -> Select | None:
     if not isinstance(rule.metric, str) or rule.goal not in ("min", "max"):
         raise TypeError
     return rule
+
+
+@dataclass(frozen=True)
+class Recorded(SelectionRule):
+    """What a selection rule chose that is gone now, as the folder keeps it."""
+
+    name: ClassVar[str] = "recorded"
+    choices: tuple[tuple[str, str, str], ...] = ()
+
+    def choose(self, candidates: Candidates) -> str:
+        """Return the configuration that was chosen."""
+        for problem, arm, config in self.choices:
+            if (problem, arm) == (candidates.problem, candidates.arm):
+                return config
+        raise StoreError(
+            f"the folder does not say what was chosen for {candidates.arm} on {candidates.problem}, and the "
+            "selection rule is not installed any more."
+        )
+
+
+@dataclass(frozen=True)
+class _Remembered(Chosen):
+    """A selection rule that is gone, with what it chose."""
+
+    choices: tuple[tuple[str, str, str], ...] = ()
+
+    def built(self) -> Any:
+        """Return what stands for it."""
+        return Recorded(self.choices)
+
+
+def with_recorded(chosen: Mapping[str, Chosen], plan: dict[str, Any]) -> dict[str, Chosen]:
+    """Return the chosen components; for a selection rule that is gone its recorded choices."""
+    held = dict(chosen)
+    rule = held.get("selector")
+    if rule is not None and issubclass(rule.component.cls, StandIn):
+        held["selector"] = _Remembered(rule.component, rule.values, choices_of(plan))
+    return held
+
+
+def choices_of(plan: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    """Return what a selection rule chose; raises TypeError or ValueError for what are no choices."""
+    choices = tuple((problem, arm, config) for problem, arm, config in plan.get("choices", ()))
+    if not all(isinstance(text, str) for choice in choices for text in choice):
+        raise TypeError
+    return choices
 
 
 def rounds_of(plan: dict[str, Any]) -> Rounds | None:

@@ -219,7 +219,7 @@ class _Sweep:
     def replan(self, plan: Plan) -> None:
         """Go on with another plan, and let the folder know it."""
         self.plan = plan
-        self.folder.write_plan(plan, unchecked=self.unchecked)
+        self.folder.write_plan(plan, self.unchecked, self.selected)
 
     def tune_and_widen(self) -> bool:
         """Tune, again with wider ranges where a chosen value calls for them; tell whether that is done."""
@@ -245,6 +245,7 @@ class _Sweep:
         experiment = self.plan.experiment
         chosen = select(tuned, experiment.select, experiment.selection_rule)
         self.selected = chosen_configs(chosen)
+        self.folder.write_plan(self.plan, self.unchecked, self.selected)
         self.ends = ends_reached(chosen, tuned) if experiment.widen else frozenset()
         return True
 

@@ -16,20 +16,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from anncore.contract.kinds import Adopted, component_class
 from anncore.contract.registry import Registered
 from anncore.testing import generic, stacks
 from anncore.testing.activations import ActivationKit
+from anncore.testing.commands import CommandKit
 from anncore.testing.datasets import DatasetKit
 from anncore.testing.executors import ExecutorKit
+from anncore.testing.exporters import ExporterKit
 from anncore.testing.figures import FigureKit
 from anncore.testing.initializers import InitializerKit
 from anncore.testing.kit import Check, Kit, Outcome, Subject, kind_of
+from anncore.testing.listeners import ListenerKit
 from anncore.testing.losses import LossKit
 from anncore.testing.metrics import MetricKit
 from anncore.testing.networks import NetworkKit
 from anncore.testing.objectives import ObjectiveKit
 from anncore.testing.optimizers import OptimizerKit
+from anncore.testing.samplers import SamplerKit
 from anncore.testing.schedules import ScheduleKit
+from anncore.testing.sections import SectionKit
+from anncore.testing.selectors import SelectorKit
+from anncore.testing.stoppers import StopperKit
 
 __all__ = ["Check", "Outcome", "check_component", "checks_for", "parametrize_with_checks"]
 
@@ -45,6 +53,13 @@ KITS: Mapping[str, Kit] = {
     "metric": MetricKit(),
     "figure": FigureKit(),
     "executor": ExecutorKit(),
+    "sampler": SamplerKit(),
+    "selector": SelectorKit(),
+    "stopper": StopperKit(),
+    "section": SectionKit(),
+    "exporter": ExporterKit(),
+    "listener": ListenerKit(),
+    "command": CommandKit(),
 }
 
 
@@ -53,16 +68,20 @@ def checks_for(
 ) -> Iterator[Check]:
     """Yield the checks of a component's kind.
 
-    component: a class, or a registry's Registered. kind: by default that of the base class. values:
+    component: a class, a registry's Registered, or a click command. kind: by default that of the base class. values:
     hyperparameters that every check uses, for instance the path of a file that a data set reads. Raises
     TypeError for a class that is not derived from any kind.
     """
     if isinstance(component, Registered):
         component, kind = component.cls, component.kind
+    if kind in (None, "command"):
+        component = component_class("command", component)
     kind = kind or kind_of(component)
     kit = KITS[kind]
     subject = Subject(component, kind, dict(values or {}))
     for name, run in [*generic.CHECKS, *generic.computing(kit), *stacks.checks(kit), *kit.checks(subject)]:
+        if name == "pickles" and issubclass(component, Adopted):
+            continue  # a click command stays in its process
         yield Check(subject, name, run)
 
 

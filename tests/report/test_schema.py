@@ -98,7 +98,7 @@ def test_no_description_speaks_of_a_key_that_is_not_there() -> None:
 
 
 def test_the_kinds_of_warnings_are_told_in_full() -> None:
-    made = set(re.findall(r'Caution\(\s*"(\w+)"', inspect.getsource(audit))) | {"figure", UNDRAWN}
+    made = set(re.findall(r'Caution\(\s*"(\w+)"', inspect.getsource(audit))) | {"figure", "section", UNDRAWN}
     said = CONTENT["$defs"]["warning"]["properties"]["kind"]["description"]
     assert set(re.findall(r"\w+", said.partition(":")[2])) == made
     section = CONTENT["$defs"]["figure"]["properties"]["section"]["description"]

@@ -15,7 +15,7 @@ from anncore.contract.kinds.figures import FigureInput
 class ReportTable:
     """A table: its caption, the columns' titles, and rows with a cell for each column.
 
-    A cell is a text, a number (written with four digits), a bool, or None for nothing.
+    A cell is a text, a number (a float is written with three digits), a bool, or None for nothing.
     """
 
     caption: str
@@ -40,7 +40,7 @@ class ReportSection(Component):
 
     @abstractmethod
     def write(self, data: FigureInput) -> Sequence[str | ReportTable] | str | None:
-        """Return paragraphs and tables in reading order; a text is a paragraph.
+        """Return paragraphs and tables: a text is a paragraph. The report shows paragraphs first.
 
         None where the data has nothing to show, which the report then says. The data is what figures get; it
         may be any part of a sweep: its first trials only, or none.
