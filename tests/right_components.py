@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from right_doors import DOORS
 
 from anncore import (
     Activation,
@@ -563,6 +564,7 @@ RIGHT: dict[str, Any] = {
     "metric": Share,
     "figure": Bars,
     "executor": Meek,
+    **DOORS,
 }
 
 # Components of special forms, for the checks that plain components skip

@@ -65,7 +65,9 @@ class Verbs(click.Group):
         limit = formatter.width - 6 - max(map(len, VERBS))
         own = [(verb, self.get_command(ctx, verb)) for verb in VERBS]
         with formatter.section("Commands"):
-            formatter.write_dl([(verb, command.get_short_help_str(limit)) for verb, command in own if command])
+            formatter.write_dl(
+                [(verb, command.get_short_help_str(limit)) for verb, command in own if command]
+            )
         rows = [(printable(verb), printable(text)) for verb, text in _of_plugins(ctx).rows()]
         if rows:
             with formatter.section("Commands of plugins"):

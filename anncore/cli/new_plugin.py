@@ -16,6 +16,7 @@ from anncore.cli.common import print_json, say
 from anncore.cli.options import NamedPath, json_option
 from anncore.contract.errors import PluginError, StoreError
 from anncore.contract.kind_names import KINDS
+from anncore.contract.verbs import VERBS
 from anncore.running.files import replace_file
 
 TRY_IT = {
@@ -24,6 +25,13 @@ TRY_IT = {
     "metric": "`annx sweep experiment.toml` chooses by it",
     "objective": "`annx sweep experiment.toml` minimises it",
     "dataset": "`annx sweep experiment.toml` trains on it",
+    "sampler": "`annx sweep experiment.toml` draws configurations by it",
+    "selector": "`annx sweep experiment.toml` chooses by it",
+    "stopper": "`annx sweep experiment.toml` adds seeds as it asks for them",
+    "section": "`annx sweep experiment.toml` writes it into the report",
+    "exporter": "`annx export reports/experiment --format $name` writes it",
+    "listener": "`annx sweep experiment.toml` tells it how it goes",
+    "command": "`annx --help` lists it",
 }
 
 
@@ -53,7 +61,11 @@ def command(name: str, kind: str, parent: str, as_json: bool) -> int:
     """
     from anncore.contract.registry import load_registry
 
-    refuse_name(name, kind, [known.name for known in load_registry().of_kind(kind) if known.dist == "annx"])
+    refuse_name(
+        name,
+        kind,
+        [*_verbs(kind), *(known.name for known in load_registry().of_kind(kind) if known.dist == "annx")],
+    )
     folder = Path(parent) / f"annx-{name.replace('_', '-')}"
     files = package(name, kind)
     _write(folder, files)
@@ -65,6 +77,11 @@ def command(name: str, kind: str, parent: str, as_json: bool) -> int:
     say(f'    pip install -e "{folder}[test]"')
     say(f"    annx check {name}")
     return 0
+
+
+def _verbs(kind: str) -> list[str]:
+    """Return the names that a command cannot have."""
+    return [verb.replace("-", "_") for verb in VERBS] if kind == "command" else []
 
 
 def refuse_name(name: str, kind: str, ours: list[str]) -> None:
@@ -99,6 +116,7 @@ def package(name: str, kind: str) -> dict[str, str]:
         "module": f"annx_{name}",
         "dist": f"annx-{name.replace('_', '-')}",
         "class_name": class_name(name, kind),
+        "verb": name.replace("_", "-"),
         "version": __version__,
     }
     try_it = TRY_IT.get(kind, "`annx sweep experiment.toml` compares it with what annx brings")

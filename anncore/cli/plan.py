@@ -18,7 +18,7 @@ from anncore.report.printable import printable
 
 if TYPE_CHECKING:
     from anncore.contract.trial import Trial
-    from anncore.experiment.model import Experiment, Rounds
+    from anncore.experiment.model import Chosen, Experiment, Rounds
     from anncore.experiment.plan import Plan
 
 MOST_VALUES = 8  # of one hyperparameter that are printed
@@ -89,9 +89,13 @@ def rounds_text(now: Rounds | None, before: Rounds | None, rule: Chosen | None =
     if now is not None:
         first = counted(now.looks[-1], "report seed")
         if rule is None or rule.component.cls.default:
-            lines.append(f"until decided: {first} first, then half as many again each round, up to {now.most}")
+            lines.append(
+                f"until decided: {first} first, then half as many again each round, up to {now.most}"
+            )
         else:
-            lines.append(f"in rounds: {first} first, then as many as {rule.component.name} asks for, up to {now.most}")
+            lines.append(
+                f"in rounds: {first} first, then as many as {rule.component.name} asks for, up to {now.most}"
+            )
     if before is not None:
         looks = ", ".join(map(str, before.looks))
         state = "running" if before.open is None else f"{counted(before.open, 'claim')} open"

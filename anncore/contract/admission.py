@@ -190,7 +190,9 @@ def _refuse_our_verbs(cls: Any) -> None:
     """Refuse a command that would take the place of one of annx's own verbs."""
     verb = cls.name.replace("_", "-")
     if verb in VERBS:
-        raise Refused(f"{cls.__qualname__} cannot be called {verb!r}, which is a verb of annx's own; rename it")
+        raise Refused(
+            f"{cls.__qualname__} cannot be called {verb!r}, which is a verb of annx's own; rename it"
+        )
 
 
 def _refuse_fields(kind: str, cls: Any) -> None:

@@ -1,12 +1,12 @@
 """The events of a sweep: what `on_event` is called with and listeners hear, in this order.
 
-    SweepStarted
-      PhaseStarted, then StackDone and Progressed again and again, PhaseDone; for tuning, where there is any,
-      and for the report; again for wider ranges and for more seeds
-      OtherEnvironment, once, where trials of the plan ran elsewhere
-      StopRequested, where the user stops the sweep
-      Distrusted, where a plugin's numbers cannot be trusted
-    SweepDone
+SweepStarted
+  PhaseStarted, then StackDone and Progressed again and again, PhaseDone; for tuning, where there is any,
+  and for the report; again for wider ranges and for more seeds
+  OtherEnvironment, once, where trials of the plan ran elsewhere
+  StopRequested, where the user stops the sweep
+  Distrusted, where a plugin's numbers cannot be trusted
+SweepDone
 """
 
 from __future__ import annotations

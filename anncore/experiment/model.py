@@ -129,7 +129,12 @@ class Chosen:
     def to_json(self) -> dict[str, Any]:
         """Return what a report says of it: name, package, version, hyperparameters."""
         known = self.component
-        return {"name": known.name, "package": known.dist, "version": known.version, "values": dict(self.values)}
+        return {
+            "name": known.name,
+            "package": known.dist,
+            "version": known.version,
+            "values": dict(self.values),
+        }
 
 
 class Rounds(NamedTuple):

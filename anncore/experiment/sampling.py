@@ -50,8 +50,8 @@ def draw(
                 break
     if len(drawn) < samples:
         raise ComponentError(
-            f"sampler {sampler.name!r} gives {len(drawn)} different configurations in {MOST_BATCHES} batches, "
-            f"where {samples} are asked for."
+            f"sampler {sampler.name!r} gives {len(drawn)} different configurations in {MOST_BATCHES} "
+            f"batches, where {samples} are asked for."
         )
     return list(drawn.values())
 

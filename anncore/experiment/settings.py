@@ -289,7 +289,11 @@ def _read_one(document: Document, registry: Registry, kind: str) -> Chosen | Non
         default = next((c for c in registry.of_kind(kind) if c.dist == HOME and c.cls.default), None)
         return None if default is None else Chosen(default, resolve(default.cls, {}))
     name = section.data[key]
-    if not isinstance(name, str) or (kind, name) == ("sampler", "grid"):  # said by those who read the section
+    if not isinstance(name, str):
+        if kind != "sampler":  # `read_search` notes it
+            section.note_wrong(key, "a text")
+        return None
+    if (kind, name) == ("sampler", "grid"):  # `read_search` raises
         return None
     try:
         component = registry.get(kind, name)

@@ -129,7 +129,9 @@ def _training(experiment: Any) -> str:
 
 def named(rule: Mapping[str, Any]) -> str:
     """Return a component as a report names it: "halton (annx 0.1.0, scramble = true)"."""
-    values = {key: short(value, 6) if isinstance(value, float) else value for key, value in rule["values"].items()}
+    values = {
+        key: short(value, 6) if isinstance(value, float) else value for key, value in rule["values"].items()
+    }
     facts = [f"{rule['package']} {rule['version']}", *(f"{key} = {value}" for key, value in values.items())]
     return f"{rule['name']} ({', '.join(facts)})"
 
@@ -152,8 +154,8 @@ def _chosen(content: Mapping[str, Any], experiment: Any) -> str:
     if rule is None or rule.component.cls.default:
         best = "lowest" if select["goal"] == "min" else "highest"
         return (
-            f"For each arm and {one}, the configuration with the {best} mean {metric} over {seeds} was chosen; a "
-            "configuration with a diverged seed loses to one without. "
+            f"For each arm and {one}, the configuration with the {best} mean {metric} over {seeds} was "
+            "chosen; a configuration with a diverged seed loses to one without. "
         )
     first = documentation(rule.component.cls).partition("\n")[0].rstrip(".")
     return (
@@ -293,8 +295,8 @@ def _rounds(content: Mapping[str, Any], experiment: Any) -> str:
         else ""
     )
     return (
-        f"Report seeds were added in rounds {how}: {counted(len(rounds['looks']), 'looks')}, at {looks} seeds; "
-        f"they ended {ended}. A test planned for one look would err more often the more one looks. So p is"
+        f"Report seeds were added in rounds {how}: {counted(len(rounds['looks']), 'looks')}, at {looks} "
+        f"seeds; they ended {ended}. A test planned for one look would err more often the more one looks. So p is"
         f" 1 / M at the largest M so far, where M is the capital of a gambler who bets, seed by seed in "
         f"the order they ran, on the sign of the next difference, more on one that is large among those so"
         f" far, averaged over all stakes from −1 to 1. Where neither arm is better, M is a martingale that"

@@ -87,11 +87,13 @@ def checked(written: Any) -> tuple[list[str], list[dict[str, Any]]]:
             tables.append(table)
             if len(piece.rows) > MOST_ROWS:
                 paragraphs.append(
-                    f"Of {counted(len(piece.rows), 'rows')} of the table “{table['caption']}” the first "
+                    f"Of {len(piece.rows):,} rows of the table “{table['caption']}” the first "
                     f"{MOST_ROWS:,} are shown."
                 )
         else:
-            raise TypeError(f"write must return texts and ReportTables, got a {type(piece).__name__} among them")
+            raise TypeError(
+                f"write must return texts and ReportTables, got a {type(piece).__name__} among them"
+            )
     return paragraphs or ([] if tables else [NOTHING_TO_SHOW]), tables
 
 
@@ -102,7 +104,9 @@ def _table(table: ReportTable) -> dict[str, Any]:
     for place, row in enumerate(table.rows):
         if isinstance(row, str) or len(row) != len(columns):
             cells = "a text" if isinstance(row, str) else counted(len(row), "cells")
-            raise TypeError(f"row {place + 1} of a ReportTable has {cells} for {counted(len(columns), 'columns')}")
+            raise TypeError(
+                f"row {place + 1} of a ReportTable has {cells} for {counted(len(columns), 'columns')}"
+            )
     rows = [[_cell(value) for value in row] for row in table.rows[:MOST_ROWS]]
     return {"caption": _text(table.caption), "columns": columns, "rows": rows}
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from anncore.contract.errors import StoreError
 from anncore.contract.file_names import readable
 from anncore.contract.kinds import FigureInput
-from anncore.contract.kinds.sections import PLACES as SECTIONS
+from anncore.contract.kinds.sections import PLACES
 from anncore.contract.registry import Registered
 from anncore.engine.decision_maps import DecisionMap
 from anncore.evidence.study import Study
@@ -40,8 +40,8 @@ def write_report(
     meta: what the caller knows of the run (command, versions, machine), shown under provenance. figures:
     whether to draw, which takes most of the time; a report without figures says so. The same results and
     meta give the same bytes. A figure or section whose plugin fails is named among the warnings and stops
-    nothing; a figure that has nothing to show is listed with the reason. All is drawn first and written then, so that an error
-    leaves the last report as it was. Raises StoreError where a file cannot be written.
+    nothing; a figure that has nothing to show is listed with the reason. All is drawn first and written then,
+    so that an error leaves the last report as it was. Raises StoreError where a file cannot be written.
     """
     folder = Path(folder)
     make_folder(folder / "figures")
@@ -126,7 +126,7 @@ def _entry(figure: Registered, drawing: Drawing, unit: str) -> dict[str, Any]:
     return {
         "name": drawing.name,
         "question": said_of(figure.cls.question, unit),
-        "section": section if section in SECTIONS else "diagnostics",
+        "section": section if section in PLACES else "diagnostics",
         "title": drawing.title,
         "subtitle": drawing.subtitle,
         "alt": drawing.alt,

@@ -245,7 +245,9 @@ class RunFolder:
         experiment = widened(experiment, widenings(plan))
         # Folders of before it was kept are read again from the file and the data.
         select = selection(plan) or resolve_select(experiment)
-        experiment = dataclasses.replace(experiment, selection=select, chosen=with_recorded(experiment.chosen, plan))
+        experiment = dataclasses.replace(
+            experiment, selection=select, chosen=with_recorded(experiment.chosen, plan)
+        )
         rounds = rounds_of(plan)
         if rounds is None:
             return experiment

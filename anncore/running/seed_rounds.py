@@ -1,8 +1,9 @@
 """Report seeds in rounds: as many as it takes to settle every claim, and no more than a limit.
 
 A round looks at the claims, arm against arm on each problem, and a stopping rule says how many seeds the next
-one has, or that there are enough. What makes that honest is `always_valid_p`, which takes the place of the signed-rank test: however often
-one looks, and whatever makes one stop, a difference that is none is found in at most 5 % of the experiments.
+one has, or that there are enough. What makes that honest is `always_valid_p`, which takes the place of the
+signed-rank test: however often one looks, and whatever makes one stop, a difference that is none is found in
+at most 5 % of the experiments.
 
 Seeds settle claims on a problem. Claims over all data sets have the data set as their unit, whose number
 does not grow; they are tested once, at the end. When that is depends on whether arms differ, never on which
@@ -56,8 +57,8 @@ def begin(
         most = max(first, int(min(MOST_TIMES * first, admitted)))
     if most < first:
         raise ExperimentError(
-            f"{experiment.file}: {asked.rstrip(' =')} must be at least {first}, the number of report seeds in the "
-            f"file, got {most}."
+            f"{experiment.file}: {asked.rstrip(' =')} must be at least {first}, the number of report seeds "
+            f"in the file, got {most}."
         )
     if most > max(first, admitted):
         raise ExperimentError(
@@ -120,13 +121,15 @@ def _next_seeds(rule: StoppingRule, look: Look) -> int | None:
     except AnnxError:
         raise
     except Exception as error:
-        raise ComponentError(f"stopping rule {rule.name!r} raised {type(error).__name__}: {error}.") from error
+        raise ComponentError(
+            f"stopping rule {rule.name!r} raised {type(error).__name__}: {error}."
+        ) from error
     if number is None:
         return None
     if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number <= look.now:
         raise ComponentError(
-            f"stopping rule {rule.name!r} must return None or a whole number above {look.now}, the report seeds "
-            f"so far, got {number!r}."
+            f"stopping rule {rule.name!r} must return None or a whole number above {look.now}, the report "
+            f"seeds so far, got {number!r}."
         )
     return int(number)
 

@@ -29,7 +29,9 @@ PLAN: dict[str, tuple[type, ...]] = {
 }
 """What plan.json must hold, and of which types; what else it may hold came later."""
 LATER: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("unchecked", "report_seeds", "widened", "handed_over", "components", "choices"), (list,)),
+    **dict.fromkeys(
+        ("unchecked", "report_seeds", "widened", "handed_over", "components", "choices"), (list,)
+    ),
     **dict.fromkeys(("shapes", "select"), (dict,)),
     "rounds": (dict, type(None)),
     "experiment_sha256": (str,),

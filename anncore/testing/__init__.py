@@ -68,9 +68,9 @@ def checks_for(
 ) -> Iterator[Check]:
     """Yield the checks of a component's kind.
 
-    component: a class, a registry's Registered, or a click command. kind: by default that of the base class. values:
-    hyperparameters that every check uses, for instance the path of a file that a data set reads. Raises
-    TypeError for a class that is not derived from any kind.
+    component: a class, a registry's Registered, or a click command. kind: by default that of the base class.
+    values: hyperparameters that every check uses, for instance the path of a file that a data set reads.
+    Raises TypeError for a class that is not derived from any kind.
     """
     if isinstance(component, Registered):
         component, kind = component.cls, component.kind

@@ -83,7 +83,11 @@ def sweep(
     """
     _refuse_options(**options)
     checked = as_experiment(experiment, components)
-    if options.get("max_seeds") is not None and not options.get("until_decided") and checked.in_rounds is None:
+    if (
+        options.get("max_seeds") is not None
+        and not options.get("until_decided")
+        and checked.in_rounds is None
+    ):
         raise ExperimentError("max_seeds needs until_decided=True, or [rounds] in the experiment.")
     results = sweep_without_checks(checked, admit=let_through if unchecked else admit, **options)
     return Run.of(results, folder_of(checked, options.get("out")))

@@ -21,7 +21,10 @@ def _command(subject: Subject, values: Any) -> Any:
     import click
 
     made = subject.build(values).command()
-    must(isinstance(made, click.Command), f"{values.label}: command returns a {type(made).__name__}, no click.Command")
+    must(
+        isinstance(made, click.Command),
+        f"{values.label}: command returns a {type(made).__name__}, no click.Command",
+    )
     return made
 
 
@@ -46,7 +49,10 @@ def help_text(subject: Subject) -> int:
     for variant in subject.variants():
         made = _command(subject, variant)
         result = CliRunner().invoke(made, ["--help"], prog_name=f"annx {subject.cls.name.replace('_', '-')}")
-        must(result.exit_code == 0, f"{variant.label}: --help ends with {result.exit_code}: {result.exception!r}")
+        must(
+            result.exit_code == 0,
+            f"{variant.label}: --help ends with {result.exit_code}: {result.exception!r}",
+        )
         must(result.output.startswith("Usage: annx "), f"{variant.label}: --help prints no usage line")
         count += 1
     return count

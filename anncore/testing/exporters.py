@@ -39,7 +39,10 @@ def _input(made: figure_data.Made) -> ExportInput:
     trials = data.trials.drop(columns="label")
     boards = data.report["leaderboard"]["problems"]
     rows = [
-        {"problem": problem, **{key: value for key, value in row.items() if not isinstance(value, (dict, list))}}
+        {
+            "problem": problem,
+            **{key: value for key, value in row.items() if not isinstance(value, (dict, list))},
+        }
         for problem, board in boards.items()
         for row in board
     ]

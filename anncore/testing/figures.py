@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.kinds import Array
+from anncore.contract.kinds.sections import PLACES
 from anncore.testing import figure_data
 from anncore.testing.kit import Kit, Named, Subject, must
 
@@ -71,13 +72,11 @@ def _pixels(drawing: Any) -> Array:
 
 def attributes(subject: Subject) -> int:
     """`question` ends with a question mark, `order` is a whole number, `section` one of the report's."""
-    from anncore.report.write import SECTIONS
-
     question, order = subject.cls.question, subject.cls.order
     must(str(question).strip().endswith("?"), f"question must end with a question mark, got {question!r}")
     must(isinstance(order, int), f"order must be a whole number, got {order!r}")
     section = subject.cls.section
-    must(section in SECTIONS, f"section must be one of {', '.join(SECTIONS)}, got {section!r}")
+    must(section in PLACES, f"section must be one of {', '.join(PLACES)}, got {section!r}")
     return 1
 
 

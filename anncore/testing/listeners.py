@@ -37,7 +37,9 @@ class ListenerKit(Kit):
 
 def _sweep(folder: Path) -> list[Event]:
     """Return the events of a sweep that tunes and reports."""
-    good = TrialResult("a" * 64, "ok", {"valid_loss": 0.1, "test_loss": 0.2}, (0, 10), {"valid_loss": (1.0, 0.1)}, 10)
+    good = TrialResult(
+        "a" * 64, "ok", {"valid_loss": 0.1, "test_loss": 0.2}, (0, 10), {"valid_loss": (1.0, 0.1)}, 10
+    )
     bad = TrialResult("b" * 64, "failed", error="ZeroDivisionError: <b>&\nline 2")
     where = str(folder)
     return [
@@ -58,10 +60,13 @@ def _odd(folder: Path) -> Iterator[tuple[str, list[Event]]]:
     where = str(folder)
     start, end = SweepStarted("二 <b>&", where, 0, 0), SweepDone("二 <b>&", where, "")
     yield "nothing to do", [start, PhaseStarted("report", 0, {}), PhaseDone("report", {}, ""), end]
-    stop = [StopRequested("interrupted"), PhaseDone("tune", {}, "interrupted")]
+    stop: list[Event] = [StopRequested("interrupted"), PhaseDone("tune", {}, "interrupted")]
     yield "stopped", [start, PhaseStarted("tune", 9, {}), *stop, SweepDone("x", where, "interrupted")]
     yield "a sweep that ends with an exception", [start, PhaseStarted("tune", 9, {})]
-    others = [OtherEnvironment('{"numpy": "2.3"}', {'{"numpy": "2.1"}': 3}), Distrusted({"mine:adam": "other bits"}, 4)]
+    others: list[Event] = [
+        OtherEnvironment('{"numpy": "2.3"}', {'{"numpy": "2.1"}': 3}),
+        Distrusted({"mine:first": "other bits"}, 4),
+    ]
     yield "distrust", [start, *others, end]
 
 

@@ -60,9 +60,9 @@ def even(subject: Subject) -> int:
         for dimension in range(2):
             tenths = set(np.floor(10 * many[:, dimension]).astype(int))
             missing = sorted(set(range(10)) - tenths)
+            places = [tenth + 1 for tenth in missing]
             must(
-                not missing,
-                f"{variant.label}: no point of {len(many)} lies in tenth {[m + 1 for m in missing]} of a dimension",
+                not missing, f"{variant.label}: no point of {len(many)} lies in tenth {places} of a dimension"
             )
         together = abs(float(np.corrcoef(many.T)[0, 1]))
         must(together < 0.5, f"{variant.label}: two dimensions move together (correlation {together:.2f})")

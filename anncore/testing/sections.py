@@ -6,6 +6,7 @@ import math
 from functools import cache
 from typing import Any
 
+from anncore.contract.kinds.sections import PLACES
 from anncore.testing import figure_data
 from anncore.testing.kit import Kit, Named, Subject, must
 
@@ -38,8 +39,6 @@ def _hard() -> tuple[figure_data.Made, ...]:
 
 def attributes(subject: Subject) -> int:
     """`title` is one line of text, `order` a number, `after` one of the report's sections."""
-    from anncore.contract.kinds.sections import PLACES
-
     title, order, after = subject.cls.title, subject.cls.order, subject.cls.after
     line = isinstance(title, str) and bool(title.strip()) and "\n" not in title
     must(line, f"title must be one line of text, got {title!r}")

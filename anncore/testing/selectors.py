@@ -51,14 +51,17 @@ def candidates(
         scores[config] = np.array(row)
         scores[config].setflags(write=False)
         values[config] = {"optimizer.lr": 10.0**-place}
-    return Candidates("two_moons", "sgd", "valid_loss", direction, scores, values)
+    return Candidates("near", "first", "valid_loss", direction, scores, values)
 
 
 def _place(component: Any, of: Candidates, where: str) -> int:
     """Return the number of the chosen configuration."""
     chosen = component.choose(of)
     names = list(of.scores)
-    must(isinstance(chosen, str) and chosen in names, f"{where}: it chooses {chosen!r}, no name of a configuration")
+    must(
+        isinstance(chosen, str) and chosen in names,
+        f"{where}: it chooses {chosen!r}, no name of a configuration",
+    )
     return names.index(chosen)
 
 
@@ -96,10 +99,13 @@ def labels(subject: Subject) -> int:
             for label, rows in SCORES.items():
                 built, where = subject.build(variant), f"{variant.label}, {label}"
                 places = {
-                    prefix: _place(built, candidates(rows, direction, prefix), where)  # type: ignore[arg-type]
+                    prefix: _place(built, candidates(rows, direction, prefix), where)
                     for prefix in ("lr", "a", "z", "configuration ")
                 }
-                must(len(set(places.values())) == 1, f"{where}: the choice depends on the configurations' names")
+                must(
+                    len(set(places.values())) == 1,
+                    f"{where}: the choice depends on the configurations' names",
+                )
                 count += 1
     return count
 

@@ -13,12 +13,12 @@ from anncore.contract.kinds import Claim, Look
 from anncore.testing.kit import Kit, Named, Subject, must
 
 NAN = float("nan")
-SETTLED = Claim("xor", "adam", "sgd", "better", 0.4, 0.2, 0.6, "log", 0.01, 10)
-OPEN = Claim("xor", "adam", "lion", "undecided", 0.05, -0.1, 0.2, "log", 0.4, 10)
-FEW = Claim("wine", "adam", "sgd", "too_few", 0.2, NAN, NAN, "unit", None, 3)
-BLOCKED = Claim("wine", "sgd", "lion", "blocked", NAN, NAN, NAN, "log", None, 0)
-EQUAL = Claim("iris", "sgd", "lion", "tie", 0.0, 0.0, 0.0, "linear", None, 10)
-ENDLESS = Claim("iris", "sgd", "adam", "better", math.inf, 0.1, math.inf, "log", 0.02, 10)
+SETTLED = Claim("near", "first", "second", "better", 0.4, 0.2, 0.6, "log", 0.01, 10)
+OPEN = Claim("near", "first", "third", "undecided", 0.05, -0.1, 0.2, "log", 0.4, 10)
+FEW = Claim("far", "first", "second", "too_few", 0.2, NAN, NAN, "unit", None, 3)
+BLOCKED = Claim("far", "second", "third", "blocked", NAN, NAN, NAN, "log", None, 0)
+EQUAL = Claim("beyond", "second", "third", "tie", 0.0, 0.0, 0.0, "linear", None, 10)
+ENDLESS = Claim("beyond", "second", "first", "better", math.inf, 0.1, math.inf, "log", 0.02, 10)
 
 
 class StopperKit(Kit):
@@ -67,14 +67,17 @@ def number(subject: Subject) -> int:
 
 
 def symmetric(subject: Subject) -> int:
-    """Exchanging the two arms of a claim, or the order of claims, changes nothing: who is ahead is no matter."""
+    """Exchanging the arms of every claim, or the order of claims, changes nothing."""
     count = 0
     for variant in subject.variants():
         for label, look in _looks():
             where, built = f"{variant.label}, {label}", subject.build(variant)
             first = _asked(built, look, where)
             exchanged = dataclasses.replace(look, claims=tuple(map(_exchanged, look.claims)))
-            must(_asked(built, exchanged, where) == first, f"{where}: the number of seeds depends on who is ahead")
+            must(
+                _asked(built, exchanged, where) == first,
+                f"{where}: the number of seeds depends on who is ahead",
+            )
             reversed_ = dataclasses.replace(look, claims=look.claims[::-1])
             must(_asked(built, reversed_, where) == first, f"{where}: it depends on the order of the claims")
             count += 1

@@ -18,7 +18,7 @@ from fresh_environment import fresh_environment
 import anncore
 from anncore.cli.group import MISUSED, cli
 from anncore.cli.new_plugin import class_name
-from anncore.contract.kind_names import KINDS
+from anncore.contract.kind_names import KINDS, SECTIONS
 
 TWO_LAYERS = """\
 z = x @ weights["W1"]
@@ -54,6 +54,17 @@ for task in tasks:
     yield task, work(task)
 """
 
+BEST_SEED = """\
+import numpy as np
+with_scores = {name: costs for name, costs in candidates.costs.items() if not np.isnan(costs).all()}
+return candidates.first_of_least({name: float(np.nanmin(costs)) for name, costs in with_scores.items()})
+"""
+COUNTED = """\
+rows = data.report["leaderboard"]["overall"]
+cells = [(row["arm"], row["mean_rank"]) for row in rows]
+return [f"{len(rows)} arms.", ReportTable("Arms.", ["arm", "rank"], cells)]
+"""
+
 # What an author would write in place of each `raise NotImplementedError`, in the order of the file.
 FORMULAS = {
     "activation": ["return z / (1 + abs(z))", "return grad / (1 + abs(z)) ** 2"],  # softsign
@@ -70,7 +81,17 @@ FORMULAS = {
     "metric": [RIGHT_SIDE],
     "figure": [BARS],
     "executor": [ONE_BY_ONE],
+    "sampler": ["while True:\n    yield rng.random((samples, dimensions))"],
+    "selector": [BEST_SEED],
+    "stopper": ["return 2 * look.now if any(claim.open for claim in look.claims) else None"],
+    "section": [COUNTED],
+    "exporter": ['return {"rows.txt": str(len(data.trials)).encode()}'],
+    "listener": ["print(type(event).__name__)"],
+    "command": ['return click.Command("fresh", help="Do nothing.", callback=lambda: None)'],
 }
+
+
+ALL_IN_TRIALS = (*SECTIONS, "executor")
 
 
 def annx(*args: object) -> Result:
@@ -123,7 +144,7 @@ def test_its_first_experiment_can_be_planned(tmp_path: Path, kind: str) -> None:
     assert planned.exit_code == 0, planned.output
     trials = json.loads(planned.stdout)["trials"]
     assert trials
-    if kind not in ("metric", "figure"):
+    if kind in ALL_IN_TRIALS:
         assert any("fresh" in json.dumps(trial) for trial in trials)
     # The least p-value of n pairs, 2 / 2ⁿ, times the pairs of arms (Holm), must leave room for a claim.
     content = json.loads(planned.stdout)
@@ -153,6 +174,9 @@ def test_its_first_experiment_runs(tmp_path: Path, kind: str) -> None:
         unchecked=True,
     )
     assert (run.failures, run.missing) == (0, 0)
+    if kind == "section":
+        content = json.loads((run.report(figures=False).parent / "report.json").read_text(encoding="utf-8"))
+        assert content["sections"][0]["paragraphs"] == ["2 arms."]
     if kind == "figure":
         assert run.figure("fresh").title == "Mean ranks"
 

@@ -33,7 +33,8 @@ def test_the_lists_that_derive_from_it() -> None:
     assert kind_names.PROBLEMS == ("dataset", "objective")
     assert kind_names.UNTUNED == ("dataset", "objective", "network")
     assert kind_names.REQUIRED == ("dataset", "objective", "optimizer")
-    assert set(KINDS) - set(kind_names.PUBLISHED) == {"dataset", "figure", "executor"}
+    doors = {"sampler", "selector", "stopper", "section", "exporter", "listener", "command"}
+    assert set(KINDS) - set(kind_names.PUBLISHED) == {"dataset", "figure", "executor", *doors}
 
 
 def test_only_kinds_with_sections_have_a_place_in_an_experiment() -> None:

@@ -395,7 +395,9 @@ def test_a_plugin_for_an_older_annx_is_told_the_new_name() -> None:
 @pytest.mark.parametrize(
     ("hook", "hint"),
     [
-        ("annx_samplers", "Hooks are annx_datasets, annx_objectives"),
+        ("annx_widgets", "Hooks are annx_datasets, annx_objectives"),
+        ("annx_sampler", "Did you mean 'annx_samplers'"),
+        ("annx_comands", "Did you mean 'annx_commands'"),
         ("annx_optimisers", "Did you mean 'annx_optimizers'"),
         ("annx_optimizer", "Did you mean 'annx_optimizers'"),
     ],

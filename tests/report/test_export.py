@@ -20,13 +20,13 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given, strategies as st
 from results_factory import make_results
+from shipped import REGISTRY
 from sweep_factory import TUNED, load
 
 from anncore import sweep
 from anncore.cli import export as verb
 from anncore.cli.group import MISUSED, NOTHING_MATCHED, OK, cli
 from anncore.report.build import build_report, plain
-from shipped import REGISTRY
 from anncore.report.export import LIST, export, leaderboard, write_files
 from anncore.report.latex import escape
 from anncore.report.view import sections

@@ -22,7 +22,7 @@ from anncore.experiment.model import Rounds
 from anncore.report import write_report
 from anncore.report.build import SCHEMA, SCHEMA_ID, build_report, plain
 from anncore.report.refresh import UNDRAWN
-from anncore.report.write import SECTIONS
+from anncore.report.write import PLACES
 from anncore.testing import figure_data
 
 
@@ -102,7 +102,7 @@ def test_the_kinds_of_warnings_are_told_in_full() -> None:
     said = CONTENT["$defs"]["warning"]["properties"]["kind"]["description"]
     assert set(re.findall(r"\w+", said.partition(":")[2])) == made
     section = CONTENT["$defs"]["figure"]["properties"]["section"]["description"]
-    assert set(re.findall(r"[\w-]+", section.partition(":")[2])) - {"or"} == set(SECTIONS)
+    assert set(re.findall(r"[\w-]+", section.partition(":")[2])) - {"or"} == set(PLACES)
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from right_components import RIGHT
 
+from anncore.testing import KITS
 from wrong.activations import ACTIVATIONS, OPEN_ACTIVATIONS
 from wrong.base import (
     STACKED,
@@ -20,6 +21,7 @@ from wrong.base import (
     touched as touched,
 )
 from wrong.datasets import DATASETS
+from wrong.doors import DOORS
 from wrong.executors import EXECUTORS
 from wrong.figures import FIGURES
 from wrong.losses import LOSSES
@@ -31,7 +33,7 @@ from wrong.schedules import INITIALIZERS, SCHEDULES
 
 WRONG = [
     *(component for kind in RIGHT for component in any_kind(kind)),
-    *(component for kind in RIGHT if kind != "executor" for component in computing_kind(kind)),
+    *(component for kind in RIGHT if KITS[kind].computes for component in computing_kind(kind)),
     *(component for kind in STACKED for component in stacked_kind(kind)),
     *ACTIVATIONS,
     *OPEN_ACTIVATIONS,
@@ -46,4 +48,5 @@ WRONG = [
     *METRICS,
     *FIGURES,
     *EXECUTORS,
+    *DOORS,
 ]

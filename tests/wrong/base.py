@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, NamedTuple
@@ -73,6 +73,13 @@ METHODS = {
     "metric": "score",
     "figure": "draw",
     "executor": "run",
+    "sampler": "batches",
+    "selector": "choose",
+    "stopper": "next_seeds",
+    "section": "write",
+    "exporter": "files",
+    "listener": "hear",
+    "command": "command",
 }
 
 
@@ -97,6 +104,8 @@ def changed(kind: str, change: Callable[[Any], Any]) -> dict[str, Any]:
 
     def method(self: Any, *arguments: Any) -> Any:
         result = original(self, *arguments)
+        if isinstance(result, Iterator):  # a sampler's batches
+            return map(change, result)
         if isinstance(result, tuple):  # an optimizer's change and state, a network's output and tape
             return change(result[0]), *result[1:]
         if isinstance(result, Data):

@@ -46,7 +46,11 @@ class Candidates(Shown):
         def noise(cost: float) -> float:
             return max(ABSOLUTE_NOISE, RELATIVE_NOISE * max(abs(cost), abs(least)))
 
-        return next(config for config in self.scores if config in costs and costs[config] - least <= noise(costs[config]))
+        return next(
+            config
+            for config in self.scores
+            if config in costs and costs[config] - least <= noise(costs[config])
+        )
 
     def _facts(self) -> dict[str, object]:
         return {"arm": self.arm, "on": self.problem, "by": self.metric, "configurations": listed(self.scores)}

@@ -1,3 +1,5 @@
+"""Exporter: csv."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,3 +1,5 @@
+"""Exporter: latex."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

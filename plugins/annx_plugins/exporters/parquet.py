@@ -1,3 +1,5 @@
+"""Exporter: parquet."""
+
 from __future__ import annotations
 
 import importlib.util

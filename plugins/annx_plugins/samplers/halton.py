@@ -1,3 +1,5 @@
+"""Sampler: halton."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,3 +1,5 @@
+"""Sampler: random."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,3 +1,5 @@
+"""Sampler: sobol."""
+
 from __future__ import annotations
 
 import math

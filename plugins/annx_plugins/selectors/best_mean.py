@@ -1,3 +1,5 @@
+"""Selector: best_mean."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

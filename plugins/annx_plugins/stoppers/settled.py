@@ -1,3 +1,5 @@
+"""Stopper: settled."""
+
 from __future__ import annotations
 
 import math
