@@ -297,8 +297,8 @@ def _rounds(content: Mapping[str, Any], experiment: Any) -> str:
     return (
         f"Report seeds were added in rounds {how}: {counted(len(rounds['looks']), 'looks')}, at {looks} "
         f"seeds; they ended {ended}. A test planned for one look would err more often the more one looks. "
-        f"So p is 1 / M at the largest M so far, where M is the capital of a gambler who bets, seed by seed in "
-        f"the order they ran, on the sign of the next difference, more on one that is large among those so"
+        f"So p is 1 / M at the largest M so far, where M is the capital of a gambler who bets, seed by seed "
+        f"in the order they ran, on the sign of the next difference, more on one that is large among those so"
         f" far, averaged over all stakes from −1 to 1. Where neither arm is better, M is a martingale that"
         f" begins at 1, and by Ville's inequality it ever reaches 1/α with probability α at most, however "
         f"often one looks and for whatever reason one stops (Reynolds 1975; Shafer 2021). The interval of a "
