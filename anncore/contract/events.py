@@ -1,4 +1,6 @@
-"""The events of a sweep: what `on_event` is called with and listeners hear, in this order.
+"""The events of a sweep, which listeners hear and `on_event` is called with, in this order.
+
+The first and the last are for listeners only: who calls `anncore.sweep` knows when it begins and ends.
 
 SweepStarted
   PhaseStarted, then StackDone and Progressed again and again, PhaseDone; for tuning, where there is any,

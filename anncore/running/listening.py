@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from anncore.contract.events import Event
+from anncore.contract.events import Event, SweepDone, SweepStarted
 from anncore.contract.kinds import Listener
 from anncore.contract.registry import Registry
 from anncore.contract.telling import TELLER
@@ -16,7 +16,8 @@ LOG = logging.getLogger(__name__)
 class Audience:
     """Hands each event to the caller and to every listener; a listener that raises hears no more.
 
-    What the caller's `on_event` raises ends the sweep, as it always did: it is the caller's own code.
+    The caller's `on_event` is not told that its own sweep begins and ends. What it raises ends the sweep: it is
+    the caller's own code.
     """
 
     def __init__(self, registry: Registry, on_event: Callable[[Event], None] | None) -> None:
@@ -30,7 +31,7 @@ class Audience:
 
     def __call__(self, event: Event) -> None:
         """Hand on an event."""
-        if self._on_event is not None:
+        if self._on_event is not None and not isinstance(event, (SweepStarted, SweepDone)):
             self._on_event(event)
         for name, listener in list(self._listeners.items()):
             try:
