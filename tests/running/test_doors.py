@@ -365,18 +365,33 @@ def test_a_listener_that_raises_is_named_once_and_the_sweep_goes_on(
         def hear(self, event: Event) -> None:
             raise SystemExit("not\nnow")
 
+    @dataclasses.dataclass(frozen=True)
+    class Ear(Listener):
+        """Writes every event down.
+
+        In a file.
+        """
+
+        name: ClassVar[str] = "ear"
+
+        def hear(self, event: Event) -> None:
+            with Path("heard.txt").open("a", encoding="utf-8") as file:
+                file.write(f"{event!r}\n")
+
     text = (
         HEAD.partition("[search]")[0].replace("{ log = [0.01, 1.0] }", "0.1").replace("tune = [0, 1], ", "")
     )
-    run = sweep(tmp_path, text, [Grumpy, Diary], on_event=events.append)
+    run = sweep(tmp_path, text, [Grumpy, Ear, Diary], on_event=events.append)
     assert (run.failures, run.missing) == (0, 0)
     assert said == [
         "listener session:grumpy raised SystemExit: not now; it hears no more of this sweep, which goes on."
     ]
     assert (tmp_path / "diary.txt").read_text(encoding="utf-8") == "report: 6\n"
     folder = str((tmp_path / "run").absolute())
-    assert events[0] == SweepStarted(run.experiment.name, folder, 0, 6)
-    assert events[-1] == SweepDone(run.experiment.name, folder, "")
+    first, last = SweepStarted(run.experiment.name, folder, 0, 6), SweepDone(run.experiment.name, folder, "")
+    heard = (tmp_path / "heard.txt").read_text(encoding="utf-8").splitlines()
+    # The caller of a sweep knows by itself when it begins and ends.
+    assert heard == [repr(event) for event in (first, *events, last)]
 
 
 # Sections
