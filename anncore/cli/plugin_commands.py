@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.machinery
-import importlib.metadata
 import importlib.util
 import os
+import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 GROUP = HOME = "annx"  # the entry-point group, and the distribution whose modules hold no commands
 HOOK = b"annx_commands"
+OURS = re.compile(r"annx-\d[^-]*\.(dist|egg)-info")
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class PluginCommands:
 
 def plugin_commands(files: Sequence[str] = ()) -> PluginCommands:
     """Return the commands of installed plugins and of these plugin files."""
+    if not files and not _strangers_may_be_there():
+        return PluginCommands()
     names = {name for name, module in _strangers() if _may_bring_commands(module)}
     if not names and not files:
         return PluginCommands()
@@ -106,10 +111,33 @@ def _made(component: Registered) -> click.Command:
     return command
 
 
+def _strangers_may_be_there() -> bool:
+    """Tell whether a distribution beside annx has plugins; a look at the folders of sys.path.
+
+    importlib.metadata would know it too, but importing it takes a third of the time of `annx --help`.
+    """
+    for folder in sys.path:
+        try:
+            names = os.listdir(folder or ".")
+        except NotADirectoryError:
+            return True  # an archive
+        except OSError:
+            continue
+        for name in names:
+            if not name.endswith((".dist-info", ".egg-info")) or OURS.fullmatch(name):
+                continue
+            with contextlib.suppress(OSError):
+                if b"[annx]" in Path(folder, name, "entry_points.txt").read_bytes():
+                    return True
+    return False
+
+
 def _strangers() -> Iterator[tuple[str, str]]:
     """Yield name and module of each installed plugin that is not annx's own, those of ANNX_PLUGINS if set."""
     wanted = os.environ.get("ANNX_PLUGINS")
     allowed = None if wanted is None else {_normal(name) for name in wanted.split(",")}
+    import importlib.metadata
+
     for entry in importlib.metadata.entry_points(group=GROUP):
         dist = _normal(entry.dist.name) if entry.dist is not None else "unknown"
         if dist != HOME and (allowed is None or dist in allowed):

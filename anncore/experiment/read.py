@@ -115,10 +115,7 @@ def read_experiment(source: Source, options: ReadOptions, registry: Registry | N
     document = apply_overrides(source.name, source.data, options.overrides)
     document.check()
     mistakes = document.mistakes
-    top = document.section()
-    top.allow(TOP)
-    if top.whole("schema", SCHEMA, 1) != SCHEMA:
-        mistakes.note(top.wrong("schema", f"{SCHEMA}, the only version of the format so far"))
+    _check_top(document)
     base = source.path.parent.absolute()
     loaded = mistakes.attempt(lambda: _components(document, base, options, registry), None)
     setting = _read_settings(document)
@@ -132,11 +129,8 @@ def read_experiment(source: Source, options: ReadOptions, registry: Registry | N
     mistakes.raise_all()
     entries = keep(every, document, options.only, options.skip)
     train, seeds, search = replace(setting.train, watch=watch), setting.seeds, setting.search
-    rounds = setting.rounds
     if options.quick:
         train, seeds, search = settings.quicken(train, seeds, search)
-        rounds = None  # a first look adds no seeds
-    metric, goal = setting.select
     return Experiment(
         name=readable(source.path.stem),
         title=setting.title or first_comment(source.text) or readable(source.path.stem),
@@ -155,8 +149,8 @@ def read_experiment(source: Source, options: ReadOptions, registry: Registry | N
         sweep_seed=seeds.sweep,
         tune_seeds=seeds.tune,
         report_seeds=seeds.report,
-        select_metric=metric,
-        select_goal=goal,
+        select_metric=setting.select[0],
+        select_goal=setting.select[1],
         entries=entries,
         search=search,
         exclude=exclude,
@@ -168,8 +162,16 @@ def read_experiment(source: Source, options: ReadOptions, registry: Registry | N
         notes=tuple(_namesakes(entries, components, source.text, options.overrides)),
         widen=setting.widen,
         chosen=chosen,
-        in_rounds=rounds,
+        in_rounds=None if options.quick else setting.rounds,  # a first look adds no seeds
     )
+
+
+def _check_top(document: Document) -> None:
+    """Note sections that there are not, and another version of the format."""
+    top = document.section()
+    top.allow(TOP)
+    if top.whole("schema", SCHEMA, 1) != SCHEMA:
+        document.mistakes.note(top.wrong("schema", f"{SCHEMA}, the only version of the format so far"))
 
 
 class _Settings(NamedTuple):

@@ -16,8 +16,8 @@ LOG = logging.getLogger(__name__)
 class Audience:
     """Hands each event to the caller and to every listener; a listener that raises hears no more.
 
-    The caller's `on_event` is not told that its own sweep begins and ends. What it raises ends the sweep: it is
-    the caller's own code.
+    The caller's `on_event` is not told that its own sweep begins and ends. What it raises ends the sweep: it
+    is the caller's own code.
     """
 
     def __init__(self, registry: Registry, on_event: Callable[[Event], None] | None) -> None:

@@ -85,7 +85,7 @@ def running(folder: Path) -> Progressed | None:
             return None
         content: dict[str, Any] = json.loads((folder / FILE).read_bytes())
         event = Progressed(**{field.name: content[field.name] for field in dataclasses.fields(Progressed)})
-        pid, told = int(content["pid"]), float(content["time"])
+        pid, written = int(content["pid"]), float(content["time"])
         numbers = (event.done, event.total, event.share, event.elapsed, event.left or 0.0)
         if not all(isinstance(number, (int, float)) for number in numbers):
             return None
@@ -93,7 +93,7 @@ def running(folder: Path) -> Progressed | None:
         return None
     if event.phase not in ("tune", "report"):
         return None
-    fresh = abs(time.time() - told) < FRESH
+    fresh = abs(time.time() - written) < FRESH
     return event if (fresh and _alive(pid)) or (not fresh and is_taken(folder)) else None
 
 

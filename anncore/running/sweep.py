@@ -89,10 +89,8 @@ def sweep(
     the plan anew. retry_failed: run failed, crashed and timed-out ones again. fail_fast: stop at the first
     of these. max_time: seconds after which nothing new is started, and what is running is left for the next
     sweep. allow_large: admit a plan above its limit. until_decided: add report seeds in rounds
-    (`seed_rounds`) until the stopping rule has enough, by default until all claims on a problem are settled,
-    or there are max_seeds, by default ten times the file's; a file with [rounds] does so by itself. on_event:
-    called with each Event, and so are the listeners that plugins bring. command: what the user typed, for the
-    record.
+    (`seed_rounds`), as [rounds] in the file does, until the stopping rule has enough or there are max_seeds,
+    by default ten times the file's. on_event: called with each Event. command: what the user typed.
 
     After the last trial a few of each stranger's component are computed again, each alone; where the bits
     are others, all trials of that component are `failed`.
@@ -107,18 +105,14 @@ def sweep(
     until_decided = until_decided or experiment.in_rounds is not None
     plan = _first_plan(experiment, folder, options, until_decided, max_seeds)
     chosen = find_executor(executor, experiment.registry)
-    foreign = recheck.strangers(plan.experiment)
-    unchecked = _names(foreign) if admit is None else admit(foreign)
+    unchecked = (admit or _names)(recheck.strangers(plan.experiment))
     stopper = Stopper() if stopper is None else stopper
     if max_time is not None:
         stopper.limit(max_time)
     tell = Audience(experiment.registry, on_event)
     with folder.store() as store, folder.logging(), interruptible(stopper, tell):
         run = _Sweep(plan, folder, store, chosen, options, stopper, tell)
-        run.unchecked = tuple(unchecked)
-        folder.write_experiment(plan.experiment, plan, command, unchecked=run.unchecked)
-        place = str(folder.path.absolute())
-        tell(SweepStarted(experiment.name, place, plan.counts["tune"], plan.counts["report"]))
+        run.begin(unchecked, command)
         with run.progress.shown():
             if run.everything(until_decided):
                 stopper.settle()  # it was asked to stop, and had come to its end
@@ -127,7 +121,7 @@ def sweep(
         folder.write_tables(results)
         if experiment.report.get("costs") and not stopper.reason:
             results = dataclasses.replace(results, costs=run.costs(results))
-        tell(SweepDone(experiment.name, place, stopper.reason))
+        tell(SweepDone(experiment.name, str(folder.path.absolute()), stopper.reason))
     return results
 
 
@@ -202,6 +196,14 @@ class _Sweep:
         self.ran: set[str] = set()  # what this sweep has run already, fresh or not
         self.sample = recheck.Sample(plan.experiment)
         self.environments_told = False
+
+    def begin(self, unchecked: Sequence[str], command: Sequence[str] | None) -> None:
+        """Write down what is to run, and say that the sweep begins."""
+        self.unchecked = tuple(unchecked)
+        experiment, counts = self.plan.experiment, self.plan.counts
+        self.folder.write_experiment(experiment, self.plan, command, unchecked=self.unchecked)
+        place = str(self.folder.path.absolute())
+        self.tell(SweepStarted(experiment.name, place, counts["tune"], counts["report"]))
 
     def everything(self, until_decided: bool) -> bool:
         """Tune, report, and add rounds if asked to; tell whether nothing is left to run."""
