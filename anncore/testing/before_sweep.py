@@ -29,7 +29,9 @@ from anncore.contract.hyperparameters import Plain, declared
 from anncore.contract.kinds import Executor
 from anncore.contract.registry import Registered
 from anncore.contract.shown import shortened
+from anncore.experiment.model import Experiment
 from anncore.experiment.read import Given, as_experiment
+from anncore.experiment.typed import read_source
 from anncore.report.run import Run
 from anncore.running.files import replace_file
 from anncore.running.sweep import folder_of, sweep as sweep_without_checks
@@ -82,15 +84,18 @@ def sweep(
     default ConformanceError, a PluginError, stops the sweep before it begins. For the rest:
     """
     _refuse_options(**options)
-    checked = as_experiment(experiment, components)
-    if (
-        options.get("max_seeds") is not None
-        and not options.get("until_decided")
-        and checked.in_rounds is None
-    ):
+    if options.get("max_seeds") and not options.get("until_decided") and not _in_rounds(experiment):
         raise ExperimentError("max_seeds needs until_decided=True, or [rounds] in the experiment.")
+    checked = as_experiment(experiment, components)
     results = sweep_without_checks(checked, admit=let_through if unchecked else admit, **options)
     return Run.of(results, folder_of(checked, options.get("out")))
+
+
+def _in_rounds(given: Given) -> bool:
+    """Tell whether an experiment has [rounds], read or not."""
+    if isinstance(given, Experiment):
+        return given.in_rounds is not None
+    return "rounds" in read_source(given).data
 
 
 def _refuse_options(
