@@ -345,6 +345,29 @@ def test_a_stopping_rule_that_gives_no_number_is_named(tmp_path: Path, result: A
         seed_rounds.following(begun, Look((), (3,), 9, 6))
 
 
+@dataclasses.dataclass(frozen=True)
+class Half(Strata):
+    """One point in each of n slices of the lower half of every dimension.
+
+    The upper half stays empty.
+    """
+
+    name: ClassVar[str] = "half"
+
+    def batches(self, samples: int, dimensions: int, rng: Any) -> Any:
+        for batch in Strata.batches(self, samples, dimensions, rng):
+            yield batch / 2
+
+
+def test_a_search_method_that_breaks_its_promise_stops_the_sweep_before_it_begins(tmp_path: Path) -> None:
+    experiment = anncore.load_experiment(HEAD.replace("METHOD", "half"), components=[Half])
+    with pytest.raises(PluginError, match="cannot be trusted, so nothing was run") as caught:
+        anncore.sweep(experiment, out=tmp_path / "run")
+    (failure,) = caught.value.failures  # type: ignore[attr-defined]
+    assert failure.startswith(f"sampler {experiment.chosen['sampler'].component.full_name}: even: ")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_listener_that_raises_is_named_once_and_the_sweep_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
