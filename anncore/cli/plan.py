@@ -88,7 +88,7 @@ def rounds_text(now: Rounds | None, before: Rounds | None, rule: Chosen | None =
     lines = []
     if now is not None:
         first = counted(now.looks[-1], "report seed")
-        if rule is None or rule.component.cls.default:
+        if rule is None or rule.is_default:
             lines.append(
                 f"until decided: {first} first, then half as many again each round, up to {now.most}"
             )

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from anncore.contract.hyperparameters import Search, build
 from anncore.contract.kind_names import SECTIONS, UNTUNED
 from anncore.contract.problem_kinds import ProblemKind, problem_in
-from anncore.contract.registry import Registered, Registry
+from anncore.contract.registry import HOME, Registered, Registry
 from anncore.contract.shown import Shown, listed
 from anncore.contract.trial import Split, Train
 from anncore.experiment.points import Points
@@ -125,6 +125,11 @@ class Chosen:
     def built(self) -> Any:
         """Return the component."""
         return build(self.component.cls, **self.values)
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it is the one that serves where a file names none."""
+        return self.component.dist == HOME and bool(self.component.cls.default)
 
     def to_json(self) -> dict[str, Any]:
         """Return what a report says of it: name, package, version, hyperparameters."""

@@ -12,6 +12,7 @@ from anncore.evidence.sentences import counted, growth, joined, number, p_value,
 from anncore.evidence.signed_rank import EXACT_PAIRS, TAIL_ERROR
 from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
 from anncore.evidence.verdicts import FEWEST_DATA_SETS
+from anncore.report import words
 
 REFERENCES = (
     "Wilcoxon (1945), Individual comparisons by ranking methods, Biometrics 1(6).",
@@ -127,22 +128,13 @@ def _training(experiment: Any) -> str:
     )
 
 
-def named(rule: Mapping[str, Any]) -> str:
-    """Return a component as a report names it: "halton (annx 0.1.0, scramble = true)"."""
-    values = {
-        key: short(value, 6) if isinstance(value, float) else value for key, value in rule["values"].items()
-    }
-    facts = [f"{rule['package']} {rule['version']}", *(f"{key} = {value}" for key, value in values.items())]
-    return f"{rule['name']} ({', '.join(facts)})"
-
-
 def _drawn(content: Mapping[str, Any], experiment: Any) -> str:
     """Say how configurations were drawn; nothing for grids."""
     rule = content["rules"]["sampler"]
     if rule is None:
         return ""
     number_of = counted(experiment.search.samples, "configurations")
-    return f"The search method {named(rule)} drew {number_of} for each arm, or all there are. "
+    return f"The search method {words.named(rule)} drew {number_of} for each arm, or all there are. "
 
 
 def _chosen(content: Mapping[str, Any], experiment: Any) -> str:
@@ -151,7 +143,7 @@ def _chosen(content: Mapping[str, Any], experiment: Any) -> str:
     metric = metric_words(select["metric"], content["unit"])
     seeds = counted(len(content["seeds"]["tune"]), "tuning seeds")
     rule = experiment.chosen.get("selector")
-    if rule is None or rule.component.cls.default:
+    if rule is None or rule.is_default:
         best = "lowest" if select["goal"] == "min" else "highest"
         return (
             f"For each arm and {one}, the configuration with the {best} mean {metric} over {seeds} was "
@@ -159,8 +151,8 @@ def _chosen(content: Mapping[str, Any], experiment: Any) -> str:
         )
     first = documentation(rule.component.cls).partition("\n")[0].rstrip(".")
     return (
-        f"For each arm and {one}, the selection rule {named(rule.to_json())} chose a configuration by the "
-        f"{metric} on {seeds}: {first}. "
+        f"For each arm and {one}, the selection rule {words.named(rule.to_json())} chose a configuration by "
+        f"the {metric} on {seeds}: {first}. "
     )
 
 
@@ -283,9 +275,9 @@ def _rounds(content: Mapping[str, Any], experiment: Any) -> str:
     ended = still.get(rounds["open"], f"at the limit of {counted(rounds['most'], SEEDS)}")
     how = f"to settle every claim on a {one}, each time half as many again or as many as a claim needs"
     rule = experiment.chosen.get("stopper")
-    if rule is not None and not rule.component.cls.default:
+    if rule is not None and not rule.is_default:
         first = documentation(rule.component.cls).partition("\n")[0].rstrip(".")
-        how = f"as the stopping rule {named(rule.to_json())} asked for them ({first})"
+        how = f"as the stopping rule {words.named(rule.to_json())} asked for them ({first})"
         if rounds["open"] is not None and rounds["looks"][-1] < rounds["most"]:
             ended = "when it asked for no more"
     over_all = (

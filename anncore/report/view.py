@@ -445,7 +445,12 @@ def _methods(content: Mapping[str, Any]) -> Section:
 def _provenance(content: Mapping[str, Any]) -> Section:
     facts = words.lines_of(content["provenance"], skip=("experiment_text",))
     seeds = content["seeds"]
-    facts = [("seeds: tune", _runs(seeds["tune"])), ("seeds: report", _runs(seeds["report"])), *facts]
+    facts = [
+        ("seeds: tune", _runs(seeds["tune"])),
+        ("seeds: report", _runs(seeds["report"])),
+        *_rules(content),
+        *facts,
+    ]
     rows = [[Cell(name), Cell(text)] for name, text in facts if text]
     return Section(
         "provenance",
@@ -453,6 +458,13 @@ def _provenance(content: Mapping[str, Any]) -> Section:
         tables=[table("What these numbers came from.", ["fact", "value"], rows, "provenance")],
         code=content["provenance"]["experiment_text"],
     )
+
+
+def _rules(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the components that drew, chose and stopped; a report of an older annx names none."""
+    titles = {"sampler": "search method", "selector": "selection rule", "stopper": "stopping rule"}
+    rules = content.get("rules", {})
+    return [(title, words.named(rules[kind])) for kind, title in titles.items() if rules.get(kind)]
 
 
 def _runs(seeds: Sequence[int]) -> str:

@@ -14,6 +14,7 @@ from anncore.evidence.sentences import (
     number,
     p_value,
     percent,
+    short,
     size,
     steps_words,
 )
@@ -33,6 +34,15 @@ VERDICTS = {
 
 def _nan(value: float | None) -> float:
     return math.nan if value is None else value
+
+
+def named(rule: Mapping[str, Any]) -> str:
+    """Return a component as a report names it: "halton (annx 0.1.0, scramble = true)"."""
+    values = {
+        key: short(value, 6) if isinstance(value, float) else value for key, value in rule["values"].items()
+    }
+    facts = [f"{rule['package']} {rule['version']}", *(f"{key} = {value}" for key, value in values.items())]
+    return f"{rule['name']} ({', '.join(facts)})"
 
 
 def plain_number(x: float | None) -> str:
