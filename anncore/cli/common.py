@@ -11,7 +11,7 @@ import click
 
 from anncore.cli.printing import print_json as print_json, say as say, width as width
 from anncore.contract.documentation import documentation
-from anncore.contract.kind_names import KINDS
+from anncore.contract.kind_names import AROUND, KINDS
 from anncore.report.printable import printable
 
 if TYPE_CHECKING:
@@ -95,7 +95,10 @@ def say_what_is_gone(registry: Registry) -> None:
 
 
 def find(registry: Registry, name: str, kind: str | None = None) -> Registered:
-    """Return the component of that name; without a kind, the only kind that has it.
+    """Return the component of that name; without a kind, of the only kind that has it.
+
+    Where a search method, an export format and the like share a name with a component of which experiments are
+    made, the name means the latter.
 
     Raises ComponentError where no component, or one of several kinds, has the name.
     """
@@ -107,6 +110,7 @@ def find(registry: Registry, name: str, kind: str | None = None) -> Registered:
     if kind is not None:
         return registry.get(kind, name)
     kinds = [known for known in KINDS if any(name in (c.name, c.full_name) for c in registry.of_kind(known))]
+    kinds = [known for known in kinds if known not in AROUND] or kinds
     if len(kinds) > 1:
         choices = " or ".join(f"{known}:{name}" for known in kinds)
         raise ComponentError(f"{name!r} names a component of {len(kinds)} kinds; write {choices}.")

@@ -18,7 +18,8 @@ class Kind(NamedTuple):
     on data, and in those that minimise objectives. own_part: a trial has a part of this kind; activations
     are inside of the network's part. tuned: whether its hyperparameters are chosen by tuning; those that are
     not belong to the problem, and "if varied" means where arms are compared by this kind. published: its
-    documentation must name a source.
+    documentation must name a source. around: what surrounds the trials; a name that such a component shares
+    with one of another kind means the other one.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Kind(NamedTuple):
     own_part: bool = True
     tuned: Literal["never", "if varied", "always"] = "always"
     published: bool = True
+    around: bool = False
 
     @property
     def hook(self) -> str:
@@ -49,13 +51,13 @@ ALL_KINDS = (
     Kind("metric", "metrics", section=False),
     Kind("figure", "figures", section=False, published=False),
     Kind("executor", "executors", section=False, published=False),
-    Kind("sampler", "samplers", section=False, published=False),
-    Kind("selector", "selectors", section=False, published=False),
-    Kind("stopper", "stoppers", section=False, published=False),
-    Kind("section", "sections", section=False, published=False),
-    Kind("exporter", "exporters", section=False, published=False),
-    Kind("listener", "listeners", section=False, published=False),
-    Kind("command", "commands", section=False, published=False),
+    Kind("sampler", "samplers", section=False, published=False, around=True),
+    Kind("selector", "selectors", section=False, published=False, around=True),
+    Kind("stopper", "stoppers", section=False, published=False, around=True),
+    Kind("section", "sections", section=False, published=False, around=True),
+    Kind("exporter", "exporters", section=False, published=False, around=True),
+    Kind("listener", "listeners", section=False, published=False, around=True),
+    Kind("command", "commands", section=False, published=False, around=True),
 )
 """In the order in which everything is listed: what an experiment is made of, then what reads and runs it."""
 
@@ -88,6 +90,9 @@ UNTUNED = tuple(kind.name for kind in ALL_KINDS if kind.tuned != "always")
 
 PUBLISHED = tuple(kind.name for kind in ALL_KINDS if kind.published)
 """The kinds whose documentation must name a source."""
+
+AROUND = tuple(kind.name for kind in ALL_KINDS if kind.around)
+"""The kinds that surround the trials."""
 
 _BY_WORD = {word: kind.name for kind in ALL_KINDS for word in (kind.name, kind.plural)}
 

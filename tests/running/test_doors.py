@@ -613,6 +613,11 @@ def test_a_click_command_keeps_the_promises_of_a_command() -> None:
     assert "help" in {outcome.check.name for outcome in outcomes}
 
 
+def test_a_format_called_like_a_data_set_gives_way_to_it() -> None:
+    assert annx("show", "csv").stdout.startswith("csv (dataset)")
+    assert annx("show", "exporter:csv").stdout.startswith("csv (exporter)")
+
+
 def test_plugin_before_a_verb_of_ours_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(PLAIN, encoding="utf-8")
     refused = annx("--plugin", tmp_path / "mine.py", "list")
