@@ -97,8 +97,8 @@ def say_what_is_gone(registry: Registry) -> None:
 def find(registry: Registry, name: str, kind: str | None = None) -> Registered:
     """Return the component of that name; without a kind, of the only kind that has it.
 
-    Where a search method, an export format and the like share a name with a component of which experiments are
-    made, the name means the latter.
+    Where a search method, an export format and the like share a name with a component of which experiments
+    are made, the name means the latter.
 
     Raises ComponentError where no component, or one of several kinds, has the name.
     """
