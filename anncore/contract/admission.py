@@ -11,6 +11,7 @@ import inspect
 import keyword
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from anncore.contract import kinds
@@ -100,21 +101,24 @@ def form_of(cls: Any) -> Any:
     return next(parent for parent in cls.__mro__ if parent.__module__.startswith(f"{kinds.__name__}."))
 
 
-def methods(cls: Any) -> dict[str, tuple[str, ...]]:
-    """Return the methods that the contract declares for a component class, with their parameters."""
+@cache
+def methods(form: Any) -> dict[str, tuple[str, ...]]:
+    """Return the methods that a base class of the contract declares, with their parameters."""
     return {
         name: tuple(inspect.signature(function).parameters)
-        for name, function in inspect.getmembers(form_of(cls), inspect.isfunction)
+        for name, function in inspect.getmembers(form, inspect.isfunction)
         if not name.startswith("_")
     }
 
 
 def _refuse_methods(kind: str, cls: Any) -> None:
-    owner, declared_methods = cls.__qualname__, methods(cls)
-    for method, wants in declared_methods.items():
+    owner, form = cls.__qualname__, form_of(cls)
+    for method, wants in methods(form).items():
         offered = inspect.getattr_static(cls, method)
         if getattr(offered, "__isabstractmethod__", False) or offered is None:
             raise Refused(f"{owner} is no {kind}: it has no method {method}")
+        if offered is getattr(form, method):  # inherited
+            continue
         if not callable(getattr(cls, method)):
             raise Refused(f"{owner}.{method} must be a method, got {getattr(cls, method)!r}")
         has = tuple(inspect.signature(getattr(cls, method)).parameters)
@@ -122,7 +126,7 @@ def _refuse_methods(kind: str, cls: Any) -> None:
             wants = wants[1:]
         if has != wants:
             raise Refused(f"{owner}.{method} must take ({', '.join(wants)}), it takes ({', '.join(has)})")
-    contract = set(dir(form_of(cls)))
+    contract = set(dir(form))
     for name in vars(cls):
         if name.startswith("_") or name in contract or name in cls.__dataclass_fields__:
             continue

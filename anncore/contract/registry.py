@@ -207,10 +207,12 @@ def load_registry(
     environ: Mapping[str, str] | None = None,
     *,
     only: Collection[str] | None = None,
+    figures: bool = True,
 ) -> Registry:
     """Load every installed plugin and the given local files.
 
     only: names of installed plugins ("distribution:entry"); the others are left alone.
+    figures: False leaves out annx's own figures, whose import takes as long as that of all other kinds.
 
     ANNX_PLUGINS=a,b limits third-party distributions to those named (empty: none).
     ANNX_STRICT_PLUGINS=1 raises PluginError for the first broken plugin instead of setting it aside.
@@ -222,7 +224,7 @@ def load_registry(
     components: list[Registered] = []
     plugins: list[Plugin] = []
     with Waiting() as waiting:
-        for candidate in _candidates(files, environ):
+        for candidate in _candidates(files, environ, figures):
             if only is not None and not candidate.plugin.local and candidate.plugin.name not in only:
                 continue
             loaded, provided = _load(manager, candidate, components, waiting)
@@ -245,7 +247,9 @@ class _Candidate(NamedTuple):
     code: Callable[[], Code | None]
 
 
-def _candidates(files: Sequence[str | Path], environ: Mapping[str, str]) -> Iterator[_Candidate]:
+def _candidates(
+    files: Sequence[str | Path], environ: Mapping[str, str], figures: bool
+) -> Iterator[_Candidate]:
     """Yield each plugin to load, in an order that never varies."""
     wanted = environ.get("ANNX_PLUGINS")
     allowed = None if wanted is None else {_normal(name) for name in wanted.split(",") if name.strip()}
@@ -255,6 +259,8 @@ def _candidates(files: Sequence[str | Path], environ: Mapping[str, str]) -> Iter
         if id(entry.dist) not in known:
             known[id(entry.dist)] = _distribution(entry.dist)
         dist, version = known[id(entry.dist)]
+        if dist == HOME and not figures and entry.name.startswith("figure_"):
+            continue
         if dist == HOME or allowed is None or dist in allowed:
             entries.append((dist != HOME, dist, entry.name, entry.value, version, entry))
     for _, dist, name, value, version, entry in sorted(entries, key=lambda row: row[:4]):

@@ -156,7 +156,7 @@ def test_annxs_own_code_is_its_number_version() -> None:
     registry = load_registry()
     assert registry.get("activation", "relu").code == ""
     assert registry.get("activation", "gelu").code == f"scipy {scipy.__version__}"
-    assert registry.get("dataset", "two_moons").code == f"scikit-learn {sklearn.__version__}"
+    assert registry.get("dataset", "iris").code == f"scikit-learn {sklearn.__version__}"
     assert engine_version() == f"numbers {NUMBER_VERSION}, numpy {np.__version__}"
 
 

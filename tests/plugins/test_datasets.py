@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from shipped import REGISTRY
+from sklearn.datasets import make_blobs, make_circles, make_moons
 
 from anncore import ComponentError, Data
 from anncore.contract.hyperparameters import build
@@ -359,3 +360,27 @@ def test_patterns_are_coins_and_their_copies_damaged_evenly() -> None:
     assert abs(np.mean(data.x != data.y) - 0.3) < 5 * np.sqrt(0.3 * 0.7 / data.x.size)
     less = make("stored_patterns", patterns=40, size=150, copies=5, noise=0.1)
     assert ((less.x != less.y) <= (data.x != data.y)).all()  # the same draws
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "theirs"),
+    [
+        ("two_moons", {}, lambda **given: make_moons(**given)),
+        ("circles", {"factor": 0.3}, lambda **given: make_circles(factor=0.3, **given)),
+        ("blobs", {"classes": 3, "features": 5}, lambda **given: blobs(3, 5, **given)),
+        ("blobs", {"classes": 12, "features": 1}, lambda **given: blobs(12, 1, **given)),
+    ],
+)
+def test_the_draws_are_scikit_learns_bit_for_bit(name: str, values: dict[str, Any], theirs: Any) -> None:
+    for seed, (n, noise) in enumerate([(10, 0.0), (11, 0.1), (57, 2.5), (500, 0.1), (1001, 0.3)]):
+        data = make(name, seed, n=n, noise=noise, **values)
+        random_state = int(np.random.default_rng(seed).integers(2**32))
+        x, y = theirs(n_samples=n, noise=noise, random_state=random_state)
+        assert data.x.tobytes() == x.tobytes()
+        assert data.x.flags.c_contiguous == x.flags.c_contiguous
+        assert data.clean_y.tolist() == y.tolist()
+        assert data.clean_y.dtype == y.dtype
+
+
+def blobs(classes: int, features: int, noise: float, **given: Any) -> Any:
+    return make_blobs(centers=classes, n_features=features, cluster_std=noise, **given)
