@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -100,13 +101,23 @@ class Drawing(Shown):
             self.figure.savefig(file, dpi=DPI)
 
 
+@cache
+def _style() -> dict[str, Any]:
+    """Return matplotlib's defaults with the report's settings; to validate all of them takes milliseconds."""
+    matplotlib = our_matplotlib()
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(RC)
+        # rc_context does not restore the backend, and asking for it may choose one.
+        return {key: matplotlib.rcParams[key] for key in matplotlib.rcParams if key != "backend"}
+
+
 @contextmanager
 def drawing_style() -> Iterator[None]:
     """Draw and save in the report's style, whatever the host's settings are."""
     matplotlib = our_matplotlib()
     with matplotlib.rc_context(), warnings.catch_warnings():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(RC)
+        dict.update(matplotlib.rcParams, _style())  # as rc_context does itself: these values are validated
         # A user's label may be in a script that the font lacks; the tables carry it in full.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield
