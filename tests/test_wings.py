@@ -39,13 +39,19 @@ def wing(module: str) -> str:
     return parts[1] if len(parts) > 1 else ""
 
 
-ARROWS = {module: sorted(set(imports(module, path))) for module, path in MODULES.items()}
+Arrows = dict[str, list[str]]
 
 
-def test_the_reader_of_imports_sees_them() -> None:
+@pytest.fixture(scope="module")
+def arrows() -> Arrows:
+    """Return by module what it imports; to read all files takes seconds."""
+    return {module: sorted(set(imports(module, path))) for module, path in MODULES.items()}
+
+
+def test_the_reader_of_imports_sees_them(arrows: Arrows) -> None:
     assert len(MODULES) > 100
-    assert "anncore.contract.errors" in ARROWS["anncore.contract.hyperparameters"]
-    assert "anncore.report.compare_runs" in ARROWS["anncore.cli.compare"]  # inside a function
+    assert "anncore.contract.errors" in arrows["anncore.contract.hyperparameters"]
+    assert "anncore.report.compare_runs" in arrows["anncore.cli.compare"]  # inside a function
 
 
 def test_nothing_lies_loose_at_the_top() -> None:
@@ -55,25 +61,25 @@ def test_nothing_lies_loose_at_the_top() -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_no_import_runs_back(module: str) -> None:
+def test_no_import_runs_back(module: str, arrows: Arrows) -> None:
     own = wing(module)
     if own not in WINGS:
         return  # the public face imports what it exports
-    for other in ARROWS[module]:
+    for other in arrows[module]:
         if other == "anncore":
             assert own in ("testing", "cli"), f"{module} imports the public face, which imports it"
         elif wing(other) in WINGS:
             assert WINGS.index(wing(other)) <= WINGS.index(own), f"{module} imports {other}, a later wing"
 
 
-def test_no_circle() -> None:
+def test_no_circle(arrows: Arrows) -> None:
     done: set[str] = set()
 
     def follow(module: str, path: tuple[str, ...]) -> None:
         assert module not in path, " -> ".join([*path[path.index(module) :], module])
         if module in done:
             return
-        for other in ARROWS[module]:
+        for other in arrows[module]:
             follow(other, (*path, module))
         done.add(module)
 

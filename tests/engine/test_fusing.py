@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import special
+from shipped import REGISTRY
 
 from anncore import Array, Hyper, Optimizer, WeightSpec, hyper
 from anncore.contract.hyperparameters import declared, references, resolve
-from anncore.contract.registry import load_registry
 from anncore.engine.activations import needs_place
 from anncore.engine.fusing import Formula, Unfusable, Update, emit, formulas, transposed
 from anncore.engine.fusing.formulas import _leaves, same, sample
@@ -25,7 +25,6 @@ from anncore.engine.nested import fit, rates
 
 pytestmark = pytest.mark.skipif(not emit.available(), reason="llvmlite makes no code for this machine")
 
-REGISTRY = load_registry()
 ELEMENTWISE = [
     component.cls for component in REGISTRY.of_kind("optimizer") if component.cls().scope == "number"
 ]

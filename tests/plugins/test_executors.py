@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 from executor_work import BadStart, Task, Unprepared, Work
+from shipped import REGISTRY
 
-from anncore import AnnxError, Lost, Watchdog, load_registry
+from anncore import AnnxError, Lost, Watchdog
 
-REGISTRY = load_registry()
 NAMES = [component.name for component in REGISTRY.of_kind("executor")]
 
 

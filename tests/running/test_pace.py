@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from shipped import REGISTRY
 from trial_factory import make_objective_trial, make_trial
 
-from anncore import load_registry
 from anncore.running.pace import Meter, work_of
-
-REGISTRY = load_registry()
 
 
 class Clock:
