@@ -21,8 +21,10 @@ class Environment:
     wheels: dict[str, Path]
 
     def annx(self, *args: object, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Run its `annx`."""
-        return self.run("annx", *args, cwd=cwd, **environ)
+        """Run its `annx`, the program where annx was installed from a wheel."""
+        if "annx" in self.wheels:
+            return self.run("annx", *args, cwd=cwd, **environ)
+        return self.run("python", "-m", "anncore", *args, cwd=cwd, **environ)
 
     def run(self, program: str, *args: object, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run one of its programs, in an environment that knows nothing of this one."""
@@ -38,13 +40,18 @@ class Environment:
         )
 
 
-def fresh_environment(root: Path, packages: Iterable[Path]) -> Environment:
-    """Build wheels of annx and other packages, and install them where our dependencies are seen."""
+def fresh_environment(root: Path, packages: Iterable[Path], *, own_wheel: bool = True) -> Environment:
+    """Build wheels of annx and other packages, and install them where our dependencies are seen.
+
+    own_wheel: False takes annx as it is installed here, where it is not annx's own wheel that is tested.
+    """
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     wheels = root / "wheels"
     # The build backend is in the test extra, so that this needs no network.
     build = ["wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(wheels)]
-    run(pip + build + [str(source) for source in (ROOT, *packages)])
+    sources = [*([ROOT] if own_wheel else []), *packages]
+    if sources:
+        run(pip + build + [str(source) for source in sources])
     venv = root / "venv"
     run([sys.executable, "-m", "venv", "--without-pip", str(venv)])
     python = venv / ("Scripts" if os.name == "nt" else "bin") / "python"
@@ -55,7 +62,8 @@ def fresh_environment(root: Path, packages: Iterable[Path]) -> Environment:
     )
     built = {path.name.split("-")[0]: path for path in wheels.glob("*.whl")}
     install = ["--python", str(python), "install", "--no-deps", "--no-index", "--force-reinstall"]
-    run(pip + install + [str(path) for path in built.values()])
+    if built:
+        run(pip + install + [str(path) for path in built.values()])
     return Environment(python.parent, built)
 
 

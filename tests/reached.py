@@ -32,12 +32,13 @@ class Reached:
     def __init__(self, modules: list[ModuleType]) -> None:
         self.files = {str(module.__file__) for module in modules}
         self.all: dict[CodeType, dict[int, tuple[int, int, int]]] = {}
-        self.ran: dict[CodeType, set[int]] = {}
         for module in modules:
             source = linecache.getlines(str(module.__file__))
             for code in _nested(compile("".join(source), str(module.__file__), "exec")):
                 self.all[code] = _places(code)
-        self.by_name = {(code.co_filename, code.co_qualname, code.co_firstlineno): code for code in self.all}
+        self.by_name = {_name(code): code for code in self.all}
+        # The instructions of each function that have not run yet; a function is watched while there are any.
+        self.left = {name: set(self.all[code]) for name, code in self.by_name.items()}
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -50,15 +51,16 @@ class Reached:
             sys.settrace(before)
 
     def _enter(self, frame: FrameType, event: str, arg: Any) -> Any:
-        code = frame.f_code
-        if code.co_filename not in self.files:
+        if frame.f_code.co_filename not in self.files:
             return None
-        ran = self.ran.setdefault(code, set())
+        left = self.left.get(_name(frame.f_code))
+        if not left:
+            return None
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
 
         def note(frame: FrameType, event: str, arg: Any) -> Any:
             if event == "opcode":
-                ran.add(frame.f_lasti)
+                left.discard(frame.f_lasti)
             return note
 
         return note
@@ -66,14 +68,17 @@ class Reached:
     def unreached(self) -> list[str]:
         """Return the expressions that never ran, as "file:line: source", without the bodies of others."""
         lines = []
-        ran = {(c.co_filename, c.co_qualname, c.co_firstlineno): offsets for c, offsets in self.ran.items()}
         for name, code in self.by_name.items():
-            places, offsets = self.all[code], ran.get(name, set())
-            reached = {places[offset] for offset in offsets if offset in places}
+            places = self.all[code]
+            reached = {places[offset] for offset in places.keys() - self.left[name]}
             for line, start, end in sorted(set(places.values()) - reached):
                 text = linecache.getline(code.co_filename, line)[start:end].strip()
                 lines.append(f"{code.co_filename.rpartition('/')[2]}:{line}: {text}")
         return lines
+
+
+def _name(code: CodeType) -> tuple[str, str, int]:
+    return code.co_filename, code.co_qualname, code.co_firstlineno
 
 
 def _nested(code: CodeType) -> Iterator[CodeType]:

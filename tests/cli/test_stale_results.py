@@ -110,7 +110,7 @@ def test_an_edited_helper_of_a_plugin_file_is_run_anew(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    return fresh_environment(tmp_path_factory.mktemp("edited"), [])
+    return fresh_environment(tmp_path_factory.mktemp("edited"), [], own_wheel=False)
 
 
 @pytest.mark.slow
@@ -135,7 +135,8 @@ def test_an_edited_formula_of_an_editable_install_is_run_anew(
     (tmp_path / "x.toml").write_text(EXPERIMENT + "optimizer.mine.lr = 0.1\n")
 
     def again() -> dict[tuple[str, str], tuple[str, str]]:
-        done = environment.annx("sweep", "x.toml", "--out", "run", "-q", "--no-figures", cwd=tmp_path)
+        options = ("--out", "run", "-q", "--no-figures", "--executor", "serial")
+        done = environment.annx("sweep", "x.toml", *options, cwd=tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
         return rows(tmp_path)
 

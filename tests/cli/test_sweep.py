@@ -412,9 +412,17 @@ def read(parent: int, until: str = "\0", seconds: float = 60) -> str:
     return output.decode(errors="replace")
 
 
+@pytest.fixture(scope="module")
+def on_terminal(first_sweep: tuple[Path, Result]) -> tuple[str, str]:
+    """Return what a finished sweep shows on a terminal, and prints."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(first_sweep[0])
+        return on_a_terminal("sweep", "x.toml", "--executor", "serial")
+
+
 @pytest.mark.slow
-def test_progress_is_shown_on_a_terminal_and_only_there(finished: Path) -> None:
-    shown, printed = on_a_terminal("sweep", "x.toml", "--executor", "serial")
+def test_progress_is_shown_on_a_terminal_and_only_there(finished: Path, on_terminal: tuple[str, str]) -> None:
+    shown, printed = on_terminal
     for words in ("Two rates", "Tuning", "Final runs", "4/4", "0:00:0", "Writing the report"):
         assert words in shown
         assert words not in printed
@@ -424,9 +432,11 @@ def test_progress_is_shown_on_a_terminal_and_only_there(finished: Path) -> None:
 
 
 @pytest.mark.slow
-def test_no_color_takes_the_colours_away(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_color_takes_the_colours_away(
+    finished: Path, on_terminal: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     colour = re.compile(r"\x1b\[[0-9;]*3[0-9][0-9;]*m")
-    assert colour.search(on_a_terminal("sweep", "x.toml", "--executor", "serial")[0])
+    assert colour.search(on_terminal[0])
     monkeypatch.setenv("NO_COLOR", "1")
     assert not colour.search(on_a_terminal("sweep", "x.toml", "--executor", "serial")[0])
 
@@ -441,7 +451,7 @@ def test_ctrl_c_keeps_what_is_done_and_ends_with_130(place: Path) -> None:
         "--only",
         "optimizer=sleeper",
     )
-    args = ("sweep", "x.toml", *more, "--jobs", "1", "train.steps=15", "train.eval_every=15")
+    args = ("sweep", "x.toml", *more, "--jobs", "1", "train.steps=15", "train.eval_every=15", "--no-figures")
     process, parent = start(*args)
     assert " left" in read(parent, until=" left")  # trials are running
     process.send_signal(signal.SIGINT)
@@ -451,7 +461,5 @@ def test_ctrl_c_keeps_what_is_done_and_ends_with_130(place: Path) -> None:
     assert process.returncode == 130, rest
     assert "the same command resumes" in rest
     assert "Traceback" not in rest
-    result = invoke(
-        "sweep", "x.toml", *more, "--jobs", "1", "train.steps=15", "train.eval_every=15", "--json"
-    )
+    result = invoke(*args, "--json")
     assert json.loads(result.stdout)["status"]["missing"] == 0

@@ -12,6 +12,7 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from results_factory import make_results
+from unsaved import unsaved_figures
 
 from anncore.report import write_report
 from anncore.report.markdown import escape
@@ -71,7 +72,8 @@ def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         title="Which?" if arms is PLAIN else "# <i>T</i> | `x`",
         status=lambda p, a, s: {(0, 2): "failed", (1, 1): "diverged"}.get((arms.index(a), s), "ok"),
     )
-    return folder, write_report(results, folder, meta={"command": f"annx sweep {arms[0]}"})
+    with unsaved_figures():
+        return folder, write_report(results, folder, meta={"command": f"annx sweep {arms[0]}"})
 
 
 def test_every_table_has_the_reports_rows_and_cells(written: tuple[Path, Any]) -> None:

@@ -11,6 +11,7 @@ import re
 import struct
 import zlib
 from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from anncore.report.pictures import (
 )
 from anncore.report.theme import DARK, LIGHT, TOKENS, Theme
 from anncore.report.view import sections
+from anncore.report.write import draw_figures
 
 HOSTILE = ("<script>alert(1)</script>", "=cmd()|'x'!A1", "`tick` | **b** <img src=x onerror=alert(1)>")
 
@@ -88,6 +90,13 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def few_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw two figures, where it is not figures that are tested: they take most of a report's time."""
+    two = partial(draw_figures, only=("leaderboard", "lr_sensitivity"))
+    monkeypatch.setattr("anncore.report.write.draw_figures", two)
+
+
 def test_everything_is_written(folder: Path) -> None:
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     figures = ("leaderboard", "heat_map", "learning_curves", "paired_differences", "lr_sensitivity")
@@ -105,7 +114,7 @@ def test_two_reports_of_the_same_results_are_the_same_bytes(folder: Path, tmp_pa
 
 
 @pytest.mark.slow
-def test_an_old_figure_does_not_stay(tmp_path: Path) -> None:
+def test_an_old_figure_does_not_stay(tmp_path: Path, few_figures: None) -> None:
     write_report(sweep(problems=("xor",), seeds=(100, 101), tune_seeds=(0,)), tmp_path)
     assert (tmp_path / "figures" / "lr_sensitivity.png").exists()
     write_report(sweep(problems=("xor",), seeds=(100, 101), tune_seeds=(), rates=(0.1,)), tmp_path)
@@ -113,7 +122,7 @@ def test_an_old_figure_does_not_stay(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_json_is_strict_and_says_why_a_number_is_missing(tmp_path: Path) -> None:
+def test_json_is_strict_and_says_why_a_number_is_missing(tmp_path: Path, few_figures: None) -> None:
     write_report(
         sweep(problems=("xor",), status=lambda p, a, s: "diverged" if a == "sgd" else "ok"), tmp_path
     )
@@ -430,7 +439,7 @@ def test_the_summary_fits_the_terminal(width: int, folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_summary_passes_on_no_control_characters(tmp_path: Path) -> None:
+def test_the_summary_passes_on_no_control_characters(tmp_path: Path, few_figures: None) -> None:
     report = write_report(sweep(arms=("a\x1b[31m", "b\r\x07"), problems=("xor",), seeds=(100, 101)), tmp_path)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", summary(report, 100))
 
@@ -447,9 +456,12 @@ def test_a_figure_that_fails_is_named_and_stops_nothing(
 
     monkeypatch.delenv("ANNX_STRICT_PLUGINS", raising=False)
     monkeypatch.setattr(component.cls, "draw", broken)
+    two = partial(draw_figures, only=(component.name, "heat_map"))
+    monkeypatch.setattr("anncore.report.write.draw_figures", two)
     report = write_report(results, tmp_path)
     texts = [warning["text"] for warning in report["answer"]["warnings"]]
     assert any(
         text.startswith(f"Figure {component.name} could not be drawn: ValueError: no luck") for text in texts
     )
     assert (tmp_path / "report.html").exists()
+    assert (tmp_path / "figures" / "heat_map.png").exists()

@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 from report_schema import CONTENT, complaints
 from results_factory import asked, make_results
 from sweep_factory import TUNED, load
+from unsaved import unsaved_figures
 
 from anncore import load_experiment, sweep
 from anncore.evidence import cautions as audit
@@ -107,7 +108,8 @@ def test_the_kinds_of_warnings_are_told_in_full() -> None:
 
 @pytest.mark.slow
 def test_a_report_with_figures_passes_as_it_lies_in_its_folder(tmp_path: Path) -> None:
-    write_report(few(), tmp_path, meta={"command": "annx sweep x.toml"})
+    with unsaved_figures():
+        write_report(few(), tmp_path, meta={"command": "annx sweep x.toml"})
     assert complaints(json.loads((tmp_path / "report.json").read_text())) == []
 
 

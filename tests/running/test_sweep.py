@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from sweep_factory import DRIVER, SLOW, TUNED, load, load_slow, stored_maps, without_seconds
 
-from anncore import Executor, ExperimentError, PluginError, Stopper, StoreError, load_run
+from anncore import Executor, ExperimentError, PluginError, Stopper, StoreError, load_experiment, load_run
 from anncore.contract.trial import TrialResult
 from anncore.engine.datasets import _CACHE
 from anncore.evidence.results import to_csv
@@ -182,6 +182,46 @@ def test_plugins_and_data_are_paid_for_once_per_process(tmp_path: Path) -> None:
     assert len(stacks) >= 8
     assert len({line.split()[0] for line in noted}) <= 3  # this process and two workers
     assert len(noted) == len(set(noted))
+
+
+LOOKS = """
+import sys
+from dataclasses import dataclass
+from multiprocessing import current_process
+from pathlib import Path
+from typing import ClassVar
+from anncore import Hyper, Optimizer, hookimpl, hyper
+
+@dataclass(frozen=True)
+class Looks(Optimizer):
+    '''Gradient descent that writes down what its process has imported.'''
+    name: ClassVar[str] = "looks"
+    lr: Hyper = hyper(0.1, "(0, inf)")
+    def init(self, weight):
+        if current_process().name == "annx worker":
+            Path(__file__).with_suffix(".txt").write_text("\\n".join(sys.modules))
+        return ()
+    def step(self, weight, grad, state, t):
+        return -self.lr * grad, ()
+
+@hookimpl
+def annx_optimizers(): return [Looks]
+"""
+
+
+def test_a_worker_imports_what_it_trains_and_nothing_to_judge_or_draw_with(tmp_path: Path) -> None:
+    (tmp_path / "looks.py").write_text(LOOKS)
+    (tmp_path / "x.toml").write_text(
+        'vary = ["optimizer"]\nplugins.files = ["looks.py"]\ntrain = { steps = 2, eval_every = 2 }\n'
+        "seeds.report = [0]\ndataset.two_moons.n = 60\nnetwork.mlp.hidden = [[4]]\n[optimizer.looks]\n"
+    )
+    sweep(load_experiment(tmp_path / "x.toml"), out=tmp_path / "run", jobs=1)
+    imported = (tmp_path / "looks.txt").read_text().splitlines()
+    assert "anncore.running.worker" in imported
+    assert "annx_plugins.datasets.two_moons" in imported
+    dear = {"pandas", "scipy", "sklearn", "matplotlib", "seaborn", "jinja2", "rich"}
+    assert dear.isdisjoint(imported)
+    assert [name for name in imported if name.startswith(("anncore.report", "anncore.evidence"))] == []
 
 
 def test_a_finished_sweep_makes_no_data(tmp_path: Path) -> None:
