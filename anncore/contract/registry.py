@@ -16,6 +16,7 @@ import dataclasses
 import importlib.metadata
 import os
 import re
+import sys
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -322,17 +323,32 @@ def _import_file(path: Path) -> Any:
     return import_plugin_file(path)
 
 
+class _Own(NamedTuple):
+    """What a plugin of annx itself gave to this process, which imports it only once."""
+
+    module: Any
+    plugin: Plugin
+    components: list[Registered]
+
+
+_OWN: dict[Plugin, _Own] = {}
+
+
 def _load(
-    manager: pluggy.PluginManager, candidate: _Candidate, known: Iterable[Registered], waiting: Waiting
+    manager: pluggy.PluginManager, candidate: _Candidate, known: Sequence[Registered], waiting: Waiting
 ) -> tuple[Plugin, list[Registered]]:
     """Import, register and ask one plugin; whatever it raises stays with it."""
     plugin, module, registered = candidate.plugin, None, False
+    own = _OWN.get(plugin)
+    if own is not None and sys.modules.get(plugin.origin) is own.module:
+        return own.plugin, own.components
     waiting.begin(f"{plugin.name} ({plugin.origin})")
     try:
         # What a plugin prints must not end up in the middle of our own output.
         with kept_for_results():
             module = waiting.run(candidate.load, plugin.dist)
-            if manager.is_registered(module):
+            ours = any(other.dist == HOME and other.cls.__module__ == plugin.origin for other in known)
+            if ours or manager.is_registered(module):
                 raise Refused(f"{plugin.origin} is registered already under another entry point")
             if manager.has_plugin(plugin.name):
                 raise Refused(f"another plugin is called {plugin.name} already; rename one of them")
@@ -352,7 +368,10 @@ def _load(
         detail = "" if explained else traceback.format_exc()
         return dataclasses.replace(plugin, problem=" ".join(reason.split()), detail=detail), []
     names = tuple(f"{component.kind} {component.name}" for component in components)
-    return dataclasses.replace(plugin, components=names), components
+    loaded = dataclasses.replace(plugin, components=names)
+    if plugin.dist == HOME:
+        _OWN[plugin] = _Own(module, loaded, components)
+    return loaded, components
 
 
 def _refuse_unknown_hooks(manager: pluggy.PluginManager, module: Any) -> None:
