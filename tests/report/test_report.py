@@ -456,7 +456,7 @@ def test_a_figure_that_fails_is_named_and_stops_nothing(
 
     monkeypatch.delenv("ANNX_STRICT_PLUGINS", raising=False)
     monkeypatch.setattr(component.cls, "draw", broken)
-    two = partial(draw_figures, only=(component.name, "heat_map"))
+    two = partial(draw_figures, only=(component.name, "leaderboard"))
     monkeypatch.setattr("anncore.report.write.draw_figures", two)
     report = write_report(results, tmp_path)
     texts = [warning["text"] for warning in report["answer"]["warnings"]]
@@ -464,4 +464,4 @@ def test_a_figure_that_fails_is_named_and_stops_nothing(
         text.startswith(f"Figure {component.name} could not be drawn: ValueError: no luck") for text in texts
     )
     assert (tmp_path / "report.html").exists()
-    assert (tmp_path / "figures" / "heat_map.png").exists()
+    assert (tmp_path / "figures" / "leaderboard.png").exists()
