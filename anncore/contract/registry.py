@@ -208,12 +208,12 @@ def load_registry(
     environ: Mapping[str, str] | None = None,
     *,
     only: Collection[str] | None = None,
-    figures: bool = True,
+    reports: bool = True,
 ) -> Registry:
     """Load every installed plugin and the given local files.
 
     only: names of installed plugins ("distribution:entry"); the others are left alone.
-    figures: False leaves out annx's own figures, whose import takes as long as that of all other kinds.
+    reports: False leaves out annx's own figures and exporters, which take as long to import as all others.
 
     ANNX_PLUGINS=a,b limits third-party distributions to those named (empty: none).
     ANNX_STRICT_PLUGINS=1 raises PluginError for the first broken plugin instead of setting it aside.
@@ -225,7 +225,7 @@ def load_registry(
     components: list[Registered] = []
     plugins: list[Plugin] = []
     with Waiting() as waiting:
-        for candidate in _candidates(files, environ, figures):
+        for candidate in _candidates(files, environ, reports):
             if only is not None and not candidate.plugin.local and candidate.plugin.name not in only:
                 continue
             loaded, provided = _load(manager, candidate, components, waiting)
@@ -249,7 +249,7 @@ class _Candidate(NamedTuple):
 
 
 def _candidates(
-    files: Sequence[str | Path], environ: Mapping[str, str], figures: bool
+    files: Sequence[str | Path], environ: Mapping[str, str], reports: bool
 ) -> Iterator[_Candidate]:
     """Yield each plugin to load, in an order that never varies."""
     wanted = environ.get("ANNX_PLUGINS")
@@ -260,7 +260,7 @@ def _candidates(
         if id(entry.dist) not in known:
             known[id(entry.dist)] = _distribution(entry.dist)
         dist, version = known[id(entry.dist)]
-        if dist == HOME and not figures and entry.name.startswith("figure_"):
+        if dist == HOME and not reports and entry.name.startswith(("figure_", "exporter_")):
             continue
         if dist == HOME or allowed is None or dist in allowed:
             entries.append((dist != HOME, dist, entry.name, entry.value, version, entry))

@@ -112,7 +112,7 @@ class Work:
     def prepare(self) -> Registry:
         """Load the components, unless that is done."""
         if self._registry is None:
-            self._registry = unpacked(load_registry(files=self.files, figures=False), self._packed or b"")
+            self._registry = unpacked(load_registry(files=self.files, reports=False), self._packed or b"")
         return self._registry
 
     def warm_up(self, task: Task) -> None:
