@@ -12,6 +12,7 @@ from anncore.report.printable import printable
 if TYPE_CHECKING:
     from anncore.running.events import Event
 
+STARTING = "starting workers"  # which import, make data and compile formulas before the first step
 PHASES = {"tune": "Tuning", "report": "Final runs"}
 
 
@@ -43,18 +44,23 @@ class _Bars:
     def __init__(self, bars: Any, console: Any) -> None:
         self._bars, self._console = bars, console
         self._tasks: dict[str, Any] = {}
+        self._before: dict[str, int] = {}  # by phase, how many trials were done when it began
 
     def __call__(self, event: Event) -> None:
         from anncore.running.events import PhaseDone, PhaseStarted, Progressed, StackDone, StopRequested
 
         if isinstance(event, PhaseStarted):
             before = sum(event.done.values())
-            texts = {"done": f"{before}/{event.total}", "left": "", "trouble": _trouble(event.done)}
+            self._before[event.phase] = before
+            left = STARTING if event.todo else ""
+            texts = {"done": f"{before}/{event.total}", "left": left, "trouble": _trouble(event.done)}
             self._tasks[event.phase] = self._bars.add_task(
                 PHASES[event.phase], total=event.total, completed=before, **texts
             )
         elif isinstance(event, Progressed):
             left = "" if event.left is None else f"{duration(event.left)} left"
+            if event.done <= self._before[event.phase] < event.total:
+                left = STARTING
             self._update(
                 event.phase, completed=event.done, done=f"{int(event.done)}/{event.total}", left=left
             )
