@@ -26,6 +26,7 @@ from anncore.contract.documentation import documentation
 from anncore.contract.engine_version import engine_version
 from anncore.contract.errors import ExperimentError, PluginError, StoreError, tells_users
 from anncore.contract.hyperparameters import Plain, declared
+from anncore.contract.in_time import Overtime, in_time
 from anncore.contract.kinds import Executor
 from anncore.contract.registry import Registered
 from anncore.contract.shown import shortened
@@ -55,6 +56,7 @@ ESSENTIAL = frozenset(
         *("points", "even", "choice", "goal", "labels", "number", "symmetric"),
     )
 )
+LIMIT = 120.0  # seconds for one check; most take below one
 DRAWS = 3  # of the kit's many: what mixes trials shows at once
 # Kinds that change no number.
 WITHOUT = ("figure", "executor", "section", "exporter", "listener", "command")
@@ -68,7 +70,7 @@ class ConformanceError(PluginError):
         names = ", ".join(dict.fromkeys(failure.partition(": ")[0] for failure in failures))
         super().__init__(
             f"{names} cannot be trusted, so nothing was run; mend it ('annx check' says more), or run it all "
-            "the same by --unchecked (in Python unchecked=True), which the report then says."
+            "the same by --unchecked, which the report then says."
         )
 
 
@@ -167,11 +169,19 @@ def let_through(components: Iterable[Registered]) -> tuple[str, ...]:
 
 
 def failing(component: Registered) -> Iterator[str]:
-    """Yield "check: reason" for each essential check that a component fails."""
-    for check in essential_checks(component):
-        reason = check.outcome().reason
-        if reason and reason != NOTHING_CHECKED:
-            yield f"{check.name}: {reason}"
+    """Yield "check: reason" for each essential check that a component fails.
+
+    A check that does not end within LIMIT seconds fails and is the last one, as others might not end either.
+    """
+    name = "checks"
+    try:
+        for check in in_time(lambda: list(essential_checks(component)), LIMIT):
+            name = check.name
+            reason = in_time(check.outcome, LIMIT).reason
+            if reason and reason != NOTHING_CHECKED:
+                yield f"{name}: {reason}"
+    except Overtime as error:
+        yield f"{name}: {error}; most take below one: does a loop never end?"
 
 
 def essential_checks(component: Registered) -> Iterator[Check]:

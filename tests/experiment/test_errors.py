@@ -290,7 +290,10 @@ def test_wrong_grids(tmp_path: Path, text: str, parts: list[str]) -> None:
         ("[search]\nmethod = 'lhs'\nsamples = 0", ["samples must be a whole number of at least 1"]),
         ("[limits]\ntimeout = 'soon'", ["a positive number of seconds", "got 'soon'"]),
         ("[limits]\ntimeout = 0", ["a positive number of seconds"]),
-        ("[limits]\nmax_trials = 3", ["the plan has 10 trials, more than [limits] max_trials = 3", "--yes"]),
+        (
+            "[limits]\nmax_trials = 3",
+            ["the plan has 10 trials, more than [limits] max_trials = 3", "allow_large=True"],
+        ),
         ("[plugins]\nfiles = 'x.py'", ["files must be a list of texts, got 'x.py'"]),
         ("[report]\ncontrol = 'adam'", ["control must be one of the arms sgd, got 'adam'"]),
         ("[report]\nrope = -1", ["rope must be a number above 0"]),

@@ -221,7 +221,7 @@ def test_only_and_skip_that_leave_nothing_end_with_exit_code_5(tmp_path: Path, o
 
 def test_unknown_kind_in_only_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(
-        ExperimentError, match=r"--only 'optimiser=sgd' must be .* Did you mean 'optimizer'"
+        ExperimentError, match=r"only 'optimiser=sgd' must be .* Did you mean 'optimizer'"
     ) as e:
         load(tmp_path, SMALL, only=["optimiser=sgd"])
     assert e.value.exit_code == 2
