@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from anncore.cli import printing
 from anncore.report.printable import printable
+from anncore.running.progress_line import PHASES, STARTING, duration
 
 if TYPE_CHECKING:
     from anncore.running.events import Event
-
-STARTING = "starting workers"  # which import, make data and compile formulas before the first step
-PHASES = {"tune": "Tuning", "report": "Final runs"}
 
 
 @contextmanager
@@ -75,13 +73,6 @@ class _Bars:
 
     def _update(self, phase: str, **fields: Any) -> None:
         self._bars.update(self._tasks[phase], **fields)
-
-
-def duration(seconds: float) -> str:
-    """Return a time for people: "40 s", "3 min", "1.5 h"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _silent(event: Event) -> None:

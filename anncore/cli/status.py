@@ -158,7 +158,7 @@ def _rows(phases: Mapping[str, Mapping[str, int]]) -> Iterator[tuple[str, ...]]:
 
 
 def _running(now: Progressed) -> str:
-    from anncore.cli.progress import PHASES, STARTING, duration
+    from anncore.running.progress_line import PHASES, STARTING, duration
 
     if now.left is None and not now.share:
         return f"Running: {PHASES[now.phase].lower()}, {STARTING}, {duration(now.elapsed)} so far"

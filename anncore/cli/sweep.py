@@ -21,7 +21,6 @@ from anncore.cli.options import (
     output_options,
     run_options,
 )
-from anncore.cli.progress import duration
 from anncore.contract.standard_output import kept_for_results
 
 if TYPE_CHECKING:
@@ -91,6 +90,8 @@ def _failures_first(kind: type[Any]) -> Iterator[None]:
 
 def too_short(stack: float | None) -> str:
     """Say what time a sweep needs that had no new result within its --max-time."""
+    from anncore.running.progress_line import duration
+
     if stack is None:
         return (
             "No trial made a step in this time: workers start and formulas are compiled first. Give a longer "
