@@ -302,7 +302,7 @@ def test_overrides_set_what_the_file_has_and_what_it_could_have(tmp_path: Path) 
     [
         ("train.stepz=3", r"x\.toml with 'train\.stepz=3': unknown key 'stepz' in \[train\].*'steps'"),
         ("train.steps=many", r"x\.toml with 'train\.steps=many': \[train\] steps must be .* got 'many'"),
-        ("trian.steps=3", r"unknown key 'trian' in the file.* Did you mean 'train'"),
+        ("trian.steps=3", r"unknown key 'trian' in the experiment.* Did you mean 'train'"),
         ("optimizer.adma.lr=1", r"\[optimizer\.adma\] No optimizer is called 'adma'.* Did you mean 'adam'"),
         ("train", "override 'train' must be KEY=VALUE"),
         ("=3", "override '=3' must be KEY=VALUE"),
