@@ -305,7 +305,7 @@ def test_wrong_grids(tmp_path: Path, text: str, parts: list[str]) -> None:
         ),
         ("exclude = 3", ["exclude must be tables: write [[exclude]]"]),
         ("[[exclude]]", ["[[exclude]] number 1 is empty"]),
-        ("[[exclude]]\noptimizer = 'sdg'", ["there is no optimizer 'sdg'; the experiment has sgd.", "'sgd'?"]),
+        ("[[exclude]]\noptimizer = 'sdg'", ["no optimizer 'sdg'; the experiment has sgd.", "'sgd'?"]),
         ("[[exclude]]\noptimizer = []", ["optimizer must be a label or a list of labels, got []"]),
         ("[[exclude]]\n'optimizer.lr' = -1", ["lr must be in (0, inf), got -1"]),
         ("[[exclude]]\n'optimizer.lr' = { gt = 'x' }", ["gt must be a number, got 'x'"]),
