@@ -10,21 +10,8 @@ from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE
 
 SEEDS, VARIANTS = "seeds", "variants"
 SPLITS = {"train": "training", "valid": "validation", "test": "test"}
-WRITTEN = {  # metrics that are not written as their names are
-    "brier": "Brier score",
-    "ece": "ECE",
-    "f1": "F1",
-    "mae": "MAE",
-    "mape": "MAPE",
-    "mcc": "MCC",
-    "mse": "MSE",
-    "nll": "NLL",
-    "pr_auc": "PR AUC",
-    "r2": "R²",
-    "rmse": "RMSE",
-    "roc_auc": "ROC AUC",
-    "zero_one_error": "zero-one error",
-}
+ABBREVIATIONS = frozenset(["AUC", "ECE", "F1", "MAE", "MAPE", "MCC", "MSE", "NLL", "PR", "RMSE", "ROC"])
+WRITTEN = {"brier": "Brier score", "r2": "R²", "zero_one_error": "zero-one error"}  # not by their words
 DATA_SETS, FUNCTIONS = NETWORK_ON_DATA.unit, OBJECTIVE.unit
 
 
@@ -48,7 +35,8 @@ def metric_words(metric: str, unit: str = DATA_SETS) -> str:
         return "function value"
     first, _, rest = metric.partition("_")
     split, name = (SPLITS[first], rest) if first in SPLITS and rest else ("", metric)
-    return f"{split} {WRITTEN.get(name, name.replace('_', ' '))}".strip()
+    words = (word.upper() if word.upper() in ABBREVIATIONS else word for word in name.split("_"))
+    return f"{split} {WRITTEN.get(name) or ' '.join(words)}".strip()
 
 
 def sentence(text: str) -> str:

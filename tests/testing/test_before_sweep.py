@@ -172,7 +172,7 @@ def test_from_python_components_are_checked_as_well(tmp_path: Path) -> None:
 
 def test_the_public_sweep_has_the_parameters_of_the_runners_and_its_own() -> None:
     inner, public = (set(inspect.signature(sweep).parameters) for sweep in (running.sweep, anncore.sweep))
-    assert public == inner - {"admit"} | {"components", "unchecked"}
+    assert public == inner - {"admit"} | {"components", "unchecked", "progress"}
     assert "retry_failed:" in (anncore.sweep.__doc__ or "")
 
 
