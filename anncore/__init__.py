@@ -30,7 +30,7 @@ Write a component: a frozen dataclass, derived from the base class of its kind (
     handed       Array, Hyper, Task, Data, Weights, WeightSpec, Layer, Mode, Evaluate, FigureInput,
                  DecisionMap, Candidates, Look, Claim, ReportTable, ExportInput
     events       SweepStarted, PhaseStarted, StackDone, Progressed, PhaseDone, OtherEnvironment, Distrusted,
-                 StopRequested, SweepDone; Event is any of them
+                 TooShort, StopRequested, SweepDone; Event is any of them
     numbers      dense, eigh, power, sum_examples, times_transposed, truncated_normal, add_outliers,
                  flip_labels, WeightDecay, DECAY_MODES
     figures      drawing, Drawing; counted, joined, number, percent, singular, metric_words, differences,

@@ -22,6 +22,7 @@ from .contract.events import (
     StopRequested as StopRequested,
     SweepDone as SweepDone,
     SweepStarted as SweepStarted,
+    TooShort as TooShort,
 )
 from .contract.hookspecs import hookimpl as hookimpl
 from .contract.hyperparameters import (

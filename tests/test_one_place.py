@@ -30,6 +30,7 @@ WRITES_TO_A_PATH = {
 }
 STREAMS = {"stdout", "stderr", "__stdout__", "__stderr__"}
 ELSEWHERE = {
+    "anncore/running/progress_line.py": "one line about a sweep in Python or in a notebook",
     "anncore/report/drawing/sheet.py": "saves a figure of a notebook in the file that its user names",
     "anncore/testing/elsewhere.py": "answers of the process that checks run in",
     "anncore/contract/standard_output.py": "moves descriptors of standard output, prints nothing",

@@ -106,7 +106,7 @@ def make_objective_trial(
     registry: Registry,
     *,
     objective: Spec = "rosenbrock",
-    optimizer: Spec = ("adam", {"lr": 0.01}),
+    optimizer: Spec | Part = ("adam", {"lr": 0.01}),
     schedule: Spec = "constant",
     seed: int = 0,
     sweep_seed: int = 0,
@@ -115,9 +115,12 @@ def make_objective_trial(
     **train: Any,
 ) -> Trial:
     """Return a trial on an objective; keyword arguments that are no component are training settings."""
-    specs = {"objective": objective, "optimizer": optimizer, "schedule": schedule}
+    specs: dict[str, Spec | Part] = {"objective": objective, "optimizer": optimizer, "schedule": schedule}
     settings = Train(**{"steps": 40, "eval_every": 10, "batch_size": "full", **train, "stop": stop or Stop()})
-    parts = {kind: make_part(registry, kind, spec) for kind, spec in specs.items()}
+    parts = {
+        kind: spec if isinstance(spec, Part) else make_part(registry, kind, spec)
+        for kind, spec in specs.items()
+    }
     return Trial(parts, settings, Split(), sweep_seed=sweep_seed, seed=seed, test=test, problem="p", arm="a")
 
 

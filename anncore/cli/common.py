@@ -70,6 +70,19 @@ def folded(text: str) -> str:
     return "\n\n".join("\n".join(_fitted(block, limit)) for block in blocks)
 
 
+def broken(line: str) -> str:
+    """Return a line for standard error, broken between words where it is too long for the terminal.
+
+    Paths and commands stay whole, so that they can be copied.
+    """
+    limit = width(err=True)
+    if limit is None or len(line) <= limit:
+        return line
+    return textwrap.fill(
+        line, limit, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+
+
 def _fitted(lines: list[str], limit: int) -> list[str]:
     """Return a paragraph's lines, filled anew where one is too long; indented ones are formulas or items."""
     if max(map(len, lines)) <= limit:

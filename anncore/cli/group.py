@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from anncore._version import __version__
+from anncore.cli.common import broken
 from anncore.cli.printing import prepare_streams, say
 from anncore.contract.documentation import documentation
-from anncore.contract.errors import AnnxError, shortened
+from anncore.contract.errors import AnnxError, on_command_line, shortened
 from anncore.contract.telling import TELLER
 from anncore.contract.verbs import VERBS as VERBS
 from anncore.report.printable import printable
@@ -106,6 +107,13 @@ class Verbs(click.Group):
         TELLER.say = partial(say, err=True)
         extra["standalone_mode"] = False
         extra["prog_name"] = "annx"
+        with on_command_line():
+            code = self._ended(args, *rest, **extra)
+        sys.exit(code if isinstance(code, int) else OK)
+
+    def _ended(self, args: Sequence[str] | None, *rest: Any, **extra: Any) -> Any:
+        """Run, and return the exit code, or what the verb returned."""
+        code: Any
         try:
             code = super().main(args, *rest, **extra)
         except click.UsageError as error:
@@ -126,7 +134,7 @@ class Verbs(click.Group):
             if error.filename is None:
                 _drop_output()
             code = _say(f"{error.filename or 'the output'} cannot be used: {error.strerror}.", MISUSED)
-        sys.exit(code if isinstance(code, int) else OK)
+        return code
 
 
 def _of_plugins(ctx: click.Context) -> PluginCommands:
@@ -173,7 +181,7 @@ def _stop(error: click.UsageError) -> str:
 def _say(message: str | Sequence[str], code: int) -> int:
     """Print one line per mistake and return the code."""
     for line in [message] if isinstance(message, str) else message:
-        say(printable(f"annx: {' '.join(shortened(line).split())}"), err=True)
+        say(broken(printable(f"annx: {' '.join(shortened(line).split())}")), err=True)
     return code
 
 

@@ -20,17 +20,17 @@ from anncore.contract.verbs import VERBS
 from anncore.running.files import replace_file
 
 TRY_IT = {
-    "figure": "`annx sweep experiment.toml` draws it into the report",
-    "executor": "`annx sweep experiment.toml --executor $name` runs on it",
-    "metric": "`annx sweep experiment.toml` chooses by it",
-    "objective": "`annx sweep experiment.toml` minimises it",
-    "dataset": "`annx sweep experiment.toml` trains on it",
-    "sampler": "`annx sweep experiment.toml` draws configurations by it",
-    "selector": "`annx sweep experiment.toml` chooses by it",
-    "stopper": "`annx sweep experiment.toml` adds seeds as it asks for them",
-    "section": "`annx sweep experiment.toml` writes it into the report",
-    "exporter": "`annx export reports/experiment --format $name` writes it",
-    "listener": "`annx sweep experiment.toml` tells it how it goes",
+    "figure": "`annx sweep annx_$name.toml` draws it into the report",
+    "executor": "`annx sweep annx_$name.toml --executor $name` runs on it",
+    "metric": "`annx sweep annx_$name.toml` chooses by it",
+    "objective": "`annx sweep annx_$name.toml` minimises it",
+    "dataset": "`annx sweep annx_$name.toml` trains on it",
+    "sampler": "`annx sweep annx_$name.toml` draws configurations by it",
+    "selector": "`annx sweep annx_$name.toml` chooses by it",
+    "stopper": "`annx sweep annx_$name.toml` adds seeds as it asks for them",
+    "section": "`annx sweep annx_$name.toml` writes it into the report",
+    "exporter": "`annx export reports/annx_$name --format $name` writes it",
+    "listener": "`annx sweep annx_$name.toml` tells it how it goes",
     "command": "`annx --help` lists it",
 }
 
@@ -119,14 +119,14 @@ def package(name: str, kind: str) -> dict[str, str]:
         "verb": name.replace("_", "-"),
         "version": __version__,
     }
-    try_it = TRY_IT.get(kind, "`annx sweep experiment.toml` compares it with what annx brings")
+    try_it = TRY_IT.get(kind, "`annx sweep annx_$name.toml` compares it with what annx brings")
     words["try_it"] = Template(try_it).substitute(name=name)
     templates = {
         "pyproject.toml": "pyproject.toml",
         "README.md": "README.md",
         f"annx_{name}.py": f"{kind}/module.py",
         f"tests/test_{name}.py": "test.py",
-        "experiment.toml": f"{kind}/experiment.toml",
+        f"annx_{name}.toml": f"{kind}/experiment.toml",  # its report goes to reports/annx_{name}
     }
     folder = resources.files("anncore.cli") / "templates"
     return {

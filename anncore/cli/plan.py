@@ -12,9 +12,9 @@ import click
 from anncore.cli.common import counted, say, table
 from anncore.cli.options import ExperimentOptions, experiment_options, json_option
 from anncore.cli.printing import put_json
-from anncore.cli.progress import duration
 from anncore.contract.standard_output import kept_for_results
 from anncore.report.printable import printable
+from anncore.running.progress_line import duration
 
 if TYPE_CHECKING:
     from anncore.contract.trial import Trial

@@ -57,9 +57,11 @@ def put_json(piece: str) -> None:
     click.echo(text, nl=False)
 
 
-def width() -> int | None:
-    """Return the terminal's width, None where standard output is no terminal."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+def width(*, err: bool = False) -> int | None:
+    """Return the terminal's width, None where standard output (or error) is no terminal."""
+    if not (sys.stderr if err else sys.stdout).isatty():
+        return None
+    return shutil.get_terminal_size().columns
 
 
 def console(*, err: bool = False, **settings: Any) -> Console:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from anncore.cli import printing
 from anncore.report.printable import printable
+from anncore.running.progress_line import PHASES, STARTING, duration
 
 if TYPE_CHECKING:
     from anncore.running.events import Event
-
-PHASES = {"tune": "Tuning", "report": "Final runs"}
 
 
 @contextmanager
@@ -43,18 +42,23 @@ class _Bars:
     def __init__(self, bars: Any, console: Any) -> None:
         self._bars, self._console = bars, console
         self._tasks: dict[str, Any] = {}
+        self._before: dict[str, int] = {}  # by phase, how many trials were done when it began
 
     def __call__(self, event: Event) -> None:
         from anncore.running.events import PhaseDone, PhaseStarted, Progressed, StackDone, StopRequested
 
         if isinstance(event, PhaseStarted):
             before = sum(event.done.values())
-            texts = {"done": f"{before}/{event.total}", "left": "", "trouble": _trouble(event.done)}
+            self._before[event.phase] = before
+            left = STARTING if event.todo else ""
+            texts = {"done": f"{before}/{event.total}", "left": left, "trouble": _trouble(event.done)}
             self._tasks[event.phase] = self._bars.add_task(
                 PHASES[event.phase], total=event.total, completed=before, **texts
             )
         elif isinstance(event, Progressed):
             left = "" if event.left is None else f"{duration(event.left)} left"
+            if event.done <= self._before[event.phase] < event.total:
+                left = STARTING
             self._update(
                 event.phase, completed=event.done, done=f"{int(event.done)}/{event.total}", left=left
             )
@@ -69,13 +73,6 @@ class _Bars:
 
     def _update(self, phase: str, **fields: Any) -> None:
         self._bars.update(self._tasks[phase], **fields)
-
-
-def duration(seconds: float) -> str:
-    """Return a time for people: "40 s", "3 min", "1.5 h"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _silent(event: Event) -> None:

@@ -26,19 +26,23 @@ PAUSE = 1.0  # seconds between two looks
 
 
 @click.command(short_help="Show how far a sweep is: trials done, not run, diverged, failed.")
-@click.argument("folder", metavar="DIR", type=NamedPath())
+@click.argument("folder", metavar="[DIR]", required=False, type=NamedPath())
 @click.option("--watch", is_flag=True, help="Look again every second for as long as the sweep runs.")
 @json_option
-def command(folder: str, watch: bool, as_json: bool) -> int:
+def command(folder: str | None, watch: bool, as_json: bool) -> int:
     """Show how far the sweep of the run folder DIR is, also while it runs: trials by phase and status.
+
+    Without DIR it is the sweep that runs, else the newest one, among the folders in reports/.
 
     Of a sweep that runs, here or in another terminal, it also shows how long it has run and about how long
     the rest takes. With --watch it looks again until the sweep ends; Ctrl-C leaves the sweep alone.
 
     The trials to report are known only when tuning is done.
     """
-    path = Path(folder)
+    path = Path(folder) if folder is not None else newest_run()
     seen = _look(path)
+    if folder is None and not as_json:
+        say(f"{path}:")
     if watch:
         with _screen(as_json) as show, contextlib.suppress(KeyboardInterrupt):
             while seen.running is not None:
@@ -52,6 +56,20 @@ def command(folder: str, watch: bool, as_json: bool) -> int:
     return 0
 
 
+def newest_run() -> Path:
+    """Return the run folder in reports/ whose sweep runs, else the one with the newest results.
+
+    Raises StoreError where there is none.
+    """
+    from anncore.contract.errors import StoreError
+    from anncore.running.progress import running
+
+    stores = [file for file in Path("reports").glob("*/trials.sqlite") if file.is_file()]
+    if not stores:
+        raise StoreError("there is no run folder in reports/; name one: annx status DIR")
+    return max(stores, key=lambda file: (running(file.parent) is not None, file.stat().st_mtime_ns)).parent
+
+
 class _Seen(NamedTuple):
     """What one look at a run folder shows."""
 
@@ -61,6 +79,7 @@ class _Seen(NamedTuple):
     rounds: Rounds | None
     running: Progressed | None
     report: bool
+    outdated: bool  # the report is of other trials than are there now
     packages: Mapping[str, str]
 
 
@@ -79,13 +98,26 @@ def _look(path: Path) -> _Seen:
         packages = run.packages()
     except StoreError:  # the plan is no part of what is counted
         packages = {}
-    return _Seen(path, phases, environments, run.rounds(), now, (path / "report.html").is_file(), packages)
+    report = (path / "report.html").is_file()
+    outdated = report and now is None and _is_outdated(path, phases)
+    return _Seen(path, phases, environments, run.rounds(), now, report, outdated, packages)
+
+
+def _is_outdated(path: Path, phases: Mapping[str, Mapping[str, int]]) -> bool:
+    """Tell whether a folder's report counts other trials than have results now."""
+    there = {phase: sum(counts.values()) - counts.get("missing", 0) for phase, counts in phases.items()}
+    try:
+        counts = json.loads((path / "report.json").read_bytes())["counts"]
+        return bool({phase: counts[phase] for phase in there} != there)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # of another annx, or damaged
+        return False
 
 
 def _plain(seen: _Seen) -> dict[str, Any]:
     return {
         "folder": str(seen.folder),
         "report": seen.report,
+        "report_outdated": seen.outdated,
         "running": None if seen.running is None else dataclasses.asdict(seen.running),
         "phases": seen.phases,
         "rounds": None if seen.rounds is None else seen.rounds._asdict(),
@@ -110,7 +142,8 @@ def _lines(seen: _Seen) -> Iterator[str]:
     if seen.packages:
         yield "Uses " + ", ".join(f"{name} {version}" for name, version in seen.packages.items())
     if seen.report:
-        yield f"Report: {seen.folder / 'report.html'}"
+        older = ", older than these trials; 'annx report' writes it anew" if seen.outdated else ""
+        yield f"Report: {seen.folder / 'report.html'}{older}"
 
 
 def _rows(phases: Mapping[str, Mapping[str, int]]) -> Iterator[tuple[str, ...]]:
@@ -125,8 +158,10 @@ def _rows(phases: Mapping[str, Mapping[str, int]]) -> Iterator[tuple[str, ...]]:
 
 
 def _running(now: Progressed) -> str:
-    from anncore.cli.progress import PHASES, duration
+    from anncore.running.progress_line import PHASES, STARTING, duration
 
+    if now.left is None and not now.share:
+        return f"Running: {PHASES[now.phase].lower()}, {STARTING}, {duration(now.elapsed)} so far"
     left = "" if now.left is None else f", about {duration(now.left)} left"
     return (
         f"Running: {PHASES[now.phase].lower()}, {now.done:.1f} of {now.total} trials, {now.share:.0%} of all "

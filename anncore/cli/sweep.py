@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -87,10 +88,27 @@ def _failures_first(kind: type[Any]) -> Iterator[None]:
         raise
 
 
+def too_short(stack: float | None) -> str:
+    """Say what time a sweep needs that had no new result within its --max-time."""
+    from anncore.running.progress_line import duration
+
+    if stack is None:
+        return (
+            "No trial made a step in this time: workers start and formulas are compiled first. Give a longer "
+            "--max-time."
+        )
+    seconds = 1.25 * stack
+    enough = f"{5 * math.ceil(seconds / 5)}s" if seconds <= 90 else f"{math.ceil(seconds / 60)}m"
+    return (
+        f"No trial ended in this time, and parts of trials are not kept. Those that ran take about "
+        f"{duration(stack)}: give --max-time {enough} or more."
+    )
+
+
 def _on_event(show: Callable[[Event], None], quiet: bool, event: Event) -> None:
     """Print what must be seen without a progress bar as well, and let the bar do the rest."""
     from anncore.contract.engine_version import told_apart
-    from anncore.running.events import Distrusted, OtherEnvironment
+    from anncore.running.events import Distrusted, OtherEnvironment, TooShort
 
     if isinstance(event, OtherEnvironment) and not quiet:
         here, *others = told_apart([event.here, *event.there])
@@ -102,6 +120,9 @@ def _on_event(show: Callable[[Event], None], quiet: bool, event: Event) -> None:
             f"This is another environment ({here}) than the folder's ({where}): last digits may differ.",
             err=True,
         )
+    elif isinstance(event, TooShort):
+        if not quiet:
+            say(too_short(event.stack), err=True)
     elif isinstance(event, Distrusted):
         for name, what in event.components.items():
             say(f"{name} gives other bits alone than in a stack ({what}).", err=True)

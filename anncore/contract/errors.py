@@ -18,7 +18,9 @@ from __future__ import annotations
 import difflib
 import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -29,6 +31,39 @@ JOINTS = str.maketrans("", "", "_- ")
 LONGEST_NAME = 60  # a longer name is no misspelling of a component or key
 
 
+_COMMAND_LINE: ContextVar[bool] = ContextVar("command_line", default=False)
+IN_PYTHON = {  # arguments of the functions by the options of the command line
+    "out": "out=...",
+    "only": "only",
+    "skip": "skip",
+    "plugin": "plugins",
+    "executor": "executor=...",
+    "jobs": "jobs=...",
+    "max-time": "max_time",
+    "max-seeds": "max_seeds",
+    "yes": "allow_large=True",
+    "fresh": "fresh=True",
+    "retry-failed": "retry_failed=True",
+    "until-decided": "until_decided=True",
+    "unchecked": "unchecked=True",
+}
+_OPTION = re.compile(rf"(?<![\w-])--({'|'.join(IN_PYTHON)})(?![\w-])")
+
+
+@contextmanager
+def on_command_line() -> Iterator[None]:
+    """Within the body, errors speak of options such as --out."""
+    token = _COMMAND_LINE.set(True)
+    try:
+        yield
+    finally:
+        _COMMAND_LINE.reset(token)
+
+
+def _in_python(line: str) -> str:
+    return _OPTION.sub(lambda option: IN_PYTHON[option[1]], line)
+
+
 class AnnxError(Exception):
     """A mistake the user can mend, or several, one line each. `exit_code` is what annx ends with."""
 
@@ -36,8 +71,12 @@ class AnnxError(Exception):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """One line per mistake, in which what is very long is shortened."""
-        return tuple(shortened(" ".join(str(argument).split())) for argument in self.args)
+        """One line per mistake, in which what is very long is shortened.
+
+        Options are called as they are given here: `--out` on the command line, `out=...` in Python.
+        """
+        lines = (shortened(" ".join(str(argument).split())) for argument in self.args)
+        return tuple(line if _COMMAND_LINE.get() else _in_python(line) for line in lines)
 
     def __str__(self) -> str:
         return "\n".join(self.lines)

@@ -7,6 +7,7 @@ SweepStarted
   and for the report; again for wider ranges and for more seeds
   OtherEnvironment, once, where trials of the plan ran elsewhere
   StopRequested, where the user stops the sweep
+  TooShort, before a PhaseDone, where the time limit came before any new result
   Distrusted, where a plugin's numbers cannot be trusted
 SweepDone
 """
@@ -96,6 +97,17 @@ class Distrusted:
 
 
 @dataclass(frozen=True)
+class TooShort:
+    """The time limit came before a stack of trials ended, so the sweep has no new result.
+
+    stack: about how many seconds the shortest of those that ran takes with what comes before its first step,
+    None where no step was made.
+    """
+
+    stack: float | None
+
+
+@dataclass(frozen=True)
 class PhaseDone:
     """A phase ends. counts: by status; stopped: why before its end, else ""."""
 
@@ -131,6 +143,7 @@ Event = (
     | StackDone
     | Progressed
     | Distrusted
+    | TooShort
     | PhaseDone
     | StopRequested
     | SweepDone

@@ -23,6 +23,7 @@ from anncore.engine.build import build_part
 from anncore.engine.split import Indices, split_rows
 
 LARGEST = 1e301  # of a value; beyond it, predictions in the target's own units may overflow
+ROUNDING = 4 * np.finfo(np.float64).eps  # numbers of size 1 that differ by less are equal but for rounding
 SMALLEST = np.finfo(np.float64).tiny  # of a scale; below it, float64 loses digits
 
 
@@ -229,24 +230,28 @@ class _Scaling:
     power: Array
     shift: Array
     scale: Array
+    constant: Array  # whether the values to scale by do not differ, or by rounding only
 
     @classmethod
     def of(cls, values: Array, standardize: bool) -> _Scaling:
         """Return the scaling by mean and standard deviation, or by 0 and 1 without standardising."""
         columns = values.shape[1]
         if not standardize:
-            return cls(np.zeros(columns, int), np.zeros(columns), np.ones(columns))
+            return cls(np.zeros(columns, int), np.zeros(columns), np.ones(columns), np.zeros(columns, bool))
         power = np.frexp(np.abs(values).max(axis=0))[1]
         scaled = np.ldexp(values, -power)
         # The mean of equal numbers may differ from them by rounding; their deviation is then not exactly 0.
-        constant = scaled.min(axis=0) == scaled.max(axis=0)
+        constant = scaled.max(axis=0) - scaled.min(axis=0) <= ROUNDING  # the largest is in [1/2, 1)
         mean = np.where(constant, values[0], scaled.mean(axis=0))
-        return cls(np.where(constant, 0, power), mean, np.where(constant, 1.0, scaled.std(axis=0)))
+        scale = np.where(constant, 1.0, scaled.std(axis=0))
+        return cls(np.where(constant, 0, power), mean, scale, constant)
 
     def apply(self, values: Array, dtype: np.dtype[Any]) -> Array:
         """Return (values - shift) / scale in a dtype; what is too large for it is not finite."""
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `_lost` says so
-            return ((np.ldexp(values, -self.power) - self.shift) / self.scale).astype(dtype)
+            apart = np.ldexp(values, -self.power) - self.shift
+            rounding = self.constant & (np.abs(apart) <= 2 * ROUNDING * np.abs(self.shift))
+            return (np.where(rounding, 0, apart) / self.scale).astype(dtype)
 
     @property
     def own_scale(self) -> Array:
@@ -311,7 +316,9 @@ def _lost(names: Sequence[str], values: Array, ready: Array, scaling: _Scaling) 
     """Yield a line for each column with numbers that are lost in scaling or in the dtype of `ready`."""
     largest, low, high = np.abs(values).max(axis=0), values.min(axis=0), values.max(axis=0)
     too_large = ~np.isfinite(ready).all(axis=0) | (largest > LARGEST)
-    merged = (low < high) & ((ready == ready[0]).all(axis=0) | (scaling.own_scale < SMALLEST))
+    merged = (
+        (low < high) & ~scaling.constant & ((ready == ready[0]).all(axis=0) | (scaling.own_scale < SMALLEST))
+    )
     for i in np.flatnonzero(too_large | merged).tolist():
         if too_large[i]:
             yield f"{names[i]}: values up to {largest[i]:g} are too large for {ready.dtype}; rescale them"

@@ -16,19 +16,21 @@ import numpy as np
 
 from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import OneOf, declared, references
-from anncore.contract.kinds import AnyOptimizer, Array, Evaluate, WeightSpec, overrides
-
-Ask = Callable[[], Evaluate]
-"""Returns, during a step, the function that evaluates loss and gradient at other weights of the trials."""
+from anncore.contract.kinds import AnyOptimizer, Array, AskingWrapper, OptimizerWrapper, WeightSpec, overrides
+from anncore.engine.asking import Ask, View, Watched
 
 
 def scope_of(optimizer: Any) -> str:
     """Return "number", "array" or "trial": what a number's update depends on, nested optimizers included."""
     wide = ("number", "array", "trial")
-    scopes = [optimizer.scope, *map(scope_of, nested(optimizer))]
+    scopes = [_own_scope(optimizer), *map(scope_of, nested(optimizer))]
     if overrides(type(optimizer), AnyOptimizer.route):
         scopes.append("array")  # it treats arrays differently
     return max(scopes, key=wide.index)
+
+
+def _own_scope(optimizer: Any) -> str:
+    return "trial" if optimizer.asks else optimizer.scope
 
 
 def asks(optimizer: Any) -> bool:
@@ -61,9 +63,12 @@ def _class(component: Any) -> Any:
 class Fitted:
     """An optimizer that takes all its numbers at once, (T, 1, P), and gives each array its own shape."""
 
-    def __init__(self, optimizer: Any, shape: tuple[int, int] | None, ask: Ask | None) -> None:
+    def __init__(
+        self, optimizer: Any, shape: tuple[int, int] | None, ask: Ask | None, view: View | None = None
+    ) -> None:
         self._optimizer, self._shape, self._ask = optimizer, shape, ask
         self._asks = optimizer.asks
+        self._view = view  # what those inside it see, if any of them asks
 
     def init(self, weight: Array) -> Any:
         """Return the first state."""
@@ -72,6 +77,8 @@ class Fitted:
     def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
         """Return the change, shaped as `weight`, and the next state."""
         more = (self._ask(),) if self._asks and self._ask is not None else ()
+        if self._view is not None:
+            self._view.begin(weight, grad, state, t)
         change, state = self._optimizer.step(self._shaped(weight), self._shaped(grad), state, t, *more)
         return self._back(change, weight, "step"), state
 
@@ -148,15 +155,26 @@ def _put(array: Array, where: Sequence[slice], piece: Array) -> None:
         start += size
 
 
-def fit(optimizer: Any, specs: Sequence[WeightSpec], ask: Ask | None = None, *, whole: bool = True) -> Any:
+def fit(
+    optimizer: Any,
+    specs: Sequence[WeightSpec],
+    ask: Ask | None = None,
+    *,
+    whole: bool = True,
+    single: bool = False,
+) -> Any:
     """Return an object with `init`, `step` and `evaluated` for the numbers of these weights, (T, 1, P).
 
-    whole: whether these are all weights of the trials; `ask` needs all of them. Raises ComponentError for an
-    optimizer that needs all weights but gets only some, and for one that routes all weights to other
-    optimizers: the results would carry its name, but it would have done nothing.
+    whole: whether these are all weights of the trials; `ask` needs all of them. single: whether this is one
+    of several arrays that a wrapper hands on one by one. Raises ComponentError for an optimizer that needs
+    all weights but gets only some, and for one that routes all weights to other optimizers: the results would
+    carry its name, but it would have done nothing.
     """
     where = _places(specs)
     routed = _routed(optimizer, specs)
+    if single and "" not in routed:
+        [field] = routed
+        return fit(getattr(optimizer, field)[0], specs, whole=False, single=True)
     if "" not in routed:
         raise ComponentError(
             f"{optimizer.name} has nothing to update itself here: all weights go to "
@@ -167,10 +185,10 @@ def fit(optimizer: Any, specs: Sequence[WeightSpec], ask: Ask | None = None, *, 
         for field, rows in routed.items():
             inner = optimizer if not field else getattr(optimizer, field)[0]
             mine = [specs[row] for row in rows]
-            fitted = _fit(optimizer, mine, ask, False) if not field else fit(inner, mine, ask, whole=False)
+            fitted = _fit(optimizer, mine, ask) if not field else fit(inner, mine, ask, whole=False)
             parts.append((fitted, _joined([where[row] for row in rows])))
         return Divided(parts)
-    return _fit(optimizer, specs, ask, whole)
+    return _fit(optimizer, specs, ask, whole=whole, single=single)
 
 
 def _other_settings(optimizer: Any, specs: Sequence[WeightSpec]) -> str:
@@ -194,26 +212,71 @@ def _placing(optimizer: Any, specs: Sequence[WeightSpec]) -> str:
     )
 
 
-def _fit(optimizer: Any, specs: Sequence[WeightSpec], ask: Ask | None, whole: bool) -> Any:
-    own = optimizer.scope
+def _fit(
+    optimizer: Any, specs: Sequence[WeightSpec], ask: Ask | None, *, whole: bool = False, single: bool = False
+) -> Any:
+    own = _own_scope(optimizer)
     if own == "trial" and not whole:
         raise ComponentError(
             f"{optimizer.name} needs all weights of a trial at once, but gets only some of them here; "
-            "put it around the optimizer that it is inside of."
+            f"{_elsewhere(optimizer)}."
         )
+    if own == "array":
+        _refuse_whole_inside(optimizer)
     if own == "array" and len(specs) > 1:
-        places = _places(specs)
-        return Divided(
-            [(_fit(optimizer, [spec], ask, False), [at]) for spec, at in zip(specs, places, strict=True)]
-        )
+        if isinstance(optimizer, OptimizerWrapper):
+            fit(optimizer.wrapped, specs, whole=False)  # refuses one that updates none of them itself
+        fitted = [_fit(optimizer, [spec], ask, single=True) for spec in specs]
+        return Divided([(one, [place]) for one, place in zip(fitted, _places(specs), strict=True)])
     twin = copy(optimizer)
+    view = View(twin, ask) if any(map(asks, nested(optimizer))) else None
     for key in _fields(optimizer):
         inner = tuple(
-            fit(inner, specs, ask, whole=whole and own != "array") for inner in getattr(optimizer, key)
+            _inside(inner, specs, view, whole=whole and own != "array", single=single)
+            for inner in getattr(optimizer, key)
         )
         object.__setattr__(twin, key, inner)
     # Where each number is updated by itself the shape does not matter, and flat arrays are faster.
-    return Fitted(twin, specs[0].shape if own == "array" else None, ask)
+    return Fitted(twin, specs[0].shape if own == "array" else None, ask, view)
+
+
+def _inside(inner: Any, specs: Sequence[WeightSpec], view: View | None, *, whole: bool, single: bool) -> Any:
+    """Fit an optimizer inside another one, whose view of the trials it gets if it asks."""
+    if view is None or not asks(inner):
+        return fit(inner, specs, whole=whole, single=single)
+    return Watched(fit(inner, specs, view.ask, whole=whole), view, inner.name)
+
+
+def _refuse_whole_inside(optimizer: Any) -> None:
+    """Refuse an optimizer that hands on single arrays around one that needs all of a trial."""
+    for inner in nested(optimizer):
+        if scope_of(inner) != "trial":
+            continue
+        narrow = inner
+        while _own_scope(narrow) != "trial":
+            narrow = next(deeper for deeper in nested(narrow) if scope_of(deeper) == "trial")
+        raise ComponentError(
+            f"{narrow.name} needs all weights of a trial at once, but {optimizer.name} hands on one array at "
+            f"a time; {_other_scopes(optimizer) or _elsewhere(narrow, optimizer.name)}."
+        )
+
+
+def _other_scopes(optimizer: Any) -> str:
+    """Say which settings of an optimizer make it hand on whole trials; "" if none does."""
+    settings = [
+        f"{key} = {json.dumps(value)}"
+        for key, declaration in declared(_class(optimizer)).items()
+        for value in (declaration.domain.values if isinstance(declaration.domain, OneOf) else ())
+        if dataclasses.replace(optimizer, **{key: value}).scope != "array"
+    ]
+    return f"write {' or '.join(settings)}" if settings else ""
+
+
+def _elsewhere(optimizer: Any, holder: str = "") -> str:
+    """Say where an optimizer that needs all weights of a trial can stand."""
+    if isinstance(optimizer, (OptimizerWrapper, AskingWrapper)):
+        return f"put {optimizer.name} around {holder or 'the optimizer that it is inside of'}"
+    return f"put another optimizer inside {holder}" if holder else "name another optimizer in its place"
 
 
 def _routed(optimizer: Any, specs: Sequence[WeightSpec]) -> Mapping[str, list[int]]:

@@ -11,9 +11,11 @@ from anncore.contract.errors import ComponentError
 from anncore.contract.kinds import AnyOptimizer, Array, WeightSpec, overrides
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Trial
+from anncore.engine.asking import Ask
 from anncore.engine.build import build_stack, runs_of_equal, structure
 from anncore.engine.fusing import Unfusable, Update
-from anncore.engine.nested import Ask, asks, fit, nested, rates, scope_of
+from anncore.engine.nested import asks, fit, nested, rates, scope_of
+from anncore.engine.probing import refuse_hidden_changes
 
 
 class Trained(NamedTuple):
@@ -51,6 +53,13 @@ def refuse_unfit(trial: Trial, registry: Registry, specs: Sequence[WeightSpec]) 
     size = sum(spec.shape[0] * spec.shape[1] for spec in specs)
     theta, grads = np.zeros((2, 1, size), trial.train.dtype)  # never written to, so they take no memory
     optimizer_runs([trial], registry, Trained(specs, theta, grads))
+    optimizer = build_stack([trial.parts["optimizer"]], registry, "float64")
+    try:
+        refuse_hidden_changes(optimizer)
+    except ComponentError:
+        raise
+    except Exception:  # a fault of a component, which the checks of components name
+        return
 
 
 class OptimizerRun:

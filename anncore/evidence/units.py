@@ -9,6 +9,9 @@ from __future__ import annotations
 from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE
 
 SEEDS, VARIANTS = "seeds", "variants"
+SPLITS = {"train": "training", "valid": "validation", "test": "test"}
+ABBREVIATIONS = frozenset(["AUC", "ECE", "F1", "MAE", "MAPE", "MCC", "MSE", "NLL", "PR", "RMSE", "ROC"])
+WRITTEN = {"brier": "Brier score", "r2": "R²", "zero_one_error": "zero-one error"}  # not by their words
 DATA_SETS, FUNCTIONS = NETWORK_ON_DATA.unit, OBJECTIVE.unit
 
 
@@ -22,15 +25,23 @@ def said_of(text: str, unit: str) -> str:
     return text.replace(singular(DATA_SETS), singular(unit))
 
 
-def metric_words(metric: str, unit: str) -> str:
-    """Write a metric's column in words: "test loss" of "test_loss", "validation loss" of "valid_loss".
+def metric_words(metric: str, unit: str = DATA_SETS) -> str:
+    """Write a metric, or its column, in words: "test loss" of "test_loss", "validation ROC AUC" of
+    "valid_roc_auc", "R²" of "r2".
 
     On functions every loss, on whatever split, is the function's value, and is called that.
     """
     if unit == FUNCTIONS and metric.rpartition("_")[2] == "loss":
         return "function value"
-    words = metric.replace("_", " ")
-    return f"validation {words.removeprefix('valid ')}" if words.startswith("valid ") else words
+    first, _, rest = metric.partition("_")
+    split, name = (SPLITS[first], rest) if first in SPLITS and rest else ("", metric)
+    words = (word.upper() if word.upper() in ABBREVIATIONS else word for word in name.split("_"))
+    return f"{split} {WRITTEN.get(name) or ' '.join(words)}".strip()
+
+
+def sentence(text: str) -> str:
+    """Return a text with its first letter in upper case; abbreviations in it keep theirs."""
+    return text[:1].upper() + text[1:]
 
 
 def counted(count: int, unit: str) -> str:

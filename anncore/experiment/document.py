@@ -281,7 +281,7 @@ class Section:
     @property
     def title(self) -> str:
         """The table's name as the file writes it."""
-        return title(self.path) if self.path else "the file"
+        return title(self.path) if self.path else "the experiment"
 
     def error(self, key: str | None, message: str) -> ExperimentError:
         """Return an error that names file and table."""

@@ -117,7 +117,7 @@ class Key:
         labels = self.section.document.data.get(reference.kind, {}) if reference is not None else {}
         for name in texts(value):
             if name in labels:
-                return f" {name!r} is a label of this file; a reference names a component."
+                return f" {name!r} is a label of this experiment; a reference names a component."
         return ""
 
     def rows(self, values: Iterable[Any], what: str = "") -> Rows:

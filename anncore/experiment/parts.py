@@ -155,7 +155,16 @@ class PartMaker:
         params = {key: value for key, value in part.params.items() if key not in paths}
         if fingerprint := built.fingerprint():
             params["fingerprint"] = fingerprint
+        if self._wraps_one_that_asks(part):
+            # Results from when only the first gradient of a step went through a wrapper have another key.
+            params["asked"] = "through the wrapper"
         return Part(part.kind, part.name, part.code, params, part.refs, paths)
+
+    def _wraps_one_that_asks(self, part: Part) -> bool:
+        if part.kind != "optimizer" or not part.refs:
+            return False
+        _, *inside = self.components(part)
+        return any(component.kind == "optimizer" and component.cls.asks for component in inside)
 
     def components(self, part: Part) -> Iterator[Registered]:
         """Yield a part's component and those of all parts inside it."""

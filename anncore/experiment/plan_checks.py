@@ -96,7 +96,9 @@ class PlanChecker:
         schedule = combo.entries["schedule"].component
         constant = schedule is not None and schedule.cls.constant is True
         return constant and all(
-            component.cls.scope == "number" and not kinds.overrides(component.cls, kinds.AnyOptimizer.route)
+            component.cls.scope == "number"
+            and not component.cls.asks
+            and not kinds.overrides(component.cls, kinds.AnyOptimizer.route)
             for component in _inside(combo.entries["optimizer"])
             if component.kind == "optimizer"
         )

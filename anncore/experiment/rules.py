@@ -112,7 +112,7 @@ class _RuleReader:
             if label not in known:
                 raise self.section.error(
                     kind,
-                    f"there is no {kind} {label!r}; the file has {', '.join(known) or 'none'}."
+                    f"there is no {kind} {label!r}; the experiment has {', '.join(known) or 'none'}."
                     + nearest(label, known),
                 )
         return tuple(wanted)

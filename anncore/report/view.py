@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from anncore.contract.kinds.sections import PLACES
 from anncore.evidence.sentences import SEEDS, counted
-from anncore.evidence.units import metric_words, singular
+from anncore.evidence.units import metric_words, sentence, singular
 from anncore.report import words
 from anncore.report.printable import printable, spelt
 
@@ -186,7 +186,7 @@ def _matrix(content: Mapping[str, Any]) -> Table:
             text = words.score(row, measures[problem])
             best = row["rank"] == 1 and words.is_ranked(content, problem)
             cells[problem, row["arm"]] = Cell(text, row["value"], best)
-    what = labels[0].capitalize() if len(labels) == 1 else "Score"
+    what = sentence(labels[0]) if len(labels) == 1 else "Score"
     caption = f"{what} by {singular(content['unit'])} and arm; the best is bold, ×n marks n diverged seeds."
     if any(measure["floor"] for measure in measures.values()):
         caption += " “Floor at 40 %”: the value is rounding after 40 % of the steps."
@@ -283,7 +283,7 @@ def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
         "ok",
     ]
     metrics = [[Cell(words.metric(row, name)) for name in others] for row in board]
-    names = [name.replace("_", " ") for name in others]
+    names = [metric_words(name, content["unit"]) for name in others]
     rows, ranked = [], words.is_ranked(content, problem)
     for row in board:
         rows.append(

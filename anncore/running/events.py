@@ -21,6 +21,7 @@ from anncore.contract.events import (
     StopRequested as StopRequested,
     SweepDone as SweepDone,
     SweepStarted as SweepStarted,
+    TooShort as TooShort,
 )
 
 INTERRUPTED, TERMINATED, OUT_OF_TIME, FAILED = "interrupted", "terminated", "max_time", "fail_fast"

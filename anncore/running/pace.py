@@ -116,6 +116,15 @@ class Meter:
         """Return the seconds since the sweep began."""
         return self._clock() - self._began
 
+    def stack(self) -> float | None:
+        """Return about how many seconds after the sweep's begin the first stack that runs ends.
+
+        None where none has made a step.
+        """
+        elapsed = self.elapsed()
+        ends = [elapsed * len(keys) / done for keys, done in self._running.values() if done > 0]
+        return min(ends, default=None)
+
     def left(self) -> float | None:
         """Return about how many seconds the rest takes; None while nothing tells.
 

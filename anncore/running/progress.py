@@ -62,6 +62,10 @@ class Progress:
         self._meter.finished(keys)
         self.show()
 
+    def stack(self) -> float | None:
+        """Return about how many seconds the shortest stack that runs takes; None if none has made a step."""
+        return self._meter.stack()
+
     def show(self, *, now: bool = False) -> None:
         """Tell how far the sweep is, at most every EVERY seconds unless `now`."""
         if time.monotonic() < self._next and not now:

@@ -58,7 +58,7 @@ def begin(
     if most < first:
         raise ExperimentError(
             f"{experiment.file}: {asked.rstrip(' =')} must be at least {first}, the number of report seeds "
-            f"in the file, got {most}."
+            f"of the experiment, got {most}."
         )
     if most > max(first, admitted):
         raise ExperimentError(

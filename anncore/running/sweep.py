@@ -26,6 +26,7 @@ from anncore.running import recheck, seed_rounds as rounds
 from anncore.running.collect import collect, phase_frame
 from anncore.running.events import (
     FAILED,
+    OUT_OF_TIME,
     Distrusted,
     Event,
     OtherEnvironment,
@@ -35,6 +36,7 @@ from anncore.running.events import (
     Stopper,
     SweepDone,
     SweepStarted,
+    TooShort,
     interruptible,
 )
 from anncore.running.listening import Audience
@@ -196,6 +198,7 @@ class _Sweep:
         self.ran: set[str] = set()  # what this sweep has run already, fresh or not
         self.sample = recheck.Sample(plan.experiment)
         self.environments_told = False
+        self.ended = False  # whether this sweep has a new result
 
     def begin(self, unchecked: Sequence[str], command: Sequence[str] | None) -> None:
         """Write down what is to run, and say that the sweep begins."""
@@ -340,6 +343,7 @@ class _Sweep:
         sound: set[str] = set()
 
         def on_result(results: list[TrialResult]) -> None:
+            self.ended = True
             for result in results:
                 counts[result.status] += 1
                 if result.status in FAILURES:
@@ -353,6 +357,8 @@ class _Sweep:
 
         with _logged_end(phase, counts):
             run_trials(trials, self.store, self.registry, self.crew, on_result)
+        if self.stopper.reason == OUT_OF_TIME and not self.ended:
+            self.tell(TooShort(self.progress.stack()))
         self.sample.add(trials, sound)
         self.tell(PhaseDone(phase, dict(counts), self.stopper.reason))
 

@@ -14,7 +14,7 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from anncore.contract.documentation import documentation
 from anncore.contract.engine_version import engine_version
 from anncore.contract.errors import ExperimentError, PluginError, StoreError, tells_users
 from anncore.contract.hyperparameters import Plain, declared
+from anncore.contract.in_time import Overtime, in_time
 from anncore.contract.kinds import Executor
 from anncore.contract.registry import Registered
 from anncore.contract.shown import shortened
@@ -33,7 +34,9 @@ from anncore.experiment.model import Experiment
 from anncore.experiment.read import Given, as_experiment
 from anncore.experiment.typed import read_source
 from anncore.report.run import Run
+from anncore.running.events import Event
 from anncore.running.files import replace_file
+from anncore.running.progress_line import ProgressLine
 from anncore.running.sweep import folder_of, sweep as sweep_without_checks
 from anncore.testing import KITS, Check, checks_for, stacks
 from anncore.testing.kit import NOTHING_CHECKED
@@ -55,6 +58,7 @@ ESSENTIAL = frozenset(
         *("points", "even", "choice", "goal", "labels", "number", "symmetric"),
     )
 )
+LIMIT = 120.0  # seconds for one check; most take below one
 DRAWS = 3  # of the kit's many: what mixes trials shows at once
 # Kinds that change no number.
 WITHOUT = ("figure", "executor", "section", "exporter", "listener", "command")
@@ -68,24 +72,32 @@ class ConformanceError(PluginError):
         names = ", ".join(dict.fromkeys(failure.partition(": ")[0] for failure in failures))
         super().__init__(
             f"{names} cannot be trusted, so nothing was run; mend it ('annx check' says more), or run it all "
-            "the same by --unchecked (in Python unchecked=True), which the report then says."
+            "the same by --unchecked, which the report then says."
         )
 
 
 @tells_users
 def sweep(
-    experiment: Given, *, components: Sequence[type[Any]] = (), unchecked: bool = False, **options: Any
+    experiment: Given,
+    *,
+    components: Sequence[type[Any]] = (),
+    unchecked: bool = False,
+    progress: bool = False,
+    **options: Any,
 ) -> Run:
     """Check strangers' components that an experiment uses, then run it.
 
     experiment: the path of a TOML file, a dict with the same tables, TOML text of several lines, or what
     `load_experiment` returned. components: classes of your own that it names, such as were defined in a
     notebook's cell. unchecked: run strangers' components even if they fail the checks that guard numbers; by
-    default ConformanceError, a PluginError, stops the sweep before it begins. For the rest:
+    default ConformanceError, a PluginError, stops the sweep before it begins. progress: show on standard
+    error how far it is, in one line that is written over on a terminal and in a notebook. For the rest:
     """
     _refuse_options(**options)
     if options.get("max_seeds") and not options.get("until_decided") and not _in_rounds(experiment):
         raise ExperimentError("max_seeds needs until_decided=True, or [rounds] in the experiment.")
+    if progress:
+        options["on_event"] = _also(ProgressLine(), options.get("on_event"))
     checked = as_experiment(experiment, components)
     results = sweep_without_checks(checked, admit=let_through if unchecked else admit, **options)
     return Run.of(results, folder_of(checked, options.get("out")))
@@ -96,6 +108,17 @@ def _in_rounds(given: Given) -> bool:
     if isinstance(given, Experiment):
         return given.in_rounds is not None
     return "rounds" in read_source(given).data
+
+
+def _also(show: Callable[[Event], None], then: Callable[[Event], None] | None) -> Callable[[Event], None]:
+    """Return what hands an event to one listener, then to the other if there is one."""
+
+    def hear(event: Event) -> None:
+        show(event)
+        if then is not None:
+            then(event)
+
+    return hear
 
 
 def _refuse_options(
@@ -129,8 +152,8 @@ def _documented() -> None:
     """Give `sweep` the parameters and the documentation of what it calls beside its own."""
     inner, own = inspect.signature(sweep_without_checks), inspect.signature(sweep)
     first, *others = [parameter for name, parameter in inner.parameters.items() if name != "admit"]
-    mine = [own.parameters[name] for name in ("components", "unchecked")]
-    parameters = [own.parameters[first.name], mine[0], *others, mine[1]]
+    components, *mine = (own.parameters[name] for name in ("components", "unchecked", "progress"))
+    parameters = [own.parameters[first.name], components, *others, *mine]
     sweep.__signature__ = inner.replace(parameters=parameters, return_annotation="Run")  # type: ignore[attr-defined]
     sweep.__doc__ = f"{documentation(sweep)}\n\n{documentation(sweep_without_checks)}"
 
@@ -167,11 +190,19 @@ def let_through(components: Iterable[Registered]) -> tuple[str, ...]:
 
 
 def failing(component: Registered) -> Iterator[str]:
-    """Yield "check: reason" for each essential check that a component fails."""
-    for check in essential_checks(component):
-        reason = check.outcome().reason
-        if reason and reason != NOTHING_CHECKED:
-            yield f"{check.name}: {reason}"
+    """Yield "check: reason" for each essential check that a component fails.
+
+    A check that does not end within LIMIT seconds fails and is the last one, as others might not end either.
+    """
+    name = "checks"
+    try:
+        for check in in_time(lambda: list(essential_checks(component)), LIMIT):
+            name = check.name
+            reason = in_time(check.outcome, LIMIT).reason
+            if reason and reason != NOTHING_CHECKED:
+                yield f"{name}: {reason}"
+    except Overtime as error:
+        yield f"{name}: {error}; most take below one: does a loop never end?"
 
 
 def essential_checks(component: Registered) -> Iterator[Check]:

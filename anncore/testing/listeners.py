@@ -20,6 +20,7 @@ from anncore.contract.events import (
     StopRequested,
     SweepDone,
     SweepStarted,
+    TooShort,
 )
 from anncore.contract.trial import TrialResult
 from anncore.testing.kit import Kit, Named, Subject, must
@@ -68,6 +69,8 @@ def _odd(folder: Path) -> Iterator[tuple[str, list[Event]]]:
         Distrusted({"mine:first": "other bits"}, 4),
     ]
     yield "distrust", [start, *others, end]
+    early: list[Event] = [TooShort(None), TooShort(12.5), PhaseDone("tune", {}, "max_time")]
+    yield "no time", [start, PhaseStarted("tune", 9, {}), *early, SweepDone("x", where, "max_time")]
 
 
 @contextmanager

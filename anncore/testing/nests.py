@@ -18,8 +18,18 @@ from anncore.contract.kinds import (
     OptimizerWrapper,
     WeightSpec,
 )
+from anncore.engine.asking import HiddenChange
+from anncore.engine.probing import refuse_hidden_changes
 from anncore.testing.descent import NETWORK, STEPS, Bowl, leaves, walk
-from anncore.testing.kit import ProbeOptimizer, Speed, Subject, Variant, must, must_equal_bits
+from anncore.testing.kit import (
+    ProbeOptimizer,
+    Speed,
+    Subject,
+    Variant,
+    must,
+    must_be_close,
+    must_equal_bits,
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,56 @@ class Asking(AskingOptimizer):
         """Return the change and the next state."""
         _, ahead = evaluate(weight - 0.01 * grad)
         return -0.01 * ahead, state
+
+
+@dataclass(frozen=True)
+class Repeating(Asking):
+    """Gradient descent with the gradient that it asks for where it is; if `trusting`, the one it gets."""
+
+    trusting: bool = False
+
+    def step(self, weight: Array, grad: Array, state: Any, t: int, evaluate: Evaluate) -> tuple[Array, Any]:
+        """Return the change and the next state."""
+        return -0.01 * (grad if self.trusting else evaluate(weight)[1]), state
+
+
+@dataclass(frozen=True)
+class Searching(Asking):
+    """Gradient descent that halves its step until the loss falls by a tenth of what its slope promises."""
+
+    def step(self, weight: Array, grad: Array, state: Any, t: int, evaluate: Evaluate) -> tuple[Array, Any]:
+        """Return the change and the next state."""
+        loss, _ = evaluate(weight)
+        promised = 0.1 * (grad * grad).sum(axis=2, keepdims=True)
+        length = np.ones_like(loss)
+        for _ in range(8):
+            falls = evaluate(weight - length * grad)[0] <= loss - length * promised
+            length = np.where(falls, length, length / 2)
+        return -length * grad, state
+
+
+@dataclass(frozen=True)
+class ByMatrix(Optimizer):
+    """Gradient descent by the gradient over its length in each array."""
+
+    name: ClassVar[str] = "probe"
+    scope: ClassVar[str] = "array"
+
+    def init(self, weight: Array) -> tuple[()]:
+        """Return the first state: nothing."""
+        return ()
+
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        """Return the change and the next state."""
+        size = np.sqrt((grad * grad).reshape(len(grad), 1, -1).sum(axis=2, keepdims=True))
+        return -0.1 * grad / (1 + size), state
+
+
+@dataclass(frozen=True)
+class ByTrial(ByMatrix):
+    """Gradient descent by the gradient over its length in the trial."""
+
+    scope: ClassVar[str] = "trial"
 
 
 @dataclass(frozen=True)
@@ -102,6 +162,9 @@ class Wrapping(OptimizerWrapper):
 INSIDE: Mapping[str, Callable[[], Any]] = {
     "is evaluated elsewhere": Elsewhere,
     "asks": Asking,
+    "searches along a line": Searching,
+    "works by array": ByMatrix,
+    "works by trial": ByTrial,
     "routes": Routing,
     "wraps": lambda: Wrapping((Elsewhere(),)),
 }
@@ -118,6 +181,32 @@ def nests(subject: Subject) -> int:
                 continue
         _hands_on(subject, variant)
     return count
+
+
+def asked(subject: Subject) -> int:
+    """An optimizer inside that asks sees the gradients and the loss that its steps get."""
+    count = 0
+    for variant in subject.variants():
+        count += 1  # also where the core refuses the pair, with a reason
+        try:
+            refuse_hidden_changes(_around(subject, variant, Repeating(), [0]))
+            repeating, trusting = (
+                _changes(subject, variant, Repeating(trusting)) for trusting in (False, True)
+            )
+        except HiddenChange as error:
+            raise AssertionError(f"{variant.label}: {error}") from None
+        except ComponentError:
+            continue
+        for one, other in zip(repeating, trusting, strict=True):
+            message = f"{variant.label}: a change by the gradient asked for, and by the one handed on"
+            must_be_close(one, other, message, rtol=1e-6, atol=1e-12)
+    return count
+
+
+def _changes(subject: Subject, variant: Variant, inner: Any) -> list[Array]:
+    weight, grads = _inputs()
+    nest = _around(subject, variant, inner, [0, 1, 2])
+    return [step.change for step in walk(nest, NETWORK, weight, grads, bowl=Bowl.like(weight))]
 
 
 def _around(subject: Subject, variant: Variant, inner: Any, rows: list[int]) -> Any:

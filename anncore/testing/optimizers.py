@@ -25,7 +25,7 @@ from anncore.testing.descent import (
     walk,
 )
 from anncore.testing.kit import Case, Kit, Named, Subject, must, must_equal_bits
-from anncore.testing.nests import nests
+from anncore.testing.nests import asked, nests
 
 
 class OptimizerKit(Kit):
@@ -57,6 +57,7 @@ class OptimizerKit(Kit):
             ("evaluated", evaluated, overrides(cls, AnyOptimizer.evaluated)),
             ("route", route, overrides(cls, AnyOptimizer.route)),
             ("nests", nests, issubclass(cls, (OptimizerWrapper, AskingWrapper))),
+            ("asked", asked, issubclass(cls, (OptimizerWrapper, AskingWrapper))),
         ]
         return [*plain, *((name, check) for name, check, holds in forms if holds)]
 

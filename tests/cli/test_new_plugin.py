@@ -140,7 +140,7 @@ def test_its_first_experiment_can_be_planned(tmp_path: Path, kind: str) -> None:
     folder = scaffold(tmp_path, kind)
     module = folder / "annx_fresh.py"
     fill_in(module, kind)
-    planned = annx("plan", folder / "experiment.toml", "--plugin", module, "--json")
+    planned = annx("plan", folder / "annx_fresh.toml", "--plugin", module, "--json")
     assert planned.exit_code == 0, planned.output
     trials = json.loads(planned.stdout)["trials"]
     assert trials
@@ -151,7 +151,7 @@ def test_its_first_experiment_can_be_planned(tmp_path: Path, kind: str) -> None:
     if kind == "optimizer":  # as many rates for each arm, or the report warns of unequal budgets
         assert len(set(Counter((trial["arm"], trial["problem"]) for trial in trials).values())) == 1
     pairs = math.comb(len(content["arms"]), 2)
-    seeds = len(anncore.load_experiment(folder / "experiment.toml", plugins=[module]).report_seeds)
+    seeds = len(anncore.load_experiment(folder / "annx_fresh.toml", plugins=[module]).report_seeds)
     assert 2 / 2**seeds * pairs < 0.05
     if len(content["problems"]) > 5:  # over all data sets too
         assert 2 / 2 ** len(content["problems"]) * pairs < 0.05
@@ -162,7 +162,7 @@ def test_its_first_experiment_runs(tmp_path: Path, kind: str) -> None:
     folder = scaffold(tmp_path, kind)
     fill_in(folder / "annx_fresh.py", kind)
     experiment = anncore.load_experiment(
-        folder / "experiment.toml",
+        folder / "annx_fresh.toml",
         overrides=["train.steps=2", "seeds.tune=[0]", "seeds.report=[1]"],
         skip=[] if kind in ("dataset", "objective") else ["dataset=[bciowd]*"],  # one is enough
         plugins=[folder / "annx_fresh.py"],
@@ -186,7 +186,7 @@ def test_a_package_is_whole(tmp_path: Path, kind: str) -> None:
     folder = scaffold(tmp_path, kind)
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert files == {
-        "pyproject.toml", "README.md", "annx_fresh.py", "tests/test_fresh.py", "experiment.toml"
+        "pyproject.toml", "README.md", "annx_fresh.py", "tests/test_fresh.py", "annx_fresh.toml"
     }  # fmt: skip
     project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["name"] == "annx-fresh"
@@ -277,7 +277,7 @@ def test_from_the_scaffold_to_a_sweep_in_a_fresh_environment(tmp_path: Path) -> 
     tested = environment.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=folder)
     assert tested.returncode == 0, tested.stdout
     assert "18 passed" in tested.stdout
-    experiment = (folder / "experiment.toml", "train.steps=30", "--out", "out", "--jobs", 2, "--no-figures")
+    experiment = (folder / "annx_fresh.toml", "train.steps=30", "--out", "out", "--jobs", 2, "--no-figures")
     swept = environment.annx("sweep", *experiment, cwd=elsewhere)
     assert swept.returncode == 0, swept.stderr
     rows = (elsewhere / "out" / "trials.csv").read_text(encoding="utf-8").splitlines()

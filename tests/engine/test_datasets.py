@@ -407,3 +407,20 @@ def test_a_constant_column_of_any_size_keeps_its_scale() -> None:
         data = toy(Data(np.full((24, 1), value), ROWS, "regression"))
         assert not data.x_train.any()
         assert (data.x_scale.tolist(), data.x_shift.tolist()) == ([1.0], [value])
+
+
+@pytest.mark.parametrize("value", [0.1, -0.3, 1e300, 1e-200])
+@pytest.mark.parametrize("place", [0, 5, 23])  # in training, validation or test
+def test_a_column_that_differs_by_rounding_only_is_constant(value: float, place: int) -> None:
+    column = np.full(24, value)
+    column[place] = np.nextafter(value, np.inf)
+    data = toy(Data(np.stack([column, ROWS], axis=1), column, "regression"))
+    for ready in (data.x_train[:, 0], data.x_valid[:, 0], data.x_test[:, 0], data.y_train, data.y_test):
+        assert not ready.any()
+    assert (data.x_scale[0], data.y_scale[0]) == (1.0, 1.0)
+
+
+def test_a_column_that_differs_by_more_than_rounding_is_scaled() -> None:
+    column = 0.1 + 1e-12 * ROWS
+    data = toy(Data(ROWS[:, None], column, "regression"))
+    assert data.y_train.std() == pytest.approx(1)

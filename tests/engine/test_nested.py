@@ -372,7 +372,7 @@ def test_a_network_sets_what_is_inside_its_own_activation(files: Files) -> None:
         ('inner = "endless"', "endless: its references form a circle"),
         (
             'inner = "wide"\n[optimizer.wide]\nuse = "sgd"',
-            "'wide' is a label of this file; a reference names",
+            "'wide' is a label of this experiment; a reference names",
         ),
     ],
 )

@@ -91,7 +91,7 @@ def test_a_number_of_more_digits_than_python_reads_is_told_as_any_large_one(tmp_
     [
         (
             "[trian]\n",
-            ["unknown key 'trian' in the file", "schema, title", "Did you mean 'train'?"],
+            ["unknown key 'trian' in the experiment", "schema, title", "Did you mean 'train'?"],
         ),
         ("[train]\nstep = 3", ["unknown key 'step' in [train]", "steps, epochs", "Did you mean 'steps'?"]),
         ("[train.stop]\nlos = 3", ["unknown key 'los' in [train.stop]", "Did you mean 'loss'?"]),
@@ -290,7 +290,10 @@ def test_wrong_grids(tmp_path: Path, text: str, parts: list[str]) -> None:
         ("[search]\nmethod = 'lhs'\nsamples = 0", ["samples must be a whole number of at least 1"]),
         ("[limits]\ntimeout = 'soon'", ["a positive number of seconds", "got 'soon'"]),
         ("[limits]\ntimeout = 0", ["a positive number of seconds"]),
-        ("[limits]\nmax_trials = 3", ["the plan has 10 trials, more than [limits] max_trials = 3", "--yes"]),
+        (
+            "[limits]\nmax_trials = 3",
+            ["the plan has 10 trials, more than [limits] max_trials = 3", "allow_large=True"],
+        ),
         ("[plugins]\nfiles = 'x.py'", ["files must be a list of texts, got 'x.py'"]),
         ("[report]\ncontrol = 'adam'", ["control must be one of the arms sgd, got 'adam'"]),
         ("[report]\nrope = -1", ["rope must be a number above 0"]),
@@ -302,7 +305,7 @@ def test_wrong_grids(tmp_path: Path, text: str, parts: list[str]) -> None:
         ),
         ("exclude = 3", ["exclude must be tables: write [[exclude]]"]),
         ("[[exclude]]", ["[[exclude]] number 1 is empty"]),
-        ("[[exclude]]\noptimizer = 'sdg'", ["there is no optimizer 'sdg'; the file has sgd.", "'sgd'?"]),
+        ("[[exclude]]\noptimizer = 'sdg'", ["no optimizer 'sdg'; the experiment has sgd.", "'sgd'?"]),
         ("[[exclude]]\noptimizer = []", ["optimizer must be a label or a list of labels, got []"]),
         ("[[exclude]]\n'optimizer.lr' = -1", ["lr must be in (0, inf), got -1"]),
         ("[[exclude]]\n'optimizer.lr' = { gt = 'x' }", ["gt must be a number, got 'x'"]),

@@ -221,7 +221,7 @@ def test_only_and_skip_that_leave_nothing_end_with_exit_code_5(tmp_path: Path, o
 
 def test_unknown_kind_in_only_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(
-        ExperimentError, match=r"--only 'optimiser=sgd' must be .* Did you mean 'optimizer'"
+        ExperimentError, match=r"only 'optimiser=sgd' must be .* Did you mean 'optimizer'"
     ) as e:
         load(tmp_path, SMALL, only=["optimiser=sgd"])
     assert e.value.exit_code == 2
@@ -302,7 +302,7 @@ def test_overrides_set_what_the_file_has_and_what_it_could_have(tmp_path: Path) 
     [
         ("train.stepz=3", r"x\.toml with 'train\.stepz=3': unknown key 'stepz' in \[train\].*'steps'"),
         ("train.steps=many", r"x\.toml with 'train\.steps=many': \[train\] steps must be .* got 'many'"),
-        ("trian.steps=3", r"unknown key 'trian' in the file.* Did you mean 'train'"),
+        ("trian.steps=3", r"unknown key 'trian' in the experiment.* Did you mean 'train'"),
         ("optimizer.adma.lr=1", r"\[optimizer\.adma\] No optimizer is called 'adma'.* Did you mean 'adam'"),
         ("train", "override 'train' must be KEY=VALUE"),
         ("=3", "override '=3' must be KEY=VALUE"),

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.colors import same_color
 from results_factory import make_results
 
-from anncore import Drawing
+from anncore import Drawing, drawing as public
 from anncore.report.build import build_report
 from anncore.report.words import overall_rows, score
 from anncore.report.write import draw_figures
@@ -113,7 +113,10 @@ def test_missing_trials_are_counted_in_every_figure() -> None:
     )
     assert "?4/10" in words(panel(drawn["leaderboard"], "xor"))
     assert "?k/n: k seeds have not run." in drawn["leaderboard"].subtitle
-    assert "sgd ×4/10" in words(panel(drawn["learning_curves"], "xor"))
+    assert "sgd ?4/10" in words(panel(drawn["learning_curves"], "xor"))
+    assert "?k/n: k seeds have not run." in drawn["learning_curves"].subtitle
+    assert "×" not in drawn["learning_curves"].subtitle
+    assert "did not finish" not in drawn["learning_curves"].title
     assert "?4/10" in words(panel(drawn["paired_differences"], "xor"))
     assert "4 trials failed or have not run: left out." in drawn["probability_of_improvement"].subtitle
 
@@ -129,9 +132,39 @@ def test_a_data_set_on_which_nothing_has_run_has_no_panel_and_no_arm_a_rank() ->
         assert "Nothing has run yet on wine." in drawing.subtitle, name
         assert "wine" not in [ax.get_title(loc="left") for ax in drawing.figure.axes], name
     heat_map = drawn["heat_map"]
+    assert heat_map.title.startswith("Best and worst optimizer on xor differ by ")  # iris has one arm
     assert heat_map.title.endswith("; trials are still to run on iris")
     assert "mean rank" not in [ax.get_title(loc="left") for ax in heat_map.figure.axes]
     assert "not run\n10/10" in words(heat_map.figure.axes[0])
+
+
+def test_titles_that_compare_arms_say_so_far_until_all_has_run() -> None:
+    results = sweep(0)
+    trials = results.trials
+    waiting = (trials["phase"] == "report") & (trials["problem"] == "xor") & (trials["seed"] == 109)
+    some = replace(results, trials=trials[~(waiting & (trials["arm"] == "sgd"))])
+    names = ("learning_curves", "paired_differences", "probability_of_improvement")
+    for name, drawing in draw(some, *names).items():
+        assert drawing.title.startswith("So far: "), name
+    for name, drawing in draw(results, *names).items():
+        assert "So far" not in drawing.title, name
+
+
+def test_a_heat_map_counts_only_data_sets_that_have_run_with_every_arm() -> None:
+    results = sweep(0)
+    trials = results.trials
+    first = (trials["phase"] == "report") & (trials["arm"] == "sgd") & (trials["seed"] == 100)
+    drawn = draw(replace(results, trials=trials[~first]), "heat_map")["heat_map"]
+    assert drawn.title == "No data set has run with every arm: trials are still to run on xor and iris"
+    assert "?n: n seeds have not run." in drawn.subtitle
+    assert {text for text in words(drawn.figure.axes[0]) if text.startswith("?")} == {"?1"}
+
+
+@pytest.mark.parametrize(
+    ("lost", "waiting", "mark"), [(0, 0, ""), (3, 0, "×3/10"), (3, 3, "?3/10"), (3, 1, "×3/10")]
+)
+def test_a_mark_tells_seeds_that_are_to_run_from_lost_ones(lost: int, waiting: int, mark: str) -> None:
+    assert public.lost_mark(lost, 10, waiting) == mark
 
 
 @pytest.mark.parametrize("status", ["failed", "timeout", "crashed"])

@@ -222,6 +222,8 @@ EDGES: dict[str, dict[str, tuple[Any, Any, float]]] = {
         "single row": ([3.0], [5], NAN),
         "constant target, hit": ([0.1] * 41, [0.1] * 41, NAN),  # the mean of 41 times 0.1 is not 0.1
         "constant target, missed": ([0.3] * 41, [0.1] * 41, NAN),
+        "constant but for rounding": ([0.3] * 41, [0.1] * 40 + [math.nextafter(0.1, 1)], NAN),
+        "small, but no rounding": ([0.1, 0.1 + 1e-12], [0.1, 0.1 + 1e-12], 1),
         "constant target of zeros": ([0.3] * 3, [0.0] * 3, NAN),
         "constant beside varying": ([[1, 0.1], [2, 0.1]], [[1, 0.1], [2, 0.1]], NAN),
         "constant predictions at the mean": ([0.0] * 4, [1, -1, 1, -1], 0),

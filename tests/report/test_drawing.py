@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from anncore.report.drawing.axes import log_ticks, padded, plain_axis, tick_text
+from anncore.report.drawing.axes import log_ticks, padded, plain_axis, tick_text, y_labels
 from anncore.report.drawing.saving import paletted, to_png, to_svg
 from anncore.report.drawing.sheet import drawing_style, fit_columns, new_sheet, place, spread
 from anncore.report.drawing.text import evenly, name_lines, shorten, text_width, two_lines, wrap
@@ -168,3 +168,23 @@ def test_a_name_breaks_after_its_underscores_or_not_at_all() -> None:
     assert name_lines("breast_cancer", 2.0, 7, 3) == ["breast_cancer"]
     assert name_lines("breast_cancer", 0.2, 7, 3) is None
     assert name_lines("a b c d", 0.06, 7, 3) is None
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["loss"] * 4, ["loss", "", "loss", ""]),  # two columns
+        (
+            ["loss (log)", "loss", "loss (log)", "loss (log)"],
+            ["loss (log)", "loss", "loss (log)", "loss (log)"],
+        ),
+    ],
+)
+def test_y_axes_are_named_beside_every_panel_where_their_scales_differ(
+    texts: list[str], expected: list[str]
+) -> None:
+    with drawing_style():
+        sheet = new_sheet(6.0, 3.0, "title", "", Theme.of(()))
+        axes = [place(sheet, 1 + i, 1, 0.5, 0.5) for i in range(4)]
+    y_labels(axes, 2, texts)
+    assert [ax.get_ylabel() for ax in axes] == expected

@@ -105,7 +105,7 @@ def test_what_is_no_run_folder_is_told(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(StoreError, match=r"cannot be made a run folder: .* --out"),
+        pytest.raises(StoreError, match=r"cannot be made a run folder: .* out="),
         RunFolder(tmp_path / "file" / "run").store(),
     ):
         pass

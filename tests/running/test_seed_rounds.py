@@ -177,11 +177,11 @@ def test_tuning_seeds_are_not_reported_on() -> None:
 @pytest.mark.parametrize(
     ("most", "limits", "message"),
     [
-        (5, "", "--max-seeds must be at least 6, the number of report seeds in the file, got 5"),
+        (5, "", "max_seeds must be at least 6, the number of report seeds of the experiment, got 5"),
         (
             40,
             "limits.max_trials = 50\n",
-            "--max-seeds 40 may come to 80 trials, more than [limits] max_",
+            "max_seeds 40 may come to 80 trials, more than [limits] max_",
         ),
     ],
 )

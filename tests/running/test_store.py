@@ -177,7 +177,7 @@ def test_a_closed_store_is_one_plain_file(tmp_path: Path) -> None:
 def test_a_second_writer_is_told(tmp_path: Path) -> None:
     with (
         Store(tmp_path / "s.sqlite"),
-        pytest.raises(StoreError, match=r"is in use by another sweep; .* --out"),
+        pytest.raises(StoreError, match=r"is in use by another sweep; .* out="),
     ):
         Store(tmp_path / "s.sqlite")
     Store(tmp_path / "s.sqlite").close()  # and the lock is gone with the first
@@ -406,7 +406,7 @@ me@host: /mnt/ssh fuse.sshfs rw 0 0
     [("/home/me/reports", "nfs4"), ("/mnt/my disk/x", "cifs"), ("/mnt/ssh", "fuse.sshfs")],
 )
 def test_a_network_file_system_is_refused(folder: str, kind: str) -> None:
-    with pytest.raises(StoreError, match=rf"network file system \({kind} at .* local disk by --out"):
+    with pytest.raises(StoreError, match=rf"network file system \({kind} at .* local disk by out="):
         refuse_network(Path(folder), MOUNTS)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 import anncore
 from anncore import PluginError, load_experiment, load_registry, load_run
 from anncore.cli.group import MISUSED, OK, SOME_FAILED, cli
+from anncore.contract.in_time import Overtime, in_time
 from anncore.running import sweep as running
 from anncore.testing import before_sweep
 from anncore.testing.before_sweep import ConformanceError, admit, essential_checks
@@ -170,7 +172,7 @@ def test_from_python_components_are_checked_as_well(tmp_path: Path) -> None:
 
 def test_the_public_sweep_has_the_parameters_of_the_runners_and_its_own() -> None:
     inner, public = (set(inspect.signature(sweep).parameters) for sweep in (running.sweep, anncore.sweep))
-    assert public == inner - {"admit"} | {"components", "unchecked"}
+    assert public == inner - {"admit"} | {"components", "unchecked", "progress"}
     assert "retry_failed:" in (anncore.sweep.__doc__ or "")
 
 
@@ -244,3 +246,45 @@ def test_the_sweep_of_annx_s_own_components_checks_nothing(
     assert sweep(file).exit_code == OK
     assert seen == []
     assert np.isfinite(load_run(tmp_path / "run").trials["test_loss"]).all()
+
+
+# A component that never ends
+
+ENDLESS = NORM.replace(
+    "        return -self.lr * grad / (NORM + 1e-8), ()",
+    "        while True:\n            t += 1",
+)
+
+
+def test_a_component_that_never_ends_stops_the_sweep_with_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(before_sweep, "LIMIT", 0.5)
+    (tmp_path / "mine.py").write_text(ENDLESS)
+    component = load_registry(files=[tmp_path / "mine.py"]).get("optimizer", "norm_sgd")
+    with pytest.raises(ConformanceError) as caught:
+        admit([component])
+    (failure,) = caught.value.failures
+    assert failure.startswith("optimizer mine:norm_sgd: ")
+    assert failure.endswith("did not end within 0.5 s; most take below one: does a loop never end?")
+
+
+def test_what_ends_in_time_returns_or_raises_as_it_would_alone() -> None:
+    assert in_time(lambda: 3, 60.0) == 3
+    with pytest.raises(ZeroDivisionError):
+        in_time(lambda: 1 / 0, 60.0)
+
+
+def test_a_loop_that_is_late_is_ended() -> None:
+    threads = threading.active_count()
+
+    def endless() -> None:
+        while True:
+            pass
+
+    with pytest.raises(Overtime, match=r"did not end within 0\.1 s"):
+        in_time(endless, 0.1)
+    for thread in threading.enumerate():
+        if thread.name == "annx check":
+            thread.join(60.0)
+    assert threading.active_count() == threads

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from right_components import Foresight, Halfway, State
 
-from anncore.contract.kinds import Array
+from anncore.contract.kinds import Array, OptimizerWrapper
 from wrong.base import Wrong, by_size, spoilt, wrong
 
 
@@ -23,6 +23,11 @@ def normed_inside(self: Any, weight: Array, grad: Array, state: Any, t: int) -> 
     size = 1 + np.abs(grad).max(axis=2, keepdims=True)
     change, inner = self.optimizer[0].step(weight, grad / size, state.inner, t)
     return change, state._replace(mean=(state.mean + weight + change) / 2, inner=inner)
+
+
+def decayed_in_step(self: Any, weight: Array, grad: Array, state: Any, t: int) -> Any:
+    change, inner = self.optimizer[0].step(weight, grad + 0.1 * weight, state.inner, t)
+    return change, state._replace(inner=inner)
 
 
 def divided_by_zero(self: Any, weight: Array, grad: Array, state: Any, t: int) -> Any:
@@ -103,6 +108,21 @@ OPTIMIZERS = [
         "evaluated does not ask the optimizer inside",
         Halfway,
         evaluated=lambda self, weight, state: weight,
+    ),
+    spoilt_optimizer(
+        "asked",
+        "halfway hands probe another gradient than probe gets where it asks for more; write what changes",
+        Halfway,
+        route=OptimizerWrapper.route,
+        step=decayed_in_step,
+    ),
+    spoilt_optimizer(
+        "asked",
+        "halfway: its methods loss and gradient do not belong together",
+        Halfway,
+        route=OptimizerWrapper.route,
+        gradient=lambda self, weight, grad, state, t: grad + 0.1 * weight,
+        step=OptimizerWrapper.step,
     ),
     spoilt_optimizer("route", "to 'nowhere', not a field of it", Halfway, route=lambda self, spec: "nowhere"),
     spoilt_optimizer("scope", "a change of W1 alone and beside others", Halfway, step=normed_inside),

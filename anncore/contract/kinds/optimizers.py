@@ -100,6 +100,14 @@ class _Wrapping:
         """Return the weights at which the inner optimizer is evaluated."""
         return self.wrapped.evaluated(weight, self.inner_state(weight, state))
 
+    def evaluate_inside(self, evaluate: Evaluate, state: Any, t: int) -> Evaluate:
+        """Return the function that an asking optimizer inside gets in step t, by default `evaluate` itself.
+
+        state: as in `step`. The optimizer inside must see one problem: at the step's own weights the function
+        returns the gradient that `step` hands on. A nest in which it does not is refused.
+        """
+        return evaluate
+
 
 def _form(state: Any) -> Any:
     """Return how a state is built, without its numbers: two states of one optimizer are built alike."""
@@ -111,9 +119,44 @@ def _form(state: Any) -> Any:
 class OptimizerWrapper(_Wrapping, Optimizer):
     """An optimizer around another one, to which a field refers: `optimizer: Any = ref("optimizer", ...)`.
 
-    By default it has the state of the inner optimizer and is evaluated at that optimizer's weights.
+    By default it is the inner optimizer: with its state and its steps, and evaluated at its weights. One that
+    changes the gradient writes `gradient`, one that adds to the loss `loss` too; then all gradients are
+    changed alike, that of a step and those that an inner optimizer asks for (`sam`, `lbfgs`). One that
+    changes what the inner optimizer returns writes `step`.
     """
+
+    def gradient(self, weight: Array, grad: Array, state: Any, t: int) -> Array:
+        """Return the gradient that the inner optimizer gets for `grad` at `weight`, by default `grad`.
+
+        Called for every gradient of step t, with the state before it; it must return the same each time.
+        """
+        return grad
+
+    def loss(self, weight: Array, loss: Array, state: Any, t: int) -> Array:
+        """Return the loss (T, 1, 1) that goes with `gradient`, for all weights of the trials (T, 1, P).
+
+        Only inner optimizers that ask see it; what is recorded is the loss without it. By default `loss`.
+        """
+        return loss
+
+    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        """Return the inner optimizer's change for the changed gradient, and the next state."""
+        inner = self.inner_state(weight, state)
+        change, after = self.wrapped.step(weight, self.gradient(weight, grad, state, t), inner, t)
+        return change, after if inner is state else state._replace(inner=after)
+
+    def evaluate_inside(self, evaluate: Evaluate, state: Any, t: int) -> Evaluate:
+        """Return the function that an asking optimizer inside gets: `evaluate`, by `loss` and `gradient`."""
+
+        def inside(weight: Array) -> tuple[Array, Array]:
+            loss, grad = evaluate(weight)
+            return self.loss(weight, loss, state, t), self.gradient(weight, grad, state, t)
+
+        return inside
 
 
 class AskingWrapper(_Wrapping, AskingOptimizer):
-    """An `OptimizerWrapper` that asks for more gradients, as an `AskingOptimizer` does."""
+    """An `OptimizerWrapper` that asks for more gradients, as an `AskingOptimizer` does.
+
+    One that hands on another gradient than it got writes `evaluate_inside`, for inner optimizers that ask.
+    """

@@ -5,9 +5,10 @@ Lengths are inches. A figure is a sheet with its heading (`new_sheet`), axes on 
 
     sheet    WIDE, NARROW and PHONE, its widths; new_sheet, place, panels, fit_columns, panel_title
     legend   Legend, one for all panels
-    axes     log_axis, plain_axis, padded, tick_text; robust_range and edge_values for scores far off
+    axes     log_axis, plain_axis, padded, tick_text, y_labels; robust_range, edge_values for scores far off
     text     text_width, shorten, two_lines, name_lines, end_labels, corner_texts, spread; side_strip
-    failures begun_problems, half_lost, lost_words, lost_count, lost_counts, nothing_ran
+    failures begun_problems, half_lost, lost_words, lost_mark, row_mark, mark_words, lost_count,
+             lost_counts, nothing_ran, so_far
     many     shown_problems, GreyRows: where there are more panels or arms than can be read
     layers   layer_sheet, LayerPanel, layer_words, weightiest, RampKey, ramp_key
     colours  Theme, which gives every arm its colour, marker and dash
@@ -15,14 +16,26 @@ Lengths are inches. A figure is a sheet with its heading (`new_sheet`), axes on 
 
 from __future__ import annotations
 
-from anncore.report.drawing.axes import edge_values, log_axis, padded, plain_axis, robust_range, tick_text
+from anncore.report.drawing.axes import (
+    edge_values,
+    log_axis,
+    padded,
+    plain_axis,
+    robust_range,
+    tick_text,
+    y_labels,
+)
 from anncore.report.drawing.failures import (
     begun_problems,
     half_lost,
     lost_count,
     lost_counts,
+    lost_mark,
     lost_words,
+    mark_words,
     nothing_ran,
+    row_mark,
+    so_far,
 )
 from anncore.report.drawing.layers import (
     LayerPanel,
@@ -76,7 +89,9 @@ __all__ = [
     "log_axis",
     "lost_count",
     "lost_counts",
+    "lost_mark",
     "lost_words",
+    "mark_words",
     "name_lines",
     "new_sheet",
     "nothing_ran",
@@ -87,9 +102,11 @@ __all__ = [
     "plain_axis",
     "ramp_key",
     "robust_range",
+    "row_mark",
     "shorten",
     "shown_problems",
     "side_strip",
+    "so_far",
     "spread",
     "text_width",
     "tick_text",
@@ -97,4 +114,5 @@ __all__ = [
     "to_svg",
     "two_lines",
     "weightiest",
+    "y_labels",
 ]

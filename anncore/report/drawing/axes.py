@@ -126,6 +126,14 @@ def _near(values: Any) -> Any:
     return (values >= low - reach) & (values <= high + reach)
 
 
+def y_labels(axes: Sequence[Any], columns: int, texts: Sequence[str]) -> None:
+    """Name the y axes of panels: in the first column only if all texts are equal, else beside every panel."""
+    alike = len(set(texts)) == 1
+    for i, (ax, text) in enumerate(zip(axes, texts, strict=True)):
+        if i % columns == 0 or not alike:
+            ax.set_ylabel(text, **({} if alike else {"size": 7}))
+
+
 def edge_values(ax: Any, values: Sequence[float], y: float, colour: str) -> None:
     """Mark the values of the row at `y` that lie beyond the x axis by a triangle at its edge and the value.
 

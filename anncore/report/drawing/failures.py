@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from anncore.evidence.sentences import joined
 from anncore.report.drawing.text import text_width
 from anncore.report.words import lost_seeds
+
+
+def so_far(report: Mapping[str, Any], title: str) -> str:
+    """Return a title that compares arms; "So far: " stands before it until all report trials have run."""
+    part = any(row["not_run"] for row in report["leaderboard"]["overall"])
+    return f"So far: {title}" if part else title
+
+
+def lost_mark(lost: int, total: int, waiting: int = 0) -> str:
+    """Write how many seeds have no score: "×3/10", or "?3/10" where all of these are still to run.
+
+    waiting: how many have not run or were left out. "" where none is lost.
+    """
+    return f"{'?' if lost == waiting else '×'}{lost}/{total}" if lost else ""
+
+
+def row_mark(row: Mapping[str, Any]) -> str:
+    """Write `lost_mark` of a leaderboard's row."""
+    return lost_mark(row["n"] - row["ok"], row["n"], row["not_run"] + row["left_out"])
+
+
+def mark_words(marks: Iterable[str], ended: str) -> str:
+    """Say in a subtitle what the marks mean that are there; `ended` says it of "×k/n"."""
+    signs = {mark[:1] for mark in marks}
+    said = f" ×k/n: {ended}" if "×" in signs else ""
+    return said + (" ?k/n: k seeds have not run." if "?" in signs else "")
 
 
 def nothing_ran(report: Mapping[str, Any]) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 
 from anncore.contract.kinds import Array
 from anncore.report.drawing.axes import log_ticks
+from anncore.report.drawing.failures import lost_mark
 from anncore.report.drawing.sheet import WIDE, fit_columns, new_sheet, place
 from anncore.report.drawing.text import shorten, text_width
 from anncore.report.theme import Theme
@@ -26,7 +27,8 @@ class LayerPanel:
     """One arm's layers over the steps.
 
     shares (layers, steps): the place on the ramp in [0, 1], NaN where there is no value. texts: what is
-    written at the last step, by layer. ok of n seeds finished, `diverged` did not stay finite.
+    written at the last step, by layer. ok of n seeds finished, `diverged` did not stay finite, `waiting` have
+    not run.
     """
 
     arm: str
@@ -38,6 +40,12 @@ class LayerPanel:
     n: int
     diverged: int = 0
     note: str = ""
+    waiting: int = 0
+
+    @property
+    def mark(self) -> str:
+        """How many seeds are lost: "×k/n", "?k/n" where these have not run, "" where none is."""
+        return lost_mark(self.n - self.ok, self.n, self.waiting)
 
 
 @dataclass(frozen=True)
@@ -138,7 +146,7 @@ def _row_heading(sheet: Any, left: float, top: float, text: str, room: float, th
 
 def _panel_heading(ax: Any, panel: LayerPanel, width: float, theme: Theme, noted: bool) -> None:
     """Write the arm, how many of its seeds are lost, and the panel's note."""
-    lost = f" ×{panel.n - panel.ok}/{panel.n}" if panel.ok < panel.n else ""
+    lost = f" {panel.mark}" if panel.mark else ""
     name = shorten(panel.arm, width - text_width(lost, 8.5, "bold"), 8.5, "bold") + lost
     ax.set_title(
         name, size=8.5, weight="bold", loc="left", color=theme[panel.arm].color, pad=14 if noted else 4
@@ -227,7 +235,8 @@ def _nothing(ax: Any, panel: LayerPanel, theme: Theme) -> None:
         box.set_hatch("////")
         ax.add_patch(box)
         gone = panel.n - panel.ok
-        text = f"{'diverged' if panel.diverged == gone else 'failed'}\n{gone}/{panel.n}"
+        how = "not run" if panel.waiting == gone else "diverged" if panel.diverged == gone else "failed"
+        text = f"{how}\n{gone}/{panel.n}"
     else:
         ax.set_facecolor(fill)
         text, ink = "not defined", theme.token("muted")

@@ -110,10 +110,10 @@ class BudgetCurves(Figure):
         for i, (ax, (problem, arm)) in enumerate(zip(axes, drawn, strict=True)):
             self._panel(ax, curves[problem], arm, theme)
             drawing.panel_title(ax, curves[problem][arm].label(arm) if arm else problem)
-            if i % columns == 0:
-                ax.set_ylabel(ylabel + (unit or (" (log)" if ax.get_yscale() == "log" else "")))
             if i + columns >= len(drawn):
                 ax.set_xlabel("configurations tried, k (log)")
+        logs = [" (log)" if ax.get_yscale() == "log" else "" for ax in axes]
+        drawing.y_labels(axes, columns, [ylabel + (unit or log) for log in logs])
         return sheet
 
     def _panel(self, ax: Any, curves: Mapping[str, _Curve], only: str, theme: Any) -> None:

@@ -107,7 +107,7 @@ class HeatMap(Figure):
         """Write score, rank and lost seeds into a cell; the rank alone where scores do not fit."""
         (x, y), row = at, column.rows[arm]
         weight = "bold" if row["rank"] == 1 else "normal"
-        lost = f"×{row['n'] - row['ok']}" if row["ok"] < row["n"] else ""
+        lost = drawing.row_mark(row).partition("/")[0]
         if grid.ranks_only:
             words = f"{row['rank']:g}" + (f"\n{lost}" if lost else "")
             middle = {"ha": "center", "va": "center", "linespacing": 1.05}
@@ -181,13 +181,16 @@ class HeatMap(Figure):
 
     def _title(self, columns: list[_Column], report: Any) -> str:
         """Say on which data set the arms lie closest and on which farthest apart."""
-        finite = [column for column in columns if math.isfinite(column.width)]
-        lost = {c.problem: [row for arm, row in c.rows.items() if c.failed(arm)] for c in columns}
-        waiting = [problem for problem, rows in lost.items() if any(row["not_run"] for row in rows)]
-        broken = [problem for problem, rows in lost.items() if rows and problem not in waiting]
-        kinds = " + ".join(report["vary"]) or "arm"
+        waiting = [c.problem for c in columns if any(row["not_run"] for row in c.rows.values())]
+        done = [column for column in columns if column.problem not in waiting]
+        finite = [column for column in done if math.isfinite(column.width)]
+        broken = [c.problem for c in done if any(c.failed(arm) for arm in c.rows)]
+        kinds, one = " + ".join(report["vary"]) or "arm", singular(report["problem_unit"])
+        if not done:
+            return f"No {one} has run with every arm: trials are still to run on {joined(waiting, 4)}"
         if not finite:
-            return f"No {singular(report['problem_unit'])} has two arms that finished: {kinds}"
+            return f"No {one} has two arms that finished: {kinds}"
+        whole = len(done) == len(report["problems"])
         scales = {column.measure["scale"] for column in finite}
         if len(finite) == 1:
             title = f"Best and worst {kinds} on {finite[0].problem} differ by {finite[0].gap()}"
@@ -196,9 +199,11 @@ class HeatMap(Figure):
             least, most = f"{near.gap()} on {near.problem}", f"{far.gap()} on {far.problem}"
             title = f"Best and worst {kinds} differ by {least}, by {most}"
             if near.gap() == far.gap():
-                title = (
-                    f"Best and worst {kinds} differ by {far.gap()} on each {singular(report['problem_unit'])}"
-                )
+                which = f"each {one}" if whole else f"{joined([c.problem for c in finite], 3)}"
+                title = f"Best and worst {kinds} differ by {far.gap()} on {which}"
+        elif not whole:
+            units = counted(len(report["problems"]), report["problem_unit"])
+            title = f"{len(done)} of {units} have run with every arm, and none is ranked before all have"
         else:
             lead = report["leaderboard"]["overall"][0]
             units = counted(lead["problems"], report["problem_unit"])
@@ -212,23 +217,24 @@ class HeatMap(Figure):
         mean = "geometric mean" if scales == {"log"} else "mean"
         seeds = counted(len(report["seeds"]["report"]), "seeds")
         line = grid.line
+        boards = report["leaderboard"]["problems"].values()
+        marks = {drawing.row_mark(row)[:1] for board in boards for row in board}
+        waits, lost = " ?n: n seeds have not run." if "?" in marks else "", "×" in marks
         if grid.ranks_only:
             return (
                 f"Number: rank of the {mean} {' or '.join(labels)} over {seeds}; report.md's tables have the "
                 f"scores. Colour: gap to the best arm of the {line}, each {line} on its own scale. ×n: n "
-                "seeds did not finish; hatched: half or more did not."
+                f"seeds did not finish; hatched: half or more did not.{waits}"
             )
-        boards = report["leaderboard"]["problems"].values()
-        lost = any(row["ok"] < row["n"] for board in boards for row in board)
         return (
             f"Cell: {mean} {' or '.join(labels)}{' (%)' if scales == {'unit'} else ''} over {seeds}. "
             f"Colour: gap to the best arm of the {line}, each {line} on its own scale. Small number: rank in "
             f"the {line}."
         ) + (
             " ×n: n seeds did not finish; the mean of the others is in brackets, and the arm ranks behind "
-            "those that lost none."
+            f"those that lost none.{waits}"
             if lost
-            else ""
+            else waits
         )
 
     def _words(self, title: str, columns: list[_Column], arms: list[str], units: str) -> str:

@@ -19,6 +19,7 @@ from anncore import (
     hookimpl,
     joined,
     layer_grids,
+    metric_words,
 )
 
 ARMS, LINES = 8, 4  # at most, of panels
@@ -87,7 +88,9 @@ class LayerHealth(Figure):
         arms: tuple[Sequence[str], Sequence[str]],
         rows: Any,
     ) -> str:
-        said = ". ".join(f"{share.words.capitalize()}: {share.definition}" for share in shares)
+        said = ". ".join(
+            f"{share.words[:1].upper() + share.words[1:]}: {share.definition}" for share in shares
+        )
         seeds = counted(len(report["seeds"]["report"]), "seeds")
         said = f"{said}. Colour, and number at the last step: median over {seeds}."
         parts = [
@@ -97,9 +100,9 @@ class LayerHealth(Figure):
         ]
         if parts:
             said += f" Shown: {' and '.join(parts)}, chosen by the worst layer at the last step."
-        if any(panel.ok < panel.n for _, panels in rows for panel in panels):
-            said += " ×k/n: k of n seeds did not finish and are left out. From half on nothing is drawn."
-        return said
+        marks = [panel.mark for _, panels in rows for panel in panels]
+        said += drawing.mark_words(marks, "k of n seeds did not finish and are left out.")
+        return said + (" From half on nothing is drawn." if any(marks) else "")
 
 
 def _grids(data: FigureInput, metric: str) -> dict[tuple[str, str], LayerGrid]:
@@ -118,7 +121,7 @@ class _Share:
 
     def __init__(self, watched: Mapping[str, Any], grids: Grids) -> None:
         self.grids = grids
-        self.words = watched["metric"].replace("_", " ")
+        self.words = metric_words(watched["metric"])
         self.definition = watched["definition"].rstrip(".")
         self.low, self.high = watched["low"], watched["high"]
         self.percent = (self.low, self.high) == (0, 1)
@@ -137,12 +140,15 @@ class _Share:
 
     def panel(self, problem: str, arm: str, report: Any, top: float) -> drawing.LayerPanel:
         row = next(r for r in report["leaderboard"]["problems"][problem] if r["arm"] == arm)
-        counts = (row["ok"], row["n"], row["diverged"])
+        counts = {name: row[name] for name in ("ok", "n", "diverged")}
+        counts["waiting"] = row["not_run"] + row["left_out"]
         grid = self.grids.get((problem, arm))
         if grid is None:
-            return drawing.LayerPanel(arm, ("",), np.zeros(1), np.full((1, 1), np.nan), ("",), *counts)
+            return drawing.LayerPanel(arm, ("",), np.zeros(1), np.full((1, 1), np.nan), ("",), **counts)
         texts = [self.text(value) for value in self.last[problem, arm]]
-        return drawing.LayerPanel(arm, grid.layers, grid.steps, self.share(grid.median) / top, texts, *counts)
+        return drawing.LayerPanel(
+            arm, grid.layers, grid.steps, self.share(grid.median) / top, texts, **counts
+        )
 
     def text(self, value: float) -> str:
         if not math.isfinite(value):

@@ -19,6 +19,7 @@ from anncore import (
     drawing,
     hookimpl,
     layer_grids,
+    metric_words,
 )
 
 ARMS, MOST_PAIRS = 8, 4  # at most: lines in a panel, and pairs of panels
@@ -106,7 +107,7 @@ class LayerScales(Figure):
             if i + columns >= len(axes):
                 ax.set_xlabel("layer, from the last back")
             lost = [
-                (f"{arm} ×{row['n'] - row['ok']}/{row['n']}", theme[arm].color)
+                (f"{arm} {drawing.row_mark(row)}", theme[arm].color)
                 for row in data.report["leaderboard"]["problems"][problem]
                 for arm in [row["arm"]]
                 if arm in arms and row["ok"] < row["n"]
@@ -152,7 +153,7 @@ class LayerScales(Figure):
         problems: tuple[Sequence[str], Sequence[str]],
         arms: tuple[Sequence[str], Sequence[str]],
     ) -> str:
-        said = ". ".join(f"{size.words.capitalize()}: {size.definition}" for size in sizes)
+        said = ". ".join(f"{size.words[:1].upper() + size.words[1:]}: {size.definition}" for size in sizes)
         seeds = counted(len(report["seeds"]["report"]), "seeds")
         said += f". Line: each layer's over the last layer's, median over {seeds}, at the first evaluation "
         said += "and at the last; number: the first layer's."
@@ -164,9 +165,9 @@ class LayerScales(Figure):
         if parts:
             said += f" Shown: {' and '.join(parts)}, chosen by how far first and last layer differ."
         boards = report["leaderboard"]["problems"]
-        if any(row["ok"] < row["n"] for problem in problems[0] for row in boards[problem]):
-            said += " ×k/n: k of n seeds did not finish and are left out. From half on nothing is drawn."
-        return said
+        marks = [drawing.row_mark(row) for problem in problems[0] for row in boards[problem]]
+        said += drawing.mark_words(marks, "k of n seeds did not finish and are left out.")
+        return said + (" From half on nothing is drawn." if any(marks) else "")
 
     def _words(self, title: str, pairs: Sequence[tuple[_Size, str]], arms: Sequence[str]) -> str:
         parts = []
@@ -195,7 +196,7 @@ class _Size:
 
     def __init__(self, watched: Mapping[str, Any], grids: Mapping[tuple[str, str], LayerGrid]) -> None:
         self.grids = grids
-        self.words = watched["metric"].replace("_", " ")
+        self.words = metric_words(watched["metric"])
         self.definition = watched["definition"].rstrip(".")
         self.ratios = {key: [_ratio(grid, at) for at in (0, -1)] for key, grid in grids.items()}
         self.names = {key: tuple(grid.layers) for key, grid in grids.items()}

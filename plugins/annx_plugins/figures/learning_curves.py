@@ -22,6 +22,7 @@ from anncore import (
     singular,
 )
 
+NOT_RUN = "not run"
 WIDEST = 1e4  # means more than so many times the smallest need a log axis, even where some values are 0
 MOST_BANDS = 2  # in one panel: more cover each other
 ROOM = 0.35  # of the means' range, that bands may add to the axis at either end
@@ -56,7 +57,7 @@ class LearningCurves(Figure):
             return "No report trial that has a learning curve has run."
         factor = 100 if _shares(report, metric) else 1
         lines = _lines(trials, joined_, problems, report["seeds"]["report"], factor)
-        title = self._title(lines, metric, report)
+        title = drawing.so_far(report, self._title(lines, metric, report))
         problems, left_out = drawing.shown_problems(report, problems, data.width)
         subtitle = self._subtitle(lines, metric, report) + left_out
         left, low, height, gap, between = 0.62, 0.5, 1.62, 0.5, 0.5
@@ -74,12 +75,11 @@ class LearningCurves(Figure):
         for i, (ax, problem) in enumerate(zip(axes, problems, strict=True)):
             self._panel(ax, lines[problem], report, theme, _shares(report, metric))
             drawing.panel_title(ax, problem)
-            if i % columns == 0:
-                log = ax.get_yscale() == "log"
-                words = metric_words(metric, report["unit"])
-                ax.set_ylabel(words + (" (%)" if _shares(report, metric) else " (log)" if log else ""))
             if i + columns >= len(problems):
                 ax.set_xlabel("optimizer steps")
+        words, shares = metric_words(metric, report["unit"]), _shares(report, metric)
+        units = [" (%)" if shares else " (log)" if ax.get_yscale() == "log" else "" for ax in axes]
+        drawing.y_labels(axes, columns, [words + unit for unit in units])
         return Drawing(
             sheet, self.name, title, self._words(title, lines, singular(report["problem_unit"])), subtitle
         )
@@ -93,11 +93,14 @@ class LearningCurves(Figure):
         )
         said += "Band: pointwise" if few else "Mark on the right: the last mean with its"
         said += " 95 % t-interval."
-        if any(line.gone for own in lines.values() for line in own.values()):
-            said += (
-                " Dashed: mean of the surviving seeds only, ×k/n: k did not finish; from half on no mean but "
-                "every seed's thin line, which × ends where it diverged."
-            )
+        marks = [line.mark for own in lines.values() for line in own.values()]
+        if any(marks):
+            said += " Dashed: mean of the surviving seeds only."
+        said += drawing.mark_words(
+            marks,
+            "k did not finish; from half on no mean but every seed's thin line, which × ends where it "
+            "diverged.",
+        )
         if len(report["arms"]) > 8:
             said += " Grey: the other arms."
         return said
@@ -161,12 +164,12 @@ class LearningCurves(Figure):
             for arm in [arm for arm in finals if finals[arm] == min(finals.values())]:
                 wins[arm] = wins.get(arm, 0) + 1
         lost = [
-            f"{arm} on {problem} ({line.gone}/{line.seeds})"
+            f"{arm} on {problem} ({line.ended}/{line.seeds})"
             for problem, own in lines.items()
             for arm, line in own.items()
-            if line.gone
+            if line.ended
         ]
-        diverged = all(line.gone == line.diverged for own in lines.values() for line in own.values())
+        diverged = all(line.ended == line.diverged for own in lines.values() for line in own.values())
         what = "diverged seeds" if diverged else "seeds that did not finish"
         if not wins:
             return f"No arm reaches the last step on any {singular(report['unit'])}"
@@ -200,6 +203,8 @@ class _Line:
         self.seeds = len(statuses)  # with and without a curve
         self.gone = sum(status != "ok" for status in statuses)
         self.diverged = sum(status == "diverged" for status in statuses)
+        self.ended = sum(status not in ("ok", NOT_RUN) for status in statuses)  # badly
+        self.mark = drawing.lost_mark(self.gone, self.seeds, self.gone - self.ended)
         self.few = 2 * self.gone >= self.seeds
         seeds, row = np.unique(rows["seed"].to_numpy(), return_inverse=True)
         steps, column = np.unique(rows["step"].to_numpy(float), return_inverse=True)
@@ -219,6 +224,7 @@ class _Line:
         if math.isfinite(self.final):
             return f"{self.final:.3g}"
         ended = "diverged" if self.gone == self.diverged else "did not finish"
+        ended = ended if self.ended else f"{'has' if self.gone == 1 else 'have'} not run"
         lost = f"has none, {self.gone} of {counted(self.seeds, 'seeds')} {ended}"
         return lost if self.gone else "has none"
 
@@ -251,7 +257,7 @@ def _lines(
         if problem in lines:
             statuses = dict(zip(rows["seed"], rows["status"], strict=True))
             own = curved.get((problem, arm), curves.iloc[:0])
-            lines[problem][str(arm)] = _Line(own, [statuses.get(seed, "not run") for seed in seeds], factor)
+            lines[problem][str(arm)] = _Line(own, [statuses.get(seed, NOT_RUN) for seed in seeds], factor)
     return lines
 
 
@@ -343,7 +349,7 @@ class _Pen:
 
 
 def _label(arm: str, line: _Line) -> str:
-    return f"{arm} ×{line.gone}/{line.seeds}" if line.gone else arm
+    return f"{arm} {line.mark}" if line.mark else arm
 
 
 def _shares(report: Any, metric: str) -> bool:

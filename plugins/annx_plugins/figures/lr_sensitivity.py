@@ -89,10 +89,10 @@ class LRSensitivity(Figure):
             mine = [row for row in rows if row["problem"] == problem]
             self._panel(ax, mine, theme, log_x, (min(values), max(values)), report["select"]["goal"])
             drawing.panel_title(ax, problem)
-            if i % columns == 0:
-                ax.set_ylabel(metric + (" (%)" if shares else " (log)" if ax.get_yscale() == "log" else ""))
             if i + columns >= len(problems):
                 ax.set_xlabel(f"{shown.split('.')[-1]}{' (log)' if log_x else ''}")
+        units = [" (%)" if shares else " (log)" if ax.get_yscale() == "log" else "" for ax in axes]
+        drawing.y_labels(axes, columns, [metric + unit for unit in units])
         return Drawing(sheet, self.name, title, self._words(title, rows), subtitle)
 
     def _panel(

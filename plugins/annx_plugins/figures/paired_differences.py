@@ -53,7 +53,7 @@ class PairedDifferences(Figure):
         arms = [arm for arm in ranked if arm != reference]
         begun, waiting = drawing.begun_problems(report)
         problems, left_out = drawing.shown_problems(report, begun, data.width)
-        title = self._title(report, reference, arms)
+        title = drawing.so_far(report, self._title(report, reference, arms))
         n = len(report["seeds"]["report"])
         of = f"one of {n} paired seeds" if n != 1 else "the one paired seed"
         labels = dict.fromkeys(report["measures"][problem]["label"] for problem in report["problems"])

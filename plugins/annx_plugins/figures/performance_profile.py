@@ -94,7 +94,8 @@ class PerformanceProfile(Figure):
         ranked = [row["arm"] for row in report["leaderboard"]["overall"]]
         arms = [arm for arm in report["arms"] if theme[arm].highlighted]
         ranges = data.width > drawing.PHONE
-        title, subtitle = self._title(speed, ranked), self._subtitle(speed, report, arms, ranges)
+        title = drawing.so_far(report, self._title(speed, ranked))
+        subtitle = self._subtitle(speed, report, arms, ranges)
         labels = self._labels(speed, theme, ranges) if speed.scores is not None else {}
         problems, left_out = drawing.shown_problems(report, list(speed.median.columns), data.width)
         subtitle += left_out

@@ -57,7 +57,7 @@ class ProbabilityOfImprovement(Figure):
         cells = {(a, b): _Cell(*map(float, rest)) for a, b, *rest in zip(*columns, strict=True)}
         if all(math.isnan(cell.share) for cell in cells.values()):
             return "No two arms have a pair of trials with equal seeds."
-        title = self._title(arms, cells, len(everyone))
+        title = drawing.so_far(report, self._title(arms, cells, len(everyone)))
         subtitle = self._subtitle(report, several, len(everyone))
         plan = _Plan.of(arms, min(drawing.NARROW, data.width))
         sheet = drawing.new_sheet(plan.sheet, plan.body, title, subtitle, theme)

@@ -50,7 +50,7 @@ class ScoreAgainstCost(Figure):
             return "No two arms have a score and a cost in one place."
         seconds = cost == "seconds"
         goal = report["measures"][next(iter(points))]["goal"]
-        title = self._title(points, goal, seconds, report["problem_unit"])
+        title = drawing.so_far(report, self._title(points, goal, seconds, report["problem_unit"]))
         subtitle = self._subtitle(report, seconds)
         left, low, height, gap, between = 0.62, 0.5, 1.55, 0.5, 0.6
         columns, width = drawing.fit_columns(len(points), 4, data.width - left - 0.2, 1.6, gap)
@@ -169,8 +169,9 @@ class ScoreAgainstCost(Figure):
             "that no mark dominates. Hollow: dominated for sure, as another arm is better and cheaper by "
             "more than the spread of both."
         )
-        if any(row["ok"] < row["n"] for board in report["leaderboard"]["problems"].values() for row in board):
-            said += " ×k/n: seeds that did not finish."
+        boards = report["leaderboard"]["problems"].values()
+        marks = [drawing.row_mark(row) for board in boards for row in board]
+        said += drawing.mark_words(marks, "seeds that did not finish.")
         gone = [
             f"{row['arm']} on {problem} ({drawing.lost_words(row)})"
             for problem, board in report["leaderboard"]["problems"].items()
@@ -209,14 +210,13 @@ class _Point(NamedTuple):
     high: float
     cost: float
     dear: float
-    lost: int
-    total: int
+    lost: str
     sign: int
     front: bool = True  # no other mark is at least as good and as cheap, and better in one
     dominated: bool = False  # another one is better and cheaper by more than the spread of both
 
     def label(self, arm: str) -> str:
-        return f"{arm} ×{self.lost}/{self.total}" if self.lost else arm
+        return f"{arm} {self.lost}" if self.lost else arm
 
     def beats(self, other: _Point) -> bool:
         """Say whether this mark dominates the other one, spreads aside."""
@@ -261,7 +261,7 @@ def _points(report: Any, problem: str, trials: Any) -> dict[str, _Point]:
         if arm in costs.index and math.isfinite(row["value"]) and not drawing.half_lost(row):
             score, low, high = (factor * row[name] for name in ("value", "low", "high"))
             cost, dear = (float(costs.loc[arm, name]) for name in ("cost", "dear"))
-            points[arm] = _Point(score, low, high, cost, dear, row["n"] - row["ok"], row["n"], sign)
+            points[arm] = _Point(score, low, high, cost, dear, drawing.row_mark(row), sign)
     return {arm: _judged(point, points.values()) for arm, point in points.items()}
 
 

@@ -55,7 +55,7 @@ class Trajectories(Figure):
         if len(arms) > MOST_ARMS:
             arms = [arm for arm in arms if theme[arm].highlighted]
         drawn = functions[:MOST_FUNCTIONS]
-        title = self._title(functions, list(report["arms"]))
+        title = drawing.so_far(report, self._title(functions, list(report["arms"])))
         every = _round_step(max(path.steps[-1] for f in drawn for path in f.paths.values()))
         subtitle = self._subtitle(data, drawn, every, arms)
         left, low, gap = 0.62, 0.3, 0.14

@@ -44,12 +44,10 @@ class ClipNorm(OptimizerWrapper):
         """The scope: the numbers that enter the norm."""
         return self.per
 
-    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+    def gradient(self, weight: Array, grad: Array, state: Any, t: int) -> Array:
         square = (grad * grad).reshape(len(grad), 1, -1).sum(axis=2, keepdims=True)
         # The maximum is never 0, and makes the factor at most 1.
-        scale = self.max_norm / np.maximum(np.sqrt(square) + self.eps, self.max_norm)
-        change, state = self.wrapped.step(weight, scale * grad, state, t)
-        return change, state
+        return grad * (self.max_norm / np.maximum(np.sqrt(square) + self.eps, self.max_norm))
 
 
 @hookimpl

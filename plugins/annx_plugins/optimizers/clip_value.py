@@ -26,10 +26,8 @@ class ClipValue(OptimizerWrapper):
     max_value: Hyper = hyper(1.0, "(0, inf)", search=log(0.01, 10.0))
     optimizer: Any = ref("optimizer", "sgd")
 
-    def step(self, weight: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
-        clipped = np.minimum(np.maximum(grad, -self.max_value), self.max_value)
-        change, state = self.wrapped.step(weight, clipped, state, t)
-        return change, state
+    def gradient(self, weight: Array, grad: Array, state: Any, t: int) -> Array:
+        return np.minimum(np.maximum(grad, -self.max_value), self.max_value)
 
 
 @hookimpl

@@ -40,12 +40,23 @@ class SAM(AskingWrapper):
     optimizer: Any = ref("optimizer", "sgd")
 
     def step(self, weight: Array, grad: Array, state: Any, t: int, evaluate: Evaluate) -> tuple[Array, Any]:
+        _, worst = evaluate(weight + self._away(weight, grad))
+        change, state = self.wrapped.step(weight, worst, state, t)
+        return change, state
+
+    def evaluate_inside(self, evaluate: Evaluate, state: Any, t: int) -> Evaluate:
+        def worst(weight: Array) -> tuple[Array, Array]:
+            _, grad = evaluate(weight)
+            return evaluate(weight + self._away(weight, grad))
+
+        return worst
+
+    def _away(self, weight: Array, grad: Array) -> Array:
+        """Return e, the way to the worst nearby point."""
         scaled = weight * grad if self.adaptive else grad
         norm = np.sqrt((scaled * scaled).sum(axis=2, keepdims=True))
         away = scaled * (self.rho / (norm + self.eps))
-        _, worst = evaluate(weight + (weight * away if self.adaptive else away))
-        change, state = self.wrapped.step(weight, worst, state, t)
-        return change, state
+        return weight * away if self.adaptive else away
 
 
 @hookimpl

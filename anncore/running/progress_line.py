@@ -1,0 +1,71 @@
+"""Progress in words, and as one line on standard error for sweeps that are started from Python."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:  # the command line imports this before it knows whether it needs NumPy
+    from anncore.running.events import Event, Progressed
+
+PHASES = {"tune": "Tuning", "report": "Final runs"}
+STARTING = "starting workers"  # which import, make data and compile formulas before the first step
+APART = 10.0  # seconds between two lines where a line cannot be written over
+
+
+class ProgressLine:
+    """Takes a sweep's events and shows how far it is: in place on a terminal and in a notebook.
+
+    Elsewhere, such as in a log, it writes a line every ten seconds.
+    """
+
+    def __init__(self, stream: IO[str] | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._in_place = self._stream.isatty() or "ipykernel" in sys.modules
+        self._before = 0  # how many trials of the phase were done when it began
+        self._width, self._last = 0, -APART
+
+    def __call__(self, event: Event) -> None:
+        """Show what an event says of the sweep's progress."""
+        from anncore.running.events import PhaseDone, PhaseStarted, Progressed, TooShort
+
+        if isinstance(event, PhaseStarted):
+            self._before = sum(event.done.values())
+            if event.todo:
+                self._show(f"{PHASES[event.phase]}: {self._before}/{event.total} trials, {STARTING}")
+        elif isinstance(event, Progressed):
+            if self._in_place or event.elapsed - self._last >= APART:
+                self._last = event.elapsed
+                self._show(self._how_far(event))
+        elif isinstance(event, PhaseDone):
+            self._show(f"{PHASES[event.phase]}: {ended(event.counts)}", last=True)
+        elif isinstance(event, TooShort):
+            self._show("No trial ended within max_time; parts of trials are not kept.", last=True)
+
+    def _how_far(self, event: Progressed) -> str:
+        text = f"{PHASES[event.phase]}: {int(event.done)}/{event.total} trials, "
+        if event.done <= self._before < event.total:
+            return text + STARTING
+        left = "" if event.left is None else f", about {duration(event.left)} left"
+        return f"{text}{event.share:.0%} of all work, {duration(event.elapsed)} so far{left}"
+
+    def _show(self, text: str, *, last: bool = False) -> None:
+        if not self._in_place:
+            self._stream.write(text + "\n")
+        else:  # a shorter text must cover a longer one
+            self._stream.write("\r" + text.ljust(self._width) + ("\n" if last else ""))
+            self._width = 0 if last else len(text)
+        self._stream.flush()
+
+
+def ended(counts: Mapping[str, int]) -> str:
+    """Return how trials ended: "46 ok, 2 diverged"."""
+    return ", ".join(f"{count} {status}" for status, count in sorted(counts.items()) if count) or "none ended"
+
+
+def duration(seconds: float) -> str:
+    """Return a time for people: "40 s", "3 min", "1.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

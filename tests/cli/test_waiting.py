@@ -1,0 +1,110 @@
+"""What a sweep says before its first step, and where its time was too short for a result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from anncore.cli.group import cli
+from anncore.cli.progress import _Bars
+from anncore.cli.status import _running
+from anncore.cli.sweep import too_short
+from anncore.running.events import PhaseStarted, Progressed, TooShort
+from anncore.running.pace import Meter
+
+
+class Bar:
+    """Stands for rich's bars: keeps the fields of the one that it has."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, Any] = {}
+
+    def add_task(self, description: str, **fields: Any) -> int:
+        self.fields.update(fields)
+        return 0
+
+    def update(self, task: int, **fields: Any) -> None:
+        self.fields.update(fields)
+
+
+def test_a_bar_says_that_workers_start_until_a_step_is_made() -> None:
+    bar = Bar()
+    show = _Bars(bar, None)
+    show(PhaseStarted("tune", 48, {"ok": 8}))
+    assert (bar.fields["done"], bar.fields["left"]) == ("8/48", "starting workers")
+    show(Progressed("tune", 8.0, 48, 0.1, 1.0, None))
+    assert bar.fields["left"] == "starting workers"
+    show(Progressed("tune", 8.5, 48, 0.11, 3.0, 200.0))
+    assert bar.fields["left"] == "3 min left"
+
+
+def test_a_bar_of_a_phase_that_is_done_says_nothing() -> None:
+    bar = Bar()
+    show = _Bars(bar, None)
+    show(PhaseStarted("tune", 48, {"ok": 48}))
+    assert bar.fields["left"] == ""
+
+
+def test_status_says_so_too() -> None:
+    line = _running(Progressed("tune", 0.0, 48, 0.0, 4.0, None))
+    assert line == "Running: tuning, starting workers, 4 s so far"
+
+
+@pytest.mark.parametrize(
+    ("stack", "words"),
+    [
+        (None, "No trial made a step in this time"),
+        (10.0, "Those that ran take about 10 s: give --max-time 15s or more."),
+        (300.0, "Those that ran take about 5 min: give --max-time 7m or more."),
+    ],
+)
+def test_too_short_a_time_is_answered_with_one_that_is_long_enough(stack: float | None, words: str) -> None:
+    assert words in too_short(stack)
+
+
+def test_the_end_of_a_stack_is_seen_from_its_share(trials: list[Any], registry: Any) -> None:
+    clock = iter([0.0, 2.0, 2.0, 4.0, 4.0]).__next__
+    meter = Meter(registry, clock)
+    meter.begin(trials, [], later=0)
+    meter.heard(trials, 0.0)
+    assert meter.stack() is None  # at 2 s nothing is done
+    meter.heard(trials, 0.25 * len(trials))
+    assert meter.stack() == 16.0  # a quarter after 4 s
+
+
+@pytest.fixture
+def registry() -> Any:
+    from shipped import REGISTRY
+
+    return REGISTRY
+
+
+@pytest.fixture
+def trials(registry: Any) -> list[Any]:
+    from trial_factory import make_trial
+
+    return [make_trial(registry, seed=seed) for seed in range(4)]
+
+
+EXPERIMENT = """\
+# Is there time?
+vary = ["optimizer"]
+train = { steps = 400000, eval_every = 200000 }
+seeds = { report = [1] }
+dataset.two_moons.n = 60
+network.mlp.hidden = [[4]]
+optimizer.sgd.lr = 0.1
+"""
+
+
+def test_a_sweep_that_has_no_time_says_how_much_it_takes(tmp_path: Path) -> None:
+    (tmp_path / "long.toml").write_text(EXPERIMENT)
+    arguments = ["sweep", tmp_path / "long.toml", "--out", tmp_path / "run", "--executor", "serial"]
+    ended = CliRunner().invoke(cli, [*map(str, arguments), "--max-time", "0.2s"])
+    assert ended.exit_code == 4, ended.output
+    assert "--max-time" in ended.stderr
+    assert ended.stderr.splitlines()[-1] == "Out of time, 0 of 1 trial done; the same command resumes."
+    assert TooShort(None).stack is None
