@@ -23,8 +23,8 @@ Ask = Callable[[], Evaluate]
 
 
 def scope_of(optimizer: Any) -> str:
-    """Return "number", "array" or "trial": what a number's update depends on, nested optimizers included."""
-    wide = ("number", "array", "trial")
+    """Return the widest of an optimizer's scope and those of the optimizers inside it."""
+    wide = ("number", "array", "arrays", "trial")
     scopes = [optimizer.scope, *map(scope_of, nested(optimizer))]
     if overrides(type(optimizer), AnyOptimizer.route):
         scopes.append("array")  # it treats arrays differently
@@ -206,7 +206,7 @@ def _fit(optimizer: Any, specs: Sequence[WeightSpec], ask: Ask | None, whole: bo
         return Divided(
             [(_fit(optimizer, [spec], ask, False), [at]) for spec, at in zip(specs, places, strict=True)]
         )
-    twin = copy(optimizer)
+    twin = copy(optimizer.fitted_to(specs))
     for key in _fields(optimizer):
         inner = tuple(
             fit(inner, specs, ask, whole=whole and own != "array") for inner in getattr(optimizer, key)

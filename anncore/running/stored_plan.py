@@ -98,7 +98,7 @@ def read_with_stand_ins(
         # Files that are gone count as loaded: stand-ins stand for what they brought.
         known = tuple(dict.fromkeys([*registry.files, *map(str, files)]))
         try:
-            whole = Registry(registry.components, registry.plugins, known)
+            whole = registry.changed(files=known)
             return read_experiment(source, options, whole)
         except AnnxError as error:
             problem = problem or error
