@@ -289,7 +289,7 @@ class _Stack:
             if isinstance(value, torch.Tensor):
                 shape, dtype = tuple(value.shape), value.detach().cpu().numpy().dtype
             else:
-                shape, dtype = (), np.dtype(type(value))
+                shape, dtype = (), np.dtype("float64")  # holds whole numbers as well
             self._arrays.append(np.zeros((self._trials, *shape), dtype))
         self._tensors = [[None] * len(self._arrays) for _ in range(self._trials)]
 
@@ -306,7 +306,7 @@ class _Stack:
         for trial, places in enumerate(self._places):
             for place, array in zip(places, self._arrays, strict=True):
                 if not isinstance(place.value, torch.Tensor):
-                    place.put(array[trial].item())
+                    place.put(type(place.value)(array[trial]))
 
     def tried(self, steps: int) -> tuple[Array, ...]:
         """Make steps with made-up gradients, which set up the state; return its values.
