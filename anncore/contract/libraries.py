@@ -14,19 +14,22 @@ import importlib.util
 import inspect
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+
 from anncore.contract.code_digest import Code, beside_code, installed_code, versions
 from anncore.contract.errors import ComponentError, nearest
-from anncore.contract.kinds import Component
+from anncore.contract.kinds import Array, Component
 from anncore.contract.plugin_files import import_beside, is_neighbour
 from anncore.contract.session_code import SessionCode
 from anncore.contract.signatures import RATE, Signature
 
 DOT = "·"  # stands in the name of a made class for the dots and the colon of its full name
+CORNERS = (-6.0, -3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0, 6.0)  # where activations have theirs
 MAKER = "anncore.contract.made_classes"  # the module that finds such a class again in another process
 
 
@@ -46,6 +49,18 @@ class Made(Component):
         for key in self._signature.needed:
             if getattr(self, key) is None:
                 raise ValueError(f"{key} has no default; give it a value")
+
+    def corners(self, slope: Callable[[Array], Array]) -> tuple[float, ...]:
+        """Return the usual places of a corner at which f', which `slope` returns for z (T, N, 1), jumps."""
+        trials = max([1, *(len(value) for value in vars(self).values() if np.ndim(value) == 3)])
+        beside = np.array([[place - 1e-6, place + 1e-6] for place in CORNERS]).reshape(1, -1, 1)
+        slopes = slope(np.repeat(beside, trials, axis=0)).reshape(trials, -1, 2)
+        jumps = (np.abs(slopes[:, :, 1] - slopes[:, :, 0]) > 1e-4).any(axis=0)
+        return tuple(place for place, jump in zip(CORNERS, jumps, strict=True) if jump)
+
+    def reason(self, error: ComponentError) -> str:
+        """Return an error's text without the full name, which stands before it where it is shown."""
+        return str(error).removeprefix(f"{self._full}: ").removeprefix(f"{self._full} ")
 
 
 class Library(ABC):
@@ -197,7 +212,7 @@ def _module(library: Library, full: str, path: str, folder: Path) -> tuple[Any, 
         inner = not isinstance(first, ModuleType) or first.__name__ == f"{outer}.{steps[0]}"
         if first is not None and inner:
             return module, steps, None
-    for depth in range(len(steps) - 1, 0, -1):
+    for depth in range(max(len(steps) - 1, 1), 0, -1):
         name = ".".join(steps[:depth])
         if _is_installed(name):
             return _imported(full, lambda name=name: importlib.import_module(name)), steps[depth:], None
@@ -280,7 +295,7 @@ def made_class(offered: Offered, kind: str, path: str, located: Located) -> type
         if kind not in library.offers:
             raise ComponentError(
                 f"{library.prefix}:{path} cannot be {article(kind)} {kind}; {library.title} gives "
-                f"{' and '.join(library.offers)} components."
+                f"components of these kinds: {', '.join(library.offers)}."
             )
         made = library.component(kind, located.thing, path)
         made.__module__, made.__qualname__ = MAKER, qualified

@@ -208,6 +208,10 @@ class Registry(Shown):
                 return f" Plugin {plugin.name!r} is broken: {plugin.problem.rstrip('.')}."
         if nearest(name, self._by_kind[kind]):
             return nearest(name, self._by_kind[kind])
+        prefix, colon, path = name.partition(":")
+        meant = closest(prefix, [offered.library.prefix for offered in self.libraries]) if colon else ""
+        if meant:
+            return f" Did you mean '{meant}:{path}'?"
         others = [other for other in KINDS if name in self._by_kind[other]]
         if others:
             return f" {name!r} is {article(others[0])} {others[0]}."

@@ -70,10 +70,13 @@ def read_signature(thing: Any, positional: int, left_out: Iterable[str] = ()) ->
         if default is inspect.Parameter.empty and key != "lr":
             needed.append(key)
             default = None
+        if not _is_plain(default) and key != "lr":
+            continue  # a function, a type, an array: it stays the default
         names[key] = parameter.name
         fields[key] = _rate(default) if key == "lr" else _field(default, note)
         items = default if isinstance(default, tuple) else (default,)
-        if "float" not in note and items and all(type(item) is int for item in items):
+        may_be_whole = not re.search(r"\bfloat\b", note) or re.search(r"\bint\b", note)
+        if may_be_whole and items and all(type(item) is int for item in items):
             whole.append(key)
     return Signature(fields, names, tuple(needed), tuple(whole))
 
@@ -163,15 +166,20 @@ def _field(default: Any, note: str) -> Any:
         return hyper(default, _choices(note, default) or "str")
     if isinstance(default, (tuple, list)):
         return hyper(_tuple(default), "list (-inf, inf)" if all(map(_is_number, default)) else "value")
-    if default is not None:  # a function, an array: it stays as it is where nothing is written
-        return hyper(None, "value")
     if re.search(r"\bfloat\b", note):
         return hyper(None, "optional (-inf, inf)")
     return hyper(None, "optional int (-inf, inf)" if re.search(r"\bint\b", note) else "value")
 
 
 def _takes_floats(note: str) -> bool:
-    return not note or bool(re.search(r"\bfloat\b", note))
+    return bool(re.search(r"\bfloat\b", note)) or not re.search(r"\bint\b", note)
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether an experiment file can hold a value, or it is None."""
+    if isinstance(value, (tuple, list)):
+        return all(map(_is_plain, value))
+    return value is None or type(value) in (bool, int, float, str)
 
 
 def _is_number(value: Any) -> bool:

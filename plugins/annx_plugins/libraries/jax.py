@@ -38,7 +38,8 @@ class _Computed(Made):
 
     def called(self, what: str, *stacks: Array) -> Array:
         """Return what a compiled function of `_functions` gives for the arrays of each trial."""
-        traced = tuple(key for key in self._signature.names if np.ndim(getattr(self, key)) == 3)
+        whole, names = self._signature.whole, self._signature.names
+        traced = tuple(key for key in names if np.ndim(getattr(self, key)) == 3 and key not in whole)
         results = []
         with _exact():
             for trial in range(len(stacks[0])):
@@ -96,12 +97,16 @@ class JaxActivation(_Computed, Activation):
 
     averaged: ClassVar[bool] = False
 
+    @property
+    def kinks(self) -> tuple[float, ...]:  # type: ignore[override]
+        return self.corners(lambda z: self.backward(np.ones_like(z), z, z))
+
     def validate(self) -> None:
         self.refuse_missing()
         try:
             a = self.forward(np.linspace(-1, 1, 6).reshape(1, 3, 2))
         except ComponentError as error:
-            raise ValueError(str(error)) from None
+            raise ValueError(self.reason(error)) from None
         if a.shape != (1, 3, 2):
             raise ValueError(f"gives shape {a.shape[1:]} for (3, 2); an activation keeps the shape")
 
@@ -128,7 +133,7 @@ class JaxLoss(_Computed, Loss):
         try:
             self.value(np.full((1, 3, 2), 0.25), np.tile([[[0.0, 1.0]]], (1, 3, 1)))
         except ComponentError as error:
-            raise ValueError(str(error)) from None
+            raise ValueError(self.reason(error)) from None
 
     def value(self, output: Array, target: Array) -> Array:
         return self.called("value", output, target)

@@ -74,7 +74,7 @@ class OptaxOptimizer(Made, Optimizer):
         try:
             _tried(_facts(self, (WeightSpec("W", (3, 2), 3, 2, place="hidden"),), np.dtype("float64"), 0))
         except ComponentError as error:
-            raise ValueError(str(error)) from None
+            raise ValueError(self.reason(error)) from None
 
     def fitted_to(self, specs: Sequence[WeightSpec]) -> OptaxOptimizer:
         twin = copy(self)
@@ -146,7 +146,8 @@ def _facts(component: OptaxOptimizer, specs: Sequence[WeightSpec], dtype: Any, t
     transformations look at a number while they are built.
     """
     signature, cls = component._signature, type(component)
-    may = tuple(key for key in signature.names if np.ndim(getattr(component, key)) == 3 or key == "lr")
+    stacked = [key for key in signature.names if np.ndim(getattr(component, key)) == 3 or key == "lr"]
+    may = tuple(key for key in stacked if key not in signature.whole)
     arguments = {
         key: signature.argument(key, getattr(component, key), trial) for key in signature.names if key != "lr"
     }
@@ -195,6 +196,8 @@ def _tried(facts: _Facts) -> None:
         raise
     except Exception as error:
         text = " ".join(str(error).split())[:300] or type(error).__name__
+        if isinstance(error, TypeError) and "missing" in text and "argument" in text:
+            text = f"its update needs more than gradients and weights, which is what annx gives ({text})"
         raise ComponentError(f"{facts.component._full}: {text.rstrip('.')}.") from error
 
 

@@ -27,7 +27,7 @@ from anncore import (
 )
 
 # Arguments of an optimizer that change no number here, or would turn the descent round.
-SETTINGS = ("foreach", "fused", "capturable", "differentiable", "maximize")
+SETTINGS = ("foreach", "fused", "capturable", "differentiable", "maximize", "defaults")
 # Arguments of a loss that decide what is averaged, which annx does.
 REDUCTIONS = ("size_average", "reduce", "reduction", "weight", "pos_weight")
 # Losses of pre-activations, by their names in lower case: annx then asks for an identity at the output.
@@ -58,7 +58,7 @@ class TorchOptimizer(Made, Optimizer):
             twin = self.fitted_to(specs)
             twin.init(np.zeros((1, 1, 8)))
         except ComponentError as error:
-            raise ValueError(str(error)) from None
+            raise ValueError(self.reason(error)) from None
 
     def fitted_to(self, specs: Sequence[WeightSpec]) -> TorchOptimizer:
         twin = copy(self)
@@ -67,13 +67,13 @@ class TorchOptimizer(Made, Optimizer):
 
     def init(self, weight: Array) -> TorchState:
         alone = _Stack(self, _specs(self, weight), 1, weight.dtype)
-        with _alone(self._full):
+        with _alone(self._full, weight.dtype):
             shapes = alone.tried(TRIED)
         values = tuple(np.zeros((len(weight), *value.shape[1:]), value.dtype) for value in shapes)
         return TorchState(np.zeros(len(weight), np.int8), values)
 
     def step(self, weight: Array, grad: Array, state: TorchState, t: int) -> tuple[Array, TorchState]:
-        with _alone(self._full):
+        with _alone(self._full, weight.dtype):
             stack = self._stack(weight, state)
             stack.weights.put(weight)
             stack.grads.put(grad)
@@ -102,7 +102,7 @@ class SwitchingOptimizer(TorchOptimizer):
     def evaluated(self, weight: Array, state: TorchState) -> Array:
         if not state.begun[0]:
             return weight
-        with _alone(self._full):
+        with _alone(self._full, weight.dtype):
             stack = _Stack(self, _specs(self, weight), len(weight), weight.dtype)
             stack.tried(1)
             stack.restore(state.values)
@@ -123,11 +123,16 @@ def _specs(component: Any, weight: Array) -> Sequence[WeightSpec]:
 
 
 @contextlib.contextmanager
-def _alone(full: str) -> Iterator[None]:
-    """Run torch on one thread, where sums have one order, and keep its global generator as it was."""
+def _alone(full: str, dtype: Any) -> Iterator[None]:
+    """Run torch on one thread, where sums have one order, and keep its global generator as it was.
+
+    New tensors have the experiment's dtype by default: NAdam keeps a product in that.
+    """
     import torch
 
     threads, generator = torch.get_num_threads(), torch.random.get_rng_state()
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64 if np.dtype(dtype) == np.float64 else torch.float32)
     if threads > 1:
         torch.set_num_threads(1)
     try:
@@ -135,6 +140,7 @@ def _alone(full: str) -> Iterator[None]:
         drawn = not torch.equal(generator, torch.random.get_rng_state())
     finally:
         torch.random.set_rng_state(generator)
+        torch.set_default_dtype(usual)
         if threads > 1:
             torch.set_num_threads(threads)
     if drawn:
@@ -377,30 +383,34 @@ class TorchActivation(Made, Activation):
     """A function of torch, trial by trial; its gradient by torch's autograd."""
 
 
+    @property
+    def kinks(self) -> tuple[float, ...]:  # type: ignore[override]
+        return self.corners(lambda z: self.backward(np.ones_like(z), z, z))
+
     def validate(self) -> None:
         self.refuse_missing()
         try:
             a = self.forward(np.linspace(-1, 1, 6).reshape(1, 3, 2))
         except ComponentError as error:
-            raise ValueError(str(error)) from None
+            raise ValueError(self.reason(error)) from None
         if a.shape != (1, 3, 2):
             raise ValueError(f"gives shape {a.shape[1:]} for (3, 2); an activation keeps the shape")
 
     def forward(self, z: Array) -> Array:
         import torch
 
-        with _alone(self._full), torch.no_grad():
+        with _alone(self._full, z.dtype), torch.no_grad():
             return np.stack([self._of(torch.from_numpy(own), trial).numpy() for trial, own in _trials(z)])
 
     def backward(self, grad: Array, z: Array, a: Array) -> Array:
         import torch
 
         pieces = []
-        with _alone(self._full), torch.enable_grad():
+        with _alone(self._full, z.dtype), torch.enable_grad():
             for trial, own in _trials(z):
                 inner = torch.from_numpy(own).requires_grad_()
                 outer = self._of(inner, trial)
-                upstream = torch.from_numpy(np.ascontiguousarray(grad[trial]))
+                upstream = torch.from_numpy(np.array(grad[trial]))
                 pieces.append(_gradient(outer, inner, upstream))
         return np.stack(pieces)
 
@@ -457,12 +467,12 @@ class TorchLoss(Made, Loss):
         try:
             self.value(np.full((1, 3, 2), 0.25), np.tile([[[0.0, 1.0]]], (1, 3, 1)))
         except ComponentError as error:
-            raise ValueError(str(error)) from None
+            raise ValueError(self.reason(error)) from None
 
     def value(self, output: Array, target: Array) -> Array:
         import torch
 
-        with _alone(self._full), torch.no_grad():
+        with _alone(self._full, output.dtype), torch.no_grad():
             values = [
                 self._of(torch.from_numpy(own), torch.from_numpy(np.array(target[trial])), trial).item()
                 for trial, own in _trials(output)
@@ -473,7 +483,7 @@ class TorchLoss(Made, Loss):
         import torch
 
         pieces = []
-        with _alone(self._full), torch.enable_grad():
+        with _alone(self._full, output.dtype), torch.enable_grad():
             for trial, own in _trials(output):
                 inner = torch.from_numpy(own).requires_grad_()
                 pieces.append(_gradient(self._of(inner, torch.from_numpy(np.array(target[trial])), trial), inner))
