@@ -265,7 +265,7 @@ def _code(library: Library, module: Any, folder: Path | None) -> str:
 
 def versions_apart(text: str, more: str) -> list[str]:
     """Return the versions in a code's text, and further ones, each once."""
-    words = [*text.split(" ")[1:], *more.split(" ")]
+    words = [*text.split()[1:], *more.split()]
     pairs = [f"{name} {version}" for name, version in zip(words[::2], words[1::2], strict=True)]
     return list(dict.fromkeys(pairs))
 
