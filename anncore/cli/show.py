@@ -46,7 +46,7 @@ def command(name: str, kind: str | None, as_json: bool, plugins: tuple[str, ...]
 
 def _text(component: Registered) -> str:
     from anncore.contract.hyperparameters import declared, references
-    from anncore.contract.registry import article
+    from anncore.contract.kind_names import article
 
     cls: Any = component.cls
     parts = [f"{component.name} ({component.kind})", folded(documentation(cls))]

@@ -7,8 +7,10 @@
 
 A domain is an interval of reals ("[0, 1)"), of integers ("int [1, inf)"), a list of either
 ("list int [1, inf)") or of texts ("list str"), "bool", "str", "path" (a file, relative to the
-experiment file), or a tuple of the allowed values. "optional" before an interval lets the default be None. Only a hyperparameter from a real interval may differ
-between the trials of one stack, as an array; all others are the component's structure.
+experiment file), "value" (whatever a file can hold), or a tuple of the allowed values. After "optional" an
+interval has None as a value too, which is the default where nothing is written. Only a hyperparameter from
+a real interval may differ between the trials of one stack, as an array; all others are the component's
+structure.
 """
 
 from __future__ import annotations

@@ -23,10 +23,11 @@ import numpy as np
 
 from anncore.contract.code_digest import Code, beside_code, installed_code, versions
 from anncore.contract.errors import ComponentError, nearest
+from anncore.contract.kind_names import article
 from anncore.contract.kinds import Array, Component
 from anncore.contract.plugin_files import import_beside, is_neighbour
 from anncore.contract.session_code import SessionCode
-from anncore.contract.signatures import RATE, Signature
+from anncore.contract.signatures import Signature
 
 DOT = "·"  # stands in the name of a made class for the dots and the colon of its full name
 CORNERS = (-6.0, -3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0, 6.0)  # where activations have theirs
@@ -39,6 +40,8 @@ class Made(Component):
     _theirs: ClassVar[Any]
     _signature: ClassVar[Signature]
     _full: ClassVar[str]
+    place: ClassVar[tuple[tuple[str, ...], str]]
+    """The plugin files and the folder with which it was made, for another process."""
 
     def arguments(self, trial: int) -> dict[str, Any]:
         """Return the keyword arguments of one trial of the stack."""
@@ -223,7 +226,9 @@ def _no_module(library: Library, steps: list[str], folder: Path) -> str:
     if len(steps) == 1:
         known = [name for outer in library.within for name in dir(importlib.import_module(outer))]
         guess = nearest(steps[0], known)
-        return f"{library.title} has no {steps[0]}." + (guess or " Write the whole path, as package.module.Name.")
+        return f"{library.title} has no {steps[0]}." + (
+            guess or " Write the whole path, as package.module.Name."
+        )
     guess = nearest(steps[0], library.packages)
     return f"no package is called {steps[0]!r}, and no file {steps[0]}.py lies in {folder}.{guess}"
 
@@ -287,7 +292,7 @@ _CURRENT: dict[str, type[Any]] = {}
 
 
 def made_class(offered: Offered, kind: str, path: str, located: Located) -> type[Any]:
-    """Return the component class of a thing, the same one each time in a process while its code is the same."""
+    """Return the component class of a thing; in one process it is one class while the code is the same."""
     library = offered.library
     qualified = DOT.join([kind, library.prefix, *path.split(".")])
     made = _MADE.get((qualified, located.code.text))
@@ -304,14 +309,9 @@ def made_class(offered: Offered, kind: str, path: str, located: Located) -> type
     return made
 
 
-def article(kind: str) -> str:
-    """Return "a" or "an", whichever goes before a kind."""
-    return "an" if kind[0] in "aeiou" else "a"
-
-
 def current(qualified: str) -> type[Any] | None:
     """Return the class that was last made under a qualified name, None where there is none."""
     return _CURRENT.get(qualified)
 
 
-__all__ = ["RATE", "Library", "Located", "Offered", "current", "locate", "made_class"]
+__all__ = ["Library", "Located", "Made", "Offered", "current", "locate", "made_class"]

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from anncore.contract.libraries import DOT, current
-from anncore.contract.registry import load_registry
+from anncore.contract.registry import Registry, load_registry
+
+_PLACES: list[Registry] = []
+
+
+def look_in(files: Sequence[str], folder: str) -> None:
+    """Make classes from now on with these plugin files, and with what lies in this folder."""
+    _PLACES[:] = [load_registry(files).changed(folder=folder)]
 
 
 def __getattr__(name: str) -> Any:
@@ -16,4 +24,5 @@ def __getattr__(name: str) -> Any:
     if name.count(DOT) < 2:
         raise AttributeError(name)
     kind, prefix, *steps = name.split(DOT)
-    return load_registry().get(kind, f"{prefix}:{'.'.join(steps)}").cls
+    registry = _PLACES[0] if _PLACES else load_registry()
+    return registry.get(kind, f"{prefix}:{'.'.join(steps)}").cls

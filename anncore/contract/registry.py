@@ -32,9 +32,9 @@ from anncore.contract.admission import Refused, refuse_malformed
 from anncore.contract.code_digest import Code, file_code, installed_code, own_versions
 from anncore.contract.documentation import documentation
 from anncore.contract.errors import ComponentError, PluginError, closest, nearest, tells_users
-from anncore.contract.kind_names import ALL_KINDS, HOOKS, KINDS
+from anncore.contract.kind_names import ALL_KINDS, HOOKS, KINDS, article
 from anncore.contract.kinds import component_class
-from anncore.contract.libraries import Library, Offered, article, locate, made_class
+from anncore.contract.libraries import Library, Offered, locate, made_class
 from anncore.contract.patience import Waiting
 from anncore.contract.plugin_files import import_plugin_file
 from anncore.contract.session_code import SessionCode
@@ -191,6 +191,7 @@ class Registry(Shown):
             with kept_for_results():
                 located = locate(offered, path, Path(self.folder).resolve())
                 cls = made_class(offered, kind, path, located)
+            cls.place = (self.files, str(Path(self.folder).resolve()))
             version = offered.library.version
             made = Registered(kind, path, cls, prefix, version, name, located.code)
             self._made[kind, name] = made

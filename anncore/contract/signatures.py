@@ -50,7 +50,9 @@ class Signature:
         return self._plain(key, number)
 
     def _plain(self, key: str, number: Any) -> Any:
-        return int(number) if key in self.whole and isinstance(number, float) and number.is_integer() else number
+        return (
+            int(number) if key in self.whole and isinstance(number, float) and number.is_integer() else number
+        )
 
 
 def read_signature(thing: Any, positional: int, left_out: Iterable[str] = ()) -> Signature:
@@ -90,13 +92,15 @@ def count_positional(thing: Any) -> int:
 
 
 def _parameters(thing: Any) -> list[inspect.Parameter]:
+    if isinstance(thing, np.ufunc):  # its keywords, as out and where, are NumPy's
+        return [inspect.Parameter(f"x{i}", inspect.Parameter.POSITIONAL_ONLY) for i in range(thing.nin)]
     if not inspect.isclass(thing):
         return list(_signature(thing).parameters.values())
     parameters: dict[str, inspect.Parameter] = {}
     for cls in thing.__mro__:
         if "__init__" not in vars(cls) or cls is object:
             continue
-        own = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        own = list(inspect.signature(vars(cls)["__init__"]).parameters.values())[1:]
         for parameter in own:
             parameters.setdefault(parameter.name, parameter)
         if not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in own):
@@ -144,8 +148,10 @@ def _note(parameter: inspect.Parameter) -> str:
     annotation = parameter.annotation
     if annotation is inspect.Parameter.empty:
         return ""
-    return annotation if isinstance(annotation, str) else (
-        annotation.__name__ if inspect.isclass(annotation) else str(annotation)
+    return (
+        annotation
+        if isinstance(annotation, str)
+        else (annotation.__name__ if inspect.isclass(annotation) else str(annotation))
     )
 
 

@@ -136,6 +136,7 @@ def _use_own_names(section: Section, component: Registered) -> None:
         if other in section.data:
             if own in section.data:
                 raise section.error(other, f"{own} is given twice, as {own!r} and as {other!r}.")
+            assert isinstance(section.data, dict), "a table of the document"
             pairs = [(own if key == other else key, value) for key, value in section.data.items()]
             section.data.clear()
             section.data.update(pairs)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from anncore import ComponentError, PluginError, Registry, build, load_registry, read_signature
+from anncore.contract import made_classes
 from anncore.contract.hyperparameters import Interval, declared
 from anncore.contract.stand_ins import StandIn, describe, with_stand_ins
 
@@ -79,7 +80,13 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
 def test_keyword_arguments_become_hyperparameters(registry: Registry) -> None:
     cls = registry.get("activation", "plain:bent.bent").cls
     fields = declared(cls)
-    assert list(fields) == ["slope", "lr", "shift", "tilt", "how"]  # a function as a default stays the default
+    assert list(fields) == [
+        "slope",
+        "lr",
+        "shift",
+        "tilt",
+        "how",
+    ]  # a function as a default stays the default
     assert fields["lr"].default == 0.5
     assert fields["lr"].search is not None
     assert fields["lr"].search.how == "log"
@@ -118,11 +125,13 @@ def test_a_path_that_leads_nowhere_says_where_it_ends(registry: Registry, path: 
 
 
 def test_kinds_and_prefixes_that_a_library_does_not_have(registry: Registry) -> None:
-    with pytest.raises(ComponentError, match="plain:bent.bent cannot be an optimizer; .* kinds: activation"):
+    with pytest.raises(
+        ComponentError, match=r"plain:bent\.bent cannot be an optimizer; .* kinds: activation"
+    ):
         registry.get("optimizer", "plain:bent.bent")
-    with pytest.raises(ComponentError, match="Did you mean 'plain:bent.bent'"):
+    with pytest.raises(ComponentError, match=r"Did you mean 'plain:bent\.bent'"):
         registry.get("activation", "plian:bent.bent")
-    with pytest.raises(ComponentError, match="plain:numpy.float64 cannot be a component"):
+    with pytest.raises(ComponentError, match=r"plain:numpy\.float64 cannot be a component"):
         registry.kind_of("plain:numpy.float64")
     assert registry.kind_of("plain:bent.bent") == "activation"
 
@@ -161,9 +170,7 @@ def test_a_made_class_is_pickled_by_its_name(registry: Registry) -> None:
     assert again == component
     assert type(again) is type(component)
     with pytest.raises(AttributeError):
-        import anncore.contract.made_classes as module
-
-        _ = module.nothing
+        _ = made_classes.nothing
 
 
 def test_files_of_two_folders_stay_apart(registry: Registry, tmp_path: Path) -> None:

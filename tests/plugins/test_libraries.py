@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 from shipped import REGISTRY
-from trial_factory import make_part, make_trial
+from trial_factory import make_trial
 
-from anncore import AnnxError, ComponentError, build, load_experiment, load_registry, load_run, sweep
+from anncore import AnnxError, ComponentError, build, load_experiment, load_run, sweep
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Trial, TrialResult
 from anncore.engine.training import train_stack
@@ -255,6 +255,7 @@ def test_a_class_in_a_file_runs_as_it_is(mine: Registry) -> None:
 def by_hand(trial: Trial, registry: Registry) -> float:
     """Train the trial's network with the user's class as its own file says, in our engine's gradients."""
     import torch
+
     from anncore.engine.training import make_stack
 
     stack, evaluator, _ = make_stack([trial], registry)
@@ -427,7 +428,9 @@ def test_they_take_part_in_tuning_seeds_report_and_resume(folder: Path) -> None:
     run = load_run(folder / "run")
     trials = run.trials
     assert len(trials) == 7 + 2 * 4
-    ours_theirs = trials[trials.phase == "tune"].pivot(index="optimizer.lr", columns="optimizer", values="valid_loss")
+    ours_theirs = trials[trials.phase == "tune"].pivot(
+        index="optimizer.lr", columns="optimizer", values="valid_loss"
+    )
     np.testing.assert_allclose(ours_theirs["ours"].dropna(), ours_theirs["theirs"].dropna(), atol=1e-10)
     assert {"ours", "theirs", "mine", "clipped"} == set(trials.optimizer)
     assert (run.report(folder / "report", figures=False)).is_file()
@@ -440,7 +443,9 @@ def test_a_run_is_read_and_reported_where_the_library_is_missing(
     monkeypatch.setitem(sys.modules, "torch", None)
     (folder / "mine.py").rename(folder / "away.py")
     try:
-        with pytest.raises(AnnxError, match=r"torch:torch\.optim\.NAdam needs PyTorch; install annx\[torch\]"):
+        with pytest.raises(
+            AnnxError, match=r"torch:torch\.optim\.NAdam needs PyTorch; install annx\[torch\]"
+        ):
             load_experiment(folder / "e.toml")
         run = load_run(folder / "run")
         assert list(run.trials.valid_loss) == list(before.trials.valid_loss)
@@ -485,11 +490,8 @@ def test_they_keep_every_promise(name: str) -> None:
     check_component(REGISTRY.get(REGISTRY.kind_of(name), name))
 
 
-Record = Callable[[], None]
-
-
 def record() -> None:
-    """Write the curves of the installed libraries; `python -c "from test_libraries import record; record()"`."""
+    """Write the curves of the installed libraries to the file, after a change of the rules or the engine."""
     content = {key: theirs(key) for key in SAME}
     lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in content.items()]
     GOLDEN.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")

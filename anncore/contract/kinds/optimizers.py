@@ -31,8 +31,7 @@ class AnyOptimizer(Component):
 
         "number": only on the history of that number; `weight` has any shape, often (T, 1, P) for all weights.
         "array": on its whole array; `weight` is (T, fan_in, fan_out) or (T, 1, fan_out).
-        "arrays": on all the arrays that it gets, whichever they are; `weight` is (T, 1, P), in their order, and
-        their shapes come by `fitted_to`.
+        "arrays": on all the arrays that it gets; `weight` is (T, 1, P), and `fitted_to` tells their shapes.
         "trial": on all weights of its trial; `weight` is (T, 1, P), in the order of the network's specs.
         """
         return "number"

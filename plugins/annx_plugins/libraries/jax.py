@@ -58,9 +58,7 @@ class _Computed(Made):
 
 
 @lru_cache(512)
-def _functions(
-    cls: Any, fixed: tuple[tuple[str, Any], ...], traced: tuple[str, ...]
-) -> Mapping[str, Any]:
+def _functions(cls: Any, fixed: tuple[tuple[str, Any], ...], traced: tuple[str, ...]) -> Mapping[str, Any]:
     """Return the compiled functions of a component with these arguments."""
     import jax
 
@@ -84,7 +82,7 @@ def _functions(
 
 @contextlib.contextmanager
 def _exact() -> Iterator[None]:
-    """Let JAX compute in float64 where arrays are, on the processor; its settings outside stay as they are."""
+    """Let JAX compute on the processor, in float64 where arrays are; outside its settings stay."""
     import jax
 
     with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):

@@ -178,8 +178,8 @@ def _can_trace(cls: Any, fixed: tuple[tuple[str, Any], ...], traced: tuple[str, 
 def _shapes(facts: _Facts) -> Any:
     import jax
 
-    number = jax.ShapeDtypeStruct((), facts.dtype)
-    flat = jax.ShapeDtypeStruct((sum(spec.shape[0] * spec.shape[1] for spec in facts.specs),), facts.dtype)
+    number = np.zeros((), facts.dtype)
+    flat = np.zeros((sum(spec.shape[0] * spec.shape[1] for spec in facts.specs),), facts.dtype)
     numbers = [number for _ in facts.traced]
     leaves = jax.eval_shape(lambda *given: _init(facts, *given), numbers, flat)
     jax.eval_shape(lambda *given: _update(facts, *given), numbers, flat, flat, *leaves)
@@ -257,7 +257,7 @@ def _compiled(facts: _Facts) -> _Compiled:
 
 @contextlib.contextmanager
 def _exact() -> Iterator[None]:
-    """Let JAX compute in float64 where arrays are, on the processor; its settings outside stay as they are."""
+    """Let JAX compute on the processor, in float64 where arrays are; outside its settings stay."""
     import jax
 
     with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 
@@ -46,7 +46,6 @@ class TorchState(NamedTuple):
 class TorchOptimizer(Made, Optimizer):
     """A torch optimizer, trial by trial, each with parameters of its own."""
 
-
     @property
     def scope(self) -> str:
         return "arrays"
@@ -79,14 +78,17 @@ class TorchOptimizer(Made, Optimizer):
             stack.grads.put(grad)
             stack.step()
             after = TorchState(np.ones(len(weight), np.int8), stack.values())
-            self.__dict__["_live"] = (after, stack)  # a frozen dataclass keeps its fields, and this beside them
+            self.__dict__["_live"] = (
+                after,
+                stack,
+            )  # a frozen dataclass keeps its fields, and this beside them
             return stack.weights.taken(weight) - weight, after
 
     def _stack(self, weight: Array, state: TorchState) -> _Stack:
         """Return the torch optimizers in this state: the live ones, if they are; else new ones."""
-        before, stack = getattr(self, "_live", None) or (None, None)
-        if before is state:
-            return stack  # type: ignore[no-any-return]
+        live: tuple[TorchState, _Stack] | None = getattr(self, "_live", None)
+        if live is not None and live[0] is state:
+            return live[1]
         stack = _Stack(self, _specs(self, weight), len(weight), weight.dtype)
         stack.weights.put(weight)
         if state.begun[0]:
@@ -210,7 +212,9 @@ class _Place(NamedTuple):
 class _Stack:
     """One torch optimizer for each trial of a stack, with the values that their steps change."""
 
-    def __init__(self, component: TorchOptimizer, specs: Sequence[WeightSpec], trials: int, dtype: Any) -> None:
+    def __init__(
+        self, component: TorchOptimizer, specs: Sequence[WeightSpec], trials: int, dtype: Any
+    ) -> None:
         self._component, self._trials = component, trials
         self.weights, self.grads = _Buffers(specs, trials, dtype), _Buffers(specs, trials, dtype)
         self._grads = [self.grads.tensors(trial) for trial in range(trials)]
@@ -280,7 +284,9 @@ class _Stack:
                     array[trial] = value
                     continue
                 if value.shape != array.shape[1:]:
-                    raise ComponentError(f"{self._component._full}: its state changes its shape between steps.")
+                    raise ComponentError(
+                        f"{self._component._full}: its state changes its shape between steps."
+                    )
                 tensors[k] = _shared(value, array, trial)
 
     def _find(self) -> None:
@@ -350,7 +356,7 @@ def _places(optimizer: Any, params: Sequence[Any]) -> Iterator[_Place]:
     """Yield where an optimizer keeps numbers and tensors, always in one order."""
     known = {id(param) for param in params}
     for param in params:
-        yield from _inside(optimizer.state[param] if param in optimizer.state else {}, known)
+        yield from _inside(optimizer.state.get(param, {}), known)
     for group in optimizer.param_groups:
         yield from _inside({key: group[key] for key in group if key not in ("params", "lr")}, known, group)
     own = {key: value for key, value in vars(optimizer).items() if key[0] != "_" and key not in _OWN}
@@ -381,7 +387,6 @@ def _line(error: BaseException) -> str:
 @dataclass(frozen=True)
 class TorchActivation(Made, Activation):
     """A function of torch, trial by trial; its gradient by torch's autograd."""
-
 
     @property
     def kinks(self) -> tuple[float, ...]:  # type: ignore[override]
@@ -443,13 +448,13 @@ def _function(component: Any, trial: int) -> Callable[..., Any]:
     from functools import partial
 
     arguments = component.arguments(trial)
-    theirs = component._theirs
+    theirs: Any = component._theirs
     if not inspect.isclass(theirs):
         return partial(theirs, **arguments) if arguments else theirs
-    module = theirs(**arguments)
+    module: Any = theirs(**arguments)
     if any(True for _ in module.parameters()):
         raise ComponentError(f"{component._full} has weights of its own, which annx would not train.")
-    return module  # type: ignore[no-any-return]
+    return cast(Callable[..., Any], module)
 
 
 @dataclass(frozen=True)
@@ -486,7 +491,9 @@ class TorchLoss(Made, Loss):
         with _alone(self._full, output.dtype), torch.enable_grad():
             for trial, own in _trials(output):
                 inner = torch.from_numpy(own).requires_grad_()
-                pieces.append(_gradient(self._of(inner, torch.from_numpy(np.array(target[trial])), trial), inner))
+                pieces.append(
+                    _gradient(self._of(inner, torch.from_numpy(np.array(target[trial])), trial), inner)
+                )
         return np.stack(pieces)
 
     def _of(self, output: Any, target: Any, trial: int) -> Any:

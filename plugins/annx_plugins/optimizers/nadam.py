@@ -30,8 +30,8 @@ class NAdam(WeightDecay, Optimizer):
 
     t = 1, 2, ... counts the steps.
 
-    Domain: lr > 0, beta1 and beta2 in [0, 1), eps > 0, momentum_decay ≥ 0, weight_decay ≥ 0. Weight decay acts
-    on the gradient (decay_mode "coupled") or on θ itself.
+    Domain: lr > 0, beta1 and beta2 in [0, 1), eps > 0, momentum_decay ≥ 0, weight_decay ≥ 0. Weight decay
+    acts on the gradient (decay_mode "coupled") or on θ itself.
 
     Dozat, "Incorporating Nesterov Momentum into Adam", ICLR 2016 workshop, algorithm 2.
     https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ. There momentum_decay is 0.004, as in PyTorch; in

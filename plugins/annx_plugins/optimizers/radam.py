@@ -28,14 +28,14 @@ class RAdam(WeightDecay, Optimizer):
         θ ← θ - lr r m̂ / ((√v + eps) / √(1 - beta2ᵗ))           elsewhere, eps_mode "hat"
         θ ← θ - lr r m̂ / (√v̂ + eps)                             elsewhere, eps_mode "outside"
 
-    t = 1, 2, ... counts the steps. ρₜ says from how many gradients v is, as it were, an average. For beta2 up to
-    0.6 it never exceeds 4, and the steps are those of gradient descent with momentum.
+    t = 1, 2, ... counts the steps. ρₜ is the number of gradients of whose squares v is about the mean. For
+    beta2 up to 0.6 it never exceeds 4, and the steps are those of gradient descent with momentum.
 
-    Domain: lr > 0, beta1 and beta2 in [0, 1), eps > 0, threshold ≥ 4, weight_decay ≥ 0. Weight decay acts on the
-    gradient (decay_mode "coupled") or on θ itself.
+    Domain: lr > 0, beta1 and beta2 in [0, 1), eps > 0, threshold ≥ 4, weight_decay ≥ 0. Weight decay acts on
+    the gradient (decay_mode "coupled") or on θ itself.
 
-    Liu, Jiang, He, Chen, Liu, Gao & Han, "On the Variance of the Adaptive Learning Rate and Beyond", ICLR 2020,
-    algorithm 2. https://arxiv.org/abs/1908.03265. There the threshold is 4 and there is no eps. PyTorch has 5
+    Liu, Jiang, He, Chen, Liu, Gao & Han, "On the Variance of the Adaptive Learning Rate and Beyond", ICLR
+    2020, algorithm 2. https://arxiv.org/abs/1908.03265. There the threshold is 4 and there is no eps. PyTorch has 5
     and "hat", optax 5 and "outside"; optax counts ρₜ = threshold as above it.
     """
 
