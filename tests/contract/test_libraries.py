@@ -125,9 +125,7 @@ def test_a_path_that_leads_nowhere_says_where_it_ends(registry: Registry, path: 
 
 
 def test_kinds_and_prefixes_that_a_library_does_not_have(registry: Registry) -> None:
-    with pytest.raises(
-        ComponentError, match=r"plain:bent\.bent cannot be an optimizer; .* kinds: activation"
-    ):
+    with pytest.raises(ComponentError, match=r"plain:bent\.bent cannot be an optimizer; .*: activation"):
         registry.get("optimizer", "plain:bent.bent")
     with pytest.raises(ComponentError, match=r"Did you mean 'plain:bent\.bent'"):
         registry.get("activation", "plian:bent.bent")

@@ -35,8 +35,8 @@ class RAdam(WeightDecay, Optimizer):
     the gradient (decay_mode "coupled") or on θ itself.
 
     Liu, Jiang, He, Chen, Liu, Gao & Han, "On the Variance of the Adaptive Learning Rate and Beyond", ICLR
-    2020, algorithm 2. https://arxiv.org/abs/1908.03265. There the threshold is 4 and there is no eps. PyTorch has 5
-    and "hat", optax 5 and "outside"; optax counts ρₜ = threshold as above it.
+    2020, algorithm 2. https://arxiv.org/abs/1908.03265. There the threshold is 4 and there is no eps.
+    PyTorch has 5 and "hat", optax 5 and "outside"; optax counts ρₜ = threshold as above it.
     """
 
     name: ClassVar[str] = "radam"
