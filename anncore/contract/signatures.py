@@ -55,11 +55,15 @@ class Signature:
         )
 
 
-def read_signature(thing: Any, positional: int, left_out: Iterable[str] = ()) -> Signature:
+def read_signature(
+    thing: Any, positional: int, left_out: Iterable[str] = (), *, alone: bool = False
+) -> Signature:
     """Return the keyword arguments of a function or class after its first `positional` ones.
 
-    left_out: the names of arguments that are not offered. What a class takes by **kwargs is looked for in its
-    base classes. Raises ValueError for a callable that says nothing about its arguments.
+    left_out: the names of arguments that are not offered. alone: whether only the learning rate may differ
+    between the trials of one stack, since the thing may do something else for other numbers. What a class
+    takes by **kwargs is looked for in its base classes. Raises ValueError for a callable that says nothing
+    about its arguments.
     """
     skipped = set(left_out)
     fields: dict[str, Field[Any]] = {}
@@ -75,10 +79,8 @@ def read_signature(thing: Any, positional: int, left_out: Iterable[str] = ()) ->
         if not _is_plain(default) and key != "lr":
             continue  # a function, a type, an array: it stays the default
         names[key] = parameter.name
-        fields[key] = _rate(default) if key == "lr" else _field(default, note)
-        items = default if isinstance(default, tuple) else (default,)
-        may_be_whole = not re.search(r"\bfloat\b", note) or re.search(r"\bint\b", note)
-        if may_be_whole and items and all(type(item) is int for item in items):
+        fields[key] = _rate(default) if key == "lr" else _field(default, note, alone)
+        if key != "lr" and _is_whole(default, note):
             whole.append(key)
     return Signature(fields, names, tuple(needed), tuple(whole))
 
@@ -161,13 +163,14 @@ def _rate(default: Any) -> Any:
     return hyper(number, "(0, inf)", search=log(number / 10, max(min(number * 100, 1.0), number * 10)))
 
 
-def _field(default: Any, note: str) -> Any:
+def _field(default: Any, note: str, alone: bool) -> Any:
     if isinstance(default, bool):
         return hyper(default, "bool")
-    if isinstance(default, int):
-        return hyper(default, "(-inf, inf)" if _takes_floats(note) else "int (-inf, inf)")
-    if isinstance(default, float):
-        return hyper(default, "(-inf, inf)")
+    if isinstance(default, int) and not _takes_floats(note):
+        return hyper(default, "int (-inf, inf)")
+    if isinstance(default, (int, float)):
+        # What is optional never differs within a stack.
+        return hyper(default, "optional (-inf, inf)" if alone or _is_whole(default, note) else "(-inf, inf)")
     if isinstance(default, str):
         return hyper(default, _choices(note, default) or "str")
     if isinstance(default, (tuple, list)):
@@ -175,6 +178,13 @@ def _field(default: Any, note: str) -> Any:
     if re.search(r"\bfloat\b", note):
         return hyper(None, "optional (-inf, inf)")
     return hyper(None, "optional int (-inf, inf)" if re.search(r"\bint\b", note) else "value")
+
+
+def _is_whole(default: Any, note: str) -> bool:
+    """Tell whether a whole value must stay an int: the default is one, and no annotation says float alone."""
+    items = default if isinstance(default, tuple) else (default,)
+    only_float = re.search(r"\bfloat\b", note) and not re.search(r"\bint\b", note)
+    return bool(items) and not only_float and all(type(item) is int for item in items)
 
 
 def _takes_floats(note: str) -> bool:

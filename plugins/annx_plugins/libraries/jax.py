@@ -6,7 +6,7 @@ import contextlib
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -38,19 +38,12 @@ class _Computed(Made):
 
     def called(self, what: str, *stacks: Array) -> Array:
         """Return what a compiled function of `_functions` gives for the arrays of each trial."""
-        whole, names = self._signature.whole, self._signature.names
-        traced = tuple(key for key in names if np.ndim(getattr(self, key)) == 3 and key not in whole)
         results = []
         with _exact():
             for trial in range(len(stacks[0])):
-                arguments = {
-                    key: self._signature.argument(key, getattr(self, key), trial)
-                    for key in self._signature.names
-                }
-                numbers = [np.asarray(arguments.pop(key), stacks[0].dtype) for key in traced]
-                function = _functions(type(self), tuple(arguments.items()), traced)[what]
+                function = _functions(type(self), tuple(self.arguments(trial).items()))[what]
                 try:
-                    results.append(np.asarray(function(numbers, *(stack[trial] for stack in stacks))))
+                    results.append(np.asarray(function(*(stack[trial] for stack in stacks))))
                 except Exception as error:
                     text = " ".join(str(error).split())[:300] or type(error).__name__
                     raise ComponentError(f"{self._full}: {text.rstrip('.')}.") from error
@@ -58,25 +51,22 @@ class _Computed(Made):
 
 
 @lru_cache(512)
-def _functions(cls: Any, fixed: tuple[tuple[str, Any], ...], traced: tuple[str, ...]) -> Mapping[str, Any]:
+def _functions(cls: Any, arguments: tuple[tuple[str, Any], ...]) -> Mapping[str, Any]:
     """Return the compiled functions of a component with these arguments."""
     import jax
 
-    names = cls._signature.names
-
-    def value(numbers: Any, *arrays: Any) -> Any:
-        given = dict(fixed) | dict(zip(traced, numbers, strict=True))
-        result = cls._theirs(*arrays, **{names[key]: argument for key, argument in given.items()})
+    def value(*arrays: Any) -> Any:
+        result = cls._theirs(*arrays, **dict(arguments))
         return result.mean() if cls.averaged else result
 
-    def slope(numbers: Any, upstream: Any, *arrays: Any) -> Any:
-        result, pull = jax.vjp(lambda first: value(numbers, first, *arrays[1:]), arrays[0])
+    def slope(upstream: Any, z: Any) -> Any:
+        result, pull = jax.vjp(value, z)
         return pull(upstream.astype(result.dtype))[0]
 
     return {
         "value": jax.jit(value),
         "slope": jax.jit(slope),
-        "grad": jax.jit(lambda numbers, *arrays: jax.grad(partial(value, numbers))(*arrays)),
+        "grad": jax.jit(jax.grad(value)),
     }
 
 
@@ -179,7 +169,7 @@ class Jax(Library):
         if not self.kind_of(thing):
             raise ComponentError(f"{full} is no {kind}: name {self.offers[kind]}.")
         try:
-            signature = read_signature(thing, {"activation": 1, "loss": 2}[kind], LEFT_OUT)
+            signature = read_signature(thing, {"activation": 1, "loss": 2}[kind], LEFT_OUT, alone=True)
         except ValueError as error:
             raise ComponentError(f"{full}: {error}.") from None
         if set(signature.names.values()) & set(DRAWS):

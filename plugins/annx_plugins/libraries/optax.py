@@ -140,38 +140,32 @@ def _numbers(value: Any, rows: Array, dtype: Any) -> Array:
 
 
 def _facts(component: OptaxOptimizer, specs: Sequence[WeightSpec], dtype: Any, trial: int) -> _Facts:
-    """Return what the update of a trial is compiled for.
-
-    Every number that may differ between trials is an input of the compiled function, if optax lets it: some
-    transformations look at a number while they are built.
-    """
-    signature, cls = component._signature, type(component)
-    stacked = [key for key in signature.names if np.ndim(getattr(component, key)) == 3 or key == "lr"]
-    may = tuple(key for key in stacked if key not in signature.whole)
-    arguments = {
-        key: signature.argument(key, getattr(component, key), trial) for key in signature.names if key != "lr"
+    """Return what the update of a trial is compiled for: all but the numbers that may differ in a stack."""
+    signature = component._signature
+    traced = tuple(key for key in signature.names if np.ndim(getattr(component, key)) == 3 or key == "lr")
+    fixed = {
+        key: signature.argument(key, getattr(component, key), trial)
+        for key in signature.names
+        if key not in traced
     }
-    for traced in (may, tuple(key for key in may if key == "lr")):
-        fixed = tuple((key, value) for key, value in arguments.items() if key not in traced)
-        facts = _Facts(cls, fixed, traced, tuple(specs), np.dtype(dtype).name)
-        if _can_trace(cls, fixed, traced):
-            return facts
-    return facts
+    return _Facts(type(component), tuple(fixed.items()), traced, tuple(specs), np.dtype(dtype).name)
 
 
-@lru_cache(4096)
-def _can_trace(cls: Any, fixed: tuple[tuple[str, Any], ...], traced: tuple[str, ...]) -> bool:
-    """Tell whether optax builds the transformation with tracers for these numbers."""
-    import jax
+def _can_trace(cls: Any) -> bool:
+    """Tell whether optax builds the transformation of numbers that it does not know yet.
 
-    facts = _Facts(cls, fixed, traced, (_alone((3, 2)),), "float64")
+    Some transformations look at a number while they are built.
+    """
+    numbers = {
+        key: np.full((1, 1, 1), field.default)
+        for key, field in cls._signature.fields.items()
+        if isinstance(field.default, float) and key not in cls._signature.whole
+    }
     try:
         with _exact():
-            _shapes(facts)
-    except (jax.errors.JAXTypeError, TypeError):
+            _shapes(_facts(cls(**numbers), (_alone((3, 2)),), np.dtype("float64"), 0))
+    except Exception:  # with plain numbers it works, or says why not
         return False
-    except Exception:
-        return True  # it fails with plain numbers too, and then says why
     return True
 
 
@@ -286,6 +280,7 @@ class Optax(Library):
         try:
             drawing = [name for name in inspect.signature(thing).parameters if name in DRAWS]
             signature = read_signature(thing, 0, LEFT_OUT)
+            alone = read_signature(thing, 0, LEFT_OUT, alone=True)
         except (ValueError, TypeError) as error:
             raise ComponentError(f"{full}: {error}.") from None
         if drawing:
@@ -293,7 +288,8 @@ class Optax(Library):
                 f"{full} draws random numbers from its own {drawing[0]}, which no seed of an experiment "
                 "determines; write it as a component of annx."
             )
-        return self.make(OptaxOptimizer, path, thing, signature, {})
+        made = self.make(OptaxOptimizer, path, thing, signature, {})
+        return made if _can_trace(made) else self.make(OptaxOptimizer, path, thing, alone, {})
 
 
 @hookimpl

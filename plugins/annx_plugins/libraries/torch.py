@@ -557,7 +557,7 @@ class Torch(Library):
         left_out = ("inplace", "out", "dtype", "training", "p", *(REDUCTIONS if kind == "loss" else ()))
         module = inspect.isclass(thing)
         try:
-            signature = read_signature(thing, 0 if module else arguments, left_out)
+            signature = read_signature(thing, 0 if module else arguments, left_out, alone=True)
         except ValueError as error:
             raise ComponentError(f"{full}: {error}.") from None
         form: type[Any] = TorchActivation if kind == "activation" else TorchLoss
@@ -573,7 +573,7 @@ class Torch(Library):
                 f"{full} computes the loss again within a step, by a closure, which annx cannot give it; "
                 "annx's own lbfgs does the like."
             )
-        signature = read_signature(thing, 1, SETTINGS)
+        signature = read_signature(thing, 1, SETTINGS, alone=True)
         switches = all(callable(getattr(thing, name, None)) for name in ("train", "eval"))
         return self.make(SwitchingOptimizer if switches else TorchOptimizer, path, thing, signature, {})
 
