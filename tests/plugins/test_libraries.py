@@ -110,6 +110,7 @@ def assert_alone_as_stacked(registry: Registry, trials: list[Trial], some: list[
     [
         pytest.param("torch:torch.optim.NAdam", [{"lr": 0.01 * (i + 1)} for i in range(5)], marks=torch_only),
         pytest.param("torch:torch.optim.Adagrad", [{"lr": 0.01}, {"eps": 1e-3}, {}], marks=torch_only),
+        pytest.param("torch:torch.optim.SGD", [{"momentum": 0.9}, {}, {"lr": 0.1}], marks=torch_only),
         pytest.param("optax:adamw", [{"lr": 1e-3 * (i + 1)} for i in range(66)], marks=optax_only),
         pytest.param("optax:contrib.muon", [{"lr": 0.01}, {"beta": 0.5}, {"ns_steps": 3}], marks=optax_only),
     ],
