@@ -80,7 +80,12 @@ from .contract.kinds import (
     WeightSpec as WeightSpec,
 )
 from .contract.label_noise import add_outliers as add_outliers, flip_labels as flip_labels
+from .contract.libraries import Library as Library, Made as Made
 from .contract.registry import Registry as Registry, load_registry as load_registry
+from .contract.signatures import (
+    count_positional as count_positional,
+    read_signature as read_signature,
+)
 from .contract.streams import truncated_normal as truncated_normal
 from .contract.weight_decay import DECAY_MODES as DECAY_MODES, WeightDecay as WeightDecay
 from .engine.arrays import (

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from experiment_factory import plan
 from shipped import REGISTRY
 
 import anncore
-from anncore import Registry, load_registry
+from anncore import Registry, load_experiment, load_registry
 from anncore.cli.group import cli
 from anncore.cli.new_plugin import package
 from anncore.contract.handed_over import packed, unpacked, with_components
@@ -46,6 +47,11 @@ def block(file: Path, language: str, holding: str) -> str:
 
 def _owner(code: str) -> str:
     return re.findall(r"^class (\w+)", code, re.M)[-1]
+
+
+COMPONENTS = [
+    text for text in blocks(PLUGIN_GUIDE, "python") if "@hookimpl" in text and "annx_libraries" not in text
+]
 
 
 @pytest.fixture
@@ -102,9 +108,7 @@ def test_the_plugin_guides_code_runs_as_written(tmp_path: Path) -> None:
     assert "passed" in done.stdout
 
 
-@pytest.mark.parametrize(
-    "code", [text for text in blocks(PLUGIN_GUIDE, "python") if "@hookimpl" in text], ids=_owner
-)
+@pytest.mark.parametrize("code", COMPONENTS, ids=_owner)
 def test_every_component_of_the_plugin_guide_keeps_every_promise(tmp_path: Path, code: str) -> None:
     from anncore.testing import check_component
 
@@ -114,9 +118,7 @@ def test_every_component_of_the_plugin_guide_keeps_every_promise(tmp_path: Path,
     check_component(component)
 
 
-@pytest.mark.parametrize(
-    "code", [text for text in blocks(PLUGIN_GUIDE, "python") if "@hookimpl" in text], ids=_owner
-)
+@pytest.mark.parametrize("code", COMPONENTS, ids=_owner)
 def test_every_component_of_the_plugin_guide_can_be_typed_and_handed_over(code: str) -> None:
     def typed() -> Registry:
         names: dict[str, Any] = {"__name__": "__main__"}
@@ -129,6 +131,29 @@ def test_every_component_of_the_plugin_guide_can_be_typed_and_handed_over(code: 
     assert component.code == again.code
     (there,) = unpacked(REGISTRY, packed(first.given)).given
     assert (there.kind, there.code) == (component.kind, component.code)
+
+
+def test_the_library_of_the_plugin_guide_makes_components(tmp_path: Path) -> None:
+    from anncore.testing import check_component
+
+    (tmp_path / "library.py").write_text(block(PLUGIN_GUIDE, "python", "annx_libraries"), encoding="utf-8")
+    registry = load_registry([tmp_path / "library.py"])
+    erf = registry.get("activation", "special:erf")
+    assert erf.cls().forward(np.full((1, 1, 1), 0.5)).item() == pytest.approx(0.5204998778130465)
+    assert registry.kind_of("special:erf") == "activation"
+    check_component(erf)
+
+
+def test_the_class_beside_an_experiment_of_the_guide_is_trained(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from anncore import sweep
+
+    (tmp_path / "halved.py").write_text(block(EXPERIMENT_GUIDE, "python", "class Halved"), encoding="utf-8")
+    (tmp_path / "halving.toml").write_text(block(EXPERIMENT_GUIDE, "toml", "halved.Halved"), encoding="utf-8")
+    overrides = ["train.steps=3", "seeds.tune=[1]", "seeds.report=[2,3]"]
+    experiment = load_experiment(tmp_path / "halving.toml", overrides=overrides)
+    run = sweep(experiment, executor="serial", out=tmp_path / "run", unchecked=True)
+    assert set(run.trials.status) == {"ok"}
 
 
 def test_the_plugin_guide_has_an_example_of_every_kind() -> None:
@@ -222,7 +247,7 @@ def test_the_python_of_the_readme_prints_what_stands_below_it(
 # Every block is looked at by a test: here, or by the one that these words belong to.
 RUN_ABOVE = {
     "toml": ("half-moons",),
-    "python": ("class Swish", "class QHM", "check()", "compare_arms", "anncore.sweep("),
+    "python": ("class Swish", "class QHM", "check()", "compare_arms", "anncore.sweep(", "class Halved"),
     "sh": ("pip install -q . ", "pytest", "annx plan first.toml", "annx compare first again"),
     "text": ("relu beats bent",),
 }
@@ -244,6 +269,10 @@ def test_every_block_of_every_guide_is_run(tmp_path: Path, language: str, text: 
         (line,) = tomllib.loads(text)["project"]["entry-points"]["annx"].items()
         assert line == ("qhm", "annx_qhm")
         return
+    for library in re.findall(r'"(torch|optax|jax):', text):
+        pytest.importorskip(library)
+    if "halved" in text:
+        (tmp_path / "halved.py").write_text(block(EXPERIMENT_GUIDE, "python", "class Halved"), "utf-8")
     (tmp_path / "data").symlink_to(ROOT / "experiments" / "data")
     assert plan(tmp_path, text).counts["total"] > 0
 

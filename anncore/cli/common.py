@@ -127,6 +127,8 @@ def find(registry: Registry, name: str, kind: str | None = None) -> Registered:
     if len(kinds) > 1:
         choices = " or ".join(f"{known}:{name}" for known in kinds)
         raise ComponentError(f"{name!r} names a component of {len(kinds)} kinds; write {choices}.")
+    if not kinds and registry.library(name) is not None:
+        return registry.get(registry.kind_of(name), name)
     if not kinds:
         names = {known for c in registry.components for known in (c.name, c.full_name)}
         guess = nearest(name, names) or " 'annx list' names all."

@@ -49,6 +49,10 @@ def command(kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> int:
         say(table((shown_name(registry, c), summary(c.cls)) for c in listed[chosen]))
     else:
         say(table(row for known, components in listed.items() for row in _rows(registry, known, components)))
+    offers = [o.library for o in registry.libraries if chosen in (None, *o.library.offers)]
+    if offers and not as_json:
+        names = ", ".join(f"{library.prefix}:PATH of {library.title}" for library in offers)
+        say(f"Also what other libraries have: {names}.", err=True)
     if registry.broken and not as_json:
         names = ", ".join(plugin.name for plugin in registry.broken)
         say(f"Broken plugins are left out: {names}; 'annx plugins' says why.", err=True)

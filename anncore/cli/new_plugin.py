@@ -87,7 +87,7 @@ def _verbs(kind: str) -> list[str]:
 def refuse_name(name: str, kind: str, ours: list[str]) -> None:
     """Raise PluginError for a name that cannot be a component's, a module's or a distribution's."""
     from anncore.contract.admission import RESERVED_NAMES, snake_case
-    from anncore.contract.registry import article
+    from anncore.contract.kind_names import article
 
     bare = re.sub(r"^annx[-_]", "", name.lower())
     snake = snake_case(re.sub(r"^annx[-_]", "", name, flags=re.IGNORECASE))
@@ -107,7 +107,7 @@ def refuse_name(name: str, kind: str, ours: list[str]) -> None:
 
 def package(name: str, kind: str) -> dict[str, str]:
     """Return the files of a package by their path in it."""
-    from anncore.contract.registry import article
+    from anncore.contract.kind_names import article
 
     words = {
         "name": name,

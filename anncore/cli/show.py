@@ -46,7 +46,7 @@ def command(name: str, kind: str | None, as_json: bool, plugins: tuple[str, ...]
 
 def _text(component: Registered) -> str:
     from anncore.contract.hyperparameters import declared, references
-    from anncore.contract.registry import article
+    from anncore.contract.kind_names import article
 
     cls: Any = component.cls
     parts = [f"{component.name} ({component.kind})", folded(documentation(cls))]
@@ -102,7 +102,7 @@ def _plain(component: Registered) -> dict[str, Any]:
 
 def _attributes(component: Registered) -> dict[str, Any]:
     """Return what the class itself declares of its kind: tasks, goal, range, ..."""
-    known = {field.name for field in dataclasses.fields(component.cls)} | {"name", "presets"}
+    known = {field.name for field in dataclasses.fields(component.cls)} | {"name", "presets", "other_names"}
     return {
         key: value
         for key, value in vars(component.cls).items()
@@ -113,6 +113,8 @@ def _attributes(component: Registered) -> dict[str, Any]:
 
 
 def _origin(component: Registered) -> str:
+    if component.plugin == component.full_name:  # a library made it
+        return component.name
     return f"{component.cls.__module__}.{component.cls.__qualname__}"
 
 

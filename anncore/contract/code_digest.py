@@ -98,6 +98,15 @@ def file_code(path: Path) -> Code:
     return Code(path.stem, "", files, path.parent)
 
 
+def beside_code(folder: Path, name: str) -> Code:
+    """Return the code of a module or package that lies in a folder, with what it imports from there."""
+    single = folder / f"{name}.py"
+    files = _with_neighbours({single} if single.is_file() else set(_package(folder / name)), folder)
+    for file in files:
+        _LOADED.pop(file, None)  # it is executed at every load
+    return Code(name, "", files, folder)
+
+
 def own_versions(module: str) -> str:
     """Return the versions of what one of annx's own modules imports beside NumPy, "" for most."""
     file = getattr(sys.modules.get(module), "__file__", None)

@@ -54,8 +54,10 @@ def _added(registry: Registry, given: Sequence[Registered]) -> Registry:
     components = sorted(
         (*registry.components, *given), key=lambda c: (KINDS.index(c.kind), c.name, c.full_name)
     )
-    return Registry(
-        tuple(components), (*registry.plugins, *plugins), registry.files, (*registry.given, *given)
+    return registry.changed(
+        components=tuple(components),
+        plugins=(*registry.plugins, *plugins),
+        given=(*registry.given, *given),
     )
 
 

@@ -30,6 +30,7 @@ from anncore.contract.kinds import (
     SelectionRule,
     StoppingRule,
 )
+from anncore.contract.libraries import Library
 
 if TYPE_CHECKING:
     import click
@@ -127,3 +128,8 @@ def annx_listeners() -> list[type[Listener]]:  # type: ignore[empty-body]
 @hookspec
 def annx_commands() -> list[type[Command] | click.Command]:  # type: ignore[empty-body]
     """Return the commands this plugin provides, as Command classes or click commands."""
+
+
+@hookspec
+def annx_libraries() -> list[type[Library]]:  # type: ignore[empty-body]
+    """Return the libraries whose classes and functions this plugin makes components of, by a prefix."""

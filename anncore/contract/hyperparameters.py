@@ -7,8 +7,10 @@
 
 A domain is an interval of reals ("[0, 1)"), of integers ("int [1, inf)"), a list of either
 ("list int [1, inf)") or of texts ("list str"), "bool", "str", "path" (a file, relative to the
-experiment file), or a tuple of the allowed values. Only a hyperparameter from a real interval may differ
-between the trials of one stack, as an array; all others are the component's structure.
+experiment file), "value" (whatever a file can hold), or a tuple of the allowed values. After "optional" an
+interval has None as a value too, which is the default where nothing is written. Only a hyperparameter from
+a real interval may differ between the trials of one stack, as an array; all others are the component's
+structure.
 """
 
 from __future__ import annotations
@@ -56,16 +58,18 @@ class Interval:
     closed_low: bool
     closed_high: bool
     integer: bool = False
+    optional: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Interval:
-        """Read "[0, 1)" or "int [1, inf)"."""
-        match = re.fullmatch(r"(int )?([\[(])\s*(\S+?)\s*,\s*(\S+?)\s*([\])])", text.strip())
+        """Read "[0, 1)", "int [1, inf)" or "optional [0, 1)"."""
+        match = re.fullmatch(r"(optional )?(int )?([\[(])\s*(\S+?)\s*,\s*(\S+?)\s*([\])])", text.strip())
         if match is None:
             raise ValueError(f"not an interval: {text!r}; write for example '[0, 1)' or 'int [1, inf)'")
-        integer, left, low, high, right = match.groups()
+        optional, integer, left, low, high, right = match.groups()
+        ends = left == "[", right == "]"
         try:
-            interval = cls(float(low), float(high), left == "[", right == "]", bool(integer))
+            interval = cls(float(low), float(high), *ends, bool(integer), bool(optional))
         except ValueError:
             raise ValueError(f"not an interval: {text!r}; its bounds must be numbers, inf or -inf") from None
         # Values are finite, so a bound at infinity is open, and must be written as open.
@@ -101,7 +105,9 @@ class Interval:
         return low and high
 
     def check(self, value: Any) -> Any:
-        """Return `value` as float or int, or raise ValueError with the rule."""
+        """Return `value` as float or int, None where that is allowed, or raise ValueError with the rule."""
+        if value is None and self.optional:
+            return None
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise ValueError(f"must be {self.describe()}")
         try:
@@ -159,19 +165,39 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Plain:
-    """A bool, a text or a path."""
+    """A bool, a text, a path, or a value of any type that a file can hold."""
 
     type: str
 
     def describe(self) -> str:
         """Return the text for an error."""
-        return {"bool": "true or false", "str": "a text", "path": "a file's path"}[self.type]
+        return PLAIN[self.type]
 
     def check(self, value: Any) -> Any:
         """Return `value`, or raise ValueError with the rule."""
+        if self.type == "value":
+            return self._any(value)
         if not isinstance(value, bool if self.type == "bool" else str):
             raise ValueError(f"must be {self.describe()}")
         return value
+
+    def _any(self, value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return tuple(map(self._any, value))
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"must be {self.describe()}")
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return value
+        raise ValueError(f"must be {self.describe()}")
+
+
+PLAIN = {
+    "bool": "true or false",
+    "str": "a text",
+    "path": "a file's path",
+    "value": "a number, a text, true, false, or a list",
+}
+"""The types of `Plain`, as errors say them. "value" is for what declares no type; it may be missing too."""
 
 
 Domain = Interval | ListOf | OneOf | Plain
@@ -181,7 +207,7 @@ def parse_domain(domain: str | tuple[Any, ...]) -> Domain:
     """Parse a domain as an author writes it."""
     if isinstance(domain, tuple):
         return OneOf(domain)
-    if domain in ("bool", "str", "path"):
+    if domain in PLAIN:
         return Plain(domain)
     if domain == "list str":
         return ListOf(Plain("str"))
@@ -202,7 +228,8 @@ class Declared(NamedTuple):
     @property
     def stackable(self) -> bool:
         """Whether the trials of one stack may hold different values of it, as an array."""
-        return isinstance(self.domain, Interval) and not self.domain.integer
+        domain = self.domain
+        return isinstance(domain, Interval) and not (domain.integer or domain.optional)
 
     @property
     def is_list(self) -> bool:

@@ -100,3 +100,8 @@ _BY_WORD = {word: kind.name for kind in ALL_KINDS for word in (kind.name, kind.p
 def kind_called(word: str) -> str | None:
     """Return the kind of that name, singular or plural; None where there is none."""
     return _BY_WORD.get(word)
+
+
+def article(kind: str) -> str:
+    """Return "a" or "an", whichever goes before a kind."""
+    return "an" if kind[0] in "aeiou" else "a"

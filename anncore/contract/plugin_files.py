@@ -35,14 +35,9 @@ def is_neighbour(folder: Path, name: str) -> bool:
 
 def import_plugin_file(path: Path) -> ModuleType:
     """Import a Python file, anew where this process has it already; raises whatever the file raises."""
-    if not any(isinstance(finder, _Neighbours) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Neighbours())
-    importlib.invalidate_caches()  # a neighbour may have been written a moment ago
     name = module_name(path)
     package = name.partition(".")[0]
-    _forget(package)
-    home = ModuleType(package)
-    home.__path__, home.plugin_file = [str(path.parent)], path  # type: ignore[attr-defined]
+    home = _home(package, path.parent, path)
     loader = _Loader(name, str(path))
     spec = importlib.machinery.ModuleSpec(name, loader, origin=str(path))
     spec.has_location = True
@@ -54,6 +49,28 @@ def import_plugin_file(path: Path) -> ModuleType:
         _forget(package)
         raise
     return module
+
+
+def import_beside(folder: Path, name: str) -> ModuleType:
+    """Import a module or package that lies in a folder, by its dotted name; raises whatever it raises."""
+    package = module_name(folder / name.partition(".")[0]).partition(".")[0]
+    sys.modules[package] = _home(package, folder, folder)
+    try:
+        return importlib.import_module(f"{package}.{name}")
+    except BaseException:
+        _forget(package)
+        raise
+
+
+def _home(package: str, folder: Path, file: Path) -> ModuleType:
+    """Return a new package that stands for a folder; what was imported from it before is forgotten."""
+    if not any(isinstance(finder, _Neighbours) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Neighbours())
+    importlib.invalidate_caches()  # a neighbour may have been written a moment ago
+    _forget(package)
+    home = ModuleType(package)
+    home.__path__, home.plugin_file = [str(folder)], file  # type: ignore[attr-defined]
+    return home
 
 
 def module_name(path: Path) -> str:

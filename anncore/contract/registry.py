@@ -32,8 +32,9 @@ from anncore.contract.admission import Refused, refuse_malformed
 from anncore.contract.code_digest import Code, file_code, installed_code, own_versions
 from anncore.contract.documentation import documentation
 from anncore.contract.errors import ComponentError, PluginError, closest, nearest, tells_users
-from anncore.contract.kind_names import ALL_KINDS, HOOKS, KINDS
+from anncore.contract.kind_names import ALL_KINDS, HOOKS, KINDS, article
 from anncore.contract.kinds import component_class
+from anncore.contract.libraries import Library, Offered, locate, made_class
 from anncore.contract.patience import Waiting
 from anncore.contract.plugin_files import import_plugin_file
 from anncore.contract.session_code import SessionCode
@@ -41,6 +42,7 @@ from anncore.contract.shown import Shown, listed
 from anncore.contract.standard_output import kept_for_results
 
 PREFIX = f"{hookspecs.PROJECT}_"  # of every hook
+LIBRARIES = f"{PREFIX}libraries"
 HOME = "annx"  # the distribution whose components keep their short names
 
 
@@ -112,9 +114,12 @@ class Registry(Shown):
     plugins: tuple[Plugin, ...]
     files: tuple[str, ...] = ()
     given: tuple[Registered, ...] = ()  # classes that a caller handed over (`handed_over`)
+    libraries: tuple[Offered, ...] = ()
+    folder: str = ""  # where a library's path finds files; "" is the working directory
     _by_kind: dict[str, dict[str, list[Registered]]] = field(default_factory=dict, compare=False, repr=False)
     # What others worked out from these components and will be asked for again, by owner and question.
     memo: dict[tuple[str, ...], str] = field(default_factory=dict, compare=False, repr=False)
+    _made: dict[tuple[str, str], Registered] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for kind in KINDS:
@@ -122,6 +127,10 @@ class Registry(Shown):
         for component in self.components:
             for name in (component.name, component.full_name):
                 self._by_kind[component.kind].setdefault(name, []).append(component)
+
+    def changed(self, **changes: Any) -> Registry:
+        """Return a registry with some of its parts replaced."""
+        return dataclasses.replace(self, _by_kind={}, memo={}, _made={}, **changes)
 
     def _facts(self) -> dict[str, object]:
         names = {kind.plural: [known.name for known in self.of_kind(kind.name)] for kind in ALL_KINDS}
@@ -144,6 +153,8 @@ class Registry(Shown):
                 f"No kind is called {kind!r}; kinds are {', '.join(KINDS)}." + nearest(kind, KINDS)
             )
         named = self._by_kind[kind].get(name, [])
+        if not named and self.library(name) is not None:
+            return self._from_library(kind, name)
         if not named:
             raise ComponentError(f"No {kind} is called {name!r}.{self._way_out(kind, name)}")
         ours = [component for component in named if component.dist == HOME]
@@ -153,6 +164,38 @@ class Registry(Shown):
             owners = ", ".join(sorted(component.full_name for component in named))
             raise ComponentError(f"{kind} {name!r} is offered by several plugins; write one of {owners}.")
         return named[0]
+
+    def library(self, name: str) -> Offered | None:
+        """Return the library whose prefix a name has, None where it has none."""
+        prefix, colon, _ = name.partition(":")
+        known = (offered for offered in self.libraries if colon and offered.library.prefix == prefix)
+        return next(known, None)
+
+    def kind_of(self, name: str) -> str:
+        """Return the kind of what a name with a library's prefix leads to; raises ComponentError for none."""
+        offered = self.library(name)
+        assert offered is not None
+        thing = locate(offered, name.partition(":")[2], Path(self.folder).resolve()).thing
+        kind = offered.library.kind_of(thing)
+        if not kind:
+            forms = "; ".join(f"{known}: {form}" for known, form in offered.library.offers.items())
+            raise ComponentError(f"{name} cannot be a component. {offered.library.title} gives {forms}.")
+        return kind
+
+    def _from_library(self, kind: str, name: str) -> Registered:
+        made = self._made.get((kind, name))
+        if made is None:
+            offered = self.library(name)
+            assert offered is not None
+            prefix, _, path = name.partition(":")
+            with kept_for_results():
+                located = locate(offered, path, Path(self.folder).resolve())
+                cls = made_class(offered, kind, path, located)
+            cls.place = (self.files, str(Path(self.folder).resolve()))
+            version = offered.library.version
+            made = Registered(kind, path, cls, prefix, version, name, located.code)
+            self._made[kind, name] = made
+        return made
 
     def namesakes(self, component: Registered) -> list[Registered]:
         """Return the other components of that kind and short name."""
@@ -166,6 +209,10 @@ class Registry(Shown):
                 return f" Plugin {plugin.name!r} is broken: {plugin.problem.rstrip('.')}."
         if nearest(name, self._by_kind[kind]):
             return nearest(name, self._by_kind[kind])
+        prefix, colon, path = name.partition(":")
+        meant = closest(prefix, [offered.library.prefix for offered in self.libraries]) if colon else ""
+        if meant:
+            return f" Did you mean '{meant}:{path}'?"
         others = [other for other in KINDS if name in self._by_kind[other]]
         if others:
             return f" {name!r} is {article(others[0])} {others[0]}."
@@ -224,11 +271,12 @@ def load_registry(
     manager.add_hookspecs(hookspecs)
     components: list[Registered] = []
     plugins: list[Plugin] = []
+    libraries: list[Offered] = []
     with Waiting() as waiting:
         for candidate in _candidates(files, environ, reports):
             if only is not None and not candidate.plugin.local and candidate.plugin.name not in only:
                 continue
-            loaded, provided = _load(manager, candidate, components, waiting)
+            loaded, provided = _load(manager, candidate, components, waiting, libraries)
             if loaded.problem and (loaded.local or environ.get("ANNX_STRICT_PLUGINS") == "1"):
                 raise PluginError(f"plugin {loaded.name} is broken: {loaded.problem}")
             plugins.append(loaded)
@@ -237,6 +285,7 @@ def load_registry(
         tuple(sorted(components, key=lambda c: (KINDS.index(c.kind), c.name, c.full_name))),
         tuple(plugins),
         tuple(plugin.origin for plugin in plugins if plugin.local),
+        libraries=tuple(libraries),
     )
 
 
@@ -310,11 +359,6 @@ def _would_bring(plugin: Plugin, kind: str, name: str) -> bool:
     return short in (entry, entry.removeprefix(f"{kind}_"))
 
 
-def article(kind: str) -> str:
-    """Return "a" or "an", whichever goes before a kind."""
-    return "an" if kind[0] in "aeiou" else "a"
-
-
 def _import_file(path: Path) -> Any:
     if _normal(path.stem) == HOME:  # its components would pass for annx's own
         raise Refused(f"a plugin file cannot be called {path.name}; rename it")
@@ -329,18 +373,24 @@ class _Own(NamedTuple):
     module: Any
     plugin: Plugin
     components: list[Registered]
+    libraries: list[Offered]
 
 
 _OWN: dict[Plugin, _Own] = {}
 
 
 def _load(
-    manager: pluggy.PluginManager, candidate: _Candidate, known: Sequence[Registered], waiting: Waiting
+    manager: pluggy.PluginManager,
+    candidate: _Candidate,
+    known: Sequence[Registered],
+    waiting: Waiting,
+    libraries: list[Offered],
 ) -> tuple[Plugin, list[Registered]]:
-    """Import, register and ask one plugin; whatever it raises stays with it."""
+    """Import, register and ask one plugin; whatever it raises stays with it. Its libraries are added."""
     plugin, module, registered = candidate.plugin, None, False
     own = _OWN.get(plugin)
     if own is not None and sys.modules.get(plugin.origin) is own.module:
+        libraries += own.libraries
         return own.plugin, own.components
     waiting.begin(f"{plugin.name} ({plugin.origin})")
     try:
@@ -356,7 +406,10 @@ def _load(
             manager.register(module, plugin.name)
             _refuse_unknown_hooks(manager, module)
             offered = waiting.run(lambda: _offered(manager, module), plugin.dist)
-            components = list(_admitted(offered, plugin, candidate.code()))
+            code = candidate.code()
+            more = _admitted_libraries(offered, plugin, code, libraries)
+            kinds = [(hook, classes) for hook, classes in offered if hook != LIBRARIES]
+            components = list(_admitted(kinds, plugin, code))
         _refuse_clashes(components, known)
     except KeyboardInterrupt:
         raise
@@ -367,10 +420,12 @@ def _load(
         reason = str(error) if explained else f"{type(error).__name__}: {error}{_beside(plugin, error)}"
         detail = "" if explained else traceback.format_exc()
         return dataclasses.replace(plugin, problem=" ".join(reason.split()), detail=detail), []
+    libraries += more
     names = tuple(f"{component.kind} {component.name}" for component in components)
+    names += tuple(f"library {library.library.prefix}" for library in more)
     loaded = dataclasses.replace(plugin, components=names)
     if plugin.dist == HOME:
-        _OWN[plugin] = _Own(module, loaded, components)
+        _OWN[plugin] = _Own(module, loaded, components, more)
     return loaded, components
 
 
@@ -379,7 +434,7 @@ def _refuse_unknown_hooks(manager: pluggy.PluginManager, module: Any) -> None:
     for caller in manager.get_hookcallers(module) or []:
         if not caller.has_spec():
             # The beginning, which all hooks share, would make any two of them near.
-            short = {hook.removeprefix(PREFIX): hook for hook in HOOKS.values()}
+            short = {hook.removeprefix(PREFIX): hook for hook in (*HOOKS.values(), LIBRARIES)}
             near = closest(caller.name.removeprefix(PREFIX), short)
             guess = f" Did you mean {short[near]!r}?" if near else f" Hooks are {', '.join(short.values())}."
             raise Refused(f"no hook is called {caller.name!r}.{guess}")
@@ -402,7 +457,7 @@ def _offered(manager: pluggy.PluginManager, module: Any) -> list[tuple[str, Any]
     """
     callers = manager.get_hookcallers(module) or []
     if not callers:
-        hooks = ", ".join(HOOKS.values())
+        hooks = ", ".join([*HOOKS.values(), LIBRARIES])
         raise Refused(f"it implements no hook; mark a function with @hookimpl, named one of {hooks}")
     return [
         (caller.name, implementation.function())
@@ -422,6 +477,29 @@ def _admitted(offered: Iterable[tuple[str, Any]], plugin: Plugin, code: Code | N
             cls = component_class(kinds[hook], offer)
             refuse_malformed(kinds[hook], cls)
             yield Registered(kinds[hook], cls.name, cls, plugin.dist, plugin.version, plugin.name, code)
+
+
+def _admitted_libraries(
+    offered: Iterable[tuple[str, Any]], plugin: Plugin, code: Code | None, known: Iterable[Offered]
+) -> list[Offered]:
+    """Return the libraries that a plugin offers; raises Refused for what is none, and for a prefix in use."""
+    taken = {library.library.prefix: library.plugin for library in known}
+    admitted = []
+    for hook, classes in offered:
+        for cls in classes if hook == LIBRARIES else ():
+            if not (isinstance(cls, type) and issubclass(cls, Library)):
+                raise Refused(f"{LIBRARIES} must return subclasses of anncore.Library, got {cls!r}")
+            try:
+                library = cls()
+            except TypeError as error:
+                raise Refused(f"{cls.__name__} cannot be made: {error}") from None
+            if not str(library.prefix).isidentifier():
+                raise Refused(f"{cls.__name__}.prefix must be a name, got {library.prefix!r}")
+            owner = taken.setdefault(library.prefix, plugin.name)
+            if owner != plugin.name:
+                raise Refused(f"the prefix {library.prefix!r} is that of plugin {owner!r} already")
+            admitted.append(Offered(library, plugin.name, code))
+    return admitted
 
 
 def _refuse_clashes(components: Sequence[Registered], known: Iterable[Registered]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from anncore.contract import kinds
 from anncore.contract.admission import form_of
 from anncore.contract.documentation import documentation
-from anncore.contract.errors import PluginError
+from anncore.contract.errors import AnnxError, PluginError
 from anncore.contract.hyperparameters import (
     Declared,
     Domain,
@@ -62,8 +62,7 @@ def with_stand_ins(
     what `describe` cannot have written.
     """
     made = [_registered(plain) for plain in stored]
-    there = {(component.kind, component.full_name) for component in registry.components}
-    made = [component for component in made if every or (component.kind, component.full_name) not in there]
+    made = [component for component in made if every or not _is_there(registry, component)]
     if not made:
         return registry
     taken = {(component.kind, component.full_name) for component in made}
@@ -75,7 +74,20 @@ def with_stand_ins(
         for component in made
     }
     plugins = [plugin for plugin in registry.plugins if plugin.name not in gone]
-    return Registry((*kept, *made), (*plugins, *gone.values()), registry.files)
+    return registry.changed(components=(*kept, *made), plugins=(*plugins, *gone.values()), given=())
+
+
+def _is_there(registry: Registry, stored: Registered) -> bool:
+    """Tell whether a registry has a component, or can make it from a library."""
+    known = ((component.kind, component.full_name) for component in registry.components)
+    if (stored.kind, stored.full_name) in known:
+        return True
+    try:
+        return registry.library(stored.full_name) is not None and bool(
+            registry.get(stored.kind, stored.full_name)
+        )
+    except AnnxError:
+        return False
 
 
 def gone(registry: Registry) -> list[str]:
@@ -146,7 +158,7 @@ def _domain(domain: Domain) -> Any:
     if isinstance(domain, Plain):
         return domain.type
     assert isinstance(domain, Interval)
-    return f"int {domain}" if domain.integer else str(domain)
+    return f"{'optional ' * domain.optional}{'int ' * domain.integer}{domain}"
 
 
 def _attributes(cls: Any) -> dict[str, Any]:

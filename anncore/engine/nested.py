@@ -21,8 +21,8 @@ from anncore.engine.asking import Ask, View, Watched
 
 
 def scope_of(optimizer: Any) -> str:
-    """Return "number", "array" or "trial": what a number's update depends on, nested optimizers included."""
-    wide = ("number", "array", "trial")
+    """Return the widest of an optimizer's scope and those of the optimizers inside it."""
+    wide = ("number", "array", "arrays", "trial")
     scopes = [_own_scope(optimizer), *map(scope_of, nested(optimizer))]
     if overrides(type(optimizer), AnyOptimizer.route):
         scopes.append("array")  # it treats arrays differently
@@ -228,7 +228,7 @@ def _fit(
             fit(optimizer.wrapped, specs, whole=False)  # refuses one that updates none of them itself
         fitted = [_fit(optimizer, [spec], ask, single=True) for spec in specs]
         return Divided([(one, [place]) for one, place in zip(fitted, _places(specs), strict=True)])
-    twin = copy(optimizer)
+    twin = copy(optimizer.fitted_to(specs))
     view = View(twin, ask) if any(map(asks, nested(optimizer))) else None
     for key in _fields(optimizer):
         inner = tuple(

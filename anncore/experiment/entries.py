@@ -102,6 +102,7 @@ def _read_entry(document: Document, kind: str, label: str, registry: Registry) -
         raise section.error(
             None, f"{kind} {component.name!r} is for evaluation only and cannot train; use {', '.join(fit)}."
         )
+    _use_own_names(section, component)
     written = {key: value for key, value in section.data.items() if key != "use"}
     named = read_named(written)
     axes: dict[str, Axis] = {}
@@ -127,6 +128,18 @@ def _read_entry(document: Document, kind: str, label: str, registry: Registry) -
         raise section.error(None, str(error)) from None
     _check_presets(section, entry, registry)
     return entry
+
+
+def _use_own_names(section: Section, component: Registered) -> None:
+    """Put the name that a hyperparameter has here in place of another one that files may use."""
+    for other, own in component.cls.other_names.items():
+        if other in section.data:
+            if own in section.data:
+                raise section.error(other, f"{own} is given twice, as {own!r} and as {other!r}.")
+            assert isinstance(section.data, dict), "a table of the document"
+            pairs = [(own if key == other else key, value) for key, value in section.data.items()]
+            section.data.clear()
+            section.data.update(pairs)
 
 
 def _use(kind: str, label: str, name: str, registry: Registry) -> str:

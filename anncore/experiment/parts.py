@@ -190,7 +190,7 @@ def refuse_large(component: Registered, params: Mapping[str, Any]) -> None:
     They are numbers of examples, features, units or dimensions; what is a seed by its name counts none.
     """
     numbers = {
-        key: max(params[key], 1)
+        key: max(params[key] or 1, 1)
         for key, field in declared(_class(component)).items()
         if isinstance(field.domain, Interval) and field.domain.integer and "seed" not in key
     }

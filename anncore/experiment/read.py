@@ -230,7 +230,18 @@ def _components(
 ) -> tuple[Registry, tuple[str, ...]]:
     """Return the registry with the components of document and caller, and all plugin files."""
     loaded, files = _with_files(document, base, options.plugins, registry)
+    if loaded.folder != str(base) and _names_a_library(document.data, loaded):
+        loaded = loaded.changed(folder=str(base))
     return with_components(loaded, options.components) if options.components else loaded, files
+
+
+def _names_a_library(value: Any, registry: Registry) -> bool:
+    """Tell whether a text anywhere in a document has the prefix of a library."""
+    if isinstance(value, Mapping):
+        return any(_names_a_library(item, registry) for pair in value.items() for item in pair)
+    if isinstance(value, list):
+        return any(_names_a_library(item, registry) for item in value)
+    return isinstance(value, str) and registry.library(value) is not None
 
 
 def _with_files(

@@ -15,9 +15,9 @@ import numpy as np
 
 from anncore.contract.errors import ComponentError, nearest
 from anncore.contract.hyperparameters import references, resolve
-from anncore.contract.kind_names import kind_called
+from anncore.contract.kind_names import article, kind_called
 from anncore.contract.kinds import TASKS, Array, WeightSpec
-from anncore.contract.registry import Registered, Registry, article
+from anncore.contract.registry import Registered, Registry
 from anncore.contract.trial import Part, Split, Train, Trial
 from anncore.engine.activations import Activations
 from anncore.engine.build import build_part, build_stack

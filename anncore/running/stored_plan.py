@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from anncore.contract.errors import AnnxError, ExperimentError, PluginError, StoreError
 from anncore.contract.kinds import Candidates, SelectionRule
-from anncore.contract.registry import Registry, load_registry
+from anncore.contract.registry import load_registry
 from anncore.contract.session_code import owner_of
 from anncore.contract.stand_ins import StandIn, with_stand_ins
 from anncore.experiment.document import Source, read_document
@@ -98,7 +98,7 @@ def read_with_stand_ins(
         # Files that are gone count as loaded: stand-ins stand for what they brought.
         known = tuple(dict.fromkeys([*registry.files, *map(str, files)]))
         try:
-            whole = Registry(registry.components, registry.plugins, known)
+            whole = registry.changed(files=known)
             return read_experiment(source, options, whole)
         except AnnxError as error:
             problem = problem or error

@@ -85,6 +85,7 @@ class Work:
         self.files = tuple(files)
         self.train = train
         self._given = () if registry is None else registry.given
+        self._folder = "" if registry is None else registry.folder
         self._packed: bytes | None = None
         self.log = log
         self.on_progress: Callable[[Task, float], None] | None = None
@@ -112,7 +113,8 @@ class Work:
     def prepare(self) -> Registry:
         """Load the components, unless that is done."""
         if self._registry is None:
-            self._registry = unpacked(load_registry(files=self.files, reports=False), self._packed or b"")
+            loaded = load_registry(files=self.files, reports=False).changed(folder=self._folder)
+            self._registry = unpacked(loaded, self._packed or b"")
         return self._registry
 
     def warm_up(self, task: Task) -> None:

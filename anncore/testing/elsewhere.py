@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import importlib
 import importlib.util
+import json
 import os
 import pickle
 import signal
@@ -23,6 +24,8 @@ from typing import Any, NamedTuple
 import cloudpickle
 
 from anncore.contract.code_digest import file_code
+from anncore.contract.libraries import MAKER
+from anncore.contract.made_classes import look_in
 from anncore.contract.plugin_files import PREFIX, import_plugin_file
 from anncore.engine.process import children_on_one_blas_thread
 
@@ -66,6 +69,9 @@ def same(thing: Any) -> Any:
 def _homes(classes: Iterable[Any]) -> list[Home]:
     homes = []
     for cls in classes:
+        if cls.__module__ == MAKER:  # a library made it, and makes it there once more
+            homes.append(Home(MAKER, json.dumps(cls.place), f"{cls.__qualname__} {id(cls._theirs)}"))
+            continue
         file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
         if cls.__module__.startswith(PREFIX):  # a plugin file, or one that it imports from beside it
             package = cls.__module__.partition(".")[0]
@@ -167,7 +173,8 @@ def _settle(home: Home, known: dict[str, str]) -> None:
     """Import a module as the asking process did: by its name, or else from its file."""
     if known.get(home.name) == home.digest:
         return
-    if home.name in known or home.name.startswith(PREFIX) or not _importable(home):
+    anew = home.name in known or home.name == MAKER or home.name.startswith(PREFIX)
+    if anew or not _importable(home):
         _load(home)
     known[home.name] = home.digest
 
@@ -183,6 +190,9 @@ def _importable(home: Home) -> bool:
 
 
 def _load(home: Home) -> None:
+    if home.name == MAKER:
+        look_in(*json.loads(home.file))
+        return
     if home.name.startswith(PREFIX):
         import_plugin_file(Path(home.file))
         return

@@ -128,7 +128,7 @@ def _outside(declaration: Declared) -> list[Any]:
         bad: list[Any] = [float("nan"), float("inf"), "text", True]
         bad += [domain.low - 1 if domain.closed_low else domain.low] if np.isfinite(domain.low) else []
         bad += [domain.high + 1 if domain.closed_high else domain.high] if np.isfinite(domain.high) else []
-        return bad + ([declaration.default + 0.5] if domain.integer else [])
+        return bad + ([(declaration.default or 0) + 0.5] if domain.integer else [])
     if isinstance(domain, ListOf):
         bad = [1, "text", [1] if isinstance(domain.item, Plain) else ["text"], [float("nan")]]
         if isinstance(domain.item, Interval) and np.isfinite(domain.item.low):
@@ -137,6 +137,8 @@ def _outside(declaration: Declared) -> list[Any]:
     if isinstance(domain, OneOf):
         return ["no such value"]
     assert isinstance(domain, Plain)
+    if domain.type == "value":
+        return [{"a": "table"}, float("nan")]
     return ["yes", 1] if domain.type == "bool" else [1, None]
 
 

@@ -237,7 +237,7 @@ def _by_trial(example: Example) -> int:
     return count
 
 
-SCOPES = {"number": _by_number, "array": _by_array, "trial": _by_trial}
+SCOPES = {"number": _by_number, "array": _by_array, "arrays": _by_trial, "trial": _by_trial}
 
 
 def asking(subject: Subject) -> int:

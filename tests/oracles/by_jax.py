@@ -150,6 +150,8 @@ ROWS = [
     optimizer("nesterov", lambda o, lr: o.sgd(lr, momentum=0.9, nesterov=True)),
     optimizer("adamw", lambda o, lr: o.adamw(lr)),
     optimizer("adamw", lambda o, lr: o.adamw(lr, weight_decay=0.2), weight_decay=0.2),
+    optimizer("nadam", lambda o, lr: o.nadam(lr)),
+    optimizer("radam", lambda o, lr: o.radam(lr)),
     optimizer("amsgrad", lambda o, lr: o.amsgrad(lr)),
     optimizer("amsgrad", lambda o, lr: o.amsgrad(lr, eps=0, eps_root=1e-6), eps_mode="inside", eps=1e-6),
     optimizer(

@@ -86,6 +86,7 @@ ROWS = [
     optimizer("nesterov", lambda o: o.SGD(momentum=0.9, nesterov=True)),
     optimizer("adamw", lambda o: o.AdamW()),
     optimizer("amsgrad", lambda o: o.Adam(amsgrad=True)),
+    optimizer("nadam", lambda o: o.Nadam()),
     optimizer("lion", lambda o: o.Lion()),
     optimizer("sgd", lambda o: o.SGD(weight_decay=0.2), weight_decay=0.2),
     optimizer("momentum", lambda o: o.SGD(momentum=0.9, weight_decay=0.2), weight_decay=0.2),

@@ -196,6 +196,10 @@ ROWS = [
     optimizer("nesterov", lambda t, p: t.optim.SGD(p, momentum=0.9, nesterov=True)),
     optimizer("adamw", lambda t, p: t.optim.AdamW(p)),
     optimizer("amsgrad", lambda t, p: t.optim.Adam(p, amsgrad=True)),
+    optimizer("nadam", lambda t, p: t.optim.NAdam(p)),
+    optimizer("nadam", lambda t, p: t.optim.NAdam(p, weight_decay=0.2), weight_decay=0.2),
+    optimizer("radam", lambda t, p: t.optim.RAdam(p)),
+    optimizer("radam", lambda t, p: t.optim.RAdam(p, weight_decay=0.2), weight_decay=0.2),
     optimizer("sgd", lambda t, p: t.optim.SGD(p, weight_decay=0.2), weight_decay=0.2),
     optimizer("momentum", lambda t, p: t.optim.SGD(p, momentum=0.9, weight_decay=0.2), weight_decay=0.2),
     optimizer(

@@ -34,6 +34,9 @@ class Component(ABC):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Values of hyperparameters by the name of a convention ("torch", "keras"), which `preset` selects."""
 
+    other_names: ClassVar[Mapping[str, str]] = {}
+    """By another name of a hyperparameter that files may use, the name that it has here."""
+
     def validate(self) -> None:
         """Raise ValueError for hyperparameters that do not fit together. By default all do."""
         return None

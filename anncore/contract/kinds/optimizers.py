@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from anncore.contract.errors import ComponentError
@@ -31,9 +31,17 @@ class AnyOptimizer(Component):
 
         "number": only on the history of that number; `weight` has any shape, often (T, 1, P) for all weights.
         "array": on its whole array; `weight` is (T, fan_in, fan_out) or (T, 1, fan_out).
+        "arrays": on all the arrays that it gets; `weight` is (T, 1, P), and `fitted_to` tells their shapes.
         "trial": on all weights of its trial; `weight` is (T, 1, P), in the order of the network's specs.
         """
         return "number"
+
+    def fitted_to(self, specs: Sequence[WeightSpec]) -> AnyOptimizer:
+        """Return the optimizer for arrays of these specs, which lie side by side in `weight`.
+
+        By default it is this one. An optimizer of scope "arrays" keeps their shapes.
+        """
+        return self
 
     @abstractmethod
     def init(self, weight: Array) -> Any:
