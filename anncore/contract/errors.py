@@ -25,6 +25,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 MOST_LINES = 20  # of the mistakes of one file
+RAISED_BY_PLUGINS = (Exception, SystemExit, GeneratorExit)
+"""What may come out of a plugin's code and must not end its host; KeyboardInterrupt is the user's."""
+
 JOINTS = str.maketrans("", "", "_- ")
 LONGEST_NAME = 60  # a longer name is no misspelling of a component or key
 
@@ -93,6 +96,16 @@ def tells_users(function: Callable[P, R]) -> Callable[P, R]:
             raise error.with_traceback(None)  # noqa: B904 - it is the same error
 
     return told
+
+
+def described(error: BaseException) -> str:
+    """Return "ValueError: its message" in one line, also where a plugin's error cannot be written as text."""
+    name = type(error).__name__
+    try:
+        message = " ".join(str(error).split())
+    except RAISED_BY_PLUGINS:
+        message = "its message cannot be written as text"
+    return f"{name}: {message}" if message else name
 
 
 def shortened(text: str, *, word: int = 300, line: int = 1500) -> str:
