@@ -54,11 +54,15 @@ class ExperimentErrors(ExperimentError):
     """Several mistakes of one experiment file, up to twenty lines; `of` makes it of single errors."""
 
     @classmethod
-    def of(cls, errors: Iterable[AnnxError]) -> ExperimentErrors:
-        """Return one error with a line for each mistake; equal lines are said once."""
+    def of(cls, errors: Iterable[AnnxError], *, at_least: bool = False) -> ExperimentErrors:
+        """Return one error with a line for each mistake; equal lines are said once.
+
+        at_least: whether there may be more mistakes than these.
+        """
         lines = list(dict.fromkeys(line for error in errors for line in error.lines))
         if len(lines) > MOST_LINES:
-            lines[MOST_LINES - 1 :] = [f"... and {len(lines) - MOST_LINES + 1} more mistakes."]
+            more = f"{'at least ' if at_least else ''}{len(lines) - MOST_LINES + 1}"
+            lines[MOST_LINES - 1 :] = [f"... and {more} more mistakes."]
         return cls(*lines)
 
 
