@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
@@ -118,13 +118,13 @@ class Verbs(click.Group):
         except (KeyboardInterrupt, click.Abort):
             code = _say("interrupted", INTERRUPTED)
         except (_PipeClosed, BrokenPipeError):
-            _drop_output()
+            _drop(sys.stdout)
             code = OK
         except OSError as error:
             if error.errno not in DISK:
                 raise
             if error.filename is None:
-                _drop_output()
+                _drop(sys.stdout)
             code = _say(f"{error.filename or 'the output'} cannot be used: {error.strerror}.", MISUSED)
         sys.exit(code if isinstance(code, int) else OK)
 
@@ -160,10 +160,10 @@ def _blamed(ctx: click.Context) -> Iterator[None]:
         ) from error
 
 
-def _drop_output() -> None:
-    """Python flushes standard output again when it ends, which would raise the error again."""
+def _drop(stream: TextIO) -> None:
+    """Let a stream write nowhere: Python flushes it again when it ends, which would raise the error again."""
     with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _stop(error: click.UsageError) -> str:
@@ -171,9 +171,12 @@ def _stop(error: click.UsageError) -> str:
 
 
 def _say(message: str | Sequence[str], code: int) -> int:
-    """Print one line per mistake and return the code."""
-    for line in [message] if isinstance(message, str) else message:
-        say(printable(f"annx: {' '.join(shortened(line).split())}"), err=True)
+    """Print one line per mistake and return the code, also where nothing can be printed."""
+    try:
+        for line in [message] if isinstance(message, str) else message:
+            say(printable(f"annx: {' '.join(shortened(line).split())}"), err=True)
+    except OSError:  # standard error lies on a full disk, or nobody reads it
+        _drop(sys.stderr)
     return code
 
 
