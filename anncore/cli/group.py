@@ -9,12 +9,12 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from anncore._version import __version__
-from anncore.cli.printing import prepare_streams, say
+from anncore.cli.printing import drop_stream, prepare_streams, say
 from anncore.contract.documentation import documentation
 from anncore.contract.errors import AnnxError, shortened
 from anncore.contract.telling import TELLER
@@ -118,13 +118,13 @@ class Verbs(click.Group):
         except (KeyboardInterrupt, click.Abort):
             code = _say("interrupted", INTERRUPTED)
         except (_PipeClosed, BrokenPipeError):
-            _drop(sys.stdout)
+            drop_stream()
             code = OK
         except OSError as error:
             if error.errno not in DISK:
                 raise
             if error.filename is None:
-                _drop(sys.stdout)
+                drop_stream()
             code = _say(f"{error.filename or 'the output'} cannot be used: {error.strerror}.", MISUSED)
         sys.exit(code if isinstance(code, int) else OK)
 
@@ -160,12 +160,6 @@ def _blamed(ctx: click.Context) -> Iterator[None]:
         ) from error
 
 
-def _drop(stream: TextIO) -> None:
-    """Let a stream write nowhere: Python flushes it again when it ends, which would raise the error again."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
 def _stop(error: click.UsageError) -> str:
     return "" if error.format_message().rstrip().endswith("?") else "."
 
@@ -176,7 +170,7 @@ def _say(message: str | Sequence[str], code: int) -> int:
         for line in [message] if isinstance(message, str) else message:
             say(printable(f"annx: {' '.join(shortened(line).split())}"), err=True)
     except OSError:  # standard error lies on a full disk, or nobody reads it
-        _drop(sys.stderr)
+        drop_stream(err=True)
     return code
 
 

@@ -6,6 +6,7 @@ Errors come here shortened (`anncore.contract.errors`).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -57,6 +58,12 @@ def _refill(descriptor: int, name: str) -> None:
     if getattr(sys, name) is None:
         mode = "w" if descriptor else "r"
         setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def drop_stream(*, err: bool = False) -> None:
+    """Let standard output or error write nowhere: Python flushes it at its end, and would raise again."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), (sys.stderr if err else sys.stdout).fileno())
 
 
 def say(text: object = "", *, err: bool = False) -> None:
