@@ -15,7 +15,7 @@ import click
 
 from anncore._version import __version__
 from anncore.cli.common import broken
-from anncore.cli.printing import prepare_streams, say
+from anncore.cli.printing import drop_stream, prepare_streams, say
 from anncore.contract.documentation import documentation
 from anncore.contract.errors import AnnxError, on_command_line, shortened
 from anncore.contract.telling import TELLER
@@ -126,13 +126,13 @@ class Verbs(click.Group):
         except (KeyboardInterrupt, click.Abort):
             code = _say("interrupted", INTERRUPTED)
         except (_PipeClosed, BrokenPipeError):
-            _drop_output()
+            drop_stream()
             code = OK
         except OSError as error:
             if error.errno not in DISK:
                 raise
             if error.filename is None:
-                _drop_output()
+                drop_stream()
             code = _say(f"{error.filename or 'the output'} cannot be used: {error.strerror}.", MISUSED)
         return code
 
@@ -168,20 +168,17 @@ def _blamed(ctx: click.Context) -> Iterator[None]:
         ) from error
 
 
-def _drop_output() -> None:
-    """Python flushes standard output again when it ends, which would raise the error again."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def _stop(error: click.UsageError) -> str:
     return "" if error.format_message().rstrip().endswith("?") else "."
 
 
 def _say(message: str | Sequence[str], code: int) -> int:
-    """Print one line per mistake and return the code."""
-    for line in [message] if isinstance(message, str) else message:
-        say(broken(printable(f"annx: {' '.join(shortened(line).split())}")), err=True)
+    """Print one line per mistake and return the code, also where nothing can be printed."""
+    try:
+        for line in [message] if isinstance(message, str) else message:
+            say(broken(printable(f"annx: {' '.join(shortened(line).split())}")), err=True)
+    except OSError:  # standard error lies on a full disk, or nobody reads it
+        drop_stream(err=True)
     return code
 
 

@@ -6,7 +6,9 @@ Errors come here shortened (`anncore.contract.errors`).
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import shutil
 import sys
@@ -27,11 +29,41 @@ PLAIN = dict(zip("–—−‐‑’‘“”×·•✓", "-----''\"\"x.*+", str
 
 
 def prepare_streams() -> None:
-    """Let standard output and error replace what their encoding lacks: cp1252 and GBK know few formulas."""
+    """Make standard input, output and error usable, whatever the process was started with.
+
+    Standard output and error replace what their encoding lacks: cp1252 and GBK know few formulas.
+    """
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        _refill(descriptor, name)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")
+
+
+def _refill(descriptor: int, name: str) -> None:
+    """Let a standard stream that is closed be the null device.
+
+    Otherwise the next file that is opened gets its number, the store for instance, and what a plugin prints
+    would be written into it.
+    """
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        null = os.open(os.devnull, os.O_RDWR)
+        if null != descriptor:
+            os.dup2(null, descriptor)
+            os.close(null)
+        os.set_inheritable(descriptor, True)
+    if getattr(sys, name) is None:
+        mode = "w" if descriptor else "r"
+        setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def drop_stream(*, err: bool = False) -> None:
+    """Let standard output or error write nowhere: Python flushes it at its end, and would raise again."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), (sys.stderr if err else sys.stdout).fileno())
 
 
 def say(text: object = "", *, err: bool = False) -> None:

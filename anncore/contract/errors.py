@@ -27,6 +27,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 MOST_LINES = 20  # of the mistakes of one file
+RAISED_BY_PLUGINS = (Exception, SystemExit, GeneratorExit)
+"""What may come out of a plugin's code and must not end its host; KeyboardInterrupt is the user's."""
+
 JOINTS = str.maketrans("", "", "_- ")
 LONGEST_NAME = 60  # a longer name is no misspelling of a component or key
 
@@ -90,11 +93,15 @@ class ExperimentErrors(ExperimentError):
     """Several mistakes of one experiment file, up to twenty lines; `of` makes it of single errors."""
 
     @classmethod
-    def of(cls, errors: Iterable[AnnxError]) -> ExperimentErrors:
-        """Return one error with a line for each mistake; equal lines are said once."""
+    def of(cls, errors: Iterable[AnnxError], *, at_least: bool = False) -> ExperimentErrors:
+        """Return one error with a line for each mistake; equal lines are said once.
+
+        at_least: whether there may be more mistakes than these.
+        """
         lines = list(dict.fromkeys(line for error in errors for line in error.lines))
         if len(lines) > MOST_LINES:
-            lines[MOST_LINES - 1 :] = [f"... and {len(lines) - MOST_LINES + 1} more mistakes."]
+            more = f"{'at least ' if at_least else ''}{len(lines) - MOST_LINES + 1}"
+            lines[MOST_LINES - 1 :] = [f"... and {more} more mistakes."]
         return cls(*lines)
 
 
@@ -132,6 +139,16 @@ def tells_users(function: Callable[P, R]) -> Callable[P, R]:
             raise error.with_traceback(None)  # noqa: B904 - it is the same error
 
     return told
+
+
+def described(error: BaseException) -> str:
+    """Return "ValueError: its message" in one line, also where a plugin's error cannot be written as text."""
+    name = type(error).__name__
+    try:
+        message = " ".join(str(error).split())
+    except RAISED_BY_PLUGINS:
+        message = "its message cannot be written as text"
+    return f"{name}: {message}" if message else name
 
 
 def shortened(text: str, *, word: int = 300, line: int = 1500) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from anncore.contract import kinds
 from anncore.contract.admission import Refused, refuse_malformed
 from anncore.contract.code_digest import file_code
-from anncore.contract.errors import PluginError
+from anncore.contract.errors import RAISED_BY_PLUGINS, PluginError, described
 from anncore.contract.kind_names import KINDS
 from anncore.contract.registry import HOME, Plugin, Registered, Registry
 from anncore.contract.session_code import SessionCode, Unclear, has_no_home, owner_of, session_code
@@ -81,8 +81,8 @@ def _registered(cls: type[Any]) -> Registered:
         raise PluginError(f"{error}.") from None
     except Unclear as error:
         raise PluginError(f"{owner} {error}; put it into a file and give that by plugins.") from None
-    except Exception as error:  # cls() is the author's code
-        raise PluginError(f"{owner} cannot be made: {type(error).__name__}: {error}.") from error
+    except RAISED_BY_PLUGINS as error:  # cls() is the author's code
+        raise PluginError(f"{owner} cannot be made: {described(error)}.") from error
     dist = owner_of(cls)
     if dist == HOME:
         raise PluginError(f"{owner} comes from a module called {HOME}; rename the module.")
@@ -108,7 +108,7 @@ def packed(given: Sequence[Registered]) -> bytes:
 
     try:
         data: bytes = cloudpickle.dumps(tuple(given))
-    except Exception as error:
+    except RAISED_BY_PLUGINS as error:
         names = ", ".join(component.cls.__qualname__ for component in given)
         reason = " ".join(str(error).split())
         raise PluginError(

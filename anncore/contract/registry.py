@@ -31,7 +31,7 @@ from anncore.contract import hookspecs
 from anncore.contract.admission import Refused, refuse_malformed
 from anncore.contract.code_digest import Code, file_code, installed_code, own_versions
 from anncore.contract.documentation import documentation
-from anncore.contract.errors import ComponentError, PluginError, closest, nearest, tells_users
+from anncore.contract.errors import ComponentError, PluginError, closest, described, nearest, tells_users
 from anncore.contract.kind_names import ALL_KINDS, HOOKS, KINDS, article
 from anncore.contract.kinds import component_class
 from anncore.contract.libraries import Library, Offered, locate, made_class
@@ -417,7 +417,7 @@ def _load(
         if registered and manager.is_registered(module):
             manager.unregister(module)
         explained = isinstance(error, (Refused, pluggy.PluginValidationError))
-        reason = str(error) if explained else f"{type(error).__name__}: {error}{_beside(plugin, error)}"
+        reason = str(error) if explained else f"{described(error)}{_beside(plugin, error)}"
         detail = "" if explained else traceback.format_exc()
         return dataclasses.replace(plugin, problem=" ".join(reason.split()), detail=detail), []
     libraries += more

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from anncore.contract.errors import RAISED_BY_PLUGINS
 from anncore.contract.kinds import Array
 from anncore.contract.registry import Registry
 from anncore.contract.shown import Shown, listed
@@ -85,7 +86,7 @@ def corners(trial: Trial, registry: Registry) -> tuple[Array, Array] | None:
         data = prepare(
             trial.parts["dataset"], trial.split, trial.sweep_seed, REFERENCE, registry, trial.train.dtype
         )
-    except Exception:
+    except RAISED_BY_PLUGINS:
         return None
     if data.inputs != 2:
         return None

@@ -10,6 +10,7 @@ from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import references
 from anncore.contract.kinds import AnyNetwork, Array, Layer, Weights, WeightSpec, overrides
 from anncore.contract.registry import Registry
+from anncore.contract.shown import shortened
 from anncore.contract.trial import Part, Trial
 from anncore.engine.activations import Activations
 from anncore.engine.build import build_part, build_stack
@@ -73,6 +74,11 @@ def _shared(activation: Any) -> Activations:
 
 def _specs(network: Any, inputs: int, outputs: int) -> list[WeightSpec]:
     specs = list(network.specs(inputs, outputs))
+    for spec in specs:
+        if not isinstance(spec, WeightSpec):
+            raise ComponentError(
+                f"{network.name}: specs() must return a list of WeightSpec, got {shortened(repr(spec), 60)}"
+            )
     for activation in _activations(network):
         specs += activation.specs()
     return specs

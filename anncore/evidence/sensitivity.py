@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from anncore.contract.columns import is_hyperparameter
 from anncore.evidence.frame import GOALS, refuse_other_frames
 
 if TYPE_CHECKING:
@@ -68,9 +69,7 @@ def lr_sensitivity(
 def tuned_column(mine: pd.DataFrame) -> str | None:
     """Return the numeric hyperparameter with the most values tried, three or more; then the widest."""
     best, most = None, (2, 0.0)
-    for column in mine.columns:
-        if "." not in column:
-            continue
+    for column in filter(is_hyperparameter, mine.columns):
         values = [v for v in mine[column].unique() if _is_number(v)]
         positive = len(values) > 1 and min(values) > 0
         reach = (len(values), math.log10(max(values) / min(values)) if positive else 0.0)

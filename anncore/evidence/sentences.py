@@ -62,12 +62,10 @@ def size(value: float, scale: str) -> str:
     if math.isinf(value):
         return "all, by divergence" if value > 0 else "none, by divergence"
     if scale == "log":
-        share = -math.expm1(-abs(value))
-        ratio = math.exp(abs(value))
         word = "lower" if value >= 0 else "higher"
         if abs(value) > math.log(10):
-            return f"{number(ratio, 2)} times {word}"
-        change = share if value >= 0 else ratio - 1
+            return f"{_power(abs(value))} times {word}"
+        change = -math.expm1(-value) if value >= 0 else math.expm1(-value)
         if not change:
             return "0 %"
         least = "less than 0.1 %" if change < 0.0005 else percent(change, 1 if change < 0.1 else 0)
@@ -77,6 +75,15 @@ def size(value: float, scale: str) -> str:
     if scale == "range":
         return f"{_hundredths(value)} % of the arms' range"
     return number(value)
+
+
+def _power(logarithm: float) -> str:
+    """Write exp(logarithm) with two digits, also where it is beyond the largest float."""
+    if logarithm < 700:
+        return number(math.exp(logarithm), 2)
+    exponent, rest = divmod(logarithm / math.log(10), 1)
+    mantissa, carry = f"{10**rest:.1e}".split("e")
+    return f"{mantissa}e{int(exponent) + int(carry)}"
 
 
 def _hundredths(value: float) -> str:

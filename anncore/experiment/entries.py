@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -107,13 +107,13 @@ def _read_entry(document: Document, kind: str, label: str, registry: Registry) -
     named = read_named(written)
     axes: dict[str, Axis] = {}
     given_by: dict[str, str] = {}
-    wrong: list[str] = []
+    wrong: set[str] = set()
     for key in sorted(written, key=depth):  # references first: what keys there are follows from them
-        if any(key.startswith(f"{reference}.") for reference in wrong):
+        if any(place in wrong for place in _places_above(key)):
             continue
         axis = document.mistakes.attempt(partial(read_axis, section, key, component, registry, named), None)
         if axis is None:
-            wrong.append(key)
+            wrong.add(key)
             continue
         axes[key] = axis
         for name in axis.keys:
@@ -140,6 +140,12 @@ def _use_own_names(section: Section, component: Registered) -> None:
             pairs = [(own if key == other else key, value) for key, value in section.data.items()]
             section.data.clear()
             section.data.update(pairs)
+
+
+def _places_above(key: str) -> Iterator[str]:
+    """Yield "a" and "a.b" for "a.b.c"."""
+    steps = key.split(".")
+    return (".".join(steps[:end]) for end in range(1, len(steps)))
 
 
 def _use(kind: str, label: str, name: str, registry: Registry) -> str:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from anncore.contract.errors import ComponentError, ExperimentError
+from anncore.contract.errors import RAISED_BY_PLUGINS, ComponentError, ExperimentError, described
 from anncore.contract.hyperparameters import Interval, references
 from anncore.contract.kinds import AnyNetwork, Task, WeightSpec, overrides
 from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE
@@ -62,9 +62,12 @@ class ObjectiveFit(Fit):
 
     def weights(self, choices: Mapping[str, Choice], entries: Mapping[str, Entry]) -> list[WeightSpec]:
         """Return the spec of the arguments."""
-        return objective_specs(
-            int(build_part(self.maker.plain(choices["objective"]), self.registry).dimensions)
-        )
+        part = self.maker.plain(choices["objective"])
+        try:
+            return objective_specs(int(build_part(part, self.registry).dimensions))
+        except RAISED_BY_PLUGINS as error:
+            where = f"{self.experiment.file}: [objective.{choices['objective'].entry.label}]"
+            raise ExperimentError(f"{where} has no dimensions: {described(error)}") from error
 
     def tasks(self, choices: Mapping[str, Choice]) -> dict[str, Task]:
         """Return nothing: an objective has no task."""
@@ -186,9 +189,13 @@ class NetworkFit(Fit):
             )
             try:
                 specs = network_specs(part, self.registry, shapes.inputs, outputs)
+                self._refuse_large(where, specs, shapes)
             except ComponentError as error:
                 raise ExperimentError(f"{where} {error}") from error
-            self._refuse_large(where, specs, shapes)
+            except ExperimentError:
+                raise
+            except RAISED_BY_PLUGINS as error:
+                raise ExperimentError(f"{where} cannot be made: {described(error)}") from error
             self._specs[together] = specs
         return self._specs[together]
 

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from anncore.contract.errors import AnnxError, ExperimentErrors
 
+MOST_NOTED = 100  # beyond it reading ends: a file with a hundred thousand wrong keys takes minutes to the end
+
 Value = TypeVar("Value")
 Other = TypeVar("Other")
 
@@ -14,8 +16,8 @@ Other = TypeVar("Other")
 class Mistakes:
     """What is wrong in one document so far.
 
-    A wrong value and an unknown key are noted, and reading goes on. What follows from a wrong value is no
-    mistake of its own: `attempt` leaves it out.
+    A wrong value and an unknown key are noted, and reading goes on, up to a hundred mistakes. What
+    follows from a wrong value is no mistake of its own: `attempt` leaves it out.
     """
 
     def __init__(self, errors: Iterable[AnnxError] = ()) -> None:
@@ -23,10 +25,15 @@ class Mistakes:
         self._wrong_values = 0
 
     def note(self, error: AnnxError, *, value: bool = True) -> None:
-        """Add a mistake; value: whether a value is missing now that what is read next may need."""
+        """Add a mistake; value: whether a value is missing now that what is read next may need.
+
+        Raises all of them where there are too many to go on.
+        """
         if str(error) not in map(str, self.errors[-1:]):
             self.errors.append(error)
         self._wrong_values += value
+        if len(self.errors) > MOST_NOTED:
+            self.raise_all()
 
     def attempt(self, read: Callable[[], Value], otherwise: Other) -> Value | Other:
         """Return what `read` returns; where it raises an AnnxError, note that and return `otherwise`."""
@@ -34,6 +41,8 @@ class Mistakes:
         try:
             return read()
         except AnnxError as error:
+            if len(self.errors) > MOST_NOTED:
+                raise
             if self._wrong_values == before:
                 self.note(error)
             return otherwise
@@ -43,4 +52,4 @@ class Mistakes:
         if len(self.errors) == 1:
             raise self.errors[0]
         if self.errors:
-            raise ExperimentErrors.of(self.errors)
+            raise ExperimentErrors.of(self.errors, at_least=len(self.errors) > MOST_NOTED)

@@ -9,10 +9,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from anncore.contract.errors import AnnxError, ComponentError, DataError, ExperimentError
+from anncore.contract.errors import (
+    RAISED_BY_PLUGINS,
+    AnnxError,
+    ComponentError,
+    DataError,
+    ExperimentError,
+    described,
+)
 from anncore.contract.hyperparameters import Interval, Plain, build, declared, references, resolve
 from anncore.contract.kinds import Task
 from anncore.contract.registry import Registered
+from anncore.contract.shown import shortened
 from anncore.contract.trial import Part, canonical
 from anncore.engine.datasets import Shapes, prepare
 from anncore.experiment.choices import Choice, combos
@@ -76,7 +84,7 @@ class PartMaker:
             if shapes is None:
                 try:
                     shapes = prepare(part, split, experiment.sweep_seed, seed, self.registry, dtype).shapes
-                except Exception as error:
+                except RAISED_BY_PLUGINS as error:
                     raise self._located(dataset.entry, error) from error
             self._shapes[dataset] = self.seen[digest] = shapes
         return shapes
@@ -115,7 +123,7 @@ class PartMaker:
         assert component is not None
         try:
             return self._part(component, choice.given, filling)
-        except Exception as error:
+        except RAISED_BY_PLUGINS as error:
             raise self._located(choice.entry, error) from error
 
     def _part(
@@ -153,7 +161,7 @@ class PartMaker:
         names = {key: tuple(inner.name for inner in parts) for key, parts in part.refs.items()}
         built = build(cls, **{**part.params, **paths, **names})
         params = {key: value for key, value in part.params.items() if key not in paths}
-        if fingerprint := built.fingerprint():
+        if fingerprint := _fingerprint(built):
             params["fingerprint"] = fingerprint
         if self._wraps_one_that_asks(part):
             # Results from when only the first gradient of a step went through a wrapper have another key.
@@ -173,15 +181,24 @@ class PartMaker:
             for inner in parts:
                 yield from self.components(inner)
 
-    def _located(self, entry: Entry, error: Exception) -> AnnxError:
+    def _located(self, entry: Entry, error: BaseException) -> AnnxError:
         """Return what a component raised as one line per mistake that names file and section."""
         where = f"{self.experiment.file}: [{entry.kind}.{entry.label}]"
         if isinstance(error, DataError):
             return DataError(*(f"{where} {' '.join(line.split())}" for line in error.lines))
-        reason = " ".join(str(error).split())
         if isinstance(error, AnnxError):
-            return ExperimentError(f"{where} {reason}")
-        return ExperimentError(f"{where} cannot be made: {type(error).__name__}: {reason}")
+            return ExperimentError(f"{where} {error}")
+        return ExperimentError(f"{where} cannot be made: {described(error)}")
+
+
+def _fingerprint(built: Any) -> str:
+    """Return what a component says of its data; raises ComponentError where that is no text."""
+    fingerprint = built.fingerprint()
+    if not isinstance(fingerprint, str):
+        raise ComponentError(
+            f"{built.name}: fingerprint() must return a text, got {shortened(repr(fingerprint), 60)}"
+        )
+    return fingerprint
 
 
 def refuse_large(component: Registered, params: Mapping[str, Any]) -> None:

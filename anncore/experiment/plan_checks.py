@@ -8,7 +8,13 @@ from itertools import islice
 from typing import Any, cast
 
 from anncore.contract import kinds
-from anncore.contract.errors import ComponentError, ExperimentError, nearest
+from anncore.contract.errors import (
+    RAISED_BY_PLUGINS,
+    ComponentError,
+    ExperimentError,
+    described,
+    nearest,
+)
 from anncore.contract.hyperparameters import declared
 from anncore.contract.kind_names import UNTUNED
 from anncore.contract.registry import Registered
@@ -117,15 +123,12 @@ class PlanChecker:
         try:
             refuse_unfit(trial, experiment.registry, weights)
         except ComponentError as error:
-            where = " and ".join(
-                f"[{kind}.{choices[kind].entry.label}]"
-                for kind in ("optimizer", "network", "objective")
-                if kind in choices
-            )
             reason = str(error).rstrip(".")
             raise ExperimentError(
-                f"{experiment.file}: {where}: {reason}. Or leave the pair out by [[exclude]]."
+                f"{experiment.file}: {_pair(choices)}: {reason}. Or leave the pair out by [[exclude]]."
             ) from None
+        except RAISED_BY_PLUGINS as error:
+            raise ExperimentError(f"{experiment.file}: {_pair(choices)}: {described(error)}") from error
 
     def _check_included(self, config: Option) -> None:
         parts = self.trials.parts(config)
@@ -193,6 +196,12 @@ class PlanChecker:
                     f"{self.experiment.file}: [report] target names {name!r}, which is no data set; there "
                     f"are {', '.join(sorted(known))}.{nearest(name, known)}"
                 )
+
+
+def _pair(choices: Mapping[str, Choice]) -> str:
+    """Return the sections of an optimizer and of what it updates."""
+    kinds = [kind for kind in ("optimizer", "network", "objective") if kind in choices]
+    return " and ".join(f"[{kind}.{choices[kind].entry.label}]" for kind in kinds)
 
 
 def _structure(choice: Choice) -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from anncore.contract.errors import ComponentError, nearest
+from anncore.contract.errors import RAISED_BY_PLUGINS, ComponentError, nearest
 from anncore.contract.kind_names import SECTIONS
 from anncore.contract.registry import Registry
 from anncore.experiment.document import Document, Section, is_number, show
@@ -159,7 +159,7 @@ class _RuleReader:
     def _fits(self, name: str, value: Any, owners: list[Entry]) -> bool:
         try:
             self._value(name, name, value, owners)
-        except Exception:
+        except RAISED_BY_PLUGINS:
             return False
         return True
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from anncore.contract.errors import StoreError
+from anncore.contract.errors import RAISED_BY_PLUGINS, StoreError, described
 from anncore.contract.file_names import readable
 from anncore.contract.kinds import FigureInput
 from anncore.contract.kinds.sections import PLACES
@@ -215,12 +215,12 @@ def draw_figure(component: Registered, data: FigureInput) -> Drawing | NotDrawn:
     try:
         with drawing_style():
             drawing: Drawing | str | None = component.cls().draw(data)
-    except Exception as error:
+    except RAISED_BY_PLUGINS as error:
         if os.environ.get("ANNX_STRICT_PLUGINS") == "1":
             raise
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"
-        return NotDrawn(f"{type(error).__name__}: {error} ({where})", failed=True)
+        return NotDrawn(f"{described(error)} ({where})", failed=True)
     return NotDrawn(drawing or NOTHING_TO_SHOW) if drawing is None or isinstance(drawing, str) else drawing
 
 

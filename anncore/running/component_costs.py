@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from anncore.contract.errors import ComponentError, nearest
+from anncore.contract.errors import RAISED_BY_PLUGINS, ComponentError, described, nearest
 from anncore.contract.hyperparameters import references, resolve
 from anncore.contract.kind_names import article, kind_called
 from anncore.contract.kinds import TASKS, Array, WeightSpec
@@ -152,8 +152,8 @@ class _Case:
             if not self._calls:
                 self._calls = max(1, round(seconds / max(_timed(step, 1), 1e-9)))
             self._seconds.append(_timed(step, self._calls) / self._calls)
-        except Exception as error:  # a stranger's component may raise anything
-            self._error = " ".join(f"{type(error).__name__}: {error}".split())
+        except RAISED_BY_PLUGINS as error:  # a stranger's component may raise anything
+            self._error = described(error)
 
     def cost(self) -> Cost:
         """Return what was measured."""

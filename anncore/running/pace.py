@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 
+from anncore.contract.errors import RAISED_BY_PLUGINS
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Trial
 from anncore.engine.problem import problem_of
@@ -33,7 +34,7 @@ def work_of(trial: Trial, registry: Registry) -> float:
         sizes = problem.working_set(trial, registry)
         examples = problem.n_train(trial, registry)
         steps = total_steps(train, examples)
-    except Exception:  # a component that raises here raises in its trial as well, which then says it
+    except RAISED_BY_PLUGINS:  # a component that raises here raises in its trial as well, which then says it
         return 1.0
     weights = sum(spec.shape[0] * spec.shape[1] for spec in sizes.weights) / WEIGHTS_BY_EXAMPLES
     evaluations = steps / train.eval_every + 1

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from anncore.contract.errors import RAISED_BY_PLUGINS
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Trial
 from anncore.engine.process import one_blas_thread, prepare_process
@@ -53,7 +54,7 @@ def _started(
     for arm, members in arms.items():
         try:
             running[arm] = _Running(members[:size], registry, seconds)
-        except Exception as error:  # a component's own; its trials have said it
+        except RAISED_BY_PLUGINS as error:  # a component's own; its trials have said it
             LOG.warning("no cost of %s on %s: %s", arm[0], problem, error)
     return running
 
@@ -64,7 +65,7 @@ def _take_turns(problem: str, running: dict[tuple[str, str], _Running], rounds: 
         for arm in list(running):
             try:
                 running[arm].round()
-            except Exception as error:
+            except RAISED_BY_PLUGINS as error:
                 LOG.warning("no cost of %s on %s: %s", arm[0], problem, error)
                 del running[arm]
 

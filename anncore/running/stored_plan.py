@@ -116,6 +116,8 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
         if (folder / "trials.sqlite").is_file():
             raise StoreError(f"{folder} has lost its {name}; {AGAIN}") from None
         raise StoreError(f"{folder} is no run folder: it has no {name}.") from None
+    except NotADirectoryError:
+        raise StoreError(f"{folder} is no run folder: it is a file, or lies below one.") from None
     except RecursionError:
         raise damaged(folder, name, "brackets nested too deeply") from None
     except OSError as error:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from anncore.contract.errors import PluginError
+from anncore.contract.errors import RAISED_BY_PLUGINS, PluginError
 from anncore.contract.kinds import Executor, Lost
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Trial, TrialResult
@@ -101,7 +101,7 @@ def _stacks(trials: list[Trial], registry: Registry, jobs: int) -> Iterator[list
     """Pack trials; a component that raises already here fails its own trials only, when they are run."""
     try:
         packed = list(pack(trials, registry, jobs=jobs))
-    except Exception:
+    except RAISED_BY_PLUGINS:
         if len(trials) == 1:
             yield trials
             return

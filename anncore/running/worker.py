@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from anncore.contract.engine_version import engine_version, numeric_environment
-from anncore.contract.errors import AnnxError, ComponentError, PluginError
+from anncore.contract.errors import RAISED_BY_PLUGINS, AnnxError, ComponentError, PluginError
 from anncore.contract.handed_over import packed, unpacked
 from anncore.contract.kinds import Lost
 from anncore.contract.registry import Registry, load_registry
@@ -125,7 +125,7 @@ class Work:
         if self._warm is task or self.train is not train_stack:
             return
         self._warm = task
-        with self._quiet(), contextlib.suppress(Exception, SystemExit):
+        with self._quiet(), contextlib.suppress(*RAISED_BY_PLUGINS):
             rehearse(task.trials, self.prepare(), self._rehearsed)
 
     def __call__(self, task: Task) -> list[TrialResult] | Stale | Lost:
@@ -144,7 +144,7 @@ class Work:
             with self._quiet():
                 if len(task.trials) > 1:
                     # Each trial is run alone to find which one failed.
-                    with contextlib.suppress(Exception, SystemExit):
+                    with contextlib.suppress(*RAISED_BY_PLUGINS):
                         return self._train(task.trials, registry, pulse)
                 return [
                     self._alone(trial, registry, partial(pulse, before=place))
@@ -166,7 +166,7 @@ class Work:
         started = time.perf_counter()
         try:
             return self._train([trial], registry, beat)[0]
-        except (Exception, SystemExit) as error:  # a plugin must not end its host
+        except RAISED_BY_PLUGINS as error:  # a plugin must not end its host
             seconds = time.perf_counter() - started
             return TrialResult(
                 trial.key,

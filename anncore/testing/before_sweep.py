@@ -234,13 +234,13 @@ def _reads_a_file(component: Registered) -> bool:
 def _remembered(component: Registered) -> bool:
     try:
         return bool(json.loads(_note(component).read_bytes()) == _known_by(component))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: nobody knows the user's home
         return False
 
 
 def _remember(component: Registered) -> None:
-    note = _note(component)
-    with contextlib.suppress(OSError, StoreError):
+    with contextlib.suppress(OSError, StoreError, RuntimeError):
+        note = _note(component)
         note.parent.mkdir(parents=True, exist_ok=True)
         replace_file(note, json.dumps(_known_by(component)).encode())
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from anncore.contract.errors import RAISED_BY_PLUGINS
 from anncore.testing.kit import Kit, Named, Subject, must
 
 TASKS = 12
@@ -121,7 +122,7 @@ def raises(subject: Subject) -> int:
             pairs = list(_run(subject.build(variant), range(-1, 2), 2))
         except Refusal as error:
             must("number -1" in str(error), f"{variant.label}: the error says {error!r}")
-        except Exception as error:
+        except RAISED_BY_PLUGINS as error:
             text = f"{type(error).__name__}: {error}"
             raise AssertionError(f"{variant.label}: the work's Refusal arrives as {text}") from error
         else:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from anncore.contract.errors import RAISED_BY_PLUGINS, described
 from anncore.contract.kinds import Array
 from anncore.contract.kinds.sections import PLACES
 from anncore.testing import figure_data
@@ -126,8 +127,8 @@ def hard_cases(subject: Subject) -> int:
             where = f"{variant.label}, {made.label}"
             try:
                 drawing = _draw(subject.build(variant), made)
-            except Exception as error:
-                raise AssertionError(f"{where}: raised {type(error).__name__}: {error}") from error
+            except RAISED_BY_PLUGINS as error:
+                raise AssertionError(f"{where}: raised {described(error)}") from error
             if isinstance(drawing, str):
                 said = bool(drawing.strip())
                 must(said, f"{where}: the sentence that says why nothing is drawn is empty")

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from anncore.contract.documentation import documentation
-from anncore.contract.errors import ComponentError, DataError
+from anncore.contract.errors import RAISED_BY_PLUGINS, ComponentError, DataError, described
 from anncore.contract.hyperparameters import (
     Declared,
     Interval,
@@ -290,8 +290,8 @@ class Check:
                 count = self.run(self.subject)
         except AssertionError as error:
             return 0, " ".join(str(error).split()), error
-        except (Exception, SystemExit) as error:  # a plugin must not end the process
-            return 0, f"raised {type(error).__name__}: {' '.join(str(error).split())}", error
+        except RAISED_BY_PLUGINS as error:  # a plugin must not end the process
+            return 0, f"raised {described(error)}", error
         return count, "" if count else NOTHING_CHECKED, None
 
 

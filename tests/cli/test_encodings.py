@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 import anncore
 from anncore.cli.group import cli
+from anncore.cli.printing import prepare_streams
 
 TITLE = "Größe θ ≥ √2 – 中文 😀"
 EXPERIMENT = f"""
@@ -129,6 +130,7 @@ WITHOUT_DOCSTRINGS = """
 import sys
 from click.testing import CliRunner
 from anncore.cli.group import cli
+from anncore.cli.printing import prepare_streams
 assert False, "python -OO skips this"
 for arguments in {verbs!r}:
     outcome = CliRunner().invoke(cli, arguments)
@@ -219,3 +221,22 @@ def test_long_values_are_shortened_in_every_message(where: Where) -> None:
         assert code in (2, 5), arguments[:1]
         assert err.startswith("annx: ")
         assert len(err) < 2500, (arguments[:1], len(err))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell that closes streams")
+def test_a_closed_stream_is_the_null_device() -> None:
+    """A file that is opened later must not become standard output: what a plugin prints would damage it."""
+    script = "import sys; sys.argv = ['annx', 'list', 'executor']\nfrom anncore.cli import main\nmain()"
+    closed = f'exec 0<&- 1>&- 2>&-; exec {sys.executable} -c "{script}"'
+    assert subprocess.run(["sh", "-c", closed], timeout=60).returncode == 0
+
+
+def test_a_stream_that_is_none_can_be_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    prepare_streams()
+    for stream in (sys.stdout, sys.stderr):
+        assert stream is not None
+        assert stream.writable()
+        assert stream.errors == "replace"
+    assert sys.stdin is not None

@@ -207,8 +207,12 @@ BROKEN = {
         "Double.backward must take (self, grad, z, a), it takes (self, grad, z)",
     ),
     "missing method": (
+        activation().replace("def forward", "def forwards"),
+        "Double is no activation: it has no method forward",
+    ),
+    "misspelt optional method": (
         activation().replace("def backward", "def backwards"),
-        "Double is no activation: it has no method backward",
+        "Double.backwards is no method of activations. Did you mean 'backward'?",
     ),
     "no method": (
         activation().replace("def backward(self, grad, z, a): return 2 * grad", "backward = 3"),

@@ -95,3 +95,12 @@ def test_what_is_missing_is_named() -> None:
     with pytest.raises(ValueError, match="goal must be one of min, max"):
         lr_sensitivity(frame, goal="low")
     assert len(lr_sensitivity(frame[frame["optimizer.lr"] > 1e-3])) == 0  # two values are no curve
+
+
+def test_what_was_watched_inside_the_network_is_nothing_that_was_tuned() -> None:
+    frame = grid({1e-3: [3.0], 1e-2: [2.0], 1e-1: [2.5]})
+    # A watched metric has more values, over a wider range, than any hyperparameter.
+    watched = frame.assign(**{"train_gradient_norm.1": np.logspace(-8, 8, len(frame)), "x.1": 1.0})
+    row = only(pd.concat([watched, watched.assign(**{"train_gradient_norm.1": 7.0, "x.1": 2.0})]))
+    assert row["hyperparameter"] == "optimizer.lr"
+    assert row["best"] == 1e-2

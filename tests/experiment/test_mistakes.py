@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from experiment_factory import load, plan
 
 from anncore.cli.group import cli
+from anncore.contract import errors
 from anncore.contract.errors import AnnxError, ComponentError, ExperimentErrors
 
 FIVE = """
@@ -100,3 +101,24 @@ def test_more_than_twenty_are_counted() -> None:
 
 def test_the_same_line_is_said_once() -> None:
     assert ExperimentErrors.of([ComponentError("a"), ComponentError("a")]).lines == ("a",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(f"k{number} = 1\n" for number in range(3000)),
+        "".join(f"[loss.l{number}]\n" for number in range(3000)),
+        "[train]\n" + "".join(f"k{number} = 1\n" for number in range(3000)),
+    ],
+    ids=["keys", "sections", "train"],
+)
+def test_a_file_of_thousands_of_mistakes_is_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    guesses: list[str] = []
+    guess = errors.closest
+    monkeypatch.setattr(errors, "closest", lambda name, known: guesses.append(name) or guess(name, known))
+    refusals = lines(tmp_path, f"[dataset.iris]\n[optimizer.adam]\n{text}")
+    assert len(refusals) == errors.MOST_LINES
+    assert refusals[-1] == "... and at least 82 more mistakes."
+    assert len(guesses) < 300

@@ -249,6 +249,43 @@ def test_the_matrix_holds_shares_of_seeds_with_wilsons_interval() -> None:
     assert "Not multiplicity-adjusted" in drawing.subtitle
 
 
+@pytest.mark.parametrize(
+    ("others", "title"),
+    [
+        ({"b": 4}, "a is ahead of b in 60 % of pairs, but its 95 % interval, 31 to 83 %, holds 50 %"),
+        (
+            {"b": 4, "c": 3},
+            "a is ahead of every other arm, in 60 to 70 % of pairs, but every 95 % interval holds 50 %",
+        ),
+    ],
+)
+def test_an_arm_that_may_be_equal_to_all_others_beats_nobody(others: dict[str, int], title: str) -> None:
+    # Wilson's interval of 6 of 10 is 31 to 83 %, of 7 of 10 40 to 89 % (Newcombe, 1998).
+    def score(problem: str, arm: str, seed: int) -> float:
+        return 1.0 if arm == "a" else 0.5 if seed - 100 < others[arm] else 2.0
+
+    results = sweep(("a", *others), 1, score, seeds=tuple(range(100, 110)))
+    assert drawn(results, "probability_of_improvement").title == title
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("learning_curves", "a ends with the lowest validation loss on set 0"),
+        ("paired_differences", "a beats b and c on set 0"),
+    ],
+)
+def test_an_only_data_set_is_called_by_its_name(name: str, title: str) -> None:
+    losses = {"a": 1.0, "b": 2.0, "c": 3.0}
+    results = sweep(
+        ("a", "b", "c"),
+        1,
+        lambda p, arm, seed: losses[arm] * (1 + seed % 7 / 100),
+        seeds=tuple(range(100, 110)),
+    )
+    assert drawn(results, name).title == title
+
+
 def test_three_wins_of_three_are_pale_and_ten_of_ten_are_not() -> None:
     """Wilson's lower end: 3 / (3 + 1.96²) = 44 % is no claim; 10 / (10 + 1.96²) = 72 % is level 7 of 16."""
     from matplotlib.colors import to_hex

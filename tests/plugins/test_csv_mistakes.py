@@ -285,3 +285,37 @@ def test_numbers_beyond_what_can_be_computed_with_name_their_column(tmp_path: Pa
     assert line.startswith(
         f"column 'b' holds values up to {value.removeprefix('-').replace('e', 'e+')}, too large"
     )
+
+
+def test_targets_beyond_what_can_be_computed_with_are_not_to_be_dropped(tmp_path: Path) -> None:
+    rows = "".join(f"{i},{i}e306\n" for i in range(10))
+    [line] = mistakes(tmp_path, "a,y\n" + rows, task="regression")
+    assert line == "column 'y' holds values up to 9e+306, too large to compute with; divide them"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_the_mark_of_a_file_tells_its_encoding(tmp_path: Path, encoding: str) -> None:
+    [line] = mistakes(tmp_path, PLAIN.encode(encoding))
+    assert line.endswith(f'encoding = "{encoding}" perhaps')
+    assert read(tmp_path, PLAIN.encode(encoding), encoding=encoding).x.shape == (10, 2)
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("https://example.org/mine.csv", "It is a web address; download the file and name that."),
+        ("s3://bucket/mine.csv", "It is a web address; download the file and name that."),
+        ("~/mine.csv", "~ is not read as your home; write the whole path."),
+    ],
+)
+def test_an_address_or_a_home_is_no_path(tmp_path: Path, path: str, hint: str) -> None:
+    with pytest.raises(DataError) as caught:
+        build(CSV, path=str(tmp_path / path), target="y").make(np.random.default_rng(0))
+    assert str(caught.value).endswith(f": no such file. {hint}")
+
+
+def test_a_quote_that_is_never_closed_is_what_to_look_for(tmp_path: Path) -> None:
+    [line] = mistakes(tmp_path, PLAIN + '1,2,"yes\n')
+    assert line.endswith("a quote that was opened is never closed")
+    [line] = mistakes(tmp_path, PLAIN + '1,2,"yes\n' + "x" * 140_000)
+    assert line.endswith("a quote before it may never be closed")

@@ -397,3 +397,19 @@ def test_no_text_is_smaller_than_six_and_a_half_points() -> None:
     for name, drawing in draw(results).items():
         for text in drawing.figure.findobj(Text):
             assert not text.get_text().strip() or text.get_size() >= 6.5, f"{name}: {text.get_text()}"
+
+
+def test_counts_of_seeds_lost_while_tuning_do_not_cover_each_other() -> None:
+    """Two arms with equal scores lose a seed at each of three rates, side by side."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    results = few(arms=("sgd", "adam"), rates=(0.1, 0.15, 0.2))
+    trials = results.trials
+    trials.loc[trials["seed"] == 0, "status"] = "diverged"
+    trials["valid_loss"] = 1.0
+    drawn = draw(results, "lr_sensitivity")["lr_sensitivity"]
+    renderer = FigureCanvasAgg(drawn.figure).get_renderer()
+    counts = [text for text in drawn.figure.axes[0].texts if text.get_text() == "1/3"]
+    boxes = [text.get_window_extent(renderer) for text in counts]
+    assert len(boxes) >= 2
+    assert not [(i, j) for i, one in enumerate(boxes) for j in range(i) if one.overlaps(boxes[j])]

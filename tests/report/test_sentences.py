@@ -462,3 +462,18 @@ def test_an_interval_keeps_its_unit() -> None:
 )
 def test_the_grammar_finds_what_is_wrong(text: str, fault: str) -> None:
     assert [said.partition(":")[0] for said in faults(text)][:1] == [fault]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1e-300, "less than 0.1 % lower"),
+        (-1e-300, "less than 0.1 % higher"),
+        (-0.0, "0 %"),
+        (1000.0, "2.0e434 times lower"),  # e^1000 = 1.970e434
+        (-1454.0, "2.9e631 times higher"),  # e^1454, the widest ratio of two floats, is 2.911e631
+        (math.log(10) * 800 - 1e-9, "1.0e800 times lower"),
+    ],
+)
+def test_a_ratio_is_said_however_small_or_large(value: float, text: str) -> None:
+    assert size(value, "log") == text

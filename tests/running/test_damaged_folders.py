@@ -311,6 +311,23 @@ def test_standard_output_on_a_full_disk_is_one_line(place: Path, capfd: pytest.C
     )
 
 
+def test_an_error_that_cannot_be_printed_keeps_its_exit_code(place: Path) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    with full.open("w") as errors:
+        done = subprocess.run([sys.executable, "-m", "anncore", "statu"], stderr=errors)
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize("verb", [["status"], ["report"], ["export", "--format", "csv"], ["compare", "run"]])
+@pytest.mark.parametrize("file", ["x.toml", "run/plan.json", "run/plan.json/below"])
+def test_a_file_in_place_of_a_run_folder_is_said_to_be_one(place: Path, verb: list[str], file: str) -> None:
+    result = CliRunner().invoke(cli, [*verb, file])
+    must_be_one_line(result)
+    assert " is no run folder: it " in result.stderr, result.stderr
+
+
 def test_what_a_kill_left_is_swept_by_the_next_run(place: Path) -> None:
     left = (
         "run/.experiment.toml.abcd1234",

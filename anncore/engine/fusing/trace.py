@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from anncore.contract.errors import RAISED_BY_PLUGINS
 from anncore.contract.kinds import Array
 
 
@@ -325,5 +326,5 @@ def trace(formula: Callable[..., Any], graph: Graph, arrays: Sequence[Array]) ->
         return formula(*(graph.input(array) for array in arrays))
     except Unfusable:
         raise
-    except Exception as error:
+    except RAISED_BY_PLUGINS as error:
         raise Unfusable from error

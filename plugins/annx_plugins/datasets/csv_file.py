@@ -34,6 +34,12 @@ LARGEST = 1e301  # beyond it, predictions in the target's own units may overflow
 WHOLE_FLOATS = 2.0**53  # from here on float64 has gaps between whole numbers
 SEPARATORS = (",", ";", "\t", "|")
 THOUSANDS = re.compile(r"[+-]?\d{1,3}([.,'\u2019\u00a0\u202f ]\d{3})+([.,]\d+)?")
+MARKS = {  # the longer ones first: that of UTF-32 begins with one of UTF-16
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 SAMPLE = 20  # lines that are looked at to guess how a file is written
 
 UNPACK: Mapping[bytes, Any] = {b"\x1f\x8b": gzip, b"BZh": bz2, b"\xfd7zXZ\x00": lzma}
@@ -145,11 +151,19 @@ class CSV(Dataset):
             return path.read_bytes()
         except FileNotFoundError:
             siblings = [file.name for file in path.parent.glob("*")]
-            raise self.error(f"no such file.{nearest(path.name, siblings)}") from None
+            raise self.error(f"no such file.{self._address() or nearest(path.name, siblings)}") from None
         except IsADirectoryError:
             raise self.error("is a directory; name a file in it") from None
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             raise self.error(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+    def _address(self) -> str:
+        """Say what to do with a path that is a web address, or begins at the user's home."""
+        if re.search(r"(https?|ftp|s3|gs):/", self.path):
+            return " It is a web address; download the file and name that."
+        if "/~" in self.path or self.path.startswith("~"):
+            return " ~ is not read as your home; write the whole path."
+        return ""
 
     def _table(self) -> Table:
         content = self._unpacked(self._bytes())
@@ -197,8 +211,7 @@ class CSV(Dataset):
             is_utf8 = codecs.lookup(self.encoding).name == "utf-8"
             text = content.decode("utf-8-sig" if is_utf8 else self.encoding)
         except UnicodeDecodeError as error:
-            utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-            guess = "utf-16" if utf16 else "latin-1"
+            guess = next((MARKS[mark] for mark in MARKS if content.startswith(mark)), "latin-1")
             line = content.count(b"\n", 0, error.start) + 1
             raise self.error(
                 f"line {line} is not {self.encoding}; say how the file is written, "
@@ -226,7 +239,7 @@ class CSV(Dataset):
                     table.rows.append(fields)
                     table.lines.append(reader.line_num)
         except csv.Error as error:
-            raise self.error(f"line {reader.line_num} cannot be read: {error}") from None
+            raise self.error(f"line {reader.line_num} cannot be read: {_unread(error)}") from None
         if not table.header:
             raise self.error("is empty; the first line must name the columns")
         return table
@@ -374,11 +387,12 @@ class Columns:
             )
             return None
         numbers = np.array(values, dtype=float)
+        drop = "" if name == self.described.target else f", or leave it out with drop = [{_toml(name)}]"
         largest = np.abs(numbers).max(initial=0.0)
         if largest > LARGEST:
             self.mistakes.append(
-                f"column {name!r} holds values up to {largest:g}, too large to compute with; divide them, "
-                f"or leave it out with drop = [{_toml(name)}]"
+                f"column {name!r} holds values up to {largest:g}, too large to compute with; "
+                f"divide them{drop}"
             )
             return None
         merged = _merged([text for text, _ in cells]) if largest >= WHOLE_FLOATS else None
@@ -435,6 +449,15 @@ class Columns:
         names = tuple(min(spelt, key=lambda text: (len(text), text)) for spelt in spellings)
         task: Task = "binary" if different == 2 else "multiclass"
         return np.array([place[label] for label in labels]), task, names
+
+
+def _unread(error: csv.Error) -> str:
+    """Return why a line cannot be read, in words that say what to look for."""
+    if "unexpected end" in str(error):
+        return f"{error}; a quote that was opened is never closed"
+    if "field limit" in str(error):
+        return f"{error}; a quote before it may never be closed"
+    return str(error)
 
 
 def _counted(number: int, what: str) -> str:

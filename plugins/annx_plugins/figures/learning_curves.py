@@ -184,7 +184,8 @@ class LearningCurves(Figure):
             said = f"{lead} ends with a {better} {words} than it starts with on {sum(falls)} of {of}"
             return said + (f"; {what}: {joined(lost, 4)}" if lost else "")
         ends, apiece = ("ends", "") if len(leads) == 1 else ("end", " each")
-        said = f"{joined(leads, 3)} {ends} with the {word} {words} on {wins[lead]} of {of}"
+        said = f"{joined(leads, 3)} {ends} with the {word} {words} on "
+        said += f"{wins[lead]} of {of}" if len(lines) > 1 else next(iter(lines))
         said += apiece if len(lines) > 1 else ""
         return said + (f"; {what}: {joined(lost, 4)}" if lost else "")
 

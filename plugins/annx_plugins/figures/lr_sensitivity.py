@@ -22,6 +22,7 @@ from anncore import (
 
 FAR = 30  # values beyond so many medians of a panel lie on its upper edge
 WIDEST = 100  # more than so many times the smallest value needs a log axis
+COUNT = 6.5  # points: the size of the counts of lost seeds
 LANE = 0.2  # the share of a panel's height that diverged values get
 
 
@@ -151,6 +152,7 @@ class LRSensitivity(Figure):
             self._line(ax, row, place, theme, blend, (low, high))
             level = low * (top / low) ** place if log_y else bottom + (top - bottom) * place
             self._ways_to_the_lane(ax, row, level, (low, high), theme)
+        self._lost_counts(ax, rows, (low, high), theme)
 
     def _line(
         self,
@@ -210,16 +212,31 @@ class LRSensitivity(Figure):
         if best and row["edge"]:
             ring = {"markerfacecolor": "none", "markeredgecolor": theme.token("alarm"), "markersize": 14}
             ax.plot([p["value_of"]], [p["value"]], "o", mew=1, zorder=3, clip_on=False, **ring)
-        if not whole:
-            text = f"{p['n'] - p['ok']}/{p['n']}"
-            ax.annotate(
-                text,
-                (p["value_of"], p["value"]),
-                (4, -7),
-                textcoords="offset points",
-                size=6.5,
-                color=style.color,
-            )
+
+    def _lost_counts(
+        self, ax: Any, rows: list[dict[str, Any]], edges: tuple[float, float], theme: drawing.Theme
+    ) -> None:
+        """Write beside hollow marks how many seeds did not finish, where no other such count stands."""
+        taken: list[tuple[float, float]] = []  # left and lower ends of the counts, in points
+        for row in rows:
+            for p in row["points"]:
+                if p["ok"] == p["n"] or not math.isfinite(p["value"]):
+                    continue
+                text, place = f"{p['n'] - p['ok']}/{p['n']}", (p["value_of"], _inside(p["value"], edges))
+                x, y = ax.transData.transform(place) * 72 / ax.figure.dpi
+                width = 72 * drawing.text_width(text, COUNT)
+                for dx, dy in ((4, -7), (4, 3), (-4 - width, -7), (-4 - width, 3)):
+                    if all(abs(x + dx - left) > width or abs(y + dy - low) > COUNT for left, low in taken):
+                        taken.append((x + dx, y + dy))
+                        ax.annotate(
+                            text,
+                            place,
+                            (dx, dy),
+                            textcoords="offset points",
+                            size=COUNT,
+                            color=theme[row["arm"]].color,
+                        )
+                        break
 
     def _ways_to_the_lane(
         self, ax: Any, row: Any, level: float, edges: tuple[float, float], theme: drawing.Theme

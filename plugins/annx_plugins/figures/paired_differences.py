@@ -170,12 +170,15 @@ class PairedDifferences(Figure):
         if not any(wins.values()) and not any(losses.values()):
             return f"No {one} tells {reference} apart from another arm with {seeds}"
         of = f" of {counted(len(problems), report['problem_unit'])}"
+        only = len(problems) == 1
+        if only:  # by its name: "on 1 of 1 data set" says less
+            of = f" on {problems[0]}"
         said = []
         if any(wins.values()):
-            parts = [f"{arm} on {count}" for arm, count in wins.items() if count]
+            parts = [arm if only else f"{arm} on {count}" for arm, count in wins.items() if count]
             said.append(f"{reference} beats {joined(parts, 5)}{of}")
         if any(losses.values()):
-            parts = [f"{arm} on {count}" for arm, count in losses.items() if count]
+            parts = [arm if only else f"{arm} on {count}" for arm, count in losses.items() if count]
             said.append(
                 f"it loses to {joined(parts, 4)}" if said else f"{reference} loses to {joined(parts, 4)}{of}"
             )

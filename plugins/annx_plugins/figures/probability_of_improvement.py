@@ -111,6 +111,8 @@ class ProbabilityOfImprovement(Figure):
                 if own[near].share == 1:
                     return f"{arm} beats {whole if len(own) > 1 else near} in every pair"
                 spread = f", 95 % interval {own[near].interval} %" if own[near].bounded else ""
+                if all(cell.bounded and not cell.sure for cell in own.values()):
+                    return self._ahead(arm, own, whole)
                 if len(own) == 1:
                     return f"{arm} beats {near} in {own[near].text} of pairs{spread}"
                 return (
@@ -123,6 +125,17 @@ class ProbabilityOfImprovement(Figure):
         pairs = len(cells) // 2
         which = f"{sure} of {pairs} pairs {'has' if sure == 1 else 'have'}" if pairs > 1 else "no pair has"
         return f"No arm beats all others more often than not; {which} an interval that leaves out 50 %"
+
+    def _ahead(self, arm: str, own: Mapping[str, _Cell], whole: str) -> str:
+        """Claim nothing for an arm that is ahead of all others while every interval holds one half."""
+        least = min(own.values(), key=lambda cell: cell.share)
+        most = max(own.values(), key=lambda cell: cell.share)
+        if len(own) == 1:
+            (other,) = own
+            interval = f"its 95 % interval, {least.interval} %, holds 50 %"
+            return f"{arm} is ahead of {other} in {least.text} of pairs, but {interval}"
+        shares = f"{least.text.removesuffix(' %')} to {most.text}" if least.text != most.text else most.text
+        return f"{arm} is ahead of {whole}, in {shares} of pairs, but every 95 % interval holds 50 %"
 
     def _subtitle(self, report: Any, several: bool, total: int) -> str:
         n, sets = len(report["seeds"]["report"]), len(set(report["data_sets"].values()))
