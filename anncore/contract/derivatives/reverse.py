@@ -9,6 +9,7 @@ import numpy as np
 
 from anncore.contract.derivatives import primitives
 from anncore.contract.derivatives.cotangents import Gradient, fitted, plus
+from anncore.contract.derivatives.refusals import Underivable
 from anncore.contract.derivatives.rules import rule_of
 from anncore.contract.derivatives.symbols import Node, Symbol
 
@@ -30,12 +31,20 @@ def gradients(result: Symbol, seed: Gradient, wrt: Sequence[Symbol]) -> list[Gra
         for place, arg in enumerate(node.args):
             if not isinstance(arg, Node) or arg not in depends:
                 continue
-            rule = rule_of(node.function, place)
-            part = None if rule is None else rule(grad, Symbol(graph, node), *args, **dict(node.options))
+            part = _part(node, place, grad, Symbol(graph, node), args)
             if part is not None:
                 whole = node.shape if _broadcasts(node.function) else arg.shape
                 given.setdefault(arg, []).append(fitted(part, whole, arg.shape))
     return [_total(given[symbol.node]) if symbol.node in given else None for symbol in wrt]
+
+
+def _part(node: Node, place: int, grad: Gradient, result: Symbol, args: Sequence[Any]) -> Gradient | None:
+    """Return what the rule gives for one argument; an error names the line that made the node."""
+    try:
+        rule = rule_of(node.function, place)
+        return None if rule is None else rule(grad, result, *args, **dict(node.options))
+    except Underivable as error:
+        raise Underivable(error.what, "" if node.place is None else str(node.place)) from None
 
 
 def ordered(ends: Sequence[Node]) -> list[Node]:

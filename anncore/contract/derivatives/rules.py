@@ -216,6 +216,12 @@ def _windows(g: Any, out: Any, x: Any, *, shape: Any, axis: tuple[int, ...]) -> 
     return out.graph.record(primitives.windows_back, g, axis=axis, shape=tuple(x.shape))
 
 
+def _cast(g: Any, out: Any, x: Any, *, dtype: str) -> Any:
+    if out.dtype.kind != "f":
+        return None  # whole numbers are constant wherever they have a derivative
+    return g if g.dtype == x.dtype else g.astype(x.dtype)
+
+
 ADD: tuple[Rule, ...] = (lambda g, out, x, y: g, lambda g, out, x, y: g)
 SUBTRACT: tuple[Rule, ...] = (lambda g, out, x, y: g, lambda g, out, x, y: negated(g))
 MULTIPLY: tuple[Rule, ...] = (lambda g, out, x, y: times(g, y), lambda g, out, x, y: times(g, x))
@@ -320,7 +326,7 @@ RULES: dict[Any, tuple[Rule | None, ...]] = {
     primitives.item: (_item,),
     primitives.put_back: (lambda g, out, x, *, indices, shape: full(g, shape)[indices[0]],),
     primitives.sum_examples: (lambda g, out, x: g,),
-    primitives.cast: (lambda g, out, x, *, dtype: g,),
+    primitives.cast: (_cast,),
     np.take_along_axis: (_take_along, None),
     np.flip: (lambda g, out, x, *, axis: np.flip(full(g, x.shape), axis),),
     np.roll: (lambda g, out, x, *, shift, axis: np.roll(full(g, x.shape), -shift, axis),),
