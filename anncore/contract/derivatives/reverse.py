@@ -64,9 +64,10 @@ def ordered(ends: Sequence[Node]) -> list[Node]:
 
 
 def _depending(order: Sequence[Node], on: Sequence[Node]) -> set[Node]:
+    """Return the nodes with a slope by some of `on`; truth values and whole numbers have none."""
     depends = set(on)
     for node in order:
-        if any(isinstance(arg, Node) and arg in depends for arg in node.args):
+        if node.dtype.kind == "f" and any(isinstance(arg, Node) and arg in depends for arg in node.args):
             depends.add(node)
     return depends
 

@@ -36,7 +36,8 @@ def _elementwise(slope: Callable[[Any, Any], Any]) -> tuple[Rule]:
 
 
 def _constant(value: Any) -> bool:
-    return not isinstance(value, Symbol) or value.node.known
+    """Tell whether a value has no slope: a constant, a hyperparameter, truth values, whole numbers."""
+    return not isinstance(value, Symbol) or value.node.known or value.dtype.kind != "f"
 
 
 def _maximum(g: Any, out: Any, x: Any, y: Any, above: Callable[[Any, Any], Any]) -> Any:
@@ -58,21 +59,29 @@ def _is(value: Any, number: float) -> bool:
     return isinstance(value, (int, float)) and value == number
 
 
+POWERS: dict[float, Callable[[Any, Any, Any], Any]] = {
+    0.0: lambda g, out, x: None,
+    1.0: lambda g, out, x: g,
+    2.0: lambda g, out, x: times(g, 2.0 * x),
+    3.0: lambda g, out, x: times(g, 3.0 * (x * x)),
+    4.0: lambda g, out, x: times(g, 4.0 * (x * x * x)),
+    0.5: lambda g, out, x: over(g, 2.0 * out),
+    1.5: lambda g, out, x: times(g, 1.5 * np.sqrt(x)),
+    -1.0: lambda g, out, x: negated(times(g, out * out)),
+}
+"""The gradients of powers that need no call of np.power, which takes ten times as long."""
+
+
 def _power(g: Any, out: Any, x: Any, p: Any) -> Any:
-    if _is(p, 2):
-        return times(g, 2.0 * x)
-    if _is(p, 1):
-        return g
-    if _is(p, 0):
-        return None
-    if _is(p, 3):
-        return times(g, 3.0 * (x * x))
-    return times(g, p * np.power(x, p - 1))
+    known = POWERS.get(float(p)) if isinstance(p, (int, float)) else None
+    return times(g, p * np.power(x, p - 1)) if known is None else known(g, out, x)
 
 
 def _exponent(g: Any, out: Any, x: Any, p: Any) -> Any:
-    log = np.log(x)
-    return masked_out(x == 0, times(g, out * log)) if isinstance(x, Symbol) else times(g, out * log)
+    if isinstance(x, Symbol):
+        return masked_out(x == 0, times(g, out * np.log(x)))
+    # NumPy makes a float64 of the logarithm of a plain number, which would spread.
+    return times(g, out * (float(np.log(x)) if isinstance(x, (int, float)) else np.log(x)))
 
 
 def _kept(g: Any, array: Any, axis: Any, keepdims: bool) -> Any:
@@ -217,8 +226,6 @@ def _windows(g: Any, out: Any, x: Any, *, shape: Any, axis: tuple[int, ...]) -> 
 
 
 def _cast(g: Any, out: Any, x: Any, *, dtype: str) -> Any:
-    if out.dtype.kind != "f":
-        return None  # whole numbers are constant wherever they have a derivative
     return g if g.dtype == x.dtype else g.astype(x.dtype)
 
 
