@@ -36,8 +36,9 @@ def pullback(
     name: equal for equal formulas of a component. grad: ∂L/∂result, shaped as the result; None if the result
     is L itself, (T,). result: what the formula gave, if it is known.
     """
-    hypers = _hypers(component)
-    derivatives = component.__dict__.setdefault(DERIVED, {})
+    derivatives = component.__dict__.get(DERIVED)
+    if derivatives is None:
+        derivatives = component.__dict__[DERIVED] = _Derivatives(tuple(_hypers(component).values()))
     arrays = [*inputs, *(array for array in (grad, result) if array is not None)]
     key = name, tuple(wrt), grad is None, result is None, tuple((a.shape, a.dtype.char) for a in arrays)
     recipe = derivatives.get(key)
@@ -47,7 +48,15 @@ def pullback(
         recipe = derivatives[key] = derive(
             component, formula, inputs, name=name, grad=grad, result=result, wrt=wrt
         )
-    return recipe(*inputs, *hypers.values(), *arrays[len(inputs) :])
+    return recipe(*inputs, *derivatives.hypers, *arrays[len(inputs) :])
+
+
+class _Derivatives(dict[Any, Recipe]):
+    """The derivatives of one component, and its hyperparameters with one number per trial."""
+
+    def __init__(self, hypers: tuple[Any, ...]) -> None:
+        super().__init__()
+        self.hypers = hypers
 
 
 def derive(

@@ -85,11 +85,7 @@ def _total(parts: Sequence[Gradient]) -> Gradient:
     """Return the sum of the gradients; those of slices are put back into one array together."""
     slices = [part for part in parts if _is_put_back(part)]
     if len(slices) > 1:
-        first = slices[0]
-        pieces = [Symbol(first.graph, arg) for part in slices for arg in part.node.args]
-        indices = tuple(index for part in slices for index in dict(part.node.options)["indices"])
-        together = first.graph.record(primitives.put_back, *pieces, indices=indices, shape=tuple(first.shape))
-        parts = [*(part for part in parts if not _is_put_back(part)), together]
+        parts = [*(part for part in parts if not _is_put_back(part)), _put_back(slices)]
     total = parts[0]
     for part in parts[1:]:
         total = plus(total, part)
@@ -98,3 +94,33 @@ def _total(parts: Sequence[Gradient]) -> Gradient:
 
 def _is_put_back(part: Gradient) -> bool:
     return isinstance(part, Symbol) and part.node.function is primitives.put_back
+
+
+def _put_back(slices: Sequence[Symbol]) -> Symbol:
+    """Return the sum of gradients of slices as one array; slices that make up the whole are joined."""
+    graph, shape = slices[0].graph, tuple(slices[0].shape)
+    pieces = [Symbol(graph, arg) for part in slices for arg in part.node.args]
+    indices = tuple(index for part in slices for index in dict(part.node.options)["indices"])
+    spans = [_span(index, shape) for index in indices]
+    axes = {span[0] for span in spans if span is not None}
+    if None not in spans and len(axes) == 1:
+        order = sorted(range(len(pieces)), key=lambda at: spans[at] or (0, 0, 0))
+        edges = [spans[at] or (0, 0, 0) for at in order]
+        ends = [0, *(edge[2] for edge in edges)]
+        [axis] = axes
+        if [edge[1] for edge in edges] == ends[:-1] and ends[-1] == shape[axis]:
+            joined: Symbol = graph.record(primitives.joined, *(pieces[at] for at in order), axis=axis)
+            return joined
+    together: Symbol = graph.record(primitives.put_back, *pieces, indices=indices, shape=shape)
+    return together
+
+
+def _span(index: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """Return the one axis that an index cuts, and the places from where to where; None if it does more."""
+    if Ellipsis in [part for part in index if not isinstance(part, np.ndarray)]:
+        at = next(i for i, part in enumerate(index) if part is Ellipsis)
+        index = (*index[:at], *(slice(None),) * (len(shape) - len(index) + 1), *index[at + 1 :])
+    if not all(isinstance(part, slice) and part.step in (None, 1) for part in index):
+        return None
+    cuts = [(at, *part.indices(shape[at])[:2]) for at, part in enumerate(index) if part != slice(None)]
+    return cuts[0] if len(cuts) == 1 else None
