@@ -10,8 +10,8 @@ import numpy as np
 
 from anncore.contract.derivatives.cotangents import full
 from anncore.contract.derivatives.recipe import Recipe
-from anncore.contract.derivatives.reverse import gradients
 from anncore.contract.derivatives.refusals import Mistaken, Underivable, refuse_raised
+from anncore.contract.derivatives.reverse import gradients
 from anncore.contract.derivatives.symbols import Graph, Symbol
 from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import declared

@@ -31,17 +31,17 @@ class Underivable(ComponentError):
     """
 
     def __init__(self, what: str, where: str = "", component: str = "", instead: str = "") -> None:
-        super().__init__(what, where, component, instead)
         self.what, self.where, self.component, self.instead = what, where, component, instead
+        super().__init__(f"{component}: {self.reason}" if component else self.reason)
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.what, self.where, self.component, self.instead)
 
     @property
     def reason(self) -> str:
         """The message without the component's name."""
         way_out = f"; write {self.instead}, or the formula without it" if self.instead else ""
         return f"{self.what}{self.where}{way_out}"
-
-    def __str__(self) -> str:
-        return f"{self.component}: {self.reason}" if self.component else self.reason
 
 
 class Mistaken(Underivable):
