@@ -33,6 +33,7 @@ from .contract.hyperparameters import (
     log as log,
     ref as ref,
 )
+from .contract.derived_text import derivative as derivative
 from .contract.kinds import (
     Activation as Activation,
     Array as Array,

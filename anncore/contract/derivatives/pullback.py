@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from anncore.contract.arrays import Array
 from anncore.contract.derivatives.cotangents import full
 from anncore.contract.derivatives.recipe import Recipe
 from anncore.contract.derivatives.refusals import Mistaken, Underivable, refuse_raised
 from anncore.contract.derivatives.reverse import gradients
-from anncore.contract.derivatives.symbols import Graph, Symbol
+from anncore.contract.derivatives.symbols import Graph, Node, Symbol
 from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import declared
 
@@ -104,9 +105,7 @@ def _derived(
     made = _recorded(formula, _with_symbols(component, graph), symbols)
     seed: Any
     if grad is None:
-        if made.shape != symbols[0].shape[:1]:
-            raise Mistaken(f"the value must be one number per trial, (T,), and has shape {made.shape}")
-        seed = np.ones(made.shape, made.dtype)
+        seed = one_per_trial(made, symbols[0])
     else:
         seed = graph.input(grad)
         if seed.shape != made.shape:
@@ -117,6 +116,24 @@ def _derived(
         for at, part in zip(wrt, parts, strict=True)
     ]
     return Recipe(graph.inputs, outputs, [] if result is None else [made.node])
+
+
+def one_per_trial(made: Symbol, first: Symbol) -> Array:
+    """Return the gradient of a value by itself, (T,)."""
+    if made.shape != first.shape[:1]:
+        raise Mistaken(f"the value must be one number per trial, (T,), and has shape {made.shape}")
+    return np.ones(made.shape, made.dtype)
+
+
+def traced(
+    component: Any, formula: Callable[..., Any], inputs: Sequence[Any]
+) -> tuple[Graph, list[Symbol], Symbol, dict[str, Node]]:
+    """Return the graph of a formula, its inputs and result, and the nodes of hyperparameters by name."""
+    graph = Graph()
+    symbols = [graph.input(array) for array in inputs]
+    twin = _with_symbols(component, graph)
+    made = _recorded(formula, twin, symbols)
+    return graph, symbols, made, {key: getattr(twin, key).node for key in _hypers(component)}
 
 
 def _recorded(formula: Callable[..., Any], component: Any, symbols: Sequence[Symbol]) -> Symbol:
