@@ -241,6 +241,7 @@ class _Writer:
         return self._product(factor, part.args[1] if part.kind == "product" else ((part, 1.0),))
 
     def _product(self, number: float, powers: Sequence[tuple[Expression, float]]) -> str:
+        powers = sorted(powers, key=lambda factor: factor[0].kind != "name")
         above, below = self._coefficient(abs(number))
         above += [self._raised(base, power) for base, power in powers if power > 0]
         below += [self._raised(base, -power) for base, power in powers if power < 0]
