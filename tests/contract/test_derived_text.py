@@ -77,7 +77,7 @@ def test_an_activation_over_the_units_is_shown_with_the_gradient_that_it_gets() 
         ("loss", "mse", {"∂ℓ/∂a": "2 (a - y) / (N D)"}),
         ("loss", "mae", {"∂ℓ/∂a": "sign(a - y) / (N D)"}),
         ("activation", "leaky_relu", {"f'(z)": "1 where z > 0, slope elsewhere"}),
-        ("activation", "rrelu", {"f'(z)": "1 where z > 0, low + (high - low) noise elsewhere"}),
+        ("activation", "rrelu", {"f'(z)": "1 where z > 0, low + noise (high - low) elsewhere"}),
         ("activation", "sigmoid", {}),  # written by hand
         ("optimizer", "adam", {}),
     ],
