@@ -1,6 +1,7 @@
 # What the package exports, once: type checkers read it, and `__init__.py` takes from it what to load.
 
 from ._version import __version__ as __version__
+from .contract.derived_text import derivative as derivative
 from .contract.errors import (
     AnnxError as AnnxError,
     ComponentError as ComponentError,
@@ -33,7 +34,6 @@ from .contract.hyperparameters import (
     log as log,
     ref as ref,
 )
-from .contract.derived_text import derivative as derivative
 from .contract.kinds import (
     Activation as Activation,
     Array as Array,

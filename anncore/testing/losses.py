@@ -175,7 +175,7 @@ def gradient(subject: Subject) -> int:
             scale = float(np.abs(by_formula).max())
             message = f"{where}: grad differs from the derivative of value"
             exact = gradients._replace(right=by_formula[away])
-            must_agree(exact, lambda _, message=message: message, rtol=1e-7, atol=1e-10 * max(scale, 1.0))
+            must_agree(exact, message, rtol=1e-7, atol=1e-10 * max(scale, 1.0))
         count += int(away.sum())
     return count
 
@@ -223,7 +223,7 @@ def joint_as_chained(subject: Subject) -> int:
             message = f"{variant.label}: grad_from_logits with {link} against grad"
             factors = {"N": 6, "D": width}
             gradients = Gradients(component.grad_from_logits(z, target, link), back, z, "z", factors)
-            must_agree(gradients, lambda _, message=message: message, rtol=1e-5, atol=1e-6)
+            must_agree(gradients, message, rtol=1e-5, atol=1e-6)
             count += 1
     return count
 

@@ -26,21 +26,22 @@ class Gradients(NamedTuple):
     factors: Mapping[str, int] = {}
 
 
-def must_agree(gradients: Gradients, label: Callable[[Any], str], *, rtol: float, atol: float) -> None:
+def must_agree(gradients: Gradients, label: str | Callable[[Any], str], *, rtol: float, atol: float) -> None:
     """Raise AssertionError unless the gradients agree; the message says what kind of mistake it looks like.
 
-    label: the beginning of the message, from the first wrong place.
+    label: the beginning of the message, or what gives it for the first wrong place.
     """
     given, right = gradients.given, gradients.right
     wrong = ~(np.abs(given - right) <= atol + rtol * np.abs(right))
     if wrong.any():
         place = tuple(int(at) for at in np.argwhere(wrong)[0])
         values = f"{float(given[place])!r} in place of {float(right[place])!r}"
-        raise AssertionError(f"{label(place)}: {values}; {looks_like(gradients, wrong)}")
+        start = label if isinstance(label, str) else label(place)
+        raise AssertionError(f"{start}: {values}; {looks_like(gradients, wrong)}")
 
 
 def looks_like(gradients: Gradients, wrong: Array) -> str:
-    """Return in words what a wrong gradient is: a multiple of the right one, wrong on one side, another one."""
+    """Return what a wrong gradient is: a multiple of the right one, wrong on one side, or another one."""
     if np.isnan(gradients.given[wrong]).all():
         return "it is NaN"
     ratio = _ratio(gradients.given, gradients.right)
@@ -104,7 +105,8 @@ def _another(gradients: Gradients, wrong: Array) -> str:
     if not right.size:
         return "it is the gradient of another formula, equal nowhere"
     some = ", ".join(f"{value:.3g}" for value in np.unique(right)[:3])
-    return f"it is the gradient of another formula, equal at {right.size} of {wrong.size} places ({name} = {some})"
+    places = f"{right.size} of {wrong.size} places ({name} = {some})"
+    return f"it is the gradient of another formula, equal at {places}"
 
 
 def derived(gradient: Callable[[], Any]) -> Any:

@@ -83,8 +83,8 @@ def test_a_formula_that_cannot_be_derived_is_one_line_for_all_checks(write: Call
     assert re.match(r"activation halved: 10 of 16 checks fail", first)
     assert second.strip().startswith("deterministic, no_global_rng, other_process, stacked_as_alone, ")
     assert second.endswith(
-        "gradient, range, extremes_finite: np.linalg.svd has no known derivative (mine.py, line 15: return z * "
-        "np.linalg.svd(z, compute_uv=False)[:, :1, None]); write backward, or the formula without it"
+        "gradient, range, extremes_finite: np.linalg.svd has no known derivative (mine.py, line 15: return z "
+        "* np.linalg.svd(z, compute_uv=False)[:, :1, None]); write backward, or the formula without it"
     )
     assert others == []
     assert "Traceback" not in check(file, "-v").output

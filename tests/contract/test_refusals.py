@@ -179,7 +179,7 @@ def test_a_plugins_own_error_stays_as_it_is() -> None:
     def formula(self: Any, z: Any) -> Any:
         raise ComponentError("odd: there must be four units")
 
-    with pytest.raises(ComponentError, match="^odd: there must be four units$"):
+    with pytest.raises(ComponentError, match=r"^odd: there must be four units$"):
         with_formula(formula).backward(np.ones_like(Z), Z, Z)
 
 

@@ -13,10 +13,11 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from right_components import FORMULAS, Written
 from scipy import special
 from shipped import REGISTRY
 
-from anncore import Activation, Array, Hyper, Optimizer, WeightSpec, hyper
+from anncore import Array, Hyper, Optimizer, WeightSpec, hyper
 from anncore.contract.hyperparameters import declared, references, resolve
 from anncore.engine.activations import needs_place
 from anncore.engine.fusing import Formula, Unfusable, Update, emit, formulas, transposed
@@ -212,31 +213,6 @@ def test_every_operation_is_numpys_to_the_bit(
         formula = Formula(BINARY[which])
         assert same(formula(x, y), BINARY[which](x, y))
     assert formula._program is not None  # it was fused, not merely called
-
-
-@dataclass(frozen=True)
-class Written(Activation):
-    """An activation of which only the formula is written, and which `FORMULAS` gives."""
-
-    name: ClassVar[str] = "written"
-    which: str = hyper("mish", tuple("mish swish celu squareplus power snake tanhexp xlogy hypot".split()))
-    alpha: Hyper = hyper(1.5, "(0, inf)")
-
-    def forward(self, z: Array) -> Array:
-        return FORMULAS[self.which](z, self.alpha)
-
-
-FORMULAS: dict[str, Callable[[Any, Any], Any]] = {
-    "mish": lambda z, alpha: z * np.tanh(np.logaddexp(0, z)),
-    "swish": lambda z, alpha: z * special.expit(alpha * z),
-    "celu": lambda z, alpha: np.maximum(z, 0) + np.minimum(0, alpha * np.expm1(z / alpha)),
-    "squareplus": lambda z, alpha: (z + np.sqrt(z**2 + alpha)) / 2,
-    "power": lambda z, alpha: np.sign(z) * np.abs(z) ** alpha + np.maximum(z, 0) ** 1.7,
-    "snake": lambda z, alpha: z + np.sin(alpha * z) ** 2 / alpha,
-    "tanhexp": lambda z, alpha: z * np.tanh(np.exp(np.minimum(z, 30))),
-    "xlogy": lambda z, alpha: special.xlogy(np.abs(z), np.abs(z) + alpha) + np.arctan2(z, alpha),
-    "hypot": lambda z, alpha: np.hypot(z, alpha) + 2.0**-np.abs(z) + (1 + z * z) ** -1,
-}
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

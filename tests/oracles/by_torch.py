@@ -672,7 +672,7 @@ def run(row: Row) -> Any:
         "optimizer": _optimizer,
         "activation": _activation,
         "loss": _loss,
-    "objective": _objective,
+        "objective": _objective,
         "schedule": _schedule,
         "initializer": _initializer,
         "metric": _metric,

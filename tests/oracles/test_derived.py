@@ -25,9 +25,7 @@ FORMS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (Loss, ("grad",)),
     (Objective, ("grad",)),
 )
-GRADIENTS = [
-    row for row in by_torch.ROWS if row.kind in ("activation", "loss", "objective") and not row.why
-]
+GRADIENTS = [row for row in by_torch.ROWS if row.kind in ("activation", "loss", "objective") and not row.why]
 
 
 def derived(component: Any) -> Any:

@@ -13,7 +13,7 @@ Key = tuple[Any, ...]
 
 
 class Expression:
-    """A node: "number" (value), "name" (text), "sum", "product", "call" (function, ...), "where", "compare"."""
+    """A node. kind: "number", "name", "sum", "product", "call" (of a function), "where", "compare", ..."""
 
     __slots__ = ("args", "kind")
 
@@ -114,7 +114,7 @@ class Algebra:
 
     def power(self, base: Expression, exponent: float) -> Expression:
         """Return base to the power of a number."""
-        if base.kind == "number" and (base.args[0] > 0 or exponent == int(exponent) and base.args[0] != 0):
+        if base.kind == "number" and (base.args[0] > 0 or (exponent == int(exponent) and base.args[0] != 0)):
             return self.number(base.args[0] ** exponent)
         if base.kind == "product" and exponent == int(exponent):
             powers = {part: power * exponent for part, power in base.args[1]}
@@ -140,7 +140,7 @@ class Algebra:
         if function == "log1p":
             return self.call("log", self.add(self.number(1), *args))
         if function == "exp" and args[0].kind == "sum":
-            constant, terms = args[0].args
+            _, terms = args[0].args
             softplus = [part for part, factor in terms if factor == -1 and part.kind == "softplus"]
             for part in softplus:
                 if args[0] is self.add(part.args[0], self.negate(part)):

@@ -16,7 +16,7 @@ from anncore.contract.derivatives.symbols import Node, Symbol
 
 LONG = 48  # a part with a longer text gets a name of its own
 LETTERS = "tuvwpqrsh"
-SUPERSCRIPTS = {2: "²", 3: "³", 4: "⁴"}
+SUPERSCRIPTS: dict[float, str] = {2.0: "²", 3.0: "³", 4.0: "⁴"}
 
 
 class Printed(NamedTuple):
@@ -114,7 +114,9 @@ MAKERS: dict[Any, Maker] = {
     **dict.fromkeys((operator.ne, np.not_equal), _compare("≠")),
     **dict.fromkeys((operator.and_, np.logical_and, np.bitwise_and), _compare("and")),
     **dict.fromkeys((operator.or_, np.logical_or, np.bitwise_or), _compare("or")),
-    **dict.fromkeys((operator.invert, np.logical_not, np.invert), lambda algebra, args: algebra.call("not", *args)),
+    **dict.fromkeys(
+        (operator.invert, np.logical_not, np.invert), lambda algebra, args: algebra.call("not", *args)
+    ),
     **dict.fromkeys(
         (primitives.cast, primitives.spread, np.reshape), lambda algebra, args: args[0]
     ),  # the same numbers in another type or shape
@@ -257,8 +259,7 @@ class _Writer:
         if power == 1:
             return self.text(base, 3)
         inner = self.text(base, 4)
-        whole = int(power) if power == int(power) else power
-        return f"{inner}{SUPERSCRIPTS[whole]}" if whole in SUPERSCRIPTS else f"{inner}^{whole:g}"
+        return f"{inner}{SUPERSCRIPTS.get(power, f'^{power:g}')}"
 
     def _coefficient(self, number: float) -> tuple[list[str], list[str]]:
         """Return what stands for a positive number above and below the bar."""

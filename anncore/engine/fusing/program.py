@@ -185,10 +185,12 @@ class Program:
 
     def _prepared(self, call: Call) -> tuple[Callable[..., Any], list[tuple[int, Any]], int]:
         """Return a function, its arguments as (place, None) or (-1, what is passed), and its result."""
-        args = [
-            (arg, None) if isinstance(arg, int) else (-1, self._values.array(arg) if isinstance(arg, Small) else arg)
-            for arg in call.args
-        ]
+        args: list[tuple[int, Any]] = []
+        for arg in call.args:
+            if isinstance(arg, int):
+                args.append((arg, None))
+            else:
+                args.append((-1, self._values.array(arg) if isinstance(arg, Small) else arg))
         return call.function, args, call.result
 
     def _sound(self, array: Array) -> bool:

@@ -28,8 +28,8 @@ class Node:
     """One value per place of the arrays.
 
     op: "input" (value: its index), "small" (value: a Small), "const" (value: a number), "call" (value: a
-    function that kernels do not have, called with `out`), or an operation of `emit`. single: it is one number per trial,
-    and computed once for each.
+    function that kernels do not have, called with `out`), or an operation of `emit`. single: it is one number
+    per trial, and computed once for each.
     """
 
     op: str
