@@ -141,12 +141,12 @@ class Algebra:
             return self.call("log", self.add(self.number(1), *args))
         if function == "exp" and args[0].kind == "sum":
             _, terms = args[0].args
-            softplus = [part for part, factor in terms if factor == -1 and part.kind == "softplus"]
+            softplus = [part for part, factor in terms if factor == -1 and part.kind == "log1pexp"]
             for part in softplus:
                 if args[0] is self.add(part.args[0], self.negate(part)):
                     return self.make("call", "σ", part.args[0])  # exp(x - log(1 + exp x))
         if function == "logaddexp" and args[0] is self.number(0):
-            return self.make("softplus", args[1])
+            return self.make("log1pexp", args[1])
         return self.make("call", function, *args)
 
 

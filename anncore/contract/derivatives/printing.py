@@ -205,7 +205,7 @@ class _Writer:
             return self._sum(*args), 1
         if kind == "product":
             return self._product(*args), 2 if args[0] > 0 else 1
-        if kind == "softplus":
+        if kind == "log1pexp":
             return f"log(1 + exp({self.text(args[0])}))", 4
         if kind == "compare":
             sign, one, other = args
