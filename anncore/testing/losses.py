@@ -135,7 +135,7 @@ def _settings(subject: Subject) -> Iterator[tuple[Variant, Any, Task, int]]:
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 3), "float64")
         for task in subject.cls.outputs:
-            for width in reversed(WIDTHS[task]):  # with several outputs 1/N and 1/(N D) differ
+            for width in WIDTHS[task]:
                 yield variant, component, task, width
 
 
@@ -147,7 +147,9 @@ def gradient(subject: Subject) -> int:
     `kinks` of a loss are differences between output and target.
     """
     count = 0
-    for variant, component, task, width in _settings(subject):
+    # With several outputs first: there 1/N and 1/(N D) differ.
+    settings = sorted(_settings(subject), key=lambda setting: -setting[3])
+    for variant, component, task, width in settings:
         rng = np.random.default_rng(7)
         output = outputs(subject, task, rng, (3, 5, width * several(subject)))
         target = targets(subject, task, rng, (3, 5, width))
