@@ -46,7 +46,7 @@ def lines(formula: Callable[..., Any]) -> list[str]:
         (lambda self, z: z * scipy.special.ndtr(z), ["Φ(z) + 0.398942 z exp(-0.5 z²)"]),
         (
             lambda self, z: np.where(z > 0, z, self.alpha * np.expm1(np.minimum(z, 0))),
-            ["1 where z > 0, alpha exp(min(z, 0)) where z < 0, 0 elsewhere"],
+            ["1 where z > 0, alpha exp(min(z, 0)) elsewhere"],
         ),
         (lambda self, z: np.abs(z), ["sign(z)"]),
         (lambda self, z: z * z + np.sqrt(z), ["0.5 / √z + 2 z"]),

@@ -69,6 +69,8 @@ class Algebra:
             (one, first), (other, second) = left
             if _masks(one) and _masks(other) and _exclude(one.args[0], other.args[0]):
                 other = self.multiply(self.number(second), other)
+                if {one.args[0].args[0], other.args[0].args[0]} in ({">", "≤"}, {"≥", "<"}):
+                    other = other.args[1]  # one of the two holds everywhere
                 return self.where(one.args[0], self.multiply(self.number(first), one.args[1]), other)
         if len(left) == 1 and constant == 0:
             return self.multiply(self.number(left[0][1]), left[0][0])

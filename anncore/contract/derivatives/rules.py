@@ -2,8 +2,9 @@
 
 A rule gets the gradient g of the result, the result and the arguments, and returns the gradient of one
 argument, before it is summed over what was broadcast. Where a function has a kink, the rule follows PyTorch:
-|x|'(0) = 0; max(x, c) with a constant c has slope 0 at x = c, as relu; of equal variable arguments each gets
-half; inside np.clip the slope is 1, at its bounds 0, as in hardtanh and relu6.
+|x|'(0) = 0; max(x, c) and min(x, c) with a constant c have slope 0 at x = c, as relu and relu6; of equal
+variable arguments each gets half; inside np.clip the slope is 1, at its bounds 0, as in hardtanh. But min(x, 0)
+has slope 1 at 0: elu and celu have their exponential in it, and max(x, 0) + min(x, 0) is x.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ def _maximum(g: Any, out: Any, x: Any, y: Any, above: Callable[[Any, Any], Any])
 def _clip(g: Any, out: Any, x: Any, low: Any, high: Any) -> Any:
     above = None if _is(low, -math.inf) else x > low
     below = None if _is(high, math.inf) else x < high
+    if above is None and _is(high, 0):
+        below = x <= high
     if above is None or below is None:
         inside = below if above is None else above
         return g if inside is None else masked(inside, g)
@@ -245,8 +248,8 @@ MAXIMUM: tuple[Rule, ...] = (
     lambda g, out, x, y: _maximum(g, out, y, x, operator.gt),
 )
 MINIMUM: tuple[Rule, ...] = (
-    lambda g, out, x, y: _maximum(g, out, x, y, operator.lt),
-    lambda g, out, x, y: _maximum(g, out, y, x, operator.lt),
+    lambda g, out, x, y: _maximum(g, out, x, y, operator.le if _is(y, 0) else operator.lt),
+    lambda g, out, x, y: _maximum(g, out, y, x, operator.le if _is(x, 0) else operator.lt),
 )
 
 RULES: dict[Any, tuple[Rule | None, ...]] = {
