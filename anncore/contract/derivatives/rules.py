@@ -3,8 +3,8 @@
 A rule gets the gradient g of the result, the result and the arguments, and returns the gradient of one
 argument, before it is summed over what was broadcast. Where a function has a kink, the rule follows PyTorch:
 |x|'(0) = 0; max(x, c) and min(x, c) with a constant c have slope 0 at x = c, as relu and relu6; of equal
-variable arguments each gets half; inside np.clip the slope is 1, at its bounds 0, as in hardtanh. But min(x, 0)
-has slope 1 at 0: elu and celu have their exponential in it, and max(x, 0) + min(x, 0) is x.
+variable arguments each gets half; inside np.clip the slope is 1, at its bounds 0, as in hardtanh. But
+min(x, 0) has slope 1 at 0: elu and celu have their exponential in it, and max(x, 0) + min(x, 0) is x.
 """
 
 from __future__ import annotations
