@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from anncore.contract.derivatives import Underivable
+from anncore.contract.errors import ComponentError
 from anncore.contract.kinds import Array
 
 ROUGH = 1e-3  # to which a ratio to finite differences counts as one number
@@ -113,5 +113,5 @@ def derived(gradient: Callable[[], Any]) -> Any:
     """Return what the base class derives from the formula; None where that is not possible."""
     try:
         return gradient()
-    except Underivable:
+    except ComponentError:  # Underivable, or what a formula of another library says of its arguments
         return None
