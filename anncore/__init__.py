@@ -37,7 +37,8 @@ Write a component: a frozen dataclass, derived from the base class of its kind (
                  mean_band
     files        to_csv, latex_files
     processes    Lost, children_on_one_blas_thread
-    plugins      hookimpl, load_registry, Registry, Component; `anncore.testing` checks what a kind promises
+    plugins      hookimpl, load_registry, Registry, Component; `anncore.testing` checks what a kind promises;
+                 derivative gives the derivatives that annx derives from a component's formulas, as text
 
 A mistake that a user can mend raises an AnnxError of one line: ExperimentError, ComponentError, PluginError,
 DataError, StoreError or ReportError. A wrong argument of a function on frames is a ValueError or a TypeError.

@@ -1,6 +1,7 @@
 # What the package exports, once: type checkers read it, and `__init__.py` takes from it what to load.
 
 from ._version import __version__ as __version__
+from .contract.derived_text import derivative as derivative
 from .contract.errors import (
     AnnxError as AnnxError,
     ComponentError as ComponentError,

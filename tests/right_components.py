@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from right_doors import DOORS
+from scipy import special
 
 from anncore import (
     Activation,
@@ -59,6 +61,33 @@ class Bent(Activation):
 
     def backward(self, grad: Array, z: Array, a: Array) -> Array:
         return np.where(z > 0, grad, self.slope * grad)
+
+
+@dataclass(frozen=True)
+class Written(Activation):
+    """An activation of which only the formula is written, and which `FORMULAS` gives."""
+
+    name: ClassVar[str] = "written"
+    which: str = hyper(
+        "mish", ("mish", "swish", "celu", "squareplus", "power", "snake", "tanhexp", "xlogy", "hypot")
+    )
+    alpha: Hyper = hyper(1.5, "(0, inf)")
+
+    def forward(self, z: Array) -> Array:
+        return FORMULAS[self.which](z, self.alpha)
+
+
+FORMULAS: dict[str, Callable[[Any, Any], Any]] = {
+    "mish": lambda z, alpha: z * np.tanh(np.logaddexp(0, z)),
+    "swish": lambda z, alpha: z * special.expit(alpha * z),
+    "celu": lambda z, alpha: np.maximum(z, 0) + np.minimum(0, alpha * np.expm1(z / alpha)),
+    "squareplus": lambda z, alpha: (z + np.sqrt(z**2 + alpha)) / 2,
+    "power": lambda z, alpha: np.sign(z) * np.abs(z) ** alpha + np.maximum(z, 0) ** 1.7,
+    "snake": lambda z, alpha: z + np.sin(alpha * z) ** 2 / alpha,
+    "tanhexp": lambda z, alpha: z * np.tanh(np.exp(np.minimum(z, 30))),
+    "xlogy": lambda z, alpha: special.xlogy(np.abs(z), np.abs(z) + alpha) + np.arctan2(z, alpha),
+    "hypot": lambda z, alpha: np.hypot(z, alpha) + 2.0 ** -np.abs(z) + (1 + z * z) ** -1,
+}
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,13 @@ class Checked(NamedTuple):
         return [outcome for outcome in self.outcomes if outcome.reason]
 
     @property
+    def reasons(self) -> dict[str, str]:
+        """The names of the checks that failed, by reason."""
+        from anncore.testing.kit import by_reason
+
+        return by_reason(self.outcomes)
+
+    @property
     def seconds(self) -> float:
         """How long they took."""
         return sum(outcome.seconds for outcome in self.outcomes)
@@ -168,11 +175,13 @@ def _lines(results: Sequence[Checked], chosen: Chosen, verbose: bool) -> Iterato
     """Yield plain lines: one per component, and below it what fails and why."""
     for result in results:
         yield f"{result.component.kind} {result.name}: {result.verdict} ({result.seconds:.1f} s)"
-        for outcome in result.outcomes if verbose else result.failed:
+        if not verbose:
+            yield from (f"  {checks}: {reason}" for reason, checks in result.reasons.items())
+            continue
+        for outcome in result.outcomes:
             yield f"  {outcome.check.name}: {outcome.reason or 'ok'}"
-            if verbose:
-                yield f"      {outcome.check.promise} {_looked_at(outcome)}".rstrip()
-                yield from (f"      {line}" for line in outcome.detail.splitlines())
+            yield f"      {outcome.check.promise} {_looked_at(outcome)}".rstrip()
+            yield from (f"      {line}" for line in outcome.detail.splitlines())
     for name, reason in chosen.broken.items():
         yield f"plugin {name}: broken: {reason}"
     if len(results) > 1:
@@ -205,17 +214,18 @@ def _show(results: Sequence[Checked], chosen: Chosen, verbose: bool) -> None:
     if results:
         console.print(table)
     for result in results:
-        shown = result.outcomes if verbose else result.failed
-        if shown:
+        if verbose or result.failed:
             console.print(Text(f"\n{result.component.kind} {printable(result.name)}", style="bold"))
-        for outcome in shown:
+        for reason, checks in () if verbose else result.reasons.items():
+            console.print(Text("✗ ", style="red") + Text(printable(f"{checks}: {reason}")))
+        for outcome in result.outcomes if verbose else ():
             mark = Text("✗ " if outcome.reason else "✓ ", style="red" if outcome.reason else "green")
             console.print(
                 mark + Text(printable(f"{outcome.check.name}: {outcome.reason or outcome.check.promise}"))
             )
-            if verbose and outcome.reason:
+            if outcome.reason:
                 console.print(Text(printable(f"  {outcome.check.promise}"), style="dim"))
-            for line in outcome.detail.splitlines() if verbose else ():
+            for line in outcome.detail.splitlines():
                 console.print(Text(printable(f"  {line}"), style="dim"))
     for name, reason in chosen.broken.items():
         console.print(Text(printable(f"✗ plugin {name} is broken: {reason}"), style="red"))

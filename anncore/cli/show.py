@@ -50,6 +50,9 @@ def _text(component: Registered) -> str:
 
     cls: Any = component.cls
     parts = [f"{component.name} ({component.kind})", folded(documentation(cls))]
+    derived = _derived(cls)
+    if derived:
+        parts.append("Derived from the formula\n" + "\n".join(f"  {line}" for line in derived))
     rows = [
         (key, _value(field.default), field.domain.describe(), _search(field), field.help)
         for key, field in declared(cls).items()
@@ -73,6 +76,17 @@ def _text(component: Registered) -> str:
     return "\n\n".join(parts)
 
 
+def _derived(cls: Any) -> list[str]:
+    """Return the lines of the derivatives that annx derives, or why it cannot."""
+    from anncore.contract.derived_text import derivative_lines
+    from anncore.contract.errors import ComponentError
+
+    try:
+        return derivative_lines(cls)
+    except ComponentError as error:
+        return [str(error)]
+
+
 def _plain(component: Registered) -> dict[str, Any]:
     from anncore.contract.hyperparameters import declared, references
 
@@ -85,6 +99,7 @@ def _plain(component: Registered) -> dict[str, Any]:
         "plugin": component.plugin,
         "origin": _origin(component),
         "documentation": documentation(cls),
+        "derivative": _derived(cls),
         "hyperparameters": {
             key: {
                 "default": field.default,

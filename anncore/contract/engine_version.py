@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-NUMBER_VERSION = 1
+NUMBER_VERSION = 2
 
 
 @cache

@@ -8,8 +8,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anncore.contract.hyperparameters import Interval
-from anncore.contract.kinds import AnyActivation, Array, Weights, overrides
+from anncore.contract.kinds import (
+    Activation,
+    AnyActivation,
+    Array,
+    LearnedActivation,
+    RandomActivation,
+    Weights,
+    overrides,
+)
 from anncore.testing.kit import Case, Kit, Named, Subject, must, must_be_close, slopes
+from anncore.testing.mistakes import Gradients, derived, must_agree
 
 WIDTHS = (1, 2, 5)
 
@@ -137,7 +146,10 @@ def _case(subject: Subject, n: int, d: int) -> Case:
 
 
 def gradient(subject: Subject) -> int:
-    """In float64, backward agrees with central differences of forward, away from the declared kinks."""
+    """In float64, backward agrees with central differences of forward, away from the declared kinks.
+
+    If it is written by hand, it also agrees with the derivative of forward.
+    """
     count = 0
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 3), "float64")
@@ -148,23 +160,59 @@ def gradient(subject: Subject) -> int:
         corners = np.array([[0, 1, -1], [0.5, 3, -3], [-0.5, 6, -6]]) + 4e-7
         z[:, :3] = corners[:, np.arange(z.shape[2]) % 3]
         count += _compare(component, inputs, variant.label, training=True)
+        _smooth_at_0(component, inputs, variant.label)
     return count
 
 
 def _compare(component: Any, inputs: dict[str, Array], label: str, *, training: bool) -> int:
-    """Compare backward with central differences at every z that is away from the kinks."""
-    z, count = inputs["z"], 0
+    """Compare backward with central differences, and with the derivative of forward, away from the kinks."""
+    z = inputs["z"]
     back = _use(component, inputs, training=training).back
     away = np.ones(z.shape, dtype=bool)
     for kink in component.kinks:
         away &= np.abs(z - kink) > 1e-3
     more = _more(component, inputs, training)
-    for place, slope in slopes(partial(_weighed, component, inputs["grad"], more), z):
-        if away[place]:
-            message = f"{label}: backward at z = {z[place]:.3g} (declare a corner there in kinks)"
-            must_be_close(back[place], slope, message, rtol=1e-5, atol=1e-7)
-            count += 1
-    return count
+    slope = np.empty(z.shape)
+    for place, value in slopes(partial(_weighed, component, inputs["grad"], more), z):
+        slope[place] = value
+
+    def corner(place: Any) -> str:
+        return f"{label}: backward at z = {z[away][place]:.3g} (declare a corner there in kinks)"
+
+    must_agree(Gradients(back[away], slope[away], z[away]), corner, rtol=1e-5, atol=1e-7)
+    by_formula = derived(lambda: _derived(component, inputs, more))
+    if by_formula is not None:
+        gradients = Gradients(back[away], by_formula[away], z[away])
+        message = f"{label}: backward differs from the derivative of forward at z = "
+        must_agree(gradients, lambda place: f"{message}{z[away][place]:.3g}", rtol=1e-7, atol=1e-9)
+    return int(away.sum())
+
+
+def _derived(component: Any, inputs: dict[str, Array], more: tuple[Any, ...]) -> Array:
+    """Return ∂L/∂z as derived from forward."""
+    z, grad = inputs["z"], inputs["grad"]
+    a = component.forward(z, *more)
+    if component.learns:
+        grads = {name: np.zeros_like(value) for name, value in more[0].items()}
+        return LearnedActivation.backward(component, grad, z, a, more[0], grads)
+    if component.random:
+        return RandomActivation.backward(component, grad, z, a, more[0])
+    return Activation.backward(component, grad, z, a)
+
+
+def _smooth_at_0(component: Any, inputs: dict[str, Array], label: str) -> int:
+    """Compare backward at exactly 0, where parts of a formula may have corners that cancel."""
+    if 0 in component.kinks:
+        return 0
+    zero = {**inputs, "z": np.zeros_like(inputs["z"])}
+    back, more = _use(component, zero).back, _more(component, zero, training=True)
+    for place, slope in slopes(partial(_weighed, component, inputs["grad"], more), zero["z"]):
+        message = (
+            f"{label}: backward at z = 0, where corners of the formula's parts cancel, as in max(z, 0) + "
+            "log(1 + exp(-|z|)) (write np.logaddexp(0, z) for it, or backward by hand)"
+        )
+        must_be_close(back[place], slope, message, rtol=1e-5, atol=1e-7)
+    return back.size
 
 
 def _weighed(component: Any, grad: Array, more: tuple[Any, ...], z: Array) -> Array:
@@ -221,10 +269,14 @@ def learns(subject: Subject) -> int:
             grads = _use(component, inputs).grads
             weights = _weights(component, inputs["numbers"], units)
             for name, value in weights.items():
-                for place, slope in slopes(partial(_moved, component, inputs, weights, name), value):
-                    message = f"{variant.label}: the gradient of {name}"
-                    must_be_close(grads[name][place], slope, message, rtol=1e-5, atol=1e-7)
-                    count += 1
+                slope = np.empty(value.shape)
+                for place, difference in slopes(partial(_moved, component, inputs, weights, name), value):
+                    slope[place] = difference
+                factors = {"N": inputs["z"].shape[1], "D": units}
+                gradients = Gradients(grads[name], slope, value, name, factors)
+                message = f"{variant.label}: the gradient of {name}"
+                must_agree(gradients, message, rtol=1e-5, atol=1e-7)
+                count += value.size
     return count
 
 

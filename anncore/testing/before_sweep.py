@@ -39,7 +39,7 @@ from anncore.running.files import replace_file
 from anncore.running.progress_line import ProgressLine
 from anncore.running.sweep import folder_of, sweep as sweep_without_checks
 from anncore.testing import KITS, Check, checks_for, stacks
-from anncore.testing.kit import NOTHING_CHECKED
+from anncore.testing.kit import NOTHING_CHECKED, by_reason
 
 # The checks whose failure means wrong numbers; the others are about documents, pickling and politeness.
 ESSENTIAL = frozenset(
@@ -190,19 +190,23 @@ def let_through(components: Iterable[Registered]) -> tuple[str, ...]:
 
 
 def failing(component: Registered) -> Iterator[str]:
-    """Yield "check: reason" for each essential check that a component fails.
+    """Yield "checks: reason" for each reason for which essential checks of a component fail.
 
     A check that does not end within LIMIT seconds fails and is the last one, as others might not end either.
     """
-    name = "checks"
+    name, overtime = "checks", ""
+    outcomes = []
     try:
         for check in in_time(lambda: list(essential_checks(component)), LIMIT):
             name = check.name
-            reason = in_time(check.outcome, LIMIT).reason
-            if reason and reason != NOTHING_CHECKED:
-                yield f"{name}: {reason}"
+            outcomes.append(in_time(check.outcome, LIMIT))
     except Overtime as error:
-        yield f"{name}: {error}; most take below one: does a loop never end?"
+        overtime = f"{name}: {error}; most take below one: does a loop never end?"
+    for reason, checks in by_reason(outcomes).items():
+        if reason != NOTHING_CHECKED:
+            yield f"{checks}: {reason}"
+    if overtime:
+        yield overtime
 
 
 def essential_checks(component: Registered) -> Iterator[Check]:

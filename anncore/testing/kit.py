@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from anncore.contract.derivatives import Underivable
 from anncore.contract.documentation import documentation
 from anncore.contract.errors import RAISED_BY_PLUGINS, ComponentError, DataError, described
 from anncore.contract.hyperparameters import (
@@ -251,6 +252,15 @@ class Outcome(NamedTuple):
     detail: str = ""
 
 
+def by_reason(outcomes: Iterable[Outcome]) -> dict[str, str]:
+    """Return the names of the checks that failed for the same reason, by reason."""
+    names: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.reason:
+            names.setdefault(outcome.reason, []).append(outcome.check.name)
+    return {reason: ", ".join(checks) for reason, checks in names.items()}
+
+
 @dataclass(frozen=True)
 class Check:
     """One named check of one component; call it to run it."""
@@ -277,7 +287,7 @@ class Check:
         started = time.perf_counter()
         count, reason, cause = self._look()
         seconds = time.perf_counter() - started
-        raised = cause is not None and not isinstance(cause, AssertionError)
+        raised = cause is not None and not isinstance(cause, (AssertionError, Underivable))
         return Outcome(
             self, reason, count, seconds, "".join(traceback.format_exception(cause)) if raised else ""
         )
@@ -290,6 +300,8 @@ class Check:
                 count = self.run(self.subject)
         except AssertionError as error:
             return 0, " ".join(str(error).split()), error
+        except Underivable as error:
+            return 0, error.reason, error
         except RAISED_BY_PLUGINS as error:  # a plugin must not end the process
             return 0, f"raised {described(error)}", error
         return count, "" if count else NOTHING_CHECKED, None

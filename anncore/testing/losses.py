@@ -12,6 +12,7 @@ from anncore.contract.hyperparameters import Interval
 from anncore.contract.kinds import TASKS, Array, JointLoss, Loss, Task, overrides
 from anncore.contract.registry import load_registry
 from anncore.testing.kit import Case, Kit, Named, Subject, Variant, must, must_be_close, slopes
+from anncore.testing.mistakes import Gradients, derived, must_agree
 
 WIDTHS: dict[Task, tuple[int, ...]] = {"binary": (1,), "multiclass": (3,), "regression": (1, 2)}
 
@@ -141,26 +142,44 @@ def _settings(subject: Subject) -> Iterator[tuple[Variant, Any, Task, int]]:
 def gradient(subject: Subject) -> int:
     """In float64, grad agrees with central differences of value, away from the declared kinks.
 
+    If it is written by hand, it also agrees with the derivative of value.
+
     `kinks` of a loss are differences between output and target.
     """
     count = 0
-    for variant, component, task, width in _settings(subject):
+    # With several outputs first: there 1/N and 1/(N D) differ.
+    settings = sorted(_settings(subject), key=lambda setting: -setting[3])
+    for variant, component, task, width in settings:
         rng = np.random.default_rng(7)
         output = outputs(subject, task, rng, (3, 5, width * several(subject)))
         target = targets(subject, task, rng, (3, 5, width))
         if task == "regression":
             output[:, 0, :width] = target[:, 0] + 4e-7  # beside a corner that may be undeclared
+            output[:, 1, :width] = target[:, 1]  # where parts of the formula may have corners that cancel
         grad = component.grad(output, target)
         beside = np.tile(target, several(subject))  # the target of each output
         away = np.ones(output.shape, dtype=bool)
         for kink in component.kinks:
             away &= np.abs(output - beside - kink) > 1e-3
-        for place, slope in slopes(partial(_value, component, target), output):
-            if away[place]:
-                message = f"{variant.label}, {task}: grad for output {output[place]:.3g}"
-                message += f", target {beside[place]:.3g} (declare a corner in kinks)"
-                must_be_close(grad[place], slope, message, rtol=1e-5, atol=1e-7)
-                count += 1
+        slope = np.empty(output.shape)
+        for place, difference in slopes(partial(_value, component, target), output):
+            slope[place] = difference
+        where, factors = f"{variant.label}, {task}", {"N": 5, "D": width}
+        gradients = Gradients(grad[away], slope[away], (output - beside)[away], "output - target", factors)
+
+        def label(place: Any, shown: Any = (where, output[away], beside[away])) -> str:
+            start, outputs, targets = shown
+            message = f"{start}: grad for output {outputs[place]:.3g}, target {targets[place]:.3g}"
+            return f"{message} (declare a corner in kinks)"
+
+        must_agree(gradients, label, rtol=1e-5, atol=1e-7)
+        by_formula = derived(partial(Loss.grad, component, output, target))
+        if by_formula is not None:
+            scale = float(np.abs(by_formula).max())
+            message = f"{where}: grad differs from the derivative of value"
+            exact = gradients._replace(right=by_formula[away])
+            must_agree(exact, message, rtol=1e-7, atol=1e-10 * max(scale, 1.0))
+        count += int(away.sum())
     return count
 
 
@@ -197,6 +216,7 @@ def joint_as_chained(subject: Subject) -> int:
             component = subject.stack(subject.rows(variant, 3), "float64")
             rng = np.random.default_rng(9)
             z = rng.normal(size=(3, 6, width))
+            z[:, 0] = 0  # where parts of a formula may have corners that cancel
             target = targets(subject, _task(width), rng, z.shape)
             a = activation.forward(z)
             chained = component.value(a, target)
@@ -204,7 +224,9 @@ def joint_as_chained(subject: Subject) -> int:
             must_be_close(component.value_from_logits(z, target, link), chained, message, 1e-5, 1e-6)
             back = activation.backward(component.grad(a, target), z, a)
             message = f"{variant.label}: grad_from_logits with {link} against grad"
-            must_be_close(component.grad_from_logits(z, target, link), back, message, 1e-5, 1e-6)
+            factors = {"N": 6, "D": width}
+            gradients = Gradients(component.grad_from_logits(z, target, link), back, z, "z", factors)
+            must_agree(gradients, message, rtol=1e-5, atol=1e-6)
             count += 1
     return count
 

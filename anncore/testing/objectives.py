@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from anncore.contract.kinds import Array
-from anncore.testing.kit import Case, Kit, Named, Subject, must, must_be_close, slopes
+from anncore.contract.kinds import Array, Objective
+from anncore.testing.kit import Case, Kit, Named, Subject, must, slopes
+from anncore.testing.mistakes import Gradients, derived, must_agree
 
 
 class ObjectiveKit(Kit):
@@ -86,7 +88,10 @@ def start(subject: Subject) -> int:
 
 
 def gradient(subject: Subject) -> int:
-    """In float64, grad without noise agrees with central differences of value, at random and at the start."""
+    """In float64, grad without noise agrees with central differences of value, at random and at the start.
+
+    If it is written by hand, it also agrees with the derivative of value.
+    """
     count = 0
     for variant in subject.variants():
         rng = np.random.default_rng(7)
@@ -96,10 +101,21 @@ def gradient(subject: Subject) -> int:
         x[0, 0] = subject.build(variant).start(rng)
         grad = _grad(component, x, np.zeros_like(x))
         scale = float(np.abs(grad).max())
-        for place, slope in slopes(component.value, x):
-            message = f"{variant.label}: grad for argument {x[place]:.3g}"
-            must_be_close(grad[place], slope, message, rtol=1e-5, atol=1e-7 * max(scale, 1.0))
-            count += 1
+        slope = np.empty(x.shape)
+        for place, difference in slopes(component.value, x):
+            slope[place] = difference
+        gradients = Gradients(grad, slope, x, "x", {"D": size})
+
+        def label(place: Any, where: str = variant.label, x: Array = x) -> str:
+            return f"{where}: grad for argument {x[place]:.3g}"
+
+        must_agree(gradients, label, rtol=1e-5, atol=1e-7 * max(scale, 1.0))
+        by_formula = derived(partial(Objective.grad, component, x))
+        if by_formula is not None:
+            message = f"{variant.label}: grad differs from the derivative of value"
+            exact = gradients._replace(right=by_formula)
+            must_agree(exact, message, rtol=1e-7, atol=1e-10 * max(scale, 1.0))
+        count += x.size
     return count
 
 

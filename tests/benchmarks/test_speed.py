@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("pytest_benchmark", reason="pytest-benchmark is not installed: pip install -e '.[bench]'")
@@ -18,8 +19,10 @@ from benchmarks.profile import own_share, profile
 from benchmarks.reports import SHAPES, made_up, rendered
 from benchmarks.sweeps import beyond_training, rates
 from benchmarks.tables import Lines
+from right_components import FORMULAS, Written
 
 from anncore.contract.registry import Registry, load_registry
+from anncore.engine.fusing import emit, formulas
 from anncore.engine.process import one_blas_thread
 
 TURN = 0.25  # seconds that a contender's turn lasts at least
@@ -113,3 +116,20 @@ def test_report_of_ten_thousand_trials(shape: str, benchmark: Any, tmp_path: Pat
     lines.add_report(shape, found)
     benchmark.extra_info.update(found)
     assert (results.trials["phase"] == "report").sum() == 10_000
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_first_use_of_a_derived_gradient(name: str, benchmark: Any) -> None:
+    """Derivation, trace, machine code and its comparison with NumPy; below 50 ms."""
+    z = np.random.default_rng(0).normal(size=(16, 32, 16)).astype("float32")
+
+    def fresh() -> Any:
+        emit.compiled.cache_clear()
+        formulas._AGREED.clear()
+        alpha = np.full((16, 1, 1), 1.5, "float32")
+        return (Written(which=name, alpha=alpha),), {}
+
+    def first(activation: Any) -> None:
+        formulas.Formula("backward", activation)(z, z, activation.forward(z))
+
+    benchmark.pedantic(first, setup=fresh, rounds=5)

@@ -51,7 +51,43 @@ def write(tmp_path: Path) -> Callable[..., str]:
     return written
 
 
+UNDERIVABLE = """
+from dataclasses import dataclass
+from typing import ClassVar
+import numpy as np
+from anncore import hookimpl, Activation
+
+@dataclass(frozen=True)
+class Halved(Activation):
+    '''Half of all, by singular values.
+
+    By nobody, 2020.
+    '''
+    name: ClassVar[str] = "halved"
+    def forward(self, z):
+        return z * np.linalg.svd(z, compute_uv=False)[:, :1, None]
+
+@hookimpl
+def annx_activations(): return [Halved]
+"""
+
+
 # What is said
+
+
+def test_a_formula_that_cannot_be_derived_is_one_line_for_all_checks(write: Callable[..., str]) -> None:
+    file = write(UNDERIVABLE)
+    result = check(file)
+    assert result.exit_code == SOME_FAILED
+    first, second, *others = result.output.splitlines()
+    assert re.match(r"activation halved: 10 of 16 checks fail", first)
+    assert second.strip().startswith("deterministic, no_global_rng, other_process, stacked_as_alone, ")
+    assert second.endswith(
+        "gradient, range, extremes_finite: np.linalg.svd has no known derivative (mine.py, line 15: return z "
+        "* np.linalg.svd(z, compute_uv=False)[:, :1, None]); write backward, or the formula without it"
+    )
+    assert others == []
+    assert "Traceback" not in check(file, "-v").output
 
 
 @pytest.mark.slow

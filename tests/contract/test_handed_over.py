@@ -207,6 +207,10 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "no list": (typed, "components must be a list of classes, got <class '__main__.Bent'>"),
     "no dataclass": (lambda: [changed("@dataclass(frozen=True)\n", "")], "must be a frozen dataclass"),
     "no method": (lambda: [changed("def forward", "def front")], "no activation: it has no method forward"),
+    "misspelt": (
+        lambda: [changed("def backward", "def back")],
+        "back is no method .* Did you mean 'backward'",
+    ),
     "no documentation": (lambda: [changed("'''Bent identity.'''", "")], "must have a docstring"),
     "twice": (lambda: [typed(), changed("1.0,", "1.5,")], "'session:bent' is there already, .*another name"),
     "a lock": (

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from right_components import FORMULAS, Written
 from scipy import special
 from shipped import REGISTRY
 
@@ -182,6 +183,13 @@ BINARY: list[Callable[[Any, Any], Any]] = [
     lambda x, y: -np.exp(-np.abs(x)) * np.tanh(y) / (1 + np.exp(y)),
     lambda x, y: np.log1p(np.exp(-np.abs(np.sin(x) + np.cos(y)))),
     lambda x, y: x * np.maximum((y > 0).astype(y.dtype), 0.1) + special.erf(y.astype(x.dtype)),
+    lambda x, y: np.logaddexp(x, y) + np.logaddexp(0, y) * x,
+    lambda x, y: np.arctan2(x, y) - np.hypot(np.tanh(x), y),
+    lambda x, y: special.xlogy(np.abs(x), np.abs(y)) + special.xlog1py(x, y),
+    lambda x, y: np.abs(x) ** 1.7 + y**3 + 2.0**-y + x**-1,
+    lambda x, y: x % 2 + y // 0.5 + np.fmax(x, y),
+    lambda x, y: np.where(~(x > y), x, -y) * np.logical_not(y > 0),
+    lambda x, y: np.maximum(np.exp(-np.abs(x)), x >= 0) / (1 + y),
 ]
 
 
@@ -205,6 +213,53 @@ def test_every_operation_is_numpys_to_the_bit(
         formula = Formula(BINARY[which])
         assert same(formula(x, y), BINARY[which](x, y))
     assert formula._program is not None  # it was fused, not merely called
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("which", FORMULAS)
+def test_a_derived_gradient_is_fused_and_gives_the_same_bits_alone_and_in_a_stack(
+    which: str, dtype: str
+) -> None:
+    shape = (3, 5, 33)
+    activation = stacked(Written, shape[0], dtype, which=which)
+    z, grad = sample(shape, np.dtype(dtype), 1), sample(shape, np.dtype(dtype), 2)
+    with np.errstate(all="ignore"):
+        a = activation.forward(z)
+        fused = Formula("backward", activation)
+        back = fused(grad, z, a)
+        assert fused._program is not None
+        assert back.dtype == z.dtype
+        assert same(back, activation.backward(grad, z, a))
+        for trial in range(shape[0]):
+            one = slice(trial, trial + 1)
+            alone = Written(which=which, alpha=activation.alpha[one])
+            formula = Formula("backward", alone)
+            assert same(formula(grad[one], z[one], a[one]), back[one])
+            assert same(alone.backward(grad[one], z[one], a[one]), back[one])
+
+
+def test_a_long_formula_is_fused_without_recursion() -> None:
+    def formula(x: Any) -> Any:
+        y = x
+        for _ in range(1500):
+            y = 0.5 * y + x
+        return y
+
+    x = sample((1, 2, 8), np.dtype("float64"), 4)
+    with np.errstate(all="ignore"):
+        assert same(Formula(formula)(x), formula(x))
+
+
+def test_formulas_that_differ_only_in_what_numpy_computes_are_each_compared() -> None:
+    x = sample((1, 2, 8), np.dtype("float64"), 4)
+    with np.errstate(all="ignore"):
+        for function in (np.sin, np.cos, np.tanh):
+            formula = Formula(_outer, None, function)
+            assert same(formula(x), 2 * function(x))
+
+
+def _outer(x: Any, function: Any) -> Any:
+    return 2 * function(x)
 
 
 @pytest.mark.parametrize(

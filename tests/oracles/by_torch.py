@@ -12,6 +12,7 @@ from oracles.rows import (
     INPUTS,
     NETWORK,
     PATHS,
+    POINTS,
     PROBLEMS,
     SCORES,
     SEEN,
@@ -54,6 +55,24 @@ def loss(name: str, inputs: str, theirs: Any, **values: Any) -> Row:
 def network(name: str, inputs: str, theirs: Any, **values: Any) -> Row:
     """Return a row of a network with tanh; theirs(torch, x, parameters and state by name, in training?)."""
     return torch("network", name, theirs, values, inputs)
+
+
+def objective(name: str, theirs: Any, **values: Any) -> Row:
+    """Return a row of an objective; theirs(torch, x), x (5, D)."""
+    return torch("objective", name, theirs, values)
+
+
+def _valley(t: Any, x: Any) -> Any:
+    ahead, behind = x[:, 1:], x[:, :-1]
+    return (100 * (ahead - behind**2) ** 2 + (1 - behind) ** 2).sum(1)
+
+
+def _corners(t: Any, x: Any) -> Any:
+    return sum((c - x[:, 0] * (1 - x[:, 1] ** i)) ** 2 for i, c in enumerate((1.5, 2.25, 2.625), start=1))
+
+
+def _four(t: Any, x: Any) -> Any:
+    return (x[:, 0] ** 2 + x[:, 1] - 11) ** 2 + (x[:, 0] + x[:, 1] ** 2 - 7) ** 2
 
 
 def _mlp(t: Any, x: Any, p: Any, training: bool, norm: Any = None) -> Any:
@@ -432,6 +451,18 @@ ROWS = [
     activation("swiglu", lambda F, z: F.silu(z[:, :3]) * z[:, 3:]),
     activation("swiglu", lambda F, z: F.silu(2 * z[:, :3]) / 2 * z[:, 3:], beta=2.0),
     activation("softplus", lambda F, z: F.softplus(z, beta=3, threshold=9), beta=3.0, threshold=9),
+    objective("rosenbrock", _valley),
+    objective("rosenbrock", _valley, dimensions=6),
+    objective("beale", _corners),
+    objective("himmelblau", _four),
+    objective("quadratic", lambda t, x: x[:, 0] ** 2 / 2 + 50 * x[:, 1] ** 2),
+    objective(
+        "quadratic",
+        lambda t, x: (x**2 * t.logspace(0, 3, 6, dtype=x.dtype)).sum(1) / 2,
+        dimensions=6,
+        condition=1e3,
+    ),
+    objective("noisy_quadratic", lambda t, x: (x**2 / t.arange(1, 7)).sum(1) / 2, dimensions=6),
     loss("mse", "regression", lambda F, a, y: F.mse_loss(a, y), preset="torch"),
     loss("mae", "regression", lambda F, a, y: F.l1_loss(a, y)),
     loss("huber", "regression", lambda F, a, y: F.huber_loss(a, y)),
@@ -641,6 +672,7 @@ def run(row: Row) -> Any:
         "optimizer": _optimizer,
         "activation": _activation,
         "loss": _loss,
+        "objective": _objective,
         "schedule": _schedule,
         "initializer": _initializer,
         "metric": _metric,
@@ -696,6 +728,15 @@ def _activation(row: Row) -> Any:
     a.backward(torch.tensor(UPSTREAM))
     figures = [a.detach(), *(tensor.grad for tensor in (z, *weights))]
     return np.concatenate([tensor.numpy().ravel() for tensor in figures])
+
+
+def _objective(row: Row) -> Any:
+    import torch
+
+    x = torch.tensor(POINTS[row.values.get("dimensions", 2)][:, 0], requires_grad=True)
+    value = row.theirs(torch, x)
+    value.sum().backward()
+    return np.concatenate([value.detach().numpy(), x.grad.numpy().ravel()])
 
 
 def _loss(row: Row) -> Any:

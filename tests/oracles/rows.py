@@ -236,6 +236,16 @@ def _loss(component: Any, row: Row) -> Any:
     return np.concatenate([value, np.ravel(grad)])
 
 
+# By the number of arguments, where objectives are evaluated
+POINTS = {size: spread(5 * size, -2, 2, turn=17).reshape(5, 1, size) for size in (2, 6)}
+
+
+def _objective(component: Any, row: Row) -> Any:
+    x = POINTS[component.dimensions]
+    given = [x, np.zeros_like(x)] if component.noisy else [x]
+    return np.concatenate([component.value(x), np.ravel(component.grad(*given))])
+
+
 def _schedule(component: Any, row: Row) -> Any:
     factors = []
     state = component.init(np.ones((1, 1, 1)))
@@ -353,6 +363,7 @@ FIGURES: Mapping[str, Callable[[Any, Row], Any]] = {
     "optimizer": _optimizer,
     "activation": _activation,
     "loss": _loss,
+    "objective": _objective,
     "schedule": _schedule,
     "initializer": _initializer,
     "metric": _metric,

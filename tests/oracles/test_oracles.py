@@ -91,7 +91,7 @@ def test_a_looser_row_says_why() -> None:
     assert [row.id for _, row in RUNNERS.values() if (max(row.rtol, row.atol) > 1e-10) != bool(row.why)] == []
 
 
-COMPARED = ("optimizer", "activation", "loss", "schedule", "initializer", "metric")
+COMPARED = ("optimizer", "activation", "loss", "objective", "schedule", "initializer", "metric")
 
 
 def test_every_component_is_compared_with_a_library() -> None:

@@ -134,6 +134,36 @@ def test_a_wrong_gradient_is_stopped(tmp_path: Path) -> None:
     assert sweep(lay(tmp_path, right, ACTIVATIONS)).exit_code == OK
 
 
+UNDERIVABLE = (
+    HEAD
+    + """
+@dataclass(frozen=True)
+class Singular(Activation):
+    '''Times the largest singular value. Nobody, 2020.'''
+
+    name: ClassVar[str] = "singular"
+
+    def forward(self, z: Array) -> Array:
+        return z * np.linalg.svd(z, compute_uv=False)[:, :1, None]
+
+
+@hookimpl
+def annx_activations():
+    return [Singular]
+"""
+)
+
+
+def test_a_formula_that_cannot_be_derived_is_stopped_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(UNDERIVABLE)
+    registry = load_registry([tmp_path / "mine.py"], environ={"ANNX_PLUGINS": ""})
+    with pytest.raises(ConformanceError) as caught:
+        admit([registry.get("activation", "singular")])
+    [line] = caught.value.failures
+    assert line.startswith("activation mine:singular: deterministic, ")
+    assert "gradient: np.linalg.svd has no known derivative (mine.py, line 14: return z * np.linalg" in line
+
+
 def test_what_ran_unchecked_is_computed_again_and_nothing_is_claimed_of_it(tmp_path: Path) -> None:
     result = sweep(lay(tmp_path, MIXING), "--unchecked")
     assert result.exit_code == SOME_FAILED

@@ -27,6 +27,18 @@ def gradient_of_the_sum(self: Any, output: Array, target: Array) -> Array:
     return 4 * (output - target) ** 3
 
 
+def gradient_without(*names: str) -> Any:
+    """Return the right gradient without its division by N or D, or with one too many."""
+
+    def grad(self: Any, output: Array, target: Array) -> Array:
+        _, n, d = output.shape
+        divisors = {"N": n, "D": d, "twice": 1 / n}
+        right = 4 * (output - target) ** 3 / (n * d)
+        return right * float(np.prod([divisors[name] for name in names]))
+
+    return grad
+
+
 def absolute(self: Any, output: Array, target: Array) -> Array:
     return np.abs(output - target).mean(axis=(1, 2))
 
@@ -66,6 +78,19 @@ LOSSES = [
     wrong("loss", "attributes", "natural_for names a task that outputs does not", natural_for=("binary",)),
     wrong("loss", "gradient", "grad for output", value=never_wrong),
     wrong("loss", "gradient", "declare a corner in kinks", value=absolute, grad=sign),
+    wrong("loss", "gradient", "; it misses 1/N everywhere", grad=gradient_without("N")),
+    wrong("loss", "gradient", "; it misses 1/D everywhere", grad=gradient_without("D")),
+    wrong("loss", "gradient", "; it misses 1/(N D) everywhere", grad=gradient_without("N", "D")),
+    wrong("loss", "gradient", "it is divided by N once too often everywhere", grad=gradient_without("twice")),
+    wrong(
+        "loss",
+        "gradient",
+        "it is wrong only at output - target < 0",
+        grad=lambda self, output, target: (
+            4 * np.abs(output - target) ** 3.0 * (output > target) / (output.shape[1] * output.shape[2])
+            + 0.1 * (output < target)
+        ),
+    ),
     wrong("loss", "mean_over_examples", "given twice", value=sum_over_examples, grad=gradient_of_the_sum),
     wrong("loss", "extremes_finite", "overflow", value=exponential),
     wrong(

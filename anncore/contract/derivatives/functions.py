@@ -44,7 +44,8 @@ def _axes(array: Any, axis: Any, function: Any) -> tuple[int, ...]:
     axes = range(dimensions) if axis is None else (axis,) if isinstance(axis, (int, np.integer)) else axis
     resolved = tuple(sorted(int(one) % dimensions for one in axes))
     if 0 in resolved and not _known(array):
-        raise refuse(f"{name_of(function)} over axis {axis}", MIXES)
+        over = "all axes" if axis is None else f"axis {axis}"
+        raise refuse(f"{name_of(function)} over {over}", MIXES)
     return resolved
 
 

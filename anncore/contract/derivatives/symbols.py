@@ -8,20 +8,24 @@ that needs a value, raises `Underivable`, which names the operation and the line
 
 from __future__ import annotations
 
-import linecache
 import operator
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from anncore.contract.arrays import Array
 from anncore.contract.derivatives.primitives import item
-from anncore.contract.errors import ComponentError
+from anncore.contract.derivatives.refusals import (
+    Place,
+    Underivable as Underivable,
+    formula_place,
+    name_of as name_of,
+    refuse as refuse,
+    refuse_out,
+    refuse_values,
+)
 
-HERE = Path(__file__).parents[2]  # anncore; a formula is written elsewhere
 STAND_IN = 0.5  # within the domain of most functions
 
 # How to record NumPy's functions and the methods of arrays; functions.py fills them.
@@ -29,36 +33,14 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 METHODS: dict[str, Callable[..., Any]] = {}
 
 
-class Underivable(ComponentError):
-    """A formula that the trace cannot follow, or an operation without a known derivative."""
-
-
-def refuse(operation: str, reason: str = "has no known derivative") -> Underivable:
-    """Return the error for an operation, with the line of the formula that calls it."""
-    place = _formula_line()
-    return Underivable(f"{operation} {reason}{place}; write the gradient by hand, or the formula without it")
-
-
-def _formula_line() -> str:
-    frame = sys._getframe(1)
-    libraries = (str(HERE), str(Path(np.__file__).parent))
-    while frame is not None:
-        name = frame.f_code.co_filename
-        if not name.startswith(libraries) and "scipy" not in Path(name).parts:
-            line = linecache.getline(name, frame.f_lineno).strip()
-            return f" ({Path(name).name}, line {frame.f_lineno}{f': {line}' if line else ''})"
-        frame = frame.f_back  # type: ignore[assignment]
-    return ""
-
-
 class Node:
     """One array of a formula: `function(*args, **options)`, or an input if the function is None.
 
     args: nodes, and the constants between them. known: it depends on hyperparameters alone, and `value` is
-    what it is for the component at hand.
+    what it is for the component at hand. place: the instruction of the formula that made it.
     """
 
-    __slots__ = ("args", "dtype", "function", "index", "known", "options", "shape", "value")
+    __slots__ = ("args", "dtype", "function", "index", "known", "options", "place", "shape", "value")
 
     def __init__(
         self,
@@ -73,6 +55,7 @@ class Node:
         self.known = known
         self.value = like if known else None
         self.index = -1  # of an input
+        self.place: Place | None = formula_place() if function is not None else None
 
     @property
     def stand_in(self) -> Array:
@@ -110,8 +93,12 @@ class Graph:
         node = self._nodes.get(key)
         if node is None:
             values = [arg.stand_in if isinstance(arg, Node) else arg for arg in nodes]
-            with np.errstate(all="ignore"):
-                result = function(*values, **options)
+            try:
+                with np.errstate(all="ignore"):
+                    result = function(*values, **options)
+            except (ValueError, TypeError) as error:
+                shapes = " and ".join(str(value.shape) for value in values if hasattr(value, "shape"))
+                raise refuse(f"{name_of(function)} of shapes {shapes}", f"fails: {error}".strip()) from None
             if not isinstance(result, (np.ndarray, np.generic)):
                 raise refuse(name_of(function), "gives no array")
             known = all(arg.known for arg in nodes if isinstance(arg, Node))
@@ -129,31 +116,6 @@ def _mark(arg: Any) -> Any:
     if isinstance(arg, tuple):
         return tuple(map(_mark, arg))
     return type(arg).__name__, repr(arg)
-
-
-def name_of(function: Any) -> str:
-    """Return what an author calls a function: np.exp, @, scipy.special.erf, a slice."""
-    if function in SIGNS:
-        return SIGNS[function]
-    name = getattr(function, "__name__", str(function))
-    if getattr(np, name, None) is function:
-        return f"np.{name}"
-    if isinstance(function, np.ufunc):
-        return f"scipy.special.{name}"
-    return name.strip("_").replace("_", " ")
-
-
-SIGNS: dict[Any, str] = {
-    operator.add: "+",
-    operator.sub: "-",
-    operator.mul: "*",
-    operator.truediv: "/",
-    operator.pow: "**",
-    operator.matmul: "@",
-    operator.neg: "-",
-    operator.floordiv: "//",
-    operator.mod: "%",
-}
 
 
 def _binary(function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
@@ -209,7 +171,7 @@ class Symbol:
         return self.graph.record(operator.invert, self)
 
     def __getitem__(self, index: Any) -> Any:
-        return self.graph.record(item, self, index=_index(index))
+        return self.graph.record(item, self, index=_index(index, self.node))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise refuse("assignment to a part of an array", "cannot be followed: use np.where or np.concatenate")
@@ -218,13 +180,13 @@ class Symbol:
         return self.shape[0]
 
     def __iter__(self) -> Any:
-        raise refuse(
-            "iteration over an array", "runs over its first axis, the trials: take slices of another axis"
+        raise refuse_values(
+            "iteration over an array runs over its first axis, the trials: take slices of another axis"
         )
 
     def _known(self) -> Any:
         if self.node.value is None:
-            raise refuse("a decision by a value (if, float, int, bool)", "cannot be followed: use np.where")
+            raise refuse_values()
         return self.node.value
 
     def __bool__(self) -> bool:
@@ -236,10 +198,14 @@ class Symbol:
     def __int__(self) -> int:
         return int(self._known())
 
+    def __index__(self) -> int:
+        return operator.index(self._known().item())
+
+    def __complex__(self) -> complex:
+        return complex(self._known())
+
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
-        if self.node.value is None:
-            raise refuse("a function outside NumPy's ufuncs, or assignment into an array", "needs values")
-        return np.asarray(self.node.value, dtype)
+        return np.asarray(self._known(), dtype)
 
     def __repr__(self) -> str:
         return f"Symbol(shape={self.shape}, dtype={self.dtype})"
@@ -268,7 +234,7 @@ class Symbol:
         if method != "__call__" or ufunc.nout != 1:
             raise refuse(f"{name_of(ufunc)}.{method}" if method != "__call__" else name_of(ufunc))
         if options:
-            raise refuse(f"{next(iter(options))}= of {name_of(ufunc)}", "cannot be followed: use np.where")
+            raise refuse_out(ufunc, options)
         return self.graph.record(ufunc, *map(_operand, inputs))
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
@@ -280,13 +246,14 @@ class Symbol:
     def __getattr__(self, name: str) -> Any:
         method = METHODS.get(name)
         if method is None:
-            if hasattr(np.ndarray, name):
+            if hasattr(np.ndarray, name) and not name.startswith("__"):
                 raise refuse(f".{name} of an array")
             raise AttributeError(f"an array has no attribute {name!r}")
         return lambda *args, **options: method(self, *args, **options)
 
 
-def _index(index: Any) -> Any:
+def _index(index: Any, node: Node) -> tuple[Any, ...]:
+    """Return an index as a tuple; it must be plain, and leave the trials alone."""
     given = index if isinstance(index, tuple) else (index,)
     parts = tuple(np.asarray(part) if isinstance(part, list) else part for part in given)
     for part in parts:
@@ -296,4 +263,9 @@ def _index(index: Any) -> Any:
             )
         if isinstance(part, np.ndarray) and part.dtype == bool:
             raise refuse("a boolean index", "cannot be followed: use np.where")
+    first = parts[0] if parts else Ellipsis
+    whole = isinstance(first, slice) and first == slice(None)
+    behind = first is Ellipsis and sum(part is not None for part in parts[1:]) < len(node.shape)
+    if not node.known and not whole and not behind:
+        raise refuse("an index of axis 0", "takes trials apart: write [:, ...] or [..., i]")
     return parts

@@ -102,6 +102,9 @@ class Emitter:
         op, kind = node.op, self.type
         if op in ("and", "or"):
             return self.add(f"{op} {self.truth} {args[0]}, {args[1]}")
+        if op == "not":
+            true = "true" if self.width == 1 else "<" + ", ".join(["i1 true"] * self.width) + ">"
+            return self.add(f"xor {self.truth} {args[0]}, {true}")
         if op == "where":
             yes, no = (self.real(arg, value) for arg, value in zip(node.args[1:], args[1:], strict=True))
             return self.add(f"select {self.truth} {args[0]}, {kind} {yes}, {kind} {no}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array as Table
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +15,14 @@ from anncore.engine.fusing.trace import Graph, Node, Small
 HEAD = 3  # a table begins with T, N and D
 
 
+class Call(NamedTuple):
+    """A function that kernels do not have. args: places of arrays, numbers (float), or values per trial."""
+
+    function: Callable[..., Any]
+    args: tuple[int | float | Small, ...]
+    result: int
+
+
 class Stage(NamedTuple):
     """One kernel and the functions that follow it. Places are indices into the program's arrays."""
 
@@ -22,7 +30,7 @@ class Stage(NamedTuple):
     reads: tuple[int, ...]
     writes: tuple[int, ...]
     smalls: tuple[Small, ...]
-    calls: tuple[tuple[Callable[..., Any], int, int], ...]
+    calls: tuple[Call, ...]
 
 
 class Plan(NamedTuple):
@@ -37,8 +45,9 @@ class Plan(NamedTuple):
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The texts of all kernels, which determine the machine code."""
-        return tuple(stage.text for stage in self.stages)
+        """The texts of all kernels, which determine the machine code, and the names of the functions."""
+        names = (getattr(call.function, "__name__", "") for stage in self.stages for call in stage.calls)
+        return (*(stage.text for stage in self.stages), *names)
 
 
 def plan(graph: Graph) -> Plan:
@@ -61,6 +70,10 @@ def plan(graph: Graph) -> Plan:
             place[node] = len(shapes)
             shapes.append(graph.shape)
         return place[node]
+
+    def argument(node: Node) -> int | float | Small:
+        """Return an argument of a function: a number, a value per trial, or the place of an array."""
+        return node.value if node.op in ("const", "small") else stored(node)
 
     stages = []
     for now in range(last + 1):
@@ -87,7 +100,7 @@ def plan(graph: Graph) -> Plan:
             stage = text, tuple(place[node] for node in reads), tuple(writes), tuple(s.value for s in smalls)
         else:
             stage = "", (), (), ()
-        calls = tuple((node.value, stored(node.args[0]), stored(node)) for node in called)
+        calls = tuple(Call(node.value, tuple(map(argument, node.args)), stored(node)) for node in called)
         stages.append(Stage(*stage, calls))
     return Plan(tuple(stages), tuple(shapes), len(graph.inputs), len(graph.outputs), graph.dtype, lengths)
 
@@ -102,15 +115,14 @@ def _fused(node: Node) -> bool:
 
 def _ordered(outputs: Iterable[Node]) -> list[Node]:
     ordered: dict[Node, None] = {}
-
-    def visit(node: Node) -> None:
-        if node not in ordered:
-            for arg in node.args:
-                visit(arg)
+    waiting = [(node, False) for node in reversed(list(outputs))]
+    while waiting:  # no recursion: a formula may be a long loop
+        node, ready = waiting.pop()
+        if ready:
             ordered[node] = None
-
-    for node in outputs:
-        visit(node)
+        elif node not in ordered:
+            waiting.append((node, True))
+            waiting += [(arg, False) for arg in reversed(node.args)]
     return list(ordered)
 
 
@@ -130,6 +142,13 @@ def _levels(order: Sequence[Node], outputs: Sequence[Node]) -> dict[Node, int]:
     return {node: at for node, at in late.items() if _fused(node) or node.op == "call"}
 
 
+def _smalls(plan: Plan) -> Iterator[Small]:
+    """Yield the values per trial that kernels or functions read."""
+    for stage in plan.stages:
+        yield from stage.smalls
+        yield from (arg for call in stage.calls for arg in call.args if isinstance(arg, Small))
+
+
 class Program:
     """A plan with its machine code and its tables, for arrays of the plan's shapes.
 
@@ -143,7 +162,7 @@ class Program:
         self._arrays: list[Any] = [None] * first + [np.empty(s, plan.dtype) for s in plan.shapes[first:]]
         self._strides: list[tuple[int, ...]] = [()] * len(plan.shapes)
         self._slots: list[list[tuple[Table[int], int]]] = [[] for _ in plan.shapes]
-        self._values = Values([small for stage in plan.stages for small in stage.smalls], plan)
+        self._values = Values([*_smalls(plan)], plan)
         self._varying = self._values.varying
         self._called = any(stage.calls for stage in plan.stages)
         self._none = [None] * first
@@ -161,7 +180,18 @@ class Program:
         table = Table("q", [*self.plan.lengths, *([0] * len(places)), *smalls])
         for slot, place in enumerate(places, start=HEAD):
             self._slots[place].append((table, slot))
-        return (compiled(stage.text) if stage.text else None), table, table.buffer_info()[0], stage.calls
+        kernel = compiled(stage.text) if stage.text else None
+        return kernel, table, table.buffer_info()[0], [*map(self._prepared, stage.calls)]
+
+    def _prepared(self, call: Call) -> tuple[Callable[..., Any], list[tuple[int, Any]], int]:
+        """Return a function, its arguments as (place, None) or (-1, what is passed), and its result."""
+        args: list[tuple[int, Any]] = []
+        for arg in call.args:
+            if isinstance(arg, int):
+                args.append((arg, None))
+            else:
+                args.append((-1, self._values.array(arg) if isinstance(arg, Small) else arg))
+        return call.function, args, call.result
 
     def _sound(self, array: Array) -> bool:
         """Tell whether kernels can read an array: the numbers of each trial must be contiguous."""
@@ -192,8 +222,9 @@ class Program:
         for kernel, _, table, calls in self._steps:
             if kernel is not None:
                 kernel(table)
-            for function, argument, result in calls:
-                function(self._arrays[argument], out=self._arrays[result])
+            for function, args, result in calls:
+                values = [self._arrays[place] if place >= 0 else value for place, value in args]
+                function(*values, out=self._arrays[result])
 
     def __call__(self, *inputs: Array, out: Array | None = None) -> Array:
         """Return the one output, in `out` or a new array."""

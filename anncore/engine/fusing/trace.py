@@ -28,8 +28,8 @@ class Node:
     """One value per place of the arrays.
 
     op: "input" (value: its index), "small" (value: a Small), "const" (value: a number), "call" (value: a
-    NumPy function that kernels do not have), or an operation of `emit`. single: it is one number per trial,
-    and computed once for each.
+    function that kernels do not have, called with `out`), or an operation of `emit`. single: it is one number
+    per trial, and computed once for each.
     """
 
     op: str
@@ -46,6 +46,7 @@ OPERATIONS: dict[Any, str] = {
     np.true_divide: "divide",
     np.negative: "negative",
     np.absolute: "absolute",
+    np.fabs: "absolute",
     np.sqrt: "sqrt",
     np.sign: "sign",
     np.maximum: "maximum",
@@ -60,9 +61,11 @@ OPERATIONS: dict[Any, str] = {
     np.logical_or: "or",
     np.bitwise_and: "and",
     np.bitwise_or: "or",
+    np.logical_not: "not",
+    np.invert: "not",
 }
 COMPARISONS = ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal")
-LOGICAL = ("and", "or")
+LOGICAL = ("and", "or", "not")
 
 
 @dataclass
@@ -123,6 +126,8 @@ class _Arithmetic(_Symbol):
     __sub__, __rsub__ = _binary(operator.sub)
     __mul__, __rmul__ = _binary(operator.mul)
     __truediv__, __rtruediv__ = _binary(operator.truediv)
+    __floordiv__, __rfloordiv__ = _binary(operator.floordiv)
+    __mod__, __rmod__ = _binary(operator.mod)
     __pow__, __rpow__ = _binary(operator.pow)
     __gt__, __lt__ = _binary(operator.gt)[0], _binary(operator.lt)[0]
     __ge__, __le__ = _binary(operator.ge)[0], _binary(operator.le)[0]
@@ -134,14 +139,20 @@ class _Arithmetic(_Symbol):
     def __neg__(self) -> Any:
         return self._apply(operator.neg, self)
 
+    def __pos__(self) -> Any:
+        return self
+
     def __abs__(self) -> Any:
         return self._apply(operator.abs, self)
+
+    def __invert__(self) -> Any:
+        return self._apply(operator.invert, self)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **named: Any) -> Any:
         if method != "__call__" or named:
             raise Unfusable
-        # With a real array on the left NumPy's ** comes here, which differs from Python's.
-        if ufunc is np.power:
+        # With a real array on the left NumPy's ** comes here, which has methods of its own.
+        if ufunc is np.power and isinstance(inputs[0], np.ndarray):
             raise Unfusable
         big = next((value for value in inputs if isinstance(value, Big)), None)
         return (self if big is None else big)._apply(ufunc, *inputs)
@@ -227,31 +238,50 @@ class Big(_Arithmetic):
             return Big(graph, graph.node("where", tuple(nodes)), shape)
         if function is np.square:
             return Big(graph, graph.node("multiply", (nodes[0], nodes[0])), shape)
+        if function is np.reciprocal:
+            return Big(graph, graph.node("divide", (_node(graph, 1.0), nodes[0])), shape)
         op = OPERATIONS.get(function)
         if op is None:
             kind = graph.dtype.char
-            if nodes[0].boolean or f"{kind}->{kind}" not in getattr(function, "types", ()):
+            if f"{kind * len(nodes)}->{kind}" not in getattr(function, "types", ()):
                 raise Unfusable
-            return Big(graph, graph.node("call", tuple(nodes), function), shape)
+            return self._called(function, nodes, shape)
         if op in LOGICAL and not all(node.boolean for node in nodes):
             raise Unfusable
         if op not in LOGICAL and any(node.boolean for node in nodes):
             # NumPy turns truth values into integers, and these into float64 unless beside floats.
             real = [node for node in nodes if not node.boolean and node.op != "const"]
-            if len(nodes) < 2 or not real or op in COMPARISONS:
+            if len(nodes) < 2 or not real:
                 raise Unfusable
         boolean = op in COMPARISONS or op in LOGICAL
         return Big(graph, graph.node(op, tuple(nodes), boolean=boolean), shape)
 
-    def _power(self, base: Any, exponent: Any) -> Any:
-        # For these exponents NumPy's ** uses special methods.
-        if base is not self or type(exponent) not in (int, float):
+    def _called(self, function: Callable[..., Any], nodes: Sequence[Node], shape: tuple[int, ...]) -> Big:
+        """Record a function that kernels do not have."""
+        if any(node.boolean for node in nodes):
             raise Unfusable
-        if exponent == 2:
-            return self * self
-        if exponent == 0.5:
-            return np.sqrt(self)
-        raise Unfusable
+        return Big(self.graph, self.graph.node("call", tuple(nodes), function), shape)
+
+    def _power(self, base: Any, exponent: Any) -> Any:
+        """Record **; for some exponents that are plain numbers, NumPy has methods of its own."""
+        if base is self and type(exponent) in (int, float):
+            if exponent == 2:
+                return self * self
+            if exponent == 0.5:
+                return np.sqrt(self)
+            if exponent == -1:
+                return 1.0 / self
+            if exponent in (0, 1):
+                raise Unfusable
+        nodes = [_node(self.graph, value) for value in (base, exponent)]
+        plain = type(base if base is not self else exponent) in (int, float)
+        shape = np.broadcast_shapes(_shape(base), _shape(exponent))
+        return self._called(np.power if plain else _raised, nodes, shape)
+
+
+def _raised(base: Any, exponent: Any, out: Array) -> None:
+    """Write base ** exponent; of an exponent with one element NumPy chooses the method by its value."""
+    out[...] = base**exponent
 
 
 _UFUNCS: dict[Any, Any] = {
@@ -259,6 +289,8 @@ _UFUNCS: dict[Any, Any] = {
     operator.sub: np.subtract,
     operator.mul: np.multiply,
     operator.truediv: np.true_divide,
+    operator.floordiv: np.floor_divide,
+    operator.mod: np.remainder,
     operator.neg: np.negative,
     operator.abs: np.absolute,
     operator.gt: np.greater,
@@ -269,6 +301,7 @@ _UFUNCS: dict[Any, Any] = {
     operator.ne: np.not_equal,
     operator.and_: np.bitwise_and,
     operator.or_: np.bitwise_or,
+    operator.invert: np.invert,
 }
 
 

@@ -26,9 +26,6 @@ class Identity(Activation):
     def forward(self, z: Array) -> Array:
         return z
 
-    def backward(self, grad: Array, z: Array, a: Array) -> Array:
-        return grad
-
 
 @hookimpl
 def annx_activations() -> list[type[Activation]]:

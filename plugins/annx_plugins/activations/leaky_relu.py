@@ -39,11 +39,8 @@ class LeakyReLU(Activation):
     slope: Hyper = hyper(0.01, "[0, 1]", search=linear(0.01, 0.3))
 
     def forward(self, z: Array) -> Array:
-        return np.maximum(z, self.slope * z)  # because slope ≤ 1; eight times as fast as np.where
-
-    def backward(self, grad: Array, z: Array, a: Array) -> Array:
-        # 1 or the slope. np.where(z > 0, 1, slope) would be slow, and gives float64 for two Python numbers.
-        return grad * np.maximum((z > 0).astype(z.dtype), self.slope)
+        # np.maximum would be the same, but at 0 its slope is between 1 and the slope.
+        return np.where(z > 0, z, self.slope * z)
 
 
 @hookimpl

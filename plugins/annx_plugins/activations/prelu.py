@@ -58,6 +58,7 @@ class PReLU(LearnedActivation):
         return np.where(z > 0, z, weights["slope"] * z)
 
     def backward(self, grad: Array, z: Array, a: Array, weights: Weights, grads: Weights) -> Array:
+        # By hand for speed: one product in place of two masked ones.
         slopes = sum_examples(grad * np.minimum(z, 0))
         grads["slope"][...] = slopes.sum(axis=2, keepdims=True) if self.shared else slopes
         return np.where(z > 0, grad, weights["slope"] * grad)

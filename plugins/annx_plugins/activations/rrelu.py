@@ -45,9 +45,6 @@ class RReLU(RandomActivation):
     def forward(self, z: Array, noise: Array | None) -> Array:
         return np.where(z > 0, z, self._slope(noise) * z)
 
-    def backward(self, grad: Array, z: Array, a: Array, noise: Array | None) -> Array:
-        return np.where(z > 0, grad, self._slope(noise) * grad)
-
     def _slope(self, noise: Array | None) -> Hyper:
         if noise is None:
             return 0.5 * (self.low + self.high)

@@ -30,6 +30,7 @@ class Sigmoid(Activation):
         return np.maximum(e, z >= 0) / (1 + e)  # e where z < 0, else 1; twice as fast as np.where
 
     def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        # By hand because |z| has no slope at 0, where f has one; and a saves the exponential.
         return grad * (a * (1 - a))
 
 

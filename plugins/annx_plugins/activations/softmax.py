@@ -34,6 +34,7 @@ class Softmax(Activation):
         return e / e.sum(axis=-1, keepdims=True)
 
     def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        # By hand for speed: a saves the exponentials and the division.
         return a * (grad - (grad * a).sum(axis=-1, keepdims=True))
 
 

@@ -47,6 +47,7 @@ class Softplus(Activation):
         return np.where(x > self.threshold, z, a) if self.threshold else a
 
     def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        # By hand because |x| and clip have no slope at 0, where f has one.
         slope = -np.expm1(-self.beta * a)  # 1 - exp(-beta f(z)) is the logistic function of beta z
         return grad * (np.where(self.beta * z > self.threshold, 1, slope) if self.threshold else slope)
 

@@ -28,9 +28,6 @@ class Tanh(Activation):
     def forward(self, z: Array) -> Array:
         return np.tanh(z)
 
-    def backward(self, grad: Array, z: Array, a: Array) -> Array:
-        return grad * (1 - a * a)
-
 
 @hookimpl
 def annx_activations() -> list[type[Activation]]:

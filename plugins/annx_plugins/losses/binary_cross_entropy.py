@@ -72,6 +72,7 @@ class BinaryCrossEntropy(JointLoss):
         return -(self._weighed(y) * log_p + (1 - y) * log_q).mean(axis=(1, 2))
 
     def grad(self, output: Array, target: Array) -> Array:
+        # By hand for stability: p (1 - p) stays off 0, and a wrong certain probability keeps a slope.
         p, y, count = output, self._smoothed(target), output.shape[1] * output.shape[2]
         if self.guard == "log":
             return self._less(p, y) / (count * np.maximum(p * (1 - p), 1e-12))
@@ -93,6 +94,7 @@ class BinaryCrossEntropy(JointLoss):
         return np.where(weight == 1, loss, loss + (weight - 1) * positive)
 
     def grad_from_logits(self, z: Array, target: Array, link: str) -> Array:
+        # By hand because |z| and max(z, 0) have no slope at z = 0, where networks with zero weights begin.
         p, count = _sigmoid(z), z.shape[1] * z.shape[2]
         if not self.from_logits:
             return self.grad(p, target) * (p * (1 - p))

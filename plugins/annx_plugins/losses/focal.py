@@ -58,6 +58,7 @@ class Focal(JointLoss):
         return self._mean(positive, (1 - target) * power(p, self.gamma) * _log(q))
 
     def grad(self, output: Array, target: Array) -> Array:
+        # By hand for stability: the limits at p = 0 and p = 1, and a wrong certain probability keeps a slope.
         p, q = output, 1 - output
         positive = target * self._slope(p, q)
         if output.shape[2] > 1:
@@ -74,6 +75,7 @@ class Focal(JointLoss):
         return self._mean(target * power(-np.expm1(log_p), self.gamma) * log_p)
 
     def grad_from_logits(self, z: Array, target: Array, link: str) -> Array:
+        # By hand because |z| has no slope at 0, and for speed with the softmax.
         # With f = (1 - p)^gamma log p, as a function of log p: f' = (1 - p)^gamma (1 - gamma r),
         # r = p log p / (1 - p); and ∂(log p)/∂z is 1 - p for the sigmoid, δ - p for the softmax.
         if link == "sigmoid":

@@ -64,6 +64,7 @@ class Hinge(Loss):
         return self._cost(self._ranked(lacks, target).max(axis=2)).mean(axis=1)
 
     def grad(self, output: Array, target: Array) -> Array:
+        # By hand for speed (twice, with several classes), and because a comparison would hide NaN.
         if output.shape[2] == 1:
             sign = 2 * target - 1
             return -sign * self._slope(self.margin - sign * output) / output.shape[1]

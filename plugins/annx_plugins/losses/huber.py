@@ -39,9 +39,6 @@ class Huber(Loss):
         # Both branches at once: the clipped error is the error in the first, ±delta in the second.
         return (kept * (error - 0.5 * kept)).mean(axis=(1, 2))
 
-    def grad(self, output: Array, target: Array) -> Array:
-        return np.clip(output - target, -self.delta, self.delta) / (output.shape[1] * output.shape[2])
-
 
 @hookimpl
 def annx_losses() -> list[type[Loss]]:

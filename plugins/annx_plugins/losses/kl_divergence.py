@@ -64,6 +64,7 @@ class KLDivergence(JointLoss):
         return loss.sum(axis=-1).sum(axis=1) / self._count(output)
 
     def grad(self, output: Array, target: Array) -> Array:
+        # By hand for stability: a wrong certain probability keeps a slope.
         grad = self._slope(output, target)
         if output.shape[2] == 1:
             grad = grad - self._slope(1 - output, 1 - target)
@@ -82,6 +83,7 @@ class KLDivergence(JointLoss):
         return loss.sum(axis=-1).sum(axis=1) / self._count(z)
 
     def grad_from_logits(self, z: Array, target: Array, link: str) -> Array:
+        # By hand because |z| has no slope at 0, and for speed with the softmax.
         p = _sigmoid(z) if link == "sigmoid" else _softmax(z)
         if self.from_logits:
             return (p - target) / self._count(z)

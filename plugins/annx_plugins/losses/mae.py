@@ -35,9 +35,6 @@ class MeanAbsoluteError(Loss):
     def value(self, output: Array, target: Array) -> Array:
         return np.abs(output - target).mean(axis=(1, 2))
 
-    def grad(self, output: Array, target: Array) -> Array:
-        return np.sign(output - target) / (output.shape[1] * output.shape[2])
-
 
 @hookimpl
 def annx_losses() -> list[type[Loss]]:

@@ -44,10 +44,6 @@ class MeanSquaredError(Loss):
         mean = (error * error).mean(axis=(1, 2))
         return 0.5 * mean if self.half else mean
 
-    def grad(self, output: Array, target: Array) -> Array:
-        scale = (1 if self.half else 2) / (output.shape[1] * output.shape[2])
-        return scale * (output - target)
-
 
 @hookimpl
 def annx_losses() -> list[type[Loss]]:

@@ -65,10 +65,6 @@ class Quadratic(Objective):
         y = self._along(x)
         return (0.5 * self._curvature(x) * y * y).sum(axis=(1, 2))
 
-    def grad(self, x: Array) -> Array:
-        turned = self._curvature(x) * self._along(x)
-        return np.matmul(turned, self._basis(x.dtype).T) if self.rotated else turned
-
     def _along(self, x: Array) -> Array:
         return np.matmul(x, self._basis(x.dtype)) if self.rotated else x
 

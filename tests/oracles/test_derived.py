@@ -1,0 +1,75 @@
+"""The gradients that annx derives from formulas, against PyTorch's autograd, to twelve digits.
+
+Also of components whose gradient is written by hand: it is left out, and the derived one takes its place. The
+figures are the recorded ones, which `test_oracles.py` compares with PyTorch where it is installed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from oracles import by_torch
+from oracles.rows import FIGURES, REGISTRY, Row, built
+from oracles.test_oracles import recorded
+
+from anncore.contract.kinds import JointLoss, Loss, NoisyObjective, Objective
+from anncore.contract.kinds.activations import Activation, LearnedActivation, RandomActivation
+
+FORMS: tuple[tuple[Any, tuple[str, ...]], ...] = (
+    (Activation, ("backward",)),
+    (LearnedActivation, ("backward",)),
+    (RandomActivation, ("backward",)),
+    (JointLoss, ("grad_from_logits",)),
+    (Loss, ("grad",)),
+    (Objective, ("grad",)),
+)
+GRADIENTS = [row for row in by_torch.ROWS if row.kind in ("activation", "loss", "objective") and not row.why]
+
+
+def derived(component: Any) -> Any:
+    """Return a component without its own gradients."""
+    if isinstance(component, NoisyObjective):
+        pytest.skip("its gradient has noise, which no formula of its value knows")
+    forms = [(form, names) for form, names in FORMS if isinstance(component, form)]
+    members = {name: getattr(form, name) for form, names in forms for name in names}
+    twin = object.__new__(type("Derived", (type(component),), members))
+    twin.__dict__.update({key: value for key, value in vars(component).items() if key != "_derived"})
+    return twin
+
+
+def compare(component: Any, row: Row) -> None:
+    """Compare value and gradient with PyTorch's."""
+    theirs = np.asarray(recorded()[row.id]["figures"])
+    ours = np.ravel(FIGURES[row.kind](component, row))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13 * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize("row", GRADIENTS, ids=lambda row: row.id)
+def test_gradients_are_those_of_autograd_to_twelve_digits(row: Row) -> None:
+    compare(built(row.kind, row.name, row.values), row)
+
+
+# Below its bound on the variance, gaussian_nll has a gradient on purpose, as PyTorch has, though its value is
+# constant there.
+BOUND = [row for row in GRADIENTS if row.name == "gaussian_nll" and row.values.get("eps") == 0.5]
+
+
+@pytest.mark.parametrize("row", [row for row in GRADIENTS if row not in BOUND], ids=lambda row: row.id)
+def test_derived_gradients_are_those_of_autograd_to_twelve_digits(row: Row) -> None:
+    compare(derived(built(row.kind, row.name, row.values)), row)
+
+
+def test_every_activation_loss_and_objective_is_compared() -> None:
+    compared = {(row.kind, row.name) for row in GRADIENTS}
+    kinds = ("activation", "loss", "objective")
+    shipped = {(kind, component.name) for kind in kinds for component in REGISTRY.of_kind(kind)}
+    assert shipped - compared == set(WITHOUT)
+
+
+WITHOUT = {
+    ("loss", "focal"): "torchvision's, not PyTorch's",
+    ("loss", "quantile"): "PyTorch has none",
+    ("loss", "zero_one"): "it has no slope",
+}
