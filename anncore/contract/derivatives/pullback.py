@@ -59,7 +59,7 @@ def derive(
     """Return the recipe of the gradients that `pullback` computes: inputs, hyperparameters, grad, result."""
     graph = Graph()
     symbols = [graph.input(array) for array in inputs]
-    made = formula(_with_symbols(component, graph), *symbols)
+    made = formula(with_symbols(component, graph), *symbols)
     if not isinstance(made, Symbol):
         raise refuse(f"a result of type {type(made).__name__}", "does not depend on the arguments")
     seed: Any
@@ -89,7 +89,7 @@ def _class(component: Any) -> Any:
     return type(component)
 
 
-def _with_symbols(component: Any, graph: Graph) -> Any:
+def with_symbols(component: Any, graph: Graph) -> Any:
     """Return a copy of the component whose hyperparameters per trial are symbols with known values."""
     twin = copy(component)
     for key, value in _hypers(component).items():

@@ -11,7 +11,7 @@ from __future__ import annotations
 import linecache
 import operator
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,15 +109,81 @@ class Graph:
         key = (function, *map(_mark, nodes), *((name, _mark(options[name])) for name in sorted(options)))
         node = self._nodes.get(key)
         if node is None:
-            values = [arg.stand_in if isinstance(arg, Node) else arg for arg in nodes]
-            with np.errstate(all="ignore"):
-                result = function(*values, **options)
-            if not isinstance(result, (np.ndarray, np.generic)):
-                raise refuse(name_of(function), "gives no array")
-            known = all(arg.known for arg in nodes if isinstance(arg, Node))
-            node = Node(function, nodes, tuple(sorted(options.items())), np.asarray(result), known)
+            opaque = isinstance(function, Opaque)
+            known = not opaque and all(arg.known for arg in nodes if isinstance(arg, Node))
+            like = function.like(*nodes) if opaque else _result(function, nodes, options, known)
+            node = Node(function, nodes, tuple(sorted(options.items())), like, known)
             self._nodes[key] = node
         return Symbol(self, node)
+
+    @property
+    def nodes(self) -> list[Node]:
+        """All operations so far, each after its arguments."""
+        return list(self._nodes.values())
+
+
+def _result(function: Any, args: Sequence[Any], options: Mapping[str, Any], known: bool) -> Array:
+    """Return an array like the result of an operation; only of a known one the values count."""
+    values = [arg.stand_in if isinstance(arg, Node) else arg for arg in args]
+    shape = None
+    if not known and broadcasts(function):
+        shape = _broadcast_shape(function, args, values)
+        values = [_one(value) for value in values]  # a single number has the result's type too
+    elif not known and function in (np.matmul, operator.matmul):
+        shape = _product_shape(values)
+        values = [np.zeros((1, 1), value.dtype) for value in values]
+    with np.errstate(all="ignore"):
+        result = function(*values, **options)
+    if not isinstance(result, (np.ndarray, np.generic)):
+        raise refuse(name_of(function), "gives no array")
+    result = np.asarray(result)
+    return result if shape is None else np.broadcast_to(result.reshape(()), shape)
+
+
+def broadcasts(function: Any) -> bool:
+    """Tell whether the arguments of a function are broadcast against each other."""
+    if function in (np.where, np.clip):
+        return True
+    if isinstance(function, np.ufunc):
+        return function.signature is None
+    return getattr(function, "__module__", "") == "_operator" and function.__name__ != "matmul"
+
+
+def _broadcast_shape(function: Any, args: Sequence[Any], values: Sequence[Any]) -> tuple[int, ...]:
+    if len({len(arg.shape) for arg in args if isinstance(arg, Node)}) > 1:
+        shapes = " and ".join(str(arg.shape) for arg in args if isinstance(arg, Node))
+        raise refuse(f"{name_of(function)} of arrays {shapes}", "needs equally many axes: the trials are axis 0")
+    return np.broadcast_shapes(*map(np.shape, values))
+
+
+def _one(value: Any) -> Any:
+    """Return the first number of an array, with as many axes; a plain number as it is."""
+    return value[(slice(0, 1),) * value.ndim] if isinstance(value, np.ndarray) and value.size else value
+
+
+def _product_shape(values: Sequence[Any]) -> tuple[int, ...]:
+    left, right = (np.shape(value) for value in values)
+    if min(len(left), len(right)) < 2:
+        raise refuse("a matrix product with a vector", "is not followed: give both two axes or more")
+    if left[-1] != right[-2]:
+        raise ValueError(f"a product of matrices {left} and {right}: {left[-1]} columns meet {right[-2]} rows")
+    return (*np.broadcast_shapes(left[:-2], right[:-2]), left[-2], right[-1])
+
+
+class Opaque:
+    """An operation of a formula whose inside is not recorded: called on arrays, with a rule of its own."""
+
+    def __call__(self, *arrays: Array) -> Array:
+        """Compute it."""
+        raise NotImplementedError
+
+    def like(self, *args: Any) -> Array:
+        """Return an array of the shape and type of its result."""
+        raise NotImplementedError
+
+    def rule(self, place: int) -> Callable[..., Any] | None:
+        """Return the rule of one argument: see rules.py."""
+        raise NotImplementedError
 
 
 def _mark(arg: Any) -> Any:
@@ -209,7 +275,10 @@ class Symbol:
         return self.graph.record(operator.invert, self)
 
     def __getitem__(self, index: Any) -> Any:
-        return self.graph.record(item, self, index=_index(index))
+        parts = _index(index)
+        if not self.node.known and not _keeps_trials(parts, self.ndim):
+            raise refuse("an index into axis 0", "mixes the trials, which are axis 0 of every array")
+        return self.graph.record(item, self, index=parts)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise refuse("assignment to a part of an array", "cannot be followed: use np.where or np.concatenate")
@@ -238,7 +307,9 @@ class Symbol:
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
         if self.node.value is None:
-            raise refuse("a function outside NumPy's ufuncs, or assignment into an array", "needs values")
+            raise refuse(
+                "np.asarray, a function outside NumPy, or assignment into an array", "needs values, not a formula"
+            )
         return np.asarray(self.node.value, dtype)
 
     def __repr__(self) -> str:
@@ -280,10 +351,18 @@ class Symbol:
     def __getattr__(self, name: str) -> Any:
         method = METHODS.get(name)
         if method is None:
-            if hasattr(np.ndarray, name):
+            if hasattr(np.ndarray, name) and not name.startswith("__"):
                 raise refuse(f".{name} of an array")
             raise AttributeError(f"an array has no attribute {name!r}")
         return lambda *args, **options: method(self, *args, **options)
+
+
+def _keeps_trials(parts: tuple[Any, ...], ndim: int) -> bool:
+    """Tell whether an index leaves axis 0 as it is."""
+    if not parts or isinstance(parts[0], slice):
+        return not parts or parts[0] == slice(None)
+    used = sum(part is not None and part is not Ellipsis for part in parts)
+    return parts[0] is Ellipsis and used < ndim
 
 
 def _index(index: Any) -> Any:
