@@ -134,7 +134,7 @@ class LSTM(Network):
 
     name: ClassVar[str] = "lstm"
     hidden: int = hyper(3, "int [1, inf)")
-    every: bool = True
+
     output: Any = ref("activation", "auto")
 
     def specs(self, inputs: int, outputs: int) -> Sequence[WeightSpec]:
@@ -266,9 +266,9 @@ class Attention(Network):
         parts = tokens.reshape(trials, examples, STEPS, 3, 2, 2)
         query, key, value = (np.moveaxis(parts[:, :, :, i], 3, 2) for i in range(3))  # (T, N, heads, S, 2)
         if self.einsum:
-            scores = np.einsum("tnhsd,tnhrd->tnhsr", query, key) / np.sqrt(2)
+            scores = np.einsum("tnhsd,tnhrd->tnhsr", query, key) / 2**0.5
         else:
-            scores = query @ key.swapaxes(3, 4) / np.sqrt(2)
+            scores = query @ key.swapaxes(3, 4) / 2**0.5
         shares = np.exp(scores - scores.max(axis=-1, keepdims=True))
         shares = shares / shares.sum(axis=-1, keepdims=True)
         seen = np.einsum("tnhsr,tnhrd->tnhsd", shares, value) if self.einsum else shares @ value

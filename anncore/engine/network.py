@@ -140,6 +140,11 @@ class PlacedNetwork:
             return
         self.component.backward(weights, tape, grad, grads)
 
+    @property
+    def gradient_from(self) -> str:
+        """What gives its gradients, for messages."""
+        return "backward" if self._derived is None else "the gradient derived from forward"
+
     def begin_step(self) -> None:
         """Draw new random numbers from now on."""
         if not self._plain:

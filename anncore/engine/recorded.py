@@ -16,7 +16,7 @@ from anncore.contract.derivatives.cotangents import full
 from anncore.contract.derivatives.primitives import spread
 from anncore.contract.derivatives.pullback import with_symbols
 from anncore.contract.derivatives.reverse import gradients
-from anncore.contract.derivatives.symbols import Graph, Node, Opaque, Symbol, Underivable, refuse
+from anncore.contract.derivatives.symbols import Graph, Node, Opaque, Symbol, Underivable, alike, refuse
 from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import references
 from anncore.contract.kinds import Array, WeightSpec
@@ -61,7 +61,7 @@ class Call(Opaque):
 
     def like(self, z: Any, *own: Any) -> Array:
         """Return an array like f(z)."""
-        return np.broadcast_to(z.dtype.type(0), (*z.shape[:-1], self.activation.units(z.shape[-1])))
+        return alike((*z.shape[:-1], self.activation.units(z.shape[-1])), z.dtype)
 
     def rule(self, place: int) -> Callable[..., Any]:
         """Return the rule of z, or of a weight of its own, whose gradient the activation writes itself."""
@@ -89,7 +89,7 @@ class Back(Opaque):
 
     def like(self, grad: Any, z: Any, a: Any) -> Array:
         """Return an array like z."""
-        return np.broadcast_to(z.dtype.type(0), z.shape)
+        return alike(z.shape, z.dtype)
 
     def rule(self, place: int) -> Callable[..., Any]:
         """Refuse: nothing needs a second derivative."""
@@ -174,7 +174,7 @@ class _Recording:
     def uniform(self, name: str, shape: tuple[int, ...]) -> Symbol:
         """Return the symbol of random numbers of one name."""
         if name not in self.drawn:
-            like = np.broadcast_to(self._dtype.type(0), (self._trials, *shape))
+            like = alike((self._trials, *shape), self._dtype)
             self.drawn[name] = self.graph.input(like), shape
         symbol, before = self.drawn[name]
         if before != shape:
@@ -259,7 +259,7 @@ def _must_be_kept(given: Mapping[str, Any], symbols: Mapping[str, Symbol]) -> No
 def derive(component: Any, recorded: Recorded, trained: Sequence[str]) -> Derived:
     """Return the gradients of a recorded pass for all trained weights."""
     own = frozenset(name for call in recorded.calls for name in call.own)
-    seed = recorded.graph.input(np.broadcast_to(recorded.z.dtype.type(0), recorded.z.shape))
+    seed = recorded.graph.input(alike(recorded.z.shape, recorded.z.dtype))
     symbols = [Symbol(recorded.graph, recorded.weights[name]) for name in trained]
     try:
         parts = gradients(recorded.z, seed, symbols)

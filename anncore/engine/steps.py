@@ -77,6 +77,7 @@ class Steps:
         self._start: list[Any] = []
         self._phase = _phases(graph, ends)
         self._order = [node for node in graph.nodes if node in self._phase]
+        self._at = {node: at for at, node in enumerate(self._order)}
         self._kept = {*kept, *(node for nodes in ends for node in nodes)}
         self._users = self._uses()
         self._groups = self._grouped()
@@ -241,7 +242,7 @@ class Steps:
         return _function(node), node.args
 
     def _formula(self, root: Node, members: set[Node]) -> tuple[Later, tuple[Any, ...]]:
-        ordered = [node for node in self._order if node in members] if len(members) > 1 else [root]
+        ordered = sorted(members, key=self._at.__getitem__)
         index = {node: at for at, node in enumerate(ordered)}
         leaves: dict[Node, int] = {}
         lines = []

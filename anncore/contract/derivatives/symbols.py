@@ -9,6 +9,7 @@ that needs a value, raises `Underivable`, which names the operation and the line
 from __future__ import annotations
 
 import linecache
+import math
 import operator
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.arrays import Array
-from anncore.contract.derivatives.primitives import item
+from anncore.contract.derivatives.primitives import item, put_back, spread
 from anncore.contract.errors import ComponentError
 
 HERE = Path(__file__).parents[2]  # anncore; a formula is written elsewhere
@@ -51,6 +52,12 @@ def _formula_line() -> str:
     return ""
 
 
+def alike(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return a read-only array of a shape and type, one number everywhere, in the memory of that number."""
+    number = dtype.type(STAND_IN if dtype.kind == "f" else 0).tobytes()
+    return np.ndarray(shape, dtype, number, 0, (0,) * len(shape))
+
+
 class Node:
     """One array of a formula: `function(*args, **options)`, or an input if the function is None.
 
@@ -58,7 +65,7 @@ class Node:
     what it is for the component at hand.
     """
 
-    __slots__ = ("args", "dtype", "function", "index", "known", "options", "shape", "value")
+    __slots__ = ("args", "dtype", "function", "index", "known", "options", "shape", "size", "value")
 
     def __init__(
         self,
@@ -69,7 +76,7 @@ class Node:
         known: bool,
     ) -> None:
         self.function, self.args, self.options = function, args, options
-        self.shape, self.dtype = like.shape, like.dtype
+        self.shape, self.dtype, self.size = like.shape, like.dtype, like.size
         self.known = known
         self.value = like if known else None
         self.index = -1  # of an input
@@ -79,8 +86,7 @@ class Node:
         """An array of this node's shape and dtype: its value if it is known, else one number everywhere."""
         if self.value is not None:
             return self.value
-        number = STAND_IN if self.dtype.kind == "f" else 0
-        return np.broadcast_to(np.asarray(number, self.dtype), self.shape)
+        return alike(self.shape, self.dtype)
 
 
 class Graph:
@@ -95,7 +101,7 @@ class Graph:
         if known:
             like = np.asarray(like)
         else:
-            like = np.broadcast_to(np.asarray(STAND_IN).astype(like.dtype), like.shape)
+            like = alike(tuple(like.shape), like.dtype)
         node = Node(None, (), (), like, known)
         node.index = len(self.inputs)
         self.inputs.append(node)
@@ -124,20 +130,49 @@ class Graph:
 
 def _result(function: Any, args: Sequence[Any], options: Mapping[str, Any], known: bool) -> Array:
     """Return an array like the result of an operation; only of a known one the values count."""
+    if not known:
+        shape = _shape(function, args, options)
+        if shape is not None:
+            return alike(shape, _dtype(function, args, options))
     values = [arg.stand_in if isinstance(arg, Node) else arg for arg in args]
-    shape = None
-    if not known and broadcasts(function):
-        shape = _broadcast_shape(function, args, values)
-        values = [_one(value) for value in values]  # a single number has the result's type too
-    elif not known and function in (np.matmul, operator.matmul):
-        shape = _product_shape(values)
-        values = [np.zeros((1, 1), value.dtype) for value in values]
     with np.errstate(all="ignore"):
         result = function(*values, **options)
     if not isinstance(result, (np.ndarray, np.generic)):
         raise refuse(name_of(function), "gives no array")
-    result = np.asarray(result)
-    return result if shape is None else np.broadcast_to(result.reshape(()), shape)
+    return np.asarray(result)
+
+
+def _shape(function: Any, args: Sequence[Any], options: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """Return the shape of a result where it is known without computing it."""
+    if broadcasts(function):
+        return _broadcast_shape(function, args)
+    if function in (np.matmul, operator.matmul):
+        return _product_shape([tuple(arg.shape) for arg in args])
+    if function in (np.reshape, spread, put_back):
+        shape: tuple[int, ...] = options["shape"]
+        return shape if function is not np.reshape or math.prod(shape) == args[0].size else None
+    return None
+
+
+_DTYPES: dict[Any, np.dtype[Any]] = {}
+
+
+def _dtype(function: Any, args: Sequence[Any], options: Mapping[str, Any]) -> np.dtype[Any]:
+    """Return the type of an operation's result."""
+    if function in (np.reshape, spread, put_back):
+        first: np.dtype[Any] = args[0].dtype
+        return first
+    kinds = tuple(arg.dtype if isinstance(arg, (Node, np.ndarray, np.generic)) else type(arg) for arg in args)
+    arrays = tuple(isinstance(arg, (Node, np.ndarray)) for arg in args)
+    if (function, kinds, arrays) not in _DTYPES:
+        axes = (1, 1) if function in (np.matmul, operator.matmul) else (1, 1, 1)
+        values = [alike(axes, arg.dtype) if array else arg for arg, array in zip(args, arrays, strict=True)]
+        with np.errstate(all="ignore"):
+            result = function(*values, **options)
+        if not isinstance(result, (np.ndarray, np.generic)):
+            raise refuse(name_of(function), "gives no array")
+        _DTYPES[function, kinds, arrays] = result.dtype
+    return _DTYPES[function, kinds, arrays]
 
 
 def broadcasts(function: Any) -> bool:
@@ -149,20 +184,19 @@ def broadcasts(function: Any) -> bool:
     return getattr(function, "__module__", "") == "_operator" and function.__name__ != "matmul"
 
 
-def _broadcast_shape(function: Any, args: Sequence[Any], values: Sequence[Any]) -> tuple[int, ...]:
-    if len({len(arg.shape) for arg in args if isinstance(arg, Node)}) > 1:
-        shapes = " and ".join(str(arg.shape) for arg in args if isinstance(arg, Node))
-        raise refuse(f"{name_of(function)} of arrays {shapes}", "needs equally many axes: the trials are axis 0")
-    return np.broadcast_shapes(*map(np.shape, values))
+def _broadcast_shape(function: Any, args: Sequence[Any]) -> tuple[int, ...]:
+    shapes = [arg.shape for arg in args if isinstance(arg, Node)]
+    if any(len(shape) != len(shapes[0]) for shape in shapes):
+        raise refuse(
+            f"{name_of(function)} of arrays {' and '.join(map(str, shapes))}",
+            "needs equally many axes: the trials are axis 0",
+        )
+    shapes += [arg.shape for arg in args if isinstance(arg, np.ndarray)]
+    return shapes[0] if all(shape == shapes[0] for shape in shapes) else np.broadcast_shapes(*shapes)
 
 
-def _one(value: Any) -> Any:
-    """Return the first number of an array, with as many axes; a plain number as it is."""
-    return value[(slice(0, 1),) * value.ndim] if isinstance(value, np.ndarray) and value.size else value
-
-
-def _product_shape(values: Sequence[Any]) -> tuple[int, ...]:
-    left, right = (np.shape(value) for value in values)
+def _product_shape(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    left, right = shapes
     if min(len(left), len(right)) < 2:
         raise refuse("a matrix product with a vector", "is not followed: give both two axes or more")
     if left[-1] != right[-2]:
