@@ -168,7 +168,12 @@ class LSTM(Network):
 
 @dataclass(frozen=True)
 class Residual(Network):
-    """A residual block with layer norm before it, h = x E, z = (h + f(LN(h) A) B) C."""
+    """A residual block, with layer norm before it.
+
+        h = x E,  z = (h + f(LN(h) A + a) B) C,  LN(h) = gain (h - μ) / √(σ² + eps) + shift
+
+    Domain: eps > 0; activation is f. He et al., "Deep Residual Learning", CVPR 2016.
+    """
 
     name: ClassVar[str] = "residual"
     activation: Any = ref("activation", "relu")
@@ -201,8 +206,11 @@ class Residual(Network):
 
 @dataclass(frozen=True)
 class BatchNorm(ModalNetwork):
-    """Batch norm with running statistics between two layers, z = tanh(norm(x A)) B, and dropout if asked for.
+    """Batch norm with running statistics between two layers, and dropout if asked for.
 
+        z = drop(tanh(gain (x A - μ) / √(σ² + 1e-5) + shift)) B,  mean ← (1 - momentum) mean + momentum μ
+
+    Domain: dropout in [0, 1), momentum in (0, 1].
     Ioffe & Szegedy, "Batch Normalization", ICML 2015; momentum as in PyTorch.
     """
 
