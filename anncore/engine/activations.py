@@ -196,9 +196,7 @@ class Activations:
     def _draw(self, component: Any, trials: slice, key: str, shape: tuple[int, ...]) -> Array | None:
         if not self._training:
             return None
-        return self.noise.of(
-            f"{self._place}/{key}", trials, lambda rng: component.draw(rng, shape)
-        )
+        return self.noise.of(f"{self._place}/{key}", trials, lambda rng: component.draw(rng, shape))
 
 
 def _starts(specs: Sequence[WeightSpec], runs: Sequence[Run]) -> Any:

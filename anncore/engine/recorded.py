@@ -121,7 +121,9 @@ class _State(Symbol):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if index is not Ellipsis and index != slice(None):
-            raise refuse("assignment to a part of a state", "cannot be followed: write the whole, state[...] =")
+            raise refuse(
+                "assignment to a part of a state", "cannot be followed: write the whole, state[...] ="
+            )
         if not isinstance(value, Symbol):
             value = self.graph.record(spread, np.asarray(value, self.dtype), shape=self.shape)
         elif value.dtype != self.dtype:
@@ -187,9 +189,7 @@ class _Recording:
         for key, reference in references(_class(component)).items():
             held = getattr(component, key)
             if reference.kind == "activation" and isinstance(held, tuple):
-                wrapped = [
-                    _Activation(one, self) if isinstance(one, Activations) else one for one in held
-                ]
+                wrapped = [_Activation(one, self) if isinstance(one, Activations) else one for one in held]
                 object.__setattr__(twin, key, tuple(wrapped))
         return twin
 
@@ -241,9 +241,13 @@ def _named(component: Any, error: ComponentError) -> ComponentError:
 def _output(result: Any, shape: tuple[int, ...]) -> Symbol:
     z = result[0] if isinstance(result, tuple) and result else result
     if not isinstance(z, Symbol):
-        raise ComponentError(f"forward returns {type(z).__name__}, which does not depend on weights or inputs")
+        raise ComponentError(
+            f"forward returns {type(z).__name__}, which does not depend on weights or inputs"
+        )
     if z.shape != shape:
-        raise ComponentError(f"forward gives shape {z.shape} in place of (trials, examples, outputs) = {shape}")
+        raise ComponentError(
+            f"forward gives shape {z.shape} in place of (trials, examples, outputs) = {shape}"
+        )
     return z
 
 
@@ -274,7 +278,7 @@ def derive(component: Any, recorded: Recorded, trained: Sequence[str]) -> Derive
         node for node in recorded.graph.nodes if isinstance(node.function, Back) and node.function.call.own
     ]
     by_activation = frozenset(name for node in backs for name in _call_of(node).own)
-    by_weight |= {name: None for name in own - by_activation}
+    by_weight |= dict.fromkeys(own - by_activation)
     return Derived(seed.node, by_weight, backs, by_activation)
 
 

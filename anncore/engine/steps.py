@@ -166,9 +166,7 @@ class Steps:
     def _scheduled(self, phases: int) -> list[list[Step]]:
         inside = {node for root, members in self._groups.items() for node in members if node is not root}
         emitted: list[tuple[int, Callable[..., Any], tuple[Any, ...], Node]] = [
-            (self._phase[node], *self._step(node), node)
-            for node in self._order
-            if node not in inside
+            (self._phase[node], *self._step(node), node) for node in self._order if node not in inside
         ]
         emitted.sort(key=lambda one: one[0])  # stable: within a phase in the order of recording
         keep = {*self._kept, *(value.node for value in self._into.values() if isinstance(value, Symbol))}

@@ -157,9 +157,7 @@ class NetworkFit(Fit):
                 raise ExperimentError(f"{where} is not for {task} tasks; leave it out.")
             if not shows_layers(_class(network)):
                 open_networks = [
-                    other.name
-                    for other in self.registry.of_kind("network")
-                    if shows_layers(other.cls)
+                    other.name for other in self.registry.of_kind("network") if shows_layers(other.cls)
                 ]
                 raise ExperimentError(
                     f"{where} looks into the network, and [network.{network.label}] does not show its "

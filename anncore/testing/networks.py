@@ -259,7 +259,13 @@ def _compare(rig: Rig, label: str, *, training: bool) -> int:
                 z, _, _ = rig.forward({name: moved}, training=training)
                 ends.append(float((z * rig.grad).sum()))
             slope = (ends[0] - ends[1]) / 2e-6
-            must_be_close(grads[name][place], slope, f"{label}: {rig.wired.gradient_from} for {name}", rtol=1e-5, atol=1e-7)
+            must_be_close(
+                grads[name][place],
+                slope,
+                f"{label}: {rig.wired.gradient_from} for {name}",
+                rtol=1e-5,
+                atol=1e-7,
+            )
             count += 1
     return count
 

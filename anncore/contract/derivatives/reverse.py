@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
 
 from anncore.contract.derivatives import primitives
 from anncore.contract.derivatives.cotangents import Gradient, fitted, plus
@@ -61,7 +58,6 @@ def _depending(order: Sequence[Node], on: Sequence[Node]) -> set[Node]:
         if any(isinstance(arg, Node) and arg in depends for arg in node.args):
             depends.add(node)
     return depends
-
 
 
 def _total(parts: Sequence[Gradient]) -> Gradient:

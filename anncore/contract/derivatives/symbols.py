@@ -200,7 +200,9 @@ def _product_shape(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     if min(len(left), len(right)) < 2:
         raise refuse("a matrix product with a vector", "is not followed: give both two axes or more")
     if left[-1] != right[-2]:
-        raise ValueError(f"a product of matrices {left} and {right}: {left[-1]} columns meet {right[-2]} rows")
+        raise ValueError(
+            f"a product of matrices {left} and {right}: {left[-1]} columns meet {right[-2]} rows"
+        )
     return (*np.broadcast_shapes(left[:-2], right[:-2]), left[-2], right[-1])
 
 
@@ -342,7 +344,8 @@ class Symbol:
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
         if self.node.value is None:
             raise refuse(
-                "np.asarray, a function outside NumPy, or assignment into an array", "needs values, not a formula"
+                "np.asarray, a function outside NumPy, or assignment into an array",
+                "needs values, not a formula",
             )
         return np.asarray(self.node.value, dtype)
 
