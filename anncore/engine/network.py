@@ -152,10 +152,7 @@ class PlacedNetwork:
 
     def layers(self, tape: Any) -> Sequence[Layer]:
         """Return what happened in each layer; ComponentError if the network does not show its layers."""
-        if self._derived is not None:
-            layers = self._derived.layers(tape)
-        else:
-            layers = self.component.layers(tape)
+        layers: Sequence[Layer] = (self._derived or self.component).layers(tape)
         if not layers:
             raise ComponentError(
                 f"{self.component.name} does not show its layers, which an initializer or metric needs."

@@ -206,7 +206,7 @@ def record(
     outputs: int,
     mode: tuple[bool, bool] | None,
 ) -> Recorded:
-    """Return the graph of a component's forward pass; ComponentError, with its name, if it cannot be followed.
+    """Return the graph of a component's forward pass; ComponentError, with its name, if that cannot be.
 
     mode: training and first, None for a network without modes.
     """
@@ -255,8 +255,8 @@ def _must_be_kept(given: Mapping[str, Any], symbols: Mapping[str, Symbol]) -> No
     for name, symbol in given.items():
         if symbols.get(name) is not symbol:
             raise ComponentError(
-                f"forward puts another array in place of weights[{name!r}]; write weights[{name!r}][...] = value "
-                'into one of role "state"'
+                f"forward puts another array in place of weights[{name!r}]; write into a state, "
+                f"weights[{name!r}][...] = value"
             )
 
 

@@ -6,7 +6,7 @@ are written where they belong, and an array is forgotten after its last use. Non
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -59,17 +59,16 @@ class Later:
 
 
 class Steps:
-    """The steps for some nodes of a graph, in phases; each phase continues with the values of the one before.
+    """The steps for some nodes of a graph, in phases; each phase goes on with the values of the one before.
 
-    ends: for each phase the nodes to compute. into: nodes that are written into arrays of the caller, by name.
-    kept: nodes whose values the caller reads after the last phase.
+    ends: for each phase the nodes to compute. into: what to write into arrays of the caller, by name: a
+    symbol, an array, or None for 0.
     """
 
     def __init__(
         self,
         graph: Graph,
         ends: Sequence[Sequence[Node]],
-        kept: Iterable[Node] = (),
         into: Mapping[str, Any] | None = None,
     ) -> None:
         self._graph = graph
@@ -78,7 +77,7 @@ class Steps:
         self._phase = _phases(graph, ends)
         self._order = [node for node in graph.nodes if node in self._phase]
         self._at = {node: at for at, node in enumerate(self._order)}
-        self._kept = {*kept, *(node for nodes in ends for node in nodes)}
+        self._kept = {node for nodes in ends for node in nodes}
         self._users = self._uses()
         self._groups = self._grouped()
         self._formulas: dict[Any, Formula] = {}
@@ -124,7 +123,7 @@ class Steps:
         return users
 
     def _grouped(self) -> dict[Node, set[Node]]:
-        """Return, for each elementwise operation that ends a fused formula, all operations of that formula."""
+        """Return, for each elementwise operation that ends a fused formula, all operations of it."""
         groups: dict[Node, set[Node]] = {}
         roots: dict[Node, list[Node]] = {}
         for node in reversed(self._order):
@@ -149,9 +148,9 @@ class Steps:
         """Return the nodes that are computed right in an array of the caller."""
         targets: dict[Node, str] = {}
         for name, value in self._into.items():
-            if isinstance(value, Symbol) and value.node.function is not None and not value.node.known:
-                if value.node not in targets and self._writes(value.node):
-                    targets[value.node] = name
+            node = value.node if isinstance(value, Symbol) else None
+            if node in self._phase and node not in targets and self._writes(node):
+                targets[node] = name
         return targets
 
     def _writes(self, node: Node) -> bool:
@@ -272,7 +271,7 @@ def _phases(graph: Graph, ends: Sequence[Sequence[Node]]) -> dict[Node, int]:
     """Return the first phase that needs each operation."""
     phase: dict[Node, int] = {}
     for at, nodes in enumerate(ends):
-        waiting = [node for node in nodes]
+        waiting = list(nodes)
         while waiting:
             node = waiting.pop()
             if node in phase or node.function is None or node.known:

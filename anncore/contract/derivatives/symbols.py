@@ -98,10 +98,7 @@ class Graph:
 
     def input(self, like: Any, known: bool = False) -> Symbol:
         """Return the symbol of an input of the shape and dtype of `like`; of a known one the value counts."""
-        if known:
-            like = np.asarray(like)
-        else:
-            like = alike(tuple(like.shape), like.dtype)
+        like = np.asarray(like) if known else alike(tuple(like.shape), like.dtype)
         node = Node(None, (), (), like, known)
         node.index = len(self.inputs)
         self.inputs.append(node)
