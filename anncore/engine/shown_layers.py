@@ -125,14 +125,23 @@ def _weight_of(node: Node, made_of: dict[Node, str], specs: Sequence[WeightSpec]
 
 
 def _affine(nodes: Sequence[Node], products: dict[Node, str], made_of: dict[Node, str]) -> set[Node]:
-    """Return the products with weights, and what sums and parts of these are."""
-    affine: set[Node] = set(products)
+    """Return the products with weights, and what sums and parts of these are.
+
+    A product is not added to what it is computed from, as in a residual block: these are layers of their own.
+    """
+    terms: dict[Node, frozenset[Node]] = dict.fromkeys(made_of, frozenset())
+    below: dict[Node, frozenset[Node]] = {}  # the products that a node is computed from
     for node in nodes:
-        if node.function in (*ADDITIONS, *VIEWS):
-            args = [arg for arg in node.args if isinstance(arg, Node)]
-            if any(arg in affine for arg in args) and all(arg in affine or arg in made_of for arg in args):
-                affine.add(node)
-    return affine
+        args = [arg for arg in node.args if isinstance(arg, Node)]
+        below[node] = frozenset().union(*(below.get(arg, frozenset()) for arg in args))
+        if node in products:
+            terms[node] = frozenset([node])
+            below[node] |= {node}
+        elif node.function in (*ADDITIONS, *VIEWS) and all(arg in terms for arg in args):
+            own = frozenset().union(*(terms[arg] for arg in args))
+            if not any(below[one] & own - {one} for one in own):
+                terms[node] = own
+    return {node for node, products_in_it in terms.items() if products_in_it}
 
 
 def _whole(product: Node, users: dict[Node, list[Node]], affine: set[Node]) -> Node:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -13,6 +14,7 @@ import pytest
 from forward_only import (
     GRU,
     LSTM,
+    STEPS,
     Attention,
     BatchNorm,
     Convolution,
@@ -24,9 +26,15 @@ from forward_only import (
     TwoConvolutions,
 )
 from shipped import REGISTRY
+from trial_factory import make_part, make_trial
 
-from anncore.contract.kinds import Array
+from anncore import ComponentError
+from anncore.contract.handed_over import with_components
+from anncore.contract.kinds import AnyNetwork, Array
+from anncore.engine.batches import load
 from anncore.engine.network import PlacedNetwork
+from anncore.engine.network_stack import Stack
+from anncore.engine.training import train_stack
 
 RECORDED = Path(__file__).parents[1] / "golden" / "derived_networks.json"  # by PyTorch 2.13.0
 TRIALS, EXAMPLES = 2, 7
@@ -78,7 +86,7 @@ class Pass:
     def __init__(self, case: str, dtype: str = "float64") -> None:
         self.network, inputs, outputs = CASES[case]
         self.numbers = Numbers()
-        placed = PlacedNetwork(self.network, inputs, outputs, self.numbers)
+        self.placed = placed = PlacedNetwork(self.network, inputs, outputs, self.numbers)
         rng = np.random.default_rng(7)
         self.specs = placed.specs
         self.before = {
@@ -90,9 +98,13 @@ class Pass:
         self.grad = rng.normal(size=(TRIALS, EXAMPLES, outputs)).astype(dtype)
         trained = [spec for spec in self.specs if spec.role != "state"]
         self.grads = {spec.name: np.full((TRIALS, *spec.shape), np.nan, dtype) for spec in trained}
-        placed.begin_step()
-        self.z, tape = placed.forward(self.weights, self.x, training=True)
-        placed.backward(self.weights, tape, self.grad, self.grads)
+        self.again()
+
+    def again(self) -> None:
+        """Go through it, in training."""
+        self.placed.begin_step()
+        self.z, tape = self.placed.forward(self.weights, self.x, training=True)
+        self.placed.backward(self.weights, tape, self.grad, self.grads)
 
     def results(self) -> dict[str, Array]:
         """Return z, the gradients, and the state after the pass."""
@@ -146,6 +158,155 @@ def test_derived_gradients_are_those_that_pytorch_gave(case: str) -> None:
     recorded = json.loads(RECORDED.read_text())[case]
     for name, sums in summary(Pass(case).results()).items():
         np.testing.assert_allclose(sums, recorded[name], rtol=1e-11, atol=1e-11, err_msg=name)
+
+
+@pytest.mark.parametrize("case", ["gru", "lstm", "residual", "batch norm and dropout", "rrelu in places"])
+def test_fused_steps_give_the_bits_of_the_plain_ones(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = []
+    for calls in (1, 10**9):  # fused from the second call on, or never
+        monkeypatch.setattr("anncore.engine.steps.OFTEN", calls)
+        one = Pass(case, "float32")
+        for _ in range(2):
+            one.again()
+        kinds.append({name: values.tobytes() for name, values in one.results().items()})
+    assert kinds[0] == kinds[1]
+
+
+@pytest.mark.parametrize("case", ["dense", "batch norm"])
+def test_evaluation_has_gradients_too(case: str) -> None:
+    """Without first, a batch is used again, as by lbfgs; in evaluation running statistics take part."""
+    one = Pass(case)
+    z, tape = one.placed.forward(one.weights, one.x)
+    grads = {name: np.full_like(values, np.nan) for name, values in one.grads.items()}
+    one.placed.backward(one.weights, tape, one.grad, grads)
+    for name in grads:
+        moved = one.weights[name].copy()
+        moved[1, 0, 1] += 1e-6
+        after, _ = one.placed.forward({**one.weights, name: moved}, one.x)
+        slope = ((after - z) * one.grad).sum() / 1e-6
+        assert grads[name][1, 0, 1] == pytest.approx(slope, rel=1e-4, abs=1e-5)
+
+
+# Layers
+
+
+MLP: Any = REGISTRY.get("network", "mlp").cls
+
+
+class Formula(MLP):  # type: ignore[misc]
+    """An mlp that shows no layers and has no gradient."""
+
+    backward = AnyNetwork.backward
+    layers = AnyNetwork.layers
+
+
+@pytest.mark.parametrize(
+    "values", [{}, {"norm": "batch"}, {"norm": "layer"}, {"dropout": 0.3}, {"bias": False}], ids=str
+)
+def test_recognized_layers_are_those_that_mlp_shows(values: dict[str, Any]) -> None:
+    activations = activation("tanh") + activation("prelu")
+    shown = []
+    for cls in (MLP, Formula):
+        network = PlacedNetwork(cls(hidden=(6, 5), activation=activations, **values), 3, 2, Numbers())
+        rng = np.random.default_rng(3)
+        weights = {spec.name: 0.5 + rng.random((TRIALS, *spec.shape)) for spec in network.specs}
+        x = rng.normal(size=(TRIALS, EXAMPLES, 3))
+        shown.append(network.layers(network.forward(weights, x)[1]))
+    for theirs, ours in zip(*shown, strict=True):
+        assert ours.weight == theirs.weight
+        np.testing.assert_array_equal(ours.z, theirs.z)
+        assert (ours.a is None) == (theirs.a is None)
+        if ours.a is not None:
+            np.testing.assert_array_equal(ours.a, theirs.a)
+            np.testing.assert_array_equal(ours.slope(), theirs.slope())
+
+
+def test_time_steps_are_one_layer_and_gates_without_an_activation_show_their_sums() -> None:
+    one = Pass("gru")
+    layers = one.placed.layers(one.placed.forward(one.weights, one.x)[1])
+    assert [layer.weight for layer in layers] == ["W", "U", "V"]
+    steps = one.x.reshape(TRIALS, EXAMPLES, STEPS, 2)
+    sums = [steps[:, :, step] @ one.weights["W"] + one.weights["b"] for step in range(STEPS)]
+    np.testing.assert_allclose(layers[0].z, np.concatenate(sums, axis=1), rtol=1e-12)
+    assert all(layer.a is None for layer in layers)
+
+
+@pytest.mark.parametrize("name", ["residual", "gru"])
+def test_what_looks_at_layers_works_without_further_code(name: str) -> None:
+    registry = with_components(REGISTRY, [GRU, Residual])
+    metrics = {"dead_units", "layer_health"} & {metric.name for metric in registry.of_kind("metric")}
+    lsuv = make_part(
+        registry, "initializer", ("lsuv", {}), start=(make_part(registry, "initializer", "orthogonal"),)
+    )
+    dataset = ("temporal_xor", {"window": 8, "n": 90})
+    trial = make_trial(registry, network=name, dataset=dataset, watch=tuple(metrics), steps=3)
+    object.__setattr__(trial, "parts", {**trial.parts, "initializer": lsuv})
+    stack = Stack([trial], registry, load([trial], registry))
+    stack.initialize()
+    x = np.stack([data.x_train for data in stack.data])
+    for layer in stack.network.layers(stack.network.forward(stack.weights, x)[1]):
+        assert abs(layer.z.var() - 1) < 0.11
+    (result,) = train_stack([trial], registry)
+    assert result.status == "ok"
+
+
+# What the core cannot follow
+
+
+@dataclass(frozen=True)
+class Unwrapped(Dense):
+    """Calls what has no derivative."""
+
+    def forward(self, weights: Any, x: Array) -> Array:
+        return super().forward(weights, np.unwrap(x))
+
+
+@dataclass(frozen=True)
+class TrialsAligned(Dense):
+    """Adds (T, N) to (T, N, D)."""
+
+    def forward(self, weights: Any, x: Array) -> Array:
+        return super().forward(weights, x + x[:, :, 0])
+
+
+@dataclass(frozen=True)
+class FirstTrial(Dense):
+    """Takes the first trial's inputs for all."""
+
+    def forward(self, weights: Any, x: Array) -> Array:
+        return super().forward(weights, x[:1] + 0 * x)
+
+
+@dataclass(frozen=True)
+class PartlyWritten(Dense):
+    """Fills an array part by part."""
+
+    def forward(self, weights: Any, x: Array) -> Array:
+        hidden = x * 1
+        hidden[:, :, 0] = 0.0
+        return super().forward(weights, hidden)
+
+
+@pytest.mark.parametrize(
+    ("cls", "because"),
+    [
+        (Unwrapped, "np.unwrap has no known derivative"),
+        (TrialsAligned, "+ of arrays (2, 7, 3) and (2, 7) needs equally many axes"),
+        (FirstTrial, "an index into axis 0 mixes the trials"),
+        (PartlyWritten, "assignment to a part of an array cannot be followed: use np.where"),
+    ],
+)
+def test_what_cannot_be_followed_is_one_line_with_the_formulas(cls: Any, because: str) -> None:
+    network = PlacedNetwork(cls(), 3, 2, Numbers())
+    weights = {spec.name: np.ones((TRIALS, *spec.shape)) for spec in network.specs}
+    with pytest.raises(ComponentError) as caught:
+        network.forward(weights, np.ones((TRIALS, EXAMPLES, 3)), training=True)
+    message = str(caught.value)
+    assert message.startswith("two_layers: ")
+    assert because in message
+    assert "(test_derived_networks.py, line " in message
+    assert "write the gradient by hand" in message
+    assert "\n" not in message
 
 
 if __name__ == "__main__":
