@@ -24,7 +24,7 @@ from anncore.engine.recorded import Back, Call
 LAST_TWO = (("axes", (0, 2, 1)),)  # the options of a transpose of each trial's matrix
 _RECIPES: dict[Any, Recipe] = {}  # of fused formulas, by structure: equal ones are verified once
 _MOST_RECIPES = 4096
-OFTEN = 30  # the number of calls after which a formula is fused
+OFTEN = 30  # the number of calls after which it pays to make machine code of a formula, a function of steps
 
 
 class Step(NamedTuple):
@@ -84,6 +84,8 @@ class Steps:
         self._into = into or {}
         self._outs = self._targets()
         self.phases = self._scheduled(len(ends))
+        self._runs = [0] * len(ends)
+        self._written: list[Callable[[list[Any]], None] | None] = [None] * len(ends)
 
     def slot(self, value: Any) -> int:
         """Return the place of a node's or constant's value."""
@@ -107,7 +109,14 @@ class Steps:
         return self._start.copy()
 
     def run(self, phase: int, values: list[Any]) -> None:
-        """Compute a phase."""
+        """Compute a phase; after OFTEN times by a function that has its steps as lines."""
+        written = self._written[phase]
+        if written is not None:
+            written(values)
+            return
+        self._runs[phase] += 1
+        if self._runs[phase] >= OFTEN:
+            self._written[phase] = _as_function(self.phases[phase])
         for function, places, out, result, last in self.phases[phase]:
             args = [values[place] for place in places]
             values[result] = function(*args) if out < 0 else function(*args, out=values[out])
@@ -265,6 +274,21 @@ class Steps:
                     _RECIPES[key] = recipe
             self._formulas[key] = Later(recipe.one)
         return self._formulas[key], tuple(leaves)
+
+
+def _as_function(steps: Sequence[Step]) -> Callable[[list[Any]], None]:
+    """Return a function that runs steps on values: of small arrays, a loop would cost as much as NumPy."""
+    lines, names = ["def run(v):"], {}
+    for at, (function, places, out, result, last) in enumerate(steps):
+        names[f"f{at}"] = function
+        args = [f"v[{place}]" for place in places] + ([f"out=v[{out}]"] if out >= 0 else [])
+        lines.append(f" v[{result}] = f{at}({', '.join(args)})")
+        lines += [f" v[{place}] = None" for place in last]
+    lines += ["" if steps else " pass"]
+    scope: dict[str, Any] = names
+    exec("\n".join(lines), scope)
+    run: Callable[[list[Any]], None] = scope["run"]
+    return run
 
 
 def _phases(graph: Graph, ends: Sequence[Sequence[Node]]) -> dict[Node, int]:
