@@ -23,8 +23,9 @@ def gathered(total: Symbol) -> Symbol:
     if all(_is_product(term) for term in terms):
         lefts = [Symbol(graph, term.args[0].args[0]) for term in terms]
         rights = [Symbol(graph, term.args[1]) for term in terms]
-        left, right = (np.concatenate(parts, axis=1) for parts in (lefts, rights))
-        product: Symbol = np.matmul(left.swapaxes(1, 2), right)
+        left: Any = np.concatenate(lefts, axis=1)
+        right: Any = np.concatenate(rights, axis=1)
+        product: Symbol = left.swapaxes(1, 2) @ right
         return product
     if all(term.function is primitives.sum_examples for term in terms):
         values = np.concatenate([Symbol(graph, term.args[0]) for term in terms], axis=1)

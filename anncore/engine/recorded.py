@@ -51,8 +51,9 @@ class Call(Opaque):
         self.activation, self.number, self.own = activation, number, tuple(own)
         self.back = Back(self)
 
-    def __call__(self, z: Array, *own: Array) -> Array:
-        """Return f(z)."""
+    def __call__(self, *arrays: Array) -> Array:
+        """Return f(z) for z and the activation's own weights, which it has."""
+        z, *_ = arrays
         return self.activation.forward_of(self.number, z)
 
     def direct(self) -> Callable[..., Array]:
@@ -79,8 +80,9 @@ class Back(Opaque):
     def __init__(self, call: Call) -> None:
         self.call = call
 
-    def __call__(self, grad: Array, z: Array, a: Array) -> Array:
-        """Return ∂L/∂z, and write the gradients of the activation's own weights."""
+    def __call__(self, *arrays: Array) -> Array:
+        """Return ∂L/∂z for ∂L/∂a, z and a; write the gradients of the activation's own weights."""
+        grad, z, a = arrays
         return self.call.activation.backward_of(self.call.number, grad, z, a)
 
     def direct(self) -> Callable[..., Array]:
@@ -126,25 +128,13 @@ class _State(Symbol):
             )
         if not isinstance(value, Symbol):
             value = self.graph.record(spread, np.asarray(value, self.dtype), shape=self.shape)
-        elif value.dtype != self.dtype:
+        if value.dtype != self.dtype:
             value = value.astype(self.dtype)
-        self.node = value.node if value.shape == self.shape else np.broadcast_to(value, self.shape).node
+        self.node = (value if value.shape == self.shape else np.broadcast_to(value, self.shape)).node
 
-    def _written(self, value: Any) -> Any:
-        self[...] = value
+    def _changed(self, result: Any) -> Any:
+        self[...] = result
         return self
-
-    def __iadd__(self, other: Any) -> Any:
-        return self._written(self + other)
-
-    def __isub__(self, other: Any) -> Any:
-        return self._written(self - other)
-
-    def __imul__(self, other: Any) -> Any:
-        return self._written(self * other)
-
-    def __itruediv__(self, other: Any) -> Any:
-        return self._written(self / other)
 
 
 class _Mode:

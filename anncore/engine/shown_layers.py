@@ -20,7 +20,7 @@ from anncore.engine.gathered import ADDITIONS, MATMULS
 from anncore.engine.recorded import Call, Recorded
 from anncore.engine.steps import Steps
 
-VIEWS = (np.reshape, np.transpose, primitives.item)
+PARTS = (np.reshape, np.transpose, primitives.item)
 
 
 class Shown(NamedTuple):
@@ -137,7 +137,7 @@ def _affine(nodes: Sequence[Node], products: dict[Node, str], made_of: dict[Node
         if node in products:
             terms[node] = frozenset([node])
             below[node] |= {node}
-        elif node.function in (*ADDITIONS, *VIEWS) and all(arg in terms for arg in args):
+        elif node.function in (*ADDITIONS, *PARTS) and all(arg in terms for arg in args):
             own = frozenset().union(*(terms[arg] for arg in args))
             if not any(below[one] & own - {one} for one in own):
                 terms[node] = own

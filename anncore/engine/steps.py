@@ -80,7 +80,7 @@ class Steps:
         self._kept = {node for nodes in ends for node in nodes}
         self._users = self._uses()
         self._groups = self._grouped()
-        self._formulas: dict[Any, Formula] = {}
+        self._formulas: dict[Any, Later] = {}
         self._into = into or {}
         self._outs = self._targets()
         self.phases = self._scheduled(len(ends))

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.arrays import Array
-from anncore.contract.derivatives.primitives import item, put_back, spread
+from anncore.contract.derivatives.primitives import item, put_back, spread, windows
 from anncore.contract.errors import ComponentError
 
 HERE = Path(__file__).parents[2]  # anncore; a formula is written elsewhere
@@ -104,7 +104,7 @@ class Graph:
         self.inputs.append(node)
         return Symbol(self, node)
 
-    def record(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    def record(self, function: Any, *args: Any, **options: Any) -> Any:
         """Return the symbol of a function of symbols and constants, all given as plain arguments."""
         nodes = tuple(arg.node if isinstance(arg, Symbol) else arg for arg in args)
         if any(isinstance(arg, Symbol) and arg.graph is not self for arg in args):
@@ -265,9 +265,20 @@ def _binary(function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
     return forward, reflected
 
 
+def _in_place(function: Callable[[Any, Any], Any]) -> Any:
+    def change(self: Symbol, other: Any) -> Any:
+        return self._changed(function(self, _operand(other)))
+
+    return change
+
+
 def _operand(value: Any) -> Any:
     """Return an operand; a list becomes an array, as beside an array."""
     return np.asarray(value) if isinstance(value, (list, tuple)) else getattr(value, "sample", value)
+
+
+VIEWS: frozenset[Any] = frozenset((item, windows, np.reshape, np.transpose, np.flip))
+"""Functions whose result shares memory with their argument."""
 
 
 class Symbol:
@@ -294,6 +305,9 @@ class Symbol:
     __and__, __rand__ = _binary(operator.and_)
     __or__, __ror__ = _binary(operator.or_)
     __xor__, __rxor__ = _binary(operator.xor)
+    __iadd__, __isub__ = _in_place(operator.add), _in_place(operator.sub)
+    __imul__, __itruediv__ = _in_place(operator.mul), _in_place(operator.truediv)
+    __ipow__, __imatmul__ = _in_place(operator.pow), _in_place(operator.matmul)
 
     def __neg__(self) -> Any:
         return self.graph.record(operator.neg, self)
@@ -315,6 +329,21 @@ class Symbol:
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise refuse("assignment to a part of an array", "cannot be followed: use np.where or np.concatenate")
+
+    def _changed(self, result: Symbol) -> Symbol:
+        """Become the result of an operation in place; whoever holds this symbol sees it, as with an array."""
+        if self.node.function is None or self.node.function in VIEWS:
+            raise refuse(
+                "an operation in place on an argument or on a part of an array",
+                "cannot be followed: use a = a + b",
+            )
+        if result.shape != self.shape or result.dtype != self.dtype:
+            raise refuse(
+                f"an operation in place that makes {self.shape} {self.dtype} {result.shape} {result.dtype}",
+                "cannot be followed",
+            )
+        self.node = result.node
+        return self
 
     def __len__(self) -> int:
         return self.shape[0]
