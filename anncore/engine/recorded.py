@@ -130,7 +130,8 @@ class _State(Symbol):
             value = self.graph.record(spread, np.asarray(value, self.dtype), shape=self.shape)
         if value.dtype != self.dtype:
             value = value.astype(self.dtype)
-        self.node = (value if value.shape == self.shape else np.broadcast_to(value, self.shape)).node
+        whole: Any = value if value.shape == self.shape else np.broadcast_to(value, self.shape)
+        self.node = whole.node
 
     def _changed(self, result: Any) -> Any:
         self[...] = result

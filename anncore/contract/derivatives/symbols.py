@@ -370,8 +370,8 @@ class Symbol:
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
         if self.node.value is None:
             raise refuse(
-                "np.asarray, a function outside NumPy, or assignment into an array",
-                "needs values, not a formula",
+                "np.asarray, SciPy's softmax, or assignment into an array",
+                "needs values: use NumPy's functions, np.stack and np.concatenate",
             )
         return np.asarray(self.node.value, dtype)
 
