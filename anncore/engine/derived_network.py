@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from anncore.contract.derivatives.symbols import Symbol
+from anncore.contract.derivatives.symbols import Symbol, alike
 from anncore.contract.kinds import AnyNetwork, Array, Layer, Weights, WeightSpec, overrides
 from anncore.engine.gathered import gathered
 from anncore.engine.noise import StackMode
@@ -60,6 +60,13 @@ class DerivedNetwork:
             program = self._program(tape.weights, tape.x, tape.when)
             values = program.forward(tape.weights, tape.x, self._noise)
         program.backward(values, grad, grads)
+
+    def rehearse(self, inputs: int, modes: bool) -> None:
+        """Derive the gradients for two examples, of shapes alone; ComponentError if they cannot be."""
+        dtype = np.dtype("float32")
+        weights = {spec.name: alike((1, *spec.shape), dtype) for spec in self._specs}
+        recorded = self._recorded(weights, alike((1, 2, inputs), dtype), (True, True) if modes else None)
+        derive(self._component, recorded, self._trained)
 
     def layers(self, tape: Tape) -> Sequence[Layer]:
         """Return the layers as `layers` of the class shows them, otherwise those that the core recognizes."""

@@ -32,6 +32,11 @@ def network_specs(part: Part, registry: Registry, inputs: int, outputs: int) -> 
     return _specs(_placed(network, inputs, outputs), inputs, outputs)
 
 
+def rehearse(part: Part, registry: Registry, inputs: int, outputs: int) -> None:
+    """Raise ComponentError if the core cannot derive the gradient of a network that gives forward alone."""
+    PlacedNetwork(build_part(without_output(part), registry), inputs, outputs, None).rehearse(inputs)
+
+
 def _placed(network: Any, inputs: int, outputs: int) -> Any:
     """Return a copy of the network with one activation for each place that it names."""
     places: Mapping[str, Sequence[int]] = network.places(inputs, outputs)
@@ -139,6 +144,17 @@ class PlacedNetwork:
             self._derived.backward(tape, grad, grads)
             return
         self.component.backward(weights, tape, grad, grads)
+
+    def rehearse(self, inputs: int) -> None:
+        """Raise ComponentError if the core must derive the gradient and cannot."""
+        if self._derived is None or self.learns:
+            return
+        try:
+            self._derived.rehearse(inputs, self._modes)
+        except ComponentError:
+            raise
+        except Exception:  # a mistake of the formula itself; each trial that meets it fails and says so
+            return
 
     @property
     def gradient_from(self) -> str:

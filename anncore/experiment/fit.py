@@ -16,7 +16,7 @@ from anncore.contract.trial import Part
 from anncore.engine.activations import needs_place
 from anncore.engine.build import build_part
 from anncore.engine.datasets import Shapes
-from anncore.engine.network import network_specs, shows_layers
+from anncore.engine.network import network_specs, rehearse, shows_layers
 from anncore.engine.objective_stack import specs as objective_specs
 from anncore.experiment.choices import Choice
 from anncore.experiment.model import Entry
@@ -188,6 +188,7 @@ class NetworkFit(Fit):
             try:
                 specs = network_specs(part, self.registry, shapes.inputs, outputs)
                 self._refuse_large(where, specs, shapes)
+                rehearse(part, self.registry, shapes.inputs, outputs)
             except ComponentError as error:
                 raise ExperimentError(f"{where} {error}") from error
             except ExperimentError:

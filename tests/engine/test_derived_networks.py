@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from zlib import crc32
 
 import numpy as np
@@ -32,7 +32,7 @@ from anncore import ComponentError
 from anncore.contract.handed_over import with_components
 from anncore.contract.kinds import AnyNetwork, Array
 from anncore.engine.batches import load
-from anncore.engine.network import PlacedNetwork
+from anncore.engine.network import PlacedNetwork, rehearse
 from anncore.engine.network_stack import Stack
 from anncore.engine.training import train_stack
 
@@ -307,6 +307,32 @@ def test_what_cannot_be_followed_is_one_line_with_the_formulas(cls: Any, because
     assert "(test_derived_networks.py, line " in message
     assert "write the gradient by hand" in message
     assert "\n" not in message
+
+
+@dataclass(frozen=True)
+class Mismatched(Dense):
+    """Fails by itself."""
+
+    name: ClassVar[str] = "mismatched"
+
+    def forward(self, weights: Any, x: Array) -> Array:
+        return super().forward(weights, x[:, :, :1])
+
+
+def test_a_plan_names_what_the_core_cannot_derive() -> None:
+    registry = with_components(REGISTRY, [Unwrapped, Mismatched, GRU, BatchNorm])
+
+    def rehearsed(name: str) -> None:
+        part = make_trial(registry, network=name).parts["network"]
+        rehearse(part, registry, 4, 2)
+
+    with pytest.raises(
+        ComponentError, match=r"two_layers: np\.unwrap has no known derivative \(test_derived"
+    ):
+        rehearsed("two_layers")
+    for name in ("gru", "batch_norm", "mlp", "sparse"):
+        rehearsed(name)
+    rehearsed("mismatched")  # the derivation is not at fault: its trials say what is wrong
 
 
 if __name__ == "__main__":
