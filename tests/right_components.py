@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from forward_only import BatchNorm, Residual
 from right_doors import DOORS
 from scipy import special
 
@@ -603,6 +604,8 @@ OPENED: list[tuple[str, Any]] = [
     ("activation", Gated),
     ("network", Furnished),
     ("network", Wired),
+    ("network", Residual),
+    ("network", BatchNorm),
     ("loss", Scaled),
     ("loss", Sides),
     ("schedule", Heedful),

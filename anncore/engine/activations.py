@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from anncore.contract.errors import ComponentError
 from anncore.contract.kinds import AnyActivation, Array, WeightSpec, overrides
 from anncore.engine.fusing import Formula
 
@@ -50,7 +51,7 @@ class Activations:
         self.grads: Mapping[str, Array] = {}
         self._weights: Mapping[str, Array] = {}
         self._training, self._calls, self._backs = False, 0, 0
-        self._kept: list[Array | None] = []  # the noise of each call of a forward pass
+        self._kept: dict[int, list[Array | None]] = {}  # the noise of each call of a forward pass
 
     @classmethod
     def alone(cls, component: Any) -> Activations:
@@ -79,12 +80,28 @@ class Activations:
     def begin(self, weights: Mapping[str, Array], training: bool) -> None:
         """Set the weights for the next forward pass."""
         self._weights, self._training, self._calls, self._backs = weights, training, 0, 0
-        self._kept = []
+        self._kept = {}
+
+    def units(self, columns: int) -> int:
+        """Return how many units it gives from so many pre-activations; ComponentError if they do not fit."""
+        if not self._place:
+            return columns
+        wanted = self.width(self._units)
+        if columns != wanted:
+            raise ComponentError(
+                f"{self._place} needs {wanted} columns for its {self._units} units, but gets {columns}"
+            )
+        return self._units
+
+    def own(self, names: Iterable[str]) -> list[str]:
+        """Return those names of a network's weights that are this place's."""
+        return [name for name in names if self._place and name.startswith(f"{self._place}.")]
 
     def forward(self, z: Array) -> Array:
         """Return every trial's own f(z)."""
         if self.special:
-            return self._forward(z)
+            self._calls += 1
+            return self.forward_of(self._calls - 1, z)
         if len(self._formulas) == 1:
             return self._formulas[0][0](z)
         out = np.empty_like(z)
@@ -95,7 +112,8 @@ class Activations:
     def backward(self, grad: Array, z: Array, a: Array) -> Array:
         """Return every trial's own ∂L/∂z. After several forward calls, call it for the last one first."""
         if self.special:
-            return self._backward(grad, z, a)
+            self._calls -= 1
+            return self.backward_of(self._calls, grad, z, a)
         if len(self._formulas) == 1:
             return self._formulas[0][1](grad, z, a)
         out = np.empty_like(z)
@@ -130,23 +148,28 @@ class Activations:
             pieces.append(np.where(alone, slope, np.nan).astype(slope.dtype))
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
-    def _forward(self, z: Array) -> Array:
+    def forward_of(self, call: int, z: Array) -> Array:
+        """Return f(z) of a call, counted from 0 in a forward pass."""
+        if not self.special:
+            return self.forward(z)
         pieces = []
+        kept = self._kept[call] = []
         for component, trials, key in self.runs:
             more: tuple[Any, ...] = ()
             if component.learns:
                 more = (self._own(self._weights, trials),)
             elif component.random:
-                more = (self._draw(component, trials, key, z.shape[1:]),)
-                self._kept.append(more[0])
+                more = (self._draw(component, trials, f"{call}/{key}", z.shape[1:]),)
+                kept.append(more[0])
             pieces.append(component.forward(z[trials], *more))
-        self._calls += 1
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
-    def _backward(self, grad: Array, z: Array, a: Array) -> Array:
+    def backward_of(self, call: int, grad: Array, z: Array, a: Array) -> Array:
+        """Return ∂L/∂z of a call; add the gradients of its weights to those of the calls before."""
+        if not self.special:
+            return self.backward(grad, z, a)
         pieces = []
-        drawing = sum(component.random for component, _, _ in self.runs)
-        kept = iter([self._kept.pop() for _ in range(drawing)][::-1])
+        kept = iter(self._kept.get(call, ()))
         for component, trials, _ in self.runs:
             more: tuple[Any, ...] = ()
             if component.learns:
@@ -173,9 +196,7 @@ class Activations:
     def _draw(self, component: Any, trials: slice, key: str, shape: tuple[int, ...]) -> Array | None:
         if not self._training:
             return None
-        return self.noise.of(
-            f"{self._place}/{self._calls}/{key}", trials, lambda rng: component.draw(rng, shape)
-        )
+        return self.noise.of(f"{self._place}/{key}", trials, lambda rng: component.draw(rng, shape))
 
 
 def _starts(specs: Sequence[WeightSpec], runs: Sequence[Run]) -> Any:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from anncore.contract.derivatives import primitives
+from anncore.contract.derivatives.symbols import Symbol
 from anncore.contract.kinds import Array, Hyper
 from anncore.engine.fusing import Formula, transposed
 
@@ -32,14 +33,23 @@ def power(base: Array, exponent: Hyper) -> Array:
     digit differs. With the exponent written out at full size NumPy always takes the same path.
     """
     shape = np.broadcast_shapes(base.shape, np.shape(exponent))
+    if isinstance(base, Symbol) or isinstance(exponent, Symbol):
+        return np.power(base, np.broadcast_to(exponent, shape))
     full: Any = np.empty(shape, base.dtype)
     full[...] = exponent
     return np.power(base, full)
 
 
+def plus(one: Array, other: Array, out: Array | None = None) -> Array:
+    """Return one + other, (T, N, D); an axis of length 1 is broadcast."""
+    return _fused.plus(one, other, out=out)
+
+
 def dense(inputs: Array, weight: Array, bias: Array | None = None) -> Array:
     """Return inputs W + b: (T, N, D) times (T, D, K), plus (T, 1, K), to (T, N, K)."""
     z: Array = np.matmul(inputs, weight)
+    if isinstance(z, Symbol):
+        return z if bias is None else z + bias
     return z if bias is None else _fused.plus(z, bias, out=z)
 
 
@@ -48,14 +58,10 @@ def sum_examples(values: Array, out: Array | None = None) -> Array:
 
     BLAS is several times as fast here as NumPy, which is slow at sums along a middle axis.
     """
-    return np.matmul(_ones(values.shape[1], values.dtype), values, out=out)
-
-
-@lru_cache(maxsize=64)
-def _ones(count: int, dtype: np.dtype[Any]) -> Array:
-    ones = np.ones((1, 1, count), dtype)
-    ones.flags.writeable = False
-    return ones
+    if isinstance(values, Symbol):
+        summed: Array = values.graph.record(primitives.sum_examples, values)
+        return summed
+    return primitives.sum_examples(values, out)
 
 
 def times_transposed(grad: Array, weight: Array) -> Array:
@@ -64,6 +70,8 @@ def times_transposed(grad: Array, weight: Array) -> Array:
     With one output, K = 1, each entry is a single product, and a plain multiplication is faster than BLAS.
     BLAS takes twice as long to multiply by a transposed view, so the matrix is copied transposed first.
     """
+    if isinstance(grad, Symbol) or isinstance(weight, Symbol):
+        return np.matmul(grad, weight.swapaxes(1, 2))
     if grad.shape[2] == 1:
         return _fused.times(grad, weight.swapaxes(1, 2))
     examples, above, below = grad.shape[1], weight.shape[2], weight.shape[1]

@@ -14,6 +14,7 @@ from anncore.contract.shown import shortened
 from anncore.contract.trial import Part, Trial
 from anncore.engine.activations import Activations
 from anncore.engine.build import build_part, build_stack
+from anncore.engine.derived_network import DerivedNetwork
 from anncore.engine.noise import Noise, StackMode
 
 OUTPUT = "output"  # the network's reference that names its output activation
@@ -29,6 +30,11 @@ def network_specs(part: Part, registry: Registry, inputs: int, outputs: int) -> 
     """Return the specs of all arrays of a network of these sizes, including those of its activations."""
     network = build_part(without_output(part), registry)
     return _specs(_placed(network, inputs, outputs), inputs, outputs)
+
+
+def rehearse(part: Part, registry: Registry, inputs: int, outputs: int) -> None:
+    """Raise ComponentError if the core cannot derive the gradient of a network that gives forward alone."""
+    PlacedNetwork(build_part(without_output(part), registry), inputs, outputs, None).rehearse(inputs)
 
 
 def _placed(network: Any, inputs: int, outputs: int) -> Any:
@@ -92,6 +98,11 @@ def _activations(network: Any) -> list[Activations]:
     return activations
 
 
+def shows_layers(cls: Any) -> bool:
+    """Tell whether a network's layers can be seen: the class shows them, or the core derives its gradient."""
+    return overrides(cls, AnyNetwork.layers) or not overrides(cls, AnyNetwork.backward)
+
+
 class PlacedNetwork:
     """A network of T trials with its activations in their places: specs, forward, backward.
 
@@ -102,7 +113,9 @@ class PlacedNetwork:
         self.component = _placed(network, inputs, outputs)
         self.specs = _specs(self.component, inputs, outputs)
         self.learns = overrides(type(self.component), AnyNetwork.learn)
-        self.looks_inside = overrides(type(self.component), AnyNetwork.layers)
+        self._derived: Any = None
+        if not overrides(type(self.component), AnyNetwork.backward):
+            self._derived = DerivedNetwork(self.component, self.specs, outputs, noise)
         self._modes = self.component.modes
         self.noise = noise
         self._special = [activation for activation in _activations(self.component) if activation.special]
@@ -114,10 +127,11 @@ class PlacedNetwork:
         self, weights: Weights, x: Array, *, training: bool = False, first: bool = True
     ) -> tuple[Array, Any]:
         """Return the pre-activations of the output, (T, N, K), and the tape."""
-        if self._plain:
-            return self.component.forward(weights, x)
         for activation in self._special:
             activation.begin(weights, training)
+        if self._derived is not None:
+            when = (training, first) if self._modes else None
+            return self._derived.forward(weights, x, when, training)
         if not self._modes:
             return self.component.forward(weights, x)
         return self.component.forward(weights, x, StackMode(training, first, self.noise))
@@ -126,7 +140,26 @@ class PlacedNetwork:
         """Write the gradients of all arrays, from the gradient at the output's pre-activations."""
         for activation in self._special:
             activation.grads = grads
+        if self._derived is not None:
+            self._derived.backward(tape, grad, grads)
+            return
         self.component.backward(weights, tape, grad, grads)
+
+    def rehearse(self, inputs: int) -> None:
+        """Raise ComponentError if the core must derive the gradient and cannot."""
+        if self._derived is None or self.learns:
+            return
+        try:
+            self._derived.rehearse(inputs, self._modes)
+        except ComponentError:
+            raise
+        except Exception:  # a mistake of the formula itself; each trial that meets it fails and says so
+            return
+
+    @property
+    def gradient_from(self) -> str:
+        """What gives its gradients, for messages."""
+        return "backward" if self._derived is None else "the gradient derived from forward"
 
     def begin_step(self) -> None:
         """Draw new random numbers from now on."""
@@ -135,11 +168,12 @@ class PlacedNetwork:
 
     def layers(self, tape: Any) -> Sequence[Layer]:
         """Return what happened in each layer; ComponentError if the network does not show its layers."""
-        if not self.looks_inside:
+        layers: Sequence[Layer] = (self._derived or self.component).layers(tape)
+        if not layers:
             raise ComponentError(
                 f"{self.component.name} does not show its layers, which an initializer or metric needs."
             )
-        return self.component.layers(tape)
+        return layers
 
 
 class StackNetwork(PlacedNetwork):

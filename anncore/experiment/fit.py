@@ -9,14 +9,14 @@ from typing import Any
 
 from anncore.contract.errors import RAISED_BY_PLUGINS, ComponentError, ExperimentError, described
 from anncore.contract.hyperparameters import Interval, references
-from anncore.contract.kinds import AnyNetwork, Task, WeightSpec, overrides
+from anncore.contract.kinds import Task, WeightSpec
 from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE
 from anncore.contract.registry import Registered
 from anncore.contract.trial import Part
 from anncore.engine.activations import needs_place
 from anncore.engine.build import build_part
 from anncore.engine.datasets import Shapes
-from anncore.engine.network import network_specs
+from anncore.engine.network import network_specs, rehearse, shows_layers
 from anncore.engine.objective_stack import specs as objective_specs
 from anncore.experiment.choices import Choice
 from anncore.experiment.model import Entry
@@ -155,11 +155,9 @@ class NetworkFit(Fit):
             where = f"{self.experiment.file}: [train] watch: {metric.name}"
             if task not in metric.cls.tasks:
                 raise ExperimentError(f"{where} is not for {task} tasks; leave it out.")
-            if not overrides(_class(network), AnyNetwork.layers):
+            if not shows_layers(_class(network)):
                 open_networks = [
-                    other.name
-                    for other in self.registry.of_kind("network")
-                    if overrides(other.cls, AnyNetwork.layers)
+                    other.name for other in self.registry.of_kind("network") if shows_layers(other.cls)
                 ]
                 raise ExperimentError(
                     f"{where} looks into the network, and [network.{network.label}] does not show its "
@@ -190,6 +188,7 @@ class NetworkFit(Fit):
             try:
                 specs = network_specs(part, self.registry, shapes.inputs, outputs)
                 self._refuse_large(where, specs, shapes)
+                rehearse(part, self.registry, shapes.inputs, outputs)
             except ComponentError as error:
                 raise ExperimentError(f"{where} {error}") from error
             except ExperimentError:

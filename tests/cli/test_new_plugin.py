@@ -23,13 +23,7 @@ from anncore.contract.kind_names import KINDS, SECTIONS
 TWO_LAYERS = """\
 z = x @ weights["W1"]
 a = self.activation[0].forward(z)
-return a @ weights["W2"], (x, z, a)
-"""
-TWO_LAYERS_BACK = """\
-x, z, a = tape
-grads["W2"][:] = a.swapaxes(1, 2) @ grad
-back = self.activation[0].backward(grad @ weights["W2"].swapaxes(1, 2), z, a)
-grads["W1"][:] = x.swapaxes(1, 2) @ back
+return a @ weights["W2"]
 """
 QUADRANTS = """\
 x = rng.standard_normal((self.n, 2))
@@ -73,7 +67,7 @@ FORMULAS = {
     "schedule": ["return 1 - (t - 1) / steps"],
     "initializer": ["return rng.standard_normal(shape) / fan_in**0.5"],
     "dataset": [QUADRANTS],
-    "network": [TWO_LAYERS, TWO_LAYERS_BACK],
+    "network": [TWO_LAYERS],
     "objective": ["return (x * x).sum(axis=(1, 2)) / 2"],
     "metric": [RIGHT_SIDE],
     "figure": [BARS],

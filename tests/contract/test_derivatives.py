@@ -20,7 +20,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy import special
 
 from anncore import Activation, Hyper, hyper
-from anncore.contract.derivatives import pullback
+from anncore.contract.derivatives import Underivable, pullback
 from anncore.contract.derivatives.rules import FLAT, RULES
 from anncore.contract.derivatives.special import RULES as OF_SCIPY
 
@@ -166,6 +166,16 @@ def test_every_rule_is_tested() -> None:
     assert not FLAT & set(RULES)
 
 
+def in_place(x: Any, w: Any) -> Any:
+    """Change arrays in place, one of them under two names."""
+    same = x
+    same += w
+    x *= x
+    w /= 2.0
+    w -= same**2
+    return same * w
+
+
 SHAPES: dict[str, Callable[..., Any]] = {
     "matmul": lambda x, w: x @ w,
     "np.matmul": lambda x, w: np.matmul(x, w),
@@ -214,6 +224,11 @@ SHAPES: dict[str, Callable[..., Any]] = {
     "astype": lambda x, w: x.astype(x.dtype) * x,
     "like": lambda x, w: x * np.ones_like(x) + np.zeros_like(x) + np.full_like(x, 2.0) * w[:, :3, :4],
     "copy": lambda x, w: np.copy(x) * x.copy(),
+    "repeat": lambda x, w: np.repeat(x, 2, axis=2) * x.repeat([1, 3, 4], axis=1)[:, :3, :1],
+    "tile": lambda x, w: np.tile(x, 2)[:, :, 2:6] * np.tile(x, (2, 1))[:, 1:4],
+    "array_split": lambda x, w: np.array_split(x, 3, axis=2)[0] * np.array_split(x, [1], axis=2)[1][:, :, :2],
+    "matrix_transpose": lambda x, w: np.matrix_transpose(x) * w[:, :, :3],
+    "in place": lambda x, w: in_place(x * 1, w[:, :3, :4] * 1),
     "positive": lambda x, w: +x * w[:, :3, :4],
     "sizes": lambda x, w: x * x.size / x.ndim * len(x) * np.shape(x)[1] * np.ndim(x) * np.size(x, 1),
 }
@@ -392,3 +407,28 @@ def test_gradients_of_random_compositions(steps: list[tuple[Any, ...]], seed: in
     size = 1 + max(np.abs(part).max() for part in expected)
     for ours, right in zip(derived(formula, x, y, weights=weights), expected, strict=True):
         np.testing.assert_allclose(ours, right, rtol=1e-11, atol=1e-12 * size)
+
+
+def changed_argument(x: Any) -> Any:
+    x += 1
+    return x
+
+
+def changed_part(x: Any) -> Any:
+    x = x * 1
+    part = x[:, 0]
+    part *= 2
+    return x
+
+
+def grown(x: Any) -> Any:
+    z = x[:, :1] * 1
+    z += x
+    return z
+
+
+@pytest.mark.parametrize("formula", [changed_argument, changed_part, grown])
+def test_a_change_in_place_that_the_trace_would_get_wrong_is_refused(formula: Callable[[Any], Any]) -> None:
+    x = numbers(2, 3, 4)
+    with pytest.raises(Underivable, match="an operation in place"):
+        pullback(Formulas(), lambda _, z: formula(z), [x], name="f", grad=x)

@@ -6,11 +6,13 @@ import itertools
 from typing import Any
 
 import pytest
+from forward_only import GRU, BatchNorm, Placed
 from sameness import as_bytes, by_key
 from shipped import REGISTRY
 from trial_factory import make_trial
 
 from anncore.contract.errors import ComponentError
+from anncore.contract.handed_over import with_components
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Split, Trial
 from anncore.engine.training import train_stack
@@ -86,6 +88,17 @@ FAMILIES |= {
         {"network": ("sparse", {"hidden": [8, 8], "density": density}), "activation": activation}
         for density, activation in ((0.1, "relu"), (0.5, "rrelu"), (0.9, "tanh"), (0.5, "relu"))
     ],
+    "derived: in places": [
+        {"network": "placed", "activation": [("prelu", {"init": init}), other]}
+        for init, other in ((0.25, "rrelu"), (0.0, "relu"), (0.5, "rrelu"))
+    ],
+    "derived: batch norm and dropout": [
+        {"network": ("batch_norm", {"dropout": rate, "momentum": momentum})}
+        for rate, momentum in ((0.2, 0.1), (0.5, 0.3))
+    ],
+    "derived: gru": [
+        {"network": ("gru", {"hidden": 3}), "dataset": TEMPORAL},
+    ],
     "hopfield": [
         {
             "network": "hopfield",
@@ -100,7 +113,12 @@ FAMILIES |= {
 
 @pytest.fixture(scope="module")
 def registry() -> Registry:
-    return REGISTRY
+    return with_components(REGISTRY, [GRU, BatchNorm, Placed])
+
+
+@pytest.fixture(autouse=True)
+def fused_in_the_middle_of_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anncore.engine.steps.OFTEN", 5)
 
 
 def family(registry: Registry, name: str, **common: Any) -> list[Trial]:
@@ -133,7 +151,7 @@ def test_a_trial_is_the_same_alone_and_in_any_stack(
 
 
 # Inputs that a data set of the family must have, for a network that does not take any.
-INPUTS = {"elman": 8, "elman that learns": 8, "elman after every step": 5, "cnn": 64}
+INPUTS = {"elman": 8, "elman that learns": 8, "elman after every step": 5, "cnn": 64, "derived: gru": 8}
 
 
 @pytest.mark.parametrize("name", [name for name in FAMILIES if name != "hopfield"])

@@ -26,7 +26,7 @@ from wrong.executors import EXECUTORS
 from wrong.figures import FIGURES
 from wrong.losses import LOSSES
 from wrong.metrics import METRICS
-from wrong.networks import NETWORKS, OPEN_NETWORKS
+from wrong.networks import DERIVED_NETWORKS, NETWORKS, OPEN_NETWORKS
 from wrong.objectives import OBJECTIVES
 from wrong.optimizers import OPTIMIZERS
 from wrong.schedules import INITIALIZERS, SCHEDULES
@@ -44,6 +44,7 @@ WRONG = [
     *DATASETS,
     *NETWORKS,
     *OPEN_NETWORKS,
+    *DERIVED_NETWORKS,
     *OBJECTIVES,
     *METRICS,
     *FIGURES,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from forward_only import BatchNorm, Residual
 from right_components import Furnished, Wired
 
 from anncore import Layer, WeightSpec
@@ -126,4 +128,62 @@ OPEN_NETWORKS = [
         "does not write the change of A",
         spoilt(Wired, learn=lambda self, weights, x, y, grads: None),
     ),
+]
+
+
+# Networks whose gradient the core derives
+
+
+def over_all_trials(self: Any, weights: Any, x: Array) -> Array:
+    return Residual.forward(self, weights, x - x.mean(axis=0, keepdims=True))
+
+
+def by_a_value(self: Any, weights: Any, x: Array) -> Array:
+    return Residual.forward(self, weights, -x if x[:, 0, 0] > 0 else x)
+
+
+def cut_short(self: Any, weights: Any, x: Array) -> Array:
+    return Residual.forward(self, weights, x)[:, :, :1]
+
+
+def without_weights(self: Any, weights: Any, x: Array) -> Array:
+    return np.zeros((*x.shape[:2], 2), x.dtype)
+
+
+def in_other_memory(self: Any, weights: Any, x: Array, mode: Any) -> Array:
+    z: Array = BatchNorm.forward(self, weights, x, mode)
+    weights["mean"] = 0.5 * weights["mean"]
+    return z
+
+
+def in_evaluation_too(self: Any, weights: Any, x: Array, mode: Any) -> Array:
+    weights["mean"][...] = x.shape[1]
+    return BatchNorm.forward(self, weights, x, mode)
+
+
+def by_its_own_function(self: Any, weights: Any, x: Array) -> Array:
+    return Residual.forward(self, weights, np.unwrap(x))
+
+
+DERIVED_NETWORKS = [
+    Wrong("network", check, because, spoilt(right, forward=forward))
+    for check, because, right, forward in [
+        (
+            "stacked_as_alone",
+            "residual: np.mean over axis 0 mixes the trials, which are axis 0 of every array (networks",
+            Residual,
+            over_all_trials,
+        ),
+        (
+            "stacked_as_alone",
+            "residual: a decision by a value (if, float, int, bool) cannot be followed: use np.where (n",
+            Residual,
+            by_a_value,
+        ),
+        ("gradient", "np.unwrap has no known derivative (networks.py, line", Residual, by_its_own_function),
+        ("gradient", "forward gives shape (2, 5, 1) in place of", Residual, cut_short),
+        ("gradient", "forward returns ndarray, which does not depend on", Residual, without_weights),
+        ("modes", "forward puts another array in place of weights['mean']", BatchNorm, in_other_memory),
+        ("modes", "uses its batch again mean must not change", BatchNorm, in_evaluation_too),
+    ]
 ]

@@ -174,6 +174,8 @@ def _split(array: Any, sections: Any, axis: int = 0) -> list[Any]:
     place = _axis(array, axis, np.split)
     size = array.shape[place]
     if isinstance(sections, (int, np.integer)):
+        if size % sections:
+            raise ValueError(f"np.split of {size} into {sections} parts, which are not equal")
         edges = [int(edge) for edge in np.linspace(0, size, int(sections) + 1)]
     else:
         edges = [0, *map(int, sections), size]
@@ -218,6 +220,31 @@ def _diff(array: Any, n: int = 1, axis: int = -1) -> Any:
     for _ in range(n):
         array = array[(*start, slice(1, None))] - array[(*start, slice(None, -1))]
     return array
+
+
+def _repeat(array: Any, repeats: Any, axis: Any = None) -> Any:
+    if axis is None:
+        raise refuse("np.repeat without an axis", f"{MIXES}; give another axis")
+    place = _axis(array, axis, np.repeat)
+    return _take(array, np.repeat(np.arange(array.shape[place]), repeats), place)
+
+
+def _tile(array: Any, reps: Any) -> Any:
+    counts = tuple(reps) if isinstance(reps, (tuple, list)) else (int(reps),)
+    counts = (1,) * (array.ndim - len(counts)) + tuple(map(int, counts))
+    if len(counts) > array.ndim or (counts[0] != 1 and not _known(array)):
+        raise refuse(f"np.tile by {reps}", MIXES)
+    for place, count in enumerate(counts):
+        if count != 1:
+            array = _record(primitives.joined, *[array] * count, axis=place)
+    return array
+
+
+def _array_split(array: Any, sections: Any, axis: int = 0) -> list[Any]:
+    size = array.shape[_axis(array, axis, np.array_split)]
+    if isinstance(sections, (int, np.integer)):
+        sections = [int(part[0]) for part in np.array_split(np.arange(size), sections)[1:]]
+    return _split(array, sections, axis)
 
 
 def _pad(array: Any, pad_width: Any, mode: str = "constant", **options: Any) -> Any:
@@ -302,6 +329,10 @@ _OF_NUMPY: dict[Any, Callable[..., Any]] = {
     np.concatenate: _concatenate,
     np.stack: _stack,
     np.split: _split,
+    np.array_split: _array_split,
+    np.repeat: _repeat,
+    np.tile: _tile,
+    np.matrix_transpose: lambda array: array.swapaxes(-1, -2),
     np.take: _take,
     np.take_along_axis: _take_along_axis,
     np.sort: _sort,
@@ -326,7 +357,19 @@ FUNCTIONS.update(_OF_NUMPY)
 
 AS_METHODS = (
     *("sum", "mean", "max", "min", "prod", "var", "std", "any", "all", "argmax", "argmin", "argsort"),
-    *("clip", "reshape", "transpose", "swapaxes", "squeeze", "ravel", "take", "cumsum", "round", "copy"),
+    *(
+        "clip",
+        "reshape",
+        "transpose",
+        "swapaxes",
+        "squeeze",
+        "ravel",
+        "take",
+        "cumsum",
+        "round",
+        "copy",
+        "repeat",
+    ),
 )
 METHODS.update({name: FUNCTIONS[getattr(np, name)] for name in AS_METHODS})
 METHODS["flatten"] = _ravel

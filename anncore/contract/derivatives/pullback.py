@@ -102,7 +102,7 @@ def _derived(
 ) -> Recipe:
     graph = Graph()
     symbols = [graph.input(array) for array in inputs]
-    made = _recorded(formula, _with_symbols(component, graph), symbols)
+    made = _recorded(formula, with_symbols(component, graph), symbols)
     seed: Any
     if grad is None:
         seed = one_per_trial(made, symbols[0])
@@ -131,7 +131,7 @@ def traced(
     """Return the graph of a formula, its inputs and result, and the nodes of hyperparameters by name."""
     graph = Graph()
     symbols = [graph.input(array) for array in inputs]
-    twin = _with_symbols(component, graph)
+    twin = with_symbols(component, graph)
     made = _recorded(formula, twin, symbols)
     return graph, symbols, made, {key: getattr(twin, key).node for key in _hypers(component)}
 
@@ -160,7 +160,7 @@ def _class(component: Any) -> Any:
     return type(component)
 
 
-def _with_symbols(component: Any, graph: Graph) -> Any:
+def with_symbols(component: Any, graph: Graph) -> Any:
     """Return a copy of the component whose hyperparameters per trial are symbols with known values."""
     twin = copy(component)
     for key, value in _hypers(component).items():

@@ -41,6 +41,10 @@ class Recipe:
         self._start.append(value)
         return len(self._start) - 1
 
+    def one(self, *arrays: Any) -> Any:
+        """Return the first output."""
+        return self(*arrays)[0]
+
     def __call__(self, *arrays: Any) -> list[Any]:
         """Return the outputs for these inputs, then given values."""
         values = self._start.copy()

@@ -11,7 +11,7 @@ from anncore.contract.derivatives import primitives
 from anncore.contract.derivatives.cotangents import Gradient, fitted, plus
 from anncore.contract.derivatives.refusals import Underivable
 from anncore.contract.derivatives.rules import rule_of
-from anncore.contract.derivatives.symbols import Node, Symbol
+from anncore.contract.derivatives.symbols import Node, Symbol, broadcasts
 
 
 def gradients(result: Symbol, seed: Gradient, wrt: Sequence[Symbol]) -> list[Gradient | None]:
@@ -33,7 +33,8 @@ def gradients(result: Symbol, seed: Gradient, wrt: Sequence[Symbol]) -> list[Gra
                 continue
             part = _part(node, place, grad, Symbol(graph, node), args)
             if part is not None:
-                whole = node.shape if _broadcasts(node.function) else arg.shape
+                aligned = node.function is primitives.spread or broadcasts(node.function)
+                whole = node.shape if aligned else arg.shape
                 given.setdefault(arg, []).append(fitted(part, whole, arg.shape))
     return [_total(given[symbol.node]) if symbol.node in given else None for symbol in wrt]
 
@@ -70,15 +71,6 @@ def _depending(order: Sequence[Node], on: Sequence[Node]) -> set[Node]:
         if node.dtype.kind == "f" and any(isinstance(arg, Node) and arg in depends for arg in node.args):
             depends.add(node)
     return depends
-
-
-def _broadcasts(function: Any) -> bool:
-    """Tell whether the arguments of a function are broadcast against each other."""
-    if function in (np.where, np.clip, primitives.spread):
-        return True
-    if isinstance(function, np.ufunc):
-        return function.signature is None
-    return getattr(function, "__module__", "") == "_operator" and function.__name__ != "matmul"
 
 
 def _total(parts: Sequence[Gradient]) -> Gradient:

@@ -26,7 +26,7 @@ from anncore.contract.derivatives.cotangents import (
     over,
     times,
 )
-from anncore.contract.derivatives.symbols import Symbol, name_of, refuse
+from anncore.contract.derivatives.symbols import Opaque, Symbol, name_of, refuse
 
 Rule = Callable[..., Any]
 
@@ -362,6 +362,8 @@ def rule_of(function: Any, place: int) -> Rule | None:
     """Return the rule for one argument of a function; None where no gradient goes through it."""
     if function in FLAT:
         return None
+    if isinstance(function, Opaque):
+        return function.rule(place)
     if function is primitives.joined:
         return _joined_at(place)
     if function is primitives.stacked:

@@ -8,15 +8,17 @@ that needs a value, raises `Underivable`, which names the operation and the line
 
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from anncore.contract.arrays import Array
-from anncore.contract.derivatives.primitives import item
+from anncore.contract.derivatives.primitives import item, put_back, spread, windows
 from anncore.contract.derivatives.refusals import (
+    Mistaken,
     Place,
     Underivable as Underivable,
     formula_place,
@@ -33,6 +35,12 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 METHODS: dict[str, Callable[..., Any]] = {}
 
 
+def alike(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return a read-only array of a shape and type, one number everywhere, in the memory of that number."""
+    number = dtype.type(STAND_IN if dtype.kind == "f" else 0).tobytes()
+    return np.ndarray(shape, dtype, number, 0, (0,) * len(shape))
+
+
 class Node:
     """One array of a formula: `function(*args, **options)`, or an input if the function is None.
 
@@ -40,7 +48,7 @@ class Node:
     what it is for the component at hand. place: the instruction of the formula that made it.
     """
 
-    __slots__ = ("args", "dtype", "function", "index", "known", "options", "place", "shape", "value")
+    __slots__ = ("args", "dtype", "function", "index", "known", "options", "place", "shape", "size", "value")
 
     def __init__(
         self,
@@ -51,7 +59,7 @@ class Node:
         known: bool,
     ) -> None:
         self.function, self.args, self.options = function, args, options
-        self.shape, self.dtype = like.shape, like.dtype
+        self.shape, self.dtype, self.size = like.shape, like.dtype, like.size
         self.known = known
         self.value = like if known else None
         self.index = -1  # of an input
@@ -62,8 +70,7 @@ class Node:
         """An array of this node's shape and dtype: its value if it is known, else one number everywhere."""
         if self.value is not None:
             return self.value
-        number = STAND_IN if self.dtype.kind == "f" else 0
-        return np.broadcast_to(np.asarray(number, self.dtype), self.shape)
+        return alike(self.shape, self.dtype)
 
 
 class Graph:
@@ -75,16 +82,13 @@ class Graph:
 
     def input(self, like: Any, known: bool = False) -> Symbol:
         """Return the symbol of an input of the shape and dtype of `like`; of a known one the value counts."""
-        if known:
-            like = np.asarray(like)
-        else:
-            like = np.broadcast_to(np.asarray(STAND_IN).astype(like.dtype), like.shape)
+        like = np.asarray(like) if known else alike(tuple(like.shape), like.dtype)
         node = Node(None, (), (), like, known)
         node.index = len(self.inputs)
         self.inputs.append(node)
         return Symbol(self, node)
 
-    def record(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    def record(self, function: Any, *args: Any, **options: Any) -> Any:
         """Return the symbol of a function of symbols and constants, all given as plain arguments."""
         nodes = tuple(arg.node if isinstance(arg, Symbol) else arg for arg in args)
         if any(isinstance(arg, Symbol) and arg.graph is not self for arg in args):
@@ -92,19 +96,116 @@ class Graph:
         key = (function, *map(_mark, nodes), *((name, _mark(options[name])) for name in sorted(options)))
         node = self._nodes.get(key)
         if node is None:
-            values = [arg.stand_in if isinstance(arg, Node) else arg for arg in nodes]
+            opaque = isinstance(function, Opaque)
+            known = not opaque and all(arg.known for arg in nodes if isinstance(arg, Node))
             try:
-                with np.errstate(all="ignore"):
-                    result = function(*values, **options)
+                like = function.like(*nodes) if opaque else _result(function, nodes, options, known)
             except (ValueError, TypeError) as error:
-                shapes = " and ".join(str(value.shape) for value in values if hasattr(value, "shape"))
-                raise refuse(f"{name_of(function)} of shapes {shapes}", f"fails: {error}".strip()) from None
-            if not isinstance(result, (np.ndarray, np.generic)):
-                raise refuse(name_of(function), "gives no array")
-            known = all(arg.known for arg in nodes if isinstance(arg, Node))
-            node = Node(function, nodes, tuple(sorted(options.items())), np.asarray(result), known)
+                shapes = " and ".join(str(arg.shape) for arg in nodes if hasattr(arg, "shape"))
+                refused = refuse(f"{name_of(function)} of shapes {shapes}", f"fails: {error}".strip())
+                raise Mistaken(refused.what, refused.where) from None
+            node = Node(function, nodes, tuple(sorted(options.items())), like, known)
             self._nodes[key] = node
         return Symbol(self, node)
+
+    @property
+    def nodes(self) -> list[Node]:
+        """All operations so far, each after its arguments."""
+        return list(self._nodes.values())
+
+
+def _result(function: Any, args: Sequence[Any], options: Mapping[str, Any], known: bool) -> Array:
+    """Return an array like the result of an operation; only of a known one the values count."""
+    if not known:
+        shape = _shape(function, args, options)
+        if shape is not None:
+            return alike(shape, _dtype(function, args, options))
+    values = [arg.stand_in if isinstance(arg, Node) else arg for arg in args]
+    with np.errstate(all="ignore"):
+        result = function(*values, **options)
+    if not isinstance(result, (np.ndarray, np.generic)):
+        raise refuse(name_of(function), "gives no array")
+    return np.asarray(result)
+
+
+def _shape(function: Any, args: Sequence[Any], options: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """Return the shape of a result where it is known without computing it."""
+    if broadcasts(function):
+        return _broadcast_shape(function, args)
+    if function in (np.matmul, operator.matmul):
+        return _product_shape([tuple(arg.shape) for arg in args])
+    if function in (np.reshape, spread, put_back):
+        shape: tuple[int, ...] = options["shape"]
+        return shape if function is not np.reshape or math.prod(shape) == args[0].size else None
+    return None
+
+
+_DTYPES: dict[Any, np.dtype[Any]] = {}
+
+
+def _dtype(function: Any, args: Sequence[Any], options: Mapping[str, Any]) -> np.dtype[Any]:
+    """Return the type of an operation's result."""
+    if function in (np.reshape, spread, put_back):
+        first: np.dtype[Any] = args[0].dtype
+        return first
+    kinds = tuple(arg.dtype if isinstance(arg, (Node, np.ndarray, np.generic)) else type(arg) for arg in args)
+    arrays = tuple(isinstance(arg, (Node, np.ndarray)) for arg in args)
+    if (function, kinds, arrays) not in _DTYPES:
+        axes = (1, 1) if function in (np.matmul, operator.matmul) else (1, 1, 1)
+        values = [alike(axes, arg.dtype) if array else arg for arg, array in zip(args, arrays, strict=True)]
+        with np.errstate(all="ignore"):
+            result = function(*values, **options)
+        if not isinstance(result, (np.ndarray, np.generic)):
+            raise refuse(name_of(function), "gives no array")
+        _DTYPES[function, kinds, arrays] = result.dtype
+    return _DTYPES[function, kinds, arrays]
+
+
+def broadcasts(function: Any) -> bool:
+    """Tell whether the arguments of a function are broadcast against each other."""
+    if function in (np.where, np.clip):
+        return True
+    if isinstance(function, np.ufunc):
+        return function.signature is None
+    return getattr(function, "__module__", "") == "_operator" and function.__name__ != "matmul"
+
+
+def _broadcast_shape(function: Any, args: Sequence[Any]) -> tuple[int, ...]:
+    shapes = [arg.shape for arg in args if isinstance(arg, Node)]
+    if any(len(shape) != len(shapes[0]) for shape in shapes):
+        raise refuse(
+            f"{name_of(function)} of arrays {' and '.join(map(str, shapes))}",
+            "needs equally many axes: the trials are axis 0",
+        )
+    shapes += [arg.shape for arg in args if isinstance(arg, np.ndarray)]
+    return shapes[0] if all(shape == shapes[0] for shape in shapes) else np.broadcast_shapes(*shapes)
+
+
+def _product_shape(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    left, right = shapes
+    if min(len(left), len(right)) < 2:
+        raise refuse("a matrix product with a vector", "is not followed: give both two axes or more")
+    if left[-1] != right[-2]:
+        raise ValueError(
+            f"a product of matrices {left} and {right}: {left[-1]} columns meet {right[-2]} rows"
+        )
+    return (*np.broadcast_shapes(left[:-2], right[:-2]), left[-2], right[-1])
+
+
+class Opaque:
+    """An operation of a formula whose inside is not recorded: called on arrays, with a rule of its own."""
+
+    def __call__(self, *arrays: Array) -> Array:
+        """Compute it."""
+        raise NotImplementedError
+
+    def like(self, *args: Any) -> Array:
+        """Return an array of the shape and type of its result."""
+        raise NotImplementedError
+
+    def rule(self, place: int) -> Callable[..., Any] | None:
+        """Return the rule of one argument: see rules.py."""
+        raise NotImplementedError
 
 
 def _mark(arg: Any) -> Any:
@@ -128,9 +229,20 @@ def _binary(function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
     return forward, reflected
 
 
+def _in_place(function: Callable[[Any, Any], Any]) -> Any:
+    def change(self: Symbol, other: Any) -> Any:
+        return self._changed(function(self, _operand(other)))
+
+    return change
+
+
 def _operand(value: Any) -> Any:
     """Return an operand; a list becomes an array, as beside an array."""
     return np.asarray(value) if isinstance(value, (list, tuple)) else getattr(value, "sample", value)
+
+
+VIEWS: frozenset[Any] = frozenset((item, windows, np.reshape, np.transpose, np.flip))
+"""Functions whose result shares memory with their argument."""
 
 
 class Symbol:
@@ -157,6 +269,9 @@ class Symbol:
     __and__, __rand__ = _binary(operator.and_)
     __or__, __ror__ = _binary(operator.or_)
     __xor__, __rxor__ = _binary(operator.xor)
+    __iadd__, __isub__ = _in_place(operator.add), _in_place(operator.sub)
+    __imul__, __itruediv__ = _in_place(operator.mul), _in_place(operator.truediv)
+    __ipow__, __imatmul__ = _in_place(operator.pow), _in_place(operator.matmul)
 
     def __neg__(self) -> Any:
         return self.graph.record(operator.neg, self)
@@ -175,6 +290,21 @@ class Symbol:
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise refuse("assignment to a part of an array", "cannot be followed: use np.where or np.concatenate")
+
+    def _changed(self, result: Symbol) -> Symbol:
+        """Become the result of an operation in place; whoever holds this symbol sees it, as with an array."""
+        if self.node.function is None or self.node.function in VIEWS:
+            raise refuse(
+                "an operation in place on an argument or on a part of an array",
+                "cannot be followed: use a = a + b",
+            )
+        if result.shape != self.shape or result.dtype != self.dtype:
+            raise refuse(
+                f"an operation in place that makes {self.shape} {self.dtype} {result.shape} {result.dtype}",
+                "cannot be followed",
+            )
+        self.node = result.node
+        return self
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -42,6 +42,9 @@ class AnyNetwork(Component):
     The output activation and the loss belong to the core, since they may have a joint form. A field
     declared by `ref("activation", ...)` holds, when the methods below are called, a tuple of activations:
     one, or one per hidden layer; with `places`, one per place.
+
+    A class gives `specs` and `forward`; the core derives the gradient. It gives `backward` too for speed or
+    numerics.
     """
 
     @property
@@ -53,9 +56,12 @@ class AnyNetwork(Component):
     def specs(self, inputs: int, outputs: int) -> Sequence[WeightSpec]:
         """Return the weights for `inputs` features and `outputs` units, in forward order."""
 
-    @abstractmethod
     def backward(self, weights: Weights, tape: Any, grad: Array, grads: Weights) -> None:
-        """Write ∂L/∂weight into the arrays of `grads` from grad = ∂L/∂(pre-activation of the output)."""
+        """Write ∂L/∂weight into the arrays of `grads` from grad = ∂L/∂(pre-activation of the output).
+
+        A class without this method gets it from the core, derived from `forward`.
+        """
+        raise NotImplementedError("the core derives this gradient from forward")
 
     def places(self, inputs: int, outputs: int) -> Mapping[str, Sequence[int]]:
         """Return, by field, the number of units of each place of an activation. By default it names none.
@@ -74,7 +80,11 @@ class AnyNetwork(Component):
         return np.full(spec.shape, spec.initial, dtype=float)
 
     def layers(self, tape: Any) -> Sequence[Layer]:
-        """Return the values inside, for initializers and metrics that need them. By default none."""
+        """Return the values inside, for initializers and metrics that need them.
+
+        Without `backward`, by default: for every "weight" in a matrix product, the product with what is added
+        to it, and the activation that it enters. With `backward`, by default none.
+        """
         return ()
 
     def learn(self, weights: Weights, x: Array, y: Array, grads: Weights) -> None:
@@ -88,8 +98,11 @@ class Network(AnyNetwork):
     """A network that computes the same in training and in evaluation."""
 
     @abstractmethod
-    def forward(self, weights: Weights, x: Array) -> tuple[Array, Any]:
-        """Return the output's pre-activation (T, N, K) and the values that backward needs (the tape)."""
+    def forward(self, weights: Weights, x: Array) -> Any:
+        """Return the output's pre-activation z (T, N, K).
+
+        A class with `backward` or `layers` returns (z, tape): the tape holds the values that these need.
+        """
 
 
 class ModalNetwork(AnyNetwork):
@@ -104,5 +117,8 @@ class ModalNetwork(AnyNetwork):
         return True
 
     @abstractmethod
-    def forward(self, weights: Weights, x: Array, mode: Mode) -> tuple[Array, Any]:
-        """Return the output's pre-activation (T, N, K) and the tape, in training or in evaluation."""
+    def forward(self, weights: Weights, x: Array, mode: Mode) -> Any:
+        """Return z, or (z, tape), in training or in evaluation: see `Network.forward`.
+
+        In training, if `mode.first`, it writes running statistics: `weights["mean"][...] = value`.
+        """

@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from math import isqrt
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
 from anncore import (
     Array,
     ComponentError,
-    Layer,
     Network,
     Weights,
     WeightSpec,
@@ -19,20 +18,7 @@ from anncore import (
     hookimpl,
     hyper,
     ref,
-    sum_examples,
-    times_transposed,
 )
-
-
-class Tape(NamedTuple):
-    """The values that the forward pass keeps for the backward pass."""
-
-    patches: Array  # (T, N P, kernel²), P positions
-    z: Array  # (T, N P, width)
-    a: Array  # (T, N P, filters)
-    chosen: Array | None  # the place of the maximum in each pooling window, (T, N, h, w, 1, filters)
-    pooled: Array  # (T, N, h w filters)
-    out: Array
 
 
 @dataclass(frozen=True)
@@ -90,37 +76,22 @@ class CNN(Network):
             WeightSpec("d", (1, outputs), pooled, outputs, "bias", place="output"),
         ]
 
-    def forward(self, weights: Weights, x: Array) -> tuple[Array, Tape]:
+    def forward(self, weights: Weights, x: Array) -> Array:
         trials, examples, pixels = x.shape
         side = isqrt(pixels)
         # One more pixel, which is 0, stands for all pixels beyond the edge.
-        edged = np.concatenate([x, np.zeros_like(x[:, :, :1])], axis=2)
+        edged = np.concatenate([x, np.zeros((trials, examples, 1), x.dtype)], axis=2)
         patches = np.take(edged, _patches(side, self.kernel), axis=2)
         patches = patches.reshape(trials, examples * pixels, -1)
-        z = dense(patches, weights["W"], weights["b"])
-        a = self.activation[0].forward(z)
+        a = self.activation[0].forward(dense(patches, weights["W"], weights["b"]))
         windows = self._windows(a.reshape(trials, examples, side, side, -1))
         if self.pooling == "max":
+            # Not the maximum itself, whose gradient all equal maxima would share.
             chosen = windows.argmax(axis=4, keepdims=True)
             pooled = np.take_along_axis(windows, chosen, axis=4)
         else:
-            chosen, pooled = None, windows.mean(axis=4)
-        pooled = pooled.reshape(trials, examples, -1)
-        out = dense(pooled, weights["V"], weights["d"])
-        return out, Tape(patches, z, a, chosen, pooled, out)
-
-    def backward(self, weights: Weights, tape: Tape, grad: Array, grads: Weights) -> None:
-        np.matmul(tape.pooled.swapaxes(1, 2), grad, out=grads["V"])
-        sum_examples(grad, out=grads["d"])
-        below = self._spread(times_transposed(grad, weights["V"]), tape)
-        below = self.activation[0].backward(below.reshape(tape.a.shape), tape.z, tape.a)
-        np.matmul(tape.patches.swapaxes(1, 2), below, out=grads["W"])
-        sum_examples(below, out=grads["b"])
-
-    def layers(self, tape: Tape) -> Sequence[Layer]:
-        """Return the convolution, the positions of an image as examples, and the output layer."""
-        slope = partial(self.activation[0].slope, tape.z, tape.a)
-        return [Layer("W", tape.z, tape.a, slope), Layer("V", tape.out)]
+            pooled = windows.mean(axis=4)
+        return dense(pooled.reshape(trials, examples, -1), weights["V"], weights["d"])
 
     def _windows(self, images: Array) -> Array:
         """Return the windows that are pooled, (T, N, h, w, pool², filters)."""
@@ -129,25 +100,6 @@ class CNN(Network):
         whole = images[:, :, : high * pool, : high * pool]
         parts = whole.reshape(trials, examples, high, pool, high, pool, filters)
         return parts.swapaxes(3, 4).reshape(trials, examples, high, high, pool * pool, filters)
-
-    def _spread(self, grad: Array, tape: Tape) -> Array:
-        """Return the gradient of all of an image's units from that of the pooled ones."""
-        trials, examples = grad.shape[:2]
-        pixels, filters = tape.a.shape[1] // examples, tape.a.shape[2]
-        side, pool = isqrt(pixels), self.pool
-        high = side // pool
-        above = grad.reshape(trials, examples, high, high, 1, filters)
-        windows = np.zeros((trials, examples, high, high, pool * pool, filters), grad.dtype)
-        if tape.chosen is None:
-            windows[...] = above / (pool * pool)
-        else:
-            np.put_along_axis(windows, tape.chosen, above, axis=4)
-        parts = windows.reshape(trials, examples, high, high, pool, pool, filters).swapaxes(3, 4)
-        image = np.zeros((trials, examples, side, side, filters), grad.dtype)
-        image[:, :, : high * pool, : high * pool] = parts.reshape(
-            trials, examples, high * pool, high * pool, filters
-        )
-        return image
 
 
 @lru_cache(maxsize=16)

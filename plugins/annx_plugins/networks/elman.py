@@ -111,6 +111,7 @@ class Elman(Network):
         out = dense(read, weights["Wy"], weights["c"])
         return out.reshape(trials, examples, -1), Tape(x, pre, given, read, out)
 
+    # By hand for its numbers: the derived one costs 7 % more, and its last digits differ.
     def backward(self, weights: Weights, tape: Tape, grad: Array, grads: Weights) -> None:
         trials, examples, _ = tape.given[0].shape
         steps = len(tape.given)

@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
 from anncore import (
     Array,
     Hyper,
-    Layer,
     Network,
     Weights,
     WeightSpec,
@@ -20,17 +18,7 @@ from anncore import (
     hyper,
     linear,
     ref,
-    sum_examples,
-    times_transposed,
 )
-
-
-class Tape(NamedTuple):
-    """The values that the forward pass keeps for the backward pass, layer by layer."""
-
-    inputs: list[Array]  # a of the layer below, x first
-    weights: list[Array]  # W ∘ M
-    z: list[Array]  # including the output's
 
 
 @dataclass(frozen=True)
@@ -96,37 +84,12 @@ class Sparse(Network):
         rank = np.argsort(order, axis=0)
         return (rank < max(1, round(self.density * below))).astype(float)
 
-    def forward(self, weights: Weights, x: Array) -> tuple[Array, Tape]:
-        tape = Tape([], [], [])
+    def forward(self, weights: Weights, x: Array) -> Array:
         a = x
-        for i in range(1, len(self.hidden) + 2):
-            weight = weights[f"W{i}"]
-            if i <= len(self.hidden):
-                weight = weight * weights[f"M{i}"]
-            z = dense(a, weight, weights[f"b{i}"])
-            for kept, value in zip(tape, (a, weight, z), strict=True):
-                kept.append(value)
-            if i <= len(self.hidden):
-                a = self.activation[i - 1].forward(z)
-        return z, tape
-
-    def backward(self, weights: Weights, tape: Tape, grad: Array, grads: Weights) -> None:
-        for i in range(len(self.hidden) + 1, 0, -1):
-            a = tape.inputs[i - 1]
-            np.matmul(a.swapaxes(1, 2), grad, out=grads[f"W{i}"])
-            if i <= len(self.hidden):
-                grads[f"W{i}"][...] *= weights[f"M{i}"]
-            sum_examples(grad, out=grads[f"b{i}"])
-            if i > 1:
-                below = times_transposed(grad, tape.weights[i - 1])
-                grad = self.activation[i - 2].backward(below, tape.z[i - 2], a)
-
-    def layers(self, tape: Tape) -> Sequence[Layer]:
-        hidden = zip(tape.z[:-1], tape.inputs[1:], self.activation, strict=True)
-        hidden_layers = [
-            Layer(f"W{i}", z, a, partial(f.slope, z, a)) for i, (z, a, f) in enumerate(hidden, start=1)
-        ]
-        return [*hidden_layers, Layer(f"W{len(hidden_layers) + 1}", tape.z[-1])]
+        for i, activation in enumerate(self.activation[: len(self.hidden)], start=1):
+            a = activation.forward(dense(a, weights[f"W{i}"] * weights[f"M{i}"], weights[f"b{i}"]))
+        last = len(self.hidden) + 1
+        return dense(a, weights[f"W{last}"], weights[f"b{last}"])
 
     def _distance(self, below: int, units: int) -> Array:
         """Return a number for each connection, (below, units); the smallest of a unit are chosen."""
