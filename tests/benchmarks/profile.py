@@ -62,19 +62,22 @@ def _parts(stack: Any) -> Iterator[tuple[str, Part]]:
     x, y = stack.batches.take()
     z, tape = stack.network.forward(stack.weights, x, training=True)
     grad = stack.output.grad(z, y)
+    hidden = stack.network.layers(tape)[:-1]
+    inputs, pre = [x, *(layer.a for layer in hidden)], [layer.z for layer in hidden]
     yield "batch", stack.batches.take
     yield "loss", lambda: stack.output.grad(z, y)
     yield "optimizer", lambda: [run.step(20, 1 << 30) for run in stack.optimizers]
     for i in range(len(stack.network.component.hidden) + 1, 0, -1):
-        yield from _layer(stack, i, tape, grad)
+        yield from _layer(stack, i, inputs[i - 1], pre[i - 2], grad)
         if i > 1:
             below = times_transposed(grad, stack.weights[f"W{i}"])
             activation = stack.network.component.activation[i - 2]
-            grad = activation.backward(below, tape.pre[i - 2], tape.inputs[i - 1])
+            grad = activation.backward(below, pre[i - 2], inputs[i - 1])
 
 
-def _layer(stack: Any, i: int, tape: Any, grad: Any) -> Iterator[tuple[str, Part]]:
-    inputs, weight, bias = tape.inputs[i - 1], stack.weights[f"W{i}"], stack.weights[f"b{i}"]
+def _layer(stack: Any, i: int, inputs: Any, pre: Any, grad: Any) -> Iterator[tuple[str, Part]]:
+    """Yield the parts of a layer: from its inputs, and pre, the z of the layer below."""
+    weight, bias = stack.weights[f"W{i}"], stack.weights[f"b{i}"]
     grads, transposed = stack.grad_views, inputs.swapaxes(1, 2)
     yield "forward matmul", lambda: np.matmul(inputs, weight)
     yield "bias", lambda: dense(inputs, weight, bias)
@@ -82,7 +85,7 @@ def _layer(stack: Any, i: int, tape: Any, grad: Any) -> Iterator[tuple[str, Part
     yield "bias gradient", lambda: sum_examples(grad, out=grads[f"b{i}"])
     if i > 1:
         yield "input gradient", lambda: times_transposed(grad, weight)
-        activation, pre = stack.network.component.activation[i - 2], tape.pre[i - 2]
+        activation = stack.network.component.activation[i - 2]
         below = times_transposed(grad, weight)
         yield "activation", lambda: activation.forward(pre)
         yield "activation", lambda: activation.backward(below, pre, inputs)
@@ -127,7 +130,7 @@ def own_share(case: Case, registry: Registry, steps: int, repetitions: int) -> d
     with np.errstate(all="ignore"):
         for t in range(1, 4):
             stack.step(t, 1 << 30)  # now it is known which updates are fused
-        stack.network.component = Counted(stack.network.component)
+        stack.network._derived = Counted(stack.network._derived)
         stack.output._pairs = [pair._replace(grad=counted(pair.grad)) for pair in stack.output._pairs]
         for run in stack.optimizers:
             run._update = Counted(run._update)

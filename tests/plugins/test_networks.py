@@ -49,7 +49,7 @@ def test_mlp_has_a_weight_and_a_bias_for_each_layer() -> None:
 
 def test_mlp_without_hidden_layers_is_linear() -> None:
     weights = {"W1": np.array([[[2.0], [3.0]]]), "b1": np.array([[[1.0]]])}
-    z, _ = mlp(hidden=[], activation=()).forward(weights, np.array([[[1.0, 10.0]]]))
+    z = mlp(hidden=[], activation=()).forward(weights, np.array([[[1.0, 10.0]]]))
     assert z.tolist() == [[[33.0]]]
 
 
@@ -61,8 +61,8 @@ def test_mlp_by_hand() -> None:
         "W2": np.array([[[2.0], [3.0]]]),
         "b2": np.array([[[1.0]]]),
     }
-    network = mlp(hidden=[2], activation=(relu(),))
-    z, tape = network.forward(weights, np.array([[[1.0, 2.0]]]))
+    network = body(mlp(hidden=[2], activation=(relu(),)), 2, 1)
+    z, tape = network.forward(weights, np.array([[[1.0, 2.0]]]), training=True)
     assert z.item() == 4
     # from ∂L/∂z₂ = 10: δ₁ = (20, 0), as the second unit is off
     grads = {name: np.empty_like(value) for name, value in weights.items()}
@@ -109,27 +109,27 @@ def test_mlp_has_modes_only_where_training_differs_from_evaluation() -> None:
 
 
 class Numbers:
-    """A mode of training that hands out given numbers."""
-
-    training = first = True
+    """A source of random numbers that hands out given ones."""
 
     def __init__(self, **given: Any) -> None:
         self.given = given
 
-    def uniform(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        return np.broadcast_to(self.given[name], (1, *shape))
+    def of(self, name: str, trials: slice, draw: Any) -> np.ndarray:
+        return np.broadcast_to(self.given[name], (1, *draw(np.random.default_rng(0)).shape))
 
 
 def test_dropout_by_hand() -> None:
     # A rate of 0.2: of a = (1, 2) the unit that drew 0.1 is dropped, the other one is 2 / 0.8 = 2.5.
-    network = body(mlp(hidden=[2], dropout=0.2, activation=(relu(),)), 2, 1).component
+    network = PlacedNetwork(
+        mlp(hidden=[2], dropout=0.2, activation=(relu(),)), 2, 1, Numbers(dropout1=[0.1, 0.2])
+    )
     weights = {
         "W1": np.eye(2)[None],
         "b1": np.zeros((1, 1, 2)),
         "W2": np.ones((1, 2, 1)),
         "b2": np.zeros((1, 1, 1)),
     }
-    z, tape = network.forward(weights, np.array([[[1.0, 2.0]]]), Numbers(dropout1=[0.1, 0.2]))
+    z, tape = network.forward(weights, np.array([[[1.0, 2.0]]]), training=True)
     assert z.item() == 2.5
     grads = {name: np.empty_like(value) for name, value in weights.items()}
     network.backward(weights, tape, np.ones((1, 1, 1)), grads)

@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
 from anncore import (
     Array,
     Hyper,
-    Layer,
     ModalNetwork,
     Mode,
     Weights,
@@ -21,27 +19,7 @@ from anncore import (
     linear,
     ref,
     sum_examples,
-    times_transposed,
 )
-
-
-class Normed(NamedTuple):
-    """The values that the norm of one layer keeps for the backward pass."""
-
-    values: Array  # (z - μ) / σ
-    scale: Array  # 1 / σ
-    fixed: bool  # whether μ and σ were given and not computed from z
-
-
-class Tape(NamedTuple):
-    """The values that the forward pass keeps for the backward pass, layer by layer."""
-
-    inputs: list[Array]  # the input of each layer, x first
-    affine: list[Array]  # each layer's x W + b, the output's included
-    pre: list[Array]  # the input of each hidden layer's activation
-    given: list[Array]  # and its result
-    normed: list[Normed]  # empty without norm
-    masks: list[Array]  # empty without dropout
 
 
 @dataclass(frozen=True)
@@ -49,10 +27,6 @@ class MLP(ModalNetwork):
     """Multilayer perceptron: fully connected layers, one after the other.
 
         z₁ = x W₁ + b₁,  aᵢ = fᵢ(zᵢ),  zᵢ₊₁ = aᵢ Wᵢ₊₁ + bᵢ₊₁
-
-    Backward, with δ the gradient with respect to a layer's z:
-
-        ∂L/∂Wᵢ = aᵢ₋₁ᵀ δᵢ,  ∂L/∂bᵢ = Σₙ δᵢ,  δᵢ₋₁ = (δᵢ Wᵢᵀ) ∘ f'(zᵢ₋₁)
 
     With a `norm`, the activation of a hidden layer takes gain ẑ + shift in place of z:
 
@@ -132,54 +106,21 @@ class MLP(ModalNetwork):
             fan_in = units
         return specs
 
-    def forward(self, weights: Weights, x: Array, mode: Mode | None = None) -> tuple[Array, Tape]:
-        tape = Tape([], [], [], [], [], [])
-        drops = mode is not None and mode.training and self._drops
+    def forward(self, weights: Weights, x: Array, mode: Mode | None = None) -> Array:
         a = x
-        for i in range(1, len(self.hidden) + 2):
-            tape.inputs.append(a)
+        for i, activation in enumerate(self.activation[: len(self.hidden)], start=1):
             z = dense(a, weights[f"W{i}"], weights.get(f"b{i}"))
-            tape.affine.append(z)
-            if i > len(self.hidden):
-                break
             if self.norm != "none":
-                tape.normed.append(self._normed(weights, i, z, mode))
-                z = weights[f"gain{i}"] * tape.normed[-1].values + weights[f"shift{i}"]
-            tape.pre.append(z)
-            a = self.activation[i - 1].forward(z)
-            tape.given.append(a)
-            if drops:
-                assert mode is not None
-                drawn = mode.uniform(f"dropout{i}", a.shape[1:])
-                tape.masks.append((drawn >= self.dropout) / (1 - np.asarray(self.dropout, a.dtype)))
-                a = a * tape.masks[-1]
-        return z, tape
+                z = weights[f"gain{i}"] * self._normed(weights, i, z, mode) + weights[f"shift{i}"]
+            a = activation.forward(z)
+            if self._drops and mode is not None and mode.training:
+                kept = mode.uniform(f"dropout{i}", a.shape[1:]) >= self.dropout
+                a = a * (kept / (1 - np.asarray(self.dropout, a.dtype)))
+        last = len(self.hidden) + 1
+        return dense(a, weights[f"W{last}"], weights.get(f"b{last}"))
 
-    # By hand for its numbers: the derived one costs as much, but behind a norm its last digits differ.
-    def backward(self, weights: Weights, tape: Tape, grad: Array, grads: Weights) -> None:
-        for i in range(len(self.hidden) + 1, 0, -1):
-            np.matmul(tape.inputs[i - 1].swapaxes(1, 2), grad, out=grads[f"W{i}"])
-            if self.bias:
-                sum_examples(grad, out=grads[f"b{i}"])
-            if i == 1:
-                break
-            below = times_transposed(grad, weights[f"W{i}"])
-            if tape.masks:
-                below = below * tape.masks[i - 2]
-            grad = self.activation[i - 2].backward(below, tape.pre[i - 2], tape.given[i - 2])
-            if tape.normed:
-                grad = self._through_norm(weights, i - 1, tape.normed[i - 2], grad, grads)
-
-    def layers(self, tape: Tape) -> Sequence[Layer]:
-        hidden = zip(tape.affine[:-1], tape.pre, tape.given, self.activation, strict=True)
-        hidden_layers = [
-            Layer(f"W{i}", z, a, partial(f.slope, pre, a)) for i, (z, pre, a, f) in enumerate(hidden, start=1)
-        ]
-        return [*hidden_layers, Layer(f"W{len(hidden_layers) + 1}", tape.affine[-1])]
-
-    def _normed(self, weights: Weights, i: int, z: Array, mode: Mode | None) -> Normed:
-        fixed = self.norm == "batch" and not (mode is not None and mode.training)
-        if fixed:
+    def _normed(self, weights: Weights, i: int, z: Array, mode: Mode | None) -> Array:
+        if self.norm == "batch" and not (mode is not None and mode.training):
             centred, variance = z - weights[f"mean{i}"], weights[f"variance{i}"]
         else:
             mean = self._mean(z)
@@ -189,20 +130,10 @@ class MLP(ModalNetwork):
                 n = z.shape[1]
                 self._remember(weights[f"mean{i}"], mean)
                 self._remember(weights[f"variance{i}"], variance * (n / max(n - 1, 1)))
-        scale = 1 / np.sqrt(variance + self.norm_eps)
-        return Normed(centred * scale, scale, fixed)
+        return centred * (1 / np.sqrt(variance + self.norm_eps))
 
     def _remember(self, running: Array, now: Array) -> None:
         running[...] = (1 - self.norm_momentum) * running + self.norm_momentum * now
-
-    def _through_norm(self, weights: Weights, i: int, normed: Normed, grad: Array, grads: Weights) -> Array:
-        sum_examples(grad * normed.values, out=grads[f"gain{i}"])
-        sum_examples(grad, out=grads[f"shift{i}"])
-        grad = grad * weights[f"gain{i}"]
-        if normed.fixed:
-            return grad * normed.scale
-        along = self._mean(grad * normed.values)
-        return normed.scale * (grad - self._mean(grad) - normed.values * along)
 
     def _mean(self, values: Array) -> Array:
         """Return the mean over the normalized axis: the examples, or the units."""
