@@ -111,7 +111,7 @@ class Elman(Network):
         out = dense(read, weights["Wy"], weights["c"])
         return out.reshape(trials, examples, -1), Tape(x, pre, given, read, out)
 
-    # By hand for its numbers: the derived one costs 7 % more, and its last digits differ.
+    # By hand for speed: the derived one costs 7 % more, and recording 50 time steps takes 0.25 s.
     def backward(self, weights: Weights, tape: Tape, grad: Array, grads: Weights) -> None:
         trials, examples, _ = tape.given[0].shape
         steps = len(tape.given)
