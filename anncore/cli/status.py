@@ -106,8 +106,11 @@ def _look(path: Path) -> _Seen:
 def _is_outdated(path: Path, phases: Mapping[str, Mapping[str, int]]) -> bool:
     """Tell whether a folder's report counts other trials than have results now."""
     there = {phase: sum(counts.values()) - counts.get("missing", 0) for phase, counts in phases.items()}
+    file = path / "report.json"
+    if not file.is_file():  # a pipe would be waited on for ever
+        return False
     try:
-        counts = json.loads((path / "report.json").read_bytes())["counts"]
+        counts = json.loads(file.read_bytes())["counts"]
         return bool({phase: counts[phase] for phase in there} != there)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):  # of another annx, or damaged
         return False
