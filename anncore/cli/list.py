@@ -52,7 +52,7 @@ def command(kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> int:
     offers = [o.library for o in registry.libraries if chosen in (None, *o.library.offers)]
     if offers and not as_json:
         names = ", ".join(f"{library.prefix}:PATH of {library.title}" for library in offers)
-        say(f"Also what other libraries have: {names}.", err=True)
+        say(f"Also what other libraries have: {names}.")
     if registry.broken and not as_json:
         names = ", ".join(plugin.name for plugin in registry.broken)
         say(f"Broken plugins are left out: {names}; 'annx plugins' says why.", err=True)

@@ -364,7 +364,7 @@ def test_a_report_on_functions_speaks_of_functions_and_their_values(
         if not isinstance(drawing, str)
         for text in drawing.figure.findobj(Text)
     )
-    tables = "".join(data.decode() for _, data in export(results, "latex"))
+    tables = "".join(data.decode() for data in export(results, "latex").values())
     for words in (said, page, drawn, shown, summary(report), tables):
         assert "data set" not in words.lower()
         assert "data-set" not in re.sub(r'(id|href|aria-labelledby)="[^"]*"', "", words)
