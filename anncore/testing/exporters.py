@@ -11,7 +11,7 @@ from typing import Any
 from anncore.contract.errors import AnnxError
 from anncore.contract.kinds import ExportInput
 from anncore.testing import figure_data
-from anncore.testing.kit import Kit, Named, Subject, must
+from anncore.testing.kit import Kit, Named, Subject, must, raised
 
 
 class ExporterKit(Kit):
@@ -117,7 +117,7 @@ def hard_cases(subject: Subject) -> int:
             except AssertionError:
                 raise
             except Exception as error:
-                raise AssertionError(f"{where}: raised {type(error).__name__}: {error}") from error
+                raise AssertionError(f"{where}: {raised(subject.cls, error)}") from error
             count += 1
     return count
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from anncore.contract.errors import RAISED_BY_PLUGINS, described
+from anncore.contract.errors import RAISED_BY_PLUGINS
 from anncore.contract.kinds import Array
 from anncore.contract.kinds.sections import PLACES
 from anncore.testing import figure_data
-from anncore.testing.kit import Kit, Named, Subject, must
+from anncore.testing.kit import Kit, Named, Subject, must, raised
 
 DPI = 40  # high enough for every difference to show
 PHONE = 3.6  # inches
@@ -128,7 +128,7 @@ def hard_cases(subject: Subject) -> int:
             try:
                 drawing = _draw(subject.build(variant), made)
             except RAISED_BY_PLUGINS as error:
-                raise AssertionError(f"{where}: raised {described(error)}") from error
+                raise AssertionError(f"{where}: {raised(subject.cls, error)}") from error
             if isinstance(drawing, str):
                 said = bool(drawing.strip())
                 must(said, f"{where}: the sentence that says why nothing is drawn is empty")

@@ -47,7 +47,8 @@ def documentation(subject: Subject) -> int:
         "\n" not in summary and summary.endswith((".", "?")),
         "the docstring must open with one line and a full stop",
     )
-    must(body.strip(), "the docstring must go on: formula, domain, reference")
+    more = "formula, domain, reference" if subject.kind in PUBLISHED else "what it does or shows, and how"
+    must(body.strip(), f"the docstring must go on with a second paragraph: {more}")
     for key, declaration in declared(subject.cls).items():
         named = re.search(rf"(?<![a-z]){re.escape(key)}(?![a-z])", text) or declaration.help
         must(named or _greek(key) in text, f"the docstring does not mention the hyperparameter {key}")

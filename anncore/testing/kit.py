@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from anncore.contract.derivatives import Underivable
+from anncore.contract.derivatives.refusals import line_in
 from anncore.contract.documentation import documentation
 from anncore.contract.errors import RAISED_BY_PLUGINS, ComponentError, DataError, described
 from anncore.contract.hyperparameters import (
@@ -303,7 +304,7 @@ class Check:
         except Underivable as error:
             return 0, error.reason, error
         except RAISED_BY_PLUGINS as error:  # a plugin must not end the process
-            return 0, f"raised {described(error)}", error
+            return 0, raised(self.subject.cls, error), error
         return count, "" if count else NOTHING_CHECKED, None
 
 
@@ -342,6 +343,15 @@ class Kit:
         return []
 
 
+def raised(cls: Any, error: BaseException) -> str:
+    """Return what a component raises, in one line, with the line of its file that does."""
+    module = sys.modules.get(cls.__module__)
+    where = line_in(getattr(module, "__file__", None) or "", error)
+    if where and isinstance(error, ValueError) and "truth value of an array" in str(error):
+        return f"it cannot decide by an array (if, while, and, or): use np.where{where}"
+    return f"raised {described(error)}{where}"
+
+
 def kind_of(cls: Any) -> str:
     """Return the kind of a class by its base class; TypeError if it has none."""
     for kind, base in BASES.items():
@@ -364,7 +374,7 @@ def must_equal_bits(one: Array, other: Array, message: str) -> None:
     must(one.dtype == other.dtype, f"{message}: dtypes {one.dtype} and {other.dtype}")
     if not np.array_equal(one, other, equal_nan=True):
         i = np.unravel_index(np.argmax(one != other), one.shape)
-        raise AssertionError(f"{message}: {one[i]!r} and {other[i]!r} at {tuple(map(int, i))}")
+        raise AssertionError(f"{message}: {one[i]!s} and {other[i]!s} at {tuple(map(int, i))}")
 
 
 def must_be_close(actual: Any, expected: Any, message: str, rtol: float, atol: float) -> None:

@@ -23,7 +23,7 @@ from anncore.contract.events import (
     TooShort,
 )
 from anncore.contract.trial import TrialResult
-from anncore.testing.kit import Kit, Named, Subject, must
+from anncore.testing.kit import Kit, Named, Subject, must, raised
 
 
 class ListenerKit(Kit):
@@ -110,7 +110,7 @@ def hard_cases(subject: Subject) -> int:
                         listener.hear(event)
                     except Exception as error:
                         what = f"{variant.label}, {label}: {type(event).__name__}"
-                        raise AssertionError(f"{what} raised {type(error).__name__}: {error}") from error
+                        raise AssertionError(f"{what} {raised(subject.cls, error)}") from error
                     count += 1
     return count
 

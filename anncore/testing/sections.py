@@ -8,7 +8,7 @@ from typing import Any
 
 from anncore.contract.kinds.sections import PLACES
 from anncore.testing import figure_data
-from anncore.testing.kit import Kit, Named, Subject, must
+from anncore.testing.kit import Kit, Named, Subject, must, raised
 
 
 class SectionKit(Kit):
@@ -87,7 +87,7 @@ def hard_cases(subject: Subject) -> int:
             except AssertionError:
                 raise
             except Exception as error:
-                raise AssertionError(f"{where}: raised {type(error).__name__}: {error}") from error
+                raise AssertionError(f"{where}: {raised(subject.cls, error)}") from error
             count += 1
     return count
 

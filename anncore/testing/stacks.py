@@ -114,7 +114,7 @@ def isolated(subject: Subject, kit: Kit) -> int:
 
 PROMOTION = (
     "; NumPy gives float64 for a Python number (t, steps, a whole number, a constant) and that spreads: "
-    "write math.log(2), or float(np.log(t))"
+    "write math.log(2), or float(np.log(t)), and np.where(z > 0, z, 0.2 * z) for z * np.where(z > 0, 1, 0.2)"
 )
 
 

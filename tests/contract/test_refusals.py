@@ -83,7 +83,6 @@ VALUES = "needs the numbers of an array, which a derivative cannot follow"
 MIXES = "mixes the trials, which are axis 0 of every array"
 REFUSED: list[tuple[Callable[..., Any], str]] = [
     (decides, "a decision by a value (if, while, and, or) cannot be followed: use np.where"),
-    (decides_by_all, f"np.all over all axes {MIXES}"),
     (lambda self, z: z if z[:, :, :1] and z else -z, "a decision by a value"),
     (lambda self, z: max(z, 0), f"max {VALUES}"),
     (lambda self, z: float(z) * z, f"float {VALUES}"),
@@ -112,8 +111,6 @@ REFUSED: list[tuple[Callable[..., Any], str]] = [
     (lambda self, z: np.maximum.accumulate(z, axis=2), "np.maximum.accumulate has no known derivative"),
     (lambda self, z: np.frexp(z)[0], "np.frexp has no known derivative"),
     (lambda self, z: scipy.special.jv(1, z), "scipy.special.jv has no known derivative"),
-    (lambda self, z: z - z.mean(axis=0), f"np.mean over axis 0 {MIXES}"),
-    (lambda self, z: z / z.sum(), f"np.sum over all axes {MIXES}"),
     (lambda self, z: np.concatenate([z, z]), f"np.concatenate along axis 0 {MIXES}"),
     (lambda self, z: z.T @ z, f"a transpose of all axes {MIXES}"),
     (lambda self, z: z.reshape(-1), f"reshape from (2, 3, 4) to (24,) {MIXES}"),
@@ -142,6 +139,24 @@ def test_shapes_that_do_not_fit_ask_for_no_gradient(formula: Callable[..., Any],
     text = message(formula)
     assert text.startswith(f"odd: {expected}")
     assert "test_refusals.py, line " in text
+    assert "write backward" not in text
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        (lambda self, z: z - z.mean(axis=0), f"np.mean over axis 0 {MIXES}"),
+        (lambda self, z: z / z.sum(), f"np.sum over all axes {MIXES}"),
+        (decides_by_all, f"np.all over all axes {MIXES}"),
+        (lambda self, z: z if (z > 5).any() else -z, f"np.any over all axes {MIXES}"),
+    ],
+)
+def test_a_reduction_over_the_trials_asks_for_other_axes_and_for_no_gradient(
+    formula: Callable[..., Any], expected: str
+) -> None:
+    text = message(formula)
+    assert text.startswith(f"odd: {expected} (test_refusals.py, line ")
+    assert text.endswith("; name the other axes, as in axis=(1, 2)")
     assert "write backward" not in text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from anncore.contract.kind_names import KINDS
 from anncore.contract.kinds import Array
 from anncore.contract.registry import Registry
 from anncore.testing import KITS, Check, check_component, checks_for, elsewhere, parametrize_with_checks
+from anncore.testing.kit import must_equal_bits
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +202,88 @@ def test_an_outcome_tells_how_much_was_looked_at_and_where_it_raised() -> None:
     assert bad.reason == "raised ZeroDivisionError: division by zero"
     assert bad.detail.startswith("Traceback")
     assert 0 < good.seconds < 60
+
+
+def test_an_undeclared_corner_is_named_with_its_place_and_is_not_called_another_formula() -> None:
+    reason = gradient_of(kinks=()).outcome().reason
+    assert "f' jumps at z = 0 (declare a corner there in kinks: kinks = (0.0,))" in reason
+    assert "another formula" not in reason
+    shifted = gradient_of(kinks=(), forward=lambda self, z: np.abs(z - 3), backward=Activation.backward)
+    assert "f' jumps at z = 3 (declare a corner there in kinks: kinks = (3.0,))" in shifted.outcome().reason
+
+
+def test_a_gradient_that_is_wrong_away_from_a_corner_is_not_excused_by_it() -> None:
+    def steeper(self: Any, grad: Array, z: Array, a: Array) -> Array:
+        return np.where(z > 0, grad, 2 * self.slope * grad)
+
+    for kinks in ((), (0.0,)):
+        reason = gradient_of(kinks=kinks, backward=steeper).outcome().reason
+        assert "it is 2 times the right value only at z < 0" in reason
+        assert "kinks" not in reason
+
+
+def test_a_loss_whose_gradient_is_wrong_everywhere_is_not_asked_for_a_corner() -> None:
+    cls = next(case.cls for case in WRONG if case.because == "; it misses 1/N everywhere")
+    (check,) = [named for named in checks_for(cls) if named.name == "gradient"]
+    assert "it misses 1/N everywhere" in check.outcome().reason
+    assert "corner" not in check.outcome().reason
+
+
+def test_numbers_in_messages_are_written_plainly() -> None:
+    with pytest.raises(AssertionError, match=r"^change: 0\.5 and 0\.25 at \(0,\)$"):
+        must_equal_bits(np.array([0.5], "float32"), np.array([0.25], "float32"), "change")
+
+
+ODD = """
+from dataclasses import dataclass
+from typing import ClassVar
+import math
+import numpy as np
+from anncore import Activation, hookimpl
+
+@dataclass(frozen=True)
+class Odd(Activation):
+    '''f(z) = FORMULA.
+
+    Nobody, 2020.
+    '''
+    name: ClassVar[str] = "odd"
+    def forward(self, z):
+        return FORMULA
+
+@hookimpl
+def annx_activations():
+    return [Odd]
+"""
+
+
+@pytest.mark.parametrize(
+    ("formula", "name", "expected"),
+    [
+        (
+            "z * np.log(1 + np.exp(z))",
+            "extremes_finite",
+            "raised FloatingPointError: overflow encountered in exp",
+        ),
+        ("math.tanh(z)", "keeps_dtype", "raised TypeError: only 0-dimensional arrays"),
+        (
+            "z if z > 0 else -z",
+            "keeps_dtype",
+            "it cannot decide by an array (if, while, and, or): use np.where",
+        ),
+    ],
+)
+def test_what_a_plugin_raises_is_said_with_the_line_of_its_file(
+    formula: str, name: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "odd_activation.py").write_text(ODD.replace("FORMULA", formula), encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    cls = importlib.import_module("odd_activation").Odd
+    (check,) = [named for named in checks_for(cls) if named.name == name]
+    reason = check.outcome().reason
+    sys.modules.pop("odd_activation")
+    assert reason.startswith(expected)
+    assert f"(odd_activation.py, line 16: return {formula})" in reason
 
 
 def test_a_component_that_ends_its_process_fails_and_ends_nothing() -> None:

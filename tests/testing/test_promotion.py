@@ -60,6 +60,12 @@ def test_a_function_of_a_python_number_does_not_and_the_kit_says_what_to_write(f
     assert "math.log(2), or float(np.log(t))" in outcome(optimizer(factor))
 
 
+def test_a_choice_between_two_constants_is_float64_and_the_kit_says_what_to_write() -> None:
+    reason = outcome(optimizer(lambda self, t: np.where(self.beta1 > 0.5, 1, 0.2)))
+    assert "change 1 is float64 for float32 inputs" in reason
+    assert "np.where(z > 0, z, 0.2 * z) for z * np.where(z > 0, 1, 0.2)" in reason
+
+
 def test_a_schedule_of_maxima() -> None:
     @dataclass(frozen=True)
     class Restarts(Schedule):

@@ -170,13 +170,13 @@ DERIVED_NETWORKS = [
     for check, because, right, forward in [
         (
             "stacked_as_alone",
-            "residual: np.mean over axis 0 mixes the trials, which are axis 0 of every array (networks",
+            "np.mean over axis 0 mixes the trials, which are axis 0 of every array (networks",
             Residual,
             over_all_trials,
         ),
         (
             "stacked_as_alone",
-            "residual: a decision by a value (if, float, int, bool) cannot be followed: use np.where (n",
+            "a decision by a value (if, while, and, or) cannot be followed: use np.where (networks.py, line",
             Residual,
             by_a_value,
         ),

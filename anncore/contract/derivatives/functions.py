@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.derivatives import primitives
+from anncore.contract.derivatives.refusals import MIXES, refuse_mixing
 from anncore.contract.derivatives.symbols import FUNCTIONS, METHODS, Graph, Symbol, name_of, refuse
-
-MIXES = "mixes the trials, which are axis 0 of every array"
 
 
 def _graph(values: Sequence[Any]) -> Graph:
@@ -45,7 +44,7 @@ def _axes(array: Any, axis: Any, function: Any) -> tuple[int, ...]:
     resolved = tuple(sorted(int(one) % dimensions for one in axes))
     if 0 in resolved and not _known(array):
         over = "all axes" if axis is None else f"axis {axis}"
-        raise refuse(f"{name_of(function)} over {over}", MIXES)
+        raise refuse_mixing(f"{name_of(function)} over {over}")
     return resolved
 
 

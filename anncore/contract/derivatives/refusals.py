@@ -20,6 +20,8 @@ from anncore.contract.errors import ComponentError
 # A formula is written outside of these.
 LIBRARIES = tuple(f"{folder}{os.sep}" for folder in (Path(__file__).parents[2], Path(np.__file__).parent))
 
+MIXES = "mixes the trials, which are axis 0 of every array"
+
 NEEDS_VALUES = "needs the numbers of an array, which a derivative cannot follow"
 
 
@@ -46,6 +48,15 @@ class Underivable(ComponentError):
 
 class Mistaken(Underivable):
     """A formula that is wrong by itself: no gradient written by hand would help."""
+
+
+class Mixing(Mistaken):
+    """A reduction over the trials."""
+
+    @property
+    def reason(self) -> str:
+        """The message without the component's name."""
+        return f"{super().reason}; name the other axes, as in axis=(1, 2)"
 
 
 class Place(NamedTuple):
@@ -107,6 +118,12 @@ def refuse(operation: str, reason: str = "has no known derivative") -> Underivab
     return Underivable(f"{operation} {reason}", "" if place is None else str(place))
 
 
+def refuse_mixing(operation: str) -> Mixing:
+    """Return the error for a reduction over the trials, with the line of the formula that calls it."""
+    refused = refuse(operation, MIXES)
+    return Mixing(refused.what, refused.where)
+
+
 def refuse_values(otherwise: str = "") -> Underivable:
     """Return the error for a formula that needs the values of an array.
 
@@ -136,6 +153,16 @@ def refuse_out(ufunc: Any, options: dict[str, Any]) -> Underivable:
     else:
         what = f"{name_of(ufunc)} with {option}= cannot be followed: use np.where"
     return Underivable(what, "" if place is None else str(place))
+
+
+def line_in(file: str, error: BaseException) -> str:
+    """Return the last line of a file that an error passed through, in parentheses; "" if there is none."""
+    place, tail = "", error.__traceback__
+    while tail is not None:
+        if tail.tb_frame.f_code.co_filename == file:
+            place = str(Place(tail.tb_frame.f_code, tail.tb_lasti, tail.tb_lineno))
+        tail = tail.tb_next
+    return place
 
 
 def refuse_raised(error: Exception) -> Underivable:
