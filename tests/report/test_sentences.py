@@ -15,14 +15,17 @@ import pytest
 from grammar import faults
 from reached import Reached
 from results_factory import asked, make_results
+from right_doors import Middle, Narrow
 from shipped import REGISTRY
 
+from anncore.contract.handed_over import with_components
+from anncore.contract.hyperparameters import resolve
 from anncore.contract.trial import Split, Stop
 from anncore.evidence import cautions, sentences, units, verdicts
 from anncore.evidence.results import Results
 from anncore.evidence.sentences import interval, number, p_value, size
 from anncore.evidence.verdicts import Comparison, compare
-from anncore.experiment.model import Rounds, SearchSettings, Widening
+from anncore.experiment.model import Chosen, Rounds, SearchSettings, Widening
 from anncore.report import methods, words
 from anncore.report.build import build_report, plain, problem_sentence
 from anncore.report.export import trials_table
@@ -101,6 +104,7 @@ def worlds() -> Iterator[tuple[str, Results]]:
     yield from _scores()
     yield from _choices()
     yield from _settings()
+    yield from _rules()
 
 
 def _sizes() -> Iterator[tuple[str, Results]]:
@@ -219,6 +223,18 @@ def _settings() -> Iterator[tuple[str, Results]]:
     whole = make_results(**{**FEW, "whole": True, "steps": 600}, registry=registry, report={"target": 5.0})
     yield "costs", whole
     yield "costs of some", replace(whole, costs=whole.costs[:2])
+
+
+def _rules() -> Iterator[tuple[str, Results]]:
+    """Yield sweeps whose configurations were drawn and chosen, and whose seeds were asked for, by plugins."""
+    registry = with_components(REGISTRY, [Middle, Narrow])
+    names = {"sampler": "halton", "selector": "middle", "stopper": "narrow"}
+    components = {kind: registry.get(kind, name) for kind, name in names.items()}
+    chosen = {kind: Chosen(one, resolve(one.cls, {})) for kind, one in components.items()}
+    results = asked(make_results(**TWO), search=SearchSettings("halton", 8), chosen=chosen)
+    yield "rules of plugins", results
+    for still in (None, 0, 1):
+        yield f"rounds of a plugin {still}", asked(results, rounds=Rounds((8,), 30, still))
 
 
 def _rising(results: Results) -> Results:
@@ -375,6 +391,8 @@ def values() -> None:
     many = methods._signed_rank_test(10**6)
     assert faults(f"{many}.") == []
     assert sentences.percent(math.nan) == "–"
+    # exp(800) = 10^(800 / ln 10) = 10^347.4356 = 2.7e347, beyond the largest float
+    assert size(800.0, "log") == "2.7e347 times lower"
     assert units.said_of("On which data set?", "functions") == "On which function?"
     assert words.profile_cells({"score": 0.5, "low": None, "high": None}) == ["0.50", "–"]
     assert words.metric({"metrics": {"test_f1": 0.5}, "medians": ["test_f1"]}, "test_f1") == "0.500 (median)"
