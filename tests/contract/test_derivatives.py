@@ -298,6 +298,18 @@ def test_kinks_follow_the_conventions_of_pytorch(name: str) -> None:
     np.testing.assert_array_equal(derived(formula, np.array([[places]], float))[0], [[slopes]])
 
 
+def test_a_sigmoid_in_two_halves_has_its_slope_everywhere() -> None:
+    """Its second half uses exp(z) twice, and both uses are masked where exp(z) overflows."""
+
+    def formula(z: Any) -> Any:
+        return np.where(z >= 0, 1 / (1 + np.exp(-z)), np.exp(z) / (1 + np.exp(z)))
+
+    z = np.array([-1e4, -745.0, -1.0, 0.0, 1.0, 745.0, 1e4]).reshape(1, -1, 1)
+    with np.errstate(all="ignore"):
+        slope = derived(formula, z)[0]
+    np.testing.assert_allclose(slope, special.expit(z) * special.expit(-z), rtol=1e-12, atol=1e-320)
+
+
 def test_an_overflow_in_the_branch_that_does_not_count_makes_no_nan() -> None:
     z = np.array([[[1000.0, -1.0]]])
     with np.errstate(over="ignore"):
