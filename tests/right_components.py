@@ -70,7 +70,8 @@ class Written(Activation):
 
     name: ClassVar[str] = "written"
     which: str = hyper(
-        "mish", ("mish", "swish", "celu", "squareplus", "power", "snake", "tanhexp", "xlogy", "hypot")
+        "mish",
+        ("mish", "swish", "celu", "squareplus", "power", "snake", "tanhexp", "xlogy", "hypot", "halves"),
     )
     alpha: Hyper = hyper(1.5, "(0, inf)")
 
@@ -87,6 +88,7 @@ FORMULAS: dict[str, Callable[[Any, Any], Any]] = {
     "snake": lambda z, alpha: z + np.sin(alpha * z) ** 2 / alpha,
     "tanhexp": lambda z, alpha: z * np.tanh(np.exp(np.minimum(z, 30))),
     "xlogy": lambda z, alpha: special.xlogy(np.abs(z), np.abs(z) + alpha) + np.arctan2(z, alpha),
+    "halves": lambda z, alpha: np.tanh(np.where(z > 20, z, np.log1p(np.exp(np.minimum(alpha * z, 20))))),
     "hypot": lambda z, alpha: np.hypot(z, alpha) + 2.0 ** -np.abs(z) + (1 + z * z) ** -1,
 }
 

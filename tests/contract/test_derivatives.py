@@ -298,6 +298,46 @@ def test_kinks_follow_the_conventions_of_pytorch(name: str) -> None:
     np.testing.assert_array_equal(derived(formula, np.array([[places]], float))[0], [[slopes]])
 
 
+@pytest.mark.parametrize(
+    "copy", [np.copy, operator.pos, lambda y: y.copy()], ids=["np.copy", "plus", "method"]
+)
+def test_a_copy_keeps_its_numbers_when_the_array_changes_in_place(copy: Any) -> None:
+    def formula(z: Any) -> Any:
+        y = np.tanh(z)
+        kept = copy(y)
+        y *= 3
+        changed = copy(z)
+        changed += 1
+        return kept * y * changed
+
+    z = numbers(2, 3, 4)
+    expected = complex_steps(lambda z: 3 * np.tanh(z) ** 2 * (z + 1), z)
+    np.testing.assert_allclose(derived(formula, z), expected, rtol=1e-12)
+
+
+def test_a_change_in_place_is_refused_where_a_part_of_the_array_is_in_use() -> None:
+    def formula(z: Any) -> Any:
+        y = np.tanh(z)
+        part = y[..., :1]
+        y *= 3  # part changes too
+        return part * y
+
+    with pytest.raises(Underivable, match="in place on an argument, on a part of an array, or on one with"):
+        derived(formula, numbers(2, 3, 4))
+
+
+def test_a_sigmoid_in_two_halves_has_its_slope_everywhere() -> None:
+    """Its second half uses exp(z) twice, and both uses are masked where exp(z) overflows."""
+
+    def formula(z: Any) -> Any:
+        return np.where(z >= 0, 1 / (1 + np.exp(-z)), np.exp(z) / (1 + np.exp(z)))
+
+    z = np.array([-1e4, -745.0, -1.0, 0.0, 1.0, 745.0, 1e4]).reshape(1, -1, 1)
+    with np.errstate(all="ignore"):
+        slope = derived(formula, z)[0]
+    np.testing.assert_allclose(slope, special.expit(z) * special.expit(-z), rtol=1e-12, atol=1e-320)
+
+
 def test_an_overflow_in_the_branch_that_does_not_count_makes_no_nan() -> None:
     z = np.array([[[1000.0, -1.0]]])
     with np.errstate(over="ignore"):

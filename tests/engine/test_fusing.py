@@ -190,6 +190,7 @@ BINARY: list[Callable[[Any, Any], Any]] = [
     lambda x, y: x % 2 + y // 0.5 + np.fmax(x, y),
     lambda x, y: np.where(~(x > y), x, -y) * np.logical_not(y > 0),
     lambda x, y: np.maximum(np.exp(-np.abs(x)), x >= 0) / (1 + y),
+    lambda x, y: np.where(x > y, np.sin(np.where(x > y, np.cos(x), y)), -y) * (x > y),
 ]
 
 

@@ -496,3 +496,9 @@ def record() -> None:
     content = {key: theirs(key) for key in SAME}
     lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in content.items()]
     GOLDEN.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+@torch_only
+def test_an_error_that_says_little_names_its_class() -> None:
+    with pytest.raises(ComponentError, match="PyTorch raises IndexError for these values: tuple index"):
+        build(REGISTRY.get("optimizer", "torch:torch.optim.Adam").cls, betas=(0.9,))

@@ -75,7 +75,7 @@ def masked_out(condition: Any, grad: Gradient) -> Gradient:
 
 
 def plus(one: Gradient, other: Gradient) -> Gradient:
-    """Return one + other; two complementary masks become one np.where."""
+    """Return one + other; two masks of one condition become one np.where, so that the sum is masked too."""
     if _is_mask(one) and _is_mask(other) and one.node.args[0] is other.node.args[0]:
         condition, first, second = _operands(one)
         _, third, fourth = _operands(other)
@@ -83,6 +83,10 @@ def plus(one: Gradient, other: Gradient) -> Gradient:
             return np.where(condition, first, fourth)
         if _is_number(first, 0) and _is_number(fourth, 0):
             return np.where(condition, third, second)
+        if _is_number(second, 0) and _is_number(fourth, 0):
+            return np.where(condition, plus(first, third), 0.0)
+        if _is_number(first, 0) and _is_number(third, 0):
+            return np.where(condition, 0.0, plus(second, fourth))
     return one + other
 
 

@@ -346,7 +346,7 @@ _OF_NUMPY: dict[Any, Callable[..., Any]] = {
     np.linalg.norm: _norm,
     np.einsum: _einsum,
     np.round: _round,
-    np.copy: lambda array, *_, **__: array,
+    np.copy: lambda array, *_, **__: array.copied(),
     np.shape: lambda array: array.shape,
     np.ndim: lambda array: array.ndim,
     np.size: lambda array, axis=None: array.size if axis is None else array.shape[axis],

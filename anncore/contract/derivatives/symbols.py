@@ -241,7 +241,7 @@ def _operand(value: Any) -> Any:
     return np.asarray(value) if isinstance(value, (list, tuple)) else getattr(value, "sample", value)
 
 
-VIEWS: frozenset[Any] = frozenset((item, windows, np.reshape, np.transpose, np.flip))
+VIEWS: frozenset[Any] = frozenset((item, windows, spread, np.reshape, np.transpose, np.flip))
 """Functions whose result shares memory with their argument."""
 
 
@@ -251,9 +251,10 @@ class Symbol:
     __array_priority__ = 1000.0
     __hash__ = object.__hash__
 
-    def __init__(self, graph: Graph, node: Node) -> None:
+    def __init__(self, graph: Graph, node: Node, own: bool = False) -> None:
         self.graph, self.node = graph, node
         self.shape, self.dtype = node.shape, node.dtype
+        self._own = own  # a copy, whose memory nobody else has
 
     __add__, __radd__ = _binary(operator.add)
     __sub__, __rsub__ = _binary(operator.sub)
@@ -277,7 +278,7 @@ class Symbol:
         return self.graph.record(operator.neg, self)
 
     def __pos__(self) -> Any:
-        return self
+        return self.copied()
 
     def __abs__(self) -> Any:
         return self.graph.record(operator.abs, self)
@@ -293,9 +294,11 @@ class Symbol:
 
     def _changed(self, result: Symbol) -> Symbol:
         """Become the result of an operation in place; whoever holds this symbol sees it, as with an array."""
-        if self.node.function is None or self.node.function in VIEWS:
+        shared = self.node.function is None or self.node.function in VIEWS
+        viewed = any(node.function in VIEWS and self.node in node.args for node in self.graph.nodes)
+        if (shared and not self._own) or viewed:
             raise refuse(
-                "an operation in place on an argument or on a part of an array",
+                "an operation in place on an argument, on a part of an array, or on one with parts in use",
                 "cannot be followed: use a = a + b",
             )
         if result.shape != self.shape or result.dtype != self.dtype:
@@ -305,6 +308,10 @@ class Symbol:
             )
         self.node = result.node
         return self
+
+    def copied(self) -> Symbol:
+        """Return a copy, which operations in place on this symbol leave as it is."""
+        return Symbol(self.graph, self.node, own=True)
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -291,7 +291,10 @@ def _body(
     for i, (node, operand) in enumerate(reads):
         if operand.wide:
             place = emitter.add(f"getelementptr {emitter.scalar}, ptr %r{i}np, i64 {at}")
-            values[node] = emitter.add(f"load {emitter.type}, ptr {place}, align {align}")
+            value = emitter.add(f"load {emitter.type}, ptr {place}, align {align}")
+            if node.boolean:  # an earlier kernel has stored it as 0 or 1
+                value = emitter.add(f"fcmp une {emitter.type} {value}, {emitter.constant(0.0)}")
+            values[node] = value
     for node in nodes:
         values[node] = emitter.operation(node, [_value(emitter, values, arg) for arg in node.args])
     for i, node in enumerate(writes):

@@ -381,6 +381,8 @@ def _inside(values: Any, known: set[int], holder: Any = None) -> Iterator[_Place
 
 def _line(error: BaseException) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, LookupError):  # "tuple index out of range" says too little by itself
+        text = f"PyTorch raises {type(error).__name__} for these values: {text}"
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
