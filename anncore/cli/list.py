@@ -48,11 +48,8 @@ def command(kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> int:
     elif chosen is not None:
         say(table((shown_name(registry, c), summary(c.cls)) for c in listed[chosen]))
     else:
-        say(table(row for known, components in listed.items() for row in _rows(registry, known, components)))
-    offers = [o.library for o in registry.libraries if chosen in (None, *o.library.offers)]
-    if offers and not as_json:
-        names = ", ".join(f"{library.prefix}:PATH of {library.title}" for library in offers)
-        say(f"Also what other libraries have: {names}.")
+        rows = [row for known, components in listed.items() for row in _rows(registry, known, components)]
+        say(table([*rows, *_libraries(registry)]))
     if registry.broken and not as_json:
         names = ", ".join(plugin.name for plugin in registry.broken)
         say(f"Broken plugins are left out: {names}; 'annx plugins' says why.", err=True)
@@ -65,3 +62,11 @@ def _rows(registry: Registry, kind: str, components: Sequence[Registered]) -> It
         yield kind, "(none)", f"'annx new-plugin NAME --kind {kind}' writes the package of one."
     for place, component in enumerate(components):
         yield kind if place == 0 else "", shown_name(registry, component), summary(component.cls)
+
+
+def _libraries(registry: Registry) -> Iterator[tuple[str, str, str]]:
+    """Yield a row for each library whose own components an experiment can use by their paths."""
+    for place, library in enumerate(offered.library for offered in registry.libraries):
+        offers = ", ".join(library.offers)
+        text = f'What {library.title} has ({offers}), as it is: use = "{library.prefix}:PATH".'
+        yield "" if place else "library", library.prefix, text
