@@ -20,7 +20,7 @@ from anncore.engine.gathered import ADDITIONS, MATMULS
 from anncore.engine.recorded import Call, Recorded
 from anncore.engine.steps import Steps
 
-PARTS = (np.reshape, np.transpose, primitives.item)
+PARTS = (primitives.reshaped, np.transpose, primitives.item)
 
 
 class Shown(NamedTuple):

@@ -265,7 +265,7 @@ def annx_activations():
             "extremes_finite",
             "raised FloatingPointError: overflow encountered in exp",
         ),
-        ("math.tanh(z)", "keeps_dtype", "raised TypeError: only 0-dimensional arrays"),
+        ("math.tanh(z)", "keeps_dtype", "raised TypeError: only "),
         (
             "z if z > 0 else -z",
             "keeps_dtype",

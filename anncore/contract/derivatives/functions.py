@@ -103,7 +103,7 @@ def _reshape(array: Any, *shape: Any, **options: Any) -> Any:
         sizes = tuple(array.size // max(rest, 1) if size == -1 else size for size in sizes)
     if not _known(array) and (not sizes or sizes[0] != array.shape[0]):
         raise refuse(f"reshape from {array.shape} to {sizes}", MIXES)
-    return _record(np.reshape, array, shape=sizes)
+    return _record(primitives.reshaped, array, shape=sizes)
 
 
 def _transpose(array: Any, *axes: Any) -> Any:

@@ -25,6 +25,11 @@ def stacked(*arrays: Array, axis: int) -> Array:
     return np.stack(arrays, axis=axis)
 
 
+def reshaped(array: Array, *, shape: tuple[int, ...]) -> Array:
+    """Return the array in another shape."""
+    return array.reshape(shape)
+
+
 def cast(array: Array, *, dtype: str) -> Array:
     """Return the array in another type."""
     return array.astype(dtype)

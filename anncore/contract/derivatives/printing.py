@@ -118,7 +118,7 @@ MAKERS: dict[Any, Maker] = {
         (operator.invert, np.logical_not, np.invert), lambda algebra, args: algebra.call("not", *args)
     ),
     **dict.fromkeys(
-        (primitives.cast, primitives.spread, np.reshape), lambda algebra, args: args[0]
+        (primitives.cast, primitives.spread, primitives.reshaped), lambda algebra, args: args[0]
     ),  # the same numbers in another type or shape
 }
 

@@ -199,7 +199,13 @@ def name_of(function: Any) -> str:
     return OWN.get(name, name.strip("_").replace("_", " "))
 
 
-OWN = {"item": "a slice", "joined": "np.concatenate", "stacked": "np.stack", "einsum": "np.einsum"}
+OWN = {
+    "item": "a slice",
+    "reshaped": "reshape",
+    "joined": "np.concatenate",
+    "stacked": "np.stack",
+    "einsum": "np.einsum",
+}
 OWN |= {"cast": ".astype", "spread": "np.broadcast_to", "windows": "sliding_window_view"}
 OWN |= {"put_along": "np.take_along_axis", "put_back": "a slice", "sum_examples": "np.sum"}
 

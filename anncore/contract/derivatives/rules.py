@@ -331,7 +331,7 @@ RULES: dict[Any, tuple[Rule | None, ...]] = {
     np.cumsum: (_cumsum,),
     np.linalg.norm: (_length,),
     np.transpose: (_transpose,),
-    np.reshape: (_reshape,),
+    primitives.reshaped: (_reshape,),
     primitives.spread: (lambda g, out, x, *, shape: g,),
     primitives.item: (_item,),
     primitives.put_back: (lambda g, out, x, *, indices, shape: full(g, shape)[indices[0]],),

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.arrays import Array
-from anncore.contract.derivatives.primitives import item, put_back, spread, windows
+from anncore.contract.derivatives.primitives import item, put_back, reshaped, spread, windows
 from anncore.contract.derivatives.refusals import (
     Mistaken,
     Place,
@@ -134,9 +134,9 @@ def _shape(function: Any, args: Sequence[Any], options: Mapping[str, Any]) -> tu
         return _broadcast_shape(function, args)
     if function in (np.matmul, operator.matmul):
         return _product_shape([tuple(arg.shape) for arg in args])
-    if function in (np.reshape, spread, put_back):
+    if function in (reshaped, spread, put_back):
         shape: tuple[int, ...] = options["shape"]
-        return shape if function is not np.reshape or math.prod(shape) == args[0].size else None
+        return shape if function is not reshaped or math.prod(shape) == args[0].size else None
     return None
 
 
@@ -145,7 +145,7 @@ _DTYPES: dict[Any, np.dtype[Any]] = {}
 
 def _dtype(function: Any, args: Sequence[Any], options: Mapping[str, Any]) -> np.dtype[Any]:
     """Return the type of an operation's result."""
-    if function in (np.reshape, spread, put_back):
+    if function in (reshaped, spread, put_back):
         first: np.dtype[Any] = args[0].dtype
         return first
     kinds = tuple(arg.dtype if isinstance(arg, (Node, np.ndarray, np.generic)) else type(arg) for arg in args)
@@ -241,7 +241,7 @@ def _operand(value: Any) -> Any:
     return np.asarray(value) if isinstance(value, (list, tuple)) else getattr(value, "sample", value)
 
 
-VIEWS: frozenset[Any] = frozenset((item, windows, spread, np.reshape, np.transpose, np.flip))
+VIEWS: frozenset[Any] = frozenset((item, windows, spread, reshaped, np.transpose, np.flip))
 """Functions whose result shares memory with their argument."""
 
 
