@@ -44,6 +44,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 # Slow as a whole: what runs sweeps, draws figures, opens pages or starts processes, test after test.
 SLOW = (
     *("running", "report", "oracles", "test_experiments.py", "test_readme.py"),
+    *("experiment/test_fuzz.py", "plugins/test_csv_fuzz.py", "cli/test_encodings.py"),
+    *("contract/test_code_digest.py", "evidence/test_many_seeds.py"),
     *(f"cli/test_{name}.py" for name in ("sweep", "third_party", "hostile_names", "stale_results", "check")),
     *(f"cli/test_{name}.py" for name in ("doctor", "environments", "new_plugin")),
     *(f"plugins/test_{name}.py" for name in ("conformance", "comparison_figures", "decision_boundaries")),
@@ -59,7 +61,8 @@ SLOW = (
 
 # The dearest files, by measured seconds of CPU. They begin first, so that no process is left alone with one.
 DEAREST = (
-    *("plugins/test_conformance.py", "report/test_report.py", "report/test_browser.py"),
+    *("experiment/test_fuzz.py", "plugins/test_conformance.py", "report/test_report.py"),
+    *("report/test_browser.py", "plugins/test_csv_fuzz.py"),
     *("plugins/test_figures.py", "engine/test_training.py", "engine/test_training_forms.py"),
     *("running/test_sweep.py", "cli/test_hostile_names.py", "cli/test_new_plugin.py", "cli/test_sweep.py"),
     *("cli/test_encodings.py", "running/test_damaged_folders.py", "plugins/test_layer_figures.py"),
