@@ -82,7 +82,8 @@ from .contract.kinds import (
 )
 from .contract.label_noise import add_outliers as add_outliers, flip_labels as flip_labels
 from .contract.libraries import Library as Library, Made as Made
-from .contract.registry import Registry as Registry, load_registry as load_registry
+from .contract.loading import load_registry as load_registry
+from .contract.registry import Registry as Registry
 from .contract.signatures import (
     count_positional as count_positional,
     read_signature as read_signature,
@@ -150,5 +151,5 @@ from .report import Drawing as Drawing, drawing as drawing
 from .report.compare_runs import compare_runs as compare_runs
 from .report.export import latex_files as latex_files
 from .report.run import Run as Run, load_run as load_run
-from .running.events import Stopper as Stopper
+from .running.stopping import Stopper as Stopper
 from .testing.before_sweep import sweep as sweep

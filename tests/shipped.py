@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from anncore.contract.registry import load_registry
+from anncore.contract.loading import load_registry
 
 REGISTRY = load_registry(environ={"ANNX_PLUGINS": ""})

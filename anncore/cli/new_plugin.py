@@ -59,7 +59,7 @@ def command(name: str, kind: str, parent: str, as_json: bool) -> int:
     NAME is in snake_case, as in experiment files. Only the formula is missing: until you write it, `annx
     check` and the package's tests fail and say what is missing. No existing file is overwritten.
     """
-    from anncore.contract.registry import load_registry
+    from anncore.contract.loading import load_registry
 
     refuse_name(
         name,

@@ -76,8 +76,8 @@ def plugin_commands(files: Sequence[str] = ()) -> PluginCommands:
     names = {name for name, module in _strangers() if _may_bring_commands(module)}
     if not names and not files:
         return PluginCommands()
+    from anncore.contract.loading import load_registry
     from anncore.contract.patience import limited_patience
-    from anncore.contract.registry import load_registry
 
     with limited_patience():
         registry = load_registry(files, only=names)

@@ -11,7 +11,7 @@ from anncore.report.printable import printable
 from anncore.running.progress_line import PHASES, STARTING, duration
 
 if TYPE_CHECKING:
-    from anncore.running.events import Event
+    from anncore.contract.events import Event
 
 
 @contextmanager
@@ -45,7 +45,7 @@ class _Bars:
         self._before: dict[str, int] = {}  # by phase, how many trials were done when it began
 
     def __call__(self, event: Event) -> None:
-        from anncore.running.events import PhaseDone, PhaseStarted, Progressed, StackDone, StopRequested
+        from anncore.contract.events import PhaseDone, PhaseStarted, Progressed, StackDone, StopRequested
 
         if isinstance(event, PhaseStarted):
             before = sum(event.done.values())

@@ -19,8 +19,8 @@ from anncore.cli.printing import console
 from anncore.report.printable import printable_lines
 
 if TYPE_CHECKING:
+    from anncore.contract.events import Progressed
     from anncore.experiment.model import Rounds
-    from anncore.running.events import Progressed
 
 PAUSE = 1.0  # seconds between two looks
 

@@ -24,7 +24,7 @@ from anncore.cli.options import (
 from anncore.contract.standard_output import kept_for_results
 
 if TYPE_CHECKING:
-    from anncore.running.events import Event
+    from anncore.contract.events import Event
 
 
 @click.command(short_help="Run an experiment, or resume it, and write its report.")
@@ -108,7 +108,7 @@ def too_short(stack: float | None) -> str:
 def _on_event(show: Callable[[Event], None], quiet: bool, event: Event) -> None:
     """Print what must be seen without a progress bar as well, and let the bar do the rest."""
     from anncore.contract.engine_version import told_apart
-    from anncore.running.events import Distrusted, OtherEnvironment, TooShort
+    from anncore.contract.events import Distrusted, OtherEnvironment, TooShort
 
     if isinstance(event, OtherEnvironment) and not quiet:
         here, *others = told_apart([event.here, *event.there])

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from anncore.contract.libraries import DOT, current
-from anncore.contract.registry import Registry, load_registry
+from anncore.contract.loading import load_registry
+from anncore.contract.registry import Registry
 
 _PLACES: list[Registry] = []
 

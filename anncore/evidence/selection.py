@@ -16,7 +16,7 @@ import numpy as np
 from anncore.contract.columns import is_hyperparameter
 from anncore.contract.errors import AnnxError, ComponentError
 from anncore.contract.kinds import Candidates, SelectionRule
-from anncore.contract.registry import load_registry
+from anncore.contract.loading import load_registry
 from anncore.evidence.frame import NOT_CHOSEN, refuse_other_frames
 
 if TYPE_CHECKING:

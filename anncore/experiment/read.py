@@ -11,7 +11,8 @@ from anncore.contract.errors import ExperimentError, tells_users
 from anncore.contract.file_names import readable
 from anncore.contract.handed_over import with_components
 from anncore.contract.kind_names import SECTIONS, UNTUNED
-from anncore.contract.registry import HOME, Registry, load_registry
+from anncore.contract.loading import load_registry
+from anncore.contract.registry import HOME, Registry
 from anncore.contract.trial import Split, Train
 from anncore.experiment import settings
 from anncore.experiment.document import Document, Source, first_comment

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from anncore.contract.errors import StoreError
+from anncore.contract.events import Progressed
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Phase, Trial
 from anncore.running.database import is_taken
-from anncore.running.events import Progressed
 from anncore.running.files import replace_file
 from anncore.running.pace import Meter
 

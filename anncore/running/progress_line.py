@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:  # the command line imports this before it knows whether it needs NumPy
-    from anncore.running.events import Event, Progressed
+    from anncore.contract.events import Event, Progressed
 
 PHASES = {"tune": "Tuning", "report": "Final runs"}
 STARTING = "starting workers"  # which import, make data and compile formulas before the first step
@@ -28,7 +28,7 @@ class ProgressLine:
 
     def __call__(self, event: Event) -> None:
         """Show what an event says of the sweep's progress."""
-        from anncore.running.events import PhaseDone, PhaseStarted, Progressed, TooShort
+        from anncore.contract.events import PhaseDone, PhaseStarted, Progressed, TooShort
 
         if isinstance(event, PhaseStarted):
             self._before = sum(event.done.values())

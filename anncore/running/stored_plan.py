@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from anncore.contract.errors import AnnxError, ExperimentError, PluginError, StoreError
 from anncore.contract.kinds import Candidates, SelectionRule
-from anncore.contract.registry import load_registry
+from anncore.contract.loading import load_registry
 from anncore.contract.session_code import owner_of
 from anncore.contract.stand_ins import StandIn, with_stand_ins
 from anncore.experiment.document import Source, read_document

@@ -14,6 +14,17 @@ from pathlib import Path
 
 from anncore.contract.engine_version import numeric_environment
 from anncore.contract.errors import StoreError
+from anncore.contract.events import (
+    Distrusted,
+    Event,
+    OtherEnvironment,
+    PhaseDone,
+    PhaseStarted,
+    StackDone,
+    SweepDone,
+    SweepStarted,
+    TooShort,
+)
 from anncore.contract.kinds import Executor
 from anncore.contract.registry import Registered, Registry
 from anncore.contract.trial import Phase, Status, Trial, TrialResult
@@ -24,25 +35,11 @@ from anncore.experiment.plan import Plan, make_plan
 from anncore.experiment.widening import Ends, ends_reached, wider
 from anncore.running import recheck, seed_rounds as rounds
 from anncore.running.collect import collect, phase_frame
-from anncore.running.events import (
-    FAILED,
-    OUT_OF_TIME,
-    Distrusted,
-    Event,
-    OtherEnvironment,
-    PhaseDone,
-    PhaseStarted,
-    StackDone,
-    Stopper,
-    SweepDone,
-    SweepStarted,
-    TooShort,
-    interruptible,
-)
 from anncore.running.listening import Audience
 from anncore.running.progress import Progress
 from anncore.running.run_folder import RunFolder
 from anncore.running.step_costs import measure_costs
+from anncore.running.stopping import FAILED, OUT_OF_TIME, Stopper, interruptible
 from anncore.running.store import Store
 from anncore.running.trial_runs import Crew, outcomes, run_trials
 from anncore.running.worker import Task, Work

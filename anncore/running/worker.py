@@ -15,7 +15,8 @@ from anncore.contract.engine_version import engine_version, numeric_environment
 from anncore.contract.errors import RAISED_BY_PLUGINS, AnnxError, ComponentError, PluginError
 from anncore.contract.handed_over import packed, unpacked
 from anncore.contract.kinds import Lost
-from anncore.contract.registry import Registry, load_registry
+from anncore.contract.loading import load_registry
+from anncore.contract.registry import Registry
 from anncore.contract.standard_output import divert, kept_for_results
 from anncore.contract.trial import Part, Trial, TrialResult
 from anncore.engine.training import Beat, rehearse, train_stack

@@ -25,6 +25,7 @@ from anncore._version import __version__
 from anncore.contract.documentation import documentation
 from anncore.contract.engine_version import engine_version
 from anncore.contract.errors import ExperimentError, PluginError, StoreError, tells_users
+from anncore.contract.events import Event
 from anncore.contract.hyperparameters import Plain, declared
 from anncore.contract.in_time import Overtime, in_time
 from anncore.contract.kinds import Executor
@@ -34,7 +35,6 @@ from anncore.experiment.model import Experiment
 from anncore.experiment.read import Given, as_experiment
 from anncore.experiment.typed import read_source
 from anncore.report.run import Run
-from anncore.running.events import Event
 from anncore.running.files import replace_file
 from anncore.running.progress_line import ProgressLine
 from anncore.running.sweep import folder_of, sweep as sweep_without_checks

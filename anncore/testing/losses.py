@@ -10,7 +10,7 @@ import numpy as np
 
 from anncore.contract.hyperparameters import Interval
 from anncore.contract.kinds import TASKS, Array, JointLoss, Loss, Task, overrides
-from anncore.contract.registry import load_registry
+from anncore.contract.loading import load_registry
 from anncore.testing.kit import Case, Kit, Named, Subject, Variant, must, must_be_close, slopes
 from anncore.testing.mistakes import Gradients, derived, must_agree
 

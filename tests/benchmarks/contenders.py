@@ -48,7 +48,7 @@ class Annx(Contender):
     @classmethod
     def prepare(cls, case: Case, share: int) -> Work:
         """Build this process's stacks."""
-        from anncore.contract.registry import load_registry
+        from anncore.contract.loading import load_registry
 
         registry = load_registry()
         return stacks_work(own_stacks(case, registry, share, cls.processes), registry)
@@ -105,7 +105,7 @@ class Matmul(Contender):
     @classmethod
     def prepare(cls, case: Case, share: int) -> Work:
         """Lay out the operands of all layers, stack by stack."""
-        from anncore.contract.registry import load_registry
+        from anncore.contract.loading import load_registry
 
         groups = own_stacks(case, load_registry(), share, cls.processes)
         products = [product for trials in groups for product in _products(case, len(trials))]

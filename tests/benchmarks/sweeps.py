@@ -14,7 +14,8 @@ from benchmarks.contenders import built
 from benchmarks.networks import Case, trials_of
 from trial_factory import make_trial
 
-from anncore.contract.registry import Registry, load_registry
+from anncore.contract.loading import load_registry
+from anncore.contract.registry import Registry
 from anncore.contract.trial import Trial
 from anncore.engine.activations import needs_place
 from anncore.engine.packing import pack

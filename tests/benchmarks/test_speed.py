@@ -21,7 +21,8 @@ from benchmarks.sweeps import beyond_training, rates
 from benchmarks.tables import Lines
 from right_components import FORMULAS, Written
 
-from anncore.contract.registry import Registry, load_registry
+from anncore.contract.loading import load_registry
+from anncore.contract.registry import Registry
 from anncore.engine.fusing import emit, formulas
 from anncore.engine.process import one_blas_thread
 

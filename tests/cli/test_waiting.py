@@ -12,7 +12,7 @@ from anncore.cli.group import cli
 from anncore.cli.progress import _Bars
 from anncore.cli.status import _running
 from anncore.cli.sweep import too_short
-from anncore.running.events import PhaseStarted, Progressed, TooShort
+from anncore.contract.events import PhaseStarted, Progressed, TooShort
 from anncore.running.pace import Meter
 
 

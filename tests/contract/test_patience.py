@@ -12,8 +12,8 @@ import pytest
 from anncore.contract import patience
 from anncore.contract.admission import Refused
 from anncore.contract.errors import PluginError
+from anncore.contract.loading import load_registry
 from anncore.contract.patience import Waiting, limited_patience
-from anncore.contract.registry import load_registry
 from anncore.contract.telling import TELLER
 
 

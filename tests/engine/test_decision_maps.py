@@ -15,7 +15,8 @@ from trial_factory import given_data, make_objective_trial, make_trial, mixture
 
 from anncore import load_run, sweep
 from anncore.contract.errors import StoreError
-from anncore.contract.registry import Registry, load_registry
+from anncore.contract.loading import load_registry
+from anncore.contract.registry import Registry
 from anncore.contract.streams import stream
 from anncore.contract.trial import Split, Stop, Trial, TrialResult
 from anncore.engine.batches import load as load_data

@@ -364,7 +364,7 @@ def test_transposing_moves_every_number_to_its_place(
 
 DIGEST = """
 import hashlib, itertools, struct
-from anncore.contract.registry import load_registry
+from anncore.contract.loading import load_registry
 from anncore.engine.training import train_stack
 from trial_factory import make_trial
 registry = load_registry()

@@ -12,7 +12,8 @@ from work_count import counted
 from anncore import sweep
 from anncore.contract.errors import ExperimentError
 from anncore.contract.kinds import FigureInput
-from anncore.contract.registry import Registry, load_registry
+from anncore.contract.loading import load_registry
+from anncore.contract.registry import Registry
 from anncore.engine.training import train_stack
 from anncore.experiment import Experiment, load_experiment
 from anncore.experiment.plan import Plan, make_plan

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from trial_factory import given_data, make_trial
 
-from anncore.contract.registry import Registry, load_registry
+from anncore.contract.loading import load_registry
+from anncore.contract.registry import Registry
 from anncore.contract.trial import Trial
 from anncore.engine.batches import load
 from anncore.engine.network_stack import Stack

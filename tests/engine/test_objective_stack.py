@@ -20,7 +20,8 @@ from unsaved import unsaved_figures
 
 from anncore import sweep
 from anncore.contract.errors import ComponentError, ExperimentError
-from anncore.contract.registry import Registry, load_registry
+from anncore.contract.loading import load_registry
+from anncore.contract.registry import Registry
 from anncore.contract.trial import Stop, Trial, TrialResult
 from anncore.engine.packing import pack
 from anncore.engine.training import train_stack

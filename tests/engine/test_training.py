@@ -14,7 +14,8 @@ from sameness import as_bytes, by_key
 from trial_factory import make_trial, mixture
 
 from anncore.contract.errors import ComponentError
-from anncore.contract.registry import Registry, load_registry
+from anncore.contract.loading import load_registry
+from anncore.contract.registry import Registry
 from anncore.contract.trial import Split, Stop, Train, Trial
 from anncore.engine.batches import load
 from anncore.engine.network_stack import Stack

@@ -8,7 +8,7 @@ import pytest
 from experiment_factory import SMALL, load, registry
 
 from anncore.contract.errors import ExperimentError
-from anncore.contract.registry import load_registry
+from anncore.contract.loading import load_registry
 from anncore.contract.trial import Split, Stop, Train
 from anncore.experiment import Limits, Range, Rows, SearchSettings, Select, load_experiment
 from anncore.experiment.plan import make_plan

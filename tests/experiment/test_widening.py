@@ -11,10 +11,11 @@ from sweep_factory import without_seconds
 
 from anncore import ExperimentError, load_experiment, load_run, sweep
 from anncore.cli.group import cli
+from anncore.contract.events import PhaseStarted
 from anncore.experiment.model import Range, Widening
 from anncore.experiment.widening import wider
 from anncore.report.build import build_report
-from anncore.running.events import PhaseStarted, Stopper
+from anncore.running.stopping import Stopper
 
 # The rates of both are far too small for the loss to have any choice but to ask for larger ones.
 NARROW = """\

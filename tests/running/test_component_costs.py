@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 
 from anncore.cli.group import MISUSED, OK, SOME_FAILED, cli
 from anncore.contract.errors import ComponentError
-from anncore.contract.registry import Registry, load_registry
+from anncore.contract.loading import load_registry
+from anncore.contract.registry import Registry
 from anncore.running.component_costs import KINDS, Cost, choose, default_part, measure
 
 LOCAL = """

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import anncore
-from anncore.running.events import Event, PhaseDone, PhaseStarted, Progressed
+from anncore.contract.events import Event, PhaseDone, PhaseStarted, Progressed
 from anncore.running.progress_line import ProgressLine
 
 EVENTS: tuple[Event, ...] = (

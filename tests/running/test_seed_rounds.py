@@ -19,10 +19,11 @@ from sweep_factory import without_seconds
 
 from anncore import ExperimentError, load_experiment, load_run, sweep
 from anncore.cli.group import cli
+from anncore.contract.events import PhaseStarted
 from anncore.experiment.model import Rounds
 from anncore.report.build import build_report
-from anncore.running.events import PhaseStarted, Stopper
 from anncore.running.seed_rounds import extended
+from anncore.running.stopping import Stopper
 
 LARGE = [pytest.mark.slow, pytest.mark.large]
 # At a rate of a millionth nothing moves. Eight pairs settle a single claim at the soonest.

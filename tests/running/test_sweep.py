@@ -20,18 +20,12 @@ import pytest
 from sweep_factory import DRIVER, SLOW, TUNED, load, load_slow, stored_maps, without_seconds
 
 from anncore import Executor, ExperimentError, PluginError, Stopper, StoreError, load_experiment, load_run
+from anncore.contract.events import PhaseDone, PhaseStarted, Progressed, StackDone, StopRequested
 from anncore.contract.trial import TrialResult
 from anncore.engine.datasets import _CACHE
 from anncore.evidence.results import to_csv
-from anncore.running.events import (
-    PhaseDone,
-    PhaseStarted,
-    Progressed,
-    StackDone,
-    StopRequested,
-    interruptible,
-)
 from anncore.running.run_folder import RunFolder
+from anncore.running.stopping import interruptible
 from anncore.running.store import Store
 from anncore.running.sweep import sweep
 from anncore.running.trial_runs import Crew, run_trials

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from typing import Any
 
@@ -13,7 +14,7 @@ from anncore.contract.derivatives.cotangents import full
 from anncore.contract.derivatives.recipe import Recipe
 from anncore.contract.derivatives.refusals import Mistaken, Underivable, refuse_raised
 from anncore.contract.derivatives.reverse import gradients
-from anncore.contract.derivatives.symbols import Graph, Node, Symbol
+from anncore.contract.derivatives.symbols import Graph, Node, Symbol, sample_of
 from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import declared
 
@@ -74,48 +75,39 @@ def derive(
 
     Raises Underivable, in one line for the author, where the trace cannot follow the formula.
     """
+    with _said_of(component, name):
+        graph = Graph()
+        symbols = [graph.input(array) for array in inputs]
+        made = _recorded(formula, with_symbols(component, graph), symbols)
+        seed: Any
+        if grad is None:
+            seed = one_per_trial(made, symbols[0])
+        else:
+            seed = graph.input(grad)
+            if seed.shape != made.shape:
+                raise Mistaken(f"the result has shape {made.shape}, where {seed.shape} is right")
+        parts = gradients(made, seed, [symbols[at] for at in wrt])
+        outputs = [
+            np.zeros(symbols[at].shape, symbols[at].dtype) if part is None else full(part, symbols[at].shape)
+            for at, part in zip(wrt, parts, strict=True)
+        ]
+        return Recipe(graph.inputs, outputs, [] if result is None else [made.node])
+
+
+@contextmanager
+def _said_of(component: Any, name: str) -> Iterator[None]:
+    """Say of which component an operation cannot be derived, and which method its author may write."""
     try:
-        return _derived(component, formula, inputs, grad=grad, result=result, wrt=wrt)
+        yield
     except Underivable as error:
         instead = "" if isinstance(error, Mistaken) else _written(name)
-        raise type(error)(error.what, error.where, _called(component), instead) from None
-
-
-def _called(component: Any) -> str:
-    return str(getattr(component, "name", _class(component).__name__))
+        raise type(error)(error.what, error.where, component.name, instead) from None
 
 
 def _written(name: str) -> str:
     """Return the method that an author writes where a formula cannot be derived."""
     formula, _, _ = name.partition(" ")
     return {"forward": "backward", "value_from_logits": "grad_from_logits"}.get(formula, "grad")
-
-
-def _derived(
-    component: Any,
-    formula: Callable[..., Any],
-    inputs: Sequence[Any],
-    *,
-    grad: Any,
-    result: Any,
-    wrt: Sequence[int],
-) -> Recipe:
-    graph = Graph()
-    symbols = [graph.input(array) for array in inputs]
-    made = _recorded(formula, with_symbols(component, graph), symbols)
-    seed: Any
-    if grad is None:
-        seed = one_per_trial(made, symbols[0])
-    else:
-        seed = graph.input(grad)
-        if seed.shape != made.shape:
-            raise Mistaken(f"the result has shape {made.shape}, where {seed.shape} is right")
-    parts = gradients(made, seed, [symbols[at] for at in wrt])
-    outputs = [
-        np.zeros(symbols[at].shape, symbols[at].dtype) if part is None else full(part, symbols[at].shape)
-        for at, part in zip(wrt, parts, strict=True)
-    ]
-    return Recipe(graph.inputs, outputs, [] if result is None else [made.node])
 
 
 def one_per_trial(made: Symbol, first: Symbol) -> Array:
@@ -164,5 +156,5 @@ def with_symbols(component: Any, graph: Graph) -> Any:
     """Return a copy of the component whose hyperparameters per trial are symbols with known values."""
     twin = copy(component)
     for key, value in _hypers(component).items():
-        object.__setattr__(twin, key, graph.input(getattr(value, "sample", value), known=True))
+        object.__setattr__(twin, key, graph.input(sample_of(value), known=True))
     return twin

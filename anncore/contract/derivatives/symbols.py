@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import math
 import operator
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from anncore.contract.arrays import Array
+from anncore.contract.derivatives.operators import Operators
 from anncore.contract.derivatives.primitives import item, put_back, reshaped, spread, windows
 from anncore.contract.derivatives.refusals import (
     Mistaken,
@@ -192,20 +194,20 @@ def _product_shape(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     return (*np.broadcast_shapes(left[:-2], right[:-2]), left[-2], right[-1])
 
 
-class Opaque:
+class Opaque(ABC):
     """An operation of a formula whose inside is not recorded: called on arrays, with a rule of its own."""
 
+    @abstractmethod
     def __call__(self, *arrays: Array) -> Array:
-        """Compute it."""
-        raise NotImplementedError
+        """Return the result for these arrays."""
 
+    @abstractmethod
     def like(self, *args: Any) -> Array:
         """Return an array of the shape and type of its result."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rule(self, place: int) -> Callable[..., Any] | None:
         """Return the rule of one argument: see rules.py."""
-        raise NotImplementedError
 
 
 def _mark(arg: Any) -> Any:
@@ -219,16 +221,6 @@ def _mark(arg: Any) -> Any:
     return type(arg).__name__, repr(arg)
 
 
-def _binary(function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
-    def forward(self: Symbol, other: Any) -> Any:
-        return self.graph.record(function, self, _operand(other))
-
-    def reflected(self: Symbol, other: Any) -> Any:
-        return self.graph.record(function, _operand(other), self)
-
-    return forward, reflected
-
-
 def _in_place(function: Callable[[Any, Any], Any]) -> Any:
     def change(self: Symbol, other: Any) -> Any:
         return self._changed(function(self, _operand(other)))
@@ -238,53 +230,37 @@ def _in_place(function: Callable[[Any, Any], Any]) -> Any:
 
 def _operand(value: Any) -> Any:
     """Return an operand; a list becomes an array, as beside an array."""
-    return np.asarray(value) if isinstance(value, (list, tuple)) else getattr(value, "sample", value)
+    return np.asarray(value) if isinstance(value, (list, tuple)) else sample_of(value)
+
+
+def sample_of(value: Any) -> Any:
+    """Return the value of a hyperparameter: while a kernel is traced, the sample that its symbol has."""
+    return getattr(value, "sample", value)
 
 
 VIEWS: frozenset[Any] = frozenset((item, windows, spread, reshaped, np.transpose, np.flip))
 """Functions whose result shares memory with their argument."""
 
 
-class Symbol:
+class Symbol(Operators):
     """An array of a formula whose values are not known: operators, NumPy's functions and array methods."""
 
     __array_priority__ = 1000.0
-    __hash__ = object.__hash__
 
     def __init__(self, graph: Graph, node: Node, own: bool = False) -> None:
         self.graph, self.node = graph, node
         self.shape, self.dtype = node.shape, node.dtype
         self._own = own  # a copy, whose memory nobody else has
 
-    __add__, __radd__ = _binary(operator.add)
-    __sub__, __rsub__ = _binary(operator.sub)
-    __mul__, __rmul__ = _binary(operator.mul)
-    __truediv__, __rtruediv__ = _binary(operator.truediv)
-    __floordiv__, __rfloordiv__ = _binary(operator.floordiv)
-    __mod__, __rmod__ = _binary(operator.mod)
-    __pow__, __rpow__ = _binary(operator.pow)
-    __matmul__, __rmatmul__ = _binary(operator.matmul)
-    __gt__, __lt__ = _binary(operator.gt)[0], _binary(operator.lt)[0]
-    __ge__, __le__ = _binary(operator.ge)[0], _binary(operator.le)[0]
-    __eq__, __ne__ = _binary(operator.eq)[0], _binary(operator.ne)[0]
-    __and__, __rand__ = _binary(operator.and_)
-    __or__, __ror__ = _binary(operator.or_)
-    __xor__, __rxor__ = _binary(operator.xor)
+    def _apply(self, function: Any, *args: Any) -> Any:
+        return self.graph.record(function, *map(_operand, args))
+
     __iadd__, __isub__ = _in_place(operator.add), _in_place(operator.sub)
     __imul__, __itruediv__ = _in_place(operator.mul), _in_place(operator.truediv)
     __ipow__, __imatmul__ = _in_place(operator.pow), _in_place(operator.matmul)
 
-    def __neg__(self) -> Any:
-        return self.graph.record(operator.neg, self)
-
     def __pos__(self) -> Any:
         return self.copied()
-
-    def __abs__(self) -> Any:
-        return self.graph.record(operator.abs, self)
-
-    def __invert__(self) -> Any:
-        return self.graph.record(operator.invert, self)
 
     def __getitem__(self, index: Any) -> Any:
         return self.graph.record(item, self, index=_index(index, self.node))

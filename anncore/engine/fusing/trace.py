@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from anncore.contract.derivatives.operators import Operators
 from anncore.contract.errors import RAISED_BY_PLUGINS
 from anncore.contract.kinds import Array
 
@@ -109,44 +110,11 @@ class _Symbol:
         raise Unfusable(name)
 
 
-def _binary(function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
-    def forward(self: Any, other: Any) -> Any:
-        return self._apply(function, self, other)
-
-    def reflected(self: Any, other: Any) -> Any:
-        return self._apply(function, other, self)
-
-    return forward, reflected
-
-
-class _Arithmetic(_Symbol):
-    """Python's operators, recorded by `_apply`."""
-
-    __add__, __radd__ = _binary(operator.add)
-    __sub__, __rsub__ = _binary(operator.sub)
-    __mul__, __rmul__ = _binary(operator.mul)
-    __truediv__, __rtruediv__ = _binary(operator.truediv)
-    __floordiv__, __rfloordiv__ = _binary(operator.floordiv)
-    __mod__, __rmod__ = _binary(operator.mod)
-    __pow__, __rpow__ = _binary(operator.pow)
-    __gt__, __lt__ = _binary(operator.gt)[0], _binary(operator.lt)[0]
-    __ge__, __le__ = _binary(operator.ge)[0], _binary(operator.le)[0]
-    __eq__, __ne__ = _binary(operator.eq)[0], _binary(operator.ne)[0]
-    __and__, __rand__ = _binary(operator.and_)
-    __or__, __ror__ = _binary(operator.or_)
-    __hash__ = object.__hash__
-
-    def __neg__(self) -> Any:
-        return self._apply(operator.neg, self)
+class _Arithmetic(Operators, _Symbol):
+    """Operators and NumPy's functions, recorded by `_apply`."""
 
     def __pos__(self) -> Any:
         return self
-
-    def __abs__(self) -> Any:
-        return self._apply(operator.abs, self)
-
-    def __invert__(self) -> Any:
-        return self._apply(operator.invert, self)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **named: Any) -> Any:
         if method != "__call__" or named:
@@ -162,8 +130,6 @@ class _Arithmetic(_Symbol):
             raise Unfusable
         big = next((value for value in inputs if isinstance(value, Big)), None)
         return (self if big is None else big)._apply(function, *inputs)
-
-    _apply: Callable[..., Any]
 
 
 class Small(_Arithmetic):

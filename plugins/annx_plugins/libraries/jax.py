@@ -137,10 +137,9 @@ class JaxLogitLoss(JaxLoss):
     outputs: ClassVar[Mapping[Any, str]] = {"binary": "identity", "multiclass": "identity"}
 
     def predict(self, output: Array) -> Array:
-        if output.shape[-1] == 1:
-            return 1 / (1 + np.exp(-output))
-        powers = np.exp(output - output.max(axis=-1, keepdims=True))
-        return powers / powers.sum(axis=-1, keepdims=True)
+        from scipy.special import expit, softmax
+
+        return expit(output) if output.shape[-1] == 1 else softmax(output, axis=-1)
 
 
 class Jax(Library):

@@ -1,4 +1,4 @@
-"""How a sweep tells its events, and how it is asked to stop."""
+"""How a sweep is asked to stop: by a caller, a signal, or its time."""
 
 from __future__ import annotations
 
@@ -10,19 +10,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Literal
 
-from anncore.contract.events import (
-    Distrusted as Distrusted,
-    Event as Event,
-    OtherEnvironment as OtherEnvironment,
-    PhaseDone as PhaseDone,
-    PhaseStarted as PhaseStarted,
-    Progressed as Progressed,
-    StackDone as StackDone,
-    StopRequested as StopRequested,
-    SweepDone as SweepDone,
-    SweepStarted as SweepStarted,
-    TooShort as TooShort,
-)
+from anncore.contract.events import Event, StopRequested
 
 INTERRUPTED, TERMINATED, OUT_OF_TIME, FAILED = "interrupted", "terminated", "max_time", "fail_fast"
 
