@@ -8,7 +8,7 @@ import pytest
 
 from anncore.report.drawing.axes import log_ticks, padded, plain_axis, tick_text, y_labels
 from anncore.report.drawing.saving import paletted, to_png, to_svg
-from anncore.report.drawing.sheet import drawing_style, fit_columns, new_sheet, place, spread
+from anncore.report.drawing.sheet import drawing_style, fit_columns, new_sheet, panels, place, spread
 from anncore.report.drawing.text import evenly, name_lines, shorten, text_width, two_lines, wrap
 from anncore.report.theme import Theme
 
@@ -188,3 +188,17 @@ def test_y_axes_are_named_beside_every_panel_where_their_scales_differ(
         axes = [place(sheet, 1 + i, 1, 0.5, 0.5) for i in range(4)]
     y_labels(axes, 2, texts)
     assert [ax.get_ylabel() for ax in axes] == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["loss", "expected validation balanced accuracy (%)", "a much too long name " * 3]
+)
+@pytest.mark.parametrize("other", ["", " (log)"])
+def test_names_of_y_axes_above_each_other_do_not_meet(text: str, other: str) -> None:
+    with drawing_style():
+        sheet = new_sheet(6.0, 4.0, "title", "", Theme.of(()))
+        axes = panels(sheet, 2, 1, (2.0, 1.3), left=0.7, bottom=0.5, gaps=(0.4, 0.4))
+    y_labels(axes, 1, [text, text + other])
+    sheet.canvas.draw()
+    above, below = (ax.yaxis.label.get_window_extent() for ax in axes)
+    assert above.y0 >= below.y1

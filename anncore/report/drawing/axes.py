@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from anncore.report.drawing.text import evenly, text_width
+
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -127,11 +129,18 @@ def _near(values: Any) -> Any:
 
 
 def y_labels(axes: Sequence[Any], columns: int, texts: Sequence[str]) -> None:
-    """Name the y axes of panels: in the first column only if all texts are equal, else beside every panel."""
+    """Name the y axes of panels: in the first column only if all texts are equal, else beside every panel.
+
+    A name that is longer than its axis gets small type, and two lines where that is not enough.
+    """
     alike = len(set(texts)) == 1
     for i, (ax, text) in enumerate(zip(axes, texts, strict=True)):
         if i % columns == 0 or not alike:
-            ax.set_ylabel(text, **({} if alike else {"size": 7}))
+            room = 1.1 * ax.get_position().height * ax.figure.get_figheight()  # a panel has space above it
+            size = ax.yaxis.label.get_size() if alike else 7
+            if text_width(text, size) > room:
+                size = 7
+            ax.set_ylabel("\n".join(evenly(text, room, size)[:3]), size=size)
 
 
 def edge_values(ax: Any, values: Sequence[float], y: float, colour: str) -> None:
