@@ -31,7 +31,8 @@ def lr_sensitivity(
     frame: a row per trial with problem, arm, seed, score, status, the hyperparameter's column, and config
     where others were tuned too; such as `tuning_scores` gives. column: "optimizer.lr", say; by default, for
     each arm, the numeric one (its name has a dot) with the most values, then the widest range. Where others
-    were tuned too, each value stands at the best of them. Columns:
+    were tuned too, each value stands at the best of them. Where they were drawn with it, one setting for each
+    value, the score changes with all of them: `others` names them, and no width is given. Columns:
 
         best       the value with the best mean score over the seeds, among those where no seed was lost
         excess     how much worse than the best the mean score is over the values tried (on the scale:
@@ -40,6 +41,7 @@ def lr_sensitivity(
                    a tenth of it, in points) with no seed lost, interpolated between the values tried
         diverged   trials that diverged, of `trials`
         edge       whether the best is the smallest or largest of three or more values
+        others     the hyperparameters that were drawn with this one, a list
         points     the curve itself, a list: value_of, value (mean score), low, high, n, ok, diverged
 
     scale: "log", "unit" or "linear"; by default "log" where lower is better and all means are positive.
@@ -63,7 +65,7 @@ def lr_sensitivity(
             row = sensitivity_row(mine, own, mine["score"].to_numpy(float), goal, scale, tolerance)
             rows.append({"problem": problem, "arm": arm, **row})
     names = ["problem", "arm", "hyperparameter", "scale", "best", "edge", "width", "excess", "diverged"]
-    return pd.DataFrame(rows, columns=[*names, "trials", "points"])
+    return pd.DataFrame(rows, columns=[*names, "trials", "others", "points"])
 
 
 def tuned_column(mine: pd.DataFrame) -> str | None:
@@ -113,6 +115,7 @@ def sensitivity_row(
         "excess": math.nan,
         "diverged": sum(point["diverged"] for point in points),
         "trials": sum(point["n"] for point in points),
+        "others": _drawn_with(mine, column, len(points)),
     }
     if not usable:
         return row
@@ -122,9 +125,20 @@ def sensitivity_row(
     row["best"] = points[at]["value_of"]
     row["edge"] = at in (0, len(points) - 1) and len(points) > 2
     row["excess"] = float(np.mean([cost[i] - cost[at] for i in usable]))
-    if all(point["value_of"] > 0 for point in points) and at in clean:
+    if all(point["value_of"] > 0 for point in points) and at in clean and not row["others"]:
         row["width"] = _width(points, cost, clean, at, cost[at] + near)
     return row
+
+
+def _drawn_with(mine: pd.DataFrame, column: str, values: int) -> list[str]:
+    """Return the hyperparameters that change from value to value of `column`, each value having one setting.
+
+    Where the values stand for as many configurations as there are, nothing tells what any of them does alone.
+    """
+    if len(set(mine["config"].tolist())) > values:
+        return []
+    others = (name for name in mine.columns if is_hyperparameter(name) and name != column)
+    return [name for name in others if len({str(v) for v in mine[name].tolist() if v == v}) > 1]
 
 
 def _best_point(

@@ -435,7 +435,7 @@ def _sensitivity() -> str:
         "at the best of the others. The width is how many decades around the best value keep the score "
         "within "
         "10 % of the best (shares: within a point) with no seed diverged, interpolated between the values "
-        "tried. "
+        "tried. Where other hyperparameters were drawn with the one shown, there is no width. "
         "These numbers describe; no test is made of them."
     )
 

@@ -43,6 +43,20 @@ def test_a_parabola_by_hand() -> None:
     assert [point["ok"] for point in row["points"]] == [2, 2, 2, 1]
 
 
+def test_no_range_is_told_where_another_hyperparameter_was_drawn_with_it() -> None:
+    drawn = grid({1e-3: [2.0], 1e-2: [1.0], 1e-1: [1.05]}).assign(
+        **{"optimizer.momentum": [0.2, 0.9, 0.5], "optimizer.eps": 1e-8}
+    )
+    row = only(drawn, column="optimizer.lr")
+    assert row["others"] == ["optimizer.momentum"]
+    assert math.isnan(row["width"])
+    assert row["best"] == 1e-2
+    # In a grid each rate is tried with every momentum, and its best one counts.
+    full = pd.concat([drawn.assign(**{"optimizer.momentum": m, "config": str(m)}) for m in (0.0, 0.9)])
+    crossed = full.assign(config=full["config"] + full["optimizer.lr"].astype(str))
+    assert only(crossed, column="optimizer.lr")["others"] == []
+
+
 def test_the_best_at_the_edge_is_flagged() -> None:
     assert only(grid({1e-3: [3.0], 1e-2: [2.0], 1e-1: [1.0]}))["edge"]
     assert not only(grid({1e-3: [3.0], 1e-2: [1.0], 1e-1: [2.0]}))["edge"]

@@ -175,6 +175,18 @@ def test_sensitivity_says_where_some_seeds_diverged_and_rings_an_edge() -> None:
     assert "3 of 6 best values lie at the edge (adam)" in drawn.title
 
 
+def test_values_that_differ_in_other_hyperparameters_too_are_not_joined() -> None:
+    results = few(arms=("sgd", "momentum"), rates=(1e-3, 1e-2, 1e-1))
+    own = results.trials["arm"] == "momentum"
+    results.trials["optimizer.momentum"] = (-10 * results.trials["optimizer.lr"] + 0.9).where(own)
+    drawn = draw(results, "lr_sensitivity")["lr_sensitivity"]
+    lines = {line.get_label(): line for line in panel(drawn, "digits").lines}
+    assert lines["momentum"].get_linewidth() == 0
+    assert lines["sgd"].get_linewidth() > 0
+    assert "No line where momentum changed with lr." in drawn.subtitle
+    assert drawn.title.startswith("sgd: ")
+
+
 @pytest.mark.parametrize("least", [1e-5, 5e-3])
 def test_one_value_of_zero_does_not_flatten_all_others(least: float) -> None:
     """The other values span a factor of 200 or more: a log axis, with 0 on its lower edge."""

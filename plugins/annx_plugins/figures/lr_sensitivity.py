@@ -32,7 +32,8 @@ class LRSensitivity(Figure):
 
     Each point is the mean over the tuning seeds at the best of any other tuned hyperparameters. Values at
     which no seed finished lie in the red lane on the worse side, and no line passes over them; where some
-    did not, the mark is hollow and says k/n. A star is the best value, a ringed one lies at the edge of its
+    did not, the mark is hollow and says k/n. Where other hyperparameters were drawn with this one, a line
+    would join what differs in them too, so there is none, and the title claims no range. A star is the best value, a ringed one lies at the edge of its
     range. Nothing is left out.
     """
 
@@ -66,6 +67,9 @@ class LRSensitivity(Figure):
         )
         if any(_is_log(mine) and 0 in _finite(mine) for mine in by_problem):
             subtitle += " A value of exactly 0 lies on its log axis' lower edge."
+        together = sorted({name.split(".")[-1] for row in rows for name in row["others"]})
+        if together:
+            subtitle += f" No line where {joined(together)} changed with {shown.split('.')[-1]}."
         if not all(theme[arm].highlighted for arm in arms):
             subtitle += " Grey: arms that rank lower."
         others = sorted(set(names) - {shown})
@@ -170,6 +174,8 @@ class LRSensitivity(Figure):
         x = [p["value_of"] for p in points]
         y = [_inside(p["value"], edges) if math.isfinite(p["value"]) else math.nan for p in points]
         thin = 1.4 if style.highlighted else 0.7
+        if row["others"]:
+            thin = 0
         ax.plot(x, y, color=style.color, linewidth=thin, alpha=0.9, zorder=2, label=row["arm"])
         for point in clean:
             self._point(ax, point, row, style, theme)
@@ -245,7 +251,7 @@ class LRSensitivity(Figure):
         style = theme[row["arm"]]
         for one, other in pairwise(row["points"]):
             there = [math.isfinite(point["value"]) for point in (one, other)]
-            if style.highlighted and there[0] != there[1]:
+            if style.highlighted and there[0] != there[1] and not row["others"]:
                 y = [_inside(p["value"], edges) if math.isfinite(p["value"]) else level for p in (one, other)]
                 x = [one["value_of"], other["value_of"]]
                 ax.plot(x, y, color=style.color, linestyle=":", linewidth=0.9, zorder=1)
@@ -260,7 +266,9 @@ class LRSensitivity(Figure):
         edges = Counter(row["arm"] for row in rows if row["edge"])
         bests = sum(math.isfinite(row["best"]) for row in rows)
         name = shown.split(".")[-1]
-        if not any(widths.values()):
+        if not widths and any(row["others"] for row in rows):
+            said = f"No range of {name} can be told: other hyperparameters changed with it"
+        elif not any(widths.values()):
             clean = any(p["ok"] == p["n"] for row in rows for p in row["points"])
             said = (
                 f"No arm tolerates any range of {name}"
@@ -272,7 +280,7 @@ class LRSensitivity(Figure):
             several = len({row["problem"] for row in rows}) > 1
             middle = "median " if several else ""
             said = f"{best} tolerates the widest range of {name} ({middle}{number(widths[best], 2)} decades)"
-            if len(arms) == 1:
+            if len(widths) == 1:
                 said = (
                     f"{best}: {middle}{number(widths[best], 2)} decades of {name} score as well as the best"
                 )
@@ -304,6 +312,8 @@ def _in_per_cent(row: dict[str, Any]) -> dict[str, Any]:
 
 def _width(row: dict[str, Any]) -> float:
     """Return the width, 0 where no value was without a lost seed; NaN where values have no decades."""
+    if row["others"]:
+        return math.nan
     if math.isnan(row["width"]) and all(point["value_of"] > 0 for point in row["points"]):
         return 0.0
     return float(row["width"])
