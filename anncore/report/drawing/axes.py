@@ -162,10 +162,10 @@ def edge_values(ax: Any, values: Sequence[float], y: float, colour: str) -> None
         ax.annotate(
             tick_text(float(f"{far[0]:.2g}")) + (f" ×{len(far)}" if len(far) > 1 else ""),
             (at, y),
-            (gap, 0),
+            (gap, 2),  # above the row, as its bar may reach the edge
             textcoords="offset points",
             ha=side,
-            va="center",
+            va="bottom",
             size=6,
             color=colour,
             zorder=5,

@@ -33,8 +33,8 @@ class LRSensitivity(Figure):
     Each point is the mean over the tuning seeds at the best of any other tuned hyperparameters. Values at
     which no seed finished lie in the red lane on the worse side, and no line passes over them; where some
     did not, the mark is hollow and says k/n. Where other hyperparameters were drawn with this one, a line
-    would join what differs in them too, so there is none, and the title claims no range. A star is the best value, a ringed one lies at the edge of its
-    range. Nothing is left out.
+    would join what differs in them too, so there is none, and the title claims no range. A star is the best
+    value, a ringed one lies at the edge of its range. Nothing is left out.
     """
 
     name: ClassVar[str] = "lr_sensitivity"
