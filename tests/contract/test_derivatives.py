@@ -200,6 +200,7 @@ SHAPES: dict[str, Callable[..., Any]] = {
     "split": lambda x, w: np.split(x, 2, axis=2)[0] * np.split(x, [1, 2], axis=2)[2],
     "sum": lambda x, w: x * x.sum(axis=2, keepdims=True) + np.sum(w, axis=(1, 2))[:, None, None],
     "mean": lambda x, w: (x * x).mean(axis=(1, 2)) * np.mean(w, axis=1).sum(axis=-1),
+    "mean in a type": lambda x, w: x.mean(axis=1, dtype=np.float64, keepdims=True) * x.sum(2, dtype="f8")[..., None],
     "mean of one axis": lambda x, w: x.mean(axis=1, keepdims=True) * x,
     "prod": lambda x, w: np.prod(x, axis=1) * x.prod(axis=2, keepdims=True)[:, 0],
     "cumsum": lambda x, w: np.cumsum(x, axis=1) * x,
