@@ -101,6 +101,8 @@ def full(grad: Gradient, shape: tuple[int, ...]) -> Gradient:
 
 def fitted(grad: Gradient, whole: tuple[int, ...], shape: tuple[int, ...]) -> Gradient:
     """Return the gradient of an operand of this shape, broadcast to `whole`: the sum over its copies."""
+    if whole == shape:
+        return grad
     missing = len(whole) - len(shape)
     padded = (1,) * missing + tuple(shape)
     copies, axes = 1, []
