@@ -43,9 +43,13 @@ def printed(
     ends = [output.node] if isinstance(output, Symbol) else []
     if result is not None:
         ends.append(result[0])
+    guards = output.graph.guards if isinstance(output, Symbol) else ()
     for node in ordered(ends):
-        if node not in made:
-            made[node] = _expression(algebra, node, [_operand(algebra, arg, made) for arg in node.args])
+        if node in made:
+            continue
+        operands = [_operand(algebra, arg, made) for arg in node.args]
+        guarded = node.function is np.where and node.args[0] in guards  # for computing, not for reading
+        made[node] = operands[2] if guarded else _expression(algebra, node, operands)
     root = made[output.node] if isinstance(output, Symbol) else _operand(algebra, output, made)
     root = algebra.add(root)
     taken = {made[result[0]]: result[1]} if result is not None else {}

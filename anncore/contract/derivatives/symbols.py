@@ -17,6 +17,7 @@ import numpy as np
 
 from anncore.contract.arrays import Array
 from anncore.contract.derivatives.operators import Operators
+from anncore.contract.derivatives.overflow import large
 from anncore.contract.derivatives.primitives import item, put_back, reshaped, spread, windows
 from anncore.contract.derivatives.refusals import (
     Mistaken,
@@ -47,10 +48,13 @@ class Node:
 
     args: nodes, and the constants between them. known: it depends on hyperparameters alone, and `value` is
     what it is for the component at hand. place: the instruction of the formula that made it, None for an
-    input and for what is derived.
+    input and for what is derived. large: whether it may overflow by an exponential.
     """
 
-    __slots__ = ("args", "dtype", "function", "index", "kind", "known", "options", "place", "shape", "value")
+    __slots__ = (
+        *("args", "dtype", "function", "index", "kind", "known", "large", "options", "place", "shape"),
+        "value",
+    )
 
     def __init__(
         self,
@@ -65,7 +69,7 @@ class Node:
         self.function, self.args, self.options = function, args, options
         self.shape, self.dtype = like.shape, like.dtype
         self.kind = self.shape, self.dtype.str
-        self.known = known
+        self.known, self.large = known, large(function, args)
         self.value = like if known else None
         self.index = -1  # of an input
         self.place = place
@@ -87,11 +91,13 @@ class Graph:
     """The nodes of a formula; equal operations are one node.
 
     writing: whether the formula runs, whose lines the nodes then remember; False while gradients are derived.
+    guards: the conditions under which a gradient of 0 stays 0: see `cotangents.times`.
     """
 
     def __init__(self) -> None:
         self.inputs: list[Node] = []
         self.writing = True
+        self.guards: set[Node] = set()
         self._nodes: dict[Any, Node] = {}
 
     def input(self, like: Any, known: bool = False) -> Symbol:
