@@ -356,7 +356,7 @@ def raised(cls: Any, error: BaseException) -> str:
     if where and isinstance(error, ValueError) and "truth value of an array" in str(error):
         return f"it cannot decide by an array (if, while, and, or): use np.where{where}"
     if isinstance(error, FloatingPointError) and "overflow encountered in exp" in str(error):
-        return f"exp overflows{where}; {WITHOUT_OVERFLOW}"
+        return f"raised {described(error)}{where}; {WITHOUT_OVERFLOW}"
     return f"raised {described(error)}{where}"
 
 

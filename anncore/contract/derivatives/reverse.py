@@ -24,10 +24,11 @@ def gradients(result: Symbol, seed: Gradient, wrt: Sequence[Symbol]) -> list[Gra
     order = ordered([result.node])
     depends = _depending(order, [symbol.node for symbol in wrt])
     given: dict[Node, list[Gradient]] = {result.node: [seed]}
+    totals: dict[Node, Gradient] = {}
     for node in reversed(order):
-        if node not in given or node not in depends or node.function is None:
+        if node not in given or node not in depends:
             continue
-        grad = _total(given.pop(node))
+        grad = totals[node] = _total(given.pop(node))
         args = [Symbol(graph, arg) if isinstance(arg, Node) else arg for arg in node.args]
         options = dict(node.options)
         out = Symbol(graph, node)
@@ -38,7 +39,7 @@ def gradients(result: Symbol, seed: Gradient, wrt: Sequence[Symbol]) -> list[Gra
                 if part is not None:
                     whole = node.shape if aligned else arg.shape
                     given.setdefault(arg, []).append(fitted(part, whole, arg.shape))
-    return [_total(given[symbol.node]) if symbol.node in given else None for symbol in wrt]
+    return [totals.get(symbol.node) for symbol in wrt]
 
 
 def _part(

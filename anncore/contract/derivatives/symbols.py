@@ -280,6 +280,10 @@ class Opaque:
         """Return the rule of one argument: see rules.py."""
         raise NotImplementedError
 
+    def expression(self, algebra: Any, args: Sequence[Any]) -> Any:
+        """Return it for printing, made by an Algebra from the expressions of its arguments."""
+        raise NotImplementedError
+
 
 def _mark(arg: Any) -> Any:
     """Return what is equal for equal constants of an operation."""
