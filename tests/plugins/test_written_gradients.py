@@ -31,7 +31,7 @@ WRITTEN = [
 @pytest.mark.parametrize("method", WRITTEN)
 def test_a_written_gradient_says_why(method: Any) -> None:
     text = (inspect.getcomments(method) or "") + inspect.getsource(method)
-    reasons = re.findall(r"# .*?[Bb]y hand,? (?:for|because) \w+", text)
+    reasons = re.findall(r"# .*?[Bb]y hand,? (?:for|because) \S+", text)
     assert len(reasons) == 1, text
 
 
