@@ -13,7 +13,7 @@ from anncore.contract.documentation import documentation
 
 if TYPE_CHECKING:
     from anncore.contract.hyperparameters import Declared
-    from anncore.contract.registry import Registered
+    from anncore.contract.registry import Registered, Registry
 
 
 @click.command(short_help="Show a component: formula, hyperparameters, reference.")
@@ -34,9 +34,9 @@ def command(name: str, kind: str | None, as_json: bool, plugins: tuple[str, ...]
         for other in registry.namesakes(component):
             say(f"annx: this is annx's own {component.name}; also installed: {other.full_name}", err=True)
     if as_json:
-        print_json(_plain(component))
+        print_json(_plain(component, registry))
     else:
-        say(_text(component))
+        say(_text(component, registry))
         if component.kind == "activation" and width():
             from anncore.cli.curve import curve
 
@@ -44,13 +44,13 @@ def command(name: str, kind: str | None, as_json: bool, plugins: tuple[str, ...]
     return 0
 
 
-def _text(component: Registered) -> str:
+def _text(component: Registered, registry: Registry) -> str:
     from anncore.contract.hyperparameters import declared, references
     from anncore.contract.kind_names import article
 
     cls: Any = component.cls
     parts = [f"{component.name} ({component.kind})", folded(documentation(cls))]
-    derived = _derived(cls)
+    derived = _derived(component, registry)
     if derived:
         parts.append("Derived from the formula\n" + "\n".join(f"  {line}" for line in derived))
     rows = [
@@ -76,18 +76,39 @@ def _text(component: Registered) -> str:
     return "\n\n".join(parts)
 
 
-def _derived(cls: Any) -> list[str]:
+def _derived(component: Registered, registry: Registry) -> list[str]:
     """Return the lines of the derivatives that annx derives, or why it cannot."""
     from anncore.contract.derived_text import derivative_lines
     from anncore.contract.errors import ComponentError
 
     try:
-        return derivative_lines(cls)
+        if component.kind == "network":
+            return _of_network(component, registry)
+        return derivative_lines(component.cls)
     except ComponentError as error:
         return [str(error)]
 
 
-def _plain(component: Registered) -> dict[str, Any]:
+def _of_network(component: Registered, registry: Registry) -> list[str]:
+    """Return the gradients of a network with its default hyperparameters and activations."""
+    from anncore.contract.hyperparameters import build, references
+    from anncore.engine.network import OUTPUT
+    from anncore.engine.shown_gradients import backward_lines
+    from anncore.testing.networks import sizes_of
+
+    activations = {
+        key: (registry.get(reference.kind, reference.default).cls(),)
+        for key, reference in references(component.cls).items()
+        if reference.kind == "activation" and key != OUTPUT
+    }
+    network = build(component.cls, **activations)
+    try:
+        return backward_lines(network, *sizes_of(network))
+    except AssertionError as error:  # it accepts none of the sizes that are tried
+        return [str(error)]
+
+
+def _plain(component: Registered, registry: Registry) -> dict[str, Any]:
     from anncore.contract.hyperparameters import declared, references
 
     cls: Any = component.cls
@@ -99,7 +120,7 @@ def _plain(component: Registered) -> dict[str, Any]:
         "plugin": component.plugin,
         "origin": _origin(component),
         "documentation": documentation(cls),
-        "derivative": _derived(cls),
+        "derivative": _derived(component, registry),
         "hyperparameters": {
             key: {
                 "default": field.default,

@@ -157,6 +157,11 @@ class PlacedNetwork:
             return
 
     @property
+    def derives(self) -> bool:
+        """Whether the core derives its gradients from forward."""
+        return self._derived is not None
+
+    @property
     def gradient_from(self) -> str:
         """What gives its gradients, for messages."""
         return "backward" if self._derived is None else "the gradient derived from forward"

@@ -65,6 +65,10 @@ class Call(Opaque):
         """Return an array like f(z)."""
         return alike((*z.shape[:-1], self.activation.units(z.shape[-1])), z.dtype)
 
+    def expression(self, algebra: Any, args: Sequence[Any]) -> Any:
+        """Return it for printing: relu(z)."""
+        return algebra.call(self.activation.name, args[0])
+
     def rule(self, place: int) -> Callable[..., Any]:
         """Return the rule of z, or of a weight of its own, whose gradient the activation writes itself."""
 
@@ -93,6 +97,11 @@ class Back(Opaque):
     def like(self, grad: Any, z: Any, a: Any) -> Array:
         """Return an array like z."""
         return alike(z.shape, z.dtype)
+
+    def expression(self, algebra: Any, args: Sequence[Any]) -> Any:
+        """Return it for printing: g ∘ relu'(z)."""
+        grad, z, _ = args
+        return algebra.multiply(grad, algebra.call(f"{self.call.activation.name}'", z))
 
     def rule(self, place: int) -> Callable[..., Any]:
         """Refuse: nothing needs a second derivative."""

@@ -37,6 +37,18 @@ class Step(NamedTuple):
     last: tuple[int, ...]  # what no later step reads
 
 
+class _Planned:
+    """A step before its arrays have places: what computes a node, and the nodes among its arguments."""
+
+    __slots__ = ("args", "function", "node", "phase", "reads")
+
+    def __init__(
+        self, phase: int, function: Callable[..., Any], args: tuple[Any, ...], node: Node
+    ) -> None:
+        self.phase, self.function, self.args, self.node = phase, function, args, node
+        self.reads = [arg for arg in args if isinstance(arg, Node)]
+
+
 class Later:
     """A formula that is fused when it has been called often enough to repay the making of machine code."""
 
@@ -138,13 +150,10 @@ class Steps:
         for node in reversed(self._order):
             if not _elementwise(node):
                 continue
-            users = self._users.get(node, [])
-            above = list(dict.fromkeys(root for user in users for root in roots.get(user, [])))
-            inside = bool(users) and node not in self._kept and all(user in roots for user in users)
-            inside = inside and all(root.shape == node.shape for root in above)
+            above = self._above(node, roots)
             # Truth values are computed again in each formula that needs them.
-            shared = node.dtype == bool or (len(above) == 1 and self._phase[above[0]] == self._phase[node])
-            if inside and shared:
+            alone = len(above) == 1 and self._phase[above[0]] == self._phase[node]
+            if alone or (above and node.dtype.kind == "b"):
                 roots[node] = above
                 for root in above:
                     groups[root].add(node)
@@ -152,6 +161,18 @@ class Steps:
                 roots[node] = [node]
                 groups[node] = {node}
         return groups
+
+    def _above(self, node: Node, roots: Mapping[Node, list[Node]]) -> list[Node]:
+        """Return the ends of the formulas that use a node; none unless all that use it are such formulas."""
+        users = self._users.get(node)
+        if users is None or node in self._kept:
+            return []
+        above: dict[Node, None] = {}
+        for user in users:
+            if user not in roots:
+                return []
+            above.update(dict.fromkeys(roots[user]))
+        return list(above) if all(root.shape == node.shape for root in above) else []
 
     def _targets(self) -> dict[Node, str]:
         """Return the nodes that are computed right in an array of the caller."""
@@ -169,33 +190,33 @@ class Steps:
 
     def _plain_single(self, node: Node) -> bool:
         """Tell whether NumPy does as well as a kernel: one operation on arrays of one shape."""
-        return all(arg.shape == node.shape for arg in node.args if isinstance(arg, Node | np.ndarray))
+        return all(arg.shape == node.shape for arg in node.args if isinstance(arg, (Node, np.ndarray)))
 
     def _scheduled(self, phases: int) -> list[list[Step]]:
         inside = {node for root, members in self._groups.items() for node in members if node is not root}
-        emitted: list[tuple[int, Callable[..., Any], tuple[Any, ...], Node]] = [
-            (self._phase[node], *self._step(node), node) for node in self._order if node not in inside
+        planned = [
+            _Planned(self._phase[node], *self._step(node), node) for node in self._order if node not in inside
         ]
-        emitted.sort(key=lambda one: one[0])  # stable: within a phase in the order of recording
+        planned.sort(key=lambda step: step.phase)  # stable: within a phase in the order of recording
         keep = {*self._kept, *(value.node for value in self._into.values() if isinstance(value, Symbol))}
         read = set(keep)
-        for _, _, args, node in reversed(emitted):
-            if node in read:
-                read.update(arg for arg in args if isinstance(arg, Node))
-        emitted = [one for one in emitted if one[-1] in read]
+        for step in reversed(planned):
+            if step.node in read:
+                read.update(step.reads)
+        planned = [step for step in planned if step.node in read]
         last: dict[Node, int] = {}
-        for at, (_, _, args, node) in enumerate(emitted):
-            for arg in (*args, node):
-                if isinstance(arg, Node):
-                    last[arg] = at
+        for at, step in enumerate(planned):
+            for node in step.reads:
+                last[node] = at
+            last[step.node] = at
         steps: list[list[Step]] = [[] for _ in range(phases)]
-        for at, (phase, function, args, node) in enumerate(emitted):
-            nodes = dict.fromkeys(arg for arg in (*args, node) if isinstance(arg, Node))
-            dying = [arg for arg in nodes if last[arg] == at and arg not in keep and not arg.known]
-            out = self._out(function, args, node, dying)
-            places = tuple(map(self.slot, args))
-            gone = tuple(self.slot(arg) for arg in dying)
-            steps[phase].append(Step(function, places, out, self.slot(node), gone))
+        for at, step in enumerate(planned):
+            nodes = dict.fromkeys((*step.reads, step.node))
+            dying = [node for node in nodes if last[node] == at and not node.known and node not in keep]
+            out = self._out(step.function, step.args, step.node, dying)
+            places = tuple(map(self.slot, step.args))
+            gone = tuple(map(self.slot, dying))
+            steps[step.phase].append(Step(step.function, places, out, self.slot(step.node), gone))
         steps[-1] += self._copies()
         return steps
 

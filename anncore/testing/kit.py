@@ -343,12 +343,20 @@ class Kit:
         return []
 
 
+WITHOUT_OVERFLOW = (
+    "write scipy.special.expit(z) for 1 / (1 + exp(-z)), np.logaddexp(0, z) for log(1 + exp(z)), np.tanh(z) "
+    "for its quotient of exponentials, or exp of np.minimum(z, 0) where only that side counts"
+)
+
+
 def raised(cls: Any, error: BaseException) -> str:
     """Return what a component raises, in one line, with the line of its file that does."""
     module = sys.modules.get(cls.__module__)
     where = line_in(getattr(module, "__file__", None) or "", error)
     if where and isinstance(error, ValueError) and "truth value of an array" in str(error):
         return f"it cannot decide by an array (if, while, and, or): use np.where{where}"
+    if isinstance(error, FloatingPointError) and "overflow encountered in exp" in str(error):
+        return f"raised {described(error)}{where}; {WITHOUT_OVERFLOW}"
     return f"raised {described(error)}{where}"
 
 

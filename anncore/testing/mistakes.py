@@ -16,7 +16,8 @@ ROUGH = 1e-3  # to which a ratio to finite differences counts as one number
 class Gradients(NamedTuple):
     """A gradient as the component gives it, the right one, and the arguments at which they are.
 
-    argument: the name of the argument in messages. factors: the lengths of the axes by name, such as N and D.
+    argument: the name of the argument in messages, "" if its sign says nothing. factors: the lengths of the axes by name, such as N and D.
+    whole: they are those of a whole matrix (T, fan_in, fan_out), so that rows and columns have a meaning.
     """
 
     given: Array
@@ -24,6 +25,7 @@ class Gradients(NamedTuple):
     at: Array
     argument: str = "z"
     factors: Mapping[str, int] = {}
+    whole: bool = False
 
 
 def must_agree(gradients: Gradients, label: str | Callable[[Any], str], *, rtol: float, atol: float) -> None:
@@ -47,7 +49,9 @@ def looks_like(gradients: Gradients, wrong: Array) -> str:
     ratio = _ratio(gradients.given, gradients.right)
     if ratio is not None:  # also where both are so small that nothing counts as wrong
         return f"{_multiple(ratio, gradients.factors)} everywhere"
-    side = _side(gradients, wrong)
+    if gradients.whole and _transposed(gradients):
+        return "it is the transpose of the right one"
+    side = _part(wrong) if gradients.whole else _side(gradients, wrong)
     if not side:
         return _another(gradients, wrong)
     ratio = _ratio(gradients.given[wrong], gradients.right[wrong]) if wrong.sum() > 1 else None
@@ -85,7 +89,7 @@ def _multiple(ratio: float, factors: Mapping[str, int]) -> str:
 def _side(gradients: Gradients, wrong: Array) -> str:
     """Return "only at z > 0" and the like if one side of a number is wrong and the other right, else ""."""
     name, bad, good = gradients.argument, gradients.at[wrong], gradients.at[~wrong]
-    if not good.size:
+    if not (good.size and name):
         return ""
     if (bad > 0).all() and (good <= 0).all():
         return f"only at {name} > 0"
@@ -100,10 +104,30 @@ def _side(gradients: Gradients, wrong: Array) -> str:
     return ""
 
 
+def _transposed(gradients: Gradients) -> bool:
+    """Tell whether each trial's matrix is the transpose of the right one."""
+    given, right = gradients.given, gradients.right.swapaxes(1, 2)
+    return given.shape == right.shape and np.allclose(given, right, rtol=ROUGH, atol=0)
+
+
+def _part(wrong: Array) -> str:
+    """Return "only in columns 3 to 5" or "only in row 2" if all wrong places lie there, else ""."""
+    parts = []
+    for name, axis in (("column", 2), ("row", 1)):
+        others = tuple(other for other in range(3) if other != axis)
+        places = np.flatnonzero(wrong.any(axis=others))
+        low, high = int(places[0]), int(places[-1])
+        if len(places) == high - low + 1 < wrong.shape[axis]:
+            parts.append(f"{name} {low}" if low == high else f"{name}s {low} to {high}")
+    return f"only in {' and '.join(parts)}" if parts else ""
+
+
 def _another(gradients: Gradients, wrong: Array) -> str:
     name, right = gradients.argument, gradients.at[~wrong]
     if not right.size:
         return "it is the gradient of another formula, equal nowhere"
+    if gradients.whole or not name:
+        return f"it is the gradient of another formula, equal at {right.size} of {wrong.size} places"
     some = ", ".join(f"{value:.3g}" for value in np.unique(right)[:3])
     places = f"{right.size} of {wrong.size} places ({name} = {some})"
     return f"it is the gradient of another formula, equal at {places}"

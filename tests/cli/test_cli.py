@@ -58,6 +58,14 @@ def sloth(tmp_path: Path) -> str:
 # The group
 
 
+def test_show_prints_back_propagation_of_a_network() -> None:
+    text = run("show", "mlp").stdout
+    assert "Derived from the formula\n  z1 = x W1 + b1\n  a1 = relu(z1)\n" in text
+    assert "  δ1 = (δ2 W2ᵀ) ∘ relu'(z1)\n" in text
+    assert json.loads(run("show", "mlp", "--json").stdout)["derivative"][-1] == "∂L/∂W1 = xᵀ δ1"
+    assert json.loads(run("show", "elman", "--json").stdout)["derivative"] == []  # written by hand
+
+
 def test_help_names_every_verb_with_a_line() -> None:
     output = run("--help").stdout
     for verb in VERBS:

@@ -21,8 +21,10 @@ from scipy import special
 
 from anncore import Activation, Hyper, hyper
 from anncore.contract.derivatives import Underivable, pullback
+from anncore.contract.derivatives.reverse import gradients
 from anncore.contract.derivatives.rules import FLAT, RULES
 from anncore.contract.derivatives.special import RULES as OF_SCIPY
+from anncore.contract.derivatives.symbols import Graph
 
 H = 1e-40
 
@@ -148,8 +150,76 @@ def test_derivatives_of_the_rest() -> None:
         lambda z: (1 - z) / z - 2 * -z + abs(z) % 0.3,
         lambda z: np.round(z, 1) + np.floor(z) + np.sign(z) + z,
         lambda z: np.fmax(z, 0.5) * np.fmin(0.4, z),
+        lambda z: z * z.mean(axis=1, dtype=z.dtype, keepdims=True) + z.sum(2, dtype="float64")[..., None],
+        lambda z: z * (z > 0.5).mean(axis=2, dtype=z.dtype, keepdims=True),
     ):
         np.testing.assert_allclose(derived(formula, z)[0], differences(formula, z)[0], rtol=1e-7, atol=1e-9)
+
+
+def _slope_of_logistic(z: Any) -> Any:
+    return special.expit(z) * special.expit(-z)
+
+
+def _slope_of_swish(z: Any) -> Any:
+    return special.expit(z) + z * _slope_of_logistic(z)
+
+
+def _slope_of_mish(z: Any) -> Any:
+    bend = np.tanh(np.logaddexp(0, z))
+    return bend + z * (1 - bend**2) * special.expit(z)
+
+
+OVERFLOWING: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "logistic": (lambda z: 1 / (1 + np.exp(-z)), _slope_of_logistic),
+    "logistic by a power": (lambda z: (1 + np.exp(-z)) ** -1, _slope_of_logistic),
+    "logistic by np.reciprocal": (lambda z: np.reciprocal(1 + np.exp(-z)), _slope_of_logistic),
+    "logistic to the base 2": (
+        lambda z: 1 / (1 + 2.0**-z),
+        lambda z: np.log(2) * _slope_of_logistic(np.log(2) * z),
+    ),
+    "its square": (lambda z: 1 / (1 + np.exp(-z)) ** 2, lambda z: 2 * special.expit(z) * _slope_of_logistic(z)),
+    "swish": (lambda z: z / (1 + np.exp(-z)), _slope_of_swish),
+    "mish": (lambda z: z * np.tanh(np.log(1 + np.exp(z))), _slope_of_mish),
+    "tanh": (lambda z: 2 / (1 + np.exp(-2 * z)) - 1, lambda z: 4 * _slope_of_logistic(2 * z)),
+    "sech": (lambda z: 1 / np.cosh(z), lambda z: -np.tanh(z) / np.cosh(np.clip(z, -700, 700))),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", OVERFLOWING)
+def test_where_an_exponential_overflows_the_slope_is_that_of_the_function(case: str, dtype: str) -> None:
+    """PyTorch and JAX give NaN there, 0 of the outer function times the infinite slope of the exponential."""
+    formula, slope = OVERFLOWING[case]
+    z = np.array([-1e4, -710, -300, -89, -10, -0.5, 0, 0.5, 10, 89, 300, 710, 1e4]).reshape(1, 1, -1)
+    with np.errstate(over="ignore"):
+        [gradient] = derived(formula, z.astype(dtype))
+    precision = {"float32": (1e-3, 1e-7), "float64": (1e-9, 1e-15)}[dtype]
+    np.testing.assert_allclose(gradient, slope(z), rtol=precision[0], atol=precision[1])
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        lambda z: np.exp(-np.abs(z)) / (1 + np.exp(-np.abs(z))),
+        lambda z: np.exp(-(z**2) / 2) * np.exp(-0.5 * (z * z)),
+        lambda z: np.exp(np.minimum(z, 0)) + np.exp(z.clip(-np.inf, 0)),
+        lambda z: np.exp(z - z.max(axis=2, keepdims=True)),
+        lambda z: np.exp(-np.exp(-(z**4))),
+    ],
+)
+def test_an_exponential_that_cannot_overflow_costs_nothing_more(formula: Callable[..., Any]) -> None:
+    graph = Graph()
+    z = graph.input(np.ones((1, 2, 3)))
+    made = formula(z)
+    gradients(made, graph.input(np.ones(made.shape)), [z])
+    assert graph.guards == set()
+
+
+def test_a_sum_in_another_type_has_a_gradient_in_its_own() -> None:
+    z = numbers(1, 2, 3).astype(np.float32)
+    [gradient] = derived(lambda z: (z * z).sum(axis=2, dtype=np.float64), z)
+    assert gradient.dtype == np.float32
+    np.testing.assert_allclose(gradient, 2 * z, rtol=1e-6)
 
 
 def test_every_rule_is_tested() -> None:

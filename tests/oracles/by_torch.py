@@ -111,6 +111,12 @@ def _elman(t: Any, x: Any, p: Any, training: bool, every: bool = False) -> Any:
     return (given if every else given[:, -1]).matmul(p["Wy"]).add(p["c"]).flatten(1)
 
 
+def _sparse(t: Any, x: Any, p: Any, training: bool) -> Any:
+    for i in (1, 2):
+        x = t.tanh(x @ (p[f"W{i}"] * p[f"M{i}"]) + p[f"b{i}"])
+    return x @ p["W3"] + p["b3"]
+
+
 def _cnn(t: Any, x: Any, p: Any, training: bool, kernel: int = 3, pool: int = 2, mean: bool = False) -> Any:
     weight = p["W"].T.reshape(-1, 1, kernel, kernel)
     z = t.nn.functional.conv2d(x.reshape(-1, 1, 8, 8), weight, p["b"][0], padding="same")
@@ -122,6 +128,28 @@ def _cnn(t: Any, x: Any, p: Any, training: bool, kernel: int = 3, pool: int = 2,
 def initializer(name: str, theirs: Any, **values: Any) -> Row:
     """Return a row of an initializer; theirs(torch.nn.init, weight), the weight (fan_out, fan_in)."""
     return torch("initializer", name, theirs, values, rtol=0.025, why=SAMPLING)
+
+
+def _focal(log_p: Any, log_q: Any, gamma: float, weight: Any) -> Any:
+    """Lin et al. (2017), equation 5, from log p_t and log (1 - p_t)."""
+    return -(weight * (gamma * log_q).exp() * log_p).sum(-1).mean()
+
+
+def _focal_binary(log_p: Any, log_q: Any, y: Any, gamma: float = 2.0, alpha: float | None = 0.25) -> Any:
+    """Weigh the positives with alpha and the negatives with 1 - alpha, as torchvision does."""
+    weight = 1.0 if alpha is None else alpha * y + (1 - alpha) * (1 - y)
+    one = y == 1
+    return _focal(log_p.where(one, log_q), log_q.where(one, log_p), gamma, weight)
+
+
+def _focal_classes(log_p: Any, y: Any, gamma: float = 2.0, alpha: float = 0.25) -> Any:
+    true = (log_p * y).sum(-1, keepdim=True)
+    return _focal(true, (-true.expm1()).log(), gamma, alpha)
+
+
+def _pinball(a: Any, y: Any, level: float) -> Any:
+    """Koenker & Bassett (1978)."""
+    return (level * (y - a)).maximum((level - 1) * (y - a)).mean()
 
 
 class Around:
@@ -545,7 +573,46 @@ ROWS = [
         squared=True,
         margin=0.7,
     ),
+    loss("focal", "binary", lambda F, a, y: _focal_binary(a.log(), (1 - a).log(), y)),
+    loss(
+        "focal",
+        "binary",
+        lambda F, a, y: _focal_binary(a.log(), (1 - a).log(), y, 3.5, None),
+        gamma=3.5,
+        balance=False,
+    ),
+    loss("focal", "binary logits", lambda F, z, y: _focal_binary(F.logsigmoid(z), F.logsigmoid(-z), y)),
+    loss(
+        "focal",
+        "binary logits",
+        lambda F, z, y: _focal_binary(F.logsigmoid(z), F.logsigmoid(-z), y, 0.7, 0.6),
+        gamma=0.7,
+        alpha=0.6,
+    ),
+    loss("focal", "multiclass", lambda F, a, y: _focal_classes(a.log(), y)),
+    loss("focal", "multiclass logits", lambda F, z, y: _focal_classes(F.log_softmax(z, dim=-1), y)),
+    loss(
+        "focal",
+        "multiclass logits",
+        lambda F, z, y: _focal_classes(F.log_softmax(z, dim=-1), y, 3.5, 1.0),
+        gamma=3.5,
+        balance=False,
+    ),
+    loss("quantile", "regression", lambda F, a, y: _pinball(a, y, 0.5)),
+    loss("quantile", "regression", lambda F, a, y: _pinball(a, y, 0.9), level=0.9),
     loss("gaussian_nll", "gaussian", lambda F, a, y: F.gaussian_nll_loss(a[:, :3], y, a[:, 3:].exp())),
+    loss(
+        "gaussian_nll",
+        "gaussian",
+        lambda F, a, y: F.gaussian_nll_loss(a[:, :3], y, a[:, 3:].exp(), full=True),
+        full=True,
+    ),
+    loss(
+        "gaussian_nll",
+        "gaussian",
+        lambda F, a, y: F.gaussian_nll_loss(a[:, :3], y, F.softplus(a[:, 3:])),
+        variance="softplus",
+    ),
     loss(
         "gaussian_nll",
         "gaussian",
@@ -648,6 +715,8 @@ ROWS = [
     network("elman", "training", _elman, hidden=5, features=4),
     network("elman", "training", _elman, hidden=5, features=8),
     network("elman", "training", partial(_elman, every=True), hidden=5, features=4, read="every"),
+    network("sparse", "training", _sparse, hidden=[4, 3]),
+    network("hopfield", "training", lambda t, x, p, training: x @ p["W"]),
     network("cnn", "training", _cnn, filters=2),
     network("cnn", "training", partial(_cnn, mean=True), filters=2, pooling="mean"),
     network("cnn", "training", partial(_cnn, kernel=5, pool=3), filters=2, kernel=5, pool=3),

@@ -303,7 +303,7 @@ def _metric(component: Any, row: Row) -> Any:
 
 
 # Inputs and outputs of a network, where these are not 3 and 2.
-SIZES: Mapping[str, tuple[int, int]] = {"elman": (8, 2), "cnn": (64, 3)}
+SIZES: Mapping[str, tuple[int, int]] = {"elman": (8, 2), "cnn": (64, 3), "hopfield": (4, 4)}
 
 
 class Pass(NamedTuple):
@@ -326,11 +326,11 @@ class Pass(NamedTuple):
 
 
 def placed(component: Any, row: Row) -> PlacedNetwork:
-    """Return a network with tanh in its places."""
+    """Return a network with tanh in its places, if it has any."""
     tanh = REGISTRY.get("activation", "tanh").cls()
-    return PlacedNetwork(
-        dataclasses.replace(component, activation=(tanh,)), *SIZES.get(row.name, (3, 2)), None
-    )
+    if hasattr(component, "activation"):
+        component = dataclasses.replace(component, activation=(tanh,))
+    return PlacedNetwork(component, *SIZES.get(row.name, (3, 2)), None)
 
 
 def a_pass(row: Row) -> Pass:

@@ -85,7 +85,13 @@ ACTIVATIONS = [
     wrong("activation", "gradient", "forward gives (3, 3) for z (3, 7, 3)", forward=summed),
     wrong("activation", "gradient", "nothing was checked", kinks=tuple(np.linspace(-9, 9, 18001))),
     wrong("activation", "range", "outside the declared range [0, inf)", range="[0, inf)"),
-    wrong("activation", "extremes_finite", "overflow", forward=overflowing, backward=its_slope),
+    wrong(
+        "activation",
+        "extremes_finite",
+        "overflow encountered in exp; write scipy.special.expit(z)",
+        forward=overflowing,
+        backward=its_slope,
+    ),
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from forward_only import BatchNorm, Residual
-from right_components import Furnished, Wired
+from right_components import RIGHT, Furnished, Wired
 
 from anncore import Layer, WeightSpec
 from anncore.contract.kinds import Array
@@ -23,9 +23,41 @@ def half_a_gradient(self: Any, weights: Any, tape: Any, grad: Array, grads: Any)
     grads["B"][:] = tape[2].swapaxes(1, 2) @ grad  # and A is forgotten
 
 
+def spoiling(name: str, change: Any) -> Any:
+    """Return a backward whose gradient of one array is changed."""
+
+    def backward(self: Any, weights: Any, tape: Any, grad: Array, grads: Any) -> None:
+        RIGHT["network"].backward(self, weights, tape, grad, grads)
+        grads[name][:] = change(grads[name])
+
+    return backward
+
+
+def without_a_slope(self: Any, weights: Any, tape: Any, grad: Array, grads: Any) -> None:
+    x, z, a = tape
+    grads["B"][:] = a.swapaxes(1, 2) @ grad
+    grads["A"][:] = x.swapaxes(1, 2) @ (grad @ weights["B"].swapaxes(1, 2))
+
+
+EXAMPLES = 5  # of the kit
+
 NETWORKS = [
     wrong("network", "specs", "two weights share a name", specs=namesakes),
     wrong("network", "gradient", "backward for A: nan", backward=half_a_gradient),
+    *(
+        wrong("network", "gradient", f"; {because}", backward=spoiling(name, change))
+        for name, change, because in [
+            ("A", lambda grad: -grad, "the sign is wrong everywhere"),
+            ("B", lambda grad: 2 * grad, "it is 2 times the right value everywhere"),
+            ("B", lambda grad: grad * EXAMPLES, "it misses 1/N everywhere"),
+            ("A", lambda grad: grad / EXAMPLES, "it is divided by N once too often everywhere"),
+            ("A", lambda grad: 0 * grad, "it is 0 everywhere"),
+            ("B", lambda grad: grad.swapaxes(1, 2).copy(), "it is the transpose of the right one"),
+            ("A", lambda grad: grad * [1, -1], "the sign is wrong only in column 1"),
+            ("A", lambda grad: grad * [[0], [0], [1]], "it is 0 only in rows 0 to 1"),
+        ]
+    ),
+    wrong("network", "gradient", "it is the gradient of another formula, equal", backward=without_a_slope),
 ]
 
 

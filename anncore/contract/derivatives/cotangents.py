@@ -46,12 +46,22 @@ def through_mask(grad: Gradient, change: Callable[[Any], Any]) -> Gradient:
 
 
 def times(grad: Gradient, factor: Any) -> Gradient:
-    """Return grad * factor."""
+    """Return grad * factor; 0 where grad is 0 and an exponential in the factor overflows."""
     if _is_number(factor, 1):
         return grad
     if _is_number(factor, -1):
         return negated(grad)
+    if isinstance(factor, Symbol) and factor.node.large:
+        return through_mask(grad, lambda inner: _guarded(inner, factor))
     return through_mask(grad, lambda inner: inner * factor)
+
+
+def _guarded(grad: Gradient, factor: Symbol) -> Gradient:
+    if not isinstance(grad, Symbol):
+        return grad * factor
+    nothing = grad == 0
+    grad.graph.guards.add(nothing.node)
+    return grad * np.where(nothing, 0.0, factor)
 
 
 def over(grad: Gradient, divisor: Any) -> Gradient:
@@ -101,6 +111,8 @@ def full(grad: Gradient, shape: tuple[int, ...]) -> Gradient:
 
 def fitted(grad: Gradient, whole: tuple[int, ...], shape: tuple[int, ...]) -> Gradient:
     """Return the gradient of an operand of this shape, broadcast to `whole`: the sum over its copies."""
+    if whole == shape:
+        return grad
     missing = len(whole) - len(shape)
     padded = (1,) * missing + tuple(shape)
     copies, axes = 1, []

@@ -55,6 +55,8 @@ def _axis(array: Any, axis: int, function: Any) -> int:
 def _reduction(function: Any) -> Callable[..., Any]:
     def record(array: Any, axis: Any = None, *more: Any, **options: Any) -> Any:
         kept = {key: value for key, value in options.items() if key in ("keepdims", "ddof")}
+        if function in (np.sum, np.mean) and options.get("dtype") is not None:
+            kept["dtype"] = np.dtype(options.pop("dtype")).str
         others = {key for key, value in options.items() if key not in kept and value is not None}
         if more or others - {"where"} or options.get("where", True) is not True:
             raise refuse(f"{name_of(function)} with {next(iter(others), 'out')}=", "cannot be followed")

@@ -12,7 +12,7 @@ import numpy as np
 from anncore.contract.derivatives import primitives
 from anncore.contract.derivatives.algebra import Algebra, Expression
 from anncore.contract.derivatives.reverse import ordered
-from anncore.contract.derivatives.symbols import Node, Symbol
+from anncore.contract.derivatives.symbols import Node, Opaque, Symbol
 
 LONG = 48  # a part with a longer text gets a name of its own
 LETTERS = "tuvwpqrsh"
@@ -31,25 +31,34 @@ class Printed(NamedTuple):
 
 
 def printed(
-    output: Any, names: Mapping[Node, str], lengths: Mapping[str, int], result: tuple[Node, str] | None = None
+    output: Any,
+    names: Mapping[Node, str],
+    lengths: Mapping[str, int],
+    result: tuple[Node, str] | None = None,
+    products: str = " ",
 ) -> Printed:
     """Return the text of a graph's output.
 
     names: those of the inputs. lengths: the lengths of axes, such as N and D, which constants are made of.
-    result: the node of the formula itself, and how it is called where the derivative uses it.
+    result: the node of the formula itself, and how it is called where the derivative uses it. products: the
+    sign between the factors of a product number by number; another one than " " where matrices are multiplied.
     """
     algebra = Algebra()
     made: dict[Node, Expression] = {node: algebra.name(name) for node, name in names.items()}
     ends = [output.node] if isinstance(output, Symbol) else []
     if result is not None:
         ends.append(result[0])
+    guards = output.graph.guards if isinstance(output, Symbol) else ()
     for node in ordered(ends):
-        if node not in made:
-            made[node] = _expression(algebra, node, [_operand(algebra, arg, made) for arg in node.args])
+        if node in made:
+            continue
+        operands = [_operand(algebra, arg, made) for arg in node.args]
+        guarded = node.function is np.where and node.args[0] in guards  # for computing, not for reading
+        made[node] = operands[2] if guarded else _expression(algebra, node, operands)
     root = made[output.node] if isinstance(output, Symbol) else _operand(algebra, output, made)
     root = algebra.add(root)
     taken = {made[result[0]]: result[1]} if result is not None else {}
-    writer = _Writer(root, lengths, set(names.values()), taken)
+    writer = _Writer(root, lengths, set(names.values()), taken, products)
     text = writer.text(root, whole=True)
     return Printed(text, writer.where)
 
@@ -134,6 +143,13 @@ def _expression(algebra: Algebra, node: Node, args: list[Expression]) -> Express
     maker = MAKERS.get(node.function)
     if maker is not None:
         return maker(algebra, args)
+    if isinstance(node.function, Opaque):
+        return node.function.expression(algebra, args)
+    if node.function in (operator.matmul, np.matmul):
+        return algebra.make("matrices", *args)
+    if node.function is np.transpose and dict(node.options)["axes"] == (0, 2, 1):
+        [matrix] = args
+        return matrix.args[0] if matrix.kind == "transpose" else algebra.make("transpose", matrix)
     options = dict(node.options)
     name = getattr(node.function, "__name__", "f").strip("_")
     if node.function is primitives.sum_examples:
@@ -154,13 +170,15 @@ def _expression(algebra: Algebra, node: Node, args: list[Expression]) -> Express
 
 def _index(index: tuple[Any, ...]) -> str:
     def text(part: Any) -> str:
+        if isinstance(part, np.ndarray):
+            return "places"
         if isinstance(part, slice):
             ends = ["" if end is None else str(end) for end in (part.start, part.stop)]
             return ":".join(ends) + (f":{part.step}" if part.step not in (None, 1) else "")
         return "..." if part is Ellipsis else str(part)
 
     parts = list(index)
-    while parts and parts[0] in (slice(None), Ellipsis) and not isinstance(parts[0], np.ndarray):
+    while parts and not isinstance(parts[0], np.ndarray) and parts[0] in (slice(None), Ellipsis):
         parts.pop(0)  # the trials, and other whole axes before
     return f"[{', '.join(map(text, parts))}]"
 
@@ -172,9 +190,14 @@ class _Writer:
     """Writes expressions; what is used several times, or is long, gets a name."""
 
     def __init__(
-        self, root: Expression, lengths: Mapping[str, int], used: set[str], taken: Mapping[Expression, str]
+        self,
+        root: Expression,
+        lengths: Mapping[str, int],
+        used: set[str],
+        taken: Mapping[Expression, str],
+        products: str,
     ) -> None:
-        self._lengths, self._taken = lengths, dict(taken)
+        self._lengths, self._taken, self._products = lengths, dict(taken), products
         self._counts = _uses(root)
         self._free = (letter for letter in _letters() if letter not in used)
         self.where: dict[str, str] = {}
@@ -205,6 +228,12 @@ class _Writer:
             return self._sum(*args), 1
         if kind == "product":
             return self._product(*args), 2 if args[0] > 0 else 1
+        if kind == "matrices":
+            sign = " " if self._products != " " else " @ "
+            left = self.text(args[0], 2 if args[0].kind == "matrices" else 3)
+            return f"{left}{sign}{self.text(args[1], 3)}", 2
+        if kind == "transpose":
+            return f"{self.text(args[0], 4)}ᵀ", 4
         if kind == "log1pexp":
             return f"log(1 + exp({self.text(args[0])}))", 4
         if kind == "compare":
@@ -245,11 +274,11 @@ class _Writer:
     def _product(self, number: float, powers: Sequence[tuple[Expression, float]]) -> str:
         powers = sorted(powers, key=lambda factor: factor[0].kind != "name")
         above, below = self._coefficient(abs(number))
-        above += [self._raised(base, power) for base, power in powers if power > 0]
+        factors = [self._raised(base, power) for base, power in powers if power > 0]
+        text = " ".join([*above, *([self._products.join(factors)] if factors else [])]) or "1"
         below += [self._raised(base, -power) for base, power in powers if power < 0]
-        text = " ".join(above) or "1"
         if below:
-            divisor = " ".join(below)
+            divisor = self._products.join(below)
             text = f"{text} / ({divisor})" if len(below) > 1 else f"{text} / {divisor}"
         return f"-{text}" if number < 0 else text
 

@@ -8,6 +8,7 @@ import operator
 import os
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
@@ -102,13 +103,14 @@ class Place(NamedTuple):
 def formula_place() -> Place | None:
     """Return where the formula is that called into the trace."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and _is_library(frame.f_code):
+    while frame is not None and _is_library(frame.f_code.co_filename):
         frame = frame.f_back
     return None if frame is None else Place(frame.f_code, frame.f_lasti, frame.f_lineno)
 
 
-def _is_library(code: CodeType) -> bool:
-    name = code.co_filename
+@lru_cache(maxsize=4096)
+def _is_library(name: str) -> bool:
+    """Tell whether a file belongs to annx, NumPy or SciPy."""
     return name.startswith(LIBRARIES) or f"{os.sep}scipy{os.sep}" in name or name.startswith("<__array_")
 
 
@@ -175,7 +177,7 @@ def refuse_raised(error: Exception) -> Underivable:
     text = " ".join(f"{type(error).__name__}: {error}".split())
     for at in reversed(range(len(trail))):
         frame, tail = trail[at]
-        if not _is_library(frame.f_code):
+        if not _is_library(frame.f_code.co_filename):
             place = Place(frame.f_code, tail.tb_lasti, tail.tb_lineno)
             deeper = at + 1 < len(trail)
             if place.called and (deeper or isinstance(error, TypeError)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,30 +20,35 @@ def gradients(result: Symbol, seed: Gradient, wrt: Sequence[Symbol]) -> list[Gra
     Griewank & Walther, "Evaluating Derivatives" (2nd ed. 2008), chapter 3.
     """
     graph = result.graph
+    graph.writing = False  # from here on no line of the formula makes a node
     order = ordered([result.node])
     depends = _depending(order, [symbol.node for symbol in wrt])
     given: dict[Node, list[Gradient]] = {result.node: [seed]}
+    totals: dict[Node, Gradient] = {}
     for node in reversed(order):
-        if node not in given or node not in depends or node.function is None:
+        if node not in given or node not in depends:
             continue
-        grad = _total(given.pop(node))
+        grad = totals[node] = _total(given.pop(node))
         args = [Symbol(graph, arg) if isinstance(arg, Node) else arg for arg in node.args]
+        options = dict(node.options)
+        out = Symbol(graph, node)
+        aligned = broadcasts(node.function) or node.function is primitives.spread
         for place, arg in enumerate(node.args):
-            if not isinstance(arg, Node) or arg not in depends:
-                continue
-            part = _part(node, place, grad, Symbol(graph, node), args)
-            if part is not None:
-                aligned = node.function is primitives.spread or broadcasts(node.function)
-                whole = node.shape if aligned else arg.shape
-                given.setdefault(arg, []).append(fitted(part, whole, arg.shape))
-    return [_total(given[symbol.node]) if symbol.node in given else None for symbol in wrt]
+            if isinstance(arg, Node) and arg in depends:
+                part = _part(node, place, grad, out, args, options)
+                if part is not None:
+                    whole = node.shape if aligned else arg.shape
+                    given.setdefault(arg, []).append(fitted(part, whole, arg.shape))
+    return [totals.get(symbol.node) for symbol in wrt]
 
 
-def _part(node: Node, place: int, grad: Gradient, result: Symbol, args: Sequence[Any]) -> Gradient | None:
+def _part(
+    node: Node, place: int, grad: Gradient, out: Symbol, args: Sequence[Any], options: Mapping[str, Any]
+) -> Gradient | None:
     """Return what the rule gives for one argument; an error names the line that made the node."""
     try:
         rule = rule_of(node.function, place)
-        return None if rule is None else rule(grad, result, *args, **dict(node.options))
+        return None if rule is None else rule(grad, out, *args, **options)
     except Underivable as error:
         raise Underivable(error.what, "" if node.place is None else str(node.place)) from None
 
@@ -60,7 +65,9 @@ def ordered(ends: Sequence[Node]) -> list[Node]:
             order[node] = None
         else:
             waiting.append((node, True))
-            waiting += [(arg, False) for arg in reversed(node.args) if isinstance(arg, Node)]
+            waiting += [
+                (arg, False) for arg in reversed(node.args) if isinstance(arg, Node) and arg not in order
+            ]
     return list(order)
 
 
@@ -68,13 +75,18 @@ def _depending(order: Sequence[Node], on: Sequence[Node]) -> set[Node]:
     """Return the nodes with a slope by some of `on`; truth values and whole numbers have none."""
     depends = set(on)
     for node in order:
-        if node.dtype.kind == "f" and any(isinstance(arg, Node) and arg in depends for arg in node.args):
-            depends.add(node)
+        if node.dtype.kind == "f":
+            for arg in node.args:
+                if isinstance(arg, Node) and arg in depends:
+                    depends.add(node)
+                    break
     return depends
 
 
 def _total(parts: Sequence[Gradient]) -> Gradient:
     """Return the sum of the gradients; those of slices are put back into one array together."""
+    if len(parts) == 1:
+        return parts[0]
     slices = [part for part in parts if _is_put_back(part)]
     if len(slices) > 1:
         parts = [*(part for part in parts if not _is_put_back(part)), _put_back(slices)]

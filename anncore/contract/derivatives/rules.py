@@ -101,12 +101,13 @@ def _count(array: Any, axis: Any) -> int:
     return int(np.prod([array.shape[at] for at in (axis if isinstance(axis, tuple) else (axis,))]))
 
 
-def _sum(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
-    return _kept(g, x, axis, keepdims)
+def _sum(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool, dtype: str | None = None) -> Any:
+    kept = _kept(g, x, axis, keepdims)
+    return kept if dtype is None else _cast(kept, out, x, dtype=dtype)
 
 
-def _mean(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
-    return over(_kept(g, x, axis, keepdims), float(_count(x, axis)))
+def _mean(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool, dtype: str | None = None) -> Any:
+    return over(_sum(g, out, x, axis=axis, keepdims=keepdims, dtype=dtype), float(_count(x, axis)))
 
 
 def _largest(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
@@ -228,7 +229,7 @@ def _windows(g: Any, out: Any, x: Any, *, shape: Any, axis: tuple[int, ...]) -> 
     return out.graph.record(primitives.windows_back, g, axis=axis, shape=tuple(x.shape))
 
 
-def _cast(g: Any, out: Any, x: Any, *, dtype: str) -> Any:
+def _cast(g: Any, out: Any, x: Any, *, dtype: str | None) -> Any:
     return g if g.dtype == x.dtype else g.astype(x.dtype)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import operator
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ import numpy as np
 
 from anncore.contract.arrays import Array
 from anncore.contract.derivatives.operators import Operators
+from anncore.contract.derivatives.overflow import large
 from anncore.contract.derivatives.primitives import item, put_back, reshaped, spread, windows
 from anncore.contract.derivatives.refusals import (
     Mistaken,
@@ -47,10 +47,14 @@ class Node:
     """One array of a formula: `function(*args, **options)`, or an input if the function is None.
 
     args: nodes, and the constants between them. known: it depends on hyperparameters alone, and `value` is
-    what it is for the component at hand. place: the instruction of the formula that made it.
+    what it is for the component at hand. place: the instruction of the formula that made it, None for an
+    input and for what is derived. large: whether it may overflow by an exponential.
     """
 
-    __slots__ = ("args", "dtype", "function", "index", "known", "options", "place", "shape", "size", "value")
+    __slots__ = (
+        *("args", "dtype", "function", "index", "kind", "known", "large", "options", "place", "shape"),
+        "value",
+    )
 
     def __init__(
         self,
@@ -58,14 +62,22 @@ class Node:
         args: tuple[Any, ...],
         options: tuple[tuple[str, Any], ...],
         like: Array,
+        *,
         known: bool,
+        place: Place | None = None,
     ) -> None:
         self.function, self.args, self.options = function, args, options
-        self.shape, self.dtype, self.size = like.shape, like.dtype, like.size
-        self.known = known
+        self.shape, self.dtype = like.shape, like.dtype
+        self.kind = self.shape, self.dtype.str
+        self.known, self.large = known, large(function, args)
         self.value = like if known else None
         self.index = -1  # of an input
-        self.place: Place | None = formula_place() if function is not None else None
+        self.place = place
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
 
     @property
     def stand_in(self) -> Array:
@@ -76,39 +88,68 @@ class Node:
 
 
 class Graph:
-    """The nodes of a formula; equal operations are one node."""
+    """The nodes of a formula; equal operations are one node.
+
+    writing: whether the formula runs, whose lines the nodes then remember; False while gradients are derived.
+    guards: the conditions under which a gradient of 0 stays 0: see `cotangents.times`.
+    """
 
     def __init__(self) -> None:
         self.inputs: list[Node] = []
+        self.writing = True
+        self.guards: set[Node] = set()
         self._nodes: dict[Any, Node] = {}
 
     def input(self, like: Any, known: bool = False) -> Symbol:
         """Return the symbol of an input of the shape and dtype of `like`; of a known one the value counts."""
         like = np.asarray(like) if known else alike(tuple(like.shape), like.dtype)
-        node = Node(None, (), (), like, known)
+        node = Node(None, (), (), like, known=known)
         node.index = len(self.inputs)
         self.inputs.append(node)
         return Symbol(self, node)
 
     def record(self, function: Any, *args: Any, **options: Any) -> Any:
         """Return the symbol of a function of symbols and constants, all given as plain arguments."""
-        nodes = tuple(arg.node if isinstance(arg, Symbol) else arg for arg in args)
-        if any(isinstance(arg, Symbol) and arg.graph is not self for arg in args):
-            raise refuse(name_of(function), "mixes two formulas")
-        key = (function, *map(_mark, nodes), *((name, _mark(options[name])) for name in sorted(options)))
+        nodes: list[Any] = []
+        marks: list[Any] = [function]
+        known = True
+        for arg in args:
+            if isinstance(arg, Symbol):
+                if arg.graph is not self:
+                    raise refuse(name_of(function), "mixes two formulas")
+                arg = arg.node
+            nodes.append(arg)
+            if isinstance(arg, Node):
+                marks.append(arg)
+                known = known and arg.known
+            else:
+                marks.append(_mark(arg))
+        named = tuple((name, _mark(options[name])) for name in sorted(options)) if options else ()
+        key = (*marks, *named)
         node = self._nodes.get(key)
         if node is None:
-            opaque = isinstance(function, Opaque)
-            known = not opaque and all(arg.known for arg in nodes if isinstance(arg, Node))
-            try:
-                like = function.like(*nodes) if opaque else _result(function, nodes, options, known)
-            except (ValueError, TypeError) as error:
-                shapes = " and ".join(str(arg.shape) for arg in nodes if hasattr(arg, "shape"))
-                refused = refuse(f"{name_of(function)} of shapes {shapes}", f"fails: {error}".strip())
-                raise Mistaken(refused.what, refused.where) from None
-            node = Node(function, nodes, tuple(sorted(options.items())), like, known)
-            self._nodes[key] = node
+            node = self._nodes[key] = self._made(function, tuple(nodes), options, named, known=known)
         return Symbol(self, node)
+
+    def _made(
+        self, function: Any, nodes: tuple[Any, ...], options: Mapping[str, Any], named: Any, *, known: bool
+    ) -> Node:
+        """Return a new node; Mistaken if the operation fails for arrays of these shapes."""
+        opaque = isinstance(function, Opaque)
+        known = known and not opaque
+        try:
+            if opaque:
+                like = function.like(*nodes)
+            elif known:
+                like = _result(function, nodes, options)
+            else:
+                like = _alike_result(function, nodes, options, named)
+        except (ValueError, TypeError) as error:
+            shapes = " and ".join(str(arg.shape) for arg in nodes if hasattr(arg, "shape"))
+            refused = refuse(f"{name_of(function)} of shapes {shapes}", f"fails: {error}".strip())
+            raise Mistaken(refused.what, refused.where) from None
+        place = formula_place() if self.writing else None
+        return Node(function, nodes, tuple(sorted(options.items())), like, known=known, place=place)
 
     @property
     def nodes(self) -> list[Node]:
@@ -116,12 +157,38 @@ class Graph:
         return list(self._nodes.values())
 
 
-def _result(function: Any, args: Sequence[Any], options: Mapping[str, Any], known: bool) -> Array:
-    """Return an array like the result of an operation; only of a known one the values count."""
-    if not known:
+_ALIKE: dict[Any, Array] = {}  # what operations on arrays of these shapes and types give
+_MOST_ALIKE = 4096
+
+
+def _alike_result(function: Any, args: Sequence[Any], options: Mapping[str, Any], named: Any) -> Array:
+    """Return an array like the result of an operation, whose values do not count."""
+    key = (function, *(_kind(arg) for arg in args), *named)
+    like = _ALIKE.get(key)
+    if like is None:
         shape = _shape(function, args, options)
-        if shape is not None:
-            return alike(shape, _dtype(function, args, options))
+        if shape is None:
+            result = _result(function, args, options)
+            shape, dtype = result.shape, result.dtype
+        else:
+            dtype = _dtype(function, args, options)
+        if len(_ALIKE) >= _MOST_ALIKE:
+            _ALIKE.clear()
+        like = _ALIKE[key] = alike(shape, dtype)
+    return like
+
+
+def _kind(arg: Any) -> Any:
+    """Return what the shape and type of a result depend on."""
+    if isinstance(arg, Node):
+        return arg.kind
+    if isinstance(arg, (np.ndarray, np.generic)):
+        return arg.shape, arg.dtype.str, "constant"
+    return _mark(arg) if isinstance(arg, tuple) else type(arg)
+
+
+def _result(function: Any, args: Sequence[Any], options: Mapping[str, Any]) -> Array:
+    """Return the result of an operation on the values of its arguments, or on stand-ins for them."""
     values = [arg.stand_in if isinstance(arg, Node) else arg for arg in args]
     with np.errstate(all="ignore"):
         result = function(*values, **options)
@@ -142,29 +209,30 @@ def _shape(function: Any, args: Sequence[Any], options: Mapping[str, Any]) -> tu
     return None
 
 
-_DTYPES: dict[Any, np.dtype[Any]] = {}
-
-
 def _dtype(function: Any, args: Sequence[Any], options: Mapping[str, Any]) -> np.dtype[Any]:
     """Return the type of an operation's result."""
     if function in (reshaped, spread, put_back):
         first: np.dtype[Any] = args[0].dtype
         return first
-    kinds = tuple(arg.dtype if isinstance(arg, (Node, np.ndarray, np.generic)) else type(arg) for arg in args)
-    arrays = tuple(isinstance(arg, (Node, np.ndarray)) for arg in args)
-    if (function, kinds, arrays) not in _DTYPES:
-        axes = (1, 1) if function in (np.matmul, operator.matmul) else (1, 1, 1)
-        values = [alike(axes, arg.dtype) if array else arg for arg, array in zip(args, arrays, strict=True)]
-        with np.errstate(all="ignore"):
-            result = function(*values, **options)
-        if not isinstance(result, (np.ndarray, np.generic)):
-            raise refuse(name_of(function), "gives no array")
-        _DTYPES[function, kinds, arrays] = result.dtype
-    return _DTYPES[function, kinds, arrays]
+    arrays = [isinstance(arg, (Node, np.ndarray)) for arg in args]
+    axes = (1, 1) if function in (np.matmul, operator.matmul) else (1, 1, 1)
+    values = [alike(axes, arg.dtype) if array else arg for arg, array in zip(args, arrays, strict=True)]
+    return _result(function, values, options).dtype
+
+
+_BROADCASTS: dict[Any, bool] = {}
 
 
 def broadcasts(function: Any) -> bool:
     """Tell whether the arguments of a function are broadcast against each other."""
+    if isinstance(function, Opaque):
+        return False
+    if function not in _BROADCASTS:
+        _BROADCASTS[function] = _broadcasts(function)
+    return _BROADCASTS[function]
+
+
+def _broadcasts(function: Any) -> bool:
     if function in (np.where, np.clip):
         return True
     if isinstance(function, np.ufunc):
@@ -194,26 +262,31 @@ def _product_shape(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     return (*np.broadcast_shapes(left[:-2], right[:-2]), left[-2], right[-1])
 
 
-class Opaque(ABC):
-    """An operation of a formula whose inside is not recorded: called on arrays, with a rule of its own."""
+class Opaque:
+    """An operation of a formula whose inside is not recorded: called on arrays, with a rule of its own.
 
-    @abstractmethod
+    No ABC, for the reason that `Operators` gives.
+    """
+
     def __call__(self, *arrays: Array) -> Array:
         """Return the result for these arrays."""
+        raise NotImplementedError
 
-    @abstractmethod
     def like(self, *args: Any) -> Array:
         """Return an array of the shape and type of its result."""
+        raise NotImplementedError
 
-    @abstractmethod
     def rule(self, place: int) -> Callable[..., Any] | None:
         """Return the rule of one argument: see rules.py."""
+        raise NotImplementedError
+
+    def expression(self, algebra: Any, args: Sequence[Any]) -> Any:
+        """Return it for printing, made by an Algebra from the expressions of its arguments."""
+        raise NotImplementedError
 
 
 def _mark(arg: Any) -> Any:
-    """Return what is equal for equal arguments of an operation."""
-    if isinstance(arg, Node):
-        return id(arg)
+    """Return what is equal for equal constants of an operation."""
     if isinstance(arg, np.ndarray):
         return arg.shape, arg.dtype.str, arg.tobytes()
     if isinstance(arg, tuple):
@@ -230,6 +303,8 @@ def _in_place(function: Callable[[Any, Any], Any]) -> Any:
 
 def _operand(value: Any) -> Any:
     """Return an operand; a list becomes an array, as beside an array."""
+    if isinstance(value, (Symbol, float, int)):
+        return value
     return np.asarray(value) if isinstance(value, (list, tuple)) else sample_of(value)
 
 
