@@ -23,10 +23,13 @@ def gradients(result: Symbol, seed: Gradient, wrt: Sequence[Symbol]) -> list[Gra
     order = ordered([result.node])
     depends = _depending(order, [symbol.node for symbol in wrt])
     given: dict[Node, list[Gradient]] = {result.node: [seed]}
+    wanted, totals = {symbol.node for symbol in wrt}, dict[Node, Gradient]()
     for node in reversed(order):
         if node not in given or node not in depends or node.function is None:
             continue
         grad = _total(given.pop(node))
+        if node in wanted:
+            totals[node] = grad
         args = [Symbol(graph, arg) if isinstance(arg, Node) else arg for arg in node.args]
         for place, arg in enumerate(node.args):
             if not isinstance(arg, Node) or arg not in depends:
@@ -36,7 +39,8 @@ def gradients(result: Symbol, seed: Gradient, wrt: Sequence[Symbol]) -> list[Gra
                 aligned = node.function is primitives.spread or broadcasts(node.function)
                 whole = node.shape if aligned else arg.shape
                 given.setdefault(arg, []).append(fitted(part, whole, arg.shape))
-    return [_total(given[symbol.node]) if symbol.node in given else None for symbol in wrt]
+    totals |= {node: _total(given[node]) for node in wanted if node in given}
+    return [totals.get(symbol.node) for symbol in wrt]
 
 
 def _part(node: Node, place: int, grad: Gradient, result: Symbol, args: Sequence[Any]) -> Gradient | None:

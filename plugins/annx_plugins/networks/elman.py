@@ -100,7 +100,7 @@ class Elman(Network):
         pre: list[Array] = []
         given: list[Array] = []
         for step in range(steps):
-            z = np.ascontiguousarray(driven[:, :, step])
+            z = driven[:, :, step].copy()
             if given:
                 z = z + np.matmul(given[-1], weights["Wh"])
             pre.append(z)
