@@ -17,6 +17,7 @@ from anncore.experiment.model import Experiment
 from anncore.experiment.names import spell
 from anncore.experiment.plan import make_plan
 from anncore.experiment.rules import same
+from anncore.report.explain.graph import graph_of
 
 VERSION = 1
 LONGEST = 600  # characters of a formula, beyond which it is no help
@@ -123,6 +124,7 @@ def _content(
         "layout": "out_in" if experiment.exercise.transposed else "in_out",
         "network": trial.parts["network"].name.removeprefix("annx:"),
         "sizes": _sizes(step),
+        "graph": graph_of(step, sheet),
         "components": [_component(role, component) for role, component in sheet.components.items()],
         "stages": [
             {
