@@ -175,14 +175,14 @@ class PlacedNetwork:
         return record(self.component, self.specs, weights, x, outputs, when)
 
     def begin_pass(self, weights: Weights) -> None:
-        """Prepare the activations for the operations of `recorded`; gradients of their weights are dropped."""
+        """Prepare the activations for the operations of `recorded`; their weights' gradients are dropped."""
         for activation in self._special:
             activation.begin(weights, True)
             activation.grads = {name: np.zeros_like(weights[name]) for name in weights}
 
     def drawn(self, name: str, shape: tuple[int, ...]) -> Array:
         """Return the step's random numbers of a name."""
-        return self.noise.of(name, slice(None), lambda rng: rng.random(shape))  # type: ignore[no-any-return]
+        return self.noise.of(name, slice(None), lambda rng: rng.random(shape))
 
     @property
     def gradient_from(self) -> str:

@@ -72,7 +72,9 @@ def read_exercise(document: Document, base: Path) -> Exercise:
     shared = own.get("weights", {})
     made = {}
     for name, numbers in (cases or {"": {}}).items():
-        inner = document.section("explain", "cases", name) if name in section.data.get("cases", {}) else section
+        inner = (
+            document.section("explain", "cases", name) if name in section.data.get("cases", {}) else section
+        )
         if inner is not section:
             inner.allow(NUMBERS)
         made[str(name)] = _case(inner, own | numbers, shared, transposed)
@@ -110,18 +112,21 @@ def _case(section: Section, numbers: Mapping[str, Any], shared: Any, transposed:
     weights = numbers.get("weights", {})
     for table in (shared, weights):
         if not isinstance(table, dict):
-            raise section.error("weights", f"weights must be a table: weights.W1 = [[..]], got {show(table)}.")
+            raise section.error(
+                "weights", f"weights must be a table: weights.W1 = [[..]], got {show(table)}."
+            )
     arrays = {
-        name: _array(section, f"weights.{name}", value, transposed) for name, value in (shared | weights).items()
+        name: _array(section, f"weights.{name}", value, transposed)
+        for name, value in (shared | weights).items()
     }
-    if ("x" in numbers) != ("y" in numbers):
-        missing = "y" if "x" in numbers else "x"
+    given = {key: _array(section, key, numbers[key]) for key in ("x", "y") if key in numbers}
+    if len(given) == 1:
+        missing = "y" if "x" in given else "x"
         raise section.error(None, f"needs {missing}: examples have inputs x and targets y.")
-    if "x" not in numbers:
+    if not given:
         return Case(weights=arrays)
-    x = _array(section, "x", numbers["x"])
+    x, y = given["x"], given["y"]
     x = x.reshape(1, -1) if x.ndim < 2 else x
-    y = _array(section, "y", numbers["y"])
     if y.ndim < 2:  # one target of each example, or all targets of the only one
         y = y.reshape(1, -1) if len(x) == 1 else y.reshape(-1, 1)
     if len(y) != len(x):
@@ -143,7 +148,7 @@ def _array(section: Section, key: str, value: Any, transposed: bool = False) -> 
     if not sound:
         raise section.error(
             key.partition(".")[0],
-            f"{key} must be a number, a list of numbers, or a list of rows of equal length, got {show(value)}.",
+            f"{key} must be a number, a list of numbers or of rows of equal length, got {show(value)}.",
         )
     array = np.array(table, float)
     if flat:

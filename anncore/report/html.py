@@ -45,8 +45,8 @@ def render_html(
     )
     style, script = asset("report.css"), asset("sort.js")
     policy = (
-        f"default-src 'none'; img-src data:; style-src '{source_hash(style)}'; script-src '{source_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src data:; style-src '{source_hash(style)}'; "
+        f"script-src '{source_hash(script)}'; base-uri 'none'; form-action 'none'"
     )
     content = shown(content)
     parts = sections(content)

@@ -34,7 +34,9 @@ def output_delta(step: ObservedStep, pair: Any, base: str) -> Callable[[int], An
     if a.shape == y.shape:
         for above, below in ((1, count), (2, count), (1, count * outputs), (2, count * outputs)):
             wanted = above * (a - y) / below
-            if np.allclose(step.seed, wanted, rtol=1e-9 if step.seed.dtype == np.float64 else 1e-4, atol=1e-12):
+            if np.allclose(
+                step.seed, wanted, rtol=1e-9 if step.seed.dtype == np.float64 else 1e-4, atol=1e-12
+            ):
                 return lambda c: _difference(a[k, c], y[k, c], c, base, above, below)
     if pair.link:
         return lambda c: f"slope of {pair.loss.name} after {pair.link}"

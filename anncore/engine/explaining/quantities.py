@@ -16,7 +16,7 @@ import numpy as np
 from anncore.contract.derivatives import primitives
 from anncore.contract.derivatives.reverse import gradients
 from anncore.contract.derivatives.symbols import Node, Symbol, alike
-from anncore.contract.kinds import Array, Weights
+from anncore.contract.kinds import Array, Weights, WeightSpec
 from anncore.engine.explaining.scalars import Scalar, names_in, scalar, size_of
 from anncore.engine.gathered import ADDITIONS, MATMULS
 from anncore.engine.network import PlacedNetwork
@@ -67,7 +67,7 @@ class Quantity:
 
 @dataclass(eq=False)
 class Layer:
-    """What equal quantities of several time steps share. kind: the letter of its first quantity, z, s or h."""
+    """What equal quantities of several time steps share. kind: the letter of the first, z, s or h."""
 
     kind: str
     number: int
@@ -152,7 +152,7 @@ class TracedPass:
         self._give(recorded.x, inputs.x, Given("x", inputs.x.shape[1]))
         self._order = {spec.name: at for at, spec in enumerate(self.network.specs)}
         for spec in self.network.specs:
-            given = Given(spec.name, spec.shape[0], self.transposed, is_weight=spec.role == "weight")
+            given = Given(spec.name, spec.shape[0], self.transposed, is_weight=is_matrix(spec))
             self._give(recorded.weights[spec.name], inputs.weights[spec.name], given)
         for name, (node, shape) in recorded.drawn.items():
             drawn = self.network.drawn(name, shape)
@@ -355,11 +355,14 @@ class TracedPass:
         if not (back(twice, z, a) == twice * slopes).all():
             return
         columns = slopes.shape[-1]
-        slope = Quantity(
-            "f'", owner.layer, owner.time, slopes.reshape(-1, columns), call=back.call, of=owner
-        )
+        slope = Quantity("f'", owner.layer, owner.time, slopes.reshape(-1, columns), call=back.call, of=owner)
         self.backward.append(slope)
         self._formulas[node] = np.asarray(above * _named(slopes, slope))
+
+
+def is_matrix(spec: WeightSpec) -> bool:
+    """Tell whether an array of a network connects units with units, so that its numbers have two indices."""
+    return spec.role == "weight" or spec.shape[0] > 1
 
 
 def _terms(sums: Iterable[Node]) -> set[Node]:

@@ -193,6 +193,29 @@ def names_in(number: Scalar) -> Iterator[Scalar]:
             yield from names_in(arg)
 
 
+def evaluated(number: Scalar, value_of: Callable[[Scalar], float]) -> float:
+    """Return the value of a formula whose named numbers have the values that `value_of` gives."""
+
+    def replaced(inner: Scalar) -> Scalar:
+        if inner.kind == "name":
+            return Scalar.named(value_of(inner), *inner.args)
+        if inner.kind == "number":
+            return inner
+        args = [replaced(arg) for arg in inner.args]
+        if inner.kind == "sum":
+            return Scalar(sum(arg.value for arg in args))
+        if inner.kind == "product":
+            return Scalar(math.prod(arg.value for arg in args))
+        if inner.kind == "quotient":
+            return Scalar(_quotient(args[0].value, args[1].value))
+        if inner.kind == "power":
+            return Scalar(args[0].value) ** Scalar(args[1].value)
+        made: Scalar = abs(args[0]) if inner.kind == "abs" else getattr(Scalar(args[0].value), inner.kind)()
+        return made
+
+    return replaced(number).value
+
+
 def with_names(number: Scalar, names: Mapping[int, Scalar]) -> Scalar:
     """Return a formula in which the numbers with these identities stand under their names."""
     if id(number) in names:

@@ -1,9 +1,10 @@
-"""The sheet of a step: every number with its name and its formula, stage by stage, as it is written by hand."""
+"""The sheet of a step: every number with its name and formula, stage by stage, as it is written by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,13 @@ import numpy as np
 from anncore.contract.kinds import Array
 from anncore.engine.explaining.array_text import array_formula
 from anncore.engine.explaining.loss_slope import output_delta
-from anncore.engine.explaining.quantities import Quantity
-from anncore.engine.explaining.scalars import Scalar
+from anncore.engine.explaining.quantities import Quantity, is_matrix
+from anncore.engine.explaining.scalars import Scalar, evaluated, names_in
 from anncore.engine.explaining.step import ObservedStep
 from anncore.engine.explaining.update import StateArray, updates
 
+Lookup = Callable[[str], float]
+Recipe = Callable[[Lookup], float]
 CLOSE = 1e-6  # a formula whose value is further from the engine's number, relative to it, is not shown
 ROLES = {"weight": "weights", "bias": "biases", "gain": "gains"}
 MOST_PARTS = 6  # examples of a batch whose parts of a gradient are written out
@@ -23,12 +26,20 @@ MOST_PARTS = 6  # examples of a batch whose parts of a gradient are written out
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One number: its name, its value, and how it is made; `words` where no formula says it."""
+    """One number: its name, its value, and how it is made; `words` where no formula says it.
+
+    recipe: the number from other numbers, looked up by name, where the formula alone does not give it: of an
+    activation, a loss, a sum over examples. reads: the names that it looks up.
+    """
 
     name: str
     value: float
     formula: Scalar | None = None
     words: str = ""
+    recipe: Recipe | None = None
+    reads: tuple[str, ...] = ()
+    activation: Any = None  # whose value or slope it is
+    slope: bool = False  # whether it is the slope
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +59,7 @@ class Block:
 
     def values(self) -> Any:
         """Return the numbers as nested lists of the block's shape."""
-        array = np.empty(self.shape)
-        array.flat = [line.value for line in self.lines]
-        return array.tolist()
+        return np.array([line.value for line in self.lines]).reshape(self.shape).tolist()
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,15 +134,15 @@ class _SheetMaker:
         yield _row("x", title, x)
         yield _row("y", "target" if len(y) == 1 else "targets", y)
         for name, array in self.step.before.items():
-            yield self._array(name, name, ROLES[self.specs[name].role], array)
+            yield self._array(name, name, ROLES.get(self.specs[name].role, ""), array)
         for quantity in updates(self.step).before:
             yield self._state(quantity, "state of the optimizer before the step")
 
     def _array(
         self, spec: str, base: str, title: str, array: Array, made: Any = None, formula: str = ""
     ) -> Block:
-        """Return the block of an array that is shaped like a weight; `made` gives formula or words by place."""
-        matrix = self.specs[spec].role == "weight"
+        """Return the block of an array shaped like a weight; `made` gives formula or words by place."""
+        matrix = is_matrix(self.specs[spec])
         turned = matrix and self.step.question.transposed
         shown = array.T if turned else array
         lines = []
@@ -162,13 +171,32 @@ class _SheetMaker:
         a = self.pair.activation.forward(self.step.z[None])[0, self.k]
         activation = self.pair.activation.name
         base = f"a{self.output.base[1:]}"
-        names = [self.output.name(row, c) for row, c in np.ndindex(*z.shape)]
+        first = range(len(self.output.values))[self._rows(self.output)][0]
+        names = self.outputs = [self.output.name(first + row, c) for row, c in np.ndindex(*z.shape)]
+
+        def predicted(lookup: Lookup, column: int) -> float:
+            return float(self.pair.activation.forward(self._z_from(lookup))[0, self.k, column])
+
         lines = [
-            Line(f"{base}[{c + 1}]", float(value), words=f"{activation}({names[c]})")
+            Line(
+                f"{base}[{c + 1}]",
+                float(value),
+                words=f"{activation}({names[c]})",
+                recipe=partial(predicted, column=c),
+                reads=tuple(names),
+                activation=self.pair.activation,
+            )
             for c, value in enumerate(a)
         ]
+        self.predictions = [line.name for line in lines]
         what = "prediction" if len(lines) == 1 else "predictions"
         yield Block(base, f"{what}, {activation}", (len(lines),), lines, component=activation)
+
+    def _z_from(self, lookup: Lookup) -> Array:
+        """Return the output's pre-activations of the batch, those of the shown example looked up."""
+        z = self.step.z[None].copy()
+        z[0, self.k] = [lookup(name) for name in self.outputs]
+        return z
 
     def _shown(self, quantity: Quantity) -> Array:
         return quantity.values[self._rows(quantity)]
@@ -187,21 +215,43 @@ class _SheetMaker:
         lines = []
         for row in rows:
             for c in range(columns):
+                name, value = quantity.name(row, c), float(quantity.values[row, c])
+                if quantity.call is not None:
+                    lines.append(self._activated(quantity, row, c, name, value))
+                    continue
                 made: Any = None if quantity.formulas is None else quantity.formulas[row, c]
-                if quantity.call is not None and quantity.letter == "a":
-                    entered = quantity.of
-                    same = entered is not None and entered.values.shape == quantity.values.shape
-                    inside = entered.name(row, c) if entered is not None and same else "z"
-                    made = f"{component}({inside})"
-                elif quantity.letter == "f'":
-                    made = f"slope of {component}"
-                lines.append(_line(quantity.name(row, c), float(quantity.values[row, c]), made))
+                lines.append(_line(name, value, made))
         shape = (columns,) if len(rows) == 1 else (len(rows), columns)
         formula = self._whole(lines, backward=quantity.of is not None)
         if component:
             assert quantity.call is not None
             formula = "" if quantity.of is None else f"{component}{quantity.letter[1:]}({quantity.of.base})"
         return Block(quantity.base, title, shape, lines, formula, component, quantity)
+
+    def _activated(self, quantity: Quantity, row: int, column: int, name: str, value: float) -> Line:
+        """Return the line of an activation's value or slope."""
+        call, z = quantity.call, quantity.of
+        assert call is not None
+        component = call.activation.runs[0].component
+        is_slope = quantity.letter == "f'"
+        if z is None:
+            return Line(name, value, words=f"{component.name}(z)")
+        alone = z.values.shape == quantity.values.shape
+        inside = z.name(row, column) if alone else "z"
+        reads = tuple(z.name(row, c) for c in range(z.values.shape[1]))
+
+        def recipe(lookup: Lookup) -> float:
+            entered = z.values.copy()
+            entered[row] = [lookup(read) for read in reads]
+            a = call.activation.forward_of(call.number, entered[None])
+            if is_slope:
+                a = call.activation.backward_of(call.number, np.ones_like(a), entered[None], a)
+            return float(a.reshape(quantity.values.shape)[row, column])
+
+        words = f"{component.name}{quantity.letter[1:] if is_slope else ''}({inside})"
+        return Line(
+            name, value, words=words, recipe=recipe, reads=reads, activation=component, slope=is_slope
+        )
 
     def _whole(self, lines: Sequence[Line], *, backward: bool = False, outer: bool = False) -> str:
         """Return the formula of the array whose numbers these are."""
@@ -212,17 +262,28 @@ class _SheetMaker:
 
     def _loss(self) -> Iterator[Block]:
         name = self.pair.loss.name
-        losses, total = self.step.losses, self.step.loss
-        if self.count == 1:
-            yield Block("loss", name, (1,), [Line("loss", total, words=f"{name}(a, y)")], component=name)
-            return
-        lines = [
-            Line(f"loss({n + 1})", float(value), words=f"{name} of example {n + 1}")
-            for n, value in enumerate(losses)
-        ]
-        yield Block("losses", f"{name} of each example", (self.count,), lines, component=name)
-        mean = Line("loss", total, words=f"mean of the {self.count} examples")
-        yield Block("loss", "loss of the batch", (1,), [mean])
+
+        def mean(lookup: Lookup, rows: slice) -> float:
+            a = self.pair.activation.forward(self.step.z[None])
+            a[0, self.k] = [lookup(read) for read in self.predictions]
+            return float(self.pair.loss.value(a[:, rows], self.step.y[None, rows])[0])
+
+        reads = tuple(self.predictions)
+        if self.count > 1:
+            lines = [
+                Line(
+                    f"loss({n + 1})",
+                    float(value),
+                    words=f"{name} of example {n + 1}",
+                    recipe=partial(mean, rows=slice(n, n + 1)),
+                    reads=reads if n == self.k else (),
+                )
+                for n, value in enumerate(self.step.losses)
+            ]
+            yield Block("losses", f"{name} of each example", (self.count,), lines, component=name)
+        words = f"{name}(a, y)" if self.count == 1 else f"mean of the {self.count} examples"
+        line = Line("loss", self.step.loss, words=words, recipe=partial(mean, rows=slice(None)), reads=reads)
+        yield Block("loss", name if self.count == 1 else "loss of the batch", (1,), [line], component=name)
 
     # Backward
 
@@ -240,9 +301,20 @@ class _SheetMaker:
     def _output_delta(self, quantity: Quantity) -> Block:
         columns = self.step.seed.shape[1]
         made = output_delta(self.step, self.pair, f"a{self.output.base[1:]}")
+
+        def slope(lookup: Lookup, column: int) -> float:
+            grad = self.step.stack.output.grad(self._z_from(lookup), self.step.y[None])
+            return float(grad[0, self.k, column])
+
         lines = [
             _line(f"{quantity.base}[{c + 1}]", float(self.step.seed[self.k, c]), made(c))
             for c in range(columns)
+        ]
+        lines = [
+            line
+            if set(names_of(line.formula)) & set(self.predictions)
+            else replace(line, recipe=partial(slope, column=c), reads=tuple(self.outputs))
+            for c, line in enumerate(lines)
         ]
         return Block(
             quantity.base,
@@ -254,7 +326,7 @@ class _SheetMaker:
         )
 
     def _gradients(self) -> Iterator[Block]:
-        for name in reversed(self.step.gradients):
+        for name in reversed(list(self.step.gradients)):
             gradient = self.step.gradients[name]
             formulas = self.traced.by_weight.get(name)
             alone = self.traced.inputs.x.shape[1] == 1 and self.count > 1
@@ -287,14 +359,26 @@ def _row(base: str, title: str, values: Array) -> Block:
     return Block(base, title, (len(lines),), lines)
 
 
+def names_of(formula: Scalar | None) -> tuple[str, ...]:
+    """Return the names in a formula, each once."""
+    if formula is None:
+        return ()
+    return tuple(dict.fromkeys(atom.args[0].name(*atom.args[1:]) for atom in names_in(formula)))
+
+
 def _line(name: str, value: float, made: Any) -> Line:
     """Return a line; a formula whose value is not the engine's is left out."""
     if isinstance(made, str):
         return Line(name, value, words=made)
     words = ""
-    if isinstance(made, tuple):
-        words, made = made
-        return Line(name, value, made, words)
+    if isinstance(made, tuple):  # what this example adds to the sum of a batch
+        words, part = made
+        others = value - part.value
+
+        def recipe(lookup: Lookup) -> float:
+            return others + evaluated(part, lambda atom: lookup(atom.args[0].name(*atom.args[1:])))
+
+        return Line(name, value, part, words, recipe, names_of(part))
     if isinstance(made, Scalar) and not np.isclose(made.value, value, rtol=CLOSE, atol=1e-9, equal_nan=True):
         made = None
     return Line(name, value, made if isinstance(made, Scalar) else None, words)

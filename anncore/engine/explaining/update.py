@@ -12,7 +12,7 @@ import numpy as np
 from anncore.contract.hyperparameters import declared
 from anncore.contract.kinds import Array
 from anncore.engine.explaining.loss_slope import Name
-from anncore.engine.explaining.quantities import Given
+from anncore.engine.explaining.quantities import Given, is_matrix
 from anncore.engine.explaining.scalars import Scalar, names_in, with_names
 from anncore.engine.explaining.step import ObservedStep
 from anncore.engine.nested import asks, nested, scope_of
@@ -83,7 +83,9 @@ def updates(step: ObservedStep) -> Updates:
         formulas = None if followed is None or not suffix else followed.state.get(key)
         made = None if formulas is None else buffer.as_arrays(formulas.reshape(1, -1))
         for name, array in buffer.as_arrays(numbers[key].reshape(1, -1)).items():
-            yield StateArray(f"{key}{suffix}({name})", name, array[0], None if made is None else made[name][0])
+            yield StateArray(
+                f"{key}{suffix}({name})", name, array[0], None if made is None else made[name][0]
+            )
 
     new = {} if followed is None else buffer.as_arrays(followed.weights.reshape(1, -1))
     return Updates(
@@ -144,7 +146,8 @@ def _followed(step: ObservedStep, buffer: Buffer, keys: Sequence[str]) -> _Follo
         values = np.array([float(one) for one in after[key].flat])
         known = _named(step, f"{key}_new({{}})", values)
         names |= {id(made): one for made, one in zip(after[key].flat, known.flat, strict=True) if made.args}
-    new.flat = [with_names(one, names) for one in new.flat]
+    for place in np.ndindex(*new.shape):
+        new[place] = with_names(new[place], names)
     return _Followed(new, after, used)
 
 
@@ -158,7 +161,7 @@ def _named(step: ObservedStep, form: str, numbers: Array, key: str = "") -> Arra
     """Return numbers of all weights, (P,), as (1, 1, P) under their names; form: "d{}" for dW1."""
     row, at = np.empty((1, 1, len(numbers)), object), 0
     for spec in step.stack.specs:
-        given = Given(form.format(spec.name), spec.shape[0], step.question.transposed, spec.role == "weight")
+        given = Given(form.format(spec.name), spec.shape[0], step.question.transposed, is_matrix(spec))
         entry = _Entry(given, key)
         for place in np.ndindex(*spec.shape):
             row[0, 0, at] = Scalar.named(numbers[at], entry, *place)
@@ -182,7 +185,8 @@ def _map(function: Callable[[str, Array], Array], state: Any, path: str = "") ->
 def _with_names(optimizer: Any) -> Any:
     """Return a copy whose hyperparameters have their names; 0 and 1 stay plain and leave the formulas."""
     twin = copy(optimizer)
-    for key in declared(type(optimizer)):
+    cls: Any = type(optimizer)
+    for key in declared(cls):
         value = getattr(optimizer, key)
         if getattr(value, "shape", ()) != (1, 1, 1):
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -176,13 +177,23 @@ def _values(component: Any) -> dict[str, Any]:
     from anncore.contract.hyperparameters import declared
 
     values: dict[str, Any] = {}
-    for key in declared(type(component)):
+    cls: Any = type(component)
+    for key in declared(cls):
         value = getattr(component, key)
         if getattr(value, "shape", None) == (1, 1, 1):
             value = float(value.ravel()[0])
         if isinstance(value, (bool, int, float, str)):
             values[key] = value
     return values
+
+
+def finite(value: float | None) -> float | None:
+    """Return a number that JSON has; None for one that is infinite or none."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _finite(values: Any) -> Any:
+    return [_finite(value) for value in values] if isinstance(values, list) else finite(values)
 
 
 class Writer:
@@ -202,7 +213,7 @@ class Writer:
             "title": block.title,
             "formula": f"{block.name} = {block.formula}" if block.formula else "",
             "shape": list(block.shape),
-            "values": block.values(),
+            "values": _finite(block.values()),
             "lines": [self.line(line) for line in block.lines],
         }
 
@@ -216,7 +227,7 @@ class Writer:
                 numbers = text_of(line.formula, self._numeric)
         return {
             "name": line.name,
-            "value": line.value,
+            "value": finite(line.value),
             "text": self.number(line.value),
             "formula": symbols,
             "numbers": numbers,

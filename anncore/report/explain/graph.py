@@ -78,7 +78,9 @@ class _GraphMaker:
         for term in formula.args if formula.kind == "sum" else (formula,):
             atoms = list(names_in(term))
             weights = [atom for atom in atoms if _is_weight(atom)]
-            others = [atom for atom in atoms if not isinstance(atom.args[0], Given) or atom.args[0].base == "x"]
+            others = [
+                atom for atom in atoms if not isinstance(atom.args[0], Given) or atom.args[0].base == "x"
+            ]
             if len(atoms) == 1 and not others:
                 self.units[name]["bias"] = _name(atoms[0])
             elif term.kind == "product" and len(atoms) == 2 and len(weights) == 1 and len(others) == 1:

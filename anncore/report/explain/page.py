@@ -47,7 +47,10 @@ class _Pictures:
         self._graph = content["graph"]
         digits = min(content["digits"], FEW_DIGITS)
         lines = list(_lines(content))
-        self._values = {line["name"]: f"{line['value'] + 0.0:.{digits}g}" for line in lines}
+        numbers = {line["name"]: line["value"] for line in lines}
+        self._values = {
+            name: "?" if value is None else f"{value + 0.0:.{digits}g}" for name, value in numbers.items()
+        }
         self._known: set[str] = set()
         blocks = sum(stage["name"] in ("forward", "backward") for stage in content["stages"])
         self._many = sum(

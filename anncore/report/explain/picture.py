@@ -91,7 +91,8 @@ def _edges(drawing: Drawing, at: Mapping[str, tuple[float, float]]) -> Sequence[
         lit = bool({edge["weight"], edge["gradient"]} & drawing.current)
         kind = "edge lit" if lit else "edge"
         lines.append(
-            f'<line x1="{x1 + dx:.1f}" y1="{y1 + dy:.1f}" x2="{x2 - dx:.1f}" y2="{y2 - dy:.1f}" class="{kind}"/>'
+            f'<line x1="{x1 + dx:.1f}" y1="{y1 + dy:.1f}" x2="{x2 - dx:.1f}" y2="{y2 - dy:.1f}" '
+            f'class="{kind}"/>'
         )
         if len(edges) <= MOST_LABELS and drawing.shows(name):
             share = 0.34

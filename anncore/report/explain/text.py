@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from anncore.engine.explaining.step import MOST_UNITS
 from anncore.contract.errors import ExperimentError
+from anncore.engine.explaining.step import MOST_UNITS
 
 WIDTH = 80
 MOST_LINES = 16  # numbers of a block that are each written out; of a larger one the first ones are
@@ -20,8 +20,8 @@ def refuse_wide(content: Mapping[str, Any]) -> None:
     widest = max(content["sizes"])
     if widest > MOST_UNITS:
         raise ExperimentError(
-            f"{content['experiment']}: a layer, or the inputs, has {widest} numbers, and text and page show up "
-            f"to {MOST_UNITS}; use --json, or a smaller network."
+            f"{content['experiment']}: a layer, or the inputs, has {widest} numbers, and text and page show "
+            f"up to {MOST_UNITS}; use --json, or a smaller network."
         )
 
 
@@ -55,10 +55,8 @@ def _head(content: Mapping[str, Any]) -> Iterator[str]:
         others = [name for name in content["cases"] if name != content["case"]]
         yield from textwrap.wrap(f"Also in the file: --case {', --case '.join(others)}.", WIDTH)
     if content["examples"] > 1:
-        yield (
-            f"Example {content['example']} of the {content['examples']} of the batch is shown; gradients are the "
-            "batch's."
-        )
+        which = f"Example {content['example']} of the {content['examples']} of the batch"
+        yield f"{which} is shown; gradients are the batch's."
 
 
 def _formulas(content: Mapping[str, Any]) -> Iterator[str]:
