@@ -8,6 +8,7 @@ from __future__ import annotations
 VERBS = (
     "sweep",
     "plan",
+    "explain",
     "status",
     "report",
     "compare",

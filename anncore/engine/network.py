@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any
 
+import numpy as np
+
 from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import references
 from anncore.contract.kinds import AnyNetwork, Array, Layer, Weights, WeightSpec, overrides
@@ -16,6 +18,7 @@ from anncore.engine.activations import Activations
 from anncore.engine.build import build_part, build_stack
 from anncore.engine.derived_network import DerivedNetwork
 from anncore.engine.noise import Noise, StackMode
+from anncore.engine.recorded import Recorded, record
 
 OUTPUT = "output"  # the network's reference that names its output activation
 
@@ -160,6 +163,31 @@ class PlacedNetwork:
     def derives(self) -> bool:
         """Whether the core derives its gradients from forward."""
         return self._derived is not None
+
+    @property
+    def trained(self) -> list[str]:
+        """The names of the arrays that training changes."""
+        return [spec.name for spec in self.specs if spec.role != "state"]
+
+    @property
+    def draws(self) -> bool:
+        """Whether an activation draws random numbers in training."""
+        return any(run.component.random for activation in self._special for run in activation.runs)
+
+    def recorded(self, weights: Weights, x: Array, outputs: int) -> Recorded:
+        """Return the graph of a training pass, also of a network that writes its gradient by hand."""
+        when = (True, True) if self._modes else None
+        return record(self.component, self.specs, weights, x, outputs, when)
+
+    def begin_pass(self, weights: Weights) -> None:
+        """Prepare the activations for the operations of `recorded`; their weights' gradients are dropped."""
+        for activation in self._special:
+            activation.begin(weights, True)
+            activation.grads = {name: np.zeros_like(weights[name]) for name in weights}
+
+    def drawn(self, name: str, shape: tuple[int, ...]) -> Array:
+        """Return the step's random numbers of a name."""
+        return self.noise.of(name, slice(None), lambda rng: rng.random(shape))
 
     @property
     def gradient_from(self) -> str:

@@ -163,6 +163,12 @@ class Stack:
         for optimizer in self.optimizers:
             optimizer.step(t, steps)
 
+    @property
+    def batch(self) -> tuple[Array, Array]:
+        """Inputs and targets of the last step, (T, N, D) and (T, N, K)."""
+        assert self._batch is not None, "there is no batch before the first step"
+        return self._batch
+
     def _evaluate(self, rows: slice) -> Any:
         """Return a function from weights to loss and gradient on the step's batch, for one run."""
         assert self._batch is not None

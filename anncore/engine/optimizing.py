@@ -101,6 +101,11 @@ class OptimizerRun:
         self._pace = self._schedule.init(np.ones((len(self._weight), 1, 1), self._weight.dtype))
         self._tried = False
 
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer, with the learning rate that the schedule has set for the last step."""
+        return self._optimizer
+
     def state_of(self, row: int) -> Any:
         """Return the state of one row of the stack; each array has a trial axis of length 1."""
         at = row - self.rows.start

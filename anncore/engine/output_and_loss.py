@@ -17,7 +17,9 @@ from anncore.engine.fusing import Formula
 from anncore.engine.network import OUTPUT
 
 
-class _Pair(NamedTuple):
+class Pair(NamedTuple):
+    """Output activation and loss of some trials."""
+
     loss: Any
     activation: Any
     link: str  # the activation's name where the pair has a joint form, else ""
@@ -29,7 +31,7 @@ class OutputAndLoss:
     """Turns pre-activations z (T, N, K) into predictions, losses (T,) and gradients (T, N, K)."""
 
     def __init__(self, trials: Sequence[Trial], registry: Registry, dtype: str) -> None:
-        self._pairs: list[_Pair] = []
+        self._pairs: list[Pair] = []
         for _, members, rows in runs_of_equal(trials, lambda trial: output_structure(trial, registry)):
             losses = [trial.parts["loss"] for trial in members]
             outputs = [trial.parts["network"].refs[OUTPUT][0] for trial in members]
@@ -37,7 +39,7 @@ class OutputAndLoss:
                 _refuse_place(registry.get("activation", output.name).cls)
             loss, link = build_stack(losses, registry, dtype), _link(members[0], registry)
             self._pairs.append(
-                _Pair(
+                Pair(
                     loss,
                     build_stack(outputs, registry, dtype),
                     link,
@@ -45,6 +47,11 @@ class OutputAndLoss:
                     Formula("grad_from_logits", loss, link) if link else Formula("grad", loss),
                 )
             )
+
+    @property
+    def pairs(self) -> Sequence[Pair]:
+        """Output activation and loss, for each run of trials that share them."""
+        return self._pairs
 
     def predict(self, z: Array) -> Array:
         """Return the predictions: the loss's `predict` of the output activation of z."""
@@ -89,13 +96,13 @@ def _refuse_place(activation: Any) -> None:
         )
 
 
-def _value(pair: _Pair, z: Array, target: Array) -> Any:
+def _value(pair: Pair, z: Array, target: Array) -> Any:
     if pair.link:
         return pair.loss.value_from_logits(z, target, pair.link)
     return pair.loss.value(pair.activation.forward(z), target)
 
 
-def _predicted(pair: _Pair, output: Array) -> Any:
+def _predicted(pair: Pair, output: Array) -> Any:
     return pair.loss.predict(output)
 
 
@@ -104,7 +111,7 @@ def outputs_per_target(trial: Trial, registry: Registry) -> int:
     return int(registry.get("loss", trial.parts["loss"].name).cls.outputs_per_target)
 
 
-def _grad(pair: _Pair, z: Array, target: Array) -> Any:
+def _grad(pair: Pair, z: Array, target: Array) -> Any:
     if pair.link:
         return pair.grad(z, target)
     output = pair.activation.forward(z)

@@ -42,9 +42,7 @@ class _Planned:
 
     __slots__ = ("args", "function", "node", "phase", "reads")
 
-    def __init__(
-        self, phase: int, function: Callable[..., Any], args: tuple[Any, ...], node: Node
-    ) -> None:
+    def __init__(self, phase: int, function: Callable[..., Any], args: tuple[Any, ...], node: Node) -> None:
         self.phase, self.function, self.args, self.node = phase, function, args, node
         self.reads = [arg for arg in args if isinstance(arg, Node)]
 

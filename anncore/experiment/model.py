@@ -14,6 +14,7 @@ from anncore.contract.problem_kinds import ProblemKind, problem_in
 from anncore.contract.registry import HOME, Registered, Registry
 from anncore.contract.shown import Shown, listed
 from anncore.contract.trial import Split, Train
+from anncore.experiment.exercise import Exercise
 from anncore.experiment.points import Points
 from anncore.experiment.references import reachable
 
@@ -225,6 +226,7 @@ class Experiment(Shown):
     widened: tuple[Widening, ...] = ()  # the growth that `entries` has seen
     selection: Select | None = None  # see `select`; None until there is a plan
     chosen: Mapping[str, Chosen] = field(default_factory=dict)  # by kind: sampler, selector, stopper
+    exercise: Exercise = field(default_factory=Exercise)  # [explain]
     in_rounds: RoundsSettings | None = None  # [rounds], None where the file has none
     rounds: Rounds | None = None  # None: report_seeds are those of the file, and they are looked at once
 

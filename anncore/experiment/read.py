@@ -17,6 +17,7 @@ from anncore.contract.trial import Split, Train
 from anncore.experiment import settings
 from anncore.experiment.document import Document, Source, first_comment
 from anncore.experiment.entries import keep, read_entries
+from anncore.experiment.exercise import Exercise, read_exercise
 from anncore.experiment.model import (
     Entry,
     Experiment,
@@ -46,6 +47,7 @@ TOP = (
     "limits",
     "plugins",
     "report",
+    "explain",
 )
 SCHEMA = 1
 
@@ -127,6 +129,7 @@ def read_experiment(source: Source, options: ReadOptions, registry: Registry | N
     chosen = settings.read_chosen(document, components)
     every, vary, exclude, include = _read_compared(document, components, searching=setting.search is not None)
     watch = mistakes.attempt(lambda: settings.read_watch(document, components), ())
+    exercise = mistakes.attempt(lambda: read_exercise(document, base), Exercise())
     mistakes.raise_all()
     entries = keep(every, document, options.only, options.skip)
     train, seeds, search = replace(setting.train, watch=watch), setting.seeds, setting.search
@@ -163,6 +166,7 @@ def read_experiment(source: Source, options: ReadOptions, registry: Registry | N
         notes=tuple(_namesakes(entries, components, source.text, options.overrides)),
         widen=setting.widen,
         chosen=chosen,
+        exercise=exercise,
         in_rounds=None if options.quick else setting.rounds,  # a first look adds no seeds
     )
 

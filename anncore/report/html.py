@@ -14,11 +14,13 @@ from anncore.report.view import Section, part_of, sections, shown
 MOST_BYTES = 4_800_000
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return a file of the folder templates/."""
     return (resources.files("anncore.report") / "templates" / name).read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
+def source_hash(text: str) -> str:
+    """Return what admits a style or script in a content policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
@@ -41,17 +43,17 @@ def render_html(
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    style, script = _asset("report.css"), _asset("sort.js")
+    style, script = asset("report.css"), asset("sort.js")
     policy = (
-        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src data:; style-src '{source_hash(style)}'; "
+        f"script-src '{source_hash(script)}'; base-uri 'none'; form-action 'none'"
     )
     content = shown(content)
     parts = sections(content)
     room = MOST_BYTES - _text_size(parts)
     images = data_uris(pictures, pixels or {}, room)
     narrow = narrow_uris(phones or {}, room - sum(len(uri) for image in images.values() for uri in image))
-    return environment.from_string(_asset("report.html.j2")).render(
+    return environment.from_string(asset("report.html.j2")).render(
         content=content,
         part=part_of(content),
         sections=parts,

@@ -177,7 +177,10 @@ OVERFLOWING: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
         lambda z: 1 / (1 + 2.0**-z),
         lambda z: np.log(2) * _slope_of_logistic(np.log(2) * z),
     ),
-    "its square": (lambda z: 1 / (1 + np.exp(-z)) ** 2, lambda z: 2 * special.expit(z) * _slope_of_logistic(z)),
+    "its square": (
+        lambda z: 1 / (1 + np.exp(-z)) ** 2,
+        lambda z: 2 * special.expit(z) * _slope_of_logistic(z),
+    ),
     "swish": (lambda z: z / (1 + np.exp(-z)), _slope_of_swish),
     "mish": (lambda z: z * np.tanh(np.log(1 + np.exp(z))), _slope_of_mish),
     "tanh": (lambda z: 2 / (1 + np.exp(-2 * z)) - 1, lambda z: 4 * _slope_of_logistic(2 * z)),

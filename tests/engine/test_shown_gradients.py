@@ -12,7 +12,6 @@ from anncore import ComponentError
 from anncore.engine.shown_gradients import backward_lines
 
 
-
 def of_shipped(name: str, inputs: int = 3, outputs: int = 2, **values: Any) -> list[str]:
     cls = REGISTRY.get("network", name).cls
     return backward_lines(cls(activation=activation("relu"), **values), inputs, outputs)

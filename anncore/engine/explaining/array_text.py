@@ -1,0 +1,56 @@
+"""The formula of a whole array, "z1 = x W1 + b1", from that of one of its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from anncore.engine.explaining.quantities import Given, Quantity
+from anncore.engine.explaining.scalars import Scalar
+
+MOST_TERMS = 4  # of a sum over time steps
+
+
+def array_formula(number: Scalar | None, *, backward: bool, transposed: bool, outer: bool = False) -> str:
+    """Return the right side of an array's formula; "" where it is not a sum of products of named arrays.
+
+    backward: weights stand transposed, as where errors go back. transposed: weights are units x inputs, so
+    that they stand on the left. outer: a product is one of a column with a row, as in the gradient of a
+    weight.
+    """
+    if number is None:
+        return ""
+    terms: dict[str, None] = {}
+    for term in number.args if number.kind == "sum" else (number,):
+        text = _term(term, backward, transposed, outer)
+        if not text:
+            return ""
+        terms[text] = None
+    texts = list(terms)
+    if len(texts) > MOST_TERMS:
+        texts = [*texts[:2], "...", texts[-1]]
+    return " + ".join(texts).replace("+ -", "- ")
+
+
+def _term(term: Scalar, backward: bool, transposed: bool, outer: bool) -> str:
+    factors: Sequence[Scalar] = term.args if term.kind == "product" else (term,)
+    sign = ""
+    if factors[0].kind == "number" and factors[0].value == -1:
+        sign, factors = "-", factors[1:]
+    if not all(factor.kind == "name" for factor in factors):
+        return ""
+    owners = [factor.args[0] for factor in factors]
+    bases = [owner.base for owner in owners]
+    matrices = [owner for owner in owners if isinstance(owner, Given) and owner.is_weight]
+    if len(owners) == 2 and len(matrices) == 1:
+        [matrix] = matrices
+        weight = f"{matrix.base}^T" if backward else matrix.base
+        other = next(base for base, owner in zip(bases, owners, strict=True) if owner is not matrix)
+        return sign + (f"{weight} {other}" if transposed else f"{other} {weight}")
+    if len(owners) == 2 and outer and _is_gradient(owners[1]) != _is_gradient(owners[0]):
+        gradient, other = (bases[1], bases[0]) if _is_gradient(owners[1]) else (bases[0], bases[1])
+        return sign + (f"{gradient} {other}^T" if transposed else f"{other}^T {gradient}")
+    return sign + " * ".join(bases)
+
+
+def _is_gradient(owner: object) -> bool:
+    return isinstance(owner, Quantity) and owner.letter in ("delta", "da", "ds", "dh")

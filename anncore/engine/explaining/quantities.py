@@ -1,0 +1,404 @@
+"""The quantities of a pass, which a learner gives names to: z, a, delta of each layer and time step.
+
+The network's forward pass is recorded once more, for the examples that are shown. What enters an activation,
+what it gives, and what a product with weights takes, gets a name; so does the gradient by each of these. The
+formulas between the names come from the recorded operations, run on `Scalar`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from anncore.contract.derivatives import primitives
+from anncore.contract.derivatives.reverse import gradients
+from anncore.contract.derivatives.symbols import Node, Symbol, alike
+from anncore.contract.kinds import Array, Weights, WeightSpec
+from anncore.engine.explaining.scalars import Scalar, names_in, scalar, size_of
+from anncore.engine.gathered import ADDITIONS, MATMULS
+from anncore.engine.network import PlacedNetwork
+from anncore.engine.recorded import Back, Call
+from anncore.engine.shown_layers import shown
+
+GRADIENTS = {"z": "delta", "a": "da", "s": "ds", "h": "dh"}
+"""By the letter of a quantity, that of the gradient by it."""
+
+
+@dataclass(eq=False)
+class Quantity:
+    """A named array of a pass: its name, its numbers, and the formula of each.
+
+    letter: z what enters an activation or leaves the network, a what an activation gives, h what a product
+    with weights takes otherwise, s another part of the formula; delta, da, dh, ds the gradients by these;
+    f' the slope of an activation. times: how many time steps have such a quantity.
+    values: (rows, columns), a row for each example that the pass has.
+    """
+
+    letter: str
+    layer: Layer
+    time: int
+    values: Array
+    formulas: Array | None = None  # of `Scalar`, shaped as values
+    call: Call | None = None  # the activation that gives it, or whose slope it is
+    of: Quantity | None = None  # of an "a" and of a slope, the z; of a gradient, by what it is
+
+    @property
+    def base(self) -> str:
+        """The name of the whole array: "z1", in time "z1(2)"."""
+        if self.letter == "f'":
+            assert self.of is not None
+            return f"f'({self.of.base})"
+        kind = self.layer.kind
+        own = kind == "z" or self.letter in (kind, GRADIENTS[kind])
+        number = f"{self.letter}{'' if own else kind}{self.layer.number}"
+        return f"{number}({self.time})" if self.layer.times > 1 else number
+
+    def name(self, row: int, column: int) -> str:
+        """Return the name of one number."""
+        if self.letter == "f'":
+            assert self.of is not None
+            return f"f'({self.of.name(row, column)})"
+        several = f"({row + 1})" if len(self.values) > 1 else ""
+        return f"{self.base}{several}[{column + 1}]"
+
+
+@dataclass(eq=False)
+class Layer:
+    """What equal quantities of several time steps share. kind: the letter of the first, z, s or h."""
+
+    kind: str
+    number: int
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def times(self) -> int:
+        """The number of time steps."""
+        return max(self.counts.values(), default=0)
+
+    def next_time(self, letter: str) -> int:
+        """Count one more quantity of a letter, and return its time step, from 1."""
+        self.counts[letter] = self.counts.get(letter, 0) + 1
+        return self.counts[letter]
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """A named array that a pass gets: inputs, a bias, or a weight matrix, whose second index is the unit's.
+
+    transposed: the first index is the unit's, as where z = W x.
+    """
+
+    base: str
+    rows: int
+    transposed: bool = False
+    is_weight: bool = False
+
+    def name(self, row: int, column: int) -> str:
+        """Return the name of one number: x[2], W1[1,2], b1[2]."""
+        if self.rows == 1 and not self.is_weight:
+            return f"{self.base}[{column + 1}]"
+        if not self.is_weight:
+            return f"{self.base}({row + 1})[{column + 1}]"
+        first, second = (column, row) if self.transposed else (row, column)
+        return f"{self.base}[{first + 1},{second + 1}]"
+
+
+@dataclass(frozen=True)
+class PassInputs:
+    """What a pass starts from: one trial's weights and the examples, and ∂L/∂z of the output, if known."""
+
+    weights: Weights
+    x: Array
+    outputs: int
+    seed: Array
+
+
+class TracedPass:
+    """One forward and backward pass of one trial, as named quantities.
+
+    forward: in the order of computation. backward: gradients and slopes, from the output back.
+    by_weight: the formulas of each weight's gradient, (fan_in, fan_out), None where there is none.
+    """
+
+    def __init__(self, network: PlacedNetwork, inputs: PassInputs, *, transposed: bool) -> None:
+        self.network, self.inputs, self.transposed = network, inputs, transposed
+        self.forward: list[Quantity] = []
+        self.backward: list[Quantity] = []
+        self.by_weight: dict[str, Array | None] = {}
+        self._layers: dict[Any, Layer] = {}
+        self._places: dict[Any, int] = {}
+        self._values: dict[Node, Any] = {}
+        self._formulas: dict[Node, Array] = {}
+        self._owner: dict[Node, Quantity] = {}
+        self._recorded = network.recorded(inputs.weights, inputs.x, inputs.outputs)
+        network.begin_pass(inputs.weights)
+        self._start()
+        self._run_forward()
+        self._run_backward()
+
+    @property
+    def z(self) -> Array:
+        """The pre-activations of the output, (1, N, K)."""
+        values: Array = self._values[self._recorded.z.node]
+        return values
+
+    # The forward pass
+
+    def _start(self) -> None:
+        recorded, inputs = self._recorded, self.inputs
+        self._give(recorded.x, inputs.x, Given("x", inputs.x.shape[1]))
+        self._order = {spec.name: at for at, spec in enumerate(self.network.specs)}
+        for spec in self.network.specs:
+            given = Given(spec.name, spec.shape[0], self.transposed, is_weight=is_matrix(spec))
+            self._give(recorded.weights[spec.name], inputs.weights[spec.name], given)
+        for name, (node, shape) in recorded.drawn.items():
+            drawn = self.network.drawn(name, shape)
+            self._give(node, drawn, Given(name, drawn.shape[1]))
+        for node in recorded.graph.inputs:
+            if node.known:
+                self._values[node] = node.value
+
+    def _give(self, node: Node, array: Array, given: Given) -> None:
+        self._values[node] = array
+        self._formulas[node] = _named(array, given)
+
+    def _run_forward(self) -> None:
+        recorded = self._recorded
+        nodes = recorded.graph.nodes
+        entering = {node.args[0] for node in nodes if isinstance(node.function, Call)}
+        wholes = {node for layer in shown(recorded, self.network.specs) for node in layer.z}
+        rows = self.inputs.x.shape[1]
+        wanted = {node for node in wholes - _terms(entering) if node.shape[1] == rows}
+        wanted |= entering | {recorded.z.node}
+        users = _users(nodes)
+        products = {node.args[0] for node in nodes if node.function in MATMULS}
+        for node in nodes:
+            self._compute(node)
+            if isinstance(node.function, Call):
+                self._activate(node)
+            elif node in wanted:
+                self._name(node, "z")
+            elif node in products:
+                self._name(node, "h")
+            elif self._is_part(node, len(users.get(node, ()))):
+                self._name(node, "s")
+
+    def _is_part(self, node: Node, users: int) -> bool:
+        """Tell whether a node deserves a name: several others need it, or nothing follows how it is made."""
+        if node.known or node.dtype.kind != "f" or len(node.shape) != 3:
+            return False
+        return users > 1 or node not in self._formulas
+
+    def _compute(self, node: Node) -> None:
+        """Compute a node's numbers, and their formulas where the operation can be followed."""
+        args = [self._values[arg] if isinstance(arg, Node) else arg for arg in node.args]
+        assert node.function is not None
+        self._values[node] = node.function(*args, **dict(node.options))
+        if node.known or isinstance(node.function, (Call, Back)):
+            return
+        formulas = self._followed(node)
+        if formulas is not None:
+            self._formulas[node] = formulas
+
+    def _followed(self, node: Node) -> Array | None:
+        args = []
+        for arg in node.args:
+            if isinstance(arg, Node) and not arg.known:
+                if arg not in self._formulas:
+                    return None
+                args.append(self._formulas[arg])
+            else:
+                args.append(self._values[arg] if isinstance(arg, Node) else arg)
+        if node.function is primitives.cast:
+            return args[0]
+        assert node.function is not None
+        try:
+            made = np.asarray(node.function(*args, **dict(node.options)))
+        except (TypeError, AttributeError, ValueError):
+            return None
+        return made if made.shape == node.shape else None
+
+    def _name(self, node: Node, letter: str) -> None:
+        """Give a node a name of its own, unless its numbers have names already."""
+        formulas = self._formulas.get(node)
+        if formulas is not None:
+            if formulas.dtype != object or all(map(_is_named, formulas.flat)):
+                return
+            if letter != "z" and not any(map(_is_long, formulas.flat)):
+                return
+        weight = self._first_weight(formulas)
+        if letter == "z" and weight is None:
+            letter = "s"
+        key = weight if letter == "z" else self._place(node, formulas)
+        self._own(node, letter, self._layer(letter, key), formulas)
+
+    def _layer(self, kind: str, key: Any) -> Layer:
+        """Return the layer of a quantity: that of its first weight, otherwise of the line that made it."""
+        if (kind, key) not in self._layers:
+            self._layers[kind, key] = Layer(kind, 1 + sum(known == kind for known, _ in self._layers))
+        return self._layers[kind, key]
+
+    def _place(self, node: Node, formulas: Array | None) -> Any:
+        """Return the line that made a node, and how many nodes of that time step it has made before."""
+        names = [] if formulas is None else names_in(scalar(formulas.flat[0]))
+        times = [name.args[0].time for name in names if isinstance(name.args[0], Quantity)]
+        key = node.place, max(times, default=1)
+        self._places[key] = self._places.get(key, 0) + 1
+        return node.place, self._places[key]
+
+    def _first_weight(self, formulas: Array | None) -> Any:
+        """Return a weight matrix in a formula and the unit, which are the same in every time step."""
+        if formulas is None:
+            return None
+        owners = [(name.args[0], name.args[2]) for name in names_in(scalar(formulas.flat[0]))]
+        weights = [
+            (self._order[owner.base], owner.base, column)
+            for owner, column in owners
+            if isinstance(owner, Given) and owner.is_weight
+        ]
+        return min(weights, default=None)
+
+    def _own(self, node: Node, letter: str, layer: Layer, formulas: Array | None, **more: Any) -> Quantity:
+        values = self._values[node]
+        quantity = Quantity(
+            letter,
+            layer,
+            layer.next_time(letter),
+            values.reshape(-1, values.shape[-1]),
+            None if formulas is None else formulas.reshape(-1, values.shape[-1]),
+            **more,
+        )
+        self.forward.append(quantity)
+        self._owner[node] = quantity
+        self._formulas[node] = _named(values, quantity)
+        return quantity
+
+    def _activate(self, node: Node) -> None:
+        """Name what an activation gives after the z that it gets."""
+        assert isinstance(node.function, Call)
+        entered = self._formulas.get(node.args[0])
+        first = None if entered is None else entered.flat[0]
+        z = first.args[0] if first is not None and _is_named(first) else None
+        if isinstance(z, Quantity):
+            layer = z.layer
+        else:
+            z, layer = None, self._layer("s", self._place(node, None))
+        self._own(node, "a", layer, None, call=node.function, of=z)
+
+    # The backward pass
+
+    def _run_backward(self) -> None:
+        recorded, graph = self._recorded, self._recorded.graph
+        before = set(graph.nodes)
+        seed = graph.input(alike(recorded.z.shape, recorded.z.dtype))
+        output = self._owner.get(recorded.z.node) or self.forward[-1]
+        wrt = [Symbol(graph, node) for node in self._owner]
+        trained = [name for name in recorded.weights if name in self.network.trained]
+        wrt += [Symbol(graph, recorded.weights[name]) for name in trained]
+        parts = gradients(recorded.z, seed, wrt)
+        by_node: dict[Node, Quantity] = {}
+        for quantity, part in zip(self._owner.values(), parts, strict=False):
+            if isinstance(part, Symbol) and quantity is not output:
+                by_node.setdefault(part.node, quantity)
+        delta = self._gradient_of(output, self.inputs.seed, None)
+        self._values[seed.node] = self.inputs.seed
+        self._formulas[seed.node] = _named(self.inputs.seed, delta)
+        for node in graph.nodes:
+            if node in before:
+                continue
+            self._compute(node)
+            if isinstance(node.function, Back):
+                self._slope(node)
+            if node in by_node:
+                delta = self._gradient_of(by_node[node], self._values[node], self._formulas.get(node))
+                self._formulas[node] = _named(self._values[node], delta)
+        for name, part in zip(trained, parts[len(self._owner) :], strict=True):
+            self.by_weight[name] = self._of_weight(part, recorded.weights[name])
+
+    def _of_weight(self, part: Any, weight: Node) -> Array | None:
+        formulas = self._formulas.get(part.node) if isinstance(part, Symbol) else None
+        if formulas is None or formulas.size != weight.size:
+            return None
+        return formulas.reshape(weight.shape[1:])
+
+    def _gradient_of(self, quantity: Quantity, values: Array, formulas: Array | None) -> Quantity:
+        columns = values.shape[-1]
+        gradient = Quantity(
+            GRADIENTS[quantity.letter],
+            quantity.layer,
+            quantity.time,
+            values.reshape(-1, columns),
+            None if formulas is None else formulas.reshape(-1, columns),
+            of=quantity,
+        )
+        self.backward.append(gradient)
+        return gradient
+
+    def _slope(self, node: Node) -> None:
+        """Write the gradient by z as the gradient by a times f'(z), where f is a function of each z alone."""
+        back = node.function
+        assert isinstance(back, Back)
+        grad, z, a = (self._values[arg] for arg in node.args if isinstance(arg, Node))
+        entered = self._formulas.get(node.args[1])
+        above = self._formulas.get(node.args[0])
+        first = entered.flat[0] if entered is not None else None
+        owner = first.args[0] if first is not None and _is_named(first) else None
+        if above is None or not isinstance(owner, Quantity) or z.shape != a.shape:
+            return
+        ones = np.ones_like(grad)
+        twice = ones.copy()
+        twice[:, :, ::2] = 2  # an elementwise result doubles exactly
+        slopes = back(ones, z, a)
+        if not (back(twice, z, a) == twice * slopes).all():
+            return
+        columns = slopes.shape[-1]
+        slope = Quantity("f'", owner.layer, owner.time, slopes.reshape(-1, columns), call=back.call, of=owner)
+        self.backward.append(slope)
+        self._formulas[node] = np.asarray(above * _named(slopes, slope))
+
+
+def is_matrix(spec: WeightSpec) -> bool:
+    """Tell whether an array of a network connects units with units, so that its numbers have two indices."""
+    return spec.role == "weight" or spec.shape[0] > 1
+
+
+def _terms(sums: Iterable[Node]) -> set[Node]:
+    """Return what is added up in sums, at any depth: these have no name of their own."""
+    terms: set[Node] = set()
+    waiting = list(sums)
+    while waiting:
+        node = waiting.pop()
+        if node.function in ADDITIONS:
+            inside = [arg for arg in node.args if isinstance(arg, Node)]
+            terms.update(inside)
+            waiting += inside
+    return terms
+
+
+def _users(nodes: Iterable[Node]) -> dict[Node, set[Node]]:
+    users: dict[Node, set[Node]] = {}
+    for node in nodes:
+        for arg in node.args:
+            if isinstance(arg, Node):
+                users.setdefault(arg, set()).add(node)
+    return users
+
+
+def _named(array: Array, owner: Any) -> Array:
+    """Return the numbers of an array under the names of their owner."""
+    names = np.empty(array.shape, object)
+    columns = array.shape[-1]
+    for at, value in enumerate(np.asarray(array).flat):
+        names.flat[at] = Scalar.named(value, owner, *divmod(at, columns))
+    return names
+
+
+def _is_named(formula: Any) -> bool:
+    return isinstance(formula, Scalar) and formula.kind == "name"
+
+
+def _is_long(formula: Any) -> bool:
+    return isinstance(formula, Scalar) and size_of(formula) > 3

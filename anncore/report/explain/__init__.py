@@ -1,0 +1,1 @@
+"""One training step as text, page and JSON: `annx explain`."""

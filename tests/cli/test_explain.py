@@ -1,0 +1,328 @@
+"""`annx explain`: one training step by hand, with the engine's numbers, and a learner's sheet of answers."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from jsonschema import Draft202012Validator
+
+from anncore.cli.group import cli
+
+ROOT = Path(__file__).parents[2]
+SEED = str(ROOT / "experiments" / "seed_2_2_1.toml")
+GOLDEN = json.loads((ROOT / "tests" / "golden" / "a_worked_2_2_1.json").read_text("utf-8"))
+SCHEMA = json.loads((resources.files("anncore.report") / "explain.schema.json").read_text("utf-8"))
+
+
+def explain(*args: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(cli, ["explain", *args])
+    assert result.exit_code == code, (result.output, result.exception)
+    return result
+
+
+def content(*args: str) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(explain(*args, "--json").stdout)
+    return read
+
+
+def arrays(read: dict[str, Any]) -> dict[str, Any]:
+    return {block["name"]: block["values"] for stage in read["stages"] for block in stage["blocks"]}
+
+
+def values(read: dict[str, Any]) -> dict[str, float]:
+    blocks = (block for stage in read["stages"] for block in stage["blocks"])
+    return {line["name"]: line["value"] for block in blocks for line in block["lines"]}
+
+
+def lines(read: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    blocks = (block for stage in read["stages"] for block in stage["blocks"])
+    return {line["name"]: line for block in blocks for line in block["lines"]}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Any:
+    """Return what writes an experiment, small and of one configuration, with these further lines."""
+
+    def write(*more: str, loss: str = "", optimizer: str = "[optimizer.sgd]\nlr = 0.1") -> str:
+        text = "\n".join(
+            [
+                "# One step?",
+                "[train]",
+                "steps = 20",
+                "batch_size = 1",
+                "[dataset.two_moons]",
+                "n = 40",
+                "[network.mlp]",
+                "hidden = [2]",
+                loss,
+                optimizer,
+                *more,
+            ]
+        )
+        path = tmp_path / "step.toml"
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+# The worked exercise
+
+
+@pytest.mark.parametrize("case", GOLDEN["cases"])
+def test_the_exercise_of_the_seed_has_the_numbers_that_were_computed_outside(case: str) -> None:
+    read = content(SEED, "--case", case)
+    made = arrays(read)
+    made["J"] = made["loss"]
+    assert read["dtype"] == "float64"
+    for name, expected in GOLDEN["cases"][case].items():
+        shape = np.shape(made[name])
+        np.testing.assert_allclose(made[name], np.reshape(expected, shape), rtol=0, atol=1e-12, err_msg=name)
+    for name in ("W1", "b1", "W2", "b2"):
+        assert made[name] == GOLDEN[name]
+
+
+def test_every_number_of_the_exercise_has_a_formula_that_gives_it() -> None:
+    """The formula in numbers, read as arithmetic, is the value: rounding to 17 digits loses nothing."""
+    read = content(SEED, "--digits", "17")
+    computed = [line for stage in read["stages"][1:] for block in stage["blocks"] for line in block["lines"]]
+    written = [line for line in computed if line["numbers"]]
+    assert len(written) == len(computed) - 6  # a1, a2, f' and the loss are functions
+    for line in written:
+        assert eval(line["numbers"]) == pytest.approx(line["value"], rel=1e-14), line["name"]
+    assert all(line["formula"] for line in computed)
+
+
+def test_the_text_shows_symbols_numbers_and_value_on_lines_of_a_page() -> None:
+    text = explain(SEED).stdout
+    assert "z1[1] = x[1]*W1[1,1] + x[2]*W1[1,2] + b1[1] = 1*0.1 + 2*0.2 + 0.05 = 0.55" in text
+    assert "delta2[1] = a2[1] - y[1] = 0.55848 - 1 = -0.44152" in text
+    assert "W1_new[1,1] = W1[1,1] - lr*dW1[1,1] = 0.1 - 0.1*(-0.22076) = 0.12208" in text
+    assert "z1 = W1 x + b1" in text
+    assert "dW1 = delta1 x^T" in text
+    assert "(2 x 2)" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_json_keeps_to_its_schema() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    read = content(SEED)
+    assert list(Draft202012Validator(SCHEMA).iter_errors(read)) == []
+    assert Draft202012Validator(SCHEMA).is_valid(read | {"more": 1}) is False
+
+
+def test_a_value_of_the_command_line_takes_the_place_of_the_files_choice() -> None:
+    assert content(SEED)["configuration"] == "lr=0.1"
+    read = content(SEED, "optimizer.sgd.lr=0.5", "--only", "activation=tanh")
+    assert (read["arm"], read["configuration"]) == ("tanh", "")
+    new, old, gradient = (arrays(read)[name] for name in ("W1_new", "W1", "dW1"))
+    np.testing.assert_allclose(new, np.array(old) - 0.5 * np.array(gradient), rtol=1e-14)
+
+
+# A learner's sheet
+
+
+def sheet(path: Path, answers: dict[str, str]) -> str:
+    with path.open("w", newline="", encoding="utf-8") as opened:
+        csv.writer(opened).writerows([("name", "value"), *answers.items()])
+    return str(path)
+
+
+def marks(tmp_path: Path, answers: dict[str, str], *args: str, code: int = 1) -> dict[str, dict[str, Any]]:
+    result = explain(
+        *(args or (SEED,)), "--check", sheet(tmp_path / "answers.csv", answers), "--json", code=code
+    )
+    read = json.loads(result.stdout)
+    assert list(Draft202012Validator(SCHEMA).iter_errors(read)) == []
+    return {mark["name"]: mark for mark in read["check"]["answers"]}
+
+
+def test_the_empty_sheet_filled_with_rounded_numbers_is_right(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.csv"
+    explain(SEED, "--answers-template", str(empty))
+    names = [row["name"] for row in csv.DictReader(empty.read_text("utf-8").splitlines())]
+    right = values(content(SEED))
+    assert names == [name for name in right if name not in arrays_given(right)]
+    answers = {name: f"{right[name]:.4f}" for name in names}
+    found = marks(tmp_path, answers, code=0)
+    assert {mark["status"] for mark in found.values()} == {"right"}
+
+
+def arrays_given(right: dict[str, float]) -> set[str]:
+    return {name for name in right if re.match(r"(x|y|W\d|b\d)\[", name)}
+
+
+MISTAKES = {  # one wrong number of the exercise, by hand, and what it is called
+    "sign": ("delta2[1]", "0.4415", "sign"),
+    "factor 2": ("delta2[1]", "-0.8830", "factor 2"),
+    "half": ("db1[2]", "0.13246", "factor 2"),
+    "a weight of the transposed matrix": ("z1[1]", "-0.45", "transposed"),  # 1*0.1 + 2*(-0.3) + 0.05
+    "a transposed gradient": ("dW1[2,1]", "-0.4415", "transposed"),
+    "the updated weight in the backward pass": ("da1[1]", "-0.23148", "updated weight"),  # -.44152 * .52428
+    "not updated": ("W1_new[1,2]", "0.200", "not updated"),
+    "ascent": ("W1_new[1,2]", "0.15585", "sign"),  # 0.2 - 0.0441519
+    "no learning rate": ("b2_new[1]", "0.64152", "forgot lr"),
+    "the change alone": ("b2_new[1]", "0.04415", "change alone"),
+    "z in place of a": ("a2[1]", "0.235", "used z in place of a"),
+    "tanh in place of the sigmoid": ("a2[1]", "0.2308", "function of the wrong activation"),
+    "the derivative in place of the function": ("a2[1]", "0.24658", "derivative"),
+    "slope of the sigmoid": (
+        "f'(z1[1])",
+        "0.2320",
+        "derivative of the wrong activation",
+    ),  # σ(.55)(1 - σ(.55))
+    "the value in place of the slope": ("f'(z1[1])", "0.55", "forgot the slope"),
+    "no bias": ("z2[1]", "0.035", "missing term"),
+    "a logarithm to base 10": ("loss", "0.25299", "logarithm"),
+    "rounded wrongly": ("loss", "0.5826", "rounding"),
+    "the decimal point": ("loss", "5.8253", "decimal point"),
+    "swapped": ("dW2[1,1]", "-0.17661", "swapped"),
+    "no common mistake": ("loss", "0.7123", "other"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_called_by_its_kind(mistake: str, tmp_path: Path) -> None:
+    name, answer, kind = MISTAKES[mistake]
+    mark = marks(tmp_path, {name: answer})[name]
+    assert (mark["status"], mark["mistake"]) == ("wrong", kind), mark
+    assert mark["correct"] == pytest.approx(values(content(SEED))[name])
+
+
+def test_a_forgotten_slope_is_seen_where_it_matters(tmp_path: Path) -> None:
+    # The dead unit of the second case: without f' its delta is 0.59267 * (-0.6).
+    mark = marks(tmp_path, {"delta1[2]": "-0.3556"}, SEED, "--case", "one_dead")["delta1[2]"]
+    assert mark["mistake"] == "forgot f'(z)"
+
+
+def test_what_follows_from_a_mistake_is_consistent_and_no_second_mistake(tmp_path: Path) -> None:
+    answers = {"delta2[1]": "0.4415", "da1[1]": "0.22075", "delta1[1]": "0.22075", "W1_new[1,1]": "0.077925"}
+    found = marks(tmp_path, answers)
+    assert found["delta2[1]"]["status"] == "wrong"
+    assert [found[name]["status"] for name in answers if name != "delta2[1]"] == ["follows"] * 3
+    assert found["da1[1]"]["sentence"].endswith("delta2[1]")
+    # Also where the numbers between are left out.
+    found = marks(tmp_path, {"delta2[1]": "0.4415", "W1_new[1,1]": "0.077925"})
+    assert found["W1_new[1,1]"]["status"] == "follows"
+
+
+def test_numbers_that_were_rounded_on_the_way_are_right(tmp_path: Path) -> None:
+    # With a2 rounded to 0.56 delta2 is -0.44 and dW2[1,1] is -0.242, not -0.2428.
+    found = marks(tmp_path, {"a2[1]": "0.56", "delta2[1]": "-0.44", "dW2[1,1]": "-0.242"}, code=0)
+    assert {mark["status"] for mark in found.values()} == {"right"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name,value\nW1_new[1,1],0.1221\nδ2[1], -0.4415\n",
+        "name;value\nW1_new[1,1];0,1221\ndelta2[1];−0,4415\n",
+        'Name\tValue\n"W1_new[1,1]"\t0.1221\ndelta2 [1]\t-0.4415\n\n',
+        "﻿name,value,remark\nW1_new[1,1],1.221e-1,done\ndelta2[1],-0.4415,\n",
+    ],
+    ids=["commas", "semicolons", "tabs", "a byte-order mark and a third column"],
+)
+def test_sheets_of_other_programs_are_read(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "answers.csv"
+    path.write_text(text, encoding="utf-8")
+    check = json.loads(explain(SEED, "--check", str(path), "--json").stdout)["check"]
+    assert check["counts"]["right"] == 2, check
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        ("z1[1],0.5\n", "the first line must be name,value"),
+        ("name,value\nz1[1],1\nz1[1],2\n", "stands there twice"),
+        (None, "cannot be read"),
+    ],
+)
+def test_what_is_no_sheet_is_refused_in_one_line(text: str | None, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "answers.csv"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    result = explain(SEED, "--check", str(path), code=2)
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_unknown_names_and_what_is_no_number_are_said(tmp_path: Path) -> None:
+    found = marks(tmp_path, {"z1[3]": "1", "z1[1]": "half"})
+    assert found["z1[3]"]["status"] == "unknown"
+    assert "Did you mean" in found["z1[3]"]["sentence"]
+    assert found["z1[1]"]["status"] == "unreadable"
+
+
+# The page
+
+
+def test_the_page_stands_alone_and_has_every_number(tmp_path: Path) -> None:
+    page = tmp_path / "step.html"
+    explain(SEED, "--html", str(page))
+    html = page.read_text("utf-8")
+    assert "default-src &#39;none&#39;" in html
+    assert "<script" not in html
+    assert not re.search(r'(?:src|href)="(?!#)', html)
+    assert html.count("<svg") >= 8
+    shown = re.sub(r"<[^>]+>", " ", html)
+    for name, line in lines(content(SEED)).items():
+        assert name.replace("'", "&#39;") in html, name
+        assert line["text"] in shown
+
+
+def test_names_from_the_file_are_escaped_on_the_page(file: Any, tmp_path: Path) -> None:
+    page = tmp_path / "step.html"
+    case = '[explain.cases."<b>&x"]\nx = [1, 2]\ny = 1'
+    explain(file(case), "--html", str(page))
+    assert "&lt;b&gt;&amp;x" in page.read_text("utf-8")
+    assert "<b>" not in page.read_text("utf-8")
+
+
+# What cannot be explained
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--step", "21"), "--step must be from 1 to 20"),
+        (("--example", "2"), "--example must be from 1 to 1"),
+        (("--case", "other"), "there is no case 'other'"),
+        (("network.mlp.hidden=[65]",), "use --json"),
+        (("network.mlp.hidden=[600,600]",), "up to 250,000 weights"),
+        (("explain.x=[[1,2],[3]]",), "rows of equal length"),
+        (("explain.x=[1,2]",), "needs y"),
+        (("explain.x=[[1,2],[3,4]]", "explain.y=[1,2,3]"), "a row for each of the 2 examples"),
+        (("explain.weights.W7=[1]",), "there is no 'W7'"),
+        (("explain.weights.W1=[[1,2,3],[4,5,6]]",), "W1 must be 2 x 2"),
+        (("explain.wieghts=[1]",), "Did you mean 'weights'?"),
+        (("explain.choose.optimizer=adam",), "no configuration has optimizer = adam"),
+        (("explain.file=nowhere.json",), "cannot be read"),
+        (("explain.layout=rows",), "layout must be one of"),
+    ],
+)
+def test_what_cannot_be_explained_is_refused_in_one_line(file: Any, args: tuple[str, ...], said: str) -> None:
+    result = explain(file(), *args, code=2)
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        ("[dataset.stored_patterns]\nsize = 8\n[network.hopfield]", "hopfield learns by a rule of its own"),
+        ("[objective.rosenbrock]", "minimises a function"),
+    ],
+)
+def test_problems_without_gradients_of_a_network_are_refused(problem: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "step.toml"
+    path.write_text(f"{problem}\n[optimizer.sgd]\n", encoding="utf-8")
+    assert said in explain(str(path), code=2).stderr
