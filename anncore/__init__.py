@@ -25,10 +25,11 @@ Write a component: a frozen dataclass, derived from the base class of its kind (
     kinds        Activation, Loss, Optimizer, Schedule, Initializer, Dataset, Network, Objective, Metric,
                  Figure, Executor, Sampler, SelectionRule, StoppingRule, ReportSection, Exporter, Listener,
                  Command; LearnedActivation, RandomActivation, JointLoss, OptimizerWrapper,
-                 AskingOptimizer, AskingWrapper, ModalNetwork, NoisyObjective, WatchingMetric
+                 AskingOptimizer, AskingWrapper, ModalNetwork, RuleNetwork, NoisyObjective, NetworkMetric,
+                 WatchingMetric
     fields       hyper, ref, linear, log, choice; build makes a component from plain values
-    handed       Array, Hyper, Task, Data, Weights, WeightSpec, Layer, Mode, Evaluate, FigureInput,
-                 DecisionMap, Candidates, Look, Claim, ReportTable, ExportInput
+    handed       Array, Hyper, Task, Data, Weights, WeightSpec, Layer, Mode, LearnMode, Evaluate,
+                 FigureInput, DecisionMap, Snapshot, Candidates, Look, Claim, ReportTable, ExportInput
     events       SweepStarted, PhaseStarted, StackDone, Progressed, PhaseDone, OtherEnvironment, Distrusted,
                  TooShort, StopRequested, SweepDone; Event is any of them
     numbers      dense, eigh, power, sum_examples, times_transposed, truncated_normal, add_outliers,

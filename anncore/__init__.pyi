@@ -56,6 +56,7 @@ from .contract.kinds import (
     JointLoss as JointLoss,
     Layer as Layer,
     LearnedActivation as LearnedActivation,
+    LearnMode as LearnMode,
     Listener as Listener,
     Look as Look,
     Loss as Loss,
@@ -64,6 +65,7 @@ from .contract.kinds import (
     ModalNetwork as ModalNetwork,
     Mode as Mode,
     Network as Network,
+    NetworkMetric as NetworkMetric,
     NoisyObjective as NoisyObjective,
     Objective as Objective,
     Optimizer as Optimizer,
@@ -71,6 +73,7 @@ from .contract.kinds import (
     RandomActivation as RandomActivation,
     ReportSection as ReportSection,
     ReportTable as ReportTable,
+    RuleNetwork as RuleNetwork,
     Sampler as Sampler,
     Schedule as Schedule,
     SelectionRule as SelectionRule,
@@ -103,6 +106,7 @@ from .engine.process import (
     children_on_one_blas_thread as children_on_one_blas_thread,
     ends_with_parent as ends_with_parent,
 )
+from .engine.snapshots import Snapshot as Snapshot
 from .evidence import (
     LayerGrid as LayerGrid,
     aggregate_scores as aggregate_scores,

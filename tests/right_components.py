@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from forward_only import BatchNorm, Residual
@@ -14,6 +14,7 @@ from scipy import special
 from anncore import (
     Activation,
     AskingOptimizer,
+    ComponentError,
     Data,
     Dataset,
     Drawing,
@@ -25,14 +26,18 @@ from anncore import (
     Initializer,
     JointLoss,
     Layer,
+    LearnMode,
     Loss,
     Metric,
     ModalNetwork,
     Network,
+    NetworkMetric,
     NoisyObjective,
     Optimizer,
     OptimizerWrapper,
+    RuleNetwork,
     Schedule,
+    Task,
     WatchingMetric,
     WeightSpec,
     drawing,
@@ -584,6 +589,100 @@ class Wired(Network):
         grads["A"][:] = -(x.swapaxes(1, 2) @ y)
 
 
+@dataclass(frozen=True)
+class Pulled(RuleNetwork):
+    """Prototypes that noisy examples pull to themselves, less and less.
+
+        ŵ = the nearest prototype      W ← W + (1 - t/S) (mean of the examples nearest to W, + 0.01 ε, - W)
+
+    Domain: as many outputs as inputs. Nobody, "Pulling", 2020.
+    """
+
+    name: ClassVar[str] = "pulled"
+    measured: ClassVar[tuple[str, ...]] = ("idle_prototypes",)
+    output: Any = ref("activation", "auto")
+
+    def specs(self, inputs: int, outputs: int) -> list[WeightSpec]:
+        if inputs != outputs:
+            raise ComponentError(f"pulled: as many outputs as inputs are needed, got {outputs}")
+        return [WeightSpec("W", (3, inputs), 3, inputs), WeightSpec("seen", (1, 3), 1, 3, "state")]
+
+    def _nearest(self, weights: Any, x: Array) -> Array:
+        w = weights["W"]
+        distances = (w * w).sum(axis=2)[:, None, :] - 2 * (x @ w.swapaxes(1, 2))
+        return (distances == distances.min(axis=2, keepdims=True)).astype(x.dtype)
+
+    def forward(self, weights: Any, x: Array) -> Array:
+        return self._nearest(weights, x) @ weights["W"]
+
+    def learn(self, weights: Any, x: Array, y: Array, grads: Any, mode: LearnMode) -> None:
+        won = self._nearest(weights, x)
+        count = won.sum(axis=1)[:, :, None]
+        mean = (won.swapaxes(1, 2) @ x) / np.maximum(count, 1)
+        pull = mean + 0.01 * mode.normal("pull", weights["W"].shape[1:]) - weights["W"]
+        grads["W"][...] = -(1 - mode.step / mode.steps) * (count > 0) * pull
+        weights["seen"][...] += count.swapaxes(1, 2) * (mode.uniform("half", (1, 1)) >= 0)
+
+    def measures(self, weights: Any, x: Array) -> dict[str, Array]:
+        return {"idle_prototypes": (self._nearest(weights, x).sum(axis=1) == 0).mean(axis=1)}
+
+    def snapshot(self, weights: Any, x: Array, y: Array) -> dict[str, Array]:
+        return {"prototypes": weights["W"], "back": self.forward(weights, x)}
+
+
+@dataclass(frozen=True)
+class IdlePrototypes(NetworkMetric):
+    """Share of prototypes that are nearest to no example.
+
+    Domain: examples, at least one. Nobody, "Pulling", 2020.
+    """
+
+    name: ClassVar[str] = "idle_prototypes"
+    goal: ClassVar[Literal["min", "max"]] = "min"
+    tasks: ClassVar[tuple[Task, ...]] = ("unsupervised",)
+    bounds: ClassVar[str] = "[0, 1]"
+
+
+@dataclass(frozen=True)
+class Cloud(Dataset):
+    """Points without targets.
+
+    x ~ N(0, 1). n examples.
+    """
+
+    name: ClassVar[str] = "cloud"
+    n: int = hyper(50, "int [10, inf)")
+
+    def make(self, rng: np.random.Generator) -> Data:
+        return Data(rng.standard_normal((self.n, 2)), None, "unsupervised")
+
+
+@dataclass(frozen=True)
+class Shadow(Figure):
+    """The prototypes of every trial, in the units of the data.
+
+    Nothing where no trial shows any.
+    """
+
+    name: ClassVar[str] = "shadow"
+    question: ClassVar[str] = "Where do the prototypes lie?"
+    order: ClassVar[int] = 91
+
+    def draw(self, data: FigureInput) -> Drawing | str:
+        shown = [snapshot for snapshot in data.snapshots.values() if "prototypes" in snapshot.arrays]
+        if not shown:
+            return "No network has prototypes"
+        title = f"{len(shown)} trials, a colour each"
+        sheet = drawing.new_sheet(6.0, 3.0, title, "A dot is a prototype.", data.theme)
+        axes = drawing.place(sheet, 0.5, 0.3, 5.0, 2.5)
+        for snapshot in shown:
+            axes.plot(*snapshot.in_units(snapshot.arrays["prototypes"]).T[:2], ".")
+        return Drawing(sheet, self.name, title, f"Dots of prototypes. {title}.")
+
+    def example(self) -> dict[str, Array]:
+        return {"prototypes": np.arange(6.0).reshape(3, 2)}
+
+
 RIGHT: dict[str, Any] = {
     "activation": Bent,
     "loss": Quartic,
@@ -606,6 +705,10 @@ OPENED: list[tuple[str, Any]] = [
     ("activation", Gated),
     ("network", Furnished),
     ("network", Wired),
+    ("network", Pulled),
+    ("metric", IdlePrototypes),
+    ("dataset", Cloud),
+    ("figure", Shadow),
     ("network", Residual),
     ("network", BatchNorm),
     ("loss", Scaled),

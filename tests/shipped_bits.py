@@ -50,6 +50,7 @@ DATA = {
     "binary": {"dataset": ("two_moons", {"n": 60})},
     "multiclass": {"dataset": "iris", "output": "softmax", "loss": "categorical_cross_entropy"},
     "regression": {"dataset": ("friedman", {"n": 60}), "output": "identity", "loss": "mse"},
+    "unsupervised": {"dataset": ("unlabelled", {}), "output": "identity", "loss": "mse"},
 }
 # SOAP turns by eigenvectors, which rounding moves further than anything else here.
 TOLERANCE = {"": 1e-5, "optimizer soap": 2e-3}

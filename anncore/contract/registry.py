@@ -209,7 +209,7 @@ class Registry(Shown):
         for component in self.of_kind("loss"):
             if component.dist == HOME and task in component.cls.natural_for:
                 return component
-        raise ComponentError(f"No loss is the natural one for a {task} task. Name one in [loss.NAME].")
+        raise ComponentError(f"No loss is the natural one for the task {task!r}. Name one in [loss.NAME].")
 
     def metrics(self, task: str) -> list[Registered]:
         """Return the metrics that fit a task, sorted by name."""
@@ -220,7 +220,7 @@ class Registry(Shown):
         for component in self.metrics(task):
             if component.dist == HOME and task in component.cls.primary_for:
                 return component
-        raise ComponentError(f"No metric is the headline one for a {task} task. Name one in [select].")
+        raise ComponentError(f"No metric is the headline one for the task {task!r}. Name one in [select].")
 
     @cached_property
     def broken(self) -> tuple[Plugin, ...]:

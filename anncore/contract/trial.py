@@ -244,6 +244,7 @@ class TrialResult(NamedTuple):
     ended before its last step ("loss", "patience"), else "". error: the traceback or reason of a failure.
     train_seconds: this trial's share of the time that its stack trained, without what a process does once.
     map: what it learned, as `maps.packed` wrote it; empty of trials that tune, and where none can be made.
+    snapshot: what its network shows of itself, as `snapshots.taken` wrote it; empty likewise.
     environment: what `numeric_environment` says of the process it ran in; "" where that is unknown.
     """
 
@@ -257,6 +258,7 @@ class TrialResult(NamedTuple):
     error: str = ""
     train_seconds: float = 0.0
     map: bytes = b""
+    snapshot: bytes = b""
     environment: str = ""
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anncore.contract.errors import DataError
-from anncore.contract.kinds import TASKS, Array, Data, Task
+from anncore.contract.kinds import REAL_TASKS, TASKS, Array, Data, Task
 from anncore.contract.registry import Registry
 from anncore.contract.streams import stream
 from anncore.contract.trial import Part, Split
@@ -43,9 +43,10 @@ class Prepared:
     """A data set ready to train on. The arrays are shared and read-only.
 
     x_* (N, D) and y_* (N, K) are in the requested dtype. Targets: binary (N, 1) of 0 and 1; multiclass
-    one-hot (N, C); regression standardised (N, K). y_test holds the clean targets where the data set
-    gives them. x · x_scale + x_shift, both (D,) and float64, are the inputs in their own units, and
-    y · y_scale + y_shift, both (K,), the targets; for classification these are 1 and 0.
+    one-hot (N, C); regression standardised (N, K); unsupervised the inputs themselves, the arrays x_* again.
+    y_test holds the clean targets where the data set gives them. x · x_scale + x_shift, both (D,) and
+    float64, are the inputs in their own units, and y · y_scale + y_shift, both (K,), the targets; for
+    classification these are 1 and 0.
     """
 
     task: Task
@@ -69,7 +70,7 @@ class Prepared:
 
     @property
     def outputs(self) -> int:
-        """Number of output units K: 1 for binary, C for multiclass."""
+        """Number of output units K: 1 for binary, C for multiclass, D for unsupervised."""
         return self.y_train.shape[1]
 
     @property
@@ -117,7 +118,8 @@ def _prepare(
         check_data(data)
         classes = _classes(data)
         # The split uses clean labels, so that it does not depend on the rate of label noise.
-        labels = (data.y if data.clean_y is None else data.clean_y).astype(np.intp) if classes else None
+        clean = data.y if data.clean_y is None else data.clean_y
+        labels = clean.astype(np.intp) if classes else None
         rows = split_rows(
             stream(sweep_seed, seed, "split"),
             len(data.x),
@@ -138,11 +140,19 @@ def _make(part: Part, registry: Registry, rng: np.random.Generator) -> Any:
         component.validate()
     except ValueError as error:
         raise DataError(f"{component.name}: {error}") from None
+    _refuse_changed(part, component)
+    return component.make(rng)
+
+
+def _refuse_changed(part: Part, component: Any) -> None:
+    """Refuse a file that is another one than when the plan was made; a data set inside may have one too."""
     planned = part.params.get("fingerprint")
     if planned is not None and planned != component.fingerprint():
         where = ", ".join(part.paths.values())
         raise DataError(f"{component.name}: {where} has changed since the plan was made; start again")
-    return component.make(rng)
+    for key, inside in part.refs.items():
+        for inner, held in zip(inside, getattr(component, key), strict=True):
+            _refuse_changed(inner, held)
 
 
 def check_data(data: Any) -> None:
@@ -153,13 +163,10 @@ def check_data(data: Any) -> None:
         raise DataError(f"task must be one of {', '.join(TASKS)}, got {data.task!r}")
     if data.x.ndim != 2 or 0 in data.x.shape:
         raise DataError(f"x must be (N, D) with N and D at least 1, got {data.x.shape}")
-    flat = data.task != "regression"
-    if data.y.ndim not in ((1,) if flat else (1, 2)) or len(data.y) != len(data.x):
-        raise DataError(
-            f"y must be {'(N,)' if flat else '(N,) or (N, K)'} for N = {len(data.x)}, got {data.y.shape}"
-        )
-    if data.clean_y is not None and data.clean_y.shape != data.y.shape:
-        raise DataError(f"clean_y must be shaped as y, {data.y.shape}, got {data.clean_y.shape}")
+    if data.task == "unsupervised":
+        _refuse_targets(data)
+    else:
+        _check_targets(data)
     if data.features and len(data.features) != data.x.shape[1]:
         raise DataError(f"features must name all {data.x.shape[1]} columns, got {len(data.features)} names")
     for what, values in (("x", data.x), ("y", data.y), ("clean_y", data.clean_y)):
@@ -173,6 +180,28 @@ def check_data(data: Any) -> None:
             raise DataError(
                 f"test_index must lie in 0 ... {len(data.x) - 1}, got {index.min()} ... {index.max()}"
             )
+
+
+def _refuse_targets(data: Data) -> None:
+    """Refuse targets, and what goes with them, in an unsupervised task."""
+    for what, given in (("y", data.y), ("clean_y", data.clean_y), ("classes", data.classes or None)):
+        if given is not None:
+            raise DataError(
+                f"an unsupervised task has no targets, but {what} is given; leave it out, or name the task "
+                "that predicts it: binary, multiclass or regression"
+            )
+
+
+def _check_targets(data: Data) -> None:
+    flat = data.task not in REAL_TASKS
+    if data.y is None:
+        raise DataError(f'a {data.task} task needs targets, but y is None; set task = "unsupervised"?')
+    if data.y.ndim not in ((1,) if flat else (1, 2)) or len(data.y) != len(data.x):
+        raise DataError(
+            f"y must be {'(N,)' if flat else '(N,) or (N, K)'} for N = {len(data.x)}, got {data.y.shape}"
+        )
+    if data.clean_y is not None and data.clean_y.shape != data.y.shape:
+        raise DataError(f"clean_y must be shaped as y, {data.y.shape}, got {data.clean_y.shape}")
 
 
 def _refuse_not_finite(what: str, values: Array, features: tuple[str, ...]) -> None:
@@ -195,8 +224,8 @@ def _refuse_not_finite(what: str, values: Array, features: tuple[str, ...]) -> N
 
 
 def _classes(data: Data) -> tuple[str, ...]:
-    """Return the names of the classes, () for regression; raise DataError for odd class numbers."""
-    if data.task == "regression":
+    """Return the names of the classes, () for a task without; raise DataError for odd class numbers."""
+    if data.y is None or data.task in REAL_TASKS:
         return ()
     both = np.concatenate([data.y, data.y if data.clean_y is None else data.clean_y])
     count = len(data.classes) or (2 if data.task == "binary" else int(both.max()) + 1)
@@ -264,46 +293,69 @@ class _Scaling:
         return np.ldexp(self.shift, self.power)
 
 
+class _Encoded(NamedTuple):
+    """Inputs or targets, ready to train on: training, validation and test, each (N, D)."""
+
+    train: Array
+    valid: Array
+    test: Array
+    scaling: _Scaling
+    mistakes: list[str]
+
+    @classmethod
+    def of(
+        cls,
+        names: Sequence[str],
+        values: tuple[Array, Array],
+        rows: Indices,
+        standardize: bool,
+        dtype: np.dtype[Any],
+    ) -> _Encoded:
+        """Return values, scaled as those of the training rows; a pair: for training, and for the test."""
+        scaling = _Scaling.of(values[0][rows.train], standardize)
+        ready = scaling.apply(values[0], dtype)
+        mistakes = [*_lost(names, values[0], ready, scaling)]
+        clean = ready
+        if values[1] is not values[0]:
+            clean = scaling.apply(values[1], dtype)
+            mistakes += _lost(names, values[1], clean, scaling)
+        train, valid, test = (
+            _read_only(np.ascontiguousarray(part[index]))
+            for part, index in ((ready, rows.train), (ready, rows.valid), (clean, rows.test))
+        )
+        return cls(train, valid, test, scaling, mistakes)
+
+
 def _encode(
     data: Data, classes: tuple[str, ...], rows: Indices, standardize: bool, dtype: np.dtype[Any]
 ) -> Prepared:
     features = data.features or tuple(f"x{i}" for i in range(1, data.x.shape[1] + 1))
     x = data.x.astype(np.float64)
-    y = clean = _targets(data.y, data.task, classes)
-    if data.clean_y is not None:
-        clean = _targets(data.clean_y, data.task, classes)
-    targets = ("target",) if y.shape[1] == 1 else tuple(f"target {i}" for i in range(1, y.shape[1] + 1))
-    x_scaling = _Scaling.of(x[rows.train], standardize)
-    y_scaling = _Scaling.of(y[rows.train], standardize and data.task == "regression")
-    x_ready, y_ready, clean_ready = (
-        scaling.apply(values, dtype)
-        for values, scaling in ((x, x_scaling), (y, y_scaling), (clean, y_scaling))
-    )
-    mistakes = [
-        *_lost(features, x, x_ready, x_scaling),
-        *_lost(targets, y, y_ready, y_scaling),
-        *_lost(targets, clean, clean_ready, y_scaling),
-    ]
+    inputs = targets = _Encoded.of(features, (x, x), rows, standardize, dtype)
+    if data.y is not None:
+        y = clean = _targets(data.y, data.task, classes)
+        if data.clean_y is not None:
+            clean = _targets(data.clean_y, data.task, classes)
+        names = ("target",) if y.shape[1] == 1 else tuple(f"target {i}" for i in range(1, y.shape[1] + 1))
+        scaled = standardize and data.task == "regression"
+        targets = _Encoded.of(names, (y, clean), rows, scaled, dtype)
+    mistakes = dict.fromkeys((*inputs.mistakes, *targets.mistakes))
     if mistakes:
-        raise DataError(*dict.fromkeys(mistakes))
-
-    def part(values: Array, index: Array) -> Array:
-        return _read_only(np.ascontiguousarray(values[index]))
-
+        raise DataError(*mistakes)
     return Prepared(
         task=data.task,
         classes=classes,
         features=features,
-        x_train=part(x_ready, rows.train),
-        y_train=part(y_ready, rows.train),
-        x_valid=part(x_ready, rows.valid),
-        y_valid=part(y_ready, rows.valid),
-        x_test=part(x_ready, rows.test),
-        y_test=part(clean_ready, rows.test),
-        x_scale=_read_only(x_scaling.own_scale),
-        x_shift=_read_only(x_scaling.own_shift),
-        y_scale=_read_only(y_scaling.own_scale),
-        y_shift=_read_only(y_scaling.own_shift),
+        x_train=inputs.train,
+        y_train=targets.train,
+        x_valid=inputs.valid,
+        y_valid=targets.valid,
+        x_test=inputs.test,
+        y_test=targets.test,
+        x_scale=_read_only(inputs.scaling.own_scale),
+        x_shift=_read_only(inputs.scaling.own_shift),
+        y_scale=_read_only(targets.scaling.own_scale),
+        y_shift=_read_only(targets.scaling.own_shift),
     )
 
 

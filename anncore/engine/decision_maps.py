@@ -74,7 +74,7 @@ class DecisionMap(Shown):
 
 def mappable(data: Prepared) -> bool:
     """Tell whether the data have two features and classes, but not too many."""
-    return data.inputs == 2 and data.task != "regression" and len(data.classes) <= MOST_CLASSES
+    return data.inputs == 2 and 0 < len(data.classes) <= MOST_CLASSES
 
 
 def corners(trial: Trial, registry: Registry) -> tuple[Array, Array] | None:

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.columns import metric_column, watched_curve
-from anncore.contract.kinds import Array
+from anncore.contract.kinds import AnyNetwork, Array, overrides
 from anncore.engine.batches import distinct
 from anncore.engine.datasets import Prepared
 from anncore.engine.decision_maps import corners, lattice, mappable, packed
 from anncore.engine.network_stack import Buffer, Stack
 from anncore.engine.output_and_loss import outputs_per_target
+from anncore.engine.snapshots import most_examples, taken
 from anncore.engine.split import spread_over
 
 # A split is evaluated in pieces of about a batch, so that the values between two layers stay in the cache.
@@ -42,10 +43,13 @@ class Evaluator:
         z = self._forward(x)
         size = self._sample(self._data[0])
         columns = {"train_loss": self._stack.output.value(z[:, :size], y[:, :size])}
-        return columns | self._columns("valid", z[:, size:], y[:, size:], metrics)
+        return columns | self._columns("valid", (x[:, size:], z[:, size:], y[:, size:]), metrics)
 
-    def watched(self, metrics: Sequence[Any]) -> dict[str, Array]:
-        """Return what metrics that look inside find in the sample of the training split, each (T,)."""
+    def watched(self, metrics: Sequence[Any], now: tuple[int, int]) -> dict[str, Array]:
+        """Return what metrics that look inside find in the sample of the training split, each (T,).
+
+        now: the step and the number of steps.
+        """
         if not metrics:
             return {}
         stack = self._stack
@@ -55,7 +59,7 @@ class Evaluator:
         weights, grads = stack.evaluated(), Buffer(len(stack.trials), stack.specs, stack.dtype).views
         z, tape = stack.network.forward(weights, x)
         if stack.network.learns:  # what its learning rule gives in place of a gradient
-            stack.network.component.learn(weights, x, y, grads)
+            stack.watched_directions(weights, x, y, grads, now)
         else:
             stack.network.backward(weights, tape, stack.output.grad(z, y), grads)
         layers = stack.network.layers(tape)
@@ -67,8 +71,8 @@ class Evaluator:
 
     def split(self, name: str, metrics: Sequence[Any]) -> dict[str, Array]:
         """Return the loss and the metrics on the whole of a split, each (T,)."""
-        y = self._stacked("y", name)[self._group]
-        return self._columns(name, self._forward(self._stacked("x", name)), y, metrics)
+        x, y = self._stacked("x", name), self._stacked("y", name)[self._group]
+        return self._columns(name, (x, self._forward(x), y), metrics)
 
     def chance(self) -> Array:
         """Return the training loss of always predicting the mean training target, (T,)."""
@@ -102,8 +106,14 @@ class Evaluator:
                 maps[row] = packed(stack.data[row], span[0], span[1], output[row])
         return maps
 
-    def _columns(self, name: str, z: Array, y: Array, metrics: Sequence[Any]) -> dict[str, Array]:
+    def _columns(
+        self, name: str, split: tuple[Array, Array, Array], metrics: Sequence[Any]
+    ) -> dict[str, Array]:
+        """Return the loss and the metrics of a split: its x (G, N, D), and z and y (T, N, K)."""
+        x, z, y = split
         columns = {metric_column(name): self._stack.output.value(z, y)}
+        columns |= self._measured(name, x, [metric for metric in metrics if metric.from_network])
+        metrics = [metric for metric in metrics if not metric.from_network]
         if metrics:
             output, target = self._stack.output.predict(z), y
             if not self._plain:
@@ -111,6 +121,27 @@ class Evaluator:
             for metric in metrics:
                 columns[metric_column(name, metric.name)] = metric.score(output, target)
         return columns
+
+    def _measured(self, name: str, x: Array, metrics: Sequence[Any]) -> dict[str, Array]:
+        """Return what the network itself measures on a split."""
+        if not metrics:
+            return {}
+        stack = self._stack
+        values = stack.network.component.measures(stack.evaluated(), x.take(self._group, axis=0))
+        return {metric_column(name, metric.name): values[metric.name] for metric in metrics}
+
+    def snapshots(self, rows: Sequence[int]) -> dict[int, bytes]:
+        """Return what the networks at some rows of the stack show of themselves: see `Snapshot`."""
+        stack, first = self._stack, self._data[0]
+        if not overrides(type(stack.network.component), AnyNetwork.snapshot):
+            return {}
+        examples = spread_over(len(first.x_test), most_examples(first.inputs))
+        x, y = (self._stacked(what, "test")[:, examples].take(self._group, axis=0) for what in "xy")
+        arrays = stack.network.component.snapshot(stack.evaluated(), x, y)
+        return {
+            row: taken({name: array[row] for name, array in arrays.items()}, x[row], y[row], stack.data[row])
+            for row in rows
+        }
 
     def _forward(self, x: Array) -> Array:
         """Return the outputs' pre-activations for the data of every group, (T, N, K)."""

@@ -10,14 +10,23 @@ import numpy as np
 
 from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import references
-from anncore.contract.kinds import AnyNetwork, Array, Layer, Weights, WeightSpec, overrides
+from anncore.contract.kinds import (
+    AnyNetwork,
+    Array,
+    Layer,
+    RuleNetwork,
+    Weights,
+    WeightSpec,
+    learns_by_rule,
+    overrides,
+)
 from anncore.contract.registry import Registry
 from anncore.contract.shown import shortened
 from anncore.contract.trial import Part, Trial
 from anncore.engine.activations import Activations
 from anncore.engine.build import build_part, build_stack
 from anncore.engine.derived_network import DerivedNetwork
-from anncore.engine.noise import Noise, StackMode
+from anncore.engine.noise import Noise, StackLearnMode, StackMode
 from anncore.engine.recorded import Recorded, record
 
 OUTPUT = "output"  # the network's reference that names its output activation
@@ -103,7 +112,8 @@ def _activations(network: Any) -> list[Activations]:
 
 def shows_layers(cls: Any) -> bool:
     """Tell whether a network's layers can be seen: the class shows them, or the core derives its gradient."""
-    return overrides(cls, AnyNetwork.layers) or not overrides(cls, AnyNetwork.backward)
+    derived = not overrides(cls, AnyNetwork.backward) and not issubclass(cls, RuleNetwork)
+    return overrides(cls, AnyNetwork.layers) or derived
 
 
 class PlacedNetwork:
@@ -115,7 +125,8 @@ class PlacedNetwork:
     def __init__(self, network: Any, inputs: int, outputs: int, noise: Any) -> None:
         self.component = _placed(network, inputs, outputs)
         self.specs = _specs(self.component, inputs, outputs)
-        self.learns = overrides(type(self.component), AnyNetwork.learn)
+        self.learns = learns_by_rule(type(self.component))
+        self._by_steps = isinstance(self.component, RuleNetwork)
         self._derived: Any = None
         if not overrides(type(self.component), AnyNetwork.backward):
             self._derived = DerivedNetwork(self.component, self.specs, outputs, noise)
@@ -124,12 +135,13 @@ class PlacedNetwork:
         self._special = [activation for activation in _activations(self.component) if activation.special]
         for activation in self._special:
             activation.noise = self.noise
-        self._plain = not (self._modes or self._special)
+        self._plain = not (self._modes or self._special or self._by_steps)
 
     def forward(
         self, weights: Weights, x: Array, *, training: bool = False, first: bool = True
     ) -> tuple[Array, Any]:
         """Return the pre-activations of the output, (T, N, K), and the tape."""
+        training = training and not self._by_steps  # whose passes are for evaluation alone
         for activation in self._special:
             activation.begin(weights, training)
         if self._derived is not None:
@@ -147,6 +159,16 @@ class PlacedNetwork:
             self._derived.backward(tape, grad, grads)
             return
         self.component.backward(weights, tape, grad, grads)
+
+    def learn(
+        self, weights: Weights, x: Array, y: Array, grads: Weights, *, now: tuple[int, int], noise: Any = None
+    ) -> None:
+        """Write the directions that its learning rule gives; `now` is the step and the number of steps.
+
+        noise: other random numbers than its own.
+        """
+        more = (StackLearnMode(*now, noise or self.noise),) if self._by_steps else ()
+        self.component.learn(weights, x, y, grads, *more)
 
     def rehearse(self, inputs: int) -> None:
         """Raise ComponentError if the core must derive the gradient and cannot."""

@@ -20,6 +20,7 @@ from anncore.engine.batches import Batches
 from anncore.engine.build import build_part, build_slices
 from anncore.engine.datasets import Prepared
 from anncore.engine.network import StackNetwork, without_output
+from anncore.engine.noise import Noise
 from anncore.engine.optimizing import OptimizerRun, Trained, optimizer_runs
 from anncore.engine.output_and_loss import OutputAndLoss, outputs_per_target
 from anncore.engine.split import spread_over
@@ -73,6 +74,7 @@ class Stack:
         )
         self.batches = Batches(self.trials, self.data)
         self._batch: tuple[Array, Array] | None = None
+        self._now = (0, 0)  # the step and the number of steps
 
     def initialize(self) -> None:
         """Draw the initial weights of every trial from its own stream; set the optimizers' first state."""
@@ -153,10 +155,11 @@ class Stack:
     def step(self, t: int, steps: int) -> None:
         """Make update t of `steps` on the next batch."""
         x, y = self._batch = self.batches.take()
+        self._now = (t, steps)
         network = self.network
         network.begin_step()
         if network.learns:
-            network.component.learn(self.weights, x, y, self.grad_views)
+            network.learn(self.weights, x, y, self.grad_views, now=self._now)
         else:
             z, tape = network.forward(self.weights, x, training=True)
             network.backward(self.weights, tape, self.output.grad(z, y), self.grad_views)
@@ -179,12 +182,35 @@ class Stack:
 
         def evaluate(weight: Array) -> tuple[Array, Array]:
             theta[rows] = weight[:, 0, :]
-            z, tape = self.network.forward(weights, x, training=True, first=False)
-            self.network.backward(weights, tape, self.output.grad(z, y), gradients.views)
+            if self.network.learns:
+                z, _ = self.network.forward(weights, x)
+                self.network.learn(self.apart(weights), x, y, gradients.views, now=self._now)
+            else:
+                z, tape = self.network.forward(weights, x, training=True, first=False)
+                self.network.backward(weights, tape, self.output.grad(z, y), gradients.views)
             value = self.output.value(z, y)[rows].astype(theta.dtype)
             return value[:, None, None], gradients.all[rows, None, :].copy()
 
         return evaluate
+
+    def apart(self, weights: Mapping[str, Array]) -> dict[str, Array]:
+        """Return weights with copies of their state, for a learning rule whose writing must not last."""
+        return {**weights, **{name: state.copy() for name, state in self._state.views.items()}}
+
+    def watched_directions(
+        self,
+        weights: Mapping[str, Array],
+        x: Array,
+        y: Array,
+        grads: Mapping[str, Array],
+        now: tuple[int, int],
+    ) -> None:
+        """Write what the learning rule gives for other examples than a step's; training goes on as without.
+
+        The random numbers are the first ones of each trial's streams, the same at every call.
+        """
+        noise = Noise(self.trials, self.dtype)
+        self.network.learn(self.apart(weights), x, y, grads, now=now, noise=noise)
 
     def evaluated(self) -> Mapping[str, Array]:
         """Return the weights to evaluate at; for some optimizers these are not the weights in training."""

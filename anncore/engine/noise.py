@@ -23,6 +23,21 @@ class StackMode:
         return self._noise.of(name, slice(None), lambda rng: rng.random(shape))
 
 
+class StackLearnMode:
+    """See `anncore.contract.kinds.LearnMode`."""
+
+    def __init__(self, step: int, steps: int, noise: Any) -> None:
+        self.step, self.steps, self._noise = step, steps, noise
+
+    def uniform(self, name: str, shape: tuple[int, ...]) -> Array:
+        """Return numbers in [0, 1), (T, *shape)."""
+        return self._noise.of(name, slice(None), lambda rng: rng.random(shape))
+
+    def normal(self, name: str, shape: tuple[int, ...]) -> Array:
+        """Return numbers from N(0, 1), (T, *shape)."""
+        return self._noise.of(name, slice(None), lambda rng: rng.standard_normal(shape))
+
+
 class Noise:
     """Random numbers of training. Each trial has its own streams; trials of one seed share them.
 

@@ -191,7 +191,7 @@ class ObjectiveEvaluator:
             columns |= {argument_curve(i + 1): place[:, i] for i in range(place.shape[1])}
         return columns
 
-    def watched(self, metrics: Sequence[Any]) -> dict[str, Array]:
+    def watched(self, metrics: Sequence[Any], now: tuple[int, int]) -> dict[str, Array]:
         """Return nothing. Raises ComponentError if a metric looks into a network."""
         if metrics:
             raise ComponentError(f"{metrics[0].name} looks into a network, and an objective has none.")
@@ -203,6 +203,10 @@ class ObjectiveEvaluator:
 
     def maps(self, rows: Sequence[int]) -> dict[int, bytes]:
         """Return nothing: there are no features."""
+        return {}
+
+    def snapshots(self, rows: Sequence[int]) -> dict[int, bytes]:
+        """Return nothing: there is no network."""
         return {}
 
     def chance(self) -> Array:

@@ -75,8 +75,8 @@ class Problem(ABC):
         """Return the number of training examples."""
 
     @abstractmethod
-    def metrics(self, data: Any, registry: Registry) -> list[Registered]:
-        """Return the metrics, besides the loss, that score predictions on the data."""
+    def metrics(self, data: Any, registry: Registry, stack: Any) -> list[Registered]:
+        """Return the metrics, besides the loss, that score predictions on the data or networks."""
 
 
 class NetworkOnData(Problem):
@@ -140,9 +140,11 @@ class NetworkOnData(Problem):
         """Return the number of training examples."""
         return len(data.x_train)
 
-    def metrics(self, data: Prepared, registry: Registry) -> list[Registered]:
-        """Return the metrics that fit the task."""
-        return registry.metrics(data.task)
+    def metrics(self, data: Prepared, registry: Registry, stack: Stack) -> list[Registered]:
+        """Return the metrics that fit the task, of those that networks give the ones that this one has."""
+        offered = stack.network.component.measured
+        fitting = registry.metrics(data.task)
+        return [metric for metric in fitting if not metric.cls.from_network or metric.name in offered]
 
 
 class Minimisation(Problem):
@@ -189,7 +191,7 @@ class Minimisation(Problem):
         """Return 1: every step uses the whole objective."""
         return 1
 
-    def metrics(self, data: int, registry: Registry) -> list[Registered]:
+    def metrics(self, data: int, registry: Registry, stack: ObjectiveStack) -> list[Registered]:
         """Return an empty list: an objective's value is its only score."""
         return []
 

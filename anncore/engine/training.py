@@ -141,8 +141,8 @@ class _Run:
         self.history = History(len(trials))
         self.stopping = _Stopping(self.settings, len(trials))
         self.results: dict[int, TrialResult] = {}
-        self.aside = 0.0  # seconds spent on maps, which are no part of any trial's time
-        fitting = self.problem.metrics(data[0], registry)
+        self.aside = 0.0  # seconds spent on maps and snapshots, which are no part of any trial's time
+        fitting = self.problem.metrics(data[0], registry, self.stack)
         scoring = [(component, component.cls()) for component in fitting if not component.cls.watches]
         self.metrics = [metric for _, metric in scoring]
         self.watching = [registry.get("metric", name).cls() for name in self.settings.watch]
@@ -174,7 +174,7 @@ class _Run:
 
     def evaluate(self, t: int, steps: int) -> None:
         """Record losses and curves; close the trials that are finished."""
-        watched = self.evaluator.watched(self.watching)
+        watched = self.evaluator.watched(self.watching, (max(t, 1), steps))
         measured = self.evaluator.curve(self.curve_metrics) | watched
         self.stack.observe(measured["valid_loss"], t)
         columns = {name: values[self.active] for name, values in measured.items()}
@@ -231,7 +231,7 @@ class _Run:
         self.active[rows] = False
 
     def map(self, rows: list[int]) -> None:
-        """Add to their results the maps of the trials at these rows that report and ended well."""
+        """Add to their results what figures draw of the trials at these rows that report and ended well."""
         indices = {row: int(self.rows[row]) for row in rows}
         wanted = [row for row, i in indices.items() if self.trials[i].test and self.results[i].status == "ok"]
         if not wanted:
@@ -239,4 +239,6 @@ class _Run:
         started = time.perf_counter()
         for row, blob in self.evaluator.maps(wanted).items():
             self.results[indices[row]] = self.results[indices[row]]._replace(map=blob)
+        for row, blob in self.evaluator.snapshots(wanted).items():
+            self.results[indices[row]] = self.results[indices[row]]._replace(snapshot=blob)
         self.aside += time.perf_counter() - started

@@ -18,6 +18,7 @@ from anncore.contract.problem_kinds import problem_in
 from anncore.contract.shown import Shown, listed
 from anncore.contract.trial import PlannedRow, TrialResult
 from anncore.engine.decision_maps import DecisionMap
+from anncore.engine.snapshots import Snapshot
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +65,7 @@ class Results(Shown):
     where nothing was tuned, or where tuning is not finished. stopped: why the sweep ended early, else "".
     maps: by key what a report trial learned (`decision_maps.py`), for classes told apart by two features; a
     trial that did not end well has none, nor has one whose result comes from before there were maps.
+    snapshots: by key what the network of a report trial shows of itself (`snapshots.py`).
     costs: what a step of each arm costs by itself, where [report] costs asks for it.
     environments: by their text (`numeric_environment`), how many of the trials ran in each; results of an
     older annx, and of trials that were lost with their worker, name none. unchecked: full names of the
@@ -83,6 +85,7 @@ class Results(Shown):
     environments: Mapping[str, int] = field(default_factory=dict)
     unchecked: tuple[str, ...] = ()
     planned: tuple[PlannedRow, ...] | None = None
+    snapshots: Mapping[str, Snapshot] = field(default_factory=dict)
 
     def _title(self) -> str:
         return f"{type(self).__name__} of {self.experiment.name!r}"

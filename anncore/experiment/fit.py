@@ -125,8 +125,8 @@ class NetworkFit(Fit):
             ]
             raise ExperimentError(
                 f"{self.experiment.file}: loss {component.name!r} cannot train on data set "
-                f"{dataset.entry.label!r}, a {task} task; use {', '.join(fit)}, or leave the pair out by "
-                "[[exclude]]."
+                f"{dataset.entry.label!r}, {_article(task)} {task} task; use {', '.join(fit)}, or leave the "
+                "pair out by [[exclude]]."
             )
         for name in dict.fromkeys(name for names in outputs for name in names if name != "auto"):
             self._check_output(self.registry.get("activation", name), component, network.entry, task)
@@ -216,6 +216,10 @@ class NetworkFit(Fit):
 
 FITS: Mapping[str, type[Fit]] = {NETWORK_ON_DATA.kind: NetworkFit, OBJECTIVE.kind: ObjectiveFit}
 """By the kind of problem, what looks whether parts fit."""
+
+
+def _article(task: Task) -> str:
+    return "an" if task == "unsupervised" else "a"
 
 
 def _class(entry: Entry) -> Any:

@@ -19,7 +19,7 @@ from anncore.experiment.names import Namer, spell
 from anncore.experiment.parts import PartMaker
 from anncore.experiment.plan_checks import PlanChecker
 from anncore.experiment.read import Given, as_experiment
-from anncore.experiment.select_metric import resolve_select
+from anncore.experiment.select_metric import by_headline, resolve_select
 from anncore.experiment.trials import TrialMaker
 
 MOST_TRIALS = 10_000_000
@@ -65,6 +65,7 @@ def make_plan(
         )
     plan.experiment = replace(experiment, selection=resolve_select(experiment))
     plan.check()
+    plan.experiment = by_headline(plan.experiment, {shapes.task for shapes in plan.shapes.values()})
     return plan
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Literal
 
 from anncore.contract.errors import ComponentError, ExperimentError, nearest
@@ -46,6 +48,18 @@ def resolve_select(experiment: Experiment) -> Select:
             "leave the key out."
         )
     return Select(metric, goal)
+
+
+def by_headline(experiment: Experiment, tasks: Collection[str]) -> Experiment:
+    """Return an unsupervised experiment that selects by its headline metric, if its file names no metric.
+
+    A learning rule descends no loss, and the reconstruction error is in the units of the data. tasks: those
+    of the data sets.
+    """
+    if experiment.select_metric is not None or {*tasks} != {"unsupervised"}:
+        return experiment
+    component = experiment.registry.primary_metric("unsupervised")
+    return replace(experiment, selection=Select(f"valid_{component.name}", component.cls.goal))
 
 
 def _losses_differ(experiment: Experiment) -> str:
@@ -102,6 +116,7 @@ def check_select(experiment: Experiment, tasks: dict[str, str]) -> None:
     if metric == "valid_loss":
         return
     component = experiment.registry.get("metric", metric.removeprefix("valid_"))
+    _refuse_without(experiment, component)
     for problem, task in tasks.items():
         if task not in component.cls.tasks:
             fitting = [
@@ -113,6 +128,25 @@ def check_select(experiment: Experiment, tasks: dict[str, str]) -> None:
                 f"{experiment.file}: [select] metric {metric!r} is for "
                 f"{', '.join(t for t in TASKS if t in component.cls.tasks)} tasks, but {problem} is {task}; "
                 f"fit for all data sets: {', '.join(['valid_loss', *fitting])}."
+            )
+
+
+def _refuse_without(experiment: Experiment, metric: Registered) -> None:
+    """Refuse a metric that networks give of themselves, if one of the networks does not."""
+    if not metric.cls.from_network:
+        return
+    offering = [
+        network.name
+        for network in experiment.registry.of_kind("network")
+        if metric.name in getattr(network.cls, "measured", ())
+    ]
+    for entry in experiment.entries["network"]:
+        component = entry.component
+        if component is not None and metric.name not in getattr(component.cls, "measured", ()):
+            raise ExperimentError(
+                f"{experiment.file}: [select] metric {metric.name!r} is measured by networks themselves "
+                f"({', '.join(offering) or 'none that is installed'}), and [network.{entry.label}] does not; "
+                "name another metric."
             )
 
 

@@ -108,17 +108,26 @@ def _stopping(train: Any) -> str:
     return stop
 
 
+def _unsupervised_metrics(experiment: Any) -> set[str]:
+    """Return the metrics that are for unsupervised tasks alone."""
+    return {
+        metric.name
+        for metric in experiment.registry.of_kind("metric")
+        if tuple(metric.cls.tasks) == ("unsupervised",)
+    }
+
+
 def _training(experiment: Any) -> str:
     train, split = experiment.train, experiment.split
     length = counted(train.epochs, "epochs") if train.steps is None else counted(train.steps, "steps")
     batch = "the full batch" if train.batch_size == "full" else f"batches of {train.batch_size}"
     stop = _stopping(train)
     strata = ", stratified by class" if split.stratify else ""
-    scaled = (
-        " Inputs (and regression targets) are standardised on the training split."
-        if split.standardize
-        else ""
-    )
+    unsupervised = experiment.select.metric.removeprefix("valid_") in _unsupervised_metrics(experiment)
+    inputs = "Inputs" if unsupervised else "Inputs (and regression targets)"
+    scaled = f" {inputs} are standardised on the training split." if split.standardize else ""
+    if unsupervised:
+        scaled += " The data have no targets: networks are scored by how well they give back their inputs."
     return (
         f"Every trial trains for {length} on {batch} in {train.dtype}.{stop} {percent(split.valid, 0)} of "
         f"the examples are held out for validation and {percent(split.test, 0)} for the test, at random by "

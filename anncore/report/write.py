@@ -206,6 +206,10 @@ def figure_input(results: Any, content: Mapping[str, Any]) -> FigureInput:
         study.options,
         components=components_of(study),
         maps={key: _named(learned) for key, learned in results.maps.items()},
+        snapshots={
+            key: dataclasses.replace(snapshot, features=tuple(map(printable, snapshot.features)))
+            for key, snapshot in results.snapshots.items()
+        },
         objectives=objectives_of(study),
     )
 

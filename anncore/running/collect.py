@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def collect(
     plan: PlanSummary, store: Store, experiment: Experiment, *, curves: bool = True, stopped: str = ""
 ) -> Results:
-    """Return the results of the store's plan; curves=False leaves curves and maps empty."""
+    """Return the results of the store's plan; curves=False leaves curves, maps and snapshots empty."""
     phases: tuple[Phase, ...] = ("tune", "report")
     rows = {phase: store.planned(phase) for phase in phases}
     planned = [row for phase in phases for row in rows[phase]]
@@ -41,6 +41,7 @@ def collect(
         with_fresh_scores(selection, report, experiment.select.metric),
         stopped,
         store.maps(row.key for row in rows["report"]) if curves else {},
+        snapshots=store.snapshots(row.key for row in rows["report"]) if curves else {},
         environments=store.environments(),
         unchecked=plan.unchecked,
         planned=tuple(planned),

@@ -16,7 +16,7 @@ import numpy as np
 from anncore.contract.errors import RAISED_BY_PLUGINS, ComponentError, described, nearest
 from anncore.contract.hyperparameters import references, resolve
 from anncore.contract.kind_names import article, kind_called
-from anncore.contract.kinds import TASKS, Array, WeightSpec
+from anncore.contract.kinds import REAL_TASKS, TASKS, Array, WeightSpec
 from anncore.contract.registry import Registered, Registry
 from anncore.contract.trial import Part, Split, Train, Trial
 from anncore.engine.activations import Activations
@@ -184,7 +184,7 @@ class _Case:
         link = self._registry.get("activation", loss.outputs[task])
         part = default_part(self._registry, link)
         activation = build_stack([part] * self._trials, self._registry, DTYPE)
-        if task == "regression":
+        if task in REAL_TASKS:
             target = activation.forward(other)  # lies where the predictions lie
         elif task == "binary":
             target = (other > 0).astype(DTYPE)

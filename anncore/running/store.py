@@ -5,6 +5,7 @@
     phases        by phase how many rows `planned` holds, and their checksum
     environments  by their digest, what the environments of the trials are (`numeric_environment`)
     maps          by run key what a trial of the report learned of two features (`decision_maps.py`)
+    snapshots     by run key what the network of a trial of the report shows of itself (`snapshots.py`)
 
 `trials` outlives plans: results of other overrides stay and are found again by their keys. `planned` is
 the plan of the last sweep and is replaced with it.
@@ -20,16 +21,19 @@ import json
 import struct
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from anncore.contract.engine_version import environment_digest
 from anncore.contract.trial import STATUSES, Phase, PlannedRow, Status, Trial, TrialResult
 from anncore.engine.decision_maps import DecisionMap, unpacked
+from anncore.engine.snapshots import Snapshot, read
 from anncore.running.database import Database
 from anncore.running.float_blobs import pack_floats, unpack_floats
+
+Drawn = TypeVar("Drawn")
 
 CHUNK = 500  # parameters in one statement; SQLite admits 999 everywhere
 
@@ -60,6 +64,7 @@ CREATE TABLE phases (phase TEXT PRIMARY KEY, trials INTEGER NOT NULL, checksum I
 CREATE TABLE environments (digest TEXT PRIMARY KEY, what TEXT NOT NULL);
 CREATE TABLE maps (key TEXT PRIMARY KEY, map BLOB NOT NULL);
 """
+LATER = "CREATE TABLE IF NOT EXISTS snapshots (key TEXT PRIMARY KEY, snapshot BLOB NOT NULL)"
 
 
 class Store:
@@ -73,6 +78,9 @@ class Store:
         self.path = path
         self._file = Database(path, TABLES, write=write)
         self._checked = self._file.schema > 1
+        if write:
+            with self._file.guarded():
+                self._file.execute(LATER)
 
     def __enter__(self) -> Store:
         return self
@@ -108,6 +116,7 @@ class Store:
         results = [result for _, result in pairs]
         rows = [_row(trial, result) for trial, result in pairs]
         maps = [(result.key, result.map) for result in results if result.map]
+        snapshots = [(result.key, result.snapshot) for result in results if result.snapshot]
         environments = {result.environment for result in results if result.environment}
         with self._file.transaction():
             self._file.execute_many(
@@ -116,12 +125,13 @@ class Store:
             )
             self._file.execute_many(f"INSERT OR REPLACE INTO trials VALUES ({_marks(range(12))})", rows)
             self._file.execute_many("INSERT OR REPLACE INTO maps VALUES (?,?)", maps)
+            self._file.execute_many("INSERT OR REPLACE INTO snapshots VALUES (?,?)", snapshots)
 
     def delete(self, keys: Iterable[str]) -> None:
         """Forget the results of some keys; of a key without one there is nothing to forget."""
         with self._file.transaction():
             for chunk in _chunks(keys):
-                for table in ("trials", "maps"):
+                for table in ("trials", "maps", "snapshots"):
                     self._file.execute(f"DELETE FROM {table} WHERE key IN ({_marks(chunk)})", chunk)
 
     def results(self, keys: Iterable[str], *, curves: bool = True) -> Iterator[TrialResult]:
@@ -141,20 +151,30 @@ class Store:
 
     def maps(self, keys: Iterable[str]) -> dict[str, DecisionMap]:
         """Return the maps of the keys that have one and ended well; a store may be older than maps are."""
-        by_key: dict[str, DecisionMap] = {}
+        return self._drawn("maps", "map", unpacked, keys, always=self._checked)
+
+    def snapshots(self, keys: Iterable[str]) -> dict[str, Snapshot]:
+        """Return the snapshots of the keys that have one and ended well; a store may be older than these."""
+        return self._drawn("snapshots", "snapshot", read, keys, always=False)
+
+    def _drawn(
+        self, table: str, column: str, unpack: Callable[[bytes], Drawn], keys: Iterable[str], *, always: bool
+    ) -> dict[str, Drawn]:
+        """Return what figures draw of trials; always: every store of this schema has the table."""
+        by_key: dict[str, Drawn] = {}
         with self._file.guarded():
             tables = self._file.execute("SELECT name FROM sqlite_master").fetchall()
-            if not self._checked and ("maps",) not in tables:
+            if not always and (table,) not in tables:
                 return by_key
             for chunk in _chunks(keys):
                 rows = self._file.execute(
-                    "SELECT key, map FROM maps JOIN trials USING (key) "
+                    f"SELECT key, {column} FROM {table} JOIN trials USING (key) "
                     f"WHERE status = 'ok' AND key IN ({_marks(chunk)})",
                     chunk,
                 )
                 for key, blob in rows.fetchall():
                     try:
-                        by_key[key] = unpacked(blob)
+                        by_key[key] = unpack(blob)
                     except (ValueError, TypeError) as problem:
                         raise self._file.damaged(_of_trial(key, problem)) from None
         return by_key

@@ -77,7 +77,7 @@ def checks_for(
     if kind in (None, "command"):
         component = component_class("command", component)
     kind = kind or kind_of(component)
-    kit = KITS[kind]
+    kit = KITS[kind].of_form(component)
     subject = Subject(component, kind, dict(values or {}))
     for name, run in [*generic.CHECKS, *generic.computing(kit), *stacks.checks(kit), *kit.checks(subject)]:
         if name == "pickles" and issubclass(component, Adopted):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.errors import DataError
-from anncore.contract.kinds import TASKS, Array, Data
+from anncore.contract.kinds import REAL_TASKS, TASKS, Array, Data
 from anncore.contract.trial import Split
 from anncore.engine.datasets import check_data
 from anncore.engine.split import split_rows
@@ -21,11 +21,9 @@ class DatasetKit(Kit):
     def exercise(self, subject: Subject, component: Any) -> Iterable[Array]:
         """Make the data from a fixed stream."""
         data = component.make(np.random.default_rng(0))
-        yield np.asarray(data.x)
-        yield np.asarray(data.y)
-        for extra in (data.clean_y, data.test_index):
-            if extra is not None:
-                yield np.asarray(extra)
+        for array in (data.x, data.y, data.clean_y, data.test_index):
+            if array is not None:
+                yield np.asarray(array)
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
@@ -33,30 +31,43 @@ class DatasetKit(Kit):
 
 
 def sound(subject: Subject) -> int:
-    """x (N, D) and y fit together, are finite and of the stated task; every class has examples."""
+    """x (N, D) and y fit together, are finite and of the stated task; every class has examples.
+
+    An unsupervised task has no y.
+    """
     count = 0
     for variant in subject.variants():
         data: Data = subject.build(variant).make(np.random.default_rng(1))
         where = variant.label
-        x, y = np.asarray(data.x), np.asarray(data.y)
+        x = np.asarray(data.x)
         must(data.task in TASKS, f"{where}: task must be one of {', '.join(TASKS)}, got {data.task!r}")
         must(x.ndim == 2 and x.size, f"{where}: x must be (N, D), got {x.shape}")
-        must(len(x) == len(y), f"{where}: {len(x)} examples but {len(y)} targets")
         must(x.dtype.kind in "fiu" and np.isfinite(x).all(), f"{where}: x must be finite numbers")
-        must(np.isfinite(y).all(), f"{where}: y must be finite")
         if data.features:
             must(
                 len(data.features) == x.shape[1],
                 f"{where}: {len(data.features)} names of {x.shape[1]} features",
             )
-        if data.clean_y is not None:
-            must(np.shape(data.clean_y) == y.shape, f"{where}: clean_y must have y's shape")
-        if data.task == "regression":
-            must(y.ndim in (1, 2), f"{where}: y must be (N,) or (N, K), got {y.shape}")
-        else:
-            _must_be_classes(data, y, where)
+        _must_fit_task(data, where)
         count += 1
     return count
+
+
+def _must_fit_task(data: Data, where: str) -> None:
+    if data.task == "unsupervised":
+        given = data.y is not None or data.clean_y is not None or data.classes
+        must(not given, f"{where}: an unsupervised task has no targets: no y, clean_y or classes")
+        return
+    must(data.y is not None, f"{where}: a {data.task} task needs targets, but y is None")
+    y = np.asarray(data.y)
+    must(len(data.x) == len(y), f"{where}: {len(data.x)} examples but {len(y)} targets")
+    must(np.isfinite(y).all(), f"{where}: y must be finite")
+    if data.clean_y is not None:
+        must(np.shape(data.clean_y) == y.shape, f"{where}: clean_y must have y's shape")
+    if data.task in REAL_TASKS:
+        must(y.ndim in (1, 2), f"{where}: y must be (N,) or (N, K), got {y.shape}")
+    else:
+        _must_be_classes(data, y, where)
 
 
 def _must_be_classes(data: Data, y: Array, where: str) -> None:
@@ -83,7 +94,8 @@ def unshared(subject: Subject) -> int:
         component = subject.build(variant)
         one, two = (component.make(np.random.default_rng(2)) for _ in range(2))
         must(not np.shares_memory(one.x, two.x), f"{variant.label}: two calls share x")
-        must(not np.shares_memory(one.y, two.y), f"{variant.label}: two calls share y")
+        if one.y is not None and two.y is not None:
+            must(not np.shares_memory(one.y, two.y), f"{variant.label}: two calls share y")
         count += 1
     return count
 
@@ -93,7 +105,7 @@ def splits(subject: Subject) -> int:
     count = 0
     for variant in subject.variants():
         data: Data = subject.build(variant).make(np.random.default_rng(3))
-        labels = None if data.task == "regression" else np.asarray(data.y).astype(int)
+        labels = None if data.task in REAL_TASKS else np.asarray(data.y).astype(int)
         try:
             check_data(data)
             rows = split_rows(

@@ -143,5 +143,6 @@ def figure_input(sweep: MadeUp, kept: set[str] | None = None) -> FigureInput:
         study.options,
         components,
         maps=results.maps,
+        snapshots=results.snapshots,
         objectives={problem: Slope() for problem in sweep.problems},
     )

@@ -333,6 +333,10 @@ class Kit:
     stacked = False  # whether `cases` returns any
     fed = True  # whether the component gets their inputs, so that a NaN trial could affect its neighbours
 
+    def of_form(self, cls: Any) -> Kit:
+        """Return the kit of a class's form, by default this one."""
+        return self
+
     def exercise(self, subject: Subject, component: Any) -> Iterable[Array]:
         """Yield all results of one component, from fixed inputs."""
         for case in self.cases(subject):

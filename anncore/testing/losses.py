@@ -9,12 +9,17 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.hyperparameters import Interval
-from anncore.contract.kinds import TASKS, Array, JointLoss, Loss, Task, overrides
+from anncore.contract.kinds import REAL_TASKS, TASKS, Array, JointLoss, Loss, Task, overrides
 from anncore.contract.loading import load_registry
 from anncore.testing.kit import Case, Kit, Named, Subject, Variant, must, must_be_close, slopes
 from anncore.testing.mistakes import Gradients, derived, must_agree
 
-WIDTHS: dict[Task, tuple[int, ...]] = {"binary": (1,), "multiclass": (3,), "regression": (1, 2)}
+WIDTHS: dict[Task, tuple[int, ...]] = {
+    "binary": (1,),
+    "multiclass": (3,),
+    "regression": (1, 2),
+    "unsupervised": (1, 2),
+}
 
 
 class LossKit(Kit):
@@ -153,7 +158,7 @@ def gradient(subject: Subject) -> int:
         rng = np.random.default_rng(7)
         output = outputs(subject, task, rng, (3, 5, width * several(subject)))
         target = targets(subject, task, rng, (3, 5, width))
-        if task == "regression":
+        if task in REAL_TASKS:
             output[:, 0, :width] = target[:, 0] + 4e-7  # beside a corner that may be undeclared
             output[:, 1, :width] = target[:, 1]  # where parts of the formula may have corners that cancel
         grad = component.grad(output, target)
@@ -250,7 +255,7 @@ def predict(subject: Subject) -> int:
             np.isnan(predictions[0, 4]).any(), f"{label}: an output that is NaN predicts {predictions[0, 4]}"
         )
         must(np.isfinite(predictions[1:]).all(), f"{label}: predictions that are not finite")
-        if task != "regression":
+        if task not in REAL_TASKS:
             inside = (predictions[1:] >= 0).all() and (predictions[1:] <= 1).all()
             must(inside, f"{label}: predictions outside [0, 1], but metrics need probabilities")
         if task == "multiclass":

@@ -7,17 +7,26 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.hyperparameters import Interval
-from anncore.contract.kinds import TASKS, Array, Task
+from anncore.contract.kinds import REAL_TASKS, TASKS, Array, Task
 from anncore.testing import watching
 from anncore.testing.kit import Case, Kit, Named, Subject, must, must_be_close
 
-WIDTHS: dict[Task, tuple[int, ...]] = {"binary": (1,), "multiclass": (3, 5), "regression": (1, 2)}
+WIDTHS: dict[Task, tuple[int, ...]] = {
+    "binary": (1,),
+    "multiclass": (3, 5),
+    "regression": (1, 2),
+    "unsupervised": (1, 2),
+}
 
 
 class MetricKit(Kit):
     """Bounds, goal, order of examples, NaN."""
 
     stacked = True
+
+    def of_form(self, cls: Any) -> Kit:
+        """Return the kit of metrics that networks compute, for these."""
+        return NetworkMetricKit() if getattr(cls, "from_network", False) else self
 
     def cases(self, subject: Subject) -> list[Case]:
         """Score each task of the metric, or the layers of networks for a metric that watches."""
@@ -38,10 +47,20 @@ class MetricKit(Kit):
         ]
 
 
+class NetworkMetricKit(Kit):
+    """Attributes alone: the kit of the network that measures it looks at the values."""
+
+    computes = False
+
+    def checks(self, subject: Subject) -> list[Named]:
+        """Return the kind's own checks."""
+        return [("attributes", attributes)]
+
+
 def _draw(task: Task, width: int, rng: np.random.Generator, trials: int) -> tuple[Array, Array]:
     """Draw predictions and targets of 30 examples; every class has some, and some scores are equal."""
     shape = (trials, 30, width)
-    if task == "regression":
+    if task in REAL_TASKS:
         return rng.normal(size=shape), rng.normal(size=shape)
     classes = np.argsort(rng.random(shape[:2]), axis=1) % max(width, 2)
     rounded = np.round(rng.random(shape), 1)

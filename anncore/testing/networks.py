@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any, ClassVar
@@ -11,16 +12,26 @@ import numpy as np
 
 from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import declared, references
-from anncore.contract.kinds import AnyNetwork, Array, ModalNetwork, WeightSpec, overrides
+from anncore.contract.kinds import (
+    AnyNetwork,
+    Array,
+    ModalNetwork,
+    RuleNetwork,
+    WeightSpec,
+    learns_by_rule,
+    overrides,
+)
 from anncore.engine.activations import Activations
 from anncore.engine.network import OUTPUT, PlacedNetwork
-from anncore.testing.kit import Case, Kit, Named, Subject, must, must_equal_bits
+from anncore.engine.snapshots import Snapshot
+from anncore.testing.kit import Case, Kit, Named, Subject, must, must_be_close, must_equal_bits
 from anncore.testing.mistakes import Gradients, derived, must_agree
 from anncore.testing.places import STAND_INS
 
 # Inputs and outputs. A network that cannot have the first ones raises ComponentError in `specs`.
 SIZES = ((3, 2), (16, 3), (4, 4), (64, 10))
 EXAMPLES = 5
+STEPS = 4  # of a training, for learning rules that depend on the step
 PROBED = 15  # the number of weights in each array with compared gradients
 ROLES = ("weight", "bias", "gain", "state")
 PLACES = ("input", "hidden", "output", "")
@@ -37,23 +48,30 @@ class NetworkKit(Kit):
         def inputs(rng: np.random.Generator, trials: int, dtype: str) -> dict[str, Array]:
             return _inputs(subject, rng, trials, dtype)
 
-        return [Case(f"{EXAMPLES} examples", inputs, lambda component, inputs: Rig(component, inputs).all())]
+        cases = [Case(f"{EXAMPLES} examples", inputs, lambda component, inputs: Rig(component, inputs).all())]
+        if overrides(subject.cls, AnyNetwork.measures) or overrides(subject.cls, AnyNetwork.snapshot):
+            cases.append(Case("what it shows", inputs, _shown, keeps_dtype=False))
+        return cases
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
         cls = subject.cls
         forms = [
+            ("gradient", gradient, has_gradient(cls)),
             ("places", places, overrides(cls, AnyNetwork.places)),
             ("modes", modes, issubclass(cls, ModalNetwork)),
             ("draw", draw, overrides(cls, AnyNetwork.draw)),
             ("layers", layers, overrides(cls, AnyNetwork.layers)),
-            ("learn", learn, overrides(cls, AnyNetwork.learn)),
+            ("learn", learn, learns_by_rule(cls)),
+            ("measures", measures, bool(cls.measured) or overrides(cls, AnyNetwork.measures)),
+            ("snapshot", snapshot, overrides(cls, AnyNetwork.snapshot)),
         ]
-        return [
-            ("specs", specs_sound),
-            ("gradient", gradient),
-            *((n, check) for n, check, holds in forms if holds),
-        ]
+        return [("specs", specs_sound), *((n, check) for n, check, holds in forms if holds)]
+
+
+def has_gradient(cls: Any) -> bool:
+    """Tell whether a network class has a gradient: with a rule of its own it needs none, and may have one."""
+    return not issubclass(cls, RuleNetwork) or overrides(cls, AnyNetwork.backward)
 
 
 class Given:
@@ -144,12 +162,24 @@ class Rig:
         self.wired.backward(weights, tape, self.grad, grads)
         return grads
 
-    def learn(self) -> dict[str, Array]:
-        """Return the changes from the network's own learning rule."""
+    def learn(self, now: tuple[int, int] = (1, STEPS)) -> dict[str, Array]:
+        """Return the changes from the network's own learning rule at a step, and the state after it."""
         grads = {name: np.full_like(value, np.nan) for name, value in self.trained.items()}
-        weights = {**self.trained, **{name: v.copy() for name, v in self.state.items()}}
-        self.wired.component.learn(weights, self.x, self.y, grads)
-        return grads
+        state = {name: v.copy() for name, v in self.state.items()}
+        self.noise.renew()
+        self.wired.learn({**self.trained, **state}, self.x, self.y, grads, now=now)
+        return {
+            **{f"change of {name}": value for name, value in grads.items()},
+            **{f"{name} after learning": value for name, value in state.items()},
+        }
+
+    def measures(self) -> dict[str, Array]:
+        """Return what the network measures of itself."""
+        return dict(self.wired.component.measures({**self.trained, **self.state}, self.x))
+
+    def snapshot(self) -> dict[str, Array]:
+        """Return what the network shows of itself."""
+        return dict(self.wired.component.snapshot({**self.trained, **self.state}, self.x, self.y))
 
     def all(self) -> dict[str, Array]:
         """Return all results of the network, in training and in evaluation."""
@@ -158,13 +188,21 @@ class Rig:
             when = "training" if training else "evaluation"
             z, tape, weights = self.forward(training=training)
             figures[f"z in {when}"] = z
-            for name, value in self.backward(weights, tape).items():
-                figures[f"gradient of {name} in {when}"] = value
+            if has_gradient(type(self.wired.component)):
+                for name, value in self.backward(weights, tape).items():
+                    figures[f"gradient of {name} in {when}"] = value
             for name in self.state:
                 figures[f"{name} after {when}"] = weights[name]
         if self.wired.learns:
-            figures |= {f"change of {name}": value for name, value in self.learn().items()}
+            for step in (1, STEPS // 2, STEPS):
+                figures |= {f"{name}, step {step}": v for name, v in self.learn((step, STEPS)).items()}
         return figures
+
+
+def _shown(component: Any, inputs: dict[str, Array]) -> dict[str, Array]:
+    rig = Rig(component, inputs)
+    measured = {f"measured {name}": value for name, value in rig.measures().items()}
+    return measured | {f"shown {name}": value for name, value in rig.snapshot().items()}
 
 
 def alone(component: Any, row: int) -> Any:
@@ -463,9 +501,49 @@ def learn(subject: Subject) -> int:
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 2), "float64")
         rig = Rig(component, _inputs(subject, np.random.default_rng(23), 2, "float64"))
-        one, two = rig.learn(), rig.learn()
-        for name, value in one.items():
-            must(np.isfinite(value).all(), f"{variant.label}: learn does not write the change of {name}")
-            must_equal_bits(value, two[name], f"{variant.label}: learn, the second time, for {name}")
+        for step in (1, STEPS // 2, STEPS):
+            one, two = rig.learn((step, STEPS)), rig.learn((step, STEPS))
+            for name, value in one.items():
+                must(np.isfinite(value).all(), f"{variant.label}: learn does not write the {name}")
+                must_equal_bits(value, two[name], f"{variant.label}: learn, the second time: the {name}")
+                count += 1
+    return count
+
+
+def measures(subject: Subject) -> int:
+    """It returns a number per trial for every metric in `measured`, whatever the order of the examples."""
+    count = 0
+    for variant in subject.variants():
+        component = subject.stack(subject.rows(variant, 2), "float64")
+        inputs = _inputs(subject, np.random.default_rng(24), 2, "float64")
+        values, named = Rig(component, inputs).measures(), component.measured
+        must(
+            set(values) == set(named),
+            f"{variant.label}: measures returns {sorted(values)}, and measured names {sorted(named)}",
+        )
+        order = np.random.default_rng(25).permutation(EXAMPLES)
+        turned = Rig(component, {**inputs, "x": inputs["x"][:, order]}).measures()
+        for name, value in values.items():
+            must(np.shape(value) == (2,), f"{variant.label}: {name} has shape {np.shape(value)}, not (T,)")
+            must_be_close(turned[name], value, f"{variant.label}: {name} in another order", 1e-9, 1e-12)
             count += 1
+    return count
+
+
+def snapshot(subject: Subject) -> int:
+    """It returns arrays with the trials' axis first, finite, with few enough numbers to be kept."""
+    count = 0
+    for variant in subject.variants():
+        component = subject.stack(subject.rows(variant, 2), "float64")
+        shown = Rig(component, _inputs(subject, np.random.default_rng(26), 2, "float64")).snapshot()
+        must(shown, f"{variant.label}: snapshot returns nothing")
+        sizes = 0
+        for name, value in shown.items():
+            shape = np.shape(value)
+            must(len(shape) > 0 and shape[0] == 2, f"{variant.label}: {name} has shape {shape}, not (T, ...)")
+            must(np.isfinite(value).all(), f"{variant.label}: {name} holds numbers that are not finite")
+            sizes += math.prod(shape[1:])
+            count += 1
+        few = sizes <= Snapshot.MOST
+        must(few, f"{variant.label}: snapshot gives {sizes} numbers of a trial, above {Snapshot.MOST}")
     return count

@@ -19,7 +19,9 @@ from anncore.contract.registry import Registered, Registry
 from anncore.contract.streams import stream
 from anncore.contract.trial import Part, Split
 from anncore.engine.datasets import Prepared, _Cache, inspect, prepare
+from anncore.engine.decision_maps import mappable
 from anncore.engine.split import split_rows
+from anncore.running.component_costs import default_part
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,8 @@ def registry() -> Registry:
 def part(registry: Registry, name: str, **values: Any) -> Part:
     component = registry.get("dataset", name)
     plain = {k: list(v) if isinstance(v, tuple) else v for k, v in resolve(component.cls, values).items()}
-    return Part("dataset", component.full_name, component.code, plain)
+    refs = default_part(registry, component).refs
+    return Part("dataset", component.full_name, component.code, plain, refs)
 
 
 def offering(data: Any) -> Registry:
@@ -424,3 +427,42 @@ def test_a_column_that_differs_by_more_than_rounding_is_scaled() -> None:
     column = 0.1 + 1e-12 * ROWS
     data = toy(Data(ROWS[:, None], column, "regression"))
     assert data.y_train.std() == pytest.approx(1)
+
+
+# Without targets
+
+
+def test_the_inputs_are_the_targets_and_the_same_memory() -> None:
+    data = toy(Data(uniform(40, 3), None, "unsupervised", features=("a", "b", "c")))
+    for split in ("train", "valid", "test"):
+        assert getattr(data, f"y_{split}") is getattr(data, f"x_{split}")
+    assert np.array_equal(data.y_scale, data.x_scale)
+    assert np.array_equal(data.y_shift, data.x_shift)
+    assert data.x_train.std(axis=0) == pytest.approx(1)
+    assert (data.outputs, data.classes, data.features) == (3, (), ("a", "b", "c"))
+    assert len(data.x_train) + len(data.x_valid) + len(data.x_test) == 40  # [split] stratify has no classes
+    assert not mappable(toy(Data(uniform(40, 2), None, "unsupervised")))
+
+
+def test_a_given_test_split_and_raw_inputs_are_kept() -> None:
+    x = uniform(20, 2)
+    data = toy(
+        Data(x, None, "unsupervised", test_index=np.array([3, 4])),
+        dataclasses.replace(Split(), standardize=False),
+    )
+    assert np.array_equal(data.y_test, x[[3, 4]])
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (Data(uniform(9, 2), uniform(9), "unsupervised"), "has no targets, but y is given; leave it out"),
+        (Data(uniform(9, 2), None, "unsupervised", clean_y=uniform(9)), "but clean_y is given"),
+        (Data(uniform(9, 2), None, "unsupervised", ("a", "b")), "but classes is given"),
+        (Data(uniform(9, 2), None, "binary"), 'but y is None; set task = "unsupervised"?'),
+    ],
+)
+def test_targets_and_task_must_fit(data: Data, said: str) -> None:
+    with pytest.raises(DataError) as error:
+        toy(data)
+    assert said in str(error.value)

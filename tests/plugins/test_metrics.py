@@ -44,13 +44,24 @@ MULTICLASS = {
     "log_loss": sk.log_loss,
     "brier": lambda y, p: sk.brier_score_loss(y, p),
 }
+UNSUPERVISED = {
+    "reconstruction_error": lambda y, p: sk.root_mean_squared_error(y, p, multioutput="uniform_average"),
+    "quantization_error": lambda y, p: np.linalg.norm(y - p, axis=1).mean(),
+    "r2": sk.r2_score,
+}
 REGRESSION = {"rmse": sk.root_mean_squared_error, "mae": sk.mean_absolute_error, "r2": sk.r2_score}
 
 
 def test_every_metric_is_compared() -> None:
-    for task, compared in (("binary", BINARY), ("multiclass", MULTICLASS), ("regression", REGRESSION)):
+    for task, compared in (
+        ("binary", BINARY),
+        ("multiclass", MULTICLASS),
+        ("regression", REGRESSION),
+        ("unsupervised", UNSUPERVISED),
+    ):
         own = [component for component in REGISTRY.metrics(task) if component.dist == "annx"]
-        assert sorted(compared) == [component.name for component in own if not component.cls.watches]
+        scoring = [c.name for c in own if not (c.cls.watches or c.cls.from_network)]
+        assert sorted(compared) == sorted(scoring)
 
 
 @pytest.mark.parametrize("name", BINARY)
@@ -69,6 +80,14 @@ def test_multiclass_against_scikit_learn(name: str) -> None:
     p /= p.sum(axis=-1, keepdims=True)
     expected = [MULTICLASS[name](y[i], p[i]) for i in range(5)]
     np.testing.assert_allclose(score(name, p, np.eye(4)[y]), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", UNSUPERVISED)
+def test_reconstruction_against_scikit_learn_and_numpy(name: str) -> None:
+    rng = np.random.default_rng(2)
+    p, y = rng.normal(size=(5, 40, 3)), rng.normal(size=(5, 40, 3))
+    expected = [UNSUPERVISED[name](y[i], p[i]) for i in range(5)]
+    np.testing.assert_allclose(score(name, p, y), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", REGRESSION)
@@ -209,6 +228,23 @@ EDGES: dict[str, dict[str, tuple[Any, Any, float]]] = {
         "one infinite": ([math.inf, 0], [0, 0], math.inf),
         "NaN": ([NAN, 1], [1, 1], NAN),
     },
+    "reconstruction_error": {
+        "single row": ([[3.0, 1.0]], [[5, 2]], 1.5),
+        "one feature": ([0.0] * 4, [1, -1, 1, -1], 1),
+        "huge beside ordinary": ([[3e200, 1]], [[0, 3]], 1.5e200),
+        "tiny": ([3e-200, 0], [0, 4e-200], math.sqrt(12.5) * 1e-200),
+        "one infinite": ([math.inf, 0], [0, 0], math.inf),
+        "NaN": ([NAN, 1], [1, 1], NAN),
+    },
+    "quantization_error": {
+        "single row": ([[3.0, 4.0]], [[0, 0]], 5),
+        "two rows": ([[3.0, 4.0], [1, 1]], [[0, 0], [1, 1]], 2.5),
+        "one feature": ([0.0] * 4, [1, -1, 1, -1], 1),
+        "huge beside ordinary": ([[3e200, 4e200], [1, 1]], [[0, 0], [1, 2]], 2.5e200),
+        "tiny": ([[3e-200, 4e-200]], [[0, 0]], 5e-200),
+        "one infinite": ([math.inf, 0], [0, 0], math.inf),
+        "NaN": ([NAN, 1], [1, 1], NAN),
+    },
     "mae": {
         "single row": ([3.0], [5], 2),
         "constant target": ([0.1] * 7, [0.1] * 7, 0),
@@ -238,7 +274,8 @@ EDGES: dict[str, dict[str, tuple[Any, Any, float]]] = {
 
 def test_edges_are_worked_for_every_metric_of_predictions() -> None:
     own = [component for component in REGISTRY.of_kind("metric") if component.dist == "annx"]
-    assert sorted(EDGES) == sorted(component.name for component in own if not component.cls.watches)
+    scoring = [c for c in own if not (c.cls.watches or c.cls.from_network)]
+    assert sorted(EDGES) == sorted(component.name for component in scoring)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,17 @@ def never_seen(self: Any, rng: Any) -> Data:
     return Data(SHARED + 0, np.arange(20) // 18, "binary", test_index=np.array([18, 19]))
 
 
+def with_targets_all_the_same(self: Any, rng: Any) -> Data:
+    return Data(SHARED + 0, np.arange(20.0), "unsupervised")
+
+
+def without_targets(self: Any, rng: Any) -> Data:
+    return Data(SHARED + 0, None, "regression")
+
+
 DATASETS = [
+    wrong("dataset", "data", "has no targets: no y", make=with_targets_all_the_same),
+    wrong("dataset", "data", "a regression task needs targets, but y is None", make=without_targets),
     wrong("dataset", "data", "x must be finite", make=with_holes),
     wrong("dataset", "rows_unshared", "two calls share x", make=shared),
     wrong("dataset", "splits", "test_index must hold different row numbers", make=tested_twice),

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 from forward_only import BatchNorm, Residual
-from right_components import RIGHT, Furnished, Wired
+from right_components import RIGHT, Furnished, Pulled, Wired
 
 from anncore import Layer, WeightSpec
 from anncore.contract.kinds import Array
-from wrong.base import Wrong, spoilt, wrong
+from wrong.base import Wrong, spoilt, wrong, wrong_form
 
 # Networks
 
@@ -71,6 +71,39 @@ def of_no_role(self: Any, inputs: int, outputs: int) -> list[WeightSpec]:
 def narrow(self: Any, inputs: int, outputs: int) -> list[WeightSpec]:
     a, *rest = Furnished.specs(self, inputs, outputs)
     return [a._replace(shape=(inputs, 2)), *(spec._replace(shape=(*spec.shape[:1], 2)) for spec in rest)]
+
+
+BOTH = ("idle", "idle_prototypes")
+
+
+def with_numbers_of_its_own(self: Any, weights: Any, x: Array, y: Array, grads: Any, mode: Any) -> None:
+    Pulled.learn(self, weights, x, y, grads, mode)
+    grads["W"][...] += np.random.default_rng().normal(size=grads["W"].shape)
+
+
+def only_at_first(self: Any, weights: Any, x: Array, y: Array, grads: Any, mode: Any) -> None:
+    if mode.step == 1:
+        Pulled.learn(self, weights, x, y, grads, mode)
+
+
+def of_the_first_example(self: Any, weights: Any, x: Array) -> Any:
+    return {"idle_prototypes": x[:, 0, 0]}
+
+
+def of_each_prototype(self: Any, weights: Any, x: Array) -> Any:
+    return {"idle_prototypes": x.mean(axis=1)[:, :3]}
+
+
+def of_one_trial(self: Any, weights: Any, x: Array, y: Array) -> Any:
+    return {"prototypes": weights["W"][0]}
+
+
+def of_holes(self: Any, weights: Any, x: Array, y: Array) -> Any:
+    return {"prototypes": np.full_like(weights["W"], np.nan)}
+
+
+def of_a_film(self: Any, weights: Any, x: Array, y: Array) -> Any:
+    return {"film": np.zeros((len(x), 300, 300))}
 
 
 class Reading:
@@ -160,6 +193,15 @@ OPEN_NETWORKS = [
         "does not write the change of A",
         spoilt(Wired, learn=lambda self, weights, x, y, grads: None),
     ),
+    wrong_form("network", "learn", "the second time: the change of W", Pulled, learn=with_numbers_of_its_own),
+    wrong_form("network", "learn", "does not write the change of W", Pulled, learn=only_at_first),
+    wrong_form("network", "measures", "measured names ['idle', 'idle_prototypes']", Pulled, measured=BOTH),
+    wrong_form("network", "measures", "in another order", Pulled, measures=of_the_first_example),
+    wrong_form("network", "measures", "has shape (2, 3), not (T,)", Pulled, measures=of_each_prototype),
+    wrong_form("network", "snapshot", "snapshot returns nothing", Pulled, snapshot=lambda self, w, x, y: {}),
+    wrong_form("network", "snapshot", "shape (3, 4), not (T, ...)", Pulled, snapshot=of_one_trial),
+    wrong_form("network", "snapshot", "not finite", Pulled, snapshot=of_holes),
+    wrong_form("network", "snapshot", "gives 90000 numbers of a trial", Pulled, snapshot=of_a_film),
 ]
 
 

@@ -37,6 +37,7 @@ from anncore.contract.kinds.activations import (
     WeightSpec as WeightSpec,
 )
 from anncore.contract.kinds.base import (
+    REAL_TASKS as REAL_TASKS,
     TASKS as TASKS,
     Array as Array,
     Component as Component,
@@ -59,14 +60,18 @@ from anncore.contract.kinds.losses import JointLoss as JointLoss, Loss as Loss
 from anncore.contract.kinds.metrics import (
     AnyMetric as AnyMetric,
     Metric as Metric,
+    NetworkMetric as NetworkMetric,
     WatchingMetric as WatchingMetric,
 )
 from anncore.contract.kinds.networks import (
     AnyNetwork as AnyNetwork,
     Layer as Layer,
+    LearnMode as LearnMode,
     ModalNetwork as ModalNetwork,
     Mode as Mode,
     Network as Network,
+    RuleNetwork as RuleNetwork,
+    learns_by_rule as learns_by_rule,
 )
 from anncore.contract.kinds.objectives import (
     AnyObjective as AnyObjective,

@@ -16,10 +16,15 @@ from anncore.contract.shown import html_table, shortened
 Hyper = Any
 """A hyperparameter: a float, or an array (T, 1, 1) with one value per trial."""
 
-Task = Literal["binary", "multiclass", "regression"]
-"""binary: target (N, 1) in {0, 1}. multiclass: one-hot (N, C). regression: real (N, K)."""
+Task = Literal["binary", "multiclass", "regression", "unsupervised"]
+"""binary: target (N, 1) in {0, 1}. multiclass: one-hot (N, C). regression: real (N, K).
 
-TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
+unsupervised: the data have no target. The network gives back its input, so the input (N, D) is the target.
+"""
+
+TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression", "unsupervised")
+REAL_TASKS: tuple[Task, ...] = ("regression", "unsupervised")
+"""The tasks whose targets are real numbers; those of the others are classes."""
 
 
 class Component(ABC):

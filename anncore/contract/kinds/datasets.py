@@ -15,14 +15,15 @@ from anncore.contract.shown import Shown, listed
 class Data(Shown):
     """A data set before splitting and standardising.
 
-    x (N, D) real; y (N,) class numbers 0 ... C-1 for classification, (N,) or (N, K) for regression.
+    x (N, D) real; y (N,) class numbers 0 ... C-1 for classification, (N,) or (N, K) for regression, None for
+    an unsupervised task, which has no targets: a network is then scored by how well it gives back its input.
     `clean_y`, shaped as y, holds the targets before label noise or outliers: the test split is
     scored against these, while training and validation use y. `test_index` fixes the test split
     if the data set comes with one.
     """
 
     x: Array
-    y: Array
+    y: Array | None
     task: Task
     classes: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
@@ -33,7 +34,7 @@ class Data(Shown):
         return {
             "task": self.task,
             "x": np.shape(self.x),
-            "y": np.shape(self.y),
+            "y": "none" if self.y is None else np.shape(self.y),
             "classes": listed(self.classes),
             "features": listed(self.features),
         }

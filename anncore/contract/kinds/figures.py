@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from anncore.contract.kinds.base import Component
+from anncore.contract.kinds.base import Array, Component
 from anncore.contract.shown import Shown, listed
 
 
@@ -24,6 +24,8 @@ class FigureInput(Shown):
     """By varied kind and label, the components under comparison, with the values of most of their trials."""
     maps: Mapping[str, Any] = field(default_factory=dict)
     """By the key of a trial its `DecisionMap` of two features; a trial may have none."""
+    snapshots: Mapping[str, Any] = field(default_factory=dict)
+    """By the key of a trial its `Snapshot`, what its network shows of itself; a trial may have none."""
     objectives: Mapping[str, Any] = field(default_factory=dict)
     """By problem its objective, with the values of its hyperparameters; empty for data sets.
 
@@ -58,3 +60,10 @@ class Figure(Component):
         Where the data cannot answer the question, return a sentence that says why, which the report prints,
         or None. The data may be any part of a sweep: its first trials only, or none.
         """
+
+    def example(self) -> Mapping[str, Array]:
+        """Return arrays as they are in the snapshots that it draws, for the kit's made-up sweeps.
+
+        By default none: it draws no snapshots.
+        """
+        return {}

@@ -32,6 +32,9 @@ class AnyMetric(Component):
     watches: ClassVar[bool] = False
     """Whether it needs the values inside the network: see `WatchingMetric`."""
 
+    from_network: ClassVar[bool] = False
+    """Whether networks return its values themselves: see `NetworkMetric`."""
+
 
 class Metric(AnyMetric):
     """A score of predictions, computed outside training."""
@@ -41,7 +44,18 @@ class Metric(AnyMetric):
         """Return (T,) from predictions and targets (T, N, D); NaN if the score is undefined.
 
         Classification: probabilities and 0/1 targets. Regression: both in the target's own units.
+        Unsupervised: the input as the network gives it back, and the input, in its own units.
         """
+
+
+class NetworkMetric(AnyMetric):
+    """A score that needs a network's weights and its structure, so that the network computes it itself.
+
+    A network that names the metric in `measured` returns its values from `measures`; others have no such
+    score. It is recorded, selected by and compared like the score of a `Metric`.
+    """
+
+    from_network: ClassVar[bool] = True
 
 
 class WatchingMetric(AnyMetric):

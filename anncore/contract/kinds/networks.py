@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
 from anncore.contract.kinds.activations import Weights, WeightSpec
-from anncore.contract.kinds.base import Array, Component
+from anncore.contract.kinds.base import Array, Component, overrides
 
 
 class Layer(NamedTuple):
@@ -34,6 +34,21 @@ class Mode(Protocol):
         ...
 
 
+class LearnMode(Protocol):
+    """The step that a learning rule makes, and its source of random numbers: see `RuleNetwork`."""
+
+    step: int  # 1 for the first one
+    steps: int  # of the whole training, if it does not stop early
+
+    def uniform(self, name: str, shape: tuple[int, ...]) -> Array:
+        """Return numbers in [0, 1), (T, *shape): new at each step, equal for the same name within it."""
+        ...
+
+    def normal(self, name: str, shape: tuple[int, ...]) -> Array:
+        """Return numbers from N(0, 1), (T, *shape): new at each step, equal for the same name within it."""
+        ...
+
+
 class AnyNetwork(Component):
     """What networks of every form have.
 
@@ -44,8 +59,12 @@ class AnyNetwork(Component):
     one, or one per hidden layer; with `places`, one per place.
 
     A class gives `specs` and `forward`; the core derives the gradient. It gives `backward` too for speed or
-    numerics.
+    numerics. In an unsupervised task the inputs are the targets, so what `forward` returns is scored as a
+    reconstruction of its input.
     """
+
+    measured: ClassVar[tuple[str, ...]] = ()
+    """The metrics whose values `measures` returns, by name: see `NetworkMetric`."""
 
     @property
     def modes(self) -> bool:
@@ -87,11 +106,17 @@ class AnyNetwork(Component):
         """
         return ()
 
-    def learn(self, weights: Weights, x: Array, y: Array, grads: Weights) -> None:
-        """Write the direction to descend into `grads`, by a learning rule that is not a gradient.
+    def measures(self, weights: Weights, x: Array) -> Mapping[str, Array]:
+        """Return the values of the metrics that `measured` names, each (T,), for the examples of a split."""
+        return {}
 
-        If a network has this method, training calls it in place of `backward`.
+    def snapshot(self, weights: Weights, x: Array, y: Array) -> Mapping[str, Array]:
+        """Return arrays (T, ...) by name that figures draw, for some test examples x and their targets y.
+
+        The core keeps them for the trials of the report, together with these examples, up to
+        `anncore.Snapshot.MOST` numbers for a trial.
         """
+        return {}
 
 
 class Network(AnyNetwork):
@@ -102,6 +127,28 @@ class Network(AnyNetwork):
         """Return the output's pre-activation z (T, N, K).
 
         A class with `backward` or `layers` returns (z, tape): the tape holds the values that these need.
+        """
+
+    def learn(self, weights: Weights, x: Array, y: Array, grads: Weights) -> None:
+        """Write the direction to descend into `grads`, by a learning rule that is not a gradient.
+
+        If a network has this method, training calls it in place of `backward`. A rule that needs random
+        numbers, or the number of the step, is that of a `RuleNetwork`.
+        """
+
+
+class RuleNetwork(AnyNetwork):
+    """A network with a rule of its own in place of a gradient, which may be random or depend on the step."""
+
+    @abstractmethod
+    def forward(self, weights: Weights, x: Array) -> Any:
+        """Return the output's pre-activation z (T, N, K), for evaluation: see `Network.forward`."""
+
+    @abstractmethod
+    def learn(self, weights: Weights, x: Array, y: Array, grads: Weights, mode: LearnMode) -> None:
+        """Write the direction to descend into `grads`. The optimizer applies it: sgd with lr 1 subtracts it.
+
+        It may write into arrays of role "state": `weights["chain"][...] = value`.
         """
 
 
@@ -122,3 +169,14 @@ class ModalNetwork(AnyNetwork):
 
         In training, if `mode.first`, it writes running statistics: `weights["mean"][...] = value`.
         """
+
+    def learn(self, weights: Weights, x: Array, y: Array, grads: Weights) -> None:
+        """Write the direction to descend, in place of a gradient: see `Network.learn`."""
+
+
+def learns_by_rule(cls: Any) -> bool:
+    """Tell whether a network class has a learning rule in place of a gradient."""
+    forms: tuple[Any, ...] = (Network, ModalNetwork)
+    return issubclass(cls, RuleNetwork) or any(
+        issubclass(cls, form) and overrides(cls, form.learn) for form in forms
+    )

@@ -60,6 +60,10 @@ OTHER_FORMATS = {
 }
 
 
+Outcome = tuple[Array | None, Task, tuple[str, ...]]
+"""Targets, task and the names of the classes."""
+
+
 class Table(NamedTuple):
     """A file as text: column names, the rows as long as these, and the line on which each row ends."""
 
@@ -82,6 +86,8 @@ class CSV(Dataset):
         at least twice on average                             classification
         any other numbers                                     regression
 
+    `task = "unsupervised"` needs no target: every column but those in `drop` is a feature.
+
     Two classes make a binary task, more a multiclass one. Classes are numbered in the order of their
     numbers, or in alphabetical order; the last of two is the positive one. 1 and 1.0 are one class, 1 and
     01 are two; whole numbers of any length are told apart. A class is called as the file spells it.
@@ -90,7 +96,7 @@ class CSV(Dataset):
     at once, one line per mistake.
 
     Domain: separator and decimal one character each; encoding a name that Python knows; numbers up to 1e301.
-    Shapes: x (rows, features); y (rows,).
+    Shapes: x (rows, features); y (rows,), none for an unsupervised task.
 
     It reads like pandas.read_csv by default: quotes " are doubled inside a quoted text, blank lines are
     skipped, and the same words mean a missing value. Unlike there, spaces around values do not count, and
@@ -102,7 +108,7 @@ class CSV(Dataset):
 
     path: str = hyper("", "path", help="the file, relative to the experiment file")
     target: str = hyper("", "str", help="the column to predict")
-    task: str = hyper("auto", ("auto", "classification", "regression"))
+    task: str = hyper("auto", ("auto", "classification", "regression", "unsupervised"))
     drop: tuple[str, ...] = hyper((), "list str", help="columns to leave out")
     separator: str = hyper(",", "str")
     decimal: str = hyper(".", (".", ","))
@@ -273,23 +279,32 @@ class Columns:
     def data(self) -> Data | None:
         """Return the data, or None where there are mistakes."""
         self._check_lines()
+        unsupervised = self.described.task == "unsupervised"
         target, dropped = self._find_target(), self._find_dropped()
         kept = [i for i in range(len(self.table.header)) if i != target and i not in dropped]
-        if not kept and target is not None:
-            self.mistakes.append(f"no feature column is left beside the target {self.described.target!r}")
-        if target in dropped:
-            self.mistakes.append(f"the target {self.described.target!r} cannot be in drop")
+        self._check_kept(kept, target, dropped)
         for i in kept if target is None else [*kept, target]:
             self._check_missing(i)
         # Without a target, any column of texts may be the one that is meant.
-        features = [] if target is None else [self._feature(i) for i in kept]
+        features = [self._feature(i) for i in kept] if unsupervised or target is not None else []
         enough = len(self.table.rows) >= FEWEST_ROWS
-        outcome = self._target(target) if target is not None and enough else None
+        outcome: Outcome | None = (None, "unsupervised", ()) if unsupervised else None
+        if target is not None and enough:
+            outcome = self._target(target)
         if self.mistakes or outcome is None:
             return None
         y, task, classes = outcome
         x = np.column_stack([column for column in features if column is not None])
         return Data(x, y, task, classes=classes, features=tuple(self.table.header[i] for i in kept))
+
+    def _check_kept(self, kept: Sequence[int], target: int | None, dropped: set[int]) -> None:
+        """Note where no feature is left, and a target that is dropped."""
+        if not kept and self.described.task == "unsupervised":
+            self.mistakes.append("no feature column is left")
+        elif not kept and target is not None:
+            self.mistakes.append(f"no feature column is left beside the target {self.described.target!r}")
+        if target in dropped:
+            self.mistakes.append(f"the target {self.described.target!r} cannot be in drop")
 
     def _check_lines(self) -> None:
         """Note what is wrong with the names, with the lengths of rows and with their number."""
@@ -327,9 +342,19 @@ class Columns:
 
     def _find_target(self) -> int | None:
         header, target = self.table.header, self.described.target
+        if self.described.task == "unsupervised":
+            if target:
+                self.mistakes.append(
+                    f"an unsupervised task has no target, got {target!r}; leave target out, and the column "
+                    f"with drop = [{_toml(target)}]"
+                )
+            return None
         if target or target in header:
             return self._find(target, "target")
-        self.mistakes.append(f"target is missing; name the column to predict, one of {_names(header)}")
+        self.mistakes.append(
+            f"target is missing; name the column to predict, one of {_names(header)}, or set task = "
+            '"unsupervised" if there is none'
+        )
         return None
 
     def _find_dropped(self) -> set[int]:
@@ -415,7 +440,7 @@ class Columns:
             return "write numbers without separators of thousands"
         return ""
 
-    def _target(self, i: int) -> tuple[Array, Task, tuple[str, ...]] | None:
+    def _target(self, i: int) -> Outcome | None:
         """Return the targets, the task and the classes' names, or None with a mistake."""
         target, asked = self.table.header[i], self.described.task
         texts = [text for text, _ in self._cells(i) if text not in MISSING]

@@ -35,7 +35,7 @@ class GaussianNLL(Loss):
     """
 
     name: ClassVar[str] = "gaussian_nll"
-    outputs: ClassVar[Mapping[Task, str]] = {"regression": "identity"}
+    outputs: ClassVar[Mapping[Task, str]] = {"regression": "identity", "unsupervised": "identity"}
     outputs_per_target: ClassVar[int] = 2
 
     variance: str = hyper("log", ("log", "softplus"))

@@ -29,6 +29,7 @@ class Huber(Loss):
         "regression": "identity",
         "binary": "sigmoid",
         "multiclass": "softmax",
+        "unsupervised": "identity",
     }
 
     delta: Hyper = hyper(1.0, "(0, inf)", search=log(0.1, 10.0))

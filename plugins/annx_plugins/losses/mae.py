@@ -29,6 +29,7 @@ class MeanAbsoluteError(Loss):
         "regression": "identity",
         "binary": "sigmoid",
         "multiclass": "softmax",
+        "unsupervised": "identity",
     }
     kinks: ClassVar[tuple[float, ...]] = (0.0,)
 

@@ -27,8 +27,9 @@ class MeanSquaredError(Loss):
         "regression": "identity",
         "binary": "sigmoid",
         "multiclass": "softmax",
+        "unsupervised": "identity",
     }
-    natural_for: ClassVar[tuple[Task, ...]] = ("regression",)
+    natural_for: ClassVar[tuple[Task, ...]] = ("regression", "unsupervised")
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "seed": {"half": False},
         "torch": {"half": False},

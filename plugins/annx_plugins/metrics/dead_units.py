@@ -31,7 +31,7 @@ class DeadUnits(WatchingMetric):
 
     name: ClassVar[str] = "dead_units"
     goal: ClassVar[Literal["min", "max"]] = "min"
-    tasks: ClassVar[tuple[Task, ...]] = ("binary", "multiclass", "regression")
+    tasks: ClassVar[tuple[Task, ...]] = ("binary", "multiclass", "regression", "unsupervised")
     bounds: ClassVar[str] = "[0, 1]"
 
     def score(self, layers: Sequence[Layer], weights: Weights, grads: Weights) -> Mapping[str, Array]:

@@ -29,7 +29,7 @@ class GradientNorm(WatchingMetric):
 
     name: ClassVar[str] = "gradient_norm"
     goal: ClassVar[Literal["min", "max"]] = "min"
-    tasks: ClassVar[tuple[Task, ...]] = ("binary", "multiclass", "regression")
+    tasks: ClassVar[tuple[Task, ...]] = ("binary", "multiclass", "regression", "unsupervised")
     bounds: ClassVar[str] = "[0, inf)"
 
     def score(self, layers: Sequence[Layer], weights: Weights, grads: Weights) -> Mapping[str, Array]:

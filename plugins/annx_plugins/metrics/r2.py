@@ -26,7 +26,7 @@ class R2(Metric):
 
     name: ClassVar[str] = "r2"
     goal: ClassVar[Literal["min", "max"]] = "max"
-    tasks: ClassVar[tuple[Task, ...]] = ("regression",)
+    tasks: ClassVar[tuple[Task, ...]] = ("regression", "unsupervised")
     bounds: ClassVar[str] = "(-inf, 1]"
 
     def score(self, output: Array, target: Array) -> Array:

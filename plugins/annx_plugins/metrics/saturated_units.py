@@ -33,7 +33,7 @@ class SaturatedUnits(WatchingMetric):
 
     name: ClassVar[str] = "saturated_units"
     goal: ClassVar[Literal["min", "max"]] = "min"
-    tasks: ClassVar[tuple[Task, ...]] = ("binary", "multiclass", "regression")
+    tasks: ClassVar[tuple[Task, ...]] = ("binary", "multiclass", "regression", "unsupervised")
     bounds: ClassVar[str] = "[0, 1]"
 
     def score(self, layers: Sequence[Layer], weights: Weights, grads: Weights) -> Mapping[str, Array]:
