@@ -1,0 +1,95 @@
+"""Network: lattice."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import isqrt
+from typing import Any, ClassVar
+
+import numpy as np
+
+from anncore import Array, ComponentError, Hyper, Network, Weights, WeightSpec, hookimpl, hyper, linear, ref
+
+
+@dataclass(frozen=True)
+class Lattice(Network):
+    """Cellular neural network: the cells of a grid, each connected with its neighbours only.
+
+        u = the picture,  s₀ = u
+        y = min(1, max(-1, s))                                              each cell's output
+        s ← s + rate (-s + Σ_j A_j y_j + Σ_j B_j u_j + I)                   `steps` times
+        z = s
+
+    j runs over a cell's square neighbourhood of side 2 radius + 1, itself included. A, B and I are the same for
+    all cells and are trained, by back-propagation through the steps. The cells around the grid keep the value
+    `border`. What is farther away than `radius` reaches a cell only step by step: after S steps it has seen
+    (S + 1) radius cells far. The sign of z is the picture that comes out.
+
+    For rate → 0 this is the circuit's differential equation. If the middle of A is greater than 1, A is
+    symmetric and the circuit comes to rest, all cells rest outside of (-1, 1): the picture is black and white.
+
+    Domain: inputs a square number, row by row, and as many outputs; rate in (0, 1], border in [-1, 1].
+    Shapes: x and result (T, N, side²), A and B (T, (2 radius + 1)², 1), I (T, 1, 1).
+
+    Chua & Yang, "Cellular Neural Networks: Theory", IEEE Transactions on Circuits and Systems 35 (1988),
+    1257-1272, with C = R = 1 and by Euler's method. https://doi.org/10.1109/31.7600. There A, B and I are
+    designed and not trained; `locally_connected` networks have other weights at every place.
+    """
+
+    name: ClassVar[str] = "lattice"
+
+    radius: int = hyper(1, "int [1, inf)")
+    steps: int = hyper(10, "int [1, inf)")
+    rate: Hyper = hyper(0.5, "(0, 1]", search=linear(0.1, 1.0))
+    border: Hyper = hyper(-1.0, "[-1, 1]")
+    output: Any = ref("activation", "auto")
+
+    def specs(self, inputs: int, outputs: int) -> Sequence[WeightSpec]:
+        if isqrt(inputs) ** 2 != inputs or inputs != outputs:
+            raise ComponentError(
+                f"{self.name}: inputs must be a square picture, a square number of columns, and outputs as "
+                f"many, got {inputs} and {outputs}; use a data set of pictures, for example pixel_shapes"
+            )
+        cells = (2 * self.radius + 1) ** 2
+        return [
+            WeightSpec("A", (cells, 1), cells, cells, place="hidden"),
+            WeightSpec("B", (cells, 1), cells, cells, place="input"),
+            WeightSpec("I", (1, 1), cells, cells, "bias", place="hidden"),
+        ]
+
+    def forward(self, weights: Weights, x: Array) -> Array:
+        driven = self._around(x, weights["B"]) + weights["I"]
+        state = x
+        for _ in range(self.steps):
+            fed_back = self._around(np.clip(state, -1, 1), weights["A"])
+            state = state + self.rate * (fed_back + driven - state)
+        return state
+
+    def _around(self, pictures: Array, template: Array) -> Array:
+        """Return every cell's sum over its neighbourhood, weighted by a template (T, cells, 1)."""
+        trials, examples, pixels = pictures.shape
+        outside = self.border + np.zeros((trials, examples, 1), pictures.dtype)
+        bordered = np.concatenate([pictures, outside], axis=2)
+        around = np.take(bordered, _neighbours(isqrt(pixels), self.radius), axis=2)
+        sums = np.matmul(around.reshape(trials, examples * pixels, -1), template)
+        return sums.reshape(trials, examples, pixels)
+
+
+@lru_cache(maxsize=16)
+def _neighbours(side: int, radius: int) -> Array:
+    """Return the cells of each neighbourhood, (side², (2 radius + 1)²); side² is a cell of the border."""
+    at = np.arange(side)[:, None] + np.arange(-radius, radius + 1)  # (side, 2 radius + 1)
+    inside = (at >= 0) & (at < side)
+    cells = np.where(
+        inside[:, None, :, None] & inside[None, :, None, :],
+        at[:, None, :, None] * side + at[None, :, None, :],
+        side * side,
+    )
+    cells = cells.reshape(side * side, -1)
+    cells.flags.writeable = False
+    return cells
+
+
+@hookimpl
+def annx_networks() -> list[type[Network]]:
+    return [Lattice]
