@@ -65,6 +65,7 @@ class NetworkKit(Kit):
             ("learn", learn, learns_by_rule(cls)),
             ("measures", measures, bool(cls.measured) or overrides(cls, AnyNetwork.measures)),
             ("snapshot", snapshot, overrides(cls, AnyNetwork.snapshot)),
+            ("after_step", after_step, overrides(cls, AnyNetwork.after_step)),
         ]
         return [("specs", specs_sound), *((n, check) for n, check, holds in forms if holds)]
 
@@ -181,6 +182,13 @@ class Rig:
         """Return what the network shows of itself."""
         return dict(self.wired.component.snapshot({**self.trained, **self.state}, self.x, self.y))
 
+    def after_step(self) -> dict[str, Array]:
+        """Return weights and state after the network has changed them at the end of its first step."""
+        weights = {name: value.copy() for name, value in {**self.trained, **self.state}.items()}
+        self.noise.renew()
+        self.wired.after_step(weights, now=(1, STEPS))
+        return weights
+
     def all(self) -> dict[str, Array]:
         """Return all results of the network, in training and in evaluation."""
         figures = {}
@@ -196,6 +204,7 @@ class Rig:
         if self.wired.learns:
             for step in (1, STEPS // 2, STEPS):
                 figures |= {f"{name}, step {step}": v for name, v in self.learn((step, STEPS)).items()}
+            ("after_step", after_step, overrides(cls, AnyNetwork.after_step)),
         return figures
 
 
@@ -546,4 +555,5 @@ def snapshot(subject: Subject) -> int:
             count += 1
         few = sizes <= Snapshot.MOST
         must(few, f"{variant.label}: snapshot gives {sizes} numbers of a trial, above {Snapshot.MOST}")
+            ("after_step", after_step, overrides(cls, AnyNetwork.after_step)),
     return count

@@ -15,13 +15,14 @@ from anncore import Array, ComponentError, Hyper, Network, Weights, WeightSpec, 
 class Lattice(Network):
     """Cellular neural network: the cells of a grid, each connected with its neighbours only.
 
-        u = the picture,  s₀ = u
+        u = the picture,  s₀ = u, or 1, or 0
         y = min(1, max(-1, s))                                              each cell's output
         s ← s + rate (-s + Σ_j A_j y_j + Σ_j B_j u_j + I)                   `steps` times
         z = s
 
     j runs over a cell's square neighbourhood of side 2 radius + 1, itself included. A, B and I are the same for
-    all cells and are trained, by back-propagation through the steps. The cells around the grid keep the value
+    all cells and are trained, by back-propagation through the steps. `start` says where all cells begin: with
+    the "picture", with "ink" (1) everywhere, which paper can then eat from the border, or at "zero". The cells around the grid keep the value
     `border`. What is farther away than `radius` reaches a cell only step by step: after S steps it has seen
     (S + 1) radius cells far. The sign of z is the picture that comes out.
 
@@ -42,6 +43,7 @@ class Lattice(Network):
     steps: int = hyper(10, "int [1, inf)")
     rate: Hyper = hyper(0.5, "(0, 1]", search=linear(0.1, 1.0))
     border: Hyper = hyper(-1.0, "[-1, 1]")
+    start: str = hyper("picture", ("picture", "ink", "zero"))
     output: Any = ref("activation", "auto")
 
     def specs(self, inputs: int, outputs: int) -> Sequence[WeightSpec]:
@@ -59,7 +61,7 @@ class Lattice(Network):
 
     def forward(self, weights: Weights, x: Array) -> Array:
         driven = self._around(x, weights["B"]) + weights["I"]
-        state = x
+        state = x if self.start == "picture" else np.full_like(x, 1 if self.start == "ink" else 0)
         for _ in range(self.steps):
             fed_back = self._around(np.clip(state, -1, 1), weights["A"])
             state = state + self.rate * (fed_back + driven - state)
