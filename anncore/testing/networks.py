@@ -185,8 +185,15 @@ class Rig:
     def after_step(self) -> dict[str, Array]:
         """Return weights and state after the network has changed them at the end of its first step."""
         weights = {name: value.copy() for name, value in {**self.trained, **self.state}.items()}
+        given = dict(weights)
         self.noise.renew()
         self.wired.after_step(weights, now=(1, STEPS))
+        for name, value in given.items():
+            must(
+                weights.get(name) is value,
+                f"after_step puts another array in place of weights[{name!r}]; write into it, "
+                f"weights[{name!r}][...] = value",
+            )
         return weights
 
     def all(self) -> dict[str, Array]:
@@ -204,7 +211,8 @@ class Rig:
         if self.wired.learns:
             for step in (1, STEPS // 2, STEPS):
                 figures |= {f"{name}, step {step}": v for name, v in self.learn((step, STEPS)).items()}
-            ("after_step", after_step, overrides(cls, AnyNetwork.after_step)),
+        if self.wired.adjusts:
+            figures |= {f"{name} after a step": value for name, value in self.after_step().items()}
         return figures
 
 
@@ -519,6 +527,21 @@ def learn(subject: Subject) -> int:
     return count
 
 
+def after_step(subject: Subject) -> int:
+    """What it changes after a step is finite, written in place, and the same each time."""
+    count = 0
+    for variant in subject.variants():
+        component = subject.stack(subject.rows(variant, 2), "float32")
+        rig = Rig(component, _inputs(subject, np.random.default_rng(24), 2, "float32"))
+        one, two = rig.after_step(), rig.after_step()
+        for name, value in one.items():
+            where = f"{variant.label}: after_step: {name}"
+            must(np.isfinite(value).all(), f"{where} is not finite")
+            must_equal_bits(value, two[name], f"{where}, the second time")
+            count += 1
+    return count
+
+
 def measures(subject: Subject) -> int:
     """It returns a number per trial for every metric in `measured`, whatever the order of the examples."""
     count = 0
@@ -555,5 +578,4 @@ def snapshot(subject: Subject) -> int:
             count += 1
         few = sizes <= Snapshot.MOST
         must(few, f"{variant.label}: snapshot gives {sizes} numbers of a trial, above {Snapshot.MOST}")
-            ("after_step", after_step, overrides(cls, AnyNetwork.after_step)),
     return count

@@ -124,17 +124,12 @@ FAMILIES |= {
         }
         for values, activation in (
             ({"density": 0.3}, "relu"),
-            ({"density": 0.5, "zeta": 0.5}, "rrelu"),
-            ({"density": 1.0, "rewire": 0.5}, "tanh"),
+            ({"density": 0.5, "zeta": 0.5, "rewire": 0.5}, "rrelu"),
         )
     ],
     "lateral": [
-        {"network": ("lateral", {"hidden": 5}), "activation": activation}
-        for activation in ("tanh", "rrelu", "sigmoid")
-    ],
-    "lateral with fixed connections": [
-        {"network": ("lateral", {"hidden": 5, "connections": "fixed", "inhibition": inhibition})}
-        for inhibition in (0.1, 0.3)
+        {"network": ("lateral", {"hidden": 5, "steps": 2}), "activation": activation}
+        for activation in ("tanh", "rrelu")
     ],
     "maxnet": [
         {
@@ -147,7 +142,7 @@ FAMILIES |= {
     ],
     "lattice": [
         {
-            "network": ("lattice", {"rate": rate, "border": border}),
+            "network": ("lattice", {"steps": 3, "rate": rate, "border": border}),
             "dataset": ("pixel_shapes", {"n": 40, "side": 5}),
             **REGRESSION,
         }
