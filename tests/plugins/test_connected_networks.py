@@ -272,10 +272,11 @@ AFTER_A_STEP = ("after_step", "isolated")
 
 
 class Luck:
-    """Random numbers of one step."""
+    """A step of ten, and its random numbers."""
 
-    def __init__(self, seed: int, trials: int) -> None:
+    def __init__(self, seed: int, trials: int, step: int) -> None:
         self._rng, self._trials = np.random.default_rng(seed), trials
+        self.step, self.steps = step, 10
 
     def uniform(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         return self._rng.random((self._trials, *shape))
@@ -291,7 +292,7 @@ def test_regrowth_keeps_the_number_of_connections_and_drops_the_smallest(
     before = (rng.random((3, below, units)) < density).astype(float)
     weight = rng.normal(size=before.shape)
     weights = {"W1": weight.copy(), "M1": before.copy()}
-    sparse.after_step(weights, 4, 10, Luck(seed, 3))
+    sparse.after_step(weights, Luck(seed, 3, step=4))
     after = weights["M1"]
     np.testing.assert_array_equal(after.sum(axis=(1, 2)), before.sum(axis=(1, 2)))
     gone, new = (before == 1) & (after == 0), (before == 0) & (after == 1)
@@ -312,7 +313,7 @@ def test_connections_stay_between_times_and_after_the_last_step(every: int, t: i
     sparse = network("sparse", hidden=[5], regrow_every=every)
     before = {"W1": np.ones((1, 6, 5)), "M1": np.eye(6, 5)[None]}
     weights = {name: value.copy() for name, value in before.items()}
-    sparse.after_step(weights, t, 10, Luck(0, 1))
+    sparse.after_step(weights, Luck(0, 1, step=t))
     for name, value in before.items():
         np.testing.assert_array_equal(weights[name], value)
 
