@@ -1,12 +1,15 @@
 """Network: hopfield."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from anncore import Array, ComponentError, Network, Weights, WeightSpec, hookimpl, hyper, ref
+
+
+SHOWN = 100  # steps of retrieval whose energies a snapshot keeps
 
 
 class Tape(NamedTuple):
@@ -102,6 +105,13 @@ class Hopfield(Network):
     def energy(self, weights: Weights, state: Array) -> Array:
         """Return E of every state, (T, N), for states (T, N, D)."""
         return -0.5 * (state * np.matmul(state, weights["W"])).sum(axis=2)
+
+    def snapshot(self, weights: Weights, x: Array, y: Array) -> Mapping[str, Array]:
+        energies = [self.energy(weights, x)]
+        for _, state in self.retrieval(weights, x):
+            energies.append(self.energy(weights, state))
+        energy = np.stack(energies[: SHOWN + 1], axis=2)
+        return {"recalled": state, "energy": energy, "pattern_energy": self.energy(weights, y)}
 
     def learn(self, weights: Weights, x: Array, y: Array, grads: Weights) -> None:
         size = y.shape[2]
