@@ -25,8 +25,8 @@ Write a component: a frozen dataclass, derived from the base class of its kind (
     kinds        Activation, Loss, Optimizer, Schedule, Initializer, Dataset, Network, Objective, Metric,
                  Figure, Executor, Sampler, SelectionRule, StoppingRule, ReportSection, Exporter, Listener,
                  Command; LearnedActivation, RandomActivation, JointLoss, OptimizerWrapper,
-                 AskingOptimizer, AskingWrapper, ModalNetwork, RuleNetwork, NoisyObjective, NetworkMetric,
-                 WatchingMetric
+                 AskingOptimizer, AskingWrapper, ModalNetwork, RuleNetwork, NoisyObjective, Game,
+                 NetworkMetric, WatchingMetric
     fields       hyper, ref, linear, log, choice; build makes a component from plain values
     handed       Array, Hyper, Task, Data, Weights, WeightSpec, Layer, Mode, LearnMode, Evaluate,
                  FigureInput, DecisionMap, Snapshot, Candidates, Look, Claim, ReportTable, ExportInput

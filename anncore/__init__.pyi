@@ -51,6 +51,7 @@ from .contract.kinds import (
     ExportInput as ExportInput,
     Figure as Figure,
     FigureInput as FigureInput,
+    Game as Game,
     Hyper as Hyper,
     Initializer as Initializer,
     JointLoss as JointLoss,

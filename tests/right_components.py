@@ -22,6 +22,7 @@ from anncore import (
     Executor,
     Figure,
     FigureInput,
+    Game,
     Hyper,
     Initializer,
     JointLoss,
@@ -683,6 +684,46 @@ class Shadow(Figure):
         return {"prototypes": np.arange(6.0).reshape(3, 2)}
 
 
+@dataclass(frozen=True)
+class Trimmed(Shallow):
+    """A hidden layer of two units, whose first weights stay between -1 and 1.
+
+        z = f(x A) B,  A ← min(1, max(-1, A)) after each step
+
+    Nobody, "Trimmed", 2020.
+    """
+
+    name: ClassVar[str] = "trimmed"
+
+    def after_step(self, weights: Any, mode: Any) -> None:
+        np.clip(weights["A"], -1, 1, out=weights["A"])
+
+
+@dataclass(frozen=True)
+class Tug(Game):
+    """A tug of two over a saddle.
+
+        p(x, y) = x y + (x² - y²) / 4
+
+    x descends, y ascends. Nobody, "Tugs", 2020.
+    """
+
+    name: ClassVar[str] = "tug"
+    dimensions: ClassVar[int] = 2
+    ascending: ClassVar[tuple[bool, ...]] = (False, True)
+
+    @property
+    def minimum(self) -> Array:
+        return np.zeros(2)
+
+    def start(self, rng: np.random.Generator) -> Array:
+        return np.ones(2)
+
+    def payoff(self, x: Array) -> Array:
+        one, other = x[:, 0, 0], x[:, 0, 1]
+        return one * other + (one * one - other * other) / 4
+
+
 RIGHT: dict[str, Any] = {
     "activation": Bent,
     "loss": Quartic,
@@ -709,8 +750,10 @@ OPENED: list[tuple[str, Any]] = [
     ("metric", IdlePrototypes),
     ("dataset", Cloud),
     ("figure", Shadow),
+    ("network", Trimmed),
     ("network", Residual),
     ("network", BatchNorm),
+    ("objective", Tug),
     ("loss", Scaled),
     ("loss", Sides),
     ("schedule", Heedful),

@@ -16,6 +16,7 @@ from anncore.contract.hyperparameters import declared, resolve
 from anncore.contract.kinds import (
     Activation,
     AnyActivation,
+    Game,
     JointLoss,
     LearnedActivation,
     Loss,
@@ -65,6 +66,9 @@ def _cases(component: Any) -> Sequence[_Case]:
     if isinstance(component, Objective) and not overrides(cls, Objective.grad):
         at = (TRIALS, 1, int(component.dimensions))
         return [_Case("∂f/∂x", lambda twin, x: twin.value(x), ("x",), (at,))]
+    if isinstance(component, Game) and not overrides(cls, Game.grad):
+        at = (TRIALS, 1, int(component.dimensions))
+        return [_Case("∂payoff/∂x", lambda twin, x: twin.payoff(x), ("x",), (at,))]
     cases = []
     if isinstance(component, Loss):
         outputs = (TRIALS, EXAMPLES, UNITS * component.outputs_per_target)

@@ -127,6 +127,7 @@ class PlacedNetwork:
         self.specs = _specs(self.component, inputs, outputs)
         self.learns = learns_by_rule(type(self.component))
         self._by_steps = isinstance(self.component, RuleNetwork)
+        self.adjusts = overrides(type(self.component), AnyNetwork.after_step)
         self._derived: Any = None
         if not overrides(type(self.component), AnyNetwork.backward):
             self._derived = DerivedNetwork(self.component, self.specs, outputs, noise)
@@ -135,7 +136,7 @@ class PlacedNetwork:
         self._special = [activation for activation in _activations(self.component) if activation.special]
         for activation in self._special:
             activation.noise = self.noise
-        self._plain = not (self._modes or self._special or self._by_steps)
+        self._plain = not (self._modes or self._special or self._by_steps or self.adjusts)
 
     def forward(
         self, weights: Weights, x: Array, *, training: bool = False, first: bool = True
@@ -169,6 +170,11 @@ class PlacedNetwork:
         """
         more = (StackLearnMode(*now, noise or self.noise),) if self._by_steps else ()
         self.component.learn(weights, x, y, grads, *more)
+
+    def after_step(self, weights: Weights, *, now: tuple[int, int]) -> None:
+        """Let the network change its weights and state after an update; `now` as for `learn`."""
+        if self.adjusts:
+            self.component.after_step(weights, StackLearnMode(*now, self.noise))
 
     def rehearse(self, inputs: int) -> None:
         """Raise ComponentError if the core must derive the gradient and cannot."""

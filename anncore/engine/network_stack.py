@@ -165,6 +165,7 @@ class Stack:
             network.backward(self.weights, tape, self.output.grad(z, y), self.grad_views)
         for optimizer in self.optimizers:
             optimizer.step(t, steps)
+        network.after_step(self.weights, now=self._now)
 
     @property
     def batch(self) -> tuple[Array, Array]:

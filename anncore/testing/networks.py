@@ -65,6 +65,7 @@ class NetworkKit(Kit):
             ("learn", learn, learns_by_rule(cls)),
             ("measures", measures, bool(cls.measured) or overrides(cls, AnyNetwork.measures)),
             ("snapshot", snapshot, overrides(cls, AnyNetwork.snapshot)),
+            ("after_step", after_step, overrides(cls, AnyNetwork.after_step)),
         ]
         return [("specs", specs_sound), *((n, check) for n, check, holds in forms if holds)]
 
@@ -181,6 +182,20 @@ class Rig:
         """Return what the network shows of itself."""
         return dict(self.wired.component.snapshot({**self.trained, **self.state}, self.x, self.y))
 
+    def after_step(self) -> dict[str, Array]:
+        """Return weights and state after the network has changed them at the end of its first step."""
+        weights = {name: value.copy() for name, value in {**self.trained, **self.state}.items()}
+        given = dict(weights)
+        self.noise.renew()
+        self.wired.after_step(weights, now=(1, STEPS))
+        for name, value in given.items():
+            must(
+                weights.get(name) is value,
+                f"after_step puts another array in place of weights[{name!r}]; write into it, "
+                f"weights[{name!r}][...] = value",
+            )
+        return weights
+
     def all(self) -> dict[str, Array]:
         """Return all results of the network, in training and in evaluation."""
         figures = {}
@@ -196,6 +211,8 @@ class Rig:
         if self.wired.learns:
             for step in (1, STEPS // 2, STEPS):
                 figures |= {f"{name}, step {step}": v for name, v in self.learn((step, STEPS)).items()}
+        if self.wired.adjusts:
+            figures |= {f"{name} after a step": value for name, value in self.after_step().items()}
         return figures
 
 
@@ -507,6 +524,21 @@ def learn(subject: Subject) -> int:
                 must(np.isfinite(value).all(), f"{variant.label}: learn does not write the {name}")
                 must_equal_bits(value, two[name], f"{variant.label}: learn, the second time: the {name}")
                 count += 1
+    return count
+
+
+def after_step(subject: Subject) -> int:
+    """What it changes after a step is finite, written in place, and the same each time."""
+    count = 0
+    for variant in subject.variants():
+        component = subject.stack(subject.rows(variant, 2), "float32")
+        rig = Rig(component, _inputs(subject, np.random.default_rng(24), 2, "float32"))
+        one, two = rig.after_step(), rig.after_step()
+        for name, value in one.items():
+            where = f"{variant.label}: after_step: {name}"
+            must(np.isfinite(value).all(), f"{where} is not finite")
+            must_equal_bits(value, two[name], f"{where}, the second time")
+            count += 1
     return count
 
 

@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from anncore.contract.kinds import Array, Objective
+from anncore.contract.kinds import Array, Game, Objective
 from anncore.testing.kit import Case, Kit, Named, Subject, must, slopes
 from anncore.testing.mistakes import Gradients, derived, must_agree
 
 
 class ObjectiveKit(Kit):
-    """Start, gradient, noise, and the minimum if it names one."""
+    """Start, gradient, noise, the minimum if it names one, and the equilibrium of a game."""
 
     stacked = True
 
     def cases(self, subject: Subject) -> list[Case]:
-        """Compute value and gradient, with noise if it is noisy."""
+        """Compute value and gradient, with noise if it is noisy, and the payoff of a game."""
         return [_case(subject)]
 
     def exercise(self, subject: Subject, component: Any) -> Iterable[Array]:
@@ -32,6 +32,8 @@ class ObjectiveKit(Kit):
         checks: list[Named] = [("start", start), ("gradient", gradient)]
         if subject.build(subject.variants()[0]).minimum is not None:
             checks.append(("minimum", minimum))
+        if issubclass(subject.cls, Game):
+            checks.append(("equilibrium", equilibrium))
         return [*checks, ("noise", noise)] if _noisy(subject) else checks
 
 
@@ -64,7 +66,12 @@ def _case(subject: Subject) -> Case:
         value, grad = component.value(x), _grad(component, x, inputs.get("noise", x))
         must(np.shape(value) == x.shape[:1], f"value has shape {np.shape(value)}, not (T,)")
         must(np.shape(grad) == x.shape, f"the gradient has shape {np.shape(grad)}, not {x.shape}")
-        return {"value": value, "gradient": grad}
+        figures = {"value": value, "gradient": grad}
+        if isinstance(component, Game):
+            figures["payoff"] = component.payoff(x)
+            shape = np.shape(figures["payoff"])
+            must(shape == x.shape[:1], f"payoff has shape {shape}, not (T,)")
+        return figures
 
     return Case(f"1 x {size}", inputs, run)
 
@@ -90,7 +97,8 @@ def start(subject: Subject) -> int:
 def gradient(subject: Subject) -> int:
     """In float64, grad without noise agrees with central differences of value, at random and at the start.
 
-    If it is written by hand, it also agrees with the derivative of value.
+    If it is written by hand, it also agrees with the derivative of value. Of a game it is the payoff's, with
+    the other sign where arguments ascend.
     """
     count = 0
     for variant in subject.variants():
@@ -102,17 +110,20 @@ def gradient(subject: Subject) -> int:
         grad = _grad(component, x, np.zeros_like(x))
         scale = float(np.abs(grad).max())
         slope = np.empty(x.shape)
-        for place, difference in slopes(component.value, x):
+        game = isinstance(component, Game)
+        for place, difference in slopes(component.payoff if game else component.value, x):
             slope[place] = difference
+        if game:
+            slope *= component.signs(x.dtype)
         gradients = Gradients(grad, slope, x, "x", {"D": size})
 
         def label(place: Any, where: str = variant.label, x: Array = x) -> str:
             return f"{where}: grad for argument {x[place]:.3g}"
 
         must_agree(gradients, label, rtol=1e-5, atol=1e-7 * max(scale, 1.0))
-        by_formula = derived(partial(Objective.grad, component, x))
+        by_formula = derived(partial((Game if game else Objective).grad, component, x))
         if by_formula is not None:
-            message = f"{variant.label}: grad differs from the derivative of value"
+            message = f"{variant.label}: grad differs from the derivative of {'payoff' if game else 'value'}"
             exact = gradients._replace(right=by_formula)
             must_agree(exact, message, rtol=1e-7, atol=1e-10 * max(scale, 1.0))
         count += x.size
@@ -141,6 +152,31 @@ def minimum(subject: Subject) -> int:
             f"{where}: it is {below:.3g} lower at another place than at its minimum",
         )
         count += len(places)
+    return count
+
+
+def equilibrium(subject: Subject) -> int:
+    """Some arguments of a game descend and some ascend, and at its equilibrium neither side gains by itself."""
+    count = 0
+    for variant in subject.variants():
+        component, rng, where = subject.build(variant), np.random.default_rng(10), variant.label
+        ascending = np.asarray(component.ascending)
+        size = component.dimensions
+        one_each = ascending.shape == (size,) and ascending.dtype == bool
+        must(one_each, f"{where}: ascending must be {size} of True or False, got {component.ascending!r}")
+        must(0 < ascending.sum() < size, f"{where}: all arguments move the same way: derive it from Objective")
+        if component.minimum is None:
+            continue
+        for place in np.atleast_2d(np.asarray(component.minimum, dtype=float)):
+            moves = 1e-3 * rng.normal(size=(50, 1, size))
+            settled = component.payoff(place.reshape(1, 1, -1))
+            scale = max(float(np.abs(component.payoff(place + 1e3 * moves)).max()), 1.0)
+            for gains, who in ((settled - component.payoff(place + moves * ~ascending), "descend"),
+                               (component.payoff(place + moves * ascending) - settled, "ascend")):
+                most = float(gains.max())
+                must(most <= 1e-9 * scale, f"{where}: those that {who} gain {most:.3g} beside its equilibrium")
+            count += 1
+        count += 1
     return count
 
 

@@ -160,6 +160,13 @@ ROWS = [
         bias_correction=False,
     ),
     optimizer("lion", lambda o, lr: o.lion(lr)),
+    optimizer("optimistic", lambda o, lr: o.optimistic_gradient_descent(lr)),
+    optimizer(
+        "optimistic",
+        lambda o, lr: o.optimistic_gradient_descent(lr, alpha=0.7, beta=0.4),
+        alpha=0.7,
+        beta=0.4,
+    ),
     optimizer(
         "sgd",
         lambda o, lr: o.chain(o.add_decayed_weights(0.2), o.sgd(lr)),

@@ -117,6 +117,69 @@ def _sparse(t: Any, x: Any, p: Any, training: bool) -> Any:
     return x @ p["W3"] + p["b3"]
 
 
+def _maxnet(t: Any, x: Any, p: Any, training: bool) -> Any:
+    y = t.relu(x)
+    for _ in range(10):
+        y = t.relu(1.1 * y - 0.1 * y.sum(1, keepdim=True))
+    return p["gain"] * y
+
+
+def _lateral(t: Any, x: Any, p: Any, training: bool, inhibition: float = 0.0, steps: int = 3) -> Any:
+    others = 1 - t.eye(4, dtype=x.dtype)
+    between = -inhibition * others if inhibition else p["L"] * others
+    z = x @ p["W1"] + p["b1"]
+    a = t.tanh(z)
+    for _ in range(steps):
+        a = t.tanh(z + a @ between)
+    return a @ p["W2"] + p["b2"]
+
+
+def _lattice(
+    t: Any, x: Any, p: Any, training: bool, radius: int = 1, border: float = -1.0, start: float = 0.0
+) -> Any:
+    def around(pictures: Any, name: str) -> Any:
+        template = p[name].reshape(1, 1, 2 * radius + 1, -1)
+        wide = t.nn.functional.pad(pictures.reshape(-1, 1, 4, 4), [radius] * 4, value=border)
+        return t.nn.functional.conv2d(wide, template).flatten(1)
+
+    state = t.full_like(x, start) if start else x
+    for _ in range(4):
+        output = t.nn.functional.hardtanh(state)
+        state = 0.5 * state + 0.5 * (around(output, "A") + around(x, "B") + p["I"])
+    return state
+
+
+def _game(t: Any, x: Any, curvature: float = 0.0) -> Any:
+    """Return the distance to the equilibrium, with the slopes of the players as its gradient."""
+
+    def payoff(one: Any, other: Any) -> Any:
+        return one * other + curvature / 2 * (one**2 - other**2)
+
+    one, other = x[:, 0], x[:, 1]
+    slopes = payoff(one, other.detach()) - payoff(one.detach(), other)
+    return (x**2).sum(1).detach() / 2 + slopes - slopes.detach()
+
+
+class Extragradient:
+    """PyTorch's gradient descent, back at where it was after it has looked ahead."""
+
+    def __init__(self, torch: Any, parameters: Any, lr: float) -> None:
+        self._sgd = torch.optim.SGD(parameters, lr=lr)
+        self.param_groups = self._sgd.param_groups
+        self._no_grad = torch.no_grad
+
+    def step(self, closure: Any) -> None:
+        """Make a step by the gradient at the next place."""
+        parameters = self.param_groups[0]["params"]
+        before = [parameter.detach().clone() for parameter in parameters]
+        self._sgd.step()
+        closure()
+        with self._no_grad():
+            for parameter, place in zip(parameters, before, strict=True):
+                parameter.copy_(place)
+        self._sgd.step()
+
+
 def _cnn(t: Any, x: Any, p: Any, training: bool, kernel: int = 3, pool: int = 2, mean: bool = False) -> Any:
     weight = p["W"].T.reshape(-1, 1, kernel, kernel)
     z = t.nn.functional.conv2d(x.reshape(-1, 1, 8, 8), weight, p["b"][0], padding="same")
@@ -462,7 +525,15 @@ ROWS = [
         rtol=1e-8,
         why="pytorch-optimizer adds 1e-15 under the root",
     ),
+    torch(
+        "optimizer",
+        "extragradient",
+        lambda t, p: Extragradient(t, p, 0.1),
+        {"lr": 0.1},
+        problem="tilted",
+    ),
     activation("identity", lambda F, z: z * 1),
+    activation("sign", lambda F, z: z.sign()),
     activation("sigmoid", lambda F, z: F.sigmoid(z)),
     activation("tanh", lambda F, z: F.tanh(z)),
     activation("relu", lambda F, z: F.relu(z)),
@@ -491,6 +562,8 @@ ROWS = [
         condition=1e3,
     ),
     objective("noisy_quadratic", lambda t, x: (x**2 / t.arange(1, 7)).sum(1) / 2, dimensions=6),
+    objective("bilinear_game", _game),
+    objective("bilinear_game", partial(_game, curvature=0.3), curvature=0.3),
     loss("mse", "regression", lambda F, a, y: F.mse_loss(a, y), preset="torch"),
     loss("mae", "regression", lambda F, a, y: F.l1_loss(a, y)),
     loss("huber", "regression", lambda F, a, y: F.huber_loss(a, y)),
@@ -717,6 +790,27 @@ ROWS = [
     network("elman", "training", partial(_elman, every=True), hidden=5, features=4, read="every"),
     network("sparse", "training", _sparse, hidden=[4, 3]),
     network("hopfield", "training", lambda t, x, p, training: x @ p["W"]),
+    network("maxnet", "training", _maxnet),
+    network("lateral", "training", _lateral, hidden=4),
+    network(
+        "lateral",
+        "training",
+        partial(_lateral, inhibition=0.2, steps=5),
+        hidden=4,
+        connections="fixed",
+        inhibition=0.2,
+        steps=5,
+    ),
+    network("lattice", "training", _lattice, steps=4),
+    network(
+        "lattice",
+        "training",
+        partial(_lattice, radius=2, border=0.5, start=1.0),
+        steps=4,
+        radius=2,
+        border=0.5,
+        start="ink",
+    ),
     network("cnn", "training", _cnn, filters=2),
     network("cnn", "training", partial(_cnn, mean=True), filters=2, pooling="mean"),
     network("cnn", "training", partial(_cnn, kernel=5, pool=3), filters=2, kernel=5, pool=3),

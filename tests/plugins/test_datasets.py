@@ -16,7 +16,8 @@ from anncore.engine.datasets import check_data
 NAMES = [c.name for c in REGISTRY.of_kind("dataset") if c.dist == "annx" and c.name != "csv"]
 SYNTHETIC = ["two_moons", "circles", "blobs", "spirals", "xor", "checkerboard", "classification"]
 SYNTHETIC += ["linear_regression", "friedman", "sine", "outlier_regression", "imbalanced"]
-SEQUENCES = ["temporal_xor", "stored_patterns"]  # synthetic, but without noise in the features, or without n
+# synthetic, but without noise in the features, or without n
+SEQUENCES = ["temporal_xor", "stored_patterns", "letters", "largest", "pixel_shapes"]
 REAL = ["iris", "wine", "breast_cancer", "digits", "diabetes"]
 
 
@@ -105,6 +106,10 @@ def test_noise_is_scaled_from_the_same_draws(name: str) -> None:
         ("circles", {"factor": 1.0}, r"factor must be in \[0, 1\)"),
         ("iris", {"label_noise": 1.0}, r"label_noise must be in \[0, 1\)"),
         ("friedman", {"problem": 4}, "problem must be one of 1, 2, 3"),
+        ("letters", {"letters": "AbC"}, "letters must be different capital letters, as \"AJSTXZ\", got"),
+        ("letters", {"letters": "ABA"}, "letters must be different capital letters"),
+        ("letters", {"letters": ""}, "letters must be different capital letters"),
+        ("letters", {"letters": 7}, "letters must be a text"),
         ("imbalanced", {"ratio": 0.5}, r"ratio must be in \[1, inf\)"),
         ("linear_regression", {"informative": 11}, "informative must be at most features, 10, got 11"),
         (
@@ -360,6 +365,38 @@ def test_patterns_are_coins_and_their_copies_damaged_evenly() -> None:
     assert abs(np.mean(data.x != data.y) - 0.3) < 5 * np.sqrt(0.3 * 0.7 / data.x.size)
     less = make("stored_patterns", patterns=40, size=150, copies=5, noise=0.1)
     assert ((less.x != less.y) <= (data.x != data.y)).all()  # the same draws
+
+
+def test_letters_are_pictures_that_differ_and_their_copies_damaged_evenly() -> None:
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    data = make("letters", letters=alphabet, copies=8, noise=0.2)
+    assert data.x.shape == data.y.shape == (26 * 8, 64)
+    pictures = data.y[::8]
+    assert set(np.unique(data.x)) == set(np.unique(data.y)) == {-1, 1}
+    apart = (pictures[:, None] != pictures).sum(axis=2) + 64 * np.eye(26, dtype=int)
+    assert apart.min() >= 4  # no two letters look the same
+    assert abs(np.mean(data.x != data.y) - 0.2) < 5 * np.sqrt(0.2 * 0.8 / data.x.size)
+    drawn = ["".join("#" if pixel > 0 else "." for pixel in row) for row in pictures[11].reshape(8, 8)]
+    assert drawn == ["##......"] * 6 + ["########"] * 2  # L
+    np.testing.assert_array_equal(make("letters", letters="ZL", copies=1).y, pictures[[25, 11]])
+
+
+def test_the_largest_number_may_stand_anywhere_and_its_gap_is_that_of_spacings() -> None:
+    data = make("largest", n=4000, inputs=7)
+    np.testing.assert_array_equal(data.x.argmax(axis=1), data.y)
+    assert max(sizes(data.y)) - min(sizes(data.y)) <= 1
+    ordered = np.sort(data.x, axis=1)
+    assert np.mean(ordered[:, -1] - ordered[:, -2]) == pytest.approx(1 / 8, rel=0.1)
+    assert np.mean(data.x) == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("wanted", ["clean", "edges", "filled"])
+def test_noise_flips_pixels_of_shapes_and_leaves_the_answers(wanted: str) -> None:
+    exact, noisy = (make("pixel_shapes", wanted=wanted, noise=noise, n=50) for noise in (0.0, 0.2))
+    np.testing.assert_array_equal(exact.y, noisy.y)
+    assert abs(np.mean(exact.x != noisy.x) - 0.2) < 5 * np.sqrt(0.2 * 0.8 / exact.x.size)
+    same = (exact.x == exact.y).mean()
+    assert same == 1 if wanted == "clean" else 0.3 < same < 1
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 from shipped import REGISTRY
 from trial_factory import make_objective_trial
 
-from anncore import build
+from anncore import ComponentError, build, derivative
 from anncore.engine.training import train_stack
 from anncore.testing import Check, parametrize_with_checks
 
@@ -171,3 +171,96 @@ def test_the_model_s_first_curvature_is_1_and_its_start_standard_normal() -> Non
     starts = np.array([function.start(np.random.default_rng(seed)) for seed in range(2000)])
     np.testing.assert_allclose(starts.mean(axis=0), 0, atol=0.1)
     np.testing.assert_allclose(starts.std(axis=0), 1, atol=0.1)
+
+
+# games
+
+
+def distances(optimizer: Any, steps: int, **values: Any) -> np.ndarray:
+    """Return the distance to the equilibrium of the bilinear game after each step from (1, 1)."""
+    trial = make_objective_trial(
+        REGISTRY,
+        objective=("bilinear_game", values),
+        optimizer=optimizer,
+        steps=steps,
+        eval_every=1,
+        dtype="float64",
+    )
+    (result,) = train_stack([trial], REGISTRY)
+    return np.sqrt(2 * np.array(result.curves["train_loss"]))
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.1, 0.5, 1.0])
+def test_descent_in_the_game_moves_away_by_the_root_of_1_plus_lr_squared(rate: float) -> None:
+    """A step is x - lr y, y + lr x: a turn and a stretch of √(1 + lr²), however small the rate."""
+    away = distances(("sgd", {"lr": rate}), 10)
+    assert away[0] == pytest.approx(np.sqrt(2))
+    np.testing.assert_allclose(away[1:] / away[:-1], np.sqrt(1 + rate**2), rtol=1e-12)
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.1, 0.5, 0.9])
+def test_extragradient_in_the_game_contracts_as_computed(rate: float) -> None:
+    """x - lr (y + lr x): each step multiplies x + i y by 1 - lr² ± i lr."""
+    away = distances(("extragradient", {"lr": rate}), 40)
+    np.testing.assert_allclose(away[1:] / away[:-1], np.sqrt((1 - rate**2) ** 2 + rate**2), rtol=1e-9)
+
+
+def optimistic_rate(rate: float) -> float:
+    """Return the largest |λ| of z ← z - lr (2 i z - i z₋): λ² - (1 - 2 i lr) λ - i lr = 0."""
+    return float(np.abs(np.roots([1, -(1 - 2j * rate), -1j * rate])).max())
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.3, 0.4])
+def test_optimism_in_the_game_contracts_as_computed(rate: float) -> None:
+    """Daskalakis, Ilyas, Syrgkanis & Zeng 2018: it comes to rest where descent moves away."""
+    away = distances(("optimistic", {"lr": rate}), 120)
+    want = optimistic_rate(rate)
+    assert want < 1
+    assert (away[120] / away[60]) ** (1 / 60) == pytest.approx(want, rel=2e-3)
+    assert optimistic_rate(0.577) < 1 < optimistic_rate(0.578)  # 1/√3, as the documentation says
+
+
+def test_optimism_by_hand() -> None:
+    """From (1, 1) with lr 1/4: (¾, 1¼), then g = (1¼, -¾) after (1, -1): 2 g - g₋ = (1½, -½)."""
+    trial = make_objective_trial(
+        REGISTRY,
+        objective="bilinear_game",
+        optimizer=("optimistic", {"lr": 0.25}),
+        steps=2,
+        eval_every=1,
+        dtype="float64",
+    )
+    (result,) = train_stack([trial], REGISTRY)
+    assert result.curves["x.1"] == (1, 0.75, 0.75 - 0.375)
+    assert result.curves["x.2"] == (1, 1.25, 1.25 + 0.125)
+
+
+@pytest.mark.parametrize(("rate", "falls"), [(0.3, True), (0.7, True), (0.9, False)])
+def test_curvature_lets_descent_find_the_equilibrium_at_small_rates(rate: float, falls: bool) -> None:
+    """A step multiplies the distance by √((1 - c lr)² + lr²), below 1 for lr < 2c / (1 + c²); c = ½: 0.8."""
+    away = distances(("sgd", {"lr": rate}), 20, curvature=0.5)
+    np.testing.assert_allclose(away[1:] / away[:-1], np.sqrt((1 - 0.5 * rate) ** 2 + rate**2), rtol=1e-9)
+    assert (away[-1] < away[0]) == falls
+
+
+def test_the_value_of_a_game_is_the_distance_to_the_nearest_equilibrium() -> None:
+    from right_components import Tug
+
+    class Two(Tug):
+        minimum = np.array([[0.0, 0.0], [3.0, 4.0]])  # type: ignore[assignment]
+
+    x = np.array([[[1.0, 2.0]], [[3.0, 5.0]]], dtype="float32")
+    values = Two().value(x)
+    assert values.dtype == np.float32
+    np.testing.assert_array_equal(values, [2.5, 0.5])
+
+    class Nowhere(Tug):
+        minimum = None  # type: ignore[assignment]
+
+    with pytest.raises(ComponentError, match="tug: a game must name its equilibrium as minimum, or write val"):
+        Nowhere().value(x)
+
+
+def test_the_derivative_of_a_game_is_that_of_its_payoff() -> None:
+    derivatives = derivative(REGISTRY.get("objective", "bilinear_game").cls)
+    assert list(derivatives) == ["∂payoff/∂x"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from forward_only import BatchNorm, Residual
-from right_components import RIGHT, Furnished, Pulled, Wired
+from right_components import RIGHT, Furnished, Pulled, Trimmed, Wired
 
 from anncore import Layer, WeightSpec
 from anncore.contract.kinds import Array
@@ -147,7 +147,27 @@ def with_flat_slopes(self: Any, tape: Any) -> list[Layer]:
     return [first._replace(slope=lambda: first.z.mean(axis=(1, 2))), *rest]
 
 
+def another_in_place(self: Any, weights: Any, mode: Any) -> None:
+    weights["A"] = np.clip(weights["A"], -1, 1)
+
+
+def divided_by_nothing(self: Any, weights: Any, mode: Any) -> None:
+    weights["A"][...] = np.nan
+
+
+def never_the_same(self: Any, weights: Any, mode: Any) -> None:
+    weights["A"][...] *= np.random.default_rng().random()
+
+
 OPEN_NETWORKS = [
+    *(
+        Wrong("network", "after_step", because, spoilt(Trimmed, after_step=method))
+        for because, method in (
+            ("after_step puts another array in place of weights['A']", another_in_place),
+            ("after_step: A is not finite", divided_by_nothing),
+            ("after_step: A, the second time", never_the_same),
+        )
+    ),
     Wrong("network", "specs", "A has role 'brain'", spoilt(Furnished, specs=of_no_role)),
     Wrong(
         "network",

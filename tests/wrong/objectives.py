@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from wrong.base import wrong
+from right_components import Tug
+
+from wrong.base import wrong, wrong_form
 
 STILL = np.ones(3)
 OBJECTIVES = [
@@ -36,4 +38,34 @@ OBJECTIVES = [
     wrong("objective", "noise", "noise that is not finite", draw=lambda self, rng: np.full(3, np.nan)),
     wrong("objective", "noise", "two steps have the same", draw=lambda self, rng: np.ones(3)),
     wrong("objective", "noise", "does not change the gradient", grad=lambda self, x, noise: x + 0),
+    wrong_form(
+        "objective",
+        "gradient",
+        "grad differs from the derivative of payoff",
+        Tug,
+        grad=lambda self, x: (x[:, :, ::-1] * np.array([1, -1]) + 0.5 * x) * (1 + 1e-6),
+    ),
+    wrong_form(
+        "objective",
+        "gradient",
+        "grad for argument",
+        Tug,
+        grad=lambda self, x: x[:, :, ::-1] + 0.5 * x * np.array([1, -1]),  # both descend
+    ),
+    wrong_form("objective", "equilibrium", "ascending must be 2 of True or False", Tug, ascending=(0, 1)),
+    wrong_form("objective", "equilibrium", "all arguments move the same way", Tug, ascending=(True, True)),
+    wrong_form(
+        "objective",
+        "equilibrium",
+        "those that descend gain",
+        Tug,
+        payoff=lambda self, x: x[:, 0, 0] * x[:, 0, 1] - x[:, 0, 0] * x[:, 0, 0],
+    ),
+    wrong_form(
+        "objective",
+        "equilibrium",
+        "those that ascend gain",
+        Tug,
+        payoff=lambda self, x: x[:, 0, 0] * x[:, 0, 1] + x[:, 0, 1] * x[:, 0, 1],
+    ),
 ]

@@ -75,6 +75,7 @@ from anncore.contract.kinds.networks import (
 )
 from anncore.contract.kinds.objectives import (
     AnyObjective as AnyObjective,
+    Game as Game,
     NoisyObjective as NoisyObjective,
     Objective as Objective,
 )

@@ -118,6 +118,12 @@ class AnyNetwork(Component):
         """
         return {}
 
+    def after_step(self, weights: Weights, mode: LearnMode) -> None:
+        """Change weights and state in place after an update: prune, regrow, keep within bounds.
+
+        By default nothing changes.
+        """
+
 
 class Network(AnyNetwork):
     """A network that computes the same in training and in evaluation."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
 from anncore.contract.derivatives import pullback
+from anncore.contract.errors import ComponentError
 from anncore.contract.kinds.base import Array, Component
 
 
@@ -68,5 +70,41 @@ class NoisyObjective(AnyObjective):
         """Return ∂f/∂x, (T, 1, D), with noise (T, 1, D); a noise of 0 means none."""
 
 
+class Game(AnyObjective):
+    """A game of two players over one payoff: some arguments descend it, the others ascend it.
+
+    An optimizer gets the slope that each argument is to descend. That is not the gradient of any function, so
+    a step along it need not lower anything: the value is the distance to the equilibrium.
+    """
+
+    @property
+    @abstractmethod
+    def ascending(self) -> Sequence[bool]:
+        """Which of the D arguments ascend the payoff. May be a class attribute."""
+
+    @abstractmethod
+    def payoff(self, x: Array) -> Array:
+        """Return the payoff, (T,), of x (T, 1, D)."""
+
+    def value(self, x: Array) -> Array:
+        """Return half the squared distance to the nearest equilibrium, `minimum`, (T,)."""
+        if self.minimum is None:
+            raise ComponentError(f"{self.name}: a game must name its equilibrium as minimum, or write value")
+        away = x - np.atleast_2d(np.asarray(self.minimum)).astype(x.dtype)
+        return 0.5 * (away * away).sum(axis=2).min(axis=1)
+
+    def grad(self, x: Array) -> Array:
+        """Return ∂payoff/∂x, and -∂payoff/∂x where arguments ascend, (T, 1, D). Default: derived from payoff."""
+        return pullback(self, _payoff, [x], name="payoff")[0] * self.signs(x.dtype)
+
+    def signs(self, dtype: Any) -> Array:
+        """Return 1 for the arguments that descend and -1 for those that ascend, (D,)."""
+        return np.where(np.asarray(self.ascending, dtype=bool), -1, 1).astype(dtype)
+
+
 def _value(component: AnyObjective, x: Array) -> Array:
     return component.value(x)
+
+
+def _payoff(component: Game, x: Array) -> Array:
+    return component.payoff(x)
