@@ -79,11 +79,11 @@ def command(
     if empty is not None:
         from anncore.report.explain.answers import template
 
-        Path(empty).write_text(template(explanation.sheet), encoding="utf-8")
+        _write(Path(empty), template(explanation.sheet))
     if html is not None:
         from anncore.report.explain.page import render_page
 
-        Path(html).write_text(render_page(content), encoding="utf-8")
+        _write(Path(html), render_page(content))
     if answers is not None:
         return _checked(explanation, Path(answers), as_json)
     if as_json:
@@ -93,6 +93,15 @@ def command(
 
         say(render_text(content))
     return 0
+
+
+def _write(file: Path, text: str) -> None:
+    from anncore.contract.errors import StoreError
+    from anncore.running.files import replace_file
+
+    if not file.parent.is_dir():
+        raise StoreError(f"{str(file)!r} cannot be written: there is no folder {str(file.parent)!r}.")
+    replace_file(file, text.encode())
 
 
 def _checked(explanation: Explanation, file: Path, as_json: bool) -> int:

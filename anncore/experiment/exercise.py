@@ -88,7 +88,7 @@ def _file(section: Section, base: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise section.error("file", f"file {name!r} has more than {LARGEST_FILE // 1_000_000} MB.")
-        loaded = json.loads(path.read_text("utf-8"))
+        loaded = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or f"not JSON ({error})"
         raise section.error("file", f"file {name!r} cannot be read: {reason}.") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,18 +12,23 @@ from anncore.engine.explaining.step import ObservedStep
 
 
 class Name:
-    """A name whose numbers are named by their column."""
+    """The name of one number, and of the array that it belongs to."""
 
-    def __init__(self, base: str) -> None:
-        self.base = base
+    def __init__(self, full: str) -> None:
+        self.full, self.base = full, full.rpartition("[")[0] or full
 
     def name(self, row: int, column: int) -> str:
-        """Return the name of one number."""
-        return f"{self.base}[{column + 1}]"
+        """Return the name of the number."""
+        return self.full
 
 
-def output_delta(step: ObservedStep, pair: Any, base: str) -> Callable[[int], Any]:
-    """Return by output unit how its delta is made: a formula, or words.
+def named(value: float, name: str) -> Scalar:
+    """Return a number under a name of its own."""
+    return Scalar.named(value, Name(name), 0, 0)
+
+
+def output_delta(step: ObservedStep, pair: Any, names: Sequence[str]) -> Callable[[int], Any]:
+    """Return by output unit how its delta is made: a formula, or words. names: those of the predictions.
 
     Of many losses with their natural output it is (a - y) times a constant. Whether that is so is seen in the
     numbers of the whole batch, so it is never said of a loss for which it does not hold.
@@ -37,19 +42,19 @@ def output_delta(step: ObservedStep, pair: Any, base: str) -> Callable[[int], An
             if np.allclose(
                 step.seed, wanted, rtol=1e-9 if step.seed.dtype == np.float64 else 1e-4, atol=1e-12
             ):
-                return lambda c: _difference(a[k, c], y[k, c], c, base, above, below)
+                return lambda c: _difference(a[k, c], y[k, c], c, names[c], above, below)
     if pair.link:
         return lambda c: f"slope of {pair.loss.name} after {pair.link}"
-    return _chain(step, pair, base, a)
+    return _chain(step, pair, names, a)
 
 
-def _difference(a: float, y: float, column: int, base: str, above: int, below: int) -> Scalar:
-    both = Scalar.named(a, Name(base), 0, column) - Scalar.named(y, Name("y"), 0, column)
+def _difference(a: float, y: float, column: int, name: str, above: int, below: int) -> Scalar:
+    both = named(a, name) - named(y, f"y[{column + 1}]")
     product = Scalar(above) * both
     return product / Scalar(below)
 
 
-def _chain(step: ObservedStep, pair: Any, base: str, a: Any) -> Callable[[int], Any]:
+def _chain(step: ObservedStep, pair: Any, names: Sequence[str], a: Any) -> Callable[[int], Any]:
     """Return dL/da times the slope of the output activation, where that is a function of each z alone."""
     k = step.question.example
     z, output = step.z[None], a[None]
@@ -62,7 +67,6 @@ def _chain(step: ObservedStep, pair: Any, base: str, a: Any) -> Callable[[int], 
         return lambda c: f"slopes of {pair.loss.name} through {pair.activation.name}"
 
     def made(c: int) -> Scalar:
-        by_a = Scalar.named(grad[0, k, c], Name(f"d{base}"), 0, c)
-        return by_a * Scalar.named(slopes[0, k, c], Name(f"f'({base.replace('a', 'z')})"), 0, c)
+        return named(grad[0, k, c], f"d{names[c]}") * named(slopes[0, k, c], f"f'(z{names[c][1:]})")
 
     return made

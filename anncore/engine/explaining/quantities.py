@@ -7,24 +7,31 @@ formulas between the names come from the recorded operations, run on `Scalar`.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from anncore.contract.derivatives import primitives
-from anncore.contract.derivatives.reverse import gradients
-from anncore.contract.derivatives.symbols import Node, Symbol, alike
+from anncore.contract.derivatives.reverse import gradients, ordered
+from anncore.contract.derivatives.symbols import Node, Symbol, alike, broadcasts
 from anncore.contract.kinds import Array, Weights, WeightSpec
 from anncore.engine.explaining.scalars import Scalar, names_in, scalar, size_of
 from anncore.engine.gathered import ADDITIONS, MATMULS
 from anncore.engine.network import PlacedNetwork
-from anncore.engine.recorded import Back, Call
-from anncore.engine.shown_layers import shown
+from anncore.engine.recorded import Back, Call, Recorded
 
 GRADIENTS = {"z": "delta", "a": "da", "s": "ds", "h": "dh"}
 """By the letter of a quantity, that of the gradient by it."""
+
+SUMS_AND_PARTS = (
+    *(*ADDITIONS, operator.sub, np.subtract, np.transpose),
+    *(primitives.reshaped, primitives.item, primitives.cast, primitives.spread),
+)
+LONG = 8
+"""Operations and names in a formula that gets a name of its own, such as a gate that a network writes out."""
 
 
 @dataclass(eq=False)
@@ -33,7 +40,7 @@ class Quantity:
 
     letter: z what enters an activation or leaves the network, a what an activation gives, h what a product
     with weights takes otherwise, s another part of the formula; delta, da, dh, ds the gradients by these;
-    f' the slope of an activation. times: how many time steps have such a quantity.
+    f' the slope of an activation. time: its time step, from 1.
     values: (rows, columns), a row for each example that the pass has.
     """
 
@@ -71,17 +78,7 @@ class Layer:
 
     kind: str
     number: int
-    counts: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def times(self) -> int:
-        """The number of time steps."""
-        return max(self.counts.values(), default=0)
-
-    def next_time(self, letter: str) -> int:
-        """Count one more quantity of a letter, and return its time step, from 1."""
-        self.counts[letter] = self.counts.get(letter, 0) + 1
-        return self.counts[letter]
+    times: int = 0  # the last time step of which it has a quantity
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +90,7 @@ class Given:
 
     base: str
     rows: int
+    columns: int
     transposed: bool = False
     is_weight: bool = False
 
@@ -129,7 +127,7 @@ class TracedPass:
         self.backward: list[Quantity] = []
         self.by_weight: dict[str, Array | None] = {}
         self._layers: dict[Any, Layer] = {}
-        self._places: dict[Any, int] = {}
+        self._made: dict[Any, int] = {}
         self._values: dict[Node, Any] = {}
         self._formulas: dict[Node, Array] = {}
         self._owner: dict[Node, Quantity] = {}
@@ -149,14 +147,14 @@ class TracedPass:
 
     def _start(self) -> None:
         recorded, inputs = self._recorded, self.inputs
-        self._give(recorded.x, inputs.x, Given("x", inputs.x.shape[1]))
+        self._give(recorded.x, inputs.x, Given("x", *inputs.x.shape[1:]))
         self._order = {spec.name: at for at, spec in enumerate(self.network.specs)}
         for spec in self.network.specs:
-            given = Given(spec.name, spec.shape[0], self.transposed, is_weight=is_matrix(spec))
+            given = Given(spec.name, *spec.shape, self.transposed, is_weight=is_matrix(spec))
             self._give(recorded.weights[spec.name], inputs.weights[spec.name], given)
         for name, (node, shape) in recorded.drawn.items():
             drawn = self.network.drawn(name, shape)
-            self._give(node, drawn, Given(name, drawn.shape[1]))
+            self._give(node, drawn, Given(name, *drawn.shape[1:]))
         for node in recorded.graph.inputs:
             if node.known:
                 self._values[node] = node.value
@@ -168,29 +166,33 @@ class TracedPass:
     def _run_forward(self) -> None:
         recorded = self._recorded
         nodes = recorded.graph.nodes
-        entering = {node.args[0] for node in nodes if isinstance(node.function, Call)}
-        wholes = {node for layer in shown(recorded, self.network.specs) for node in layer.z}
-        rows = self.inputs.x.shape[1]
-        wanted = {node for node in wholes - _terms(entering) if node.shape[1] == rows}
-        wanted |= entering | {recorded.z.node}
-        users = _users(nodes)
+        affine, users = _affine(recorded), _users(nodes)
+        wanted = {node for node in affine if users.get(node, set()) - affine}
+        wanted |= {node.args[0] for node in nodes if isinstance(node.function, Call)}
+        wanted.add(recorded.z.node)
         products = {node.args[0] for node in nodes if node.function in MATMULS}
+        leading = set(ordered([recorded.z.node]))  # not what only updates running statistics
         for node in nodes:
             self._compute(node)
+            if node not in leading:
+                continue
             if isinstance(node.function, Call):
                 self._activate(node)
             elif node in wanted:
                 self._name(node, "z")
             elif node in products:
                 self._name(node, "h")
-            elif self._is_part(node, len(users.get(node, ()))):
+            elif node not in affine and self._is_part(node, len(users.get(node, ()))):
                 self._name(node, "s")
 
     def _is_part(self, node: Node, users: int) -> bool:
-        """Tell whether a node deserves a name: several others need it, or nothing follows how it is made."""
+        """Tell whether a node deserves a name: several others need it, it is long, or cannot be followed."""
         if node.known or node.dtype.kind != "f" or len(node.shape) != 3:
             return False
-        return users > 1 or node not in self._formulas
+        formulas = self._formulas.get(node)
+        if formulas is None or users > 1:
+            return True
+        return broadcasts(node.function) and formulas.dtype == object and size_of(formulas.flat[0]) >= LONG
 
     def _compute(self, node: Node) -> None:
         """Compute a node's numbers, and their formulas where the operation can be followed."""
@@ -232,22 +234,37 @@ class TracedPass:
         weight = self._first_weight(formulas)
         if letter == "z" and weight is None:
             letter = "s"
-        key = weight if letter == "z" else self._place(node, formulas)
-        self._own(node, letter, self._layer(letter, key), formulas)
+        layer, time = self._layer_and_time(node, letter, weight, formulas)
+        self._own(node, letter, layer, time, formulas)
+
+    def _layer_and_time(
+        self, node: Node, letter: str, weight: Any, formulas: Array | None
+    ) -> tuple[Layer, int]:
+        """Return layer and time step of a quantity.
+
+        The layer of a z is that of its first weight, and its time step counts how often that was used. Other
+        quantities are made at one time step of the z they are made of, by the same line of the network.
+        """
+        if letter == "z":
+            layer = self._layer(letter, weight)
+            # A gate that the first step has not belongs to the step of the gates beside it.
+            gates = (gate.times for (_, key), gate in self._layers.items() if key[:2] == weight[:2])
+            layer.times = max(layer.times + 1, *gates)
+            return layer, layer.times
+        names = [] if formulas is None else names_in(scalar(formulas.flat[0]))
+        owners = [name.args[0] for name in names if isinstance(name.args[0], Quantity)]
+        time = max((owner.time for owner in owners if owner.layer.times > 1), default=1)
+        key = node.place, next((owner.layer for owner in owners), None)
+        self._made[key, time] = self._made.get((key, time), 0) + 1
+        layer = self._layer(letter, (key, self._made[key, time]))
+        layer.times = max(layer.times, time)
+        return layer, time
 
     def _layer(self, kind: str, key: Any) -> Layer:
-        """Return the layer of a quantity: that of its first weight, otherwise of the line that made it."""
+        """Return the layer of a kind of quantity with this key, a new one where there is none."""
         if (kind, key) not in self._layers:
             self._layers[kind, key] = Layer(kind, 1 + sum(known == kind for known, _ in self._layers))
         return self._layers[kind, key]
-
-    def _place(self, node: Node, formulas: Array | None) -> Any:
-        """Return the line that made a node, and how many nodes of that time step it has made before."""
-        names = [] if formulas is None else names_in(scalar(formulas.flat[0]))
-        times = [name.args[0].time for name in names if isinstance(name.args[0], Quantity)]
-        key = node.place, max(times, default=1)
-        self._places[key] = self._places.get(key, 0) + 1
-        return node.place, self._places[key]
 
     def _first_weight(self, formulas: Array | None) -> Any:
         """Return a weight matrix in a formula and the unit, which are the same in every time step."""
@@ -261,20 +278,17 @@ class TracedPass:
         ]
         return min(weights, default=None)
 
-    def _own(self, node: Node, letter: str, layer: Layer, formulas: Array | None, **more: Any) -> Quantity:
+    def _own(
+        self, node: Node, letter: str, layer: Layer, time: int, formulas: Array | None, **more: Any
+    ) -> None:
+        """Name the numbers of a node."""
         values = self._values[node]
-        quantity = Quantity(
-            letter,
-            layer,
-            layer.next_time(letter),
-            values.reshape(-1, values.shape[-1]),
-            None if formulas is None else formulas.reshape(-1, values.shape[-1]),
-            **more,
-        )
+        columns = values.shape[-1]
+        flat = None if formulas is None else formulas.reshape(-1, columns)
+        quantity = Quantity(letter, layer, time, values.reshape(-1, columns), flat, **more)
         self.forward.append(quantity)
         self._owner[node] = quantity
         self._formulas[node] = _named(values, quantity)
-        return quantity
 
     def _activate(self, node: Node) -> None:
         """Name what an activation gives after the z that it gets."""
@@ -283,10 +297,11 @@ class TracedPass:
         first = None if entered is None else entered.flat[0]
         z = first.args[0] if first is not None and _is_named(first) else None
         if isinstance(z, Quantity):
-            layer = z.layer
+            layer, time = z.layer, z.time
         else:
-            z, layer = None, self._layer("s", self._place(node, None))
-        self._own(node, "a", layer, None, call=node.function, of=z)
+            z = None
+            layer, time = self._layer_and_time(node, "s", None, None)
+        self._own(node, "a", layer, time, None, call=node.function, of=z)
 
     # The backward pass
 
@@ -365,17 +380,21 @@ def is_matrix(spec: WeightSpec) -> bool:
     return spec.role == "weight" or spec.shape[0] > 1
 
 
-def _terms(sums: Iterable[Node]) -> set[Node]:
-    """Return what is added up in sums, at any depth: these have no name of their own."""
-    terms: set[Node] = set()
-    waiting = list(sums)
-    while waiting:
-        node = waiting.pop()
-        if node.function in ADDITIONS:
-            inside = [arg for arg in node.args if isinstance(arg, Node)]
-            terms.update(inside)
-            waiting += inside
-    return terms
+def _affine(recorded: Recorded) -> set[Node]:
+    """Return the products with weights of a recorded pass, and what sums and parts of these are.
+
+    What leaves this set enters an activation, or a function that the network writes out.
+    """
+    of_weights, affine = set(recorded.weights.values()), set[Node]()
+    for node in recorded.graph.nodes:
+        args = [arg for arg in node.args if isinstance(arg, Node) and not arg.known]
+        if args and all(arg in of_weights for arg in args):
+            of_weights.add(node)
+        elif (node.function in MATMULS and args[-1] in of_weights) or (
+            node.function in SUMS_AND_PARTS and all(arg in affine or arg in of_weights for arg in args)
+        ):
+            affine.add(node)
+    return affine
 
 
 def _users(nodes: Iterable[Node]) -> dict[Node, set[Node]]:

@@ -149,12 +149,13 @@ def _function(name: str, function: Callable[[float], float]) -> Callable[[Scalar
 
 
 # NumPy's ufuncs call the method of their own name.
-for _name in ("exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "sinh"):
-    setattr(Scalar, _name, _function(_name, getattr(math, _name)))
-for _name, _ours in (("arctan", "atan"), ("arcsin", "asin"), ("arccos", "acos"), ("arcsinh", "asinh")):
-    setattr(Scalar, _name, _function(_name, getattr(math, _ours)))
-for _name in ("cosh", "floor", "ceil"):
-    setattr(Scalar, _name, _function(_name, getattr(math, _name)))
+for _alike in (math.exp, math.expm1, math.log, math.log1p, math.log2, math.log10, math.sqrt, math.floor):
+    setattr(Scalar, _alike.__name__, _function(_alike.__name__, _alike))
+for _alike in (math.sin, math.cos, math.tan, math.sinh, math.cosh, math.tanh, math.ceil):
+    setattr(Scalar, _alike.__name__, _function(_alike.__name__, _alike))
+for _inverse in (math.asin, math.acos, math.atan, math.asinh, math.acosh, math.atanh):
+    _name = f"arc{_inverse.__name__[1:]}"
+    setattr(Scalar, _name, _function(_name, _inverse))
 
 
 def scalar(value: Any) -> Scalar:

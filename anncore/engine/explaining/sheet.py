@@ -103,6 +103,9 @@ class _SheetMaker:
         self.specs = {spec.name: spec for spec in step.stack.network.specs}
         owners = [quantity for quantity in self.traced.forward if quantity.letter != "a"]
         self.output = owners[-1]
+        first = range(len(self.output.values))[self._rows(self.output)][0]
+        self.outputs = tuple(self.output.name(first, c) for c in range(self.output.values.shape[1]))
+        self.predictions = tuple(f"a{name[1:]}" for name in self.outputs)
 
     def sheet(self) -> Sheet:
         stages = [
@@ -167,39 +170,33 @@ class _SheetMaker:
                 component = quantity.call.activation.runs[0].component.name
                 title = f"activations, f = {component}"
             yield self._quantity(quantity, title, component)
-        z = self._shown(self.output)
         a = self.pair.activation.forward(self.step.z[None])[0, self.k]
         activation = self.pair.activation.name
-        base = f"a{self.output.base[1:]}"
-        first = range(len(self.output.values))[self._rows(self.output)][0]
-        names = self.outputs = [self.output.name(first + row, c) for row, c in np.ndindex(*z.shape)]
 
         def predicted(lookup: Lookup, column: int) -> float:
             return float(self.pair.activation.forward(self._z_from(lookup))[0, self.k, column])
 
         lines = [
             Line(
-                f"{base}[{c + 1}]",
+                name,
                 float(value),
-                words=f"{activation}({names[c]})",
+                words=f"{activation}({self.outputs[c]})",
                 recipe=partial(predicted, column=c),
-                reads=tuple(names),
+                reads=self.outputs,
                 activation=self.pair.activation,
             )
-            for c, value in enumerate(a)
+            for c, (name, value) in enumerate(zip(self.predictions, a, strict=True))
         ]
-        self.predictions = [line.name for line in lines]
         what = "prediction" if len(lines) == 1 else "predictions"
-        yield Block(base, f"{what}, {activation}", (len(lines),), lines, component=activation)
+        formula = f"{activation}({self.output.base})"
+        base = f"a{self.output.base[1:]}"
+        yield Block(base, f"{what}, {activation}", (len(lines),), lines, formula, activation)
 
     def _z_from(self, lookup: Lookup) -> Array:
         """Return the output's pre-activations of the batch, those of the shown example looked up."""
         z = self.step.z[None].copy()
         z[0, self.k] = [lookup(name) for name in self.outputs]
         return z
-
-    def _shown(self, quantity: Quantity) -> Array:
-        return quantity.values[self._rows(quantity)]
 
     def _rows(self, quantity: Quantity) -> slice:
         """Return the rows of the example that is shown; the other rows are other examples'."""
@@ -256,7 +253,7 @@ class _SheetMaker:
     def _whole(self, lines: Sequence[Line], *, backward: bool = False, outer: bool = False) -> str:
         """Return the formula of the array whose numbers these are."""
         transposed = self.step.question.transposed
-        return array_formula(lines[0].formula, backward=backward, transposed=transposed, outer=outer)
+        return array_formula(lines[0].formula, len(lines), backward=backward, transposed=transposed, outer=outer)
 
     # Loss
 
@@ -268,7 +265,7 @@ class _SheetMaker:
             a[0, self.k] = [lookup(read) for read in self.predictions]
             return float(self.pair.loss.value(a[:, rows], self.step.y[None, rows])[0])
 
-        reads = tuple(self.predictions)
+        reads = self.predictions
         if self.count > 1:
             lines = [
                 Line(
@@ -300,20 +297,20 @@ class _SheetMaker:
 
     def _output_delta(self, quantity: Quantity) -> Block:
         columns = self.step.seed.shape[1]
-        made = output_delta(self.step, self.pair, f"a{self.output.base[1:]}")
+        made = output_delta(self.step, self.pair, self.predictions)
 
         def slope(lookup: Lookup, column: int) -> float:
             grad = self.step.stack.output.grad(self._z_from(lookup), self.step.y[None])
             return float(grad[0, self.k, column])
 
         lines = [
-            _line(f"{quantity.base}[{c + 1}]", float(self.step.seed[self.k, c]), made(c))
-            for c in range(columns)
+            _line(f"delta{name[1:]}", float(self.step.seed[self.k, c]), made(c))
+            for c, name in enumerate(self.outputs)
         ]
         lines = [
             line
             if set(names_of(line.formula)) & set(self.predictions)
-            else replace(line, recipe=partial(slope, column=c), reads=tuple(self.outputs))
+            else replace(line, recipe=partial(slope, column=c), reads=self.outputs)
             for c, line in enumerate(lines)
         ]
         return Block(

@@ -11,7 +11,7 @@ import numpy as np
 
 from anncore.contract.hyperparameters import declared
 from anncore.contract.kinds import Array
-from anncore.engine.explaining.loss_slope import Name
+from anncore.engine.explaining.loss_slope import named
 from anncore.engine.explaining.quantities import Given, is_matrix
 from anncore.engine.explaining.scalars import Scalar, names_in, with_names
 from anncore.engine.explaining.step import ObservedStep
@@ -127,12 +127,12 @@ def _followed(step: ObservedStep, buffer: Buffer, keys: Sequence[str]) -> _Follo
     }
     weight, grad = (_named(step, form, numbers) for form, numbers in flat.items())
 
-    def named(key: str, array: Array) -> Array:
+    def known(key: str, array: Array) -> Array:
         return _named(step, f"{key}({{}})", array.ravel(), key) if key in keys else array
 
     try:
         change, state = _with_names(optimizer).step(
-            weight, grad, _map(named, step.state_before), step.question.step
+            weight, grad, _map(known, step.state_before), step.question.step
         )
         new = np.asarray(weight + change)
     except Exception:  # any formula of a plugin: without its names the numbers stand alone
@@ -144,8 +144,8 @@ def _followed(step: ObservedStep, buffer: Buffer, keys: Sequence[str]) -> _Follo
     names: dict[int, Scalar] = {}
     for key in used:
         values = np.array([float(one) for one in after[key].flat])
-        known = _named(step, f"{key}_new({{}})", values)
-        names |= {id(made): one for made, one in zip(after[key].flat, known.flat, strict=True) if made.args}
+        entries = _named(step, f"{key}_new({{}})", values)
+        names |= {id(made): one for made, one in zip(after[key].flat, entries.flat, strict=True) if made.args}
     for place in np.ndindex(*new.shape):
         new[place] = with_names(new[place], names)
     return _Followed(new, after, used)
@@ -161,7 +161,7 @@ def _named(step: ObservedStep, form: str, numbers: Array, key: str = "") -> Arra
     """Return numbers of all weights, (P,), as (1, 1, P) under their names; form: "d{}" for dW1."""
     row, at = np.empty((1, 1, len(numbers)), object), 0
     for spec in step.stack.specs:
-        given = Given(form.format(spec.name), spec.shape[0], step.question.transposed, is_matrix(spec))
+        given = Given(form.format(spec.name), *spec.shape, step.question.transposed, is_matrix(spec))
         entry = _Entry(given, key)
         for place in np.ndindex(*spec.shape):
             row[0, 0, at] = Scalar.named(numbers[at], entry, *place)
@@ -191,14 +191,6 @@ def _with_names(optimizer: Any) -> Any:
         if getattr(value, "shape", ()) != (1, 1, 1):
             continue
         number = float(value.ravel()[0])
-        named = Scalar(number) if number in (0.0, 1.0) else Scalar.named(number, Constant(key), 0, 0)
-        object.__setattr__(twin, key, np.full((1, 1, 1), named, object))
+        one = Scalar(number) if number in (0.0, 1.0) else named(number, key)
+        object.__setattr__(twin, key, np.full((1, 1, 1), one, object))
     return twin
-
-
-class Constant(Name):
-    """A hyperparameter."""
-
-    def name(self, row: int, column: int) -> str:
-        """Return its name."""
-        return self.base
