@@ -161,11 +161,11 @@ class Rig:
 
     def measures(self) -> dict[str, Array]:
         """Return what the network measures of itself."""
-        return dict(self.wired.component.measures({**self.trained, **self.state}, self.x))
+        return dict(self.wired.measures({**self.trained, **self.state}, self.x))
 
     def snapshot(self) -> dict[str, Array]:
         """Return what the network shows of itself."""
-        return dict(self.wired.component.snapshot({**self.trained, **self.state}, self.x, self.y))
+        return dict(self.wired.snapshot({**self.trained, **self.state}, self.x, self.y))
 
     def all(self) -> dict[str, Array]:
         """Return all results of the network, in training and in evaluation."""
