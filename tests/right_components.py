@@ -600,7 +600,7 @@ class Pulled(RuleNetwork):
     """
 
     name: ClassVar[str] = "pulled"
-    measured: ClassVar[tuple[str, ...]] = ("idle_prototypes",)
+    measured: ClassVar[tuple[str, ...]] = ("unused_prototypes",)
     output: Any = ref("activation", "auto")
 
     def specs(self, inputs: int, outputs: int) -> list[WeightSpec]:
@@ -625,20 +625,20 @@ class Pulled(RuleNetwork):
         weights["seen"][...] += count.swapaxes(1, 2) * (mode.uniform("half", (1, 1)) >= 0)
 
     def measures(self, weights: Any, x: Array) -> dict[str, Array]:
-        return {"idle_prototypes": (self._nearest(weights, x).sum(axis=1) == 0).mean(axis=1)}
+        return {"unused_prototypes": (self._nearest(weights, x).sum(axis=1) == 0).mean(axis=1)}
 
     def snapshot(self, weights: Any, x: Array, y: Array) -> dict[str, Array]:
         return {"prototypes": weights["W"], "back": self.forward(weights, x)}
 
 
 @dataclass(frozen=True)
-class IdlePrototypes(NetworkMetric):
+class UnusedPrototypes(NetworkMetric):
     """Share of prototypes that are nearest to no example.
 
     Domain: examples, at least one. Nobody, "Pulling", 2020.
     """
 
-    name: ClassVar[str] = "idle_prototypes"
+    name: ClassVar[str] = "unused_prototypes"
     goal: ClassVar[Literal["min", "max"]] = "min"
     tasks: ClassVar[tuple[Task, ...]] = ("unsupervised",)
     bounds: ClassVar[str] = "[0, 1]"
@@ -747,7 +747,7 @@ OPENED: list[tuple[str, Any]] = [
     ("network", Furnished),
     ("network", Wired),
     ("network", Pulled),
-    ("metric", IdlePrototypes),
+    ("metric", UnusedPrototypes),
     ("dataset", Cloud),
     ("figure", Shadow),
     ("network", Trimmed),

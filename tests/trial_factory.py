@@ -53,7 +53,7 @@ def make_trial(
     }
     cls = registry.get("network", network if isinstance(network, str) else network[0]).cls
     parts = {
-        "dataset": make_part(registry, "dataset", dataset),
+        "dataset": _dataset(registry, dataset),
         "network": make_part(registry, "network", network, **{key: refs[key] for key in references(cls)}),
         **{
             kind: spec if isinstance(spec, Part) else make_part(registry, kind, spec)
@@ -71,6 +71,18 @@ def make_trial(
     return Trial(
         parts, settings, split or Split(), sweep_seed=sweep_seed, seed=seed, test=test, problem="p", arm="a"
     )
+
+
+def _dataset(registry: Registry, spec: Spec) -> Part:
+    """Return a data set's part; one inside another is set as in a file, by {"dataset": name}."""
+    name, values = spec if isinstance(spec, tuple) else (spec, {})
+    names = references(registry.get("dataset", name).cls)
+    inner = {
+        key: (make_part(registry, "dataset", values.get(key, reference.default)),)
+        for key, reference in names.items()
+    }
+    own = {key: value for key, value in values.items() if key not in names}
+    return make_part(registry, "dataset", (name, own), **inner)
 
 
 def mixture(registry: Registry, **common: Any) -> list[Trial]:

@@ -127,7 +127,7 @@ class Evaluator:
         if not metrics:
             return {}
         stack = self._stack
-        values = stack.network.component.measures(stack.evaluated(), x.take(self._group, axis=0))
+        values = stack.network.measures(stack.evaluated(), x.take(self._group, axis=0))
         return {metric_column(name, metric.name): values[metric.name] for metric in metrics}
 
     def snapshots(self, rows: Sequence[int]) -> dict[int, bytes]:
@@ -137,7 +137,7 @@ class Evaluator:
             return {}
         examples = spread_over(len(first.x_test), most_examples(first.inputs))
         x, y = (self._stacked(what, "test")[:, examples].take(self._group, axis=0) for what in "xy")
-        arrays = stack.network.component.snapshot(stack.evaluated(), x, y)
+        arrays = stack.network.snapshot(stack.evaluated(), x, y)
         return {
             row: taken({name: array[row] for name, array in arrays.items()}, x[row], y[row], stack.data[row])
             for row in rows

@@ -176,6 +176,20 @@ class PlacedNetwork:
         if self.adjusts:
             self.component.after_step(weights, StackLearnMode(*now, self.noise))
 
+    def measures(self, weights: Weights, x: Array) -> Mapping[str, Array]:
+        """Return what the network measures of itself, in evaluation."""
+        for activation in self._special:
+            activation.begin(weights, False)
+        values: Mapping[str, Array] = self.component.measures(weights, x)
+        return values
+
+    def snapshot(self, weights: Weights, x: Array, y: Array) -> Mapping[str, Array]:
+        """Return what the network shows of itself, in evaluation."""
+        for activation in self._special:
+            activation.begin(weights, False)
+        arrays: Mapping[str, Array] = self.component.snapshot(weights, x, y)
+        return arrays
+
     def rehearse(self, inputs: int) -> None:
         """Raise ComponentError if the core must derive the gradient and cannot."""
         if self._derived is None or self.learns:

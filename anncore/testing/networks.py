@@ -176,11 +176,11 @@ class Rig:
 
     def measures(self) -> dict[str, Array]:
         """Return what the network measures of itself."""
-        return dict(self.wired.component.measures({**self.trained, **self.state}, self.x))
+        return dict(self.wired.measures({**self.trained, **self.state}, self.x))
 
     def snapshot(self) -> dict[str, Array]:
         """Return what the network shows of itself."""
-        return dict(self.wired.component.snapshot({**self.trained, **self.state}, self.x, self.y))
+        return dict(self.wired.snapshot({**self.trained, **self.state}, self.x, self.y))
 
     def after_step(self) -> dict[str, Array]:
         """Return weights and state after the network has changed them at the end of its first step."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from experiment_factory import plan
-from right_components import Cloud, IdlePrototypes, Pulled
+from right_components import Cloud, Pulled, UnusedPrototypes
 from shipped import REGISTRY
 from trial_factory import given_data, make_trial
 
@@ -24,7 +24,7 @@ from anncore.running.component_costs import default_part
 def taught() -> Registry:
     own = [
         Registered(kind, cls.name, cls, "mine", "1", "mine")
-        for kind, cls in (("dataset", Cloud), ("network", Pulled), ("metric", IdlePrototypes))
+        for kind, cls in (("dataset", Cloud), ("network", Pulled), ("metric", UnusedPrototypes))
     ]
     return REGISTRY.changed(components=(*REGISTRY.components, *own))
 
@@ -108,12 +108,12 @@ def test_an_optimizer_that_asks_gets_the_rule_s_direction_and_leaves_no_trace_in
 
 
 def test_measures_of_the_network_are_scores_like_others() -> None:
-    (result,) = trained(trial(curves=("mine:idle_prototypes",)))
-    assert 0 <= result.metrics["test_idle_prototypes"] <= 1
-    assert len(result.curves["valid_idle_prototypes"]) == 4
-    assert "train_idle_prototypes" in result.metrics
+    (result,) = trained(trial(curves=("mine:unused_prototypes",)))
+    assert 0 <= result.metrics["test_unused_prototypes"] <= 1
+    assert len(result.curves["valid_unused_prototypes"]) == 4
+    assert "train_unused_prototypes" in result.metrics
     (other,) = trained(trial(network=("mlp", {"hidden": [2]})))
-    assert not any("idle" in name for name in other.metrics)
+    assert not any("unused" in name for name in other.metrics)
 
 
 def test_a_snapshot_is_kept_of_report_trials_with_the_examples_of_the_test() -> None:
@@ -165,7 +165,7 @@ lr = 0.9
 
 
 def test_a_sweep_speaks_of_reconstruction_and_keeps_snapshots(tmp_path: Path) -> None:
-    own = (Cloud, Pulled, IdlePrototypes)
+    own = (Cloud, Pulled, UnusedPrototypes)
     run = anncore.sweep(TEXT, components=own, out=tmp_path / "run", unchecked=True)
     assert run.findings["select"]["metric"] == "valid_reconstruction_error"
     assert run.findings["measures"]["cloud"]["label"] == "test reconstruction error"
@@ -173,15 +173,15 @@ def test_a_sweep_speaks_of_reconstruction_and_keeps_snapshots(tmp_path: Path) ->
     assert "The data have no targets" in methods
     assert "regression" not in methods
     assert len(run.snapshots) == 6
-    assert {"test_idle_prototypes", "test_quantization_error"} <= set(run.trials.columns)
+    assert {"test_unused_prototypes", "test_quantization_error"} <= set(run.trials.columns)
     again = anncore.load_run(tmp_path / "run")
     assert set(again.snapshots) == set(run.snapshots)
 
 
 def test_an_experiment_may_select_by_what_networks_measure_if_all_of_them_do(tmp_path: Path) -> None:
-    select = '[select]\nmetric = "valid_idle_prototypes"\n'
+    select = '[select]\nmetric = "valid_unused_prototypes"\n'
     experiment = anncore.load_experiment(TEXT + select, registry=TAUGHT)
-    assert anncore.make_plan(experiment).experiment.select == ("valid_idle_prototypes", "min")
+    assert anncore.make_plan(experiment).experiment.select == ("valid_unused_prototypes", "min")
     other = anncore.load_experiment(TEXT + "[network.mlp]\n" + select, registry=TAUGHT)
     with pytest.raises(ExperimentError) as error:
         anncore.make_plan(other)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from right_components import IdlePrototypes, Loudness
+from right_components import Loudness, UnusedPrototypes
 
 from anncore.contract.kinds import Array
 from wrong.base import wrong, wrong_form
@@ -50,7 +50,7 @@ METRICS = [
     wrong("metric", "order_free", "in another order", score=first_matters),
     wrong("metric", "nan", "a NaN prediction scores", score=blind_to_nan),
     wrong_form("metric", "attributes", "cannot be a headline metric", Loudness, primary_for=("binary",)),
-    wrong_form("metric", "attributes", "tasks must be some of", IdlePrototypes, tasks=("clustering",)),
+    wrong_form("metric", "attributes", "tasks must be some of", UnusedPrototypes, tasks=("clustering",)),
     wrong_form("metric", "bounds", "outside the bounds [0, 1]", Loudness, bounds="[0, 1]"),
     wrong_form("metric", "order_free", "in another order", Loudness, score=of_the_first),
     wrong_form("metric", "nan", "of a trial of NaN is 0", Loudness, score=of_what_is_loud),

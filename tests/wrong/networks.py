@@ -73,7 +73,7 @@ def narrow(self: Any, inputs: int, outputs: int) -> list[WeightSpec]:
     return [a._replace(shape=(inputs, 2)), *(spec._replace(shape=(*spec.shape[:1], 2)) for spec in rest)]
 
 
-BOTH = ("idle", "idle_prototypes")
+BOTH = ("other", "unused_prototypes")
 
 
 def with_numbers_of_its_own(self: Any, weights: Any, x: Array, y: Array, grads: Any, mode: Any) -> None:
@@ -87,11 +87,11 @@ def only_at_first(self: Any, weights: Any, x: Array, y: Array, grads: Any, mode:
 
 
 def of_the_first_example(self: Any, weights: Any, x: Array) -> Any:
-    return {"idle_prototypes": x[:, 0, 0]}
+    return {"unused_prototypes": x[:, 0, 0]}
 
 
 def of_each_prototype(self: Any, weights: Any, x: Array) -> Any:
-    return {"idle_prototypes": x.mean(axis=1)[:, :3]}
+    return {"unused_prototypes": x.mean(axis=1)[:, :3]}
 
 
 def of_one_trial(self: Any, weights: Any, x: Array, y: Array) -> Any:
@@ -215,7 +215,7 @@ OPEN_NETWORKS = [
     ),
     wrong_form("network", "learn", "the second time: the change of W", Pulled, learn=with_numbers_of_its_own),
     wrong_form("network", "learn", "does not write the change of W", Pulled, learn=only_at_first),
-    wrong_form("network", "measures", "measured names ['idle', 'idle_prototypes']", Pulled, measured=BOTH),
+    wrong_form("network", "measures", "measured names ['other', 'unused_prototypes']", Pulled, measured=BOTH),
     wrong_form("network", "measures", "in another order", Pulled, measures=of_the_first_example),
     wrong_form("network", "measures", "has shape (2, 3), not (T,)", Pulled, measures=of_each_prototype),
     wrong_form("network", "snapshot", "snapshot returns nothing", Pulled, snapshot=lambda self, w, x, y: {}),

@@ -1,0 +1,143 @@
+"""Network: gan."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from anncore import (
+    Array,
+    ComponentError,
+    LearnMode,
+    RuleNetwork,
+    Weights,
+    WeightSpec,
+    dense,
+    hookimpl,
+    hyper,
+    ref,
+    sum_examples,
+)
+
+NEIGHBOURS = 5  # of `coverage`
+
+
+@dataclass(frozen=True)
+class GAN(RuleNetwork):
+    """Generative adversarial network: a generator learns to make what a discriminator takes for real.
+
+        G(u) = f(u A₁ + a₁) A₂ + a₂,  u ~ N(0, 1)^latent        D(x) = σ(g(x B₁ + b₁) B₂ + b₂)
+        the discriminator descends   -mean ln D(x) - mean ln (1 - D(G(u)))
+        the generator descends       -mean ln D(G(u))
+
+    Both descend at the same weights in every step, and the optimizer applies both directions. So this is no
+    gradient of one loss: the two turn around each other, and adam with beta1 = 0.5 or 0 is customary.
+    The result for an example is the nearest of `samples` generated ones, made of latent numbers that stay the
+    same throughout. So the reconstruction error says how far the data lie from what is generated.
+
+    Domain: hidden, latent and samples at least 1. As many outputs as inputs, so a data set without targets.
+    Shapes: x and result (T, N, D), A₁ (T, latent, hidden), A₂ (T, hidden, D), B₁ (T, D, hidden),
+    B₂ (T, hidden, 1).
+
+    Goodfellow et al., "Generative Adversarial Nets", NIPS 2014, with the generator's loss of its section 3.
+    https://arxiv.org/abs/1406.2661. There both take turns. Radford, Metz & Chintala, 2016, for beta1 = 0.5.
+    https://arxiv.org/abs/1511.06434
+    """
+
+    name: ClassVar[str] = "gan"
+    measured: ClassVar[tuple[str, ...]] = ("coverage",)
+
+    hidden: int = hyper(16, "int [1, inf)", help="width of the hidden layer of both")
+    latent: int = hyper(2, "int [1, inf)")
+    samples: int = hyper(256, "int [1, inf)", help="generated examples in evaluation")
+    activation: Any = ref("activation", "tanh")
+    output: Any = ref("activation", "identity")
+
+    def specs(self, inputs: int, outputs: int) -> Sequence[WeightSpec]:
+        if inputs != outputs:
+            raise ComponentError(
+                f"{self.name}: it makes inputs, got {inputs} inputs and {outputs} outputs; use a data set "
+                "without targets, for example gaussian_ring"
+            )
+        specs = []
+        for one, (first, last) in {"A": (self.latent, inputs), "B": (inputs, 1)}.items():
+            for i, (fan_in, fan_out) in enumerate(((first, self.hidden), (self.hidden, last)), start=1):
+                place: Any = "input" if i == 1 else "output"
+                specs.append(WeightSpec(f"{one}{i}", (fan_in, fan_out), fan_in, fan_out, place=place))
+                specs.append(
+                    WeightSpec(f"{one.lower()}{i}", (1, fan_out), fan_in, fan_out, "bias", place=place)
+                )
+        return [*specs, WeightSpec("latents", (self.samples, self.latent), 1, 1, "state")]
+
+    def draw(self, rng: np.random.Generator, spec: WeightSpec) -> Array:
+        return rng.standard_normal(spec.shape)
+
+    def forward(self, weights: Weights, x: Array) -> Array:
+        made = self._made(weights)
+        return np.take_along_axis(made, _distances(x, made).argmin(axis=2)[:, :, None], axis=1)
+
+    def learn(self, weights: Weights, x: Array, y: Array, grads: Weights, mode: LearnMode) -> None:
+        n = x.shape[1]
+        u = mode.normal("latents", (n, self.latent))
+        z, a = self._hidden(weights, "A", u)
+        made = dense(a, weights["A2"], weights["a2"])
+        both = np.concatenate([x, made], axis=1)
+        hidden = self._hidden(weights, "B", both)
+        scores = dense(hidden[1], weights["B2"], weights["b2"])
+        real = 1 / (1 + np.exp(-scores))
+        real[:, :n] -= 1
+        self._descend(weights, grads, "B", both, hidden, real / n)
+        # ∂ -ln D(G(u)) / ∂ score = D - 1, back through the discriminator as it is.
+        fooled = (real[:, n:] - 1) / n
+        z_of_made, a_of_made = (values[:, n:] for values in hidden)
+        back = self.activation[0].backward(
+            np.matmul(fooled, weights["B2"].swapaxes(1, 2)), z_of_made, a_of_made
+        )
+        self._descend(weights, grads, "A", u, (z, a), np.matmul(back, weights["B1"].swapaxes(1, 2)))
+
+    def measures(self, weights: Weights, x: Array) -> Mapping[str, Array]:
+        within = np.sort(_distances(x, x), axis=2)[:, :, min(NEIGHBOURS, x.shape[1] - 1)]
+        covered = _distances(x, self._made(weights)).min(axis=2) <= within
+        return {"coverage": covered.mean(axis=1)}
+
+    def snapshot(self, weights: Weights, x: Array, y: Array) -> Mapping[str, Array]:
+        return {"samples": self._made(weights)}
+
+    def _made(self, weights: Weights) -> Array:
+        """Return the generated examples of evaluation, (T, samples, D)."""
+        _, a = self._hidden(weights, "A", weights["latents"])
+        return dense(a, weights["A2"], weights["a2"])
+
+    def _hidden(self, weights: Weights, one: str, values: Array) -> tuple[Array, Array]:
+        """Return the hidden layer of the generator (A) or the discriminator (B): z and a."""
+        z = dense(values, weights[f"{one}1"], weights[f"{one.lower()}1"])
+        return z, self.activation[0].forward(z)
+
+    def _descend(
+        self,
+        weights: Weights,
+        grads: Weights,
+        one: str,
+        values: Array,
+        hidden: tuple[Array, Array],
+        grad: Array,
+    ) -> None:
+        """Write the gradients of one player's weights from the gradient at its output."""
+        z, a = hidden
+        np.matmul(a.swapaxes(1, 2), grad, out=grads[f"{one}2"])
+        sum_examples(grad, out=grads[f"{one.lower()}2"])
+        below = self.activation[0].backward(np.matmul(grad, weights[f"{one}2"].swapaxes(1, 2)), z, a)
+        np.matmul(values.swapaxes(1, 2), below, out=grads[f"{one}1"])
+        sum_examples(below, out=grads[f"{one.lower()}1"])
+
+
+def _distances(x: Array, others: Array) -> Array:
+    """Return the squared distances between examples, (T, N, M)."""
+    apart = x[:, :, None, :] - others[:, None, :, :]
+    return (apart * apart).sum(axis=3)
+
+
+@hookimpl
+def annx_networks() -> list[type[RuleNetwork]]:
+    return [GAN]

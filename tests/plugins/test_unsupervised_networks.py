@@ -1,0 +1,316 @@
+"""Networks without a target: outcomes known by hand, by enumeration, from scikit-learn or from PyTorch."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from shipped import REGISTRY
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from trial_factory import make_trial
+
+from anncore import ComponentError
+from anncore.contract.hyperparameters import build
+from anncore.contract.trial import Split, TrialResult
+from anncore.engine.network import PlacedNetwork
+from anncore.engine.training import make_stack, train_stack
+from anncore.testing.networks import Given
+
+RAW = dataclasses.replace(Split(), standardize=False)
+STEP_OF_ONE = ("sgd", {"lr": 1.0})
+
+
+def trained(*seeds: int, **options: Any) -> list[TrialResult]:
+    common = {"output": "identity", "loss": "mse", "optimizer": STEP_OF_ONE, "batch_size": "full"}
+    trials = [make_trial(REGISTRY, **{**common, **options}, seed=seed) for seed in seeds]
+    return train_stack(trials, REGISTRY)
+
+
+def rule(name: str, inputs: int = 2, **values: Any) -> PlacedNetwork:
+    """Return a network of one trial, as the engine holds it."""
+    from anncore.engine.activations import Activations
+
+    cls = REGISTRY.get("network", name).cls
+    network = build(cls, **values)
+    if hasattr(network, "activation"):
+        activation = REGISTRY.get("activation", "tanh").cls()
+        object.__setattr__(network, "activation", (Activations.alone(activation),))
+    return PlacedNetwork(network, inputs, inputs, Given(np.full((1, 1), 0.5)))
+
+
+def changes(network: PlacedNetwork, weights: dict[str, Any], x: Any, now: tuple[int, int] = (1, 1)) -> Any:
+    grads = {name: np.full_like(value, np.nan) for name, value in weights.items()}
+    network.learn(weights, x, x, grads, now=now)
+    return grads
+
+
+# Competitive layer
+
+
+def test_full_batches_at_rate_1_are_the_k_means_of_scikit_learn() -> None:
+    options = {"dataset": "gaussian_ring", "network": ("competitive", {"units": 5}), "dtype": "float64"}
+    stack, _, _ = make_stack(
+        [
+            make_trial(
+                REGISTRY, output="identity", loss="mse", optimizer=STEP_OF_ONE, batch_size="full", **options
+            )
+        ],
+        REGISTRY,
+    )
+    stack.initialize()
+    # k-means of scikit-learn moves a centre that wins nothing, so every unit begins at an example.
+    stack.weights["w"][0] = stack.data[0].x_train[:5]
+    start = stack.weights["w"][0].copy()
+    for t in range(1, 4):
+        stack.step(t, 3)
+    means = KMeans(5, init=start, n_init=1, max_iter=3, tol=0, algorithm="lloyd")
+    means.fit(stack.data[0].x_train)
+    np.testing.assert_allclose(stack.weights["w"][0], means.cluster_centers_, atol=1e-12)
+
+
+def test_only_winners_learn_and_of_equally_near_units_the_first_wins() -> None:
+    weights = {"w": np.array([[[0.0, 0.0], [2.0, 0.0], [9.0, 9.0]]])}
+    x = np.array(
+        [[[1.0, 0.0], [2.5, 0.0], [3.0, 1.0]]]
+    )  # the first lies in the middle of the first two units
+    network = rule("competitive", units=3)
+    np.testing.assert_allclose(-changes(network, weights, x)["w"], [[[1, 0], [0.75, 0.5], [0, 0]]])
+    np.testing.assert_array_equal(network.forward(weights, x)[0], [[[0, 0], [2, 0], [2, 0]]])
+    assert network.measures(weights, x) == {"idle_prototypes": 1 / 3}
+
+
+# Self-organising map
+
+
+def test_a_map_unfolds_over_the_unit_square() -> None:
+    """Quantization near the 0.0478 of ideal square cells, and no fold: figures of Kohonen 1982."""
+    results = trained(0, 1, 2, dataset=("unit_square", {"n": 2000}), network="som", steps=100, eval_every=100)
+    ideal = (math.sqrt(2) + math.log(1 + math.sqrt(2))) / 6 / 8
+    assert ideal == pytest.approx(0.0478, abs=5e-5)
+    for result in results:
+        assert result.metrics["test_topographic_error"] <= 0.0025  # one of 400
+        # Of points that did not train it: the 1200 that did pull the cells a little out of shape.
+        assert 0.97 * ideal < result.metrics["test_quantization_error"] < 1.07 * ideal
+
+
+def test_without_neighbours_units_are_no_map() -> None:
+    network = ("som", {"neighbourhood": "none"})
+    for result in trained(0, 1, dataset="unit_square", network=network, steps=50, eval_every=50):
+        assert result.metrics["test_topographic_error"] > 0.5
+
+
+@pytest.mark.parametrize(
+    ("values", "step", "near"),
+    [
+        (
+            {"shrink": "linear", "radius": 3.0, "end_radius": 1.0},
+            1,
+            math.exp(-1 / 8),
+        ),  # σ = 2 at half the way
+        ({"shrink": "exponential", "radius": 4.0, "end_radius": 1.0}, 1, math.exp(-1 / 8)),
+        ({"shrink": "linear", "radius": 3.0, "end_radius": 1.0}, 2, math.exp(-1 / 2)),
+        ({"neighbourhood": "bubble", "radius": 1.0, "end_radius": 1.0}, 1, 1),
+        ({"neighbourhood": "bubble", "radius": 0.9, "end_radius": 0.9}, 1, 0),
+        ({"neighbourhood": "none"}, 1, 0),
+    ],
+)
+def test_one_example_pulls_the_winner_and_its_neighbour_as_kohonen_s_rule(
+    values: dict[str, Any], step: int, near: float
+) -> None:
+    weights = {"w": np.array([[[0.0, 0.0], [1.0, 1.0]]])}
+    x = np.array([[[0.2, 0.0]]])
+    change = -changes(rule("som", rows=1, columns=2, **values), weights, x, (step, 2))["w"]
+    np.testing.assert_allclose(change, [[[0.2, 0.0], [-0.8 * near, -1.0 * near]]])
+
+
+def test_a_full_batch_at_rate_1_is_the_batch_map() -> None:
+    rng = np.random.default_rng(0)
+    x, w = rng.random((1, 50, 2)), rng.random((1, 6, 2))
+    network = rule("som", rows=2, columns=3, radius=1.0, end_radius=1.0)
+    change = changes(network, {"w": w}, x)["w"]
+    nearest = np.linalg.norm(x[0, :, None] - w[0], axis=2).argmin(axis=1)
+    grid = np.array([(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)])
+    near = np.exp(-((grid[:, None] - grid) ** 2).sum(axis=2) / 2)[nearest]
+    np.testing.assert_allclose((w - change)[0], near.T @ x[0] / near.sum(axis=0)[:, None], rtol=1e-12)
+
+
+def test_topographic_error_counts_winners_that_are_not_adjacent() -> None:
+    """A line of four units, folded: units 0 and 3 lie side by side in the plane, not on the map."""
+    weights = {"w": np.array([[[0.0, 0], [1, 0], [1, 1], [0, 1]]])}
+    x = np.array([[[0.5, -0.1], [-0.1, 0.5], [1.1, 0.5]]])  # nearest 0 and 1, 0 and 3, 1 and 2
+    measured = rule("som", rows=1, columns=4).measures(weights, x)
+    assert measured == {"topographic_error": pytest.approx(1 / 3), "idle_prototypes": pytest.approx(0.5)}
+
+
+# Restricted Boltzmann machine
+
+
+def machine(visible: int, hidden: int, seed: int = 0) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    shapes = {"W": (visible, hidden), "b": (1, visible), "c": (1, hidden)}
+    return {name: rng.normal(size=(1, *shape)) for name, shape in shapes.items()}
+
+
+def enumerated(weights: dict[str, np.ndarray], x: np.ndarray) -> float:
+    """Return the mean log-likelihood by the definition: the sum over all states of both sides."""
+    w, b, c = (weights[name][0] for name in "Wbc")
+    sides = [np.array(list(itertools.product((0, 1), repeat=size))) for size in w.shape]
+    table = np.exp(sides[0] @ w @ sides[1].T + sides[0] @ b.T + c @ sides[1].T)
+    row = {tuple(state): i for i, state in enumerate(sides[0])}
+    return float(np.mean([math.log(table[row[tuple(v)]].sum() / table.sum()) for v in x.astype(int)]))
+
+
+@pytest.mark.parametrize(("visible", "hidden"), [(4, 3), (3, 5), (3, 3)])
+def test_the_log_likelihood_is_that_of_all_states(visible: int, hidden: int) -> None:
+    weights = machine(visible, hidden)
+    x = np.random.default_rng(1).integers(2, size=(1, 20, visible)).astype(float)
+    measured = rule("boltzmann", visible, hidden=hidden).measures(weights, x)["log_likelihood"]
+    assert measured[0] == pytest.approx(enumerated(weights, x[0]), rel=1e-12)
+
+
+@pytest.mark.parametrize(("visible", "hidden"), [(4, 3), (3, 5)])
+def test_the_exact_rule_is_the_gradient_of_the_log_likelihood(visible: int, hidden: int) -> None:
+    weights = machine(visible, hidden)
+    x = np.random.default_rng(2).integers(2, size=(1, 9, visible)).astype(float)
+    grads = changes(rule("boltzmann", visible, hidden=hidden, rule="exact"), weights, x)
+    for name, value in weights.items():
+        for place in np.ndindex(value.shape):
+            ends = []
+            for shift in (1e-6, -1e-6):
+                moved = {**weights, name: value.copy()}
+                moved[name][place] += shift
+                ends.append(enumerated(moved, x[0]))
+            assert grads[name][place] == pytest.approx(-(ends[0] - ends[1]) / 2e-6, abs=1e-8)
+
+
+def test_contrastive_divergence_goes_to_the_exact_direction_with_k() -> None:
+    weights = {name: 2 * value for name, value in machine(4, 3).items()}
+    x = np.tile([1.0, 0, 1, 0], (1, 4000, 1))  # far from what the machine makes
+    exact = changes(rule("boltzmann", 4, hidden=3, rule="exact"), weights, x)["W"]
+    apart = {}
+    for k in (1, 25):
+        sampled = changes(rule("boltzmann", 4, hidden=3, k=k), weights, x)["W"]
+        apart[k] = np.abs(sampled - exact).max()
+    assert apart[25] < 0.03  # 4000 samples: standard deviation of a mean of 0 and 1 below 0.008
+    assert apart[1] > 0.05
+
+
+def test_bars_and_stripes_are_learned_towards_their_entropy() -> None:
+    """12 pictures have probability 1/16, the empty and the full one 2/16: 2.599 nats."""
+    entropy = 12 / 16 * math.log(16) + 2 * 2 / 16 * math.log(8)
+    assert entropy == pytest.approx(2.5993, abs=1e-4)
+    (result,) = trained(
+        0,
+        dataset=("bars_and_stripes", {"n": 2000}),
+        network=("boltzmann", {"rule": "exact"}),
+        split=RAW,
+        output="sigmoid",
+        optimizer=("adam", {"lr": 0.1}),
+        initializer=("normal", {"std": 0.1}),
+        steps=400,
+        eval_every=200,
+    )
+    start, middle, end = result.curves["valid_log_likelihood"]
+    assert start == pytest.approx(-9 * math.log(2), abs=0.1)  # all 512 pictures are about equally likely
+    assert start < middle < end
+    assert -entropy - 0.1 < result.metrics["test_log_likelihood"] < -entropy + 0.1
+
+
+def test_a_machine_that_cannot_be_enumerated_is_nan_or_refused() -> None:
+    x = np.zeros((1, 3, 15))
+    measured = rule("boltzmann", 15, hidden=15).measures(machine(15, 15), x)
+    assert math.isnan(measured["log_likelihood"][0])
+    with pytest.raises(ComponentError, match="the exact rule enumerates the smaller side, which may have 14"):
+        rule("boltzmann", 15, hidden=15, rule="exact")
+
+
+# Autoencoder
+
+
+def test_a_linear_autoencoder_reaches_the_error_of_principal_components() -> None:
+    trial = make_trial(
+        REGISTRY,
+        dataset=("unlabelled", {"dataset": "wine"}),
+        network=("autoencoder", {"hidden": [], "code": 3}),
+        output="identity",
+        loss="mse",
+        optimizer=("adam", {"lr": 0.02}),
+        batch_size="full",
+        steps=1000,
+        eval_every=1000,
+        dtype="float64",
+    )
+    (result,) = train_stack([trial], REGISTRY)
+    stack, _, _ = make_stack([trial], REGISTRY)
+    x = stack.data[0].x_train
+    pca = PCA(3).fit(x)
+    error = ((pca.inverse_transform(pca.transform(x)) - x) ** 2).mean()
+    assert error <= result.metrics["train_loss"] < 1.0001 * error
+
+
+def test_the_autoencoder_s_gradient_is_pytorch_s() -> None:
+    torch = pytest.importorskip("torch")
+    network = rule("autoencoder", 4, hidden=(3,), code=2)
+    rng = np.random.default_rng(5)
+    weights = {spec.name: rng.normal(size=(1, *spec.shape)) for spec in network.specs}
+    x, grad = rng.normal(size=(1, 6, 4)), rng.normal(size=(1, 6, 4))
+    z, tape = network.forward(weights, x, training=True)
+    grads = {name: np.empty_like(value) for name, value in weights.items()}
+    network.backward(weights, tape, grad, grads)
+    there = {name: torch.tensor(value[0], requires_grad=True) for name, value in weights.items()}
+    a = torch.tensor(x[0])
+    for i in range(1, 5):
+        a = a @ there[f"W{i}"] + there[f"b{i}"]
+        a = torch.tanh(a) if i in (1, 3) else a
+    a.backward(torch.tensor(grad[0]))
+    np.testing.assert_allclose(z[0], a.detach(), rtol=1e-10)
+    for name, value in there.items():
+        np.testing.assert_allclose(grads[name][0], value.grad, rtol=1e-10, atol=1e-12)
+
+
+# Generative adversarial network
+
+
+def game(samples: int = 8) -> tuple[PlacedNetwork, dict[str, np.ndarray]]:
+    network, rng = rule("gan", 2, hidden=3, samples=samples), np.random.default_rng(6)
+    return network, {spec.name: rng.normal(size=(1, *spec.shape)) for spec in network.specs}
+
+
+def test_both_players_descend_pytorch_s_gradients_of_their_own_loss() -> None:
+    torch = pytest.importorskip("torch")
+    network, weights = game()
+    x = np.random.default_rng(7).normal(size=(1, 5, 2))
+    grads = changes(network, weights, x)
+    latents = torch.tensor(
+        network.noise.of("latents", slice(None), lambda rng: rng.standard_normal((5, 2)))[0]
+    )
+    there = {name: torch.tensor(value[0], requires_grad=True) for name, value in weights.items()}
+
+    def player(one: str, values: Any) -> Any:
+        hidden = torch.tanh(values @ there[f"{one}1"] + there[f"{one.lower()}1"])
+        return hidden @ there[f"{one}2"] + there[f"{one.lower()}2"]
+
+    made = player("A", latents)
+    softplus = torch.nn.functional.softplus
+    real, fake = player("B", torch.tensor(x[0])), player("B", made.detach())
+    discriminator = softplus(-real).mean() + softplus(fake).mean()
+    generator = softplus(-player("B", made)).mean()
+    for loss, names in ((discriminator, "B1 b1 B2 b2"), (generator, "A1 a1 A2 a2")):
+        own = names.split()
+        for name, grad in zip(own, torch.autograd.grad(loss, [there[name] for name in own]), strict=True):
+            np.testing.assert_allclose(grads[name][0], grad, rtol=1e-10, atol=1e-12)
+
+
+def test_coverage_is_1_for_the_data_themselves_and_a_part_for_a_lost_mode() -> None:
+    network, weights = game(samples=1)
+    data = np.concatenate([np.random.default_rng(8).normal(m, 0.1, size=(1, 20, 2)) for m in (-5, 5)], axis=1)
+    weights["A2"][...] = 0
+    weights["a2"][...] = 5.0  # the generator makes the middle of the second cloud alone
+    assert 0 < network.measures(weights, data)["coverage"][0] <= 0.5
+    weights["a2"][...] = 50.0
+    assert network.measures(weights, data)["coverage"][0] == 0
