@@ -21,19 +21,19 @@ from shipped import REGISTRY
 from anncore.contract.handed_over import with_components
 from anncore.contract.hyperparameters import resolve
 from anncore.contract.trial import Split, Stop
-from anncore.evidence import cautions, sentences, units, verdicts
+from anncore.evidence import cautions, sentences, success_sentences, units, verdicts
 from anncore.evidence.results import Results
 from anncore.evidence.sentences import interval, number, p_value, size
 from anncore.evidence.verdicts import Comparison, compare
 from anncore.experiment.model import Chosen, Rounds, SearchSettings, Widening
-from anncore.report import methods, words
+from anncore.report import methods, success, words
 from anncore.report.build import build_report, plain, problem_sentence
 from anncore.report.export import trials_table
 from anncore.report.terminal import summary
 from anncore.report.view import Section, sections, shown
 from anncore.testing.made_up import WATCHED, MadeUp
 
-WRITERS = [sentences, cautions, verdicts, units, words, methods]
+WRITERS = [sentences, cautions, verdicts, units, words, methods, success_sentences, success]
 FEW: dict[str, Any] = {
     "arms": ("sgd", "adam"),
     "problems": ("xor", "iris"),
@@ -105,6 +105,7 @@ def worlds() -> Iterator[tuple[str, Results]]:
     yield from _choices()
     yield from _settings()
     yield from _rules()
+    yield from _successes()
 
 
 def _sizes() -> Iterator[tuple[str, Results]]:
@@ -238,6 +239,52 @@ def _rules() -> Iterator[tuple[str, Results]]:
         yield f"rounds of a plugin {still}", asked(results, rounds=Rounds((8,), 30, still))
 
 
+def _successes() -> Iterator[tuple[str, Results]]:
+    """Yield sweeps that say what a success is: of one and several data sets, arms and seeds, and in parts."""
+    alone = {**ONE_RATE, "problems": ("xor",)}
+    for limit in (0.2, 0.25, 9.0):
+        rule = {"success": {"metric": "valid_loss", "at_most": limit}}
+        for count in (1, 5, 12):
+            seeds = range(100, 100 + count)
+            for arms in (("sgd",), ("sgd", "adam"), ("sgd", "adam", "lion")):
+                name = f"success {limit} {len(arms)} arms {count} seeds"
+                options = {**alone, "arms": arms, "seeds": seeds}
+                yield name, make_results(**options, score=scored, report=rule)
+                yield f"{name}, by luck", make_results(**options, score=by_luck, report=rule)
+        sets = tuple(f"set{i}" for i in range(8))
+        for problems in (sets[:2], sets):
+            options = {**ONE_RATE, "problems": problems, "seeds": range(100, 110), "report": rule}
+            yield f"success {limit} on {len(problems)}", make_results(**options, score=scored)
+            yield f"success {limit} by luck on {len(problems)}", make_results(**options, score=by_luck)
+            both = make_results(**{**options, "arms": ("sgd", "adam", "lion")}, score=scored)
+            yield f"success {limit} of three on {len(problems)}", both
+    rule = {"metric": "valid_loss", "at_most": 0.25}
+    for status in ("failed", "diverged"):
+        for place in ("any_sgd_100", "any_sgd_any", "any_any_any"):
+            for problems in (("xor",), ("xor", "iris")):
+                options = {**ONE_RATE, "problems": problems, "seeds": range(100, 112)}
+                lost = ended(**{place: status})
+                name = f"success, {place} {status} on {len(problems)}"
+                yield name, make_results(**options, score=scored, status=lost, report={"success": rule})
+    three = {**alone, "arms": ("sgd", "adam", "lion"), "seeds": range(100, 112), "report": {"success": rule}}
+    yield "success, one blocked", make_results(**three, score=scored, status=ended(any_lion_100="failed"))
+    for one in ({"at_least": {"xor": 0.1, "iris": 0.2}, "metric": "valid_loss"}, {"at_most": 0.3}, {"at_most": {}}):
+        yield f"success {one}", make_results(**TWO, report={"success": one})
+    mixed = {**TWO, **ACCURACY, "regression": ("xor",)}
+    yield "success by unlike scores", make_results(**mixed, report={"success": {"at_least": 0.5}})
+    yield "success in rounds", asked(make_results(**TWO, report={"success": rule}), rounds=Rounds((8,), 30, 0))
+    yield "success on functions", make_results(**FEW, functions=True, report={"success": {"at_most": 0.5}})
+    made = MadeUp(**{**FEW, "seeds": range(100, 104), "registry": REGISTRY, "report": {"success": rule}})
+    keys = [row.key for row in made.results().planned or ()]
+    for length in (5, 16, 19, len(keys) - 1):
+        kept = set(keys[:length])
+        yield f"success, {length} trials", made.results(lambda row, kept=kept: row.key in kept)  # type: ignore[misc]
+
+
+def by_luck(problem: str, arm: str, seed: int) -> float:
+    return 0.22 + 0.08 * math.sin(31 * seed + 7 * len(arm) + len(problem))
+
+
 def _rising(results: Results) -> Results:
     """Return the results as if the smallest rate were the best, and adam had not tried the largest."""
     trials = results.trials
@@ -273,6 +320,11 @@ def told(content: dict[str, Any]) -> Iterator[str]:
     for pairs in (content["comparisons"]["overall"], *content["comparisons"]["problems"].values()):
         yield from (pair["sentence"] for pair in pairs)
     yield from filter(None, content["comparisons"]["sentences"].values())
+    if content["success"] is not None:
+        compared = content["success"]["comparisons"]
+        yield content["success"]["headline"]
+        for rates in (compared["overall"], *compared["problems"].values()):
+            yield from (rate["sentence"] for rate in rates)
     yield from (paragraph["text"] for paragraph in content["methods"]["paragraphs"])
     yield from _of(sections(content))
 
