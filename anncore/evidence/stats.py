@@ -254,7 +254,8 @@ def mcnemar(only_a: int, only_b: int) -> float:
         p = min(1, 2 P(X ≤ min(b, c))),   X binomial (b + c, 1/2)
 
     Pairs in which both or neither succeed say nothing; without any other, p = 1. McNemar, "Note on the
-    Sampling Error of the Difference Between Correlated Proportions or Percentages", Psychometrika 12(2), 1947.
+    Sampling Error of the Difference Between Correlated Proportions or Percentages", Psychometrika 12(2),
+    1947.
     """
     from scipy import special
 

@@ -284,4 +284,3 @@ def mean_share(rates: Mapping[str, list[Rate]], arm: str, data_sets: Mapping[str
         share = next(rate.share for rate in on_problem if rate.arm == arm)
         groups.setdefault(data_sets[problem], []).append(share)
     return float(np.mean([np.mean(shares) for shares in groups.values()])) if groups else math.nan
-

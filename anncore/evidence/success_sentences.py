@@ -59,8 +59,6 @@ def alone(pair: RatePair) -> str:
 
 def success_headline(study: Study, result: Successes) -> str:
     """Say how often each arm succeeds, and which of them may be told apart."""
-    if not result.rates:
-        return "No problem has a limit for success."
     unit = study.unit
     does = reaching(list(result.limits.values()), unit)
     if len(result.rates) == 1:
@@ -77,7 +75,7 @@ def success_headline(study: Study, result: Successes) -> str:
 
 
 def _said(rate: Rate, known: int) -> str:
-    """Write one rate: "14 of 20 seeds (70 %, 95 % interval 46 to 88 %)"; shorter where all have `known` seeds."""
+    """Write one rate: "14 of 20 seeds (70 %, 95 % interval 46 to 88 %)"; where all have `known`, shorter."""
     if not rate.n:
         return f"no seed that is known ({rate.note})"
     of = "" if rate.n == known else f" of {counted(rate.n, SEEDS)}"
@@ -128,7 +126,7 @@ def _told_apart(lead: str, beaten: Sequence[str], open_: Sequence[str], others: 
         apart = "cannot be told apart from any other arm"
     if beaten:
         return f"; {lead} beats {joined(beaten)}" + (f" and {apart}" if open_ else "")
-    return f"; {lead} {apart}" if open_ else "; no claim is made while outcomes are unknown"
+    return f"; {lead} {apart}" if open_ else f"; of {lead} no claim is made"
 
 
 def _over_all(study: Study, result: Successes, shares: Sequence[tuple[str, float]]) -> str:

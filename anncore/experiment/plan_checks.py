@@ -25,8 +25,8 @@ from anncore.experiment.choices import Choice, Combo, Option
 from anncore.experiment.mistakes import Mistakes
 from anncore.experiment.model import Entry
 from anncore.experiment.select_metric import check_select
-from anncore.experiment.success import check_limits, check_success
 from anncore.experiment.settings import MOST_EVALUATIONS, too_many_evaluations
+from anncore.experiment.success import check_limits, check_success
 from anncore.experiment.trials import TrialMaker
 
 MOST_BUILT = 20_000  # of the combinations of one problem and one arm; further ones differ in numbers alone

@@ -57,9 +57,9 @@ def read_success(document: Document) -> None:
         what = "at_least and at_most are both given; keep one" if given else f"needs a limit, as in {example}"
         raise section.error(given[0] if given else None, f"{what}.")
     limit = section.data[given[0]]
-    for value in limit.values() if isinstance(limit, Mapping) else (limit,):
-        if not is_number(value):
-            raise section.wrong(given[0], RULE)
+    values = [*limit.values()] if isinstance(limit, Mapping) else [limit]
+    if not values or not all(map(is_number, values)):
+        raise section.wrong(given[0], RULE)
 
 
 def success_rule(options: Mapping[str, Any]) -> SuccessRule | None:
@@ -81,13 +81,18 @@ def check_success(experiment: Experiment, tasks: Mapping[str, str]) -> None:
     if rule is None:
         return
     if rule.metric is None:
-        column, goal = metric_column("test", parse_metric(experiment.select.metric)[1]), experiment.select.goal
+        column, goal = (
+            metric_column("test", parse_metric(experiment.select.metric)[1]),
+            experiment.select.goal,
+        )
     else:
         column, goal = rule.metric, _goal(experiment, rule.metric, {*tasks.values()})
     if goal is not None and (goal == "max") != rule.at_least:
         written, right = ("at_least", "at_most") if rule.at_least else ("at_most", "at_least")
         way = "higher" if goal == "max" else "lower"
-        raise _refused(experiment, f"{column} is better the {way} it is; write {right} in place of {written}.")
+        raise _refused(
+            experiment, f"{column} is better the {way} it is; write {right} in place of {written}."
+        )
 
 
 def check_limits(experiment: Experiment, known: Collection[str]) -> None:

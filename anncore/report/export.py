@@ -174,7 +174,7 @@ def leaderboard(results: Results) -> pd.DataFrame:
 
 
 def _successes(study: Study) -> dict[tuple[str, str], dict[str, float]]:
-    """Return how often each arm succeeds on each problem, as columns; nothing where success is not defined."""
+    """Return how often each arm succeeds on each problem, as columns; nothing where no success is defined."""
     result = successes(study)
     rates = [] if result is None else [rate for own in result.rates.values() for rate in own]
     return {

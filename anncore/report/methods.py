@@ -98,8 +98,8 @@ def _success(content: Mapping[str, Any]) -> str:
         else "the same always-valid betting test as scores, on the differences of their successes"
     )
     over = (
-        f" Over all {content['unit']} the unit is the {one}, and its number the arm's rate there; variants of "
-        f"one are averaged first, and the test is the exact signed-rank test."
+        f" Over all {content['unit']} the unit is the {one}, and its number the arm's rate there; variants "
+        f"of one are averaged first, and the test is the exact signed-rank test."
         if content["success"]["comparisons"]["overall"]
         else ""
     )

@@ -82,7 +82,6 @@ def success_findings(
     ]
 
 
-
 def _about(label: str, text: str) -> str:
     """Say of a finding which score it is about."""
     first = text.partition(" ")[0]
@@ -126,7 +125,15 @@ def rate_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 def pair_rows(pairs: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
     """Return the comparisons on one problem as text cells."""
-    header = ["succeeds more often so far", "against", "it alone", "other alone", "both", "p (Holm)", "verdict"]
+    header = [
+        "succeeds more often so far",
+        "against",
+        "it alone",
+        "other alone",
+        "both",
+        "p (Holm)",
+        "verdict",
+    ]
     rows = [
         [
             *(pair["a"], pair["b"], str(pair["only_a"]), str(pair["only_b"]), str(pair["both"])),
@@ -142,4 +149,4 @@ def pair_rows(pairs: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[
 def caption_of_pairs(problem: str, pairs: Sequence[Mapping[str, Any]]) -> str:
     """Say what the table of pairs counts."""
     n = max(pair["n"] for pair in pairs)
-    return f"Successes on {problem}, pair by pair: seeds on which one arm alone succeeds, of {counted(n, SEEDS)}."
+    return f"Seeds of {problem} on which one arm of a pair alone succeeds, of {counted(n, SEEDS)}."

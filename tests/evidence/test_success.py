@@ -53,7 +53,9 @@ def result_of(results: Any) -> Successes:
 def test_the_interval_is_that_of_scipys_binomtest(k: int, n: int, level: float) -> None:
     theirs = binomtest(k, n).proportion_ci(level, method="exact")
     ours = stats.clopper_pearson(k, n, level)
-    np.testing.assert_allclose([ours.low, ours.high], [theirs.low, theirs.high], rtol=1e-9)  # theirs seeks the ends
+    np.testing.assert_allclose(
+        [ours.low, ours.high], [theirs.low, theirs.high], rtol=1e-9
+    )  # theirs seeks the ends
     assert (ours.value, ours.n) == (k / n, n)
 
 
@@ -212,7 +214,9 @@ def test_each_data_set_may_have_its_limit() -> None:
         "iris": [20, 20, 20],
     }
     said = success_headline(Study(results), result)
-    assert said.startswith("tanh reaches the validation loss asked for in 85 % of seeds on average over 2 data sets")
+    assert said.startswith(
+        "tanh reaches the validation loss asked for in 85 % of seeds on average over 2 data sets"
+    )
 
 
 def test_over_six_data_sets_the_data_set_is_the_unit() -> None:
@@ -236,9 +240,7 @@ def test_variants_of_one_data_set_are_no_data_sets() -> None:
 
 
 def test_a_control_is_compared_with_every_arm_only() -> None:
-    results = counted(
-        {"relu": 5, "sigmoid": 8, "tanh": 14}, report={"success": RULE, "control": "sigmoid"}
-    )
+    results = counted({"relu": 5, "sigmoid": 8, "tanh": 14}, report={"success": RULE, "control": "sigmoid"})
     assert all("sigmoid" in (pair.a, pair.b) for pair in result_of(results).pairs["xor"])
     assert result_of(results).pairs["xor"][0].comparisons == 2
 

@@ -14,10 +14,10 @@ from anncore import Drawing, Figure, FigureInput, counted, drawing, hookimpl
 class SuccessRates(Figure):
     """The share of seeds that succeed, per arm, with its exact 95 % interval, one panel per data set.
 
-    What a success is stands in the experiment file: [report] success. The interval is Clopper and Pearson's. A
-    diverged trial has not succeeded. At the right end stands how many seeds of how many succeed; a hollow mark
-    is of an arm some of whose seeds have no outcome yet. Every axis runs from 0 to 100 %, so that panels can
-    be compared.
+    What a success is stands in the experiment file: [report] success. The interval is Clopper and Pearson's.
+    A diverged trial has not succeeded. At the right end stands how many seeds of how many succeed; a hollow
+    mark is of an arm some of whose seeds have no outcome yet. Every axis runs from 0 to 100 %, so that panels
+    can be compared.
     """
 
     name: ClassVar[str] = "success_rates"
