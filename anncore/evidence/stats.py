@@ -229,6 +229,60 @@ def wilson_interval(share: float, n: int, level: float = LEVEL) -> tuple[float, 
     return (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)
 
 
+def clopper_pearson(successes: int, n: int, level: float = LEVEL) -> Estimate:
+    """Return a share of n with its exact interval; NaN where nothing was counted.
+
+        [B(α/2; k, n - k + 1), B(1 - α/2; k + 1, n - k)],   B(q; a, b) the q-quantile of the beta distribution
+
+    The lower end is 0 where k = 0, the upper one 1 where k = n. It holds the true rate in at least `level` of
+    all samples, however few they are. Clopper & Pearson, "The Use of Confidence or Fiducial Limits
+    Illustrated in the Case of the Binomial", Biometrika 26(4), 1934.
+    """
+    from scipy import special
+
+    if n == 0:
+        return Estimate(math.nan, math.nan, math.nan, 0)
+    tail = (1 - level) / 2
+    low = float(special.betaincinv(successes, n - successes + 1, tail)) if successes else 0.0
+    high = float(special.betaincinv(successes + 1, n - successes, 1 - tail)) if successes < n else 1.0
+    return Estimate(successes / n, low, high, n)
+
+
+def mcnemar(only_a: int, only_b: int) -> float:
+    """Return the exact two-sided p-value of McNemar's test, from the pairs in which one alone succeeds.
+
+        p = min(1, 2 P(X ≤ min(b, c))),   X binomial (b + c, 1/2)
+
+    Pairs in which both or neither succeed say nothing; without any other, p = 1. McNemar, "Note on the
+    Sampling Error of the Difference Between Correlated Proportions or Percentages", Psychometrika 12(2),
+    1947.
+    """
+    from scipy import special
+
+    n = only_a + only_b
+    return min(1.0, 2 * float(special.bdtr(min(only_a, only_b), n, 0.5))) if n else 1.0
+
+
+def pairs_for_mcnemar(
+    only_a: int, only_b: int, n: int, comparisons: int = 1, alpha: float = ALPHA, power: float = 0.8
+) -> float:
+    """Return about how many pairs would show a difference of rates as large as the one seen, inf for none.
+
+        n = (z_(1 - α/2m) √d + z_power √(d - e²))² / e²,   d = (b + c) / n,   e = (b - c) / n
+
+    Connor, "Sample Size for Testing Differences in Proportions for the Paired-Sample Design", Biometrics
+    43(1), 1987, formula 3; never below what the smallest p allows.
+    """
+    from scipy import special
+
+    if only_a == only_b:
+        return math.inf
+    apart, gap = (only_a + only_b) / n, (only_a - only_b) / n
+    z_alpha, z_power = (float(special.ndtri(q)) for q in (1 - alpha / (2 * max(1, comparisons)), power))
+    wanted = (z_alpha * math.sqrt(apart) + z_power * math.sqrt(apart - gap**2)) ** 2 / gap**2
+    return max(float(math.ceil(wanted)), float(pairs_needed(comparisons, alpha)))
+
+
 def differences(a: Array | Sequence[float], b: Array | Sequence[float]) -> Array:
     """Return b - a pair by pair: positive where a is better (cheaper).
 

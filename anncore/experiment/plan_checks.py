@@ -26,6 +26,7 @@ from anncore.experiment.mistakes import Mistakes
 from anncore.experiment.model import Entry
 from anncore.experiment.select_metric import check_select
 from anncore.experiment.settings import MOST_EVALUATIONS, too_many_evaluations
+from anncore.experiment.success import check_limits, check_success
 from anncore.experiment.trials import TrialMaker
 
 MOST_BUILT = 20_000  # of the combinations of one problem and one arm; further ones differ in numbers alone
@@ -61,9 +62,11 @@ class PlanChecker:
             mistakes.attempt(partial(self._check_included, config), None)
         mistakes.raise_all()
         mistakes.attempt(partial(check_select, self.experiment, self._tasks), None)
+        mistakes.attempt(partial(check_success, self.experiment, self._tasks), None)
         if not (self.experiment.only or self.experiment.skip):  # then names may be left out on purpose
             mistakes.attempt(partial(self._check_control, arms), None)
             mistakes.attempt(partial(self._check_targets, {*problems, *self._tasks}), None)
+            mistakes.attempt(partial(check_limits, self.experiment, {*problems, *self._tasks}), None)
         mistakes.raise_all()
 
     def _check_problem(self, combo: Combo) -> bool:

@@ -18,6 +18,7 @@ from anncore.contract.registry import HOME, Registry
 from anncore.contract.trial import Split, Stop, Train
 from anncore.experiment.document import LARGEST, Document, Section, is_number, show
 from anncore.experiment.model import Chosen, Entry, Limits, RoundsSettings, SearchSettings
+from anncore.experiment.success import read_success
 
 WAIVABLE = ("failed", "timeout", "crashed")  # what blocks a claim
 MOST_SEEDS = 100_000
@@ -377,9 +378,10 @@ def read_vary(document: Document, entries: Mapping[str, tuple[Entry, ...]]) -> t
 
 
 def read_report(document: Document) -> Mapping[str, Any]:
-    """Read [report], a free table of which `control`, `rope`, `target`, `costs` and `waive` are checked.
+    """Read [report], a free table: `control`, `rope`, `target`, `success`, `costs` and `waive` are checked.
 
-    An arm, a number, a number or a table from data set to number, a flag, and statuses.
+    An arm, a number, a number or a table from data set to number, what `read_success` takes, a flag, and
+    statuses.
     """
     section = document.section("report")
     section.text("control", None)
@@ -393,6 +395,7 @@ def read_report(document: Document) -> Mapping[str, Any]:
     for value in target.values() if isinstance(target, Mapping) else (target,):
         if not is_number(value):
             raise section.wrong("target", "a number, or a table with a number for each data set")
+    read_success(document)
     return dict(section.data)
 
 

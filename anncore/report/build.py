@@ -30,6 +30,7 @@ from anncore.evidence.study import BLOCKING, Study, blocked_arms, by_data_set
 from anncore.evidence.units import singular
 from anncore.evidence.verdicts import Comparison, compare, seed_claims
 from anncore.report import further, methods, tables
+from anncore.report.success import success_content, success_findings
 
 SCHEMA = 2
 SCHEMA_ID = f"urn:annx:report:{SCHEMA}"
@@ -45,12 +46,14 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
     boards = {problem: tables.leaderboard(study, problem) for problem in study.problems}
     overall = tables.overall(study, boards)
     claims = _claims(study, [row["arm"] for row in overall])
+    success = success_content(study)
     content = {
         **_asked(study),
         "counts": _counts(study),
-        "answer": _answer(study, claims, overall),
+        "answer": _answer(study, claims, overall, success),
         "leaderboard": {"overall": overall, "problems": boards},
         "comparisons": _comparisons(claims),
+        "success": success,
         "improvement": further.improvement(study),
         "speed": further.speed(study),
         "costs": further.costs(study),
@@ -121,14 +124,21 @@ def _asked(study: Study) -> dict[str, Any]:
     }
 
 
-def _answer(study: Study, claims: _Claims, overall: list[dict[str, Any]]) -> dict[str, Any]:
+def _answer(
+    study: Study, claims: _Claims, overall: list[dict[str, Any]], success: dict[str, Any] | None
+) -> dict[str, Any]:
     """Return the answer box: the first sentence, the findings, and what to be careful about."""
     ranked = [row["arm"] for row in overall]
     pairs = max((len(comparisons) for comparisons in claims.by_problem.values()), default=0)
+    labels = {measure.label for measure in study.measures.values()}
     return {
-        "headline": _headline(study, claims.deciding, overall),
+        "headline": _headline(study, claims.deciding, overall, success),
         "findings": [
-            *_findings(claims, ranked, study.problem_unit),
+            *success_findings(
+                success,
+                _findings(claims, ranked, study.problem_unit),
+                labels.pop() if len(labels) == 1 else "score",
+            ),
             *_rounds(study.experiment, study.unit),
         ],
         "warnings": [warning._asdict() for warning in audit(study, pairs)],
@@ -169,8 +179,16 @@ def _watched(study: Study) -> list[dict[str, Any]]:
     return watched
 
 
-def _headline(study: Study, deciding: list[Comparison], overall: list[dict[str, Any]]) -> str:
-    """Return the report's first sentence; where no trial finished there are no ranks."""
+def _headline(
+    study: Study,
+    deciding: list[Comparison],
+    overall: list[dict[str, Any]],
+    success: dict[str, Any] | None = None,
+) -> str:
+    """Return the report's first sentence; where no trial finished there are no ranks.
+
+    Where the experiment says what success is, it answers with how often each arm succeeds.
+    """
     totals = {name: sum(row[name] for row in overall) for name in ("ok", "diverged", "n")}
     if overall and not totals["ok"]:
         if len(study.unchosen) == len(study.problems) * len(study.arms):
@@ -187,6 +205,8 @@ def _headline(study: Study, deciding: list[Comparison], overall: list[dict[str, 
         missing, planned = study.not_run["report"]
         have = "has" if planned - missing == 1 else "have"
         return f"{planned - missing} of {planned} report trials {have} run; no arm is ranked until all have."
+    if success is not None and study.arms:
+        return str(success["headline"])
     ranks = {row["arm"]: row["mean_rank"] for row in overall}
     said = headline(study.arms, deciding, ranks, *_blocked_words(study))
     if len(study.problems) > 1 and len(study.arms) > 1 and not deciding:

@@ -17,6 +17,7 @@ from anncore.contract.kinds import Exporter, ExportInput
 from anncore.contract.registry import Registered
 from anncore.evidence.results import Results
 from anncore.evidence.study import Study
+from anncore.evidence.success import successes
 from anncore.evidence.units import FUNCTIONS, counted, metric_words
 from anncore.report import tables, words
 from anncore.report.build import plain
@@ -138,7 +139,9 @@ def leaderboard(results: Results) -> pd.DataFrame:
 
     Columns: problem, data_set, measure, goal, scale; arm, config, rank, status; n, ok, diverged, blocked
     (trials), and how many of the blocked ones have not_run or are left_out; value, low, high (mean with its
-    95 % interval), median, iqm; every other metric's mean; and, over all problems, mean_rank and wins.
+    95 % interval), median, iqm; every other metric's mean; where the experiment says what success is,
+    successes, of success_n trials, success_rate and its interval success_low, success_high; and, over all
+    problems, mean_rank and wins.
     """
     import pandas as pd
 
@@ -146,6 +149,7 @@ def leaderboard(results: Results) -> pd.DataFrame:
     boards = {problem: tables.leaderboard(study, problem) for problem in study.problems}
     overall = {row["arm"]: row for row in tables.overall(study, boards)}
     numbers = (*tables.COUNTS, "value", "low", "high", "median", "iqm")
+    succeeded = _successes(study)
     rows = []
     for problem, board in boards.items():
         measure = study.measures[problem]
@@ -159,6 +163,7 @@ def leaderboard(results: Results) -> pd.DataFrame:
                     "scale": measure.scale,
                     **{name: row[name] for name in ("arm", "config", "rank", "status", *numbers)},
                     **row["metrics"],
+                    **succeeded.get((problem, row["arm"]), {}),
                     "mean_rank": overall[row["arm"]]["mean_rank"],
                     "wins": overall[row["arm"]]["wins"],
                 }
@@ -166,6 +171,22 @@ def leaderboard(results: Results) -> pd.DataFrame:
     frame = pd.DataFrame(rows)
     last = ["mean_rank", "wins"]
     return frame[[name for name in frame.columns if name not in last] + last]
+
+
+def _successes(study: Study) -> dict[tuple[str, str], dict[str, float]]:
+    """Return how often each arm succeeds on each problem, as columns; nothing where no success is defined."""
+    result = successes(study)
+    rates = [] if result is None else [rate for own in result.rates.values() for rate in own]
+    return {
+        (rate.problem, rate.arm): {
+            "successes": rate.successes,
+            "success_n": rate.n,
+            "success_rate": rate.share,
+            "success_low": rate.low,
+            "success_high": rate.high,
+        }
+        for rate in rates
+    }
 
 
 def latex_files(data: ExportInput) -> dict[str, bytes]:

@@ -13,6 +13,7 @@ from anncore.evidence.signed_rank import EXACT_PAIRS, TAIL_ERROR
 from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
 from anncore.evidence.verdicts import FEWEST_DATA_SETS
 from anncore.report import words
+from anncore.report.success import success_sentence
 
 REFERENCES = (
     "Wilcoxon (1945), Individual comparisons by ranking methods, Biometrics 1(6).",
@@ -30,6 +31,15 @@ SEQUENTIAL = (
     "Darling & Robbins (1967), Confidence sequences for mean, variance, and median, PNAS 58(1).",
     "Ramdas et al. (2023), Game-theoretic statistics and safe anytime-valid inference, Statistical Science "
     "38(4).",
+)
+
+SUCCESS = (
+    "Clopper & Pearson (1934), The use of confidence or fiducial limits illustrated in the case of the "
+    "binomial, Biometrika 26(4).",
+    "McNemar (1947), Note on the sampling error of the difference between correlated proportions or "
+    "percentages, Psychometrika 12(2).",
+    "Connor (1987), Sample size for testing differences in proportions for the paired-sample design, "
+    "Biometrics 43(1).",
 )
 
 SPEED = (
@@ -54,6 +64,8 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
     ]
     if content["comparisons"]["overall"]:
         paragraphs.append((f"Over all {content['unit']}", _over_all(content)))
+    if content["success"] is not None:
+        paragraphs.append(("Success rates", _success(content)))
     paragraphs.append(("Failures", _failures(content)))
     if content["improvement"] is not None:
         paragraphs.append(("Probability of improvement", _improvement(content)))
@@ -67,6 +79,7 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
         paragraphs.insert(5, ("Rounds", _rounds(content, experiment)))
     references = [
         *REFERENCES,
+        *(SUCCESS if content["success"] is not None else ()),
         *(SEQUENTIAL if content["rounds"] is not None else ()),
         *(SPEED if content["speed"] is not None and content["speed"]["scores"] else ()),
         *(BUDGET if content["budget"] else ()),
@@ -75,6 +88,27 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
         "paragraphs": [{"title": title, "text": text} for title, text in paragraphs],
         "references": references,
     }
+
+
+def _success(content: Mapping[str, Any]) -> str:
+    one = singular(content["unit"])
+    test = (
+        "McNemar's exact test, which rests on the seeds on which one of the two alone succeeds"
+        if content["rounds"] is None
+        else "the same always-valid betting test as scores, on the differences of their successes"
+    )
+    over = (
+        f" Over all {content['unit']} the unit is the {one}, and its number the arm's rate there; variants "
+        f"of one are averaged first, and the test is the exact signed-rank test."
+        if content["success"]["comparisons"]["overall"]
+        else ""
+    )
+    return (
+        f"{success_sentence(content['success'])} The limit stands in the experiment file. A diverged trial "
+        f"has not succeeded; one that failed, has not run or has no such number is no success and no "
+        f"failure, and blocks a claim. Intervals of rates are Clopper and Pearson's, exact at any number of "
+        f"seeds. Two arms are compared on one {one} by {test}, with Holm's correction over its pairs.{over}"
+    )
 
 
 def _compared(content: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from anncore.evidence.sentences import SEEDS, counted
 from anncore.evidence.units import metric_words, sentence, singular
 from anncore.report import words
 from anncore.report.printable import printable, spelt
+from anncore.report.success import caption_of_pairs, pair_rows, rate_rows, success_sentence
 
 DOWNLOADS = (
     ("report.md", "this report as Markdown"),
@@ -108,6 +109,7 @@ def sections(content: Mapping[str, Any]) -> list[Section]:
     """
     ours = [
         _leaderboard(content),
+        _success(content),
         _differences(content),
         _per_data_set(content),
         _speed(content),
@@ -173,6 +175,27 @@ def _leaderboard(content: Mapping[str, Any]) -> Section:
     if several:
         tables.append(_matrix(content))
     return Section("leaderboard", "Leaderboard", tables=tables, figures=_figures(content, "leaderboard"))
+
+
+def _success(content: Mapping[str, Any]) -> Section | None:
+    """Return how often arms succeed; a report of an older annx, and most experiments, say nothing of it."""
+    success = content.get("success")
+    if success is None:
+        return None
+    caption = "How often each arm succeeds, with the exact interval; a diverged trial has not succeeded."
+    tables = [table(caption, *rate_rows(content), "success-rates")]
+    for problem, pairs in success["comparisons"]["problems"].items():
+        if any(pair["n"] for pair in pairs):
+            header, rows = pair_rows(pairs)
+            cells = [[*row[:-1], Cell(row[-1], best=row[-1] == words.VERDICTS["better"])] for row in rows]
+            tables.append(table(caption_of_pairs(problem, pairs), header, cells, "success-pairs"))
+    return Section(
+        "success",
+        "How often each arm succeeds",
+        paragraphs=[success_sentence(success)],
+        tables=tables,
+        figures=_figures(content, "success"),
+    )
 
 
 def _matrix(content: Mapping[str, Any]) -> Table:

@@ -99,6 +99,7 @@ def _sweep(**options: Any) -> MadeUp:
         "rates": RATES,
         "steps": STEPS,
         "whole": True,
+        "report": {"success": {"at_most": 0.12}},
     }
     return MadeUp(**(given | options))
 

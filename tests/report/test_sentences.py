@@ -21,19 +21,19 @@ from shipped import REGISTRY
 from anncore.contract.handed_over import with_components
 from anncore.contract.hyperparameters import resolve
 from anncore.contract.trial import Split, Stop
-from anncore.evidence import cautions, sentences, units, verdicts
+from anncore.evidence import cautions, sentences, success_sentences, units, verdicts
 from anncore.evidence.results import Results
 from anncore.evidence.sentences import interval, number, p_value, size
 from anncore.evidence.verdicts import Comparison, compare
 from anncore.experiment.model import Chosen, Rounds, SearchSettings, Widening
-from anncore.report import methods, words
+from anncore.report import methods, success, words
 from anncore.report.build import build_report, plain, problem_sentence
 from anncore.report.export import trials_table
 from anncore.report.terminal import summary
 from anncore.report.view import Section, sections, shown
 from anncore.testing.made_up import WATCHED, MadeUp
 
-WRITERS = [sentences, cautions, verdicts, units, words, methods]
+WRITERS = [sentences, cautions, verdicts, units, words, methods, success_sentences, success]
 FEW: dict[str, Any] = {
     "arms": ("sgd", "adam"),
     "problems": ("xor", "iris"),
@@ -105,6 +105,7 @@ def worlds() -> Iterator[tuple[str, Results]]:
     yield from _choices()
     yield from _settings()
     yield from _rules()
+    yield from _successes()
 
 
 def _sizes() -> Iterator[tuple[str, Results]]:
@@ -238,6 +239,72 @@ def _rules() -> Iterator[tuple[str, Results]]:
         yield f"rounds of a plugin {still}", asked(results, rounds=Rounds((8,), 30, still))
 
 
+def _successes() -> Iterator[tuple[str, Results]]:
+    """Yield sweeps that say what a success is: of one and several data sets, arms and seeds, and in parts."""
+    alone = {**ONE_RATE, "problems": ("xor",)}
+    three = ("sgd", "adam", "lion")
+    rule = {"metric": "valid_loss", "at_most": 0.25}
+    for count, arms in ((1, ("sgd",)), (1, three), (5, three), (6, ("sgd", "adam")), (12, three)):
+        options = {**alone, "arms": arms, "seeds": range(100, 100 + count), "report": {"success": rule}}
+        yield f"success, {count} seeds, {len(arms)} arms", make_results(**options, score=scored)
+        yield f"success by luck, {count} seeds, {len(arms)} arms", make_results(**options, score=by_luck)
+        easy = {**options, "report": {"success": {**rule, "at_most": 9.0}}}
+        yield f"success of all, {count} seeds, {len(arms)} arms", make_results(**easy, score=scored)
+    sets = tuple(f"set{i}" for i in range(8))
+    for problems, arms in ((sets[:2], three), (sets[:7], three), (sets[:7], ("sgd", "adam"))):
+        options = {**ONE_RATE, "arms": arms, "problems": problems, "seeds": range(100, 108)}
+        for limit, score in ((0.25, scored), (0.25, by_luck), (9.0, scored)):
+            asked_for = {"success": {**rule, "at_most": limit}}
+            yield (
+                f"success {limit} on {len(problems)}",
+                make_results(**options, score=score, report=asked_for),
+            )
+    for place, status in (("any_sgd_100", "failed"), ("any_any_any", "failed"), ("any_sgd_any", "diverged")):
+        options = {**ONE_RATE, "seeds": range(100, 112), "report": {"success": rule}}
+        yield (
+            f"success, {place} {status}",
+            make_results(**options, score=scored, status=ended(**{place: status})),
+        )
+    options = {**alone, "seeds": range(100, 112), "report": {"success": rule}}
+    yield "success, one failed", make_results(**options, score=scored, status=ended(xor_sgd_100="failed"))
+    yield "success, all failed", make_results(**options, score=scored, status=ended(any_any_any="failed"))
+    evenly = {100: 0.2, 101: 0.4}
+    yield (
+        "success by turns",
+        make_results(**options, score=lambda p, a, s: evenly.get(s if a == "sgd" else 201 - s, 0.2)),
+    )
+    yield "success of one on two", make_results(**{**ONE_RATE, "arms": ("sgd",), "report": {"success": rule}})
+    options = {**alone, "arms": three, "seeds": range(100, 112), "report": {"success": rule}}
+    lost = ended(any_lion_100="failed")
+    yield "success, one blocked", make_results(**options, score=scored, status=lost)
+    few = {**options, "seeds": range(100, 104)}
+    yield "success, one blocked of few", make_results(**few, score=scored, status=lost)
+    controlled = {**options, "report": {"success": {**rule, "at_most": 9.0}, "control": "adam"}}
+    yield "success of all, a control", make_results(**controlled, score=scored)
+    for one in (
+        {"at_least": 0.1, "metric": "valid_loss"},
+        {"at_most": {"xor": 0.1, "iris": 0.2}},
+        {"at_most": {}},
+    ):
+        yield f"success {one}", make_results(**ONE_RATE, report={"success": one})
+    mixed = {**ONE_RATE, **ACCURACY, "regression": ("xor",)}
+    yield "success by unlike scores", make_results(**mixed, report={"success": {"at_least": 0.5}})
+    yield (
+        "success in rounds",
+        asked(make_results(**ONE_RATE, report={"success": rule}), rounds=Rounds((2,), 30, 0)),
+    )
+    yield "success on functions", make_results(**FEW, functions=True, report={"success": {"at_most": 0.5}})
+    made = MadeUp(**{**FEW, "seeds": range(100, 104), "registry": REGISTRY, "report": {"success": rule}})
+    keys = [row.key for row in made.results().planned or ()]
+    for length in (16, len(keys) - 1):
+        kept = set(keys[:length])
+        yield f"success, {length} trials", made.results(lambda row, kept=kept: row.key in kept)  # type: ignore[misc]
+
+
+def by_luck(problem: str, arm: str, seed: int) -> float:
+    return 0.22 + 0.08 * math.sin(31 * seed + 7 * len(arm) + sum(map(ord, problem)))
+
+
 def _rising(results: Results) -> Results:
     """Return the results as if the smallest rate were the best, and adam had not tried the largest."""
     trials = results.trials
@@ -273,6 +340,11 @@ def told(content: dict[str, Any]) -> Iterator[str]:
     for pairs in (content["comparisons"]["overall"], *content["comparisons"]["problems"].values()):
         yield from (pair["sentence"] for pair in pairs)
     yield from filter(None, content["comparisons"]["sentences"].values())
+    if content["success"] is not None:
+        compared = content["success"]["comparisons"]
+        yield content["success"]["headline"]
+        for rates in (compared["overall"], *compared["problems"].values()):
+            yield from (rate["sentence"] for rate in rates)
     yield from (paragraph["text"] for paragraph in content["methods"]["paragraphs"])
     yield from _of(sections(content))
 

@@ -47,5 +47,5 @@ class ReportSection(Component):
         """
 
 
-PLACES = ("leaderboard", "differences", "data-sets", "speed", "sensitivity", "diagnostics")
+PLACES = ("leaderboard", "success", "differences", "data-sets", "speed", "sensitivity", "diagnostics")
 """The sections of annx's own that a plugin's section may follow."""
