@@ -16,7 +16,8 @@ ROUGH = 1e-3  # to which a ratio to finite differences counts as one number
 class Gradients(NamedTuple):
     """A gradient as the component gives it, the right one, and the arguments at which they are.
 
-    argument: the name of the argument in messages, "" if its sign says nothing. factors: the lengths of the axes by name, such as N and D.
+    argument: the name of the argument in messages, "" if its sign says nothing. factors: the lengths of the
+    axes by name, such as N and D.
     whole: they are those of a whole matrix (T, fan_in, fan_out), so that rows and columns have a meaning.
     inherited: what to add where the gradient is another class's, see `inherited`.
     """

@@ -34,7 +34,7 @@ def spoiling(name: str, change: Any) -> Any:
 
 
 def without_a_slope(self: Any, weights: Any, tape: Any, grad: Array, grads: Any) -> None:
-    x, z, a = tape
+    x, _, a = tape
     grads["B"][:] = a.swapaxes(1, 2) @ grad
     grads["A"][:] = x.swapaxes(1, 2) @ (grad @ weights["B"].swapaxes(1, 2))
 
