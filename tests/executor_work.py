@@ -83,6 +83,9 @@ class Work:
     def do_raise(self, number: int) -> None:
         raise KeyError(f"number {number}")
 
+    def do_interrupt(self, number: int) -> None:
+        raise KeyboardInterrupt
+
     def do_huge(self, number: int) -> bytes:
         return bytes(number)
 

@@ -17,7 +17,7 @@ from anncore._version import __version__
 from anncore.cli.common import broken
 from anncore.cli.printing import drop_stream, prepare_streams, say
 from anncore.contract.documentation import documentation
-from anncore.contract.errors import AnnxError, on_command_line, shortened
+from anncore.contract.errors import AnnxError, on_command_line, shortened, without_out
 from anncore.contract.telling import TELLER
 from anncore.contract.verbs import VERBS as VERBS
 from anncore.report.printable import printable
@@ -25,6 +25,7 @@ from anncore.report.printable import printable
 if TYPE_CHECKING:
     from anncore.cli.plugin_commands import PluginCommands
 
+WITH_RUN_FOLDER = ("plan", "sweep")  # the verbs whose --out is the run folder
 OK, SOME_FAILED, MISUSED, STOPPED, NOTHING_MATCHED, INTERRUPTED = 0, 1, 2, 4, 5, 130
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
 
@@ -99,6 +100,10 @@ class Verbs(click.Group):
             sys.stdout.flush()
         except BrokenPipeError as error:
             raise _PipeClosed from error
+        except AnnxError as error:
+            if ctx.invoked_subcommand in VERBS and ctx.invoked_subcommand not in WITH_RUN_FOLDER:
+                error.args = tuple(without_out(str(line)) for line in error.args)
+            raise
         return result
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:

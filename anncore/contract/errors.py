@@ -67,6 +67,19 @@ def _in_python(line: str) -> str:
     return _OPTION.sub(lambda option: IN_PYTHON[option[1]], line)
 
 
+_ANOTHER_FOLDER = re.compile(r"\b([Gg])ive (?:another|a) folder( on a local disk)? by --out\b")
+
+
+def without_out(line: str) -> str:
+    """Return a message for a verb without --out: a run folder that lies badly can be copied elsewhere."""
+
+    def copied(advice: re.Match[str]) -> str:
+        verb = "copy" if advice[1] == "g" else "Copy"
+        return f"{verb} the run folder to {'a local disk' if advice[2] else 'another place'}"
+
+    return _ANOTHER_FOLDER.sub(copied, line)
+
+
 class AnnxError(Exception):
     """A mistake the user can mend, or several, one line each. `exit_code` is what annx ends with."""
 

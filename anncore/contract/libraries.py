@@ -53,6 +53,26 @@ class Made(Component):
             if getattr(self, key) is None:
                 raise ValueError(f"{key} has no default; give it a value")
 
+    def refuse_unless_activation(self) -> None:
+        """Raise ValueError for a missing argument, and unless `forward` keeps the shape of z."""
+        self.refuse_missing()
+        called: Any = self
+        try:
+            a = called.forward(np.linspace(-1, 1, 6).reshape(1, 3, 2))
+        except ComponentError as error:
+            raise ValueError(self.reason(error)) from None
+        if a.shape != (1, 3, 2):
+            raise ValueError(f"gives shape {a.shape[1:]} for (3, 2); an activation keeps the shape")
+
+    def refuse_unless_loss(self) -> None:
+        """Raise ValueError for a missing argument, and unless `value` can be computed of predictions."""
+        self.refuse_missing()
+        called: Any = self
+        try:
+            called.value(np.full((1, 3, 2), 0.25), np.tile([[[0.0, 1.0]]], (1, 3, 1)))
+        except ComponentError as error:
+            raise ValueError(self.reason(error)) from None
+
     def corners(self, slope: Callable[[Array], Array]) -> tuple[float, ...]:
         """Return the usual places of a corner at which f', which `slope` returns for z (T, N, 1), jumps."""
         trials = max([1, *(len(value) for value in vars(self).values() if np.ndim(value) == 3)])

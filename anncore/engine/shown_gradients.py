@@ -1,4 +1,4 @@
-"""The gradients that are derived from a network's forward pass, as lines for people: layer by layer, backward."""
+"""The gradients that are derived from a network's forward pass, as lines for people, layer by layer."""
 
 from __future__ import annotations
 

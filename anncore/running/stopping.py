@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -49,10 +51,10 @@ class Stopper:
 
 @contextlib.contextmanager
 def interruptible(stopper: Stopper, on_event: Callable[[Event], None] | None = None) -> Iterator[None]:
-    """Let the first Ctrl-C or SIGTERM ask the stopper, and the second raise KeyboardInterrupt.
+    """Let the first Ctrl-C, SIGTERM or SIGHUP ask the stopper, and the second raise KeyboardInterrupt.
 
-    Only in the main thread. Ctrl-C is left alone where it is ignored already, and SIGTERM where it does not
-    simply end the process.
+    Only in the main thread. Ctrl-C is left alone where it is ignored already, and the others where they do
+    not simply end the process: nohup ignores SIGHUP, which a terminal sends when it closes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -60,13 +62,15 @@ def interruptible(stopper: Stopper, on_event: Callable[[Event], None] | None = N
     reasons: dict[int, str] = {}
     if signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, None):  # nohup, a background job
         reasons[signal.SIGINT] = INTERRUPTED
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        reasons[signal.SIGTERM] = TERMINATED
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            reasons[number] = TERMINATED
 
     def handle(number: int, frame: FrameType | None) -> None:
         if stopper.reason in (INTERRUPTED, TERMINATED):
             raise KeyboardInterrupt
         stopper.request(reasons[number])
+        _leave_closed_terminal()
         if on_event is not None:
             on_event(StopRequested(reasons[number]))
 
@@ -76,3 +80,13 @@ def interruptible(stopper: Stopper, on_event: Callable[[Event], None] | None = N
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _leave_closed_terminal() -> None:
+    """Let what is still printed go nowhere if the terminal was closed, where it would be an error."""
+    for stream in (1, 2):
+        with contextlib.suppress(OSError):
+            if stat.S_ISCHR(os.fstat(stream).st_mode) and not os.isatty(stream):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream)
+                os.close(nowhere)

@@ -18,7 +18,7 @@ from anncore.contract.kinds import (
     overrides,
 )
 from anncore.testing.kit import Case, Kit, Named, Subject, must, must_be_close, slopes
-from anncore.testing.mistakes import Gradients, derived, must_agree
+from anncore.testing.mistakes import Gradients, derived, inherited, must_agree
 
 WIDTHS = (1, 2, 5)
 
@@ -189,8 +189,9 @@ def _compare(component: Any, inputs: dict[str, Array], label: str, *, training: 
     corners = away & _beside_corners(z) & ~np.isclose(known, slope, rtol=1e-5, atol=1e-7)
     smooth = away & ~corners
     hint = " (declare a corner there in kinks)" if by_formula is None else ""
+    theirs = inherited(component, "backward", _form(component))
     must_agree(
-        Gradients(back[smooth], slope[smooth], z[smooth]),
+        Gradients(back[smooth], slope[smooth], z[smooth], inherited=theirs),
         lambda place: f"{label}: backward at z = {z[smooth][place]:.3g}{hint}",
         rtol=1e-5,
         atol=1e-7,
@@ -203,7 +204,7 @@ def _compare(component: Any, inputs: dict[str, Array], label: str, *, training: 
             raise AssertionError(
                 f"{label}: f' jumps at z = {places} (declare a corner there in kinks: {declared})"
             )
-        gradients = Gradients(back[away], by_formula[away], z[away])
+        gradients = Gradients(back[away], by_formula[away], z[away], inherited=theirs)
         message = f"{label}: backward differs from the derivative of forward at z = "
         must_agree(gradients, lambda place: f"{message}{z[away][place]:.3g}", rtol=1e-7, atol=1e-9)
     return int(away.sum())
@@ -214,11 +215,15 @@ def _derived(component: Any, inputs: dict[str, Array], more: tuple[Any, ...]) ->
     z, grad = inputs["z"], inputs["grad"]
     a = component.forward(z, *more)
     if component.learns:
-        grads = {name: np.zeros_like(value) for name, value in more[0].items()}
-        return LearnedActivation.backward(component, grad, z, a, more[0], grads)
-    if component.random:
-        return RandomActivation.backward(component, grad, z, a, more[0])
-    return Activation.backward(component, grad, z, a)
+        more = (*more, {name: np.zeros_like(value) for name, value in more[0].items()})
+    by_z: Array = _form(component).backward(component, grad, z, a, *more)
+    return by_z
+
+
+def _form(component: Any) -> Any:
+    """Return the base class that derives the gradient of an activation of this form."""
+    forms = (LearnedActivation, RandomActivation, Activation)
+    return next(form for form in forms if isinstance(component, form))
 
 
 def _smooth_at_0(component: Any, inputs: dict[str, Array], label: str) -> int:

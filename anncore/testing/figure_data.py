@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -64,13 +65,22 @@ class Made(NamedTuple):
     data: FigureInput
 
 
+@cache
 def ordinary() -> Made:
-    """Return a sweep without problems: three arms tuned on two data sets, every trial ok."""
+    """Return a sweep without problems: three arms tuned on two data sets, every trial ok.
+
+    It is made once; `copied` gives a component frames of its own.
+    """
     return Made("a tuned sweep", figure_input(_sweep()))
 
 
-def hard() -> Iterator[Made]:
-    """Yield sweeps with unusual contents."""
+@cache
+def hard() -> tuple[Made, ...]:
+    """Return sweeps with unusual contents, which are made once."""
+    return tuple(_unusual())
+
+
+def _unusual() -> Iterator[Made]:
 
     def case(label: str, **options: Any) -> Made:
         return Made(label, figure_input(_sweep(**options)))

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from anncore.contract.errors import RAISED_BY_PLUGINS
 from anncore.contract.kinds import Array, Figure, FigureInput, overrides
 from anncore.contract.kinds.sections import PLACES
 from anncore.engine.snapshots import Snapshot
-from anncore.testing import figure_data
+from anncore.testing.figure_data import Made, copied, hard, ordinary
 from anncore.testing.kit import Kit, Named, Subject, must, raised
 
 DPI = 40  # high enough for every difference to show
@@ -27,7 +26,7 @@ class FigureKit(Kit):
 
     def exercise(self, subject: Subject, component: Any) -> Iterable[Array]:
         """Draw the ordinary sweep, as pixels."""
-        drawing = _draw(component, _ordinary())
+        drawing = _draw(component, ordinary())
         if drawing is not None and not isinstance(drawing, str):
             yield _pixels(drawing)
 
@@ -42,20 +41,10 @@ class FigureKit(Kit):
         ]
 
 
-@cache
-def _ordinary() -> figure_data.Made:
-    return figure_data.ordinary()
-
-
-@cache
-def _hard() -> tuple[figure_data.Made, ...]:
-    return tuple(figure_data.hard())
-
-
-def _draw(component: Any, made: figure_data.Made, width: float | None = None) -> Any:
+def _draw(component: Any, made: Made, width: float | None = None) -> Any:
     from anncore.report.drawing import drawing_style
 
-    data = _with_snapshots(component, figure_data.copied(made.data))
+    data = _with_snapshots(component, copied(made.data))
     with drawing_style():
         return component.draw(data if width is None else replace(data, width=width))
 
@@ -100,11 +89,11 @@ def drawing_sound(subject: Subject) -> int:
     """A good sweep gives a Drawing of its name, with finding, text and ink; on a phone's sheet too."""
     count = 0
     for variant in subject.variants():
-        drawing = _draw(subject.build(variant), _ordinary())
+        drawing = _draw(subject.build(variant), ordinary())
         nothing = drawing is None or isinstance(drawing, str)
-        must(not nothing, f"{variant.label}: it draws nothing for {_ordinary().label}")
+        must(not nothing, f"{variant.label}: it draws nothing for {ordinary().label}")
         count += _must_be_sound(subject, drawing, variant.label)
-        narrow = _draw(subject.build(variant), _ordinary(), PHONE)
+        narrow = _draw(subject.build(variant), ordinary(), PHONE)
         must(narrow is not None, f"{variant.label}: it draws nothing on a phone's sheet of {PHONE} inches")
         count += _must_be_sound(subject, narrow, f"{variant.label}, on a phone's sheet")
     return count
@@ -138,7 +127,7 @@ def hard_cases(subject: Subject) -> int:
     """Divergence, failures, one arm, markup, part of a sweep: a sound Drawing or why not; no error."""
     count = 0
     for variant in subject.variants():
-        for made in _hard():
+        for made in hard():
             where = f"{variant.label}, {made.label}"
             try:
                 drawing = _draw(subject.build(variant), made)
@@ -160,8 +149,8 @@ def data_unchanged(subject: Subject) -> int:
     count = 0
     for variant in subject.variants():
         component = subject.build(variant)
-        data = _with_snapshots(component, figure_data.copied(_ordinary().data))
-        before = figure_data.copied(data)
+        data = _with_snapshots(component, copied(ordinary().data))
+        before = copied(data)
         with drawing_style():
             component.draw(data)
         for what in ("trials", "curves"):
@@ -184,7 +173,7 @@ def settings_kept(subject: Subject) -> int:
     for variant in subject.variants():
         with drawing_style():
             settings, figures = dict(matplotlib.rcParams), set(plt.get_fignums())
-            subject.build(variant).draw(figure_data.copied(_ordinary().data))
+            subject.build(variant).draw(copied(ordinary().data))
             changed = [key for key, value in matplotlib.rcParams.items() if settings.get(key) != value]
             left = set(plt.get_fignums()) - figures
         for number in left:

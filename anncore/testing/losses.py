@@ -12,7 +12,7 @@ from anncore.contract.hyperparameters import Interval
 from anncore.contract.kinds import REAL_TASKS, TASKS, Array, JointLoss, Loss, Task, overrides
 from anncore.contract.loading import load_registry
 from anncore.testing.kit import Case, Kit, Named, Subject, Variant, must, must_be_close, slopes
-from anncore.testing.mistakes import Gradients, derived, must_agree
+from anncore.testing.mistakes import Gradients, derived, inherited, must_agree
 
 WIDTHS: dict[Task, tuple[int, ...]] = {
     "binary": (1,),
@@ -170,7 +170,14 @@ def gradient(subject: Subject) -> int:
         for place, difference in slopes(partial(_value, component, target), output):
             slope[place] = difference
         where, factors = f"{variant.label}, {task}", {"N": 5, "D": width}
-        gradients = Gradients(grad[away], slope[away], (output - beside)[away], "output - target", factors)
+        gradients = Gradients(
+            grad[away],
+            slope[away],
+            (output - beside)[away],
+            "output - target",
+            factors,
+            inherited=inherited(component, "grad", Loss),
+        )
 
         by_formula = derived(partial(Loss.grad, component, output, target))
         exactly = grad if by_formula is None else by_formula
@@ -233,7 +240,9 @@ def joint_as_chained(subject: Subject) -> int:
             back = activation.backward(component.grad(a, target), z, a)
             message = f"{variant.label}: grad_from_logits with {link} against grad"
             factors = {"N": 6, "D": width}
-            gradients = Gradients(component.grad_from_logits(z, target, link), back, z, "z", factors)
+            joint = component.grad_from_logits(z, target, link)
+            theirs = inherited(component, "grad_from_logits", JointLoss)
+            gradients = Gradients(joint, back, z, "z", factors, inherited=theirs)
             must_agree(gradients, message, rtol=1e-5, atol=1e-6)
             count += 1
     return count

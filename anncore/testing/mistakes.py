@@ -16,8 +16,10 @@ ROUGH = 1e-3  # to which a ratio to finite differences counts as one number
 class Gradients(NamedTuple):
     """A gradient as the component gives it, the right one, and the arguments at which they are.
 
-    argument: the name of the argument in messages, "" if its sign says nothing. factors: the lengths of the axes by name, such as N and D.
+    argument: the name of the argument in messages, "" if its sign says nothing. factors: the lengths of the
+    axes by name, such as N and D.
     whole: they are those of a whole matrix (T, fan_in, fan_out), so that rows and columns have a meaning.
+    inherited: what to add where the gradient is another class's, see `inherited`.
     """
 
     given: Array
@@ -26,6 +28,7 @@ class Gradients(NamedTuple):
     argument: str = "z"
     factors: Mapping[str, int] = {}
     whole: bool = False
+    inherited: str = ""
 
 
 def must_agree(gradients: Gradients, label: str | Callable[[Any], str], *, rtol: float, atol: float) -> None:
@@ -39,7 +42,22 @@ def must_agree(gradients: Gradients, label: str | Callable[[Any], str], *, rtol:
         place = tuple(int(at) for at in np.argwhere(wrong)[0])
         values = f"{float(given[place])!r} in place of {float(right[place])!r}"
         start = label if isinstance(label, str) else label(place)
-        raise AssertionError(f"{start}: {values}; {looks_like(gradients, wrong)}")
+        raise AssertionError(f"{start}: {values}; {looks_like(gradients, wrong)}{gradients.inherited}")
+
+
+def inherited(component: Any, method: str, base: type[Any]) -> str:
+    """Return what to add to a message if a component's gradient was written for a class that it derives from.
+
+    base: the class of anncore whose method of this name derives the gradient.
+    """
+    cls = type(component)
+    owner = next(one for one in cls.__mro__ if method in vars(one))
+    if owner is cls or owner is base or getattr(owner, method) is getattr(base, method):
+        return ""
+    return (
+        f"; {method} is inherited from {owner.__name__}, whose formula it belongs to: write {method} = "
+        f"{base.__name__}.{method} in the class to have it derived"
+    )
 
 
 def looks_like(gradients: Gradients, wrong: Array) -> str:

@@ -16,6 +16,7 @@ from anncore.contract.kinds import (
     AnyNetwork,
     Array,
     ModalNetwork,
+    Network,
     RuleNetwork,
     WeightSpec,
     learns_by_rule,
@@ -25,7 +26,7 @@ from anncore.engine.activations import Activations
 from anncore.engine.network import OUTPUT, PlacedNetwork
 from anncore.engine.snapshots import Snapshot
 from anncore.testing.kit import Case, Kit, Named, Subject, must, must_be_close, must_equal_bits
-from anncore.testing.mistakes import Gradients, derived, must_agree
+from anncore.testing.mistakes import Gradients, derived, inherited, must_agree
 from anncore.testing.places import STAND_INS
 
 # Inputs and outputs. A network that cannot have the first ones raises ComponentError in `specs`.
@@ -321,6 +322,8 @@ def _compare(rig: Rig, label: str, *, training: bool) -> int:
     rng, count = np.random.default_rng(18), 0
     grads = rig.gradients(training=training)
     by_formula = _derived(rig, training=training)
+    form = ModalNetwork if isinstance(rig.component, ModalNetwork) else Network
+    theirs = inherited(rig.component, "backward", form)
     for name, value in rig.trained.items():
         by_difference = np.full(value.shape, np.nan)
         for flat in rng.choice(value[0].size, size=min(PROBED, value[0].size), replace=False):
@@ -332,10 +335,12 @@ def _compare(rig: Rig, label: str, *, training: bool) -> int:
         right = by_formula.get(name)
         if right is not None and np.allclose(right[probed], by_difference[probed], rtol=1e-5, atol=1e-7):
             # All numbers of a matrix say best what kind of mistake it is.
-            matrices = Gradients(grads[name], right, value, name, {"N": EXAMPLES}, whole=True)
+            matrices = Gradients(grads[name], right, value, "", {"N": EXAMPLES}, True, theirs)
             scale = max(float(np.abs(right).max()), 1.0)
             must_agree(matrices, message, rtol=1e-7, atol=1e-10 * scale)
-        some = Gradients(grads[name][probed], by_difference[probed], value[probed], "", {"N": EXAMPLES})
+        some = Gradients(
+            grads[name][probed], by_difference[probed], value[probed], "", {"N": EXAMPLES}, False, theirs
+        )
         must_agree(some, message, rtol=1e-5, atol=1e-7)
     return count
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from anncore.contract.kinds import Array, Game, Objective
 from anncore.testing.kit import Case, Kit, Named, Subject, must, slopes
-from anncore.testing.mistakes import Gradients, derived, must_agree
+from anncore.testing.mistakes import Gradients, derived, inherited, must_agree
 
 
 class ObjectiveKit(Kit):
@@ -115,7 +115,8 @@ def gradient(subject: Subject) -> int:
             slope[place] = difference
         if game:
             slope *= component.signs(x.dtype)
-        gradients = Gradients(grad, slope, x, "x", {"D": size})
+        theirs = "" if component.noisy or game else inherited(component, "grad", Objective)
+        gradients = Gradients(grad, slope, x, "x", {"D": size}, inherited=theirs)
 
         def label(place: Any, where: str = variant.label, x: Array = x) -> str:
             return f"{where}: grad for argument {x[place]:.3g}"

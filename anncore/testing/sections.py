@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from functools import cache
 from typing import Any
 
 from anncore.contract.kinds.sections import PLACES
-from anncore.testing import figure_data
+from anncore.testing.figure_data import Made, copied, hard, ordinary
 from anncore.testing.kit import Kit, Named, Subject, must, raised
 
 
@@ -27,16 +26,6 @@ class SectionKit(Kit):
         ]
 
 
-@cache
-def _ordinary() -> figure_data.Made:
-    return figure_data.ordinary()
-
-
-@cache
-def _hard() -> tuple[figure_data.Made, ...]:
-    return tuple(figure_data.hard())
-
-
 def attributes(subject: Subject) -> int:
     """`title` is one line of text, `order` a number, `after` one of the report's sections."""
     title, order, after = subject.cls.title, subject.cls.order, subject.cls.after
@@ -48,11 +37,11 @@ def attributes(subject: Subject) -> int:
     return 1
 
 
-def _written(component: Any, made: figure_data.Made, where: str) -> tuple[list[str], list[dict[str, Any]]]:
+def _written(component: Any, made: Made, where: str) -> tuple[list[str], list[dict[str, Any]]]:
     """Return the paragraphs and tables of a section; an AssertionError says what is none."""
     from anncore.report.sections import checked
 
-    written = component.write(figure_data.copied(made.data))
+    written = component.write(copied(made.data))
     try:
         paragraphs, tables = checked(written)
     except TypeError as error:
@@ -68,10 +57,10 @@ def content(subject: Subject) -> int:
 
     count = 0
     for variant in subject.variants():
-        paragraphs, tables = _written(subject.build(variant), _ordinary(), variant.label)
+        paragraphs, tables = _written(subject.build(variant), ordinary(), variant.label)
         shown = [text for text in paragraphs if text.strip() and text != NOTHING_TO_SHOW]
         shown += [row for table in tables for row in table["rows"]]
-        must(shown, f"{variant.label}: it writes nothing for {_ordinary().label}")
+        must(shown, f"{variant.label}: it writes nothing for {ordinary().label}")
         count += 1
     return count
 
@@ -80,7 +69,7 @@ def hard_cases(subject: Subject) -> int:
     """Divergence, failures, one arm, markup, part of a sweep: texts, tables or None; no error."""
     count = 0
     for variant in subject.variants():
-        for made in _hard():
+        for made in hard():
             where = f"{variant.label}, {made.label}"
             try:
                 _written(subject.build(variant), made, where)
@@ -96,9 +85,9 @@ def repeatable(subject: Subject) -> int:
     """The same sweep gives the same section again, word for word."""
     count = 0
     for variant in subject.variants():
-        first = _written(subject.build(variant), _ordinary(), variant.label)
+        first = _written(subject.build(variant), ordinary(), variant.label)
         for _ in range(3):
-            again = _written(subject.build(variant), _ordinary(), variant.label)
+            again = _written(subject.build(variant), ordinary(), variant.label)
             must(again == first, f"{variant.label}: another text the second time")
             count += 1
     return count
@@ -108,8 +97,8 @@ def data_unchanged(subject: Subject) -> int:
     """It does not change the frames and the report that it gets."""
     count = 0
     for variant in subject.variants():
-        data = figure_data.copied(_ordinary().data)
-        before = figure_data.copied(data)
+        data = copied(ordinary().data)
+        before = copied(data)
         subject.build(variant).write(data)
         for what in ("trials", "curves"):
             same = getattr(data, what).equals(getattr(before, what))

@@ -11,7 +11,7 @@ from anncore import StoreError, load_experiment, sweep
 from anncore.cli.common import broken
 from anncore.cli.group import cli
 from anncore.cli.options import ExperimentOptions, RunOptions
-from anncore.contract.errors import IN_PYTHON, AnnxError, on_command_line
+from anncore.contract.errors import IN_PYTHON, AnnxError, on_command_line, without_out
 from anncore.experiment.plan import make_plan
 
 
@@ -21,6 +21,23 @@ def test_an_option_has_the_name_of_the_argument_in_python_and_its_own_on_the_com
     with on_command_line():
         assert error.lines == (error.args[0],)
     assert "--out" not in error.lines[0].split("--outer")[0]
+
+
+def test_a_verb_without_out_does_not_advise_it(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "trials.sqlite").write_bytes(b"SQLite format 3" + bytes(5000))
+    for verb in ("status", "report"):
+        done = CliRunner().invoke(cli, [verb, str(folder)])
+        assert done.exit_code == 2
+        assert "--out" not in done.stderr
+    assert without_out("Check it, or give another folder by --out.") == (
+        "Check it, or copy the run folder to another place."
+    )
+    assert without_out("does not work; give a folder on a local disk by --out.") == (
+        "does not work; copy the run folder to a local disk."
+    )
+    assert without_out("Give a folder by --out.") == "Copy the run folder to another place."
 
 
 def test_every_option_of_a_sweep_has_a_name_in_python() -> None:

@@ -132,9 +132,11 @@ def test_no_more_workers_than_tasks() -> None:
 
 def test_dead_workers_lose_their_own_task_only() -> None:
     tasks = [Task("square", 1), Task("exit", 3), Task("square", 2), Task("die"), Task("square", 3)]
+    tasks.append(Task("interrupt"))
     found = dict(run("processes", tasks))
     assert found[Task("exit", 3)] == Lost("crashed", "the worker process ended with exit code 3")
     assert found[Task("die")] == Lost("crashed", "the worker process was killed by SIGKILL")
+    assert found[Task("interrupt")] == Lost("crashed", "a plugin raised KeyboardInterrupt")
     assert [found[Task("square", number)] for number in (1, 2, 3)] == [1, 4, 9]
 
 

@@ -9,6 +9,7 @@ import pickle
 import random
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -610,21 +611,41 @@ def test_an_interrupt_asks_once_and_raises_then() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_being_asked_to_end_is_as_an_interrupt() -> None:
-    stopper, before = Stopper(), signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_being_asked_to_end_is_as_an_interrupt(number: int) -> None:
+    stopper, before = Stopper(), signal.getsignal(number)
     with interruptible(stopper):
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         assert stopper.reason == "terminated"
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGTERM)
-    assert signal.getsignal(signal.SIGTERM) is before
-    mine = signal.signal(signal.SIGTERM, lambda number, frame: None)
+            os.kill(os.getpid(), number)
+    assert signal.getsignal(number) is before
+    mine = signal.signal(number, lambda number, frame: None)
     try:
         with interruptible(stopper):  # the host handles it by itself
-            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-            os.kill(os.getpid(), signal.SIGTERM)
+            assert signal.getsignal(number) is not signal.SIG_DFL
+            os.kill(os.getpid(), number)
     finally:
-        signal.signal(signal.SIGTERM, mine)
+        signal.signal(number, mine)
+
+
+def test_what_is_printed_to_a_closed_terminal_goes_nowhere() -> None:
+    code = """
+import os, signal
+from anncore.running.stopping import Stopper, interruptible
+stopper = Stopper()
+with interruptible(stopper):
+    os.read(0, 1)  # until the terminal closes
+    os.kill(os.getpid(), signal.SIGHUP)
+    print("drained", flush=True)
+raise SystemExit(7 if stopper.reason == "terminated" else 0)
+"""
+    ours, theirs = os.openpty()
+    waiting, done = os.pipe()
+    driver = subprocess.Popen([sys.executable, "-c", code], stdin=waiting, stdout=theirs, stderr=theirs)
+    for end in (theirs, waiting, ours, done):  # the last one lets it read on
+        os.close(end)
+    assert driver.wait(60) == 7
 
 
 def test_interrupts_are_left_alone_in_other_threads_and_where_they_are_ignored() -> None:

@@ -42,6 +42,13 @@ ACTIVATIONS = [
         "activation", "documentation", "mention the hyperparameter slope", __doc__="Bent.\n\nNobody, 2020."
     ),
     wrong("activation", "documentation", "must give the source", __doc__="Bent.\n\nBy its slope."),
+    wrong(
+        "activation",
+        "gradient",
+        "; it is 0.5 times the right value everywhere; backward is inherited from Bent, whose formula it "
+        "belongs to: write backward = Activation.backward in the class",
+        forward=lambda self, z: 2 * np.where(z > 0, z, self.slope * z),
+    ),
     wrong("activation", "gradient", "backward at z = -1", backward=lambda self, grad, z, a: grad),
     wrong("activation", "gradient", "it is wrong only at z < 0", backward=lambda self, grad, z, a: grad),
     wrong("activation", "gradient", "it is 2 times the right value everywhere", backward=times(2)),

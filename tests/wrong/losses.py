@@ -77,6 +77,7 @@ LOSSES = [
     Wrong("loss", "attributes", "derive it from anncore.JointLoss", spoilt(Scaled, joint=("identity",))),
     wrong("loss", "attributes", "natural_for names a task that outputs does not", natural_for=("binary",)),
     wrong("loss", "gradient", "grad for output", value=never_wrong),
+    wrong("loss", "gradient", "; grad is inherited from Quartic, whose formula", value=never_wrong),
     wrong("loss", "gradient", "declare a corner in kinks", value=absolute, grad=sign),
     wrong("loss", "gradient", "; it misses 1/N everywhere", grad=gradient_without("N")),
     wrong("loss", "gradient", "; it misses 1/D everywhere", grad=gradient_without("D")),

@@ -34,9 +34,14 @@ def spoiling(name: str, change: Any) -> Any:
 
 
 def without_a_slope(self: Any, weights: Any, tape: Any, grad: Array, grads: Any) -> None:
-    x, z, a = tape
+    x, _, a = tape
     grads["B"][:] = a.swapaxes(1, 2) @ grad
     grads["A"][:] = x.swapaxes(1, 2) @ (grad @ weights["B"].swapaxes(1, 2))
+
+
+def twice_as_large(self: Any, weights: Any, x: Array) -> Any:
+    z, tape = RIGHT["network"].forward(self, weights, x)
+    return 2 * z, tape
 
 
 EXAMPLES = 5  # of the kit
@@ -58,6 +63,12 @@ NETWORKS = [
         ]
     ),
     wrong("network", "gradient", "it is the gradient of another formula, equal", backward=without_a_slope),
+    wrong(
+        "network",
+        "gradient",
+        "it is 0.5 times the right value everywhere; backward is inherited from Shallow, whose formula it",
+        forward=twice_as_large,
+    ),
 ]
 
 

@@ -20,8 +20,8 @@ def _binary(function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
 class Operators:
     """Every operator becomes a call of `_apply` with the function of Python's module `operator`.
 
-    No ABC, though `_apply` is abstract: a recording asks 100,000 times whether something is a symbol, and of an
-    ABC that takes ten times as long.
+    No ABC, though `_apply` is abstract: a recording asks 100,000 times whether something is a symbol, and of
+    an ABC that takes ten times as long.
     """
 
     def _apply(self, function: Any, *args: Any) -> Any:

@@ -41,7 +41,7 @@ def printed(
 
     names: those of the inputs. lengths: the lengths of axes, such as N and D, which constants are made of.
     result: the node of the formula itself, and how it is called where the derivative uses it. products: the
-    sign between the factors of a product number by number; another one than " " where matrices are multiplied.
+    sign between the factors of a product number by number, other than " " where matrices are multiplied.
     """
     algebra = Algebra()
     made: dict[Node, Expression] = {node: algebra.name(name) for node, name in names.items()}

@@ -36,7 +36,8 @@ WARM_UP = 10.0  # seconds more for what comes before a task's own time
 FALSE_STARTS = 3  # so many in a row are no accident
 PATIENCE = 5.0  # seconds for a worker to end by itself once it has been told to
 NAME = "annx worker"
-IGNORED = {signal.SIGINT, signal.SIGTERM}
+IGNORED = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
+INTERRUPTS = "a plugin raised KeyboardInterrupt"
 LATE = 2.0  # seconds after its deadline in which a task may end by itself
 LOOK = 0.5  # seconds between two looks at `stop`
 
@@ -51,8 +52,8 @@ class Processes(Executor):
     it begins when the worker has warmed up for it (`warm_up`, where the work has one), and stands still while
     the worker waits for a core that other processes hold, where the system tells (Linux).
     A task that has a `deadline` and runs two seconds past it is "stopped", with its worker.
-    Workers ignore Ctrl-C and SIGTERM, which are the driver's to handle. They end when the driver is gone,
-    even killed, and even where a worker hangs in C code.
+    Workers ignore Ctrl-C, SIGTERM and SIGHUP, which are the driver's to handle. They end when the driver is
+    gone, even killed, and even where a worker hangs in C code.
     """
 
     name: ClassVar[str] = "processes"
@@ -370,7 +371,7 @@ def _ends_all() -> None:
 
 @contextlib.contextmanager
 def _signals_held() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait, here and in the child, which inherits this and ignores them for good."""
+    """Let these signals wait, here and in the child, which inherits this and ignores them for good."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -412,6 +413,10 @@ def _answer(what: str, call: Callable[[], Any]) -> bytes:
         value = call()
     except Exception as error:
         return _raised(error)
+    except KeyboardInterrupt as error:  # from a plugin: Ctrl-C is not for workers
+        if what != "done":
+            return _raised(RuntimeError(INTERRUPTS).with_traceback(error.__traceback__))
+        value = Lost("crashed", INTERRUPTS)
     try:
         return _packed(what, value)
     except Exception as error:

@@ -68,9 +68,10 @@ class HeatMap(Figure):
             grid.heads,
             size=grid.head_size,
             rotation=90 if grid.upright else 0,
+            va="bottom" if grid.upright else "baseline",  # else names with and without a y or g stand apart
             linespacing=1.05,
         )
-        ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
+        ax.tick_params(pad=4, length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
         if not any(row["not_run"] for row in report["leaderboard"]["overall"]):  # else no arm has a rank
             self._ranks(sheet, ax, report["leaderboard"]["overall"], grid, theme)
         ends = [(0, f"best of the {grid.line}"), (1, "worst")]

@@ -395,13 +395,7 @@ class TorchActivation(Made, Activation):
         return self.corners(lambda z: self.backward(np.ones_like(z), z, z))
 
     def validate(self) -> None:
-        self.refuse_missing()
-        try:
-            a = self.forward(np.linspace(-1, 1, 6).reshape(1, 3, 2))
-        except ComponentError as error:
-            raise ValueError(self.reason(error)) from None
-        if a.shape != (1, 3, 2):
-            raise ValueError(f"gives shape {a.shape[1:]} for (3, 2); an activation keeps the shape")
+        self.refuse_unless_activation()
 
     def forward(self, z: Array) -> Array:
         import torch
@@ -470,11 +464,7 @@ class TorchLoss(Made, Loss):
     }
 
     def validate(self) -> None:
-        self.refuse_missing()
-        try:
-            self.value(np.full((1, 3, 2), 0.25), np.tile([[[0.0, 1.0]]], (1, 3, 1)))
-        except ComponentError as error:
-            raise ValueError(self.reason(error)) from None
+        self.refuse_unless_loss()
 
     def value(self, output: Array, target: Array) -> Array:
         import torch
