@@ -44,8 +44,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 # Slow as a whole: what runs sweeps, draws figures, opens pages or starts processes, test after test.
 SLOW = (
     *("running", "report", "oracles", "test_experiments.py", "test_readme.py"),
-    *("experiment/test_fuzz.py", "plugins/test_csv_fuzz.py", "cli/test_encodings.py"),
-    *("contract/test_code_digest.py", "evidence/test_many_seeds.py"),
+    *("cli/test_encodings.py", "contract/test_code_digest.py", "evidence/test_many_seeds.py"),
     *(f"cli/test_{name}.py" for name in ("sweep", "third_party", "hostile_names", "stale_results", "check")),
     *(f"cli/test_{name}.py" for name in ("doctor", "environments", "new_plugin")),
     *(f"plugins/test_{name}.py" for name in ("conformance", "comparison_figures", "decision_boundaries")),
@@ -61,16 +60,17 @@ SLOW = (
 
 # The dearest files, by measured seconds of CPU. They begin first, so that no process is left alone with one.
 DEAREST = (
-    *("experiment/test_fuzz.py", "plugins/test_conformance.py", "report/test_report.py"),
-    *("report/test_browser.py", "plugins/test_csv_fuzz.py"),
-    *("plugins/test_figures.py", "engine/test_training.py", "engine/test_training_forms.py"),
-    *("running/test_sweep.py", "cli/test_hostile_names.py", "cli/test_new_plugin.py", "cli/test_sweep.py"),
-    *("cli/test_encodings.py", "running/test_damaged_folders.py", "plugins/test_layer_figures.py"),
-    *("plugins/test_decision_boundaries.py", "report/test_sentences.py", "running/test_chain.py"),
+    *("report/test_browser.py", "report/test_report.py", "plugins/test_conformance.py"),
+    *("running/test_sweep.py", "plugins/test_figures.py", "engine/test_training.py"),
+    *("plugins/test_optimizers.py", "engine/test_training_forms.py", "report/test_sentences.py"),
+    *("cli/test_hostile_names.py", "cli/test_new_plugin.py", "running/test_chain.py", "cli/test_sweep.py"),
+    *("plugins/test_decision_boundaries.py", "plugins/test_matrix_optimizers.py"),
+    *("plugins/test_layer_figures.py", "plugins/test_executors.py", "cli/test_encodings.py"),
+    *("running/test_damaged_folders.py", "plugins/test_many_panels.py"),
     *("report/test_partial.py", "engine/test_objective_stack.py", "report/test_schema.py"),
     *("plugins/test_failures_in_figures.py", "report/test_markdown.py", "cli/test_stale_results.py"),
-    *("running/test_seed_rounds.py", "report/test_compare_runs.py", "plugins/test_executors.py"),
-    *("plugins/test_many_panels.py", "cli/test_cli.py", "cli/test_third_party.py"),
+    *("running/test_seed_rounds.py", "report/test_compare_runs.py", "plugins/test_wrappers.py"),
+    *("cli/test_cli.py", "cli/test_third_party.py", "plugins/test_networks.py"),
 )
 
 

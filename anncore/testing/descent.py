@@ -28,6 +28,15 @@ NETWORK = (
 )
 
 
+def _large(spec: WeightSpec, times: int = 8) -> WeightSpec:
+    rows, columns = spec.shape
+    shape = rows if rows == 1 else times * rows, times * columns
+    return spec._replace(shape=shape, fan_in=times * spec.fan_in, fan_out=times * spec.fan_out)
+
+
+LARGE_WEIGHT, LARGE_NETWORK = _large(WEIGHT), tuple(map(_large, NETWORK))
+
+
 def is_plain(cls: Any) -> bool:
     """Tell whether the core calls an optimizer class's objects directly, without fitting them."""
     return not (fields(cls) or cls.asks or overrides(cls, AnyOptimizer.route))

@@ -329,6 +329,10 @@ class Kit:
         """Return the ways to run a component on a stack; empty if the kind does not use stacks."""
         return []
 
+    def large_cases(self, subject: Subject) -> list[Case]:
+        """Return cases like those of `cases` with more numbers each; empty if it is to do with those."""
+        return []
+
     computes = True  # whether `exercise` yields results
     stacked = False  # whether `cases` returns any
     fed = True  # whether the component gets their inputs, so that a NaN trial could affect its neighbours

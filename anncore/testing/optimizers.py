@@ -14,6 +14,8 @@ from anncore.testing.descent import (
     BIAS,
     FLAT,
     FLAT_WEIGHT,
+    LARGE_NETWORK,
+    LARGE_WEIGHT,
     NETWORK,
     STEPS,
     WEIGHT,
@@ -41,6 +43,15 @@ class OptimizerKit(Kit):
         more = [FLAT] if is_plain(subject.cls) and _own_scope(subject) == "number" else []
         cases = [_case([spec], f"{spec.shape[0]} x {spec.shape[1]}") for spec in (WEIGHT, BIAS, *more)]
         return cases if more else [*cases, _case(NETWORK, f"{len(NETWORK)} arrays")]
+
+    def large_cases(self, subject: Subject) -> list[Case]:
+        """Make the same steps on arrays eight times as long on each side."""
+        if overrides(subject.cls, AnyOptimizer.route):
+            return [_case(LARGE_NETWORK, f"{len(LARGE_NETWORK)} large arrays")]
+        case = _case([LARGE_WEIGHT], f"{LARGE_WEIGHT.shape[0]} x {LARGE_WEIGHT.shape[1]}")
+        if is_plain(subject.cls) and _own_scope(subject) == "number":
+            return [case]
+        return [case, _case(LARGE_NETWORK, f"{len(LARGE_NETWORK)} large arrays")]
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""

@@ -441,7 +441,7 @@ def test_hostile_texts_of_a_section_are_escaped_in_every_view() -> None:
     table = ReportTable(HOSTILE, [HOSTILE, "n"], [[HOSTILE, 1]])
     component = section(title=HOSTILE, write=lambda self, data: [HOSTILE, table])
     content = build_report(make_results(), {})
-    content["sections"].append(write_section(component, figure_data.ordinary().data))
+    content["sections"].append(write_section(component, figure_data.copied(figure_data.ordinary().data)))
     content = plain(content)
     json.dumps(content).encode()
     page, text = render_html(content, {}), render_markdown(content)
@@ -472,7 +472,7 @@ def test_hostile_texts_of_a_section_are_escaped_in_every_view() -> None:
     ],
 )
 def test_a_section_that_fails_says_so_and_loses_nothing(members: Any, problem: str) -> None:
-    entry = write_section(section(**members), figure_data.ordinary().data)
+    entry = write_section(section(**members), figure_data.copied(figure_data.ordinary().data))
     assert problem in entry["problem"]
     assert (entry["paragraphs"], entry["tables"]) == ([], [])
 

@@ -324,7 +324,9 @@ def test_the_first_failure_stops_a_sweep_that_shall_fail_fast(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_a_trial_that_hangs_is_timed_out_alone(tmp_path: Path) -> None:
+def test_a_trial_that_hangs_is_timed_out_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # It hangs while its worker warms up for it, in its stack and then alone: ten seconds more each time.
+    monkeypatch.setattr("annx_plugins.executors.processes.WARM_UP", 4.0)
     text = '\nseeds.report = [0]\nlimits.timeout = "2s"\noptimizer.trouble.how = ["none", "hang"]\n'
     trials = sweep(load(tmp_path, text), out=tmp_path / "run", jobs=1).trials
     found = trials[["optimizer.how", "status", "error"]].to_numpy().tolist()

@@ -148,9 +148,8 @@ def _panel_heading(ax: Any, panel: LayerPanel, width: float, theme: Theme, noted
     """Write the arm, how many of its seeds are lost, and the panel's note."""
     lost = f" {panel.mark}" if panel.mark else ""
     name = shorten(panel.arm, width - text_width(lost, 8.5, "bold"), 8.5, "bold") + lost
-    ax.set_title(
-        name, size=8.5, weight="bold", loc="left", color=theme[panel.arm].color, pad=14 if noted else 4
-    )
+    pad, color = 14 if noted else 4, theme[panel.arm].color
+    ax.set_title(name, size=8.5, weight="bold", loc="left", y=1.0, color=color, pad=pad)
     note = shorten(panel.note, width, 7)
     ax.annotate(note, (0, 1), (0, 3), xycoords="axes fraction", textcoords="offset points", size=7)
 

@@ -191,12 +191,17 @@ def fit_columns(count: int, most: int, inner: float, least: float, gap: float) -
 
 
 def panel_title(ax: Any, text: str) -> None:
-    """Write a panel's title, on two smaller lines or cut where it would run into its neighbour's."""
+    """Write a panel's title, on two smaller lines or cut where it would run into its neighbour's.
+
+    It stands on the upper edge of the axes: to look for ticks and labels that it must avoid, matplotlib
+    measures all texts of the panel a second time.
+    """
     room = ax.get_position().width * ax.figure.get_figwidth()
+    style = {"weight": "bold", "loc": "left", "y": 1.0}
     if text_width(text, 8.5, "bold") <= room:
-        ax.set_title(text, size=8.5, weight="bold", loc="left")
+        ax.set_title(text, size=8.5, **style)
     else:
-        ax.set_title(two_lines(text, room, 7, "bold"), size=7, weight="bold", loc="left", linespacing=1.05)
+        ax.set_title(two_lines(text, room, 7, "bold"), size=7, linespacing=1.05, **style)
 
 
 def spread(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:

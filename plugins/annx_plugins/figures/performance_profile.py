@@ -158,7 +158,7 @@ class PerformanceProfile(Figure):
         ax.set_yticks(range(0, top + 1, step))
         ax.set_xlabel(f"steps ÷ {'those of the fastest arm' if width > 2.4 else 'the fastest'}, τ (log)")
         ax.set_ylabel(f"{speed.places} reached within τ (%)")
-        ax.set_title("Performance profile and score", size=8.5, weight="bold", loc="left")
+        ax.set_title("Performance profile and score", size=8.5, weight="bold", loc="left", y=1.0)
         drawing.end_labels(ax, ends, room=room)  # of equal ones the better label comes to lie above
 
     def _raw(

@@ -405,7 +405,7 @@ def _write_notes(ax: Any, arm: str, notes: Sequence[tuple[str, str]], theme: dra
         ax.text(0, at, text, transform=ax.transAxes, size=6.5, va="bottom", color=color)
     name = drawing.shorten(arm, width, 8, "bold")
     pad = 72 * (0.06 + NOTE * len(lines))
-    ax.set_title(name, size=8, weight="bold", loc="left", color=theme[arm].color, pad=pad)
+    ax.set_title(name, size=8, weight="bold", loc="left", y=1.0, color=theme[arm].color, pad=pad)
 
 
 def _value(value: float) -> str:
