@@ -28,6 +28,18 @@ def limited_patience(seconds: float = LONGEST) -> Iterator[None]:
         _limit.reset(token)
 
 
+@contextlib.contextmanager
+def named_if_slow(what: str) -> Iterator[None]:
+    """Say on standard error what is being done if the body takes long: "data set csv is being made"."""
+    timer = threading.Timer(NAMED_AFTER, lambda: TELLER.say(f"annx: {what} ..."))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 class Waiting:
     """Runs one plugin's code after another, and names on standard error the one that takes long.
 

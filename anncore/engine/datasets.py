@@ -16,6 +16,7 @@ import numpy as np
 
 from anncore.contract.errors import DataError
 from anncore.contract.kinds import REAL_TASKS, TASKS, Array, Data, Task
+from anncore.contract.patience import named_if_slow
 from anncore.contract.registry import Registry
 from anncore.contract.streams import stream
 from anncore.contract.trial import Part, Split
@@ -105,8 +106,13 @@ def prepare(
 
 
 def inspect(dataset: Part, split: Split, sweep_seed: int, seed: int, registry: Registry) -> Shapes:
-    """Make a data set once and return its task and shapes. Raises the errors of `prepare`."""
-    return prepare(dataset, split, sweep_seed, seed, registry, "float32").shapes
+    """Make a data set once and return its task and shapes. Raises the errors of `prepare`.
+
+    One that takes longer than two seconds is named on standard error, with its file.
+    """
+    files = f" ({', '.join(dataset.paths.values())})" if dataset.paths else ""
+    with named_if_slow(f"data set {dataset.name.rpartition(':')[2]}{files} is being made"):
+        return prepare(dataset, split, sweep_seed, seed, registry, "float32").shapes
 
 
 def _prepare(

@@ -15,6 +15,7 @@ from anncore.evidence import stats
 from anncore.evidence.frame import UNRUN, Words, by_problem, prepared, unit_costs_of
 from anncore.evidence.sentences import DATA_SETS, SEEDS, sentence
 from anncore.evidence.stats import Estimate
+from anncore.evidence.units import of_trials
 from anncore.evidence.verdicts import compare
 
 if TYPE_CHECKING:
@@ -154,8 +155,7 @@ def _blocked(long: pd.DataFrame) -> dict[str, dict[str, str]]:
         for arm, column in zip(statuses, statuses.to_numpy(object).T, strict=True):
             counts = Counter(status for status in column if status not in ("ok", "diverged"))
             if counts:
-                parts = ", ".join(f"{n} {status}" for status, n in counts.items())
-                blocked[problem][str(arm)] = f"{parts} of {len(statuses)} trials"
+                blocked[problem][str(arm)] = of_trials(counts, len(statuses))
     return blocked
 
 

@@ -18,11 +18,11 @@ from anncore.contract.engine_version import told_apart
 from anncore.contract.kind_names import UNTUNED
 from anncore.evidence import stats
 from anncore.evidence.frame import LEFT_OUT, NOT_CHOSEN
-from anncore.evidence.selection import VERBS, selection_gaps, with_fresh_scores
+from anncore.evidence.selection import selection_gaps, with_fresh_scores
 from anncore.evidence.sentences import counted, growth, joined, number, percent, short, size
 from anncore.evidence.speed import targets
 from anncore.evidence.study import BLOCKING, Study
-from anncore.evidence.units import DATA_SETS, singular
+from anncore.evidence.units import DATA_SETS, STATUS_VERBS, singular
 from anncore.evidence.verdicts import FEW_DATA_SETS, FEWEST_DATA_SETS
 
 
@@ -72,7 +72,7 @@ def _failures(study: Study) -> list[Caution]:
     if len(bad):
         arms = joined(list(dict.fromkeys(bad["arm"].map(str))))
         by_status = bad["status"].value_counts(sort=False).items()
-        counts = ", ".join(f"{count} {VERBS[str(status)]}" for status, count in by_status)
+        counts = ", ".join(f"{count} {STATUS_VERBS[str(status)]}" for status, count in by_status)
         they, them = ("They block", "them") if len(bad) > 1 else ("It blocks", "it")
         cautions.append(
             Caution(

@@ -20,7 +20,7 @@ from anncore.evidence.labels import Labels
 from anncore.evidence.measures import Measure, measures_of
 from anncore.evidence.selection import Unchosen, unchosen
 from anncore.evidence.stats import LEVEL
-from anncore.evidence.units import VARIANTS
+from anncore.evidence.units import VARIANTS, of_trials
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -185,10 +185,10 @@ def blocked_arms(study: Study, problem: str) -> dict[str, str]:
     reasons = {}
     for arm in study.arms:
         column = statuses[arm].tolist()
-        counts = [f"{column.count(status)} {status}" for status in (*BLOCKING, *UNRUN) if status in column]
+        counts = {status: column.count(status) for status in (*BLOCKING, *UNRUN) if status in column}
         if counts:
             nothing = study.unchosen.get((problem, arm))
-            reasons[arm] = nothing.text if nothing else f"{', '.join(counts)} of {len(column)} trials"
+            reasons[arm] = nothing.text if nothing else of_trials(counts, len(column))
             if study.lost.get((problem, arm)) == LEFT_OUT:
                 reasons[arm] = "left out by the file's rules"
     return reasons

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE
 
 SEEDS, VARIANTS = "seeds", "variants"
@@ -47,3 +49,12 @@ def sentence(text: str) -> str:
 def counted(count: int, unit: str) -> str:
     """Write a number of units, `unit` in the plural: "1 seed", "10 data sets"."""
     return f"{count} {singular(unit) if count == 1 else unit}"
+
+
+STATUS_VERBS = {"failed": "failed", "timeout": "timed out", "crashed": "crashed", "diverged": "diverged"}
+
+
+def of_trials(counts: Mapping[str, int], total: int) -> str:
+    """Say how many of so many trials ended how, by status: "2 failed, 1 timed out of 8 trials"."""
+    parts = ", ".join(f"{count} {STATUS_VERBS.get(status, status)}" for status, count in counts.items())
+    return f"{parts} of {counted(total, 'trials')}"

@@ -13,7 +13,7 @@ from anncore.contract import patience
 from anncore.contract.admission import Refused
 from anncore.contract.errors import PluginError
 from anncore.contract.loading import load_registry
-from anncore.contract.patience import Waiting, limited_patience
+from anncore.contract.patience import Waiting, limited_patience, named_if_slow
 from anncore.contract.telling import TELLER
 
 
@@ -67,3 +67,16 @@ def test_a_file_that_hangs_is_a_broken_plugin(tmp_path: Path, monkeypatch: pytes
     with limited_patience(0.05), pytest.raises(PluginError, match=r"file:slow is broken: it has not loaded"):
         load_registry([tmp_path / "slow.py"])
     gate.set()
+
+
+def test_what_takes_long_is_named_and_what_does_not_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    said = threading.Event()
+    monkeypatch.setattr(TELLER, "say", lambda text: (lines.append(text), said.set()))
+    monkeypatch.setattr(patience, "NAMED_AFTER", 1e6)
+    with named_if_slow("data set quick is being made"):
+        pass
+    monkeypatch.setattr(patience, "NAMED_AFTER", 0.0)
+    with named_if_slow("data set slow is being made"):
+        assert said.wait(60)
+    assert lines == ["annx: data set slow is being made ..."]

@@ -26,6 +26,14 @@ def test_costs_are_logarithms_of_losses_and_infinite_where_diverged() -> None:
     assert blocked_arms(study, "xor") == {"adam": "1 failed of 10 trials"}
 
 
+def test_what_blocks_an_arm_is_counted_in_words() -> None:
+    def status(problem: str, arm: str, seed: int) -> str:
+        return "timeout" if arm == "adam" else "ok"
+
+    study = Study(make_results(("sgd", "adam"), ("xor",), status=status, seeds=(100,)))
+    assert blocked_arms(study, "xor") == {"adam": "1 timed out of 1 trial"}
+
+
 def test_accuracy_is_a_share_where_more_is_better() -> None:
     study = Study(make_results(metric="valid_accuracy", goal="max", regression=()))
     measure = study.measures["xor"]

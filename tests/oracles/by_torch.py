@@ -180,6 +180,12 @@ class Extragradient:
         self._sgd.step()
 
 
+def _autoencoder(t: Any, x: Any, p: Any, training: bool) -> Any:
+    for i in (1, 3):
+        x = t.tanh(x @ p[f"W{i}"] + p[f"b{i}"]) @ p[f"W{i + 1}"] + p[f"b{i + 1}"]
+    return x
+
+
 def _cnn(t: Any, x: Any, p: Any, training: bool, kernel: int = 3, pool: int = 2, mean: bool = False) -> Any:
     weight = p["W"].T.reshape(-1, 1, kernel, kernel)
     z = t.nn.functional.conv2d(x.reshape(-1, 1, 8, 8), weight, p["b"][0], padding="same")
@@ -811,6 +817,7 @@ ROWS = [
         border=0.5,
         start="ink",
     ),
+    network("autoencoder", "training", _autoencoder, hidden=[4], code=2),
     network("cnn", "training", _cnn, filters=2),
     network("cnn", "training", partial(_cnn, mean=True), filters=2, pooling="mean"),
     network("cnn", "training", partial(_cnn, kernel=5, pool=3), filters=2, kernel=5, pool=3),

@@ -309,6 +309,7 @@ SIZES: Mapping[str, tuple[int, int]] = {
     "hopfield": (4, 4),
     "maxnet": (5, 5),
     "lattice": (16, 16),
+    "autoencoder": (3, 3),
 }
 
 

@@ -108,6 +108,32 @@ def test_quotes_spaces_blank_lines_and_line_ends_are_read(tmp_path: Path) -> Non
     assert data.x.ravel().tolist() == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        ("1", 1.0),
+        ("-0.1", -0.1),
+        ("+3.5e-7", 3.5e-7),
+        ("1e3", 1000.0),
+        (".5", 0.5),
+        ("7.", 7.0),
+        ("\u0661", 1.0),
+    ],
+)
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_tables_of_plain_numbers_are_read_as_column_by_column(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell: str, number: float, decimal: str
+) -> None:
+    rows = (f"{cell.replace('.', decimal)};{k}{decimal}25;{k % 2}" for k in range(12))
+    content = table("a;b;y", *rows)
+    quick = read(tmp_path, content, separator=";", decimal=decimal)
+    np.testing.assert_array_equal(quick.x, [[number, k + 0.25] for k in range(12)])
+    monkeypatch.setattr(f"{CSV.__module__}.Columns._block", lambda columns, kept: None)
+    slow = read(tmp_path, content, separator=";", decimal=decimal)
+    assert quick.x.tobytes() == slow.x.tobytes()
+    assert (quick.x.dtype, quick.x.flags.c_contiguous) == (slow.x.dtype, slow.x.flags.c_contiguous)
+
+
 def test_the_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
     content = column(*"abab", "a", header="y2,y")
     assert read(tmp_path, b"\xef\xbb\xbf" + content.encode()).features == ("y2",)

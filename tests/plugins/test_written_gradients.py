@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from shipped import REGISTRY
 
-from anncore.contract.kinds import AnyNetwork, overrides
+from anncore.contract.kinds.networks import learns_by_rule
 
 METHODS = {
     "activation": ("backward",),
@@ -24,7 +24,7 @@ WRITTEN = [
     for name in names
     if name in vars(component.cls)
     and not getattr(component.cls, "noisy", False)  # the kind asks for it: no formula knows the noise
-    and not (kind == "network" and overrides(component.cls, AnyNetwork.learn))  # it learns by another rule
+    and not (kind == "network" and learns_by_rule(component.cls))
 ]
 
 

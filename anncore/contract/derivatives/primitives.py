@@ -57,7 +57,7 @@ def put_back(*pieces: Array, indices: tuple[Any, ...], shape: tuple[int, ...]) -
 def put_along(grad: Array, places: Array, *, axis: int, shape: tuple[int, ...]) -> Array:
     """Return zeros of a shape to which `grad` is added at `places` of an axis: take_along_axis in reverse."""
     total = np.zeros(shape, grad.dtype)
-    mesh: list[Any] = list(np.ogrid[tuple(slice(n) for n in places.shape)])
+    mesh: list[Any] = list(np.ogrid[tuple(slice(n) for n in shape)])  # places may be broadcast against it
     mesh[axis] = places
     np.add.at(total, tuple(mesh), grad)
     return total
