@@ -166,7 +166,7 @@ lr = 0.9
 
 def test_a_sweep_speaks_of_reconstruction_and_keeps_snapshots(tmp_path: Path) -> None:
     own = (Cloud, Pulled, UnusedPrototypes)
-    run = anncore.sweep(TEXT, components=own, out=tmp_path / "run", unchecked=True)
+    run = anncore.sweep(TEXT, components=own, out=tmp_path / "run", unchecked=True, executor="serial")
     assert run.findings["select"]["metric"] == "valid_reconstruction_error"
     assert run.findings["measures"]["cloud"]["label"] == "test reconstruction error"
     methods = str(run.findings["methods"]["paragraphs"])
