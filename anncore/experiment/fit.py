@@ -160,8 +160,8 @@ class NetworkFit(Fit):
         if not (takes.holds(low) and takes.holds(high)):
             raise ExperimentError(
                 f"{self.experiment.file}: loss {loss.name!r} takes targets in {takes}, but the inputs of "
-                f"{dataset.entry.label!r}, which are its targets, lie in {low:.3g} ... {high:.3g} in training; "
-                "set [split] standardize = false, or use another loss."
+                f"{dataset.entry.label!r}, its targets, lie in {low:.3g} ... {high:.3g} in training; set "
+                "[split] standardize = false, or use another loss."
             )
         self._fitting.add(together)
 

