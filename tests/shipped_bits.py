@@ -17,7 +17,7 @@ import re
 import struct
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from anncore import Registry, load_registry
 from anncore.contract.engine_version import NUMBER_VERSION, environment_digest, numeric_environment
 from anncore.contract.hyperparameters import build
 from anncore.contract.registry import Registered
-from anncore.contract.trial import Part, Trial
+from anncore.contract.trial import Part, Split, Trial
 from anncore.engine.training import train_stack
 from anncore.running.component_costs import default_part
 
@@ -51,6 +51,19 @@ DATA = {
     "multiclass": {"dataset": "iris", "output": "softmax", "loss": "categorical_cross_entropy"},
     "regression": {"dataset": ("friedman", {"n": 60}), "output": "identity", "loss": "mse"},
     "unsupervised": {"dataset": ("unlabelled", {}), "output": "identity", "loss": "mse"},
+}
+UNSUPERVISED: dict[str, dict[str, Any]] = {
+    "competitive": {"dataset": "unit_square"},
+    "som": {"dataset": "unit_square"},
+    "boltzmann": {"dataset": "bars_and_stripes", "output": "sigmoid", "split": Split(standardize=False)},
+    "autoencoder": {},
+    "gan": {"dataset": "gaussian_ring"},
+}
+MEASURED = {
+    "competitive": ("idle_prototypes",),
+    "som": ("topographic_error",),
+    "boltzmann": ("log_likelihood",),
+    "gan": ("coverage",),
 }
 # SOAP turns by eigenvectors, which rounding moves further than anything else here.
 TOLERANCE = {"": 1e-5, "optimizer soap": 2e-3}
@@ -99,14 +112,20 @@ def _trials(registry: Registry, component: Registered, dtype: str) -> Iterator[T
     elif kind == "network":
         data = {**DATA["multiclass"], "dataset": "digits"} if component.name in ("cnn", "elman") else {}
         data = {**DATA["regression"], "dataset": "stored_patterns"} if component.name == "hopfield" else data
+        if component.name in UNSUPERVISED:
+            data = {**DATA["unsupervised"], **UNSUPERVISED[component.name]}
         yield make_trial(registry, network=component.name, **data, **options)
     elif kind == "loss":
-        for task, output in cls.outputs.items() if getattr(cls, "trainable", True) else ():
-            yield make_trial(registry, **{**DATA[task], "loss": component.name, "output": output}, **options)
+        for task in _tasks(cls.outputs) if getattr(cls, "trainable", True) else ():
+            yield make_trial(
+                registry, **{**DATA[task], "loss": component.name, "output": cls.outputs[task]}, **options
+            )
     elif kind == "metric":
         watch = (component.full_name,) if getattr(cls, "watches", False) else ()
-        for task in cls.tasks:
-            yield make_trial(registry, **DATA[task], **options, watch=watch)
+        networks = [network for network, names in MEASURED.items() if component.name in names]
+        for task in _tasks(cls.tasks):
+            more = {"network": networks[0], **UNSUPERVISED[networks[0]]} if networks else {}
+            yield make_trial(registry, **{**DATA[task], **more}, **options, watch=watch)
     elif kind == "activation":
         yield make_trial(registry, activation=component.name, **DATA["binary"], **options)
     else:
@@ -114,6 +133,11 @@ def _trials(registry: Registry, component: Registered, dtype: str) -> Iterator[T
             options["batch_size"] = "full"
         trial = make_trial(registry, **DATA["binary"], **options)
         yield dataclasses.replace(trial, parts={**trial.parts, kind: default_part(registry, component)})
+
+
+def _tasks(tasks: Iterable[str]) -> list[str]:
+    """Return the tasks to look at: what is scored on targets gives nothing else on inputs given back."""
+    return [task for task in tasks if task != "unsupervised"] or [*tasks]
 
 
 def _on_data(registry: Registry, component: Registered, options: dict[str, Any]) -> Iterator[Trial]:

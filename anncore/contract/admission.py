@@ -33,7 +33,7 @@ OWN_KEYS: Mapping[str, tuple[str, ...]] = {
 """By kind, the experiment's own keys in the section where a component's hyperparameters stand beside them."""
 
 # Class attributes that hold an interval, unless a component has a hyperparameter of that name.
-INTERVALS = ("range", "accepts", "bounds")
+INTERVALS = ("range", "accepts", "targets", "bounds")
 
 
 class Refused(Exception):

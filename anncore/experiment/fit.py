@@ -113,6 +113,8 @@ class NetworkFit(Fit):
             for key, reference in references(_class(network.entry)).items()
             if reference.kind == "activation" and reference.default == "auto"
         ]
+        if task == "unsupervised":
+            self._check_inputs(dataset, component)
         together = (task, component.full_name, network.entry.label, *outputs)
         if together in self._fitting:
             return
@@ -147,6 +149,21 @@ class NetworkFit(Fit):
                 f"{self.experiment.file}: loss {loss.name!r} takes outputs in {accepts}, but the output "
                 f"activation {output.name!r} of [network.{network.label}] gives {reach}; {way_out}"
             )
+
+    def _check_inputs(self, dataset: Choice, loss: Registered) -> None:
+        """Refuse inputs that are targets themselves and lie outside of what the loss takes."""
+        takes = Interval.parse(loss.cls.targets)
+        together = (dataset, loss.full_name)
+        if together in self._fitting or not (math.isfinite(takes.low) or math.isfinite(takes.high)):
+            return
+        low, high = self.maker.target_range(dataset)
+        if not (takes.holds(low) and takes.holds(high)):
+            raise ExperimentError(
+                f"{self.experiment.file}: loss {loss.name!r} takes targets in {takes}, but the inputs of "
+                f"{dataset.entry.label!r}, its targets, lie in {low:.3g} ... {high:.3g} in training; set "
+                "[split] standardize = false, or use another loss."
+            )
+        self._fitting.add(together)
 
     def _check_watch(self, task: Task, network: Entry) -> None:
         """Refuse metrics that look into a network which does not show its layers, or are not for the task."""

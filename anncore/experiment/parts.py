@@ -89,6 +89,15 @@ class PartMaker:
             self._shapes[dataset] = self.seen[digest] = shapes
         return shapes
 
+    def target_range(self, dataset: Choice) -> tuple[float, float]:
+        """Return the least and the greatest target of a data set, as training has them, of the first seed."""
+        experiment = self.experiment
+        seed = (*experiment.tune_seeds, *experiment.report_seeds)[0]
+        part, dtype = self.plain(dataset), experiment.train.dtype
+        data = prepare(part, experiment.split, experiment.sweep_seed, seed, self.registry, dtype)
+        every = (data.y_train, data.y_valid, data.y_test)
+        return min(float(y.min()) for y in every), max(float(y.max()) for y in every)
+
     def loss(self, choice: Choice, task: Task) -> Part:
         """Return the loss, "auto" as the natural one of the task."""
         if choice.entry.component is not None:

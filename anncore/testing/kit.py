@@ -27,7 +27,16 @@ from anncore.contract.hyperparameters import (
     references,
     resolve,
 )
-from anncore.contract.kinds import BASES, Activation, Array, Initializer, Optimizer, Schedule
+from anncore.contract.kinds import (
+    BASES,
+    Activation,
+    Array,
+    Data,
+    Dataset,
+    Initializer,
+    Optimizer,
+    Schedule,
+)
 from anncore.engine.process import one_blas_thread
 
 Run = Callable[["Subject"], int]
@@ -232,7 +241,19 @@ class ProbeInitializer(Initializer):
         return 0.5 * rng.standard_normal(shape)
 
 
+class ProbeDataset(Dataset):
+    """Forty points about two places, and which of them: for data sets around another."""
+
+    name: ClassVar[str] = "probe"
+
+    def make(self, rng: np.random.Generator) -> Data:
+        """Return the points."""
+        y = np.arange(40) % 2
+        return Data(rng.standard_normal((40, 3)) + y[:, None], y, "binary")
+
+
 PROBES: Mapping[str, Callable[[], Any]] = {
+    "dataset": ProbeDataset,
     "activation": Probe,
     "optimizer": ProbeOptimizer,
     "schedule": ProbeSchedule,

@@ -166,7 +166,7 @@ lr = 0.9
 
 def test_a_sweep_speaks_of_reconstruction_and_keeps_snapshots(tmp_path: Path) -> None:
     own = (Cloud, Pulled, UnusedPrototypes)
-    run = anncore.sweep(TEXT, components=own, out=tmp_path / "run", unchecked=True)
+    run = anncore.sweep(TEXT, components=own, out=tmp_path / "run", unchecked=True, executor="serial")
     assert run.findings["select"]["metric"] == "valid_reconstruction_error"
     assert run.findings["measures"]["cloud"]["label"] == "test reconstruction error"
     methods = str(run.findings["methods"]["paragraphs"])
@@ -187,6 +187,18 @@ def test_an_experiment_may_select_by_what_networks_measure_if_all_of_them_do(tmp
         anncore.make_plan(other)
     assert "is measured by networks themselves (pulled), and [network.mlp] does not" in str(error.value)
     assert "name another metric" in str(error.value)
+
+
+def test_a_cross_entropy_needs_inputs_between_0_and_1(tmp_path: Path) -> None:
+    text = TEXT.replace("cloud", "bars_and_stripes").replace("pulled", "autoencoder")
+    text += "[loss.binary_cross_entropy]\n"
+    with pytest.raises(ExperimentError) as error:
+        plan(tmp_path, text)
+    assert "'binary_cross_entropy' takes targets in [0, 1], but the inputs of 'bars_and_stripes'" in str(
+        error.value
+    )
+    assert "set [split] standardize = false" in str(error.value)
+    assert plan(tmp_path, text + "[split]\nstandardize = false\n").counts["report"] == 6
 
 
 def test_a_loss_for_targets_of_classes_is_refused(tmp_path: Path) -> None:

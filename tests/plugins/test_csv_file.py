@@ -45,6 +45,13 @@ def test_columns_become_features_and_target(tmp_path: Path) -> None:
     assert (data.task, data.features, data.classes) == ("regression", ("a", "b"), ())
 
 
+def test_without_a_target_every_column_is_a_feature(tmp_path: Path) -> None:
+    content = table("a,name,b", "1,x,10", "2,y,20", "3,z,30", "4,u,4e1", "-5,v,+50")
+    data = read(tmp_path, content, target="", task="unsupervised", drop=("name",))
+    assert data.x.tolist() == [[1, 10], [2, 20], [3, 30], [4, 40], [-5, 50]]
+    assert (data.y, data.task, data.features, data.classes) == (None, "unsupervised", ("a", "b"), ())
+
+
 @pytest.mark.parametrize(
     ("values", "task", "classes"),
     [
@@ -190,7 +197,22 @@ GOOD = column(0, 1, 0, 1, 0)
             {"target": "lable"},
             "has no column 'lable', which target names. Did you mean 'label'?",
         ),
-        (GOOD, {"target": ""}, "target is missing; name the column to predict, one of 'a', 'y'"),
+        (
+            GOOD,
+            {"target": ""},
+            "target is missing; name the column to predict, one of 'a', 'y', or set task = ",
+        ),
+        (
+            GOOD,
+            {"task": "unsupervised"},
+            "an unsupervised task has no target, got 'y'; leave target out, and the column with drop = [",
+        ),
+        (GOOD, {"target": "", "task": "unsupervised", "drop": ["a", "y"]}, "no feature column is left"),
+        (
+            table("a,b", *(f"{i},text" for i in range(6))),
+            {"target": "", "task": "unsupervised"},
+            "column 'b' must hold finite numbers, got 'text' on line 2",
+        ),
         (GOOD, {"drop": ["b"]}, "has no column 'b', which drop names. It has 'a', 'y'."),
         (GOOD, {"drop": ["y"]}, "the target 'y' cannot be in drop"),
         (GOOD, {"drop": ["a"]}, "no feature column is left beside the target 'y'"),

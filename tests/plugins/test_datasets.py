@@ -18,11 +18,13 @@ SYNTHETIC = ["two_moons", "circles", "blobs", "spirals", "xor", "checkerboard", 
 SYNTHETIC += ["linear_regression", "friedman", "sine", "outlier_regression", "imbalanced"]
 # synthetic, but without noise in the features, or without n
 SEQUENCES = ["temporal_xor", "stored_patterns", "letters", "largest", "pixel_shapes"]
+UNSUPERVISED = ["unit_square", "gaussian_ring", "bars_and_stripes", "unlabelled"]
 REAL = ["iris", "wine", "breast_cancer", "digits", "diabetes"]
 
 
 def make(name: str, seed: int = 0, **values: Any) -> Data:
-    component = build(REGISTRY.get("dataset", name).cls, **values)
+    inside = {"dataset": (build(REGISTRY.get("dataset", "iris").cls),)} if name == "unlabelled" else {}
+    component = build(REGISTRY.get("dataset", name).cls, **values, **inside)
     return component.make(np.random.default_rng(seed))
 
 
@@ -35,7 +37,7 @@ def declares(name: str, key: str) -> bool:
 
 
 def test_every_data_set_of_the_catalogue_is_here() -> None:
-    assert sorted(NAMES) == sorted([*SYNTHETIC, *SEQUENCES, *REAL])
+    assert sorted(NAMES) == sorted([*SYNTHETIC, *SEQUENCES, *UNSUPERVISED, *REAL])
 
 
 # All of them
@@ -421,3 +423,40 @@ def test_the_draws_are_scikit_learns_bit_for_bit(name: str, values: dict[str, An
 
 def blobs(classes: int, features: int, noise: float, **given: Any) -> Any:
     return make_blobs(centers=classes, n_features=features, cluster_std=noise, **given)
+
+
+# Without targets
+
+
+def test_unlabelled_is_the_inputs_of_the_other_data_set() -> None:
+    data, iris = make("unlabelled"), make("iris")
+    assert np.array_equal(data.x, iris.x)
+    assert (data.y, data.task, data.features, data.classes) == (None, "unsupervised", iris.features, ())
+
+
+def test_a_ring_has_its_clouds_where_they_belong() -> None:
+    x = make("gaussian_ring", n=4000, modes=4, radius=3.0, noise=0.1).x
+    places = np.array([(3, 0), (0, 3), (-3, 0), (0, -3)])
+    nearest = np.linalg.norm(x[:, None] - places, axis=2).argmin(axis=1)
+    for k, place in enumerate(places):
+        cloud = x[nearest == k]
+        assert 900 < len(cloud) < 1100
+        np.testing.assert_allclose(cloud.mean(axis=0), place, atol=0.02)
+        np.testing.assert_allclose(cloud.std(axis=0), 0.1, atol=0.01)
+
+
+def test_bars_and_stripes_are_all_of_them_and_no_others() -> None:
+    """2^4 + 2^4 - 2 pictures of side 4, of which the empty and the full one are twice as likely."""
+    x = make("bars_and_stripes", n=16_000, side=4).x
+    pictures, counts = np.unique(x, axis=0, return_counts=True)
+    assert len(pictures) == 30
+    for picture, count in zip(pictures.reshape(-1, 4, 4), counts, strict=True):
+        assert (picture == picture[:1]).all() or (picture == picture[:, :1]).all()
+        assert count == pytest.approx(1000 if len(np.unique(picture)) == 1 else 500, rel=0.2)
+
+
+def test_the_unit_square_is_evenly_filled() -> None:
+    x = make("unit_square", n=10_000, features=3).x
+    assert x.shape == (10_000, 3)
+    assert 0 <= x.min() < x.max() < 1
+    np.testing.assert_allclose(x.std(axis=0), 1 / np.sqrt(12), atol=0.005)

@@ -26,6 +26,9 @@ class Loss(Component):
     accepts: ClassVar[str] = "(-inf, inf)"
     """The interval in which its outputs must lie."""
 
+    targets: ClassVar[str] = "(-inf, inf)"
+    """The interval in which inputs must lie that are targets themselves, in an unsupervised task."""
+
     natural_for: ClassVar[tuple[Task, ...]] = ()
     """The tasks for which the loss "auto" means this one."""
 

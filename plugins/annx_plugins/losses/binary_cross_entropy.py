@@ -40,8 +40,9 @@ class BinaryCrossEntropy(JointLoss):
     """
 
     name: ClassVar[str] = "binary_cross_entropy"
-    outputs: ClassVar[Mapping[Task, str]] = {"binary": "sigmoid"}
+    outputs: ClassVar[Mapping[Task, str]] = {"binary": "sigmoid", "unsupervised": "sigmoid"}
     accepts: ClassVar[str] = "[0, 1]"
+    targets: ClassVar[str] = "[0, 1]"
     natural_for: ClassVar[tuple[Task, ...]] = ("binary",)
     joint: ClassVar[tuple[str, ...]] = ("sigmoid",)
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {

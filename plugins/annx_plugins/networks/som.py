@@ -96,7 +96,7 @@ class SelfOrganizingMap(RuleNetwork):
         return {"topographic_error": apart.mean(axis=1), "idle_prototypes": 1 - won.any(axis=1).mean(axis=1)}
 
     def snapshot(self, weights: Weights, x: Array, y: Array) -> Mapping[str, Array]:
-        grid = np.broadcast_to(self._grid(), (len(x), *self._grid().shape))
+        grid = np.broadcast_to(self._grid().astype(x.dtype), (len(x), *self._grid().shape))
         return {"prototypes": weights["w"], "grid": grid}
 
     def _grid(self) -> Array:
