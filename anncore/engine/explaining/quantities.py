@@ -18,7 +18,7 @@ from anncore.contract.derivatives import primitives
 from anncore.contract.derivatives.reverse import gradients, ordered
 from anncore.contract.derivatives.symbols import Node, Symbol, alike, broadcasts
 from anncore.contract.kinds import Array, Weights, WeightSpec
-from anncore.engine.explaining.scalars import Scalar, names_in, scalar, size_of
+from anncore.engine.explaining.scalars import Scalar, names_in, scalar
 from anncore.engine.gathered import ADDITIONS, MATMULS
 from anncore.engine.network import PlacedNetwork
 from anncore.engine.recorded import Back, Call, Recorded
@@ -193,7 +193,7 @@ class TracedPass:
         formulas = self._formulas.get(node)
         if formulas is None or users > 1:
             return True
-        return broadcasts(node.function) and formulas.dtype == object and size_of(formulas.flat[0]) >= LONG
+        return broadcasts(node.function) and formulas.dtype == object and formulas.flat[0].size >= LONG
 
     def _compute(self, node: Node) -> None:
         """Compute a node's numbers, and their formulas where the operation can be followed."""
@@ -429,4 +429,4 @@ def _is_named(formula: Any) -> bool:
 
 
 def _is_long(formula: Any) -> bool:
-    return isinstance(formula, Scalar) and size_of(formula) > 3
+    return isinstance(formula, Scalar) and formula.size > 3

@@ -17,12 +17,16 @@ Namer = Callable[["Scalar"], str]
 
 
 class Scalar:
-    """A number, and how it is made: `kind` is "name", "number", "sum", "product", "power" or a function's."""
+    """A number, and how it is made: `kind` is "name", "number", "sum", "product", "power" or a function's.
 
-    __slots__ = ("args", "kind", "value")
+    size: the number of operations, names and constants in its formula, written out.
+    """
+
+    __slots__ = ("args", "kind", "size", "value")
 
     def __init__(self, value: float, kind: str = "number", args: tuple[Any, ...] = ()) -> None:
         self.value, self.kind, self.args = float(value), kind, args
+        self.size: int = 1 if kind == "name" else 1 + sum(arg.size for arg in args)
 
     @classmethod
     def named(cls, value: float, *name: Any) -> Scalar:
@@ -246,11 +250,6 @@ def merged(number: Scalar) -> Scalar:
 def _plainly(number: Scalar) -> str:
     name: str = number.args[0].name(*number.args[1:]) if number.kind == "name" else repr(number.value)
     return name
-
-
-def size_of(number: Scalar) -> int:
-    """Return the number of operations and names in a formula."""
-    return 1 if number.kind == "name" else 1 + sum(size_of(arg) for arg in number.args)
 
 
 def text_of(number: Scalar, namer: Namer, rank: int = 0) -> str:

@@ -13,7 +13,7 @@ from anncore.contract.kinds import Array
 from anncore.engine.explaining.array_text import array_formula
 from anncore.engine.explaining.loss_slope import OutputSlope, factors, loss_formula, named
 from anncore.engine.explaining.quantities import Given, Quantity, is_matrix
-from anncore.engine.explaining.scalars import Scalar, evaluated, names_in, size_of
+from anncore.engine.explaining.scalars import Scalar, evaluated, names_in, scalar
 from anncore.engine.explaining.step import ObservedStep
 from anncore.engine.explaining.update import StateArray, updates
 
@@ -142,8 +142,19 @@ class _SheetMaker:
         yield _row("y", "target" if len(y) == 1 else "targets", y)
         for name, array in self.step.before.items():
             yield self._array(name, name, ROLES.get(self.specs[name].role, ""), array)
+        for name in self._states():
+            array = self.traced.inputs.weights[name][0]
+            yield self._array(name, name, "state of the network", array)
         for quantity in updates(self.step).before:
             yield self._state(quantity, "state of the optimizer before the step")
+
+    def _states(self) -> list[str]:
+        """Return the states of the network that a formula of the step reads, such as a mask."""
+        formulas = [quantity.formulas for quantity in (*self.traced.forward, *self.traced.backward)]
+        formulas += self.traced.by_weight.values()
+        first = [array.flat[0] for array in formulas if array is not None and array.size]
+        read = {atom.args[0].base for one in first for atom in names_in(scalar(one))}
+        return [spec.name for spec in self.specs.values() if spec.role == "state" and spec.name in read]
 
     def _array(
         self, spec: str, base: str, title: str, array: Array, made: Any = None, formula: str = ""
@@ -162,7 +173,11 @@ class _SheetMaker:
         return Block(base, title, shape, lines, formula)
 
     def _state(self, state: StateArray, title: str) -> Block:
-        return self._array(state.weight, state.base, title, state.values, state.formula)
+
+        def made(row: int, column: int) -> Any:
+            return state.formula(row, column) or f"state of {self.step.optimizer.name}"
+
+        return self._array(state.weight, state.base, title, state.values, made)
 
     # Forward
 
@@ -412,9 +427,13 @@ class _SheetMaker:
             formulas = self.traced.by_weight.get(name)
             alone = self.traced.inputs.x.shape[1] == 1 and self.count > 1
 
-            def made(r: int, c: int, formulas: Array | None = formulas, alone: bool = alone) -> Any:
+            words = self._without_formula(name) if formulas is None else ""
+
+            def made(
+                r: int, c: int, formulas: Array | None = formulas, alone: bool = alone, words: str = words
+            ) -> Any:
                 if formulas is None:
-                    return None
+                    return words
                 formula = formulas[r, c]
                 if not alone:
                     return formula
@@ -423,6 +442,15 @@ class _SheetMaker:
             block = self._array(name, f"d{name}", f"dL/d{name}", gradient, made)
             formula = self._whole(block.lines, backward=True, outer=True)
             yield replace(block, formula=f"sum of {formula}" if alone and formula else formula)
+
+    def _without_formula(self, name: str) -> str:
+        """Say where the gradient of a weight comes from that no formula of the network gives."""
+        place = name.partition(".")[0]
+        for quantity in self.traced.forward:
+            if quantity.call is not None and name in quantity.call.own:
+                component = quantity.call.activation.runs[0].component.name
+                return f"gradient of {component} in {place}"
+        return "gradient of the network"
 
     # Update
 
@@ -433,7 +461,7 @@ class _SheetMaker:
         for name, array in self.step.after.items():
             formula = made.formula(name)
             first = formula(0, 0)
-            if first is None or size_of(first) > LARGEST:
+            if first is None or first.size > LARGEST:
                 formula = self._changed(name)
             block = self._array(name, f"{name}_new", "after the step", array, formula)
             yield replace(block, formula=self._whole(block.lines))

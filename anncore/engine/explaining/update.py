@@ -19,6 +19,7 @@ from anncore.engine.nested import asks, fit, scope_of
 from anncore.engine.network_stack import Buffer
 
 MOST_FOLLOWED = 5000  # numbers whose update is followed, each by itself
+LONGEST = 3000  # operations and names in the formula of one number
 MOST_TOGETHER = 200  # where the update of each depends on all
 
 
@@ -141,6 +142,8 @@ def _followed(step: ObservedStep, buffer: Buffer, keys: Sequence[str]) -> _Follo
         return None
     after = {key: array for key, array in _arrays(state) if array.shape == new.shape}
     if new.dtype != object or not all(key in after and after[key].dtype == object for key in keys):
+        return None
+    if any(one.size > LONGEST for array in (new, *(after[key] for key in keys)) for one in array.flat):
         return None
     used = {key for array in (new, *(after[key] for key in keys)) for key in _keys_in(array)}
     names: dict[int, Scalar] = {}

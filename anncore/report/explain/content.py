@@ -11,7 +11,7 @@ from anncore.contract.derived_text import derivative_lines
 from anncore.contract.documentation import documentation
 from anncore.contract.errors import ComponentError, ExperimentError
 from anncore.contract.trial import Trial
-from anncore.engine.explaining.scalars import Scalar, size_of, text_of
+from anncore.engine.explaining.scalars import Scalar, text_of
 from anncore.engine.explaining.sheet import Block, Line, Sheet, make_sheet
 from anncore.engine.explaining.step import GivenNumbers, ObservedStep, Question, observe
 from anncore.experiment.model import Experiment
@@ -224,7 +224,7 @@ class Writer:
     def line(self, line: Line) -> dict[str, Any]:
         """Return a number with its formula in symbols and in numbers, "" where there is none."""
         symbols, numbers = line.words, self._worked(line)
-        if line.formula is not None and size_of(line.formula) <= LARGEST:
+        if line.formula is not None and line.formula.size <= LARGEST:
             text = text_of(line.formula, _symbol)
             if len(text) <= LONGEST:
                 symbols = f"{line.words} {text}".strip()
