@@ -39,6 +39,8 @@ VERBS: dict[str, tuple[str, ...]] = {
     "plugins": ("plugins",),
     "plan": ("plan", "FILE"),
     "plan --json": ("plan", "FILE", "--json"),
+    "explain": ("explain", "FILE"),
+    "explain --json": ("explain", "FILE", "--json"),
     "sweep --dry-run": ("sweep", "FILE", "--dry-run"),
     "sweep --json": ("sweep", "FILE", "--out", "RUN", "--no-figures", "--json"),
     "report": ("report", "RUN", "--no-figures"),

@@ -347,6 +347,8 @@ def printed(text: str) -> None:
 VERBS = {  # of a run
     "plan": ("plan", "FILE", "--out", "RUN"),
     "plan --json": ("plan", "FILE", "--out", "RUN", "--json"),
+    "explain": ("explain", "FILE"),
+    "explain --json": ("explain", "FILE", "--json"),
     "status": ("status", "RUN"),
     "status --json": ("status", "RUN", "--json"),
     "compare": ("compare", "RUN", "TWIN"),

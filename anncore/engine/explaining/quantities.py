@@ -18,7 +18,7 @@ from anncore.contract.derivatives import primitives
 from anncore.contract.derivatives.reverse import gradients, ordered
 from anncore.contract.derivatives.symbols import Node, Symbol, alike, broadcasts
 from anncore.contract.kinds import Array, Weights, WeightSpec
-from anncore.engine.explaining.scalars import Scalar, names_in, scalar, size_of
+from anncore.engine.explaining.scalars import Scalar, names_in, scalar
 from anncore.engine.gathered import ADDITIONS, MATMULS
 from anncore.engine.network import PlacedNetwork
 from anncore.engine.recorded import Back, Call, Recorded
@@ -49,7 +49,8 @@ class Quantity:
     time: int
     values: Array
     formulas: Array | None = None  # of `Scalar`, shaped as values
-    call: Call | None = None  # the activation that gives it, or whose slope it is
+    call: Call | None = None  # the activation that gives it, whose slope it is, or that it goes back through
+    alone: bool = True  # of an "a": whether each number is a function of one z
     of: Quantity | None = None  # of an "a" and of a slope, the z; of a gradient, by what it is
 
     @property
@@ -192,7 +193,7 @@ class TracedPass:
         formulas = self._formulas.get(node)
         if formulas is None or users > 1:
             return True
-        return broadcasts(node.function) and formulas.dtype == object and size_of(formulas.flat[0]) >= LONG
+        return broadcasts(node.function) and formulas.dtype == object and formulas.flat[0].size >= LONG
 
     def _compute(self, node: Node) -> None:
         """Compute a node's numbers, and their formulas where the operation can be followed."""
@@ -301,7 +302,8 @@ class TracedPass:
         else:
             z = None
             layer, time = self._layer_and_time(node, "s", None, None)
-        self._own(node, "a", layer, time, None, call=node.function, of=z)
+        alone = _elementwise(node.function.back, self._values[node.args[0]], self._values[node])
+        self._own(node, "a", layer, time, None, call=node.function, of=z, alone=alone)
 
     # The backward pass
 
@@ -329,6 +331,8 @@ class TracedPass:
                 self._slope(node)
             if node in by_node:
                 delta = self._gradient_of(by_node[node], self._values[node], self._formulas.get(node))
+                if delta.formulas is None and isinstance(node.function, Back):
+                    delta.call = node.function.call
                 self._formulas[node] = _named(self._values[node], delta)
         for name, part in zip(trained, parts[len(self._owner) :], strict=True):
             self.by_weight[name] = self._of_weight(part, recorded.weights[name])
@@ -356,19 +360,14 @@ class TracedPass:
         """Write the gradient by z as the gradient by a times f'(z), where f is a function of each z alone."""
         back = node.function
         assert isinstance(back, Back)
-        grad, z, a = (self._values[arg] for arg in node.args if isinstance(arg, Node))
+        _, z, a = (self._values[arg] for arg in node.args if isinstance(arg, Node))
         entered = self._formulas.get(node.args[1])
         above = self._formulas.get(node.args[0])
         first = entered.flat[0] if entered is not None else None
         owner = first.args[0] if first is not None and _is_named(first) else None
-        if above is None or not isinstance(owner, Quantity) or z.shape != a.shape:
+        if above is None or not isinstance(owner, Quantity) or not _elementwise(back, z, a):
             return
-        ones = np.ones_like(grad)
-        twice = ones.copy()
-        twice[:, :, ::2] = 2  # an elementwise result doubles exactly
-        slopes = back(ones, z, a)
-        if not (back(twice, z, a) == twice * slopes).all():
-            return
+        slopes = back(np.ones_like(a), z, a)
         columns = slopes.shape[-1]
         slope = Quantity("f'", owner.layer, owner.time, slopes.reshape(-1, columns), call=back.call, of=owner)
         self.backward.append(slope)
@@ -397,6 +396,16 @@ def _affine(recorded: Recorded) -> set[Node]:
     return affine
 
 
+def _elementwise(back: Back, z: Array, a: Array) -> bool:
+    """Tell whether each a is a function of one z: doubling one gradient then doubles one result exactly."""
+    if z.shape != a.shape:
+        return False
+    ones = np.ones_like(a)
+    twice = ones.copy()
+    twice[:, :, ::2] = 2
+    return bool((back(twice, z, a) == twice * back(ones, z, a)).all())
+
+
 def _users(nodes: Iterable[Node]) -> dict[Node, set[Node]]:
     users: dict[Node, set[Node]] = {}
     for node in nodes:
@@ -420,4 +429,4 @@ def _is_named(formula: Any) -> bool:
 
 
 def _is_long(formula: Any) -> bool:
-    return isinstance(formula, Scalar) and size_of(formula) > 3
+    return isinstance(formula, Scalar) and formula.size > 3

@@ -17,12 +17,16 @@ Namer = Callable[["Scalar"], str]
 
 
 class Scalar:
-    """A number, and how it is made: `kind` is "name", "number", "sum", "product", "power" or a function's."""
+    """A number, and how it is made: `kind` is "name", "number", "sum", "product", "power" or a function's.
 
-    __slots__ = ("args", "kind", "value")
+    size: the number of operations, names and constants in its formula, written out.
+    """
+
+    __slots__ = ("args", "kind", "size", "value")
 
     def __init__(self, value: float, kind: str = "number", args: tuple[Any, ...] = ()) -> None:
         self.value, self.kind, self.args = float(value), kind, args
+        self.size: int = 1 if kind == "name" else 1 + sum(arg.size for arg in args)
 
     @classmethod
     def named(cls, value: float, *name: Any) -> Scalar:
@@ -226,9 +230,26 @@ def with_names(number: Scalar, names: Mapping[int, Scalar]) -> Scalar:
     return Scalar(number.value, number.kind, tuple(with_names(arg, names) for arg in number.args))
 
 
-def size_of(number: Scalar) -> int:
-    """Return the number of operations and names in a formula."""
-    return 1 if number.kind == "name" else 1 + sum(size_of(arg) for arg in number.args)
+def merged(number: Scalar) -> Scalar:
+    """Return a sum of which every term stands there equally often as that many times the sum of one each."""
+    if number.kind != "sum":
+        inner = number.args[:1]
+        if number.kind == "quotient" and inner[0].kind == "sum":
+            return merged(inner[0]) / number.args[1]
+        return number
+    terms: dict[str, list[Scalar]] = {}
+    for term in number.args:
+        terms.setdefault(text_of(term, _plainly), []).append(term)
+    counts = {len(equal) for equal in terms.values()}
+    if len(counts) > 1 or counts == {1}:
+        return number
+    first, *others = (equal[0] for equal in terms.values())
+    return Scalar(counts.pop()) * sum(others, first)
+
+
+def _plainly(number: Scalar) -> str:
+    name: str = number.args[0].name(*number.args[1:]) if number.kind == "name" else repr(number.value)
+    return name
 
 
 def text_of(number: Scalar, namer: Namer, rank: int = 0) -> str:
@@ -250,8 +271,8 @@ def _written(number: Scalar, namer: Namer) -> tuple[str, int]:
             text += f" - {part[1:]}" if negative else f" + {part}"
         return text, SUM
     if kind == "product":
-        if args[0].kind == "number" and args[0].value == -1:
-            return "-" + text_of(_product(args[1:]), namer, PRODUCT), SUM
+        if args[0].kind == "number" and args[0].value < 0:
+            return "-" + text_of(_product((-args[0], *args[1:])), namer, PRODUCT), SUM
         first, *others = (text_of(arg, namer, PRODUCT) for arg in args)
         return "*".join([first, *others]), PRODUCT
     if kind == "quotient":
@@ -260,4 +281,8 @@ def _written(number: Scalar, namer: Namer) -> tuple[str, int]:
         return f"{text_of(args[0], namer, ATOM)}^{text_of(args[1], namer, ATOM)}", POWER
     if kind == "abs":
         return f"|{text_of(args[0], namer)}|", ATOM
+    if kind == "log1p":
+        return f"log({text_of(Scalar(1) + args[0], namer)})", ATOM
+    if kind == "expm1":
+        return f"exp({text_of(args[0], namer)}) - 1", SUM
     return f"{kind}({', '.join(text_of(arg, namer) for arg in args)})", ATOM

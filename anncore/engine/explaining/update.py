@@ -9,16 +9,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from anncore.contract.hyperparameters import declared
+from anncore.contract.hyperparameters import declared, references
 from anncore.contract.kinds import Array
 from anncore.engine.explaining.loss_slope import named
 from anncore.engine.explaining.quantities import Given, is_matrix
 from anncore.engine.explaining.scalars import Scalar, names_in, with_names
 from anncore.engine.explaining.step import ObservedStep
-from anncore.engine.nested import asks, nested, scope_of
+from anncore.engine.nested import asks, fit, scope_of
 from anncore.engine.network_stack import Buffer
 
-MOST_FOLLOWED = 5000  # numbers whose update is followed
+MOST_FOLLOWED = 5000  # numbers whose update is followed, each by itself
+LONGEST = 3000  # operations and names in the formula of one number
+MOST_TOGETHER = 200  # where the update of each depends on all
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +71,8 @@ class _Entry:
 def updates(step: ObservedStep) -> Updates:
     """Return the update of a step.
 
-    Only an optimizer that treats each number by itself is followed; of others the numbers are given alone.
+    What an optimizer cannot do with named numbers, such as linear algebra, is not followed: the numbers of
+    its state then stand alone.
     """
     buffer = Buffer(1, step.stack.specs, step.stack.dtype)
     size = buffer.all.shape[1]
@@ -119,7 +122,8 @@ class _Followed(NamedTuple):
 def _followed(step: ObservedStep, buffer: Buffer, keys: Sequence[str]) -> _Followed | None:
     """Return the formulas of an update, (1, 1, P) each; None if it cannot be followed."""
     optimizer, size = step.optimizer, buffer.all.shape[1]
-    if size > MOST_FOLLOWED or scope_of(optimizer) != "number" or asks(optimizer) or any(nested(optimizer)):
+    most = MOST_FOLLOWED if scope_of(optimizer) == "number" else MOST_TOGETHER
+    if size > most or asks(optimizer):
         return None
     flat = {
         form: np.concatenate([arrays[spec.name].ravel() for spec in step.stack.specs])
@@ -131,14 +135,15 @@ def _followed(step: ObservedStep, buffer: Buffer, keys: Sequence[str]) -> _Follo
         return _named(step, f"{key}({{}})", array.ravel(), key) if key in keys else array
 
     try:
-        change, state = _with_names(optimizer).step(
-            weight, grad, _map(known, step.state_before), step.question.step
-        )
+        fitted = fit(_with_names(optimizer), step.stack.specs)
+        change, state = fitted.step(weight, grad, _map(known, step.state_before), step.question.step)
         new = np.asarray(weight + change)
     except Exception:  # any formula of a plugin: without its names the numbers stand alone
         return None
     after = {key: array for key, array in _arrays(state) if array.shape == new.shape}
     if new.dtype != object or not all(key in after and after[key].dtype == object for key in keys):
+        return None
+    if any(one.size > LONGEST for array in (new, *(after[key] for key in keys)) for one in array.flat):
         return None
     used = {key for array in (new, *(after[key] for key in keys)) for key in _keys_in(array)}
     names: dict[int, Scalar] = {}
@@ -193,4 +198,8 @@ def _with_names(optimizer: Any) -> Any:
         number = float(value.ravel()[0])
         one = Scalar(number) if number in (0.0, 1.0) else named(number, key)
         object.__setattr__(twin, key, np.full((1, 1, 1), one, object))
+    for key, reference in references(cls).items():
+        if reference.kind == "optimizer":
+            inside = tuple(_with_names(inner) for inner in getattr(optimizer, key))
+            object.__setattr__(twin, key, inside)
     return twin

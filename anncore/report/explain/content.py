@@ -19,8 +19,10 @@ from anncore.experiment.names import spell
 from anncore.experiment.plan import make_plan
 from anncore.experiment.rules import same
 from anncore.report.explain.graph import graph_of
+from anncore.report.explain.worked import hyperparameters, in_numbers
 
 VERSION = 1
+LARGEST = 200  # operations and names in a formula, beyond which it is not written
 LONGEST = 600  # characters of a formula, beyond which it is no help
 MOST_SEARCHED = 200_000  # trials of a plan among which the chosen one is looked for
 
@@ -104,7 +106,7 @@ def _content(
     experiment: Experiment, wish: Wish, step: ObservedStep, sheet: Sheet, configurations: int
 ) -> dict[str, Any]:
     trial = step.trial
-    writer = Writer(wish.digits)
+    writer = Writer(wish.digits, sheet)
     return {
         "version": VERSION,
         "experiment": experiment.name,
@@ -199,8 +201,10 @@ def _finite(values: Any) -> Any:
 class Writer:
     """Writes numbers and formulas with so many significant digits."""
 
-    def __init__(self, digits: int) -> None:
+    def __init__(self, digits: int, sheet: Sheet) -> None:
+        self._values = {line.name: line.value for line in sheet.lines()}
         self.digits = digits
+        self._known: dict[str, list[str]] = {}  # formulas by component
 
     def number(self, value: float) -> str:
         """Return a number as text."""
@@ -219,8 +223,8 @@ class Writer:
 
     def line(self, line: Line) -> dict[str, Any]:
         """Return a number with its formula in symbols and in numbers, "" where there is none."""
-        symbols, numbers = line.words, ""
-        if line.formula is not None:
+        symbols, numbers = line.words, self._worked(line)
+        if line.formula is not None and line.formula.size <= LARGEST:
             text = text_of(line.formula, _symbol)
             if len(text) <= LONGEST:
                 symbols = f"{line.words} {text}".strip()
@@ -232,6 +236,26 @@ class Writer:
             "formula": symbols,
             "numbers": numbers,
         }
+
+    def _worked(self, line: Line) -> str:
+        """Return the documented formula of an activation, or of its slope, with numbers."""
+        if line.activation is None:
+            return ""
+        if line.z is None:
+            entered = ", ".join(self.number(self._values[name]) for name in line.reads)
+            return f"{line.activation.name}({entered}){line.words[line.words.rfind('[') :]}"
+        name, left = line.activation.name, "f'(z)" if line.slope else "f(z)"
+        values = {**hyperparameters(line.activation), "z": line.z}
+        if line.a is not None:
+            values["f(z)"] = line.a
+        written = in_numbers(self._formulas(line.activation), left, values, line.value, self.number)
+        return written or f"{name}{left[1:].removesuffix('(z)')}({self.number(line.z)})"
+
+    def _formulas(self, component: Any) -> list[str]:
+        if component.name not in self._known:
+            said = _component("", component)
+            self._known[component.name] = [*said["formulas"], *said["derived"]]
+        return self._known[component.name]
 
     def _numeric(self, number: Scalar) -> str:
         return self.number(number.value)

@@ -26,6 +26,7 @@ def render_page(content: Mapping[str, Any]) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["written"] = _written
     style = asset("report.css") + asset("explain.css")
     policy = f"default-src 'none'; style-src '{source_hash(style)}'; base-uri 'none'; form-action 'none'"
     pictures = _Pictures(content)
@@ -38,6 +39,11 @@ def render_page(content: Mapping[str, Any]) -> str:
         policy=policy,
         style=Markup(style),
     )
+
+
+def _written(formula: str) -> str:
+    """Return a formula with the signs that a page has: a dot for products, a raised T."""
+    return formula.replace("*", "·").replace("^T", "ᵀ")
 
 
 class _Pictures:

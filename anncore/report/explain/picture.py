@@ -88,7 +88,8 @@ def _edges(drawing: Drawing, at: Mapping[str, tuple[float, float]]) -> Sequence[
         length = max(((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5, 1.0)
         dx, dy = (x2 - x1) / length * RADIUS, (y2 - y1) / length * RADIUS
         name = edge["gradient"] if drawing.backward else edge["weight"]
-        lit = bool({edge["weight"], edge["gradient"]} & drawing.current)
+        into = not drawing.backward and edge["to"] in drawing.current
+        lit = into or bool({edge["weight"], edge["gradient"]} & drawing.current)
         kind = "edge lit" if lit else "edge"
         lines.append(
             f'<line x1="{x1 + dx:.1f}" y1="{y1 + dy:.1f}" x2="{x2 - dx:.1f}" y2="{y2 - dy:.1f}" '

@@ -1,0 +1,174 @@
+"""A step that is explained: the engine's numbers, and formulas that give them from the numbers they name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from shipped import REGISTRY
+
+from anncore.contract.registry import Registry
+from anncore.engine.explaining.scalars import evaluated
+from anncore.engine.explaining.sheet import Line, Sheet, make_sheet, names_of
+from anncore.engine.explaining.step import GivenNumbers, ObservedStep, Question, observe
+from anncore.engine.training import train_stack
+from anncore.experiment import load_experiment
+from anncore.experiment.plan import make_plan
+
+
+def trial_of(registry: Registry = REGISTRY, **sections: Any) -> Any:
+    document: dict[str, Any] = {
+        "train": {"steps": 20, "batch_size": 1, "dtype": "float64"},
+        "seeds": {"report": [3]},
+        "dataset": {"two_moons": {"n": 30}},
+        "network": {"mlp": {"hidden": [2]}},
+        "optimizer": {"sgd": {"lr": 0.1}},
+    }
+    for name, section in sections.items():
+        document[name] = document["train"] | section if name == "train" else section
+    return next(make_plan(load_experiment(document, registry=registry)).report(None))
+
+
+def observed(question: Question | None = None, **sections: Any) -> ObservedStep:
+    return observe(trial_of(**sections), REGISTRY, GivenNumbers(), question or Question())
+
+
+def check(step: ObservedStep) -> dict[str, Line]:
+    """Compute every line again from the numbers that it names; return the lines by name."""
+    sheet: Sheet = make_sheet(step)
+    lines = {line.name: line for line in sheet.lines()}
+    assert len(lines) == sheet.size, "a name stands for two numbers"
+    for line in lines.values():
+        assert np.isfinite(line.value)
+        if line.formula is not None and line.recipe is None:
+
+            def value_of(atom: Any) -> float:
+                name = atom.args[0].name(*atom.args[1:])
+                return lines[name].value if name in lines else atom.value
+
+            assert evaluated(line.formula, value_of) == pytest.approx(line.value, rel=1e-9, abs=1e-12), (
+                line.name
+            )
+        if line.recipe is not None:
+            assert set(line.reads) <= set(lines), line.name
+            given = line.recipe(lambda name: lines[name].value)
+            assert given == pytest.approx(line.value, rel=1e-9, abs=1e-12), line.name
+    computed = [line for stage in sheet.stages[1:] for block in stage.blocks for line in block.lines]
+    assert all(line.formula is not None or line.words for line in computed)
+    return lines
+
+
+ACTIVATIONS = [component.name for component in REGISTRY.of_kind("activation")]
+LOSSES = {
+    component.name: next(iter(component.cls.outputs))
+    for component in REGISTRY.of_kind("loss")
+    if component.cls.trainable
+}
+TASKS = {"binary": {"two_moons": {"n": 30}}, "multiclass": {"iris": {}}, "regression": {"sine": {"n": 30}}}
+OPTIMIZERS = [component.name for component in REGISTRY.of_kind("optimizer")]
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_each_activation_is_explained(name: str) -> None:
+    lines = check(observed(activation={"it": {"use": name}}, train={"batch_size": 3}))
+    assert {"z1[1]", "a1[1]", "delta1[1]", "dW1[1,1]", "W1_new[1,1]"} <= set(lines) or name == "rrelu"
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_each_loss_is_explained(name: str, batch: int) -> None:
+    sections = {"dataset": TASKS[LOSSES[name]], "loss": {"it": {"use": name}}}
+    lines = check(observed(Question(step=2, example=batch - 1), train={"batch_size": batch}, **sections))
+    assert "loss" in lines
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_each_optimizer_is_explained(name: str) -> None:
+    full = REGISTRY.get("optimizer", name).cls.full_batch
+    hidden = {"mlp": {"hidden": [2, 2]}}
+    train = {"batch_size": "full" if full else 2}
+    lines = check(observed(Question(step=3), optimizer={"it": {"use": name}}, network=hidden, train=train))
+    new = lines["W1_new[1,1]"]
+    assert new.formula is not None
+    assert "W1[1,1]" in names_of(new.formula)
+
+
+def test_the_state_of_momentum_and_adam_is_shown_with_its_formula() -> None:
+    lines = check(observed(Question(step=2), optimizer={"momentum": {}}))
+    assert names_of(lines["v_new(W1)[1,2]"].formula) == ("momentum", "v(W1)[1,2]", "lr", "dW1[1,2]")
+    assert lines["v(W1)[1,2]"].value != 0
+    lines = check(observed(Question(step=2), optimizer={"adam": {}}))
+    assert names_of(lines["m_new(b1)[1]"].formula) == ("beta1", "m(b1)[1]", "db1[1]")
+    assert {"m_new(W1)[1,1]", "v_new(W1)[1,1]", "lr"} <= set(names_of(lines["W1_new[1,1]"].formula))
+    assert not any(name.startswith("v") for name in check(observed(optimizer={"sgd": {}})))
+
+
+NETWORKS = {
+    "a linear model": ({"mlp": {"hidden": []}}, 1),
+    "three layers, without biases": ({"mlp": {"hidden": [3, 2, 2], "bias": False, "activation": "tanh"}}, 2),
+    "batch normalization": ({"mlp": {"hidden": [2], "norm": "batch"}}, 3),
+    "layer normalization": ({"mlp": {"hidden": [3], "norm": "layer"}}, 2),
+    "dropout": ({"mlp": {"hidden": [4], "dropout": 0.5}}, 2),
+    "sparse wiring": ({"sparse": {"hidden": [4]}}, 2),
+    "one unit": ({"mlp": {"hidden": [1]}}, 1),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_of_many_forms_are_explained(name: str) -> None:
+    network, batch = NETWORKS[name]
+    check(observed(Question(step=2, example=batch - 1), network=network, train={"batch_size": batch}))
+
+
+@pytest.mark.parametrize("read", ["last", "every"])
+def test_a_recurrent_network_is_unrolled_in_time(read: str) -> None:
+    predict = {"last": "next", "every": "every"}[read]
+    data = {"temporal_xor": {"window": 4, "n": 40, "predict": predict}}
+    lines = check(observed(dataset=data, network={"elman": {"hidden": 2, "read": read}}))
+    before = names_of(lines["z1(3)[2]"].formula)
+    assert before == ("x[3]", "Wx[1,2]", "b[2]", "a1(2)[1]", "Wh[1,2]", "a1(2)[2]", "Wh[2,2]")
+    assert {"delta1(1)[1]", "delta1(4)[2]"} <= set(lines)
+    assert {"a1(1)[1]", "delta1(2)[1]", "a1(3)[1]"} <= set(names_of(lines["dWh[1,1]"].formula))
+
+
+def test_the_steps_before_are_trained_by_the_engine() -> None:
+    settings = {"batch_size": "full", "eval_every": 1, "eval_train": "all", "steps": 6}
+    trial = trial_of(train=settings, optimizer={"adam": {"lr": 0.05}}, schedule={"cosine": {}})
+    [result] = train_stack([trial], REGISTRY)
+    curve = result.curves["train_loss"]
+    for t in (1, 4, 6):  # the loss of step t is that after t - 1 steps
+        step = observe(trial, REGISTRY, GivenNumbers(), Question(step=t))
+        assert step.loss == pytest.approx(curve[t - 1], rel=1e-12)
+    later = observe(trial, REGISTRY, GivenNumbers(), Question(step=5))
+    earlier = observe(trial, REGISTRY, GivenNumbers(), Question(step=4))
+    for name, array in later.before.items():
+        np.testing.assert_array_equal(array, earlier.after[name])
+
+
+def test_a_schedule_that_waits_for_the_validation_loss_has_waited() -> None:
+    plateau = {"plateau": {"patience": 1, "gamma": 0.1, "threshold": 0.9}}
+    settings = {"steps": 40, "eval_every": 2}
+    late = observed(Question(step=30), train=settings, schedule=plateau)
+    rates = {name: line.value for name, line in check(late).items()}
+    change = rates["b2_new[1]"] - rates["b2[1]"]
+    assert abs(change) < 0.011 * abs(rates["db2[1]"])  # lr has fallen from 0.1
+
+
+def test_examples_of_a_batch_share_the_gradient_and_not_the_rest() -> None:
+    first, second = (check(observed(Question(example=k), train={"batch_size": 2})) for k in (0, 1))
+    assert first["dW1[1,1]"].value == second["dW1[1,1]"].value
+    assert first["z1[1]"].value != second["z1[1]"].value
+    assert first["loss"].value == second["loss"].value
+    assert first["loss(2)"].value == second["loss(2)"].value
+
+
+def test_weights_may_be_written_with_the_unit_first() -> None:
+    plain, turned = (make_sheet(observed(Question(transposed=turned))) for turned in (False, True))
+    by_name = {line.name: line for line in plain.lines()}, {line.name: line for line in turned.lines()}
+    assert by_name[0]["W2[2,1]"].value == by_name[1]["W2[1,2]"].value
+    assert by_name[0]["dW1[2,1]"].value == by_name[1]["dW1[1,2]"].value
+    formulas = {block.name: block.formula for stage in turned.stages for block in stage.blocks}
+    assert (formulas["z2"], formulas["da1"], formulas["dW2"]) == ("W2 a1 + b2", "W2^T delta2", "delta2 a1^T")
+    formulas = {block.name: block.formula for stage in plain.stages for block in stage.blocks}
+    assert (formulas["z2"], formulas["da1"], formulas["dW2"]) == ("a1 W2 + b2", "delta2 W2^T", "a1^T delta2")
