@@ -155,5 +155,6 @@ def figure_input(sweep: MadeUp, kept: set[str] | None = None) -> FigureInput:
         components,
         maps=results.maps,
         snapshots=results.snapshots,
+        moments=results.moments,
         objectives={problem: Slope() for problem in sweep.problems},
     )
