@@ -12,6 +12,7 @@ from anncore.cli.printing import can_print, say_styled
 
 if TYPE_CHECKING:
     from anncore.contract.registry import Registered, Registry
+    from anncore.report.drawing import Drawing
 
 WIDTH = 80  # columns, where standard output is no terminal
 BY_ITSELF = ("activation",)  # kinds that are drawn on a terminal without being asked
@@ -31,12 +32,17 @@ def check_file(name: str) -> Path:
 
 def write_plot(registry: Registry, component: Registered, file: Path) -> None:
     """Write the component's picture as PNG or SVG."""
-    from anncore.report.drawing import drawing_style, to_png, to_svg
     from anncore.report.plots import plot_of
     from anncore.report.plots.in_figure import in_figure
+
+    write_picture(in_figure(plot_of(registry, component)), file)
+
+
+def write_picture(drawing: Drawing, file: Path) -> None:
+    """Write a figure as PNG or SVG, as its name ends."""
+    from anncore.report.drawing import drawing_style, to_png, to_svg
     from anncore.running.files import make_folder, replace_file
 
-    drawing = in_figure(plot_of(registry, component))
     with drawing_style():
         picture = to_png(drawing.figure) if file.suffix.lower() == ".png" else to_svg(drawing.figure).encode()
     make_folder(file.parent)
