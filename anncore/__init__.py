@@ -13,7 +13,8 @@ Run an experiment, which is a path, a dict with the tables of such a file, or it
 Compute from a run. `scores(run)` gives a frame with the columns problem, arm, seed and score, which most of
 the others take; a frame of your own does as well (`help(anncore.evidence)`):
 
-    frames       scores, tuning_scores, curve_frame, layer_frame, layer_grids, LayerGrid
+    frames       scores, tuning_scores, curve_frame, layer_frame, layer_grids, LayerGrid,
+                 boundary_rows, BoundaryRow
     arms         summarize, compare_arms, probability_of_improvement
     data sets    average_ranks, friedman_test, normalized_scores, aggregate_scores
     speed        targets, time_to_target, typical_times, performance_profile, _ratios and _scores

@@ -109,9 +109,11 @@ from .engine.process import (
 )
 from .engine.snapshots import Snapshot as Snapshot
 from .evidence import (
+    BoundaryRow as BoundaryRow,
     LayerGrid as LayerGrid,
     aggregate_scores as aggregate_scores,
     average_ranks as average_ranks,
+    boundary_rows as boundary_rows,
     budget_curve as budget_curve,
     compare_arms as compare_arms,
     curve_frame as curve_frame,

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     "--html", type=NamedPath(), metavar="FILE", help="Write the step as one page that needs no network."
 )
 @click.option(
+    "--plot", metavar="FILE", help="Draw both passes as a picture in FILE, which ends in .png or .svg."
+)
+@click.option(
     "--check",
     "answers",
     type=NamedPath(),
@@ -55,6 +58,7 @@ def command(
     case: str | None,
     digits: int,
     html: str | None,
+    plot: str | None,
     answers: str | None,
     empty: str | None,
     as_json: bool,
@@ -69,8 +73,11 @@ def command(
     With --check it marks a learner's sheet: which number is wrong and by what kind of mistake, and which is
     wrong only because an earlier one is. Ends with 1 where an answer is wrong.
     """
+    from anncore.cli.plot import check_file, write_picture
     from anncore.experiment import load_experiment
     from anncore.report.explain.content import Wish, explain
+
+    picture = None if plot is None else check_file(plot)
 
     with kept_for_results():
         experiment = load_experiment(file, overrides=overrides, only=only, skip=skip, plugins=plugins)
@@ -84,11 +91,15 @@ def command(
         from anncore.report.explain.page import render_page
 
         _write(Path(html), render_page(content))
+    if picture is not None:
+        from anncore.report.explain.figure import step_figure
+
+        write_picture(step_figure(content), picture)
     if answers is not None:
         return _checked(explanation, Path(answers), as_json)
     if as_json:
         print_json(content)
-    elif html is None and empty is None:
+    elif html is None and empty is None and picture is None:
         from anncore.report.explain.text import render_text
 
         say(render_text(content))

@@ -31,8 +31,9 @@ def _complete_formats(ctx: click.Context, param: click.Parameter, incomplete: st
     required=True,
     metavar="NAME",
     shell_complete=_complete_formats,
-    help="csv, parquet (needs annx[parquet]), latex (its tables need array, booktabs and longtable), or a "
-    "format that a plugin brings; 'annx list exporter' names all.",
+    help="csv, parquet (needs annx[parquet]), latex (its tables need array, booktabs and longtable), webp or "
+    "gif (boundaries that move; need [report] maps_at), or a format that a plugin brings; 'annx list "
+    "exporter' names all.",
 )
 @click.option(
     "--out",
@@ -76,7 +77,7 @@ def command(folder: str, form: str, out: str | None, plugins: tuple[str, ...], a
     for name in kept:
         say(f"{place / name} is from an earlier export and was changed since; it stays.", err=True)
     ours = exporter.dist == "annx"
-    if not files or (ours and not any(name.startswith("leaderboard") for name in files)):
+    if not files or (ours and not (results.trials["phase"] == "report").any()):
         lacking = "no leaderboard, as no report trial is done yet" if files else "no trial is done yet"
         say(f"{folder}: {lacking}; 'annx sweep' resumes.", err=True)
     return OK if files else NOTHING_MATCHED

@@ -13,6 +13,7 @@ import re
 import shutil
 import sys
 import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -74,6 +75,29 @@ def say(text: object = "", *, err: bool = False) -> None:
 def put(text: str, *, err: bool = False, nl: bool = True) -> None:
     """Print a printable text; what the stream's encoding lacks is replaced by what means the same, or ?."""
     click.echo(_encodable(text, sys.stderr if err else sys.stdout), err=err, nl=nl)
+
+
+def can_print(text: str) -> bool:
+    """Tell whether the encoding of standard output has all characters of a text."""
+    return _fits(text, sys.stdout)
+
+
+def say_styled(lines: Iterable[Sequence[tuple[str, str]]], styles: Mapping[str, str]) -> None:
+    """Print lines of pieces, each with the name of its style; in colour on a terminal that wants it.
+
+    styles: by name what rich calls a style. NO_COLOR, TERM=dumb and a pipe give plain text.
+    """
+    from rich.text import Text
+
+    terminal = console() if width() else None
+    for line in lines:
+        if terminal is None or terminal.no_color or terminal.color_system is None:
+            say("".join(text for text, _ in line).rstrip())
+            continue
+        pieces = [
+            (_encodable(printable_lines(text), sys.stdout), styles.get(name, "")) for text, name in line
+        ]
+        terminal.print(Text.assemble(*pieces), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

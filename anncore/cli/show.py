@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from anncore.cli.common import complete_components, find, folded, print_json, say, table, width
+from anncore.cli.common import complete_components, find, folded, print_json, say, table
 from anncore.cli.options import json_option, plugin_option
 from anncore.contract.documentation import documentation
 
@@ -15,32 +15,57 @@ if TYPE_CHECKING:
     from anncore.contract.hyperparameters import Declared
     from anncore.contract.registry import Registered, Registry
 
+HERE = "-"  # what --plot without a file means
+
 
 @click.command(short_help="Show a component: formula, hyperparameters, reference.")
-@click.argument("name", shell_complete=complete_components)
+@click.argument("name", required=False, shell_complete=complete_components)
 @click.option("--kind", metavar="KIND", help="The kind, where several share the name; or write KIND:NAME.")
+@click.option(
+    "--plot",
+    is_flag=False,
+    flag_value=HERE,
+    metavar="[FILE]",
+    help="Draw it: below the text, or in FILE, which ends in .png or .svg.",
+)
 @json_option
 @plugin_option
-def command(name: str, kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> int:
+def command(
+    name: str | None, kind: str | None, plot: str | None, as_json: bool, plugins: tuple[str, ...]
+) -> int:
     """Show the documentation of the component NAME, its hyperparameters, its presets and where it is from.
 
     NAME is a short name (adam) or a full one (annx-lion:lion). Where kinds share a name, write kind:name.
+
+    --plot draws what can be drawn: an activation and its derivative, a loss and its gradient, an optimizer on
+    a valley beside plain gradient descent, a schedule over steps, the spread of activations by depth that an
+    initializer gives, the contours of an objective, the examples of a data set.
     """
     from anncore import load_registry
+    from anncore.cli.plot import check_file, show_plot, write_plot
+
+    if name is None and plot not in (None, HERE):  # annx show --plot relu
+        name, plot = plot, HERE
+    if name is None:
+        raise click.UsageError("Missing argument 'NAME'.")
+    file = check_file(plot) if plot not in (None, HERE) else None
+    if as_json and plot == HERE:
+        raise click.UsageError("--json and --plot without a FILE exclude each other.")
 
     registry = load_registry(plugins)
     component = find(registry, name, kind)
     if ":" not in name.removeprefix(f"{component.kind}:"):
         for other in registry.namesakes(component):
             say(f"annx: this is annx's own {component.name}; also installed: {other.full_name}", err=True)
+    if file is not None:
+        write_plot(registry, component, file)
     if as_json:
         print_json(_plain(component, registry))
+    elif file is not None:
+        say(file)
     else:
         say(_text(component, registry))
-        if component.kind == "activation" and width():
-            from anncore.cli.curve import curve
-
-            say(curve(component.cls).removesuffix("\n"))
+        show_plot(registry, component, asked=plot == HERE)
     return 0
 
 
@@ -138,7 +163,12 @@ def _plain(component: Registered, registry: Registry) -> dict[str, Any]:
 
 def _attributes(component: Registered) -> dict[str, Any]:
     """Return what the class itself declares of its kind: tasks, goal, range, ..."""
-    known = {field.name for field in dataclasses.fields(component.cls)} | {"name", "presets", "other_names"}
+    known = {field.name for field in dataclasses.fields(component.cls)} | {
+        "name",
+        "presets",
+        "other_names",
+        "companion",
+    }
     return {
         key: value
         for key, value in vars(component.cls).items()

@@ -204,6 +204,16 @@ class Registry(Shown):
                 return component
         raise ComponentError(f"No {kind} is named and no default is installed. Add a [{kind}.NAME] section.")
 
+    def companions(self, kind: str) -> list[Registered]:
+        """Return annx's own components of a kind that plots show others on or beside."""
+        return [c for c in self.of_kind(kind) if c.dist == HOME and c.cls.companion is not None]
+
+    def companion(self, kind: str) -> Registered:
+        """Return the first of the companions; raises ComponentError where none is installed."""
+        for component in self.companions(kind):
+            return component
+        raise ComponentError(f"No {kind} is installed that plots could show others on or beside.")
+
     def natural_loss(self, task: str) -> Registered:
         """Return the loss that "auto" means for a task."""
         for component in self.of_kind("loss"):

@@ -91,6 +91,8 @@ class Train:
     diverged_above: a trial counts as diverged where its final training, validation or test loss is above so
     many times the training loss of always predicting the mean training target, or an objective's value at
     its start.
+    maps_at: at which steps a report trial keeps a map of what it has learned so far: so many moments, or the
+    steps themselves; 0 for none.
     """
 
     steps: int | None = 500
@@ -104,11 +106,15 @@ class Train:
     watch: tuple[str, ...] = ()
     diverged_above: float = 100.0
     curves: tuple[str, ...] = ()
+    maps_at: int | tuple[int, ...] = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Return all fields; `curves` only where it names any, so that no other trial's key knows of it."""
-        fields = asdict(self)
-        return fields if self.curves else {name: value for name, value in fields.items() if name != "curves"}
+        """Return all fields; `curves` and `maps_at` only where they ask for something.
+
+        No other trial's key knows of them.
+        """
+        unasked = [name for name in ("curves", "maps_at") if not getattr(self, name)]
+        return {name: value for name, value in asdict(self).items() if name not in unasked}
 
     @cached_property
     def text(self) -> str:
@@ -243,8 +249,9 @@ class TrialResult(NamedTuple):
     undefined. curves: by metric the values at `steps`. steps_done: updates made. stopped: why training
     ended before its last step ("loss", "patience"), else "". error: the traceback or reason of a failure.
     train_seconds: this trial's share of the time that its stack trained, without what a process does once.
-    map: what it learned, as `maps.packed` wrote it; empty of trials that tune, and where none can be made.
-    snapshot: what its network shows of itself, as `snapshots.taken` wrote it; empty likewise.
+    map: what it learned, as `decision_maps.packed` wrote it; empty of trials that tune, and where none can be
+    made. snapshot: what its network shows of itself, as `snapshots.taken` wrote it; empty likewise. moments: maps
+    at the steps that `Train.maps_at` asks for, as pairs of step and map.
     environment: what `numeric_environment` says of the process it ran in; "" where that is unknown.
     """
 
@@ -260,6 +267,7 @@ class TrialResult(NamedTuple):
     map: bytes = b""
     snapshot: bytes = b""
     environment: str = ""
+    moments: tuple[tuple[int, bytes], ...] = ()
 
 
 class PlannedRow(NamedTuple):

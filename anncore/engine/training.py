@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -98,6 +98,18 @@ def total_steps(train: Train, n_train: int) -> int:
     return int(train.epochs or 0) * -(-n_train // batch)
 
 
+def moments_of(train: Train, steps: int) -> set[int]:
+    """Return the steps at which `maps_at` asks for maps.
+
+    Of a number, so many moments from before the first step to the last one, as squares: networks change most
+    in the beginning. Of several steps, those that the training has.
+    """
+    asked = train.maps_at
+    if isinstance(asked, int):
+        return {round(steps * (i / (asked - 1)) ** 2) for i in range(asked)} if asked else set()
+    return {step for step in asked if step <= steps}
+
+
 def _exploded(losses: Sequence[float], limit: float) -> bool:
     """Say whether a final loss is not finite or above the limit; a limit that is NaN or 0 sets none."""
     bound = limit if math.isfinite(limit) and limit > 0 else math.inf
@@ -141,6 +153,7 @@ class _Run:
         self.history = History(len(trials))
         self.stopping = _Stopping(self.settings, len(trials))
         self.results: dict[int, TrialResult] = {}
+        self.moments: dict[int, list[tuple[int, bytes]]] = {}  # by trial, maps along the way
         self.aside = 0.0  # seconds spent on maps and snapshots, which are no part of any trial's time
         fitting = self.problem.metrics(data[0], registry, self.stack)
         scoring = [(component, component.cls()) for component in fitting if not component.cls.watches]
@@ -155,12 +168,15 @@ class _Run:
     def train(self, beat: Beat | None = None, before: int = 0) -> list[TrialResult]:
         """Train all trials to their end; `before` trials were done when this run began."""
         steps = total_steps(self.settings, self.n_train)
+        moments = moments_of(self.settings, steps)
         self.stack.initialize()
+        self.keep_moment(0, moments)
         self.evaluate(0, steps)
         for t in range(1, steps + 1):
             if not self.active.any():
                 break
             self.stack.step(t, steps)
+            self.keep_moment(t, moments)
             if t % self.settings.eval_every == 0 or t == steps:
                 self.evaluate(t, steps)
             if beat is not None:
@@ -226,9 +242,21 @@ class _Run:
                 curves=curves[i],
                 steps_done=t,
                 stopped=stopped,
+                moments=tuple(self.moments.get(indices[i], ())),
             )
         self.map(rows)
         self.active[rows] = False
+
+    def keep_moment(self, t: int, moments: Collection[int]) -> None:
+        """Keep a map of every report trial that still trains, if step t is one of the moments."""
+        if t not in moments:
+            return
+        started = time.perf_counter()
+        rows = [int(row) for row in np.flatnonzero(self.active) if self.trials[self.rows[row]].test]
+        for row, blob in self.evaluator.maps(rows).items():
+            if blob:
+                self.moments.setdefault(int(self.rows[row]), []).append((t, blob))
+        self.aside += time.perf_counter() - started
 
     def map(self, rows: list[int]) -> None:
         """Add to their results what figures draw of the trials at these rows that report and ended well."""

@@ -10,6 +10,7 @@ one from a sweep; a frame of your own needs the columns problem, arm, seed and s
     budget.py        best_of_k, budget_curve
     sensitivity.py   lr_sensitivity
     layers.py        layer_frame, layer_grids
+    boundaries.py    boundary_rows
 
 Each module's `__all__` says what is public. The statistics themselves, on arrays, are in `stats`; what may
 be said, in `verdicts`; the words, in `sentences`.
@@ -18,6 +19,7 @@ be said, in `verdicts`; the words, in `sentences`.
 from __future__ import annotations
 
 from anncore.evidence.arms import *
+from anncore.evidence.boundaries import *
 from anncore.evidence.budget import *
 from anncore.evidence.data_sets import *
 from anncore.evidence.layers import *

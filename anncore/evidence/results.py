@@ -66,6 +66,7 @@ class Results(Shown):
     maps: by key what a report trial learned (`decision_maps.py`), for classes told apart by two features; a
     trial that did not end well has none, nor has one whose result comes from before there were maps.
     snapshots: by key what the network of a report trial shows of itself (`snapshots.py`).
+    moments: by key and step the maps along the way, where [report] maps_at asks for it.
     costs: what a step of each arm costs by itself, where [report] costs asks for it.
     environments: by their text (`numeric_environment`), how many of the trials ran in each; results of an
     older annx, and of trials that were lost with their worker, name none. unchecked: full names of the
@@ -86,6 +87,7 @@ class Results(Shown):
     unchecked: tuple[str, ...] = ()
     planned: tuple[PlannedRow, ...] | None = None
     snapshots: Mapping[str, Snapshot] = field(default_factory=dict)
+    moments: Mapping[str, Mapping[int, DecisionMap]] = field(default_factory=dict)
 
     def _title(self) -> str:
         return f"{type(self).__name__} of {self.experiment.name!r}"

@@ -23,6 +23,7 @@ from anncore.experiment.success import read_success
 WAIVABLE = ("failed", "timeout", "crashed")  # what blocks a claim
 MOST_SEEDS = 100_000
 MOST_SAMPLES = 100_000
+MOST_MOMENTS = 24  # maps along the way of one trial, about 1.4 kB each
 MOST_STEPS = 1_000_000_000
 MOST_EPOCHS = 1_000_000
 MOST_EVALUATIONS = 100_000  # of one trial; each keeps several numbers
@@ -378,10 +379,11 @@ def read_vary(document: Document, entries: Mapping[str, tuple[Entry, ...]]) -> t
 
 
 def read_report(document: Document) -> Mapping[str, Any]:
-    """Read [report], a free table: `control`, `rope`, `target`, `success`, `costs` and `waive` are checked.
+    """Read [report], a free table of which the keys that annx itself knows are checked.
 
-    An arm, a number, a number or a table from data set to number, what `read_success` takes, a flag, and
-    statuses.
+    control is an arm, rope a number, target a number or a table from data set to number, success what
+    `read_success` takes, costs a flag, waive a list of statuses, maps_at a number of moments or a list of
+    steps.
     """
     section = document.section("report")
     section.text("control", None)
@@ -396,7 +398,22 @@ def read_report(document: Document) -> Mapping[str, Any]:
         if not is_number(value):
             raise section.wrong("target", "a number, or a table with a number for each data set")
     read_success(document)
+    _read_moments(section)
     return dict(section.data)
+
+
+def _read_moments(section: Section) -> None:
+    """Check maps_at; a list of steps may stand in any order, but names none twice."""
+    asked = section.data.get("maps_at", 2)
+    if isinstance(asked, list):
+        sound = 0 < len(asked) <= MOST_MOMENTS and len(set(map(repr, asked))) == len(asked)
+        sound = sound and all(type(step) is int and step >= 0 for step in asked)
+    else:
+        sound = type(asked) is int and 2 <= asked <= MOST_MOMENTS
+    if not sound:
+        raise section.wrong(
+            "maps_at", f"a number of moments from 2 to {MOST_MOMENTS}, or a list of so many different steps"
+        )
 
 
 def quicken(train: Train, seeds: Seeds, search: SearchSettings | None) -> tuple[Any, Any, Any]:

@@ -22,6 +22,11 @@ class TrialMaker:
         self.fit = FITS[experiment.problem.kind](maker)
         # Configurations are chosen by a metric, whose curve shows when it reached a target.
         self._train = replace(experiment.train, curves=further_curves(experiment))
+        asked = experiment.report.get("maps_at", 0)
+        moments = tuple(sorted(asked)) if isinstance(asked, list) else int(asked)
+        moments = moments if experiment.problem.scored else 0  # a function has no classes
+        # Trials that tune keep no maps, so that they stay the same trials.
+        self._trains = {"tune": self._train, "report": replace(self._train, maps_at=moments)}
 
     def parts(self, config: Option) -> dict[str, Part]:
         """Return the parts of a configuration; raises ExperimentError where they do not fit together."""
@@ -39,7 +44,7 @@ class TrialMaker:
         for seed in seeds:
             yield Trial(
                 parts=parts,
-                train=self._train,
+                train=self._trains[phase],
                 split=experiment.split,
                 sweep_seed=experiment.sweep_seed,
                 seed=seed,

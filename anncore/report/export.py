@@ -23,7 +23,7 @@ from anncore.report import tables, words
 from anncore.report.build import plain
 from anncore.report.latex import PREVIEW, preview, render_table, render_tables, unique
 from anncore.report.view import Table, table
-from anncore.report.write import with_sections
+from anncore.report.write import figure_input, with_sections
 from anncore.running.files import make_folder, not_written, remove_leftovers, replace_file, replace_files
 
 if TYPE_CHECKING:
@@ -75,16 +75,18 @@ def is_plain_name(file: Any) -> bool:
 
 
 def export_input(results: Results, *, whole: bool) -> ExportInput:
-    """Return what an exporter is handed; without `whole` neither curves nor report."""
+    """Return what an exporter is handed; without `whole` neither curves nor report nor what figures show."""
     import pandas as pd
 
+    content = with_sections(results, {}) if whole else {}
     reported = bool((results.trials["phase"] == "report").any())
     return ExportInput(
         results.experiment.name,
         results.trials,
         leaderboard(results) if reported else pd.DataFrame(),
         results.curves if whole else results.curves.iloc[:0],
-        plain(with_sections(results, {})) if whole else {},
+        plain(content),
+        figure_input(results, content) if whole else None,
     )
 
 

@@ -210,6 +210,10 @@ def figure_input(results: Any, content: Mapping[str, Any]) -> FigureInput:
             key: dataclasses.replace(snapshot, features=tuple(map(printable, snapshot.features)))
             for key, snapshot in results.snapshots.items()
         },
+        moments={
+            key: {step: _named(learned) for step, learned in by_step.items()}
+            for key, by_step in results.moments.items()
+        },
         objectives=objectives_of(study),
     )
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def collect(
     plan: PlanSummary, store: Store, experiment: Experiment, *, curves: bool = True, stopped: str = ""
 ) -> Results:
-    """Return the results of the store's plan; curves=False leaves curves, maps and snapshots empty."""
+    """Return the results of the store's plan; without curves it has no maps, moments and snapshots either."""
     phases: tuple[Phase, ...] = ("tune", "report")
     rows = {phase: store.planned(phase) for phase in phases}
     planned = [row for phase in phases for row in rows[phase]]
@@ -29,6 +29,7 @@ def collect(
     curved = keys if curves else {}
     if not experiment.problem.scored and not curves:  # scores of functions need the steps to their floor
         curved = dict.fromkeys(row.key for row in rows["report"])
+    reported = [row.key for row in rows["report"]] if curves else []
     series = curves_frame(store.results(curved), curved)
     trials = with_floor_steps(trials_frame(planned, by_key), series, experiment)
     tune, report = (trials[trials["phase"] == phase] for phase in phases)
@@ -40,8 +41,9 @@ def collect(
         series if curves else series.iloc[:0],
         with_fresh_scores(selection, report, experiment.select.metric),
         stopped,
-        store.maps(row.key for row in rows["report"]) if curves else {},
-        snapshots=store.snapshots(row.key for row in rows["report"]) if curves else {},
+        store.maps(reported),
+        snapshots=store.snapshots(reported),
+        moments=store.moments(reported),
         environments=store.environments(),
         unchecked=plan.unchecked,
         planned=tuple(planned),

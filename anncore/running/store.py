@@ -6,6 +6,7 @@
     environments  by their digest, what the environments of the trials are (`numeric_environment`)
     maps          by run key what a trial of the report learned of two features (`decision_maps.py`)
     snapshots     by run key what the network of a trial of the report shows of itself (`snapshots.py`)
+    moments       the same by run key and step, in a store of trials that keep maps along the way
 
 `trials` outlives plans: results of other overrides stay and are found again by their keys. `planned` is
 the plan of the last sweep and is replaced with it.
@@ -65,6 +66,11 @@ CREATE TABLE environments (digest TEXT PRIMARY KEY, what TEXT NOT NULL);
 CREATE TABLE maps (key TEXT PRIMARY KEY, map BLOB NOT NULL);
 """
 LATER = "CREATE TABLE IF NOT EXISTS snapshots (key TEXT PRIMARY KEY, snapshot BLOB NOT NULL)"
+MOMENTS = """
+CREATE TABLE IF NOT EXISTS moments (
+    key TEXT NOT NULL, step INTEGER NOT NULL, map BLOB NOT NULL, PRIMARY KEY (key, step)
+)
+"""
 
 
 class Store:
@@ -117,6 +123,7 @@ class Store:
         rows = [_row(trial, result) for trial, result in pairs]
         maps = [(result.key, result.map) for result in results if result.map]
         snapshots = [(result.key, result.snapshot) for result in results if result.snapshot]
+        moments = [(result.key, step, blob) for result in results for step, blob in result.moments]
         environments = {result.environment for result in results if result.environment}
         with self._file.transaction():
             self._file.execute_many(
@@ -126,12 +133,16 @@ class Store:
             self._file.execute_many(f"INSERT OR REPLACE INTO trials VALUES ({_marks(range(12))})", rows)
             self._file.execute_many("INSERT OR REPLACE INTO maps VALUES (?,?)", maps)
             self._file.execute_many("INSERT OR REPLACE INTO snapshots VALUES (?,?)", snapshots)
+            if moments:
+                self._file.execute(MOMENTS)
+                self._file.execute_many("INSERT OR REPLACE INTO moments VALUES (?,?,?)", moments)
 
     def delete(self, keys: Iterable[str]) -> None:
         """Forget the results of some keys; of a key without one there is nothing to forget."""
         with self._file.transaction():
+            tables = ("trials", "maps", "snapshots", *(("moments",) if self._has("moments") else ()))
             for chunk in _chunks(keys):
-                for table in ("trials", "maps", "snapshots"):
+                for table in tables:
                     self._file.execute(f"DELETE FROM {table} WHERE key IN ({_marks(chunk)})", chunk)
 
     def results(self, keys: Iterable[str], *, curves: bool = True) -> Iterator[TrialResult]:
@@ -163,8 +174,7 @@ class Store:
         """Return what figures draw of trials; always: every store of this schema has the table."""
         by_key: dict[str, Drawn] = {}
         with self._file.guarded():
-            tables = self._file.execute("SELECT name FROM sqlite_master").fetchall()
-            if not always and (table,) not in tables:
+            if not always and not self._has(table):
                 return by_key
             for chunk in _chunks(keys):
                 rows = self._file.execute(
@@ -178,6 +188,29 @@ class Store:
                     except (ValueError, TypeError) as problem:
                         raise self._file.damaged(_of_trial(key, problem)) from None
         return by_key
+
+    def moments(self, keys: Iterable[str]) -> dict[str, dict[int, DecisionMap]]:
+        """Return the maps by step of the keys that kept some along the way and ended well."""
+        by_key: dict[str, dict[int, DecisionMap]] = {}
+        with self._file.guarded():
+            if not self._has("moments"):
+                return by_key
+            for chunk in _chunks(keys):
+                rows = self._file.execute(
+                    "SELECT key, step, moments.map FROM moments JOIN trials USING (key) "
+                    f"WHERE status = 'ok' AND key IN ({_marks(chunk)}) ORDER BY key, step",
+                    chunk,
+                )
+                for key, step, blob in rows.fetchall():
+                    try:
+                        by_key.setdefault(key, {})[step] = unpacked(blob)
+                    except (ValueError, TypeError) as problem:
+                        raise self._file.damaged(_of_trial(key, problem)) from None
+        return by_key
+
+    def _has(self, table: str) -> bool:
+        names = self._file.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        return (table,) in names
 
     # Plans
 

@@ -48,7 +48,7 @@ def _input(made: figure_data.Made) -> ExportInput:
     ]
     reported = bool((trials["phase"] == "report").any())
     board = pd.DataFrame(rows) if reported else pd.DataFrame()
-    return ExportInput("optimizers", trials, board, data.curves, plain(data.report))
+    return ExportInput("optimizers", trials, board, data.curves, plain(data.report), data)
 
 
 @cache
@@ -71,6 +71,7 @@ def _copied(data: ExportInput) -> ExportInput:
         leaderboard=data.leaderboard.copy(),
         curves=data.curves.copy(),
         report=copy.deepcopy(data.report),
+        figures=figure_data.copied(data.figures),
     )
 
 
@@ -80,7 +81,7 @@ def _exported(component: Any, data: ExportInput, where: str) -> dict[str, bytes]
 
     given = _copied(data)
     if not component.whole:
-        given = replace(given, curves=given.curves.iloc[:0], report={})
+        given = replace(given, curves=given.curves.iloc[:0], report={}, figures=None)
     written = component.files(given)
     try:
         return checked_files(type(component).name, written)

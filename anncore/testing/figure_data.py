@@ -154,5 +154,6 @@ def figure_input(sweep: MadeUp, kept: set[str] | None = None) -> FigureInput:
         components,
         maps=results.maps,
         snapshots=results.snapshots,
+        moments=results.moments,
         objectives={problem: Slope() for problem in sweep.problems},
     )

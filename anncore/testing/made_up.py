@@ -100,6 +100,7 @@ class _Trials(NamedTuple):
     rows: list[PlannedRow]
     results: dict[str, TrialResult]
     maps: dict[str, DecisionMap]
+    moments: dict[str, dict[int, DecisionMap]]
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,8 @@ class MadeUp:
     its validation loss; by default all end well. regression: the problems that have an RMSE, where the others
     have an accuracy. datasets: the data set's label of a problem, where that is a variant. report: the
     experiment's [report] table. functions: whether objectives are minimised in place of training networks.
-    whole: whether the trials hold all that any figure looks at: watched metrics, decision maps, paths, costs
-    of steps. registry: what is installed.
+    whole: whether the trials hold all that any figure looks at: watched metrics, decision maps (also
+    along the way), paths, costs of steps. registry: what is installed.
     """
 
     arms: Sequence[str]
@@ -143,7 +144,7 @@ class MadeUp:
 
         As in a real sweep nothing is chosen before all tuning trials have a result.
         """
-        rows, every, maps = self._trials
+        rows, every, maps, moments = self._trials
         ended = {row.key: every[row.key] for row in rows if kept(row)}
         experiment = self._experiment
         curves = curves_frame(ended.values(), [row.key for row in rows])
@@ -156,13 +157,14 @@ class MadeUp:
             curves,
             self._selection(trials if tuned else trials.iloc[:0]),
             maps={key: learned for key, learned in maps.items() if key in ended},
+            moments={key: by_step for key, by_step in moments.items() if key in ended},
             costs=self._costs(trials) if self.whole else (),
             planned=tuple(rows),
         )
 
     @cached_property
     def _trials(self) -> _Trials:
-        trials = _Trials([], {}, {})
+        trials = _Trials([], {}, {}, {})
         losses = _Losses(self)
         for problem, arm in itertools.product(self.problems, self.arms):
             rates = list(self.rates)
@@ -201,7 +203,13 @@ class MadeUp:
         trials.results[key] = result
         if self.whole and point.phase == "report" and result.status == "ok" and not self.functions:
             place = list(self.problems).index(point.problem)
-            trials.maps[key] = _map(point.problem, 2 + place, list(self.arms).index(point.arm), point.seed)
+            arm = list(self.arms).index(point.arm)
+            trials.maps[key] = _map(point.problem, 2 + place, arm, point.seed)
+            # In the beginning the borders lean more.
+            leaning = {0: 12, self.steps // 10: 6, self.steps // 2: 1, self.steps: 0}
+            trials.moments[key] = {
+                step: _map(point.problem, 2 + place, arm + more, point.seed) for step, more in leaning.items()
+            }
         return result
 
     def _status(self, point: _Point) -> Status:

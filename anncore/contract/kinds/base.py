@@ -36,6 +36,10 @@ class Component(ABC):
     default: ClassVar[bool] = False
     """Whether annx's own component of this name is used if an experiment names none of the kind."""
 
+    companion: ClassVar[Mapping[str, Any] | None] = None
+    """The hyperparameters with which plots show other components on or beside it, such as optimizers on a
+    valley; None where plots do not use it. Only annx's own components are used."""
+
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Values of hyperparameters by the name of a convention ("torch", "keras"), which `preset` selects."""
 

@@ -18,7 +18,7 @@ class ExportInput(Shown):
     name: the experiment's. trials: DataFrame, a row per trial that has run, the columns of trials.csv.
     leaderboard: DataFrame, a row per arm and problem with the report's numbers; empty before any trial of the
     report has run. curves: DataFrame, long: key, step, metric, value. report: report.json's content without
-    the figures.
+    the figures. figures: the `FigureInput` that figures are drawn of; None without `whole`.
     """
 
     name: str
@@ -26,6 +26,7 @@ class ExportInput(Shown):
     leaderboard: Any
     curves: Any
     report: Mapping[str, Any]
+    figures: Any = None
 
     def _facts(self) -> dict[str, object]:
         return {"of": self.name, "trials": len(self.trials), "leaderboard": len(self.leaderboard)}
@@ -35,7 +36,7 @@ class Exporter(Component):
     """A format for other programs: `annx export DIR --format NAME`."""
 
     whole: ClassVar[bool] = True
-    """Whether it needs curves and report; without them they are empty, and the export is done sooner."""
+    """Whether it needs curves, report and figures; without them they are empty, and it is done sooner."""
 
     @abstractmethod
     def files(self, data: ExportInput) -> Mapping[str, bytes]:

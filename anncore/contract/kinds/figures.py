@@ -26,6 +26,8 @@ class FigureInput(Shown):
     """By the key of a trial its `DecisionMap` of two features; a trial may have none."""
     snapshots: Mapping[str, Any] = field(default_factory=dict)
     """By the key of a trial its `Snapshot`, what its network shows of itself; a trial may have none."""
+    moments: Mapping[str, Mapping[int, Any]] = field(default_factory=dict)
+    """By the key of a trial and the step its maps along the way, where [report] maps_at asks for them."""
     objectives: Mapping[str, Any] = field(default_factory=dict)
     """By problem its objective, with the values of its hyperparameters; empty for data sets.
 

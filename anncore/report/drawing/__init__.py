@@ -10,6 +10,7 @@ Lengths are inches. A figure is a sheet with its heading (`new_sheet`), axes on 
     failures begun_problems, half_lost, lost_words, lost_mark, row_mark, mark_words, lost_count,
              lost_counts, nothing_ran, so_far
     many     shown_problems, GreyRows: where there are more panels or arms than can be read
+    planes   draw_plane, draw_classes, class_marks: a classifier over two features
     layers   layer_sheet, LayerPanel, layer_words, weightiest, RampKey, ramp_key
     colours  Theme, which gives every arm its colour, marker and dash
 """
@@ -47,6 +48,7 @@ from anncore.report.drawing.layers import (
 )
 from anncore.report.drawing.legend import Legend
 from anncore.report.drawing.many import GreyRows, shown_problems
+from anncore.report.drawing.planes import class_marks, draw_classes, draw_plane
 from anncore.report.drawing.saving import to_png, to_svg
 from anncore.report.drawing.sheet import (
     NARROW,
@@ -78,7 +80,10 @@ __all__ = [
     "RampKey",
     "Theme",
     "begun_problems",
+    "class_marks",
     "corner_texts",
+    "draw_classes",
+    "draw_plane",
     "drawing_style",
     "edge_values",
     "end_labels",

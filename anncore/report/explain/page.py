@@ -51,12 +51,7 @@ class _Pictures:
 
     def __init__(self, content: Mapping[str, Any]) -> None:
         self._graph = content["graph"]
-        digits = min(content["digits"], FEW_DIGITS)
-        lines = list(_lines(content))
-        numbers = {line["name"]: line["value"] for line in lines}
-        self._values = {
-            name: "?" if value is None else f"{value + 0.0:.{digits}g}" for name, value in numbers.items()
-        }
+        self._values = texts_of(content)
         self._known: set[str] = set()
         blocks = sum(stage["name"] in ("forward", "backward") for stage in content["stages"])
         self._many = sum(
@@ -97,6 +92,13 @@ class _Pictures:
     def _drawn(self, drawing: Drawing, title: str) -> Any:
         self._number += 1
         return svg(drawing, title, self._number)
+
+
+def texts_of(content: Mapping[str, Any]) -> dict[str, str]:
+    """Return every number of a step by its name as a drawing writes it, "?" for one that nobody knows."""
+    digits = min(content["digits"], FEW_DIGITS)
+    numbers = {line["name"]: line["value"] for line in _lines(content)}
+    return {name: "?" if value is None else f"{value + 0.0:.{digits}g}" for name, value in numbers.items()}
 
 
 def _lines(content: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -1,7 +1,8 @@
 """Activation: relu."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,6 +24,7 @@ class ReLU(Activation):
     """
 
     name: ClassVar[str] = "relu"
+    companion: ClassVar[Mapping[str, Any]] = {}
     default: ClassVar[bool] = True
     range: ClassVar[str] = "[0, inf)"
     kinks: ClassVar[tuple[float, ...]] = (0.0,)

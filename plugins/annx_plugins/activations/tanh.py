@@ -1,7 +1,8 @@
 """Activation: tanh."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,6 +24,7 @@ class Tanh(Activation):
     """
 
     name: ClassVar[str] = "tanh"
+    companion: ClassVar[Mapping[str, Any]] = {}
     range: ClassVar[str] = "(-1, 1)"
 
     def forward(self, z: Array) -> Array:

@@ -29,16 +29,6 @@ LEAST, LINE_GAP = 1.1, 0.4  # inches: a panel's width, and between the lines of 
 NAME, KEY = (9, "bold"), 0.16  # a data set's name, and the room before the key of a class
 MARKS, MOST_MARKS = 800, 100  # examples in all panels, and in one
 AGREED = 0.9  # the share of seeds that must predict the same class
-FINER = 3  # pixels of the picture along a cell's side
-STEPS, DEEPEST = 6, 0.5  # shades of a class, and the opacity of the last
-STRIPES, STRIPE = 6, (96, 104, 116, 215)  # pixels between hatches, and a grey that is seen on both papers
-CORNERS = (
-    ((-1, -1), (1, -1), (1, 1), (-1, 1)),
-    ((-1.2, -0.9), (1.2, -0.9), (0, 1.3)),
-    ((0, -1.4), (1.4, 0), (0, 1.4), (-1.4, 0)),
-    ((-1.2, 0.9), (0, -1.3), (1.2, 0.9)),
-)  # the shapes of the classes' marks, over and over
-SIZE = 0.018  # half of a mark's width in inches
 
 
 @dataclass(frozen=True)
@@ -129,7 +119,7 @@ class DecisionBoundaries(Figure):
             ax = drawing.place(sheet, x, y - 0.05, 0.1, 0.1)
             ax.set(xlim=(-2.2, 2.2), ylim=(-2.2, 2.2))
             ax.axis("off")
-            ax.add_patch(_shapes(np.zeros((1, 2)), k, (1.0, 1.0), theme))
+            ax.add_patch(drawing.class_marks(np.zeros((1, 2)), k, (1.0, 1.0), theme))
             sheet.text((x + 0.14) / w, y / h, text, size=7.5, va="center", color=theme.token("ink"))
             x += wide + KEY
 
@@ -331,94 +321,18 @@ def _note(ax: Any, cell: _Cell, theme: drawing.Theme) -> None:
 
 
 def _picture(ax: Any, cell: _Cell, marks: int, theme: drawing.Theme) -> None:
-    example, mean = cell.maps[0], cell.mean
-    extent = (example.low[0], example.high[0], example.low[1], example.high[1])
-    ax.imshow(
-        _pixels(mean, cell.disputed if len(cell.maps) > 1 else None, theme),
-        origin="lower",
-        extent=extent,
-        interpolation="none",
-        aspect="auto",
-        zorder=1,
-    )
-    ax.set(xlim=extent[:2], ylim=extent[2:])
-    _boundary(ax, mean, extent, theme)
-    _marks(ax, cell.maps, marks, theme)
+    disputed = cell.disputed if len(cell.maps) > 1 else None
+    drawing.draw_plane(ax, cell.maps[0], cell.mean, theme, disputed)
+    points, labels = _examples(cell.maps, marks)
+    drawing.draw_classes(ax, points, labels, theme)
 
 
-def _pixels(mean: Array, disputed: Array | None, theme: drawing.Theme) -> Array:
-    """Return the mean probabilities as colours that let the paper through, be it light or dark."""
-    from matplotlib.colors import to_rgb
-
-    fine = _finer(mean)
-    classes = len(fine)
-    palette = np.array([to_rgb(theme.class_color(k)) for k in range(classes)])
-    sure = (fine.max(axis=0) - 1 / classes) / (1 - 1 / classes)
-    shade = np.minimum(np.floor(STEPS * np.clip(sure, 0, 1)), STEPS - 1) / (STEPS - 1)
-    colors = palette[fine.argmax(axis=0)]
-    pixels = np.concatenate([255 * colors, 255 * DEEPEST * shade[..., None]], axis=2)
-    pixels = np.rint(pixels).astype(np.uint8)
-    if disputed is not None:
-        there = np.repeat(np.repeat(disputed, FINER, axis=0), FINER, axis=1)
-        rows, columns = np.indices(there.shape)
-        pixels[there & ((rows + columns) % STRIPES < 2)] = STRIPE
-    return pixels
-
-
-def _finer(values: Array) -> Array:
-    """Return (K, S, S) interpolated linearly to FINER pixels along a cell's side."""
-    side = values.shape[1]
-    at = (np.arange(side * FINER) + 0.5) / FINER - 0.5
-    weights = np.stack([np.interp(at, np.arange(side), unit) for unit in np.eye(side)], axis=1)
-    return weights @ values @ weights.T
-
-
-def _boundary(ax: Any, mean: Array, extent: tuple[float, float, float, float], theme: drawing.Theme) -> None:
-    """Draw where the highest mean probability passes from one class to another."""
-    side = mean.shape[1]
-    # The outermost values go on to the rim, half a cell beyond their places.
-    steps = np.concatenate([[0], (np.arange(side) + 0.5) / side, [1]])
-    x, y = (low + steps * (high - low) for low, high in (extent[:2], extent[2:]))
-    wide = np.pad(mean, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    for k in range(len(wide) - 1):  # the last one's borders are the others'
-        lead = wide[k] - np.delete(wide, k, axis=0).max(axis=0)
-        if lead.min() < 0 < lead.max():
-            ax.contour(
-                x, y, lead, levels=[0], colors=theme.token("ink"), linewidths=1.5, linestyles="-", zorder=3
-            )
-
-
-def _marks(ax: Any, maps: Sequence[DecisionMap], count: int, theme: drawing.Theme) -> None:
-    """Draw some examples, as many of each seed."""
+def _examples(maps: Sequence[DecisionMap], count: int) -> tuple[Array, Array]:
+    """Return the places and classes of some examples, as many of each seed."""
     per_map = max(1, count // len(maps))
     rows = [np.arange(len(one.labels))[:: max(1, len(one.labels) // per_map)][:per_map] for one in maps]
     points = np.concatenate([one.examples[at] for one, at in zip(maps, rows, strict=True)])
-    labels = np.concatenate([one.labels[at] for one, at in zip(maps, rows, strict=True)])
-    w, h = ax.figure.get_size_inches()
-    box = ax.get_position()
-    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
-    scale = ((right - left) / (box.width * w) * SIZE, (top - bottom) / (box.height * h) * SIZE)
-    for k in np.unique(labels).tolist():
-        ax.add_patch(_shapes(points[labels == k], k, scale, theme))
-
-
-def _shapes(points: Array, k: int, scale: tuple[float, float], theme: drawing.Theme) -> Any:
-    """Return the marks of one class as one path, which is a quarter of the bytes of as many marks."""
-    from matplotlib.patches import PathPatch
-    from matplotlib.path import Path
-
-    shape = np.array([*CORNERS[k % len(CORNERS)], (0, 0)])
-    vertices = (points[:, None, :] + shape[None] * scale).reshape(-1, 2)
-    codes = [Path.MOVETO, *[Path.LINETO] * (len(shape) - 2), Path.CLOSEPOLY] * len(points)
-    return PathPatch(
-        Path(vertices, codes),
-        facecolor=theme.class_color(k),
-        edgecolor=theme.token("paper"),
-        linewidth=0.35,
-        clip_on=False,
-        zorder=4,
-        label=f"class {k}",
-    )
+    return points, np.concatenate([one.labels[at] for one, at in zip(maps, rows, strict=True)])
 
 
 @hookimpl

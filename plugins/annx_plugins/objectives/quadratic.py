@@ -1,5 +1,6 @@
 """Objective: quadratic."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
@@ -46,6 +47,7 @@ class Quadratic(Objective):
     """
 
     name: ClassVar[str] = "quadratic"
+    companion: ClassVar[Mapping[str, Any]] = {"condition": 30.0, "rotated": True, "spread": 0.3}
 
     condition: Hyper = hyper(100.0, "[1, inf)", search=log(1e1, 1e6))
     dimensions: int = hyper(2, "int [2, inf)")

@@ -36,6 +36,7 @@ class SGD(WeightDecay, Optimizer):
     """
 
     name: ClassVar[str] = "sgd"
+    companion: ClassVar[Mapping[str, Any]] = {}
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "seed": {"lr": 0.01, "momentum": 0.0, "nesterov": False},
         "paper": {"lr": 0.01, "momentum": 0.0, "nesterov": False},
