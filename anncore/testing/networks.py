@@ -30,7 +30,7 @@ from anncore.testing.mistakes import Gradients, derived, inherited, must_agree
 from anncore.testing.places import STAND_INS
 
 # Inputs and outputs. A network that cannot have the first ones raises ComponentError in `specs`.
-SIZES = ((3, 2), (16, 3), (4, 4), (64, 10))
+SIZES = ((3, 2), (16, 3), (4, 4), (64, 10), (9, 6))
 EXAMPLES = 5
 STEPS = 4  # of a training, for learning rules that depend on the step
 PROBED = 15  # the number of weights in each array with compared gradients
