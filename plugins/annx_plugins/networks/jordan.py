@@ -36,8 +36,8 @@ class Jordan(ModalNetwork):
 
     The teacher's outputs are columns of the data: an example has `features` columns u and then those of the
     output before, for each step. Those of step 1 are y₀, from where the sequence starts, which both modes see;
-    the others are seen in training only. (A network that is no sequence's producer would find the answers in
-    them.) The network's own output is `feedback` of z; set it where `output` is no identity.
+    the others are seen in training only. (Any other network would find the answers in them.) The network's own
+    output is `feedback` of z, which must be the function that `output` is.
 
     Domain: `hidden` units; at least 2 steps; decay in [0, 1).
     Shapes: x (T, N, S · (features + K)), Wx (T, features, hidden), Wc (T, K, hidden), Wy (T, hidden, K),
@@ -56,7 +56,7 @@ class Jordan(ModalNetwork):
     decay: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.9))
     teacher: bool = hyper(True, "bool")
     activation: Any = ref("activation", "tanh")
-    feedback: Any = ref("activation", "identity")
+    feedback: str = hyper("identity", ("identity", "sigmoid", "tanh"))
     output: Any = ref("activation", "auto")
 
     @property
@@ -94,11 +94,16 @@ class Jordan(ModalNetwork):
         context, outputs = before[:, :, 0], []
         for step in range(by_step.shape[2]):
             if step > 0:
-                last = before[:, :, step] if forced else self.feedback[0].forward(outputs[-1])
-                context = self.decay * context + last
+                context = self.decay * context + (before[:, :, step] if forced else self._own(outputs[-1]))
             z = dense(plan[:, :, step], weights["Wx"], weights["b"]) + context @ weights["Wc"]
             outputs.append(dense(self.activation[0].forward(z), weights["Wy"], weights["d"]))
         return np.concatenate(outputs, axis=2)
+
+    def _own(self, z: Array) -> Array:
+        """Return what comes back of the network's own output."""
+        if self.feedback == "sigmoid":
+            return 0.5 * np.tanh(0.5 * z) + 0.5
+        return np.tanh(z) if self.feedback == "tanh" else z
 
 
 @hookimpl

@@ -34,8 +34,8 @@ class ResidualMLP(Network):
 
     name: ClassVar[str] = "residual_mlp"
 
-    hidden: int = hyper(32, "int [1, inf)")
-    blocks: int = hyper(4, "int [1, inf)")
+    hidden: int = hyper(16, "int [1, inf)")
+    blocks: int = hyper(3, "int [1, inf)")
     skip: bool = hyper(True, "bool")
     norm: str = hyper("layer", ("layer", "none"))
     activation: Any = ref("activation", "relu")
