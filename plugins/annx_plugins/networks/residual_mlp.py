@@ -45,7 +45,9 @@ class ResidualMLP(Network):
         """Refuse a list of activations that does not fit the blocks."""
         given = self.activation
         if isinstance(given, (list, tuple)) and len(given) not in (1, self.blocks):
-            raise ValueError(f"activation must be one name or one per block ({self.blocks}), got {len(given)}")
+            raise ValueError(
+                f"activation must be one name or one per block ({self.blocks}), got {len(given)}"
+            )
 
     def places(self, inputs: int, outputs: int) -> Mapping[str, Sequence[int]]:
         return {"activation": [self.hidden] * self.blocks}
@@ -81,7 +83,9 @@ class ResidualMLP(Network):
     def forward(self, weights: Weights, x: Array) -> Array:
         h = dense(x, weights["E"], weights["e"])
         for i, activation in enumerate(self.activation, start=1):
-            a = activation.forward(dense(self._normed(weights, h, str(i)), weights[f"A{i}"], weights[f"a{i}"]))
+            a = activation.forward(
+                dense(self._normed(weights, h, str(i)), weights[f"A{i}"], weights[f"a{i}"])
+            )
             change = dense(a, weights[f"B{i}"], weights[f"b{i}"])
             h = h + change if self.skip else change
         return dense(self._normed(weights, h, ""), weights["V"], weights["d"])

@@ -59,7 +59,9 @@ class Transformer(Network):
             raise ValueError(f"width must be even with sinusoidal positions, got {self.width}")
         given = self.activation
         if isinstance(given, (list, tuple)) and len(given) not in (1, self.blocks):
-            raise ValueError(f"activation must be one name or one per block ({self.blocks}), got {len(given)}")
+            raise ValueError(
+                f"activation must be one name or one per block ({self.blocks}), got {len(given)}"
+            )
 
     def places(self, inputs: int, outputs: int) -> Mapping[str, Sequence[int]]:
         return {"activation": [self.inner] * self.blocks}
