@@ -123,7 +123,13 @@ def transformer(
     """
     width, inner = p["U1"].shape
     h = x.reshape(len(x), -1, len(p["E"])) @ p["E"] + p["e"]
-    h = h + (p["P"] if "P" in p else 0 if sinusoids is None else t.tensor(sinusoids(h.shape[1], width), dtype=x.dtype))
+    h = h + (
+        p["P"]
+        if "P" in p
+        else 0
+        if sinusoids is None
+        else t.tensor(sinusoids(h.shape[1], width), dtype=x.dtype)
+    )
     steps = h.shape[1]
     mask = t.triu(t.ones(steps, steps, dtype=t.bool), diagonal=1) if causal else None
     for i in range(1, sum(name.startswith("U") for name in p) + 1):
