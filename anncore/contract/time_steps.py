@@ -26,9 +26,9 @@ class OnSequences(Protocol):
 def time_steps(network: OnSequences, inputs: int, outputs: int) -> tuple[int, int]:
     """Return the number S of time steps of a window, and the number of outputs each time it is read.
 
-    Of `inputs` = S · features columns the first `features` are step 1, and so on. A network that is read after
-    every step gives S times as many outputs, in the order of time. Raises ComponentError for sizes that do not
-    fit.
+    Of `inputs` = S · features columns the first `features` are step 1, and so on. A network that is read
+    after every step gives S times as many outputs, in the order of time. Raises ComponentError for sizes
+    that do not fit.
     """
     steps, rest = divmod(inputs, network.features)
     if rest:

@@ -117,7 +117,7 @@ def transformer(
     read: str = "mean",
     sinusoids: Any = None,
 ) -> Any:
-    """Return the output of torch.nn.TransformerEncoderLayer with norm_first, embedding and read-out around it.
+    """Return the output of torch.nn.TransformerEncoderLayer with norm_first, with what is around it.
 
     Its activation is tanh.
     """

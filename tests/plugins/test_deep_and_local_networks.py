@@ -40,7 +40,7 @@ def test_normalized_units_have_mean_0_and_variance_1_whatever_the_scale() -> Non
     for name in ("B1", "b1", "e"):
         weights[name][...] = 0
     x = np.random.default_rng(2).normal(size=(4, 3))
-    # Without bias the stream scales with the input, which the normalization in front of the output takes away.
+    # Without bias the stream scales with the input, which the last normalization takes away.
     np.testing.assert_allclose(
         output(network, weights, 50 * x), output(network, weights, 5000 * x), rtol=1e-6
     )
@@ -96,7 +96,7 @@ def test_images_that_do_not_fit_are_refused(inputs: int, values: dict[str, Any],
 def test_shared_filters_suit_images_that_are_the_same_everywhere(
     statistics: str, noise: float, better: str
 ) -> None:
-    """LeCun 1989: weights are shared where a feature is as likely everywhere, and own ones pay where it is not."""
+    """LeCun 1989: weights are shared where a feature is as likely at every place."""
     networks = {"cnn": {"filters": 4, "pool": 3}, "locally_connected": {"filters": 4, "stride": 3}}
     accuracy = {}
     for name, values in networks.items():

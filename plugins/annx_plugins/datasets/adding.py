@@ -25,12 +25,12 @@ class Adding(Dataset):
     Domain: steps at least 2.
     Shapes: x (n, 2 · steps), y (n,) in [0, 2).
 
-    Hochreiter & Schmidhuber, "Long Short-Term Memory", Neural Computation 9 (1997), 1735-1780, experiment 4,
-    with numbers in [-1, 1], sequences of various lengths and 0.5 + the sum / 4 as target.
+    Hochreiter & Schmidhuber, "Long Short-Term Memory", Neural Computation 9 (1997), 1735-1780, experiment
+    4, with numbers in [-1, 1], sequences of various lengths and 0.5 + the sum / 4 as target.
     https://doi.org/10.1162/neco.1997.9.8.1735. The form here, with the bar 1/6, is that of Le, Jaitly &
     Hinton, "A Simple Way to Initialize Recurrent Networks of Rectified Linear Units", 2015,
-    https://arxiv.org/abs/1504.00941; one marker in each half as in Arjovsky, Shah & Bengio, "Unitary Evolution
-    Recurrent Neural Networks", ICML 2016, https://arxiv.org/abs/1511.06464.
+    https://arxiv.org/abs/1504.00941; one marker in each half as in Arjovsky, Shah & Bengio, "Unitary
+    Evolution Recurrent Neural Networks", ICML 2016, https://arxiv.org/abs/1511.06464.
     """
 
     name: ClassVar[str] = "adding"

@@ -16,19 +16,19 @@ class Bars(Dataset):
 
         image = patches of 3 x 3 pixels, side by side,  patch = ± pattern + noise · N(0, 1)
 
-    Each patch is bright or dark by a coin of its own, so that no single pixel says anything about the class.
-    With statistics "same" the patterns are bars: the middle row for class 0, the middle column for class 1,
-    in every patch; then the whole image is moved by 0 to 2 pixels down and right, round the edge. With "local"
-    every patch has two patterns of its own, the same in all images of a seed: random signs on its 9 pixels. There
-    nothing moves.
+    Each patch is bright or dark by a coin of its own, so that no single pixel says anything about the
+    class. With statistics "same" the patterns are bars: the middle row for class 0, the middle column for
+    class 1, in every patch; then the whole image is moved by 0 to 2 pixels down and right, round the edge.
+    With "local" every patch has two patterns of its own, the same in all images of a seed: random signs on
+    its 9 pixels. There nothing moves.
 
     Shared filters (`cnn`) suit the first, filters of every place (`locally_connected`) the second.
 
     Domain: `patches` in a row and in a column; noise ≥ 0.
     Shapes: x (n, (3 · patches)²), row by row; y (n,) in {0, 1}.
 
-    LeCun, "Generalization and Network Design Strategies", Technical Report CRG-TR-89-4, University of Toronto,
-    1989, section 4, on when weights can be shared.
+    LeCun, "Generalization and Network Design Strategies", Technical Report CRG-TR-89-4, University of
+    Toronto, 1989, section 4, on when weights can be shared.
     """
 
     name: ClassVar[str] = "bars"

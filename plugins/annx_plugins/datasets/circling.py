@@ -15,9 +15,9 @@ class Circling(Dataset):
         yₛ = (cos(φ + s ω), sin(φ + s ω)),  s = 1 ... steps      φ ~ U[0, 2π),  ω ~ U[slowest, fastest)
 
     ω, in radians per step, is the plan. Each step has three columns: ω and the output before, yₛ₋₁, which a
-    network with teacher forcing gets in training (see `jordan`); to any other network the columns after step 1
-    tell the answers. `noise` · N(0, 1) is added to every y that is seen in training, as a column and as a
-    target alike; the test split is scored against the circle itself.
+    network with teacher forcing gets in training (see `jordan`); to any other network the columns after
+    step 1 tell the answers. `noise` · N(0, 1) is added to every y that is seen in training, as a column and
+    as a target alike; the test split is scored against the circle itself.
 
     Domain: steps at least 2; noise ≥ 0; 0 < slowest < fastest.
     Shapes: x (n, 3 · steps), y (n, 2 · steps).

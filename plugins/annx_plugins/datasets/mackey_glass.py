@@ -19,7 +19,8 @@ class MackeyGlass(Dataset):
 
     Each example is a series of its own from a random start, after 300 units of time: a window of values one
     unit apart. With predict "last" its target is the value `ahead` units after the window's last one. With
-    "every" it has as many targets as values: for each the one `ahead` units later. No value is in two examples.
+    "every" it has as many targets as values: for each the one `ahead` units later. No value is in two
+    examples.
 
     The series is periodic for small tau and chaotic from about 17 on.
 
@@ -27,8 +28,9 @@ class MackeyGlass(Dataset):
     Shapes: x (n, window), y (n,), or with predict "every" (n, window).
 
     Mackey & Glass, "Oscillation and Chaos in Physiological Control Systems", Science 197 (1977), 287-289.
-    https://doi.org/10.1126/science.267326. By Euler's method with steps of 0.1 as in Jaeger, "The 'echo state'
-    approach to analysing and training recurrent neural networks", GMD Report 148, 2001, with one long series.
+    https://doi.org/10.1126/science.267326. By Euler's method with steps of 0.1 as in Jaeger, "The 'echo
+    state' approach to analysing and training recurrent neural networks", GMD Report 148, 2001, with one
+    long series.
     """
 
     name: ClassVar[str] = "mackey_glass"

@@ -32,13 +32,14 @@ class EchoState(Network):
         output = h_S Wy + d
         Wy = (HᵀH + ridge · I)⁻¹ Hᵀ Y,  d = ȳ - h̄ Wy           H and Y: states and targets minus their means
 
-    Wx and b are drawn from U[-1, 1) times input_scale and bias_scale. Of each column of Wh a share `density` is
-    drawn from U[-1, 1), the rest is 0; then Wh is scaled to the spectral radius `radius`. None of them is
-    trained. Below a radius of 1 the reservoir usually forgets how it started (echo state property).
+    Wx and b are drawn from U[-1, 1) times input_scale and bias_scale. Of each column of Wh a share
+    `density` is drawn from U[-1, 1), the rest is 0; then Wh is scaled to the spectral radius `radius`. None
+    of them is trained. Below a radius of 1 the reservoir usually forgets how it started (echo state
+    property).
 
-    The read-out is fitted by a learning rule and not by a gradient: the optimizer descends W - W_ridge, so one
-    step of sgd with lr 1 on the full batch is the ridge regression of the targets, whatever the loss. Further
-    steps change nothing. With classes, use loss mse and output identity.
+    The read-out is fitted by a learning rule and not by a gradient: the optimizer descends W - W_ridge, so
+    one step of sgd with lr 1 on the full batch is the ridge regression of the targets, whatever the loss.
+    Further steps change nothing. With classes, use loss mse and output identity.
 
     An example's inputs are a window in time: of N · S columns the first `features` are step 1, and so on.
     With read "last" the network gives outputs once, after the last step. With "every" it gives outputs after
@@ -50,8 +51,9 @@ class EchoState(Network):
 
     Jaeger, "The 'echo state' approach to analysing and training recurrent neural networks", GMD Report 148,
     2001. https://www.ai.rug.nl/minds/uploads/EchoStatesTechRep.pdf. Leak and ridge as in Lukoševičius, "A
-    Practical Guide to Applying Echo State Networks", 2012, https://doi.org/10.1007/978-3-642-35289-8_36, which
-    feeds the inputs to the read-out too and shrinks its bias. As scikit-learn's Ridge, here it does not.
+    Practical Guide to Applying Echo State Networks", 2012, https://doi.org/10.1007/978-3-642-35289-8_36,
+    which feeds the inputs to the read-out too and shrinks its bias; here, as in scikit-learn's Ridge, the bias
+    is left alone.
     """
 
     name: ClassVar[str] = "echo_state"

@@ -26,8 +26,8 @@ class GRU(Network):
     every step; an example then has S times as many, in the order of time. With several layers the h of a
     layer are the x of the next one.
 
-    Domain: `hidden` units in each of `num_layers` layers; inputs a multiple of `features`, and with read "every"
-    outputs a multiple of the steps.
+    Domain: `hidden` units in each of `num_layers` layers; inputs a multiple of `features`, and with read
+    "every" outputs a multiple of the steps.
     Shapes: x (T, N, S · features), Wx (T, features, 3 hidden), Wh (T, hidden, 3 hidden), e (T, 1, hidden),
     result (T, N, outputs).
 

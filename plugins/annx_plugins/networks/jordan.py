@@ -35,9 +35,9 @@ class Jordan(ModalNetwork):
     the first step.
 
     The teacher's outputs are columns of the data: an example has `features` columns u and then those of the
-    output before, for each step. Those of step 1 are y₀, from where the sequence starts, which both modes see;
-    the others are seen in training only. (Any other network would find the answers in them.) The network's own
-    output is `feedback` of z, which must be the function that `output` is.
+    output before, for each step. Those of step 1 are y₀, from where the sequence starts, which both modes
+    see; the others are seen in training only. (Any other network would find the answers in them.) The
+    network's own output is `feedback` of z, which must be the function that `output` is.
 
     Domain: `hidden` units; at least 2 steps; decay in [0, 1).
     Shapes: x (T, N, S · (features + K)), Wx (T, features, hidden), Wc (T, K, hidden), Wy (T, hidden, K),
@@ -72,7 +72,7 @@ class Jordan(ModalNetwork):
         if rest or steps < 2 or outputs % steps:
             raise ComponentError(
                 f"{self.name}: each of at least 2 steps needs {self.features} columns (features) and those of "
-                f"the outputs before, got {inputs} inputs and {outputs} outputs; use a data set of sequences "
+                f"the output before, got {inputs} inputs and {outputs} outputs; use a data set of sequences "
                 "to produce, for example circling"
             )
         answers = outputs // steps

@@ -48,9 +48,9 @@ class LocallyConnected(Network):
     Shapes: x (T, N, side²), W (T, P kernel², filters) for P places, b (T, 1, P filters),
     V (T, P filters, outputs) with the filters running fastest, result (T, N, outputs).
 
-    LeCun, "Generalization and Network Design Strategies", Technical Report CRG-TR-89-4, University of Toronto,
-    1989, whose Net-3 has local fields with weights of their own and whose Net-4 and Net-5 share them. Keras
-    had it as LocallyConnected2D, without the zeros beyond the edge.
+    LeCun, "Generalization and Network Design Strategies", Technical Report CRG-TR-89-4, University of
+    Toronto, 1989, whose Net-3 has local fields with weights of their own and whose Net-4 and Net-5 share
+    them. Keras had it as LocallyConnected2D, without the zeros beyond the edge.
     """
 
     name: ClassVar[str] = "locally_connected"

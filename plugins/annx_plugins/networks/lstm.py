@@ -35,9 +35,10 @@ class LSTM(Network):
     every step; an example then has S times as many, in the order of time. With several layers the h of a
     layer are the x of the next one.
 
-    Domain: `hidden` units in each of `num_layers` layers; inputs a multiple of `features`, and with read "every"
-    outputs a multiple of the steps.
-    Shapes: x (T, N, S · features), Wx (T, features, 4 hidden), Wh (T, hidden, 4 hidden), result (T, N, outputs).
+    Domain: `hidden` units in each of `num_layers` layers; inputs a multiple of `features`, and with read
+    "every" outputs a multiple of the steps.
+    Shapes: x (T, N, S · features), Wx (T, features, 4 hidden), Wh (T, hidden, 4 hidden), result (T, N,
+    outputs).
 
     Hochreiter & Schmidhuber, "Long Short-Term Memory", Neural Computation 9 (1997), 1735-1780.
     https://doi.org/10.1162/neco.1997.9.8.1735. The forget gate f is by Gers, Schmidhuber & Cummins, "Learning
@@ -51,7 +52,6 @@ class LSTM(Network):
 
     name: ClassVar[str] = "lstm"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "paper": {"forget_bias": 1.0},
         "torch": {"forget_bias": 0.0},
         "keras": {"forget_bias": 1.0},
     }

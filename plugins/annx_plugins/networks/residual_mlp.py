@@ -18,17 +18,20 @@ class ResidualMLP(Network):
         h₀ = x E + e
         hᵢ = hᵢ₋₁ + f(N(hᵢ₋₁) Aᵢ + aᵢ) Bᵢ + bᵢ,  i = 1 ... blocks
         output = N(h) V + d
-        N(h) = gain (h - μ) / √(σ² + 1e-5) + shift        mean and variance over the units; norm "none": N(h) = h
+        N(h) = gain (h - μ) / √(σ² + 1e-5) + shift         μ and σ² over the units
 
-    With skip = false the block's input is not added: a plain network of the same depth and the same weights, to
-    compare with. At Bᵢ = bᵢ = 0 a residual block is the identity, forward and backward; a plain one blocks both.
+    With norm "none" N(h) is h.
+
+    With skip = false the block's input is not added: a plain network of the same depth and the same
+    weights, to compare with. At Bᵢ = bᵢ = 0 a residual block is the identity, forward and backward; a plain
+    one blocks both.
 
     Domain: `hidden` units in every layer. `activation` names one for all blocks or a list of one per block.
-    Shapes: x (T, N, inputs), E (T, inputs, hidden), Aᵢ and Bᵢ (T, hidden, hidden) result (T, N, outputs).
+    Shapes: x (T, N, inputs), E (T, inputs, hidden), Aᵢ and Bᵢ (T, hidden, hidden), result (T, N, outputs).
 
     He, Zhang, Ren & Sun, "Identity Mappings in Deep Residual Networks", ECCV 2016,
-    https://arxiv.org/abs/1603.05027, with dense layers in place of convolutions and one activation in a block.
-    Layer normalization, in front of the block, is by Ba, Kiros & Hinton, 2016,
+    https://arxiv.org/abs/1603.05027, with dense layers in place of convolutions and one activation in a
+    block. Layer normalization, in front of the block, is by Ba, Kiros & Hinton, 2016,
     https://arxiv.org/abs/1607.06450.
     """
 

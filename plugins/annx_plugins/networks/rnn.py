@@ -21,14 +21,15 @@ class RNN(Network):
     every step; an example then has S times as many, in the order of time. With several layers the h of a
     layer are the x of the next one.
 
-    Domain: `hidden` units in each of `num_layers` layers; inputs a multiple of `features`, and with read "every"
-    outputs a multiple of the steps. `activation` names one for all layers or a list of one per layer.
+    Domain: `hidden` units in each of `num_layers` layers; inputs a multiple of `features`, and with read
+    "every" outputs a multiple of the steps. `activation` names one for all layers or a list of one per
+    layer.
     Shapes: x (T, N, S · features), Wx (T, features, hidden), Wh (T, hidden, hidden), result (T, N, outputs).
 
     Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors", Nature 323 (1986),
-    533-536, with its network unfolded in time. https://doi.org/10.1038/323533a0. As torch.nn.RNN with one bias
-    in place of two, which are added; its nonlinearity is "tanh" or "relu". With one layer it computes what
-    `elman` does, which is Elman's network of 1990: one layer, whose context is a copy of itself.
+    533-536, with its network unfolded in time. https://doi.org/10.1038/323533a0. As torch.nn.RNN with one
+    bias in place of two, which are added; its nonlinearity is "tanh" or "relu". With one layer it computes
+    what `elman` does, which is Elman's network of 1990: one layer, whose context is a copy of itself.
     """
 
     name: ClassVar[str] = "rnn"

@@ -21,21 +21,22 @@ class Transformer(Network):
         h ← h + f(N(h) U + u) D + d                        both in each of `blocks` blocks
         output = N(h) V + v,  read after the last step, after every step, or of the mean over all steps
         A: per head softmax(q kᵀ / √m) w,  [q k w] = N(h) Q + r,  m = width / heads
-        N(h) = gain (h - μ) / √(σ² + 1e-5) + shift         mean and variance over the units
+        N(h) = gain (h - μ) / √(σ² + 1e-5) + shift         μ and σ² over the units
 
     An example's inputs are a window in time: of N · S columns the first `features` are step 1, and so on.
-    With `causal`, a step looks at itself and the steps before only. Positions P are "learned", "sinusoidal", or
-    "none": then, without `causal`, the steps are a set, whose order the network cannot know.
+    With `causal`, a step looks at itself and the steps before only. Positions P are "learned",
+    "sinusoidal", or "none": then, without `causal`, the steps are a set, whose order the network cannot
+    know.
 
-    Domain: `width` a multiple of `heads`, with sinusoidal positions an even number; `inner` units between U and
-    D; inputs a multiple of `features`, and with read "every" outputs a multiple of the steps. `activation`
-    names one for all blocks or a list of one per block.
+    Domain: `width` a multiple of `heads`, with sinusoidal positions an even number; `inner` units between U
+    and D; inputs a multiple of `features`, and with read "every" outputs a multiple of the steps.
+    `activation` names one for all blocks or a list of one per block.
     Shapes: x (T, N, S · features), h (T, N S, width), Q (T, width, 3 width), result (T, N, outputs).
 
     Vaswani et al., "Attention Is All You Need", NeurIPS 2017, https://arxiv.org/abs/1706.03762, with the
     normalization in front of each part as in Xiong et al., "On Layer Normalization in the Transformer
-    Architecture", ICML 2020, https://arxiv.org/abs/2002.04745, and the activation of Hendrycks & Gimpel, GELU.
-    A block computes what torch.nn.TransformerEncoderLayer with norm_first does, without dropout.
+    Architecture", ICML 2020, https://arxiv.org/abs/2002.04745, and the activation of Hendrycks & Gimpel,
+    GELU. A block computes what torch.nn.TransformerEncoderLayer with norm_first does, without dropout.
     """
 
     name: ClassVar[str] = "transformer"
@@ -125,7 +126,7 @@ class Transformer(Network):
 
 
 def sinusoids(steps: int, width: int) -> Array:
-    """Return sinusoidal positions, (1, 1, steps, width): of unit 2i sin(s / 10000^(2i / width)), 2i + 1 cos."""
+    """Return sinusoidal positions, (1, 1, steps, width): sine and cosine of s / 10000^(2i / width)."""
     angle = np.arange(steps)[:, None] / 10000 ** (np.arange(0, width, 2) / width)
     return np.stack([np.sin(angle), np.cos(angle)], axis=2).reshape(1, 1, steps, width)
 
