@@ -52,8 +52,8 @@ class EchoState(Network):
     Jaeger, "The 'echo state' approach to analysing and training recurrent neural networks", GMD Report 148,
     2001. https://www.ai.rug.nl/minds/uploads/EchoStatesTechRep.pdf. Leak and ridge as in Lukoševičius, "A
     Practical Guide to Applying Echo State Networks", 2012, https://doi.org/10.1007/978-3-642-35289-8_36,
-    which feeds the inputs to the read-out too and shrinks its bias; here, as in scikit-learn's Ridge, the bias
-    is left alone.
+    which feeds the inputs to the read-out too and shrinks its bias; here, as in scikit-learn's Ridge, the
+    bias is left alone.
     """
 
     name: ClassVar[str] = "echo_state"
