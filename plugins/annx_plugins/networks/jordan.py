@@ -72,8 +72,8 @@ class Jordan(ModalNetwork):
         if rest or steps < 2 or outputs % steps:
             raise ComponentError(
                 f"{self.name}: each of at least 2 steps needs {self.features} columns (features) and those "
-                f"of the output before, got {inputs} inputs and {outputs} outputs; use a data set of sequences "
-                "to produce, for example circling"
+                f"of the output before, got {inputs} inputs and {outputs} outputs; use a data set of "
+                "sequences to produce, for example circling"
             )
         answers = outputs // steps
         wide = self.activation[0].width(self.hidden)
