@@ -15,7 +15,6 @@ from anncore.contract.hyperparameters import declared, references
 from anncore.contract.kinds import (
     AnyNetwork,
     Array,
-    Layer,
     ModalNetwork,
     Network,
     RuleNetwork,
@@ -539,8 +538,8 @@ def layers(subject: Subject) -> int:
     return count
 
 
-def _layers(rig: Rig, moved: Mapping[str, Array]) -> Sequence[Layer]:
-    """Return the layers that a network shows in evaluation, none if it shows none."""
+def _layers(rig: Rig, moved: Mapping[str, Array]) -> Sequence[Any]:
+    """Return the `Layer`s that a network shows in evaluation, none if it shows none."""
     _, tape, _ = rig.forward(moved, training=False)
     try:
         return rig.wired.layers(tape)

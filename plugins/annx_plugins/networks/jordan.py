@@ -91,7 +91,8 @@ class Jordan(ModalNetwork):
         by_step = x.reshape(trials, examples, columns // columns_of_a_step, columns_of_a_step)
         plan, before = by_step[..., : self.features], by_step[..., self.features :]
         forced = self.teacher and mode is not None and mode.training
-        context, outputs = before[:, :, 0], []
+        context = before[:, :, 0]
+        outputs: list[Array] = []
         for step in range(by_step.shape[2]):
             if step > 0:
                 context = self.decay * context + (before[:, :, step] if forced else self._own(outputs[-1]))

@@ -84,8 +84,8 @@ class LSTM(Network):
         trials, examples, columns = x.shape
         steps, units = columns // self.features, self.hidden
         # By steps first, so that what a step reads lies together.
-        below = x.reshape(trials, examples, steps, self.features).swapaxes(1, 2)
-        below = below.reshape(trials, steps * examples, self.features)
+        by_step = x.reshape(trials, examples, steps, self.features).swapaxes(1, 2)
+        below: Array = by_step.reshape(trials, steps * examples, self.features)
         for i in range(1, self.num_layers + 1):
             driven = dense(below, weights[f"Wx{i}"], weights[f"b{i}"])
             driven = driven.reshape(trials, steps, examples, 4 * units)

@@ -73,8 +73,8 @@ class RNN(Network):
         trials, examples, columns = x.shape
         steps = columns // self.features
         # By steps first, so that what a step reads lies together.
-        below = x.reshape(trials, examples, steps, self.features).swapaxes(1, 2)
-        below = below.reshape(trials, steps * examples, self.features)
+        by_step = x.reshape(trials, examples, steps, self.features).swapaxes(1, 2)
+        below: Array = by_step.reshape(trials, steps * examples, self.features)
         for i, activation in enumerate(self.activation, start=1):
             driven = dense(below, weights[f"Wx{i}"], weights[f"b{i}"])
             driven = driven.reshape(trials, steps, examples, -1)
