@@ -33,8 +33,8 @@ Write a component: a frozen dataclass, derived from the base class of its kind (
                  FigureInput, DecisionMap, Snapshot, Candidates, Look, Claim, ReportTable, ExportInput
     events       SweepStarted, PhaseStarted, StackDone, Progressed, PhaseDone, OtherEnvironment, Distrusted,
                  TooShort, StopRequested, SweepDone; Event is any of them
-    numbers      dense, eigh, power, sum_examples, times_transposed, truncated_normal, add_outliers,
-                 flip_labels, WeightDecay, DECAY_MODES
+    numbers      dense, eigh, power, sum_examples, times_transposed, truncated_normal, time_steps,
+                 add_outliers, flip_labels, WeightDecay, DECAY_MODES
     figures      drawing, Drawing; counted, joined, number, percent, singular, metric_words, differences,
                  mean_band
     files        to_csv, latex_files

@@ -93,6 +93,7 @@ from .contract.signatures import (
     read_signature as read_signature,
 )
 from .contract.streams import truncated_normal as truncated_normal
+from .contract.time_steps import time_steps as time_steps
 from .contract.weight_decay import DECAY_MODES as DECAY_MODES, WeightDecay as WeightDecay
 from .engine.arrays import (
     dense as dense,

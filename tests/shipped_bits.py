@@ -110,11 +110,7 @@ def _trials(registry: Registry, component: Registered, dtype: str) -> Iterator[T
     elif kind == "dataset":
         yield from _on_data(registry, component, options)
     elif kind == "network":
-        data = {**DATA["multiclass"], "dataset": "digits"} if component.name in ("cnn", "elman") else {}
-        data = {**DATA["regression"], "dataset": "stored_patterns"} if component.name == "hopfield" else data
-        if component.name in UNSUPERVISED:
-            data = {**DATA["unsupervised"], **UNSUPERVISED[component.name]}
-        yield make_trial(registry, network=component.name, **data, **options)
+        yield make_trial(registry, network=component.name, **_data_for(component.name), **options)
     elif kind == "loss":
         for task in _tasks(cls.outputs) if getattr(cls, "trainable", True) else ():
             yield make_trial(
@@ -138,6 +134,19 @@ def _trials(registry: Registry, component: Registered, dtype: str) -> Iterator[T
 def _tasks(tasks: Iterable[str]) -> list[str]:
     """Return the tasks to look at: what is scored on targets gives nothing else on inputs given back."""
     return [task for task in tasks if task != "unsupervised"] or [*tasks]
+
+
+def _data_for(network: str) -> dict[str, Any]:
+    """Return data that a network can have, {} for those that can have any."""
+    if network in UNSUPERVISED:
+        return {**DATA["unsupervised"], **UNSUPERVISED[network]}
+    if network in ("cnn", "elman", "locally_connected"):
+        return {**DATA["multiclass"], "dataset": "digits"}
+    others = {"hopfield": "stored_patterns", "jordan": ("circling", {"n": 60})}
+    others |= dict.fromkeys(
+        ("rnn", "lstm", "gru", "echo_state", "transformer"), ("mackey_glass", {"n": 60, "window": 6})
+    )
+    return {**DATA["regression"], "dataset": others[network]} if network in others else {}
 
 
 def _on_data(registry: Registry, component: Registered, options: dict[str, Any]) -> Iterator[Trial]:

@@ -30,10 +30,11 @@ from anncore.testing.mistakes import Gradients, derived, inherited, must_agree
 from anncore.testing.places import STAND_INS
 
 # Inputs and outputs. A network that cannot have the first ones raises ComponentError in `specs`.
-SIZES = ((3, 2), (16, 3), (4, 4), (64, 10))
+SIZES = ((3, 2), (16, 3), (4, 4), (64, 10), (9, 6))
 EXAMPLES = 5
 STEPS = 4  # of a training, for learning rules that depend on the step
-PROBED = 15  # the number of weights in each array with compared gradients
+PROBED = 15  # the number of weights in each array with compared gradients,
+PROBED_IN_ALL = 180  # fewer in each where there are many arrays
 ROLES = ("weight", "bias", "gain", "state")
 PLACES = ("input", "hidden", "output", "")
 
@@ -79,9 +80,14 @@ def has_gradient(cls: Any) -> bool:
 class Given:
     """Random numbers like those of `engine.noise.Noise`; a number per trial seeds its generators."""
 
-    def __init__(self, seeds: Array) -> None:
-        self._seeds = seeds
+    def __init__(self) -> None:
+        self._seeds = np.zeros((0, 1))
         self._shapes: dict[str, tuple[int, ...]] = {}
+
+    def begin(self, seeds: Array) -> None:
+        """Begin a pass of trials with other numbers, (T, 1)."""
+        self._seeds = seeds
+        self.renew()
 
     def of(self, name: str, trials: slice, draw: Callable[[np.random.Generator], Array]) -> Array:
         """Return the numbers of a name."""
@@ -104,9 +110,9 @@ class Rig:
 
     def __init__(self, component: Any, inputs: dict[str, Array]) -> None:
         self.component, self.inputs = component, inputs
-        self.noise = Given(inputs["noise"])
-        sizes = sizes_of(component)
-        self.wired = PlacedNetwork(component, *sizes, self.noise)
+        sizes, self.wired = _wired(component)
+        self.noise, self._seeds = self.wired.noise, inputs["noise"]
+        self.noise.begin(self._seeds)
         self.x, self.grad, self.y = (
             np.ascontiguousarray(inputs[key][:, :, :size])
             for key, size in (("x", sizes[0]), ("grad", sizes[1]), ("y", sizes[1]))
@@ -141,7 +147,7 @@ class Rig:
         moved: weights with other values than the initial ones.
         """
         weights = {**self.trained, **(moved or {}), **{name: v.copy() for name, v in self.state.items()}}
-        self.noise.renew()
+        self.noise.begin(self._seeds)
         z, tape = self.wired.forward(weights, self.x, training=training, first=first)
         must(z.shape == self.grad.shape, f"forward gives shape {z.shape} in place of {self.grad.shape}")
         return z, tape, weights
@@ -168,7 +174,7 @@ class Rig:
         """Return the changes from the network's own learning rule at a step, and the state after it."""
         grads = {name: np.full_like(value, np.nan) for name, value in self.trained.items()}
         state = {name: v.copy() for name, v in self.state.items()}
-        self.noise.renew()
+        self.noise.begin(self._seeds)
         self.wired.learn({**self.trained, **state}, self.x, self.y, grads, now=now)
         return {
             **{f"change of {name}": value for name, value in grads.items()},
@@ -187,7 +193,7 @@ class Rig:
         """Return weights and state after the network has changed them at the end of its first step."""
         weights = {name: value.copy() for name, value in {**self.trained, **self.state}.items()}
         given = dict(weights)
-        self.noise.renew()
+        self.noise.begin(self._seeds)
         self.wired.after_step(weights, now=(1, STEPS))
         for name, value in given.items():
             must(
@@ -221,6 +227,21 @@ def _shown(component: Any, inputs: dict[str, Array]) -> dict[str, Array]:
     rig = Rig(component, inputs)
     measured = {f"measured {name}": value for name, value in rig.measures().items()}
     return measured | {f"shown {name}": value for name, value in rig.snapshot().items()}
+
+
+_LAST: list[tuple[Any, tuple[int, int], PlacedNetwork]] = []  # the components that were last under check
+
+
+def _wired(component: Any) -> tuple[tuple[int, int], PlacedNetwork]:
+    """Return the sizes of a component and its network in place, which derives its gradients once."""
+    for before, sizes, network in _LAST:
+        if before is component:
+            return sizes, network
+    sizes = sizes_of(component)
+    network = PlacedNetwork(component, *sizes, Given())
+    _LAST.append((component, sizes, network))
+    del _LAST[:-2]
+    return sizes, network
 
 
 def alone(component: Any, row: int) -> Any:
@@ -324,9 +345,10 @@ def _compare(rig: Rig, label: str, *, training: bool) -> int:
     by_formula = _derived(rig, training=training)
     form = ModalNetwork if isinstance(rig.component, ModalNetwork) else Network
     theirs = inherited(rig.component, "backward", form)
+    most = min(PROBED, -(-PROBED_IN_ALL // len(rig.trained)))
     for name, value in rig.trained.items():
         by_difference = np.full(value.shape, np.nan)
-        for flat in rng.choice(value[0].size, size=min(PROBED, value[0].size), replace=False):
+        for flat in rng.choice(value[0].size, size=min(most, value[0].size), replace=False):
             place = (1, *np.unravel_index(flat, value[0].shape))
             by_difference[place] = _difference(rig, name, place, training=training)
             count += 1
@@ -486,8 +508,7 @@ def layers(subject: Subject) -> int:
     for variant in subject.variants():
         component = subject.stack(subject.rows(variant, 2), "float64")
         rig = Rig(component, _inputs(subject, np.random.default_rng(22), 2, "float64"))
-        network = rig.wired.component
-        before = network.layers(rig.forward(training=False)[1])
+        before = _layers(rig, {})
         must(before, f"{variant.label}: layers returns no layer")
         weights = {spec.name: spec for spec in rig.specs if spec.role != "state"}
         for i, layer in enumerate(before):
@@ -506,7 +527,7 @@ def layers(subject: Subject) -> int:
                 shape = np.shape(layer.slope())
                 must(shape == np.shape(layer.a), f"{where}: slope has shape {shape}, not that of a")
             moved = {layer.weight: 1.5 * rig.trained[layer.weight]}
-            after = network.layers(rig.forward(moved, training=False)[1])
+            after = _layers(rig, moved)
             must(
                 (after[i].z != layer.z).any(), f"{where}: its z does not depend on its weight, {layer.weight}"
             )
@@ -515,6 +536,15 @@ def layers(subject: Subject) -> int:
                 must(same, f"{where} comes after layer {k + 1}, but the z of that layer depends on it")
             count += 1
     return count
+
+
+def _layers(rig: Rig, moved: Mapping[str, Array]) -> Sequence[Any]:
+    """Return the `Layer`s that a network shows in evaluation, none if it shows none."""
+    _, tape, _ = rig.forward(moved, training=False)
+    try:
+        return rig.wired.layers(tape)
+    except ComponentError:
+        return ()
 
 
 def learn(subject: Subject) -> int:

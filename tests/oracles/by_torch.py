@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from oracles import networks_in_torch as nets
 from oracles.rows import (
     FAN_IN,
     FAN_OUT,
@@ -95,6 +96,10 @@ def _layer_norm(t: Any, **values: Any) -> Any:
         return t.nn.functional.layer_norm(z, z.shape[1:], p[f"gain{i}"][0], p[f"shift{i}"][0], **values)
 
     return norm
+
+
+def _sigmoid(z: Any) -> Any:
+    return 1 / (1 + (-z).exp())
 
 
 def _elman(t: Any, x: Any, p: Any, training: bool, every: bool = False) -> Any:
@@ -818,6 +823,78 @@ ROWS = [
         start="ink",
     ),
     network("autoencoder", "training", _autoencoder, hidden=[4], code=2),
+    network("rnn", "training", nets.rnn, hidden=5, num_layers=2),
+    network("rnn", "training", partial(nets.rnn, every=True), hidden=5, features=4, read="every"),
+    network("lstm", "training", nets.lstm, hidden=3),
+    network("lstm", "training", partial(nets.lstm, forget_bias=0), hidden=3, num_layers=2, preset="torch"),
+    network("lstm", "training", partial(nets.lstm, every=True), hidden=3, features=4, read="every"),
+    network("gru", "training", nets.gru, hidden=3),
+    network("gru", "training", nets.gru, hidden=3, num_layers=2, features=2),
+    network("gru", "training", partial(nets.gru, every=True), hidden=3, features=4, read="every"),
+    network("gru", "training", nets.gru_of_cho, hidden=3, reset="before"),
+    network("jordan", "training", nets.jordan, hidden=4),
+    network("jordan", "training", partial(nets.jordan, decay=0.5), hidden=4, decay=0.5),
+    network("jordan", "training", partial(nets.jordan, teacher=False), hidden=4, teacher=False),
+    network(
+        "jordan",
+        "evaluation",
+        partial(nets.jordan, decay=0.5, back=_sigmoid),
+        hidden=4,
+        decay=0.5,
+        feedback="sigmoid",
+    ),
+    network("echo_state", "training", nets.echo_state, hidden=5),
+    network(
+        "echo_state",
+        "training",
+        partial(nets.echo_state, leak=0.3, every=True),
+        hidden=5,
+        leak=0.3,
+        features=4,
+        read="every",
+    ),
+    network("residual_mlp", "training", nets.residual_mlp, hidden=5, blocks=2),
+    network(
+        "residual_mlp",
+        "training",
+        partial(nets.residual_mlp, skip=False, norm=False),
+        hidden=5,
+        blocks=2,
+        skip=False,
+        norm="none",
+    ),
+    network("locally_connected", "training", nets.locally_connected, filters=2),
+    network(
+        "locally_connected",
+        "training",
+        partial(nets.locally_connected, kernel=4, stride=3),
+        filters=2,
+        kernel=4,
+        stride=3,
+    ),
+    network("transformer", "training", nets.transformer, width=4, inner=5, blocks=2),
+    network(
+        "transformer",
+        "training",
+        partial(nets.transformer, heads=1, causal=True, read="last"),
+        width=4,
+        heads=1,
+        inner=5,
+        features=2,
+        causal=True,
+        read="last",
+        positions="none",
+    ),
+    network(
+        "transformer",
+        "training",
+        partial(nets.transformer, read="every", sinusoids=nets.sinusoids),
+        width=4,
+        inner=5,
+        features=4,
+        read="every",
+        positions="sinusoidal",
+    ),
     network("cnn", "training", _cnn, filters=2),
     network("cnn", "training", partial(_cnn, mean=True), filters=2, pooling="mean"),
     network("cnn", "training", partial(_cnn, kernel=5, pool=3), filters=2, kernel=5, pool=3),

@@ -304,12 +304,14 @@ def _metric(component: Any, row: Row) -> Any:
 
 # Inputs and outputs of a network, where these are not 3 and 2.
 SIZES: Mapping[str, tuple[int, int]] = {
-    "elman": (8, 2),
-    "cnn": (64, 3),
     "hopfield": (4, 4),
     "maxnet": (5, 5),
     "lattice": (16, 16),
     "autoencoder": (3, 3),
+    **dict.fromkeys(("elman", "rnn", "lstm", "gru", "echo_state", "transformer"), (8, 2)),
+    "jordan": (12, 8),  # four steps of three columns, and of two outputs each
+    "cnn": (64, 3),
+    "locally_connected": (36, 3),
 }
 
 

@@ -16,9 +16,10 @@ from anncore.engine.datasets import check_data
 NAMES = [c.name for c in REGISTRY.of_kind("dataset") if c.dist == "annx" and c.name != "csv"]
 SYNTHETIC = ["two_moons", "circles", "blobs", "spirals", "xor", "checkerboard", "classification"]
 SYNTHETIC += ["linear_regression", "friedman", "sine", "outlier_regression", "imbalanced"]
-# synthetic, but without noise in the features, or without n
+# Synthetic, but without n, or without noise that is added to the features alone.
 SEQUENCES = ["temporal_xor", "stored_patterns", "letters", "largest", "pixel_shapes"]
 UNSUPERVISED = ["unit_square", "gaussian_ring", "bars_and_stripes", "unlabelled"]
+SEQUENCES += ["adding", "sequence_parity", "circling", "mackey_glass", "bars"]
 REAL = ["iris", "wine", "breast_cancer", "digits", "diabetes"]
 
 
@@ -108,7 +109,7 @@ def test_noise_is_scaled_from_the_same_draws(name: str) -> None:
         ("circles", {"factor": 1.0}, r"factor must be in \[0, 1\)"),
         ("iris", {"label_noise": 1.0}, r"label_noise must be in \[0, 1\)"),
         ("friedman", {"problem": 4}, "problem must be one of 1, 2, 3"),
-        ("letters", {"letters": "AbC"}, "letters must be different capital letters, as \"AJSTXZ\", got"),
+        ("letters", {"letters": "AbC"}, 'letters must be different capital letters, as "AJSTXZ", got'),
         ("letters", {"letters": "ABA"}, "letters must be different capital letters"),
         ("letters", {"letters": ""}, "letters must be different capital letters"),
         ("letters", {"letters": 7}, "letters must be a text"),
@@ -356,6 +357,67 @@ def test_windows_that_do_not_fit_begin_anywhere_in_a_triple() -> None:
     stream = np.column_stack([pieces.x, pieces.y[:, -1]]).astype(int).ravel()
     triples = stream.reshape(-1, 3)
     np.testing.assert_array_equal(triples[:, 0] ^ triples[:, 1], triples[:, 2])
+
+
+def test_the_sum_of_two_numbers_has_the_variance_one_sixth() -> None:
+    data = make("adding", n=20_000, steps=9)
+    values, markers = data.x.reshape(-1, 9, 2).swapaxes(0, 2).swapaxes(1, 2)
+    np.testing.assert_array_equal(data.y, (values * markers).sum(axis=1))
+    np.testing.assert_array_equal(markers[:, :4].sum(axis=1), 1)  # one in the first half, one behind it
+    np.testing.assert_array_equal(markers[:, 4:].sum(axis=1), 1)
+    assert (markers.mean(axis=0) > [1 / 4.3] * 4 + [1 / 5.3] * 5).all()
+    assert np.mean((data.y - 1) ** 2) == pytest.approx(1 / 6, rel=0.04)  # of always guessing the mean
+
+
+def test_parity_counts_the_ones() -> None:
+    last, every = (make("sequence_parity", n=60, steps=7, predict=predict) for predict in ("last", "every"))
+    np.testing.assert_array_equal(last.x, every.x)
+    np.testing.assert_array_equal(last.y, last.x.sum(axis=1) % 2)
+    np.testing.assert_array_equal(every.y[:, -1], last.y)
+    np.testing.assert_array_equal(every.y[:, 1:], np.abs(every.y[:, :-1] - every.x[:, 1:]))  # p xor b
+    assert (last.task, every.task) == ("binary", "regression")
+
+
+def test_points_run_round_a_circle_and_the_teacher_is_one_step_behind() -> None:
+    exact, noisy = (make("circling", n=40, steps=5, noise=noise) for noise in (0.0, 0.2))
+    points = exact.y.reshape(40, 5, 2)
+    np.testing.assert_allclose(np.hypot(*points.T), 1)
+    plan, before = np.split(exact.x.reshape(40, 5, 3), [1], axis=2)
+    np.testing.assert_array_equal(before[:, 1:], points[:, :-1])
+    angle = np.unwrap(np.arctan2(points[..., 1], points[..., 0]))
+    np.testing.assert_allclose(np.diff(angle), plan[:, 1:, 0], rtol=1e-9)
+    np.testing.assert_allclose(np.hypot(*before[:, 0].T), 1)
+    np.testing.assert_array_equal(noisy.clean_y, exact.y)
+    np.testing.assert_array_equal(noisy.x.reshape(40, 5, 3)[:, 1:, 1:].reshape(40, 8), noisy.y[:, :8])
+    assert 0.15 < (noisy.y - exact.y).std() < 0.25
+
+
+def test_the_mackey_glass_series_settles_for_a_short_delay_and_not_for_a_long_one() -> None:
+    """0.2 v / (1 + v¹⁰) = 0.1 v at v = 1, which is stable for short delays: Mackey & Glass 1977."""
+    settled = make("mackey_glass", n=10, tau=2, window=30)
+    np.testing.assert_allclose(settled.x, 1, atol=1e-3)
+    chaotic = make("mackey_glass", n=30, window=60, predict="every")
+    assert 0.2 < chaotic.x.min() < 0.6
+    assert 1.2 < chaotic.x.max() < 1.4
+    np.testing.assert_array_equal(chaotic.y[:, :-6], chaotic.x[:, 6:])
+    last = make("mackey_glass", n=30, window=60)
+    np.testing.assert_array_equal(last.y, chaotic.y[:, -1])
+    assert last.x.std(axis=1).min() > 0.1
+
+
+def test_bars_lie_anywhere_and_local_patterns_in_their_places() -> None:
+    same = make("bars", n=200, noise=0.0, patches=2)
+    images = same.x.reshape(200, 6, 6)
+    assert (np.abs(images).sum(axis=(1, 2)) == 12).all()  # three pixels in each of four patches
+    across = (
+        np.abs(images).sum(axis=2).max(axis=1)
+    )  # the fullest row: both bars of two patches, or one pixel each
+    np.testing.assert_array_equal(across, np.where(same.y == 0, 6, 2))
+    local = make("bars", n=400, noise=0.0, patches=2, statistics="local").x.reshape(400, 2, 3, 2, 3)
+    for row in range(2):
+        for column in range(2):
+            assert len(np.unique(local[:, row, :, column].reshape(400, 9), axis=0)) in (2, 4)
+    assert np.abs(np.mean(local, axis=0)).max() < 5 / np.sqrt(400)  # a pixel by itself says nothing
 
 
 def test_patterns_are_coins_and_their_copies_damaged_evenly() -> None:

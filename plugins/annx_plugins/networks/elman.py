@@ -9,7 +9,6 @@ import numpy as np
 
 from anncore import (
     Array,
-    ComponentError,
     Layer,
     Network,
     Weights,
@@ -19,6 +18,7 @@ from anncore import (
     hyper,
     ref,
     sum_examples,
+    time_steps,
     times_transposed,
 )
 
@@ -71,18 +71,7 @@ class Elman(Network):
         return {"activation": [self.hidden]}
 
     def specs(self, inputs: int, outputs: int) -> Sequence[WeightSpec]:
-        steps, rest = divmod(inputs, self.features)
-        if rest:
-            raise ComponentError(
-                f"{self.name}: inputs must be a multiple of features, {self.features}, got {inputs}; set "
-                "features to the columns that a time step has"
-            )
-        if self.read == "every" and outputs % steps:
-            raise ComponentError(
-                f'{self.name}: with read "every" outputs must be a multiple of the {steps} steps, got '
-                f'{outputs}; use read "last", or a data set with targets for every step'
-            )
-        answers = outputs // steps if self.read == "every" else outputs
+        _, answers = time_steps(self, inputs, outputs)
         wide = self.activation[0].width(self.hidden)
         return [
             WeightSpec("Wx", (self.features, wide), self.features, wide, place="input"),
