@@ -11,8 +11,8 @@ import numpy as np
 
 from anncore import Array, Drawing, Figure, FigureInput, drawing, hookimpl, joined, percent
 
-PROBLEMS, ARMS, EXAMPLES = 2, 4, 6  # at most so many are drawn
-LEFT, RIGHT, GAP, BETWEEN, HEAD, FOOT = 0.92, 0.14, 0.1, 0.55, 0.3, 0.36  # inches
+PROBLEMS, ARMS, EXAMPLES = 3, 4, 6  # at most so many are drawn
+MARGIN, RIGHT, GAP, BETWEEN, HEAD, FOOT = 0.12, 0.14, 0.1, 0.2, 0.3, 0.42  # inches
 LEAST, MOST_WIDE, ENERGY = 0.46, 0.78, 1.9  # inches: a picture's width, and that of the energies
 NARROW = 1.15  # inches: the energies on a phone
 PIXEL = 0.46  # half of a pixel's side, where pixels are 1 apart
@@ -27,7 +27,7 @@ class RecalledPatterns(Figure):
     its test examples. Each column is another pattern, of the first seed of the report. Pixels above 0 are
     drawn; wrong ones are red, a frame where ink is missing. Energies are divided by that of the pattern, so
     that it lies at -1; the thick line is the mean over all examples, the thin ones are those that are drawn.
-    The title counts examples of all seeds. Of several problems the two are drawn where arms differ most.
+    The title counts examples of all seeds. Of several problems the three are drawn where arms differ most.
     """
 
     name: ClassVar[str] = "recalled_patterns"
@@ -140,6 +140,7 @@ class _Block(NamedTuple):
     examples: Array  # the rows that are drawn: different patterns
     shape: tuple[int, int]  # of a picture, in pixels
     size: tuple[float, float]  # of a picture, in inches
+    left: float  # where the pictures begin, after the lines' names
     energy_width: float
     sheet_width: float
 
@@ -149,13 +150,17 @@ class _Block(NamedTuple):
         first = next(iter(recalls.values()))
         _, different = np.unique(np.sign(first.pattern), axis=0, return_index=True)
         energy_width = ENERGY if width > drawing.PHONE else NARROW
-        inner = width - LEFT - RIGHT - energy_width - 0.5
+        names = max(drawing.text_width(text, 8, "bold") for text in ("stored", *recalls))
+        left = MARGIN + min(names, 1.4 if width > drawing.PHONE else 0.62) + 0.1
+        inner = width - left - RIGHT - energy_width - 0.42
         count, wide = drawing.fit_columns(len(different), EXAMPLES, inner, LEAST, GAP)
         columns = math.ceil(math.sqrt(first.pattern.shape[1]))
         rows = math.ceil(first.pattern.shape[1] / columns)
         wide = min(MOST_WIDE, wide)
         size = (wide, wide * rows / columns)
-        return cls(problem, recalls, np.sort(different)[:count], (rows, columns), size, energy_width, width)
+        return cls(
+            problem, recalls, np.sort(different)[:count], (rows, columns), size, left, energy_width, width
+        )
 
     @property
     def height(self) -> float:
@@ -165,20 +170,20 @@ class _Block(NamedTuple):
     def draw(self, sheet: Any, top: float, theme: Any) -> None:
         """Draw the pictures line by line, and the energies beside them."""
         w, h = sheet.get_size_inches()
-        name = drawing.shorten(self.problem, self.sheet_width - LEFT, 9, "bold")
+        name = drawing.shorten(self.problem, self.sheet_width - 2 * MARGIN, 9, "bold")
         sheet.text(
-            0.12 / w, (top - 0.12) / h, name, size=9, weight="bold", va="center", color=theme.token("ink")
+            MARGIN / w, (top - 0.12) / h, name, size=9, weight="bold", va="center", color=theme.token("ink")
         )
         first = next(iter(self.recalls.values()))
         lines = [("stored", first.pattern, theme.token("ink")), ("seen", first.seen, theme.token("ink"))]
         lines += [(arm, recall.recalled, theme[arm].color) for arm, recall in self.recalls.items()]
         for line, (label, states, color) in enumerate(lines):
             bottom = top - HEAD - (line + 1) * (self.size[1] + GAP) + GAP
-            text = drawing.shorten(label, LEFT - 0.2, 8, "bold")
+            text = drawing.shorten(label, self.left - MARGIN - 0.08, 8, "bold")
             middle = (bottom + self.size[1] / 2) / h
-            sheet.text(0.12 / w, middle, text, size=8, weight="bold", va="center", color=color)
+            sheet.text(MARGIN / w, middle, text, size=8, weight="bold", va="center", color=color)
             for column, example in enumerate(self.examples):
-                left = LEFT + column * (self.size[0] + GAP)
+                left = self.left + column * (self.size[0] + GAP)
                 ax = drawing.place(sheet, left, bottom, *self.size)
                 right = first.pattern[example] if line else states[example]
                 _picture(ax, states[example], right, self.shape, theme)
