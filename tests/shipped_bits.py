@@ -99,6 +99,8 @@ def _trials(registry: Registry, component: Registered, dtype: str) -> Iterator[T
     elif kind == "network":
         data = {**DATA["multiclass"], "dataset": "digits"} if component.name in ("cnn", "elman") else {}
         data = {**DATA["regression"], "dataset": "stored_patterns"} if component.name == "hopfield" else data
+        data = {**DATA["multiclass"], "dataset": "largest"} if component.name == "maxnet" else data
+        data = {**DATA["regression"], "dataset": "pixel_shapes"} if component.name == "lattice" else data
         yield make_trial(registry, network=component.name, **data, **options)
     elif kind == "loss":
         for task, output in cls.outputs.items() if getattr(cls, "trainable", True) else ():
