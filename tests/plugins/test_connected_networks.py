@@ -24,7 +24,9 @@ def network(name: str, **values: Any) -> Any:
     return build(REGISTRY.get("network", name).cls, **values)
 
 
-def placed(name: str, inputs: int, outputs: int, activation: str = "identity", **values: Any) -> PlacedNetwork:
+def placed(
+    name: str, inputs: int, outputs: int, activation: str = "identity", **values: Any
+) -> PlacedNetwork:
     held = (REGISTRY.get("activation", activation).cls(),)
     return PlacedNetwork(network(name, activation=held, **values), inputs, outputs, None)
 
@@ -102,7 +104,9 @@ def test_fixed_lateral_connections_sharpen_contrasts_as_computed_by_hartline_and
     by_hand = [[1 / 1.2] * 3, [1 / 0.9, -1 / 0.9, 0]]
     np.testing.assert_allclose(a[0, :2], by_hand, rtol=1e-12, atol=1e-15)
     between = -0.1 * (1 - np.eye(3))
-    np.testing.assert_allclose(a[0, 2], np.array([2.0, 1, 1]) @ np.linalg.inv(np.eye(3) - between), rtol=1e-12)
+    np.testing.assert_allclose(
+        a[0, 2], np.array([2.0, 1, 1]) @ np.linalg.inv(np.eye(3) - between), rtol=1e-12
+    )
 
 
 def test_trained_lateral_connections_start_at_0_and_leave_out_the_unit_itself() -> None:
@@ -173,7 +177,9 @@ def test_cells_whose_own_feedback_is_above_1_come_to_rest_in_black_and_white() -
     pictures = rng.uniform(-0.5, 0.5, (10, 49))
     z = lattice_picture(pictures, a, np.zeros((3, 3)), 0.1, steps=400, rate=0.2, border=0.0)
     assert (np.abs(z) > 1).all()
-    calm = lattice_picture(pictures, 0.5 * np.array(a), np.zeros((3, 3)), 0.0, steps=400, rate=0.2, border=0.0)
+    calm = lattice_picture(
+        pictures, 0.5 * np.array(a), np.zeros((3, 3)), 0.0, steps=400, rate=0.2, border=0.0
+    )
     assert (np.abs(calm) < 1).any()
 
 
@@ -190,9 +196,9 @@ def test_a_cell_sees_no_farther_than_its_steps_reach() -> None:
 
 
 def test_lattice_refuses_what_is_no_picture() -> None:
-    with pytest.raises(ComponentError, match="lattice: inputs must be a square picture.* got 10 and 10"):
+    with pytest.raises(ComponentError, match=r"lattice: inputs must be a square picture.* got 10 and 10"):
         network("lattice").specs(10, 10)
-    with pytest.raises(ComponentError, match="lattice: inputs must be a square picture.* got 9 and 1"):
+    with pytest.raises(ComponentError, match=r"lattice: inputs must be a square picture.* got 9 and 1"):
         network("lattice").specs(9, 1)
 
 
@@ -200,7 +206,7 @@ def test_lattice_refuses_what_is_no_picture() -> None:
 
 
 def small_world(rewire: float, units: int = 200, neighbours: int = 10) -> np.ndarray:
-    """Return the mask between equal layers: each unit has itself and its neighbours, some of them replaced."""
+    """Return the mask between equal layers: each unit has itself and its neighbours, some replaced."""
     wired = placed(
         "sparse",
         units,
@@ -245,7 +251,7 @@ def test_without_rewiring_clustering_and_paths_are_those_of_a_ring() -> None:
 
 
 def test_a_few_shortcuts_make_paths_short_while_units_stay_clustered() -> None:
-    """Watts & Strogatz 1998, figure 2: L falls long before C does; C(p) = C(0) (1 - p)³ (Barrat & Weigt 2000)."""
+    """Watts & Strogatz 1998, figure 2: L falls long before C; C(p) = C(0) (1 - p)³ (Barrat & Weigt 2000)."""
     ring, small, random = (small_world(rewire) for rewire in (0.0, 0.05, 1.0))
     assert clustering(small) == pytest.approx(clustering(ring) * 0.95**3, rel=0.06)
     assert path_length(small) < 0.4 * path_length(ring)
@@ -282,7 +288,9 @@ class Luck:
         return self._rng.random((self._trials, *shape))
 
 
-@given(st.integers(0, 2**32), st.floats(0.05, 1), st.floats(0.01, 0.99), st.integers(1, 12), st.integers(1, 12))
+@given(
+    st.integers(0, 2**32), st.floats(0.05, 1), st.floats(0.01, 0.99), st.integers(1, 12), st.integers(1, 12)
+)
 @settings(max_examples=60, deadline=None)
 def test_regrowth_keeps_the_number_of_connections_and_drops_the_smallest(
     seed: int, density: float, zeta: float, below: int, units: int

@@ -106,7 +106,7 @@ def test_noise_is_scaled_from_the_same_draws(name: str) -> None:
         ("circles", {"factor": 1.0}, r"factor must be in \[0, 1\)"),
         ("iris", {"label_noise": 1.0}, r"label_noise must be in \[0, 1\)"),
         ("friedman", {"problem": 4}, "problem must be one of 1, 2, 3"),
-        ("letters", {"letters": "AbC"}, "letters must be different capital letters, as \"AJSTXZ\", got"),
+        ("letters", {"letters": "AbC"}, 'letters must be different capital letters, as "AJSTXZ", got'),
         ("letters", {"letters": "ABA"}, "letters must be different capital letters"),
         ("letters", {"letters": ""}, "letters must be different capital letters"),
         ("letters", {"letters": 7}, "letters must be a text"),

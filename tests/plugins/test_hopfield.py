@@ -52,9 +52,7 @@ def test_the_projection_is_numpys_pseudo_inverse_in_every_trial_of_a_stack() -> 
     weights = stored(hopfield(rule="pseudo_inverse"), np.concatenate([y, y[:, :4]], axis=1))
     for row in range(3):
         projection = np.linalg.pinv(y[row]) @ y[row]
-        np.testing.assert_allclose(
-            weights["W"][row], projection - np.diag(np.diag(projection)), atol=1e-14
-        )
+        np.testing.assert_allclose(weights["W"][row], projection - np.diag(np.diag(projection)), atol=1e-14)
 
 
 def test_a_second_step_of_the_pseudo_inverse_changes_nothing() -> None:
@@ -84,8 +82,7 @@ def test_patterns_that_resemble_each_other_are_kept_apart_by_the_pseudo_inverse_
     prototype = rng.choice([-1.0, 1.0], 60)
     y = np.where(rng.random((1, 8, 60)) < 0.12, -prototype, prototype)
     exact, mixed = (
-        retrieved(network, stored(network, y), y)
-        for network in (hopfield(rule="pseudo_inverse"), hopfield())
+        retrieved(network, stored(network, y), y) for network in (hopfield(rule="pseudo_inverse"), hopfield())
     )
     np.testing.assert_array_equal(exact, y)
     assert (mixed == prototype).mean() > 0.98

@@ -257,7 +257,9 @@ def test_the_value_of_a_game_is_the_distance_to_the_nearest_equilibrium() -> Non
     class Nowhere(Tug):
         minimum = None  # type: ignore[assignment]
 
-    with pytest.raises(ComponentError, match="tug: a game must name its equilibrium as minimum, or write val"):
+    with pytest.raises(
+        ComponentError, match="tug: a game must name its equilibrium as minimum, or write val"
+    ):
         Nowhere().value(x)
 
 

@@ -54,13 +54,17 @@ class RecalledPatterns(Figure):
     def example(self) -> Mapping[str, Array]:
         rng = np.random.default_rng(1)
         energy = -np.sort(rng.random((40, 5)), axis=1)
-        return {"recalled": rng.choice([-1.0, 1.0], (40, 2)), "energy": energy, "pattern_energy": energy[:, -1]}
+        return {
+            "recalled": rng.choice([-1.0, 1.0], (40, 2)),
+            "energy": energy,
+            "pattern_energy": energy[:, -1],
+        }
 
     def _subtitle(self, drawn: Sequence[str], recalls: Mapping[str, Mapping[str, _Recall]]) -> str:
         text = (
-            "Top: the stored pattern and what was seen of it, of one seed; below: what is recalled. Red: a wrong "
-            "pixel, a frame where it is missing. Right: the energy of the state after each step, that of the "
-            "pattern being −1; thick: the mean over all examples."
+            "Top: the stored pattern and what was seen of it, of one seed; below: what is recalled. Red: a "
+            "wrong pixel, a frame where it is missing. Right: the energy of the state after each step, that "
+            "of the pattern being −1; thick: the mean over all examples."
         )
         left_out = [problem for problem in recalls if problem not in drawn]
         arms = list(dict.fromkeys(arm for problem in drawn for arm in recalls[problem]))
@@ -76,7 +80,7 @@ class _Recall(NamedTuple):
     recalled: Array
     energy: Array  # (M, S + 1), divided by the size of the pattern's
     exact: float
-    count: int
+    examples: int
 
 
 def _recalls(data: FigureInput) -> dict[str, dict[str, _Recall]]:
@@ -99,9 +103,7 @@ def _fits(snapshot: Any) -> bool:
 
 
 def _recall(shown: Sequence[Any]) -> _Recall:
-    right = [
-        (np.sign(snapshot.arrays["recalled"]) == np.sign(snapshot.y)).all(axis=1) for snapshot in shown
-    ]
+    right = [(np.sign(snapshot.arrays["recalled"]) == np.sign(snapshot.y)).all(axis=1) for snapshot in shown]
     first = shown[0]
     depth = np.abs(first.arrays["pattern_energy"])[:, None]
     energy = first.arrays["energy"] / np.where(depth > 0, depth, np.nan)
@@ -116,7 +118,9 @@ def _spread(recalls: Mapping[str, _Recall]) -> float:
 
 def _title(problem: str, recalls: Mapping[str, _Recall]) -> str:
     best = max(recalls, key=lambda arm: recalls[arm].exact)
-    title = f"{problem}: {best} recalls {percent(recalls[best].exact, 0)} of damaged patterns without a wrong bit"
+    title = (
+        f"{problem}: {best} recalls {percent(recalls[best].exact, 0)} of damaged patterns without a wrong bit"
+    )
     worst = min(recalls, key=lambda arm: recalls[arm].exact)
     if recalls[worst].exact < recalls[best].exact:
         return f"{title}, {worst} {percent(recalls[worst].exact, 0)}"
@@ -126,7 +130,9 @@ def _title(problem: str, recalls: Mapping[str, _Recall]) -> str:
 def _words(title: str, recalls: Mapping[str, Mapping[str, _Recall]]) -> str:
     said = [
         f"{problem}: "
-        + ", ".join(f"{arm} {percent(recall.exact, 0)} of {recall.count}" for arm, recall in by_arm.items())
+        + ", ".join(
+            f"{arm} {percent(recall.exact, 0)} of {recall.examples}" for arm, recall in by_arm.items()
+        )
         for problem, by_arm in recalls.items()
     ]
     return f"Pictures of patterns and what is recalled of them. {title}. Recalled exactly: {'; '.join(said)}."
