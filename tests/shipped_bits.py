@@ -142,7 +142,9 @@ def _data_for(network: str) -> dict[str, Any]:
         return {**DATA["unsupervised"], **UNSUPERVISED[network]}
     if network in ("cnn", "elman", "locally_connected"):
         return {**DATA["multiclass"], "dataset": "digits"}
-    others = {"hopfield": "stored_patterns", "jordan": ("circling", {"n": 60})}
+    if network == "maxnet":
+        return {**DATA["multiclass"], "dataset": "largest"}
+    others = {"hopfield": "stored_patterns", "lattice": "pixel_shapes", "jordan": ("circling", {"n": 60})}
     others |= dict.fromkeys(
         ("rnn", "lstm", "gru", "echo_state", "transformer"), ("mackey_glass", {"n": 60, "window": 6})
     )

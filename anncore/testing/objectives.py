@@ -157,7 +157,7 @@ def minimum(subject: Subject) -> int:
 
 
 def equilibrium(subject: Subject) -> int:
-    """Some arguments of a game descend and some ascend, and at its equilibrium neither side gains by itself."""
+    """Some arguments of a game descend and some ascend; at its equilibrium neither side gains by itself."""
     count = 0
     for variant in subject.variants():
         component, rng, where = subject.build(variant), np.random.default_rng(10), variant.label
@@ -165,17 +165,23 @@ def equilibrium(subject: Subject) -> int:
         size = component.dimensions
         one_each = ascending.shape == (size,) and ascending.dtype == bool
         must(one_each, f"{where}: ascending must be {size} of True or False, got {component.ascending!r}")
-        must(0 < ascending.sum() < size, f"{where}: all arguments move the same way: derive it from Objective")
+        must(
+            0 < ascending.sum() < size, f"{where}: all arguments move the same way: derive it from Objective"
+        )
         if component.minimum is None:
             continue
         for place in np.atleast_2d(np.asarray(component.minimum, dtype=float)):
             moves = 1e-3 * rng.normal(size=(50, 1, size))
             settled = component.payoff(place.reshape(1, 1, -1))
             scale = max(float(np.abs(component.payoff(place + 1e3 * moves)).max()), 1.0)
-            for gains, who in ((settled - component.payoff(place + moves * ~ascending), "descend"),
-                               (component.payoff(place + moves * ascending) - settled, "ascend")):
+            for gains, who in (
+                (settled - component.payoff(place + moves * ~ascending), "descend"),
+                (component.payoff(place + moves * ascending) - settled, "ascend"),
+            ):
                 most = float(gains.max())
-                must(most <= 1e-9 * scale, f"{where}: those that {who} gain {most:.3g} beside its equilibrium")
+                must(
+                    most <= 1e-9 * scale, f"{where}: those that {who} gain {most:.3g} beside its equilibrium"
+                )
             count += 1
         count += 1
     return count

@@ -196,9 +196,9 @@ def test_a_cell_sees_no_farther_than_its_steps_reach() -> None:
 
 
 def test_lattice_refuses_what_is_no_picture() -> None:
-    with pytest.raises(ComponentError, match="lattice: inputs must be a square picture.* got 10 and 10"):
+    with pytest.raises(ComponentError, match=r"lattice: inputs must be a square picture.* got 10 and 10"):
         network("lattice").specs(10, 10)
-    with pytest.raises(ComponentError, match="lattice: inputs must be a square picture.* got 9 and 1"):
+    with pytest.raises(ComponentError, match=r"lattice: inputs must be a square picture.* got 9 and 1"):
         network("lattice").specs(9, 1)
 
 
@@ -206,7 +206,7 @@ def test_lattice_refuses_what_is_no_picture() -> None:
 
 
 def small_world(rewire: float, units: int = 200, neighbours: int = 10) -> np.ndarray:
-    """Return the mask between equal layers: each unit has itself and its neighbours, some of them replaced."""
+    """Return the mask between equal layers: each unit has itself and its neighbours, some replaced."""
     wired = placed(
         "sparse",
         units,
@@ -251,7 +251,7 @@ def test_without_rewiring_clustering_and_paths_are_those_of_a_ring() -> None:
 
 
 def test_a_few_shortcuts_make_paths_short_while_units_stay_clustered() -> None:
-    """Watts & Strogatz 1998, figure 2: L falls long before C does; C(p) = C(0) (1 - p)³ (Barrat & Weigt 2000)."""
+    """Watts & Strogatz 1998, figure 2: L falls long before C; C(p) = C(0) (1 - p)³ (Barrat & Weigt 2000)."""
     ring, small, random = (small_world(rewire) for rewire in (0.0, 0.05, 1.0))
     assert clustering(small) == pytest.approx(clustering(ring) * 0.95**3, rel=0.06)
     assert path_length(small) < 0.4 * path_length(ring)

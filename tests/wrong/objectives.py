@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-
 from right_components import Tug
 
 from wrong.base import wrong, wrong_form

@@ -94,7 +94,7 @@ class Game(AnyObjective):
         return 0.5 * (away * away).sum(axis=2).min(axis=1)
 
     def grad(self, x: Array) -> Array:
-        """Return ∂payoff/∂x, and -∂payoff/∂x where arguments ascend, (T, 1, D). Default: derived from payoff."""
+        """Return ∂payoff/∂x, or -∂payoff/∂x for arguments that ascend, (T, 1, D). Default: derived."""
         return pullback(self, _payoff, [x], name="payoff")[0] * self.signs(x.dtype)
 
     def signs(self, dtype: Any) -> Array:

@@ -22,8 +22,8 @@ class Largest(Dataset):
     Domain: inputs ≥ 3. Shapes: x (n, inputs), y (n,) in 0 ... inputs - 1.
 
     Lippmann, "An Introduction to Computing with Neural Nets", IEEE ASSP Magazine 4 (1987), 4-22, has
-    MAXNET as a part of the Hamming net. https://doi.org/10.1109/MASSP.1987.1165576. Gap: Arnold, Balakrishnan & Nagaraja, "A First Course in Order
-    Statistics", SIAM 2008, section 2.2.
+    MAXNET as a part of the Hamming net. https://doi.org/10.1109/MASSP.1987.1165576. Gap: Arnold, Balakrishnan
+    & Nagaraja, "A First Course in Order Statistics", SIAM 2008, section 2.2.
     """
 
     name: ClassVar[str] = "largest"

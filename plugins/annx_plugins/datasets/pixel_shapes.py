@@ -21,17 +21,17 @@ class PixelShapes(Dataset):
         "edges"    x = the shape,                              y = its ink that touches paper
         "filled"   x = its ink that touches paper, an outline, y = the outline and all that it encloses
 
-    In each, a pixel of x is flipped with probability noise; y is made before. Touching is by sides and corners,
-    and beyond the grid is paper. "edges" follow from 3 x 3 pixels. What an outline encloses does not follow
-    from any small window, but from many small steps.
+    In each, a pixel of x is flipped with probability noise; y is made before. Touching is by sides and
+    corners, and beyond the grid is paper. "edges" follow from 3 x 3 pixels. What an outline encloses does not
+    follow from any small window, but from many small steps.
 
     A network of ±1 needs them as they are: set [split] standardize = false.
 
     Domain: noise in [0, 1/2), side ≥ 4.
     Shapes: x and y (n, side²), row by row from the top left.
 
-    The tasks are those of Chua & Yang, "Cellular Neural Networks: Applications", IEEE Transactions on Circuits
-    and Systems 35 (1988), 1273-1290. https://doi.org/10.1109/31.7601. The shapes are our own.
+    The tasks are those of Chua & Yang, "Cellular Neural Networks: Applications", IEEE Transactions on
+    Circuits and Systems 35 (1988), 1273-1290. https://doi.org/10.1109/31.7601. The shapes are our own.
     """
 
     name: ClassVar[str] = "pixel_shapes"

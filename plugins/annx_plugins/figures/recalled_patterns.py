@@ -11,8 +11,8 @@ import numpy as np
 
 from anncore import Array, Drawing, Figure, FigureInput, drawing, hookimpl, joined, percent
 
-PROBLEMS, ARMS, EXAMPLES = 2, 4, 6  # at most so many are drawn
-LEFT, RIGHT, GAP, BETWEEN, HEAD, FOOT = 0.92, 0.14, 0.1, 0.55, 0.3, 0.36  # inches
+PROBLEMS, ARMS, EXAMPLES = 3, 4, 6  # at most so many are drawn
+MARGIN, RIGHT, GAP, BETWEEN, HEAD, FOOT = 0.12, 0.14, 0.1, 0.2, 0.3, 0.42  # inches
 LEAST, MOST_WIDE, ENERGY = 0.46, 0.78, 1.9  # inches: a picture's width, and that of the energies
 NARROW = 1.15  # inches: the energies on a phone
 PIXEL = 0.46  # half of a pixel's side, where pixels are 1 apart
@@ -27,7 +27,7 @@ class RecalledPatterns(Figure):
     its test examples. Each column is another pattern, of the first seed of the report. Pixels above 0 are
     drawn; wrong ones are red, a frame where ink is missing. Energies are divided by that of the pattern, so
     that it lies at -1; the thick line is the mean over all examples, the thin ones are those that are drawn.
-    The title counts examples of all seeds. Of several problems the two are drawn where arms differ most.
+    The title counts examples of all seeds. Of several problems the three are drawn where arms differ most.
     """
 
     name: ClassVar[str] = "recalled_patterns"
@@ -54,13 +54,17 @@ class RecalledPatterns(Figure):
     def example(self) -> Mapping[str, Array]:
         rng = np.random.default_rng(1)
         energy = -np.sort(rng.random((40, 5)), axis=1)
-        return {"recalled": rng.choice([-1.0, 1.0], (40, 2)), "energy": energy, "pattern_energy": energy[:, -1]}
+        return {
+            "recalled": rng.choice([-1.0, 1.0], (40, 2)),
+            "energy": energy,
+            "pattern_energy": energy[:, -1],
+        }
 
     def _subtitle(self, drawn: Sequence[str], recalls: Mapping[str, Mapping[str, _Recall]]) -> str:
         text = (
-            "Top: the stored pattern and what was seen of it, of one seed; below: what is recalled. Red: a wrong "
-            "pixel, a frame where it is missing. Right: the energy of the state after each step, that of the "
-            "pattern being −1; thick: the mean over all examples."
+            "Top: the stored pattern and what was seen of it, of one seed; below: what is recalled. Red: a "
+            "wrong pixel, a frame where it is missing. Right: the energy of the state after each step, that "
+            "of the pattern being −1; thick: the mean over all examples."
         )
         left_out = [problem for problem in recalls if problem not in drawn]
         arms = list(dict.fromkeys(arm for problem in drawn for arm in recalls[problem]))
@@ -76,7 +80,7 @@ class _Recall(NamedTuple):
     recalled: Array
     energy: Array  # (M, S + 1), divided by the size of the pattern's
     exact: float
-    count: int
+    examples: int
 
 
 def _recalls(data: FigureInput) -> dict[str, dict[str, _Recall]]:
@@ -99,9 +103,7 @@ def _fits(snapshot: Any) -> bool:
 
 
 def _recall(shown: Sequence[Any]) -> _Recall:
-    right = [
-        (np.sign(snapshot.arrays["recalled"]) == np.sign(snapshot.y)).all(axis=1) for snapshot in shown
-    ]
+    right = [(np.sign(snapshot.arrays["recalled"]) == np.sign(snapshot.y)).all(axis=1) for snapshot in shown]
     first = shown[0]
     depth = np.abs(first.arrays["pattern_energy"])[:, None]
     energy = first.arrays["energy"] / np.where(depth > 0, depth, np.nan)
@@ -116,7 +118,9 @@ def _spread(recalls: Mapping[str, _Recall]) -> float:
 
 def _title(problem: str, recalls: Mapping[str, _Recall]) -> str:
     best = max(recalls, key=lambda arm: recalls[arm].exact)
-    title = f"{problem}: {best} recalls {percent(recalls[best].exact, 0)} of damaged patterns without a wrong bit"
+    title = (
+        f"{problem}: {best} recalls {percent(recalls[best].exact, 0)} of damaged patterns without a wrong bit"
+    )
     worst = min(recalls, key=lambda arm: recalls[arm].exact)
     if recalls[worst].exact < recalls[best].exact:
         return f"{title}, {worst} {percent(recalls[worst].exact, 0)}"
@@ -126,7 +130,9 @@ def _title(problem: str, recalls: Mapping[str, _Recall]) -> str:
 def _words(title: str, recalls: Mapping[str, Mapping[str, _Recall]]) -> str:
     said = [
         f"{problem}: "
-        + ", ".join(f"{arm} {percent(recall.exact, 0)} of {recall.count}" for arm, recall in by_arm.items())
+        + ", ".join(
+            f"{arm} {percent(recall.exact, 0)} of {recall.examples}" for arm, recall in by_arm.items()
+        )
         for problem, by_arm in recalls.items()
     ]
     return f"Pictures of patterns and what is recalled of them. {title}. Recalled exactly: {'; '.join(said)}."
@@ -140,6 +146,7 @@ class _Block(NamedTuple):
     examples: Array  # the rows that are drawn: different patterns
     shape: tuple[int, int]  # of a picture, in pixels
     size: tuple[float, float]  # of a picture, in inches
+    left: float  # where the pictures begin, after the lines' names
     energy_width: float
     sheet_width: float
 
@@ -149,13 +156,17 @@ class _Block(NamedTuple):
         first = next(iter(recalls.values()))
         _, different = np.unique(np.sign(first.pattern), axis=0, return_index=True)
         energy_width = ENERGY if width > drawing.PHONE else NARROW
-        inner = width - LEFT - RIGHT - energy_width - 0.5
+        names = max(drawing.text_width(text, 8, "bold") for text in ("stored", *recalls))
+        left = MARGIN + min(names, 1.4 if width > drawing.PHONE else 0.62) + 0.1
+        inner = width - left - RIGHT - energy_width - 0.42
         count, wide = drawing.fit_columns(len(different), EXAMPLES, inner, LEAST, GAP)
         columns = math.ceil(math.sqrt(first.pattern.shape[1]))
         rows = math.ceil(first.pattern.shape[1] / columns)
         wide = min(MOST_WIDE, wide)
         size = (wide, wide * rows / columns)
-        return cls(problem, recalls, np.sort(different)[:count], (rows, columns), size, energy_width, width)
+        return cls(
+            problem, recalls, np.sort(different)[:count], (rows, columns), size, left, energy_width, width
+        )
 
     @property
     def height(self) -> float:
@@ -165,20 +176,20 @@ class _Block(NamedTuple):
     def draw(self, sheet: Any, top: float, theme: Any) -> None:
         """Draw the pictures line by line, and the energies beside them."""
         w, h = sheet.get_size_inches()
-        name = drawing.shorten(self.problem, self.sheet_width - LEFT, 9, "bold")
+        name = drawing.shorten(self.problem, self.sheet_width - 2 * MARGIN, 9, "bold")
         sheet.text(
-            0.12 / w, (top - 0.12) / h, name, size=9, weight="bold", va="center", color=theme.token("ink")
+            MARGIN / w, (top - 0.12) / h, name, size=9, weight="bold", va="center", color=theme.token("ink")
         )
         first = next(iter(self.recalls.values()))
         lines = [("stored", first.pattern, theme.token("ink")), ("seen", first.seen, theme.token("ink"))]
         lines += [(arm, recall.recalled, theme[arm].color) for arm, recall in self.recalls.items()]
         for line, (label, states, color) in enumerate(lines):
             bottom = top - HEAD - (line + 1) * (self.size[1] + GAP) + GAP
-            text = drawing.shorten(label, LEFT - 0.2, 8, "bold")
+            text = drawing.shorten(label, self.left - MARGIN - 0.08, 8, "bold")
             middle = (bottom + self.size[1] / 2) / h
-            sheet.text(0.12 / w, middle, text, size=8, weight="bold", va="center", color=color)
+            sheet.text(MARGIN / w, middle, text, size=8, weight="bold", va="center", color=color)
             for column, example in enumerate(self.examples):
-                left = LEFT + column * (self.size[0] + GAP)
+                left = self.left + column * (self.size[0] + GAP)
                 ax = drawing.place(sheet, left, bottom, *self.size)
                 right = first.pattern[example] if line else states[example]
                 _picture(ax, states[example], right, self.shape, theme)

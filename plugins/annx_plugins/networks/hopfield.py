@@ -8,7 +8,6 @@ import numpy as np
 
 from anncore import Array, ComponentError, Network, Weights, WeightSpec, hookimpl, hyper, ref
 
-
 SHOWN = 100  # steps of retrieval whose energies a snapshot keeps
 
 
@@ -78,11 +77,9 @@ class Hopfield(Network):
         return [WeightSpec("W", (inputs, outputs), inputs, outputs, "gain", place="hidden")]
 
     def forward(self, weights: Weights, x: Array) -> tuple[Array, Tape]:
-        before = x
-        for z, after in self.retrieval(weights, x):
-            tape = Tape(before, after)
-            before = after
-        return z, tape
+        steps = list(self.retrieval(weights, x))
+        z, after = steps[-1]
+        return z, Tape(steps[-2][1] if len(steps) > 1 else x, after)
 
     def backward(self, weights: Weights, tape: Tape, grad: Array, grads: Weights) -> None:
         np.matmul(tape.before.swapaxes(1, 2), grad, out=grads["W"])
@@ -143,7 +140,7 @@ def _one_by_one(weight: Array, state: Array) -> tuple[Array, Array]:
 
 
 def _projection(y: Array) -> Array:
-    """Return Ξ⁺ Ξ, (T, D, D), the projection onto the span of the examples (T, N, D), which may have copies."""
+    """Return Ξ⁺ Ξ, (T, D, D), the projection onto the span of the examples (T, N, D)."""
     finite = np.isfinite(y).all(axis=(1, 2), keepdims=True)
     # LAPACK would give up on the whole stack for one trial of NaN.
     _, sizes, directions = np.linalg.svd(np.where(finite, y, 0), full_matrices=False)

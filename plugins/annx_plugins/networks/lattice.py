@@ -20,14 +20,16 @@ class Lattice(Network):
         s ← s + rate (-s + Σ_j A_j y_j + Σ_j B_j u_j + I)                   `steps` times
         z = s
 
-    j runs over a cell's square neighbourhood of side 2 radius + 1, itself included. A, B and I are the same for
-    all cells and are trained, by back-propagation through the steps. `start` says where all cells begin: with
-    the "picture", with "ink" (1) everywhere, which paper can then eat from the border, or at "zero". The cells around the grid keep the value
-    `border`. What is farther away than `radius` reaches a cell only step by step: after S steps it has seen
-    (S + 1) radius cells far. The sign of z is the picture that comes out.
+    j runs over a cell's square neighbourhood of side 2 radius + 1, itself included. A, B and I are the same
+    for all cells and are trained, by back-propagation through the steps. `start` says where all cells begin:
+    with the "picture", with "ink" (1) everywhere, which paper can then eat from the border, or at "zero". The
+    cells around the grid keep the value `border`. What is farther away than `radius` reaches a cell only step
+    by step: after S steps it has seen what is up to S radius cells away. The sign of z is the picture that
+    comes out.
 
     For rate → 0 this is the circuit's differential equation. If the middle of A is greater than 1, A is
-    symmetric and the circuit comes to rest, all cells rest outside of (-1, 1): the picture is black and white.
+    symmetric and the circuit comes to rest, all cells rest outside of (-1, 1): the picture is black and
+    white.
 
     Domain: inputs a square number, row by row, and as many outputs; rate in (0, 1], border in [-1, 1].
     Shapes: x and result (T, N, side²), A and B (T, (2 radius + 1)², 1), I (T, 1, 1).
@@ -83,17 +85,14 @@ def _connections(template: Array, wiring: Array) -> Array:
 
 @lru_cache(maxsize=16)
 def _wiring(side: int, radius: int, dtype: str) -> tuple[Array, Array]:
-    """Return which cells a template's places connect, (places, from, to), and which are outside, (places, to).
+    """Return which cells a template's places connect, (places, from, to), and which it lacks, (places, to).
 
     Both have 1 for yes and 0 for no. A place is a row and a column of the neighbourhood.
     """
     row, column = np.divmod(np.arange(side * side), side)
     places = [(down, right) for down in range(-radius, radius + 1) for right in range(-radius, radius + 1)]
     wiring = np.array(
-        [
-            (row[:, None] == row + down) & (column[:, None] == column + right)
-            for down, right in places
-        ]
+        [(row[:, None] == row + down) & (column[:, None] == column + right) for down, right in places]
     )
     outside = ~wiring.any(axis=1)
     arrays = wiring.astype(dtype), outside.astype(dtype)

@@ -40,14 +40,14 @@ class Maxnet(Network):
     def specs(self, inputs: int, outputs: int) -> Sequence[WeightSpec]:
         if inputs != outputs:
             raise ComponentError(
-                f"{self.name}: it has an output for each input, got {inputs} inputs and {outputs} outputs; use "
-                "a data set whose classes are its inputs, for example largest"
+                f"{self.name}: it has an output for each input, got {inputs} inputs and {outputs} outputs; "
+                "use a data set whose classes are its inputs, for example largest"
             )
         largest = float(np.max(self.eps))
         if largest * (inputs - 1) > 1:
             raise ComponentError(
-                f"{self.name}: eps must be at most 1 / {inputs - 1} for {inputs} inputs, got {largest:g}; with "
-                "more all units can go out at once"
+                f"{self.name}: eps must be at most 1 / {inputs - 1} for {inputs} inputs, got {largest:g}; "
+                "with more all units can go out at once"
             )
         return [WeightSpec("gain", (1, 1), inputs, outputs, "gain", 1.0, place="output")]
 

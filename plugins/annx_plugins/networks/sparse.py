@@ -29,12 +29,12 @@ class Sparse(Network):
         zᵢ = aᵢ₋₁ (Wᵢ ∘ Mᵢ) + bᵢ,  aᵢ = fᵢ(zᵢ)
 
     Each column of the mask M has k = max(1, round(density · fan_in)) ones; the rest is 0. The mask is drawn
-    when a trial begins and, by default, stays. The fan_in units below and the fan_out units of the layer lie evenly on a
-    ring. `range` says which are connected: "random" any k, "near" the k nearest, "far" the k farthest;
-    equally distant ones are chosen at random. With "small_world" they are the k nearest, of which each is
-    replaced with probability `rewire` by any unit that is not connected yet: a few shortcuts make paths
-    through the layers short, while neighbours still share most of their inputs. The output layer has all
-    connections.
+    when a trial begins and, by default, stays. The fan_in units below and the fan_out units of the layer lie
+    evenly on a ring. `range` says which are connected: "random" any k, "near" the k nearest, "far" the k
+    farthest; equally distant ones are chosen at random. With "small_world" they are the k nearest, of which
+    each is replaced with probability `rewire` by any unit that is not connected yet: a few shortcuts make
+    paths through the layers short, while neighbours still share most of their inputs. The output layer has
+    all connections.
 
     With regrow_every = s connections move during training: after every s-th step, but not the last, the share
     zeta of a layer's connections with the smallest |W| goes, and as many others, random ones that did not
@@ -50,13 +50,13 @@ class Sparse(Network):
     Shapes: x (T, N, inputs), Wᵢ and Mᵢ (T, fan_in, fan_out), bᵢ (T, 1, fan_out), result (T, N, outputs).
 
     Mocanu et al., "Scalable training of artificial neural networks with adaptive sparse connectivity
-    inspired by network science", Nature Communications 9 (2018), 2383: sparse evolutionary training (SET), and
-    its fixed control. https://doi.org/10.1038/s41467-018-04316-3. There each connection exists independently
-    with one probability, here every unit has equally many at first; there the smallest positive and the
-    smallest negative weights go by themselves, after every epoch, and new ones are random. 0 is that of Evci,
-    Gale, Menick, Castro & Elsen, "Rigging the Lottery: Making All Tickets Winners", ICML 2020.
-    https://arxiv.org/abs/1911.11134. small_world: Watts & Strogatz, "Collective dynamics of
-    'small-world' networks", Nature 393 (1998), 440-442. https://doi.org/10.1038/30918
+    inspired by network science", Nature Communications 9 (2018), 2383: sparse evolutionary training (SET),
+    and its fixed control. https://doi.org/10.1038/s41467-018-04316-3. There each connection exists
+    independently with one probability, here every unit has equally many at first; there the smallest positive
+    and the smallest negative weights go by themselves, after every epoch, and new ones are random. 0 is that
+    of Evci, Gale, Menick, Castro & Elsen, "Rigging the Lottery: Making All Tickets Winners", ICML 2020.
+    https://arxiv.org/abs/1911.11134. small_world: Watts & Strogatz, "Collective dynamics of 'small-world'
+    networks", Nature 393 (1998), 440-442. https://doi.org/10.1038/30918
     """
 
     name: ClassVar[str] = "sparse"
