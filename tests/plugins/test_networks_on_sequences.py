@@ -59,6 +59,19 @@ def test_rnn_of_one_layer_is_elmans_network() -> None:
     np.testing.assert_allclose(output(rnn, weights, x), theirs, rtol=1e-12)
 
 
+def test_a_layer_is_shown_with_all_of_its_steps() -> None:
+    network = placed("rnn", 3, 1, hidden=4, num_layers=2)
+    x = np.random.default_rng(2).normal(size=(1, 5, 3))
+    layers = network.layers(network.forward(drawn(network), x)[1])
+    assert [layer.weight for layer in layers] == ["Wx1", "Wx2", "Wy"]
+    for layer in layers[:-1]:
+        assert layer.a is not None
+        assert layer.slope is not None
+        np.testing.assert_allclose(layer.a, np.tanh(layer.z), rtol=1e-12)
+        assert layer.z.shape == (1, 15, 4)
+        np.testing.assert_allclose(layer.slope(), 1 - layer.a**2, rtol=1e-12)
+
+
 def test_two_steep_units_keep_the_parity_of_any_length() -> None:
     """p xor b = [p + b > 1/2] - [p + b > 3/2]: the automaton of two states as a network."""
     data = REGISTRY.get("dataset", "sequence_parity").cls(n=20, steps=60, predict="every")

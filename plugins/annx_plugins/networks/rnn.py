@@ -2,11 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Network, Weights, WeightSpec, dense, hookimpl, hyper, ref, time_steps
+from anncore import Array, Layer, Network, Weights, WeightSpec, dense, hookimpl, hyper, ref, time_steps
+
+
+class Tape(NamedTuple):
+    """The values of a pass that `layers` shows."""
+
+    pre: list[list[Array]]  # z of each hidden layer at each time step
+    given: list[list[Array]]  # and its a
+    out: Array  # the output layer's z, in the shape of the product
 
 
 @dataclass(frozen=True)
@@ -69,25 +78,37 @@ class RNN(Network):
             WeightSpec("d", (1, answers), units, answers, "bias", place="output"),
         ]
 
-    def forward(self, weights: Weights, x: Array) -> Array:
+    def forward(self, weights: Weights, x: Array) -> tuple[Array, Tape]:
         trials, examples, columns = x.shape
         steps = columns // self.features
         # By steps first, so that what a step reads lies together.
         by_step = x.reshape(trials, examples, steps, self.features).swapaxes(1, 2)
         below: Array = by_step.reshape(trials, steps * examples, self.features)
+        pre: list[list[Array]] = []
+        given: list[list[Array]] = []
         for i, activation in enumerate(self.activation, start=1):
             driven = dense(below, weights[f"Wx{i}"], weights[f"b{i}"])
             driven = driven.reshape(trials, steps, examples, -1)
-            states = [activation.forward(driven[:, 0])]
+            pre.append([driven[:, 0]])
+            given.append([activation.forward(pre[-1][0])])
             for step in range(1, steps):
-                z = driven[:, step] + states[-1] @ weights[f"Wh{i}"]
-                states.append(activation.forward(z))
+                pre[-1].append(driven[:, step] + given[-1][-1] @ weights[f"Wh{i}"])
+                given[-1].append(activation.forward(pre[-1][-1]))
             if i < self.num_layers:
-                below = np.concatenate(states, axis=1)
-        read = states[-1]
+                below = np.concatenate(given[-1], axis=1)
+        read = given[-1][-1]
         if self.read == "every":
-            read = np.stack(states, axis=2).reshape(trials, examples * steps, self.hidden)
-        return dense(read, weights["Wy"], weights["d"]).reshape(trials, examples, -1)
+            read = np.stack(given[-1], axis=2).reshape(trials, examples * steps, self.hidden)
+        out = dense(read, weights["Wy"], weights["d"])
+        return out.reshape(trials, examples, -1), Tape(pre, given, out)
+
+    def layers(self, tape: Tape) -> Sequence[Layer]:
+        """Return the hidden layers, their time steps one after the other as examples, and the output."""
+        shown = []
+        for i, (pre, given) in enumerate(zip(tape.pre, tape.given, strict=True), start=1):
+            z, a = (np.concatenate(moments, axis=1) for moments in (pre, given))
+            shown.append(Layer(f"Wx{i}", z, a, partial(self.activation[i - 1].slope, z, a)))
+        return [*shown, Layer("Wy", tape.out)]
 
 
 @hookimpl
