@@ -69,15 +69,14 @@ class Prototypes(Figure):
         if order:
             best = min(order, key=lambda name: order[name])
             where = best[1] if problems == 1 else f"{best[1]} on {best[0]}"
-            apart = f"{100 * order[best]:.0f} % as far apart as any two units"
+            share = f"{100 * order[best]:.0f} % as far apart as any two units"
             least = ", the least of all" if len(order) > 1 else ""
-            return f"Neighbours on the map of {where} lie {apart}{least}"
-        spans = {name: _span(snapshot) for name, snapshot in shown.items()}
-        widest = max(spans, key=lambda name: spans[name])
-        where = widest[1] if problems == 1 else f"{widest[1]} on {widest[0]}"
-        if len(shown) == 1:
-            return f"What {where} makes spans {100 * spans[widest]:.0f} % of the range of its examples"
-        return f"{where} spans the most of its examples' range: {100 * spans[widest]:.0f} %"
+            return f"Neighbours on the map of {where} lie {share}{least}"
+        apart = {name: _apart(snapshot) for name, snapshot in shown.items()}
+        best = min(apart, key=lambda name: apart[name])
+        where = best[1] if problems == 1 else f"{best[1]} on {best[0]}"
+        least = "nearest" if len(shown) > 1 else "near"
+        return f"Examples lie {least} to what {where} makes: {100 * apart[best]:.1f} % of their spread away"
 
     def _subtitle(self, snapshots: list[Snapshot]) -> str:
         plane = any(snapshot.x.shape[1] == 2 for snapshot in snapshots)
@@ -116,12 +115,12 @@ def _made(snapshot: Snapshot) -> Array:
     return next(snapshot.in_units(snapshot.arrays[name]) for name in DRAWN if name in snapshot.arrays)
 
 
-def _span(snapshot: Snapshot) -> float:
-    """Return the range of what was made over that of the examples: the mean over the features."""
+def _apart(snapshot: Snapshot) -> float:
+    """Return the mean distance of an example from what was made nearest to it, over their spread."""
     made, examples = _made(snapshot), snapshot.in_units(snapshot.x)
-    ranges = np.ptp(examples, axis=0)
-    shares = np.ptp(made, axis=0) / np.where(ranges > 0, ranges, 1)
-    return float(shares.mean())
+    nearest = np.linalg.norm(examples[:, None] - made, axis=2).min(axis=1).mean()
+    spread = np.linalg.norm(examples - examples.mean(axis=0), axis=1).mean()
+    return float(nearest / spread) if spread > 0 else 0.0
 
 
 def _order(snapshot: Snapshot) -> float:
