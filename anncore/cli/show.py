@@ -121,12 +121,13 @@ def _of_network(component: Registered, registry: Registry) -> list[str]:
     from anncore.engine.shown_gradients import backward_lines
     from anncore.testing.networks import sizes_of
 
+    cls: Any = component.cls
     activations = {
         key: (registry.get(reference.kind, reference.default).cls(),)
-        for key, reference in references(component.cls).items()
+        for key, reference in references(cls).items()
         if reference.kind == "activation" and key != OUTPUT
     }
-    network = build(component.cls, **activations)
+    network = build(cls, **activations)
     try:
         return backward_lines(network, *sizes_of(network))
     except AssertionError as error:  # it accepts none of the sizes that are tried

@@ -27,8 +27,9 @@ class _Layer(NamedTuple):
 def backward_lines(component: Any, inputs: int, outputs: int) -> list[str]:
     """Return the lines of the forward pass and of the gradients that annx derives for a network's training.
 
-    An empty list if the author wrote them by hand, or a rule of its own takes their place. One line that says so if they are too long to read, as
-    those of many time steps. ComponentError, with the line of the formula, if they cannot be derived.
+    An empty list if the author wrote them by hand, or a rule of its own takes their place. One line that
+    says so if they are too long to read, as those of many time steps. ComponentError, with the line of the
+    formula, if they cannot be derived.
     """
     network = PlacedNetwork(component, inputs, outputs, None)
     if not network.derives or network.learns:

@@ -155,7 +155,7 @@ class Rig:
     def without_backward(self) -> Rig:
         """Return the same for the network without its own backward."""
         cls: Any = type(self.component)
-        twin = object.__new__(type(cls.__name__, (cls,), {"backward": AnyNetwork.backward}))
+        twin: Any = object.__new__(type(cls.__name__, (cls,), {"backward": AnyNetwork.backward}))
         twin.__dict__.update(vars(self.component))
         return Rig(twin, self.inputs)
 

@@ -316,7 +316,7 @@ KINKED: dict[str, Callable[..., Any]] = {
     "norm": lambda x, w: x / np.linalg.norm(x, axis=2, keepdims=True) + np.linalg.norm(x, axis=1)[:, None],
     "sort": lambda x, w: np.sort(x, axis=2) * np.array([1.0, 2.0, 3.0, 4.0]),
     "whole rows": lambda x, w: np.take_along_axis(x, np.array([2, 0, 2, 2, 1]).reshape(1, 5, 1), axis=1) ** 2,
-    "one row for many": lambda x, w: np.take_along_axis(x[:, :1], np.full((2, 3, 2), 3), axis=2) * w[..., :2],
+    "one row for many": lambda x, w: np.take_along_axis(x[:, :1], np.full((2, 3, 2), 3), axis=2) * x[..., :2],
     "largest": lambda x, w: np.take_along_axis(x, x.argmax(axis=2)[:, :, None], axis=2) * x,
     "comparisons": lambda x, w: x * (x > 0.5) * ((x >= 0.3) & ~(x == 0.7)) + x * (x < 0.5) * (x != 0.1),
     "sparsemax": lambda x, w: np.maximum(

@@ -66,7 +66,8 @@ def _sign(arg: Any, deep: int = DEEP) -> int:
     """Return -1 for what is never above 0, 1 for what is never below it, else 0."""
     if isinstance(arg, (int, float)):
         return -1 if arg <= 0 else 1
-    function, args = getattr(arg, "function", None), getattr(arg, "args", ())
+    function: Any = getattr(arg, "function", None)
+    args: Sequence[Any] = getattr(arg, "args", ())
     if function is None or not deep:
         return 0
     if function in (operator.abs, np.absolute, np.square, *EXPONENTIALS - {np.expm1}):
