@@ -152,7 +152,7 @@ def _followed(step: ObservedStep, buffer: Buffer, keys: Sequence[str]) -> _Follo
         entries = _named(step, f"{key}_new({{}})", values)
         names |= {id(made): one for made, one in zip(after[key].flat, entries.flat, strict=True) if made.args}
     for place in np.ndindex(*new.shape):
-        one: Scalar = new[place]
+        one: Any = new[place]
         new[place] = with_names(one, names)
     return _Followed(new, after, used)
 
