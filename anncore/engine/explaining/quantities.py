@@ -151,7 +151,7 @@ class TracedPass:
         self._give(recorded.x, inputs.x, Given("x", *inputs.x.shape[1:]))
         self._order = {spec.name: at for at, spec in enumerate(self.network.specs)}
         for spec in self.network.specs:
-            given = Given(spec.name, *spec.shape, self.transposed, is_weight=is_matrix(spec))
+            given = given_of(spec, self.transposed)
             self._give(recorded.weights[spec.name], inputs.weights[spec.name], given)
         for name, (node, shape) in recorded.drawn.items():
             drawn = self.network.drawn(name, shape)
@@ -377,6 +377,12 @@ class TracedPass:
 def is_matrix(spec: WeightSpec) -> bool:
     """Tell whether an array of a network connects units with units, so that its numbers have two indices."""
     return spec.role == "weight" or spec.shape[0] > 1
+
+
+def given_of(spec: WeightSpec, transposed: bool, form: str = "{}") -> Given:
+    """Return the name of an array that is shaped like a weight; form: "d{}" for dW1."""
+    rows, columns = spec.shape
+    return Given(form.format(spec.name), rows, columns, transposed, is_matrix(spec))
 
 
 def _affine(recorded: Recorded) -> set[Node]:

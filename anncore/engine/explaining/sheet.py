@@ -12,7 +12,7 @@ import numpy as np
 from anncore.contract.kinds import Array
 from anncore.engine.explaining.array_text import array_formula
 from anncore.engine.explaining.loss_slope import OutputSlope, factors, loss_formula, named
-from anncore.engine.explaining.quantities import Given, Quantity, is_matrix
+from anncore.engine.explaining.quantities import Quantity, given_of, is_matrix
 from anncore.engine.explaining.scalars import Scalar, evaluated, names_in, scalar
 from anncore.engine.explaining.step import ObservedStep
 from anncore.engine.explaining.update import StateArray, updates
@@ -378,7 +378,8 @@ class _SheetMaker:
 
         def recipe(lookup: Lookup, column: int) -> float:
             by_a, slopes = factors(self.pair, self._z_from(lookup), self.step.y[None])
-            return float((slopes if is_slope else by_a)[0, self.k, column])
+            chosen = slopes if is_slope and slopes is not None else by_a
+            return float(chosen[0, self.k, column])
 
         lines = []
         for c, part in enumerate(parts):
@@ -469,7 +470,7 @@ class _SheetMaker:
     def _changed(self, name: str) -> Callable[[int, int], Scalar]:
         """Return how a new weight is made of the old one and its change, where the change is not followed."""
         spec, before, after = self.specs[name], self.step.before[name], self.step.after[name]
-        given = Given(name, *spec.shape, self.step.question.transposed, is_matrix(spec))
+        given = given_of(spec, self.step.question.transposed)
 
         def formula(row: int, column: int) -> Scalar:
             change = float(after[row, column]) - float(before[row, column])

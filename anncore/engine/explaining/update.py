@@ -12,7 +12,7 @@ import numpy as np
 from anncore.contract.hyperparameters import declared, references
 from anncore.contract.kinds import Array
 from anncore.engine.explaining.loss_slope import named
-from anncore.engine.explaining.quantities import Given, is_matrix
+from anncore.engine.explaining.quantities import Given, given_of
 from anncore.engine.explaining.scalars import Scalar, names_in, with_names
 from anncore.engine.explaining.step import ObservedStep
 from anncore.engine.nested import asks, fit, scope_of
@@ -152,7 +152,8 @@ def _followed(step: ObservedStep, buffer: Buffer, keys: Sequence[str]) -> _Follo
         entries = _named(step, f"{key}_new({{}})", values)
         names |= {id(made): one for made, one in zip(after[key].flat, entries.flat, strict=True) if made.args}
     for place in np.ndindex(*new.shape):
-        new[place] = with_names(new[place], names)
+        one: Any = new[place]
+        new[place] = with_names(one, names)
     return _Followed(new, after, used)
 
 
@@ -166,7 +167,7 @@ def _named(step: ObservedStep, form: str, numbers: Array, key: str = "") -> Arra
     """Return numbers of all weights, (P,), as (1, 1, P) under their names; form: "d{}" for dW1."""
     row, at = np.empty((1, 1, len(numbers)), object), 0
     for spec in step.stack.specs:
-        given = Given(form.format(spec.name), *spec.shape, step.question.transposed, is_matrix(spec))
+        given = given_of(spec, step.question.transposed, form)
         entry = _Entry(given, key)
         for place in np.ndindex(*spec.shape):
             row[0, 0, at] = Scalar.named(numbers[at], entry, *place)

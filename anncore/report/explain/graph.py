@@ -71,8 +71,8 @@ class _GraphMaker:
     def _connect(self, name: str, quantity: Quantity, row: int, column: int) -> None:
         if quantity.formulas is None:
             if quantity.of is not None:  # an activation that mixes its units
-                for other in range(quantity.of.values.shape[1]):
-                    self._edge(quantity.of.name(min(row, len(quantity.of.values) - 1), other), name)
+                for entering in range(quantity.of.values.shape[1]):
+                    self._edge(quantity.of.name(min(row, len(quantity.of.values) - 1), entering), name)
             return
         formula: Scalar = quantity.formulas[row, column]
         for term in formula.args if formula.kind == "sum" else (formula,):

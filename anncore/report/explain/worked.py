@@ -11,12 +11,19 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 Values = Mapping[str, float]
 
 TOKEN = re.compile(r"\s*(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+|[^\W\d_][^\W\d]*'?|[²³⁴]|[-+*/^(),|√<>≤≥=·])")
 FUNCTIONS: dict[str, Callable[..., float]] = {
     **{name: getattr(math, name) for name in ("exp", "log", "sqrt", "erf", "sin", "cos", "sinh", "cosh")},
-    **{"max": max, "min": min, "σ": lambda x: 1 / (1 + math.exp(-x)), "sign": lambda x: (x > 0) - (x < 0)},
+    **{
+        "max": max,
+        "min": min,
+        "σ": lambda x: 1 / (1 + math.exp(-x)),
+        np.sign.__name__: lambda x: (x > 0) - (x < 0),
+    },
     **{"Φ": lambda x: (1 + math.erf(x / math.sqrt(2))) / 2, math.tanh.__name__: math.tanh},
 }
 POWERS = {"²": 2, "³": 3, "⁴": 4}
