@@ -121,9 +121,10 @@ def _of_network(component: Registered, registry: Registry) -> list[str]:
     from anncore.engine.shown_gradients import backward_lines
     from anncore.testing.networks import sizes_of
 
+    cls: Any = component.cls
     activations = {
         key: (registry.get(reference.kind, reference.default).cls(),)
-        for key, reference in references(component.cls).items()
+        for key, reference in references(cls).items()
         if reference.kind == "activation" and key != OUTPUT
     }
     network = build(component.cls, **activations)
