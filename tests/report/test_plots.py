@@ -376,3 +376,37 @@ def test_colours_are_for_terminals_that_want_them() -> None:
     narrow = on_a_terminal("show", "relu", "--plot", NO_COLOR="1", COLUMNS="60")
     assert "\x1b" not in narrow
     assert max(map(len, narrow.splitlines())) <= 60
+
+
+# A step of training
+
+
+def test_a_step_is_drawn_forward_and_backward_with_its_numbers(tmp_path: Path) -> None:
+    from anncore import load_experiment
+    from anncore.report.explain.content import Wish, explain
+    from anncore.report.explain.figure import step_figure
+
+    course = Path(__file__).parents[2] / "experiments" / "course" / "02_xor.toml"
+    content = explain(load_experiment(course, registry=registry()), Wish(1, 1, None, 5)).content
+    forward, backward = step_figure(content).figure.axes
+    texts = [[text.get_text() for text in ax.texts] for ax in (forward, backward)]
+    # By hand: tanh 0.6, tanh 0.1, σ(0.25246); delta, delta times tanh 0.6; delta 0.6 (1 - tanh² 0.6).
+    assert {"forward", "0.537", "0.0997", "0.563", "0.6", "-0.7", "0.5", "-0.4", "b1[1] 0.1"} <= set(texts[0])
+    assert {"backward", "-0.437", "-0.235", "-0.187", "delta2[1]"} <= set(texts[1])
+    assert len(forward.patches) == len(backward.patches) == 5  # units
+    assert len(forward.lines) == len(backward.lines) == 6  # connections
+    file = tmp_path / "step.svg"
+    shown = CliRunner().invoke(cli, ["explain", str(course), "--plot", str(file)])
+    assert (shown.exit_code, shown.stdout) == (0, "")
+    assert b"<svg" in file.read_bytes()
+
+
+def test_a_step_of_a_network_that_is_too_large_is_not_drawn(tmp_path: Path) -> None:
+    file = tmp_path / "step.svg"
+    course = Path(__file__).parents[2] / "experiments" / "course" / "09_over_fitting.toml"
+    shown = CliRunner().invoke(
+        cli, ["explain", str(course), "--only", "optimizer=plain", "--plot", str(file)]
+    )
+    assert shown.exit_code == 2
+    assert len(shown.stderr.strip().splitlines()) == 1
+    assert not file.exists()

@@ -162,7 +162,8 @@ def plot_objective(registry: Registry, component: Registered) -> Plot:
 
     Raises ComponentError for a function of another number of arguments.
     """
-    several = "dimensions" in declared(component.cls)  # of which two can be drawn
+    cls: Any = component.cls
+    several = "dimensions" in declared(cls)  # of which two can be drawn
     objective = built(registry, component, **({"dimensions": 2} if several else {}))
     landscape = Landscape(component.name, objective)
     x_range, y_range = landscape.around()
@@ -213,7 +214,8 @@ class Landscape:
         """Return the start and the minima as marks."""
         marks = [Points("start", self.start[:1], self.start[1:], "start")]
         if len(self.minima):
-            marks.append(Points("minimum", *self.minima.T, "minimum"))
+            x, y = self.minima.T
+            marks.append(Points("minimum", x, y, "minimum"))
         return marks
 
     def _scanned(self) -> Array:

@@ -44,7 +44,10 @@ class WebP(Exporter):
 
 @dataclass(frozen=True)
 class GIF(Exporter):
-    """Animated GIF: what `webp` gives, for programs that do not show WebP; about three times as large."""
+    """Animated GIF: a file per data set in which decision boundaries come about, for slides.
+
+    It shows what `webp` shows, for programs that do not know WebP, in twice as many bytes.
+    """
 
     name: ClassVar[str] = "gif"
 
