@@ -250,8 +250,8 @@ class TrialResult(NamedTuple):
     ended before its last step ("loss", "patience"), else "". error: the traceback or reason of a failure.
     train_seconds: this trial's share of the time that its stack trained, without what a process does once.
     map: what it learned, as `decision_maps.packed` wrote it; empty of trials that tune, and where none can be
-    made. snapshot: what its network shows of itself, as `snapshots.taken` wrote it; empty likewise. moments: maps
-    at the steps that `Train.maps_at` asks for, as pairs of step and map.
+    made. snapshot: what its network shows of itself, as `snapshots.taken` wrote it; empty likewise.
+    moments: maps at the steps that `Train.maps_at` asks for, as pairs of step and map.
     environment: what `numeric_environment` says of the process it ran in; "" where that is unknown.
     """
 
