@@ -24,6 +24,7 @@ PACKAGES = (
     "pandas",
     "scikit-learn",
     "matplotlib",
+    "seaborn",
     "pluggy",
     "threadpoolctl",
     "llvmlite",

@@ -81,19 +81,21 @@ class HeatMap(Figure):
 
     def _cells(self, ax: Any, columns: list[_Column], arms: list[str], theme: Any, grid: _Grid) -> None:
         import numpy as np
+        import seaborn as sns
         from matplotlib.colors import ListedColormap
 
-        levels = np.array([[theme.level(c.share(arm)) for c in columns] for arm in arms], float)
+        levels = np.array([[theme.level(c.share(arm)) for c in columns] for arm in arms])
         failed = np.array([[c.failed(arm) for c in columns] for arm in arms])
-        shown = np.ma.masked_where(failed, levels)
-        ax.spines[:].set_visible(False)
-        ax.pcolormesh(
-            shown.T if grid.turned else shown,
+        sns.heatmap(
+            levels.T if grid.turned else levels,
+            mask=failed.T if grid.turned else failed,
+            ax=ax,
             cmap=ListedColormap(list(theme.ramp)),
             vmin=-0.5,
             vmax=len(theme.ramp) - 0.5,
+            cbar=False,
             linewidths=1.5,
-            edgecolors=theme.token("paper"),
+            linecolor=theme.token("paper"),
         )
         ax.grid(visible=False)
         for i, arm in enumerate(arms):
