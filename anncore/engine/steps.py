@@ -258,7 +258,9 @@ class Steps:
             left, right = node.args
             if _is_transpose(left) and len(_shape(right)) == 3:
                 return _from_left, (left.args[0], right)
-            if self._phase[node] and _is_transpose(right) and len(_shape(left)) == 3:
+            # What is written into an array of the caller stays a product that NumPy can write there.
+            own = self._phase[node] and node not in self._outs
+            if own and _is_transpose(right) and len(_shape(left)) == 3:
                 return times_transposed, (left, right.args[0])
         if node.function is primitives.sum_examples:
             return sum_examples, node.args

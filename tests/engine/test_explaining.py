@@ -111,6 +111,7 @@ NETWORKS = {
     "layer normalization": ({"mlp": {"hidden": [3], "norm": "layer"}}, 2),
     "dropout": ({"mlp": {"hidden": [4], "dropout": 0.5}}, 2),
     "sparse wiring": ({"sparse": {"hidden": [4]}}, 2),
+    "a residual network": ({"residual_mlp": {"hidden": 3}}, 1),
     "one unit": ({"mlp": {"hidden": [1]}}, 1),
 }
 
@@ -130,6 +131,13 @@ def test_a_recurrent_network_is_unrolled_in_time(read: str) -> None:
     assert before == ("x[3]", "Wx[1,2]", "b[2]", "a1(2)[1]", "Wh[1,2]", "a1(2)[2]", "Wh[2,2]")
     assert {"delta1(1)[1]", "delta1(4)[2]"} <= set(lines)
     assert {"a1(1)[1]", "delta1(2)[1]", "a1(3)[1]"} <= set(names_of(lines["dWh[1,1]"].formula))
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
+def test_gates_that_a_network_writes_out_have_names_in_time(name: str) -> None:
+    data = {"temporal_xor": {"window": 3, "n": 40}}
+    lines = check(observed(dataset=data, network={name: {"hidden": 2}}))
+    assert {f"delta1({step})[2]" for step in (1, 2, 3)} <= set(lines)
 
 
 def test_the_steps_before_are_trained_by_the_engine() -> None:

@@ -62,6 +62,7 @@ class Quantity:
         kind = self.layer.kind
         own = kind == "z" or self.letter in (kind, GRADIENTS[kind])
         number = f"{self.letter}{'' if own else kind}{self.layer.number}"
+        number += "_" * (number in self.layer.taken)
         return f"{number}({self.time})" if self.layer.times > 1 else number
 
     def name(self, row: int, column: int) -> str:
@@ -79,6 +80,7 @@ class Layer:
 
     kind: str
     number: int
+    taken: frozenset[str]  # what weights and their gradients are called; an array of that name gets a _
     times: int = 0  # the last time step of which it has a quantity
 
 
@@ -129,6 +131,8 @@ class TracedPass:
         self.by_weight: dict[str, Array | None] = {}
         self._layers: dict[Any, Layer] = {}
         self._made: dict[Any, int] = {}
+        names = [spec.name for spec in network.specs]
+        self._taken = frozenset([*names, *(f"d{name}" for name in names)])
         self._values: dict[Node, Any] = {}
         self._formulas: dict[Node, Array] = {}
         self._owner: dict[Node, Quantity] = {}
@@ -171,7 +175,8 @@ class TracedPass:
         wanted = {node for node in affine if users.get(node, set()) - affine}
         wanted |= {node.args[0] for node in nodes if isinstance(node.function, Call)}
         wanted.add(recorded.z.node)
-        products = {node.args[0] for node in nodes if node.function in MATMULS}
+        multiplied = [node.args[0] for node in nodes if node.function in MATMULS]
+        products = {arg for arg in multiplied if isinstance(arg, Node)}
         leading = set(ordered([recorded.z.node]))  # not what only updates running statistics
         for node in nodes:
             self._compute(node)
@@ -264,7 +269,8 @@ class TracedPass:
     def _layer(self, kind: str, key: Any) -> Layer:
         """Return the layer of a kind of quantity with this key, a new one where there is none."""
         if (kind, key) not in self._layers:
-            self._layers[kind, key] = Layer(kind, 1 + sum(known == kind for known, _ in self._layers))
+            number = 1 + sum(known == kind for known, _ in self._layers)
+            self._layers[kind, key] = Layer(kind, number, self._taken)
         return self._layers[kind, key]
 
     def _first_weight(self, formulas: Array | None) -> Any:
@@ -395,7 +401,7 @@ def _affine(recorded: Recorded) -> set[Node]:
         args = [arg for arg in node.args if isinstance(arg, Node) and not arg.known]
         if args and all(arg in of_weights for arg in args):
             of_weights.add(node)
-        elif (node.function in MATMULS and args[-1] in of_weights) or (
+        elif (node.function in MATMULS and args and args[-1] in of_weights) or (
             node.function in SUMS_AND_PARTS and all(arg in affine or arg in of_weights for arg in args)
         ):
             affine.add(node)

@@ -240,7 +240,9 @@ class _SheetMaker:
                     lines.append(self._gone_back(quantity, row, c, name, value))
                     continue
                 made: Any = None if quantity.formulas is None else quantity.formulas[row, c]
-                lines.append(_line(name, value, made))
+                line = _line(name, value, made)
+                words = "" if line.formula is not None else "computed by the network"
+                lines.append(replace(line, words=words))
         shape = (columns,) if len(rows) == 1 else (len(rows), columns)
         formula = self._whole(lines, backward=quantity.of is not None)
         if component:
