@@ -66,6 +66,8 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
         paragraphs.append((f"Over all {content['unit']}", _over_all(content)))
     if content["success"] is not None:
         paragraphs.append(("Success rates", _success(content)))
+    if content["claim"] is not None and content["claim"]["problems"]:
+        paragraphs.append(("Claim", _claim(content)))
     paragraphs.append(("Failures", _failures(content)))
     if content["improvement"] is not None:
         paragraphs.append(("Probability of improvement", _improvement(content)))
@@ -88,6 +90,26 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
         "paragraphs": [{"title": title, "text": text} for title, text in paragraphs],
         "references": references,
     }
+
+
+def _claim(content: Mapping[str, Any]) -> str:
+    claim, one = content["claim"], singular(content["unit"])
+    pairs = f"{joined(claim['before'])} against {joined(claim['after'])}"
+    how = {
+        "score": "by the scores, as in the tables",
+        "success": "by how often they succeed, as in the tables",
+        "steps": "by the ratio of their steps to the target, a miss being infinite; Holm's correction counts "
+        "these pairs alone",
+    }.get(
+        claim["by"],
+        f"by {metric_words(claim['by'], content['unit'])}, of which the first must have more; Holm's "
+        "correction counts these pairs alone",
+    )
+    return (
+        f"The verdict on the claim follows from comparisons alone: {pairs}, {how}. It holds on a {one} where "
+        f"every such pair is decided in its favour, and does not hold here where it holds on none and one pair "
+        f"is decided against it, or all are equal."
+    )
 
 
 def _success(content: Mapping[str, Any]) -> str:

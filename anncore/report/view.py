@@ -231,15 +231,27 @@ def _matrix(content: Mapping[str, Any]) -> Table:
 def _differences(content: Mapping[str, Any]) -> Section | None:
     comparisons, often = content["comparisons"]["overall"], content["improvement"]
     figures = _figures(content, "differences")
-    if not comparisons and not figures and often is None:
+    claim = content.get("claim") or {"comparisons": {}}
+    if not comparisons and not figures and often is None and not claim["comparisons"]:
         return None
     units = content["unit"]
     ranked = [row["arm"] for row in content["leaderboard"]["overall"]]
     caption = f"Over all {units}. The unit is the {singular(units)}."
     tables = _comparisons(caption, comparisons, ranked[0])
+    for problem, pairs in claim["comparisons"].items():
+        tables += _comparisons(
+            f"The claim's arms on {problem}, {claimed_by(claim, content)}.", pairs, ranked[0]
+        )
     if often is not None:
         tables.append(table(*words.improvement_table(often, ranked, units), "improvement"))
     return Section("differences", "Differences", tables=tables, figures=figures)
+
+
+def claimed_by(claim: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+    """Say what the arms of a claim are compared by where the report's scores are not it."""
+    if claim["by"] == "steps":
+        return "by the steps to their target"
+    return f"by {metric_words(claim['by'], content['unit'])}, of which the better has more"
 
 
 def _comparisons(caption: str, comparisons: Sequence[Mapping[str, Any]], best: str) -> list[Table]:
