@@ -155,7 +155,10 @@ def test_failed_trials_leave_a_claim_open() -> None:
         ("{ says = 'x', better = 'sgd', worse = 'adam', of = 'y' }", "of does not go with better and worse"),
         ("{ says = 'x', more = 'sgd', less = 'adam' }", "more and less need of = .., a column of the trials"),
         ("{ says = 'x', better = 1, worse = 'adam' }", "better must be an arm, or a list of arms, got 1"),
-        ("{ says = 'x', better = 'sgd', worse = 'adma' }", "which is no arm; there are sgd, adam. Did you mean"),
+        (
+            "{ says = 'x', better = 'sgd', worse = 'adma' }",
+            "which is no arm; there are sgd, adam. Did you mean",
+        ),
         ("{ says = 'x', better = 'sgd', worse = ['adam', 'sgd'] }", "names 'sgd' on both sides"),
         ("{ says = 'x', better = 'sgd', worse = 'adam', by = 'speed' }", "by must be one of"),
         ("{ says = 'x', better = 'sgd', worse = 'adam', by = 'success' }", "needs [report] success"),
