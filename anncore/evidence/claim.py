@@ -54,7 +54,7 @@ def claimed(study: Study, scores: Pairs, rates: Successes | None) -> Claimed | N
         own = by_steps(study, rule)
     elif rule.by == "column":
         own = by_column(study, rule)
-    pairs: Pairs = own or (scores if rule.by == "score" else rates.pairs if rates is not None else {})
+    pairs: Pairs = rates.pairs if rule.by == "success" and rates is not None else own or scores
     problems = {problem: _finding(rule, on_problem) for problem, on_problem in pairs.items()}
     return Claimed(rule, problems, _outcome(list(problems.values())), own)
 
@@ -153,6 +153,12 @@ def claim_sentence(result: Claimed, unit: str) -> str:
     return f"{said} {OUTCOMES[result.outcome]}."
 
 
+def column_words(column: str, unit: str) -> str:
+    """Write a column of the trials in words: "training gradient norm of layer 1" of "train_gradient_norm.1"."""
+    metric, dot, layer = column.partition(".")
+    return metric_words(metric, unit) + (f" of layer {layer}" if dot else "")
+
+
 def claim_answer(result: Claimed, unit: str, metric_unit: str) -> str:
     """Say where the arms of a claim stand to each other as it says: a report's first sentence.
 
@@ -160,12 +166,12 @@ def claim_answer(result: Claimed, unit: str, metric_unit: str) -> str:
     """
     before, after = joined(result.rule.before), joined(result.rule.after)
     one = len(result.rule.before) == 1
-    column = metric_words(result.rule.of, metric_unit)
+    column = column_words(result.rule.of, metric_unit)
     says = {
         "score": f"{before} {'beats' if one else 'beat'} {after}",
         "success": f"{before} {'succeeds' if one else 'succeed'} more often than {after}",
         "steps": f"{before} {'takes' if one else 'take'} fewer steps to the target than {after}",
-        "column": f"{column} is higher with {before} than with {after}",
+        "column": f"{before} {'is' if one else 'are'} above {after} in {column}",
     }[result.rule.by]
     places: dict[str, list[str]] = {}
     for problem, finding in result.problems.items():

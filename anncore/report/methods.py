@@ -8,6 +8,7 @@ from typing import Any
 from anncore.contract.documentation import documentation
 from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE
 from anncore.evidence import stats
+from anncore.evidence.claim import column_words
 from anncore.evidence.sentences import counted, growth, joined, number, p_value, percent, short
 from anncore.evidence.signed_rank import EXACT_PAIRS, TAIL_ERROR
 from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
@@ -102,7 +103,7 @@ def _claim(content: Mapping[str, Any]) -> str:
         "these pairs alone",
     }.get(
         claim["by"],
-        f"by {metric_words(claim['by'], content['unit'])}, of which the first must have more; Holm's "
+        f"by {column_words(claim['by'], content['unit'])}, of which the first must have more; Holm's "
         "correction counts these pairs alone",
     )
     return (

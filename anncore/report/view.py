@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from anncore.contract.kinds.sections import PLACES
+from anncore.evidence.claim import column_words
 from anncore.evidence.sentences import SEEDS, counted
 from anncore.evidence.units import metric_words, sentence, singular
 from anncore.report import words
@@ -251,7 +252,7 @@ def claimed_by(claim: Mapping[str, Any], content: Mapping[str, Any]) -> str:
     """Say what the arms of a claim are compared by where the report's scores are not it."""
     if claim["by"] == "steps":
         return "by the steps to their target"
-    return f"by {metric_words(claim['by'], content['unit'])}, of which the better has more"
+    return f"by {column_words(claim['by'], content['unit'])}, of which the better has more"
 
 
 def _comparisons(caption: str, comparisons: Sequence[Mapping[str, Any]], best: str) -> list[Table]:

@@ -124,7 +124,7 @@ def test_a_claim_may_be_about_what_trials_measure() -> None:
     (pair,) = content["claim"]["comparisons"]["xor"]
     # .5 against .3 on each of eight seeds: the smallest p there is, 2⁻⁷
     assert (pair["a"], pair["effect"], pair["p"]) == ("sigmoid", pytest.approx(0.2), 2**-7)
-    assert content["answer"]["headline"] == "validation loss is higher with sigmoid than with tanh on xor."
+    assert content["answer"]["headline"] == "sigmoid is above tanh in validation loss on xor."
     nothing = reported({**claim, "of": "test_nothing"}, {"xor": "tanh"}, problems=("xor",))
     assert nothing["claim"]["outcome"] == "not_decided"
 
