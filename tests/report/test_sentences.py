@@ -319,11 +319,11 @@ def _claims() -> Iterator[tuple[str, Results]]:
 
     for score in (scored, by_luck, turned, lambda p, a, s: 0.25, lambda p, a, s: 0.5 - scored(p, a, s)):
         results = make_results(**options, score=score)
-        for claim in (names, several, more):
-            yield f"claim {claim}", stating(results, claim)
+        for stated in (names, several, more):
+            yield f"claim {stated}", stating(results, stated)
     alone = make_results(**{**options, "problems": ("xor",)}, score=scored)
-    for claim in (names, several, steps, {**more, "more": ["sgd", "adam"], "less": "lion"}, "Adam wins."):
-        yield f"claim {claim} on one", stating(alone, claim)
+    for stated in (names, several, steps, {**more, "more": ["sgd", "adam"], "less": "lion"}, "Adam wins."):
+        yield f"claim {stated} on one", stating(alone, stated)
     lost = make_results(**options, score=scored, status=ended(xor_sgd_100="failed"))
     yield "claim, a failure", stating(lost, steps)
     controlled = make_results(**options, score=scored, report={"control": "lion"})
