@@ -73,7 +73,7 @@ def _finding(rule: ClaimRule, pairs: Sequence[Comparison | RatePair]) -> Finding
             findings.add("equal" if pair.verdict in ("tie", "equivalent") else "open")
     for finding in ("contrary", "open", "equal"):
         if finding in findings:
-            return finding  # type: ignore[return-value]
+            return finding
     return "holds"
 
 
@@ -96,13 +96,13 @@ def by_steps(study: Study, rule: ClaimRule) -> dict[str, list[Comparison]]:
     limits = targets(study.results)
     metric, goal = study.experiment.select
     times = time_to_target(curve_frame(study.results, metric), limits, goal=goal)
-    costs = {}
+    costs: dict[str, pd.DataFrame] = {}
     for problem in study.problems:
         mine = times[times["problem"] == problem]
         table = mine.set_index(["seed", "arm"])["time"].unstack()  # noqa: PD010 - one value a cell
         table = table.reindex(index=list(study.seeds), columns=list(study.arms)).astype(float)
         # The first evaluation is before the first step.
-        costs[problem] = np.log(table.clip(lower=1.0))
+        costs[problem] = table.clip(lower=1.0).transform(np.log)
     return _compared(study, rule, costs, "log")
 
 
@@ -154,7 +154,7 @@ def claim_sentence(result: Claimed, unit: str) -> str:
 
 
 def column_words(column: str, unit: str) -> str:
-    """Write a column of the trials in words: "training gradient norm of layer 1" of "train_gradient_norm.1"."""
+    """Write a column of the trials in words: "training flow of layer 1" of "train_flow.1"."""
     metric, dot, layer = column.partition(".")
     return metric_words(metric, unit) + (f" of layer {layer}" if dot else "")
 

@@ -266,8 +266,11 @@ def _over_all(study: Study, outcomes: Mapping[str, pd.DataFrame]) -> list[Compar
         return []
     # A seed without an outcome leaves no rate there, so that nothing is claimed.
     rates = pd.DataFrame({problem: table.mean(axis=0, skipna=False) for problem, table in outcomes.items()}).T
-    by_data_set = rates.groupby([study.dataset_of[problem] for problem in rates.index], sort=False)
-    costs = 1 - by_data_set.agg(lambda shares: shares.mean(skipna=False))
+    names = list(dict.fromkeys(study.dataset_of[problem] for problem in outcomes))
+    variants = {
+        name: [problem for problem in outcomes if study.dataset_of[problem] == name] for name in names
+    }
+    costs = pd.DataFrame({name: 1 - rates.loc[own].mean(skipna=False) for name, own in variants.items()}).T
     if len(costs) < 2:
         return []
     blocked: dict[str, str] = {}

@@ -108,8 +108,8 @@ def _claim(content: Mapping[str, Any]) -> str:
     )
     return (
         f"The verdict on the claim follows from comparisons alone: {pairs}, {how}. It holds on a {one} where "
-        f"every such pair is decided in its favour, and does not hold here where it holds on none and one pair "
-        f"is decided against it, or all are equal."
+        f"every such pair is decided in its favour, and does not hold here where it holds on none and one "
+        f"pair is decided against it, or all are equal."
     )
 
 

@@ -188,7 +188,8 @@ def _success(content: Mapping[str, Any]) -> Section | None:
     for problem, pairs in success["comparisons"]["problems"].items():
         if any(pair["n"] for pair in pairs):
             header, rows = pair_rows(pairs)
-            cells = [[*row[:-1], Cell(row[-1], best=row[-1] == words.VERDICTS["better"])] for row in rows]
+            better = words.VERDICTS["better"]
+            cells = [[*map(Cell, row[:-1]), Cell(row[-1], best=row[-1] == better)] for row in rows]
             tables.append(table(caption_of_pairs(problem, pairs), header, cells, "success-pairs"))
     return Section(
         "success",

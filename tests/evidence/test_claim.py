@@ -60,8 +60,8 @@ def reported(claim: Any, better: dict[str, str], **options: Any) -> dict[str, An
             ("sigmoid", "luck", "luck"),
             "does_not_hold",
             "It does not hold here.",
-            "That tanh beats sigmoid is seen nowhere: it is the other way round on xor and it is not decided on "
-            "iris and wine.",
+            "That tanh beats sigmoid is seen nowhere: it is the other way round on xor and it is not decided "
+            "on iris and wine.",
         ),
         (
             ("none", "none", "none"),
