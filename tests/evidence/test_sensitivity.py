@@ -28,8 +28,8 @@ def only(frame: pd.DataFrame, **options: Any) -> Any:
 
 
 def test_a_flag_that_some_problems_lack_is_no_hindrance() -> None:
-    frame = grid({1e-2: [1.0, 1.0], 1e-1: [2.0, 2.0]})
-    lacking = frame.assign(**{"objective.rotated": pd.array([True, None, True, None], dtype="boolean")})
+    frame = grid({1e-2: [1.0, 1.0], 1e-1: [2.0, 2.0], 1.0: [3.0, 3.0]})
+    lacking = frame.assign(**{"objective.rotated": pd.array([True, None] * 3, dtype="boolean")})
     assert only(lacking)["best"] == only(frame)["best"] == 1e-2
 
 
