@@ -11,7 +11,7 @@ from anncore.experiment import load_experiment
 from anncore.experiment.plan import make_plan
 
 FOLDER = Path(__file__).parents[1] / "experiments"
-FILES = sorted(FOLDER.glob("*.toml"))
+FILES = sorted([*FOLDER.glob("*.toml"), *FOLDER.glob("claims/*.toml")])
 GUIDE = (FOLDER / "README.md").read_text(encoding="utf-8")
 
 

@@ -20,6 +20,7 @@ from anncore.evidence import stats
 from anncore.evidence.always_valid import always_valid_p, pairs_until_decided
 from anncore.evidence.frame import UNRUN
 from anncore.evidence.study import BLOCKING, Study, blocked_arms
+from anncore.evidence.units import STATUS_VERBS
 from anncore.evidence.verdicts import Comparison, Verdict, compare
 from anncore.experiment.success import SuccessRule, success_rule
 
@@ -161,7 +162,8 @@ def _rates(study: Study, problem: str, outcomes: pd.DataFrame) -> list[Rate]:
 
 def _unknown(statuses: list[str], outcomes: Any) -> str:
     """Say why some of an arm's seeds have no outcome: "2 failed, 1 not run"; "" where all have one."""
-    counts = [f"{statuses.count(word)} {word}" for word in (*BLOCKING, *UNRUN) if word in statuses]
+    lost = [status for status in (*BLOCKING, *UNRUN) if status in statuses]
+    counts = [f"{statuses.count(status)} {STATUS_VERBS.get(status, status)}" for status in lost]
     undefined = sum(
         status == "ok" and math.isnan(one) for status, one in zip(statuses, outcomes, strict=True)
     )
@@ -266,8 +268,11 @@ def _over_all(study: Study, outcomes: Mapping[str, pd.DataFrame]) -> list[Compar
         return []
     # A seed without an outcome leaves no rate there, so that nothing is claimed.
     rates = pd.DataFrame({problem: table.mean(axis=0, skipna=False) for problem, table in outcomes.items()}).T
-    by_data_set = rates.groupby([study.dataset_of[problem] for problem in rates.index], sort=False)
-    costs = 1 - by_data_set.agg(lambda shares: shares.mean(skipna=False))
+    names = list(dict.fromkeys(study.dataset_of[problem] for problem in outcomes))
+    variants = {
+        name: [problem for problem in outcomes if study.dataset_of[problem] == name] for name in names
+    }
+    costs = pd.DataFrame({name: 1 - rates.loc[own].mean(skipna=False) for name, own in variants.items()}).T
     if len(costs) < 2:
         return []
     blocked: dict[str, str] = {}

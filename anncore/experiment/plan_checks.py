@@ -22,6 +22,7 @@ from anncore.contract.trial import Trial
 from anncore.engine.optimizing import refuse_unfit
 from anncore.engine.training import total_steps
 from anncore.experiment.choices import Choice, Combo, Option
+from anncore.experiment.claim import check_claim
 from anncore.experiment.mistakes import Mistakes
 from anncore.experiment.model import Entry
 from anncore.experiment.select_metric import check_select
@@ -65,6 +66,7 @@ class PlanChecker:
         mistakes.attempt(partial(check_success, self.experiment, self._tasks), None)
         if not (self.experiment.only or self.experiment.skip):  # then names may be left out on purpose
             mistakes.attempt(partial(self._check_control, arms), None)
+            mistakes.attempt(partial(check_claim, self.experiment, arms), None)
             mistakes.attempt(partial(self._check_targets, {*problems, *self._tasks}), None)
             mistakes.attempt(partial(check_limits, self.experiment, {*problems, *self._tasks}), None)
         mistakes.raise_all()

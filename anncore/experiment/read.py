@@ -15,6 +15,7 @@ from anncore.contract.loading import load_registry
 from anncore.contract.registry import HOME, Registry
 from anncore.contract.trial import Split, Train
 from anncore.experiment import settings
+from anncore.experiment.claim import read_claim
 from anncore.experiment.document import Document, Source, first_comment
 from anncore.experiment.entries import keep, read_entries
 from anncore.experiment.exercise import Exercise, read_exercise
@@ -34,6 +35,7 @@ from anncore.experiment.typed import read_source
 TOP = (
     "schema",
     "title",
+    "claim",
     "vary",
     "train",
     "split",
@@ -175,6 +177,7 @@ def _check_top(document: Document) -> None:
     """Note sections that there are not, and another version of the format."""
     top = document.section()
     top.allow(TOP)
+    document.mistakes.attempt(lambda: read_claim(document), None)
     if top.whole("schema", SCHEMA, 1) != SCHEMA:
         document.mistakes.note(top.wrong("schema", f"{SCHEMA}, the only version of the format so far"))
 

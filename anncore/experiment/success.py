@@ -80,13 +80,10 @@ def check_success(experiment: Experiment, tasks: Mapping[str, str]) -> None:
     rule = success_rule(experiment.report)
     if rule is None:
         return
-    if rule.metric is None:
-        column, goal = (
-            metric_column("test", parse_metric(experiment.select.metric)[1]),
-            experiment.select.goal,
-        )
-    else:
-        column, goal = rule.metric, _goal(experiment, rule.metric, {*tasks.values()})
+    goal: str | None = experiment.select.goal
+    column = rule.metric or metric_column("test", parse_metric(experiment.select.metric)[1])
+    if rule.metric is not None:
+        goal = _goal(experiment, column, {*tasks.values()})
     if goal is not None and (goal == "max") != rule.at_least:
         written, right = ("at_least", "at_most") if rule.at_least else ("at_most", "at_least")
         way = "higher" if goal == "max" else "lower"

@@ -30,6 +30,7 @@ from anncore.evidence.study import BLOCKING, Study, blocked_arms, by_data_set
 from anncore.evidence.units import singular
 from anncore.evidence.verdicts import Comparison, compare, seed_claims
 from anncore.report import further, methods, tables
+from anncore.report.claim import claim_content
 from anncore.report.success import success_content, success_findings
 
 SCHEMA = 2
@@ -47,13 +48,15 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
     overall = tables.overall(study, boards)
     claims = _claims(study, [row["arm"] for row in overall])
     success = success_content(study)
+    claim = claim_content(study, claims.by_problem)
     content = {
         **_asked(study),
         "counts": _counts(study),
-        "answer": _answer(study, claims, overall, success),
+        "answer": _answer(study, claims, overall, success, claim),
         "leaderboard": {"overall": overall, "problems": boards},
         "comparisons": _comparisons(claims),
         "success": success,
+        "claim": claim,
         "improvement": further.improvement(study),
         "speed": further.speed(study),
         "costs": further.costs(study),
@@ -125,15 +128,20 @@ def _asked(study: Study) -> dict[str, Any]:
 
 
 def _answer(
-    study: Study, claims: _Claims, overall: list[dict[str, Any]], success: dict[str, Any] | None
+    study: Study,
+    claims: _Claims,
+    overall: list[dict[str, Any]],
+    success: dict[str, Any] | None,
+    claim: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Return the answer box: the first sentence, the findings, and what to be careful about."""
     ranked = [row["arm"] for row in overall]
     pairs = max((len(comparisons) for comparisons in claims.by_problem.values()), default=0)
     labels = {measure.label for measure in study.measures.values()}
     return {
-        "headline": _headline(study, claims.deciding, overall, success),
+        "headline": _headline(study, claims.deciding, overall, _own_answer(success, claim)),
         "findings": [
+            *([{"kind": "claim", "where": "", "text": claim["sentence"]}] if claim else []),
             *success_findings(
                 success,
                 _findings(claims, ranked, study.problem_unit),
@@ -183,11 +191,11 @@ def _headline(
     study: Study,
     deciding: list[Comparison],
     overall: list[dict[str, Any]],
-    success: dict[str, Any] | None = None,
+    own_answer: str = "",
 ) -> str:
     """Return the report's first sentence; where no trial finished there are no ranks.
 
-    Where the experiment says what success is, it answers with how often each arm succeeds.
+    own_answer: what answers the experiment's question, where that is not which arm ranks best.
     """
     totals = {name: sum(row[name] for row in overall) for name in ("ok", "diverged", "n")}
     if overall and not totals["ok"]:
@@ -205,13 +213,20 @@ def _headline(
         missing, planned = study.not_run["report"]
         have = "has" if planned - missing == 1 else "have"
         return f"{planned - missing} of {planned} report trials {have} run; no arm is ranked until all have."
-    if success is not None and study.arms:
-        return str(success["headline"])
+    if own_answer and study.arms:
+        return own_answer
     ranks = {row["arm"]: row["mean_rank"] for row in overall}
     said = headline(study.arms, deciding, ranks, *_blocked_words(study))
     if len(study.problems) > 1 and len(study.arms) > 1 and not deciding:
         return f"{said.rstrip('.')}; variants of one data set allow no claim over all of them."
     return said
+
+
+def _own_answer(success: dict[str, Any] | None, claim: dict[str, Any] | None) -> str:
+    """Return the sentence on rates of success, else on the claim; "" where the file asks for neither."""
+    if success is not None:
+        return str(success["headline"])
+    return "" if claim is None else str(claim["answer"])
 
 
 def _blocked_words(study: Study) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 from anncore.contract.documentation import documentation
 from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE
 from anncore.evidence import stats
+from anncore.evidence.claim import column_words
 from anncore.evidence.sentences import counted, growth, joined, number, p_value, percent, short
 from anncore.evidence.signed_rank import EXACT_PAIRS, TAIL_ERROR
 from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
@@ -66,6 +67,8 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
         paragraphs.append((f"Over all {content['unit']}", _over_all(content)))
     if content["success"] is not None:
         paragraphs.append(("Success rates", _success(content)))
+    if content["claim"] is not None and content["claim"]["problems"]:
+        paragraphs.append(("Claim", _claim(content)))
     paragraphs.append(("Failures", _failures(content)))
     if content["improvement"] is not None:
         paragraphs.append(("Probability of improvement", _improvement(content)))
@@ -88,6 +91,26 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
         "paragraphs": [{"title": title, "text": text} for title, text in paragraphs],
         "references": references,
     }
+
+
+def _claim(content: Mapping[str, Any]) -> str:
+    claim, one = content["claim"], singular(content["unit"])
+    pairs = f"{joined(claim['before'])} against {joined(claim['after'])}"
+    how = {
+        "score": "by the scores, as in the tables",
+        "success": "by how often they succeed, as in the tables",
+        "steps": "by the ratio of their steps to the target, a miss being infinite; Holm's correction counts "
+        "these pairs alone",
+    }.get(
+        claim["by"],
+        f"by {column_words(claim['by'], content['unit'])}, of which the first must have more; Holm's "
+        "correction counts these pairs alone",
+    )
+    return (
+        f"The verdict on the claim follows from comparisons alone: {pairs}, {how}. It holds on a {one} where "
+        f"every such pair is decided in its favour, and does not hold here where it holds on none and one "
+        f"pair is decided against it, or all are equal."
+    )
 
 
 def _success(content: Mapping[str, Any]) -> str:

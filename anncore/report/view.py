@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from anncore.contract.kinds.sections import PLACES
+from anncore.evidence.claim import column_words
 from anncore.evidence.sentences import SEEDS, counted
 from anncore.evidence.units import metric_words, sentence, singular
 from anncore.report import words
@@ -187,7 +188,8 @@ def _success(content: Mapping[str, Any]) -> Section | None:
     for problem, pairs in success["comparisons"]["problems"].items():
         if any(pair["n"] for pair in pairs):
             header, rows = pair_rows(pairs)
-            cells = [[*row[:-1], Cell(row[-1], best=row[-1] == words.VERDICTS["better"])] for row in rows]
+            better = words.VERDICTS["better"]
+            cells = [[*map(Cell, row[:-1]), Cell(row[-1], best=row[-1] == better)] for row in rows]
             tables.append(table(caption_of_pairs(problem, pairs), header, cells, "success-pairs"))
     return Section(
         "success",
@@ -231,15 +233,27 @@ def _matrix(content: Mapping[str, Any]) -> Table:
 def _differences(content: Mapping[str, Any]) -> Section | None:
     comparisons, often = content["comparisons"]["overall"], content["improvement"]
     figures = _figures(content, "differences")
-    if not comparisons and not figures and often is None:
+    claim = content.get("claim") or {"comparisons": {}}
+    if not comparisons and not figures and often is None and not claim["comparisons"]:
         return None
     units = content["unit"]
     ranked = [row["arm"] for row in content["leaderboard"]["overall"]]
     caption = f"Over all {units}. The unit is the {singular(units)}."
     tables = _comparisons(caption, comparisons, ranked[0])
+    for problem, pairs in claim["comparisons"].items():
+        tables += _comparisons(
+            f"The claim's arms on {problem}, {claimed_by(claim, content)}.", pairs, ranked[0]
+        )
     if often is not None:
         tables.append(table(*words.improvement_table(often, ranked, units), "improvement"))
     return Section("differences", "Differences", tables=tables, figures=figures)
+
+
+def claimed_by(claim: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+    """Say what the arms of a claim are compared by where the report's scores are not it."""
+    if claim["by"] == "steps":
+        return "by the steps to their target"
+    return f"by {column_words(claim['by'], content['unit'])}, of which the better has more"
 
 
 def _comparisons(caption: str, comparisons: Sequence[Mapping[str, Any]], best: str) -> list[Table]:

@@ -27,6 +27,12 @@ def only(frame: pd.DataFrame, **options: Any) -> Any:
     return row
 
 
+def test_a_flag_that_some_problems_lack_is_no_hindrance() -> None:
+    frame = grid({1e-2: [1.0, 1.0], 1e-1: [2.0, 2.0], 1.0: [3.0, 3.0]})
+    lacking = frame.assign(**{"objective.rotated": pd.array([True, None] * 3, dtype="boolean")})
+    assert only(lacking)["best"] == only(frame)["best"] == 1e-2
+
+
 def test_a_parabola_by_hand() -> None:
     row = only(grid({1e-3: [2.0, 2.0], 1e-2: [1.0, 1.0], 1e-1: [1.05, 1.05], 1.0: [4.0, math.inf]}))
     assert (row["hyperparameter"], row["best"], row["edge"], row["scale"]) == (

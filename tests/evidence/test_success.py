@@ -146,17 +146,19 @@ def _ends(arm: str, status: str, count: int) -> Any:
     return lambda p, a, seed: status if a == arm and seed - 100 < count else "ok"
 
 
-@pytest.mark.parametrize("status", ["failed", "timeout", "crashed"])
-def test_a_trial_that_ended_otherwise_is_neither_and_blocks_claims(status: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "verb"), [("failed", "failed"), ("timeout", "timed out"), ("crashed", "crashed")]
+)
+def test_a_trial_that_ended_otherwise_is_neither_and_blocks_claims(status: str, verb: str) -> None:
     results = counted({"relu": 20, "sigmoid": 5, "tanh": 20}, status=_ends("tanh", status, 2))
     result = result_of(results)
     rates = {rate.arm: rate for rate in result.rates["xor"]}
     assert (rates["tanh"].successes, rates["tanh"].n, rates["tanh"].unknown) == (18, 18, 2)
-    assert rates["tanh"].note == f"2 {status}"
+    assert rates["tanh"].note == f"2 {verb}"
     verdicts = {frozenset((pair.a, pair.b)): pair for pair in result.pairs["xor"]}
     blocked = verdicts[frozenset(("tanh", "sigmoid"))]
     assert blocked.verdict == "blocked"
-    assert blocked.reason == f"tanh: 2 {status} of 20 trials"
+    assert blocked.reason == f"tanh: 2 {verb} of 20 trials"
     assert verdicts[frozenset(("relu", "sigmoid"))].verdict == "better"
 
 

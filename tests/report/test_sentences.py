@@ -21,7 +21,7 @@ from shipped import REGISTRY
 from anncore.contract.handed_over import with_components
 from anncore.contract.hyperparameters import resolve
 from anncore.contract.trial import Split, Stop
-from anncore.evidence import cautions, sentences, success_sentences, units, verdicts
+from anncore.evidence import cautions, claim, sentences, success_sentences, units, verdicts
 from anncore.evidence.results import Results
 from anncore.evidence.sentences import interval, number, p_value, size
 from anncore.evidence.verdicts import Comparison, compare
@@ -33,7 +33,7 @@ from anncore.report.terminal import summary
 from anncore.report.view import Section, sections, shown
 from anncore.testing.made_up import WATCHED, MadeUp
 
-WRITERS = [sentences, cautions, verdicts, units, words, methods, success_sentences, success]
+WRITERS = [sentences, cautions, verdicts, units, words, methods, success_sentences, success, claim]
 FEW: dict[str, Any] = {
     "arms": ("sgd", "adam"),
     "problems": ("xor", "iris"),
@@ -106,6 +106,7 @@ def worlds() -> Iterator[tuple[str, Results]]:
     yield from _settings()
     yield from _rules()
     yield from _successes()
+    yield from _claims()
 
 
 def _sizes() -> Iterator[tuple[str, Results]]:
@@ -299,6 +300,37 @@ def _successes() -> Iterator[tuple[str, Results]]:
     for length in (16, len(keys) - 1):
         kept = set(keys[:length])
         yield f"success, {length} trials", made.results(lambda row, kept=kept: row.key in kept)  # type: ignore[misc]
+
+
+def _claims() -> Iterator[tuple[str, Results]]:
+    """Yield sweeps that put a claim to the test, by all that it can be tested by."""
+    three = ("sgd", "adam", "lion")
+    names: dict[str, Any] = {"says": "Adam wins.", "better": "adam", "worse": "sgd"}
+    several = {"says": "They win", "better": ["adam", "lion"], "worse": ["sgd"]}
+    more = {"says": "Sgd has more loss.", "more": "sgd", "less": ["adam", "lion"], "of": "train_loss.1"}
+    steps = {**names, "by": "steps"}
+    options = {**ONE_RATE, "arms": three, "seeds": range(100, 110)}
+
+    def stating(results: Results, claim: Any) -> Results:
+        return asked(results, document={**results.experiment.document, "claim": claim})
+
+    def turned(problem: str, arm: str, seed: int) -> float:
+        return scored(problem, arm, seed) if problem == "xor" else 0.5 - scored(problem, arm, seed)
+
+    for score in (scored, by_luck, turned, lambda p, a, s: 0.25, lambda p, a, s: 0.5 - scored(p, a, s)):
+        results = make_results(**options, score=score)
+        for stated in (names, several, more):
+            yield f"claim {stated}", stating(results, stated)
+    alone = make_results(**{**options, "problems": ("xor",)}, score=scored)
+    for stated in (names, several, steps, {**more, "more": ["sgd", "adam"], "less": "lion"}, "Adam wins."):
+        yield f"claim {stated} on one", stating(alone, stated)
+    lost = make_results(**options, score=scored, status=ended(xor_sgd_100="failed"))
+    yield "claim, a failure", stating(lost, steps)
+    controlled = make_results(**options, score=scored, report={"control": "lion"})
+    yield "claim, a control", stating(controlled, names)
+    rule = {"success": {"metric": "valid_loss", "at_most": 0.25}}
+    yield "claim of success", stating(make_results(**options, score=scored, report=rule), names)
+    yield "claims of success", stating(make_results(**options, score=scored, report=rule), several)
 
 
 def by_luck(problem: str, arm: str, seed: int) -> float:

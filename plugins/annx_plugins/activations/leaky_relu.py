@@ -21,7 +21,8 @@ class LeakyReLU(Activation):
 
     Maas, Hannun & Ng, "Rectifier Nonlinearities Improve Neural Network Acoustic Models", ICML 2013
     workshop, section 2. https://ai.stanford.edu/~amaas/papers/relu_hybrid_icml2013_final.pdf. PyTorch,
-    JAX and Flux use its slope of 0.01; Keras uses 0.3 in the layer and 0.2 in the function.
+    JAX and Flux use its slope of 0.01; Keras uses 0.3 in the layer and 0.2 in the function. The seed
+    document's max(slope z, z) is the same for slopes up to 1 only.
     """
 
     name: ClassVar[str] = "leaky_relu"

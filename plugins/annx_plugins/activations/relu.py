@@ -20,7 +20,9 @@ class ReLU(Activation):
     Keras, JAX and Flux.
 
     Nair & Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines", ICML 2010.
-    https://www.cs.toronto.edu/~hinton/absps/reluICML.pdf
+    https://www.cs.toronto.edu/~hinton/absps/reluICML.pdf. The seed document asks of an activation that it be
+    differentiable, which this one is not; and it writes Σⱼ (wᵢⱼ xⱼ + bᵢ), which would count the bias once for
+    each input, where Σⱼ wᵢⱼ xⱼ + bᵢ is meant.
     """
 
     name: ClassVar[str] = "relu"

@@ -18,7 +18,8 @@ class Softmax(Activation):
     Backward multiplies by the full Jacobian: ∂L/∂z = a ∘ (grad - Σⱼ gradⱼ aⱼ).
 
     Domain: z real. Range: (0, 1]; floating point reaches 0. The values of an example sum to 1.
-    Shapes: z (T, N, D), the distribution over D.
+    Shapes: z (T, N, D), the distribution over D; no function of one unit by itself, as the seed document's
+    list of activations might suggest.
 
     Bridle, "Probabilistic Interpretation of Feedforward Classification Network Outputs, with
     Relationships to Statistical Pattern Recognition", Neurocomputing (1990), 227-236.

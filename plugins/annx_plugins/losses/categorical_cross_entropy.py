@@ -40,7 +40,9 @@ class CategoricalCrossEntropy(JointLoss):
     Bishop, "Pattern Recognition and Machine Learning" (2006), section 4.3.4. Smoothing: Szegedy et al.,
     "Rethinking the Inception Architecture for Computer Vision", CVPR 2016, section 7.
     https://arxiv.org/abs/1512.00567. For the probabilities (.2, .3, .1) and the first class Keras gives
-    1.0986, the others 1.6094.
+    1.0986, the others 1.6094. It is for two outputs or more: of one sigmoid unit, as in the seed document's
+    Flux example, it would ignore the negatives (see `binary_cross_entropy`). Its minimum is that of the
+    Kullback-Leibler divergence; that it makes estimates "unbiased", as the seed says, does not follow.
     """
 
     name: ClassVar[str] = "categorical_cross_entropy"

@@ -29,8 +29,9 @@ class Focal(JointLoss):
 
     Lin, Goyal, Girshick, He & Dollár, "Focal Loss for Dense Object Detection", ICCV 2017, equation 5.
     https://arxiv.org/abs/1708.02002. torchvision follows it; Keras's binary form, optax and Flux leave
-    balance off by default. The seed document's code gives alpha to the negatives, its formula (and
-    preset "seed") to the positives.
+    balance off by default. The seed document's code is not its formula (which preset "seed" follows): it
+    gives 1 - alpha to the positives, and takes a softmax of three classes where a comment says binary, so
+    that "label 1" is one of three.
     """
 
     name: ClassVar[str] = "focal"

@@ -21,7 +21,8 @@ class MeanAbsoluteError(Loss):
     Shapes: a and y (T, N, D); value (T,), the mean over N and D.
 
     Bloomfield & Steiger, "Least Absolute Deviations: Theory, Applications, and Algorithms" (1983),
-    chapter 1. https://doi.org/10.1007/978-1-4684-8574-5. Some texts use the sum instead of the mean.
+    chapter 1. https://doi.org/10.1007/978-1-4684-8574-5. Some texts use the sum instead of the mean; the seed
+    document has both. Its "constant" derivative is the sign.
     """
 
     name: ClassVar[str] = "mae"

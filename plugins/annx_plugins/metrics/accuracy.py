@@ -19,6 +19,10 @@ class Accuracy(Metric):
 
     Shapes: output and target (T, N, D); score (T,). Hastie, Tibshirani & Friedman, "The Elements of
     Statistical Learning" (2009), section 7.2, as 1 minus the 0-1 loss.
+
+    The seed document's Flux example compares outputs (1, N) with one-hot labels (2, N), and where it corrects
+    that, with labels (N,): N x N pairs, of which q p + (1 - q)(1 - p) are equal, for shares q of predicted
+    and p of true ones. Where half of the labels are 1 that is 1/2, however good the network is.
     """
 
     name: ClassVar[str] = "accuracy"

@@ -56,7 +56,8 @@ class Sparse(Network):
     and the smallest negative weights go by themselves, after every epoch, and new ones are random. 0 is that
     of Evci, Gale, Menick, Castro & Elsen, "Rigging the Lottery: Making All Tickets Winners", ICML 2020.
     https://arxiv.org/abs/1911.11134. small_world: Watts & Strogatz, "Collective dynamics of 'small-world'
-    networks", Nature 393 (1998), 440-442. https://doi.org/10.1038/30918
+    networks", Nature 393 (1998), 440-442. https://doi.org/10.1038/30918. The seed document's
+    sparse network, connected to "few distant" units, is range "far"; elsewhere sparse means few of any.
     """
 
     name: ClassVar[str] = "sparse"

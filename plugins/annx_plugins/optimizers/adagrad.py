@@ -24,7 +24,7 @@ class AdaGrad(Optimizer):
         θ ← θ - lr g / √(G + eps)       eps_mode "inside"
 
     Domain: lr > 0, eps > 0, initial ≥ 0. The factor lr / √G never grows; it shrinks less where gradients
-    are small.
+    are small. (The seed document says that it grows there.)
 
     Duchi, Hazan & Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic
     Optimization", JMLR 12 (2011), 2121-2159, figure 1, with the diagonal matrix.
