@@ -25,7 +25,7 @@ from anncore.evidence import cautions, claim, sentences, success_sentences, unit
 from anncore.evidence.results import Results
 from anncore.evidence.sentences import interval, number, p_value, size
 from anncore.evidence.verdicts import Comparison, compare
-from anncore.experiment.model import Chosen, Rounds, SearchSettings, Widening
+from anncore.experiment.model import Chosen, Rounds, SearchSettings, Select, Widening
 from anncore.report import methods, success, words
 from anncore.report.build import build_report, plain, problem_sentence
 from anncore.report.export import trials_table
@@ -221,6 +221,7 @@ def _settings() -> Iterator[tuple[str, Results]]:
     yield "early stops", asked(strange, train=early, split=Split(stratify=False, standardize=False))
     epochs = dataclasses.replace(results.experiment.train, steps=None, epochs=1, batch_size="full")
     yield "an epoch", asked(results, train=epochs)
+    yield "no targets", asked(results, selection=Select("valid_quantization_error", "min"))
     registry = type(REGISTRY)((*REGISTRY.components, *WATCHED), REGISTRY.plugins)
     whole = make_results(**{**FEW, "whole": True, "steps": 600}, registry=registry, report={"target": 5.0})
     yield "costs", whole
