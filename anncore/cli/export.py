@@ -31,7 +31,7 @@ def _complete_formats(ctx: click.Context, param: click.Parameter, incomplete: st
     required=True,
     metavar="NAME",
     shell_complete=_complete_formats,
-    help="csv, parquet (needs annx[parquet]), latex (its tables need array, booktabs and longtable), webp or "
+    help="csv, parquet (needs annx[parquet]), latex (its tables need array, booktabs and longtable), "
     "gif (boundaries that move; need [report] maps_at), or a format that a plugin brings; 'annx list "
     "exporter' names all.",
 )

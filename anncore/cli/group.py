@@ -25,7 +25,7 @@ from anncore.report.printable import printable
 if TYPE_CHECKING:
     from anncore.cli.plugin_commands import PluginCommands
 
-WITH_RUN_FOLDER = ("plan", "sweep")  # the verbs whose --out is the run folder
+WITH_OUT = ("plan", "sweep", "export")  # the verbs that write to a folder given by --out
 OK, SOME_FAILED, MISUSED, STOPPED, NOTHING_MATCHED, INTERRUPTED = 0, 1, 2, 4, 5, 130
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
 
@@ -101,7 +101,7 @@ class Verbs(click.Group):
         except BrokenPipeError as error:
             raise _PipeClosed from error
         except AnnxError as error:
-            if ctx.invoked_subcommand in VERBS and ctx.invoked_subcommand not in WITH_RUN_FOLDER:
+            if ctx.invoked_subcommand in VERBS and ctx.invoked_subcommand not in WITH_OUT:
                 error.args = tuple(without_out(str(line)) for line in error.args)
             raise
         return result

@@ -40,4 +40,5 @@ def test_a_sentence_that_begins_with_a_metric_keeps_its_capitals() -> None:
 def test_no_shipped_metric_is_an_abbreviation_in_small_letters() -> None:
     small = {metric.name for metric in REGISTRY.of_kind("metric") if metric_words(metric.name).islower()}
     words = {"accuracy", "balanced_accuracy", "log_loss", "zero_one_error", "dead_units", "saturated_units"}
-    assert small <= words | {"gradient_norm"}
+    words |= {"gradient_norm", "log_likelihood", "reconstruction_error", "quantization_error", "coverage"}
+    assert small <= words | {"topographic_error", "idle_prototypes"}

@@ -196,6 +196,7 @@ ROWS = [
     ),
     around("clip_norm", lambda o, lr: o.chain(o.clip_by_global_norm(0.3), o.sgd(lr)), max_norm=0.3),
     around("clip_value", lambda o, lr: o.chain(o.clip(0.04), o.sgd(lr)), preset="", max_value=0.04),
+    around("accumulate", lambda o, lr: o.MultiSteps(o.sgd(lr), 3), preset="", k=3),
     around("ema", lambda o, lr: Averaged(o.sgd(lr), o.ema(0.99))),
     around("lookahead", lambda o, lr: Slow(o, o.lookahead(o.sgd(lr), 5, 0.4)), alpha=0.4),
     optax(

@@ -220,13 +220,12 @@ def test_without_moments_the_report_says_how_to_ask_for_them() -> None:
 # What moves
 
 
-@pytest.mark.parametrize(("form", "name"), [("webp", "WEBP"), ("gif", "GIF")])
-def test_the_picture_that_moves_has_a_frame_per_moment(form: str, name: str) -> None:
+def test_the_picture_that_moves_has_a_frame_per_moment() -> None:
     swept = results(sliding)
-    files = export(swept, load_registry().get("exporter", form))
-    assert list(files) == [f"moons.{form}"]
-    with Image.open(io.BytesIO(files[f"moons.{form}"])) as picture:
-        assert (picture.format, picture.n_frames, picture.info["loop"]) == (name, 4, 0)
+    files = export(swept, load_registry().get("exporter", "gif"))
+    assert list(files) == ["moons.gif"]
+    with Image.open(io.BytesIO(files["moons.gif"])) as picture:
+        assert (picture.format, picture.n_frames, picture.info["loop"]) == ("GIF", 4, 0)
         frames, stands = [], []
         for frame in range(4):
             picture.seek(frame)

@@ -254,7 +254,7 @@ def test_what_a_learning_rule_descends_stands_for_the_gradient(tmp_path: Path) -
     # W ← W + xᵀ y: of these two examples [1 + 3, 2 + 4], of length √52.
     data = given_data([[1, 2], [3, 4]], [[1], [1]])
     stack = Stack([trial], registry, [data])
-    norms = Evaluator(stack).watched([registry.get("metric", "gradient_norm").cls()])
+    norms = Evaluator(stack).watched([registry.get("metric", "gradient_norm").cls()], (1, 1))
     assert norms == {
         "train_gradient_norm": pytest.approx(math.sqrt(52)),
         "train_gradient_norm.1": pytest.approx(math.sqrt(52)),

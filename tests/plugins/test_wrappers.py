@@ -29,6 +29,7 @@ WRAPPERS: Mapping[str, Mapping[str, Any]] = {
     "clip_value": {"max_value": 0.01},
     "ema": {"decay": 0.8},
     "lookahead": {"k": 3},
+    "accumulate": {"k": 3},
     "cautious": {},
     "cautious per trial": {"per": "trial", "scale": "mean"},
     "sam": {"rho": 0.2},
@@ -208,6 +209,33 @@ def test_lookahead_by_hand() -> None:
     assert seen(slow, [2, 4, 2, 4], start=10.0) == ([8, 8.5, 6.5, 7], [10, 8.5, 8.5, 7])
     fast = made("lookahead", made("sgd", lr=1.0), k=2, alpha=0.25, evaluate_at="fast")
     assert seen(fast, [2, 4, 2, 4], start=10.0) == ([8, 8.5, 6.5, 7],) * 2
+
+
+def test_accumulate_by_hand() -> None:
+    # k = 2: the means of (2, 4) and (1, 0) are 3 and 1/2; with momentum 1/2 the steps are 3 and 1/2 · 3 + 1/2
+    held = made("accumulate", made("sgd", lr=1.0, momentum=0.5), k=2)
+    assert seen(held, [2, 4, 1, 0], start=10.0)[0] == [10, 7, 7, 5]
+
+
+def test_accumulated_single_examples_are_a_full_batch() -> None:
+    """60 examples, 36 of them in training: 36 batches of one make the step that the full batch makes."""
+    data = {"dataset": ("two_moons", {"n": 60}), "dtype": "float64", "steps": 72, "eval_every": 36}
+    one_by_one = make_trial(
+        REGISTRY,
+        optimizer=make_part(
+            REGISTRY,
+            "optimizer",
+            ("accumulate", {"k": 36}),
+            optimizer=(make_part(REGISTRY, "optimizer", ("sgd", {"lr": 0.5})),),
+        ),
+        **data,
+        batch_size=1,
+    )
+    whole = make_trial(
+        REGISTRY, optimizer=("sgd", {"lr": 0.5}), **{**data, "steps": 2, "eval_every": 1}, batch_size="full"
+    )
+    results = [train_stack([trial], REGISTRY)[0] for trial in (one_by_one, whole)]
+    assert results[0].metrics["train_loss"] == pytest.approx(results[1].metrics["train_loss"], rel=1e-12)
 
 
 def test_lookahead_may_start_its_optimizer_afresh() -> None:

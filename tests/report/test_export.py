@@ -119,7 +119,7 @@ def test_the_help_names_our_formats() -> None:
     (option,) = [param for param in verb.command.params if param.name == "form"]
     assert isinstance(option, click.Option)
     ours = [component.name for component in REGISTRY.of_kind("exporter")]
-    assert ours == ["csv", "gif", "latex", "parquet", "webp"]
+    assert ours == ["csv", "gif", "latex", "parquet"]
     assert all(name in str(option.help) for name in ours)
 
 

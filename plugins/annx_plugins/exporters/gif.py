@@ -1,4 +1,4 @@
-"""Exporters: webp and gif, decision boundaries that move."""
+"""Exporter: gif, decision boundaries that move."""
 
 from __future__ import annotations
 
@@ -29,33 +29,20 @@ MARKS = 60  # examples in a panel
 
 
 @dataclass(frozen=True)
-class WebP(Exporter):
-    """Animated WebP: a file per data set in which decision boundaries come about, for slides.
+class GIF(Exporter):
+    """Animated GIF: a file per data set in which decision boundaries come about, for slides.
 
     A frame per moment that `[report] maps_at` asks for, a panel per arm, the best four. It repeats without
     end and rests on the last moment. All arms show the same seed, whose final scores are typical.
     """
 
-    name: ClassVar[str] = "webp"
-
-    def files(self, data: ExportInput) -> Mapping[str, bytes]:
-        return _files(data, "webp")
-
-
-@dataclass(frozen=True)
-class GIF(Exporter):
-    """Animated GIF: a file per data set in which decision boundaries come about, for slides.
-
-    It shows what `webp` shows, for programs that do not know WebP, in twice as many bytes.
-    """
-
     name: ClassVar[str] = "gif"
 
     def files(self, data: ExportInput) -> Mapping[str, bytes]:
-        return _files(data, "gif")
+        return _files(data)
 
 
-def _files(data: ExportInput, form: str) -> dict[str, bytes]:
+def _files(data: ExportInput) -> dict[str, bytes]:
     """Return a file for each data set; none before a trial of the report has run."""
     rows = boundary_rows(data.figures)
     if not rows and len(data.leaderboard):
@@ -69,34 +56,28 @@ def _files(data: ExportInput, form: str) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for problem, own in by_problem.items():
         name = re.sub(r"\W+", "_", problem).strip("_") or "boundary"
-        while f"{name}.{form}" in files:
+        while f"{name}.gif" in files:
             name += "_"
-        files[f"{name}.{form}"] = _animated(own[:ARMS], data.figures.theme, form)
+        files[f"{name}.gif"] = _animated(own[:ARMS], data.figures.theme)
     return files
 
 
-def _animated(rows: Sequence[BoundaryRow], theme: Any, form: str) -> bytes:
+def _animated(rows: Sequence[BoundaryRow], theme: Any) -> bytes:
     """Return the frames of one data set as one picture that moves."""
-    from PIL import Image, features
+    from PIL import Image
 
-    if form == "webp" and not features.check("webp"):
-        raise AnnxError(
-            "Pillow was built without WebP here. Write --format gif, or install a wheel of Pillow."
-        )
     steps = sorted({step for row in rows for step in row.moments})
     with drawing.drawing_style():
         frames = [Image.open(io.BytesIO(drawing.to_png(_frame(rows, step, theme)))) for step in steps]
-    pictures = [frame.convert("RGB" if form == "webp" else "P") for frame in frames]
+    pictures = [frame.convert("P") for frame in frames]
     buffer = io.BytesIO()
-    options: dict[str, Any] = {"lossless": True, "quality": 80, "method": 4} if form == "webp" else {}
     pictures[0].save(
         buffer,
-        form.upper(),
+        "GIF",
         save_all=True,
         append_images=pictures[1:],
         duration=[FRAME] * (len(steps) - 1) + [LAST],
         loop=0,
-        **options,
     )
     return buffer.getvalue()
 
@@ -126,4 +107,4 @@ def _frame(rows: Sequence[BoundaryRow], step: int, theme: Any) -> Any:
 
 @hookimpl
 def annx_exporters() -> list[type[Exporter]]:
-    return [WebP, GIF]
+    return [GIF]
