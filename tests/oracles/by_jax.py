@@ -196,7 +196,16 @@ ROWS = [
     ),
     around("clip_norm", lambda o, lr: o.chain(o.clip_by_global_norm(0.3), o.sgd(lr)), max_norm=0.3),
     around("clip_value", lambda o, lr: o.chain(o.clip(0.04), o.sgd(lr)), preset="", max_value=0.04),
-    around("accumulate", lambda o, lr: o.MultiSteps(o.sgd(lr), 3), preset="", k=3),
+    optax(
+        "optimizer",
+        "accumulate",
+        lambda o, lr: o.MultiSteps(o.sgd(0.01), 3),
+        {"k": 3},
+        inside=("sgd", {"lr": 0.01}),
+        halves=False,  # a schedule there counts steps, here batches
+        rtol=1e-9,
+        why="MultiSteps divides by a count in single precision",
+    ),
     around("ema", lambda o, lr: Averaged(o.sgd(lr), o.ema(0.99))),
     around("lookahead", lambda o, lr: Slow(o, o.lookahead(o.sgd(lr), 5, 0.4)), alpha=0.4),
     optax(

@@ -28,8 +28,9 @@ class Accumulate(OptimizerWrapper):
     Domain: k ≥ 1 a whole number. Not around an optimizer that asks for more gradients.
 
     Ott, Edunov, Grangier & Auli, "Scaling Neural Machine Translation", WMT 2018.
-    https://arxiv.org/abs/1806.00187, with 16 batches for one update. optax's MultiSteps is the same. In PyTorch one calls backward() k times before step(), with losses divided
-    by k.
+    https://arxiv.org/abs/1806.00187, with 16 batches for one update. optax's MultiSteps is the same, but for
+    schedules, which count steps there. In PyTorch one calls backward() k times before step(), with losses
+    divided by k.
     """
 
     name: ClassVar[str] = "accumulate"
