@@ -11,6 +11,7 @@ from anncore import (
     ComponentError,
     LearnMode,
     RuleNetwork,
+    Task,
     Weights,
     WeightSpec,
     hookimpl,
@@ -41,6 +42,7 @@ class Competitive(RuleNetwork):
     """
 
     name: ClassVar[str] = "competitive"
+    tasks: ClassVar[tuple[Task, ...]] = ("unsupervised",)
     measured: ClassVar[tuple[str, ...]] = ("idle_prototypes",)
 
     units: int = hyper(16, "int [2, inf)")
