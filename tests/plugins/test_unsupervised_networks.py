@@ -257,57 +257,12 @@ def test_a_linear_autoencoder_reaches_the_error_of_principal_components() -> Non
     assert error <= result.metrics["train_loss"] < 1.0001 * error
 
 
-def test_the_autoencoder_s_gradient_is_pytorch_s() -> None:
-    torch = pytest.importorskip("torch")
-    network = rule("autoencoder", 4, hidden=(3,), code=2)
-    rng = np.random.default_rng(5)
-    weights = {spec.name: rng.normal(size=(1, *spec.shape)) for spec in network.specs}
-    x, grad = rng.normal(size=(1, 6, 4)), rng.normal(size=(1, 6, 4))
-    z, tape = network.forward(weights, x, training=True)
-    grads = {name: np.empty_like(value) for name, value in weights.items()}
-    network.backward(weights, tape, grad, grads)
-    there = {name: torch.tensor(value[0], requires_grad=True) for name, value in weights.items()}
-    a = torch.tensor(x[0])
-    for i in range(1, 5):
-        a = a @ there[f"W{i}"] + there[f"b{i}"]
-        a = torch.tanh(a) if i in (1, 3) else a
-    a.backward(torch.tensor(grad[0]))
-    np.testing.assert_allclose(z[0], a.detach(), rtol=1e-10)
-    for name, value in there.items():
-        np.testing.assert_allclose(grads[name][0], value.grad, rtol=1e-10, atol=1e-12)
-
-
 # Generative adversarial network
 
 
 def game(samples: int = 8) -> tuple[PlacedNetwork, dict[str, np.ndarray]]:
     network, rng = rule("gan", 2, hidden=3, samples=samples), np.random.default_rng(6)
     return network, {spec.name: rng.normal(size=(1, *spec.shape)) for spec in network.specs}
-
-
-def test_both_players_descend_pytorch_s_gradients_of_their_own_loss() -> None:
-    torch = pytest.importorskip("torch")
-    network, weights = game()
-    x = np.random.default_rng(7).normal(size=(1, 5, 2))
-    grads = changes(network, weights, x)
-    latents = torch.tensor(
-        network.noise.of("latents", slice(None), lambda rng: rng.standard_normal((5, 2)))[0]
-    )
-    there = {name: torch.tensor(value[0], requires_grad=True) for name, value in weights.items()}
-
-    def player(one: str, values: Any) -> Any:
-        hidden = torch.tanh(values @ there[f"{one}1"] + there[f"{one.lower()}1"])
-        return hidden @ there[f"{one}2"] + there[f"{one.lower()}2"]
-
-    made = player("A", latents)
-    softplus = torch.nn.functional.softplus
-    real, fake = player("B", torch.tensor(x[0])), player("B", made.detach())
-    discriminator = softplus(-real).mean() + softplus(fake).mean()
-    generator = softplus(-player("B", made)).mean()
-    for loss, names in ((discriminator, "B1 b1 B2 b2"), (generator, "A1 a1 A2 a2")):
-        own = names.split()
-        for name, grad in zip(own, torch.autograd.grad(loss, [there[name] for name in own]), strict=True):
-            np.testing.assert_allclose(grads[name][0], grad, rtol=1e-10, atol=1e-12)
 
 
 def test_coverage_is_1_for_the_data_themselves_and_a_part_for_a_lost_mode() -> None:
