@@ -41,6 +41,8 @@ def pair_sentence(pair: RatePair) -> str:
         enough = about(pair.needed)
         return f"{few} to say whether {a} or {b} succeeds more often on {on}; {enough} would be enough."
     if pair.verdict == "tie":
+        if pair.both == 0:
+            return f"Neither {a} nor {b} succeeds on {on} on any of {counted(pair.n, SEEDS)}."
         return f"{a} and {b} succeed on the same seeds of {on} ({pair.both} of {counted(pair.n, SEEDS)})."
     if pair.verdict == "undecided":
         wanted = about(pair.needed)
@@ -105,7 +107,7 @@ def _ending(rates: Sequence[Rate], pairs: Sequence[RatePair]) -> str:
         are = "is" if first.n == 1 else "are"
         return f"; {counted(first.n, SEEDS)} {are} too few for a claim, {about(first.needed)} would be enough"
     if verdicts == {"tie"}:
-        return "; all succeed on the same seeds"
+        return "; all succeed on the same seeds" if any(pair.both for pair in own.values()) else "; none succeeds"
     beaten = [arm for arm, pair in own.items() if pair.verdict == "better" and pair.a == lead]
     open_ = [arm for arm, pair in own.items() if pair.verdict in ("undecided", "tie")]
     if len(own) == 1 and beaten:
