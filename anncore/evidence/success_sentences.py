@@ -141,7 +141,7 @@ def _over_all(study: Study, result: Successes, shares: Sequence[tuple[str, float
     if verdicts == {"blocked"}:
         return "; no claim is made while outcomes are unknown"
     if verdicts == {"tie"}:
-        return "; all succeed equally often"
+        return "; all succeed equally often" if shares[0][1] else "; none succeeds"
     if own and "too_few" not in verdicts:
         beaten = [arm for arm, c in own.items() if c.verdict == "better" and c.a == lead]
         open_ = [arm for arm, c in own.items() if c.verdict in ("undecided", "tie", "equivalent")]
