@@ -65,6 +65,8 @@ def success_headline(study: Study, result: Successes) -> str:
     does = reaching(list(result.limits.values()), unit)
     if len(result.rates) == 1:
         ((problem, rates),) = result.rates.items()
+        if len(study.problems) > 1:
+            does += f" on {problem}"
         texts = [_said(rate, rates[0].n if place else 0) for place, rate in enumerate(rates)]
         opening = _opening([rate.arm for rate in rates], texts, does)
         return f"{opening}{_ending(rates, result.pairs[problem])}."

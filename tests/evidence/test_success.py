@@ -294,3 +294,12 @@ def test_where_no_arm_succeeds_it_says_so() -> None:
 def test_where_all_arms_succeed_on_the_same_seeds_it_says_so() -> None:
     results = counted({"relu": 7, "sigmoid": 7, "tanh": 7})
     assert success_headline(Study(results), result_of(results)).endswith("; all succeed on the same seeds.")
+
+
+def test_a_success_on_one_of_two_data_sets_names_it() -> None:
+    rule = {"metric": "valid_loss", "at_most": {"xor": 0.25}}
+    results = counted(
+        {"relu": 7, "sigmoid": 7, "tanh": 7}, problems=("xor", "blobs"), report={"success": rule}
+    )
+    headline = success_headline(Study(results), result_of(results))
+    assert headline.startswith("relu brings validation loss down to 0.25 on xor in 7 of 20 seeds")
