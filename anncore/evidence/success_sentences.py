@@ -109,7 +109,11 @@ def _ending(rates: Sequence[Rate], pairs: Sequence[RatePair]) -> str:
         are = "is" if first.n == 1 else "are"
         return f"; {counted(first.n, SEEDS)} {are} too few for a claim, {about(first.needed)} would be enough"
     if verdicts == {"tie"}:
-        return "; all succeed on the same seeds" if any(pair.both for pair in own.values()) else "; none succeeds"
+        return (
+            "; all succeed on the same seeds"
+            if any(pair.both for pair in own.values())
+            else "; none succeeds"
+        )
     beaten = [arm for arm, pair in own.items() if pair.verdict == "better" and pair.a == lead]
     open_ = [arm for arm, pair in own.items() if pair.verdict in ("undecided", "tie")]
     if len(own) == 1 and beaten:

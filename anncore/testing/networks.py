@@ -223,9 +223,7 @@ class Rig:
         return figures
 
 
-def _must_keep_arrays(
-    method: str, what: str, given: Mapping[str, Array], after: Mapping[str, Array]
-) -> None:
+def _must_keep_arrays(method: str, what: str, given: Mapping[str, Array], after: Mapping[str, Array]) -> None:
     """Refuse a method that puts arrays of its own in place of those it got, which training keeps using."""
     for name, value in given.items():
         must(

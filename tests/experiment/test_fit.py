@@ -44,8 +44,9 @@ def test_networks_that_look_at_no_target_are_not_for_data_with_targets(
     tmp_path: Path, network: str, dataset: str
 ) -> None:
     task = "multiclass" if dataset == "largest" else "regression"
-    assert f"{network} is for unsupervised tasks, and this is a {task} task; use a data set of such a task" in (
-        refused(tmp_path, dataset, network)
+    assert (
+        f"{network} is for unsupervised tasks, and this is a {task} task; use a data set of such a task"
+        in (refused(tmp_path, dataset, network))
     )
 
 
@@ -73,7 +74,10 @@ def test_a_loss_of_two_outputs_is_named_where_a_network_has_no_place_for_them(tm
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("idle_prototype", "measures 'idle_prototype', and no NetworkMetric is called so. Did you mean 'idle_pro"),
+        (
+            "idle_prototype",
+            "measures 'idle_prototype', and no NetworkMetric is called so. Did you mean 'idle_pro",
+        ),
         ("accuracy", "measures 'accuracy', and no NetworkMetric is called so."),
     ],
 )
@@ -81,3 +85,16 @@ def test_a_network_that_measures_no_known_metric(tmp_path: Path, name: str, mess
     (tmp_path / "misled.py").write_text(MISLED.replace("MEASURED", name))
     more = "plugins.files = ['misled.py']\n"
     assert message in refused(tmp_path, "unit_square", "misled", more)
+
+
+@pytest.mark.parametrize("network", ["som", "gan", "hopfield"])
+def test_an_initializer_that_looks_at_layers_needs_a_network_that_shows_them(
+    tmp_path: Path, network: str
+) -> None:
+    message = refused(tmp_path, "gaussian_ring", network, "initializer.lsuv = {}\ninitializer.normal = {}\n")
+    assert (
+        f"[initializer.lsuv] lsuv looks at the layers of a network, and [network.{network}] does not"
+        in message
+    )
+    text = "# Q?\n[initializer.lsuv]\n[dataset.unit_square]\n[network.autoencoder]\n[optimizer.sgd]\n"
+    make_plan(load(tmp_path, text))

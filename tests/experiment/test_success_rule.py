@@ -26,7 +26,10 @@ from anncore.experiment.plan import make_plan
         ("{ at_most = 1, metric = 'train_dead_units' }", "got 'train_dead_units'"),  # nothing watches them
         ("{ at_most = 1, metric = 'test_accuracy' }", "is better the higher it is; write at_least in place"),
         ("{ at_least = 1 }", "test_loss is better the lower it is; write at_most in place of at_least"),
-        ("{ at_least = 90, metric = 'test_accuracy' }", "at_least must be in [0, 1], where test_accuracy lies"),
+        (
+            "{ at_least = 90, metric = 'test_accuracy' }",
+            "at_least must be in [0, 1], where test_accuracy lies",
+        ),
         ("{ at_least = 90, metric = 'test_accuracy' }", "got 90; 90 % is 0.9."),
         ("{ at_least = 1.5, metric = 'test_accuracy' }", "lies, got 1.5; 1.5 % is 0.015."),
         ("{ at_least = -1, metric = 'test_accuracy' }", "lies, got -1."),
@@ -67,6 +70,7 @@ def test_a_success_that_only_one_network_measures_is_refused(tmp_path: Path) -> 
     )
     with pytest.raises(ExperimentError) as error:
         make_plan(load(tmp_path, text))
-    assert "[report.success] metric 'topographic_error' is measured by networks themselves (som), and " in str(
-        error.value
+    assert (
+        "[report.success] metric 'topographic_error' is measured by networks themselves (som), and "
+        in str(error.value)
     )

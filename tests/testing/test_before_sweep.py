@@ -269,7 +269,8 @@ def test_every_kind_that_computes_has_essential_checks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "checks"), [("som", {"learn", "measures", "snapshot"}), ("sparse", {"gradient", "after_step"})]
+    ("network", "checks"),
+    [("som", {"learn", "measures", "snapshot"}), ("sparse", {"gradient", "after_step"})],
 )
 def test_what_a_network_measures_shows_and_changes_is_essential(network: str, checks: set[str]) -> None:
     # A trial whose network measures wrongly fails at its end, after all its training.
