@@ -134,8 +134,8 @@ class Evaluator:
             if shape != (len(self._group),):
                 got = "nothing" if shape is None else f"shape {shape}"
                 raise ComponentError(
-                    f"{type(stack.network.component).name}: measures must return {metric.name!r} with a number "
-                    f"for each of {len(self._group)} trials, got {got}"
+                    f"{type(stack.network.component).name}: measures must return {metric.name!r} with a "
+                    f"number for each of {len(self._group)} trials, got {got}"
                 )
         return {metric_column(name, metric.name): values[metric.name] for metric in metrics}
 

@@ -222,16 +222,16 @@ class NetworkFit(Fit):
         """Refuse a network that is not for the task, inputs that it does not take, metrics it cannot give."""
         if task not in cls.tasks:
             raise ExperimentError(
-                f"{where} {cls.name} is for {', '.join(cls.tasks)} tasks, and this is {_article(task)} {task} "
-                "task; use a data set of such a task, or leave the pair out by [[exclude]]."
+                f"{where} {cls.name} is for {', '.join(cls.tasks)} tasks, and this is {_article(task)} "
+                f"{task} task; use a data set of such a task, or leave the pair out by [[exclude]]."
             )
         takes = Interval.parse(cls.accepts)
         if math.isfinite(takes.low) or math.isfinite(takes.high):
             low, high = self.maker.value_range(dataset, "x")
             if not (takes.holds(low) and takes.holds(high)):
                 raise ExperimentError(
-                    f"{where} {cls.name} takes inputs in {takes}, but they lie in {low:.3g} ... {high:.3g} in "
-                    "training; set [split] standardize = false, or use other data."
+                    f"{where} {cls.name} takes inputs in {takes}, but they lie in {low:.3g} ... {high:.3g} "
+                    "in training; set [split] standardize = false, or use other data."
                 )
         given = [metric.name for metric in self.registry.of_kind("metric") if metric.cls.from_network]
         for name in cls.measured:

@@ -1,4 +1,4 @@
-"""Which networks fit which data: what does not fit is refused before a trial runs, in one line with a way out."""
+"""Which networks fit which data: what does not is refused before a trial runs, in one line with a cure."""
 
 from __future__ import annotations
 

@@ -65,7 +65,8 @@ def test_what_success_can_be(tmp_path: Path, success: str) -> None:
 
 def test_a_success_that_only_one_network_measures_is_refused(tmp_path: Path) -> None:
     text = (
-        "# Q?\nreport.success = { at_most = 0.1, metric = 'test_topographic_error' }\ndataset.unit_square.n = 50\n"
+        "# Q?\nreport.success = { at_most = 0.1, metric = 'test_topographic_error' }\n"
+        "dataset.unit_square.n = 50\n"
         "network.som.rows = 3\nnetwork.gan.hidden = 4\noptimizer.sgd.lr = 0.1\n"
     )
     with pytest.raises(ExperimentError) as error:

@@ -34,9 +34,9 @@ class Row:
 
     theirs: what the library's driver needs, a function of the library's module at least.
     inputs: which of INPUTS, for losses and metrics; which of PATHS, for optimizers; "training", "evaluation"
-    or "learning", by a rule of its own, for networks. rtol, atol: how closely they agree, with the reason in `why` where the library
-    cannot do better. halves: whether an optimizer's learning rate changes on the way; inside: name and
-    hyperparameters of the optimizer in it; problem: which of PROBLEMS it descends.
+    or "learning", by a rule of its own, for networks. rtol, atol: how closely they agree, with the reason in
+    `why` where the library cannot do better. halves: whether an optimizer's learning rate changes on the way;
+    inside: name and hyperparameters of the optimizer in it; problem: which of PROBLEMS it descends.
     """
 
     library: str
