@@ -103,8 +103,8 @@ class PlanChecker:
         if looks and not shows_layers(network.component.cls):
             raise ExperimentError(
                 f"{self.experiment.file}: [initializer.{initializer.label}] {initializer.component.name} "
-                f"looks at the layers of a network, and [network.{network.label}] does not show its layers; use "
-                "another initializer, or leave the pair out by [[exclude]]."
+                f"looks at the layers of a network, and [network.{network.label}] does not show its layers; "
+                "use another initializer, or leave the pair out by [[exclude]]."
             )
         return True
 
