@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.columns import metric_column, watched_curve
+from anncore.contract.errors import ComponentError
 from anncore.contract.kinds import AnyNetwork, Array, overrides
 from anncore.engine.batches import distinct
 from anncore.engine.datasets import Prepared
@@ -128,6 +129,14 @@ class Evaluator:
             return {}
         stack = self._stack
         values = stack.network.measures(stack.evaluated(), x.take(self._group, axis=0))
+        for metric in metrics:
+            shape = np.shape(values[metric.name]) if metric.name in values else None
+            if shape != (len(self._group),):
+                got = "nothing" if shape is None else f"shape {shape}"
+                raise ComponentError(
+                    f"{type(stack.network.component).name}: measures must return {metric.name!r} with a "
+                    f"number for each of {len(self._group)} trials, got {got}"
+                )
         return {metric_column(name, metric.name): values[metric.name] for metric in metrics}
 
     def snapshots(self, rows: Sequence[int]) -> dict[int, bytes]:

@@ -41,6 +41,8 @@ def pair_sentence(pair: RatePair) -> str:
         enough = about(pair.needed)
         return f"{few} to say whether {a} or {b} succeeds more often on {on}; {enough} would be enough."
     if pair.verdict == "tie":
+        if pair.both == 0:
+            return f"Neither {a} nor {b} succeeds on {on} on any of {counted(pair.n, SEEDS)}."
         return f"{a} and {b} succeed on the same seeds of {on} ({pair.both} of {counted(pair.n, SEEDS)})."
     if pair.verdict == "undecided":
         wanted = about(pair.needed)
@@ -63,6 +65,8 @@ def success_headline(study: Study, result: Successes) -> str:
     does = reaching(list(result.limits.values()), unit)
     if len(result.rates) == 1:
         ((problem, rates),) = result.rates.items()
+        if len(study.problems) > 1:
+            does += f" on {problem}"
         texts = [_said(rate, rates[0].n if place else 0) for place, rate in enumerate(rates)]
         opening = _opening([rate.arm for rate in rates], texts, does)
         return f"{opening}{_ending(rates, result.pairs[problem])}."
@@ -105,7 +109,11 @@ def _ending(rates: Sequence[Rate], pairs: Sequence[RatePair]) -> str:
         are = "is" if first.n == 1 else "are"
         return f"; {counted(first.n, SEEDS)} {are} too few for a claim, {about(first.needed)} would be enough"
     if verdicts == {"tie"}:
-        return "; all succeed on the same seeds"
+        return (
+            "; all succeed on the same seeds"
+            if any(pair.both for pair in own.values())
+            else "; none succeeds"
+        )
     beaten = [arm for arm, pair in own.items() if pair.verdict == "better" and pair.a == lead]
     open_ = [arm for arm, pair in own.items() if pair.verdict in ("undecided", "tie")]
     if len(own) == 1 and beaten:
@@ -139,7 +147,7 @@ def _over_all(study: Study, result: Successes, shares: Sequence[tuple[str, float
     if verdicts == {"blocked"}:
         return "; no claim is made while outcomes are unknown"
     if verdicts == {"tie"}:
-        return "; all succeed equally often"
+        return "; all succeed equally often" if shares[0][1] else "; none succeeds"
     if own and "too_few" not in verdicts:
         beaten = [arm for arm, c in own.items() if c.verdict == "better" and c.a == lead]
         open_ = [arm for arm, c in own.items() if c.verdict in ("undecided", "tie", "equivalent")]

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from anncore.contract.errors import RAISED_BY_PLUGINS, ComponentError, ExperimentError, described
+from anncore.contract.errors import RAISED_BY_PLUGINS, ComponentError, ExperimentError, described, nearest
 from anncore.contract.hyperparameters import Interval, references
 from anncore.contract.kinds import Task, WeightSpec
 from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE
@@ -156,7 +156,7 @@ class NetworkFit(Fit):
         together = (dataset, loss.full_name)
         if together in self._fitting or not (math.isfinite(takes.low) or math.isfinite(takes.high)):
             return
-        low, high = self.maker.target_range(dataset)
+        low, high = self.maker.value_range(dataset, "y")
         if not (takes.holds(low) and takes.holds(high)):
             raise ExperimentError(
                 f"{self.experiment.file}: loss {loss.name!r} takes targets in {takes}, but the inputs of "
@@ -202,18 +202,44 @@ class NetworkFit(Fit):
                 f"{self.experiment.file}: [network.{network.entry.label}] on data set "
                 f"{dataset.entry.label!r}:"
             )
+            self._check_suits(where, dataset, _class(network.entry), shapes.task)
             try:
                 specs = network_specs(part, self.registry, shapes.inputs, outputs)
                 self._refuse_large(where, specs, shapes)
                 rehearse(part, self.registry, shapes.inputs, outputs)
             except ComponentError as error:
-                raise ExperimentError(f"{where} {error}") from error
+                doubled = component.cls.outputs_per_target
+                because = f" (loss {component.name!r} takes {doubled} for each target)" if doubled > 1 else ""
+                raise ExperimentError(f"{where} {error}{because}") from error
             except ExperimentError:
                 raise
             except RAISED_BY_PLUGINS as error:
                 raise ExperimentError(f"{where} cannot be made: {described(error)}") from error
             self._specs[together] = specs
         return self._specs[together]
+
+    def _check_suits(self, where: str, dataset: Choice, cls: Any, task: Task) -> None:
+        """Refuse a network that is not for the task, inputs that it does not take, metrics it cannot give."""
+        if task not in cls.tasks:
+            raise ExperimentError(
+                f"{where} {cls.name} is for {', '.join(cls.tasks)} tasks, and this is {_article(task)} "
+                f"{task} task; use a data set of such a task, or leave the pair out by [[exclude]]."
+            )
+        takes = Interval.parse(cls.accepts)
+        if math.isfinite(takes.low) or math.isfinite(takes.high):
+            low, high = self.maker.value_range(dataset, "x")
+            if not (takes.holds(low) and takes.holds(high)):
+                raise ExperimentError(
+                    f"{where} {cls.name} takes inputs in {takes}, but they lie in {low:.3g} ... {high:.3g} "
+                    "in training; set [split] standardize = false, or use other data."
+                )
+        given = [metric.name for metric in self.registry.of_kind("metric") if metric.cls.from_network]
+        for name in cls.measured:
+            if name not in given:
+                raise ExperimentError(
+                    f"{where} {cls.name} measures {name!r}, and no NetworkMetric is called so."
+                    f"{nearest(name, given)}"
+                )
 
     def _refuse_large(self, where: str, specs: list[WeightSpec], shapes: Shapes) -> None:
         weights = sum(math.prod(spec.shape) for spec in specs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -89,14 +89,14 @@ class PartMaker:
             self._shapes[dataset] = self.seen[digest] = shapes
         return shapes
 
-    def target_range(self, dataset: Choice) -> tuple[float, float]:
-        """Return the least and the greatest target of a data set, as training has them, of the first seed."""
+    def value_range(self, dataset: Choice, what: Literal["x", "y"]) -> tuple[float, float]:
+        """Return the least and greatest input (x) or target (y) of the first seed, as training has them."""
         experiment = self.experiment
         seed = (*experiment.tune_seeds, *experiment.report_seeds)[0]
         part, dtype = self.plain(dataset), experiment.train.dtype
         data = prepare(part, experiment.split, experiment.sweep_seed, seed, self.registry, dtype)
-        every = (data.y_train, data.y_valid, data.y_test)
-        return min(float(y.min()) for y in every), max(float(y.max()) for y in every)
+        every = [getattr(data, f"{what}_{split}") for split in ("train", "valid", "test")]
+        return min(float(values.min()) for values in every), max(float(values.max()) for values in every)
 
     def loss(self, choice: Choice, task: Task) -> Part:
         """Return the loss, "auto" as the natural one of the task."""

@@ -19,6 +19,7 @@ from anncore.contract.hyperparameters import declared
 from anncore.contract.kind_names import UNTUNED
 from anncore.contract.registry import Registered
 from anncore.contract.trial import Trial
+from anncore.engine.network import shows_layers
 from anncore.engine.optimizing import refuse_unfit
 from anncore.engine.training import total_steps
 from anncore.experiment.choices import Choice, Combo, Option
@@ -51,9 +52,13 @@ class PlanChecker:
             if not combo.count():
                 continue
             problem = tuple(combo.entries[kind].label for kind in (*UNTUNED, "loss") if kind in combo.entries)
+            start = [
+                combo.entries[kind].label for kind in ("initializer", "network") if kind in combo.entries
+            ]
             for labels, check in (
                 (("problem", *problem), self._check_problem),
                 (("optimizer", combo.entries["optimizer"].label), self._check_optimizer),
+                (("initializer", *start), self._check_initializer),
             ):
                 if ("problem", *problem) in failed or labels in failed:
                     continue
@@ -87,6 +92,20 @@ class PlanChecker:
             if kind not in UNTUNED:
                 self._check_rules_of(combo, kind)
         self._check_updates(combo)
+        return True
+
+    def _check_initializer(self, combo: Combo) -> bool:
+        """Refuse an initializer that looks at layers and a network that does not show them; return True."""
+        initializer, network = (combo.entries.get(kind) for kind in ("initializer", "network"))
+        if initializer is None or network is None or not initializer.component or not network.component:
+            return True
+        looks = kinds.overrides(initializer.component.cls, kinds.Initializer.adjust)
+        if looks and not shows_layers(network.component.cls):
+            raise ExperimentError(
+                f"{self.experiment.file}: [initializer.{initializer.label}] {initializer.component.name} "
+                f"looks at the layers of a network, and [network.{network.label}] does not show its layers; "
+                "use another initializer, or leave the pair out by [[exclude]]."
+            )
         return True
 
     def _check_updates(self, combo: Combo) -> None:

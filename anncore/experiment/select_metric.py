@@ -133,8 +133,15 @@ def check_select(experiment: Experiment, tasks: dict[str, str]) -> None:
 
 def _refuse_without(experiment: Experiment, metric: Registered) -> None:
     """Refuse a metric that networks give of themselves, if one of the networks does not."""
+    why = not_measured(experiment, metric)
+    if why:
+        raise ExperimentError(f"{experiment.file}: [select] {why}")
+
+
+def not_measured(experiment: Experiment, metric: Registered) -> str:
+    """Return which network does not give a metric of itself that needs it, "" if there is none."""
     if not metric.cls.from_network:
-        return
+        return ""
     offering = [
         network.name
         for network in experiment.registry.of_kind("network")
@@ -143,11 +150,12 @@ def _refuse_without(experiment: Experiment, metric: Registered) -> None:
     for entry in experiment.entries["network"]:
         component = entry.component
         if component is not None and metric.name not in getattr(component.cls, "measured", ()):
-            raise ExperimentError(
-                f"{experiment.file}: [select] metric {metric.name!r} is measured by networks themselves "
+            return (
+                f"metric {metric.name!r} is measured by networks themselves "
                 f"({', '.join(offering) or 'none that is installed'}), and [network.{entry.label}] does not; "
                 "name another metric."
             )
+    return ""
 
 
 def further_curves(experiment: Experiment) -> tuple[str, ...]:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from anncore.contract.columns import LOSS, SPLITS, metric_column, parse_metric
 from anncore.contract.errors import ExperimentError, nearest
+from anncore.contract.hyperparameters import Interval
 from anncore.experiment.document import Document, is_number
+from anncore.experiment.select_metric import not_measured
 
 if TYPE_CHECKING:
     from anncore.contract.registry import Registered
@@ -90,6 +92,7 @@ def check_success(experiment: Experiment, tasks: Mapping[str, str]) -> None:
         raise _refused(
             experiment, f"{column} is better the {way} it is; write {right} in place of {written}."
         )
+    _check_bounds(experiment, column, rule, {*tasks.values()})
 
 
 def check_limits(experiment: Experiment, known: Collection[str]) -> None:
@@ -119,7 +122,26 @@ def _goal(experiment: Experiment, column: str, tasks: Collection[str]) -> str | 
     component = known[column.partition(".")[0]]
     if component is None or component.cls.watches:
         return None
+    why = not_measured(experiment, component)
+    if why:
+        raise _refused(experiment, why)
     return str(component.cls.goal)
+
+
+def _check_bounds(experiment: Experiment, column: str, rule: SuccessRule, tasks: Collection[str]) -> None:
+    """Refuse a limit outside of where the metric's values lie, for instance 90 for an accuracy of 90 %."""
+    component = _columns(experiment, tasks).get(column.partition(".")[0])
+    if component is None:  # a loss
+        return
+    bounds = Interval.parse(component.cls.bounds)
+    limits = rule.limits.values() if isinstance(rule.limits, Mapping) else [rule.limits]
+    for limit in limits:
+        if not bounds.holds(limit):
+            key = "at_least" if rule.at_least else "at_most"
+            share = f"; {limit:g} % is {limit / 100:g}" if bounds.high == 1 and 1 < limit <= 100 else ""
+            raise _refused(
+                experiment, f"{key} must be in {bounds}, where {column} lies, got {limit:g}{share}."
+            )
 
 
 def _columns(experiment: Experiment, tasks: Collection[str]) -> dict[str, Registered | None]:

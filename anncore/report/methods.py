@@ -69,7 +69,7 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
         paragraphs.append(("Success rates", _success(content)))
     if content["claim"] is not None and content["claim"]["problems"]:
         paragraphs.append(("Claim", _claim(content)))
-    paragraphs.append(("Failures", _failures(content)))
+    paragraphs.append(("Failures", _failures(content, experiment)))
     if content["improvement"] is not None:
         paragraphs.append(("Probability of improvement", _improvement(content)))
     if content["speed"] is not None:
@@ -165,13 +165,13 @@ def _stopping(train: Any) -> str:
     return stop
 
 
-def _unsupervised_metrics(experiment: Any) -> set[str]:
-    """Return the metrics that are for unsupervised tasks alone."""
-    return {
-        metric.name
+def _unsupervised(experiment: Any) -> bool:
+    """Tell whether the metric of the selection is for unsupervised tasks alone, and so all tasks are."""
+    name = experiment.select.metric.removeprefix("valid_")
+    return any(
+        metric.name == name and tuple(metric.cls.tasks) == ("unsupervised",)
         for metric in experiment.registry.of_kind("metric")
-        if tuple(metric.cls.tasks) == ("unsupervised",)
-    }
+    )
 
 
 def _training(experiment: Any) -> str:
@@ -179,8 +179,8 @@ def _training(experiment: Any) -> str:
     length = counted(train.epochs, "epochs") if train.steps is None else counted(train.steps, "steps")
     batch = "the full batch" if train.batch_size == "full" else f"batches of {train.batch_size}"
     stop = _stopping(train)
-    strata = ", stratified by class" if split.stratify else ""
-    unsupervised = experiment.select.metric.removeprefix("valid_") in _unsupervised_metrics(experiment)
+    unsupervised = _unsupervised(experiment)
+    strata = ", stratified by class where there are classes" if split.stratify and not unsupervised else ""
     inputs = "Inputs" if unsupervised else "Inputs (and regression targets)"
     scaled = f" {inputs} are standardised on the training split." if split.standardize else ""
     if unsupervised:
@@ -397,13 +397,14 @@ def _over_all(content: Mapping[str, Any]) -> str:
     return text
 
 
-def _failures(content: Mapping[str, Any]) -> str:
+def _failures(content: Mapping[str, Any], experiment: Any) -> str:
     waived = content["waived"]
     times = f"{short(content['provenance']['train']['diverged_above'], 6)} times"
     final, level = "value", "its value at the start"
     if content["unit"] == DATA_SETS:
         final = "training, validation or test loss"
-        level = "the training loss of always predicting the mean training target"
+        mean = "giving back the mean training input" if _unsupervised(experiment) else ""
+        level = f"the training loss of always {mean or 'predicting the mean training target'}"
     text = (
         f"A trial diverges if its {final} becomes NaN or infinite, or if the final one is above {times} "
         f"{level}. That is a result and counts as the worst: a diverged trial "

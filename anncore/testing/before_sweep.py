@@ -56,6 +56,7 @@ ESSENTIAL = frozenset(
         *("scope", "evaluated", "nests", "asks", "route", "factors", "state", "weights", "adjust", "noise"),
         *("data", "rows_unshared", "start", "modes", "draw", "learn", "nan", "order_free"),
         *("points", "even", "choice", "goal", "labels", "number", "symmetric"),
+        *("after_step", "measures", "snapshot"),
     )
 )
 LIMIT = 120.0  # seconds for one check; most take below one

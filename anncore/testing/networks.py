@@ -167,15 +167,20 @@ class Rig:
     def backward(self, weights: Mapping[str, Array], tape: Any) -> dict[str, Array]:
         """Return the gradients; those that backward does not write are NaN."""
         grads = {name: np.full_like(value, np.nan) for name, value in self.trained.items()}
+        given = dict(grads)
         self.wired.backward(weights, tape, self.grad, grads)
+        _must_keep_arrays("backward", "grads", given, grads)
         return grads
 
     def learn(self, now: tuple[int, int] = (1, STEPS)) -> dict[str, Array]:
         """Return the changes from the network's own learning rule at a step, and the state after it."""
         grads = {name: np.full_like(value, np.nan) for name, value in self.trained.items()}
         state = {name: v.copy() for name, v in self.state.items()}
+        given, weights = dict(grads), {**self.trained, **state}
         self.noise.begin(self._seeds)
-        self.wired.learn({**self.trained, **state}, self.x, self.y, grads, now=now)
+        self.wired.learn(weights, self.x, self.y, grads, now=now)
+        _must_keep_arrays("learn", "grads", given, grads)
+        _must_keep_arrays("learn", "weights", {**self.trained, **state}, weights)
         return {
             **{f"change of {name}": value for name, value in grads.items()},
             **{f"{name} after learning": value for name, value in state.items()},
@@ -195,12 +200,7 @@ class Rig:
         given = dict(weights)
         self.noise.begin(self._seeds)
         self.wired.after_step(weights, now=(1, STEPS))
-        for name, value in given.items():
-            must(
-                weights.get(name) is value,
-                f"after_step puts another array in place of weights[{name!r}]; write into it, "
-                f"weights[{name!r}][...] = value",
-            )
+        _must_keep_arrays("after_step", "weights", given, weights)
         return weights
 
     def all(self) -> dict[str, Array]:
@@ -221,6 +221,16 @@ class Rig:
         if self.wired.adjusts:
             figures |= {f"{name} after a step": value for name, value in self.after_step().items()}
         return figures
+
+
+def _must_keep_arrays(method: str, what: str, given: Mapping[str, Array], after: Mapping[str, Array]) -> None:
+    """Refuse a method that puts arrays of its own in place of those it got, which training keeps using."""
+    for name, value in given.items():
+        must(
+            after.get(name) is value,
+            f"{method} puts another array in place of {what}[{name!r}]; write into it, "
+            f"{what}[{name!r}][...] = value",
+        )
 
 
 def _shown(component: Any, inputs: dict[str, Array]) -> dict[str, Array]:

@@ -172,6 +172,8 @@ def test_a_sweep_speaks_of_reconstruction_and_keeps_snapshots(tmp_path: Path) ->
     methods = str(run.findings["methods"]["paragraphs"])
     assert "The data have no targets" in methods
     assert "regression" not in methods
+    assert "stratified" not in methods  # without a target there are no classes
+    assert "always giving back the mean training input" in methods
     assert len(run.snapshots) == 6
     assert {"test_unused_prototypes", "test_quantization_error"} <= set(run.trials.columns)
     again = anncore.load_run(tmp_path / "run")

@@ -276,3 +276,30 @@ def test_the_exported_leaderboard_has_the_rates() -> None:
 
 def test_what_says_nothing_of_success_has_none() -> None:
     assert build_report(make_results(**WORLD), {})["success"] is None
+
+
+def test_where_no_arm_succeeds_it_says_so() -> None:
+    results = counted({"relu": 0, "sigmoid": 0, "tanh": 0})
+    result = result_of(results)
+    assert success_headline(Study(results), result).endswith("; none succeeds.")
+    assert {pair_sentence(pair) for pair in result.pairs["xor"]} == {
+        "Neither relu nor sigmoid succeeds on xor on any of 20 seeds.",
+        "Neither relu nor tanh succeeds on xor on any of 20 seeds.",
+        "Neither sigmoid nor tanh succeeds on xor on any of 20 seeds.",
+    }
+    over_three = counted({"relu": 0, "sigmoid": 0, "tanh": 0}, problems=("xor", "blobs", "moons"))
+    assert success_headline(Study(over_three), result_of(over_three)).endswith("; none succeeds.")
+
+
+def test_where_all_arms_succeed_on_the_same_seeds_it_says_so() -> None:
+    results = counted({"relu": 7, "sigmoid": 7, "tanh": 7})
+    assert success_headline(Study(results), result_of(results)).endswith("; all succeed on the same seeds.")
+
+
+def test_a_success_on_one_of_two_data_sets_names_it() -> None:
+    rule = {"metric": "valid_loss", "at_most": {"xor": 0.25}}
+    results = counted(
+        {"relu": 7, "sigmoid": 7, "tanh": 7}, problems=("xor", "blobs"), report={"success": rule}
+    )
+    headline = success_headline(Study(results), result_of(results))
+    assert headline.startswith("relu brings validation loss down to 0.25 on xor in 7 of 20 seeds")

@@ -41,6 +41,8 @@ ROWS = [
     metric("rmse", "regression", lambda m, y, a: m.root_mean_squared_error(y, a)),
     metric("mae", "regression", lambda m, y, a: m.mean_absolute_error(y, a)),
     metric("r2", "regression", lambda m, y, a: m.r2_score(y, a)),
+    metric("quantization_error", "regression", lambda m, y, a: m.pairwise.paired_distances(y, a).mean()),
+    metric("reconstruction_error", "regression", lambda m, y, a: m.root_mean_squared_error(y, a)),
     # Of losses it gives the value and no gradient.
     sklearn(
         "loss",

@@ -21,6 +21,7 @@ from oracles.rows import (
     UPSTREAM,
     Row,
     a_pass,
+    drawn,
     facts,
     halved,
     own,
@@ -54,7 +55,10 @@ def loss(name: str, inputs: str, theirs: Any, **values: Any) -> Row:
 
 
 def network(name: str, inputs: str, theirs: Any, **values: Any) -> Row:
-    """Return a row of a network with tanh; theirs(torch, x, parameters and state by name, in training?)."""
+    """Return a row of a network with tanh; theirs(torch, x, parameters and state by name, in training?).
+
+    For one that learns by a rule it returns, in place of its output, the loss whose gradient the rule gives.
+    """
     return torch("network", name, theirs, values, inputs)
 
 
@@ -189,6 +193,23 @@ def _autoencoder(t: Any, x: Any, p: Any, training: bool) -> Any:
     for i in (1, 3):
         x = t.tanh(x @ p[f"W{i}"] + p[f"b{i}"]) @ p[f"W{i + 1}"] + p[f"b{i + 1}"]
     return x
+
+
+def _gan(t: Any, x: Any, p: Any, training: bool) -> Any:
+    """Return the sum of both players' losses, each a function of its own weights alone."""
+    softplus = t.nn.functional.softplus
+
+    def player(one: str, values: Any, *, moves: bool) -> Any:
+        w, v, a, b = (
+            p[name] if moves else p[name].detach()
+            for name in (f"{one}1", f"{one}2", f"{one.lower()}1", f"{one.lower()}2")
+        )
+        return t.tanh(values @ w + a) @ v + b
+
+    made = player("A", t.tensor(drawn((len(x), 2))), moves=True)
+    generator = softplus(-player("B", made, moves=False)).mean()
+    real, fake = player("B", x, moves=True), player("B", made.detach(), moves=True)
+    return generator + softplus(-real).mean() + softplus(fake).mean()
 
 
 def _cnn(t: Any, x: Any, p: Any, training: bool, kernel: int = 3, pool: int = 2, mean: bool = False) -> Any:
@@ -823,6 +844,7 @@ ROWS = [
         start="ink",
     ),
     network("autoencoder", "training", _autoencoder, hidden=[4], code=2),
+    network("gan", "learning", _gan, hidden=4, samples=2),
     network("rnn", "training", nets.rnn, hidden=5, num_layers=2),
     network("rnn", "training", partial(nets.rnn, every=True), hidden=5, features=4, read="every"),
     network("lstm", "training", nets.lstm, hidden=3),
@@ -1039,6 +1061,9 @@ def _network(row: Row) -> Any:
         for name, value in given.weights.items()
     }
     z = row.theirs(torch, torch.tensor(given.x), arrays, row.inputs == "training")
+    if row.inputs == "learning":
+        z.backward()
+        return np.concatenate([arrays[name].grad.numpy().ravel() for name in given.trained])
     z.backward(torch.tensor(given.grad))
     figures = [z.detach(), *(arrays[name].grad for name in given.trained)]
     figures += [arrays[name] for name in given.state]

@@ -8,6 +8,7 @@ draws, so that figures recorded once stay comparable whatever generator NumPy sh
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -32,10 +33,10 @@ class Row:
     """One component against one library.
 
     theirs: what the library's driver needs, a function of the library's module at least.
-    inputs: which of INPUTS, for losses and metrics; which of PATHS, for optimizers; "training" or
-    "evaluation" for networks. rtol, atol: how closely they agree, with the reason in `why` where the library
-    cannot do better. halves: whether an optimizer's learning rate changes on the way; inside: name and
-    hyperparameters of the optimizer in it; problem: which of PROBLEMS it descends.
+    inputs: which of INPUTS, for losses and metrics; which of PATHS, for optimizers; "training", "evaluation"
+    or "learning", by a rule of its own, for networks. rtol, atol: how closely they agree, with the reason in
+    `why` where the library cannot do better. halves: whether an optimizer's learning rate changes on the way;
+    inside: name and hyperparameters of the optimizer in it; problem: which of PROBLEMS it descends.
     """
 
     library: str
@@ -308,6 +309,7 @@ SIZES: Mapping[str, tuple[int, int]] = {
     "maxnet": (5, 5),
     "lattice": (16, 16),
     "autoencoder": (3, 3),
+    "gan": (3, 3),
     **dict.fromkeys(("elman", "rnn", "lstm", "gru", "echo_state", "transformer"), (8, 2)),
     "jordan": (12, 8),  # four steps of three columns, and of two outputs each
     "cnn": (64, 3),
@@ -334,12 +336,26 @@ class Pass(NamedTuple):
         return [spec.name for spec in self.specs if spec.role == "state"]
 
 
+class Drawn:
+    """Numbers in place of random ones, equal for both sides."""
+
+    def of(self, name: str, trials: slice, draw: Callable[[np.random.Generator], Array]) -> Array:
+        """Return numbers of the shape that is drawn, the same for every name."""
+        shape = draw(np.random.default_rng(0)).shape
+        return drawn(shape)[None]
+
+
+def drawn(shape: tuple[int, ...]) -> Array:
+    """Return what stands for random numbers of a shape."""
+    return spread(math.prod(shape), -1.5, 1.5, turn=12).reshape(shape)
+
+
 def placed(component: Any, row: Row) -> PlacedNetwork:
     """Return a network with tanh in its places, if it has any."""
     tanh = REGISTRY.get("activation", "tanh").cls()
     if hasattr(component, "activation"):
         component = dataclasses.replace(component, activation=(tanh,))
-    return PlacedNetwork(component, *SIZES.get(row.name, (3, 2)), None)
+    return PlacedNetwork(component, *SIZES.get(row.name, (3, 2)), Drawn())
 
 
 def a_pass(row: Row) -> Pass:
@@ -361,8 +377,11 @@ def _network(component: Any, row: Row) -> Any:
         placed(component, row),
         {name: value[None].copy() for name, value in given.weights.items()},
     )
-    z, tape = network.forward(weights, given.x[None], training=row.inputs == "training")
     grads = {name: np.full_like(weights[name], np.nan) for name in given.trained}
+    if row.inputs == "learning":
+        network.learn(weights, given.x[None], given.x[None], grads, now=(1, 1))
+        return np.concatenate([np.ravel(grad) for grad in grads.values()])
+    z, tape = network.forward(weights, given.x[None], training=row.inputs == "training")
     network.backward(weights, tape, given.grad[None], grads)
     figures = [z, *grads.values(), *(weights[name] for name in given.state)]
     return np.concatenate([np.ravel(figure) for figure in figures])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from shipped import REGISTRY
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
 from trial_factory import make_trial
 
 from anncore import ComponentError
@@ -40,7 +42,9 @@ def rule(name: str, inputs: int = 2, **values: Any) -> PlacedNetwork:
     if hasattr(network, "activation"):
         activation = REGISTRY.get("activation", "tanh").cls()
         object.__setattr__(network, "activation", (Activations.alone(activation),))
-    return PlacedNetwork(network, inputs, inputs, Given(np.full((1, 1), 0.5)))
+    noise = Given()
+    noise.begin(np.full((1, 1), 0.5))
+    return PlacedNetwork(network, inputs, inputs, noise)
 
 
 def changes(network: PlacedNetwork, weights: dict[str, Any], x: Any, now: tuple[int, int] = (1, 1)) -> Any:
@@ -253,57 +257,12 @@ def test_a_linear_autoencoder_reaches_the_error_of_principal_components() -> Non
     assert error <= result.metrics["train_loss"] < 1.0001 * error
 
 
-def test_the_autoencoder_s_gradient_is_pytorch_s() -> None:
-    torch = pytest.importorskip("torch")
-    network = rule("autoencoder", 4, hidden=(3,), code=2)
-    rng = np.random.default_rng(5)
-    weights = {spec.name: rng.normal(size=(1, *spec.shape)) for spec in network.specs}
-    x, grad = rng.normal(size=(1, 6, 4)), rng.normal(size=(1, 6, 4))
-    z, tape = network.forward(weights, x, training=True)
-    grads = {name: np.empty_like(value) for name, value in weights.items()}
-    network.backward(weights, tape, grad, grads)
-    there = {name: torch.tensor(value[0], requires_grad=True) for name, value in weights.items()}
-    a = torch.tensor(x[0])
-    for i in range(1, 5):
-        a = a @ there[f"W{i}"] + there[f"b{i}"]
-        a = torch.tanh(a) if i in (1, 3) else a
-    a.backward(torch.tensor(grad[0]))
-    np.testing.assert_allclose(z[0], a.detach(), rtol=1e-10)
-    for name, value in there.items():
-        np.testing.assert_allclose(grads[name][0], value.grad, rtol=1e-10, atol=1e-12)
-
-
 # Generative adversarial network
 
 
 def game(samples: int = 8) -> tuple[PlacedNetwork, dict[str, np.ndarray]]:
     network, rng = rule("gan", 2, hidden=3, samples=samples), np.random.default_rng(6)
     return network, {spec.name: rng.normal(size=(1, *spec.shape)) for spec in network.specs}
-
-
-def test_both_players_descend_pytorch_s_gradients_of_their_own_loss() -> None:
-    torch = pytest.importorskip("torch")
-    network, weights = game()
-    x = np.random.default_rng(7).normal(size=(1, 5, 2))
-    grads = changes(network, weights, x)
-    latents = torch.tensor(
-        network.noise.of("latents", slice(None), lambda rng: rng.standard_normal((5, 2)))[0]
-    )
-    there = {name: torch.tensor(value[0], requires_grad=True) for name, value in weights.items()}
-
-    def player(one: str, values: Any) -> Any:
-        hidden = torch.tanh(values @ there[f"{one}1"] + there[f"{one.lower()}1"])
-        return hidden @ there[f"{one}2"] + there[f"{one.lower()}2"]
-
-    made = player("A", latents)
-    softplus = torch.nn.functional.softplus
-    real, fake = player("B", torch.tensor(x[0])), player("B", made.detach())
-    discriminator = softplus(-real).mean() + softplus(fake).mean()
-    generator = softplus(-player("B", made)).mean()
-    for loss, names in ((discriminator, "B1 b1 B2 b2"), (generator, "A1 a1 A2 a2")):
-        own = names.split()
-        for name, grad in zip(own, torch.autograd.grad(loss, [there[name] for name in own]), strict=True):
-            np.testing.assert_allclose(grads[name][0], grad, rtol=1e-10, atol=1e-12)
 
 
 def test_coverage_is_1_for_the_data_themselves_and_a_part_for_a_lost_mode() -> None:
@@ -314,3 +273,41 @@ def test_coverage_is_1_for_the_data_themselves_and_a_part_for_a_lost_mode() -> N
     assert 0 < network.measures(weights, data)["coverage"][0] <= 0.5
     weights["a2"][...] = 50.0
     assert network.measures(weights, data)["coverage"][0] == 0
+
+
+# Networks that measure wrongly
+
+
+@pytest.mark.parametrize(
+    ("values", "got"), [({}, "nothing"), ({"idle_prototypes": np.zeros((1, 2))}, r"shape \(1, 2\)")]
+)
+def test_a_network_that_measures_wrongly_fails_with_a_line(
+    monkeypatch: pytest.MonkeyPatch, values: Any, got: str
+) -> None:
+    competitive = REGISTRY.get("network", "competitive").cls
+    monkeypatch.setattr(competitive, "measures", lambda self, weights, x: values)
+    message = f"competitive: measures must return 'idle_prototypes' with .* of 1 trials, got {got}"
+    with pytest.raises(ComponentError, match=message):
+        trained(1, dataset="unit_square", network="competitive", steps=1)
+
+
+# Memory
+
+
+def test_what_a_generator_covers_is_measured_without_all_differences_at_once() -> None:
+    # Of 800 examples with 64 features all differences would be 330 MB.
+    network = rule("gan", 64, hidden=2, samples=64)
+    rng = np.random.default_rng(3)
+    weights = {spec.name: rng.normal(size=(1, *spec.shape)) for spec in network.specs}
+    x = rng.normal(size=(1, 800, 64))
+    tracemalloc.start()
+    try:
+        coverage = network.measures(weights, x)["coverage"]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 100e6
+    made = network.component._made(weights)
+    nearest = NearestNeighbors(n_neighbors=6).fit(x[0]).kneighbors(x[0])[0][:, 5]
+    closest = NearestNeighbors(n_neighbors=1).fit(made[0]).kneighbors(x[0])[0][:, 0]
+    assert coverage == pytest.approx(np.mean(closest <= nearest), abs=1e-12)

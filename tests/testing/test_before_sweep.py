@@ -268,6 +268,15 @@ def test_every_kind_that_computes_has_essential_checks() -> None:
         assert len(list(essential_checks(registry.get(kind, name)))) >= 3, kind
 
 
+@pytest.mark.parametrize(
+    ("network", "checks"),
+    [("som", {"learn", "measures", "snapshot"}), ("sparse", {"gradient", "after_step"})],
+)
+def test_what_a_network_measures_shows_and_changes_is_essential(network: str, checks: set[str]) -> None:
+    # A trial whose network measures wrongly fails at its end, after all its training.
+    assert checks <= {check.name for check in essential_checks(load_registry().get("network", network))}
+
+
 def test_the_sweep_of_annx_s_own_components_checks_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

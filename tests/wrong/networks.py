@@ -97,6 +97,16 @@ def only_at_first(self: Any, weights: Any, x: Array, y: Array, grads: Any, mode:
         Pulled.learn(self, weights, x, y, grads, mode)
 
 
+def in_another_array(self: Any, weights: Any, x: Array, y: Array, grads: Any, mode: Any) -> None:
+    grads["W"] = weights["W"] - x.mean(axis=1, keepdims=True)
+
+
+def with_another_gradient(self: Any, weights: Any, tape: Any, grad: Array, grads: Any) -> None:
+    written = {name: value.copy() for name, value in grads.items()}
+    Furnished.backward(self, weights, tape, grad, written)
+    grads.update(written)
+
+
 def of_the_first_example(self: Any, weights: Any, x: Array) -> Any:
     return {"unused_prototypes": x[:, 0, 0]}
 
@@ -226,6 +236,13 @@ OPEN_NETWORKS = [
     ),
     wrong_form("network", "learn", "the second time: the change of W", Pulled, learn=with_numbers_of_its_own),
     wrong_form("network", "learn", "does not write the change of W", Pulled, learn=only_at_first),
+    wrong_form("network", "learn", "another array in place of grads['W']", Pulled, learn=in_another_array),
+    Wrong(
+        "network",
+        "gradient",
+        "backward puts another array in place of grads['A']",
+        spoilt(Furnished, backward=with_another_gradient),
+    ),
     wrong_form("network", "measures", "measured names ['other', 'unused_prototypes']", Pulled, measured=BOTH),
     wrong_form("network", "measures", "in another order", Pulled, measures=of_the_first_example),
     wrong_form("network", "measures", "has shape (2, 3), not (T,)", Pulled, measures=of_each_prototype),

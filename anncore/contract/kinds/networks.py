@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 
 from anncore.contract.kinds.activations import Weights, WeightSpec
-from anncore.contract.kinds.base import Array, Component, overrides
+from anncore.contract.kinds.base import TASKS, Array, Component, Task, overrides
 
 
 class Layer(NamedTuple):
@@ -62,6 +62,13 @@ class AnyNetwork(Component):
     numerics. In an unsupervised task the inputs are the targets, so what `forward` returns is scored as a
     reconstruction of its input.
     """
+
+    tasks: ClassVar[tuple[Task, ...]] = TASKS
+    """The tasks that it fits. A network that gives back its input, and has no use for a target, names
+    "unsupervised" alone."""
+
+    accepts: ClassVar[str] = "(-inf, inf)"
+    """The interval in which its inputs must lie, as they are in training."""
 
     measured: ClassVar[tuple[str, ...]] = ()
     """The metrics whose values `measures` returns, by name: see `NetworkMetric`."""

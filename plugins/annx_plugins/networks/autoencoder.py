@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from anncore import Array, ComponentError, Network, Weights, WeightSpec, dense, hookimpl, hyper, ref
+from anncore import Array, ComponentError, Network, Task, Weights, WeightSpec, dense, hookimpl, hyper, ref
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Autoencoder(Network):
     principal components, as many as the code has units, and has exactly their error.
 
     Domain: code at least 1. `activation` names one activation for all hidden layers, or one for each of both
-    halves, encoder first. As many outputs as inputs, so a data set without targets.
+    halves, encoder first. As many outputs as inputs: a data set without targets, or targets of which the
+    inputs are damaged copies, as in `letters` (a denoising autoencoder).
     Shapes: x and result (T, N, D), code (T, N, code), Wᵢ (T, fan_in, fan_out), bᵢ (T, 1, fan_out).
 
     Hinton & Salakhutdinov, "Reducing the Dimensionality of Data with Neural Networks", Science 313 (2006),
@@ -30,6 +31,7 @@ class Autoencoder(Network):
     """
 
     name: ClassVar[str] = "autoencoder"
+    tasks: ClassVar[tuple[Task, ...]] = ("regression", "unsupervised")
 
     hidden: tuple[int, ...] = hyper((32,), "list int [1, inf)")
     code: int = hyper(2, "int [1, inf)")

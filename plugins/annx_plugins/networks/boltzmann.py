@@ -11,6 +11,7 @@ from anncore import (
     ComponentError,
     LearnMode,
     RuleNetwork,
+    Task,
     Weights,
     WeightSpec,
     dense,
@@ -49,6 +50,8 @@ class Boltzmann(RuleNetwork):
     """
 
     name: ClassVar[str] = "boltzmann"
+    tasks: ClassVar[tuple[Task, ...]] = ("unsupervised",)
+    accepts: ClassVar[str] = "[0, 1]"
     measured: ClassVar[tuple[str, ...]] = ("log_likelihood",)
 
     hidden: int = hyper(8, "int [1, inf)")

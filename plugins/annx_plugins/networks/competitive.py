@@ -11,6 +11,7 @@ from anncore import (
     ComponentError,
     LearnMode,
     RuleNetwork,
+    Task,
     Weights,
     WeightSpec,
     hookimpl,
@@ -24,12 +25,12 @@ class Competitive(RuleNetwork):
     """Competitive layer: the unit nearest to an example wins it, and only the winner learns.
 
         c_n = argmin_k ‖x_n - w_k‖,  x̂_n = w_c
-        w_k ← w_k + lr (mean of the x_n with c_n = k, - w_k)      a unit that wins nothing stays
+        w_k ← w_k + lr (m_k - w_k),  m_k the mean of the x_n with c_n = k      without any, w_k stays
 
-    It is a vector quantizer. Nothing is learned from a gradient: the optimizer descends w_k minus that mean,
-    and sgd applies its rate. With the full batch and lr 1 a step is one of Lloyd's k-means; with a batch of
-    one example it is MacQueen's rule with a constant rate. A unit that never wins stays where the initializer
-    put it; `idle_prototypes` counts these.
+    It is a vector quantizer. Nothing is learned from a gradient: the optimizer descends w_k - m_k, and sgd
+    applies its rate. With the full batch and lr 1 a step is one of Lloyd's k-means; with a batch of one
+    example it is MacQueen's rule with a constant rate. A unit that never wins stays where the initializer put
+    it; `idle_prototypes` counts these.
 
     Domain: units at least 2; as many outputs as inputs, so a data set without targets.
     Shapes: x and result (T, N, D), w (T, units, D).
@@ -41,6 +42,7 @@ class Competitive(RuleNetwork):
     """
 
     name: ClassVar[str] = "competitive"
+    tasks: ClassVar[tuple[Task, ...]] = ("unsupervised",)
     measured: ClassVar[tuple[str, ...]] = ("idle_prototypes",)
 
     units: int = hyper(16, "int [2, inf)")

@@ -1,6 +1,6 @@
 """Network: gan."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ from anncore import (
     ComponentError,
     LearnMode,
     RuleNetwork,
+    Task,
     Weights,
     WeightSpec,
     dense,
@@ -21,6 +22,7 @@ from anncore import (
 )
 
 NEIGHBOURS = 5  # of `coverage`
+MOST = 2_000_000  # differences between examples that are held at once
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class GAN(RuleNetwork):
     """
 
     name: ClassVar[str] = "gan"
+    tasks: ClassVar[tuple[Task, ...]] = ("unsupervised",)
     measured: ClassVar[tuple[str, ...]] = ("coverage",)
 
     hidden: int = hyper(16, "int [1, inf)", help="width of the hidden layer of both")
@@ -75,7 +78,8 @@ class GAN(RuleNetwork):
 
     def forward(self, weights: Weights, x: Array) -> Array:
         made = self._made(weights)
-        return np.take_along_axis(made, _distances(x, made).argmin(axis=2)[:, :, None], axis=1)
+        nearest = _by_example(x, made, lambda distances: distances.argmin(axis=2))
+        return np.take_along_axis(made, nearest[:, :, None], axis=1)
 
     def learn(self, weights: Weights, x: Array, y: Array, grads: Weights, mode: LearnMode) -> None:
         n = x.shape[1]
@@ -97,8 +101,9 @@ class GAN(RuleNetwork):
         self._descend(weights, grads, "A", u, (z, a), np.matmul(back, weights["B1"].swapaxes(1, 2)))
 
     def measures(self, weights: Weights, x: Array) -> Mapping[str, Array]:
-        within = np.sort(_distances(x, x), axis=2)[:, :, min(NEIGHBOURS, x.shape[1] - 1)]
-        covered = _distances(x, self._made(weights)).min(axis=2) <= within
+        rank = min(NEIGHBOURS, x.shape[1] - 1)  # 0 is the example itself
+        within = _by_example(x, x, lambda distances: np.partition(distances, rank, axis=2)[:, :, rank])
+        covered = _by_example(x, self._made(weights), lambda distances: distances.min(axis=2)) <= within
         return {"coverage": covered.mean(axis=1)}
 
     def snapshot(self, weights: Weights, x: Array, y: Array) -> Mapping[str, Array]:
@@ -132,10 +137,14 @@ class GAN(RuleNetwork):
         sum_examples(below, out=grads[f"{one.lower()}1"])
 
 
-def _distances(x: Array, others: Array) -> Array:
-    """Return the squared distances between examples, (T, N, M)."""
-    apart = x[:, :, None, :] - others[:, None, :, :]
-    return (apart * apart).sum(axis=3)
+def _by_example(x: Array, others: Array, summary: Callable[[Array], Array]) -> Array:
+    """Return a number for each example (T, N): a summary of its squared distances to others, (T, n, M)."""
+    size = max(1, MOST // others.size)
+    pieces = []
+    for start in range(0, x.shape[1], size):
+        apart = x[:, start : start + size, None, :] - others[:, None, :, :]
+        pieces.append(summary((apart * apart).sum(axis=3)))
+    return np.concatenate(pieces, axis=1)
 
 
 @hookimpl

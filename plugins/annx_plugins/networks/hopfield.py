@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, ComponentError, Network, Weights, WeightSpec, hookimpl, hyper, ref
+from anncore import Array, ComponentError, Network, Task, Weights, WeightSpec, hookimpl, hyper, ref
 
 SHOWN = 100  # steps of retrieval whose energies a snapshot keeps
 
@@ -61,6 +61,7 @@ class Hopfield(Network):
     """
 
     name: ClassVar[str] = "hopfield"
+    tasks: ClassVar[tuple[Task, ...]] = ("regression", "unsupervised")
 
     rule: str = hyper("hebb", ("hebb", "pseudo_inverse"))
     update: str = hyper("synchronous", ("synchronous", "asynchronous"))

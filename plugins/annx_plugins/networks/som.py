@@ -12,6 +12,7 @@ from anncore import (
     Hyper,
     LearnMode,
     RuleNetwork,
+    Task,
     Weights,
     WeightSpec,
     hookimpl,
@@ -48,6 +49,7 @@ class SelfOrganizingMap(RuleNetwork):
     """
 
     name: ClassVar[str] = "som"
+    tasks: ClassVar[tuple[Task, ...]] = ("unsupervised",)
     measured: ClassVar[tuple[str, ...]] = ("topographic_error", "idle_prototypes")
 
     rows: int = hyper(8, "int [1, inf)")

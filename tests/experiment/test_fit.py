@@ -1,0 +1,100 @@
+"""Which networks fit which data: what does not is refused before a trial runs, in one line with a cure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from experiment_factory import load
+
+from anncore.contract.errors import ExperimentError
+from anncore.experiment.plan import make_plan
+
+RAW = "split.standardize = false\n"
+MISLED = '''
+from dataclasses import dataclass
+from typing import ClassVar
+from annx_plugins.networks.competitive import Competitive
+from anncore import hookimpl
+
+@dataclass(frozen=True)
+class Misled(Competitive):
+    """Competitive units."""
+    name: ClassVar[str] = "misled"
+    measured: ClassVar[tuple[str, ...]] = ("MEASURED",)
+
+@hookimpl
+def annx_networks():
+    return [Misled]
+'''
+
+
+def refused(folder: Path, dataset: str, network: str, more: str = "") -> str:
+    text = f"# Q?\n{more}[dataset.{dataset}]\n[network.{network}]\n[optimizer.sgd]\n"
+    with pytest.raises(ExperimentError) as error:
+        make_plan(load(folder, text))
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("network", ["competitive", "som", "gan", "boltzmann"])
+@pytest.mark.parametrize("dataset", ["sine", "stored_patterns", "largest"])  # as many outputs as inputs
+def test_networks_that_look_at_no_target_are_not_for_data_with_targets(
+    tmp_path: Path, network: str, dataset: str
+) -> None:
+    task = "multiclass" if dataset == "largest" else "regression"
+    assert (
+        f"{network} is for unsupervised tasks, and this is a {task} task; use a data set of such a task"
+        in (refused(tmp_path, dataset, network))
+    )
+
+
+@pytest.mark.parametrize("network", ["autoencoder", "hopfield"])
+def test_networks_that_return_patterns_are_not_for_classes(tmp_path: Path, network: str) -> None:
+    assert "is for regression, unsupervised tasks" in refused(tmp_path, "largest", network)
+
+
+def test_a_boltzmann_machine_takes_inputs_between_0_and_1(tmp_path: Path) -> None:
+    # Its likelihood is that of binary inputs; elsewhere it would be above 1.
+    message = refused(tmp_path, "bars_and_stripes", "boltzmann")
+    assert "boltzmann takes inputs in [0, 1], but they lie in " in message
+    assert "set [split] standardize = false, or use other data" in message
+    assert "takes inputs in [0, 1]" in refused(tmp_path, "gaussian_ring", "boltzmann", RAW)
+    make_plan(
+        load(tmp_path, f"# Q?\n{RAW}[dataset.bars_and_stripes]\n[network.boltzmann]\n[optimizer.sgd]\n")
+    )
+
+
+def test_a_loss_of_two_outputs_is_named_where_a_network_has_no_place_for_them(tmp_path: Path) -> None:
+    message = refused(tmp_path, "unit_square", "som", "loss.gaussian_nll = {}\n")
+    assert message.endswith("(loss 'gaussian_nll' takes 2 for each target)")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "idle_prototype",
+            "measures 'idle_prototype', and no NetworkMetric is called so. Did you mean 'idle_pro",
+        ),
+        ("accuracy", "measures 'accuracy', and no NetworkMetric is called so."),
+    ],
+)
+def test_a_network_that_measures_no_known_metric(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "misled.py").write_text(MISLED.replace("MEASURED", name))
+    more = "plugins.files = ['misled.py']\n"
+    assert message in refused(tmp_path, "unit_square", "misled", more)
+
+
+@pytest.mark.parametrize("network", ["som", "gan", "hopfield"])
+def test_an_initializer_that_looks_at_layers_needs_a_network_that_shows_them(
+    tmp_path: Path, network: str
+) -> None:
+    message = refused(tmp_path, "gaussian_ring", network, "initializer.lsuv = {}\ninitializer.normal = {}\n")
+    assert (
+        f"[initializer.lsuv] lsuv looks at the layers of a network, and [network.{network}] does not"
+        in message
+    )
+    text = "# Q?\n[initializer.lsuv]\n[dataset.unit_square]\n[network.autoencoder]\n[optimizer.sgd]\n"
+    make_plan(load(tmp_path, text))
