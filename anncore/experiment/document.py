@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import sys
 import re
+import sys
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field

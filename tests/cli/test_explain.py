@@ -325,6 +325,7 @@ def test_the_page_stands_alone_and_has_every_number(tmp_path: Path) -> None:
     assert "<script" not in html
     assert not re.search(r'(?:src|href)="(?!#)', html)
     assert html.count("<svg") >= 8
+    assert "nesterov = false" in html  # as in the file and in the text
     shown = re.sub(r"<[^>]+>", " ", html)
     for name, line in lines(content(SEED)).items():
         assert name.replace("'", "&#39;") in html, name

@@ -164,9 +164,10 @@ def _set(stack: Stack, name: str, values: Array) -> None:
         raise ExperimentError(f"[explain] weights: there is no {name!r}; the network has {names}.")
     is_row = values.ndim < 2 and 1 in array[0].shape  # in a matrix, a row alone would say no order
     if values.size != array[0].size or (values.shape != array[0].shape and not is_row):
+        got = _shape(values.shape) if values.ndim > 1 else f"{values.size} in a row"
         raise ExperimentError(
-            f"[explain] weights: {name} must be {_shape(array[0].shape)} (inputs x units), got "
-            f'{_shape(values.shape) if values.ndim > 1 else f"{values.size} in a row"}; with layout = "out_in" it is units x inputs.'
+            f"[explain] weights: {name} must be {_shape(array[0].shape)} (inputs x units), got {got}; with "
+            'layout = "out_in" it is units x inputs.'
         )
     array[0] = values.reshape(array[0].shape)
 
