@@ -23,6 +23,7 @@ GUIDES = {name: (FOLDER / name).read_text(encoding="utf-8") for name in ("README
 ENGLISH, CHINESE = GUIDES.values()
 FILES = sorted(FOLDER.glob("*.toml"))
 MAIN = r"^```sh\n(annx .*)\n```$"
+TEACHERS = r"^```sh\n((?:annx explain .*\n){2,})```$"
 INLINE = r"`(annx (?:sweep|show) [^`]+)`"
 
 
@@ -65,6 +66,25 @@ def test_both_languages_have_the_same_commands_numbers_and_figures() -> None:
         assert english == chinese
         assert english
     assert tables(ENGLISH) == tables(CHINESE)
+
+
+def test_the_commands_for_teachers_work_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [english], [chinese] = (re.findall(TEACHERS, text, re.M) for text in GUIDES.values())
+    assert english == chinese
+    (tmp_path / "experiments").symlink_to(ROOT / "experiments")
+    monkeypatch.chdir(tmp_path)
+    for command in english.splitlines():
+        result = CliRunner().invoke(cli, shlex.split(command)[1:])
+        assert result.exit_code == 0, result.output
+    assert {"step.html", "sheet.csv"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_values_in_brackets_are_quoted_as_some_shells_need() -> None:
+    for text in GUIDES.values():
+        commands = [*main_commands(text), *changes(text)]
+        assert not [command for command in commands if re.search(r"(?<![\"\w.])[\w.]+=\[", command)]
 
 
 def test_every_lesson_has_a_file_and_every_file_a_lesson() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -52,9 +53,9 @@ def shortened(text: str) -> str:
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether a value is a finite number; true and false are none."""
+    """Tell whether a value is a finite number that a float can hold; true and false are none."""
     if isinstance(value, int):
-        return not isinstance(value, bool)
+        return not isinstance(value, bool) and abs(value) <= sys.float_info.max
     return isinstance(value, float) and math.isfinite(value)
 
 

@@ -23,6 +23,25 @@ GOLDEN = json.loads((ROOT / "tests" / "golden" / "a_worked_2_2_1.json").read_tex
 SCHEMA = json.loads((resources.files("anncore.report") / "explain.schema.json").read_text("utf-8"))
 
 
+PLUGIN = '''
+from dataclasses import dataclass
+from typing import ClassVar
+import numpy as np
+from anncore import Activation, Array, hookimpl
+
+@dataclass(frozen=True)
+class Cut(Activation):
+    """Cut sigmoid: f(z) = max(z, 0.5) / (1 + exp(-z)), for a test. More is not said."""
+    name: ClassVar[str] = "cut"
+    def forward(self, z: Array) -> Array:
+        return np.maximum(z, 0.5) * 1 / (1 + np.exp(-z))
+
+@hookimpl
+def annx_activations() -> list[type[Activation]]:
+    return [Cut]
+'''
+
+
 def explain(*args: str, code: int = 0) -> Result:
     result = CliRunner().invoke(cli, ["explain", *args])
     assert result.exit_code == code, (result.output, result.exception)
@@ -229,9 +248,20 @@ def test_numbers_that_were_rounded_on_the_way_are_right(tmp_path: Path) -> None:
         "name,value\nW1_new[1,1],0.1221\nδ2[1], -0.4415\n",
         "name;value\nW1_new[1,1];0,1221\ndelta2[1];−0,4415\n",
         'Name\tValue\n"W1_new[1,1]"\t0.1221\ndelta2 [1]\t-0.4415\n\n',
+        "sep=;\nname;value\nW1_new[1,1];0,1221\ndelta2[1];-0,4415\n",
+        "name,value\rW1_new[1,1],0.1221\rdelta2[1],-0.4415\r",
+        "\n\nname,value\nW1_new[1,1],\ndelta2[1],-0.4415\ndelta2[1],-0.44150\nW1_new[1,1],0.1221\n",
         "﻿name,value,remark\nW1_new[1,1],1.221e-1,done\ndelta2[1],-0.4415,\n",
     ],
-    ids=["commas", "semicolons", "tabs", "a byte-order mark and a third column"],
+    ids=[
+        "commas",
+        "semicolons",
+        "tabs",
+        "sep",
+        "old line ends",
+        "lines left empty or twice",
+        "a byte-order mark and a third column",
+    ],
 )
 def test_sheets_of_other_programs_are_read(text: str, tmp_path: Path) -> None:
     path = tmp_path / "answers.csv"
@@ -246,6 +276,8 @@ def test_sheets_of_other_programs_are_read(text: str, tmp_path: Path) -> None:
         ("", "is empty"),
         ("z1[1],0.5\n", "the first line must be name,value"),
         ("name,value\nz1[1],1\nz1[1],2\n", "stands there twice"),
+        ('name,value\n"z1[1],1\n', "answers.csv: is no CSV"),
+        ("name,value\nz1[1]," + "9" * 200_000, "answers.csv: is no CSV"),
         (None, "cannot be read"),
     ],
 )
@@ -265,6 +297,23 @@ def test_unknown_names_and_what_is_no_number_are_said(tmp_path: Path) -> None:
     assert found["z1[1]"]["status"] == "unreadable"
 
 
+@pytest.mark.parametrize(
+    "text", ["1e400", "NaN", "1/0", "1" + "0" * 400 + "/3", "1" + "0" * 5000 + "/3", "0x1"]
+)
+def test_a_number_that_no_float_holds_is_no_number(text: str, tmp_path: Path) -> None:
+    assert marks(tmp_path, {"z1[1]": text})["z1[1]"]["status"] == "unreadable"
+
+
+def test_a_formula_in_the_first_line_of_a_plugin_is_shown_with_numbers(file: Any, tmp_path: Path) -> None:
+    """The docstrings of the README's plugins have no indented formula."""
+    plugin = tmp_path / "cut.py"
+    plugin.write_text(PLUGIN, encoding="utf-8")
+    path = file("[explain]\nx = [1, 2]\ny = 1\nweights.W1 = [[1, 2], [3, 4]]", "weights.b1 = [0, 0]")
+    read = content(path, "network.mlp.activation=cut", "--plugin", str(plugin))
+    assert lines(read)["a1[1]"]["numbers"] == "max(7, 0.5) / (1 + exp(-7))"
+    assert read["components"][0]["formulas"] == ["f(z) = max(z, 0.5) / (1 + exp(-z))"]
+
+
 # The page
 
 
@@ -276,6 +325,7 @@ def test_the_page_stands_alone_and_has_every_number(tmp_path: Path) -> None:
     assert "<script" not in html
     assert not re.search(r'(?:src|href)="(?!#)', html)
     assert html.count("<svg") >= 8
+    assert "nesterov = false" in html  # as in the file and in the text
     shown = re.sub(r"<[^>]+>", " ", html)
     for name, line in lines(content(SEED)).items():
         assert name.replace("'", "&#39;") in html, name
@@ -306,6 +356,9 @@ def test_names_from_the_file_are_escaped_on_the_page(file: Any, tmp_path: Path) 
         (("explain.x=[[1,2],[3,4]]", "explain.y=[1,2,3]"), "a row for each of the 2 examples"),
         (("explain.weights.W7=[1]",), "there is no 'W7'"),
         (("explain.weights.W1=[[1,2,3],[4,5,6]]",), "W1 must be 2 x 2"),
+        (("explain.weights.W1=[1,2,3,4]",), "W1 must be 2 x 2 (inputs x units), got 4 in a row"),
+        (("explain.x=[1,2]", "explain.y=7"), "y must be from 0 to 1 with binary_cross_entropy"),
+        (("explain.file=large.json",), "x must be a number"),
         (("explain.wieghts=[1]",), "Did you mean 'weights'?"),
         (("explain.choose.optimizer=adam",), "no configuration has optimizer = adam"),
         (("explain.file=nowhere.json",), "cannot be read"),
@@ -313,7 +366,9 @@ def test_names_from_the_file_are_escaped_on_the_page(file: Any, tmp_path: Path) 
     ],
 )
 def test_what_cannot_be_explained_is_refused_in_one_line(file: Any, args: tuple[str, ...], said: str) -> None:
-    result = explain(file(), *args, code=2)
+    path = file()
+    Path(path).with_name("large.json").write_text('{"x": [1, 1' + "0" * 400 + '], "y": 1}', encoding="utf-8")
+    result = explain(path, *args, code=2)
     assert said in result.stderr
     assert result.stderr.count("\n") == 1, result.stderr
 
@@ -321,11 +376,15 @@ def test_what_cannot_be_explained_is_refused_in_one_line(file: Any, args: tuple[
 @pytest.mark.parametrize(
     ("problem", "said"),
     [
+        (
+            "[explain]\nx = [1, 2]\ny = 2\n[dataset.iris]\n[network.mlp]",
+            "y must have a number for each class",
+        ),
         ("[dataset.stored_patterns]\nsize = 8\n[network.hopfield]", "hopfield learns by a rule of its own"),
         ("[objective.rosenbrock]", "minimises a function"),
     ],
 )
-def test_problems_without_gradients_of_a_network_are_refused(problem: str, said: str, tmp_path: Path) -> None:
+def test_problems_without_a_step_are_refused(problem: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "step.toml"
     path.write_text(f"{problem}\n[optimizer.sgd]\n", encoding="utf-8")
     assert said in explain(str(path), code=2).stderr

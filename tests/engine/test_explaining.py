@@ -140,6 +140,21 @@ def test_gates_that_a_network_writes_out_have_names_in_time(name: str) -> None:
     assert {f"delta1({step})[2]" for step in (1, 2, 3)} <= set(lines)
 
 
+def test_outputs_of_several_steps_leave_the_network_as_one_row() -> None:
+    """Jordan's network gives an output at each step, and the loss reads all of them."""
+    lines = check(observed(dataset={"circling": {"n": 20, "steps": 3}}, network={"jordan": {"hidden": 2}}))
+    made = [names_of(lines[f"z3[{place}]"].formula) for place in (1, 2, 6)]
+    assert made == [("z2(1)[1]",), ("z2(1)[2]",), ("z2(3)[2]",)]
+    assert lines["delta2(3)[2]"].value == lines["delta3[6]"].value
+
+
+@pytest.mark.parametrize("example", [0, 1])
+def test_a_network_whose_formulas_hold_plain_numbers_is_explained(example: int) -> None:
+    """MAXNET leaves the diagonal of its weights out, so that sums and products hold constants."""
+    data = {"largest": {"n": 20}}
+    check(observed(Question(example=example), dataset=data, network={"maxnet": {}}, train={"batch_size": 2}))
+
+
 def test_the_steps_before_are_trained_by_the_engine() -> None:
     settings = {"batch_size": "full", "eval_every": 1, "eval_train": "all", "steps": 6}
     trial = trial_of(train=settings, optimizer={"adam": {"lr": 0.05}}, schedule={"cosine": {}})

@@ -184,6 +184,8 @@ class TracedPass:
                 continue
             if isinstance(node.function, Call):
                 self._activate(node)
+            elif node is recorded.z.node:
+                self._name_output(node)
             elif node in wanted:
                 self._name(node, "z")
             elif node in products:
@@ -227,7 +229,38 @@ class TracedPass:
             made = np.asarray(node.function(*args, **dict(node.options)))
         except (TypeError, AttributeError, ValueError):
             return None
+        if made.dtype == object:  # a sum that starts at 0, or a choice, may leave plain numbers in it
+            made = _as_scalars(made)
         return made if made.shape == node.shape else None
+
+    def _name_output(self, node: Node) -> None:
+        """Name what leaves the network, unless it is one quantity as it stands.
+
+        It gets a z of its own where it puts numbers of several quantities beside each other, such as the
+        outputs of all time steps, or where no weight makes it.
+        """
+        formulas = self._formulas.get(node)
+        if formulas is not None and formulas.dtype == object:
+            owner = self._whole_owner(formulas)
+            if owner is not None:
+                self.output = owner
+                return
+        weight = self._first_weight(formulas)
+        layer, time = self._layer_and_time(node, "z", weight or ("output", "", 0), formulas)
+        self._own(node, "z", layer, time, formulas)
+        self.output = self._owner[node]
+
+    def _whole_owner(self, formulas: Array) -> Quantity | None:
+        """Return the quantity whose numbers, all and in order, these names are."""
+        flat = list(formulas.flat)
+        owner = flat[0].args[0] if all(map(_is_named, flat)) else None
+        if not isinstance(owner, Quantity) or owner.values.size != len(flat):
+            return None
+        columns = owner.values.shape[1]
+        same = columns == formulas.shape[-1] and all(
+            formula.args == (owner, *divmod(at, columns)) for at, formula in enumerate(flat)
+        )
+        return owner if same else None
 
     def _name(self, node: Node, letter: str) -> None:
         """Give a node a name of its own, unless its numbers have names already."""
@@ -317,7 +350,7 @@ class TracedPass:
         recorded, graph = self._recorded, self._recorded.graph
         before = set(graph.nodes)
         seed = graph.input(alike(recorded.z.shape, recorded.z.dtype))
-        output = self._owner.get(recorded.z.node) or self.forward[-1]
+        output = self.output
         wrt = [Symbol(graph, node) for node in self._owner]
         trained = [name for name in recorded.weights if name in self.network.trained]
         wrt += [Symbol(graph, recorded.weights[name]) for name in trained]
@@ -434,6 +467,14 @@ def _named(array: Array, owner: Any) -> Array:
     for at, value in enumerate(np.asarray(array).flat):
         names.flat[at] = Scalar.named(value, owner, *divmod(at, columns))
     return names
+
+
+def _as_scalars(formulas: Array) -> Array:
+    """Return an object array whose plain numbers are constants."""
+    scalars = np.empty(formulas.shape, object)
+    for at, formula in enumerate(formulas.flat):
+        scalars.flat[at] = scalar(formula)
+    return scalars
 
 
 def _is_named(formula: Any) -> bool:

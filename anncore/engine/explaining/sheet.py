@@ -104,8 +104,7 @@ class _SheetMaker:
         self.k, self.count = step.question.example, len(step.x)
         self.pair = step.stack.output.pairs[0]
         self.specs = {spec.name: spec for spec in step.stack.network.specs}
-        owners = [quantity for quantity in self.traced.forward if quantity.letter != "a"]
-        self.output = owners[-1]
+        self.output = self.traced.output
         first = range(len(self.output.values))[self._rows(self.output)][0]
         self.outputs = tuple(self.output.name(first, c) for c in range(self.output.values.shape[1]))
         self.predictions = tuple(f"a{name[1:]}" for name in self.outputs)
@@ -363,7 +362,7 @@ class _SheetMaker:
     def _backward(self) -> Iterator[Block]:
         titles = {"delta": "dL/dz", "da": "dL/da", "f'": "slope", "dh": "dL/dh", "ds": "dL/ds"}
         for quantity in self.traced.backward:
-            if quantity.of is self.output and quantity.letter == "delta":
+            if quantity.of is self.output and quantity.letter != "f'":
                 if self.slope.chained:
                     yield self._slope_block("dL/da of the output", self.slope.by_a, "", self.pair.loss.name)
                     yield self._slope_block("slope", self.slope.slopes, "f'", self.pair.activation.name)

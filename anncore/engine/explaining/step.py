@@ -116,6 +116,8 @@ def _stack(trial: Trial, registry: Registry, given: GivenNumbers) -> tuple[Stack
     else:
         [data] = ON_DATA.load([trial], registry)
     stack = Stack([trial], registry, [data])
+    if given.y is not None:
+        _refuse_targets(stack, given.y)
     if stack.network.learns:
         raise ExperimentError(
             f"explain shows gradients, and {stack.network.component.name} learns by a rule of its own; "
@@ -136,15 +138,36 @@ def _stack(trial: Trial, registry: Registry, given: GivenNumbers) -> tuple[Stack
     return stack, total_steps(trial.train, len(data.x_train))
 
 
+def _refuse_targets(stack: Stack, y: Array) -> None:
+    """Refuse given targets that a loss for classes has no number for."""
+    pair = stack.output.pairs[0]
+    outputs = type(pair.loss).outputs
+    if "regression" in outputs:
+        return
+    name, several = pair.loss.name, outputs.get("multiclass")
+    if y.shape[1] == 1 and pair.activation.name == several != outputs.get("binary"):
+        raise ExperimentError(
+            f"[explain] y must have a number for each class with {name}, 1 for the right one, such as "
+            f"[0, 1, 0], got {y[0, 0]:g}."
+        )
+    if y.min() < 0 or y.max() > 1:
+        wrong = y[(y < 0) | (y > 1)][0]
+        raise ExperimentError(
+            f"[explain] y must be from 0 to 1 with {name}, a loss for classes, got {wrong:g}."
+        )
+
+
 def _set(stack: Stack, name: str, values: Array) -> None:
     array = stack.weights.get(name)
     if array is None:
         names = ", ".join(stack.weights)
         raise ExperimentError(f"[explain] weights: there is no {name!r}; the network has {names}.")
-    if values.size != array[0].size or (values.ndim == 2 and values.shape != array[0].shape):
+    is_row = values.ndim < 2 and 1 in array[0].shape  # in a matrix, a row alone would say no order
+    if values.size != array[0].size or (values.shape != array[0].shape and not is_row):
+        got = _shape(values.shape) if values.ndim > 1 else f"{values.size} in a row"
         raise ExperimentError(
-            f"[explain] weights: {name} must be {_shape(array[0].shape)} (inputs x units), got "
-            f'{_shape(values.shape)}; with layout = "out_in" it is units x inputs.'
+            f"[explain] weights: {name} must be {_shape(array[0].shape)} (inputs x units), got {got}; with "
+            'layout = "out_in" it is units x inputs.'
         )
     array[0] = values.reshape(array[0].shape)
 

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,16 +63,22 @@ def read_answers(path: Path) -> list[Answer]:
             f"{path.name}: the first line must be name,value, got {lines[0][:60]!r}; --answers-template FILE "
             "writes an empty sheet."
         )
-    answers = list(_answers(text, mark))
-    seen: dict[str, Answer] = {}
+    try:
+        answers = list(_answers(text, mark))
+    except csv.Error as error:
+        raise DataError(f"{path.name}: is no CSV: {error}.") from None
+    by_name: dict[str, Answer] = {}
     for answer in answers:
-        before = seen.setdefault(plain(answer.name), answer)
-        if before.text != answer.text:
+        name = plain(answer.name)
+        before = by_name.get(name)
+        if before is None or not before.text:
+            by_name[name] = answer
+        elif answer.text not in ("", before.text) and (answer.value is None or answer.value != before.value):
             raise DataError(
                 f"{path.name}, line {answer.row}: {answer.name} stands there twice, with {before.text!r} and "
                 f"{answer.text!r}; keep one."
             )
-    return list(seen.values())
+    return list(by_name.values())
 
 
 def _text(path: Path) -> str:
@@ -84,24 +90,22 @@ def _text(path: Path) -> str:
     if len(raw) > MOST_BYTES:
         raise DataError(f"{path.name}: has more than {MOST_BYTES // 1_000_000} MB; no sheet is so long.")
     try:
-        return raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+        text = raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError:
         raise DataError(f"{path.name}: not UTF-8; save it as CSV with UTF-8.") from None
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return re.sub(r"\Asep=.\n", "\n", text)  # a line for spreadsheets
 
 
 def _answers(text: str, mark: str) -> Iterator[Answer]:
-    reader = csv.reader(io.StringIO(text), delimiter=mark)
-    try:
-        next(reader)
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            name, rest = _name(cells, mark)
-            written = rest[0].strip() if rest else ""
-            value, unit = number(written, comma=mark != ",")
-            yield Answer(reader.line_num, name, written, value, unit)
-    except csv.Error as error:
-        raise DataError(f"line {reader.line_num}: {error}.") from None
+    reader = csv.reader(io.StringIO(text), delimiter=mark, strict=True)
+    filled = (cells for cells in reader if any(cell.strip() for cell in cells))
+    next(filled)  # the header
+    for cells in filled:
+        name, rest = _name(cells, mark)
+        written = rest[0].strip() if rest else ""
+        value, unit = number(written, comma=mark != ",")
+        yield Answer(reader.line_num, name, written, value, unit)
 
 
 def _name(cells: Sequence[str], mark: str) -> tuple[str, Sequence[str]]:
@@ -118,16 +122,14 @@ def number(text: str, *, comma: bool) -> tuple[float | None, float]:
     if comma:
         written = written.replace(",", ".")
     fraction = re.fullmatch(r"(-?\d+)/(\d+)", written)
-    if fraction and int(fraction[2]):
-        return int(fraction[1]) / int(fraction[2]), 0.0
     try:
-        value = Decimal(written)
-    except InvalidOperation:
+        value = Decimal(fraction[1]) / Decimal(fraction[2]) if fraction else Decimal(written)
+    except ArithmeticError:  # no number, a division by 0, or out of the range of Decimal
         return None, 0.0
     exponent = value.as_tuple().exponent
     if not value.is_finite() or not isinstance(exponent, int) or not -400 < value.adjusted() < 300:
         return None, 0.0
-    return float(value), 10.0**exponent
+    return float(value), 0.0 if fraction else 10.0**exponent
 
 
 def plain(name: str) -> str:

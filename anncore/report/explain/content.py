@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +25,7 @@ from anncore.report.explain.worked import hyperparameters, in_numbers
 VERSION = 1
 LARGEST = 200  # operations and names in a formula, beyond which it is not written
 LONGEST = 600  # characters of a formula, beyond which it is no help
+IN_PROSE = re.compile(r"\bf\(z\) = (?:\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)|[^\n,;.()]|\.(?=\d))+")
 MOST_SEARCHED = 200_000  # trials of a plan among which the chosen one is looked for
 
 
@@ -171,8 +173,10 @@ def _component(role: str, component: Any) -> dict[str, Any]:
 
 
 def formulas_of(cls: Any) -> list[str]:
-    """Return the formulas of a component's documentation: its indented lines."""
-    return [line[4:].rstrip() for line in documentation(cls).split("\n") if line.startswith("    ")]
+    """Return the formulas of a component's documentation: its indented lines, or f(z) = ... of its prose."""
+    text = documentation(cls)
+    indented = [line[4:].rstrip() for line in text.split("\n") if line.startswith("    ")]
+    return indented or [formula.rstrip() for formula in IN_PROSE.findall(text)]
 
 
 def _values(component: Any) -> dict[str, Any]:

@@ -30,8 +30,13 @@ class _GraphMaker:
         self.step = step
         self.known = {line.name for line in sheet.lines()}
         self.units: dict[str, dict[str, str]] = {}
-        self.edges: list[dict[str, str]] = []
+        self._edges: dict[tuple[str, str, str], dict[str, str]] = {}
         self._unit_of: dict[str, str] = {}
+
+    @property
+    def edges(self) -> list[dict[str, str]]:
+        """The connections, each once."""
+        return list(self._edges.values())
 
     def make(self) -> None:
         """Find units and edges."""
@@ -51,7 +56,7 @@ class _GraphMaker:
                         self._unit_of[name] = unit
                         continue
                     delta = gradient.name(row, column) if gradient is not None else ""
-                    if quantity is self.step.traced.forward[-1] and quantity.letter != "a":
+                    if quantity is self.step.traced.output:
                         output = f"a{quantity.base[1:]}[{column + 1}]"
                         self._add(name, delta, output if output in self.known else "")
                         delta_name = f"delta{quantity.base[1:]}[{column + 1}]"
@@ -92,10 +97,10 @@ class _GraphMaker:
     def _edge(self, start: str, end: str, weight: str = "") -> None:
         if start not in self._unit_of:
             self._add(start, kind="input")
-        edge = {"from": self._unit_of[start], "to": end, "weight": weight}
-        edge["gradient"] = f"d{weight}" if weight and f"d{weight}" in self.known else ""
-        if edge not in self.edges:
-            self.edges.append(edge)
+        unit = self._unit_of[start]
+        gradient = f"d{weight}" if weight and f"d{weight}" in self.known else ""
+        edge = {"from": unit, "to": end, "weight": weight, "gradient": gradient}
+        self._edges.setdefault((unit, end, weight), edge)
 
 
 def _is_weight(atom: Scalar) -> bool:

@@ -91,7 +91,7 @@ def mark(sheet: Sheet, answers: Sequence[Answer], context: Any = None) -> list[M
     homework = Homework(sheet, answers)
     marks: dict[str, Mark] = {}
     for line in _in_order(homework):
-        marks[line.name] = _mark(homework, line, marks, context)
+        marks[line.name] = _marked(homework, line, marks, context)
     ordered = [marks[line.name] for line in homework.computed]
     return [*ordered, *_unknown(homework, answers)]
 
@@ -113,7 +113,7 @@ def _in_order(homework: Homework) -> Iterator[Line]:
                 yield line
 
 
-def _mark(homework: Homework, line: Line, marks: Mapping[str, Mark], context: Any) -> Mark:
+def _marked(homework: Homework, line: Line, marks: Mapping[str, Mark], context: Any) -> Mark:
     answer = homework.answers.get(line.name)
     if answer is None or not answer.text:
         return Mark(line.name, "", MISSING, correct=line.value)
@@ -122,18 +122,18 @@ def _mark(homework: Homework, line: Line, marks: Mapping[str, Mark], context: An
             line.name, answer.text, UNREADABLE, correct=line.value, sentence=f"{answer.text!r} is no number"
         )
     expected = homework.expected(line)
-    mark = Mark(line.name, answer.text, RIGHT, answer.value, expected, line.value)
+    right = Mark(line.name, answer.text, RIGHT, answer.value, expected, line.value)
     if agrees(answer, line.value):
-        return mark
+        return right
     causes = _causes(homework, line, marks)
     if agrees(answer, expected):
         if not causes:  # right but for earlier rounding
-            return mark
+            return right
         names = " and ".join(causes[:3])
         sentence = f"follows rightly from the wrong {names}"
-        return _replaced(mark, FOLLOWS, "follow-on", sentence)
+        return _replaced(right, FOLLOWS, "follow-on", sentence)
     kind, sentence = ("", "") if context is None else context.of(homework, line, answer)
-    return _replaced(mark, WRONG, kind, sentence)
+    return _replaced(right, WRONG, kind, sentence)
 
 
 def _replaced(mark: Mark, status: str, mistake: str, sentence: str) -> Mark:

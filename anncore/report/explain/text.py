@@ -62,7 +62,7 @@ def _head(content: Mapping[str, Any]) -> Iterator[str]:
 def _formulas(content: Mapping[str, Any]) -> Iterator[str]:
     yield from ("", "FORMULAS")
     for component in content["components"]:
-        values = ", ".join(f"{key} = {_value(value)}" for key, value in component["hyperparameters"].items())
+        values = ", ".join(f"{key} = {setting(value)}" for key, value in component["hyperparameters"].items())
         yield ""
         title = f"  {component['name']} ({component['role']})" + (f": {values}" if values else "")
         yield from textwrap.wrap(title, WIDTH, subsequent_indent="    ")
@@ -70,7 +70,8 @@ def _formulas(content: Mapping[str, Any]) -> Iterator[str]:
             yield from textwrap.wrap(line, WIDTH, initial_indent="    ", subsequent_indent="        ") or [""]
 
 
-def _value(value: Any) -> str:
+def setting(value: Any) -> str:
+    """Return a hyperparameter's value as text, as an experiment file has it."""
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
