@@ -70,7 +70,7 @@ def trained_alike(trials: list[Trial]) -> list[Any]:
 
 
 def asks_for_a_mean(names: tuple[str, ...]) -> bool:
-    """Tell whether an optimizer that asks for gradients is inside one that has the mean of several batches."""
+    """Tell whether an optimizer that asks for gradients is inside one that has the mean of batches."""
     return "accumulate" in names and "sam" in names[names.index("accumulate") :]
 
 
