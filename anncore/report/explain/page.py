@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from anncore.report.explain.picture import MOST_STEPS, Drawing, svg
-from anncore.report.explain.text import headline, setting, refuse_wide
+from anncore.report.explain.text import headline, refuse_wide, setting
 from anncore.report.html import asset, source_hash
 
 MOST_ROWS = 64  # numbers of a block that are each written out; of a larger one the first ones are
