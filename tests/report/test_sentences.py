@@ -252,10 +252,12 @@ def _successes() -> Iterator[tuple[str, Results]]:
         yield f"success by luck, {count} seeds, {len(arms)} arms", make_results(**options, score=by_luck)
         easy = {**options, "report": {"success": {**rule, "at_most": 9.0}}}
         yield f"success of all, {count} seeds, {len(arms)} arms", make_results(**easy, score=scored)
+    hard = {**alone, "seeds": range(100, 112), "report": {"success": {**rule, "at_most": 1e-9}}}
+    yield "success of none", make_results(**hard, score=scored)
     sets = tuple(f"set{i}" for i in range(8))
     for problems, arms in ((sets[:2], three), (sets[:7], three), (sets[:7], ("sgd", "adam"))):
         options = {**ONE_RATE, "arms": arms, "problems": problems, "seeds": range(100, 108)}
-        for limit, score in ((0.25, scored), (0.25, by_luck), (9.0, scored)):
+        for limit, score in ((0.25, scored), (0.25, by_luck), (9.0, scored), (1e-9, scored)):
             asked_for = {"success": {**rule, "at_most": limit}}
             yield (
                 f"success {limit} on {len(problems)}",
@@ -286,6 +288,7 @@ def _successes() -> Iterator[tuple[str, Results]]:
     for one in (
         {"at_least": 0.1, "metric": "valid_loss"},
         {"at_most": {"xor": 0.1, "iris": 0.2}},
+        {"at_most": {"xor": 0.1}},
         {"at_most": {}},
     ):
         yield f"success {one}", make_results(**ONE_RATE, report={"success": one})
