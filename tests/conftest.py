@@ -89,7 +89,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         path = item.path.relative_to(TESTS).as_posix()
         kit = getattr(item, "originalname", "") == "test_conformance"
-        if kit or path.startswith(SLOW):
+        # A -m of the command line takes the place of "not large", so what is large must be slow too.
+        if kit or path.startswith(SLOW) or item.get_closest_marker("large"):
             item.add_marker(pytest.mark.slow)
 
 
