@@ -51,7 +51,9 @@ SLOW = (
     "plugins/test_decision_boundaries.py",
     *(f"plugins/test_{name}.py" for name in ("failures_in_figures", "figures", "galleries", "layer_figures")),
     *(f"plugins/test_{name}.py" for name in ("many_panels", "trajectories", "executors", "wrappers")),
-    *(f"plugins/test_{name}.py" for name in ("matrix_optimizers", "lbfgs", "csv_file")),
+    *(f"plugins/test_{name}.py" for name in ("matrix_optimizers", "lbfgs", "csv_file", "schedule_forms")),
+    *(f"plugins/test_{name}.py" for name in ("metric_forms", "initializer_forms", "loss_forms")),
+    "engine/test_bits.py",
     *(
         f"engine/test_{name}.py"
         for name in ("training", "training_forms", "decision_maps", "objective_stack")
