@@ -145,11 +145,11 @@ def not_measured(experiment: Experiment, metric: Registered) -> str:
     offering = [
         network.name
         for network in experiment.registry.of_kind("network")
-        if metric.name in getattr(network.cls, "measured", ())
+        if metric.name in network.cls.measured
     ]
     for entry in experiment.entries["network"]:
         component = entry.component
-        if component is not None and metric.name not in getattr(component.cls, "measured", ()):
+        if component is not None and metric.name not in component.cls.measured:
             return (
                 f"metric {metric.name!r} is measured by networks themselves "
                 f"({', '.join(offering) or 'none that is installed'}), and [network.{entry.label}] does not; "
