@@ -93,6 +93,8 @@ class Train:
     its start.
     maps_at: at which steps a report trial keeps a map of what it has learned so far: so many moments, or the
     steps themselves; 0 for none.
+    paths: whether a report trial on an objective keeps its arguments at every evaluation; None where they are
+    few.
     """
 
     steps: int | None = 500
@@ -107,13 +109,15 @@ class Train:
     diverged_above: float = 100.0
     curves: tuple[str, ...] = ()
     maps_at: int | tuple[int, ...] = 0
+    paths: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return all fields; `curves` and `maps_at` only where they ask for something.
+        """Return all fields; `curves`, `maps_at` and `paths` only where they ask for something.
 
         No other trial's key knows of them.
         """
         unasked = [name for name in ("curves", "maps_at") if not getattr(self, name)]
+        unasked += ["paths"] if self.paths is None else []
         return {name: value for name, value in asdict(self).items() if name not in unasked}
 
     @cached_property

@@ -2,8 +2,9 @@
 
 The weights of a trial are one array "x", (1, D). The objective draws the start from the stream "init". A
 noisy objective draws the noise of each step from the stream "batches". Both are the same for all arms of a
-seed. The score is the function's value without noise, the same on every split. In report trials, with few
-arguments, the curves "x.1", "x.2", ... hold the arguments.
+seed. The score is the function's value without noise, the same on every split, above the value at its minimum
+if that is known. In report trials, with few arguments or on request, the curves "x.1", "x.2", ... hold the
+arguments.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from anncore.engine.build import build_part, build_slices
 from anncore.engine.optimizing import OptimizerRun, Trained, optimizer_runs
 
 FEW = 2
-"""The largest number of arguments that curves hold: a plane can be drawn, more would only fill the store."""
+"""The largest number of arguments that curves hold unasked: a plane can be drawn, more would fill the store."""
 
 
 def dimensions(trial: Trial, registry: Registry) -> int:
@@ -39,13 +40,29 @@ def specs(size: int) -> list[WeightSpec]:
 class Functions:
     """The objectives of T trials as one object: each acts on its own slice of the trials."""
 
-    def __init__(self, trials: Sequence[Trial], registry: Registry, dtype: str) -> None:
-        self._runs = build_slices([trial.parts["objective"] for trial in trials], registry, dtype)
+    def __init__(self, trials: Sequence[Trial], registry: Registry, dtype: str, size: int) -> None:
+        parts = [trial.parts["objective"] for trial in trials]
+        self._runs = build_slices(parts, registry, dtype)
+        plain = {part.text: build_part(part, registry) for part in parts}
+        lowest = {text: _lowest(objective) for text, objective in plain.items()}
+        self._lowest = np.array([lowest[part.text] for part in parts], dtype)
+        limited = [plain[part.text].bounds or (-np.inf, np.inf) for part in parts]
+        self._limits = None
+        if any(objective.bounds for objective in plain.values()):
+            self._limits = np.array(
+                [[np.broadcast_to(edge, size) for edge in edges] for edges in limited], dtype
+            ).swapaxes(0, 1)
 
     def value(self, x: Array) -> Array:
-        """Return every trial's f(x), (T,), of x (T, 1, D)."""
+        """Return how far every trial's f(x), (T,), of x (T, 1, D), lies above its minimum, if that is known."""
         pieces = [component.value(x[rows]) for component, rows, _ in self._runs]
-        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+        value = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+        return value - self._lowest if self._lowest.any() else value
+
+    def put_back(self, theta: Array) -> None:
+        """Put arguments (T, D) that are beyond their bounds to the edge, in place."""
+        if self._limits is not None:
+            np.clip(theta, *self._limits, out=theta)
 
     def grad(self, x: Array, noise: Array) -> Array:
         """Return every trial's ∂f/∂x, (T, 1, D); `noise` is of that shape."""
@@ -54,6 +71,14 @@ class Functions:
             for component, rows, _ in self._runs
         ]
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+def _lowest(objective: Any) -> float:
+    """Return f at its minimum, 0 if that is not known."""
+    if objective.minimum is None:
+        return 0.0
+    places = np.atleast_2d(np.asarray(objective.minimum, dtype=np.float64))
+    return float(np.min(objective.value(places[:, None, :])))
 
 
 class Noise:
@@ -78,10 +103,10 @@ class Noise:
         """Continue the streams of a larger stack."""
         self.generators = before.generators
 
-    def next(self) -> Array:
-        """Return the noise of the next step."""
+    def at(self, t: int) -> Array:
+        """Return the noise of step t, which comes after that of step t - 1."""
         for key, objective in self._drawing.items():
-            self._all[self._rows[key]] = objective.draw(self.generators[key])
+            self._all[self._rows[key]] = objective.draw_at(self.generators[key], t)
         return self._all
 
 
@@ -94,7 +119,7 @@ class ObjectiveStack:
         self.train = trials[0].train
         self.dtype = self.train.dtype
         size = dimensions(trials[0], registry)
-        self.functions = Functions(trials, registry, self.dtype)
+        self.functions = Functions(trials, registry, self.dtype, size)
         self.noise = Noise(trials, registry, self.dtype, size)
         self.theta, self.grads = np.zeros((2, len(trials), size), self.dtype)
         self.optimizers = optimizer_runs(
@@ -117,6 +142,7 @@ class ObjectiveStack:
                         f"{part.name}: start must return ({self.theta.shape[1]},) numbers, got {start.shape}"
                     )
             self.theta[row] = starts[key]
+        self.functions.put_back(self.theta)
         self.first = self.functions.value(self.theta[:, None, :])  # no optimizer has a state yet
         for optimizer in self.optimizers:
             optimizer.initialize()
@@ -139,10 +165,11 @@ class ObjectiveStack:
 
     def step(self, t: int, steps: int) -> None:
         """Make update t of `steps`."""
-        self._noise = self.noise.next()
+        self._noise = self.noise.at(t)
         self.grads[...] = self.functions.grad(self.theta[:, None, :], self._noise)[:, 0]
         for optimizer in self.optimizers:
             optimizer.step(t, steps)
+        self.functions.put_back(self.theta)
 
     def _evaluate(self, rows: slice) -> Evaluate:
         """Return a function from arguments to value and gradient, with the step's noise, for one run."""
@@ -166,6 +193,7 @@ class ObjectiveStack:
             theta = theta.copy()
             for optimizer in self.optimizers:
                 theta[optimizer.rows] = optimizer.evaluated()
+            self.functions.put_back(theta)
         return theta
 
     def observe(self, score: Array, t: int) -> None:
@@ -180,7 +208,9 @@ class ObjectiveEvaluator:
     def __init__(self, stack: ObjectiveStack) -> None:
         self._stack = stack
         # There are many tuning trials, and no figure needs their paths.
-        self._path = stack.trials[0].test and stack.theta.shape[1] <= FEW
+        few = stack.theta.shape[1] <= FEW
+        asked = stack.train.paths
+        self._path = stack.trials[0].test and (few if asked is None else asked)
 
     def curve(self, metrics: Sequence[Any]) -> dict[str, Array]:
         """Return the value as the loss on training and validation, and the arguments of a report trial."""

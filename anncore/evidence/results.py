@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -164,7 +165,8 @@ def _metrics(results: Iterable[TrialResult]) -> list[str]:
 
     def place(name: str) -> tuple[bool, bool, str, int, str]:
         split, metric = parse_metric(name)
-        return metric != LOSS, not split, metric, order.get(split, len(SPLITS)), name
+        counted = re.sub(r"\d+", lambda digits: digits[0].zfill(9), metric)  # x.2 comes before x.10
+        return metric != LOSS, not split, counted, order.get(split, len(SPLITS)), name
 
     return sorted(names, key=place)
 

@@ -24,6 +24,7 @@ from anncore.experiment.parts import PartMaker
 
 MOST_WEIGHTS = 100_000_000  # of one trial: with gradient, state and work space some gigabytes
 MOST_VALUES = 1_000_000_000  # of the layers of one trial in one step
+MOST_PLACES = 10_000_000  # numbers in the path of one trial
 
 
 class Fit(ABC):
@@ -57,8 +58,19 @@ class ObjectiveFit(Fit):
         return {"objective": self.maker.plain(choices["objective"])}
 
     def check(self, choices: Mapping[str, Choice], entries: Mapping[str, Entry]) -> None:
-        """Build the objective once."""
-        self.parts(choices)
+        """Build the objective once, and refuse a path that would fill the store."""
+        part, train = self.parts(choices)["objective"], self.experiment.train
+        if not self.experiment.report.get("paths"):
+            return
+        arguments = int(build_part(part, self.registry).dimensions)
+        evaluations = (train.steps or 0) // train.eval_every + 1
+        if arguments * evaluations > MOST_PLACES:
+            label = choices["objective"].entry.label
+            raise ExperimentError(
+                f"{self.experiment.file}: [report] paths = true keeps {arguments:,} arguments of "
+                f"[objective.{label}] at {evaluations:,} evaluations, and a path may have {MOST_PLACES:,} "
+                "numbers; write a larger [train] eval_every, or leave paths out."
+            )
 
     def weights(self, choices: Mapping[str, Choice], entries: Mapping[str, Entry]) -> list[WeightSpec]:
         """Return the spec of the arguments."""

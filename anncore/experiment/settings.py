@@ -383,9 +383,16 @@ def read_report(document: Document) -> Mapping[str, Any]:
 
     control is an arm, rope a number, target a number or a table from data set to number, success what
     `read_success` takes, costs a flag, waive a list of statuses, maps_at a number of moments or a list of
-    steps.
+    steps, paths a flag that data sets do not have.
     """
     section = document.section("report")
+    if problem_in(document.data).scored and "paths" in section.data:
+        raise section.error(
+            "paths",
+            f"paths has no meaning for a data set: paths are those of objectives, got "
+            f"{show(section.data['paths'])}; leave it out.",
+        )
+    section.flag("paths", False)
     section.text("control", None)
     section.number("rope", None, 0, open=True)
     section.flag("costs", False)

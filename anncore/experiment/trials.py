@@ -25,8 +25,9 @@ class TrialMaker:
         asked = experiment.report.get("maps_at", 0)
         moments = tuple(sorted(asked)) if isinstance(asked, list) else int(asked)
         moments = moments if experiment.problem.scored else 0  # a function has no classes
-        # Trials that tune keep no maps, so that they stay the same trials.
-        self._trains = {"tune": self._train, "report": replace(self._train, maps_at=moments)}
+        # Trials that tune keep no maps and no paths, so that they stay the same trials.
+        kept = {"maps_at": moments, "paths": experiment.report.get("paths")}
+        self._trains = {"tune": self._train, "report": replace(self._train, **kept)}
 
     def parts(self, config: Option) -> dict[str, Part]:
         """Return the parts of a configuration; raises ExperimentError where they do not fit together."""

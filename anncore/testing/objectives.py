@@ -132,7 +132,7 @@ def gradient(subject: Subject) -> int:
 
 
 def minimum(subject: Subject) -> int:
-    """At its minimum the gradient is 0, and no other place is lower."""
+    """At its minimum the gradient is 0, or leads out of its bounds, and no other place within is lower."""
     count = 0
     for variant in subject.variants():
         component, rng, where = subject.build(variant), np.random.default_rng(9), variant.label
@@ -141,12 +141,15 @@ def minimum(subject: Subject) -> int:
         must(places.ndim == 2 and places.shape[1] == size, f"{where}: minimum is {places.shape}, not (K, D)")
         must(np.isfinite(places).all(), f"{where}: a minimum that is not finite")
         at = places[:, None, :].astype(float)
-        away = component.start(rng) + rng.normal(size=(200, 1, size))
+        low, high = component.bounds or (-np.inf, np.inf)
+        must(bool(((at >= low) & (at <= high)).all()), f"{where}: a minimum beyond its bounds")
+        away = np.clip(component.start(rng) + rng.normal(size=(200, 1, size)), low, high)
         lowest, steep = component.value(at), np.abs(_grad(component, away, np.zeros_like(away))).max()
-        slope = np.abs(_grad(component, at, np.zeros_like(at))).max()
+        slope = np.abs(at - np.clip(at - _grad(component, at, np.zeros_like(at)), low, high)).max()
         must(slope <= 1e-8 * max(steep, 1.0), f"{where}: the gradient at its minimum is {slope:.3g}, not 0")
         spread = np.geomspace(1e-4, 10, 50)[:, None, None, None] * rng.normal(size=(50, len(at), 1, size))
-        others = np.concatenate([away, (at + spread).reshape(-1, 1, size), at])
+        around = np.clip(at + spread, low, high).reshape(-1, 1, size)
+        others = np.concatenate([away, around, at])
         below = float(lowest.max() - component.value(others).min())
         must(
             below <= 1e-9 * max(float(np.abs(component.value(away)).max()), 1.0),
@@ -193,7 +196,10 @@ def noise(subject: Subject) -> int:
     for variant in subject.variants():
         component = subject.build(variant)
         rng = np.random.default_rng(8)
-        one, other = (np.asarray(component.draw(rng)) for _ in range(2))
+        one = np.asarray(component.draw_at(rng, 1))
+        # Where it takes few values, some steps have the same.
+        later = (np.asarray(component.draw_at(rng, t)) for t in range(2, 1000))
+        other = next((noise for noise in later if not np.array_equal(noise, one)), one)
         must(one.shape == (component.dimensions,), f"{variant.label}: draw gives {one.shape}, not (D,)")
         must(np.isfinite(one).all(), f"{variant.label}: noise that is not finite")
         must(not np.array_equal(one, other), f"{variant.label}: two steps have the same noise")

@@ -36,7 +36,19 @@ class AnyObjective(Component):
 
     @property
     def minimum(self) -> Array | None:
-        """The minimiser of f, (D,), or (K, D) for K equally low places; None if it is not known."""
+        """The minimiser of f, (D,), or (K, D) for K equally low places; None if it is not known.
+
+        Trials record how far f lies above its value there; where it is not known, f itself.
+        """
+        return None
+
+    @property
+    def bounds(self) -> tuple[Any, Any] | None:
+        """The lowest and the highest value of every argument, numbers or (D,); None without a limit.
+
+        After each step the engine puts back to the edge what an optimizer moved beyond it. May be a class
+        attribute.
+        """
         return None
 
     @abstractmethod
@@ -64,6 +76,10 @@ class NoisyObjective(AnyObjective):
     @abstractmethod
     def draw(self, rng: np.random.Generator) -> Array:
         """Return one trial's noise of one step, (D,)."""
+
+    def draw_at(self, rng: np.random.Generator, t: int) -> Array:
+        """Return one trial's noise of step t = 1, 2, ..., (D,). Default: draw, the same for every step."""
+        return self.draw(rng)
 
     @abstractmethod
     def grad(self, x: Array, noise: Array) -> Array:

@@ -222,6 +222,8 @@ class _Function:
         if not len(self.minima):
             known = [self._grid(60, 60).ravel(), *(self._values(path.places) for path in self.paths.values())]
         self.least = float(np.concatenate(known).min())
+        # Trials count their values from the minimum's where it is known.
+        self._lowest_final = 0.0 if len(self.minima) else self.least
 
     def _typical(self) -> int:
         """Return the seed whose final values lie nearest to every arm's median, by rank."""
@@ -245,7 +247,7 @@ class _Function:
         if path is None:
             return False
         first = float(self._values(path.places[:1])[0])
-        return self.median(arm) - self.least <= REACHED * (first - self.least)
+        return self.median(arm) - self._lowest_final <= REACHED * (first - self.least)
 
     def ends(self, arm: str) -> Array:
         """Return where the other seeds of an arm end, (n, 2)."""
