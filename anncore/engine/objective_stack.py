@@ -24,7 +24,7 @@ from anncore.engine.build import build_part, build_slices
 from anncore.engine.optimizing import OptimizerRun, Trained, optimizer_runs
 
 FEW = 2
-"""The largest number of arguments that curves hold unasked: a plane can be drawn, more would fill the store."""
+"""The largest number of arguments that curves hold unasked: a plane can be drawn, more fill the store."""
 
 
 def dimensions(trial: Trial, registry: Registry) -> int:
@@ -54,7 +54,7 @@ class Functions:
             ).swapaxes(0, 1)
 
     def value(self, x: Array) -> Array:
-        """Return how far every trial's f(x), (T,), of x (T, 1, D), lies above its minimum, if that is known."""
+        """Return every trial's f(x), (T,), of x (T, 1, D), counted from its minimum if that is known."""
         pieces = [component.value(x[rows]) for component, rows, _ in self._runs]
         value = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         return value - self._lowest if self._lowest.any() else value

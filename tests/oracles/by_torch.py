@@ -6,14 +6,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from oracles import networks_in_torch as nets
+from oracles import networks_in_torch as nets, objectives_in_torch
 from oracles.rows import (
     FAN_IN,
     FAN_OUT,
     INPUTS,
     NETWORK,
     PATHS,
-    POINTS,
     PROBLEMS,
     SCORES,
     SEEN,
@@ -25,6 +24,7 @@ from oracles.rows import (
     facts,
     halved,
     own,
+    points,
     z_of,
 )
 
@@ -596,6 +596,7 @@ ROWS = [
     objective("noisy_quadratic", lambda t, x: (x**2 / t.arange(1, 7)).sum(1) / 2, dimensions=6),
     objective("bilinear_game", _game),
     objective("bilinear_game", partial(_game, curvature=0.3), curvature=0.3),
+    *(objective(name, formula, **values) for name, formula, values in objectives_in_torch.FORMULAS),
     loss("mse", "regression", lambda F, a, y: F.mse_loss(a, y), preset="torch"),
     loss("mae", "regression", lambda F, a, y: F.l1_loss(a, y)),
     loss("huber", "regression", lambda F, a, y: F.huber_loss(a, y)),
@@ -1002,7 +1003,7 @@ def _activation(row: Row) -> Any:
 def _objective(row: Row) -> Any:
     import torch
 
-    x = torch.tensor(POINTS[row.values.get("dimensions", 2)][:, 0], requires_grad=True)
+    x = torch.tensor(points(row)[:, 0], requires_grad=True)
     value = row.theirs(torch, x)
     value.sum().backward()
     return np.concatenate([value.detach().numpy(), x.grad.numpy().ravel()])

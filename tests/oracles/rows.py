@@ -237,12 +237,14 @@ def _loss(component: Any, row: Row) -> Any:
     return np.concatenate([value, np.ravel(grad)])
 
 
-# By the number of arguments, where objectives are evaluated
-POINTS = {size: spread(5 * size, -2, 2, turn=17).reshape(5, 1, size) for size in (2, 6)}
+def points(row: Row) -> Array:
+    """Return where an objective is evaluated, (5, 1, D)."""
+    size = int(build(REGISTRY.get("objective", row.name).cls, **row.values).dimensions)
+    return spread(5 * size, -2, 2, turn=17).reshape(5, 1, size)
 
 
 def _objective(component: Any, row: Row) -> Any:
-    x = POINTS[component.dimensions]
+    x = points(row)
     given = [x, np.zeros_like(x)] if component.noisy else [x]
     return np.concatenate([component.value(x), np.ravel(component.grad(*given))])
 

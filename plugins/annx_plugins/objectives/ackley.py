@@ -55,7 +55,9 @@ class Ackley(Objective):
         radius = self._radius(x)
         cone = np.where(radius > 0, x, 0) / np.where(radius > 0, radius, 1)
         funnel = DEPTH * WIDTH * np.exp(-WIDTH * radius) * cone
-        ripples = 2 * np.pi * np.sin(2 * np.pi * x) * np.exp(np.cos(2 * np.pi * x).mean(axis=2, keepdims=True))
+        ripples = (
+            2 * np.pi * np.sin(2 * np.pi * x) * np.exp(np.cos(2 * np.pi * x).mean(axis=2, keepdims=True))
+        )
         return (funnel + ripples) / self.dimensions
 
     def _radius(self, x: Array) -> Array:

@@ -42,7 +42,7 @@ class DeepQuadratic(NoisyObjective):
     """A noisy quadratic with the spectrum of a deep network: many small curvatures, a few large ones.
 
         f(x) = ½ E (x - a)ᵀ Q (x - a) = ½ xᵀ Q x + ½ 0.6² tr Q,    a ~ N(0, 0.6² I)
-        g    = Q (x - mean of `batch` examples a)                  the optimizer gets g; new examples each step
+        g    = Q (x - mean of `batch` examples a)                  the optimizer gets g; examples are new
 
     Of 100 eigenvalues of Q 90 are uniform in (0, 1) and 10 in (30, 60), as measured in networks; the largest
     is 53.1, so that gradient descent is stable below lr = 0.0377. The axes are rotated, so that a rate for

@@ -41,8 +41,8 @@ class LogisticRegression(Objective):
     whole number of at least 0.
 
     Cox, "The Regression Analysis of Binary Sequences", Journal of the Royal Statistical Society B 20 (1958),
-    215-242. https://doi.org/10.1111/j.2517-6161.1958.tb00292.x. L1: Koh, Kim & Boyd, "An Interior-Point Method
-    for Large-Scale l1-Regularized Logistic Regression", Journal of Machine Learning Research 8 (2007),
+    215-242. https://doi.org/10.1111/j.2517-6161.1958.tb00292.x. L1: Koh, Kim & Boyd, "An Interior-Point
+    Method for Large-Scale l1-Regularized Logistic Regression", Journal of Machine Learning Research 8 (2007),
     1519-1555. https://jmlr.org/papers/v8/koh07a.html
     """
 

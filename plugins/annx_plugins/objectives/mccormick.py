@@ -15,7 +15,7 @@ class McCormick(Objective):
         f(x) = sin(x₁ + x₂) + (x₁ - x₂)² - 1.5 x₁ + 2.5 x₂ + 1        x₁ in [-1.5, 4], x₂ in [-3, 4]
 
     The minimum is f = -√3/2 - π/3 = -1.913223 at (1/2 - π/3, -1/2 - π/3) = (-0.547198, -1.547198). A hollow π
-    higher lies at (2.594395, 1.594395). Outside of the box f has no minimum, so that whatever leaves it is put
+    higher lies at (2.594395, 1.594395). Outside of the box f has no minimum, so that what leaves it is put
     back to its edge after each step. Choose it for a box that counts, and for a choice between two hollows.
     Training starts at (-1, 3), just on the side of the deeper one, where f = 26.909297, plus
     spread · N(0, 1) in each argument: with spread 0 nothing is random, and all seeds give the same.

@@ -1,0 +1,146 @@
+"""Objectives as PyTorch computes them from the formulas of their papers, in the papers' own form."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from shipped import REGISTRY
+
+Formula = Callable[[Any, Any], Any]  # of torch and x (5, D); it returns (5,)
+
+
+def _branin(t: Any, x: Any) -> Any:
+    u, v = x[:, 0], x[:, 1]
+    curve = v - 5.1 / (4 * math.pi**2) * u**2 + 5 / math.pi * u - 6
+    return curve**2 + 10 * (1 - 1 / (8 * math.pi)) * t.cos(u) + 10
+
+
+def _ackley(t: Any, x: Any) -> Any:
+    bowl = -20 * t.exp(-0.2 * t.sqrt((x**2).mean(1)))
+    return bowl - t.exp(t.cos(2 * math.pi * x).mean(1)) + 20 + math.e
+
+
+def _griewank(t: Any, x: Any) -> Any:
+    roots = t.sqrt(t.arange(1, x.shape[1] + 1, dtype=x.dtype))
+    return 1 + (x**2).sum(1) / 4000 - t.cos(x / roots).prod(1)
+
+
+def _levy(t: Any, x: Any) -> Any:
+    w = 1 + (x - 1) / 4
+    inner = (w[:, :-1] - 1) ** 2 * (1 + 10 * t.sin(math.pi * w[:, :-1] + 1) ** 2)
+    end = (w[:, -1] - 1) ** 2 * (1 + t.sin(2 * math.pi * w[:, -1]) ** 2)
+    return t.sin(math.pi * w[:, 0]) ** 2 + inner.sum(1) + end
+
+
+def _goldstein_price(t: Any, x: Any) -> Any:
+    u, v = x[:, 0], x[:, 1]
+    one = 1 + (u + v + 1) ** 2 * (19 - 14 * u + 3 * u**2 - 14 * v + 6 * u * v + 3 * v**2)
+    other = 18 - 32 * u + 12 * u**2 + 48 * v - 36 * u * v + 27 * v**2
+    return one * (30 + (2 * u - 3 * v) ** 2 * other)
+
+
+def _camel(t: Any, x: Any) -> Any:
+    u, v = x[:, 0], x[:, 1]
+    return (4 - 2.1 * u**2 + u**4 / 3) * u**2 + u * v + (-4 + 4 * v**2) * v**2
+
+
+def _mccormick(t: Any, x: Any) -> Any:
+    u, v = x[:, 0], x[:, 1]
+    return t.sin(u + v) + (u - v) ** 2 - 1.5 * u + 2.5 * v + 1
+
+
+def _saddle(t: Any, x: Any, wall: float = 0.0) -> Any:
+    return x[:, 0] ** 2 - x[:, 1] ** 2 + wall * x[:, 1] ** 4
+
+
+def _monkey(t: Any, x: Any, wall: float = 0.0) -> Any:
+    radius, angle = t.hypot(x[:, 0], x[:, 1]), t.atan2(x[:, 1], x[:, 0])
+    return radius**3 * t.cos(3 * angle) + wall * radius**4
+
+
+# The data are ours, random by a seed; what is compared is the formula over them.
+
+
+def _tensors(name: str, function: str, t: Any, *given: Any) -> list[Any]:
+    module = inspect.getmodule(REGISTRY.get("objective", name).cls)
+    arrays = getattr(module, function)(*given, np.dtype("float64"))
+    return [t.tensor(array) for array in (arrays if isinstance(arrays, tuple) else (arrays,))]
+
+
+def _wilson(t: Any, x: Any) -> Any:
+    features, labels = _tensors("wilson", "examples", t, 2, 1)
+    return ((x @ features.T - labels) ** 2).sum(1) / 2
+
+
+def _deep(t: Any, x: Any) -> Any:
+    (curved,) = _tensors("deep_quadratic", "hessian", t)
+    return (x @ curved * x).sum(1) / 2 + 0.18 * t.trace(curved)
+
+
+def _factors(t: Any, x: Any) -> Any:
+    (left,) = _tensors("matrix_factorization", "directions", t, 0, 4, 2, 0)
+    (right,) = _tensors("matrix_factorization", "directions", t, 0, 2, 2, 1)
+    wanted = left @ t.diag(t.tensor([1.0, 0.1], dtype=x.dtype)) @ right.T
+    return t.stack([t.linalg.norm(t.outer(row[:4], row[4:]) - wanted) ** 2 / 2 for row in x])
+
+
+def _least_squares(t: Any, x: Any, density: float = 1.0, ratio: float = 1.0, noise: float = 0.0) -> Any:
+    normal, uniform, weights, errors = _tensors("least_squares", "drawn", t, 0, 30, 6)
+    sizes = ratio ** -t.linspace(0, 1, 6, dtype=x.dtype)
+    features = normal * (uniform < density) * sizes
+    targets = features @ weights + noise * errors
+    return ((x @ features.T - targets) ** 2).mean(1) / 2
+
+
+def _logistic(t: Any, x: Any, l1: float = 0.0, l2: float = 0.01) -> Any:
+    (data,) = _tensors("logistic_regression", "signed", t, 0, 30, 6)
+    losses = t.nn.functional.softplus(-x @ data.T)
+    return losses.mean(1) + l2 / 2 * (x**2).sum(1) + l1 * x.abs().sum(1)
+
+
+def _phase(t: Any, x: Any) -> Any:
+    along, squares, _ = _tensors("phase_retrieval", "measured", t, 0, 30, 6)
+    return (((x @ along.T) ** 2 - squares) ** 2).mean(1) / 4
+
+
+_SMALL: Mapping[str, Any] = {"examples": 30, "dimensions": 6}
+_RARE: Mapping[str, Any] = {"density": 0.4, "ratio": 20.0, "noise": 0.5}
+FORMULAS: list[tuple[str, Formula, Mapping[str, Any]]] = [
+    ("sphere", lambda t, x: (x**2).sum(1), {}),
+    ("sphere", lambda t, x: (x**2).sum(1), {"dimensions": 1}),
+    ("booth", lambda t, x: (x[:, 0] + 2 * x[:, 1] - 7) ** 2 + (2 * x[:, 0] + x[:, 1] - 5) ** 2, {}),
+    ("matyas", lambda t, x: 0.26 * (x**2).sum(1) - 0.48 * x.prod(1), {}),
+    ("branin", _branin, {}),
+    ("styblinski_tang", lambda t, x: (x**4 - 16 * x**2 + 5 * x).sum(1) / 2, {"dimensions": 6}),
+    *(("ackley", _ackley, {"dimensions": size}) for size in (1, 2, 6)),
+    *(
+        ("rastrigin", lambda t, x: (10 + x**2 - 10 * t.cos(2 * math.pi * x)).sum(1), {"dimensions": size})
+        for size in (1, 6)
+    ),
+    *(("griewank", _griewank, {"dimensions": size}) for size in (1, 2, 6)),
+    *(("levy", _levy, {"dimensions": size}) for size in (1, 2, 6)),
+    ("goldstein_price", _goldstein_price, {}),
+    ("saddle", _saddle, {}),
+    ("saddle", partial(_saddle, wall=0.5), {"wall": 0.5}),
+    ("monkey_saddle", _monkey, {}),
+    ("monkey_saddle", partial(_monkey, wall=0.5), {"wall": 0.5}),
+    ("mccormick", _mccormick, {}),
+    ("six_hump_camel", _camel, {}),
+    ("reddi", lambda t, x: 10 / 101 * x[:, 0], {}),
+    ("reddi", lambda t, x: (4 - 2) / 3 * x[:, 0], {"period": 3, "steep": 4.0, "gentle": 1.0}),
+    ("wilson", _wilson, {"positives": 2, "negatives": 1}),
+    ("deep_quadratic", _deep, {}),
+    ("matrix_factorization", _factors, {"rows": 4, "columns": 2, "rank": 2, "width": 1}),
+    ("least_squares", _least_squares, _SMALL),
+    ("least_squares", partial(_least_squares, **_RARE), {**_SMALL, **_RARE}),
+    *(
+        ("logistic_regression", partial(_logistic, **penalty), {**_SMALL, **penalty})
+        for penalty in ({}, {"l1": 0.1, "l2": 0.0})
+    ),
+    ("phase_retrieval", _phase, {"dimensions": 6, "measurements": 30}),
+]
