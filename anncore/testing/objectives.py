@@ -88,6 +88,8 @@ def start(subject: Subject) -> int:
         must(np.isfinite(one).all(), f"{where}: a start that is not finite")
         must(np.array_equal(one, again), f"{where}: a different start from an equal generator")
         must(not np.shares_memory(one, again), f"{where}: two starts share their memory")
+        low, high = component.bounds or (-np.inf, np.inf)
+        must(bool(((one >= low) & (one <= high)).all()), f"{where}: a start beyond its bounds")
         value = component.value(one.reshape(1, 1, -1))
         must(np.isfinite(value).all(), f"{where}: the value at the start is {value}")
         count += 1

@@ -267,10 +267,32 @@ def test_neither_a_trial_that_tunes_nor_one_of_many_arguments_keeps_a_path(regis
         assert set(train_stack([trial], registry)[0].curves) == {"train_loss", "valid_loss"}
 
 
+@pytest.mark.parametrize(
+    ("size", "asked", "kept"), [(2, None, 2), (2, False, 0), (2, True, 2), (12, None, 0), (12, True, 12)]
+)
+def test_a_path_of_any_number_of_arguments_is_kept_on_request(
+    registry: Registry, size: int, asked: bool | None, kept: int
+) -> None:
+    trial = make_objective_trial(registry, objective=("rosenbrock", {"dimensions": size}), paths=asked)
+    (result,) = train_stack([trial], registry)
+    places = [f"x.{i}" for i in range(1, kept + 1)]
+    assert set(result.curves) == {"train_loss", "valid_loss", *places}
+    assert list(curves_frame([result], [result.key])["metric"].unique()) == [
+        "train_loss",
+        "valid_loss",
+        *places,
+    ]
+    assert [result.curves[name][0] for name in places] == pytest.approx(
+        np.resize([-1.2, 1.0], size)[:kept].tolist()
+    )
+    assert not train_stack([replace(trial, test=False)], registry)[0].curves.keys() & {"x.1"}
+    assert ("paths" in trial.train.to_json()) == (asked is not None)  # other trials keep their keys
+
+
 def test_a_path_comes_after_the_losses_in_a_fixed_order() -> None:
-    names = ("x.2", "valid_loss", "train_dead_units.1", "x.1", "train_loss")
+    names = ("x.10", "x.2", "valid_loss", "train_dead_units.1", "x.1", "train_loss")
     result = TrialResult("k", "ok", steps=(0,), curves=dict.fromkeys(names, (0.0,)))
-    want = ["train_loss", "valid_loss", "train_dead_units.1", "x.1", "x.2"]
+    want = ["train_loss", "valid_loss", "train_dead_units.1", "x.1", "x.2", "x.10"]
     assert list(curves_frame([result], ["k"])["metric"]) == want
 
 
@@ -474,6 +496,35 @@ def test_settings_of_data_are_refused_too(tmp_path: Path, override: str, message
     with pytest.raises(ExperimentError) as caught:
         load_experiment(write(tmp_path, FILE), overrides=[override])
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_the_file_asks_for_paths_of_report_trials(tmp_path: Path, asked: bool) -> None:
+    asking = f"{FILE}\n[report]\npaths = {str(asked).lower()}\n"
+    experiment = load_experiment(write(tmp_path, asking.replace("tune = [0, 1]\n", "")))
+    assert {trial.train.paths for trial in make_plan(experiment).report()} == {asked}
+    tuned = make_plan(load_experiment(write(tmp_path, asking)))
+    assert {trial.train.paths for trial in tuned.tune()} == {None}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[report]\npaths = 3", r"paths must be true or false, got 3"),
+        (
+            "[report]\npaths = true\n[objective.wide]\nuse = 'sphere'\ndimensions = 3_000_000",
+            r"paths = true keeps 3,000,000 arguments of \[objective.wide\] at .* numbers; write a larger",
+        ),
+    ],
+)
+def test_a_path_that_would_fill_the_store_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ExperimentError, match=message):
+        make_plan(load_experiment(write(tmp_path, f"{FILE}\n{text}\n")))
+
+
+def test_data_sets_have_no_paths(tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match=r"paths has no meaning for a data set.*got true; leave it out"):
+        load_experiment(write(tmp_path, "[dataset.iris]\n[optimizer.sgd]\n[report]\npaths = true\n"))
 
 
 def test_a_full_batch_may_be_written(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ OBJECTIVES = [
     ),
     wrong("objective", "minimum", "minimum is (1, 2), not (K, D)", minimum=np.zeros(2)),
     wrong("objective", "minimum", "a minimum that is not finite", minimum=np.full(3, np.nan)),
+    wrong("objective", "minimum", "a minimum beyond its bounds", minimum=np.zeros(3), bounds=(1.0, 2.0)),
+    wrong("objective", "start", "a start beyond its bounds", bounds=(np.full(3, 5.0), np.full(3, 6.0))),
     wrong("objective", "minimum", "the gradient at its minimum is", minimum=np.full(3, 0.01)),
     wrong(
         "objective",

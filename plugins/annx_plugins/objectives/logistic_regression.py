@@ -8,8 +8,7 @@ import numpy as np
 
 from anncore import Array, Hyper, Objective, hookimpl, hyper, linear, log
 
-MOST_STEPS = 100_000  # of the search for the minimum
-FAR = 1e3  # weights beyond it have left a problem without a minimum
+MOST_STEPS = 20_000  # of the search for the minimum
 
 
 @cache
@@ -87,6 +86,8 @@ def _wrong(margins: Array) -> Array:
 def _lowest(seed: int, examples: int, dimensions: int, l1: float, l2: float) -> Array | None:
     """Return the minimum (D,), None where there is none: proximal gradient steps, then Newton's."""
     data = signed(seed, examples, dimensions, np.dtype(np.float64))
+    if l1 == l2 == 0 and _separable(data):
+        return None
     rate = 1 / (np.linalg.norm(data, 2) ** 2 / (4 * examples) + l2)
     x = ahead = np.zeros(dimensions)
     pace = 1.0
@@ -100,9 +101,16 @@ def _lowest(seed: int, examples: int, dimensions: int, l1: float, l2: float) -> 
         ahead, x, pace = shrunk + (pace - 1) / faster * step, shrunk, faster
         if np.abs(step).max() <= 1e-10 * max(1.0, float(np.abs(x).max())):
             return _polished(data, x, l1, l2)
-        if np.abs(x).max() > FAR:
-            return None
     return None
+
+
+def _separable(data: Array) -> bool:
+    """Say whether some direction is wrong for no example and right for one: then the loss falls for ever."""
+    from scipy.optimize import linprog
+
+    limits = np.repeat([0.0, 1.0], len(data))
+    best = linprog(-data.sum(axis=0), np.concatenate([-data, data]), limits, bounds=(None, None))
+    return bool(best.fun < -1e-6)
 
 
 def _polished(data: Array, x: Array, l1: float, l2: float) -> Array:

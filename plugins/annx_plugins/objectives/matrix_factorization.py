@@ -27,10 +27,11 @@ class MatrixFactorization(Objective):
         M = Σₖ σₖ aₖ bₖᵀ, k = 1 ... rank, σₖ evenly spaced in the logarithm from 1 to 1 / condition
 
     It is not convex, but every minimum is global: f = ½ Σ σₖ² over the k > width, 0 if width ≥ rank. At 0
-    there is a saddle: from a small start training finds one σₖ after the other, the largest first, with plateaus
-    between. Every (U A, A⁻¹ V) is as low as (U, V), so that the minimum is no point; the balanced one is
-    named. Choose it for plateaus and for methods that see matrices' directions, in a problem whose values are
-    known exactly; `quadratic` has the condition without the plateaus. a and b are random by `data_seed`.
+    there is a saddle: from a small start training finds one σₖ after the other, the largest first, with
+    plateaus between. Every (U A, A⁻¹ V) is as low as (U, V), so that the minimum is no point; the balanced
+    one is named. Choose it for plateaus and for methods that see matrices' directions, in a problem whose
+    values are known exactly; `quadratic` has the condition without the plateaus. a and b are random by
+    `data_seed`.
     Training starts at scale · N(0, 1) in every number of U and V.
 
     Domain: rows, columns, rank and width whole numbers of at least 1, rank ≤ rows and columns; condition ≥ 1,

@@ -15,9 +15,9 @@ class Saddle(Objective):
         f(x) = x₁² - x₂² + wall x₂⁴
 
     At (0, 0) the gradient is 0, the Hessian has the eigenvalues 2 and -2. Gradient descent with rate lr
-    leaves along x₂ by a factor of 1 + 2 lr a step, after about log(1 / x₂) / log(1 + 2 lr) steps from x₂; a method
-    that only looks at signs needs none of that time. Without a wall f has no minimum: values below 0, the
-    saddle's own, count as escaped, and the steps to get there decide. Let [train] stop = { loss = 0 } end
+    leaves along x₂ by a factor of 1 + 2 lr a step, after about log(1 / x₂) / log(1 + 2 lr) steps from x₂; a
+    method that only looks at signs needs none of that time. Without a wall f has no minimum: values below 0,
+    the saddle's own, count as escaped, and the steps to get there decide. Let [train] stop = { loss = 0 } end
     such trials. With a wall the minimum is f = -1 / (4 wall) at x₂ = ±√(1 / (2 wall)), x₁ = 0, and values
     count from there. `monkey_saddle` is flatter: its Hessian is 0.
 
