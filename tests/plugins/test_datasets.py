@@ -20,11 +20,16 @@ SYNTHETIC += ["linear_regression", "friedman", "sine", "outlier_regression", "im
 SEQUENCES = ["temporal_xor", "stored_patterns", "letters", "largest", "pixel_shapes"]
 UNSUPERVISED = ["unit_square", "gaussian_ring", "bars_and_stripes", "unlabelled"]
 SEQUENCES += ["adding", "sequence_parity", "circling", "mackey_glass", "bars"]
-REAL = ["iris", "wine", "breast_cancer", "digits", "diabetes"]
+REAL = ["iris", "wine", "breast_cancer", "digits", "diabetes", "linnerud", "sequential_digits"]
+# More of what is known of each is in test_catalogue_datasets.py.
+CATALOGUE = ["parity", "majority", "teacher_student", "gaussian_mixture", "shells", "staircase"]
+CATALOGUE += ["additive_regression", "multiplicative_regression", "heteroscedastic", "heavy_tails"]
+CATALOGUE += ["noisy_labels", "covariate_shift", "own_features", "lorenz", "copy_task", "mnist1d"]
 
 
 def make(name: str, seed: int = 0, **values: Any) -> Data:
-    inside = {"dataset": (build(REGISTRY.get("dataset", "iris").cls),)} if name == "unlabelled" else {}
+    around = name in ("unlabelled", "noisy_labels")
+    inside = {"dataset": (build(REGISTRY.get("dataset", "iris").cls),)} if around else {}
     component = build(REGISTRY.get("dataset", name).cls, **values, **inside)
     return component.make(np.random.default_rng(seed))
 
@@ -38,7 +43,7 @@ def declares(name: str, key: str) -> bool:
 
 
 def test_every_data_set_of_the_catalogue_is_here() -> None:
-    assert sorted(NAMES) == sorted([*SYNTHETIC, *SEQUENCES, *UNSUPERVISED, *REAL])
+    assert sorted(NAMES) == sorted([*SYNTHETIC, *SEQUENCES, *UNSUPERVISED, *REAL, *CATALOGUE])
 
 
 # All of them

@@ -12,7 +12,8 @@ from anncore import Data, Dataset, Hyper, add_outliers, hookimpl, hyper, linear
 class AdditiveRegression(Dataset):
     """A sum of one bent function for each feature, each next one smaller: no feature changes another's part.
 
-        y = Σⱼ (|4 xⱼ - 2| - 1) / (1 + aⱼ) + noise · N(0, 1)    aⱼ = (j - 1) / 2,  x uniform in [0, 1]^features
+        y = Σⱼ (|4 xⱼ - 2| - 1) / (1 + aⱼ) + noise · N(0, 1)
+        aⱼ = (j - 1) / 2,  x uniform in [0, 1]^features
 
     Feature j has the variance 1 / (3 (1 + aⱼ)²), and y the sum of these. `multiplicative_regression` has the
     product of the same parts, with all its interactions: the two side by side say what interactions cost a

@@ -26,8 +26,8 @@ class GaussianMixture(Dataset):
     Label noise: each label is replaced by another class with probability `label_noise`. The test split is
     scored on the original labels.
 
-    Domain: distance ≥ 0, in standard deviations; classes ≥ 2, at most features and n; ratio ≥ 1, the largest class
-    to the smallest; label_noise in [0, 1).
+    Domain: distance ≥ 0, in standard deviations; classes ≥ 2, at most features and n; ratio ≥ 1, the largest
+    class to the smallest; label_noise in [0, 1).
     Shapes: x (n, features), y (n,) in {0, ..., classes - 1}; sizes are rounded, at least 1.
 
     Duda, Hart & Stork, "Pattern Classification", 2nd edition, Wiley 2001, section 2.6. The integral: Proakis,

@@ -43,9 +43,7 @@ class Imbalanced(Dataset):
 
     def validate(self) -> None:
         if self.classes > 2**self.features:
-            raise ValueError(
-                f"classes must be at most 2^features, {2**self.features}, got {self.classes}; take more features"
-            )
+            raise ValueError(f"classes must be at most 2^features, {2**self.features}, got {self.classes}")
         if self.classes > self.n:
             raise ValueError(f"classes must be at most n, {self.n}, got {self.classes}")
 

@@ -21,8 +21,8 @@ class Lorenz(Dataset):
     Each example is a series of its own from a random start, after 10 units of time: `window` places,
     `every` hundredths of a unit apart. Its target is u, `ahead` places after the window's last one; with
     predict "every" as many targets as places: for each the u that is `ahead` places later. Two series that
-    differ by ε differ by about ε exp(0.9 t) after a time t. With observe "all" a place has three columns, u, v
-    and w, and a network needs three `features`; with "u" only u is seen, and the rest must be remembered.
+    differ by ε differ by about ε exp(0.9 t) after a time t. With observe "all" a place has three columns, u,
+    v and w, and a network needs three `features`; with "u" only u is seen, and the rest must be remembered.
     noise · N(0, 1) is added to what is seen. `mackey_glass` is smoother, and needs a longer memory.
 
     Domain: window, ahead and every whole numbers of at least 1; noise ≥ 0, in the stream's own units, of

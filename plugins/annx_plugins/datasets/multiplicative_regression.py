@@ -12,7 +12,8 @@ from anncore import Data, Dataset, Hyper, add_outliers, hookimpl, hyper, linear
 class MultiplicativeRegression(Dataset):
     """A product of one bent function for each feature: every feature changes what all others do.
 
-        y = Πⱼ (|4 xⱼ - 2| + aⱼ) / (1 + aⱼ) + noise · N(0, 1)    aⱼ = (j - 1) / 2,  x uniform in [0, 1]^features
+        y = Πⱼ (|4 xⱼ - 2| + aⱼ) / (1 + aⱼ) + noise · N(0, 1)
+        aⱼ = (j - 1) / 2,  x uniform in [0, 1]^features
 
     y has mean 1 and variance Πⱼ (1 + Vⱼ) - 1, Vⱼ = 1 / (3 (1 + aⱼ)²); Σ Vⱼ of it is what the features do by
     themselves, the rest are interactions. `additive_regression` has the same parts without interactions.

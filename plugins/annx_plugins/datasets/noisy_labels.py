@@ -49,7 +49,7 @@ class NoisyLabels(Dataset):
         data: Data = dataset.make(rng)
         if data.task not in ("binary", "multiclass") or data.y is None:
             raise ComponentError(
-                f"noisy_labels: dataset must have classes, but {dataset.name} is {data.task}; take another one"
+                f"noisy_labels: dataset must have classes, got {dataset.name}, a {data.task} task"
             )
         y = np.asarray(data.y)
         return Data(
