@@ -15,11 +15,12 @@ class TeacherStudent(Dataset):
         y = Σₖ g(wₖ·x / √features) / √units + noise · N(0, 1)    k = 1 ... units
         wₖ ~ N(0, I), the teacher's, one for each seed;  x ~ N(0, I)
 
-    g is the error function erf(z / √2), tanh or relu. What a student network cannot learn is known to be its
-    own fault: a student with as many units of the same kind can be exact. Students linger on a plateau on
-    which all their units do the same, before each of them takes over one of the teacher's. With answers
-    "sign" the class is whether y is above its median in the data, a task for classifiers. Choose it to see
-    such plateaus, or how many units more than the teacher's help; in `friedman` no network is exact.
+    g is the `activation`: the error function erf(z / √2), tanh or relu. What a student network cannot learn
+    is known to be its own fault: a student with as many units of the same kind can be exact. Students linger
+    on a plateau on which all their units do the same, before each of them takes over one of the teacher's.
+    With answers "sign" the class is whether y is above its median in the data, a task for classifiers. Choose
+    it to see such plateaus, or how many units more than the teacher's help; in `friedman` no network is
+    exact.
 
     Domain: features and units whole numbers of at least 1, noise ≥ 0. The test split is scored on y without
     noise.
