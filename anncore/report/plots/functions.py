@@ -15,6 +15,7 @@ from anncore.contract.streams import stream
 from anncore.engine.activations import Activations
 from anncore.engine.build import build_part
 from anncore.evidence.sentences import percent, short
+from anncore.evidence.units import counted
 from anncore.report.plots.plot import Line, Panel, Plot, Points, range_of
 from anncore.running.component_costs import default_part
 
@@ -182,7 +183,8 @@ class Landscape:
     def __init__(self, name: str, objective: Any) -> None:
         if int(objective.dimensions) != 2:
             raise ComponentError(
-                f"{name} is a function of {int(objective.dimensions)} arguments; only one of two has a plot."
+                f"{name} is a function of {counted(int(objective.dimensions), 'arguments')}; only one of two "
+                "has a plot."
             )
         self._objective = objective
         minimum = objective.minimum
@@ -207,6 +209,8 @@ class Landscape:
         for path in paths:
             low = np.minimum(low, np.maximum(path.min(axis=0) - ROOM * reach / 4, low - reach))
             high = np.maximum(high, np.minimum(path.max(axis=0) + ROOM * reach / 4, high + reach))
+        if self._objective.bounds is not None:  # nothing is ever taken beyond them
+            low, high = (np.clip(edge, *self._objective.bounds) for edge in (low, high))
         (left, bottom), (right, top) = low, high
         return (float(left), float(right)), (float(bottom), float(top))
 

@@ -13,7 +13,7 @@ class GaussianMixture(Dataset):
     """Gaussian classes that overlap by a known amount: the best possible error has a formula.
 
         x | class c ~ N(μ_c, I),  ‖μ_c - μ_d‖ = distance    for any two classes
-        class c has a share of ratio^(-c / (classes - 1))
+        share of class c ∝ ratio^(-c / (classes - 1))
 
     Two classes with a ratio of 1 have the Bayes error Φ(-distance / 2): 0.159 at 2, 0.023 at 4. With a ratio
     r = p₀ / p₁ it is p₀ Φ(-d/2 - log(r) / d) + p₁ Φ(-d/2 + log(r) / d), and of C equally likely ones

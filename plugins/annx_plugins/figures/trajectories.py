@@ -291,6 +291,9 @@ class _Function:
         room = np.maximum(0.45 * (high - low).max() - (high - low), 0) / 2
         pad = 0.14 * np.maximum(high - low, 0.45 * (high - low).max())
         low, high = low - room - pad, high + room + pad
+        bounds = getattr(self._objective, "bounds", None)
+        if bounds is not None:  # nothing is ever taken beyond them
+            low, high = np.clip(low, *bounds), np.clip(high, *bounds)
         return float(low[0]), float(high[0]), float(low[1]), float(high[1])
 
     def _values(self, places: Array) -> Array:

@@ -18,10 +18,10 @@ class Reddi(NoisyObjective):
 
     f is a slope, which is 10/101 with the defaults: the minimum is x = -1. But Adam divides every gradient by
     the root of a mean of squares that soon forgets the steep one, so that this one counts for too little, and
-    Adam goes to x = +1; `amsgrad` and `adopt` go to -1. With order "online" the steep slope comes in step 1
-    and in every step `period` after it, with "random" in each step with probability 1 / period. Training
-    starts at 0; what leaves [-1, 1] is put back to its edge after each step. A slope that points the other
-    way has its minimum at +1.
+    Adam goes to x = +1; `amsgrad`, which never forgets, goes to -1. With order "online" the steep slope comes
+    in step 1 and in every step `period` after it, with "random" in each step with probability 1 / period.
+    Training starts at 0; what leaves [-1, 1] is put back to its edge after each step. A slope that points the
+    other way has its minimum at +1.
 
     Choose it to ask whether a method keeps a promise of convergence; it says nothing of speed on networks.
     The paper takes β₁ = 0.9, β₂ = 0.99 and a rate that falls like 1 / √t.
