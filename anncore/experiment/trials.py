@@ -26,8 +26,8 @@ class TrialMaker:
         moments = tuple(sorted(asked)) if isinstance(asked, list) else int(asked)
         moments = moments if experiment.problem.scored else 0  # a function has no classes
         # Trials that tune keep no maps and no paths, so that they stay the same trials.
-        kept = {"maps_at": moments, "paths": experiment.report.get("paths")}
-        self._trains = {"tune": self._train, "report": replace(self._train, **kept)}
+        report = replace(self._train, maps_at=moments, paths=experiment.report.get("paths"))
+        self._trains = {"tune": self._train, "report": report}
 
     def parts(self, config: Option) -> dict[str, Part]:
         """Return the parts of a configuration; raises ExperimentError where they do not fit together."""

@@ -42,8 +42,8 @@ class Shells(Dataset):
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         radius = y + 1 + self.noise * rng.standard_normal(self.n)
         noisy = flip_labels(rng, y, self.label_noise, self.classes)
-        task = "binary" if self.classes == 2 else "multiclass"
-        return Data(radius[:, None] * directions, noisy, task, clean_y=y)
+        x = radius[:, None] * directions
+        return Data(x, noisy, "binary" if self.classes == 2 else "multiclass", clean_y=y)
 
 
 @hookimpl
