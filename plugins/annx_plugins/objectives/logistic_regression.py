@@ -110,7 +110,7 @@ def _separable(data: Array) -> bool:
 
     limits = np.repeat([0.0, 1.0], len(data))
     best = linprog(-data.sum(axis=0), np.concatenate([-data, data]), limits, bounds=(None, None))
-    return bool(np.less(best.fun, -1e-6))
+    return best.fun is not None and best.fun < -1e-6
 
 
 def _polished(data: Array, x: Array, l1: float, l2: float) -> Array:
