@@ -147,7 +147,8 @@ def _minimising(experiment: Any) -> str:
     train = experiment.train
     return (
         "Functions are minimised in place of networks on data: every loss in the files, of training, "
-        "validation and test, is a function's value without noise. Every trial "
+        "validation and test, is a function's value without noise, counted from the value at its minimum "
+        "where that is known. Every trial "
         f"makes {counted(train.steps, 'steps')} in {train.dtype}.{_stopping(train)} All arms of one seed "
         "start at the same point and see the same noise, so their scores are paired."
     )

@@ -183,6 +183,8 @@ def test_a_data_set_has_its_classes_as_marks() -> None:
         ("loss", "gaussian_nll", "2 outputs for each target"),
         ("network", "mlp", "mlp is a network, and there is no plot of one"),
         ("metric", "accuracy", "accuracy is a metric, and there is no plot of one"),
+        ("objective", "reddi", "reddi is a function of 1 argument; only one of two has a plot"),
+        ("objective", "deep_quadratic", "deep_quadratic is a function of 100 arguments; only one of two"),
         ("dataset", "csv", "csv cannot be made from its defaults: path is missing"),
         (
             "optimizer",
@@ -195,6 +197,13 @@ def test_what_has_no_plot_says_so_in_one_line(kind: str, name: str, reason: str)
     with pytest.raises(ComponentError, match=re.escape(reason)) as error:
         plotted(kind, name)
     assert "\n" not in str(error.value)
+
+
+def test_a_function_in_a_box_is_drawn_within_it() -> None:
+    """McCormick's box is [-1.5, 4] x [-3, 4]."""
+    panel = panel_of("objective", "mccormick")
+    for (low, high), (least, most) in ((panel.x_range, (-1.5, 4)), (panel.y_range, (-3, 4))):
+        assert least <= low < high <= most
 
 
 # In text

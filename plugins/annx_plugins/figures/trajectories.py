@@ -169,9 +169,7 @@ class Trajectories(Figure):
                 "small rings: where the others end. "
             )
         if any(_tried(data, f.problem, arm)[1] > 1 for f in drawn for arm in arms):
-            said += (
-                "Above: what tuning chose, the median final f over seeds, what diverged with a tuning seed. "
-            )
+            said += "Above: what tuning chose, the final value in the median seed, what diverged in tuning. "
         if any(len(f.minima) for f in drawn):
             said += "Reached: f − min at a millionth of the start's in the median seed. "
         unknown = [f.problem for f in drawn if not len(f.minima)]

@@ -25,9 +25,8 @@ class GoldsteinPrice(Objective):
     Domain: spread ≥ 0.
 
     Goldstein & Price, "On Descent from Local Minima", Mathematics of Computation 25 (1971), 569-574.
-    https://doi.org/10.1090/S0025-5718-1971-0312365-X. The usual form has 30 + u² (18 - 16 u + 3 u²), the
-    textbooks' 18 - 32 x₁ + 12 x₁² + 48 x₂ - 36 x₁ x₂ + 27 x₂² in the second factor, which is the same number;
-    here nothing cancels near the minimum.
+    The usual form has 30 + u² (18 - 32 x₁ + 12 x₁² + 48 x₂ - 36 x₁ x₂ + 27 x₂²) as its second factor, which
+    is the same number; here nothing cancels near the minimum.
     """
 
     name: ClassVar[str] = "goldstein_price"
