@@ -377,8 +377,8 @@ def test_the_lorenz_stream_is_scipys() -> None:
             rtol=1e-10,
             atol=1e-10,
         ).y.T
-        np.testing.assert_allclose(places[i], theirs[:12], atol=1e-4)
-        assert np.asarray(data.y)[i] == pytest.approx(theirs[16, 0], abs=1e-4)
+        np.testing.assert_allclose(places[i], theirs[:12], atol=5e-4)  # a step of order 4, h = 0.01
+        assert np.asarray(data.y)[i] == pytest.approx(theirs[16, 0], abs=5e-4)
     long = make("lorenz", n=300, window=20, every=10, observe="u").x
     assert long.std() == pytest.approx(7.9, abs=0.4)
     every = make("lorenz", n=10, window=12, ahead=5, every=2, predict="every", observe="u")

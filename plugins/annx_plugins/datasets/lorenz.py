@@ -9,7 +9,7 @@ from anncore import Array, Data, Dataset, Hyper, hookimpl, hyper, linear
 
 SIGMA, RHO, BETA = 10.0, 28.0, 8 / 3
 STEP = 0.01  # of the Runge-Kutta method, in units of time
-TRANSIENT = 1000  # steps until the start is forgotten
+TRANSIENT = 500  # steps until the start is forgotten
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Lorenz(Dataset):
 
         du/dt = 10 (v - u),  dv/dt = u (28 - w) - v,  dw/dt = u v - 8/3 w
 
-    Each example is a series of its own from a random start, after 10 units of time: `window` places,
+    Each example is a series of its own from a random start, after 5 units of time: `window` places,
     `every` hundredths of a unit apart. Its target is u, `ahead` places after the window's last one; with
     predict "every" as many targets as places: for each the u that is `ahead` places later. Two series that
     differ by ε differ by about ε exp(0.9 t) after a time t. With observe "all" a place has three columns, u,
@@ -60,7 +60,7 @@ class Lorenz(Dataset):
 
     def _series(self, start: Array, count: int) -> Array:
         """Return `count` places of every series, (n, count, 3), after the transient."""
-        now = start
+        now = start.T.copy()  # by coordinate, so that what is computed together lies together
         for _ in range(TRANSIENT):
             now = _moved(now)
         places = [now]
@@ -68,11 +68,11 @@ class Lorenz(Dataset):
             for _ in range(self.every):
                 now = _moved(now)
             places.append(now)
-        return np.stack(places, axis=1)
+        return np.stack(places).transpose(2, 0, 1)
 
 
 def _moved(now: Array) -> Array:
-    """Return places (n, 3) one step of the Runge-Kutta method later."""
+    """Return places (3, n) one step of the Runge-Kutta method later."""
     first = _speed(now)
     second = _speed(now + STEP / 2 * first)
     third = _speed(now + STEP / 2 * second)
@@ -81,8 +81,8 @@ def _moved(now: Array) -> Array:
 
 
 def _speed(now: Array) -> Array:
-    u, v, w = now.T
-    return np.column_stack([SIGMA * (v - u), u * (RHO - w) - v, u * v - BETA * w])
+    u, v, w = now
+    return np.stack([SIGMA * (v - u), u * (RHO - w) - v, u * v - BETA * w])
 
 
 @hookimpl
