@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from anncore.evidence.sentences import counted, joined, number
+from anncore.evidence.sentences import counted, joined
 from anncore.evidence.sources import curve_frame
 from anncore.evidence.speed import targets, time_to_target
 from anncore.evidence.study import Study, blocked_arms
@@ -243,17 +243,34 @@ def _where(result: Claimed, says: str, unit: str) -> str:
 
 def _times(result: Claimed) -> str:
     """Say how many times as much the first arm of a claim on ratios has, from problem to problem."""
-    if result.rule.scale != "log" or len(result.rule.before) * len(result.rule.after) > 1:
+    [(before, after), *others] = product(result.rule.before, result.rule.after)
+    return "" if others else _factors(result, result.comparisons, before, after)
+
+
+def _factors(
+    result: Claimed, comparisons: Mapping[str, Sequence[Comparison]], before: str, after: str
+) -> str:
+    """Write between which factors `before` has as much as `after`, on the problems of a claim on ratios."""
+    effects = [
+        pair.effect if pair.a == before else -pair.effect
+        for pairs in comparisons.values()
+        for pair in pairs
+        if {pair.a, pair.b} == {before, after}
+    ]
+    if result.rule.scale != "log" or not effects or not all(map(math.isfinite, effects)):
         return ""
-    effects = [pair.effect for pairs in result.comparisons.values() for pair in pairs]
-    if not all(math.isfinite(effect) for effect in effects):
-        return ""
-    ends = [number(math.exp(effect), 2) for effect in (min(effects), max(effects))]
-    return f", by a factor of {ends[0] if ends[0] == ends[1] else ' to '.join(ends)},"
+    low, high = (_two_digits(math.exp(effect)) for effect in (min(effects), max(effects)))
+    return f", by a factor of {low if low == high else f'{low} to {high}'},"
+
+
+def _two_digits(value: float) -> str:
+    """Write a positive number with two digits: 19000, 1.7, 0.052."""
+    text = f"{value:.2g}"
+    return f"{float(text):.0f}" if "e+" in text and value < 1e7 else text
 
 
 def _shown_beside(result: Claimed, unit: str) -> str:
-    """Say of how many problems the same is true of the pairs that the claim shows beside its own."""
+    """Say on how many problems the same is so of the pairs that the claim shows beside its own."""
     parts = []
     for before, after in result.rule.beside:
         pairs = [
@@ -263,8 +280,9 @@ def _shown_beside(result: Claimed, unit: str) -> str:
             if {pair.a, pair.b} == {before, after} and pair.verdict == "better"
         ]
         above, below = (sum(pair.a == arm for pair in pairs) for arm in (before, after))
+        factors = _factors(result, result.beside, before, after)
         parts.append(
-            f"{before} is above {after} on {above} of {counted(len(result.problems), unit)}"
+            f"{before} is above {after}{factors} on {above} of {counted(len(result.problems), unit)}"
             + (f" and below it on {below}" if below else "")
         )
     return f" Beside it: {'; '.join(parts)}." if parts else ""

@@ -19,6 +19,7 @@ from anncore.cli.group import cli
 
 ROOT = Path(__file__).parents[2]
 SEED = str(ROOT / "experiments" / "seed_2_2_1.toml")
+NIELSEN = str(ROOT / "experiments" / "nielsen_neuron.toml")
 GOLDEN = json.loads((ROOT / "tests" / "golden" / "a_worked_2_2_1.json").read_text("utf-8"))
 SCHEMA = json.loads((resources.files("anncore.report") / "explain.schema.json").read_text("utf-8"))
 
@@ -108,6 +109,24 @@ def test_the_exercise_of_the_seed_has_the_numbers_that_were_computed_outside(cas
         np.testing.assert_allclose(made[name], np.reshape(expected, shape), rtol=0, atol=1e-12, err_msg=name)
     for name in ("W1", "b1", "W2", "b2"):
         assert made[name] == GOLDEN[name]
+
+
+@pytest.mark.parametrize(
+    ("case", "loss", "first", "last"),
+    [
+        # Nielsen, Neural Networks and Deep Learning, chapter 3: two digits of each are printed in the book.
+        ("sure_and_wrong", "quadratic", "0.98", "0.20"),
+        ("wrong", "quadratic", "0.82", "0.09"),
+        # With the rate of the quadratic loss; by hand, a ← σ(w + b), w ← w - 0.15 a, b ← b - 0.15 a.
+        ("sure_and_wrong", "cross_entropy", "0.982", "0.012"),
+    ],
+)
+def test_nielsens_neuron_comes_to_what_his_book_prints(
+    case: str, loss: str, first: str, last: str
+) -> None:
+    for step, output in ((1, first), (301, last)):  # the output before the step
+        read = content(NIELSEN, "--case", case, "--step", str(step), "--only", f"loss={loss}")
+        assert f"{values(read)['a1[1]']:.{len(output) - 2}f}" == output
 
 
 def test_every_number_of_the_exercise_has_a_formula_that_gives_it() -> None:

@@ -184,7 +184,8 @@ def test_a_claim_of_ratios_shows_the_factor_and_other_pairs_beside_it() -> None:
     assert math.exp(pairs[0]["effect"]) == pytest.approx(5 / 3)
     assert content["answer"]["headline"] == (
         "sigmoid is above tanh in validation loss, by a factor of 1.7, on xor. Beside it: sigmoid is above "
-        "relu on 0 of 1 data set; relu is above tanh on 1 of 1 data set."
+        "relu, by a factor of 1, on 0 of 1 data set; relu is above tanh, by a factor of 1.7, on 1 of 1 data "
+        "set."
     )
     assert "the gain is how much lower that of the other is" in render_markdown(content)
 
