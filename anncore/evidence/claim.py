@@ -123,7 +123,7 @@ def by_steps(study: Study, rule: ClaimRule) -> dict[str, list[Comparison]]:
 
 
 def column_costs(study: Study, rule: ClaimRule) -> tuple[dict[str, pd.DataFrame], str]:
-    """Return costs by a column of the trials, of which those named first should have more, and their scale."""
+    """Return costs by a column of the trials, of which the first should have more, and their scale."""
     costs = {}
     for problem in study.problems:
         mine = study.trials[study.trials["problem"] == problem].drop_duplicates(["seed", "label"])
@@ -175,7 +175,8 @@ def _verdict(result: Claimed, unit: str) -> str:
         against = f" and does not hold on {contrary + equal}" if contrary + equal else ""
         return f"It holds on {holding} of {total}{against}"
     if result.outcome == "does_not_hold_on_some":
-        return f"It does not hold on {contrary + equal} of {total} and is not decided on {findings.count('open')}"
+        open_ = findings.count("open")
+        return f"It does not hold on {contrary + equal} of {total} and is not decided on {open_}"
     seen = [
         words
         for count, words in (
@@ -192,7 +193,8 @@ def _explores(rule: ClaimRule) -> str:
     """Say what was changed after a first look, so that nobody takes the verdict for a confirmation."""
     if not rule.changed:
         return ""
-    return f" After a first look at results, {rule.changed.strip()} changed: this explores, it does not confirm."
+    changed = f"After a first look at results, {rule.changed.strip()} changed"
+    return f" {changed}: this explores, it does not confirm."
 
 
 def column_words(column: str, unit: str) -> str:

@@ -107,7 +107,7 @@ def _claim(content: Mapping[str, Any]) -> str:
         f"by {'the ratio of their ' if ratios else ''}{column_words(claim['by'], content['unit'])}, of which "
         "the first must have more; Holm's correction counts these pairs alone",
     )
-    beside = " Pairs that the file names beside the claim have no part in the verdict." * bool(claim["beside"])
+    beside = " Pairs that the file names beside the claim are not in the verdict." * bool(claim["beside"])
     return (
         f"The verdict on the claim follows from comparisons alone: {pairs}, {how}. It holds on a {one} where "
         f"every such pair is decided in its favour. It does not hold on a {one} where a pair is decided "
