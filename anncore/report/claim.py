@@ -12,9 +12,7 @@ from anncore.evidence.success import successes
 from anncore.evidence.verdicts import Comparison
 
 
-def claim_content(
-    study: Study, scores: Pairs, over_all: Sequence[Comparison] = ()
-) -> dict[str, Any] | None:
+def claim_content(study: Study, scores: Pairs, over_all: Sequence[Comparison] = ()) -> dict[str, Any] | None:
     """Return the claim with what it comes to; None where the experiment states none.
 
     scores: the comparisons of each problem by the report's own scores. over_all: those over all data sets.

@@ -122,9 +122,7 @@ def test_the_exercise_of_the_seed_has_the_numbers_that_were_computed_outside(cas
         ("sure_and_wrong", "cross_entropy", "0.982", "0.012"),
     ],
 )
-def test_nielsens_neuron_comes_to_what_his_book_prints(
-    case: str, loss: str, first: str, last: str
-) -> None:
+def test_nielsens_neuron_comes_to_what_his_book_prints(case: str, loss: str, first: str, last: str) -> None:
     for step, output in ((1, first), (301, last)):  # the output before the step
         read = content(NIELSEN, "--case", case, "--step", str(step), "--only", f"loss={loss}")
         assert f"{values(read)['a1[1]']:.{len(output) - 2}f}" == output

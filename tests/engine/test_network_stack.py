@@ -177,7 +177,11 @@ class GivenOrder:
 @pytest.mark.parametrize(
     ("run", "loss"),
     [
-        *((f"{labels}_noshuffle_{eps}", "") for labels in ("random", "quadrant") for eps in ("epsout", "epsin")),
+        *(
+            (f"{labels}_noshuffle_{eps}", "")
+            for labels in ("random", "quadrant")
+            for eps in ("epsout", "epsin")
+        ),
         *((f"{labels}_shuffle_epsout", "") for labels in ("random", "quadrant")),
         ("trap_crossentropy_1unit_random", "one_sided_cross_entropy"),
     ],

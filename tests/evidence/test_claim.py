@@ -106,11 +106,15 @@ def test_the_comparison_over_all_data_sets_may_speak_against_a_claim() -> None:
     # On most of six data sets the seeds do not tell, and sigmoid is a little ahead on each.
     results = make_results(
         **{**WORLD, "problems": problems},
-        score=lambda problem, arm, seed: 0.5
-        - (arm == "sigmoid") * (0.2 if problem == "xor" else 0.01)
-        + (arm == "tanh" and problem != "xor") * 0.05 * (-1) ** seed,
+        score=lambda problem, arm, seed: (
+            0.5
+            - (arm == "sigmoid") * (0.2 if problem == "xor" else 0.01)
+            + (arm == "tanh" and problem != "xor") * 0.05 * (-1) ** seed
+        ),
     )
-    content = plain(build_report(asked(results, document={**results.experiment.document, "claim": FASTER}), {}))
+    content = plain(
+        build_report(asked(results, document={**results.experiment.document, "claim": FASTER}), {})
+    )
     assert [c["verdict"] for c in content["comparisons"]["overall"]] == ["better"]  # p = 2⁻⁵, on six of six
     assert list(content["claim"]["problems"].values()).count("contrary") == 1
     assert content["claim"]["outcome"] == "does_not_hold"

@@ -70,6 +70,9 @@ class AnyNetwork(Component):
     accepts: ClassVar[str] = "(-inf, inf)"
     """The interval in which its inputs must lie, as they are in training."""
 
+    only: ClassVar[tuple[float, ...]] = ()
+    """The only numbers that inputs and targets may be, as they are in training, such as (-1.0, 1.0)."""
+
     measured: ClassVar[tuple[str, ...]] = ()
     """The metrics whose values `measures` returns, by name: see `NetworkMetric`."""
 
@@ -115,6 +118,13 @@ class AnyNetwork(Component):
 
     def measures(self, weights: Weights, x: Array) -> Mapping[str, Array]:
         """Return the values of the metrics that `measured` names, each (T,), for the examples of a split."""
+        return {}
+
+    def unmeasured(self, inputs: int, outputs: int) -> Mapping[str, str]:
+        """Return the metrics of `measured` that are NaN for a network of this size, each with the reason.
+
+        An experiment that selects by one of them is refused, in a line that says the reason.
+        """
         return {}
 
     def snapshot(self, weights: Weights, x: Array, y: Array) -> Mapping[str, Array]:

@@ -143,7 +143,9 @@ class _SheetMaker:
 
             block = self._array(name, f"d{name}", f"dL/d{name}", gradient, made)
             formula = whole_formula(block.lines, transposed=transposed, backward=True, outer=True)
-            yield replace(block, formula=f"sum of {formula.removeprefix('sum of ')}" if alone and formula else formula)
+            yield replace(
+                block, formula=f"sum of {formula.removeprefix('sum of ')}" if alone and formula else formula
+            )
 
     def _without_formula(self, name: str) -> str:
         """Say where the gradient of a weight comes from that no formula of the network gives."""

@@ -26,7 +26,9 @@ def gaps_of(sheet: Sheet) -> list[dict[str, Any]]:
             reasons = [reason for reason in map(_reason, block.lines) if reason]
             if reasons:
                 why = "optimizer" if stage.name == "update" else reasons[0]
-                gaps.append({"block": block.name, "numbers": len(reasons), "of": len(block.lines), "why": why})
+                gaps.append(
+                    {"block": block.name, "numbers": len(reasons), "of": len(block.lines), "why": why}
+                )
     return gaps
 
 
