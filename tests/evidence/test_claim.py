@@ -124,8 +124,8 @@ def test_what_was_changed_after_a_first_look_stands_beside_the_verdict() -> None
     claim = {**FASTER, "changed": "the learning rates"}
     content = reported(claim, dict.fromkeys(WORLD["problems"], "tanh"))
     assert content["claim"]["sentence"].endswith(
-        "It holds here. After a first look at results, the learning rates changed: this explores, it does not "
-        "confirm."
+        "It holds here. After a first look at results, the learning rates changed: this explores, it does "
+        "not confirm."
     )
 
 

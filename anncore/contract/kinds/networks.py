@@ -39,6 +39,7 @@ class LearnMode(Protocol):
 
     step: int  # 1 for the first one
     steps: int  # of the whole training, if it does not stop early
+    turn: int | None  # whose directions are asked for, from 0: see `RuleNetwork.turns`; None for all at once
 
     def uniform(self, name: str, shape: tuple[int, ...]) -> Array:
         """Return numbers in [0, 1), (T, *shape): new at each step, equal for the same name within it."""
@@ -173,6 +174,15 @@ class RuleNetwork(AnyNetwork):
 
         It may write into arrays of role "state": `weights["chain"][...] = value`.
         """
+
+    def turns(self) -> Sequence[Sequence[str]]:
+        """Return the names of the weights that each turn of a step updates; by default () for all at once.
+
+        In a turn the core calls `learn` at the weights that the turns before have left, with `mode.turn`, and
+        updates the weights of this turn alone. They have an optimizer of their own, with its own state. A
+        metric that watches asks for the directions of all weights in one call, in which `mode.turn` is None.
+        """
+        return ()
 
 
 class ModalNetwork(AnyNetwork):

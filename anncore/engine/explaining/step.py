@@ -59,7 +59,8 @@ class Question:
 class ObservedStep:
     """One update of one trial: what the engine computed, before, in and after it.
 
-    x, y, z: the batch (N, ...). losses: of every example. loss_after: of the batch with the new weights. before, after, gradients: by weight, (r, c).
+    x, y, z: the batch (N, ...). losses: of every example. loss_after: of the batch with the new weights.
+    before, after, gradients: by weight, (r, c).
     state_before, state_after: the optimizer's. row: the example's row in `traced`, whose examples are
     those that depend on each other.
     """

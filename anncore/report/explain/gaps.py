@@ -15,8 +15,8 @@ CHANGE = "change"  # what an update adds, where its formula is not written
 def gaps_of(sheet: Sheet) -> list[dict[str, Any]]:
     """Return the blocks with numbers that have no formula: how many of how many, and why.
 
-    why: "long", the formula does not fit on a page; "network", "optimizer", what computes the number cannot be
-    followed, so that the number is right and stands alone.
+    why: "long", the formula does not fit on a page; "network", "optimizer", what computes the number cannot
+    be followed, so that the number is right and stands alone.
     """
     gaps = []
     for stage in sheet.stages:

@@ -96,7 +96,8 @@ def effect_text(content: Mapping[str, Any]) -> str:
     said = f"The loss of the batch goes from {ends}, {by if after != before else 'unchanged'}."
     if effect["largest_change"] is None:
         return said
-    return f"{said} No weight changes by more than {effect['largest_change']:.2g} ({effect['largest_change_of']})."
+    largest = f"{effect['largest_change']:.2g} ({effect['largest_change_of']})"
+    return f"{said} No weight changes by more than {largest}."
 
 
 def _effect(content: Mapping[str, Any]) -> Iterator[str]:

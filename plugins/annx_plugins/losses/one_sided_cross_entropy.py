@@ -29,9 +29,9 @@ class OneSidedCrossEntropy(JointLoss):
     Domain: output p in [0, 1]; target y in [0, 1].
     Shapes: p and y (T, N, D); value (T,), the mean over N and D.
 
-    Bishop, "Pattern Recognition and Machine Learning" (2006), equation 4.108 is the sum over classes, of which
-    this is what one output leaves; equation 4.90 is the right form. Flux's crossentropy(ŷ, y) of a matrix of
-    one row computes this. https://fluxml.ai/Flux.jl/stable/reference/models/losses/
+    Bishop, "Pattern Recognition and Machine Learning" (2006): equation 4.108 is the sum over classes, of
+    which this is what one output leaves; equation 4.90 is the right form. Flux's crossentropy(ŷ, y) of a
+    matrix of one row computes this. https://fluxml.ai/Flux.jl/stable/reference/models/losses/
     """
 
     name: ClassVar[str] = "one_sided_cross_entropy"
