@@ -17,8 +17,8 @@ class ModesCovered(NetworkMetric):
     makes few of them. Where clusters touch, take `coverage`, which asks the same around every example.
 
     Srivastava, Valkov, Russell, Gutmann & Sutton, "VEEGAN: Reducing Mode Collapse in GANs using Implicit
-    Variational Learning", NIPS 2017, section 5.1: three standard deviations, 2500 samples, and on a ring of
-    eight clouds 1 mode for the plain GAN. https://arxiv.org/abs/1705.07761
+    Variational Learning", NIPS 2017, counts so, with the true middles and deviations in place of those of the
+    clusters. https://arxiv.org/abs/1705.07761
     """
 
     name: ClassVar[str] = "modes_covered"
