@@ -237,8 +237,8 @@ class NetworkFit(Fit):
         if cls.only and (stray := self.maker.stray_value(dataset, cls.only)) is not None:
             numbers = " and ".join(f"{one:g}" for one in cls.only)
             raise ExperimentError(
-                f"{where} {cls.name} takes inputs and targets of {numbers} alone, got {stray:.3g} in training; "
-                "set [split] standardize = false, or use other data."
+                f"{where} {cls.name} takes inputs and targets of {numbers} alone, got {stray:.3g} in "
+                "training; set [split] standardize = false, or use other data."
             )
         given = [metric.name for metric in self.registry.of_kind("metric") if metric.cls.from_network]
         for name in cls.measured:

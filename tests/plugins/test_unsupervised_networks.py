@@ -291,6 +291,20 @@ def test_clusters_are_counted_in_which_something_is_made() -> None:
         assert network.measures(weights, data[:, :60])["modes_covered"] == 3  # three clouds are there
 
 
+def test_clusters_are_those_of_scipys_single_linkage() -> None:
+    hierarchy = pytest.importorskip("scipy.cluster.hierarchy")
+    from annx_plugins.networks.gan import _clusters
+
+    rng = np.random.default_rng(2)
+    for sizes in ((5, 9, 1, 20), (3, 3), (40, 2, 2)):
+        middles = 10 * rng.permutation(len(sizes))
+        x = np.concatenate([rng.normal(m, 0.3, (n, 2)) for m, n in zip(middles, sizes, strict=True)])
+        theirs = hierarchy.fcluster(hierarchy.linkage(x, "single"), 5.0, "distance")
+        mine = _clusters(x)
+        assert mine.max() + 1 == len(sizes)
+        assert (np.equal.outer(mine, mine) == np.equal.outer(theirs, theirs)).all()
+
+
 def test_the_generator_answers_the_discriminator_that_has_just_learned() -> None:
     """One step of sgd by algorithm 1 of Goodfellow et al. with k = 1, against two steps written out."""
     rate = 0.1

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
 
 from anncore import (
     Array,
@@ -165,18 +164,41 @@ def _modes_covered(x: Array, made: Array) -> int:
     """Return in how many clusters of x (n, D) a generated example (M, D) lies: see `modes_covered`."""
     if len(x) < 3:
         return 0
-    tree = linkage(x.astype(float), "single")
-    heights = tree[:, 2]
-    jump = int(np.argmax(np.diff(heights)))  # merges after the largest jump join clusters, not neighbours
-    cluster = fcluster(tree, (heights[jump] + heights[jump + 1]) / 2, "distance")
-    covered = 0
-    for which in np.unique(cluster):
+    cluster, covered = _clusters(x.astype(float)), 0
+    for which in range(cluster.max() + 1):
         members = x[cluster == which]
         apart = members - members.mean(axis=0)
         spread = np.sqrt((apart * apart).sum(axis=1).mean() / x.shape[1])
         distance = np.sqrt(((made - members.mean(axis=0)) ** 2).sum(axis=1))
         covered += bool((distance <= FAR * spread).any())
     return covered
+
+
+def _clusters(x: Array) -> Array:
+    """Return the number of each example's cluster, (n,): single linkage, cut at the largest jump.
+
+    That is the shortest tree that joins all examples (Prim's algorithm) without its long edges.
+    """
+    n = len(x)
+    nearest = np.linalg.norm(x - x[0], axis=1)  # the distance of each example from the tree so far
+    parent, order, lengths = np.zeros(n, int), [0], [0.0]
+    nearest[0] = np.inf
+    outside = np.arange(n) > 0
+    while outside.any():
+        new = int(np.where(outside, nearest, np.inf).argmin())
+        outside[new] = False
+        order.append(new)
+        lengths.append(float(nearest[new]))
+        distance = np.linalg.norm(x - x[new], axis=1)
+        closer = outside & (distance < nearest)
+        nearest[closer], parent[closer] = distance[closer], new
+    heights = np.sort(lengths[1:])
+    jump = int(np.argmax(np.diff(heights)))
+    cluster = np.zeros(n, int)
+    for example, length in zip(order[1:], lengths[1:], strict=True):
+        cut = length > heights[jump]
+        cluster[example] = cluster.max() + 1 if cut else cluster[parent[example]]
+    return cluster
 
 
 @hookimpl
