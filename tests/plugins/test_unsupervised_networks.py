@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import sys
 import tracemalloc
 from typing import Any
 from unittest.mock import patch
@@ -293,14 +294,13 @@ def test_clusters_are_counted_in_which_something_is_made() -> None:
 
 def test_clusters_are_those_of_scipys_single_linkage() -> None:
     hierarchy = pytest.importorskip("scipy.cluster.hierarchy")
-    from annx_plugins.networks.gan import _clusters
-
+    clusters = sys.modules[REGISTRY.get("network", "gan").cls.__module__]._clusters
     rng = np.random.default_rng(2)
     for sizes in ((5, 9, 1, 20), (3, 3), (40, 2, 2)):
         middles = 10 * rng.permutation(len(sizes))
         x = np.concatenate([rng.normal(m, 0.3, (n, 2)) for m, n in zip(middles, sizes, strict=True)])
         theirs = hierarchy.fcluster(hierarchy.linkage(x, "single"), 5.0, "distance")
-        mine = _clusters(x)
+        mine = clusters(x)
         assert mine.max() + 1 == len(sizes)
         assert (np.equal.outer(mine, mine) == np.equal.outer(theirs, theirs)).all()
 
