@@ -490,7 +490,10 @@ def test_what_cannot_be_explained_is_refused_in_one_line(file: Any, args: tuple[
             "[explain]\nx = [1, 2]\ny = 2\n[dataset.iris]\n[network.mlp]",
             "y must have a number for each class",
         ),
-        ("[dataset.stored_patterns]\nsize = 8\n[network.hopfield]", "hopfield learns by a rule of its own"),
+        (
+            "[split]\nstandardize = false\n[dataset.stored_patterns]\nsize = 8\n[network.hopfield]",
+            "hopfield learns by a rule of its own",
+        ),
         ("[objective.rosenbrock]", "minimises a function"),
     ],
 )
