@@ -63,7 +63,7 @@ MEASURED = {
     "competitive": ("idle_prototypes",),
     "som": ("topographic_error",),
     "boltzmann": ("log_likelihood",),
-    "gan": ("coverage",),
+    "gan": ("coverage", "modes_covered"),
 }
 # SOAP turns by eigenvectors, which rounding moves further than anything else here.
 TOLERANCE = {"": 1e-5, "optimizer soap": 2e-3}

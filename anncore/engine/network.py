@@ -116,6 +116,21 @@ def shows_layers(cls: Any) -> bool:
     return overrides(cls, AnyNetwork.layers) or derived
 
 
+def _turns(network: Any, specs: Sequence[WeightSpec]) -> list[list[str]]:
+    """Return the weights of each turn of a step; [] for a network that updates all at once."""
+    if not isinstance(network, RuleNetwork):
+        return []
+    turns = [list(names) for names in network.turns()]
+    named = sorted(name for names in turns for name in names)
+    trained = sorted(spec.name for spec in specs if spec.role != "state")
+    if turns and (named != trained or not all(turns)):
+        raise ComponentError(
+            f"{network.name}: turns must name each of its weights once ({', '.join(trained)}), got "
+            f"{', '.join(named)}"
+        )
+    return turns
+
+
 class PlacedNetwork:
     """A network of T trials with its activations in their places: specs, forward, backward.
 
@@ -128,6 +143,7 @@ class PlacedNetwork:
         self.learns = learns_by_rule(type(self.component))
         self._by_steps = isinstance(self.component, RuleNetwork)
         self.adjusts = overrides(type(self.component), AnyNetwork.after_step)
+        self.turns = _turns(self.component, self.specs)
         self._derived: Any = None
         if not overrides(type(self.component), AnyNetwork.backward):
             self._derived = DerivedNetwork(self.component, self.specs, outputs, noise)
@@ -162,13 +178,21 @@ class PlacedNetwork:
         self.component.backward(weights, tape, grad, grads)
 
     def learn(
-        self, weights: Weights, x: Array, y: Array, grads: Weights, *, now: tuple[int, int], noise: Any = None
+        self,
+        weights: Weights,
+        x: Array,
+        y: Array,
+        grads: Weights,
+        *,
+        now: tuple[int, int],
+        noise: Any = None,
+        turn: int | None = None,
     ) -> None:
         """Write the directions that its learning rule gives; `now` is the step and the number of steps.
 
-        noise: other random numbers than its own.
+        noise: other random numbers than its own. turn: see `RuleNetwork.turns`; None for all directions.
         """
-        more = (StackLearnMode(*now, noise or self.noise),) if self._by_steps else ()
+        more = (StackLearnMode(*now, noise or self.noise, turn),) if self._by_steps else ()
         self.component.learn(weights, x, y, grads, *more)
 
     def after_step(self, weights: Weights, *, now: tuple[int, int]) -> None:

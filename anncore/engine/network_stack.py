@@ -21,7 +21,7 @@ from anncore.engine.build import build_part, build_slices
 from anncore.engine.datasets import Prepared
 from anncore.engine.network import StackNetwork, without_output
 from anncore.engine.noise import Noise
-from anncore.engine.optimizing import OptimizerRun, Trained, optimizer_runs
+from anncore.engine.optimizing import Trained, Turn
 from anncore.engine.output_and_loss import OutputAndLoss, outputs_per_target
 from anncore.engine.split import spread_over
 
@@ -69,9 +69,12 @@ class Stack:
         self.theta, self.grads = self._trained.all, self._gradients.all
         self.weights: Mapping[str, Array] = {**self._trained.views, **self._state.views}
         self.grad_views: Mapping[str, Array] = self._gradients.views
-        self.optimizers = optimizer_runs(
-            self.trials, registry, Trained(self.specs, self.theta, self.grads), self._evaluate
-        )
+        trained = Trained(self.specs, self.theta, self.grads)
+        self._turns = [
+            Turn(self.trials, registry, trained, names, self._evaluate)
+            for names in self.network.turns or (None,)
+        ]
+        self.optimizers = [run for turn in self._turns for run in turn.runs]
         self.batches = Batches(self.trials, self.data)
         self._batch: tuple[Array, Array] | None = None
         self._now = (0, 0)  # the step and the number of steps
@@ -96,6 +99,8 @@ class Stack:
                 self.weights[spec.name][...] = spec.initial
         self._draw_state()
         self._adjust()
+        for turn in self._turns:
+            turn.load()
         for optimizer in self.optimizers:
             optimizer.initialize()
 
@@ -140,17 +145,14 @@ class Stack:
         smaller = Stack([self.trials[row] for row in keep], self.registry, [self.data[row] for row in keep])
         smaller.theta[...] = self.theta[keep]
         smaller._state.all[...] = self._state.all[keep]
-        states = [self._run_of(row).state_of(row) for row in keep]
-        for optimizer in smaller.optimizers:
-            optimizer.restore(states[optimizer.rows])
+        for mine, turn in zip(self._turns, smaller._turns, strict=True):
+            turn.load()
+            states = [mine.state_of(row) for row in keep]
+            for optimizer in turn.runs:
+                optimizer.restore(states[optimizer.rows])
         smaller.batches.go_on(self.batches)
         smaller.network.noise.go_on(self.network.noise)
         return smaller
-
-    def _run_of(self, row: int) -> OptimizerRun:
-        return next(
-            optimizer for optimizer in self.optimizers if optimizer.rows.start <= row < optimizer.rows.stop
-        )
 
     def step(self, t: int, steps: int) -> None:
         """Make update t of `steps` on the next batch."""
@@ -158,14 +160,18 @@ class Stack:
         self._now = (t, steps)
         network = self.network
         network.begin_step()
-        if network.learns:
-            network.learn(self.weights, x, y, self.grad_views, now=self._now)
-        else:
+        if not network.learns:
             z, tape = network.forward(self.weights, x, training=True)
             network.backward(self.weights, tape, self.output.grad(z, y), self.grad_views)
-        for optimizer in self.optimizers:
-            optimizer.step(t, steps)
+        for turn in self._turns:
+            if network.learns:
+                network.learn(self.weights, x, y, self.grad_views, now=self._now, turn=self._number(turn))
+            turn.step(t, steps)
         network.after_step(self.weights, now=self._now)
+
+    def _number(self, turn: Turn) -> int | None:
+        """Return which turn it is; None where a step has but one."""
+        return self._turns.index(turn) if len(self._turns) > 1 else None
 
     @property
     def batch(self) -> tuple[Array, Array]:
@@ -173,8 +179,8 @@ class Stack:
         assert self._batch is not None, "there is no batch before the first step"
         return self._batch
 
-    def _evaluate(self, rows: slice) -> Any:
-        """Return a function from weights to loss and gradient on the step's batch, for one run."""
+    def _evaluate(self, rows: slice, turn: Turn) -> Any:
+        """Return a function from a turn's weights to loss and gradient on the step's batch, for one run."""
         assert self._batch is not None
         x, y = self._batch
         theta = self.theta.copy()
@@ -182,15 +188,17 @@ class Stack:
         gradients = Buffer(len(theta), self.specs, self.dtype)
 
         def evaluate(weight: Array) -> tuple[Array, Array]:
-            theta[rows] = weight[:, 0, :]
+            theta[rows, turn.columns] = weight[:, 0, :]
             if self.network.learns:
                 z, _ = self.network.forward(weights, x)
-                self.network.learn(self.apart(weights), x, y, gradients.views, now=self._now)
+                self.network.learn(
+                    self.apart(weights), x, y, gradients.views, now=self._now, turn=self._number(turn)
+                )
             else:
                 z, tape = self.network.forward(weights, x, training=True, first=False)
                 self.network.backward(weights, tape, self.output.grad(z, y), gradients.views)
             value = self.output.value(z, y)[rows].astype(theta.dtype)
-            return value[:, None, None], gradients.all[rows, None, :].copy()
+            return value[:, None, None], gradients.all[rows, turn.columns][:, None, :].copy()
 
         return evaluate
 
@@ -218,8 +226,8 @@ class Stack:
         if not any(optimizer.elsewhere for optimizer in self.optimizers):
             return self.weights
         theta = self.theta.copy()
-        for optimizer in self.optimizers:
-            theta[optimizer.rows] = optimizer.evaluated()
+        for turn in self._turns:
+            turn.write_evaluated(theta)
         return {**self._trained.as_arrays(theta), **self._state.views}
 
     def observe(self, score: Array, t: int) -> None:

@@ -26,8 +26,8 @@ class StackMode:
 class StackLearnMode:
     """See `anncore.contract.kinds.LearnMode`."""
 
-    def __init__(self, step: int, steps: int, noise: Any) -> None:
-        self.step, self.steps, self._noise = step, steps, noise
+    def __init__(self, step: int, steps: int, noise: Any, turn: int | None = None) -> None:
+        self.step, self.steps, self.turn, self._noise = step, steps, turn, noise
 
     def uniform(self, name: str, shape: tuple[int, ...]) -> Array:
         """Return numbers in [0, 1), (T, *shape)."""

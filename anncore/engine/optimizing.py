@@ -30,6 +30,58 @@ class Trained(NamedTuple):
         return Trained(self.specs, self.theta[rows], self.grads[rows])
 
 
+class Turn:
+    """The weights that one turn of a step updates, (T, P) of all (T, Q), with their optimizers.
+
+    names: of these weights; None for all of them, which then are no copy.
+    """
+
+    def __init__(
+        self,
+        trials: Sequence[Trial],
+        registry: Registry,
+        trained: Trained,
+        names: Sequence[str] | None,
+        evaluate: Any,
+    ) -> None:
+        self._all = trained
+        self.columns: Any = slice(None)
+        self._own = trained
+        if names is not None:
+            ends = np.cumsum([0, *(spec.shape[0] * spec.shape[1] for spec in trained.specs)])
+            mine = [at for at, spec in enumerate(trained.specs) if spec.name in names]
+            self.columns = np.concatenate([np.arange(ends[at], ends[at + 1]) for at in mine])
+            theta, grads = trained.theta[:, self.columns], trained.grads[:, self.columns]
+            self._own = Trained([trained.specs[at] for at in mine], theta, grads)
+        ask = None if evaluate is None else (lambda rows: evaluate(rows, self))
+        self.runs = optimizer_runs(trials, registry, self._own, ask)
+
+    def load(self) -> None:
+        """Take weights and directions from those of the whole stack."""
+        if self._own is not self._all:
+            self._own.theta[...] = self._all.theta[:, self.columns]
+            self._own.grads[...] = self._all.grads[:, self.columns]
+
+    def step(self, t: int, steps: int) -> None:
+        """Make update t of the turn's weights."""
+        self.load()
+        for run in self.runs:
+            run.step(t, steps)
+        if self._own is not self._all:
+            self._all.theta[:, self.columns] = self._own.theta
+
+    def state_of(self, row: int) -> Any:
+        """Return the optimizer's state of one row of the stack."""
+        return next(run for run in self.runs if run.rows.start <= row < run.rows.stop).state_of(row)
+
+    def write_evaluated(self, theta: Array) -> None:
+        """Write the weights to evaluate at into those of the whole stack, (T, Q)."""
+        own = self._own.theta.copy()
+        for run in self.runs:
+            own[run.rows] = run.evaluated()
+        theta[:, self.columns] = own
+
+
 def optimizer_runs(
     trials: Sequence[Trial], registry: Registry, trained: Trained, evaluate: Any = None
 ) -> list[OptimizerRun]:

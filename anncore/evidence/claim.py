@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import product
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Finding = Literal["holds", "contrary", "equal", "open"]
-Outcome = Literal["holds", "holds_on_some", "does_not_hold", "not_decided", "not_tested"]
+Outcome = Literal[
+    "holds", "holds_on_some", "does_not_hold_on_some", "does_not_hold", "not_decided", "not_tested"
+]
 Pairs = Mapping[str, Sequence[Comparison | RatePair]]
 
 
@@ -37,12 +40,16 @@ class Claimed(NamedTuple):
     problems: dict[str, Finding]
     outcome: Outcome
     comparisons: dict[str, list[Comparison]]  # those made for the claim alone: by steps, or of a column
+    beside: Mapping[str, list[Comparison]] = MappingProxyType({})  # those on which no verdict rests
 
 
-def claimed(study: Study, scores: Pairs, rates: Successes | None) -> Claimed | None:
+def claimed(
+    study: Study, scores: Pairs, rates: Successes | None, over_all: Sequence[Comparison] = ()
+) -> Claimed | None:
     """Return what the experiment's claim comes to; None where it states none.
 
-    scores: the comparisons of each problem. rates: how often arms succeed.
+    scores: the comparisons of each problem. over_all: those over all data sets, by the same scores. rates:
+    how often arms succeed.
     """
     rule = claim_rule(study.experiment.document)
     if rule is None:
@@ -50,13 +57,17 @@ def claimed(study: Study, scores: Pairs, rates: Successes | None) -> Claimed | N
     if not rule.before:
         return Claimed(rule, {}, "not_tested", {})
     own: dict[str, list[Comparison]] = {}
+    beside: dict[str, list[Comparison]] = {}
     if rule.by == "steps":
         own = by_steps(study, rule)
     elif rule.by == "column":
-        own = by_column(study, rule)
+        costs, scale = column_costs(study, rule)
+        own = _compared(study, costs, scale, list(product(rule.before, rule.after)))
+        beside = _compared(study, costs, scale, rule.beside) if rule.beside else {}
     pairs: Pairs = rates.pairs if rule.by == "success" and rates is not None else own or scores
     problems = {problem: _finding(rule, on_problem) for problem, on_problem in pairs.items()}
-    return Claimed(rule, problems, _outcome(list(problems.values())), own)
+    together = _finding(rule, over_all) if rule.by == "score" else "open"
+    return Claimed(rule, problems, _outcome(list(problems.values()), together), own, beside)
 
 
 def _finding(rule: ClaimRule, pairs: Sequence[Comparison | RatePair]) -> Finding:
@@ -77,15 +88,20 @@ def _finding(rule: ClaimRule, pairs: Sequence[Comparison | RatePair]) -> Finding
     return "holds"
 
 
-def _outcome(findings: Sequence[Finding]) -> Outcome:
-    holding = findings.count("holds")
+def _outcome(findings: Sequence[Finding], together: Finding) -> Outcome:
+    """Return what the findings on each problem come to. together: the finding over all data sets.
+
+    One contrary problem of several says nothing of the others, so that a claim fails as a whole where most
+    problems are against it, or the comparison over all of them is.
+    """
+    holding, against = findings.count("holds"), findings.count("contrary") + findings.count("equal")
     if findings and holding == len(findings):
         return "holds"
+    if 2 * against > len(findings) or together == "contrary":
+        return "does_not_hold"
     if holding:
         return "holds_on_some"
-    if "contrary" in findings or (findings and set(findings) == {"equal"}):
-        return "does_not_hold"
-    return "not_decided"
+    return "does_not_hold_on_some" if against else "not_decided"
 
 
 def by_steps(study: Study, rule: ClaimRule) -> dict[str, list[Comparison]]:
@@ -103,24 +119,28 @@ def by_steps(study: Study, rule: ClaimRule) -> dict[str, list[Comparison]]:
         table = table.reindex(index=list(study.seeds), columns=list(study.arms)).astype(float)
         # The first evaluation is before the first step.
         costs[problem] = table.clip(lower=1.0).transform(np.log)
-    return _compared(study, rule, costs, "log")
+    return _compared(study, costs, "log", list(product(rule.before, rule.after)))
 
 
-def by_column(study: Study, rule: ClaimRule) -> dict[str, list[Comparison]]:
-    """Compare the claim's arms by a column of the trials, of which those named first should have more."""
+def column_costs(study: Study, rule: ClaimRule) -> tuple[dict[str, pd.DataFrame], str]:
+    """Return costs by a column of the trials, of which the first should have more, and their scale."""
     costs = {}
     for problem in study.problems:
         mine = study.trials[study.trials["problem"] == problem].drop_duplicates(["seed", "label"])
         values = mine.assign(value=mine.get(rule.of, math.nan))
         table = values.set_index(["seed", "label"])["value"].unstack()  # noqa: PD010 - one value a cell
-        costs[problem] = -table.reindex(index=list(study.seeds), columns=list(study.arms)).astype(float)
-    return _compared(study, rule, costs, "linear")
+        table = table.reindex(index=list(study.seeds), columns=list(study.arms)).astype(float)
+        if rule.scale == "log":  # nothing at all is infinitely less than something
+            with np.errstate(divide="ignore", invalid="ignore"):
+                table = table.transform(np.log)
+        costs[problem] = -table
+    return costs, rule.scale
 
 
 def _compared(
-    study: Study, rule: ClaimRule, costs: Mapping[str, pd.DataFrame], scale: str
+    study: Study, costs: Mapping[str, pd.DataFrame], scale: str, arms: Sequence[tuple[str, str]]
 ) -> dict[str, list[Comparison]]:
-    """Compare the arms of a claim, those before with those after; Holm counts these pairs alone."""
+    """Compare pairs of arms on each problem; Holm counts these pairs alone."""
     compared = {}
     for problem, table in costs.items():
         blocked = blocked_arms(study, problem)
@@ -129,17 +149,10 @@ def _compared(
                 *(problem, before, after, table[before].to_numpy(float), table[after].to_numpy(float), scale),
                 reasons={arm: blocked[arm] for arm in (before, after) if arm in blocked},
             )
-            for before, after in product(rule.before, rule.after)
+            for before, after in arms
         ]
         compared[problem] = judge(pairs, sequential=study.sequential)
     return compared
-
-
-OUTCOMES = {
-    "holds": "It holds here",
-    "does_not_hold": "It does not hold here",
-    "not_decided": "It is not decided here",
-}
 
 
 def claim_sentence(result: Claimed, unit: str) -> str:
@@ -147,10 +160,41 @@ def claim_sentence(result: Claimed, unit: str) -> str:
     said = f"Claim: “{result.rule.says.strip().rstrip('.')}.”"
     if result.outcome == "not_tested":
         return f"{said} The file names no comparison that would bear it out."
+    return f"{said} {_verdict(result, unit)}.{_explores(result.rule)}"
+
+
+def _verdict(result: Claimed, unit: str) -> str:
+    findings = list(result.problems.values())
+    holding, contrary, equal = (findings.count(which) for which in ("holds", "contrary", "equal"))
+    if len(findings) == 1 and result.outcome != "not_decided":
+        return f"It {'holds' if holding else 'does not hold'} on {next(iter(result.problems))}, the only one"
+    if result.outcome in ("holds", "not_decided"):
+        return "It holds here" if result.outcome == "holds" else "It is not decided here"
+    total = counted(len(findings), unit)
     if result.outcome == "holds_on_some":
-        held = list(result.problems.values()).count("holds")
-        return f"{said} It holds on {held} of {counted(len(result.problems), unit)}."
-    return f"{said} {OUTCOMES[result.outcome]}."
+        against = f" and does not hold on {contrary + equal}" if contrary + equal else ""
+        return f"It holds on {holding} of {total}{against}"
+    if result.outcome == "does_not_hold_on_some":
+        open_ = findings.count("open")
+        return f"It does not hold on {contrary + equal} of {total} and is not decided on {open_}"
+    seen = [
+        words
+        for count, words in (
+            (contrary, f"it is the other way round on {contrary}"),
+            (equal, f"the arms are equal on {equal}"),
+            (holding, f"it holds on {holding}"),
+        )
+        if count
+    ]
+    return f"It does not hold here: of {total} {joined(seen)}"
+
+
+def _explores(rule: ClaimRule) -> str:
+    """Say what was changed after a first look, so that nobody takes the verdict for a confirmation."""
+    if not rule.changed:
+        return ""
+    changed = f"After a first look at results, {rule.changed.strip()} changed"
+    return f" {changed}: this explores, it does not confirm."
 
 
 def column_words(column: str, unit: str) -> str:
@@ -173,13 +217,18 @@ def claim_answer(result: Claimed, unit: str, metric_unit: str) -> str:
         "steps": f"{before} {'takes' if one else 'take'} fewer steps to the target than {after}",
         "column": f"{before} {'is' if one else 'are'} above {after} in {column}",
     }[result.rule.by]
+    return f"{_where(result, says, unit)}{_shown_beside(result, unit)}"
+
+
+def _where(result: Claimed, says: str, unit: str) -> str:
+    """Say on which problems it is as `says` says."""
     places: dict[str, list[str]] = {}
     for problem, finding in result.problems.items():
         places.setdefault(finding, []).append(problem)
     total = counted(len(result.problems), unit)
     if result.outcome == "holds":
         where = f" on all {total}" if len(result.problems) > 1 else f" on {next(iter(result.problems))}"
-        return f"{says}{where}."
+        return f"{says}{_times(result)}{where}."
     rest = [
         f"{words} {joined(places[finding])}"
         for finding, words in (
@@ -192,3 +241,50 @@ def claim_answer(result: Claimed, unit: str, metric_unit: str) -> str:
     if "holds" in places:
         return f"{says} on {len(places['holds'])} of {total} ({joined(places['holds'])}); {joined(rest)}."
     return f"That {says} is seen nowhere: {joined(rest)}."
+
+
+def _times(result: Claimed) -> str:
+    """Say how many times as much the first arm of a claim on ratios has, from problem to problem."""
+    [(before, after), *others] = product(result.rule.before, result.rule.after)
+    return "" if others else _factors(result, result.comparisons, before, after)
+
+
+def _factors(
+    result: Claimed, comparisons: Mapping[str, Sequence[Comparison]], before: str, after: str
+) -> str:
+    """Write between which factors `before` has as much as `after`, on the problems of a claim on ratios."""
+    effects = [
+        pair.effect if pair.a == before else -pair.effect
+        for pairs in comparisons.values()
+        for pair in pairs
+        if {pair.a, pair.b} == {before, after}
+    ]
+    if result.rule.scale != "log" or not effects or not all(map(math.isfinite, effects)):
+        return ""
+    low, high = (_two_digits(math.exp(effect)) for effect in (min(effects), max(effects)))
+    return f", by a factor of {low if low == high else f'{low} to {high}'},"
+
+
+def _two_digits(value: float) -> str:
+    """Write a positive number with two digits: 19000, 1.7, 0.052."""
+    text = f"{value:.2g}"
+    return f"{float(text):.0f}" if "e+" in text and value < 1e7 else text
+
+
+def _shown_beside(result: Claimed, unit: str) -> str:
+    """Say on how many problems the same is so of the pairs that the claim shows beside its own."""
+    parts = []
+    for before, after in result.rule.beside:
+        pairs = [
+            pair
+            for pairs in result.beside.values()
+            for pair in pairs
+            if {pair.a, pair.b} == {before, after} and pair.verdict == "better"
+        ]
+        above, below = (sum(pair.a == arm for pair in pairs) for arm in (before, after))
+        factors = _factors(result, result.beside, before, after)
+        parts.append(
+            f"{before} is above {after}{factors} on {above} of {counted(len(result.problems), unit)}"
+            + (f" and below it on {below}" if below else "")
+        )
+    return f" Beside it: {'; '.join(parts)}." if parts else ""

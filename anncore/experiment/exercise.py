@@ -120,13 +120,15 @@ def _case(section: Section, numbers: Mapping[str, Any], shared: Any, transposed:
         for name, value in (shared | weights).items()
     }
     given = {key: _array(section, key, numbers[key]) for key in ("x", "y") if key in numbers}
-    if len(given) == 1:
-        missing = "y" if "x" in given else "x"
-        raise section.error(None, f"needs {missing}: examples have inputs x and targets y.")
-    if not given:
+    if "x" not in given:
+        if given:
+            raise section.error(None, "needs x: examples have inputs x and targets y.")
         return Case(weights=arrays)
-    x, y = given["x"], given["y"]
+    x = given["x"]
     x = x.reshape(1, -1) if x.ndim < 2 else x
+    if "y" not in given:  # which only data without targets can do without
+        return Case(x, None, arrays)
+    y = given["y"]
     if y.ndim < 2:  # one target of each example, or all targets of the only one
         y = y.reshape(1, -1) if len(x) == 1 else y.reshape(-1, 1)
     if len(y) != len(x):

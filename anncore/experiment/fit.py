@@ -16,7 +16,7 @@ from anncore.contract.trial import Part
 from anncore.engine.activations import needs_place
 from anncore.engine.build import build_part
 from anncore.engine.datasets import Shapes
-from anncore.engine.network import network_specs, rehearse, shows_layers
+from anncore.engine.network import network_specs, rehearse, shows_layers, without_output
 from anncore.engine.objective_stack import specs as objective_specs
 from anncore.experiment.choices import Choice
 from anncore.experiment.model import Entry
@@ -217,6 +217,7 @@ class NetworkFit(Fit):
             self._check_suits(where, dataset, _class(network.entry), shapes.task)
             try:
                 specs = network_specs(part, self.registry, shapes.inputs, outputs)
+                self._check_measured(where, part, shapes.inputs, outputs)
                 self._refuse_large(where, specs, shapes)
                 rehearse(part, self.registry, shapes.inputs, outputs)
             except ComponentError as error:
@@ -245,6 +246,12 @@ class NetworkFit(Fit):
                     f"{where} {cls.name} takes inputs in {takes}, but they lie in {low:.3g} ... {high:.3g} "
                     "in training; set [split] standardize = false, or use other data."
                 )
+        if cls.only and (stray := self.maker.stray_value(dataset, cls.only)) is not None:
+            numbers = " and ".join(f"{one:g}" for one in cls.only)
+            raise ExperimentError(
+                f"{where} {cls.name} takes inputs and targets of {numbers} alone, got {stray:.3g} in "
+                "training; set [split] standardize = false, or use other data."
+            )
         given = [metric.name for metric in self.registry.of_kind("metric") if metric.cls.from_network]
         for name in cls.measured:
             if name not in given:
@@ -252,6 +259,16 @@ class NetworkFit(Fit):
                     f"{where} {cls.name} measures {name!r}, and no NetworkMetric is called so."
                     f"{nearest(name, given)}"
                 )
+
+    def _check_measured(self, where: str, part: Part, inputs: int, outputs: int) -> None:
+        """Refuse to select by what a network of this size cannot measure."""
+        metric = (self.experiment.select_metric or "").removeprefix("valid_")
+        reason = build_part(without_output(part), self.registry).unmeasured(inputs, outputs).get(metric)
+        if reason is not None:
+            raise ExperimentError(
+                f"{where} {metric} cannot be computed: {reason}; make it smaller, or name another [select] "
+                "metric."
+            )
 
     def _refuse_large(self, where: str, specs: list[WeightSpec], shapes: Shapes) -> None:
         weights = sum(math.prod(spec.shape) for spec in specs)

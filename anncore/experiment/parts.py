@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from anncore.contract.errors import (
     described,
 )
 from anncore.contract.hyperparameters import Interval, Plain, build, declared, references, resolve
-from anncore.contract.kinds import Task
+from anncore.contract.kinds import Array, Task
 from anncore.contract.registry import Registered
 from anncore.contract.shown import shortened
 from anncore.contract.trial import Part, canonical
@@ -91,12 +91,23 @@ class PartMaker:
 
     def value_range(self, dataset: Choice, what: Literal["x", "y"]) -> tuple[float, float]:
         """Return the least and greatest input (x) or target (y) of the first seed, as training has them."""
+        every = self._values(dataset, what)
+        return min(float(values.min()) for values in every), max(float(values.max()) for values in every)
+
+    def stray_value(self, dataset: Choice, only: Sequence[float]) -> float | None:
+        """Return an input or target of the first seed that is none of `only`, as training has it, or None."""
+        for values in (*self._values(dataset, "x"), *self._values(dataset, "y")):
+            stray = values[~np.isin(values, only)]
+            if stray.size:
+                return float(stray[0])
+        return None
+
+    def _values(self, dataset: Choice, what: Literal["x", "y"]) -> list[Array]:
         experiment = self.experiment
         seed = (*experiment.tune_seeds, *experiment.report_seeds)[0]
         part, dtype = self.plain(dataset), experiment.train.dtype
         data = prepare(part, experiment.split, experiment.sweep_seed, seed, self.registry, dtype)
-        every = [getattr(data, f"{what}_{split}") for split in ("train", "valid", "test")]
-        return min(float(values.min()) for values in every), max(float(values.max()) for values in every)
+        return [getattr(data, f"{what}_{split}") for split in ("train", "valid", "test")]
 
     def loss(self, choice: Choice, task: Task) -> Part:
         """Return the loss, "auto" as the natural one of the task."""

@@ -48,7 +48,7 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
     overall = tables.overall(study, boards)
     claims = _claims(study, [row["arm"] for row in overall])
     success = success_content(study)
-    claim = claim_content(study, claims.by_problem)
+    claim = claim_content(study, claims.by_problem, claims.over_all)
     content = {
         **_asked(study),
         "counts": _counts(study),

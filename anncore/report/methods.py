@@ -96,6 +96,7 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
 def _claim(content: Mapping[str, Any]) -> str:
     claim, one = content["claim"], singular(content["unit"])
     pairs = f"{joined(claim['before'])} against {joined(claim['after'])}"
+    ratios = any(pair["scale"] == "log" for rows in claim["comparisons"].values() for pair in rows)
     how = {
         "score": "by the scores, as in the tables",
         "success": "by how often they succeed, as in the tables",
@@ -103,13 +104,15 @@ def _claim(content: Mapping[str, Any]) -> str:
         "these pairs alone",
     }.get(
         claim["by"],
-        f"by {column_words(claim['by'], content['unit'])}, of which the first must have more; Holm's "
-        "correction counts these pairs alone",
+        f"by {'the ratio of their ' if ratios else ''}{column_words(claim['by'], content['unit'])}, of which "
+        "the first must have more; Holm's correction counts these pairs alone",
     )
+    beside = " Pairs that the file names beside the claim are not in the verdict." * bool(claim["beside"])
     return (
         f"The verdict on the claim follows from comparisons alone: {pairs}, {how}. It holds on a {one} where "
-        f"every such pair is decided in its favour, and does not hold here where it holds on none and one "
-        f"pair is decided against it, or all are equal."
+        f"every such pair is decided in its favour. It does not hold on a {one} where a pair is decided "
+        f"against it, or all are equal. As a whole it does not hold where that is so of more than half of "
+        f"them, or where the comparison over all of them is decided against it.{beside}"
     )
 
 

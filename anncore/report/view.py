@@ -253,7 +253,9 @@ def claimed_by(claim: Mapping[str, Any], content: Mapping[str, Any]) -> str:
     """Say what the arms of a claim are compared by where the report's scores are not it."""
     if claim["by"] == "steps":
         return "by the steps to their target"
-    return f"by {column_words(claim['by'], content['unit'])}, of which the better has more"
+    said = f"by {column_words(claim['by'], content['unit'])}, of which the better has more"
+    ratios = any(pair["scale"] == "log" for pairs in claim["comparisons"].values() for pair in pairs)
+    return f"{said}; the gain is how much lower that of the other is" if ratios else said
 
 
 def _comparisons(caption: str, comparisons: Sequence[Mapping[str, Any]], best: str) -> list[Table]:

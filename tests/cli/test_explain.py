@@ -19,6 +19,8 @@ from anncore.cli.group import cli
 
 ROOT = Path(__file__).parents[2]
 SEED = str(ROOT / "experiments" / "seed_2_2_1.toml")
+JULIA = str(ROOT / "experiments" / "seed_2_3_1.toml")
+NIELSEN = str(ROOT / "experiments" / "nielsen_neuron.toml")
 GOLDEN = json.loads((ROOT / "tests" / "golden" / "a_worked_2_2_1.json").read_text("utf-8"))
 SCHEMA = json.loads((resources.files("anncore.report") / "explain.schema.json").read_text("utf-8"))
 
@@ -108,6 +110,114 @@ def test_the_exercise_of_the_seed_has_the_numbers_that_were_computed_outside(cas
         np.testing.assert_allclose(made[name], np.reshape(expected, shape), rtol=0, atol=1e-12, err_msg=name)
     for name in ("W1", "b1", "W2", "b2"):
         assert made[name] == GOLDEN[name]
+
+
+@pytest.mark.parametrize(
+    ("case", "loss", "first", "last"),
+    [
+        # Nielsen, Neural Networks and Deep Learning, chapter 3: two digits of each are printed in the book.
+        ("sure_and_wrong", "quadratic", "0.98", "0.20"),
+        ("wrong", "quadratic", "0.82", "0.09"),
+        # With the rate of the quadratic loss; by hand, a ← σ(w + b), w ← w - 0.15 a, b ← b - 0.15 a.
+        ("sure_and_wrong", "cross_entropy", "0.982", "0.012"),
+    ],
+)
+def test_nielsens_neuron_comes_to_what_his_book_prints(case: str, loss: str, first: str, last: str) -> None:
+    for step, output in ((1, first), (301, last)):  # the output before the step
+        read = content(NIELSEN, "--case", case, "--step", str(step), "--only", f"loss={loss}")
+        assert f"{values(read)['a1[1]']:.{len(output) - 2}f}" == output
+
+
+def test_the_julia_network_is_rerun_and_the_step_says_why_it_does_not_learn() -> None:
+    first, last = (content(JULIA, "--step", step) for step in ("1", "1000"))
+    want = json.loads((ROOT / "tests" / "golden" / "b_julia_2_3_1.json").read_text("utf-8"))["as_written"]
+    ends = {"loss_before": want["first_step"]["loss"], "loss_after": want["final"]["loss_after_last_update"]}
+    for key, read in (("loss_before", first), ("loss_after", last)):
+        assert read["effect"][key] == pytest.approx(ends[key], abs=1e-12)
+    np.testing.assert_allclose(arrays(last)["W1_new"], want["final"]["W1"], rtol=0, atol=1e-12)
+    # The largest gradient of the first step is that of b2, 0.00265, and the rate is 0.01.
+    assert first["effect"]["largest_change_of"] == "b2[1]"
+    assert first["effect"]["largest_change"] == pytest.approx(-0.01 * want["first_step"]["db2"][0], abs=1e-12)
+    text = explain(JULIA, "--step", "1000", "--digits", "6").stdout
+    assert "The loss of the batch goes from 0.69314 to 0.69314, lower by 5.6e-09" in text
+
+
+SMALL = """# One step?
+[train]
+steps = 5
+batch_size = 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("network", "gaps", "said"),
+    [
+        ("[dataset.two_moons]\n[network.mlp]\nhidden = [2]\n[optimizer.adam]", {}, ""),
+        (
+            "[dataset.digits]\n[network.mlp]\nhidden = [2]\n[optimizer.sgd]",
+            {"z1": "long"},
+            "numbers stand without a formula: z1, whose formula is longer than a page",
+        ),
+        (
+            "[dataset.two_moons]\n[network.mlp]\nhidden = [2]\n[optimizer.muon]\nwhere = 'matrices'",
+            {"W1_new": "optimizer", "W2_new": "optimizer"},
+            "which the optimizer computes by what cannot be followed",
+        ),
+    ],
+)
+def test_a_sheet_that_is_not_whole_says_so(
+    network: str, gaps: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "small.toml"
+    file.write_text(SMALL + network, "utf-8")
+    read = content(str(file))
+    Draft202012Validator(SCHEMA).validate(read)
+    assert {gap["block"]: gap["why"] for gap in read["without_formula"]}.items() >= gaps.items()
+    assert bool(read["without_formula"]) == bool(gaps)
+    text = " ".join(explain(str(file)).stdout.split())
+    assert said in text
+    assert ("Not whole" in text) == bool(gaps)
+
+
+def test_attention_is_written_out_as_it_is_computed(tmp_path: Path) -> None:
+    file = tmp_path / "attention.toml"
+    network = "[network.transformer]\nwidth = 2\nheads = 1\nblocks = 1\ninner = 2\n"
+    file.write_text(f"{SMALL}[dataset.adding]\nsteps = 2\n{network}[optimizer.sgd]", "utf-8")
+    read = content(str(file))
+    assert read["without_formula"] == []
+    made = lines(read)
+    shares = [line for line in made.values() if line["formula"].startswith("s4(1)[1] / (s4(1)[1] + s4(1)[2]")]
+    assert [line["name"] for line in shares] == ["h2(1)[1]"]
+    row = sum(made[f"h2(1)[{step}]"]["value"] for step in (1, 2, 3, 4))
+    assert row == pytest.approx(1)  # the shares of what a step looks at
+
+
+@pytest.mark.parametrize(
+    ("loss", "data", "expected"),
+    [
+        ("gaussian_nll", "friedman", "0.5*(a2[2] + (y[1] - a2[1])*(y[1] - a2[1])*exp(-a2[2]))"),
+        ("kl_divergence", "iris", "y[1]*log(y[1]) - y[1]*log(a2[1]) - y[2]*log(a2[2]) - y[3]*log(a2[3])"),
+    ],
+)
+def test_a_loss_with_a_plain_number_among_names_is_written_out(
+    loss: str, data: str, expected: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "loss.toml"
+    file.write_text(
+        f"{SMALL}[dataset.{data}]\n[network.mlp]\nhidden = [2]\n[loss.{loss}]\n[optimizer.sgd]", "utf-8"
+    )
+    assert lines(content(str(file)))["loss(1)"]["formula"] == expected
+
+
+def test_examples_without_targets_are_enough_where_inputs_are_the_targets(tmp_path: Path) -> None:
+    exercise = "[explain]\nx = [1, 2]\nweights.W1 = [[1], [2]]\nweights.W2 = [[3, 4]]\n"
+    file = tmp_path / "coding.toml"
+    network = "[network.autoencoder]\nhidden = []\ncode = 1\n[optimizer.sgd]\n"
+    file.write_text(f"{SMALL}[dataset.unlabelled]\n{network}{exercise}", "utf-8")
+    # The code is 1 + 4, the reconstruction (15, 20): errors 14 and 18, whose mean square is 260.
+    assert arrays(content(str(file)))["loss"] == [pytest.approx(260.0)]
+    file.write_text(f"{SMALL}[dataset.xor]\n[optimizer.sgd]\n[explain]\nx = [1, 2]\n", "utf-8")
+    assert "[explain] needs y: examples have inputs x and targets y" in explain(str(file), code=2).output
 
 
 def test_every_number_of_the_exercise_has_a_formula_that_gives_it() -> None:
@@ -380,7 +490,10 @@ def test_what_cannot_be_explained_is_refused_in_one_line(file: Any, args: tuple[
             "[explain]\nx = [1, 2]\ny = 2\n[dataset.iris]\n[network.mlp]",
             "y must have a number for each class",
         ),
-        ("[dataset.stored_patterns]\nsize = 8\n[network.hopfield]", "hopfield learns by a rule of its own"),
+        (
+            "[split]\nstandardize = false\n[dataset.stored_patterns]\nsize = 8\n[network.hopfield]",
+            "hopfield learns by a rule of its own",
+        ),
         ("[objective.rosenbrock]", "minimises a function"),
     ],
 )

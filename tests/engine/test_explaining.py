@@ -10,7 +10,8 @@ from shipped import REGISTRY
 
 from anncore.contract.registry import Registry
 from anncore.engine.explaining.scalars import evaluated
-from anncore.engine.explaining.sheet import Line, Sheet, make_sheet, names_of
+from anncore.engine.explaining.sheet import Line, Sheet, names_of
+from anncore.engine.explaining.sheet_maker import make_sheet
 from anncore.engine.explaining.step import GivenNumbers, ObservedStep, Question, observe
 from anncore.engine.training import train_stack
 from anncore.experiment import load_experiment

@@ -161,30 +161,61 @@ def test_worked_example_2_3_1(registry: Registry, run: str) -> None:
     assert accuracy == want["final"]["accuracy"]
 
 
-@pytest.mark.parametrize("labels", ["random", "quadrant"])
-@pytest.mark.parametrize(("run", "preset"), [("epsout", "paper"), ("epsin", "seed")])
-def test_worked_example_2_10_1(registry: Registry, labels: str, run: str, preset: str) -> None:
-    """The seed document's Flux network with Adam, its slips mended, unshuffled (golden file c)."""
+class GivenOrder:
+    """Batches of ten of the seed's hundred examples, in the order of the golden file."""
+
+    def __init__(self, x: Any, y: Any, orders: Any) -> None:
+        self._parts = [(x[rows], y[rows]) for order in orders for rows in np.reshape(order, (10, 10))]
+        self._at = 0
+
+    def take(self) -> tuple[Any, Any]:
+        x, y = self._parts[self._at]
+        self._at += 1
+        return x[None], y[None]
+
+
+@pytest.mark.parametrize(
+    ("run", "loss"),
+    [
+        *(
+            (f"{labels}_noshuffle_{eps}", "")
+            for labels in ("random", "quadrant")
+            for eps in ("epsout", "epsin")
+        ),
+        *((f"{labels}_shuffle_epsout", "") for labels in ("random", "quadrant")),
+        ("trap_crossentropy_1unit_random", "one_sided_cross_entropy"),
+    ],
+)
+def test_worked_example_2_10_1(registry: Registry, run: str, loss: str) -> None:
+    """The seed document's Flux network with Adam, and with the loss that it takes (golden file c)."""
     golden = json.loads((GOLDEN / "c_flux_2_10_1.json").read_text())
-    want = golden["runs"][f"{labels}_noshuffle_{run}"]
+    want = golden["runs"][run]
     trial = make_trial(
         registry,
         network=("mlp", {"hidden": [10]}),
-        optimizer=("adam", {"lr": 0.01, "preset": preset}),
+        optimizer=("adam", {"lr": 0.01, "preset": "seed" if run.endswith("epsin") else "paper"}),
+        loss=loss or "binary_cross_entropy",
         batch_size=10,
         shuffle=False,
         dtype="float64",
     )
+    labels = "quadrant" if run.startswith("quadrant") else "random"
     x, y = np.array(golden["X"]), np.array(golden[f"y_{labels}"])[:, None]
     stack = Stack([trial], registry, [given_data(x, y)])
+    if "_shuffle_" in run:
+        stack.batches = GivenOrder(x, y, golden["perms"])  # type: ignore[assignment]
     set_weights(stack, W1=np.transpose(golden["W1_init"]), W2=np.transpose(golden["W2_init"]))
     step = 0
     for epoch in range(101):
+        z, _ = stack.network.forward(stack.weights, x[None])
         if str(epoch) in want["loss_acc_by_epoch"]:
-            z, _ = stack.network.forward(stack.weights, x[None])
-            loss, accuracy = want["loss_acc_by_epoch"][str(epoch)]
-            np.testing.assert_allclose(stack.output.value(z, y[None]), loss, atol=1e-10, rtol=0)
+            value, accuracy = want["loss_acc_by_epoch"][str(epoch)]
+            np.testing.assert_allclose(stack.output.value(z, y[None]), value, atol=1e-10, rtol=0)
             assert np.mean((z > 0) == (y > 0.5)) == accuracy
+        if epoch == 100:
+            assert np.mean(z > 0) == want["final"]["frac_positive_pred"]  # of the trap all
+            np.testing.assert_allclose(stack.weights["W1"][0].T, want["final"]["W1"], atol=1e-9, rtol=0)
+            break
         for _ in range(10):
             step += 1
             stack.step(step, 1000)

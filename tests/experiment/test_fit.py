@@ -55,6 +55,32 @@ def test_networks_that_return_patterns_are_not_for_classes(tmp_path: Path, netwo
     assert "is for regression, unsupervised tasks" in refused(tmp_path, "largest", network)
 
 
+def test_a_hopfield_network_takes_patterns_of_minus_1_and_1_alone(tmp_path: Path) -> None:
+    wanted = "hopfield takes inputs and targets of -1 and 1 alone, got"
+    assert wanted in refused(tmp_path, "stored_patterns", "hopfield")  # scaled: its columns have a mean
+    assert f"{wanted} 0 in training" in refused(tmp_path, "bars_and_stripes", "hopfield", RAW)
+    for dataset in ("stored_patterns", "letters"):
+        text = f"# Q?\n{RAW}[dataset.{dataset}]\n[network.hopfield]\n[optimizer.sgd]\n"
+        assert make_plan(load(tmp_path, text)).arms
+
+
+def test_a_machine_is_not_chosen_by_a_likelihood_that_it_is_too_large_for(tmp_path: Path) -> None:
+
+    def machine(hidden: int, more: str = "") -> str:
+        shape = f"[dataset.bars_and_stripes]\nside = 5\n[network.boltzmann]\nhidden = {hidden}\n"
+        return f"# Q?\n{RAW}{more}{shape}[optimizer.sgd]\n"
+
+    chosen = "select.metric = 'valid_log_likelihood'\n"
+    with pytest.raises(ExperimentError) as error:
+        make_plan(load(tmp_path, machine(20, chosen)))
+    assert str(error.value).endswith(
+        "log_likelihood cannot be computed: its smaller side has 20 units, and 14 can be enumerated; make it "
+        "smaller, or name another [select] metric."
+    )
+    assert make_plan(load(tmp_path, machine(14, chosen))).arms
+    assert make_plan(load(tmp_path, machine(20))).arms
+
+
 def test_a_boltzmann_machine_takes_inputs_between_0_and_1(tmp_path: Path) -> None:
     # Its likelihood is that of binary inputs; elsewhere it would be above 1.
     message = refused(tmp_path, "bars_and_stripes", "boltzmann")
@@ -87,11 +113,15 @@ def test_a_network_that_measures_no_known_metric(tmp_path: Path, name: str, mess
     assert message in refused(tmp_path, "unit_square", "misled", more)
 
 
-@pytest.mark.parametrize("network", ["som", "gan", "hopfield"])
+@pytest.mark.parametrize(
+    ("network", "dataset"),
+    [("som", "gaussian_ring"), ("gan", "gaussian_ring"), ("hopfield", "stored_patterns")],
+)
 def test_an_initializer_that_looks_at_layers_needs_a_network_that_shows_them(
-    tmp_path: Path, network: str
+    tmp_path: Path, network: str, dataset: str
 ) -> None:
-    message = refused(tmp_path, "gaussian_ring", network, "initializer.lsuv = {}\ninitializer.normal = {}\n")
+    initializers = "initializer.lsuv = {}\ninitializer.normal = {}\n"
+    message = refused(tmp_path, dataset, network, RAW + initializers)
     assert (
         f"[initializer.lsuv] lsuv looks at the layers of a network, and [network.{network}] does not"
         in message

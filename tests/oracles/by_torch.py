@@ -662,6 +662,8 @@ ROWS = [
         lambda F, z, y: F.binary_cross_entropy_with_logits(z, y, pos_weight=z.new_tensor([3.0])),
         pos_weight=3.0,
     ),
+    loss("one_sided_cross_entropy", "binary", lambda F, a, y: -(y * a.log()).mean()),
+    loss("one_sided_cross_entropy", "binary logits", lambda F, z, y: -(y * F.logsigmoid(z)).mean()),
     loss("kl_divergence", "multiclass", lambda F, a, y: F.kl_div(a.log(), y), preset="torch"),
     loss(
         "kl_divergence",

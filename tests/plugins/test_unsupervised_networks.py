@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import sys
 import tracemalloc
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -273,6 +275,101 @@ def test_coverage_is_1_for_the_data_themselves_and_a_part_for_a_lost_mode() -> N
     assert 0 < network.measures(weights, data)["coverage"][0] <= 0.5
     weights["a2"][...] = 50.0
     assert network.measures(weights, data)["coverage"][0] == 0
+
+
+def test_clusters_are_counted_in_which_something_is_made() -> None:
+    network, weights = game(samples=1)
+    ring = np.array([(2 * np.cos(t), 2 * np.sin(t)) for t in 2 * np.pi * np.arange(8) / 8])
+    rng = np.random.default_rng(8)
+    data = np.concatenate([rng.normal(middle, 0.1, size=(1, 20, 2)) for middle in ring], axis=1)
+    weights["A2"][...] = 0
+    made_at = {(0, 2): 1, (2, 0): 1, (0, 1.4): 0, (9, 9): 0}  # 1.4 is six standard deviations off
+    for place, modes in made_at.items():
+        weights["a2"][...] = place
+        assert network.measures(weights, data)["modes_covered"] == modes
+    with patch.object(type(network.component), "_made", lambda self, weights: ring[None]):
+        assert network.measures(weights, data)["modes_covered"] == 8
+        assert network.measures(weights, data[:, :60])["modes_covered"] == 3  # three clouds are there
+
+
+def test_clusters_are_those_of_scipys_single_linkage() -> None:
+    hierarchy = pytest.importorskip("scipy.cluster.hierarchy")
+    clusters = sys.modules[REGISTRY.get("network", "gan").cls.__module__]._clusters
+    rng = np.random.default_rng(2)
+    for sizes in ((5, 9, 1, 20), (3, 3), (40, 2, 2)):
+        middles = 10 * rng.permutation(len(sizes))
+        x = np.concatenate([rng.normal(m, 0.3, (n, 2)) for m, n in zip(middles, sizes, strict=True)])
+        theirs = hierarchy.fcluster(hierarchy.linkage(x, "single"), 5.0, "distance")
+        mine = clusters(x)
+        assert mine.max() + 1 == len(sizes)
+        assert (np.equal.outer(mine, mine) == np.equal.outer(theirs, theirs)).all()
+
+
+def test_the_generator_answers_the_discriminator_that_has_just_learned() -> None:
+    """One step of sgd by algorithm 1 of Goodfellow et al. with k = 1, against two steps written out."""
+    rate = 0.1
+    made = {}
+    for updates in ("alternating", "simultaneous"):
+        trial = make_trial(
+            REGISTRY,
+            dataset="gaussian_ring",
+            network=("gan", {"hidden": 3, "samples": 2, "updates": updates}),
+            activation="tanh",
+            loss="mse",
+            output="identity",
+            optimizer=("sgd", {"lr": rate}),
+            batch_size=8,
+            dtype="float64",
+        )
+        stack, _, _ = make_stack([trial], REGISTRY)
+        stack.initialize()
+        before = {name: array.copy() for name, array in stack.weights.items()}
+        stack.step(1, 10)
+        x, y = stack.batch
+        by_turn = []
+        weights: dict[str, Any] = before
+        for turn in (0, 1) if updates == "alternating" else (None,):
+            grads = {spec.name: np.zeros((1, *spec.shape)) for spec in stack.specs}
+            stack.network.learn(weights, x, y, grads, now=(1, 10), turn=turn)
+            weights = {name: array - rate * grads.get(name, 0) for name, array in weights.items()}
+            by_turn.append(grads)
+        if updates == "alternating":
+            assert not by_turn[0]["A1"].any()  # only the discriminator's in the first turn
+            assert not by_turn[1]["B1"].any()
+        for name in grads:
+            np.testing.assert_allclose(stack.weights[name], weights[name], rtol=0, atol=1e-15)
+        made[updates] = weights
+    np.testing.assert_array_equal(made["alternating"]["B1"], made["simultaneous"]["B1"])
+    assert (made["alternating"]["A1"] != made["simultaneous"]["A1"]).all()
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "schedule_free_adamw", "extragradient"])
+def test_players_that_take_turns_stop_and_go_on_alone_as_together(optimizer: str) -> None:
+    def trial(seed: int, steps: int) -> Any:
+        return make_trial(
+            REGISTRY,
+            dataset=("gaussian_ring", {"n": 60}),
+            network=("gan", {"hidden": 3, "samples": 4}),
+            loss="mse",
+            output="identity",
+            optimizer=(optimizer, {"lr": 0.05}),
+            batch_size=8,
+            seed=seed,
+            **{"steps": steps, "eval_every": 3},
+        )
+
+    together = train_stack([trial(1, 9), trial(2, 9)], REGISTRY)
+    alone = [train_stack([trial(seed, 9)], REGISTRY)[0] for seed in (1, 2)]
+    for first, second in zip(together, alone, strict=True):
+        assert first.status == "ok"
+        assert first.metrics == second.metrics
+        assert first.curves == second.curves
+
+
+def test_turns_must_name_every_weight_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(REGISTRY.get("network", "gan").cls, "turns", lambda self: (["B1"], ["A1", "A2"]))
+    with pytest.raises(ComponentError, match=r"gan: turns must name each of its weights once \(A1, A2, B1"):
+        game()
 
 
 # Networks that measure wrongly

@@ -328,6 +328,18 @@ def _claims() -> Iterator[tuple[str, Results]]:
     alone = make_results(**{**options, "problems": ("xor",)}, score=scored)
     for stated in (names, several, steps, {**more, "more": ["sgd", "adam"], "less": "lion"}, "Adam wins."):
         yield f"claim {stated} on one", stating(alone, stated)
+    contrary = {"says": "Sgd wins.", "better": "sgd", "worse": "adam", "changed": "the rates"}
+    yield "claim, contrary on one", stating(alone, contrary)
+
+    def mixed(problem: str, arm: str, seed: int) -> float:
+        return (turned if problem == "xor" else by_luck)(problem, arm, seed)
+
+    yield "claim, contrary on some", stating(make_results(**options, score=mixed), names)
+    yield "claim, contrary on most", stating(make_results(**options, score=turned), {**names, "says": "x"})
+    ratios: dict[str, Any] = {"says": "More.", "more": "sgd", "less": "adam", "of": "train_loss"}
+    ratios |= {"scale": "log", "beside": [["sgd", "lion"], ["adam", "sgd"]]}
+    for score in (scored, scored_apart, scored_to_nothing):
+        yield "claim of ratios", stating(make_results(**options, score=score), ratios)
     lost = make_results(**options, score=scored, status=ended(xor_sgd_100="failed"))
     yield "claim, a failure", stating(lost, steps)
     controlled = make_results(**options, score=scored, report={"control": "lion"})
@@ -335,6 +347,15 @@ def _claims() -> Iterator[tuple[str, Results]]:
     rule = {"success": {"metric": "valid_loss", "at_most": 0.25}}
     yield "claim of success", stating(make_results(**options, score=scored, report=rule), names)
     yield "claims of success", stating(make_results(**options, score=scored, report=rule), several)
+
+
+def scored_apart(problem: str, arm: str, seed: int) -> float:
+    factor = {"xor": 1000, "iris": 10}[problem] if arm == "sgd" else 1
+    return factor * scored(problem, arm, seed)
+
+
+def scored_to_nothing(problem: str, arm: str, seed: int) -> float:
+    return 0.0 if arm == "adam" else scored(problem, arm, seed)
 
 
 def by_luck(problem: str, arm: str, seed: int) -> float:

@@ -39,6 +39,7 @@ class LearnMode(Protocol):
 
     step: int  # 1 for the first one
     steps: int  # of the whole training, if it does not stop early
+    turn: int | None  # whose directions are asked for, from 0: see `RuleNetwork.turns`; None for all at once
 
     def uniform(self, name: str, shape: tuple[int, ...]) -> Array:
         """Return numbers in [0, 1), (T, *shape): new at each step, equal for the same name within it."""
@@ -69,6 +70,9 @@ class AnyNetwork(Component):
 
     accepts: ClassVar[str] = "(-inf, inf)"
     """The interval in which its inputs must lie, as they are in training."""
+
+    only: ClassVar[tuple[float, ...]] = ()
+    """The only numbers that inputs and targets may be, as they are in training, such as (-1.0, 1.0)."""
 
     measured: ClassVar[tuple[str, ...]] = ()
     """The metrics whose values `measures` returns, by name: see `NetworkMetric`."""
@@ -117,6 +121,13 @@ class AnyNetwork(Component):
         """Return the values of the metrics that `measured` names, each (T,), for the examples of a split."""
         return {}
 
+    def unmeasured(self, inputs: int, outputs: int) -> Mapping[str, str]:
+        """Return the metrics of `measured` that are NaN for a network of this size, each with the reason.
+
+        An experiment that selects by one of them is refused, in a line that says the reason.
+        """
+        return {}
+
     def snapshot(self, weights: Weights, x: Array, y: Array) -> Mapping[str, Array]:
         """Return arrays (T, ...) by name that figures draw, for some test examples x and their targets y.
 
@@ -163,6 +174,15 @@ class RuleNetwork(AnyNetwork):
 
         It may write into arrays of role "state": `weights["chain"][...] = value`.
         """
+
+    def turns(self) -> Sequence[Sequence[str]]:
+        """Return the names of the weights that each turn of a step updates; by default () for all at once.
+
+        In a turn the core calls `learn` at the weights that the turns before have left, with `mode.turn`, and
+        updates the weights of this turn alone. They have an optimizer of their own, with its own state. A
+        metric that watches asks for the directions of all weights in one call, in which `mode.turn` is None.
+        """
+        return ()
 
 
 class ModalNetwork(AnyNetwork):

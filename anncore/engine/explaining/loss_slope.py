@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from anncore.contract.derivatives.pullback import one_per_trial, traced
 from anncore.contract.derivatives.reverse import gradients, ordered
 from anncore.contract.derivatives.symbols import Node, Symbol
 from anncore.contract.kinds import Array
+from anncore.engine.explaining.quantities import as_scalars
 from anncore.engine.explaining.scalars import Scalar, merged, scalar
 from anncore.engine.explaining.step import ObservedStep
 
@@ -49,37 +51,63 @@ def loss_formula(pair: Any, output: Array, target: Array) -> Scalar | None:
     """Return the loss of named predictions and targets, (1, 1, D), by its own formula, or None."""
     try:
         value = np.asarray(pair.loss.value(output, target)).ravel()[0]
-    except Exception:  # any formula of a plugin: without its names the number stands alone
-        return None
+    except Exception:  # a plain number among names, such as a bound, which NumPy then has no function of
+        try:
+            traced_loss = _traced(pair, output, target)
+            value = traced_loss.run(traced_loss.made.node).ravel()[0]
+        except Exception:  # any formula of a plugin: without its names the number stands alone
+            return None
     return value if isinstance(value, Scalar) else None
 
 
 def slope_formula(pair: Any, output: Array, target: Array) -> Array | None:
     """Return dL/da of named predictions and targets, (D,), by the derivative that is derived, or None."""
-
-    def value(loss: Any, a: Any, y: Any) -> Any:
-        return loss.value(a, y)
-
-    plain = [np.array([[[float(one) for one in array[0, 0]]]]) for array in (output, target)]
     try:
-        graph, symbols, made, _ = traced(pair.loss, value, plain)
-        [part] = gradients(made, one_per_trial(made, symbols[0]), symbols[:1])
+        loss = _traced(pair, output, target)
+        [part] = gradients(loss.made, one_per_trial(loss.made, loss.output), [loss.output])
         if not isinstance(part, Symbol):
             return None
-        values: dict[Node, Any] = {node: node.value for node in graph.inputs if node.known}
-        values |= {symbols[0].node: output, symbols[1].node: target}
-        for node in ordered([part.node]):
-            if node not in values:
-                assert node.function is not None
-                args = [values[arg] if isinstance(arg, Node) else arg for arg in node.args]
-                cast = node.function is primitives.cast
-                values[node] = args[0] if cast else node.function(*args, **dict(node.options))
-        slopes = np.asarray(values[part.node])
+        slopes = loss.run(part.node)
     except Exception:  # any formula of a plugin: without its names the numbers stand alone
         return None
     if slopes.shape != output.shape:
         return None
     return np.array([scalar(one) for one in slopes.ravel()], object)
+
+
+@dataclass(frozen=True)
+class _TracedLoss:
+    """The graph of a loss. made: its value. output: its predictions. values: those of the graph's inputs."""
+
+    made: Any
+    output: Any
+    values: dict[Node, Any]
+
+    def run(self, last: Node) -> Array:
+        """Return what a node of the graph comes to, made of named numbers."""
+        values = dict(self.values)
+        for node in ordered([last]):
+            if node in values:
+                continue
+            assert node.function is not None
+            args = [values[arg] if isinstance(arg, Node) else arg for arg in node.args]
+            cast = node.function is primitives.cast
+            value = np.asarray(args[0] if cast else node.function(*args, **dict(node.options)))
+            if value.dtype == object and node.dtype.kind == "f":  # a choice may leave plain numbers in it
+                value = as_scalars(value)
+            values[node] = value
+        return np.asarray(values[last])
+
+
+def _traced(pair: Any, output: Array, target: Array) -> _TracedLoss:
+    def value(loss: Any, a: Any, y: Any) -> Any:
+        return loss.value(a, y)
+
+    plain = [np.array([[[float(one) for one in array[0, 0]]]]) for array in (output, target)]
+    graph, symbols, made, _ = traced(pair.loss, value, plain)
+    values: dict[Node, Any] = {node: node.value for node in graph.inputs if node.known}
+    values |= {symbols[0].node: output, symbols[1].node: target}
+    return _TracedLoss(made, symbols[0], values)
 
 
 class OutputSlope:

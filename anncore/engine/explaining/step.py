@@ -14,7 +14,7 @@ from anncore.contract.registry import Registry
 from anncore.contract.trial import Trial
 from anncore.engine.build import build_part
 from anncore.engine.datasets import Prepared
-from anncore.engine.explaining.quantities import PassInputs, TracedPass
+from anncore.engine.explaining.traced_pass import PassInputs, TracedPass
 from anncore.engine.network_stack import Stack
 from anncore.engine.optimizing import OptimizerRun
 from anncore.engine.problem import ON_DATA, problem_of
@@ -32,7 +32,10 @@ the order of sums differs."""
 
 @dataclass(frozen=True)
 class GivenNumbers:
-    """Numbers that take the place of data and initial weights. x (N, D), y (N, K); weights by name."""
+    """Numbers that take the place of data and initial weights. x (N, D), y (N, K); weights by name.
+
+    Without y the targets are the inputs, which only a data set without targets allows.
+    """
 
     x: Array | None = None
     y: Array | None = None
@@ -56,7 +59,8 @@ class Question:
 class ObservedStep:
     """One update of one trial: what the engine computed, before, in and after it.
 
-    x, y, z: the batch (N, ...). losses: of every example. before, after, gradients: by weight, (r, c).
+    x, y, z: the batch (N, ...). losses: of every example. loss_after: of the batch with the new weights.
+    before, after, gradients: by weight, (r, c).
     state_before, state_after: the optimizer's. row: the example's row in `traced`, whose examples are
     those that depend on each other.
     """
@@ -71,6 +75,7 @@ class ObservedStep:
     seed: Array
     loss: float
     losses: Array
+    loss_after: float
     before: Mapping[str, Array]
     gradients: Mapping[str, Array]
     after: Mapping[str, Array]
@@ -111,6 +116,7 @@ def _stack(trial: Trial, registry: Registry, given: GivenNumbers) -> tuple[Stack
             "the formulas of function and optimizer."
         )
     if given.x is not None:
+        given = _with_targets(given, trial, registry)
         trial = replace(trial, train=replace(trial.train, shuffle=False))  # in the order in which they stand
         data = _prepared(given, trial.train.dtype)
     else:
@@ -136,6 +142,18 @@ def _stack(trial: Trial, registry: Registry, given: GivenNumbers) -> tuple[Stack
         for run in stack.optimizers:  # some keep the first weights
             run.initialize()
     return stack, total_steps(trial.train, len(data.x_train))
+
+
+def _with_targets(given: GivenNumbers, trial: Trial, registry: Registry) -> GivenNumbers:
+    """Return given examples whose targets are the inputs, where the data set has no others."""
+    if given.y is not None:
+        return given
+    [data] = ON_DATA.load([trial], registry)
+    if data.task != "unsupervised":
+        raise ExperimentError(
+            "[explain] needs y: examples have inputs x and targets y, except of a data set without targets."
+        )
+    return replace(given, y=given.x)
 
 
 def _refuse_targets(stack: Stack, y: Array) -> None:
@@ -222,6 +240,7 @@ def _observed(
     network, output = stack.network, stack.output
     z, _ = network.forward({name: array.copy() for name, array in before.items()}, x, training=True)
     z = np.array(z)
+    after, _ = network.forward(stack.weights, x, training=True, first=False)
     seed = np.array(output.grad(z, y))
     traced, row = _traced(stack, before, question, z, seed)
     names = network.trained
@@ -237,6 +256,7 @@ def _observed(
         seed=seed[0],
         loss=float(output.value(z, y)[0]),
         losses=np.array(losses),
+        loss_after=float(output.value(after, y)[0]),
         before={name: before[name][0] for name in names},
         gradients={name: stack.grad_views[name][0].copy() for name in names},
         after={name: stack.weights[name][0].copy() for name in names},

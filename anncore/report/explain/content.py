@@ -13,18 +13,18 @@ from anncore.contract.documentation import documentation
 from anncore.contract.errors import ComponentError, ExperimentError
 from anncore.contract.trial import Trial
 from anncore.engine.explaining.scalars import Scalar, text_of
-from anncore.engine.explaining.sheet import Block, Line, Sheet, make_sheet
+from anncore.engine.explaining.sheet import Block, Line, Sheet
+from anncore.engine.explaining.sheet_maker import make_sheet
 from anncore.engine.explaining.step import GivenNumbers, ObservedStep, Question, observe
 from anncore.experiment.model import Experiment
 from anncore.experiment.names import spell
 from anncore.experiment.plan import make_plan
 from anncore.experiment.rules import same
+from anncore.report.explain.gaps import gaps_of, written_formula
 from anncore.report.explain.graph import graph_of
 from anncore.report.explain.worked import hyperparameters, in_numbers
 
 VERSION = 1
-LARGEST = 200  # operations and names in a formula, beyond which it is not written
-LONGEST = 600  # characters of a formula, beyond which it is no help
 IN_PROSE = re.compile(r"\bf\(z\) = (?:\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)|[^\n,;.()]|\.(?=\d))+")
 MOST_SEARCHED = 200_000  # trials of a plan among which the chosen one is looked for
 
@@ -139,6 +139,25 @@ def _content(
             }
             for stage in sheet.stages
         ],
+        "without_formula": gaps_of(sheet),
+        "effect": _effect(step, sheet),
+    }
+
+
+def _effect(step: ObservedStep, sheet: Sheet) -> dict[str, Any]:
+    """Return what the step comes to: the batch's loss before and after it, and the largest change."""
+    blocks = {block.name: block for stage in sheet.stages for block in stage.blocks}
+    changes = [
+        (abs(new.value - old.value), old.name)
+        for name in step.before
+        for old, new in zip(blocks[name].lines, blocks[f"{name}_new"].lines, strict=True)
+    ]
+    change, name = max(changes, key=lambda pair: (pair[0] == pair[0], pair[0]))
+    return {
+        "loss_before": finite(step.loss),
+        "loss_after": finite(step.loss_after),
+        "largest_change": finite(change),
+        "largest_change_of": name,
     }
 
 
@@ -228,11 +247,10 @@ class Writer:
     def line(self, line: Line) -> dict[str, Any]:
         """Return a number with its formula in symbols and in numbers, "" where there is none."""
         symbols, numbers = line.words, self._worked(line)
-        if line.formula is not None and line.formula.size <= LARGEST:
-            text = text_of(line.formula, _symbol)
-            if len(text) <= LONGEST:
-                symbols = f"{line.words} {text}".strip()
-                numbers = text_of(line.formula, self._numeric)
+        text = written_formula(line)
+        if text and line.formula is not None:
+            symbols = f"{line.words} {text}".strip()
+            numbers = text_of(line.formula, self._numeric)
         return {
             "name": line.name,
             "value": finite(line.value),
@@ -263,14 +281,6 @@ class Writer:
 
     def _numeric(self, number: Scalar) -> str:
         return self.number(number.value)
-
-
-def _symbol(number: Scalar) -> str:
-    if number.kind == "number":
-        return f"{number.value:.6g}"
-    owner, row, column = number.args
-    name: str = owner.name(row, column)
-    return name
 
 
 def blocks_of(content: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from anncore.report.explain.picture import MOST_STEPS, Drawing, svg
-from anncore.report.explain.text import headline, refuse_wide, setting
+from anncore.report.explain.text import effect_text, headline, not_whole, refuse_wide, setting
 from anncore.report.html import asset, source_hash
 
 MOST_ROWS = 64  # numbers of a block that are each written out; of a larger one the first ones are
@@ -33,6 +33,8 @@ def render_page(content: Mapping[str, Any]) -> str:
     return environment.from_string(asset("explain.html.j2")).render(
         content=content,
         headline=headline(content),
+        not_whole=not_whole(content),
+        effect=effect_text(content),
         setting=setting,
         pictures=pictures,
         most=MOST_ROWS,

@@ -28,7 +28,7 @@ def refuse_wide(content: Mapping[str, Any]) -> None:
 def render_text(content: Mapping[str, Any]) -> str:
     """Return the whole step; ExperimentError where a layer is too wide for a page."""
     refuse_wide(content)
-    return "\n".join([*_head(content), *_formulas(content), *_stages(content)])
+    return "\n".join([*_head(content), *_formulas(content), *_stages(content), *_effect(content)])
 
 
 def headline(content: Mapping[str, Any]) -> str:
@@ -57,6 +57,52 @@ def _head(content: Mapping[str, Any]) -> Iterator[str]:
     if content["examples"] > 1:
         which = f"Example {content['example']} of the {content['examples']} of the batch"
         yield f"{which} is shown; gradients are the batch's."
+    if content["without_formula"]:
+        yield from textwrap.wrap(not_whole(content), WIDTH)
+
+
+WHY = {
+    "long": "whose formula is longer than a page",
+    "network": "which the network computes by what cannot be followed",
+    "optimizer": "which the optimizer computes by what cannot be followed",
+}
+MOST_NAMED = 6  # blocks that are named where numbers have no formula
+
+
+def not_whole(content: Mapping[str, Any]) -> str:
+    """Say which numbers stand without a formula; "" where the sheet is whole."""
+    gaps = content["without_formula"]
+    if not gaps:
+        return ""
+    count = sum(gap["numbers"] for gap in gaps)
+    total = sum(len(block["lines"]) for stage in content["stages"][1:] for block in stage["blocks"])
+    parts = []
+    for why, words in WHY.items():
+        blocks = [gap["block"] for gap in gaps if gap["why"] == why]
+        more = f" and {len(blocks) - MOST_NAMED} more" if len(blocks) > MOST_NAMED else ""
+        if blocks:
+            parts.append(f"{', '.join(blocks[:MOST_NAMED])}{more}, {words}")
+    return f"Not whole: {count} of {total} numbers stand without a formula: {'; '.join(parts)}."
+
+
+def effect_text(content: Mapping[str, Any]) -> str:
+    """Say what the step comes to: what becomes of the batch's loss, and how far the weights go."""
+    effect, digits = content["effect"], content["digits"]
+    before, after = effect["loss_before"], effect["loss_after"]
+    if before is None or after is None:
+        return "The loss of the batch is no number before or after the step."
+    by = f"{'lower' if after < before else 'higher'} by {abs(after - before):.2g}"
+    ends = f"{before:.{digits}g} to {after:.{digits}g}"
+    said = f"The loss of the batch goes from {ends}, {by if after != before else 'unchanged'}."
+    if effect["largest_change"] is None:
+        return said
+    largest = f"{effect['largest_change']:.2g} ({effect['largest_change_of']})"
+    return f"{said} No weight changes by more than {largest}."
+
+
+def _effect(content: Mapping[str, Any]) -> Iterator[str]:
+    yield from ("", f"{len(content['stages']) + 1}. WHAT THE STEP COMES TO", "")
+    yield from textwrap.wrap(effect_text(content), WIDTH, initial_indent="  ", subsequent_indent="  ")
 
 
 def _formulas(content: Mapping[str, Any]) -> Iterator[str]:

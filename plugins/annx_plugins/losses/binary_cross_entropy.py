@@ -39,8 +39,9 @@ class BinaryCrossEntropy(JointLoss):
     https://arxiv.org/abs/1512.00567. With p = 0 and y = 1 PyTorch gives 100, Keras 16.118, Flux 36.04.
 
     The seed document's Flux example has one sigmoid unit and the loss of several classes, -Σ y log p. That
-    has the first term only: negatives cost nothing, and always answering 1 is best. In its Julia example a
-    vector y of length n against outputs (1, n) makes n x n products, a loss n times too large.
+    has the first term only: negatives cost nothing, and always answering 1 is best (`one_sided_cross_entropy`
+    is that loss). In its Julia example a vector y of length n against outputs (1, n) makes n x n products, a
+    loss n times too large.
     """
 
     name: ClassVar[str] = "binary_cross_entropy"

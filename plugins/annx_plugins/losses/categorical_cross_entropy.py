@@ -41,7 +41,7 @@ class CategoricalCrossEntropy(JointLoss):
     "Rethinking the Inception Architecture for Computer Vision", CVPR 2016, section 7.
     https://arxiv.org/abs/1512.00567. For the probabilities (.2, .3, .1) and the first class Keras gives
     1.0986, the others 1.6094. It is for two outputs or more: of one sigmoid unit, as in the seed document's
-    Flux example, it would ignore the negatives (see `binary_cross_entropy`). Its minimum is that of the
+    Flux example, it would ignore the negatives (see `one_sided_cross_entropy`). Its minimum is that of the
     Kullback-Leibler divergence; that it makes estimates "unbiased", as the seed says, does not follow.
     """
 

@@ -103,6 +103,12 @@ class Boltzmann(RuleNetwork):
         )
         return {"log_likelihood": free.mean(axis=1) - self._log_partition(exact)}
 
+    def unmeasured(self, inputs: int, outputs: int) -> Mapping[str, str]:
+        smaller = min(inputs, self.hidden)
+        if smaller <= MOST:
+            return {}
+        return {"log_likelihood": f"its smaller side has {smaller} units, and {MOST} can be enumerated"}
+
     def snapshot(self, weights: Weights, x: Array, y: Array) -> Mapping[str, Array]:
         back = 1 / (1 + np.exp(-self.forward(weights, x)))
         return {"receptive_fields": weights["W"].swapaxes(1, 2), "reconstructions": back}

@@ -22,6 +22,7 @@ from anncore import (
 )
 
 NEIGHBOURS = 5  # of `coverage`
+FAR = 3  # standard deviations from the middle of a cluster, within which a generated example belongs to it
 MOST = 2_000_000  # differences between examples that are held at once
 
 
@@ -33,27 +34,30 @@ class GAN(RuleNetwork):
         the discriminator descends   -mean ln D(x) - mean ln (1 - D(G(u)))
         the generator descends       -mean ln D(G(u))
 
-    Both descend at the same weights in every step, and the optimizer applies both directions. So this is no
-    gradient of one loss: the two turn around each other, and adam with beta1 = 0.5 or 0 is customary.
-    The result for an example is the nearest of `samples` generated ones, made of latent numbers that stay the
-    same throughout. So the reconstruction error says how far the data lie from what is generated.
+    With updates "alternating" a step has two turns: first the discriminator is updated, then the generator,
+    against the new discriminator and with new u; each has an optimizer of its own. With "simultaneous" both
+    descend at the same weights and with the same u. Neither is the gradient of one loss: the two turn around
+    each other, and adam with beta1 = 0.5 or 0 is customary. The result for an example is the nearest of
+    `samples` generated ones, made of latent numbers that stay the same throughout. So the reconstruction
+    error says how far the data lie from what is generated.
 
     Domain: hidden, latent and samples at least 1. As many outputs as inputs, so a data set without targets.
     Shapes: x and result (T, N, D), A₁ (T, latent, hidden), A₂ (T, hidden, D), B₁ (T, D, hidden),
     B₂ (T, hidden, 1).
 
     Goodfellow et al., "Generative Adversarial Nets", NIPS 2014, with the generator's loss of its section 3.
-    https://arxiv.org/abs/1406.2661. There both take turns. Radford, Metz & Chintala, 2016, for beta1 = 0.5.
-    https://arxiv.org/abs/1511.06434
+    https://arxiv.org/abs/1406.2661; its algorithm 1 with k = 1 is "alternating". Radford, Metz & Chintala,
+    2016, for beta1 = 0.5. https://arxiv.org/abs/1511.06434
     """
 
     name: ClassVar[str] = "gan"
     tasks: ClassVar[tuple[Task, ...]] = ("unsupervised",)
-    measured: ClassVar[tuple[str, ...]] = ("coverage",)
+    measured: ClassVar[tuple[str, ...]] = ("coverage", "modes_covered")
 
     hidden: int = hyper(16, "int [1, inf)", help="width of the hidden layer of both")
     latent: int = hyper(2, "int [1, inf)")
     samples: int = hyper(256, "int [1, inf)", help="generated examples in evaluation")
+    updates: str = hyper("alternating", ("alternating", "simultaneous"))
     activation: Any = ref("activation", "tanh")
     output: Any = ref("activation", "identity")
 
@@ -81,9 +85,13 @@ class GAN(RuleNetwork):
         nearest = _by_example(x, made, lambda distances: distances.argmin(axis=2))
         return np.take_along_axis(made, nearest[:, :, None], axis=1)
 
+    def turns(self) -> Sequence[Sequence[str]]:
+        players = [f"{one}{i}" for i in (1, 2) for one in "Bb"], [f"{one}{i}" for i in (1, 2) for one in "Aa"]
+        return players if self.updates == "alternating" else ()
+
     def learn(self, weights: Weights, x: Array, y: Array, grads: Weights, mode: LearnMode) -> None:
         n = x.shape[1]
-        u = mode.normal("latents", (n, self.latent))
+        u = mode.normal("latents" if mode.turn != 1 else "latents of the generator", (n, self.latent))
         z, a = self._hidden(weights, "A", u)
         made = dense(a, weights["A2"], weights["a2"])
         both = np.concatenate([x, made], axis=1)
@@ -91,7 +99,10 @@ class GAN(RuleNetwork):
         scores = dense(hidden[1], weights["B2"], weights["b2"])
         real = 1 / (1 + np.exp(-scores))
         real[:, :n] -= 1
-        self._descend(weights, grads, "B", both, hidden, real / n)
+        if mode.turn != 1:
+            self._descend(weights, grads, "B", both, hidden, real / n)
+        if mode.turn == 0:
+            return
         # ∂ -ln D(G(u)) / ∂ score = D - 1, back through the discriminator as it is.
         fooled = (real[:, n:] - 1) / n
         z_of_made, a_of_made = (values[:, n:] for values in hidden)
@@ -103,8 +114,10 @@ class GAN(RuleNetwork):
     def measures(self, weights: Weights, x: Array) -> Mapping[str, Array]:
         rank = min(NEIGHBOURS, x.shape[1] - 1)  # 0 is the example itself
         within = _by_example(x, x, lambda distances: np.partition(distances, rank, axis=2)[:, :, rank])
-        covered = _by_example(x, self._made(weights), lambda distances: distances.min(axis=2)) <= within
-        return {"coverage": covered.mean(axis=1)}
+        made = self._made(weights)
+        covered = _by_example(x, made, lambda distances: distances.min(axis=2)) <= within
+        modes = [_modes_covered(*pair) for pair in zip(x, made, strict=True)]
+        return {"coverage": covered.mean(axis=1), "modes_covered": np.array(modes, dtype=float)}
 
     def snapshot(self, weights: Weights, x: Array, y: Array) -> Mapping[str, Array]:
         return {"samples": self._made(weights)}
@@ -145,6 +158,47 @@ def _by_example(x: Array, others: Array, summary: Callable[[Array], Array]) -> A
         apart = x[:, start : start + size, None, :] - others[:, None, :, :]
         pieces.append(summary((apart * apart).sum(axis=3)))
     return np.concatenate(pieces, axis=1)
+
+
+def _modes_covered(x: Array, made: Array) -> int:
+    """Return in how many clusters of x (n, D) a generated example (M, D) lies: see `modes_covered`."""
+    if len(x) < 3:
+        return 0
+    cluster, covered = _clusters(x.astype(float)), 0
+    for which in range(cluster.max() + 1):
+        members = x[cluster == which]
+        apart = members - members.mean(axis=0)
+        spread = np.sqrt((apart * apart).sum(axis=1).mean() / x.shape[1])
+        distance = np.sqrt(((made - members.mean(axis=0)) ** 2).sum(axis=1))
+        covered += bool((distance <= FAR * spread).any())
+    return covered
+
+
+def _clusters(x: Array) -> Array:
+    """Return the number of each example's cluster, (n,): single linkage, cut at the largest jump.
+
+    That is the shortest tree that joins all examples (Prim's algorithm) without its long edges.
+    """
+    n = len(x)
+    nearest = np.linalg.norm(x - x[0], axis=1)  # the distance of each example from the tree so far
+    parent, order, lengths = np.zeros(n, int), [0], [0.0]
+    nearest[0] = np.inf
+    outside = np.arange(n) > 0
+    while outside.any():
+        new = int(np.where(outside, nearest, np.inf).argmin())
+        outside[new] = False
+        order.append(new)
+        lengths.append(float(nearest[new]))
+        distance = np.linalg.norm(x - x[new], axis=1)
+        closer = outside & (distance < nearest)
+        nearest[closer], parent[closer] = distance[closer], new
+    heights = np.sort(lengths[1:])
+    jump = int(np.argmax(np.diff(heights)))
+    cluster = np.zeros(n, int)
+    for example, length in zip(order[1:], lengths[1:], strict=True):
+        cut = length > heights[jump]
+        cluster[example] = cluster.max() + 1 if cut else cluster[parent[example]]
+    return cluster
 
 
 @hookimpl

@@ -44,8 +44,8 @@ class Hopfield(Network):
     fixed points as long as they are linearly independent and fewer than D, however much they resemble each
     other.
 
-    Domain: as many outputs as inputs, targets of -1 and 1; leave them as they are ([split] standardize =
-    false). Shapes: x, targets and result (T, N, D), W (T, D, D).
+    Domain: as many outputs as inputs, inputs and targets of -1 and 1; leave them as they are ([split]
+    standardize = false). Shapes: x, targets and result (T, N, D), W (T, D, D).
 
     Hopfield, "Neural networks and physical systems with emergent collective computational abilities", PNAS
     79 (1982), 2554-2558. https://doi.org/10.1073/pnas.79.8.2554. There units change one at a time in random
@@ -62,6 +62,7 @@ class Hopfield(Network):
 
     name: ClassVar[str] = "hopfield"
     tasks: ClassVar[tuple[Task, ...]] = ("regression", "unsupervised")
+    only: ClassVar[tuple[float, ...]] = (-1.0, 1.0)
 
     rule: str = hyper("hebb", ("hebb", "pseudo_inverse"))
     update: str = hyper("synchronous", ("synchronous", "asynchronous"))
