@@ -109,8 +109,8 @@ def interval(low: float, high: float, scale: str) -> str:
             return f"at least {size(low, scale)}"
         first = "any loss" if math.isinf(low) else size(low, scale)
         return f"{first} to {'any gain' if math.isinf(high) else size(high, scale)}"
-    if scale == "unit":
-        return f"{_hundredths(low)} to {_hundredths(high)}"
+    if scale in ("unit", "range"):
+        return f"{_hundredths(low)} to {_hundredths(high)}{' %' if scale == 'range' else ''}"
     near = max(abs(low), abs(high)) <= math.log(10)
     if scale == "log" and near and low * high > 0:
         first, second = size(low, scale), size(high, scale)

@@ -243,9 +243,11 @@ def test_the_matrix_holds_shares_of_seeds_with_wilsons_interval() -> None:
     assert [text.get_text() for text in drawing.figure.axes[0].texts].count("100 %") == 3
     assert shown.count("–") == 6
     assert drawing.title == (
-        "a beats every other arm more often than not; least often b, in 80 % of pairs, "
-        "95 % interval 49 to 94 %"
+        "a is ahead of every other arm, in 80 to 100 % of pairs, but the 95 % interval against b holds 50 %"
     )
+    # Ten wins of ten leave out one half as nine do: Wilson's interval begins at 72 %.
+    always = [text for text in drawing.figure.axes[0].texts if text.get_text() == "100 %"]
+    assert {text.get_weight() for text in always} == {"bold"}
     assert "Not multiplicity-adjusted" in drawing.subtitle
 
 
@@ -256,6 +258,15 @@ def test_the_matrix_holds_shares_of_seeds_with_wilsons_interval() -> None:
         (
             {"b": 4, "c": 3},
             "a is ahead of every other arm, in 60 to 70 % of pairs, but every 95 % interval holds 50 %",
+        ),
+        (
+            {"b": 4, "c": 3, "d": 1},
+            "a is ahead of every other arm, in 60 to 90 % of pairs, but only against d does the 95 % interval "
+            "leave out 50 %",
+        ),
+        (
+            {"b": 1, "c": 1, "d": 0},
+            "a beats every other arm; least often b, in 90 % of pairs, 95 % interval 60 to 98 %",
         ),
     ],
 )
@@ -307,6 +318,17 @@ def test_over_data_sets_it_is_the_mean_of_their_shares() -> None:
     drawing = drawn(sweep(("a", "b"), 4, score), "probability_of_improvement")
     assert "88 %" in texts(drawing)
     assert "mean over 4 data sets" in drawing.subtitle
+
+
+def test_the_two_shares_of_a_pair_add_up_to_a_hundred() -> None:
+    # 23 of 40 are 57.5 %: 58 against 42, where rounding each alone gives 57 or 58 against 42.
+    results = sweep(
+        ("a", "b"),
+        1,
+        lambda p, arm, seed: 1.0 if arm == "a" else 2.0 if seed < 123 else 0.5,
+        seeds=tuple(range(100, 140)),
+    )
+    assert {"58 %", "42 %"} <= set(texts(drawn(results, "probability_of_improvement")))
 
 
 def test_of_several_variants_of_one_data_set_none_stands_for_all() -> None:

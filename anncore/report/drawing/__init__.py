@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from anncore.report.drawing.axes import (
     edge_values,
+    far_off,
     log_axis,
     padded,
     plain_axis,
@@ -86,6 +87,7 @@ __all__ = [
     "draw_plane",
     "drawing_style",
     "edge_values",
+    "far_off",
     "end_labels",
     "fit_columns",
     "half_lost",

@@ -96,7 +96,7 @@ class BudgetCurves(Figure):
         drawn = [(first, arm) for arm in shown] if one else [(problem, "") for problem in curves]
         left, low, height, gap, between = 0.62, 0.5, 1.55, 0.5, 0.5
         columns, width = drawing.fit_columns(len(drawn), 4, data.width - left - 0.2, 1.6, gap)
-        width = min(width, 3.4)
+        width = width if len(drawn) == 1 else min(width, 3.4)
         rows = math.ceil(len(drawn) / columns)
         legend = drawing.Legend([] if one else coloured, data.width - 0.4)
         above = 0.3 if one else 0.36 + legend.height
@@ -252,6 +252,8 @@ class BudgetCurves(Figure):
             )
         else:
             said += self._apart(curves)
+        if any(curve.sign > 0 and np.nanmin(curve.center) == 0 for curve in every):
+            said += " A value of exactly 0 lies on its log axis' lower edge."
         if any(curve.lost for curve in every):
             said += " ×k/n: k configurations did not finish and count as the worst."
         if len(curves) == 1 and len(every) > 1:

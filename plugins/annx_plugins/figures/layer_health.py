@@ -89,7 +89,8 @@ class LayerHealth(Figure):
         rows: Any,
     ) -> str:
         said = ". ".join(
-            f"{share.words[:1].upper() + share.words[1:]}: {share.definition}" for share in shares
+            f"{share.words[:1].upper() + share.words[1:]}: {share.definition[:1].lower() + share.definition[1:]}"
+            for share in shares
         )
         seeds = counted(len(report["seeds"]["report"]), "seeds")
         said = f"{said}. Colour, and number at the last step: median over {seeds}."
