@@ -56,7 +56,7 @@ ESSENTIAL = frozenset(
         *("gradient", "joint_as_chained", "mean_over_examples", "learns", "random", "width"),
         *("scope", "evaluated", "nests", "asks", "route", "factors", "state", "weights", "adjust", "noise"),
         *("data", "rows_unshared", "start", "modes", "draw", "learn", "nan", "order_free"),
-        *("points", "even", "choice", "goal", "labels", "number", "symmetric"),
+        *("points", "even", "choice", "goal", "labels", "number", "symmetric", "bounds"),
         *("after_step", "measures", "snapshot"),
     )
 )
@@ -228,9 +228,7 @@ def _ask(function: Callable[..., Any], component: Registered, *arguments: Any) -
     Code that comes back to Python is ended there at LIMIT; the process is killed for all other.
     """
     elsewhere.ask(elsewhere.same, "")  # starting takes time of its own
-    outcome = elsewhere.ask(
-        function, component, *arguments, classes=[component.cls], seconds=LIMIT + GRACE
-    )
+    outcome = elsewhere.ask(function, component, *arguments, classes=[component.cls], seconds=LIMIT + GRACE)
     if isinstance(outcome, Overtime):
         raise outcome
     return outcome
