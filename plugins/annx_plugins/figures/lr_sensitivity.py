@@ -291,8 +291,7 @@ class LRSensitivity(Figure):
             said = f"{joined(leads, 4)} {'tolerates' if len(leads) == 1 else 'tolerate'} the widest range of "
             said += f"{name} ({middle}{wide} decades)"
             if len(widths) == 1:
-                over = f"a range of {middle}{wide} decades" if several else f"{wide} decades"
-                return f"{best} scores about as well as its best over {over} of {name}{_edges(rows)}"
+                said = f"{best}: a range of {middle}{wide} decades of {name} scores about as well as the best"
             # An arm that learns nothing at any value tolerates all of them.
             last, of = _lasts(rows, best, goal), len({row["problem"] for row in rows})
             if len(leads) == 1 and 2 * last >= of:

@@ -96,7 +96,6 @@ class PerformanceProfile(Figure):
         ranges = data.width > drawing.PHONE
         title = drawing.so_far(report, self._title(speed, ranked))
         subtitle = self._subtitle(speed, report, arms, ranges)
-        ranges = ranges and len(report["arms"]) > 2  # without the only other arm there is no ratio
         labels = self._labels(speed, theme, ranges) if speed.scores is not None else {}
         problems, left_out = drawing.shown_problems(report, list(speed.median.columns), data.width)
         subtitle += left_out
@@ -297,10 +296,9 @@ class PerformanceProfile(Figure):
         said = f"{ORIGINS[speed.origin]} ({metric}). "
         if speed.scores is not None:
             said += "Score: area under the profile up to 4× (AlgoPerf)"
-            if ranges and len(report["arms"]) > 2:
-                said += (
-                    "; in brackets its range when any one other arm is left out, as ratios move with the pool"
-                )
+            if ranges:
+                which = "any one other arm" if len(report["arms"]) > 2 else "the other arm"
+                said += f"; in brackets its range when {which} is left out, as ratios move with the pool"
             said += ". Lines of equal height lie side by side. "
         said += "An arm never arrives where half of its seeds do not; k/n counts such seeds."
         if speed.instant:
