@@ -19,6 +19,7 @@ from anncore import (
     joined,
     mean_band,
     metric_words,
+    percent,
     singular,
 )
 
@@ -26,7 +27,7 @@ NOT_RUN = "not run"
 WIDEST = 1e4  # means more than so many times the smallest need a log axis, even where some values are 0
 COINCIDE = 5e-3  # lines whose values differ by no more than this share lie on one another
 MOST_BANDS = 2  # in one panel: more cover each other
-ROOM = 0.35  # of the means' range, that bands may add to the axis at either end
+ROOM = 0.7  # of the means' range, that bands may add to the axis at either end
 
 
 @dataclass(frozen=True)
@@ -176,10 +177,13 @@ class LearningCurves(Figure):
         what = "diverged seeds" if diverged else "seeds that did not finish"
         if not wins:
             return f"No arm reaches the last step on any {singular(report['unit'])}"
+        words = metric_words(metric, report["unit"])
+        if not lost and len(report["arms"]) > 1 and all(_alike(own) for own in lines.values()):
+            where = f"every {singular(report['problem_unit'])}" if len(lines) > 1 else next(iter(lines))
+            return f"All arms end with the same {words}, to {percent(COINCIDE)}, on {where}"
         leads = [arm for arm in wins if wins[arm] == max(wins.values())]
         lead = leads[0]
         word = "lowest" if sign == 1 else "highest"
-        words = metric_words(metric, report["unit"])
         of = counted(len(lines), report["problem_unit"])
         if len(report["arms"]) == 1:
             falls = [sign * line.final < sign * line.first for own in lines.values() for line in own.values()]
@@ -198,6 +202,13 @@ class LearningCurves(Figure):
             for problem, own in list(lines.items())[:12]
         ]
         return f"Learning curves, one panel per {one}. {title}. Final means: {'; '.join(parts)}."
+
+
+def _alike(own: dict[str, _Line]) -> bool:
+    """Say whether all arms' last means are the same but for a share that no eye tells apart."""
+    finals = [line.final for line in own.values()]
+    near = COINCIDE * max(map(abs, finals), default=0.0)
+    return all(map(math.isfinite, finals)) and max(finals) - min(finals) <= near
 
 
 class _Line:

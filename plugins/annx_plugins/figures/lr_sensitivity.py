@@ -144,7 +144,8 @@ class LRSensitivity(Figure):
         else:
             drawing.plain_axis(ax.xaxis, x_low, x_high, 4)
         ends = (bottom, low) if below else (high, top)
-        ax.axhspan(*ends, color=theme.token("alarm_fill"), linewidth=0, zorder=0)
+        if share:
+            ax.axhspan(*ends, color=theme.token("alarm_fill"), linewidth=0, zorder=0)
         gone = [p for row in rows for p in row["points"] if p["ok"] == 0]
         if gone:
             ax.text(

@@ -367,7 +367,7 @@ class _Plan(NamedTuple):
         share = math.ceil(len(problems) / columns)
         parts = [list(problems[i * share : (i + 1) * share]) for i in range(columns)]
         row = max(0.3, (ROW if labels else 0.16) * len(arms))
-        rows = _row_ticks(problems, arms, bool(labels), 1.4 if wide else 0.95)[1]
+        rows = _row_ticks(problems, arms, bool(labels), 0.95 if not wide else 1.4 if labels else 2.8)[1]
         names = max(drawing.text_width(line, 7.5) for name in rows for line in name.split("\n")) + 0.01
         raw = row * share
         profile = (width - PROFILE_LEFT - room - 0.1 if below else 3.0, 2.0 if below else max(raw, 2.3))
