@@ -38,6 +38,18 @@ def percent(share: float, places: int = 1) -> str:
     return "–" if math.isnan(share) else f"{100 * share:.{places}f} %".replace("-", "−")
 
 
+def pair_percent(share: float) -> str:
+    """Write how often one of two wins, in whole per cent: "58 %" for 0.575, and then "42 %" for 0.425.
+
+    The two shares of a pair add up to 100 %; 0 % and 100 % are never and always. – for NaN.
+    """
+    if math.isnan(share):
+        return percent(share)
+    more = math.floor(100 * max(share, 1 - share) + 0.5 + 1e-9)
+    more = min(more, 99) if 0 < share < 1 else more
+    return f"{more if share >= 0.5 else 100 - more} %"
+
+
 def p_value(p: float | None) -> str:
     """Write a p-value without its leading zero: "p = .012", "p < .001"; – where there is none."""
     if p is None or math.isnan(p):

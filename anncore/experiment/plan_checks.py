@@ -83,14 +83,14 @@ class PlanChecker:
         experiment = self.experiment
         if experiment.report.get("maps_at") and experiment.entries["objective"]:
             raise ExperimentError(
-                f"{experiment.file}: [report] maps_at asks for maps of what networks predict, and an objective "
-                "has no network; leave it out (the figure of trajectories shows the path)."
+                f"{experiment.file}: [report] maps_at asks for maps of what networks predict, and an "
+                "objective has no network; leave it out (the figure of trajectories shows the path)."
             )
         asked = experiment.document.get("split", {})
         if asked.get("stratify") is True and self._tasks and not CLASSES & {*self._tasks.values()}:
             raise ExperimentError(
-                f"{experiment.file}: [split] stratify = true keeps the shares of classes equal, and no data set "
-                "here has classes; leave it out."
+                f"{experiment.file}: [split] stratify = true keeps the shares of classes equal, and no data "
+                "set here has classes; leave it out."
             )
 
     def _check_problem(self, combo: Combo) -> bool:

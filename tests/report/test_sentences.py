@@ -564,8 +564,8 @@ def test_the_selection_gap_has_a_word_of_comparison_on_every_scale() -> None:
 
 
 def test_an_interval_keeps_its_unit() -> None:
-    assert interval(1e-7, 0.05, "unit") == "less than 0.01 to 5.0"
-    assert interval(1e-7, 0.05, "log") == "less than 0.1 to 4.9 % lower"
+    assert sentences.interval(1e-7, 0.05, "unit") == "less than 0.01 to 5.0"
+    assert sentences.interval(1e-7, 0.05, "log") == "less than 0.1 to 4.9 % lower"
 
 
 @pytest.mark.parametrize(
@@ -604,3 +604,28 @@ def test_the_grammar_finds_what_is_wrong(text: str, fault: str) -> None:
 )
 def test_a_ratio_is_said_however_small_or_large(value: float, text: str) -> None:
     assert size(value, "log") == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.575, "58 %"),
+        (0.425, "42 %"),
+        (0.625, "63 %"),
+        (0.375, "37 %"),
+        (0.5, "50 %"),
+        (0.999, "99 %"),
+        (0.001, "1 %"),
+        (1.0, "100 %"),
+        (0.0, "0 %"),
+        (math.nan, "–"),
+    ],
+)
+def test_the_shares_of_a_pair_add_up_and_always_is_always(share: float, text: str) -> None:
+    assert sentences.pair_percent(share) == text
+
+
+def test_an_interval_is_in_the_unit_of_its_size() -> None:
+    assert sentences.interval(0.2, 0.345, "range") == "20 to 34 %"
+    assert sentences.interval(1.0, 1.0, "range") == "100 to 100 %"
+    assert sentences.interval(0.01, 0.02, "unit") == "1.0 to 2.0"

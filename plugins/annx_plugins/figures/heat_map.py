@@ -232,24 +232,19 @@ class HeatMap(Figure):
                 f"scores. Colour: gap to the best arm of the {line}, each {line} on its own scale. ×n: n "
                 f"seeds did not finish; hatched: half or more did not.{waits}"
             )
-        return (
-            (
-                f"Cell: {mean} {' or '.join(labels)}{' (%)' if scales == {'unit'} else ''} over {seeds}. "
-                f"Colour: gap to the best arm of the {line}, each {line} on its own scale. Small number: rank in "
-                f"the {line}."
-            )
-            + (
-                " ×n: n seeds did not finish; the mean of the others is in brackets, and the arm ranks behind "
-                f"those that lost none.{waits}"
-                if lost
-                else waits
-            )
-            + (
-                _floor_words(report)
-                if any(_floored(row, report["measures"][problem]) for problem, row in rows)
-                else ""
-            )
+        unit = " (%)" if scales == {"unit"} else ""
+        said = (
+            f"Cell: {mean} {' or '.join(labels)}{unit} over {seeds}. Colour: gap to the best arm of the "
+            f"{line}, each {line} on its own scale. Small number: rank in the {line}."
         )
+        if lost:
+            said += (
+                " ×n: n seeds did not finish; the mean of the others is in brackets, and the arm ranks "
+                "behind those that lost none."
+            )
+        if any(_floored(row, report["measures"][problem]) for problem, row in rows):
+            waits += _floor_words(report)
+        return said + waits
 
     def _words(self, title: str, columns: list[_Column], arms: list[str], units: str) -> str:
         best = [f"{c.problem}: {', '.join(arm for arm in arms if c.rows[arm]['rank'] == 1)}" for c in columns]

@@ -13,6 +13,7 @@ from anncore import (
     Drawing,
     Figure,
     FigureInput,
+    counted,
     drawing,
     hookimpl,
     joined,
@@ -56,7 +57,7 @@ class LRSensitivity(Figure):
         # Where nothing was tuned, the report compares configurations and the theme knows no plain arms.
         theme = data.theme if all(arm in data.theme.styles for arm in arms) else drawing.Theme.of(arms)
         metric = metric_words(rows[0]["metric"], report["unit"])
-        title = self._title(rows, arms, shown, report["select"]["goal"])
+        title = self._title(rows, arms, shown, report)
         by_problem = [[row for row in rows if row["problem"] == problem] for problem in problems]
         lane = any(_needs_a_lane(mine) for mine in by_problem)
         subtitle = self._marks(rows, metric, lane)
@@ -233,6 +234,7 @@ class LRSensitivity(Figure):
         self, ax: Any, rows: list[dict[str, Any]], edges: tuple[float, float], theme: drawing.Theme
     ) -> None:
         """Write beside hollow marks how many seeds did not finish, where no other such count stands."""
+        bottom = ax.bbox.y0 * 72 / ax.figure.dpi
         taken: list[tuple[float, float]] = []  # left and lower ends of the counts, in points
         for row in rows:
             for p in row["points"]:
@@ -242,7 +244,9 @@ class LRSensitivity(Figure):
                 x, y = ax.transData.transform(place) * 72 / ax.figure.dpi
                 width = 72 * drawing.text_width(text, COUNT)
                 for dx, dy in ((4, -7), (4, 3), (-4 - width, -7), (-4 - width, 3)):
-                    if all(abs(x + dx - left) > width or abs(y + dy - low) > COUNT for left, low in taken):
+                    if y + dy > bottom and all(
+                        abs(x + dx - left) > width or abs(y + dy - low) > COUNT for left, low in taken
+                    ):
                         taken.append((x + dx, y + dy))
                         ax.annotate(
                             text,
@@ -266,7 +270,7 @@ class LRSensitivity(Figure):
                 x = [one["value_of"], other["value_of"]]
                 ax.plot(x, y, color=style.color, linestyle=":", linewidth=0.9, zorder=1)
 
-    def _title(self, rows: list[dict[str, Any]], arms: list[str], shown: str, goal: str) -> str:
+    def _title(self, rows: list[dict[str, Any]], arms: list[str], shown: str, report: Any) -> str:
         """Say who tolerates the widest range, whose best lies at an edge, and how much diverged."""
         widths: dict[str, float] = {}
         for arm in arms:
@@ -294,10 +298,10 @@ class LRSensitivity(Figure):
             if len(widths) == 1:
                 said = f"{best}: a range of {middle}{wide} decades of {name} scores about as well as the best"
             # An arm that learns nothing at any value tolerates all of them.
-            last, of = _lasts(rows, best, goal), len({row["problem"] for row in rows})
+            last, of = _lasts(rows, best, report["select"]["goal"]), len({row["problem"] for row in rows})
             if len(leads) == 1 and 2 * last >= of:
                 said += ", but its best score is the worst of all arms"
-                said += f" on {last} of {of}" if several else ""
+                said += f" on {last} of {counted(of, report['problem_unit'])}" if several else ""
         return said + _edges(rows)
 
     def _words(self, title: str, rows: list[dict[str, Any]]) -> str:

@@ -15,6 +15,7 @@ from anncore import (
     drawing,
     hookimpl,
     joined,
+    pair_percent,
     probability_of_improvement,
     scores,
 )
@@ -200,12 +201,7 @@ class _Cell(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The share in whole per cent; the two shares of a pair add up to 100, and 100 is won always."""
-        if math.isnan(self.share):
-            return "–"
-        more = math.floor(100 * max(self.share, 1 - self.share) + 0.5 + 1e-9)
-        more = min(more, 99) if 0 < self.share < 1 else more
-        return f"{more if self.share >= 0.5 else 100 - more} %"
+        return pair_percent(self.share)
 
     @property
     def interval(self) -> str:
