@@ -211,16 +211,16 @@ class BudgetCurves(Figure):
             most = max((leaders.count(arm) for arm in leaders), default=0)
             leads.append(([arm for arm in dict.fromkeys(leaders) if leaders.count(arm) == most], most))
         (first, n), (last, m) = leads
-        of, late = f"{len(problems)} {units}", "" if len(last) == 1 else " each"
+        of, apiece = f"{len(problems)} {units}", "" if len(last) == 1 else " each"
         end = f"{joined(last, 3)} {'does' if len(last) == 1 else 'do'} best"
         if not first:
-            return f"With {full} configurations {end} on {m} of {of}{late}; with one no arm has a score"
+            return f"With {full} configurations {end} on {m} of {of}{apiece}; with one no arm has a score"
         begin, early = "does" if len(first) == 1 else "do", "" if len(first) == 1 else " each"
         if first == last:
             said = f"{joined(first, 3)} {begin} best on {n} of {of}{early} with one configuration"
             return f"{said}, and on {m} with {full}"
         said = f"With one configuration {joined(first, 3)} {begin} best (on {n} of {of}{early})"
-        return f"{said}, with {full} {joined(last, 3)} (on {m}{late})"
+        return f"{said}, with {full} {joined(last, 3)} (on {m}{apiece})"
 
     def _leads(self, curves: Mapping[str, _Curve], full: int) -> str:
         """Say from which k on each arm leads on one data set, and whether the bands part at the end."""
