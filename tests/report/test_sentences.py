@@ -564,8 +564,8 @@ def test_the_selection_gap_has_a_word_of_comparison_on_every_scale() -> None:
 
 
 def test_an_interval_keeps_its_unit() -> None:
-    assert sentences.interval(1e-7, 0.05, "unit") == "less than 0.01 to 5.0"
-    assert sentences.interval(1e-7, 0.05, "log") == "less than 0.1 to 4.9 % lower"
+    assert interval(1e-7, 0.05, "unit") == "less than 0.01 to 5.0"
+    assert interval(1e-7, 0.05, "log") == "less than 0.1 to 4.9 % lower"
 
 
 @pytest.mark.parametrize(
@@ -626,6 +626,6 @@ def test_the_shares_of_a_pair_add_up_and_always_is_always(share: float, text: st
 
 
 def test_an_interval_is_in_the_unit_of_its_size() -> None:
-    assert sentences.interval(0.2, 0.345, "range") == "20 to 34 %"
-    assert sentences.interval(1.0, 1.0, "range") == "100 to 100 %"
-    assert sentences.interval(0.01, 0.02, "unit") == "1.0 to 2.0"
+    assert interval(0.2, 0.345, "range") == "20 to 34 %"
+    assert interval(1.0, 1.0, "range") == "100 to 100 %"
+    assert interval(0.01, 0.02, "unit") == "1.0 to 2.0"
