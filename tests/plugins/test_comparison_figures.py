@@ -472,6 +472,20 @@ def test_the_title_says_where_the_lead_changes() -> None:
     assert title.startswith("b leads at 1, a leads from 3 configurations; with all 5 its band overlaps")
 
 
+@pytest.mark.parametrize(
+    ("better", "title"),
+    [
+        ("ab", "a and b do best on 1 of 2 data sets each with one configuration, and on 1 with 3"),
+        ("aa", "a does best on 2 of 2 data sets with one configuration, and on 2 with 3"),
+    ],
+)
+def test_arms_that_do_best_equally_often_are_all_named(better: str, title: str) -> None:
+    results = tried(
+        {(arm, f"p{i}"): [1.0 + (arm != best)] * 3 for i, best in enumerate(better) for arm in ("a", "b")}
+    )
+    assert drawn(results, "budget_curves").title == title
+
+
 def test_over_data_sets_each_has_a_panel_and_marks_at_the_full_budget() -> None:
     steady, lucky = [2.0, 2, 2, 2, 2], [1.0, 9, 9, 9, 9]
     by_arm = {"a": lucky, "b": steady}

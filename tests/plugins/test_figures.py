@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import pytest
 from matplotlib.colors import to_hex
 from results_factory import make_results
+from shipped import REGISTRY
 
 from anncore import Drawing, FigureInput
 from anncore.evidence.study import Study
@@ -509,3 +511,23 @@ def test_a_word_in_a_cell_is_explained() -> None:
     results.trials.loc[results.trials["arm"] == "adam", ["test_loss", "test_accuracy", "test_mae"]] = 0.0
     drawing = draw(results, "heat_map")["heat_map"]
     assert ("Floor" in drawing.subtitle) == ("floor" in texts(drawing))
+
+
+@pytest.mark.parametrize(
+    ("metric", "goal", "column", "shares"),
+    [
+        ("valid_topographic_error", "min", "test_topographic_error", True),
+        ("valid_accuracy", "max", "test_accuracy", True),
+        ("valid_loss", "min", "test_accuracy", False),
+    ],
+)
+def test_a_share_is_in_per_cent_whichever_way_is_better(
+    metric: str, goal: str, column: str, shares: bool
+) -> None:
+    modules = (REGISTRY.get("figure", name).cls.__module__ for name in ("learning_curves", "lr_sensitivity"))
+    learning_curves, lr_sensitivity = map(import_module, modules)
+    report = {
+        "select": {"metric": metric, "goal": goal},
+        "measures": {"p": {"scale": "unit", "column": column}},
+    }
+    assert learning_curves._shares(report, metric) == lr_sensitivity._shares(report) == shares

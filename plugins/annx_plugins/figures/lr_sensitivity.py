@@ -350,8 +350,11 @@ def _needs_a_lane(rows: list[dict[str, Any]]) -> bool:
 
 def _shares(report: Any) -> bool:
     """Say whether arms are chosen by a share, which is written in per cent."""
-    scales = {measure["scale"] for measure in report["measures"].values()}
-    return bool(report["select"]["goal"] == "max" and scales == {"unit"})
+    select, measures = report["select"], report["measures"].values()
+    same = {measure["column"].partition("_")[2] for measure in measures} == {
+        select["metric"].partition("_")[2]
+    }
+    return bool((select["goal"] == "max" or same) and {measure["scale"] for measure in measures} == {"unit"})
 
 
 def _in_per_cent(row: dict[str, Any]) -> dict[str, Any]:
