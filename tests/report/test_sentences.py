@@ -499,7 +499,7 @@ def values() -> None:
     assert "all seeds" in repr(pair(where="", p=None))
     many = methods._signed_rank_test(10**6)
     assert faults(f"{many}.") == []
-    assert sentences.percent(math.nan) == "–"
+    assert (sentences.percent(math.nan), sentences.pair_percent(math.nan)) == ("–", "–")
     # exp(800) = 10^(800 / ln 10) = 10^347.4356 = 2.7e347, beyond the largest float
     assert size(800.0, "log") == "2.7e347 times lower"
     assert units.said_of("On which data set?", "functions") == "On which function?"
