@@ -310,17 +310,21 @@ def test_a_component_that_never_ends_stops_the_sweep_with_a_line(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("code", "reason"),
+    ("code", "limit", "reason"),
     [
         # PyDLL holds the interpreter's lock: no thread of this process would run until it returns.
-        ("__import__('ctypes').PyDLL(None).sleep(1000)", "did not end within 0.5 s; most take below one"),
-        ("__import__('os').abort()", "the process ended with exit code -6"),
+        (
+            "__import__('ctypes').PyDLL(None).sleep(1000)",
+            0.5,
+            "did not end within 0.5 s; most take below one",
+        ),
+        ("__import__('os').abort()", 120.0, "the process ended with exit code -6"),
     ],
 )
 def test_c_code_that_never_comes_back_or_crashes_takes_only_its_own_process_along(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, reason: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, limit: float, reason: str
 ) -> None:
-    monkeypatch.setattr(before_sweep, "LIMIT", 0.5)
+    monkeypatch.setattr(before_sweep, "LIMIT", limit)
     monkeypatch.setattr(before_sweep, "GRACE", 0.5)
     (tmp_path / "mine.py").write_text(NORM.replace("return -self.lr", f"{code}\n        return -self.lr"))
     component = load_registry(files=[tmp_path / "mine.py"]).get("optimizer", "norm_sgd")
