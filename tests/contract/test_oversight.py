@@ -44,12 +44,12 @@ def ended(tmp_path: Path, call: str, named: float, limit: float) -> subprocess.C
     "call", ["stranger.stuck()", "t = threading.Thread(target=stranger.stuck); t.start(); t.join()"]
 )
 def test_c_code_that_holds_the_interpreter_is_named_and_ended(tmp_path: Path, call: str) -> None:
-    process = ended(tmp_path, call, named=1.0, limit=2.0)
+    process = ended(tmp_path, call, named=3.0, limit=4.0)
     assert process.returncode == -signal.SIGKILL
     place = f"{tmp_path / 'stranger.py'}:5, stuck"
     named, killed = process.stderr.splitlines()
     assert named == f"annx: {place} holds the interpreter, and nothing else can run ..."
-    assert killed.startswith(f"annx: {place} has held the interpreter for 2 s, so this command ends;")
+    assert killed.startswith(f"annx: {place} has held the interpreter for 4 s, so this command ends;")
 
 
 @pytest.mark.slow
