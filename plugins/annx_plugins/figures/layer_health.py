@@ -88,9 +88,8 @@ class LayerHealth(Figure):
         arms: tuple[Sequence[str], Sequence[str]],
         rows: Any,
     ) -> str:
-        named = [(share.words, share.definition) for share in shares]
         said = ". ".join(
-            f"{name[:1].upper()}{name[1:]}: {meaning[:1].lower()}{meaning[1:]}" for name, meaning in named
+            f"{share.words[:1].upper() + share.words[1:]}: {share.definition}" for share in shares
         )
         seeds = counted(len(report["seeds"]["report"]), "seeds")
         said = f"{said}. Colour, and number at the last step: median over {seeds}."
