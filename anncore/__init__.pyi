@@ -145,7 +145,13 @@ from .evidence.selection import (
     selection_gaps as selection_gaps,
     with_fresh_scores as with_fresh_scores,
 )
-from .evidence.sentences import counted as counted, joined as joined, number as number, percent as percent
+from .evidence.sentences import (
+    counted as counted,
+    joined as joined,
+    number as number,
+    pair_percent as pair_percent,
+    percent as percent,
+)
 from .evidence.stats import (
     differences as differences,
     mean_band as mean_band,

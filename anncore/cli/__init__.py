@@ -9,9 +9,11 @@ from __future__ import annotations
 
 def main() -> None:
     """Run `annx`; ends the process with its exit code."""
+    from anncore.contract.oversight import OVERSIGHT
     from anncore.engine.process import limit_blas_threads
 
     limit_blas_threads()  # before anything imports NumPy
+    OVERSIGHT.enabled = True
     from anncore.cli.group import cli
 
     cli()

@@ -107,11 +107,9 @@ def command(
 
 
 def _write(file: Path, text: str) -> None:
-    from anncore.contract.errors import StoreError
-    from anncore.running.files import replace_file
+    from anncore.running.files import make_folder, replace_file
 
-    if not file.parent.is_dir():
-        raise StoreError(f"{str(file)!r} cannot be written: there is no folder {str(file.parent)!r}.")
+    make_folder(file.parent)
     replace_file(file, text.encode())
 
 

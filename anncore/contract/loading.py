@@ -29,6 +29,7 @@ from anncore.contract.errors import PluginError, closest, described, tells_users
 from anncore.contract.kind_names import HOOKS, KINDS
 from anncore.contract.kinds import component_class
 from anncore.contract.libraries import Library, Offered
+from anncore.contract.oversight import OVERSIGHT
 from anncore.contract.patience import Waiting
 from anncore.contract.plugin_files import import_plugin_file
 from anncore.contract.registry import HOME, Plugin, Registered, Registry
@@ -173,6 +174,8 @@ def _load(
         libraries += own.libraries
         return own.plugin, own.components
     waiting.begin(f"{plugin.name} ({plugin.origin})")
+    if plugin.dist != HOME:
+        OVERSIGHT.begin()
     try:
         # What a plugin prints must not end up in the middle of our own output.
         with kept_for_results():

@@ -10,6 +10,7 @@ import numpy as np
 
 from anncore.contract.columns import metric_column, watched_curve
 from anncore.contract.errors import ComponentError
+from anncore.contract.hyperparameters import Interval
 from anncore.contract.kinds import AnyNetwork, Array, overrides
 from anncore.engine.batches import distinct
 from anncore.engine.datasets import Prepared
@@ -21,6 +22,7 @@ from anncore.engine.split import spread_over
 
 # A split is evaluated in pieces of about a batch, so that the values between two layers stay in the cache.
 PIECE = 64
+SLACK = 1e-4  # of a metric's bound, that a score may lie beyond it: sums in float32 round
 
 
 class Evaluator:
@@ -120,7 +122,9 @@ class Evaluator:
             if not self._plain:
                 output, target = (values * self._scale + self._shift for values in (output, target))
             for metric in metrics:
-                columns[metric_column(name, metric.name)] = metric.score(output, target)
+                values = metric.score(output, target)
+                _refuse_out_of_bounds(metric, values)
+                columns[metric_column(name, metric.name)] = values
         return columns
 
     def _measured(self, name: str, x: Array, metrics: Sequence[Any]) -> dict[str, Array]:
@@ -137,6 +141,7 @@ class Evaluator:
                     f"{type(stack.network.component).name}: measures must return {metric.name!r} with a "
                     f"number for each of {len(self._group)} trials, got {got}"
                 )
+            _refuse_out_of_bounds(metric, values[metric.name])
         return {metric_column(name, metric.name): values[metric.name] for metric in metrics}
 
     def snapshots(self, rows: Sequence[int]) -> dict[int, bytes]:
@@ -179,6 +184,20 @@ class Evaluator:
         """Return the number of training examples that a curve is measured on."""
         whole = len(data.x_train)
         return whole if self._stack.train.eval_train == "all" else min(whole, len(data.x_valid))
+
+
+def _refuse_out_of_bounds(metric: Any, values: Array) -> None:
+    """Raise ComponentError for a score outside the metric's bounds, beyond rounding; NaN is allowed."""
+    bounds = Interval.parse(metric.bounds)
+    low, high = (
+        bound + sign * SLACK * max(1, abs(bound)) for bound, sign in ((bounds.low, -1), (bounds.high, 1))
+    )
+    outside = (values < low) | (values > high)
+    if outside.any():
+        raise ComponentError(
+            f"metric {metric.name} must lie in its bounds {bounds}, got {float(values[outside][0]):g}; mend "
+            "its score or its bounds."
+        )
 
 
 class History:

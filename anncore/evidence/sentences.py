@@ -38,6 +38,18 @@ def percent(share: float, places: int = 1) -> str:
     return "–" if math.isnan(share) else f"{100 * share:.{places}f} %".replace("-", "−")
 
 
+def pair_percent(share: float) -> str:
+    """Write how often one of two wins, in whole per cent: "58 %" for 0.575, and then "42 %" for 0.425.
+
+    The two shares of a pair add up to 100 %; 0 % and 100 % are never and always. – for NaN.
+    """
+    if math.isnan(share):
+        return percent(share)
+    more = math.floor(100 * max(share, 1 - share) + 0.5 + 1e-9)
+    more = min(more, 99) if 0 < share < 1 else more
+    return f"{more if share >= 0.5 else 100 - more} %"
+
+
 def p_value(p: float | None) -> str:
     """Write a p-value without its leading zero: "p = .012", "p < .001"; – where there is none."""
     if p is None or math.isnan(p):
@@ -109,8 +121,8 @@ def interval(low: float, high: float, scale: str) -> str:
             return f"at least {size(low, scale)}"
         first = "any loss" if math.isinf(low) else size(low, scale)
         return f"{first} to {'any gain' if math.isinf(high) else size(high, scale)}"
-    if scale == "unit":
-        return f"{_hundredths(low)} to {_hundredths(high)}"
+    if scale in ("unit", "range"):
+        return f"{_hundredths(low)} to {_hundredths(high)}{' %' if scale == 'range' else ''}"
     near = max(abs(low), abs(high)) <= math.log(10)
     if scale == "log" and near and low * high > 0:
         first, second = size(low, scale), size(high, scale)

@@ -31,6 +31,7 @@ from anncore.experiment.settings import MOST_EVALUATIONS, too_many_evaluations
 from anncore.experiment.success import check_limits, check_success
 from anncore.experiment.trials import TrialMaker
 
+CLASSES = {"binary", "multiclass"}  # tasks whose targets are classes
 MOST_BUILT = 20_000  # of the combinations of one problem and one arm; further ones differ in numbers alone
 
 
@@ -69,12 +70,28 @@ class PlanChecker:
         mistakes.raise_all()
         mistakes.attempt(partial(check_select, self.experiment, self._tasks), None)
         mistakes.attempt(partial(check_success, self.experiment, self._tasks), None)
+        mistakes.attempt(self._check_asked_for, None)
         if not (self.experiment.only or self.experiment.skip):  # then names may be left out on purpose
             mistakes.attempt(partial(self._check_control, arms), None)
             mistakes.attempt(partial(check_claim, self.experiment, arms), None)
             mistakes.attempt(partial(self._check_targets, {*problems, *self._tasks}), None)
             mistakes.attempt(partial(check_limits, self.experiment, {*problems, *self._tasks}), None)
         mistakes.raise_all()
+
+    def _check_asked_for(self) -> None:
+        """Refuse what the file asks for and what nothing in the plan can give."""
+        experiment = self.experiment
+        if experiment.report.get("maps_at") and experiment.entries["objective"]:
+            raise ExperimentError(
+                f"{experiment.file}: [report] maps_at asks for maps of what networks predict, and an "
+                "objective has no network; leave it out (the figure of trajectories shows the path)."
+            )
+        asked = experiment.document.get("split", {})
+        if asked.get("stratify") is True and self._tasks and not CLASSES & {*self._tasks.values()}:
+            raise ExperimentError(
+                f"{experiment.file}: [split] stratify = true keeps the shares of classes equal, and no data "
+                "set here has classes; leave it out."
+            )
 
     def _check_problem(self, combo: Combo) -> bool:
         """Refuse data, network and loss that do not fit together; return True."""

@@ -13,6 +13,7 @@ from anncore.evidence.sentences import (
     joined,
     number,
     p_value,
+    pair_percent,
     percent,
     short,
     size,
@@ -234,7 +235,7 @@ def improvement_table(
 
 
 def _chance(pair: Mapping[str, Any] | None) -> str:
-    return "–" if pair is None else percent(_nan(pair["probability"]), 0)
+    return "–" if pair is None else pair_percent(_nan(pair["probability"]))
 
 
 def profile_cells(row: Mapping[str, Any]) -> list[str]:

@@ -38,7 +38,8 @@ from anncore.report.run import Run
 from anncore.running.files import replace_file
 from anncore.running.progress_line import ProgressLine
 from anncore.running.sweep import folder_of, sweep as sweep_without_checks
-from anncore.testing import KITS, Check, checks_for, stacks
+from anncore.testing import KITS, Check, checks_for, elsewhere, stacks
+from anncore.testing.elsewhere import Ended
 from anncore.testing.kit import NOTHING_CHECKED, by_reason
 
 # The checks whose failure means wrong numbers; the others are about documents, pickling and politeness.
@@ -55,11 +56,12 @@ ESSENTIAL = frozenset(
         *("gradient", "joint_as_chained", "mean_over_examples", "learns", "random", "width"),
         *("scope", "evaluated", "nests", "asks", "route", "factors", "state", "weights", "adjust", "noise"),
         *("data", "rows_unshared", "start", "modes", "draw", "learn", "nan", "order_free"),
-        *("points", "even", "choice", "goal", "labels", "number", "symmetric"),
+        *("points", "even", "choice", "goal", "labels", "number", "symmetric", "bounds"),
         *("after_step", "measures", "snapshot"),
     )
 )
 LIMIT = 120.0  # seconds for one check; most take below one
+GRACE = 5.0  # seconds more, after which the process of a check is killed
 DRAWS = 3  # of the kit's many: what mixes trials shows at once
 # Kinds that change no number.
 WITHOUT = ("figure", "executor", "section", "exporter", "listener", "command")
@@ -193,8 +195,73 @@ def let_through(components: Iterable[Registered]) -> tuple[str, ...]:
 def failing(component: Registered) -> Iterator[str]:
     """Yield "checks: reason" for each reason for which essential checks of a component fail.
 
-    A check that does not end within LIMIT seconds fails and is the last one, as others might not end either.
+    They run in another process, which can be killed whatever its code does: a loop in C that never gives the
+    interpreter back, or a crash, would take this one along. A check that does not end within LIMIT seconds
+    fails and is the last one, as others might not end either; so does one that crashes.
     """
+    try:
+        names = _ask(_prepared, component, LIMIT)
+    except (Overtime, Ended) as error:
+        yield f"checks: {_never(error)}"
+        return
+    except AssertionError:  # it cannot be sent there, as a class made by a function
+        yield from _failing_here(component)
+        return
+    reasons: dict[str, list[str]] = {}
+    last = ""
+    for place, name in enumerate(names):
+        try:
+            reason = _ask(_reason, component, place, LIMIT)
+        except (Overtime, Ended, AssertionError) as error:
+            last = f"{name}: {_never(error)}"
+            break
+        if reason and reason != NOTHING_CHECKED:
+            reasons.setdefault(reason, []).append(name)
+    yield from (f"{', '.join(checks)}: {reason}" for reason, checks in reasons.items())
+    if last:
+        yield last
+
+
+def _ask(function: Callable[..., Any], component: Registered, *arguments: Any) -> Any:
+    """Return what a function gives for a component in another process; Overtime beyond LIMIT and GRACE.
+
+    Code that comes back to Python is ended there at LIMIT; the process is killed for all other.
+    """
+    elsewhere.ask(elsewhere.same, "")  # starting takes time of its own
+    outcome = elsewhere.ask(function, component, *arguments, classes=[component.cls], seconds=LIMIT + GRACE)
+    if isinstance(outcome, Overtime):
+        raise outcome
+    return outcome
+
+
+def _never(error: BaseException) -> str:
+    if isinstance(error, Overtime):
+        return f"did not end within {LIMIT:g} s; most take below one: does a loop never end?"
+    return str(error)
+
+
+_HELD: list[Check] = []  # in the other process: the checks of the component that is looked at
+
+
+def _prepared(component: Registered, limit: float) -> list[str] | Overtime:
+    """In the other process: make the checks, return their names."""
+    try:
+        _HELD[:] = in_time(lambda: list(essential_checks(component)), limit)
+    except Overtime as error:
+        return error
+    return [check.name for check in _HELD]
+
+
+def _reason(component: Registered, place: int, limit: float) -> str | Overtime:
+    """In the other process: run one of the checks, return why it fails."""
+    try:
+        return in_time(_HELD[place].outcome, limit).reason
+    except Overtime as error:
+        return error
+
+
+def _failing_here(component: Registered) -> Iterator[str]:
+    """Do as `failing` in this process, for a component that no other one can get."""
     name, overtime = "checks", ""
     outcomes = []
     try:
@@ -202,7 +269,7 @@ def failing(component: Registered) -> Iterator[str]:
             name = check.name
             outcomes.append(in_time(check.outcome, LIMIT))
     except Overtime as error:
-        overtime = f"{name}: {error}; most take below one: does a loop never end?"
+        overtime = f"{name}: {_never(error)}"
     for reason, checks in by_reason(outcomes).items():
         if reason != NOTHING_CHECKED:
             yield f"{checks}: {reason}"

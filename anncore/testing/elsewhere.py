@@ -17,6 +17,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,12 +25,15 @@ from typing import Any, NamedTuple
 import cloudpickle
 
 from anncore.contract.code_digest import file_code
+from anncore.contract.in_time import Overtime
 from anncore.contract.libraries import MAKER
 from anncore.contract.made_classes import look_in
 from anncore.contract.plugin_files import PREFIX, import_plugin_file
-from anncore.engine.process import children_on_one_blas_thread
+from anncore.engine.process import children_on_one_blas_thread, ends_with_parent
 
 MAIN = "__main__"
+PARENT = "ANNX_CHECKED_BY"  # the process id of who asks
+ENDED = "the process ended with exit code"
 COMMAND = "from anncore.testing.elsewhere import serve; serve()"
 
 
@@ -41,11 +45,18 @@ class Home(NamedTuple):
     digest: str  # of the file, which may have changed since
 
 
-def ask(function: Callable[..., Any], *arguments: Any, classes: Iterable[Any] = ()) -> Any:
+def ask(
+    function: Callable[..., Any],
+    *arguments: Any,
+    classes: Iterable[Any] = (),
+    seconds: float | None = None,
+) -> Any:
     """Return function(*arguments) as another process computes it.
 
-    classes: those that are pickled with the arguments; their modules are imported there first. Raises
-    AssertionError, with the reason, if the process cannot be asked or the function raises an exception.
+    classes: those that are pickled with the arguments; their modules are imported there first. seconds: after
+    which the process is killed, None for as long as it likes. Raises AssertionError, with the reason, if the
+    process cannot be asked or the function raises an exception; Ended, one of these, where the process ended
+    instead of answering; Overtime where it was killed.
     """
     classes = list(classes)
     # A script is not run again there, and what was typed at a prompt has no file.
@@ -55,10 +66,18 @@ def ask(function: Callable[..., Any], *arguments: Any, classes: Iterable[Any] = 
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise AssertionError(f"it cannot be pickled: {error}") from error
     homes = [] if by_value else _homes(classes)
-    answer, problem = _Other.current().answer(pickle.dumps((homes, question, by_value)))
+    other = _Other.current()
+    text = pickle.dumps((homes, question, by_value))
+    answer, problem = other.answer(text) if seconds is None else other.answer_in_time(text, seconds)
+    if problem.startswith(ENDED):
+        raise Ended(problem)
     if problem:
         raise AssertionError(f"in another process: {problem}")
     return answer
+
+
+class Ended(AssertionError):
+    """The other process ended instead of answering, as where a component crashes the interpreter."""
 
 
 def same(thing: Any) -> Any:
@@ -96,7 +115,7 @@ class _Other:
                 [sys.executable, "-W", "ignore", "-c", COMMAND],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path},
+                env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path, PARENT: str(os.getpid())},
             )
         self.owner = os.getpid()
 
@@ -128,12 +147,32 @@ class _Other:
         except (EOFError, BrokenPipeError):
             code = self.process.wait()
             self.end()
-            return None, f"the process ended with exit code {code}"
+            return None, f"{ENDED} {code}"
         except BaseException:  # Ctrl-C during an answer: the next question must not read the rest of it
             self.process.kill()
             self.end()
             raise
         return answer_and_fault
+
+    def answer_in_time(self, question: bytes, seconds: float) -> tuple[Any, str]:
+        """Do as `answer`; raise Overtime and kill the process where no answer comes in time.
+
+        A killed process ends whatever its code does, also where C code never gives the interpreter back.
+        """
+        replies: list[tuple[Any, str]] = []
+        reader = threading.Thread(target=lambda: replies.append(self.answer(question)), daemon=True)
+        reader.start()
+        try:
+            reader.join(seconds)
+            late = reader.is_alive()
+        except BaseException:  # Ctrl-C
+            self.process.kill()
+            raise
+        if late:
+            self.process.kill()
+            reader.join()  # it reads the end of the process's answers
+            raise Overtime(f"did not end within {seconds:g} s")
+        return replies[0]
 
     def close(self) -> None:
         """End the process by closing its questions."""
@@ -150,6 +189,7 @@ atexit.register(_Other.end)
 def serve() -> None:
     """Answer questions from standard input until it is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the asking process handles Ctrl-C
+    ends_with_parent(int(os.environ.get(PARENT, os.getppid())))  # also where C code never comes back
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # output of components must not mix with the answers
     known: dict[str, str] = {}

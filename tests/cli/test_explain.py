@@ -501,3 +501,10 @@ def test_problems_without_a_step_are_refused(problem: str, said: str, tmp_path: 
     path = tmp_path / "step.toml"
     path.write_text(f"{problem}\n[optimizer.sgd]\n", encoding="utf-8")
     assert said in explain(str(path), code=2).stderr
+
+
+@pytest.mark.parametrize("option", ["--html", "--answers-template"])
+def test_a_folder_that_is_not_there_is_made(tmp_path: Path, option: str) -> None:
+    file = tmp_path / "new" / "step.out"
+    explain(SEED, option, str(file))
+    assert file.stat().st_size

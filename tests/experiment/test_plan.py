@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -591,3 +592,33 @@ def test_a_schedule_needs_a_rate_to_act_on(tmp_path: Path) -> None:
     with pytest.raises(AnnxError, match="fixed has no learning rate lr, so schedule cosine cannot act on it"):
         make_plan(load_experiment(tmp_path / "x.toml"))
     assert make_plan(load_experiment(tmp_path / "x.toml", overrides=["schedule.cosine.use=constant"])).total
+
+
+@pytest.mark.parametrize(
+    ("problem", "extra", "words"),
+    [
+        (
+            "[objective.rosenbrock]",
+            "[report]\nmaps_at = 4",
+            "[report] maps_at asks for maps of what networks",
+        ),
+        ("[dataset.friedman]", "[split]\nstratify = true", "no data set here has classes"),
+    ],
+)
+def test_what_nothing_in_the_plan_can_give_is_refused(
+    tmp_path: Path, problem: str, extra: str, words: str
+) -> None:
+    text = f"{problem}\n[optimizer.sgd]\nlr = 0.1\n[seeds]\nreport = [1]\n{extra}\n"
+    with pytest.raises(AnnxError, match=re.escape(words)):
+        make_plan(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[dataset.two_moons]\n[dataset.friedman]\n[optimizer.sgd]\nlr = 0.1\n[split]\nstratify = true",
+        "[dataset.friedman]\n[optimizer.sgd]\nlr = 0.1\n[split]\nstratify = false",
+    ],
+)
+def test_a_split_is_stratified_where_some_data_set_has_classes(text: str) -> None:
+    assert make_plan(text).total

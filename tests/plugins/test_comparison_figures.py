@@ -117,6 +117,34 @@ def test_marks_of_equal_ranks_stand_side_by_side() -> None:
     assert texts(drawing).count("1.50") == 2
 
 
+@pytest.mark.parametrize(
+    ("problems", "title"),
+    [
+        (4, "a and b rank best on average (1.50 of 3), but 4 data sets are too few to tell arms apart"),
+        (8, "a and b rank best over 8 data sets; a is told apart from 1 of 2 other arms (c)"),
+    ],
+)
+def test_arms_that_share_the_best_rank_are_all_named(problems: int, title: str) -> None:
+    def score(problem: str, arm: str, seed: int) -> float:
+        return {"a": 1.0 + int(problem.split()[1]) % 2, "b": 2.0 - int(problem.split()[1]) % 2, "c": 3.0}[arm]
+
+    assert drawn(sweep(("a", "b", "c"), problems, score), "critical_difference").title == title
+
+
+def test_where_all_ranks_are_equal_nobody_ranks_best() -> None:
+    def score(problem: str, arm: str, seed: int) -> float:
+        return {"a": 1.0 + int(problem.split()[1]) % 2, "b": 2.0 - int(problem.split()[1]) % 2}[arm]
+
+    title = drawn(sweep(("a", "b"), 4, score), "critical_difference").title
+    assert title == "All 2 arms share the mean rank 1.50; 4 data sets are too few to tell arms apart"
+
+
+def test_without_a_bar_the_subtitle_speaks_of_none() -> None:
+    drawing = drawn(sweep(("a", "b"), 8, lambda p, arm, s: "ab".index(arm) + 1.0), "critical_difference")
+    assert not bars(drawing)
+    assert drawing.subtitle.startswith("No bar: the two are told apart. Exact Wilcoxon")
+
+
 def test_a_control_shares_one_bar_with_all_that_are_not_told_apart_from_it() -> None:
     results = sweep(("a", "b", "c"), 8, near_and_far, report={"control": "b"})
     drawing = drawn(results, "critical_difference")
@@ -196,6 +224,36 @@ def test_what_never_arrives_stands_in_a_lane_with_its_count() -> None:
     assert sorted(len(line.get_xdata()) for line in seeds) == [6, 9]
 
 
+@pytest.mark.parametrize(
+    ("steps", "title"),
+    [
+        (  # a is twice as fast where both arrive; each misses one data set
+            {**RACE, ("a", "set 0"): 10, ("b", "set 0"): 20, ("a", "set 1"): 20, ("b", "set 2"): math.inf},
+            "a has the best time-to-target score (0.67); every arm misses the target on 1 of 3 data sets",
+        ),
+        (dict.fromkeys(RACE, math.inf), "No arm reaches the target on any data set"),
+        (
+            dict.fromkeys(RACE, 10),
+            "a and b have the best time-to-target score (1.00); every arm reaches every target",
+        ),
+    ],
+)
+def test_what_all_arms_share_is_said_once(steps: Mapping[tuple[str, str], float], title: str) -> None:
+    assert drawn(racing(steps), "performance_profile").title == title
+
+
+def test_a_profile_of_nobody_is_not_drawn() -> None:
+    drawing = drawn(racing(dict.fromkeys(RACE, math.inf)), "performance_profile")
+    (raw,) = drawing.figure.axes
+    assert [label.get_text() for label in raw.get_yticklabels()][:2] == ["set 0: a", "set 0: b"]
+
+
+def test_steps_are_whole() -> None:
+    drawing = drawn(racing(dict.fromkeys(RACE, 1) | {("a", "set 0"): 2}), "performance_profile")
+    for ax in drawing.figure.axes[1:]:
+        assert all(tick == round(tick) for tick in ax.get_xticks())
+
+
 def test_a_target_met_at_the_start_is_no_race() -> None:
     drawing = drawn(racing({**RACE, ("b", "set 0"): 0}), "performance_profile")
     assert "Not in the profile: set 0" in drawing.subtitle
@@ -243,9 +301,11 @@ def test_the_matrix_holds_shares_of_seeds_with_wilsons_interval() -> None:
     assert [text.get_text() for text in drawing.figure.axes[0].texts].count("100 %") == 3
     assert shown.count("–") == 6
     assert drawing.title == (
-        "a beats every other arm more often than not; least often b, in 80 % of pairs, "
-        "95 % interval 49 to 94 %"
+        "a is ahead of every other arm, in 80 to 100 % of pairs, but the 95 % interval against b holds 50 %"
     )
+    # Ten wins of ten leave out one half as nine do: Wilson's interval begins at 72 %.
+    always = [text for text in drawing.figure.axes[0].texts if text.get_text() == "100 %"]
+    assert {text.get_weight() for text in always} == {"bold"}
     assert "Not multiplicity-adjusted" in drawing.subtitle
 
 
@@ -256,6 +316,15 @@ def test_the_matrix_holds_shares_of_seeds_with_wilsons_interval() -> None:
         (
             {"b": 4, "c": 3},
             "a is ahead of every other arm, in 60 to 70 % of pairs, but every 95 % interval holds 50 %",
+        ),
+        (
+            {"b": 4, "c": 3, "d": 1},
+            "a is ahead of every other arm, in 60 to 90 % of pairs, but only against d does the 95 % "
+            "interval leave out 50 %",
+        ),
+        (
+            {"b": 1, "c": 1, "d": 0},
+            "a beats every other arm; least often b, in 90 % of pairs, 95 % interval 60 to 98 %",
         ),
     ],
 )
@@ -307,6 +376,17 @@ def test_over_data_sets_it_is_the_mean_of_their_shares() -> None:
     drawing = drawn(sweep(("a", "b"), 4, score), "probability_of_improvement")
     assert "88 %" in texts(drawing)
     assert "mean over 4 data sets" in drawing.subtitle
+
+
+def test_the_two_shares_of_a_pair_add_up_to_a_hundred() -> None:
+    # 23 of 40 are 57.5 %: 58 against 42, where rounding each alone gives 57 or 58 against 42.
+    results = sweep(
+        ("a", "b"),
+        1,
+        lambda p, arm, seed: 1.0 if arm == "a" else 2.0 if seed < 123 else 0.5,
+        seeds=tuple(range(100, 140)),
+    )
+    assert {"58 %", "42 %"} <= set(texts(drawn(results, "probability_of_improvement")))
 
 
 def test_of_several_variants_of_one_data_set_none_stands_for_all() -> None:
@@ -390,6 +470,20 @@ def test_the_title_says_where_the_lead_changes() -> None:
     # Half of the choices of k hold the 1 from k = 3 on (3 of 5).
     title = drawn(results, "budget_curves").title
     assert title.startswith("b leads at 1, a leads from 3 configurations; with all 5 its band overlaps")
+
+
+@pytest.mark.parametrize(
+    ("better", "title"),
+    [
+        ("ab", "a and b do best on 1 of 2 data sets each with one configuration, and on 1 with 3"),
+        ("aa", "a does best on 2 of 2 data sets with one configuration, and on 2 with 3"),
+    ],
+)
+def test_arms_that_do_best_equally_often_are_all_named(better: str, title: str) -> None:
+    results = tried(
+        {(arm, f"p{i}"): [1.0 + (arm != best)] * 3 for i, best in enumerate(better) for arm in ("a", "b")}
+    )
+    assert drawn(results, "budget_curves").title == title
 
 
 def test_over_data_sets_each_has_a_panel_and_marks_at_the_full_budget() -> None:

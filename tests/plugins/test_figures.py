@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import pytest
+from matplotlib.colors import to_hex
 from results_factory import make_results
+from shipped import REGISTRY
 
 from anncore import Drawing, FigureInput
 from anncore.evidence.study import Study
@@ -425,3 +428,106 @@ def test_counts_of_seeds_lost_while_tuning_do_not_cover_each_other() -> None:
     boxes = [text.get_window_extent(renderer) for text in counts]
     assert len(boxes) >= 2
     assert not [(i, j) for i, one in enumerate(boxes) for j in range(i) if one.overlaps(boxes[j])]
+
+
+def flattened(results: Any, gap: float = 0.0) -> Any:
+    """Return the results with curves that fall to 1 in every trial, and to `gap` more in adam's."""
+    own = dict(zip(results.trials["key"], results.trials["arm"], strict=True))
+    curves = results.curves.copy()
+    last = curves.groupby(["key", "metric"])["step"].transform("max")
+    curves["value"] = 2.0 - curves["step"] / last + [gap * (own[key] == "adam") for key in curves["key"]]
+    return replace(results, curves=curves)
+
+
+@pytest.mark.parametrize(
+    ("gap", "title"),
+    [
+        (1e-3, "All arms end with the same validation loss, to 0.5 %, on every data set"),
+        (0.1, "sgd ends with the lowest validation loss on 3 of 3 data sets"),
+    ],
+)
+def test_arms_that_end_alike_do_not_win(gap: float, title: str) -> None:
+    results = flattened(few(arms=("sgd", "adam"), tune_seeds=(), rates=(0.1,)), gap)
+    assert draw(results, "learning_curves")["learning_curves"].title == title
+
+
+def test_of_two_lines_that_coincide_both_are_seen() -> None:
+    results = flattened(few(arms=("sgd", "adam"), tune_seeds=(), rates=(0.1,)))
+    ax = panel(draw(results, "learning_curves")["learning_curves"], "digits")
+    below, above = (line for line in ax.lines if line.get_label() in ("sgd", "adam"))
+    assert below.get_linewidth() > 2 * above.get_linewidth()
+
+
+def test_a_few_steps_have_whole_ticks() -> None:
+    results = flattened(few(arms=("sgd", "adam"), tune_seeds=(), rates=(0.1,)))
+    results.curves["step"] = (results.curves["step"] > 0).astype(int)
+    curves = results.curves.drop_duplicates(["key", "metric", "step"])
+    ax = panel(draw(replace(results, curves=curves), "learning_curves")["learning_curves"], "digits")
+    assert [tick for tick in ax.get_xticks() if 0 <= tick <= 1] == [0, 1]
+
+
+def test_an_arm_that_learns_nothing_is_not_praised_for_its_tolerance() -> None:
+    """sgd scores 1 at every rate; adam 0.1 at the middle one, and 1 beside it."""
+    results = few(arms=("sgd", "adam"), rates=(1e-3, 1e-2, 1e-1))
+    good = (results.trials["arm"] == "adam") & (results.trials["optimizer.lr"] == 1e-2)
+    results.trials["valid_loss"] = [0.1 if best else 1.0 for best in good]
+    results.trials["status"] = "ok"
+    drawing = draw(results, "lr_sensitivity")["lr_sensitivity"]
+    assert ", but its best score is the worst of all arms on 3 of 3" in drawing.title
+    assert drawing.title.startswith("sgd tolerates the widest range of lr")
+    assert "Red lane" not in drawing.subtitle  # nothing diverged, so there is none
+    alarm = Theme().token("alarm_fill")
+    assert not [patch for patch in panel(drawing, "digits").patches if to_hex(patch.get_facecolor()) == alarm]
+
+
+@pytest.mark.parametrize("name", ["leaderboard", "paired_differences"])
+def test_a_subtitle_explains_no_mark_that_is_not_there(name: str) -> None:
+    results = few(arms=("sgd", "adam"), tune_seeds=(), rates=(0.1,))
+    results.trials["status"] = "ok"
+    drawing = draw(results, name)[name]
+    assert "Red count" not in drawing.subtitle
+    assert ("Triangle" in drawing.subtitle) == any("▶" in text or "◀" in text for text in texts(drawing))
+
+
+def test_counts_of_failed_configurations_lie_clear_of_all_lines() -> None:
+    """Eight names at the side of a panel leave no free place, so the axis grows for them."""
+    from matplotlib.figure import Figure
+
+    from anncore.report.drawing.sheet import corner_texts, place
+
+    figure = Figure(figsize=(3, 2))
+    ax = place(figure, 0.5, 0.5, 2.0, 1.2)
+    for height in range(11):
+        ax.plot([0, 1], [height, 10 - height])
+    ax.set(xlim=(0, 1), ylim=(0, 10))
+    corner_texts(ax, [("relu + he ×2/9", "black"), ("gelu + he ×2/9", "black")], Theme())
+    lowest = min(text.get_position()[1] for text in ax.texts)
+    assert ax.transAxes.inverted().transform(ax.transData.transform((0, 10)))[1] < lowest - 0.08
+
+
+def test_a_word_in_a_cell_is_explained() -> None:
+    results = few(arms=("sgd", "adam"), tune_seeds=(), rates=(0.1,))
+    assert "Floor" not in draw(results, "heat_map")["heat_map"].subtitle
+    results.trials.loc[results.trials["arm"] == "adam", ["test_loss", "test_accuracy", "test_mae"]] = 0.0
+    drawing = draw(results, "heat_map")["heat_map"]
+    assert ("Floor" in drawing.subtitle) == ("floor" in texts(drawing))
+
+
+@pytest.mark.parametrize(
+    ("metric", "goal", "column", "shares"),
+    [
+        ("valid_topographic_error", "min", "test_topographic_error", True),
+        ("valid_accuracy", "max", "test_accuracy", True),
+        ("valid_loss", "min", "test_accuracy", False),
+    ],
+)
+def test_a_share_is_in_per_cent_whichever_way_is_better(
+    metric: str, goal: str, column: str, shares: bool
+) -> None:
+    modules = (REGISTRY.get("figure", name).cls.__module__ for name in ("learning_curves", "lr_sensitivity"))
+    learning_curves, lr_sensitivity = map(import_module, modules)
+    report = {
+        "select": {"metric": metric, "goal": goal},
+        "measures": {"p": {"scale": "unit", "column": column}},
+    }
+    assert learning_curves._shares(report, metric) == lr_sensitivity._shares(report) == shares

@@ -520,7 +520,7 @@ def values() -> None:
     assert "all seeds" in repr(pair(where="", p=None))
     many = methods._signed_rank_test(10**6)
     assert faults(f"{many}.") == []
-    assert sentences.percent(math.nan) == "–"
+    assert (sentences.percent(math.nan), sentences.pair_percent(math.nan)) == ("–", "–")
     # exp(800) = 10^(800 / ln 10) = 10^347.4356 = 2.7e347, beyond the largest float
     assert size(800.0, "log") == "2.7e347 times lower"
     assert units.said_of("On which data set?", "functions") == "On which function?"
@@ -625,3 +625,28 @@ def test_the_grammar_finds_what_is_wrong(text: str, fault: str) -> None:
 )
 def test_a_ratio_is_said_however_small_or_large(value: float, text: str) -> None:
     assert size(value, "log") == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.575, "58 %"),
+        (0.425, "42 %"),
+        (0.625, "63 %"),
+        (0.375, "37 %"),
+        (0.5, "50 %"),
+        (0.999, "99 %"),
+        (0.001, "1 %"),
+        (1.0, "100 %"),
+        (0.0, "0 %"),
+        (math.nan, "–"),
+    ],
+)
+def test_the_shares_of_a_pair_add_up_and_always_is_always(share: float, text: str) -> None:
+    assert sentences.pair_percent(share) == text
+
+
+def test_an_interval_is_in_the_unit_of_its_size() -> None:
+    assert interval(0.2, 0.345, "range") == "20 to 34 %"
+    assert interval(1.0, 1.0, "range") == "100 to 100 %"
+    assert interval(0.01, 0.02, "unit") == "1.0 to 2.0"

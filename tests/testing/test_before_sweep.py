@@ -308,6 +308,33 @@ def test_a_component_that_never_ends_stops_the_sweep_with_a_line(
     assert failure.endswith("did not end within 0.5 s; most take below one: does a loop never end?")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("code", "limit", "reason"),
+    [
+        # PyDLL holds the interpreter's lock: no thread of this process would run until it returns.
+        (
+            "__import__('ctypes').PyDLL(None).sleep(1000)",
+            0.5,
+            "did not end within 0.5 s; most take below one",
+        ),
+        ("__import__('os').abort()", 120.0, "the process ended with exit code -6"),
+    ],
+)
+def test_c_code_that_never_comes_back_or_crashes_takes_only_its_own_process_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, limit: float, reason: str
+) -> None:
+    monkeypatch.setattr(before_sweep, "LIMIT", limit)
+    monkeypatch.setattr(before_sweep, "GRACE", 0.5)
+    (tmp_path / "mine.py").write_text(NORM.replace("return -self.lr", f"{code}\n        return -self.lr"))
+    component = load_registry(files=[tmp_path / "mine.py"]).get("optimizer", "norm_sgd")
+    with pytest.raises(ConformanceError) as caught:
+        admit([component])
+    (failure,) = caught.value.failures
+    assert failure.startswith("optimizer mine:norm_sgd: ")
+    assert reason in failure
+
+
 def test_what_ends_in_time_returns_or_raises_as_it_would_alone() -> None:
     assert in_time(lambda: 3, 60.0) == 3
     with pytest.raises(ZeroDivisionError):

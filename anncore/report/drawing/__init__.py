@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from anncore.report.drawing.axes import (
     edge_values,
+    far_off,
     log_axis,
     padded,
     plain_axis,
@@ -87,6 +88,7 @@ __all__ = [
     "drawing_style",
     "edge_values",
     "end_labels",
+    "far_off",
     "fit_columns",
     "half_lost",
     "layer_sheet",

@@ -116,6 +116,17 @@ def robust_range(groups: Sequence[Sequence[float]], log: bool) -> tuple[float, f
     return (10.0**low, 10.0**high) if log else (low, high)
 
 
+def far_off(groups: Sequence[Sequence[float]], log: bool, margin: float = 0.08) -> bool:
+    """Say whether some value lies beyond the padded `robust_range`, where `edge_values` writes it."""
+    low, high = robust_range(groups, log)
+    if math.isnan(low):
+        return False
+    low, high = padded(low, high, log, margin)
+    every = np.concatenate([np.asarray(values, dtype=float) for values in groups])
+    every = every[np.isfinite(every)]
+    return bool(((every < low) | (every > high)).any())
+
+
 def _usable(values: Sequence[float], log: bool) -> Any:
     x = np.asarray(values, dtype=float)
     x = x[np.isfinite(x) & ((x > 0) | (not log))]

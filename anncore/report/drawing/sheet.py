@@ -255,9 +255,10 @@ def side_strip(ax: Any, marks: int, theme: Theme) -> list[float]:
 
 
 def corner_texts(ax: Any, texts: Sequence[tuple[str, str]], theme: Theme, most: int = 8) -> None:
-    """Write (text, colour) below one another at the side of the axes where they cover least of the lines.
+    """Write (text, colour) below one another at the side of the axes where they cover none of the lines.
 
-    Called once the axes have their ranges. Of more than `most` texts it says how many there are.
+    Where every place covers some, the y axis grows upwards until there is one that does not. Called once the
+    axes have their ranges. Of more than `most` texts it says how many there are.
     """
     if not texts:
         return
@@ -269,7 +270,10 @@ def corner_texts(ax: Any, texts: Sequence[tuple[str, str]], theme: Theme, most: 
     shown = [(shorten(text, width - 0.1, 6.5, "bold"), color) for text, color in shown]
     step = 0.125 / height
     room = max(text_width(text, 6.5, "bold") for text, _ in shown) / width + 0.04, step * len(shown) + 0.03
-    right, top = _emptiest(ax, room)
+    right, top, covered = _emptiest(ax, room)
+    if covered and room[1] < 0.7:
+        _raise_top(ax, room[1])
+        right, top, _ = _emptiest(ax, room)
     for place, (text, color) in enumerate(shown):
         ax.text(
             0.98 if right else 0.02,
@@ -286,8 +290,18 @@ def corner_texts(ax: Any, texts: Sequence[tuple[str, str]], theme: Theme, most: 
         )
 
 
-def _emptiest(ax: Any, room: tuple[float, float]) -> tuple[bool, float]:
-    """Return where a box of this share of the axes covers the least of the lines: at the right?, and its top.
+def _raise_top(ax: Any, share: float) -> None:
+    """Move the upper end of the y axis so far that this share of the axes lies above what it showed."""
+    low, high = ax.get_ylim()
+    if ax.get_yscale() == "log":
+        ax.set_ylim(low, low * (high / low) ** (1 / (1 - share)))
+    else:
+        ax.set_ylim(low, low + (high - low) / (1 - share))
+
+
+def _emptiest(ax: Any, room: tuple[float, float]) -> tuple[bool, float, int]:
+    """Return where a box of this share of the axes covers the least of the lines: at the right?, its top, and
+    how much it covers.
 
     Of equal places the highest, and the right one.
     """
@@ -309,7 +323,9 @@ def _emptiest(ax: Any, room: tuple[float, float]) -> tuple[bool, float]:
         return int((beside & (y < top + 0.02) & (y > top - room[1])).sum())
 
     tops = np.linspace(0.98, min(0.98, room[1] + 0.02), 6)
-    return min([(right, float(top)) for top in tops for right in (True, False)], key=covered)
+    places = [(right, float(top)) for top in tops for right in (True, False)]
+    best = min(places, key=covered)
+    return *best, covered(best)
 
 
 def end_labels(

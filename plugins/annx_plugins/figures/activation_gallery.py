@@ -101,7 +101,7 @@ class ActivationGallery(Figure):
             markersize=4.5,
             zorder=5,
         )
-        ax.set(xlim=(-REACH, REACH), ylim=(-1.6, 3.2), xticks=range(-3, 4), yticks=range(-1, 4))
+        ax.set(xlim=(-REACH, REACH), ylim=(-1.9, 3.2), xticks=range(-3, 4), yticks=range(-1, 4))
         ax.text(
             0.03,
             0.96,

@@ -96,7 +96,7 @@ class BudgetCurves(Figure):
         drawn = [(first, arm) for arm in shown] if one else [(problem, "") for problem in curves]
         left, low, height, gap, between = 0.62, 0.5, 1.55, 0.5, 0.5
         columns, width = drawing.fit_columns(len(drawn), 4, data.width - left - 0.2, 1.6, gap)
-        width = min(width, 3.4)
+        width = width if len(drawn) == 1 else min(width, 3.4)
         rows = math.ceil(len(drawn) / columns)
         legend = drawing.Legend([] if one else coloured, data.width - 0.4)
         above = 0.3 if one else 0.36 + legend.height
@@ -208,15 +208,19 @@ class BudgetCurves(Figure):
         leads = []
         for k in (1, full):
             leaders = [lead for p in problems if (lead := _leader(curves[p], k)) is not None]
-            best = max(dict.fromkeys(leaders), key=leaders.count, default="")
-            leads.append((best, leaders.count(best)))
+            most = max((leaders.count(arm) for arm in leaders), default=0)
+            leads.append(([arm for arm in dict.fromkeys(leaders) if leaders.count(arm) == most], most))
         (first, n), (last, m) = leads
-        of = f"{len(problems)} {units}"
+        of, apiece = f"{len(problems)} {units}", "" if len(last) == 1 else " each"
+        end = f"{joined(last, 3)} {'does' if len(last) == 1 else 'do'} best"
         if not first:
-            return f"With {full} configurations {last} does best on {m} of {of}; with one no arm has a score"
+            return f"With {full} configurations {end} on {m} of {of}{apiece}; with one no arm has a score"
+        begin, early = "does" if len(first) == 1 else "do", "" if len(first) == 1 else " each"
         if first == last:
-            return f"{first} does best on {n} of {of} with one configuration, and on {m} with {full}"
-        return f"With one configuration {first} does best (on {n} of {of}), with {full} {last} (on {m})"
+            said = f"{joined(first, 3)} {begin} best on {n} of {of}{early} with one configuration"
+            return f"{said}, and on {m} with {full}"
+        said = f"With one configuration {joined(first, 3)} {begin} best (on {n} of {of}{early})"
+        return f"{said}, with {full} {joined(last, 3)} (on {m}{apiece})"
 
     def _leads(self, curves: Mapping[str, _Curve], full: int) -> str:
         """Say from which k on each arm leads on one data set, and whether the bands part at the end."""
@@ -252,6 +256,8 @@ class BudgetCurves(Figure):
             )
         else:
             said += self._apart(curves)
+        if any(curve.sign > 0 and np.nanmin(curve.center) == 0 for curve in every):
+            said += " A value of exactly 0 lies on its log axis' lower edge."
         if any(curve.lost for curve in every):
             said += " ×k/n: k configurations did not finish and count as the worst."
         if len(curves) == 1 and len(every) > 1:

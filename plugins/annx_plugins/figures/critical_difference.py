@@ -149,13 +149,16 @@ class CriticalDifference(Figure):
         comparisons, control, units = report["comparisons"]["overall"], report["control"], report["unit"]
         n = max(c["n"] for c in comparisons)
         lead = control or arms[0]
+        ranks = {row["arm"]: row["mean_rank"] for row in report["leaderboard"]["overall"]}
+        tied = [arm for arm in arms if ranks[arm] == ranks[arms[0]]]
+        best = f"{joined(tied, 4)} {'ranks' if len(tied) == 1 else 'rank'} best"
+        same = f"All {len(arms)} arms share the mean rank {ranks[arms[0]]:.2f}"
         own = [c for c in comparisons if lead in (c["a"], c["b"])]
         if any(c["verdict"] == "too_few" for c in comparisons):
-            best = report["leaderboard"]["overall"][0]
-            return (
-                f"{arms[0]} ranks best on average ({best['mean_rank']:.2f} of {len(arms)}), but {n} "
-                f"{units} are too few to tell arms apart"
-            )
+            few = f"{n} {units} are too few to tell arms apart"
+            if len(tied) == len(arms):
+                return f"{same}; {few}"
+            return f"{best} on average ({ranks[arms[0]]:.2f} of {len(arms)}), but {few}"
         better = [c["b"] for c in own if c["verdict"] == "better" and c["a"] == lead]
         worse = [c["a"] for c in own if c["verdict"] == "better" and c["b"] == lead]
         if control:
@@ -167,15 +170,20 @@ class CriticalDifference(Figure):
                 if names
             ]
             return f"Over {n} {units} {'; '.join(parts)}"
-        opening = f"{lead} ranks best over {n} {units}"
+        # Of several that share the best rank, the tests are those of the first.
+        opening = f"{same if len(tied) == len(arms) else best} over {n} {units}"
+        if len(tied) > 1:
+            opening += f"; {lead} is"
+        comma = "," if len(tied) == 1 else ""
         if len(better) == len(arms) - 1:
-            return f"{opening}, told apart from {'every' if len(arms) > 2 else 'the'} other arm"
+            return f"{opening}{comma} told apart from {'every' if len(arms) > 2 else 'the'} other arm"
         if not better:
-            return f"{opening}, but is told apart from no other arm"
+            return f"{opening}{comma and ', but is'} told apart from no other arm"
         rest = [arm for arm in arms if arm != lead and arm not in better]
         if len(rest) < len(better):
-            return f"{opening}, told apart from every other arm but {joined(rest)}"
-        return f"{opening}, told apart from {len(better)} of {len(arms) - 1} other arms ({joined(better)})"
+            return f"{opening}{comma} told apart from every other arm but {joined(rest)}"
+        others = f"{len(better)} of {len(arms) - 1} other arms ({joined(better)})"
+        return f"{opening}{comma} told apart from {others}"
 
     def _subtitle(self, report: Any, groups: int) -> str:
         comparisons, control, units = report["comparisons"]["overall"], report["control"], report["unit"]
@@ -185,14 +193,16 @@ class CriticalDifference(Figure):
                 f"Description only: with so few {units} no p-value could be small enough, so no bars "
                 f"join or part the arms. {needed:.0f} {units} would be enough to let a difference show."
             )
+        pairs = comparisons[0]["comparisons"]
         said = (
             f"Bar: the arms that are not told apart from the control {control}; dots mark them. "
             if control
             else "Bars join sets of arms no two of which are told apart; dots mark the members. "
         )
+        if not groups:
+            said = f"No bar: {'the two are' if pairs == 1 else 'every pair is'} told apart. "
         if groups > MOST_BARS:
             said += f"The first {MOST_BARS} of the bars. "
-        pairs = comparisons[0]["comparisons"]
         said += f"Exact Wilcoxon signed-rank test on {singular(units).replace(' ', '-')} means, "
         said += f"Holm-adjusted over {pairs} pair"
         said += f"{'s' if pairs != 1 else ''}, α = 0.05."

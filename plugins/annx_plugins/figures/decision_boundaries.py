@@ -28,6 +28,7 @@ LEFT, RIGHT, GAP, BETWEEN, HEAD, FOOT = 0.42, 0.2, 0.1, 0.5, 0.46, 0.26  # inche
 LEAST, LINE_GAP = 1.1, 0.4  # inches: a panel's width, and between the lines of one data set's panels
 NAME, KEY = (9, "bold"), 0.16  # a data set's name, and the room before the key of a class
 MARKS, MOST_MARKS = 800, 100  # examples in all panels, and in one
+ALIKE = 0.05  # of the plane: arms whose seeds disagree on shares no farther apart move alike
 AGREED = 0.9  # the share of seeds that must predict the same class
 
 
@@ -143,6 +144,11 @@ class DecisionBoundaries(Figure):
             more = " most," if len(disagreements) > 1 else ""
             return f"{problem}: {arm}'s seeds disagree{more} on {share} of the plane"
         least = min(others, key=lambda name: others[name])
+        span = f"{_share(disagreements[most])} of the plane"
+        if disagreements[most] - others[least] < ALIKE:
+            low = _share(others[least]).removesuffix(" %")
+            span = span if _share(others[least]) == share else f"{low} to {span}"
+            return f"{problem}: every arm's seeds disagree about equally much, on {span}"
         title = f"{problem}: {arm}'s boundary moves most: its seeds disagree on {share} of the plane"
         return title if _share(others[least]) == share else f"{title} ({least}: {_share(others[least])})"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -222,6 +222,9 @@ class HeatMap(Figure):
         line = grid.line
         boards = report["leaderboard"]["problems"].values()
         marks = {drawing.row_mark(row)[:1] for board in boards for row in board}
+        rows = [
+            (problem, row) for problem, board in report["leaderboard"]["problems"].items() for row in board
+        ]
         waits, lost = " ?n: n seeds have not run." if "?" in marks else "", "×" in marks
         if grid.ranks_only:
             return (
@@ -229,16 +232,19 @@ class HeatMap(Figure):
                 f"scores. Colour: gap to the best arm of the {line}, each {line} on its own scale. ×n: n "
                 f"seeds did not finish; hatched: half or more did not.{waits}"
             )
-        return (
-            f"Cell: {mean} {' or '.join(labels)}{' (%)' if scales == {'unit'} else ''} over {seeds}. "
-            f"Colour: gap to the best arm of the {line}, each {line} on its own scale. Small number: rank in "
-            f"the {line}."
-        ) + (
-            " ×n: n seeds did not finish; the mean of the others is in brackets, and the arm ranks behind "
-            f"those that lost none.{waits}"
-            if lost
-            else waits
+        unit = " (%)" if scales == {"unit"} else ""
+        said = (
+            f"Cell: {mean} {' or '.join(labels)}{unit} over {seeds}. Colour: gap to the best arm of the "
+            f"{line}, each {line} on its own scale. Small number: rank in the {line}."
         )
+        if lost:
+            said += (
+                " ×n: n seeds did not finish; the mean of the others is in brackets, and the arm ranks "
+                "behind those that lost none."
+            )
+        if any(_floored(row, report["measures"][problem]) for problem, row in rows):
+            waits += _floor_words(report)
+        return said + waits
 
     def _words(self, title: str, columns: list[_Column], arms: list[str], units: str) -> str:
         best = [f"{c.problem}: {', '.join(arm for arm in arms if c.rows[arm]['rank'] == 1)}" for c in columns]
@@ -302,8 +308,20 @@ def _heads(names: Sequence[str], cell: float) -> tuple[list[str], float, bool, f
         if len(lines) == len(names):
             height = 0.14 + max(map(len, lines)) * size * 1.25 / 72
             return ["\n".join(part) for part in lines], size, False, height
-    shown = [drawing.shorten(name, 1.1, 7) for name in names]
+    shown = [drawing.shorten(name, 1.5, 7) for name in names]
     return shown, 7.0, True, 0.2 + max(drawing.text_width(name, 7) for name in shown)
+
+
+def _floored(row: Mapping[str, Any], measure: Mapping[str, Any]) -> bool:
+    """Say whether an arm's score is at the floor, below which differences are rounding."""
+    return bool(row["value"] <= measure["floor"])
+
+
+def _floor_words(report: Any) -> str:
+    """Say what the word floor in a cell means: a function has a floor of its own, a score is 0 there."""
+    if any(measure["floor"] for measure in report["measures"].values()):
+        return " Floor: the function's, where what is left is rounding and fewer steps win."
+    return " Floor: exactly 0."
 
 
 class _Column:
@@ -341,7 +359,7 @@ class _Column:
     def text(self, arm: str) -> str:
         value = self.rows[arm]["value"]
         text = f"{100 * value:.1f}" if self.measure["scale"] == "unit" else number(value)
-        if value <= self.measure["floor"]:
+        if _floored(self.rows[arm], self.measure):
             text = "floor"
         return text if self.whole(arm) else f"({text})"
 

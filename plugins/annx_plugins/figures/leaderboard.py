@@ -50,10 +50,12 @@ class Leaderboard(Figure):
         n = len(report["seeds"]["report"])
         of = f"one of {n} fresh seeds" if n != 1 else "the one fresh seed"
         subtitle = (
-            f"Small dot: {of}. Large mark and bar: mean and 95 % t-interval of the seeds that finished. Red "
-            "count: diverged or failed seeds. Arms in order of mean rank; axes differ by panel."
+            f"Small dot: {of}. Large mark and bar: mean and 95 % t-interval of the seeds that finished. Arms "
+            f"in order of mean rank{'; axes differ by panel' if len(begun) > 1 else ''}."
         )
         boards = [report["leaderboard"]["problems"][problem] for problem in begun]
+        if any(row["diverged"] + row["blocked"] > row["not_run"] for board in boards for row in board):
+            subtitle += " Red count: diverged or failed seeds."
         if any(row["not_run"] for board in boards for row in board):
             subtitle += " ?k/n: k seeds have not run."
         if any(row["ok"] < row["n"] for board in boards for row in board):
@@ -65,13 +67,21 @@ class Leaderboard(Figure):
             subtitle += " Where a single seed decides the mean, the mark is the median."
         if any(measure["floor"] for measure in report["measures"].values()):
             subtitle += " Left of the dotted line: at the function's floor, where fewer steps win."
-        subtitle += waiting + left_out
-        sheet = drawing.new_sheet(data.width, body, title, subtitle, theme)
         frame = scores(data)
         finite = frame[np.isfinite(frame["score"])]
         values = {
             pair: column.to_numpy(float) for pair, column in finite.groupby(["problem", "arm"])["score"]
         }
+        if any(
+            drawing.far_off(
+                [values.get((problem, arm), np.array([])) for arm in arms],
+                report["measures"][problem]["scale"] == "log",
+            )
+            for problem in problems
+        ):
+            subtitle += " Triangle: a seed beyond the axis, and its value."
+        subtitle += waiting + left_out
+        sheet = drawing.new_sheet(data.width, body, title, subtitle, theme)
         axes = drawing.panels(
             sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(gap, 0.68)
         )

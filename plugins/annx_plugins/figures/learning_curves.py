@@ -19,13 +19,15 @@ from anncore import (
     joined,
     mean_band,
     metric_words,
+    percent,
     singular,
 )
 
 NOT_RUN = "not run"
 WIDEST = 1e4  # means more than so many times the smallest need a log axis, even where some values are 0
+COINCIDE = 5e-3  # lines whose values differ by no more than this share lie on one another
 MOST_BANDS = 2  # in one panel: more cover each other
-ROOM = 0.35  # of the means' range, that bands may add to the axis at either end
+ROOM = 0.7  # of the means' range, that bands may add to the axis at either end
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class LearningCurves(Figure):
         subtitle = self._subtitle(lines, metric, report) + left_out
         left, low, height, gap, between = 0.62, 0.5, 1.62, 0.5, 0.5
         columns, width = drawing.fit_columns(len(problems), 4, data.width - left - 0.2, 1.6, gap)
-        width = min(width, 4.0)
+        width = width if len(problems) == 1 else min(width, 4.0)
         rows = math.ceil(len(problems) / columns)
         named = [arm for arm in report["arms"] if theme[arm].highlighted]
         legend = drawing.Legend(named, data.width - 0.4)
@@ -133,9 +135,11 @@ class LearningCurves(Figure):
         drawing.corner_texts(ax, lost, theme)
 
     def _axes(self, ax: Any, shown: Any, seen: list[float], bands: list[Any], log: bool) -> None:
+        from matplotlib.ticker import MaxNLocator
+
         last = max((float(line.steps[-1]) for _, line in shown if len(line.steps)), default=1.0)
         ax.set_xlim(0, last or 1.0)
-        ax.locator_params(axis="x", nbins=5)
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))  # there is no half of a step
         if not seen:
             ax.text(0.5, 0.5, "no finite value", transform=ax.transAxes, ha="center", size=7.5)
             return
@@ -173,10 +177,13 @@ class LearningCurves(Figure):
         what = "diverged seeds" if diverged else "seeds that did not finish"
         if not wins:
             return f"No arm reaches the last step on any {singular(report['unit'])}"
+        words = metric_words(metric, report["unit"])
+        if not lost and len(report["arms"]) > 1 and all(_alike(own) for own in lines.values()):
+            where = f"every {singular(report['problem_unit'])}" if len(lines) > 1 else next(iter(lines))
+            return f"All arms end with the same {words}, to {percent(COINCIDE)}, on {where}"
         leads = [arm for arm in wins if wins[arm] == max(wins.values())]
         lead = leads[0]
         word = "lowest" if sign == 1 else "highest"
-        words = metric_words(metric, report["unit"])
         of = counted(len(lines), report["problem_unit"])
         if len(report["arms"]) == 1:
             falls = [sign * line.final < sign * line.first for own in lines.values() for line in own.values()]
@@ -195,6 +202,13 @@ class LearningCurves(Figure):
             for problem, own in list(lines.items())[:12]
         ]
         return f"Learning curves, one panel per {one}. {title}. Final means: {'; '.join(parts)}."
+
+
+def _alike(own: dict[str, _Line]) -> bool:
+    """Say whether all arms' last means are the same but for a share that no eye tells apart."""
+    finals = [line.final for line in own.values()]
+    near = COINCIDE * max(map(abs, finals), default=0.0)
+    return all(map(math.isfinite, finals)) and max(finals) - min(finals) <= near
 
 
 class _Line:
@@ -279,6 +293,7 @@ class _Pen:
         self.ends: list[tuple[float, float, str]] = []  # where seeds were lost: step, value, colour
         self.seen: list[float] = []  # what must fit on the axis
         self.bands: list[Any] = []  # what may reach beyond it
+        self._means: list[Any] = []  # the lines of the means
         self._grey: list[Any] = []  # the grey arms' lines without a lost seed, as one artist
         self._last: list[tuple[Any, float, float, float]] = []  # style, last mean and its interval
 
@@ -313,7 +328,15 @@ class _Pen:
         if style.highlighted or line.gone:
             dash = (0, (4, 1.5)) if line.gone else "-"
             width = 1.5 if style.highlighted else 0.8
-            self.ax.plot(line.steps, center, color=style.color, linestyle=dash, linewidth=width, label=arm)
+            # Of lines that coincide the one below is wider, so that it is seen on both sides.
+            for earlier in self._means:
+                other = earlier.get_ydata()
+                if other.shape == center.shape and np.allclose(other, center, rtol=COINCIDE, equal_nan=True):
+                    earlier.set_linewidth(min(earlier.get_linewidth() + 2.5, 6.5))
+            (drawn,) = self.ax.plot(
+                line.steps, center, color=style.color, linestyle=dash, linewidth=width, label=arm
+            )
+            self._means.append(drawn)
         else:
             self._grey.append(np.column_stack([line.steps, center]))
 
@@ -357,7 +380,9 @@ def _shares(report: Any, metric: str) -> bool:
     """Say whether the metric is a share, and so written in per cent."""
     select = report["select"]
     scales = {measure["scale"] for measure in report["measures"].values()}
-    return bool(metric == select["metric"] and select["goal"] == "max" and scales == {"unit"})
+    columns = {measure["column"].partition("_")[2] for measure in report["measures"].values()}
+    known = select["goal"] == "max" or columns == {metric.partition("_")[2]}
+    return bool(metric == select["metric"] and known and scales == {"unit"})
 
 
 def _metric(report: Any, curves: Any) -> str | None:

@@ -13,6 +13,7 @@ from anncore import (
     Drawing,
     Figure,
     FigureInput,
+    counted,
     drawing,
     hookimpl,
     joined,
@@ -56,15 +57,10 @@ class LRSensitivity(Figure):
         # Where nothing was tuned, the report compares configurations and the theme knows no plain arms.
         theme = data.theme if all(arm in data.theme.styles for arm in arms) else drawing.Theme.of(arms)
         metric = metric_words(rows[0]["metric"], report["unit"])
-        title = self._title(rows, arms, shown)
-        n = max(point["n"] for row in rows for point in row["points"])
+        title = self._title(rows, arms, shown, report)
         by_problem = [[row for row in rows if row["problem"] == problem] for problem in problems]
-        subtitle = (
-            f"Mark: mean {metric} of {n} tuning seed{'s' if n != 1 else ''}. Star: best value; ringed: it "
-            f"lies at "
-            "the edge of its range. Red lane, reached by dots: no seed finished; hollow mark with k/n: k "
-            "of n did not. Values far beyond the others lie on the lane's edge."
-        )
+        lane = any(_needs_a_lane(mine) for mine in by_problem)
+        subtitle = self._marks(rows, metric, lane)
         if any(_is_log(mine) and 0 in _finite(mine) for mine in by_problem):
             subtitle += " A value of exactly 0 lies on its log axis' lower edge."
         together = sorted({name.split(".")[-1] for row in rows for name in row["others"]})
@@ -79,7 +75,7 @@ class LRSensitivity(Figure):
         subtitle += left_out
         left, gap, low, height = 0.62, 0.5, 0.5, 1.75
         columns, width = drawing.fit_columns(len(problems), 4, data.width - left - 0.2, 1.6, gap)
-        width = min(4.0, width)
+        width = width if len(problems) == 1 else min(4.0, width)
         lines = math.ceil(len(problems) / columns)
         legend = drawing.Legend([arm for arm in arms if theme[arm].highlighted], data.width - 0.4)
         body = lines * height + (lines - 1) * 0.5 + low + 0.36 + legend.height
@@ -92,13 +88,26 @@ class LRSensitivity(Figure):
         log_x = min(values) > 0 and max(values) / min(values) >= 10
         for i, (ax, problem) in enumerate(zip(axes, problems, strict=True)):
             mine = [row for row in rows if row["problem"] == problem]
-            self._panel(ax, mine, theme, log_x, (min(values), max(values)), report["select"]["goal"])
+            share = LANE if lane else 0.0
+            self._panel(ax, mine, theme, log_x, (min(values), max(values)), report["select"]["goal"], share)
             drawing.panel_title(ax, problem)
             if i + columns >= len(problems):
                 ax.set_xlabel(f"{shown.split('.')[-1]}{' (log)' if log_x else ''}")
         units = [" (%)" if shares else " (log)" if ax.get_yscale() == "log" else "" for ax in axes]
         drawing.y_labels(axes, columns, [metric + unit for unit in units])
         return Drawing(sheet, self.name, title, self._words(title, rows), subtitle)
+
+    def _marks(self, rows: list[dict[str, Any]], metric: str, lane: bool) -> str:
+        """Say what the marks mean that there are."""
+        points = [point for row in rows for point in row["points"]]
+        n = max(point["n"] for point in points)
+        said = f"Mark: mean {metric} of {n} tuning seed{'s' if n != 1 else ''}. Star: best value"
+        said += "; ringed: it lies at the edge of its range." if any(row["edge"] for row in rows) else "."
+        if any(point["ok"] == 0 for point in points):
+            said += " Red lane, reached by dots: no seed finished."
+        if any(0 < point["ok"] < point["n"] for point in points):
+            said += " Hollow mark with k/n: k of n seeds did not finish."
+        return said + (" Values far beyond the others lie on the lane's edge." if lane else "")
 
     def _panel(
         self,
@@ -108,6 +117,7 @@ class LRSensitivity(Figure):
         log_x: bool,
         span: tuple[float, float],
         goal: str,
+        share: float,
     ) -> None:
         log = _is_log(rows)
         values = _finite(rows)
@@ -120,11 +130,11 @@ class LRSensitivity(Figure):
         below = goal == "max" and not log and bool(finite)
         bottom = low
         if log or not finite:
-            top = high * (high / low) ** (LANE / (1 - LANE))
+            top = high * (high / low) ** (share / (1 - share))
             drawing.log_axis(ax.yaxis, low, high, 5)
             ax.set_ylim(low, top)
         else:
-            lane = (high - low) * LANE / (1 - LANE)
+            lane = (high - low) * share / (1 - share)
             bottom, top = (low - lane, high) if below else (low, high + lane)
             drawing.plain_axis(ax.yaxis, bottom, top, 6)
             ax.set_yticks([tick for tick in ax.get_yticks() if low <= tick <= high])
@@ -135,7 +145,8 @@ class LRSensitivity(Figure):
         else:
             drawing.plain_axis(ax.xaxis, x_low, x_high, 4)
         ends = (bottom, low) if below else (high, top)
-        ax.axhspan(*ends, color=theme.token("alarm_fill"), linewidth=0, zorder=0)
+        if share:
+            ax.axhspan(*ends, color=theme.token("alarm_fill"), linewidth=0, zorder=0)
         gone = [p for row in rows for p in row["points"] if p["ok"] == 0]
         if gone:
             ax.text(
@@ -223,6 +234,7 @@ class LRSensitivity(Figure):
         self, ax: Any, rows: list[dict[str, Any]], edges: tuple[float, float], theme: drawing.Theme
     ) -> None:
         """Write beside hollow marks how many seeds did not finish, where no other such count stands."""
+        bottom = ax.bbox.y0 * 72 / ax.figure.dpi
         taken: list[tuple[float, float]] = []  # left and lower ends of the counts, in points
         for row in rows:
             for p in row["points"]:
@@ -232,7 +244,9 @@ class LRSensitivity(Figure):
                 x, y = ax.transData.transform(place) * 72 / ax.figure.dpi
                 width = 72 * drawing.text_width(text, COUNT)
                 for dx, dy in ((4, -7), (4, 3), (-4 - width, -7), (-4 - width, 3)):
-                    if all(abs(x + dx - left) > width or abs(y + dy - low) > COUNT for left, low in taken):
+                    if y + dy > bottom and all(
+                        abs(x + dx - left) > width or abs(y + dy - low) > COUNT for left, low in taken
+                    ):
                         taken.append((x + dx, y + dy))
                         ax.annotate(
                             text,
@@ -256,15 +270,13 @@ class LRSensitivity(Figure):
                 x = [one["value_of"], other["value_of"]]
                 ax.plot(x, y, color=style.color, linestyle=":", linewidth=0.9, zorder=1)
 
-    def _title(self, rows: list[dict[str, Any]], arms: list[str], shown: str) -> str:
+    def _title(self, rows: list[dict[str, Any]], arms: list[str], shown: str, report: Any) -> str:
         """Say who tolerates the widest range, whose best lies at an edge, and how much diverged."""
         widths: dict[str, float] = {}
         for arm in arms:
             own = [_width(row) for row in rows if row["arm"] == arm]
             if own and not any(map(math.isnan, own)):
                 widths[arm] = median(own)
-        edges = Counter(row["arm"] for row in rows if row["edge"])
-        bests = sum(math.isfinite(row["best"]) for row in rows)
         name = shown.split(".")[-1]
         if not widths and any(row["others"] for row in rows):
             said = f"No range of {name} can be told: other hyperparameters changed with it"
@@ -279,16 +291,18 @@ class LRSensitivity(Figure):
             best = max(widths, key=lambda arm: widths[arm])
             several = len({row["problem"] for row in rows}) > 1
             middle = "median " if several else ""
-            said = f"{best} tolerates the widest range of {name} ({middle}{number(widths[best], 2)} decades)"
+            wide = number(widths[best], 2)
+            leads = [arm for arm in widths if number(widths[arm], 2) == wide]
+            said = f"{joined(leads, 4)} {'tolerates' if len(leads) == 1 else 'tolerate'} the widest range of "
+            said += f"{name} ({middle}{wide} decades)"
             if len(widths) == 1:
-                said = (
-                    f"{best}: {middle}{number(widths[best], 2)} decades of {name} score as well as the best"
-                )
-        if edges:
-            total = sum(edges.values())
-            lie = "lies" if total == 1 else "lie"
-            said += f"; {total} of {bests} best values {lie} at the edge ({joined(list(edges), 4)})"
-        return said
+                said = f"{best}: a range of {middle}{wide} decades of {name} scores about as well as the best"
+            # An arm that learns nothing at any value tolerates all of them.
+            last, of = _lasts(rows, best, report["select"]["goal"]), len({row["problem"] for row in rows})
+            if len(leads) == 1 and 2 * last >= of:
+                said += ", but its best score is the worst of all arms"
+                said += f" on {last} of {counted(of, report['problem_unit'])}" if several else ""
+        return said + _edges(rows)
 
     def _words(self, title: str, rows: list[dict[str, Any]]) -> str:
         parts = [
@@ -299,10 +313,48 @@ class LRSensitivity(Figure):
         return f"Line plots of the score over the tuned hyperparameter. {title}. {'; '.join(parts)}."
 
 
+def _edges(rows: list[dict[str, Any]]) -> str:
+    """Say how many best values lie at the edge of their range, "" where none does."""
+    edges = Counter(row["arm"] for row in rows if row["edge"])
+    if not edges:
+        return ""
+    bests = sum(math.isfinite(row["best"]) for row in rows)
+    lie = "lies" if sum(edges.values()) == 1 else "lie"
+    return f"; {sum(edges.values())} of {bests} best values {lie} at the edge ({joined(list(edges), 4)})"
+
+
+def _lasts(rows: list[dict[str, Any]], arm: str, goal: str) -> int:
+    """Count the problems on which the arm's best score is behind every other arm's."""
+    behind = 0
+    for problem in {row["problem"] for row in rows}:
+        bests = {row["arm"]: _best_cost(row, goal) for row in rows if row["problem"] == problem}
+        own = bests.pop(arm, math.nan)
+        behind += bool(bests) and own > max(bests.values())
+    return behind
+
+
+def _best_cost(row: dict[str, Any], goal: str) -> float:
+    """Return the score at the best value, turned so that less is better; infinite where there is none."""
+    at_best = [point["value"] for point in row["points"] if point["value_of"] == row["best"]]
+    if not at_best or not math.isfinite(at_best[0]):
+        return math.inf
+    return float(-at_best[0] if goal == "max" else at_best[0])
+
+
+def _needs_a_lane(rows: list[dict[str, Any]]) -> bool:
+    """Say whether a value has no score, or one so far off that it lies on the lane's edge."""
+    values = [value for value in _finite(rows) if value > 0]
+    far = bool(values) and _is_log(rows) and max(values) > FAR * median(values)
+    return far or any(point["ok"] == 0 for row in rows for point in row["points"])
+
+
 def _shares(report: Any) -> bool:
     """Say whether arms are chosen by a share, which is written in per cent."""
-    scales = {measure["scale"] for measure in report["measures"].values()}
-    return bool(report["select"]["goal"] == "max" and scales == {"unit"})
+    select, measures = report["select"], report["measures"].values()
+    same = {measure["column"].partition("_")[2] for measure in measures} == {
+        select["metric"].partition("_")[2]
+    }
+    return bool((select["goal"] == "max" or same) and {measure["scale"] for measure in measures} == {"unit"})
 
 
 def _in_per_cent(row: dict[str, Any]) -> dict[str, Any]:

@@ -61,9 +61,16 @@ class PairedDifferences(Figure):
         subtitle = (
             f"Dot: {of}, to the right where {reference} is better. Bar: 95 % interval of the {centre} "
             f"difference in {joined(list(labels), 5)}. Filled mark: told apart after Holm; hollow: not. "
-            "Red count: pairs decided by divergence, with which the mark is the median difference."
         )
-        boards = report["leaderboard"]["problems"]
+        boards, costs = report["leaderboard"]["problems"], _costs(data)
+        gaps = {p: [_gaps(costs[p], reference, arm) for arm in arms] for p in begun}
+        if any(np.isinf(own).any() for part in gaps.values() for own in part):
+            subtitle += (
+                "Red count: pairs decided by divergence, with which the mark is the median difference. "
+            )
+        if any(drawing.far_off([*gaps[p], [0.0]], log=False) for p in problems):
+            subtitle += "Triangle: a pair beyond the axis, and its value. "
+        subtitle = subtitle.rstrip()
         if any(row["blocked"] for problem in begun for row in boards[problem]):
             subtitle += " ?k/n: k pairs lack a trial, so that nothing is claimed."
         subtitle += waiting + left_out
@@ -75,7 +82,6 @@ class PairedDifferences(Figure):
         height = max(0.55, 0.2 * len(arms) + 0.12)
         body = rows * height + (rows - 1) * 0.68 + low + 0.3
         sheet = drawing.new_sheet(data.width, body, title, subtitle, theme)
-        costs = _costs(data)
         axes = drawing.panels(
             sheet, len(problems), columns, (width, height), left=left, bottom=low, gaps=(gap, 0.68)
         )
@@ -131,13 +137,20 @@ class PairedDifferences(Figure):
         ax.grid(visible=False, axis="y")
 
     def _label(self, ax: Any, measure: Any, reference: str) -> None:
-        other = drawing.shorten(reference, 0.7, 7)
-        text, brief = f"{measure['label']} ÷ that of {other} (log)", f"÷ that of {other} (log)"
-        if measure["scale"] != "log":
-            brief = f"{'points' if measure['scale'] == 'unit' else 'gap'} behind {other}"
-            text = f"{measure['label']}, {brief}"
         room = ax.get_position().width * ax.figure.get_figwidth()
-        ax.set_xlabel(text if drawing.text_width(text, 7) <= room else brief, size=7)
+        label, points = measure["label"], "points" if measure["scale"] == "unit" else "gap"
+        # The whole name first: it is better to leave out the score, which the subtitle names.
+        for other, score in ((reference, label), (reference, ""), (drawing.shorten(reference, 0.7, 7), "")):
+            text = (
+                f"{score} ÷ that of {other} (log)"
+                if measure["scale"] == "log"
+                else f"{points} behind {other}"
+            )
+            if measure["scale"] != "log" and score:
+                text = f"{score}, {text}"
+            if drawing.text_width(text, 7) <= room:
+                break
+        ax.set_xlabel(text.strip(), size=7)
 
     def _range(self, ax: Any, groups: list[Any], ends: list[float], log: bool) -> None:
         """Fit the x axis to the differences, but for seeds far off, and to no difference at all."""

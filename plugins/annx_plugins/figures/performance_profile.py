@@ -112,12 +112,12 @@ class PerformanceProfile(Figure):
 
     def _labels(self, speed: _Speed, theme: Any, ranges: bool) -> dict[str, str]:
         """Return the profile's labels by arm, best score first."""
-        labels = {}
+        labels, longest = {}, 1.3 if ranges else 0.9
         for row in speed.scores.to_dict("records"):
             if theme[row["arm"]].highlighted:
                 around = f" ({row['low']:.2f}–{row['high']:.2f})" if ranges and "low" in row else ""
                 labels[row["arm"]] = (
-                    f"{drawing.shorten(row['arm'], 0.9, 7.5, 'bold')} {row['score']:.2f}{around}"
+                    f"{drawing.shorten(row['arm'], longest, 7.5, 'bold')} {row['score']:.2f}{around}"
                 )
         return labels
 
@@ -220,6 +220,7 @@ class PerformanceProfile(Figure):
     def _raw_axes(self, ax: Any, axis: _StepAxis, problems: int, theme: Any) -> None:
         drawing.log_axis(ax.xaxis, axis.least, axis.high)
         shown = [tick for tick in ax.get_xticks() if axis.low * (1 - 1e-9) <= tick <= axis.high]
+        shown = [tick for tick in shown if tick == round(tick)]  # there is no half of a step
         words = [drawing.tick_text(tick) for tick in shown]
         ax.set_xticks(
             [axis.zero, *shown] if axis.instant else shown, ["0", *words] if axis.instant else words
@@ -247,17 +248,24 @@ class PerformanceProfile(Figure):
         sets, one = counted(total, speed.places), singular(speed.places)
         missed = {arm: int(np.isinf(speed.median.loc[arm].to_numpy(float)).sum()) for arm in ranked}
         if all(count == total for count in missed.values()):
-            return f"No arm reaches the target on {'the' if total == 1 else 'any'} {one}"
+            some = np.isfinite(speed.times["time"].to_numpy(float)).any()
+            seeds = " in more than half of its seeds" if some else ""
+            return f"No arm reaches the target on {'the' if total == 1 else 'any'} {one}{seeds}"
         lost = sorted((arm for arm in ranked if missed[arm]), key=lambda arm: -missed[arm])
         if speed.scores is None or not speed.scores["score"].max() > 0:
             return self._of_few(speed, ranked, missed)
         top = float(speed.scores["score"].max())
-        lead = [row["arm"] for row in speed.scores.to_dict("records") if row["score"] > top - 1e-9]
+        # Scores that read alike are shared: the figure shows two digits.
+        lead = [
+            row["arm"] for row in speed.scores.to_dict("records") if f"{row['score']:.2f}" == f"{top:.2f}"
+        ]
         said = (
             f"{joined(lead)} {'has' if len(lead) == 1 else 'have'} the best time-to-target score ({top:.2f})"
         )
         if not lost:
             return f"{said}; every arm reaches every target"
+        if len(set(missed.values())) == 1:
+            return f"{said}; every arm misses the target on {missed[lead[0]]} of {sets}"
         if len(lead) == 1 and missed[lead[0]]:
             said += f" but misses the target on {missed[lead[0]]} of {sets}"
         worst = [arm for arm in lost if missed[arm] == missed[lost[0]]]
@@ -288,10 +296,9 @@ class PerformanceProfile(Figure):
         said = f"{ORIGINS[speed.origin]} ({metric}). "
         if speed.scores is not None:
             said += "Score: area under the profile up to 4× (AlgoPerf)"
-            if ranges and len(report["arms"]) > 2:
-                said += (
-                    "; in brackets its range when any one other arm is left out, as ratios move with the pool"
-                )
+            if ranges:
+                which = "any one other arm" if len(report["arms"]) > 2 else "the other arm"
+                said += f"; in brackets its range when {which} is left out, as ratios move with the pool"
             said += ". Lines of equal height lie side by side. "
         said += "An arm never arrives where half of its seeds do not; k/n counts such seeds."
         if speed.instant:
@@ -360,7 +367,7 @@ class _Plan(NamedTuple):
         share = math.ceil(len(problems) / columns)
         parts = [list(problems[i * share : (i + 1) * share]) for i in range(columns)]
         row = max(0.3, (ROW if labels else 0.16) * len(arms))
-        rows = _row_ticks(problems, arms, bool(labels), 1.4 if wide else 0.95)[1]
+        rows = _row_ticks(problems, arms, bool(labels), 0.95 if not wide else 1.4 if labels else 2.8)[1]
         names = max(drawing.text_width(line, 7.5) for name in rows for line in name.split("\n")) + 0.01
         raw = row * share
         profile = (width - PROFILE_LEFT - room - 0.1 if below else 3.0, 2.0 if below else max(raw, 2.3))
@@ -417,6 +424,8 @@ def _speed(data: FigureInput) -> _Speed | str:
     ratios = scored = None
     if len(timed) > 1 and timed.shape[1] > 1:
         ratios, scored = performance_ratios(timed), performance_scores(timed)
+        if not scored["score"].max() > 0:  # a profile of nobody is empty
+            ratios = scored = None
     words = data.report["unit"], data.report["problem_unit"]
     return _Speed(times, median, ratios, scored, metric, goals["origin"].iloc[0], instant, *words)
 

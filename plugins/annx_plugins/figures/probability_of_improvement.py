@@ -14,6 +14,8 @@ from anncore import (
     counted,
     drawing,
     hookimpl,
+    joined,
+    pair_percent,
     probability_of_improvement,
     scores,
 )
@@ -58,7 +60,8 @@ class ProbabilityOfImprovement(Figure):
         if all(math.isnan(cell.share) for cell in cells.values()):
             return "No two arms have a pair of trials with equal seeds."
         title = drawing.so_far(report, self._title(arms, cells, len(everyone)))
-        subtitle = self._subtitle(report, several, len(everyone))
+        always = any(cell.share in (0, 1) for cell in cells.values())
+        subtitle = self._subtitle(report, several, len(everyone), always)
         plan = _Plan.of(arms, min(drawing.NARROW, data.width))
         sheet = drawing.new_sheet(plan.sheet, plan.body, title, subtitle, theme)
         ax = drawing.place(sheet, plan.left, KEY, plan.width * len(arms), plan.height * len(arms))
@@ -102,7 +105,7 @@ class ProbabilityOfImprovement(Figure):
         ax.spines[:].set_visible(False)
 
     def _title(self, arms: Sequence[str], cells: Mapping[tuple[str, str], _Cell], total: int) -> str:
-        """Name the arm that is ahead of every other one, and by how little of its nearest rival."""
+        """Name the arm that is ahead of every other one, and claim it only where the intervals do."""
         whole = "every other arm" if total <= MOST else f"each of the other {len(arms) - 1} drawn"
         for arm in arms:
             own = {other: cells[arm, other] for other in arms if other != arm}
@@ -110,24 +113,21 @@ class ProbabilityOfImprovement(Figure):
                 near = min(own, key=lambda other: own[other].share)
                 if own[near].share == 1:
                     return f"{arm} beats {whole if len(own) > 1 else near} in every pair"
-                spread = f", 95 % interval {own[near].interval} %" if own[near].bounded else ""
-                if all(cell.bounded and not cell.sure for cell in own.values()):
+                if not all(cell.sure for cell in own.values()):
                     return self._ahead(arm, own, whole)
+                spread = f", 95 % interval {own[near].interval} %" if own[near].bounded else ""
                 if len(own) == 1:
                     return f"{arm} beats {near} in {own[near].text} of pairs{spread}"
-                return (
-                    f"{arm} beats {whole} more often than not; least often {near}, in "
-                    f"{own[near].text} of pairs{spread}"
-                )
+                return f"{arm} beats {whole}; least often {near}, in {own[near].text} of pairs{spread}"
         if all(cell.share == 0.5 for cell in cells.values()):
             return "No arm beats another more often than it loses to it"
         sure = sum(cell.sure and cell.share > 0.5 for cell in cells.values())
         pairs = len(cells) // 2
         which = f"{sure} of {pairs} pairs {'has' if sure == 1 else 'have'}" if pairs > 1 else "no pair has"
-        return f"No arm beats all others more often than not; {which} an interval that leaves out 50 %"
+        return f"No arm is ahead of all others; {which} an interval that leaves out 50 %"
 
     def _ahead(self, arm: str, own: Mapping[str, _Cell], whole: str) -> str:
-        """Claim nothing for an arm that is ahead of all others while every interval holds one half."""
+        """Say which intervals hold one half where an arm is ahead of all others: there it beats nobody."""
         least = min(own.values(), key=lambda cell: cell.share)
         most = max(own.values(), key=lambda cell: cell.share)
         if len(own) == 1:
@@ -135,15 +135,24 @@ class ProbabilityOfImprovement(Figure):
             interval = f"its 95 % interval, {least.interval} %, holds 50 %"
             return f"{arm} is ahead of {other} in {least.text} of pairs, but {interval}"
         shares = f"{least.text.removesuffix(' %')} to {most.text}" if least.text != most.text else most.text
-        return f"{arm} is ahead of {whole}, in {shares} of pairs, but every 95 % interval holds 50 %"
+        sure = [other for other in own if own[other].sure]
+        open_ = [other for other in own if not own[other].sure]
+        if not sure:
+            but = "every 95 % interval holds 50 %"
+        elif len(open_) <= len(sure):
+            but = f"the 95 % interval against {joined(open_, 3)} holds 50 %"
+        else:
+            but = f"only against {joined(sure, 3)} does the 95 % interval leave out 50 %"
+        return f"{arm} is ahead of {whole}, in {shares} of pairs, but {but}"
 
-    def _subtitle(self, report: Any, several: bool, total: int) -> str:
+    def _subtitle(self, report: Any, several: bool, total: int, always: bool) -> str:
         n, sets = len(report["seeds"]["report"]), len(set(report["data_sets"].values()))
         where = f", mean over {sets} {report['unit']}" if several else f" on {report['problems'][0]}"
         said = f"Share of {counted(n, 'paired seeds')} on which the row beats the column{where}; "
         said += f"below, its 95 % interval over {report['unit'] if several else 'seeds'}. "
         said += "Colour: the share that the interval's lower end allows. Bold: it leaves out 50 %. "
-        said += "–: one wins always, so nothing bounds the share on one side. "
+        if always:
+            said += "–: one wins always, so nothing bounds the share on one side; Wilson's end counts. "
         said += "Not multiplicity-adjusted. Ties count half; a diverged run loses to any that finished."
         gone = sum(row["blocked"] for row in report["leaderboard"]["overall"])
         if gone:
@@ -171,21 +180,28 @@ class _Cell(NamedTuple):
 
     @property
     def sure(self) -> bool:
+        if self.share in (0, 1):
+            return self._unanimous > 0.5
         return self.bounded and not self.low <= 0.5 <= self.high
+
+    @property
+    def _unanimous(self) -> float:
+        """Wilson's lower end where one of the two wins all n times, n / (n + 1.96²)."""
+        return self.n / (self.n + 1.96**2) if self.n > 0 else 0.0
 
     @property
     def at_least(self) -> float:
         """The least share that the data allow, at least one half: the interval's lower end.
 
-        Where one wins all n times it is Wilson's, n / (n + 1.96²), as a t-interval has no width there.
+        Where one wins all n times it is Wilson's, as a t-interval has no width there.
         """
-        if self.share == 1 and self.n > 0:
-            return max(0.5, self.n / (self.n + 1.96**2))
+        if self.share == 1:
+            return max(0.5, self._unanimous)
         return max(0.5, self.low) if self.bounded else 0.5
 
     @property
     def text(self) -> str:
-        return "–" if math.isnan(self.share) else f"{100 * self.share:.0f} %"
+        return pair_percent(self.share)
 
     @property
     def interval(self) -> str:

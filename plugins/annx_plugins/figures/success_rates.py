@@ -63,7 +63,9 @@ class SuccessRates(Figure):
             _panel(ax, arms, {arm: rates[problem, arm] for arm in arms}, theme)
             limit = success["limits"][problem]
             sign = "≥" if limit["at_least"] else "≤"
-            wanted = f"seeds with {limit['label']} {sign} {drawing.tick_text(limit['value'])} (%)"
+            wanted = (
+                f"share of the seeds with {limit['label']} {sign} {drawing.tick_text(limit['value'])} (%)"
+            )
             ax.set_xlabel(wanted if drawing.text_width(wanted, 7) <= width else "succeed (%)", size=7)
             drawing.panel_title(ax, problem)
             if place % columns == 0:
