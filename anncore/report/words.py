@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from anncore.evidence.sentences import (
-    about,
     counted,
     interval,
     joined,

@@ -55,7 +55,8 @@ def test_two_arms_on_one_data_set() -> None:
     )
     points = {"churn": costs(gelu=NOTHING, relu=[0.008 + 0.0001 * (i - 4.5) for i in range(10)])}
     assert answer(points, scale="unit", label="test accuracy") == (
-        "gelu beats relu on churn: test accuracy is 0.80 points better (95 % interval 0.78 to 0.82, 10 seeds)."
+        "gelu beats relu on churn: test accuracy is 0.80 points better "
+        "(95 % interval 0.78 to 0.82, 10 seeds)."
     )
 
 
