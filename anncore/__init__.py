@@ -19,7 +19,8 @@ the others take; a frame of your own does as well (`help(anncore.evidence)`):
     data sets    average_ranks, friedman_test, normalized_scores, aggregate_scores
     speed        targets, time_to_target, typical_times, performance_profile, _ratios and _scores
     tuning       select, with_fresh_scores, selection_gaps, budget_curve, lr_sensitivity
-    seeds        pairs_needed, pairs_for_power, pairs_until_decided, always_valid_p, always_valid_interval
+    seeds        pairs_needed, pairs_for_power, pairs_range, pairs_until_decided, always_valid_p,
+                 always_valid_interval
 
 Write a component: a frozen dataclass, derived from the base class of its kind (`help(anncore.Activation)`):
 

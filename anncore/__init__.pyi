@@ -139,6 +139,7 @@ from .evidence.always_valid import (
     always_valid_p as always_valid_p,
     pairs_until_decided as pairs_until_decided,
 )
+from .evidence.planning import pairs_for_power as pairs_for_power, pairs_range as pairs_range
 from .evidence.results import Results as Results, to_csv as to_csv
 from .evidence.selection import (
     select as select,
@@ -155,7 +156,6 @@ from .evidence.sentences import (
 from .evidence.stats import (
     differences as differences,
     mean_band as mean_band,
-    pairs_for_power as pairs_for_power,
     pairs_needed as pairs_needed,
 )
 from .evidence.units import metric_words as metric_words, singular as singular

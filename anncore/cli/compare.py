@@ -95,7 +95,7 @@ def _scores(changes: Mapping[str, Any]) -> str:
         return "Scores: the two share no problem and arm."
     units = {singular(changes[name]["unit"]) for name in ("a", "b")}
     one = units.pop() if len(units) == 1 else "problem"
-    rows = [(one, "arm", "A", "B", "change", "95 % interval", "p (Holm)", "verdict")]
+    rows = [(one, "arm", "A", "B", "change", "95 % interval", "p (adjusted)", "verdict")]
     for row in changes["scores"]:
         equal = row["verdict"] == "equal"
         rows.append(

@@ -13,6 +13,7 @@ from anncore.contract import columns
 from anncore.contract.errors import AnnxError
 from anncore.contract.hyperparameters import Interval
 from anncore.contract.kinds import TASKS
+from anncore.contract.kinds.metrics import AnyMetric
 from anncore.evidence import stats
 from anncore.evidence.units import DATA_SETS, metric_words
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from anncore.experiment.model import Experiment
 
 EPS = float(np.finfo(np.float64).eps)
+WORTH = {"unit": 0.005, "log": 0.01}  # by scale, where a metric states nothing of its own
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Measure:
 
     floor: for a function, the value at or below which a value is rounding; else 0. Values at or below it are
     equal, and the steps to reach it decide: see `scores`. steps: how many steps a trial makes.
+
+    worth: the smallest difference worth having, in the metric's unit, on the scale "log" a relative change;
+    None where none is stated.
     """
 
     column: str
@@ -41,6 +46,12 @@ class Measure:
     unit: str = DATA_SETS
     floor: float = 0.0
     steps: int = 0
+    worth: float | None = None
+
+    @property
+    def rope(self) -> float | None:
+        """The smallest difference worth having, on the scale."""
+        return math.log1p(self.worth) if self.worth is not None and self.scale == "log" else self.worth
 
     @property
     def label(self) -> str:
@@ -125,7 +136,8 @@ def measures_of(
         values = at_floor(mine[column], math.nan, floor, 1) if column in mine else np.array([])
         scale = _scale(experiment, metric, goal, values[np.isfinite(values)])
         floor = floor if scale == "log" else 0.0
-        measures[problem] = Measure(column, goal, scale, unit, floor, experiment.train.steps or 0)
+        worth = _worth(experiment, metric, scale)
+        measures[problem] = Measure(column, goal, scale, unit, floor, experiment.train.steps or 0, worth)
     return measures
 
 
@@ -159,13 +171,33 @@ def _primary_metrics(experiment: Experiment) -> list[Any]:
     return primary
 
 
+def _worth(experiment: Experiment, name: str, scale: str) -> float | None:
+    """Return the smallest difference worth having: the file's, the metric's own, or what its scale says."""
+    stated = experiment.document.get("report", {}).get("rope")
+    if stated is not None:
+        return float(stated)
+    cls = _metric_class(experiment, name)
+    # A relative change says nothing where values of 0 or below do not admit ratios.
+    stated = None if cls is None or (scale == "linear" and _admits_ratios(cls)) else cls.worth
+    return WORTH.get(scale) if stated is None else stated
+
+
 def _scale(experiment: Experiment, name: str, goal: str, finite: Any) -> str:
-    bounds = "[0, inf)"
-    for metric in experiment.registry.of_kind("metric"):
-        if metric.name == name:
-            bounds = metric.cls.bounds
-    limits = Interval.parse(bounds)
+    cls = _metric_class(experiment, name)
+    limits = Interval.parse("[0, inf)" if cls is None else cls.bounds)
     if limits.low == 0 and limits.high == 1:
         return "unit"
     positive = bool((finite > 0).all())  # also of none: where nothing has run, nothing speaks against it
     return "log" if goal == "min" and limits.low == 0 and positive else "linear"
+
+
+def _admits_ratios(cls: type[AnyMetric]) -> bool:
+    """Whether a metric is compared by ratios where all its values are positive."""
+    limits = Interval.parse(cls.bounds)
+    return cls.goal == "min" and limits.low == 0 and limits.high != 1
+
+
+def _metric_class(experiment: Experiment, name: str) -> type[AnyMetric] | None:
+    """Return the metric of that name; None for a loss."""
+    named = [known.cls for known in experiment.registry.of_kind("metric") if known.name == name]
+    return named[-1] if named else None

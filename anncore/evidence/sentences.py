@@ -132,6 +132,13 @@ def interval(low: float, high: float, scale: str) -> str:
     return f"{number(low)} to {number(high)}"
 
 
+def span(low: float, high: float, scale: str) -> str:
+    """Write an interval that stands by itself, with its unit: "−0.4 to 1.1 points", "20 to 45 % lower"."""
+    between = interval(low, high, scale)
+    plain = between and "divergence" not in between and "any" not in between and "least" not in between
+    return f"{between} points" if scale == "unit" and plain else between
+
+
 def growth(widening: Mapping[str, Any]) -> str:
     """Say how a range grew: "optimizer.lr a hundredfold downwards and tenfold upwards"."""
     times = {1: "tenfold", 2: "a hundredfold"}
@@ -149,6 +156,26 @@ def about(count: float | None) -> str:
     return str(int(math.ceil(count / 10**digits) * 10**digits))
 
 
+def needed_pairs(count: float | None, low: float | None, high: float | None) -> str:
+    """Write how many pairs would settle what is open: "about 7", "20 to 90", "35 or more".
+
+    count: a number that is known, or guessed without a range. low, high: the range of a guess.
+    """
+    if low is None or low > 1000:
+        text = about(count if low is None else low)
+        return text if text.startswith("more") else f"about {text}"
+    if high is None or high > 1000:
+        return f"{about(low)} or more"
+    return f"about {about(low)}" if about(low) == about(high) else f"{about(low)} to {about(high)}"
+
+
+def worth_words(rope: float, scale: str) -> str:
+    """Write the smallest difference worth having, given on the scale: "0.5 points", "1 %", "0.02"."""
+    if scale == "log":
+        return f"{short(100 * math.expm1(rope))} %"
+    return f"{short(100 * rope)} points" if scale == "unit" else short(rope)
+
+
 def sentence(c: Comparison) -> str:
     """Say what one comparison found, with its numbers."""
     on = f" on {c.where}" if c.where else ""
@@ -163,12 +190,21 @@ def sentence(c: Comparison) -> str:
         few = f"{counted(c.n, c.unit)} {'is' if c.n == 1 else 'are'} too few"
         return f"{few} for a claim about {c.a} and {c.b}{on} ({seen}); {way}."
     if c.verdict == "undecided":
-        number_needed = about(c.needed)
-        number_needed = number_needed if number_needed.startswith("more") else f"about {number_needed}"
-        pairs = counted(c.n, c.unit)
-        return f"{c.a} and {c.b} cannot be told apart{on} with {pairs}; {number_needed} would be needed."
+        between, pairs = span(c.low, c.high, c.scale), counted(c.n, c.unit)
+        bound = f": {pairs} bound the difference to {between}" if between else f" with {pairs}"
+        return f"{c.a} and {c.b} cannot be told apart{on}{bound}; {_needed(c)} would be needed."
     if c.verdict == "equivalent":
-        return f"{c.a} and {c.b} are practically equivalent{on} ({_gain(c)})."
+        less = f", a difference of less than {worth_words(c.rope, c.scale)}" if c.rope is not None else ""
+        return f"{c.a} and {c.b} are practically equivalent{on} ({_gain(c)}{less})."
+    return f"{c.a} beats {c.b}{on} {_won(c)}"
+
+
+def _needed(c: Comparison) -> str:
+    return needed_pairs(c.needed, c.needed_low, c.needed_high)
+
+
+def _won(c: Comparison) -> str:
+    """Say on how many pairs and by how much an arm beats another, and whether in a typical run alone."""
     drawn = f", {c.ties} tied" if c.ties else ""
     lost = f", {c.diverged} by divergence" if c.diverged else ""
     floor = ""
@@ -176,9 +212,11 @@ def sentence(c: Comparison) -> str:
         where = "All pairs" if c.at_floor == c.n else counted(c.at_floor, "pairs")
         are = "is" if c.at_floor == 1 < c.n else "are"
         floor = f" {where} {are} at the function's floor, where fewer steps win."
+    typical = "in a typical run, " if c.verdict == "typical" else ""
+    average = f", but not surely on average ({_mean_gain(c)})" if typical else ""
     return (
-        f"{c.a} beats {c.b}{on} on {c.wins} of {counted(c.n, c.unit)}{drawn}{lost} "
-        f"({_gain(c)}, {p_value(c.p)} after Holm).{floor}"
+        f"{typical}on {c.wins} of {counted(c.n, c.unit)}{drawn}{lost} "
+        f"({_gain(c)}, adjusted {p_value(c.p)}){average}.{floor}"
     )
 
 
@@ -191,55 +229,14 @@ def _gain(c: Comparison) -> str:
     return f"{'mean gain' if c.centre == 'mean' else 'typical gain'} {gain}"
 
 
+def _mean_gain(c: Comparison) -> str:
+    """Write the mean gain beside a typical one; the mean of what diverged is not a number to print."""
+    if not math.isfinite(c.mean):
+        return "a diverged run has no mean"
+    between = interval(c.mean_low, c.mean_high, c.scale)
+    return f"mean gain {size(c.mean, c.scale)}" + (f", 95 % interval {between}" if between else "")
+
+
 def with_sentence(comparison: Comparison) -> dict[str, Any]:
     """Return a comparison's fields with its sentence, as report.json has them; numbers may be infinite."""
     return {**vars(comparison), "sentence": sentence(comparison)}
-
-
-def headline(
-    arms: Sequence[str],
-    comparisons: Sequence[Comparison],
-    ranks: Mapping[str, float],
-    blocked: str = "no claim can be made until the failed trials are rerun",
-) -> str:
-    """Say who leads and over whom: the report's first sentence.
-
-    ranks: mean rank per arm, best first decides the leader. comparisons: those over all data sets, or of
-    the only problem. blocked: what to say where they are all blocked.
-    """
-    if len(arms) < 2:
-        return f"{arms[0]} ran alone; there is nothing to compare it with." if arms else "Nothing ran."
-    ranks = {arm: rank for arm, rank in ranks.items() if math.isfinite(rank)}
-    ordered = sorted(arms, key=lambda arm: (ranks.get(arm, math.inf), arms.index(arm)))
-    lead = ordered[0]
-    tied = [arm for arm in ordered if ranks.get(arm) == ranks.get(lead)]
-    ranked = f"mean rank {ranks[lead]:.1f} of {len(arms)}" if lead in ranks else "no rank"
-    if comparisons and len(tied) == len(arms) and all(c.verdict == "blocked" for c in comparisons):
-        return f"{blocked[0].upper()}{blocked[1:]}."
-    if len(tied) == len(arms):
-        return f"All {len(arms)} arms share the same mean rank."
-    opening = f"{joined(tied)} {'ranks' if len(tied) == 1 else 'rank'} best ({ranked})"
-    own = {(c.b if c.a == lead else c.a): c for c in comparisons if lead in (c.a, c.b)}
-    beaten = [arm for arm in ordered if arm in own and own[arm].verdict == "better" and own[arm].a == lead]
-    if not own:
-        return f"{opening}."
-    first = next(iter(own.values()))
-    if all(c.verdict == "too_few" for c in own.values()):
-        return (
-            f"{opening}, but {counted(first.n, first.unit)} {'is' if first.n == 1 else 'are'} too few for a "
-            f"claim; "
-            f"{about(first.needed)} would be enough."
-        )
-    if any(c.verdict == "blocked" for c in own.values()) and not beaten:
-        return f"{opening}, but {blocked}."
-    open_ = [arm for arm in ordered if arm in own and own[arm].verdict in ("undecided", "tie", "equivalent")]
-    # Of several that share the best rank, the comparisons are those of the first.
-    it, beats = ("it", "beats") if len(tied) == 1 else (lead, f"{lead} beats")
-    if len(beaten) == len(arms) - 1:
-        return f"{opening} and {beats} every other arm."
-    if beaten:
-        rest = f"; it cannot be told apart from {joined(open_)}" if open_ else ""
-        return f"{opening} and {beats} {joined(beaten)}{rest}."
-    if len(open_) in (0, len(arms) - 1):
-        return f"{opening}, but {it} cannot be told apart from any other arm."
-    return f"{opening}, but {it} cannot be told apart from {joined(open_)}."

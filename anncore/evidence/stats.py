@@ -358,6 +358,21 @@ def holm(p: Array | Sequence[float]) -> Array:
     return adjusted
 
 
+def selection_factor(p: Array, alpha: float = ALPHA) -> float:
+    """Return m / R: of m p-values Benjamini and Hochberg's procedure selects the R smallest; m if none.
+
+        R = max {i: p_(i) ≤ i alpha / m},   p_(1) ≤ ... ≤ p_(m)
+
+    A p-value within a selected family is multiplied by it. Benjamini & Hochberg, "Controlling the False
+    Discovery Rate", JRSS B 57(1), 1995; Benjamini & Bogomolov, JRSS B 76(1), 2014.
+    """
+    m = len(p)
+    if not m:
+        return 1.0
+    selected = np.flatnonzero(np.sort(p) <= alpha * np.arange(1, m + 1) / m)
+    return m / (int(selected[-1]) + 1 if len(selected) else 1)
+
+
 def smallest_p(pairs: int, sequential: bool = False) -> float:
     """Return the smallest p that so many pairs can give, where one arm wins every one of them.
 
@@ -372,30 +387,6 @@ def pairs_needed(comparisons: int, alpha: float = ALPHA, sequential: bool = Fals
     while smallest_p(pairs, sequential) > limit:
         pairs += 1
     return pairs
-
-
-def pairs_for_power(
-    gaps: Array | Sequence[float], comparisons: int = 1, alpha: float = ALPHA, power: float = 0.8
-) -> float:
-    """Return about how many pairs would show a difference as large as the one seen, inf if none is seen.
-
-        n = (π / 3) ((z_(1 - α/2m) + z_power) s / mean)²
-
-    the paired normal formula, with the signed-rank test's asymptotic relative efficiency 3/π (Lehmann,
-    "Nonparametrics", 1975, section 2.4); never below what the smallest p allows. From the finite
-    differences; a plan for the next experiment, no test.
-    """
-    from scipy import special
-
-    d = np.asarray(gaps, dtype=float)
-    d = d[np.isfinite(d)]
-    mean = float(np.mean(d)) if len(d) else 0.0
-    if len(d) < 2 or mean == 0:
-        return math.inf
-    quantiles = (1 - alpha / (2 * max(1, comparisons)), power)
-    z = sum(float(special.ndtri(q)) for q in quantiles)
-    wanted = math.pi / 3 * (z * deviation(d) / mean) ** 2
-    return max(float(math.ceil(wanted)), float(pairs_needed(comparisons, alpha)))
 
 
 def ranks(costs: Array | Sequence[float]) -> Array:

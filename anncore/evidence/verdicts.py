@@ -3,36 +3,48 @@
 `compare` turns costs into `Comparison`s, one per pair; titles, tables and sentences all read their
 `verdict`, so that no figure claims what its table denies:
 
-    better      a beats b: the adjusted p is at or below alpha
+    better      a beats b, in a typical run and on average: the adjusted p is at or below alpha
+    typical     a beats b in a typical run, but the mean of the differences does not bear it out
     undecided   the pairs at hand do not tell them apart
-    equivalent  the interval lies inside the region of practical equivalence
+    equivalent  the difference is smaller than what is worth having, after adjustment
     tie         equal on every pair, up to numeric noise
     too_few     no result could have been significant with so few pairs
     blocked     trials failed, crashed, timed out or are missing; rerun them first
 
 The unit of a comparison is the seed on one problem, and the data set over all.
+
+On the seeds of one problem two tests must agree before one arm beats another: the signed ranks, which speak
+of the typical run, and the mean's (`mean_difference`), whose number is printed. Otherwise an arm that fails
+in one run of ten would "lose" beside an interval that holds 0. Over data sets, which differ too much in
+difficulty for a mean, and where seeds come in rounds, the typical difference is what is tested and printed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import combinations
-from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
 from anncore.contract.shown import Shown
-from anncore.evidence import stats
-from anncore.evidence.always_valid import always_valid_interval, always_valid_p, pairs_until_decided
+from anncore.evidence import planning, stats
+from anncore.evidence.always_valid import pairs_until_decided
+from anncore.evidence.pair_tests import (
+    FEWEST_DATA_SETS as FEWEST_DATA_SETS,
+    Draft,
+    Pair as Pair,
+    PairTests,
+    Rule,
+    draft,
+)
 from anncore.evidence.stats import Centre as Centre
 from anncore.evidence.study import Study, blocked_arms
 from anncore.evidence.units import DATA_SETS as DATA_SETS, SEEDS as SEEDS, counted
 
-Verdict = Literal["better", "undecided", "equivalent", "tie", "too_few", "blocked"]
-FEWEST_DATA_SETS = 6  # below, over all data sets is description only
+Verdict = Literal["better", "typical", "undecided", "equivalent", "tie", "too_few", "blocked"]
 FEW_DATA_SETS = 10
 
 
@@ -43,9 +55,16 @@ class Comparison(Shown):
     `effect` with `low` and `high` is how much cheaper a is, on `scale`: "log" a difference of logarithms,
     "unit" of shares, "linear" in the metric's own units, "range" a share of the distance between the best
     and the worst arm. `wins`, `losses` and `ties` count pairs, `n` all of them. `p` is Holm-adjusted; it
-    is None wherever no p-value could settle the matter. `needed` is how many pairs would. `centre` says
-    which average the effect is: the "mean" difference, or the "median" of all pairs' averages (Hodges and
-    Lehmann's estimate).
+    is None wherever no p-value could settle the matter. `centre` says which average the effect is: the
+    "mean" difference, or the "median" of all pairs' averages (Hodges and Lehmann's estimate), which is the
+    typical one. `p_typical` is the adjusted p-value of the signed ranks alone, where `p` is the larger one of
+    these and the mean's. `mean` with `mean_low` and `mean_high` is the mean difference in any case; NaN where
+    it is not asked for. `rope` is the smallest difference worth having, on the scale; None where none is
+    stated.
+
+    `needed` is how many pairs would settle what is open. Where it is guessed from the difference seen,
+    `needed_low` and `needed_high` hold the true number nine times out of ten; `needed_high` is infinite
+    where the difference may be 0.
     """
 
     where: str  # the problem, or "" over all data sets
@@ -68,6 +87,13 @@ class Comparison(Shown):
     reason: str = ""
     centre: Centre = "mean"
     at_floor: int = 0  # pairs whose two trials are both at a function's floor: their steps decide
+    mean: float = math.nan
+    mean_low: float = math.nan
+    mean_high: float = math.nan
+    needed_low: float | None = None
+    needed_high: float | None = None
+    rope: float | None = None
+    p_typical: float | None = None
 
     def _title(self) -> str:
         return f"Comparison of {self.a} and {self.b}"
@@ -106,13 +132,19 @@ def compare(
     intervals and `needed` are then those that go with them (`anncore.evidence.always_valid`). floor: the
     cost at or below which a function's value is rounding and the steps to reach it decide.
     """
+    pairs = _pairs(costs, control, where=where, scale=scale, floor=floor, blocked=blocked or {})
+    return judge(pairs, unit=unit, rope=rope, alpha=alpha, sequential=sequential)
+
+
+def _pairs(
+    costs: Any, control: str | None, *, where: str, scale: str, floor: float, blocked: Mapping[str, str]
+) -> list[Pair]:
+    """Return every pair of columns, or each column with the control's, as they are compared."""
     column = {arm: costs[arm].to_numpy(float) for arm in costs.columns}  # once: there are hundreds of pairs
-    arms = list(column)
-    names = list(combinations(arms, 2))
+    names = list(combinations(column, 2))
     if control in column:
-        names = [(str(control), arm) for arm in arms if arm != control]
-    reasons = blocked or {}
-    pairs = [
+        names = [(str(control), arm) for arm in column if arm != control]
+    return [
         Pair(
             where,
             a,
@@ -120,25 +152,11 @@ def compare(
             column[a],
             column[b],
             scale,
-            reasons={arm: reasons[arm] for arm in (a, b) if arm in reasons},
+            reasons={arm: blocked[arm] for arm in (a, b) if arm in blocked},
             floor=floor,
         )
         for a, b in names
     ]
-    return judge(pairs, unit=unit, rope=rope, alpha=alpha, sequential=sequential)
-
-
-class Pair(NamedTuple):
-    """Two arms to compare: their costs unit by unit, and why nothing may be claimed of either, if so."""
-
-    where: str
-    a: str
-    b: str
-    costs_a: Any
-    costs_b: Any
-    scale: str
-    reasons: Mapping[str, str] = MappingProxyType({})
-    floor: float = -math.inf
 
 
 def judge(
@@ -149,167 +167,156 @@ def judge(
     alpha: float = stats.ALPHA,
     sequential: bool = False,
 ) -> list[Comparison]:
-    """Decide pairs that share one Holm correction; see `compare`."""
-    rule = _Rule(unit, rope, alpha, sequential, len(pairs))
-    drafts = [_draft(pair, unit, sequential) for pair in pairs]
-    adjusted = stats.holm([_p_value(draft.gaps, sequential) for draft in drafts])
-    return [
-        _decided(pair, _turned(draft, float(p), rule), float(p), rule)
-        for pair, draft, p in zip(pairs, drafts, adjusted, strict=True)
-    ]
+    """Decide pairs that share one Holm correction; see `compare`.
+
+    Three families are adjusted, each by itself: of the signed ranks' p-values, of the larger one of these and
+    the mean's, which "better" asks for, and of the tests of equivalence.
+    """
+    return judge_problems({"": pairs}, {"": Rule(unit, rope, alpha, sequential, len(pairs))})[""]
 
 
-def _decided(pair: Pair, draft: _Draft, p: float, rule: _Rule) -> Comparison:
-    reason = _reason(pair, draft, rule.unit)
-    verdict = _verdict(draft, p, reason, rule)
+def judge_problems(
+    pairs: Mapping[str, Sequence[Pair]], rules: Mapping[str, Rule]
+) -> dict[str, list[Comparison]]:
+    """Decide the pairs of several problems, with Holm's correction on each and a control over all of them.
+
+    Taken one by one, ten problems offer ten chances of a false claim. So a problem counts only if it is among
+    the R of m that Benjamini and Hochberg's procedure selects by their smallest adjusted p-values, and within
+    these each p-value is multiplied by m / R. Then the share of false claims among all that are made is at
+    most alpha, in the mean over the problems selected, and where nothing differs anywhere a claim is made in
+    alpha of all experiments. Benjamini & Bogomolov, "Selective Inference on Multiple Families of
+    Hypotheses", JRSS B 76(1), 2014. On a single problem this is Holm's correction alone.
+    """
+    drafts = {name: [draft(pair, rules[name]) for pair in own] for name, own in pairs.items()}
+    open_ = {name for name, own in pairs.items() if not all(pair.reasons for pair in own)}
+    tests = _adjusted(
+        {name: [one.tests for one in own] for name, own in drafts.items()},
+        open_,
+        max((rule.alpha for rule in rules.values()), default=stats.ALPHA),
+    )
+    return {
+        name: [
+            _decided(pair, one, adjusted, rules[name])
+            for pair, one, adjusted in zip(own, drafts[name], tests[name], strict=True)
+        ]
+        for name, own in pairs.items()
+    }
+
+
+def _adjusted(
+    tests: Mapping[str, Sequence[PairTests]], open_: Set[str], alpha: float
+) -> dict[str, list[PairTests]]:
+    """Return the p-values after Holm's correction on each problem and the selection among open problems."""
+    families: dict[str, list[list[float]]] = {name: [] for name in tests}
+    for field in PairTests._fields:
+        adjusted = {name: stats.holm([getattr(one, field) for one in own]) for name, own in tests.items()}
+        smallest = np.array([float(p.min()) for name, p in adjusted.items() if name in open_])
+        factor = stats.selection_factor(smallest, alpha)
+        for name, p in adjusted.items():
+            families[name].append([min(1.0, factor * float(value)) for value in p])
+    return {name: [PairTests(*p) for p in zip(*own, strict=True)] for name, own in families.items()}
+
+
+def _decided(pair: Pair, drafted: Draft, adjusted: PairTests, rule: Rule) -> Comparison:
+    verdict = _verdict(pair, drafted, adjusted, rule)
+    centre: Centre = "median" if verdict == "typical" else drafted.centre
+    effect = drafted.mean if centre == "mean" else drafted.typical
+    turned = effect.value < 0 or (effect.value == 0 and (drafted.gaps < 0).sum() > (drafted.gaps > 0).sum())
+    a, b = (pair.b, pair.a) if turned else (pair.a, pair.b)
+    gaps = -drafted.gaps if turned else drafted.gaps
+    effect, mean = (_turned(one) if turned else one for one in (effect, drafted.mean))
+    p = adjusted.typical if verdict == "typical" else adjusted.both
     both = np.maximum(pair.costs_a, pair.costs_b) <= pair.floor + 1e-9
     return Comparison(
         where=pair.where,
         unit=rule.unit,
-        a=draft.a,
-        b=draft.b,
+        a=a,
+        b=b,
         verdict=verdict,
-        n=len(draft.gaps),
-        wins=int((draft.gaps > 0).sum()),
-        losses=int((draft.gaps < 0).sum()),
-        ties=int((draft.gaps == 0).sum()),
-        diverged=int(np.isinf(draft.gaps).sum()),
-        effect=draft.estimate.value,
-        low=draft.estimate.low,
-        high=draft.estimate.high,
+        n=len(gaps),
+        wins=int((gaps > 0).sum()),
+        losses=int((gaps < 0).sum()),
+        ties=int((gaps == 0).sum()),
+        diverged=int(np.isinf(gaps).sum()),
+        effect=effect.value,
+        low=effect.low,
+        high=effect.high,
         scale=pair.scale,
-        p=p if verdict in ("better", "undecided", "equivalent", "tie") else None,
-        needed=_needed(draft.gaps, verdict, rule),
+        p=None if verdict in ("too_few", "blocked") else p,
+        **_needed(gaps, verdict, rule),  # type: ignore[arg-type]
         comparisons=rule.comparisons,
-        reason=reason,
-        centre=draft.centre,
+        reason=_reason(pair, drafted, a, b, rule.unit),
+        centre=centre,
         at_floor=int(both.sum()),
+        mean=mean.value,
+        mean_low=mean.low,
+        mean_high=mean.high,
+        rope=rule.rope,
+        p_typical=None if verdict in ("too_few", "blocked") else adjusted.typical,
     )
 
 
-class _Draft(NamedTuple):
-    """A pair with the arm first that the effect speaks for, and its complete pairs' differences."""
-
-    a: str
-    b: str
-    gaps: Any
-    estimate: stats.Estimate
-    centre: Centre
+def _turned(estimate: stats.Estimate) -> stats.Estimate:
+    """Return the estimate of the differences the other way round."""
+    return stats.Estimate(-estimate.value, -estimate.high, -estimate.low, estimate.n)
 
 
-class _Rule(NamedTuple):
-    """What all comparisons of one table share."""
-
-    unit: str
-    rope: float | None
-    alpha: float
-    sequential: bool
-    comparisons: int
-
-    @property
-    def least(self) -> int:
-        """The fewest pairs with which any comparison could be significant."""
-        pairs = stats.pairs_needed(self.comparisons, self.alpha, self.sequential)
-        return pairs if self.unit == SEEDS else max(pairs, FEWEST_DATA_SETS)
-
-
-def _draft(pair: Pair, unit: str, sequential: bool) -> _Draft:
-    gaps = stats.differences(pair.costs_a, pair.costs_b)
-    a, b, complete = _led(gaps[~np.isnan(gaps)], pair.a, pair.b, unit, sequential)
-    return _Draft(a, b, complete, *_effect(complete, unit, sequential))
-
-
-def _led(gaps: Any, a: str, b: str, unit: str, sequential: bool) -> tuple[str, str, Any]:
-    """Return the pair with the arm first that is ahead, and its differences in that direction."""
-    lead = 0.0
-    if len(gaps):
-        # The estimate is what counts here, and an interval for every look takes longer than all the rest.
-        lead = (stats.pseudomedian(gaps) if sequential else _effect(gaps, unit, sequential)[0]).value
-    if lead < 0 or (lead == 0 and (gaps < 0).sum() > (gaps > 0).sum()):
-        return b, a, -gaps
-    return a, b, gaps
-
-
-def _turned(draft: _Draft, p: float, rule: _Rule) -> _Draft:
-    """Turn a significant pair where a few large gaps pull the mean away from what the test says."""
-    estimate = draft.estimate if rule.sequential else stats.pseudomedian(draft.gaps)
-    if p > rule.alpha or not estimate.value < 0:
-        return draft
-    gaps = -draft.gaps
-    return draft._replace(
-        a=draft.b, b=draft.a, gaps=gaps, estimate=_median(gaps, rule.sequential), centre="median"
-    )
-
-
-def _reason(pair: Pair, draft: _Draft, unit: str) -> str:
+def _reason(pair: Pair, drafted: Draft, a: str, b: str, unit: str) -> str:
     """Say why nothing may be claimed of a pair; "" where nothing speaks against it."""
-    reasons = [f"{arm}: {pair.reasons[arm]}" for arm in (draft.a, draft.b) if arm in pair.reasons]
-    missing = len(pair.costs_a) - len(draft.gaps)
+    reasons = [f"{arm}: {pair.reasons[arm]}" for arm in (a, b) if arm in pair.reasons]
+    missing = len(pair.costs_a) - len(drafted.gaps)
     if missing and not reasons:
         lack = "lacks" if missing == 1 else "lack"
         reasons = [f"{missing} of {counted(len(pair.costs_a), unit)} {lack} a partner"]
     return "; ".join(reasons)
 
 
-def _verdict(draft: _Draft, p: float, reason: str, rule: _Rule) -> Verdict:
-    gaps, estimate = draft.gaps, draft.estimate
-    if reason:
+def _verdict(pair: Pair, drafted: Draft, adjusted: PairTests, rule: Rule) -> Verdict:
+    gaps = drafted.gaps
+    if _reason(pair, drafted, pair.a, pair.b, rule.unit):
         return "blocked"
     if len(gaps) and not gaps.any():
         return "tie"
-    if rule.rope is not None and -rule.rope <= estimate.low and estimate.high <= rule.rope:
+    if adjusted.equivalent <= rule.alpha:
         return "equivalent"
     if len(gaps) < rule.least:
         return "too_few"
-    return "better" if p <= rule.alpha else "undecided"
+    if adjusted.both <= rule.alpha:
+        return "better"
+    return "typical" if adjusted.typical <= rule.alpha else "undecided"
 
 
-def _needed(gaps: Any, verdict: Verdict, rule: _Rule) -> float | None:
-    """Return how many pairs would settle what is open; None where nothing is."""
+def _needed(gaps: Any, verdict: Verdict, rule: Rule) -> dict[str, float | None]:
+    """Return how many pairs would settle what is open, with a range where that is guessed; else None."""
     if verdict == "too_few":
-        return float(rule.least)
+        return {"needed": float(rule.least)}
     if verdict != "undecided":
-        return None
-    planned = pairs_until_decided if rule.sequential else stats.pairs_for_power
-    return max(planned(gaps, rule.comparisons, rule.alpha), len(gaps) + 1.0)
+        return {"needed": None}
+    planned = pairs_until_decided if rule.sequential else planning.pairs_for_power
+    more = len(gaps) + 1.0
+    low, high = planning.pairs_range(gaps, rule.comparisons, rule.alpha)
+    return {
+        "needed": max(planned(gaps, rule.comparisons, rule.alpha), more),
+        "needed_low": max(low, more),
+        "needed_high": max(high, more),
+    }
 
 
-def seed_claims(study: Study, problem: str) -> list[Comparison]:
-    """Return the comparisons of a `Study` on one problem, over its seeds, as its [report] table asks.
+def seed_claims(study: Study) -> dict[str, list[Comparison]]:
+    """Return the comparisons of a `Study` by problem, over its seeds, as its [report] table asks.
 
     Where the sweep ran in rounds, p-values and intervals are those that hold however often one looks.
     """
-    measure, rope = study.measures[problem], study.options.get("rope")
-    if rope is not None and measure.scale == "log":
-        rope = math.log1p(rope)
-    return compare(
-        study.costs(problem),
-        where=problem,
-        scale=measure.scale,
-        blocked=blocked_arms(study, problem),
-        control=study.control,
-        rope=rope,
-        sequential=study.sequential,
-        floor=math.log(measure.floor) if measure.floor else -math.inf,
-    )
-
-
-def _p_value(gaps: Any, sequential: bool) -> float:
-    if sequential:
-        return float(always_valid_p(gaps)[-1]) if len(gaps) else 1.0
-    return stats.wilcoxon(gaps)
-
-
-def _effect(gaps: Any, unit: str, sequential: bool) -> tuple[stats.Estimate, Centre]:
-    """Return the mean difference with its t-interval; the rank-based one where a mean would not do.
-
-    A divergence makes the mean infinite, a single far-off seed decides it, data sets differ too much in
-    difficulty for a t-interval, and a t-interval holds at one look only.
-    """
-    if sequential or unit != SEEDS or np.isinf(gaps).any() or stats.one_decides(gaps):
-        return _median(gaps, sequential), "median"
-    return stats.mean_interval(gaps), "mean"
-
-
-def _median(gaps: Any, sequential: bool) -> stats.Estimate:
-    return always_valid_interval(gaps) if sequential else stats.pseudomedian(gaps)
+    pairs, rules = {}, {}
+    for problem in study.problems:
+        measure = study.measures[problem]
+        pairs[problem] = _pairs(
+            study.costs(problem),
+            study.control,
+            where=problem,
+            scale=measure.scale,
+            floor=math.log(measure.floor) if measure.floor else -math.inf,
+            blocked=blocked_arms(study, problem),
+        )
+        rules[problem] = Rule(SEEDS, measure.rope, stats.ALPHA, study.sequential, len(pairs[problem]))
+    return judge_problems(pairs, rules)

@@ -24,8 +24,16 @@ from anncore.contract.trial import STATUSES, canonical
 from anncore.evidence import stats
 from anncore.evidence.cautions import audit, selection_gap
 from anncore.evidence.frame import LEFT_OUT, NOT_CHOSEN, NOT_RUN
+from anncore.evidence.headline import Asked, headline
 from anncore.evidence.measures import Measure
-from anncore.evidence.sentences import SEEDS, about, counted, headline, joined, sentence, with_sentence
+from anncore.evidence.sentences import (
+    SEEDS,
+    counted,
+    joined,
+    needed_pairs,
+    sentence,
+    with_sentence,
+)
 from anncore.evidence.study import BLOCKING, Study, blocked_arms, by_data_set
 from anncore.evidence.units import singular
 from anncore.evidence.verdicts import Comparison, compare, seed_claims
@@ -91,7 +99,7 @@ class _Claims(NamedTuple):
 
 
 def _claims(study: Study, ranked: list[str]) -> _Claims:
-    by_problem = {problem: seed_claims(study, problem) for problem in study.problems}
+    by_problem = seed_claims(study)
     claims = _Claims(*_compare_data_sets(study, study.control), by_problem)
     places = {arm: place for place, arm in enumerate(ranked)}
     for comparisons in (claims.over_all, *by_problem.values()):
@@ -139,7 +147,7 @@ def _answer(
     pairs = max((len(comparisons) for comparisons in claims.by_problem.values()), default=0)
     labels = {measure.label for measure in study.measures.values()}
     return {
-        "headline": _headline(study, claims.deciding, overall, _own_answer(success, claim)),
+        "headline": _headline(study, claims, overall, _own_answer(success, claim)),
         "findings": [
             *([{"kind": "claim", "where": "", "text": claim["sentence"]}] if claim else []),
             *success_findings(
@@ -189,7 +197,7 @@ def _watched(study: Study) -> list[dict[str, Any]]:
 
 def _headline(
     study: Study,
-    deciding: list[Comparison],
+    claims: _Claims,
     overall: list[dict[str, Any]],
     own_answer: str = "",
 ) -> str:
@@ -215,11 +223,21 @@ def _headline(
         return f"{planned - missing} of {planned} report trials {have} run; no arm is ranked until all have."
     if own_answer and study.arms:
         return own_answer
-    ranks = {row["arm"]: row["mean_rank"] for row in overall}
-    said = headline(study.arms, deciding, ranks, *_blocked_words(study))
-    if len(study.problems) > 1 and len(study.arms) > 1 and not deciding:
-        return f"{said.rstrip('.')}; variants of one data set allow no claim over all of them."
-    return said
+    labels = {measure.label for measure in study.measures.values()}
+    ranks = {row["arm"]: row["mean_rank"] for row in overall if math.isfinite(row["mean_rank"])}
+    return headline(
+        Asked(
+            study.arms,
+            claims.over_all,
+            claims.by_problem,
+            ranks,
+            labels.pop() if len(labels) == 1 else "",
+            study.unit,
+            study.problem_unit,
+            study.control,
+            *_blocked_words(study),
+        )
+    )
 
 
 def _own_answer(success: dict[str, Any] | None, claim: dict[str, Any] | None) -> str:
@@ -252,7 +270,9 @@ def _compare_data_sets(
     for problem in study.problems:
         for arm, reason in blocked_arms(study, problem).items():
             blocked.setdefault(arm, f"{reason} on {problem}")
-    comparisons = compare(costs, unit=study.unit, scale=scale, blocked=blocked, control=control)
+    ropes = [measure.rope for measure in study.measures.values()] if scale != "range" else []
+    rope = min((one for one in ropes if one is not None), default=None) if None not in ropes else None
+    comparisons = compare(costs, unit=study.unit, scale=scale, blocked=blocked, control=control, rope=rope)
     values = costs.to_numpy(float)
     if np.isnan(values).any() or values.shape[1] < 3:
         return comparisons, scale, None
@@ -291,12 +311,12 @@ def _waits(claim: Comparison) -> bool:
 
 
 def _undecided(undecided: list[Comparison], total: int) -> str:
-    near = min(undecided, key=lambda c: c.needed or math.inf)
+    near = min(undecided, key=lambda c: 1.0 if c.p_typical is None else c.p_typical)
     return (
         f"{len(undecided)} of {total} pairs of arms cannot be told apart with {near.n} {near.unit}; "
-        f"nearest to a verdict are {near.a} and {near.b}, for which about {about(near.needed)} would "
-        f"be needed."
-    ).replace("about more", "more")
+        f"nearest to a verdict are {near.a} and {near.b}, for which "
+        f"{needed_pairs(near.needed, near.needed_low, near.needed_high)} would be needed."
+    )
 
 
 def _rounds(experiment: Any, units: str) -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ from anncore.contract.documentation import documentation
 from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE
 from anncore.evidence import stats
 from anncore.evidence.claim import column_words
-from anncore.evidence.sentences import counted, growth, joined, number, p_value, percent, short
+from anncore.evidence.sentences import counted, growth, joined, number, p_value, percent, short, worth_words
 from anncore.evidence.signed_rank import EXACT_PAIRS, TAIL_ERROR
 from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
 from anncore.evidence.verdicts import FEWEST_DATA_SETS
@@ -19,6 +19,11 @@ from anncore.report.success import success_sentence
 REFERENCES = (
     "Wilcoxon (1945), Individual comparisons by ranking methods, Biometrics 1(6).",
     "Holm (1979), A simple sequentially rejective multiple test procedure, Scand. J. Statistics 6(2).",
+    "Hall (1992), On the removal of skewness by transformation, J. Royal Statistical Society B 54(1).",
+    "Benjamini & Bogomolov (2014), Selective inference on multiple families of hypotheses, J. Royal "
+    "Statistical Society B 76(1).",
+    "Schuirmann (1987), A comparison of the two one-sided tests procedure and the power approach, J. "
+    "Pharmacokinetics and Biopharmaceutics 15(6).",
     "Hodges & Lehmann (1963), Estimates of location based on rank tests, Ann. Math. Statistics 34(2).",
     "Benavoli, Corani & Mangili (2016), Should we really use post-hoc tests based on mean-ranks?, JMLR "
     "17(5).",
@@ -315,11 +320,25 @@ def _within(content: Mapping[str, Any]) -> str:
         f"{stats.ALPHA:g}. "
     )
     text += (
-        "The effect is the Hodges-Lehmann estimate with the interval that inverts the test at 95 %."
+        "The effect is the Hodges-Lehmann estimate, the typical difference, with the interval that inverts "
+        "the test at 95 %."
         if sequential
-        else "The effect is the mean paired difference with its t-interval, or the Hodges-Lehmann estimate "
-        "where a seed diverged, or where a few large differences turn the mean against the test."
+        else "That test speaks of the typical run. An arm is said to beat another only where the mean "
+        "difference bears it out: the p-value is the larger one of the signed ranks' and the mean's, and "
+        "what is printed is the mean difference. Its interval and p-value are the less favourable ones of "
+        "Student's t and of Hall's (1992), which takes skewness into account. Where the signed ranks alone "
+        "are clear, an arm is better “in a typical run, but not surely on average”, with the "
+        "Hodges-Lehmann estimate; that one also stands where a seed diverged, or where a single seed decides "
+        "the mean."
     )
+    if len(content["problems"]) > 1:
+        text += (
+            f" Claims are made on {counted(len(content['problems']), content['problem_unit'])}: those are "
+            f"selected by Benjamini and Hochberg's procedure on the smallest adjusted p-value of each, and "
+            f"each p-value is multiplied by their number over that of the selected ones (Benjamini & "
+            f"Bogomolov 2014), so that at most {percent(stats.ALPHA, 0)} of such claims are false."
+        )
+    text += _smallest_difference(content)
     needed = stats.pairs_needed(pairs, sequential=sequential)
     if n < needed:
         text += (
@@ -329,6 +348,23 @@ def _within(content: Mapping[str, Any]) -> str:
             f"{needed} seeds would be enough."
         )
     return text
+
+
+def _smallest_difference(content: Mapping[str, Any]) -> str:
+    """Say what differences are too small to matter, and how equivalence is tested; "" where none are."""
+    ropes = {
+        worth_words(c["rope"], c["scale"])
+        for comparisons in content["comparisons"]["problems"].values()
+        for c in comparisons
+        if c["rope"] is not None
+    }
+    if not ropes:
+        return ""
+    return (
+        f" The smallest difference worth having is {joined(sorted(ropes))}; [report] rope sets another one. "
+        "Two arms are equivalent where both one-sided tests against it are significant at half of α "
+        "(Schuirmann 1987), adjusted likewise; the 95 % interval then lies inside."
+    )
 
 
 def _signed_rank_test(n: int) -> str:

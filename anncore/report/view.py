@@ -269,7 +269,7 @@ def _comparisons(caption: str, comparisons: Sequence[Mapping[str, Any]], best: s
     if len(comparisons) > MOST_PAIRS:
         caption += f" Of {len(comparisons)} pairs those of {best}; report.json has all."
         comparisons = [c for c in comparisons if best in (c["a"], c["b"])]
-    header = ["better so far", "against", "wins", "gain", "95 % interval", "p (Holm)", "verdict"]
+    header = ["better so far", "against", "wins", "gain", "95 % interval", "p (adjusted)", "verdict"]
     rows = [
         [
             Cell(c["a"]),

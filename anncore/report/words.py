@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from anncore.evidence.sentences import (
-    about,
     counted,
     interval,
     joined,
+    needed_pairs,
     number,
     p_value,
     pair_percent,
@@ -25,6 +25,7 @@ from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
 MOST_IN_MATRIX = 8  # arms against arms; more make a table too wide for a page
 VERDICTS = {
     "better": "better",
+    "typical": "better in a typical run only",
     "undecided": "not told apart",
     "equivalent": "equivalent",
     "tie": "equal",
@@ -134,9 +135,9 @@ def probability(c: Mapping[str, Any]) -> str:
 def verdict(c: Mapping[str, Any]) -> str:
     """Write a comparison's verdict; what is undecided says how many pairs it would take."""
     words = VERDICTS[c["verdict"]]
-    if c["verdict"] in ("too_few", "undecided") and c["needed"] is not None and c["needed"] <= 1000:
-        return f"{words} (about {about(c['needed'])} needed)"
-    return words
+    if c["verdict"] not in ("too_few", "undecided") or c["needed"] is None:
+        return words
+    return f"{words} ({needed_pairs(c['needed'], c.get('needed_low'), c.get('needed_high'))} needed)"
 
 
 def share(done: int, total: int) -> str:

@@ -145,7 +145,7 @@ def looked(results: Any) -> tuple[Experiment, Look]:
     from anncore.evidence.verdicts import seed_claims
 
     study = Study(results)
-    comparisons = [claim for problem in study.problems for claim in seed_claims(study, problem)]
+    comparisons = [claim for claims in seed_claims(study).values() for claim in claims]
     claims = tuple(
         Claim(c.where, c.a, c.b, c.verdict, c.effect, c.low, c.high, c.scale, c.p, c.n) for c in comparisons
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from anncore.evidence import always_valid, arms, signed_rank, stats
+from anncore.evidence import always_valid, arms, planning, signed_rank, stats
 from anncore.report import methods
 
 PAIRS = signed_rank.EXACT_PAIRS + 1
@@ -179,7 +179,7 @@ def test_intervals_of_huge_and_tiny_values_are_those_of_ordinary_ones_times_thei
     assert np.array_equal(
         stats.mean_band(values[:, None] * size), np.array(stats.mean_band(values[:, None])) * size
     )
-    assert stats.pairs_for_power(values * size) == stats.pairs_for_power(values)
+    assert planning.pairs_for_power(values * size) == planning.pairs_for_power(values)
 
 
 @pytest.mark.parametrize("seeds", [300, 301])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from anncore.evidence import stats
+from anncore.evidence import planning, stats
 
 INF, NAN = math.inf, math.nan
 
@@ -139,6 +139,6 @@ def test_pairs_for_power_by_hand() -> None:
     # mean 1, s 2; (1.959964 + 0.841621)² x 4 x π / 3 = 32.88
     d = np.array([1 - math.sqrt(2), 1 + math.sqrt(2)]) * 1.0
     assert np.std(d, ddof=1) == pytest.approx(2)
-    assert stats.pairs_for_power(d) == 33
-    assert stats.pairs_for_power([1.0, 1.001]) == 6  # never below what the smallest p allows
-    assert stats.pairs_for_power([1.0, -1.0]) == INF
+    assert planning.pairs_for_power(d) == 33
+    assert planning.pairs_for_power([1.0, 1.001]) == 6  # never below what the smallest p allows
+    assert planning.pairs_for_power([1.0, -1.0]) == INF

@@ -26,6 +26,14 @@ class AnyMetric(Component):
     bounds: ClassVar[str] = "(-inf, inf)"
     """The interval in which its values lie."""
 
+    worth: ClassVar[float | None] = None
+    """The smallest difference worth having: what is surely smaller counts as equivalent.
+
+    In the metric's own unit; for one that is compared by ratios, as losses are, a relative change. None: half
+    a point (0.005) for shares, 1 % for what is compared by ratios, nothing for others. `[report] rope` takes
+    its place.
+    """
+
     curve: ClassVar[bool] = False
     """Whether it is also recorded at every evaluation."""
 

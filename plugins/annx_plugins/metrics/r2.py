@@ -28,6 +28,7 @@ class R2(Metric):
     goal: ClassVar[Literal["min", "max"]] = "max"
     tasks: ClassVar[tuple[Task, ...]] = ("regression", "unsupervised")
     bounds: ClassVar[str] = "(-inf, 1]"
+    worth: ClassVar[float] = 0.005  # half a hundredth of the variance
 
     def score(self, output: Array, target: Array) -> Array:
         # Squares of 1e154 overflow and those of 1e-170 are 0; a power of two changes no digit.

@@ -1,0 +1,95 @@
+"""The mean of paired differences: its interval and its tests, also where the differences are skewed.
+
+Student's t errs where differences lean to one side: of exponential ones its 95 % interval holds the mean in
+87 to 92 % of samples of 5 to 20. Hall's transformation takes the skewness out, but errs where there is none
+to see. Here a value is left out only if both leave it out, so the interval reaches to the farther of both
+ends. It holds the mean in 94 to 97 % of samples of 5 to 30 differences that are normal, t-distributed,
+rounded, bounded or those of exponential scores, and in 92 to 96 % where the differences themselves are
+exponential or log-normal (tests/evidence/test_simulations.py). No interval does so for a mean that rare
+far-off values make, which a small sample has not seen.
+
+Hall, "On the Removal of Skewness by Transformation", JRSS B 54(1), 1992, 221-228. With x = (m - μ) / s, the
+skewness γ and n differences
+
+    t = √n g(x)        g(x) = x + γ x² / 3 + γ² x³ / 27 + γ / 6n
+
+is compared with Student's distribution with n - 1 degrees of freedom, as t = √n x is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from anncore.contract.kinds import Array
+from anncore.evidence.stats import LEVEL, Estimate, deviation
+
+
+def mean_difference(gaps: Array | Sequence[float], level: float = LEVEL) -> Estimate:
+    """Return the mean with its interval; see the module.
+
+    gaps: without NaN. Where some are infinite, in one direction, the mean is, and has no interval; in both,
+    it is NaN. One gap has no interval, gaps that all agree have one of width 0.
+    """
+    from scipy import special
+
+    d = np.asarray(gaps, dtype=float)
+    n = len(d)
+    infinite = np.unique(d[np.isinf(d)])
+    if n == 0 or len(infinite):
+        value = float(infinite[0]) if len(infinite) == 1 else math.nan
+        return Estimate(value, math.nan, math.nan, n)
+    mean = float(np.mean(d))
+    if n == 1:
+        return Estimate(mean, math.nan, math.nan, 1)
+    spread = deviation(d)
+    if spread == 0:
+        return Estimate(mean, mean, mean, n)
+    t = float(special.stdtrit(n - 1, (1 + level) / 2)) / math.sqrt(n)
+    gamma = _skewness(d, mean, spread)
+    ends = [mean - x * spread for x in (t, -t, _straightened(t, gamma, n), _straightened(-t, gamma, n))]
+    return Estimate(mean, min(ends), max(ends), n)
+
+
+def mean_p(gaps: Array | Sequence[float], at: float = 0.0) -> float:
+    """Return the two-sided p-value of the mean being `at`: the larger of Student's and Hall's.
+
+    It is at most 1 - level where `mean_difference` leaves `at` out. Infinite gaps in one direction have the
+    p-value 0, in both 1; so has a single gap.
+    """
+    from scipy import special
+
+    d = np.asarray(gaps, dtype=float)
+    n = len(d)
+    infinite = np.unique(d[np.isinf(d)])
+    if len(infinite):
+        return 0.0 if len(infinite) == 1 else 1.0
+    if n < 2:
+        return 1.0
+    mean, spread = float(np.mean(d)), deviation(d)
+    if spread == 0:
+        return float(mean == at)
+    x = (mean - at) / spread
+    distances = (abs(x), abs(_transformed(x, _skewness(d, mean, spread), n)))
+    return float(2 * special.stdtr(n - 1, -math.sqrt(n) * min(distances)))
+
+
+def _skewness(d: Array, mean: float, spread: float) -> float:
+    """Return γ = n Σ (d - m)³ / (n - 1) (n - 2) s³, the usual estimate for small samples; 0 below three."""
+    n = len(d)
+    return float(np.sum(((d - mean) / spread) ** 3) * n / ((n - 1) * (n - 2))) if n > 2 else 0.0
+
+
+def _transformed(x: float, gamma: float, n: int) -> float:
+    """Return g(x); see the module."""
+    return x + gamma * x**2 / 3 + gamma**2 * x**3 / 27 + gamma / (6 * n)
+
+
+def _straightened(y: float, gamma: float, n: int) -> float:
+    """Return the x with g(x) = y, which is 3 (∛(1 + γ (y - γ / 6n)) - 1) / γ."""
+    moved = y - gamma / (6 * n)
+    if abs(gamma * moved) < 1e-6:  # where the cube root would lose its digits
+        return moved
+    return float(3 * (np.cbrt(1 + gamma * moved) - 1) / gamma)
