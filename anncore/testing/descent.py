@@ -113,7 +113,9 @@ def walk(
     gradients of a bowl, tilted by these.
     """
     plain, own = is_plain(type(component)) and len(specs) == 1, scope_of(component)
-    if len(specs) > 1 or own == "trial" or (own == "array" and not plain):  # as the core passes it
+    if (
+        len(specs) > 1 or own == "trial" or (own in ("array", "arrays") and not plain)
+    ):  # as the core passes it
         weight, grads = weight.reshape(len(weight), 1, -1), grads.reshape(*grads.shape[:2], 1, -1)
     bowl = bowl or Bowl.like(weight)
     driver = component if plain else fit(component, specs, bowl.ask)

@@ -222,6 +222,20 @@ ROWS = [
         {"preset": "optax", "lr": 0.1, "beta1": 0.8, "beta2": 0.95, "weight_decay": 0.2},
         halves=False,
     ),
+    optax(
+        "optimizer",
+        "schedule_free_sgd",
+        lambda o, lr: Free(o, o.contrib.schedule_free_sgd()),
+        {"preset": "optax"},
+        halves=False,  # it weighs a step by the learning rate of the next
+    ),
+    optax(
+        "optimizer",
+        "schedule_free_sgd",
+        lambda o, lr: Free(o, o.contrib.schedule_free_sgd(0.1, b1=0.8, weight_decay=0.2)),
+        {"preset": "optax", "lr": 0.1, "beta": 0.8, "weight_decay": 0.2},
+        halves=False,
+    ),
     activation("identity", lambda nn, z: nn.identity(z)),
     activation("sigmoid", lambda nn, z: nn.sigmoid(z)),
     activation("tanh", lambda nn, z: nn.tanh(z)),

@@ -33,6 +33,9 @@ SAMPLING = "random draws, compared by their spread and quantiles"
 
 NORM32 = "pytorch-optimizer takes the norm in float32"
 
+TINY = "pytorch-optimizer adds 1e-15 under the root"
+SHARES32 = "pytorch-optimizer keeps the shares of its running means in float32"
+
 WEIGHTS = (0.5, 1.0, 4.0)
 
 torch = partial(Row, "torch")
@@ -460,6 +463,69 @@ ROWS = [
             },
         )
         for warmup in (False, True)
+    ),
+    po(
+        "optimizer",
+        "laprop",
+        lambda o, p: o.LaProp(p),
+        {"preset": "authors", "eps_mode": "hat"},
+        rtol=1e-6,
+        why=TINY,
+    ),
+    po(
+        "optimizer",
+        "laprop",
+        lambda o, p: o.LaProp(p, lr=0.01, betas=(0.8, 0.5)),
+        {"lr": 0.01, "beta1": 0.8, "beta2": 0.5, "eps_mode": "hat"},
+        "wide",
+        halves=False,  # it has the rate in its momentum; its decay comes after the step, or has no effect
+        atol=1e-10,
+    ),
+    po(
+        "optimizer",
+        "qhadam",
+        lambda o, p: o.QHAdam(p, nus=(0.7, 1.0), betas=(0.995, 0.999)),
+        {"preset": "paper"},
+        rtol=1e-7,
+        why=SHARES32,
+    ),
+    po(
+        "optimizer",
+        "qhadam",
+        lambda o, p: o.QHAdam(p, nus=(0.4, 0.8), weight_decay=0.2),
+        {"nu1": 0.4, "nu2": 0.8, "beta1": 0.9, "weight_decay": 0.2},
+        rtol=1e-7,
+        why=SHARES32,
+    ),
+    po("optimizer", "qhm", lambda o, p: o.QHM(p, lr=1.0, momentum=0.999, nu=0.7), {"preset": "paper"}),
+    po(
+        "optimizer",
+        "qhm",
+        lambda o, p: o.QHM(p, lr=0.1, momentum=0.9, nu=0.4, weight_decay=0.2, weight_decouple=True),
+        {"momentum": 0.9, "nu": 0.4, "weight_decay": 0.2, "decay_mode": "decoupled"},
+    ),
+    po("optimizer", "aggmo", lambda o, p: o.AggMo(p), {"preset": "paper", "lr": 1e-3}),
+    po(
+        "optimizer",
+        "aggmo",
+        lambda o, p: o.AggMo(p, lr=0.1, betas=(0.0, 0.9, 0.99, 0.999), weight_decay=0.2),
+        {"lr": 0.1, "betas": (0.0, 0.9, 0.99, 0.999), "weight_decay": 0.2},
+    ),
+    po("optimizer", "grams", lambda o, p: o.Grams(p), {"preset": "paper"}),
+    po(
+        "optimizer",
+        "grams",
+        lambda o, p: o.Grams(p, lr=0.1, betas=(0.5, 0.9), weight_decay=0.2),
+        {"lr": 0.1, "beta1": 0.5, "beta2": 0.9, "weight_decay": 0.2},
+    ),
+    po("optimizer", "schedule_free_sgd", lambda o, p: free(o.ScheduleFreeSGD(p), p), {"preset": "paper"}),
+    po(
+        "optimizer",
+        "schedule_free_sgd",
+        lambda o, p: free(
+            o.ScheduleFreeSGD(p, lr=0.1, momentum=0.8, weight_decay=0.2, warmup_steps=12, r=0.5), p
+        ),
+        {"lr": 0.1, "beta": 0.8, "weight_decay": 0.2, "warmup": 12, "r": 0.5},
     ),
     torch(
         "optimizer",
