@@ -44,6 +44,27 @@ def nested(optimizer: Any) -> Iterator[Any]:
         yield from getattr(optimizer, key)
 
 
+def seeded(optimizer: Any, seeds: Callable[[str], Array], name: str = "optimizer") -> Any:
+    """Return an optimizer in which each one that draws random numbers, itself included, has seeds of its own.
+
+    seeds: returns those of a stream's name, (T, 1, 1).
+    """
+    if not _draws(optimizer):
+        return optimizer
+    own = overrides(type(optimizer), AnyOptimizer.seeded)
+    twin = copy(optimizer.seeded(seeds(name)) if own else optimizer)
+    for key in _fields(twin):
+        inner = tuple(
+            seeded(one, seeds, f"{name} {key} {place}") for place, one in enumerate(getattr(twin, key))
+        )
+        object.__setattr__(twin, key, inner)
+    return twin
+
+
+def _draws(optimizer: Any) -> bool:
+    return overrides(type(optimizer), AnyOptimizer.seeded) or any(map(_draws, nested(optimizer)))
+
+
 def rates(optimizer: Any) -> Iterator[Any]:
     """Yield an optimizer and those inside it that have a learning rate."""
     if isinstance(getattr(optimizer, "lr", None), np.ndarray):

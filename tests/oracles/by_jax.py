@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from oracles.by_torch import SAMPLING
@@ -21,6 +22,8 @@ from oracles.rows import (
     Z,
     facts,
 )
+
+from anncore import counted_normal
 
 FLOAT32 = "optax keeps its schedules in float32"
 
@@ -80,6 +83,22 @@ class Slow:
     def at(self, theta: Any, state: Any) -> Any:
         """Return the slow weights."""
         return state[1]
+
+
+class Noisy:
+    """An optimizer that gets our normal numbers in place of its own."""
+
+    def __init__(self, optax: Any, optimizer: Any) -> None:
+        self._optax, self._optimizer, self._t = optax, optimizer, 0
+        self.init = optimizer.init
+
+    def update(self, grad: Any, state: Any, theta: Any) -> Any:
+        """Return the change and the next state."""
+        self._t += 1
+        seeds = np.zeros((1, 1, 1), np.uint64)
+        noise = counted_normal(seeds, self._t, np.asarray(theta)[None])[0]
+        with patch.object(self._optax.tree, "random_like", lambda *args, **options: noise):
+            return self._optimizer.update(grad, state, theta)
 
 
 class Free:
@@ -205,6 +224,22 @@ ROWS = [
         halves=False,  # a schedule there counts steps, here batches
         rtol=1e-9,
         why="MultiSteps divides by a count in single precision",
+    ),
+    around(
+        "gradient_normalization", lambda o, lr: o.chain(o.normalize_by_update_norm(), o.sgd(lr)), length=1.0
+    ),
+    around(
+        "gradient_normalization",
+        lambda o, lr: o.chain(o.normalize_by_update_norm(0.3, 0.01), o.sgd(lr)),
+        length=0.3,
+        eps=0.01,
+    ),
+    around("gradient_noise", lambda o, lr: Noisy(o, o.chain(o.add_noise(0.01, 0.55, 0), o.sgd(lr)))),
+    around(
+        "gradient_noise",
+        lambda o, lr: Noisy(o, o.chain(o.add_noise(0.3, 0.8, 0), o.sgd(lr))),
+        eta=0.3,
+        gamma=0.8,
     ),
     around("ema", lambda o, lr: Averaged(o.sgd(lr), o.ema(0.99))),
     around("lookahead", lambda o, lr: Slow(o, o.lookahead(o.sgd(lr), 5, 0.4)), alpha=0.4),

@@ -276,6 +276,25 @@ def averaged(t: Any, p: Any, optimizer: Any) -> Any:
     return Around(optimizer, after=lambda: mean.update_parameters(model), at=lambda: mean.module.theta)
 
 
+def swa(t: Any, p: Any, optimizer: Any, start: int = 1, every: int = 1) -> Any:
+    """Return an optimizer with PyTorch's equal average of its weights, taken after some of the steps."""
+    model = t.nn.Module()
+    model.theta = t.nn.Parameter(p[0].detach())  # the same memory
+    mean, steps = t.optim.swa_utils.AveragedModel(model), []
+
+    def after() -> None:
+        steps.append(len(steps) + 1)
+        if steps[-1] >= start and (steps[-1] - start) % every == 0:
+            mean.update_parameters(model)
+
+    return Around(optimizer, after=after, at=lambda: mean.module.theta if len(steps) >= start else p[0])
+
+
+def centred(o: Any, p: Any, optimizer: Any) -> Any:
+    """Return an optimizer whose gradients are centralized first."""
+    return Around(optimizer, before=lambda: o.centralize_gradient(p[0].grad))
+
+
 def clipped(p: Any, optimizer: Any, clip: Any, limit: float) -> Any:
     """Return an optimizer whose gradients are clipped first."""
     return Around(optimizer, before=lambda: clip(p, limit))
@@ -479,7 +498,8 @@ ROWS = [
         {"lr": 0.01, "beta1": 0.8, "beta2": 0.5, "eps_mode": "hat"},
         "wide",
         halves=False,  # it has the rate in its momentum; its decay comes after the step, or has no effect
-        atol=1e-10,
+        rtol=1e-8,
+        why=TINY,
     ),
     po(
         "optimizer",
@@ -526,6 +546,44 @@ ROWS = [
             o.ScheduleFreeSGD(p, lr=0.1, momentum=0.8, weight_decay=0.2, warmup_steps=12, r=0.5), p
         ),
         {"lr": 0.1, "beta": 0.8, "weight_decay": 0.2, "warmup": 12, "r": 0.5},
+    ),
+    *(
+        torch(
+            "optimizer",
+            "l2_penalty",
+            lambda t, p, make=make: make(t, p, 0.2),
+            {"preset": "torch", "strength": 0.2},
+            inside=inside,
+        )
+        for make, inside in (
+            (
+                lambda t, p, decay: t.optim.SGD(p, momentum=0.9, weight_decay=decay),
+                ("sgd", {"preset": "torch", "momentum": 0.9}),
+            ),
+            (lambda t, p, decay: t.optim.Adam(p, weight_decay=decay), ("adam", {"preset": "torch"})),
+        )
+    ),
+    po(
+        "optimizer",
+        "gradient_centralization",
+        lambda o, p: centred(o, p, o.AdamW(p, lr=1e-2, weight_decay=0.0)),
+        {},
+        "wide",
+        inside=("adamw", {"lr": 1e-2, "weight_decay": 0.0}),
+    ),
+    torch(
+        "optimizer",
+        "swa",
+        lambda t, p: swa(t, p, t.optim.Adam(p)),
+        {"preset": "torch"},
+        inside=("adam", {"preset": "torch"}),
+    ),
+    torch(
+        "optimizer",
+        "swa",
+        lambda t, p: swa(t, p, t.optim.Adam(p), start=7, every=3),
+        {"start": 7, "every": 3},
+        inside=("adam", {"preset": "torch"}),
     ),
     torch(
         "optimizer",

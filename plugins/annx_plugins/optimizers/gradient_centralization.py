@@ -28,7 +28,8 @@ class GradientCentralization(OptimizerWrapper):
 
     Yong, Huang, Hua & Zhang, "Gradient Centralization: A New Optimization Technique for Deep Neural
     Networks", ECCV 2020, equation 1. https://arxiv.org/abs/2004.01461. pytorch_optimizer has the same, but
-    sets the gradient of a matrix of one input to 0, so that it is never trained.
+    sets the gradient of a matrix of one input to 0, so that it is never trained. optax's centralize takes the
+    mean over the outputs where matrices are (inputs, outputs), as in JAX.
     """
 
     name: ClassVar[str] = "gradient_centralization"
