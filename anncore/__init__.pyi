@@ -102,6 +102,7 @@ from .contract.weight_decay import DECAY_MODES as DECAY_MODES, WeightDecay as We
 from .engine.arrays import (
     dense as dense,
     eigh as eigh,
+    orthogonalized as orthogonalized,
     power as power,
     sum_examples as sum_examples,
     times_transposed as times_transposed,

@@ -39,7 +39,8 @@ LARGE_WEIGHT, LARGE_NETWORK = _large(WEIGHT), tuple(map(_large, NETWORK))
 
 def is_plain(cls: Any) -> bool:
     """Tell whether the core calls an optimizer class's objects directly, without fitting them."""
-    return not (fields(cls) or cls.asks or overrides(cls, AnyOptimizer.route))
+    own = (AnyOptimizer.route, AnyOptimizer.fitted_to)
+    return not (fields(cls) or cls.asks or any(overrides(cls, method) for method in own))
 
 
 def fields(cls: Any) -> list[str]:

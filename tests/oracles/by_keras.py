@@ -104,6 +104,19 @@ class Penalized:
 
 
 ROWS = [
+    optimizer("ftrl", lambda k: k.Ftrl()),
+    optimizer(
+        "ftrl",
+        lambda k: k.Ftrl(
+            0.1, -0.7, 0.2, l1_regularization_strength=0.05, l2_regularization_strength=0.1, beta=0.3
+        ),
+        lr=0.1,
+        power=0.7,
+        initial=0.2,
+        l1=0.05,
+        l2=0.2,
+        beta=0.3,
+    ),
     *(
         keras(
             "optimizer",

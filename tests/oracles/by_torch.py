@@ -192,6 +192,67 @@ class Extragradient:
         self._sgd.step()
 
 
+class Written:
+    """An optimizer of one parameter that PyTorch does not have, written in its tensors."""
+
+    def __init__(self, torch: Any, parameters: Any, lr: float) -> None:
+        (self._parameter,) = parameters
+        self._torch, self.param_groups = torch, [{"lr": lr}]
+
+    def step(self, closure: Any) -> None:
+        """Make a step."""
+        with self._torch.no_grad():
+            self._parameter.copy_(self.moved(self._parameter.detach().clone(), self._parameter.grad.clone()))
+
+    def moved(self, x: Any, g: Any) -> Any:
+        """Return the next parameter."""
+        raise NotImplementedError
+
+
+class BarzilaiBorwein(Written):
+    """Barzilai & Borwein (1988), equations 5 and 6; the last rate where the function curves downwards."""
+
+    def __init__(self, torch: Any, parameters: Any, first: float, form: str) -> None:
+        super().__init__(torch, parameters, 1.0)
+        self._rate, self._form, self._seen = first, form, []
+
+    def moved(self, x: Any, g: Any) -> Any:
+        """Return the next parameter."""
+        if self._seen:
+            before, slope = self._seen[-1]
+            dot = self._torch.vdot
+            s, y = (x - before).flatten(), (g - slope).flatten()
+            even = len(self._seen) % 2 == 1
+            if dot(s, y) > 0 and (self._form == "long" or (self._form == "alternate" and even)):
+                self._rate = (dot(s, s) / dot(s, y)).item()
+            elif dot(s, y) > 0:
+                self._rate = (dot(s, y) / dot(y, y)).item()
+        self._seen.append((x, g))
+        return x - self._rate * g
+
+
+class FISTA(Written):
+    """Beck & Teboulle (2009), with a constant step size."""
+
+    def __init__(self, torch: Any, parameters: Any, lr: float, strength: float, *, fast: bool) -> None:
+        super().__init__(torch, parameters, lr)
+        self._strength, self._fast, self._s = strength, fast, 1.0
+        self._x = self._parameter.detach().clone()
+
+    def moved(self, x: Any, g: Any) -> Any:
+        """Return the next parameter."""
+        lr, before = self.param_groups[0]["lr"], self._x
+        self._x = self._torch.nn.functional.softshrink(x - lr * g, lr * self._strength)
+        s = (1 + (1 + 4 * self._s**2) ** 0.5) / 2
+        ahead = (self._s - 1) / s if self._fast else 0.0
+        self._s = s
+        return self._x + ahead * (self._x - before)
+
+    def at(self) -> Any:
+        """Return where it is evaluated."""
+        return self._x
+
+
 def _autoencoder(t: Any, x: Any, p: Any, training: bool) -> Any:
     for i in (1, 3):
         x = t.tanh(x @ p[f"W{i}"] + p[f"b{i}"]) @ p[f"W{i + 1}"] + p[f"b{i + 1}"]
@@ -584,6 +645,150 @@ ROWS = [
         lambda t, p: swa(t, p, t.optim.Adam(p), start=7, every=3),
         {"start": 7, "every": 3},
         inside=("adam", {"preset": "torch"}),
+    ),
+    *(
+        po(
+            "optimizer",
+            "mars",
+            lambda o, p, values=values: o.MARS(p, optimize_1d=True, **values),
+            ours,
+            inputs,
+            rtol=rtol,
+            why=TINY,
+        )
+        for values, ours, inputs, rtol in (
+            ({}, {"preset": "paper", "where": "all"}, "", 1e-5),
+            ({}, {"preset": "paper", "where": "all"}, "wide", 1e-8),
+            (
+                {"lr": 0.1, "betas": (0.8, 0.9), "gamma": 0.1, "weight_decay": 0.2},
+                {
+                    "lr": 0.1,
+                    "beta1": 0.8,
+                    "beta2": 0.9,
+                    "gamma": 0.1,
+                    "weight_decay": 0.2,
+                    "where": "all",
+                },
+                "tall",
+                1e-8,
+            ),
+        )
+    ),
+    po(
+        "optimizer",
+        "mars",
+        lambda o, p: o.MARS(p, mars_type="lion"),
+        {"preset": "paper", "form": "lion"},
+        "wide",
+    ),
+    po("optimizer", "d_adaptation", lambda o, p: o.DAdaptAdam(p), {"preset": "paper"}, "wide"),
+    po(
+        "optimizer",
+        "d_adaptation",
+        lambda o, p: o.DAdaptAdam(
+            p, d0=0.01, growth_rate=1.02, weight_decay=0.1, weight_decouple=True, bias_correction=True
+        ),
+        {"d0": 0.01, "growth": 1.02, "weight_decay": 0.1, "bias_correction": True},
+    ),
+    po(
+        "optimizer",
+        "ftrl",
+        lambda o, p: o.FTRL(p, lr=0.1, beta=1.0, lambda_1=0.05, lambda_2=0.2),
+        {"preset": "paper", "l1": 0.05, "l2": 0.2},
+        halves=False,
+    ),
+    po(
+        "optimizer",
+        "ftrl",
+        lambda o, p: o.FTRL(p, lr=0.01, beta=1.0),
+        {"preset": "paper", "lr": 0.01},
+        "wide",
+    ),
+    po(
+        "optimizer",
+        "scion",
+        lambda o, p: o.SCION(p, lr=0.02, norm_type=4),
+        {"inner": "sign"},
+        "wide",
+    ),
+    po(
+        "optimizer",
+        "scion",
+        lambda o, p: o.SCION(p, lr=0.02, momentum=0.3, norm_type=4, constraint=True, scale=3.0),
+        {"inner": "sign", "momentum": 0.7, "constrained": True, "radius": 3.0},
+        "tall",
+    ),
+    *(
+        po(
+            "optimizer",
+            "scion",
+            lambda o, p: o.SCION(p, lr=1e-3, norm_type=2),
+            {"lr": 1e-3},
+            inputs,
+            rtol=0,
+            atol=5e-4,  # of steps that add up to 0.045
+            why=BFLOAT16,
+        )
+        for inputs in ("wide", "tall")
+    ),
+    *(
+        po(
+            "optimizer",
+            "adamuon",
+            lambda o, p, adjusted=adjusted: o.AdaMuon(
+                [{"params": p, "use_muon": True}], lr=1e-3, use_adjusted_lr=adjusted
+            ),
+            {"lr": 1e-3, "momentum": 0.9, "beta2": 0.95, "signs": False, "scale": scale},
+            inputs,
+            rtol=0,
+            atol=5e-4,  # of steps that add up to 0.03
+            why=BFLOAT16,
+        )
+        for inputs, adjusted, scale in (("wide", True, "match_rms_adamw"), ("tall", False, "original"))
+    ),
+    po(
+        "optimizer",
+        "splus",
+        lambda o, p: free(o.SPlus(p, weight_decay=0), p),
+        {"preset": "authors", "weight_decay": 0.0},
+    ),
+    *(
+        po(
+            "optimizer",
+            "splus",
+            lambda o, p, every=every: free(o.SPlus(p, weight_decay=0, inverse_steps=every), p),
+            {"preset": "authors", "weight_decay": 0.0, "every": every},
+            "tall",  # the wide gradients have a direction in common that none of them has: its sign is noise
+            rtol=1e-6,
+            atol=1e-7,
+            why="its eigenvectors are in float32",
+        )
+        for every in (1, 7)
+    ),
+    *(
+        torch(
+            "optimizer",
+            "barzilai_borwein",
+            lambda t, p, form=form: BarzilaiBorwein(t, p, 0.1, form),
+            {"first": 0.1, "form": form},
+            inputs="wide",
+            problem="tilted",
+            halves=False,
+            rtol=1e-7,
+            why="a quotient of small differences makes more of every rounding",
+        )
+        for form in ("long", "short", "alternate")
+    ),
+    *(
+        torch(
+            "optimizer",
+            "fista",
+            lambda t, p, fast=momentum == "fista": FISTA(t, p, 0.1, 0.3, fast=fast),
+            {"lr": 0.1, "strength": 0.3, "momentum": momentum},
+            problem="tilted",
+            halves=False,
+        )
+        for momentum in ("fista", "none")
     ),
     torch(
         "optimizer",
