@@ -308,12 +308,14 @@ ROWS = [
         optax(
             "optimizer",
             "polyak",
-            lambda o, lr, most=most: Valued(o, o.polyak_sgd(most, variant="sps+"), "valley"),
-            {"preset": "optax", "most": most},
-            problem="valley",
+            lambda o, lr, most=most, least=least, on=problem: Valued(
+                o, o.polyak_sgd(most, f_min=least, variant="sps+"), on
+            ),
+            {"preset": "optax", "most": most, "least": least},
+            problem=problem,
             halves=False,
         )
-        for most in (1.0, 1e-3)
+        for most, least, problem in ((1e-3, 0.0, "valley"), (1.0, -1.0, "tilted"))
     ),
     *(
         optax(

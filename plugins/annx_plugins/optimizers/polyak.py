@@ -28,8 +28,8 @@ class Polyak(AskingOptimizer):
     Polyak, "Introduction to Optimization", Optimization Software 1987, section 5.3. With batches and the
     bound: Loizou, Vaswani, Laradji & Lacoste-Julien, "Stochastic Polyak Step-size for SGD: An Adaptive
     Learning Rate for Fast Convergence", AISTATS 2021. https://arxiv.org/abs/2002.10542. optax's polyak_sgd
-    is the same in its variant "sps+"; by default it goes up where the loss is below least. Its scaling divides
-    the step, where lr multiplies it.
+    is the same in its variant "sps+"; by default it goes up where the loss is below least, and its scaling
+    divides the step, where lr multiplies it.
     """
 
     name: ClassVar[str] = "polyak"

@@ -72,6 +72,11 @@ class Scion(Optimizer):
 
     _spec: ClassVar[WeightSpec | None] = None  # the array that it updates; without it a matrix within
 
+    def validate(self) -> None:
+        """Raise ValueError for a rate that leaves the ball."""
+        if self.constrained and self.lr > 1:
+            raise ValueError(f"lr must be at most 1 where constrained is true, got {self.lr}")
+
     def fitted_to(self, specs: Sequence[WeightSpec]) -> Scion:
         twin = copy(self)
         object.__setattr__(twin, "_spec", specs[0])
