@@ -13,7 +13,7 @@ class SWAState(NamedTuple):
     """The state of SWA: the average, and the state of the optimizer inside."""
 
     mean: Array  # mean of the weights taken so far, shaped as the weight
-    count: Array  # (T, 1, 1): how many these are
+    taken: Array  # (T, 1, 1): how many these are
     inner: Any
 
 
@@ -54,13 +54,13 @@ class SWA(OptimizerWrapper):
     def step(self, weight: Array, grad: Array, state: SWAState, t: int) -> tuple[Array, SWAState]:
         change, inner = self.wrapped.step(weight, grad, state.inner, t)
         if t < self.start or (t - self.start) % self.every:
-            return change, SWAState(state.mean, state.count, inner)
+            return change, SWAState(state.mean, state.taken, inner)
         theta = self.wrapped.evaluated(weight + change, inner)
-        count = state.count + 1
-        return change, SWAState(state.mean + (theta - state.mean) / count, count, inner)
+        taken = state.taken + 1
+        return change, SWAState(state.mean + (theta - state.mean) / taken, taken, inner)
 
     def evaluated(self, weight: Array, state: SWAState) -> Array:
-        return np.where(state.count > 0, state.mean, self.wrapped.evaluated(weight, state.inner))
+        return np.where(state.taken > 0, state.mean, self.wrapped.evaluated(weight, state.inner))
 
 
 @hookimpl
