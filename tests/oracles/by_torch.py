@@ -231,6 +231,38 @@ class BarzilaiBorwein(Written):
         return x - self._rate * g
 
 
+class ConjugateGradients(Written):
+    """Nocedal & Wright (2006), equations 5.41 and 5.45, with Newton's step along the direction, halved."""
+
+    def __init__(self, torch: Any, parameters: Any, form: str) -> None:
+        super().__init__(torch, parameters, 1.0)
+        self._form, self._seen = form, []
+
+    def step(self, closure: Any) -> None:
+        """Make a step."""
+        torch, start = self._torch, self._parameter.detach().clone()
+
+        def evaluated(at: Any) -> tuple[float, Any]:
+            with torch.no_grad():
+                self._parameter.copy_(at)
+            value = closure().item()
+            return value, self._parameter.grad.clone()
+
+        value, g = evaluated(start)
+        d = -g
+        if self._seen:
+            before, direction = self._seen[-1]
+            top = g @ g if self._form == "fletcher_reeves" else (g @ (g - before)).clamp(min=0)
+            d = -g + top / (before @ before) * direction
+            d = d if g @ d < 0 else -g
+        e = 1e-3 * max(1.0, start.norm().item()) / d.norm()
+        curvature = (d @ (evaluated(start + e * d)[1] - g)) / e
+        t = min(-(g @ d) / curvature, 1 / d.norm()) if curvature > 0 else 1 / d.norm()
+        while evaluated(start + t * d)[0] > value + 1e-4 * t * (g @ d):
+            t = t / 2
+        self._seen.append((g, d))
+
+
 class FISTA(Written):
     """Beck & Teboulle (2009), with a constant step size."""
 
@@ -764,6 +796,19 @@ ROWS = [
             why="its eigenvectors are in float32",
         )
         for every in (1, 7)
+    ),
+    *(
+        torch(
+            "optimizer",
+            "conjugate_gradients",
+            lambda t, p, form=form: ConjugateGradients(t, p, form),
+            {"form": form},
+            problem="valley",
+            halves=False,
+            rtol=1e-6,
+            why="the valley's long floor makes more of every rounding",
+        )
+        for form in ("polak_ribiere", "fletcher_reeves")
     ),
     *(
         torch(

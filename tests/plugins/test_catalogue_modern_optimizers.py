@@ -274,6 +274,35 @@ def test_barzilai_borwein_sees_tiny_and_huge_gradients() -> None:
         np.testing.assert_allclose(visited / size, unit, rtol=1e-12)
 
 
+@pytest.mark.parametrize("form", ["polak_ribiere", "fletcher_reeves"])
+def test_conjugate_gradients_by_hand(form: str) -> None:
+    # On θ₁²/2 + θ₂² from (4, 1): g = (4, 2), t = 20 / 24 → (2/3, -2/3), then at the minimum
+    slope, loss = bowl(np.array([[[1.0, 2.0]]]))
+    visited, _ = walk(made("conjugate_gradients", form=form, longest=99.0), slope, [4.0, 1.0], loss=loss)
+    np.testing.assert_allclose(visited, [[2 / 3, -2 / 3], [0, 0], [0, 0]], atol=1e-9)
+
+
+def test_conjugate_gradients_are_those_of_scipys_linear_method() -> None:
+    matrix = np.diag([1.0, 2, 3, 5, 8, 13]) + 0.1
+    seen: list[Array] = []
+    from scipy.sparse.linalg import cg
+
+    cg(matrix, np.ones(6), rtol=1e-14, maxiter=3, callback=lambda x: seen.append(x.copy()))
+
+    def loss(at: Array) -> Array:
+        return (at * (at @ matrix) / 2 - at).sum(axis=2)
+
+    linear = made("conjugate_gradients", longest=99.0)
+    visited, _ = walk(linear, lambda at: at @ matrix - 1, np.zeros(6), loss=loss)
+    np.testing.assert_allclose(visited, seen, rtol=1e-8, atol=1e-12)
+
+
+def test_conjugate_gradients_leave_a_maximum_by_the_longest_step() -> None:
+    slope, loss = bowl(np.array([[[-1.0]]]))
+    visited, _ = walk(made("conjugate_gradients", longest=0.5), slope, [1.0], loss=loss)
+    np.testing.assert_allclose(visited[:, 0], [1.5, 2, 2.5], rtol=1e-12)
+
+
 def test_sophia_by_hand() -> None:
     # With curvatures on the axes any signs give them, to rounding: h = c (1 - β₂) = (1, 4) / 2;
     # m = g / 2 = (1/2, 2), ratio m / h = 1, bounded by 3/4 in one case
