@@ -92,12 +92,17 @@ from .contract.signatures import (
     count_positional as count_positional,
     read_signature as read_signature,
 )
-from .contract.streams import truncated_normal as truncated_normal
+from .contract.streams import (
+    counted_normal as counted_normal,
+    counted_signs as counted_signs,
+    truncated_normal as truncated_normal,
+)
 from .contract.time_steps import time_steps as time_steps
 from .contract.weight_decay import DECAY_MODES as DECAY_MODES, WeightDecay as WeightDecay
 from .engine.arrays import (
     dense as dense,
     eigh as eigh,
+    orthogonalized as orthogonalized,
     power as power,
     sum_examples as sum_examples,
     times_transposed as times_transposed,

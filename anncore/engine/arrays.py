@@ -40,6 +40,24 @@ def power(base: Array, exponent: Hyper) -> Array:
     return np.power(base, full)
 
 
+def orthogonalized(matrix: Array, steps: int, coefficients: tuple[float, ...], eps: Hyper) -> Array:
+    """Return P Qᵀ of each matrix P Σ Qᵀ (T, N, D), about, by Newton-Schulz iterations.
+
+    X ← matrix / (|matrix| + eps),  |·| the Frobenius norm
+    X ← a X + (b X Xᵀ + c (X Xᵀ)²) X,  steps times, with (a, b, c) = coefficients
+    """
+    a, b, c = coefficients
+    tall = matrix.shape[1] > matrix.shape[2]
+    x = matrix.swapaxes(1, 2) if tall else matrix  # the smaller of X Xᵀ and Xᵀ X
+    # One long row per trial: the order of the sum then does not depend on the other trials.
+    size = np.sqrt((matrix * matrix).reshape(len(matrix), 1, -1).sum(axis=2, keepdims=True))
+    x = x / (size + eps)
+    for _ in range(steps):
+        gram = x @ x.swapaxes(1, 2)
+        x = a * x + (b * gram + c * (gram @ gram)) @ x
+    return x.swapaxes(1, 2) if tall else x
+
+
 def plus(one: Array, other: Array, out: Array | None = None) -> Array:
     """Return one + other, (T, N, D); an axis of length 1 is broadcast."""
     return _fused.plus(one, other, out=out)

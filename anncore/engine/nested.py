@@ -44,6 +44,27 @@ def nested(optimizer: Any) -> Iterator[Any]:
         yield from getattr(optimizer, key)
 
 
+def seeded(optimizer: Any, seeds: Callable[[str], Array], name: str = "optimizer") -> Any:
+    """Return an optimizer in which each one that draws random numbers, itself included, has seeds of its own.
+
+    seeds: returns those of a stream's name, (T, 1, 1).
+    """
+    if not _draws(optimizer):
+        return optimizer
+    own = overrides(type(optimizer), AnyOptimizer.seeded)
+    twin = copy(optimizer.seeded(seeds(name)) if own else optimizer)
+    for key in _fields(twin):
+        inner = tuple(
+            seeded(one, seeds, f"{name} {key} {place}") for place, one in enumerate(getattr(twin, key))
+        )
+        object.__setattr__(twin, key, inner)
+    return twin
+
+
+def _draws(optimizer: Any) -> bool:
+    return overrides(type(optimizer), AnyOptimizer.seeded) or any(map(_draws, nested(optimizer)))
+
+
 def rates(optimizer: Any) -> Iterator[Any]:
     """Yield an optimizer and those inside it that have a learning rate."""
     if isinstance(getattr(optimizer, "lr", None), np.ndarray):
@@ -101,13 +122,10 @@ class Fitted:
         return twin
 
     def _back(self, result: Any, weight: Array, method: str) -> Any:
-        if self._shape is not None:
-            return result.reshape(weight.shape)
-        if result.shape != weight.shape:  # otherwise NumPy would broadcast it silently
-            raise ComponentError(
-                f"{self._optimizer.name}.{method} gives shape {result.shape} for {weight.shape}"
-            )
-        return result
+        due = weight.shape if self._shape is None else (len(weight), *self._shape)
+        if result.shape != due:  # otherwise NumPy would broadcast it silently
+            raise ComponentError(f"{self._optimizer.name}.{method} gives shape {result.shape} for {due}")
+        return result if self._shape is None else result.reshape(weight.shape)
 
     def _shaped(self, array: Array) -> Array:
         return array if self._shape is None else array.reshape(len(array), *self._shape)
@@ -237,7 +255,9 @@ def _fit(
         )
         object.__setattr__(twin, key, inner)
     # Where each number is updated by itself the shape does not matter, and flat arrays are faster.
-    return Fitted(twin, specs[0].shape if own == "array" else None, ask, view)
+    size = sum(spec.shape[0] * spec.shape[1] for spec in specs)
+    shapes = {"array": specs[0].shape, "arrays": (1, size)}
+    return Fitted(twin, shapes.get(own), ask, view)
 
 
 def _inside(inner: Any, specs: Sequence[WeightSpec], view: View | None, *, whole: bool, single: bool) -> Any:

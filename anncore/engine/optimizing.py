@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,11 +11,12 @@ import numpy as np
 from anncore.contract.errors import ComponentError
 from anncore.contract.kinds import AnyOptimizer, Array, WeightSpec, overrides
 from anncore.contract.registry import Registry
+from anncore.contract.streams import stream
 from anncore.contract.trial import Trial
 from anncore.engine.asking import Ask
 from anncore.engine.build import build_stack, runs_of_equal, structure
 from anncore.engine.fusing import Unfusable, Update
-from anncore.engine.nested import asks, fit, nested, rates, scope_of
+from anncore.engine.nested import asks, fit, nested, rates, scope_of, seeded
 from anncore.engine.probing import refuse_hidden_changes
 
 
@@ -122,7 +124,8 @@ class OptimizerRun:
     ) -> None:
         self.rows = rows
         dtype = trained.theta.dtype.name
-        self._optimizer = build_stack([trial.parts["optimizer"] for trial in trials], registry, dtype)
+        optimizer = build_stack([trial.parts["optimizer"] for trial in trials], registry, dtype)
+        self._optimizer = seeded(optimizer, partial(_seeds, trials))
         self._schedule = build_stack([trial.parts["schedule"] for trial in trials], registry, dtype)
         self._paced = [] if self._schedule.constant else list(rates(self._optimizer))
         if not self._schedule.constant and not self._paced:
@@ -200,6 +203,15 @@ class OptimizerRun:
             return Update(optimizer, self._weight, self._grad, self._state, scheduled=bool(self._paced))
         except Unfusable:
             return None
+
+
+def _seeds(trials: Sequence[Trial], name: str) -> Array:
+    """Return a seed of each trial, (T, 1, 1), the same one for trials of one seed."""
+    words = [
+        stream(trial.sweep_seed, trial.seed, name).integers(2**64, size=(1, 1), dtype=np.uint64)
+        for trial in trials
+    ]
+    return np.stack(words)
 
 
 def _all(optimizer: Any) -> list[Any]:

@@ -39,7 +39,8 @@ LARGE_WEIGHT, LARGE_NETWORK = _large(WEIGHT), tuple(map(_large, NETWORK))
 
 def is_plain(cls: Any) -> bool:
     """Tell whether the core calls an optimizer class's objects directly, without fitting them."""
-    return not (fields(cls) or cls.asks or overrides(cls, AnyOptimizer.route))
+    own = (AnyOptimizer.route, AnyOptimizer.fitted_to)
+    return not (fields(cls) or cls.asks or any(overrides(cls, method) for method in own))
 
 
 def fields(cls: Any) -> list[str]:
@@ -113,7 +114,9 @@ def walk(
     gradients of a bowl, tilted by these.
     """
     plain, own = is_plain(type(component)) and len(specs) == 1, scope_of(component)
-    if len(specs) > 1 or own == "trial" or (own == "array" and not plain):  # as the core passes it
+    if (
+        len(specs) > 1 or own == "trial" or (own in ("array", "arrays") and not plain)
+    ):  # as the core passes it
         weight, grads = weight.reshape(len(weight), 1, -1), grads.reshape(*grads.shape[:2], 1, -1)
     bowl = bowl or Bowl.like(weight)
     driver = component if plain else fit(component, specs, bowl.ask)

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from anncore.contract.kinds import AnyOptimizer, Array, AskingWrapper, OptimizerWrapper, WeightSpec, overrides
-from anncore.engine.nested import fit, scope_of
+from anncore.engine.nested import asks, fit, scope_of
 from anncore.testing.descent import (
     BIAS,
     FLAT,
@@ -149,8 +149,8 @@ def state_round_trip(subject: Subject) -> int:
         moved = weight + 0
         for taken in whole[:half]:
             moved = moved + taken.change
-        # For an optimizer that needs the full batch the function is the same in every step.
-        ahead = grads[:, [0] * half] if component.full_batch else grads[:, half:]
+        # The function is the same in every step for one that needs the full batch and asks: see walk.
+        ahead = grads[:, [0] * half] if component.full_batch and asks(component) else grads[:, half:]
         rest = walk(component, specs, moved, ahead, state, first=half + 1)
         for taken, expected in zip(rest, whole[half:], strict=True):
             message = f"{label}: a change after the state was saved and read"

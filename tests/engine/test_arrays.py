@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from anncore import eigh, power, sum_examples, times_transposed
+from anncore import eigh, orthogonalized, power, sum_examples, times_transposed
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -86,3 +86,14 @@ def test_eigh_gives_nan_where_it_does_not_converge(monkeypatch: pytest.MonkeyPat
     assert values[0].tolist() == [1, 2]
     assert np.isnan(values[1]).all()
     assert np.isnan(vectors[1]).all()
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (4, 2), (2, 4)])
+def test_orthogonalized_matrices_keep_their_singular_vectors(shape: tuple[int, int]) -> None:
+    # With (3/2, -1/2, 0), the iteration of Bjorck & Bowie (1971), all singular values go to 1.
+    matrices = np.random.default_rng(1).normal(size=(3, *shape))
+    result = orthogonalized(matrices, 60, (1.5, -0.5, 0.0), 1e-30)
+    p, _, q = np.linalg.svd(matrices, full_matrices=False)
+    np.testing.assert_allclose(result, p @ q, atol=1e-10)
+    assert np.array_equal(orthogonalized(matrices[1:2], 60, (1.5, -0.5, 0.0), 1e-30), result[1:2])
+    assert not orthogonalized(np.zeros((1, *shape)), 5, (1.5, -0.5, 0.0), 1e-7).any()

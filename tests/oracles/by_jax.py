@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from oracles.by_torch import SAMPLING
@@ -13,6 +14,7 @@ from oracles.rows import (
     HALVED_AT,
     INPUTS,
     PATHS,
+    PROBLEMS,
     SCORES,
     SEEN,
     UPDATES,
@@ -21,6 +23,8 @@ from oracles.rows import (
     Z,
     facts,
 )
+
+from anncore import counted_normal, counted_signs
 
 FLOAT32 = "optax keeps its schedules in float32"
 
@@ -80,6 +84,45 @@ class Slow:
     def at(self, theta: Any, state: Any) -> Any:
         """Return the slow weights."""
         return state[1]
+
+
+class Noisy:
+    """An optimizer that gets our normal numbers in place of its own."""
+
+    def __init__(self, optax: Any, optimizer: Any) -> None:
+        self._optax, self._optimizer, self._t = optax, optimizer, 0
+        self.init = optimizer.init
+
+    def update(self, grad: Any, state: Any, theta: Any) -> Any:
+        """Return the change and the next state."""
+        self._t += 1
+        seeds = np.zeros((1, 1, 1), np.uint64)
+        noise = counted_normal(seeds, self._t, np.asarray(theta)[None])[0]
+        with patch.object(self._optax.tree, "random_like", lambda *args, **options: noise):
+            return self._optimizer.update(grad, state, theta)
+
+
+class Valued:
+    """An optimizer that is told the value of a function, and the function; it gets our random signs."""
+
+    def __init__(self, optax: Any, optimizer: Any, problem: str) -> None:
+        self._optax, self._optimizer, self._t = optax, optimizer, 0
+        self._problem, self.init = PROBLEMS[problem], optimizer.init
+
+    def update(self, grad: Any, state: Any, theta: Any) -> Any:
+        """Return the change and the next state."""
+        import jax
+
+        self._t += 1
+        signs = counted_signs(np.zeros((1, 1, 1), np.uint64), self._t, np.asarray(theta).reshape(1, 1, -1))
+        signs = signs.reshape(theta.shape)
+
+        def function(at: Any) -> Any:
+            return self._problem(at, grad).sum()
+
+        value, slope = jax.value_and_grad(function)(theta)
+        with patch.object(self._optax.tree, "random_like", lambda *args, **options: signs):
+            return self._optimizer.update(slope, state, theta, value=value, obj_fn=function)
 
 
 class Free:
@@ -206,6 +249,101 @@ ROWS = [
         rtol=1e-9,
         why="MultiSteps divides by a count in single precision",
     ),
+    around(
+        "gradient_normalization", lambda o, lr: o.chain(o.normalize_by_update_norm(), o.sgd(lr)), length=1.0
+    ),
+    around(
+        "gradient_normalization",
+        lambda o, lr: o.chain(o.normalize_by_update_norm(0.3, 0.01), o.sgd(lr)),
+        length=0.3,
+        eps=0.01,
+    ),
+    around("gradient_noise", lambda o, lr: Noisy(o, o.chain(o.add_noise(0.01, 0.55, 0), o.sgd(lr)))),
+    around(
+        "gradient_noise",
+        lambda o, lr: Noisy(o, o.chain(o.add_noise(0.3, 0.8, 0), o.sgd(lr))),
+        eta=0.3,
+        gamma=0.8,
+    ),
+    optimizer("dog", lambda o, lr: o.contrib.dog(lr), lr=1.0),
+    *(
+        optimizer(
+            "dog",
+            lambda o, lr, start=start: o.contrib.dog(lr, start, 1e-3, weight_decay=0.2),
+            "wide",
+            lr=0.5,
+            eps=1e-3,
+            weight_decay=0.2,
+            start=ours,
+            first=0.01,
+        )
+        for start, ours in (
+            (("heuristic", 0.01), "heuristic"),
+            (("distance", 0.01), "distance"),
+            (("learning_rate", 0.01), "rate"),
+        )
+    ),
+    optimizer("dowg", lambda o, lr: o.contrib.dowg(lr), lr=1.0),
+    optimizer(
+        "dowg",
+        lambda o, lr: o.contrib.dowg(lr, 0.01, 1e-3, weight_decay=0.2),
+        "wide",
+        lr=0.5,
+        first=0.01,
+        eps=1e-3,
+        weight_decay=0.2,
+    ),
+    optimizer("d_adaptation", lambda o, lr: o.contrib.dadapt_adamw(lr), lr=1.0),
+    optimizer(
+        "d_adaptation",
+        lambda o, lr: o.contrib.dadapt_adamw(lr, (0.8, 0.95), estim_lr0=1e-3, weight_decay=0.2),
+        "wide",
+        lr=0.5,
+        beta1=0.8,
+        beta2=0.95,
+        d0=1e-3,
+        weight_decay=0.2,
+    ),
+    *(
+        optax(
+            "optimizer",
+            "polyak",
+            lambda o, lr, most=most, least=least, on=problem: Valued(
+                o, o.polyak_sgd(most, f_min=least, variant="sps+"), on
+            ),
+            {"preset": "optax", "most": most, "least": least},
+            problem=problem,
+            halves=False,
+        )
+        for most, least, problem in ((1e-3, 0.0, "valley"), (1.0, -1.0, "tilted"))
+    ),
+    *(
+        optax(
+            "optimizer",
+            "sophia",
+            lambda o, lr, values=values: Valued(o, o.contrib.sophia(lr, **values), "tilted"),
+            {"preset": "optax", "lr": lr, "probe": 1e-5, **ours},
+            problem="tilted",
+            rtol=1e-6,
+            why="ours multiplies with the Hessian by a difference of gradients",
+        )
+        for lr, values, ours in (
+            (0.01, {}, {}),
+            (
+                0.1,
+                {"b1": 0.8, "b2": 0.5, "gamma": 0.2, "clip_threshold": 0.7, "update_interval": 3},
+                {"beta1": 0.8, "beta2": 0.5, "gamma": 0.2, "bound": 0.7, "every": 3},
+            ),
+        )
+    ),
+    around("mechanic", lambda o, lr: o.contrib.mechanize(o.sgd(lr))),
+    around(
+        "mechanic",
+        lambda o, lr: o.contrib.mechanize(o.sgd(lr), 0.1, s_init=1e-3, num_betas=3),
+        decay=0.1,
+        first=1e-3,
+        betas=3,
+    ),
     around("ema", lambda o, lr: Averaged(o.sgd(lr), o.ema(0.99))),
     around("lookahead", lambda o, lr: Slow(o, o.lookahead(o.sgd(lr), 5, 0.4)), alpha=0.4),
     optax(
@@ -220,6 +358,20 @@ ROWS = [
         "schedule_free_adamw",
         lambda o, lr: Free(o, o.contrib.schedule_free_adamw(0.1, b1=0.8, b2=0.95, weight_decay=0.2)),
         {"preset": "optax", "lr": 0.1, "beta1": 0.8, "beta2": 0.95, "weight_decay": 0.2},
+        halves=False,
+    ),
+    optax(
+        "optimizer",
+        "schedule_free_sgd",
+        lambda o, lr: Free(o, o.contrib.schedule_free_sgd()),
+        {"preset": "optax"},
+        halves=False,  # it weighs a step by the learning rate of the next
+    ),
+    optax(
+        "optimizer",
+        "schedule_free_sgd",
+        lambda o, lr: Free(o, o.contrib.schedule_free_sgd(0.1, b1=0.8, weight_decay=0.2)),
+        {"preset": "optax", "lr": 0.1, "beta": 0.8, "weight_decay": 0.2},
         halves=False,
     ),
     activation("identity", lambda nn, z: nn.identity(z)),

@@ -76,7 +76,60 @@ def plateau(settings: Any, _: Any) -> Any:
     return lambda count: factors[count]
 
 
+class Penalized:
+    """An optimizer that descends a regularizer of its weights as well."""
+
+    use_ema = False
+
+    def __init__(self, optimizer: Any, make: Any) -> None:
+        import keras
+
+        self._optimizer, self._penalty = optimizer, make(keras.regularizers)
+
+    @property
+    def learning_rate(self) -> Any:
+        """The learning rate."""
+        return self._optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        self._optimizer.learning_rate = rate
+
+    def apply(self, grads: Any, weights: Any) -> None:
+        """Make a step."""
+        import jax
+
+        slopes = [jax.grad(self._penalty)(weight.value) for weight in weights]
+        self._optimizer.apply([grad + slope for grad, slope in zip(grads, slopes, strict=True)], weights)
+
+
 ROWS = [
+    optimizer("ftrl", lambda k: k.Ftrl()),
+    optimizer(
+        "ftrl",
+        lambda k: k.Ftrl(
+            0.1, -0.7, 0.2, l1_regularization_strength=0.05, l2_regularization_strength=0.1, beta=0.3
+        ),
+        lr=0.1,
+        power=0.7,
+        initial=0.2,
+        l1=0.05,
+        l2=0.2,
+        beta=0.3,
+    ),
+    *(
+        keras(
+            "optimizer",
+            name,
+            lambda k, make=make: Penalized(k.SGD(0.01, momentum=0.9), make),
+            {"preset": "keras"},
+            inside=("momentum", {"preset": "keras"}),
+        )
+        for name, make in (
+            ("l1_penalty", lambda r: r.L1(0.01)),
+            ("l2_penalty", lambda r: r.L2(0.01)),
+        )
+    ),
     optimizer("sgd", lambda o: o.SGD()),
     optimizer("momentum", lambda o: o.SGD(momentum=0.9)),
     optimizer("adagrad", lambda o: o.Adagrad()),

@@ -33,6 +33,9 @@ SAMPLING = "random draws, compared by their spread and quantiles"
 
 NORM32 = "pytorch-optimizer takes the norm in float32"
 
+TINY = "pytorch-optimizer adds 1e-15 under the root"
+SHARES32 = "pytorch-optimizer keeps the shares of its running means in float32"
+
 WEIGHTS = (0.5, 1.0, 4.0)
 
 torch = partial(Row, "torch")
@@ -189,6 +192,99 @@ class Extragradient:
         self._sgd.step()
 
 
+class Written:
+    """An optimizer of one parameter that PyTorch does not have, written in its tensors."""
+
+    def __init__(self, torch: Any, parameters: Any, lr: float) -> None:
+        (self._parameter,) = parameters
+        self._torch, self.param_groups = torch, [{"lr": lr}]
+
+    def step(self, closure: Any) -> None:
+        """Make a step."""
+        with self._torch.no_grad():
+            self._parameter.copy_(self.moved(self._parameter.detach().clone(), self._parameter.grad.clone()))
+
+    def moved(self, x: Any, g: Any) -> Any:
+        """Return the next parameter."""
+        raise NotImplementedError
+
+
+class BarzilaiBorwein(Written):
+    """Barzilai & Borwein (1988), equations 5 and 6; the last rate where the function curves downwards."""
+
+    def __init__(self, torch: Any, parameters: Any, first: float, form: str) -> None:
+        super().__init__(torch, parameters, 1.0)
+        self._rate, self._form, self._seen = first, form, []
+
+    def moved(self, x: Any, g: Any) -> Any:
+        """Return the next parameter."""
+        if self._seen:
+            before, slope = self._seen[-1]
+            dot = self._torch.vdot
+            s, y = (x - before).flatten(), (g - slope).flatten()
+            even = len(self._seen) % 2 == 1
+            if dot(s, y) > 0 and (self._form == "long" or (self._form == "alternate" and even)):
+                self._rate = (dot(s, s) / dot(s, y)).item()
+            elif dot(s, y) > 0:
+                self._rate = (dot(s, y) / dot(y, y)).item()
+        self._seen.append((x, g))
+        return x - self._rate * g
+
+
+class ConjugateGradients(Written):
+    """Nocedal & Wright (2006), equations 5.41 and 5.45, with Newton's step along the direction, halved."""
+
+    def __init__(self, torch: Any, parameters: Any, form: str) -> None:
+        super().__init__(torch, parameters, 1.0)
+        self._form, self._seen = form, []
+
+    def step(self, closure: Any) -> None:
+        """Make a step."""
+        torch, start = self._torch, self._parameter.detach().clone()
+
+        def evaluated(at: Any) -> tuple[float, Any]:
+            with torch.no_grad():
+                self._parameter.copy_(at)
+            value = closure().item()
+            return value, self._parameter.grad.clone()
+
+        value, g = evaluated(start)
+        d = -g
+        if self._seen:
+            before, direction = self._seen[-1]
+            top = g @ g if self._form == "fletcher_reeves" else (g @ (g - before)).clamp(min=0)
+            d = -g + top / (before @ before) * direction
+            d = d if g @ d < 0 else -g
+        e = 1e-3 * max(1.0, start.norm().item()) / d.norm()
+        curvature = (d @ (evaluated(start + e * d)[1] - g)) / e
+        t = min(-(g @ d) / curvature, 1 / d.norm()) if curvature > 0 else 1 / d.norm()
+        while evaluated(start + t * d)[0] > value + 1e-4 * t * (g @ d):
+            t = t / 2
+        self._seen.append((g, d))
+
+
+class FISTA(Written):
+    """Beck & Teboulle (2009), with a constant step size."""
+
+    def __init__(self, torch: Any, parameters: Any, lr: float, strength: float, *, fast: bool) -> None:
+        super().__init__(torch, parameters, lr)
+        self._strength, self._fast, self._s = strength, fast, 1.0
+        self._x = self._parameter.detach().clone()
+
+    def moved(self, x: Any, g: Any) -> Any:
+        """Return the next parameter."""
+        lr, before = self.param_groups[0]["lr"], self._x
+        self._x = self._torch.nn.functional.softshrink(x - lr * g, lr * self._strength)
+        s = (1 + (1 + 4 * self._s**2) ** 0.5) / 2
+        ahead = (self._s - 1) / s if self._fast else 0.0
+        self._s = s
+        return self._x + ahead * (self._x - before)
+
+    def at(self) -> Any:
+        """Return where it is evaluated."""
+        return self._x
+
+
 def _autoencoder(t: Any, x: Any, p: Any, training: bool) -> Any:
     for i in (1, 3):
         x = t.tanh(x @ p[f"W{i}"] + p[f"b{i}"]) @ p[f"W{i + 1}"] + p[f"b{i + 1}"]
@@ -271,6 +367,25 @@ def averaged(t: Any, p: Any, optimizer: Any) -> Any:
     model.theta = t.nn.Parameter(p[0].detach())  # the same memory
     mean = t.optim.swa_utils.AveragedModel(model, multi_avg_fn=t.optim.swa_utils.get_ema_multi_avg_fn())
     return Around(optimizer, after=lambda: mean.update_parameters(model), at=lambda: mean.module.theta)
+
+
+def swa(t: Any, p: Any, optimizer: Any, start: int = 1, every: int = 1) -> Any:
+    """Return an optimizer with PyTorch's equal average of its weights, taken after some of the steps."""
+    model = t.nn.Module()
+    model.theta = t.nn.Parameter(p[0].detach())  # the same memory
+    mean, steps = t.optim.swa_utils.AveragedModel(model), []
+
+    def after() -> None:
+        steps.append(len(steps) + 1)
+        if steps[-1] >= start and (steps[-1] - start) % every == 0:
+            mean.update_parameters(model)
+
+    return Around(optimizer, after=after, at=lambda: mean.module.theta if len(steps) >= start else p[0])
+
+
+def centred(o: Any, p: Any, optimizer: Any) -> Any:
+    """Return an optimizer whose gradients are centralized first."""
+    return Around(optimizer, before=lambda: o.centralize_gradient(p[0].grad))
 
 
 def clipped(p: Any, optimizer: Any, clip: Any, limit: float) -> Any:
@@ -460,6 +575,265 @@ ROWS = [
             },
         )
         for warmup in (False, True)
+    ),
+    po(
+        "optimizer",
+        "laprop",
+        lambda o, p: o.LaProp(p),
+        {"preset": "authors", "eps_mode": "hat"},
+        rtol=1e-6,
+        why=TINY,
+    ),
+    po(
+        "optimizer",
+        "laprop",
+        lambda o, p: o.LaProp(p, lr=0.01, betas=(0.8, 0.5)),
+        {"lr": 0.01, "beta1": 0.8, "beta2": 0.5, "eps_mode": "hat"},
+        "wide",
+        halves=False,  # it has the rate in its momentum; its decay comes after the step, or has no effect
+        rtol=1e-8,
+        why=TINY,
+    ),
+    po(
+        "optimizer",
+        "qhadam",
+        lambda o, p: o.QHAdam(p, nus=(0.7, 1.0), betas=(0.995, 0.999)),
+        {"preset": "paper"},
+        rtol=1e-7,
+        why=SHARES32,
+    ),
+    po(
+        "optimizer",
+        "qhadam",
+        lambda o, p: o.QHAdam(p, nus=(0.4, 0.8), weight_decay=0.2),
+        {"nu1": 0.4, "nu2": 0.8, "beta1": 0.9, "weight_decay": 0.2},
+        rtol=1e-7,
+        why=SHARES32,
+    ),
+    po("optimizer", "qhm", lambda o, p: o.QHM(p, lr=1.0, momentum=0.999, nu=0.7), {"preset": "paper"}),
+    po(
+        "optimizer",
+        "qhm",
+        lambda o, p: o.QHM(p, lr=0.1, momentum=0.9, nu=0.4, weight_decay=0.2, weight_decouple=True),
+        {"momentum": 0.9, "nu": 0.4, "weight_decay": 0.2, "decay_mode": "decoupled"},
+    ),
+    po("optimizer", "aggmo", lambda o, p: o.AggMo(p), {"preset": "paper", "lr": 1e-3}),
+    po(
+        "optimizer",
+        "aggmo",
+        lambda o, p: o.AggMo(p, lr=0.1, betas=(0.0, 0.9, 0.99, 0.999), weight_decay=0.2),
+        {"lr": 0.1, "betas": (0.0, 0.9, 0.99, 0.999), "weight_decay": 0.2},
+    ),
+    po("optimizer", "grams", lambda o, p: o.Grams(p), {"preset": "paper"}),
+    po(
+        "optimizer",
+        "grams",
+        lambda o, p: o.Grams(p, lr=0.1, betas=(0.5, 0.9), weight_decay=0.2),
+        {"lr": 0.1, "beta1": 0.5, "beta2": 0.9, "weight_decay": 0.2},
+    ),
+    po("optimizer", "schedule_free_sgd", lambda o, p: free(o.ScheduleFreeSGD(p), p), {"preset": "paper"}),
+    po(
+        "optimizer",
+        "schedule_free_sgd",
+        lambda o, p: free(
+            o.ScheduleFreeSGD(p, lr=0.1, momentum=0.8, weight_decay=0.2, warmup_steps=12, r=0.5), p
+        ),
+        {"lr": 0.1, "beta": 0.8, "weight_decay": 0.2, "warmup": 12, "r": 0.5},
+    ),
+    *(
+        torch(
+            "optimizer",
+            "l2_penalty",
+            lambda t, p, make=make: make(t, p, 0.2),
+            {"preset": "torch", "strength": 0.2},
+            inside=inside,
+        )
+        for make, inside in (
+            (
+                lambda t, p, decay: t.optim.SGD(p, momentum=0.9, weight_decay=decay),
+                ("sgd", {"preset": "torch", "momentum": 0.9}),
+            ),
+            (lambda t, p, decay: t.optim.Adam(p, weight_decay=decay), ("adam", {"preset": "torch"})),
+        )
+    ),
+    po(
+        "optimizer",
+        "gradient_centralization",
+        lambda o, p: centred(o, p, o.AdamW(p, lr=1e-2, weight_decay=0.0)),
+        {},
+        "wide",
+        inside=("adamw", {"lr": 1e-2, "weight_decay": 0.0}),
+    ),
+    torch(
+        "optimizer",
+        "swa",
+        lambda t, p: swa(t, p, t.optim.Adam(p)),
+        {"preset": "torch"},
+        inside=("adam", {"preset": "torch"}),
+    ),
+    torch(
+        "optimizer",
+        "swa",
+        lambda t, p: swa(t, p, t.optim.Adam(p), start=7, every=3),
+        {"start": 7, "every": 3},
+        inside=("adam", {"preset": "torch"}),
+    ),
+    *(
+        po(
+            "optimizer",
+            "mars",
+            lambda o, p, values=values: o.MARS(p, optimize_1d=True, **values),
+            ours,
+            inputs,
+            rtol=rtol,
+            why=TINY,
+        )
+        for values, ours, inputs, rtol in (
+            ({}, {"preset": "paper", "where": "all"}, "", 1e-5),
+            ({}, {"preset": "paper", "where": "all"}, "wide", 1e-8),
+            (
+                {"lr": 0.1, "betas": (0.8, 0.9), "gamma": 0.1, "weight_decay": 0.2},
+                {
+                    "lr": 0.1,
+                    "beta1": 0.8,
+                    "beta2": 0.9,
+                    "gamma": 0.1,
+                    "weight_decay": 0.2,
+                    "where": "all",
+                },
+                "tall",
+                1e-8,
+            ),
+        )
+    ),
+    po(
+        "optimizer",
+        "mars",
+        lambda o, p: o.MARS(p, mars_type="lion"),
+        {"preset": "paper", "form": "lion"},
+        "wide",
+    ),
+    po("optimizer", "d_adaptation", lambda o, p: o.DAdaptAdam(p), {"preset": "paper"}, "wide"),
+    po(
+        "optimizer",
+        "d_adaptation",
+        lambda o, p: o.DAdaptAdam(
+            p, d0=0.01, growth_rate=1.02, weight_decay=0.1, weight_decouple=True, bias_correction=True
+        ),
+        {"d0": 0.01, "growth": 1.02, "weight_decay": 0.1, "bias_correction": True},
+    ),
+    po(
+        "optimizer",
+        "ftrl",
+        lambda o, p: o.FTRL(p, lr=0.1, beta=1.0, lambda_1=0.05, lambda_2=0.2),
+        {"preset": "paper", "l1": 0.05, "l2": 0.2},
+        halves=False,
+    ),
+    po(
+        "optimizer",
+        "ftrl",
+        lambda o, p: o.FTRL(p, lr=0.01, beta=1.0),
+        {"preset": "paper", "lr": 0.01},
+        "wide",
+    ),
+    po(
+        "optimizer",
+        "scion",
+        lambda o, p: o.SCION(p, lr=0.02, norm_type=4),
+        {"inner": "sign"},
+        "wide",
+    ),
+    po(
+        "optimizer",
+        "scion",
+        lambda o, p: o.SCION(p, lr=0.02, momentum=0.3, norm_type=4, constraint=True, scale=3.0),
+        {"inner": "sign", "momentum": 0.7, "constrained": True, "radius": 3.0},
+        "tall",
+    ),
+    *(
+        po(
+            "optimizer",
+            "scion",
+            lambda o, p: o.SCION(p, lr=1e-3, norm_type=2),
+            {"lr": 1e-3},
+            inputs,
+            rtol=0,
+            atol=5e-4,  # of steps that add up to 0.045
+            why=BFLOAT16,
+        )
+        for inputs in ("wide", "tall")
+    ),
+    *(
+        po(
+            "optimizer",
+            "adamuon",
+            lambda o, p, adjusted=adjusted: o.AdaMuon(
+                [{"params": p, "use_muon": True}], lr=1e-3, use_adjusted_lr=adjusted
+            ),
+            {"lr": 1e-3, "momentum": 0.9, "beta2": 0.95, "signs": False, "scale": scale},
+            inputs,
+            rtol=0,
+            atol=5e-4,  # of steps that add up to 0.03
+            why=BFLOAT16,
+        )
+        for inputs, adjusted, scale in (("wide", True, "match_rms_adamw"), ("tall", False, "original"))
+    ),
+    po(
+        "optimizer",
+        "splus",
+        lambda o, p: free(o.SPlus(p, weight_decay=0), p),
+        {"preset": "authors", "weight_decay": 0.0},
+    ),
+    *(
+        po(
+            "optimizer",
+            "splus",
+            lambda o, p, every=every: free(o.SPlus(p, weight_decay=0, inverse_steps=every), p),
+            {"preset": "authors", "weight_decay": 0.0, "every": every},
+            "tall",  # the wide gradients have a direction in common that none of them has: its sign is noise
+            rtol=1e-6,
+            atol=1e-7,
+            why="its eigenvectors are in float32",
+        )
+        for every in (1, 7)
+    ),
+    *(
+        torch(
+            "optimizer",
+            "conjugate_gradients",
+            lambda t, p, form=form: ConjugateGradients(t, p, form),
+            {"form": form},
+            problem="valley",
+            halves=False,
+            rtol=1e-6,
+            why="the valley's long floor makes more of every rounding",
+        )
+        for form in ("polak_ribiere", "fletcher_reeves")
+    ),
+    *(
+        torch(
+            "optimizer",
+            "barzilai_borwein",
+            lambda t, p, form=form: BarzilaiBorwein(t, p, 0.1, form),
+            {"first": 0.1, "form": form},
+            inputs="wide",
+            problem="tilted",
+            halves=False,
+            rtol=1e-7,
+            why="a quotient of small differences makes more of every rounding",
+        )
+        for form in ("long", "short", "alternate")
+    ),
+    *(
+        torch(
+            "optimizer",
+            "fista",
+            lambda t, p, fast=momentum == "fista": FISTA(t, p, 0.1, 0.3, fast=fast),
+            {"lr": 0.1, "strength": 0.3, "momentum": momentum},
+            problem="tilted",
+            halves=False,
+        )
+        for momentum in ("fista", "none")
     ),
     torch(
         "optimizer",

@@ -43,6 +43,15 @@ class AnyOptimizer(Component):
         """
         return self
 
+    def seeded(self, seeds: Array) -> AnyOptimizer:
+        """Return the optimizer with a seed for each trial, (T, 1, 1) of uint64. By default it is this one.
+
+        The core calls it before `fitted_to`, for optimizers with random numbers of their own: what they draw
+        in step t must depend on the seeds and on t alone (`counted_normal`, `counted_signs`), so that a trial
+        is the same alone, in a stack and after an interruption. All arms of one seed get the same numbers.
+        """
+        return self
+
     @abstractmethod
     def init(self, weight: Array) -> Any:
         """Return the state before the first step: a NamedTuple of arrays with leading axis T."""

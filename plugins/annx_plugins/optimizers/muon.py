@@ -17,6 +17,7 @@ from anncore import (
     hookimpl,
     hyper,
     log,
+    orthogonalized,
     ref,
 )
 
@@ -146,7 +147,8 @@ class Muon(WeightDecay, Optimizer):
         new = 1 if self.average == "sum" else 1 - self.momentum
         m = self.momentum * state.m + new * grad
         direction = self._direction(m, new * grad, t)
-        change = -self.lr * self._scale(*weight.shape[1:]) * self._orthogonal(direction)
+        orthogonal = orthogonalized(direction, self.ns_steps, self.coefficients, self.eps)
+        change = -self.lr * self._scale(*weight.shape[1:]) * orthogonal
         return self.decay_change(weight, change), MuonState(m)
 
     def _direction(self, m: Array, grad: Array, t: int) -> Array:
@@ -156,18 +158,6 @@ class Muon(WeightDecay, Optimizer):
         if not self.nesterov:
             return m / now
         return grad / now + self.momentum * m / (1 - self.momentum ** (t + 1))
-
-    def _orthogonal(self, matrix: Array) -> Array:
-        a, b, c = self.coefficients
-        tall = matrix.shape[1] > matrix.shape[2]
-        x = matrix.swapaxes(1, 2) if tall else matrix  # the smaller of X Xᵀ and Xᵀ X
-        # One long row per trial: the order of the sum then does not depend on the other trials.
-        size = np.sqrt((matrix * matrix).reshape(len(matrix), 1, -1).sum(axis=2, keepdims=True))
-        x = x / (size + self.eps)
-        for _ in range(self.ns_steps):
-            gram = x @ x.swapaxes(1, 2)
-            x = a * x + (b * gram + c * (gram @ gram)) @ x
-        return x.swapaxes(1, 2) if tall else x
 
     def _scale(self, fan_in: int, fan_out: int) -> float:
         if self.scale == "original":
