@@ -12,7 +12,13 @@ from anncore.cli.options import NamedPath, json_option
 from anncore.contract.standard_output import kept_for_results
 from anncore.report.printable import printable
 
-VERDICTS = {"too_few": "too few pairs", "undecided": "not told apart", "unlike": "not comparable"}
+VERDICTS = {
+    "too_few": "too few pairs",
+    "undecided": "not told apart",
+    "unlike": "not comparable",
+    "typically_better": "better in a typical run only",
+    "typically_worse": "worse in a typical run only",
+}
 LONGEST = 48  # characters of a value that changed
 
 
@@ -95,7 +101,7 @@ def _scores(changes: Mapping[str, Any]) -> str:
         return "Scores: the two share no problem and arm."
     units = {singular(changes[name]["unit"]) for name in ("a", "b")}
     one = units.pop() if len(units) == 1 else "problem"
-    rows = [(one, "arm", "A", "B", "change", "95 % interval", "p (adjusted)", "verdict")]
+    rows = [(one, "arm", "A", "B", "change", "95 % interval", "p (Holm)", "verdict")]
     for row in changes["scores"]:
         equal = row["verdict"] == "equal"
         rows.append(

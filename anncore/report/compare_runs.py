@@ -279,7 +279,11 @@ def _verdict(claim: Comparison) -> dict[str, Any]:
     """Return a claim as a row says it: effect and interval are positive where the second run is better."""
     forward = claim.a == "b"
     ends = (claim.low, claim.high) if forward else (-claim.high, -claim.low)
-    words = {"tie": "equal", "better": "better" if forward else "worse"}
+    words = {
+        "tie": "equal",
+        "better": "better" if forward else "worse",
+        "typical": "typically_better" if forward else "typically_worse",
+    }
     return {
         "effect": claim.effect if forward else -claim.effect,
         "low": ends[0],
