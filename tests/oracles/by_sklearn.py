@@ -34,6 +34,8 @@ ROWS = [
     metric("f1", "multiclass", lambda m, y, p: m.f1_score(_classes(y), _classes(p), average="macro")),
     metric("roc_auc", "binary", lambda m, y, p: m.roc_auc_score(y, p)),
     metric("roc_auc", "multiclass", lambda m, y, p: m.roc_auc_score(_classes(y), p, multi_class="ovr")),
+    metric("average_precision", "binary", lambda m, y, p: m.average_precision_score(y, p)),
+    metric("average_precision", "multiclass", lambda m, y, p: m.average_precision_score(_classes(y), p)),
     metric("log_loss", "binary", lambda m, y, p: m.log_loss(y, p)),
     metric("log_loss", "multiclass", lambda m, y, p: m.log_loss(_classes(y), p)),
     metric("brier", "binary", lambda m, y, p: m.brier_score_loss(y, p)),

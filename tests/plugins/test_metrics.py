@@ -32,6 +32,7 @@ BINARY = {
     "balanced_accuracy": lambda y, p: sk.balanced_accuracy_score(y, p > 0.5),
     "f1": lambda y, p: sk.f1_score(y, p > 0.5, zero_division=0),
     "roc_auc": sk.roc_auc_score,
+    "average_precision": sk.average_precision_score,
     "log_loss": sk.log_loss,
     "brier": sk.brier_score_loss,
 }
@@ -41,6 +42,7 @@ MULTICLASS = {
     "balanced_accuracy": lambda y, p: sk.balanced_accuracy_score(y, p.argmax(axis=1)),
     "f1": lambda y, p: sk.f1_score(y, p.argmax(axis=1), average="macro", zero_division=0),
     "roc_auc": lambda y, p: sk.roc_auc_score(y, p, multi_class="ovr"),
+    "average_precision": sk.average_precision_score,
     "log_loss": sk.log_loss,
     "brier": lambda y, p: sk.brier_score_loss(y, p),
 }
@@ -198,6 +200,18 @@ EDGES: dict[str, dict[str, tuple[Any, Any, float]]] = {
         "single class": ([0.75, 0.25, 0.75], [1, 1, 1], NAN),
         "constant predictions": (HALF, [0, 1, 1], 1 / 2),
         "predictions that differ by rounding alone are not equal": ([0.3, 0.1 + 0.2], [0, 1], 1),
+        "single class of several": (MIXED, ONE_HOT, NAN),
+        "NaN": ([NAN, 0.75], [0, 1], NAN),
+    },
+    "average_precision": {
+        "single row": ([0.75], [1], 1),
+        "single row of class 0": ([0.75], [0], NAN),
+        "single class": ([0.75, 0.25, 0.75], [1, 1, 1], 1),
+        "constant predictions": (HALF, [0, 1, 1], 2 / 3),
+        # Of the positives the first shares its score with a negative: 1/2, and then 2 of 3
+        "ties enter together": ([0.75, 0.75, 0.5, 0.25], [1, 0, 1, 0], (1 / 2 + 2 / 3) / 2),
+        "predictions that differ by rounding alone are not equal": ([0.3, 0.1 + 0.2], [0, 1], 1),
+        "zeros of both signs are equal": ([0.0, -0.0], [0, 1], 1 / 2),
         "single class of several": (MIXED, ONE_HOT, NAN),
         "NaN": ([NAN, 0.75], [0, 1], NAN),
     },
