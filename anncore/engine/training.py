@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.columns import metric_column
+from anncore.contract.hyperparameters import build
 from anncore.contract.kinds import Array
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Status, Train, Trial, TrialResult
@@ -156,9 +157,16 @@ class _Run:
         self.moments: dict[int, list[tuple[int, bytes]]] = {}  # by trial, maps along the way
         self.aside = 0.0  # seconds spent on maps and snapshots, which are no part of any trial's time
         fitting = self.problem.metrics(data[0], registry, self.stack)
-        scoring = [(component, component.cls()) for component in fitting if not component.cls.watches]
+        given = self.settings.metrics
+        scoring = [
+            (component, build(component.cls, **given.get(component.full_name, {})))
+            for component in fitting
+            if not component.cls.watches
+        ]
         self.metrics = [metric for _, metric in scoring]
-        self.watching = [registry.get("metric", name).cls() for name in self.settings.watch]
+        self.watching = [
+            build(registry.get("metric", name).cls, **given.get(name, {})) for name in self.settings.watch
+        ]
         self.curve_metrics = [
             metric
             for component, metric in scoring
