@@ -76,6 +76,12 @@ def plateau(settings: Any, _: Any) -> Any:
     return lambda count: factors[count]
 
 
+def _softplus(x: Any) -> Any:
+    import jax
+
+    return jax.nn.softplus(x)
+
+
 ROWS = [
     optimizer("sgd", lambda o: o.SGD()),
     optimizer("momentum", lambda o: o.SGD(momentum=0.9)),
@@ -151,10 +157,47 @@ ROWS = [
         "multiclass logits",  # where it has probabilities, it normalises them, which ours does not
         lambda k: k.CategoricalFocalCrossentropy(from_logits=True),
     ),
+    loss(
+        "focal",
+        "multiclass logits",
+        lambda k: k.CategoricalFocalCrossentropy(alpha=WEIGHTS, label_smoothing=0.1, from_logits=True),
+        balance=False,
+        smoothing=0.1,
+        class_weights=WEIGHTS,
+    ),
     loss("kl_divergence", "multiclass", lambda k: k.KLDivergence(), preset="keras"),
     loss32("hinge", "margin", lambda k: k.Hinge(), preset="keras"),
     loss32("hinge", "margin", lambda k: k.SquaredHinge(), preset="keras", squared=True),
     loss("hinge", "margins", lambda k: k.CategoricalHinge(), preset="keras"),
+    loss32("log_cosh", "regression", lambda k: k.LogCosh()),
+    loss32("squared_hinge", "margin", lambda k: k.SquaredHinge()),
+    loss32("squared_hinge", "margins", lambda k: k.SquaredHinge()),
+    loss("categorical_hinge", "margins", lambda k: k.CategoricalHinge()),
+    loss32("mape", "regression", lambda k: k.MeanAbsolutePercentageError(), preset="keras"),
+    loss32("msle", "positive", lambda k: k.MeanSquaredLogarithmicError()),
+    loss32(
+        "poisson_nll",
+        "positive",
+        lambda k: lambda y, x: k.Poisson()(y, _softplus(x)),
+        rate="softplus",
+        eps=1e-7,
+    ),
+    loss("cosine_similarity", "regression", lambda k: k.CosineSimilarity(), preset="keras"),
+    loss32(
+        "generalized_cross_entropy",
+        "multiclass",
+        lambda k: lambda y, p: k.CategoricalGeneralizedCrossEntropy()(y.argmax(axis=1), p),
+        preset="keras",
+    ),
+    loss32("dice", "picture", lambda k: k.Dice(axis=1), smooth=1e-12),
+    loss32(
+        "tversky",
+        "picture",
+        lambda k: k.Tversky(0.7, 0.3, axis=1),  # Keras exchanges the two
+        alpha=0.3,
+        beta=0.7,
+        smooth=1e-12,
+    ),
     keras(
         "schedule",
         "cosine",

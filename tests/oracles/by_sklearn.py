@@ -100,6 +100,8 @@ ROWS = [
         {"level": 0.8},
         inputs="regression",
     ),
+    sklearn("loss", "msle", lambda m, y, a: m.mean_squared_log_error(y, a), inputs="positive"),
+    sklearn("loss", "mape", lambda m, y, a: m.mean_absolute_percentage_error(y, a), inputs="regression"),
     sklearn("loss", "hinge", lambda m, y, x: m.hinge_loss(y[:, 0], x[:, 0]), inputs="margin"),
     sklearn(
         "loss", "hinge", lambda m, y, x: m.hinge_loss(_classes(y), x), {"preset": "sklearn"}, inputs="margins"

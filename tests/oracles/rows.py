@@ -93,6 +93,15 @@ INPUTS: Mapping[str, tuple[Array, Array]] = {
         spread(24, -3, 3, turn=3).reshape(8, 3),
         spread(24, -2, 2, turn=4).reshape(8, 3),
     ),
+    # Sizes and counts, and shares of a picture of which a half is marked
+    "positive": (
+        spread(24, 0.1, 6, turn=18).reshape(8, 3),
+        np.floor(spread(24, 0, 6, turn=19)).reshape(8, 3),
+    ),
+    "picture": (
+        spread(48, 0.02, 0.98, turn=20).reshape(8, 6),
+        (spread(48, 0, 1, turn=21) > 0.5).astype(float).reshape(8, 6),
+    ),
     "binary": (spread(12, 0.02, 0.98, turn=5).reshape(12, 1), np.array([[0.0], [1], [1]] * 4)),
     "multiclass": (_P / _P.sum(axis=1, keepdims=True), np.eye(3)[[0, 1, 1, 2, 0, 2, 2, 2]]),
     "binary logits": (spread(12, -9, 9, turn=6).reshape(12, 1), np.array([[0.0], [1], [1]] * 4)),

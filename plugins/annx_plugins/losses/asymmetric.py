@@ -17,8 +17,8 @@ class Asymmetric(JointLoss):
         p_m     = max(p - clip, 0)
 
     A negative with p ≤ clip costs nothing, so clip takes the easiest ones out of training altogether. Choose
-    it if positives are rare: `focal` has one exponent for both classes, and what makes it forget the many easy
-    negatives makes it neglect the few positives as well. gamma_pos = gamma_neg with clip = 0 is `focal`
+    it if positives are rare: `focal` has one exponent for both classes, and what makes it forget the many
+    easy negatives makes it neglect the few positives as well. gamma_pos = gamma_neg with clip = 0 is `focal`
     without balance; both 0 is binary cross-entropy. The probabilities it learns are too low for negatives, so
     judge it by `average_precision` and not by `log_loss`.
 

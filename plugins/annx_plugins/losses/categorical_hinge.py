@@ -15,10 +15,10 @@ class CategoricalHinge(Loss):
 
         ℓ(x, y) = max(0, margin - x_y + max_j (1 - y_j) x_j)
 
-    The true class takes part in the maximum with a score of 0. So its own score must exceed the margin even if
-    all others are far below; with Crammer and Singer's loss, the default of `hinge`, only differences count.
-    Choose it to repeat what was trained in Keras; `hinge` with form = "keras" is the same, and has PyTorch's
-    MultiMarginLoss as form = "multi_margin".
+    The true class takes part in the maximum with a score of 0. So its own score must exceed the margin even
+    if all others are far below; with Crammer and Singer's loss, the default of `hinge`, only differences
+    count. Choose it to repeat what was trained in Keras; `hinge` with form = "keras" is the same, and has
+    PyTorch's MultiMarginLoss as form = "multi_margin".
 
     The outputs are margins, not probabilities. Metrics get their softmax. If the max is 0 so is its gradient,
     at the corner too; equal rivals share it.

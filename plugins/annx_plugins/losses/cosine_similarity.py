@@ -16,10 +16,10 @@ class CosineSimilarity(Loss):
         ℓ(a, y) = o - Σ_d a_d y_d / (max(‖a‖, eps) max(‖y‖, eps)),  o = 1, or 0 if `negative` is true
         ∂ℓ/∂a   = (cos(a, y) a / ‖a‖ - y / ‖y‖) / ‖a‖
 
-    It is 0 for the same direction, 1 for a right angle and 2 for the opposite one. Choose it if several targets
-    form a direction or an embedding whose length means nothing. The gradient is at a right angle to a and
-    falls with ‖a‖, so outputs grow while they learn. A single output has only a sign: there is no gradient, so
-    it needs two targets or more.
+    It is 0 for the same direction, 1 for a right angle and 2 for the opposite one. Choose it if several
+    targets form a direction or an embedding whose length means nothing. The gradient is at a right angle to a
+    and falls with ‖a‖, so outputs grow while they learn. A single output has only a sign: there is no
+    gradient, so it needs two targets or more.
 
     Domain: output a and target y real, eps > 0. A vector shorter than eps is divided by eps.
     Shapes: a and y (T, N, D); value (T,), the mean over N of one cosine for each example.

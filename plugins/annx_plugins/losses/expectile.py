@@ -11,7 +11,7 @@ from anncore import Array, Hyper, Loss, Task, hookimpl, hyper, linear
 
 @dataclass(frozen=True)
 class Expectile(Loss):
-    """Expectile loss: squared errors with another weight above than below, for a network that errs to one side.
+    """Expectile loss: squared errors that weigh more on one side, so that a network errs to the other.
 
         ℓ(a, y) = level (a - y)²  where a < y,  (1 - level) (a - y)²  elsewhere
         ∂ℓ/∂a   = twice level or 1 - level, times a - y

@@ -19,8 +19,8 @@ class GeneralizedCrossEntropy(JointLoss):
     It tends to the cross-entropy as q tends to 0, and q = 1 is 1 - p_y, half the absolute error. An example
     that is surely predicted wrong costs 1 / q at most, and the gradient by the logits falls with p_y^q. So
     wrong labels lose their influence once the network has learned the others. Choose it over cross-entropy
-    under label noise, with q near 0.7; the nearer q is to 1, the more noise it bears and the slower it learns.
-    `symmetric_cross_entropy` mixes the two ends instead.
+    under label noise, with q near 0.7; the nearer q is to 1, the more noise it bears and the slower it
+    learns. `symmetric_cross_entropy` mixes the two ends instead.
 
     Training uses the joint form with the sigmoid or the softmax. If the loss gets probabilities, a logarithm
     is at least -100, and a probability in the gradient at least 1e-12.

@@ -17,9 +17,9 @@ class JSDivergence(JointLoss):
         m       = weight y + (1 - weight) p,  s = -(1 - weight) log(1 - weight) if `scaled` is on, else 1
 
     One output p stands for two classes, with p and 1 - p. It is bounded, by log 2 for weight = 1/2, and
-    symmetric in p and y there. Choose it over cross-entropy under label noise: a surely wrong prediction costs
-    a finite number and loses its influence. With `scaled` on it tends to `kl_divergence`, and so for hard
-    labels to the cross-entropy, as weight tends to 0, and to 1 - p_y as weight tends to 1, like
+    symmetric in p and y there. Choose it over cross-entropy under label noise: a surely wrong prediction
+    costs a finite number and loses its influence. With `scaled` on it tends to `kl_divergence`, and so for
+    hard labels to the cross-entropy, as weight tends to 0, and to 1 - p_y as weight tends to 1, like
     `generalized_cross_entropy` with q from 0 to 1.
 
     Training uses the joint form with the sigmoid or the softmax. If the loss gets probabilities, logarithms
@@ -28,10 +28,10 @@ class JSDivergence(JointLoss):
     Domain: output p in [0, 1]; target y ≥ 0, one-hot or a distribution; weight in (0, 1).
     Shapes: p and y (T, N, D); value (T,), the sum over the classes and the mean over N.
 
-    Lin, "Divergence Measures Based on the Shannon Entropy", IEEE Transactions on Information Theory 37 (1991),
-    145-151. https://doi.org/10.1109/18.61115. Englesson & Azizpour, "Generalized Jensen-Shannon Divergence
-    Loss for Learning with Noisy Labels", NeurIPS 2021, equation 2, is scaled. https://arxiv.org/abs/2105.04522
-    """
+    Lin, "Divergence Measures Based on the Shannon Entropy", IEEE Transactions on Information Theory 37
+    (1991), 145-151. https://doi.org/10.1109/18.61115. Englesson & Azizpour, "Generalized Jensen-Shannon
+    Divergence Loss for Learning with Noisy Labels", NeurIPS 2021, equation 2, is scaled.
+    https://arxiv.org/abs/2105.04522"""
 
     name: ClassVar[str] = "js_divergence"
     outputs: ClassVar[Mapping[Task, str]] = {"binary": "sigmoid", "multiclass": "softmax"}
@@ -59,8 +59,9 @@ class JSDivergence(JointLoss):
         # -1e30 for log 0, as 0 times it is 0 and -∞ would give NaN.
         log_y = np.where(y > 0, np.log(np.where(y > 0, y, 1)), -1e30)
         log_rest = np.log1p(-self.weight)
-        log_m = np.logaddexp(np.log(self.weight) + log_y, log_rest + log_p)
-        cost = self.weight * y * (log_y - log_m) + (1 - self.weight) * p * (log_p - log_m)
+        # log(m / p) by itself keeps its digits for a weight near 0, where m is nearly p.
+        ratio = np.logaddexp(np.log(self.weight) + log_y - log_p, log_rest)
+        cost = self.weight * y * (log_y - log_p - ratio) - (1 - self.weight) * p * ratio
         return cost / ((self.weight - 1) * log_rest) if self.scaled else cost
 
 

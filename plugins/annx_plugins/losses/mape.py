@@ -16,10 +16,10 @@ class MeanAbsolutePercentageError(Loss):
         ℓ(a, y) = s |a - y| / max(|y|, eps),  s = 100 if `percent` is true, else 1
         ∂ℓ/∂a   = s sign(a - y) / max(|y|, eps)
 
-    It is `mae` with the weight 1 / |y|, so it fits a median that leans to small targets. Choose it if an error
-    of 10 is bad for a target of 20 and good for one of 2000. A target near 0 gets a weight of up to 1 / eps,
-    which no learning rate suits: set [split] standardize = false, as standardised targets lie around 0, or
-    take `msle`.
+    It is `mae` with the weight 1 / |y|, so it fits a median that leans to small targets. Choose it if an
+    error of 10 is bad for a target of 20 and good for one of 2000. A target near 0 gets a weight of up to 1 /
+    eps, which no learning rate suits: set [split] standardize = false, as standardised targets lie around 0,
+    or take `msle`.
 
     Domain: output a and target y real, eps > 0. Not differentiable at a = y: the sub-gradient there is 0.
     Shapes: a and y (T, N, D); value (T,), the mean over N and D.

@@ -16,10 +16,10 @@ class MeanSquaredLogarithmicError(Loss):
         ℓ(a, y) = (log(1 + a) - log(1 + y))²
         ∂ℓ/∂a   = 2 (log(1 + a) - log(1 + y)) / (1 + a)
 
-    Choose it if targets are positive and spread over powers of ten (counts, prices, populations), and an error
-    by a factor of two is equally bad for all of them. It forgives too large predictions more than too small
-    ones. `mape` looks at ratios too, but is spoilt by targets near 0; `poisson_nll` fits counts whose spread
-    grows with their mean.
+    Choose it if targets are positive and spread over powers of ten (counts, prices, populations), and an
+    error by a factor of two is equally bad for all of them. It forgives too large predictions more than too
+    small ones. `mape` looks at ratios too, but is spoilt by targets near 0; `poisson_nll` fits counts whose
+    spread grows with their mean.
 
     Domain: output a ≥ 0, so that the output activation must give such numbers: softplus by nature, or relu,
     which has no slope at 0. Target y ≥ 0: set [split] standardize = false.

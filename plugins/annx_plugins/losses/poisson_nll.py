@@ -8,7 +8,6 @@ import numpy as np
 
 from anncore import Array, Hyper, Loss, Task, hookimpl, hyper, log
 
-
 LARGEST = 50.0  # exp of it, 5e21, leaves room for sums and products in float32
 
 
@@ -31,10 +30,9 @@ class PoissonNLL(Loss):
     Shapes: x and y (T, N, D); value (T,), the mean over N and D. It may be negative.
 
     Nelder & Wedderburn, "Generalized Linear Models", Journal of the Royal Statistical Society A 135 (1972),
-    370-384. https://doi.org/10.2307/2344614. PyTorch's PoissonNLLLoss is rate = "log"; with log_input off, and
-    in Keras, it takes the rate itself, so the network must keep it positive, as softplus does. PyTorch adds
-    1e-8 to it there, Keras 1e-7.
-    """
+    370-384. https://doi.org/10.2307/2344614. PyTorch's PoissonNLLLoss is rate = "log"; with log_input off,
+    and in Keras, it takes the rate itself, so the network must keep it positive, as softplus does. PyTorch
+    adds 1e-8 to it there, Keras 1e-7."""
 
     name: ClassVar[str] = "poisson_nll"
     outputs: ClassVar[Mapping[Task, str]] = {"regression": "identity"}

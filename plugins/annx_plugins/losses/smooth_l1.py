@@ -17,9 +17,9 @@ class SmoothL1(Loss):
                   |a - y| - beta / 2   elsewhere
         ∂ℓ/∂a   = (a - y) / beta, clipped to [-1, 1]
 
-    It is `huber` with delta = beta, divided by beta. So its slope for large errors is always 1, and it becomes
-    `mae` as beta tends to 0, where Huber's loss vanishes. Choose it over `huber` to change where the corner
-    lies without changing the size of the steps; choose either over `mse` if some targets are outliers.
+    It is `huber` with delta = beta, divided by beta. So its slope for large errors is always 1, and it
+    becomes `mae` as beta tends to 0, where Huber's loss vanishes. Choose it over `huber` to change where the
+    corner lies without changing the size of the steps; choose either over `mse` if some targets are outliers.
 
     Domain: output a and target y real, beta > 0 (PyTorch takes beta = 0 too, which is `mae`).
     Shapes: a and y (T, N, D); value (T,), the mean over N and D.

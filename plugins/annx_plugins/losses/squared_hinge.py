@@ -11,14 +11,14 @@ from anncore import Array, Hyper, Loss, Task, hookimpl, hyper, linear
 
 @dataclass(frozen=True)
 class SquaredHinge(Loss):
-    """Squared hinge loss: the square of the amount by which a score misses a margin, for each class by itself.
+    """Squared hinge loss: the square of the amount by which a score misses a margin, class by class.
 
         ℓ(x, y) = max(0, margin - (2y - 1) x)²
         ∂ℓ/∂x   = -2 (2y - 1) max(0, margin - (2y - 1) x)
 
     With one output it is `hinge` with `squared` on. With several, every output is a separate question, "this
-    class or another?", and none competes with the others as they do in `hinge`. Choose it over `hinge` for its
-    smooth gradient, which pulls harder at worse mistakes, and so is moved more by wrong labels.
+    class or another?", and none competes with the others as they do in `hinge`. Choose it over `hinge` for
+    its smooth gradient, which pulls harder at worse mistakes, and so is moved more by wrong labels.
 
     The outputs are margins, not probabilities. Metrics get σ(x), or the softmax of several outputs: scores in
     [0, 1] with the same order and the same largest class.

@@ -17,9 +17,9 @@ class SymmetricCrossEntropy(JointLoss):
         ∂ℓ/∂p_c = -alpha y_c / p_c - beta log y_c
 
     One output p stands for two classes, with p and 1 - p. For hard labels the second sum is -floor (1 - p_y):
-    it is bounded, and as robust against wrong labels as `mae`, but slow to learn. The first one learns. Choose
-    it over cross-entropy under label noise; alpha and beta say how much of either. beta = 0 is alpha times the
-    cross-entropy. `generalized_cross_entropy` lies between the same two ends with a single number.
+    it is bounded, and as robust against wrong labels as `mae`, but slow to learn. The first one learns.
+    Choose it over cross-entropy under label noise; alpha and beta say how much of either. beta = 0 is alpha
+    times the cross-entropy. `generalized_cross_entropy` lies between the same two ends with a single number.
 
     Training uses the joint form with the sigmoid or the softmax. If the loss gets probabilities, their
     logarithm is at least -100, and a probability in the gradient at least 1e-12.

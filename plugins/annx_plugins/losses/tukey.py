@@ -18,18 +18,17 @@ class Tukey(Loss):
         ∂ℓ/∂a   = e (1 - (e / c)²)²  where |e| ≤ c,  0  elsewhere
 
     Choose it if targets are sometimes plainly wrong: an outlier has no influence at all, where `huber` and
-    `mae` give it that of a large error. The price is that it is not convex. A network that begins farther than
-    c from its targets gets no gradient and does not start to learn; standardise the targets, or take a larger
-    c first. c = 4.685 gives 95 % of the precision of `mse` for normal errors of standard deviation 1.
+    `mae` give it that of a large error. The price is that it is not convex. A network that begins farther
+    than c from its targets gets no gradient and does not start to learn; standardise the targets, or take a
+    larger c first. c = 4.685 gives 95 % of the precision of `mse` for normal errors of standard deviation 1.
 
     Domain: output a and target y real, c > 0.
     Shapes: a and y (T, N, D); value (T,), the mean over N and D.
 
-    Beaton & Tukey, "The Fitting of Power Series, Meaning Polynomials, Illustrated on Band-Spectroscopic Data",
-    Technometrics 16 (1974), 147-185. https://doi.org/10.1080/00401706.1974.10489171. For networks:
+    Beaton & Tukey, "The Fitting of Power Series, Meaning Polynomials, Illustrated on Band-Spectroscopic
+    Data", Technometrics 16 (1974), 147-185. https://doi.org/10.1080/00401706.1974.10489171. For networks:
     Belagiannis, Rupprecht, Carneiro & Navab, "Robust Optimization for Deep Regression", ICCV 2015, equation
-    4, which scales errors by their median absolute deviation first. https://arxiv.org/abs/1505.06606
-    """
+    4, which scales errors by their median absolute deviation first. https://arxiv.org/abs/1505.06606"""
 
     name: ClassVar[str] = "tukey"
     outputs: ClassVar[Mapping[Task, str]] = {"regression": "identity", "unsupervised": "identity"}

@@ -15,15 +15,16 @@ class Tversky(Loss):
         both = Σ_d a_d y_d,  extra = Σ_d a_d (1 - y_d),  missed = Σ_d (1 - a_d) y_d
 
     alpha = beta = 1/2 is `dice` with twice the smooth, alpha = beta = 1 is 1 minus the Jaccard index
-    (intersection over union). Choose it over `dice` if it is worse to miss a marked pixel than to mark one too
-    many, with beta > alpha; the paper found 0.3 and 0.7 best for small lesions.
+    (intersection over union). Choose it over `dice` if it is worse to miss a marked pixel than to mark one
+    too many, with beta > alpha; the paper found 0.3 and 0.7 best for small lesions.
 
     Domain: output a and target y in [0, 1]; alpha and beta ≥ 0; smooth > 0.
-    Shapes: a and y (T, N, D); value (T,), the mean over N of one ratio for each example. (Keras and
-    pytorch-optimizer take one ratio of the whole batch, Keras unless its `axis` says otherwise.)
+    Shapes: a and y (T, N, D); value (T,), the mean over N of one ratio for each example.
 
     Salehi, Erdogmus & Gholipour, "Tversky loss function for image segmentation using 3D fully convolutional
-    deep networks", MLMI 2017, equation 3. https://arxiv.org/abs/1706.05721
+    deep networks", MLMI 2017, equation 3. https://arxiv.org/abs/1706.05721. Keras and pytorch-optimizer take
+    one ratio of the whole batch, Keras unless its `axis` says otherwise. In Keras 3.15 alpha weighs what is
+    missed, and beta what is extra, against its own description.
     """
 
     name: ClassVar[str] = "tversky"

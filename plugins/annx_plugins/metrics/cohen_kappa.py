@@ -15,11 +15,10 @@ class CohenKappa(Metric):
         κ = 1 - Σ_ij w_ij n_ij / Σ_ij w_ij (p_i t_j / N)
 
     n_ij examples are predicted as class i and belong to class j, p_i are predicted as i, and t_j belong to j.
-    `weights` says how wrong it is to take j for i:
-    "none": w_ij = 1 if i ≠ j, so that κ = (p_o - p_e) / (1 - p_e), with the shares p_o of observed agreement
-    and p_e of that expected by chance; "linear": |i - j|; "quadratic": (i - j)², for classes that have an order.
-    1 is perfect, and 0 is as good as chance. NaN if all predictions and all targets are of one class, as
-    chance then agrees too, or if any prediction is NaN.
+    `weights` says how wrong it is to take j for i: "none": w_ij = 1 if i ≠ j, so that κ = (p_o - p_e) / (1 -
+    p_e), with the shares p_o of observed agreement and p_e of that expected by chance; "linear": |i - j|;
+    "quadratic": (i - j)², for classes that have an order. 1 is perfect, and 0 is as good as chance. NaN if
+    all predictions and all targets are of one class, as chance then agrees too, or if any prediction is NaN.
 
     Choose it over `accuracy` if classes are of unequal size, or for ordered classes, such as grades, with
     weights = "quadratic". With two classes it comes close to `mcc`, which is more common there.
