@@ -37,7 +37,7 @@ class LogCosh(Loss):
 
     def value(self, output: Array, target: Array) -> Array:
         size = np.abs(output - target)
-        # log(1 + 2 sinh²(e/2)) keeps the digits of a small error; e + log((1 + exp(-2e)) / 2) never overflows.
+        # log(1 + 2 sinh²(e/2)) is exact for a small error; e + log((1 + exp(-2e)) / 2) never overflows.
         near = np.log1p(2 * np.square(np.sinh(0.5 * np.minimum(size, 1))))
         far = size + np.log1p(np.exp(-2 * size)) - float(np.log(2))
         return np.where(size < 1, near, far).mean(axis=(1, 2))
