@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from oracles import networks_in_torch as nets
 from oracles.rows import (
+    CHANGES,
     FAN_IN,
     FAN_OUT,
     INPUTS,
@@ -320,6 +321,44 @@ def dead(t: Any, layers: Any) -> Any:
     """Return the share of units without an activation, of all layers and of each."""
     silent = [t.count_nonzero(a, dim=0) == 0 for a in layers]
     return [t.cat(silent).double().mean().item(), *(layer.double().mean().item() for layer in silent)]
+
+
+def effective_ranks(t: Any, layers: Any) -> Any:
+    """Return the exponential of the entropy of the singular values, of the last layer and of each."""
+    ranks = []
+    for a in layers:
+        p = t.linalg.svdvals(a.detach())
+        ranks.append(t.special.entr(p / p.sum()).sum().exp().item())
+    return [ranks[-1], *ranks]
+
+
+def ratios(t: Any, weights: Any, rest: Any) -> Any:
+    """Return the length of the changes over that of what was there before, of everything and by matrix."""
+    changes = [[t.tensor(CHANGES[f"{kind}{i}"]) for i in (1, 2, 3)] for kind in "Wb"]
+    pairs = [(change, weight.detach() - change) for change, weight in zip(changes[0], weights, strict=True)]
+    others = [(change, weight.detach() - change) for change, weight in zip(changes[1], rest, strict=True)]
+    flat = [t.cat([pair[side].flatten() for pair in pairs + others]) for side in (0, 1)]
+    return [(change.norm() / weight.norm()).item() for change, weight in [flat, *pairs]]
+
+
+def sharpest(t: Any) -> Any:
+    """Return the largest eigenvalue of the loss's Hessian, which autograd computes in full."""
+    arrays = [t.tensor(array) for array in NETWORK.values()]
+    x, y = (t.tensor(array) for array in INPUTS["regression"])
+
+    def loss(*arrays: Any) -> Any:
+        named = dict(zip(NETWORK, arrays, strict=True))
+        a = x
+        for i in (1, 2):
+            a = t.relu(a @ named[f"W{i}"] + named[f"b{i}"])
+        return t.nn.functional.mse_loss(a @ named["W3"] + named["b3"], y)
+
+    blocks = t.autograd.functional.hessian(loss, tuple(arrays))
+    rows = [
+        t.cat([block.reshape(one.numel(), -1) for block in row], dim=1)
+        for one, row in zip(arrays, blocks, strict=True)
+    ]
+    return t.linalg.eigvalsh(t.cat(rows))[-1].item()
 
 
 def saturated(t: Any, layers: Any) -> Any:
@@ -1116,6 +1155,16 @@ ROWS = [
     initializer("he_normal", lambda i, w: i.kaiming_normal_(w), preset="torch"),
     torch("metric", "gradient_norm", lambda t, layers, weights, rest: norms(t, weights, rest)),
     torch("metric", "dead_units", lambda t, layers, weights, rest: dead(t, layers)),
+    torch("metric", "effective_rank", lambda t, layers, weights, rest: effective_ranks(t, layers)),
+    torch("metric", "update_to_weight_ratio", lambda t, layers, weights, rest: ratios(t, weights, rest)),
+    torch(
+        "metric",
+        "sharpness",
+        lambda t, layers, weights, rest: sharpest(t),
+        {"iterations": 300},
+        rtol=1e-6,
+        why="it takes differences of gradients",
+    ),
     torch("metric", "saturated_units", lambda t, layers, weights, rest: saturated(t, layers)),
     initializer("lsuv", lambda i, w: i.orthogonal_(w)),  # before it looks at data
     initializer("orthogonal", lambda i, w: i.orthogonal_(w, gain=1.5), gain=1.5),
