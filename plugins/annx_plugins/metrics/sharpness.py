@@ -47,7 +47,9 @@ class Sharpness(ProbingMetric):
         if moment.gradient is None:
             return {"": np.full(trials, np.nan)}
         theta = _flat(moment.grads, moment.weights)
-        sound = np.isfinite(theta).all(axis=1) & np.isfinite(_flat(moment.grads, moment.grads)).all(axis=1)
+        sound: Array = np.isfinite(theta).all(axis=1) & np.isfinite(_flat(moment.grads, moment.grads)).all(
+            axis=1
+        )
         theta = np.where(sound[:, None], theta, 0)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             eigenvalue = self._largest(moment, theta, np.zeros((trials, 1)))
@@ -67,7 +69,7 @@ class Sharpness(ProbingMetric):
             ahead, behind = (_gradient(moment, theta + sign * radius * v) for sign in (1, -1))
             curved = (ahead - behind) / (2 * radius)
             eigenvalue = (v * curved).sum(axis=1, keepdims=True)
-            moved = curved - shift * v
+            moved: Array = curved - shift * v
             length = np.sqrt((moved * moved).sum(axis=1, keepdims=True))
             v = np.where(length > 0, moved / length, v)
         return eigenvalue
