@@ -47,7 +47,7 @@ class EffectiveRank(WatchingMetric):
 
 
 def _effective_rank(a: Array) -> Array:
-    sound: Array = np.isfinite(a).all(axis=(1, 2))
+    sound = np.asarray(np.isfinite(a).all(axis=(1, 2)))
     # A trial of NaN would raise an error for the whole stack.
     kept = np.where(sound[:, None, None], a, 0).astype(np.float64)
     # Squares of 1e154 overflow and those of 1e-170 are 0; the rank does not depend on the size.

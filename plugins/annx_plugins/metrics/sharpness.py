@@ -47,9 +47,8 @@ class Sharpness(ProbingMetric):
         if moment.gradient is None:
             return {"": np.full(trials, np.nan)}
         theta = _flat(moment.grads, moment.weights)
-        sound: Array = np.isfinite(theta).all(axis=1) & np.isfinite(_flat(moment.grads, moment.grads)).all(
-            axis=1
-        )
+        both = np.concatenate([theta, _flat(moment.grads, moment.grads)], axis=1)
+        sound = np.asarray(np.isfinite(both).all(axis=1))
         theta = np.where(sound[:, None], theta, 0)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             eigenvalue = self._largest(moment, theta, np.zeros((trials, 1)))
@@ -61,16 +60,16 @@ class Sharpness(ProbingMetric):
     def _largest(self, moment: Moment, theta: Array, shift: Array) -> Array:
         """Return vᵀ H v (T, 1) after a power iteration on H - shift I."""
         start = np.random.default_rng(0).standard_normal(theta.shape[1])  # the same for every trial
-        v = np.broadcast_to(start / np.sqrt((start * start).sum()), theta.shape)
+        v = np.broadcast_to(start / np.linalg.norm(start), theta.shape)
         eps = float(np.finfo(next(iter(moment.grads.values())).dtype).eps)
         radius = eps ** (1 / 3) * np.sqrt(1 + (theta * theta).sum(axis=1, keepdims=True))
         eigenvalue = np.zeros((len(theta), 1))
         for _ in range(self.iterations):
             ahead, behind = (_gradient(moment, theta + sign * radius * v) for sign in (1, -1))
             curved = (ahead - behind) / (2 * radius)
-            eigenvalue = (v * curved).sum(axis=1, keepdims=True)
-            moved: Array = curved - shift * v
-            length = np.sqrt((moved * moved).sum(axis=1, keepdims=True))
+            eigenvalue = np.sum(v * curved, axis=1, keepdims=True)
+            moved = curved - shift * v
+            length = np.sqrt(np.square(moved).sum(axis=1, keepdims=True))
             v = np.where(length > 0, moved / length, v)
         return eigenvalue
 
