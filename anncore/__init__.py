@@ -28,9 +28,9 @@ Write a component: a frozen dataclass, derived from the base class of its kind (
                  Figure, Executor, Sampler, SelectionRule, StoppingRule, ReportSection, Exporter, Listener,
                  Command; LearnedActivation, RandomActivation, JointLoss, OptimizerWrapper,
                  AskingOptimizer, AskingWrapper, ModalNetwork, RuleNetwork, NoisyObjective, Game,
-                 NetworkMetric, WatchingMetric
+                 NetworkMetric, WatchingMetric, ProbingMetric
     fields       hyper, ref, linear, log, choice; build makes a component from plain values
-    handed       Array, Hyper, Task, Data, Weights, WeightSpec, Layer, Mode, LearnMode, Evaluate,
+    handed       Array, Hyper, Task, Data, Weights, WeightSpec, Layer, Moment, Mode, LearnMode, Evaluate,
                  FigureInput, DecisionMap, Snapshot, Candidates, Look, Claim, ReportTable, ExportInput
     events       SweepStarted, PhaseStarted, StackDone, Progressed, PhaseDone, OtherEnvironment, Distrusted,
                  TooShort, StopRequested, SweepDone; Event is any of them

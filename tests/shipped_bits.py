@@ -113,9 +113,10 @@ def _trials(registry: Registry, component: Registered, dtype: str) -> Iterator[T
         yield make_trial(registry, network=component.name, **_data_for(component.name), **options)
     elif kind == "loss":
         for task in _tasks(cls.outputs) if getattr(cls, "trainable", True) else ():
-            yield make_trial(
-                registry, **{**DATA[task], "loss": component.name, "output": cls.outputs[task]}, **options
-            )
+            own = {"loss": component.name, "output": cls.outputs[task]}
+            if task == "regression" and cls.targets.startswith("[0,"):  # which standardised ones are not
+                own["split"] = Split(standardize=False)
+            yield make_trial(registry, **{**DATA[task], **own}, **options)
     elif kind == "metric":
         watch = (component.full_name,) if getattr(cls, "watches", False) else ()
         networks = [network for network, names in MEASURED.items() if component.name in names]

@@ -91,6 +91,7 @@ class Train:
     diverged_above: a trial counts as diverged where its final training, validation or test loss is above so
     many times the training loss of always predicting the mean training target, or an objective's value at
     its start.
+    metrics: by full name, the hyperparameters of metrics that have other than their defaults.
     maps_at: at which steps a report trial keeps a map of what it has learned so far: so many moments, or the
     steps themselves; 0 for none.
     paths: whether a report trial on an objective keeps its arguments at every evaluation; None where they are
@@ -110,13 +111,14 @@ class Train:
     curves: tuple[str, ...] = ()
     maps_at: int | tuple[int, ...] = 0
     paths: bool | None = None
+    metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Return all fields; `curves`, `maps_at` and `paths` only where they ask for something.
+        """Return all fields; `curves`, `maps_at`, `metrics` and `paths` only where they ask for something.
 
         No other trial's key knows of them.
         """
-        unasked = [name for name in ("curves", "maps_at") if not getattr(self, name)]
+        unasked = [name for name in ("curves", "maps_at", "metrics") if not getattr(self, name)]
         unasked += ["paths"] if self.paths is None else []
         return {name: value for name, value in asdict(self).items() if name not in unasked}
 

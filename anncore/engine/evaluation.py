@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from anncore.contract.columns import metric_column, watched_curve
 from anncore.contract.errors import ComponentError
 from anncore.contract.hyperparameters import Interval
-from anncore.contract.kinds import AnyNetwork, Array, overrides
+from anncore.contract.kinds import AnyNetwork, Array, Moment, overrides
 from anncore.engine.batches import distinct
 from anncore.engine.datasets import Prepared
 from anncore.engine.decision_maps import corners, lattice, mappable, packed
@@ -48,10 +48,12 @@ class Evaluator:
         columns = {"train_loss": self._stack.output.value(z[:, :size], y[:, :size])}
         return columns | self._columns("valid", (x[:, size:], z[:, size:], y[:, size:]), metrics)
 
-    def watched(self, metrics: Sequence[Any], now: tuple[int, int]) -> dict[str, Array]:
+    def watched(
+        self, metrics: Sequence[Any], now: tuple[int, int], changes: Mapping[str, Array] | None = None
+    ) -> dict[str, Array]:
         """Return what metrics that look inside find in the sample of the training split, each (T,).
 
-        now: the step and the number of steps.
+        now: the step and the number of steps. changes: what the last update added to the weights.
         """
         if not metrics:
             return {}
@@ -66,11 +68,28 @@ class Evaluator:
         else:
             stack.network.backward(weights, tape, stack.output.grad(z, y), grads)
         layers = stack.network.layers(tape)
-        return {
-            watched_curve(metric.name, suffix): values
-            for metric in metrics
-            for suffix, values in metric.score(layers, weights, grads).items()
-        }
+        gradient = None if stack.network.learns else self._gradient(weights, x, y)
+        moment = Moment(layers, weights, grads, changes, gradient)
+        scores = {}
+        for metric in sorted(metrics, key=lambda metric: bool(metric.probes)):  # these may overwrite layers
+            values = metric.score(moment) if metric.probes else metric.score(layers, weights, grads)
+            scores[metric.name] = {watched_curve(metric.name, key): value for key, value in values.items()}
+        return {key: value for metric in metrics for key, value in scores[metric.name].items()}
+
+    def _gradient(
+        self, weights: Mapping[str, Array], x: Array, y: Array
+    ) -> Callable[[Mapping[str, Array]], Mapping[str, Array]]:
+        """Return the gradient of the loss of some examples as a function of the weights."""
+        stack = self._stack
+
+        def gradient(other: Mapping[str, Array]) -> Mapping[str, Array]:
+            elsewhere = {**weights, **other}
+            grads = Buffer(len(stack.trials), stack.specs, stack.dtype).views
+            z, tape = stack.network.forward(elsewhere, x)
+            stack.network.backward(elsewhere, tape, stack.output.grad(z, y), grads)
+            return grads
+
+        return gradient
 
     def split(self, name: str, metrics: Sequence[Any]) -> dict[str, Array]:
         """Return the loss and the metrics on the whole of a split, each (T,)."""

@@ -230,6 +230,10 @@ class Stack:
             turn.write_evaluated(theta)
         return {**self._trained.as_arrays(theta), **self._state.views}
 
+    def changes(self, before: Array) -> Mapping[str, Array]:
+        """Return what has been added to the weights since they were `before`, a copy of `theta`."""
+        return self._trained.as_arrays(self.theta - before)
+
     def observe(self, score: Array, t: int) -> None:
         """Give the validation losses (T,) after step t to the schedules that use them."""
         for optimizer in self.optimizers:

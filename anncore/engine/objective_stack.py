@@ -9,7 +9,7 @@ arguments.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -221,7 +221,9 @@ class ObjectiveEvaluator:
             columns |= {argument_curve(i + 1): place[:, i] for i in range(place.shape[1])}
         return columns
 
-    def watched(self, metrics: Sequence[Any], now: tuple[int, int]) -> dict[str, Array]:
+    def watched(
+        self, metrics: Sequence[Any], now: tuple[int, int], changes: Mapping[str, Array] | None = None
+    ) -> dict[str, Array]:
         """Return nothing. Raises ComponentError if a metric looks into a network."""
         if metrics:
             raise ComponentError(f"{metrics[0].name} looks into a network, and an objective has none.")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.columns import metric_column
+from anncore.contract.hyperparameters import build
 from anncore.contract.kinds import Array
 from anncore.contract.registry import Registry
 from anncore.contract.trial import Status, Train, Trial, TrialResult
@@ -156,9 +157,17 @@ class _Run:
         self.moments: dict[int, list[tuple[int, bytes]]] = {}  # by trial, maps along the way
         self.aside = 0.0  # seconds spent on maps and snapshots, which are no part of any trial's time
         fitting = self.problem.metrics(data[0], registry, self.stack)
-        scoring = [(component, component.cls()) for component in fitting if not component.cls.watches]
+        given = self.settings.metrics
+        scoring = [
+            (component, build(component.cls, **given.get(component.full_name, {})))
+            for component in fitting
+            if not component.cls.watches
+        ]
         self.metrics = [metric for _, metric in scoring]
-        self.watching = [registry.get("metric", name).cls() for name in self.settings.watch]
+        self.watching = [
+            build(registry.get("metric", name).cls, **given.get(name, {})) for name in self.settings.watch
+        ]
+        self.probes = any(metric.probes for metric in self.watching)
         self.curve_metrics = [
             metric
             for component, metric in scoring
@@ -175,10 +184,12 @@ class _Run:
         for t in range(1, steps + 1):
             if not self.active.any():
                 break
+            evaluates = t % self.settings.eval_every == 0 or t == steps
+            weights = self.stack.theta.copy() if evaluates and self.probes else None
             self.stack.step(t, steps)
             self.keep_moment(t, moments)
-            if t % self.settings.eval_every == 0 or t == steps:
-                self.evaluate(t, steps)
+            if evaluates:
+                self.evaluate(t, steps, weights)
             if beat is not None:
                 beat(lambda t=t: before + self.done(t / steps))  # type: ignore[misc]
         return [self.results[index] for index in range(len(self.trials))]
@@ -188,9 +199,13 @@ class _Run:
         training = int(self.active.sum())
         return len(self.trials) - training * (1 - share)
 
-    def evaluate(self, t: int, steps: int) -> None:
-        """Record losses and curves; close the trials that are finished."""
-        watched = self.evaluator.watched(self.watching, (max(t, 1), steps))
+    def evaluate(self, t: int, steps: int, before: Array | None = None) -> None:
+        """Record losses and curves; close the trials that are finished.
+
+        before: the weights before the last update, if a metric wants to know what it changed.
+        """
+        changes = None if before is None else self.stack.changes(before)
+        watched = self.evaluator.watched(self.watching, (max(t, 1), steps), changes)
         measured = self.evaluator.curve(self.curve_metrics) | watched
         self.stack.observe(measured["valid_loss"], t)
         columns = {name: values[self.active] for name, values in measured.items()}

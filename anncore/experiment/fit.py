@@ -9,7 +9,7 @@ from typing import Any
 
 from anncore.contract.errors import RAISED_BY_PLUGINS, ComponentError, ExperimentError, described, nearest
 from anncore.contract.hyperparameters import Interval, references
-from anncore.contract.kinds import Task, WeightSpec
+from anncore.contract.kinds import REAL_TASKS, Task, WeightSpec
 from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE
 from anncore.contract.registry import Registered
 from anncore.contract.trial import Part
@@ -125,8 +125,8 @@ class NetworkFit(Fit):
             for key, reference in references(_class(network.entry)).items()
             if reference.kind == "activation" and reference.default == "auto"
         ]
-        if task == "unsupervised":
-            self._check_inputs(dataset, component)
+        if task in REAL_TASKS:
+            self._check_targets(dataset, component, task)
         together = (task, component.full_name, network.entry.label, *outputs)
         if together in self._fitting:
             return
@@ -162,18 +162,20 @@ class NetworkFit(Fit):
                 f"activation {output.name!r} of [network.{network.label}] gives {reach}; {way_out}"
             )
 
-    def _check_inputs(self, dataset: Choice, loss: Registered) -> None:
-        """Refuse inputs that are targets themselves and lie outside of what the loss takes."""
+    def _check_targets(self, dataset: Choice, loss: Registered, task: Task) -> None:
+        """Refuse targets, or inputs that are targets themselves, outside of what the loss takes."""
         takes = Interval.parse(loss.cls.targets)
         together = (dataset, loss.full_name)
         if together in self._fitting or not (math.isfinite(takes.low) or math.isfinite(takes.high)):
             return
         low, high = self.maker.value_range(dataset, "y")
         if not (takes.holds(low) and takes.holds(high)):
+            label = repr(dataset.entry.label)
+            which = f"the inputs of {label}, its targets," if task == "unsupervised" else f"those of {label}"
+            way_out = "set [split] standardize = false, or " if self.experiment.split.standardize else ""
             raise ExperimentError(
-                f"{self.experiment.file}: loss {loss.name!r} takes targets in {takes}, but the inputs of "
-                f"{dataset.entry.label!r}, its targets, lie in {low:.3g} ... {high:.3g} in training; set "
-                "[split] standardize = false, or use another loss."
+                f"{self.experiment.file}: loss {loss.name!r} takes targets in {takes}, but {which} lie in "
+                f"{low:.3g} ... {high:.3g} in training; {way_out}use another loss."
             )
         self._fitting.add(together)
 

@@ -24,6 +24,7 @@ from anncore.engine.optimizing import refuse_unfit
 from anncore.engine.training import total_steps
 from anncore.experiment.choices import Choice, Combo, Option
 from anncore.experiment.claim import check_claim
+from anncore.experiment.metric_values import check_metrics
 from anncore.experiment.mistakes import Mistakes
 from anncore.experiment.model import Entry
 from anncore.experiment.select_metric import check_select
@@ -69,6 +70,7 @@ class PlanChecker:
             mistakes.attempt(partial(self._check_included, config), None)
         mistakes.raise_all()
         mistakes.attempt(partial(check_select, self.experiment, self._tasks), None)
+        mistakes.attempt(partial(check_metrics, self.experiment, self._tasks.values()), None)
         mistakes.attempt(partial(check_success, self.experiment, self._tasks), None)
         mistakes.attempt(self._check_asked_for, None)
         if not (self.experiment.only or self.experiment.skip):  # then names may be left out on purpose

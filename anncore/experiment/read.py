@@ -19,6 +19,7 @@ from anncore.experiment.claim import read_claim
 from anncore.experiment.document import Document, Source, first_comment
 from anncore.experiment.entries import keep, read_entries
 from anncore.experiment.exercise import Exercise, read_exercise
+from anncore.experiment.metric_values import read_metrics
 from anncore.experiment.model import (
     Entry,
     Experiment,
@@ -43,6 +44,7 @@ TOP = (
     "select",
     "search",
     "rounds",
+    "metrics",
     *SECTIONS,
     "exclude",
     "include",
@@ -131,10 +133,11 @@ def read_experiment(source: Source, options: ReadOptions, registry: Registry | N
     chosen = settings.read_chosen(document, components)
     every, vary, exclude, include = _read_compared(document, components, searching=setting.search is not None)
     watch = mistakes.attempt(lambda: settings.read_watch(document, components), ())
+    metrics = mistakes.attempt(lambda: read_metrics(document, components), {})
     exercise = mistakes.attempt(lambda: read_exercise(document, base), Exercise())
     mistakes.raise_all()
     entries = keep(every, document, options.only, options.skip)
-    train, seeds, search = replace(setting.train, watch=watch), setting.seeds, setting.search
+    train, seeds, search = replace(setting.train, watch=watch, metrics=metrics), setting.seeds, setting.search
     if options.quick:
         train, seeds, search = settings.quicken(train, seeds, search)
     return Experiment(

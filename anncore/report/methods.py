@@ -13,6 +13,7 @@ from anncore.evidence.sentences import counted, growth, joined, number, p_value,
 from anncore.evidence.signed_rank import EXACT_PAIRS, TAIL_ERROR
 from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
 from anncore.evidence.verdicts import FEWEST_DATA_SETS
+from anncore.experiment.document import show
 from anncore.report import words
 from anncore.report.success import success_sentence
 
@@ -183,6 +184,16 @@ def _unsupervised(experiment: Any) -> bool:
     )
 
 
+def _metric_values(experiment: Any) -> str:
+    """Say which hyperparameters of metrics the file has set."""
+    settings = [
+        f"{experiment.registry.get('metric', name).name} with "
+        + joined([f"{key} = {show(value)}" for key, value in values.items()])
+        for name, values in experiment.train.metrics.items()
+    ]
+    return f" Metrics that the file sets: {'; '.join(settings)}." if settings else ""
+
+
 def _training(experiment: Any) -> str:
     train, split = experiment.train, experiment.split
     length = counted(train.epochs, "epochs") if train.steps is None else counted(train.steps, "steps")
@@ -197,7 +208,7 @@ def _training(experiment: Any) -> str:
     return (
         f"Every trial trains for {length} on {batch} in {train.dtype}.{stop} {percent(split.valid, 0)} of "
         f"the examples are held out for validation and {percent(split.test, 0)} for the test, at random by "
-        f"seed{strata}.{scaled} "
+        f"seed{strata}.{scaled}{_metric_values(experiment)} "
         "All arms of one seed see the same data, split, initial weights and batch order, so their scores are "
         "paired."
     )

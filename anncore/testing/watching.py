@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from anncore.contract.hyperparameters import Interval
-from anncore.contract.kinds import Array, Layer
+from anncore.contract.kinds import Array, Layer, Moment, Weights
 from anncore.testing.kit import Case, Named, Subject, must, must_be_close
 
 SIZES = ((2, 1), (2, 5, 1), (3, 8, 4, 2))  # inputs, hidden units if any, outputs
@@ -42,13 +42,27 @@ def _score(sizes: tuple[int, ...], component: Any, inputs: dict[str, Array]) -> 
     layers = [_layer(i, inputs) for i in numbers]
     weights = {f"W{i}": inputs[f"W{i}"] for i in numbers}
     grads = {f"W{i}": inputs[f"grad W{i}"] for i in numbers}
-    scores = {suffix: np.asarray(score) for suffix, score in component.score(layers, weights, grads).items()}
+    if component.probes:
+        values = component.score(_moment(layers, weights, grads))
+    else:
+        values = component.score(layers, weights, grads)
+    scores = {suffix: np.asarray(score) for suffix, score in values.items()}
     must(scores, "score returns nothing; it must return (T,) by a suffix, which may be ''")
     for suffix, score in scores.items():
         good = isinstance(suffix, str) and (not suffix or suffix.replace("_", "a").isalnum())
         must(good, f"a suffix must be '' or letters, digits and _, got {suffix!r}")
         must(score.shape == inputs["z1"].shape[:1], f"score {suffix!r} has shape {score.shape}, not (T,)")
     return scores
+
+
+def _moment(layers: list[Layer], weights: Weights, grads: Weights) -> Moment:
+    """Return a moment whose last update was one tenth of the gradient, in a loss Σ (g² θ² / 2 + θ⁴ / 4)."""
+
+    def gradient(other: Weights) -> Weights:
+        return {name: grads[name] ** 2 * weight + weight**3 for name, weight in other.items()}
+
+    changes = {name: -0.1 * grad for name, grad in grads.items()}
+    return Moment(layers, weights, grads, changes, gradient)
 
 
 def _layer(i: int, inputs: dict[str, Array]) -> Layer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ import pytest
 import scipy.special
 from shipped import REGISTRY
 
-from anncore import Activation, Array, ComponentError, Hyper, derivative, hyper
+from anncore import Activation, Array, ComponentError, Hyper, Loss, Task, derivative, hyper
 from anncore.contract.derived_text import derivative_lines
 
 
@@ -88,6 +88,28 @@ def test_an_activation_over_the_units_is_shown_with_the_gradient_that_it_gets() 
 def test_of_shipped_components(kind: str, name: str, expected: dict[str, str]) -> None:
     shown = derivative(REGISTRY.get(kind, name).cls)
     assert {left: printed.text for left, printed in shown.items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (lambda error: (error * error).sum(axis=2).mean(axis=1), "2 (a - y) / N"),
+        (lambda error: (error * error / 2).sum(axis=2).mean(axis=1), "(a - y) / N"),
+        (lambda error: (0.25 * error * error).sum(axis=2).mean(axis=1), "0.5 (a - y) / N"),
+        (lambda error: (0.25 * error * error).mean(axis=(1, 2)), "0.5 (a - y) / (N D)"),
+        (lambda error: (error * error / 6).mean(axis=(1, 2)), "(a - y) / (3 N D)"),
+    ],
+)
+def test_a_mean_is_told_from_a_sum_over_outputs(value: Callable[..., Any], expected: str) -> None:
+    @dataclass(frozen=True)
+    class Made(Loss):
+        name: ClassVar[str] = "made"
+        outputs: ClassVar[Mapping[Task, str]] = {"regression": "identity"}
+
+        def value(self, output: Array, target: Array) -> Array:
+            return value(output - target)
+
+    assert derivative(Made)["∂ℓ/∂a"].text == expected
 
 
 def test_what_cannot_be_derived_says_so() -> None:

@@ -1,4 +1,4 @@
-"""What is claimed of two arms is what is printed of them: the typical difference, the mean one, equivalence."""
+"""What is claimed of two arms is what is printed: the typical difference, the mean one, equivalence."""
 
 from __future__ import annotations
 

@@ -176,6 +176,13 @@ def log_softmax(z: Any) -> Any:
     return nn.log_softmax(z)
 
 
+def _dice(o: Any, a: Any, y: Any, **values: Any) -> Any:
+    """Return optax's Dice loss of every example, from logits of its pixels."""
+    import jax
+
+    return o.losses.dice_loss(jax.scipy.special.logit(a)[..., None], y[..., None], **values)
+
+
 ROWS = [
     optimizer("sgd", lambda o, lr: o.sgd(lr)),
     optimizer("momentum", lambda o, lr: o.sgd(lr, momentum=0.9)),
@@ -426,6 +433,22 @@ ROWS = [
         "soft multiclass logits",
         lambda o, z, y: o.kl_divergence(log_softmax(z), y),
         preset="optax",
+    ),
+    loss("log_cosh", "regression", lambda o, a, y: o.log_cosh(a, y)),
+    loss("cosine_similarity", "regression", lambda o, a, y: o.cosine_distance(a, y), preset="optax"),
+    loss(
+        "poly1_cross_entropy",
+        "multiclass logits",
+        lambda o, z, y: o.losses.poly_loss_cross_entropy(z, y),
+        preset="optax",
+    ),
+    loss("dice", "picture", lambda o, a, y: _dice(o, a, y), preset="optax"),
+    loss(
+        "tversky",
+        "picture",
+        lambda o, a, y: _dice(o, a, y, alpha=0.3, beta=0.7),
+        alpha=0.3,
+        beta=0.7,
     ),
     schedule("constant", lambda o: o.constant_schedule(1.0)),
     schedule(

@@ -103,6 +103,12 @@ class Penalized:
         self._optimizer.apply([grad + slope for grad, slope in zip(grads, slopes, strict=True)], weights)
 
 
+def _softplus(x: Any) -> Any:
+    import jax
+
+    return jax.nn.softplus(x)
+
+
 ROWS = [
     optimizer("ftrl", lambda k: k.Ftrl()),
     optimizer(
@@ -204,10 +210,47 @@ ROWS = [
         "multiclass logits",  # where it has probabilities, it normalises them, which ours does not
         lambda k: k.CategoricalFocalCrossentropy(from_logits=True),
     ),
+    loss(
+        "focal",
+        "multiclass logits",
+        lambda k: k.CategoricalFocalCrossentropy(alpha=WEIGHTS, label_smoothing=0.1, from_logits=True),
+        balance=False,
+        smoothing=0.1,
+        class_weights=WEIGHTS,
+    ),
     loss("kl_divergence", "multiclass", lambda k: k.KLDivergence(), preset="keras"),
     loss32("hinge", "margin", lambda k: k.Hinge(), preset="keras"),
     loss32("hinge", "margin", lambda k: k.SquaredHinge(), preset="keras", squared=True),
     loss("hinge", "margins", lambda k: k.CategoricalHinge(), preset="keras"),
+    loss32("log_cosh", "regression", lambda k: k.LogCosh()),
+    loss32("squared_hinge", "margin", lambda k: k.SquaredHinge()),
+    loss32("squared_hinge", "margins", lambda k: k.SquaredHinge()),
+    loss("categorical_hinge", "margins", lambda k: k.CategoricalHinge()),
+    loss32("mape", "regression", lambda k: k.MeanAbsolutePercentageError(), preset="keras"),
+    loss32("msle", "positive", lambda k: k.MeanSquaredLogarithmicError()),
+    loss32(
+        "poisson_nll",
+        "positive",
+        lambda k: lambda y, x: k.Poisson()(y, _softplus(x)),
+        rate="softplus",
+        eps=1e-7,
+    ),
+    loss("cosine_similarity", "regression", lambda k: k.CosineSimilarity(), preset="keras"),
+    loss32(
+        "generalized_cross_entropy",
+        "multiclass",
+        lambda k: lambda y, p: k.CategoricalGeneralizedCrossEntropy()(y.argmax(axis=1), p),
+        preset="keras",
+    ),
+    loss32("dice", "picture", lambda k: k.Dice(axis=1), smooth=1e-12),
+    loss32(
+        "tversky",
+        "picture",
+        lambda k: k.Tversky(0.7, 0.3, axis=1),  # Keras exchanges the two
+        alpha=0.3,
+        beta=0.7,
+        smooth=1e-12,
+    ),
     keras(
         "schedule",
         "cosine",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from oracles import networks_in_torch as nets, objectives_in_torch
 from oracles.rows import (
+    CHANGES,
     FAN_IN,
     FAN_OUT,
     INPUTS,
@@ -333,6 +334,11 @@ def _focal_binary(log_p: Any, log_q: Any, y: Any, gamma: float = 2.0, alpha: flo
     return _focal(log_p.where(one, log_q), log_q.where(one, log_p), gamma, weight)
 
 
+def _soft_focal(F: Any, z: Any, y: Any, weight: float) -> Any:
+    positive = weight * y * z.neg().sigmoid() ** 2 * F.logsigmoid(z)
+    return -(positive + (1 - y) * z.sigmoid() ** 2 * F.logsigmoid(-z)).mean()
+
+
 def _focal_classes(log_p: Any, y: Any, gamma: float = 2.0, alpha: float = 0.25) -> Any:
     true = (log_p * y).sum(-1, keepdim=True)
     return _focal(true, (-true.expm1()).log(), gamma, alpha)
@@ -432,6 +438,44 @@ def dead(t: Any, layers: Any) -> Any:
     return [t.cat(silent).double().mean().item(), *(layer.double().mean().item() for layer in silent)]
 
 
+def effective_ranks(t: Any, layers: Any) -> Any:
+    """Return the exponential of the entropy of the singular values, of the last layer and of each."""
+    ranks = []
+    for a in layers:
+        p = t.linalg.svdvals(a.detach())
+        ranks.append(t.special.entr(p / p.sum()).sum().exp().item())
+    return [ranks[-1], *ranks]
+
+
+def ratios(t: Any, weights: Any, rest: Any) -> Any:
+    """Return the length of the changes over that of what was there before, of everything and by matrix."""
+    changes = [[t.tensor(CHANGES[f"{kind}{i}"]) for i in (1, 2, 3)] for kind in "Wb"]
+    pairs = [(change, weight.detach() - change) for change, weight in zip(changes[0], weights, strict=True)]
+    others = [(change, weight.detach() - change) for change, weight in zip(changes[1], rest, strict=True)]
+    flat = [t.cat([pair[side].flatten() for pair in pairs + others]) for side in (0, 1)]
+    return [(change.norm() / weight.norm()).item() for change, weight in [flat, *pairs]]
+
+
+def sharpest(t: Any) -> Any:
+    """Return the largest eigenvalue of the loss's Hessian, which autograd computes in full."""
+    arrays = [t.tensor(array) for array in NETWORK.values()]
+    x, y = (t.tensor(array) for array in INPUTS["regression"])
+
+    def loss(*arrays: Any) -> Any:
+        named = dict(zip(NETWORK, arrays, strict=True))
+        a = x
+        for i in (1, 2):
+            a = t.relu(a @ named[f"W{i}"] + named[f"b{i}"])
+        return t.nn.functional.mse_loss(a @ named["W3"] + named["b3"], y)
+
+    blocks = t.autograd.functional.hessian(loss, tuple(arrays))
+    rows = [
+        t.cat([block.reshape(one.numel(), -1) for block in row], dim=1)
+        for one, row in zip(arrays, blocks, strict=True)
+    ]
+    return t.linalg.eigvalsh(t.cat(rows))[-1].item()
+
+
 def saturated(t: Any, layers: Any) -> Any:
     """Return the share of units whose slope is 0 on 95 % of the examples, of all layers and of each."""
     flat = []
@@ -440,6 +484,70 @@ def saturated(t: Any, layers: Any) -> Any:
         (slope,) = t.autograd.grad(t.relu(x).sum(), x)
         flat.append((slope.abs() < 0.01).double().mean(dim=0) >= 0.95)
     return [t.cat(flat).double().mean().item(), *(layer.double().mean().item() for layer in flat)]
+
+
+# Barron's general loss at its special shapes, of squared ratios; one of -∞ is near enough at -1e15
+BARRON = {
+    2.0: lambda u: u / 2,
+    1.0: lambda u: (u + 1).sqrt() - 1,
+    0.5: lambda u: 3 * ((u / 1.5 + 1) ** 0.25 - 1),
+    0.0: lambda u: (u / 2 + 1).log(),
+    -2.0: lambda u: 2 * u / (u + 4),
+    -1e15: lambda u: 1 - (-u / 2).exp(),
+}
+
+
+def _biweight(F: Any, a: Any, y: Any, c: float = 4.685) -> Any:
+    inside = (1 - ((a - y) / c) ** 2).clamp(min=0)
+    return (c**2 / 6 * (1 - inside**3)).mean()
+
+
+def _asymmetric_squares(a: Any, y: Any, level: float) -> Any:
+    return (level * (y - a).clamp(min=0) ** 2 + (1 - level) * (a - y).clamp(min=0) ** 2).mean()
+
+
+def _true(p: Any, y: Any) -> Any:
+    """Return the probability of the true class of two."""
+    return y * p + (1 - y) * (1 - p)
+
+
+def _both(p: Any) -> Any:
+    """Return the probabilities of two classes from that of the first."""
+    return p.new_tensor([[1.0, -1.0]]) * p + p.new_tensor([[0.0, 1.0]])
+
+
+def _symmetric(p: Any, y: Any, alpha: float, beta: float, floor: float) -> Any:
+    log_y = y.log().clamp(min=floor)
+    return -(alpha * y * p.log() + beta * p * log_y).sum(1).mean()
+
+
+def _ridnik(p: Any, y: Any, gamma_pos: float, gamma_neg: float, clip: float) -> Any:
+    rest = (1 - p + clip).clamp(max=1)
+    positive = y * (1 - p) ** gamma_pos * p.log()
+    return -(positive + (1 - y) * (1 - rest) ** gamma_neg * rest.log()).mean()
+
+
+def _jensen_shannon(F: Any, p: Any, y: Any, weight: float) -> Any:
+    mixed = (weight * y + (1 - weight) * p).log()
+    rows = weight * F.kl_div(mixed, y, reduction="none") + (1 - weight) * F.kl_div(mixed, p, reduction="none")
+    return rows.sum(1).mean()
+
+
+def _overlap(a: Any, y: Any, marked: Any, smooth: float) -> Any:
+    return (1 - (2 * (a * y).sum(1) + smooth) / (marked.sum(1) + smooth)).mean()
+
+
+def _tversky(a: Any, y: Any, alpha: float, beta: float) -> Any:
+    both, extra, missed = (a * y).sum(1), (a * (1 - y)).sum(1), ((1 - a) * y).sum(1)
+    return (1 - (both + 1) / (both + alpha * extra + beta * missed + 1)).mean()
+
+
+def _by_example(a: Any, y: Any, alpha: float, beta: float) -> Any:
+    """Return the mean of pytorch-optimizer's Tversky loss of one example after the other, from logits."""
+    from pytorch_optimizer import TverskyLoss
+
+    one = TverskyLoss(alpha, beta)
+    return sum(one(row.logit(), marked) for row, marked in zip(a, y, strict=True)) / len(a)
 
 
 ROWS = [
@@ -1071,6 +1179,14 @@ ROWS = [
         gamma=0.7,
         alpha=0.6,
     ),
+    loss(
+        "focal",
+        "binary logits",
+        lambda F, z, y: _soft_focal(F, z, 0.9 * y + 0.05, 4.0),
+        balance=False,
+        smoothing=0.1,
+        class_weights=(1.0, 4.0),
+    ),
     loss("focal", "multiclass", lambda F, a, y: _focal_classes(a.log(), y)),
     loss("focal", "multiclass logits", lambda F, z, y: _focal_classes(F.log_softmax(z, dim=-1), y)),
     loss(
@@ -1108,6 +1224,116 @@ ROWS = [
         lambda F, a, y: F.gaussian_nll_loss(a[:, :3], y, F.softplus(a[:, 3:]), eps=0.5),
         variance="softplus",
         eps=0.5,
+    ),
+    loss("smooth_l1", "regression", lambda F, a, y: F.smooth_l1_loss(a, y)),
+    loss("smooth_l1", "regression", lambda F, a, y: F.smooth_l1_loss(a, y, beta=0.4), beta=0.4),
+    loss("log_cosh", "regression", lambda F, a, y: (a - y).cosh().log().mean()),
+    loss("tukey", "regression", _biweight),
+    loss("tukey", "regression", lambda F, a, y: _biweight(F, a, y, 1.5), c=1.5),
+    loss("expectile", "regression", lambda F, a, y: _asymmetric_squares(a, y, 0.5)),
+    loss("expectile", "regression", lambda F, a, y: _asymmetric_squares(a, y, 0.8), level=0.8),
+    *(
+        loss(
+            "general_robust",
+            "regression",
+            lambda F, a, y, rho=rho: rho(((a - y) / 0.7) ** 2).mean(),
+            shape=shape,
+            scale=0.7,
+        )
+        for shape, rho in BARRON.items()
+    ),
+    loss("msle", "positive", lambda F, a, y: F.mse_loss((1 + a).log(), (1 + y).log())),
+    loss("mape", "regression", lambda F, a, y: ((a - y) / y).abs().mean()),
+    loss("poisson_nll", "positive", lambda F, x, y: F.poisson_nll_loss(x, y)),
+    loss("poisson_nll", "positive", lambda F, x, y: F.poisson_nll_loss(x, y, full=True), full=True),
+    loss(
+        "poisson_nll",
+        "positive",
+        lambda F, x, y: F.poisson_nll_loss(F.softplus(x), y, log_input=False, full=True, eps=1e-3),
+        rate="softplus",
+        full=True,
+        eps=1e-3,
+    ),
+    loss("cosine_similarity", "regression", lambda F, a, y: 1 - F.cosine_similarity(a, y).mean()),
+    loss(
+        "generalized_cross_entropy",
+        "multiclass",
+        lambda F, p, y: ((1 - (p * y).sum(1) ** 0.7) / 0.7).mean(),
+    ),
+    loss(
+        "generalized_cross_entropy",
+        "multiclass logits",
+        lambda F, z, y: ((1 - (F.softmax(z, 1) * y).sum(1) ** 0.3) / 0.3).mean(),
+        q=0.3,
+    ),
+    loss("generalized_cross_entropy", "binary", lambda F, p, y: ((1 - _true(p, y) ** 0.7) / 0.7).mean()),
+    loss(
+        "generalized_cross_entropy",
+        "binary logits",
+        lambda F, z, y: ((1 - _true(z.sigmoid(), y) ** 0.7) / 0.7).mean(),
+    ),
+    loss("symmetric_cross_entropy", "multiclass", lambda F, p, y: _symmetric(p, y, 0.1, 1.0, -4)),
+    loss(
+        "symmetric_cross_entropy",
+        "soft multiclass logits",
+        lambda F, z, y: _symmetric(F.softmax(z, 1), y, 6.0, 0.1, -1),
+        alpha=6.0,
+        beta=0.1,
+        floor=-1.0,
+    ),
+    loss(
+        "symmetric_cross_entropy",
+        "binary logits",
+        lambda F, z, y: _symmetric(_both(z.sigmoid()), _both(y), 0.1, 1.0, -4),
+    ),
+    loss(
+        "poly1_cross_entropy",
+        "multiclass",
+        lambda F, p, y: (y * (-p.log() - 0.5 * (1 - p))).sum(1).mean(),
+        epsilon=-0.5,
+    ),
+    loss(
+        "poly1_cross_entropy",
+        "binary logits",
+        lambda F, z, y: F.binary_cross_entropy_with_logits(z, y) + 2 * (1 - _true(z.sigmoid(), y)).mean(),
+    ),
+    loss("asymmetric", "binary", lambda F, p, y: _ridnik(p, y, 0, 4, 0.05)),
+    loss(
+        "asymmetric",
+        "binary logits",
+        lambda F, z, y: _ridnik(z.sigmoid(), y, 1.5, 2, 0.3),
+        gamma_pos=1.5,
+        gamma_neg=2.0,
+        clip=0.3,
+    ),
+    loss("js_divergence", "multiclass", lambda F, p, y: _jensen_shannon(F, p, y, 0.5)),
+    loss(
+        "js_divergence",
+        "soft multiclass logits",
+        lambda F, z, y: _jensen_shannon(F, F.softmax(z, 1), y, 0.2) / (-0.8 * np.log(0.8)),
+        weight=0.2,
+        scaled=True,
+    ),
+    loss(
+        "js_divergence",
+        "binary logits",
+        lambda F, z, y: _jensen_shannon(F, _both(z.sigmoid()), _both(y), 0.5),
+    ),
+    loss("squared_hinge", "margin", lambda F, x, y: F.relu(0.7 - (2 * y - 1) * x).pow(2).mean(), margin=0.7),
+    loss(
+        "categorical_hinge",
+        "margins",
+        lambda F, x, y: F.relu(0.7 - (x * y).sum(1) + ((1 - y) * x).max(1)[0]).mean(),
+        margin=0.7,
+    ),
+    loss("dice", "picture", lambda F, a, y: _overlap(a, y, a**2 + y**2, 1.0), preset="paper"),
+    loss("tversky", "picture", lambda F, a, y: _tversky(a, y, 0.3, 0.7), alpha=0.3, beta=0.7),
+    po(
+        "loss",
+        "tversky",
+        lambda F, a, y: _by_example(a, y, 0.3, 0.7),
+        {"alpha": 0.3, "beta": 0.7, "smooth": 1e-6},
+        "picture",
     ),
     torch("schedule", "constant", lambda s, o: s.LambdaLR(o, lambda _: 1.0)),
     torch("schedule", "step", lambda s, o: s.StepLR(o, 7, 0.5), {"step_size": 7, "gamma": 0.5}),
@@ -1306,6 +1532,16 @@ ROWS = [
     initializer("he_normal", lambda i, w: i.kaiming_normal_(w), preset="torch"),
     torch("metric", "gradient_norm", lambda t, layers, weights, rest: norms(t, weights, rest)),
     torch("metric", "dead_units", lambda t, layers, weights, rest: dead(t, layers)),
+    torch("metric", "effective_rank", lambda t, layers, weights, rest: effective_ranks(t, layers)),
+    torch("metric", "update_to_weight_ratio", lambda t, layers, weights, rest: ratios(t, weights, rest)),
+    torch(
+        "metric",
+        "sharpness",
+        lambda t, layers, weights, rest: sharpest(t),
+        {"iterations": 300},
+        rtol=1e-6,
+        why="it takes differences of gradients",
+    ),
     torch("metric", "saturated_units", lambda t, layers, weights, rest: saturated(t, layers)),
     initializer("lsuv", lambda i, w: i.orthogonal_(w)),  # before it looks at data
     initializer("orthogonal", lambda i, w: i.orthogonal_(w, gain=1.5), gain=1.5),

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from shipped import REGISTRY
 
-from anncore import Array, WeightSpec, build
+from anncore import Array, Moment, WeightSpec, build
 from anncore.contract.hyperparameters import declared, references, resolve
 from anncore.engine.activations import gates
 from anncore.engine.nested import fit, rates
@@ -92,6 +92,15 @@ INPUTS: Mapping[str, tuple[Array, Array]] = {
     "regression": (
         spread(24, -3, 3, turn=3).reshape(8, 3),
         spread(24, -2, 2, turn=4).reshape(8, 3),
+    ),
+    # Sizes and counts, and shares of a picture of which a half is marked
+    "positive": (
+        spread(24, 0.1, 6, turn=18).reshape(8, 3),
+        np.floor(spread(24, 0, 6, turn=19)).reshape(8, 3),
+    ),
+    "picture": (
+        spread(48, 0.02, 0.98, turn=20).reshape(8, 6),
+        (spread(48, 0, 1, turn=21) > 0.5).astype(float).reshape(8, 6),
     ),
     "binary": (spread(12, 0.02, 0.98, turn=5).reshape(12, 1), np.array([[0.0], [1], [1]] * 4)),
     "multiclass": (_P / _P.sum(axis=1, keepdims=True), np.eye(3)[[0, 1, 1, 2, 0, 2, 2, 2]]),
@@ -291,9 +300,27 @@ def _watching(component: Any) -> Any:
     grads = {name: np.zeros_like(array) for name, array in weights.items()}
     z, tape = network.forward(weights, x)
     network.backward(weights, tape, classes["loss"]().grad(z, y), grads)
-    scores = component.score(network.layers(tape), weights, grads)
+    layers = network.layers(tape)
+    if not component.probes:
+        scores = component.score(layers, weights, grads)
+        return [scores[suffix] for suffix in sorted(scores)]
+
+    def gradient(other: Any) -> Any:
+        z, tape = network.forward(other, x)
+        grads = {name: np.zeros_like(array) for name, array in other.items()}
+        network.backward(other, tape, classes["loss"]().grad(z, y), grads)
+        return grads
+
+    changes = {name: array[None] for name, array in CHANGES.items()}
+    scores = component.score(Moment(layers, weights, grads, changes, gradient))
     return [scores[suffix] for suffix in sorted(scores)]
 
+
+# What the last update is said to have added to it
+CHANGES = {
+    name: spread(array.size, -0.01, 0.02, turn=i).reshape(array.shape)
+    for i, (name, array) in enumerate(NETWORK.items(), start=30)
+}
 
 COMPONENTS = {"network": "mlp", "activation": "relu", "loss": "mse"}
 

@@ -282,7 +282,7 @@ def test_an_experiment_names_what_is_watched(tmp_path: Path) -> None:
     ("watch", "said"),
     [
         ('["ded_units"]', "[train] watch: No metric is called 'ded_units'. Did you mean 'dead_units'?"),
-        ('["qqq"]', "Those that can be watched: dead_units, gradient_norm, saturated_units."),
+        ('["qqq"]', "Those that can be watched: dead_units, effective_rank, gradient_norm, "),
         ('["accuracy"]', "got 'accuracy', which scores predictions and is recorded anyway"),
         ('["dead_units", "annx:dead_units"]', "watch lists 'annx:dead_units' twice"),
         ('"dead_units"', "watch must be a list of texts, got 'dead_units'"),

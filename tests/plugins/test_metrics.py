@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import sklearn.metrics as sk
 from shipped import REGISTRY
 
+from anncore import build
 from anncore.testing import Check, parametrize_with_checks
 
 
@@ -26,6 +28,16 @@ def one(name: str, output: Any, target: Any) -> float:
     )
 
 
+def calibration_error(y: np.ndarray, p: np.ndarray) -> float:
+    """Sum |right - confidence| bin by bin, as its definition has it."""
+    confidence = np.maximum(p, 1 - p) if p.ndim == 1 else p.max(axis=1)
+    right = (p > 0.5) == y if p.ndim == 1 else p.argmax(axis=1) == y
+    gaps = right - confidence
+    edges = [b / 15 for b in range(16)]
+    bins = [(confidence > low) & (confidence <= high) for low, high in pairwise(edges)]
+    return sum(abs(gaps[inside].sum()) for inside in bins) / len(y)
+
+
 BINARY = {
     "accuracy": lambda y, p: sk.accuracy_score(y, p > 0.5),
     "zero_one_error": lambda y, p: sk.zero_one_loss(y, p > 0.5),
@@ -33,6 +45,11 @@ BINARY = {
     "f1": lambda y, p: sk.f1_score(y, p > 0.5, zero_division=0),
     "roc_auc": sk.roc_auc_score,
     "average_precision": sk.average_precision_score,
+    "mcc": lambda y, p: sk.matthews_corrcoef(y, p > 0.5),
+    "cohen_kappa": lambda y, p: sk.cohen_kappa_score(y, p > 0.5),
+    "precision": lambda y, p: sk.precision_score(y, p > 0.5, zero_division=0),
+    "recall": lambda y, p: sk.recall_score(y, p > 0.5, zero_division=0),
+    "expected_calibration_error": calibration_error,
     "log_loss": sk.log_loss,
     "brier": sk.brier_score_loss,
 }
@@ -43,6 +60,13 @@ MULTICLASS = {
     "f1": lambda y, p: sk.f1_score(y, p.argmax(axis=1), average="macro", zero_division=0),
     "roc_auc": lambda y, p: sk.roc_auc_score(y, p, multi_class="ovr"),
     "average_precision": sk.average_precision_score,
+    "mcc": lambda y, p: sk.matthews_corrcoef(y, p.argmax(axis=1)),
+    "cohen_kappa": lambda y, p: sk.cohen_kappa_score(y, p.argmax(axis=1)),
+    "precision": lambda y, p: sk.precision_score(y, p.argmax(axis=1), average="macro", zero_division=0),
+    "recall": lambda y, p: sk.recall_score(y, p.argmax(axis=1), average="macro", zero_division=0),
+    # Of equal scores scikit-learn takes the last class first, and we the first one.
+    "top_k": lambda y, p: sk.top_k_accuracy_score(y, p - 1e-9 * np.arange(4), k=2),
+    "expected_calibration_error": calibration_error,
     "log_loss": sk.log_loss,
     "brier": lambda y, p: sk.brier_score_loss(y, p),
 }
@@ -50,8 +74,16 @@ UNSUPERVISED = {
     "reconstruction_error": lambda y, p: sk.root_mean_squared_error(y, p, multioutput="uniform_average"),
     "quantization_error": lambda y, p: np.linalg.norm(y - p, axis=1).mean(),
     "r2": sk.r2_score,
+    "explained_variance": sk.explained_variance_score,
 }
-REGRESSION = {"rmse": sk.root_mean_squared_error, "mae": sk.mean_absolute_error, "r2": sk.r2_score}
+REGRESSION = {
+    "rmse": sk.root_mean_squared_error,
+    "mae": sk.mean_absolute_error,
+    "r2": sk.r2_score,
+    "mape": sk.mean_absolute_percentage_error,
+    "explained_variance": sk.explained_variance_score,
+    "pinball": sk.mean_pinball_loss,
+}
 
 
 def test_every_metric_is_compared() -> None:
@@ -103,7 +135,10 @@ def test_regression_against_scikit_learn(name: str, width: int) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true:UserWarning")
-@pytest.mark.parametrize("name", ["accuracy", "zero_one_error", "balanced_accuracy", "f1"])
+@pytest.mark.parametrize(
+    "name",
+    ["accuracy", "zero_one_error", "balanced_accuracy", "f1", "precision", "recall", "mcc", "cohen_kappa"],
+)
 def test_a_class_without_examples_is_treated_as_scikit_learn_does(name: str) -> None:
     p = np.array([[0.6, 0.2, 0.2], [0.1, 0.8, 0.1], [0.2, 0.5, 0.3], [0.1, 0.2, 0.7]])
     y = np.array([0, 1, 0, 1])  # class 2 is predicted, but never there
@@ -231,6 +266,97 @@ EDGES: dict[str, dict[str, tuple[Any, Any, float]]] = {
         "single class of several": (MIXED, ONE_HOT, (0.375 + 0.875 + 0.375) / 3),
         "NaN": ([NAN, 0.75], [1, 1], NAN),
     },
+    "mcc": {
+        "single row": ([0.75], [1], 0),
+        "single class": ([0.75, 0.25, 0.75], [1, 1, 1], 0),
+        "constant predictions": (HALF, [0, 1, 1], 0),
+        "all right": ([0.75, 0.25, 0.75], [1, 0, 1], 1),
+        "all wrong": ([0.25, 0.75, 0.25], [1, 0, 1], -1),
+        # TP 2, TN 1, FP 1, FN 0: 2 / √(3 · 2 · 2 · 1)
+        "three of four": ([0.75, 0.75, 0.75, 0.25], [1, 1, 0, 0], 2 / math.sqrt(12)),
+        "single class of several": (MIXED, ONE_HOT, 0),
+        "NaN": ([NAN, 0.75], [0, 1], NAN),
+    },
+    "cohen_kappa": {
+        "single row": ([0.75], [1], NAN),
+        "single class": ([0.75, 0.25, 0.75], [1, 1, 1], 0),
+        "single class, always right": ([0.75, 0.75, 0.75], [1, 1, 1], NAN),
+        "constant predictions": (HALF, [0, 1, 1], 0),
+        "all right": ([0.75, 0.25, 0.75], [1, 0, 1], 1),
+        "all wrong": ([0.25, 0.75, 0.25, 0.75], [1, 0, 1, 0], -1),
+        "three of four": ([0.75, 0.75, 0.75, 0.25], [1, 1, 0, 0], 0.5),  # p_o 3/4, p_e 1/2
+        "single class of several": (MIXED, ONE_HOT, 0),
+        "NaN": ([NAN, 0.75], [0, 1], NAN),
+    },
+    "precision": {
+        "single row": ([0.75], [1], 1),
+        "none predicted": ([0.25, 0.25], [0, 1], 0),
+        "single class": ([0.75, 0.25, 0.75], [1, 1, 1], 1),
+        "constant predictions": (HALF, [0, 1, 1], 0),
+        "two of three": ([0.75, 0.75, 0.75, 0.25], [1, 1, 0, 1], 2 / 3),
+        "single class of several": (MIXED, ONE_HOT, 1 / 2),  # class 0: 1, class 1: 0
+        "NaN": ([NAN, 0.75], [0, 1], NAN),
+    },
+    "recall": {
+        "single row": ([0.75], [1], 1),
+        "none there": ([0.25, 0.75], [0, 0], 0),
+        "single class": ([0.75, 0.25, 0.75], [1, 1, 1], 2 / 3),
+        "constant predictions": (HALF, [0, 1, 1], 0),
+        "single class of several": (MIXED, ONE_HOT, 1 / 3),  # class 0: 2/3, class 1: 0
+        "NaN": ([NAN, 0.75], [0, 1], NAN),
+    },
+    "top_k": {
+        "single row, first": ([[0.5, 0.3, 0.2]], [[1, 0, 0]], 1),
+        "single row, second": ([[0.5, 0.3, 0.2]], [[0, 1, 0]], 1),
+        "single row, third": ([[0.5, 0.3, 0.2]], [[0, 0, 1]], 0),
+        "equal ones come in the order of the classes": (
+            [[0.5, 0.25, 0.25]] * 2,
+            [[0, 1, 0], [0, 0, 1]],
+            1 / 2,
+        ),
+        "constant predictions": (EVEN, [[1, 0, 0], [0, 1, 0], [0, 0, 1]], 2 / 3),
+        "two classes": ([[0.75, 0.25]], [[0, 1]], 1),
+        "NaN": ([[NAN, 0.5, 0.5]], [[0, 1, 0]], NAN),
+    },
+    "expected_calibration_error": {
+        "single row, right": ([0.75], [1], 0.25),
+        "single row, wrong": ([0.75], [0], 0.75),
+        "of class 0": ([0.25], [0], 0.25),
+        "constant predictions": (HALF, [0, 1, 1], abs(1 / 3 - 1 / 2)),  # one half means class 0
+        "calibrated": ([0.75, 0.75, 0.75, 0.25], [1, 1, 1, 1], 0),
+        "certain and right": ([1.0, 0.0], [1, 0], 0),
+        "certain and wrong": ([1.0, 0.0], [0, 1], 1),
+        "two bins": ([1.0, 1.0, 0.75, 0.75], [1, 0, 1, 1], (1 + 0.5) / 4),
+        "single class of several": (MIXED, ONE_HOT, 0.5 / 3),  # two right and one wrong, all at 1/2
+        "NaN": ([NAN, 0.75], [0, 1], NAN),
+    },
+    "mape": {
+        "single row": ([3.0], [5], 0.4),
+        "constant target": ([0.1] * 7, [0.1] * 7, 0),
+        "of both signs": ([-3.0, 3], [-5, -4], (0.4 + 1.75) / 2),
+        "a target of 0, hit": ([0.0, 3.0], [0, 4], 0.125),
+        "a target of 0, missed": ([1.0], [0], 2.0**52),
+        "huge": ([3e300], [4e300], 0.25),
+        "one infinite": ([math.inf, 0], [1, 1], math.inf),
+        "NaN": ([NAN, 1], [1, 1], NAN),
+    },
+    "explained_variance": {
+        "single row": ([3.0], [5], NAN),
+        "constant target, hit": ([0.1] * 41, [0.1] * 41, NAN),
+        "constant beside varying": ([[1, 0.1], [2, 0.1]], [[1, 0.1], [2, 0.1]], NAN),
+        "a constant too much": ([6.0, 7.0, 9.0], [1, 2, 4], 1),
+        "constant predictions elsewhere": ([1.0] * 4, [1, -1, 1, -1], 0),
+        "huge": ([1e200, 2e200, 3e200, 2e200], [1e200, 2e200, 3e200, 4e200], 0.4),  # Var e 3/4, Var y 5/4
+        "tiny": ([1e-200, 2e-200, 3e-200, 2e-200], [1e-200, 2e-200, 3e-200, 4e-200], 0.4),
+        "NaN": ([NAN, 1], [1, 2], NAN),
+    },
+    "pinball": {
+        "single row": ([3.0], [5], 1),
+        "constant target": ([0.1] * 7, [0.1] * 7, 0),
+        "huge": ([3e300, 0], [0, 4e300], 1.75e300),
+        "one infinite": ([math.inf, 0], [0, 0], math.inf),
+        "NaN": ([NAN, 1], [1, 1], NAN),
+    },
     "rmse": {
         "single row": ([3.0], [5], 2),
         "constant target": ([0.1] * 7, [0.1] * 7, 0),
@@ -320,3 +446,50 @@ def test_what_does_not_overflow_has_the_digits_that_the_formula_has() -> None:
     assert np.array_equal(
         score("r2", p, y), (1 - (error * error).sum(axis=1) / (spread * spread).sum(axis=1)).mean(axis=1)
     )
+
+
+def valued(name: str, output: Any, target: Any, **values: Any) -> float:
+    cls: Any = REGISTRY.get("metric", name).cls
+    rows = [np.asarray(array, float).reshape(1, len(array), -1) for array in (output, target)]
+    return float(build(cls, **values).score(*rows)[0])
+
+
+def test_a_confidence_at_the_edge_of_two_bins_belongs_to_the_lower_one() -> None:
+    # 0.55 · 20 is a little above 11, so that its product with the number of bins would be rounded wrong.
+    for dtype in ("float32", "float64"):
+        p = np.array([[[0.55], [0.53]]], dtype)
+        error = build(REGISTRY.get("metric", "expected_calibration_error").cls, bins=20).score(
+            p, np.ones_like(p)
+        )
+        assert error[0] == pytest.approx((0.45 + 0.47) / 2, rel=1e-7)  # both in (0.5, 0.55], both right
+        wrong = build(REGISTRY.get("metric", "expected_calibration_error").cls, bins=20).score(
+            p, np.array([[[1], [0]]], dtype)
+        )
+        assert wrong[0] == pytest.approx(abs(0.45 - 0.53) / 2, rel=1e-6)
+
+
+def test_with_one_bin_the_calibration_error_is_the_gap_between_accuracy_and_mean_confidence() -> None:
+    output, target = [0.9, 0.8, 0.3, 0.6], [1, 0, 0, 0]
+    assert valued("expected_calibration_error", output, target, bins=1) == pytest.approx(
+        abs(2 / 4 - (0.9 + 0.8 + 0.7 + 0.6) / 4), rel=1e-14
+    )
+
+
+def test_top_1_is_the_accuracy_and_beyond_the_classes_every_k_is_1() -> None:
+    rng = np.random.default_rng(3)
+    p, y = rng.integers(1, 5, size=(50, 4)).astype(float), np.eye(4)[rng.integers(4, size=50)]
+    assert valued("top_k", p, y, k=1) == one("accuracy", p, y)
+    assert [valued("top_k", p, y, k=k) for k in (4, 5, 1000)] == [1, 1, 1]
+
+
+def test_pinball_at_one_half_is_half_the_mean_absolute_error_and_elsewhere_uneven() -> None:
+    output, target = [1.0, 5.0], [2, 3]
+    assert valued("pinball", output, target) == one("mae", output, target) / 2
+    assert valued("pinball", output, target, level=0.9) == pytest.approx((0.9 * 1 + 0.1 * 2) / 2, rel=1e-14)
+
+
+@pytest.mark.parametrize("weights", ["linear", "quadratic"])
+def test_with_two_classes_every_weight_gives_the_same_kappa(weights: str) -> None:
+    rng = np.random.default_rng(4)
+    p, y = rng.random(60), rng.integers(2, size=60)
+    assert valued("cohen_kappa", p, y, weights=weights) == one("cohen_kappa", p, y)

@@ -293,11 +293,16 @@ class _Writer:
     def _coefficient(self, number: float) -> tuple[list[str], list[str]]:
         """Return what stands for a positive number above and below the bar."""
         if not _plain(number):
+            written = []
             for names in (("N", "D"), ("N",), ("D",)):
                 if all(name in self._lengths for name in names):
                     above = number * math.prod(self._lengths[name] for name in names)
                     if _plain(above):
-                        return ([] if above == 1 else [f"{above:.6g}"]), list(names)
+                        written.append(([] if _one(above) else [f"{above:.6g}"], list(names)))
+                    elif len(names) == len(self._lengths) and _plain(1 / above):
+                        written.append(([], [f"{1 / above:.6g}", *names]))
+            if written:  # 1 / N is 13 / (N D) too
+                return min(written, key=lambda parts: len("".join([*parts[0], *parts[1]])))
             if _plain(1 / number):
                 return [], [f"{1 / number:.6g}"]
         return ([] if number == 1 else [f"{number:.6g}"]), []
@@ -315,6 +320,10 @@ class _Writer:
 def _plain(number: float) -> bool:
     """Tell whether a number is written with few digits."""
     return bool(math.isfinite(number) and abs(number - float(f"{number:.3g}")) <= 1e-12 * abs(number))
+
+
+def _one(number: float) -> bool:
+    return abs(number - 1) <= 1e-12
 
 
 def _letters() -> Iterator[str]:

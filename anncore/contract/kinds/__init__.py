@@ -60,7 +60,9 @@ from anncore.contract.kinds.losses import JointLoss as JointLoss, Loss as Loss
 from anncore.contract.kinds.metrics import (
     AnyMetric as AnyMetric,
     Metric as Metric,
+    Moment as Moment,
     NetworkMetric as NetworkMetric,
+    ProbingMetric as ProbingMetric,
     WatchingMetric as WatchingMetric,
 )
 from anncore.contract.kinds.networks import (

@@ -27,7 +27,8 @@ class Loss(Component):
     """The interval in which its outputs must lie."""
 
     targets: ClassVar[str] = "(-inf, inf)"
-    """The interval in which inputs must lie that are targets themselves, in an unsupervised task."""
+    """The interval in which targets must lie that are real numbers, as they are in training: those of a
+    regression, and the inputs of an unsupervised task."""
 
     natural_for: ClassVar[tuple[Task, ...]] = ()
     """The tasks for which the loss "auto" means this one."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, Literal, NamedTuple
 
 from anncore.contract.kinds.activations import Weights
 from anncore.contract.kinds.base import Array, Component, Task
@@ -39,6 +39,9 @@ class AnyMetric(Component):
 
     watches: ClassVar[bool] = False
     """Whether it needs the values inside the network: see `WatchingMetric`."""
+
+    probes: ClassVar[bool] = False
+    """Whether it looks further than at the layers: see `ProbingMetric`."""
 
     from_network: ClassVar[bool] = False
     """Whether networks return its values themselves: see `NetworkMetric`."""
@@ -76,4 +79,30 @@ class WatchingMetric(AnyMetric):
 
     @abstractmethod
     def score(self, layers: Sequence[Layer], weights: Weights, grads: Weights) -> Mapping[str, Array]:
+        """Return (T,) by a suffix, "" or for instance "1" for the first layer."""
+
+
+class Moment(NamedTuple):
+    """A network at an evaluation, for a metric that needs more than its layers."""
+
+    layers: Sequence[Layer]
+    weights: Weights  # those that are evaluated, (T, fan_in, fan_out) by name, and the network's state
+    grads: Weights  # the gradient of the loss on the sample, of everything that is trained
+    changes: Weights | None = None
+    """What the last update added to everything that is trained; None before the first."""
+    gradient: Callable[[Weights], Weights] | None = None
+    """Returns the gradient of the same loss at other weights, shaped as `grads`; None if a network learns by
+    a rule in place of a gradient. It may overwrite the values of `layers`."""
+
+
+class ProbingMetric(AnyMetric):
+    """A metric of the last update, or of the loss around the weights, at every evaluation, if [train] watch
+    names it.
+    """
+
+    watches: ClassVar[bool] = True
+    probes: ClassVar[bool] = True
+
+    @abstractmethod
+    def score(self, moment: Moment) -> Mapping[str, Array]:
         """Return (T,) by a suffix, "" or for instance "1" for the first layer."""

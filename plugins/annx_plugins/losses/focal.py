@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, JointLoss, Task, hookimpl, hyper, linear, power
+from anncore import Array, ComponentError, Hyper, JointLoss, Task, hookimpl, hyper, linear, power
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,21 @@ class Focal(JointLoss):
     alpha if y = 1 and else 1 - alpha. With one output this weighs the two classes; with several outputs every
     true class has y = 1, so alpha is a plain factor, as in Keras. With `balance` off, α_t = 1.
 
+    `smoothing` spreads that share of every target over the C classes: y' = (1 - smoothing) y + smoothing / C,
+    with C = 2 for one output, and every class has its term with y' in place of 1. (For one output, Keras and
+    optax take the power of the mixture 1 - y' p - (1 - y') (1 - p) instead.) `class_weights`, one number per
+    class or none (with one output: of class 0 and of class 1), multiply the terms of the classes, as a list
+    of alphas does in Keras; the mean stays one over the examples.
+
+    Choose it over cross-entropy if most examples are easy and would drown the others, as with rare positives;
+    `asymmetric` treats the two classes differently in that. Its probabilities are less extreme than they
+    should be, so judge it by `average_precision` rather than by `log_loss`.
+
     Training uses the joint form with the sigmoid or the softmax, which computes the same from logits. If the
     loss gets probabilities, a logarithm is at least -100, and a probability in the gradient at least 1e-12.
 
-    Domain: output p in [0, 1]; target y in [0, 1], one-hot with several outputs; gamma ≥ 0; alpha in
-    [0, 1]. gamma = 0 with `balance` off is the cross-entropy.
+    Domain: output p in [0, 1]; target y in [0, 1], one-hot with several outputs; gamma ≥ 0; alpha and
+    smoothing in [0, 1]; class_weights > 0. gamma = 0 with `balance` off is the cross-entropy.
     Shapes: p and y (T, N, D); value (T,), the sum over D and the mean over N.
 
     Lin, Goyal, Girshick, He & Dollár, "Focal Loss for Dense Object Detection", ICCV 2017, equation 5.
@@ -50,9 +60,11 @@ class Focal(JointLoss):
     gamma: Hyper = hyper(2.0, "[0, inf)", search=linear(0.0, 5.0))
     alpha: Hyper = hyper(0.25, "[0, 1]", search=linear(0.1, 0.9))
     balance: bool = hyper(True, "bool")
+    smoothing: Hyper = hyper(0.0, "[0, 1]", search=linear(0.0, 0.2))
+    class_weights: tuple[float, ...] = hyper((), "list (0, inf)")
 
     def value(self, output: Array, target: Array) -> Array:
-        p, q = output, 1 - output
+        p, q, target = output, 1 - output, self._smoothed(target)
         if output.shape[2] > 1:
             return self._mean(target * power(q, self.gamma) * _log(p))
         positive = target * power(q, self.gamma) * _log(p)
@@ -60,13 +72,14 @@ class Focal(JointLoss):
 
     def grad(self, output: Array, target: Array) -> Array:
         # By hand for stability: the limits at p = 0 and p = 1, and a wrong certain probability keeps a slope.
-        p, q = output, 1 - output
+        p, q, target = output, 1 - output, self._smoothed(target)
         positive = target * self._slope(p, q)
         if output.shape[2] > 1:
             return self._weigh(positive) / output.shape[1]
         return self._weigh(positive, -(1 - target) * self._slope(q, p)) / output.shape[1]
 
     def value_from_logits(self, z: Array, target: Array, link: str) -> Array:
+        target = self._smoothed(target)
         if link == "sigmoid":
             log_p, log_q = _log_sigmoid(z), _log_sigmoid(-z)
             # (1 - p)^gamma as exp(gamma log(1 - p)): exact where 1 - p would round to 0.
@@ -79,6 +92,7 @@ class Focal(JointLoss):
         # By hand because |z| has no slope at 0, and for speed with the softmax.
         # With f = (1 - p)^gamma log p, as a function of log p: f' = (1 - p)^gamma (1 - gamma r),
         # r = p log p / (1 - p); and ∂(log p)/∂z is 1 - p for the sigmoid, δ - p for the softmax.
+        target = self._smoothed(target)
         if link == "sigmoid":
             log_p, log_q = _log_sigmoid(z), _log_sigmoid(-z)
             p, q = np.exp(log_p), np.exp(log_q)
@@ -94,8 +108,24 @@ class Focal(JointLoss):
         """Return ∂/∂p of (1 - p)^gamma log p, with q = 1 - p."""
         return power(q, self.gamma) * (1 - self.gamma * _ratio(p, q, _log(p))) / np.maximum(p, 1e-12)
 
+    def _smoothed(self, target: Array) -> Array:
+        return (1 - self.smoothing) * target + self.smoothing / max(target.shape[2], 2)
+
+    def _weights(self, terms: Array) -> Any:
+        classes = max(terms.shape[2], 2)
+        if len(self.class_weights) != classes:
+            raise ComponentError(
+                f"{self.name}: class_weights must hold one number for each of the {classes} classes, "
+                f"got {len(self.class_weights)}"
+            )
+        return np.array(self.class_weights, terms.dtype)
+
     def _weigh(self, positive: Array, negative: Array | None = None) -> Array:
         """Return -α_t times the terms of y = 1 and, where there are any, of y = 0."""
+        if self.class_weights:
+            weights = self._weights(positive)
+            positive = positive * (weights if negative is None else weights[1])
+            negative = None if negative is None else negative * weights[0]
         if not self.balance:
             return -positive if negative is None else -(positive + negative)
         if negative is None:
