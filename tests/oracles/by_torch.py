@@ -57,6 +57,11 @@ def loss(name: str, inputs: str, theirs: Any, **values: Any) -> Row:
     return torch("loss", name, theirs, values, inputs)
 
 
+def _rational(F: Any, z: Any, *coefficients: Any) -> Any:
+    a0, a1, a2, a3, b1, b2 = coefficients
+    return (a0 + a1 * z + a2 * z**2 + a3 * z**3) / (1 + (b1 * z + b2 * z**2).abs())
+
+
 def network(name: str, inputs: str, theirs: Any, **values: Any) -> Row:
     """Return a row of a network with tanh; theirs(torch, x, parameters and state by name, in training?).
 
@@ -956,6 +961,47 @@ ROWS = [
     activation("swiglu", lambda F, z: F.silu(z[:, :3]) * z[:, 3:]),
     activation("swiglu", lambda F, z: F.silu(2 * z[:, :3]) / 2 * z[:, 3:], beta=2.0),
     activation("softplus", lambda F, z: F.softplus(z, beta=3, threshold=9), beta=3.0, threshold=9),
+    activation("silu", lambda F, z: F.silu(z)),
+    activation("swish", lambda F, z: F.silu(2 * z) / 2, beta=2.0),
+    activation("quick_gelu", lambda F, z: F.silu(1.702 * z) / 1.702),
+    activation("mish", lambda F, z: F.mish(z)),
+    activation("elu", lambda F, z: F.elu(z)),
+    activation("elu", lambda F, z: F.elu(z, alpha=0.7), alpha=0.7),
+    activation("celu", lambda F, z: F.celu(z, alpha=0.5), alpha=0.5),  # 1 / 0.7 is taken in float32
+    activation("softsign", lambda F, z: F.softsign(z)),
+    torch(
+        "activation",
+        "hard_sigmoid",
+        lambda F, z: F.hardsigmoid(z),
+        {"preset": "torch"},
+        rtol=1e-7,
+        why="its slope, 1/6, is in float32",
+    ),
+    activation("hard_tanh", lambda F, z: F.hardtanh(z)),
+    activation("hard_tanh", lambda F, z: F.hardtanh(z, -2.5, 3), low=-2.5, high=3.0),
+    activation("hard_swish", lambda F, z: F.hardswish(z)),
+    activation("relu6", lambda F, z: F.relu6(z)),
+    activation("threshold", lambda F, z: F.threshold(z, 0.5, -2), threshold=0.5, value=-2.0),
+    activation("softshrink", lambda F, z: F.softshrink(z)),
+    activation("softshrink", lambda F, z: F.softshrink(z, 2), threshold=2.0),
+    activation("hardshrink", lambda F, z: F.hardshrink(z)),
+    activation("hardshrink", lambda F, z: F.hardshrink(z, 2), threshold=2.0),
+    activation("tanhshrink", lambda F, z: F.tanhshrink(z)),
+    activation("exponential", lambda F, z: z.exp()),
+    activation("log_sigmoid", lambda F, z: F.logsigmoid(z)),
+    activation("squared_relu", lambda F, z: F.relu(z).square()),
+    activation("lisht", lambda F, z: z * z.tanh()),
+    activation("snake", lambda F, z: z + (3 * z).sin() ** 2 / 3, a=3.0),
+    activation("gaussian", lambda F, z: (-z * z).exp()),
+    activation("gaussian", lambda F, z: (-z * z / 8).exp(), sigma=2.0),
+    activation("sine", lambda F, z: (30 * z).sin()),
+    activation("softmin", lambda F, z: F.softmin(z, dim=-1)),
+    activation("log_softmax", lambda F, z: F.log_softmax(z, dim=-1)),
+    activation("reglu", lambda F, z: F.relu(z[:, :3]) * z[:, 3:]),
+    activation("geglu", lambda F, z: F.gelu(z[:, :3]) * z[:, 3:]),
+    activation("geglu", lambda F, z: F.gelu(z[:, :3], approximate="tanh") * z[:, 3:], approximate="tanh"),
+    activation("maxout", lambda F, z: z.reshape(len(z), 2, 3).amax(1)),
+    activation("rational", _rational),
     objective("rosenbrock", _valley),
     objective("rosenbrock", _valley, dimensions=6),
     objective("beale", _corners),
