@@ -56,6 +56,11 @@ def loss32(name: str, inputs: str, theirs: Any, **values: Any) -> Row:
     return keras("loss", name, theirs, values, inputs, rtol=1e-6, atol=1e-6, why=FLOAT32)
 
 
+def schedule(name: str, theirs: Any, **values: Any) -> Row:
+    """Return a row of a schedule; theirs(keras.optimizers.schedules)."""
+    return keras("schedule", name, theirs, values, rtol=1e-5, atol=1e-6, why=FLOAT32)
+
+
 def initializer(name: str, theirs: Any, **values: Any) -> Row:
     """Return a row of an initializer; theirs(keras.initializers)."""
     return keras("initializer", name, theirs, values, rtol=0.025, why=SAMPLING)
@@ -270,6 +275,43 @@ ROWS = [
                 {"patience": 0, "threshold": 0.05, "gamma": 0.7},
             ),
         )
+    ),
+    schedule("exponential", lambda s: s.ExponentialDecay(1.0, 7, 0.5), gamma=0.5, decay_steps=7),
+    schedule("linear", lambda s: s.PolynomialDecay(1.0, 30, 0.1), end=0.1, decay_steps=30),
+    *(
+        schedule(
+            "polynomial",
+            lambda s, cycle=cycle: s.PolynomialDecay(1.0, 15, 0.1, 2.0, cycle=cycle),
+            power=2.0,
+            alpha=0.1,
+            decay_steps=15,
+            cycle=cycle,
+        )
+        for cycle in (False, True)
+    ),
+    *(
+        schedule(
+            "inverse_time",
+            lambda s, staircase=staircase: s.InverseTimeDecay(1.0, 7, 0.5, staircase),
+            decay_rate=0.5,
+            decay_steps=7,
+            staircase=staircase,
+        )
+        for staircase in (False, True)
+    ),
+    schedule(
+        "cosine_restarts",
+        lambda s: s.CosineDecayRestarts(1.0, 6, m_mul=0.8, alpha=0.1),
+        preset="keras",
+        period=6,
+        m_mult=0.8,
+        alpha=0.1,
+    ),
+    schedule(
+        "piecewise",
+        lambda s: s.PiecewiseConstantDecay([9, 24], [1.0, 0.5, 0.05]),
+        boundaries=(10, 25),
+        values=(1.0, 0.5, 0.05),
     ),
     initializer("zeros", lambda i: i.Zeros()),
     initializer("normal", lambda i: i.RandomNormal(seed=0), preset="keras"),

@@ -57,6 +57,16 @@ def loss(name: str, inputs: str, theirs: Any, **values: Any) -> Row:
     return torch("loss", name, theirs, values, inputs)
 
 
+def _cyclic(schedules: Any, optimizer: Any, **options: Any) -> Any:
+    return schedules.CyclicLR(optimizer, 0.25, 1.0, 6, gamma=0.9, cycle_momentum=False, **options)
+
+
+def _wsd(shape: str, _: Any, optimizer: Any) -> Any:
+    import pytorch_optimizer
+
+    return pytorch_optimizer.get_wsd_schedule(optimizer, 4, 28, 8, cooldown_type=shape)
+
+
 def _rational(F: Any, z: Any, *coefficients: Any) -> Any:
     a0, a1, a2, a3, b1, b2 = coefficients
     return (a0 + a1 * z + a2 * z**2 + a3 * z**3) / (1 + (b1 * z + b2 * z**2).abs())
@@ -1185,6 +1195,54 @@ ROWS = [
         "warmup",
         lambda s, o: s.ChainedScheduler([s.LinearLR(o, 0.1, total_iters=8), s.CosineAnnealingLR(o, UPDATES)]),
         {"updates": 8, "after": "cosine", "count": "through"},
+    ),
+    torch("schedule", "exponential", lambda s, o: s.ExponentialLR(o, 0.9), {"gamma": 0.9, "decay_steps": 1}),
+    torch("schedule", "linear", lambda s, o: s.LinearLR(o), {"preset": "torch"}),
+    torch("schedule", "linear", lambda s, o: s.LinearLR(o, 1.0, 0.1, UPDATES), {"end": 0.1}),
+    torch("schedule", "polynomial", lambda s, o: s.PolynomialLR(o, UPDATES, 2.5), {"power": 2.5}),
+    torch(
+        "schedule",
+        "polynomial",
+        lambda s, o: s.PolynomialLR(o, 15, 0.5),
+        {"power": 0.5, "decay_steps": 15},
+    ),
+    torch(
+        "schedule",
+        "cosine_restarts",
+        lambda s, o: s.CosineAnnealingWarmRestarts(o, 9),
+        {"preset": "torch", "period": 9},
+    ),
+    torch(
+        "schedule",
+        "cosine_restarts",
+        lambda s, o: s.CosineAnnealingWarmRestarts(o, 5, 2, 0.1),
+        {"period": 5, "t_mult": 2, "alpha": 0.1},
+    ),
+    torch(
+        "schedule",
+        "inverse_sqrt",
+        lambda s, o: s.LambdaLR(o, lambda c: 8**0.5 * min((c + 1) ** -0.5, (c + 1) * 8**-1.5)),
+        {"warmup": 8},
+    ),
+    *(
+        torch(
+            "schedule",
+            "triangular",
+            partial(_cyclic, mode=mode, **theirs),
+            {"low": 0.25, "up": 6, "down": theirs["step_size_down"] or 0, "mode": mode, "gamma": 0.9},
+        )
+        for mode in ("triangular", "triangular2", "exp_range")
+        for theirs in ({"step_size_down": None}, {"step_size_down": 3})
+    ),
+    torch(
+        "schedule",
+        "piecewise",
+        lambda s, o: s.MultiStepLR(o, [10, 25], 0.1),
+        {"boundaries": (10, 25), "values": (1.0, 0.1, 0.01)},
+    ),
+    *(
+        po("schedule", "wsd", partial(_wsd, shape), {"warmup": 0.1, "start": 0.0, "shape": shape})
+        for shape in ("linear", "cosine", "1-sqrt", "1-square")
     ),
     *(
         torch("schedule", "plateau", partial(_plateau, theirs), {"preset": "torch", **values})
