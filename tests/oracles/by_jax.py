@@ -478,6 +478,17 @@ ROWS = [
     initializer("he_uniform", lambda i: i.he_uniform()),
     initializer("he_normal", lambda i: i.he_normal(), preset="optax"),
     initializer("orthogonal", lambda i: i.orthogonal()),
+    initializer("lecun_normal", lambda i: i.lecun_normal(), preset="optax"),
+    initializer("lecun_uniform", lambda i: i.lecun_uniform()),
+    initializer("uniform", lambda i: i.uniform(), preset="optax"),
+    initializer("truncated_normal", lambda i: i.truncated_normal(), preset="optax"),
+    initializer(
+        "variance_scaling",
+        lambda i: i.variance_scaling(0.7, "fan_avg", "truncated_normal"),
+        scale=0.7,
+        mode="fan_avg",
+    ),
+    initializer("constant", lambda i: i.constant(0.3), value=0.3),
 ]
 
 

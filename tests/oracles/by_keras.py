@@ -320,6 +320,13 @@ ROWS = [
     initializer("he_uniform", lambda i: i.HeUniform(seed=0)),
     initializer("he_normal", lambda i: i.HeNormal(seed=0), preset="keras"),
     initializer("orthogonal", lambda i: i.Orthogonal(seed=0)),
+    initializer("lecun_normal", lambda i: i.LecunNormal(seed=0), preset="keras"),
+    initializer("lecun_uniform", lambda i: i.LecunUniform(seed=0)),
+    initializer("uniform", lambda i: i.RandomUniform(seed=0), preset="keras"),
+    initializer("truncated_normal", lambda i: i.TruncatedNormal(seed=0), preset="keras"),
+    initializer("variance_scaling", lambda i: i.VarianceScaling(seed=0)),
+    initializer("constant", lambda i: i.Constant(0.3), value=0.3),
+    initializer("identity", lambda i: i.Identity(1.5), gain=1.5),
 ]
 
 

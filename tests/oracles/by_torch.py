@@ -1413,6 +1413,35 @@ ROWS = [
     torch("metric", "saturated_units", lambda t, layers, weights, rest: saturated(t, layers)),
     initializer("lsuv", lambda i, w: i.orthogonal_(w)),  # before it looks at data
     initializer("orthogonal", lambda i, w: i.orthogonal_(w, gain=1.5), gain=1.5),
+    initializer("delta_orthogonal", lambda i, w: i.orthogonal_(w, gain=1.5), gain=1.5),  # of one place
+    initializer("uniform", lambda i, w: i.uniform_(w), preset="torch"),
+    initializer("uniform", lambda i, w: i.uniform_(w, -0.3, 0.3), low=-0.3, high=0.3),
+    initializer("truncated_normal", lambda i, w: i.trunc_normal_(w), preset="torch"),
+    initializer(
+        "truncated_normal",
+        lambda i, w: i.trunc_normal_(w, std=3.0),
+        preset="torch",
+        std=3.0,  # bounds of 2 / 3 deviations
+    ),
+    initializer(
+        "variance_scaling",
+        lambda i, w: i.kaiming_uniform_(w, a=5**0.5),
+        scale=1 / 3,
+        distribution="uniform",
+    ),
+    initializer(
+        "variance_scaling",
+        lambda i, w: i.kaiming_normal_(w, mode="fan_out"),
+        scale=2.0,
+        mode="fan_out",
+        distribution="normal",
+    ),
+    initializer("constant", lambda i, w: i.ones_(w)),
+    initializer("identity", lambda i, w: i.eye_(w)),
+    initializer("sparse", lambda i, w: i.sparse_(w, 0.8, std=1.0), connections=60),
+    initializer("siren", lambda i, w: i.uniform_(w, -(0.02**0.5) / 30, 0.02**0.5 / 30)),  # √(6 / 300)
+    initializer("biases", lambda i, w: i.xavier_uniform_(w)),  # of the weights
+    initializer("from_file", lambda i, w: i.xavier_uniform_(w)),  # of what is not in the file
 ]
 
 
