@@ -1440,7 +1440,7 @@ ROWS = [
     initializer("identity", lambda i, w: i.eye_(w)),
     initializer("sparse", lambda i, w: i.sparse_(w, 0.8, std=1.0), connections=60),
     initializer("siren", lambda i, w: i.uniform_(w, -(0.02**0.5) / 30, 0.02**0.5 / 30)),  # √(6 / 300)
-    initializer("biases", lambda i, w: i.xavier_uniform_(w)),  # of the weights
+    initializer("initial_biases", lambda i, w: i.xavier_uniform_(w)),  # of the weights
     initializer("from_file", lambda i, w: i.xavier_uniform_(w)),  # of what is not in the file
 ]
 

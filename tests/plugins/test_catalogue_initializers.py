@@ -76,7 +76,7 @@ def test_variance_and_bound(name: str, values: Any, variance: float, largest: fl
         ("constant", {"value": 0.0}, ("zeros", {})),
         ("delta_orthogonal", {"gain": 1.5}, ("orthogonal", {"gain": 1.5})),
         ("sparse", {"connections": 300, "std": 0.3}, ("normal", {"std": 0.3})),
-        ("biases", {"weights": (made("he_normal"),)}, ("he_normal", {})),
+        ("initial_biases", {"weights": (made("he_normal"),)}, ("he_normal", {})),
     ],
 )
 def test_special_values_are_other_initializers(name: str, values: Any, other: Any) -> None:
@@ -175,7 +175,7 @@ def test_sirens_pre_activations_have_variance_1_in_every_layer() -> None:
 )
 def test_biases_are_given_where_they_are_asked_for(layers: str, names: set[str]) -> None:
     inside = made("he_normal")
-    drawn = draw(made("biases", value=-0.3, layers=layers, weights=(inside,)))
+    drawn = draw(made("initial_biases", value=-0.3, layers=layers, weights=(inside,)))
     assert set(drawn) == {"W1", "W2", "W3"} | names
     for name in names:
         np.testing.assert_array_equal(drawn[name], np.full(drawn[name].shape, -0.3))
@@ -184,7 +184,9 @@ def test_biases_are_given_where_they_are_asked_for(layers: str, names: set[str])
 
 
 def test_uniform_biases_are_those_of_pytorchs_linear_layers() -> None:
-    several = [draw(made("biases", preset="torch", weights=(made("zeros"),)), seed) for seed in range(400)]
+    several = [
+        draw(made("initial_biases", preset="torch", weights=(made("zeros"),)), seed) for seed in range(400)
+    ]
     for name, fan_in in (("b1", 2), ("b2", 4), ("b3", 3)):
         values = np.concatenate([drawn[name].ravel() for drawn in several])
         bound = 1 / math.sqrt(fan_in)
@@ -194,14 +196,15 @@ def test_uniform_biases_are_those_of_pytorchs_linear_layers() -> None:
 
 def test_biases_refuse_what_they_cannot_do() -> None:
     with pytest.raises(
-        ComponentError, match="biases: value must be above 0 for the distribution 'uniform', got 0"
+        ComponentError, match="initial_biases: value must be above 0 for the distribution 'uniform', got 0"
     ):
-        made("biases", value=0.0, distribution="uniform")
+        made("initial_biases", value=0.0, distribution="uniform")
     lsuv = made("lsuv", start=(made("orthogonal"),))
     with pytest.raises(
-        ComponentError, match=r"biases: weights cannot be lsuv, .* use lsuv with start = 'biases'"
+        ComponentError,
+        match=r"initial_biases: weights cannot be lsuv, .* use lsuv with start = 'initial_biases'",
     ):
-        draw(made("biases", weights=(lsuv,)))
+        draw(made("initial_biases", weights=(lsuv,)))
 
 
 def trial_with(initializer: Part, **settings: Any) -> Trial:
@@ -212,7 +215,7 @@ def trial_with(initializer: Part, **settings: Any) -> Trial:
 
 def biased(**values: Any) -> Part:
     inside = (make_part(REGISTRY, "initializer", "glorot_uniform"),)
-    return make_part(REGISTRY, "initializer", ("biases", values), weights=inside)
+    return make_part(REGISTRY, "initializer", ("initial_biases", values), weights=inside)
 
 
 def test_biases_in_training_and_inside_lsuv() -> None:

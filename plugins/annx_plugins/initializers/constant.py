@@ -16,7 +16,7 @@ class ConstantInitializer(Initializer):
 
     All units of a layer get the same gradient and stay equal for ever, so a network with hidden layers does
     not learn more than one unit could. For linear models, and to show why weights must differ.
-    `zeros` is value = 0; for constant biases see `biases`.
+    `zeros` is value = 0; for constant biases see `initial_biases`.
 
     Domain: value real.
 

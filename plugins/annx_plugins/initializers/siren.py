@@ -24,7 +24,7 @@ class Siren(Initializer):
 
     Sitzmann, Martel, Bergman, Lindell & Wetzstein, "Implicit Neural Representations with Periodic Activation
     Functions", NeurIPS 2020, section 3.2, with omega = 30. https://arxiv.org/abs/2006.09661. The authors'
-    code draws biases too, as PyTorch's layers do: see `biases`.
+    code draws biases too, as PyTorch's layers do: see `initial_biases`.
     """
 
     name: ClassVar[str] = "siren"

@@ -21,9 +21,8 @@ class Uniform(Initializer):
     Domain: low and high real, low < high.
 
     Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS
-    2010, section 4.2, on why the width must count. https://proceedings.mlr.press/v9/glorot10a.html.
-    The default is Keras's RandomUniform; PyTorch's uniform_
-    draws from 0 to 1, JAX's uniform to 0.01.
+    2010, section 4.2, on why the width must count. https://proceedings.mlr.press/v9/glorot10a.html. The
+    default is Keras's RandomUniform; PyTorch's uniform_ draws from 0 to 1, JAX's uniform to 0.01.
     """
 
     name: ClassVar[str] = "uniform"

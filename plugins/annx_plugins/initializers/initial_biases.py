@@ -1,4 +1,4 @@
-"""Initializer: biases."""
+"""Initializer: initial_biases."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from anncore import Array, ComponentError, Hyper, Initializer, WeightSpec, hooki
 
 
 @dataclass(frozen=True)
-class Biases(Initializer):
+class InitialBiases(Initializer):
     """Initial biases of your choice, beside the weights of another initializer.
 
         b = value                                           distribution "constant"
@@ -23,14 +23,14 @@ class Biases(Initializer):
     start is (such as 1 for an LSTM's forget gate).
 
     Domain: value real, above 0 for "uniform". An initializer that looks at layers, as `lsuv`, goes around
-    this one: start = "biases".
+    this one: start = "initial_biases".
 
     LeCun, Bottou, Orr & Müller, "Efficient BackProp", Neural Networks: Tricks of the Trade (1998), section
     4.6. https://doi.org/10.1007/3-540-49430-8_2. PyTorch's start of linear layers:
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
 
-    name: ClassVar[str] = "biases"
+    name: ClassVar[str] = "initial_biases"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "torch": {"value": 1.0, "distribution": "uniform"},
     }
@@ -73,4 +73,4 @@ class Biases(Initializer):
 
 @hookimpl
 def annx_initializers() -> list[type[Initializer]]:
-    return [Biases]
+    return [InitialBiases]
