@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -322,6 +322,22 @@ class Fitting(Spread):
 
     def adjust(self, weight: Array, z: Array, attempt: int) -> Array | None:
         return weight / np.abs(z).max(axis=(1, 2), keepdims=True) if attempt == 0 else None
+
+
+@dataclass(frozen=True)
+class Tilting(Spread):
+    """Weights from N(0, 1) and biases of 1.
+
+        W ~ N(0, 1),  b = 1
+
+    Nobody, "Tilts", 2020.
+    """
+
+    name: ClassVar[str] = "tilting"
+
+    def draw(self, rng: np.random.Generator, specs: Sequence[WeightSpec]) -> Mapping[str, Array]:
+        biases = {spec.name: np.ones(spec.shape) for spec in specs if spec.role == "bias"}
+        return {**super().draw(rng, specs), **biases}
 
 
 @dataclass(frozen=True)
@@ -758,6 +774,7 @@ OPENED: list[tuple[str, Any]] = [
     ("loss", Sides),
     ("schedule", Heedful),
     ("initializer", Fitting),
+    ("initializer", Tilting),
     ("metric", Loudness),
     ("optimizer", Foresight),
     ("optimizer", Halfway),

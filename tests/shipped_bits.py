@@ -129,7 +129,16 @@ def _trials(registry: Registry, component: Registered, dtype: str) -> Iterator[T
         if getattr(cls, "full_batch", False):
             options["batch_size"] = "full"
         trial = make_trial(registry, **DATA["binary"], **options)
-        yield dataclasses.replace(trial, parts={**trial.parts, kind: default_part(registry, component)})
+        with tempfile.TemporaryDirectory() as folder:
+            part = default_part(registry, component)
+            if component.name == "from_file":
+                shapes = {"W1": (2, 8), "W2": (8, 8), "W3": (8, 1)}
+                arrays = {
+                    name: np.sin(np.arange(math.prod(shape))).reshape(shape) for name, shape in shapes.items()
+                }
+                np.savez(Path(folder) / "start.npz", **arrays)
+                part = _with_file(component, part, Path(folder) / "start.npz")
+            yield dataclasses.replace(trial, parts={**trial.parts, kind: part})
 
 
 def _tasks(tasks: Iterable[str]) -> list[str]:
@@ -163,13 +172,18 @@ def _on_data(registry: Registry, component: Registered, options: dict[str, Any])
             path.write_text(
                 "u,v,class\n" + "".join(f"{i % 7},{i * i % 11},{'ab'[i % 2]}\n" for i in range(60))
             )
-            fingerprint = build(component.cls, path=str(path), target="class").fingerprint()
-            params = {**part.params, "target": "class", "fingerprint": fingerprint}
-            params.pop("path")
-            part = Part(part.kind, part.name, part.code, params, {}, {"path": str(path)})
+            part = _with_file(component, part, path, target="class")
         task = inspect(part, make_trial(registry).split, 0, 0, registry).task
         trial = make_trial(registry, **DATA[task], **options)
         yield dataclasses.replace(trial, parts={**trial.parts, "dataset": part})
+
+
+def _with_file(component: Registered, part: Part, path: Path, **values: Any) -> Part:
+    """Return a part that reads a file, as the planner makes it."""
+    fingerprint = build(component.cls, path=str(path), **values).fingerprint()
+    params = {**part.params, **values, "fingerprint": fingerprint}
+    params.pop("path")
+    return Part(part.kind, part.name, part.code, params, part.refs, {"path": str(path)})
 
 
 def digest(numbers: list[float]) -> str:

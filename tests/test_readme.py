@@ -78,24 +78,24 @@ def test_the_readmes_first_command_sweeps_an_experiment_that_is_there() -> None:
 
 def test_the_first_experiment_and_the_first_plugin_run(tmp_path: Path, invoke: Callable[..., str]) -> None:
     (tmp_path / "first.toml").write_text(block(README, "toml", "half-moons"), encoding="utf-8")
-    plugin = block(README, "python", "Swish")
+    plugin = block(README, "python", "ISRU")
     assert len(plugin.splitlines()) <= 24
-    (tmp_path / "swish.py").write_text(plugin, encoding="utf-8")
+    (tmp_path / "isru.py").write_text(plugin, encoding="utf-8")
     for line in block(README, "sh", "annx plan first.toml").splitlines():
         verb, *args = line.partition("#")[0].split()[1:]
         quickly = ["--executor", "serial", "--no-figures"] if verb == "sweep" else []
         invoke(verb, *args, "train.steps=20", *quickly)
     text = README.read_text(encoding="utf-8")
-    (command,) = re.findall(r"`annx (sweep first.toml .*--plugin swish.py)`", text)
-    invoke(*command.split(), "train.steps=20", "--executor", "serial", "--no-figures", "--out", "swish")
-    assert (tmp_path / "swish" / "report.html").is_file()
+    (command,) = re.findall(r"`annx (sweep first.toml .*--plugin isru.py)`", text)
+    invoke(*command.split(), "train.steps=20", "--executor", "serial", "--no-figures", "--out", "isru")
+    assert (tmp_path / "isru" / "report.html").is_file()
 
 
 def test_the_first_plugin_keeps_every_promise(tmp_path: Path) -> None:
     from anncore.testing import check_component
 
-    (tmp_path / "swish.py").write_text(block(README, "python", "Swish"), encoding="utf-8")
-    check_component(load_registry([tmp_path / "swish.py"]).get("activation", "swish"))
+    (tmp_path / "isru.py").write_text(block(README, "python", "ISRU"), encoding="utf-8")
+    check_component(load_registry([tmp_path / "isru.py"]).get("activation", "isru"))
 
 
 def test_the_plugin_guides_code_runs_as_written(tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ def test_the_python_of_the_readme_prints_what_stands_below_it(
 # Every block is looked at by a test: here, or by the one that these words belong to.
 RUN_ABOVE = {
     "toml": ("half-moons",),
-    "python": ("class Swish", "class QHM", "check()", "compare_arms", "anncore.sweep(", "class Halved"),
+    "python": ("class ISRU", "class QHM", "check()", "compare_arms", "anncore.sweep(", "class Halved"),
     "sh": ("pip install -q . ", "pytest", "annx plan first.toml", "annx compare first again"),
     "text": ("relu beats bent",),
 }

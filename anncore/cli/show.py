@@ -170,12 +170,11 @@ def _attributes(component: Registered) -> dict[str, Any]:
         "other_names",
         "companion",
     }
+    own = {key: value for key, value in vars(component.cls).items() if key[0] != "_" and key not in known}
+    if isinstance(own.get("kinks"), property):  # they depend on a hyperparameter
+        own["kinks"] = component.cls().kinks
     return {
-        key: value
-        for key, value in vars(component.cls).items()
-        if not key.startswith("_")
-        and key not in known
-        and (isinstance(value, (str, bool, int, float, tuple, dict)))
+        key: value for key, value in own.items() if isinstance(value, (str, bool, int, float, tuple, dict))
     }
 
 

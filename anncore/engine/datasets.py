@@ -146,19 +146,19 @@ def _make(part: Part, registry: Registry, rng: np.random.Generator) -> Any:
         component.validate()
     except ValueError as error:
         raise DataError(f"{component.name}: {error}") from None
-    _refuse_changed(part, component)
+    refuse_changed(part, component)
     return component.make(rng)
 
 
-def _refuse_changed(part: Part, component: Any) -> None:
-    """Refuse a file that is another one than when the plan was made; a data set inside may have one too."""
+def refuse_changed(part: Part, component: Any) -> None:
+    """Refuse a file that is another one than when the plan was made; a component inside may have one too."""
     planned = part.params.get("fingerprint")
     if planned is not None and planned != component.fingerprint():
         where = ", ".join(part.paths.values())
         raise DataError(f"{component.name}: {where} has changed since the plan was made; start again")
     for key, inside in part.refs.items():
         for inner, held in zip(inside, getattr(component, key), strict=True):
-            _refuse_changed(inner, held)
+            refuse_changed(inner, held)
 
 
 def check_data(data: Any) -> None:

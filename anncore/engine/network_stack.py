@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from anncore.contract.errors import ComponentError
 from anncore.contract.kinds import Array, Initializer, WeightSpec, overrides
 from anncore.contract.registry import Registry
 from anncore.contract.streams import stream
 from anncore.contract.trial import Trial
 from anncore.engine.batches import Batches
 from anncore.engine.build import build_part, build_slices
-from anncore.engine.datasets import Prepared
+from anncore.engine.datasets import Prepared, refuse_changed
 from anncore.engine.network import StackNetwork, without_output
 from anncore.engine.noise import Noise
 from anncore.engine.optimizing import Trained, Turn
@@ -81,28 +82,37 @@ class Stack:
 
     def initialize(self) -> None:
         """Draw the initial weights of every trial from its own stream; set the optimizers' first state."""
-        drawn: dict[tuple[Any, ...], list[Array]] = {}
-        weights = [spec for spec in self.specs if spec.role == "weight"]
+        drawn: dict[tuple[Any, ...], Mapping[str, Array]] = {}
+        for spec in self.network.specs:
+            if spec.role != "weight":
+                self.weights[spec.name][...] = spec.initial
         for row, trial in enumerate(self.trials):
             part = trial.parts["initializer"]
             key = (part.text, *sorted(part.paths.items()), trial.sweep_seed, trial.seed)
             if key not in drawn:  # all arms of a seed start from the same weights
                 rng = stream(trial.sweep_seed, trial.seed, "init")
                 initializer = build_part(part, self.registry)
-                drawn[key] = [
-                    initializer.sample(rng, spec.shape, spec.fan_in, spec.fan_out) for spec in weights
-                ]
-            for spec, values in zip(weights, drawn[key], strict=True):
-                self.weights[spec.name][row] = values
-        for spec in self.network.specs:
-            if spec.role != "weight":
-                self.weights[spec.name][...] = spec.initial
+                refuse_changed(part, initializer)
+                drawn[key] = initializer.draw(rng, self.specs)
+                self._refuse_misfits(initializer.name, drawn[key])
+            for name, values in drawn[key].items():
+                self.weights[name][row] = values
         self._draw_state()
         self._adjust()
         for turn in self._turns:
             turn.load()
         for optimizer in self.optimizers:
             optimizer.initialize()
+
+    def _refuse_misfits(self, name: str, drawn: Mapping[str, Array]) -> None:
+        """Refuse initial values of other arrays or shapes than the network has, which would be broadcast."""
+        shapes = {spec.name: spec.shape for spec in self.specs}
+        required = {spec.name for spec in self.specs if spec.role == "weight"}
+        for array in [*drawn, *sorted(required - set(drawn))]:
+            given = np.shape(drawn[array]) if array in drawn else "no values"
+            if given != shapes.get(array):
+                wanted = shapes.get(array, "no such array")
+                raise ComponentError(f"{name}: draw gives {given} for {array}, the network has {wanted}")
 
     def _draw_state(self) -> None:
         if not self._state.specs:

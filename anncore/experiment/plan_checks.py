@@ -7,9 +7,12 @@ from functools import cache, partial
 from itertools import islice
 from typing import Any, cast
 
+import numpy as np
+
 from anncore.contract import kinds
 from anncore.contract.errors import (
     RAISED_BY_PLUGINS,
+    AnnxError,
     ComponentError,
     ExperimentError,
     described,
@@ -19,6 +22,7 @@ from anncore.contract.hyperparameters import declared
 from anncore.contract.kind_names import UNTUNED
 from anncore.contract.registry import Registered
 from anncore.contract.trial import Trial
+from anncore.engine.build import build_part
 from anncore.engine.network import shows_layers
 from anncore.engine.optimizing import refuse_unfit
 from anncore.engine.training import total_steps
@@ -125,7 +129,25 @@ class PlanChecker:
                 f"looks at the layers of a network, and [network.{network.label}] does not show its layers; "
                 "use another initializer, or leave the pair out by [[exclude]]."
             )
+        if kinds.overrides(initializer.component.cls, kinds.Initializer.draw):
+            self._check_draws(combo)
         return True
+
+    def _check_draws(self, combo: Combo) -> None:
+        """Refuse an initializer that cannot start a network, such as one with a file of other arrays."""
+        for choices, _ in islice(combo.options_of((*UNTUNED, "initializer")), MOST_BUILT):
+            by_kind = {choice.entry.kind: choice for choice in choices}
+            weights = self.fit.weights(by_kind, combo.entries)
+            part = self.parts.plain(by_kind["initializer"])
+            try:
+                build_part(part, self.experiment.registry).draw(np.random.default_rng(0), weights)
+            except RAISED_BY_PLUGINS as error:
+                labels = {kind: by_kind[kind].entry.label for kind in ("initializer", "network")}
+                reason = error if isinstance(error, AnnxError) else described(error)
+                raise ExperimentError(
+                    f"{self.experiment.file}: [initializer.{labels['initializer']}] on "
+                    f"[network.{labels['network']}]: {reason}"
+                ) from error
 
     def _check_updates(self, combo: Combo) -> None:
         """Refuse an optimizer, with what is inside it and its schedule, that cannot update the weights."""

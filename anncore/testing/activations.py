@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -145,8 +146,11 @@ def _case(subject: Subject, n: int, d: int) -> Case:
     return Case(f"{n} x {d}", inputs, run)
 
 
-CORNERS = np.array([[0, 1, -1], [0.5, 3, -3], [-0.5, 6, -6]])  # where functions often have corners
-BESIDE = 4e-7
+# Where functions often have corners; no two of a row are 1 apart, where functions of a row may have one.
+CORNERS = np.array([[0.5, 6, -1], [0, 3, -3], [-0.5, 1, -6]])
+BESIDE, CROSSING = 4e-7, 1e-6  # how far beside them; a step to each side that crosses them
+AT_0 = 2e-8  # a step at 0, so small that a bend of f' there does not count
+SMALL_JUMP = 1e-5  # where f' is continuous, a bend of f' changes the difference across it by less
 
 
 def _beside_corners(z: Array) -> Array:
@@ -180,12 +184,14 @@ def _compare(component: Any, inputs: dict[str, Array], label: str, *, training: 
     for kink in component.kinks:
         away &= np.abs(z - kink) > 1e-3
     more = _more(component, inputs, training)
-    slope = np.empty(z.shape)
-    for place, value in slopes(partial(_weighed, component, inputs["grad"], more), z):
-        slope[place] = value
-
+    weighed = partial(_weighed, component, inputs["grad"], more)
+    slope = _differences(weighed, z, CROSSING)
     by_formula = derived(lambda: _derived(component, inputs, more))
     known = slope if by_formula is None else by_formula
+    apart = np.abs(known - slope)
+    bends = _beside_corners(z) & (apart > 1e-7) & (apart < SMALL_JUMP * (1 + np.abs(inputs["grad"]).max()))
+    if bends.any():  # the side's own difference is the exact one
+        slope[bends] = _differences(weighed, z, BESIDE / 2)[bends]
     corners = away & _beside_corners(z) & ~np.isclose(known, slope, rtol=1e-5, atol=1e-7)
     smooth = away & ~corners
     hint = " (declare a corner there in kinks)" if by_formula is None else ""
@@ -210,6 +216,14 @@ def _compare(component: Any, inputs: dict[str, Array], label: str, *, training: 
     return int(away.sum())
 
 
+def _differences(value: Callable[[Array], Array], at: Array, step: float) -> Array:
+    """Return the central difference at every place."""
+    slope = np.empty(at.shape)
+    for place, difference in slopes(value, at, step):
+        slope[place] = difference
+    return slope
+
+
 def _derived(component: Any, inputs: dict[str, Array], more: tuple[Any, ...]) -> Array:
     """Return ∂L/∂z as derived from forward."""
     z, grad = inputs["z"], inputs["grad"]
@@ -232,7 +246,7 @@ def _smooth_at_0(component: Any, inputs: dict[str, Array], label: str) -> int:
         return 0
     zero = {**inputs, "z": np.zeros_like(inputs["z"])}
     back, more = _use(component, zero).back, _more(component, zero, training=True)
-    for place, slope in slopes(partial(_weighed, component, inputs["grad"], more), zero["z"]):
+    for place, slope in slopes(partial(_weighed, component, inputs["grad"], more), zero["z"], AT_0):
         message = (
             f"{label}: backward at z = 0, where corners of the formula's parts cancel, as in max(z, 0) + "
             "log(1 + exp(-|z|)) (write np.logaddexp(0, z) for it, or backward by hand)"

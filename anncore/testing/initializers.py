@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from anncore.contract.kinds import Array, Initializer, overrides
+from anncore.contract.kinds import Array, Component, Initializer, WeightSpec, overrides
 from anncore.testing.kit import Kit, Named, Subject, frozen, must, must_equal_bits
 
 SHAPES = ((1, 1), (3, 8), (64, 32))
@@ -25,8 +25,12 @@ class InitializerKit(Kit):
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
-        plain: list[Named] = [("weights", weights)]
-        return [*plain, ("adjust", adjust)] if overrides(subject.cls, Initializer.adjust) else plain
+        optional = [
+            ("adjust", adjust, overrides(subject.cls, Initializer.adjust)),
+            # One that reads a file gives the arrays of that file's network.
+            ("draw", draw, overrides(subject.cls, Initializer.draw) and not reads_a_file(subject)),
+        ]
+        return [("weights", weights), *((name, check) for name, check, holds in optional if holds)]
 
 
 def weights(subject: Subject) -> int:
@@ -41,6 +45,42 @@ def weights(subject: Subject) -> int:
             must(np.isfinite(drawn).all(), f"{variant.label}: weights that are not finite")
             again = component.sample(np.random.default_rng(1), shape, *shape)
             must(not np.shares_memory(drawn, again), f"{variant.label}: two draws share their memory")
+            count += 1
+    return count
+
+
+def reads_a_file(subject: Subject) -> bool:
+    """Tell whether a component's results depend on a file."""
+    return overrides(subject.cls, Component.fingerprint)
+
+
+SPECS = (
+    WeightSpec("W1", (3, 8), 3, 8, place="input"),
+    WeightSpec("b1", (1, 8), 3, 8, "bias", place="input"),
+    WeightSpec("W2", (8, 8), 8, 8, place="hidden"),
+    WeightSpec("g2", (1, 8), 8, 8, "gain", 1.0, place="hidden"),
+    WeightSpec("W3", (8, 2), 8, 2, place="output"),
+    WeightSpec("b3", (1, 2), 8, 2, "bias", place="output"),
+)
+
+
+def draw(subject: Subject) -> int:
+    """All weights are given, by name, in their shapes, finite float64; equal generators give equal values."""
+    count = 0
+    for variant in subject.variants():
+        component = subject.build(variant)
+        drawn = component.draw(np.random.default_rng(2), SPECS)
+        again = component.draw(np.random.default_rng(2), SPECS)
+        missing = [spec.name for spec in SPECS if spec.role == "weight" and spec.name not in drawn]
+        must(not missing, f"{variant.label}: draw gives no values for the weight {missing[:1]}")
+        shapes = {spec.name: spec.shape for spec in SPECS}
+        for name, values in drawn.items():
+            label = f"{variant.label}: draw of {name}"
+            must(name in shapes, f"{label}, which the network does not have")
+            must(values.shape == shapes[name], f"{label}: shape {values.shape} in place of {shapes[name]}")
+            must(values.dtype == np.float64, f"{label}: {values.dtype}, not float64")
+            must(np.isfinite(values).all(), f"{label}: values that are not finite")
+            must_equal_bits(values, again[name], f"{label} from equal generators")
             count += 1
     return count
 

@@ -50,8 +50,8 @@ VERBS: dict[str, tuple[str, ...]] = {
     "compare": ("compare", "RUN", "RUN"),
     "compare --json": ("compare", "RUN", "RUN", "--json"),
     "export": ("export", "RUN", "--format", "csv"),
-    "check": ("check", "identity", "--only", "documentation", "-v"),
-    "check --json": ("check", "identity", "--only", "documentation", "--json"),
+    "check": ("check", "relu", "--only", "documentation", "-v"),
+    "check --json": ("check", "relu", "--only", "documentation", "--json"),
     "help": ("--help",),
     "sweep --help": ("sweep", "--help"),
 }

@@ -56,6 +56,11 @@ def loss32(name: str, inputs: str, theirs: Any, **values: Any) -> Row:
     return keras("loss", name, theirs, values, inputs, rtol=1e-6, atol=1e-6, why=FLOAT32)
 
 
+def schedule(name: str, theirs: Any, **values: Any) -> Row:
+    """Return a row of a schedule; theirs(keras.optimizers.schedules)."""
+    return keras("schedule", name, theirs, values, rtol=1e-5, atol=1e-6, why=FLOAT32)
+
+
 def initializer(name: str, theirs: Any, **values: Any) -> Row:
     """Return a row of an initializer; theirs(keras.initializers)."""
     return keras("initializer", name, theirs, values, rtol=0.025, why=SAMPLING)
@@ -172,6 +177,24 @@ ROWS = [
     activation("gelu", lambda k: k.activations.gelu, preset="keras"),
     activation("selu", lambda k: k.activations.selu),
     activation("softplus", lambda k: k.activations.softplus, preset="keras"),
+    activation("silu", lambda k: k.activations.silu),
+    activation("mish", lambda k: k.activations.mish),
+    activation("elu", lambda k: k.activations.elu),
+    activation("celu", lambda k: k.activations.celu),
+    activation("softsign", lambda k: k.activations.softsign),
+    activation("hard_sigmoid", lambda k: k.activations.hard_sigmoid, preset="keras"),
+    activation("hard_tanh", lambda k: k.activations.hard_tanh),
+    activation("hard_swish", lambda k: k.activations.hard_swish),
+    activation("relu6", lambda k: k.activations.relu6),
+    activation("threshold", lambda k: lambda z: k.activations.threshold(z, 0.5, 0), threshold=0.5),
+    activation("softshrink", lambda k: k.activations.soft_shrink),
+    activation("hardshrink", lambda k: k.activations.hard_shrink),
+    activation("tanhshrink", lambda k: k.activations.tanh_shrink),
+    activation("squareplus", lambda k: k.activations.squareplus),
+    activation("exponential", lambda k: k.activations.exponential),
+    activation("log_sigmoid", lambda k: k.activations.log_sigmoid),
+    activation("log_softmax", lambda k: k.activations.log_softmax),
+    activation("sparsemax", lambda k: k.activations.sparsemax),
     loss32("mse", "regression", lambda k: k.MeanSquaredError(), preset="keras"),
     loss32("mae", "regression", lambda k: k.MeanAbsoluteError()),
     loss32("huber", "regression", lambda k: k.Huber(0.4), delta=0.4),
@@ -296,6 +319,43 @@ ROWS = [
             ),
         )
     ),
+    schedule("exponential", lambda s: s.ExponentialDecay(1.0, 7, 0.5), gamma=0.5, decay_steps=7),
+    schedule("linear", lambda s: s.PolynomialDecay(1.0, 30, 0.1), end=0.1, decay_steps=30),
+    *(
+        schedule(
+            "polynomial",
+            lambda s, cycle=cycle: s.PolynomialDecay(1.0, 15, 0.1, 2.0, cycle=cycle),
+            power=2.0,
+            alpha=0.1,
+            decay_steps=15,
+            cycle=cycle,
+        )
+        for cycle in (False, True)
+    ),
+    *(
+        schedule(
+            "inverse_time",
+            lambda s, staircase=staircase: s.InverseTimeDecay(1.0, 7, 0.5, staircase),
+            decay_rate=0.5,
+            decay_steps=7,
+            staircase=staircase,
+        )
+        for staircase in (False, True)
+    ),
+    schedule(
+        "cosine_restarts",
+        lambda s: s.CosineDecayRestarts(1.0, 6, m_mul=0.8, alpha=0.1),
+        preset="keras",
+        period=6,
+        m_mult=0.8,
+        alpha=0.1,
+    ),
+    schedule(
+        "piecewise",
+        lambda s: s.PiecewiseConstantDecay([9, 24], [1.0, 0.5, 0.05]),
+        boundaries=(10, 25),
+        values=(1.0, 0.5, 0.05),
+    ),
     initializer("zeros", lambda i: i.Zeros()),
     initializer("normal", lambda i: i.RandomNormal(seed=0), preset="keras"),
     initializer("glorot_uniform", lambda i: i.GlorotUniform(seed=0)),
@@ -303,6 +363,13 @@ ROWS = [
     initializer("he_uniform", lambda i: i.HeUniform(seed=0)),
     initializer("he_normal", lambda i: i.HeNormal(seed=0), preset="keras"),
     initializer("orthogonal", lambda i: i.Orthogonal(seed=0)),
+    initializer("lecun_normal", lambda i: i.LecunNormal(seed=0), preset="keras"),
+    initializer("lecun_uniform", lambda i: i.LecunUniform(seed=0)),
+    initializer("uniform", lambda i: i.RandomUniform(seed=0), preset="keras"),
+    initializer("truncated_normal", lambda i: i.TruncatedNormal(seed=0), preset="keras"),
+    initializer("variance_scaling", lambda i: i.VarianceScaling(seed=0)),
+    initializer("constant", lambda i: i.Constant(0.3), value=0.3),
+    initializer("identity", lambda i: i.Identity(1.5), gain=1.5),
 ]
 
 

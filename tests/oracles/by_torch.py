@@ -58,6 +58,21 @@ def loss(name: str, inputs: str, theirs: Any, **values: Any) -> Row:
     return torch("loss", name, theirs, values, inputs)
 
 
+def _cyclic(schedules: Any, optimizer: Any, **options: Any) -> Any:
+    return schedules.CyclicLR(optimizer, 0.25, 1.0, 6, gamma=0.9, cycle_momentum=False, **options)
+
+
+def _wsd(shape: str, _: Any, optimizer: Any) -> Any:
+    import pytorch_optimizer
+
+    return pytorch_optimizer.get_wsd_schedule(optimizer, 4, 28, 8, cooldown_type=shape)
+
+
+def _rational(F: Any, z: Any, *coefficients: Any) -> Any:
+    a0, a1, a2, a3, b1, b2 = coefficients
+    return (a0 + a1 * z + a2 * z**2 + a3 * z**3) / (1 + (b1 * z + b2 * z**2).abs())
+
+
 def network(name: str, inputs: str, theirs: Any, **values: Any) -> Row:
     """Return a row of a network with tanh; theirs(torch, x, parameters and state by name, in training?).
 
@@ -1064,6 +1079,47 @@ ROWS = [
     activation("swiglu", lambda F, z: F.silu(z[:, :3]) * z[:, 3:]),
     activation("swiglu", lambda F, z: F.silu(2 * z[:, :3]) / 2 * z[:, 3:], beta=2.0),
     activation("softplus", lambda F, z: F.softplus(z, beta=3, threshold=9), beta=3.0, threshold=9),
+    activation("silu", lambda F, z: F.silu(z)),
+    activation("swish", lambda F, z: F.silu(2 * z) / 2, beta=2.0),
+    activation("quick_gelu", lambda F, z: F.silu(1.702 * z) / 1.702),
+    activation("mish", lambda F, z: F.mish(z)),
+    activation("elu", lambda F, z: F.elu(z)),
+    activation("elu", lambda F, z: F.elu(z, alpha=0.7), alpha=0.7),
+    activation("celu", lambda F, z: F.celu(z, alpha=0.5), alpha=0.5),  # 1 / 0.7 is taken in float32
+    activation("softsign", lambda F, z: F.softsign(z)),
+    torch(
+        "activation",
+        "hard_sigmoid",
+        lambda F, z: F.hardsigmoid(z),
+        {"preset": "torch"},
+        rtol=1e-7,
+        why="its slope, 1/6, is in float32",
+    ),
+    activation("hard_tanh", lambda F, z: F.hardtanh(z)),
+    activation("hard_tanh", lambda F, z: F.hardtanh(z, -2.5, 3), low=-2.5, high=3.0),
+    activation("hard_swish", lambda F, z: F.hardswish(z)),
+    activation("relu6", lambda F, z: F.relu6(z)),
+    activation("threshold", lambda F, z: F.threshold(z, 0.5, -2), threshold=0.5, value=-2.0),
+    activation("softshrink", lambda F, z: F.softshrink(z)),
+    activation("softshrink", lambda F, z: F.softshrink(z, 2), threshold=2.0),
+    activation("hardshrink", lambda F, z: F.hardshrink(z)),
+    activation("hardshrink", lambda F, z: F.hardshrink(z, 2), threshold=2.0),
+    activation("tanhshrink", lambda F, z: F.tanhshrink(z)),
+    activation("exponential", lambda F, z: z.exp()),
+    activation("log_sigmoid", lambda F, z: F.logsigmoid(z)),
+    activation("squared_relu", lambda F, z: F.relu(z).square()),
+    activation("lisht", lambda F, z: z * z.tanh()),
+    activation("snake", lambda F, z: z + (3 * z).sin() ** 2 / 3, a=3.0),
+    activation("gaussian", lambda F, z: (-z * z).exp()),
+    activation("gaussian", lambda F, z: (-z * z / 8).exp(), sigma=2.0),
+    activation("sine", lambda F, z: (30 * z).sin()),
+    activation("softmin", lambda F, z: F.softmin(z, dim=-1)),
+    activation("log_softmax", lambda F, z: F.log_softmax(z, dim=-1)),
+    activation("reglu", lambda F, z: F.relu(z[:, :3]) * z[:, 3:]),
+    activation("geglu", lambda F, z: F.gelu(z[:, :3]) * z[:, 3:]),
+    activation("geglu", lambda F, z: F.gelu(z[:, :3], approximate="tanh") * z[:, 3:], approximate="tanh"),
+    activation("maxout", lambda F, z: z.reshape(len(z), 2, 3).amax(1)),
+    activation("rational", _rational),
     objective("rosenbrock", _valley),
     objective("rosenbrock", _valley, dimensions=6),
     objective("beale", _corners),
@@ -1366,6 +1422,54 @@ ROWS = [
         lambda s, o: s.ChainedScheduler([s.LinearLR(o, 0.1, total_iters=8), s.CosineAnnealingLR(o, UPDATES)]),
         {"updates": 8, "after": "cosine", "count": "through"},
     ),
+    torch("schedule", "exponential", lambda s, o: s.ExponentialLR(o, 0.9), {"gamma": 0.9, "decay_steps": 1}),
+    torch("schedule", "linear", lambda s, o: s.LinearLR(o), {"preset": "torch"}),
+    torch("schedule", "linear", lambda s, o: s.LinearLR(o, 1.0, 0.1, UPDATES), {"end": 0.1}),
+    torch("schedule", "polynomial", lambda s, o: s.PolynomialLR(o, UPDATES, 2.5), {"power": 2.5}),
+    torch(
+        "schedule",
+        "polynomial",
+        lambda s, o: s.PolynomialLR(o, 15, 0.5),
+        {"power": 0.5, "decay_steps": 15},
+    ),
+    torch(
+        "schedule",
+        "cosine_restarts",
+        lambda s, o: s.CosineAnnealingWarmRestarts(o, 9),
+        {"preset": "torch", "period": 9},
+    ),
+    torch(
+        "schedule",
+        "cosine_restarts",
+        lambda s, o: s.CosineAnnealingWarmRestarts(o, 5, 2, 0.1),
+        {"period": 5, "t_mult": 2, "alpha": 0.1},
+    ),
+    torch(
+        "schedule",
+        "inverse_sqrt",
+        lambda s, o: s.LambdaLR(o, lambda c: 8**0.5 * min((c + 1) ** -0.5, (c + 1) * 8**-1.5)),
+        {"warmup": 8},
+    ),
+    *(
+        torch(
+            "schedule",
+            "triangular",
+            partial(_cyclic, mode=mode, **theirs),
+            {"low": 0.25, "up": 6, "down": theirs["step_size_down"] or 0, "mode": mode, "gamma": 0.9},
+        )
+        for mode in ("triangular", "triangular2", "exp_range")
+        for theirs in ({"step_size_down": None}, {"step_size_down": 3})
+    ),
+    torch(
+        "schedule",
+        "piecewise",
+        lambda s, o: s.MultiStepLR(o, [10, 25], 0.1),
+        {"boundaries": (10, 25), "values": (1.0, 0.1, 0.01)},
+    ),
+    *(
+        po("schedule", "wsd", partial(_wsd, shape), {"warmup": 0.1, "start": 0.0, "shape": shape})
+        for shape in ("linear", "cosine", "1-sqrt", "1-square")
+    ),
     *(
         torch("schedule", "plateau", partial(_plateau, theirs), {"preset": "torch", **values})
         for theirs, values in (
@@ -1545,6 +1649,35 @@ ROWS = [
     torch("metric", "saturated_units", lambda t, layers, weights, rest: saturated(t, layers)),
     initializer("lsuv", lambda i, w: i.orthogonal_(w)),  # before it looks at data
     initializer("orthogonal", lambda i, w: i.orthogonal_(w, gain=1.5), gain=1.5),
+    initializer("delta_orthogonal", lambda i, w: i.orthogonal_(w, gain=1.5), gain=1.5),  # of one place
+    initializer("uniform", lambda i, w: i.uniform_(w), preset="torch"),
+    initializer("uniform", lambda i, w: i.uniform_(w, -0.3, 0.3), low=-0.3, high=0.3),
+    initializer("truncated_normal", lambda i, w: i.trunc_normal_(w), preset="torch"),
+    initializer(
+        "truncated_normal",
+        lambda i, w: i.trunc_normal_(w, std=3.0),
+        preset="torch",
+        std=3.0,  # bounds of 2 / 3 deviations
+    ),
+    initializer(
+        "variance_scaling",
+        lambda i, w: i.kaiming_uniform_(w, a=5**0.5),
+        scale=1 / 3,
+        distribution="uniform",
+    ),
+    initializer(
+        "variance_scaling",
+        lambda i, w: i.kaiming_normal_(w, mode="fan_out"),
+        scale=2.0,
+        mode="fan_out",
+        distribution="normal",
+    ),
+    initializer("constant", lambda i, w: i.ones_(w)),
+    initializer("identity", lambda i, w: i.eye_(w)),
+    initializer("sparse", lambda i, w: i.sparse_(w, 0.8, std=1.0), connections=60),
+    initializer("siren", lambda i, w: i.uniform_(w, -(0.02**0.5) / 30, 0.02**0.5 / 30)),  # √(6 / 300)
+    initializer("initial_biases", lambda i, w: i.xavier_uniform_(w)),  # of the weights
+    initializer("from_file", lambda i, w: i.xavier_uniform_(w)),  # of what is not in the file
 ]
 
 

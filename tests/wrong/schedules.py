@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from right_components import Fitting, Heedful, Watched
+from right_components import Fitting, Heedful, Spread, Tilting, Watched
 
 from anncore import ref
 from anncore.contract.kinds import Array
@@ -101,6 +101,23 @@ def in_place(self: Any, weight: Array, z: Array, attempt: int) -> Any:
     return weight if attempt == 0 else None
 
 
+def no_weights(self: Any, rng: Any, specs: Any) -> Any:
+    return {spec.name: np.ones(spec.shape) for spec in specs if spec.role == "bias"}
+
+
+def of_another_network(self: Any, rng: Any, specs: Any) -> Any:
+    return {**Spread.draw(self, rng, specs), "W9": np.ones((2, 2))}
+
+
+def flat(self: Any, rng: Any, specs: Any) -> Any:
+    return {spec.name: np.ones(spec.shape[1]) for spec in specs}
+
+
+def counted(self: Any, rng: Any, specs: Any) -> Any:
+    HIDDEN[0] += 1
+    return {spec.name: np.full(spec.shape, float(HIDDEN[0])) for spec in specs}
+
+
 INITIALIZERS = [
     wrong("initializer", "weights", "shape (8, 3) in place of (3, 8)", sample=transposed),
     wrong("initializer", "weights", "two draws share their memory", sample=kept),
@@ -109,4 +126,8 @@ INITIALIZERS = [
     wrong_form("initializer", "adjust", "beside one of nan", Fitting, adjust=unless_one_is_sick),
     wrong_form("initializer", "adjust", "adjust gives float64", Fitting, adjust=widened),
     wrong_form("initializer", "adjust", "read-only", Fitting, adjust=in_place),
+    wrong_form("initializer", "draw", "no values for the weight ['W1']", Tilting, draw=no_weights),
+    wrong_form("initializer", "draw", "W9, which the network does not", Tilting, draw=of_another_network),
+    wrong_form("initializer", "draw", "shape (8,) in place of (3, 8)", Tilting, draw=flat),
+    wrong_form("initializer", "draw", "from equal generators", Tilting, draw=counted),
 ]

@@ -1,11 +1,12 @@
 """Initializer: lsuv."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Initializer, hookimpl, hyper, linear, ref
+from anncore import Array, Hyper, Initializer, WeightSpec, hookimpl, hyper, linear, ref
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,9 @@ class LSUV(Initializer):
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
         return self.start[0].sample(rng, shape, fan_in, fan_out)
+
+    def draw(self, rng: np.random.Generator, specs: Sequence[WeightSpec]) -> Mapping[str, Array]:
+        return self.start[0].draw(rng, specs)
 
     def adjust(self, weight: Array, z: Array, attempt: int) -> Array | None:
         if attempt >= self.attempts:
