@@ -37,7 +37,7 @@ class Adafactor(WeightDecay, Optimizer):
     array are welcome. V is exact where g² is a product of a row's and a column's number; else it is a guess.
 
     Domain: lr > 0, decay > 0, clip > 0, eps1 > 0, eps2 > 0, min_factored ≥ 2 a whole number, weight_decay ≥
-    0. decay_mode "decoupled" multiplies by lr, not by α.
+    0. decay_mode "decoupled" multiplies by lr, not by α; Keras takes rms(θ) after the decay.
 
     Shazeer & Stern, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost", ICML 2018, algorithms 4
     to 6. https://arxiv.org/abs/1804.04235, without momentum, as they advise. Keras is the paper with an lr of
