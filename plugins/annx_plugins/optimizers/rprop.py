@@ -14,7 +14,7 @@ class RpropState(NamedTuple):
     """The state of Rprop for each weight."""
 
     size: Array  # length of its steps
-    before: Array  # the gradient of the step before, 0 where the sign had changed
+    before: Array  # the sign of the gradient of the step before, 0 where it had changed
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,12 @@ class Rprop(Optimizer):
 
     def step(self, weight: Array, grad: Array, state: RpropState, t: int) -> tuple[Array, RpropState]:
         # Signs, because a product of two tiny gradients would be 0.
-        agreement = np.sign(grad) * np.sign(state.before)
+        sign = np.sign(grad)
+        agreement = sign * state.before
         factor = np.where(agreement > 0, self.eta_plus, np.where(agreement < 0, self.eta_minus, 1.0))
         size = np.minimum(np.maximum(state.size * factor, self.min_step), self.max_step)
-        counted = np.where(agreement < 0, 0.0, grad)
-        change = -(self.lr / self._first_lr) * size * np.sign(counted)
-        return change, RpropState(size, counted)
+        counted = sign * (agreement >= 0)
+        return -(self.lr / self._first_lr) * size * counted, RpropState(size, counted)
 
 
 @hookimpl
