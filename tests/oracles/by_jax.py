@@ -28,6 +28,12 @@ from anncore import counted_normal, counted_signs
 
 FLOAT32 = "optax keeps its schedules in float32"
 
+COUNT32 = "optax takes powers of the step in float32"
+FACTORED = (
+    {"min_dim_size_to_factor": 2, "multiply_by_parameter_scale": False},
+    {"min_factored": 2, "scale_parameter": False},
+)
+
 jax = partial(Row, "jax")
 optax = partial(Row, "optax")
 
@@ -244,6 +250,102 @@ ROWS = [
         weight_decay=0.1,
         safeguard_warmup=True,
     ),
+    optimizer(
+        "rmsprop", lambda o, lr: o.rmsprop(lr, momentum=0.9, initial_scale=0.2), momentum=0.9, initial=0.2
+    ),
+    optimizer("adamax", lambda o, lr: o.adamax(lr)),
+    optimizer(
+        "adamax",
+        lambda o, lr: o.adamaxw(lr, weight_decay=0.2),
+        weight_decay=0.2,
+        decay_mode="decoupled",
+    ),
+    optimizer("adadelta", lambda o, lr: o.adadelta(lr), lr=1.0),
+    optimizer("adabelief", lambda o, lr: o.adabelief(lr)),
+    optax(
+        "optimizer",
+        "adan",
+        # What optax 0.2.8 writes as 1 - b2 is b2 here.
+        lambda o, lr: o.adan(lr, b2=0.5, eps_root=0.0, weight_decay=0.2),
+        {"lr": 0.01, "beta2": 0.5, "weight_decay": 0.2, "decay_mode": "decoupled"},
+    ),
+    optimizer("ademamix", lambda o, lr: o.contrib.ademamix(lr)),
+    optimizer(
+        "ademamix",
+        lambda o, lr: o.contrib.ademamix(lr, b3=0.99, alpha=2.0, weight_decay=0.2),
+        beta3=0.99,
+        alpha=2.0,
+        weight_decay=0.2,
+    ),
+    optimizer("adopt", lambda o, lr: o.contrib.adopt(lr)),
+    optimizer("adopt", lambda o, lr: o.contrib.adopt(lr, b2=0.9, use_clipping=False), beta2=0.9, clip=False),
+    optimizer("yogi", lambda o, lr: o.yogi(lr)),
+    *(
+        optax(
+            "optimizer",
+            "adafactor",
+            lambda o, lr, given=given: o.adafactor(lr, **given[0]),
+            {"preset": "optax", "lr": 0.01, **given[1]},
+            inputs,
+            rtol=1e-6,
+            atol=1e-8,
+            why=COUNT32,
+        )
+        for inputs, given in (
+            ("wide", ({}, {})),
+            ("wide", FACTORED),
+            ("tall", FACTORED),
+        )
+    ),
+    optax("optimizer", "signsgd", lambda o, lr: o.sign_sgd(lr), {"lr": 0.01}),
+    optimizer("lars", lambda o, lr: o.lars(lr), "wide", lr=1.0),
+    optimizer(
+        "lars",
+        lambda o, lr: o.lars(lr, weight_decay=0.2, trust_coefficient=0.01, momentum=0.5, nesterov=True),
+        "tall",
+        lr=1.0,
+        weight_decay=0.2,
+        trust=0.01,
+        momentum=0.5,
+        nesterov=True,
+    ),
+    optimizer("optimistic_adam", lambda o, lr: o.optimistic_adam_v2(lr)),
+    optimizer(
+        "optimistic_adam",
+        lambda o, lr: o.optimistic_adam_v2(lr, alpha=0.7, beta=0.4, nesterov=False),
+        alpha=0.7,
+        beta=0.4,
+        nesterov=False,
+    ),
+    optimizer("novograd", lambda o, lr: o.novograd(lr), "tall"),
+    optimizer(
+        "novograd", lambda o, lr: o.novograd(lr, b2=0.9, weight_decay=0.2), beta2=0.9, weight_decay=0.2
+    ),
+    *(
+        optax(
+            "optimizer",
+            "sm3",
+            lambda o, lr: o.sm3(0.1),
+            {"preset": "optax", "lr": 0.1},
+            inputs,
+            halves=False,  # it takes no schedule
+        )
+        for inputs in ("", "wide", "tall")
+    ),
+    *(
+        optax(
+            "optimizer",
+            "madgrad",
+            lambda o, lr, given=given: o.contrib.madgrad(lr, **given),
+            {"preset": "optax", "lr": 0.01, **given},
+            rtol=1e-6,
+            atol=1e-8,
+            why=COUNT32,
+        )
+        for given in ({}, {"momentum": 0.5, "weight_decay": 0.2})
+    ),
+    optimizer("fromage", lambda o, lr: o.fromage(lr), "wide"),
+    optimizer("fromage", lambda o, lr: o.fromage(lr, min_norm=2.0), min_norm=2.0),
     around("clip_norm", lambda o, lr: o.chain(o.clip_by_global_norm(0.3), o.sgd(lr)), max_norm=0.3),
     around("clip_value", lambda o, lr: o.chain(o.clip(0.04), o.sgd(lr)), preset="", max_value=0.04),
     optax(

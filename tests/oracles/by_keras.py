@@ -164,6 +164,31 @@ ROWS = [
     ),
     optimizer("lamb", lambda o: o.Lamb()),
     optimizer("lamb", lambda o: o.Lamb(), "wide"),
+    optimizer(
+        "rmsprop",
+        lambda o: o.RMSprop(momentum=0.9, centered=True, weight_decay=0.2),
+        momentum=0.9,
+        centered=True,
+        weight_decay=0.2,
+    ),
+    optimizer("adagrad", lambda o: o.Adagrad(weight_decay=0.2), weight_decay=0.2),
+    optimizer("adamax", lambda o: o.Adamax()),
+    optimizer("adamax", lambda o: o.Adamax(epsilon=0.01, weight_decay=0.2), eps=0.01, weight_decay=0.2),
+    optimizer("adadelta", lambda o: o.Adadelta(), lr=1e-3),
+    optimizer("adadelta", lambda o: o.Adadelta(1.0, weight_decay=0.2), weight_decay=0.2),
+    *(
+        keras(
+            "optimizer",
+            "adafactor",
+            lambda o, lr=lr: o.Adafactor(lr),
+            {"preset": "keras", "lr": lr},
+            inputs,
+            rtol=1e-6,
+            atol=1e-7,
+            why=FLOAT32,
+        )
+        for inputs, lr in (("", 1e-3), ("wide", 1e-3), ("tall", 0.5))
+    ),
     around("clip_norm", lambda o: o.SGD(clipnorm=0.3), max_norm=0.3),
     around("clip_norm", lambda o: o.SGD(global_clipnorm=0.3), max_norm=0.3, per="trial"),
     around("clip_value", lambda o: o.SGD(clipvalue=0.04), preset="", max_value=0.04),

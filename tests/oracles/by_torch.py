@@ -419,6 +419,21 @@ def slow(optimizer: Any, p: Any) -> Any:
     return Around(optimizer, at=lambda: optimizer.state[p[0]]["slow_params"])
 
 
+def behind(optimizer: Any, p: Any) -> Any:
+    """Return Nesterov's momentum, looked at where the paper's θ is: before the step of the momentum."""
+
+    def at() -> Any:
+        (group,) = optimizer.param_groups
+        return p[0] + group["lr"] * group["momentum"] * optimizer.state[p[0]]["momentum_buffer"]
+
+    return Around(optimizer, at=at)
+
+
+def mean_of(optimizer: Any, p: Any) -> Any:
+    """Return PyTorch's averaged gradient descent, looked at where the average is."""
+    return Around(optimizer, at=lambda: optimizer.state[p[0]]["ax"])
+
+
 def free(optimizer: Any, p: Any) -> Any:
     """Return a schedule-free optimizer, looked at where it is to be evaluated."""
 
@@ -596,6 +611,168 @@ ROWS = [
         weight_decay=0.2,
         decay_mode="decoupled",
     ),
+    optimizer("adamax", lambda t, p: t.optim.Adamax(p)),
+    optimizer(
+        "adamax", lambda t, p: t.optim.Adamax(p, eps=0.01, weight_decay=0.2), eps=0.01, weight_decay=0.2
+    ),
+    optimizer("adadelta", lambda t, p: t.optim.Adadelta(p)),
+    optimizer("adadelta", lambda t, p: t.optim.Adadelta(p, weight_decay=0.2), weight_decay=0.2),
+    optimizer(
+        "adagrad",
+        lambda t, p: t.optim.Adagrad(p, lr_decay=0.1, weight_decay=0.2, initial_accumulator_value=0.3),
+        lr_decay=0.1,
+        weight_decay=0.2,
+        initial=0.3,
+    ),
+    optimizer(
+        "rmsprop",
+        lambda t, p: t.optim.RMSprop(p, momentum=0.9, weight_decay=0.2, centered=True),
+        momentum=0.9,
+        weight_decay=0.2,
+        centered=True,
+    ),
+    optimizer("momentum", lambda t, p: t.optim.SGD(p, momentum=0.9, dampening=0.4), dampening=0.4),
+    optimizer(
+        "momentum",
+        lambda t, p: t.optim.SGD(p, momentum=0.9, dampening=0.9, weight_decay=0.2),
+        dampening=0.9,
+        weight_decay=0.2,
+    ),
+    optimizer("adam", lambda t, p: t.optim.Adam(p, eps=0), eps=0.0),
+    optimizer("adamw", lambda t, p: t.optim.AdamW(p, eps=0), eps=0.0),
+    *(
+        torch(
+            "optimizer",
+            "adafactor",
+            lambda t, p: t.optim.Adafactor(p, eps=(2.0**-23, 1e-3)),
+            {"preset": "torch"},
+            inputs,
+        )
+        for inputs in ("", "wide", "tall")
+    ),
+    torch(
+        "optimizer",
+        "adafactor",
+        lambda t, p: t.optim.Adafactor(p, lr=0.1, beta2_decay=-0.5, eps=(0.2, 1.5), d=1.3, weight_decay=0.2),
+        {
+            "preset": "torch",
+            "lr": 0.1,
+            "decay": 0.5,
+            "eps1": 0.2,
+            "eps2": 1.5,
+            "clip": 1.3,
+            "weight_decay": 0.2,
+        },
+        "wide",
+    ),
+    torch(
+        "optimizer",
+        "nag",
+        lambda t, p: behind(t.optim.SGD(p, lr=0.01, momentum=0.9, nesterov=True), p),
+        {"lr": 0.01},
+        halves=False,  # its velocity is scaled by the newest rate
+    ),
+    torch("optimizer", "rprop", lambda t, p: t.optim.Rprop(p), {"preset": "torch"}, halves=False),
+    torch(
+        "optimizer",
+        "rprop",
+        lambda t, p: t.optim.Rprop(p, lr=0.1, etas=(0.3, 1.5), step_sizes=(0.02, 0.2)),
+        {"preset": "torch", "lr": 0.1, "eta_minus": 0.3, "eta_plus": 1.5, "min_step": 0.02, "max_step": 0.2},
+        halves=False,  # schedules do not act on it
+    ),
+    torch(
+        "optimizer",
+        "asgd",
+        lambda t, p: mean_of(t.optim.ASGD(p), p),
+        {"preset": "torch"},
+        halves=False,  # schedules act one step late
+    ),
+    torch(
+        "optimizer",
+        "asgd",
+        lambda t, p: mean_of(t.optim.ASGD(p, lambd=0.3, alpha=0.6, t0=20, weight_decay=0.2), p),
+        {"preset": "torch", "lambd": 0.3, "alpha": 0.6, "t0": 20, "weight_decay": 0.2},
+        halves=False,
+    ),
+    po("optimizer", "adabelief", lambda o, p: o.AdaBelief(p), {"preset": "paper"}),
+    po(
+        "optimizer",
+        "adabelief",
+        lambda o, p: o.AdaBelief(p, eps=1e-4, weight_decay=0.2),
+        {"eps": 1e-4, "weight_decay": 0.2},
+    ),
+    po("optimizer", "adan", lambda o, p: o.Adan(p), {"preset": "paper"}),
+    *(
+        po(
+            "optimizer",
+            "adan",
+            lambda o, p, mode=mode: o.Adan(p, weight_decay=0.2, weight_decouple=mode == "decoupled"),
+            {"weight_decay": 0.2, "decay_mode": mode},
+        )
+        for mode in ("proximal", "decoupled")
+    ),
+    po("optimizer", "ademamix", lambda o, p: o.AdEMAMix(p), {"preset": "paper"}),
+    po(
+        "optimizer",
+        "ademamix",
+        lambda o, p: o.AdEMAMix(
+            p, betas=(0.8, 0.99, 0.995), alpha=3.0, t_alpha_beta3=40, weight_decay=0.2, weight_decouple=True
+        ),
+        {"beta1": 0.8, "beta2": 0.99, "beta3": 0.995, "alpha": 3.0, "warmup": 40, "weight_decay": 0.2},
+    ),
+    # With its limit c it counts t from 2, not from 1 as the paper and optax.
+    po("optimizer", "adopt", lambda o, p: o.ADOPT(p, clip_lambda=None), {"preset": "paper", "clip": False}),
+    po("optimizer", "yogi", lambda o, p: o.Yogi(p), {"initial": 1e-6, "bias_correction": True}),
+    po(
+        "optimizer",
+        "adabound",
+        lambda o, p: o.AdaBound(p, lr=0.01, gamma=0.1, weight_decay=0.2),
+        {"lr": 0.01, "gamma": 0.1, "weight_decay": 0.2},
+    ),
+    *(
+        po(
+            "optimizer",
+            name,
+            lambda o, p, peak=peak: o.AdaBound(p, ams_bound=peak),
+            {"preset": "paper"},
+            rtol=1e-7,
+            atol=1e-8,
+            why="pytorch-optimizer adds 1e-15 to v",
+        )
+        for name, peak in (("adabound", False), ("amsbound", True))
+    ),
+    po(
+        "optimizer",
+        "amsbound",
+        lambda o, p: o.AdaBound(p, ams_bound=True, final_lr=0.01, gamma=0.1),
+        {"final_lr": 0.01, "gamma": 0.1},
+    ),
+    po("optimizer", "signsgd", lambda o, p: o.SignSGD(p, momentum=0.0), {"lr": 1e-3}),
+    po("optimizer", "signum", lambda o, p: o.SignSGD(p), {"preset": "paper"}),
+    po(
+        "optimizer",
+        "signum",
+        lambda o, p: o.SignSGD(p, momentum=0.5, weight_decay=0.2),
+        {"momentum": 0.5, "weight_decay": 0.2},
+    ),
+    po(
+        "optimizer",
+        "lars",
+        lambda o, p: o.LARS(p, lr=1.0, weight_decay=0.2),
+        {"preset": "paper", "form": "heavy_ball", "weight_decay": 0.2},
+        "wide",
+    ),
+    po(
+        "optimizer",
+        "lars",
+        lambda o, p: o.LARS(p, lr=1.0, momentum=0.5, nesterov=True),
+        {"form": "heavy_ball", "momentum": 0.5, "nesterov": True},
+        "tall",
+    ),
+    po("optimizer", "novograd", lambda o, p: o.NovoGrad(p, lr=0.01), {"preset": "paper"}, "wide"),
+    po("optimizer", "sm3", lambda o, p: o.SM3(p, momentum=0.9), {"preset": "paper"}, "tall"),
+    po("optimizer", "madgrad", lambda o, p: o.MADGRAD(p, lr=0.01), {"preset": "paper"}),
+    po("optimizer", "fromage", lambda o, p: o.Fromage(p), {"preset": "paper"}, "tall"),
     po("optimizer", "lion", lambda o, p: o.Lion(p), {"preset": "paper"}),
     po(
         "optimizer",

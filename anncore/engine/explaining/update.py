@@ -143,7 +143,9 @@ def _followed(step: ObservedStep, buffer: Buffer, keys: Sequence[str]) -> _Follo
     after = {key: array for key, array in _arrays(state) if array.shape == new.shape}
     if new.dtype != object or not all(key in after and after[key].dtype == object for key in keys):
         return None
-    if any(one.size > LONGEST for array in (new, *(after[key] for key in keys)) for one in array.flat):
+    numbers = [one for array in (new, *(after[key] for key in keys)) for one in array.flat]
+    # A sign is a plain number, without a formula that one could follow.
+    if any(not isinstance(one, Scalar) or one.size > LONGEST for one in numbers):
         return None
     used = {key for array in (new, *(after[key] for key in keys)) for key in _keys_in(array)}
     names: dict[int, Scalar] = {}

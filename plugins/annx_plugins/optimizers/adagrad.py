@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Hyper, Optimizer, hookimpl, hyper, log
+from anncore import DECAY_MODES, Array, Hyper, Optimizer, WeightDecay, hookimpl, hyper, log
 
 
 class AdaGradState(NamedTuple):
@@ -16,14 +16,19 @@ class AdaGradState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class AdaGrad(Optimizer):
+class AdaGrad(WeightDecay, Optimizer):
     """Adaptive gradient: the steps of each weight shrink with the sum of its squared gradients.
 
         G ← G + g²,  G = initial before the first step
-        θ ← θ - lr g / (√G + eps)       eps_mode "outside"
-        θ ← θ - lr g / √(G + eps)       eps_mode "inside"
+        θ ← θ - r g / (√G + eps)        eps_mode "outside"
+        θ ← θ - r g / √(G + eps)        eps_mode "inside"
+        r = lr / (1 + lr_decay (t - 1))
 
-    Domain: lr > 0, eps > 0, initial ≥ 0. The factor lr / √G never grows; it shrinks less where gradients
+    t = 1, 2, ... counts the steps.
+
+    Domain: lr > 0, eps > 0, initial ≥ 0, lr_decay ≥ 0, weight_decay ≥ 0. Weight decay acts on the gradient
+    (decay_mode "coupled", as in PyTorch) or on θ itself, times lr ("decoupled", as in Keras) or not
+    ("independent"). The factor lr / √G never grows; it shrinks less where gradients
     are small. (The seed document says that it grows there.)
 
     Duchi, Hazan & Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic
@@ -37,8 +42,21 @@ class AdaGrad(Optimizer):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "seed": {"lr": 0.01, "eps": 1e-8, "eps_mode": "inside", "initial": 0.0},
         "paper": {"lr": 0.01, "eps": 1e-10, "eps_mode": "outside", "initial": 0.0},
-        "torch": {"lr": 0.01, "eps": 1e-10, "eps_mode": "outside", "initial": 0.0},
-        "keras": {"lr": 1e-3, "eps": 1e-7, "eps_mode": "inside", "initial": 0.1},
+        "torch": {
+            "lr": 0.01,
+            "eps": 1e-10,
+            "eps_mode": "outside",
+            "initial": 0.0,
+            "lr_decay": 0.0,
+            "decay_mode": "coupled",
+        },
+        "keras": {
+            "lr": 1e-3,
+            "eps": 1e-7,
+            "eps_mode": "inside",
+            "initial": 0.1,
+            "decay_mode": "decoupled",
+        },
         "optax": {"eps": 1e-7, "eps_mode": "inside", "initial": 0.1},
         "flux": {"lr": 0.1, "eps": 1e-8, "eps_mode": "outside", "initial": 1e-8},
     }
@@ -47,14 +65,19 @@ class AdaGrad(Optimizer):
     eps: Hyper = hyper(1e-10, "(0, inf)")
     eps_mode: str = hyper("outside", ("outside", "inside"))
     initial: Hyper = hyper(0.0, "[0, inf)")
+    lr_decay: Hyper = hyper(0.0, "[0, inf)")
+    weight_decay: Hyper = hyper(0.0, "[0, inf)", search=log(1e-5, 0.1))
+    decay_mode: str = hyper("coupled", DECAY_MODES)
 
     def init(self, weight: Array) -> AdaGradState:
         return AdaGradState(np.zeros_like(weight) + self.initial)
 
     def step(self, weight: Array, grad: Array, state: AdaGradState, t: int) -> tuple[Array, AdaGradState]:
+        grad = self.decay_gradient(weight, grad)
         G = state.G + grad * grad
         size = np.sqrt(G + self.eps) if self.eps_mode == "inside" else np.sqrt(G) + self.eps
-        return -self.lr * grad / size, AdaGradState(G)
+        rate = self.lr / (1 + self.lr_decay * (t - 1))
+        return self.decay_change(weight, -rate * grad / size), AdaGradState(G)
 
 
 @hookimpl

@@ -28,7 +28,8 @@ class Adam(WeightDecay, Optimizer):
 
     t = 1, 2, ... counts the steps.
 
-    Domain: lr > 0, beta1 and beta2 in [0, 1), eps > 0, weight_decay ≥ 0. Weight decay acts on the gradient
+    Domain: lr > 0, beta1 and beta2 in [0, 1), eps ≥ 0, weight_decay ≥ 0. With eps = 0, a weight whose
+    gradients were all 0 stays where it is. Weight decay acts on the gradient
     (decay_mode "coupled", as in PyTorch), and is then divided by √v̂ too, or on θ itself, as in Keras. By
     default there is none; `adamw` has it, on θ.
 
@@ -67,10 +68,16 @@ class Adam(WeightDecay, Optimizer):
     lr: Hyper = hyper(1e-3, "(0, inf)", search=log(1e-4, 0.1))
     beta1: Hyper = hyper(0.9, "[0, 1)", search=choice(0.0, 0.5, 0.9, 0.95))
     beta2: Hyper = hyper(0.999, "[0, 1)", search=choice(0.9, 0.99, 0.999))
-    eps: Hyper = hyper(1e-8, "(0, inf)")
+    eps: Hyper = hyper(1e-8, "[0, inf)")
     eps_mode: str = hyper("outside", ("outside", "inside", "hat"))
     weight_decay: Hyper = hyper(0.0, "[0, inf)", search=log(1e-5, 0.1))
     decay_mode: str = hyper("coupled", DECAY_MODES)
+
+    _bare: ClassVar[bool]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "_bare", bool(np.any(np.equal(self.eps, 0))))  # once for all steps
 
     def init(self, weight: Array) -> AdamState:
         return AdamState(np.zeros_like(weight), np.zeros_like(weight))
@@ -90,6 +97,8 @@ class Adam(WeightDecay, Optimizer):
             size = np.sqrt(v + self.eps * c2)
         else:
             size = np.sqrt(v) + self.eps
+        if self._bare:
+            size = np.where(size == 0, 1, size)  # there m is 0 too
         return self.decay_change(weight, -lr * m / size), AdamState(m, v)
 
 

@@ -28,7 +28,8 @@ class AdamW(WeightDecay, Optimizer):
     t = 1, 2, ... counts the steps; η is the schedule's factor, 1 without one. eps_mode "outside" is as
     written; with "inside" it is √(v̂ + eps), with "hat" (√v + eps) / √(1 - beta2ᵗ).
 
-    Domain: lr > 0, beta1 and beta2 in [0, 1), eps > 0, weight_decay ≥ 0.
+    Domain: lr > 0, beta1 and beta2 in [0, 1), eps ≥ 0, weight_decay ≥ 0. With eps = 0, a weight whose
+    gradients were all 0 only decays.
 
     Loshchilov & Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, algorithm 2.
     https://arxiv.org/abs/1711.05101. Theirs is "independent" (preset "paper", with the weight_decay that
@@ -87,10 +88,16 @@ class AdamW(WeightDecay, Optimizer):
     lr: Hyper = hyper(1e-3, "(0, inf)", search=log(1e-4, 0.1))
     beta1: Hyper = hyper(0.9, "[0, 1)", search=choice(0.0, 0.5, 0.9, 0.95))
     beta2: Hyper = hyper(0.999, "[0, 1)", search=choice(0.9, 0.99, 0.999))
-    eps: Hyper = hyper(1e-8, "(0, inf)")
+    eps: Hyper = hyper(1e-8, "[0, inf)")
     eps_mode: str = hyper("outside", ("outside", "inside", "hat"))
     weight_decay: Hyper = hyper(0.01, "[0, inf)", search=log(1e-4, 1.0))
     decay_mode: str = hyper("decoupled", ("decoupled", "independent"))
+
+    _bare: ClassVar[bool]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "_bare", bool(np.any(np.equal(self.eps, 0))))  # once for all steps
 
     def init(self, weight: Array) -> AdamWState:
         return AdamWState(np.zeros_like(weight), np.zeros_like(weight))
@@ -108,6 +115,8 @@ class AdamW(WeightDecay, Optimizer):
             size = np.sqrt(v + self.eps * c2)
         else:
             size = np.sqrt(v) + self.eps
+        if self._bare:
+            size = np.where(size == 0, 1, size)  # there m is 0 too
         return self.decay_change(weight, -lr * m / size), AdamWState(m, v)
 
 
