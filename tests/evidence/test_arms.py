@@ -62,8 +62,8 @@ def test_scores_of_a_sweep_have_a_row_per_planned_trial() -> None:
     assert set(zip(gone["arm"], gone["seed"], strict=True)) == {("adam", 102)}
     assert gone["score"].isna().all()
     one = results.trials[(results.trials["phase"] == "report") & (results.trials["problem"] == "xor")]
-    found = frame[(frame["problem"] == "xor") & (frame["status"] == "ok")]
-    np.testing.assert_array_equal(sorted(found["score"]), sorted(one["test_loss"]))
+    ended = frame[(frame["problem"] == "xor") & (frame["status"] == "ok")]
+    np.testing.assert_array_equal(sorted(ended["score"]), sorted(one["test_loss"]))
     assert set(frame["scale"]) == {"log"}
 
 
@@ -182,8 +182,8 @@ def test_wilcoxon_with_holm_is_scikit_posthocs(over: Any) -> None:
     if over == "data sets":  # one seed each; a shared scale keeps the costs as they are
         frame = frame.assign(problem=frame["seed"].map("set{}".format), seed=0, scale="unit")
     table = compare_arms(frame, over=over, goal="min")
-    found = {tuple(sorted((row.a, row.b))): row.p for row in table.itertuples()}
-    assert found == {pair: pytest.approx(p, abs=1e-12) for pair, p in POSTHOC.items()}
+    p_values = {tuple(sorted((row.a, row.b))): row.p for row in table.itertuples()}
+    assert p_values == {pair: pytest.approx(p, abs=1e-12) for pair, p in POSTHOC.items()}
     assert set(table["verdict"]) == {"undecided"}
 
 

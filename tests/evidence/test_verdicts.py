@@ -24,16 +24,16 @@ INF = math.inf
 
 
 def one(costs: dict[str, list[float]], **options: object) -> Comparison:
-    (found,) = compare(pd.DataFrame(costs), **options)  # type: ignore[arg-type]
-    return found
+    (verdict,) = compare(pd.DataFrame(costs), **options)  # type: ignore[arg-type]
+    return verdict
 
 
 def test_better_says_by_how_much_and_how_sure() -> None:
     # Ten ratios of exactly 2: log 2 apart, half the loss; p = 2^-9
     costs = {"sgd": [math.log(2)] * 10, "adam": [0.0] * 10}
-    found = one(costs, where="two_moons", scale="log")
-    assert (found.a, found.verdict, found.p) == ("adam", "better", 2**-9)
-    assert sentence(found) == (
+    verdict = one(costs, where="two_moons", scale="log")
+    assert (verdict.a, verdict.verdict, verdict.p) == ("adam", "better", 2**-9)
+    assert sentence(verdict) == (
         "adam beats sgd on two_moons on 10 of 10 seeds "
         "(mean gain 50 % lower, 95 % interval 50 to 50 % lower, p = .002 after Holm)."
     )
@@ -50,20 +50,21 @@ def test_over_data_sets_in_points() -> None:
 def test_undecided_says_how_many_pairs_it_would_take() -> None:
     rng = np.random.default_rng(3)
     base = rng.normal(size=10)
-    found = one({"rmsprop": list(base), "adam": list(base + rng.normal(0.3, 1, size=10))})
-    assert found.verdict == "undecided"
-    assert sentence(found) == (
-        f"{found.a} and {found.b} cannot be told apart with 10 seeds; about {about(found.needed)} would "
+    verdict = one({"rmsprop": list(base), "adam": list(base + rng.normal(0.3, 1, size=10))})
+    assert verdict.verdict == "undecided"
+    assert sentence(verdict) == (
+        f"{verdict.a} and {verdict.b} cannot be told apart with 10 seeds; "
+        f"about {about(verdict.needed)} would "
         f"be needed."
     )
-    assert found.needed is not None
-    assert found.needed > 10
+    assert verdict.needed is not None
+    assert verdict.needed > 10
 
 
 def test_too_few_pairs_give_no_p_value_but_a_number() -> None:
-    found = one({"a": [0.0, 0, 0], "b": [1.0, 2, 3]})
-    assert (found.verdict, found.p, found.needed) == ("too_few", None, 6)
-    assert sentence(found) == (
+    verdict = one({"a": [0.0, 0, 0], "b": [1.0, 2, 3]})
+    assert (verdict.verdict, verdict.p, verdict.needed) == ("too_few", None, 6)
+    assert sentence(verdict) == (
         "3 seeds are too few for a claim about a and b (a is ahead on 3 of 3); 6 would be enough to let "
         "one show."
     )
@@ -74,23 +75,23 @@ def test_fewer_than_six_data_sets_are_description() -> None:
 
 
 def test_numeric_noise_is_a_tie() -> None:
-    found = one({"momentum": [7e-22] * 8, "adam": [6e-22] * 8})
-    assert sentence(found) == "momentum and adam are equal on all 8 seeds."
-    assert found.p == 1
+    verdict = one({"momentum": [7e-22] * 8, "adam": [6e-22] * 8})
+    assert sentence(verdict) == "momentum and adam are equal on all 8 seeds."
+    assert verdict.p == 1
 
 
 def test_divergence_counts_as_the_worst() -> None:
-    found = one({"a": [1.0] * 8, "b": [2.0] * 6 + [INF] * 2})
-    assert (found.verdict, found.wins, found.diverged) == ("better", 8, 2)
-    assert "2 by divergence" in sentence(found)
+    verdict = one({"a": [1.0] * 8, "b": [2.0] * 6 + [INF] * 2})
+    assert (verdict.verdict, verdict.wins, verdict.diverged) == ("better", 8, 2)
+    assert "2 by divergence" in sentence(verdict)
     both = one({"a": [INF] * 8, "b": [INF] * 8})
     assert both.verdict == "tie"
 
 
 def test_failed_and_missing_trials_block_a_claim() -> None:
     costs = {"a": [0.0] * 8, "b": [1.0] * 8}
-    found = one(costs, blocked={"b": "2 failed of 8 trials"})
-    assert sentence(found) == "No claim about a and b: b: 2 failed of 8 trials."
+    verdict = one(costs, blocked={"b": "2 failed of 8 trials"})
+    assert sentence(verdict) == "No claim about a and b: b: 2 failed of 8 trials."
     gap = one({"a": [0.0] * 8, "b": [1.0] * 7 + [math.nan]})
     assert (gap.verdict, gap.reason) == ("blocked", "1 of 8 seeds lacks a partner")
 
@@ -126,9 +127,9 @@ def test_who_is_better_so_far_and_by_how_much_never_contradict_each_other() -> N
     assert near.effect == pytest.approx(0.34)
     # b wins 19 of 20 seeds, but loses one by a hundred: the test speaks for b, the mean against it.
     gaps = [-0.1 - 0.001 * i for i in range(19)] + [100.0]
-    found = one({"a": [0.0] * 20, "b": gaps})
-    assert (found.verdict, found.a, found.wins) == ("better", "b", 19)
-    assert 0.1 < found.low <= found.effect <= found.high < 0.13  # Hodges and Lehmann's
+    verdict = one({"a": [0.0] * 20, "b": gaps})
+    assert (verdict.verdict, verdict.a, verdict.wins) == ("better", "b", 19)
+    assert 0.1 < verdict.low <= verdict.effect <= verdict.high < 0.13  # Hodges and Lehmann's
 
 
 def test_one_seed_is_written_in_the_singular() -> None:
@@ -139,8 +140,8 @@ def test_one_seed_is_written_in_the_singular() -> None:
 
 def test_blocked_arms_are_not_said_to_share_a_rank() -> None:
     frame = pd.DataFrame({"a": [0.0] * 8, "b": [1.0] * 8})
-    found = compare(frame, blocked={"a": "1 failed of 8 trials", "b": "1 failed of 8 trials"})
-    assert headline(["a", "b"], found, {"a": 1.5, "b": 1.5}) == (
+    verdicts = compare(frame, blocked={"a": "1 failed of 8 trials", "b": "1 failed of 8 trials"})
+    assert headline(["a", "b"], verdicts, {"a": 1.5, "b": 1.5}) == (
         "No claim can be made until the failed trials are rerun."
     )
 
