@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ from anncore.contract.kind_names import SECTIONS
 from anncore.contract.shown import Shown, listed
 from anncore.contract.trial import Trial
 from anncore.engine.datasets import Shapes
-from anncore.experiment.choices import Choice, Option, combos, included
+from anncore.experiment.choices import Choice, Combo, Option, combos, included
 from anncore.experiment.model import Axis, Experiment, Range
 from anncore.experiment.names import Namer, spell
 from anncore.experiment.parts import PartMaker
@@ -194,7 +194,7 @@ class Plan(Shown):
     def tune(self) -> Iterator[Trial]:
         """Yield the trials that choose each arm's configuration; none without tune seeds."""
         if self.experiment.tune_seeds:
-            for config in self._configs():
+            for config in _configs(self.combos, self._included):
                 yield from self._trials.trials(config, "tune", self.experiment.tune_seeds)
 
     def report(self, selected: Mapping[tuple[str, str], str] | None = None) -> Iterator[Trial]:
@@ -203,17 +203,19 @@ class Plan(Shown):
         selected: for each (problem, arm) the configuration that tuning chose; pairs that are missing are
         left out. None yields every configuration.
         """
-        for config in self._configs():
+        for config in _configs(self.combos, self._included):
             if selected is not None:
                 pair = (self._namer.problem(config), self._namer.arm(config))
                 if selected.get(pair) != self._namer.config(config):
                     continue
             yield from self._trials.trials(config, "report", self.experiment.report_seeds)
 
-    def _configs(self) -> Iterator[Option]:
-        for combo in self.combos:
-            yield from combo.configurations()
-        yield from self._included
+
+def _configs(combos: Iterable[Combo], included: Iterable[Option]) -> Iterator[Option]:
+    """Yield what the axes give, then what the experiment includes besides."""
+    for combo in combos:
+        yield from combo.configurations()
+    yield from included
 
 
 def _size(axes: Sequence[Axis]) -> int | None:
