@@ -7,7 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
@@ -52,6 +52,14 @@ class Variant(NamedTuple):
     values: dict[str, Any]
 
 
+class Exercised(NamedTuple):
+    """A component, all its results of one exercise, and whether that drew from a global generator."""
+
+    component: Any
+    results: list[Array]
+    drew: bool
+
+
 NOTHING_CHECKED = "nothing was checked, because everything was skipped"
 
 
@@ -62,6 +70,11 @@ class Subject:
     cls: Any
     kind: str
     values: dict[str, Any]
+    first: dict[str, Exercised] = field(default_factory=dict, compare=False, repr=False)
+    """By variant what its first exercise gave, for the checks that look at it; stays in this process."""
+
+    def __reduce__(self) -> Any:
+        return Subject, (self.cls, self.kind, self.values)
 
     @property
     def label(self) -> str:
