@@ -12,13 +12,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from anncore import (
-    Activation,
     Array,
     Component,
     ComponentError,
     Library,
-    Loss,
     Made,
+    MadeActivation,
+    MadeLoss,
+    OfLogits,
     count_positional,
     hookimpl,
     read_signature,
@@ -80,17 +81,10 @@ def _exact() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class JaxActivation(_Computed, Activation):
+class JaxActivation(_Computed, MadeActivation):
     """A function of JAX; its gradient by JAX."""
 
     averaged: ClassVar[bool] = False
-
-    @property
-    def kinks(self) -> tuple[float, ...]:  # type: ignore[override]
-        return self.corners(lambda z: self.backward(np.ones_like(z), z, z))
-
-    def validate(self) -> None:
-        self.refuse_unless_activation()
 
     def forward(self, z: Array) -> Array:
         return self.called("value", z)
@@ -100,18 +94,10 @@ class JaxActivation(_Computed, Activation):
 
 
 @dataclass(frozen=True)
-class JaxLoss(_Computed, Loss):
+class JaxLoss(_Computed, MadeLoss):
     """A loss of predictions and targets; one of each example, or of each number, is averaged."""
 
     averaged: ClassVar[bool] = True
-    outputs: ClassVar[Mapping[Any, str]] = {
-        "binary": "sigmoid",
-        "multiclass": "softmax",
-        "regression": "identity",
-    }
-
-    def validate(self) -> None:
-        self.refuse_unless_loss()
 
     def value(self, output: Array, target: Array) -> Array:
         return self.called("value", output, target)
@@ -121,15 +107,8 @@ class JaxLoss(_Computed, Loss):
 
 
 @dataclass(frozen=True)
-class JaxLogitLoss(JaxLoss):
+class JaxLogitLoss(OfLogits, JaxLoss):
     """A loss of pre-activations: what the network predicts is made of them by the logistic function."""
-
-    outputs: ClassVar[Mapping[Any, str]] = {"binary": "identity", "multiclass": "identity"}
-
-    def predict(self, output: Array) -> Array:
-        from scipy.special import expit, softmax
-
-        return expit(output) if output.shape[-1] == 1 else softmax(output, axis=-1)
 
 
 class Jax(Library):

@@ -12,13 +12,14 @@ from typing import Any, ClassVar, NamedTuple, cast
 import numpy as np
 
 from anncore import (
-    Activation,
     Array,
     Component,
     ComponentError,
     Library,
-    Loss,
     Made,
+    MadeActivation,
+    MadeLoss,
+    OfLogits,
     Optimizer,
     WeightSpec,
     count_positional,
@@ -387,15 +388,8 @@ def _line(error: BaseException) -> str:
 
 
 @dataclass(frozen=True)
-class TorchActivation(Made, Activation):
+class TorchActivation(MadeActivation):
     """A function of torch, trial by trial; its gradient by torch's autograd."""
-
-    @property
-    def kinks(self) -> tuple[float, ...]:  # type: ignore[override]
-        return self.corners(lambda z: self.backward(np.ones_like(z), z, z))
-
-    def validate(self) -> None:
-        self.refuse_unless_activation()
 
     def forward(self, z: Array) -> Array:
         import torch
@@ -454,17 +448,8 @@ def _function(component: Any, trial: int) -> Callable[..., Any]:
 
 
 @dataclass(frozen=True)
-class TorchLoss(Made, Loss):
+class TorchLoss(MadeLoss):
     """A loss of torch, trial by trial; its gradient by torch's autograd."""
-
-    outputs: ClassVar[Mapping[Any, str]] = {
-        "binary": "sigmoid",
-        "multiclass": "softmax",
-        "regression": "identity",
-    }
-
-    def validate(self) -> None:
-        self.refuse_unless_loss()
 
     def value(self, output: Array, target: Array) -> Array:
         import torch
@@ -498,15 +483,8 @@ class TorchLoss(Made, Loss):
 
 
 @dataclass(frozen=True)
-class TorchLogitLoss(TorchLoss):
+class TorchLogitLoss(OfLogits, TorchLoss):
     """A loss of pre-activations: what the network predicts is made of them by the logistic function."""
-
-    outputs: ClassVar[Mapping[Any, str]] = {"binary": "identity", "multiclass": "identity"}
-
-    def predict(self, output: Array) -> Array:
-        from scipy.special import expit, softmax
-
-        return expit(output) if output.shape[-1] == 1 else softmax(output, axis=-1)
 
 
 class Torch(Library):
