@@ -87,7 +87,7 @@ from .contract.kinds import (
 from .contract.label_noise import add_outliers as add_outliers, flip_labels as flip_labels
 from .contract.libraries import Library as Library, Made as Made
 from .contract.loading import load_registry as load_registry
-from .contract.made_forms import MadeActivation as MadeActivation, MadeLoss as MadeLoss, OfLogits as OfLogits
+from .contract.made_forms import MadeActivation as MadeActivation, MadeLoss as MadeLoss
 from .contract.registry import Registry as Registry
 from .contract.root_mean_square import root_mean_squares as root_mean_squares
 from .contract.signatures import (

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore.contract.kinds import Activation, Array, Loss
+from anncore.contract.kinds import Activation, Loss
 from anncore.contract.libraries import Made
 
 
@@ -30,27 +28,6 @@ class MadeActivation(Made, Activation):
 class MadeLoss(Made, Loss):
     """A loss of a library, of predictions and targets."""
 
-    outputs: ClassVar[Mapping[Any, str]] = {
-        "binary": "sigmoid",
-        "multiclass": "softmax",
-        "regression": "identity",
-    }
-
     def validate(self) -> None:
         """Raise ValueError for a missing argument, or if it cannot be computed of predictions."""
         self.refuse_unless_loss()
-
-
-class OfLogits:
-    """A loss of pre-activations: what the network predicts is made of them by the logistic function.
-
-    It comes first among the bases of a loss class, as in `class LogitLoss(OfLogits, MyLoss)`.
-    """
-
-    outputs: ClassVar[Mapping[Any, str]] = {"binary": "identity", "multiclass": "identity"}
-
-    def predict(self, output: Array) -> Array:
-        """Return probabilities, (T, N, K)."""
-        from scipy.special import expit, softmax
-
-        return expit(output) if output.shape[-1] == 1 else softmax(output, axis=-1)

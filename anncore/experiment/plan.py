@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ from anncore.contract.kind_names import SECTIONS
 from anncore.contract.shown import Shown, listed
 from anncore.contract.trial import Trial
 from anncore.engine.datasets import Shapes
-from anncore.experiment.choices import Choice, Combo, Option, combos, included
+from anncore.experiment.choices import Choice, Option, combos, included
 from anncore.experiment.model import Axis, Experiment, Range
 from anncore.experiment.names import Namer, spell
 from anncore.experiment.parts import PartMaker
@@ -111,9 +111,12 @@ class Plan(Shown):
         product = sum(combo.product for combo in self.combos)
         left = sum(combo.count() for combo in self.combos)
         configurations = left + len(self._included)
-        pairs = self._pairs() if self.experiment.tune_seeds else configurations
+        reported = configurations
+        if self.experiment.tune_seeds:  # then each (problem, arm) is reported once per seed
+            pairs = sum(combo.groups(self._problem_kinds) for combo in self.combos)
+            reported = len(self.configurations) if self._included else pairs
         tune = configurations * len(self.experiment.tune_seeds)
-        report = pairs * len(self.experiment.report_seeds)
+        report = reported * len(self.experiment.report_seeds)
         return {
             "product": product,
             "excluded": product - left,
@@ -131,12 +134,6 @@ class Plan(Shown):
         That is what a run key holds of them: their description with the fingerprint of a file, split, seeds.
         """
         return self._maker.seen
-
-    def _pairs(self) -> int:
-        """Return the number of (problem, arm) pairs, each of which is reported once per seed."""
-        if self._included:
-            return len(self.configurations)
-        return sum(combo.groups(self._problem_kinds) for combo in self.combos)
 
     @cached_property
     def configurations(self) -> dict[tuple[str, str], int]:
@@ -194,7 +191,7 @@ class Plan(Shown):
     def tune(self) -> Iterator[Trial]:
         """Yield the trials that choose each arm's configuration; none without tune seeds."""
         if self.experiment.tune_seeds:
-            for config in _configs(self.combos, self._included):
+            for config in self._configs():
                 yield from self._trials.trials(config, "tune", self.experiment.tune_seeds)
 
     def report(self, selected: Mapping[tuple[str, str], str] | None = None) -> Iterator[Trial]:
@@ -203,19 +200,17 @@ class Plan(Shown):
         selected: for each (problem, arm) the configuration that tuning chose; pairs that are missing are
         left out. None yields every configuration.
         """
-        for config in _configs(self.combos, self._included):
+        for config in self._configs():
             if selected is not None:
                 pair = (self._namer.problem(config), self._namer.arm(config))
                 if selected.get(pair) != self._namer.config(config):
                     continue
             yield from self._trials.trials(config, "report", self.experiment.report_seeds)
 
-
-def _configs(combos: Iterable[Combo], included: Iterable[Option]) -> Iterator[Option]:
-    """Yield what the axes give, then what the experiment includes besides."""
-    for combo in combos:
-        yield from combo.configurations()
-    yield from included
+    def _configs(self) -> Iterator[Option]:
+        for combo in self.combos:
+            yield from combo.configurations()
+        yield from self._included
 
 
 def _size(axes: Sequence[Axis]) -> int | None:

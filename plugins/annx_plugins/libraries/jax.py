@@ -19,7 +19,6 @@ from anncore import (
     Made,
     MadeActivation,
     MadeLoss,
-    OfLogits,
     count_positional,
     hookimpl,
     read_signature,
@@ -98,6 +97,11 @@ class JaxLoss(_Computed, MadeLoss):
     """A loss of predictions and targets; one of each example, or of each number, is averaged."""
 
     averaged: ClassVar[bool] = True
+    outputs: ClassVar[Mapping[Any, str]] = {
+        "binary": "sigmoid",
+        "multiclass": "softmax",
+        "regression": "identity",
+    }
 
     def value(self, output: Array, target: Array) -> Array:
         return self.called("value", output, target)
@@ -107,8 +111,15 @@ class JaxLoss(_Computed, MadeLoss):
 
 
 @dataclass(frozen=True)
-class JaxLogitLoss(OfLogits, JaxLoss):
+class JaxLogitLoss(JaxLoss):
     """A loss of pre-activations: what the network predicts is made of them by the logistic function."""
+
+    outputs: ClassVar[Mapping[Any, str]] = {"binary": "identity", "multiclass": "identity"}
+
+    def predict(self, output: Array) -> Array:
+        from scipy.special import expit, softmax
+
+        return expit(output) if output.shape[-1] == 1 else softmax(output, axis=-1)
 
 
 class Jax(Library):

@@ -19,7 +19,6 @@ from anncore import (
     Made,
     MadeActivation,
     MadeLoss,
-    OfLogits,
     Optimizer,
     WeightSpec,
     count_positional,
@@ -451,6 +450,12 @@ def _function(component: Any, trial: int) -> Callable[..., Any]:
 class TorchLoss(MadeLoss):
     """A loss of torch, trial by trial; its gradient by torch's autograd."""
 
+    outputs: ClassVar[Mapping[Any, str]] = {
+        "binary": "sigmoid",
+        "multiclass": "softmax",
+        "regression": "identity",
+    }
+
     def value(self, output: Array, target: Array) -> Array:
         import torch
 
@@ -483,8 +488,15 @@ class TorchLoss(MadeLoss):
 
 
 @dataclass(frozen=True)
-class TorchLogitLoss(OfLogits, TorchLoss):
+class TorchLogitLoss(TorchLoss):
     """A loss of pre-activations: what the network predicts is made of them by the logistic function."""
+
+    outputs: ClassVar[Mapping[Any, str]] = {"binary": "identity", "multiclass": "identity"}
+
+    def predict(self, output: Array) -> Array:
+        from scipy.special import expit, softmax
+
+        return expit(output) if output.shape[-1] == 1 else softmax(output, axis=-1)
 
 
 class Torch(Library):
