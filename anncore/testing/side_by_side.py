@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -28,7 +29,8 @@ def _loaded(files: tuple[str, ...]) -> Registry:
     return load_registry(files)
 
 
-class Checks(NamedTuple):
+@dataclass(frozen=True)
+class Checks:
     """The work of a worker: the outcomes of a component's checks.
 
     files: those that bring components. values: hyperparameters that every check uses. only: the names of the
