@@ -35,7 +35,8 @@ Write a component: a frozen dataclass, derived from the base class of its kind (
     events       SweepStarted, PhaseStarted, StackDone, Progressed, PhaseDone, OtherEnvironment, Distrusted,
                  TooShort, StopRequested, SweepDone; Event is any of them
     numbers      dense, eigh, power, sum_examples, times_transposed, truncated_normal, time_steps,
-                 add_outliers, flip_labels, WeightDecay, DECAY_MODES
+                 steps_first, read_states, root_mean_squares, add_outliers, flip_labels, WeightDecay,
+                 DECAY_MODES
     figures      drawing, Drawing; counted, joined, number, percent, pair_percent, singular, metric_words,
                  differences, mean_band
     files        to_csv, latex_files

@@ -89,7 +89,9 @@ from .contract.kinds import (
 from .contract.label_noise import add_outliers as add_outliers, flip_labels as flip_labels
 from .contract.libraries import Library as Library, Made as Made
 from .contract.loading import load_registry as load_registry
+from .contract.made_forms import MadeActivation as MadeActivation, MadeLoss as MadeLoss
 from .contract.registry import Registry as Registry
+from .contract.root_mean_square import root_mean_squares as root_mean_squares
 from .contract.signatures import (
     count_positional as count_positional,
     read_signature as read_signature,
@@ -99,7 +101,11 @@ from .contract.streams import (
     counted_signs as counted_signs,
     truncated_normal as truncated_normal,
 )
-from .contract.time_steps import time_steps as time_steps
+from .contract.time_steps import (
+    read_states as read_states,
+    steps_first as steps_first,
+    time_steps as time_steps,
+)
 from .contract.weight_decay import DECAY_MODES as DECAY_MODES, WeightDecay as WeightDecay
 from .engine.arrays import (
     dense as dense,

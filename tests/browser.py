@@ -65,12 +65,12 @@ class Browser:
             message["sessionId"] = self._session
         os.write(self._write, json.dumps(message).encode() + b"\0")
         while True:
-            found = self._next()
-            if found.get("id") == self._number:
-                assert "error" not in found, f"{method}: {found['error']}"
-                result: dict[str, Any] = found["result"]
+            answer = self._next()
+            if answer.get("id") == self._number:
+                assert "error" not in answer, f"{method}: {answer['error']}"
+                result: dict[str, Any] = answer["result"]
                 return result
-            self.events.append(found)
+            self.events.append(answer)
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
@@ -78,8 +78,8 @@ class Browser:
             assert piece, "Chromium went away"
             self._rest += piece
         text, self._rest = self._rest.split(b"\0", 1)
-        found: dict[str, Any] = json.loads(text)
-        return found
+        message: dict[str, Any] = json.loads(text)
+        return message
 
     def open(self, page: Path, *, width: int = 1200, dark: bool = False, scripts: bool = True) -> None:
         """Show a file in a window of some width, and wait until it is there."""
@@ -98,36 +98,36 @@ class Browser:
     def run(self, expression: str) -> Any:
         """Return the value of a JavaScript expression in the page; a promise is waited for."""
         asked = {"returnByValue": True, "awaitPromise": True}
-        found = self.call("Runtime.evaluate", expression=expression, **asked)
-        assert "exceptionDetails" not in found, found["exceptionDetails"]
-        return found["result"].get("value")
+        answer = self.call("Runtime.evaluate", expression=expression, **asked)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
 
     def complaints(self) -> list[str]:
         """Return what the page complained of since it was opened: errors, refused content, requests out."""
-        found = []
+        complaints = []
         for event in self.events:
             method, params = event.get("method"), event.get("params", {})
             if method == "Runtime.exceptionThrown":
-                found.append(params["exceptionDetails"]["text"])
+                complaints.append(params["exceptionDetails"]["text"])
             elif method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
-                found.append(params["entry"]["text"])
+                complaints.append(params["entry"]["text"])
             elif method == "Page.javascriptDialogOpening":
-                found.append(f"dialog: {params['message']}")
+                complaints.append(f"dialog: {params['message']}")
             elif method == "Network.requestWillBeSent":
                 url = params["request"]["url"]
                 if not url.startswith(("file:", "data:")):
-                    found.append(f"request: {url}")
-        return found
+                    complaints.append(f"request: {url}")
+        return complaints
 
     def axe(self, script: Path) -> list[str]:
         """Return what axe-core finds wrong by WCAG 2 A and AA, one line each."""
         self.run(script.read_text(encoding="utf-8") + "; 0")
         tags = json.dumps(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"])
-        found = self.run(f"axe.run({{ runOnly: {tags} }}).then(r => r.violations)")
+        violations = self.run(f"axe.run({{ runOnly: {tags} }}).then(r => r.violations)")
         return [
-            f"{each['id']}: {node['html'][:200]} ({node['failureSummary']})"
-            for each in found
-            for node in each["nodes"]
+            f"{violation['id']}: {node['html'][:200]} ({node['failureSummary']})"
+            for violation in violations
+            for node in violation["nodes"]
         ]
 
     def pdf(self) -> bytes:
@@ -143,8 +143,8 @@ class Browser:
 @contextlib.contextmanager
 def browser(profile: Path) -> Iterator[Browser]:
     """Start a Chromium with a new profile, and end it."""
-    found = Browser(profile)
+    page = Browser(profile)
     try:
-        yield found
+        yield page
     finally:
-        found.close()
+        page.close()

@@ -44,6 +44,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 # Slow as a whole: what runs sweeps, draws figures, opens pages or starts processes, test after test.
 SLOW = (
     *("running", "report", "oracles", "test_experiments.py", "test_readme.py"),
+    *("testing/test_before_sweep.py", "experiment/test_widening.py"),
+    *(f"evidence/test_{name}.py" for name in ("cautions", "claim", "success", "trust")),
     *("cli/test_encodings.py", "contract/test_code_digest.py", "evidence/test_many_seeds.py"),
     *(f"cli/test_{name}.py" for name in ("sweep", "third_party", "hostile_names", "stale_results", "check")),
     *(f"cli/test_{name}.py" for name in ("doctor", "environments", "new_plugin")),
@@ -87,13 +89,22 @@ def dearest_first(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what is slow as a whole, and the conformance kit over every shipped component."""
+    """Mark as slow what is slow as a whole, and the conformance kit over every shipped component.
+
+    The kit over the tests' own components is slow where it draws.
+    """
     for item in items:
         path = item.path.relative_to(TESTS).as_posix()
-        kit = getattr(item, "originalname", "") == "test_conformance"
+        kit = getattr(item, "originalname", "") == "test_conformance" or _draws(item)
         # A -m of the command line takes the place of "not large", so what is large must be slow too.
         if kit or path.startswith(SLOW) or item.get_closest_marker("large"):
             item.add_marker(pytest.mark.slow)
+
+
+def _draws(item: pytest.Item) -> bool:
+    """Tell whether a test is one of the kit's checks of a figure or an exporter."""
+    check = item.callspec.params.get("check") if hasattr(item, "callspec") else None
+    return getattr(getattr(check, "subject", None), "kind", "") in ("figure", "exporter")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -34,15 +34,15 @@ COMPARED = re.compile(
 
 def faults(text: str, end: str = ".?") -> list[str]:
     """Return what is wrong with one or several sentences; `end`: the signs that the last one may end with."""
-    found = []
+    messages = []
     for fault, pattern in FAULTS.items():
         match = re.search(pattern, text)
         if match and not (fault.startswith("than") and COMPARED.search(match[0])):
-            found.append(f"{fault}: {text[max(0, match.start() - 30) : match.end() + 20]!r}")
+            messages.append(f"{fault}: {text[max(0, match.start() - 30) : match.end() + 20]!r}")
     if not text.strip():
-        found.append("empty")
+        messages.append("empty")
     elif text.rstrip()[-1] not in end:
-        found.append(f"does not end with {end}: {text[-40:]!r}")
+        messages.append(f"does not end with {end}: {text[-40:]!r}")
     if text.count("(") != text.count(")"):
-        found.append(f"parentheses do not match: {text!r}")
-    return found
+        messages.append(f"parentheses do not match: {text!r}")
+    return messages

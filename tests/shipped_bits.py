@@ -223,13 +223,13 @@ def main() -> None:
     old = json.loads(FILE.read_text()) if FILE.is_file() else {}
     kept = old.get("environments", {}) if old.get("number_version") == NUMBER_VERSION else {}
     here = numeric_environment()
-    bits = {name: digest([*found["float32"], *found["float64"]]) for name, found in numbers.items()}
+    bits = {name: digest([*of_both["float32"], *of_both["float64"]]) for name, of_both in numbers.items()}
     content = {
         "number_version": NUMBER_VERSION,
         "environments": {**kept, environment_digest(here): {"what": json.loads(here), "bits": bits}},
         "values": {
-            name: [float(f"{value:.6g}") if math.isfinite(value) else None for value in found["float64"]]
-            for name, found in numbers.items()
+            name: [float(f"{value:.6g}") if math.isfinite(value) else None for value in of_both["float64"]]
+            for name, of_both in numbers.items()
         },
     }
     text = json.dumps(content, indent=1)

@@ -99,9 +99,9 @@ def without_seconds(results: Results | Path) -> list[dict[str, str]]:
 def stored_maps(run: Path) -> dict[str, bytes]:
     """Return the maps in a run folder's store by key, as they lie there."""
     db = sqlite3.connect(run / "trials.sqlite")
-    found = dict(db.execute("SELECT key, map FROM maps").fetchall())
+    maps = dict(db.execute("SELECT key, map FROM maps").fetchall())
     db.close()
-    return found
+    return maps
 
 
 DRIVER = [

@@ -48,7 +48,7 @@ def make_trial(
     """Return a trial; keyword arguments that are no component are training settings."""
     several = activation if isinstance(activation, list) else [activation]
     refs = {
-        "activation": tuple(make_part(registry, "activation", each) for each in several),
+        "activation": tuple(make_part(registry, "activation", name) for name in several),
         "output": (make_part(registry, "activation", output),),
     }
     cls = registry.get("network", network if isinstance(network, str) else network[0]).cls

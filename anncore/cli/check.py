@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -13,13 +13,14 @@ from anncore.cli import printing
 from anncore.cli.check_targets import Chosen, choose, complete_targets, given_values, load_targets
 from anncore.cli.common import counted, print_json, say, shown_name, width
 from anncore.cli.group import NOTHING_MATCHED, OK, SOME_FAILED
-from anncore.cli.options import json_option, plugin_option
-from anncore.contract.standard_output import kept_for_results
+from anncore.cli.options import jobs_option, json_option, plugin_option
 from anncore.report.printable import printable
 
 if TYPE_CHECKING:
+    from anncore.contract.kinds import Executor
     from anncore.contract.registry import Registered, Registry
     from anncore.testing import Outcome
+    from anncore.testing.side_by_side import Checks
 
 
 class Checked(NamedTuple):
@@ -58,11 +59,17 @@ class Checked(NamedTuple):
 @click.command(short_help="Check that components keep what their kind promises.")
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET ...", shell_complete=complete_targets)
 @click.option("--only", multiple=True, metavar="CHECK", help="Run only the checks of this name; repeatable.")
+@jobs_option
 @json_option
 @click.option("-v", "--verbose", is_flag=True, help="Also show each check, what it promises, and tracebacks.")
 @plugin_option
 def command(
-    targets: tuple[str, ...], only: tuple[str, ...], as_json: bool, verbose: bool, plugins: tuple[str, ...]
+    targets: tuple[str, ...],
+    only: tuple[str, ...],
+    jobs: int | None,
+    as_json: bool,
+    verbose: bool,
+    plugins: tuple[str, ...],
 ) -> int:
     """Run the conformance kit on each TARGET: a component, a plugin, a kind, or a file of components.
 
@@ -74,11 +81,13 @@ def command(
 
     Ends with 0 where all checks hold, 1 where some fail or a plugin is broken, 5 where nothing matched.
     """
+    from anncore.testing.side_by_side import Checks
+
     names = [target for target in targets if "=" not in target]
     registry, broken_files = load_targets(names, plugins)
     chosen = choose(registry, broken_files, names)
     values = given_values(registry, chosen, [target for target in targets if "=" in target])
-    results = _run(registry, chosen, values, only, visible=not as_json)
+    results = _run(registry, chosen, Checks(registry.files, values, only), jobs)
     if as_json:
         print_json(_plain(results, chosen))
     elif width() is None:
@@ -100,29 +109,61 @@ def command(
 # From components to outcomes
 
 
-def _run(
-    registry: Registry, chosen: Chosen, values: Mapping[str, Any], only: Sequence[str], visible: bool
-) -> list[Checked]:
-    """Run every check of every component; on a terminal, show meanwhile which one."""
-    from anncore.testing import checks_for
+def _run(registry: Registry, chosen: Chosen, work: Checks, jobs: int | None) -> list[Checked]:
+    """Run every check of every component; on a terminal, show meanwhile how far it is."""
+    from anncore.running.sweep import cores
+    from anncore.testing.side_by_side import FEW, outcomes_of
 
-    status: Any = contextlib.nullcontext()
-    if visible and sys.stderr.isatty():
-        from rich.text import Text
+    components = chosen.components
+    jobs = jobs or (cores() if len(components) >= FEW else 1)
+    outcomes: dict[int, list[Outcome]] = {}
+    with _progress(components) as show:
+        for place, ended in outcomes_of(components, work, _executor(registry), jobs):
+            outcomes[place] = ended
+            show(components[place], ended)
+    return [
+        Checked(component, shown_name(registry, component), outcomes[place])
+        for place, component in enumerate(components)
+        if outcomes[place]
+    ]
 
-        status = printing.console(err=True).status("")
-    results = []
-    with status as shown:
-        for component in chosen.components:
-            name = shown_name(registry, component)
-            if shown is not None:
-                shown.update(Text(printable(f"Checking {component.kind} {name}")))
-            with kept_for_results():
-                checks = checks_for(component, values=values)
-                outcomes = [check.outcome() for check in checks if not only or check.name in only]
-            if outcomes:
-                results.append(Checked(component, name, outcomes))
-    return results
+
+def _executor(registry: Registry) -> Executor | None:
+    """Return what runs checks in several processes; None where no plugin brings it."""
+    from anncore.contract.errors import ComponentError
+    from anncore.running.sweep import find_executor
+
+    try:
+        return find_executor(None, registry)
+    except ComponentError:
+        return None
+
+
+@contextlib.contextmanager
+def _progress(components: Sequence[Registered]) -> Iterator[Callable[[Registered, list[Outcome]], None]]:
+    """Show a bar on standard error while the body runs; yields what takes a component that was checked."""
+    if not sys.stderr.isatty():
+        yield lambda component, outcomes: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        *(TextColumn("Checking"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()),
+        TextColumn("{task.fields[failing]}", markup=False),
+        TextColumn("{task.fields[last]}", markup=False),
+    )
+    failing = 0
+    with Progress(*columns, console=printing.console(err=True), transient=True) as bars:
+        first = printable(f"{components[0].kind} {components[0].name}") if components else ""
+        task = bars.add_task("", total=len(components), failing="", last=first)
+
+        def show(component: Registered, outcomes: list[Outcome]) -> None:
+            nonlocal failing
+            failing += any(outcome.reason for outcome in outcomes)
+            last = printable(f"{component.kind} {component.name}")
+            bars.update(task, advance=1, failing=f"{failing} failing" if failing else "", last=last)
+
+        yield show
 
 
 def _without_match(only: Sequence[str], results: Sequence[Checked], chosen: Chosen) -> Iterator[str]:
@@ -130,7 +171,7 @@ def _without_match(only: Sequence[str], results: Sequence[Checked], chosen: Chos
     from anncore.contract.errors import nearest
     from anncore.testing import checks_for
 
-    ran = {outcome.check.name for result in results for outcome in result.outcomes}
+    ran = {outcome.name for result in results for outcome in result.outcomes}
     for name in only:
         if name not in ran and chosen.components:
             known = {check.name for component in chosen.components for check in checks_for(component)}
@@ -153,8 +194,8 @@ def _plain(results: Sequence[Checked], chosen: Chosen) -> dict[str, Any]:
                 "holds": not result.failed,
                 "checks": [
                     {
-                        "name": outcome.check.name,
-                        "promise": outcome.check.promise,
+                        "name": outcome.name,
+                        "promise": outcome.promise,
                         "holds": not outcome.reason,
                         "reason": outcome.reason,
                         "looked_at": outcome.looked_at,
@@ -179,8 +220,8 @@ def _lines(results: Sequence[Checked], chosen: Chosen, verbose: bool) -> Iterato
             yield from (f"  {checks}: {reason}" for reason, checks in result.reasons.items())
             continue
         for outcome in result.outcomes:
-            yield f"  {outcome.check.name}: {outcome.reason or 'ok'}"
-            yield f"      {outcome.check.promise} {_looked_at(outcome)}".rstrip()
+            yield f"  {outcome.name}: {outcome.reason or 'ok'}"
+            yield f"      {outcome.promise} {_looked_at(outcome)}".rstrip()
             yield from (f"      {line}" for line in outcome.detail.splitlines())
     for name, reason in chosen.broken.items():
         yield f"plugin {name}: broken: {reason}"
@@ -220,11 +261,9 @@ def _show(results: Sequence[Checked], chosen: Chosen, verbose: bool) -> None:
             console.print(Text("✗ ", style="red") + Text(printable(f"{checks}: {reason}")))
         for outcome in result.outcomes if verbose else ():
             mark = Text("✗ " if outcome.reason else "✓ ", style="red" if outcome.reason else "green")
-            console.print(
-                mark + Text(printable(f"{outcome.check.name}: {outcome.reason or outcome.check.promise}"))
-            )
+            console.print(mark + Text(printable(f"{outcome.name}: {outcome.reason or outcome.promise}")))
             if outcome.reason:
-                console.print(Text(printable(f"  {outcome.check.promise}"), style="dim"))
+                console.print(Text(printable(f"  {outcome.promise}"), style="dim"))
             for line in outcome.detail.splitlines():
                 console.print(Text(printable(f"  {line}"), style="dim"))
     for name, reason in chosen.broken.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 
 @click.command(short_help="List the components, of one kind or all.")
 @click.argument("kind", required=False, shell_complete=complete_kinds)
+@click.option(
+    "--like",
+    metavar="TEXT",
+    help="Only those whose name or first line is like TEXT, the closest first; --like adam, for example.",
+)
 @json_option
 @plugin_option
-def command(kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> int:
+def command(kind: str | None, like: str | None, as_json: bool, plugins: tuple[str, ...]) -> int:
     """List the components of one KIND, or all, with one line about each."""
     from anncore import load_registry
     from anncore.contract.errors import ComponentError, nearest
@@ -29,39 +34,69 @@ def command(kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> int:
     if kind is not None and chosen is None:
         guess = nearest(kind, KINDS) or f" Kinds are {', '.join(KINDS)}."
         raise ComponentError(f"No kind is called {kind!r}.{guess}")
+    if like is not None and not like.strip():
+        raise click.UsageError("--like needs a text; write for example --like adam.")
     registry = load_registry(plugins)
-    listed = {known: registry.of_kind(known) for known in KINDS if chosen in (None, known)}
+    rows = _rows(registry, [known for known in KINDS if chosen in (None, known)], like)
     if as_json:
-        print_json(
-            [
-                {
-                    "kind": component.kind,
-                    "name": component.name,
-                    "full_name": component.full_name,
-                    "version": component.version,
-                    "summary": summary(component.cls),
-                }
-                for components in listed.values()
-                for component in components
-            ]
-        )
-    elif chosen is not None:
-        say(table((shown_name(registry, c), summary(c.cls)) for c in listed[chosen]))
-    else:
-        rows = [row for known, components in listed.items() for row in _rows(registry, known, components)]
-        say(table([*rows, *_libraries(registry)]))
+        print_json([_plain(row) for row in rows])
+    elif chosen is not None and rows:
+        say(table((row.name, row.summary) for row in rows))
+    elif rows or like is None:
+        say(table(_by_kind(registry, rows, empty=like is None)))
+    if not rows and like is not None:
+        verb = " ".join(["annx list", *([chosen] if chosen else [])])
+        what = chosen or "component"
+        say(f"No {what} has a name or a first line like {like!r}. {verb!r} names all.", err=True)
     if registry.broken and not as_json:
         names = ", ".join(plugin.name for plugin in registry.broken)
         say(f"Broken plugins are left out: {names}; 'annx plugins' says why.", err=True)
-    return OK if any(listed.values()) else NOTHING_MATCHED
+    return OK if rows else NOTHING_MATCHED
 
 
-def _rows(registry: Registry, kind: str, components: Sequence[Registered]) -> Iterator[tuple[str, str, str]]:
-    """Yield the rows of a kind; one that says how to add a component where there is none."""
-    if not components:
-        yield kind, "(none)", f"'annx new-plugin NAME --kind {kind}' writes the package of one."
-    for place, component in enumerate(components):
-        yield kind if place == 0 else "", shown_name(registry, component), summary(component.cls)
+class Row(NamedTuple):
+    """A component as it is listed."""
+
+    component: Registered
+    name: str
+    summary: str
+
+
+def _rows(registry: Registry, kinds: Sequence[str], like: str | None) -> list[Row]:
+    """Return the components of some kinds, kind by kind; with `like` the close ones, closest first."""
+    from anncore.cli.closeness import Said, closest_first
+
+    rows = [
+        Row(component, shown_name(registry, component), summary(component.cls))
+        for kind in kinds
+        for component in registry.of_kind(kind)
+    ]
+    if like is None:
+        return rows
+    near = [rows[place] for place in closest_first(like, [Said(row.name, row.summary) for row in rows])]
+    return sorted(near, key=lambda row: kinds.index(row.component.kind))
+
+
+def _plain(row: Row) -> dict[str, str]:
+    return {
+        "kind": row.component.kind,
+        "name": row.component.name,
+        "full_name": row.component.full_name,
+        "version": row.component.version,
+        "summary": row.summary,
+    }
+
+
+def _by_kind(registry: Registry, rows: Sequence[Row], *, empty: bool) -> Iterator[tuple[str, str, str]]:
+    """Yield the lines of all kinds. empty: also of libraries, and how to add to a kind without components."""
+    for kind in KINDS:
+        mine = [row for row in rows if row.component.kind == kind]
+        if not mine and empty:
+            yield kind, "(none)", f"'annx new-plugin NAME --kind {kind}' writes the package of one."
+        for place, row in enumerate(mine):
+            yield kind if place == 0 else "", row.name, row.summary
+    if empty:
+        yield from _libraries(registry)
 
 
 def _libraries(registry: Registry) -> Iterator[tuple[str, str, str]]:

@@ -85,6 +85,13 @@ figures_option = click.option(
     is_flag=True,
     help="Write the report without figures, which take most of a short sweep's time.",
 )
+jobs_option = click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of worker processes; by default one per core.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
@@ -169,12 +176,7 @@ class RunOptions:
 
 run_options = grouped(
     RunOptions,
-    click.option(
-        "--jobs",
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="Number of worker processes; by default one per core.",
-    ),
+    jobs_option,
     click.option("--executor", metavar="NAME", help="What runs the trials; see 'annx list executor'."),
     click.option("--fresh", is_flag=True, help="Run all trials again, also those that are done."),
     click.option("--retry-failed", is_flag=True, help="Run failed, crashed and timed-out trials again."),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
+
+from anncore.contract.arrays import Array
 from anncore.contract.errors import ComponentError
 
 
@@ -44,3 +48,25 @@ def time_steps(network: OnSequences, inputs: int, outputs: int) -> tuple[int, in
             f'{outputs}; use read "last", or a data set with targets for every step'
         )
     return steps, outputs // steps
+
+
+def steps_first(network: OnSequences, x: Array) -> Array:
+    """Return windows (T, N, S · features) as (T, S · N, features): all examples of step 1, then of step 2.
+
+    So what a step reads lies together in memory, and one product serves all steps.
+    """
+    trials, examples, columns = x.shape
+    steps = columns // network.features
+    by_step = x.reshape(trials, examples, steps, network.features).swapaxes(1, 2)
+    return by_step.reshape(trials, steps * examples, network.features)
+
+
+def read_states(network: OnSequences, states: Sequence[Array]) -> Array:
+    """Return the states from which a network gives outputs; states: one (T, N, units) for each step.
+
+    With read "every" all of them, (T, N · S, units), an example's steps one after the other; else the last.
+    """
+    if network.read != "every":
+        return states[-1]
+    trials, examples, units = states[-1].shape
+    return np.stack(states, axis=2).reshape(trials, examples * len(states), units)

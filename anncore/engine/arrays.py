@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,18 @@ from anncore.engine.fusing import Formula, transposed
 
 
 class _Fused(threading.local):
-    """Formulas that all stacks share. Each thread has its own: a kernel remembers the addresses of arrays."""
+    """Formulas that all stacks share. Each thread has its own: a kernel remembers the addresses of arrays.
 
-    def __init__(self) -> None:
-        self.plus = Formula(lambda one, other: one + other)
-        self.times = Formula(lambda one, other: one * other)
+    They are made at their first use, as plugins import this module and LLVM need not come with it.
+    """
+
+    @cached_property
+    def plus(self) -> Formula:
+        return Formula(lambda one, other: one + other)
+
+    @cached_property
+    def times(self) -> Formula:
+        return Formula(lambda one, other: one * other)
 
 
 _fused = _Fused()

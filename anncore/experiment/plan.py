@@ -111,9 +111,12 @@ class Plan(Shown):
         product = sum(combo.product for combo in self.combos)
         left = sum(combo.count() for combo in self.combos)
         configurations = left + len(self._included)
-        pairs = self._pairs() if self.experiment.tune_seeds else configurations
+        reported = configurations
+        if self.experiment.tune_seeds:  # then each (problem, arm) is reported once per seed
+            pairs = sum(combo.groups(self._problem_kinds) for combo in self.combos)
+            reported = len(self.configurations) if self._included else pairs
         tune = configurations * len(self.experiment.tune_seeds)
-        report = pairs * len(self.experiment.report_seeds)
+        report = reported * len(self.experiment.report_seeds)
         return {
             "product": product,
             "excluded": product - left,
@@ -131,12 +134,6 @@ class Plan(Shown):
         That is what a run key holds of them: their description with the fingerprint of a file, split, seeds.
         """
         return self._maker.seen
-
-    def _pairs(self) -> int:
-        """Return the number of (problem, arm) pairs, each of which is reported once per seed."""
-        if self._included:
-            return len(self.configurations)
-        return sum(combo.groups(self._problem_kinds) for combo in self.combos)
 
     @cached_property
     def configurations(self) -> dict[tuple[str, str], int]:

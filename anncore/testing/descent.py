@@ -122,12 +122,13 @@ def walk(
     driver = component if plain else fit(component, specs, bowl.ask)
     elsewhere = overrides(type(component), AnyOptimizer.evaluated)
     state = driver.init(weight) if state is None else state
+    asking = asks(component)
     for i in range(grads.shape[1]):
         for leaf in leaves(state):
             leaf.setflags(write=False)
         weight.setflags(write=False)
         grad = grads[:, i]
-        if asks(component):
+        if asking:
             bowl.tilt = grads[:, 0] if component.full_batch else grad
             grad = bowl(weight)[1]
             bowl.asked -= 1

@@ -18,6 +18,7 @@ class ExecutorKit(Kit):
     """Tasks, stops, errors, leaving early."""
 
     computes = False  # it computes no numbers of its own
+    starts_processes = True
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""

@@ -18,6 +18,7 @@ class ExporterKit(Kit):
     """Names, bytes, nothing changed."""
 
     computes = False  # it gives files
+    dear = True
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""

@@ -24,6 +24,8 @@ PHONE = 3.6  # inches
 class FigureKit(Kit):
     """It draws, states its finding, and changes nothing else."""
 
+    dear = True
+
     def exercise(self, subject: Subject, component: Any) -> Iterable[Array]:
         """Draw the ordinary sweep, as pixels."""
         drawing = _draw(component, ordinary())

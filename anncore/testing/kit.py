@@ -7,7 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
@@ -52,6 +52,14 @@ class Variant(NamedTuple):
     values: dict[str, Any]
 
 
+class Exercised(NamedTuple):
+    """A component, all its results of one exercise, and whether that drew from a global generator."""
+
+    component: Any
+    results: list[Array]
+    drew: bool
+
+
 NOTHING_CHECKED = "nothing was checked, because everything was skipped"
 
 
@@ -62,6 +70,11 @@ class Subject:
     cls: Any
     kind: str
     values: dict[str, Any]
+    first: dict[str, Exercised] = field(default_factory=dict, compare=False, repr=False)
+    """By variant what its first exercise gave, for the checks that look at it; stays in this process."""
+
+    def __reduce__(self) -> Any:
+        return Subject, (self.cls, self.kind, self.values)
 
     @property
     def label(self) -> str:
@@ -262,12 +275,14 @@ PROBES: Mapping[str, Callable[[], Any]] = {
 
 
 class Outcome(NamedTuple):
-    """The result of a check: `reason` is empty if the promise holds.
+    """The result of a check, as another process can send it: `reason` is empty if the promise holds.
 
-    looked_at: how many things it looked at. detail: the traceback, if the component raised an exception.
+    name, promise: those of the check. looked_at: how many things it looked at. detail: the traceback, if the
+    component raised an exception.
     """
 
-    check: Check
+    name: str
+    promise: str
     reason: str
     looked_at: int
     seconds: float
@@ -279,7 +294,7 @@ def by_reason(outcomes: Iterable[Outcome]) -> dict[str, str]:
     names: dict[str, list[str]] = {}
     for outcome in outcomes:
         if outcome.reason:
-            names.setdefault(outcome.reason, []).append(outcome.check.name)
+            names.setdefault(outcome.reason, []).append(outcome.name)
     return {reason: ", ".join(checks) for reason, checks in names.items()}
 
 
@@ -310,9 +325,8 @@ class Check:
         count, reason, cause = self._look()
         seconds = time.perf_counter() - started
         raised = cause is not None and not isinstance(cause, (AssertionError, Underivable))
-        return Outcome(
-            self, reason, count, seconds, "".join(traceback.format_exception(cause)) if raised else ""
-        )
+        detail = "".join(traceback.format_exception(cause)) if raised else ""
+        return Outcome(self.name, self.promise, reason, count, seconds, detail)
 
     def _look(self) -> tuple[int, str, BaseException | None]:
         """Return how much it looked at, the fault or "", and the exception with the fault."""
@@ -357,6 +371,8 @@ class Kit:
     computes = True  # whether `exercise` yields results
     stacked = False  # whether `cases` returns any
     fed = True  # whether the component gets their inputs, so that a NaN trial could affect its neighbours
+    dear = False  # whether its checks take seconds: they begin first where many components are checked
+    starts_processes = False  # whether its checks start processes
 
     def of_form(self, cls: Any) -> Kit:
         """Return the kit of a class's form, by default this one."""

@@ -20,6 +20,7 @@ WIDTHS: dict[Task, tuple[int, ...]] = {
     "regression": (1, 2),
     "unsupervised": (1, 2),
 }
+MANY = 999  # examples: odd, so that vectors of the processor leave a rest
 
 
 class LossKit(Kit):
@@ -32,8 +33,13 @@ class LossKit(Kit):
         cases = []
         for task in subject.cls.outputs:
             cases += [_case(subject, task, n, d) for d in WIDTHS[task] for n in (1, 33)]
-        cases += [_joint_case(link, d) for link, d in links(subject)]
+        cases += [_joint_case(link, d, 33) for link, d in links(subject)]
         return cases
+
+    def large_cases(self, subject: Subject) -> list[Case]:
+        """Run the same on many examples."""
+        cases = [_case(subject, task, MANY, d) for task in subject.cls.outputs for d in WIDTHS[task]]
+        return [*cases, *(_joint_case(link, d, MANY) for link, d in links(subject))]
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
@@ -102,9 +108,9 @@ def _case(subject: Subject, task: Task, n: int, d: int) -> Case:
     return Case(f"{task} {n} x {d}", inputs, run)
 
 
-def _joint_case(link: str, d: int) -> Case:
+def _joint_case(link: str, d: int, n: int) -> Case:
     def inputs(rng: np.random.Generator, trials: int, dtype: str) -> dict[str, Array]:
-        z = rng.normal(scale=3, size=(trials, 33, d)).astype(dtype)
+        z = rng.normal(scale=3, size=(trials, n, d)).astype(dtype)
         target = rng.integers(2, size=z.shape) if d == 1 else np.eye(d)[rng.integers(d, size=z.shape[:2])]
         return {"z": z, "target": target.astype(dtype)}
 

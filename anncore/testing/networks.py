@@ -43,6 +43,7 @@ class NetworkKit(Kit):
     """Weights, shapes, the whole gradient, and the promises of its form and optional methods."""
 
     stacked = True
+    dear = True
 
     def cases(self, subject: Subject) -> list[Case]:
         """Run forward and backward; the weights are among the inputs."""

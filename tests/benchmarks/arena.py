@@ -66,8 +66,8 @@ class Team:
     def turn(self) -> None:
         """Take one turn and remember what it cost."""
         wall, cpu = self._go(self._steps)
-        each = 1e6 / (self._steps * self.trials)
-        self._turns.append(Time(wall * each, cpu * each / self.contender.processes))
+        per_trial = 1e6 / (self._steps * self.trials)
+        self._turns.append(Time(wall * per_trial, cpu * per_trial / self.contender.processes))
 
     def time(self) -> Time:
         """Return the medians of all turns."""

@@ -31,6 +31,6 @@ def _machine() -> str:
     from anncore.contract.registry import Registry
     from anncore.running.environment import environment
 
-    told = environment(Registry((), ()), Path.cwd())
-    numpy = told["packages"]["numpy"]
-    return f"{told['cpu']}, {told['cores']} cores, Python {told['python']}, NumPy {numpy}, {told['blas']}"
+    facts = environment(Registry((), ()), Path.cwd())
+    numpy = facts["packages"]["numpy"]
+    return f"{facts['cpu']}, {facts['cores']} cores, Python {facts['python']}, NumPy {numpy}, {facts['blas']}"

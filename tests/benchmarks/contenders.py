@@ -120,7 +120,7 @@ class Matmul(Contender):
 
 def _products(case: Case, trials: int) -> list[tuple[Any, Any, Any]]:
     rng = np.random.default_rng(0)
-    found = []
+    known = []
     for layer, (fan_in, fan_out) in enumerate(pairwise(case.widths)):
         shapes = [(BATCH, fan_in, fan_out), (fan_in, BATCH, fan_out)]
         if layer:  # nobody needs the gradient of the data
@@ -129,8 +129,8 @@ def _products(case: Case, trials: int) -> list[tuple[Any, Any, Any]]:
             left, right = (
                 rng.standard_normal((trials, *shape)).astype(np.float32) for shape in ((n, k), (k, m))
             )
-            found.append((left, right, np.empty((trials, n, m), np.float32)))
-    return found
+            known.append((left, right, np.empty((trials, n, m), np.float32)))
+    return known
 
 
 class Torch(Contender):

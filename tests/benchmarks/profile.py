@@ -50,8 +50,8 @@ def profile(case: Case, registry: Registry, steps: int, repetitions: int) -> dic
             for phase, part in parts:
                 row[phase] = row.get(phase, 0.0) + _timed(part, steps)
             rows.append(row)
-    each = 1e6 / len(trials)
-    medians = {key: statistics.median(row[key] for row in rows[1:]) * each for key in rows[0]}
+    per_trial = 1e6 / len(trials)
+    medians = {key: statistics.median(row[key] for row in rows[1:]) * per_trial for key in rows[0]}
     medians["bias"] -= medians["forward matmul"]  # it was timed with its product
     medians["rest"] = medians["whole"] - sum(medians[key] for key in PHASES if key != "rest")
     return {**medians, "stack": float(len(trials))}

@@ -31,12 +31,14 @@ def twenty_activations() -> tuple[Registry, list[str]]:
     """Return a registry with at least twenty elementwise activations, and twenty of them, ours first."""
     registry = load_registry([Path(__file__).with_name("more_activations.py")])
     known = [
-        each
-        for each in registry.of_kind("activation")
-        if each.name not in ("softmax", "identity") and not needs_place(each.cls)
+        component
+        for component in registry.of_kind("activation")
+        if component.name not in ("softmax", "identity") and not needs_place(component.cls)
     ]
-    ours = [each.name for each in known if each.dist == "annx"]
-    return registry, (ours + [each.full_name for each in known if each.dist != "annx"])[:ACTIVATIONS]
+    ours = [component.name for component in known if component.dist == "annx"]
+    return registry, (ours + [component.full_name for component in known if component.dist != "annx"])[
+        :ACTIVATIONS
+    ]
 
 
 def many_groups(registry: Registry, activations: Sequence[str]) -> list[Trial]:
@@ -56,12 +58,12 @@ def one_group(registry: Registry, activations: Sequence[str]) -> list[Trial]:
 
 def unshared(registry: Registry, activations: Sequence[str]) -> list[list[Trial]]:
     """Return the many groups' formulas without slices: for each pair of components a stack of equals."""
-    found = []
+    networks = []
     for trial in many_groups(registry, activations)[::TRIAL_SEEDS]:
         activation = trial.parts["network"].refs["activation"][0].name
         optimizer = (trial.parts["optimizer"].name, {"lr": 1e-3})
-        found.append([_trial(registry, activation, optimizer, i % TRIAL_SEEDS) for i in range(64)])
-    return found
+        networks.append([_trial(registry, activation, optimizer, i % TRIAL_SEEDS) for i in range(64)])
+    return networks
 
 
 def _trial(registry: Registry, activation: str, optimizer: Any, seed: int) -> Trial:

@@ -68,24 +68,26 @@ class Lines:
         asked = "under 10 %" if own["stack"] >= 16 else "not asked for: fewer than 16 fit"
         self.own.append([f"{case.name}, stack of {own['stack']:.0f}", f"{own['share']:.1%}", asked])
 
-    def add_beyond(self, case: Case, found: Mapping[str, float]) -> None:
+    def add_beyond(self, case: Case, seconds: Mapping[str, float]) -> None:
         """Add what evaluation, history and storage add to training."""
         self.beyond.append(
-            [f"{case.name}, stack of {found['stack']:.0f}", f"{found['share']:.1%}", "under 15 %"]
+            [f"{case.name}, stack of {seconds['stack']:.0f}", f"{seconds['share']:.1%}", "under 15 %"]
         )
 
-    def add_groups(self, found: Mapping[str, float]) -> None:
+    def add_groups(self, seconds: Mapping[str, float]) -> None:
         """Add many small groups against equal trials."""
-        for name, cpu in found.items():
+        for name, cpu in seconds.items():
             if name != "registered":
-                relative = f"{found['equal trials'] / cpu:.2f}"
+                relative = f"{seconds['equal trials'] / cpu:.2f}"
                 asked = "0.5 at least" if name == "many groups" else ""
                 self.groups.append([name, _number(cpu), relative, asked])
 
-    def add_report(self, shape: str, found: Mapping[str, float]) -> None:
+    def add_report(self, shape: str, seconds: Mapping[str, float]) -> None:
         """Add a report of ten thousand trials."""
-        told = [shape, f"{found['trials']:.0f}", f"{found['figures']:.0f}"]
-        self.reports.append([*told, f"{found['wall']:.1f} ({found['cpu']:.1f}); 20", f"{found['mb']:.1f}; 5"])
+        cells = [shape, f"{seconds['trials']:.0f}", f"{seconds['figures']:.0f}"]
+        self.reports.append(
+            [*cells, f"{seconds['wall']:.1f} ({seconds['cpu']:.1f}); 20", f"{seconds['mb']:.1f}; 5"]
+        )
 
     def text(self) -> str:
         """Return all tables that have rows."""

@@ -46,7 +46,9 @@ def test_network(case: Case, benchmark: Any, pytestconfig: pytest.Config, lines:
         for contender in CONTENDERS
     }
     with ExitStack() as stack:
-        teams = [stack.enter_context(Team(each, case)) for each in CONTENDERS if not missing[each]]
+        teams = [
+            stack.enter_context(Team(candidate, case)) for candidate in CONTENDERS if not missing[candidate]
+        ]
         for team in teams:
             team.warm_up(TURN)
 
@@ -56,7 +58,9 @@ def test_network(case: Case, benchmark: Any, pytestconfig: pytest.Config, lines:
 
         benchmark.pedantic(turns, rounds=rounds(pytestconfig))
         times = {team.contender.name: (team.time(), team.spread()) for team in teams}
-    skipped = {each.name: f"{' and '.join(gone)} not installed" for each, gone in missing.items() if gone}
+    skipped = {
+        candidate.name: f"{' and '.join(gone)} not installed" for candidate, gone in missing.items() if gone
+    }
     lines.add_network(case, times, skipped)
     benchmark.extra_info.update(
         {name: {"wall_us": time.wall, "cpu_us": time.cpu, "spread": spread}
@@ -87,9 +91,9 @@ def test_many_small_groups(benchmark: Any, pytestconfig: pytest.Config, lines: L
         with one_blas_thread():
             return rates(20, rounds(pytestconfig))
 
-    found = benchmark.pedantic(measured, rounds=1)
-    lines.add_groups(found)
-    benchmark.extra_info.update(found)
+    seconds = benchmark.pedantic(measured, rounds=1)
+    lines.add_groups(seconds)
+    benchmark.extra_info.update(seconds)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -105,17 +109,17 @@ def test_beyond_training(
         with one_blas_thread():
             return beyond_training(case, registry, tmp_path, rounds(pytestconfig))
 
-    found = benchmark.pedantic(measured, rounds=1)
-    lines.add_beyond(case, found)
-    benchmark.extra_info.update(found)
+    seconds = benchmark.pedantic(measured, rounds=1)
+    lines.add_beyond(case, seconds)
+    benchmark.extra_info.update(seconds)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_report_of_ten_thousand_trials(shape: str, benchmark: Any, tmp_path: Path, lines: Lines) -> None:
     results = made_up(shape)
-    found = benchmark.pedantic(lambda: rendered(results, tmp_path), rounds=1)
-    lines.add_report(shape, found)
-    benchmark.extra_info.update(found)
+    seconds = benchmark.pedantic(lambda: rendered(results, tmp_path), rounds=1)
+    lines.add_report(shape, seconds)
+    benchmark.extra_info.update(seconds)
     assert (results.trials["phase"] == "report").sum() == 10_000
 
 

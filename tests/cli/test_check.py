@@ -151,12 +151,58 @@ def test_a_terminal_gets_a_table(write: Callable[..., str]) -> None:
     assert "✗ gradient: defaults: backward at z" in output
 
 
+# Several processes
+
+
+@pytest.mark.slow
+def test_several_processes_give_the_same_outcomes_in_the_same_order(write: Callable[..., str]) -> None:
+    args = [
+        write(WRONG),
+        "relu",
+        "adam",
+        "serial",
+        "--only",
+        "gradient",
+        "--only",
+        "scope",
+        "--only",
+        "stops",
+    ]
+
+    def without_times(*more: str) -> list[dict[str, Any]]:
+        result = check(*args, *more, "--json")
+        assert result.exit_code == SOME_FAILED
+        components: list[dict[str, Any]] = json.loads(result.stdout)["components"]
+        for component in components:
+            for outcome in component["checks"]:
+                outcome.pop("seconds")
+        return components
+
+    alone, together = without_times("--jobs", "1"), without_times("-j", "2")
+    assert together == alone
+    assert [component["name"] for component in together] == ["halved", "relu", "adam", "serial"]
+
+
+@pytest.mark.slow
+def test_a_component_that_ends_its_worker_fails_and_the_others_are_checked(
+    write: Callable[..., str],
+) -> None:
+    ends = HALVED.replace("return self.share * z", "import os; os._exit(3)")
+    result = check(write(ends), "relu", "-j", "2", "--only", "range")
+    assert result.exit_code == SOME_FAILED
+    first, reason, second, summary = result.stdout.splitlines()
+    assert first.startswith("activation halved: 1 of 1 check fails (")
+    assert reason == "  process: the worker process ended with exit code 3"
+    assert second.startswith("activation relu: 1 check holds (")
+    assert summary == "2 components, 2 checks: 1 of them fails."
+
+
 # What a target means
 
 
 def names(*args: str) -> list[str]:
     """Return the components that are checked, by their full names."""
-    content = json.loads(check(*args, "--json", "--only", "well_formed").stdout)
+    content = json.loads(check(*args, "--json", "--only", "well_formed", "--jobs", "1").stdout)
     return [f"{component['kind']}:{component['full_name']}" for component in content["components"]]
 
 
@@ -189,7 +235,7 @@ def test_a_file_is_checked_with_all_it_brings(write: Callable[..., str]) -> None
 
 
 def test_our_own_distribution_is_a_target_and_what_reads_a_file_is_left_out() -> None:
-    result = check("annx", "--json", "--only", "well_formed")
+    result = check("annx", "--json", "--only", "well_formed", "--jobs", "1")
     assert result.exit_code == OK
     content = json.loads(result.stdout)
     ours = importlib.metadata.entry_points(group="annx")

@@ -16,7 +16,7 @@ from terminal import ANNX, on_a_terminal
 
 from anncore import __version__
 from anncore.cli.common import folded, table
-from anncore.cli.group import VERBS, cli
+from anncore.cli.group import MISUSED, NOTHING_MATCHED, VERBS, cli
 from anncore.contract.kind_names import KINDS
 
 SLOTH = """
@@ -116,7 +116,7 @@ SLOW_TO_IMPORT = {
         (("--version",), set()),
         (("sweep", "--help"), set()),
         (("check", "--help"), set()),
-        (("list",), {"numpy", "llvmlite"}),
+        (("list",), {"numpy"}),
         (("show", "adam"), {"numpy", "llvmlite"}),
     ],
 )
@@ -171,6 +171,46 @@ def test_list_of_one_kind(kind: str) -> None:
 
 def test_losses_may_be_asked_for_in_the_plural() -> None:
     assert "huber" in run("list", "losses").stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "first", "among", "absent"),
+    [
+        (("optimizer", "--like", "adam"), "adam", {"adamw", "nadam", "radam", "amsgrad"}, {"sgd", "lion"}),
+        (("optimizer", "--like", "ADAM w"), "adamw", {"schedule_free_adamw"}, {"adam", "lion"}),
+        (("activation", "--like", "relu"), "relu", {"leaky_relu", "prelu", "softplus"}, {"tanh"}),
+        (("losses", "--like", "cross-entropy"), "binary_cross_entropy", {"focal"}, {"mse"}),
+        (("optimizer", "--like", "adm"), "adam", {"adamw"}, {"sgd"}),  # a slip
+        (("optimizer", "--like", "schampoo"), "shampoo", set(), {"adam"}),
+    ],
+)
+def test_list_of_what_is_like_a_text_begins_with_the_closest(
+    args: tuple[str, ...], first: str, among: set[str], absent: set[str]
+) -> None:
+    names = [line.split()[0] for line in run("list", *args).stdout.splitlines()]
+    assert names[0] == first
+    assert among <= set(names)
+    assert not absent & set(names)
+
+
+def test_list_of_all_kinds_that_are_like_a_text_has_groups_and_json() -> None:
+    lines = run("list", "--like", "mean").stdout.splitlines()
+    kinds = [line.split()[0] for line in lines if line[0] != " "]
+    assert [kind for kind in KINDS if kind in kinds] == kinds
+    assert {"loss", "metric"} <= set(kinds)
+    assert not {"library", "(none)"} & {word for line in lines for word in line.split()}
+    listed = json.loads(run("list", "--like", "mean", "--json").stdout)
+    assert len(listed) == len(lines)
+    assert {"mae", "mse"} <= {component["name"] for component in listed}
+
+
+def test_list_of_what_is_like_nothing_says_so() -> None:
+    result = CliRunner().invoke(cli, ["list", "loss", "--like", "qqqq"])
+    assert (result.exit_code, result.stdout) == (NOTHING_MATCHED, "")
+    assert result.stderr == "No loss has a name or a first line like 'qqqq'. 'annx list loss' names all.\n"
+    empty = CliRunner().invoke(cli, ["list", "--like", " "])
+    assert empty.exit_code == MISUSED
+    assert "--like needs a text" in empty.stderr
 
 
 def test_list_as_json_is_a_list_of_components(sloth: str) -> None:

@@ -284,8 +284,8 @@ def test_the_empty_sheet_filled_with_rounded_numbers_is_right(tmp_path: Path) ->
     right = values(content(SEED))
     assert names == [name for name in right if name not in arrays_given(right)]
     answers = {name: f"{right[name]:.4f}" for name in names}
-    found = marks(tmp_path, answers, code=0)
-    assert {mark["status"] for mark in found.values()} == {"right"}
+    marked = marks(tmp_path, answers, code=0)
+    assert {mark["status"] for mark in marked.values()} == {"right"}
 
 
 def arrays_given(right: dict[str, float]) -> set[str]:
@@ -337,19 +337,19 @@ def test_a_forgotten_slope_is_seen_where_it_matters(tmp_path: Path) -> None:
 
 def test_what_follows_from_a_mistake_is_consistent_and_no_second_mistake(tmp_path: Path) -> None:
     answers = {"delta2[1]": "0.4415", "da1[1]": "0.22075", "delta1[1]": "0.22075", "W1_new[1,1]": "0.077925"}
-    found = marks(tmp_path, answers)
-    assert found["delta2[1]"]["status"] == "wrong"
-    assert [found[name]["status"] for name in answers if name != "delta2[1]"] == ["follows"] * 3
-    assert found["da1[1]"]["sentence"].endswith("delta2[1]")
+    marked = marks(tmp_path, answers)
+    assert marked["delta2[1]"]["status"] == "wrong"
+    assert [marked[name]["status"] for name in answers if name != "delta2[1]"] == ["follows"] * 3
+    assert marked["da1[1]"]["sentence"].endswith("delta2[1]")
     # Also where the numbers between are left out.
-    found = marks(tmp_path, {"delta2[1]": "0.4415", "W1_new[1,1]": "0.077925"})
-    assert found["W1_new[1,1]"]["status"] == "follows"
+    marked = marks(tmp_path, {"delta2[1]": "0.4415", "W1_new[1,1]": "0.077925"})
+    assert marked["W1_new[1,1]"]["status"] == "follows"
 
 
 def test_numbers_that_were_rounded_on_the_way_are_right(tmp_path: Path) -> None:
     # With a2 rounded to 0.56 delta2 is -0.44 and dW2[1,1] is -0.242, not -0.2428.
-    found = marks(tmp_path, {"a2[1]": "0.56", "delta2[1]": "-0.44", "dW2[1,1]": "-0.242"}, code=0)
-    assert {mark["status"] for mark in found.values()} == {"right"}
+    marked = marks(tmp_path, {"a2[1]": "0.56", "delta2[1]": "-0.44", "dW2[1,1]": "-0.242"}, code=0)
+    assert {mark["status"] for mark in marked.values()} == {"right"}
 
 
 @pytest.mark.parametrize(
@@ -401,10 +401,10 @@ def test_what_is_no_sheet_is_refused_in_one_line(text: str | None, said: str, tm
 
 
 def test_unknown_names_and_what_is_no_number_are_said(tmp_path: Path) -> None:
-    found = marks(tmp_path, {"z1[3]": "1", "z1[1]": "half"})
-    assert found["z1[3]"]["status"] == "unknown"
-    assert "Did you mean" in found["z1[3]"]["sentence"]
-    assert found["z1[1]"]["status"] == "unreadable"
+    marked = marks(tmp_path, {"z1[3]": "1", "z1[1]": "half"})
+    assert marked["z1[3]"]["status"] == "unknown"
+    assert "Did you mean" in marked["z1[3]"]["sentence"]
+    assert marked["z1[1]"]["status"] == "unreadable"
 
 
 @pytest.mark.parametrize(

@@ -39,10 +39,10 @@ def test_shipped_components_give_the_bits_that_the_number_version_stands_for(
     here = environment_digest(numeric_environment())
     others, strangers = [], []
     for component in components(registry):
-        found = numbers(registry, component)
+        bits = numbers(registry, component)
         if name_of(component) not in known["values"]:
             strangers.append(name_of(component))
-        elif changed(known, component, found, here) or changed(known, component, found, ELSEWHERE):
+        elif changed(known, component, bits, here) or changed(known, component, bits, ELSEWHERE):
             others.append(name_of(component))
     assert not others, (
         f"bits of {', '.join(others)} changed: raise NUMBER_VERSION in anncore/contract/engine_version.py, "
@@ -56,13 +56,13 @@ def test_one_changed_bit_is_noticed_where_the_environment_is_known(
     registry: Registry, known: dict[str, Any]
 ) -> None:
     component = registry.get("activation", "tanh")
-    found = numbers(registry, component)
+    bits = numbers(registry, component)
     (here, *_) = known["environments"]
-    before = changed(known, component, found, here)
+    before = changed(known, component, bits, here)
     if environment_digest(numeric_environment()) == here:
         assert not before
-    found["float32"][0] = float(np.nextafter(found["float32"][0], 1))
-    assert changed(known, component, found, here)
+    bits["float32"][0] = float(np.nextafter(bits["float32"][0], 1))
+    assert changed(known, component, bits, here)
 
 
 def test_a_changed_formula_is_noticed_on_any_machine(

@@ -215,8 +215,8 @@ from anncore.contract.trial import Part, Split
 import json
 registry = load_registry(environ={"ANNX_PLUGINS": ""})
 for text in sys.argv[1:]:
-    found = prepare(Part.from_json(json.loads(text)), Split(), 3, 14, registry, "float32")
-    print(hashlib.sha256(b"".join(array.tobytes() for array in found.arrays)).hexdigest())
+    prepared = prepare(Part.from_json(json.loads(text)), Split(), 3, 14, registry, "float32")
+    print(hashlib.sha256(b"".join(array.tobytes() for array in prepared.arrays)).hexdigest())
 """
 
 

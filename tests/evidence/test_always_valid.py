@@ -52,14 +52,14 @@ def test_one_sided_it_errs_in_at_most_5_percent_also_below_zero() -> None:
 
 @pytest.mark.slow
 def test_equivalence_may_be_looked_for_again_and_again() -> None:
-    rng, found = np.random.default_rng(9), {0.0: 0, 0.5: 0}
-    for effect in found:
+    rng, decisions = np.random.default_rng(9), {0.0: 0, 0.5: 0}
+    for effect in decisions:
         for _ in range(40):
             frame = pd.DataFrame({"a": np.zeros(60), "b": rng.normal(effect, 0.5, 60)})
             looks = (compare(frame.iloc[:n], rope=0.5, sequential=True)[0] for n in range(10, 61, 10))
-            found[effect] += any(c.verdict == "equivalent" for c in looks)
-    assert found[0.0] >= 35  # no difference, and room of one standard deviation on either side
-    assert found[0.5] <= 6  # at the region's very edge 2 are 5 %; 6 is the 99th percentile
+            decisions[effect] += any(c.verdict == "equivalent" for c in looks)
+    assert decisions[0.0] >= 35  # no difference, and room of one standard deviation on either side
+    assert decisions[0.5] <= 6  # at the region's very edge 2 are 5 %; 6 is the 99th percentile
 
 
 @pytest.mark.parametrize("pairs", [1, 5, 8, 30, 400])
@@ -99,19 +99,19 @@ def test_only_signs_and_ranks_count(gaps: list[float], factor: float) -> None:
 
 def test_compare_takes_it_in_the_place_of_wilcoxon() -> None:
     frame = pd.DataFrame({"a": [0.0] * 9, "b": np.arange(1.0, 10), "c": [INF] * 9})
-    found = {(c.a, c.b): c for c in compare(frame, sequential=True)}
+    verdicts = {(c.a, c.b): c for c in compare(frame, sequential=True)}
     raw = {
         pair: always_valid_p(gaps)[-1]
         for pair, gaps in {("a", "b"): np.arange(1.0, 10), ("a", "c"): np.full(9, INF)}.items()
     }
     raw["b", "c"] = raw["a", "c"]
-    assert found["a", "b"].verdict == "too_few"  # 10 pairs are needed for three comparisons
+    assert verdicts["a", "b"].verdict == "too_few"  # 10 pairs are needed for three comparisons
     more = pd.concat([frame] * 2, ignore_index=True)
-    found = {(c.a, c.b): c for c in compare(more, sequential=True)}
+    verdicts = {(c.a, c.b): c for c in compare(more, sequential=True)}
     gaps = [more["b"] - more["a"], more["c"], more["c"]]
     expected = holm([always_valid_p(d.to_numpy(float))[-1] for d in gaps])
-    assert [found[pair].p for pair in (("a", "b"), ("a", "c"), ("b", "c"))] == pytest.approx(expected)
-    assert {c.verdict for c in found.values()} == {"better"}
+    assert [verdicts[pair].p for pair in (("a", "b"), ("a", "c"), ("b", "c"))] == pytest.approx(expected)
+    assert {c.verdict for c in verdicts.values()} == {"better"}
 
 
 def equal_arms(rng: np.random.Generator, pairs: int) -> np.ndarray:

@@ -62,8 +62,8 @@ def test_scores_of_a_sweep_have_a_row_per_planned_trial() -> None:
     assert set(zip(gone["arm"], gone["seed"], strict=True)) == {("adam", 102)}
     assert gone["score"].isna().all()
     one = results.trials[(results.trials["phase"] == "report") & (results.trials["problem"] == "xor")]
-    found = frame[(frame["problem"] == "xor") & (frame["status"] == "ok")]
-    np.testing.assert_array_equal(sorted(found["score"]), sorted(one["test_loss"]))
+    ended = frame[(frame["problem"] == "xor") & (frame["status"] == "ok")]
+    np.testing.assert_array_equal(sorted(ended["score"]), sorted(one["test_loss"]))
     assert set(frame["scale"]) == {"log"}
 
 

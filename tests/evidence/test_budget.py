@@ -76,7 +76,7 @@ def test_the_band_holds_the_whole_curve_at_once(skew: float) -> None:
     # u^skew with u uniform: E best of k by quadrature; the median of the least of k is (1 - 2^(-1/k))^skew.
     rng, n, k = np.random.default_rng(7), 12, np.arange(1, 13)
     u = (np.arange(200_000) + 0.5) / 200_000
-    expected = np.array([np.mean(each * (1 - u) ** (each - 1) * u**skew) for each in k])
+    expected = np.array([np.mean(draws * (1 - u) ** (draws - 1) * u**skew) for draws in k])
     median = (1 - 2 ** (-1 / k)) ** skew
     held = {"expected": 0, "median": 0}
     for _ in range(300):
@@ -92,8 +92,8 @@ def test_the_band_holds_the_whole_curve_at_once(skew: float) -> None:
 def test_the_estimate_is_unbiased() -> None:
     # The best of k uniforms is 1/(k + 1) on average.
     rng = np.random.default_rng(0)
-    found = np.mean([best_of_k(rng.uniform(size=10)).expected for _ in range(1500)], axis=0)
-    np.testing.assert_allclose(found, 1 / (np.arange(1, 11) + 1), atol=0.02)
+    means = np.mean([best_of_k(rng.uniform(size=10)).expected for _ in range(1500)], axis=0)
+    np.testing.assert_allclose(means, 1 / (np.arange(1, 11) + 1), atol=0.02)
 
 
 def test_where_more_is_better_the_curve_rises() -> None:
@@ -101,21 +101,21 @@ def test_where_more_is_better_the_curve_rises() -> None:
         {"problem": "p", "arm": "a", "config": i // 2, "seed": i % 2, "score": score}
         for i, score in enumerate([0.5, 0.7, 0.8, 0.8, 0.9, math.nan])
     ]
-    found = budget_curve(pd.DataFrame(rows), goal="max", bounds=(0, 1))
-    assert found["k"].to_list() == [1, 2, 3]
-    assert np.isneginf(found["expected"][0])  # the third configuration lost a seed: the worst there is
-    assert found["expected"].to_list()[1:] == pytest.approx([(0.6 + 0.8 + 0.8) / 3, 0.8])
-    assert found["median"].to_list() == pytest.approx([0.6, 0.8, 0.8])
+    curve = budget_curve(pd.DataFrame(rows), goal="max", bounds=(0, 1))
+    assert curve["k"].to_list() == [1, 2, 3]
+    assert np.isneginf(curve["expected"][0])  # the third configuration lost a seed: the worst there is
+    assert curve["expected"].to_list()[1:] == pytest.approx([(0.6 + 0.8 + 0.8) / 3, 0.8])
+    assert curve["median"].to_list() == pytest.approx([0.6, 0.8, 0.8])
     for name in ("expected", "median"):
-        assert (found[f"{name}_low"] <= found[name]).all()
-        assert (found[name] <= found[f"{name}_high"]).all()
+        assert (curve[f"{name}_low"] <= curve[name]).all()
+        assert (curve[name] <= curve[f"{name}_high"]).all()
 
 
 def test_a_sweeps_tuning_gives_a_curve_per_problem_and_arm() -> None:
-    found = budget_curve(tuning_scores(make_results(("sgd", "adam"), ("xor", "iris"))))
-    assert len(found) == 2 * 2 * 4
-    assert set(found["n"]) == {4}
-    last = found[(found["k"] == 4) & (found["arm"] == "adam")]
+    curves = budget_curve(tuning_scores(make_results(("sgd", "adam"), ("xor", "iris"))))
+    assert len(curves) == 2 * 2 * 4
+    assert set(curves["n"]) == {4}
+    last = curves[(curves["k"] == 4) & (curves["arm"] == "adam")]
     best = make_results(("sgd", "adam"), ("xor", "iris")).selection
     np.testing.assert_allclose(last["expected"], best[best["arm"] == "adam"]["tune_score"])
 

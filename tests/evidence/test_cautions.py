@@ -17,12 +17,12 @@ def run(folder: Path, text: str, **options: Any) -> Any:
     return sweep(load(folder, "\n" + text, **options), out=folder / "run", executor="serial", unchecked=True)
 
 
-def told(results: Any) -> dict[str, list[str]]:
+def cautions_of(results: Any) -> dict[str, list[str]]:
     """Return the report's warnings by kind."""
-    found: dict[str, list[str]] = {}
-    for each in build_report(results, {})["answer"]["warnings"]:
-        found.setdefault(each["kind"], []).append(each["text"])
-    return found
+    cautions: dict[str, list[str]] = {}
+    for warning in build_report(results, {})["answer"]["warnings"]:
+        cautions.setdefault(warning["kind"], []).append(warning["text"])
+    return cautions
 
 
 BASE = "seeds = { tune = [0], report = [100, 101, 102] }\n"
@@ -31,14 +31,14 @@ BASE = "seeds = { tune = [0], report = [100, 101, 102] }\n"
 def test_unequal_budgets_edges_and_too_few_seeds(tmp_path: Path) -> None:
     # Six steps from a thousandth of a useful rate on: the largest is the best.
     text = BASE + "optimizer.sgd.lr = [1e-5, 1e-4, 1e-3]\noptimizer.adam.lr = [1e-5, 1e-4]\n"
-    found = told(run(tmp_path, text))
-    assert "sgd 3 and adam 2" in found["unequal_budgets"][0]
-    assert "sgd on 1 of 1 data set" in found["edge"][0]
-    assert found["few_seeds"] == [
+    cautions = cautions_of(run(tmp_path, text))
+    assert "sgd 3 and adam 2" in cautions["unequal_budgets"][0]
+    assert "sgd on 1 of 1 data set" in cautions["edge"][0]
+    assert cautions["few_seeds"] == [
         "3 report seeds cannot separate 1 pair of arms: the smallest possible p is 0.25. 6 seeds would be "
         "enough."
     ]
-    assert "confounded" not in found
+    assert "confounded" not in cautions
 
 
 def test_a_knob_that_one_arm_tunes_and_another_holds(tmp_path: Path) -> None:
@@ -46,8 +46,8 @@ def test_a_knob_that_one_arm_tunes_and_another_holds(tmp_path: Path) -> None:
         'optimizer.tuned = { use = "adamw", weight_decay = [0.0, 0.1] }\n'
         'optimizer.held = { use = "adamw", weight_decay = 0.1 }\n'
     )
-    (found,) = told(run(tmp_path, text))["confounded"]
-    assert found.startswith("optimizer.weight_decay was tuned for tuned, but not for held")
+    (caution,) = cautions_of(run(tmp_path, text))["confounded"]
+    assert caution.startswith("optimizer.weight_decay was tuned for tuned, but not for held")
 
 
 def test_values_that_define_the_arms_confound_nothing(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_values_that_define_the_arms_confound_nothing(tmp_path: Path) -> None:
         'optimizer.strong = { use = "adamw", weight_decay = 0.1, lr = [0.01, 0.1] }\n'
         'optimizer.none = { use = "adamw", weight_decay = 0.0, lr = [0.01, 0.1] }\n'
     )
-    assert "confounded" not in told(run(tmp_path, text))
+    assert "confounded" not in cautions_of(run(tmp_path, text))
 
 
 def test_an_arm_that_rules_leave_out_is_not_told_to_run_again(tmp_path: Path) -> None:
@@ -65,9 +65,9 @@ def test_an_arm_that_rules_leave_out_is_not_told_to_run_again(tmp_path: Path) ->
         + "schedule.constant = {}\nschedule.cosine = {}\n"
         + '[[exclude]]\noptimizer = "adam"\nschedule = "cosine"\n'
     )
-    found = told(run(tmp_path, text))
-    assert "incomplete" not in found
-    assert found["left_out"][0].startswith("The file's rules leave out adam on xor, cosine: ")
+    cautions = cautions_of(run(tmp_path, text))
+    assert "incomplete" not in cautions
+    assert cautions["left_out"][0].startswith("The file's rules leave out adam on xor, cosine: ")
 
 
 def test_another_kinds_values_that_rules_leave_to_some_arms(tmp_path: Path) -> None:
@@ -79,8 +79,8 @@ def test_another_kinds_values_that_rules_leave_to_some_arms(tmp_path: Path) -> N
         + '[[exclude]]\noptimizer = "adam"\n"loss.smoothing" = { gt = 0.05 }\n'
         + '[[exclude]]\noptimizer = "sgd"\n"loss.smoothing" = { lt = 0.05 }\n'
     ).replace('"bce"', '"binary_cross_entropy"')
-    (found,) = told(run(tmp_path, text))["confounded"]
-    assert found.startswith(
+    (caution,) = cautions_of(run(tmp_path, text))["confounded"]
+    assert caution.startswith(
         "loss.smoothing is not what is compared, yet it differs between arms: sgd had 0.1"
     )
 
@@ -88,9 +88,9 @@ def test_another_kinds_values_that_rules_leave_to_some_arms(tmp_path: Path) -> N
 @pytest.mark.slow
 def test_a_target_after_the_fact(tmp_path: Path) -> None:
     text = "seeds = { report = [100, 101] }\noptimizer.sgd.lr = 0.1\noptimizer.adam.lr = 0.1\n"
-    assert "No target was fixed beforehand" in told(run(tmp_path, text))["target"][0]
+    assert "No target was fixed beforehand" in cautions_of(run(tmp_path, text))["target"][0]
     (tmp_path / "named").mkdir()
-    assert "target" not in told(run(tmp_path / "named", text + "report.target = 0.6\n"))
+    assert "target" not in cautions_of(run(tmp_path / "named", text + "report.target = 0.6\n"))
 
 
 def test_the_gap_of_a_lucky_choice(tmp_path: Path) -> None:
@@ -100,8 +100,8 @@ def test_the_gap_of_a_lucky_choice(tmp_path: Path) -> None:
         'seeds = { tune = [3], report = { start = 100, num = 8 } }\nselect.metric = "valid_accuracy"\n'
         f"optimizer.sgd.lr = [{rates}]\noptimizer.adam.lr = [{rates}]\n"
     )
-    found = told(run(tmp_path, text))["selection_gap"]
-    assert "part of it was luck" in found[0]
+    gaps = cautions_of(run(tmp_path, text))["selection_gap"]
+    assert "part of it was luck" in gaps[0]
 
 
 def test_diverged_trials_and_equal_seeds(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_diverged_trials_and_equal_seeds(tmp_path: Path) -> None:
         'optimizer.good = { use = "sgd", lr = 0.1 }\noptimizer.bad = { use = "trouble", how = "nan" }\n'
     )
     results = run(tmp_path, text)
-    assert "bad on xor (2 of 2 seeds)" in told(results)["diverged"][0]
+    assert "bad on xor (2 of 2 seeds)" in cautions_of(results)["diverged"][0]
     assert "| bad |" in render_markdown(plain(build_report(results, {})))
     assert "diverged 2/2" in render_markdown(plain(build_report(results, {})))
 
@@ -127,8 +127,8 @@ def test_failures_block_every_claim_until_they_are_waived(tmp_path: Path) -> Non
     content = build_report(results, {})
     (claim,) = content["comparisons"]["problems"]["xor"]
     assert claim["verdict"] == "blocked"
-    found = told(results)
-    assert "7 of 14 trials did not finish (7 failed; bad)" in found["failures"][0]
+    cautions = cautions_of(results)
+    assert "7 of 14 trials did not finish (7 failed; bad)" in cautions["failures"][0]
     assert "failed 7/7" in render_markdown(plain(content))
 
     waived = run(tmp_path, FAILING + 'report.waive = ["failed"]\n')
@@ -136,10 +136,10 @@ def test_failures_block_every_claim_until_they_are_waived(tmp_path: Path) -> Non
     (claim,) = content["comparisons"]["problems"]["xor"]
     # Seven wins by default of the other side: 2 / 2^7.
     assert (claim["verdict"], claim["a"], claim["diverged"], claim["p"]) == ("better", "good", 7, 2 / 2**7)
-    found = told(waived)
-    assert "failures" not in found
-    assert "7 failed; bad" in found["waived"][0]
-    methods = {each["title"]: each["text"] for each in content["methods"]["paragraphs"]}
+    cautions = cautions_of(waived)
+    assert "failures" not in cautions
+    assert "7 failed; bad" in cautions["waived"][0]
+    methods = {paragraph["title"]: paragraph["text"] for paragraph in content["methods"]["paragraphs"]}
     assert "The file waives failed: such trials count as diverged here." in methods["Failures"]
     # What happened stays on record.
     assert content["counts"]["failed"] == 7

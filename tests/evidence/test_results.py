@@ -38,8 +38,8 @@ def test_columns_stand_in_the_documented_order() -> None:
     metrics = dict.fromkeys(
         ["valid_accuracy", "valid_loss", "train_loss", "test_auc", "train_auc", "test_loss"], 0.5
     )
-    found = trials_frame(planned, {"a": result("a")._replace(metrics=metrics)})
-    assert list(found.columns) == [
+    rows = trials_frame(planned, {"a": result("a")._replace(metrics=metrics)})
+    assert list(rows.columns) == [
         *("key", "phase", "status", "problem", "arm", "config"),
         *("dataset", "network", "activation", "loss", "optimizer", "schedule", "initializer"),
         *("dataset.n", "network.hidden", "optimizer.lr"),
@@ -50,39 +50,39 @@ def test_columns_stand_in_the_documented_order() -> None:
 
 
 def test_rows_stand_in_plan_order_and_only_where_there_is_a_result() -> None:
-    found = trials_frame([row("c"), row("a"), row("b"), row("c")], {"c": result("c"), "b": result("b")})
-    assert found["key"].tolist() == ["c", "b", "c"]
+    rows = trials_frame([row("c"), row("a"), row("b"), row("c")], {"c": result("c"), "b": result("b")})
+    assert rows["key"].tolist() == ["c", "b", "c"]
 
 
 def test_absent_metrics_are_nan_and_labels_empty() -> None:
     results = {"a": result("a"), "b": TrialResult("b", "failed", error="why")}
-    found = trials_frame([row("a"), row("b")], results)
-    assert found["valid_loss"].tolist() == [0.5, pytest.approx(math.nan, nan_ok=True)]
-    assert found["network"].tolist() == ["", ""]
-    assert found["error"].tolist() == ["", "why"]
+    rows = trials_frame([row("a"), row("b")], results)
+    assert rows["valid_loss"].tolist() == [0.5, pytest.approx(math.nan, nan_ok=True)]
+    assert rows["network"].tolist() == ["", ""]
+    assert rows["error"].tolist() == ["", "why"]
 
 
 def test_columns_have_the_types_of_their_values() -> None:
-    found = frame(
+    types = frame(
         a={"o.lr": 0.1, "o.n": 1, "o.m": 1, "o.on": True, "o.off": True, "o.how": "x", "o.list": [1, 2]},
         b={"o.lr": 1.0, "o.n": 2, "o.on": False, "o.how": "y", "o.list": [[3]]},
     )
-    assert [str(found[name].dtype) for name in ("o.lr", "o.n", "o.m", "o.on", "o.off")] == [
+    assert [str(types[name].dtype) for name in ("o.lr", "o.n", "o.m", "o.on", "o.off")] == [
         *("float64", "int64", "float64", "bool", "boolean")
     ]
-    assert found["o.list"].tolist() == ["[1, 2]", "[[3]]"]
-    assert found["o.how"].tolist() == ["x", "y"]
-    assert found["o.m"].isna().tolist() == [False, True]
-    assert found["o.off"].isna().tolist() == [False, True]
-    assert str(found["seed"].dtype) == "int64"
+    assert types["o.list"].tolist() == ["[1, 2]", "[[3]]"]
+    assert types["o.how"].tolist() == ["x", "y"]
+    assert types["o.m"].isna().tolist() == [False, True]
+    assert types["o.off"].isna().tolist() == [False, True]
+    assert str(types["seed"].dtype) == "int64"
     text = str(pd.Series(["x"]).dtype)
-    assert {str(found[name].dtype) for name in ("key", "status", "config", "error", "o.how")} == {text}
+    assert {str(types[name].dtype) for name in ("key", "status", "config", "error", "o.how")} == {text}
 
 
 def test_no_rows_is_an_empty_table() -> None:
-    found = trials_frame([], {})
-    assert len(found) == 0
-    assert {"key", "phase", "status", "seed", "train_seconds"} <= set(found.columns)
+    rows = trials_frame([], {})
+    assert len(rows) == 0
+    assert {"key", "phase", "status", "seed", "train_seconds"} <= set(rows.columns)
 
 
 def test_curves_are_long_and_once_per_key() -> None:
@@ -91,7 +91,7 @@ def test_curves_are_long_and_once_per_key() -> None:
         result("a", steps=(0,), curves={"train_loss": (1.0,)}),
         TrialResult("c", "failed"),
     ]
-    found = curves_frame(results, ["a", "b", "c"])
+    curves = curves_frame(results, ["a", "b", "c"])
     expected = pd.DataFrame(
         {
             "key": ["a", "b", "b", "b", "b"],
@@ -100,7 +100,7 @@ def test_curves_are_long_and_once_per_key() -> None:
             "value": [1.0, 2.0, math.nan, 4.0, 3.0],
         }
     )
-    pd.testing.assert_frame_equal(found, expected)
+    pd.testing.assert_frame_equal(curves, expected)
     assert list(curves_frame([], ["a"]).dtypes.astype(str))[1::2] == ["int64", "float64"]
 
 

@@ -139,8 +139,8 @@ def test_only_numbers_have_edges() -> None:
 def test_each_problem_and_arm_has_its_own_choice_in_plan_order() -> None:
     one, two = table(lr1=[0.1], lr2=[0.2]), table(lr1=[0.2], lr2=[0.1])
     trials = pd.concat([one.assign(arm="z"), two.assign(arm="b"), two.assign(problem="o")], ignore_index=True)
-    found = select(trials, LOSS)
-    assert found[["problem", "arm", "config"]].to_numpy().tolist() == [
+    choices = select(trials, LOSS)
+    assert choices[["problem", "arm", "config"]].to_numpy().tolist() == [
         ["p", "z", "lr1"],
         ["p", "b", "lr2"],
         ["o", "a", "lr2"],
@@ -152,9 +152,9 @@ def test_without_the_metric_nothing_is_chosen() -> None:
 
 
 def test_without_trials_nothing_is_chosen() -> None:
-    found = select(table(lr1=[0.2]).iloc[:0], LOSS)
-    assert len(found) == 0
-    assert {"problem", "arm", "config", "tune_score", "n_ok", "n", "edge", "configs"} == set(found.columns)
+    choices = select(table(lr1=[0.2]).iloc[:0], LOSS)
+    assert len(choices) == 0
+    assert {"problem", "arm", "config", "tune_score", "n_ok", "n", "edge", "configs"} == set(choices.columns)
 
 
 def test_fresh_scores_stand_beside_the_ones_of_the_choice() -> None:

@@ -26,8 +26,8 @@ def coverage(
     interval: Callable[[Any], Any], draw: Callable[[Any], Any], truth: float, repetitions: int
 ) -> float:
     rng = np.random.default_rng(0)
-    found = [interval(draw(rng)) for _ in range(repetitions)]
-    return float(np.mean([each.low <= truth <= each.high for each in found]))
+    intervals = [interval(draw(rng)) for _ in range(repetitions)]
+    return float(np.mean([bounds.low <= truth <= bounds.high for bounds in intervals]))
 
 
 def off(repetitions: int, share: float = 0.95, errors: float = 3.0) -> float:
@@ -41,25 +41,25 @@ def off(repetitions: int, share: float = 0.95, errors: float = 3.0) -> float:
 @pytest.mark.parametrize("repetitions", MANY)
 @pytest.mark.parametrize("n", [3, 5, 10])
 def test_the_t_interval_of_few_seeds_covers(n: int, repetitions: int) -> None:
-    found = coverage(mean_interval, lambda rng: rng.normal(size=n), 0.0, repetitions)
-    assert abs(found - 0.95) <= off(repetitions)
+    share = coverage(mean_interval, lambda rng: rng.normal(size=n), 0.0, repetitions)
+    assert abs(share - 0.95) <= off(repetitions)
 
 
 @pytest.mark.parametrize("repetitions", MANY)
 def test_on_the_log_scale_it_covers_the_geometric_mean(repetitions: int) -> None:
-    found = coverage(
+    share = coverage(
         lambda x: mean_interval(x, "log"), lambda rng: np.exp(rng.normal(1, 2, 5)), math.e, repetitions
     )
-    assert abs(found - 0.95) <= off(repetitions)
+    assert abs(share - 0.95) <= off(repetitions)
 
 
 @pytest.mark.parametrize("repetitions", MANY)
 def test_for_shares_it_covers_nearly(repetitions: int) -> None:
     # Accuracies over 100 test examples around .9; the delta method errs a little on five seeds.
-    found = coverage(
+    share = coverage(
         lambda x: mean_interval(x, "unit"), lambda rng: rng.binomial(100, 0.9, 5) / 100, 0.9, repetitions
     )
-    assert 0.93 - off(repetitions) <= found <= 0.97 + off(repetitions)
+    assert 0.93 - off(repetitions) <= share <= 0.97 + off(repetitions)
 
 
 def test_the_bootstrap_of_five_seeds_does_not() -> None:
@@ -77,8 +77,8 @@ def test_the_bootstrap_of_five_seeds_does_not() -> None:
 def test_the_iqms_interval_covers_nearly(n: int, repetitions: int) -> None:
     # Between 90 and 99 %: the trimmed quarter is no whole number of values.
     for draw in (lambda rng: rng.normal(size=n), lambda rng: rng.standard_t(3, size=n)):
-        found = coverage(iqm_interval, draw, 0.0, repetitions)
-        assert 0.90 - off(repetitions) <= found <= 0.995
+        share = coverage(iqm_interval, draw, 0.0, repetitions)
+        assert 0.90 - off(repetitions) <= share <= 0.995
 
 
 @pytest.mark.parametrize("repetitions", MANY)
@@ -94,8 +94,8 @@ def test_wilsons_interval_covers_nearly(n: int, repetitions: int) -> None:
 
 @pytest.mark.parametrize("repetitions", MANY)
 def test_the_interval_that_inverts_the_signed_rank_test_covers(repetitions: int) -> None:
-    found = coverage(pseudomedian, lambda rng: rng.standard_t(2, size=10), 0.0, repetitions)
-    assert found >= 0.95 - off(repetitions)  # exact for symmetric differences, so never less
+    share = coverage(pseudomedian, lambda rng: rng.standard_t(2, size=10), 0.0, repetitions)
+    assert share >= 0.95 - off(repetitions)  # exact for symmetric differences, so never less
 
 
 # Tests

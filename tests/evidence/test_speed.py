@@ -37,15 +37,15 @@ def table(**arms: list[float]) -> pd.DataFrame:
 
 @pytest.mark.parametrize("rules", ["external", "self"])
 def test_the_scores_are_algoperfs_published_ones(rules: str) -> None:
-    found = performance_scores(algoperf_v05.times(rules), held_out=algoperf_v05.HELD_OUT)
+    scores = performance_scores(algoperf_v05.times(rules), held_out=algoperf_v05.HELD_OUT)
     expected = algoperf_v05.SCORES[rules]
-    assert dict(zip(found["arm"], found["score"].round(4), strict=True)) == expected
-    assert found["score"].is_monotonic_decreasing
+    assert dict(zip(scores["arm"], scores["score"].round(4), strict=True)) == expected
+    assert scores["score"].is_monotonic_decreasing
 
 
 def test_a_score_depends_on_who_takes_part() -> None:
-    found = performance_scores(algoperf_v05.times("external"), held_out=algoperf_v05.HELD_OUT)
-    row = found[found["arm"] == "schedule_free_adamw"].iloc[0]
+    scores = performance_scores(algoperf_v05.times("external"), held_out=algoperf_v05.HELD_OUT)
+    row = scores[scores["arm"] == "schedule_free_adamw"].iloc[0]
     alone = algoperf_v05.times("external").drop(index="shampoo_submission")
     other = performance_scores(alone, held_out=algoperf_v05.HELD_OUT, leave_one_out=False).set_index("arm")
     assert row["without shampoo_submission"] == other.loc["schedule_free_adamw", "score"] > row["score"]
@@ -170,8 +170,8 @@ def tuned(*curves: tuple[str, str, int, str, list[float]]) -> Any:
     )
     rows, parts = [], []
     for i, (arm, config, seed, status, values) in enumerate(curves):
-        told = {"key": f"t{i}", "phase": "tune", "status": status, "problem": "xor", "dataset": "xor"}
-        rows.append({**told, "arm": arm, "config": config, "seed": seed, "valid_loss": values[-1]})
+        row = {"key": f"t{i}", "phase": "tune", "status": status, "problem": "xor", "dataset": "xor"}
+        rows.append({**row, "arm": arm, "config": config, "seed": seed, "valid_loss": values[-1]})
         own = {"key": f"t{i}", "step": range(0, 10 * len(values), 10), "metric": "valid_loss"}
         parts.append(pd.DataFrame({**own, "value": values}))
     report = results.trials[results.trials["phase"] == "report"]
@@ -196,15 +196,15 @@ Z = [("z", "good", seed, "ok", [2.0, 1.5, 0.8]) for seed in range(3)]
 def test_the_target_is_the_median_over_arms_of_best_validation() -> None:
     # Best along the chosen configuration's curves: x .5, .4, .6, median .5; y .3; z .8. Median over arms .5.
     results = tuned(*X, *Y, *Z)
-    found = targets(results)
-    assert found.to_dict("records") == [
+    aims = targets(results)
+    assert aims.to_dict("records") == [
         {"problem": "xor", "metric": "valid_loss", "goal": "min", "target": 0.5, "origin": "tuning"}
     ]
     # The report's own trials have no say.
     reported = results.trials["phase"] == "report"
     results.trials.loc[reported, "valid_loss"] *= 0.01
     results.curves.loc[results.curves["key"].isin(results.trials.loc[reported, "key"]), "value"] *= 0.01
-    pd.testing.assert_frame_equal(targets(results), found)
+    pd.testing.assert_frame_equal(targets(results), aims)
 
 
 def test_higher_may_be_better() -> None:
@@ -222,7 +222,7 @@ def test_without_curves_the_last_score_is_the_best_known() -> None:
 def test_an_arm_that_mostly_diverged_counts_as_the_worst_whatever_it_had_reached() -> None:
     lost = [("y", "good", seed, "diverged" if seed else "ok", [1.0, 0.1, 0.9]) for seed in range(3)]
     assert targets(tuned(*X, *lost, *Z))["target"][0] == 0.8  # .5, infinite, .8
-    gone = [(*each[:3], "failed", each[4]) for each in X]
+    gone = [(*trial[:3], "failed", trial[4]) for trial in X]
     assert math.isnan(targets(tuned(*gone, *lost, *Z))["target"][0])
 
 
@@ -246,8 +246,8 @@ def test_the_median_arm_reaches_the_target_in_half_of_its_tuning_seeds_or_more()
 @pytest.mark.parametrize(("named", "expected"), [(0.25, [0.25, 0.25]), ({"iris": 0.5}, [None, 0.5])])
 def test_the_file_may_name_the_target(named: Any, expected: list[float | None]) -> None:
     results = make_results(("sgd", "adam"), ("xor", "iris"), report={"target": named})
-    found = targets(results)
-    for row, value in zip(found.itertuples(), expected, strict=True):
+    aims = targets(results)
+    for row, value in zip(aims.itertuples(), expected, strict=True):
         assert (row.origin == "file") == (value is not None)
         assert value is None or row.target == value
 

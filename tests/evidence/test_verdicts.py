@@ -23,16 +23,16 @@ INF = math.inf
 
 
 def one(costs: dict[str, list[float]], **options: object) -> Comparison:
-    (found,) = compare(pd.DataFrame(costs), **options)  # type: ignore[arg-type]
-    return found
+    (verdict,) = compare(pd.DataFrame(costs), **options)  # type: ignore[arg-type]
+    return verdict
 
 
 def test_better_says_by_how_much_and_how_sure() -> None:
     # Ten ratios of exactly 2: log 2 apart, half the loss; p = 2^-9
     costs = {"sgd": [math.log(2)] * 10, "adam": [0.0] * 10}
-    found = one(costs, where="two_moons", scale="log")
-    assert (found.a, found.verdict, found.p) == ("adam", "better", 2**-9)
-    assert sentence(found) == (
+    verdict = one(costs, where="two_moons", scale="log")
+    assert (verdict.a, verdict.verdict, verdict.p) == ("adam", "better", 2**-9)
+    assert sentence(verdict) == (
         "adam beats sgd on two_moons on 10 of 10 seeds "
         "(mean gain 50 % lower, 95 % interval 50 to 50 % lower, adjusted p = .002)."
     )
@@ -49,22 +49,22 @@ def test_over_data_sets_in_points() -> None:
 def test_undecided_says_how_many_pairs_it_would_take() -> None:
     rng = np.random.default_rng(3)
     base = rng.normal(size=10)
-    found = one({"rmsprop": list(base), "adam": list(base + rng.normal(0.3, 1, size=10))})
-    assert found.verdict == "undecided"
+    verdict = one({"rmsprop": list(base), "adam": list(base + rng.normal(0.3, 1, size=10))})
+    assert verdict.verdict == "undecided"
     # Student's interval of the mean difference holds 0, and so does the one that is printed.
-    assert sentence(found) == (
-        f"{found.a} and {found.b} cannot be told apart: 10 seeds bound the difference to "
-        f"{number(found.low)} to {number(found.high)}; {about(found.needed_low)} or more would be needed."
+    assert sentence(verdict) == (
+        f"{verdict.a} and {verdict.b} cannot be told apart: 10 seeds bound the difference to "
+        f"{number(verdict.low)} to {number(verdict.high)}; {about(verdict.needed_low)} or more would be needed."
     )
-    assert found.low < 0 < found.high
-    assert found.needed is not None
-    assert 10 < found.needed_low <= found.needed < found.needed_high == INF
+    assert verdict.low < 0 < verdict.high
+    assert verdict.needed is not None
+    assert 10 < verdict.needed_low <= verdict.needed < verdict.needed_high == INF
 
 
 def test_too_few_pairs_give_no_p_value_but_a_number() -> None:
-    found = one({"a": [0.0, 0, 0], "b": [1.0, 2, 3]})
-    assert (found.verdict, found.p, found.needed) == ("too_few", None, 6)
-    assert sentence(found) == (
+    verdict = one({"a": [0.0, 0, 0], "b": [1.0, 2, 3]})
+    assert (verdict.verdict, verdict.p, verdict.needed) == ("too_few", None, 6)
+    assert sentence(verdict) == (
         "3 seeds are too few for a claim about a and b (a is ahead on 3 of 3); 6 would be enough to let "
         "one show."
     )
@@ -75,23 +75,23 @@ def test_fewer_than_six_data_sets_are_description() -> None:
 
 
 def test_numeric_noise_is_a_tie() -> None:
-    found = one({"momentum": [7e-22] * 8, "adam": [6e-22] * 8})
-    assert sentence(found) == "momentum and adam are equal on all 8 seeds."
-    assert found.p == 1
+    verdict = one({"momentum": [7e-22] * 8, "adam": [6e-22] * 8})
+    assert sentence(verdict) == "momentum and adam are equal on all 8 seeds."
+    assert verdict.p == 1
 
 
 def test_divergence_counts_as_the_worst() -> None:
-    found = one({"a": [1.0] * 8, "b": [2.0] * 6 + [INF] * 2})
-    assert (found.verdict, found.wins, found.diverged) == ("better", 8, 2)
-    assert "2 by divergence" in sentence(found)
+    verdict = one({"a": [1.0] * 8, "b": [2.0] * 6 + [INF] * 2})
+    assert (verdict.verdict, verdict.wins, verdict.diverged) == ("better", 8, 2)
+    assert "2 by divergence" in sentence(verdict)
     both = one({"a": [INF] * 8, "b": [INF] * 8})
     assert both.verdict == "tie"
 
 
 def test_failed_and_missing_trials_block_a_claim() -> None:
     costs = {"a": [0.0] * 8, "b": [1.0] * 8}
-    found = one(costs, blocked={"b": "2 failed of 8 trials"})
-    assert sentence(found) == "No claim about a and b: b: 2 failed of 8 trials."
+    verdict = one(costs, blocked={"b": "2 failed of 8 trials"})
+    assert sentence(verdict) == "No claim about a and b: b: 2 failed of 8 trials."
     gap = one({"a": [0.0] * 8, "b": [1.0] * 7 + [math.nan]})
     assert (gap.verdict, gap.reason) == ("blocked", "1 of 8 seeds lacks a partner")
 
@@ -127,14 +127,14 @@ def test_who_is_better_so_far_and_by_how_much_never_contradict_each_other() -> N
     assert near.effect == pytest.approx(0.34)
     # b wins 19 of 20 seeds, but loses one by a hundred: the test speaks for b, the mean against it.
     gaps = [-0.1 - 0.001 * i for i in range(19)] + [100.0]
-    found = one({"a": [0.0] * 20, "b": gaps})
-    assert (found.verdict, found.a, found.wins) == ("typical", "b", 19)
-    assert 0.1 < found.low <= found.effect <= found.high < 0.13  # Hodges and Lehmann's
-    assert found.mean == pytest.approx(-sum(gaps) / 20)
-    assert found.mean_low < 0 < found.mean_high
-    assert sentence(found).startswith("b beats a in a typical run, on 19 of 20 seeds (typical gain 0.109,")
+    verdict = one({"a": [0.0] * 20, "b": gaps})
+    assert (verdict.verdict, verdict.a, verdict.wins) == ("typical", "b", 19)
+    assert 0.1 < verdict.low <= verdict.effect <= verdict.high < 0.13  # Hodges and Lehmann's
+    assert verdict.mean == pytest.approx(-sum(gaps) / 20)
+    assert verdict.mean_low < 0 < verdict.mean_high
+    assert sentence(verdict).startswith("b beats a in a typical run, on 19 of 20 seeds (typical gain 0.109,")
     assert ", adjusted p < .001), but not surely on average (mean gain −4.90, 95 % interval" in sentence(
-        found
+        verdict
     )
 
 

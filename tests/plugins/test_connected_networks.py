@@ -190,7 +190,7 @@ def test_a_cell_sees_no_farther_than_its_steps_reach() -> None:
     moved[0, 60] += 0.05  # the middle of 11 x 11
     a, b = 0.1 * rng.normal(size=(2, 3, 3))
     for steps in (1, 2, 3):
-        one, other = (lattice_picture(each, a, b, 0.0, steps=steps) for each in (picture, moved))
+        one, other = (lattice_picture(shown, a, b, 0.0, steps=steps) for shown in (picture, moved))
         rows, columns = np.nonzero((one != other).reshape(11, 11))
         assert max(np.abs(rows - 5).max(), np.abs(columns - 5).max()) == steps
 

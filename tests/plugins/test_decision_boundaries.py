@@ -345,7 +345,7 @@ def test_a_report_and_its_second_rendering_show_the_same(tmp_path: Path) -> None
     swept = sweep(load(tmp_path, text), out=tmp_path / "run", executor="serial")
     report = write_report(swept, tmp_path / "one")
     again = write_report(load_run(tmp_path / "run"), tmp_path / "two")
-    (figure,) = [each for each in report["figures"] if each["name"] == "decision_boundaries"]
+    (figure,) = [entry for entry in report["figures"] if entry["name"] == "decision_boundaries"]
     assert figure["section"] == "diagnostics"
     assert figure in again["figures"]
     for name in ("decision_boundaries.svg", "decision_boundaries.png"):

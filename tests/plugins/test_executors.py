@@ -32,15 +32,15 @@ def run(
 
 def workers() -> set[int]:
     """Return the live or unburied children of this process, but for Python's own and the kit's."""
-    found = set()
+    pids = set()
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             pid, rest = path.read_text().split(" ", 1)
             if int(rest.rpartition(")")[2].split()[1]) == os.getpid():
                 command = Path(f"/proc/{pid}/cmdline").read_text()
                 if not any(other in command for other in ("resource_tracker", "anncore.testing.elsewhere")):
-                    found.add(int(pid))
-    return found
+                    pids.add(int(pid))
+    return pids
 
 
 @pytest.fixture(autouse=True)
@@ -53,8 +53,8 @@ def _no_process_stays_behind() -> Iterator[None]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_task_comes_back_once_with_its_result(name: str) -> None:
     tasks = [Task("square", number) for number in range(20)]
-    found = dict(run(name, iter(tasks)))
-    assert found == {task: task.number**2 for task in tasks}
+    values = dict(run(name, iter(tasks)))
+    assert values == {task: task.number**2 for task in tasks}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -98,9 +98,9 @@ def test_workers_that_cannot_start_are_a_clear_error() -> None:
 
 
 def test_workers_are_prepared_once_and_used_again() -> None:
-    found = [value for _, value in run("processes", [Task("pid", number) for number in range(12)])]
-    assert len({pid for pid, _ in found}) <= 2
-    assert {prepared for _, prepared in found} == {1}
+    pids = [value for _, value in run("processes", [Task("pid", number) for number in range(12)])]
+    assert len({pid for pid, _ in pids}) <= 2
+    assert {prepared for _, prepared in pids} == {1}
 
 
 def test_workers_live_as_long_as_their_work() -> None:
@@ -133,33 +133,33 @@ def test_no_more_workers_than_tasks() -> None:
 def test_dead_workers_lose_their_own_task_only() -> None:
     tasks = [Task("square", 1), Task("exit", 3), Task("square", 2), Task("die"), Task("square", 3)]
     tasks.append(Task("interrupt"))
-    found = dict(run("processes", tasks))
-    assert found[Task("exit", 3)] == Lost("crashed", "the worker process ended with exit code 3")
-    assert found[Task("die")] == Lost("crashed", "the worker process was killed by SIGKILL")
-    assert found[Task("interrupt")] == Lost("crashed", "a plugin raised KeyboardInterrupt")
-    assert [found[Task("square", number)] for number in (1, 2, 3)] == [1, 4, 9]
+    values = dict(run("processes", tasks))
+    assert values[Task("exit", 3)] == Lost("crashed", "the worker process ended with exit code 3")
+    assert values[Task("die")] == Lost("crashed", "the worker process was killed by SIGKILL")
+    assert values[Task("interrupt")] == Lost("crashed", "a plugin raised KeyboardInterrupt")
+    assert [values[Task("square", number)] for number in (1, 2, 3)] == [1, 4, 9]
 
 
 def test_a_task_past_its_time_is_lost_alone() -> None:
     slow = Task("sleep", 3_600_000, timeout=0.3)  # an hour, which nobody waits for
-    found = dict(run("processes", [slow, Task("square", 2), Task("sleep", 10, timeout=30)]))
-    assert found[slow] == Lost("timeout", "not finished after 0.3 s")
-    assert found[Task("square", 2)] == 4
-    assert found[Task("sleep", 10, timeout=30)] == 10
+    values = dict(run("processes", [slow, Task("square", 2), Task("sleep", 10, timeout=30)]))
+    assert values[slow] == Lost("timeout", "not finished after 0.3 s")
+    assert values[Task("square", 2)] == 4
+    assert values[Task("sleep", 10, timeout=30)] == 10
 
 
 def test_a_huge_result_does_not_block() -> None:
-    found = dict(run("processes", [Task("huge", 30_000_000), Task("huge", 20_000_000)]))
-    assert sorted(map(len, found.values())) == [20_000_000, 30_000_000]
+    values = dict(run("processes", [Task("huge", 30_000_000), Task("huge", 20_000_000)]))
+    assert sorted(map(len, values.values())) == [20_000_000, 30_000_000]
 
 
 def test_a_result_that_cannot_be_sent_or_read_is_lost_alone() -> None:
-    found = dict(run("processes", [Task("odd"), Task("sly"), Task("square", 2)], jobs=1))
-    assert found[Task("odd")] == Lost(
+    values = dict(run("processes", [Task("odd"), Task("sly"), Task("square", 2)], jobs=1))
+    assert values[Task("odd")] == Lost(
         "crashed", "its result cannot be sent: TypeError: odd things stay at home"
     )
-    assert found[Task("sly")] == Lost("crashed", "its result cannot be read: ValueError: not welcome here")
-    assert found[Task("square", 2)] == 4
+    assert values[Task("sly")] == Lost("crashed", "its result cannot be read: ValueError: not welcome here")
+    assert values[Task("square", 2)] == 4
 
 
 def test_a_task_that_cannot_be_sent_is_an_error() -> None:
@@ -172,9 +172,9 @@ def test_workers_run_blas_on_one_thread_and_the_driver_keeps_its_environment(
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
-    found = dict(run("processes", [Task("environment"), Task("blas")], jobs=1))
-    assert set(found[Task("environment")].values()) == {"1"}
-    assert set(found[Task("blas")]) == {1}
+    values = dict(run("processes", [Task("environment"), Task("blas")], jobs=1))
+    assert set(values[Task("environment")].values()) == {"1"}
+    assert set(values[Task("blas")]) == {1}
     assert os.environ["OMP_NUM_THREADS"] == "5"
     assert "MKL_NUM_THREADS" not in os.environ
 
@@ -233,7 +233,7 @@ def test_workers_end_with_their_driver(tmp_path: Path, name: str, what: str, thr
         [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, text=True
     )
     try:
-        pids = wait_for(lambda: tasks_begun(log), lambda found: len(found) == 2)
+        pids = wait_for(lambda: tasks_begun(log), lambda begun: len(begun) == 2)
         assert all(map(alive, pids))
         driver.send_signal(signal.Signals[name])
         out, _ = driver.communicate(timeout=120)
@@ -285,8 +285,8 @@ def test_workers_ignore_an_interrupt(tmp_path: Path) -> None:
             os.kill(pid, signal.SIGINT)
         return False
 
-    found = list(run("processes", [Task("sleep", 100)] * 6, Work(str(log)), stop=stop))
-    assert found == [(Task("sleep", 100), 100)] * 6
+    values = list(run("processes", [Task("sleep", 100)] * 6, Work(str(log)), stop=stop))
+    assert values == [(Task("sleep", 100), 100)] * 6
 
 
 def tasks_begun(log: Path) -> list[int]:
@@ -301,7 +301,7 @@ def alive(pid: int) -> bool:
 
 def wait_for(look: Any, enough: Any, seconds: float = 120) -> Any:
     end = time.monotonic() + seconds
-    while not enough(found := look()):
-        assert time.monotonic() < end, found
+    while not enough(seen := look()):
+        assert time.monotonic() < end, seen
         time.sleep(0.02)
-    return found
+    return seen

@@ -154,10 +154,10 @@ slope = [0.1, 0.2]
     results.trials["activation.slope"] = np.where(results.trials["arm"] == "leaky", 0.2, np.nan)
     results.trials.loc[results.trials["problem"] == "a", "activation.slope"] = 0.1
     results.trials.loc[results.trials["arm"] == "relu", "activation.slope"] = np.nan
-    found = components_of(Study(results))
-    assert list(found) == ["activation"]
-    assert {label: each.name for label, each in found["activation"].items()} == {
+    components = components_of(Study(results))
+    assert list(components) == ["activation"]
+    assert {label: component.name for label, component in components["activation"].items()} == {
         "relu": "relu",
         "leaky": "leaky_relu",
     }
-    assert found["activation"]["leaky"].slope == 0.2
+    assert components["activation"]["leaky"].slope == 0.2

@@ -376,8 +376,8 @@ def test_the_report_says_what_was_watched() -> None:
     ],
 )
 def test_step_0_has_a_place_on_a_log_scale(steps: list[int], places: Any, edges: Any) -> None:
-    found, cells = step_places(np.array(steps))
-    np.testing.assert_allclose(found, places)
+    place, cells = step_places(np.array(steps))
+    np.testing.assert_allclose(place, places)
     assert len(cells) == len(steps) + 1
     if edges is not None:
         np.testing.assert_allclose(cells, edges)

@@ -141,10 +141,10 @@ def test_evaluation_sees_the_teacher_at_the_start_only() -> None:
     for teacher in (True, False):
         network = placed("jordan", 12, 8, teacher=teacher, decay=0.3)
         weights = drawn(network)
-        free, free_of_other = (output(network, weights, each.reshape(5, 12)) for each in (x, other))
+        free, free_of_other = (output(network, weights, sequence.reshape(5, 12)) for sequence in (x, other))
         np.testing.assert_array_equal(free, free_of_other)
         trained, trained_on_other = (
-            output(network, weights, each.reshape(5, 12), training=True) for each in (x, other)
+            output(network, weights, sequence.reshape(5, 12), training=True) for sequence in (x, other)
         )
         assert (trained == trained_on_other).all() != teacher
         np.testing.assert_array_equal(trained[:, :2], free[:, :2])  # the first step is the same

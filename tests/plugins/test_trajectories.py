@@ -57,7 +57,7 @@ def drawn(results: Any) -> Drawing:
 
 
 def line(ax: Any, label: str) -> Any:
-    return next(each for each in ax.lines if each.get_label() == label)
+    return next(artist for artist in ax.lines if artist.get_label() == label)
 
 
 def words(ax: Any) -> str:
@@ -74,7 +74,7 @@ def test_a_path_leads_from_the_start_to_the_minimum_of_the_function(tmp_path: Pa
     np.testing.assert_allclose(y[1:], 0, atol=1e-15)
     assert abs(x[0] + 1) < 0.5
     assert abs(y[0] - 1) < 0.5
-    cross = next(each for each in ax.lines if each.get_marker() == "P")
+    cross = next(artist for artist in ax.lines if artist.get_marker() == "P")
     np.testing.assert_array_equal(np.ravel(cross.get_data()), [0, 0])
     assert "lr 0.25 · f = " in words(ax)
     assert "1 of 2 rates diverge" in words(ax)  # beyond 2 / 4 descent grows
@@ -125,8 +125,8 @@ def test_a_diverged_path_ends_in_a_cross_inside_the_window(tmp_path: Path) -> No
     calm, wild = drawing.figure.axes
     assert calm.get_xlim() == wild.get_xlim()
     assert -3 < calm.get_xlim()[0] < calm.get_xlim()[1] < 3
-    (mark,) = [each for each in wild.lines if each.get_marker() == "x"]
-    x, y = (float(each[0]) for each in mark.get_data())
+    (mark,) = [artist for artist in wild.lines if artist.get_marker() == "x"]
+    x, y = (float(artist[0]) for artist in mark.get_data())
     assert wild.get_xlim()[0] <= x <= wild.get_xlim()[1]
     assert wild.get_ylim()[0] <= y <= wild.get_ylim()[1]
     assert "diverged at step" in words(wild)
@@ -179,12 +179,12 @@ def test_the_seed_shown_is_the_median_s(tmp_path: Path) -> None:
 
 def test_an_objective_comes_with_the_values_of_its_problem(tmp_path: Path) -> None:
     results = ran(tmp_path, BOWL.replace("= 4", "= [4, 9]") + "[optimizer.sgd]\n")
-    found = objectives_of(Study(results))
-    assert {name: each.condition for name, each in found.items()} == {
+    objectives = objectives_of(Study(results))
+    assert {name: objective.condition for name, objective in objectives.items()} == {
         "bowl condition=4": 4,
         "bowl condition=9": 9,
     }
-    assert all(each.spread == 0.1 for each in found.values())
+    assert all(objective.spread == 0.1 for objective in objectives.values())
 
 
 def test_an_objective_without_a_known_minimum_is_measured_from_the_lowest_value(tmp_path: Path) -> None:

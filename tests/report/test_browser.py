@@ -25,8 +25,8 @@ WARMTH = "getComputedStyle(document.body).backgroundColor"
 
 @pytest.fixture(scope="module")
 def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("profile")) as found:
-        yield found
+    with browser(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
 
 
 def written(folder: Path, **options: Any) -> Path:
@@ -122,8 +122,8 @@ def test_no_table_scrolls_sideways_on_a_desk(window: Browser, page: Path, tmp_pa
         ".map(each => each.getAttribute('aria-label'))"
     )
     many = written(tmp_path, arms=tuple(f"optimizer_{i}" for i in range(12)), problems=("two_moons", "xor"))
-    for each in (page, many):
-        window.open(each)
+    for wide in (page, many):
+        window.open(wide)
         assert window.run(overflow) == []
 
 

@@ -55,19 +55,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_a_run_and_its_repetition_are_the_same_to_the_last_digit(folder: Path) -> None:
-    found = compare_runs(folder / "first", folder / "again")
-    assert found["inputs"] == []
-    assert found["trials"] == {"a": 40, "b": 40, "shared": 40, "same": 40}
-    assert {row["verdict"] for row in found["scores"]} == {"equal"}
-    assert not any(each["changed"] for each in found["findings"])
-    assert found["headlines"][0] == found["headlines"][1]
+    comparison = compare_runs(folder / "first", folder / "again")
+    assert comparison["inputs"] == []
+    assert comparison["trials"] == {"a": 40, "b": 40, "shared": 40, "same": 40}
+    assert {row["verdict"] for row in comparison["scores"]} == {"equal"}
+    assert not any(finding["changed"] for finding in comparison["findings"])
+    assert comparison["headlines"][0] == comparison["headlines"][1]
 
 
 @pytest.mark.slow
 def test_what_changed_in_the_inputs_is_told_with_defaults_filled_in(folder: Path, tmp_path: Path) -> None:
-    found = compare_runs(folder / "first", folder / "longer")
-    told = {(row["where"], row["key"]): (row["a"], row["b"]) for row in found["inputs"]}
-    assert told == {
+    comparison = compare_runs(folder / "first", folder / "longer")
+    inputs = {(row["where"], row["key"]): (row["a"], row["b"]) for row in comparison["inputs"]}
+    assert inputs == {
         ("experiment", "train.steps"): (20, 80),
         ("reading", "overrides"): ([], ["train.steps=80"]),
     }
@@ -78,23 +78,25 @@ def test_what_changed_in_the_inputs_is_told_with_defaults_filled_in(folder: Path
     other = run(
         tmp_path, "other", text.replace("n = 60\n[dataset.xor]\nn = 60", "n = 60\n[dataset.xor]\nn = 80")
     )
-    found = compare_runs(folder / "first", other)
-    told = {(row["where"], row["key"]): (row["a"], row["b"]) for row in found["inputs"]}
-    assert told == {
+    comparison = compare_runs(folder / "first", other)
+    inputs = {(row["where"], row["key"]): (row["a"], row["b"]) for row in comparison["inputs"]}
+    assert inputs == {
         ("experiment", "dataset.xor.n"): (60, 80),
         ("experiment", "optimizer.rmsprop"): (None, {}),
     }
-    assert found["only_b"] == {"arms": ["rmsprop"], "problems": []}
-    assert found["trials"]["shared"] == found["trials"]["same"] == 20  # those on two_moons of the old arms
+    assert comparison["only_b"] == {"arms": ["rmsprop"], "problems": []}
+    assert (
+        comparison["trials"]["shared"] == comparison["trials"]["same"] == 20
+    )  # those on two_moons of the old arms
 
 
 @pytest.mark.slow
 def test_changes_are_paired_by_seed_with_interval_and_holm(folder: Path) -> None:
-    found = compare_runs(folder / "first", folder / "longer")
+    comparison = compare_runs(folder / "first", folder / "longer")
     frames = [load_run(folder / name).trials for name in ("first", "longer")]
     frames = [frame[frame["phase"] == "report"] for frame in frames]
     p = {}
-    for row in found["scores"]:
+    for row in comparison["scores"]:
         mine = [f[(f["problem"] == row["problem"]) & (f["arm"] == row["arm"])] for f in frames]
         logs = [np.log(f.sort_values("seed")["test_loss"].to_numpy(float)) for f in mine]
         interval = scipy_stats.ttest_rel(*logs).confidence_interval()
@@ -106,28 +108,30 @@ def test_changes_are_paired_by_seed_with_interval_and_holm(folder: Path) -> None
     adjusted = 0.0
     for place, pair in enumerate(ordered):
         adjusted = min(1.0, max(adjusted, (len(p) - place) * p[pair]))
-        (row,) = [r for r in found["scores"] if (r["problem"], r["arm"]) == pair]
+        (row,) = [r for r in comparison["scores"] if (r["problem"], r["arm"]) == pair]
         assert row["p"] == pytest.approx(adjusted)
         assert row["verdict"] == ("better" if adjusted <= 0.05 else "undecided")
-    assert {row["verdict"] for row in found["scores"]} & {"better"}  # eighty steps learn more than twenty
+    assert {row["verdict"] for row in comparison["scores"]} & {
+        "better"
+    }  # eighty steps learn more than twenty
     turned = compare_runs(folder / "longer", folder / "first")
-    for one, other in zip(found["scores"], turned["scores"], strict=True):
+    for one, other in zip(comparison["scores"], turned["scores"], strict=True):
         assert other["effect"] == pytest.approx(-one["effect"])
         assert (one["verdict"] == "better") == (other["verdict"] == "worse")
 
 
 def test_findings_are_put_side_by_side(folder: Path) -> None:
-    found = compare_runs(folder / "first", folder / "longer")
-    assert [(each["where"], each["arms"]) for each in found["findings"]] == [
+    comparison = compare_runs(folder / "first", folder / "longer")
+    assert [(finding["where"], finding["arms"]) for finding in comparison["findings"]] == [
         ("", ["adam", "sgd"]),
         ("two_moons", ["adam", "sgd"]),
         ("xor", ["adam", "sgd"]),
     ]
-    for each in found["findings"]:
-        winners = [c["ahead"] if c["verdict"] == "better" else "" for c in (each["a"], each["b"])]
-        verdicts = [c["verdict"] for c in (each["a"], each["b"])]
-        assert each["changed"] == (winners[0] != winners[1] or verdicts[0] != verdicts[1])
-        assert each["a"]["sentence"].endswith(".")
+    for finding in comparison["findings"]:
+        winners = [c["ahead"] if c["verdict"] == "better" else "" for c in (finding["a"], finding["b"])]
+        verdicts = [c["verdict"] for c in (finding["a"], finding["b"])]
+        assert finding["changed"] == (winners[0] != winners[1] or verdicts[0] != verdicts[1])
+        assert finding["a"]["sentence"].endswith(".")
 
 
 @pytest.mark.slow
@@ -138,8 +142,8 @@ def test_a_shared_key_with_other_numbers_is_told(folder: Path, tmp_path: Path) -
         (result,) = store.results([trial.key])
         assert result.status == "ok"
         store.add([(trial, result._replace(status="diverged"))])
-    found = compare_runs(folder / "first", tmp_path / "changed")
-    assert found["trials"] == {"a": 40, "b": 40, "shared": 40, "same": 39}
+    comparison = compare_runs(folder / "first", tmp_path / "changed")
+    assert comparison["trials"] == {"a": 40, "b": 40, "shared": 40, "same": 39}
     said = CliRunner().invoke(cli, ["compare", str(folder / "first"), str(tmp_path / "changed")]).output
     assert "40 of 40 and 40 have the same run key; 1 of these gave other results." in said
 
@@ -152,10 +156,10 @@ def test_other_seeds_are_paired_in_order() -> None:
 @pytest.mark.slow
 def test_what_is_measured_otherwise_is_not_compared(folder: Path, tmp_path: Path) -> None:
     other = run(tmp_path, "other", EXPERIMENT + '[select]\nmetric = "valid_accuracy"\n')
-    found = compare_runs(folder / "first", other)
-    assert {row["verdict"] for row in found["scores"]} == {"unlike"}
-    assert found["scores"][0]["reason"] == "test loss in the first, test accuracy in the second"
-    assert found["scores"][0]["effect"] is None
+    comparison = compare_runs(folder / "first", other)
+    assert {row["verdict"] for row in comparison["scores"]} == {"unlike"}
+    assert comparison["scores"][0]["reason"] == "test loss in the first, test accuracy in the second"
+    assert comparison["scores"][0]["effect"] is None
 
 
 @pytest.mark.slow
@@ -214,8 +218,8 @@ def test_the_verb_calls_problems_what_they_are(folder: Path, tmp_path: Path) -> 
     )
     functions = run(tmp_path, "functions", text)
     said = {
-        name: CliRunner().invoke(cli, ["compare", str(each), str(each)]).output
-        for name, each in (("function", functions), ("data set", folder / "first"))
+        name: CliRunner().invoke(cli, ["compare", str(folder_of), str(folder_of)]).output
+        for name, folder_of in (("function", functions), ("data set", folder / "first"))
     }
     for name, output in said.items():
         (header,) = [line for line in output.splitlines() if "change" in line and "p (Holm)" in line]
@@ -226,10 +230,10 @@ def test_the_verb_calls_problems_what_they_are(folder: Path, tmp_path: Path) -> 
 @pytest.mark.slow
 def test_the_verbs_json_is_the_functions(folder: Path) -> None:
     args = ["compare", str(folder / "first"), str(folder / "longer")]
-    found = json.loads(CliRunner().invoke(cli, [*args, "--json"]).output, parse_constant=pytest.fail)
-    assert found == json.loads(json.dumps(compare_runs(*args[1:])))
-    assert found["schema"] == 1
-    assert not any(math.isnan(row["effect"]) for row in found["scores"])
+    comparison = json.loads(CliRunner().invoke(cli, [*args, "--json"]).output, parse_constant=pytest.fail)
+    assert comparison == json.loads(json.dumps(compare_runs(*args[1:])))
+    assert comparison["schema"] == 1
+    assert not any(math.isnan(row["effect"]) for row in comparison["scores"])
 
 
 def test_what_is_no_finished_run_is_one_line(folder: Path, tmp_path: Path) -> None:

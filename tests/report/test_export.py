@@ -276,10 +276,10 @@ def test_every_table_of_the_report_has_a_file_of_its_own() -> None:
     assert {name.removesuffix(".tex") for name in files} == whole | single
 
     def count(sections: Any) -> int:
-        return sum(len(each.tables) + count(each.parts) for each in sections)
+        return sum(len(section.tables) + count(section.parts) for section in sections)
 
-    found = count(sections(plain(build_report(results, {}))))
-    assert len(files) == found + 2  # and the trials, the preview
+    number = count(sections(plain(build_report(results, {}))))
+    assert len(files) == number + 2  # and the trials, the preview
     for name, text in files.items():
         if name != "preview.tex":
             assert f"\\input{{{name.removesuffix('.tex')}}}" in files["preview.tex"]
@@ -343,9 +343,9 @@ def test_a_table_too_wide_for_a_page_is_split_by_columns_that_keep_their_rows_na
     text = tex(arms=arms, problems=problems, regression=())["scores.tex"]
     parts = text.split("\\begin{table}")[1:]
     assert len(parts) > 1
-    found = [body(part) for part in parts]
-    assert {tuple(row[0] for row in rows) for rows in found} == {problems}
-    assert sum(len(rows[0]) - 1 for rows in found) == len(arms)
+    bodies = [body(part) for part in parts]
+    assert {tuple(row[0] for row in rows) for rows in bodies} == {problems}
+    assert sum(len(rows[0]) - 1 for rows in bodies) == len(arms)
     assert all(f"Part {i} of {len(parts)}." in part for i, part in enumerate(parts, 1))
 
 

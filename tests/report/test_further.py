@@ -30,8 +30,8 @@ def steady(**options: Any) -> Any:
         values = {"fast": [1.0, 0.5, 0.4, 0.4, 0.4], "slow": [1.0, 0.9, 0.8, 0.5, 0.5]}[row["arm"]]
         if (row["problem"], row["arm"]) == ("far", "slow"):
             values = [1.0] * 5
-        told = {"key": row["key"], "step": range(0, 50, 10), "metric": "valid_loss", "value": values}
-        parts.append(pd.DataFrame(told))
+        row_of = {"key": row["key"], "step": range(0, 50, 10), "metric": "valid_loss", "value": values}
+        parts.append(pd.DataFrame(row_of))
     results = replace(results, curves=pd.concat(parts, ignore_index=True))
     return results
 
@@ -63,8 +63,8 @@ def test_times_to_target_are_medians_and_a_miss_is_never() -> None:
 def test_a_target_met_at_once_counts_as_one_step() -> None:
     content = build_report(steady(report={"target": 2.0}), {})
     assert {row["steps"] for row in content["speed"]["times"]} == {1.0}
-    told = {each["title"]: each["text"] for each in content["methods"]["paragraphs"]}
-    assert "the experiment file names it" in told["Speed"]
+    texts = {paragraph["title"]: paragraph["text"] for paragraph in content["methods"]["paragraphs"]}
+    assert "the experiment file names it" in texts["Speed"]
 
 
 MAE = """\
@@ -85,9 +85,9 @@ def test_a_metric_that_no_curve_has_is_recorded_where_it_chooses_and_only_there(
         (tmp_path / f"{name}.toml").write_text(MAE.replace("dataset.", f"{select}dataset."))
         experiment = load_experiment(tmp_path / f"{name}.toml")
         results[name] = sweep(experiment, out=tmp_path / name, executor="serial")
-    by_loss, by_mae = (set(each.curves["metric"]) for each in results.values())
+    by_loss, by_mae = (set(results_of.curves["metric"]) for results_of in results.values())
     assert by_mae - by_loss == {"valid_mae"}
-    tune = [each.trials[each.trials["phase"] == "tune"] for each in results.values()]
+    tune = [results_of.trials[results_of.trials["phase"] == "tune"] for results_of in results.values()]
     assert not set(tune[0]["key"]) & set(tune[1]["key"])
     for column in ("train_loss", "valid_loss", "valid_mae"):  # the numbers are the same to the last bit
         assert tune[0][column].to_list() == tune[1][column].to_list()
@@ -159,11 +159,11 @@ def choices(results: Any) -> tuple[str, list[list[str]]]:
     """Return the sentence on what tuning chose, and its table's score and gap cells."""
     content = plain(build_report(results, {}))
     (section,) = [section for section in sections(content) if section.id == "sensitivity"]
-    (each,) = [each for each in section.tables if each.name == "selection"]
+    (table,) = [table for table in section.tables if table.name == "selection"]
     said = [text for text in section.paragraphs if "chosen" in text]
-    assert each.header[4:7] == ["on tuning seeds", "on fresh seeds", "gap"]
-    assert each.numeric[4:7] == (True, True, True)
-    return "".join(said), [[cell.text for cell in row[4:7]] for row in each.rows]
+    assert table.header[4:7] == ["on tuning seeds", "on fresh seeds", "gap"]
+    assert table.numeric[4:7] == (True, True, True)
+    return "".join(said), [[cell.text for cell in row[4:7]] for row in table.rows]
 
 
 def test_the_gap_between_tuning_and_fresh_score_is_shown_for_every_choice() -> None:
@@ -176,13 +176,13 @@ def test_the_gap_between_tuning_and_fresh_score_is_shown_for_every_choice() -> N
     ]
     # it sorts by the logarithms, though 16 is less than 20
     results = chosen("min", (0.5, 0.6), (0.5, 8.0))
-    (each,) = [
-        each
+    (table,) = [
+        table
         for section in sections(plain(build_report(results, {})))
-        for each in section.tables
-        if each.name == "selection"
+        for table in section.tables
+        if table.name == "selection"
     ]
-    assert [row[6].sort for row in each.rows] == pytest.approx([math.log(1.2), math.log(16)])
+    assert [row[6].sort for row in table.rows] == pytest.approx([math.log(1.2), math.log(16)])
     # the fourth root of 1.2 x 0.9 x 16 x 1 is 2.039
     assert said == (
         "On fresh seeds the validation loss of the chosen configurations is on average 104 % higher than on "
@@ -220,10 +220,10 @@ def test_the_table_of_a_real_sweep_is_in_every_view_with_the_trials_own_means(tm
     mean = trials[trials["config"] == row["config"]].groupby("phase")["valid_loss"].mean()
     cells = f"| beale | sgd | {row['config']} | 2 | {mean['tune']:.4g} | {mean['report']:.4g} |"
     wanted = [float(cell) for cell in cells.split("|")[5:7]]
-    (found,) = [
+    (table,) = [
         line for line in render_markdown(content).splitlines() if line.startswith("| beale | sgd | lr")
     ]
-    assert [float(cell) for cell in found.split("|")[5:7]] == pytest.approx(wanted, rel=5e-3)
+    assert [float(cell) for cell in table.split("|")[5:7]] == pytest.approx(wanted, rel=5e-3)
     assert "| function | arm | chosen | of | on tuning seeds | on fresh seeds | gap | at the edge |" in (
         render_markdown(content)
     )

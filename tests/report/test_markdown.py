@@ -36,8 +36,8 @@ def parse(text: str) -> list[Token]:
     return MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(text)
 
 
-def every_table(found: Sequence[Section]) -> Iterator[Table]:
-    for section in found:
+def every_table(parts: Sequence[Section]) -> Iterator[Table]:
+    for section in parts:
         yield from section.tables
         yield from every_table(section.parts)
 
@@ -51,7 +51,7 @@ def read_tables(tokens: Sequence[Token]) -> list[list[list[str]]]:
         elif token.type == "tr_open":
             tables[-1].append([])
         elif token.type == "inline" and before.type in ("th_open", "td_open"):
-            tables[-1][-1].append("".join(each.content for each in token.children or ()))
+            tables[-1][-1].append("".join(child.content for child in token.children or ()))
     return tables
 
 
@@ -78,13 +78,13 @@ def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def test_every_table_has_the_reports_rows_and_cells(written: tuple[Path, Any]) -> None:
     folder, report = written
-    found = read_tables(parse((folder / "report.md").read_text()))
+    tables = read_tables(parse((folder / "report.md").read_text()))
     wanted = [
-        [[line(name) for name in each.header], *([line(cell.text) for cell in row] for row in each.rows)]
-        for each in every_table(sections(report))
+        [[line(name) for name in table.header], *([line(cell.text) for cell in row] for row in table.rows)]
+        for table in every_table(sections(report))
     ]
-    assert len(found) == len(wanted) > 5
-    assert found == wanted
+    assert len(tables) == len(wanted) > 5
+    assert tables == wanted
 
 
 def test_no_name_becomes_html_or_code_or_a_link_or_a_list_of_its_own(written: tuple[Path, Any]) -> None:
@@ -110,9 +110,15 @@ def test_headings_are_the_sections_and_one_title(written: tuple[Path, Any]) -> N
         for token, after in itertools.pairwise(tokens)
         if token.type == "heading_open"
     ]
-    found = sections(report)
-    parts = [[("h2", each.title), *(("h3", part.title) for part in each.parts)] for each in found]
-    assert headings == [("h1", report["title"]), *(each for section in parts for each in section)]
+    top_sections = sections(report)
+    parts = [
+        [("h2", top_section.title), *(("h3", part.title) for part in top_section.parts)]
+        for top_section in top_sections
+    ]
+    assert headings == [
+        ("h1", report["title"]),
+        *(top_section for section in parts for top_section in section),
+    ]
 
 
 @pytest.mark.parametrize("text", ["- a", "+ a", "1. a", "12) a", "# a", "=", "---", "***", "> a", "~~~ a"])

@@ -90,9 +90,9 @@ def check(name: str, results: Results, views: bool = True) -> dict[str, Any]:
         whole[key] for key in ("arms", "problems", "data_sets", "unit")
     ]
     ran = results.trials[results.trials["phase"] == "report"].groupby("problem").size().to_dict()
-    each = len(SWEEPS[name].seeds) * len(whole["arms"])
+    trials = len(SWEEPS[name].seeds) * len(whole["arms"])
     for problem, board in content["leaderboard"]["problems"].items():
-        assert sum(row["not_run"] for row in board) == each - ran.get(problem, 0)
+        assert sum(row["not_run"] for row in board) == trials - ran.get(problem, 0)
         assert sum(row["left_out"] for row in board) == 0
         for row in board:
             assert row["n"] == row["ok"] + row["diverged"] + row["blocked"]

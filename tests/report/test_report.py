@@ -158,7 +158,7 @@ def test_no_variant_of_a_data_set_speaks_for_the_others() -> None:
     )
     report = build_report(results, {})
     assert [c["verdict"] for c in report["comparisons"]["problems"][easy]] == ["better"]
-    tally = [found["text"] for found in report["answer"]["findings"] if found["kind"] == "problems"]
+    tally = [finding["text"] for finding in report["answer"]["findings"] if finding["kind"] == "problems"]
     assert tally == ["Taken one by one, of 2 variants b beats a on 1."]
     assert report["answer"]["headline"] == (
         "b ranks best (mean rank 1.2 of 2); variants of one data set allow no claim over all of them."
@@ -250,16 +250,16 @@ def test_pictures_become_pixels_where_the_page_would_be_too_large(folder: Path) 
     pngs = {name: (folder / "figures" / f"{name}.png").read_bytes() for name in svgs}
 
     def size(pictures: dict[str, Picture]) -> int:
-        return sum(len(each.light) + len(each.dark) for each in pictures.values())
+        return sum(len(picture.light) + len(picture.dark) for picture in pictures.values())
 
     whole = data_uris(svgs, pngs, 10**9)
-    assert all(each.light.startswith("data:image/svg") and not each.dark for each in whole.values())
+    assert all(picture.light.startswith("data:image/svg") and not picture.dark for picture in whole.values())
     limits = [int(size(whole) * share) for share in (0.9, 0.7, 0.5)]
     sizes = [size(data_uris(svgs, pngs, limit)) for limit in limits]
     assert all(got <= limit for got, limit in zip(sizes, limits, strict=True))
     least = data_uris(svgs, pngs, 1)
     assert size(least) < sizes[-1]
-    assert all(each.light.startswith("data:image/") for each in least.values())
+    assert all(picture.light.startswith("data:image/") for picture in least.values())
 
 
 @pytest.mark.slow
@@ -274,9 +274,9 @@ def test_a_figure_of_very_many_points_is_embedded_as_pixels_light_and_dark(tmp_p
         ax.plot(x, np.sin(1e5 * x), ".", color=Theme.of(["a"])["a"].color)
         svg, png = to_svg(sheet), to_png(sheet)
     assert len(embedded(svg)) > MOST_SVG
-    (found,) = data_uris({"f": svg}, {"f": png}, 10**9).values()
+    (picture,) = data_uris({"f": svg}, {"f": png}, 10**9).values()
     images = []
-    for uri in found:
+    for uri in picture:
         kind, data = uri.split(";base64,")
         assert kind == "data:image/png"
         image = Image.open(io.BytesIO(base64.b64decode(data)))
@@ -291,7 +291,7 @@ def test_a_figure_of_very_many_points_is_embedded_as_pixels_light_and_dark(tmp_p
             for c in colors_of(image)
         ]
         assert min(near) <= 6
-    assert len(found.light) + len(found.dark) < len(svg)
+    assert len(picture.light) + len(picture.dark) < len(svg)
 
 
 def colors_of(image: Any) -> list[tuple[int, int, int]]:
@@ -326,8 +326,8 @@ def test_the_dark_twin_has_the_same_pixels_and_a_palette_that_every_reader_accep
 
 def test_a_page_that_is_dark_gets_the_dark_pixels(folder: Path) -> None:
     content = json.loads((folder / "report.json").read_text())
-    svgs = {each["name"]: (folder / each["svg"]).read_text() for each in content["figures"]}
-    pngs = {each["name"]: (folder / each["png"]).read_bytes() for each in content["figures"]}
+    svgs = {figure["name"]: (folder / figure["svg"]).read_text() for figure in content["figures"]}
+    pngs = {figure["name"]: (folder / figure["png"]).read_bytes() for figure in content["figures"]}
     name = content["figures"][0]["name"]
     svgs[name] = svgs[name].replace("</svg>", f"<!-- -->{'<path/>' * 200_000}</svg>")
     page = Page(render_html(content, svgs, pngs))
@@ -356,7 +356,7 @@ def test_a_phone_gets_the_narrow_drawings_as_far_as_the_page_has_room(folder: Pa
 
 @pytest.mark.parametrize(("light", "dark"), [*zip(LIGHT, DARK, strict=True), *TOKENS.values()])
 def test_the_themes_colours_have_their_dark_values_as_pixels_too(light: str, dark: str) -> None:
-    given, wanted = (np.array([list(bytes.fromhex(each[1:]))]) for each in (light, dark))
+    given, wanted = (np.array([list(bytes.fromhex(colour[1:]))]) for colour in (light, dark))
     np.testing.assert_allclose(dark_colors(given), wanted, atol=17 if light == "#fffffe" else 0)
 
 
@@ -375,7 +375,7 @@ def test_a_page_of_very_many_arms_and_data_sets_stays_below_5_mb(tmp_path: Path)
     page = Page((tmp_path / "report.html").read_text())
     assert len(page.all("img")) == len(report["figures"]) > 6
     assert len(report["comparisons"]["problems"]["set0"]) == 300
-    captions = [each.caption for each in sections(report)[1].tables]
+    captions = [table.caption for table in sections(report)[1].tables]
     assert "Of 300 pairs those of arm24; report.json has all." in captions[0]
     assert len(sections(report)[1].tables[0].rows) == 24
 
@@ -406,10 +406,10 @@ def test_hostile_names_are_harmless_in_markdown(hostile: Path) -> None:
     fenced = re.sub(r"^(`{3,})toml\n.*?^\1$", "", text, flags=re.S | re.M)
     assert "<" not in re.sub(r"\\<", "", fenced)
     tables = re.findall(r"(?:^\|.*\n)+", fenced, flags=re.M)
-    assert sum("tick" in each for each in tables) >= 3
-    for each in tables:
-        pipes = {len(re.findall(r"(?<!\\)\|", line)) for line in each.splitlines()}
-        assert len(pipes) == 1, each
+    assert sum("tick" in table for table in tables) >= 3
+    for table in tables:
+        pipes = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
+        assert len(pipes) == 1, table
     assert "`````toml" in text  # a longer fence than any inside
 
 

@@ -34,13 +34,13 @@ def few(**options: Any) -> Any:
 def properties(node: Any = CONTENT, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield every property of the schema by its path, those of definitions among them."""
     if isinstance(node, dict):
-        for key, each in node.get("properties", {}).items():
-            yield f"{path}.{key}", each
-        for key, each in node.items():
-            yield from properties(each, path if key in ("properties", "items") else f"{path}.{key}")
+        for key, value in node.get("properties", {}).items():
+            yield f"{path}.{key}", value
+        for key, value in node.items():
+            yield from properties(value, path if key in ("properties", "items") else f"{path}.{key}")
     elif isinstance(node, list):
-        for each in node:
-            yield from properties(each, path)
+        for value in node:
+            yield from properties(value, path)
 
 
 def test_the_schema_is_one_and_of_the_version_that_is_written() -> None:
@@ -59,34 +59,34 @@ def test_every_object_of_the_schema_names_all_its_keys_or_none() -> None:
             if "properties" in node and own:
                 assert node["additionalProperties"] is False
                 assert set(node["required"]) <= set(node["properties"])
-            for each in node.values():
-                walk(each)
+            for value in node.values():
+                walk(value)
         elif isinstance(node, list):
-            for each in node:
-                walk(each)
+            for value in node:
+                walk(value)
 
     walk(CONTENT)
 
 
 def test_every_property_says_more_than_its_name() -> None:
-    found = dict(properties())
-    assert len(found) > 200
-    for path, each in found.items():
-        said = each.get("description", "")
+    described = dict(properties())
+    assert len(described) > 200
+    for path, node in described.items():
+        said = node.get("description", "")
         name = set(re.findall("[a-z]+", path.rpartition(".")[2].lower()))
         beyond = [word for word in re.findall("[a-z]+", said.lower()) if word not in name]
         assert len(beyond) >= 3, path
         assert said.endswith((".", "?", '"')), path
-    assert all(each["description"] for each in CONTENT["$defs"].values())
+    assert all(node["description"] for node in CONTENT["$defs"].values())
 
 
 def test_what_may_be_null_says_when() -> None:
-    def may_be_null(each: Any) -> bool:
-        return "null" in each.get("type", ()) or {"type": "null"} in each.get("oneOf", ())
+    def may_be_null(node: Any) -> bool:
+        return "null" in node.get("type", ()) or {"type": "null"} in node.get("oneOf", ())
 
-    found = [(path, each["description"]) for path, each in properties() if may_be_null(each)]
-    assert len(found) > 40
-    assert [path for path, said in found if "null" not in said] == []
+    conditional = [(path, node["description"]) for path, node in properties() if may_be_null(node)]
+    assert len(conditional) > 40
+    assert [path for path, said in conditional if "null" not in said] == []
 
 
 def test_no_description_speaks_of_a_key_that_is_not_there() -> None:

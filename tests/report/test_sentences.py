@@ -389,7 +389,7 @@ def _unlike(results: Results, problem: str) -> Results:
     )
 
 
-def told(content: dict[str, Any]) -> Iterator[str]:
+def sentences_of(content: dict[str, Any]) -> Iterator[str]:
     """Yield every sentence of a report."""
     yield content["answer"]["headline"]
     yield from (finding["text"] for finding in content["answer"]["findings"])
@@ -467,7 +467,7 @@ def test_every_sentence_of_every_report_is_sound_and_every_branch_is_looked_at(r
     with reached.watching():
         for name, results in worlds():
             content = plain(build_report(results, {}))
-            for text in told(shown(content)):  # type: ignore[arg-type]
+            for text in sentences_of(shown(content)):  # type: ignore[arg-type]
                 wrong |= dict.fromkeys(faults(text), f"{name}: {text}")
             for text in cells(sections(content)):
                 wrong |= {text: name} if text.strip() in ("nan", "None", "inf", "") else {}

@@ -151,13 +151,13 @@ def over_data_sets(results: Results, repetition: int, repetitions: int) -> Resul
     The luck of one data set's draw, weights and batches must say nothing of another's, as data sets are the
     units of the test: each has a block of seeds of its own, by turns, so that every trial serves once.
     """
-    each = 2 * SEEDS_EACH
+    seeds = 2 * SEEDS_EACH
     trials = results.trials.copy()
     place = trials["problem"].map({problem: i for i, problem in enumerate(results.plan.problems)})
-    own = trials["seed"] - each * ((repetition + place) % repetitions)
+    own = trials["seed"] - seeds * ((repetition + place) % repetitions)
     trials["arm"] = np.where(own >= SEEDS_EACH, "copy", "arm")
     trials["seed"] = own % SEEDS_EACH
-    trials = trials[(own >= 0) & (own < each)]
+    trials = trials[(own >= 0) & (own < seeds)]
     assert (trials.groupby(["problem", "arm"]).size() == SEEDS_EACH).all()
     experiment: Any = SimpleNamespace(
         **{name: getattr(results.experiment, name) for name in dir(results.experiment) if name[0] != "_"}

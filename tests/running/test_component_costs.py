@@ -239,7 +239,7 @@ def test_an_unknown_name_is_an_error_with_the_way_out(registry: Registry, name: 
 def test_a_part_at_its_defaults_brings_its_references(local: Path) -> None:
     registry = load_registry([local])
     part = default_part(registry, registry.get("optimizer", "by_matrix"))
-    assert [each.name for each in part.refs["inner"]] == ["annx:sgd"]
+    assert [inner.name for inner in part.refs["inner"]] == ["annx:sgd"]
 
 
 # The command

@@ -609,8 +609,8 @@ def test_a_verb_of_ours_is_reserved(tmp_path: Path) -> None:
 
 def test_a_click_command_keeps_the_promises_of_a_command() -> None:
     outcomes = [check.outcome() for check in checks_for(greet)]
-    assert {outcome.check.name: outcome.reason for outcome in outcomes if outcome.reason} == {}
-    assert "help" in {outcome.check.name for outcome in outcomes}
+    assert {outcome.name: outcome.reason for outcome in outcomes if outcome.reason} == {}
+    assert "help" in {outcome.name for outcome in outcomes}
 
 
 def test_a_format_called_like_a_data_set_gives_way_to_it() -> None:

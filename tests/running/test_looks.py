@@ -25,9 +25,9 @@ def test_the_interval_holds_the_centres_that_the_test_does_not_reject() -> None:
     rng = np.random.default_rng(1)
     for pairs in (9, 14, 25):
         d = rng.normal(0.4, 1, pairs) * rng.choice([0.1, 1, 10], pairs)
-        found = always_valid_interval(d, 0.9)
-        for centre in np.concatenate([rng.normal(0, 3, 40), np.array(found[1:3]) + 1e-9, [found.value]]):
-            held = found.low <= centre <= found.high
+        ends = always_valid_interval(d, 0.9)
+        for centre in np.concatenate([rng.normal(0, 3, 40), np.array(ends[1:3]) + 1e-9, [ends.value]]):
+            held = ends.low <= centre <= ends.high
             assert held == (always_valid_p(d - centre)[-1] > 0.1), centre
 
 
@@ -41,7 +41,7 @@ def test_eight_equal_gaps_bound_their_centre_and_seven_do_not() -> None:
 @pytest.mark.slow
 def test_the_ends_by_hand() -> None:
     d = np.array([3.0, 1, 4, 1.5, 5, 9, 2, 6, 5.5, 3.5, 8])
-    found = always_valid_interval(d)
+    ends = always_valid_interval(d)
 
     def capital(centre: float) -> float:
         gaps, best = d - centre, 1.0
@@ -54,8 +54,8 @@ def test_the_ends_by_hand() -> None:
 
     centres = np.arange(-2.01, 12, 0.05)
     kept = [centre for centre in centres if capital(centre) < 20]
-    assert found.low == pytest.approx(kept[0], abs=0.06)
-    assert found.high == pytest.approx(kept[-1], abs=0.06)
+    assert ends.low == pytest.approx(kept[0], abs=0.06)
+    assert ends.high == pytest.approx(kept[-1], abs=0.06)
 
 
 def test_gaps_that_only_grow_leave_the_far_end_open() -> None:
@@ -90,8 +90,8 @@ def test_an_interval_leaves_0_out_only_where_p_is_small_and_never_grows(gaps: li
 def test_a_minority_of_divergences_leaves_the_near_end_finite() -> None:
     rng = np.random.default_rng(4)
     d = np.where(np.arange(30) % 5 == 0, INF, rng.normal(1, 0.2, 30))
-    found = always_valid_interval(d)
-    assert 0.5 < found.low < found.value < 2
+    ends = always_valid_interval(d)
+    assert 0.5 < ends.low < ends.value < 2
     assert always_valid_interval(np.full(9, INF))[:3] == (INF, INF, INF)
 
 
@@ -99,8 +99,8 @@ def covers(rng: Any, draw: Any, centre: float, looks: range) -> tuple[bool, bool
     """Return whether all looks' intervals hold the centre, the always valid ones and Student's."""
     d = draw(rng, looks[-1])
     ours = [always_valid_interval(d[:n]) for n in looks]
-    held = all(math.isnan(each.low) or each.low <= centre <= each.high for each in ours)
-    return held, all(each.low <= centre <= each.high for each in (mean_interval(d[:n]) for n in looks))
+    held = all(math.isnan(bounds.low) or bounds.low <= centre <= bounds.high for bounds in ours)
+    return held, all(bounds.low <= centre <= bounds.high for bounds in (mean_interval(d[:n]) for n in looks))
 
 
 DRAWS = {
@@ -137,8 +137,10 @@ def test_intervals_of_scores_hold_together_too(repetitions: int, fewest: int) ->
     held = 0
     for _ in range(repetitions):
         x = rng.normal(size=60)
-        found = (mean_interval(x[:n], level=level_at(k)) for k, n in enumerate((6, 9, 14, 21, 32, 48, 60), 1))
-        held += all(low <= 0 <= high for _, low, high, _ in found)
+        intervals = (
+            mean_interval(x[:n], level=level_at(k)) for k, n in enumerate((6, 9, 14, 21, 32, 48, 60), 1)
+        )
+        held += all(low <= 0 <= high for _, low, high, _ in intervals)
     assert held >= fewest
 
 

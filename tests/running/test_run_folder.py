@@ -56,14 +56,14 @@ def test_a_run_folder_holds_what_is_documented_and_nothing_else(tmp_path: Path) 
 def test_results_come_back_from_a_run_folder(tmp_path: Path) -> None:
     results = swept(tmp_path, overrides=["train.eval_every=2"])
     (tmp_path / "small.toml").unlink()
-    found = load_run(tmp_path / "run")
-    pd.testing.assert_frame_equal(found.trials, results.trials)
-    pd.testing.assert_frame_equal(found.curves, results.curves)
-    pd.testing.assert_frame_equal(found.selection, results.selection)
-    assert found.plan == results.plan
-    assert found.experiment.name == "small"
-    assert found.experiment.document == results.experiment.document
-    assert found.experiment.select == results.experiment.select
+    loaded = load_run(tmp_path / "run")
+    pd.testing.assert_frame_equal(loaded.trials, results.trials)
+    pd.testing.assert_frame_equal(loaded.curves, results.curves)
+    pd.testing.assert_frame_equal(loaded.selection, results.selection)
+    assert loaded.plan == results.plan
+    assert loaded.experiment.name == "small"
+    assert loaded.experiment.document == results.experiment.document
+    assert loaded.experiment.select == results.experiment.select
     assert len(load_run(tmp_path / "run", curves=False).curves) == 0
 
 
@@ -125,12 +125,12 @@ def test_a_store_that_cannot_be_opened_leaves_no_folder(
 
 def test_the_environment_names_versions_machine_and_commit(tmp_path: Path) -> None:
     registry = anncore.load_registry()
-    found = environment(registry, tmp_path, ["annx"])
-    assert json.loads(json.dumps(found)) == found
-    assert found["packages"]["numpy"] == __import__("numpy").__version__
-    assert found["plugins"]["annx"] == anncore.__version__
-    assert "blas" in found["blas"].lower() or found["blas"]
-    assert found["git_commit"] is None
+    facts = environment(registry, tmp_path, ["annx"])
+    assert json.loads(json.dumps(facts)) == facts
+    assert facts["packages"]["numpy"] == __import__("numpy").__version__
+    assert facts["plugins"]["annx"] == anncore.__version__
+    assert "blas" in facts["blas"].lower() or facts["blas"]
+    assert facts["git_commit"] is None
     quiet = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
 
     def git(*arguments: str) -> str:

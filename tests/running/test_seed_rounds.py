@@ -70,14 +70,14 @@ def test_two_rounds_settle_what_six_seeds_cannot(tmp_path: Path) -> None:
     assert results.experiment.rounds == Rounds((6, 9), 60, 0)
     assert sorted(results.trials["seed"].unique()) == list(range(100, 109))
     content = build_report(results, {})
-    (found,) = content["comparisons"]["problems"][content["problems"][0]]
-    assert (found["a"], found["verdict"], found["n"]) == ("moving", "better", 9)
+    (comparison,) = content["comparisons"]["problems"][content["problems"][0]]
+    assert (comparison["a"], comparison["verdict"], comparison["n"]) == ("moving", "better", 9)
     loss = results.trials.pivot_table("test_loss", "seed", "arm")
     gaps = np.log(loss["still"] / loss["moving"]).to_numpy()
     ranks = [np.mean(np.abs(gaps[: j + 1]) <= abs(gaps[j])) for j in range(9)]
     bets = np.sign(gaps) * np.sqrt(ranks)
     capital = [integrate.quad(lambda x, n=n: np.prod(1 + x * bets[:n]) / 2, -1, 1)[0] for n in range(1, 10)]
-    assert found["p"] == pytest.approx(1 / max(capital))
+    assert comparison["p"] == pytest.approx(1 / max(capital))
 
 
 def norm_of(x: Any) -> tuple[float, float]:
@@ -91,20 +91,20 @@ def test_the_report_says_how_often_it_looked_and_by_which_method(tmp_path: Path)
     assert content["rounds"] == {"looks": (6, 9), "most": 60, "open": 0}
     texts = [finding["text"] for finding in content["answer"]["findings"]]
     assert "Every claim on a data set is settled after 2 looks (at 6 and 9 seeds)." in texts
-    told = {each["title"]: each["text"] for each in content["methods"]["paragraphs"]}
-    assert "2 looks, at 6 and 9 seeds" in told["Rounds"]
-    assert "Ville" in told["Rounds"]
-    assert "all looks' intervals hold the true one together" in told["Rounds"]
+    paragraphs = {paragraph["title"]: paragraph["text"] for paragraph in content["methods"]["paragraphs"]}
+    assert "2 looks, at 6 and 9 seeds" in paragraphs["Rounds"]
+    assert "Ville" in paragraphs["Rounds"]
+    assert "all looks' intervals hold the true one together" in paragraphs["Rounds"]
     # Scores at the second look: 5 % / (2 · 3) of error.
     assert content["level"] == pytest.approx(1 - 0.05 / 6)
-    assert "are at 99.17 %" in told["Rounds"]
+    assert "are at 99.17 %" in paragraphs["Rounds"]
     problem = content["problems"][0]
     (row,) = [row for row in content["leaderboard"]["problems"][problem] if row["arm"] == "moving"]
     trials = results.trials[results.trials["arm"] == "moving"]
     wide = scipy_stats.t.interval(1 - 0.05 / 6, 8, *norm_of(np.log(trials["test_loss"])))
     assert (row["low"], row["high"]) == pytest.approx(tuple(np.exp(wide)))
-    assert "Wilcoxon" not in told["Within one data set"]
-    assert any(each.startswith("Shafer (2021)") for each in content["methods"]["references"])
+    assert "Wilcoxon" not in paragraphs["Within one data set"]
+    assert any(paragraph.startswith("Shafer (2021)") for paragraph in content["methods"]["references"])
 
 
 def test_copies_of_one_arm_are_settled_at_once(tmp_path: Path) -> None:
@@ -135,11 +135,11 @@ def test_the_same_command_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     half = run(tmp_path, stopper=stopper, on_event=stop)
     assert half.stopped == "interrupted"
     assert half.experiment.rounds == Rounds((6, 9), 60, None)
-    told: list[Any] = []
-    results = run(tmp_path, on_event=told.append)
+    events: list[Any] = []
+    results = run(tmp_path, on_event=events.append)
     assert without_seconds(results) == expected
     assert results.experiment.rounds == Rounds((6, 9), 60, 0)
-    (begun,) = [event for event in told if isinstance(event, PhaseStarted)]
+    (begun,) = [event for event in events if isinstance(event, PhaseStarted)]
     assert (begun.total, begun.todo) == (18, 6)
 
 
@@ -157,9 +157,9 @@ def test_another_experiment_in_the_same_folder_begins_anew(tmp_path: Path) -> No
 
 def test_fresh_runs_each_trial_once(tmp_path: Path) -> None:
     run(tmp_path)
-    told: list[Any] = []
-    run(tmp_path, fresh=True, on_event=told.append)
-    assert [event.todo for event in told if isinstance(event, PhaseStarted)] == [12, 6]
+    events: list[Any] = []
+    run(tmp_path, fresh=True, on_event=events.append)
+    assert [event.todo for event in events if isinstance(event, PhaseStarted)] == [12, 6]
 
 
 def test_a_folder_gives_back_what_was_swept(tmp_path: Path) -> None:
@@ -211,8 +211,8 @@ def test_commands_tell_of_the_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyP
     so_far = "until decided, so far: looked at 6, 9 seeds of at most 60, 0 claims open\n"
     assert so_far in invoke("status", "reports/x").stdout
     assert so_far in invoke("plan", "x.toml").stdout
-    told = json.loads(invoke("status", "reports/x", "--json").stdout)
-    assert told["rounds"] == {"looks": [6, 9], "most": 60, "open": 0}
+    status = json.loads(invoke("status", "reports/x", "--json").stdout)
+    assert status["rounds"] == {"looks": [6, 9], "most": 60, "open": 0}
     assert "18 of 18 done, 0 to do" in invoke("plan", "x.toml", "--until-decided").stdout
     report = (tmp_path / "reports" / "x" / "report.md").read_text()
     assert invoke("report", "reports/x").exit_code == 0

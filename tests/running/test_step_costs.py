@@ -94,8 +94,8 @@ def test_seconds_to_the_target_are_steps_times_the_cost(tmp_path: Path) -> None:
     content = build_report(results, {})
     assert content["speed"]["clock"] == "alone"
     assert {row["arm"]: row["seconds"] for row in content["costs"]} == seconds
-    told = {each["title"]: each["text"] for each in content["methods"]["paragraphs"]}
-    assert "times the cost of a step" in told["Speed"]
+    texts = {paragraph["title"]: paragraph["text"] for paragraph in content["methods"]["paragraphs"]}
+    assert "times the cost of a step" in texts["Speed"]
     assert "what one costs the arm alone" in render_markdown(plain(content))
 
 
@@ -105,8 +105,8 @@ def test_a_folder_gives_costs_back_and_does_not_measure_again(tmp_path: Path) ->
     assert load_run(tmp_path / "run").costs == first.costs
     assert run(tmp_path).costs == first.costs
     assert run(tmp_path, fresh=True).costs != first.costs
-    told = json.loads((tmp_path / "run" / "costs.json").read_text())
-    assert [each["arm"] for each in told["costs"]] == ["slow", "quick"]
+    costs = json.loads((tmp_path / "run" / "costs.json").read_text())
+    assert [cost["arm"] for cost in costs["costs"]] == ["slow", "quick"]
 
 
 @pytest.mark.slow

@@ -59,17 +59,17 @@ ODD = [
 def test_floats_come_back_bit_for_bit(values: list[float], names: list[str]) -> None:
     steps = range(0, 10 * len(values), 10)
     series = dict.fromkeys(names, values)
-    found_steps, found = unpack_floats(pack_floats(series, list(steps)))
+    found_steps, series_again = unpack_floats(pack_floats(series, list(steps)))
     assert found_steps == tuple(steps)
-    assert list(found) == names
-    assert all(bits(row) == bits(values) for row in found.values())
+    assert list(series_again) == names
+    assert all(bits(row) == bits(values) for row in series_again.values())
 
 
 def test_no_series_and_odd_floats_come_back() -> None:
     assert unpack_floats(pack_floats({})) == ((), {})
-    _, found = unpack_floats(pack_floats({"a": ODD, "b": ODD[::-1]}))
-    assert bits(found["a"]) == bits(ODD)
-    assert bits(found["b"]) == bits(ODD[::-1])
+    _, series = unpack_floats(pack_floats({"a": ODD, "b": ODD[::-1]}))
+    assert bits(series["a"]) == bits(ODD)
+    assert bits(series["b"]) == bits(ODD[::-1])
 
 
 def test_a_blob_of_long_curves_is_smaller_than_its_floats() -> None:
@@ -95,11 +95,11 @@ def test_a_result_comes_back_as_it_was(tmp_path: Path) -> None:
     with Store(tmp_path / "s.sqlite") as store:
         store.add([(trial, result)])
     with Store(tmp_path / "s.sqlite", write=False) as store:
-        (found,) = store.results([trial.key])
+        (result_again,) = store.results([trial.key])
         (without,) = store.results([trial.key], curves=False)
-    assert bits(found.metrics.values()) == bits(ODD)
-    assert [bits(row) for row in found.curves.values()] == [bits(ODD)] * 2
-    assert found._replace(metrics={}, curves={}) == result._replace(metrics={}, curves={})
+    assert bits(result_again.metrics.values()) == bits(ODD)
+    assert [bits(row) for row in result_again.curves.values()] == [bits(ODD)] * 2
+    assert result_again._replace(metrics={}, curves={}) == result._replace(metrics={}, curves={})
     assert without._replace(metrics={}) == result._replace(metrics={}, steps=(), curves={})
 
 
@@ -205,9 +205,9 @@ def test_a_killed_writer_leaves_its_rows_and_no_lock(tmp_path: Path) -> None:
     keys = [make_trial(seed).key for seed in range(said + 5)]
     for write in (False, True):  # to read it, recovery must not need the writer's rights
         with Store(path, write=write) as store:
-            found = store.statuses(keys)
+            statuses = store.statuses(keys)
         # The last one may have been kept and not yet announced.
-        assert set(keys[: said + 1]) <= set(found) <= set(keys[: said + 2])
+        assert set(keys[: said + 1]) <= set(statuses) <= set(keys[: said + 2])
 
 
 def test_another_program_s_lock_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

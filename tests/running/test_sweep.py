@@ -46,14 +46,14 @@ class Idle(Executor):
 
 
 def children() -> set[int]:
-    found = set()
+    processes = set()
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             if int(path.read_text().rpartition(")")[2].split()[1]) == os.getpid():
                 command = Path(f"/proc/{path.parent.name}/cmdline").read_text()
                 if not any(other in command for other in ("resource_tracker", "anncore.testing.elsewhere")):
-                    found.add(int(path.parent.name))
-    return found
+                    processes.add(int(path.parent.name))
+    return processes
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +89,10 @@ def test_a_sweep_tunes_selects_and_reports_on_fresh_seeds(tmp_path: Path) -> Non
     ]
     assert (results.missing, results.failures, results.stopped) == (0, 0, "")
     started = [event for event in events if isinstance(event, PhaseStarted)]
-    assert [(each.phase, each.total, each.todo) for each in started] == [("tune", 10, 10), ("report", 6, 6)]
+    assert [(phase.phase, phase.total, phase.todo) for phase in started] == [
+        ("tune", 10, 10),
+        ("report", 6, 6),
+    ]
     stacks = [event for event in events if isinstance(event, StackDone)]
     assert sum(len(event.results) for event in stacks) == 16
     assert stacks[-1].counts == {"ok": 6}
@@ -329,8 +332,8 @@ def test_a_trial_that_hangs_is_timed_out_alone(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("annx_plugins.executors.processes.WARM_UP", 4.0)
     text = '\nseeds.report = [0]\nlimits.timeout = "2s"\noptimizer.trouble.how = ["none", "hang"]\n'
     trials = sweep(load(tmp_path, text), out=tmp_path / "run", jobs=1).trials
-    found = trials[["optimizer.how", "status", "error"]].to_numpy().tolist()
-    assert found == [["none", "ok", ""], ["hang", "timeout", "not finished after 2 s"]]
+    rows = trials[["optimizer.how", "status", "error"]].to_numpy().tolist()
+    assert rows == [["none", "ok", ""], ["hang", "timeout", "not finished after 2 s"]]
 
 
 @pytest.mark.slow
@@ -372,9 +375,9 @@ def test_results_of_other_trials_are_refused(tmp_path: Path) -> None:
     trials = list(make_plan(experiment).report(None))
     other = TrialResult("other", "ok")
     work = Work((), experiment.registry, train=lambda trials, registry: [other] * len(trials))
-    found = work(Task(tuple(trials)))
-    assert [result.status for result in found] == ["failed", "failed"]  # type: ignore[union-attr]
-    assert "the results of other trials" in found[0].error  # type: ignore[union-attr]
+    outcomes = work(Task(tuple(trials)))
+    assert [result.status for result in outcomes] == ["failed", "failed"]  # type: ignore[union-attr]
+    assert "the results of other trials" in outcomes[0].error  # type: ignore[union-attr]
 
 
 def test_a_trial_that_stands_twice_in_the_plan_is_run_once(tmp_path: Path) -> None:
@@ -439,9 +442,9 @@ def group_exists(group: int) -> bool:
 def read_until(driver: subprocess.Popen[str], line: str, count: int = 1) -> None:
     assert driver.stdout is not None
     while count:
-        found = driver.stdout.readline()
-        assert found, driver.stderr.read() if driver.stderr else ""
-        count -= found.strip() == line
+        read_line = driver.stdout.readline()
+        assert read_line, driver.stderr.read() if driver.stderr else ""
+        count -= read_line.strip() == line
 
 
 @pytest.mark.slow
@@ -489,10 +492,10 @@ def test_the_first_interrupt_drains_and_the_same_command_resumes(
     assert (driver.returncode, err) == (0, "")
     assert "StopRequested\n" in out
     assert out.endswith(f"stopped: {reason}\n")
-    found = load_run(tmp_path / "run")
-    assert 0 < len(found.trials) < 48
-    assert len(found.selection) == 0  # nothing is chosen from half of the tuning
-    assert set(found.trials["status"]) == {"ok"}
+    loaded = load_run(tmp_path / "run")
+    assert 0 < len(loaded.trials) < 48
+    assert len(loaded.selection) == 0  # nothing is chosen from half of the tuning
+    assert set(loaded.trials["status"]) == {"ok"}
     sweep(load_slow(tmp_path), out=tmp_path / "run", executor="serial")
     assert tables(tmp_path / "run") == slow_tables
 

@@ -33,7 +33,7 @@ def registry() -> Registry:
 def failures(cls: Any, **how: Any) -> dict[str, str]:
     """Run every check and return the reasons of those that fail, by name."""
     outcomes = [check.outcome() for check in checks_for(cls, **how)]
-    return {outcome.check.name: outcome.reason for outcome in outcomes if outcome.reason}
+    return {outcome.name: outcome.reason for outcome in outcomes if outcome.reason}
 
 
 @parametrize_with_checks([*RIGHT.values(), *(cls for _, cls in OPENED)])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from anncore import Exporter, ExportInput, hookimpl, latex_files
+from anncore import Exporter, ExportInput, hookimpl
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,8 @@ class LaTeX(Exporter):
     name: ClassVar[str] = "latex"
 
     def files(self, data: ExportInput) -> Mapping[str, bytes]:
+        from anncore import latex_files  # it brings the whole report, which `annx list` need not wait for
+
         return latex_files(data)
 
 

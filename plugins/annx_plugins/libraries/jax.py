@@ -12,13 +12,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from anncore import (
-    Activation,
     Array,
     Component,
     ComponentError,
     Library,
-    Loss,
     Made,
+    MadeActivation,
+    MadeLoss,
     count_positional,
     hookimpl,
     read_signature,
@@ -80,17 +80,10 @@ def _exact() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class JaxActivation(_Computed, Activation):
+class JaxActivation(_Computed, MadeActivation):
     """A function of JAX; its gradient by JAX."""
 
     averaged: ClassVar[bool] = False
-
-    @property
-    def kinks(self) -> tuple[float, ...]:  # type: ignore[override]
-        return self.corners(lambda z: self.backward(np.ones_like(z), z, z))
-
-    def validate(self) -> None:
-        self.refuse_unless_activation()
 
     def forward(self, z: Array) -> Array:
         return self.called("value", z)
@@ -100,7 +93,7 @@ class JaxActivation(_Computed, Activation):
 
 
 @dataclass(frozen=True)
-class JaxLoss(_Computed, Loss):
+class JaxLoss(_Computed, MadeLoss):
     """A loss of predictions and targets; one of each example, or of each number, is averaged."""
 
     averaged: ClassVar[bool] = True
@@ -109,9 +102,6 @@ class JaxLoss(_Computed, Loss):
         "multiclass": "softmax",
         "regression": "identity",
     }
-
-    def validate(self) -> None:
-        self.refuse_unless_loss()
 
     def value(self, output: Array, target: Array) -> Array:
         return self.called("value", output, target)

@@ -12,13 +12,13 @@ from typing import Any, ClassVar, NamedTuple, cast
 import numpy as np
 
 from anncore import (
-    Activation,
     Array,
     Component,
     ComponentError,
     Library,
-    Loss,
     Made,
+    MadeActivation,
+    MadeLoss,
     Optimizer,
     WeightSpec,
     count_positional,
@@ -387,15 +387,8 @@ def _line(error: BaseException) -> str:
 
 
 @dataclass(frozen=True)
-class TorchActivation(Made, Activation):
+class TorchActivation(MadeActivation):
     """A function of torch, trial by trial; its gradient by torch's autograd."""
-
-    @property
-    def kinks(self) -> tuple[float, ...]:  # type: ignore[override]
-        return self.corners(lambda z: self.backward(np.ones_like(z), z, z))
-
-    def validate(self) -> None:
-        self.refuse_unless_activation()
 
     def forward(self, z: Array) -> Array:
         import torch
@@ -454,7 +447,7 @@ def _function(component: Any, trial: int) -> Callable[..., Any]:
 
 
 @dataclass(frozen=True)
-class TorchLoss(Made, Loss):
+class TorchLoss(MadeLoss):
     """A loss of torch, trial by trial; its gradient by torch's autograd."""
 
     outputs: ClassVar[Mapping[Any, str]] = {
@@ -462,9 +455,6 @@ class TorchLoss(Made, Loss):
         "multiclass": "softmax",
         "regression": "identity",
     }
-
-    def validate(self) -> None:
-        self.refuse_unless_loss()
 
     def value(self, output: Array, target: Array) -> Array:
         import torch

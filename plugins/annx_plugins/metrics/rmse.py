@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
-
-from anncore import Array, Metric, Task, hookimpl
+from anncore import Array, Metric, Task, hookimpl, root_mean_squares
 
 
 @dataclass(frozen=True)
@@ -29,11 +27,7 @@ class RMSE(Metric):
     curve: ClassVar[bool] = True
 
     def score(self, output: Array, target: Array) -> Array:
-        error = output.astype(float) - target
-        # Squares of 1e154 overflow and those of 1e-170 are 0; a power of two changes no digit.
-        power = np.frexp(np.abs(error).max(axis=1, keepdims=True))[1]
-        error = np.ldexp(error, -power)
-        return np.ldexp(np.sqrt((error * error).mean(axis=1)), power[:, 0]).mean(axis=1)
+        return root_mean_squares(output.astype(float) - target).mean(axis=1)
 
 
 @hookimpl

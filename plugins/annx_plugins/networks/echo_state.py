@@ -18,6 +18,7 @@ from anncore import (
     hyper,
     linear,
     log,
+    read_states,
     ref,
     sum_examples,
     time_steps,
@@ -104,9 +105,7 @@ class EchoState(Network):
         for step in range(1, steps):
             new = self.activation[0].forward(driven[:, :, step] + states[-1] @ weights["Wh"])
             states.append((1 - self.leak) * states[-1] + self.leak * new)
-        if self.read == "last":
-            return states[-1]
-        return np.stack(states, axis=2).reshape(trials, examples * steps, self.hidden)
+        return read_states(self, states)
 
     def learn(self, weights: Weights, x: Array, y: Array, grads: Weights) -> None:
         # In float64: the squares of states that are nearly equal need the digits.

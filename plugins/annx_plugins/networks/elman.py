@@ -16,6 +16,7 @@ from anncore import (
     dense,
     hookimpl,
     hyper,
+    read_states,
     ref,
     sum_examples,
     time_steps,
@@ -94,9 +95,7 @@ class Elman(Network):
                 z = z + np.matmul(given[-1], weights["Wh"])
             pre.append(z)
             given.append(self.activation[0].forward(z))
-        read = given[-1]
-        if self.read == "every":
-            read = np.stack(given, axis=2).reshape(trials, examples * steps, -1)
+        read = read_states(self, given)
         out = dense(read, weights["Wy"], weights["c"])
         return out.reshape(trials, examples, -1), Tape(x, pre, given, read, out)
 

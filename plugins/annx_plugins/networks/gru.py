@@ -6,7 +6,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Network, Weights, WeightSpec, dense, hookimpl, hyper, ref, time_steps
+from anncore import (
+    Array,
+    Network,
+    Weights,
+    WeightSpec,
+    dense,
+    hookimpl,
+    hyper,
+    read_states,
+    ref,
+    steps_first,
+    time_steps,
+)
 
 
 @dataclass(frozen=True)
@@ -73,19 +85,15 @@ class GRU(Network):
     def forward(self, weights: Weights, x: Array) -> Array:
         trials, examples, columns = x.shape
         steps, units = columns // self.features, self.hidden
-        # By steps first, so that what a step reads lies together.
-        by_step = x.reshape(trials, examples, steps, self.features).swapaxes(1, 2)
-        below: Array = by_step.reshape(trials, steps * examples, self.features)
+        below = steps_first(self, x)
         for i in range(1, self.num_layers + 1):
             driven = dense(below, weights[f"Wx{i}"], weights[f"b{i}"])
             driven = driven.reshape(trials, steps, examples, 3 * units)
             states = self._through(driven, weights[f"Wh{i}"], weights.get(f"e{i}"))
             if i < self.num_layers:
                 below = np.concatenate(states, axis=1)
-        read = states[-1]
-        if self.read == "every":
-            read = np.stack(states, axis=2).reshape(trials, examples * steps, units)
-        return dense(read, weights["Wy"], weights["d"]).reshape(trials, examples, -1)
+        out = dense(read_states(self, states), weights["Wy"], weights["d"])
+        return out.reshape(trials, examples, -1)
 
     def _through(self, driven: Array, recurrent: Array, bias: Array | None) -> list[Array]:
         """Return hₛ of one layer, (T, N, hidden) each, from xₛ Wx + b of all steps, (T, S, N, 3 hidden)."""

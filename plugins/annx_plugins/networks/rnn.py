@@ -7,7 +7,20 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Layer, Network, Weights, WeightSpec, dense, hookimpl, hyper, ref, time_steps
+from anncore import (
+    Array,
+    Layer,
+    Network,
+    Weights,
+    WeightSpec,
+    dense,
+    hookimpl,
+    hyper,
+    read_states,
+    ref,
+    steps_first,
+    time_steps,
+)
 
 
 class Tape(NamedTuple):
@@ -81,9 +94,7 @@ class RNN(Network):
     def forward(self, weights: Weights, x: Array) -> tuple[Array, Tape]:
         trials, examples, columns = x.shape
         steps = columns // self.features
-        # By steps first, so that what a step reads lies together.
-        by_step = x.reshape(trials, examples, steps, self.features).swapaxes(1, 2)
-        below: Array = by_step.reshape(trials, steps * examples, self.features)
+        below = steps_first(self, x)
         pre: list[list[Array]] = []
         given: list[list[Array]] = []
         for i, activation in enumerate(self.activation, start=1):
@@ -96,10 +107,7 @@ class RNN(Network):
                 given[-1].append(activation.forward(pre[-1][-1]))
             if i < self.num_layers:
                 below = np.concatenate(given[-1], axis=1)
-        read = given[-1][-1]
-        if self.read == "every":
-            read = np.stack(given[-1], axis=2).reshape(trials, examples * steps, self.hidden)
-        out = dense(read, weights["Wy"], weights["d"])
+        out = dense(read_states(self, given[-1]), weights["Wy"], weights["d"])
         return out.reshape(trials, examples, -1), Tape(pre, given, out)
 
     def layers(self, tape: Tape) -> Sequence[Layer]:
