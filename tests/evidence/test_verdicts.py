@@ -54,7 +54,8 @@ def test_undecided_says_how_many_pairs_it_would_take() -> None:
     # Student's interval of the mean difference holds 0, and so does the one that is printed.
     assert sentence(verdict) == (
         f"{verdict.a} and {verdict.b} cannot be told apart: 10 seeds bound the difference to "
-        f"{number(verdict.low)} to {number(verdict.high)}; {about(verdict.needed_low)} or more would be needed."
+        f"{number(verdict.low)} to {number(verdict.high)}; "
+        f"{about(verdict.needed_low)} or more would be needed."
     )
     assert verdict.low < 0 < verdict.high
     assert verdict.needed is not None
