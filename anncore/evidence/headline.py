@@ -61,7 +61,8 @@ def headline(asked: Asked) -> str:
         return alone or "Nothing ran."
     problems = list(asked.by_problem)
     one = list(asked.by_problem[problems[0]]) if len(problems) == 1 else []
-    over_all = [c for c in asked.over_all if c.verdict != "too_few"]
+    able = any(c.verdict not in ("too_few", "blocked") for c in asked.over_all)
+    over_all = asked.over_all if able else []
     deciding = over_all or one
     claims = deciding or [c for comparisons in asked.by_problem.values() for c in comparisons]
     if claims and all(c.verdict == "blocked" for c in claims):

@@ -128,6 +128,16 @@ def test_few_data_sets_speak_for_themselves_alone() -> None:
     )
 
 
+def test_what_failed_over_all_does_not_hide_what_holds_on_each() -> None:
+    problems = {name: costs(adam=NOTHING, sgd=[1 + x for x in SURE], bad=NOTHING) for name in ("xor", "iris")}
+    blocked = {"bad": "10 failed of 10 trials"}
+    frame = pd.DataFrame({"adam": [0.0] * 2, "sgd": [1.0] * 2, "bad": [math.nan] * 2})
+    over_all = compare(frame, unit="data sets", scale="log", blocked=blocked)
+    assert {c.verdict for c in over_all} == {"too_few", "blocked"}
+    text = answer(problems, over_all, blocked=blocked)
+    assert text == "On these 2 data sets, each by itself, adam beats sgd on both and loses to none."
+
+
 def test_enough_data_sets_speak_for_others_like_them() -> None:
     frame = pd.DataFrame({"adam": [0.0] * 9, "sgd": [1.0 + 0.01 * i for i in range(9)], "rmsprop": DOUBT[:9]})
     over_all = compare(frame, unit="data sets", scale="log")
