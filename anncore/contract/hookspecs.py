@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
+from anncore.contract.home import PROJECT as PROJECT
 from anncore.contract.kinds import (
     AnyActivation,
     AnyMetric,
@@ -35,7 +36,6 @@ from anncore.contract.libraries import Library
 if TYPE_CHECKING:
     import click
 
-PROJECT = "annx"  # also the entry-point group
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 

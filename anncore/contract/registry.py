@@ -16,13 +16,12 @@ from typing import Any
 from anncore.contract.code_digest import Code, own_versions
 from anncore.contract.documentation import documentation
 from anncore.contract.errors import ComponentError, closest, nearest
+from anncore.contract.home import HOME as HOME
 from anncore.contract.kind_names import ALL_KINDS, KINDS, article
 from anncore.contract.libraries import Offered, locate, made_class
 from anncore.contract.session_code import SessionCode
 from anncore.contract.shown import Shown, listed
 from anncore.contract.standard_output import kept_for_results
-
-HOME = "annx"  # the distribution whose components keep their short names
 
 
 @dataclass(frozen=True, repr=False)

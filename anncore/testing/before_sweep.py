@@ -12,8 +12,6 @@ import contextlib
 import hashlib
 import inspect
 import json
-import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from anncore._version import __version__
+from anncore.contract.cache_folder import cache_folder
 from anncore.contract.documentation import documentation
 from anncore.contract.engine_version import engine_version
 from anncore.contract.errors import ExperimentError, PluginError, StoreError, tells_users
@@ -325,14 +324,3 @@ def _known_by(component: Registered) -> list[str]:
 def _note(component: Registered) -> Path:
     name = hashlib.sha256(json.dumps(_known_by(component)).encode()).hexdigest()[:32]
     return cache_folder() / "checked" / f"{name}.json"
-
-
-def cache_folder() -> Path:
-    """Return annx's folder among the user's caches; it need not be there."""
-    if told := os.environ.get("XDG_CACHE_HOME"):
-        return Path(told) / "annx"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "annx"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "annx" / "Cache"
-    return Path.home() / ".cache" / "annx"
