@@ -243,7 +243,7 @@ def _decided(pair: Pair, drafted: Draft, adjusted: PairTests, rule: Rule) -> Com
         high=effect.high,
         scale=pair.scale,
         p=None if verdict in ("too_few", "blocked") else p,
-        **_needed(gaps, verdict, rule),  # type: ignore[arg-type]
+        **_needed(gaps, verdict, rule),
         comparisons=rule.comparisons,
         reason=_reason(pair, drafted, a, b, rule.unit),
         centre=centre,
