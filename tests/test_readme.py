@@ -99,9 +99,9 @@ def test_the_first_plugin_keeps_every_promise(tmp_path: Path) -> None:
 
 
 def test_the_plugin_guides_code_runs_as_written(tmp_path: Path) -> None:
-    (tmp_path / "qhm.py").write_text(block(PLUGIN_GUIDE, "python", "class QHM"), encoding="utf-8")
-    (tmp_path / "test_qhm.py").write_text(block(PLUGIN_GUIDE, "python", "check()"), encoding="utf-8")
-    assert load_registry([tmp_path / "qhm.py"]).get("optimizer", "qhm").full_name == "qhm:qhm"
+    (tmp_path / "myqhm.py").write_text(block(PLUGIN_GUIDE, "python", "class MyQHM"), encoding="utf-8")
+    (tmp_path / "test_myqhm.py").write_text(block(PLUGIN_GUIDE, "python", "check()"), encoding="utf-8")
+    assert load_registry([tmp_path / "myqhm.py"]).get("optimizer", "myqhm").full_name == "myqhm:myqhm"
     pytest_run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     done = subprocess.run(pytest_run, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
@@ -249,7 +249,7 @@ def test_the_python_of_the_readme_prints_what_stands_below_it(
 # Every block is looked at by a test: here, or by the one that these words belong to.
 RUN_ABOVE = {
     "toml": ("half-moons",),
-    "python": ("class ISRU", "class QHM", "check()", "compare_arms", "anncore.sweep(", "class Halved"),
+    "python": ("class ISRU", "class MyQHM", "check()", "compare_arms", "anncore.sweep(", "class Halved"),
     "sh": ("pip install -q . ", "pytest", "annx plan first.toml", "annx compare first again"),
     "text": ("relu beats bent",),
 }
@@ -269,7 +269,7 @@ def test_every_block_of_every_guide_is_run(tmp_path: Path, language: str, text: 
     assert language == "toml", "a block that no test runs"
     if "entry-points" in text:
         (line,) = tomllib.loads(text)["project"]["entry-points"]["annx"].items()
-        assert line == ("qhm", "annx_qhm")
+        assert line == ("myqhm", "annx_myqhm")
         return
     for library in re.findall(r'"(torch|optax|jax):', text):
         pytest.importorskip(library)
