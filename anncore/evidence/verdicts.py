@@ -292,11 +292,12 @@ def _needed(gaps: Any, verdict: Verdict, rule: Rule) -> dict[str, float | None]:
         return {"needed": float(rule.least)}
     if verdict != "undecided":
         return {"needed": None}
-    planned = pairs_until_decided if rule.sequential else planning.pairs_for_power
     more = len(gaps) + 1.0
+    if rule.sequential:  # whose number has no range
+        return {"needed": max(pairs_until_decided(gaps, rule.comparisons, rule.alpha), more)}
     low, high = planning.pairs_range(gaps, rule.comparisons, rule.alpha)
     return {
-        "needed": max(planned(gaps, rule.comparisons, rule.alpha), more),
+        "needed": max(planning.pairs_for_power(gaps, rule.comparisons, rule.alpha), more),
         "needed_low": max(low, more),
         "needed_high": max(high, more),
     }
