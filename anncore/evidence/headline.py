@@ -78,6 +78,14 @@ def headline(asked: Asked) -> str:
     return _of_many(deciding, where, asked)
 
 
+def nearest(undecided: Sequence[Comparison]) -> Comparison:
+    """Return what is nearest to a claim: better in a typical run, else what the fewest pairs would settle."""
+    return min(
+        undecided,
+        key=lambda c: (c.verdict != "typical", math.inf if c.needed is None else c.needed),
+    )
+
+
 # ---------------------------------------------------------------- two arms
 
 
@@ -207,13 +215,14 @@ def _nobody_wins(deciding: Sequence[Comparison], involved: Sequence[str], where:
     open_ = [c for c in deciding if c.verdict in UNSETTLED]
     if not open_:
         return f"No two of the {arms} that could be compared differ {where} ({pairs})."
-    near = min(open_, key=lambda c: c.p_typical if c.p_typical is not None else 1.0)
-    between = span(near.low, near.high, near.scale)
-    bound = f" ({between}{of})" if between and near.scale != "range" else ""
-    nearest = f"nearest to a claim are {near.a} and {near.b}"
+    near = nearest(open_)
+    between = span(near.low, near.high, near.scale) if near.scale != "range" else ""
+    bound = f"{asked.label} {between}".strip() if near.scale == "log" else f"{between}{of}"
+    closest = f"nearest to a claim are {near.a} and {near.b}"
     if near.verdict == "typical":
-        nearest = f"{near.a} beats {near.b} in a typical run, but not surely on average"
-    return f"Not decided: {pairs} tell no two of the {arms} apart {where}; {nearest}{bound}."
+        closest = f"{near.a} beats {near.b} in a typical run, but not surely on average"
+    closest += f" ({bound})" if between else ""
+    return f"Not decided: {pairs} tell no two of the {arms} apart {where}; {closest}."
 
 
 # ---------------------------------------------------------------- problem by problem

@@ -24,7 +24,7 @@ from anncore.contract.trial import STATUSES, canonical
 from anncore.evidence import stats
 from anncore.evidence.cautions import audit, selection_gap
 from anncore.evidence.frame import LEFT_OUT, NOT_CHOSEN, NOT_RUN
-from anncore.evidence.headline import Asked, headline
+from anncore.evidence.headline import Asked, headline, nearest
 from anncore.evidence.measures import Measure
 from anncore.evidence.sentences import (
     SEEDS,
@@ -311,7 +311,7 @@ def _waits(claim: Comparison) -> bool:
 
 
 def _undecided(undecided: list[Comparison], total: int) -> str:
-    near = min(undecided, key=lambda c: 1.0 if c.p_typical is None else c.p_typical)
+    near = nearest(undecided)
     return (
         f"{len(undecided)} of {total} pairs of arms cannot be told apart with {near.n} {near.unit}; "
         f"nearest to a verdict are {near.a} and {near.b}, for which "
