@@ -207,6 +207,21 @@ def test_biases_refuse_what_they_cannot_do() -> None:
         draw(made("initial_biases", weights=(lsuv,)))
 
 
+def test_an_initializer_that_looks_at_layers_is_not_put_where_it_cannot(tmp_path: Path) -> None:
+    # Its weights would be drawn there, but never adjusted
+    lsuv = made("lsuv", start=(made("orthogonal"),))
+    partial = made("from_file", path=file_of(tmp_path, ARRAYS), partial=True, rest=(lsuv,))
+    with pytest.raises(ComponentError, match="from_file: rest cannot be lsuv, .* with start = 'from_file'"):
+        draw(partial)
+    with pytest.raises(ComponentError, match="lsuv: start cannot be lsuv, which looks at layers itself"):
+        draw(made("lsuv", start=(lsuv,)))
+
+
+def test_an_interval_whose_width_is_infinite_is_refused() -> None:
+    with pytest.raises(ComponentError, match=r"uniform: high - low must be finite, got -1e\+308 and 1e\+308"):
+        made("uniform", low=-1e308, high=1e308)
+
+
 def trial_with(initializer: Part, **settings: Any) -> Trial:
     trial = make_trial(REGISTRY, dtype="float64", **settings)
     object.__setattr__(trial, "parts", {**trial.parts, "initializer": initializer})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -13,7 +14,7 @@ from shipped import REGISTRY
 from trial_factory import make_objective_trial, make_part, make_trial
 
 from anncore import Array, ComponentError, WeightSpec, build
-from anncore.contract.hyperparameters import references
+from anncore.contract.hyperparameters import OneOf, declared, references
 from anncore.contract.trial import Part, Trial
 from anncore.engine.nested import fit
 from anncore.engine.training import train_stack
@@ -587,3 +588,65 @@ def test_a_sick_trial_leaves_its_neighbours_alone(name: str) -> None:
     with np.errstate(all="ignore"):
         for together, alone in zip(changes(slice(0, 3)), changes(slice(2, 3)), strict=True):
             assert together[2:].tobytes() == alone.tobytes()
+
+
+def _with_a_rate() -> list[tuple[str, dict[str, Any]]]:
+    """Return all optimizers that have lr, each with each value of its modes."""
+    forms: list[tuple[str, dict[str, Any]]] = []
+    for component in REGISTRY.of_kind("optimizer"):
+        declarations = declared(component.cls)
+        if "lr" in declarations:
+            modes = {
+                key: one.domain.values for key, one in declarations.items() if isinstance(one.domain, OneOf)
+            }
+            forms += [
+                (component.name, {}),
+                *((component.name, {key: value}) for key in modes for value in modes[key]),
+            ]
+    return forms
+
+
+@pytest.mark.parametrize(("name", "values"), _with_a_rate(), ids=lambda value: str(value)[:40])
+def test_a_schedule_may_begin_at_0(name: str, values: dict[str, Any]) -> None:
+    # As `linear` with start = 0, `warmup` with start = 0 and `triangular` with low = 0 do
+    plain = made(name, **values)
+    optimizer = replace(plain, lr=np.full((1, 1, 1), plain.lr))
+    theta, slope = START.reshape(1, 1, -1), GRADS[0].reshape(1, 1, -1)
+    fitted = fit(optimizer, specs_of((2, 3)), lambda: lambda at: ((at * slope).sum(-1, keepdims=True), slope))
+    full, state = optimizer.lr.copy(), fitted.init(theta)
+    for t, factor in enumerate((0, 0, 0.5, 1), start=1):
+        np.multiply(full, factor, out=optimizer.lr)
+        change, state = fitted.step(theta, slope, state, t)
+        assert np.isfinite(change).all()
+        theta = theta + change
+        assert np.isfinite(fitted.evaluated(theta, state)).all()
+        if factor == 0 and name != "madgrad":  # it adds eps to lr, as its authors do
+            np.testing.assert_allclose(theta.ravel(), START, rtol=1e-15)
+    assert (theta.ravel() != START).any()
+
+
+def test_ftrl_ignores_a_step_without_a_rate() -> None:
+    # Once lr is 1, the steps of test_ftrl_by_hand follow
+    optimizer = replace(made("ftrl", lr=1.0, l1=0.5, l2=1.0, preset="paper"), lr=np.zeros((1, 1, 1)))
+    theta = np.zeros((1, 1, 1))
+    state = optimizer.init(theta)
+    for rate, grad, after in ((0, 7, 0), (1, 3, -0.5), (0, 9, -0.5), (1, 4, -7.5 / 7)):
+        optimizer.lr[...] = rate
+        change, state = optimizer.step(theta, np.full((1, 1, 1), float(grad)), state, 1)
+        theta = theta + change
+        assert theta.item() == pytest.approx(after, rel=1e-14)
+
+
+def test_dog_waits_for_the_first_gradient() -> None:
+    # Nothing has moved after a gradient of 0, so the next one gets the rate `first` too: 0.1 · (3, 4), a way
+    # of 1/2, and then 1/2 / √(25 + 144) on (0, 12)
+    dog = made("dog", start="rate", first=0.1, eps=1e-30)
+    visited, _ = walk(dog, [[0, 0], [3, 4], [0, 12]], [0.0, 0.0])
+    np.testing.assert_allclose(visited, [[0, 0], [-0.3, -0.4], [-0.3, -0.4 - 6 / 13]], rtol=1e-14)
+
+
+@np.errstate(over="ignore")
+def test_qhadam_without_its_own_squares_is_adam_where_squares_overflow() -> None:
+    huge = np.full((1, 6), 1e200)
+    qhadam, adam = made("qhadam", nu1=1.0, nu2=1.0, beta1=0.9), made("adam")
+    np.testing.assert_array_equal(walk(qhadam, huge, START), walk(adam, huge, START))

@@ -64,6 +64,8 @@ BY_HAND: list[tuple[str, dict[str, Any], list[float]]] = [
     ),
     ("wsd", {"warmup": 0.0, "decay": 1.0, "shape": "cosine"}, [1, (1 + HALF) / 2, 0.5, (1 - HALF) / 2]),
     ("wsd", {"warmup": 0.0, "decay": 0.0}, [1, 1, 1]),
+    # Both halves of 3 are rounded up to 2: the fall waits for the rise, and begins at the peak
+    ("wsd", {"warmup": 0.5, "decay": 0.5, "start": 0.0, "shape": "linear"}, [0, 0.5, 1]),
     ("wsd", {"warmup": 1.0, "decay": 0.0, "start": 0.5}, [0.5, 0.75]),
     ("triangular", {"low": 0.2, "up": 2}, [0.2, 0.6, 1, 0.6, 0.2, 0.6]),
     ("triangular", {"low": 0.0, "up": 1, "down": 3}, [0, 1, 2 / 3, 1 / 3, 0, 1]),

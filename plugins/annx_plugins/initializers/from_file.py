@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, DataError, Initializer, WeightSpec, hookimpl, hyper, nearest, ref
+from anncore import Array, ComponentError, DataError, Initializer, WeightSpec, hookimpl, hyper, nearest, ref
 
 UNREADABLE = (
     OSError,
@@ -72,8 +72,18 @@ class FromFile(Initializer):
                 f"has no {missing[0].name!r}, which the network needs as {missing[0].shape}; write it, or "
                 "set partial = true to draw it"
             )
+        if self.partial:
+            self._refuse_adjusting()
         drawn = dict(self.rest[0].draw(rng, specs)) if self.partial else {}
         return drawn | {name: self._fitted(name, array, shapes[name]) for name, array in arrays.items()}
+
+    def _refuse_adjusting(self) -> None:
+        inside = self.rest[0]
+        if type(inside).adjust is not Initializer.adjust:
+            raise ComponentError(
+                f"{self.name}: rest cannot be {inside.name}, which looks at layers; use {inside.name} with "
+                f"start = '{self.name}'"
+            )
 
     def error(self, mistake: str) -> DataError:
         """Return the error of one line."""

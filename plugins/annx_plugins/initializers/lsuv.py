@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, Hyper, Initializer, WeightSpec, hookimpl, hyper, linear, ref
+from anncore import Array, ComponentError, Hyper, Initializer, WeightSpec, hookimpl, hyper, linear, ref
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,13 @@ class LSUV(Initializer):
         return self.start[0].sample(rng, shape, fan_in, fan_out)
 
     def draw(self, rng: np.random.Generator, specs: Sequence[WeightSpec]) -> Mapping[str, Array]:
-        return self.start[0].draw(rng, specs)
+        inside = self.start[0]
+        if type(inside).adjust is not Initializer.adjust:
+            raise ComponentError(
+                f"{self.name}: start cannot be {inside.name}, which looks at layers itself; name an "
+                "initializer that draws weights, such as 'orthogonal'"
+            )
+        return inside.draw(rng, specs)
 
     def adjust(self, weight: Array, z: Array, attempt: int) -> Array | None:
         if attempt >= self.attempts:

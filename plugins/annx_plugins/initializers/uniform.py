@@ -1,5 +1,6 @@
 """Initializer: uniform."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -39,6 +40,8 @@ class Uniform(Initializer):
         """Refuse an empty interval."""
         if self.low >= self.high:
             raise ValueError(f"low must be below high, {self.high:g}, got {self.low:g}")
+        if not math.isfinite(self.high - self.low):
+            raise ValueError(f"high - low must be finite, got {self.low:g} and {self.high:g}")
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
         return rng.uniform(self.low, self.high, shape)

@@ -25,7 +25,8 @@ class DoG(WeightDecay, Optimizer):
         θ ← θ - lr r / √(G + eps) g
 
     ‖·‖ is the Euclidean norm over all weights of a trial. r starts at first (1 + ‖θ₀‖) (start "heuristic"),
-    at first itself ("distance"), or so that the first step has the rate `first` ("rate"). Leave lr at 1. The
+    at first itself ("distance"), or so that steps have the rate
+    `first` until one has moved θ ("rate"). Leave lr at 1. The
     rate grows until the weights no longer move away and then falls as 1/√t. Choose it in place of `sgd`
     without a search for lr; the authors advise to evaluate at an average of the weights, which `ema` or `swa`
     around it gives. `dowg` reacts faster, `prodigy` and `d_adaptation` do the same for Adam.
@@ -65,8 +66,8 @@ class DoG(WeightDecay, Optimizer):
         far = np.maximum(state.far, np.sqrt(_total(away * away)))
         total = state.total + _total(grad * grad)
         rate = far / np.sqrt(total + self.eps)
-        if self.start == "rate" and t == 1:
-            rate = self.first + 0 * rate
+        if self.start == "rate":
+            rate = np.where(far > 0, rate, self.first)
         change = self.decay_change(weight, -self.lr * rate * grad)
         return change, DoGState(state.start, far, total)
 

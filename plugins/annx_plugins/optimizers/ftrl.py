@@ -33,7 +33,9 @@ class FTRL(Optimizer):
     first steps unless beta, l1, l2 and initial are 0.
 
     Domain: lr > 0, power in [0, 1], beta, l1, l2 and initial ≥ 0. A weight that has met no gradient yet, with
-    beta = l2 = initial = 0, stays. With a schedule, the lr of a step holds for the whole denominator.
+    beta = l2 = initial = 0, stays. With a schedule, the lr of a step holds for the whole denominator, as
+    in the libraries, so weights shrink towards 0 as lr falls: leave lr constant, n lowers the rate by itself.
+    A step with lr = 0 changes nothing.
 
     McMahan et al., "Ad Click Prediction: a View from the Trenches", KDD 2013, algorithm 1, with beta = 1.
     https://doi.org/10.1145/2487575.2488200. Keras has initial = 0.1 and beta = 0, and its l2 is half of this
@@ -70,12 +72,15 @@ class FTRL(Optimizer):
         return FTRLState(-held * weight - self.l1 * np.sign(weight), n)
 
     def step(self, weight: Array, grad: Array, state: FTRLState, t: int) -> tuple[Array, FTRLState]:
-        n = state.n + grad * grad
+        # Where a schedule makes lr 0 there is no step, and nothing is remembered of the gradient.
+        moves = np.greater(self.lr, 0)
+        lr = np.where(moves, self.lr, 1)
+        n = np.where(moves, state.n + grad * grad, state.n)
         root = power(n, self.power)
-        z = state.z + grad - (root - power(state.n, self.power)) / self.lr * weight
-        size = (self.beta + root) / self.lr + self.l2
+        z = np.where(moves, state.z + grad - (root - power(state.n, self.power)) / lr * weight, state.z)
+        size = (self.beta + root) / lr + self.l2
         beyond = np.sign(z) * np.maximum(np.abs(z) - self.l1, 0)
-        after = np.where(size > 0, -beyond / np.where(size > 0, size, 1), weight)
+        after = np.where(moves & (size > 0), -beyond / np.where(size > 0, size, 1), weight)
         return after - weight, FTRLState(z, n)
 
 

@@ -85,7 +85,9 @@ class LaProp(WeightDecay, Optimizer):
         new = (1 - self.beta1) * self.lr if self.rate == "inside" else 1 - self.beta1
         m = self.beta1 * state.m + (new * root) * grad / (np.sqrt(v) + eps)
         share = self.beta1 * state.share + new
-        return self.decay_change(weight, -(self.lr / share) * m), LaPropState(m, v, share)
+        # The share is 0, and m with it, as long as every lr was 0, as at the start of some schedules.
+        rate = self.lr / np.where(share > 0, share, 1)
+        return self.decay_change(weight, -rate * m), LaPropState(m, v, share)
 
 
 @hookimpl

@@ -55,11 +55,12 @@ class QHAdam(WeightDecay, Optimizer):
 
     def step(self, weight: Array, grad: Array, state: QHAdamState, t: int) -> tuple[Array, QHAdamState]:
         grad = self.decay_gradient(weight, grad)
-        square = grad * grad
         m = self.beta1 * state.m + (1 - self.beta1) * grad
-        v = self.beta2 * state.v + (1 - self.beta2) * square
+        v = self.beta2 * state.v + (1 - self.beta2) * (grad * grad)
         direction = (1 - self.nu1) * grad + self.nu1 / (1 - self.beta1**t) * m
-        size = np.sqrt((1 - self.nu2) * square + self.nu2 / (1 - self.beta2**t) * v) + self.eps
+        # From the left: with nu2 = 1 a square that overflows must not count, as 0 times infinity is NaN.
+        square = (1 - self.nu2) * grad * grad
+        size = np.sqrt(square + self.nu2 / (1 - self.beta2**t) * v) + self.eps
         return self.decay_change(weight, -self.lr * direction / size), QHAdamState(m, v)
 
 

@@ -17,9 +17,10 @@ class WSD(Schedule):
                     1                                      w ≤ s < steps - d
                     alpha + (1 - alpha) f(p)               p = (s - steps + d) / d
 
-    w and d are the fractions `warmup` and `decay` of all updates, rounded. f(p) is, by `shape`, 1 - p
-    ("linear"), (1 + cos π p) / 2 ("cosine"), 1 - √p ("1-sqrt") or 1 - p² ("1-square"). As good as `cosine` in
-    the papers, and the stable part can be prolonged or cut at any time: only the fall must be repeated.
+    w and d are the fractions `warmup` and `decay` of all updates, rounded, d at most steps - w. f(p) is, by
+    `shape`, 1 - p ("linear"), (1 + cos π p) / 2 ("cosine"), 1 - √p ("1-sqrt") or 1 - p² ("1-square"). As good
+    as `cosine` in the papers, and the stable part can be prolonged or cut at any time: only the fall must be
+    repeated.
 
     Domain: t = 1 ... steps; warmup, decay, start and alpha in [0, 1], warmup + decay ≤ 1.
 
@@ -45,7 +46,8 @@ class WSD(Schedule):
             )
 
     def factor(self, t: int, steps: int, state: Any) -> Hyper:
-        s, rise, fall = t - 1, np.rint(self.warmup * steps), np.rint(self.decay * steps)
+        s, rise = t - 1, np.rint(self.warmup * steps)
+        fall = np.minimum(np.rint(self.decay * steps), steps - rise)  # both may be rounded up
         passed = np.clip((s - steps + fall) / np.maximum(fall, 1), 0, 1)
         falling = self.alpha + (1 - self.alpha) * self._fallen(passed)
         factor = np.where(s < rise, self.start + (1 - self.start) * (s / np.maximum(rise, 1)), falling)
