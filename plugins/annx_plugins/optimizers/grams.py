@@ -31,7 +31,7 @@ class Grams(WeightDecay, Optimizer):
     Domain: lr > 0, beta1 and beta2 in [0, 1), eps > 0, weight_decay ≥ 0. Weight decay acts on θ itself
     (decay_mode "decoupled", "independent") or on the gradient ("coupled").
 
-    Cao, Li, Liang, Song & Wang, "Grams: Gradient Descent with Adaptive Momentum Scaling", 2024.
+    Cao, Li & Song, "Grams: Gradient Descent with Adaptive Momentum Scaling", 2024.
     https://arxiv.org/abs/2412.17107
     """
 
