@@ -18,8 +18,8 @@ from anncore.contract.kind_names import KINDS, kind_called
 @click.option(
     "--like",
     metavar="TEXT",
-    help="Only those whose name or first line is like TEXT, kind by kind, the closest first; --like adam, for "
-    "example.",
+    help="Only those whose name or first line is like TEXT, kind by kind, the closest first; for example "
+    "--like adam.",
 )
 @json_option
 @plugin_option

@@ -211,7 +211,7 @@ def test_an_initializer_that_looks_at_layers_is_not_put_where_it_cannot(tmp_path
     # Its weights would be drawn there, but never adjusted
     lsuv = made("lsuv", start=(made("orthogonal"),))
     partial = made("from_file", path=file_of(tmp_path, ARRAYS), partial=True, rest=(lsuv,))
-    with pytest.raises(ComponentError, match="from_file: rest cannot be lsuv, .* with start = 'from_file'"):
+    with pytest.raises(ComponentError, match=r"from_file: rest cannot be lsuv, .* with start = 'from_file'"):
         draw(partial)
     with pytest.raises(ComponentError, match="lsuv: start cannot be lsuv, which looks at layers itself"):
         draw(made("lsuv", start=(lsuv,)))
