@@ -35,7 +35,8 @@ class DoG(WeightDecay, Optimizer):
     "coupled") or on θ itself, times lr alone.
 
     Ivgi, Hinder & Carmon, "DoG is SGD's Best Friend: A Parameter-Free Dynamic Step Size Schedule", ICML 2023,
-    equation 1. https://arxiv.org/abs/2302.12022
+    equation 1. https://arxiv.org/abs/2302.12022. optax's dog is the same, but with "rate" it never moves if
+    the first gradient is 0.
     """
 
     name: ClassVar[str] = "dog"
