@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anncore.cli import printing
 from anncore.cli.common import counted, print_json, say
-from anncore.cli.group import INTERRUPTED, OK, SOME_FAILED, STOPPED
+from anncore.cli.group import INTERRUPTED, NOT_SHOWN, OK, SOME_FAILED, STOPPED
 from anncore.cli.options import OutputOptions
+from anncore.cli.required import outcomes_of, say_required
 from anncore.contract.standard_output import kept_for_results
 from anncore.report.printable import printable
 from anncore.report.refresh import render
@@ -29,10 +30,18 @@ WHY = {
 }
 
 
-def conclude(results: Results, folder: Path, output: OutputOptions, *, again: bool = False) -> int:
+def conclude(
+    results: Results,
+    folder: Path,
+    output: OutputOptions,
+    *,
+    again: bool = False,
+    required: Sequence[str] = (),
+) -> int:
     """Write the report where there is something to report, print it, and return the exit code.
 
-    again: render also where the last report was made from the same results.
+    again: render also where the last report was made from the same results. required: the claims of
+    --require.
     """
     counts = Counter(results.trials["status"])
     content = None
@@ -40,6 +49,7 @@ def conclude(results: Results, folder: Path, output: OutputOptions, *, again: bo
     if nothing_chosen or (results.trials["phase"] == "report").any():
         with kept_for_results(), _said_to_be_written(output):
             content = render(results, folder, again=again, figures=not output.no_figures)
+    outcomes = outcomes_of(results, required, content)
     if output.verbose:
         _say_what_went_wrong(results)
     if output.as_json:
@@ -49,6 +59,7 @@ def conclude(results: Results, folder: Path, output: OutputOptions, *, again: bo
                 "status": {**counts, "missing": results.missing},
                 "stopped": results.stopped,
                 "report": content,
+                **({"required": [one.to_json() for one in outcomes]} if required else {}),
             }
         )
     elif not output.quiet:
@@ -58,10 +69,13 @@ def conclude(results: Results, folder: Path, output: OutputOptions, *, again: bo
             say(summary(content))
             say(f"Report: {folder / 'report.html'}")
         _say_how_it_ended(results, counts)
+    say_required(outcomes, quiet=output.quiet or output.as_json)
     if results.stopped == "interrupted":
         return INTERRUPTED
     if results.stopped in ("terminated", "max_time"):
         return STOPPED
+    if any(one.outcome != "holds" for one in outcomes):
+        return NOT_SHOWN
     return SOME_FAILED if results.failures else OK
 
 

@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     from anncore.cli.plugin_commands import PluginCommands
 
 WITH_OUT = ("plan", "sweep", "export")  # the verbs that write to a folder given by --out
-OK, SOME_FAILED, MISUSED, STOPPED, NOTHING_MATCHED, INTERRUPTED = 0, 1, 2, 4, 5, 130
+OK, SOME_FAILED, MISUSED, STOPPED, NOTHING_MATCHED, NOT_SHOWN, INTERRUPTED = 0, 1, 2, 4, 5, 6, 130
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
 
 EPILOG = """\b
 Exit codes: 0 ok; 1 some trials failed (diverged is a result, not a failure);
 2 wrong usage or experiment file, or a folder that cannot be read or written;
-4 stopped before the end (--max-time, SIGTERM); 5 nothing matched; 130 interrupted.
+4 stopped before the end (--max-time, SIGTERM); 5 nothing matched;
+6 a claim that --require names does not hold; 130 interrupted.
 
 \b
 Shell completion of verbs and component names, for bash, zsh or fish:

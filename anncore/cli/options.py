@@ -92,6 +92,14 @@ jobs_option = click.option(
     metavar="N",
     help="Number of worker processes; by default one per core.",
 )
+require_option = click.option(
+    "--require",
+    "required",
+    multiple=True,
+    metavar="CLAIM",
+    help="End with 6 unless this holds: 'A better than B', 'A not worse than B by 0.5 points', "
+    "'A equivalent to B within 2 %', each with 'on PROBLEM' if it is about one; repeatable.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 

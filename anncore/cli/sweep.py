@@ -19,6 +19,7 @@ from anncore.cli.options import (
     RunOptions,
     experiment_options,
     output_options,
+    require_option,
     run_options,
 )
 from anncore.contract.standard_output import kept_for_results
@@ -32,9 +33,15 @@ if TYPE_CHECKING:
 @run_options
 @click.option("--dry-run", is_flag=True, help="Show what would run, and write nothing.")
 @click.option("--yes", is_flag=True, help="Run a plan of more than [limits] max_trials.")
+@require_option
 @output_options
 def command(
-    chosen: ExperimentOptions, how: RunOptions, output: OutputOptions, dry_run: bool, yes: bool
+    chosen: ExperimentOptions,
+    how: RunOptions,
+    output: OutputOptions,
+    dry_run: bool,
+    yes: bool,
+    required: tuple[str, ...],
 ) -> int:
     """Run the experiment FILE and write its report into the run folder.
 
@@ -44,15 +51,20 @@ def command(
     what is running; Ctrl-C twice stops at once. At --max-time what is running is left for the next time.
 
     Ends with 0 where all is done, 1 where trials failed, 4 where --max-time or SIGTERM left something to do,
-    130 where Ctrl-C did.
+    6 where a claim of --require does not hold, 130 where Ctrl-C left something to do.
     """
     with kept_for_results():
         experiment = chosen.load()
-    if dry_run:
+    if dry_run or required:
         from anncore.cli.plan import planned, show_plan
+        from anncore.cli.required import refuse_unfit
 
-        show_plan(planned(experiment, chosen, allow_large=yes), chosen.folder, output.as_json)
-        return 0
+        with kept_for_results():
+            plan = planned(experiment, chosen, allow_large=yes)
+            refuse_unfit(required, plan)
+        if dry_run:
+            show_plan(plan, chosen.folder, output.as_json)
+            return 0
 
     from anncore.cli.conclusion import conclude
     from anncore.cli.progress import progress
@@ -74,7 +86,7 @@ def command(
             command=["annx", *sys.argv[1:]],
             **dataclasses.asdict(how),
         )
-    return conclude(results, chosen.folder, output)
+    return conclude(results, chosen.folder, output, required=required)
 
 
 @contextmanager

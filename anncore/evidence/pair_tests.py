@@ -108,6 +108,28 @@ def _equivalence_p(gaps: Any, rule: Rule) -> float:
     return max(stats.wilcoxon(gaps - rope), stats.wilcoxon(gaps + rope)) if inside else 1.0
 
 
+def shifted_p(gaps: Any, at: float, rule: Rule) -> float:
+    """Return the two-sided p-value of the average being `at`, by the test that the rule's verdicts rest on.
+
+    It is at most 1 - level just where the interval at that level leaves `at` out. Where differences are
+    infinite the signed ranks must agree with the mean. In rounds it is found among the levels at which
+    intervals hold for every look: alpha over 1, 2, ... comparisons.
+    """
+    if not len(gaps):
+        return 1.0
+    if rule.sequential:
+        p = 1.0
+        for comparisons in dict.fromkeys((1, max(rule.comparisons, 1))):
+            interval = always_valid_interval(gaps, 1 - rule.alpha / comparisons)
+            if not (interval.low > at or interval.high < at):
+                break
+            p = rule.alpha / comparisons
+        return p
+    if not rule.of_means:
+        return stats.wilcoxon(gaps - at)
+    return max(mean_p(gaps, at), stats.wilcoxon(gaps - at) if np.isinf(gaps).any() else 0.0)
+
+
 def _sequential_equivalence(gaps: Any, rope: float, rule: Rule) -> float:
     p = 1.0
     for comparisons in (1, rule.comparisons):  # Holm's last and first step; the ones between ask no less

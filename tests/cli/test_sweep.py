@@ -189,6 +189,37 @@ def test_json_on_standard_output_is_one_document(place: Path) -> None:
     assert json.loads((place / "reports" / "x" / "report.json").read_text()) == document["report"]
 
 
+def test_a_required_claim_decides_the_exit_code(place: Path) -> None:
+    unknown = invoke("sweep", "x.toml", "--require", "adm better than sgd")
+    assert (unknown.exit_code, unknown.stdout) == (2, "")
+    assert unknown.stderr == (
+        "annx: --require 'adm better than sgd' names 'adm', which is no arm; there are sgd and adam. "
+        "Did you mean 'adam'?\n"
+    )
+    unfit = invoke("sweep", "x.toml", "--dry-run", "--require", "adam not worse than sgd by 1 point")
+    assert unfit.exit_code == 2
+    assert "test loss is compared by ratios: give the margin in per cent" in unfit.stderr
+    assert not (place / "reports").exists()
+    wide, better = "adam not worse than sgd by 1e30 %", "adam better than sgd on two_moons"
+    held = sweep("--require", wide)
+    assert held.stdout.splitlines()[-1].startswith(f"Required: {wide}: holds. Mean test loss of adam ")
+    assert held.stderr == ""
+    both = sweep("-q", "--require", wide, "--require", better, code=6)
+    assert both.stdout == ""
+    assert both.stderr.startswith(f"Required: {better}: not decided. 2 seeds are too few")
+    assert both.stderr.count("\n") == 1
+    again = invoke("report", "reports/x", "--json", "--require", better)
+    assert again.exit_code == 6
+    [required] = json.loads(again.stdout)["required"]
+    assert (required["claim"], required["outcome"]) == (better, "not decided")
+    assert invoke("report", "reports/x", "--require", "adam best").exit_code == 2
+
+
+def test_a_claim_about_a_stopped_sweep_is_not_decided(place: Path) -> None:
+    result = sweep("--max-time", "0.001s", "--require", "adam equivalent to sgd", code=4)
+    assert "Required: adam equivalent to sgd: not decided. " in result.stderr
+
+
 def test_quiet_prints_nothing(place: Path) -> None:
     assert sweep("-q").output == ""
 
