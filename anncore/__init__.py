@@ -10,6 +10,10 @@ Run an experiment, which is a path, a dict with the tables of such a file, or it
 
     load_experiment, make_plan, sweep, load_run, compare_runs; Results, Run, Stopper
 
+Judge results that were trained elsewhere: a data frame with the columns arm, problem, seed and score.
+
+    judge; Judged
+
 Compute from a run. `scores(run)` gives a frame with the columns problem, arm, seed and score, which most of
 the others take; a frame of your own does as well (`help(anncore.evidence)`):
 

@@ -177,6 +177,7 @@ from .experiment.plan import make_plan as make_plan
 from .report import Drawing as Drawing, drawing as drawing
 from .report.compare_runs import compare_runs as compare_runs
 from .report.export import latex_files as latex_files
+from .report.judge import Judged as Judged, judge as judge
 from .report.run import Run as Run, load_run as load_run
 from .running.stopping import Stopper as Stopper
 from .testing.before_sweep import sweep as sweep

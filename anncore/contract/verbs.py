@@ -12,6 +12,7 @@ VERBS = (
     "status",
     "report",
     "compare",
+    "judge",
     "export",
     "list",
     "show",

@@ -74,12 +74,14 @@ def _failures(study: Study) -> list[Caution]:
         by_status = bad["status"].value_counts(sort=False).items()
         counts = ", ".join(f"{count} {STATUS_VERBS[str(status)]}" for status, count in by_status)
         they, them = ("They block", "them") if len(bad) > 1 else ("It blocks", "it")
+        way = f"rerun {them} with --retry-failed, or let [report] waive count {them} as worst"
+        if study.elsewhere:
+            way = f"run {them} again, or call {them} diverged to count {them} as worst"
         cautions.append(
             Caution(
                 "failures",
                 f"{len(bad)} of {counted(len(trials), 'trials')} did not finish ({counts}; {arms}). {they} "
-                f"every claim that rests on {them}; rerun {them} with --retry-failed, or let [report] waive "
-                f"count {them} as worst.",
+                f"every claim that rests on {them}; {way}.",
             )
         )
     return cautions

@@ -133,6 +133,8 @@ def measures_of(
         mine = parts.get(problem, nothing)
         metric, goal = _metric_of(experiment, [(mine, "test"), (tuned.get(problem, nothing), "valid")])
         column, floor = columns.metric_column("test", metric), floors.get(data_set, 0.0)
+        if column not in mine and metric in mine:  # scores from elsewhere are of no split
+            column = metric
         values = at_floor(mine[column], math.nan, floor, 1) if column in mine else np.array([])
         scale = _scale(experiment, metric, goal, values[np.isfinite(values)])
         floor = floor if scale == "log" else 0.0

@@ -84,7 +84,8 @@ def mean_interval(values: Array | Sequence[float], scale: str = "linear", level:
         half /= m * (1 - m)
         centre = special.logit(m)
         return Estimate(m, float(special.expit(centre - half)), float(special.expit(centre + half)), n)
-    return Estimate(float(back(m)), float(back(m - half)), float(back(m + half)), n)
+    with np.errstate(over="ignore"):  # an end beyond the largest float is infinite
+        return Estimate(float(back(m)), float(back(m - half)), float(back(m + half)), n)
 
 
 def deviation(values: Array) -> float:

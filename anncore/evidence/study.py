@@ -60,6 +60,7 @@ class Study:
             status = results.trials["status"]
             self.all_trials = results.trials.assign(status=status.mask(status.isin(self.waived), "diverged"))
         self.curves: pd.DataFrame = results.curves
+        self.elsewhere = tuple(self.experiment.vary) == ("arm",)  # a table of scores that no sweep computed
         self.problems: tuple[str, ...] = tuple(results.plan.problems)
         self.seeds = tuple(self.experiment.report_seeds)
         rounds = self.experiment.rounds

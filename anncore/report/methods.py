@@ -64,8 +64,7 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
     """Return the methods as titled paragraphs and references."""
     paragraphs = [
         ("Compared", _compared(content)),
-        ("Training", TRAINING[experiment.problem.kind](experiment)),
-        ("Tuning", _tuning(content, experiment)),
+        *(_origin(content) if _judged(content) else _how_trained(content, experiment)),
         ("Scores", _scores(content)),
         (f"Within one {singular(content['unit'])}", _within(content)),
     ]
@@ -97,6 +96,27 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
         "paragraphs": [{"title": title, "text": text} for title, text in paragraphs],
         "references": references,
     }
+
+
+def _judged(content: Mapping[str, Any]) -> bool:
+    """Tell whether the results were trained elsewhere, so that nothing is known of how."""
+    return "judged" in content["provenance"]
+
+
+def _how_trained(content: Mapping[str, Any], experiment: Any) -> list[tuple[str, str]]:
+    training = TRAINING[experiment.problem.kind](experiment)
+    return [("Training", training), ("Tuning", _tuning(content, experiment))]
+
+
+def _origin(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    seeds = counted(len(content["seeds"]["report"]), "seeds")
+    notes = " ".join(content["provenance"]["judged"]["notes"])
+    text = (
+        f"The scores were computed elsewhere and handed over as a table, with {seeds} of every arm on every "
+        "problem. Arms are paired by seed: that equal seeds saw the same data, split and initial weights is "
+        f"for the author of the table to say. {notes}"
+    )
+    return [("Origin", text.strip())]
 
 
 def _claim(content: Mapping[str, Any]) -> str:
@@ -371,8 +391,9 @@ def _smallest_difference(content: Mapping[str, Any]) -> str:
     }
     if not ropes:
         return ""
+    other = "" if _judged(content) else "; [report] rope sets another one"
     return (
-        f" The smallest difference worth having is {joined(sorted(ropes))}; [report] rope sets another one. "
+        f" The smallest difference worth having is {joined(sorted(ropes))}{other}. "
         "Two arms are equivalent where both one-sided tests against it are significant at half of α "
         "(Schuirmann 1987), adjusted likewise; the 95 % interval then lies inside."
     )
@@ -449,6 +470,12 @@ def _over_all(content: Mapping[str, Any]) -> str:
 
 
 def _failures(content: Mapping[str, Any], experiment: Any) -> str:
+    if _judged(content):
+        return (
+            "A score that is infinite, or a trial whose status is diverged, counts as the worst: it loses to "
+            "any trial that finished, and two such tie. Trials that failed, or have no score, block every "
+            "claim that rests on them. Differences within numeric noise (one part in a million) are ties."
+        )
     waived = content["waived"]
     times = f"{short(content['provenance']['train']['diverged_above'], 6)} times"
     final, level = "value", "its value at the start"

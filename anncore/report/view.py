@@ -33,6 +33,7 @@ EXPORTS = (
     "For a paper: annx export DIR --format latex, where DIR is the folder of this report, writes each of its "
     "tables as a file for LaTeX; --format csv or parquet writes the trials and the leaderboard."
 )
+FROM_ELSEWHERE = ("report.md", "report.json", "trials.csv", "figures/")  # of results without a sweep
 MOST_FAILURES = 100
 MOST_PAIRS = 120  # of arms: sixteen's; more rows are read by programs
 MOST_METRICS = 2  # beside the scores; more make a table too wide for a page
@@ -123,7 +124,7 @@ def sections(content: Mapping[str, Any]) -> list[Section]:
     parts += [
         _methods(content),
         _provenance(content),
-        Section("downloads", "Downloads", paragraphs=[EXPORTS], links=DOWNLOADS),
+        _downloads(content),
     ]
     return [section for section in parts if section is not None]
 
@@ -481,8 +482,17 @@ def _methods(content: Mapping[str, Any]) -> Section:
     )
 
 
+def _downloads(content: Mapping[str, Any]) -> Section:
+    if "judged" in content["provenance"]:
+        links = [link for link in DOWNLOADS if link[0] in FROM_ELSEWHERE]
+        return Section("downloads", "Downloads", links=links)
+    return Section("downloads", "Downloads", paragraphs=[EXPORTS], links=DOWNLOADS)
+
+
 def _provenance(content: Mapping[str, Any]) -> Section:
     facts = words.lines_of(content["provenance"], skip=("experiment_text",))
+    if "judged" in content["provenance"]:
+        facts = [*words.lines_of(content["provenance"]["judged"]), ("generator", content["generator"])]
     seeds = content["seeds"]
     facts = [
         ("seeds: tune", _runs(seeds["tune"])),

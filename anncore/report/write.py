@@ -50,7 +50,12 @@ def write_report(
     if figures:
         _draw_into(drawn, results, content)
     else:
-        text = "The figures were left out, as asked for; 'annx report' of this folder draws them."
+        way = (
+            "the same command without --no-figures"
+            if "judged" in (meta or {})
+            else "'annx report' of this folder"
+        )
+        text = f"The figures were left out, as asked for; {way} draws them."
         content["answer"]["warnings"].append({"kind": UNDRAWN, "text": text})
     report = plain(content)
     _refuse_to_lose(folder, report)
