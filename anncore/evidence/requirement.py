@@ -229,16 +229,17 @@ def decided(
 
     report: the report's content, whose comparisons decide "better"; None where there is none yet.
     """
-    with_margin = [one for one in required if one.kind != "better"]
-    drafts = {one: _drafted(study, one, len(with_margin)) for one in dict.fromkeys(with_margin)}
-    open_ = [one for one, made in drafts.items() if not isinstance(made, str)]
-    tests = [_p_values(one, drafts[one]) for one in open_]  # type: ignore[arg-type]
-    for_, against = (stats.holm([p[side] for p in tests]) if tests else [] for side in (0, 1))
-    adjusted = {one: (float(for_[place]), float(against[place])) for place, one in enumerate(open_)}
+    with_margin = dict.fromkeys(one for one in required if one.kind != "better")
+    drafts = {one: _drafted(study, one, len(with_margin)) for one in with_margin}
+    tests = {one: _p_values(one, made) for one, made in drafts.items() if not isinstance(made, str)}
+    for_, against = (
+        [float(p) for p in stats.holm([pair[side] for pair in tests.values()])] for side in (0, 1)
+    )
+    adjusted = dict(zip(tests, zip(for_, against, strict=True), strict=True))
     return [
         _better(one, study, report)
         if one.kind == "better"
-        else _by_margin(one, drafts[one], adjusted, len(open_))
+        else _by_margin(one, drafts[one], adjusted, len(tests))
         for one in required
     ]
 

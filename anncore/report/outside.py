@@ -418,9 +418,12 @@ def _refuse_outside(rows: pd.DataFrame, bounds: str, metric: str) -> None:
         raise ReportError(
             f"--bounds must be an interval such as '[0, 1]' or '[0, inf)', got {bounds!r}."
         ) from None
-    for row in rows.itertuples(index=False):
-        if row.status == "ok" and not limits.low <= row.score <= limits.high:
-            raise ReportError(
-                f"{metric} {row.score:g} of {row.arm} on {row.problem} lies outside of {bounds}; give shares "
-                "as 0 to 1, or other --bounds."
-            )
+    scores = rows["score"].to_numpy(float)
+    outer = (rows["status"] == "ok").to_numpy() & ((scores < limits.low) | (scores > limits.high))
+    if outer.any():
+        place = int(outer.argmax())
+        arm, problem = rows["arm"].iloc[place], rows["problem"].iloc[place]
+        raise ReportError(
+            f"{metric} {scores[place]:g} of {arm} on {problem} lies outside of {bounds}; give shares as 0 to "
+            "1, or other --bounds."
+        )
