@@ -143,7 +143,7 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
 def _columns(table: pd.DataFrame) -> dict[str, str]:
     """Return what the table calls arm, problem, seed and so on, where it has them."""
     by_word = {name.lower(): name for name in reversed(table.columns)}
-    named = {}
+    named: dict[str, str] = {}
     for role, words in ALIASES.items():
         word = next((word for word in words if word in by_word and by_word[word] not in named.values()), None)
         if word is not None:
@@ -334,7 +334,9 @@ def _paired(rows: pd.DataFrame) -> pd.DataFrame:
     names, problems = list(dict.fromkeys(arms)), list(dict.fromkeys(rows["problem"]))
     if len(names) < 2:
         raise ReportError(f"there is no second arm to compare {names[0]} with.")
-    seeds = {name: list(dict.fromkeys(mine["seed"])) for name, mine in rows.groupby("problem", sort=False)}
+    seeds: dict[str, list[str]] = {
+        str(name): list(dict.fromkeys(mine["seed"])) for name, mine in rows.groupby("problem", sort=False)
+    }
     there = set(zip(rows["problem"], arms, rows["seed"], strict=True))
     lacking = [
         (problem, arm, seed)
