@@ -139,6 +139,11 @@ def test_unknown_keys(tmp_path: Path, text: str, parts: list[str]) -> None:
         ),
         ("[optimizer.mine]\nuse = 'sdg'", ["[optimizer.mine] No optimizer is called 'sdg'", "'sgd'?"]),
         ("[optimizer.mine]\nuse = 3", ["[optimizer.mine] use must be a text, got 3"]),
+        (
+            f"[loss.cross_entropy]\n{SGD}",
+            ["one of binary_cross_entropy, categorical_cross_entropy, ", 'use = "binary_cross_entropy"'],
+        ),
+        ("[optimizer.schedule-free]", ["one of schedule_free_adamw, schedule_free_sgd?"]),
         ("[dataset.two_mons]", ["No dataset is called 'two_mons'. Did you mean 'two_moons'?"]),
         ("[network.mlp]\nactivation = 'rleu'", ["No activation is called 'rleu'. Did you mean 'relu'?"]),
         ("[network.mlp]\nactivation = 3", ["activation must be a name or a list of names, got 3"]),
