@@ -127,6 +127,12 @@ def test_unknown_keys(tmp_path: Path, text: str, parts: list[str]) -> None:
     says(tmp_path, f"{text}\n{DATA}{SGD}", *parts)
 
 
+def test_half_a_search_is_one_mistake_and_not_one_for_every_range(tmp_path: Path) -> None:
+    ranges = "[optimizer.sgd]\nlr = 'search'\n[optimizer.adam]\nlr = 'search'\n"
+    says(tmp_path, f"[search]\nsamples = 3\n{DATA}{ranges}", "samples needs a method")
+    says(tmp_path, f"[search]\nmethod = 'sobol'\n{DATA}{ranges}", "needs samples")
+
+
 # Components
 
 
