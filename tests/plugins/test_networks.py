@@ -255,7 +255,8 @@ def test_cnn_on_a_line_by_hand() -> None:
     # fifth place is left out: max(1 + 20, 2 + 30) and max(3 + 40, 4 + 50).
     network = in_places("cnn", 5, 1, relu(), filters=1, layout="line")
     weights = {spec.name: np.zeros((1, *spec.shape)) for spec in network.specs}
-    assert weights["W"].shape == (1, 3, 1) and weights["V"].shape == (1, 2, 1)
+    assert weights["W"].shape == (1, 3, 1)
+    assert weights["V"].shape == (1, 2, 1)
     weights["W"][0, 1:, 0] = 1, 10
     weights["V"][0, :, 0], weights["d"][...] = (1, 100), 0.5
     z, _ = network.forward(weights, np.arange(1.0, 6.0)[None, None])
