@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from anncore.cli import printing
 from anncore.cli.common import counted, print_json, say
@@ -51,7 +51,7 @@ def conclude(
             content = render(results, folder, again=again, figures=not output.no_figures)
     outcomes = outcomes_of(results, required, content)
     if output.verbose:
-        _say_what_went_wrong(results)
+        _say_what_went_wrong(results.trials)
     if output.as_json:
         print_json(
             {
@@ -68,6 +68,8 @@ def conclude(
 
             say(summary(content))
             say(f"Report: {folder / 'report.html'}")
+        if not output.verbose:
+            _say_first_failure(results)
         _say_how_it_ended(results, counts)
     say_required(outcomes, quiet=output.quiet or output.as_json)
     if results.stopped == "interrupted":
@@ -101,9 +103,14 @@ def _say_how_it_ended(results: Results, counts: Counter[str]) -> None:
         say(f"{counted(results.missing, 'trial')} not run; 'annx sweep' resumes.", err=True)
 
 
-def _say_what_went_wrong(results: Results) -> None:
-    """Print each trial that did not end ok, and the last line of its error, on standard error."""
+def _say_first_failure(results: Results) -> None:
+    """Print the first trial that an error ended, on standard error: mostly all failed for one reason."""
     trials = results.trials
+    _say_what_went_wrong(trials[trials["status"] == "failed"][:1])
+
+
+def _say_what_went_wrong(trials: Any) -> None:
+    """Print each trial that did not end ok, and the last line of its error, on standard error."""
     for row in trials[trials["status"] != "ok"].to_dict("records"):
         parts = (row["problem"], row["arm"], row["config"], f"seed {row['seed']}")
         where = ", ".join(str(part) for part in parts if part)

@@ -181,16 +181,32 @@ def _cut(text: str, start: int, end: int) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return " Did you mean 'adam'?" for the spelling nearest to `name`, or "" if none is near."""
+    """Return " Did you mean 'adam'?" for the spelling nearest to `name`, or "" if none is near.
+
+    Where `name` is a part of several names, as cross_entropy is, all of them are offered.
+    """
+    known = list(known)
     guess = closest(name, known)
+    longer = _names_around(name, known)
+    if guess in longer and len(longer) > 1:
+        return f" Did you mean one of {', '.join(longer)}?"
     return f" Did you mean {guess!r}?" if guess else ""
+
+
+def _names_around(name: str, known: Iterable[str]) -> list[str]:
+    """Return the names that begin or end with `name` and have more words; none if it is a single word."""
+    part = name.casefold().replace("-", "_")
+    if "_" not in part:
+        return []
+    short = (full for full in known if ":" not in full)  # not annx:adam, which is adam once more
+    return [full for full in short if full.startswith(f"{part}_") or full.endswith(f"_{part}")]
 
 
 def closest(name: str, known: Iterable[str]) -> str:
     """Return the known name whose spelling is nearest, "" if none is near.
 
     Names that differ in their capitals, or in what joins their words, are near: SGD, my-opt and MyOpt are
-    sgd and my_opt.
+    sgd and my_opt. Of several names that have `name` as a part, the first one is returned.
     """
     if len(name) > LONGEST_NAME:
         return ""
@@ -200,7 +216,8 @@ def closest(name: str, known: Iterable[str]) -> str:
         return by_letters[_letters(name)]
     guesses = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     guesses += [by_letters[near] for near in difflib.get_close_matches(_letters(name), by_letters, 1, 0.6)]
-    return guesses[0] if guesses else ""
+    longer = _names_around(name, names)
+    return longer[0] if guesses and guesses[0] in longer else next(iter(guesses), "")
 
 
 def _letters(name: str) -> str:

@@ -131,7 +131,11 @@ def read_experiment(source: Source, options: ReadOptions, registry: Registry | N
     assert loaded is not None, "a plugin that cannot be loaded is a mistake"
     components, files = loaded
     chosen = settings.read_chosen(document, components)
-    every, vary, exclude, include = _read_compared(document, components, searching=setting.search is not None)
+    # Half a search, a method or samples alone, is one mistake, noted already; its ranges are none besides.
+    searching = setting.search is not None or not {"method", "samples"}.isdisjoint(
+        document.section("search").data
+    )
+    every, vary, exclude, include = _read_compared(document, components, searching=searching)
     watch = mistakes.attempt(lambda: settings.read_watch(document, components), ())
     metrics = mistakes.attempt(lambda: read_metrics(document, components), {})
     exercise = mistakes.attempt(lambda: read_exercise(document, base), Exercise())

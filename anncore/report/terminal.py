@@ -72,7 +72,8 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> 
         ]
         lines.append("  ".join([first, *rest])[:width])
     if kept < len(columns):
-        lines.append(f"({len(columns) - kept} more columns in the report)")
+        hidden = len(columns) - kept
+        lines.append(f"({hidden} more column{'s' if hidden > 1 else ''} in the report)")
     return lines
 
 

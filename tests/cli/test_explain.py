@@ -244,6 +244,18 @@ def test_the_text_shows_symbols_numbers_and_value_on_lines_of_a_page() -> None:
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_a_gradient_names_what_the_other_examples_of_the_batch_add(tmp_path: Path) -> None:
+    # Predictions 3 and 6 for targets of 0: dL/dz is 2 * 3 / 2 and 2 * 6 / 2, dL/dW 1 * 3 + 2 * 6.
+    exercise = "[explain]\nx = [[1], [2]]\ny = [0, 0]\nweights.W1 = [[3]]\n"
+    file = tmp_path / "line.toml"
+    file.write_text(
+        f"{SMALL}[dataset.sine]\n[network.mlp]\nhidden = []\n[loss.mse]\n[optimizer.sgd]\n{exercise}", "utf-8"
+    )
+    text = explain(str(file)).stdout
+    assert "dW1[1,1] = x[1]*delta1[1] + that of the other example = 1*3 + 12 = 15" in text
+    assert "db1[1] = delta1[1] + that of the other example = 3 + 6 = 9" in text
+
+
 def test_the_json_keeps_to_its_schema() -> None:
     Draft202012Validator.check_schema(SCHEMA)
     read = content(SEED)

@@ -296,6 +296,8 @@ def test_failed_trials_are_counted_shown_and_end_with_1(place: Path) -> None:
 
 def test_fail_fast_stops_at_the_first_failure(place: Path) -> None:
     result = failing("--fail-fast")
+    # Without -v the first one says why: mostly all failed for one reason.
+    assert "failed: two_moons, raiser, seed 0: RuntimeError: always raises\n" in result.stderr
     assert "Stopped by a failure" in result.stderr
     assert "the same command resumes" in result.stderr
 

@@ -127,6 +127,12 @@ def test_unknown_keys(tmp_path: Path, text: str, parts: list[str]) -> None:
     says(tmp_path, f"{text}\n{DATA}{SGD}", *parts)
 
 
+def test_half_a_search_is_one_mistake_and_not_one_for_every_range(tmp_path: Path) -> None:
+    ranges = "[optimizer.sgd]\nlr = 'search'\n[optimizer.adam]\nlr = 'search'\n"
+    says(tmp_path, f"[search]\nsamples = 3\n{DATA}{ranges}", "samples needs a method")
+    says(tmp_path, f"[search]\nmethod = 'sobol'\n{DATA}{ranges}", "needs samples")
+
+
 # Components
 
 
@@ -139,6 +145,11 @@ def test_unknown_keys(tmp_path: Path, text: str, parts: list[str]) -> None:
         ),
         ("[optimizer.mine]\nuse = 'sdg'", ["[optimizer.mine] No optimizer is called 'sdg'", "'sgd'?"]),
         ("[optimizer.mine]\nuse = 3", ["[optimizer.mine] use must be a text, got 3"]),
+        (
+            f"[loss.cross_entropy]\n{SGD}",
+            ["one of binary_cross_entropy, categorical_cross_entropy, ", 'use = "binary_cross_entropy"'],
+        ),
+        ("[optimizer.schedule-free]", ["one of schedule_free_adamw, schedule_free_sgd?"]),
         ("[dataset.two_mons]", ["No dataset is called 'two_mons'. Did you mean 'two_moons'?"]),
         ("[network.mlp]\nactivation = 'rleu'", ["No activation is called 'rleu'. Did you mean 'relu'?"]),
         ("[network.mlp]\nactivation = 3", ["activation must be a name or a list of names, got 3"]),

@@ -332,6 +332,11 @@ def _cnn(t: Any, x: Any, p: Any, training: bool, kernel: int = 3, pool: int = 2,
     return pooled.permute(0, 2, 3, 1).flatten(1) @ p["V"] + p["d"]
 
 
+def _cnn_on_a_line(t: Any, x: Any, p: Any, training: bool) -> Any:
+    z = t.nn.functional.conv1d(x.reshape(-1, 1, 64), p["W"].T.reshape(-1, 1, 5), p["b"][0], padding="same")
+    return t.nn.functional.max_pool1d(t.tanh(z), 3).permute(0, 2, 1).flatten(1) @ p["V"] + p["d"]
+
+
 def initializer(name: str, theirs: Any, **values: Any) -> Row:
     """Return a row of an initializer; theirs(torch.nn.init, weight), the weight (fan_out, fan_in)."""
     return torch("initializer", name, theirs, values, rtol=0.025, why=SAMPLING)
@@ -1805,6 +1810,7 @@ ROWS = [
     network("cnn", "training", partial(_cnn, mean=True), filters=2, pooling="mean"),
     network("cnn", "training", partial(_cnn, kernel=5, pool=3), filters=2, kernel=5, pool=3),
     network("cnn", "training", partial(_cnn, kernel=4, pool=1), filters=2, kernel=4, pool=1),
+    network("cnn", "training", _cnn_on_a_line, filters=2, kernel=5, pool=3, layout="line"),
     initializer("zeros", lambda i, w: i.zeros_(w)),
     initializer("normal", lambda i, w: i.normal_(w), preset="torch"),
     initializer("glorot_uniform", lambda i, w: i.xavier_uniform_(w)),

@@ -161,3 +161,14 @@ slope = [0.1, 0.2]
         "leaky": "leaky_relu",
     }
     assert components["activation"]["leaky"].slope == 0.2
+
+
+def test_a_loss_with_weights_for_three_classes_is_named_and_not_drawn() -> None:
+    # Its curve is that of two classes, which have no such weights.
+    weighted = {"class_weights": (1.0, 3.0, 10.0)}
+    losses = parts("loss", "focal", "categorical_cross_entropy", categorical_cross_entropy=weighted)
+    drawing = drawn("loss", losses)
+    assert {line.get_label() for line in drawing.figure.axes[0].lines} & set(losses) == {"focal"}
+    assert drawing.subtitle.endswith("Not drawn: categorical_cross_entropy.")
+    del losses["focal"]
+    assert draw("loss", losses) == "No loss that can be drawn as a curve is compared."

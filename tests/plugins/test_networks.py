@@ -250,6 +250,21 @@ def test_cnn_takes_square_images_only() -> None:
         in_places("cnn", 4, 2, pool=3)
 
 
+def test_cnn_on_a_line_by_hand() -> None:
+    # A kernel that sees a place and its right neighbour, on a line of five places. In windows of two, the
+    # fifth place is left out: max(1 + 20, 2 + 30) and max(3 + 40, 4 + 50).
+    network = in_places("cnn", 5, 1, relu(), filters=1, layout="line")
+    weights = {spec.name: np.zeros((1, *spec.shape)) for spec in network.specs}
+    assert weights["W"].shape == (1, 3, 1)
+    assert weights["V"].shape == (1, 2, 1)
+    weights["W"][0, 1:, 0] = 1, 10
+    weights["V"][0, :, 0], weights["d"][...] = (1, 100), 0.5
+    z, _ = network.forward(weights, np.arange(1.0, 6.0)[None, None])
+    assert z.item() == 32 + 54 * 100 + 0.5
+    with pytest.raises(ComponentError, match="cnn: pool must be at most the line's length, 5, got 6"):
+        in_places("cnn", 5, 2, pool=6, layout="line")
+
+
 # sparse
 
 

@@ -139,7 +139,8 @@ class _SheetMaker:
                 formula = formulas[r, c]
                 if not alone:
                     return formula
-                return f"sum over {self.count} examples; example {self.k + 1} gives", formula
+                others = self.count - 1
+                return "that of the other example" if others == 1 else f"those of {others} others", formula
 
             block = self._array(name, f"d{name}", f"dL/d{name}", gradient, made)
             formula = whole_formula(block.lines, transposed=transposed, backward=True, outer=True)

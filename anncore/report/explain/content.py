@@ -249,8 +249,13 @@ class Writer:
         symbols, numbers = line.words, self._worked(line)
         text = written_formula(line)
         if text and line.formula is not None:
-            symbols = f"{line.words} {text}".strip()
-            numbers = text_of(line.formula, self._numeric)
+            symbols, numbers = text, text_of(line.formula, self._numeric)
+            if line.words:  # what the other examples of the batch add, in words and as a number
+                others = line.value - line.formula.value
+                symbols += f" + {line.words}"
+                numbers += f" {'-' if others < 0 else '+'} {self.number(abs(others))}"
+        elif line.formula is not None and line.words:
+            symbols = f"a term of this example + {line.words}"
         return {
             "name": line.name,
             "value": finite(line.value),

@@ -10,6 +10,7 @@ import numpy as np
 
 from anncore import (
     Array,
+    ComponentError,
     Drawing,
     Figure,
     FigureInput,
@@ -29,7 +30,8 @@ class LossGallery(Figure):
     Over the error, output - target, where all can train a regression, in standard deviations of the
     training targets; else over the logit of the output, for either class, through the output activation
     that comes with the loss. A loss for several classes is drawn for two of them, over the difference of
-    their logits. Losses with several outputs for each target are named instead.
+    their logits. Losses with several outputs for each target, or with weights for more than two classes, are
+    named instead.
     """
 
     name: ClassVar[str] = "loss_gallery"
@@ -173,7 +175,18 @@ def _over_error(loss: Any, x: Array) -> tuple[Array, Array]:
 
 
 def _over_logit(loss: Any, x: Array, target: float) -> tuple[Array, Array] | None:
-    """Return value and gradient by the logit, None where the output activation is none of the usual."""
+    """Return value and gradient by the logit, None where the loss cannot be drawn for two classes.
+
+    Its output activation may be none of the usual ones, or it may be made for more classes, with a weight
+    for each of them.
+    """
+    try:
+        return _curves_over_logit(loss, x, target)
+    except ComponentError:
+        return None
+
+
+def _curves_over_logit(loss: Any, x: Array, target: float) -> tuple[Array, Array] | None:
     classes = "binary" not in loss.outputs
     link = loss.outputs["multiclass" if classes else "binary"]
     z, y = x[:, None, None], np.full((len(x), 1, 1), target)

@@ -23,7 +23,7 @@ from anncore import (
 
 @dataclass(frozen=True)
 class CNN(Network):
-    """Convolutional network for small square images: convolution, pooling, a dense output layer.
+    """Convolutional network for small square images or curves: convolution, pooling, a dense output layer.
 
         z[r, c, k] = Σᵢⱼ W[i, j, k] x[r + i - m, c + j - m] + b[k]      m = ⌊(kernel - 1) / 2⌋
         a = f(z)
@@ -34,10 +34,15 @@ class CNN(Network):
     convolution is one matrix product. Rows and columns that do not fill a pooling window are left out. Of
     equal maxima the first one gets the gradient, as in PyTorch.
 
-    Domain: inputs a square number, row by row; `filters`, `kernel` and `pool` whole numbers, pool at most
-    the image's side; pooling "max" or "mean".
+    With layout "line" the inputs are a curve, places along a line as in `mnist1d`: then r, i and the rows of
+    a window fall away, as in PyTorch's Conv1d.
+
+    Domain: inputs with layout "square" a square number, row by row, with "line" any number; `filters`,
+    `kernel` and `pool` whole numbers, pool at most the image's side or the line's length; pooling "max" or
+    "mean".
     Shapes: x (T, N, side²), W (T, kernel², filters), V (T, h w filters, outputs) with h = w = ⌊side / pool⌋
-    and the filters running fastest, result (T, N, outputs).
+    and the filters running fastest, result (T, N, outputs). On a line x (T, N, length), W (T, kernel,
+    filters), h = 1 and w = ⌊length / pool⌋.
 
     LeCun et al., "Backpropagation Applied to Handwritten Zip Code Recognition", Neural Computation 1 (1989),
     541-551. https://doi.org/10.1162/neco.1989.1.4.541. There units are further apart, without pooling.
@@ -50,6 +55,7 @@ class CNN(Network):
     kernel: int = hyper(3, "int [1, inf)")
     pool: int = hyper(2, "int [1, inf)")
     pooling: str = hyper("max", ("max", "mean"))
+    layout: str = hyper("square", ("square", "line"))
     activation: Any = ref("activation", "relu")
     output: Any = ref("activation", "auto")
 
@@ -57,18 +63,18 @@ class CNN(Network):
         return {"activation": [self.filters]}
 
     def specs(self, inputs: int, outputs: int) -> Sequence[WeightSpec]:
-        side = isqrt(inputs)
-        if side * side != inputs:
+        high, wide = self._size(inputs)
+        if high * wide != inputs:
             raise ComponentError(
                 f"{self.name}: inputs must be a square image, a square number of columns, got {inputs}; use "
-                "a data set of images, as digits"
+                'a data set of images, as digits, or layout = "line" for curves, as mnist1d'
             )
-        if self.pool > side:
-            raise ComponentError(
-                f"{self.name}: pool must be at most the image's side, {side}, got {self.pool}"
-            )
+        if self.pool > wide:
+            whose = "line's length" if self.layout == "line" else "image's side"
+            raise ComponentError(f"{self.name}: pool must be at most the {whose}, {wide}, got {self.pool}")
+        (tall, kernel), (down, across) = self._window(self.kernel), self._window(self.pool)
+        patch, pooled = tall * kernel, (high // down) * (wide // across) * self.filters
         wide = self.activation[0].width(self.filters)
-        patch, pooled = self.kernel**2, (side // self.pool) ** 2 * self.filters
         return [
             WeightSpec("W", (patch, wide), patch, patch * wide, place="input"),
             WeightSpec("b", (1, wide), patch, patch * wide, "bias", place="input"),
@@ -78,13 +84,13 @@ class CNN(Network):
 
     def forward(self, weights: Weights, x: Array) -> Array:
         trials, examples, pixels = x.shape
-        side = isqrt(pixels)
+        size = self._size(pixels)
         # One more pixel, which is 0, stands for all pixels beyond the edge.
         edged = np.concatenate([x, np.zeros((trials, examples, 1), x.dtype)], axis=2)
-        patches = np.take(edged, _patches(side, self.kernel), axis=2)
+        patches = np.take(edged, _patches(size, self._window(self.kernel)), axis=2)
         patches = patches.reshape(trials, examples * pixels, -1)
         a = self.activation[0].forward(dense(patches, weights["W"], weights["b"]))
-        windows = self._windows(a.reshape(trials, examples, side, side, -1))
+        windows = self._windows(a.reshape(trials, examples, *size, -1))
         if self.pooling == "max":
             # Not the maximum itself, whose gradient all equal maxima would share.
             chosen = windows.argmax(axis=4, keepdims=True)
@@ -93,25 +99,32 @@ class CNN(Network):
             pooled = windows.mean(axis=4)
         return dense(pooled.reshape(trials, examples, -1), weights["V"], weights["d"])
 
+    def _size(self, inputs: int) -> tuple[int, int]:
+        """Return the rows and columns of an image; a line is an image of one row."""
+        return (1, inputs) if self.layout == "line" else (isqrt(inputs), isqrt(inputs))
+
+    def _window(self, length: int) -> tuple[int, int]:
+        """Return the rows and columns of a kernel or of a pooling window."""
+        return (1, length) if self.layout == "line" else (length, length)
+
     def _windows(self, images: Array) -> Array:
         """Return the windows that are pooled, (T, N, h, w, pool², filters)."""
-        trials, examples, side, _, filters = images.shape
-        pool, high = self.pool, side // self.pool
-        whole = images[:, :, : high * pool, : high * pool]
-        parts = whole.reshape(trials, examples, high, pool, high, pool, filters)
-        return parts.swapaxes(3, 4).reshape(trials, examples, high, high, pool * pool, filters)
+        trials, examples, rows, columns, filters = images.shape
+        down, across = self._window(self.pool)
+        high, wide = rows // down, columns // across
+        whole = images[:, :, : high * down, : wide * across]
+        parts = whole.reshape(trials, examples, high, down, wide, across, filters)
+        return parts.swapaxes(3, 4).reshape(trials, examples, high, wide, down * across, filters)
 
 
 @lru_cache(maxsize=16)
-def _patches(side: int, kernel: int) -> Array:
-    """Return the pixels of each position's patch, (side², kernel²); side² is a pixel beyond the edge."""
-    at = np.arange(side)[:, None] + np.arange(kernel) - (kernel - 1) // 2  # (side, kernel)
-    inside = (at >= 0) & (at < side)
-    rows, columns = at[:, None, :, None], at[None, :, None, :]
-    patches = np.where(
-        inside[:, None, :, None] & inside[None, :, None, :], rows * side + columns, side * side
-    )
-    patches = patches.reshape(side * side, kernel * kernel)
+def _patches(size: tuple[int, int], kernel: tuple[int, int]) -> Array:
+    """Return the pixels of each position's patch, (pixels, places); number `pixels` lies beyond the edge."""
+    (high, wide), (tall, broad) = size, kernel
+    row = (np.arange(high)[:, None] + np.arange(tall) - (tall - 1) // 2)[:, None, :, None]
+    column = (np.arange(wide)[:, None] + np.arange(broad) - (broad - 1) // 2)[None, :, None, :]
+    inside = (row >= 0) & (row < high) & (column >= 0) & (column < wide)
+    patches = np.where(inside, row * wide + column, high * wide).reshape(high * wide, tall * broad)
     patches.flags.writeable = False
     return patches
 

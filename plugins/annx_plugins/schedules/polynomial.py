@@ -9,8 +9,7 @@ from anncore import Hyper, Schedule, hookimpl, hyper, linear
 
 @dataclass(frozen=True)
 class Polynomial(Schedule):
-    """Polynomial decay from the full learning rate down to the fraction alpha of it, with restarts on
-    request.
+    """Polynomial decay from the full learning rate to the fraction alpha of it, with restarts on request.
 
         factor(t) = alpha + (1 - alpha) (1 - s / n)^power,  s = t - 1
         n = decay_steps,  s at most n              cycle off
