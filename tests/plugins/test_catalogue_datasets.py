@@ -34,6 +34,8 @@ def counts(y: Any) -> list[int]:
     return np.bincount(y).tolist()
 
 
+CLASSES_FROM_2 = ("blobs", "classification", "shells", "spirals")
+
 # Shape and task of each; those with a seed differ with it
 
 
@@ -94,6 +96,7 @@ def test_shape_and_task(
         ),
         ("imbalanced", {"classes": 33}, r"classes must be at most 2\^features, 32, got 33"),
         ("imbalanced", {"classes": 11, "n": 10}, "classes must be at most n, 10, got 11"),
+        *((name, {"classes": 11, "n": 10}, "classes must be at most n, 10, got 11") for name in CLASSES_FROM_2),
         ("two_moons", {"ratio": 0.9}, r"ratio must be in \[1, inf\)"),
         ("heavy_tails", {"df": 0.4}, r"df must be in \[0.5, inf\)"),
         ("own_features", {"positives": 0.5}, r"positives must be in \(0.5, 1\)"),
@@ -249,6 +252,22 @@ def test_labels_near_another_class_go_wrong_more_often() -> None:
     assert wrong[near].mean() > 0.4 > 0.2 > wrong[~near].mean()
 
 
+@pytest.mark.parametrize("way", ["symmetric", "pair", "near"])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_rare_class_whose_labels_are_all_wrong_is_still_a_class(way: str, seed: int) -> None:
+    """Of 12 examples in six classes, with four labels of five wrong already, a class often has no label left."""
+    inside = {"n": 12, "classes": 6, "features": 6, "label_noise": 0.8}
+    before = np.asarray(spoilt("gaussian_mixture", seed, inside, way=way, share=0.0).y)
+    data = spoilt("gaussian_mixture", seed, inside, way=way, share=0.5)
+    np.testing.assert_array_equal(data.clean_y, make("gaussian_mixture", seed, **inside | {"label_noise": 0}).y)
+    moved = np.asarray(data.y) != before
+    assert moved.any()
+    if way == "pair":
+        np.testing.assert_array_equal(np.asarray(data.y)[moved], (before[moved] + 1) % 6)
+    if way == "near":
+        assert set(np.asarray(data.y)) <= set(before)  # a class without a mean is not near
+
+
 def test_wrong_labels_need_classes_and_keep_what_was_clean() -> None:
     twice = spoilt("two_moons", inside={"label_noise": 0.3}, way="pair", share=0.0)
     np.testing.assert_array_equal(twice.clean_y, make("two_moons").y)
@@ -339,6 +358,16 @@ def test_every_example_has_columns_of_its_own() -> None:
     own = data.x[:, 3:].reshape(30, 30, 5)
     np.testing.assert_array_equal(own.sum(axis=2), np.diag(np.where(sign > 0, 1, 5)))
     assert counts(data.y) == [12, 18]
+
+
+@pytest.mark.parametrize(
+    ("n", "positives", "sizes"),
+    [(10, 0.51, [4, 6]), (11, 0.501, [5, 6]), (100, 0.501, [49, 51]), (10, 0.99, [2, 8])],
+)
+def test_class_1_is_the_larger_one_however_few_examples_there_are(
+    n: int, positives: float, sizes: list[int]
+) -> None:
+    assert counts(make("own_features", n=n, positives=positives).y) == sizes
 
 
 @pytest.mark.parametrize(

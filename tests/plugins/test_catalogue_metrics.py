@@ -73,6 +73,15 @@ def test_a_negative_curvature_of_larger_size_does_not_hide_the_largest() -> None
     assert sharpness([[1, 7, 2]], iterations=200) == both[1:2]  # whatever its neighbours need
 
 
+@pytest.mark.parametrize(
+    ("diagonal", "largest"),
+    [([3, -3, 1, -1], 3), ([3, -2.9, 1], 3), ([-3, 2.999, 1], 2.999), ([5, 4, -5, -4], 5), ([-2, -2], -2)],
+)
+def test_curvatures_of_one_size_and_both_signs_do_not_mix(diagonal: list[float], largest: float) -> None:
+    """Linear layers near 0 have such a Hessian, [[0, M], [Mᵀ, 0]]: its eigenvalues are ± the singular values."""
+    assert sharpness([diagonal], iterations=60) == pytest.approx([largest], rel=1e-4)
+
+
 def test_without_a_gradient_or_with_weights_of_nan_there_is_no_sharpness() -> None:
     assert sharpness([[1, 2]], math.nan) == pytest.approx([math.nan], nan_ok=True)
     moment = Moment([Layer("W", np.zeros((2, 3, 1)))], {}, {})

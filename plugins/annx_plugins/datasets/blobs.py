@@ -17,7 +17,7 @@ class Blobs(Dataset):
     Label noise: each label is replaced by another class with probability `label_noise`. The test split is
     scored on the original labels.
 
-    Domain: noise ≥ 0, the clouds' standard deviation; label_noise in [0, 1).
+    Domain: noise ≥ 0, the clouds' standard deviation; classes from 2 to n; label_noise in [0, 1).
     Shapes: x (n, features), y (n,) in {0, ..., classes - 1}; the classes' sizes differ by at most 1.
 
     The same numbers as of scikit-learn, `make_blobs`, where noise is called cluster_std.
@@ -31,6 +31,10 @@ class Blobs(Dataset):
     classes: int = hyper(3, "int [2, inf)")
     features: int = hyper(2, "int [1, inf)")
     label_noise: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.4))
+
+    def validate(self) -> None:
+        if self.classes > self.n:
+            raise ValueError(f"classes must be at most n, {self.n}, got {self.classes}")
 
     def make(self, rng: np.random.Generator) -> Data:
         # The draws of make_blobs, bit for bit. scikit-learn takes every new process two seconds to import.

@@ -21,7 +21,7 @@ class Classification(Dataset):
     scored on the original labels.
 
     Domain: noise ≥ 0, separation > 0, label_noise in [0, 1); informative + redundant ≤ features;
-    classes · clusters ≤ 2^informative.
+    classes · clusters ≤ 2^informative, classes ≤ n.
     Shapes: x (n, features), y (n,) in {0, ..., classes - 1}; classes of nearly equal size.
 
     Guyon, "Design of experiments of the NIPS 2003 variable selection benchmark", 2003 (the generator
@@ -53,6 +53,8 @@ class Classification(Dataset):
                 f"classes · clusters must be at most 2^informative, {2**self.informative}, "
                 f"got {self.classes} · {self.clusters}; raise informative"
             )
+        if self.classes > self.n:
+            raise ValueError(f"classes must be at most n, {self.n}, got {self.classes}")
 
     def make(self, rng: np.random.Generator) -> Data:
         from sklearn.datasets import make_classification

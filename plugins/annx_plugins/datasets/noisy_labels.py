@@ -52,13 +52,16 @@ class NoisyLabels(Dataset):
                 f"noisy_labels: dataset must have classes, got {dataset.name}, a {data.task} task"
             )
         y = np.asarray(data.y)
+        clean_y = y if data.clean_y is None else np.asarray(data.clean_y)
+        # The labels alone may lack a class: the other set's own noise can take the last one of a rare class.
+        classes = len(data.classes) or 1 + int(max(y.max(), clean_y.max()))
         return Data(
             data.x,
-            self._wrong(rng, np.asarray(data.x, float), y, len(np.unique(y))),
+            self._wrong(rng, np.asarray(data.x, float), y, classes),
             data.task,
             classes=data.classes,
             features=data.features,
-            clean_y=y if data.clean_y is None else data.clean_y,
+            clean_y=clean_y,
             test_index=data.test_index,
         )
 
@@ -78,8 +81,9 @@ class NoisyLabels(Dataset):
     def _nearest(self, x: Array, y: Array, classes: int) -> tuple[Array, Array]:
         """Return how much nearer each one's own mean is than the nearest other, and which that is, (n,)."""
         scale = np.where(x.std(axis=0) > 0, x.std(axis=0), 1)
-        means = np.stack([x[y == c].mean(axis=0) for c in range(classes)])
-        apart = np.stack([np.linalg.norm((x - mean) / scale, axis=1) for mean in means], axis=1)
+        apart = np.full((len(y), classes), np.inf)  # so a class without examples is nobody's nearest
+        for c in np.unique(y):
+            apart[:, c] = np.linalg.norm((x - x[y == c].mean(axis=0)) / scale, axis=1)
         rows = np.arange(len(y))
         own = apart[rows, y].copy()
         apart[rows, y] = np.inf

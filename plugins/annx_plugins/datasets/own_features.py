@@ -22,7 +22,8 @@ class OwnFeatures(Dataset):
     network without hidden layers, to ask where a method ends, not how fast. The objective `wilson` is the
     same, without test examples.
 
-    Domain: positives in (1/2, 1), the share of class 1, rounded.
+    Domain: positives in (1/2, 1), the share of class 1, rounded: more than half of the examples, and at
+    most all but two.
     Shapes: x (n, 3 + 5n), y (n,), 1 for y = 1 and 0 for y = -1.
 
     Wilson, Roelofs, Stern, Srebro & Recht, "The Marginal Value of Adaptive Gradient Methods in Machine
@@ -35,7 +36,7 @@ class OwnFeatures(Dataset):
     positives: Hyper = hyper(0.6, "(0.5, 1)", search=linear(0.55, 0.9))
 
     def make(self, rng: np.random.Generator) -> Data:
-        count = min(self.n - 2, round(self.n * self.positives))
+        count = min(self.n - 2, max(self.n // 2 + 1, round(self.n * self.positives)))
         y = rng.permutation(np.arange(self.n) < count).astype(np.intp)
         x = np.zeros((self.n, 3 + 5 * self.n))
         x[:, 0], x[:, 1:3] = 2.0 * y - 1, 1

@@ -21,7 +21,8 @@ class Shells(Dataset):
     Label noise: each label is replaced by another class with probability `label_noise`. The test split is
     scored on the original labels.
 
-    Domain: noise ≥ 0, in distances of neighbouring shells; classes ≥ 2, features ≥ 1; label_noise in [0, 1).
+    Domain: noise ≥ 0, in distances of neighbouring shells; classes from 2 to n, features ≥ 1; label_noise in
+    [0, 1).
     Shapes: x (n, features), y (n,) in {0, ..., classes - 1}; the classes' sizes differ by at most 1.
 
     Two shells are the spheres of Gilmer, Metz, Faghri, Schoenholz, Raghu, Wattenberg & Goodfellow,
@@ -35,6 +36,10 @@ class Shells(Dataset):
     classes: int = hyper(2, "int [2, inf)")
     features: int = hyper(3, "int [1, inf)")
     label_noise: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.4))
+
+    def validate(self) -> None:
+        if self.classes > self.n:
+            raise ValueError(f"classes must be at most n, {self.n}, got {self.classes}")
 
     def make(self, rng: np.random.Generator) -> Data:
         y = rng.permutation(self.n) % self.classes

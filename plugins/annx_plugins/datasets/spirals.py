@@ -21,7 +21,7 @@ class Spirals(Dataset):
     Label noise: each label is replaced by another class with probability `label_noise`. The test split is
     scored on the original labels.
 
-    Domain: noise ≥ 0, turns > 0, label_noise in [0, 1).
+    Domain: noise ≥ 0, turns > 0, classes from 2 to n, label_noise in [0, 1).
     Shapes: x (n, 2), y (n,) in {0, ..., classes - 1}; the classes' sizes differ by at most 1.
 
     Lang & Witbrock, "Learning to Tell Two Spirals Apart", Proceedings of the 1988 Connectionist Models
@@ -36,6 +36,10 @@ class Spirals(Dataset):
     turns: Hyper = hyper(3.0, "(0, inf)", search=linear(0.5, 3.0))
     classes: int = hyper(2, "int [2, inf)")
     label_noise: Hyper = hyper(0.0, "[0, 1)", search=linear(0.0, 0.4))
+
+    def validate(self) -> None:
+        if self.classes > self.n:
+            raise ValueError(f"classes must be at most n, {self.n}, got {self.classes}")
 
     def make(self, rng: np.random.Generator) -> Data:
         order = rng.permutation(self.n)

@@ -17,7 +17,7 @@ class Dice(Loss):
     picture, such as pixels; what neither marks does not count. Choose it over binary cross-entropy if few
     pixels are marked, as then answering 0 everywhere looks good to the latter. Its gradient depends on all
     outputs at once and is small for an empty target. `tversky` weighs the two kinds of mistakes differently.
-    For one-hot targets under a softmax it is nearly 1 - p_y, which is slow to learn.
+    For one-hot targets under a softmax it is 1 - p_y, times 2 / (2 + smooth), which is slow to learn.
 
     Domain: output a and target y in [0, 1], smooth > 0: of an empty target it counts how little is marked.
     Shapes: a and y (T, N, D); value (T,), the mean over N of one ratio for each example. (Keras takes one

@@ -13,8 +13,8 @@ from anncore import Array, Hyper, JointLoss, Task, hookimpl, hyper, linear, log
 class SymmetricCrossEntropy(JointLoss):
     """Symmetric cross-entropy: cross-entropy plus the same with prediction and target exchanged.
 
-        ℓ(p, y) = -alpha Σ_c y_c log p_c - beta Σ_c p_c log y_c,  log 0 = floor
-        ∂ℓ/∂p_c = -alpha y_c / p_c - beta log y_c
+        ℓ(p, y) = -alpha Σ_c y_c log p_c - beta Σ_c p_c max(log y_c, floor)
+        ∂ℓ/∂p_c = -alpha y_c / p_c - beta max(log y_c, floor)
 
     One output p stands for two classes, with p and 1 - p. For hard labels the second sum is -floor (1 - p_y):
     it is bounded, and as robust against wrong labels as `mae`, but slow to learn. The first one learns.

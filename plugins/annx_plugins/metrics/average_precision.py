@@ -19,7 +19,8 @@ class AveragePrecision(Metric):
     scikit-learn; trapezoids under it would be too optimistic, and Keras's AUC(curve="PR") interpolates
     between 200 thresholds. A random ranking of many examples scores the share of positives, a perfect one 1.
     Several outputs: the plain mean over the classes, each against the rest, as scikit-learn's
-    average="macro". NaN if a class has no example, or if any prediction is NaN.
+    average="macro". NaN if a class has no example (of one output class 1 alone, whose
+    average precision is 1 where class 0 has none), or if any prediction is NaN.
 
     Choose it over `roc_auc` if positives are rare: a thousand false alarms among a million negatives hardly
     move a ROC curve, but they halve the precision if only a thousand positives are there to be found.

@@ -8,6 +8,8 @@ import numpy as np
 
 from anncore import Array, Moment, ProbingMetric, Task, Weights, hookimpl, hyper
 
+SAME_SIGN = 0.99  # vᵀ H v / ‖H v‖ is nearly 1 where eigenvalues of one sign are all that is left in v
+
 
 @dataclass(frozen=True)
 class Sharpness(ProbingMetric):
@@ -17,14 +19,15 @@ class Sharpness(ProbingMetric):
 
     g is the gradient of the loss on the sample of the training split that curves use, by all weights and
     biases, and r is ∛ε √(1 + ‖θ‖²) with the machine epsilon ε of the weights' type. If the eigenvalue of
-    largest size is negative, the iteration runs again on H - λ I, so that the result is the largest one and
-    not the one of largest size.
+    largest size is negative, or a positive and a negative one are of nearly equal size, as near 0 in linear
+    layers, then λ < ‖H v‖. The iteration runs again on H + ‖H v‖ I, whose eigenvalues have one sign, so that
+    the result is the largest one and not the one of largest size.
 
     Watch it to see why a learning rate diverges: gradient descent with a full batch is stable up to lr = 2 /
     sharpness, and while it trains the sharpness often rises to just that value, the edge of stability. It
     belongs to the loss as it is written, and changes if weights are rescaled, so compare it between equal
-    networks only. It costs two gradients for each of `iterations`, twice as many if the first result is
-    negative; `[metrics.sharpness] iterations = 100` is for eigenvalues that lie close together.
+    networks only. It costs two gradients for each of `iterations`, twice as many where it
+    runs again; `[metrics.sharpness] iterations = 100` is for eigenvalues that lie close together.
 
     Domain: iterations, a whole number from 1 up.
     Columns: `train_sharpness`. NaN if weights or gradients are not finite, or the network learns by a rule in
@@ -51,19 +54,21 @@ class Sharpness(ProbingMetric):
         sound = np.asarray(np.isfinite(both).all(axis=1))
         theta = np.where(sound[:, None], theta, 0)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            eigenvalue = self._largest(moment, theta, np.zeros((trials, 1)))
-            if (eigenvalue < 0).any():
-                again = self._largest(moment, theta, np.minimum(eigenvalue, 0))
-                eigenvalue = np.where(eigenvalue < 0, again, eigenvalue)
+            eigenvalue, size = self._largest(moment, theta, np.zeros((trials, 1)))
+            mixed = eigenvalue < SAME_SIGN * size
+            if mixed.any():
+                again, _ = self._largest(moment, theta, np.where(mixed, -size, 0))
+                # No vᵀ H v is above the largest eigenvalue, so that of two the larger is nearer to it.
+                eigenvalue = np.where(mixed, np.maximum(eigenvalue, again), eigenvalue)
         return {"": np.where(sound, eigenvalue[:, 0], np.nan)}
 
-    def _largest(self, moment: Moment, theta: Array, shift: Array) -> Array:
-        """Return vᵀ H v (T, 1) after a power iteration on H - shift I."""
+    def _largest(self, moment: Moment, theta: Array, shift: Array) -> tuple[Array, Array]:
+        """Return vᵀ H v and ‖H v - shift v‖, both (T, 1), after a power iteration on H - shift I."""
         start = np.random.default_rng(0).standard_normal(theta.shape[1])  # the same for every trial
         v = np.broadcast_to(start / np.linalg.norm(start), theta.shape)
         eps = float(np.finfo(next(iter(moment.grads.values())).dtype).eps)
         radius = eps ** (1 / 3) * np.sqrt(1 + (theta * theta).sum(axis=1, keepdims=True))
-        eigenvalue = np.zeros((len(theta), 1))
+        eigenvalue = length = np.zeros((len(theta), 1))
         for _ in range(self.iterations):
             ahead, behind = (_gradient(moment, theta + sign * radius * v) for sign in (1, -1))
             curved = (ahead - behind) / (2 * radius)
@@ -71,7 +76,7 @@ class Sharpness(ProbingMetric):
             moved = curved - shift * v
             length = np.sqrt(np.square(moved).sum(axis=1, keepdims=True))
             v = np.where(length > 0, moved / length, v)
-        return eigenvalue
+        return eigenvalue, length
 
 
 def _flat(names: Weights, arrays: Weights) -> Array:
