@@ -96,7 +96,10 @@ def test_shape_and_task(
         ),
         ("imbalanced", {"classes": 33}, r"classes must be at most 2\^features, 32, got 33"),
         ("imbalanced", {"classes": 11, "n": 10}, "classes must be at most n, 10, got 11"),
-        *((name, {"classes": 11, "n": 10}, "classes must be at most n, 10, got 11") for name in CLASSES_FROM_2),
+        *(
+            (name, {"classes": 11, "n": 10}, "classes must be at most n, 10, got 11")
+            for name in CLASSES_FROM_2
+        ),
         ("two_moons", {"ratio": 0.9}, r"ratio must be in \[1, inf\)"),
         ("heavy_tails", {"df": 0.4}, r"df must be in \[0.5, inf\)"),
         ("own_features", {"positives": 0.5}, r"positives must be in \(0.5, 1\)"),
@@ -259,7 +262,9 @@ def test_a_rare_class_whose_labels_are_all_wrong_is_still_a_class(way: str, seed
     inside = {"n": 12, "classes": 6, "features": 6, "label_noise": 0.8}
     before = np.asarray(spoilt("gaussian_mixture", seed, inside, way=way, share=0.0).y)
     data = spoilt("gaussian_mixture", seed, inside, way=way, share=0.5)
-    np.testing.assert_array_equal(data.clean_y, make("gaussian_mixture", seed, **inside | {"label_noise": 0}).y)
+    np.testing.assert_array_equal(
+        data.clean_y, make("gaussian_mixture", seed, **inside | {"label_noise": 0}).y
+    )
     moved = np.asarray(data.y) != before
     assert moved.any()
     if way == "pair":

@@ -18,7 +18,7 @@ class StyblinskiTang(Objective):
         f(x) = ½ Σᵢ (xᵢ⁴ - 16 xᵢ² + 5 xᵢ)        i = 1 ... D
 
     The minimum is f = -39.166166 D where every xᵢ is -2.903534. Where xᵢ is 2.746803 instead, the value is
-    14.138 higher for each such argument, so that there are 2^D local minima. Arguments do not mix. Choose it
+    14.137 higher for each such argument, so that there are 2^D local minima. Arguments do not mix. Choose it
     to ask whether an optimizer crosses a low ridge or falls into the hollow that is nearest; `rastrigin` has
     far more hollows. Training starts at -1 in every argument, on the side of the deep hollow, plus
     spread · N(0, 1): with spread 0 nothing is random, and all seeds give the same; the ridge between both
