@@ -258,7 +258,7 @@ def test_labels_near_another_class_go_wrong_more_often() -> None:
 @pytest.mark.parametrize("way", ["symmetric", "pair", "near"])
 @pytest.mark.parametrize("seed", range(6))
 def test_a_rare_class_whose_labels_are_all_wrong_is_still_a_class(way: str, seed: int) -> None:
-    """Of 12 examples in six classes, with four labels of five wrong already, a class often has no label left."""
+    """Of 12 examples in six classes, four labels of five wrong already, a class may have no label left."""
     inside = {"n": 12, "classes": 6, "features": 6, "label_noise": 0.8}
     before = np.asarray(spoilt("gaussian_mixture", seed, inside, way=way, share=0.0).y)
     data = spoilt("gaussian_mixture", seed, inside, way=way, share=0.5)

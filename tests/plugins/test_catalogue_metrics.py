@@ -78,7 +78,7 @@ def test_a_negative_curvature_of_larger_size_does_not_hide_the_largest() -> None
     [([3, -3, 1, -1], 3), ([3, -2.9, 1], 3), ([-3, 2.999, 1], 2.999), ([5, 4, -5, -4], 5), ([-2, -2], -2)],
 )
 def test_curvatures_of_one_size_and_both_signs_do_not_mix(diagonal: list[float], largest: float) -> None:
-    """Linear layers near 0 have such a Hessian, [[0, M], [Mᵀ, 0]]: its eigenvalues are ± the singular values."""
+    """Linear layers near 0 have the Hessian [[0, M], [Mᵀ, 0]], with ± the singular values of M."""
     assert sharpness([diagonal], iterations=60) == pytest.approx([largest], rel=1e-4)
 
 
