@@ -29,7 +29,7 @@ def must_be_the_report_s(results: Any) -> None:
         assert _by_pair(alone["problems"][problem]) == _by_pair(claims)
     deciding = whole["overall"] or next(iter(whole["problems"].values()))
     better = any(claim["verdict"] == "better" for claim in deciding)
-    assert "beats" in content["answer"]["headline"] or not better
+    assert not better or any(word in content["answer"]["headline"] for word in ("beats", "beaten"))
 
 
 def _by_pair(claims: list[dict[str, Any]]) -> dict[frozenset[str], str]:

@@ -13,10 +13,11 @@ import numpy as np
 
 from anncore.evidence import stats
 from anncore.evidence.frame import UNRUN, Words, by_problem, prepared, unit_costs_of
+from anncore.evidence.pair_tests import Rule
 from anncore.evidence.sentences import DATA_SETS, SEEDS, sentence
 from anncore.evidence.stats import Estimate
 from anncore.evidence.units import of_trials
-from anncore.evidence.verdicts import compare
+from anncore.evidence.verdicts import compare, judge_problems, pairs_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,7 +117,8 @@ def compare_arms(
 
     over: "seeds" takes each problem by itself, with the seed as the unit; "data sets" averages seeds first
     and takes the data set as the unit, as ten seeds of one data set are no ten data sets. Holm's correction
-    counts the pairs of one problem, or those over all. control: compare every arm with this one only.
+    counts the pairs of one problem, or those over all; several problems are selected as in a report, see
+    `verdicts.judge_problems`. control: compare every arm with this one only.
     rope: the largest difference that does not matter, on the scale; see `verdicts.compare`, whose fields
     and verdicts the columns are, with `sentence` last. sequential: the p-values stay valid however often
     one looked before, and so do the intervals over seeds: see `always_valid_p`, `always_valid_interval`.
@@ -138,9 +140,19 @@ def compare_arms(
         pairs = compare(costs, unit=DATA_SETS, scale=common, blocked=reasons, **options)
     elif over == SEEDS:
         scales = dict(zip(long["problem"], long["scale"], strict=True))
-        for problem, costs in by_problem(long).items():
-            own: dict[str, Any] = {"scale": scales[problem], "blocked": blocked[problem], **options}
-            pairs += compare(costs, where=problem, **own)
+        tables = {
+            problem: pairs_of(
+                costs,
+                control,
+                where=problem,
+                scale=scales[problem],
+                floor=-math.inf,
+                blocked=blocked[problem],
+            )
+            for problem, costs in by_problem(long).items()
+        }
+        rules = {problem: Rule(SEEDS, rope, alpha, sequential, len(own)) for problem, own in tables.items()}
+        pairs = [claim for claims in judge_problems(tables, rules).values() for claim in claims]
     else:
         raise ValueError(f"over must be {SEEDS!r} or {DATA_SETS!r}, got {over!r}")
     rows = [{**asdict(pair), "sentence": sentence(pair)} for pair in pairs]

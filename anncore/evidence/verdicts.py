@@ -132,14 +132,14 @@ def compare(
     intervals and `needed` are then those that go with them (`anncore.evidence.always_valid`). floor: the
     cost at or below which a function's value is rounding and the steps to reach it decide.
     """
-    pairs = _pairs(costs, control, where=where, scale=scale, floor=floor, blocked=blocked or {})
+    pairs = pairs_of(costs, control, where=where, scale=scale, floor=floor, blocked=blocked or {})
     return judge(pairs, unit=unit, rope=rope, alpha=alpha, sequential=sequential)
 
 
-def _pairs(
+def pairs_of(
     costs: Any, control: str | None, *, where: str, scale: str, floor: float, blocked: Mapping[str, str]
 ) -> list[Pair]:
-    """Return every pair of columns, or each column with the control's, as they are compared."""
+    """Return every pair of columns of `costs`, or each with the control's, as `compare` has them."""
     column = {arm: costs[arm].to_numpy(float) for arm in costs.columns}  # once: there are hundreds of pairs
     names = list(combinations(column, 2))
     if control in column:
@@ -311,7 +311,7 @@ def seed_claims(study: Study) -> dict[str, list[Comparison]]:
     pairs, rules = {}, {}
     for problem in study.problems:
         measure = study.measures[problem]
-        pairs[problem] = _pairs(
+        pairs[problem] = pairs_of(
             study.costs(problem),
             study.control,
             where=problem,

@@ -362,9 +362,10 @@ def _within(content: Mapping[str, Any]) -> str:
         "Hodges-Lehmann estimate; that one also stands where a seed diverged, or where a single seed decides "
         "the mean."
     )
-    if len(content["problems"]) > 1:
+    problems = len(content["comparisons"]["problems"])
+    if problems > 1:
         text += (
-            f" Claims are made on {counted(len(content['problems']), content['problem_unit'])}: those are "
+            f" Claims are made on {counted(problems, content['problem_unit'])}: those are "
             f"selected by Benjamini and Hochberg's procedure on the smallest adjusted p-value of each, and "
             f"each p-value is multiplied by their number over that of the selected ones (Benjamini & "
             f"Bogomolov 2014), so that at most {percent(stats.ALPHA, 0)} of such claims are false."
@@ -387,7 +388,7 @@ def _smallest_difference(content: Mapping[str, Any]) -> str:
         worth_words(c["rope"], c["scale"])
         for comparisons in content["comparisons"]["problems"].values()
         for c in comparisons
-        if c["rope"] is not None
+        if c.get("rope") is not None
     }
     if not ropes:
         return ""

@@ -80,8 +80,8 @@ def test_trained_on_other_seeds_an_arm_is_not_told_apart_from_itself(
     wrong = 0
     for i in range(repetitions):
         (verdict,) = verdicts(relabelled(results, 2 * PAIRS * i), i)
-        assert verdict in ("better", "undecided")
-        wrong += verdict == "better"
+        assert verdict in ("better", "typical", "undecided")
+        wrong += verdict in ("better", "typical")
     assert wrong <= most
 
 
