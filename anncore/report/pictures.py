@@ -21,6 +21,7 @@ from anncore.contract.kinds import Array
 from anncore.report.theme import EVERY_COLOR, TOKENS, darken
 
 MOST_SVG = 300_000  # bytes; a browser is slow to draw more
+MOST_NARROW = 2 * MOST_SVG  # of a drawing for a phone, where the wide one would be cut at the edge
 COLORS = 64  # beside the theme's
 LEVELS = ((1.0, True), (0.67, True), (0.67, False))  # a picture's share of its pixels, and has it a dark twin
 APART = 8  # of 255: the least distance of two colours of a palette
@@ -81,7 +82,7 @@ def narrow_uris(pictures: Mapping[str, str], most: int) -> dict[str, str]:
     for name in sorted(drawings, key=lambda name: len(drawings[name])):
         uri = _uri("svg+xml", drawings[name].encode())
         most -= len(uri)
-        if most < 0 or len(drawings[name]) > MOST_SVG:
+        if most < 0 or len(drawings[name]) > MOST_NARROW:
             break
         uris[name] = uri
     return uris

@@ -354,6 +354,15 @@ def test_a_phone_gets_the_narrow_drawings_as_far_as_the_page_has_room(folder: Pa
     assert [len(narrow_uris(phones, most)) for most in (0, lengths[0], sum(lengths[:2]))] == [0, 1, 2]
 
 
+def test_a_drawing_for_a_phone_may_be_larger_than_one_that_is_embedded_as_pixels() -> None:
+    """Paths over contours are: without its own drawing a phone would show the wide one, cut at the edge."""
+    for times, shown in ((1.5, 1), (2.5, 0)):
+        shapes = '<rect width="1" height="1"/>' * int(times * MOST_SVG / 28)
+        svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1">{shapes}</svg>'
+        assert len(embedded(svg)) > MOST_SVG
+        assert len(narrow_uris({"paths": svg}, 10**9)) == shown
+
+
 @pytest.mark.parametrize(("light", "dark"), [*zip(LIGHT, DARK, strict=True), *TOKENS.values()])
 def test_the_themes_colours_have_their_dark_values_as_pixels_too(light: str, dark: str) -> None:
     given, wanted = (np.array([list(bytes.fromhex(colour[1:]))]) for colour in (light, dark))
