@@ -133,7 +133,7 @@ def _field(plain: Mapping[str, Any]) -> Any:
     return hyper(
         _tuples(plain["default"]),
         tuple(domain) if isinstance(domain, list) else _text(domain),
-        None if search is None else Search(_text(search[0]), tuple(search[1])),
+        None if search is None else Search(_text(search[0]), _tuples(search[1])),
         _text(plain["help"]),
     )
 
@@ -162,8 +162,13 @@ def _domain(domain: Domain) -> Any:
 
 
 def _attributes(cls: Any) -> dict[str, Any]:
-    """Return the class attributes that the contract knows and JSON can hold."""
-    known = {name for parent in form_of(cls).__mro__ for name in vars(parent).get("__annotations__", {})}
+    """Return the class attributes that the contract knows and JSON can hold.
+
+    An attribute may also take the place of a property of the form, as bounds do; a property is no JSON.
+    """
+    parents = form_of(cls).__mro__
+    known = {name for parent in parents for name in vars(parent).get("__annotations__", {})}
+    known |= {name for parent in parents for name, it in vars(parent).items() if isinstance(it, property)}
     fields = {field.name for field in dataclasses.fields(cls)}
     values = {name: _plain(getattr(cls, name)) for name in sorted(known - fields) if hasattr(cls, name)}
     return {name: value for name, value in values.items() if value is not None and name != "presets"}

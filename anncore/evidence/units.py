@@ -13,7 +13,15 @@ from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE
 SEEDS, VARIANTS = "seeds", "variants"
 SPLITS = {"train": "training", "valid": "validation", "test": "test"}
 ABBREVIATIONS = frozenset(["AUC", "ECE", "F1", "MAE", "MAPE", "MCC", "MSE", "NLL", "PR", "RMSE", "ROC"])
-WRITTEN = {"brier": "Brier score", "r2": "R²", "zero_one_error": "zero-one error"}  # not by their words
+WRITTEN = {  # not by their words
+    "brier": "Brier score",
+    "cohen_kappa": "Cohen's kappa",
+    "pinball": "pinball score",
+    "r2": "R²",
+    "top_k": "top-k accuracy",
+    "update_to_weight_ratio": "update-to-weight ratio",
+    "zero_one_error": "zero-one error",
+}
 DATA_SETS, FUNCTIONS = NETWORK_ON_DATA.unit, OBJECTIVE.unit
 
 

@@ -70,7 +70,7 @@ def ask(
     text = pickle.dumps((homes, question, by_value))
     answer, problem = other.answer(text) if seconds is None else other.answer_in_time(text, seconds)
     if problem.startswith(ENDED):
-        raise Ended(problem)
+        raise Ended(f"in another process: {problem}")
     if problem:
         raise AssertionError(f"in another process: {problem}")
     return answer

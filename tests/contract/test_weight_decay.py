@@ -98,27 +98,46 @@ def test_training_hands_the_schedules_factor_to_the_independent_decay() -> None:
     assert np.ptp(result.curves["train_loss"]) > 1e-3
 
 
+def stepped(optimizer: Any, theta: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+    """Take a step; one that asks for other gradients gets those of Σ θ⁴ / 4, whose curvature is 3 θ²."""
+    if not optimizer.asks:
+        return optimizer.step(theta, grad, state, t)
+    return optimizer.step(
+        theta, grad, state, t, lambda other: ((other**4).sum(axis=2, keepdims=True) / 4, other**3)
+    )
+
+
+# Those whose own rate is not lr: the rate of their decay is that of their step.
+OWN_RATE = {
+    "prodigy": lambda state: 0.01 * state.d,
+    "d_adaptation": lambda state: 0.01 * state.d,
+    "splus": lambda state: 0.01 * 1e-3,  # `small`, as an array of one row has
+}
+
+
 def test_these_offer_it() -> None:
     names = {cls.name for cls in OFFERED_BY}
     assert names >= {"sgd", "momentum", "nesterov", "adam", "adamw", "amsgrad", "lion"}
 
 
-# prodigy's own rate is lr d, and so is its decay's; tests/oracles compares it.
-@pytest.mark.parametrize(
-    "cls", [cls for cls in OFFERED_BY if cls.name != "prodigy"], ids=lambda cls: cls.name
-)
+@pytest.mark.parametrize("cls", OFFERED_BY, ids=lambda cls: cls.name)
 def test_decay_besides_the_step_is_the_step_without_it_less_a_share_of_the_weights(cls: Any) -> None:
-    # Algorithm 2's last line: whatever the rule, θ loses lr weight_decay θ, or weight_decay θ
+    # Algorithm 2's last line: whatever the rule, θ loses η weight_decay θ, where η is lr or the rule's own
+    # rate, or, in the mode "independent", weight_decay θ. Those with a rate of their own have no such mode.
     rng = np.random.default_rng(0)
     theta, grads = rng.normal(size=(1, 1, 5)), rng.normal(size=(4, 1, 1, 5))
-    for mode, share in (("decoupled", 0.01 * 0.3), ("independent", 0.3)):
+    rates: dict[str, Any] = {"decoupled": lambda state: 0.01, "independent": lambda state: 1.0}
+    if cls.name in OWN_RATE:
+        rates = {"decoupled": OWN_RATE[cls.name]}
+    for mode, rate in rates.items():
         plain = cls(lr=0.01, weight_decay=0.0, decay_mode=mode)
         decayed = cls(lr=0.01, weight_decay=0.3, decay_mode=mode)
         states = [plain.init(theta), decayed.init(theta)]
         for t, grad in enumerate(grads, start=1):
-            without, states[0] = plain.step(theta, grad, states[0], t)
-            change, states[1] = decayed.step(theta, grad, states[1], t)
-            np.testing.assert_allclose(change, without - share * theta, rtol=1e-12, atol=1e-15)
+            lost = 0.3 * rate(states[1]) * theta
+            without, states[0] = stepped(plain, theta, grad, states[0], t)
+            change, states[1] = stepped(decayed, theta, grad, states[1], t)
+            np.testing.assert_allclose(change, without - lost, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("cls", [cls for cls in OFFERED_BY if cls.name != "adamw"], ids=lambda cls: cls.name)
@@ -130,6 +149,6 @@ def test_coupled_decay_is_the_penaltys_gradient(cls: Any) -> None:
     decayed = cls(weight_decay=0.3, decay_mode="coupled")
     states = [plain.init(theta), decayed.init(theta)]
     for t, grad in enumerate(grads, start=1):
-        expected, states[0] = plain.step(theta, grad + 0.3 * theta, states[0], t)
-        change, states[1] = decayed.step(theta, grad, states[1], t)
+        expected, states[0] = stepped(plain, theta, grad + 0.3 * theta, states[0], t)
+        change, states[1] = stepped(decayed, theta, grad, states[1], t)
         np.testing.assert_array_equal(change, expected)

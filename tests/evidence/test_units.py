@@ -18,6 +18,10 @@ from anncore.evidence.units import DATA_SETS, FUNCTIONS, metric_words, sentence
         ("train_rmse", "training RMSE"),
         ("mae", "MAE"),
         ("test_zero_one_error", "test zero-one error"),
+        ("test_cohen_kappa", "test Cohen's kappa"),
+        ("valid_top_k", "validation top-k accuracy"),
+        ("test_pinball", "test pinball score"),
+        ("update_to_weight_ratio", "update-to-weight ratio"),
         ("valid_loss", "validation loss"),
         ("test_balanced_accuracy", "test balanced accuracy"),
         ("gradient_norm", "gradient norm"),
@@ -41,4 +45,6 @@ def test_no_shipped_metric_is_an_abbreviation_in_small_letters() -> None:
     small = {metric.name for metric in REGISTRY.of_kind("metric") if metric_words(metric.name).islower()}
     words = {"accuracy", "balanced_accuracy", "log_loss", "zero_one_error", "dead_units", "saturated_units"}
     words |= {"gradient_norm", "log_likelihood", "reconstruction_error", "quantization_error", "coverage"}
-    assert small <= words | {"topographic_error", "idle_prototypes"}
+    words |= {"topographic_error", "idle_prototypes", "average_precision", "precision", "recall", "top_k"}
+    words |= {"expected_calibration_error", "explained_variance", "effective_rank", "sharpness", "pinball"}
+    assert small <= words | {"modes_covered", "update_to_weight_ratio"}

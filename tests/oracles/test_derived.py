@@ -1,7 +1,8 @@
 """The gradients that annx derives from formulas, against PyTorch's autograd, to twelve digits.
 
 Also of components whose gradient is written by hand: it is left out, and the derived one takes its place. The
-figures are the recorded ones, which `test_oracles.py` compares with PyTorch where it is installed.
+figures are the recorded ones, which `test_oracles.py` compares with PyTorch where it is installed. Those of
+activations that PyTorch does not have, or has in float32 in part, are from JAX and Keras.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from engine.test_derived_networks import CASES
-from oracles import by_torch
+from oracles import by_jax, by_keras, by_torch
 from oracles.rows import FIGURES, REGISTRY, Row, built
 from oracles.test_oracles import recorded
 
@@ -30,6 +31,12 @@ FORMS: tuple[tuple[Any, tuple[str, ...]], ...] = (
 )
 KINDS = ("activation", "loss", "network", "objective")
 GRADIENTS = [row for row in by_torch.ROWS if row.kind in KINDS and not row.why]
+BY_TORCH = {row.name for row in GRADIENTS if row.kind == "activation"}
+GRADIENTS += [
+    row
+    for row in (*by_jax.ROWS, *by_keras.ROWS)
+    if row.kind == "activation" and not row.why and row.name not in BY_TORCH
+]
 
 
 def derived(component: Any) -> Any:
@@ -48,7 +55,7 @@ def _without_noise(component: Any, x: Array, noise: Array) -> Array:
 
 
 def compare(component: Any, row: Row) -> None:
-    """Compare value and gradient with PyTorch's."""
+    """Compare value and gradient with the library's."""
     theirs = np.asarray(recorded()[row.id]["figures"])
     ours = np.ravel(FIGURES[row.kind](component, row))
     np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13 * np.abs(theirs).max())
@@ -80,6 +87,20 @@ def test_every_component_with_a_gradient_is_compared() -> None:
         if kind != "network" or not learns_by_rule(component.cls)
     }
     assert shipped - compared == {("loss", "zero_one")}
+
+
+def test_the_derived_gradient_of_sparsemax_is_that_of_the_paper_where_several_share() -> None:
+    """Proposition 1: ∂f/∂z = Diag(s) - s sᵀ / |S|, s being 1 on S; the rows above leave most to one alone."""
+    z = np.array([[[0.3, 0.1, -0.2, -2.0], [0.5, 0.5, 0.45, 0.4], [3.0, 0.0, 0.0, 0.0]]])
+    upstream = np.array([[[1.0, -2.0, 0.5, 3.0], [0.25, 1.0, -1.0, 2.0], [1.0, 2.0, 3.0, 4.0]]])
+    on = np.array([[1.0, 1, 1, 0], [1, 1, 1, 1], [1, 0, 0, 0]])
+    expected = [
+        (np.diag(s) - np.outer(s, s) / s.sum()) @ grad for s, grad in zip(on, upstream[0], strict=True)
+    ]
+    written = built("activation", "sparsemax", {})
+    for sparsemax in (written, derived(written)):
+        back = sparsemax.backward(upstream, z, sparsemax.forward(z))
+        np.testing.assert_allclose(back[0], expected, rtol=1e-12, atol=1e-15)
 
 
 def test_the_loss_without_a_slope_has_the_derived_gradient_0() -> None:

@@ -31,7 +31,7 @@ class McCormick(Objective):
     name: ClassVar[str] = "mccormick"
     dimensions: ClassVar[int] = 2
     floor: ClassVar[float] = 8 * 2.0**-52  # 2.5 x₂ is 3.9 at the minimum, and its neighbours cancel it
-    bounds: ClassVar[tuple[Array, Array]] = (np.array([-1.5, -3.0]), np.array([4.0, 4.0]))
+    bounds: ClassVar[tuple[tuple[float, float], tuple[float, float]]] = ((-1.5, -3.0), (4.0, 4.0))
 
     spread: Hyper = hyper(0.0, "[0, inf)", search=linear(0.0, 0.5))
 
