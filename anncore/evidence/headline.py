@@ -85,10 +85,7 @@ def headline(asked: Asked) -> str:
 
 def nearest(undecided: Sequence[Comparison]) -> Comparison:
     """Return what is nearest to a claim: better in a typical run, else what the fewest pairs would settle."""
-    return min(
-        undecided,
-        key=lambda c: (c.verdict != "typical", math.inf if c.needed is None else c.needed),
-    )
+    return min(undecided, key=lambda c: (c.verdict != "typical", c.needed or 0.0))
 
 
 # ---------------------------------------------------------------- two arms
@@ -118,9 +115,15 @@ def _of_two(c: Comparison, where: str, asked: Asked) -> str:
         bound = f"{pairs} bound the difference{of} to {alone}" if alone else f"{pairs} are not enough"
         needed = needed_pairs(c.needed, c.needed_low, c.needed_high)
         return f"Not decided between {c.a} and {c.b} {where}: {bound}; {needed} would be needed."
+    between = steps_words(between) if _by_steps(c) else between
     rest = f"95 % interval {between}, {pairs}" if between else pairs
     typical = " in a typical run, but not surely on average" if c.verdict == "typical" else ""
     return f"{c.a} beats {c.b} {where}{typical}: {_by(c, asked.label)} ({rest})."
+
+
+def _by_steps(c: Comparison) -> bool:
+    """Tell whether all runs end at the function's floor, where fewer steps win."""
+    return bool(c.n) and c.at_floor == c.n
 
 
 def _by(c: Comparison, label: str) -> str:
@@ -130,7 +133,7 @@ def _by(c: Comparison, label: str) -> str:
         return f"{what} is better, by divergence"
     if c.scale == "log":
         gain = size(c.effect, "log")
-        return f"{what} is {steps_words(gain) if c.n and c.at_floor == c.n else gain}"
+        return f"it takes {steps_words(gain)} to the floor" if _by_steps(c) else f"{what} is {gain}"
     if c.scale == "range":
         return f"it is better on {c.wins} of {counted(c.n, c.unit)}"
     return f"{what} is {size(c.effect, c.scale)} better"
