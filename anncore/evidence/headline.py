@@ -65,25 +65,27 @@ def headline(asked: Asked) -> str:
     over_all = asked.over_all if able else []
     deciding = over_all or one
     claims = deciding or [c for comparisons in asked.by_problem.values() for c in comparisons]
-    if claims and all(c.verdict == "blocked" for c in claims):
+    if not claims:
+        return "There is nothing to compare."
+    if all(c.verdict == "blocked" for c in claims):
         return f"{asked.blocked[0].upper()}{asked.blocked[1:]}."
     if not deciding:
-        return _one_by_one(asked)
-    sets = counted(deciding[0].n, asked.unit)
-    where = f"on {problems[0]}" if one else f"on {asked.unit} like these {sets.split()[0]}"
-    if len(deciding) == 1:
-        return _of_two(deciding[0], where, asked)
-    if asked.control is not None:
-        return _against(asked.control, deciding, where, asked)
-    return _of_many(deciding, where, asked)
+        return _one_by_one(asked, claims)
+    compared = [c for c in deciding if c.verdict != "blocked"]  # an arm that failed is in none of them
+    where = f"on {problems[0]}" if one else f"on {asked.unit} like these {compared[0].n}"
+    if len(compared) == 1:
+        text = _of_two(compared[0], where, asked)
+    elif asked.control is not None:
+        text = _against(asked.control, compared, where, asked)
+    else:
+        text = _of_many(compared, where, asked)
+    left_out = [arm for arm in asked.arms if arm not in _involved(compared, asked)]
+    return f"{text.removesuffix('.')}; {joined(left_out)} could not be compared." if left_out else text
 
 
 def nearest(undecided: Sequence[Comparison]) -> Comparison:
     """Return what is nearest to a claim: better in a typical run, else what the fewest pairs would settle."""
-    return min(
-        undecided,
-        key=lambda c: (c.verdict != "typical", math.inf if c.needed is None else c.needed),
-    )
+    return min(undecided, key=lambda c: (c.verdict != "typical", c.needed or 0.0))
 
 
 # ---------------------------------------------------------------- two arms
@@ -113,9 +115,15 @@ def _of_two(c: Comparison, where: str, asked: Asked) -> str:
         bound = f"{pairs} bound the difference{of} to {alone}" if alone else f"{pairs} are not enough"
         needed = needed_pairs(c.needed, c.needed_low, c.needed_high)
         return f"Not decided between {c.a} and {c.b} {where}: {bound}; {needed} would be needed."
+    between = steps_words(between) if _by_steps(c) else between
     rest = f"95 % interval {between}, {pairs}" if between else pairs
     typical = " in a typical run, but not surely on average" if c.verdict == "typical" else ""
     return f"{c.a} beats {c.b} {where}{typical}: {_by(c, asked.label)} ({rest})."
+
+
+def _by_steps(c: Comparison) -> bool:
+    """Tell whether all runs end at the function's floor, where fewer steps win."""
+    return bool(c.n) and c.at_floor == c.n
 
 
 def _by(c: Comparison, label: str) -> str:
@@ -125,7 +133,7 @@ def _by(c: Comparison, label: str) -> str:
         return f"{what} is better, by divergence"
     if c.scale == "log":
         gain = size(c.effect, "log")
-        return f"{what} is {steps_words(gain) if c.n and c.at_floor == c.n else gain}"
+        return f"it takes {steps_words(gain)} to the floor" if _by_steps(c) else f"{what} is {gain}"
     if c.scale == "range":
         return f"it is better on {c.wins} of {counted(c.n, c.unit)}"
     return f"{what} is {size(c.effect, c.scale)} better"
@@ -134,34 +142,38 @@ def _by(c: Comparison, label: str) -> str:
 # ---------------------------------------------------------------- many arms
 
 
-def _of_many(deciding: Sequence[Comparison], where: str, asked: Asked) -> str:
-    wins = [c for c in deciding if c.verdict == "better"]
-    involved = [arm for arm in asked.arms if any(arm in (c.a, c.b) for c in deciding)]
+def _of_many(compared: Sequence[Comparison], where: str, asked: Asked) -> str:
+    wins = [c for c in compared if c.verdict == "better"]
+    involved = _involved(compared, asked)
     beaten = {c.b for c in wins}
     leaders = asked.ordered([arm for arm in involved if arm not in beaten])
     if not wins:
-        return _nobody_wins(deciding, involved, where, asked)
+        return _nobody_wins(compared, where, asked)
+    if not leaders:  # typical differences may go round in a circle
+        return f"No arm leads {where}: each is beaten by another."
     losers = asked.ordered(list(beaten))
     by = _amount([c for c in wins if c.a in leaders], asked.label)
-    if sum(c.a == leaders[0] for c in wins) == len(involved) - 1:
+    if sum(c.a == leaders[0] for c in wins) == len(asked.arms) - 1:
         return f"{leaders[0]} beats every other arm {where}{by}."
     lead = f"{joined(leaders)} {'leads' if len(leaders) == 1 else 'lead'} {where}"
-    apart = ""
-    if len(leaders) > 1:
-        apart = f"; {_among(deciding, leaders)}"
+    apart = f"; {_among(compared, leaders)}" if len(leaders) > 1 else ""
     is_ = "is" if len(losers) == 1 else "are"
     return f"{lead}: {joined(losers)} {is_} beaten{by}{apart}."
 
 
-def _against(control: str, deciding: Sequence[Comparison], where: str, asked: Asked) -> str:
+def _involved(compared: Sequence[Comparison], asked: Asked) -> list[str]:
+    return [arm for arm in asked.arms if any(arm in (c.a, c.b) for c in compared)]
+
+
+def _against(control: str, compared: Sequence[Comparison], where: str, asked: Asked) -> str:
     """Say how each arm stands to the control."""
-    others = {c.b if c.a == control else c.a: c for c in deciding}
+    others = {c.b if c.a == control else c.a: c for c in compared}
     better = [arm for arm, c in others.items() if c.verdict == "better" and c.a == arm]
     worse = [arm for arm, c in others.items() if c.verdict == "better" and c.b == arm]
     equal = [arm for arm, c in others.items() if c.verdict in SETTLED]
     rest = [arm for arm in others if arm not in (*better, *worse, *equal)]
     if not (better or worse or equal):
-        return _nobody_wins(deciding, [control, *others], where, asked)
+        return _nobody_wins(compared, where, asked)
     parts = []
     for arms, verb, plural, by in (
         (better, "beats it", "beat it", _amount([others[arm] for arm in better], asked.label)),
@@ -185,37 +197,27 @@ def _amount(wins: Sequence[Comparison], label: str) -> str:
     return f", {what} {gain}" if wins[0].scale == "log" else f", by {gain} of {what}"
 
 
-def _among(deciding: Sequence[Comparison], leaders: Sequence[str]) -> str:
+def _among(compared: Sequence[Comparison], leaders: Sequence[str]) -> str:
     """Say how leaders stand to each other, of whom none beats another."""
-    own = [c for c in deciding if c.a in leaders and c.b in leaders]
-    kinds = {c.verdict for c in own}
+    kinds = {c.verdict for c in compared if c.a in leaders and c.b in leaders}
     them = "the two" if len(leaders) == 2 else f"the {len(leaders)}"
-    if own and kinds <= set(SETTLED):
-        return f"{them} are equivalent"
-    if "blocked" in kinds:
-        return f"not all of {them} could be compared"
-    return f"{them} cannot be told apart"
+    return f"{them} {'are equivalent' if kinds <= set(SETTLED) else 'cannot be told apart'}"
 
 
-def _nobody_wins(deciding: Sequence[Comparison], involved: Sequence[str], where: str, asked: Asked) -> str:
-    first = deciding[0]
-    arms = f"{len(involved)} arms"
+def _nobody_wins(compared: Sequence[Comparison], where: str, asked: Asked) -> str:
+    first = compared[0]
+    arms = f"{len(_involved(compared, asked))} arms"
     pairs = counted(first.n, first.unit)
     of = f" of {asked.label}" if asked.label else ""
-    kinds = {c.verdict for c in deciding}
-    if kinds <= set(SETTLED):
-        rope = max((c.rope for c in deciding if c.rope is not None), default=None)
+    if all(c.verdict in SETTLED for c in compared):
+        rope = first.rope
         worth = f": no difference is worth more than {worth_words(rope, first.scale)}{of}" if rope else ""
         return f"The {arms} are equivalent {where}{worth} ({pairs})."
-    if kinds == {"too_few"}:
-        are = "is" if first.n == 1 else "are"
-        return (
-            f"{pairs} {are} too few for a claim about {arms} {where}; {about(first.needed)} would be enough."
-        )
-    open_ = [c for c in deciding if c.verdict in UNSETTLED]
-    if not open_:
-        return f"No two of the {arms} that could be compared differ {where} ({pairs})."
-    near = nearest(open_)
+    few = next((c for c in compared if c.verdict == "too_few"), None)
+    if few is not None:
+        are = "is" if few.n == 1 else "are"
+        return f"{pairs} {are} too few for a claim about {arms} {where}; {about(few.needed)} would be enough."
+    near = nearest([c for c in compared if c.verdict in UNSETTLED])
     between = span(near.low, near.high, near.scale) if near.scale != "range" else ""
     bound = f"{asked.label} {between}".strip() if near.scale == "log" else f"{between}{of}"
     closest = f"nearest to a claim are {near.a} and {near.b}"
@@ -228,20 +230,15 @@ def _nobody_wins(deciding: Sequence[Comparison], involved: Sequence[str], where:
 # ---------------------------------------------------------------- problem by problem
 
 
-def _one_by_one(asked: Asked) -> str:
+def _one_by_one(asked: Asked, claims: Sequence[Comparison]) -> str:
     """Say what holds on each of a few problems, of which no claim over all can be made."""
     total = len(asked.by_problem)
     these = f"On these {counted(total, asked.problem_unit)}, each by itself"
-    claims = [c for comparisons in asked.by_problem.values() for c in comparisons]
-    if not claims:
-        return f"There is nothing to compare on these {counted(total, asked.problem_unit)}."
     wins = [c for c in claims if c.verdict == "better"]
     kinds = {c.verdict for c in claims}
     if not wins:
         if kinds <= {"too_few", "blocked"}:
-            few = next((c for c in claims if c.verdict == "too_few"), None)
-            if few is None:
-                return f"{asked.blocked[0].upper()}{asked.blocked[1:]}."
+            few = next(c for c in claims if c.verdict == "too_few")
             are = "is" if few.n == 1 else "are"
             return (
                 f"{counted(few.n, SEEDS)} {are} too few for a claim on any {singular(asked.unit)}; "
@@ -251,7 +248,8 @@ def _one_by_one(asked: Asked) -> str:
             return f"{these}, all arms are equivalent."
         return f"Not decided: {these[0].lower()}{these[1:]}, no two arms can be told apart."
     score = {arm: sum((c.a == arm) - (c.b == arm) for c in wins) for arm in asked.arms}
-    lead = max(asked.ordered(asked.arms), key=lambda arm: score[arm])
+    winners = [arm for arm in asked.ordered(asked.arms) if any(c.a == arm for c in wins)]
+    lead = max(winners, key=lambda arm: score[arm])
     won = _counts([c.b for c in wins if c.a == lead], asked, total)
     lost = _counts([c.a for c in wins if c.b == lead], asked, total)
     text = f"{these}, {lead} beats {joined(won)}"

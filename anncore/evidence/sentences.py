@@ -173,7 +173,10 @@ def worth_words(rope: float, scale: str) -> str:
     """Write the smallest difference worth having, given on the scale: "0.5 points", "1 %", "0.02"."""
     if scale == "log":
         return f"{short(100 * math.expm1(rope))} %"
-    return f"{short(100 * rope)} points" if scale == "unit" else short(rope)
+    if scale == "unit":
+        points = short(100 * rope)
+        return f"{points} {'point' if points == '1' else 'points'}"
+    return short(rope)
 
 
 def sentence(c: Comparison) -> str:

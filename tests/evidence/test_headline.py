@@ -145,6 +145,49 @@ def test_enough_data_sets_speak_for_others_like_them() -> None:
     assert text.startswith("adam and rmsprop lead on data sets like these 9: sgd is beaten, test loss ")
 
 
+def test_an_arm_that_failed_does_not_lead() -> None:
+    arms = costs(adam=NOTHING, sgd=[1 + x for x in SURE], bad=NOTHING)
+    text = answer({"churn": arms}, blocked={"bad": "1 failed of 10 trials"})
+    assert text.startswith("adam beats sgd on churn: test loss is ")
+    assert text.endswith(", 10 seeds); bad could not be compared.")
+
+
+def test_wins_may_go_round_in_a_circle() -> None:
+    # Each data set says (1, 1, -2) of y - x, z - y and x - z, turned in three ways, at sizes far apart: the
+    # typical difference of each pair is above 0, although the three add up to 0 everywhere.
+    gaps = [np.roll([1, 1, -2], i % 3) * 10.0 ** (i / 2) for i in range(150)]
+    frame = pd.DataFrame({"x": 0.0, "y": [g[0] for g in gaps], "z": [g[0] + g[1] for g in gaps]})
+    over_all = compare(frame, unit="data sets")
+    assert {(c.a, c.b, c.verdict) for c in over_all} == {(*pair, "better") for pair in ("xy", "yz", "zx")}
+    text = answer(
+        {"p": costs(x=NOTHING, y=DOUBT, z=DOUBT), "q": costs(x=NOTHING, y=DOUBT, z=DOUBT)}, over_all
+    )
+    assert text == "No arm leads on data sets like these 150: each is beaten by another."
+
+
+def test_an_arm_that_wins_nowhere_does_not_lead_where_wins_are_even() -> None:
+    win = [1 + x for x in SURE]
+    one = {"c": DOUBT, "a": NOTHING, "b": win}
+    other = {"c": DOUBT, "a": win, "b": NOTHING}
+    by_problem = {
+        name: [c for c in compare(pd.DataFrame(table), where=name) if "c" not in (c.a, c.b)]
+        for name, table in {"xor": one, "iris": other}.items()
+    }
+    asked = Asked("cab", [], by_problem, {"c": 1.0, "a": 2.0, "b": 2.0}, "", "data sets", "data sets")
+    assert headline(asked) == (
+        "On these 2 data sets, each by itself, a beats b on 1; it is beaten by b on 1."
+    )
+
+
+def test_equal_runs_at_the_floor_of_a_function_are_told_by_their_steps() -> None:
+    (claim,) = compare(pd.DataFrame({"a": [-50.0] * 8, "b": [-49.0] * 8}), scale="log", floor=-40.0)
+    asked = Asked("ab", [], {"sphere": [claim]}, {}, "function value", "functions", "functions")
+    assert headline(asked) == (  # 1 - 1/e = 63 %
+        "a beats b on sphere: it takes 63 % fewer steps to the floor "
+        "(95 % interval 63 to 63 % fewer steps, 8 seeds)."
+    )
+
+
 def test_nothing_to_compare() -> None:
     frame = pd.DataFrame({"a": [0.0] * 8, "b": [1.0] * 8})
     blocked = compare(frame, blocked={"a": "1 failed of 8 trials", "b": "1 failed of 8 trials"})

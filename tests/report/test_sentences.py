@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import math
 from collections.abc import Iterator
@@ -18,10 +19,12 @@ from results_factory import asked, make_results
 from right_doors import Middle, Narrow
 from shipped import REGISTRY
 
+import anncore
 from anncore.contract.handed_over import with_components
 from anncore.contract.hyperparameters import resolve
 from anncore.contract.trial import Split, Stop
-from anncore.evidence import cautions, claim, sentences, success_sentences, units, verdicts
+from anncore.evidence import cautions, claim, headline, sentences, success_sentences, units, verdicts
+from anncore.evidence.headline import Asked
 from anncore.evidence.results import Results
 from anncore.evidence.sentences import interval, number, p_value, size
 from anncore.evidence.verdicts import Comparison, compare
@@ -33,7 +36,8 @@ from anncore.report.terminal import summary
 from anncore.report.view import Section, sections, shown
 from anncore.testing.made_up import WATCHED, MadeUp
 
-WRITERS = [sentences, cautions, verdicts, units, words, methods, success_sentences, success, claim]
+WRITERS = [sentences, headline, cautions, verdicts, units, words, methods, success_sentences, success, claim]
+SCALES = ("log", "unit", "linear", "range")
 FEW: dict[str, Any] = {
     "arms": ("sgd", "adam"),
     "problems": ("xor", "iris"),
@@ -221,6 +225,12 @@ def _settings() -> Iterator[tuple[str, Results]]:
     yield "early stops", asked(strange, train=early, split=Split(stratify=False, standardize=False))
     epochs = dataclasses.replace(results.experiment.train, steps=None, epochs=1, batch_size="full")
     yield "an epoch", asked(results, train=epochs)
+    counted = dataclasses.replace(results.experiment.train, metrics={"top_k": {"k": 3}})
+    yield "a metric's settings", asked(results, train=counted)
+    scores = {"arm": ["x", "y"] * 8, "problem": "p", "seed": [i // 2 for i in range(16)]}
+    for end in (0.9, math.nan):
+        table = pd.DataFrame({**scores, "score": [*(0.5 + 0.01 * (i % 2) for i in range(15)), end]})
+        yield f"from elsewhere, {end}", anncore.judge(table, metric="accuracy")
     yield "no targets", asked(results, selection=Select("valid_quantization_error", "min"))
     registry = type(REGISTRY)((*REGISTRY.components, *WATCHED), REGISTRY.plugins)
     whole = make_results(**{**FEW, "whole": True, "steps": 600}, registry=registry, report={"target": 5.0})
@@ -422,15 +432,20 @@ def cells(parts: Any) -> Iterator[str]:
 
 
 def pair(**fields: Any) -> Comparison:
+    return replace(_pair(), **fields)
+
+
+@functools.cache
+def _pair() -> Comparison:
     (claim,) = compare(pd.DataFrame({"x": [0.0] * 8, "y": [1.0] * 8}), where="p")
-    return replace(claim, **fields)
+    return claim
 
 
 def all_pairs() -> Iterator[Comparison]:
     """Yield comparisons of every verdict, on every scale, with effects of every size."""
     sizes = (0.0, 1e-7, 1e-4, 0.003, 0.2, 3.0, 40.0, -0.1, -4.0, math.inf, -math.inf, math.nan)
-    kinds = ("better", "undecided", "equivalent", "tie", "too_few", "blocked")
-    for scale, effect in itertools.product(("log", "unit", "linear", "range"), sizes):
+    kinds = ("better", "typical", "undecided", "equivalent", "tie", "too_few", "blocked")
+    for scale, effect in itertools.product(SCALES, sizes):
         for low, high in (
             (effect, effect),
             (-0.2, 0.1),
@@ -446,6 +461,11 @@ def all_pairs() -> Iterator[Comparison]:
         reason = "y: 1 failed of 8 trials" if verdict == "blocked" else ""
         unit = "data sets" if n == 2 else "seeds"
         yield pair(verdict=verdict, n=n, needed=needed, reason=reason, unit=unit, where="", wins=n, p=0.04)
+    for scale, (low, high) in itertools.product(SCALES, ((-0.2, 0.1), (0.01, 0.02), (math.nan, math.nan))):
+        own = {"scale": scale, "low": low, "high": high, "effect": 0.015}
+        yield pair(verdict="equivalent", rope=0.03, **own)
+        for verdict, mean in itertools.product(("typical", "undecided"), (-0.3, math.inf)):
+            yield pair(verdict=verdict, mean=mean, mean_low=low, mean_high=high, needed=9.0, **own)
     few = {"x": [0.0, 0.1, math.nan], "y": [1.0, 2.0, 3.0]}
     yield from compare(pd.DataFrame(few), where="p")
     yield from compare(pd.DataFrame({"x": [0.0] * 3, "y": [math.nan] * 3}), where="p", sequential=True)
@@ -466,7 +486,7 @@ def test_every_sentence_of_every_report_is_sound_and_every_branch_is_looked_at(r
     wrong: dict[str, str] = {}
     with reached.watching():
         for name, results in worlds():
-            content = plain(build_report(results, {}))
+            content = plain(build_report(results, getattr(results, "meta", {})))
             for text in sentences_of(shown(content)):  # type: ignore[arg-type]
                 wrong |= dict.fromkeys(faults(text), f"{name}: {text}")
             for text in cells(sections(content)):
@@ -483,35 +503,69 @@ def test_every_sentence_of_every_report_is_sound_and_every_branch_is_looked_at(r
                 words.verdict(vars(claim)),
             )
             wrong |= {fault: text for text in shown_cells for fault in faults(f"{text}.")}
-        wrong |= {fault: text for text in headlines() for fault in faults(text)}
+        wrong |= {fault: text for text in set(headlines()) for fault in faults(text)}
         values()
     assert wrong == {}
     assert reached.unreached() == []
 
 
 def headlines() -> Iterator[str]:
-    """Yield first sentences: of verdicts between a leader and the others, with ranks shared or lacking."""
-    arms = ["x", "y", "z"]
-    kinds = ("better", "undecided", "too_few", "blocked", "tie")
-    for first, second, other in itertools.product(kinds, kinds, kinds[::3]):
+    """Yield first sentences: of all verdicts between two and three arms, on one, a few and many data sets."""
+    yield from _of_two_arms()
+    directions = ((*"xy", *"xz", *"yz"), (*"xy", *"zx", *"yz"), (*"yx", *"zx", *"yz"))
+    kinds = itertools.chain(
+        itertools.product(("better", "typical", "undecided", "equivalent"), repeat=3),
+        itertools.product(("tie", "too_few"), repeat=3),
+    )
+    scales = itertools.cycle((*SCALES, "log"))
+    for (verdicts_, scale), names in itertools.product(zip(kinds, scales, strict=False), directions):
+        own = {"scale": scale, "rope": None if scale == "range" else 0.01}
         claims = [
-            pair(a="x", b="y", verdict=first, needed=9.0),
-            pair(a="z", b="x", verdict=second, needed=9.0),
-            pair(a="y", b="z", verdict=other, needed=9.0),
+            replace(
+                pair(a=a, b=b, verdict=verdict, needed=None if verdict == "typical" else 9.0, **own),
+                **{"effect": effect, "low": effect - 0.1, "high": effect + 0.1},
+            )
+            for a, b, verdict, effect in zip(names[::2], names[1::2], verdicts_, (0.2, 0.4, 0.2), strict=True)
         ]
-        ranks: dict[str, float]
-        for ranks in (
-            {"x": 1.0, "y": 2.0, "z": 3.0},
-            {"x": 1.5, "y": 1.5, "z": 3.0},
-            dict.fromkeys(arms, 2.0),
-        ):
-            yield sentences.headline(arms, claims, ranks)
+        yield from _answers(claims)
         yield problem_sentence(claims) or "."
-    yield sentences.headline(arms, [], {"x": 1.0})
-    yield sentences.headline(arms, [], dict.fromkeys(arms, math.nan))
-    yield sentences.headline(["x"], [], {})
-    yield sentences.headline([], [], {})
-    yield sentences.headline(["x", "y"], [pair(n=1, verdict="too_few", needed=6.0)], {"x": 1.0, "y": 2.0})
+    open_ = [pair(a=a, b=b, verdict="undecided", needed=9.0) for a, b in ("wx", "wy", "xy", "xz", "yz")]
+    yield from _answers([pair(a="w", b="z"), *open_])
+    yield from _answers([pair(a=a, b=b, effect=math.inf) for a, b in ("xy", "xz", "yz")])
+    yield from _answers([pair(a=a, b=b, n=1, verdict="too_few", needed=7.0) for a, b in ("xy", "xz", "yz")])
+    yield problem_sentence([pair(verdict="blocked", reason="y: 1 failed of 8 trials")])
+
+
+def _of_two_arms() -> Iterator[str]:
+    nothing = Asked((), (), {}, {}, "test loss", "data sets", "data sets")
+    for arms in ((), ("x",), ("x", "y")):
+        yield headline.headline(nothing._replace(arms=arms))
+    finite: dict[str, Any] = {"effect": 0.2, "low": 0.1, "high": 0.3, "needed": 9.0}
+    for verdict, scale in itertools.product(("better", "typical", "undecided"), SCALES):
+        for more in (finite, {"effect": math.inf, "needed": 9.0}):
+            yield from _answers([pair(verdict=verdict, scale=scale, **more)])
+    for rope, scale in itertools.product((None, 0.01), SCALES[:3]):
+        yield from _answers([pair(verdict="equivalent", scale=scale, rope=rope, **finite)])
+    for verdict, n in itertools.product(("tie", "too_few", "blocked"), (1, 5)):
+        yield from _answers([pair(verdict=verdict, n=n, wins=n, needed=6.0)])
+    yield from _answers([pair(scale="log", at_floor=8)])
+
+
+def _answers(claims: list[Comparison]) -> Iterator[str]:
+    """Yield what the claims come to on one, on a few and over many data sets, with arms that failed."""
+    arms = sorted({arm for c in claims for arm in (c.a, c.b)})
+    ranks = {"x": 1.5, "y": 1.5}
+    on_one = Asked(arms, [], {"p": claims}, ranks, "test loss", "data sets", "data sets")
+    turned = [replace(c, a=c.b, b=c.a) for c in claims]
+    for by_problem in ({"p": claims}, dict.fromkeys("pqr", claims), {"p": claims, "q": turned}):
+        yield headline.headline(on_one._replace(by_problem=by_problem))
+    over_all = [replace(c, unit="data sets", where="") for c in claims]
+    yield headline.headline(on_one._replace(over_all=over_all, by_problem={"p": [], "q": []}, label=""))
+    lost = [pair(a=arm, b="v", verdict="blocked", reason="v: 1 failed of 8 trials") for arm in arms]
+    with_lost = on_one._replace(arms=[*arms, "v"], by_problem={"p": [*claims, *lost]})
+    yield headline.headline(with_lost)
+    with_x = [c for c in (*claims, *lost) if "x" in (c.a, c.b)]
+    yield headline.headline(with_lost._replace(by_problem={"p": with_x}, control="x"))
 
 
 def values() -> None:
@@ -542,6 +596,18 @@ def values() -> None:
     assert sentences.joined(list("abcdefgh")) == "a, b, c, d, e and 3 others"
     assert [sentences.about(n) for n in (None, 7.2, 123.0, 5000.0)] == [
         *("more than 1000", "8", "130", "more than 1000")
+    ]
+    guesses = ((7.0, None, None), (None, None, None), (5.0, 2000.0, math.inf), (30.0, 20.0, 90.0))
+    assert [
+        sentences.needed_pairs(*guess) for guess in (*guesses, (30.0, 20.0, 2e3), (31.0, 30.2, 30.9))
+    ] == [*("about 7", "more than 1000", "more than 1000", "20 to 90", "20 or more", "about 31")]
+    # e^0.00995 - 1 = 1.0 %
+    worth = [sentences.worth_words(*least) for least in ((0.00995, "log"), (0.01, "unit"), (0.02, "linear"))]
+    assert worth == ["1 %", "1 point", "0.02"]
+    assert sentences.worth_words(0.005, "unit") == "0.5 points"
+    ends = ((-0.004, 0.011, "unit"), (0.1, math.inf, "unit"), (math.nan, 1.0, "unit"), (1.0, 2.0, "linear"))
+    assert [sentences.span(*end) for end in ends] == [
+        *("−0.40 to 1.1 points", "at least 10 points", "", "1.00 to 2.00")
     ]
 
 
