@@ -17,6 +17,7 @@ from anncore.evidence.sentences import (
     interval,
     joined,
     needed_pairs,
+    p_value,
     size,
     span,
     steps_words,
@@ -117,6 +118,8 @@ def _of_two(c: Comparison, where: str, asked: Asked) -> str:
         return f"Not decided between {c.a} and {c.b} {where}: {bound}; {needed} would be needed."
     between = steps_words(between) if _by_steps(c) else between
     rest = f"95 % interval {between}, {pairs}" if between else pairs
+    if c.scale == "range":  # its pairs are counted in what it is better on
+        rest = f"adjusted {p_value(c.p)}"
     typical = " in a typical run, but not surely on average" if c.verdict == "typical" else ""
     return f"{c.a} beats {c.b} {where}{typical}: {_by(c, asked.label)} ({rest})."
 
