@@ -250,7 +250,7 @@ def test_the_python_of_the_readme_prints_what_stands_below_it(
 RUN_ABOVE = {
     "toml": ("half-moons",),
     "python": ("class ISRU", "class MyQHM", "check()", "compare_arms", "anncore.sweep(", "class Halved"),
-    "sh": ("pip install -q . ", "pytest", "annx plan first.toml", "annx compare first again"),
+    "sh": ("pip install -q . ", "pytest", "annx plan first.toml", "annx compare first again", "--require"),
     "text": ("relu beats bent",),
 }
 BLOCKS = [

@@ -214,7 +214,9 @@ def closest(name: str, known: Iterable[str]) -> str:
     by_letters = {_letters(known_name): known_name for known_name in reversed(names)}
     if _letters(name) in by_letters and _letters(name):
         return by_letters[_letters(name)]
-    guesses = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    # The same letters in another order are the likeliest slip: adma is adam, not the longer adamax.
+    swapped = [known_name for known_name in names if sorted(known_name) == sorted(name)]
+    guesses = swapped[:1] + difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     guesses += [by_letters[near] for near in difflib.get_close_matches(_letters(name), by_letters, 1, 0.6)]
     longer = _names_around(name, names)
     return longer[0] if guesses and guesses[0] in longer else next(iter(guesses), "")

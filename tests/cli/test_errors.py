@@ -180,7 +180,7 @@ def test_a_bug_is_no_users_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("a bug")
 
     monkeypatch.setattr("anncore.load_registry", fail)
-    result = CliRunner().invoke(cli, ["list"])
+    result = CliRunner().invoke(cli, ["show", "adam"])
     assert isinstance(result.exception, RuntimeError)  # with its traceback, for whoever mends it
 
 
