@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.optimize
+import sklearn
 from shipped import REGISTRY
 from sklearn.linear_model import LogisticRegression
 from trial_factory import make_objective_trial
@@ -321,8 +322,11 @@ def test_with_an_l1_penalty_it_has_the_sparse_minimum_that_scikit_learn_finds(l1
     module: Any = inspect.getmodule(type(function))
     data = module.signed(0, 200, 10, np.dtype("float64"))
     labels = np.where(np.arange(200) % 2, 1, -1)  # any labels: the examples are multiplied by them
+    # Since 1.8 scikit-learn says by l1_ratio which penalty it takes, and warns of the older word.
+    newer = tuple(map(int, sklearn.__version__.split(".")[:2])) >= (1, 8)
+    penalty: dict[str, Any] = {"l1_ratio": 1.0} if newer else {"penalty": "l1"}
     theirs = LogisticRegression(
-        l1_ratio=1.0, C=1 / (200 * l1), fit_intercept=False, solver="liblinear", tol=1e-8, max_iter=10_000
+        **penalty, C=1 / (200 * l1), fit_intercept=False, solver="liblinear", tol=1e-8, max_iter=10_000
     ).fit(labels[:, None] * data, labels)
     np.testing.assert_allclose(function.minimum, theirs.coef_[0], atol=1e-6)
     assert ((function.minimum == 0) == (np.abs(theirs.coef_[0]) < 1e-9)).all()
