@@ -90,6 +90,7 @@ from .contract.label_noise import add_outliers as add_outliers, flip_labels as f
 from .contract.libraries import Library as Library, Made as Made
 from .contract.loading import load_registry as load_registry
 from .contract.made_forms import MadeActivation as MadeActivation, MadeLoss as MadeLoss
+from .contract.named_file import named_file as named_file
 from .contract.registry import Registry as Registry
 from .contract.root_mean_square import root_mean_squares as root_mean_squares
 from .contract.signatures import (

@@ -102,9 +102,10 @@ def _digest() -> str | None:
         return None
     digest = hashlib.blake2b(digest_size=16)
     facts = [__version__, sys.version, *sorted(f"{entry.name} = {entry.value}" for entry in entries)]
-    for text in (*facts, *_installed(), *(str(path) for path in _modules())):
+    modules = list(_modules())
+    for text in (*facts, *_installed(), *map(str, modules)):
         digest.update(text.encode() + b"\0")
-    for path in _modules():
+    for path in modules:
         digest.update(hashlib.blake2b(path.read_bytes()).digest())
     return digest.hexdigest()
 

@@ -227,7 +227,10 @@ def _nobody_wins(compared: Sequence[Comparison], where: str, asked: Asked) -> st
     if near.verdict == "typical":
         closest = f"{near.a} beats {near.b} in a typical run, but not surely on average"
     closest += f" ({bound})" if between else ""
-    return f"Not decided: {pairs} tell no two of the {arms} apart {where}; {closest}."
+    seen = f"{pairs} tell no two of the {arms} apart {where}"
+    if first.unit != SEEDS:  # what the claim would be about is what was seen
+        seen = f"these {pairs} tell no two of the {arms} apart"
+    return f"Not decided: {seen}; {closest}."
 
 
 # ---------------------------------------------------------------- problem by problem
@@ -256,7 +259,7 @@ def _one_by_one(asked: Asked, claims: Sequence[Comparison]) -> str:
     won = _counts([c.b for c in wins if c.a == lead], asked, total)
     lost = _counts([c.a for c in wins if c.b == lead], asked, total)
     text = f"{these}, {lead} beats {joined(won)}"
-    return f"{text}; it is beaten by {joined(lost)}." if lost else f"{text} and loses to none."
+    return f"{text}; it is beaten by {joined(lost)}." if lost else f"{text}; no arm beats it."
 
 
 def _counts(others: Sequence[str], asked: Asked, total: int) -> list[str]:

@@ -208,8 +208,8 @@ def _adjusted(
 ) -> dict[str, list[PairTests]]:
     """Return the p-values after Holm's correction on each problem and the selection among open problems."""
     families: dict[str, list[list[float]]] = {name: [] for name in tests}
-    for field in PairTests._fields:
-        adjusted = {name: stats.holm([getattr(one, field) for one in own]) for name, own in tests.items()}
+    for place in range(len(PairTests._fields)):
+        adjusted = {name: stats.holm([one[place] for one in own]) for name, own in tests.items()}
         smallest = np.array([float(p.min()) for name, p in adjusted.items() if name in open_])
         factor = stats.selection_factor(smallest, alpha)
         for name, p in adjusted.items():

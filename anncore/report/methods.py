@@ -368,7 +368,8 @@ def _within(content: Mapping[str, Any]) -> str:
             f" Claims are made on {counted(problems, content['problem_unit'])}: those are "
             f"selected by Benjamini and Hochberg's procedure on the smallest adjusted p-value of each, and "
             f"each p-value is multiplied by their number over that of the selected ones (Benjamini & "
-            f"Bogomolov 2014), so that at most {percent(stats.ALPHA, 0)} of such claims are false."
+            f"Bogomolov 2014), so that, averaged over the selected ones, at most {percent(stats.ALPHA, 0)} "
+            "are false."
         )
     text += _smallest_difference(content)
     needed = stats.pairs_needed(pairs, sequential=sequential)

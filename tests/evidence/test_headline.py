@@ -117,7 +117,7 @@ def test_too_few_seeds() -> None:
 def test_few_data_sets_speak_for_themselves_alone() -> None:
     win = costs(adam=NOTHING, sgd=[1 + x for x in SURE], rmsprop=DOUBT)
     text = answer({"xor": win, "iris": win})
-    assert text == "On these 2 data sets, each by itself, adam beats sgd on both and loses to none."
+    assert text == "On these 2 data sets, each by itself, adam beats sgd on both; no arm beats it."
     lost = costs(adam=NOTHING, sgd=[-1 - x for x in SURE], rmsprop=DOUBT)
     assert answer({"xor": win, "iris": win, "wine": lost}) == (
         "On these 3 data sets, each by itself, adam beats sgd on 2; it is beaten by sgd on 1."
@@ -135,7 +135,7 @@ def test_what_failed_over_all_does_not_hide_what_holds_on_each() -> None:
     over_all = compare(frame, unit="data sets", scale="log", blocked=blocked)
     assert {c.verdict for c in over_all} == {"too_few", "blocked"}
     text = answer(problems, over_all, blocked=blocked)
-    assert text == "On these 2 data sets, each by itself, adam beats sgd on both and loses to none."
+    assert text == "On these 2 data sets, each by itself, adam beats sgd on both; no arm beats it."
 
 
 def test_enough_data_sets_speak_for_others_like_them() -> None:
@@ -185,6 +185,15 @@ def test_equal_runs_at_the_floor_of_a_function_are_told_by_their_steps() -> None
     assert headline(asked) == (  # 1 - 1/e = 63 %
         "a beats b on sphere: it takes 63 % fewer steps to the floor "
         "(95 % interval 63 to 63 % fewer steps, 8 seeds)."
+    )
+
+
+def test_data_sets_that_tell_nobody_apart_are_counted_once() -> None:
+    frame = pd.DataFrame({"a": [0.0] * 9, "b": DOUBT[:9], "c": DOUBT[1:]})
+    over_all = compare(frame, unit="data sets", scale="log")
+    text = answer({f"p{i}": costs(a=NOTHING, b=DOUBT, c=DOUBT) for i in range(9)}, over_all)
+    assert text.startswith(
+        "Not decided: these 9 data sets tell no two of the 3 arms apart; nearest to a claim"
     )
 
 

@@ -177,7 +177,7 @@ def test_the_interval_of_a_mean_difference_covers(name: str, n: int, repetitions
 )
 @pytest.mark.parametrize("n", [10, 30, 100])
 def test_an_arm_that_sometimes_fails_at_equal_means_is_rarely_said_to_lose(n: int, repetitions: int) -> None:
-    # By signed ranks alone it loses in a third of the experiments of 100 seeds.
+    # By signed ranks alone it is told apart in four fifths of the experiments of 100 seeds.
     rng = np.random.default_rng(11)
     wrong, by_ranks = 0, 0
     for _ in range(repetitions):
@@ -189,7 +189,7 @@ def test_an_arm_that_sometimes_fails_at_equal_means_is_rarely_said_to_lose(n: in
     most = 0.12 if n == 10 else 0.05
     assert wrong / repetitions <= most + off(repetitions, most, 2.5)
     if n == 100:
-        assert by_ranks / repetitions > 0.15
+        assert by_ranks / repetitions > 0.5
 
 
 @pytest.mark.slow

@@ -372,6 +372,19 @@ def test_files_that_hold_no_arrays_are_refused_in_one_line(
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("~/start.npz", "~ is not read as your home; write the whole path."),
+        ("https://example.com/start.npz", "It is a web address; download the file and name that."),
+    ],
+)
+def test_an_address_or_a_home_is_no_path(path: str, hint: str) -> None:
+    with pytest.raises(DataError) as refused:
+        made("from_file", path=path).fingerprint()
+    assert str(refused.value).endswith(f": no such file. {hint}")
+
+
 def test_a_path_must_be_given_and_be_a_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="from_file: path is missing; name the file"):
         draw(made("from_file"))

@@ -161,7 +161,7 @@ def test_no_variant_of_a_data_set_speaks_for_the_others() -> None:
     tally = [finding["text"] for finding in report["answer"]["findings"] if finding["kind"] == "problems"]
     assert tally == ["Taken one by one, of 2 variants b beats a on 1."]
     assert report["answer"]["headline"] == (
-        "On these 2 variants, each by itself, b beats a on 1 and loses to none."
+        "On these 2 variants, each by itself, b beats a on 1; no arm beats it."
     )
 
 

@@ -16,12 +16,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from anncore import Array, Data, DataError, Dataset, Task, hookimpl, hyper, nearest
+from anncore import Array, Data, DataError, Dataset, Task, hookimpl, hyper, named_file, nearest
 
 MISSING = frozenset(
     ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "1.#IND", "1.#QNAN", "<NA>", "N/A", "n/a", "NA")
@@ -132,7 +131,7 @@ class CSV(Dataset):
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of the file's bytes."""
-        return hashlib.sha256(self._bytes()).hexdigest()
+        return hashlib.sha256(named_file("csv", self.path, "data.csv")).hexdigest()
 
     def make(self, rng: np.random.Generator) -> Data:
         columns = Columns(self, self._table())
@@ -148,32 +147,8 @@ class CSV(Dataset):
             shown.append(f"csv: {self.path}: and {len(mistakes) - MOST_MISTAKES} more such mistakes")
         return DataError(*shown)
 
-    def _bytes(self) -> bytes:
-        if not self.path:
-            raise DataError('csv: path is missing; name the file: path = "data.csv"')
-        path = Path(self.path)
-        try:
-            if path.exists() and not path.is_dir() and not path.is_file():
-                raise self.error("is a pipe or a device; write its content to a file and name that")
-            return path.read_bytes()
-        except FileNotFoundError:
-            siblings = [file.name for file in path.parent.glob("*")]
-            raise self.error(f"no such file.{self._address() or nearest(path.name, siblings)}") from None
-        except IsADirectoryError:
-            raise self.error("is a directory; name a file in it") from None
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-            raise self.error(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
-
-    def _address(self) -> str:
-        """Say what to do with a path that is a web address, or begins at the user's home."""
-        if re.search(r"(https?|ftp|s3|gs):/", self.path):
-            return " It is a web address; download the file and name that."
-        if "/~" in self.path or self.path.startswith("~"):
-            return " ~ is not read as your home; write the whole path."
-        return ""
-
     def _table(self) -> Table:
-        content = self._unpacked(self._bytes())
+        content = self._unpacked(named_file("csv", self.path, "data.csv"))
         self._refuse_other_formats(content)
         text = self._text(content)
         table = self._read(text)

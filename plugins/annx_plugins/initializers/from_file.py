@@ -6,12 +6,21 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from anncore import Array, ComponentError, DataError, Initializer, WeightSpec, hookimpl, hyper, nearest, ref
+from anncore import (
+    Array,
+    ComponentError,
+    DataError,
+    Initializer,
+    WeightSpec,
+    hookimpl,
+    hyper,
+    named_file,
+    ref,
+)
 
 UNREADABLE = (
     OSError,
@@ -52,7 +61,7 @@ class FromFile(Initializer):
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of the file's bytes, once its arrays are known to be usable."""
-        content = self._bytes()
+        content = named_file(self.name, self.path, "start.npz")
         for name, array in self._arrays(content).items():
             self._refuse_unusable(name, array)
         return hashlib.sha256(content).hexdigest()
@@ -61,7 +70,7 @@ class FromFile(Initializer):
         return self.rest[0].sample(rng, shape, fan_in, fan_out)
 
     def draw(self, rng: np.random.Generator, specs: Sequence[WeightSpec]) -> Mapping[str, Array]:
-        arrays = self._named(self._arrays(self._bytes()), specs)
+        arrays = self._named(self._arrays(named_file(self.name, self.path, "start.npz")), specs)
         shapes = {spec.name: spec.shape for spec in specs}
         for name in arrays:
             if name not in shapes:
@@ -88,22 +97,6 @@ class FromFile(Initializer):
     def error(self, mistake: str) -> DataError:
         """Return the error of one line."""
         return DataError(f"{self.name}: {self.path}: {mistake}")
-
-    def _bytes(self) -> bytes:
-        if not self.path:
-            raise DataError(f'{self.name}: path is missing; name the file: path = "start.npz"')
-        path = Path(self.path)
-        try:
-            if path.exists() and not path.is_dir() and not path.is_file():
-                raise self.error("is a pipe or a device; write its content to a file and name that")
-            return path.read_bytes()
-        except FileNotFoundError:
-            names = [file.name for file in path.parent.glob("*")]
-            raise self.error(f"no such file.{nearest(path.name, names)}") from None
-        except IsADirectoryError:
-            raise self.error("is a directory; name a file in it") from None
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-            raise self.error(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
     def _arrays(self, content: bytes) -> dict[str, Array]:
         """Return the file's arrays by name, an .npy file's under the name ''."""
