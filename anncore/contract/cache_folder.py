@@ -12,8 +12,8 @@ def cache_folder() -> Path:
 
     Raises RuntimeError where nobody knows the user's home.
     """
-    if told := os.environ.get("XDG_CACHE_HOME"):
-        return Path(told) / "annx"
+    if chosen := os.environ.get("XDG_CACHE_HOME"):
+        return Path(chosen) / "annx"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "annx"
     if sys.platform == "win32":

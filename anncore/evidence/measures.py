@@ -74,6 +74,16 @@ class Measure:
         return at_floor(values, floor_steps, self.floor, self.steps)
 
 
+def shared_rope(measures: Sequence[Measure], scale: str) -> float | None:
+    """Return the smallest difference worth having on several problems together: the least of theirs.
+
+    None where one of them states none, and on the scale "range", which is of no metric.
+    """
+    ropes = [measure.rope for measure in measures]
+    stated = [rope for rope in ropes if rope is not None]
+    return min(stated) if stated and len(stated) == len(ropes) and scale != "range" else None
+
+
 def at_floor(values: Any, floor_steps: Any, floor: float, steps: int) -> Any:
     """Return `Measure.scores` of values with a floor of 0 or more."""
     values = np.asarray(values, dtype=float)

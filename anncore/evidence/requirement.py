@@ -26,7 +26,7 @@ import numpy as np
 from anncore.contract.errors import ReportError, nearest
 from anncore.contract.shown import shortened
 from anncore.evidence import stats
-from anncore.evidence.measures import Measure
+from anncore.evidence.measures import Measure, shared_rope
 from anncore.evidence.pair_tests import Draft, Pair, Rule, draft, shifted_p
 from anncore.evidence.sentences import counted, joined, p_value, size, span
 from anncore.evidence.study import Study, blocked_arms, by_data_set
@@ -214,8 +214,7 @@ def _on_scale(required: Requirement, own: Sequence[Measure]) -> float | None:
     """Return the margin on the scale of differences; None where it does not fit the scores that came."""
     scale = _common_scale(own)
     if required.margin is None:
-        ropes = [measure.rope for measure in own]
-        return None if None in ropes or scale == "range" else min(rope for rope in ropes if rope is not None)
+        return shared_rope(own, scale)
     if scale == "range" or required.unit != NEEDED[scale]:
         return None
     hundredth = required.margin / 100

@@ -25,7 +25,7 @@ from anncore.evidence import stats
 from anncore.evidence.cautions import audit, selection_gap
 from anncore.evidence.frame import LEFT_OUT, NOT_CHOSEN, NOT_RUN
 from anncore.evidence.headline import Asked, headline, nearest
-from anncore.evidence.measures import Measure
+from anncore.evidence.measures import Measure, shared_rope
 from anncore.evidence.sentences import (
     SEEDS,
     counted,
@@ -270,8 +270,7 @@ def _compare_data_sets(
     for problem in study.problems:
         for arm, reason in blocked_arms(study, problem).items():
             blocked.setdefault(arm, f"{reason} on {problem}")
-    ropes = [measure.rope for measure in study.measures.values()] if scale != "range" else []
-    rope = min((one for one in ropes if one is not None), default=None) if None not in ropes else None
+    rope = shared_rope(list(study.measures.values()), scale)
     comparisons = compare(costs, unit=study.unit, scale=scale, blocked=blocked, control=control, rope=rope)
     values = costs.to_numpy(float)
     if np.isnan(values).any() or values.shape[1] < 3:
