@@ -22,7 +22,7 @@ class L2Penalty(OptimizerWrapper):
     The sum is over the weight matrices (on "weights"), or over biases and gains as well (on "all"). The
     recorded losses are without it; an optimizer inside that asks for the loss sees it.
 
-    Choose it where the penalized loss is what shall be minimised. It is the decay_mode "coupled" of the
+    Choose it where the penalized loss itself is to be minimised. It is the decay_mode "coupled" of the
     optimizers that have one, and available around all others. An adaptive optimizer divides the penalty's
     gradient too, so weights with large gradients shrink less; weight decay in the mode "decoupled" does not.
 
