@@ -34,7 +34,8 @@ class PairedDifferences(Figure):
 
     The reference is the experiment's control, else the arm of the best mean rank. Ratios where scores are
     compared on a logarithmic scale, points for shares. The mark is filled where one is said to beat the
-    other, by p-values adjusted for all pairs and data sets, else hollow; no bars, since a bar from zero says nothing.
+    other, by p-values adjusted for all pairs and data sets, else hollow; no bars, since a bar from zero says
+    nothing.
     """
 
     name: ClassVar[str] = "paired_differences"
@@ -60,7 +61,8 @@ class PairedDifferences(Figure):
         centre = "mean" if report["rounds"] is None else "typical"
         subtitle = (
             f"Dot: {of}, to the right where {reference} is better. Bar: 95 % interval of the {centre} "
-            f"difference in {joined(list(labels), 5)}. Filled mark: told apart after adjustment; hollow: not. "
+            f"difference in {joined(list(labels), 5)}. "
+            "Filled mark: told apart after adjustment; hollow: not. "
         )
         boards, costs = report["leaderboard"]["problems"], _costs(data)
         gaps = {p: [_gaps(costs[p], reference, arm) for arm in arms] for p in begun}
