@@ -359,6 +359,7 @@ def _zip(*names: str) -> bytes:
         (_zip("notes.txt"), "'notes.txt' must hold real numbers, got "),
         (None, "no such file."),
     ],
+    ids=["empty", "text", "half an array", "damaged", "no arrays", "an archive of text", "missing"],
 )
 def test_files_that_hold_no_arrays_are_refused_in_one_line(
     tmp_path: Path, content: bytes | None, message: str
