@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import pickle
 import random
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -148,7 +151,8 @@ def _first(subject: Subject, variant: Variant, kit: Kit) -> Exercised:
     if variant.label not in subject.first:
         component = subject.build(variant)
         before = _global_generators()
-        results = [np.array(result) for result in kit.exercise(subject, component)]
+        with _imports_apart():
+            results = [np.array(result) for result in kit.exercise(subject, component)]
         subject.first[variant.label] = Exercised(component, results, before != _global_generators())
     return subject.first[variant.label]
 
@@ -156,6 +160,26 @@ def _first(subject: Subject, variant: Variant, kit: Kit) -> Exercised:
 def _global_generators() -> bytes:
     """Return the state of NumPy's global generator and of Python's."""
     return pickle.dumps((np.random.get_state(legacy=False), random.getstate()))  # noqa: NPY002
+
+
+@contextmanager
+def _imports_apart() -> Iterator[None]:
+    """Undo what an import draws: some libraries draw as they are imported, which is no component's fault."""
+    original = builtins.__import__
+
+    def importing(*names: Any, **options: Any) -> Any:
+        of_numpy, of_python = np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002
+        try:
+            return original(*names, **options)
+        finally:
+            np.random.set_state(of_numpy)  # noqa: NPY002
+            random.setstate(of_python)
+
+    builtins.__import__ = importing
+    try:
+        yield
+    finally:
+        builtins.__import__ = original
 
 
 def deterministic(subject: Subject, kit: Kit) -> int:

@@ -41,6 +41,23 @@ def test_components_that_are_right_pass(check: Check) -> None:
     check()
 
 
+@pytest.mark.parametrize("draws_itself", [False, True])
+def test_a_library_that_draws_while_it_is_imported_is_not_the_components_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, draws_itself: bool
+) -> None:
+    library = f"drawing_library_{draws_itself}"
+    (tmp_path / f"{library}.py").write_text("import random\n\nrandom.random()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def needing(result: Any) -> Any:
+        __import__(library)
+        return result + 0 * (np.random.rand() if draws_itself else 0)  # noqa: NPY002
+
+    cls = type("Needing", (RIGHT["activation"],), changed("activation", needing))
+    (check,) = [check for check in checks_for(cls) if check.name == "no_global_rng"]
+    assert bool(check.outcome().reason) == draws_itself
+
+
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: f"{wrong.kind}-{wrong.check}-{wrong.because}")
 def test_components_that_are_wrong_fail_for_the_reason(wrong: Wrong) -> None:
     (check,) = [check for check in checks_for(wrong.cls, kind=wrong.kind) if check.name == wrong.check]
