@@ -180,5 +180,6 @@ from .report.compare_runs import compare_runs as compare_runs
 from .report.export import latex_files as latex_files
 from .report.judge import Judged as Judged, judge as judge
 from .report.run import Run as Run, load_run as load_run
+from .running.merging import Merged as Merged, merge_runs as merge_runs
 from .running.stopping import Stopper as Stopper
 from .testing.before_sweep import sweep as sweep

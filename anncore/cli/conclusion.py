@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -81,6 +82,25 @@ def conclude(
     return SOME_FAILED if results.failures else OK
 
 
+def conclude_shard(results: Results, folder: Path, output: OutputOptions) -> int:
+    """Say how a shard ended, which is too small a part for a report, and return the exit code."""
+    counts = Counter(results.trials["status"])
+    if output.verbose:
+        _say_what_went_wrong(results.trials)
+    if output.as_json:
+        print_json({"folder": str(folder), "status": dict(counts), "stopped": "", "report": None})
+    elif not output.quiet:
+        others = folder.with_name(re.sub(r"\.shard-\d+-of-\d+$", ".shard-*", folder.name))
+        joined = folder.with_name(re.sub(r"\.shard-\d+-of-\d+$", "", folder.name))
+        say(f"{counted(len(results.trials), 'trial')} done: {folder}")
+        if joined != folder:
+            say(f"When all parts are done: annx merge {others} --out {joined}")
+        if not output.verbose:
+            _say_first_failure(results)
+        _say_failures(counts)
+    return SOME_FAILED if results.failures else OK
+
+
 @contextmanager
 def _said_to_be_written(output: OutputOptions) -> Iterator[None]:
     """Show on a terminal that the report is written, as figures can take longer than the trials did."""
@@ -92,15 +112,19 @@ def _said_to_be_written(output: OutputOptions) -> Iterator[None]:
 
 
 def _say_how_it_ended(results: Results, counts: Counter[str]) -> None:
-    for status, verb in FAILURES.items():
-        if counts[status]:
-            trials = counted(counts[status], "trial")
-            say(f"{trials} {verb}: -v says why, --retry-failed runs them again.", err=True)
+    _say_failures(counts)
     if results.stopped:
         done = f"{len(results.trials)} of {counted(results.plan.counts['total'], 'trial')} done"
         say(f"{WHY[results.stopped]}, {done}; the same command resumes.", err=True)
     elif results.missing:
         say(f"{counted(results.missing, 'trial')} not run; 'annx sweep' resumes.", err=True)
+
+
+def _say_failures(counts: Counter[str]) -> None:
+    for status, verb in FAILURES.items():
+        if counts[status]:
+            trials = counted(counts[status], "trial")
+            say(f"{trials} {verb}: -v says why, --retry-failed runs them again.", err=True)
 
 
 def _say_first_failure(results: Results) -> None:

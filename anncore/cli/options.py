@@ -17,6 +17,7 @@ from anncore.cli.common import say
 
 if TYPE_CHECKING:
     from anncore.experiment.model import Experiment
+    from anncore.experiment.sharding import Shard
 
 Command = Callable[..., Any]
 
@@ -58,6 +59,22 @@ class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
         if seconds <= 0:
             self.fail(f"{value!r} is not a time; write for example 90s, 10m or 1.5h", param, ctx)
         return min(seconds, LONGEST)
+
+
+class ShardOf(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.4 on
+    """A part of a plan, written as 2/5."""
+
+    name = "shard"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
+        """Return the shard, or fail with the rule."""
+        from anncore.contract.errors import ExperimentError
+        from anncore.experiment.sharding import Shard
+
+        try:
+            return value if isinstance(value, Shard) else Shard.read(value)
+        except ExperimentError as error:
+            self.fail(str(error).rstrip("."), param, ctx)
 
 
 class NamedPath(click.Path):
@@ -179,6 +196,7 @@ class RunOptions:
     retry_failed: bool
     fail_fast: bool
     max_time: float | None
+    shard: Shard | None
     unchecked: bool
 
 
@@ -194,6 +212,12 @@ run_options = grouped(
         type=Duration(),
         metavar="TIME",
         help="Stop after this time (90s, 10m, 1.5h); the same command resumes.",
+    ),
+    click.option(
+        "--shard",
+        type=ShardOf(),
+        metavar="I/N",
+        help="Run the I-th of N parts of the plan, for a job array; 'annx merge' joins them.",
     ),
     click.option(
         "--unchecked",

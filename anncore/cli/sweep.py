@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,6 +27,7 @@ from anncore.contract.standard_output import kept_for_results
 
 if TYPE_CHECKING:
     from anncore.contract.events import Event
+    from anncore.experiment.sharding import Shard
 
 
 @click.command(short_help="Run an experiment, or resume it, and write its report.")
@@ -55,6 +57,9 @@ def command(
     """
     with kept_for_results():
         experiment = chosen.load()
+    folder = _folder(chosen, how.shard)
+    if how.shard and required:
+        raise click.UsageError("--require is about the whole plan; give it to 'annx merge'.")
     if dry_run or required:
         from anncore.cli.plan import planned, show_plan
         from anncore.cli.required import refuse_unfit
@@ -63,10 +68,10 @@ def command(
             plan = planned(experiment, chosen, allow_large=yes)
             refuse_unfit(required, plan)
         if dry_run:
-            show_plan(plan, chosen.folder, output.as_json)
+            show_plan(plan, folder, output.as_json)
             return 0
 
-    from anncore.cli.conclusion import conclude
+    from anncore.cli.conclusion import conclude, conclude_shard
     from anncore.cli.progress import progress
     from anncore.testing.before_sweep import ConformanceError, sweep
 
@@ -78,15 +83,24 @@ def command(
     ):
         results = sweep(
             experiment,
-            out=chosen.folder,
+            out=folder,
             allow_large=yes,
             until_decided=chosen.until_decided,
             max_seeds=chosen.max_seeds,
             on_event=partial(_on_event, show, output.quiet),
             command=["annx", *sys.argv[1:]],
-            **dataclasses.asdict(how),
+            **{field.name: getattr(how, field.name) for field in dataclasses.fields(how)},
         )
-    return conclude(results, chosen.folder, output, required=required)
+    if how.shard and not results.stopped:
+        return conclude_shard(results, folder, output)
+    return conclude(results, folder, output, required=required)
+
+
+def _folder(chosen: ExperimentOptions, shard: Shard | None) -> Path:
+    """Return the run folder; of a shard one beside the others', as two sweeps cannot share a folder."""
+    if shard is None or chosen.out is not None:
+        return chosen.folder
+    return chosen.folder.with_name(f"{chosen.folder.name}.{shard.suffix}")
 
 
 @contextmanager

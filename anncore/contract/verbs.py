@@ -11,6 +11,7 @@ VERBS = (
     "explain",
     "status",
     "report",
+    "merge",
     "compare",
     "judge",
     "export",

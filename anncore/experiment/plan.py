@@ -207,6 +207,14 @@ class Plan(Shown):
                     continue
             yield from self._trials.trials(config, "report", self.experiment.report_seeds)
 
+    def places(self) -> dict[tuple[str, str, str], int]:
+        """Return the place of each (problem, arm, configuration) in the order in which they are run."""
+        names = self._namer
+        configs = (
+            (names.problem(config), names.arm(config), names.config(config)) for config in self._configs()
+        )
+        return {name: place for place, name in enumerate(dict.fromkeys(configs))}
+
     def _configs(self) -> Iterator[Option]:
         for combo in self.combos:
             yield from combo.configurations()

@@ -28,6 +28,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from anncore.contract.engine_version import environment_digest
+from anncore.contract.errors import StoreError
 from anncore.contract.trial import STATUSES, Phase, PlannedRow, Status, Trial, TrialResult
 from anncore.engine.decision_maps import DecisionMap, unpacked
 from anncore.engine.snapshots import Snapshot, read
@@ -65,6 +66,8 @@ CREATE TABLE phases (phase TEXT PRIMARY KEY, trials INTEGER NOT NULL, checksum I
 CREATE TABLE environments (digest TEXT PRIMARY KEY, what TEXT NOT NULL);
 CREATE TABLE maps (key TEXT PRIMARY KEY, map BLOB NOT NULL);
 """
+DRAWN = ("maps", "snapshots", "moments")
+"""What figures draw of trials, by key; a store that needs none of the last has no such table."""
 LATER = "CREATE TABLE IF NOT EXISTS snapshots (key TEXT PRIMARY KEY, snapshot BLOB NOT NULL)"
 MOMENTS = """
 CREATE TABLE IF NOT EXISTS moments (
@@ -140,7 +143,7 @@ class Store:
     def delete(self, keys: Iterable[str]) -> None:
         """Forget the results of some keys; of a key without one there is nothing to forget."""
         with self._file.transaction():
-            tables = ("trials", "maps", "snapshots", *(("moments",) if self._has("moments") else ()))
+            tables = ("trials", *(table for table in DRAWN if self._has(table)))
             for chunk in _chunks(keys):
                 for table in tables:
                     self._file.execute(f"DELETE FROM {table} WHERE key IN ({_marks(chunk)})", chunk)
@@ -212,16 +215,54 @@ class Store:
         names = self._file.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         return (table,) in names
 
+    def keys(self) -> list[str]:
+        """Return the keys of all results, also of trials that the last plan does not have."""
+        with self._file.guarded():
+            return [key for (key,) in self._file.execute("SELECT key FROM trials ORDER BY key").fetchall()]
+
+    def copy_from(self, other: Store, keys: Iterable[str]) -> None:
+        """Take over another store's results of these keys as they lie there, all or none.
+
+        An older result of a key is replaced. Raises StoreError for a store of schema 1, whose keys mean
+        something else.
+        """
+        if not other._checked:
+            raise StoreError(f"{other.path} was written by an older annx, whose trials have other keys.")
+        texts = other._environment_texts()
+        with self._file.transaction():
+            self._file.execute_many("INSERT OR IGNORE INTO environments VALUES (?,?)", texts.items())
+            for table in ("trials", *DRAWN):
+                if not other._has(table):
+                    continue
+                if table == "moments":
+                    self._file.execute(MOMENTS)
+                for chunk in _chunks(keys):
+                    rows = other._copied(table, chunk)
+                    if rows:
+                        self._file.execute_many(
+                            f"INSERT OR REPLACE INTO {table} VALUES ({_marks(rows[0])})", rows
+                        )
+
+    def _copied(self, table: str, keys: Sequence[str]) -> list[tuple[Any, ...]]:
+        with self._file.guarded():
+            return self._file.execute(f"SELECT * FROM {table} WHERE key IN ({_marks(keys)})", keys).fetchall()
+
     # Plans
 
     def plan(self, phase: Phase, trials: Iterable[Trial]) -> None:
         """Note which trials make up a phase, in order; replaces what was noted before."""
+        self.plan_rows(phase, map(PlannedRow.of, trials))
+
+    def plan_rows(self, phase: Phase, rows: Iterable[PlannedRow]) -> None:
+        """Note the rows of a phase, in order; replaces what was noted before."""
         count = checksum = 0
         with self._file.transaction():
             self._file.execute("DELETE FROM planned WHERE phase = ?", (phase,))
-            for position, trial in enumerate(trials):
-                row = json.dumps(PlannedRow.of(trial)._asdict(), ensure_ascii=False)
-                self._file.execute("INSERT INTO planned VALUES (?,?,?,?)", (phase, position, trial.key, row))
+            for position, planned in enumerate(rows):
+                row = json.dumps(planned._asdict(), ensure_ascii=False)
+                self._file.execute(
+                    "INSERT INTO planned VALUES (?,?,?,?)", (phase, position, planned.key, row)
+                )
                 count, checksum = position + 1, zlib.crc32(row.encode(), checksum)
             self._file.execute("INSERT OR REPLACE INTO phases VALUES (?,?,?)", (phase, count, checksum))
 

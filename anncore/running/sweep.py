@@ -7,7 +7,7 @@ import dataclasses
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from anncore.evidence.results import Cost, Results
 from anncore.evidence.selection import chosen_configs, select
 from anncore.experiment.model import Experiment
 from anncore.experiment.plan import Plan, make_plan
+from anncore.experiment.sharding import Shard
 from anncore.experiment.widening import Ends, ends_reached, wider
 from anncore.running import recheck, seed_rounds as rounds
 from anncore.running.collect import collect, phase_frame
@@ -61,6 +62,7 @@ class Options:
     retry_failed: bool = False
     fail_fast: bool = False
     allow_large: bool = False
+    shard: Shard | None = None
 
 
 def sweep(
@@ -79,6 +81,7 @@ def sweep(
     on_event: Callable[[Event], None] | None = None,
     stopper: Stopper | None = None,
     command: Sequence[str] | None = None,
+    shard: Shard | str | None = None,
     admit: Admit | None = None,  # strangers' components pass it first; with None all run, as the results say
 ) -> Results:
     """Run an experiment and return its results; those that the run folder has already are not run again.
@@ -89,7 +92,8 @@ def sweep(
     of these. max_time: seconds after which nothing new is started, and what is running is left for the next
     sweep. allow_large: admit a plan above its limit. until_decided: add report seeds in rounds
     (`seed_rounds`), as [rounds] in the file does, until the stopping rule has enough or there are max_seeds,
-    by default ten times the file's. on_event: called with each Event. command: what the user typed.
+    by default ten times the file's. on_event: called with each Event. command: what the user typed. shard:
+    run this part of the plan alone, "2/5" for the second of five; `merge_runs` joins the folders of all.
 
     After the last trial a few of each stranger's component are computed again, each alone; where the bits
     are others, all trials of that component are `failed`.
@@ -100,9 +104,12 @@ def sweep(
     Raises an AnnxError for whatever the user can mend, and then leaves no folder behind that was not there.
     """
     folder = RunFolder(folder_of(experiment, out))
-    options = Options(jobs or cores(), fresh, retry_failed, fail_fast, allow_large)
+    shard = Shard.read(shard) if isinstance(shard, str) else shard
+    options = Options(jobs or cores(), fresh, retry_failed, fail_fast, allow_large, shard)
     until_decided = until_decided or experiment.in_rounds is not None
     plan = _first_plan(experiment, folder, options, until_decided, max_seeds)
+    if shard is not None:
+        shard.refuse_unfit(plan)
     chosen = find_executor(executor, experiment.registry)
     unchecked = (admit or _names)(recheck.strangers(plan.experiment))
     stopper = Stopper() if stopper is None else stopper
@@ -118,7 +125,7 @@ def sweep(
             run.look_again()
         results = collect(folder.summary(), store, run.plan.experiment, stopped=stopper.reason)
         folder.write_tables(results)
-        if experiment.report.get("costs") and not stopper.reason:
+        if experiment.report.get("costs") and not stopper.reason and not shard:
             results = dataclasses.replace(results, costs=run.costs(results))
         tell(SweepDone(experiment.name, str(folder.path.absolute()), stopper.reason))
     return results
@@ -214,6 +221,11 @@ class _Sweep:
             return False
         return self.add_rounds() if until_decided else True
 
+    def mine(self, trials: Iterable[Trial]) -> list[Trial]:
+        """Return those of a phase's trials that this sweep is to run: all, or its shard's."""
+        shard = self.options.shard
+        return list(trials if shard is None else shard.trials(self.plan, trials))
+
     def missing(self) -> int:
         """Return how many trials of the plan have no result."""
         return sum(self.store.counts(phase)["missing"] for phase in ("tune", "report"))
@@ -234,7 +246,7 @@ class _Sweep:
 
     def tune(self) -> bool:
         """Run the tuning trials of the plan and choose; tell whether that is done."""
-        trials = list(self.plan.tune())
+        trials = self.mine(self.plan.tune())
         self.store.plan("tune", trials)
         self.store.plan("report", [])  # an older plan's would pass for this one's until this one is known
         if not trials:
@@ -266,7 +278,7 @@ class _Sweep:
 
     def report(self) -> None:
         """Run the report's trials of the plan."""
-        trials = list(self.plan.report(self.selected))
+        trials = self.mine(self.plan.report(self.selected))
         self.store.plan("report", trials)
         self.phase("report", trials)
 
@@ -302,7 +314,7 @@ class _Sweep:
         guilty = recheck.mismatches(alone, self.store, self.sample)
         if not guilty:
             return
-        planned = [*self.plan.tune(), *self.plan.report(self.selected)]
+        planned = self.mine(self.plan.tune()) + self.mine(self.plan.report(self.selected))
         failed = recheck.distrust(self.store, planned, guilty, self.sample)
         LOG.error("%d trials are failed now: %s", failed, "; ".join(guilty.values()))
         self.tell(Distrusted(guilty, failed))
@@ -333,7 +345,9 @@ class _Sweep:
         known = self.done_already(keys)
         counts: Counter[str] = Counter(known.values())
         self.tell(PhaseStarted(phase, len(keys), dict(counts)))
-        self.progress.begin(phase, trials, known, later=self.plan.counts["report"] if phase == "tune" else 0)
+        shards = self.options.shard.count if self.options.shard else 1
+        later = self.plan.counts["report"] // shards if phase == "tune" else 0
+        self.progress.begin(phase, trials, known, later)
         if counts.total() < len(keys) and not self.environments_told:
             self.environments_told = _tell_of_other_environments(self.store, self.tell)
         LOG.info("%s: %d trials, %d of them done", phase, len(keys), sum(counts.values()))

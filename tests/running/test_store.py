@@ -369,6 +369,10 @@ def test_a_store_of_schema_1_is_read_and_not_written(tmp_path: Path) -> None:
     assert (result.metrics, result.curves) == ({"valid_loss": 0.5}, {"valid_loss": (0.75, 0.5)})
     with pytest.raises(StoreError, match=r"older annx \(schema 1, .* other keys\. It can still be read"):
         Store(path)
+    with Store(path, write=False) as old, Store(tmp_path / "new.sqlite") as new:
+        with pytest.raises(StoreError, match=r"older annx, whose trials have other keys"):
+            new.copy_from(old, [trial.key])
+        assert new.keys() == []
     assert path.read_bytes() == before
 
 
