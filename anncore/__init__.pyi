@@ -85,6 +85,7 @@ from .contract.kinds import (
     WatchingMetric as WatchingMetric,
     Weights as Weights,
     WeightSpec as WeightSpec,
+    Worker as Worker,
 )
 from .contract.label_noise import add_outliers as add_outliers, flip_labels as flip_labels
 from .contract.libraries import Library as Library, Made as Made
@@ -118,9 +119,11 @@ from .engine.arrays import (
 )
 from .engine.decision_maps import DecisionMap as DecisionMap
 from .engine.process import (
+    ENDING_SIGNALS as ENDING_SIGNALS,
     Watchdog as Watchdog,
     children_on_one_blas_thread as children_on_one_blas_thread,
     ends_with_parent as ends_with_parent,
+    signals_held as signals_held,
 )
 from .engine.snapshots import Snapshot as Snapshot
 from .evidence import (

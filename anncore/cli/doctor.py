@@ -11,7 +11,7 @@ import click
 from anncore.cli import printing
 from anncore.cli.common import counted, print_json, say, width
 from anncore.cli.group import OK, SOME_FAILED
-from anncore.cli.options import NamedPath, json_option
+from anncore.cli.options import NamedPath, json_option, scheduler_file_option, scheduler_option
 from anncore.report.printable import printable
 
 if TYPE_CHECKING:
@@ -31,9 +31,13 @@ PLAIN = {"ok": "ok", "note": "note", "bad": "BAD"}
     type=NamedPath(),
     help="The folder that sweeps will write to.",
 )
+@scheduler_option
+@scheduler_file_option
 @json_option
-def command(folder: str, as_json: bool) -> int:
+def command(folder: str, scheduler: str | None, scheduler_file: str | None, as_json: bool) -> int:
     """Check that this machine has what sweeps need, and say what to do where it has not.
+
+    With --scheduler or --scheduler-file it also asks each worker of that cluster for its versions.
 
     Ends with 1 where a sweep would not work, for example because a package is missing or a plugin is broken.
     A note is worth reading, but sweeps work.
@@ -41,6 +45,12 @@ def command(folder: str, as_json: bool) -> int:
     from anncore.cli.health import examine
 
     findings = list(examine(Path(folder)))
+    given = {"scheduler": scheduler, "scheduler_file": scheduler_file}
+    places = {name: place for name, place in given.items() if place is not None}
+    if places:
+        from anncore.cli.cluster import examine_cluster
+
+        findings += examine_cluster(places)
     bad = [finding for finding in findings if finding.status == "bad"]
     if as_json:
         print_json({"well": not bad, "findings": [finding._asdict() for finding in findings]})

@@ -16,6 +16,7 @@ import click
 from anncore.cli.common import say
 
 if TYPE_CHECKING:
+    from anncore.contract.kinds import Executor
     from anncore.experiment.model import Experiment
     from anncore.experiment.sharding import Shard
 
@@ -109,6 +110,15 @@ jobs_option = click.option(
     metavar="N",
     help="Number of worker processes; by default one per core.",
 )
+scheduler_option = click.option(
+    "--scheduler", metavar="ADDRESS", help="The scheduler of a Dask cluster, as tcp://HOST:8786."
+)
+scheduler_file_option = click.option(
+    "--scheduler-file",
+    metavar="FILE",
+    type=NamedPath(),
+    help="The file in which a scheduler wrote its address.",
+)
 require_option = click.option(
     "--require",
     "required",
@@ -188,10 +198,12 @@ experiment_options = grouped(
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a sweep runs; each is an argument of `anncore.sweep`."""
+    """How a sweep runs."""
 
     jobs: int | None
     executor: str | None
+    scheduler: str | None
+    scheduler_file: str | None
     fresh: bool
     retry_failed: bool
     fail_fast: bool
@@ -199,11 +211,29 @@ class RunOptions:
     shard: Shard | None
     unchecked: bool
 
+    def arguments(self, experiment: Experiment) -> dict[str, Any]:
+        """Return the arguments of `anncore.sweep` that these options mean."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        places = {name: values.pop(name) for name in ("scheduler", "scheduler_file")}
+        given = {name: place for name, place in places.items() if place is not None}
+        return {**values, "executor": self._placed(experiment, given) if given else self.executor}
+
+    def _placed(self, experiment: Experiment, given: dict[str, str]) -> Executor:
+        """Return the executor that is named, here or in the file, with its scheduler."""
+        from anncore.cli.cluster import executor_at
+
+        in_file = experiment.chosen.get("executor")
+        if self.executor is None and in_file is not None and not in_file.is_default:
+            return executor_at(experiment.registry, in_file.component.full_name, {**in_file.values, **given})
+        return executor_at(experiment.registry, self.executor, given)
+
 
 run_options = grouped(
     RunOptions,
     jobs_option,
     click.option("--executor", metavar="NAME", help="What runs the trials; see 'annx list executor'."),
+    scheduler_option,
+    scheduler_file_option,
     click.option("--fresh", is_flag=True, help="Run all trials again, also those that are done."),
     click.option("--retry-failed", is_flag=True, help="Run failed, crashed and timed-out trials again."),
     click.option("--fail-fast", is_flag=True, help="Stop at the first trial that fails."),

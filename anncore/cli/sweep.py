@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import sys
 from collections.abc import Callable, Iterator
@@ -89,7 +88,7 @@ def command(
             max_seeds=chosen.max_seeds,
             on_event=partial(_on_event, show, output.quiet),
             command=["annx", *sys.argv[1:]],
-            **{field.name: getattr(how, field.name) for field in dataclasses.fields(how)},
+            **how.arguments(experiment),
         )
     if how.shard and not results.stopped:
         return conclude_shard(results, folder, output)

@@ -29,6 +29,7 @@ OWN_KEYS: Mapping[str, tuple[str, ...]] = {
     "sampler": ("method", "samples", "widen"),
     "selector": ("metric", "goal", "rule"),
     "stopper": ("rule", "most"),
+    "executor": ("executor",),
 }
 """By kind, the experiment's own keys in the section where a component's hyperparameters stand beside them."""
 

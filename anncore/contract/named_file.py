@@ -7,6 +7,21 @@ from pathlib import Path
 
 from anncore.contract.errors import DataError, nearest
 
+CARRIED: dict[str, bytes] = {}
+"""By its path the content of a file that lies on another machine, whose driver has sent it along."""
+_READ: dict[str, None] = {}
+
+
+def read_files() -> dict[str, bytes]:
+    """Return the content of each file that `named_file` has read in this process, as far as it is there."""
+    contents = {}
+    for path in _READ:
+        try:
+            contents[path] = CARRIED[path] if path in CARRIED else Path(path).read_bytes()
+        except OSError:  # of an earlier experiment, and gone
+            continue
+    return contents
+
 
 def named_file(owner: str, path: str, example: str) -> bytes:
     """Return the content of the file that a component's `path` names.
@@ -17,6 +32,9 @@ def named_file(owner: str, path: str, example: str) -> bytes:
     """
     if not path:
         raise DataError(f'{owner}: path is missing; name the file: path = "{example}"')
+    if path in CARRIED:
+        return CARRIED[path]
+    _READ[path] = None
     file, begin = Path(path), f"{owner}: {path}: "
     try:
         if file.exists() and not file.is_dir() and not file.is_file():

@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from multiprocessing import resource_tracker
 from typing import Any
 
 BLAS_THREADS = (
@@ -103,6 +104,24 @@ def prepare_process() -> None:
     gc.freeze()
     with one_blas_thread():
         np.matmul(np.ones((512, 512)), np.ones((512, 512)))
+
+
+ENDING_SIGNALS = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
+"""By which a process is asked to end: a driver's to handle, and its workers' to ignore."""
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Hold the signals that ask to end, in this thread and in what it starts meanwhile, which inherits it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # else the first start would, and unblock the signal again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def ends_with_parent(parent: int) -> bool:

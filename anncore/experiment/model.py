@@ -225,7 +225,9 @@ class Experiment(Shown):
     widen: bool = False  # grow ranges tenfold where a chosen value lies at their edge
     widened: tuple[Widening, ...] = ()  # the growth that `entries` has seen
     selection: Select | None = None  # see `select`; None until there is a plan
-    chosen: Mapping[str, Chosen] = field(default_factory=dict)  # by kind: sampler, selector, stopper
+    chosen: Mapping[str, Chosen] = field(
+        default_factory=dict
+    )  # by kind: sampler, selector, stopper, executor
     exercise: Exercise = field(default_factory=Exercise)  # [explain]
     in_rounds: RoundsSettings | None = None  # [rounds], None where the file has none
     rounds: Rounds | None = None  # None: report_seeds are those of the file, and they are looked at once

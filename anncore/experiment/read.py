@@ -49,6 +49,7 @@ TOP = (
     "exclude",
     "include",
     "limits",
+    "run",
     "plugins",
     "report",
     "explain",

@@ -264,12 +264,17 @@ def read_rounds(document: Document) -> RoundsSettings | None:
     return RoundsSettings(section.whole("most", None, 1, MOST_SEEDS))
 
 
-NAMED_IN = {"sampler": ("search", "method"), "selector": ("select", "rule"), "stopper": ("rounds", "rule")}
+NAMED_IN = {
+    "sampler": ("search", "method"),
+    "selector": ("select", "rule"),
+    "stopper": ("rounds", "rule"),
+    "executor": ("run", "executor"),
+}
 """By kind of component, the section and the key that name one; the section's other keys are its values."""
 
 
 def read_chosen(document: Document, registry: Registry) -> dict[str, Chosen]:
-    """Return the components that a search, a selection and rounds use, by kind; mistakes are noted.
+    """Return the components that a search, a selection, rounds and a run use, by kind; mistakes are noted.
 
     Where the file names none it is annx's own default, if there is one.
     """
@@ -288,6 +293,8 @@ def _read_one(document: Document, registry: Registry, kind: str) -> Chosen | Non
         offer = ", ".join(component.name for component in registry.of_kind(kind))
         raise section.error("samples", f"samples needs a method: one of {offer}.")
     if key not in section.data:
+        if kind == "executor":
+            section.allow(OWN_KEYS[kind])
         default = next((c for c in registry.of_kind(kind) if c.dist == HOME and c.cls.default), None)
         return None if default is None else Chosen(default, resolve(default.cls, {}))
     name = section.data[key]

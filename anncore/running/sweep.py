@@ -30,7 +30,7 @@ from anncore.contract.registry import Registered, Registry
 from anncore.contract.trial import Phase, Status, Trial, TrialResult
 from anncore.evidence.results import Cost, Results
 from anncore.evidence.selection import chosen_configs, select
-from anncore.experiment.model import Experiment
+from anncore.experiment.model import Chosen, Experiment
 from anncore.experiment.plan import Plan, make_plan
 from anncore.experiment.sharding import Shard
 from anncore.experiment.widening import Ends, ends_reached, wider
@@ -87,7 +87,7 @@ def sweep(
     """Run an experiment and return its results; those that the run folder has already are not run again.
 
     out: the run folder, by default reports/<name of the experiment>. jobs: worker processes, by default one
-    per core. executor: a name, by default the installed default, or an Executor. fresh: run all trials of
+    per core. executor: a name, by default that of [run] in the file, or an Executor. fresh: run all trials of
     the plan anew. retry_failed: run failed, crashed and timed-out ones again. fail_fast: stop at the first
     of these. max_time: seconds after which nothing new is started, and what is running is left for the next
     sweep. allow_large: admit a plan above its limit. until_decided: add report seeds in rounds
@@ -110,7 +110,8 @@ def sweep(
     plan = _first_plan(experiment, folder, options, until_decided, max_seeds)
     if shard is not None:
         shard.refuse_unfit(plan)
-    chosen = find_executor(executor, experiment.registry)
+    chosen = find_executor(executor, experiment.registry, experiment.chosen.get("executor"))
+    chosen.check()
     unchecked = (admit or _names)(recheck.strangers(plan.experiment))
     stopper = Stopper() if stopper is None else stopper
     if max_time is not None:
@@ -163,8 +164,13 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
-def find_executor(executor: str | Executor | None, registry: Registry) -> Executor:
-    """Return the executor of that name, the default one, or the one given."""
+def find_executor(
+    executor: str | Executor | None, registry: Registry, in_file: Chosen | None = None
+) -> Executor:
+    """Return the executor given, or of that name, else the one that the file names, else the default one."""
+    if executor is None and in_file is not None and not in_file.is_default:
+        named_there: Executor = in_file.built()
+        return named_there
     if executor is None:
         default: Executor = registry.default("executor").cls()
         return default

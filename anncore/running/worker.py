@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import time
 import traceback
 import warnings
@@ -20,6 +21,7 @@ from anncore.contract.registry import Registry
 from anncore.contract.standard_output import divert, kept_for_results
 from anncore.contract.trial import Part, Trial, TrialResult
 from anncore.engine.training import Beat, rehearse, train_stack
+from anncore.running.carried import Carried
 
 Train = Callable[[Sequence[Trial], Registry], list[TrialResult]]
 
@@ -94,6 +96,18 @@ class Work:
         self._registry = registry
         self._rehearsed: set[tuple[str, ...]] = set()
         self._warm: Task | None = None
+        self._carried: Carried | None = None
+
+    def portable(self) -> Work:
+        """Return this work for another machine: with the files it needs, by their content, and no log."""
+        other = copy.copy(self)
+        other._carried = Carried.of(self.files, self.prepare())
+        other.log = None
+        return other
+
+    def unfit(self) -> str:
+        """Say, on another machine, why results would not be those of the driver; "" where they would."""
+        return "" if self._carried is None else self._carried.unfit(self.prepare())
 
     def __getstate__(self) -> dict[str, Any]:
         if self._packed is None:  # once for all workers
@@ -114,7 +128,8 @@ class Work:
     def prepare(self) -> Registry:
         """Load the components, unless that is done."""
         if self._registry is None:
-            loaded = load_registry(files=self.files, reports=False).changed(folder=self._folder)
+            files = self.files if self._carried is None else self._carried.unpacked()
+            loaded = load_registry(files=files, reports=False).changed(folder=self._folder)
             self._registry = unpacked(loaded, self._packed or b"")
         return self._registry
 

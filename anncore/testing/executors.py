@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from anncore.contract.errors import RAISED_BY_PLUGINS
+from anncore.contract.errors import RAISED_BY_PLUGINS, AnnxError
 from anncore.testing.kit import Kit, Named, Subject, must
 
 TASKS = 12
@@ -22,6 +22,8 @@ class ExecutorKit(Kit):
 
     def checks(self, subject: Subject) -> list[Named]:
         """Return the kind's own checks."""
+        if _lacks(subject):
+            return []
         return [
             ("results", results),
             ("no_task", no_task),
@@ -51,6 +53,17 @@ class Squares:
         if task.number < 0:
             raise Refusal(f"number {task.number}")
         return task.number**2
+
+
+def _lacks(subject: Subject) -> bool:
+    """Tell whether it lacks a package, which it says in one line."""
+    for variant in subject.variants():
+        try:
+            subject.build(variant).check()
+        except AnnxError as error:
+            must("\n" not in str(error), f"{variant.label}: the error has several lines")
+            return True
+    return False
 
 
 def _run(component: Any, numbers: range, jobs: int, stop: Any = lambda: False) -> Iterator[tuple[Any, Any]]:

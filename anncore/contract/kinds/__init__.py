@@ -51,7 +51,11 @@ from anncore.contract.kinds.commands import (
     component_class as component_class,
 )
 from anncore.contract.kinds.datasets import Data as Data, Dataset as Dataset
-from anncore.contract.kinds.executors import Executor as Executor, Lost as Lost
+from anncore.contract.kinds.executors import (
+    Executor as Executor,
+    Lost as Lost,
+    Worker as Worker,
+)
 from anncore.contract.kinds.exporters import Exporter as Exporter, ExportInput as ExportInput
 from anncore.contract.kinds.figures import Figure as Figure, FigureInput as FigureInput
 from anncore.contract.kinds.initializers import Initializer as Initializer

@@ -16,8 +16,29 @@ class Lost(NamedTuple):
     reason: str
 
 
+class Worker(NamedTuple):
+    """A worker on another machine: where, how many tasks at once, and why it gets none ("" where it does)."""
+
+    address: str
+    slots: int
+    problem: str
+
+
 class Executor(Component):
     """A way to run tasks: here, in worker processes, on a cluster."""
+
+    def check(self) -> None:
+        """Raise an AnnxError of one line where nothing can be run; called before anything is written.
+
+        By default nothing is checked.
+        """
+
+    def survey(self, work: Callable[[Any], Any]) -> Iterable[Worker]:
+        """Yield the workers that other machines lend, and why each would get no task of this work.
+
+        By default none: tasks run on this machine.
+        """
+        return ()
 
     @abstractmethod
     def run(
@@ -38,4 +59,7 @@ class Executor(Component):
         for the task itself, and an attribute `deadline`, the `time.monotonic()` at which it shall be over
         and is "stopped" otherwise; the work looks at it by itself as well. No new task starts once `stop()`
         is true; running tasks are finished and yielded. An exception from `work` is raised here.
+
+        For other machines: what `work.portable()` returns, if it has that method, carries the files that it
+        needs; its method `unfit()` says there, in one line, what is otherwise than here, "" for nothing.
         """

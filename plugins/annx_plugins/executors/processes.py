@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
-from multiprocessing import active_children, connection, get_context, parent_process, resource_tracker
+from multiprocessing import active_children, connection, get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 from anncore import (
+    ENDING_SIGNALS,
     AnnxError,
     Executor,
     Lost,
@@ -29,6 +30,7 @@ from anncore import (
     children_on_one_blas_thread,
     ends_with_parent,
     hookimpl,
+    signals_held,
 )
 
 NO_TASK = object()
@@ -36,7 +38,6 @@ WARM_UP = 10.0  # seconds more for what comes before a task's own time
 FALSE_STARTS = 3  # so many in a row are no accident
 PATIENCE = 5.0  # seconds for a worker to end by itself once it has been told to
 NAME = "annx worker"
-IGNORED = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
 INTERRUPTS = "a plugin raised KeyboardInterrupt"
 LATE = 2.0  # seconds after its deadline in which a task may end by itself
 LOOK = 0.5  # seconds between two looks at `stop`
@@ -86,7 +87,7 @@ class _Worker:
         bound = _kernel_ends_children()
         self.process = context.Process(target=_serve, args=(theirs, work, bound), name=NAME, daemon=True)
         try:
-            with children_on_one_blas_thread(), _without_main(work), _signals_held():
+            with children_on_one_blas_thread(), _without_main(work), signals_held():
                 self.process.start()
             if not bound:
                 _watchdog().watch(self.process.pid)
@@ -369,42 +370,33 @@ def _ends_all() -> None:
     atexit.register(_end_all)
 
 
-@contextlib.contextmanager
-def _signals_held() -> Iterator[None]:
-    """Let these signals wait, here and in the child, which inherits this and ignores them for good."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # else the first start would, and unblock the signal again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _serve(pipe: Connection, work: Callable[[Any], Any], bound: bool) -> None:
     """Be a worker: tasks in, results out, until the pipe ends. bound: the kernel ends it with its driver."""
     parent = parent_process()
     if bound and parent is not None and parent.pid is not None:
         ends_with_parent(parent.pid)
-    for number in IGNORED:
+    for number in ENDING_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
     threading.Thread(target=_end_with_driver, daemon=True).start()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         listen = getattr(work, "listen", None)
         if listen:
             listen(lambda message: pipe.send_bytes(_packed("told", message)))
         prepare = getattr(work, "prepare", None)
-        pipe.send_bytes(_answer("ready", prepare) if prepare else _packed("ready", None))
+        pipe.send_bytes(_answer("ready", partial(_done, prepare)) if prepare else _packed("ready", None))
         warm_up = getattr(work, "warm_up", None)
         while True:
             task = pipe.recv()
             if warm_up:
-                pipe.send_bytes(_answer("warm", partial(warm_up, task)))
+                pipe.send_bytes(_answer("warm", partial(_done, warm_up, task)))
             pipe.send_bytes(_answer("done", partial(work, task)))
+
+
+def _done(call: Callable[..., Any], *arguments: Any) -> None:
+    """Call it, and leave here what it returns: the driver may not be able to read that."""
+    call(*arguments)
 
 
 def _answer(what: str, call: Callable[[], Any]) -> bytes:
