@@ -21,10 +21,11 @@ def executor_at(registry: Registry, name: str | None, places: dict[str, str]) ->
     places: `scheduler` or `scheduler_file`, or both. Raises ComponentError for an executor without one.
     """
     if name is None:
-        takers = [known for known in registry.of_kind("executor") if set(places) <= set(declared(known.cls))]
+        classes: list[Any] = [known.cls for known in registry.of_kind("executor")]
+        takers = [known for known in classes if set(places) <= set(declared(known))]
         if not takers:
             raise ComponentError("no executor that takes a scheduler is installed; 'annx list executor'.")
-        cls: Any = takers[0].cls
+        cls = takers[0]
     else:
         cls = registry.get("executor", name).cls
     unknown = [key for key in places if key not in declared(cls)]
