@@ -34,6 +34,8 @@ OWN_KEYS: Mapping[str, tuple[str, ...]] = {
 """By kind, the experiment's own keys in the section where a component's hyperparameters stand beside them."""
 
 # Class attributes that hold an interval, unless a component has a hyperparameter of that name.
+OF_TASKS = {"metric": ("tasks", "primary_for"), "loss": ("natural_for",), "network": ("tasks",)}
+"""By kind, the class attributes that hold tasks."""
 INTERVALS = ("range", "accepts", "targets", "bounds")
 
 
@@ -68,6 +70,7 @@ def refuse_malformed(kind: str, cls: Any) -> None:
         raise Refused(f"{owner} must have a docstring: formula, domain, reference")
     _refuse_methods(kind, cls)
     _refuse_attributes(cls)
+    _refuse_unknown_tasks(kind, cls)
     _refuse_fields(kind, cls)
     if kind == "optimizer":
         _refuse_references_to_optimizers(cls)
@@ -151,6 +154,18 @@ def _refuse_attributes(cls: Any) -> None:
                 Interval.parse(value)
             except ValueError as error:
                 raise Refused(f"{owner}.{attribute}: {error}") from None
+
+
+def _refuse_unknown_tasks(kind: str, cls: Any) -> None:
+    for attribute in OF_TASKS.get(kind, ()):
+        tasks = vars(cls).get(attribute, ())
+        strange = [] if isinstance(tasks, str) else [task for task in tasks if task not in kinds.TASKS]
+        if isinstance(tasks, str) or strange:
+            hint = nearest(str(strange[0]), kinds.TASKS) if strange else f" Write ({tasks!r},)."
+            known = ", ".join(kinds.TASKS)
+            raise Refused(
+                f"{cls.__qualname__}.{attribute} must be a tuple of tasks among {known}, got {tasks!r}.{hint}"
+            )
 
 
 def _refuse_references_to_optimizers(cls: Any) -> None:

@@ -1,5 +1,6 @@
 """Loading: every plugin alone, whatever is wrong with its neighbour, and every name with one owner."""
 
+import dataclasses
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -7,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from right_components import RIGHT
 
 from anncore import ComponentError, PluginError, Registry, load_registry
-from anncore.contract.admission import snake_case
+from anncore.contract.admission import Refused, refuse_malformed, snake_case
 from anncore.contract.errors import closest
 from anncore.experiment import load_experiment
 
@@ -284,6 +286,27 @@ def test_what_a_plugin_prints_goes_to_standard_error(site: Site, capsys: pytest.
     site.install("annx-a", first="print('hello')\n" + activation())
     assert load().get("activation", "double")
     assert capsys.readouterr() == ("", "hello\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "attribute", "tasks", "way_out"),
+    [
+        ("metric", "tasks", ("binary", "multiklass"), " Did you mean 'multiclass'?"),
+        ("metric", "tasks", "binary", " Write ('binary',)."),
+        ("metric", "primary_for", ("classification",), ""),
+        ("loss", "natural_for", ("regresion",), " Did you mean 'regression'?"),
+        ("network", "tasks", ("sequence",), ""),
+    ],
+)
+def test_tasks_that_there_are_not_are_refused(kind: str, attribute: str, tasks: Any, way_out: str) -> None:
+    members = {attribute: tasks, "__doc__": "Odd."}
+    changed = dataclasses.dataclass(frozen=True)(type("Odd", (RIGHT[kind],), members))
+    with pytest.raises(Refused) as refused:
+        refuse_malformed(kind, changed)
+    assert str(refused.value) == (
+        f"Odd.{attribute} must be a tuple of tasks among binary, multiclass, regression, unsupervised, got "
+        f"{tasks!r}.{way_out}"
+    )
 
 
 # The environment
