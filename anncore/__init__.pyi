@@ -41,6 +41,7 @@ from .contract.kinds import (
     AskingWrapper as AskingWrapper,
     Candidates as Candidates,
     Claim as Claim,
+    Column as Column,
     Command as Command,
     Component as Component,
     Data as Data,
@@ -103,6 +104,7 @@ from .contract.streams import (
     counted_signs as counted_signs,
     truncated_normal as truncated_normal,
 )
+from .contract.tables import Table as Table, TableDataset as TableDataset
 from .contract.time_steps import (
     read_states as read_states,
     steps_first as steps_first,

@@ -21,6 +21,7 @@ from anncore.contract.registry import Registry
 from anncore.contract.streams import stream
 from anncore.contract.trial import Part, Split
 from anncore.engine.build import build_part
+from anncore.engine.encoding import Encoding, check_columns, encode_columns, names_of
 from anncore.engine.split import Indices, split_rows
 
 LARGEST = 1e301  # of a value; beyond it, predictions in the target's own units may overflow
@@ -47,7 +48,9 @@ class Prepared:
     one-hot (N, C); regression standardised (N, K); unsupervised the inputs themselves, the arrays x_* again.
     y_test holds the clean targets where the data set gives them. x · x_scale + x_shift, both (D,) and
     float64, are the inputs in their own units, and y · y_scale + y_shift, both (K,), the targets; for
-    classification these are 1 and 0.
+    classification these are 1 and 0. Without validation or test examples their arrays have no rows.
+    w_* (N,) are the weights of the examples, on average 1 in training; None where all count alike.
+    encodings: what was done to the columns, where there was anything to encode.
     """
 
     task: Task
@@ -63,6 +66,10 @@ class Prepared:
     x_shift: Array
     y_scale: Array
     y_shift: Array
+    w_train: Array | None = None
+    w_valid: Array | None = None
+    w_test: Array | None = None
+    encodings: tuple[Encoding, ...] = ()
 
     @property
     def inputs(self) -> int:
@@ -130,8 +137,10 @@ def _prepare(
             stream(sweep_seed, seed, "split"),
             len(data.x),
             split,
-            labels=labels if split.stratify else None,
+            labels=labels,
             test_index=data.test_index,
+            valid_index=data.valid_index,
+            groups=data.groups,
         )
         if classes:
             _refuse_unseen(classes, data.y[rows.train].astype(np.intp))
@@ -147,7 +156,10 @@ def _make(part: Part, registry: Registry, rng: np.random.Generator) -> Any:
     except ValueError as error:
         raise DataError(f"{component.name}: {error}") from None
     refuse_changed(part, component)
-    return component.make(rng)
+    data = component.make(rng)
+    if getattr(data, "columns", ()) and not component.encodes:
+        raise DataError(f"{component.name}: make returns columns, so its class must declare encodes = True")
+    return data
 
 
 def refuse_changed(part: Part, component: Any) -> None:
@@ -175,16 +187,51 @@ def check_data(data: Any) -> None:
         _check_targets(data)
     if data.features and len(data.features) != data.x.shape[1]:
         raise DataError(f"features must name all {data.x.shape[1]} columns, got {len(data.features)} names")
-    for what, values in (("x", data.x), ("y", data.y), ("clean_y", data.clean_y)):
+    x = data.x
+    if data.columns:
+        check_columns(data)
+        x = np.where(np.isnan(x), 0.0, x)
+    for what, values in (("x", x), ("y", data.y), ("clean_y", data.clean_y)):
         if values is not None:
             _refuse_not_finite(what, values, data.features)
-    if data.test_index is not None:
-        index = np.asarray(data.test_index)
+    _check_indices(data)
+    _check_rows(data)
+
+
+def _check_indices(data: Data) -> None:
+    """Check the rows that a data set itself puts into the test or the validation split."""
+    for what, rows in (("test_index", data.test_index), ("valid_index", data.valid_index)):
+        if rows is None:
+            continue
+        index = np.asarray(rows)
         if index.ndim != 1 or index.dtype.kind not in "iu" or len(np.unique(index)) != len(index):
-            raise DataError("test_index must hold different row numbers, (M,) whole")
+            raise DataError(f"{what} must hold different row numbers, (M,) whole")
         if len(index) and not 0 <= index.min() <= index.max() < len(data.x):
             raise DataError(
-                f"test_index must lie in 0 ... {len(data.x) - 1}, got {index.min()} ... {index.max()}"
+                f"{what} must lie in 0 ... {len(data.x) - 1}, got {index.min()} ... {index.max()}"
+            )
+    if data.test_index is not None and data.valid_index is not None:
+        both = np.intersect1d(data.test_index, data.valid_index)
+        if len(both):
+            raise DataError(f"row {both[0]} is in test_index and in valid_index; a row is in one split")
+
+
+def _check_rows(data: Data) -> None:
+    """Check what is known of each row beside its values: its group, and its weight."""
+    n = len(data.x)
+    if data.groups is not None:
+        groups = np.asarray(data.groups)
+        if groups.shape != (n,) or groups.dtype.kind not in "iu":
+            raise DataError(f"groups must hold a whole number for each of {n} rows, got {groups.shape}")
+    if data.weights is not None:
+        weights = np.asarray(data.weights)
+        if weights.shape != (n,) or weights.dtype.kind not in "biuf":
+            raise DataError(f"weights must hold a number for each of {n} rows, got {weights.shape}")
+        odd = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+        if len(odd):
+            raise DataError(
+                f"weights must be finite and at least 0, got {weights[odd[0]]:g} in row {odd[0]} "
+                f"({len(odd)} such values)"
             )
 
 
@@ -281,6 +328,15 @@ class _Scaling:
         scale = np.where(constant, 1.0, scaled.std(axis=0))
         return cls(np.where(constant, 0, power), mean, scale, constant)
 
+    def without(self, marks: Array) -> _Scaling:
+        """Return the scaling that leaves these columns as they are."""
+        return _Scaling(
+            np.where(marks, 0, self.power),
+            np.where(marks, 0.0, self.shift),
+            np.where(marks, 1.0, self.scale),
+            self.constant & ~marks,
+        )
+
     def apply(self, values: Array, dtype: np.dtype[Any]) -> Array:
         """Return (values - shift) / scale in a dtype; what is too large for it is not finite."""
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `_lost` says so
@@ -316,9 +372,15 @@ class _Encoded(NamedTuple):
         rows: Indices,
         standardize: bool,
         dtype: np.dtype[Any],
+        marks: Array | None = None,
     ) -> _Encoded:
-        """Return values, scaled as those of the training rows; a pair: for training, and for the test."""
+        """Return values, scaled as those of the training rows; a pair: for training, and for the test.
+
+        marks: which columns (D,) are 0 or 1 and stay so.
+        """
         scaling = _Scaling.of(values[0][rows.train], standardize)
+        if marks is not None:
+            scaling = scaling.without(marks)
         ready = scaling.apply(values[0], dtype)
         mistakes = [*_lost(names, values[0], ready, scaling)]
         clean = ready
@@ -335,9 +397,11 @@ class _Encoded(NamedTuple):
 def _encode(
     data: Data, classes: tuple[str, ...], rows: Indices, standardize: bool, dtype: np.dtype[Any]
 ) -> Prepared:
-    features = data.features or tuple(f"x{i}" for i in range(1, data.x.shape[1] + 1))
-    x = data.x.astype(np.float64)
-    inputs = targets = _Encoded.of(features, (x, x), rows, standardize, dtype)
+    columns = encode_columns(data, rows) if data.columns else None
+    features = names_of(data) if columns is None else columns.features
+    x = data.x.astype(np.float64) if columns is None else columns.x
+    marks = None if columns is None else columns.marks
+    inputs = targets = _Encoded.of(features, (x, x), rows, standardize, dtype, marks)
     if data.y is not None:
         y = clean = _targets(data.y, data.task, classes)
         if data.clean_y is not None:
@@ -362,7 +426,25 @@ def _encode(
         x_shift=_read_only(inputs.scaling.own_shift),
         y_scale=_read_only(targets.scaling.own_scale),
         y_shift=_read_only(targets.scaling.own_shift),
+        encodings=() if columns is None else columns.encodings,
+        **_weights(data, rows),
     )
+
+
+def _weights(data: Data, rows: Indices) -> dict[str, Array]:
+    """Return the weights of each split by field, on average 1 in training; nothing where there are none."""
+    if data.weights is None:
+        return {}
+    weights = np.asarray(data.weights, np.float64)
+    weights = weights / weights.max(initial=SMALLEST)  # so that no sum overflows
+    for name, part in zip(("training", "validation", "test"), rows, strict=True):
+        if len(part) and not weights[part].any():
+            raise DataError(f"all weights of the {name} split are 0; give some of its rows a weight")
+    weights = weights / weights[rows.train].mean()
+    return {
+        f"w_{name}": _read_only(weights[part].copy())
+        for name, part in zip(("train", "valid", "test"), rows, strict=True)
+    }
 
 
 def _read_only(values: Array) -> Array:

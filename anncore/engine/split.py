@@ -6,7 +6,7 @@ one data set give arrays of the same shape, and their trials can share a stack.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,9 @@ import numpy as np
 from anncore.contract.errors import DataError
 from anncore.contract.kinds import Array
 from anncore.contract.trial import Split
+
+
+DRAWS = 100  # orders of groups that are tried for one which leaves each class an example in training
 
 
 def spread_over(n: int, most: int) -> Array:
@@ -58,28 +61,98 @@ def split_rows(
     *,
     labels: Array | None = None,
     test_index: Array | None = None,
+    valid_index: Array | None = None,
+    groups: Array | None = None,
 ) -> Indices:
     """Divide n rows at random into training, validation and test.
 
-    Validation gets round(valid · n) rows and test round(test · n), training the rest. With `labels`
-    (class numbers, (n,)) each class is divided in these proportions, to within one row in training
-    and test, and keeps at least one row in training. `test_index` fixes the test split instead.
-    Raises DataError where a split would be empty, or training smaller than the number of classes.
+    Validation gets round(valid · n) rows and test round(test · n), training the rest; a share of 0 leaves a
+    split out. With `labels` (class numbers, (n,)) and `stratify` each class is divided in these proportions,
+    to within one row in training and test, and keeps at least one row in training. `test_index` and
+    `valid_index` fix these splits instead. With `groups`, (n,) whole numbers, all rows of a group go into one
+    split: the sizes are then met as nearly as groups allow, and of `labels` only one example of each class in
+    training is assured. Raises DataError where a split would be empty, training smaller than the number of
+    classes, or a group divided by the fixed splits.
     """
     order = rng.permutation(n)
-    n_valid, n_test = round(split.valid * n), round(split.test * n)
-    if test_index is not None:
-        n_test = len(test_index)
-        order = order[~np.isin(order, test_index)]
-    _refuse_empty(n, n_valid, n_test, split)
+    fixed = {"test": test_index, "validation": valid_index}
+    if groups is not None:
+        _refuse_divided(groups, n, fixed)
+    for index in fixed.values():
+        if index is not None:
+            order = order[~np.isin(order, index)]
+    n_valid = round(split.valid * n) if valid_index is None else len(valid_index)
+    n_test = round(split.test * n) if test_index is None else len(test_index)
+    _refuse_empty(n, n_valid, n_test, split, fixed)
 
-    drawn = 0 if test_index is not None else n_test  # test rows still to be drawn
-    if labels is None:
-        place = np.repeat([2, 1, 0], [drawn, n_valid, len(order) - drawn - n_valid])
+    drawn_valid = n_valid if valid_index is None else 0  # rows still to be drawn
+    drawn_test = n_test if test_index is None else 0
+    if groups is not None:
+        place = _grouped(
+            rng, groups[order], drawn_valid, drawn_test, None if labels is None else labels[order]
+        )
+    elif labels is None or not split.stratify:
+        place = np.repeat([2, 1, 0], [drawn_test, drawn_valid, len(order) - drawn_test - drawn_valid])
     else:
-        place = _stratified(labels[order], n_valid, drawn)
+        place = _stratified(labels[order], drawn_valid, drawn_test)
     train, valid, test = (order[place == which] for which in range(3))
-    return Indices(train, valid, test if test_index is None else np.asarray(test_index))
+    return Indices(
+        train,
+        valid if valid_index is None else np.asarray(valid_index, dtype=np.intp),
+        test if test_index is None else np.asarray(test_index),
+    )
+
+
+def _refuse_divided(groups: Array, n: int, fixed: Mapping[str, Array | None]) -> None:
+    """Refuse fixed splits that divide a group."""
+    for name, index in fixed.items():
+        if index is None or not len(index):
+            continue
+        inside = np.isin(np.arange(n), index)
+        both = np.intersect1d(groups[inside], groups[~inside])
+        if len(both):
+            row = int(np.flatnonzero(inside & (groups == both[0]))[0])
+            raise DataError(
+                f"the fixed {name} split has some rows of a group and not the others (row {row + 1} is one of "
+                "them); put all rows of a group into one split"
+            )
+
+
+def _grouped(
+    rng: np.random.Generator, groups: Array, n_valid: int, n_test: int, labels: Array | None
+) -> Array:
+    """Return 0, 1 or 2 (training, validation, test) for rows of these groups.
+
+    Groups come in random order, and each goes where the most rows are still missing. Of `DRAWS` orders the
+    first that leaves an example of each class for training is taken.
+    """
+    names, owner, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    room = np.array([len(groups) - n_valid - n_test, n_valid, n_test])
+    wanted = int((room > 0).sum())
+    if len(names) < wanted:
+        raise DataError(
+            f"{len(names)} {'group' if len(names) == 1 else 'groups'} cannot fill {wanted} splits; use more "
+            "groups, or leave a split out with [split] valid = 0 or test = 0"
+        )
+    place = np.zeros(len(groups), np.intp)
+    for _ in range(DRAWS):
+        place = _placed(rng.permutation(len(names)), sizes, room)[owner]
+        if labels is None or len(np.unique(labels[place == 0])) == len(np.unique(labels)):
+            break
+    return place
+
+
+def _placed(order: Array, sizes: Array, room: Array) -> Array:
+    """Return the split of each group, by its number; none that has room stays without a group."""
+    room, place = room.copy(), np.empty(len(order), np.intp)
+    empty = {int(which) for which in np.flatnonzero(room > 0)}
+    for done, group in enumerate(order):
+        among = sorted(empty) if len(order) - done <= len(empty) else range(3)
+        which = max(among, key=lambda which: room[which])
+        place[group] = which
+        room[which] -= sizes[group]
+        empty.discard(which)
+    return place
 
 
 def _stratified(labels: Array, n_valid: int, n_test: int) -> Array:
@@ -102,9 +175,12 @@ def _stratified(labels: Array, n_valid: int, n_test: int) -> Array:
     return place
 
 
-def _refuse_empty(n: int, n_valid: int, n_test: int, split: Split) -> None:
+def _refuse_empty(n: int, n_valid: int, n_test: int, split: Split, fixed: Mapping[str, Array | None]) -> None:
     sizes = {"training": n - n_valid - n_test, "validation": n_valid, "test": n_test}
+    left_out = {"validation": split.valid == 0, "test": split.test == 0}
     for name, size in sizes.items():
+        if fixed.get(name) is not None or left_out.get(name):
+            continue  # as it was asked for
         if size < 1:
             raise DataError(
                 f"the {name} split of {n} examples would be empty with valid = {split.valid:g} and "

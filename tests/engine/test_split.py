@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from anncore.contract.errors import DataError
 from anncore.contract.trial import Split
@@ -139,11 +139,66 @@ def test_a_given_test_split_is_kept(stratified: bool) -> None:
 
 @pytest.mark.parametrize(
     ("shares", "which"),
-    [((0.0, 0.2), "validation"), ((0.2, 0.01), "test"), ((0.5, 0.5), "training"), ((0.9, 0.9), "training")],
+    [((0.04, 0.2), "validation"), ((0.2, 0.01), "test"), ((0.5, 0.5), "training"), ((0.9, 0.9), "training")],
 )
 def test_an_empty_split_is_refused(shares: tuple[float, float], which: str) -> None:
     with pytest.raises(DataError, match=f"the {which} split of 10 examples would be empty"):
         split_rows(rng(), 10, Split(*shares))
+
+
+@pytest.mark.parametrize(("shares", "sizes"), [((0.0, 0.2), (8, 0, 2)), ((0.2, 0.0), (8, 2, 0))])
+@pytest.mark.parametrize("stratified", [False, True])
+def test_a_share_of_zero_leaves_a_split_out(
+    shares: tuple[float, float], sizes: tuple[int, ...], stratified: bool
+) -> None:
+    rows = split_rows(rng(), 10, Split(*shares), labels=labels(5, 5) if stratified else None)
+    assert tuple(map(len, rows)) == sizes
+
+
+def test_given_splits_are_kept() -> None:
+    rows = split_rows(rng(), 10, Split(), test_index=np.array([1, 2]), valid_index=np.array([3]))
+    assert (rows.test.tolist(), rows.valid.tolist()) == ([1, 2], [3])
+    assert sorted(rows.train) == [0, 4, 5, 6, 7, 8, 9]
+    drawn = split_rows(rng(), 10, Split(0.3), test_index=np.array([1, 2]))
+    assert (len(drawn.valid), len(drawn.train)) == (3, 5)
+    none = split_rows(rng(), 10, Split(), test_index=np.array([1]), valid_index=np.array([], int))
+    assert tuple(map(len, none)) == (9, 0, 1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 12), min_size=3, max_size=30), st.integers(0, 5))
+def test_no_group_is_divided_and_no_split_is_empty(sizes: list[int], seed: int) -> None:
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    n = len(groups)
+    if round(0.2 * n) < 1:
+        return
+    rows = split_rows(rng(seed), n, Split(), groups=groups)
+    owners = [set(groups[part].tolist()) for part in rows]
+    assert not (owners[0] & owners[1] or owners[0] & owners[2] or owners[1] & owners[2])
+    assert all(map(len, rows))
+    assert sorted(np.concatenate(rows)) == list(range(n))
+    # No split is further above its share than the largest group is.
+    for part, share in zip(rows, (n - 2 * round(0.2 * n), round(0.2 * n), round(0.2 * n)), strict=True):
+        assert len(part) <= share + max(sizes)
+
+
+def test_groups_of_one_row_give_the_sizes_of_rows() -> None:
+    rows = split_rows(rng(), 50, Split(), groups=np.arange(50))
+    assert tuple(map(len, rows)) == (30, 10, 10)
+
+
+def test_groups_leave_each_class_in_training_where_some_order_does() -> None:
+    groups, y = np.repeat(np.arange(20), 3), np.zeros(60, int)
+    y[:6] = 1  # two of twenty groups
+    assert all((y[split_rows(rng(seed), 60, Split(), labels=y, groups=groups).train] == 1).any() for seed in range(30))
+
+
+def test_groups_that_cannot_be_split_are_refused() -> None:
+    with pytest.raises(DataError, match="2 groups cannot fill 3 splits; use more groups, or leave a split out"):
+        split_rows(rng(), 10, Split(), groups=np.repeat([0, 1], 5))
+    assert tuple(map(len, split_rows(rng(), 10, Split(0.0, 0.5), groups=np.repeat([0, 1], 5)))) == (5, 0, 5)
+    with pytest.raises(DataError, match=r"the fixed test split has some rows of a group and not the others \(row 1 "):
+        split_rows(rng(), 10, Split(), groups=np.repeat([0, 1], 5), test_index=np.array([0, 1]))
 
 
 def test_fewer_training_rows_than_classes_are_refused() -> None:

@@ -50,7 +50,7 @@ from anncore.contract.kinds.commands import (
     Command as Command,
     component_class as component_class,
 )
-from anncore.contract.kinds.datasets import Data as Data, Dataset as Dataset
+from anncore.contract.kinds.datasets import Column as Column, Data as Data, Dataset as Dataset
 from anncore.contract.kinds.executors import (
     Executor as Executor,
     Lost as Lost,

@@ -1,6 +1,6 @@
 """Data set: noisy_labels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,6 +35,7 @@ class NoisyLabels(Dataset):
     """
 
     name: ClassVar[str] = "noisy_labels"
+    encodes: ClassVar[bool] = True  # as the other set does
 
     way: str = hyper("pair", ("symmetric", "pair", "one_way", "near"))
     share: Hyper = hyper(0.2, "[0, 1)", search=linear(0.0, 0.4))
@@ -55,15 +56,12 @@ class NoisyLabels(Dataset):
         clean_y = y if data.clean_y is None else np.asarray(data.clean_y)
         # The labels alone may lack a class: the other set's own noise can take the last one of a rare class.
         classes = len(data.classes) or 1 + int(max(y.max(), clean_y.max()))
-        return Data(
-            data.x,
-            self._wrong(rng, np.asarray(data.x, float), y, classes),
-            data.task,
-            classes=data.classes,
-            features=data.features,
-            clean_y=clean_y,
-            test_index=data.test_index,
-        )
+        if self.way == "near" and data.columns:
+            raise ComponentError(
+                f'noisy_labels: way = "near" needs numbers that are all there, and {dataset.name} has '
+                'columns to encode; choose another way, such as "symmetric"'
+            )
+        return replace(data, y=self._wrong(rng, np.asarray(data.x, float), y, classes), clean_y=clean_y)
 
     def _wrong(self, rng: np.random.Generator, x: Array, y: Array, classes: int) -> Array:
         if self.way == "symmetric":

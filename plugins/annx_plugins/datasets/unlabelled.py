@@ -1,6 +1,6 @@
 """Data set: unlabelled."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,13 +23,14 @@ class Unlabelled(Dataset):
     """
 
     name: ClassVar[str] = "unlabelled"
+    encodes: ClassVar[bool] = True  # as the other set does
 
     dataset: Any = ref("dataset", "digits")
 
     def make(self, rng: np.random.Generator) -> Data:
         (dataset,) = self.dataset
-        data = dataset.make(rng)
-        return Data(data.x, None, "unsupervised", features=data.features, test_index=data.test_index)
+        data: Data = dataset.make(rng)
+        return replace(data, y=None, clean_y=None, classes=(), task="unsupervised")
 
 
 @hookimpl
