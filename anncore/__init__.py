@@ -32,10 +32,11 @@ Write a component: a frozen dataclass, derived from the base class of its kind (
                  Figure, Executor, Sampler, SelectionRule, StoppingRule, ReportSection, Exporter, Listener,
                  Command; LearnedActivation, RandomActivation, JointLoss, OptimizerWrapper,
                  AskingOptimizer, AskingWrapper, ModalNetwork, RuleNetwork, NoisyObjective, Game,
-                 NetworkMetric, WatchingMetric, ProbingMetric
+                 NetworkMetric, WatchingMetric, ProbingMetric, TableDataset
     fields       hyper, ref, linear, log, choice; build makes a component from plain values
-    handed       Array, Hyper, Task, Data, Column, Weights, WeightSpec, Layer, Moment, Mode, LearnMode,
-                 Evaluate, FigureInput, DecisionMap, Snapshot, Candidates, Look, Claim, ReportTable, ExportInput
+    handed       Array, Hyper, Task, Data, Column, Table, Weights, WeightSpec, Layer, Moment, Mode, LearnMode,
+                 Evaluate, FigureInput, DecisionMap, Snapshot, Candidates, Look, Claim, ReportTable,
+                 ExportInput
     events       SweepStarted, PhaseStarted, StackDone, Progressed, PhaseDone, OtherEnvironment, Distrusted,
                  TooShort, StopRequested, SweepDone; Event is any of them
     numbers      dense, eigh, power, sum_examples, times_transposed, truncated_normal, time_steps,

@@ -70,6 +70,7 @@ def planned(experiment: Experiment, chosen: ExperimentOptions, *, allow_large: b
 
 def show_plan(plan: Plan, folder: Path, as_json: bool) -> None:
     """Print a plan, and how much of it the run folder already holds."""
+    from anncore.experiment.encodings import encoded_sets, encoding_line
     from anncore.running.run_folder import RunFolder
 
     done = progress_so_far(plan, folder)
@@ -78,6 +79,8 @@ def show_plan(plan: Plan, folder: Path, as_json: bool) -> None:
             put_json(piece)
     else:
         say(_text(plan, done))
+        for line in map(encoding_line, encoded_sets(plan.experiment)):
+            say(line)
         if plan.experiment.rounds is not None or RunFolder(folder).looks(plan.experiment):
             rule = plan.experiment.chosen.get("stopper")
             say(rounds_text(plan.experiment.rounds, RunFolder(folder).rounds(), rule))
@@ -197,6 +200,8 @@ def _few(key: str, values: list[str]) -> str:
 
 def _json(plan: Plan, done: dict[str, Any]) -> Iterator[str]:
     """Yield one JSON document in pieces, so that a large plan is never held whole."""
+    from anncore.report.encoding import encodings_content
+
     summary = {
         "experiment": plan.experiment.name,
         "title": plan.experiment.title,
@@ -205,6 +210,7 @@ def _json(plan: Plan, done: dict[str, Any]) -> Iterator[str]:
         "problems": plan.problems,
         "arms": plan.arms,
         "axes": plan.axes,
+        "encodings": encodings_content(plan.experiment),
         "select": plan.experiment.select._asdict(),
         "rounds": None if plan.experiment.rounds is None else plan.experiment.rounds._asdict(),
     }

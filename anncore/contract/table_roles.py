@@ -89,6 +89,7 @@ class RoleFinder:
         self.decimal = str(getattr(described, "decimal", "."))
 
     def roles(self) -> Roles:
+        """Return the places of the columns that are named; what is named twice or is not there is noted."""
         described = self.described
         target, dropped = self._find_target(), self._find_dropped()
         single = {

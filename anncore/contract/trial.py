@@ -130,7 +130,7 @@ class Train:
 
 @dataclass(frozen=True)
 class Split:
-    """Shares of the examples held out for validation and test, at random by seed.
+    """Shares of the examples held out for validation and test, at random by seed; 0 leaves a split out.
 
     stratify: keep class shares equal in all three (classification only). standardize: scale inputs, and
     regression targets, to mean 0 and standard deviation 1 on the training split.

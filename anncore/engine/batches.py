@@ -40,11 +40,22 @@ class Batches:
         self._epoch_x = np.empty_like(self._x) if self._shuffle else self._x
         self._epoch_y = np.empty_like(self._y) if self._shuffle else self._y
         self._whole: tuple[Array, Array] | None = None
+        weights = [mine.w_train for mine in data if mine.w_train is not None]
+        self._w = np.stack(weights).astype(train.dtype) if weights else None
+        self._epoch_w = self._w
+        self.weights: Array | None = None  # of the last batch, (T, B, 1); None where all examples count alike
         trial_bytes = self._x[0].nbytes + self._y[0].nbytes
         self._spread = len(trials) * trial_bytes <= SPREAD_BYTES
 
     def take(self) -> tuple[Array, Array]:
-        """Return the next batch, x (T, B, D) and y (T, B, K)."""
+        """Return the next batch, x (T, B, D) and y (T, B, K); `weights` are then its own."""
+        batch = self._take()
+        if self._epoch_w is not None:
+            here = slice(None) if self._size == self._x.shape[1] else slice(self._at - self._size, self._at)
+            self.weights = self._epoch_w[:, here].take(self._group, axis=0)[:, :, None]
+        return batch
+
+    def _take(self) -> tuple[Array, Array]:
         if self._size == self._x.shape[1]:
             if self._whole is None:
                 self._whole = self._x.take(self._group, axis=0), self._y.take(self._group, axis=0)
@@ -72,11 +83,15 @@ class Batches:
         self._epochs += 1
         self._at = 0
         if self._shuffle:
+            if self._w is not None:
+                self._epoch_w = np.empty_like(self._w)
             for g, rng in enumerate(self._rngs):
                 order = rng.permutation(self._x.shape[1])
                 # mode="clip" lets NumPy write straight into `out`; an order is never out of range.
                 np.take(self._x[g], order, axis=0, out=self._epoch_x[g], mode="clip")
                 np.take(self._y[g], order, axis=0, out=self._epoch_y[g], mode="clip")
+                if self._w is not None and self._epoch_w is not None:
+                    self._epoch_w[g] = self._w[g][order]
 
 
 def distinct(data: Sequence[Prepared]) -> tuple[list[Prepared], Array]:

@@ -38,6 +38,7 @@ class Shapes(NamedTuple):
     n_train: int
     n_valid: int
     n_test: int
+    weighted: bool = False  # whether examples have weights
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Prepared:
     def shapes(self) -> Shapes:
         """The task and the sizes of all arrays."""
         sizes = (len(self.x_train), len(self.x_valid), len(self.x_test))
-        return Shapes(self.task, self.inputs, self.outputs, *sizes)
+        return Shapes(self.task, self.inputs, self.outputs, *sizes, self.w_train is not None)
 
     @property
     def arrays(self) -> tuple[Array, ...]:

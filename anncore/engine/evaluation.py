@@ -19,6 +19,7 @@ from anncore.engine.network_stack import Buffer, Stack
 from anncore.engine.output_and_loss import outputs_per_target
 from anncore.engine.snapshots import most_examples, taken
 from anncore.engine.split import spread_over
+from anncore.engine.weighting import weighted_mean
 
 # A split is evaluated in pieces of about a batch, so that the values between two layers stay in the cache.
 PIECE = 64
@@ -45,8 +46,35 @@ class Evaluator:
         x, y = self._curve
         z = self._forward(x)
         size = self._sample(self._data[0])
-        columns = {"train_loss": self._stack.output.value(z[:, :size], y[:, :size])}
-        return columns | self._columns("valid", (x[:, size:], z[:, size:], y[:, size:]), metrics)
+        weights = self._weights("curve")
+        columns = {"train_loss": self._loss(z[:, :size], y[:, :size], _part(weights, slice(size)))}
+        if not self.has("valid"):
+            return columns
+        held = (x[:, size:], z[:, size:], y[:, size:])
+        return columns | self._columns("valid", held, metrics, _part(weights, slice(size, None)))
+
+    def has(self, name: str) -> bool:
+        """Tell whether a split has examples."""
+        return len(getattr(self._data[0], f"x_{name}")) > 0
+
+    def _loss(self, z: Array, y: Array, weights: Array | None) -> Array:
+        """Return the mean loss of each trial, (T,), weighted where examples have weights (T, N)."""
+        if weights is None:
+            return self._stack.output.value(z, y)
+        return weighted_mean(self._stack.output.value, (z, y), weights)
+
+    def _weights(self, name: str) -> Array | None:
+        """Return the weights of a split's examples, (T, N); None where all count alike."""
+        if self._data[0].w_train is None:
+            return None
+        rows = [self._weights_of(data, name) for data in self._data]
+        return np.stack(rows)[self._group]
+
+    def _weights_of(self, data: Prepared, name: str) -> Array:
+        if name != "curve":
+            return np.asarray(getattr(data, f"w_{name}"))
+        examples = spread_over(len(data.x_train), self._sample(data))
+        return np.concatenate([np.asarray(data.w_train)[examples], np.asarray(data.w_valid)])
 
     def watched(
         self, metrics: Sequence[Any], now: tuple[int, int], changes: Mapping[str, Array] | None = None
@@ -66,9 +94,9 @@ class Evaluator:
         if stack.network.learns:  # what its learning rule gives in place of a gradient
             stack.watched_directions(weights, x, y, grads, now)
         else:
-            stack.network.backward(weights, tape, stack.output.grad(z, y), grads)
+            stack.network.backward(weights, tape, self._loss_grad(z, y, examples), grads)
         layers = stack.network.layers(tape)
-        gradient = None if stack.network.learns else self._gradient(weights, x, y)
+        gradient = None if stack.network.learns else self._gradient(weights, x, y, examples)
         moment = Moment(layers, weights, grads, changes, gradient)
         scores = {}
         for metric in sorted(metrics, key=lambda metric: bool(metric.probes)):  # these may overwrite layers
@@ -76,8 +104,16 @@ class Evaluator:
             scores[metric.name] = {watched_curve(metric.name, key): value for key, value in values.items()}
         return {key: value for metric in metrics for key, value in scores[metric.name].items()}
 
+    def _loss_grad(self, z: Array, y: Array, examples: Array) -> Array:
+        """Return ∂loss/∂z on these examples of training, weighted where they have weights."""
+        grad, weights = self._stack.output.grad(z, y), self._weights("train")
+        if weights is None:
+            return grad
+        mine = weights[:, examples]
+        return np.asarray(grad * (mine / mine.mean(axis=1, keepdims=True))[:, :, None], grad.dtype)
+
     def _gradient(
-        self, weights: Mapping[str, Array], x: Array, y: Array
+        self, weights: Mapping[str, Array], x: Array, y: Array, examples: Array
     ) -> Callable[[Mapping[str, Array]], Mapping[str, Array]]:
         """Return the gradient of the loss of some examples as a function of the weights."""
         stack = self._stack
@@ -86,7 +122,7 @@ class Evaluator:
             elsewhere = {**weights, **other}
             grads = Buffer(len(stack.trials), stack.specs, stack.dtype).views
             z, tape = stack.network.forward(elsewhere, x)
-            stack.network.backward(elsewhere, tape, stack.output.grad(z, y), grads)
+            stack.network.backward(elsewhere, tape, self._loss_grad(z, y, examples), grads)
             return grads
 
         return gradient
@@ -94,7 +130,7 @@ class Evaluator:
     def split(self, name: str, metrics: Sequence[Any]) -> dict[str, Array]:
         """Return the loss and the metrics on the whole of a split, each (T,)."""
         x, y = self._stacked("x", name), self._stacked("y", name)[self._group]
-        return self._columns(name, (x, self._forward(x), y), metrics)
+        return self._columns(name, (x, self._forward(x), y), metrics, self._weights(name))
 
     def chance(self) -> Array:
         """Return the training loss of always predicting the mean training target, (T,)."""
@@ -102,7 +138,12 @@ class Evaluator:
         outputs = y.shape[2] * outputs_per_target(self._stack.trials[0], self._stack.registry)
         if outputs != y.shape[2]:  # only such a loss knows which outputs stand for the mean
             return np.full(len(y), np.nan)
-        return self._stack.output.value_of(np.broadcast_to(y.mean(1, keepdims=True), y.shape), y)
+        weights = self._weights("train")
+        if weights is None:
+            return self._stack.output.value_of(np.broadcast_to(y.mean(1, keepdims=True), y.shape), y)
+        shares = weights[:, :, None] / weights.sum(axis=1)[:, None, None]
+        mean = (y * shares).sum(1, keepdims=True).astype(y.dtype)
+        return weighted_mean(self._stack.output.value_of, (np.broadcast_to(mean, y.shape), y), weights)
 
     def maps(self, rows: Sequence[int]) -> dict[int, bytes]:
         """Return the decision maps of the trials at some rows of the stack.
@@ -129,11 +170,15 @@ class Evaluator:
         return maps
 
     def _columns(
-        self, name: str, split: tuple[Array, Array, Array], metrics: Sequence[Any]
+        self,
+        name: str,
+        split: tuple[Array, Array, Array],
+        metrics: Sequence[Any],
+        weights: Array | None = None,
     ) -> dict[str, Array]:
         """Return the loss and the metrics of a split: its x (G, N, D), and z and y (T, N, K)."""
         x, z, y = split
-        columns = {metric_column(name): self._stack.output.value(z, y)}
+        columns = {metric_column(name): self._loss(z, y, weights)}
         columns |= self._measured(name, x, [metric for metric in metrics if metric.from_network])
         metrics = [metric for metric in metrics if not metric.from_network]
         if metrics:
@@ -141,7 +186,11 @@ class Evaluator:
             if not self._plain:
                 output, target = (values * self._scale + self._shift for values in (output, target))
             for metric in metrics:
-                values = metric.score(output, target)
+                values = (
+                    metric.score(output, target)
+                    if weights is None
+                    else weighted_mean(metric.score, (output, target), weights)
+                )
                 _refuse_out_of_bounds(metric, values)
                 columns[metric_column(name, metric.name)] = values
         return columns
@@ -168,8 +217,9 @@ class Evaluator:
         stack, first = self._stack, self._data[0]
         if not overrides(type(stack.network.component), AnyNetwork.snapshot):
             return {}
-        examples = spread_over(len(first.x_test), most_examples(first.inputs))
-        x, y = (self._stacked(what, "test")[:, examples].take(self._group, axis=0) for what in "xy")
+        shown = next(name for name in ("test", "valid", "train") if self.has(name))
+        examples = spread_over(len(getattr(first, f"x_{shown}")), most_examples(first.inputs))
+        x, y = (self._stacked(what, shown)[:, examples].take(self._group, axis=0) for what in "xy")
         arrays = stack.network.snapshot(stack.evaluated(), x, y)
         return {
             row: taken({name: array[row] for name, array in arrays.items()}, x[row], y[row], stack.data[row])
@@ -202,7 +252,12 @@ class Evaluator:
     def _sample(self, data: Prepared) -> int:
         """Return the number of training examples that a curve is measured on."""
         whole = len(data.x_train)
-        return whole if self._stack.train.eval_train == "all" else min(whole, len(data.x_valid))
+        sample = self._stack.train.eval_train == "sample" and len(data.x_valid) > 0
+        return min(whole, len(data.x_valid)) if sample else whole
+
+
+def _part(weights: Array | None, examples: slice) -> Array | None:
+    return None if weights is None else weights[:, examples]
 
 
 def _refuse_out_of_bounds(metric: Any, values: Array) -> None:

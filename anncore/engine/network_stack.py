@@ -25,6 +25,7 @@ from anncore.engine.noise import Noise
 from anncore.engine.optimizing import Trained, Turn
 from anncore.engine.output_and_loss import OutputAndLoss, outputs_per_target
 from anncore.engine.split import spread_over
+from anncore.engine.weighting import weighted_mean
 
 INITIALIZER_EXAMPLES = 256  # the number of training examples that a data-dependent initializer sees
 
@@ -172,12 +173,24 @@ class Stack:
         network.begin_step()
         if not network.learns:
             z, tape = network.forward(self.weights, x, training=True)
-            network.backward(self.weights, tape, self.output.grad(z, y), self.grad_views)
+            network.backward(self.weights, tape, self._loss_grad(z, y), self.grad_views)
         for turn in self._turns:
             if network.learns:
                 network.learn(self.weights, x, y, self.grad_views, now=self._now, turn=self._number(turn))
             turn.step(t, steps)
         network.after_step(self.weights, now=self._now)
+
+    def _loss_grad(self, z: Array, y: Array) -> Array:
+        """Return ∂loss/∂z on the step's batch, that of each example times its weight, where it has one."""
+        grad, weights = self.output.grad(z, y), self.batches.weights
+        return grad if weights is None else grad * weights
+
+    def _loss(self, z: Array, y: Array) -> Array:
+        """Return the loss on the step's batch, (T,), of which `_loss_grad` is the slope."""
+        weights = self.batches.weights
+        if weights is None:
+            return self.output.value(z, y)
+        return weighted_mean(self.output.value, (z, y), weights[:, :, 0]) * weights.mean(axis=(1, 2))
 
     def _number(self, turn: Turn) -> int | None:
         """Return which turn it is; None where a step has but one."""
@@ -206,8 +219,8 @@ class Stack:
                 )
             else:
                 z, tape = self.network.forward(weights, x, training=True, first=False)
-                self.network.backward(weights, tape, self.output.grad(z, y), gradients.views)
-            value = self.output.value(z, y)[rows].astype(theta.dtype)
+                self.network.backward(weights, tape, self._loss_grad(z, y), gradients.views)
+            value = self._loss(z, y)[rows].astype(theta.dtype)
             return value[:, None, None], gradients.all[rows, turn.columns][:, None, :].copy()
 
         return evaluate

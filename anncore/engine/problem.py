@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from anncore.contract.kinds import WeightSpec
+from anncore.contract.kinds import Task, WeightSpec
 from anncore.contract.problem_kinds import NETWORK_ON_DATA, OBJECTIVE, problem_in
 from anncore.contract.registry import Registered, Registry
 from anncore.contract.trial import Trial
@@ -22,6 +22,7 @@ from anncore.engine.network import network_specs
 from anncore.engine.network_stack import Stack
 from anncore.engine.objective_stack import ObjectiveEvaluator, ObjectiveStack
 from anncore.engine.output_and_loss import output_structure, outputs_per_target
+from anncore.engine.weighting import metric_is_mean
 
 Known = dict[tuple[Any, ...], str]
 """Answers that many trials share, by what determines them."""
@@ -144,6 +145,8 @@ class NetworkOnData(Problem):
         """Return the metrics that fit the task, of those that networks give the ones that this one has."""
         offered = stack.network.component.measured
         fitting = registry.metrics(data.task)
+        if data.w_train is not None:
+            fitting = [metric for metric in fitting if _weighable(metric.cls, data.task)]
         return [metric for metric in fitting if not metric.cls.from_network or metric.name in offered]
 
 
@@ -194,6 +197,11 @@ class Minimisation(Problem):
     def metrics(self, data: int, registry: Registry, stack: ObjectiveStack) -> list[Registered]:
         """Return an empty list: an objective's value is its only score."""
         return []
+
+
+def _weighable(cls: Any, task: Task) -> bool:
+    """Tell whether a metric has a weighted form: a score of predictions that is a mean over examples."""
+    return bool(cls.watches) or (not cls.from_network and metric_is_mean(cls(), task))
 
 
 ON_DATA, MINIMISATION = NetworkOnData(), Minimisation()

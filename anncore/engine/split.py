@@ -15,7 +15,6 @@ from anncore.contract.errors import DataError
 from anncore.contract.kinds import Array
 from anncore.contract.trial import Split
 
-
 DRAWS = 100  # orders of groups that are tried for one which leaves each class an example in training
 
 

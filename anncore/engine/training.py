@@ -207,12 +207,13 @@ class _Run:
         changes = None if before is None else self.stack.changes(before)
         watched = self.evaluator.watched(self.watching, (max(t, 1), steps), changes)
         measured = self.evaluator.curve(self.curve_metrics) | watched
-        self.stack.observe(measured["valid_loss"], t)
+        if "valid_loss" in measured:
+            self.stack.observe(measured["valid_loss"], t)
         columns = {name: values[self.active] for name, values in measured.items()}
         places = np.flatnonzero(self.active)
         trials = self.rows[places]
         self.history.add(t, trials, columns)
-        sound = np.isfinite(columns["train_loss"]) & np.isfinite(columns["valid_loss"])
+        sound = np.isfinite(columns["train_loss"]) & np.isfinite(columns.get("valid_loss", 0.0))
         reasons = self.stopping.reasons(trials, columns)
         closing: dict[int, tuple[Status, str]] = {}
         for i in range(len(places)) if t == steps else {*np.flatnonzero(~sound).tolist(), *reasons}:
@@ -230,7 +231,8 @@ class _Run:
 
         watched: what metrics that look inside have just found.
         """
-        splits = ("train", "valid", "test") if self.trials[0].test else ("train", "valid")
+        asked = ("train", "valid", "test") if self.trials[0].test else ("train", "valid")
+        splits = [split for split in asked if self.evaluator.has(split)]
         columns: dict[str, Array] = {}
         for split in splits:
             # What training examples are scored by beyond their loss tells of over-fitting; a few scores do.

@@ -141,9 +141,14 @@ def measures_of(
     measures = {}
     for problem, data_set in data_sets.items():
         mine = parts.get(problem, nothing)
-        metric, goal = _metric_of(experiment, [(mine, "test"), (tuned.get(problem, nothing), "valid")])
+        metric, goal = _metric_of(
+            experiment, [(mine, "test"), (mine, "valid"), (tuned.get(problem, nothing), "valid")]
+        )
         column, floor = columns.metric_column("test", metric), floors.get(data_set, 0.0)
-        if column not in mine and metric in mine:  # scores from elsewhere are of no split
+        held = columns.metric_column("valid", metric)
+        if _empty(mine, column) and not _empty(mine, held):  # [split] test = 0
+            column = held
+        elif column not in mine and metric in mine:  # scores from elsewhere are of no split
             column = metric
         values = at_floor(mine[column], math.nan, floor, 1) if column in mine else np.array([])
         scale = _scale(experiment, metric, goal, values[np.isfinite(values)])
@@ -151,6 +156,10 @@ def measures_of(
         worth = _worth(experiment, metric, scale)
         measures[problem] = Measure(column, goal, scale, unit, floor, experiment.train.steps or 0, worth)
     return measures
+
+
+def _empty(trials: pd.DataFrame, column: str) -> bool:
+    return column not in trials or bool(trials[column].isna().all())
 
 
 def _metric_of(experiment: Experiment, phases: Sequence[tuple[pd.DataFrame, str]]) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from anncore.engine.objective_stack import specs as objective_specs
 from anncore.experiment.choices import Choice
 from anncore.experiment.model import Entry
 from anncore.experiment.parts import PartMaker
+from anncore.experiment.splits import refuse_lacking_splits, refuse_unweighable
 
 MOST_WEIGHTS = 100_000_000  # of one trial: with gradient, state and work space some gigabytes
 MOST_VALUES = 1_000_000_000  # of the layers of one trial in one step
@@ -108,7 +109,10 @@ class NetworkFit(Fit):
     def check(self, choices: Mapping[str, Choice], entries: Mapping[str, Entry]) -> None:
         """Refuse a loss that cannot train the task, and a network that cannot take the data."""
         dataset, network = choices["dataset"], choices["network"]
+        refuse_lacking_splits(self.maker, dataset, entries.get("schedule"))
         self.check_loss(dataset, network, entries["loss"])
+        if self.maker.shapes(dataset).weighted:
+            refuse_unweighable(self.maker, dataset, entries["loss"], _class(network.entry))
         self.check_network(dataset, network, entries["loss"])
 
     def tasks(self, choices: Mapping[str, Choice]) -> dict[str, Task]:

@@ -146,13 +146,13 @@ def _read_stop(document: Document) -> Stop:
 
 
 def read_split(document: Document) -> Split:
-    """Read [split]: the shares held out, and what is done to the rest."""
+    """Read [split]: the shares held out, of which 0 leaves a split out, and what is done to the rest."""
     section = document.section("split")
     section.allow(("valid", "test", "stratify", "standardize"))
     default = Split()
     split = Split(
-        valid=section.number("valid", default.valid, 0, 1, open=True),
-        test=section.number("test", default.test, 0, 1, open=True),
+        valid=section.number("valid", default.valid, 0, 1),
+        test=section.number("test", default.test, 0, 1),
         stratify=section.flag("stratify", default.stratify),
         standardize=section.flag("standardize", default.standardize),
     )

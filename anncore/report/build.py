@@ -39,6 +39,7 @@ from anncore.evidence.units import singular
 from anncore.evidence.verdicts import Comparison, compare, seed_claims
 from anncore.report import further, methods, tables
 from anncore.report.claim import claim_content
+from anncore.report.encoding import encodings_content
 from anncore.report.success import success_content, success_findings
 
 SCHEMA = 2
@@ -73,6 +74,7 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         "selection": _selection(study),
         "selection_gap": dict(zip(("gap", "scale", "n"), selection_gap(study), strict=True)),
         "failed_trials": tables.failed_trials(study),
+        "encodings": encodings_content(study.experiment),
         "figures": [],
         "not_drawn": [],
         "sections": [],

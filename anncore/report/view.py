@@ -16,6 +16,7 @@ from anncore.evidence.claim import column_words
 from anncore.evidence.sentences import SEEDS, counted
 from anncore.evidence.units import metric_words, sentence, singular
 from anncore.report import words
+from anncore.report.encoding import encoding_caption, encoding_rows, encoding_sentence
 from anncore.report.printable import printable, spelt
 from anncore.report.success import caption_of_pairs, pair_rows, rate_rows, success_sentence
 
@@ -122,6 +123,7 @@ def sections(content: Mapping[str, Any]) -> list[Section]:
     for place, own in zip(PLACES, ours, strict=True):
         parts += [own, *_from_plugins(content, place)]
     parts += [
+        _encodings(content),
         _methods(content),
         _provenance(content),
         _downloads(content),
@@ -198,6 +200,23 @@ def _success(content: Mapping[str, Any]) -> Section | None:
         paragraphs=[success_sentence(success)],
         tables=tables,
         figures=_figures(content, "success"),
+    )
+
+
+def _encodings(content: Mapping[str, Any]) -> Section | None:
+    """Return what was done to columns; a report of an older annx, and one on plain numbers, has none."""
+    sets = content.get("encodings") or []
+    if not sets:
+        return None
+    return Section(
+        "encoding",
+        "How columns were encoded",
+        paragraphs=[encoding_sentence(done) for done in sets],
+        tables=[
+            table(encoding_caption(done), *encoding_rows(done), "encoding")
+            for done in sets
+            if done["encodings"]
+        ],
     )
 
 

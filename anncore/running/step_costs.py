@@ -90,7 +90,8 @@ class _Running:
         self.size = len(self._stack.trials)
         self._steps, self._t = total_steps(self._stack.train, n_train), 0
         self._stack.initialize()
-        self._stack.observe(evaluator.curve([])["valid_loss"], 0)
+        if "valid_loss" in (curve := evaluator.curve([])):
+            self._stack.observe(curve["valid_loss"], 0)
 
     def round(self) -> None:
         """Step for a moment, and keep what a step of a trial took."""

@@ -121,6 +121,11 @@ def _stack(trial: Trial, registry: Registry, given: GivenNumbers) -> tuple[Stack
         data = _prepared(given, trial.train.dtype)
     else:
         [data] = ON_DATA.load([trial], registry)
+        if data.w_train is not None:
+            raise ExperimentError(
+                "explain shows a step on examples that count alike, and the data set has a weight column; "
+                "leave weight out, and the column with drop."
+            )
     stack = Stack([trial], registry, [data])
     if given.y is not None:
         _refuse_targets(stack, given.y)
@@ -220,6 +225,8 @@ def _train(stack: Stack, steps: int, total: int) -> None:
     """Make the first steps, as training does: schedules that observe the validation loss get it."""
     constant = build_part(stack.trials[0].parts["schedule"], stack.registry).constant
     evaluator = None if constant else ON_DATA.evaluator(stack)
+    if evaluator is not None and not evaluator.has("valid"):
+        evaluator = None
     if evaluator is not None and steps:
         stack.observe(evaluator.curve([])["valid_loss"], 0)
     for t in range(1, steps + 1):
