@@ -8,7 +8,8 @@
 
 Run an experiment, which is a path, a dict with the tables of such a file, or its text:
 
-    load_experiment, make_plan, sweep, load_run, merge_runs, compare_runs; Results, Run, Stopper
+    load_experiment, make_plan, sweep, load_run, merge_runs, compare_runs; Results, Run, Stopper;
+    dataset_from_frame makes a data frame the data set of one
 
 Judge results that were trained elsewhere: a data frame with the columns arm, problem, seed and score.
 

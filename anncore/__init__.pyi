@@ -179,6 +179,7 @@ from .evidence.stats import (
 )
 from .evidence.units import metric_words as metric_words, singular as singular
 from .experiment import load_experiment as load_experiment
+from .experiment.frames import dataset_from_frame as dataset_from_frame
 from .experiment.plan import make_plan as make_plan
 from .report import Drawing as Drawing, drawing as drawing
 from .report.compare_runs import compare_runs as compare_runs

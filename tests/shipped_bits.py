@@ -165,6 +165,8 @@ def _on_data(registry: Registry, component: Registered, options: dict[str, Any])
     """Yield a training on a data set, whichever its task; one that reads a file is given one."""
     from anncore.engine.datasets import inspect
 
+    if component.name in ("parquet", "data_frame"):
+        return  # what they read becomes the data that csv makes of it
     with tempfile.TemporaryDirectory() as folder:
         part = default_part(registry, component)
         if component.name == "csv":

@@ -76,6 +76,8 @@ class ColumnReader:
         named = {*self.described.categories, *self.described.dates}
         if self.described.missing or any(self.table.header[i] in named for i in kept):
             return None
+        if any(self.table.kinds.get(i, "number") != "number" for i in kept):
+            return None
         rows = []
         for row in self.table.rows:
             text = "\n".join([row[i] for i in kept])

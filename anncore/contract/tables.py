@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -30,6 +31,9 @@ class TableDataset(TableKeys):
 
     A subclass reads its table and returns `self.data_of(table)` from `make`.
     """
+
+    holds_frames: ClassVar[bool] = False
+    """Whether it reads the files of `dataset_from_frame`."""
 
     def data_of(self, table: Table) -> Data:
         """Return the data of a table; raises DataError with a line for each of its mistakes."""

@@ -112,8 +112,8 @@ def _refuse_divided(groups: Array, n: int, fixed: Mapping[str, Array | None]) ->
         if len(both):
             row = int(np.flatnonzero(inside & (groups == both[0]))[0])
             raise DataError(
-                f"the fixed {name} split has some rows of a group and not the others (row {row + 1} is one of "
-                "them); put all rows of a group into one split"
+                f"the fixed {name} split has some rows of a group and not the others (row {row + 1} is one "
+                "of them); put all rows of a group into one split"
             )
 
 

@@ -33,7 +33,8 @@ def weighted_mean(score: Callable[..., Any], arrays: tuple[Array, ...], weights:
 
 
 def is_mean(score: Callable[..., Any], output: Array, target: Array) -> bool:
-    """Tell whether a score (1,) of outputs and targets (1, N, K) is the mean of its scores of single examples.
+    """Tell whether a score (1,) of outputs and targets (1, N, K) is the mean of its scores of single
+    examples.
 
     Only such a score has a weighted form that follows from itself: accuracy has, F1 and RMSE have not.
     """

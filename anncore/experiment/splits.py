@@ -24,8 +24,8 @@ def refuse_lacking_splits(maker: PartMaker, dataset: Choice, schedule: Entry | N
     start = f"{experiment.file}: data set {label} has no"
     if not shapes.n_valid and not shapes.n_test:
         raise ExperimentError(
-            f"{start} validation and no test examples, so nothing could be scored; write [split] test or valid "
-            "above 0."
+            f"{start} validation and no test examples, so nothing could be scored; write [split] test or "
+            "valid above 0."
         )
     if not shapes.n_test:
         if experiment.tune_seeds:
@@ -42,14 +42,14 @@ def refuse_lacking_splits(maker: PartMaker, dataset: Choice, schedule: Entry | N
     stop = experiment.train.stop
     if stop.patience is not None and stop.monitor == "valid_loss":
         raise ExperimentError(
-            f"{start} validation examples, whose loss [train] stop waits for; write [split] valid above 0, or "
-            'stop.monitor = "train_loss".'
+            f"{start} validation examples, whose loss [train] stop waits for; write [split] valid above 0, "
+            'or stop.monitor = "train_loss".'
         )
     cls: Any = None if schedule is None or schedule.component is None else schedule.component.cls
     if cls is not None and overrides(cls, Schedule.observe):
         raise ExperimentError(
-            f"{start} validation examples, whose loss the schedule {cls.name!r} looks at; write [split] valid "
-            "above 0, or use another schedule."
+            f"{start} validation examples, whose loss the schedule {cls.name!r} looks at; write [split] "
+            "valid above 0, or use another schedule."
         )
 
 
@@ -65,8 +65,8 @@ def refuse_unweighable(maker: PartMaker, dataset: Choice, loss: Entry, network: 
         )
     if learns_by_rule(network):
         raise ExperimentError(
-            f"{start} {network.name} learns by a rule that takes no weights; use another network, or leave the "
-            "weights out."
+            f"{start} {network.name} learns by a rule that takes no weights; use another network, or leave "
+            "the weights out."
         )
     name = (experiment.select_metric or "valid_loss").removeprefix("valid_")
     metric = next((m.cls for m in maker.registry.of_kind("metric") if m.name == name), None)

@@ -45,8 +45,8 @@ def encoding_sentence(done: Mapping[str, Any]) -> str:
     trained = counted(done["rows"]["train"], "training examples")
     columns = counted(len(done["encodings"]), "columns")
     text = (
-        f"{name}: {columns} become {counted(done['inputs'], 'inputs')}. Medians, most frequent categories and "
-        f"scales come from the {trained} alone; this is seed {done['seed']}, and every seed has its own. "
+        f"{name}: {columns} become {counted(done['inputs'], 'inputs')}. Medians, most frequent categories "
+        f"and scales come from the {trained} alone; this is seed {done['seed']}, and every seed has its own. "
     )
     unseen = [column for column in done["encodings"] if column["unseen"]]
     if unseen:

@@ -226,8 +226,8 @@ def _training(experiment: Any) -> str:
     if unsupervised:
         scaled += " The data have no targets: networks are scored by how well they give back their inputs."
     return (
-        f"Every trial trains for {length} on {batch} in {train.dtype}.{stop} {_held_out(split)}, at random by "
-        f"seed{strata}.{scaled}{_metric_values(experiment)} "
+        f"Every trial trains for {length} on {batch} in {train.dtype}.{stop} {_held_out(split)}, at random "
+        f"by seed{strata}.{scaled}{_metric_values(experiment)} "
         "All arms of one seed see the same data, split, initial weights and batch order, so their scores are "
         "paired."
     )
@@ -240,8 +240,8 @@ def _held_out(split: Any) -> str:
         return f"{test} of the examples are held out for the test and none for validation"
     if not split.test:
         return (
-            f"{valid} of the examples are held out for validation and none for the test; as nothing was chosen "
-            "by them, the scores of validation are those that are reported. The examples are held out"
+            f"{valid} of the examples are held out for validation and none for the test; as nothing was "
+            "chosen by them, the scores of validation are those that are reported. The examples are held out"
         )
     return f"{valid} of the examples are held out for validation and {test} for the test"
 

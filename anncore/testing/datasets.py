@@ -42,7 +42,9 @@ def sound(subject: Subject) -> int:
         x = np.asarray(data.x)
         must(data.task in TASKS, f"{where}: task must be one of {', '.join(TASKS)}, got {data.task!r}")
         must(x.ndim == 2 and x.size, f"{where}: x must be (N, D), got {x.shape}")
-        must(x.dtype.kind in "fiu" and np.isfinite(x).all(), f"{where}: x must be finite numbers")
+        must(bool(subject.cls.encodes) or not data.columns, f"{where}: columns need encodes = True")
+        there = ~np.isnan(x) if data.columns and x.dtype.kind == "f" else np.ones(x.shape, bool)
+        must(x.dtype.kind in "fiu" and np.isfinite(x[there]).all(), f"{where}: x must be finite numbers")
         if data.features:
             must(
                 len(data.features) == x.shape[1],
@@ -109,7 +111,13 @@ def splits(subject: Subject) -> int:
         try:
             check_data(data)
             rows = split_rows(
-                np.random.default_rng(4), len(data.x), Split(), labels=labels, test_index=data.test_index
+                np.random.default_rng(4),
+                len(data.x),
+                Split(),
+                labels=labels,
+                test_index=data.test_index,
+                valid_index=data.valid_index,
+                groups=data.groups,
             )
         except DataError as error:
             raise AssertionError(f"{variant.label}: {error}") from None

@@ -225,7 +225,7 @@ def test_another_process_makes_the_same_bytes(registry: Registry) -> None:
     parts = [
         part(registry, component.name)
         for component in registry.of_kind("dataset")
-        if component.dist == "annx" and component.name != "csv"
+        if component.dist == "annx" and component.name not in ("csv", "parquet", "data_frame")
     ]
     texts = [json.dumps(dataset.to_json()) for dataset in parts]
     command = [sys.executable, "-c", DIGEST, *texts]

@@ -15,7 +15,7 @@ HERE = [
     for kind in KINDS
     if kind not in ELSEWHERE
     for component in REGISTRY.of_kind(kind)
-    if component.name != "csv"
+    if component.name not in ("csv", "parquet", "data_frame")
 ]
 
 

@@ -70,7 +70,9 @@ def test_every_mistake_of_a_file_has_its_line(tmp_path: Path) -> None:
 
 
 def test_the_command_line_prints_them_one_line_each(tmp_path: Path) -> None:
-    (tmp_path / "mine.csv").write_text(PLAIN.replace("3,9", "Oslo,").replace("4,16", "4,many").replace("b,y", "b,z"))
+    (tmp_path / "mine.csv").write_text(
+        PLAIN.replace("3,9", "Oslo,").replace("4,16", "4,many").replace("b,y", "b,z")
+    )
     (tmp_path / "x.toml").write_text(
         'seeds.report = [0]\n[dataset.csv]\npath = "mine.csv"\ntarget = "z"\ndrop = ["c"]\n[optimizer.sgd]\n'
     )
@@ -127,7 +129,11 @@ def test_long_values_are_shortened_in_messages(tmp_path: Path) -> None:
         (GERMAN, {}, 'Its only column is \'a;b;y\'; set separator = ";" and decimal = ","?'),
         (GERMAN.replace(";", "\t"), {}, 'set separator = "\\t" and decimal = ","?'),
         (GERMAN.replace(",", "."), {}, 'set separator = ";"?'),
-        (GERMAN, {"separator": ";"}, "got '0,5' on line 2, '1,5' on line 3, '2,5' on line 4 and 7 more; set decimal = \",\"?"),
+        (
+            GERMAN,
+            {"separator": ";"},
+            "got '0,5' on line 2, '1,5' on line 3, '2,5' on line 4 and 7 more; set decimal = \",\"?",
+        ),
         (PLAIN, {"separator": ";", "decimal": ","}, 'set separator = "," and decimal = "."?'),
         (PLAIN.replace(",", "|"), {}, 'set separator = "|"?'),
         (GERMAN.replace("a;b;y", "a;b;y"), {"target": "label"}, 'set separator = ";" and decimal = ","?'),

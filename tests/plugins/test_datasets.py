@@ -13,14 +13,15 @@ from anncore import ComponentError, Data
 from anncore.contract.hyperparameters import build
 from anncore.engine.datasets import check_data
 
-NAMES = [c.name for c in REGISTRY.of_kind("dataset") if c.dist == "annx" and c.name != "csv"]
+FILES = ("csv", "parquet", "data_frame")  # these read one
+NAMES = [c.name for c in REGISTRY.of_kind("dataset") if c.dist == "annx" and c.name not in FILES]
 SYNTHETIC = ["two_moons", "circles", "blobs", "spirals", "xor", "checkerboard", "classification"]
 SYNTHETIC += ["linear_regression", "friedman", "sine", "outlier_regression", "imbalanced"]
 # Synthetic, but without n, or without noise that is added to the features alone.
 SEQUENCES = ["temporal_xor", "stored_patterns", "letters", "largest", "pixel_shapes"]
 UNSUPERVISED = ["unit_square", "gaussian_ring", "bars_and_stripes", "unlabelled"]
 SEQUENCES += ["adding", "sequence_parity", "circling", "mackey_glass", "bars"]
-REAL = ["iris", "wine", "breast_cancer", "digits", "diabetes", "linnerud", "sequential_digits"]
+REAL = ["iris", "wine", "breast_cancer", "digits", "diabetes", "linnerud", "sequential_digits", "sklearn"]
 # More of what is known of each is in test_catalogue_datasets.py.
 CATALOGUE = ["parity", "majority", "teacher_student", "gaussian_mixture", "shells", "staircase"]
 CATALOGUE += ["additive_regression", "multiplicative_regression", "heteroscedastic", "heavy_tails"]

@@ -76,10 +76,10 @@ class CSV(TableDataset):
         at least twice on average                             classification
         any other numbers                                     regression
 
-    `task = "unsupervised"` needs no target. Two classes make a binary task, more a multiclass one. Classes are
-    numbered in the order of their numbers, or in alphabetical order; the last of two is the positive one. 1
-    and 1.0 are one class, 1 and 01 are two; whole numbers of any length are told apart. A class is called as
-    the file spells it.
+    `task = "unsupervised"` needs no target. Two classes make a binary task, more a multiclass one. Classes
+    are numbered in the order of their numbers, or in alphabetical order; the last of two is the positive one.
+    1 and 1.0 are one class, 1 and 01 are two; whole numbers of any length are told apart. A class is called
+    as the file spells it.
 
     Rows with equal values of `group` stay in one split. `weight` holds how much each row counts, in training
     and in scores: 2 is as if the row were there twice. `split_column` holds train, valid or test for each
