@@ -13,8 +13,8 @@ from anncore.cli.required import outcomes_of, requirements_of, say_required
 from anncore.contract.standard_output import kept_for_results
 
 
-@click.command(short_help="Judge results that were trained elsewhere, from a CSV file.")
-@click.argument("file", metavar="FILE.csv", type=NamedPath())
+@click.command(short_help="Judge results that were trained elsewhere, from a CSV or Parquet file.")
+@click.argument("file", metavar="FILE", type=NamedPath())
 @click.option(
     "--goal", type=click.Choice(["min", "max"]), help="Which way is better; by default the metric's."
 )
@@ -23,10 +23,19 @@ from anncore.contract.standard_output import kept_for_results
     "--bounds", metavar="INTERVAL", help="Between what scores lie: '[0, 1]' for shares, '[0, inf)'."
 )
 @click.option(
+    "--columns",
+    metavar="ROLE=NAME,...",
+    multiple=True,
+    help="Which column is what: arm=method,seed=run; also problem, score, phase, step, status, config=a+b.",
+)
+@click.option(
+    "--decimal", type=click.Choice([",", "."]), help="How decimals are written, where it is not clear."
+)
+@click.option(
     "--out",
     metavar="DIR",
     type=NamedPath(),
-    help="Where the report is written; by default reports/ and the file's name without .csv.",
+    help="Where the report is written; by default reports/ and the file's name without its ending.",
 )
 @require_option
 @json_option
@@ -37,24 +46,34 @@ def command(
     goal: str | None,
     metric: str | None,
     bounds: str | None,
+    columns: tuple[str, ...],
+    decimal: str | None,
     out: str | None,
     required: tuple[str, ...],
     **output: bool,
 ) -> int:
-    """Write a report on the scores in FILE.csv, from whatever framework they come.
+    """Write a report on the scores in FILE, a CSV or Parquet file, from whatever framework they come.
 
     A row per trial with the columns arm, problem, seed and score; phase, step, config and status may be
-    there. Or a column per arm, a row per problem and seed. Equal seeds must have seen the same data and
-    split. An empty score is a trial that failed, an infinite one a trial that diverged.
+    there. Or a column per arm, a row per problem and seed. Or an export of W&B or MLflow. Equal seeds must
+    have seen the same data and split. An empty score is a trial that failed, an infinite one a trial that
+    diverged; seeds that not every arm has are left out.
     """
     from anncore.report import summary
     from anncore.report.judge import judge
-    from anncore.report.outside import read_table
+    from anncore.report.outside_files import read_table
 
     folder = Path(out) if out is not None else Path("reports") / Path(file).stem
     with kept_for_results():
         judged = judge(
-            read_table(file), goal=goal, metric=metric, bounds=bounds, folder=folder, name=Path(file).stem
+            read_table(file),
+            goal=goal,
+            metric=metric,
+            bounds=bounds,
+            columns=roles_of(columns),
+            decimal=decimal,
+            folder=folder,
+            name=Path(file).stem,
         )
         requirements_of(judged, required)  # before anything is written
         content = judged.written(folder, figures=not output["no_figures"])
@@ -69,3 +88,24 @@ def command(
         say(f"Report: {folder / 'report.html'}")
     say_required(outcomes, quiet=output["quiet"] or output["as_json"])
     return NOT_SHOWN if any(one.outcome != "holds" for one in outcomes) else OK
+
+
+def roles_of(given: tuple[str, ...]) -> dict[str, str | list[str]]:
+    """Return --columns by role: "arm=method,score=acc"; what has no "=" belongs to the name before it."""
+    roles: dict[str, str | list[str]] = {}
+    role = ""
+    for text in given:
+        for place, piece in enumerate(text.split(",")):
+            name, sign, column = piece.partition("=")
+            if sign and name.strip().isidentifier():
+                role = name.strip().lower()
+                if role in roles:
+                    raise click.UsageError(f"--columns names {role} twice.")
+                roles[role] = column.strip()
+            elif place == 0 or not role:
+                raise click.UsageError(f"--columns takes ROLE=NAME, such as arm=method, got {text!r}.")
+            else:  # a comma in a column's name
+                roles[role] = f"{roles[role]},{piece}"
+    if isinstance(config := roles.get("config"), str) and "+" in config:
+        roles["config"] = config.split("+")
+    return roles

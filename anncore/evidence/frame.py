@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -45,7 +46,8 @@ LONG = ("problem", "data_set", "arm", "seed", "status", "score", "goal", "scale"
 class Layout(NamedTuple):
     """What every trial that belongs to a long frame is on, in order.
 
-    lost: by problem and arm the status of trials without a result, where it is not "not run".
+    lost: by problem and arm the status of trials without a result, where it is not "not run". own: by problem
+    its seeds, where not all have the same.
     """
 
     measures: Mapping[str, Measure]
@@ -53,6 +55,7 @@ class Layout(NamedTuple):
     arms: Sequence[str]
     seeds: Sequence[int]
     lost: Mapping[tuple[str, str], str]
+    own: Mapping[str, Sequence[int]] = MappingProxyType({})
 
 
 def long_frame(trials: pd.DataFrame, layout: Layout) -> pd.DataFrame:
@@ -63,7 +66,6 @@ def long_frame(trials: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     """
     import pandas as pd
 
-    every = pd.MultiIndex.from_product([layout.arms, layout.seeds], names=["arm", "seed"])
     groups = dict(list(trials.groupby("problem", sort=False)))
     parts = []
     for problem, measure in layout.measures.items():
@@ -72,6 +74,8 @@ def long_frame(trials: pd.DataFrame, layout: Layout) -> pd.DataFrame:
             {"status": mine["status"].to_numpy(object), "score": _scores_of(mine, measure)},
             index=pd.MultiIndex.from_arrays([mine["label"], mine["seed"]], names=["arm", "seed"]),
         )
+        seeds = layout.own.get(problem, layout.seeds)
+        every = pd.MultiIndex.from_product([layout.arms, seeds], names=["arm", "seed"])
         part = part.reindex(every).reset_index()
         without = [layout.lost.get((problem, str(arm)), NOT_RUN) for arm in part["arm"]]
         part["status"] = np.where(part["status"].isna(), np.array(without, object), part["status"])

@@ -52,7 +52,7 @@ def source_of(source: Any) -> Source:
         tune=study.tune if study.tuned else study.trials,
         curves=study.curves,
         selection=study.results.selection,
-        layout=Layout(study.measures, study.dataset_of, study.arms, study.seeds, study.lost),
+        layout=Layout(study.measures, study.dataset_of, study.arms, study.seeds, study.lost, study.own_seeds),
         metric=rule.metric,
         goal=rule.goal,
         tuned=study.tuned,
@@ -81,12 +81,16 @@ def _of_figure(source: Any) -> Source:
     }
     report = trials[trials["phase"] == "report"]
     costs = content["costs"] or ()
+    own = {}
+    if "judged" in content["provenance"]:  # from elsewhere: problems may differ in their seeds
+        there = {str(name): set(mine["seed"]) for name, mine in report.groupby("problem", sort=False)}
+        own = {name: tuple(seed for seed in seeds if seed in mine) for name, mine in there.items()}
     return Source(
         trials=report,
         tune=trials[trials["phase"] == "tune"] if rule["tuned"] else report,
         curves=source.curves,
         selection=pd.DataFrame(content["selection"]),
-        layout=Layout(measures, content["data_sets"], content["arms"], seeds, lost),
+        layout=Layout(measures, content["data_sets"], content["arms"], seeds, lost, own),
         metric=rule["metric"],
         goal=rule["goal"],
         tuned=rule["tuned"],

@@ -128,9 +128,24 @@ class Study:
         return measures_of(self.experiment, self.trials, self.tune, self.dataset_of, self.unit)
 
     @cached_property
+    def own_seeds(self) -> dict[str, tuple[int, ...]]:
+        """By problem the seeds that it has, where scores from elsewhere differ in that; else empty."""
+        if not self.elsewhere:
+            return {}
+        there = self.trials.groupby("problem", sort=False)["seed"]
+        seeds = {str(problem): {int(seed) for seed in mine} for problem, mine in there}
+        return {
+            problem: tuple(s for s in self.seeds if s in seeds.get(problem, ())) for problem in self.problems
+        }
+
+    def seeds_of(self, problem: str) -> tuple[int, ...]:
+        """Return the seeds of a problem, in order."""
+        return self.own_seeds.get(problem, self.seeds)
+
+    @cached_property
     def frame(self) -> pd.DataFrame:
         """The report phase's scores as the long frame of `anncore.evidence.frame`, with their costs."""
-        layout = Layout(self.measures, self.dataset_of, self.arms, self.seeds, self.lost)
+        layout = Layout(self.measures, self.dataset_of, self.arms, self.seeds, self.lost, self.own_seeds)
         return long_frame(self.trials, layout)
 
     @cached_property
@@ -139,7 +154,7 @@ class Study:
         parts = dict(list(self.frame.groupby("problem", sort=False)))
         empty = self.frame.iloc[:0]
         return {
-            (problem, column): wide(parts.get(problem, empty), column, self.arms, self.seeds)
+            (problem, column): wide(parts.get(problem, empty), column, self.arms, self.seeds_of(problem))
             for problem in self.problems
             for column in ("score", "status", "cost")
         }
@@ -174,7 +189,7 @@ class Study:
         tuning = sum(row.phase == "tune" for row in self.waiting)
         counts = {"tuning": (tuning, len(self.tune) + tuning)}
         never = len(self.lost) * len(self.seeds)
-        planned = len(self.problems) * len(self.arms) * len(self.seeds) - never
+        planned = sum(len(self.arms) * len(self.seeds_of(problem)) for problem in self.problems) - never
         missing = sum(int((self.statuses(problem) == NOT_RUN).to_numpy().sum()) for problem in self.problems)
         counts["report"] = (missing, planned)
         return {phase: count for phase, count in counts.items() if count[0]}

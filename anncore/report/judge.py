@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -27,6 +27,7 @@ from anncore.running.files import replace_file
 if TYPE_CHECKING:
     import pandas as pd
 
+LARGEST_STEP = 2.0**53
 OURS = ("trials.sqlite", "plan.json")  # what only a sweep's run folder holds
 
 
@@ -74,29 +75,38 @@ def judge(
     goal: str | None = None,
     metric: str | None = None,
     bounds: str | None = None,
+    columns: Mapping[str, str | Sequence[str]] | None = None,
+    decimal: str | None = None,
     folder: str | os.PathLike[str] = "judged",
     name: str = "judged",
 ) -> Judged:
     """Return a report on anybody's results: the comparisons, cautions and figures that need no training.
 
     frame: a row per trial with the columns arm, problem, seed and score; phase, step, config and status may
-    be there. Or wide: a column per arm, a row per problem and seed. Without a column problem there is one;
-    without seeds an arm has one row on each problem. Equal seeds of a problem must have seen the same data
-    and split. An empty score is a trial that failed, an infinite one a trial that diverged. Rows whose phase
-    is "tune" are left out, and of several steps the last one counts.
+    be there. Or wide: a column per arm, a row per problem and seed. Or what W&B and MLflow export. Without a
+    column problem there is one; without seeds an arm has one row on each problem. Equal seeds of a problem
+    must have seen the same data and split; a seed that not every arm has is left out, and the report says so.
+    An empty score is a trial that failed, an infinite one a trial that diverged. Rows whose phase is "tune"
+    and trials that are still running are left out; of several steps the last one counts, and the others are
+    learning curves.
 
     goal: "min" or "max"; by default that of the metric, else "min". metric: the column of scores, or what the
     column `score` holds, for example "accuracy". bounds: between what scores lie: "[0, 1]" compares shares in
     points, "[0, inf)" positive scores by ratios, "(-inf, inf)" in their own units; by default those of
-    the metric, else the last. folder: where `report()` writes. name: what the report is called.
+    the metric, else the last. columns: by role (arm, problem, seed, score, phase, step, config, status) the
+    column that has it, where it is called otherwise: {"arm": "method"}; several for config. decimal: "," or
+    ".", where the texts of numbers leave it open. folder: where `report()` writes. name: what the report is
+    called.
 
     Raises TypeError for what is no data frame, and ReportError, in one line, for what the frame lacks.
     """
     refuse_other_frames(frame)
     if goal not in (None, "min", "max"):
         raise ReportError(f"goal must be 'min' or 'max', got {goal!r}.")
+    if decimal not in (None, ",", "."):
+        raise ReportError(f"decimal must be ',' or '.', got {decimal!r}.")
     registry = load_registry()
-    read = outside(frame, Asked(metric, goal, bounds), registry)
+    read = outside(frame, Asked(metric, goal, bounds, columns, decimal), registry)
     experiment = _experiment(read, registry, name)
     trials = _trials(read)
     arms = tuple(dict.fromkeys(read.rows["arm"]))
@@ -105,7 +115,7 @@ def judge(
         experiment,
         PlanSummary(arms, problems, {"total": len(trials), "tune": 0, "report": len(trials)}),
         trials,
-        _no_curves(),
+        _curves(read, trials),
         select(trials.iloc[:0], experiment.select),
         folder=Path(folder),
         meta={"judged": _origin(read)},
@@ -119,7 +129,7 @@ def _origin(read: Outside) -> dict[str, Any]:
         "goal": read.goal,
         "bounds": read.bounds,
         "rows": len(read.rows),
-        "sha256": hashlib.sha256(to_csv(read.rows)).hexdigest(),
+        "sha256": hashlib.sha256(to_csv(read.rows.drop(columns="seed_text"))).hexdigest(),
         "notes": list(read.notes),
     }
 
@@ -188,11 +198,23 @@ def _trials(read: Outside) -> pd.DataFrame:
         rows[["status", "problem", "arm", "config"]]
         .assign(phase="report", dataset=rows["data_set"], seed=rows["seed"], **{read.column: scores})
         .assign(key=[f"{place:064x}" for place in range(len(rows))])
-        .assign(steps_done=0, stopped="", error="", environment="", train_seconds=math.nan)
+        .assign(steps_done=_steps_done(rows), stopped="", error="", environment="", train_seconds=math.nan)
     )
 
 
-def _no_curves() -> pd.DataFrame:
+def _steps_done(rows: pd.DataFrame) -> list[int]:
+    """Return the last step of each trial; 0 where the table does not say."""
+    return [int(step) if math.isfinite(step) and abs(step) < LARGEST_STEP else 0 for step in rows["step"]]
+
+
+def _curves(read: Outside, trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores at the steps of each trial as its learning curve, called as the score is."""
     import pandas as pd
 
-    return pd.DataFrame({"key": [], "step": [], "metric": [], "value": []})
+    if read.curves is None:
+        return pd.DataFrame({"key": [], "step": [], "metric": [], "value": []})
+    trial = ["problem", "arm", "seed_text", "config"]
+    keys = read.rows[trial].assign(key=trials["key"].to_numpy())
+    steps = read.curves.rename(columns={"seed": "seed_text", "score": "value"})
+    curves = steps.merge(keys, on=trial).sort_values(["key", "step"], kind="stable")
+    return curves.assign(metric=read.column)[["key", "step", "metric", "value"]].reset_index(drop=True)

@@ -1,18 +1,14 @@
 """Results from elsewhere: a table of anybody's scores, read as the trials of a sweep that annx did not run.
 
 Long form: a row per trial with the columns arm, problem, seed and score; phase, step, config and status may
-be there. Wide form: a column per arm, a row per problem and seed. Exports of W&B (Name, State, ...) and
-MLflow (params.seed, metrics.loss, ...) are long forms whose columns have a prefix.
+be there. Wide form: a column per arm, a row per problem and seed. Exports of W&B and MLflow are made plain
+first (`outside_exports.py`).
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from anncore.contract.columns import LOSS, parse_metric
@@ -20,6 +16,8 @@ from anncore.contract.errors import ReportError, nearest
 from anncore.contract.registry import Registry
 from anncore.contract.shown import shortened
 from anncore.evidence.sentences import counted, joined
+from anncore.report.outside_exports import Export, plain_table
+from anncore.report.outside_pairs import paired
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,35 +32,71 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "config": ("config",),
 }
 SCORE = ("score", "value")
-PREFIXES = ("params.", "metrics.", "config.", "config/", "summary.", "summary/")
 NOTES = frozenset(  # columns that a wide table's arms are never called
-    [*("name", "run_id", "experiment_id", "goal", "scale", "data_set", "created", "runtime", "user", "tags")]
+    [
+        *(
+            "name",
+            "id",
+            "run_id",
+            "run id",
+            "experiment_id",
+            "goal",
+            "scale",
+            "data_set",
+            "created",
+            "runtime",
+        ),
+        *(
+            "user",
+            "tags",
+            "notes",
+            "group",
+            "job type",
+            "sweep",
+            "host",
+            "hostname",
+            "_runtime",
+            "_timestamp",
+        ),
+        *("start_time", "end_time", "start time", "end time", "duration", "artifact_uri", "source type"),
+        *("source name", "version", "models", "dataset", "gpu count", "gpu type", "created at", "updated at"),
+    ]
 )
 ENDED = {
     **dict.fromkeys(("ok", "finished", "success", "succeeded", "completed", "done", ""), "ok"),
     **dict.fromkeys(("diverged",), "diverged"),
     **dict.fromkeys(("failed", "error"), "failed"),
-    **dict.fromkeys(("crashed", "killed"), "crashed"),
+    **dict.fromkeys(("crashed", "killed", "preempted", "stopped"), "crashed"),
     **dict.fromkeys(("timeout",), "timeout"),
 }
+UNFINISHED = frozenset(["running", "scheduled", "pending", "queued", "preempting"])
+ROLES = (*ALIASES, "score")
 NOTHING = frozenset(["", "nan", "na", "n/a", "none", "null", "<na>"])
 ONE_PROBLEM = "results"
+CONFIG = "settings of row"
+MOST_SETTINGS = 6  # of an arm that its row in the leaderboard shows
 LARGEST = 1e100  # of a score: squares and sums of larger ones leave the floats
 
 
 class Asked(NamedTuple):
-    """What the caller says of the scores: which column, which way is better, between which bounds."""
+    """What the caller says of the scores: which column, which way is better, between which bounds.
+
+    columns: by role (arm, problem, seed, score, ...) the name of its column; of config the names of several.
+    """
 
     metric: str | None = None
     goal: str | None = None
     bounds: str | None = None
+    columns: Mapping[str, str | Sequence[str]] | None = None
+    decimal: str | None = None
 
 
 class Outside(NamedTuple):
     """A table as trials: columns problem, arm, seed, config, status, data_set and score; and what scores are.
 
     column: what the trials' table calls the score. metric: its name without a split. notes: what the reader
-    must know of how it was read.
+    must know of how it was read. curves: scores by problem, arm, seed, config and step, where a trial has
+    several.
     """
 
     rows: pd.DataFrame
@@ -72,79 +106,105 @@ class Outside(NamedTuple):
     bounds: str
     known: bool  # whether an installed metric says goal and bounds
     notes: tuple[str, ...]
-
-
-def read_table(file: str | os.PathLike[str]) -> pd.DataFrame:
-    """Return a CSV file's cells as texts; commas, semicolons or tabs divide them. Raises ReportError."""
-    import pandas as pd
-
-    path = Path(file)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise ReportError(f"{path} is no CSV file in UTF-8; save it as one.") from None
-    except (OSError, ValueError) as error:
-        raise ReportError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
-    first = text.partition("\n")[0]
-    divider = max(",;\t", key=first.count)
-    try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=divider))
-    except csv.Error as error:
-        raise ReportError(f"{path} is no CSV file: {error}.") from None
-    lines = [line for line in lines if any(cell.strip() for cell in line)]
-    if len(lines) < 2:
-        raise ReportError(f"{path} holds no rows; it needs a header and a row per trial.")
-    header = [cell.strip() for cell in lines[0]]
-    for place, line in enumerate(lines[1:], start=2):
-        if len(line) != len(header):
-            cells, columns = counted(len(line), "cells"), counted(len(header), "columns")
-            raise ReportError(f"{path}: row {place} has {cells} for {columns}.")
-    return pd.DataFrame([[cell.strip() for cell in line] for line in lines[1:]], columns=header, dtype=object)
+    curves: pd.DataFrame | None = None
 
 
 def outside(table: pd.DataFrame, asked: Asked, registry: Registry) -> Outside:
     """Return a table of scores as trials; raises ReportError, in one line, for what it lacks."""
     if len(table) == 0:
         raise ReportError("the table holds no rows; it needs a row per trial.")
-    table = _named(table)
-    names = _columns(table)
-    column = None
-    if "arm" in names:
-        column = _score_column(table, names, asked, registry)
-    else:
+    export = plain_table(table, asked.decimal)
+    table, given = _with_config(export, _given(export, asked))
+    names, column = _columns(table, given), given.get("score")
+    names.pop("score", None)
+    if "arm" not in names:
         table, names, column = _long(table, names)
-    table = _reported(table, names)
+    elif column is None:
+        column = _score_column(table, names, asked, registry)
+    if "config" not in names:
+        table, names = _with_settings(table, names, export.settings, column)
+    table, left_out = _reported(table, names)
     rows = _rows(table, names, column)
-    rows, merged = _last_steps(rows)
+    rows, curves, merged = _last_steps(rows)
     _refuse_twice(rows)
-    rows = _paired(rows)
+    pairs = paired(rows)
     what, notes = _what(table, column, asked, registry)
     if what.metric != LOSS or asked.bounds is not None:  # the loss of a density may be negative
-        _refuse_outside(rows, what.bounds, what.metric)
-    return what._replace(rows=rows.reset_index(drop=True), notes=(*notes, *merged))
+        _refuse_outside(pairs.rows, what.bounds, what.metric)
+    return what._replace(
+        rows=pairs.rows.reset_index(drop=True),
+        notes=(*notes, *left_out, *merged, *pairs.notes),
+        curves=curves,
+    )
 
 
-def _named(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with columns called without the prefix of an export; two of a name are refused."""
-    names = []
-    for name in map(str, table.columns):
-        prefix = next((prefix for prefix in PREFIXES if name.lower().startswith(prefix)), "")
-        names.append(name[len(prefix) :])
-    if len(set(names)) < len(names):  # a config and a metric of one name keep their prefixes
-        names = [str(name) for name in table.columns]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ReportError(f"the table has two columns {twice!r}; keep one.")
-    table = table.reset_index(drop=True)
-    table.columns = names
-    return table
+def _given(export: Export, asked: Asked) -> dict[str, Any]:
+    """Return the columns that the caller names, by role, as the table calls them now."""
+    named: dict[str, Any] = {}
+    for role, given in (asked.columns or {}).items():
+        if role not in ROLES:
+            raise ReportError(
+                f"--columns: {role!r} is no role; there are {joined(list(ROLES))}.{nearest(role, ROLES)}"
+            )
+        single = [given] if isinstance(given, str) else list(given)
+        if not single or (len(single) > 1 and role != "config"):
+            raise ReportError(
+                f"--columns: {role} is one column, got {', '.join(map(str, single)) or 'none'}."
+            )
+        known = [export.given.get(str(name), str(name)) for name in single]
+        for name, asked_for in zip(known, single, strict=True):
+            if name not in export.table.columns:
+                columns = [str(column) for column in export.table.columns]
+                raise ReportError(
+                    f"--columns: the table has no column {str(asked_for)!r} for {role}; its columns are "
+                    f"{joined(columns, most=20)}.{nearest(str(asked_for), columns)}"
+                )
+        named[role] = known if role == "config" else known[0]
+    return named
 
 
-def _columns(table: pd.DataFrame) -> dict[str, str]:
-    """Return what the table calls arm, problem, seed and so on, where it has them."""
+def _with_config(export: Export, given: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the table with one column for the configuration, where the caller names some for it."""
+    table, columns = export.table, given.get("config")
+    if not columns:
+        return table, given
+    if len(columns) == 1:
+        return table, {**given, "config": columns[0]}
+    return _settings_text(table, columns), {**given, "config": CONFIG}
+
+
+def _settings_text(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    texts = [
+        ", ".join(f"{name}={_text(cell)}" for name, cell in zip(columns, row, strict=True) if _text(cell))
+        for row in zip(*(table[name] for name in columns), strict=True)
+    ]
+    return table.assign(**{CONFIG: texts})
+
+
+def _with_settings(
+    table: pd.DataFrame, names: dict[str, str], settings: Sequence[str], column: str
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the table with what a tracker calls each arm's settings, where they tell arms apart."""
+    free = [name for name in settings if name in table and name not in (*names.values(), column)]
+    texts = {name: table[name].map(_text) for name in free}
+    arms = table[names["arm"]].map(_text)
+    own = [
+        name
+        for name, cells in texts.items()
+        if len(set(cells)) > 1 and len(set(zip(arms, cells, strict=True))) == len(set(arms))
+    ][:MOST_SETTINGS]
+    if not own:
+        return table, names
+    return _settings_text(table, own), {**names, "config": CONFIG}
+
+
+def _columns(table: pd.DataFrame, given: Mapping[str, str]) -> dict[str, str]:
+    """Return what the table calls arm, problem, seed and so on; what is given comes first."""
     by_word = {name.lower(): name for name in reversed(table.columns)}
-    named: dict[str, str] = {}
+    named: dict[str, str] = dict(given)
     for role, words in ALIASES.items():
+        if role in named:
+            continue
         word = next((word for word in words if word in by_word and by_word[word] not in named.values()), None)
         if word is not None:
             named[role] = by_word[word]
@@ -222,16 +282,27 @@ def _long(table: pd.DataFrame, names: dict[str, str]) -> tuple[pd.DataFrame, dic
     return long, {**names, "arm": "arm of column"}, "score of column"
 
 
-def _reported(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
-    """Return the rows of the report's phase, where the table tells phases apart."""
+def _reported(table: pd.DataFrame, names: Mapping[str, str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return the finished rows of the report's phase, where the table tells phases apart, and notes."""
+    notes: tuple[str, ...] = ()
+    if "status" in names:
+        waiting = table[names["status"]].map(lambda value: str(value).strip().lower() in UNFINISHED)
+        if waiting.all():
+            raise ReportError("no trial has finished: every row is still running or waiting.")
+        if waiting.any():
+            notes += (f"Left out: {counted(int(waiting.sum()), 'rows')} of trials that have not finished.",)
+            table = table[~waiting].reset_index(drop=True)
     if "phase" not in names:
-        return table
+        return table, notes
     phases = table[names["phase"]].map(lambda value: str(value).strip().lower())
     if (phases == "report").any():
-        return table[phases == "report"].reset_index(drop=True)
+        others = int((phases != "report").sum())
+        if others:
+            notes += (f"Left out: {counted(others, 'rows')} of another phase than the report.",)
+        return table[phases == "report"].reset_index(drop=True), notes
     if (phases == "tune").any():
         raise ReportError("no row is of the phase 'report': tuning trials are not compared.")
-    return table
+    return table, notes
 
 
 def _rows(table: pd.DataFrame, names: Mapping[str, str], column: str) -> pd.DataFrame:
@@ -303,13 +374,19 @@ def _ended(status: str, score: float) -> str:
     return ended
 
 
-def _last_steps(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return each trial's row of the last step, and a note where there were several."""
+def _last_steps(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame | None, tuple[str, ...]]:
+    """Return each trial's row of the last step, the scores of all its steps, and a note."""
     if rows["step"].nunique() < 2:
-        return rows, ()
-    last = rows.groupby(["problem", "arm", "seed", "config"], sort=False)["step"].transform("max")
+        return rows, None, ()
+    trial = ["problem", "arm", "seed", "config"]
+    twice = rows.duplicated([*trial, "step"])
+    last = rows.groupby(trial, sort=False)["step"].transform("max")
     kept = rows[rows["step"] == last]
-    return kept, ("Of several steps of a trial the last one is its score.",) if len(kept) < len(rows) else ()
+    if len(kept) == len(rows):
+        return kept, None, ()
+    there = rows["score"].map(math.isfinite) & rows["step"].map(math.isfinite) & ~twice
+    note = "Of several steps of a trial the last one is its score."
+    return kept, rows[there], (note,)
 
 
 def _refuse_twice(rows: pd.DataFrame) -> None:
@@ -325,53 +402,6 @@ def _refuse_twice(rows: pd.DataFrame) -> None:
             f"{arm} has two rows on {problem} with seed {seed or '-'}; keep one, or tell them apart in a "
             "column 'config'."
         )
-
-
-def _paired(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows with seeds as integers; refuses arms that do not share all problems and seeds."""
-    several = rows.groupby(["problem", "arm"], sort=False)["config"].transform("nunique") > 1
-    arms = rows["arm"].where(~several, rows["arm"] + " (" + rows["config"] + ")")
-    names, problems = list(dict.fromkeys(arms)), list(dict.fromkeys(rows["problem"]))
-    if len(names) < 2:
-        raise ReportError(f"there is no second arm to compare {names[0]} with.")
-    seeds: dict[str, list[str]] = {
-        str(name): list(dict.fromkeys(mine["seed"])) for name, mine in rows.groupby("problem", sort=False)
-    }
-    there = set(zip(rows["problem"], arms, rows["seed"], strict=True))
-    lacking = [
-        (problem, arm, seed)
-        for problem in problems
-        for arm in names
-        for seed in seeds[problem]
-        if (problem, arm, seed) not in there
-    ]
-    if lacking:
-        (problem, arm, seed), total = lacking[0], len(lacking) + len(there)
-        of_seed = f" with seed {seed}" if seed else ""
-        raise ReportError(
-            f"arms are compared on equal seeds, and {len(lacking)} of {total} trials are missing, the first "
-            f"{arm} on {problem}{of_seed}; add the rows, with an empty score where a trial failed."
-        )
-    sizes = {problem: len(own) for problem, own in seeds.items()}
-    if len(set(sizes.values())) > 1:
-        few, many = min(sizes, key=lambda p: sizes[p]), max(sizes, key=lambda p: sizes[p])
-        raise ReportError(
-            f"every problem needs as many seeds, and {few} has {sizes[few]} where {many} has {sizes[many]}; "
-            "add or leave out rows."
-        )
-    return rows.assign(seed=_numbered(rows, seeds))
-
-
-def _numbered(rows: pd.DataFrame, seeds: Mapping[str, Sequence[str]]) -> list[int]:
-    """Return seeds as integers: their own where all problems share them, else their place on the problem."""
-    own = {frozenset(texts) for texts in seeds.values()}
-    whole = all(text.isascii() and text.isdigit() and len(text) < 16 for text in next(iter(own)))
-    if len(own) == 1 and whole and len({int(text) for text in next(iter(own))}) == len(next(iter(own))):
-        return [int(text) for text in rows["seed"]]
-    first = next(iter(seeds.values()))
-    order = {problem: first if len(own) == 1 else texts for problem, texts in seeds.items()}
-    places = {problem: {text: i for i, text in enumerate(texts)} for problem, texts in order.items()}
-    return [places[problem][seed] for problem, seed in zip(rows["problem"], rows["seed"], strict=True)]
 
 
 def _what(

@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,12 +19,14 @@ from results_factory import make_results
 
 import anncore
 from anncore.cli.group import cli
+from anncore.cli.judge import roles_of
 from anncore.contract.errors import ReportError
 from anncore.contract.loading import load_registry
 from anncore.evidence.results import to_csv
 from anncore.report.build import build_report, plain
 from anncore.report.markdown import render_markdown
-from anncore.report.outside import Asked, Outside, outside, read_table
+from anncore.report.outside import Asked, Outside, outside
+from anncore.report.outside_files import read_table
 
 REGISTRY = load_registry()
 FEW: dict[str, Any] = {"arms": ("sgd", "adam", "lion"), "problems": ("xor", "iris"), "regression": ()}
@@ -112,6 +115,172 @@ def test_phases_steps_and_configurations(tmp_path: Path) -> None:
     assert found.notes[-1] == "Of several steps of a trial the last one is its score."
 
 
+def test_curves_are_the_steps_of_trials(tmp_path: Path) -> None:
+    text = "arm,problem,seed,step,score\n" + "".join(
+        f"{arm},{problem},s{seed},{step},{0.5 + 0.1 * step + 0.01 * seed}\n"
+        for arm in ("a", "b")
+        for problem in ("p", "q")
+        for seed in range(3)
+        for step in (2, 1, 3)
+    )
+    judged = anncore.judge(table(text, tmp_path), metric="accuracy")
+    assert len(judged.curves) == 2 * 2 * 3 * 3
+    assert set(judged.curves["metric"]) == {"accuracy"}
+    first = judged.trials.iloc[0]
+    mine = judged.curves[judged.curves["key"] == first["key"]]
+    assert mine["step"].to_list() == [1, 2, 3]
+    np.testing.assert_allclose(mine["value"], [0.6, 0.7, 0.8])
+    assert (first["accuracy"], first["steps_done"]) == (pytest.approx(0.8), 3)
+    assert anncore.judge(table("arm,seed,step,score\na,0,5,1\nb,0,5,1\n", tmp_path)).curves.empty
+
+
+def test_what_pairs_is_compared_and_the_rest_is_said(tmp_path: Path) -> None:
+    text = "arm,problem,seed,score\n" + "".join(
+        f"{arm},{problem},{seed},{seed}\n"
+        for arm, problem, seeds in (
+            *(("a", "p", range(4)), ("b", "p", range(1, 6))),
+            *(("a", "q", range(3)), ("b", "q", range(3))),
+            *(("a", "r", range(2)), ("c", "p", [2])),
+        )
+        for seed in seeds
+    )
+    found = read(text, tmp_path)
+    # c has one row, and r is a's alone: both cost the fewest rows.
+    assert set(found.rows["arm"]) == {"a", "b"}
+    assert found.rows.groupby("problem")["seed"].nunique().to_dict() == {"p": 3, "q": 3}
+    assert found.rows.query("problem == 'p'")["score"].to_list() == [1, 2, 3, 1, 2, 3]
+    assert found.notes[1:] == (
+        "Left out: the arm c, which lacks q and r.",
+        "Left out: the problem r, which b lacks.",
+        "Left out: 3 rows of 15, which are of 3 seeds that not every arm has, on p; arms are compared on the "
+        "seeds that all of them share.",
+    )
+
+
+def test_problems_may_differ_in_their_number_of_seeds(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    lines = [
+        f"{arm},{problem},{seed},{0.7 + 0.02 * (arm == 'b') + rng.normal(0, 0.002)}"
+        for problem, seeds in (("p", 6), ("q", 9))
+        for seed in range(seeds)
+        for arm in ("a", "b")
+    ]
+    frame = table("\n".join(["arm,problem,seed,score", *lines]), tmp_path)
+    content = judged(frame, metric="accuracy")
+    assert complaints(content) == []
+    assert content["counts"]["report_not_run"] == 0
+    boards = content["leaderboard"]["problems"]
+    assert {problem: {row["n"] for row in board} for problem, board in boards.items()} == {"p": {6}, "q": {9}}
+    alone = judged(frame[frame["problem"] == "p"], metric="accuracy")
+    [mine], [ours] = (one["comparisons"]["problems"]["p"] for one in (content, alone))
+    assert (mine["n"], mine["effect"], mine["low"], mine["high"]) == (
+        *(ours["n"], ours["effect"], ours["low"], ours["high"]),
+    )
+    notes = content["provenance"]["judged"]["notes"]
+    assert "Problems differ in their number of seeds: p has 6, q has 9." in notes
+
+
+def test_columns_are_named_by_the_caller(tmp_path: Path) -> None:
+    text = "how,where,run no,top1,lr,wd\nx,p,1,0.5,0.1,0\ny,p,1,0.25,0.2,0\n"
+    columns = {"arm": "how", "problem": "where", "seed": "run no", "score": "top1", "config": ["lr", "wd"]}
+    found = read(text, tmp_path, columns=columns, goal="max")  # type: ignore[arg-type]
+    assert rows(found) == [("p", "x", 1, "ok", 0.5), ("p", "y", 1, "ok", 0.25)]
+    assert found.rows["config"].to_list() == ["lr=0.1, wd=0", "lr=0.2, wd=0"]
+    assert found.metric == "top1"
+    for wrong, reason in (
+        ({"arms": "how"}, "'arms' is no role; .* Did you mean 'arm'"),
+        ({"arm": "hwo"}, "has no column 'hwo' for arm; .* Did you mean 'how'"),
+        ({"arm": ["how", "where"]}, "arm is one column, got how, where"),
+    ):
+        with pytest.raises(ReportError, match=reason):
+            read(text, tmp_path, columns=wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "roles"),
+    [
+        (("arm=how,seed=run no",), {"arm": "how", "seed": "run no"}),
+        (("arm=how", "score=top1"), {"arm": "how", "score": "top1"}),
+        (("arm=a,b,score=x",), {"arm": "a,b", "score": "x"}),
+        (("config=lr+wd",), {"config": ["lr", "wd"]}),
+    ],
+)
+def test_columns_on_the_command_line(given: tuple[str, ...], roles: dict[str, Any]) -> None:
+    assert roles_of(given) == roles
+
+
+@pytest.mark.parametrize("given", [("how",), ("arm=a,arm=b",), (",arm=a",)])
+def test_columns_that_cannot_be_read_are_refused(given: tuple[str, ...]) -> None:
+    with pytest.raises(click.UsageError):
+        roles_of(given)
+
+
+def test_decimal_commas_and_marks_of_encodings(tmp_path: Path) -> None:
+    text = "arm;problem;seed;score\na;p;0;0,5\nb;p;0;1,25e-1\n"
+    assert [row[4] for row in rows(read(text, tmp_path))] == [0.5, 0.125]
+    quoted = 'arm,problem,seed,score\na,p,0,"0,5"\nb,p,0,"7"\n'
+    assert [row[4] for row in rows(read(quoted, tmp_path))] == [0.5, 7]
+    thousands = 'arm,problem,seed,score\na,p,0,"1,234"\nb,p,0,"2,345"\n'
+    assert [row[4] for row in rows(read(thousands, tmp_path, decimal=","))] == [1.234, 2.345]
+    for encoding in ("utf-8-sig", "utf-16"):
+        (tmp_path / "marked.csv").write_bytes('"arm, or so";seed;score\na;0;1\nb;0;2\n'.encode(encoding))
+        assert list(read_table(tmp_path / "marked.csv").columns) == ["arm, or so", "seed", "score"]
+
+
+def test_the_public_api_of_wandb_gives_columns_of_dicts(tmp_path: Path) -> None:
+    runs = pd.DataFrame(
+        {
+            "name": ["r1", "r2"],
+            "config": [
+                {"optimizer": o, "seed": 1, "dataset": "p", "lr": lr}
+                for o, lr in (("adam", 1e-3), ("sgd", 0.1))
+            ],
+            "summary": [{"accuracy": a, "_step": 9, "_wandb": {"runtime": 3}} for a in (0.5, 0.25)],
+        }
+    )
+    runs.to_csv(tmp_path / "runs.csv", index=False)  # dicts become texts
+    for frame in (runs, read_table(tmp_path / "runs.csv")):
+        found = outside(frame, Asked(), REGISTRY)
+        assert rows(found) == [("p", "adam", 1, "ok", 0.5), ("p", "sgd", 1, "ok", 0.25)]
+        assert found.rows["config"].to_list() == ["lr=0.001", "lr=0.1"]
+
+
+def test_a_panel_of_wandb_is_a_row_per_step(tmp_path: Path) -> None:
+    text = (
+        "Step,adam-1 - val_loss,adam-1 - val_loss__MIN,adam-1 - val_loss__MAX,sgd seed 1 - val_loss,"
+        "sgd seed 1 - val_loss__MIN,sgd seed 1 - val_loss__MAX\n1,3,3,3,4,4,4\n2,1,1,1,,,\n3,,,,2,2,2\n"
+    )
+    found = read(text, tmp_path)
+    assert rows(found) == [("results", "adam", 1, "ok", 1), ("results", "sgd", 1, "ok", 2)]
+    assert found.curves is not None
+    assert found.curves["score"].to_list() == [3, 1, 4, 2]
+
+
+def test_runs_of_mlflow_with_all_their_columns(tmp_path: Path) -> None:
+    text = (
+        "run_id,experiment_id,status,artifact_uri,start_time,end_time,metrics.accuracy,params.model,params.seed,"
+        "params.dataset,params.lr,tags.mlflow.runName,tags.mlflow.user\n"
+        "1,0,FINISHED,u,t,t,0.5,a,1,p,0.1,n,me\n2,0,FINISHED,u,t,t,0.25,b,1,p,0.2,n,me\n"
+        "3,0,RUNNING,u,t,,0.1,b,2,p,0.2,n,me\n4,0,FINISHED,u,t,t,0.1,a,2,p,0.1,n,me\n"
+    )
+    found = read(text, tmp_path)
+    assert rows(found) == [("p", "a", 1, "ok", 0.5), ("p", "b", 1, "ok", 0.25)]
+    assert found.notes[0] == "Left out: 1 row of trials that have not finished."
+    assert found.rows["config"].to_list() == ["lr=0.1", "lr=0.2"]
+
+
+def test_parquet_is_read_as_it_is(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"arm": ["a", "b"], "problem": "p", "seed": [0, 0], "score": [0.5, None]})
+    frame.to_parquet(tmp_path / "x.parquet")
+    assert [row[:4] for row in rows(outside(read_table(tmp_path / "x.parquet"), Asked(), REGISTRY))] == [
+        *(("p", "a", 0, "ok"), ("p", "b", 0, "failed")),
+    ]
+    (tmp_path / "y.parquet").write_bytes(b"PAR1 no")
+    with pytest.raises(ReportError, match="is no Parquet file that can be read"):
+        read_table(tmp_path / "y.parquet")
+
+
 def test_seeds_are_pairs_whatever_they_are_called(tmp_path: Path) -> None:
     texts = read("arm,problem,seed,score\na,p,run-x,1\na,p,run-y,2\nb,p,run-y,3\nb,p,run-x,4\n", tmp_path)
     assert [(row[1], row[2], row[4]) for row in rows(texts)] == [
@@ -168,10 +337,11 @@ def test_what_the_scores_are(tmp_path: Path, column: str, asked: dict[str, str],
         ("arm,problem,seed,score,status\na,p,0,1,odd\nb,p,0,1,ok\n", "the status 'odd' is unknown"),
         ("arm,problem,seed,score,phase\na,p,0,1,tune\nb,p,0,1,tune\n", "no row is of the phase 'report'"),
         ("arm,problem,seed,accuracy\na,p,0,93\nb,p,0,91\n", "accuracy 93 of a on p lies outside of [0, 1]"),
-        (
-            "arm,problem,seed,score\na,p,0,1\nb,p,0,1\na,q,0,1\nb,q,0,1\na,q,1,1\nb,q,1,1\n",
-            "p has 1 where q has 2",
-        ),
+        ("arm,problem,seed,score\na,p,0,1\na,p,1,1\nb,q,0,1\nb,q,1,1\n", "no seed is shared by all of them"),
+        ("arm,problem,seed,score,status\na,p,0,1,running\nb,p,0,1,pending\n", "no trial has finished"),
+        ('arm,problem,seed,score\na,p,0,"1,234"\nb,p,0,"2,345"\n', "give --decimal"),
+        ('arm,problem,seed,score\na,p,0,"1,5"\nb,p,0,2.5\n', "numbers with a comma and numbers with a point"),
+        ("Step,adam - loss,adam - loss__MIN,adam - loss__MAX\n1,2,2,2\n", "does not end in its seed"),
     ],
 )
 def test_a_refusal_says_in_one_line_what_is_missing(tmp_path: Path, text: str, reason: str) -> None:

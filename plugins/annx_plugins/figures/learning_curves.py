@@ -58,7 +58,8 @@ class LearningCurves(Figure):
         if not problems:
             return "No report trial that has a learning curve has run."
         factor = 100 if _shares(report, metric) else 1
-        lines = _lines(trials, joined_, problems, report["seeds"]["report"], factor)
+        seeds = [] if "judged" in report["provenance"] else report["seeds"]["report"]
+        lines = _lines(trials, joined_, problems, seeds, factor)
         title = drawing.so_far(report, self._title(lines, metric, report))
         problems, left_out = drawing.shown_problems(report, problems, data.width)
         subtitle = self._subtitle(lines, metric, report) + left_out
@@ -265,14 +266,18 @@ class _Line:
 def _lines(
     trials: Any, curves: Any, problems: Sequence[str], seeds: Sequence[int], factor: int
 ) -> dict[str, dict[str, _Line]]:
-    """Return every arm's line by problem; a trial that has no curve lost its seed."""
+    """Return every arm's line by problem; a trial that has no curve lost its seed.
+
+    seeds: those that were planned; empty where only those that are there are known.
+    """
     lines: dict[str, dict[str, _Line]] = {problem: {} for problem in problems}
     curved = dict(list(curves.groupby(["problem", "label"], sort=False)))
     for (problem, arm), rows in trials.groupby(["problem", "label"], sort=False):
         if problem in lines:
             statuses = dict(zip(rows["seed"], rows["status"], strict=True))
             own = curved.get((problem, arm), curves.iloc[:0])
-            lines[problem][str(arm)] = _Line(own, [statuses.get(seed, NOT_RUN) for seed in seeds], factor)
+            planned = seeds or list(statuses)
+            lines[problem][str(arm)] = _Line(own, [statuses.get(seed, NOT_RUN) for seed in planned], factor)
     return lines
 
 
@@ -382,6 +387,8 @@ def _shares(report: Any, metric: str) -> bool:
     scales = {measure["scale"] for measure in report["measures"].values()}
     columns = {measure["column"].partition("_")[2] for measure in report["measures"].values()}
     known = select["goal"] == "max" or columns == {metric.partition("_")[2]}
+    if any(metric == measure["column"] for measure in report["measures"].values()):  # scores from elsewhere
+        return scales == {"unit"}
     return bool(metric == select["metric"] and known and scales == {"unit"})
 
 
@@ -391,6 +398,7 @@ def _metric(report: Any, curves: Any) -> str | None:
     wanted = [report["select"]["metric"]]
     if "loss" not in report["vary"]:
         wanted += ["valid_loss", "train_loss"]
+    wanted += [measure["column"] for measure in report["measures"].values()]  # scores from elsewhere
     return next((metric for metric in wanted if metric in known), None)
 
 

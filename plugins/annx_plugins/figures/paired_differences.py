@@ -124,6 +124,8 @@ class PairedDifferences(Figure):
         counts = [(y, int(np.isinf(own).sum()), len(own)) for y, own in enumerate(gaps)]
         drawing.lost_counts(ax, counts, theme.token("alarm"))
         total = len(report["seeds"]["report"])
+        if "judged" in report["provenance"]:  # from elsewhere: problems may differ in their seeds
+            total = max(map(len, gaps), default=0)
         for y, own in enumerate(gaps):
             if len(own) < total:
                 rows.lacking(y, f"?{total - len(own)}/{total}")
