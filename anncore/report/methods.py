@@ -109,7 +109,10 @@ def _how_trained(content: Mapping[str, Any], experiment: Any) -> list[tuple[str,
 
 
 def _origin(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    sizes = {row["n"] for board in content["leaderboard"]["problems"].values() for row in board}
     seeds = counted(len(content["seeds"]["report"]), "seeds")
+    if len(sizes) > 1:
+        seeds = f"{min(sizes)} to {max(sizes)} seeds"
     notes = " ".join(content["provenance"]["judged"]["notes"])
     text = (
         f"The scores were computed elsewhere and handed over as a table, with {seeds} of every arm on every "
