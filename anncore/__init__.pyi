@@ -179,13 +179,13 @@ from .evidence.stats import (
 )
 from .evidence.units import metric_words as metric_words, singular as singular
 from .experiment import load_experiment as load_experiment
-from .experiment.frames import dataset_from_frame as dataset_from_frame
 from .experiment.plan import make_plan as make_plan
 from .report import Drawing as Drawing, drawing as drawing
 from .report.compare_runs import compare_runs as compare_runs
 from .report.export import latex_files as latex_files
 from .report.judge import Judged as Judged, judge as judge
 from .report.run import Run as Run, load_run as load_run
+from .running.frames import dataset_from_frame as dataset_from_frame
 from .running.merging import Merged as Merged, merge_runs as merge_runs
 from .running.stopping import Stopper as Stopper
 from .testing.before_sweep import sweep as sweep

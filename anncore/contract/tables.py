@@ -84,11 +84,15 @@ class TableReading:
         )
         return Data(
             x,
-            *outcome[:2],
+            outcome.y,
+            outcome.task,
             classes=outcome.classes,
             features=tuple(self.table.header[i] for i in kept),
+            test_index=rows.get("test_index"),
+            valid_index=rows.get("valid_index"),
             columns=() if plain else tuple(columns),
-            **rows,
+            groups=rows.get("groups"),
+            weights=rows.get("weights"),
         )
 
     def _rows(self, roles: Roles) -> dict[str, Array]:

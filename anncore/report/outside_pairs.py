@@ -61,20 +61,24 @@ def _with_all_problems(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         if (table.to_numpy() > 0).all():
             return rows, notes
         lacks = table == 0
-        costs = [("problem", str(p), int(table.loc[p].sum())) for p in table.index[lacks.any(axis=1)]]
+        costs = [
+            ("problem", str(p), int(table.loc[p].sum())) for p in table.index[lacks.to_numpy().any(axis=1)]
+        ]
         if table.shape[1] > 2:
-            costs += [("compared", str(a), int(table[a].sum())) for a in table.columns[lacks.any()]]
+            costs += [
+                ("compared", str(a), int(table[a].sum())) for a in table.columns[lacks.to_numpy().any(axis=0)]
+            ]
         if len(table) < 2:
             costs = [cost for cost in costs if cost[0] == "compared"]
         if not costs:
             raise ReportError(_nothing_shared(given))
         kind, name, _ = min(costs, key=lambda cost: cost[2])
         if kind == "problem":
-            lacking = [str(arm) for arm in table.columns[lacks.loc[name]]]
+            lacking = [str(arm) for arm in table.columns[lacks.loc[name].to_numpy()]]
             lack = "lacks" if len(lacking) == 1 else "lack"
             notes.append(f"Left out: the problem {name}, which {joined(lacking, most=5)} {lack}.")
         else:
-            problems = [str(problem) for problem in table.index[lacks[name]]]
+            problems = [str(problem) for problem in table.index[lacks[name].to_numpy()]]
             notes.append(f"Left out: the arm {name}, which lacks {joined(problems, most=5)}.")
         rows = rows[rows[kind] != name]
 

@@ -187,7 +187,7 @@ def test_seeds_of_one_data_set_have_equal_shapes(registry: Registry, name: str) 
 
 def test_inspect_tells_task_and_shapes(registry: Registry) -> None:
     summary = inspect(part(registry, "digits"), Split(), 0, 0, registry)
-    assert summary == ("multiclass", 64, 10, 1797 - 2 * 359, 359, 359)
+    assert summary == ("multiclass", 64, 10, 1797 - 2 * 359, 359, 359, False)
 
 
 def test_a_given_test_split_is_kept_in_order() -> None:
@@ -240,6 +240,8 @@ def test_another_process_makes_the_same_bytes(registry: Registry) -> None:
     digests = dict(zip((dataset.name for dataset in parts), other, strict=True))
     # By rows, as it is by default, it holds the pixels of the same images in the same order.
     assert digests.pop("annx:sequential_digits") == digests["annx:digits"]
+    # scikit-learn's loader gives by default what the data set of ours has.
+    assert digests.pop("annx:sklearn") == digests["annx:wine"]
     assert len(set(digests.values())) == len(digests)
 
 

@@ -271,7 +271,8 @@ def test_wrong_grids(tmp_path: Path, text: str, parts: list[str]) -> None:
         ("[train]\nstop = { min_delta = 1 }", ["needs loss = .. or patience = .."]),
         ("[train]\nstop = { loss = 1, min_delta = 1 }", ["min_delta needs patience"]),
         ("[train]\nstop = 3", ["[train.stop] must be a table, got 3"]),
-        ("[split]\nvalid = 0", ["valid must be a number above 0 and below 1, got 0"]),
+        ("[split]\nvalid = -0.1", ["valid must be a number of at least 0 and at most 1, got -0.1"]),
+        ("[split]\ntest = 1.5", ["test must be a number of at least 0 and at most 1, got 1.5"]),
         ("[split]\nvalid = 0.9999999999", ["must leave a share for training, got 0.9999999999 + 0.2"]),
         ("[split]\nvalid = 0.5\ntest = 0.5", ["must leave a share for training, got 0.5 + 0.5"]),
         ("[seeds]\ntune = 3", ["tune must be a list of whole numbers", "{ start = .., num = .. }", "got 3"]),
@@ -359,6 +360,42 @@ def test_missing_plugin_file(tmp_path: Path) -> None:
 
 
 # Data sets and what fits them
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        (
+            "[split]\nvalid = 0\ntest = 0",
+            ["has no validation and no test examples, so nothing could be scored"],
+        ),
+        (
+            "[split]\nvalid = 0\n[seeds]\ntune = [0]\nreport = [1]",
+            ["no validation examples, by which config"],
+        ),
+        ("[split]\ntest = 0\n[seeds]\ntune = [0]\nreport = [1]", ["no test examples, and after tuning"]),
+        ("[split]\nvalid = 0\n[train]\nstop = { patience = 3 }", ["whose loss [train] stop waits for"]),
+        ("[split]\nvalid = 0\n[schedule.plateau]", ["the schedule 'plateau' looks at"]),
+    ],
+)
+def test_what_needs_a_split_that_is_left_out_is_refused(tmp_path: Path, text: str, parts: list[str]) -> None:
+    says(tmp_path, f"{text}\n{DATA}{SGD}", *parts)
+
+
+WEIGHTED = "a,w,y\n" + "".join(f"{i},{1 + i % 3},{'no' if i % 2 else 'yes'}\n" for i in range(40))
+
+
+@pytest.mark.parametrize(
+    ("more", "parts"),
+    [
+        ("[select]\nmetric = 'valid_f1'", ["f1 is no mean over examples, so it has no weighted form"]),
+    ],
+)
+def test_what_has_no_weighted_form_is_refused(tmp_path: Path, more: str, parts: list[str]) -> None:
+    says(tmp_path, csv(tmp_path, WEIGHTED, f"weight = 'w'\n{more}"), *parts)
+    unsupervised = csv(tmp_path, WEIGHTED, "weight = 'w'\ntask = 'unsupervised'\ndrop = ['y']\n[network.som]")
+    says(tmp_path, unsupervised.replace("target = 'y'\n", ""), "have weights, and som learns by a rule")
+    plan(tmp_path, csv(tmp_path, WEIGHTED, "weight = 'w'"))
 
 
 def csv(tmp_path: Path, content: str, more: str = "") -> str:

@@ -209,11 +209,12 @@ def _prepared(given: GivenNumbers, dtype: str) -> Prepared:
         task="regression",  # no metric is asked; the loss has been chosen
         classes=(),
         features=tuple(f"x{i}" for i in range(1, x.shape[1] + 1)),
-        **{
-            f"{what}_{split}": array
-            for split in ("train", "valid", "test")
-            for what, array in (("x", x), ("y", y))
-        },
+        x_train=x,
+        y_train=y,
+        x_valid=x,
+        y_valid=y,
+        x_test=x,
+        y_test=y,
         x_scale=ones,
         x_shift=zeros,
         y_scale=np.ones(y.shape[1]),

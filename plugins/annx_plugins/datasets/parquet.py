@@ -52,7 +52,9 @@ class Parquet(TableDataset):
         except (pa.ArrowException, OSError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise self.error(f"is no Parquet file that can be read: {reason}") from None
-        columns, kinds, unread = [], {}, []
+        columns: list[list[str]] = []
+        kinds: dict[int, Any] = {}
+        unread = []
         for i, (name, column) in enumerate(zip(read.column_names, read.columns, strict=True)):
             kind = _kind(column.type)
             if kind is None and name not in self.drop:

@@ -11,8 +11,10 @@ import numpy as np
 from anncore import Array, Data, DataError, Dataset, Task, hookimpl, hyper, nearest
 
 BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
-MADE = ("blobs", "circles", "classification", "friedman1", "friedman2", "friedman3", "gaussian_quantiles")
-MADE += ("hastie_10_2", "moons", "regression", "s_curve", "sparse_uncorrelated", "swiss_roll")
+MADE = (
+    *("blobs", "circles", "classification", "friedman1", "friedman2", "friedman3", "gaussian_quantiles"),
+    *("hastie_10_2", "moons", "regression", "s_curve", "sparse_uncorrelated", "swiss_roll"),
+)
 LOADERS = (*(f"load_{name}" for name in BUNDLED), *(f"make_{name}" for name in MADE))
 OURS = (
     "n_samples",

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anncore.contract.cache_folder import cache_folder
-from anncore.contract.errors import DataError, PluginError, tells_users
+from anncore.contract.errors import DataError, PluginError, StoreError, tells_users
 from anncore.contract.hyperparameters import build
 from anncore.contract.loading import load_registry
 from anncore.contract.shown import shortened
+from anncore.running.files import replace_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,11 +80,9 @@ def _written(content: bytes, folder: str | os.PathLike[str] | None) -> Path:
         file = place.resolve() / f"{hashlib.sha256(content).hexdigest()[:32]}.json"
         if not file.is_file() or file.read_bytes() != content:
             file.parent.mkdir(parents=True, exist_ok=True)
-            beside = file.with_suffix(f".{os.getpid()}.part")
-            beside.write_bytes(content)
-            beside.replace(file)
-    except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or error
+            replace_file(file, content)
+    except (OSError, RuntimeError, StoreError) as error:
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
         raise DataError(f"the frame cannot be written: {reason}; give a folder, folder=...") from None
     return file
 
