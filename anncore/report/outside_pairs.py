@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from anncore.contract.errors import ReportError
 from anncore.evidence.sentences import counted, joined
 
@@ -62,11 +64,13 @@ def _with_all_problems(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
             return rows, notes
         lacks = table == 0
         costs = [
-            ("problem", str(p), int(table.loc[p].sum())) for p in table.index[lacks.to_numpy().any(axis=1)]
+            ("problem", str(p), int(table.loc[p].sum()))
+            for p in table.index[np.any(lacks.to_numpy(), axis=1).tolist()]
         ]
         if table.shape[1] > 2:
             costs += [
-                ("compared", str(a), int(table[a].sum())) for a in table.columns[lacks.to_numpy().any(axis=0)]
+                ("compared", str(a), int(table[a].sum()))
+                for a in table.columns[np.any(lacks.to_numpy(), axis=0).tolist()]
             ]
         if len(table) < 2:
             costs = [cost for cost in costs if cost[0] == "compared"]
