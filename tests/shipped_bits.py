@@ -71,9 +71,16 @@ SHORT = {"steps": 6, "eval_every": 3, "batch_size": 16}
 
 
 def components(registry: Registry) -> list[Registered]:
-    """Return what annx ships of the kinds that compute a trial's numbers."""
+    """Return what annx ships of the kinds that compute a trial's numbers.
+
+    What the data sets `parquet` and `data_frame` read becomes the data that `csv` makes of it.
+    """
     return [
-        component for component in registry.components if component.kind in KINDS and component.dist == "annx"
+        component
+        for component in registry.components
+        if component.kind in KINDS
+        and component.dist == "annx"
+        and component.name not in ("parquet", "data_frame")
     ]
 
 
@@ -165,8 +172,6 @@ def _on_data(registry: Registry, component: Registered, options: dict[str, Any])
     """Yield a training on a data set, whichever its task; one that reads a file is given one."""
     from anncore.engine.datasets import inspect
 
-    if component.name in ("parquet", "data_frame"):
-        return  # what they read becomes the data that csv makes of it
     with tempfile.TemporaryDirectory() as folder:
         part = default_part(registry, component)
         if component.name == "csv":

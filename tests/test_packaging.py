@@ -151,22 +151,19 @@ def test_the_core_names_no_algorithm_of_ours() -> None:
     # A string that is a component's name would tie the core to it; help and errors may give examples.
     kinds_that_train = ("activation", "loss", "optimizer", "schedule", "initializer", "dataset")
     entries = metadata()["project"]["entry-points"]["annx"]
-    names = (
-        {name.partition("_")[2] for name in entries if name.partition("_")[0] in kinds_that_train}
-        - {
-            "step",
-            "constant",
-            "normal",
-            "friedman",
-            "sign",
-            "digits",
-            "csv",
-            "parquet",
-            "sklearn",
-            "linear",
-            "uniform",
-        }
-    )  # also plain words, a function of NumPy, an option, a statistical test, formats, a package, scales
+    names = {name.partition("_")[2] for name in entries if name.partition("_")[0] in kinds_that_train} - {
+        "step",
+        "constant",
+        "normal",
+        "friedman",
+        "sign",
+        "digits",
+        "csv",
+        "parquet",
+        "sklearn",
+        "linear",
+        "uniform",
+    }  # also plain words, a function of NumPy, an option, a statistical test, formats, a package, scales
     for file in CORE.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and node.value in names:
