@@ -236,6 +236,18 @@ def _training(experiment: Any) -> str:
     )
 
 
+def _own_splits(experiment: Any) -> str:
+    """Say which data sets divide their rows otherwise: by a column, or in groups."""
+    tables = experiment.document.get("dataset", {})
+    sections = {label: table for label, table in tables.items() if isinstance(table, dict)}
+    by_column = [label for label, table in sections.items() if table.get("split_column")]
+    grouped = [label for label, table in sections.items() if table.get("group")]
+    text = f" A column of {joined(by_column)} says which rows are held out." if by_column else ""
+    if grouped:
+        text += f" Of {joined(grouped)} all rows of a group are in one split."
+    return text
+
+
 def _held_out(split: Any) -> str:
     """Say which shares of the examples are held out."""
     valid, test = (percent(share, 0) if share else "none" for share in (split.valid, split.test))
