@@ -230,7 +230,7 @@ def _training(experiment: Any) -> str:
         scaled += " The data have no targets: networks are scored by how well they give back their inputs."
     return (
         f"Every trial trains for {length} on {batch} in {train.dtype}.{stop} {_held_out(split)}, at random "
-        f"by seed{strata}.{scaled}{_metric_values(experiment)} "
+        f"by seed{strata}.{_own_splits(experiment)}{scaled}{_metric_values(experiment)} "
         "All arms of one seed see the same data, split, initial weights and batch order, so their scores are "
         "paired."
     )
