@@ -16,6 +16,7 @@ from anncore.contract.errors import ComponentError, PluginError
 from anncore.contract.kind_names import SECTIONS
 from anncore.contract.named_file import CARRIED, read_files
 from anncore.contract.registry import Registry
+from anncore.running.files import make_folder, replace_file
 
 TRAINED = (*SECTIONS, "metric")
 """The kinds of components that a worker computes with."""
@@ -65,8 +66,8 @@ class Carried:
         for number, (name, contents) in enumerate(self.plugins):
             for relative, content in contents.items():
                 path = place / str(number) / relative
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
+                make_folder(path.parent)
+                replace_file(path, content)
             files.append(str(place / str(number) / name))
         return files
 
