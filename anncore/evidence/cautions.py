@@ -421,13 +421,16 @@ def selection_gap(study: Study) -> tuple[float, str, int]:
     """Return by how much the choice flattered itself, its scale, and over how many choices.
 
     The mean over (problem, arm) of the validation cost on fresh seeds less that on the tuning seeds: the
-    winner's curse. On a logarithmic scale where all scores are positive and low is good.
+    winner's curse. In points for shares; on a logarithmic scale where all scores are positive and low is good.
     """
     selection = study.results.selection
     metric, goal = study.experiment.select.metric, study.experiment.select.goal
     if not study.tuned or selection is None or not len(selection) or metric not in study.trials:
         return math.nan, "linear", 0
-    gaps, scale = selection_gaps(with_fresh_scores(selection, study.trials, metric), goal)
+    name = parse_metric(metric)[1]
+    scales = {own.scale for own in study.measures.values() if parse_metric(own.column)[1] == name}
+    fresh = with_fresh_scores(selection, study.trials, metric)
+    gaps, scale = selection_gaps(fresh, goal, shares=scales == {"unit"})
     return (float(gaps["gap"].mean()) if len(gaps) else math.nan), scale, len(gaps)
 
 
@@ -437,7 +440,7 @@ def _selection_gap(study: Study) -> Sequence[Caution]:
     if not n or not flattering:
         return []
     score = "validation score" if study.unit == DATA_SETS else "score"
-    shown = f"{number(gap)} worse"
+    shown = f"{size(gap, scale)} worse"
     if scale == "log":  # a cost: higher is worse
         shown = f"{percent(math.expm1(gap), 0)} higher" if gap < math.log(10) else size(-gap, scale)
     return [

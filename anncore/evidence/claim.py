@@ -31,6 +31,7 @@ Outcome = Literal[
     "holds", "holds_on_some", "does_not_hold_on_some", "does_not_hold", "not_decided", "not_tested"
 ]
 Pairs = Mapping[str, Sequence[Comparison | RatePair]]
+MOST_NAMED = 3  # problems in a sentence
 
 
 class Claimed(NamedTuple):
@@ -230,7 +231,7 @@ def _where(result: Claimed, says: str, unit: str) -> str:
         where = f" on all {total}" if len(result.problems) > 1 else f" on {next(iter(result.problems))}"
         return f"{says}{_times(result)}{where}."
     rest = [
-        f"{words} {joined(places[finding])}"
+        f"{words} {joined(places[finding], MOST_NAMED)}"
         for finding, words in (
             ("contrary", "it is the other way round on"),
             ("equal", "they are equal on"),
@@ -239,7 +240,9 @@ def _where(result: Claimed, says: str, unit: str) -> str:
         if finding in places
     ]
     if "holds" in places:
-        return f"{says} on {len(places['holds'])} of {total} ({joined(places['holds'])}); {joined(rest)}."
+        holds = places["holds"]
+        named = f" ({joined(holds)})" if len(holds) <= MOST_NAMED else ""
+        return f"{says} on {len(holds)} of {total}{named}; {joined(rest)}."
     return f"That {says} is seen nowhere: {joined(rest)}."
 
 

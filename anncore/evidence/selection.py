@@ -164,11 +164,14 @@ def with_fresh_scores(selection: pd.DataFrame, trials: pd.DataFrame, metric: str
     return selection.assign(fresh_score=np.array([means.get(pair, math.nan) for pair in pairs], float))
 
 
-def selection_gaps(selection: pd.DataFrame, goal: str = "min") -> tuple[pd.DataFrame, str]:
+def selection_gaps(
+    selection: pd.DataFrame, goal: str = "min", *, shares: bool = False
+) -> tuple[pd.DataFrame, str]:
     """Return the choices with `gap`, by how much each flattered itself, and the scale that gaps are on.
 
         "log":    log(fresh / tuned)      where lower is better and every score is positive
         "linear": fresh - tuned           tuned - fresh where higher is better
+        "unit":   the same                where scores are shares, which are read in points
 
     Positive where the score on fresh seeds is worse than the one it was chosen by: the winner's curse. The
     choices are those of `with_fresh_scores`; left out are those that lost a tuning seed or have no score.
@@ -177,9 +180,9 @@ def selection_gaps(selection: pd.DataFrame, goal: str = "min") -> tuple[pd.DataF
     there = np.isfinite(selection["tune_score"]) & np.isfinite(selection["fresh_score"])
     kept = selection[there & (selection["n_ok"] == selection["n"])].reset_index(drop=True)
     tuned, fresh = (kept[name].to_numpy(float) for name in ("tune_score", "fresh_score"))
-    if goal == "min" and (tuned > 0).all() and (fresh > 0).all():
+    if goal == "min" and not shares and (tuned > 0).all() and (fresh > 0).all():
         return kept.assign(gap=np.log(fresh / tuned)), "log"
-    return kept.assign(gap=(fresh - tuned) * (1 if goal == "min" else -1)), "linear"
+    return kept.assign(gap=(fresh - tuned) * (1 if goal == "min" else -1)), "unit" if shares else "linear"
 
 
 def _scores(trials: pd.DataFrame, metric: str) -> pd.Series[Any]:

@@ -41,6 +41,7 @@ from anncore.report import further, methods, tables
 from anncore.report.claim import claim_content
 from anncore.report.encoding import encodings_content
 from anncore.report.success import success_content, success_findings
+from anncore.report.tiers import beside_content, placed, tier_content, tiers_on
 
 SCHEMA = 2
 SCHEMA_ID = f"urn:annx:report:{SCHEMA}"
@@ -55,13 +56,19 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
     study = Study(results)
     boards = {problem: tables.leaderboard(study, problem) for problem in study.problems}
     overall = tables.overall(study, boards)
-    claims = _claims(study, [row["arm"] for row in overall])
+    ranked = [row["arm"] for row in overall]
+    claims = _claims(study, ranked)
     success = success_content(study)
+    tiers = tier_content(study, ranked, (claims.over_all, claims.by_problem), success)
+    tiers_on(boards, study, claims.by_problem)
+    overall = placed(overall, tiers)
     claim = claim_content(study, claims.by_problem, claims.over_all)
     content = {
         **_asked(study),
         "counts": _counts(study),
         "answer": _answer(study, claims, overall, success, claim),
+        "tiers": tiers,
+        "beside": beside_content(study, boards),
         "leaderboard": {"overall": overall, "problems": boards},
         "comparisons": _comparisons(claims),
         "success": success,

@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 from anncore.report.pictures import data_uris, narrow_uris
-from anncore.report.view import Section, part_of, sections, shown
+from anncore.report.view import Section, first_screen, part_of, sections, shown
 
 MOST_BYTES = 4_800_000
 
@@ -56,6 +56,8 @@ def render_html(
     return environment.from_string(asset("report.html.j2")).render(
         content=content,
         part=part_of(content),
+        first=first_screen(content),
+        cautions=_cautions(len(content["answer"]["warnings"])),
         sections=parts,
         images=images,
         sizes={name: _size(svg) for name, svg in pictures.items()},
@@ -66,6 +68,10 @@ def render_html(
         style=Markup(style),
         script=Markup(script),
     )
+
+
+def _cautions(count: int) -> str:
+    return "caution" if count == 1 else f"{count} cautions"
 
 
 def _text_size(parts: Sequence[Section]) -> int:

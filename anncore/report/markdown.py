@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from anncore.report.view import Section, Table, part_of, sections, shown
+from anncore.report.view import Section, Table, first_screen, part_of, sections, shown
 
 
 def escape(text: str) -> str:
@@ -35,6 +35,7 @@ def _lines(content: Mapping[str, Any]) -> Iterator[str]:
         yield ""
     yield f"**{escape(content['answer']['headline'])}**"
     yield ""
+    yield from _body(first_screen(content), part_of(content))
     yield from (f"- {escape(finding['text'])}" for finding in content["answer"]["findings"])
     warnings = content["answer"]["warnings"]
     if warnings:
@@ -57,6 +58,12 @@ def _anchor(title: str) -> str:
 def _section(section: Section, depth: int, part_text: str) -> Iterator[str]:
     yield f"{'#' * depth} {escape(section.title)}"
     yield ""
+    yield from _body(section, part_text)
+    for part in section.parts:
+        yield from _section(part, depth + 1, part_text)
+
+
+def _body(section: Section, part_text: str) -> Iterator[str]:
     for text in section.paragraphs:
         yield escape(text)
         yield ""
@@ -85,8 +92,6 @@ def _section(section: Section, depth: int, part_text: str) -> Iterator[str]:
         yield section.code.rstrip("\n")
         yield fence
         yield ""
-    for part in section.parts:
-        yield from _section(part, depth + 1, part_text)
 
 
 def _table(whole: Table) -> Iterator[str]:

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from anncore.report.printable import printable
-from anncore.report.words import overall_rows, score
+from anncore.report.tiers import arms_table
+from anncore.report.words import score
 
 WIDEST = 100
 
@@ -20,8 +21,10 @@ def summary(content: Mapping[str, Any], width: int | None = None) -> str:
     """
     width = min(WIDEST, width or shutil.get_terminal_size((WIDEST, 24)).columns)
     lines = [*textwrap.wrap(printable(content["answer"]["headline"]), width), ""]
-    header, rows = overall_rows(content)
+    caption, header, rows = arms_table(content)
     lines += _table(header, rows, width)
+    if content.get("tiers", {}).get("sentence"):
+        lines += ["", *textwrap.wrap(printable(caption), width)]
     problems = content["problems"]
     if len(problems) > 1:
         lines += ["", *_by_problem(content, width)]

@@ -19,6 +19,7 @@ from anncore.report import words
 from anncore.report.encoding import encoding_caption, encoding_rows, encoding_sentence
 from anncore.report.printable import printable, spelt
 from anncore.report.success import caption_of_pairs, pair_rows, rate_rows, success_sentence
+from anncore.report.tiers import arms_table
 
 DOWNLOADS = (
     ("report.md", "this report as Markdown"),
@@ -35,6 +36,8 @@ EXPORTS = (
     "tables as a file for LaTeX; --format csv or parquet writes the trials and the leaderboard."
 )
 FROM_ELSEWHERE = ("report.md", "report.json", "trials.csv", "figures/")  # of results without a sweep
+LEAD, LEAD_OF_SUCCESS = "differences", "success_rates"  # the figures that show the first sentence
+MOST_UNFOLDED, UNFOLDED = 12, ("arms", "failed-trials", "scores", "")
 MOST_FAILURES = 100
 MOST_PAIRS = 120  # of arms: sixteen's; more rows are read by programs
 MOST_METRICS = 2  # beside the scores; more make a table too wide for a page
@@ -53,13 +56,21 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption; the first column names its rows. `name` is what its file is called."""
+    """A table with a caption; the first column names its rows. `name` is what its file is called.
+
+    A page shows the caption alone of one that is `folded`, until a reader opens it.
+    """
 
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     numeric: tuple[bool, ...] = ()
     name: str = ""
+
+    @property
+    def folded(self) -> bool:
+        """Whether it is long, and none that a reader must see: arms, failures and figures not drawn are."""
+        return len(self.rows) > MOST_UNFOLDED and self.name not in UNFOLDED
 
 
 @dataclass(frozen=True)
@@ -106,17 +117,20 @@ def _printable(value: Any) -> Any:
 
 
 def sections(content: Mapping[str, Any]) -> list[Section]:
-    """Return the report's sections after the answer box, in reading order; empty ones are left out.
+    """Return the report's sections after the answer box, in the order in which doubts arise.
+
+    Is it sure, on which problems, tuned fairly, how fast, what failed; then how it was done. Empty ones are
+    left out.
 
     A plugin's section follows the one of ours that it names, or the last before it that is there.
     """
     ours = [
-        _leaderboard(content),
         _success(content),
         _differences(content),
+        _leaderboard(content),
         _per_data_set(content),
-        _speed(content),
         _sensitivity(content),
+        _speed(content),
         _diagnostics(content),
     ]
     parts: list[Section | None] = []
@@ -167,18 +181,35 @@ def part_of(content: Mapping[str, Any]) -> str:
 
 
 def _figures(content: Mapping[str, Any], section: str) -> list[Mapping[str, Any]]:
-    return [figure for figure in content["figures"] if figure["section"] == section]
+    first = lead_figure(content)
+    return [figure for figure in content["figures"] if figure["section"] == section and figure is not first]
 
 
-def _leaderboard(content: Mapping[str, Any]) -> Section:
-    header, rows = words.overall_rows(content)
-    several = len(content["problems"]) > 1
-    caption = f"Over all {content['unit']}, best mean rank first. “ok” counts trials that finished."
-    caption = caption if several else f"On {content['problems'][0]}, best first."
-    tables = [table(caption, header, rows, "leaderboard")] if rows else []
-    if several:
-        tables.append(_matrix(content))
-    return Section("leaderboard", "Leaderboard", tables=tables, figures=_figures(content, "leaderboard"))
+def lead_figure(content: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the figure that shows the first sentence; None where it is not drawn."""
+    wanted = LEAD if content.get("success") is None else LEAD_OF_SUCCESS
+    return next((figure for figure in content["figures"] if figure["name"] == wanted), None)
+
+
+def first_screen(content: Mapping[str, Any]) -> Section:
+    """Return what stands right below the first sentence: the figure that shows it, and the arms."""
+    caption, header, rows = arms_table(content)
+    figure = lead_figure(content)
+    return Section(
+        "arms",
+        "Arms",
+        tables=[table(caption, header, rows, "arms")] if rows else [],
+        figures=[] if figure is None else [figure],
+    )
+
+
+def _leaderboard(content: Mapping[str, Any]) -> Section | None:
+    """Return every arm's scores by problem; None where the first screen and the boards have them all."""
+    tables = [_matrix(content)] if len(content["problems"]) > 1 else []
+    figures = _figures(content, "leaderboard")
+    if not tables and not figures:
+        return None
+    return Section("leaderboard", "Leaderboard", tables=tables, figures=figures)
 
 
 def _success(content: Mapping[str, Any]) -> Section | None:
@@ -331,8 +362,10 @@ def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
     board = content["leaderboard"]["problems"][problem]
     others = list(dict.fromkeys(name for row in board for name in row["metrics"]))
     center = "geometric mean" if measure["scale"] == "log" else "mean"
+    tiers = len(board) > 1 and all("tier" in row for row in board)  # a report of an older annx has none
     header = [
         "arm",
+        *(["tier"] if tiers else []),
         "rank",
         "chosen",
         f"{measure['label']}, {center}",
@@ -348,6 +381,7 @@ def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
         rows.append(
             [
                 Cell(row["arm"]),
+                *([Cell(str(row["tier"] or "–"), row["tier"])] if tiers else []),
                 Cell(words.rank(row), row["rank"]),
                 Cell(row["config"] or "–"),
                 Cell(words.score(row, measure), row["value"], row["rank"] == 1 and ranked),

@@ -34,7 +34,8 @@ VERDICTS = {
 }
 
 
-def _nan(value: float | None) -> float:
+def number_of(value: float | None) -> float:
+    """Return a number of report.json, NaN for null."""
     return math.nan if value is None else value
 
 
@@ -49,7 +50,7 @@ def named(rule: Mapping[str, Any]) -> str:
 
 def plain_number(x: float | None) -> str:
     """Write a number or, where there is none, a dash."""
-    return number(_nan(x))
+    return number(number_of(x))
 
 
 def value(x: float | None, measure: Mapping[str, Any]) -> str:
@@ -57,7 +58,7 @@ def value(x: float | None, measure: Mapping[str, Any]) -> str:
 
     At the floor the score is the floor times the share of the steps that it took to reach it.
     """
-    x = _nan(x)
+    x = number_of(x)
     if measure["scale"] == "unit":
         return percent(x)
     if measure.get("floor") and x <= measure["floor"]:
@@ -90,7 +91,7 @@ def rank(row: Mapping[str, Any], places: int | None = None) -> str:
     """Write a row's rank, with `places` decimals where it is a mean; a dash where trials have not run."""
     if row["not_run"] or row["left_out"]:
         return "–"
-    return f"{row['rank']:g}" if places is None else f"{_nan(row['mean_rank']):.{places}f}"
+    return f"{row['rank']:g}" if places is None else f"{number_of(row['mean_rank']):.{places}f}"
 
 
 def is_ranked(content: Mapping[str, Any], problem: str) -> bool:
@@ -100,7 +101,7 @@ def is_ranked(content: Mapping[str, Any], problem: str) -> bool:
 
 def spread(row: Mapping[str, Any], measure: Mapping[str, Any]) -> str:
     """Write a score's interval."""
-    low, high = _nan(row["low"]), _nan(row["high"])
+    low, high = number_of(row["low"]), number_of(row["high"])
     if math.isnan(low) or math.isnan(high) or 2 * row["ok"] <= row["n"]:
         return "–"  # half of the seeds are gone, and with them what the interval would be of
     if measure["scale"] == "unit":
@@ -115,12 +116,12 @@ def metric(row: Mapping[str, Any], name: str) -> str:
 
 def effect(c: Mapping[str, Any]) -> str:
     """Write a comparison's effect; in steps where all pairs are at a function's floor."""
-    return _in_steps(size(_nan(c["effect"]), c["scale"]), c)
+    return _in_steps(size(number_of(c["effect"]), c["scale"]), c)
 
 
 def effect_interval(c: Mapping[str, Any]) -> str:
     """Write a comparison's interval, a dash where it is undefined."""
-    return _in_steps(interval(_nan(c["low"]), _nan(c["high"]), c["scale"]), c) or "–"
+    return _in_steps(interval(number_of(c["low"]), number_of(c["high"]), c["scale"]), c) or "–"
 
 
 def _in_steps(text: str, c: Mapping[str, Any]) -> str:
@@ -206,9 +207,9 @@ def sensitivity_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[s
                 row["problem"],
                 row["arm"],
                 row["hyperparameter"],
-                number(_nan(row["best"])),
+                number(number_of(row["best"])),
                 "yes" if row["edge"] else "no",
-                number(_nan(row["width"]), 2),
+                number(number_of(row["width"]), 2),
                 share(row["diverged"], row["trials"]),
             ]
         )
@@ -229,20 +230,20 @@ def improvement_table(
     rows = []
     for other in rest:
         pair = pairs.get((first, other))
-        ends = (_nan(pair["low"]), _nan(pair["high"])) if pair else (math.nan, math.nan)
+        ends = (number_of(pair["low"]), number_of(pair["high"])) if pair else (math.nan, math.nan)
         spread = "–" if math.isnan(ends[0]) else f"{100 * ends[0]:.0f} to {100 * ends[1]:.0f} %"
         rows.append([other, _chance(pair), spread])
     return f"How often {first} beats each other arm {what}.", ["arm", "beaten by it", "95 % interval"], rows
 
 
 def _chance(pair: Mapping[str, Any] | None) -> str:
-    return "–" if pair is None else pair_percent(_nan(pair["probability"]))
+    return "–" if pair is None else pair_percent(number_of(pair["probability"]))
 
 
 def profile_cells(row: Mapping[str, Any]) -> list[str]:
     """Write a performance profile's score, and its range with any one other arm left out."""
-    low, high = _nan(row["low"]), _nan(row["high"])
-    return [f"{_nan(row['score']):.2f}", "–" if math.isnan(low) else f"{low:.2f} to {high:.2f}"]
+    low, high = number_of(row["low"]), number_of(row["high"])
+    return [f"{number_of(row['score']):.2f}", "–" if math.isnan(low) else f"{low:.2f} to {high:.2f}"]
 
 
 def finite(time: float | None) -> float:
@@ -311,7 +312,7 @@ def _best_with(content: Mapping[str, Any], k: int, sign: int) -> str:
     by_problem: dict[str, dict[str, float]] = {}
     for row in content["budget"]:
         points = [point for point in row["points"] if point["k"] <= k]
-        cost = sign * _nan(points[-1]["expected"])
+        cost = sign * number_of(points[-1]["expected"])
         by_problem.setdefault(row["problem"], {})[row["arm"]] = math.inf if math.isnan(cost) else cost
     for costs in by_problem.values():
         best = min(costs.values())
@@ -340,14 +341,15 @@ def selection_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[str
         *(singular(content["unit"]), "arm", "chosen", "of", "on tuning seeds", "on fresh seeds", "gap"),
         "at the edge",
     ]
+    write = percent if scale == "unit" else number
     rows = [
         [
             row["problem"],
             row["arm"],
             row["note"] or row["config"] or "–",
             str(row.get("configs", "–")),
-            plain_number(row["tune_score"]),
-            plain_number(row.get("fresh_score")),
+            write(number_of(row["tune_score"])),
+            write(number_of(row.get("fresh_score"))),
             selection_gap(gap, scale),
             _edge(row["edge"]),
         ]
@@ -371,25 +373,25 @@ def gap_of(row: Mapping[str, Any], scale: str, goal: str) -> float:
 
     See `selection.selection_gaps`; NaN where the choice lost a tuning seed or has no score.
     """
-    tuned, fresh = _nan(row["tune_score"]), _nan(row.get("fresh_score"))
+    tuned, fresh = number_of(row["tune_score"]), number_of(row.get("fresh_score"))
     if row["n_ok"] < row["n"] or math.isnan(tuned) or math.isnan(fresh):
         return math.nan
     return math.log(fresh / tuned) if scale == "log" else (fresh - tuned) * (1 if goal == "min" else -1)
 
 
 def selection_gap(gap: float, scale: str) -> str:
-    """Write a gap: "+12.0 %" or "16 times" on the scale "log", else the difference; a dash for none."""
+    """Write a gap: "+12.0 %" or "16 times" on the scale "log", "+1.2 points" of shares, else the difference."""
     if math.isnan(gap):
         return "–"
     if scale == "log":
         ratio = math.exp(gap)
         return f"{number(ratio, 2)} times" if ratio >= 10 else _signed(percent(ratio - 1))
-    return _signed(number(gap))
+    return _signed(size(gap, scale) if scale == "unit" else number(gap))
 
 
 def _signed(text: str) -> str:
     """Put a plus before a positive number, and take the minus from a zero."""
-    if not text.strip("−0. %"):
+    if not text.strip("−0. %points"):
         return text.removeprefix("−")
     return text if text.startswith("−") else f"+{text}"
 
@@ -397,7 +399,7 @@ def _signed(text: str) -> str:
 def selection_sentence(content: Mapping[str, Any]) -> str:
     """Say how the chosen configurations fared on fresh seeds, on average; "" where none has both scores."""
     gaps = content["selection_gap"]
-    gap = _nan(gaps["gap"])
+    gap = number_of(gaps["gap"])
     if math.isnan(gap):
         return ""
     if abs(gap) < ABSOLUTE_NOISE:
@@ -405,7 +407,7 @@ def selection_sentence(content: Mapping[str, Any]) -> str:
     elif gaps["scale"] == "log":
         apart = size(-gap, "log")  # of a cost that is lower by so much; a higher one is worse
     else:
-        apart = f"{number(abs(gap))} {'worse' if gap > 0 else 'better'}"
+        apart = f"{size(abs(gap), gaps['scale'])} {'worse' if gap > 0 else 'better'}"
     metric = metric_words(content["select"]["metric"], content["unit"])
     return (
         f"On fresh seeds the {metric} of the chosen configurations is on average {apart} than on the seeds "

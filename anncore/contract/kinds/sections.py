@@ -47,5 +47,5 @@ class ReportSection(Component):
         """
 
 
-PLACES = ("leaderboard", "success", "differences", "data-sets", "speed", "sensitivity", "diagnostics")
+PLACES = ("success", "differences", "leaderboard", "data-sets", "sensitivity", "speed", "diagnostics")
 """The sections of annx's own that a plugin's section may follow."""

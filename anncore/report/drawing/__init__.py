@@ -12,6 +12,7 @@ Lengths are inches. A figure is a sheet with its heading (`new_sheet`), axes on 
     many     shown_problems, GreyRows: where there are more panels or arms than can be read
     planes   draw_plane, draw_classes, class_marks: a classifier over two features
     layers   layer_sheet, LayerPanel, layer_words, weightiest, RampKey, ramp_key
+    standing standings, change, change_interval: how each arm stands to the report's reference
     colours  Theme, which gives every arm its colour, marker and dash
 """
 
@@ -68,6 +69,7 @@ from anncore.report.drawing.sheet import (
     spread,
 )
 from anncore.report.drawing.text import name_lines, shorten, text_width, two_lines
+from anncore.report.standing import change, change_interval, standings
 from anncore.report.theme import Theme
 
 __all__ = [
@@ -81,6 +83,8 @@ __all__ = [
     "RampKey",
     "Theme",
     "begun_problems",
+    "change",
+    "change_interval",
     "class_marks",
     "corner_texts",
     "draw_classes",
@@ -115,6 +119,7 @@ __all__ = [
     "side_strip",
     "so_far",
     "spread",
+    "standings",
     "text_width",
     "tick_text",
     "to_png",

@@ -30,3 +30,5 @@ for (const table of document.querySelectorAll("table")) {
     });
   });
 }
+// What is folded is printed too.
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => { part.open = true; }));
