@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,17 +24,29 @@ def _complete_formats(ctx: click.Context, param: click.Parameter, incomplete: st
     return sorted(name for name in names if name.startswith(incomplete))
 
 
-@click.command(short_help="Write a run's tables as CSV, Parquet or LaTeX.")
+@click.command(short_help="Write a run's tables as CSV, Parquet or LaTeX, or its figures for a paper.")
 @click.argument("folder", metavar="DIR", type=NamedPath())
 @click.option(
     "--format",
     "form",
-    required=True,
     metavar="NAME",
     shell_complete=_complete_formats,
     help="csv, parquet (needs annx[parquet]), latex (its tables need array, booktabs and longtable), "
     "gif (boundaries that move; need [report] maps_at), or a format that a plugin brings; 'annx list "
     "exporter' names all.",
+)
+@click.option(
+    "--figures",
+    type=click.Choice(["paper"]),
+    help="Write the figures for a paper: SVG with text as text, PDF, no heading, and each one's caption as text "
+    "and as LaTeX.",
+)
+@click.option(
+    "--columns",
+    type=click.Choice(["1", "2"]),
+    default="1",
+    show_default=True,
+    help="How wide these figures are: one column (89 mm) or two (183 mm).",
 )
 @click.option(
     "--out",
@@ -43,44 +56,83 @@ def _complete_formats(ctx: click.Context, param: click.Parameter, incomplete: st
 )
 @plugin_option
 @json_option
-def command(folder: str, form: str, out: str | None, plugins: tuple[str, ...], as_json: bool) -> int:
-    """Write the tables of the run folder DIR for other programs or for a paper.
+def command(
+    folder: str,
+    form: str | None,
+    figures: str | None,
+    columns: str,
+    out: str | None,
+    plugins: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Write the tables or the figures of the run folder DIR for other programs or for a paper.
 
     What a plugin's format writes is its own; 'annx show exporter:NAME' says what that is.
 
     CSV and Parquet: "trials" has a row per trial, "leaderboard" a row per arm and data set. LaTeX: each table
-    of the report in its own file, for \\input{leaderboard.tex}; preview.tex shows them all.
+    of the report in its own file, for \\input{leaderboard.tex}; preview.tex shows them all. Figures: each as
+    figure-NAME.svg and .pdf, its caption as figure-NAME.txt and .tex.
 
-    Files of an earlier export of this experiment in this format are replaced. Tables that no longer exist are
+    Files of an earlier export of this experiment in this format are replaced. Those that no longer exist are
     removed, unless you changed them.
     """
     from anncore import load_registry
-    from anncore.report.export import export, write_files
+    from anncore.report.export import checked_files, export
     from anncore.running.run_folder import RunFolder, load_run
 
+    if form is None and figures is None:
+        raise click.UsageError("Say what to write: --format NAME for tables, or --figures paper.")
     place = Path(out) if out else Path(folder) / "export"
     with kept_for_results():
         known = RunFolder(folder).experiment().registry
-        exporter = _exporter(load_registry([*known.files, *plugins]) if plugins else known, form)
-        results = load_run(folder, curves=exporter.cls.whole)
-        files = export(results, exporter)
+        registry = load_registry([*known.files, *plugins]) if plugins else known
+        exporter = None if form is None else _exporter(registry, form)
+        results = load_run(folder, curves=figures is not None or (exporter is not None and exporter.cls.whole))
+        written: dict[str, Mapping[str, bytes]] = {}
+        unsaid: list[str] = []
+        if exporter is not None:
+            written[exporter.name] = export(results, exporter)
+        if figures is not None:
+            from anncore.report.paper import paper_figures
+
+            paper = paper_figures(results, int(columns))
+            written["paper figures"] = checked_files("paper figures", paper.files)
+            unsaid = paper.said
     say_what_is_gone(results.experiment.registry)
-    removed, kept = write_files(place, files, exporter.name, results.experiment.name)
-    if as_json:
-        print_json([str(place / name) for name in files])
-    else:
-        for name in files:
-            say(place / name)
-    if removed:
-        verb = "is" if len(removed) == 1 else "are"
-        say(f"{place}: {counted(len(removed), 'file')} of an earlier export {verb} removed.", err=True)
-    for name in kept:
-        say(f"{place / name} is from an earlier export and was changed since; it stays.", err=True)
-    ours = exporter.dist == "annx"
-    if not files or (ours and not (results.trials["phase"] == "report").any()):
-        lacking = "no leaderboard, as no report trial is done yet" if files else "no trial is done yet"
+    _write(place, written, results.experiment.name, as_json=as_json)
+    for text in unsaid:
+        say(f"{folder}: {text}", err=True)
+    nothing = not any(written.values())
+    ours = exporter is None or exporter.dist == "annx"
+    if nothing or (ours and not (results.trials["phase"] == "report").any()):
+        lacking = "no trial is done yet" if nothing else "no leaderboard, as no report trial is done yet"
         say(f"{folder}: {lacking}; 'annx sweep' resumes.", err=True)
-    return OK if files else NOTHING_MATCHED
+    return NOTHING_MATCHED if nothing else OK
+
+
+def _write(
+    place: Path, written: Mapping[str, Mapping[str, bytes]], experiment: str, *, as_json: bool
+) -> None:
+    """Write the files of each format, and say which ones, and what became of those of the last export."""
+    from anncore.report.export import write_files
+
+    notes: list[str] = []
+    for form, files in written.items():
+        removed, kept = write_files(place, files, form, experiment)
+        if removed:
+            verb = "is" if len(removed) == 1 else "are"
+            notes.append(f"{place}: {counted(len(removed), 'file')} of an earlier export {verb} removed.")
+        notes += [
+            f"{place / name} is from an earlier export and was changed since; it stays." for name in kept
+        ]
+    names = [place / name for files in written.values() for name in files]
+    if as_json:
+        print_json([str(name) for name in names])
+    else:
+        for name in names:
+            say(name)
+    for note in notes:
+        say(note, err=True)
 
 
 def _exporter(registry: Registry, form: str) -> Registered:

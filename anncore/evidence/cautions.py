@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from anncore.contract.columns import is_hyperparameter, parse_hyperparameter
+from anncore.contract.columns import is_hyperparameter, parse_hyperparameter, parse_metric
 from anncore.contract.engine_version import told_apart
 from anncore.contract.kind_names import UNTUNED
 from anncore.evidence import stats

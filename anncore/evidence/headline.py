@@ -138,7 +138,7 @@ def _by(c: Comparison, label: str) -> str:
         gain = size(c.effect, "log")
         return f"it takes {steps_words(gain)} to the floor" if _by_steps(c) else f"{what} is {gain}"
     if c.scale == "range":
-        return f"it is better on {c.wins} of {counted(c.n, c.unit)}"
+        return f"{label or 'it'} is better on {c.wins} of {counted(c.n, c.unit)}"
     return f"{what} is {size(c.effect, c.scale)} better"
 
 
@@ -193,7 +193,7 @@ def _amount(wins: Sequence[Comparison], label: str) -> str:
     """Write by how much arms win, ", by 12 to 60 % of test loss"; "" where no number says it."""
     effects = [c.effect for c in wins if math.isfinite(c.effect)]
     if not effects or wins[0].scale == "range" or any(c.at_floor for c in wins):
-        return ""
+        return f", by {label}" if label and wins else ""
     low, high = min(effects), max(effects)
     gain = size(low, wins[0].scale) if low == high else span(low, high, wins[0].scale)
     what = label or "the score"
@@ -239,7 +239,8 @@ def _nobody_wins(compared: Sequence[Comparison], where: str, asked: Asked) -> st
 def _one_by_one(asked: Asked, claims: Sequence[Comparison]) -> str:
     """Say what holds on each of a few problems, of which no claim over all can be made."""
     total = len(asked.by_problem)
-    these = f"On these {counted(total, asked.problem_unit)}, each by itself"
+    by = f" and by {asked.label}" if asked.label else ""
+    these = f"On these {counted(total, asked.problem_unit)}, each by itself{by}"
     wins = [c for c in claims if c.verdict == "better"]
     kinds = {c.verdict for c in claims}
     if not wins:

@@ -193,13 +193,31 @@ def sentence(c: Comparison) -> str:
         few = f"{counted(c.n, c.unit)} {'is' if c.n == 1 else 'are'} too few"
         return f"{few} for a claim about {c.a} and {c.b}{on} ({seen}); {way}."
     if c.verdict == "undecided":
-        between, pairs = span(c.low, c.high, c.scale), counted(c.n, c.unit)
+        between = "" if c.scale == "range" else span(c.low, c.high, c.scale)  # of no metric: see `_won`
+        pairs = counted(c.n, c.unit)
         bound = f": {pairs} bound the difference to {between}" if between else f" with {pairs}"
         return f"{c.a} and {c.b} cannot be told apart{on}{bound}; {_needed(c)} would be needed."
     if c.verdict == "equivalent":
         less = f", a difference of less than {worth_words(c.rope, c.scale)}" if c.rope is not None else ""
         return f"{c.a} and {c.b} are practically equivalent{on} ({_gain(c)}{less})."
     return f"{c.a} beats {c.b}{on} {_won(c)}"
+
+
+def beyond_headline(c: Comparison) -> str:
+    """Say what a report's first sentence on two arms leaves out; "" where it says all."""
+    if c.verdict not in ("better", "typical"):
+        return sentence(c) if c.verdict == "blocked" else ""
+    if c.scale == "range":  # the first sentence counts its pairs
+        return ""
+    return f"{c.a} is ahead {_ahead(c)}"
+
+
+def _ahead(c: Comparison) -> str:
+    """Say on how many pairs an arm is ahead, and what stands beside the number of the first sentence."""
+    drawn = f", {c.ties} tied" if c.ties else ""
+    lost = f", {c.diverged} by divergence" if c.diverged else ""
+    average = f"; {_mean_gain(c)}" if c.verdict == "typical" else ""
+    return f"on {c.wins} of {counted(c.n, c.unit)}{drawn}{lost} (adjusted {p_value(c.p)}{average})."
 
 
 def _needed(c: Comparison) -> str:
@@ -215,6 +233,8 @@ def _won(c: Comparison) -> str:
         where = "All pairs" if c.at_floor == c.n else counted(c.at_floor, "pairs")
         are = "is" if c.at_floor == 1 < c.n else "are"
         floor = f" {where} {are} at the function's floor, where fewer steps win."
+    if c.scale == "range":  # a share of the arms' range is no unit that a reader thinks in
+        return f"on {c.wins} of {counted(c.n, c.unit)}{drawn}{lost} (adjusted {p_value(c.p)})."
     typical = "in a typical run, " if c.verdict == "typical" else ""
     average = f", but not surely on average ({_mean_gain(c)})" if typical else ""
     return (

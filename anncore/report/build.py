@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anncore._version import __version__
+from anncore.contract.columns import parse_metric
 from anncore.contract.documentation import documentation
 from anncore.contract.engine_version import environment_digest
 from anncore.contract.hyperparameters import Interval
@@ -28,6 +29,7 @@ from anncore.evidence.headline import Asked, headline, nearest
 from anncore.evidence.measures import Measure, shared_rope
 from anncore.evidence.sentences import (
     SEEDS,
+    beyond_headline,
     counted,
     joined,
     needed_pairs,
@@ -79,6 +81,7 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         "sensitivity": tables.sensitivity(study),
         "budget": further.budget(study),
         "selection": _selection(study),
+        "shares": _shares(study),
         "selection_gap": dict(zip(("gap", "scale", "n"), selection_gap(study), strict=True)),
         "failed_trials": tables.failed_trials(study),
         "encodings": encodings_content(study.experiment),
@@ -161,7 +164,7 @@ def _answer(
             *([{"kind": "claim", "where": "", "text": claim["sentence"]}] if claim else []),
             *success_findings(
                 success,
-                _findings(claims, ranked, study.problem_unit),
+                _findings(claims, ranked, study.problem_unit, answered=not _own_answer(success, claim)),
                 labels.pop() if len(labels) == 1 else "score",
             ),
             *_rounds(study.experiment, study.unit),
@@ -202,6 +205,16 @@ def _watched(study: Study) -> list[dict[str, Any]]:
             }
         )
     return watched
+
+
+def _shares(study: Study) -> list[str]:
+    """Return the trials' columns that hold shares, which are written in per cent."""
+    names = {
+        known.name
+        for known in study.experiment.registry.of_kind("metric")
+        if (bounds := Interval.parse(known.cls.bounds)).low == 0 and bounds.high == 1
+    }
+    return [name for name in study.trials.columns if parse_metric(name)[0] and parse_metric(name)[1] in names]
 
 
 def _headline(
@@ -288,8 +301,13 @@ def _compare_data_sets(
     return comparisons, scale, {"F": f, "df1": df1, "df2": df2, "p": p}
 
 
-def _findings(claims: _Claims, ranked: list[str], places: str) -> list[dict[str, str]]:
-    """Return the sentences of the answer box: over all, then how often an arm won on one problem alone."""
+def _findings(
+    claims: _Claims, ranked: list[str], places: str, *, answered: bool
+) -> list[dict[str, str]]:
+    """Return the sentences of the answer box: over all, then how often an arm won on one problem alone.
+
+    answered: whether the first sentence is about these comparisons.
+    """
     deciding = claims.deciding
     undecided = [c for c in deciding if c.verdict == "undecided"]
     summed_up = undecided if len(undecided) > 2 else []
@@ -297,6 +315,8 @@ def _findings(claims: _Claims, ranked: list[str], places: str) -> list[dict[str,
     if len(shown) > MOST_SENTENCES:
         shown = [c for c in shown if ranked[0] in (c.a, c.b)][:MOST_SENTENCES]
     findings: list[tuple[str, str]] = [(c.verdict, sentence(c)) for c in shown]
+    if answered and len(deciding) == 1:  # the first sentence has said most of it
+        findings = [(c.verdict, text) for c in shown if (text := beyond_headline(c))]
     if summed_up:
         findings.append(("undecided", _undecided(summed_up, len(deciding))))
     few = [c for c in claims.over_all if c.verdict == "too_few"]

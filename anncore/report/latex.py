@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from anncore.report.view import Cell, Section, Table, sections
+from anncore.report.view import Cell, Section, Table, first_screen, sections
 
 PACKAGES = "% Needs \\usepackage[T1]{fontenc} and \\usepackage{array,booktabs,longtable}."
 PREVIEW = "preview.tex"
@@ -137,7 +137,7 @@ def _spaced(text: str) -> str:
 def render_tables(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield every table of a report as (name, LaTeX); names are such as files have everywhere, each once."""
     taken: set[str] = set()
-    for name, one in _named(sections(content)):
+    for name, one in _named([first_screen(content), *sections(content)]):
         own = unique(name, taken)
         yield own, render_table(one, content, own)
 

@@ -37,7 +37,8 @@ EXPORTS = (
 )
 FROM_ELSEWHERE = ("report.md", "report.json", "trials.csv", "figures/")  # of results without a sweep
 LEAD, LEAD_OF_SUCCESS = "differences", "success_rates"  # the figures that show the first sentence
-MOST_UNFOLDED, UNFOLDED = 12, ("arms", "failed-trials", "scores", "")
+MOST_UNFOLDED, UNFOLDED = 12, ("leaderboard", "failed-trials", "scores", "")  # rows, and tables that stay open
+MOST_OPEN_PARTS = 4  # problems; of more, the tables of each are folded
 MOST_FAILURES = 100
 MOST_PAIRS = 120  # of arms: sixteen's; more rows are read by programs
 MOST_METRICS = 2  # beside the scores; more make a table too wide for a page
@@ -66,11 +67,12 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     numeric: tuple[bool, ...] = ()
     name: str = ""
+    detail: bool = False  # one of many alike
 
     @property
     def folded(self) -> bool:
         """Whether it is long, and none that a reader must see: arms, failures and figures not drawn are."""
-        return len(self.rows) > MOST_UNFOLDED and self.name not in UNFOLDED
+        return self.detail or (len(self.rows) > MOST_UNFOLDED and self.name not in UNFOLDED)
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,7 @@ def first_screen(content: Mapping[str, Any]) -> Section:
     return Section(
         "arms",
         "Arms",
-        tables=[table(caption, header, rows, "arms")] if rows else [],
+        tables=[table(caption, header, rows, "leaderboard")] if rows else [],
         figures=[] if figure is None else [figure],
     )
 
@@ -320,7 +322,8 @@ def _comparisons(caption: str, comparisons: Sequence[Mapping[str, Any]], best: s
     if len(comparisons) > MOST_PAIRS:
         caption += f" Of {len(comparisons)} pairs those of {best}; report.json has all."
         comparisons = [c for c in comparisons if best in (c["a"], c["b"])]
-    header = ["better so far", "against", "wins", "gain", "95 % interval", "p (adjusted)", "verdict"]
+    gain = "gain, of the arms' range" if all(c["scale"] == "range" for c in comparisons) else "gain"
+    header = ["better so far", "against", "wins", gain, "95 % interval", "p (adjusted)", "verdict"]
     rows = [
         [
             Cell(c["a"]),
@@ -338,6 +341,7 @@ def _comparisons(caption: str, comparisons: Sequence[Mapping[str, Any]], best: s
 
 def _per_data_set(content: Mapping[str, Any]) -> Section | None:
     parts = []
+    many = len(content["problems"]) > MOST_OPEN_PARTS
     for place, problem in enumerate(content["problems"]):
         comparisons = content["comparisons"]["problems"][problem]
         tables = _boards(content, problem)
@@ -347,6 +351,7 @@ def _per_data_set(content: Mapping[str, Any]) -> Section | None:
             caption = f"Paired differences on {problem}, {counted(n, SEEDS)}{once}."
             best = content["leaderboard"]["problems"][problem][0]["arm"]
             tables += _comparisons(caption, comparisons, best)
+        tables = [replace(one, detail=True) for one in tables] if many else tables
         said = content["comparisons"]["sentences"][problem]
         parts.append(
             Section(f"data-set-{place + 1}", problem, paragraphs=[said] if said else [], tables=tables)
@@ -374,7 +379,7 @@ def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
         "IQM",
         "ok",
     ]
-    metrics = [[Cell(words.metric(row, name)) for name in others] for row in board]
+    metrics = [[Cell(words.metric(row, name, content.get("shares", ()))) for name in others] for row in board]
     names = [metric_words(name, content["unit"]) for name in others]
     rows, ranked = [], words.is_ranked(content, problem)
     for row in board:

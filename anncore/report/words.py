@@ -109,14 +109,16 @@ def spread(row: Mapping[str, Any], measure: Mapping[str, Any]) -> str:
     return f"{value(low, measure)} to {value(high, measure)}"
 
 
-def metric(row: Mapping[str, Any], name: str) -> str:
-    """Write a leaderboard row's further metric, marked where it is a median."""
-    return plain_number(row["metrics"].get(name)) + (" (median)" if name in row["medians"] else "")
+def metric(row: Mapping[str, Any], name: str, shares: Sequence[str] = ()) -> str:
+    """Write a leaderboard row's further metric, marked where it is a median; per cent where it is a share."""
+    x = number_of(row["metrics"].get(name))
+    return (percent(x) if name in shares else number(x)) + (" (median)" if name in row["medians"] else "")
 
 
 def effect(c: Mapping[str, Any]) -> str:
     """Write a comparison's effect; in steps where all pairs are at a function's floor."""
-    return _in_steps(size(number_of(c["effect"]), c["scale"]), c)
+    text = size(number_of(c["effect"]), c["scale"]).removesuffix(" of the arms' range")  # the header says it
+    return _in_steps(text, c)
 
 
 def effect_interval(c: Mapping[str, Any]) -> str:

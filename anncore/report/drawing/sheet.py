@@ -13,6 +13,7 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -123,6 +124,19 @@ def drawing_style() -> Iterator[None]:
         yield
 
 
+_HEADED: ContextVar[bool] = ContextVar("headed", default=True)
+
+
+@contextmanager
+def without_heading() -> Iterator[None]:
+    """Let `new_sheet` leave headings out: in a paper the caption says what a figure shows."""
+    token = _HEADED.set(False)
+    try:
+        yield
+    finally:
+        _HEADED.reset(token)
+
+
 def new_sheet(width: float, body: float, title: str, subtitle: str, theme: Theme) -> Any:
     """Return a Figure with its heading drawn above a free area of `body` inches in height."""
     from matplotlib.figure import Figure
@@ -131,6 +145,8 @@ def new_sheet(width: float, body: float, title: str, subtitle: str, theme: Theme
     titles = evenly(title, inner, 11, "bold")
     subtitles = wrap(subtitle, inner, 8)
     head = 0.12 + 0.21 * len(titles) + 0.17 * len(subtitles) + 0.1
+    if not _HEADED.get():
+        return Figure(figsize=(width, body + 0.05))
     figure = Figure(figsize=(width, head + body))
     y = head + body - 0.12
     for lines, size, step, color, weight in (
