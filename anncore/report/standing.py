@@ -51,10 +51,13 @@ def standings(content: Mapping[str, Any], where: str = "") -> dict[str, Standing
         sign = -1 if better else 1  # of the cost that the arm has more than the reference
         sign *= -1 if measure["goal"] == "max" else 1
         value, *ends = (sign * number_of(pair[key]) for key in ("effect", "low", "high"))
+        if pair["diverged"] and math.isnan(value):  # null in report.json stands for infinite, too
+            value = -math.inf if better == (measure["goal"] == "min") else math.inf
+        known = not any(map(math.isnan, ends))
         rows[pair["a"] if better else pair["b"]] = Standing(
             value,
-            min(ends) if ends[0] == ends[0] else math.nan,
-            max(ends) if ends[0] == ends[0] else math.nan,
+            min(ends) if known else math.nan,
+            max(ends) if known else math.nan,
             pair["scale"],
             pair["verdict"],
             pair["n"],

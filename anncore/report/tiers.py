@@ -123,7 +123,7 @@ def _note(tiers: Tiers, study: Study) -> str:
     parts += [
         f"{joined(circle)} beat one another in a circle, so they share a tier." for circle in tiers.circles
     ]
-    if len(tiers.order) > 1:
+    if any(len(tier) > 1 for tier in tiers.tiers):
         by = f"mean {'rank' if len(study.problems) > 1 else 'score'}"
         parts.append(f"{'Within a tier nobody is ahead' if tiers.decided else 'Nobody is ahead'}: order by {by}.")
     if tiers.tiers:
@@ -221,6 +221,8 @@ def _caption(content: Mapping[str, Any]) -> str:
     on = f", on {where}" if where else ""
     said = "" if tiers["decided"] else f" {tiers['sentence']}."  # else the tiers stand in the table
     text = f"By {tiers['label']}{on}.{said} {tiers['note']}".rstrip()
+    if len(tiers["order"]) > 2 and any(name == "95 % interval" for name, _ in _against(content, where)):
+        text += " An interval is of its pair alone; tiers are adjusted for all pairs."
     beside = content.get("beside")
     if beside is not None and tiers["label"] != "success rate":
         over = counted(beside["problems"], content["problem_unit"])
@@ -234,7 +236,9 @@ def _against(content: Mapping[str, Any], where: str) -> list[tuple[str, dict[str
     if content.get("success") is not None:
         return []
     rows = {
-        arm: standing for arm, standing in standings(content, where).items() if standing.scale != "range"
+        arm: standing
+        for arm, standing in standings(content, where).items()
+        if standing.scale != "range" and arm not in content["tiers"]["without"]
     }
     if not any(math.isfinite(standing.value) for standing in rows.values()):
         return []

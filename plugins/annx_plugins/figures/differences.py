@@ -11,7 +11,7 @@ import numpy as np
 
 from anncore import Drawing, Figure, FigureInput, drawing, hookimpl, joined, singular
 
-MOST_ROWS, MOST_ON_PHONE = 20, 14
+MOST_ROWS, MOST_ON_PHONE = 14, 10
 ROW = 0.2  # inches
 FAR = 5.0  # times the median row's reach: beyond it a row is marked at the axis' edge
 LEFT, RIGHT, GAP, LOW = 0.3, 0.2, 0.5, 0.5
@@ -41,14 +41,14 @@ class Differences(Figure):
             return "There are not two arms to compare."
         if drawing.nothing_ran(report):
             return "No report trial has run."
-        if report["success"] is not None:
-            return "The first sentence is about success, which the figure success_rates shows."
         if report["tiers"]["reference"] is None:
             return "No two arms have all their trials, so there is nothing to compare."
         panels, left_out = _panels(data)
         if not panels:
             return "No difference from the reference is known."
         title = report["tiers"]["sentence"]
+        if report["success"] is not None:  # which decides the tiers, where the marks are of scores
+            title = f"By success rate, {title[:1].lower()}{title[1:]}"
         subtitle = _subtitle(report, panels) + left_out
         phone = data.width <= drawing.PHONE
         most = 1.0 if phone else 3.2
@@ -85,6 +85,7 @@ class _Row:
     dots: Sequence[tuple[float, bool]] = ()  # a difference, and whether it is told apart
     lost: str = ""
     reference: bool = False
+    without: str = ""  # why it has no tier
 
 
 @dataclass(frozen=True)
@@ -160,16 +161,18 @@ def _by_arm(data: FigureInput, problems: Sequence[str], phone: bool) -> tuple[li
         for row in shown:
             arm = row["arm"]
             dots = [(single[p][arm].value, single[p][arm].verdict == "better") for p in own if arm in single[p]]
-            mark = shared.get(arm)
+            reason = report["tiers"]["without"].get(arm, "")
+            mark = None if reason else shared.get(arm)
             panel.rows.append(
                 _Row(
                     arm,
                     theme[arm],
                     row["tier"],
                     mark if mark is not None and mark.scale == key[0] else None,
-                    [] if one else [dot for dot in dots if math.isfinite(dot[0])],
+                    [] if one or reason else [dot for dot in dots if math.isfinite(dot[0])],
                     drawing.row_mark(row),
                     arm == reference,
+                    reason,
                 )
             )
     text = f" {left_out} more arms: see the table." if left_out else ""
@@ -390,6 +393,12 @@ def _row(
     if row.reference:
         ax.plot([at(0.0)], [y], row.style.marker, color=color, markersize=5, zorder=4)
         return
+    if row.without:
+        ax.axhspan(y - 0.5, y + 0.5, color=theme.token("alarm_fill"), linewidth=0, zorder=0.3)
+        room = ax.get_position().width * ax.figure.get_figwidth() - 0.6
+        text = drawing.shorten(f"no tier: {row.without}", room, 6.5)
+        _note(ax, y, text, theme)
+        return
     apart = np.linspace(-0.2, 0.2, len(row.dots)) if len(row.dots) > 1 else [0.0]
     for sure in (True, False):
         own = [(at(v), y + off) for (v, told), off in zip(row.dots, apart, strict=False) if told is sure]
@@ -400,14 +409,7 @@ def _row(
     _at_edge(ax, y, row, panel, ends)
     if row.mark is None or not math.isfinite(row.mark.value):
         if row.mark is not None:
-            text = "better" if row.mark.better else "worse"
-            ax.text(
-                *(0.01, y, f"{text} by divergence"),
-                transform=ax.get_yaxis_transform(),
-                va="center",
-                size=6.5,
-                color=theme.token("alarm"),
-            )
+            _note(ax, y, f"{'better' if row.mark.better else 'worse'}, by divergence", theme)
         return
     if math.isfinite(row.mark.low) and math.isfinite(row.mark.high):
         low, high = max(row.mark.low, ends[0]), min(row.mark.high, ends[1])
@@ -426,6 +428,12 @@ def _row(
             markeredgewidth=0.7 if sure else 1.2,
             zorder=4,
         )
+
+
+def _note(ax: Any, y: int, text: str, theme: Any) -> None:
+    """Write into a row what stands in place of a mark."""
+    place = ax.get_yaxis_transform()
+    ax.text(0.01, y, text, transform=place, va="center", size=6.5, color=theme.token("alarm"))
 
 
 def _at_edge(ax: Any, y: int, row: _Row, panel: _Panel, ends: tuple[float, float]) -> None:
