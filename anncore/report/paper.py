@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from anncore.contract.shown import shortened
@@ -39,9 +39,10 @@ class Paper(NamedTuple):
     said: list[str]
 
 
-def paper_figures(results: Results, columns: int = 1) -> Paper:
+def paper_figures(results: Results, columns: int = 1, only: Collection[str] = ()) -> Paper:
     """Return a run's figures as files for a paper, `columns` (1 or 2) wide.
 
+    only: the names of the figure plugins to draw, all where there are none.
     A figure that needs more room than that is left out, which `said` names.
     """
     width = WIDTHS[columns]
@@ -50,7 +51,7 @@ def paper_figures(results: Results, columns: int = 1) -> Paper:
     files: dict[str, bytes] = {}
     said: list[str] = []
     with without_heading():
-        for component, drawing in draw_figures(results, content, data):
+        for component, drawing in draw_figures(results, content, data, only):
             if isinstance(drawing, str):
                 said.append(f"Figure {component.name} could not be drawn: {shortened(drawing, 200)}")
             elif drawing.figure.get_figwidth() > width + 0.01:

@@ -172,3 +172,8 @@ def test_a_loss_with_weights_for_three_classes_is_named_and_not_drawn() -> None:
     assert drawing.subtitle.endswith("Not drawn: categorical_cross_entropy.")
     del losses["focal"]
     assert draw("loss", losses) == "No loss that can be drawn as a curve is compared."
+
+
+def test_a_loss_says_with_which_hyperparameters_it_is_drawn() -> None:
+    drawing = drawn("loss", parts("loss", "mse", "huber", huber={"delta": 0.5}))
+    assert " Drawn with huber (delta = 0.5)." in drawing.subtitle

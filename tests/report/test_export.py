@@ -279,7 +279,7 @@ def test_every_table_of_the_report_has_a_file_of_its_own() -> None:
         return sum(len(section.tables) + count(section.parts) for section in sections)
 
     number = count(sections(plain(build_report(results, {}))))
-    assert len(files) == number + 2  # and the trials, the preview
+    assert len(files) == number + 3  # and the first table, the trials, the preview
     for name, text in files.items():
         if name != "preview.tex":
             assert f"\\input{{{name.removesuffix('.tex')}}}" in files["preview.tex"]
@@ -299,8 +299,8 @@ def test_scores_are_a_booktabs_table_with_the_best_in_bold() -> None:
         ["iris", "\\textbf{0.315}", "0.420"],
     ]
     assert body(files["leaderboard.tex"]) == [
-        ["sgd", "1.00", "2/2", "4/4", "0", "0"],
-        ["adam", "2.00", "0/2", "4/4", "0", "0"],
+        ["sgd", "1", "{--}", "88.0 \\%", "1.00", "4/4", "0", "0"],
+        ["adam", "1", "33 \\% higher", "84.0 \\%", "2.00", "4/4", "0", "0"],
     ]
     assert "\\begin{tabular}{lrr}" in files["scores.tex"]
 

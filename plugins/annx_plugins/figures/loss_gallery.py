@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -57,6 +57,9 @@ class LossGallery(Figure):
             "Panels: the loss of one example, and its gradient by the "
             f"{x.split(':')[0].split(' of')[0]}{', for a target of 1 and of 0' if len(views) == 2 else ''}."
         )
+        shapes = [text for label in drawn if (text := _shape(label, losses[label]))]
+        if shapes:
+            subtitle += f" Drawn with {joined(shapes)}."
         left_out = [label for label in data.components["loss"] if label not in drawn]
         if left_out:
             subtitle += f" Not drawn: {joined(left_out)}."
@@ -135,6 +138,17 @@ class LossGallery(Figure):
                     f"gradient {number(float(gradient[at]))}"
                 )
         return f"Graphs of losses and their gradients. {title}. {'; '.join(parts)}.".replace("-", "−")
+
+
+def _shape(label: str, loss: Any) -> str:
+    """Name a loss with the hyperparameters that shape it, "huber (delta = 1)"; "" where it has none."""
+    values = [(one.name, getattr(loss, one.name)) for one in fields(loss)]
+    texts = [
+        f"{name} = {value:g}"
+        for name, value in values
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+    ]
+    return f"{label} ({', '.join(texts)})" if texts else ""
 
 
 class _View(NamedTuple):
