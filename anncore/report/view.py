@@ -33,7 +33,8 @@ DOWNLOADS = (
 )
 EXPORTS = (
     "For a paper: annx export DIR --format latex, where DIR is the folder of this report, writes each of its "
-    "tables as a file for LaTeX; --format csv or parquet writes the trials and the leaderboard."
+    "tables as a file for LaTeX, --figures paper each figure as SVG and PDF with its caption; --format csv or "
+    "parquet writes the trials and the leaderboard."
 )
 FROM_ELSEWHERE = ("report.md", "report.json", "trials.csv", "figures/")  # of results without a sweep
 LEAD, LEAD_OF_SUCCESS = "differences", "success_rates"  # the figures that show the first sentence
