@@ -38,8 +38,8 @@ def _complete_formats(ctx: click.Context, param: click.Parameter, incomplete: st
 @click.option(
     "--figures",
     type=click.Choice(["paper"]),
-    help="Write the figures for a paper: SVG with text as text, PDF, no heading, and each one's caption as text "
-    "and as LaTeX.",
+    help="Write the figures for a paper: SVG with text as text, PDF, no heading, and each one's caption as "
+    "text and as LaTeX.",
 )
 @click.option(
     "--columns",
@@ -87,7 +87,9 @@ def command(
         known = RunFolder(folder).experiment().registry
         registry = load_registry([*known.files, *plugins]) if plugins else known
         exporter = None if form is None else _exporter(registry, form)
-        results = load_run(folder, curves=figures is not None or (exporter is not None and exporter.cls.whole))
+        results = load_run(
+            folder, curves=figures is not None or (exporter is not None and exporter.cls.whole)
+        )
         written: dict[str, Mapping[str, bytes]] = {}
         unsaid: list[str] = []
         if exporter is not None:

@@ -421,7 +421,7 @@ def selection_gap(study: Study) -> tuple[float, str, int]:
     """Return by how much the choice flattered itself, its scale, and over how many choices.
 
     The mean over (problem, arm) of the validation cost on fresh seeds less that on the tuning seeds: the
-    winner's curse. In points for shares; on a logarithmic scale where all scores are positive and low is good.
+    winner's curse. In points for shares; on a logarithmic scale where all are positive and low is good.
     """
     selection = study.results.selection
     metric, goal = study.experiment.select.metric, study.experiment.select.goal

@@ -152,9 +152,7 @@ def _peeled(
     rest, tiers, circles = list(placed), [], []
     while rest:
         top = [
-            arm
-            for arm in rest
-            if all(arm not in reaches[other] or other in reaches[arm] for other in rest)
+            arm for arm in rest if all(arm not in reaches[other] or other in reaches[arm] for other in rest)
         ]
         tiers.append(tuple(top))
         rest = [arm for arm in rest if arm not in top]

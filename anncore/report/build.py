@@ -301,9 +301,7 @@ def _compare_data_sets(
     return comparisons, scale, {"F": f, "df1": df1, "df2": df2, "p": p}
 
 
-def _findings(
-    claims: _Claims, ranked: list[str], places: str, *, answered: bool
-) -> list[dict[str, str]]:
+def _findings(claims: _Claims, ranked: list[str], places: str, *, answered: bool) -> list[dict[str, str]]:
     """Return the sentences of the answer box: over all, then how often an arm won on one problem alone.
 
     answered: whether the first sentence is about these comparisons.

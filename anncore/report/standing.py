@@ -102,4 +102,6 @@ def worth_text(standing: Standing) -> str:
         return ""
     if standing.scale == "log":
         return f"±{short(100 * math.expm1(standing.rope))} %"
-    return f"±{short(100 * standing.rope)} points" if standing.scale == "unit" else f"±{number(standing.rope)}"
+    return (
+        f"±{short(100 * standing.rope)} points" if standing.scale == "unit" else f"±{number(standing.rope)}"
+    )

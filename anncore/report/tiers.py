@@ -57,9 +57,7 @@ def tier_content(
     }
 
 
-def _failed(
-    study: Study, over_all: Sequence[Any], by_problem: Mapping[str, Sequence[Any]]
-) -> dict[str, str]:
+def _failed(study: Study, over_all: Sequence[Any], by_problem: Mapping[str, Sequence[Any]]) -> dict[str, str]:
     """Return the arms that get no tier, with the reason."""
     if "report" in study.not_run:
         return dict.fromkeys(study.arms, "not all trials have run")
@@ -125,7 +123,9 @@ def _note(tiers: Tiers, study: Study) -> str:
     ]
     if any(len(tier) > 1 for tier in tiers.tiers):
         by = f"mean {'rank' if len(study.problems) > 1 else 'score'}"
-        parts.append(f"{'Within a tier nobody is ahead' if tiers.decided else 'Nobody is ahead'}: order by {by}.")
+        parts.append(
+            f"{'Within a tier nobody is ahead' if tiers.decided else 'Nobody is ahead'}: order by {by}."
+        )
     if tiers.tiers:
         parts += [f"No tier: {arm} ({reason})." for arm, reason in list(tiers.without.items())[:MOST_NAMED]]
         if len(tiers.without) > MOST_NAMED:
@@ -227,7 +227,9 @@ def _caption(content: Mapping[str, Any]) -> str:
     if beside is not None and tiers["label"] != "success rate":
         over = counted(beside["problems"], content["problem_unit"])
         of = f", its mean over {over}," if len(content["problems"]) > 1 else ""
-        text += f" {beside['label'][:1].upper()}{beside['label'][1:]}{of} is shown beside it and decides nothing."
+        text += (
+            f" {beside['label'][:1].upper()}{beside['label'][1:]}{of} is shown beside it and decides nothing."
+        )
     return text
 
 
@@ -277,9 +279,7 @@ def _rank_columns(
     columns.append(("mean rank", {arm: words.rank(row, 2) for arm, row in board.items()}))
     columns.append(("ok", {arm: words.share(row["ok"], row["n"]) for arm, row in board.items()}))
     columns.append(("diverged", {arm: str(row["diverged"]) for arm, row in board.items()}))
-    failed = {
-        arm: str(row["blocked"] - row["not_run"] - row["left_out"]) for arm, row in board.items()
-    }
+    failed = {arm: str(row["blocked"] - row["not_run"] - row["left_out"]) for arm, row in board.items()}
     columns.append(("failed", failed))
     for key in ("not_run", "left_out"):
         if any(row[key] for row in board.values()):

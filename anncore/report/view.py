@@ -33,12 +33,15 @@ DOWNLOADS = (
 )
 EXPORTS = (
     "For a paper: annx export DIR --format latex, where DIR is the folder of this report, writes each of its "
-    "tables as a file for LaTeX, --figures paper each figure as SVG and PDF with its caption; --format csv or "
-    "parquet writes the trials and the leaderboard."
+    "tables as a file for LaTeX, --figures paper each figure as SVG and PDF with its caption; --format csv "
+    "or parquet writes the trials and the leaderboard."
 )
 FROM_ELSEWHERE = ("report.md", "report.json", "trials.csv", "figures/")  # of results without a sweep
 LEAD, LEAD_OF_SUCCESS = "differences", "success_rates"  # the figures that show the first sentence
-MOST_UNFOLDED, UNFOLDED = 12, ("leaderboard", "failed-trials", "scores", "")  # rows, and tables that stay open
+MOST_UNFOLDED, UNFOLDED = (
+    12,
+    ("leaderboard", "failed-trials", "scores", ""),
+)  # rows, and tables that stay open
 MOST_OPEN_PARTS = 4  # problems; of more, the tables of each are folded
 MOST_FAILURES = 100
 MOST_PAIRS = 120  # of arms: sixteen's; more rows are read by programs

@@ -382,7 +382,7 @@ def gap_of(row: Mapping[str, Any], scale: str, goal: str) -> float:
 
 
 def selection_gap(gap: float, scale: str) -> str:
-    """Write a gap: "+12.0 %" or "16 times" on the scale "log", "+1.2 points" of shares, else the difference."""
+    """Write a gap: "+12.0 %" or "16 times" on the scale "log", "+1.2 points" of shares, else as it is."""
     if math.isnan(gap):
         return "–"
     if scale == "log":

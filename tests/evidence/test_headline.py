@@ -117,10 +117,14 @@ def test_too_few_seeds() -> None:
 def test_few_data_sets_speak_for_themselves_alone() -> None:
     win = costs(adam=NOTHING, sgd=[1 + x for x in SURE], rmsprop=DOUBT)
     text = answer({"xor": win, "iris": win})
-    assert text == "On these 2 data sets, each by itself and by test loss, adam beats sgd on both; no arm beats it."
+    assert (
+        text
+        == "On these 2 data sets, each by itself and by test loss, adam beats sgd on both; no arm beats it."
+    )
     lost = costs(adam=NOTHING, sgd=[-1 - x for x in SURE], rmsprop=DOUBT)
     assert answer({"xor": win, "iris": win, "wine": lost}) == (
-        "On these 3 data sets, each by itself and by test loss, adam beats sgd on 2; it is beaten by sgd on 1."
+        "On these 3 data sets, each by itself and by test loss, adam beats sgd on 2; "
+        "it is beaten by sgd on 1."
     )
     doubt = costs(a=NOTHING, b=DOUBT)
     assert answer({"xor": doubt, "iris": doubt}) == (
@@ -135,7 +139,10 @@ def test_what_failed_over_all_does_not_hide_what_holds_on_each() -> None:
     over_all = compare(frame, unit="data sets", scale="log", blocked=blocked)
     assert {c.verdict for c in over_all} == {"too_few", "blocked"}
     text = answer(problems, over_all, blocked=blocked)
-    assert text == "On these 2 data sets, each by itself and by test loss, adam beats sgd on both; no arm beats it."
+    assert (
+        text
+        == "On these 2 data sets, each by itself and by test loss, adam beats sgd on both; no arm beats it."
+    )
 
 
 def test_enough_data_sets_speak_for_others_like_them() -> None:

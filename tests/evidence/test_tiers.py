@@ -23,7 +23,9 @@ def pairs(wins: str, arms: str = ARMS, verdict: str = "undecided") -> list[Pairi
     """Return the comparisons of all arms: "ab ca" says that a beats b and c beats a."""
     better = {tuple(win) for win in wins.split()}
     return [
-        Pairing(*((a, b) if (b, a) not in better else (b, a)), "better" if {(a, b), (b, a)} & better else verdict)
+        Pairing(
+            *((a, b) if (b, a) not in better else (b, a)), "better" if {(a, b), (b, a)} & better else verdict
+        )
         for a, b in combinations(arms, 2)
     ]
 
@@ -106,7 +108,9 @@ def test_tiers_claim_nothing_that_no_verdict_bears_out(relation: Sequence[tuple[
     for arm in ARMS:
         assert set(found.beaten_by[arm]) == {a for a, b in wins if b == arm}
         for other in found.beaten_by[arm]:  # whoever beats an arm is in a higher tier, or in its circle
-            higher = found.order.index(other) < found.order.index(arm) and found.tier(other) != found.tier(arm)
+            higher = found.order.index(other) < found.order.index(arm) and found.tier(other) != found.tier(
+                arm
+            )
             assert higher or other in circled.get(arm, ())
     for above, tier in zip(found.tiers, found.tiers[1:], strict=False):
         for arm in tier:  # who is not above it has a reason: it, or one of its circle, is beaten there
@@ -143,7 +147,9 @@ def test_equal_arms_are_parted_into_tiers_in_at_most_five_of_a_hundred_experimen
 
 def test_a_report_orders_its_arms_by_tier_and_says_what_it_judges() -> None:
     def score(problem: str, arm: str, seed: int) -> float:
-        return {"sgd": 1.0, "adam": 0.5, "rmsprop": 0.52}[arm] * (1 + 0.2 * np.sin(seed * {"adam": 1, "rmsprop": 2}.get(arm, 3)))
+        return {"sgd": 1.0, "adam": 0.5, "rmsprop": 0.52}[arm] * (
+            1 + 0.2 * np.sin(seed * {"adam": 1, "rmsprop": 2}.get(arm, 3))
+        )
 
     results = make_results(
         arms=("sgd", "adam", "rmsprop"), problems=("xor",), seeds=tuple(range(100, 112)), score=score

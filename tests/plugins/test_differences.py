@@ -55,9 +55,7 @@ def test_losses_are_compared_by_ratios_read_in_per_cent() -> None:
 
 
 def test_the_control_is_the_reference_and_the_zone_is_the_least_that_matters() -> None:
-    made = shown(
-        arms=("a", "b"), score=scored(a=0.5, b=0.55), report={"control": "b", "rope": 0.02}
-    )
+    made = shown(arms=("a", "b"), score=scored(a=0.5, b=0.55), report={"control": "b", "rope": 0.02})
     (ax,) = made.figure.axes
     assert "Against b, the control, at 0." in made.subtitle
     assert "Grey zone: ±2 %, too little to matter." in made.subtitle

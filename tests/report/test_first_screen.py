@@ -24,7 +24,9 @@ def made(**options: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("first")
-    results = make_results(arms=("sgd", "adam"), problems=("xor",), seeds=tuple(range(100, 110)), rates=(0.1,))
+    results = make_results(
+        arms=("sgd", "adam"), problems=("xor",), seeds=tuple(range(100, 110)), rates=(0.1,)
+    )
     write_report(results, folder)
     return folder
 
@@ -32,11 +34,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_page_and_markdown_begin_with_sentence_figure_and_arms(folder: Path) -> None:
     text = (folder / "report.md").read_text()
-    places = [text.index(part) for part in ("\n**", "(figures/differences.png)", "| tier |", "\n- [Differences]")]
+    places = [
+        text.index(part) for part in ("\n**", "(figures/differences.png)", "| tier |", "\n- [Differences]")
+    ]
     assert places == sorted(places)
     assert text.count("(figures/differences.png)") == 1
     page = (folder / "report.html").read_text()
-    parts = ('class="headline"', "Dot plot of differences from", '<th scope="col" class="num">tier</th>', "<nav")
+    parts = (
+        'class="headline"',
+        "Dot plot of differences from",
+        '<th scope="col" class="num">tier</th>',
+        "<nav",
+    )
     assert [page.index(part) for part in parts] == sorted(page.index(part) for part in parts)
     assert "SVG</a>" in page
 
@@ -71,7 +80,9 @@ def test_a_classification_shows_its_accuracy_beside_the_loss_and_says_what_is_ju
     (table,) = first_screen(made()).tables
     assert "test accuracy" in table.header
     assert table.caption.startswith("By test loss.")
-    assert "Test accuracy, its mean over 2 data sets, is shown beside it and decides nothing." in table.caption
+    assert (
+        "Test accuracy, its mean over 2 data sets, is shown beside it and decides nothing." in table.caption
+    )
     by_accuracy = first_screen(made(metric="valid_accuracy", goal="max")).tables[0]
     assert by_accuracy.caption.startswith("By test accuracy.")
     assert "test accuracy" not in by_accuracy.header

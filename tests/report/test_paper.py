@@ -1,4 +1,4 @@
-"""Figures for a paper: text that is text, the width of a column, and captions that carry the heading's words."""
+"""Figures for a paper: text that is text, the width of a column, captions with the heading's words."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import numpy as np
 from anncore import Drawing, Figure, FigureInput, drawing, hookimpl, joined, singular
 
 MOST_ROWS, MOST_ON_PHONE = 14, 10
-ROW = 0.2  # inches
+ROW, TWO_LINES = 0.2, 0.28  # inches: a row whose name takes one line, or two
 FAR = 5.0  # times the median row's reach: beyond it a row is marked at the axis' edge
 LEFT, RIGHT, GAP, LOW = 0.3, 0.2, 0.5, 0.5
 HIGHEST = 700.0  # of a logarithm: the largest whose exponential is a number
@@ -51,15 +51,17 @@ class Differences(Figure):
             title = f"By success rate, {title[:1].lower()}{title[1:]}"
         subtitle = _subtitle(report, panels) + left_out
         phone = data.width <= drawing.PHONE
-        most = 1.0 if phone else 3.2
-        sizes = [drawing.text_width(row.name, 7.5, "bold") for panel in panels for row in panel.rows]
+        most = 1.25 if phone else 3.2
+        texts = [_text(row.name, most) for panel in panels for row in panel.rows]
+        sizes = [drawing.text_width(line, size, "bold") for text, size in texts for line in text.split("\n")]
+        step = TWO_LINES if any("\n" in text for text, _ in texts) else ROW
         tiers = 0.3 if _tiered(panels, report) else 0.0
         left = LEFT + min(most, max(sizes)) + tiers
         columns, width = drawing.fit_columns(len(panels), 2, data.width - left - RIGHT, 2.4, GAP + left)
         alike = len({tuple(row.name for row in panel.rows) for panel in panels}) == 1
         if alike:  # the names stand once, at the left
             columns, width = drawing.fit_columns(len(panels), 3, data.width - left - RIGHT, 1.6, GAP)
-        height = max(0.5, ROW * max(len(panel.rows) for panel in panels) + 0.12)
+        height = max(0.5, step * max(len(panel.rows) for panel in panels) + 0.12)
         lines = math.ceil(len(panels) / columns)
         body = lines * height + (lines - 1) * 0.7 + LOW + (0.3 if len(panels) > 1 else 0.02)
         sheet = drawing.new_sheet(data.width, body, title, subtitle, data.theme)
@@ -160,7 +162,9 @@ def _by_arm(data: FigureInput, problems: Sequence[str], phone: bool) -> tuple[li
         panel = panels[key] = _Panel(*key, rope=_rope(single, own))
         for row in shown:
             arm = row["arm"]
-            dots = [(single[p][arm].value, single[p][arm].verdict == "better") for p in own if arm in single[p]]
+            dots = [
+                (single[p][arm].value, single[p][arm].verdict == "better") for p in own if arm in single[p]
+            ]
             reason = report["tiers"]["without"].get(arm, "")
             mark = None if reason else shared.get(arm)
             panel.rows.append(
@@ -266,13 +270,13 @@ def _draw(ax: Any, panel: _Panel, theme: Any, report: Mapping[str, Any]) -> None
     _axis(ax, panel, low, high)
     at = _place(panel.scale)
     if panel.rope:
-        ax.axvspan(at(-panel.rope), at(panel.rope), color=theme.token("bar"), alpha=0.45, linewidth=0, zorder=0.6)
+        ax.axvspan(
+            at(-panel.rope), at(panel.rope), color=theme.token("bar"), alpha=0.45, linewidth=0, zorder=0.6
+        )
     ax.axvline(at(0.0), color=theme.token("frame"), linewidth=0.9, zorder=1)
     _shade(ax, panel, theme, report)
-    grey = drawing.GreyRows(theme)
     for y, row in enumerate(panel.rows):
-        _row(ax, y, row, panel, theme, grey, (low, high))
-    grey.draw(ax, 0.45)
+        _row(ax, y, row, panel, theme, (low, high))
     lost = [(y, row.lost) for y, row in enumerate(panel.rows) if row.lost]
     for y, text in lost:
         ax.text(
@@ -357,6 +361,14 @@ def _shade(ax: Any, panel: _Panel, theme: Any, report: Mapping[str, Any]) -> Non
         start = y + 1
 
 
+def _text(name: str, most: float) -> tuple[str, float]:
+    """Return a row's name, on two smaller lines or cut where it is wide, and its type size."""
+    if drawing.text_width(name, 7.5, "bold") <= most:
+        return name, 7.5
+    lines = drawing.name_lines(name, most / 1.15, 6.5, 2)  # which measures type that is not bold
+    return ("\n".join(lines), 6.5) if lines else (drawing.shorten(name, most, 7.5, "bold"), 7.5)
+
+
 def _tiered(panels: Sequence[_Panel], report: Mapping[str, Any]) -> bool:
     """Say whether rows are arms, in more than one tier."""
     return bool(report["tiers"]["decided"]) and any(row.reference for panel in panels for row in panel.rows)
@@ -364,13 +376,14 @@ def _tiered(panels: Sequence[_Panel], report: Mapping[str, Any]) -> bool:
 
 def _names(ax: Any, panel: _Panel, most: float, tiers: bool) -> None:
     """Write the rows' names, after their tiers where there are some."""
-    ax.set_yticks(range(len(panel.rows)), [drawing.shorten(row.name, most, 7.5, "bold") for row in panel.rows])
-    for text, row in zip(ax.get_yticklabels(), panel.rows, strict=True):
-        text.set(color=row.style.color, weight="bold", size=7.5)
+    texts = [_text(row.name, most) for row in panel.rows]
+    ax.set_yticks(range(len(panel.rows)), [text for text, _ in texts])
+    for label, row, (_, size) in zip(ax.get_yticklabels(), panel.rows, texts, strict=True):
+        label.set(color=row.style.color, weight="bold", size=size, linespacing=1.0)
     if not tiers:
         return
     width = ax.get_position().width * ax.figure.get_figwidth()
-    widest = max(drawing.text_width(drawing.shorten(row.name, most, 7.5, "bold"), 7.5, "bold") for row in panel.rows)
+    widest = max(drawing.text_width(line, size, "bold") for text, size in texts for line in text.split("\n"))
     for y, row in enumerate(panel.rows):
         first = y == 0 or panel.rows[y - 1].tier != row.tier
         if first:
@@ -384,9 +397,7 @@ def _names(ax: Any, panel: _Panel, most: float, tiers: bool) -> None:
             )
 
 
-def _row(
-    ax: Any, y: int, row: _Row, panel: _Panel, theme: Any, grey: Any, ends: tuple[float, float]
-) -> None:
+def _row(ax: Any, y: int, row: _Row, panel: _Panel, theme: Any, ends: tuple[float, float]) -> None:
     """Draw the dots, the interval and the mark of a row."""
     at = _place(panel.scale)
     paper, color = theme.token("paper"), row.style.color
@@ -405,7 +416,15 @@ def _row(
         inside = [(x, place) for x, place in own if at(ends[0]) <= x <= at(ends[1])]
         if inside:
             x, places = zip(*inside, strict=True)
-            ax.scatter(x, places, s=9, facecolors=color if sure else paper, edgecolors=color, linewidths=0.7, zorder=2.5)
+            ax.scatter(
+                x,
+                places,
+                s=9,
+                facecolors=color if sure else paper,
+                edgecolors=color,
+                linewidths=0.7,
+                zorder=2.5,
+            )
     _at_edge(ax, y, row, panel, ends)
     if row.mark is None or not math.isfinite(row.mark.value):
         if row.mark is not None:
@@ -451,7 +470,15 @@ def _at_edge(ax: Any, y: int, row: _Row, panel: _Panel, ends: tuple[float, float
         far = min(own) if side == "left" else max(own)
         text = _edge_text(far, panel.scale) + (f" ({len(own)})" if len(own) > 1 else "")
         edge = at(ends[0] if side == "left" else ends[1])
-        ax.plot([edge], [y], "<" if side == "left" else ">", color=row.style.color, markersize=4, clip_on=False, zorder=5)
+        ax.plot(
+            [edge],
+            [y],
+            "<" if side == "left" else ">",
+            color=row.style.color,
+            markersize=4,
+            clip_on=False,
+            zorder=5,
+        )
         ax.annotate(
             text,
             (edge, y),

@@ -46,7 +46,7 @@ class Leaderboard(Figure):
         rows = math.ceil(len(problems) / columns)
         height = max(0.55, 0.19 * len(arms) + 0.12)
         body = rows * height + (rows - 1) * 0.68 + low + 0.3
-        title = report["answer"]["headline"].rstrip(".")
+        title = report["tiers"]["sentence"] or report["answer"]["headline"].rstrip(".")
         n = len(report["seeds"]["report"])
         of = f"one of {n} fresh seeds" if n != 1 else "the one fresh seed"
         subtitle = (

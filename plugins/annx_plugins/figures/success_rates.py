@@ -39,7 +39,7 @@ class SuccessRates(Figure):
         )
         if not problems:
             return "Nothing has run yet where a success is defined."
-        title = drawing.so_far(report, success["headline"].rstrip("."))
+        title = drawing.so_far(report, report["tiers"]["sentence"] or success["headline"].rstrip("."))
         names = 1.5 if data.width > drawing.PHONE else 1.0
         left = 0.3 + min(names, max(drawing.text_width(arm, 7.5, "bold") for arm in arms))
         gap, low = 0.34, 0.5
