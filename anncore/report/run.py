@@ -19,7 +19,7 @@ from anncore.report.build import build_report
 from anncore.report.drawing import Drawing
 from anncore.report.refresh import render
 from anncore.report.terminal import summary
-from anncore.report.words import overall_rows
+from anncore.report.tiers import arms_table
 from anncore.report.write import draw_figure, draw_figures, figure_input, write_report
 from anncore.running import run_folder
 from anncore.running.files import replace_file
@@ -53,7 +53,7 @@ class Run(Results):
     def _repr_html_(self) -> str:
         if not self.reportable:
             return super()._repr_html_()
-        header, rows = overall_rows(self.findings)
+        _, header, rows = arms_table(self.findings)
         answer = html.escape(str(self.findings["answer"]["headline"]))
         return f"{super()._repr_html_()}<p>{answer}</p>{html_table(rows, header)}"
 

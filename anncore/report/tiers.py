@@ -263,8 +263,8 @@ def _score_columns(content: Mapping[str, Any]) -> list[tuple[str, dict[str, str]
         columns.append(("95 % interval", {arm: words.spread(row, measure) for arm, row in rows.items()}))
     columns += against
     columns += _beside(content)
-    columns += _beaten_by(content)
     columns.append(("ok", {arm: words.share(row["ok"], row["n"]) for arm, row in rows.items()}))
+    columns += _beaten_by(content)
     columns.append(("chosen", {arm: row["config"] or "–" for arm, row in rows.items()}))
     return columns
 
@@ -275,15 +275,18 @@ def _rank_columns(
     """Return the columns over several problems."""
     columns = _against(content, "")
     columns += _beside(content)
+    columns.append(("ok", {arm: words.share(row["ok"], row["n"]) for arm, row in board.items()}))
+    failed = {arm: row["blocked"] - row["not_run"] - row["left_out"] for arm, row in board.items()}
+    lost = {"failed": failed}
+    lost |= {
+        key.replace("_", " "): {arm: row[key] for arm, row in board.items()}
+        for key in ("diverged", "not_run", "left_out")
+    }
+    for name, counts in lost.items():
+        if any(counts.values()):
+            columns.append((name, {arm: str(count) for arm, count in counts.items()}))
     columns += _beaten_by(content)
     columns.append(("mean rank", {arm: words.rank(row, 2) for arm, row in board.items()}))
-    columns.append(("ok", {arm: words.share(row["ok"], row["n"]) for arm, row in board.items()}))
-    columns.append(("diverged", {arm: str(row["diverged"]) for arm, row in board.items()}))
-    failed = {arm: str(row["blocked"] - row["not_run"] - row["left_out"]) for arm, row in board.items()}
-    columns.append(("failed", failed))
-    for key in ("not_run", "left_out"):
-        if any(row[key] for row in board.values()):
-            columns.append((key.replace("_", " "), {arm: str(row[key]) for arm, row in board.items()}))
     return columns
 
 

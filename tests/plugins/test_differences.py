@@ -69,6 +69,14 @@ def test_two_arms_on_several_data_sets_have_a_row_for_each() -> None:
     assert [label.get_text() for label in ax.get_yticklabels()] == ["xor", "iris", "wine", "all data sets"]
 
 
+def test_data_sets_beyond_those_that_a_phone_shows_are_counted_and_not_chosen_by_their_outcome() -> None:
+    problems = tuple(f"set{i:02d}" for i in range(12))
+    made = shown(drawing.PHONE, arms=("a", "b"), problems=problems, score=scored(a=0.5, b=0.6))
+    names = [label.get_text() for label in made.figure.axes[0].get_yticklabels()]
+    assert names == [*problems[:10], "all data sets"]
+    assert " 2 more data sets: see the tables." in made.subtitle
+
+
 def test_many_arms_are_cut_and_counted_on_a_phone() -> None:
     arms = tuple(f"arm{i:02d}" for i in range(40))
     made = shown(

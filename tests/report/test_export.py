@@ -299,8 +299,8 @@ def test_scores_are_a_booktabs_table_with_the_best_in_bold() -> None:
         ["iris", "\\textbf{0.315}", "0.420"],
     ]
     assert body(files["leaderboard.tex"]) == [
-        ["sgd", "1", "{--}", "88.0 \\%", "1.00", "4/4", "0", "0"],
-        ["adam", "1", "33 \\% higher", "84.0 \\%", "2.00", "4/4", "0", "0"],
+        ["sgd", "1", "{--}", "88.0 \\%", "4/4", "1.00"],
+        ["adam", "1", "33 \\% higher", "84.0 \\%", "4/4", "2.00"],
     ]
     assert "\\begin{tabular}{lrr}" in files["scores.tex"]
 

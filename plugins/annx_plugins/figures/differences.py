@@ -11,7 +11,7 @@ import numpy as np
 
 from anncore import Drawing, Figure, FigureInput, drawing, hookimpl, joined, singular
 
-MOST_ROWS, MOST_ON_PHONE = 14, 10
+MOST_ROWS, MOST_ON_PHONE, MOST_DATA_SETS = 14, 10, 24
 ROW, TWO_LINES = 0.2, 0.28  # inches: a row whose name takes one line, or two
 FAR = 5.0  # times the median row's reach: beyond it a row is marked at the axis' edge
 LEFT, RIGHT, GAP, LOW = 0.3, 0.2, 0.5, 0.5
@@ -128,8 +128,12 @@ def _panels(data: FigureInput) -> tuple[list[_Panel], str]:
     if len(report["problems"]) == 1:
         return _by_arm(data, begun, data.width <= drawing.PHONE)
     if len(report["arms"]) == 2:
-        problems, left_out = drawing.shown_problems(report, begun, data.width)
-        return _by_problem(data, problems), waiting + left_out
+        # The first ones, whatever they say: those that are told apart would flatter.
+        most = MOST_ON_PHONE if data.width <= drawing.PHONE else MOST_DATA_SETS
+        shown = begun if len(begun) <= most else begun[:most]
+        more = len(begun) - len(shown)
+        left_out = f" {more} more {report['problem_unit']}: see the tables." if more else ""
+        return _by_problem(data, shown), waiting + left_out
     panels, left_out = _by_arm(data, begun, data.width <= drawing.PHONE)
     return panels, waiting + left_out
 
