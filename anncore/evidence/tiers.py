@@ -31,8 +31,9 @@ class Pairing(NamedTuple):
     @classmethod
     def of(cls, comparison: Any) -> Pairing:
         """Return a comparison's pairing; the comparison is an object or report.json's mapping."""
-        get = comparison.get if isinstance(comparison, Mapping) else lambda name: getattr(comparison, name)
-        return cls(get("a"), get("b"), get("verdict"))
+        if isinstance(comparison, Mapping):
+            return cls(*(str(comparison[name]) for name in cls._fields))
+        return cls(comparison.a, comparison.b, comparison.verdict)
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,15 @@ BUDGET = (
 )
 
 
+TIERS = (
+    "An arm is in the first tier where no other arm beats it, by the comparisons that the first sentence rests "
+    "on; the first tier is taken away, and so on. Nothing is tested again, and within a tier no order is "
+    "claimed. Arms that beat one another in a circle share a tier; with a control the tiers are the arms that "
+    "beat it, those not told apart from it, and those that it beats."
+)
+MIRSKY = ("Mirsky (1971), A dual of Dilworth's decomposition theorem, American Mathematical Monthly 78(8).",)
+
+
 def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
     """Return the methods as titled paragraphs and references."""
     paragraphs = [
@@ -75,6 +84,8 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
     if content["claim"] is not None and content["claim"]["problems"]:
         paragraphs.append(("Claim", _claim(content)))
     paragraphs.append(("Failures", _failures(content, experiment)))
+    if len(content["arms"]) > 1:
+        paragraphs.append(("Tiers", TIERS))
     if content["improvement"] is not None:
         paragraphs.append(("Probability of improvement", _improvement(content)))
     if content["speed"] is not None:
@@ -87,6 +98,7 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
         paragraphs.insert(5, ("Rounds", _rounds(content, experiment)))
     references = [
         *REFERENCES,
+        *(MIRSKY if len(content["arms"]) > 1 else ()),
         *(SUCCESS if content["success"] is not None else ()),
         *(SEQUENTIAL if content["rounds"] is not None else ()),
         *(SPEED if content["speed"] is not None and content["speed"]["scores"] else ()),

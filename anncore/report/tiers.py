@@ -91,6 +91,8 @@ def _sentence(tiers: Tiers) -> str:
                 parts.append(f"{name}: {joined(others, MOST_NAMED)}")
         text = "; ".join(parts)
         return text[:1].upper() + text[1:]
+    if len(tiers.tiers) == 1:
+        return "No tiers: who beats whom goes round in a circle"
     parts = [f"tier {place}: {joined(arms, MOST_NAMED)}" for place, arms in enumerate(tiers.tiers, 1)]
     more = [f"{len(parts)} tiers in all"] if len(parts) > MOST_TIERS else []
     text = "; ".join([*parts[:MOST_TIERS], *more])
@@ -197,10 +199,6 @@ def beside_content(study: Study, boards: Mapping[str, Sequence[Mapping[str, Any]
 
 def arms_table(content: Mapping[str, Any]) -> tuple[str, list[str], list[list[str]]]:
     """Return the first table of a report: caption, header, and a row per arm in the order of the tiers."""
-    tiers = content.get("tiers")
-    if tiers is None:  # a report of an older annx
-        header, rows = words.overall_rows(content)
-        return "Best mean rank first.", header, rows
     several = len(content["arms"]) > 1
     board = {row["arm"]: row for row in content["leaderboard"]["overall"]}
     columns: list[tuple[str, dict[str, str]]] = []

@@ -148,49 +148,6 @@ def share(done: int, total: int) -> str:
     return f"{done}/{total}"
 
 
-def overall_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Return the overall leaderboard as text cells: header and rows."""
-    kinds = " + ".join(content["vary"])
-    board = content["leaderboard"]["overall"]
-    if len(content["problems"]) == 1:
-        (problem,) = content["problems"]
-        measure = content["measures"][problem]
-        header = [kinds, "rank", measure["label"], "95 % interval", "ok", "chosen"]
-        return header, [
-            [
-                row["arm"],
-                rank(row),
-                score(row, measure),
-                spread(row, measure),
-                share(row["ok"], row["n"]),
-                row["config"] or "–",
-            ]
-            for row in content["leaderboard"]["problems"][problem]
-        ]
-    unrun = [key for key in ("not_run", "left_out") if any(row[key] for row in board)]
-    header = [
-        kinds,
-        "mean rank",
-        "best on",
-        "ok",
-        "diverged",
-        "failed",
-        *(k.replace("_", " ") for k in unrun),
-    ]
-    return header, [
-        [
-            row["arm"],
-            rank(row, 2),
-            share(row["wins"], row["problems"]),
-            share(row["ok"], row["n"]),
-            str(row["diverged"]),
-            str(row["blocked"] - row["not_run"] - row["left_out"]),
-            *(str(row[key]) for key in unrun),
-        ]
-        for row in board
-    ]
-
-
 def sensitivity_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Return the sensitivity table as text cells, a row per problem and arm."""
     header = [

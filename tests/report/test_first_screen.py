@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
+from grammar import faults
 from results_factory import make_results
 
+from anncore.evidence.study import Study
+from anncore.evidence.tiers import Pairing, tiers_of
 from anncore.evidence.verdicts import Comparison
 from anncore.report import summary, write_report
 from anncore.report.build import build_report, plain
 from anncore.report.standing import Standing, change, change_interval, standings
+from anncore.report.tiers import _note, _sentence
 from anncore.report.view import first_screen, sections
 from anncore.report.words import selection_gap, selection_sentence
 
@@ -139,9 +144,24 @@ def test_the_gap_of_shares_is_one_of_points() -> None:
 def test_a_comparison_of_metrics_without_a_common_unit_counts_pairs_alone() -> None:
     from anncore.evidence.sentences import sentence
 
-    numbers = {"n": 7, "wins": 7, "losses": 0, "ties": 0, "diverged": 0}
+    numbers: dict[str, Any] = {"n": 7, "wins": 7, "losses": 0, "ties": 0, "diverged": 0}
     claim = Comparison(
         where="", unit="data sets", a="a", b="b", verdict="better", **numbers, effect=0.068, low=0.01,
         high=0.09, scale="range", p=0.016, needed=None, comparisons=1,
     )  # fmt: skip
     assert sentence(claim) == "a beats b on 7 of 7 data sets (adjusted p = .016)."
+
+
+@pytest.mark.parametrize("control", [None, "k"])
+@pytest.mark.parametrize("wins", ["", "kl", "km lm", "kl lm mk", "kl lk", "kl lm mn no"])
+def test_what_is_said_of_tiers_is_sound(wins: str, control: str | None) -> None:
+    study = Study(make_results(arms=("a", "b"), problems=("xor", "iris"), seeds=(100,), rates=(0.1,)))
+    arms = "klmno" if "n" in wins else "klm"
+    better = [Pairing(win[0], win[1], "better") for win in wins.split()]
+    known = {frozenset((pair.a, pair.b)) for pair in better}
+    rest = [Pairing(a, b, "undecided") for a, b in combinations(arms, 2) if frozenset((a, b)) not in known]
+    by_problem = {"xor": [*better[:1], *rest], "iris": better[1:]}
+    for failed in ({}, {"m": "2 failed of 10 trials"}, dict.fromkeys(arms, "not all trials have run")):
+        found = tiers_of(arms, [], by_problem, control, failed)
+        for text in (f"{_sentence(found)}.", _note(found, study)):
+            assert not text or faults(text) == [], text

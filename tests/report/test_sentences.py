@@ -33,7 +33,7 @@ from anncore.report import methods, success, words
 from anncore.report.build import build_report, plain, problem_sentence
 from anncore.report.export import trials_table
 from anncore.report.terminal import summary
-from anncore.report.view import Section, sections, shown
+from anncore.report.view import Section, first_screen, sections, shown
 from anncore.testing.made_up import WATCHED, MadeUp
 
 WRITERS = [sentences, headline, cautions, verdicts, units, words, methods, success_sentences, success, claim]
@@ -413,7 +413,9 @@ def sentences_of(content: dict[str, Any]) -> Iterator[str]:
         for rates in (compared["overall"], *compared["problems"].values()):
             yield from (rate["sentence"] for rate in rates)
     yield from (paragraph["text"] for paragraph in content["methods"]["paragraphs"])
-    yield from _of(sections(content))
+    if content["tiers"]["sentence"]:
+        yield f"{content['tiers']['sentence']}."
+    yield from _of([first_screen(content), *sections(content)])
 
 
 def _of(parts: Any) -> Iterator[str]:
@@ -644,7 +646,7 @@ def test_the_selection_gap_has_a_word_of_comparison_on_every_scale() -> None:
     )
     end += "fresh seeds."
     assert said == {
-        "linear": f"{start}0.0109 worse{end}",
+        "linear": f"{start}1.1 points worse{end}",
         "log": f"{start}25 % higher{end}",
         "log, times": f"{start}100 times higher{end}",
     }
