@@ -240,9 +240,8 @@ def _where(result: Claimed, says: str, unit: str) -> str:
         if finding in places
     ]
     if "holds" in places:
-        holds = places["holds"]
-        named = f" ({joined(holds)})" if len(holds) <= MOST_NAMED else ""
-        return f"{says} on {len(holds)} of {total}{named}; {joined(rest)}."
+        named = joined(places["holds"], MOST_NAMED)
+        return f"{says} on {len(places['holds'])} of {total} ({named}); {joined(rest)}."
     return f"That {says} is seen nowhere: {joined(rest)}."
 
 

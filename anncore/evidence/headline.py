@@ -193,7 +193,7 @@ def _amount(wins: Sequence[Comparison], label: str) -> str:
     """Write by how much arms win, ", by 12 to 60 % of test loss"; "" where no number says it."""
     effects = [c.effect for c in wins if math.isfinite(c.effect)]
     if not effects or wins[0].scale == "range" or any(c.at_floor for c in wins):
-        return f", by {label}" if label and wins else ""
+        return f", by {label}" if label else ""
     low, high = min(effects), max(effects)
     gain = size(low, wins[0].scale) if low == high else span(low, high, wins[0].scale)
     what = label or "the score"

@@ -61,10 +61,10 @@ BUDGET = (
 
 
 TIERS = (
-    "An arm is in the first tier where no other arm beats it, by the comparisons that the first sentence rests "
-    "on; the first tier is taken away, and so on. Nothing is tested again, and within a tier no order is "
-    "claimed. Arms that beat one another in a circle share a tier; with a control the tiers are the arms that "
-    "beat it, those not told apart from it, and those that it beats."
+    "An arm is in the first tier where no other arm beats it, by the comparisons that the first sentence "
+    "rests on; the first tier is taken away, and so on. Nothing is tested again, and within a tier no order "
+    "is claimed. Arms that beat one another in a circle share a tier; with a control the tiers are the arms "
+    "that beat it, those not told apart from it, and those that it beats."
 )
 MIRSKY = ("Mirsky (1971), A dual of Dilworth's decomposition theorem, American Mathematical Monthly 78(8).",)
 

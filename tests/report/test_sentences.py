@@ -499,6 +499,8 @@ def test_every_sentence_of_every_report_is_sound_and_every_branch_is_looked_at(r
         for claim in all_pairs():
             text = sentences.sentence(claim)
             wrong |= dict.fromkeys(faults(text), text)
+            beyond = sentences.beyond_headline(claim)
+            wrong |= dict.fromkeys(faults(beyond) if beyond else [], beyond)
             shown_cells = (
                 words.effect(vars(claim)),
                 words.effect_interval(vars(claim)),
