@@ -53,7 +53,8 @@ class CriticalDifference(Figure):
 
     def draw(self, data: FigureInput) -> Drawing | str:
         report, theme = data.report, data.theme
-        ranks = {row["arm"]: row["mean_rank"] for row in report["leaderboard"]["overall"]}
+        board = sorted(report["leaderboard"]["overall"], key=lambda row: float(row["mean_rank"]))
+        ranks = {row["arm"]: row["mean_rank"] for row in board}
         comparisons = report["comparisons"]["overall"]
         if len(ranks) < 2 or not comparisons or any(math.isnan(rank) for rank in ranks.values()):
             return f"It takes two arms and two {report['unit']} to rank arms over all of them."
@@ -149,7 +150,8 @@ class CriticalDifference(Figure):
         comparisons, control, units = report["comparisons"]["overall"], report["control"], report["unit"]
         n = max(c["n"] for c in comparisons)
         lead = control or arms[0]
-        ranks = {row["arm"]: row["mean_rank"] for row in report["leaderboard"]["overall"]}
+        board = sorted(report["leaderboard"]["overall"], key=lambda row: float(row["mean_rank"]))
+        ranks = {row["arm"]: row["mean_rank"] for row in board}
         tied = [arm for arm in arms if ranks[arm] == ranks[arms[0]]]
         best = f"{joined(tied, 4)} {'ranks' if len(tied) == 1 else 'rank'} best"
         same = f"All {len(arms)} arms share the mean rank {ranks[arms[0]]:.2f}"

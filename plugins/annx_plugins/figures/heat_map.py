@@ -208,7 +208,7 @@ class HeatMap(Figure):
             units = counted(len(report["problems"]), report["problem_unit"])
             title = f"{len(done)} of {units} have run with every arm, and none is ranked before all have"
         else:
-            lead = report["leaderboard"]["overall"][0]
+            lead = min(report["leaderboard"]["overall"], key=lambda row: float(row["mean_rank"]))
             units = counted(lead["problems"], report["problem_unit"])
             title = f"{lead['arm']} ranks best on {lead['wins']} of {units}"
         title += f"; failures on {', '.join(broken[:3])}" if broken else ""

@@ -18,7 +18,7 @@ class Leaderboard(Figure):
 
     A seed far beyond the others is marked by a triangle at the edge of the axis, with its value.
 
-    Arms are ordered by their mean rank over all data sets, the best on top, in every panel alike. Each
+    Arms stand in the order of the tiers, the first on top, in every panel alike. Each
     panel has an axis of its own, logarithmic where scores are compared by ratios. A seed that diverged has
     no place on the axis; it is counted at the panel's right end. The mean of those that finished is hollow
     then, and where half or more did not finish there is none: the few would flatter the arm.
@@ -51,7 +51,7 @@ class Leaderboard(Figure):
         of = f"one of {n} fresh seeds" if n != 1 else "the one fresh seed"
         subtitle = (
             f"Small dot: {of}. Large mark and bar: mean and 95 % t-interval of the seeds that finished. Arms "
-            f"in order of mean rank{'; axes differ by panel' if len(begun) > 1 else ''}."
+            f"in the order of the tiers{'; axes differ by panel' if len(begun) > 1 else ''}."
         )
         boards = [report["leaderboard"]["problems"][problem] for problem in begun]
         if any(row["diverged"] + row["blocked"] > row["not_run"] for board in boards for row in board):

@@ -32,7 +32,7 @@ class PairedDifferences(Figure):
     Where seeds came in rounds the mark is the Hodges-Lehmann estimate, its interval one for every look;
     where divergence decides pairs it is that estimate too, as a mean would be infinite.
 
-    The reference is the experiment's control, else the arm of the best mean rank. Ratios where scores are
+    The reference is the experiment's control, else the first arm of the first tier. Ratios where scores are
     compared on a logarithmic scale, points for shares. The mark is filled where one is said to beat the
     other, by p-values adjusted for all pairs and data sets, else hollow; no bars, since a bar from zero says
     nothing.
