@@ -200,7 +200,7 @@ def test_a_sentence_alone_is_shown_and_not_judged() -> None:
     assert content["claim"]["sentence"] == (
         "Claim: “Tanh is fine.” The file names no comparison that would bear it out."
     )
-    assert "each by itself, tanh beats sigmoid on all 3" in content["answer"]["headline"]
+    assert "each by itself and by test loss, tanh beats sigmoid on all 3" in content["answer"]["headline"]
 
 
 def test_failed_trials_leave_a_claim_open() -> None:
