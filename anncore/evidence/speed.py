@@ -49,7 +49,7 @@ def targets(source: Any) -> pd.DataFrame:
 
     content = source_of(source)
     named, sign = content.options.get("target"), -1.0 if content.goal == "max" else 1.0
-    best = _best_validation(content, sign)
+    best = best_validation(content, sign)
     rows = []
     for problem in content.layout.measures:
         middle = stats.median(best[best["problem"] == problem]["cost"].to_numpy(float))
@@ -71,7 +71,7 @@ def targets(source: Any) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["problem", "metric", "goal", "target", "origin"])
 
 
-def _best_validation(content: Source, sign: float) -> pd.DataFrame:
+def best_validation(content: Source, sign: float) -> pd.DataFrame:
     """Return each arm's best validation on each problem as a cost: problem, arm, cost; +inf for none."""
     trials = content.tune
     if content.tuned and len(content.selection):

@@ -15,8 +15,8 @@ from anncore.contract.kinds.sections import PLACES
 from anncore.evidence.claim import column_words
 from anncore.evidence.sentences import SEEDS, counted
 from anncore.evidence.units import metric_words, sentence, singular
-from anncore.report import words
 from anncore.report.encoding import encoding_caption, encoding_rows, encoding_sentence
+from anncore.report import run_times, words
 from anncore.report.printable import printable, spelt
 from anncore.report.success import caption_of_pairs, pair_rows, rate_rows, success_sentence
 
@@ -278,7 +278,9 @@ def claimed_by(claim: Mapping[str, Any], content: Mapping[str, Any]) -> str:
     return f"{said}; the gain is how much lower that of the other is" if ratios else said
 
 
-def _comparisons(caption: str, comparisons: Sequence[Mapping[str, Any]], best: str) -> list[Table]:
+def _comparisons(
+    caption: str, comparisons: Sequence[Mapping[str, Any]], best: str, name: str = "differences"
+) -> list[Table]:
     """Return the comparisons as rows, without those that have no pair of trials, in a table if there are any.
 
     Where there are very many, those of the best arm.
@@ -302,7 +304,7 @@ def _comparisons(caption: str, comparisons: Sequence[Mapping[str, Any]], best: s
         ]
         for c in comparisons
     ]
-    return [table(caption, header, rows, "differences")]
+    return [table(caption, header, rows, name)]
 
 
 def _per_data_set(content: Mapping[str, Any]) -> Section | None:
@@ -373,15 +375,15 @@ def _speed(content: Mapping[str, Any]) -> Section | None:
     figures, speed = _figures(content, "speed"), content["speed"]
     if speed is None:
         return Section("speed", "Speed", figures=figures) if figures else None
-    tables = []
+    said, tables = _run_times(content)
     if speed["scores"]:
         caption = "Performance profile's score: 1 is the fastest everywhere, 0 nowhere near."
         rows = [[row["arm"], *words.profile_cells(row)] for row in speed["scores"]]
         tables.append(table(caption, ["arm", "score", "without one other"], rows, "profile-scores"))
     what = metric_words(speed["metric"], content["unit"])
     caption = (
-        f"Median time at which {what} first reaches the target; “never” where "
-        "half of the seeds or more miss it. "
+        f"Median time at which {what} first reaches a single target; “never” where half of the seeds or more "
+        "miss it. With restarts: the average where a trial that misses it is begun anew. "
         + (
             "Seconds: steps times what one costs the arm alone."
             if speed["clock"] == "alone"
@@ -389,11 +391,27 @@ def _speed(content: Mapping[str, Any]) -> Section | None:
             "apart."
         )
     )
-    header = [singular(content["unit"]), "arm", "target", "steps", "seconds", "reached"]
+    header = [singular(content["unit"]), "arm", "target", "steps", "with restarts", "seconds", "reached"]
     tables.append(table(caption, header, _time_rows(content), "times-to-target"))
-    return Section(
-        "speed", "Speed", paragraphs=[words.speed_sentence(content)], tables=tables, figures=figures
-    )
+    paragraphs = [*said, words.speed_sentence(content)]
+    return Section("speed", "Speed", paragraphs=paragraphs, tables=tables, figures=figures)
+
+
+def _run_times(content: Mapping[str, Any]) -> tuple[list[str], list[Table]]:
+    """Return what is said of many targets, with its tables; a report of an older annx says nothing."""
+    times = content.get("run_times")
+    if times is None:
+        return [], []
+    tables = []
+    for whole in (True, False):
+        header, rows = run_times.area_rows(content, whole)
+        if rows:
+            name = "speed" if whole else "speed-by-problem"
+            tables.append(table(run_times.area_caption(content, whole), header, rows, name))
+    for where, pairs in run_times.shown_pairs(times).items():
+        caption = run_times.pair_caption(where, pairs, content["unit"])
+        tables += _comparisons(caption, pairs, run_times.fastest(times, where), "speed-differences")
+    return [text for text in (times["headline"], run_times.ladder_sentence(content)) if text], tables
 
 
 def _time_rows(content: Mapping[str, Any]) -> list[list[Cell]]:
@@ -408,6 +426,7 @@ def _time_rows(content: Mapping[str, Any]) -> list[list[Cell]]:
             Cell(row["arm"]),
             Cell(words.plain_number(target[row["problem"]])),
             Cell(words.steps(row), words.finite(row["steps"])),
+            Cell(run_times.single_target_steps(row), words.finite(row.get("restarts"))),
             Cell(words.time_in_seconds(row), words.finite(row["seconds"])),
             Cell(words.share(row["reached"], row["n"])),
         ]
