@@ -33,7 +33,7 @@ import numpy as np
 from anncore.contract.kinds import Array
 from anncore.evidence import stats
 from anncore.evidence.sources import Source, curve_frame, source_of
-from anncore.evidence.speed import best_validation
+from anncore.evidence.speed import best_validation, start_scores, way_between
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ ROW = ("problem", "arm", "seed", "place", "target", "time")
 class Ladder:
     """The targets of one problem, the easiest first, and where they come from.
 
-    start: the score before training, the median over arms. best: the last target. log: whether the targets
+    start: the score before training, the median over arms, of the tuning trials where there are any. best: the last target. log: whether the targets
     divide the way by equal ratios, else by equal differences. origin: "tuning", where best is known before
     the first trial of the report runs, else "report". note: why there are no targets; then there are none.
     """
@@ -94,24 +94,19 @@ class RunTimes:
         return np.where(counts > 0, (met * known).sum(axis=1) / np.maximum(counts, 1), math.nan)
 
 
-def ladders(content: Source, curves: pd.DataFrame) -> dict[str, Ladder]:
-    """Return the targets of each problem that has a learning curve of the metric; see the module.
-
-    curves: the `curve_frame` of the metric.
-    """
+def ladders(content: Source) -> dict[str, Ladder]:
+    """Return the targets of each problem that has a learning curve of the metric; see the module."""
     sign = -1.0 if content.goal == "max" else 1.0
     best = best_validation(content, sign)
-    with_value = curves[curves["value"].notna()].sort_values("step", kind="stable")
-    first = with_value.drop_duplicates(["problem", "arm", "seed"])
-    starts = first.groupby(["problem", "arm"])["value"].median().groupby("problem").median()
+    starts = start_scores(content)
     result = {}
     for problem, measure in content.layout.measures.items():
-        if problem not in starts.index:
+        if problem not in starts:
             continue
         costs = best[best["problem"] == problem]["cost"].to_numpy(float)
         least = float(costs.min()) if len(costs) else math.inf
         least = max(least, measure.floor) if measure.floor else least
-        start = float(starts[problem])
+        start = starts[problem]
         result[problem] = _ladder(
             problem, start, sign * least, measure.scale, "tuning" if content.tuned else "report", sign
         )
@@ -135,7 +130,7 @@ def ladder_targets(start: float, best: float, log: bool, count: int = TARGETS) -
     log: start · (best / start)^(i / count), else start + (best - start) · i / count, for i = 1 .. count.
     """
     share = np.arange(1, count + 1) / count
-    targets = start * (best / start) ** share if log else start + (best - start) * share
+    targets = way_between(start, best, share, log)
     targets[-1] = best  # the digits of a power must not put it out of reach
     return targets
 
@@ -144,7 +139,7 @@ def times_by_problem(source: Any) -> tuple[dict[str, Ladder], dict[str, RunTimes
     """Return every problem's ladder, and the run times of those that have targets and more than one step."""
     content = source_of(source)
     curves = curve_frame(source, content.metric)
-    rungs = ladders(content, curves)
+    rungs = ladders(content)
     result = {}
     for problem, mine in curves.groupby("problem", sort=False):
         ladder = rungs.get(str(problem))
@@ -223,7 +218,7 @@ def run_time_targets(source: Any) -> pd.DataFrame:
             "spacing": "log" if ladder.log else "linear",
             "origin": ladder.origin,
         }
-        for problem, ladder in ladders(content, curve_frame(source, content.metric)).items()
+        for problem, ladder in ladders(content).items()
         for place, target in enumerate(ladder.targets, 1)
     ]
     return pd.DataFrame(rows, columns=["problem", "place", "target", "start", "spacing", "origin"])
