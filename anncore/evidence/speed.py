@@ -144,8 +144,9 @@ def time_to_target(
     """Return when each trial's curve first reached its problem's target: problem, arm, seed, target, time.
 
     curves: long, with problem, arm, seed, value and the column that `time` names, such as `curve_frame`
-    gives; a value equal to the target has reached it. A trial that never does takes infinitely long,
-    whether it ended early, diverged or failed. targets: by problem, or the frame of `targets`; a problem
+    gives; a value equal to the target has reached it. A trial that never does takes infinitely long, and so
+    does one that did not finish, whatever it had reached before: where there is a column status, only "ok"
+    counts. targets: by problem, or the frame of `targets`; a problem
     without a target, or with NaN, is left out. Between two evaluations nothing is interpolated.
     """
     import pandas as pd
@@ -155,6 +156,8 @@ def time_to_target(
     refuse_other_frames(curves, ("problem", "arm", "seed", "value", time), "curve_frame")
     target = curves["problem"].map(lambda problem: targets.get(problem, math.nan)).astype(float)
     reached = curves["value"] <= target if goal == "min" else curves["value"] >= target
+    if "status" in curves:
+        reached &= curves["status"] == "ok"
     first = curves[time].astype(float).where(reached, math.inf)
     timed = curves[["problem", "arm", "seed"]].assign(target=target, time=first)[target.notna()]
     names = ["problem", "arm", "seed", "target"]

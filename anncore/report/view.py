@@ -373,9 +373,10 @@ def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
 
 def _speed(content: Mapping[str, Any]) -> Section | None:
     figures, speed = _figures(content, "speed"), content["speed"]
-    if speed is None:
-        return Section("speed", "Speed", figures=figures) if figures else None
     said, tables = _run_times(content)
+    if speed is None:
+        some = figures or said or tables
+        return Section("speed", "Speed", paragraphs=said, tables=tables, figures=figures) if some else None
     if speed["scores"]:
         caption = "Performance profile's score: 1 is the fastest everywhere, 0 nowhere near."
         rows = [[row["arm"], *words.profile_cells(row)] for row in speed["scores"]]
