@@ -41,6 +41,7 @@ from anncore.report import further, methods, tables
 from anncore.report.claim import claim_content
 from anncore.report.encoding import encodings_content
 from anncore.report.run_times import run_time_content
+from anncore.report.surely import levels_content, risk_content
 from anncore.report.success import success_content, success_findings
 
 SCHEMA = 2
@@ -68,6 +69,8 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         "success": success,
         "claim": claim,
         "improvement": further.improvement(study),
+        "levels": levels_content(study),
+        "risk": risk_content(study),
         "run_times": run_time_content(study),
         "speed": further.speed(study),
         "costs": further.costs(study),

@@ -14,7 +14,7 @@ from anncore.evidence.signed_rank import EXACT_PAIRS, TAIL_ERROR
 from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
 from anncore.evidence.verdicts import FEWEST_DATA_SETS
 from anncore.experiment.document import show
-from anncore.report import run_times, words
+from anncore.report import run_times, surely, words
 from anncore.report.success import success_sentence
 
 REFERENCES = (
@@ -77,6 +77,7 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
     paragraphs.append(("Failures", _failures(content, experiment)))
     if content["improvement"] is not None:
         paragraphs.append(("Probability of improvement", _improvement(content)))
+    paragraphs += surely.methods_paragraphs(content)
     if content["run_times"] is not None:
         paragraphs.append(("Run times", run_times.methods_text(content)))
     if content["speed"] is not None:
@@ -91,6 +92,7 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
         *REFERENCES,
         *(SUCCESS if content["success"] is not None else ()),
         *(SEQUENTIAL if content["rounds"] is not None else ()),
+        *surely.references(content),
         *(run_times.REFERENCES if content["run_times"] is not None else ()),
         *(SPEED if content["speed"] is not None and content["speed"]["scores"] else ()),
         *(BUDGET if content["budget"] else ()),

@@ -17,6 +17,7 @@ from anncore.evidence.sentences import SEEDS, counted
 from anncore.evidence.units import metric_words, sentence, singular
 from anncore.report.encoding import encoding_caption, encoding_rows, encoding_sentence
 from anncore.report import run_times, words
+from anncore.report import run_times, surely, words
 from anncore.report.printable import printable, spelt
 from anncore.report.success import caption_of_pairs, pair_rows, rate_rows, success_sentence
 
@@ -318,9 +319,16 @@ def _per_data_set(content: Mapping[str, Any]) -> Section | None:
             caption = f"Paired differences on {problem}, {counted(n, SEEDS)}{once}."
             best = content["leaderboard"]["problems"][problem][0]["arm"]
             tables += _comparisons(caption, comparisons, best)
+        rates = surely.rate_table(content, problem)
+        tables += [table(*rates, "level-rates")] if rates is not None else []
         said = content["comparisons"]["sentences"][problem]
         parts.append(
-            Section(f"data-set-{place + 1}", problem, paragraphs=[said] if said else [], tables=tables)
+            Section(
+                f"data-set-{place + 1}",
+                problem,
+                paragraphs=[*([said] if said else []), *surely.paragraphs(content, problem)],
+                tables=tables,
+            )
         )
     one = singular(content["unit"])
     title = f"{one.capitalize()} by {one}"
@@ -341,6 +349,7 @@ def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
         "95 % interval",
         "median",
         "IQM",
+        "worst decile",
         "ok",
     ]
     metrics = [[Cell(words.metric(row, name)) for name in others] for row in board]
@@ -356,6 +365,7 @@ def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
                 Cell(words.spread(row, measure), row["low"]),
                 Cell(words.value(row["median"], measure), row["median"]),
                 Cell(words.value(row["iqm"], measure), row["iqm"]),
+                Cell(*surely.decile(content, problem, row["arm"], measure)),
                 Cell(words.share(row["ok"], row["n"])),
             ]
         )
