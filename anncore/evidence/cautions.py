@@ -24,7 +24,7 @@ from anncore.evidence.selection import selection_gaps, with_fresh_scores
 from anncore.evidence.sentences import counted, growth, joined, number, percent, short, size
 from anncore.evidence.speed import targets
 from anncore.evidence.study import BLOCKING, Study
-from anncore.evidence.surely_sentences import levels_caution, levels_sentence, reversal_sentence
+from anncore.evidence.surely_sentences import levels_texts, reversal_sentence
 from anncore.evidence.units import DATA_SETS, STATUS_VERBS, singular
 from anncore.evidence.verdicts import FEW_DATA_SETS, FEWEST_DATA_SETS
 
@@ -319,10 +319,7 @@ def _spelt(values: Iterable[Any]) -> list[str]:
 
 def _levels(study: Study) -> list[Caution]:
     """Name the arms that end at several levels, so that their means describe few of the runs."""
-    noticed = levels_of(study)
-    if len(noticed) > 2:
-        return [Caution("levels", levels_caution(noticed))]
-    return [Caution("levels", levels_sentence(one, study.measures[one.problem])) for one in noticed]
+    return [Caution("levels", text) for text in levels_texts(levels_of(study), study.measures)]
 
 
 def _reversals(study: Study) -> list[Caution]:

@@ -55,7 +55,7 @@ class Reversal(NamedTuple):
     better_mean: str
     better_decile: str
     beats: float  # the decile of `better_decile`
-    loses: float  # that of `better_mean`, infinite where it diverged
+    loses: float  # that of `better_mean`
 
 
 def worst_decile(costs: Array | Sequence[float], level: float = stats.LEVEL) -> Estimate:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from anncore.evidence.levels import Levels, Threshold
 from anncore.evidence.measures import Measure
 from anncore.evidence.risk import Reversal
-from anncore.evidence.sentences import counted, joined, number, percent, short
+from anncore.evidence.sentences import counted, joined, number, percent
 from anncore.evidence.success_sentences import MOST_ARMS, rate_interval
 from anncore.evidence.units import SEEDS, sentence
 
@@ -17,8 +16,6 @@ NUMBERS = {2: "two", 3: "three", 4: "four"}
 
 def score_words(value: float, measure: Measure) -> str:
     """Write a score on the scale that a reader thinks in: a share in per cent, else the number."""
-    if math.isinf(value):
-        return "divergence"
     if measure.floor and value <= measure.floor:
         return "the floor"
     return percent(value) if measure.scale == "unit" else number(value)
@@ -52,12 +49,10 @@ def threshold_sentence(threshold: Threshold, measure: Measure) -> str:
         ],
         MOST_ARMS,
     )
-    key = "at_least" if limit.at_least else "at_most"
     return (
         f"{sentence(measure.label)} of {way} {score_words(limit.value, measure)} is reached {shares}. The threshold "
-        "lies between the levels and was chosen after looking, so these rates describe and no test is made; "
-        f'[report.success] with metric = "{limit.column}" and {key} = {short(limit.value, 15).replace("−", "-")} '
-        "tests them on new seeds."
+        "lies between the levels and was chosen after looking, so these rates describe and no test is made; a file "
+        "that names it in [report] success tests it on new seeds."
     )
 
 
@@ -70,22 +65,19 @@ def reversal_sentence(reversal: Reversal, measure: Measure) -> str:
     """Say which arm has the better worst decile although another has the better mean."""
     ends = score_words(reversal.beats, measure)
     worse = score_words(reversal.loses, measure)
-    against = (
-        f"a tenth of those of {reversal.better_mean} diverge"
-        if math.isinf(reversal.loses)
-        else f"for {reversal.better_mean} it is {worse}"
-    )
     return (
         f"On {reversal.problem} {reversal.better_mean} has the better mean and {reversal.better_decile} the better "
         f"worst decile: nine of ten runs of {reversal.better_decile} end with a {measure.label} of {ends} or "
-        f"better, {against} (told apart: intervals that hold for all arms together do not meet)."
+        f"better, for {reversal.better_mean} it is {worse} (told apart: intervals that hold for all arms together do not meet)."
     )
 
 
-def levels_caution(noticed: Sequence[Levels]) -> str:
-    """Say in one warning which arms, of three or more, end at several levels."""
+def levels_texts(noticed: Sequence[Levels], measures: Mapping[str, Measure]) -> list[str]:
+    """Say which arms end at several levels: a sentence for each of one or two, else one for all."""
+    if len(noticed) < 3:
+        return [levels_sentence(levels, measures[levels.problem]) for levels in noticed]
     places = [f"{levels.arm} on {levels.problem}" for levels in noticed]
-    return (
+    return [
         f"{joined(places, 4)} end at several levels each, not around one. Their means describe few of the runs; "
         "how many end at each level stands with the scores."
-    )
+    ]

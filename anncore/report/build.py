@@ -40,6 +40,7 @@ from anncore.evidence.verdicts import Comparison, compare, seed_claims
 from anncore.report import further, methods, tables
 from anncore.report.claim import claim_content
 from anncore.report.encoding import encodings_content
+from anncore.report.costs import cost_rows
 from anncore.report.run_times import run_time_content
 from anncore.report.surely import levels_content, risk_content
 from anncore.report.success import success_content, success_findings
@@ -73,7 +74,7 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         "risk": risk_content(study),
         "run_times": run_time_content(study),
         "speed": further.speed(study),
-        "costs": further.costs(study),
+        "costs": cost_rows(study),
         "sensitivity": tables.sensitivity(study),
         "budget": further.budget(study),
         "selection": _selection(study),

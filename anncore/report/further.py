@@ -76,22 +76,6 @@ def _restarts(times: pd.DataFrame, curves: pd.DataFrame) -> dict[tuple[str, str]
     }
 
 
-def costs(study: Study) -> list[dict[str, Any]] | None:
-    """Return what a step of one trial takes in seconds, arm by arm; None where nobody measured it."""
-    rows = [
-        {
-            "problem": problem,
-            "arm": arm,
-            "seconds": cost.seconds,
-            "median": cost.median,
-            "high": cost.high,
-            "trials": cost.trials,
-        }
-        for (problem, arm), cost in study.step_costs.items()
-    ]
-    return rows or None
-
-
 def _scores(table: Any) -> list[dict[str, Any]]:
     frame = performance_scores(table)
     return [

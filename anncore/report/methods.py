@@ -573,8 +573,10 @@ def _speed(content: Mapping[str, Any]) -> str:
         text += (
             "Seconds are steps times the cost of a step, without evaluations: after the sweep, one arm's "
             "trials at a time trained as a stack of their own, equally many of each arm, by turns; the cost "
-            "is the least of the turns, as other work of the machine only adds to it. It holds for "
-            "this machine, and ranks no arm here."
+            "is the least of the turns, as other work of the machine only adds to it. An arm costs more than the "
+            "cheapest one where even its fastest turn takes longer than three quarters of the other's turns; "
+            "what lies within that spread is not told apart. All of it holds for this machine and this one "
+            "process, and no test is made."
         )
     else:
         text += (

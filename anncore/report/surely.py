@@ -123,8 +123,6 @@ def decile(content: Mapping[str, Any], problem: str, arm: str, measure: Mapping[
     if row["diverged"]:
         return "diverged", math.inf
     text, low, high = words.value(row["value"], measure), row["low"], row["high"]
-    if low is None or math.isnan(low):
-        return text, row["value"]
     between = f"{words.value(low, measure)} or worse"
     if high is not None and math.isfinite(high):
         between = f"{words.value(low, measure)} to {words.value(high, measure)}"
@@ -145,8 +143,8 @@ def methods_paragraphs(content: Mapping[str, Any]) -> list[tuple[str, str]]:
         "by Hartigan's dip test; the p-values of all arms and problems are adjusted by Benjamini and Hochberg's "
         "procedure, so that where every arm has a single mode some arm is noticed in 5 % of reports at most. "
         "Scores that are tied by rounding are spread over the step between values first. An arm is named where "
-        "its runs besides fall into groups of three or more with a gap that is wider than the middle half of "
-        "each group and ten times the smallest difference worth having."
+        "its runs besides fall into groups of three or more whose gaps exceed the middle half of each group "
+        "and ten times the smallest difference worth having."
     )
     risk = (
         "The worst decile is the score that nine of ten runs reach or better it: an order statistic of the runs "

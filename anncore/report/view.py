@@ -18,6 +18,7 @@ from anncore.evidence.units import metric_words, sentence, singular
 from anncore.report.encoding import encoding_caption, encoding_rows, encoding_sentence
 from anncore.report import run_times, words
 from anncore.report import run_times, surely, words
+from anncore.report import costs, run_times, surely, words
 from anncore.report.printable import printable, spelt
 from anncore.report.success import caption_of_pairs, pair_rows, rate_rows, success_sentence
 
@@ -384,7 +385,11 @@ def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
 def _speed(content: Mapping[str, Any]) -> Section | None:
     figures, speed = _figures(content, "speed"), content["speed"]
     said, tables = _run_times(content)
+    spent, prices = costs.cost_sentence(content), costs.cost_table(content)
+    said += [spent] if spent else []
+    priced = [table(*prices, "step-costs")] if prices is not None else []
     if speed is None:
+        tables += priced
         some = figures or said or tables
         return Section("speed", "Speed", paragraphs=said, tables=tables, figures=figures) if some else None
     if speed["scores"]:
@@ -403,7 +408,7 @@ def _speed(content: Mapping[str, Any]) -> Section | None:
         )
     )
     header = [singular(content["unit"]), "arm", "target", "steps", "with restarts", "seconds", "reached"]
-    tables.append(table(caption, header, _time_rows(content), "times-to-target"))
+    tables += [table(caption, header, _time_rows(content), "times-to-target"), *priced]
     paragraphs = [*said, words.speed_sentence(content)]
     return Section("speed", "Speed", paragraphs=paragraphs, tables=tables, figures=figures)
 

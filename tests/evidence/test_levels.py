@@ -138,7 +138,7 @@ def test_the_rates_at_a_threshold_between_them_describe_and_are_exact() -> None:
     text = render_markdown(content)
     assert "| adam | 14/20 | 70 % | 46 to 88 % | 0 |" in text
     assert "dip test" in text
-    assert "level-rates" in dict(render_tables(content))
+    assert "level-rates-xor" in dict(render_tables(content))
 
 
 def test_where_the_file_names_success_its_own_rates_are_pointed_to() -> None:
