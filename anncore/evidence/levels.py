@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -74,7 +75,8 @@ def levels_of(study: Study) -> list[Levels]:
         for arm, values in finished.items():
             if len(values) >= FEWEST:
                 groups = split(values, study.measures[problem].rope)
-                # What does not fall apart is not named whatever its dip; it counts among the tests all the same.
+                # What does not fall apart is not named whatever its dip; it counts among the tests all the
+                # same.
                 p = dip_p(dip(spread_ties(values, step)), len(values)) if len(groups) > 1 else 1.0
                 candidates.append((problem, arm, groups, p))
     adjusted = _false_discovery([p for *_, p in candidates])
@@ -106,7 +108,10 @@ def resolution(groups: Sequence[Array]) -> float:
 def spread_ties(values: Array, step: float) -> Array:
     """Return sorted values with those that are equal spread evenly over a step around their own."""
     points, counts = np.unique(values, return_counts=True)
-    moved = [point + step * ((np.arange(count) + 0.5) / count - 0.5) for point, count in zip(points, counts, strict=True)]
+    moved = [
+        point + step * ((np.arange(count) + 0.5) / count - 0.5)
+        for point, count in zip(points, counts, strict=True)
+    ]
     return np.sort(np.concatenate(moved)) if len(points) else values
 
 
@@ -126,7 +131,7 @@ def split(values: Array, rope: float | None) -> list[Array]:
             break
         least = max(least, gap / 2)
         groups[widest : widest + 1] = [groups[widest][:at], groups[widest][at:]]
-    gaps = [second[0] - first[-1] for first, second in zip(groups[:-1], groups[1:], strict=True)]
+    gaps = [second[0] - first[-1] for first, second in pairwise(groups)]
     halves = [np.subtract(*np.quantile(group, (0.75, 0.25))) for group in groups]
     apart = all(gap > max(halves[i], halves[i + 1]) for i, gap in enumerate(gaps))
     return groups if apart else [values]
@@ -145,12 +150,13 @@ def _described(study: Study, problem: str, arm: str, groups: list[Array], p: flo
     """Return what the groups of costs are as scores."""
     measure = study.measures[problem]
     levels = tuple(
-        Level(len(group), score_of(float(np.median(group)), measure), *_ends(group, measure)) for group in groups
+        Level(len(group), score_of(float(np.median(group)), measure), *_ends(group, measure))
+        for group in groups
     )
-    gaps = [second[0] - first[-1] for first, second in zip(groups[:-1], groups[1:], strict=True)]
+    gaps = [second[0] - first[-1] for first, second in pairwise(groups)]
     at = int(np.argmax(gaps))
     mean = float(np.mean(np.concatenate(groups)))
-    between = any(first[-1] < mean < second[0] for first, second in zip(groups[:-1], groups[1:], strict=True))
+    between = any(first[-1] < mean < second[0] for first, second in pairwise(groups))
     ends = score_of(float(groups[at][-1]), measure), score_of(float(groups[at + 1][0]), measure)
     return Levels(problem, arm, sum(map(len, groups)), levels, p, between, ends)
 
@@ -197,7 +203,8 @@ def thresholds(study: Study, noticed: Sequence[Levels]) -> dict[str, Threshold]:
 
 
 def _between(study: Study, levels: Levels) -> float | None:
-    """Return a round score in the widest gap of all arms' costs within an arm's own gap; None where none is."""
+    """Return a round score in the widest gap of all arms' costs within an arm's own gap; None where none "
+    "is."""
     measure = study.measures[levels.problem]
     low, high = (float(measure.cost([end])[0]) for end in levels.gap)
     every = study.costs(levels.problem).to_numpy(float).reshape(-1)

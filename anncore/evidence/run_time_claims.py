@@ -32,8 +32,8 @@ class ArmSpeed(NamedTuple):
     """How fast an arm is on a problem, or over all (problem "").
 
     score: the share of the plane of log steps and targets below its curve, with its interval; steps: the
-    typical number of steps to a target (NaN over all, where budgets differ). reached: the share of the targets
-    that it meets in the end. n: the seeds, or over all the data sets, whose outcome is known.
+    typical number of steps to a target (NaN over all, where budgets differ). reached: the share of the
+    targets that it meets in the end. n: the seeds, or over all the data sets, whose outcome is known.
     """
 
     problem: str
@@ -96,9 +96,7 @@ def _on_problem(times: RunTimes, level: float) -> list[ArmSpeed]:
         score, high, low = np.clip(times.score(np.array(typical[:3])), 0.0, 1.0).tolist()
         steps = float(np.exp(typical.value))
         rows.append(
-            ArmSpeed(
-                times.ladder.problem, arm, score, low, high, steps, float(reached[place]), len(known)
-            )
+            ArmSpeed(times.ladder.problem, arm, score, low, high, steps, float(reached[place]), len(known))
         )
     return sorted(rows, key=_slowness)
 

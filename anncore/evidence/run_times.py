@@ -48,9 +48,10 @@ ROW = ("problem", "arm", "seed", "place", "target", "time")
 class Ladder:
     """The targets of one problem, the easiest first, and where they come from.
 
-    start: the score before training, the median over arms, of the tuning trials where there are any. best: the last target. log: whether the targets
-    divide the way by equal ratios, else by equal differences. origin: "tuning", where best is known before
-    the first trial of the report runs, else "report". note: why there are no targets; then there are none.
+    start: the score before training, the median over arms, of the tuning trials where there are any. best:
+    the last target. log: whether the targets divide the way by equal ratios, else by equal differences.
+    origin: "tuning", where best is known before the first trial of the report runs, else "report". note: why
+    there are no targets; then there are none.
     """
 
     problem: str
@@ -199,10 +200,10 @@ def costs_by_problem(times: Mapping[str, RunTimes]) -> dict[str, pd.DataFrame]:
 def run_time_targets(source: Any) -> pd.DataFrame:
     """Return the 51 targets of each problem of a `Results` or a `FigureInput`, the easiest first.
 
-    Columns problem, place (1 to 51), target, start, spacing ("log" or "linear") and origin: "tuning" where the
-    last target was known before the first trial of the report ran, else "report". The targets divide the way
-    from `start`, the median score before training, to the best that an arm reaches, the median over seeds of
-    the best score along its chosen configuration's learning curve; they do so by equal ratios where scores
+    Columns problem, place (1 to 51), target, start, spacing ("log" or "linear") and origin: "tuning" where
+    the last target was known before the first trial of the report ran, else "report". The targets divide the
+    way from `start`, the median score before training, to the best that an arm reaches, the median over seeds
+    of the best score along its chosen configuration's learning curve; they do so by equal ratios where scores
     are compared by ratios. Arms agree on all of it: each of them moves the start by no more than a median
     moves, and the end only by being the best. A problem on which no arm gets better has none.
     """
@@ -272,7 +273,8 @@ def run_time_shares(times: pd.DataFrame) -> pd.DataFrame:
     for arm in dict.fromkeys(times["arm"]):
         mine = known[known["arm"] == arm]
         curves = [
-            np.searchsorted(np.sort(own["time"].clip(lower=1.0).to_numpy(float)), steps, side="right") / len(own)
+            np.searchsorted(np.sort(own["time"].clip(lower=1.0).to_numpy(float)), steps, side="right")
+            / len(own)
             for _, own in mine.groupby("problem", sort=False)
         ]
         shares[arm] = np.mean(curves, axis=0) if curves else np.full(len(steps), math.nan)
@@ -282,11 +284,12 @@ def run_time_shares(times: pd.DataFrame) -> pd.DataFrame:
 def average_run_time(times: Array | Sequence[float], spent: Array | Sequence[float]) -> float:
     """Return the steps that it takes on average to meet a target, where a trial that misses is begun anew.
 
-        aRT = Σ steps made until the target was met, or all that were made where it was not / trials that met it
+        aRT = Σ steps made until the target was met, or all that were made where it was not / trials that met
+        it
 
     times: by trial, infinite for a miss. spent: the steps that each trial made. Infinite where no trial met
-    the target; NaN of no trial. Trials with a NaN are left out. Also called expected running time, ERT. Hansen,
-    Auger, Brockhoff, Tušar & Tušar, "COCO: Performance Assessment", 2016. https://arxiv.org/abs/1605.03560
+    the target; NaN of no trial. Trials with a NaN are left out. Also called expected running time, ERT.
+    Hansen, Auger, Brockhoff, Tušar & Tušar, "COCO: Performance Assessment", 2016. https://arxiv.org/abs/1605.03560
     """
     t, whole = np.asarray(times, dtype=float), np.asarray(spent, dtype=float)
     known = ~(np.isnan(t) | np.isnan(whole))

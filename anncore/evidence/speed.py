@@ -38,17 +38,18 @@ def targets(source: Any) -> pd.DataFrame:
     Columns problem, metric, goal, target and origin, which says when the target was fixed:
 
         file     the experiment names it: `target` under [report], one number or a table by data set
-        tuning   what three quarters of the arms reached on the tuning seeds, with a tenth of the way to spare,
+        tuning   what three quarters of the arms reached on the tuning seeds, with a tenth of the way to
+        spare,
                  known before the first trial of the report had run
         report   nothing was tuned: the same over the report's own trials, so chosen after the fact
 
     A target that only the better half of the arms reached, and these barely, tells most of them by "never".
     So it lies a tenth of the way back from the best validation that the worst of the best three quarters of
     the arms had, towards the median score before training: on the scale of ratios where scores are compared
-    by ratios. An arm's best validation is the median over its seeds of the best score along a trial's learning curve,
-    for the configuration that was chosen (where nothing was tuned, for the arm). Trials without a curve of
-    the metric have their last score; one that diverged or failed counts as the worst, whatever it had
-    reached before. target is NaN where half of the arms or more never had a score.
+    by ratios. An arm's best validation is the median over its seeds of the best score along a trial's
+    learning curve, for the configuration that was chosen (where nothing was tuned, for the arm). Trials
+    without a curve of the metric have their last score; one that diverged or failed counts as the worst,
+    whatever it had reached before. target is NaN where half of the arms or more never had a score.
     """
     import pandas as pd
 
@@ -82,12 +83,17 @@ def start_scores(content: Source) -> dict[str, float]:
     """Return by problem the score before training: the median over arms of each one's median first value.
 
     Of the tuning trials, so that it is known before the first trial of the report runs; of the report's own
-    where nothing was tuned. A problem without a learning curve of the metric is left out.
+    where nothing was tuned, or where tuning left no curves. A problem without a learning curve of the metric
+    is left out.
     """
-    arm = "arm" if content.tuned else "label"
+    own = _starts_of(content, content.trials, "label")
+    return {**own, **_starts_of(content, content.tune, "arm")} if content.tuned else own
+
+
+def _starts_of(content: Source, trials: pd.DataFrame, arm: str) -> dict[str, float]:
     known = content.curves[(content.curves["metric"] == content.metric) & content.curves["value"].notna()]
     first = known.sort_values("step", kind="stable").drop_duplicates("key")[["key", "value"]]
-    rows = content.tune[["key", "problem", arm]].merge(first, on="key")
+    rows = trials[["key", "problem", arm]].merge(first, on="key")
     medians = rows.groupby(["problem", arm])["value"].median().groupby("problem").median()
     return {str(problem): float(score) for problem, score in medians.items()}
 

@@ -33,7 +33,8 @@ def levels_sentence(levels: Levels, measure: Measure) -> str:
     mean = f"the mean describes {'neither' if two else 'none of them'}"
     if not levels.between:
         mean = f"the mean mixes {'both' if two else 'them'}"
-    return f"On {levels.problem} {levels.arm} ends at {count} levels of {measure.label}: {joined(seeds)}; {mean}."
+    where = f"On {levels.problem} {levels.arm} ends"
+    return f"{where} at {count} levels of {measure.label}: {joined(seeds)}; {mean}."
 
 
 def threshold_sentence(threshold: Threshold, measure: Measure) -> str:
@@ -43,22 +44,22 @@ def threshold_sentence(threshold: Threshold, measure: Measure) -> str:
     known = [rate for rate in threshold.rates if rate.n]
     shares = joined(
         [
-            f"by {rate.arm} in {rate.successes} of {counted(rate.n, SEEDS)} ({percent(rate.share, 0)}, 95 % interval "
-            f"{rate_interval(rate.low, rate.high)})"
+            f"by {rate.arm} in {rate.successes} of {counted(rate.n, SEEDS)} ({percent(rate.share, 0)}, 95 % "
+            f"interval {rate_interval(rate.low, rate.high)})"
             for rate in known
         ],
         MOST_ARMS,
     )
     return (
-        f"{sentence(measure.label)} of {way} {score_words(limit.value, measure)} is reached {shares}. The threshold "
-        "lies between the levels and was chosen after looking, so these rates describe and no test is made; a file "
-        "that names it in [report] success tests it on new seeds."
+        f"{sentence(measure.label)} of {way} {score_words(limit.value, measure)} is reached {shares}. The "
+        "threshold lies between the levels and was chosen after looking, so these rates describe and no test "
+        "is made; a file that names it in [report] success tests it on new seeds."
     )
 
 
 def named_sentence() -> str:
     """Say where rates stand when the file says what a success is."""
-    return "The file says what a success is: the rates and their tests stand under “How often each arm succeeds”."
+    return "The file says what a success is: rates and tests stand under “How often each arm succeeds”."
 
 
 def reversal_sentence(reversal: Reversal, measure: Measure) -> str:
@@ -66,9 +67,10 @@ def reversal_sentence(reversal: Reversal, measure: Measure) -> str:
     ends = score_words(reversal.beats, measure)
     worse = score_words(reversal.loses, measure)
     return (
-        f"On {reversal.problem} {reversal.better_mean} has the better mean and {reversal.better_decile} the better "
-        f"worst decile: nine of ten runs of {reversal.better_decile} end with a {measure.label} of {ends} or "
-        f"better, for {reversal.better_mean} it is {worse} (told apart: intervals that hold for all arms together do not meet)."
+        f"On {reversal.problem} {reversal.better_mean} has the better mean and {reversal.better_decile} the "
+        f"better worst decile: nine of ten runs of {reversal.better_decile} end with a {measure.label} of "
+        f"{ends} or better, for {reversal.better_mean} it is {worse} (told apart: intervals that hold for "
+        "all arms together do not meet)."
     )
 
 
@@ -78,6 +80,6 @@ def levels_texts(noticed: Sequence[Levels], measures: Mapping[str, Measure]) -> 
         return [levels_sentence(levels, measures[levels.problem]) for levels in noticed]
     places = [f"{levels.arm} on {levels.problem}" for levels in noticed]
     return [
-        f"{joined(places, 4)} end at several levels each, not around one. Their means describe few of the runs; "
-        "how many end at each level stands with the scores."
+        f"{joined(places, 4)} end at several levels each, not around one. Their means describe few of the "
+        "runs; how many end at each level stands with the scores."
     ]

@@ -42,8 +42,8 @@ from anncore.report.claim import claim_content
 from anncore.report.encoding import encodings_content
 from anncore.report.costs import cost_rows
 from anncore.report.run_times import run_time_content
-from anncore.report.surely import levels_content, risk_content
 from anncore.report.success import success_content, success_findings
+from anncore.report.surely import levels_content, risk_content
 
 SCHEMA = 2
 SCHEMA_ID = f"urn:annx:report:{SCHEMA}"

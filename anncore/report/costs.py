@@ -69,9 +69,9 @@ def cost_table(content: Mapping[str, Any]) -> tuple[str, list[str], list[list[st
         return None
     several = len({row["problem"] for row in rows}) > 1
     caption = (
-        "What one step of one trial takes each arm alone, in microseconds: the least of some turns, their median "
-        "and upper quartile. Times the cheapest: from the least over the other's upper quartile to the other way "
-        "round; an arm is dearer where all of that is above 1."
+        "What one step of one trial takes each arm alone, in microseconds: the least of some turns, their "
+        "median and upper quartile. Times the cheapest: from the least over the other's upper quartile to "
+        "the other way round; an arm is dearer where all of that is above 1."
     )
     header = [*([singular(content["unit"])] if several else []), "arm", "least", "median", "upper quartile"]
     header += ["times the cheapest", "range", "dearer"]
@@ -92,7 +92,8 @@ def cost_table(content: Mapping[str, Any]) -> tuple[str, list[str], list[list[st
 
 
 def cost_sentence(content: Mapping[str, Any]) -> str:
-    """Say which arms' steps are dearer than the cheapest, by more than the spread; "" without measured costs."""
+    """Say which arms' steps are dearer than the cheapest, by more than the spread; "" without measured "
+    "costs."""
     rows = content.get("costs")
     if not rows or "ratio" not in rows[0]:
         return ""
@@ -119,10 +120,12 @@ def _on_one(rows: Sequence[Row], problem: str) -> str:
         for row in dearer
     ]
     if not dearer:
-        return f"On {problem} no arm's step costs more than that of {first} by more than the spread of the turns."
+        return f"On {problem} no arm's step costs more than that of {first} beyond the spread of the turns."
     text = f"On {problem} a step of {first} is the cheapest"
     if alike:
-        text = f"On {problem} the steps of {joined([first, *alike])} are the cheapest and cannot be told apart"
+        text = (
+            f"On {problem} the steps of {joined([first, *alike])} are the cheapest and cannot be told apart"
+        )
     return f"{text}; a step takes {joined(parts, 4)}."
 
 
@@ -135,7 +138,7 @@ def _on_several(compared: Mapping[str, Sequence[Row]], unit: str) -> str:
                 counts.setdefault(row["arm"], []).append(float(row["ratio"]))
     total = counted(len(compared), unit)
     if not counts:
-        return f"On none of {total} does an arm's step cost more than the cheapest by more than the spread of the turns."
+        return f"On none of {total} does an arm's step cost more beyond the spread of the turns."
     ordered = sorted(counts, key=lambda arm: (-len(counts[arm]), -float(np.median(counts[arm]))))
     parts = []
     for arm in ordered:
@@ -143,6 +146,6 @@ def _on_several(compared: Mapping[str, Sequence[Row]], unit: str) -> str:
         low, high = number(min(ratios), 2), number(max(ratios), 2)
         parts.append(f"{arm} {where} ({low if low == high else f'{low} to {high}'} times)")
     return (
-        f"Of {total}, a step costs more than that of the cheapest arm there, by more than the spread of the turns: "
-        f"{joined(parts)}."
+        f"Of {total}, a step costs more than that of the cheapest arm there, beyond the spread of the "
+        f"turns: {joined(parts)}."
     )

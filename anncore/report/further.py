@@ -123,7 +123,7 @@ def improvement(study: Study) -> dict[str, Any] | None:
     over: Over = "data sets" if len(set(study.dataset_of.values())) > 1 else "seeds"
     level = study.level if over == "seeds" else LEVEL  # data sets are looked at once, at the end
     table = probability_of_improvement(scores(study), over=over, level=level)
-    if table["problem"].nunique() > 1 or not table["probability"].notna().any():
+    if len(set(table["problem"])) > 1 or not table["probability"].notna().any():
         return None  # variants of one data set: each speaks for itself
     names = ["a", "b", "probability", "low", "high", "n"]
     return {"over": over, "pairs": table[names].to_dict("records")}

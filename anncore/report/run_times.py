@@ -64,7 +64,11 @@ def area_rows(content: Mapping[str, Any], whole: bool) -> tuple[list[str], list[
     """Return the arms' speed as text cells, the fastest first: over all problems, or on each."""
     one, rows = singular(content["unit"]), []
     header = [*([] if whole else [one]), "arm", "speed", "95 % interval"]
-    header += [*([] if whole else ["steps to a target"]), "targets reached", content["unit"] if whole else SEEDS]
+    header += [
+        *([] if whole else ["steps to a target"]),
+        "targets reached",
+        content["unit"] if whole else SEEDS,
+    ]
     for row in content["run_times"]["arms"]:
         if whole != (row["problem"] == ""):
             continue
@@ -130,8 +134,8 @@ def methods_text(content: Mapping[str, Any]) -> str:
     one = singular(content["problem_unit"])
     origins = {ladder["origin"] for ladder in times["ladders"]}
     best = (
-        "the median over seeds of the best value along the chosen configuration's learning curve while tuning, "
-        "of the arm for which that is best; so it is known before the first trial of the report runs"
+        "the median over seeds of the best value along the chosen configuration's learning curve while "
+        "tuning, of the arm for which that is best; so it is known before the first trial of the report runs"
         if origins == {"tuning"}
         else "the median over seeds of the best value along the learning curve, of the arm for which that is "
         "best; nothing was tuned, so it is chosen after the fact"
@@ -140,19 +144,20 @@ def methods_text(content: Mapping[str, Any]) -> str:
     ways = {"log": "equal ratios", "linear": "equal differences"}
     divided = " or ".join(ways[name] for name in ("log", "linear") if name in spacing) or "equal differences"
     return (
-        f"Each {one} has {times['targets']} targets of {what}, which divide the way from the start to the best "
-        f"by {divided}"
-        f"{', ratios where scores are compared by ratios' if len(spacing) > 1 else ''}. The start is the median "
-        f"over arms of the first evaluation, the best is {best}. All arms have the same targets. A run time is "
-        "the number of steps at the first evaluation at or beyond a target; between evaluations nothing is "
-        "interpolated, and what is met before the first step counts as one. A diverged trial meets no target; "
-        "one that failed or has not run is not known, and blocks a claim as elsewhere. The curve is the share "
-        f"of all targets of all seeds{' and ' + content['problem_unit'] if len(content['problems']) > 1 else ''} "
-        "that are met within so many steps (Hansen et al. 2021, 2022). The area above it, on the logarithm of "
-        "steps, is the mean log of the run times, where a target that is missed counts as the budget, the most "
-        f"steps that a trial makes on that {one}. Arms are compared by this mean, paired and tested as scores "
-        f"are, with a Holm correction of its own; less than {short(100 * WORTH)} % of the steps is no "
-        "difference worth having."
+        f"Each {one} has {times['targets']} targets of {what}, which divide the way from the start to the "
+        f"best by {divided}"
+        f"{', ratios where scores are compared by ratios' if len(spacing) > 1 else ''}. The start is the "
+        f"median over arms of the first evaluation, the best is {best}. All arms have the same targets. A "
+        "run time is the number of steps at the first evaluation at or beyond a target; between evaluations "
+        "nothing is interpolated, and what is met before the first step counts as one. A diverged trial "
+        "meets no target; one that failed or has not run is not known, and blocks a claim as elsewhere. The "
+        "curve is the share of all targets of all "
+        f"seeds{' and ' + content['problem_unit'] if len(content['problems']) > 1 else ''} that are met "
+        "within so many steps (Hansen et al. 2021, 2022). The area above it, on the logarithm of steps, is "
+        "the mean log of the run times, where a target that is missed counts as the budget, the most steps "
+        f"that a trial makes on that {one}. Arms are compared by this mean, paired and tested as scores are, "
+        f"with a Holm correction of its own; less than {short(100 * WORTH)} % of the steps is no difference "
+        "worth having."
     )
 
 

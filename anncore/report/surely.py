@@ -27,7 +27,8 @@ LEVEL_SOURCES = ("Hartigan & Hartigan (1985), The dip test of unimodality, Annal
 
 
 def levels_content(study: Study) -> dict[str, Any]:
-    """Return the arms that end at several levels, and how often each arm is beyond a threshold between them."""
+    """Return the arms that end at several levels, and how often each arm is beyond a threshold between "
+    "them."""
     noticed = levels_of(study)
     named = success_rule(study.options) is not None
     limits = {} if named else thresholds(study, noticed)
@@ -96,8 +97,8 @@ def rate_table(content: Mapping[str, Any], problem: str) -> tuple[str, list[str]
     way = "at least" if threshold["at_least"] else "at most"
     value = words.plain_number(threshold["value"])
     caption = (
-        f"Runs on {problem} that end with a {threshold['label']} of {way} {value}, a threshold between levels "
-        "that was chosen after looking; the interval is exact, and no test is made."
+        f"Runs on {problem} that end with a {threshold['label']} of {way} {value}, a threshold between "
+        "levels that was chosen after looking; the interval is exact, and no test is made."
     )
     rows = [
         [
@@ -139,19 +140,19 @@ def methods_paragraphs(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Say how levels are noticed and how the worst decile is counted, where there are seeds enough."""
     seeds = len(content["seeds"]["report"])
     levels = (
-        "Each arm's scores on a problem, on the scale that differences are taken on, are tested for a single mode "
-        "by Hartigan's dip test; the p-values of all arms and problems are adjusted by Benjamini and Hochberg's "
-        "procedure, so that where every arm has a single mode some arm is noticed in 5 % of reports at most. "
-        "Scores that are tied by rounding are spread over the step between values first. An arm is named where "
-        "its runs besides fall into groups of three or more whose gaps exceed the middle half of each group "
-        "and ten times the smallest difference worth having."
+        "Each arm's scores on a problem, on the scale that differences are taken on, are tested for a single "
+        "mode by Hartigan's dip test; the p-values of all arms and problems are adjusted by Benjamini and "
+        "Hochberg's procedure, so that where every arm has a single mode some arm is noticed in 5 % of "
+        "reports at most. Scores that are tied by rounding are spread over the step between values first. An "
+        "arm is named where its runs besides fall into groups of three or more whose gaps exceed the middle "
+        "half of each group and ten times the smallest difference worth having."
     )
     risk = (
-        "The worst decile is the score that nine of ten runs reach or better it: an order statistic of the runs "
-        "at hand, in which a diverged run is the worst. Its 95 % interval is distribution-free and has no worse "
-        "end below 36 runs; below ten runs there is no worst decile. An order that differs from that of the "
-        "means is named only where the arms' intervals do not meet at a level that lets those of all arms and "
-        "problems hold together."
+        "The worst decile is the score that nine of ten runs reach or better it: an order statistic of the "
+        "runs at hand, in which a diverged run is the worst. Its 95 % interval is distribution-free and has "
+        "no worse end below 36 runs; below ten runs there is no worst decile. An order that differs from "
+        "that of the means is named only where the arms' intervals do not meet at a level that lets those of "
+        "all arms and problems hold together."
     )
     return [
         *([("Levels", levels)] if seeds >= TESTED else []),

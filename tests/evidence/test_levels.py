@@ -59,8 +59,18 @@ def test_the_dip_by_hand() -> None:
 def test_the_quantiles_are_those_of_rs_table() -> None:
     # qDiptab of R's diptest, from a million samples each: n, tail, D.
     table = [
-        *((10, 0.05, 0.139611395), (10, 0.001, 0.180611196), (20, 0.05, 0.105130218), (20, 0.01, 0.120624043)),
-        *((50, 0.05, 0.070273788), (50, 0.001, 0.094093011), (100, 0.01, 0.059024132), (200, 0.05, 0.036841838)),
+        *(
+            (10, 0.05, 0.139611395),
+            (10, 0.001, 0.180611196),
+            (20, 0.05, 0.105130218),
+            (20, 0.01, 0.120624043),
+        ),
+        *(
+            (50, 0.05, 0.070273788),
+            (50, 0.001, 0.094093011),
+            (100, 0.01, 0.059024132),
+            (200, 0.05, 0.036841838),
+        ),
     ]
     for n, tail, value in table:
         assert QUANTILES[n][TAILS.index(tail)] / math.sqrt(n) == pytest.approx(value, rel=0.01)
@@ -183,7 +193,9 @@ def test_shares_are_said_in_per_cent_and_three_levels_as_three() -> None:
     content = plain(build_report(results, {}))
     (noticed,) = content["levels"]["arms"]
     assert [level["seeds"] for level in noticed["levels"]] == [10, 10, 10]
-    assert noticed["sentence"].startswith("On xor adam ends at three levels of test accuracy: 10 of 30 seeds near 99")
+    assert noticed["sentence"].startswith(
+        "On xor adam ends at three levels of test accuracy: 10 of 30 seeds near 99"
+    )
     assert noticed["sentence"].endswith("the mean mixes them.")
     assert faults(noticed["sentence"]) == []
 
@@ -209,11 +221,19 @@ def noticed_in(rows: Any, tied: bool) -> bool:
     seeds = tuple(range(len(rows[0])))
     options: dict[str, Any] = {"metric": "valid_accuracy", "goal": "max", "regression": ()} if tied else {}
     results = make_results(
-        arms, ("xor",), seeds, (), (0.1,), score=lambda p, arm, seed: rows[int(arm[3:])][seed], steps=1, **options
+        arms,
+        ("xor",),
+        seeds,
+        (),
+        (0.1,),
+        score=lambda p, arm, seed: rows[int(arm[3:])][seed],
+        steps=1,
+        **options,
     )
     column = "test_accuracy" if tied else "test_loss"
     results.trials[column] = [
-        rows[int(arm[3:])][seed] for arm, seed in zip(results.trials["arm"], results.trials["seed"], strict=True)
+        rows[int(arm[3:])][seed]
+        for arm, seed in zip(results.trials["arm"], results.trials["seed"], strict=True)
     ]
     return bool(levels_of(Study(results)))
 

@@ -62,7 +62,9 @@ def test_where_the_decile_orders_arms_unlike_the_mean_it_is_said() -> None:
     content = plain(build_report(results, {}))
     assert complaints(content) == []
     (text,) = [caution.text for caution in audit(Study(results), 1) if caution.kind == "risk"]
-    assert text.startswith("On xor bold has the better mean and calm the better worst decile: nine of ten runs of calm")
+    assert text.startswith(
+        "On xor bold has the better mean and calm the better worst decile: nine of ten runs of calm"
+    )
     assert faults(text) == []
     page = render_html(content, {})
     assert "calm the better worst decile" in page
@@ -90,7 +92,7 @@ def test_a_diverged_tenth_is_the_worst_and_a_failed_arm_takes_no_part() -> None:
 
     diverged = run(60, status=status("diverged"))
     (bold, calm) = risks(Study(diverged))
-    assert bold.diverged and not calm.diverged
+    assert (bold.diverged, calm.diverged) == (True, False)
     content = plain(build_report(diverged, {}))
     assert complaints(content) == []
     assert "| diverged | 40/60 |" in render_markdown(content)

@@ -40,12 +40,18 @@ FALLS = {
 def stepping(
     problems: tuple[str, ...] = ("near",), arms: tuple[str, ...] = ("fast", "slow", "stuck"), **options: Any
 ) -> Any:
-    """Return arms whose curves are those of FALLS, evaluated at steps 0, 10, 20, 30 and 40, tuned and reported."""
+    """Return arms whose curves are those of FALLS, evaluated at steps 0, 10, 20, 30 and 40, tuned and "
+    "reported."""
     seeds = options.pop("seeds", tuple(range(100, 110)))
     results = make_results(arms, problems, seeds, **({"steps": 40} | options))
     parts = []
     for row in results.trials.to_dict("records"):
-        own = {"key": row["key"], "step": range(0, 50, 10), "metric": "valid_loss", "value": FALLS[row["arm"]]}
+        own = {
+            "key": row["key"],
+            "step": range(0, 50, 10),
+            "metric": "valid_loss",
+            "value": FALLS[row["arm"]],
+        }
         parts.append(pd.DataFrame(own))
     results.trials["valid_loss"] = results.trials["arm"].map(lambda arm: FALLS[arm][-1])
     return replace(results, curves=pd.concat(parts, ignore_index=True))
@@ -323,9 +329,7 @@ def test_of_equal_arms_one_is_said_to_be_faster_in_5_percent_of_experiments(n: i
     for i in range(repetitions):
         name = NAMES[i % len(NAMES)]
         arms = [drawn(name, rng, n) for _ in range(3)]
-        pairs = [
-            Pair("p", str(a), str(b), arms[a], arms[b], "log") for a, b in ((0, 1), (0, 2), (1, 2))
-        ]
+        pairs = [Pair("p", str(a), str(b), arms[a], arms[b], "log") for a, b in ((0, 1), (0, 2), (1, 2))]
         claims = judge_problems({"p": pairs}, {"p": Rule("seeds", None, 0.05, False, 3)})["p"]
         wrong += any(c.verdict in ("better", "typical") for c in claims)
     assert wrong / repetitions <= 0.05 + 2.5 * math.sqrt(0.05 * 0.95 / repetitions)

@@ -194,9 +194,9 @@ Z = [("z", "good", seed, "ok", [2.0, 1.5, 0.8]) for seed in range(3)]
 
 
 def test_the_target_is_what_three_quarters_of_the_arms_reach_with_a_tenth_to_spare() -> None:
-    # Best along the chosen configuration's curves: x .5, .4, .6, median .5; y .3; z .8. Three quarters of three
-    # arms are three, the worst of them has .8. They start at 1, 1 and 2, median 1: a tenth of the way back from
-    # .8 to 1, on the scale of logarithms, is .8^.9.
+    # Best along the chosen configuration's curves: x .5, .4, .6, median .5; y .3; z .8. Three quarters of
+    # three arms are three, the worst of them has .8. They start at 1, 1 and 2, median 1: a tenth of the way
+    # back from .8 to 1, on the scale of logarithms, is .8^.9.
     results = tuned(*X, *Y, *Z)
     aims = targets(results)
     assert aims.drop(columns="target").to_dict("records") == [

@@ -71,6 +71,7 @@ def worlds() -> Iterator[tuple[str, Results]]:
 def _speeds() -> Iterator[tuple[str, Results]]:
     two = {**FEW, "problems": ("xor", "iris")}
     yield "tuned", make_results(**{**two, "tune_seeds": (0,), "rates": (0.1, 1.0)})
+    yield "one is faster", make_results(("sgd", "adam"), ("xor",), range(100, 110), steps=100)
     yield "one arm", make_results(**{**FEW, "arms": ("sgd",)})
     yield "one step", make_results(**{**FEW, "steps": 1})
     yield "no report trial", make_results(**{**FEW, "seeds": (), "tune_seeds": (0,)})
@@ -138,6 +139,7 @@ def test_every_sentence_is_sound_and_every_branch_is_looked_at() -> None:
             said += [warning["text"] for warning in content["answer"]["warnings"]]
             for text in said:
                 wrong |= dict.fromkeys(faults(text), f"{name}: {text}")
+        assert run_times.single_target_steps({"n": 0}) == "not run"
         assert run_times.single_target_steps({"n": 1}) == "never"  # of a report of an older annx
         for count, between in itertools.product((2, 3), (True, False)):
             levels = tuple(Level(5, 0.1 * place, 0.1 * place, 0.1 * place) for place in range(count))
@@ -152,7 +154,9 @@ def test_a_report_of_an_older_annx_says_nothing_of_these() -> None:
     content = plain(build_report(make_results(**FEW), {}))
     for key in ("run_times", "levels", "risk"):
         del content[key]
-    content["costs"] = [{"problem": "xor", "arm": "sgd", "seconds": 1e-5, "median": 1e-5, "high": 1e-5, "trials": 2}]
+    content["costs"] = [
+        {"problem": "xor", "arm": "sgd", "seconds": 1e-5, "median": 1e-5, "high": 1e-5, "trials": 2}
+    ]
     assert surely.paragraphs(content, "xor") == []
     assert surely.rate_table(content, "xor") is None
     assert costs.cost_table(content) is None

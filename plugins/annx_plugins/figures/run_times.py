@@ -145,9 +145,10 @@ def _subtitle(report: Any, speed: Any, problems: int) -> str:
     one = singular(report["problem_unit"])
     metric = metric_words(speed["metric"], report["unit"])
     said = (
-        f"Curve: share of {speed['targets']} targets of {metric}, between the start and the best, that are met "
-        f"within so many steps, over all seeds{'' if problems == 1 else ' and ' + report['problem_unit']}. "
-        "Number: share of the plane below the curve"
+        f"Curve: share of {speed['targets']} targets of {metric}, between the start and the best, that are "
+        "met within so many steps, over all "
+        f"seeds{'' if problems == 1 else ' and ' + report['problem_unit']}. Number: share of the plane below "
+        "the curve"
     )
     said += f", the mean over {report['problem_unit']}." if problems > 1 else "."
     if problems > FEW:

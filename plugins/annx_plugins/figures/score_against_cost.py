@@ -152,9 +152,7 @@ class ScoreAgainstCost(Figure):
                 ratios.setdefault(arm, []).append(point.cost / own[lead].cost)
         return {arm: float(np.median(by_problem)) for arm, by_problem in ratios.items()}
 
-    def _spread(
-        self, points: Mapping[str, Mapping[str, _Point]], lead: str, cheapest: str
-    ) -> str:
+    def _spread(self, points: Mapping[str, Mapping[str, _Point]], lead: str, cheapest: str) -> str:
         """Write between what ends the leader's cost over the cheapest one's lies: the medians of panels."""
         both = [(own[lead], own[cheapest]) for own in points.values() if lead in own and cheapest in own]
         low = float(np.median([mine.cost / theirs.dear for mine, theirs in both]))
