@@ -135,8 +135,9 @@ def _over_all(study: Study, costs: dict[str, Any]) -> list[Comparison]:
 
 
 def speed_headline(study: Study, speed: Speed) -> str:
-    """Say who is faster, as sure as the data allow; "" where there is nothing to compare."""
-    if len(study.arms) < 2 or not speed.times or not any(row.n for row in speed.arms):
+    """Say who is faster, as sure as the data allow; "" where there is nothing to compare, or not all has run."""
+    nothing = not speed.times or not any(row.n for row in speed.arms)
+    if len(study.arms) < 2 or nothing or "report" in study.not_run:
         return ""
     where = "" if len(speed.times) > 1 else next(iter(speed.times))
     rows = [row for row in speed.arms if row.problem == where]
@@ -150,6 +151,7 @@ def speed_headline(study: Study, speed: Speed) -> str:
         study.unit,
         study.problem_unit,
         study.control,
+        blocked="no claim can be made while outcomes are missing",
     )
     return f"By speed to many targets: {_inside(headline(asked), study.arms)}"
 

@@ -138,7 +138,10 @@ def _title(speed: Mapping[str, Any], scores: Mapping[str, Any]) -> str:
 
 
 def _all_words(report: Any, problems: Sequence[str]) -> str:
-    return problems[0] if len(problems) == 1 else f"All {len(problems)} {report['problem_unit']} together"
+    if len(problems) == 1:
+        return problems[0]
+    every = "Both" if len(problems) == 2 else f"All {len(problems)}"
+    return f"{every} {report['problem_unit']} together"
 
 
 def _subtitle(report: Any, speed: Any, problems: int) -> str:
