@@ -16,7 +16,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -87,7 +87,7 @@ def levels_of(study: Study) -> list[Levels]:
     ]
 
 
-def _finished(costs: Sequence[float], statuses: Sequence[str]) -> Array:
+def _finished(costs: Any, statuses: Any) -> Array:
     values = np.asarray(costs, dtype=float)
     return np.sort(values[(np.asarray(statuses, object) == "ok") & np.isfinite(values)])
 

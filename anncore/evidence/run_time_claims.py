@@ -8,7 +8,8 @@ Their differences are ratios of steps. These comparisons are a family of their o
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,8 +82,12 @@ def speeds(study: Study) -> Speed:
     claims = judge_problems(by_problem, rules)
     for where, comparisons in {"": over_all, **claims}.items():
         places = {row.arm: place for place, row in enumerate(rows) if row.problem == where}
-        comparisons.sort(key=lambda c, places=places: (places[c.a], places[c.b]))
+        comparisons.sort(key=partial(_places, places))
     return Speed(rungs, times, rows, claims, over_all)
+
+
+def _places(places: Mapping[str, int], comparison: Comparison) -> tuple[int, int]:
+    return places[comparison.a], places[comparison.b]
 
 
 def _on_problem(times: RunTimes, level: float) -> list[ArmSpeed]:
@@ -135,7 +140,7 @@ def _over_all(study: Study, costs: dict[str, Any]) -> list[Comparison]:
 
 
 def speed_headline(study: Study, speed: Speed) -> str:
-    """Say who is faster, as sure as the data allow; "" where there is nothing to compare, or not all has run."""
+    """Say who is faster, as sure as the data allow; "" where nothing is compared, or not all has run."""
     nothing = not speed.times or not any(row.n for row in speed.arms)
     if len(study.arms) < 2 or nothing or "report" in study.not_run:
         return ""

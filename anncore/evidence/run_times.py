@@ -154,7 +154,7 @@ def times_by_problem(source: Any) -> tuple[dict[str, Ladder], dict[str, RunTimes
 
 def _times_on(ladder: Ladder, curves: pd.DataFrame, content: Source) -> RunTimes:
     arms, seeds = tuple(content.layout.arms), tuple(content.layout.seeds)
-    places = ({arm: i for i, arm in enumerate(arms)}, {seed: i for i, seed in enumerate(seeds)})
+    places: list[dict[Any, int]] = [{name: i for i, name in enumerate(axis)} for axis in (arms, seeds)]
     times = np.full((len(arms), len(seeds), len(ladder.targets)), math.nan)
     spent = np.full((len(arms), len(seeds)), math.nan)
     for (arm, seed), mine in curves.groupby(["arm", "seed"], sort=False):

@@ -142,9 +142,9 @@ def leaderboard(results: Results) -> pd.DataFrame:
 
     Columns: problem, data_set, measure, goal, scale; arm, config, rank, status; n, ok, diverged, blocked
     (trials), and how many of the blocked ones have not_run or are left_out; value, low, high (mean with its
-    95 % interval), median, iqm, worst_decile with its interval's better and worse end; every other metric's mean; where the experiment says what success is,
-    successes, of success_n trials, success_rate and its interval success_low, success_high; and, over all
-    problems, mean_rank and wins.
+    95 % interval), median, iqm; worst_decile with the ends of its interval, worst_decile_better and _worse;
+    every other metric's mean; where the experiment says what success is, successes, of success_n trials,
+    success_rate and its interval success_low, success_high; and, over all problems, mean_rank and wins.
     """
     import pandas as pd
 
