@@ -39,8 +39,8 @@ from anncore.evidence.units import singular
 from anncore.evidence.verdicts import Comparison, compare, seed_claims
 from anncore.report import further, methods, tables
 from anncore.report.claim import claim_content
-from anncore.report.encoding import encodings_content
 from anncore.report.costs import cost_rows
+from anncore.report.encoding import encodings_content
 from anncore.report.run_times import run_time_content
 from anncore.report.success import success_content, success_findings
 from anncore.report.surely import levels_content, risk_content

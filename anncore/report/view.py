@@ -15,10 +15,8 @@ from anncore.contract.kinds.sections import PLACES
 from anncore.evidence.claim import column_words
 from anncore.evidence.sentences import SEEDS, counted
 from anncore.evidence.units import metric_words, sentence, singular
-from anncore.report.encoding import encoding_caption, encoding_rows, encoding_sentence
-from anncore.report import run_times, words
-from anncore.report import run_times, surely, words
 from anncore.report import costs, run_times, surely, words
+from anncore.report.encoding import encoding_caption, encoding_rows, encoding_sentence
 from anncore.report.printable import printable, spelt
 from anncore.report.success import caption_of_pairs, pair_rows, rate_rows, success_sentence
 
