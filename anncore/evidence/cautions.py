@@ -18,10 +18,13 @@ from anncore.contract.engine_version import told_apart
 from anncore.contract.kind_names import UNTUNED
 from anncore.evidence import stats
 from anncore.evidence.frame import LEFT_OUT, NOT_CHOSEN
+from anncore.evidence.levels import levels_of
+from anncore.evidence.risk import reversals
 from anncore.evidence.selection import selection_gaps, with_fresh_scores
 from anncore.evidence.sentences import counted, growth, joined, number, percent, short, size
 from anncore.evidence.speed import targets
 from anncore.evidence.study import BLOCKING, Study
+from anncore.evidence.surely_sentences import levels_texts, reversal_sentence
 from anncore.evidence.units import DATA_SETS, STATUS_VERBS, singular
 from anncore.evidence.verdicts import FEW_DATA_SETS, FEWEST_DATA_SETS
 
@@ -51,6 +54,8 @@ def audit(study: Study, pairs: int) -> list[Caution]:
         *_too_few(study, pairs),
         *_one_seed(study),
         *_one_decides(study),
+        *_levels(study),
+        *_reversals(study),
         *_selection_gap(study),
         *_target(study),
     ]
@@ -310,6 +315,18 @@ def _spelt(values: Iterable[Any]) -> list[str]:
     """Return values in words, numbers by size."""
     ordered = sorted(values, key=lambda item: (isinstance(item, str), item))
     return [short(item, 6) if isinstance(item, float) else str(item) for item in ordered]
+
+
+def _levels(study: Study) -> list[Caution]:
+    """Name the arms that end at several levels, so that their means describe few of the runs."""
+    return [Caution("levels", text) for text in levels_texts(levels_of(study), study.measures)]
+
+
+def _reversals(study: Study) -> list[Caution]:
+    """Name the arms that have a better mean and a worse worst decile than another."""
+    return [
+        Caution("risk", reversal_sentence(one, study.measures[one.problem])) for one in reversals(study)[:3]
+    ]
 
 
 def _target(study: Study) -> list[Caution]:

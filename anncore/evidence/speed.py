@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from anncore.contract.kinds import Array
 from anncore.evidence import stats
 from anncore.evidence.frame import refuse_other_frames
 from anncore.evidence.sources import Source, source_of
@@ -27,6 +28,7 @@ __all__ = [
     "typical_times",
 ]
 
+REACH, SPARE = 0.75, 0.1  # of the arms, and of the way from the start, for a target that can be reached
 POINTS, MOST = 100, 4.0  # AlgoPerf's grid over 1..4, and what it takes for a miss
 
 
@@ -36,24 +38,30 @@ def targets(source: Any) -> pd.DataFrame:
     Columns problem, metric, goal, target and origin, which says when the target was fixed:
 
         file     the experiment names it: `target` under [report], one number or a table by data set
-        tuning   the median over arms of best validation on the tuning seeds, known before the first trial
-                 of the report had run
-        report   nothing was tuned: the same median over the report's own trials, so chosen after the fact
+        tuning   what three quarters of the arms reached on the tuning seeds, with a tenth of the way to
+        spare,
+                 known before the first trial of the report had run
+        report   nothing was tuned: the same over the report's own trials, so chosen after the fact
 
-    An arm's best validation is the median over its seeds of the best score along a trial's learning curve,
-    for the configuration that was chosen (where nothing was tuned, for the arm). Trials without a curve of
-    the metric have their last score; one that diverged or failed counts as the worst, whatever it had
-    reached before. target is NaN where half of the arms or more never had a score.
+    A target that only the better half of the arms reached, and these barely, tells most of them by "never".
+    So it lies a tenth of the way back from the best validation that the worst of the best three quarters of
+    the arms had, towards the median score before training: on the scale of ratios where scores are compared
+    by ratios. An arm's best validation is the median over its seeds of the best score along a trial's
+    learning curve, for the configuration that was chosen (where nothing was tuned, for the arm). Trials
+    without a curve of the metric have their last score; one that diverged or failed counts as the worst,
+    whatever it had reached before. target is NaN where half of the arms or more never had a score.
     """
     import pandas as pd
 
     content = source_of(source)
     named, sign = content.options.get("target"), -1.0 if content.goal == "max" else 1.0
-    best = _best_validation(content, sign)
+    best = best_validation(content, sign)
+    starts = start_scores(content)
     rows = []
-    for problem in content.layout.measures:
-        middle = stats.median(best[best["problem"] == problem]["cost"].to_numpy(float))
-        target, origin = sign * middle, "tuning" if content.tuned else "report"
+    for problem, measure in content.layout.measures.items():
+        costs = best[best["problem"] == problem]["cost"].to_numpy(float)
+        target = _reachable(costs, starts.get(problem, math.nan), sign, measure.scale == "log")
+        origin = "tuning" if content.tuned else "report"
         by_name = named
         if isinstance(named, Mapping):
             by_name = named.get(problem, named.get(content.layout.data_sets[problem]))
@@ -71,7 +79,48 @@ def targets(source: Any) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["problem", "metric", "goal", "target", "origin"])
 
 
-def _best_validation(content: Source, sign: float) -> pd.DataFrame:
+def start_scores(content: Source) -> dict[str, float]:
+    """Return by problem the score before training: the median over arms of each one's median first value.
+
+    Of the tuning trials, so that it is known before the first trial of the report runs; of the report's own
+    where nothing was tuned, or where tuning left no curves. A problem without a learning curve of the metric
+    is left out.
+    """
+    own = _starts_of(content, content.trials, "label")
+    return {**own, **_starts_of(content, content.tune, "arm")} if content.tuned else own
+
+
+def _starts_of(content: Source, trials: pd.DataFrame, arm: str) -> dict[str, float]:
+    known = content.curves[(content.curves["metric"] == content.metric) & content.curves["value"].notna()]
+    first = known.sort_values("step", kind="stable").drop_duplicates("key")[["key", "value"]]
+    rows = trials[["key", "problem", arm]].merge(first, on="key")
+    medians = rows.groupby(["problem", arm])["value"].median().groupby("problem").median()
+    return {str(problem): float(score) for problem, score in medians.items()}
+
+
+def way_between(start: float, end: float, share: Any, log: bool) -> Any:
+    """Return what lies a share of the way from start to end: start · (end / start)^share, or linearly."""
+    return start * (end / start) ** share if log else start + (end - start) * share
+
+
+def _reachable(costs: Array, start: float, sign: float, log: bool) -> float:
+    """Return the score that the best three quarters of the arms reached with a tenth of the way to spare.
+
+    costs: each arm's best validation, infinite for none. NaN where half of the arms or more have none. Where
+    the worst of those arms did not get better than the start, the median arm counts; where not even that one
+    did, or where nobody knows the start, nothing is spared.
+    """
+    if not math.isfinite(stats.median(costs)):
+        return math.nan
+    known = np.sort(costs[np.isfinite(costs)])
+    wanted = [float(known[math.ceil(REACH * len(known)) - 1]), stats.median(costs)]
+    for cost in wanted:
+        if cost < sign * start:
+            return float(way_between(start, sign * cost, 1 - SPARE, log and min(start, sign * cost) > 0))
+    return sign * wanted[1]
+
+
+def best_validation(content: Source, sign: float) -> pd.DataFrame:
     """Return each arm's best validation on each problem as a cost: problem, arm, cost; +inf for none."""
     trials = content.tune
     if content.tuned and len(content.selection):
@@ -101,8 +150,9 @@ def time_to_target(
     """Return when each trial's curve first reached its problem's target: problem, arm, seed, target, time.
 
     curves: long, with problem, arm, seed, value and the column that `time` names, such as `curve_frame`
-    gives; a value equal to the target has reached it. A trial that never does takes infinitely long,
-    whether it ended early, diverged or failed. targets: by problem, or the frame of `targets`; a problem
+    gives; a value equal to the target has reached it. A trial that never does takes infinitely long, and so
+    does one that did not finish, whatever it had reached before: where there is a column status, only "ok"
+    counts. targets: by problem, or the frame of `targets`; a problem
     without a target, or with NaN, is left out. Between two evaluations nothing is interpolated.
     """
     import pandas as pd
@@ -112,6 +162,8 @@ def time_to_target(
     refuse_other_frames(curves, ("problem", "arm", "seed", "value", time), "curve_frame")
     target = curves["problem"].map(lambda problem: targets.get(problem, math.nan)).astype(float)
     reached = curves["value"] <= target if goal == "min" else curves["value"] >= target
+    if "status" in curves:
+        reached &= curves["status"] == "ok"
     first = curves[time].astype(float).where(reached, math.inf)
     timed = curves[["problem", "arm", "seed"]].assign(target=target, time=first)[target.notna()]
     names = ["problem", "arm", "seed", "target"]

@@ -99,7 +99,7 @@ def successes(study: Study) -> Successes | None:
     return Successes(
         rule,
         limits,
-        {problem: _rates(study, problem, table) for problem, table in outcomes.items()},
+        {problem: rates_on(study, problem, table) for problem, table in outcomes.items()},
         {problem: _pairs(study, problem, table) for problem, table in outcomes.items()},
         _over_all(study, outcomes),
     )
@@ -137,7 +137,7 @@ def outcomes_on(study: Study, problem: str, limit: Limit) -> pd.DataFrame:
     return pd.DataFrame(outcome, index=statuses.index, columns=statuses.columns)
 
 
-def _rates(study: Study, problem: str, outcomes: pd.DataFrame) -> list[Rate]:
+def rates_on(study: Study, problem: str, outcomes: pd.DataFrame) -> list[Rate]:
     """Return the arms' rates on a problem, the highest first, in the experiment's order where equal."""
     statuses = study.statuses(problem)
     rates = []
@@ -215,7 +215,7 @@ def _pairs(study: Study, problem: str, outcomes: pd.DataFrame) -> list[RatePair]
         _decided(study, problem, draft, float(p), blocked, len(drafts))
         for draft, p in zip(drafts, stats.holm(raw), strict=True)
     ]
-    places = {rate.arm: place for place, rate in enumerate(_rates(study, problem, outcomes))}
+    places = {rate.arm: place for place, rate in enumerate(rates_on(study, problem, outcomes))}
     return sorted(pairs, key=lambda pair: (places[pair.a], places[pair.b]))
 
 

@@ -41,8 +41,11 @@ from anncore.evidence.units import singular
 from anncore.evidence.verdicts import Comparison, compare, seed_claims
 from anncore.report import further, methods, tables
 from anncore.report.claim import claim_content
+from anncore.report.costs import cost_rows
 from anncore.report.encoding import encodings_content
+from anncore.report.run_times import run_time_content
 from anncore.report.success import success_content, success_findings
+from anncore.report.surely import levels_content, risk_content
 from anncore.report.tiers import beside_content, placed, tier_content, tiers_on
 
 SCHEMA = 2
@@ -76,8 +79,11 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         "success": success,
         "claim": claim,
         "improvement": further.improvement(study),
+        "levels": levels_content(study),
+        "risk": risk_content(study),
+        "run_times": run_time_content(study),
         "speed": further.speed(study),
-        "costs": further.costs(study),
+        "costs": cost_rows(study),
         "sensitivity": tables.sensitivity(study),
         "budget": further.budget(study),
         "selection": _selection(study),

@@ -16,6 +16,7 @@ from anncore.contract.errors import AnnxError
 from anncore.contract.kinds import Exporter, ExportInput
 from anncore.contract.registry import Registered
 from anncore.evidence.results import Results
+from anncore.evidence.risk import risks
 from anncore.evidence.study import Study
 from anncore.evidence.success import successes
 from anncore.evidence.units import FUNCTIONS, counted, metric_words
@@ -141,9 +142,9 @@ def leaderboard(results: Results) -> pd.DataFrame:
 
     Columns: problem, data_set, measure, goal, scale; arm, config, rank, status; n, ok, diverged, blocked
     (trials), and how many of the blocked ones have not_run or are left_out; value, low, high (mean with its
-    95 % interval), median, iqm; every other metric's mean; where the experiment says what success is,
-    successes, of success_n trials, success_rate and its interval success_low, success_high; and, over all
-    problems, mean_rank and wins.
+    95 % interval), median, iqm; worst_decile with the ends of its interval, worst_decile_better and _worse;
+    every other metric's mean; where the experiment says what success is, successes, of success_n trials,
+    success_rate and its interval success_low, success_high; and, over all problems, mean_rank and wins.
     """
     import pandas as pd
 
@@ -152,6 +153,7 @@ def leaderboard(results: Results) -> pd.DataFrame:
     overall = {row["arm"]: row for row in tables.overall(study, boards)}
     numbers = (*tables.COUNTS, "value", "low", "high", "median", "iqm")
     succeeded = _successes(study)
+    deciles = {(risk.problem, risk.arm): risk for risk in risks(study)}
     rows = []
     for problem, board in boards.items():
         measure = study.measures[problem]
@@ -164,6 +166,9 @@ def leaderboard(results: Results) -> pd.DataFrame:
                     "goal": measure.goal,
                     "scale": measure.scale,
                     **{name: row[name] for name in ("arm", "config", "rank", "status", *numbers)},
+                    "worst_decile": deciles[problem, row["arm"]].value,
+                    "worst_decile_better": deciles[problem, row["arm"]].low,
+                    "worst_decile_worse": deciles[problem, row["arm"]].high,
                     **row["metrics"],
                     **succeeded.get((problem, row["arm"]), {}),
                     "mean_rank": overall[row["arm"]]["mean_rank"],

@@ -6,17 +6,21 @@ Each function returns None where the results hold nothing to say it from.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from anncore.evidence.arms import Over, probability_of_improvement
 from anncore.evidence.budget import budget_curve
 from anncore.evidence.frame import NOT_RUN
+from anncore.evidence.run_times import average_run_time
 from anncore.evidence.sources import curve_frame, scores, tuning_scores
 from anncore.evidence.speed import performance_scores, targets, time_to_target, typical_times
 from anncore.evidence.stats import LEVEL
 from anncore.evidence.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def speed(study: Study) -> dict[str, Any] | None:
@@ -41,6 +45,7 @@ def speed(study: Study) -> dict[str, Any] | None:
     arms, places = list(study.arms), list(known["problem"])  # also those where nothing has run
     table, clock = (typical_times(times).reindex(index=arms, columns=places) for times in (steps, seconds))
     reached = np.isfinite(steps["time"]).groupby([steps["problem"], steps["arm"]]).agg(["sum", "size"])
+    restarts = _restarts(steps, curves)
     rows = []
     for problem in known["problem"]:
         for arm in study.arms:
@@ -48,6 +53,7 @@ def speed(study: Study) -> dict[str, Any] | None:
             typical = {"steps": float(table.loc[arm, problem]), "seconds": float(clock.loc[arm, problem])}
             if study.step_costs and (problem, arm) not in study.step_costs:
                 typical["seconds"] = math.nan  # nobody knows
+            typical["restarts"] = restarts.get((problem, arm), math.inf)
             rows.append({"problem": problem, "arm": arm, **typical, "reached": int(hit), "n": int(n)})
     done = [name for name in known["problem"] if not (study.statuses(name) == NOT_RUN).to_numpy().any()]
     return {
@@ -59,20 +65,15 @@ def speed(study: Study) -> dict[str, Any] | None:
     }
 
 
-def costs(study: Study) -> list[dict[str, Any]] | None:
-    """Return what a step of one trial takes in seconds, arm by arm; None where nobody measured it."""
-    rows = [
-        {
-            "problem": problem,
-            "arm": arm,
-            "seconds": cost.seconds,
-            "median": cost.median,
-            "high": cost.high,
-            "trials": cost.trials,
-        }
-        for (problem, arm), cost in study.step_costs.items()
-    ]
-    return rows or None
+def _restarts(times: pd.DataFrame, curves: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """Return each arm's `average_run_time` to its problem's target by problem and arm."""
+    spent = curves.groupby(["problem", "arm", "seed"])["step"].max()
+    whole = times.join(spent.rename("spent"), on=["problem", "arm", "seed"])
+    whole["spent"] = whole["spent"].fillna(0.0)  # a trial that failed at once made no step
+    return {
+        (str(problem), str(arm)): average_run_time(own["time"].to_numpy(float), own["spent"].to_numpy(float))
+        for (problem, arm), own in whole.groupby(["problem", "arm"], sort=False)
+    }
 
 
 def _scores(table: Any) -> list[dict[str, Any]]:
@@ -122,7 +123,7 @@ def improvement(study: Study) -> dict[str, Any] | None:
     over: Over = "data sets" if len(set(study.dataset_of.values())) > 1 else "seeds"
     level = study.level if over == "seeds" else LEVEL  # data sets are looked at once, at the end
     table = probability_of_improvement(scores(study), over=over, level=level)
-    if table["problem"].nunique() > 1 or not table["probability"].notna().any():
+    if len(set(table["problem"])) > 1 or not table["probability"].notna().any():
         return None  # variants of one data set: each speaks for itself
     names = ["a", "b", "probability", "low", "high", "n"]
     return {"over": over, "pairs": table[names].to_dict("records")}

@@ -14,7 +14,7 @@ from anncore.evidence.signed_rank import EXACT_PAIRS, TAIL_ERROR
 from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
 from anncore.evidence.verdicts import FEWEST_DATA_SETS
 from anncore.experiment.document import show
-from anncore.report import words
+from anncore.report import run_times, surely, words
 from anncore.report.success import success_sentence
 
 REFERENCES = (
@@ -88,6 +88,9 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
         paragraphs.append(("Tiers", TIERS))
     if content["improvement"] is not None:
         paragraphs.append(("Probability of improvement", _improvement(content)))
+    paragraphs += surely.methods_paragraphs(content)
+    if content["run_times"] is not None:
+        paragraphs.append(("Run times", run_times.methods_text(content)))
     if content["speed"] is not None:
         paragraphs.append(("Speed", _speed(content)))
     if content["sensitivity"]:
@@ -101,6 +104,8 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
         *(MIRSKY if len(content["arms"]) > 1 else ()),
         *(SUCCESS if content["success"] is not None else ()),
         *(SEQUENTIAL if content["rounds"] is not None else ()),
+        *surely.references(content),
+        *(run_times.REFERENCES if content["run_times"] is not None else ()),
         *(SPEED if content["speed"] is not None and content["speed"]["scores"] else ()),
         *(BUDGET if content["budget"] else ()),
     ]
@@ -559,25 +564,31 @@ def _speed(content: Mapping[str, Any]) -> str:
     origins = {target["origin"] for target in speed["targets"]}
     origin_words = {
         "file": "the experiment file names it",
-        "tuning": "the median over arms of their best validation; that of an arm is the median over tuning "
-        "seeds of the best value along the chosen configuration's learning curve, and is known before the "
-        "first trial of the report runs",
-        "report": "nothing was tuned, so it is the median over arms of the best values along these very "
-        "trials' learning curves, chosen after the fact",
+        "tuning": "it lies a tenth of the way back to the start from the best validation that the worst of "
+        "the best three quarters of the arms had, so that most arms can reach it; that of an arm is the "
+        "median over tuning seeds of the best value along the chosen configuration's learning curve, and is "
+        "known before the first trial of the report runs",
+        "report": "nothing was tuned, so it lies a tenth of the way back to the start from the best value "
+        "along these very trials' learning curves that the worst of the best three quarters of the arms had, "
+        "chosen after the fact",
     }
     fixed = "; or ".join(text for origin, text in origin_words.items() if origin in origins)
     what = metric_words(speed["metric"], content["unit"]).replace("function value", "the function")
     text = (
-        f"The target is a value of {what} ({fixed}). A trial's time is that of its first evaluation at or "
-        "beyond the target. A trial that never gets there, or does not finish, takes infinitely long; no "
-        "trial is left out. "
+        f"A single target is a value of {what} ({fixed}). A trial's time is that of its first evaluation at "
+        "or beyond the target. A trial that never gets there, or does not finish, takes infinitely long; no "
+        "trial is left out. With restarts: the steps that all seeds made until they reached the target or "
+        "ended, over the number of seeds that reached it, which is what an arm takes on average that is "
+        "begun anew after each miss (average run time, Hansen et al. 2021). "
     )
     if speed["clock"] == "alone":
         text += (
             "Seconds are steps times the cost of a step, without evaluations: after the sweep, one arm's "
             "trials at a time trained as a stack of their own, equally many of each arm, by turns; the cost "
-            "is the least of the turns, as other work of the machine only adds to it. It holds for "
-            "this machine, and ranks no arm here."
+            "is the least of the turns, as other work of the machine only adds to it. An arm costs more than "
+            "the cheapest one where even its fastest turn takes longer than three quarters of the other's "
+            "turns; what lies within that spread is not told apart. All of it holds for this machine and "
+            "this one process, and no test is made."
         )
     else:
         text += (

@@ -15,7 +15,7 @@ from anncore.contract.kinds.sections import PLACES
 from anncore.evidence.claim import column_words
 from anncore.evidence.sentences import SEEDS, counted
 from anncore.evidence.units import metric_words, sentence, singular
-from anncore.report import words
+from anncore.report import costs, run_times, surely, words
 from anncore.report.encoding import encoding_caption, encoding_rows, encoding_sentence
 from anncore.report.printable import printable, spelt
 from anncore.report.success import caption_of_pairs, pair_rows, rate_rows, success_sentence
@@ -315,7 +315,9 @@ def claimed_by(claim: Mapping[str, Any], content: Mapping[str, Any]) -> str:
     return f"{said}; the gain is how much lower that of the other is" if ratios else said
 
 
-def _comparisons(caption: str, comparisons: Sequence[Mapping[str, Any]], best: str) -> list[Table]:
+def _comparisons(
+    caption: str, comparisons: Sequence[Mapping[str, Any]], best: str, name: str = "differences"
+) -> list[Table]:
     """Return the comparisons as rows, without those that have no pair of trials, in a table if there are any.
 
     Where there are very many, those of the best arm.
@@ -340,7 +342,7 @@ def _comparisons(caption: str, comparisons: Sequence[Mapping[str, Any]], best: s
         ]
         for c in comparisons
     ]
-    return [table(caption, header, rows, "differences")]
+    return [table(caption, header, rows, name)]
 
 
 def _per_data_set(content: Mapping[str, Any]) -> Section | None:
@@ -355,10 +357,17 @@ def _per_data_set(content: Mapping[str, Any]) -> Section | None:
             caption = f"Paired differences on {problem}, {counted(n, SEEDS)}{once}."
             best = content["leaderboard"]["problems"][problem][0]["arm"]
             tables += _comparisons(caption, comparisons, best)
+        rates = surely.rate_table(content, problem)
+        tables += [table(*rates, "level-rates")] if rates is not None else []
         tables = [replace(one, detail=True) for one in tables] if many else tables
         said = content["comparisons"]["sentences"][problem]
         parts.append(
-            Section(f"data-set-{place + 1}", problem, paragraphs=[said] if said else [], tables=tables)
+            Section(
+                f"data-set-{place + 1}",
+                problem,
+                paragraphs=[*([said] if said else []), *surely.paragraphs(content, problem)],
+                tables=tables,
+            )
         )
     one = singular(content["unit"])
     title = f"{one.capitalize()} by {one}"
@@ -381,6 +390,7 @@ def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
         "95 % interval",
         "median",
         "IQM",
+        "worst decile",
         "ok",
     ]
     metrics = [[Cell(words.metric(row, name, content.get("shares", ()))) for name in others] for row in board]
@@ -397,6 +407,7 @@ def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
                 Cell(words.spread(row, measure), row["low"]),
                 Cell(words.value(row["median"], measure), row["median"]),
                 Cell(words.value(row["iqm"], measure), row["iqm"]),
+                Cell(*surely.decile(content, problem, row["arm"], measure)),
                 Cell(words.share(row["ok"], row["n"])),
             ]
         )
@@ -414,17 +425,22 @@ def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
 
 def _speed(content: Mapping[str, Any]) -> Section | None:
     figures, speed = _figures(content, "speed"), content["speed"]
+    said, tables = _run_times(content)
+    spent, prices = costs.cost_sentence(content), costs.cost_table(content)
+    said += [spent] if spent else []
+    priced = [table(*prices, "step-costs")] if prices is not None else []
     if speed is None:
-        return Section("speed", "Speed", figures=figures) if figures else None
-    tables = []
+        tables += priced
+        some = figures or said or tables
+        return Section("speed", "Speed", paragraphs=said, tables=tables, figures=figures) if some else None
     if speed["scores"]:
         caption = "Performance profile's score: 1 is the fastest everywhere, 0 nowhere near."
         rows = [[row["arm"], *words.profile_cells(row)] for row in speed["scores"]]
         tables.append(table(caption, ["arm", "score", "without one other"], rows, "profile-scores"))
     what = metric_words(speed["metric"], content["unit"])
     caption = (
-        f"Median time at which {what} first reaches the target; “never” where "
-        "half of the seeds or more miss it. "
+        f"Median time at which {what} first reaches a single target; “never” where half of the seeds or more "
+        "miss it. With restarts: the average where a trial that misses it is begun anew. "
         + (
             "Seconds: steps times what one costs the arm alone."
             if speed["clock"] == "alone"
@@ -432,11 +448,27 @@ def _speed(content: Mapping[str, Any]) -> Section | None:
             "apart."
         )
     )
-    header = [singular(content["unit"]), "arm", "target", "steps", "seconds", "reached"]
-    tables.append(table(caption, header, _time_rows(content), "times-to-target"))
-    return Section(
-        "speed", "Speed", paragraphs=[words.speed_sentence(content)], tables=tables, figures=figures
-    )
+    header = [singular(content["unit"]), "arm", "target", "steps", "with restarts", "seconds", "reached"]
+    tables += [table(caption, header, _time_rows(content), "times-to-target"), *priced]
+    paragraphs = [*said, words.speed_sentence(content)]
+    return Section("speed", "Speed", paragraphs=paragraphs, tables=tables, figures=figures)
+
+
+def _run_times(content: Mapping[str, Any]) -> tuple[list[str], list[Table]]:
+    """Return what is said of many targets, with its tables; a report of an older annx says nothing."""
+    times = content.get("run_times")
+    if times is None:
+        return [], []
+    tables = []
+    for whole in (True, False):
+        header, rows = run_times.area_rows(content, whole)
+        if rows:
+            name = "speed" if whole else "speed-by-problem"
+            tables.append(table(run_times.area_caption(content, whole), header, rows, name))
+    for where, pairs in run_times.shown_pairs(times).items():
+        caption = run_times.pair_caption(where, pairs, content["unit"])
+        tables += _comparisons(caption, pairs, run_times.fastest(times, where), "speed-differences")
+    return [text for text in (times["headline"], run_times.ladder_sentence(content)) if text], tables
 
 
 def _time_rows(content: Mapping[str, Any]) -> list[list[Cell]]:
@@ -451,6 +483,7 @@ def _time_rows(content: Mapping[str, Any]) -> list[list[Cell]]:
             Cell(row["arm"]),
             Cell(words.plain_number(target[row["problem"]])),
             Cell(words.steps(row), words.finite(row["steps"])),
+            Cell(run_times.single_target_steps(row), words.finite(row.get("restarts"))),
             Cell(words.time_in_seconds(row), words.finite(row["seconds"])),
             Cell(words.share(row["reached"], row["n"])),
         ]

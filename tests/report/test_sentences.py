@@ -111,6 +111,7 @@ def worlds() -> Iterator[tuple[str, Results]]:
     yield from _rules()
     yield from _successes()
     yield from _claims()
+    yield from _surely()
 
 
 def _sizes() -> Iterator[tuple[str, Results]]:
@@ -359,6 +360,15 @@ def _claims() -> Iterator[tuple[str, Results]]:
     yield "claims of success", stating(make_results(**options, score=scored, report=rule), several)
 
 
+def _surely() -> Iterator[tuple[str, Results]]:
+    """Yield sweeps whose runs end at two levels, or whose worst tenth tells another story than the mean."""
+
+    def risky(problem: str, arm: str, seed: int) -> float:
+        return (0.25 if arm == "sgd" else (0.5, 0.1, 0.1)[seed % 3]) * (1 + 0.02 * math.sin(37 * seed))
+
+    yield "levels and deciles", make_results(**{**ONE_RATE, "seeds": range(100, 160)}, score=risky)
+
+
 def scored_apart(problem: str, arm: str, seed: int) -> float:
     factor = {"xor": 1000, "iris": 10}[problem] if arm == "sgd" else 1
     return factor * scored(problem, arm, seed)
@@ -407,6 +417,11 @@ def sentences_of(content: dict[str, Any]) -> Iterator[str]:
     for pairs in (content["comparisons"]["overall"], *content["comparisons"]["problems"].values()):
         yield from (pair["sentence"] for pair in pairs)
     yield from filter(None, content["comparisons"]["sentences"].values())
+    times, levels = content["run_times"], content["levels"]
+    if times is not None:
+        yield from filter(None, [times["headline"]])
+    yield from (row["sentence"] for row in (*levels["arms"], *levels["thresholds"].values()))
+    yield from (row["sentence"] for row in content["risk"]["reversals"])
     if content["success"] is not None:
         compared = content["success"]["comparisons"]
         yield content["success"]["headline"]

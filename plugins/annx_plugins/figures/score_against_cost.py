@@ -137,6 +137,7 @@ class ScoreAgainstCost(Figure):
             if len(fast) > 1:
                 who = f"{cheapest}, among the {word}"
             said = f"{lead} scores best{where} and takes {times} as {who}"
+            said += f" ({self._spread(points, lead, cheapest)})" if seconds else ""
         lost = {arm: sum(own[arm].dominated for own in points.values() if arm in own) for arm in prices}
         worst = max(lost, key=lambda arm: lost[arm])
         if not lost[worst]:
@@ -150,6 +151,13 @@ class ScoreAgainstCost(Figure):
             for arm, point in own.items() if lead in own else ():
                 ratios.setdefault(arm, []).append(point.cost / own[lead].cost)
         return {arm: float(np.median(by_problem)) for arm, by_problem in ratios.items()}
+
+    def _spread(self, points: Mapping[str, Mapping[str, _Point]], lead: str, cheapest: str) -> str:
+        """Write between what ends the leader's cost over the cheapest one's lies: the medians of panels."""
+        both = [(own[lead], own[cheapest]) for own in points.values() if lead in own and cheapest in own]
+        low = float(np.median([mine.cost / theirs.dear for mine, theirs in both]))
+        high = float(np.median([mine.dear / theirs.cost for mine, theirs in both]))
+        return f"{number(low, 2)} to {number(high, 2)} over the turns"
 
     def _fastest(self, points: Mapping[str, Mapping[str, _Point]], prices: Mapping[str, float]) -> list[str]:
         """Return the cheapest arm and those that are not surely dearer in more than half of the panels."""
