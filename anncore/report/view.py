@@ -15,7 +15,7 @@ from anncore.contract.kinds.sections import PLACES
 from anncore.evidence.claim import column_words
 from anncore.evidence.sentences import SEEDS, counted
 from anncore.evidence.units import metric_words, sentence, singular
-from anncore.report import words
+from anncore.report import factorial, words
 from anncore.report.encoding import encoding_caption, encoding_rows, encoding_sentence
 from anncore.report.printable import printable, spelt
 from anncore.report.success import caption_of_pairs, pair_rows, rate_rows, success_sentence
@@ -132,6 +132,7 @@ def sections(content: Mapping[str, Any]) -> list[Section]:
     """
     ours = [
         _success(content),
+        _factorial(content),
         _differences(content),
         _leaderboard(content),
         _per_data_set(content),
@@ -254,6 +255,36 @@ def _encodings(content: Mapping[str, Any]) -> Section | None:
             for done in sets
             if done["encodings"]
         ],
+    )
+
+
+def _factorial(content: Mapping[str, Any]) -> Section | None:
+    """Return what factors do together; most experiments vary a single kind, of which there is nothing."""
+    factors = content.get("factorial")
+    if factors is None or not factors["analyses"]:
+        return None
+    made = [one for one in factors["analyses"] if not one["note"]]
+    # Where one analysis decides, the tables of the others are in report.json.
+    shown = [one for one in made if one["decides"]] or made
+    tables = []
+    for one in shown:
+        tables += [table(*factorial.rows_table(pair, one), "best-per-level") for pair in one["together"]]
+        if one["comparisons"] and any(one["comparisons"].values()):
+            tables.append(table(*factorial.marginal_table(one), "marginal-effects"))
+        if one["trends"]:
+            tables.append(table(*factorial.trend_table(one), "trends"))
+    if any(one["together"] for one in made):
+        tables.append(table(*factorial.interaction_table({**factors, "analyses": made}), "interactions"))
+    if factors["shares"]:
+        tables.append(table(*factorial.shares_table(factors), "variance"))
+    texts = [text for one in shown for text in one["sentences"]]
+    notes = dict.fromkeys(one["note"] for one in factors["analyses"] if one["note"])
+    return Section(
+        "factorial",
+        factorial.section_title(factors),
+        paragraphs=[*texts, *notes, *filter(None, [factors["shares_sentence"]])],
+        tables=tables,
+        figures=_figures(content, "factorial"),
     )
 
 
