@@ -17,13 +17,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from anncore.contract.kinds import Array
 from anncore.evidence import stats
-from anncore.evidence.factors import BETWEEN, Factor, Grid, LeftOut, complete_grid, factors_of
+from anncore.evidence.factors import Factor, Factors, Grid, complete_grid, factors_of
 from anncore.evidence.interaction import Interaction, interaction
 from anncore.evidence.mean_difference import mean_difference, mean_p
 from anncore.evidence.measures import shared_rope
@@ -33,6 +33,9 @@ from anncore.evidence.trend import Trend, trend
 from anncore.evidence.units import SEEDS
 from anncore.evidence.variance_shares import Lead, Share, variance_shares
 from anncore.evidence.verdicts import Comparison, compare, judge_problems, pairs_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Depends = Literal["depends", "undecided", "additive", "none", "too_few", "rounds"]
 MOST_CONTRASTS = 2_000  # of an interaction, that a test of equivalence looks at
@@ -66,6 +69,21 @@ class Row(NamedTuple):
     tested: bool
 
 
+class Cell(NamedTuple):
+    """A combination of levels with its mean cost, and how much better than the average one it is.
+
+    arm: "" where it is an average over the levels of other factors. gain with low and high as the effect of a
+    `Marginal`.
+    """
+
+    levels: tuple[str, ...]
+    arm: str
+    cost: float
+    gain: float
+    low: float
+    high: float
+
+
 @dataclass(frozen=True)
 class Together:
     """Two factors together: does the effect of `second` depend on `first`?
@@ -74,7 +92,8 @@ class Together:
     what is worth having), "none" (nothing but rounding), "undecided", "too_few" blocks, or "rounds", where no
     test is valid. p: of `interaction`, after Holm. rows: by level of `first`. common: the levels of `second`
     that no other one beats at any level of `first`; where the verdict is "depends" and there is none, the best
-    level of `second` depends on `first`. comparisons: those inside of the rows, by level of `first`.
+    level of `second` depends on `first`. comparisons: those inside of the rows, by level of `first`. cells:
+    the table of both, averaged over all other factors, row by row.
     """
 
     first: str
@@ -86,6 +105,7 @@ class Together:
     rows: tuple[Row, ...]
     common: tuple[str, ...]
     comparisons: Mapping[str, Sequence[Comparison]]
+    cells: tuple[Cell, ...]
 
     @property
     def best_changes(self) -> bool:
@@ -94,25 +114,16 @@ class Together:
 
 
 class Best(NamedTuple):
-    """The combination with the lowest mean cost, how many others it beats, and which it does not."""
+    """The combination with the lowest mean cost, which others it beats, and which it does not.
+
+    Of all arms, those included whose levels are left out of the rest. lost: the arms without a mean cost, as
+    trials failed.
+    """
 
     arm: str
     beaten: tuple[str, ...]
     alike: tuple[str, ...]
-
-
-class Cell(NamedTuple):
-    """A combination of levels with its mean cost, and how much better than the average one it is.
-
-    gain with low and high as the effect of a `Marginal`.
-    """
-
-    levels: tuple[str, ...]
-    arm: str
-    cost: float
-    gain: float
-    low: float
-    high: float
+    lost: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -177,7 +188,7 @@ def factorial(study: Study, claims: Mapping[str, Sequence[Comparison]]) -> Facto
     over_all = None
     if len(set(study.dataset_of.values())) > 1:
         costs, scale = by_data_set(study)
-        draft = _Draft("", study.unit, scale, whole, _table(whole, costs, known.arms), None)
+        draft = _Draft("", study.unit, scale, whole, _table(whole, costs, known.arms), costs, None)
         if not whole.note:
             rope = shared_rope(list(study.measures.values()), scale)
             draft = draft._replace(rope=rope)
@@ -215,14 +226,15 @@ class _Draft(NamedTuple):
     scale: str
     grid: Grid
     table: Array  # (blocks, levels, ...)
+    costs: pd.DataFrame  # by block and arm, those of levels that are left out too
     rope: float | None
 
 
-def _on_problem(study: Study, known: Any, problem: str) -> _Draft:
+def _on_problem(study: Study, known: Factors, problem: str) -> _Draft:
     grid = complete_grid(study, known, [problem])
-    measure = study.measures[problem]
-    table = _table(grid, study.costs(problem), known.arms)
-    return _Draft(problem, SEEDS, measure.scale, grid, table, measure.rope)
+    measure, costs = study.measures[problem], study.costs(problem)
+    table = _table(grid, costs, known.arms)
+    return _Draft(problem, SEEDS, measure.scale, grid, table, costs, measure.rope)
 
 
 def _table(grid: Grid, costs: Any, arms: Mapping[tuple[str, ...], str]) -> Array:
@@ -230,7 +242,7 @@ def _table(grid: Grid, costs: Any, arms: Mapping[tuple[str, ...], str]) -> Array
     return empty if grid.note else grid.table(costs, arms)
 
 
-def _shares(study: Study, known: Any, whole: Grid) -> tuple[list[Share], Lead | None, bool]:
+def _shares(study: Study, known: Factors, whole: Grid) -> tuple[list[Share], Lead | None, bool]:
     """Return the shares of variance over all problems, where each has two complete seeds."""
     if whole.note:
         return [], None, False
@@ -249,7 +261,7 @@ def _shares(study: Study, known: Any, whole: Grid) -> tuple[list[Share], Lead | 
 
 
 def _analysed(
-    study: Study, known: Any, drafts: Mapping[str, _Draft], claims: Mapping[str, Sequence[Comparison]]
+    study: Study, known: Factors, drafts: Mapping[str, _Draft], claims: Mapping[str, Sequence[Comparison]]
 ) -> dict[str, Analysis]:
     """Analyse drafts that share their corrections: the problems, or the only one over all."""
     open_ = {name: draft for name, draft in drafts.items() if not draft.grid.note}
@@ -264,18 +276,18 @@ def _analysed(
                 draft.where, draft.unit, 0, draft.scale, draft.grid, draft.grid.note
             )
             continue
-        cells = _cells(draft, known.arms)
+        cells = _cells(draft, draft.table, draft.grid.factors, known.arms)
         analyses[name] = Analysis(
             draft.where,
             draft.unit,
             len(draft.table),
             draft.scale,
             draft.grid,
-            best=_best(cells, claims.get(name, ())),
+            best=_best(draft.costs, claims.get(name, ())),
             cells=cells,
             marginals=_marginals(draft),
             comparisons=_by(marginal[name], [factor.name for factor in draft.grid.factors]),
-            together=_together(draft, inside[name], tests[name]),
+            together=_together(draft, inside[name], tests[name], known.arms),
             trends=trends[name],
         )
     return analyses
@@ -365,23 +377,30 @@ def _centre(draft: _Draft, gaps: Array) -> tuple[float, float, float]:
     return estimate.value, estimate.low, estimate.high
 
 
-def _cells(draft: _Draft, arms: Mapping[tuple[str, ...], str]) -> tuple[Cell, ...]:
-    factors, table = draft.grid.factors, draft.table
+def _cells(
+    draft: _Draft, table: Array, factors: Sequence[Factor], arms: Mapping[tuple[str, ...], str]
+) -> tuple[Cell, ...]:
     average = table.reshape(len(table), -1).mean(axis=1)
     cells = []
     for place in np.ndindex(*table.shape[1:]):
         levels = tuple(factor.levels[i] for factor, i in zip(factors, place, strict=True))
         costs = table[(slice(None), *place)]
-        cells.append(Cell(levels, arms[levels], float(costs.mean()), *_centre(draft, average - costs)))
+        centre = _centre(draft, average - costs)
+        cells.append(Cell(levels, arms.get(levels, ""), float(costs.mean()), *centre))
     return tuple(cells)
 
 
-def _best(cells: Sequence[Cell], claims: Sequence[Comparison]) -> Best:
-    best = min(cells, key=lambda cell: cell.cost).arm
-    ordered = [cell.arm for cell in sorted(cells, key=lambda cell: cell.cost) if cell.arm != best]
+def _best(costs: pd.DataFrame, claims: Sequence[Comparison]) -> Best:
+    means = {arm: float(costs[arm].mean(skipna=False)) for arm in costs.columns}
+    known = sorted((arm for arm in means if not math.isnan(means[arm])), key=lambda arm: means[arm])
+    best, *others = known
     won = {claim.b for claim in claims if claim.a == best and claim.verdict == "better"}
-    beaten = tuple(arm for arm in ordered if arm in won)
-    return Best(best, beaten, tuple(arm for arm in ordered if arm not in won))
+    return Best(
+        best,
+        tuple(arm for arm in others if arm in won),
+        tuple(arm for arm in others if arm not in won),
+        tuple(arm for arm in means if arm not in known),
+    )
 
 
 # ---------------------------------------------------------------- two factors together
@@ -450,12 +469,16 @@ def _is_additive(draft: _Draft, table: Array) -> bool:
 
 
 def _together(
-    draft: _Draft, inside: Sequence[tuple[tuple[str, ...], Comparison]], tests: Sequence[_Tested]
+    draft: _Draft,
+    inside: Sequence[tuple[tuple[str, ...], Comparison]],
+    tests: Sequence[_Tested],
+    arms: Mapping[tuple[str, ...], str],
 ) -> tuple[Together, ...]:
     rows = []
     for (first, second), tested in zip(_axes(draft.grid.factors), tests, strict=True):
         own, other = (draft.grid.factors[axis - 1] for axis in (first, second))
-        means = _averaged(draft.table, [first, second]).mean(axis=0)
+        table = _averaged(draft.table, [first, second])
+        means = table.mean(axis=0)
         by_level = {
             level: [verdict for at, verdict in inside if at == (own.name, other.name, level)]
             for level in own.levels
@@ -464,12 +487,27 @@ def _together(
             _row(level, other.levels, means[place], by_level[level]) for place, level in enumerate(own.levels)
         )
         common = tuple(level for level in other.levels if all(level in row.unbeaten for row in own_rows))
-        rows.append(Together(own.name, other.name, *_ordered(tested), own_rows, common, by_level))
+        cells = _cells(draft, table, (own, other), {})
+        if len(draft.grid.factors) == 2:
+            turned = first > second
+            cells = tuple(
+                cell._replace(arm=arms[cell.levels[::-1] if turned else cell.levels]) for cell in cells
+            )
+        rows.append(
+            Together(
+                own.name,
+                other.name,
+                tested.verdict,
+                tested.test,
+                tested.p,
+                tested.needed,
+                own_rows,
+                common,
+                by_level,
+                cells,
+            )
+        )
     return tuple(rows)
-
-
-def _ordered(tested: _Tested) -> tuple[Depends, Interaction, float | None, int | None]:
-    return tested.verdict, tested.test, tested.p, tested.needed
 
 
 def _row(level: str, levels: Sequence[str], means: Array, claims: Sequence[Comparison]) -> Row:
@@ -514,6 +552,3 @@ def _trends(study: Study, drafts: Mapping[str, _Draft]) -> dict[str, tuple[Trend
         name: tuple(one.adjusted(float(next(adjusted)), least[name]) for one in own)
         for name, own in found.items()
     }
-
-
-__all__ = ["BETWEEN", "Analysis", "Factorial", "LeftOut", "Together", "factorial"]

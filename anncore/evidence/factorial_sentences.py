@@ -62,12 +62,14 @@ def best_sentence(analysis: Analysis) -> str:
     assert best is not None, "an analysis has a best combination"
     what, where = combination(analysis.grid.factors), where_words(analysis)
     others = len(best.beaten) + len(best.alike)
+    lost = f"; {joined(best.lost, MOST_NAMED)} could not be compared" if best.lost else ""
     if not best.alike:
-        return f"{best.arm} is the best {what} {where}: it beats {_all(others)}."
+        return f"{best.arm} is the best {what} {where}: it beats {_all(others)}{lost}."
     rest = f"{joined(best.alike, MOST_NAMED)} cannot be told apart from it"
     if not best.beaten:
-        return f"{best.arm} leads {where} as a {what}, but is told apart from none of the other {others}."
-    return f"{best.arm} is the best {what} so far {where}: it beats {len(best.beaten)} of {others}, and {rest}."
+        return f"{best.arm} leads {where} as a {what}, but is told apart from none of the other {others}{lost}."
+    so_far = f"{best.arm} is the best {what} so far {where}: it beats {len(best.beaten)} of {others}"
+    return f"{so_far}, and {rest}{lost}."
 
 
 def _all(others: int) -> str:
@@ -159,7 +161,10 @@ def one_by_one(result: Factorial, unit: str) -> str:
 def interaction_sentence(pair: Together, analysis: Analysis, rope: float | None) -> str:
     """Say what the test of an interaction found, with its numbers."""
     clause = depends_clause(pair, analysis, rope)
-    text = f"{where_words(analysis).capitalize() if not analysis.where else f'On {analysis.where}'}, {clause}"
+    if pair.verdict == "too_few" and not analysis.where:  # which says already what are too few
+        return f"{clause}."
+    where = where_words(analysis)
+    text = f"{where[0].upper()}{where[1:]}, {clause}"
     if pair.verdict == "depends" and pair.best_changes:
         text += f" (interaction {p_value(pair.p)})"
     return f"{text}."
@@ -173,6 +178,7 @@ def marginal_sentence(factor: Factor, analysis: Analysis) -> str:
     if not claims:
         return ""
     if all(claim.verdict == "too_few" for claim in claims):
+        averaged = averaged if analysis.where else f"Averaged over the {joined(others)}"
         few = f"{counted(analysis.n, analysis.unit)} {'is' if analysis.n == 1 else 'are'} too few"
         return f"{averaged}, {few} to tell {plural(factor.name)} apart."
     wins = [claim for claim in claims if claim.verdict == "better"]
@@ -214,7 +220,8 @@ def trend_sentence(one: Trend, analysis: Analysis, label: str) -> str:
     start = f"{where_words(analysis)[:1].upper()}{where_words(analysis)[1:]}"
     if one.verdict == "too_few":
         few = f"{counted(one.n, analysis.unit)} {'is' if one.n == 1 else 'are'} too few"
-        return f"{start}, {few} for a trend of {what}{within} {range_}."
+        few = f"{start}, {few}" if analysis.where else few
+        return f"{few} for a trend of {what}{within} {range_}."
     if one.verdict == "undecided":
         return f"{start}, no trend of {what} is shown{within} {range_} ({p_value(one.p)})."
     way = "better" if one.verdict == "falls" else "worse"
@@ -247,7 +254,7 @@ def shares_sentence(shares: Sequence[Share], lead: Lead | None, unit: str, label
     here = f"on these {counted(problems, unit)}" if problems > 1 else f"on this {singular(unit)}"
     named = [one for one in ordered if one.share >= LEAST_NAMED]
     if lead is None or not lead.apart:
-        first = named[: max(2, 0)]
+        first = named[:2]
         text = " and ".join(f"{part_words(one.part, unit)} ({percent(one.share, 0)})" for one in first)
         rest = _rest(named[2:], unit)
         few = "" if lead is not None else "; two seeds are too few for intervals"
@@ -255,20 +262,20 @@ def shares_sentence(shares: Sequence[Share], lead: Lead | None, unit: str, label
             return f"Of the variance{of} {here}, {part_words(first[0].part, unit)} makes nearly all{few}."
         return (
             f"What matters most {here} is not decided between {text} of the variance{of}"
-            f"{f'; then come {rest}' if rest else ''}{few}."
+            f"{f'; next comes {rest}' if rest else ''}{few}."
         )
     first_share = by_part[lead.first]
     between = f"95 % interval {100 * first_share.low:.0f} to {100 * first_share.high:.0f} %"
     rest = _rest([one for one in named if one.part != lead.first], unit)
     return (
         f"What matters most {here} is {part_words(lead.first, unit)}: it makes {percent(first_share.share, 0)} "
-        f"of the variance{of} ({between}){f'; then come {rest}' if rest else ''}."
+        f"of the variance{of} ({between}){f'; next comes {rest}' if rest else ''}."
     )
 
 
 def _rest(shares: Sequence[Share], unit: str) -> str:
     texts = [f"{part_words(one.part, unit)} ({percent(one.share, 0)})" for one in shares[:MOST_NAMED]]
-    return joined(texts)
+    return ", then ".join(texts)
 
 
 def left_out_sentence(analysis: Analysis) -> str:

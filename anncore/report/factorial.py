@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from anncore.evidence.factorial import Analysis, Factorial, Together, factorial
+from anncore.evidence.factorial import Analysis, Cell, Factorial, Together, factorial
 from anncore.evidence.factorial_sentences import (
     best_sentence,
     combination,
@@ -86,7 +86,7 @@ def _rope(study: Study, analysis: Analysis) -> float | None:
 def _variance_of(study: Study, label: str) -> str:
     """Say of what the variance is: of the metric, on the scale on which differences are taken."""
     logs = any(measure.scale == "log" for measure in study.measures.values())
-    return f"log {label}" if logs and label else label
+    return f"the logarithm of {label}" if logs and label else label
 
 
 def _factor(factor: Any) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _analysis(study: Study, one: Analysis, label: str, *, decides: bool) -> dict
         "factors": [_factor(factor) for factor in one.grid.factors],
         "left_out": [left._asdict() for left in one.grid.left_out],
         "best": None if one.best is None else {name: _plain(v) for name, v in one.best._asdict().items()},
-        "cells": [{**cell._asdict(), "levels": list(cell.levels)} for cell in one.cells],
+        "cells": [_cell(cell, one) for cell in one.cells],
         "marginals": [marginal._asdict() for marginal in one.marginals],
         "comparisons": {
             name: [with_sentence(claim) for claim in claims]
@@ -140,6 +140,15 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
+def _cell(cell: Cell, analysis: Analysis) -> dict[str, Any]:
+    """Return a cell with where it stands: "best", "alike" or "beaten"; "" where it is no arm by itself."""
+    best = analysis.best
+    standing = ""
+    if best is not None and cell.arm:
+        standing = "best" if cell.arm == best.arm else "beaten" if cell.arm in best.beaten else "alike"
+    return {**cell._asdict(), "levels": list(cell.levels), "standing": standing}
+
+
 def _pair(pair: Together, analysis: Analysis, rope: float | None) -> dict[str, Any]:
     return {
         "first": pair.first,
@@ -153,6 +162,7 @@ def _pair(pair: Together, analysis: Analysis, rope: float | None) -> dict[str, A
         "needed": pair.needed,
         "rows": [{name: _plain(v) for name, v in row._asdict().items()} for row in pair.rows],
         "common": list(pair.common),
+        "cells": [_cell(cell, analysis) for cell in pair.cells],
         "sentence": interaction_sentence(pair, analysis, rope),
     }
 
@@ -167,6 +177,8 @@ def factorial_findings(content: Mapping[str, Any] | None) -> list[dict[str, str]
             texts += one["sentences"][1:] if len(one["factors"]) > 1 else one["sentences"]
             texts += [one["note"]] if one["note"] else []
     texts += [content["shares_sentence"]] if content["shares_sentence"] else []
+    if content["analyses"] and all(one["note"] for one in content["analyses"]) and not texts:
+        texts = [content["analyses"][0]["note"]]
     return [{"kind": "factorial", "where": "", "text": text} for text in texts[:MOST_SENTENCES]]
 
 
@@ -220,7 +232,7 @@ def marginal_table(analysis: Mapping[str, Any]) -> tuple[str, list[str], list[li
                 one["factor"],
                 one["level"],
                 size(effect, analysis["scale"]),
-                interval(low, high, analysis["scale"]) or "–",
+                _between(low, high, analysis["scale"]),
                 joined(beaten, 8) or "–",
             ]
         )
@@ -286,12 +298,18 @@ def trend_table(analysis: Mapping[str, Any]) -> tuple[str, list[str], list[list[
                 f"{one['first']} to {one['last']}",
                 one["within"] or "averaged",
                 size(gain, analysis["scale"]),
-                interval(low, high, analysis["scale"]) or "–",
+                _between(low, high, analysis["scale"]),
                 p_value(one["p"]).removeprefix("p = "),
                 TRENDS[one["verdict"]],
             ]
         )
     return caption, ["along", "with", "gain", "95 % interval", "p (Page, Holm)", "trend"], rows
+
+
+def _between(low: float, high: float, scale: str) -> str:
+    """Write the interval of a gain that may be a loss, the end nearer to 0 first."""
+    ends = (high, low) if scale == "log" and high < 0 else (low, high)
+    return interval(*ends, scale) or "–"
 
 
 def _nan(value: float | None) -> float:

@@ -45,6 +45,7 @@ MOST_UNFOLDED, UNFOLDED = (
 MOST_OPEN_PARTS = 4  # problems; of more, the tables of each are folded
 MOST_FAILURES = 100
 MOST_PAIRS = 120  # of arms: sixteen's; more rows are read by programs
+MOST_FACTORIALS = 6  # problems, each with tables of its own
 MOST_METRICS = 2  # beside the scores; more make a table too wide for a page
 NUMERIC = re.compile(
     r"^(p\s)?[<*]?\s?[−+-]?[.\d∞–]|^never$|^floor at |^nothing to choose from$|^(not run|left out)\b"
@@ -264,12 +265,12 @@ def _factorial(content: Mapping[str, Any]) -> Section | None:
     if factors is None or not factors["analyses"]:
         return None
     made = [one for one in factors["analyses"] if not one["note"]]
-    # Where one analysis decides, the tables of the others are in report.json.
-    shown = [one for one in made if one["decides"]] or made
+    # Where one analysis decides, those of single problems are in report.json and in the table of interactions.
+    shown = [one for one in made if one["decides"]] or [one for one in made if one["where"]][:MOST_FACTORIALS]
     tables = []
     for one in shown:
         tables += [table(*factorial.rows_table(pair, one), "best-per-level") for pair in one["together"]]
-        if one["comparisons"] and any(one["comparisons"].values()):
+        if one["decides"] and any(one["comparisons"].values()):
             tables.append(table(*factorial.marginal_table(one), "marginal-effects"))
         if one["trends"]:
             tables.append(table(*factorial.trend_table(one), "trends"))
@@ -277,7 +278,14 @@ def _factorial(content: Mapping[str, Any]) -> Section | None:
         tables.append(table(*factorial.interaction_table({**factors, "analyses": made}), "interactions"))
     if factors["shares"]:
         tables.append(table(*factorial.shares_table(factors), "variance"))
-    texts = [text for one in shown for text in one["sentences"]]
+    texts = [
+        text
+        for one in shown
+        for text in (one["sentences"] if one["decides"] else [pair["sentence"] for pair in one["together"]])
+    ]
+    left = len([one for one in made if one["where"]]) - len(shown)
+    if left > 0 and not any(one["decides"] for one in shown):
+        texts.append(f"The tables of {counted(left, content['problem_unit'])} more are in report.json.")
     notes = dict.fromkeys(one["note"] for one in factors["analyses"] if one["note"])
     return Section(
         "factorial",
