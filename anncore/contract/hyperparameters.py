@@ -295,7 +295,10 @@ def declared(cls: Any) -> dict[str, Declared]:
 def settable(cls: Any) -> dict[str, Declared]:
     """Return what a file may set of a component: its hyperparameters, and the keys that stand for them."""
     shorthands: Mapping[str, Shorthand] = getattr(cls, "shorthands", {})
-    short = {key: short.declared._replace(name=key) for key, short in shorthands.items()}
+    short = {
+        key: one.declared._replace(name=key, help=one.declared.help or f"stands for {one.stands_for}")
+        for key, one in shorthands.items()
+    }
     return {**declared(cls), **short}
 
 

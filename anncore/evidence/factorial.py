@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -58,7 +58,7 @@ class Marginal(NamedTuple):
 class Row(NamedTuple):
     """The levels of one factor where another is at `level`: the best so far, and who is not beaten.
 
-    unbeaten: the levels that no other one beats there, best first; beaten: all others. tested: whether any of
+    best: of those that are not beaten the one with the lowest mean cost. unbeaten: the levels that no other one beats there, best first; beaten: all others. tested: whether any of
     them could be told apart.
     """
 
@@ -130,7 +130,8 @@ class Best(NamedTuple):
 class Analysis:
     """The factorial on one problem, where the unit is the seed, or over all, where it is the data set.
 
-    note: why there is no analysis; then all else is empty. scale: of costs.
+    note: why there is no analysis; then all else is empty. scale: of costs. rope: the smallest difference
+    worth having, on the scale; NaN where none is stated.
     """
 
     where: str
@@ -138,11 +139,12 @@ class Analysis:
     n: int
     scale: str
     grid: Grid
+    rope: float = math.nan
     note: str = ""
     best: Best | None = None
     cells: tuple[Cell, ...] = ()
     marginals: tuple[Marginal, ...] = ()
-    comparisons: Mapping[str, Sequence[Comparison]] | None = None
+    comparisons: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     together: tuple[Together, ...] = ()
     trends: tuple[Trend, ...] = ()
 
@@ -210,9 +212,7 @@ def _all_pairs(study: Study) -> dict[str, list[Comparison]]:
             blocked=blocked_arms(study, problem),
         )
         pairs[problem] = own
-        rules[problem] = Rule(
-            SEEDS, study.measures[problem].rope, stats.ALPHA, study.sequential, len(own)
-        )
+        rules[problem] = Rule(SEEDS, study.measures[problem].rope, stats.ALPHA, study.sequential, len(own))
     claims = judge_problems(pairs, rules)
     costs, scale = by_data_set(study)
     if len(costs) > 1:
@@ -273,7 +273,7 @@ def _analysed(
     for name, draft in drafts.items():
         if draft.grid.note:
             analyses[name] = Analysis(
-                draft.where, draft.unit, 0, draft.scale, draft.grid, draft.grid.note
+                draft.where, draft.unit, 0, draft.scale, draft.grid, note=draft.grid.note
             )
             continue
         cells = _cells(draft, draft.table, draft.grid.factors, known.arms)
@@ -283,6 +283,7 @@ def _analysed(
             len(draft.table),
             draft.scale,
             draft.grid,
+            math.nan if draft.rope is None else draft.rope,
             best=_best(draft.costs, claims.get(name, ())),
             cells=cells,
             marginals=_marginals(draft),
@@ -516,7 +517,7 @@ def _row(level: str, levels: Sequence[str], means: Array, claims: Sequence[Compa
     tested = any(claim.verdict not in ("too_few", "blocked") for claim in claims)
     return Row(
         level,
-        ordered[0],
+        next((name for name in ordered if name not in beaten), ordered[0]),
         tuple(name for name in ordered if name not in beaten),
         tuple(name for name in ordered if name in beaten),
         tested,

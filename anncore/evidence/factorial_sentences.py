@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from operator import attrgetter
 
 from anncore.contract.kind_names import ALL_KINDS
 from anncore.evidence.factorial import Analysis, Factorial, Together
@@ -14,7 +14,7 @@ from anncore.evidence.units import singular
 from anncore.evidence.variance_shares import DATA, LUCK, Lead, Part, Share
 from anncore.evidence.verdicts import Comparison
 
-PLURALS = {kind.name: kind.plural for kind in ALL_KINDS}
+PLURALS = dict(map(attrgetter("name", "plural"), ALL_KINDS))
 MOST_NAMED = 4  # combinations, or levels, that one sentence lists
 LEAST_NAMED = 0.005  # a share of the variance that a sentence mentions
 
@@ -22,6 +22,16 @@ LEAST_NAMED = 0.005  # a share of the variance that a sentence mentions
 def plural(factor: str) -> str:
     """Return what the levels of a factor are called: "optimizers", "values of depth"."""
     return PLURALS.get(factor, f"values of {factor}")
+
+
+def the(factor: str) -> str:
+    """Return what a factor is called in a sentence: "the optimizer", "depth"."""
+    return f"the {factor}" if factor in PLURALS else factor
+
+
+def level_of(factor: str) -> str:
+    """Return what one of its levels is called: "optimizer", "value of depth"."""
+    return factor if factor in PLURALS else f"value of {factor}"
 
 
 def where_words(analysis: Analysis) -> str:
@@ -37,17 +47,16 @@ def combination(factors: Sequence[Factor]) -> str:
 # ---------------------------------------------------------------- the first sentence
 
 
-def factorial_headline(result: Factorial, unit: str, rope: float | None) -> str:
+def factorial_headline(result: Factorial) -> str:
     """Answer for factors varied together: the best combination, and whether the best level of one depends.
 
-    "" where a single factor varies, or nothing decides. unit: what problems are. rope: the smallest
-    difference worth having, on the scale.
+    "" where a single factor varies, or nothing decides.
     """
     analysis = result.deciding
     if analysis is None or analysis.note or len(analysis.grid.factors) < 2 or analysis.best is None:
         return ""
     best = best_sentence(analysis).removesuffix(".")
-    clauses = [depends_clause(pair, analysis, rope) for pair in analysis.together]
+    clauses = [depends_clause(pair, analysis) for pair in analysis.together]
     if len(clauses) > 1:  # of three and more factors only what shows
         shown = [pair.verdict == "depends" for pair in analysis.together]
         clauses = [clause for clause, one in zip(clauses, shown, strict=True) if one] or [
@@ -59,45 +68,44 @@ def factorial_headline(result: Factorial, unit: str, rope: float | None) -> str:
 def best_sentence(analysis: Analysis) -> str:
     """Say which combination is the best, and what cannot be told apart from it."""
     best = analysis.best
-    assert best is not None, "an analysis has a best combination"
+    assert best is not None
     what, where = combination(analysis.grid.factors), where_words(analysis)
     others = len(best.beaten) + len(best.alike)
     lost = f"; {joined(best.lost, MOST_NAMED)} could not be compared" if best.lost else ""
     if not best.alike:
-        return f"{best.arm} is the best {what} {where}: it beats {_all(others)}{lost}."
+        return f"{best.arm} is the best {what} {where}: it beats all {others} others{lost}."
     rest = f"{joined(best.alike, MOST_NAMED)} cannot be told apart from it"
     if not best.beaten:
-        return f"{best.arm} leads {where} as a {what}, but is told apart from none of the other {others}{lost}."
+        return (
+            f"{best.arm} leads {where} as a {what}, but is told apart from none of the other {others}{lost}."
+        )
     so_far = f"{best.arm} is the best {what} so far {where}: it beats {len(best.beaten)} of {others}"
     return f"{so_far}, and {rest}{lost}."
 
 
-def _all(others: int) -> str:
-    return "the other one" if others == 1 else f"all {others} others"
-
-
-def depends_clause(pair: Together, analysis: Analysis, rope: float | None) -> str:
+def depends_clause(pair: Together, analysis: Analysis) -> str:
     """Say whether the best level of one factor depends on the other, as a part of a sentence."""
-    first, second = pair.first, pair.second
+    first, second, best = the(pair.first), the(pair.second), level_of(pair.second)
+    every = f"every {level_of(pair.first)}"
     if pair.verdict == "too_few":
         few = f"{counted(analysis.n, analysis.unit)} {'is' if analysis.n == 1 else 'are'} too few"
-        return f"{few} to say whether the best {second} depends on the {first}, {pair.needed} would be enough"
+        return f"{few} to say whether the best {best} depends on {first}, {pair.needed} would be enough"
     if pair.verdict == "rounds":
-        return f"whether the best {second} depends on the {first} is not tested where seeds come in rounds"
+        return f"whether the best {best} depends on {first} is not tested where seeds come in rounds"
     if pair.verdict == "none":
-        return f"what the {second} does is the same with every {first}"
+        return f"what {second} does is the same with {every}"
     if pair.verdict == "additive":
-        worth = worth_words(rope or 0.0, analysis.scale)
-        return f"what the {second} does changes with the {first} by less than {worth}"
+        worth = worth_words(analysis.rope, analysis.scale)
+        return f"what {second} does changes with {first} by less than {worth}"
     if pair.verdict == "undecided":
         seen = f"interaction {p_value(pair.p)}, {counted(analysis.n, analysis.unit)}"
-        return f"whether the best {second} depends on the {first} is not decided ({seen})"
+        return f"whether the best {best} depends on {first} is not decided ({seen})"
     if pair.best_changes:
-        return f"the best {second} depends on the {first}: {leaders(pair)}"
-    how = f"what the {second} does depends on the {first}, interaction {p_value(pair.p)}"
+        return f"the best {best} depends on {first}: {leaders(pair)}"
+    how = f"what {second} does depends on {first} (interaction {p_value(pair.p)})"
     if all(len(row.unbeaten) == 1 for row in pair.rows):
-        return f"{how}, but {pair.common[0]} is the best with every {first}"
-    return f"{how}, but a change of the best {second} is not shown"
+        return f"{how}, but {pair.common[0]} is the best with {every}"
+    return f"{how}, but a change of the best {best} is not shown"
 
 
 def leaders(pair: Together) -> str:
@@ -147,9 +155,9 @@ def one_by_one(result: Factorial, unit: str) -> str:
             if pair.verdict == "depends":
                 counts.setdefault((pair.first, pair.second), []).append(pair.best_changes)
     texts = [
-        f"what the {second} does depends on the {first} on {len(changes)} of "
+        f"what {the(second)} does depends on {the(first)} on {len(changes)} of "
         f"{counted(len(result.problems), unit)}"
-        + (f" (the best {second} changes with it on {sum(changes)})" if any(changes) else "")
+        + (f" (the best {level_of(second)} changes with it on {sum(changes)})" if any(changes) else "")
         for (first, second), changes in counts.items()
     ]
     return "; ".join(texts)
@@ -158,9 +166,9 @@ def one_by_one(result: Factorial, unit: str) -> str:
 # ---------------------------------------------------------------- further sentences
 
 
-def interaction_sentence(pair: Together, analysis: Analysis, rope: float | None) -> str:
+def interaction_sentence(pair: Together, analysis: Analysis) -> str:
     """Say what the test of an interaction found, with its numbers."""
-    clause = depends_clause(pair, analysis, rope)
+    clause = depends_clause(pair, analysis)
     if pair.verdict == "too_few" and not analysis.where:  # which says already what are too few
         return f"{clause}."
     where = where_words(analysis)
@@ -172,7 +180,7 @@ def interaction_sentence(pair: Together, analysis: Analysis, rope: float | None)
 
 def marginal_sentence(factor: Factor, analysis: Analysis) -> str:
     """Say which level of a factor is the best on average over the others."""
-    claims = (analysis.comparisons or {}).get(factor.name, ())
+    claims = analysis.comparisons.get(factor.name, ())
     others = [plural(other.name) for other in analysis.grid.factors if other.name != factor.name]
     averaged = f"Averaged over the {joined(others)}, {where_words(analysis)}"
     if not claims:
@@ -192,7 +200,7 @@ def marginal_sentence(factor: Factor, analysis: Analysis) -> str:
             return f"{averaged}, the {plural(factor.name)} are equivalent."
         return f"{averaged}, no two {plural(factor.name)} are told apart."
     if not leading:
-        return f"{averaged}, no {factor.name} leads: each is beaten by another."
+        return f"{averaged}, no {level_of(factor.name)} leads: each is beaten by another."
     by = _by([claim for claim in wins if claim.a in leading], analysis.scale)
     losers = joined([level for level in ordered if level in beaten], MOST_NAMED)
     verb = "beats" if len(leading) == 1 else "lead and beat"
@@ -200,15 +208,11 @@ def marginal_sentence(factor: Factor, analysis: Analysis) -> str:
 
 
 def _by(wins: Sequence[Comparison], scale: str) -> str:
-    """Write by how much levels win, ", by 12 to 60 % lower"; "" where no number says it."""
-    effects = [claim.effect for claim in wins if math.isfinite(claim.effect)]
-    if not effects:
-        return ""
-    text = span(min(effects), max(effects), scale)
-    if min(effects) == max(effects) or len(effects) == 1:
-        text = span(wins[0].low, wins[0].high, scale)
-        return f" (95 % interval {text})" if text else ""
-    return f" ({text})" if text else ""
+    """Write by how much levels win: between which effects, or the interval of a single one."""
+    effects = [claim.effect for claim in wins]
+    if len(wins) == 1:
+        return f" (95 % interval {span(wins[0].low, wins[0].high, scale)})"
+    return f" ({span(min(effects), max(effects), scale)})"
 
 
 def trend_sentence(one: Trend, analysis: Analysis, label: str) -> str:
@@ -242,40 +246,39 @@ def part_words(part: Part, unit: str) -> str:
         return "luck"
     names = [singular(unit) if name == DATA else name for name in part]
     if len(names) == 1:
-        return f"the {names[0]}"
+        return f"the {names[0]}" if part[0] == DATA else the(names[0])
     return f"the interaction of {joined([*names[1:], names[0]] if part[0] == DATA else names)}"
 
 
 def shares_sentence(shares: Sequence[Share], lead: Lead | None, unit: str, label: str, problems: int) -> str:
     """Say what matters most: which part makes the largest share of the variance of single trials."""
     ordered = sorted(shares, key=lambda one: -one.share)
-    by_part = {one.part: one for one in shares}
     of = f" of {label}" if label else ""
-    here = f"on these {counted(problems, unit)}" if problems > 1 else f"on this {singular(unit)}"
+    here = f"On these {counted(problems, unit)}" if problems > 1 else f"On this {singular(unit)}"
     named = [one for one in ordered if one.share >= LEAST_NAMED]
-    if lead is None or not lead.apart:
-        first = named[:2]
-        text = " and ".join(f"{part_words(one.part, unit)} ({percent(one.share, 0)})" for one in first)
-        rest = _rest(named[2:], unit)
-        few = "" if lead is not None else "; two seeds are too few for intervals"
-        if len(first) < 2:
-            return f"Of the variance{of} {here}, {part_words(first[0].part, unit)} makes nearly all{few}."
+    first, *others = named
+    if not others:
+        return f"{here} {part_words(first.part, unit)} makes nearly all of the variance{of}."
+    if lead is not None and lead.apart:
+        first = next(one for one in shares if one.part == lead.first)
+        rest = [one for one in named if one is not first]
         return (
-            f"What matters most {here} is not decided between {text} of the variance{of}"
-            f"{f'; next comes {rest}' if rest else ''}{few}."
+            f"{here} {part_words(first.part, unit)} matters most: it makes {percent(first.share, 0)} of the "
+            f"variance{of} (95 % interval {100 * first.low:.0f} to {100 * first.high:.0f} %)"
+            f"{_rest(rest, unit)}."
         )
-    first_share = by_part[lead.first]
-    between = f"95 % interval {100 * first_share.low:.0f} to {100 * first_share.high:.0f} %"
-    rest = _rest([one for one in named if one.part != lead.first], unit)
+    second, *rest = others
+    few = "" if lead is not None else ", as two seeds are too few for intervals"
     return (
-        f"What matters most {here} is {part_words(lead.first, unit)}: it makes {percent(first_share.share, 0)} "
-        f"of the variance{of} ({between}){f'; next comes {rest}' if rest else ''}."
+        f"{here} it is not decided whether {part_words(first.part, unit)} or {part_words(second.part, unit)} "
+        f"matters most{few}: they make {percent(first.share, 0)} and {percent(second.share, 0)} of the "
+        f"variance{of}{_rest(rest, unit)}."
     )
 
 
 def _rest(shares: Sequence[Share], unit: str) -> str:
     texts = [f"{part_words(one.part, unit)} ({percent(one.share, 0)})" for one in shares[:MOST_NAMED]]
-    return ", then ".join(texts)
+    return f"; next comes {', then '.join(texts)}" if texts else ""
 
 
 def left_out_sentence(analysis: Analysis) -> str:
@@ -285,5 +288,3 @@ def left_out_sentence(analysis: Analysis) -> str:
     texts = [f"{one.level} ({one.reason})" for one in analysis.grid.left_out]
     verb = "is" if len(texts) == 1 else "are"
     return f"{joined(texts)} {verb} left out {where_words(analysis)}, as a factorial needs every combination."
-
-

@@ -59,9 +59,7 @@ def trend(costs: Array, factor: Factor, within: str, *, by_mean: bool) -> Trend:
     # Ranks that fall where the line rises are no trend.
     middle = n * levels * (levels + 1) ** 2 / 4
     p = p if (statistic - middle) * estimate.value <= 0 else 1.0
-    return Trend(
-        factor.name, within, factor.levels[0], factor.levels[-1], n, *estimate[:3], statistic, p
-    )
+    return Trend(factor.name, within, factor.levels[0], factor.levels[-1], n, *estimate[:3], statistic, p)
 
 
 def page(costs: Array) -> tuple[float, float]:

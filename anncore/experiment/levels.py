@@ -27,7 +27,9 @@ def varied_keys(vary: Sequence[str], kind: str) -> tuple[str, ...]:
 def in_order(vary: Sequence[str]) -> tuple[str, ...]:
     """Return what is varied in the order in which arms' names hold it: by kind, a kind before its keys."""
     return tuple(
-        name for kind in SECTIONS for name in (kind, *(f"{kind}.{key}" for key in varied_keys(vary, kind)))
+        name
+        for kind in SECTIONS
+        for name in (kind, *(f"{kind}.{key}" for key in varied_keys(vary, kind)))
         if name in vary
     )
 
@@ -48,9 +50,11 @@ def check_varied(section: Section, name: str, entries: Mapping[str, Sequence[Ent
             f"vary must name kinds of {', '.join(known)}, or a hyperparameter of one such as "
             f"'network.hidden', got {name!r}.{nearest(kind, known)}",
         )
-    own = entries[kind]
-    if not own or kind not in section.document.data:
+    if kind not in section.document.data:
         raise section.error("vary", f"vary names {name!r}, but there is no [{kind}.NAME] section.")
+    own = entries[kind]
+    if len(own) < len(section.document.data[kind]):
+        return  # a section that could not be read, which is said already
     for entry in own:
         axis = next((axis for axis in entry.axes if key in axis.keys), None)
         if axis is None:

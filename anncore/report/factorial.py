@@ -13,14 +13,23 @@ from anncore.evidence.factorial_sentences import (
     factorial_headline,
     interaction_sentence,
     left_out_sentence,
+    level_of,
     marginal_sentence,
     one_by_one,
     plural,
     shares_sentence,
     trend_sentence,
 )
-from anncore.evidence.measures import shared_rope
-from anncore.evidence.sentences import counted, interval, joined, number, p_value, percent, size, with_sentence
+from anncore.evidence.sentences import (
+    counted,
+    interval,
+    joined,
+    number,
+    p_value,
+    percent,
+    size,
+    with_sentence,
+)
 from anncore.evidence.study import Study
 from anncore.evidence.units import singular
 from anncore.evidence.variance_shares import DATA, LUCK
@@ -50,9 +59,8 @@ def factorial_content(study: Study, claims: Mapping[str, Sequence[Comparison]]) 
     label = labels.pop() if len(labels) == 1 else ""
     analyses = [*([result.over_all] if result.over_all else []), *result.problems.values()]
     deciding = result.deciding
-    rope = None if deciding is None else _rope(study, deciding)
     content = {
-        "headline": factorial_headline(result, study.unit, rope),
+        "headline": factorial_headline(result),
         "beside": one_by_one(result, study.problem_unit) if deciding is None else "",
         "note": result.note,
         "factors": [_factor(factor) for factor in result.factors],
@@ -73,14 +81,8 @@ def factorial_content(study: Study, claims: Mapping[str, Sequence[Comparison]]) 
 
 
 def _parts(result: Factorial) -> dict[str, list[str]]:
-    assert result.lead is not None, "asked for where one leads"
+    assert result.lead is not None
     return {"first": list(result.lead.first), "second": list(result.lead.second)}
-
-
-def _rope(study: Study, analysis: Analysis) -> float | None:
-    if analysis.where:
-        return study.measures[analysis.where].rope
-    return shared_rope(list(study.measures.values()), analysis.scale)
 
 
 def _variance_of(study: Study, label: str) -> str:
@@ -102,12 +104,11 @@ def part_name(part: Sequence[str], unit: str) -> str:
 
 
 def _analysis(study: Study, one: Analysis, label: str, *, decides: bool) -> dict[str, Any]:
-    rope = _rope(study, one)
     measured = study.measures[one.where].label if one.where else label
     sentences = []
     if one.best is not None and len(one.grid.factors) > 1:
         sentences.append(best_sentence(one))
-    sentences += [interaction_sentence(pair, one, rope) for pair in one.together]
+    sentences += [interaction_sentence(pair, one) for pair in one.together]
     sentences += [marginal_sentence(factor, one) for factor in one.grid.factors]
     # Of the trends inside of another factor's levels the table speaks.
     sentences += [trend_sentence(trend, one, measured) for trend in one.trends if not trend.within]
@@ -125,10 +126,9 @@ def _analysis(study: Study, one: Analysis, label: str, *, decides: bool) -> dict
         "cells": [_cell(cell, one) for cell in one.cells],
         "marginals": [marginal._asdict() for marginal in one.marginals],
         "comparisons": {
-            name: [with_sentence(claim) for claim in claims]
-            for name, claims in (one.comparisons or {}).items()
+            name: [with_sentence(claim) for claim in claims] for name, claims in one.comparisons.items()
         },
-        "together": [_pair(pair, one, rope) for pair in one.together],
+        "together": [_pair(pair, one) for pair in one.together],
         "trends": [
             {**trend._asdict(), "sentence": trend_sentence(trend, one, measured)} for trend in one.trends
         ],
@@ -149,7 +149,7 @@ def _cell(cell: Cell, analysis: Analysis) -> dict[str, Any]:
     return {**cell._asdict(), "levels": list(cell.levels), "standing": standing}
 
 
-def _pair(pair: Together, analysis: Analysis, rope: float | None) -> dict[str, Any]:
+def _pair(pair: Together, analysis: Analysis) -> dict[str, Any]:
     return {
         "first": pair.first,
         "second": pair.second,
@@ -163,7 +163,7 @@ def _pair(pair: Together, analysis: Analysis, rope: float | None) -> dict[str, A
         "rows": [{name: _plain(v) for name, v in row._asdict().items()} for row in pair.rows],
         "common": list(pair.common),
         "cells": [_cell(cell, analysis) for cell in pair.cells],
-        "sentence": interaction_sentence(pair, analysis, rope),
+        "sentence": interaction_sentence(pair, analysis),
     }
 
 
@@ -191,18 +191,25 @@ def section_title(content: Mapping[str, Any]) -> str:
     return f"{joined(names)[:1].upper()}{joined(names)[1:]} together" if len(names) > 1 else "Trend"
 
 
-def rows_table(pair: Mapping[str, Any], analysis: Mapping[str, Any]) -> tuple[str, list[str], list[list[str]]]:
+def rows_table(
+    pair: Mapping[str, Any], analysis: Mapping[str, Any]
+) -> tuple[str, list[str], list[list[str]]]:
     """Return caption, header and cells of the table "best schedule per optimizer"."""
     first, second = pair["first"], pair["second"]
     caption = (
-        f"Best {second} for each {first}, {_on(analysis)}. Told apart by tests inside of each row, adjusted "
+        f"Best {level_of(second)} for each {level_of(first)}, {_on(analysis)}. Told apart by tests inside of each row, adjusted "
         f"for all rows."
     )
-    header = [first, f"best {second} so far", "not told apart from it", "told apart: worse than the best"]
+    header = [
+        first,
+        f"best {level_of(second)} so far",
+        "not told apart from it",
+        "told apart: worse than the best",
+    ]
     rows = [
         [
             row["level"],
-            row["best"] if row["best"] in row["unbeaten"] else f"{row['best']} (beaten in a typical run)",
+            row["best"],
             joined([level for level in row["unbeaten"] if level != row["best"]], 8) or "–",
             joined(row["beaten"], 8) or "–",
         ]
@@ -289,7 +296,7 @@ def _percents(low: float, high: float) -> str:
 
 def trend_table(analysis: Mapping[str, Any]) -> tuple[str, list[str], list[list[str]]]:
     """Return caption, header and cells of the trends of ordered factors."""
-    caption = f"Trends, {_on(analysis)}: how much better the last level is than the first, by a fitted line."
+    caption = f"Trends, {_on(analysis)}: gain of the last level over the first one, by a fitted line."
     rows = []
     for one in analysis["trends"]:
         gain, low, high = (_nan(one[name]) for name in ("gain", "low", "high"))

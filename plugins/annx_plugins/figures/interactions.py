@@ -45,7 +45,7 @@ class Interactions(Figure):
         blocks = counted(analysis["n"], analysis["unit"])
         subtitle = (
             f"Point: a pair against the average pair, {better}. Bar: its 95 % interval over {blocks}. "
-            f"Parallel lines: what the {pair['second']} does is the same with every {pair['first']}.{left_out}"
+            f"Parallel lines: the effect of {pair['second']} is the same at each level of {pair['first']}.{left_out}"
         )
         left, low, gap = 0.72, 0.55, 0.9
         names = {level for _, one in drawn for level in _levels(one, 1)}
@@ -72,7 +72,7 @@ def _title(drawn: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str:
     changes = sum(both["verdict"] == "depends" for _, both in drawn)
     if len({(both["first"], both["second"]) for _, both in drawn}) == 1:
         return (
-            f"What the {pair['second']} does depends on the {pair['first']} in {changes} of {len(drawn)} panels"
+            f"The effect of {pair['second']} depends on {pair['first']} in {changes} of {len(drawn)} panels"
         )
     return f"{changes} of {len(drawn)} interactions are shown to be there"
 

@@ -145,15 +145,14 @@ class _Table:
             weight="bold",
         )
 
-    def _write(
-        self, ax: Any, at: tuple[int, int], cell: Mapping[str, Any], ink: str, *, best: bool
-    ) -> None:
+    def _write(self, ax: Any, at: tuple[int, int], cell: Mapping[str, Any], ink: str, *, best: bool) -> None:
         """Write what a cell says, with a ring before it where it is not told apart from the best."""
         text = self.text(cell)
         ring = "○ " if cell["standing"] == "alike" else ""
         style = {"weight": "bold" if best else "normal", "color": ink}
         points = next(
-            (p for p in (8.0, 7.0, 6.0) if drawing.text_width(ring + text, p, "bold") <= self.cell - 0.08), 5.0
+            (p for p in (8.0, 7.0, 6.0) if drawing.text_width(ring + text, p, "bold") <= self.cell - 0.08),
+            5.0,
         )
         if drawing.text_width(ring + text, points, "bold") > self.cell - 0.02:
             text, points = ("best" if best else ""), 6.0  # a narrow cell holds its colour and marks alone
