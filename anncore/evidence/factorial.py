@@ -5,10 +5,10 @@ apart from it; the marginal effect of each level; whether the effect of one fact
 best level of one for each level of the other; trends of ordered factors. On the whole: what share of the
 variance each factor makes.
 
-Marginal costs are averages over the levels of all other factors, on the scale of the metric. They are compared
-as arms are (`anncore.evidence.verdicts`), with one Holm correction for all factors. The comparisons inside of
-the levels of another factor share one as well. Tests of interactions and of trends are adjusted by Holm over
-all problems. Nothing is tested where the seeds came in rounds but what is valid at every look.
+Marginal costs are averages over the levels of all other factors, on the scale of the metric. They are
+compared as arms are (`anncore.evidence.verdicts`), with one Holm correction for all factors. The comparisons
+inside of the levels of another factor share one as well. Tests of interactions and of trends are adjusted by
+Holm over all problems. Nothing is tested where the seeds came in rounds but what is valid at every look.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Marginal(NamedTuple):
 class Row(NamedTuple):
     """The levels of one factor where another is at `level`: the best so far, and who is not beaten.
 
-    best: of those that are not beaten the one with the lowest mean cost. unbeaten: the levels that no other one beats there, best first; beaten: all others. tested: whether any of
-    them could be told apart.
+    best: of those that are not beaten the one with the lowest mean cost. unbeaten: the levels that no other
+    one beats there, best first; beaten: all others. tested: whether any of them could be told apart.
     """
 
     level: str
@@ -91,9 +91,9 @@ class Together:
     verdict: "depends" (the interaction shows), "additive" (every difference of differences is smaller than
     what is worth having), "none" (nothing but rounding), "undecided", "too_few" blocks, or "rounds", where no
     test is valid. p: of `interaction`, after Holm. rows: by level of `first`. common: the levels of `second`
-    that no other one beats at any level of `first`; where the verdict is "depends" and there is none, the best
-    level of `second` depends on `first`. comparisons: those inside of the rows, by level of `first`. cells:
-    the table of both, averaged over all other factors, row by row.
+    that no other one beats at any level of `first`; where the verdict is "depends" and there is none, the
+    best level of `second` depends on `first`. comparisons: those inside of the rows, by level of `first`.
+    cells: the table of both, averaged over all other factors, row by row.
     """
 
     first: str
@@ -168,7 +168,7 @@ class Factorial:
 
     @property
     def deciding(self) -> Analysis | None:
-        """The analysis that answers: over all data sets where they are enough, else that of the only problem."""
+        """The analysis that answers: over all data sets where they are enough, else of the only problem."""
         if self.over_all is not None and self.over_all.n >= FEWEST_DATA_SETS and not self.over_all.note:
             return self.over_all
         return next(iter(self.problems.values())) if len(self.problems) == 1 else None
@@ -331,7 +331,7 @@ def _averaged(table: Array, axes: Sequence[int]) -> Array:
 def _marginal_pairs(draft: _Draft) -> list[tuple[tuple[str, ...], Pair]]:
     if len(draft.grid.factors) < 2:  # the arms' own comparisons
         return []
-    pairs = []
+    pairs: list[tuple[tuple[str, ...], Pair]] = []
     for axis, factor in enumerate(draft.grid.factors, start=1):
         costs = _averaged(draft.table, [axis])
         for i, j in combinations(range(len(factor.levels)), 2):
@@ -350,7 +350,7 @@ def _axes(factors: Sequence[Factor]) -> list[tuple[int, int]]:
 
 
 def _inside_pairs(draft: _Draft) -> list[tuple[tuple[str, ...], Pair]]:
-    pairs = []
+    pairs: list[tuple[tuple[str, ...], Pair]] = []
     for first, second in _axes(draft.grid.factors):
         rows, columns = (draft.grid.factors[axis - 1] for axis in (first, second))
         costs = _averaged(draft.table, [first, second])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -62,8 +62,8 @@ class Grid(NamedTuple):
     left_out: tuple[LeftOut, ...]
     note: str = ""
 
-    def table(self, costs: Mapping[str, Array], arms: Mapping[tuple[str, ...], str]) -> Array:
-        """Return costs by arm as (blocks, levels of the first factor, of the second, ...)."""
+    def table(self, costs: Any, arms: Mapping[tuple[str, ...], str]) -> Array:
+        """Return costs, a column per arm, as (blocks, levels of the first factor, of the second, ...)."""
         combinations = list(product(*(factor.levels for factor in self.factors)))
         columns = np.stack([np.asarray(costs[arms[levels]], float) for levels in combinations], axis=1)
         return columns.reshape(len(columns), *(len(factor.levels) for factor in self.factors))
@@ -76,15 +76,18 @@ def factors_of(study: Study) -> Factors:
     ordered one.
     """
     names = [name.partition(".")[2] or name for name in study.experiment.vary]
-    names = [name if names.count(name) == 1 else full for name, full in zip(names, study.experiment.vary)]
+    names = [
+        name if names.count(name) == 1 else full
+        for name, full in zip(names, study.experiment.vary, strict=True)
+    ]
     if study.elsewhere or (len(names) < 2 and "." not in study.experiment.vary[0]):
         return Factors((), {})
     if study.labels.several:
         return Factors(
             (),
             {},
-            "The factors are not analysed together: several configurations of an arm were not tuned and stand "
-            "side by side. Add [seeds] tune, or name in vary the hyperparameter that differs.",
+            "The factors are not analysed together: several configurations of an arm were not tuned "
+            "and stand side by side. Add [seeds] tune, or name in vary the hyperparameter that differs.",
         )
     cells = {tuple(arm.split(BETWEEN)): arm for arm in study.arms}
     if any(len(levels) != len(names) for levels in cells):

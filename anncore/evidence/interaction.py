@@ -53,7 +53,7 @@ class Interaction(NamedTuple):
 
 
 def residuals(costs: Array) -> Array:
-    """Return what is left of costs (blocks, rows, columns) without means of rows and columns, alike shaped."""
+    """Return what is left of costs (blocks, rows, columns) without means of rows and columns."""
     y = np.asarray(costs, dtype=float)
     rows, columns = y.mean(axis=2, keepdims=True), y.mean(axis=1, keepdims=True)
     left: Array = y - rows - columns + y.mean(axis=(1, 2), keepdims=True)

@@ -23,8 +23,9 @@ from anncore.evidence.mean_difference import mean_difference, mean_p
 class Trend(NamedTuple):
     """The trend of costs along a factor's levels, on average or where another factor is at `within`.
 
-    gain with low and high: by how much the last level is better than the first one, by the fitted line, on the
-    scale of costs. p: after Holm; verdict: "falls" where the cost does, "rises", "undecided" or "too_few".
+    gain with low and high: by how much the last level is better than the first one, by the fitted line, on
+    the scale of costs. p: after Holm; verdict: "falls" where the cost does, "rises", "undecided" or
+    "too_few".
     """
 
     factor: str

@@ -67,8 +67,8 @@ def check_varied(section: Section, name: str, entries: Mapping[str, Sequence[Ent
         if isinstance(axis, Range):
             raise section.error(
                 "vary",
-                f"vary names {name!r}, which [{kind}.{entry.label}] draws from a range; give a list of values, "
-                f"or a range with num.",
+                f"vary names {name!r}, which [{kind}.{entry.label}] draws from a range; give a list of "
+                "values, or a range with num.",
             )
     if len({repr(value) for entry in own for value in _values(entry, key)}) < 2:
         raise section.error("vary", f"vary names {name!r}, which has a single value; give a list of values.")

@@ -168,7 +168,7 @@ def _pair(pair: Together, analysis: Analysis) -> dict[str, Any]:
 
 
 def factorial_findings(content: Mapping[str, Any] | None) -> list[dict[str, str]]:
-    """Return the findings on factors: of the analysis that decides, what matters most, or why there is none."""
+    """Return the findings on factors: what decides, what matters most, or why there is nothing."""
     if content is None:
         return []
     texts = [content["note"]] if content["note"] else []
@@ -197,8 +197,8 @@ def rows_table(
     """Return caption, header and cells of the table "best schedule per optimizer"."""
     first, second = pair["first"], pair["second"]
     caption = (
-        f"Best {level_of(second)} for each {level_of(first)}, {_on(analysis)}. Told apart by tests inside of each row, adjusted "
-        f"for all rows."
+        f"Best {level_of(second)} for each {level_of(first)}, {_on(analysis)}. Told apart "
+        "by tests inside of each row, adjusted for all rows."
     )
     header = [
         first,
@@ -247,7 +247,7 @@ def marginal_table(analysis: Mapping[str, Any]) -> tuple[str, list[str], list[li
 
 
 def interaction_table(content: Mapping[str, Any]) -> tuple[str, list[str], list[list[str]]]:
-    """Return caption, header and cells of the tests of interactions, a row per problem and pair of factors."""
+    """Return caption, header and cells of the tests of interactions, by problem and pair of factors."""
     caption = (
         "Does the effect of one factor depend on the other? F of the analysis of variance with repeated "
         "measures, p by turning the signs of whole blocks, after Holm."
@@ -328,28 +328,29 @@ def methods_text(content: Mapping[str, Any], unit: str) -> str:
     names = [plural(factor["name"]) for factor in content["factors"]]
     one = singular(unit)
     return (
-        f"The {joined(names)} are analysed as a factorial, on each {one} with its seeds as blocks, and over all "
-        f"{unit} with the {one} as the block. Marginal effects are averages over all other factors; levels are "
-        f"compared as arms are, with one Holm correction for all factors, and inside of each level of another "
-        f"factor with one for all of these. An interaction is tested on the residuals without block, row and "
-        f"column effects, by turning the signs of whole blocks, and the mean of the residuals along their "
-        f"direction, by the test that allows for skewness, must agree. The best level of a factor is said to "
-        f"depend on another only where an interaction shows and every level is beaten somewhere. Trends along "
-        f"numbers are tested by Page's test, and the slope of a fitted line must agree. Shares of variance "
-        f"are those of an analysis of variance of the trials' scores, less what luck adds to each, with "
-        f"jackknife intervals over seeds; where scores have heavy tails these are rather too narrow. A factorial "
-        f"needs every combination: levels of which some combination diverged, failed or is left out are left "
-        f"out of it."
+        f"The {joined(names)} are analysed as a factorial, on each {one} with its seeds as blocks, and "
+        f"over all {unit} with the {one} as the block. Marginal effects are averages over all other "
+        "factors; levels are compared as arms are, with one Holm correction for all factors, and inside "
+        "of each level of another factor with one for all of these. An interaction is tested on the "
+        "residuals without block, row and column effects, by turning the signs of whole blocks, and the "
+        "mean of the residuals along their direction, by the test that allows for skewness, must agree. "
+        "The best level of a factor is said to depend on another only where an interaction shows and "
+        "every level is beaten somewhere. Trends along numbers are tested by Page's test, and the slope "
+        "of a fitted line must agree. Shares of variance are those of an analysis of variance of the "
+        "trials' scores, less what luck adds to each, with jackknife intervals over seeds; where scores "
+        "have heavy tails these are rather too narrow. A factorial needs every combination: levels of "
+        "which some combination diverged, failed or is left out are left out of it."
     )
 
 
 REFERENCES = (
     "Winkler, Ridgway, Webster, Smith & Nichols (2014), Permutation inference for the general linear model, "
     "NeuroImage 92.",
-    "Friedrich, Konietschke & Pauly (2017), A wild bootstrap approach for nonparametric repeated measurements, "
-    "Computational Statistics & Data Analysis 113.",
+    "Friedrich, Konietschke & Pauly (2017), A wild bootstrap approach for nonparametric repeated "
+    "measurements, Computational Statistics & Data Analysis 113.",
     "Page (1963), Ordered hypotheses for multiple treatments: a significance test for linear ranks, JASA "
     "58(301).",
     "Miller (1974), The jackknife - a review, Biometrika 61(1).",
-    "Hutter, Hoos & Leyton-Brown (2014), An efficient approach for assessing hyperparameter importance, ICML.",
+    "Hutter, Hoos & Leyton-Brown (2014), An efficient approach for assessing hyperparameter "
+    "importance, ICML.",
 )

@@ -14,8 +14,7 @@ from anncore.evidence.signed_rank import EXACT_PAIRS, TAIL_ERROR
 from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
 from anncore.evidence.verdicts import FEWEST_DATA_SETS
 from anncore.experiment.document import show
-from anncore.report import words
-from anncore.report import factorial
+from anncore.report import factorial, words
 from anncore.report.success import success_sentence
 
 REFERENCES = (

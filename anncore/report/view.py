@@ -265,7 +265,7 @@ def _factorial(content: Mapping[str, Any]) -> Section | None:
     if factors is None or not factors["analyses"]:
         return None
     made = [one for one in factors["analyses"] if not one["note"]]
-    # Where one analysis decides, those of single problems are in report.json and in the table of interactions.
+    # Where one analysis decides, those of problems are in report.json and in the table of interactions.
     shown = [one for one in made if one["decides"]] or [one for one in made if one["where"]][:MOST_FACTORIALS]
     tables = []
     for one in shown:

@@ -25,6 +25,10 @@ OPTIMIZERS, SCHEDULES = ("sgd", "adam"), ("constant", "cosine", "step")
 PAIRS = tuple(f"{first} + {second}" for first in OPTIMIZERS for second in SCHEDULES)
 
 
+DEPTHS = ("depth=4 + relu", "depth=1 + relu", "depth=4 + elu")
+NAMESAKES = ("network.width=1 + optimizer.width=2", "network.width=3 + optimizer.width=4")
+
+
 def costs(n: int = 5) -> Any:
     """Return a table (seeds, 2, 3) with main effects, an interaction, seeds that differ, and some noise."""
     i, j, k = np.meshgrid(np.arange(n), np.arange(2), np.arange(3), indexing="ij")
@@ -37,7 +41,7 @@ def three_problems() -> list[Any]:
     return [costs(), costs()[:, ::-1] * 0.8 + 0.4, costs()[::-1] * 1.1 - 1]
 
 
-# statsmodels 0.15.0: AnovaRM(y, within=[a, b]) and anova_lm(y ~ C(a) * C(b) * C(p)), type II, the same in type III
+# statsmodels 0.15.0: AnovaRM(y, within=[a, b]) and anova_lm(y ~ C(a) * C(b) * C(p)), type II; III is the same
 F_OF_INTERACTION = 11.631259
 SQUARES = {("a",): 46.088329, ("b",): 2.228299, ("a", "b"): 4.041368, (LUCK,): 12.437151 + 3.342360}
 SQUARES_OF_THREE = {
@@ -86,7 +90,7 @@ def test_statsmodels_itself_agrees() -> None:
 
 
 def test_shares_of_a_known_function_are_its_sensitivities() -> None:
-    # Ishigami's function with a = 7, b = 0.1; S1 = .3139, S2 = .4424, S13 = .2437, all others 0: Saltelli et al.,
+    # Ishigami's function with a = 7, b = 0.1: S1 = .3139, S2 = .4424, S13 = .2437, others 0: Saltelli,
     # "Sensitivity Analysis", Wiley 2000, and Sobol & Levitan 1999. On midpoints of a grid, without luck.
     x = (np.arange(40) + 0.5) / 40 * 2 * math.pi - math.pi
     x1, x2, x3 = np.meshgrid(x, x, x, indexing="ij")
@@ -208,9 +212,11 @@ def test_a_crossed_effect_is_said_to_depend_and_an_additive_one_is_not() -> None
     )
     assert {row.level: row.unbeaten for row in pair.rows} == {"sgd": ("constant",), "adam": ("cosine",)}
     (pair,) = additive.together
-    assert pair.verdict == "undecided" and pair.common == ("cosine",)
+    assert pair.verdict == "undecided"
+    assert pair.common == ("cosine",)
     assert additive.best is not None
-    assert additive.best.arm == "adam + cosine" and not additive.best.alike
+    assert additive.best.arm == "adam + cosine"
+    assert not additive.best.alike
 
 
 def test_marginal_effects_are_averages_over_the_other_factor() -> None:
@@ -231,7 +237,8 @@ def test_a_level_with_a_combination_that_diverged_is_left_out_and_named() -> Non
     own = analysed(CROSSED, status=status).problems["xor"]
     assert [(left.factor, left.level) for left in own.grid.left_out] == [("schedule", "step")]
     assert own.grid.left_out[0].reason == "sgd + step diverged in 1 of 10 trials"
-    assert own.best is not None and "adam + step" in own.best.beaten  # the best is that of all arms
+    assert own.best is not None
+    assert "adam + step" in own.best.beaten
     assert {cell.levels[1] for cell in own.cells} == {"constant", "cosine"}
     none = analysed(CROSSED, status=lambda p, arm, s: "failed" if arm.startswith("sgd") else "ok")
     assert "no two levels" in none.problems["xor"].note
@@ -240,12 +247,15 @@ def test_a_level_with_a_combination_that_diverged_is_left_out_and_named() -> Non
 def test_over_data_sets_the_data_set_is_the_unit() -> None:
     names = ("xor", "iris", "wine", "two_moons", "digits", "spirals", "blobs")
     result = analysed(CROSSED, problems=names)
-    assert result.deciding is result.over_all and result.over_all is not None
+    assert result.deciding is result.over_all
+    assert result.over_all is not None
     assert (result.over_all.n, result.over_all.unit) == (7, "data sets")
     assert result.over_all.together[0].verdict == "depends"
     few = analysed(CROSSED, problems=names[:3])
-    assert few.deciding is None and few.over_all is not None
-    assert few.over_all.together[0].verdict == "too_few" and few.over_all.together[0].needed == 6
+    assert few.deciding is None
+    assert few.over_all is not None
+    assert few.over_all.together[0].verdict == "too_few"
+    assert few.over_all.together[0].needed == 6
     assert all(own.together[0].best_changes for own in few.problems.values())
 
 
@@ -255,7 +265,7 @@ def test_over_data_sets_the_data_set_is_the_unit() -> None:
         ({"vary": ("optimizer",), "arms": ("sgd", "adam")}, ()),
         ({"arms": ("sgd + cosine", "sgd + step")}, ()),  # a single optimizer is left
         (
-            {"vary": ("network.depth", "activation"), "arms": ("depth=4 + relu", "depth=1 + relu", "depth=4 + elu")},
+            {"vary": ("network.depth", "activation"), "arms": DEPTHS},
             (("depth", ("depth=1", "depth=4")), ("activation", ("relu", "elu"))),
         ),
         (
@@ -264,7 +274,7 @@ def test_over_data_sets_the_data_set_is_the_unit() -> None:
         ),
         ({"vary": ("network.norm",), "arms": ("norm=none", "norm=batch", "norm=layer")}, ()),
         (
-            {"vary": ("network.width", "optimizer.width"), "arms": ("network.width=1 + optimizer.width=2", "network.width=3 + optimizer.width=4")},
+            {"vary": ("network.width", "optimizer.width"), "arms": NAMESAKES},
             (
                 ("network.width", ("network.width=1", "network.width=3")),
                 ("optimizer.width", ("optimizer.width=2", "optimizer.width=4")),
@@ -284,7 +294,7 @@ def test_factors_and_their_levels(options: dict[str, Any], factors: tuple[Any, .
 
 
 def draw(kind: str, size: tuple[int, ...], rng: np.random.Generator) -> Any:
-    """Return errors with mean 0: normal, skewed, heavy-tailed, bounded, tied, and skewed in one cell alone."""
+    """Return errors with mean 0: normal, skewed, heavy-tailed, bounded, tied, and of one cell alone."""
     if kind == "exponential":
         return rng.exponential(size=size) - 1
     if kind == "lognormal":
@@ -341,7 +351,7 @@ def test_shares_of_variance_lie_in_their_intervals(kind: str, repetitions: int) 
     first, second = np.array([-1.0, 1.0]), np.array([-1.0, 0.0, 1.0]) * math.sqrt(1.5)
     signal = first[:, None] + math.sqrt(0.2) * second + math.sqrt(0.1) * np.outer(first, second)
     true = {("a",): 1.0, ("b",): 0.2, ("a", "b"): 0.1, (LUCK,): 1.3}
-    held, wrong = {part: 0 for part in true}, 0
+    held, wrong = dict.fromkeys(true, 0), 0
     for _ in range(repetitions):
         luck = math.sqrt(0.3) * draw(kind, (10, 1, 1), rng) + draw(kind, (10, 2, 3), rng)
         shares, lead = variance_shares([signal + luck], ("a", "b"))

@@ -35,7 +35,8 @@ def test_each_value_makes_arms_of_its_own_and_the_same_trials() -> None:
     varied, plain = planned(grid), planned(grid, ["optimizer"])
     assert varied.arms == ("hidden=4", "hidden=16x8")
     assert varied.problems == ("two_moons, dropout=0", "two_moons, dropout=0.1")
-    assert plain.arms == ("adam",) and len(plain.problems) == 4
+    assert plain.arms == ("adam",)
+    assert len(plain.problems) == 4
     assert sorted(keys(varied)) == sorted(keys(plain))
     assert varied.counts["total"] == plain.counts["total"] == 4
 
@@ -46,7 +47,8 @@ def test_kinds_and_hyperparameters_multiply_in_the_order_of_kinds() -> None:
     assert plan.arms == ("hidden=4 + relu", "hidden=4 + tanh", "hidden=8 + relu", "hidden=8 + tanh")
     assert plan.experiment.vary == ("network.hidden", "activation")
     first = next(iter(plan.report()))
-    assert first.labels["network"] == "mlp" and first.values["network.hidden"] == [4]
+    assert first.labels["network"] == "mlp"
+    assert first.values["network.hidden"] == [4]
 
 
 def test_a_varied_rate_is_not_tuned_and_the_rest_is() -> None:
@@ -61,7 +63,8 @@ def test_a_varied_rate_is_not_tuned_and_the_rest_is() -> None:
     )
     assert plan.arms == ("sgd + lr=0.01", "sgd + lr=0.1", "adam + lr=0.01", "adam + lr=0.1")
     assert [count for _, count in plan.configurations.items()] == [2, 2, 1, 1]
-    assert plan.counts["tune"] == 6 and plan.counts["report"] == 4
+    assert plan.counts["tune"] == 6
+    assert plan.counts["report"] == 4
 
 
 def test_a_search_draws_as_many_configurations_for_every_value() -> None:
@@ -76,7 +79,8 @@ def test_a_search_draws_as_many_configurations_for_every_value() -> None:
     rates: dict[str, list[float]] = {}
     for trial in plan.tune():
         rates.setdefault(trial.arm, []).append(trial.values["optimizer.lr"])
-    assert len(rates["momentum=0"]) == 3 and rates["momentum=0"] == rates["momentum=0.9"]
+    assert len(rates["momentum=0"]) == 3
+    assert rates["momentum=0"] == rates["momentum=0.9"]
 
 
 def test_rules_ask_about_values_as_before() -> None:
@@ -142,7 +146,8 @@ def test_what_cannot_be_varied_is_refused_in_one_line(
 ) -> None:
     with pytest.raises(AnnxError) as caught:
         planned(network, vary)
-    assert said in str(caught.value) and len(str(caught.value).splitlines()) == 1
+    assert said in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_a_range_to_draw_from_makes_no_arms() -> None:

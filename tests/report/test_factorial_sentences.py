@@ -43,7 +43,7 @@ BY_DEPTH = {"depth=1": 0.5, "depth=2": 0.25, "gelu": 0.2, "depth=1 + gelu": -0.4
 
 
 def made(effects: dict[str, float], noise: float = 0.02, **options: Any) -> Results:
-    """Return a sweep whose log losses are sums of effects of levels, arms, problems, of the seed, and noise."""
+    """Return a sweep whose log losses are sums: effects of levels, arms, problems, and seeds; noise."""
 
     def score(problem: str, arm: str, seed: int) -> float:
         shared = 0.1 * math.sin(5 * seed + len(problem))
@@ -79,8 +79,8 @@ def test_the_first_sentence_names_the_best_pair_and_whether_it_depends() -> None
         "optimizer: constant leads with sgd, cosine with adam."
     )
     assert headline(ADDITIVE, noise=0.001) == (
-        "adam + cosine is the best pair on xor: it beats all 5 others; what the schedule does changes with the "
-        "optimizer by less than 1 %."
+        "adam + cosine is the best pair on xor: it beats all 5 others; what the schedule does changes "
+        "with the optimizer by less than 1 %."
     )
     few = headline(CROSSED, problems=("xor", "iris"))
     assert few.endswith(
@@ -277,11 +277,13 @@ def test_hostile_names_do_no_harm_in_a_factorial() -> None:
     content = plain(build_report(made({"a|b": 0.3}, arms=arms), {}))
     text = render_markdown(content)
     part = text[text.index("## Optimizer and schedule together") :]
-    assert "| a\\|b |" in part and "<i>" not in part.split("## ", 2)[1]
+    assert "| a\\|b |" in part
+    assert "<i>" not in part.split("## ", 2)[1]
 
 
 @pytest.mark.parametrize("vary", [("optimizer",), ("arm",)])
 def test_a_single_kind_makes_no_factorial(vary: tuple[str, ...]) -> None:
     content = build_report(made(CROSSED, vary=vary), {})
-    assert content["factorial"] is None and factorial_findings(None) == []
+    assert content["factorial"] is None
+    assert factorial_findings(None) == []
     assert not any(section.id == "factorial" for section in sections(plain(content)))

@@ -52,7 +52,7 @@ class Component(ABC):
 
     @classmethod
     def in_full(cls, name: str, short: Mapping[str, Any]) -> Any:
-        """Return the value of the hyperparameter `name` for which the keys of `short` stand, each with a value.
+        """Return the value of the hyperparameter `name` that `short`, values by key, stands for.
 
         A trial is known by that value alone, so it is the same trial however a file writes it.
         """

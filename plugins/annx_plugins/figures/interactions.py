@@ -45,7 +45,8 @@ class Interactions(Figure):
         blocks = counted(analysis["n"], analysis["unit"])
         subtitle = (
             f"Point: a pair against the average pair, {better}. Bar: its 95 % interval over {blocks}. "
-            f"Parallel lines: the effect of {pair['second']} is the same at each level of {pair['first']}.{left_out}"
+            f"Parallel lines: the effect of {pair['second']} is the same at each level of "
+            f"{pair['first']}.{left_out}"
         )
         left, low, gap = 0.72, 0.55, 0.9
         names = {level for _, one in drawn for level in _levels(one, 1)}
@@ -66,7 +67,7 @@ class Interactions(Figure):
 
 
 def _title(drawn: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str:
-    analysis, pair = drawn[0]
+    _, pair = drawn[0]
     if len(drawn) == 1:
         return str(pair["sentence"]).removesuffix(".")
     changes = sum(both["verdict"] == "depends" for _, both in drawn)

@@ -17,9 +17,10 @@ CELL = 0.44  # inches, its height
 class PairsOfFactors(Figure):
     """A table of two factors, coloured by the gap to the best pair.
 
-    On one data set a cell holds the mean score, over all data sets how much worse than the best pair it is. The
-    best pair is framed; a ring marks pairs that cannot be told apart from it by the report's adjusted
-    comparisons. With three and more factors a cell is an average over the others, and only the best is marked.
+    On one data set a cell holds the mean score, over all data sets how much worse than the best pair it is.
+    The best pair is framed; a ring marks pairs that cannot be told apart from it by the report's adjusted
+    comparisons. With three and more factors a cell is an average over the others, and only the best is
+    marked.
     """
 
     name: ClassVar[str] = "pairs_of_factors"
@@ -56,7 +57,7 @@ class PairsOfFactors(Figure):
 
 
 def _title(drawn: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str:
-    analysis, pair = drawn[0]
+    analysis, _ = drawn[0]
     where = f"on {analysis['where']}" if analysis["where"] else f"over {analysis['n']} {analysis['unit']}"
     best = analysis["best"]
     if len(drawn) > 1:
@@ -72,7 +73,7 @@ def _title(drawn: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str:
 
 
 def _best(pair: Mapping[str, Any]) -> Mapping[str, Any]:
-    return min(pair["cells"], key=lambda cell: cell["cost"])  # type: ignore[no-any-return]
+    return min(pair["cells"], key=lambda cell: cell["cost"])
 
 
 def _subtitle(drawn: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], report: Mapping[str, Any]) -> str:
