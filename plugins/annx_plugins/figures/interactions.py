@@ -35,7 +35,8 @@ class Interactions(Figure):
         made = [one for one in factors["analyses"] if one["together"]]
         shown = [one for one in made if one["decides"]] or [one for one in made if one["where"]]
         if not shown:
-            return factors["note"] or "The factors are not analysed together."
+            notes = [one["note"] for one in factors["analyses"] if one["note"]]
+            return factors["note"] or next(iter(notes), "There are not two factors to draw.")
         drawn = [(one, pair) for one in shown for pair in one["together"]]
         left_out = f" {MOST_PANELS} of {len(drawn)} panels are shown." if len(drawn) > MOST_PANELS else ""
         drawn = drawn[:MOST_PANELS]
