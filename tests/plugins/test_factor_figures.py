@@ -6,9 +6,8 @@ import math
 from typing import Any
 
 import pytest
-from annx_plugins.figures.interactions import Interactions
-from annx_plugins.figures.pairs_of_factors import PairsOfFactors
 from results_factory import make_results
+from shipped import REGISTRY
 
 from anncore.contract.kinds import FigureInput
 from anncore.evidence.study import Study
@@ -16,6 +15,8 @@ from anncore.report import drawing
 from anncore.report.build import build_report, plain
 from anncore.report.theme import Theme
 
+Interactions: Any = REGISTRY.get("figure", "interactions").cls
+PairsOfFactors: Any = REGISTRY.get("figure", "pairs_of_factors").cls
 PAIRS = tuple(f"{first} + {second}" for first in ("sgd", "adam") for second in ("constant", "cosine", "step"))
 EFFECTS = {"sgd + constant": 0.1, "sgd + cosine": 0.3, "sgd + step": 0.4, "adam + constant": 0.2}
 
