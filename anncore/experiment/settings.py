@@ -388,7 +388,9 @@ def read_vary(document: Document, entries: Mapping[str, tuple[Entry, ...]]) -> t
         if kind not in document.data:
             raise section.error("vary", f"vary names {kind!r}, but there is no [{kind}.NAME] section.")
     if len(set(vary)) < len(vary):
-        raise section.error("vary", f"vary names the same twice, got {show(list(vary))}.")
+        twice = next(name for name in vary if vary.count(name) > 1)
+        what = "a hyperparameter" if "." in twice else "a kind"
+        raise section.error("vary", f"vary names {what} twice, got {show(list(vary))}.")
     return in_order(vary)
 
 

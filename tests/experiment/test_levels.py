@@ -134,7 +134,7 @@ def test_depth_and_width_are_the_same_trials_as_hidden() -> None:
             ["network.depth"],
             "[network.mlp] does not set depth; give it a list of values",
         ),
-        ({"hidden": [[8], [9]]}, ["network.hidden", "network.hidden"], "vary names the same twice"),
+        ({"hidden": [[8], [9]]}, ["network.hidden", "network.hidden"], "vary names a hyperparameter twice"),
         ({"hidden": [[8], [9]]}, ["networks.hidden"], "Did you mean 'network'?"),
         ({}, ["dataset.n"], "vary cannot name 'dataset.n': arms are compared on it"),
         ({}, ["loss.delta"], "vary names 'loss.delta', but there is no [loss.NAME] section."),
