@@ -137,7 +137,7 @@ class _Table:
             spine.set_visible(False)
         ax.grid(visible=False)
         where = self.analysis["where"] or f"all {self.analysis['unit']}"
-        text = f"{where}: {self.pair['first']} (rows), {self.pair['second']} (columns)"
+        text = f"{where}: {self.pair['first']} × {self.pair['second']}"
         inches = ax.get_position().height * ax.figure.get_figheight()
         room = ax.figure.get_figwidth() * (1 - ax.get_position().x0) - 0.1
         ax.text(
