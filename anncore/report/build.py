@@ -162,15 +162,15 @@ def _answer(
     ranked = [row["arm"] for row in overall]
     pairs = max((len(comparisons) for comparisons in claims.by_problem.values()), default=0)
     labels = {measure.label for measure in study.measures.values()}
+    own_answer = _own_answer(success, claim, factors)
     return {
-        "headline": _headline(study, claims, overall, _own_answer(success, claim, factors))
-        + _beside(factors, success, claim),
+        "headline": _headline(study, claims, overall, own_answer) + _beside(factors, success, claim),
         "findings": [
             *([{"kind": "claim", "where": "", "text": claim["sentence"]}] if claim else []),
             *factorial_findings(factors),
             *success_findings(
                 success,
-                _findings(claims, ranked, study.problem_unit, answered=not _own_answer(success, claim, factors)),
+                _findings(claims, ranked, study.problem_unit, answered=not own_answer),
                 labels.pop() if len(labels) == 1 else "score",
             ),
             *_rounds(study.experiment, study.unit),
