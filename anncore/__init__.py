@@ -35,7 +35,7 @@ Write a component: a frozen dataclass, derived from the base class of its kind (
                  Command; LearnedActivation, RandomActivation, JointLoss, OptimizerWrapper,
                  AskingOptimizer, AskingWrapper, ModalNetwork, RuleNetwork, NoisyObjective, Game,
                  NetworkMetric, WatchingMetric, ProbingMetric, TableDataset
-    fields       hyper, ref, linear, log, choice; build makes a component from plain values
+    fields       hyper, ref, linear, log, choice, shorthand; build makes a component from plain values
     handed       Array, Hyper, Task, Data, Column, Table, Weights, WeightSpec, Layer, Moment, Mode, LearnMode,
                  Evaluate, FigureInput, DecisionMap, Snapshot, Candidates, Look, Claim, ReportTable,
                  ExportInput

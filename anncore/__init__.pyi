@@ -27,12 +27,14 @@ from .contract.events import (
 )
 from .contract.hookspecs import hookimpl as hookimpl
 from .contract.hyperparameters import (
+    Shorthand as Shorthand,
     build as build,
     choice as choice,
     hyper as hyper,
     linear as linear,
     log as log,
     ref as ref,
+    shorthand as shorthand,
 )
 from .contract.kinds import (
     Activation as Activation,

@@ -70,7 +70,7 @@ def command(
 
 
 def _text(component: Registered, registry: Registry) -> str:
-    from anncore.contract.hyperparameters import declared, references
+    from anncore.contract.hyperparameters import references, settable
     from anncore.contract.kind_names import article
 
     cls: Any = component.cls
@@ -80,7 +80,7 @@ def _text(component: Registered, registry: Registry) -> str:
         parts.append("Derived from the formula\n" + "\n".join(f"  {line}" for line in derived))
     rows = [
         (key, _value(field.default), field.domain.describe(), _search(field), field.help)
-        for key, field in declared(cls).items()
+        for key, field in settable(cls).items()
     ]
     for reference in references(cls).values():
         domain = f"the name of {article(reference.kind)} {reference.kind}"
@@ -135,7 +135,7 @@ def _of_network(component: Registered, registry: Registry) -> list[str]:
 
 
 def _plain(component: Registered, registry: Registry) -> dict[str, Any]:
-    from anncore.contract.hyperparameters import declared, references
+    from anncore.contract.hyperparameters import references, settable
 
     cls: Any = component.cls
     return {
@@ -154,7 +154,7 @@ def _plain(component: Registered, registry: Registry) -> dict[str, Any]:
                 "search": {"how": field.search.how, "values": field.search.values} if field.search else None,
                 "help": field.help,
             }
-            for key, field in declared(cls).items()
+            for key, field in settable(cls).items()
         },
         "references": {key: reference._asdict() for key, reference in references(cls).items()},
         "presets": {key: dict(values) for key, values in cls.presets.items()},
@@ -168,6 +168,7 @@ def _attributes(component: Registered) -> dict[str, Any]:
         "name",
         "presets",
         "other_names",
+        "shorthands",
         "companion",
     }
     own = {key: value for key, value in vars(component.cls).items() if key[0] != "_" and key not in known}

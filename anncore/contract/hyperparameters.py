@@ -19,7 +19,7 @@ import dataclasses
 import math
 import numbers
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -237,6 +237,17 @@ class Declared(NamedTuple):
         return isinstance(self.domain, ListOf)
 
 
+class Shorthand(NamedTuple):
+    """A key that files may set in place of a hyperparameter, alone or with other such keys.
+
+    stands_for: that hyperparameter. declared: its own default, which holds where another key for the same
+    hyperparameter is given alone, and its domain.
+    """
+
+    stands_for: str
+    declared: Declared
+
+
 class Reference(NamedTuple):
     """One declared reference of a component to components of another kind."""
 
@@ -262,6 +273,13 @@ def ref(kind: str, default: str) -> Any:
     return dataclasses.field(default=default, metadata={"annx": ("ref", kind)})
 
 
+def shorthand(
+    stands_for: str, default: Any, domain: str, search: Search | None = None, help: str = ""
+) -> Shorthand:
+    """Declare a key that files may set in place of a hyperparameter, which `Component.in_full` writes out."""
+    return Shorthand(stands_for, Declared("", default, parse_domain(domain), search, help))
+
+
 @cache
 def declared(cls: Any) -> dict[str, Declared]:
     """Return a component class's hyperparameters by name, in the order of its fields."""
@@ -271,6 +289,17 @@ def declared(cls: Any) -> dict[str, Declared]:
         if mark is not None and mark[0] == "param":
             declarations[field.name] = Declared(field.name, field.default, *mark[1:])
     return declarations
+
+
+@cache
+def settable(cls: Any) -> dict[str, Declared]:
+    """Return what a file may set of a component: its hyperparameters, and the keys that stand for them."""
+    shorthands: Mapping[str, Shorthand] = getattr(cls, "shorthands", {})
+    short = {
+        key: one.declared._replace(name=key, help=one.declared.help or f"stands for {one.stands_for}")
+        for key, one in shorthands.items()
+    }
+    return {**declared(cls), **short}
 
 
 @cache
@@ -300,9 +329,11 @@ def resolve(cls: Any, values: Mapping[str, Any]) -> dict[str, Any]:
             )
         base = presets[name]
     given = {key: value for key, value in values.items() if key != "preset" and key not in references(cls)}
+    if any(key in getattr(cls, "shorthands", {}) for key in given):
+        given = _in_full(cls, given)
     for key in given:
         if key not in declarations:
-            names = ", ".join([*declarations, *references(cls)]) or "none"
+            names = ", ".join([*settable(cls), *references(cls)]) or "none"
             raise ComponentError(
                 f"{cls.name}: unknown hyperparameter {key!r}; known are {names}.{nearest(key, declarations)}"
             )
@@ -311,6 +342,28 @@ def resolve(cls: Any, values: Mapping[str, Any]) -> dict[str, Any]:
         value = given.get(key, base.get(key, declaration.default))
         resolved[key] = resolve_value(cls, declaration, value)
     return resolved
+
+
+def _in_full(cls: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values with each hyperparameter in place of the keys that stand for it."""
+    full = {key: value for key, value in given.items() if key not in cls.shorthands}
+    for name in dict.fromkeys(cls.shorthands[key].stands_for for key in given if key in cls.shorthands):
+        if name in given:
+            raise ComponentError(given_twice(cls, name, given))
+        short = {
+            key: resolve_value(cls, settable(cls)[key], given.get(key, one.declared.default))
+            for key, one in cls.shorthands.items()
+            if one.stands_for == name
+        }
+        full[name] = cls.in_full(name, short)
+    return full
+
+
+def given_twice(cls: Any, name: str, given: Iterable[str]) -> str:
+    """Say that a hyperparameter is given beside keys that stand for it."""
+    own = [key for key, one in cls.shorthands.items() if one.stands_for == name and key in set(given)]
+    stand = "stands" if len(own) == 1 else "stand"
+    return f"{cls.name}: {' and '.join(own)} {stand} for {name}, which is given too; leave out one of them"
 
 
 def resolve_value(cls: Any, declaration: Declared, value: Any) -> Any:

@@ -284,6 +284,7 @@ def _unlike(study: Study) -> list[Caution]:
         own.add("activation")  # a network may name its own
     parsed = {str(name): parse_hyperparameter(str(name)) for name in trials.columns}
     values = [name for name, parts in parsed.items() if parts is not None and parts[0] not in own]
+    values = [name for name in values if name not in own]  # "optimizer.lr" may be what is varied
     drawn = study.experiment.search is not None
     cautions = []
     for column in values:

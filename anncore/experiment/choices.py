@@ -17,6 +17,8 @@ from typing import Any
 from anncore.contract.errors import ComponentError, ExperimentError
 from anncore.contract.kind_names import SECTIONS
 from anncore.experiment.counting import Counts, GridWalk, RuleBits, combined, left, rows_of
+from anncore.experiment.document import show
+from anncore.experiment.levels import level_values, taken_apart, varied_keys
 from anncore.experiment.model import Axis, Entry, Experiment, Range, Rows, Rule
 from anncore.experiment.references import resolve_all
 from anncore.experiment.sampling import distinct_points, draw, extent
@@ -304,30 +306,36 @@ def combos(experiment: Experiment) -> list[Combo]:
     Raises ExperimentError where there are very many, or a search has fewer points to draw from than samples.
     """
     kinds = [kind for kind in SECTIONS if experiment.entries[kind]]
-    _refuse_many_labels(experiment, kinds)
-    bits = RuleBits(experiment.exclude)
-    singles = {
-        (kind, entry.label): GridSlot(entry, bits) for kind in kinds for entry in experiment.entries[kind]
+    every = {
+        kind: [
+            level
+            for entry in experiment.entries[kind]
+            for level in taken_apart(entry, varied_keys(experiment.vary, kind))
+        ]
+        for kind in kinds
     }
-    joint: dict[tuple[str, ...], Slot] = {}
+    _refuse_many_labels(experiment, every)
+    bits = RuleBits(experiment.exclude)
+    singles = {id(entry): GridSlot(entry, bits) for kind in kinds for entry in every[kind]}
+    joint: dict[tuple[int, ...], Slot] = {}
     tuned = [kind for kind in experiment.tuned_kinds if kind in kinds]
     result = []
-    for chosen in product(*(experiment.entries[kind] for kind in kinds)):
+    for chosen in product(*(every[kind] for kind in kinds)):
         entries = dict(zip(kinds, chosen, strict=True))
         if experiment.search is None:
-            slots: list[Slot] = [singles[kind, entries[kind].label] for kind in kinds]
+            slots: list[Slot] = [singles[id(entries[kind])] for kind in kinds]
         else:
-            key = tuple(entries[kind].label for kind in tuned)
+            key = tuple(id(entries[kind]) for kind in tuned)
             if key not in joint:
                 joint[key] = _search_slot(experiment, [entries[kind] for kind in tuned], bits)
-            slots = [singles[kind, entries[kind].label] for kind in kinds if kind not in tuned]
+            slots = [singles[id(entries[kind])] for kind in kinds if kind not in tuned]
             slots.append(joint[key])
         result.append(Combo(entries, slots, experiment.exclude))
     return result
 
 
-def _refuse_many_labels(experiment: Experiment, kinds: Sequence[str]) -> None:
-    numbers = {kind: len(experiment.entries[kind]) for kind in kinds}
+def _refuse_many_labels(experiment: Experiment, entries: Mapping[str, Sequence[Entry]]) -> None:
+    numbers = {kind: len(own) for kind, own in entries.items()}
     if math.prod(numbers.values()) > MOST_COMBINATIONS:
         sections = " x ".join(f"{number} {kind}" for kind, number in numbers.items() if number > 1)
         raise ExperimentError(
@@ -385,7 +393,14 @@ def included(experiment: Experiment, known: Sequence[Combo]) -> list[Option]:
     """Return the configurations that [[include]] adds and that the combinations do not hold yet."""
     added: list[Option] = []
     for rule in experiment.include:
+        _refuse_new_levels(experiment, rule)
+        seen: set[tuple[str, ...]] = set()
         for combo in known:
+            labels_here = tuple(entry.label for entry in combo.entries.values())
+            # Of the values that make arms of their own the rule's is taken, else the first one.
+            if labels_here in seen or not _at_level(combo, rule):
+                continue
+            seen.add(labels_here)
             if all(combo.entries[kind].label in labels for kind, labels in rule.labels.items()):
                 config = tuple(_included(combo, kind, rule) for kind in SECTIONS if kind in combo.entries)
                 _refuse_unfit(experiment, config)
@@ -393,6 +408,34 @@ def included(experiment: Experiment, known: Sequence[Combo]) -> list[Option]:
                 if not (twice or combo.contains(config)):
                     added.append(config)
     return added
+
+
+def _at_level(combo: Combo, rule: Rule) -> bool:
+    """Tell whether a combination has the values of varied hyperparameters that a rule sets."""
+    return all(
+        repr(rule.tests[kind, key][0].value) == repr(value)
+        for kind, entry in combo.entries.items()
+        for key, value in level_values(entry).items()
+        if (kind, key) in rule.tests
+    )
+
+
+def _refuse_new_levels(experiment: Experiment, rule: Rule) -> None:
+    """Refuse an [[include]] with a value of a varied hyperparameter that no section lists."""
+    for (kind, key), tests in rule.tests.items():
+        if key not in varied_keys(experiment.vary, kind):
+            continue
+        values = [
+            level_values(level)[key]
+            for entry in experiment.entries[kind]
+            if entry.label in rule.labels.get(kind, (entry.label,))
+            for level in taken_apart(entry, (key,))
+        ]
+        if repr(tests[0].value) not in map(repr, values):
+            raise ExperimentError(
+                f"{experiment.file}: [[include]] sets {kind}.{key} = {show(tests[0].value)}, which is varied "
+                f"and has no such value; add it to the list in [{kind}.NAME]."
+            )
 
 
 def _refuse_unfit(experiment: Experiment, config: Option) -> None:

@@ -211,14 +211,20 @@ class GridWalk:
 
 
 class Governing:
-    """The axes of an entry on which other hyperparameters depend: presets, and references to components.
+    """The axes on which other hyperparameters depend: presets, references to components, and shorthands.
 
     places: which of the entry's axes they are; own: the hyperparameters that have another axis.
     """
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
-        self.places = tuple(i for i, axis in enumerate(entry.axes) if _governs(axis))
+        cls: Any = None if entry.component is None else entry.component.cls
+        short = getattr(cls, "shorthands", {})
+        self.places = tuple(
+            i
+            for i, axis in enumerate(entry.axes)
+            if _governs(axis) or (not isinstance(axis, Range) and any(key in short for key in axis.keys))
+        )
         self.own = {key for i, axis in enumerate(entry.axes) if i not in self.places for key in axis.keys}
 
     def answers(self, asked: frozenset[str]) -> bool:

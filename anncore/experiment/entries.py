@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from anncore.contract.errors import ComponentError, ExperimentError, closest, nearest
-from anncore.contract.hyperparameters import references
+from anncore.contract.hyperparameters import given_twice, references
 from anncore.contract.kind_names import REQUIRED, SECTIONS
 from anncore.contract.problem_kinds import ProblemKind, problem_in
 from anncore.contract.registry import Registered, Registry
@@ -121,6 +121,7 @@ def _read_entry(document: Document, kind: str, label: str, registry: Registry) -
                 raise section.error(key, f"{name} is given twice, by {given_by[name]!r} and by {key!r}.")
     if wrong:
         return None
+    _refuse_shorthands(section, component, given_by)
     entry = Entry(kind, label, component, tuple(axes[key] for key in written), registry)
     try:
         _ = entry.reachable
@@ -128,6 +129,14 @@ def _read_entry(document: Document, kind: str, label: str, registry: Registry) -
         raise section.error(None, str(error)) from None
     _check_presets(section, entry, registry)
     return entry
+
+
+def _refuse_shorthands(section: Section, component: Registered, given: Mapping[str, str]) -> None:
+    """Refuse a hyperparameter beside the keys that stand for it."""
+    cls: Any = component.cls
+    for key, short in getattr(cls, "shorthands", {}).items():
+        if key in given and short.stands_for in given:
+            raise section.error(given[key], given_twice(cls, short.stands_for, given) + ".")
 
 
 def _use_own_names(section: Section, component: Registered) -> None:

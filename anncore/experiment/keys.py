@@ -13,10 +13,10 @@ from anncore.contract.hyperparameters import (
     Interval,
     OneOf,
     Plain,
-    declared,
     references,
     resolve,
     resolve_value,
+    settable,
 )
 from anncore.contract.registry import Registered, Registry
 from anncore.experiment.document import Section, show
@@ -43,7 +43,7 @@ class Key:
     def declaration(self) -> Declared | None:
         """How the hyperparameter is declared; None for a reference and for preset."""
         cls: Any = self.owners(self.text)[0].cls
-        return declared(cls).get(self.end)
+        return settable(cls).get(self.end)
 
     @cached_property
     def _own(self) -> list[Registered]:
@@ -130,7 +130,7 @@ class Key:
 
         The domain of a number is an interval, so what lies between two admitted ends is admitted.
         """
-        domains = [declared(cast(Any, owner.cls))[self.end].domain for owner in self._own]
+        domains = [settable(cast(Any, owner.cls))[self.end].domain for owner in self._own]
         admitted = all(
             isinstance(domain, Interval)
             and domain.integer == points.integer
@@ -159,8 +159,8 @@ def checked(component: Registered, key: str, value: Any, registry: Registry) -> 
     cls: Any = component.cls
     reference = references(cls).get(key)
     if reference is None:
-        if key in declared(cls):  # alone: resolving all others as well takes ten times as long
-            return resolve_value(cls, declared(cls)[key], value)
+        if key in settable(cls):  # alone: resolving all others as well takes ten times as long
+            return resolve_value(cls, settable(cls)[key], value)
         if not isinstance(value, str):
             raise ComponentError(f"preset must be a text, got {show(value)}.")
         resolve(cls, {key: value})

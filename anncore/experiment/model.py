@@ -43,6 +43,7 @@ class Entry:
 
     component is None for the loss "auto", which depends on the data set's task. An axis of one row is a
     value that is fixed. References are tuples of full names; keys inside of them are written as "inner.lr".
+    levels: the keys whose value makes arms of its own; see `levels.taken_apart`.
     """
 
     kind: str
@@ -50,6 +51,7 @@ class Entry:
     component: Registered | None
     axes: tuple[Axis, ...] = ()
     registry: Registry | None = field(default=None, compare=False, repr=False)
+    levels: tuple[str, ...] = ()
 
     @cached_property
     def given(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from anncore.contract.hyperparameters import Reference, references
 from anncore.contract.kind_names import PROBLEMS, SECTIONS
 from anncore.experiment.choices import Choice
 from anncore.experiment.document import is_number
+from anncore.experiment.levels import level_values
 from anncore.experiment.model import Experiment, Range
 from anncore.experiment.references import owners
 
@@ -69,8 +70,27 @@ class Namer:
         return {place: _digits(values) for place, values in seen.items() if place not in drawn}
 
     def arm(self, config: Sequence[Choice]) -> str:
-        """Return the labels of the varied kinds."""
-        return " + ".join(c.entry.label for c in config if c.entry.kind in self.experiment.vary)
+        """Return the labels of the varied kinds, and the values of hyperparameters that are varied."""
+        words = []
+        for choice in config:
+            if choice.entry.kind in self.experiment.vary:
+                words.append(choice.entry.label)
+            words += self._level_words(choice)
+        return " + ".join(words)
+
+    def _level_words(self, choice: Choice) -> list[str]:
+        """Return "hidden=32" for each hyperparameter that makes arms of its own."""
+        entry, words = choice.entry, []
+        for key, value in level_values(entry).items():
+            others = [name.partition(".")[2] for name in self.experiment.vary]
+            name = key if others.count(key) == 1 else hyperparameter_column(entry.kind, key)
+            text = spell(self.plain(choice, key, value), self._level_digits(entry.kind, key))
+            words.append(f"{name}={text}")
+        return words
+
+    def _level_digits(self, kind: str, key: str) -> int:
+        """Return how many digits tell a varied hyperparameter's values apart, in all sections of its kind."""
+        return max(self._digits.get((kind, entry.label, key), 3) for entry in self.experiment.entries[kind])
 
     def problem(self, config: Sequence[Choice]) -> str:
         """Return what arms are compared on: a data set or an objective, and what else varies."""

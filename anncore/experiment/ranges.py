@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from anncore.contract.errors import nearest
-from anncore.contract.hyperparameters import Interval, Search, declared
+from anncore.contract.hyperparameters import Interval, Search, settable
 from anncore.experiment.document import is_number, show
 from anncore.experiment.keys import Key
 from anncore.experiment.model import Axis, Range
@@ -53,10 +53,10 @@ def read_declared_range(key: Key) -> Axis:
     searches = set()
     for owner in key.owners(key.text):
         cls: Any = owner.cls
-        search = declared(cls)[key.end].search if key.end in declared(cls) else None
+        search = settable(cls)[key.end].search if key.end in settable(cls) else None
         if search is None:
             offers = ", ".join(
-                f"{key.place}{key.dot}{name}" for name, field in declared(cls).items() if field.search
+                f"{key.place}{key.dot}{name}" for name, field in settable(cls).items() if field.search
             )
             raise key.error(
                 f'{key.text} = "search": {owner.name} declares no range for {key.end} (it declares one for: '

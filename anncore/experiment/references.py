@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from anncore.contract.errors import ComponentError, nearest
-from anncore.contract.hyperparameters import declared, references, resolve
+from anncore.contract.hyperparameters import references, resolve, settable
 from anncore.contract.registry import Registered, Registry
 
 DEEPEST = 8  # references of references; more is a circle
@@ -49,7 +49,7 @@ def owners(component: Registered, path: str, named: Named, registry: Registry) -
 def keys(component: Registered) -> list[str]:
     """Return what can be set of a component itself."""
     cls = _class(component)
-    return [*declared(cls), *references(cls), "preset"]
+    return [*settable(cls), *references(cls), "preset"]
 
 
 def reachable(component: Registered, named: Named, registry: Registry) -> Iterator[tuple[str, Registered]]:

@@ -17,6 +17,7 @@ from anncore.contract.problem_kinds import problem_in
 from anncore.contract.registry import HOME, Registry
 from anncore.contract.trial import Split, Stop, Train
 from anncore.experiment.document import LARGEST, Document, Section, is_number, show
+from anncore.experiment.levels import check_varied, in_order
 from anncore.experiment.model import Chosen, Entry, Limits, RoundsSettings, SearchSettings
 from anncore.experiment.success import read_success
 
@@ -358,7 +359,10 @@ def _timeout(section: Section) -> float | None:
 
 
 def read_vary(document: Document, entries: Mapping[str, tuple[Entry, ...]]) -> tuple[str, ...]:
-    """Read `vary`; without it the kinds of which there are several, else the optimizer."""
+    """Read `vary`; without it the kinds of which there are several, else the optimizer.
+
+    A hyperparameter, "network.hidden", is varied as a factor: each of its values makes arms of its own.
+    """
     known = [kind for kind in SECTIONS if kind not in PROBLEMS]
     section = document.section()
     if "vary" not in document.data:
@@ -369,6 +373,9 @@ def read_vary(document: Document, entries: Mapping[str, tuple[Entry, ...]]) -> t
     if not vary:
         raise section.wrong("vary", "a list of at least one kind")
     for kind in vary:
+        if "." in kind:
+            check_varied(section, kind, entries)
+            continue
         if kind in PROBLEMS:
             what = "data sets" if kind == "dataset" else "objectives"
             raise section.error(
@@ -381,8 +388,10 @@ def read_vary(document: Document, entries: Mapping[str, tuple[Entry, ...]]) -> t
         if kind not in document.data:
             raise section.error("vary", f"vary names {kind!r}, but there is no [{kind}.NAME] section.")
     if len(set(vary)) < len(vary):
-        raise section.error("vary", f"vary names a kind twice, got {show(list(vary))}.")
-    return tuple(kind for kind in SECTIONS if kind in vary)
+        twice = next(name for name in vary if vary.count(name) > 1)
+        what = "a hyperparameter" if "." in twice else "a kind"
+        raise section.error("vary", f"vary names {what} twice, got {show(list(vary))}.")
+    return in_order(vary)
 
 
 def read_report(document: Document) -> Mapping[str, Any]:

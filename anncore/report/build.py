@@ -43,6 +43,7 @@ from anncore.report import further, methods, tables
 from anncore.report.claim import claim_content
 from anncore.report.costs import cost_rows
 from anncore.report.encoding import encodings_content
+from anncore.report.factorial import factorial_content, factorial_findings
 from anncore.report.run_times import run_time_content
 from anncore.report.success import success_content, success_findings
 from anncore.report.surely import levels_content, risk_content
@@ -68,15 +69,17 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
     tiers_on(boards, study, claims.by_problem)
     overall = placed(overall, tiers)
     claim = claim_content(study, claims.by_problem, claims.over_all)
+    factors = factorial_content(study, {**claims.by_problem, "": claims.over_all})
     content = {
         **_asked(study),
         "counts": _counts(study),
-        "answer": _answer(study, claims, overall, success, claim),
+        "answer": _answer(study, claims, overall, success, claim, factors),
         "tiers": tiers,
         "beside": beside_content(study, boards),
         "leaderboard": {"overall": overall, "problems": boards},
         "comparisons": _comparisons(claims),
         "success": success,
+        "factorial": factors,
         "claim": claim,
         "improvement": further.improvement(study),
         "levels": levels_content(study),
@@ -159,18 +162,21 @@ def _answer(
     overall: list[dict[str, Any]],
     success: dict[str, Any] | None,
     claim: dict[str, Any] | None,
+    factors: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Return the answer box: the first sentence, the findings, and what to be careful about."""
     ranked = [row["arm"] for row in overall]
     pairs = max((len(comparisons) for comparisons in claims.by_problem.values()), default=0)
     labels = {measure.label for measure in study.measures.values()}
+    own_answer = _own_answer(success, claim, factors)
     return {
-        "headline": _headline(study, claims, overall, _own_answer(success, claim)),
+        "headline": _headline(study, claims, overall, own_answer) + _beside(factors, success, claim),
         "findings": [
             *([{"kind": "claim", "where": "", "text": claim["sentence"]}] if claim else []),
+            *factorial_findings(factors),
             *success_findings(
                 success,
-                _findings(claims, ranked, study.problem_unit, answered=not _own_answer(success, claim)),
+                _findings(claims, ranked, study.problem_unit, answered=not own_answer),
                 labels.pop() if len(labels) == 1 else "score",
             ),
             *_rounds(study.experiment, study.unit),
@@ -268,11 +274,25 @@ def _headline(
     )
 
 
-def _own_answer(success: dict[str, Any] | None, claim: dict[str, Any] | None) -> str:
-    """Return the sentence on rates of success, else on the claim; "" where the file asks for neither."""
+def _own_answer(
+    success: dict[str, Any] | None, claim: dict[str, Any] | None, factors: dict[str, Any] | None
+) -> str:
+    """Return the sentence on rates of success, else on the claim, else on factors varied together."""
     if success is not None:
         return str(success["headline"])
-    return "" if claim is None else str(claim["answer"])
+    if claim is not None and claim["answer"]:
+        return str(claim["answer"])
+    return "" if factors is None else str(factors["headline"])
+
+
+def _beside(
+    factors: dict[str, Any] | None, success: dict[str, Any] | None, claim: dict[str, Any] | None
+) -> str:
+    """Say after the first sentence what factors do on each problem, where no claim over all can be made."""
+    if factors is None or success is not None or claim is not None or not factors["beside"]:
+        return ""
+    text: str = factors["beside"]
+    return f" Each by itself, {text}."
 
 
 def _blocked_words(study: Study) -> tuple[str, ...]:

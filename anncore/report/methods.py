@@ -14,7 +14,7 @@ from anncore.evidence.signed_rank import EXACT_PAIRS, TAIL_ERROR
 from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
 from anncore.evidence.verdicts import FEWEST_DATA_SETS
 from anncore.experiment.document import show
-from anncore.report import run_times, surely, words
+from anncore.report import factorial, run_times, surely, words
 from anncore.report.success import success_sentence
 
 REFERENCES = (
@@ -81,6 +81,8 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
         paragraphs.append((f"Over all {content['unit']}", _over_all(content)))
     if content["success"] is not None:
         paragraphs.append(("Success rates", _success(content)))
+    if content["factorial"] is not None and content["factorial"]["analyses"]:
+        paragraphs.append(("Factors together", factorial.methods_text(content["factorial"], content["unit"])))
     if content["claim"] is not None and content["claim"]["problems"]:
         paragraphs.append(("Claim", _claim(content)))
     paragraphs.append(("Failures", _failures(content, experiment)))
@@ -103,6 +105,7 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
         *REFERENCES,
         *(MIRSKY if len(content["arms"]) > 1 else ()),
         *(SUCCESS if content["success"] is not None else ()),
+        *(factorial.REFERENCES if content["factorial"] is not None else ()),
         *(SEQUENTIAL if content["rounds"] is not None else ()),
         *surely.references(content),
         *(run_times.REFERENCES if content["run_times"] is not None else ()),

@@ -15,7 +15,7 @@ from anncore.contract.kinds.sections import PLACES
 from anncore.evidence.claim import column_words
 from anncore.evidence.sentences import SEEDS, counted
 from anncore.evidence.units import metric_words, sentence, singular
-from anncore.report import costs, run_times, surely, words
+from anncore.report import costs, factorial, run_times, surely, words
 from anncore.report.encoding import encoding_caption, encoding_rows, encoding_sentence
 from anncore.report.printable import printable, spelt
 from anncore.report.success import caption_of_pairs, pair_rows, rate_rows, success_sentence
@@ -45,6 +45,7 @@ MOST_UNFOLDED, UNFOLDED = (
 MOST_OPEN_PARTS = 4  # problems; of more, the tables of each are folded
 MOST_FAILURES = 100
 MOST_PAIRS = 120  # of arms: sixteen's; more rows are read by programs
+MOST_FACTORIALS = 6  # problems, each with tables of its own
 MOST_METRICS = 2  # beside the scores; more make a table too wide for a page
 NUMERIC = re.compile(
     r"^(p\s)?[<*]?\s?[−+-]?[.\d∞–]|^never$|^floor at |^nothing to choose from$|^(not run|left out)\b"
@@ -132,6 +133,7 @@ def sections(content: Mapping[str, Any]) -> list[Section]:
     """
     ours = [
         _success(content),
+        _factorial(content),
         _differences(content),
         _leaderboard(content),
         _per_data_set(content),
@@ -254,6 +256,43 @@ def _encodings(content: Mapping[str, Any]) -> Section | None:
             for done in sets
             if done["encodings"]
         ],
+    )
+
+
+def _factorial(content: Mapping[str, Any]) -> Section | None:
+    """Return what factors do together; most experiments vary a single kind, of which there is nothing."""
+    factors = content.get("factorial")
+    if factors is None or not factors["analyses"]:
+        return None
+    made = [one for one in factors["analyses"] if not one["note"]]
+    # Where one analysis decides, those of problems are in report.json and in the table of interactions.
+    shown = [one for one in made if one["decides"]] or [one for one in made if one["where"]][:MOST_FACTORIALS]
+    tables = []
+    for one in shown:
+        tables += [table(*factorial.rows_table(pair, one), "best-per-level") for pair in one["together"]]
+        if one["decides"] and any(one["comparisons"].values()):
+            tables.append(table(*factorial.marginal_table(one), "marginal-effects"))
+        if one["trends"]:
+            tables.append(table(*factorial.trend_table(one), "trends"))
+    if any(one["together"] for one in made):
+        tables.append(table(*factorial.interaction_table({**factors, "analyses": made}), "interactions"))
+    if factors["shares"]:
+        tables.append(table(*factorial.shares_table(factors), "variance"))
+    texts = [
+        text
+        for one in shown
+        for text in (one["sentences"] if one["decides"] else [pair["sentence"] for pair in one["together"]])
+    ]
+    left = len([one for one in made if one["where"]]) - len(shown)
+    if left > 0 and not any(one["decides"] for one in shown):
+        texts.append(f"The tables of {counted(left, content['problem_unit'])} more are in report.json.")
+    notes = dict.fromkeys(one["note"] for one in factors["analyses"] if one["note"])
+    return Section(
+        "factorial",
+        factorial.section_title(factors),
+        paragraphs=[*texts, *notes, *filter(None, [factors["shares_sentence"]])],
+        tables=tables,
+        figures=_figures(content, "factorial"),
     )
 
 

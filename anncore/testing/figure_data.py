@@ -55,6 +55,10 @@ class Scaled:
         return 2 * self.scale * (output - target) / (output.shape[1] * output.shape[2])
 
 
+PAIRS: Mapping[str, Any] = {
+    "arms": tuple(f"{first} + {second}" for first in ("a", "<b>") for second in ("$x", "y", "z")),
+    "vary": ("optimizer", "schedule"),
+}
 PARTS: Mapping[str, type[Any]] = {"activation": Bend, "loss": Scaled}
 
 
@@ -71,7 +75,10 @@ def ordinary() -> Made:
 
     It is made once; `copied` gives a component frames of its own.
     """
-    return Made("a tuned sweep", figure_input(_sweep()))
+    data = figure_input(_sweep())
+    # What figures of two factors show is that of another sweep, on the same data sets.
+    report = {**data.report, "factorial": figure_input(_sweep(**PAIRS)).report["factorial"]}
+    return Made("a tuned sweep", replace(data, report=report))
 
 
 @cache
@@ -95,6 +102,10 @@ def _unusual() -> Iterator[Made]:
     yield case("names in markup", arms=("$\\alpha^{", "<b>&", "二"), problems=("_{", "</svg>"))
     yield case("twelve arms", arms=tuple(f"arm_{i}" for i in range(12)), seeds=(100, 101), tune_seeds=(0,))
     yield case("no trial at all", seeds=(), tune_seeds=())
+    both = {**PAIRS, "problems": ("near",)}
+    yield case("two factors", **both)
+    lost = PAIRS["arms"][0]
+    yield case("two factors with a gap", **both, status=lambda p, arm, s: _if(arm == lost, "diverged"))
     yield Made("tuning not finished", _part(1))
     yield Made("one report trial has run", _part(2 * 3 * len(RATES) + 1))
     yield Made("one data set has not run", _part(3 * (2 * len(RATES) + 6)))

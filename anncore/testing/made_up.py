@@ -116,9 +116,10 @@ class MadeUp:
     metric, goal: what configurations are chosen by, on validation. status, score: how a report trial ends and
     its validation loss; by default all end well. regression: the problems that have an RMSE, where the others
     have an accuracy. datasets: the data set's label of a problem, where that is a variant. report: the
-    experiment's [report] table. functions: whether objectives are minimised in place of training networks.
-    whole: whether the trials hold all that any figure looks at: watched metrics, decision maps (also
-    along the way), paths, costs of steps. registry: what is installed.
+    experiment's [report] table. vary: the factors of which the arms' names hold levels. functions: whether
+    objectives are minimised in place of training networks. whole: whether the trials hold all that any figure
+    looks at: watched metrics, decision maps (also along the way), paths, costs of steps. registry: what is
+    installed.
     """
 
     arms: Sequence[str]
@@ -135,6 +136,7 @@ class MadeUp:
     report: Mapping[str, Any] = field(default_factory=dict)
     steps: int = 500
     title: str = "Which optimizer wins on small MLPs?"
+    vary: Sequence[str] = ("optimizer",)
     functions: bool = False
     whole: bool = False
     registry: Registry = field(default_factory=lambda: Registry(WATCHED, ()))
@@ -304,7 +306,7 @@ class MadeUp:
             only=(),
             skip=(),
             quick=False,
-            vary=("optimizer",),
+            vary=tuple(self.vary),
             train=Train(steps=self.steps, watch=tuple(component.full_name for component in watched)),
             split=Split(),
             sweep_seed=0,

@@ -117,6 +117,10 @@ def worlds() -> Iterator[tuple[str, Results]]:
 def _sizes() -> Iterator[tuple[str, Results]]:
     """Yield sweeps of one and of many arms, problems, seeds."""
     yield "two arms", make_results(**TWO)
+    pairs = [f"{first} + {second}" for first in ("sgd", "adam") for second in ("cosine", "step")]
+    factors = {"vary": ("optimizer", "schedule"), "arms": pairs}
+    yield "two factors", make_results(**{**ONE_RATE, **factors}, score=scored)
+    yield "two factors on one", make_results(**{**ONE_RATE, **factors, "problems": ("xor",)}, score=nearly)
     yield "functions", make_results(**{**FEW, "seeds": range(6)}, functions=True, score=lambda p, a, s: 1e-20)
     yield "functions of two values", make_results(**FEW, functions=True, score=scored)
     yield "one trial", make_results(("sgd",), ("xor",), (100,), (), (0.1,), steps=1)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from anncore.contract.arrays import Array as Array
 from anncore.contract.derivatives.pullback import DERIVED
 from anncore.contract.documentation import documentation
+from anncore.contract.hyperparameters import Shorthand
 from anncore.contract.shown import html_table, shortened
 
 Hyper = Any
@@ -45,6 +46,17 @@ class Component(ABC):
 
     other_names: ClassVar[Mapping[str, str]] = {}
     """By another name of a hyperparameter that files may use, the name that it has here."""
+
+    shorthands: ClassVar[Mapping[str, Shorthand]] = {}
+    """Keys that files may set in place of a hyperparameter, by `anncore.shorthand`; see `in_full`."""
+
+    @classmethod
+    def in_full(cls, name: str, short: Mapping[str, Any]) -> Any:
+        """Return the value of the hyperparameter `name` that `short`, values by key, stands for.
+
+        A trial is known by that value alone, so it is the same trial however a file writes it.
+        """
+        raise NotImplementedError(f"{cls.__name__} declares shorthands, so it needs in_full")
 
     def validate(self) -> None:
         """Raise ValueError for hyperparameters that do not fit together. By default all do."""

@@ -47,5 +47,14 @@ class ReportSection(Component):
         """
 
 
-PLACES = ("success", "differences", "leaderboard", "data-sets", "sensitivity", "speed", "diagnostics")
+PLACES = (
+    "success",
+    "factorial",
+    "differences",
+    "leaderboard",
+    "data-sets",
+    "sensitivity",
+    "speed",
+    "diagnostics",
+)
 """The sections of annx's own that a plugin's section may follow."""

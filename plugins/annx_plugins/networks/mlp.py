@@ -11,6 +11,7 @@ from anncore import (
     Hyper,
     ModalNetwork,
     Mode,
+    Shorthand,
     Weights,
     WeightSpec,
     dense,
@@ -18,6 +19,7 @@ from anncore import (
     hyper,
     linear,
     ref,
+    shorthand,
     sum_examples,
 )
 
@@ -38,7 +40,8 @@ class MLP(ModalNetwork):
     With `dropout`, in training each a becomes 0 with that probability and else a / (1 - dropout), drawn anew
     for every example and step.
 
-    Domain: `hidden` is the width of each hidden layer; an empty list leaves a linear model. Without
+    Domain: `hidden` is the width of each hidden layer; an empty list leaves a linear model. In its place a
+    file may give `depth` and `width`, for so many hidden layers of the same width. Without
     `bias` there are no bᵢ. dropout in [0, 1), norm_momentum in (0, 1], norm_eps > 0.
     `activation` names one activation for all hidden layers or a list of one per layer; `output` is
     the activation of the output layer; "auto" is the natural one of the loss.
@@ -56,6 +59,10 @@ class MLP(ModalNetwork):
 
     name: ClassVar[str] = "mlp"
     default: ClassVar[bool] = True
+    shorthands: ClassVar[Mapping[str, Shorthand]] = {
+        "depth": shorthand("hidden", 2, "int [1, 1000]"),
+        "width": shorthand("hidden", 32, "int [1, inf)"),
+    }
 
     hidden: tuple[int, ...] = hyper((32, 32), "list int [1, inf)")
     bias: bool = hyper(True, "bool")
@@ -65,6 +72,10 @@ class MLP(ModalNetwork):
     norm_eps: Hyper = hyper(1e-5, "(0, inf)")
     activation: Any = ref("activation", "relu")
     output: Any = ref("activation", "auto")
+
+    @classmethod
+    def in_full(cls, name: str, short: Mapping[str, Any]) -> tuple[int, ...]:
+        return (short["width"],) * short["depth"]
 
     def validate(self) -> None:
         """Refuse a list of activations that does not fit the hidden layers."""
