@@ -35,8 +35,8 @@ def encoded_sets(experiment: Experiment) -> list[EncodedSet]:
 
     A data set whose file is gone, or another one by now, says so.
     """
-    if "dataset" not in experiment.entries or not experiment.report_seeds:
-        return []
+    if not experiment.entries.get("dataset") or not experiment.report_seeds:
+        return []  # functions are minimised, or nothing is reported
     options = (option[0] for combo in combos(experiment) for option, _ in combo.options_of(("dataset",)))
     choices = {choice.entry.label: choice for choice in reversed(list(options)) if _encodes(choice)}
     maker, sets = PartMaker(experiment), []
