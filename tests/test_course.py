@@ -172,7 +172,7 @@ def test_every_change_runs(command: str, tmp_path: Path) -> None:
     if "02_xor" in command:
         results = run(command, tmp_path / "run")
         headline = build_report(results, {})["answer"]["headline"]
-        assert headline.startswith("eight beats every other arm on xor, by ")
+        assert headline.startswith("eight beats every other arm on xor (new samples of 200 rows), by ")
         return
     results = run(command, tmp_path / "run", quick=True)
     assert set(results.trials["status"]) <= {"ok", "diverged"}

@@ -6,10 +6,11 @@ makes the same bytes; each one keeps the data sets that it made last.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +31,11 @@ SMALLEST = np.finfo(np.float64).tiny  # of a scale; below it, float64 loses digi
 
 
 class Shapes(NamedTuple):
-    """What determines the shapes of a trial's arrays, and its task."""
+    """What determines the shapes of a trial's arrays, and its task.
+
+    same: what all seeds have in common. "" nothing, each draws its own examples; "rows" the examples, which
+    each seed splits anew; "test" the test split too, which the data set brings.
+    """
 
     task: Task
     inputs: int
@@ -39,6 +44,7 @@ class Shapes(NamedTuple):
     n_valid: int
     n_test: int
     weighted: bool = False  # whether examples have weights
+    same: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,8 @@ class Prepared:
     w_valid: Array | None = None
     w_test: Array | None = None
     encodings: tuple[Encoding, ...] = ()
+    digest: bytes = b""  # of the inputs as the data set made them
+    fixed_test: bool = False  # whether the data set brings its test split
 
     @property
     def inputs(self) -> int:
@@ -113,6 +121,23 @@ def prepare(
     return prepared
 
 
+def shared_by_seeds(
+    prepared: Prepared, dataset: Part, sweep_seed: int, other: int, registry: Registry
+) -> str:
+    """Return what all seeds have in common, as `Shapes` has it, by making the data of one more seed.
+
+    Labels may differ, as noise in them does: a row is what it is by its inputs.
+    """
+    if _digest(_make(dataset, registry, stream(sweep_seed, other, "data")).x) != prepared.digest:
+        return ""
+    return "test" if prepared.fixed_test else "rows"
+
+
+def _digest(x: Array) -> bytes:
+    content = repr(x.tolist()).encode() if x.dtype.hasobject else np.ascontiguousarray(x).data
+    return hashlib.blake2b(content).digest()
+
+
 def inspect(dataset: Part, split: Split, sweep_seed: int, seed: int, registry: Registry) -> Shapes:
     """Make a data set once and return its task and shapes. Raises the errors of `prepare`.
 
@@ -145,7 +170,8 @@ def _prepare(
         )
         if classes:
             _refuse_unseen(classes, data.y[rows.train].astype(np.intp))
-        return _encode(data, classes, rows, split.standardize, np.dtype(dtype))
+        encoded = _encode(data, classes, rows, split.standardize, np.dtype(dtype))
+        return replace(encoded, digest=_digest(data.x), fixed_test=data.test_index is not None)
     except DataError as error:
         raise DataError(*(f"{name}: {line}" for line in error.lines)) from None
 
@@ -413,6 +439,7 @@ def _encode(
     mistakes = dict.fromkeys((*inputs.mistakes, *targets.mistakes))
     if mistakes:
         raise DataError(*mistakes)
+    weights = _weights(data, rows)
     return Prepared(
         task=data.task,
         classes=classes,
@@ -428,7 +455,9 @@ def _encode(
         y_scale=_read_only(targets.scaling.own_scale),
         y_shift=_read_only(targets.scaling.own_shift),
         encodings=() if columns is None else columns.encodings,
-        **_weights(data, rows),
+        w_train=weights.get("w_train"),
+        w_valid=weights.get("w_valid"),
+        w_test=weights.get("w_test"),
     )
 
 

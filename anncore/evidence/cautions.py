@@ -8,7 +8,7 @@ seeds, a target chosen after the fact.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ from anncore.evidence.risk import reversals
 from anncore.evidence.selection import selection_gaps, with_fresh_scores
 from anncore.evidence.sentences import counted, growth, joined, number, percent, short, size
 from anncore.evidence.speed import targets
-from anncore.evidence.study import BLOCKING, Study
+from anncore.evidence.study import BLOCKING, Study, numbered
 from anncore.evidence.surely_sentences import levels_texts, reversal_sentence
 from anncore.evidence.units import DATA_SETS, STATUS_VERBS, singular
 from anncore.evidence.verdicts import FEW_DATA_SETS, FEWEST_DATA_SETS
@@ -43,6 +43,8 @@ def audit(study: Study, pairs: int) -> list[Caution]:
         *_unchecked(study),
         *_environments(study),
         *_unfinished(study),
+        *_looks(study),
+        *_one_test(study),
         *_unchosen(study),
         *_waived(study),
         *_divergence(study),
@@ -121,6 +123,59 @@ def _unfinished(study: Study) -> list[Caution]:
             )
         )
     return cautions
+
+
+def _looks(study: Study) -> list[Caution]:
+    """Say that seeds were added after looking, and which ones that were seen are left out."""
+    if not study.past:
+        return []
+    cautions = []
+    gone = {
+        seed
+        for problem in study.problems
+        for arm in study.arms
+        for seed in study.history.dropped(problem, arm)
+    }
+    if gone:
+        cautions.append(
+            Caution(
+                "seeds_left_out",
+                f"An earlier report of this folder has shown {numbered(list(gone))}, which {_are(gone)} left "
+                "out now: who looks first can choose seeds that please. Nothing is claimed of the arms that "
+                "had them; put them back into [seeds] report, or sweep into another folder (--out).",
+            )
+        )
+    looks = study.history.by_hand()
+    if looks:
+        counts = joined([str(count) for count in looks[:-1]])
+        cautions.append(
+            Caution(
+                "looks",
+                f"Reports of this folder were made with {counts} seeds, before seeds were added by hand; now "
+                f"there are {looks[-1]}. Who adds seeds until a claim stands errs too often, so new claims "
+                "need stronger evidence here. Name the final number of seeds before the first look, or let "
+                "--until-decided add them.",
+            )
+        )
+    return cautions
+
+
+def _are(things: Sized) -> str:
+    return "is" if len(things) == 1 else "are"
+
+
+def _one_test(study: Study) -> list[Caution]:
+    """Say where a claim about new rows is asked for and cannot be made."""
+    where = [problem for problem, scope in study.scopes.items() if scope.unknowable]
+    if not where:
+        return []
+    return [
+        Caution(
+            "one_test_split",
+            f"Every seed is tested on the same rows of {joined(where)}, which the data set names, so its "
+            'seeds tell nothing of new rows. Leave out [report] scope = "new rows", or split at random.',
+        )
+    ]
 
 
 def _unchosen(study: Study) -> list[Caution]:

@@ -20,7 +20,7 @@ from anncore.evidence.speed import targets, time_to_target
 from anncore.evidence.study import Study, blocked_arms
 from anncore.evidence.success import RatePair, Successes
 from anncore.evidence.units import metric_words
-from anncore.evidence.verdicts import Comparison, Pair, judge
+from anncore.evidence.verdicts import Comparison, Pair, judge_problems
 from anncore.experiment.claim import ClaimRule, claim_rule
 
 if TYPE_CHECKING:
@@ -149,10 +149,12 @@ def _compared(
             Pair(
                 *(problem, before, after, table[before].to_numpy(float), table[after].to_numpy(float), scale),
                 reasons={arm: blocked[arm] for arm in (before, after) if arm in blocked},
+                seen=study.seen_on(problem, table, (before, after), len(arms)),
             )
             for before, after in arms
         ]
-        compared[problem] = judge(pairs, sequential=study.sequential)
+        rule = study.rule(problem, None, len(pairs))
+        compared[problem] = judge_problems({problem: pairs}, {problem: rule})[problem]
     return compared
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from anncore.evidence.sentences import (
@@ -16,12 +17,12 @@ from anncore.evidence.sentences import (
     counted,
     interval,
     joined,
-    needed_pairs,
     p_value,
     size,
     span,
     steps_words,
     worth_words,
+    would_settle,
 )
 from anncore.evidence.units import SEEDS, singular
 from anncore.evidence.verdicts import Comparison
@@ -37,7 +38,8 @@ class Asked(NamedTuple):
     arms: in the experiment's order. over_all: the comparisons over data sets, by_problem: those over seeds.
     ranks: mean rank per arm; it orders arms in a sentence and decides nothing. label: what is measured, in
     words; "" where problems differ. unit: what problems are; problem_unit: the same where they are counted.
-    control: the arm that all others are compared with, and these with none but it.
+    control: the arm that all others are compared with, and these with none but it. places: what to call a
+    problem, with what a claim there is about: "wine (these 178 rows)".
     """
 
     arms: Sequence[str]
@@ -49,6 +51,7 @@ class Asked(NamedTuple):
     problem_unit: str
     control: str | None = None
     blocked: str = BLOCKED
+    places: Mapping[str, str] = MappingProxyType({})
 
     def ordered(self, arms: Sequence[str]) -> list[str]:
         """Return arms by their mean rank; what has none comes last."""
@@ -73,7 +76,11 @@ def headline(asked: Asked) -> str:
     if not deciding:
         return _one_by_one(asked, claims)
     compared = [c for c in deciding if c.verdict != "blocked"]  # an arm that failed is in none of them
-    where = f"on {problems[0]}" if one else f"on {asked.unit} like these {compared[0].n}"
+    where = (
+        f"on {asked.places.get(problems[0], problems[0])}"
+        if one
+        else f"on {asked.unit} like these {compared[0].n}"
+    )
     if len(compared) == 1:
         text = _of_two(compared[0], where, asked)
     elif asked.control is not None:
@@ -114,8 +121,7 @@ def _of_two(c: Comparison, where: str, asked: Asked) -> str:
         )
     if c.verdict == "undecided":
         bound = f"{pairs} bound the difference{of} to {alone}" if alone else f"{pairs} are not enough"
-        needed = needed_pairs(c.needed, c.needed_low, c.needed_high)
-        return f"Not decided between {c.a} and {c.b} {where}: {bound}; {needed} would be needed."
+        return f"Not decided between {c.a} and {c.b} {where}: {bound}; {would_settle(c)}."
     between = steps_words(between) if _by_steps(c) else between
     rest = f"95 % interval {between}, {pairs}" if between else pairs
     if c.scale == "range":  # its pairs are counted in what it is better on

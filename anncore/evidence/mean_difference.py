@@ -14,6 +14,15 @@ skewness γ and n differences
     t = √n g(x)        g(x) = x + γ x² / 3 + γ² x³ / 27 + γ / 6n
 
 is compared with Student's distribution with n - 1 degrees of freedom, as t = √n x is.
+
+Where every difference comes from another split of the same rows, these differences share most of their
+training rows, and t speaks of the rows at hand. For what is said of new rows, `correction` is added to the
+variance of the mean, as if the differences had the correlation n_test / (n_test + n_train):
+
+    t = x / √(1/n + correction)        correction = n_test / n_train
+
+Nadeau & Bengio, "Inference for the Generalization Error", Machine Learning 52(3), 2003, 239-281, section 3.
+Student's t alone is corrected; Hall's stays, as the less favourable one counts.
 """
 
 from __future__ import annotations
@@ -27,7 +36,7 @@ from anncore.contract.kinds import Array
 from anncore.evidence.stats import LEVEL, Estimate, deviation
 
 
-def mean_difference(gaps: Array | Sequence[float], level: float = LEVEL) -> Estimate:
+def mean_difference(gaps: Array | Sequence[float], level: float = LEVEL, correction: float = 0.0) -> Estimate:
     """Return the mean with its interval; see the module.
 
     gaps: without NaN. Where some are infinite, in one direction, the mean is, and has no interval; in both,
@@ -48,12 +57,13 @@ def mean_difference(gaps: Array | Sequence[float], level: float = LEVEL) -> Esti
     if spread == 0:
         return Estimate(mean, mean, mean, n)
     t = float(special.stdtrit(n - 1, (1 + level) / 2)) / math.sqrt(n)
+    wide = t * math.sqrt(1 + n * correction)
     gamma = _skewness(d, mean, spread)
-    ends = [mean - x * spread for x in (t, -t, _straightened(t, gamma, n), _straightened(-t, gamma, n))]
+    ends = [mean - x * spread for x in (wide, -wide, _straightened(t, gamma, n), _straightened(-t, gamma, n))]
     return Estimate(mean, min(ends), max(ends), n)
 
 
-def mean_p(gaps: Array | Sequence[float], at: float = 0.0) -> float:
+def mean_p(gaps: Array | Sequence[float], at: float = 0.0, correction: float = 0.0) -> float:
     """Return the two-sided p-value of the mean being `at`: the larger of Student's and Hall's.
 
     It is at most 1 - level where `mean_difference` leaves `at` out. Infinite gaps in one direction have the
@@ -72,7 +82,10 @@ def mean_p(gaps: Array | Sequence[float], at: float = 0.0) -> float:
     if spread == 0:
         return float(mean == at)
     x = (mean - at) / spread
-    distances = (abs(x), abs(_transformed(x, _skewness(d, mean, spread), n)))
+    distances = (
+        abs(x) / math.sqrt(1 + n * correction),
+        abs(_transformed(x, _skewness(d, mean, spread), n)),
+    )
     return float(2 * special.stdtr(n - 1, -math.sqrt(n) * min(distances)))
 
 

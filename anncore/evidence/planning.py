@@ -15,22 +15,28 @@ RANGE_LEVEL = 0.9
 
 
 def pairs_for_power(
-    gaps: Array | Sequence[float], comparisons: int = 1, alpha: float = ALPHA, power: float = POWER
+    gaps: Array | Sequence[float],
+    comparisons: int = 1,
+    alpha: float = ALPHA,
+    power: float = POWER,
+    correction: float = 0.0,
 ) -> float:
     """Return about how many pairs would show a difference as large as the one seen, inf if none is seen.
 
-        n = (π / 3) ((z_(1 - α/2m) + z_power) s / mean)²
+        n = (π / 3) w / (1 - correction w)        w = ((z_(1 - α/2m) + z_power) s / mean)²
 
     the paired normal formula, with the signed-rank test's asymptotic relative efficiency 3/π (Lehmann,
     "Nonparametrics", 1975, section 2.4); never below what the smallest p allows. From the finite
-    differences. The number is a guess: see `pairs_range`.
+    differences. correction: of claims about new rows, as in `mean_difference`; splits of the same rows may
+    then be too much alike for any number of them to do, which is inf. The number is a guess: see
+    `pairs_range`.
     """
     d = _finite(gaps)
     mean = float(np.mean(d)) if len(d) else 0.0
     if len(d) < 2 or mean == 0:
         return math.inf
     spread = deviation(d)
-    return _pairs(abs(mean) / spread if spread else math.inf, comparisons, alpha, power)
+    return _pairs(abs(mean) / spread if spread else math.inf, comparisons, alpha, power, correction)
 
 
 def pairs_range(
@@ -39,12 +45,13 @@ def pairs_range(
     alpha: float = ALPHA,
     power: float = POWER,
     level: float = RANGE_LEVEL,
+    correction: float = 0.0,
 ) -> tuple[float, float]:
     """Return the ends between which the number of pairs lies that such differences really need.
 
     `pairs_for_power` at the ends of an interval of the standardised difference δ = mean / s:
 
-        δ ± z √(1/n + δ² / 2n)
+        δ ± z √(1/n + correction + δ² / 2n)
 
     The upper end is infinite where δ may be 0, which is so of most differences that are not significant. Of
     samples of 6 to 30 normal, exponential and t-distributed differences that were not significant, the range
@@ -60,8 +67,10 @@ def pairs_range(
         needed = pairs_for_power(d, comparisons, alpha, power)
         return needed, needed
     delta = abs(float(np.mean(d))) / spread
-    half = float(special.ndtri((1 + level) / 2)) * math.sqrt(1 / n + delta**2 / (2 * n))
-    low, high = (_pairs(max(end, 0.0), comparisons, alpha, power) for end in (delta + half, delta - half))
+    half = float(special.ndtri((1 + level) / 2)) * math.sqrt(1 / n + correction + delta**2 / (2 * n))
+    low, high = (
+        _pairs(max(end, 0.0), comparisons, alpha, power, correction) for end in (delta + half, delta - half)
+    )
     return low, high
 
 
@@ -70,12 +79,15 @@ def _finite(gaps: Array | Sequence[float]) -> Array:
     return d[np.isfinite(d)]
 
 
-def _pairs(delta: float, comparisons: int, alpha: float, power: float) -> float:
-    """Return the pairs that a standardised difference needs; inf where it is 0."""
+def _pairs(delta: float, comparisons: int, alpha: float, power: float, correction: float) -> float:
+    """Return the pairs that a standardised difference needs; inf where it is 0, or where no number does."""
     from scipy import special
 
     if delta == 0:
         return math.inf
     quantiles = (1 - alpha / (2 * max(1, comparisons)), power)
-    z = sum(float(special.ndtri(q)) for q in quantiles)
-    return max(float(math.ceil(math.pi / 3 * (z / delta) ** 2)), float(pairs_needed(comparisons, alpha)))
+    wanted = (sum(float(special.ndtri(q)) for q in quantiles) / delta) ** 2
+    if correction * wanted >= 1:
+        return math.inf
+    pairs = float(math.ceil(math.pi / 3 * wanted / (1 - correction * wanted)))
+    return max(pairs, float(pairs_needed(comparisons, alpha)))

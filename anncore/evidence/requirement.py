@@ -30,7 +30,6 @@ from anncore.evidence.measures import Measure, shared_rope
 from anncore.evidence.pair_tests import Draft, Pair, Rule, draft, shifted_p
 from anncore.evidence.sentences import counted, joined, p_value, size, span
 from anncore.evidence.study import Study, blocked_arms, by_data_set
-from anncore.evidence.units import SEEDS
 
 Kind = Literal["better", "not worse", "equivalent"]
 Outcome = Literal["holds", "fails", "not decided"]
@@ -274,12 +273,20 @@ def _drafted(study: Study, required: Requirement, comparisons: int) -> _Drafted 
     if np.isinf(a).all() and np.isinf(b).all():
         return "Every trial of both diverged."
     on_seeds = bool(required.where)
-    rule = Rule(
-        SEEDS if on_seeds else study.unit, margin, stats.ALPHA, on_seeds and study.sequential, comparisons
-    )
-    return _Drafted(
-        draft(Pair(required.where, required.a, required.b, a, b, scale), rule), rule, scale, own[0].label
-    )
+    pair = Pair(required.where, required.a, required.b, a, b, scale)
+    rule = Rule(study.unit, margin, stats.ALPHA, sequential=False, comparisons=comparisons)
+    arms = (required.a, required.b)
+    if on_seeds:
+        rule = study.rule(required.where, margin, comparisons)
+        pair = pair._replace(seen=study.seen_on(required.where, costs, arms, comparisons))
+    else:
+        fewest = rule.least
+        seen = study.history.seen_over_all(
+            study.dataset_of, arms, comparisons, lambda *those: by_data_set(study, *those)[0], fewest
+        )
+        pair = pair._replace(seen=seen)
+    rule = rule.after(pair.seen)
+    return _Drafted(draft(pair, rule), rule, scale, own[0].label)
 
 
 def _blocked(study: Study, required: Requirement) -> str:

@@ -18,12 +18,14 @@ from anncore.contract.kind_names import SECTIONS
 from anncore.contract.problem_kinds import problem_in
 from anncore.contract.shown import Shown, listed
 from anncore.contract.trial import PlannedRow, TrialResult
+from anncore.engine.datasets import Shapes
 from anncore.engine.decision_maps import DecisionMap
 from anncore.engine.snapshots import Snapshot
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from anncore.evidence.looks import PastLook
     from anncore.experiment.model import Experiment
 
 CSV_ROWS = 200_000  # written at a time
@@ -31,12 +33,17 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a for
 
 
 class PlanSummary(NamedTuple):
-    """What results need to know of their plan: arms and problems in order, counts, and what ran unchecked."""
+    """What results need to know of their plan: arms and problems in order, counts, and what ran unchecked.
+
+    rows: by problem how many rows its splits have and whether all seeds share them; nothing of functions, and
+    of results whose plan did not say.
+    """
 
     arms: tuple[str, ...]
     problems: tuple[str, ...]
     counts: Mapping[str, int]
     unchecked: tuple[str, ...] = ()
+    rows: Mapping[str, Shapes] = {}
 
 
 class Cost(NamedTuple):
@@ -67,6 +74,7 @@ class Results(Shown):
     maps: by key what a report trial learned (`decision_maps.py`), for classes told apart by two features; a
     trial that did not end well has none, nor has one whose result comes from before there were maps.
     snapshots: by key what the network of a report trial shows of itself (`snapshots.py`).
+    past: the reports that the run folder remembers, the earliest first.
     moments: by key and step the maps along the way, where [report] maps_at asks for it.
     costs: what a step of each arm costs by itself, where [report] costs asks for it.
     environments: by their text (`numeric_environment`), how many of the trials ran in each; results of an
@@ -89,6 +97,7 @@ class Results(Shown):
     planned: tuple[PlannedRow, ...] | None = None
     snapshots: Mapping[str, Snapshot] = field(default_factory=dict)
     moments: Mapping[str, Mapping[int, DecisionMap]] = field(default_factory=dict)
+    past: tuple[PastLook, ...] = ()
 
     def _title(self) -> str:
         return f"{type(self).__name__} of {self.experiment.name!r}"

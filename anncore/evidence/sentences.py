@@ -196,7 +196,7 @@ def sentence(c: Comparison) -> str:
         between = "" if c.scale == "range" else span(c.low, c.high, c.scale)  # of no metric: see `_won`
         pairs = counted(c.n, c.unit)
         bound = f": {pairs} bound the difference to {between}" if between else f" with {pairs}"
-        return f"{c.a} and {c.b} cannot be told apart{on}{bound}; {_needed(c)} would be needed."
+        return f"{c.a} and {c.b} cannot be told apart{on}{bound}; {would_settle(c)}."
     if c.verdict == "equivalent":
         less = f", a difference of less than {worth_words(c.rope, c.scale)}" if c.rope is not None else ""
         return f"{c.a} and {c.b} are practically equivalent{on} ({_gain(c)}{less})."
@@ -220,8 +220,11 @@ def _ahead(c: Comparison) -> str:
     return f"on {c.wins} of {counted(c.n, c.unit)}{drawn}{lost} (adjusted {p_value(c.p)}{average})."
 
 
-def _needed(c: Comparison) -> str:
-    return needed_pairs(c.needed, c.needed_low, c.needed_high)
+def would_settle(c: Comparison) -> str:
+    """Say what would settle a comparison: "about 35 would be needed"."""
+    if c.correction and not (c.needed is not None and c.needed <= 1000):
+        return "more splits of the same rows would not settle it, more rows would"
+    return f"{needed_pairs(c.needed, c.needed_low, c.needed_high)} would be needed"
 
 
 def _won(c: Comparison) -> str:

@@ -6,6 +6,8 @@ that all of them count the same trials. It computes no statistics and writes not
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import product
@@ -17,10 +19,13 @@ from anncore.contract.problem_kinds import problem_in
 from anncore.evidence.always_valid import level_at
 from anncore.evidence.frame import LEFT_OUT, NOT_RUN, UNRUN, Layout, long_frame, unit_costs, wide
 from anncore.evidence.labels import Labels
+from anncore.evidence.looks import DIGITS, History, PastLook, Seen, before, in_order
 from anncore.evidence.measures import Measure, measures_of
+from anncore.evidence.pair_tests import Rule
+from anncore.evidence.scope import NEW_ROWS, Scope, scope_of
 from anncore.evidence.selection import Unchosen, unchosen
-from anncore.evidence.stats import LEVEL
-from anncore.evidence.units import VARIANTS, of_trials
+from anncore.evidence.stats import ALPHA, LEVEL
+from anncore.evidence.units import SEEDS, VARIANTS, of_trials
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +34,9 @@ if TYPE_CHECKING:
     from anncore.evidence.results import Cost
 
 BLOCKING = ("failed", "timeout", "crashed")
+NO_SETTINGS = ("title", "claim", "seeds", "report", "limits")  # which change no trial of a seed
+SHOWN_BEFORE = "seeds that an earlier report has shown are left out"
+ONE_TEST = "every seed is tested on the same rows, so nothing is known of new ones"
 
 
 class Study:
@@ -62,7 +70,8 @@ class Study:
         self.curves: pd.DataFrame = results.curves
         self.elsewhere = tuple(self.experiment.vary) == ("arm",)  # a table of scores that no sweep computed
         self.problems: tuple[str, ...] = tuple(results.plan.problems)
-        self.seeds = tuple(self.experiment.report_seeds)
+        self.past: tuple[PastLook, ...] = tuple(getattr(results, "past", ()))
+        self.seeds = in_order(self.experiment.report_seeds, self.past)
         rounds = self.experiment.rounds
         self.sequential = rounds is not None
         self.level = LEVEL if rounds is None else level_at(len(rounds.looks))
@@ -149,6 +158,48 @@ class Study:
         return long_frame(self.trials, layout)
 
     @cached_property
+    def look(self) -> PastLook:
+        """This report, as the run folder remembers it."""
+        keys: dict[tuple[str, str], dict[int, str]] = {}
+        rows = zip(*(self.trials[name] for name in ("problem", "label", "seed", "key")), strict=True)
+        for problem, label, seed, key in rows:
+            keys.setdefault((str(problem), str(label)), {})[int(seed)] = str(key)[:DIGITS].ljust(DIGITS)
+        whole = {
+            place: "".join(by_seed[seed] for seed in self.seeds)
+            for place, by_seed in keys.items()
+            if all(seed in by_seed for seed in self.seeds)
+        }
+        document = self.experiment.document
+        settings = {name: part for name, part in document.items() if name not in NO_SETTINGS}
+        text = json.dumps([settings, self.experiment.quick], sort_keys=True, default=str)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return PastLook(self.seeds, self.sequential, digest, whole)
+
+    @cached_property
+    def history(self) -> History:
+        """This report, and those of the run folder that showed other seeds before it."""
+        return History(self.look, before(self.past, self.look) if self.past else ())
+
+    def seen_on(self, problem: str, costs: pd.DataFrame, arms: tuple[str, str], pairs: int) -> Seen | None:
+        """Return what earlier reports have shown of two arms on a problem; see `History.seen_on`."""
+        if not self.past:
+            return None
+        return self.history.seen_on(problem, costs, arms, pairs, len(self.problems))
+
+    def rule(self, problem: str, rope: float | None, comparisons: int) -> Rule:
+        """Return what comparisons over the seeds of a problem share."""
+        return Rule(
+            SEEDS, rope, ALPHA, self.sequential, comparisons, correction=self.scopes[problem].correction
+        )
+
+    @cached_property
+    def scopes(self) -> dict[str, Scope]:
+        """What a claim on each problem is about: the rows at hand, new ones, or new samples."""
+        new = self.options.get("scope") == NEW_ROWS
+        rows = getattr(self.results.plan, "rows", {})
+        return {problem: scope_of(rows.get(problem), self.experiment.split, new) for problem in self.problems}
+
+    @cached_property
     def _tables(self) -> dict[tuple[str, str], pd.DataFrame]:
         """The frame's columns by seed and arm; a caller must not change them."""
         parts = dict(list(self.frame.groupby("problem", sort=False)))
@@ -207,14 +258,37 @@ def blocked_arms(study: Study, problem: str) -> dict[str, str]:
             reasons[arm] = nothing.text if nothing else of_trials(counts, len(column))
             if study.lost.get((problem, arm)) == LEFT_OUT:
                 reasons[arm] = "left out by the file's rules"
+        elif study.past and (gone := study.history.dropped(problem, arm)):
+            reasons[arm] = f"{numbered(gone)} left out"
+        elif study.scopes[problem].unknowable:
+            reasons[arm] = ONE_TEST
     return reasons
 
 
-def by_data_set(study: Study) -> tuple[pd.DataFrame, str]:
-    """Return costs by data set (rows) and arm, and their common scale; see `unit_costs`."""
-    costs = {problem: study.costs(problem) for problem in study.problems}
-    scales = {problem: measure.scale for problem, measure in study.measures.items()}
-    return unit_costs(costs, scales, study.dataset_of)
+def by_data_set(
+    study: Study, problems: Sequence[str] | None = None, seeds: Sequence[int] | None = None
+) -> tuple[pd.DataFrame, str]:
+    """Return costs by data set (rows) and arm, and their common scale; see `unit_costs`.
+
+    problems, seeds: those to look at, by default all.
+    """
+    names = list(study.problems if problems is None else problems)
+    costs = {name: study.costs(name) for name in names}
+    if seeds is not None:
+        costs = {name: table.loc[list(seeds)] for name, table in costs.items()}
+    return unit_costs(costs, {name: study.measures[name].scale for name in names}, study.dataset_of)
+
+
+def numbered(seeds: Sequence[int]) -> str:
+    """Write "seed 3", "seeds 100 to 104", "seeds 3, 7 and 8"."""
+    ordered = sorted(seeds)
+    if len(ordered) > 2 and ordered[-1] - ordered[0] == len(ordered) - 1:
+        return f"seeds {ordered[0]} to {ordered[-1]}"
+    texts = [str(seed) for seed in ordered]
+    if len(texts) > 6:
+        texts = [*texts[:5], f"{len(texts) - 5} others"]
+    listed = " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
+    return f"{'seed' if len(ordered) == 1 else 'seeds'} {listed}"
 
 
 def _data_sets(

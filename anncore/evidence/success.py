@@ -9,7 +9,7 @@ of a problem. Over data sets the unit is the data set, and its number the rate t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +19,8 @@ import numpy as np
 from anncore.evidence import stats
 from anncore.evidence.always_valid import always_valid_p, pairs_until_decided
 from anncore.evidence.frame import UNRUN
+from anncore.evidence.looks import Seen
+from anncore.evidence.pair_tests import FEWEST_DATA_SETS, LEAST_ALPHA, Rule
 from anncore.evidence.study import BLOCKING, Study, blocked_arms
 from anncore.evidence.units import STATUS_VERBS
 from anncore.evidence.verdicts import Comparison, Verdict, compare
@@ -178,6 +180,7 @@ class _Counts(NamedTuple):
     gaps: Any  # outcome of a less that of b, on the seeds that both have
     both: int
     missing: int
+    where: str
 
     @property
     def only_a(self) -> int:
@@ -188,14 +191,14 @@ class _Counts(NamedTuple):
         return int((self.gaps < 0).sum())
 
 
-def _counted(outcomes: pd.DataFrame, a: str, b: str) -> _Counts:
+def _counted(outcomes: pd.DataFrame, a: str, b: str, where: str) -> _Counts:
     first, second = outcomes[a].to_numpy(float), outcomes[b].to_numpy(float)
     known = ~np.isnan(first) & ~np.isnan(second)
     first, second = first[known], second[known]
     both = int((first * second).sum())
     if second.sum() > first.sum():
         a, b, first, second = b, a, second, first
-    return _Counts(a, b, first - second, both, int((~known).sum()))
+    return _Counts(a, b, first - second, both, int((~known).sum()), where)
 
 
 def _pairs(study: Study, problem: str, outcomes: pd.DataFrame) -> list[RatePair]:
@@ -203,34 +206,45 @@ def _pairs(study: Study, problem: str, outcomes: pd.DataFrame) -> list[RatePair]
     names = list(combinations(study.arms, 2))
     if study.control is not None:
         names = [(study.control, arm) for arm in study.arms if arm != study.control]
-    drafts = [_counted(outcomes, a, b) for a, b in names]
-    raw = [
-        float(always_valid_p(draft.gaps)[-1])
-        if study.sequential and len(draft.gaps)
-        else stats.mcnemar(draft.only_a, draft.only_b)
-        for draft in drafts
-    ]
+    drafts = [_counted(outcomes, a, b, problem) for a, b in names]
+    seen = [study.seen_on(problem, outcomes, (draft.b, draft.a), len(drafts)) for draft in drafts]
+    raw = [_p_value(draft, before, study.sequential) for draft, before in zip(drafts, seen, strict=True)]
     blocked = blocked_arms(study, problem)
     pairs = [
-        _decided(study, problem, draft, float(p), blocked, len(drafts))
-        for draft, p in zip(drafts, stats.holm(raw), strict=True)
+        _decided(draft, float(p), blocked, study.rule(problem, None, len(drafts)).after(before))
+        for draft, p, before in zip(drafts, stats.holm(raw), seen, strict=True)
     ]
     places = {rate.arm: place for place, rate in enumerate(rates_on(study, problem, outcomes))}
     return sorted(pairs, key=lambda pair: (places[pair.a], places[pair.b]))
 
 
-def _decided(
-    study: Study, problem: str, draft: _Counts, p: float, blocked: Mapping[str, str], comparisons: int
-) -> RatePair:
+def _p_value(draft: _Counts, seen: Seen | None, sequential: bool) -> float:
+    """Return the p-value of McNemar's test, or in rounds and after earlier looks of the always-valid one.
+
+    As for scores, a claim of the first look stands where all that is there now makes it still.
+    """
+    plain = stats.mcnemar(draft.only_a, draft.only_b)
+    if not len(draft.gaps) or not (sequential or seen is not None):
+        return plain
+    late = float(always_valid_p(draft.gaps)[-1])
+    if seen is None or seen.first is None:
+        return late
+    late = min(1.0, late / max(seen.rest, LEAST_ALPHA))
+    ahead, behind = int((seen.first > 0).sum()), int((seen.first < 0).sum())
+    agree = ahead > behind and draft.only_a > draft.only_b
+    return min(late, max(stats.mcnemar(ahead, behind), plain) if agree else 1.0)
+
+
+def _decided(draft: _Counts, p: float, blocked: Mapping[str, str], rule: Rule) -> RatePair:
     n = len(draft.gaps)
     reasons = [f"{arm}: {blocked[arm]}" for arm in (draft.a, draft.b) if arm in blocked]
     if draft.missing and not reasons:
         reasons = [f"{draft.missing} of {n + draft.missing} pairs lack an outcome"]
-    least = stats.pairs_needed(comparisons, stats.ALPHA, study.sequential)
+    least = stats.pairs_needed(rule.comparisons, rule.left, rule.sequential)
     verdict: Verdict = "better" if p <= stats.ALPHA else "undecided"
     if reasons:
         verdict = "blocked"
-    elif n < least:
+    elif n < least and p > stats.ALPHA:
         verdict = "too_few"
     elif not draft.gaps.any():
         verdict = "tie"
@@ -239,13 +253,13 @@ def _decided(
         needed = float(least)
     elif verdict == "undecided":
         planned = (
-            pairs_until_decided(draft.gaps, comparisons)
-            if study.sequential
-            else stats.pairs_for_mcnemar(draft.only_a, draft.only_b, n, comparisons)
+            pairs_until_decided(draft.gaps, rule.comparisons, rule.left)
+            if rule.sequential
+            else stats.pairs_for_mcnemar(draft.only_a, draft.only_b, n, rule.comparisons)
         )
         needed = max(planned, n + 1.0)
     return RatePair(
-        where=problem,
+        where=draft.where,
         a=draft.a,
         b=draft.b,
         verdict=verdict,
@@ -255,31 +269,53 @@ def _decided(
         only_b=draft.only_b,
         p=p if verdict in ("better", "undecided", "tie") else None,
         needed=needed,
-        comparisons=comparisons,
+        comparisons=rule.comparisons,
         reason="; ".join(reasons),
     )
 
 
 def _over_all(study: Study, outcomes: Mapping[str, pd.DataFrame]) -> list[Comparison]:
     """Compare rates over data sets, their variants averaged first; nothing where there is only one."""
-    import pandas as pd
-
     if not outcomes:
         return []
-    # A seed without an outcome leaves no rate there, so that nothing is claimed.
-    rates = pd.DataFrame({problem: table.mean(axis=0, skipna=False) for problem, table in outcomes.items()}).T
-    names = list(dict.fromkeys(study.dataset_of[problem] for problem in outcomes))
-    variants = {
-        name: [problem for problem in outcomes if study.dataset_of[problem] == name] for name in names
-    }
-    costs = pd.DataFrame({name: 1 - rates.loc[own].mean(skipna=False) for name, own in variants.items()}).T
+    costs = _costs_of(study, outcomes)
     if len(costs) < 2:
         return []
     blocked: dict[str, str] = {}
     for problem in outcomes:
         for arm, reason in blocked_arms(study, problem).items():
             blocked.setdefault(arm, f"{reason} on {problem}")
-    return compare(costs, unit=study.unit, scale="unit", blocked=blocked, control=study.control)
+    pairs = len(study.arms) * (len(study.arms) - 1) // 2 if study.control is None else len(study.arms) - 1
+
+    def then(problems: Sequence[str], seeds: Sequence[int]) -> pd.DataFrame:
+        known = [problem for problem in problems if problem in outcomes]
+        return _costs_of(study, {problem: outcomes[problem].loc[list(seeds)] for problem in known})
+
+    def seen(a: str, b: str) -> Seen | None:
+        data_sets = {problem: study.dataset_of[problem] for problem in outcomes}
+        return study.history.seen_over_all(data_sets, (a, b), pairs, then, FEWEST_DATA_SETS)
+
+    return compare(
+        costs,
+        unit=study.unit,
+        scale="unit",
+        blocked=blocked,
+        control=study.control,
+        seen=seen if study.past else None,
+    )
+
+
+def _costs_of(study: Study, outcomes: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the shares that do not succeed by data set and arm, variants averaged."""
+    import pandas as pd
+
+    # A seed without an outcome leaves no rate there, so that nothing is claimed.
+    rates = pd.DataFrame({problem: table.mean(axis=0, skipna=False) for problem, table in outcomes.items()}).T
+    names = list(dict.fromkeys(study.dataset_of[problem] for problem in outcomes))
+    variants = {
+        name: [problem for problem in outcomes if study.dataset_of[problem] == name] for name in names
+    }
+    return pd.DataFrame({name: 1 - rates.loc[own].mean(skipna=False) for name, own in variants.items()}).T
 
 
 def mean_share(rates: Mapping[str, list[Rate]], arm: str, data_sets: Mapping[str, str]) -> float:

@@ -22,7 +22,7 @@ difficulty for a mean, and where seeds come in rounds, the typical difference is
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Literal
@@ -32,6 +32,7 @@ import numpy as np
 from anncore.contract.shown import Shown
 from anncore.evidence import planning, stats
 from anncore.evidence.always_valid import pairs_until_decided
+from anncore.evidence.looks import Seen
 from anncore.evidence.pair_tests import (
     FEWEST_DATA_SETS as FEWEST_DATA_SETS,
     Draft,
@@ -65,6 +66,8 @@ class Comparison(Shown):
     `needed` is how many pairs would settle what is open. Where it is guessed from the difference seen,
     `needed_low` and `needed_high` hold the true number nine times out of ten; `needed_high` is infinite
     where the difference may be 0.
+
+    `correction` is above 0 where the claim is about new rows: see `mean_difference`.
     """
 
     where: str  # the problem, or "" over all data sets
@@ -94,6 +97,7 @@ class Comparison(Shown):
     needed_high: float | None = None
     rope: float | None = None
     p_typical: float | None = None
+    correction: float = 0.0
 
     def _title(self) -> str:
         return f"Comparison of {self.a} and {self.b}"
@@ -122,6 +126,7 @@ def compare(
     alpha: float = stats.ALPHA,
     sequential: bool = False,
     floor: float = -math.inf,
+    seen: Callable[[str, str], Seen | None] | None = None,
 ) -> list[Comparison]:
     """Decide every pair of columns of `costs`, or every column against `control`.
 
@@ -130,9 +135,12 @@ def compare(
     p-values that stay valid where one looks again after every few more rows (`always_valid_p`) take
     the place of the exact signed-rank test's, which allows for a single look at a planned number of rows;
     intervals and `needed` are then those that go with them (`anncore.evidence.always_valid`). floor: the
-    cost at or below which a function's value is rounding and the steps to reach it decide.
+    cost at or below which a function's value is rounding and the steps to reach it decide. seen: what earlier
+    reports have shown of two arms.
     """
     pairs = pairs_of(costs, control, where=where, scale=scale, floor=floor, blocked=blocked or {})
+    if seen is not None:
+        pairs = [pair._replace(seen=seen(pair.a, pair.b)) for pair in pairs]
     return judge(pairs, unit=unit, rope=rope, alpha=alpha, sequential=sequential)
 
 
@@ -187,7 +195,11 @@ def judge_problems(
     alpha of all experiments. Benjamini & Bogomolov, "Selective Inference on Multiple Families of
     Hypotheses", JRSS B 76(1), 2014. On a single problem this is Holm's correction alone.
     """
-    drafts = {name: [draft(pair, rules[name]) for pair in own] for name, own in pairs.items()}
+    own_rules = {name: [rules[name].after(pair.seen) for pair in own] for name, own in pairs.items()}
+    drafts = {
+        name: [draft(pair, rule) for pair, rule in zip(own, own_rules[name], strict=True)]
+        for name, own in pairs.items()
+    }
     open_ = {name for name, own in pairs.items() if not all(pair.reasons for pair in own)}
     tests = _adjusted(
         {name: [one.tests for one in own] for name, own in drafts.items()},
@@ -196,8 +208,8 @@ def judge_problems(
     )
     return {
         name: [
-            _decided(pair, one, adjusted, rules[name])
-            for pair, one, adjusted in zip(own, drafts[name], tests[name], strict=True)
+            _decided(pair, one, adjusted, rule)
+            for pair, one, adjusted, rule in zip(own, drafts[name], tests[name], own_rules[name], strict=True)
         ]
         for name, own in pairs.items()
     }
@@ -253,6 +265,7 @@ def _decided(pair: Pair, drafted: Draft, adjusted: PairTests, rule: Rule) -> Com
         mean_high=mean.high,
         rope=rule.rope,
         p_typical=None if verdict in ("too_few", "blocked") else adjusted.typical,
+        correction=rule.correction,
     )
 
 
@@ -279,7 +292,8 @@ def _verdict(pair: Pair, drafted: Draft, adjusted: PairTests, rule: Rule) -> Ver
         return "tie"
     if adjusted.equivalent <= rule.alpha:
         return "equivalent"
-    if len(gaps) < rule.least:
+    kept = pair.seen is not None and adjusted.typical <= rule.alpha  # a claim of the first report
+    if len(gaps) < rule.least and not kept:
         return "too_few"
     if adjusted.both <= rule.alpha:
         return "better"
@@ -294,10 +308,11 @@ def _needed(gaps: Any, verdict: Verdict, rule: Rule) -> dict[str, float | None]:
         return {"needed": None}
     more = len(gaps) + 1.0
     if rule.sequential:  # whose number has no range
-        return {"needed": max(pairs_until_decided(gaps, rule.comparisons, rule.alpha), more)}
-    low, high = planning.pairs_range(gaps, rule.comparisons, rule.alpha)
+        return {"needed": max(pairs_until_decided(gaps, rule.comparisons, rule.left), more)}
+    asked, correction = (rule.comparisons, rule.left), rule.correction
+    low, high = planning.pairs_range(gaps, *asked, correction=correction)
     return {
-        "needed": max(planning.pairs_for_power(gaps, rule.comparisons, rule.alpha), more),
+        "needed": max(planning.pairs_for_power(gaps, *asked, correction=correction), more),
         "needed_low": max(low, more),
         "needed_high": max(high, more),
     }
@@ -319,5 +334,11 @@ def seed_claims(study: Study) -> dict[str, list[Comparison]]:
             floor=math.log(measure.floor) if measure.floor else -math.inf,
             blocked=blocked_arms(study, problem),
         )
-        rules[problem] = Rule(SEEDS, measure.rope, stats.ALPHA, study.sequential, len(pairs[problem]))
+        number = len(pairs[problem])
+        costs = study.costs(problem)
+        pairs[problem] = [
+            pair._replace(seen=study.seen_on(problem, costs, (pair.a, pair.b), number))
+            for pair in pairs[problem]
+        ]
+        rules[problem] = study.rule(problem, measure.rope, number)
     return judge_problems(pairs, rules)

@@ -22,7 +22,7 @@ from anncore.contract.kinds import Array, Task
 from anncore.contract.registry import Registered
 from anncore.contract.shown import shortened
 from anncore.contract.trial import Part, canonical
-from anncore.engine.datasets import Shapes, prepare
+from anncore.engine.datasets import Shapes, prepare, shared_by_seeds
 from anncore.experiment.choices import Choice, combos
 from anncore.experiment.model import Entry, Experiment
 from anncore.experiment.references import DEEPEST, apart
@@ -68,7 +68,9 @@ class PartMaker:
         return part
 
     def shapes(self, dataset: Choice) -> Shapes:
-        """Return a data set's task and shapes; where they are not known it is made once, with the first seed.
+        """Return a data set's task and shapes; where they are not known it is made, with the first seed.
+
+        And once more with another one, to see whether seeds share its rows.
 
         Raises DataError, with file and section, for data that cannot be used.
         """
@@ -83,7 +85,9 @@ class PartMaker:
             shapes = self._known.get(digest)
             if shapes is None:
                 try:
-                    shapes = prepare(part, split, experiment.sweep_seed, seed, self.registry, dtype).shapes
+                    made = prepare(part, split, experiment.sweep_seed, seed, self.registry, dtype)
+                    same = shared_by_seeds(made, part, experiment.sweep_seed, seed + 1, self.registry)
+                    shapes = made.shapes._replace(same=same)
                 except RAISED_BY_PLUGINS as error:
                     raise self._located(dataset.entry, error) from error
             self._shapes[dataset] = self.seen[digest] = shapes

@@ -153,6 +153,23 @@ class Plan(Shown):
         return counts
 
     @cached_property
+    def rows(self) -> dict[str, Shapes]:
+        """The sizes of each problem's splits, and what its seeds have in common; nothing of functions."""
+        if self.experiment.problem.kind != "dataset":
+            return {}
+        rows: dict[str, Shapes] = {}
+        for combo in self.combos:
+            labels = [Choice(entry, {}) for entry in combo.entries.values()]
+            for choices, _ in combo.options_of(self._problem_kinds):
+                given = {choice.entry.kind: choice for choice in choices}
+                full = [given.get(choice.entry.kind, choice) for choice in labels]
+                rows[self._namer.problem(full)] = self._maker.shapes(given["dataset"])
+        for config in self._included:
+            data_set = next(choice for choice in config if choice.entry.kind == "dataset")
+            rows[self._namer.problem(config)] = self._maker.shapes(data_set)
+        return rows
+
+    @cached_property
     def problems(self) -> tuple[str, ...]:
         """The problems, in the experiment's order."""
         return tuple(dict.fromkeys(problem for problem, _ in self.configurations))

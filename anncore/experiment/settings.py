@@ -21,6 +21,12 @@ from anncore.experiment.levels import check_varied, in_order
 from anncore.experiment.model import Chosen, Entry, Limits, RoundsSettings, SearchSettings
 from anncore.experiment.success import read_success
 
+THESE_ROWS, NEW_ROWS = "these rows", "new rows"
+SCOPES = (THESE_ROWS, NEW_ROWS)
+NO_ROUNDS = (
+    "scope = 'new rows' and rounds exclude each other: splitting the same rows once more says little of new "
+    "ones. Leave out rounds (and --until-decided), or scope"
+)
 WAIVABLE = ("failed", "timeout", "crashed")  # what blocks a claim
 MOST_SEEDS = 100_000
 MOST_SAMPLES = 100_000
@@ -397,9 +403,10 @@ def read_vary(document: Document, entries: Mapping[str, tuple[Entry, ...]]) -> t
 def read_report(document: Document) -> Mapping[str, Any]:
     """Read [report], a free table of which the keys that annx itself knows are checked.
 
-    control is an arm, rope a number, target a number or a table from data set to number, success what
-    `read_success` takes, costs a flag, waive a list of statuses, maps_at a number of moments or a list of
-    steps, paths a flag that data sets do not have.
+    scope says whether claims on one data set are about its rows or about new ones, control is an arm, rope a
+    number, target a number or a table from data set to number, success what `read_success` takes, costs a
+    flag, waive a list of statuses, maps_at a number of moments or a list of steps, paths a flag that data
+    sets do not have.
     """
     section = document.section("report")
     if problem_in(document.data).scored and "paths" in section.data:
@@ -409,6 +416,8 @@ def read_report(document: Document) -> Mapping[str, Any]:
             f"{show(section.data['paths'])}; leave it out.",
         )
     section.flag("paths", False)
+    if section.one_of("scope", THESE_ROWS, SCOPES) == NEW_ROWS:
+        _check_new_rows(document, section)
     section.text("control", None)
     section.number("rope", None, 0, open=True)
     section.flag("costs", False)
@@ -423,6 +432,22 @@ def read_report(document: Document) -> Mapping[str, Any]:
     read_success(document)
     _read_moments(section)
     return dict(section.data)
+
+
+def _check_new_rows(document: Document, section: Section) -> None:
+    """Refuse claims about new rows where there are no rows, and where seeds come in rounds."""
+    if not problem_in(document.data).scored:
+        raise section.error(
+            "scope", "scope has no meaning for an objective, which has no rows; leave it out."
+        )
+    if "rounds" in document.data:
+        raise section.error("scope", f"{NO_ROUNDS}.")
+    if "success" in section.data:
+        raise section.error(
+            "scope",
+            "scope = 'new rows' and success exclude each other: tests of success rates are about the rows at "
+            "hand. Leave out one of them.",
+        )
 
 
 def _read_moments(section: Section) -> None:

@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,18 +26,20 @@ from anncore.contract.trial import STATUSES, canonical
 from anncore.evidence import stats
 from anncore.evidence.cautions import audit, selection_gap
 from anncore.evidence.frame import LEFT_OUT, NOT_CHOSEN, NOT_RUN
-from anncore.evidence.headline import Asked, headline, nearest
+from anncore.evidence.headline import BLOCKED, Asked, headline, nearest
+from anncore.evidence.looks import Seen
 from anncore.evidence.measures import Measure, shared_rope
+from anncore.evidence.pair_tests import Rule
 from anncore.evidence.sentences import (
     SEEDS,
     beyond_headline,
     counted,
     joined,
-    needed_pairs,
     sentence,
     with_sentence,
+    would_settle,
 )
-from anncore.evidence.study import BLOCKING, Study, blocked_arms, by_data_set
+from anncore.evidence.study import BLOCKING, ONE_TEST, SHOWN_BEFORE, Study, blocked_arms, by_data_set
 from anncore.evidence.units import singular
 from anncore.evidence.verdicts import Comparison, compare, seed_claims
 from anncore.report import further, methods, tables
@@ -44,6 +47,8 @@ from anncore.report.claim import claim_content
 from anncore.report.costs import cost_rows
 from anncore.report.encoding import encodings_content
 from anncore.report.factorial import factorial_content, factorial_findings
+from anncore.report.importance import importance_content
+from anncore.report.reach import looked_before, scope_content
 from anncore.report.run_times import run_time_content
 from anncore.report.success import success_content, success_findings
 from anncore.report.surely import levels_content, risk_content
@@ -88,6 +93,7 @@ def build_report(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         "speed": further.speed(study),
         "costs": cost_rows(study),
         "sensitivity": tables.sensitivity(study),
+        "importance": importance_content(study),
         "budget": further.budget(study),
         "selection": _selection(study),
         "shares": _shares(study),
@@ -153,6 +159,8 @@ def _asked(study: Study) -> dict[str, Any]:
         "seeds": {"tune": list(experiment.tune_seeds), "report": list(experiment.report_seeds)},
         "rounds": None if experiment.rounds is None else experiment.rounds._asdict(),
         "level": study.level,
+        "scope": {problem: scope_content(scope, problem) for problem, scope in study.scopes.items()},
+        "looks": list(study.history.by_hand()),
     }
 
 
@@ -256,10 +264,10 @@ def _headline(
         have = "has" if planned - missing == 1 else "have"
         return f"{planned - missing} of {planned} report trials {have} run; no arm is ranked until all have."
     if own_answer and study.arms:
-        return own_answer
+        return f"{own_answer}{looked_before(study.history.by_hand())}"
     labels = {measure.label for measure in study.measures.values()}
     ranks = {row["arm"]: row["mean_rank"] for row in overall if math.isfinite(row["mean_rank"])}
-    return headline(
+    text = headline(
         Asked(
             study.arms,
             claims.over_all,
@@ -269,9 +277,11 @@ def _headline(
             study.unit,
             study.problem_unit,
             study.control,
-            *_blocked_words(study),
+            _blocked_words(study),
+            {problem: scope.words(problem) for problem, scope in study.scopes.items()},
         )
     )
+    return f"{text}{looked_before(study.history.by_hand())}"
 
 
 def _own_answer(
@@ -295,16 +305,19 @@ def _beside(
     return f" Each by itself, {text}."
 
 
-def _blocked_words(study: Study) -> tuple[str, ...]:
-    """Return what to say of blocked claims where it is the file's rules that block them; else nothing."""
+def _blocked_words(study: Study) -> str:
+    """Return what to say of blocked claims, by what blocks them."""
     status = study.trials["status"]
-    if (
-        status.isin(BLOCKING).any()
-        or NOT_CHOSEN in study.lost.values()
-        or LEFT_OUT not in study.lost.values()
-    ):
-        return ()
-    return ("no claim can be made where the file's rules leave arms out",)
+    if status.isin(BLOCKING).any() or NOT_CHOSEN in study.lost.values():
+        return BLOCKED
+    if LEFT_OUT in study.lost.values():
+        return "no claim can be made where the file's rules leave arms out"
+    places = [(problem, arm) for problem in study.problems for arm in study.arms]
+    if study.past and any(study.history.dropped(*place) for place in places):
+        return f"no claim can be made where {SHOWN_BEFORE}"
+    if any(scope.unknowable for scope in study.scopes.values()):
+        return f"no claim can be made: {ONE_TEST}"
+    return BLOCKED
 
 
 def _compare_data_sets(
@@ -319,12 +332,25 @@ def _compare_data_sets(
         for arm, reason in blocked_arms(study, problem).items():
             blocked.setdefault(arm, f"{reason} on {problem}")
     rope = shared_rope(list(study.measures.values()), scale)
-    comparisons = compare(costs, unit=study.unit, scale=scale, blocked=blocked, control=control, rope=rope)
+    seen = partial(_seen_over_all, study, control) if study.past else None
+    comparisons = compare(
+        costs, unit=study.unit, scale=scale, blocked=blocked, control=control, rope=rope, seen=seen
+    )
     values = costs.to_numpy(float)
     if np.isnan(values).any() or values.shape[1] < 3:
         return comparisons, scale, None
     f, df1, df2, p = stats.friedman(values)
     return comparisons, scale, {"F": f, "df1": df1, "df2": df2, "p": p}
+
+
+def _seen_over_all(study: Study, control: str | None, a: str, b: str) -> Seen | None:
+    """Return what earlier reports have shown of two arms over all data sets."""
+    others = len(study.arms) - 1
+    pairs = others if control is not None else others * len(study.arms) // 2
+    rule = Rule(study.unit, None, stats.ALPHA, sequential=False, comparisons=pairs)
+    return study.history.seen_over_all(
+        study.dataset_of, (a, b), pairs, lambda *those: by_data_set(study, *those)[0], rule.least
+    )
 
 
 def _findings(claims: _Claims, ranked: list[str], places: str, *, answered: bool) -> list[dict[str, str]]:
@@ -364,10 +390,11 @@ def _waits(claim: Comparison) -> bool:
 
 def _undecided(undecided: list[Comparison], total: int) -> str:
     near = nearest(undecided)
+    wanted = would_settle(near)
     return (
         f"{len(undecided)} of {total} pairs of arms cannot be told apart with {near.n} {near.unit}; "
-        f"nearest to a verdict are {near.a} and {near.b}, for which "
-        f"{needed_pairs(near.needed, near.needed_low, near.needed_high)} would be needed."
+        f"nearest to a verdict are {near.a} and {near.b}"
+        f"{', for which ' if wanted.endswith('needed') else ': '}{wanted}."
     )
 
 

@@ -15,6 +15,8 @@ from anncore.evidence.units import DATA_SETS, SEEDS, metric_words, singular
 from anncore.evidence.verdicts import FEWEST_DATA_SETS
 from anncore.experiment.document import show
 from anncore.report import factorial, run_times, surely, words
+from anncore.report.importance import HUTTER, importance_method
+from anncore.report.reach import NADEAU, looks_method, scope_method
 from anncore.report.success import success_sentence
 
 REFERENCES = (
@@ -97,20 +99,26 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
         paragraphs.append(("Speed", _speed(content)))
     if content["sensitivity"]:
         paragraphs.append(("Sensitivity", _sensitivity()))
+    if content["importance"]:
+        paragraphs.append(("Importance", importance_method(content)))
     if content["budget"]:
         paragraphs.append(("Budget", _budget(content, experiment)))
     if content["rounds"] is not None:
         paragraphs.insert(5, ("Rounds", _rounds(content, experiment)))
+    if content["looks"]:
+        paragraphs.append(("Looks", looks_method(content)))
     references = [
         *REFERENCES,
         *(MIRSKY if len(content["arms"]) > 1 else ()),
         *(SUCCESS if content["success"] is not None else ()),
         *(factorial.REFERENCES if content["factorial"] is not None else ()),
-        *(SEQUENTIAL if content["rounds"] is not None else ()),
+        *(SEQUENTIAL if content["rounds"] is not None or content["looks"] else ()),
+        *([NADEAU] if any(scope["correction"] for scope in content["scope"].values()) else ()),
         *surely.references(content),
         *(run_times.REFERENCES if content["run_times"] is not None else ()),
         *(SPEED if content["speed"] is not None and content["speed"]["scores"] else ()),
         *(BUDGET if content["budget"] else ()),
+        *([HUTTER] if content["importance"] else ()),
     ]
     return {
         "paragraphs": [{"title": title, "text": text} for title, text in paragraphs],
@@ -137,7 +145,9 @@ def _origin(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     text = (
         f"The scores were computed elsewhere and handed over as a table, with {seeds} of every arm on every "
         "problem. Arms are paired by seed: that equal seeds saw the same data, split and initial weights is "
-        f"for the author of the table to say. {notes}"
+        "for the author of the table to say. So is whether seeds were added after looking at the results, "
+        "and whether they split the same rows: tests take their number as planned, and claims on a problem "
+        f"are about the data that the seeds saw. {notes}"
     )
     return [("Origin", text.strip())]
 
@@ -418,7 +428,7 @@ def _within(content: Mapping[str, Any]) -> str:
             f"Bogomolov 2014), so that, averaged over the selected ones, at most {percent(stats.ALPHA, 0)} "
             "are false."
         )
-    text += _smallest_difference(content)
+    text += _smallest_difference(content) + scope_method(content)
     needed = stats.pairs_needed(pairs, sequential=sequential)
     if n < needed:
         text += (

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anncore.evidence.study import Study
+
 if TYPE_CHECKING:
     from anncore.evidence.results import Results
 
@@ -22,7 +24,10 @@ def render(results: Results, folder: Path, *, again: bool = False, figures: bool
     stands, unless `again`: drawing takes seconds, and a finished sweep should answer at once. figures: False
     leaves them out of a new report; the last report, if it has them, keeps them.
     """
+    from anncore.running.looks import remember
+
     inputs = digest(results, folder)
+    remember(results, folder)
     known = None if again else _last(folder, inputs, figures)
     if known is not None:
         return known
@@ -48,6 +53,8 @@ def digest(results: Results, folder: Path) -> str:
     ]
     written = [[known.full_name, known.version] for known in experiment.registry.of_kind("section")]
     facts += [written] if written else []  # a section that was added or changed is not in the last report
+    before = [look.seeds for look in Study(results).history.earlier] if results.past else []
+    facts += [before] if before else []
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -23,6 +23,7 @@ from anncore.report.tiers import arms_table
 from anncore.report.write import draw_figure, draw_figures, figure_input, write_report
 from anncore.running import run_folder
 from anncore.running.files import replace_file
+from anncore.running.looks import remember
 from anncore.running.run_folder import RunFolder
 
 
@@ -74,6 +75,7 @@ class Run(Results):
                 f"{self.experiment.name}: nothing to report yet: {len(self.trials)} trials have run, none of "
                 "the report; run the sweep again, which resumes."
             )
+        remember(self, self.folder)
         return build_report(self, self._environment())
 
     @property

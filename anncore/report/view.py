@@ -17,6 +17,7 @@ from anncore.evidence.sentences import SEEDS, counted
 from anncore.evidence.units import metric_words, sentence, singular
 from anncore.report import costs, factorial, run_times, surely, words
 from anncore.report.encoding import encoding_caption, encoding_rows, encoding_sentence
+from anncore.report.importance import importance_caption, importance_rows
 from anncore.report.printable import printable, spelt
 from anncore.report.success import caption_of_pairs, pair_rows, rate_rows, success_sentence
 from anncore.report.tiers import arms_table
@@ -538,6 +539,9 @@ def _sensitivity(content: Mapping[str, Any]) -> Section | None:
     if content["sensitivity"]:
         caption = "The tuned hyperparameter: its best value, and how many decades around it are as good."
         tables.append(table(caption, *words.sensitivity_rows(content), "sensitivity"))
+    if content.get("importance"):
+        said += content["importance"]["sentences"]
+        tables.append(table(importance_caption(content), *importance_rows(content), "importance"))
     if content["budget"]:
         said.append(words.budget_sentence(content))
         caption = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from anncore.contract.errors import StoreError, tells_users
@@ -13,6 +14,7 @@ from anncore.evidence.results import Results
 from anncore.experiment.plan import Plan
 from anncore.running.collect import collect
 from anncore.running.float_blobs import pack_floats
+from anncore.running.looks import join, remembered
 from anncore.running.run_folder import RunFolder
 from anncore.running.store import Store
 from anncore.running.stored_plan import read_plan
@@ -92,7 +94,8 @@ def merge_runs(
             seeds = experiment.tune_seeds if phase == "tune" else experiment.report_seeds
             joined.plan_rows(phase, _in_order(rows, places, seeds))
         target.write_experiment(experiment, plan, command, unchecked)
-        results = collect(target.summary(), joined, experiment)
+        join([folder.path for folder in sources], target.path)
+        results = replace(collect(target.summary(), joined, experiment), past=remembered(target.path))
         target.write_tables(results)
     return Merged(results, tuple(map(len, counts.taken)), counts.shared, counts.replaced)
 

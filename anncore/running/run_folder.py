@@ -8,6 +8,7 @@
     env.json           versions, machine, commit, command
     costs.json         what a step of each arm costs, where the experiment asks for it
     annx.log           what happened when, and what plugins write to file descriptor 1
+    looks.json         which reports were made of it, with which seeds
     running.json       how far a sweep is, only while it runs
     report.*, figures/ the report's
 
@@ -40,6 +41,7 @@ from anncore.experiment.widening import widened
 from anncore.running.collect import collect
 from anncore.running.environment import environment
 from anncore.running.files import remove_leftovers, replace_file, replace_files
+from anncore.running.looks import remembered
 from anncore.running.recheck import strangers
 from anncore.running.store import Store
 from anncore.running.stored_plan import (
@@ -51,6 +53,7 @@ from anncore.running.stored_plan import (
     read_plan,
     read_with_stand_ins,
     rounds_of,
+    rows_of,
     selection,
     widenings,
     with_recorded,
@@ -67,7 +70,7 @@ Choices = Mapping[tuple[str, str], str]
 LOGGER = "anncore"
 FILES = (
     *("trials.sqlite", "trials.csv", "curves.csv.gz", "experiment.toml", "plan.json", "env.json"),
-    *("costs.json", "running.json", "annx.log", "report.json", "report.md", "report.html"),
+    *("costs.json", "looks.json", "running.json", "annx.log", "report.json", "report.md", "report.html"),
 )
 
 
@@ -193,12 +196,15 @@ class RunFolder:
             tuple(plan["problems"]),
             dict(plan["counts"]),
             tuple(plan.get("unchecked", ())),
+            rows_of(plan),
         )
 
     def shapes(self) -> dict[str, Shapes]:
         """Return the shapes of the data sets in the folder's plan; none where there is no plan."""
         try:
-            return {name: Shapes(*sizes) for name, sizes in read_plan(self.path)["shapes"].items()}
+            known = read_plan(self.path)["shapes"].items()
+            # A folder of before they said what seeds have in common has its data sets made again.
+            return {name: Shapes(*sizes) for name, sizes in known if len(sizes) == len(Shapes._fields)}
         except (StoreError, KeyError, TypeError, AttributeError):  # no folder yet, or another's
             return {}
 
@@ -293,6 +299,7 @@ def _planned(plan: Plan, unchecked: Sequence[str]) -> dict[str, Any]:
         "problems": list(plan.problems),
         "counts": dict(plan.counts),
         "shapes": plan.shapes,
+        "rows": plan.rows,
         "rounds": None if experiment.rounds is None else experiment.rounds._asdict(),
         "report_seeds": list(experiment.report_seeds),
         "widened": [list(widening) for widening in experiment.widened],
@@ -325,4 +332,4 @@ def load_run(
     summary, experiment = folder.summary(), folder.experiment(components)
     with Store(folder.path / "trials.sqlite", write=False) as store:
         results = collect(summary, store, experiment, curves=curves)
-    return dataclasses.replace(results, costs=folder.costs(results.trials))
+    return dataclasses.replace(results, costs=folder.costs(results.trials), past=remembered(folder.path))

@@ -25,6 +25,7 @@ from anncore.contract.errors import AnnxError, ComponentError, ExperimentError
 from anncore.contract.kinds import Claim, Look, StoppingRule
 from anncore.experiment.document import LARGEST
 from anncore.experiment.model import Experiment, Rounds
+from anncore.experiment.settings import NEW_ROWS, NO_ROUNDS
 
 if TYPE_CHECKING:
     from anncore.experiment.plan import Plan
@@ -47,6 +48,8 @@ def begin(
     Raises ExperimentError for a limit below the file's own seeds, or one that may exceed max_trials without
     `allow_large`.
     """
+    if experiment.report.get("scope") == NEW_ROWS:
+        raise ExperimentError(f"{experiment.file}: [report] {NO_ROUNDS}.")
     first, limit = len(experiment.report_seeds), experiment.limits.max_trials
     asked = "--max-seeds"
     if most is None and experiment.in_rounds is not None and experiment.in_rounds.most is not None:

@@ -14,6 +14,7 @@ from anncore.contract.kinds import Candidates, SelectionRule
 from anncore.contract.loading import load_registry
 from anncore.contract.session_code import owner_of
 from anncore.contract.stand_ins import StandIn, with_stand_ins
+from anncore.engine.datasets import Shapes
 from anncore.experiment.document import Source, read_document
 from anncore.experiment.model import Chosen, Experiment, Rounds, Select, Widening
 from anncore.experiment.read import ReadOptions, read_experiment
@@ -32,7 +33,7 @@ LATER: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(
         ("unchecked", "report_seeds", "widened", "handed_over", "components", "choices"), (list,)
     ),
-    **dict.fromkeys(("shapes", "select"), (dict,)),
+    **dict.fromkeys(("shapes", "select", "rows"), (dict,)),
     "rounds": (dict, type(None)),
     "experiment_sha256": (str,),
 }
@@ -151,8 +152,9 @@ def _plan_problem(plan: dict[str, Any]) -> str:
         widenings(plan)
         selection(plan)
         choices_of(plan)
+        rows_of(plan)
     except (TypeError, KeyError, ValueError):
-        return "its rounds, widened, select or choices is damaged"
+        return "its rounds, widened, select, choices or rows is damaged"
     return ""
 
 
@@ -229,3 +231,13 @@ def rounds_of(plan: dict[str, Any]) -> Rounds | None:
     if not looks.looks or not all(type(number) is int for number in numbers):
         raise TypeError
     return looks
+
+
+def rows_of(plan: dict[str, Any]) -> dict[str, Shapes]:
+    """Return by problem the sizes of its splits; raises TypeError for what are none."""
+    rows = {problem: Shapes(*sizes) for problem, sizes in plan.get("rows", {}).items()}
+    for shapes in rows.values():
+        sizes = (shapes.inputs, shapes.outputs, shapes.n_train, shapes.n_valid, shapes.n_test)
+        if not all(type(size) is int for size in sizes) or not isinstance(shapes.same, str):
+            raise TypeError
+    return rows

@@ -37,6 +37,7 @@ from anncore.experiment.widening import Ends, ends_reached, wider
 from anncore.running import recheck, seed_rounds as rounds
 from anncore.running.collect import collect, phase_frame
 from anncore.running.listening import Audience
+from anncore.running.looks import remembered
 from anncore.running.progress import Progress
 from anncore.running.run_folder import RunFolder
 from anncore.running.step_costs import measure_costs
@@ -125,6 +126,7 @@ def sweep(
                 stopper.settle()  # it was asked to stop, and had come to its end
             run.look_again()
         results = collect(folder.summary(), store, run.plan.experiment, stopped=stopper.reason)
+        results = dataclasses.replace(results, past=remembered(folder.path))
         folder.write_tables(results)
         if experiment.report.get("costs") and not stopper.reason and not shard:
             results = dataclasses.replace(results, costs=run.costs(results))
@@ -295,7 +297,7 @@ class _Sweep:
         """
         while True:
             results = collect(self.folder.summary(), self.store, self.plan.experiment, curves=False)
-            looked, look = rounds.looked(results)
+            looked, look = rounds.looked(dataclasses.replace(results, past=remembered(self.folder.path)))
             assert looked.rounds is not None
             LOG.info("looked at %d seeds: %d claims open", look.now, looked.rounds.open)
             following = rounds.following(looked, look)

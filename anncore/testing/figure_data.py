@@ -150,6 +150,7 @@ def figure_input(sweep: MadeUp, kept: set[str] | None = None) -> FigureInput:
 
     results = sweep.results(lambda row: kept is None or row.key in kept)
     report = build_report(results, {})
+    report["importance"] = _importance(report) if report["select"]["tuned"] else None
     study = Study(results)
     ranked = [row["arm"] for row in report["leaderboard"]["overall"]]
     trials = study.all_trials.assign(label=study.all_trials["arm"])
@@ -168,3 +169,22 @@ def figure_input(sweep: MadeUp, kept: set[str] | None = None) -> FigureInput:
         moments=results.moments,
         objectives={problem: Slope() for problem in sweep.problems},
     )
+
+
+def _importance(report: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what a report says of hyperparameters that mattered, as a made-up sweep tunes a single one."""
+    import numpy as np
+    import pandas as pd
+
+    from anncore.evidence.importance import importance
+    from anncore.report.importance import importance_of
+
+    grid = pd.MultiIndex.from_product([RATES, ["low", "high"]], names=["optimizer.lr", "schedule.start"])
+    rows = []
+    for problem in report["problems"]:
+        for place, row in enumerate(report["leaderboard"]["overall"]):
+            costs = np.log(grid.get_level_values(0).to_numpy(float)) * (place - 1.0)
+            costs = costs + np.arange(len(grid)) % 2
+            made = importance(grid.to_frame(), costs[:, None] + [0.0, 0.1], problem, row["arm"])
+            rows += [made] if made is not None else []
+    return importance_of(rows, report["problem_unit"]) if rows else None

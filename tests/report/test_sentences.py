@@ -23,20 +23,34 @@ import anncore
 from anncore.contract.handed_over import with_components
 from anncore.contract.hyperparameters import resolve
 from anncore.contract.trial import Split, Stop
+from anncore.engine.datasets import Shapes
 from anncore.evidence import cautions, claim, headline, sentences, success_sentences, units, verdicts
 from anncore.evidence.headline import Asked
 from anncore.evidence.results import Results
 from anncore.evidence.sentences import interval, number, p_value, size
+from anncore.evidence.study import Study
 from anncore.evidence.verdicts import Comparison, compare
 from anncore.experiment.model import Chosen, Rounds, SearchSettings, Select, Widening
-from anncore.report import methods, success, words
+from anncore.report import methods, reach, success, words
 from anncore.report.build import build_report, plain, problem_sentence
 from anncore.report.export import trials_table
 from anncore.report.terminal import summary
 from anncore.report.view import Section, first_screen, sections, shown
 from anncore.testing.made_up import WATCHED, MadeUp
 
-WRITERS = [sentences, headline, cautions, verdicts, units, words, methods, success_sentences, success, claim]
+WRITERS = [
+    sentences,
+    headline,
+    cautions,
+    verdicts,
+    units,
+    words,
+    methods,
+    reach,
+    success_sentences,
+    success,
+    claim,
+]
 SCALES = ("log", "unit", "linear", "range")
 FEW: dict[str, Any] = {
     "arms": ("sgd", "adam"),
@@ -224,6 +238,7 @@ def _settings() -> Iterator[tuple[str, Results]]:
     yield "rounds, clear", asked(make_results(**TWO, score=scored), rounds=Rounds((8,), 30, 0))
     alone = make_results(**{**TWO, "problems": ("xor",)})
     yield "rounds on one data set", asked(alone, rounds=Rounds((8,), 30, 1), vary=("optimizer", "schedule"))
+    yield from _reaches()
     machines = {'{"numpy": "2.1", "cpu": "a"}': 1, '{"numpy": "2.2", "cpu": "a"}': 5}
     strange = replace(results, unchecked=("strangers:mish", "strangers:lion"), environments=machines)
     early = dataclasses.replace(results.experiment.train, stop=Stop(loss=1e-5, patience=1, min_delta=1e-4))
@@ -241,6 +256,43 @@ def _settings() -> Iterator[tuple[str, Results]]:
     whole = make_results(**{**FEW, "whole": True, "steps": 600}, registry=registry, report={"target": 5.0})
     yield "costs", whole
     yield "costs of some", replace(whole, costs=whole.costs[:2])
+
+
+def _reaches() -> Iterator[tuple[str, Results]]:
+    """Yield sweeps on rows that seeds share, about these and about new ones, and ones looked at before."""
+    alone = {**ONE_RATE, "problems": ("xor",), "seeds": range(100, 112)}
+    for same, scope in itertools.product(("", "rows", "test"), ("these rows", "new rows")):
+        rows = {name: Shapes("binary", 2, 1, 60, 20, 20, same=same) for name in ("xor", "iris")}
+        arms = ("sgd", "adam", "lion", "nadam")
+        for options in (alone, {**alone, "arms": arms}, {**ONE_RATE, "seeds": range(100, 112)}):
+            results = make_results(**options, score=by_luck, report={"scope": scope})
+            yield f"{scope}, {same}", replace(results, plan=results.plan._replace(rows=rows))
+    rates = tuple(10.0**-i for i in range(12))
+    tuned = make_results(**{**FEW, "rates": rates, "seeds": range(100, 104)})
+    places = tuned.trials["optimizer.lr"].map({rate: i for i, rate in enumerate(rates)})
+    grid = {"optimizer.lr": places // 3, "loss.eps": places % 3}
+    for knobs in (grid, {"optimizer.lr": places, "loss.eps": places % 5}):
+        trials = tuned.trials.assign(**knobs)
+        yield "two knobs", replace(tuned, trials=trials)
+        lost = (trials["phase"] == "tune") & (places == 4) & (trials["problem"] == "xor")
+        for arms in (("sgd",), ("sgd", "adam")):
+            gone = trials["status"].mask(lost & trials["arm"].isin(arms), "diverged")
+            yield "two knobs, some lost", replace(tuned, trials=trials.assign(status=gone))
+    for problems in (("xor",), ("xor", "iris")):
+        whole = make_results(**{**alone, "problems": problems}, score=by_luck)
+        look = Study(whole).look
+        past = [
+            look._replace(
+                seeds=look.seeds[:count], keys={key: own[: 8 * count] for key, own in look.keys.items()}
+            )
+            for count in (3, 11)
+        ]
+        yield "looks before", replace(whole, past=tuple(past))
+        yield "a look in rounds before", replace(whole, past=(past[0]._replace(sequential=True),))
+        one = make_results(**{**alone, "problems": problems, "seeds": range(100, 111)}, score=by_luck)
+        yield "a seed left out", replace(one, past=(look,))
+        few = make_results(**{**alone, "problems": problems, "seeds": range(103, 111)}, score=by_luck)
+        yield "seeds left out", replace(few, past=(look, *past))
 
 
 def _rules() -> Iterator[tuple[str, Results]]:
