@@ -71,9 +71,9 @@ def _files(drawing: Drawing, width: float, content: Mapping[str, Any]) -> dict[s
         parameters: Any = our_matplotlib().rcParams
         parameters.update({"svg.fonttype": "none", "pdf.fonttype": 42})
         svg = to_svg(drawing.figure).replace("'DejaVu Sans'", FALLBACK)
-        pdf = io.BytesIO()
+        buffer = io.BytesIO()
         nothing = dict.fromkeys(("CreationDate", "Creator", "Producer"))  # the same bytes on every day
-        drawing.figure.savefig(pdf, format="pdf", metadata=nothing)
+        drawing.figure.savefig(buffer, format="pdf", metadata=nothing)
     label = f"fig:{drawing.name.replace('_', '-')}"
     tex = (
         f"% \\includegraphics[width=\\{'columnwidth' if width == WIDTHS[1] else 'textwidth'}]{{{name}.pdf}}\n"
@@ -81,7 +81,7 @@ def _files(drawing: Drawing, width: float, content: Mapping[str, Any]) -> dict[s
     )
     return {
         f"{name}.svg": svg.encode(),
-        f"{name}.pdf": pdf.getvalue(),
+        f"{name}.pdf": buffer.getvalue(),
         f"{name}.txt": f"{text}\n".encode(),
         f"{name}.tex": tex.encode(),
     }
