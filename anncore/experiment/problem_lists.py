@@ -81,9 +81,7 @@ def problem_list(component: Registered) -> ProblemList:
     return problem_list_of(cls(), component.name, cls.version, component.dist, component.version)
 
 
-def problem_list_of(
-    suite: Any, name: str, version: int, package: str = "", release: str = ""
-) -> ProblemList:
+def problem_list_of(suite: Any, name: str, version: int, package: str = "", release: str = "") -> ProblemList:
     """Return what a suite says; raises ComponentError where it is no list of problems."""
     try:
         sections = {

@@ -247,7 +247,9 @@ def _read_compared(
     before = len(mistakes.errors)
     entries = read_entries(document, registry)
     complete = len(mistakes.errors) == before
-    vary = mistakes.attempt(lambda: settings.read_vary(document, entries, () if suite is None else suite.kinds), ())
+    vary = mistakes.attempt(
+        lambda: settings.read_vary(document, entries, () if suite is None else suite.kinds), ()
+    )
     if not complete:  # a rule about a section that could not be read would seem wrong as well
         return entries, vary, (), ()
     exclude = read_rules(document, "exclude", entries, registry)

@@ -21,7 +21,9 @@ LENGTHS = ("steps", "epochs")  # a file that sets one of them sets how long trai
 KEYS = ("name", "only", "skip")
 
 
-def put_suite(document: Document, registry: Registry, recorded: ProblemList | None = None) -> ProblemList | None:
+def put_suite(
+    document: Document, registry: Registry, recorded: ProblemList | None = None
+) -> ProblemList | None:
     """Put the sections of the file's suite into the document, and return the problems it keeps.
 
     recorded: the list that a run folder keeps, which stands for the suite of that name. Returns None where
@@ -129,7 +131,9 @@ def _refuse_contradictions(document: Document, suite: ProblemList) -> None:
                 f"own; leave out one of the two, or {ways}."
             )
         elif kind not in problem.kinds:
-            message = f'[{kind}] has no meaning beside suite = "{suite.name}", whose problems are {problem.unit}.'
+            message = (
+                f'[{kind}] has no meaning beside suite = "{suite.name}", whose problems are {problem.unit}.'
+            )
         else:
             continue
         place = next((path for path in document.overridden if path[0] == kind), (kind,))
@@ -179,9 +183,7 @@ def keep_with_problems(
         if patterns:
             left = [p for p in suite.problems if (p.name in matched) == (option == "--only")]
             suite = replace(suite, problems=tuple(left))
-    only, skip = (
-        tuple(choice for choice in choices if _pattern(choice) is None) for choices in (only, skip)
-    )
+    only, skip = (tuple(choice for choice in choices if _pattern(choice) is None) for choices in (only, skip))
     kept = keep(entries, document, only, skip)
     there = {kind: {entry.label for entry in kept[kind]} for kind in whole.kinds}
     problems = tuple(p for p in suite.problems if all(p.parts[kind] in there[kind] for kind in whole.kinds))
