@@ -1,4 +1,4 @@
-"""`annx challenge`: a newcomer against the field of its kind on a suite, and the card that says where it stands."""
+"""`annx challenge`: a newcomer against the field of its kind on a suite, and the card of that."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ FEWEST_OF_GROUP = 2  # data sets, below which nothing is said of a group
 class GroupStanding(NamedTuple):
     """How one arm does on a group of problems.
 
-    share: of the other arms that it is ahead of, by mean rank over the group's data sets, 0 to 1; NaN where no
-    data set of the group can be ranked. data_sets: how many are.
+    share: of the other arms that it is ahead of, 0 to 1, in the mean over the group's data sets. data_sets:
+    how many there are.
     """
 
     group: str
@@ -38,10 +38,10 @@ class GroupStanding(NamedTuple):
 class Standing:
     """Where an arm stands.
 
-    arm: its name. place: among `of` arms that can be ranked, by mean rank over data sets; ties share the better
-    place; None where the arm itself cannot be ranked. ranks: the mean rank of each arm, NaN for one that
-    cannot be ranked. against: its comparison with every other arm, adjusted for their number. scale: that of
-    the effects. groups: best first; apart: the p-value of the test that they differ, NaN where there is none.
+    arm: its name. place: among `of` arms that can be ranked, by mean rank over data sets; ties share the
+    better place; None where the arm itself cannot be ranked. ranks: the mean rank of each arm, NaN for one
+    that cannot be ranked. against: its comparison with every other arm, adjusted for their number. scale: that
+    of the effects. groups: best first; apart: the p-value of the test that they differ, NaN where there is none.
     blocked: why an arm has no rank. data_sets: on how many the ranks rest. unit: what these are.
     """
 
@@ -73,9 +73,9 @@ class Standing:
 def standing(study: Study, arm: str, group_of: Mapping[str, str]) -> Standing:
     """Return where an arm stands among the arms of a study.
 
-    group_of: the group of each problem. Every other arm is compared with this one over all data sets, by exact
-    signed ranks with Holm's correction over all of them. Arms with trials that failed or are missing have no
-    rank.
+    group_of: the group of each problem. Every other arm is compared with this one over all data sets, by
+    exact signed ranks with Holm's correction over all of them. Arms with trials that failed or are missing
+    have no rank.
     """
     costs, scale = by_data_set(study)
     blocked: dict[str, str] = {}
@@ -134,7 +134,7 @@ def groups_differ(shares: np.ndarray, labels: np.ndarray) -> float:
     Statistical Applications in Genetics and Molecular Biology 9(1), 2010). Groups of one data set take no
     part; NaN where fewer than two groups are left.
     """
-    names, places, sizes = np.unique(labels.astype(str), return_inverse=True, return_counts=True)
+    _, places, sizes = np.unique(labels.astype(str), return_inverse=True, return_counts=True)
     kept = sizes >= FEWEST_OF_GROUP
     if kept.sum() < 2:
         return math.nan

@@ -1,4 +1,4 @@
-"""The terms on which components of one kind are compared on a suite: the same for a newcomer and for the field.
+"""The terms on which components of a kind are compared on a suite: the same for a newcomer and its field.
 
 An experiment file that lacks only its arms is a protocol. It fixes seeds and budgets; `arm_table` is the one
 rule by which an arm is tuned, so that a trial has the same key whoever asks for it.
@@ -53,9 +53,9 @@ def protocol(kind: str, suite: str, registry: Registry) -> dict[str, Any]:
 def arm_table(component: Registered, registry: Registry, rates: Any = RATES) -> dict[str, Any]:
     """Return the section of an arm without its `use`: an optimizer's rate over the range that it declares.
 
-    rates: how many, or what stands in their place for every arm; None leaves the rate at its default. A wrapper
-    without a rate of its own takes that of the optimizer inside it. All other hyperparameters, and components
-    of other kinds, keep their defaults.
+    rates: how many, or what stands in their place for every arm; None leaves the rate at its default. A
+    wrapper without a rate of its own takes that of the optimizer inside it. All other hyperparameters, and
+    components of other kinds, keep their defaults.
     """
     if component.kind != "optimizer" or rates is None:
         return {}

@@ -52,7 +52,7 @@ def _asked(document: Document) -> tuple[str, list[str], list[str]]:
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
         raise document.error(
             ("suite",),
-            "suite must be the name of a suite, or a table with name and the problems or groups to keep (only) "
+            "suite must be the name of a suite, or a table with name and problems or groups to keep (only) "
             f"or to leave out (skip), got {show(value)}.",
         )
     section = document.section("suite")

@@ -205,8 +205,8 @@ def _terms(experiment: Any, challenge: Challenge) -> str:
     rates = max((_configurations(entry) for entry in (*arms, *_beside(experiment, challenge))), default=1)
     return (
         f"Every arm was tuned over at most {counted(rates, 'configurations')} on "
-        f"{counted(tune, 'tuning seeds')}, chosen on each problem by {experiment.select.metric}, and is scored "
-        f"on {counted(report, 'fresh seeds')} that are paired between arms."
+        f"{counted(tune, 'tuning seeds')}, chosen on each problem by {experiment.select.metric}, and is "
+        f"scored on {counted(report, 'fresh seeds')} that are paired between arms."
     )
 
 
@@ -327,9 +327,14 @@ def caption(content: Mapping[str, Any]) -> str:
     one = singular(content["unit"])
     return (
         f"Arms by mean rank over {counted(content['data_sets'], content['unit'])}. Each is compared with the "
-        f"newcomer by exact signed ranks, a {one} being one pair, with Holm's correction over all of them; the "
-        "order among arms that are not told apart means nothing."
+        f"newcomer by exact signed ranks, a {one} being one pair, with Holm's correction over all of them; "
+        "the order among arms that are not told apart means nothing."
     )
+
+
+def foot(content: Mapping[str, Any]) -> str:
+    """Say what the card rests on: the suite with its version, the component with its own, annx."""
+    return printable(f"Suite {suite_line(content['suite'])}. {content['component']}. {content['generator']}.")
 
 
 def render_markdown(content: Mapping[str, Any]) -> str:
@@ -342,7 +347,7 @@ def render_markdown(content: Mapping[str, Any]) -> str:
         _table(group_columns(content), group_rows(content)),
         _table(PROBLEM_COLUMNS, problem_rows(content)),
         "\n".join(f"- {escape(line)}" for line in notes(content)),
-        escape(f"Suite {suite_line(content['suite'])}. {content['component']}. {content['generator']}."),
+        escape(foot(content)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -375,7 +380,7 @@ def render_page(content: Mapping[str, Any]) -> str:
             ("Problem by problem.", PROBLEM_COLUMNS, problem_rows(content)),
         ],
         notes=notes(content),
-        foot=f"Suite {suite_line(content['suite'])}. {printable(content['component'])}. {content['generator']}.",
+        foot=foot(content),
         style=style,
         policy=f"default-src 'none'; style-src '{source_hash(style)}'; base-uri 'none'; form-action 'none'",
     )

@@ -9,7 +9,7 @@ from anncore.evidence.sentences import counted, joined
 
 
 def suite_used(experiment: Any) -> dict[str, Any] | None:
-    """Return the suite's name, version, source and digest, and the group of each problem; None without one."""
+    """Return the suite's name, version, source, digest and groups of problems; None without a suite."""
     suite = experiment.suite
     if suite is None:
         return None

@@ -19,7 +19,7 @@ class Problem(NamedTuple):
     """One problem of a suite: which sections it is made of, and how long it is trained.
 
     name: as reports name it. group: what it has in common with others, in the plural ("noisy problems"), so
-    that one can say on what an arm is strong or weak. parts: by kind the label of one of the suite's sections.
+    that one can say on what an arm is strong or weak. parts: by kind the label of a section of the suite.
     train: keys of [train] that belong to the problem, of PROBLEM_TRAIN_KEYS.
     """
 
@@ -34,7 +34,7 @@ class Suite(Component):
 
     A problem is a data set with a network, or an objective. What a suite says could be written by hand: its
     sections are those of an experiment file, and a trial of it has the key and the bits that the same trial
-    has elsewhere. Each value is one value, never a grid. All problems name the same kinds, and no two the same
+    has elsewhere. Each value is one value, never a grid. All problems name the same kinds, no two the same
     sections. What the problems do not name comes from the file: optimizers, and whatever else is compared.
     """
 

@@ -33,8 +33,8 @@ NETWORKS = {
 class Deep(Suite):
     """Deep and narrow networks without shortcuts, on which gradients vanish and explode.
 
-    Ten data sets, each with six hidden layers of 16 units and with twelve of 12, 400 steps of 32 examples. What
-    an arm loses from six to twelve layers shows how it bears depth.
+    Ten data sets, each with six hidden layers of 16 units and with twelve of 12, 400 steps of 32 examples.
+    What an arm loses from six to twelve layers shows how it bears depth.
 
     Saxe, McClelland & Ganguli, "Exact Solutions to the Nonlinear Dynamics of Learning in Deep Linear Neural
     Networks", ICLR 2014, say why depth costs time. https://arxiv.org/abs/1312.6120

@@ -65,12 +65,12 @@ OWN_STARTS = ("matrix_factorization", "phase_retrieval", "noisy_quadratic", "dee
 class Landscapes(Suite):
     """Functions of known shape, grouped as COCO groups its functions, for optimizers and schedules.
 
-    COCO's five groups (separable, moderate conditioning, ravines, which are its high conditioning, many minima
-    with and without a trend), and two that training networks adds: saddles and plateaus, and noisy slopes.
-    Starts are spread, so that each seed is another one. 500 steps.
+    COCO's five groups (separable, moderate conditioning, ravines, which are its high conditioning, many
+    minima with and without a trend), and two that training networks adds: saddles and plateaus, and noisy
+    slopes. Starts are spread, so that each seed is another one. 500 steps.
 
-    Hansen, Auger, Ros, Mersmann, Tušar & Brockhoff, "COCO: A Platform for Comparing Continuous Optimizers in a
-    Black-Box Setting", Optimization Methods and Software 36(1), 2021. https://arxiv.org/abs/1603.08785. The
+    Hansen, Auger, Ros, Mersmann, Tušar & Brockhoff, "COCO: A Platform for Comparing Continuous Optimizers in
+    a Black-Box Setting", Optimization Methods and Software 36(1), 2021. https://arxiv.org/abs/1603.08785. The
     functions are not COCO's own; those of its groups that have a gradient everywhere stand here.
     """
 
