@@ -29,17 +29,17 @@ GROUPS = {
     },
     "hidden rules": {
         "xor": {"bits": 3, "noise": 0.4},
-        "parity": {"bits": 10, "relevant": 2},
-        "staircase": {"bits": 12, "height": 3},
+        "parity": {"bits": 10, "relevant": 2, "label_noise": 0.05},
+        "staircase": {"bits": 12, "height": 3, "noise": 0.2},
         "teacher_signs": {"use": "teacher_student", "answers": "sign"},
     },
     "smooth functions": {
         "friedman_1": {"use": "friedman"},
-        "friedman_2": {"use": "friedman", "problem": 2},
+        "friedman_2": {"use": "friedman", "problem": 2, "noise": 100.0},
         "friedman_3": {"use": "friedman", "problem": 3, "noise": 0.1},
         "sum": {"use": "additive_regression"},
         "product": {"use": "multiplicative_regression"},
-        "teacher": {"use": "teacher_student", "n": 600},
+        "teacher": {"use": "teacher_student", "n": 600, "noise": 0.2},
         "sine": {},
     },
     "noisy problems": {
