@@ -18,7 +18,7 @@ from anncore.evidence.verdicts import Comparison, compare
 if TYPE_CHECKING:
     import pandas as pd
 
-SHUFFLES = 4999  # of the groups' labels; the least p-value is 1 / 5000
+SHUFFLES = 1999  # of the groups' labels; the least p-value is 1 / 2000
 FEWEST_OF_GROUP = 2  # data sets, below which nothing is said of a group
 
 
@@ -176,7 +176,8 @@ def _counts(one: Standing) -> list[str]:
     }
     said = [f"{word} {len(arms)}" for word, arms in words.items() if arms]
     if few := one.others("too_few"):
-        said.append(f"{counted(one.data_sets, one.unit)} are too few to compare it with {len(few)}")
+        verb = "is" if one.data_sets == 1 else "are"
+        said.append(f"{counted(one.data_sets, one.unit)} {verb} too few to compare it with {len(few)}")
     if blocked := one.others("blocked"):
         said.append(f"no claim on {len(blocked)} with failed or missing trials")
     return said

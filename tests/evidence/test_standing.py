@@ -1,8 +1,9 @@
-"""Where one arm stands among many: places, counts by adjusted verdicts, groups named only where they differ."""
+"""Where one arm stands among many: its place, adjusted verdicts, groups named only where they differ."""
 
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -31,9 +32,10 @@ def stands(
 
 def study_of(lag: Lag, groups: Mapping[str, str], arms: tuple[str, ...] = ARMS, **made: Any) -> Study:
     def score(problem: str, arm: str, seed: int) -> float:
-        luck = np.random.default_rng([*f"{problem}/{arm}".encode(), seed]).normal(0, 0.05)
-        return math.exp(lag(problem, arm) + luck)
+        luck = math.sin(zlib.crc32(f"{problem}/{arm}/{seed}".encode()))
+        return math.exp(lag(problem, arm) + 0.05 * luck)
 
+    made = {"seeds": (100, 101), "rates": (0.1,), "tune_seeds": (), **made}
     return Study(make_results(arms=arms, problems=tuple(groups), regression=(), score=score, **made))
 
 
@@ -52,7 +54,8 @@ def test_counts_are_the_adjusted_verdicts_against_the_newcomer() -> None:
     assert (one.others("better"), one.others("worse")) == (["adam", "sgd"], ["lion"])
     said = standing_sentence(one, "core")
     assert said == (
-        "mine: place 2 of 4 on core; better than 2, worse than 1; on no group of problems clearly stronger or weaker"
+        "mine: place 2 of 4 on core; better than 2, worse than 1; "
+        "on no group of problems clearly stronger or weaker"
     )
 
 
@@ -99,7 +102,7 @@ def test_without_all_of_its_trials_it_has_no_place() -> None:
     one = stands(by_arm(), status=status)
     assert one.place is None
     assert standing_sentence(one, "core") == (
-        "mine: no place on core, because a claim needs all of its trials (1 of 10 failed on data3)"
+        "mine: no place on core, because a claim needs all of its trials (1 failed of 2 trials on data3)"
     )
 
 
@@ -119,11 +122,11 @@ def test_a_diverged_trial_is_the_worst_rank() -> None:
     one = stands(
         by_arm(mine=-1.0), status=lambda p, arm, seed: "diverged" if (arm, seed) == ("mine", 100) else "ok"
     )
-    assert (one.place, one.others("worse")) == (4, ["sgd", "adam", "lion"])
+    assert (one.place, sorted(one.others("worse"))) == (4, ["adam", "lion", "sgd"])
 
 
 def test_copies_share_their_place_and_equals_are_told() -> None:
-    one = standing(study_of(lambda p, a: 0.0, HALVES, seeds=(100, 101)), "mine", HALVES)
+    one = standing(study_of(lambda p, a: 0.0, HALVES), "mine", HALVES)
     assert "not told apart from 3" in standing_sentence(one, "core")
     same = study_of(lambda p, a: 0.0, HALVES, arms=("mine", "sgd"))
     same.results.trials.loc[:, "test_loss"] = 0.5
@@ -136,13 +139,15 @@ def test_alone() -> None:
     assert standing_sentence(one, "core") == "mine: alone on core, since no other arm can be ranked"
 
 
-@pytest.mark.parametrize("groups", [HALVES, dict(list(HALVES.items())[:1]), dict(list(HALVES.items())[:4])])
-@pytest.mark.parametrize("lags", [{}, {"mine": 0.5}, {"mine": -0.5}, {"sgd": 0.5, "lion": -0.5}])
-@pytest.mark.parametrize("bad", ["ok", "failed", "diverged"])
-def test_every_sentence_is_english(groups: dict[str, str], lags: dict[str, float], bad: Any) -> None:
-    for arm in ("mine", "sgd"):
-        one = stands(by_arm(**lags), groups, status=lambda p, a, seed, arm=arm: bad if a == arm else "ok")
-        assert faults(standing_sentence(one, "core") + ".") == []
+@pytest.mark.parametrize("size", [1, 4, 12])
+@pytest.mark.parametrize("lags", [{}, {"mine": 0.5, "sgd": -0.5}, {"sgd": 0.5, "lion": -0.5}])
+@pytest.mark.parametrize(
+    ("bad", "whose"), [("ok", ""), ("failed", "mine"), ("failed", "sgd"), ("diverged", "mine")]
+)
+def test_every_sentence_is_english(size: int, lags: dict[str, float], bad: Any, whose: str) -> None:
+    groups = dict(list(HALVES.items())[:size])
+    one = stands(by_arm(**lags), groups, status=lambda p, a, seed: bad if a == whose else "ok")
+    assert faults(standing_sentence(one, "core") + ".") == []
 
 
 def test_the_test_of_groups_is_a_permutation_test() -> None:
@@ -160,7 +165,7 @@ def test_the_test_of_groups_is_a_permutation_test() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sizes", [(8, 6, 4, 7, 6), (2, 2, 2), (20, 20)])
+@pytest.mark.parametrize("sizes", [(8, 6, 4, 7, 6), (20, 20)])
 def test_groups_are_claimed_to_differ_in_a_twentieth_of_all_cases(sizes: tuple[int, ...]) -> None:
     rng = np.random.default_rng(0)
     labels = np.repeat([f"group {i}" for i in range(len(sizes))], sizes).astype(object)
@@ -170,5 +175,5 @@ def test_groups_are_claimed_to_differ_in_a_twentieth_of_all_cases(sizes: tuple[i
         "tied": lambda n: rng.integers(0, 3, n) / 2,
     }
     for draw in draws.values():
-        claims = [groups_differ(draw(len(labels)), labels) <= 0.05 for _ in range(300)]
-        assert np.mean(claims) <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 300)
+        claims = [groups_differ(draw(len(labels)), labels) <= 0.05 for _ in range(120)]
+        assert np.mean(claims) <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 120)
