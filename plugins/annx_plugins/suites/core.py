@@ -82,7 +82,7 @@ class Core(Suite):
     """
 
     name: ClassVar[str] = "core"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def sections(self) -> dict[str, dict[str, dict[str, object]]]:
         return {
