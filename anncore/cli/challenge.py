@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from anncore.evidence.results import Results
     from anncore.experiment.challengers import Entered
     from anncore.report.challenge import Challenge
+    from anncore.running.field import Field
 
 
 @click.command(short_help="Place a component in the field of its kind, on a suite of problems.")
@@ -38,6 +39,13 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="NAME",
     help="Compare with these components only; repeatable, or separated by commas.",
+)
+@click.option(
+    "--field",
+    "field_given",
+    metavar="DIR",
+    type=NamedPath(),
+    help="Where finished trials of others lie; by default reports/field, or the field beside annx.",
 )
 @click.option("--kind", metavar="KIND", help="The kind, where several share the name.")
 @click.option(
@@ -55,6 +63,7 @@ def command(
     target: str,
     suite: str,
     against: tuple[str, ...],
+    field_given: str | None,
     kind: str | None,
     out: str | None,
     plugins: tuple[str, ...],
@@ -73,7 +82,7 @@ def command(
     from anncore.testing.before_sweep import ConformanceError, sweep
 
     with kept_for_results():
-        prepared = _prepared(target, suite, against, kind, plugins)
+        prepared = _prepared(Asked(target, suite, against, field_given, kind, plugins))
     folder = Path(out) if out is not None else Path("reports") / f"challenge_{prepared.newcomer.kind}_{suite}"
     visible = sys.stderr.isatty() and not (output.quiet or output.no_progress)
     if not output.quiet and not output.as_json:
@@ -94,6 +103,17 @@ def command(
     return _concluded(results, prepared, folder, output)
 
 
+class Asked(NamedTuple):
+    """What the command line says of who meets whom, and where."""
+
+    target: str
+    suite: str
+    against: tuple[str, ...]
+    field: str | None
+    kind: str | None
+    plugins: tuple[str, ...]
+
+
 class Prepared(NamedTuple):
     """The newcomer under its label, and the experiment in which it meets the others."""
 
@@ -103,32 +123,63 @@ class Prepared(NamedTuple):
     challenge: Challenge
 
 
-def _prepared(
-    target: str, suite: str, against: tuple[str, ...], kind: str | None, plugins: tuple[str, ...]
-) -> Prepared:
+def _prepared(asked: Asked) -> Prepared:
     """Find the newcomer and the others, and plan what has to be trained; raises AnnxError for mistakes."""
     from anncore import load_experiment, load_registry
-    from anncore.experiment.challengers import arm_table, enter, protocol
-    from anncore.report.challenge import Challenge
+    from anncore.experiment.challengers import RATES, arm_table, enter, protocol
+    from anncore.report.challenge import Challenge, finished_of
 
-    files = [*plugins, target] if _is_file(target) else list(plugins)
+    files = [*asked.plugins, asked.target] if _is_file(asked.target) else list(asked.plugins)
     registry = load_registry(files)
-    newcomer = _newcomer(registry, target, kind)
+    newcomer = _newcomer(registry, asked.target, asked.kind)
     label = shown_name(registry, newcomer)
-    terms = protocol(newcomer.kind, registry.get("suite", suite).full_name, registry)
-    others = _others(registry, newcomer, against)
+    registry.get("suite", asked.suite)  # a wrong name is told before anything else
+    field = _field(asked, newcomer.kind)
+    known = finished_of(field, registry, newcomer.full_name)
+    if field is not None:
+        terms, rates = field.protocol.document, field.protocol.rates
+    else:
+        terms, rates = protocol(newcomer.kind, asked.suite, registry), RATES
+    others = _others(registry, newcomer, asked.against, finished=bool(known.arms))
+    named = {shown_name(registry, one): one for one in others}
+    trained = {shown: one for shown, one in named.items() if one.full_name not in known.arms}
     tables = {
-        shown_name(registry, one): {"use": one.full_name, **arm_table(one, registry)}
-        for one in (newcomer, *others)
+        shown: {"use": one.full_name, **arm_table(one, registry, rates)}
+        for shown, one in {label: newcomer, **trained}.items()
     }
 
     def read(document: Mapping[str, Any]) -> Any:
         return load_experiment(document, registry=registry)
 
     entered = enter(terms, newcomer.kind, label, tables, read)
+    only = {one.full_name for one in others} if asked.against else None
+    finished, lacking = known.on(entered.experiment, only)
     version = f"{newcomer.full_name} {newcomer.version}".strip()
-    challenge = Challenge(label, version, newcomer.kind, None, entered.left_out, entered.skipped)
+    challenge = Challenge(
+        label,
+        version,
+        newcomer.kind,
+        finished,
+        {**entered.left_out, **lacking},
+        entered.skipped,
+        known.origin if len(finished) else "",
+    )
     return Prepared(label, newcomer, entered, challenge)
+
+
+def _field(asked: Asked, kind: str) -> Field | None:
+    """Return the field of a kind on a suite; None where there is none, unless its folder is named."""
+    from anncore.contract.errors import StoreError
+    from anncore.running.field import field_folder, read_field
+
+    try:
+        folder = field_folder(asked.field)
+    except StoreError:
+        if asked.field is not None:
+            raise
+        return None
+    there = (folder / kind / f"{asked.suite}.toml").is_file()
+    return read_field(folder, kind, asked.suite) if there or asked.field is not None else None
 
 
 def _is_file(target: str) -> bool:
@@ -162,14 +213,18 @@ def _newcomer(registry: Registry, target: str, kind: str | None) -> Registered:
     )
 
 
-def _others(registry: Registry, newcomer: Registered, against: tuple[str, ...]) -> list[Registered]:
-    """Return the components that the newcomer meets: those that are named, else annx's own of its kind."""
+def _others(
+    registry: Registry, newcomer: Registered, against: tuple[str, ...], *, finished: bool
+) -> list[Registered]:
+    """Return the components that are named; else annx's own of the kind, unless finished arms take part."""
     from anncore.contract.errors import ComponentError
     from anncore.contract.home import HOME
 
     names = [name.strip() for text in against for name in text.split(",") if name.strip()]
     if against and not names:
         raise click.UsageError("--against names nothing; write for example --against adam,sgd.")
+    if not names and finished:
+        return []
     if not names:
         own = [one for one in registry.of_kind(newcomer.kind) if one.dist == HOME]
         return [one for one in own if one is not newcomer]
@@ -181,7 +236,7 @@ def _others(registry: Registry, newcomer: Registered, against: tuple[str, ...]) 
 
 def _say_who(prepared: Prepared) -> None:
     """Say, on standard error, who takes no part and why."""
-    for what, reasons in (("arm", prepared.entered.left_out), ("problem", prepared.entered.skipped)):
+    for what, reasons in (("arm", prepared.challenge.left_out), ("problem", prepared.challenge.skipped)):
         if reasons:
             first, reason = next(iter(reasons.items()))
             say(f"{counted(len(reasons), what)} left out, such as {first}: {reason}", err=True)

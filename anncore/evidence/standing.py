@@ -40,9 +40,9 @@ class Standing:
 
     arm: its name. place: among `of` arms that can be ranked, by mean rank over data sets; ties share the
     better place; None where the arm itself cannot be ranked. ranks: the mean rank of each arm, NaN for one
-    that cannot be ranked. against: its comparison with every other arm, adjusted for their number. scale: that
-    of the effects. groups: best first; apart: the p-value of the test that they differ, NaN where there is none.
-    blocked: why an arm has no rank. data_sets: on how many the ranks rest. unit: what these are.
+    that cannot be ranked. against: its comparison with every other arm, adjusted for their number. scale:
+    that of the effects. groups: best first; apart: the p-value of the test that they differ, NaN where there
+    is none. blocked: why an arm has no rank. data_sets: on how many the ranks rest. unit: what these are.
     """
 
     arm: str

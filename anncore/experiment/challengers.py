@@ -6,6 +6,7 @@ rule by which an arm is tuned, so that a trial has the same key whoever asks for
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +15,9 @@ from anncore.contract.hyperparameters import Search, declared, references
 from anncore.contract.kind_names import PROBLEMS, SECTIONS, article
 from anncore.contract.registry import Registered, Registry
 from anncore.engine.datasets import Shapes
+from anncore.experiment.choices import combos
 from anncore.experiment.model import Experiment
+from anncore.experiment.parts import PartMaker
 from anncore.experiment.plan import Plan, make_plan
 
 COMPARABLE = tuple(kind for kind in SECTIONS if kind not in PROBLEMS)
@@ -37,7 +40,7 @@ def protocol(kind: str, suite: str, registry: Registry) -> dict[str, Any]:
             f"{article(kind)} {kind} has no field to be placed in; {', '.join(COMPARABLE)} have one."
         )
     document: dict[str, Any] = {
-        "title": f"Which {kind} is best on {suite}?",
+        "title": f"{kind}s on {suite}",
         "suite": suite,
         "vary": [kind],
         "seeds": {"tune": list(TUNE), "report": dict(REPORT)},
@@ -116,7 +119,10 @@ def enter(
     """
     known: dict[str, Shapes] = {}
     alone = read(with_arms(document, kind, {newcomer: arms[newcomer]}))
-    document, skipped = _on_what_fits(document, kind, {newcomer: arms[newcomer]}, alone, read, known)
+    document, skipped = _on_one_task(document, alone, newcomer) if kind == "loss" else (document, {})
+    alone = read(with_arms(document, kind, {newcomer: arms[newcomer]}))
+    document, unfit = _on_what_fits(document, kind, {newcomer: arms[newcomer]}, alone, read, known)
+    skipped |= unfit
     left_out: dict[str, str] = {}
     taking_part = {newcomer: arms[newcomer]}
     for label, table in arms.items():
@@ -126,7 +132,7 @@ def enter(
             _planned(read(with_arms(document, kind, {label: table})), known)
             taking_part[label] = table
         except AnnxError as error:
-            left_out[label] = str(error).partition("\n")[0]
+            left_out[label] = _reason(error)
     return Entered(read(with_arms(document, kind, taking_part)), left_out, skipped)
 
 
@@ -156,11 +162,44 @@ def _on_what_fits(
         try:
             _planned(read(with_arms(_only(document, [problem.name]), kind, newcomer)), known)
         except AnnxError as error:
-            skipped[problem.name] = str(error).partition("\n")[0]
+            skipped[problem.name] = _reason(error)
     left = [problem.name for problem in alone.suite.problems if problem.name not in skipped]
     if not left:
         raise whole
     return _only(document, left), skipped
+
+
+def _on_one_task(
+    document: Mapping[str, Any], experiment: Experiment, newcomer: str
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the protocol on the problems of one task, as losses of several have no common score.
+
+    It is the task that most problems have of those that the newcomer can train.
+    """
+    component = experiment.entry("loss", newcomer).component
+    assert component is not None, "a loss of a name"
+    assert experiment.suite is not None, "a protocol names a suite"
+    maker, task_of = PartMaker(experiment), {}
+    for combo in combos(experiment):
+        for choices, _ in combo.options_of(("dataset",)):
+            labels = {kind: entry.label for kind, entry in combo.entries.items()}
+            task_of[experiment.suite.at(labels).name] = maker.shapes(choices[0]).task
+    counts = Counter(task for task in task_of.values() if task in component.cls.outputs)
+    if not counts:
+        return dict(document), {}  # the plan says why
+    task, _ = counts.most_common(1)[0]
+    others = {
+        name: f"it is a {other} task, and losses are compared on one task, here {task}."
+        for name, other in task_of.items()
+        if other != task
+    }
+    return _only(document, [name for name, other in task_of.items() if other == task]), others
+
+
+def _reason(error: AnnxError) -> str:
+    """Return the first mistake without the experiment's name."""
+    first = str(error).partition("\n")[0]
+    return first.partition(": ")[2] or first
 
 
 def _only(document: Mapping[str, Any], problems: Sequence[str]) -> dict[str, Any]:

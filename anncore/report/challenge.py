@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from anncore.running.files import replace_files
 if TYPE_CHECKING:
     import pandas as pd
 
+    from anncore.contract.registry import Registry
     from anncore.evidence.results import Results
 
 SCHEMA = 1
@@ -61,6 +62,63 @@ class Challenge:
     origin: str = ""
 
 
+@dataclass(frozen=True)
+class Finished:
+    """The arms of a field whose numbers hold here.
+
+    trials: a row per trial. arms: by the component's full name the arm's label. stale: by label why the
+    numbers of an arm do not hold. origin: where all of it comes from, in words.
+    """
+
+    trials: pd.DataFrame | None
+    arms: Mapping[str, str]
+    stale: Mapping[str, str]
+    origin: str
+
+    def on(self, experiment: Any, only: Collection[str] | None) -> tuple[Any, dict[str, str]]:
+        """Return the report trials on an experiment's problems and seeds, and by arm why it takes no part.
+
+        only: the full names of the components that take part; None for all.
+        """
+        import pandas as pd
+
+        if self.trials is None:
+            return pd.DataFrame(), {}
+        arms = [label for name, label in self.arms.items() if only is None or name in only]
+        lacking = dict(self.stale) if only is None else {}
+        problems = [problem.name for problem in experiment.suite.problems]
+        rows = self.trials[
+            (self.trials["phase"] == "report")
+            & self.trials["arm"].isin(arms)
+            & self.trials["problem"].isin(problems)
+            & self.trials["seed"].isin(list(experiment.report_seeds))
+        ]
+        planned = len(problems) * len(experiment.report_seeds)
+        counts = rows.groupby("arm").size().to_dict()
+        for arm in arms:
+            if counts.get(arm, 0) < planned:
+                lacking[arm] = f"the field has {counts.get(arm, 0)} of its {counted(planned, 'trials')}."
+        return rows[~rows["arm"].isin(list(lacking))], lacking
+
+
+def finished_of(field: Any, registry: Registry, newcomer: str) -> Finished:
+    """Return the arms of a `Field` whose numbers hold here, without the newcomer's own; None has none."""
+    if field is None:
+        return Finished(None, {}, {}, "")
+    stale = {
+        arm: f"its numbers in the field do not hold here: {why}" for arm, why in field.stale(registry).items()
+    }
+    arms = {
+        str(meta["component"]): arm
+        for arm, meta in field.meta.items()
+        if arm not in stale and meta["component"] != newcomer
+    }
+    versions = " and ".join(sorted({str(meta["annx"]) for meta in field.meta.values()}))
+    folder = field.protocol.path.parent
+    origin = f"Trials of others come from the field in {folder} (annx {versions}) and were not run again."
+    return Finished(field.trials, arms, stale, origin)
+
+
 def joined_study(results: Results, challenge: Challenge) -> Study:
     """Return a sweep's results together with the finished ones, as if one sweep had run all of them.
 
@@ -81,17 +139,11 @@ def joined_study(results: Results, challenge: Challenge) -> Study:
 
 
 def _as_trials(finished: pd.DataFrame, results: Results, kind: str) -> pd.DataFrame:
-    """Return finished report trials with the columns of a sweep's own, on its problems and seeds alone."""
+    """Return finished report trials with the columns of a sweep's own."""
     experiment = results.experiment
     assert experiment.suite is not None, "a challenge is on a suite"
     parts = {problem.name: problem.parts for problem in experiment.suite.problems}
-    own = set(results.plan.arms)
-    rows = finished[
-        (finished["phase"] == "report")
-        & finished["problem"].isin(list(results.plan.problems))
-        & finished["seed"].isin(list(experiment.report_seeds))
-        & ~finished["arm"].isin(list(own))
-    ]
+    rows = finished[~finished["arm"].isin(list(results.plan.arms))]
     labels = {name: [parts[problem][name] for problem in rows["problem"]] for name in experiment.suite.kinds}
     return rows.assign(**labels, **{kind: rows["arm"]})
 
