@@ -1,4 +1,4 @@
-"""A run folder keeps the list of its suite, so that a report does not change with the suite's next version."""
+"""A run folder keeps the list of its suite, so that a report does not change with its next version."""
 
 from __future__ import annotations
 
