@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Place a component in the field of its kind, on a suite of problems.")
 @click.argument("target", metavar="NAME|FILE.py", shell_complete=complete_components)
-@click.option("--suite", default="core", metavar="NAME", help="The suite of problems; by default core.")
+@click.option("--suite", metavar="NAME", help="The suite of problems; by default annx's own for comparisons.")
 @click.option(
     "--against",
     multiple=True,
@@ -61,7 +61,7 @@ def command(
     how: RunOptions,
     output: OutputOptions,
     target: str,
-    suite: str,
+    suite: str | None,
     against: tuple[str, ...],
     field_given: str | None,
     kind: str | None,
@@ -83,7 +83,7 @@ def command(
 
     with kept_for_results():
         prepared = _prepared(Asked(target, suite, against, field_given, kind, plugins))
-    folder = Path(out) if out is not None else Path("reports") / f"challenge_{prepared.newcomer.kind}_{suite}"
+    folder = Path(out) if out is not None else Path("reports") / prepared.folder
     visible = sys.stderr.isatty() and not (output.quiet or output.no_progress)
     if not output.quiet and not output.as_json:
         _say_who(prepared)
@@ -107,7 +107,7 @@ class Asked(NamedTuple):
     """What the command line says of who meets whom, and where."""
 
     target: str
-    suite: str
+    suite: str | None
     against: tuple[str, ...]
     field: str | None
     kind: str | None
@@ -115,9 +115,9 @@ class Asked(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """The newcomer under its label, and the experiment in which it meets the others."""
+    """The newcomer, the experiment in which it meets the others, and the run folder's name."""
 
-    label: str
+    folder: str
     newcomer: Registered
     entered: Entered
     challenge: Challenge
@@ -133,13 +133,13 @@ def _prepared(asked: Asked) -> Prepared:
     registry = load_registry(files)
     newcomer = _newcomer(registry, asked.target, asked.kind)
     label = shown_name(registry, newcomer)
-    registry.get("suite", asked.suite)  # a wrong name is told before anything else
-    field = _field(asked, newcomer.kind)
+    suite = registry.default("suite") if asked.suite is None else registry.get("suite", asked.suite)
+    field = _field(asked.field, newcomer.kind, suite.name)
     known = finished_of(field, registry, newcomer.full_name)
     if field is not None:
         terms, rates = field.protocol.document, field.protocol.rates
     else:
-        terms, rates = protocol(newcomer.kind, asked.suite, registry), RATES
+        terms, rates = protocol(newcomer.kind, asked.suite or suite.name, registry), RATES
     others = _others(registry, newcomer, asked.against, finished=bool(known.arms))
     named = {shown_name(registry, one): one for one in others}
     trained = {shown: one for shown, one in named.items() if one.full_name not in known.arms}
@@ -164,22 +164,22 @@ def _prepared(asked: Asked) -> Prepared:
         entered.skipped,
         known.origin if len(finished) else "",
     )
-    return Prepared(label, newcomer, entered, challenge)
+    return Prepared(f"challenge_{newcomer.kind}_{suite.name}", newcomer, entered, challenge)
 
 
-def _field(asked: Asked, kind: str) -> Field | None:
+def _field(given: str | None, kind: str, suite: str) -> Field | None:
     """Return the field of a kind on a suite; None where there is none, unless its folder is named."""
     from anncore.contract.errors import StoreError
     from anncore.running.field import field_folder, read_field
 
     try:
-        folder = field_folder(asked.field)
+        folder = field_folder(given)
     except StoreError:
-        if asked.field is not None:
+        if given is not None:
             raise
         return None
-    there = (folder / kind / f"{asked.suite}.toml").is_file()
-    return read_field(folder, kind, asked.suite) if there or asked.field is not None else None
+    there = (folder / kind / f"{suite}.toml").is_file()
+    return read_field(folder, kind, suite) if there or given is not None else None
 
 
 def _is_file(target: str) -> bool:

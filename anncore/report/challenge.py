@@ -314,7 +314,9 @@ def _difference(row: Mapping[str, Any]) -> tuple[str, str]:
     low, high = (math.nan if row[key] is None else row[key] for key in ("low", "high"))
     words = size(row["effect"], row["scale"])
     between = span(low, high, row["scale"])
-    return f"{words} ({between})" if between else words, p_value(row["p"]) if row["p"] is not None else ""
+    return f"{words} ({between})" if between else words, p_value(row["p"]).removeprefix("p = ") if row[
+        "p"
+    ] is not None else ""
 
 
 ARM_COLUMNS = (
@@ -349,7 +351,7 @@ def problem_rows(content: Mapping[str, Any]) -> list[list[str]]:
     rows = []
     for row in content["problems"]:
         score, best = (("–" if row[key] is None else number(row[key])) for key in ("score", "best_score"))
-        place = "–" if row["rank"] is None else f"{number(row['rank'])} of {row['of']}"
+        place = "–" if row["rank"] is None else f"{row['rank']:g} of {row['of']}"
         winner = "–" if row["best"] is None else f"{printable(row['best'])}, {best}"
         rows.append([printable(row["problem"]), row["group"], row["metric"], score, place, winner])
     return rows
@@ -364,8 +366,8 @@ def notes(content: Mapping[str, Any]) -> list[str]:
     lines += [content["origin"]] if content["origin"] else []
     if content["groups_p"] is not None:
         lines.append(
-            "That groups differ at all is tested by shuffling them over "
-            f"{content['unit']}: p = {p_value(content['groups_p'])}."
+            "That groups differ at all is tested by shuffling their labels over "
+            f"{content['unit']}: {p_value(content['groups_p'])}."
         )
     for arm, reason in content["left_out"].items():
         lines.append(f"{arm} takes no part: {reason}")

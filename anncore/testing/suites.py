@@ -14,9 +14,6 @@ from anncore.experiment.read import ReadOptions, read_experiment
 from anncore.experiment.typed import read_source, to_toml
 from anncore.testing.kit import Kit, Named, Subject, must
 
-OPTIMIZER = {"optimizer": {"sgd": {"lr": 0.01}}, "seeds": {"report": [100]}}
-"""What an experiment needs beside a suite: the plainest optimizer, and one seed."""
-
 
 class SuiteKit(Kit):
     """Whole, single-valued, repeatable, plannable."""
@@ -40,9 +37,12 @@ def _list(subject: Subject) -> ProblemList:
 
 
 def _experiment(suite: ProblemList) -> Experiment:
-    source = read_source(to_toml({"suite": suite.name, **OPTIMIZER}))
+    """Return an experiment on a suite, with any optimizer and one seed."""
+    registry = load_registry()
+    optimizer = registry.companion("optimizer").name
+    document = {"suite": suite.name, "optimizer": {optimizer: {}}, "seeds": {"report": [100]}}
     try:
-        return read_experiment(source, ReadOptions(suite=suite), load_registry())
+        return read_experiment(read_source(to_toml(document)), ReadOptions(suite=suite), registry)
     except AnnxError as error:
         raise AssertionError(str(error)) from None
 

@@ -83,6 +83,7 @@ class Core(Suite):
 
     name: ClassVar[str] = "core"
     version: ClassVar[int] = 2
+    default: ClassVar[bool] = True
 
     def sections(self) -> dict[str, dict[str, dict[str, object]]]:
         return {
