@@ -86,7 +86,7 @@ def conclude_shard(results: Results, folder: Path, output: OutputOptions) -> int
     """Say how a shard ended, which is too small a part for a report, and return the exit code."""
     counts = Counter(results.trials["status"])
     if output.verbose:
-        _say_what_went_wrong(results.trials)
+        say_what_went_wrong(results.trials)
     if output.as_json:
         print_json({"folder": str(folder), "status": dict(counts), "stopped": "", "report": None})
     elif not output.quiet:

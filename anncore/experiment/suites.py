@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from anncore.contract.errors import ComponentError, ExperimentError, nearest
@@ -44,7 +44,7 @@ def put_suite(
     return suite
 
 
-def _asked(document: Document) -> tuple[str, list[str], list[str]]:
+def _asked(document: Document) -> tuple[str, Sequence[str], Sequence[str]]:
     """Return the suite's name, and the patterns of problems and groups that are kept and left out."""
     value = document.data["suite"]
     if isinstance(value, str) and value.strip():
@@ -69,7 +69,7 @@ def _component(document: Document, registry: Registry, name: str) -> Registered:
         raise document.error(("suite",), f"suite: {error}{known}") from None
 
 
-def _kept(document: Document, suite: ProblemList, only: list[str], skip: list[str]) -> ProblemList:
+def _kept(document: Document, suite: ProblemList, only: Sequence[str], skip: Sequence[str]) -> ProblemList:
     """Return the problems whose names or groups match the patterns to keep, and none to leave out."""
     problems = suite.problems
     for key, patterns in (("only", only), ("skip", skip)):

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from anncore import Problem, Suite, hookimpl
 
-DATA = {
+DATA: dict[str, dict[str, object]] = {
     "two_moons": {"noise": 0.2},
     "spirals": {"turns": 1.5, "n": 600},
     "checkerboard": {},
@@ -22,7 +22,7 @@ DATA = {
 }
 """By label the keys of a section."""
 
-NETWORKS = {
+NETWORKS: dict[str, tuple[str, list[int], int]] = {
     "six": ("six layers", [16] * 6, 400),
     "twelve": ("twelve layers", [12] * 12, 400),
 }

@@ -10,7 +10,7 @@ from anncore import Problem, Suite, hookimpl
 
 SPREAD = 0.2
 
-GROUPS = {
+GROUPS: dict[str, dict[str, dict[str, object]]] = {
     "separable functions": {
         "sphere": {"dimensions": 10},
         "ellipsoid": {"use": "quadratic", "condition": 1e6, "dimensions": 10},

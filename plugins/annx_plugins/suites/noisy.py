@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from anncore import Problem, Suite, hookimpl
 
-GROUPS = {
+GROUPS: dict[str, dict[str, dict[str, object]]] = {
     "wrong labels": {
         "flipped_moons": {"use": "two_moons", "noise": 0.2, "label_noise": 0.3},
         "flipped_digits": {"use": "digits", "label_noise": 0.4},
@@ -31,7 +31,7 @@ GROUPS = {
 }
 """By group the data sets: by label the keys of a section."""
 
-SMALL_BATCHES = {
+SMALL_BATCHES: dict[str, dict[str, object]] = {
     "two_moons": {"noise": 0.2},
     "digits": {},
     "wine": {},

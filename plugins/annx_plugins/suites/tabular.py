@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from anncore import Problem, Suite, hookimpl
 
-GROUPS = {
+GROUPS: dict[str, dict[str, dict[str, object]]] = {
     "real classes": {
         "iris": {},
         "wine": {},
