@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from anncore.contract.errors import AnnxError, ExperimentError, StoreError
 from anncore.contract.registry import HOME, Registered, Registry
+from anncore.contract.trial import canonical
 from anncore.engine.datasets import Shapes
 from anncore.experiment.challengers import COMPARABLE, arm_table
 from anncore.experiment.document import read_document
@@ -30,6 +31,7 @@ class Protocol(NamedTuple):
     """How the arms of a kind run on a suite.
 
     document: the experiment file's, without arms and [field]. rates: what [field] says of learning rates.
+    digest: that of all that decides over trials.
     """
 
     kind: str
@@ -155,8 +157,13 @@ def read_protocol(path: Path) -> Protocol:
             f"{path} is no protocol of a field: arms come from the field, so that [{kind}] must be absent, "
             "and [field] holds lr alone."
         )
-    digest = hashlib.sha256(source.text.encode()).hexdigest()[:DIGITS]
-    return Protocol(kind, path.stem, path, document, field.get("lr"), digest)
+    return Protocol(kind, path.stem, path, document, field.get("lr"), _digest(document, field))
+
+
+def _digest(document: Mapping[str, Any], field: Mapping[str, Any]) -> str:
+    """Return what tells protocols apart whose trials differ: titles and limits of success change no trial."""
+    deciding = {name: value for name, value in document.items() if name not in ("title", "schema", "report")}
+    return hashlib.sha256(canonical({**deciding, "field": field}).encode()).hexdigest()[:DIGITS]
 
 
 def arms_of(kind: str, registry: Registry, names: Sequence[str] = ()) -> dict[str, Registered]:
