@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Mapping
 from functools import partial
@@ -81,6 +80,8 @@ def command(
     from anncore.cli.sweep import failures_first, on_event_shown
     from anncore.testing.before_sweep import ConformanceError, sweep
 
+    if how.shard is not None:
+        raise click.UsageError("a challenge is too short to divide; leave --shard out.")
     with kept_for_results():
         prepared = _prepared(Asked(target, suite, against, field_given, kind, plugins))
     folder = Path(out) if out is not None else Path("reports") / prepared.folder
@@ -98,7 +99,7 @@ def command(
             allow_large=True,
             on_event=partial(on_event_shown, show, output.quiet),
             command=["annx", *sys.argv[1:]],
-            **dataclasses.asdict(how),
+            **how.arguments(prepared.entered.experiment),
         )
     return _concluded(results, prepared, folder, output)
 

@@ -171,6 +171,7 @@ MISTAKES = [
     (("adam", "--against", " , "), "--against names nothing; write for example --against adam,sgd."),
     (("adam", "--field", "nowhere"), "nowhere is no field"),
     (("sine",), "write dataset:sine or activation:sine"),
+    (("adam", "--shard", "1/2"), "a challenge is too short to divide; leave --shard out."),
 ]
 
 
