@@ -104,7 +104,8 @@ def nothing(
 def _without_compared(document: Document, suite: ProblemList) -> ProblemList:
     """Return the problems without the kinds by which the file compares arms, each once."""
     vary = document.data.get("vary", [])
-    varied = {vary} if isinstance(vary, str) else {kind for kind in vary if isinstance(kind, str)}
+    names = [vary] if isinstance(vary, str) else [name for name in vary if isinstance(name, str)]
+    varied = {name.partition(".")[0] for name in names}  # "network.hidden" is of networks too
     dropped = [kind for kind in suite.kinds if kind in varied - set(PROBLEMS)]
     if not dropped:
         return suite

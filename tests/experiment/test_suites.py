@@ -169,6 +169,9 @@ def test_networks_that_are_compared_take_the_place_of_the_suites() -> None:
     )
     assert plan.problems == ("moons", "xor", "sine")
     assert plan.arms == ("mlp", "deep")
+    widths = {"vary": ["network.hidden"], "network": {"mlp": {"hidden": [[2], [4]]}}}
+    plan = make_plan(read({"suite": "tiny", "optimizer": {"adam": {}}, **widths}))
+    assert (plan.problems, len(plan.arms)) == (("moons", "xor", "sine"), 2)
 
 
 CONTRADICTIONS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
