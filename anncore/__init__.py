@@ -31,13 +31,13 @@ the others take; a frame of your own does as well (`help(anncore.evidence)`):
 Write a component: a frozen dataclass, derived from the base class of its kind (`help(anncore.Activation)`):
 
     kinds        Activation, Loss, Optimizer, Schedule, Initializer, Dataset, Network, Objective, Metric,
-                 Figure, Executor, Sampler, SelectionRule, StoppingRule, ReportSection, Exporter, Listener,
-                 Command; LearnedActivation, RandomActivation, JointLoss, OptimizerWrapper,
+                 Figure, Executor, Sampler, SelectionRule, StoppingRule, Suite, ReportSection, Exporter,
+                 Listener, Command; LearnedActivation, RandomActivation, JointLoss, OptimizerWrapper,
                  AskingOptimizer, AskingWrapper, ModalNetwork, RuleNetwork, NoisyObjective, Game,
                  NetworkMetric, WatchingMetric, ProbingMetric, TableDataset
     fields       hyper, ref, linear, log, choice, shorthand; build makes a component from plain values
     handed       Array, Hyper, Task, Data, Column, Table, Weights, WeightSpec, Layer, Moment, Mode, LearnMode,
-                 Evaluate, FigureInput, DecisionMap, Snapshot, Candidates, Look, Claim, ReportTable,
+                 Evaluate, FigureInput, DecisionMap, Snapshot, Candidates, Look, Claim, Problem, ReportTable,
                  ExportInput
     events       SweepStarted, PhaseStarted, StackDone, Progressed, PhaseDone, OtherEnvironment, Distrusted,
                  TooShort, StopRequested, SweepDone; Event is any of them

@@ -21,11 +21,13 @@ from anncore import (
     Listener,
     Look,
     PhaseDone,
+    Problem,
     ReportSection,
     ReportTable,
     Sampler,
     SelectionRule,
     StoppingRule,
+    Suite,
     hyper,
     to_csv,
 )
@@ -80,6 +82,29 @@ class Narrow(StoppingRule):
     def next_seeds(self, look: Look) -> int | None:
         wide = [claim for claim in look.claims if claim.high - claim.low > self.width or claim.open]
         return 2 * look.now if wide else None
+
+
+@dataclass(frozen=True)
+class Pair(Suite):
+    """One data set with two networks.
+
+    The first is small, the second smaller.
+    """
+
+    name: ClassVar[str] = "pair"
+    version: ClassVar[int] = 1
+
+    def sections(self) -> dict[str, dict[str, dict[str, object]]]:
+        return {
+            "dataset": {"moons": {"use": "two_moons", "n": 40}},
+            "network": {"small": {"use": "mlp", "hidden": [3]}, "smaller": {"use": "mlp", "hidden": [2]}},
+        }
+
+    def problems(self) -> Sequence[Problem]:
+        return [
+            Problem("moons", "curved borders", {"dataset": "moons", "network": "small"}, {"steps": 4}),
+            Problem("moons smaller", "curved borders", {"dataset": "moons", "network": "smaller"}),
+        ]
 
 
 @dataclass(frozen=True)
@@ -154,6 +179,7 @@ DOORS = {
     "sampler": Strata,
     "selector": Middle,
     "stopper": Narrow,
+    "suite": Pair,
     "section": Ends,
     "exporter": Seeds,
     "listener": Diary,

@@ -52,7 +52,7 @@ def conclude(
             content = render(results, folder, again=again, figures=not output.no_figures)
     outcomes = outcomes_of(results, required, content)
     if output.verbose:
-        _say_what_went_wrong(results.trials)
+        say_what_went_wrong(results.trials)
     if output.as_json:
         print_json(
             {
@@ -71,7 +71,7 @@ def conclude(
             say(f"Report: {folder / 'report.html'}")
         if not output.verbose:
             _say_first_failure(results)
-        _say_how_it_ended(results, counts)
+        say_how_it_ended(results)
     say_required(outcomes, quiet=output.quiet or output.as_json)
     if results.stopped == "interrupted":
         return INTERRUPTED
@@ -86,7 +86,7 @@ def conclude_shard(results: Results, folder: Path, output: OutputOptions) -> int
     """Say how a shard ended, which is too small a part for a report, and return the exit code."""
     counts = Counter(results.trials["status"])
     if output.verbose:
-        _say_what_went_wrong(results.trials)
+        say_what_went_wrong(results.trials)
     if output.as_json:
         print_json({"folder": str(folder), "status": dict(counts), "stopped": "", "report": None})
     elif not output.quiet:
@@ -111,8 +111,9 @@ def _said_to_be_written(output: OutputOptions) -> Iterator[None]:
         yield
 
 
-def _say_how_it_ended(results: Results, counts: Counter[str]) -> None:
-    _say_failures(counts)
+def say_how_it_ended(results: Results) -> None:
+    """Say, on standard error, what failed and what is left to do."""
+    _say_failures(Counter(results.trials["status"]))
     if results.stopped:
         done = f"{len(results.trials)} of {counted(results.plan.counts['total'], 'trial')} done"
         say(f"{WHY[results.stopped]}, {done}; the same command resumes.", err=True)
@@ -130,10 +131,10 @@ def _say_failures(counts: Counter[str]) -> None:
 def _say_first_failure(results: Results) -> None:
     """Print the first trial that an error ended, on standard error: mostly all failed for one reason."""
     trials = results.trials
-    _say_what_went_wrong(trials[trials["status"] == "failed"][:1])
+    say_what_went_wrong(trials[trials["status"] == "failed"][:1])
 
 
-def _say_what_went_wrong(trials: Any) -> None:
+def say_what_went_wrong(trials: Any) -> None:
     """Print each trial that did not end ok, and the last line of its error, on standard error."""
     for row in trials[trials["status"] != "ok"].to_dict("records"):
         parts = (row["problem"], row["arm"], row["config"], f"seed {row['seed']}")

@@ -25,7 +25,8 @@ from anncore.report.printable import printable
 if TYPE_CHECKING:
     from anncore.cli.plugin_commands import PluginCommands
 
-WITH_OUT = ("plan", "sweep", "merge", "export", "judge")  # the verbs that write to a folder given by --out
+# The verbs that write to a folder given by --out.
+WITH_OUT = ("plan", "sweep", "merge", "export", "judge", "challenge")
 OK, SOME_FAILED, MISUSED, STOPPED, NOTHING_MATCHED, NOT_SHOWN, INTERRUPTED = 0, 1, 2, 4, 5, 6, 130
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
 

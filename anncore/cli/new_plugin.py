@@ -28,6 +28,7 @@ TRY_IT = {
     "sampler": "`annx sweep annx_$name.toml` draws configurations by it",
     "selector": "`annx sweep annx_$name.toml` chooses by it",
     "stopper": "`annx sweep annx_$name.toml` adds seeds as it asks for them",
+    "suite": "`annx sweep annx_$name.toml` compares on it",
     "section": "`annx sweep annx_$name.toml` writes it into the report",
     "exporter": "`annx export reports/annx_$name --format $name` writes it",
     "listener": "`annx sweep annx_$name.toml` tells it how it goes",

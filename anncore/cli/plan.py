@@ -168,6 +168,8 @@ def _counts(plan: Plan, done: dict[str, Any]) -> Iterator[str]:
     if counts["excluded"] or counts["included"]:
         excluded, included = counts["excluded"], counts["included"]
         configurations += f" ({counts['product']} - {excluded} excluded + {included} included)"
+    if experiment.suite is not None:
+        yield f"suite {experiment.suite.described()}"
     yield f"{counted(len(plan.problems), 'problem')}, {counted(len(plan.arms), 'arm')}, {configurations}"
     seeds = counted(len(experiment.report_seeds), "seed")
     reporting = counted(counts["report"], "trial")
@@ -209,6 +211,7 @@ def _json(plan: Plan, done: dict[str, Any]) -> Iterator[str]:
         **done,
         "problems": plan.problems,
         "arms": plan.arms,
+        "suite": None if plan.experiment.suite is None else plan.experiment.suite.to_json(),
         "axes": plan.axes,
         "encodings": encodings_content(plan.experiment),
         "select": plan.experiment.select._asdict(),

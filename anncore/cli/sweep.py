@@ -76,7 +76,7 @@ def command(
 
     visible = sys.stderr.isatty() and not (output.quiet or output.no_progress)
     with (
-        _failures_first(ConformanceError),
+        failures_first(ConformanceError),
         progress(experiment.title, visible=visible) as show,
         kept_for_results(),
     ):
@@ -86,7 +86,7 @@ def command(
             allow_large=yes,
             until_decided=chosen.until_decided,
             max_seeds=chosen.max_seeds,
-            on_event=partial(_on_event, show, output.quiet),
+            on_event=partial(on_event_shown, show, output.quiet),
             command=["annx", *sys.argv[1:]],
             **how.arguments(experiment),
         )
@@ -103,7 +103,7 @@ def _folder(chosen: ExperimentOptions, shard: Shard | None) -> Path:
 
 
 @contextmanager
-def _failures_first(kind: type[Any]) -> Iterator[None]:
+def failures_first(kind: type[Any]) -> Iterator[None]:
     """Print what a component fails, a line each, before the error itself is printed."""
     try:
         yield
@@ -130,7 +130,7 @@ def too_short(stack: float | None) -> str:
     )
 
 
-def _on_event(show: Callable[[Event], None], quiet: bool, event: Event) -> None:
+def on_event_shown(show: Callable[[Event], None], quiet: bool, event: Event) -> None:
     """Print what must be seen without a progress bar as well, and let the bar do the rest."""
     from anncore.contract.engine_version import told_apart
     from anncore.contract.events import Distrusted, OtherEnvironment, TooShort

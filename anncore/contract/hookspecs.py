@@ -30,6 +30,7 @@ from anncore.contract.kinds import (
     Schedule,
     SelectionRule,
     StoppingRule,
+    Suite,
 )
 from anncore.contract.libraries import Library
 
@@ -108,6 +109,11 @@ def annx_selectors() -> list[type[SelectionRule]]:  # type: ignore[empty-body]
 @hookspec
 def annx_stoppers() -> list[type[StoppingRule]]:  # type: ignore[empty-body]
     """Return the classes of stopping rules this plugin provides: [rounds] rule = NAME."""
+
+
+@hookspec
+def annx_suites() -> list[type[Suite]]:  # type: ignore[empty-body]
+    """Return the classes of suites of problems this plugin provides: suite = NAME."""
 
 
 @hookspec

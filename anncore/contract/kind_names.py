@@ -54,6 +54,7 @@ ALL_KINDS = (
     Kind("sampler", "samplers", section=False, published=False, around=True),
     Kind("selector", "selectors", section=False, published=False, around=True),
     Kind("stopper", "stoppers", section=False, published=False, around=True),
+    Kind("suite", "suites", section=False, published=False, around=True),
     Kind("section", "sections", section=False, published=False, around=True),
     Kind("exporter", "exporters", section=False, published=False, around=True),
     Kind("listener", "listeners", section=False, published=False, around=True),

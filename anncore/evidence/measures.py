@@ -154,7 +154,8 @@ def measures_of(
         scale = _scale(experiment, metric, goal, values[np.isfinite(values)])
         floor = floor if scale == "log" else 0.0
         worth = _worth(experiment, metric, scale)
-        measures[problem] = Measure(column, goal, scale, unit, floor, experiment.train.steps or 0, worth)
+        steps = experiment.train_of(problem).steps or 0
+        measures[problem] = Measure(column, goal, scale, unit, floor, steps, worth)
     return measures
 
 

@@ -320,7 +320,7 @@ def combos(experiment: Experiment) -> list[Combo]:
     joint: dict[tuple[int, ...], Slot] = {}
     tuned = [kind for kind in experiment.tuned_kinds if kind in kinds]
     result = []
-    for chosen in product(*(every[kind] for kind in kinds)):
+    for chosen in _labelled(experiment, every):
         entries = dict(zip(kinds, chosen, strict=True))
         if experiment.search is None:
             slots: list[Slot] = [singles[id(entries[kind])] for kind in kinds]
@@ -334,8 +334,25 @@ def combos(experiment: Experiment) -> list[Combo]:
     return result
 
 
+def _labelled(experiment: Experiment, every: Mapping[str, Sequence[Entry]]) -> Iterator[tuple[Entry, ...]]:
+    """Yield an entry of each kind: all combinations, or those with the problems of a suite, one by one."""
+    if experiment.suite is None:
+        yield from product(*every.values())
+        return
+    for problem in experiment.suite.problems:
+        of_problem = {
+            kind: [entry for entry in entries if problem.parts.get(kind, entry.label) == entry.label]
+            for kind, entries in every.items()
+        }
+        yield from product(*of_problem.values())
+
+
 def _refuse_many_labels(experiment: Experiment, entries: Mapping[str, Sequence[Entry]]) -> None:
     numbers = {kind: len(own) for kind, own in entries.items()}
+    if experiment.suite is not None:
+        for kind in experiment.suite.kinds:
+            del numbers[kind]
+        numbers["suite"] = len(experiment.suite.problems)
     if math.prod(numbers.values()) > MOST_COMBINATIONS:
         sections = " x ".join(f"{number} {kind}" for kind, number in numbers.items() if number > 1)
         raise ExperimentError(

@@ -60,7 +60,8 @@ class ObjectiveFit(Fit):
 
     def check(self, choices: Mapping[str, Choice], entries: Mapping[str, Entry]) -> None:
         """Build the objective once, and refuse a path that would fill the store."""
-        part, train = self.parts(choices)["objective"], self.experiment.train
+        labels = {kind: choice.entry.label for kind, choice in choices.items()}
+        part, train = self.parts(choices)["objective"], self.experiment.train_on(labels)
         if not self.experiment.report.get("paths"):
             return
         arguments = int(build_part(part, self.registry).dimensions)
@@ -282,8 +283,10 @@ class NetworkFit(Fit):
             raise ExperimentError(
                 f"{where} it has {weights:,} weights, and a trial may have {MOST_WEIGHTS:,}; make it smaller."
             )
-        size = self.experiment.train.batch_size
-        batch = shapes.n_train if size == "full" else min(int(size), shapes.n_train)
+        batch = max(
+            shapes.n_train if train.batch_size == "full" else min(int(train.batch_size), shapes.n_train)
+            for train in self.experiment.every_train
+        )
         values = batch * (shapes.inputs + sum(spec.shape[1] for spec in specs if spec.role == "weight"))
         if values > MOST_VALUES:
             raise ExperimentError(

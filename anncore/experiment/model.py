@@ -16,6 +16,7 @@ from anncore.contract.shown import Shown, listed
 from anncore.contract.trial import Split, Train
 from anncore.experiment.exercise import Exercise
 from anncore.experiment.points import Points
+from anncore.experiment.problem_lists import ProblemList
 from anncore.experiment.references import reachable
 
 
@@ -232,6 +233,8 @@ class Experiment(Shown):
     )  # by kind: sampler, selector, stopper, executor
     exercise: Exercise = field(default_factory=Exercise)  # [explain]
     in_rounds: RoundsSettings | None = None  # [rounds], None where the file has none
+    suite: ProblemList | None = None  # with the problems that the file keeps; None where it names no suite
+    trains: Mapping[str, Train] = field(default_factory=dict)  # by problem, those of a suite
     rounds: Rounds | None = None  # None: report_seeds are those of the file, and they are looked at once
 
     def _title(self) -> str:
@@ -278,6 +281,19 @@ class Experiment(Shown):
     def problem(self) -> ProblemKind:
         """What arms are compared on: networks on data, or objectives."""
         return problem_in([kind for kind, entries in self.entries.items() if entries])
+
+    def train_on(self, labels: Mapping[str, str]) -> Train:
+        """Return how the problem that is made of sections with these labels is trained."""
+        return self.train if self.suite is None else self.trains[self.suite.at(labels).name]
+
+    def train_of(self, problem: str) -> Train:
+        """Return how the problem of that name is trained; what the file varies beside a suite follows it."""
+        return self.trains.get(problem) or self.trains.get(problem.partition(", ")[0], self.train)
+
+    @property
+    def every_train(self) -> tuple[Train, ...]:
+        """How the problems are trained: all in one way, or each of a suite in its own."""
+        return tuple(dict.fromkeys(self.trains.values())) or (self.train,)
 
     def entry(self, kind: str, label: str) -> Entry:
         """Return the entry of that kind and label."""

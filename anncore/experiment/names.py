@@ -94,10 +94,12 @@ class Namer:
 
     def problem(self, config: Sequence[Choice]) -> str:
         """Return what arms are compared on: a data set or an objective, and what else varies."""
-        words = []
+        words, suite = [], self.experiment.suite
+        if suite is not None:
+            words = [suite.at({choice.entry.kind: choice.entry.label for choice in config}).name]
         for choice in config:
             kind = choice.entry.kind
-            if kind in self.experiment.vary:
+            if kind in self.experiment.vary or (suite is not None and kind in suite.kinds):
                 continue
             label = [choice.entry.label] if kind in PROBLEMS or kind in self._several else []
             text = [self._text(choice)] if kind not in self._tuned else []

@@ -179,7 +179,7 @@ class PlanChecker:
         weights = self.fit.weights(choices, entries)
         trial = Trial(
             parts={kind: self.parts.plain(choices[kind]) for kind in ("optimizer", "schedule")},
-            train=experiment.train,
+            train=experiment.train_on({kind: choice.entry.label for kind, choice in choices.items()}),
             split=experiment.split,
             sweep_seed=experiment.sweep_seed,
             seed=experiment.report_seeds[0],
@@ -203,7 +203,7 @@ class PlanChecker:
 
     def _check_evaluations(self, choices: Mapping[str, Choice]) -> None:
         """Refuse very many evaluations, where their number follows from epochs and the data."""
-        train = self.experiment.train
+        train = self.experiment.train_on({kind: choice.entry.label for kind, choice in choices.items()})
         if train.steps is not None or "dataset" not in choices:
             return
         steps = total_steps(train, self.parts.shapes(choices["dataset"]).n_train)
@@ -234,10 +234,9 @@ class PlanChecker:
             if not component.cls.full_batch:
                 continue
             where = f"{experiment.file}: [optimizer.{label}] {component.name} needs the full batch"
-            if experiment.train.batch_size != "full":
-                raise ExperimentError(
-                    f'{where}; write [train] batch_size = "full", got {experiment.train.batch_size}.'
-                )
+            batches = [train.batch_size for train in experiment.every_train if train.batch_size != "full"]
+            if batches:
+                raise ExperimentError(f'{where}; write [train] batch_size = "full", got {batches[0]}.')
             for entry in experiment.entries["objective"]:
                 if entry.component is not None and entry.component.cls.noisy:
                     raise ExperimentError(

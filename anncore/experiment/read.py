@@ -17,7 +17,7 @@ from anncore.contract.trial import Split, Train
 from anncore.experiment import settings
 from anncore.experiment.claim import read_claim
 from anncore.experiment.document import Document, Source, first_comment
-from anncore.experiment.entries import keep, read_entries
+from anncore.experiment.entries import read_entries
 from anncore.experiment.exercise import Exercise, read_exercise
 from anncore.experiment.metric_values import read_metrics
 from anncore.experiment.model import (
@@ -30,13 +30,16 @@ from anncore.experiment.model import (
     SearchSettings,
 )
 from anncore.experiment.overrides import apply_overrides
+from anncore.experiment.problem_lists import ProblemList
 from anncore.experiment.rules import read_rules
+from anncore.experiment.suites import keep_with_problems, put_suite, read_trains
 from anncore.experiment.typed import read_source
 
 TOP = (
     "schema",
     "title",
     "claim",
+    "suite",
     "vary",
     "train",
     "split",
@@ -113,6 +116,7 @@ class ReadOptions(NamedTuple):
     quick: bool = False
     plugins: tuple[str | Path, ...] = ()
     components: Sequence[type[Any]] = ()
+    suite: ProblemList | None = None  # what a run folder keeps of the suite that the file names
 
 
 def read_experiment(source: Source, options: ReadOptions, registry: Registry | None = None) -> Experiment:
@@ -126,6 +130,7 @@ def read_experiment(source: Source, options: ReadOptions, registry: Registry | N
     _check_top(document)
     base = source.path.parent.absolute()
     loaded = mistakes.attempt(lambda: _components(document, base, options, registry), None)
+    suite = None if loaded is None else _suite(document, loaded[0], options)
     setting = _read_settings(document)
     if loaded is None:  # without its plugins, the file's own components would seem unknown
         mistakes.raise_all()
@@ -136,14 +141,16 @@ def read_experiment(source: Source, options: ReadOptions, registry: Registry | N
     searching = setting.search is not None or not {"method", "samples"}.isdisjoint(
         document.section("search").data
     )
-    every, vary, exclude, include = _read_compared(document, components, searching=searching)
+    every, vary, exclude, include = _read_compared(document, components, suite, searching=searching)
     watch = mistakes.attempt(lambda: settings.read_watch(document, components), ())
     metrics = mistakes.attempt(lambda: read_metrics(document, components), {})
     exercise = mistakes.attempt(lambda: read_exercise(document, base), Exercise())
     mistakes.raise_all()
-    entries = keep(every, document, options.only, options.skip)
+    suite, entries = keep_with_problems(document, suite, every, options.only, options.skip)
     train, seeds, search = replace(setting.train, watch=watch, metrics=metrics), setting.seeds, setting.search
+    trains = {} if suite is None else read_trains(document, suite, train)
     if options.quick:
+        trains = {name: settings.quicken(own, seeds, search)[0] for name, own in trains.items()}
         train, seeds, search = settings.quicken(train, seeds, search)
     return Experiment(
         name=readable(source.path.stem),
@@ -177,8 +184,17 @@ def read_experiment(source: Source, options: ReadOptions, registry: Registry | N
         widen=setting.widen,
         chosen=chosen,
         exercise=exercise,
+        suite=suite,
+        trains=trains,
         in_rounds=None if options.quick else setting.rounds,  # a first look adds no seeds
     )
+
+
+def _suite(document: Document, registry: Registry, options: ReadOptions) -> ProblemList | None:
+    """Put the file's suite into the document; without it, all that follows would seem wrong."""
+    suite = document.mistakes.attempt(lambda: put_suite(document, registry, options.suite), None)
+    document.mistakes.raise_all()
+    return suite
 
 
 def _check_top(document: Document) -> None:
@@ -224,14 +240,16 @@ def _read_settings(document: Document) -> _Settings:
 
 
 def _read_compared(
-    document: Document, registry: Registry, *, searching: bool
+    document: Document, registry: Registry, suite: ProblemList | None, *, searching: bool
 ) -> tuple[dict[str, tuple[Entry, ...]], tuple[str, ...], tuple[Rule, ...], tuple[Rule, ...]]:
     """Read the components' sections, what is varied, and the rules; what is wrong in them is noted."""
     mistakes = document.mistakes
     before = len(mistakes.errors)
     entries = read_entries(document, registry)
     complete = len(mistakes.errors) == before
-    vary = mistakes.attempt(lambda: settings.read_vary(document, entries), ())
+    vary = mistakes.attempt(
+        lambda: settings.read_vary(document, entries, () if suite is None else suite.kinds), ()
+    )
     if not complete:  # a rule about a section that could not be read would seem wrong as well
         return entries, vary, (), ()
     exclude = read_rules(document, "exclude", entries, registry)

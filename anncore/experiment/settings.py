@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -364,15 +364,19 @@ def _timeout(section: Section) -> float | None:
     return min(float(value), LONGEST_TIMEOUT)
 
 
-def read_vary(document: Document, entries: Mapping[str, tuple[Entry, ...]]) -> tuple[str, ...]:
+def read_vary(
+    document: Document, entries: Mapping[str, tuple[Entry, ...]], of_suite: Collection[str] = ()
+) -> tuple[str, ...]:
     """Read `vary`; without it the kinds of which there are several, else the optimizer.
 
     A hyperparameter, "network.hidden", is varied as a factor: each of its values makes arms of its own.
+    of_suite: the kinds that belong to the problems of a suite.
     """
     known = [kind for kind in SECTIONS if kind not in PROBLEMS]
     section = document.section()
     if "vary" not in document.data:
-        return tuple(kind for kind in known if len(entries[kind]) > 1) or ("optimizer",)
+        several = [kind for kind in known if len(entries[kind]) > 1 and kind not in of_suite]
+        return tuple(several) or ("optimizer",)
     if isinstance(document.data["vary"], str):
         section = Section(document, (), {"vary": [document.data["vary"]]})
     vary = section.texts("vary")

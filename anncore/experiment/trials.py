@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from anncore.contract.trial import Part, Phase, Trial
+from anncore.contract.trial import Part, Phase, Train, Trial
 from anncore.experiment.choices import Choice, Option
 from anncore.experiment.fit import FITS
 from anncore.experiment.model import Experiment
@@ -21,13 +21,11 @@ class TrialMaker:
         self.experiment, self.namer, self.maker = experiment, namer, maker
         self.fit = FITS[experiment.problem.kind](maker)
         # Configurations are chosen by a metric, whose curve shows when it reached a target.
-        self._train = replace(experiment.train, curves=further_curves(experiment))
+        self._curves = further_curves(experiment)
         asked = experiment.report.get("maps_at", 0)
         moments = tuple(sorted(asked)) if isinstance(asked, list) else int(asked)
-        moments = moments if experiment.problem.scored else 0  # a function has no classes
-        # Trials that tune keep no maps and no paths, so that they stay the same trials.
-        report = replace(self._train, maps_at=moments, paths=experiment.report.get("paths"))
-        self._trains = {"tune": self._train, "report": report}
+        self._moments = moments if experiment.problem.scored else 0  # a function has no classes
+        self._trains: dict[tuple[Train, Phase], Train] = {}
 
     def parts(self, config: Option) -> dict[str, Part]:
         """Return the parts of a configuration; raises ExperimentError where they do not fit together."""
@@ -42,10 +40,11 @@ class TrialMaker:
         labels = self._labels(config, parts)
         problem, arm = self.namer.problem(config), self.namer.arm(config)
         text, values = self.namer.config(config), self.namer.values(config)
+        train = self._train(experiment.train_on(labels), phase)
         for seed in seeds:
             yield Trial(
                 parts=parts,
-                train=self._trains[phase],
+                train=train,
                 split=experiment.split,
                 sweep_seed=experiment.sweep_seed,
                 seed=seed,
@@ -58,6 +57,16 @@ class TrialMaker:
                 values=values,
                 timeout=experiment.limits.timeout,
             )
+
+    def _train(self, train: Train, phase: Phase) -> Train:
+        """Return how trials of a phase are trained, the same object for all of them."""
+        if (train, phase) not in self._trains:
+            train_in_phase = replace(train, curves=self._curves)
+            if phase == "report":  # trials that tune keep no maps and no paths, so that they stay the same
+                paths = self.experiment.report.get("paths")
+                train_in_phase = replace(train_in_phase, maps_at=self._moments, paths=paths)
+            self._trains[train, phase] = train_in_phase
+        return self._trains[train, phase]
 
     def _labels(self, config: Sequence[Choice], parts: Mapping[str, Part]) -> dict[str, str]:
         """Return the labels by kind; as activation, without a section, what the network names itself."""

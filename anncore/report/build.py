@@ -51,6 +51,7 @@ from anncore.report.importance import importance_content
 from anncore.report.reach import looked_before, scope_content
 from anncore.report.run_times import run_time_content
 from anncore.report.success import success_content, success_findings
+from anncore.report.suites import suite_used
 from anncore.report.surely import levels_content, risk_content
 from anncore.report.tiers import beside_content, placed, tier_content, tiers_on
 
@@ -145,6 +146,7 @@ def _asked(study: Study) -> dict[str, Any]:
         "title": experiment.title or experiment.name,
         "question": experiment.question,
         "vary": list(experiment.vary),
+        "suite": suite_used(experiment),
         "arms": list(study.arms),
         "problems": list(study.problems),
         "data_sets": study.dataset_of,

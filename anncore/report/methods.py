@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from anncore.contract.documentation import documentation
@@ -18,6 +18,9 @@ from anncore.report import factorial, run_times, surely, words
 from anncore.report.importance import HUTTER, importance_method
 from anncore.report.reach import NADEAU, looks_method, scope_method
 from anncore.report.success import success_sentence
+from anncore.report.suites import span, suite_methods
+
+LENGTHS = ("steps", "epochs")
 
 REFERENCES = (
     "Wilcoxon (1945), Individual comparisons by ranking methods, Biometrics 1(6).",
@@ -107,6 +110,8 @@ def describe(content: Mapping[str, Any], experiment: Any) -> dict[str, Any]:
         paragraphs.insert(5, ("Rounds", _rounds(content, experiment)))
     if content["looks"]:
         paragraphs.append(("Looks", looks_method(content)))
+    if content["suite"] is not None:
+        paragraphs.insert(1, ("Suite", suite_methods(content["suite"])))
     references = [
         *REFERENCES,
         *(MIRSKY if len(content["arms"]) > 1 else ()),
@@ -211,7 +216,7 @@ def _minimising(experiment: Any) -> str:
         "Functions are minimised in place of networks on data: every loss in the files, of training, "
         "validation and test, is a function's value without noise, counted from the value at its minimum "
         "where that is known. Every trial "
-        f"makes {counted(train.steps, 'steps')} in {train.dtype}.{_stopping(train)} All arms of one seed "
+        f"makes {_lengths(experiment.every_train)} in {train.dtype}.{_stopping(train)} All arms of one seed "
         "start at the same point and see the same noise, so their scores are paired."
     )
 
@@ -247,10 +252,23 @@ def _metric_values(experiment: Any) -> str:
     return f" Metrics that the file sets: {'; '.join(settings)}." if settings else ""
 
 
+def _lengths(trains: Sequence[Any]) -> str:
+    """Return how long trials train, over all problems: "500 steps", "200 to 1,000 steps"."""
+    by_unit = {unit: [n for train in trains if (n := getattr(train, unit)) is not None] for unit in LENGTHS}
+    return " or ".join(span(numbers, unit) for unit, numbers in by_unit.items() if numbers)
+
+
+def _batches(trains: Sequence[Any]) -> str:
+    """Return on what a step looks, over all problems: "the full batch", "batches of 16 and 32"."""
+    sizes = sorted({train.batch_size for train in trains if train.batch_size != "full"})
+    words = [f"batches of {joined(list(map(str, sizes)))}"] if sizes else []
+    words += ["the full batch"] if any(train.batch_size == "full" for train in trains) else []
+    return " or ".join(words)
+
+
 def _training(experiment: Any) -> str:
     train, split = experiment.train, experiment.split
-    length = counted(train.epochs, "epochs") if train.steps is None else counted(train.steps, "steps")
-    batch = "the full batch" if train.batch_size == "full" else f"batches of {train.batch_size}"
+    length, batch = _lengths(experiment.every_train), _batches(experiment.every_train)
     stop = _stopping(train)
     unsupervised = _unsupervised(experiment)
     strata = ", stratified by class where there are classes" if split.stratify and not unsupervised else ""

@@ -20,6 +20,7 @@ from anncore.report.encoding import encoding_caption, encoding_rows, encoding_se
 from anncore.report.importance import importance_caption, importance_rows
 from anncore.report.printable import printable, spelt
 from anncore.report.success import caption_of_pairs, pair_rows, rate_rows, success_sentence
+from anncore.report.suites import suite_line
 from anncore.report.tiers import arms_table
 
 DOWNLOADS = (
@@ -636,6 +637,7 @@ def _provenance(content: Mapping[str, Any]) -> Section:
         ("seeds: tune", _runs(seeds["tune"])),
         ("seeds: report", _runs(seeds["report"])),
         *_rules(content),
+        ("suite", suite_line(content.get("suite"))),
         *facts,
     ]
     rows = [[Cell(name), Cell(text)] for name, text in facts if text]

@@ -55,6 +55,7 @@ from anncore.running.stored_plan import (
     rounds_of,
     rows_of,
     selection,
+    suite_of,
     widenings,
     with_recorded,
 )
@@ -247,6 +248,7 @@ class RunFolder:
         source = source._replace(path=original, typed=not plan["path"])
         overrides, only, skip = (tuple(plan[name]) for name in ("overrides", "only", "skip"))
         options = ReadOptions(overrides, only, skip, plan["quick"], tuple(plan["plugin_files"]), components)
+        options = options._replace(suite=suite_of(plan))  # a later version of it may have other problems
         experiment = read_with_stand_ins(self.path, source, options, plan)
         experiment = widened(experiment, widenings(plan))
         # Folders of before it was kept are read again from the file and the data.
@@ -302,6 +304,7 @@ def _planned(plan: Plan, unchecked: Sequence[str]) -> dict[str, Any]:
         "rows": plan.rows,
         "rounds": None if experiment.rounds is None else experiment.rounds._asdict(),
         "report_seeds": list(experiment.report_seeds),
+        "suite": None if experiment.suite is None else experiment.suite.to_json(),
         "widened": [list(widening) for widening in experiment.widened],
         "select": experiment.select._asdict(),
         "unchecked": list(unchecked),

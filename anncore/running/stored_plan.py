@@ -17,6 +17,7 @@ from anncore.contract.stand_ins import StandIn, with_stand_ins
 from anncore.engine.datasets import Shapes
 from anncore.experiment.document import Source, read_document
 from anncore.experiment.model import Chosen, Experiment, Rounds, Select, Widening
+from anncore.experiment.problem_lists import ProblemList
 from anncore.experiment.read import ReadOptions, read_experiment
 
 SCHEMA = 1
@@ -34,7 +35,7 @@ LATER: dict[str, tuple[type, ...]] = {
         ("unchecked", "report_seeds", "widened", "handed_over", "components", "choices"), (list,)
     ),
     **dict.fromkeys(("shapes", "select", "rows"), (dict,)),
-    "rounds": (dict, type(None)),
+    **dict.fromkeys(("rounds", "suite"), (dict, type(None))),
     "experiment_sha256": (str,),
 }
 COUNTS = ("tune", "report", "total")
@@ -153,8 +154,9 @@ def _plan_problem(plan: dict[str, Any]) -> str:
         selection(plan)
         choices_of(plan)
         rows_of(plan)
+        suite_of(plan)
     except (TypeError, KeyError, ValueError):
-        return "its rounds, widened, select, choices or rows is damaged"
+        return "its rounds, widened, select, choices, rows or suite is damaged"
     return ""
 
 
@@ -220,6 +222,11 @@ def choices_of(plan: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
     if not all(isinstance(text, str) for choice in choices for text in choice):
         raise TypeError
     return choices
+
+
+def suite_of(plan: dict[str, Any]) -> ProblemList | None:
+    """Return the suite as it was when the sweep ran; raises TypeError, KeyError or ValueError for none."""
+    return None if plan.get("suite") is None else ProblemList.from_json(plan["suite"])
 
 
 def rounds_of(plan: dict[str, Any]) -> Rounds | None:

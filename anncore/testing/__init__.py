@@ -38,6 +38,7 @@ from anncore.testing.schedules import ScheduleKit
 from anncore.testing.sections import SectionKit
 from anncore.testing.selectors import SelectorKit
 from anncore.testing.stoppers import StopperKit
+from anncore.testing.suites import SuiteKit
 
 __all__ = ["Check", "Outcome", "check_component", "checks_for", "parametrize_with_checks"]
 
@@ -56,6 +57,7 @@ KITS: Mapping[str, Kit] = {
     "sampler": SamplerKit(),
     "selector": SelectorKit(),
     "stopper": StopperKit(),
+    "suite": SuiteKit(),
     "section": SectionKit(),
     "exporter": ExporterKit(),
     "listener": ListenerKit(),

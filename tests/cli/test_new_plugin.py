@@ -75,6 +75,10 @@ FORMULAS = {
     "sampler": ["while True:\n    yield rng.random((samples, dimensions))"],
     "selector": [BEST_SEED],
     "stopper": ["return 2 * look.now if any(claim.open for claim in look.claims) else None"],
+    "suite": [
+        'return [Problem(data, "small data", {"dataset": data, "network": "small"}) '
+        'for data in ("moons", "iris", "wine")]'
+    ],
     "section": [COUNTED],
     "exporter": ['return {"rows.txt": str(len(data.trials)).encode()}'],
     "listener": ["print(type(event).__name__)"],

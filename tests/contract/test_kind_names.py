@@ -34,7 +34,7 @@ def test_the_lists_that_derive_from_it() -> None:
     assert kind_names.PROBLEMS == ("dataset", "objective")
     assert kind_names.UNTUNED == ("dataset", "objective", "network")
     assert kind_names.REQUIRED == ("dataset", "objective", "optimizer")
-    doors = {"sampler", "selector", "stopper", "section", "exporter", "listener", "command"}
+    doors = {"sampler", "selector", "stopper", "suite", "section", "exporter", "listener", "command"}
     assert set(KINDS) - set(kind_names.PUBLISHED) == {"dataset", "figure", "executor", *doors}
 
 

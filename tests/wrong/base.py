@@ -76,6 +76,7 @@ METHODS = {
     "sampler": "batches",
     "selector": "choose",
     "stopper": "next_seeds",
+    "suite": "problems",
     "section": "write",
     "exporter": "files",
     "listener": "hear",

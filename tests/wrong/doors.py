@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 import numpy as np
-from right_doors import Diary, Ends, Middle, Seeds, Strata, greet
+from right_doors import Diary, Ends, Middle, Pair, Seeds, Strata, greet
 
-from anncore import PhaseDone, StackDone, SweepDone
+from anncore import PhaseDone, Problem, StackDone, SweepDone
 from wrong.base import wrong
 
 CALLS = count()
@@ -73,6 +73,47 @@ def forgetful(self: Any, candidates: Any) -> str:
     for values in candidates.values.values():
         values.clear()
     return chosen
+
+
+# Suites
+
+
+def no_problem(self: Any) -> Any:
+    return []
+
+
+def of_another_section(self: Any) -> Any:
+    return [Problem("moons", "curved borders", {"dataset": "moons", "network": "large"})]
+
+
+def twins(self: Any) -> Any:
+    parts = {"dataset": "moons", "network": "small"}
+    return [Problem("one", "borders", parts), Problem("two", "borders", parts)]
+
+
+def without_a_section(self: Any) -> Any:
+    return Pair.problems(self)[:1]
+
+
+def on_another_rate(self: Any) -> Any:
+    return [problem._replace(train={"lr": 0.1}) for problem in Pair.problems(self)]
+
+
+def a_grid(self: Any) -> Any:
+    return {**Pair.sections(self), "dataset": {"moons": {"use": "two_moons", "n": [40, 80]}}}
+
+
+def of_no_data(self: Any) -> Any:
+    return {**Pair.sections(self), "dataset": {"moons": {"use": "two_mons"}}}
+
+
+def too_few_rows(self: Any) -> Any:
+    return {**Pair.sections(self), "dataset": {"moons": {"use": "two_moons", "n": 40, "noise": -1.0}}}
+
+
+def growing(self: Any) -> Any:
+    steps = {"steps": 10 + next(CALLS)}
+    return [problem._replace(train=steps) for problem in Pair.problems(self)]
 
 
 # Stopping rules
@@ -215,6 +256,16 @@ DOORS = [
     wrong("stopper", "symmetric", "depends on who is ahead", next_seeds=until_the_first_leads),
     wrong("stopper", "symmetric", "depends on the order of the claims", next_seeds=by_the_first_claim),
     wrong("stopper", "repeatable", "another answer the second time", next_seeds=dicing),
+    wrong("suite", "whole", "it has no problems", problems=no_problem),
+    wrong("suite", "whole", "[network.large], which is no section of the suite", problems=of_another_section),
+    wrong("suite", "whole", "'one' and 'two' have the same sections", problems=twins),
+    wrong("suite", "whole", "no problem uses [network.smaller]", problems=without_a_section),
+    wrong("suite", "whole", "sets 'lr'; it may set steps, epochs", problems=on_another_rate),
+    wrong("suite", "whole", "version must be a whole number from 1 on, got 0", version=0),
+    wrong("suite", "single", "[dataset.moons] n takes several values", sections=a_grid),
+    wrong("suite", "plans", "No dataset is called 'two_mons'", sections=of_no_data),
+    wrong("suite", "plans", "noise must be in [0, inf), got -1.0", sections=too_few_rows),
+    wrong("suite", "repeatable", "other sections or problems the second time", problems=growing),
     wrong("section", "attributes", "title must be one line of text", title=""),
     wrong("section", "attributes", "after must be one of leaderboard", after="the end"),
     wrong("section", "content", "it writes nothing for a tuned sweep", write=nothing),

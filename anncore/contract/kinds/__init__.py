@@ -98,6 +98,7 @@ from anncore.contract.kinds.schedules import Schedule as Schedule
 from anncore.contract.kinds.sections import ReportSection as ReportSection, ReportTable as ReportTable
 from anncore.contract.kinds.selectors import Candidates as Candidates, SelectionRule as SelectionRule
 from anncore.contract.kinds.stoppers import Claim as Claim, Look as Look, StoppingRule as StoppingRule
+from anncore.contract.kinds.suites import Problem as Problem, Sections as Sections, Suite as Suite
 
 BASES: Mapping[str, type[Component]] = {
     "activation": AnyActivation,
@@ -114,6 +115,7 @@ BASES: Mapping[str, type[Component]] = {
     "sampler": Sampler,
     "selector": SelectionRule,
     "stopper": StoppingRule,
+    "suite": Suite,
     "section": ReportSection,
     "exporter": Exporter,
     "listener": Listener,

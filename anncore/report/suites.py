@@ -1,0 +1,52 @@
+"""What a report says of the suite that its problems come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from anncore.evidence.sentences import counted, joined
+
+
+def suite_used(experiment: Any) -> dict[str, Any] | None:
+    """Return the suite's name, version, source, digest and groups of problems; None without a suite."""
+    suite = experiment.suite
+    if suite is None:
+        return None
+    return {
+        **suite.named(),
+        "of": len(suite.every),
+        "groups": {problem.name: problem.group for problem in suite.problems},
+    }
+
+
+def suite_line(used: Mapping[str, Any] | None) -> str:
+    """Return "core, version 1, of annx 0.1 (digest 0123456789ab): 30 of 34 problems"; "" without a suite."""
+    if used is None:
+        return ""
+    return (
+        f"{used['name']}, version {used['version']}, of {used['package']} {used['release']} (digest "
+        f"{used['digest']}): {problems_kept(used)}"
+    )
+
+
+def problems_kept(used: Mapping[str, Any]) -> str:
+    """Return "30 problems", or "30 of 34 problems" where the file keeps some of them."""
+    kept, total = len(used["groups"]), used["of"]
+    return counted(total, "problems") if kept == total else f"{kept} of {counted(total, 'problems')}"
+
+
+def suite_methods(used: Mapping[str, Any]) -> str:
+    """Say where the problems come from, for the methods."""
+    sizes = {group: list(used["groups"].values()).count(group) for group in used["groups"].values()}
+    groups = joined([f"{group} ({size})" for group, size in sizes.items()])
+    return (
+        f"The problems are those of the suite {suite_line(used)}. Its groups: {groups}. Networks, steps and "
+        "batches are the suite's where the experiment file does not set them."
+    )
+
+
+def span(numbers: Sequence[int], unit: str) -> str:
+    """Return "500 steps", or "200 to 1,000 steps" where problems differ."""
+    low, high = min(numbers), max(numbers)
+    return counted(high, unit) if low == high else f"{low:,} to {counted(high, unit)}"
