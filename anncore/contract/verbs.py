@@ -13,6 +13,8 @@ VERBS = (
     "report",
     "merge",
     "compare",
+    "verify",
+    "field",
     "judge",
     "challenge",
     "export",

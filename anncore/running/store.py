@@ -18,6 +18,7 @@ and never another number. Stores of schema 1, which had neither checksums nor en
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 import zlib
@@ -162,6 +163,20 @@ class Store:
                         yield _result(row, texts, self._checked)
                     except (ValueError, TypeError, KeyError, struct.error) as problem:
                         raise self._file.damaged(_of_trial(str(row[0]), problem)) from None
+
+    def descriptions(self, keys: Iterable[str]) -> dict[str, Any]:
+        """Return by key what determined the trials' numbers, as `Trial.description` was then."""
+        by_key: dict[str, Any] = {}
+        with self._file.guarded():
+            for chunk in _chunks(keys):
+                rows = self._file.execute(
+                    f"SELECT key, description FROM trials WHERE key IN ({_marks(chunk)})", chunk
+                )
+                for key, text in rows.fetchall():
+                    if hashlib.sha256(str(text).encode()).hexdigest() != key:
+                        raise self._file.damaged(_of_trial(str(key), "its description does not fit its key"))
+                    by_key[key] = json.loads(text)
+        return by_key
 
     def maps(self, keys: Iterable[str]) -> dict[str, DecisionMap]:
         """Return the maps of the keys that have one and ended well; a store may be older than maps are."""

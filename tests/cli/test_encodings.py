@@ -49,6 +49,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     "status --json": ("status", "RUN", "--json"),
     "compare": ("compare", "RUN", "RUN"),
     "compare --json": ("compare", "RUN", "RUN", "--json"),
+    "verify": ("verify", "RUN", "--sample", "1", "--executor", "serial"),
     "export": ("export", "RUN", "--format", "csv"),
     "check": ("check", "relu", "--only", "documentation", "-v"),
     "check --json": ("check", "relu", "--only", "documentation", "--json"),

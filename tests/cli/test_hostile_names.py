@@ -353,6 +353,7 @@ VERBS = {  # of a run
     "status --json": ("status", "RUN", "--json"),
     "compare": ("compare", "RUN", "TWIN"),
     "compare --json": ("compare", "RUN", "TWIN", "--json"),
+    "verify": ("verify", "RUN", "--sample", "1", "--executor", "serial"),
     "export": ("export", "RUN", "--format", "csv"),
     "export --json": ("export", "RUN", "--format", "latex", "--json"),
     "report": ("report", "RUN"),

@@ -63,6 +63,18 @@ def _monkey(t: Any, x: Any, wall: float = 0.0) -> Any:
     return radius**3 * t.cos(3 * angle) + wall * radius**4
 
 
+def _wall(t: Any, x: Any, length: int = 50) -> Any:
+    state = t.full_like(x[:, 0], 0.5)
+    for _ in range(length):
+        state = x[:, 0] * t.sigmoid(state) + x[:, 1]
+    return (t.sigmoid(state) - 0.7) ** 2
+
+
+def _units(t: Any, x: Any, scale: float = 1.0, ratio: float = 1.0) -> Any:
+    sizes = ratio ** t.linspace(0.5, -0.5, x.shape[1], dtype=x.dtype)
+    return scale / 2 * ((sizes * x - 1) ** 2).sum(1)
+
+
 # The data are ours, random by a seed; what is compared is the formula over them.
 
 
@@ -142,5 +154,14 @@ FORMULAS: list[tuple[str, Formula, Mapping[str, Any]]] = [
         ("logistic_regression", partial(_logistic, **penalty), {**_SMALL, **penalty})
         for penalty in ({}, {"l1": 0.1, "l2": 0.0})
     ),
+    ("gaussian_well", lambda t, x: 1 - t.exp(-(x**2).sum(1) / 2), {"dimensions": 3}),
+    ("deep_chain", lambda t, x: (x.prod(1) - 1) ** 2 / 2, {"dimensions": 6}),
+    ("recurrent_wall", _wall, {}),
+    ("recurrent_wall", partial(_wall, length=5), {"length": 5}),
+    *(
+        ("units", partial(_units, **values), {"dimensions": 3, **values})
+        for values in ({}, {"scale": 1e-3, "ratio": 100.0})
+    ),
+    ("student_noise", lambda t, x: (x**2).sum(1) / 2, {"dimensions": 6}),
     ("phase_retrieval", _phase, {"dimensions": 6, "measurements": 30}),
 ]

@@ -385,3 +385,63 @@ def test_many_measurements_give_the_landscape_of_their_mean() -> None:
         mean = (3 * (x @ x) ** 2 + 3 - 2 * x @ x - 4 * (x @ signal) ** 2) / 4
         assert value(function, x) == pytest.approx(mean, rel=0.02)
     np.testing.assert_allclose(slope(function, across / np.sqrt(3)), 0, atol=0.03)
+
+
+# Pathologies by themselves
+
+
+@pytest.mark.parametrize(
+    ("distance", "steepness"), [(1.0, 0.60653066), (3.0, 0.03332699), (6.0, 9.1379788e-8)]
+)
+def test_the_slope_of_a_well_vanishes_with_the_distance(distance: float, steepness: float) -> None:
+    """r exp(-r²/2), by hand."""
+    function = objective("gaussian_well", distance=distance)
+    start = function.start(np.random.default_rng(0))
+    assert np.linalg.norm(start) == pytest.approx(distance)
+    assert np.linalg.norm(slope(function, start)) == pytest.approx(steepness, rel=1e-6)
+    assert value(function, [0.0, 0.0]) == 0.0
+
+
+def test_the_slopes_of_a_deep_chain_vanish_or_explode() -> None:
+    """x₂ ... x₁₀ (x₁ ... x₁₀ - 1), by hand; the balanced minimum has one curved direction, of size D."""
+    for begin, steepness in ((0.3, 0.3**9 * (0.3**10 - 1)), (2.0, 2.0**9 * (2.0**10 - 1))):
+        chain = objective("deep_chain", begin=begin)
+        np.testing.assert_allclose(slope(chain, chain.start(np.random.default_rng(0))), steepness, rtol=1e-12)
+    assert curvatures(objective("deep_chain", dimensions=4), np.ones(4)) == pytest.approx(
+        [0, 0, 0, 4], abs=1e-4
+    )
+
+
+def test_a_recurrent_unit_has_a_wall_between_its_two_states() -> None:
+    """σ(0.5) and σ(w σ(0.5) + b) by hand; f is 0.49 where the unit is off and 0.09 where it is on."""
+    hand = 1 / (1 + np.exp(-(2.0 * 0.6224593312 - 1.0)))
+    assert value(objective("recurrent_wall", length=1), [2.0, -1.0]) == pytest.approx((hand - 0.7) ** 2)
+    wall = objective("recurrent_wall")
+    assert value(wall, [6.0, -9.0]) == pytest.approx(0.7**2, abs=1e-3)
+    assert value(wall, [9.0, 1.0]) == pytest.approx(0.3**2, abs=1e-3)
+    off, on = -3.25, -3.0
+    assert value(wall, [6.0, off]) > 0.4
+    assert value(wall, [6.0, on]) < 0.1
+    for _ in range(30):
+        middle = (off + on) / 2
+        off, on = (middle, on) if value(wall, [6.0, middle]) > 0.3 else (off, middle)
+    assert np.abs(slope(wall, [6.0, off])).max() > 1e4 * np.abs(slope(wall, [6.0, -3.25])).max()
+
+
+def test_units_scale_values_and_move_the_minimum() -> None:
+    """s = (10, 1/10) for a ratio of 100: f(0) = ½ scale (1 + 1), slopes -scale s, minimum at 1 / s."""
+    function = objective("units", scale=1e-6, ratio=100.0)
+    assert value(function, [0.0, 0.0]) == pytest.approx(1e-6)
+    np.testing.assert_allclose(slope(function, [0.0, 0.0]), [-1e-5, -1e-7])
+    np.testing.assert_allclose(function.minimum, [0.1, 10.0])
+    assert value(function, function.minimum) < 1e-35
+
+
+def test_heavy_tails_are_student_s() -> None:
+    """With one degree of freedom half of all numbers lie beyond ±1 (Cauchy), with many 0.3173 (normal)."""
+    rng = np.random.default_rng(0)
+    for tails, share in ((1.0, 0.5), (1e6, 0.3173)):
+        drawn = objective("student_noise", tails=tails, dimensions=40_000).draw(rng)
+        assert np.mean(np.abs(drawn) > 1) == pytest.approx(share, abs=0.01)
+    small = objective("student_noise", dimensions=2, size=3.0)
+    assert small.grad(at([1.0, 2.0]), at([1.0, -1.0]))[0, 0].tolist() == [4.0, -1.0]

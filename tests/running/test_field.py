@@ -1,0 +1,221 @@
+"""A field: protocols, arms in small files that read back to the same bits, and what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from shipped import REGISTRY
+
+from anncore import StoreError
+from anncore.cli.group import cli
+from anncore.experiment.challengers import RATES, RATES_BESIDE, arm_table, protocol
+from anncore.experiment.protocols import arms_of, grouped, read_protocol
+from anncore.report.field_pages import write_pages
+from anncore.running.field import KEY_DIGITS, field_folder, protocols, read_arm, read_field, write_arm
+from anncore.running.sweep import sweep
+from anncore.running.verify_folder import verify_folder
+
+SHIPPED = Path(__file__).parents[2] / "reports" / "field"
+PROTOCOL = """
+title = "Which optimizer stands what?"
+vary = ["optimizer"]
+suite = { name = "pathologies", only = ["saddle", "plain", "heavy_tails"] }
+train = { steps = 10, eval_every = 10 }
+seeds = { tune = [0], report = { start = 100, num = 3 } }
+field.lr = { log = [1e-2, 1e0], num = 2 }
+report.success.at_most = { saddle = 1.0, plain = 0.99, heavy_tails = 1e3 }
+"""
+NAMES = ("sgd", "adam", "lbfgs", "muon")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """Return a field with three arms, and the results that each was made of."""
+    folder = tmp_path_factory.mktemp("made") / "field"
+    (folder / "optimizer").mkdir(parents=True)
+    (folder / "optimizer" / "hard.toml").write_text(PROTOCOL)
+    (one,) = protocols(folder)
+    results: dict[str, Any] = {}
+    groups, left_out = grouped(one, arms_of("optimizer", REGISTRY, NAMES), REGISTRY)
+    assert set(left_out) == {"muon"}  # which trains matrices alone
+    for number, group in enumerate(groups):
+        experiment = one.experiment(group.arms, REGISTRY, group.only)
+        run = sweep(experiment, out=folder.parent / str(number), executor="serial")
+        for label in group.arms:
+            write_arm(one, label, group, run)
+            results[label] = run
+    write_pages(folder, REGISTRY)
+    return folder, results
+
+
+@pytest.fixture
+def field(made: tuple[Path, dict[str, Any]], tmp_path: Path) -> Path:
+    shutil.copytree(made[0], tmp_path / "field")
+    return tmp_path / "field"
+
+
+def test_a_field_reads_back_to_the_bits_of_the_report_trials(made: tuple[Path, dict[str, Any]]) -> None:
+    folder, results = made
+    field = read_field(folder, "optimizer", "hard")
+    assert field.arms == ("adam", "lbfgs", "sgd")
+    assert set(field.trials["phase"]) == {"report"}
+    for arm in field.arms:
+        trials = results[arm].trials
+        theirs = trials[(trials["arm"] == arm) & (trials["phase"] == "report")].set_index("key")
+        mine = field.trials[field.trials["arm"] == arm]
+        assert mine["key"].tolist() == [key[:KEY_DIGITS] for key in theirs.index]
+        for name in ("test_loss", "problem", "config", "seed", "status"):
+            assert mine[name].tolist() == theirs[name].tolist()
+        assert set(mine["environment"]) == set(results[arm].environments)
+    assert field.stale(REGISTRY) == {}
+
+
+def test_an_arm_runs_where_it_can_be_trained_and_says_where_not(made: tuple[Path, dict[str, Any]]) -> None:
+    field = read_field(made[0], "optimizer", "hard")
+    assert list(field.meta["lbfgs"]["skipped"]) == ["heavy_tails"]  # it needs an exact gradient
+    assert "lbfgs needs the full batch" in field.meta["lbfgs"]["skipped"]["heavy_tails"]
+    assert field.trials.groupby("arm").size().to_dict() == {"adam": 9, "lbfgs": 6, "sgd": 9}
+
+
+def test_the_trials_of_a_field_are_verified_as_those_of_a_run_folder(field: Path) -> None:
+    outcome = verify_folder(field, executor="serial", sample=100)
+    assert (outcome.finished, outcome.count("bits"), outcome.unchecked) == (24, 24, ())
+    changed_row(field, "adam", lambda row: {**row, "test_loss": repr(2 * float(row["test_loss"]))})
+    result = CliRunner().invoke(cli, ["verify", str(field), "--sample", "100", "--executor", "serial"])
+    assert result.exit_code == 6
+    (line,) = result.stdout.splitlines()[1:]
+    _, rows = read_arm(field / "optimizer" / "hard" / "adam.csv.gz")
+    kept = rows[0]["test_loss"]
+    assert line.startswith(
+        f"deviates: {rows[0]['key']} report adam {rows[0]['config']} on {rows[0]['problem']}"
+    )
+    assert f"of optimizer/hard, seed 100: test_loss was {kept!r} and is {kept / 2!r}" in line
+
+
+def test_a_trial_that_is_another_one_here_is_named_unless_its_numbers_are_the_same(field: Path) -> None:
+    changed_row(field, "adam", lambda row: {**row, "key": "0" * KEY_DIGITS})
+    assert verify_folder(field, executor="serial", sample=100).count("bits") == 24
+    changed_row(field, "adam", lambda row: {**row, "test_loss": "1.5"})
+    outcome = verify_folder(field, executor="serial", sample=100)
+    assert (outcome.count("bits"), outcome.count("other")) == (23, 0)
+    ((row, why),) = outcome.unchecked
+    assert (row.arm, row.key) == ("adam", "0" * KEY_DIGITS)
+    assert why == "its description is not what it was: the component or the suite has changed"
+
+
+def changed_row(field: Path, arm: str, change: Any) -> None:
+    """Change the first row of an arm's file."""
+    file = field / "optimizer" / "hard" / f"{arm}.csv.gz"
+    head, names, first, *rest = gzip.decompress(file.read_bytes()).decode().splitlines()
+    row = change(dict(zip(names.split(","), first.split(","), strict=True)))
+    file.write_bytes(gzip.compress("\n".join([head, names, ",".join(row.values()), *rest, ""]).encode()))
+
+
+def rewritten(change: Any) -> Any:
+    return lambda data: gzip.compress(change(gzip.decompress(data).decode()).encode())
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda data: data[:40], "cannot be read as an arm of a field"),
+        (lambda data: b"no gzip", "cannot be read as an arm of a field"),
+        (rewritten(lambda text: text.removeprefix("# {")), "cannot be read as an arm of a field"),
+        (rewritten(lambda text: text.replace('"protocol"', '"x"')), "its first line lacks protocol"),
+        (rewritten(lambda text: text.replace('"schema": 1', '"schema": 2')), "by a newer annx"),
+        (rewritten(lambda text: text.rstrip("\n") + ",1,2\n"), "does not fit the header"),
+        (rewritten(lambda text: text.replace(",ok,0,", ",ok,7,")), "cannot be read as an arm of a field"),
+    ],
+)
+def test_a_damaged_arm_is_named_in_one_line(field: Path, damage: Any, message: str) -> None:
+    file = field / "optimizer" / "hard" / "adam.csv.gz"
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(StoreError, match=r"adam\.csv\.gz") as error:
+        read_field(field, "optimizer", "hard")
+    assert message in str(error.value)
+
+
+def test_an_arm_of_other_code_suite_or_protocol_is_stale(field: Path) -> None:
+    whole = read_field(field, "optimizer", "hard")
+    changes = {
+        "adam": {"code": "scipy 0.1"},
+        "sgd": {"suite_version": 0},
+        "lbfgs": {"component": "annx-gone:lbfgs"},
+    }
+    meta = {arm: {**whole.meta[arm], **change} for arm, change in changes.items()}
+    reasons = dataclasses.replace(whole, meta=meta).stale(REGISTRY)
+    assert reasons["adam"].startswith("annx:adam was scipy 0.1 and is ")
+    assert reasons["sgd"] == "it ran on version 0 of hard, and here is 1"
+    assert "annx-gone:lbfgs" in reasons["lbfgs"]
+    path = field / "optimizer" / "hard.toml"
+    path.write_text(path.read_text() + "# another\n")
+    other = read_field(field, "optimizer", "hard").stale(REGISTRY)
+    assert set(other.values()) == {"it ran by another form of hard.toml"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("vary = ['activation']\n", "must have vary = ['optimizer']"),
+        (PROTOCOL + "[optimizer.sgd]\n", "[optimizer] must be absent"),
+        (PROTOCOL.replace("field.lr", "field.rate"), "[field] holds lr alone"),
+        ("vary = [", "is no protocol of a field"),
+    ],
+)
+def test_what_is_no_protocol_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "optimizer" / "core.toml"
+    path.parent.mkdir()
+    path.write_text(text)
+    with pytest.raises(StoreError) as error:
+        read_protocol(path)
+    assert message in str(error.value)
+
+
+def test_a_folder_without_protocols_is_no_field(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"is no field: it has no KIND/SUITE\.toml"):
+        field_folder(tmp_path)
+    assert field_folder().samefile(SHIPPED)
+
+
+@pytest.mark.parametrize("kind", ["optimizer", "activation", "initializer", "schedule"])
+def test_a_field_on_core_has_the_terms_of_a_challenge(kind: str) -> None:
+    shipped = read_protocol(SHIPPED / kind / "core.toml")
+    theirs = protocol(kind, "core", REGISTRY)
+    mine = {name: value for name, value in shipped.document.items() if name not in ("title", "schema")}
+    del theirs["title"]
+    theirs_beside, mine_beside = theirs.pop("optimizer", {}), mine.pop("optimizer", {})
+    assert mine == theirs
+    assert list(mine_beside) == list(theirs_beside)
+    for name, table in mine_beside.items():
+        assert table["lr"] == {"log": list(theirs_beside[name]["lr"]["log"]), "num": RATES_BESIDE}
+    assert shipped.rates == (RATES if kind == "optimizer" else None)
+
+
+def test_every_arm_gets_the_rates_of_the_protocol(made: tuple[Path, dict[str, Any]]) -> None:
+    adam = REGISTRY.get("optimizer", "adam")
+    assert arm_table(adam, REGISTRY, {"log": [1e-6, 1e1], "num": 8}) == {"lr": {"log": [1e-6, 1e1], "num": 8}}
+    (one,) = protocols(made[0])
+    entries = one.experiment({"adam": adam}, REGISTRY).entries["optimizer"]
+    assert [axis.keys for entry in entries for axis in entry.axes] == [("lr",)]
+
+
+def test_the_command_adds_an_arm_and_says_what_to_commit(field: Path, tmp_path: Path) -> None:
+    options = ["--folder", str(field), "--work", str(tmp_path / "work"), "--executor", "serial"]
+    result = CliRunner().invoke(cli, ["field", "momentum", *options])
+    assert result.exit_code == 0, result.output
+    assert (field / "optimizer" / "hard" / "momentum.csv.gz").is_file()
+    assert "Wrote 1 arm and 4 pages." in result.stdout
+    assert f"  git add {field / 'optimizer' / 'hard'} {field}" in result.stdout
+    assert "momentum" in (field / "atlas.md").read_text()
+    nothing = CliRunner().invoke(cli, ["field", "relu", *options])
+    assert nothing.exit_code == 5
+    assert "no protocol in" in nothing.stderr
+    unknown = CliRunner().invoke(cli, ["field", "momentun", *options])
+    assert unknown.exit_code == 2
+    assert "Did you mean 'momentum'?" in unknown.stderr
