@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from anncore.contract.kinds import Problem
     from anncore.evidence.atlas import Atlas
 
-CELL = 0.165  # inches
+CELL = 0.155  # inches
 LEFT, TOP = 1.9, 2.15
 GAP = 0.5  # of a cell, between groups
 COLORS = {"passes": "#0072b2", "sometimes": "#8cc3e0", "fails": "#f3d9cc", "none": "#ffffff"}

@@ -154,7 +154,9 @@ def test_an_arm_of_other_code_suite_or_protocol_is_stale(field: Path) -> None:
     assert reasons["sgd"] == "it ran on version 0 of hard, and here is 1"
     assert "annx-gone:lbfgs" in reasons["lbfgs"]
     path = field / "optimizer" / "hard.toml"
-    path.write_text(path.read_text() + "# another\n")
+    path.write_text(path.read_text().replace("1e3", "1e2") + "# another limit\n")
+    assert read_field(field, "optimizer", "hard").stale(REGISTRY) == {}
+    path.write_text(path.read_text().replace("start = 100", "start = 200"))
     other = read_field(field, "optimizer", "hard").stale(REGISTRY)
     assert set(other.values()) == {"it ran by another form of hard.toml"}
 
