@@ -9,7 +9,7 @@ and Pearson.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from anncore.evidence import stats
@@ -25,7 +25,8 @@ Outcome = Literal["passes", "sometimes", "fails", "none"]
 class Cell(NamedTuple):
     """An arm on a pathology: of `n` starts so many succeed, with the exact interval of the share.
 
-    config: what was chosen for it. outcome: "none" where the arm was not trained there.
+    config: what was chosen for it. diverged: whether it diverged at every rate as it was tuned, so that no
+    start was tried; then it fails. outcome: "none" where the arm cannot be trained there.
     """
 
     arm: str
@@ -35,12 +36,13 @@ class Cell(NamedTuple):
     low: float
     high: float
     config: str
+    diverged: bool = False
 
     @property
     def outcome(self) -> Outcome:
         """Whether the arm passes."""
         if not self.n:
-            return "none"
+            return "fails" if self.diverged else "none"
         if 10 * self.successes >= TENTHS * self.n:
             return "passes"
         return "fails" if 10 * self.successes <= (10 - TENTHS) * self.n else "sometimes"
@@ -63,11 +65,15 @@ class Atlas(NamedTuple):
 
 
 def atlas(
-    trials: pd.DataFrame, limits: Mapping[str, float], problems: Sequence[str], column: str = "test_loss"
+    trials: pd.DataFrame,
+    limits: Mapping[str, float],
+    problems: Sequence[str],
+    skipped: Mapping[str, Collection[str]] | None = None,
 ) -> Atlas:
     """Count successes.
 
-    trials: a row per trial with arm, problem, config, status and the value, in `column`. limits: by problem.
+    trials: a row per trial with arm, problem, config, status and test_loss, the value. limits: by problem.
+    skipped: by arm the problems on which it cannot be trained; on others without a row it diverged.
     """
     cells = {}
     arms = list(dict.fromkeys(trials["arm"]))
@@ -77,9 +83,10 @@ def atlas(
             rows = grouped.get((arm, problem))
             n = 0 if rows is None else len(rows)
             if rows is None:
-                cells[arm, problem] = Cell(arm, problem, 0, 0, math.nan, math.nan, "")
+                lost = problem not in (skipped or {}).get(arm, ())
+                cells[arm, problem] = Cell(arm, problem, 0, 0, math.nan, math.nan, "", lost)
                 continue
-            reached = (rows["status"] == "ok") & (rows[column] <= limits[problem])
+            reached = (rows["status"] == "ok") & (rows["test_loss"] <= limits[problem])
             successes = int(reached.sum())
             _, low, high, _ = stats.clopper_pearson(successes, n)
             cells[arm, problem] = Cell(arm, problem, n, successes, low, high, rows["config"].iloc[0])

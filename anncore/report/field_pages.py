@@ -115,25 +115,31 @@ def atlases(fields: Iterable[Field], registry: Registry) -> Atlases | None:
     names = [problem.name for problem in problems]
     plain = counted.get(f"{tuned.protocol.suite}{AT_DEFAULTS}")
     return Atlases(
-        atlas(tuned.trials, tuned.protocol.limits, names),
-        None if plain is None else atlas(plain.trials, plain.protocol.limits, names),
+        _counted(tuned, names),
+        None if plain is None else _counted(plain, names),
         problems,
         tuned.protocol.limits,
         [field for field in (tuned, plain) if field is not None],
     )
 
 
+def _counted(field: Field, problems: Sequence[str]) -> Atlas:
+    skipped = {arm: meta.get("skipped", {}) for arm, meta in field.meta.items()}
+    return atlas(field.trials, field.protocol.limits, problems, skipped)
+
+
 def atlas_page(both: Atlases, registry: Registry) -> Page:
     """Return the page of the failure atlas."""
     tuned, plain, total = both.tuned, both.plain, len(both.problems)
     best = tuned.arms[0]
-    hardest = min(tuned.problems, key=tuned.passed_by)
+    fewest = min(map(tuned.passed_by, tuned.problems))
+    hardest = [problem for problem in tuned.problems if tuned.passed_by(problem) == fewest]
+    who = f"{fewest} of {len(tuned.arms)} optimizers pass" if fewest else "No optimizer passes"
     ties, most = _ties(tuned), tuned.number(best, "passes")
     whole = "that is all of them" if most == total else "none passes all"
     sentence = (
         f"{_some(ties)} {'passes' if len(ties) == 1 else 'pass'} most: {most} of {total} pathologies, with a "
-        f"tuned rate; {whole}. The hardest is {hardest}: {tuned.passed_by(hardest)} of "
-        f"{_trained(tuned, hardest)} optimizers pass it."
+        f"tuned rate; {whole}. {who} {_some(hardest)}."
     )
     rows = [_optimizer_row(arm, tuned, plain) for arm in tuned.arms]
     groups = [
@@ -176,7 +182,7 @@ def _optimizer_row(arm: str, tuned: Atlas, plain: Atlas | None) -> list[str]:
 
 
 def _trained(one: Atlas, problem: str) -> int:
-    return sum(one.cells[arm, problem].n > 0 for arm in one.arms)
+    return sum(one.cells[arm, problem].outcome != "none" for arm in one.arms)
 
 
 def _some(names: Sequence[str]) -> str:
@@ -192,7 +198,7 @@ def _atlas_notes(both: Atlases, registry: Registry) -> list[str]:
         f"Of each pathology {cell.n} starts are tried, the same for every optimizer. A start succeeds where "
         "the value after the last step is at most the limit, which the protocol states in advance; a trial "
         "that diverged has not. An optimizer passes where at least nine tenths of its starts succeed, fails "
-        "where at most one tenth does, and passes sometimes in between.",
+        "where at most one tenth does or where it diverged at every rate, and passes sometimes in between.",
         f"{cell.n} of {cell.n} successes show a rate of at least {_percent(_all_right(cell.n))} (95 %, "
         "Clopper and Pearson). atlas.csv has the interval of every share.",
         "The rate is tuned for each pathology by itself, on a start that does not count: what passes has a "

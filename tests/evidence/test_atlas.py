@@ -16,7 +16,8 @@ def counted(successes: int, starts: int = 10, diverged: int = 0) -> Atlas:
     values = [1e-3] * successes + [1.001e-3] * (starts - successes)
     status = ["diverged"] * diverged + ["ok"] * (starts - diverged)
     table = pd.DataFrame({"test_loss": values, "status": status})
-    return atlas(table.assign(arm="sgd", problem="ravine", config="lr=0.1"), LIMITS, ["ravine", "cliff"])
+    table = table.assign(arm="sgd", problem="ravine", config="lr=0.1")
+    return atlas(table, LIMITS, ["ravine", "cliff"], {"sgd": ["cliff"]})
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,13 @@ def test_what_diverged_has_failed_and_what_was_not_tried_counts_for_nothing() ->
         1,
     ]
     assert one.passed_by("ravine") == 0
+
+
+def test_an_arm_that_diverged_at_every_rate_fails() -> None:
+    rows = [{"arm": "sgd", "problem": "cliff", "config": "", "status": "ok", "test_loss": 0.5}]
+    one = atlas(pd.DataFrame(rows), LIMITS, list(LIMITS))
+    assert [one.cells["sgd", problem].outcome for problem in LIMITS] == ["fails", "passes"]
+    assert (one.cells["sgd", "ravine"].n, one.cells["sgd", "ravine"].diverged) == (0, True)
 
 
 def test_arms_are_ordered_by_what_they_pass() -> None:
