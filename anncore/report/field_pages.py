@@ -196,8 +196,9 @@ def _atlas_notes(both: Atlases, registry: Registry) -> list[str]:
     cell = next(cell for cell in both.tuned.cells.values() if cell.n)
     notes = [
         f"Of each pathology {cell.n} starts are tried, the same for every optimizer. A start succeeds where "
-        "the value after the last step is at most the limit, which the protocol states in advance; a trial "
-        "that diverged has not. An optimizer passes where at least nine tenths of its starts succeed, fails "
+        "the value after the last step is at most the protocol's limit; a trial "
+        "that diverged has not. Limits were set by looking at runs of common optimizers, so that they tell "
+        "optimizers apart. An optimizer passes where at least nine tenths of its starts succeed, fails "
         "where at most one tenth does or where it diverged at every rate, and passes sometimes in between.",
         f"{cell.n} of {cell.n} successes show a rate of at least {_percent(_all_right(cell.n))} (95 %, "
         "Clopper and Pearson). atlas.csv has the interval of every share.",
