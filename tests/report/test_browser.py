@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -211,3 +212,17 @@ def test_paper_is_white_also_in_the_dark_and_holds_every_table(window: Browser, 
     window.call("Emulation.setDeviceMetricsOverride", **a4)
     too_wide = "[...document.querySelectorAll('table')].filter(t => t.offsetWidth > 718).length"
     assert window.run(too_wide) == 0
+
+
+@pytest.mark.large
+def test_ten_thousand_trials_make_a_page_that_opens(window: Browser, tmp_path: Path) -> None:
+    """More seeds than tests/report/test_report.py's page of many arms and data sets, which opens too."""
+    seeds, tune, rates = tuple(range(100, 125)), tuple(range(5)), (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+    names = tuple(f"arm_{i}" for i in range(10)), tuple(f"data_set_{i}" for i in range(20))
+    results = make_results(*names, seeds, tune, rates, regression=())
+    assert len(results.trials) == 10_000
+    write_report(results, tmp_path)
+    assert (tmp_path / "report.html").stat().st_size < 5_000_000
+    window.open(tmp_path / "report.html", width=PHONE)
+    assert window.run("document.documentElement.scrollWidth") <= PHONE
+    assert not re.search(r"request|error", " ".join(window.complaints()))
