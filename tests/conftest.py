@@ -63,6 +63,15 @@ SLOW = (
 )
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not read the files that are slow as a whole where -m leaves out all that is slow."""
+    if config.getoption("-m") != "not slow" or not collection_path.is_relative_to(TESTS):
+        return None
+    path = collection_path.relative_to(TESTS).as_posix()
+    slow = any(path == name or path.startswith(f"{name}/") for name in SLOW)
+    return True if slow and collection_path.is_file() else None
+
+
 # The dearest files, by measured seconds of CPU. They begin first, so that no process is left alone with one.
 DEAREST = (
     *("report/test_browser.py", "report/test_report.py", "plugins/test_conformance.py"),

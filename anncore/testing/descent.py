@@ -50,14 +50,15 @@ def fields(cls: Any) -> list[str]:
 
 def leaves(state: Any) -> Iterator[Array]:
     """Yield the arrays of a nested state."""
-    if isinstance(state, np.ndarray):
-        yield state
-    elif isinstance(state, Mapping):
-        for value in state.values():
-            yield from leaves(value)
-    elif isinstance(state, (tuple, list)):
-        for value in state:
-            yield from leaves(value)
+    parts = [state]
+    while parts:  # the kit calls this a hundred thousand times, and a generator in a generator is slow
+        part = parts.pop()
+        if isinstance(part, np.ndarray):
+            yield part
+        elif isinstance(part, (tuple, list)):
+            parts.extend(reversed(part))
+        elif isinstance(part, Mapping):
+            parts.extend(reversed(list(part.values())))
 
 
 class Bowl:
@@ -118,21 +119,23 @@ def walk(
         len(specs) > 1 or own == "trial" or (own in ("array", "arrays") and not plain)
     ):  # as the core passes it
         weight, grads = weight.reshape(len(weight), 1, -1), grads.reshape(*grads.shape[:2], 1, -1)
-    bowl = bowl or Bowl.like(weight)
-    driver = component if plain else fit(component, specs, bowl.ask)
+    asking = asks(component)
+    if asking or not plain:
+        bowl = bowl or Bowl.like(weight)
+    driver = component if plain else fit(component, specs, bowl.ask if bowl else None)
     elsewhere = overrides(type(component), AnyOptimizer.evaluated)
     state = driver.init(weight) if state is None else state
-    asking = asks(component)
     for i in range(grads.shape[1]):
         for leaf in leaves(state):
             leaf.setflags(write=False)
         weight.setflags(write=False)
         grad = grads[:, i]
-        if asking:
+        if asking and bowl:
             bowl.tilt = grads[:, 0] if component.full_batch else grad
             grad = bowl(weight)[1]
             bowl.asked -= 1
         change, state = driver.step(weight, grad, state, first + i)
-        must(change.shape == weight.shape, f"step gives a change of shape {change.shape} for {weight.shape}")
+        if change.shape != weight.shape:
+            raise AssertionError(f"step gives a change of shape {change.shape} for {weight.shape}")
         weight = weight + change
         yield Seen(change, state, driver.evaluated(weight, state) if elsewhere else None)

@@ -37,14 +37,13 @@ def test_a_trial_is_the_same_alone_and_in_any_stack(
     settings = {"batch_size": batch_size, "network": ("mlp", {"hidden": hidden}), "steps": 25}
     trials = mixture(registry, **settings)
     alone = by_key([result for trial in trials for result in train_stack([trial], registry)])
-    for size in (2, 7, 64):
-        for order in (trials, trials[::-1]):
-            stacked = [
-                result
-                for start in range(0, len(order), size)
-                for result in train_stack(order[start : start + size], registry)
-            ]
-            assert by_key(stacked) == alone
+    for order, size in ((trials, 2), (trials[::-1], 7), (trials, 64)):
+        stacked = [
+            result
+            for start in range(0, len(order), size)
+            for result in train_stack(order[start : start + size], registry)
+        ]
+        assert by_key(stacked) == alone
     packed = [result for stack in pack(trials, registry, jobs=2) for result in train_stack(stack, registry)]
     assert by_key(packed) == alone
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
-from sameness import as_bytes
+from sameness import as_bytes, by_key, trained_the_same
 from shipped import REGISTRY
 from trial_factory import make_part, make_trial
 
@@ -70,13 +70,8 @@ def test_a_trial_is_the_same_alone_and_in_stacks_with_others(name: str, dtype: s
         for values in SHIPPED[name]
     ]
     trials += [make_trial(REGISTRY, optimizer=("adam", {"lr": 0.01}), seed=seed, **common) for seed in (0, 1)]
-    alone = {trial.key: as_bytes(train_stack([trial], REGISTRY)[0]) for trial in trials}
-    assert len(set(alone.values())) == len(trials)
-    for size in (2, 7):
-        for order in (trials, trials[::-1]):
-            for start in range(0, len(order), size):
-                for result in train_stack(order[start : start + size], REGISTRY):
-                    assert as_bytes(result) == alone[result.key]
+    results = trained_the_same(trials, REGISTRY)
+    assert len(by_key(results)) == len(set(by_key(results).values())) == len(trials)
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from results_factory import make_results
 
 from anncore.report import write_report
 from anncore.report.pictures import embedded
+from anncore.report.write import draw_figures
 from anncore.testing.made_up import MadeUp
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 HOSTILE = ("<script>alert(1)</script>", "=cmd()|'x'!A1", "`tick` | **b** <img src=x onerror=alert(1)>")
+FEW = ("leaderboard", "heat_map", "learning_curves", "paired_differences")
 WIDE, PHONE = 1200, 390
 WARMTH = "getComputedStyle(document.body).backgroundColor"
 
@@ -29,9 +32,14 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield opened
 
 
-def written(folder: Path, **options: Any) -> Path:
+def written(folder: Path, figures: tuple[str, ...] | None = None, **options: Any) -> Path:
+    """Write a report with all figures, or with these; none is drawn where there are no names."""
     given: dict[str, Any] = {"problems": ("two_moons", "sine", "xor"), "steps": 50}
-    write_report(make_results(**(given | options)), folder, meta={"command": "annx sweep x.toml"})
+    results, meta = make_results(**(given | options)), {"command": "annx sweep x.toml"}
+    with pytest.MonkeyPatch.context() as patched:
+        if figures:
+            patched.setattr("anncore.report.write.draw_figures", partial(draw_figures, only=figures))
+        write_report(results, folder, meta=meta, figures=figures != ())
     return folder / "report.html"
 
 
@@ -47,6 +55,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(
         tmp_path_factory.mktemp("hostile"),
+        FEW,  # tests/plugins/test_figures.py and the kit draw every figure with hostile names
         arms=HOSTILE,
         problems=("</title></style><script>alert(2)</script>", "a" * 200, "javascript:alert(3)"),
         title="</title><script>alert(4)</script>",
@@ -121,7 +130,8 @@ def test_no_table_scrolls_sideways_on_a_desk(window: Browser, page: Path, tmp_pa
         "[...document.querySelectorAll('.scroll')].filter(each => each.scrollWidth > each.clientWidth + 1)"
         ".map(each => each.getAttribute('aria-label'))"
     )
-    many = written(tmp_path, arms=tuple(f"optimizer_{i}" for i in range(12)), problems=("two_moons", "xor"))
+    arms = tuple(f"optimizer_{i}" for i in range(12))
+    many = written(tmp_path, (), arms=arms, problems=("two_moons", "xor"))
     for wide in (page, many):
         window.open(wide)
         assert window.run(overflow) == []
@@ -204,8 +214,9 @@ def test_paper_is_white_also_in_the_dark_and_holds_every_table(window: Browser, 
     assert window.run(too_wide) == 0
 
 
-@pytest.mark.slow
+@pytest.mark.large
 def test_ten_thousand_trials_make_a_page_that_opens(window: Browser, tmp_path: Path) -> None:
+    """More seeds than tests/report/test_report.py's page of many arms and data sets, which opens too."""
     seeds, tune, rates = tuple(range(100, 125)), tuple(range(5)), (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
     names = tuple(f"arm_{i}" for i in range(10)), tuple(f"data_set_{i}" for i in range(20))
     results = make_results(*names, seeds, tune, rates, regression=())

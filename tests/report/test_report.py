@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from browser import CHROMIUM, browser
 from results_factory import asked, make_results
 
 from anncore.report import summary, write_report
@@ -76,6 +77,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+two_figures = partial(draw_figures, only=("leaderboard", "lr_sensitivity"))
+
+
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hostile")
@@ -86,15 +90,16 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         status=lambda p, a, s: "failed" if a == HOSTILE[1] and s == 100 else "ok",
     )
     results = asked(results, text="```\n<script>alert(4)</script>\n````\n")
-    write_report(results, folder, meta={"command": "<b>x</b>"})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("anncore.report.write.draw_figures", two_figures)
+        write_report(results, folder, meta={"command": "<b>x</b>"})
     return folder
 
 
 @pytest.fixture
 def few_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw two figures, where it is not figures that are tested: they take most of a report's time."""
-    two = partial(draw_figures, only=("leaderboard", "lr_sensitivity"))
-    monkeypatch.setattr("anncore.report.write.draw_figures", two)
+    monkeypatch.setattr("anncore.report.write.draw_figures", two_figures)
 
 
 def test_everything_is_written(folder: Path) -> None:
@@ -106,11 +111,17 @@ def test_everything_is_written(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_reports_of_the_same_results_are_the_same_bytes(folder: Path, tmp_path: Path) -> None:
-    write_report(sweep(), tmp_path, meta={"command": "annx sweep x.toml", "versions": {"numpy": "2.4"}})
-    for path in folder.rglob("*"):
-        if path.is_file():
-            assert path.read_bytes() == (tmp_path / path.relative_to(folder)).read_bytes(), path.name
+def test_two_reports_of_the_same_results_are_the_same_bytes(tmp_path: Path, few_figures: None) -> None:
+    """Of two figures; the kit draws every figure twice."""
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder in (one, other):
+        write_report(sweep(), folder, meta={"command": "annx sweep x.toml", "versions": {"numpy": "2.4"}})
+    names = [path.relative_to(one) for path in one.rglob("*") if path.is_file()]
+    assert {"report.html", "report.md", "report.json", "leaderboard.svg", "lr_sensitivity.png"} <= {
+        name.name for name in names
+    }
+    for name in names:
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
 
 
 @pytest.mark.slow
@@ -375,7 +386,7 @@ def test_a_mixture_with_the_paper_is_the_same_mixture_in_the_dark() -> None:
 
 
 @pytest.mark.slow
-def test_a_page_of_very_many_arms_and_data_sets_stays_below_5_mb(tmp_path: Path) -> None:
+def test_a_page_of_very_many_arms_and_data_sets_stays_below_5_mb_and_opens(tmp_path: Path) -> None:
     """Of 25 arms on 40 data sets: 12,000 comparisons, and figures of forty panels."""
     arms, problems = [f"arm{i}" for i in range(25)], [f"set{i}" for i in range(40)]
     results = make_results(arms=arms, problems=problems, seeds=(100, 101), rates=(0.01, 0.1), steps=50)
@@ -387,6 +398,11 @@ def test_a_page_of_very_many_arms_and_data_sets_stays_below_5_mb(tmp_path: Path)
     captions = [table.caption for table in sections(report)[0].tables]
     assert "Of 300 pairs those of arm24; report.json has all." in captions[0]
     assert len(sections(report)[0].tables[0].rows) == 24
+    if CHROMIUM is not None:
+        with browser(tmp_path / "profile") as window:
+            window.open(tmp_path / "report.html", width=390)
+            assert window.run("document.documentElement.scrollWidth") <= 390
+            assert not re.search(r"request|error", " ".join(window.complaints()))
 
 
 def test_tables_show_their_denominators_and_methods_say_what_was_done(folder: Path) -> None:
