@@ -27,6 +27,7 @@ from anncore.contract.kinds import (
 
 # Axes of an array (T, N, D) while tracing: primes, so that a constant shows what it is made of.
 TRIALS, EXAMPLES, UNITS = 2, 1009, 13
+LONGEST = 400  # operations of a derivative that is written out; a loop of 50 turns has thousands
 
 
 class _Case(NamedTuple):
@@ -121,6 +122,9 @@ def _printed(component: Any, case: _Case) -> Printed:
         [part] = gradients(made, seed, symbols[:1])
     except Underivable as error:
         raise Underivable(error.what, error.where, component.name, error.instead) from None
+    operations = len(ordered([part.node])) if hasattr(part, "node") else 0
+    if operations > LONGEST:
+        return Printed(f"a formula of {operations} operations, too long to be written here", {})
     lengths = {"N": EXAMPLES, "D": UNITS}
     result = (made.node, "f(z)") if case.by == "f'(z)" else None
     return printed(0.0 if part is None else part, names, lengths, result)

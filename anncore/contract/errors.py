@@ -49,6 +49,9 @@ IN_PYTHON = {  # arguments of the functions by the options of the command line
     "retry-failed": "retry_failed=True",
     "until-decided": "until_decided=True",
     "unchecked": "unchecked=True",
+    "shard": "shard=...",
+    "scheduler-file": "scheduler_file=...",
+    "scheduler": "scheduler=...",
 }
 _OPTION = re.compile(rf"(?<![\w-])--({'|'.join(IN_PYTHON)})(?![\w-])")
 

@@ -192,8 +192,10 @@ def read_experiment(source: Source, options: ReadOptions, registry: Registry | N
 
 def _suite(document: Document, registry: Registry, options: ReadOptions) -> ProblemList | None:
     """Put the file's suite into the document; without it, all that follows would seem wrong."""
+    before = len(document.mistakes.errors)
     suite = document.mistakes.attempt(lambda: put_suite(document, registry, options.suite), None)
-    document.mistakes.raise_all()
+    if len(document.mistakes.errors) > before:
+        document.mistakes.raise_all()
     return suite
 
 

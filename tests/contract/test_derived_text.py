@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -117,6 +118,11 @@ def test_what_cannot_be_derived_says_so() -> None:
         ComponentError, match=r"^made: np.linalg.svd has no known derivative \(test_derived_text"
     ):
         lines(lambda self, z: z * np.linalg.svd(z)[1][..., :1, None])
+
+
+def test_a_long_loop_is_counted_and_not_written_out() -> None:
+    (line,) = derivative_lines(REGISTRY.get("objective", "recurrent_wall").cls)
+    assert re.fullmatch(r"∂f/∂x = a formula of \d{3,4} operations, too long to be written here", line)
 
 
 def test_every_derived_gradient_of_ours_can_be_shown() -> None:

@@ -187,7 +187,7 @@ def test_seeds_of_one_data_set_have_equal_shapes(registry: Registry, name: str) 
 
 def test_inspect_tells_task_and_shapes(registry: Registry) -> None:
     summary = inspect(part(registry, "digits"), Split(), 0, 0, registry)
-    assert summary == ("multiclass", 64, 10, 1797 - 2 * 359, 359, 359, False)
+    assert summary == ("multiclass", 64, 10, 1797 - 2 * 359, 359, 359, False, "")
 
 
 def test_a_given_test_split_is_kept_in_order() -> None:

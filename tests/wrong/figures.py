@@ -60,7 +60,7 @@ def opens_a_window(self: Any, data: Any) -> Any:
 
 FIGURES = [
     wrong("figure", "attributes", "question must end with a question mark", question="Who wins"),
-    wrong("figure", "attributes", "section must be one of leaderboard", section="leader"),
+    wrong("figure", "attributes", "section must be one of success", section="leader"),
     wrong("figure", "drawing", "draws nothing for a tuned sweep", draw=nothing),
     wrong("figure", "drawing", "must return a Drawing, a sentence or None, got <class 'int'>", draw=a_number),
     wrong("figure", "drawing", "title is empty", draw=untitled),
