@@ -129,7 +129,7 @@ def test_a_sweep_prints_its_answer_and_fills_its_folder(first_sweep: tuple[Path,
     names = {path.name for path in (place / "reports" / "x").iterdir()}
     assert names == {
         *("report.html", "report.md", "report.json", "figures", "trials.csv", "curves.csv.gz"),
-        *("experiment.toml", "plan.json", "env.json", "annx.log", "trials.sqlite"),
+        *("experiment.toml", "plan.json", "env.json", "annx.log", "trials.sqlite", "looks.json"),
     }
 
 
