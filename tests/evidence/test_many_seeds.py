@@ -190,6 +190,7 @@ def test_the_methods_say_where_the_test_is_an_approximation_and_how_good(seeds: 
         "rounds": None,
         "control": None,
         "unit": "data set",
+        "scope": {},
     }
     exact = "The unit is the seed. Exact Wilcoxon signed-rank test on the paired differences"
     near = "Wilcoxon signed-rank test (saddlepoint approximation, within 0.3% of the exact p) on the paired"
