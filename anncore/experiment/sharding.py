@@ -54,7 +54,7 @@ class Shard:
         if self.count > units:
             what = "pairs of arm and problem, each tuned as a whole" if tuned else "trials"
             raise ExperimentError(
-                f"{experiment.file}: --shard {self} divides {units} {what}; divide them by {units} at most."
+                f"{experiment.file}: shard {self} divides {units} {what}; divide them by {units} at most."
             )
 
     def trials(self, plan: Plan, trials: Iterable[Trial]) -> Iterator[Trial]:

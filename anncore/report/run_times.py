@@ -150,7 +150,7 @@ def methods_text(content: Mapping[str, Any]) -> str:
         f"median over arms of the first evaluation, the best is {best}. All arms have the same targets. A "
         "run time is the number of steps at the first evaluation at or beyond a target; between evaluations "
         "nothing is interpolated, and what is met before the first step counts as one. A diverged trial "
-        "meets no target; one that failed or has not run is not known, and blocks a claim as elsewhere. The "
+        "meets no target; one that failed or has no result is not known, and blocks a claim as elsewhere. The "
         "curve is the share of all targets of all "
         f"seeds{' and ' + content['problem_unit'] if len(content['problems']) > 1 else ''} that are met "
         "within so many steps (Hansen et al. 2021, 2022). The area above it, on the logarithm of steps, is "

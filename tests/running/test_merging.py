@@ -95,8 +95,8 @@ def test_what_is_no_shard_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("more", "shard", "reason"),
     [
-        (TWO_SETS, "1/5", r"--shard 1/5 divides 4 pairs of arm and problem, .* by 4 at most"),
-        (UNTUNED, "1/7", r"--shard 1/7 divides 6 trials; divide them by 6 at most"),
+        (TWO_SETS, "1/5", r"shard 1/5 divides 4 pairs of arm and problem, .* by 4 at most"),
+        (UNTUNED, "1/7", r"shard 1/7 divides 6 trials; divide them by 6 at most"),
         (TUNED + "search.widen = true\n", "1/2", r"widen looks at all arms"),
         (TUNED + "[rounds]\n", "1/2", r"rounds look at all results"),
     ],
