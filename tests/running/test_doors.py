@@ -63,7 +63,7 @@ def guide_files(folder: Path) -> list[str]:
         name = re.findall(r"def annx_(\w+)\(", code)[0]
         (folder / f"{name}.py").write_text(code, encoding="utf-8")
         names.append(f"{name}.py")
-    assert len(names) == 7
+    assert len(names) == 8
     return names
 
 
