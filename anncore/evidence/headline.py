@@ -166,8 +166,22 @@ def _of_many(compared: Sequence[Comparison], where: str, asked: Asked) -> str:
         return f"{leaders[0]} beats every other arm {where}{by}."
     lead = f"{joined(leaders)} {'leads' if len(leaders) == 1 else 'lead'} {where}"
     apart = f"; {_among(compared, leaders)}" if len(leaders) > 1 else ""
+    return f"{lead}: {joined(losers)} {_beaten(wins, leaders, losers)}{by}{apart}."
+
+
+def _beaten(wins: Sequence[Comparison], leaders: Sequence[str], losers: Sequence[str]) -> str:
+    """Write "is beaten" where every leader beats all of the losers, else by whom they are."""
     is_ = "is" if len(losers) == 1 else "are"
-    return f"{lead}: {joined(losers)} {is_} beaten{by}{apart}."
+    by = {
+        arm: [leader for leader in leaders if any((c.a, c.b) == (leader, arm) for c in wins)]
+        for arm in losers
+    }
+    if all(by[arm] == list(leaders) for arm in losers):
+        return f"{is_} beaten"
+    some = by[losers[0]]
+    if some and all(by[arm] == some for arm in losers):
+        return f"{is_} beaten by {joined(some)}"
+    return f"{is_} beaten{', each' if len(losers) > 1 else ''} by at least one arm"
 
 
 def _involved(compared: Sequence[Comparison], asked: Asked) -> list[str]:

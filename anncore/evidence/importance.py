@@ -117,7 +117,11 @@ def coded(frame: pd.DataFrame) -> Codes:
     """Return the configurations of a frame, a column per hyperparameter, those that vary."""
     names, places, values, weights = [], [], [], []
     for name in frame.columns:
-        column = ["–" if value is None or value != value else value for value in frame[name].tolist()]
+        # The missing value of a column of booleans or integers is neither true nor false.
+        column = [
+            "–" if gone else value
+            for value, gone in zip(frame[name].tolist(), frame[name].isna(), strict=True)
+        ]
         known = list(dict.fromkeys(column))
         if len(known) < 2:
             continue

@@ -21,6 +21,7 @@ from anncore.evidence.results import Results
 from anncore.evidence.study import Study, blocked_arms
 from anncore.evidence.verdicts import Comparison, Pair, judge
 from anncore.report.build import build_report, plain
+from anncore.report.suites import train_settings
 from anncore.running.run_folder import RunFolder, load_run
 
 SCHEMA = 1
@@ -144,7 +145,7 @@ def _experiment(run: Side) -> dict[str, Any]:
     seeds = {"tune": experiment.tune_seeds, "report": experiment.report_seeds, "sweep": experiment.sweep_seed}
     return {
         **own,
-        "train": experiment.train.to_json(),
+        "train": train_settings(experiment),
         "split": asdict(experiment.split),
         "seeds": seeds,
         "select": experiment.select._asdict(),

@@ -228,6 +228,6 @@ def trials_table(trials: pd.DataFrame, content: Mapping[str, Any]) -> Table:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value or "–"
-    if value is None or value != value:
+    if value is None or str(value) == "<NA>" or value != value:
         return "–"
     return words.plain_number(value) if isinstance(value, float) else str(value)

@@ -346,7 +346,7 @@ def _rows(table: pd.DataFrame, names: Mapping[str, str], column: str) -> pd.Data
 
 def _text(value: Any) -> str:
     """Return a cell as text, "" for nothing; whole numbers without a fraction."""
-    if value is None or value != value:
+    if value is None or str(value) == "<NA>" or value != value:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))

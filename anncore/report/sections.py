@@ -115,7 +115,7 @@ def _cell(value: Any) -> str:
     """Return a cell as text: numbers with three digits, a dash for what is not there."""
     if isinstance(value, np.generic):
         value = value.item()
-    if value is None or value != value:
+    if value is None or str(value) == "<NA>" or value != value:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"

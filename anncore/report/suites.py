@@ -50,3 +50,16 @@ def span(numbers: Sequence[int], unit: str) -> str:
     """Return "500 steps", or "200 to 1,000 steps" where problems differ."""
     low, high = min(numbers), max(numbers)
     return counted(high, unit) if low == high else f"{low:,} to {counted(high, unit)}"
+
+
+def train_settings(experiment: Any) -> dict[str, Any]:
+    """Return [train] as trials used it: a list of values for a key in which a suite's problems differ."""
+    tables = [train.to_json() for train in experiment.every_train]
+    settings: dict[str, Any] = {}
+    for key in dict.fromkeys(key for table in tables for key in table):
+        values: list[Any] = []
+        for table in tables:
+            if table.get(key) is not None and table[key] not in values:
+                values.append(table[key])
+        settings[key] = (values or [None])[0] if len(values) < 2 else values
+    return settings

@@ -89,6 +89,15 @@ def test_who_leads_is_who_nobody_beats() -> None:
     assert alone.startswith("adam beats every other arm on churn, test loss ")
 
 
+def test_who_is_not_beaten_by_every_leader_has_its_winners_named() -> None:
+    sgd = [1 + x for x in SURE]
+    wide = [0.6 + 8 * x for x in DOUBT]  # between the two, so scattered that it is told apart from neither
+    text = answer({"churn": costs(adam=NOTHING, sgd=sgd, rmsprop=wide)})
+    assert text.startswith("adam and rmsprop lead on churn: sgd is beaten by adam, test loss ")
+    twice = answer({"churn": costs(adam=NOTHING, sgd=sgd, sgd_too=[2 + x for x in SURE], rmsprop=wide)})
+    assert ": sgd and sgd_too are beaten" in twice
+
+
 def test_a_rank_that_is_noise_does_not_lead() -> None:
     text = answer({"churn": costs(a=NOTHING, b=DOUBT, c=DOUBT[::-1])})
     assert text.startswith(

@@ -148,6 +148,8 @@ def test_values_of_any_type_are_told_apart() -> None:
     assert codes.names == ("u", "v")
     assert codes.values == ((True, False, "–"), (0.1, "–", 2.0))
     assert not codes.whole
+    nullable = pd.DataFrame({"u": pd.array([True, None, False, None], "boolean"), "v": [1, 2, 3, 4]})
+    assert coded(nullable).values[0] == (True, "–", False)
 
 
 @pytest.mark.slow

@@ -69,6 +69,23 @@ def test_two_arms_on_several_data_sets_have_a_row_for_each() -> None:
     assert [label.get_text() for label in ax.get_yticklabels()] == ["xor", "iris", "wine", "all data sets"]
 
 
+def test_an_axis_that_reaches_both_ways_has_a_number_on_either_side() -> None:
+    # Ratios of 0.55 and 1.75: of 0.5, 1 and 2 the axis would hold two, none of them above 0.
+    ratios = {"xor": 0.55, "iris": 1.75}
+    sheet = shown(
+        arms=("a", "b"),
+        problems=tuple(ratios),
+        score=lambda problem, arm, seed: (
+            (ratios[problem] if arm == "b" else 1.0) * (1 + 0.1 * (seed % 5)) * (1 + 0.001 * (seed % 3))
+        ),
+    )
+    low, high = sheet.figure.axes[0].get_xlim()
+    places = [x for x in sheet.figure.axes[0].get_xticks() if low <= x <= high]
+    assert min(places) < 0.999
+    assert max(places) > 1.001
+    assert any(abs(x - 1) < 1e-9 for x in places)
+
+
 def test_data_sets_beyond_those_that_a_phone_shows_are_counted_and_not_chosen_by_their_outcome() -> None:
     problems = tuple(f"set{i:02d}" for i in range(12))
     made = shown(drawing.PHONE, arms=("a", "b"), problems=problems, score=scored(a=0.5, b=0.6))

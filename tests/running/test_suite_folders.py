@@ -88,3 +88,8 @@ def test_plan_report_and_methods_name_the_suite(run: Run) -> None:
     assert "the suite two, version 7, of" in said["Suite"]
     assert "Its groups: borders (1) and curves (1)." in said["Suite"]
     assert "Every trial trains for 3 steps or 2 epochs on batches of 8 and 32" in said["Training"]
+
+
+def test_provenance_has_what_the_suite_trains_with_and_not_the_defaults(run: Run) -> None:
+    train = run.findings["provenance"]["train"]
+    assert (train["steps"], train["epochs"], train["batch_size"]) == (3, 2, [8, 32])

@@ -311,7 +311,9 @@ def _axis(ax: Any, panel: _Panel, low: float, high: float) -> None:
     room = ax.get_position().width * ax.figure.get_figwidth()
     if panel.scale == "log":
         drawing.log_axis(ax.xaxis, at(low), at(high), 4 if room < 3 else 6)
-        if high - low < math.log(3):  # even steps in per cent are easier to read than those of ratios
+        shown = [ratio for ratio in ax.xaxis.get_majorticklocs() if at(low) <= ratio <= at(high)]
+        # Even steps in per cent are easier to read, and leave no side of a narrow axis without a number.
+        if high - low < math.log(3) or len(shown) < 3:
             ax.xaxis.set_major_locator(FixedLocator(_percents(low, high, 4 if room < 3 else 7)))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: _ratio_text(ratio)))
         unit = "change"

@@ -73,7 +73,9 @@ class LRSensitivity(Figure):
             subtitle += f" Not shown: arms tuned by {joined(others)}."
         problems, left_out = drawing.shown_problems(report, problems, data.width)
         subtitle += left_out
-        left, gap, low, height = 0.62, 0.5, 0.5, 1.75
+        scales = {_is_log([row for row in rows if row["problem"] == problem]) for problem in problems}
+        # Where scales differ every panel has a label of its own, which needs more room beside its neighbour.
+        left, gap, low, height = 0.62, 0.5 if len(scales) < 2 else 0.75, 0.5, 1.75
         columns, width = drawing.fit_columns(len(problems), 4, data.width - left - 0.2, 1.6, gap)
         width = width if len(problems) == 1 else min(4.0, width)
         lines = math.ceil(len(problems) / columns)
