@@ -48,7 +48,7 @@ MOST_OPEN_PARTS = 4  # problems; of more, the tables of each are folded
 MOST_FAILURES = 100
 MOST_PAIRS = 120  # of arms: sixteen's; more rows are read by programs
 MOST_FACTORIALS = 6  # problems, each with tables of its own
-MOST_METRICS = 2  # beside the scores; more make a table too wide for a page
+MOST_METRICS = 1  # beside the scores; more make a table too wide for a page
 NUMERIC = re.compile(
     r"^(p\s)?[<*]?\s?[−+-]?[.\d∞–]|^never$|^floor at |^nothing to choose from$|^(not run|left out)\b"
 )
