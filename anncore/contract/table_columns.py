@@ -181,6 +181,11 @@ class ColumnReader:
         codes[[text not in none for text, _ in self.cells(i)]] = classes.places
         return codes, Column("category", classes.names)
 
+    def is_negative(self, text: str) -> bool:
+        """Tell whether a cell is a finite number below zero."""
+        value = cells.number(text, self.decimal)
+        return value is not None and -math.inf < value < 0
+
     def numbers(self, i: int, way_out: str) -> Array | None:
         """Return a column's numbers, or None with a mistake."""
         name = self.table.header[i]

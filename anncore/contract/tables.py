@@ -104,7 +104,7 @@ class TableReading:
             rows["groups"] = cells.classes_of(
                 [text for text, _ in self._columns.cells(roles.group)], self._columns.decimal
             ).places
-        if roles.weight is not None and self._columns.check_missing(roles.weight):
+        if roles.weight is not None:
             weights = self._weights(roles.weight)
             rows |= {} if weights is None else {"weights": weights}
         if roles.split is not None:
@@ -126,18 +126,18 @@ class TableReading:
             )
 
     def _weights(self, i: int) -> Array | None:
-        weights = self._columns.numbers(i, "a weight is a number of at least 0")
-        if weights is None:
-            return None
-        negative = [cell for cell, weight in zip(self._columns.cells(i), weights, strict=True) if weight < 0]
+        """Return the weights; whatever is wrong with them is noted at once."""
+        whole = self._columns.check_missing(i)
+        numbers = self._columns.numbers(i, "a weight is a number of at least 0")
+        negative = [cell for cell in self._columns.cells(i) if self._columns.is_negative(cell[0])]
         if negative:
             self.mistakes.append(
                 f"weight {self.table.header[i]!r} must be at least 0, got "
                 f"{cells_shown(negative, self.table.unit)}"
             )
-        elif not weights.any():
+        elif whole and numbers is not None and not numbers.any():
             self.mistakes.append(f"weight {self.table.header[i]!r} is 0 in every row; nothing would count")
-        return weights
+        return numbers if whole else None
 
     def _fixed(self, i: int) -> dict[str, Array]:
         """Return the rows that a column puts into validation and test."""

@@ -182,8 +182,8 @@ def card(results: Results, challenge: Challenge) -> dict[str, Any]:
 
 def _arms(study: Study, one: Standing) -> list[dict[str, Any]]:
     """Return a row per arm, in the order of mean ranks; those without a rank come last."""
-    trials = study.trials
-    diverged = trials[trials["status"] == "diverged"].groupby("label").size().to_dict()
+    # An arm that diverged with every configuration has no report trials: its costs say so, its trials do not.
+    costs = [study.costs(problem) for problem in study.problems]
     order = sorted(study.arms, key=lambda arm: (math.isnan(one.ranks[arm]), one.ranks[arm]))
     rows = []
     for arm in order:
@@ -201,7 +201,7 @@ def _arms(study: Study, one: Standing) -> list[dict[str, Any]]:
                     "high": None if pair is None else pair.high if ahead else -pair.low,
                     "scale": one.scale,
                     "p": None if pair is None else pair.p,
-                    "diverged": int(diverged.get(arm, 0)),
+                    "diverged": sum(int((table[arm] == math.inf).sum()) for table in costs),
                     "trials": len(study.problems) * len(study.seeds),
                     "why": one.blocked.get(arm, ""),
                 }
@@ -302,7 +302,7 @@ def arm_rows(content: Mapping[str, Any]) -> list[list[str]]:
                 "–" if row["mean_rank"] is None else number(row["mean_rank"]),
                 verdict + (f" ({printable(row['why'])})" if row["why"] else ""),
                 *_difference(row),
-                str(row["diverged"]) if row["diverged"] else "",
+                f"{row['diverged']} of {counted(row['trials'], 'trials')}" if row["diverged"] else "",
             ]
         )
     return rows

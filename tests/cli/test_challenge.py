@@ -232,6 +232,22 @@ def test_a_finished_arm_that_lacks_a_trial_is_no_evidence(results: Results) -> N
     assert content["of"] == 2
 
 
+def test_an_arm_that_diverged_with_every_configuration_is_said_to_diverge(results: Results) -> None:
+    import dataclasses
+
+    mine = results.trials["arm"] == "mine"
+    trials = results.trials[~mine | (results.trials["phase"] == "tune")].copy()
+    trials.loc[trials["arm"] == "mine", "status"] = "diverged"
+    selection = results.selection.copy()
+    selection.loc[selection["arm"] == "mine", "n_ok"] = 0
+    diverged = dataclasses.replace(results, trials=trials, selection=selection)
+    content = card(diverged, Challenge("mine", "mine:mine 1", "optimizer"))
+    row = next(row for row in content["arms"] if row["arm"] == "mine")
+    assert row["diverged"] == row["trials"] > 0
+    shown = next(texts for texts in cards.arm_rows(content) if texts[0] == "mine")
+    assert shown[-1] == f"{row['trials']} of {row['trials']} trials"
+
+
 def test_the_field_knows_what_is_stale_whose_arm_is_the_newcomer_and_what_it_lacks(results: Results) -> None:
     class Path_:
         parent = Path("field/optimizer")

@@ -254,3 +254,13 @@ def test_all_mistakes_come_at_once() -> None:
         "id 'who' must name each row alone",
         "weight 'w' must be at least 0",
     ]
+
+
+def test_a_missing_weight_hides_no_other_mistake_of_the_weights() -> None:
+    changes = [(1, 3, ""), (2, 3, "-1"), (3, 3, "inf")]
+    lines = refused(HEADER, *rows(*changes), **ROLES, drop=["part"])
+    assert [line.split(";")[0] for line in lines] == [
+        "a value is missing in column 'w', first on line 3",
+        "column 'w' must hold finite numbers, got 'inf' on line 5",
+        "weight 'w' must be at least 0, got '-1' on line 4",
+    ]
