@@ -22,6 +22,7 @@ from anncore.evidence.units import metric_words
 from anncore.experiment.success import success_rule
 from anncore.report import words
 
+TOO_FEW = "too few seeds"
 RISK_SOURCES = ("Conover (1999), Practical nonparametric statistics, 3rd ed., section 3.2.",)
 LEVEL_SOURCES = ("Hartigan & Hartigan (1985), The dip test of unimodality, Annals of Statistics 13(1).",)
 
@@ -120,7 +121,7 @@ def decile(content: Mapping[str, Any], problem: str, arm: str, measure: Mapping[
     if row is None or not row["n"]:
         return "–", None
     if row["n"] < FEWEST:
-        return "too few seeds", None
+        return TOO_FEW, None
     if row["diverged"]:
         return "diverged", math.inf
     text, low, high = words.value(row["value"], measure), row["low"], row["high"]

@@ -48,7 +48,7 @@ MOST_OPEN_PARTS = 4  # problems; of more, the tables of each are folded
 MOST_FAILURES = 100
 MOST_PAIRS = 120  # of arms: sixteen's; more rows are read by programs
 MOST_FACTORIALS = 6  # problems, each with tables of its own
-MOST_METRICS = 1  # beside the scores; more make a table too wide for a page
+MOST_METRICS = 0  # beside the scores; more make a table too wide for a page
 NUMERIC = re.compile(
     r"^(p\s)?[<*]?\s?[−+-]?[.\d∞–]|^never$|^floor at |^nothing to choose from$|^(not run|left out)\b"
 )
@@ -422,6 +422,8 @@ def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
     others = list(dict.fromkeys(name for row in board for name in row["metrics"]))
     center = "geometric mean" if measure["scale"] == "log" else "mean"
     tiers = len(board) > 1 and all("tier" in row for row in board)  # a report of an older annx has none
+    deciles = [surely.decile(content, problem, row["arm"], measure) for row in board]
+    surest = any(text != surely.TOO_FEW for text, _ in deciles)
     header = [
         "arm",
         *(["tier"] if tiers else []),
@@ -431,13 +433,13 @@ def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
         "95 % interval",
         "median",
         "IQM",
-        "worst decile",
+        *(["worst decile"] if surest else []),
         "ok",
     ]
     metrics = [[Cell(words.metric(row, name, content.get("shares", ()))) for name in others] for row in board]
     names = [metric_words(name, content["unit"]) for name in others]
     rows, ranked = [], words.is_ranked(content, problem)
-    for row in board:
+    for row, decile in zip(board, deciles, strict=True):
         rows.append(
             [
                 Cell(row["arm"]),
@@ -448,20 +450,21 @@ def _boards(content: Mapping[str, Any], problem: str) -> list[Table]:
                 Cell(words.spread(row, measure), row["low"]),
                 Cell(words.value(row["median"], measure), row["median"]),
                 Cell(words.value(row["iqm"], measure), row["iqm"]),
-                Cell(*surely.decile(content, problem, row["arm"], measure)),
+                *([Cell(*decile)] if surest else []),
                 Cell(words.share(row["ok"], row["n"])),
             ]
         )
+    sure = "" if surest else f" There are {surely.TOO_FEW} for a worst decile."
     if len(others) > MOST_METRICS:
         further = [[Cell(row["arm"]), *cells] for row, cells in zip(board, metrics, strict=True)]
         caption = f"Further metrics on {problem}: plain means of the trials that finished."
         return [
-            table(f"Scores on {problem}.", header, rows, "scores"),
+            table(f"Scores on {problem}.{sure}", header, rows, "scores"),
             table(caption, ["arm", *names], further, "further-metrics"),
         ]
     caption = f"Scores on {problem}; further metrics are plain means." if others else f"Scores on {problem}."
     every = [[*row, *cells] for row, cells in zip(rows, metrics, strict=True)]
-    return [table(caption, [*header, *names], every, "scores")]
+    return [table(f"{caption}{sure}", [*header, *names], every, "scores")]
 
 
 def _speed(content: Mapping[str, Any]) -> Section | None:

@@ -82,7 +82,7 @@ def test_of_twenty_seeds_no_order_is_claimed_but_the_decile_stands_in_the_table(
 def test_of_nine_seeds_there_is_no_decile() -> None:
     assert all(math.isnan(risk.value) for risk in risks(Study(run(9))))
     content = plain(build_report(run(9), {}))
-    assert render_markdown(content).count("too few seeds |") == 2
+    assert render_markdown(content).count("There are too few seeds for a worst decile.") == 1
     assert "Worst decile" not in {paragraph["title"] for paragraph in content["methods"]["paragraphs"]}
 
 
