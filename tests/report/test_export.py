@@ -273,7 +273,8 @@ def test_every_table_of_the_report_has_a_file_of_its_own() -> None:
         *("sensitivity", "budget", "selection", "failed-trials", "provenance", "trials", "preview"),
         *("speed", "speed-differences", "speed-by-problem"),
     }
-    single = {f"{name}-{problem}" for name in ("scores", "differences") for problem in ("two_moons", "wine")}
+    each = ("scores", "further-metrics", "differences")
+    single = {f"{name}-{problem}" for name in each for problem in ("two_moons", "wine")}
     assert {name.removesuffix(".tex") for name in files} == whole | single
 
     def count(sections: Any) -> int:
