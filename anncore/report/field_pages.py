@@ -285,11 +285,19 @@ def board_page(field: Field, table: Board, registry: Registry) -> Page:
             f"{_named(circle)} beat one another in a circle, so they share a tier."
             for circle in table.circles
         ),
-        *(f"{arm} has no place: {reason}" for arm, reason in table.without.items()),
+        *(f"{arm} has no place: {no_place(field, arm, why)}." for arm, why in table.without.items()),
         *_provenance([field], registry),
     ]
     title = f"{kind.capitalize()}s on {suite}"
     return Page(title, sentence, [Table("Arms by tier.", BOARD_COLUMNS, rows)], notes)
+
+
+def no_place(field: Field, arm: str, reason: str) -> str:
+    """Return why an arm has no place: where it diverged at every rate as it was tuned, else the reason."""
+    trials = field.trials
+    tried = {*trials.loc[trials["arm"] == arm, "problem"], *field.meta[arm].get("skipped", {})}
+    lost = [problem for problem in dict.fromkeys(trials["problem"]) if problem not in tried]
+    return f"it diverged at every rate on {_some(lost)}" if lost else reason
 
 
 def _rates(protocol: Protocol) -> str:
