@@ -21,6 +21,7 @@ from anncore.cli.options import (
     run_options,
 )
 from anncore.contract.standard_output import kept_for_results
+from anncore.report.printable import printable
 
 if TYPE_CHECKING:
     from anncore.contract.registry import Registered, Registry
@@ -243,6 +244,16 @@ def _say_who(prepared: Prepared) -> None:
             say(f"{counted(len(reasons), what)} left out, such as {first}: {reason}", err=True)
 
 
+def _unplaced(results: Results, newcomer: str) -> str:
+    """Return why nothing was scored: no configuration of any arm ended well as it was tuned."""
+    statuses = results.trials.loc[results.trials["arm"] == newcomer, "status"]
+    diverged = int((statuses == "diverged").sum())
+    return printable(
+        f"{newcomer} has no place: none of its {counted(len(statuses), 'tuning trial')} ended well "
+        f"({diverged} diverged), so there is nothing to score and no card. 'annx check' tries the component."
+    )
+
+
 def _concluded(results: Results, prepared: Prepared, folder: Path, output: OutputOptions) -> int:
     """Write the card, say the sentence, and return the exit code."""
     from anncore.cli.conclusion import say_how_it_ended, say_what_went_wrong
@@ -261,6 +272,8 @@ def _concluded(results: Results, prepared: Prepared, folder: Path, output: Outpu
         if content is not None:
             say(content["sentence"])
             say(f"Card: {files[0]}")
+        elif not results.stopped:
+            say(_unplaced(results, prepared.challenge.newcomer))
         say_how_it_ended(results)
     if results.stopped == "interrupted":
         return INTERRUPTED

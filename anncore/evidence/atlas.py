@@ -59,6 +59,12 @@ class Atlas(NamedTuple):
         """Return on how many pathologies an arm has an outcome."""
         return sum(self.cells[arm, problem].outcome == outcome for problem in self.problems)
 
+    @property
+    def leaders(self) -> tuple[str, ...]:
+        """The arms that pass the most pathologies; none where no arm passes any."""
+        most = max((self.number(arm, "passes") for arm in self.arms), default=0)
+        return tuple(arm for arm in self.arms if most and self.number(arm, "passes") == most)
+
     def passed_by(self, problem: str) -> int:
         """Return how many arms pass a pathology."""
         return sum(self.cells[arm, problem].outcome == "passes" for arm in self.arms)

@@ -11,6 +11,7 @@ import numpy as np
 from anncore.evidence import stats
 from anncore.evidence.measures import shared_rope
 from anncore.evidence.study import Study, blocked_arms, by_data_set
+from anncore.evidence.tiers import tiers_of
 from anncore.evidence.verdicts import compare
 
 if TYPE_CHECKING:
@@ -21,14 +22,16 @@ if TYPE_CHECKING:
 class Board:
     """Arms by tier, and within a tier by mean rank.
 
-    tier: from 1. beaten_by: by arm those that beat it. without: arms that have no tier, with the reason.
-    diverged: how many of an arm's trials did. units: how many data sets; pairs: how many comparisons.
+    tier: from 1. beaten_by: by arm those that beat it. circles: arms that beat one another in turn and so
+    share a tier. without: arms that have no tier, with the reason. diverged: how many of an arm's trials
+    did. units: how many data sets; pairs: how many comparisons.
     """
 
     arms: tuple[str, ...]
     tier: Mapping[str, int]
     mean_rank: Mapping[str, float]
     beaten_by: Mapping[str, tuple[str, ...]]
+    circles: tuple[tuple[str, ...], ...]
     without: Mapping[str, str]
     diverged: Mapping[str, int]
     metrics: tuple[str, ...]
@@ -46,19 +49,18 @@ def board_of(study: Study) -> Board:
     placed = [arm for arm in study.arms if arm not in without]
     rope = shared_rope(list(study.measures.values()), scale)
     pairs = compare(costs[placed], unit=study.unit, scale=scale, rope=rope)
-    wins = {(pair.a, pair.b) for pair in pairs if pair.verdict == "better"}
     mean_rank = dict(zip(placed, _mean_ranks(costs[placed]), strict=True))
-    tier = tiers(placed, wins)
-    order = sorted(placed, key=lambda arm: (tier[arm], mean_rank[arm], arm))
+    table = tiers_of(sorted(placed, key=lambda arm: (mean_rank[arm], arm)), pairs, {})
     trials = study.trials
     diverged = trials[trials["status"] == "diverged"].groupby("label").size().to_dict()
     return Board(
-        tuple(order),
-        tier,
+        tuple(table.order),
+        {arm: number for number, tier in enumerate(table.tiers, 1) for arm in tier},
         mean_rank,
-        {arm: tuple(other for other in order if (other, arm) in wins) for arm in order},
+        table.beaten_by,
+        table.circles,
         without,
-        {arm: int(diverged.get(arm, 0)) for arm in order},
+        {arm: int(diverged.get(arm, 0)) for arm in table.order},
         tuple(dict.fromkeys(measure.label for measure in study.measures.values())),
         len(costs),
         len(pairs),
@@ -68,30 +70,3 @@ def board_of(study: Study) -> Board:
 def _mean_ranks(costs: pd.DataFrame) -> list[float]:
     rows: Any = [stats.ranks(row) for row in costs.to_numpy(float)]
     return [float(rank) for rank in np.mean(rows, axis=0)]
-
-
-def tiers(arms: list[str], wins: set[tuple[str, str]]) -> dict[str, int]:
-    """Return by arm its tier: the first is beaten by nobody, the next by nobody of those that are left.
-
-    Arms that beat one another in a circle share a tier.
-    """
-    above = {arm: _above(arm, wins) for arm in arms}
-    tier: dict[str, int] = {}
-    left, number = list(arms), 1
-    while left:
-        top = [arm for arm in left if all(arm in above[other] for other in above[arm] & set(left))]
-        tier |= dict.fromkeys(top, number)
-        left, number = [arm for arm in left if arm not in top], number + 1
-    return tier
-
-
-def _above(arm: str, wins: set[tuple[str, str]]) -> set[str]:
-    """Return all that beat an arm, that beat these, and so on."""
-    above: set[str] = set()
-    waiting = [arm]
-    while waiting:
-        beaten = waiting.pop()
-        new = {better for better, worse in wins if worse == beaten} - above
-        above |= new
-        waiting += new
-    return above

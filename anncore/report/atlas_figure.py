@@ -18,6 +18,7 @@ LEFT, TOP = 1.9, 2.15
 GAP = 0.5  # of a cell, between groups
 COLORS = {"passes": "#0072b2", "sometimes": "#8cc3e0", "fails": "#f3d9cc", "none": "#ffffff"}
 WORDS = {"passes": "passes", "sometimes": "sometimes", "fails": "fails", "none": "not tried"}
+FEW = 3  # leaders, from which on the title counts them
 INK, QUIET = "#1b1f24", "#57606a"
 
 
@@ -38,9 +39,7 @@ def heat_map(tuned: Atlas, plain: Atlas | None, problems: Sequence[Problem]) -> 
         ax = figure.add_axes((0, 0, 1, 1))
         ax.set(xlim=(0, width), ylim=(height, 0))
         ax.axis("off")
-        best, total = tuned.arms[0], len(problems)
-        title = f"{best} passes {tuned.number(best, 'passes')} of {total} pathologies, the most of all"
-        ax.text(0.12, 0.25, title, size=10.5, weight="bold", color=INK, va="center")
+        ax.text(0.12, 0.25, finding(tuned), size=10.5, weight="bold", color=INK, va="center")
         ax.text(
             0.12,
             0.48,
@@ -64,6 +63,16 @@ def heat_map(tuned: Atlas, plain: Atlas | None, problems: Sequence[Problem]) -> 
             )
         _key(ax, height - 0.25)
         return to_svg(figure)
+
+
+def finding(tuned: Atlas) -> str:
+    """Return the title: who passes most, by name where they are few."""
+    leaders, total = tuned.leaders, len(tuned.problems)
+    if not leaders:
+        return f"None of {len(tuned.arms)} optimizers passes any of {total} pathologies"
+    most = tuned.number(leaders[0], "passes")
+    who = " and ".join(leaders) if len(leaders) < FEW else f"{len(leaders)} of {len(tuned.arms)} optimizers"
+    return f"{who} pass{'es' if len(leaders) == 1 else ''} {most} of {total} pathologies, the most of all"
 
 
 def _columns(problems: Sequence[Problem]) -> tuple[list[tuple[str, float]], list[tuple[str, float, float]]]:

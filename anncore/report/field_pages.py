@@ -21,6 +21,7 @@ from anncore.evidence.results import PlanSummary, Results
 from anncore.evidence.selection import select
 from anncore.evidence.study import Study
 from anncore.experiment.plan import make_plan
+from anncore.experiment.protocols import Protocol
 from anncore.report.html import asset
 from anncore.report.markdown import escape
 from anncore.report.printable import printable
@@ -135,7 +136,7 @@ def atlas_page(both: Atlases, registry: Registry) -> Page:
     fewest = min(map(tuned.passed_by, tuned.problems))
     hardest = [problem for problem in tuned.problems if tuned.passed_by(problem) == fewest]
     who = f"{fewest} of {len(tuned.arms)} optimizers pass" if fewest else "No optimizer passes"
-    ties, most = _ties(tuned), tuned.number(best, "passes")
+    ties, most = tuned.leaders or tuned.arms, tuned.number(best, "passes")
     whole = "that is all of them" if most == total else "none passes all"
     sentence = (
         f"{_some(ties)} {'passes' if len(ties) == 1 else 'pass'} most: {most} of {total} pathologies, with a "
@@ -163,11 +164,6 @@ def atlas_page(both: Atlases, registry: Registry) -> Page:
         _atlas_notes(both, registry),
         "atlas.svg",
     )
-
-
-def _ties(tuned: Atlas) -> list[str]:
-    most = tuned.number(tuned.arms[0], "passes")
-    return [arm for arm in tuned.arms if tuned.number(arm, "passes") == most]
 
 
 def _named(names: Sequence[str]) -> str:
@@ -284,13 +280,35 @@ def board_page(field: Field, table: Board, registry: Registry) -> Page:
         f"Arms are compared over {table.units} data sets by exact signed ranks, with Holm's correction over "
         f"all {table.pairs:,} pairs. Seeds are averaged first, then networks on the same data; scores are "
         f"those that reports judge by ({', '.join(table.metrics)}).",
-        "All arms had equal budgets: the same number of rates over the range that each declares where it has "
-        "one. Everything else is at its defaults.",
-        *(f"{arm} has no place: {reason}" for arm, reason in table.without.items()),
+        f"All arms had equal budgets: {_rates(field.protocol)}. Everything else is at its defaults.",
+        *(
+            f"{_named(circle)} beat one another in a circle, so they share a tier."
+            for circle in table.circles
+        ),
+        *(f"{arm} has no place: {no_place(field, arm, why)}." for arm, why in table.without.items()),
         *_provenance([field], registry),
     ]
     title = f"{kind.capitalize()}s on {suite}"
     return Page(title, sentence, [Table("Arms by tier.", BOARD_COLUMNS, rows)], notes)
+
+
+def no_place(field: Field, arm: str, reason: str) -> str:
+    """Return why an arm has no place: where it diverged at every rate as it was tuned, else the reason."""
+    trials = field.trials
+    tried = {*trials.loc[trials["arm"] == arm, "problem"], *field.meta[arm].get("skipped", {})}
+    lost = [problem for problem in dict.fromkeys(trials["problem"]) if problem not in tried]
+    return f"it diverged at every rate on {_some(lost)}" if lost else reason
+
+
+def _rates(protocol: Protocol) -> str:
+    """Return the learning rates that each arm was tuned over."""
+    if protocol.kind != "optimizer":
+        return "the optimizer's rate was tuned for each over the values that the protocol lists"
+    if protocol.rates is None:
+        return "each ran at its default rate"
+    if isinstance(protocol.rates, Mapping):
+        return "each was tuned over the rates that the protocol lists"
+    return "the same number of rates over the range that each declares where it has one"
 
 
 def field_study(field: Field, registry: Registry) -> Study:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+from anncore.cli.challenge import _concluded
 from anncore.cli.group import cli
+from anncore.cli.options import OutputOptions
 from anncore.contract.loading import load_registry
 from anncore.evidence.results import Results
 from anncore.experiment.challengers import COMPARABLE, arm_table, protocol
@@ -209,10 +213,21 @@ def finished(results: Results, arms: tuple[str, ...]) -> pd.DataFrame:
 
 
 def without(results: Results, arms: tuple[str, ...]) -> Results:
-    import dataclasses
-
     plan = results.plan._replace(arms=tuple(arm for arm in results.plan.arms if arm not in arms))
     return dataclasses.replace(results, trials=results.trials[~results.trials["arm"].isin(arms)], plan=plan)
+
+
+def test_a_newcomer_that_diverges_at_every_rate_is_told_so(
+    results: Results, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A command that ends without a card says why."""
+    trials = results.trials[results.trials["phase"] == "tune"].assign(status="diverged")
+    lost = dataclasses.replace(results, trials=trials)
+    prepared: Any = SimpleNamespace(challenge=Challenge("mine", "mine:mine 1", "optimizer"))
+    assert _concluded(lost, prepared, tmp_path, OutputOptions(as_json=False, quiet=False)) == 0
+    count = (trials["arm"] == "mine").sum()
+    words = " ".join(capsys.readouterr().out.split())
+    assert f"mine has no place: none of its {count} tuning trials ended well ({count} diverged)" in words
 
 
 def test_finished_arms_give_the_same_card_as_arms_that_are_run(results: Results) -> None:

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from anncore.evidence.atlas import Atlas, atlas
-from anncore.evidence.field_board import tiers
+from anncore.evidence.tiers import Pairing, tiers_of
+from anncore.report.atlas_figure import finding
 
 LIMITS = {"ravine": 1e-3, "cliff": 1.0}
 
@@ -55,13 +56,33 @@ def test_an_arm_that_diverged_at_every_rate_fails() -> None:
     assert (one.cells["sgd", "ravine"].n, one.cells["sgd", "ravine"].diverged) == (0, True)
 
 
-def test_arms_are_ordered_by_what_they_pass() -> None:
+def single(values: dict[str, tuple[float, float]]) -> Atlas:
+    """Return the atlas of one start per arm and pathology, by its values at the end."""
     rows = [
         {"arm": arm, "problem": problem, "config": "", "status": "ok", "test_loss": value}
-        for arm, values in (("a", (1.0, 2.0)), ("b", (0.0, 0.0)), ("c", (1.0, 0.5)))
-        for problem, value in zip(LIMITS, values, strict=True)
+        for arm, ends in values.items()
+        for problem, value in zip(LIMITS, ends, strict=True)
     ]
-    assert atlas(pd.DataFrame(rows), LIMITS, list(LIMITS)).arms == ("b", "c", "a")
+    return atlas(pd.DataFrame(rows), LIMITS, list(LIMITS))
+
+
+def test_arms_are_ordered_by_what_they_pass() -> None:
+    assert single({"a": (1.0, 2.0), "b": (0.0, 0.0), "c": (1.0, 0.5)}).arms == ("b", "c", "a")
+
+
+@pytest.mark.parametrize(
+    ("values", "title"),
+    [
+        ({"a": (1, 2), "b": (0, 0)}, "b passes 2 of 2 pathologies, the most of all"),
+        ({"a": (1, 2), "b": (1, 0), "c": (0, 2)}, "b and c pass 1 of 2 pathologies, the most of all"),
+        (dict.fromkeys("abc", (0, 0)), "3 of 3 optimizers pass 2 of 2 pathologies, the most of all"),
+        ({"a": (1, 2), "b": (1, 3)}, "None of 2 optimizers passes any of 2 pathologies"),
+    ],
+)
+def test_the_picture_s_title_names_all_who_pass_most(
+    values: dict[str, tuple[float, float]], title: str
+) -> None:
+    assert finding(single(values)) == title
 
 
 @pytest.mark.parametrize(
@@ -75,4 +96,5 @@ def test_arms_are_ordered_by_what_they_pass() -> None:
     ],
 )
 def test_tiers_peel_off_who_is_beaten_by_nobody(wins: set[tuple[str, str]], expected: dict[str, int]) -> None:
-    assert tiers(["a", "b", "c", "d"], wins) == expected
+    table = tiers_of(["a", "b", "c", "d"], [Pairing(a, b, "better") for a, b in wins], {})
+    assert {arm: table.tier(arm) for arm in table.order} == expected

@@ -16,7 +16,7 @@ from anncore import StoreError
 from anncore.cli.group import cli
 from anncore.experiment.challengers import RATES, RATES_BESIDE, arm_table, protocol
 from anncore.experiment.protocols import arms_of, grouped, read_protocol
-from anncore.report.field_pages import write_pages
+from anncore.report.field_pages import no_place, write_pages
 from anncore.running.field import KEY_DIGITS, field_folder, protocols, read_arm, read_field, write_arm
 from anncore.running.sweep import sweep
 from anncore.running.verify_folder import verify_folder
@@ -205,6 +205,18 @@ def test_every_arm_gets_the_rates_of_the_protocol(made: tuple[Path, dict[str, An
     (one,) = protocols(made[0])
     entries = one.experiment({"adam": adam}, REGISTRY).entries["optimizer"]
     assert [axis.keys for entry in entries for axis in entry.axes] == [("lr",)]
+
+
+def test_an_arm_without_a_place_is_told_where_it_diverged_at_every_rate(
+    made: tuple[Path, dict[str, Any]],
+) -> None:
+    """Such an arm has no rows there; one that cannot be trained there has none either, and is skipped."""
+    field = read_field(made[0], "optimizer", "hard")
+    lost = (field.trials["arm"] == "adam") & (field.trials["problem"] == "plain")
+    less = dataclasses.replace(field, trials=field.trials[~lost])
+    assert no_place(less, "adam", "5 not run") == "it diverged at every rate on plain"
+    skipped = {**field.meta, "adam": {**field.meta["adam"], "skipped": {"plain": "no gradients"}}}
+    assert no_place(dataclasses.replace(less, meta=skipped), "adam", "5 not run") == "5 not run"
 
 
 def test_the_command_adds_an_arm_and_says_what_to_commit(field: Path, tmp_path: Path) -> None:
