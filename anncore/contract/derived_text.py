@@ -122,7 +122,8 @@ def _printed(component: Any, case: _Case) -> Printed:
         [part] = gradients(made, seed, symbols[:1])
     except Underivable as error:
         raise Underivable(error.what, error.where, component.name, error.instead) from None
-    operations = len(ordered([part.node])) if hasattr(part, "node") else 0
+    node = getattr(part, "node", None)
+    operations = 0 if node is None else len(ordered([node]))
     if operations > LONGEST:
         return Printed(f"a formula of {operations} operations, too long to be written here", {})
     lengths = {"N": EXAMPLES, "D": UNITS}

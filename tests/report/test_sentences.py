@@ -8,6 +8,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -643,6 +644,26 @@ def _answers(claims: list[Comparison]) -> Iterator[str]:
     yield headline.headline(with_lost._replace(by_problem={"p": with_x}, control="x"))
 
 
+def _methods_of_tables_suites_and_judged_scores() -> None:
+    tables = {"a": {"split_column": "part"}, "b": {"group": "home"}, "use": "csv"}
+    own = methods._own_splits(SimpleNamespace(document={"dataset": tables}))
+    held = [methods._held_out(Split(valid=valid, test=test)) for valid, test in ((0.0, 0.2), (0.2, 0.0))]
+    results = make_results()
+    content = build_report(results, {})
+    used = {"name": "core", "version": 2, "package": "annx", "release": "0.1.0", "digest": "0" * 16}
+    used |= {"problems": 2, "of": 2, "groups": {"xor": "rules", "iris": "tables"}}
+    titles = [
+        paragraph["title"]
+        for paragraph in methods.describe({**content, "suite": used}, results.experiment)["paragraphs"]
+    ]
+    assert titles[1] == "Suite"
+    boards = {"problems": {"xor": [{"n": 3}, {"n": 4}]}}
+    judged = {**content, "leaderboard": boards, "provenance": {"judged": {"notes": []}}}
+    origin = [text for _, text in methods._origin(judged)]
+    assert "3 to 4 seeds" in origin[0]
+    assert [faults(f"{text.strip().rstrip('.')}.") for text in (own, *held, *origin)] == [[]] * 4
+
+
 def values() -> None:
     """Look at what only other callers ask for."""
     assert repr(pair()).startswith("<Comparison of x and y")
@@ -655,6 +676,8 @@ def values() -> None:
     assert units.said_of("On which data set?", "functions") == "On which function?"
     assert words.profile_cells({"score": 0.5, "low": None, "high": None}) == ["0.50", "–"]
     assert words.metric({"metrics": {"test_f1": 0.5}, "medians": ["test_f1"]}, "test_f1") == "0.500 (median)"
+    assert headline._beaten([], ["x"], ["y"]) == "is beaten by at least one arm"
+    _methods_of_tables_suites_and_judged_scores()
     lonely = {"over": "seeds", "pairs": []}
     assert words.improvement_table(lonely, [*"abcdefghi"], "data sets")[2][0] == ["b", "–", "–"]
     choice = {"tune_score": -2.0, "fresh_score": -1.0, "n_ok": 1, "n": 1}
