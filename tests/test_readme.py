@@ -225,6 +225,7 @@ def test_the_python_of_the_readme_prints_what_stands_below_it(
 ) -> None:
     """Words are compared as they are, numbers within a tenth: last digits depend on the processor."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")  # a narrow terminal leaves columns out
     monkeypatch.setattr(anncore, "sweep", partial(anncore.sweep, executor="serial"))
     names: dict[str, Any] = {"__name__": "__main__"}
     code = block(README, "python", "anncore.sweep(")
