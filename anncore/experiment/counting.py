@@ -219,7 +219,7 @@ class Governing:
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
         cls: Any = None if entry.component is None else entry.component.cls
-        short = getattr(cls, "shorthands", {})
+        short = {} if cls is None else cls.shorthands
         self.places = tuple(
             i
             for i, axis in enumerate(entry.axes)

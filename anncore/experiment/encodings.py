@@ -78,14 +78,14 @@ def _encodes(choice: Choice) -> bool:
     """Tell whether a data set may have columns to encode; one that takes another asks that one too."""
     component = choice.entry.component
     cls: Any = None if component is None else component.cls
-    if cls is None or not getattr(cls, "encodes", False):
+    if cls is None or not cls.encodes:
         return False
     inner = [key for key, reference in references(cls).items() if reference.kind == "dataset"]
     registry = choice.entry.registry
     if not inner or registry is None:
         return True
     names = [name for key in inner for name in choice.resolved[key]]
-    return any(bool(getattr(registry.get("dataset", name).cls, "encodes", False)) for name in names)
+    return any(bool(registry.get("dataset", name).cls.encodes) for name in names)
 
 
 def encoding_line(done: EncodedSet) -> str:

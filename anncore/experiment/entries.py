@@ -134,7 +134,7 @@ def _read_entry(document: Document, kind: str, label: str, registry: Registry) -
 def _refuse_shorthands(section: Section, component: Registered, given: Mapping[str, str]) -> None:
     """Refuse a hyperparameter beside the keys that stand for it."""
     cls: Any = component.cls
-    for key, short in getattr(cls, "shorthands", {}).items():
+    for key, short in cls.shorthands.items():
         if key in given and short.stands_for in given:
             raise section.error(given[key], given_twice(cls, short.stands_for, given) + ".")
 

@@ -404,8 +404,14 @@ def read_vary(
     return in_order(vary)
 
 
+OF_REPORT = ("scope", "control", "rope", "target", "success", "costs", "waive", "maps_at", "paths")
+"""The keys of [report] that annx itself knows."""
+
+
 def read_report(document: Document) -> Mapping[str, Any]:
     """Read [report], a free table of which the keys that annx itself knows are checked.
+
+    Plugins' figures and sections may read other keys, but one that is spelt nearly like ours is a mistake.
 
     scope says whether claims on one data set are about its rows or about new ones, control is an arm, rope a
     number, target a number or a table from data set to number, success what `read_success` takes, costs a
@@ -413,6 +419,10 @@ def read_report(document: Document) -> Mapping[str, Any]:
     sets do not have.
     """
     section = document.section("report")
+    for key in section.data:
+        hint = "" if key in OF_REPORT else nearest(key, OF_REPORT)
+        if hint:
+            raise section.error(key, f"unknown key {key!r}.{hint}")
     if problem_in(document.data).scored and "paths" in section.data:
         raise section.error(
             "paths",

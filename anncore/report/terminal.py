@@ -14,6 +14,9 @@ from anncore.report.words import score
 WIDEST = 100
 
 
+MOST_PROBLEMS = 12  # with scores on the terminal; more would push the answer out of sight
+
+
 def summary(content: Mapping[str, Any], width: int | None = None) -> str:
     """Return the answer, the table and the warnings of a report as text that fits `width` columns.
 
@@ -26,8 +29,11 @@ def summary(content: Mapping[str, Any], width: int | None = None) -> str:
     if content.get("tiers", {}).get("sentence"):
         lines += ["", *textwrap.wrap(printable(caption), width)]
     problems = content["problems"]
-    if len(problems) > 1:
+    if 1 < len(problems) <= MOST_PROBLEMS:
         lines += ["", *_by_problem(content, width)]
+    elif len(problems) > MOST_PROBLEMS:
+        said = f"The scores on each of {len(problems)} {content['problem_unit']} are in the report."
+        lines += ["", *textwrap.wrap(printable(said), width)]
     texts = [finding["text"] for finding in content["answer"]["findings"] if not finding["where"]]
     if texts:
         lines += ["", *_bullets(texts, "-", width)]

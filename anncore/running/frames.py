@@ -15,6 +15,7 @@ from anncore.contract.errors import DataError, PluginError, StoreError, tells_us
 from anncore.contract.hyperparameters import build
 from anncore.contract.loading import load_registry
 from anncore.contract.shown import shortened
+from anncore.contract.tables import TableDataset
 from anncore.running.files import replace_file
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def dataset_from_frame(
     if isinstance(frame.columns, pd.MultiIndex):
         raise DataError("the frame's columns have several levels; name each by one text, as in a flat table")
     registry = load_registry()
-    readers = [c for c in registry.of_kind("dataset") if getattr(c.cls, "holds_frames", False)]
+    tables = [c for c in registry.of_kind("dataset") if issubclass(c.cls, TableDataset)]
+    readers = [c for c in tables if c.cls.holds_frames]
     if not readers:
         raise PluginError("no data set that reads frames is installed.")
     reader: Any = readers[0].cls

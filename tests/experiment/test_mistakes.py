@@ -45,6 +45,18 @@ def test_the_command_line_prints_a_line_for_each_and_ends_with_2(tmp_path: Path)
     assert [line[:14] for line in done.stderr.splitlines()] == ["annx: x.toml: "] * 5
 
 
+@pytest.mark.parametrize(
+    ("typo", "meant"), [("contrl", "control"), ("taget", "target"), ("succes", "success")]
+)
+def test_a_key_of_the_report_that_is_spelt_nearly_right_is_a_mistake(
+    tmp_path: Path, typo: str, meant: str
+) -> None:
+    base = "[dataset.xor]\n[optimizer.adam]\n[report]\n"
+    (refusal,) = lines(tmp_path, f'{base}{typo} = "sgd"\n')
+    assert refusal == f"x.toml: [report] unknown key {typo!r}. Did you mean {meant!r}?"
+    assert plan(tmp_path, f"{base}of_a_plugin = 3\n").experiment.report == {"of_a_plugin": 3}
+
+
 def test_one_mistake_is_an_error_of_its_own_kind(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("import nowhere")
     with pytest.raises(AnnxError, match="nowhere") as caught:

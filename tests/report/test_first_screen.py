@@ -165,3 +165,13 @@ def test_what_is_said_of_tiers_is_sound(wins: str, control: str | None) -> None:
         found = tiers_of(arms, [], by_problem, control, failed)
         for text in (f"{_sentence(found)}.", _note(found, study)):
             assert not text or faults(text) == [], text
+
+
+@pytest.mark.parametrize(("number", "listed"), [(12, True), (13, False)])
+def test_the_terminal_lists_no_more_problems_than_leave_the_answer_in_sight(
+    number: int, listed: bool
+) -> None:
+    problems = tuple(f"problem_{place}" for place in range(number))
+    text = summary(plain(build_report(make_results(problems=problems), {})), 100)
+    assert ("problem_7 " in text) == listed
+    assert (f"The scores on each of {number} data sets are in the report." in text) != listed
