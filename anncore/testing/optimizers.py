@@ -168,14 +168,17 @@ def quadratic(subject: Subject) -> int:
         component = subject.stack(subject.rows(variant, 1), "float64")
         bowl = Bowl(curvature)
         driver, weight = fit(component, [spec], bowl.ask), start
-        state = driver.init(weight)
+        state, hint = driver.init(weight), ""
         for t in range(1, 501):
             change, state = driver.step(weight, curvature * weight, state, t)
+            if t == 1 and np.linalg.norm(change - start) < np.linalg.norm(start) / 2:
+                hint = "; step must return the change of a weight, not the new weight"
             weight = weight + change
-            must(np.isfinite(weight).all(), f"{variant.label}: not finite after step {t}")
+            must(np.isfinite(weight).all(), f"{variant.label}: not finite after step {t}{hint}")
         at = driver.evaluated(weight, state)
         before, after = (float((curvature * weights * weights).sum()) for weights in (start, at))
-        must(after < 0.99 * before, f"{variant.label}: the quadratic goes from {before:g} to {after:g}")
+        ends = f"{variant.label}: the quadratic goes from {before:g} to {after:g}"
+        must(after < 0.99 * before, f"{ends}{hint}")
         count += 1
     return count
 

@@ -15,6 +15,10 @@ def uphill(self: Any, weight: Array, grad: Array, state: Any, t: int) -> Any:
     return self.lr * grad, state
 
 
+def whole(self: Any, weight: Array, grad: Array, state: Any, t: int) -> Any:
+    return weight - self.lr * grad, state
+
+
 def normed(self: Any, weight: Array, grad: Array, state: Any, t: int) -> Any:
     return -self.lr * grad / np.sqrt((grad * grad).sum(axis=2, keepdims=True) + 1e-8), state
 
@@ -130,6 +134,7 @@ OPTIMIZERS = [
     wrong("optimizer", "state", "must be a NamedTuple of arrays", init=lambda self, weight: weight),
     wrong("optimizer", "state_round_trip", "after the state was saved and read", step=remembers_elsewhere),
     wrong("optimizer", "quadratic", "the quadratic goes from", step=uphill),
+    wrong("optimizer", "quadratic", "return the change of a weight, not the new weight", step=whole),
     wrong("optimizer", "zero_gradient", "invalid value", step=divided_by_zero),
     wrong("optimizer", "scope", "declare a wider scope", step=normed),
     wrong("optimizer", "inputs_unchanged", "writes to an array it was handed", step=written_state),

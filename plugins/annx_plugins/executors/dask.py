@@ -301,7 +301,7 @@ class _Run:
     # Tasks
 
     def hand_out(self) -> None:
-        """Give every worker as many tasks as it has slots, and one more to go on with."""
+        """Give every worker as many tasks as it has slots."""
         load = dict.fromkeys(self.slots, 0)
         for running in self.running.values():
             load[running.address] = load.get(running.address, 0) + 1
