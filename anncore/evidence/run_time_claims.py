@@ -158,7 +158,8 @@ def speed_headline(study: Study, speed: Speed) -> str:
         study.control,
         blocked="no claim can be made while outcomes are missing",
     )
-    return f"By speed to many targets: {_inside(headline(asked), study.arms)}"
+    said = _inside(headline(asked), study.arms)
+    return f"By speed to many targets{',' if said.startswith('against ') else ':'} {said}"
 
 
 def _inside(text: str, arms: Sequence[str]) -> str:

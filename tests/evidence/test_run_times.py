@@ -281,6 +281,10 @@ def test_over_data_sets_each_counts_once_whatever_its_budget() -> None:
     assert speed_headline(study, result).startswith(
         "By speed to many targets: fast beats every other arm on data sets like these 8"
     )
+    controlled = Study(stepping(names, seeds=(100, 101), report={"control": "slow"}))
+    said = speed_headline(controlled, speeds(controlled))
+    assert said.startswith("By speed to many targets, against slow on data sets like these 8: fast beats it")
+    assert said.count(":") == 1
 
 
 def test_one_arm_is_described_and_nothing_is_compared() -> None:
