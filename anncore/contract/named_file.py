@@ -17,7 +17,10 @@ def read_files() -> dict[str, bytes]:
     contents = {}
     for path in _READ:
         try:
-            contents[path] = CARRIED[path] if path in CARRIED else Path(path).read_bytes()
+            if path in CARRIED:
+                contents[path] = CARRIED[path]
+            elif Path(path).is_file():  # it may have become a pipe, which nobody can open without a writer
+                contents[path] = Path(path).read_bytes()
         except OSError:  # of an earlier experiment, and gone
             continue
     return contents
@@ -34,12 +37,11 @@ def named_file(owner: str, path: str, example: str) -> bytes:
         raise DataError(f'{owner}: path is missing; name the file: path = "{example}"')
     if path in CARRIED:
         return CARRIED[path]
-    _READ[path] = None
     file, begin = Path(path), f"{owner}: {path}: "
     try:
         if file.exists() and not file.is_dir() and not file.is_file():
             raise DataError(f"{begin}is a pipe or a device; write its content to a file and name that")
-        return file.read_bytes()
+        content = file.read_bytes()
     except FileNotFoundError:
         siblings = [sibling.name for sibling in file.parent.glob("*")]
         raise DataError(f"{begin}no such file.{_address(path) or nearest(file.name, siblings)}") from None
@@ -48,6 +50,8 @@ def named_file(owner: str, path: str, example: str) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = error.strerror if isinstance(error, OSError) else None
         raise DataError(f"{begin}cannot be read: {reason or error}") from None
+    _READ[path] = None
+    return content
 
 
 def _address(path: str) -> str:

@@ -21,7 +21,7 @@ from sweep_factory import TUNED, load, load_slow, without_seconds
 from anncore import AnnxError, DataError, load_registry
 from anncore.cli.group import cli
 from anncore.contract.events import StackDone
-from anncore.contract.named_file import CARRIED, named_file
+from anncore.contract.named_file import CARRIED, named_file, read_files
 from anncore.running.carried import Carried
 from anncore.running.sweep import sweep
 from anncore.running.worker import Work as Training
@@ -302,6 +302,22 @@ def test_plugin_and_data_files_travel_by_their_content(tmp_path: Path) -> None:
         CARRIED.clear()
     with pytest.raises(DataError, match="no such file"):
         named_file("csv", str(tmp_path / "data.csv"), "data.csv")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_under_a_name_that_was_read_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    os.mkfifo(path)
+    with pytest.raises(DataError, match="is a pipe"):
+        named_file("csv", str(path), "data.csv")
+    assert str(path) not in read_files()
+    path.unlink()
+    path.write_bytes(b"a,b\n1,2\n")
+    named_file("csv", str(path), "data.csv")
+    assert read_files()[str(path)] == b"a,b\n1,2\n"
+    path.unlink()
+    os.mkfifo(path)  # a thread that reads it would wait for a writer and never end
+    assert str(path) not in read_files()
 
 
 def test_what_differs_is_said_in_one_line() -> None:
