@@ -76,7 +76,6 @@ def command(
     Files of an earlier export of this experiment in this format are replaced. Those that no longer exist are
     removed, unless you changed them.
     """
-    from anncore import load_registry
     from anncore.report.export import checked_files, export
     from anncore.running.run_folder import RunFolder, load_run
 
@@ -84,11 +83,12 @@ def command(
         raise click.UsageError("Say what to write: --format NAME for tables, or --figures paper.")
     place = Path(out) if out else Path(folder) / "export"
     with kept_for_results():
-        known = RunFolder(folder).experiment().registry
-        registry = load_registry([*known.files, *plugins]) if plugins else known
+        registry = RunFolder(folder).experiment(plugins=plugins).registry
         exporter = None if form is None else _exporter(registry, form)
         results = load_run(
-            folder, curves=figures is not None or (exporter is not None and exporter.cls.whole)
+            folder,
+            curves=figures is not None or (exporter is not None and exporter.cls.whole),
+            plugins=plugins,
         )
         written: dict[str, Mapping[str, bytes]] = {}
         unsaid: list[str] = []

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,6 +158,9 @@ class ExperimentOptions:
         )
         if self.max_seeds is not None and not self.until_decided and experiment.in_rounds is None:
             raise click.UsageError("--max-seeds needs --until-decided, or [rounds] in the file.")
+        named = foreign_code(experiment, self.plugins)
+        if named:
+            say(f"annx: {experiment.file} runs the code of {', '.join(named)}.", err=True)
         for note in experiment.notes:
             say(f"annx: {experiment.file}: {note}", err=True)
         return experiment
@@ -166,6 +169,17 @@ class ExperimentOptions:
     def folder(self) -> Path:
         """The run folder: the one given, else reports/ and the experiment file's name without .toml."""
         return Path(self.out) if self.out is not None else Path("reports") / Path(self.file).stem
+
+
+def foreign_code(experiment: Experiment, given: Sequence[str]) -> list[str]:
+    """Return the plugin files and the names from libraries by which an experiment itself runs others' code.
+
+    given: the plugin files of the command line, which the user knows.
+    """
+    typed = {str(Path(file).resolve()) for file in given}
+    files = [file for file in experiment.plugin_files if file not in typed]
+    made = [known.full_name for known in experiment.registry.made]
+    return [*(os.path.relpath(file) for file in files), *made]
 
 
 experiment_options = grouped(

@@ -175,6 +175,11 @@ class Registry(Shown):
             self._made[kind, name] = made
         return made
 
+    @property
+    def made(self) -> list[Registered]:
+        """The components that libraries have made so far, by the names that an experiment gives them."""
+        return list(self._made.values())
+
     def namesakes(self, component: Registered) -> list[Registered]:
         """Return the other components of that kind and short name."""
         named = self._by_kind[component.kind].get(component.name, [])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from anncore.contract import kinds
 from anncore.contract.admission import form_of
@@ -30,9 +30,15 @@ from anncore.contract.hyperparameters import (
 )
 from anncore.contract.registry import Plugin, Registered, Registry
 
+GONE = "is not here as it was"
+NOT_RUN = "is not run, as this folder was made by somebody else or on another machine"
+
 
 class StandIn:
     """What every stand-in derives from."""
+
+    why: ClassVar[str] = GONE
+    """Why the component itself is not there, after the name of its package."""
 
 
 def describe(component: Registered) -> dict[str, Any]:
@@ -54,14 +60,14 @@ def describe(component: Registered) -> dict[str, Any]:
 
 
 def with_stand_ins(
-    registry: Registry, stored: Iterable[Mapping[str, Any]], *, every: bool = False
+    registry: Registry, stored: Iterable[Mapping[str, Any]], *, every: bool = False, why: str = GONE
 ) -> Registry:
     """Return a registry with a stand-in for each component that is stored and not there.
 
-    every: also in place of those that are there. Raises TypeError, ValueError, KeyError or AttributeError for
-    what `describe` cannot have written.
+    every: also in place of those that are there. why: what `gone` says of them. Raises TypeError,
+    ValueError, KeyError or AttributeError for what `describe` cannot have written.
     """
-    made = [_registered(plain) for plain in stored]
+    made = [_registered(plain, why) for plain in stored]
     made = [component for component in made if every or not _is_there(registry, component)]
     if not made:
         return registry
@@ -92,34 +98,37 @@ def _is_there(registry: Registry, stored: Registered) -> bool:
 
 def gone(registry: Registry) -> list[str]:
     """Return a line for each package that stand-ins stand for: its name, its version, what it brought."""
-    names: dict[tuple[str, str], list[str]] = {}
+    names: dict[tuple[str, str, str], list[str]] = {}
     for component in registry.components:
         if issubclass(component.cls, StandIn):
-            package = (component.dist, component.version)
+            unknown = component.cls.why == NOT_RUN and component.plugin.startswith("file:")
+            way_out = " --plugin FILE.py loads a file that you know." if unknown else ""
+            package = (f"{component.dist} {component.version}", component.cls.why, way_out)
             names.setdefault(package, []).append(f"{component.kind} {component.name}")
     return [
-        f"{dist} {version} is not here as it was ({', '.join(brought)}); shown is what the folder keeps."
-        for (dist, version), brought in names.items()
+        f"{package} {why} ({', '.join(brought)}); shown is what the folder keeps.{way_out}"
+        for (package, why, way_out), brought in names.items()
     ]
 
 
-def _registered(plain: Mapping[str, Any]) -> Registered:
+def _registered(plain: Mapping[str, Any], why: str) -> Registered:
     kind, name, dist, version, plugin = (
         _text(plain[key]) for key in ("kind", "name", "dist", "version", "plugin")
     )
     form = getattr(kinds, _text(plain["form"]))
     if not issubclass(form, kinds.BASES[kind]):
         raise TypeError(f"{form} is no {kind}")
-    return Registered(kind, name, _class(form, name, plain), dist, version, plugin)
+    return Registered(kind, name, _class(form, name, plain, why), dist, version, plugin)
 
 
-def _class(form: Any, name: str, plain: Mapping[str, Any]) -> type[Any]:
+def _class(form: Any, name: str, plain: Mapping[str, Any], why: str) -> type[Any]:
     def refuse(self: Any, *arguments: Any, **options: Any) -> NoReturn:
         raise PluginError(f"{plain['dist']}:{name} is not installed any more, and cannot compute anything.")
 
     namespace: dict[str, Any] = dict.fromkeys(form.__abstractmethods__, refuse)
     namespace |= {key: _tuples(value) for key, value in plain["attributes"].items()}
     namespace |= {"name": name, "presets": plain["presets"], "__doc__": _text(plain["documentation"])}
+    namespace["why"] = why
     fields: list[tuple[str, Any, Any]] = [
         (_text(field["name"]), Any, _field(field)) for field in plain["hyperparameters"]
     ]

@@ -117,6 +117,7 @@ class ReadOptions(NamedTuple):
     plugins: tuple[str | Path, ...] = ()
     components: Sequence[type[Any]] = ()
     suite: ProblemList | None = None  # what a run folder keeps of the suite that the file names
+    closed: bool = False  # no plugin file is loaded beside those of the registry
 
 
 def read_experiment(source: Source, options: ReadOptions, registry: Registry | None = None) -> Experiment:
@@ -265,7 +266,7 @@ def _components(
     document: Document, base: Path, options: ReadOptions, registry: Registry | None
 ) -> tuple[Registry, tuple[str, ...]]:
     """Return the registry with the components of document and caller, and all plugin files."""
-    loaded, files = _with_files(document, base, options.plugins, registry)
+    loaded, files = _with_files(document, base, options, registry)
     if loaded.folder != str(base) and _names_a_library(document.data, loaded):
         loaded = loaded.changed(folder=str(base))
     return with_components(loaded, options.components) if options.components else loaded, files
@@ -281,17 +282,17 @@ def _names_a_library(value: Any, registry: Registry) -> bool:
 
 
 def _with_files(
-    document: Document, base: Path, plugins: Sequence[str | Path], registry: Registry | None
+    document: Document, base: Path, options: ReadOptions, registry: Registry | None
 ) -> tuple[Registry, tuple[str, ...]]:
     """Return the registry with the plugin files of the document and of the caller, and those files."""
     section = document.section("plugins")
     section.allow(("files",))
     try:
         files = [str((base / file).resolve()) for file in section.texts("files")]
-        files += [str(Path(file).resolve()) for file in plugins]
+        files += [str(Path(file).resolve()) for file in options.plugins]
         if registry is not None:
             missing = [file for file in files if file not in registry.files]
-            if not missing:
+            if options.closed or not missing:
                 return registry, tuple(dict.fromkeys(files))
             files = [*registry.files, *files]
         files = list(dict.fromkeys(files))

@@ -139,12 +139,18 @@ class Run(Results):
 
 @tells_users
 def load_run(
-    folder: str | os.PathLike[str], *, curves: bool = True, components: Sequence[type[Any]] = ()
+    folder: str | os.PathLike[str],
+    *,
+    curves: bool = True,
+    components: Sequence[type[Any]] = (),
+    plugins: Sequence[str] = (),
 ) -> Run:
     """Return the results of a run folder, also while its sweep is running.
 
     Neither data nor the original experiment file are needed. curves=False leaves the curves out, for a quick
-    look. components: the classes that the sweep was handed, if any. Raises StoreError where the folder holds
-    no run.
+    look. components: the classes that the sweep was handed, if any. plugins: plugin files to load. Those that
+    the folder names are loaded where this user has made it, on this machine; of any other folder nothing is
+    run. Raises StoreError where the folder holds no run.
     """
-    return Run.of(run_folder.load_run(folder, curves=curves, components=components), folder)
+    read = run_folder.load_run(folder, curves=curves, components=components, plugins=plugins)
+    return Run.of(read, folder)

@@ -15,6 +15,7 @@ from anncore.experiment.plan import Plan
 from anncore.running.collect import collect
 from anncore.running.float_blobs import pack_floats
 from anncore.running.looks import join, remembered
+from anncore.running.own_folders import is_own
 from anncore.running.run_folder import RunFolder
 from anncore.running.store import Store
 from anncore.running.stored_plan import read_plan
@@ -75,6 +76,7 @@ def merge_runs(
     there = [target] if (target.path / "plan.json").is_file() else []
     plans = [read_plan(folder.path) for folder in [*there, *sources]]
     _refuse_others([*there, *sources], plans)
+    target.sealed = all(map(is_own, plans))
     experiment = [*there, *sources][0].experiment()
     shapes = {key: shape for folder in [*sources, *there] for key, shape in folder.shapes().items()}
     plan = Plan(experiment, shapes)

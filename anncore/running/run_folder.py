@@ -42,6 +42,7 @@ from anncore.running.collect import collect
 from anncore.running.environment import environment
 from anncore.running.files import remove_leftovers, replace_file, replace_files
 from anncore.running.looks import remembered
+from anncore.running.own_folders import sealed
 from anncore.running.recheck import strangers
 from anncore.running.store import Store
 from anncore.running.stored_plan import (
@@ -94,6 +95,8 @@ class RunFolder:
         if not isinstance(path, (str, os.PathLike)):
             raise StoreError(f"a run folder is given by its path, got {shortened(repr(path), 60)}.")
         self.path = Path(path)
+        self.sealed = True
+        """Whether plan.json gets the user's seal; a folder joined of another's is as unknown as that."""
 
     @contextlib.contextmanager
     def store(self) -> Iterator[Store]:
@@ -145,7 +148,7 @@ class RunFolder:
         replace_files(
             {
                 self.path / "experiment.toml": experiment.text.encode(),
-                self.path / "plan.json": _json(_planned(plan, unchecked)),
+                self.path / "plan.json": _json(self._sealed(_planned(plan, unchecked))),
                 self.path / "env.json": _json(environment(experiment.registry, experiment.base, command)),
             }
         )
@@ -159,7 +162,10 @@ class RunFolder:
         content = _planned(plan, unchecked)
         if choices is not None and _chosen_by_a_stranger(plan.experiment):
             content["choices"] = [[*pair, config] for pair, config in choices.items()]
-        replace_file(self.path / "plan.json", _json(content))
+        replace_file(self.path / "plan.json", _json(self._sealed(content)))
+
+    def _sealed(self, content: dict[str, Any]) -> dict[str, Any]:
+        return sealed(content) if self.sealed else content
 
     def write_tables(self, results: Results) -> None:
         """Write trials.csv and curves.csv.gz."""
@@ -234,13 +240,15 @@ class RunFolder:
                 return rounds.looks if read_then == read_now else ()
         return ()
 
-    def experiment(self, components: Sequence[type[Any]] = ()) -> Experiment:
+    def experiment(self, components: Sequence[type[Any]] = (), plugins: Sequence[str] = ()) -> Experiment:
         """Read the experiment again as it was read for the sweep, from the folder's own copy.
 
-        components: classes that the sweep was handed, which no file holds. Relative paths still start from
-        the original file's directory. Where a plugin or a class is gone, or takes other values than it did,
-        what the folder keeps of its components stands for them. Raises ExperimentError or PluginError where
-        an older folder, which keeps less, lacks a plugin, or the file no longer passes.
+        components: classes that the sweep was handed, which no file holds. plugins: plugin files to load.
+        Those that the folder names are loaded where this user has made the folder, on this machine; of any
+        other folder nothing is run. Relative paths still start from the original file's directory. Where a
+        plugin or a class is gone, or takes other values than it did, what the folder keeps of its components
+        stands for them. Raises ExperimentError or PluginError where an older folder, which keeps less, lacks
+        a plugin, or the file no longer passes.
         """
         plan = read_plan(self.path)
         source = read_own_copy(self.path, plan)
@@ -249,7 +257,7 @@ class RunFolder:
         overrides, only, skip = (tuple(plan[name]) for name in ("overrides", "only", "skip"))
         options = ReadOptions(overrides, only, skip, plan["quick"], tuple(plan["plugin_files"]), components)
         options = options._replace(suite=suite_of(plan))  # a later version of it may have other problems
-        experiment = read_with_stand_ins(self.path, source, options, plan)
+        experiment = read_with_stand_ins(self.path, source, options, plan, plugins)
         experiment = widened(experiment, widenings(plan))
         # Folders of before it was kept are read again from the file and the data.
         select = selection(plan) or resolve_select(experiment)
@@ -323,16 +331,21 @@ def _cost(fields: dict[str, Any]) -> Cost:
 
 
 def load_run(
-    out: str | os.PathLike[str], *, curves: bool = True, components: Sequence[type[Any]] = ()
+    out: str | os.PathLike[str],
+    *,
+    curves: bool = True,
+    components: Sequence[type[Any]] = (),
+    plugins: Sequence[str] = (),
 ) -> Results:
     """Return the results of a run folder, also while its sweep is running.
 
     Neither data nor the original experiment file are needed, only plugin files. curves=False leaves the
-    curves out, for a quick look. components: classes that the sweep was handed. Raises StoreError where
+    curves out, for a quick look. components: classes that the sweep was handed. plugins: plugin files to
+    load besides those of a folder that this user has made on this machine. Raises StoreError where
     the folder holds no run.
     """
     folder = RunFolder(out)
-    summary, experiment = folder.summary(), folder.experiment(components)
+    summary, experiment = folder.summary(), folder.experiment(components, plugins)
     with Store(folder.path / "trials.sqlite", write=False) as store:
         results = collect(summary, store, experiment, curves=curves)
     return dataclasses.replace(results, costs=folder.costs(results.trials), past=remembered(folder.path))

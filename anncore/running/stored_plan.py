@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,13 +12,15 @@ from typing import Any, ClassVar
 from anncore.contract.errors import AnnxError, ExperimentError, PluginError, StoreError
 from anncore.contract.kinds import Candidates, SelectionRule
 from anncore.contract.loading import load_registry
+from anncore.contract.registry import Registry
 from anncore.contract.session_code import owner_of
-from anncore.contract.stand_ins import StandIn, with_stand_ins
+from anncore.contract.stand_ins import GONE, NOT_RUN, StandIn, with_stand_ins
 from anncore.engine.datasets import Shapes
 from anncore.experiment.document import Source, read_document
 from anncore.experiment.model import Chosen, Experiment, Rounds, Select, Widening
 from anncore.experiment.problem_lists import ProblemList
 from anncore.experiment.read import ReadOptions, read_experiment
+from anncore.running.own_folders import is_own
 
 SCHEMA = 1
 AGAIN = "run the sweep again; what is done is kept in trials.sqlite."
@@ -75,9 +77,13 @@ def digest(text: str) -> str:
 
 
 def read_with_stand_ins(
-    folder: Path, source: Source, options: ReadOptions, plan: dict[str, Any]
+    folder: Path, source: Source, options: ReadOptions, plan: dict[str, Any], given: Sequence[str] = ()
 ) -> Experiment:
-    """Read the experiment with its plugins, or with what is kept of them."""
+    """Read the experiment with its plugins, or with what is kept of them.
+
+    given: plugin files that the user names now. In a folder that this user has not made, the files that the
+    folder names are not run, nor is anything that an experiment names by the path of another library.
+    """
     handed_over = {f"{owner_of(cls)}:{cls.name}" for cls in options.components}
     stored = [
         plain
@@ -85,20 +91,29 @@ def read_with_stand_ins(
         if not isinstance(plain, dict) or f"{plain.get('dist')}:{plain.get('name')}" not in handed_over
     ]
     files = options.plugins
+    own = is_own(plan)
+    trusted = [*(file for file in files if own and Path(file).is_file()), *given]
     try:
-        there = load_registry(files=[file for file in files if Path(file).is_file()])
+        there = load_registry(files=trusted)
     except (PluginError, OSError):
+        if given:
+            raise
         there = load_registry()
-    if not stored:
+    if not own:
+        there = there.changed(libraries=())
+    options = options._replace(closed=not own)
+    if not stored and own:
         return read_experiment(source, options, there)
+    if not stored:
+        return _read_without_more(folder, source, options, there)
     problem: AnnxError | None = None
     for every in (False, True):
         try:
-            registry = with_stand_ins(there, stored, every=every)
+            registry = with_stand_ins(there, stored, every=every, why=GONE if own else NOT_RUN)
         except (TypeError, ValueError, KeyError, AttributeError):
             raise damaged(folder, "plan.json", "its components is damaged") from None
         # Files that are gone count as loaded: stand-ins stand for what they brought.
-        known = tuple(dict.fromkeys([*registry.files, *map(str, files)]))
+        known = tuple(dict.fromkeys([*registry.files, *map(str, files)])) if own else registry.files
         try:
             whole = registry.changed(files=known)
             return read_experiment(source, options, whole)
@@ -106,6 +121,20 @@ def read_with_stand_ins(
             problem = problem or error
     assert problem is not None
     raise problem
+
+
+def _read_without_more(folder: Path, source: Source, options: ReadOptions, registry: Registry) -> Experiment:
+    """Read the experiment of an unknown folder that keeps nothing of any plugin."""
+    try:
+        return read_experiment(source, options, registry)
+    except AnnxError as error:
+        files = [Path(file).name for file in options.plugins]
+        if not files:
+            raise
+        raise PluginError(
+            f"{', '.join(files)} {NOT_RUN}, and it keeps nothing in its place: {error.lines[0].rstrip('.')}. "
+            "--plugin FILE.py loads a file that you know."
+        ) from None
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from anncore.cli.group import cli
 from anncore.contract.hyperparameters import declared, references
 from anncore.contract.registry import Registry
 from anncore.contract.stand_ins import StandIn, describe, gone, with_stand_ins
+from anncore.running.own_folders import sealed
 from anncore.running.run_folder import RunFolder
 
 PLUGIN = """
@@ -173,6 +174,11 @@ def test_a_folder_of_before_names_the_file_that_is_gone(place: Path) -> None:
     plan = json.loads(file.read_text())
     del plan["components"]
     file.write_text(json.dumps(plan))
+    unknown = invoke("report", "run")
+    assert unknown.exit_code == 2
+    assert unknown.stderr.startswith("annx: mine.py is not run, as this folder was made by somebody else")
+    assert unknown.stderr.endswith("--plugin FILE.py loads a file that you know.\n")
+    file.write_text(json.dumps(sealed(plan)))
     result = invoke("report", "run")
     assert result.exit_code == 2
     assert "mine.py' does not exist" in result.stderr
