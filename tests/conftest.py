@@ -89,8 +89,11 @@ DEAREST = (
 
 
 @pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
-def dearest_first(items: list[pytest.Item]) -> None:
-    """Bring the dearest files to the front where several processes share the tests."""
+def pytest_dearest_first(items: list[pytest.Item]) -> None:
+    """Bring the dearest files to the front where several processes share the tests.
+
+    pytest looks for hooks among names that begin with pytest_ only, also where specname says which one it is.
+    """
     if "PYTEST_XDIST_WORKER" in os.environ:
         places = {TESTS / name: place for place, name in enumerate(DEAREST)}
         items.sort(key=lambda item: places.get(item.path, len(places)))

@@ -59,9 +59,9 @@ def mutant(chance: random.Random) -> bytes:
         if change == 0:
             lines[at] = list(lines[chance.randrange(len(lines))])
         elif change == 1:
-            del lines[at][chance.randrange(len(lines[at])) :]
+            del lines[at][chance.randrange(len(lines[at]) + 1) :]
         elif change == 2:
-            place = chance.randrange(len(lines[0]))
+            place = chance.randrange(len(lines[0]) + 1)
             value = chance.choice(CELLS)
             for line in lines[1:]:
                 line[place : place + 1] = [value]
