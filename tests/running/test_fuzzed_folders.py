@@ -90,10 +90,10 @@ def rewritten(chance: random.Random, run: Path) -> str:
     if name == "trials.sqlite" and chance.random() < 0.6:
         return f"{name} {_other_cell(chance, file)}"
     if name in JSON and chance.random() < 0.7:
-        content = json.loads(file.read_bytes()) if file.is_file() else {"a": 1}
         try:
+            content = json.loads(file.read_bytes()) if file.is_file() else {"a": 1}
             file.write_text(json.dumps(tree_mutant(chance, content), default=str))
-        except (ValueError, RecursionError):  # numbers and brackets that json does not write
+        except (ValueError, RecursionError):  # damaged already, or what json does not write
             file.write_text(f'{{"schema": {"9" * 5000}, "a": {"[" * 3000}')
     elif name == "trials.sqlite":
         raw = bytearray(file.read_bytes())
@@ -101,7 +101,7 @@ def rewritten(chance: random.Random, run: Path) -> str:
             raw[chance.randrange(len(raw))] = chance.randrange(256)
         file.write_bytes(raw[: chance.choice((len(raw), len(raw), len(raw) // 2))])
     else:
-        text = file.read_text() if file.is_file() else "{}"
+        text = file.read_bytes().decode("utf-8", "replace") if file.is_file() else "{}"
         file.write_bytes(byte_mutant(chance, text))
     return name
 
