@@ -17,7 +17,7 @@ from anncore.cli.options import OutputOptions
 from anncore.cli.required import outcomes_of, say_required
 from anncore.contract.standard_output import kept_for_results
 from anncore.report.printable import printable
-from anncore.report.refresh import render
+from anncore.report.refresh import rendering
 
 if TYPE_CHECKING:
     from anncore.evidence.results import Results
@@ -48,8 +48,7 @@ def conclude(
     content = None
     nothing_chosen = bool((results.selection["n_ok"] == 0).any())
     if nothing_chosen or (results.trials["phase"] == "report").any():
-        with kept_for_results(), _said_to_be_written(output):
-            content = render(results, folder, again=again, figures=not output.no_figures)
+        content = _written(rendering(results, folder, again=again, figures=not output.no_figures), output)
     outcomes = outcomes_of(results, required, content)
     if output.verbose:
         say_what_went_wrong(results.trials)
@@ -65,9 +64,6 @@ def conclude(
         )
     elif not output.quiet:
         if content is not None:
-            from anncore.report import summary
-
-            say(summary(content))
             say(f"Report: {folder / 'report.html'}")
         if not output.verbose:
             _say_first_failure(results)
@@ -101,14 +97,42 @@ def conclude_shard(results: Results, folder: Path, output: OutputOptions) -> int
     return SOME_FAILED if results.failures else OK
 
 
+def _written(steps: Iterator[dict[str, Any]], output: OutputOptions) -> dict[str, Any]:
+    """Write a report; print its answer before the figures are drawn, which may take longer than trials."""
+    shown = not (output.as_json or output.quiet)
+
+    def texts_of(content: dict[str, Any]) -> list[str]:
+        return [warning["text"] for warning in content["answer"]["warnings"]]
+
+    with kept_for_results():
+        content = next(steps)
+    if shown:
+        from anncore.report import summary
+
+        say(summary(content))
+    said = texts_of(content)
+    with _said_to_be_drawn(output), kept_for_results():
+        for content in steps:  # noqa: B007
+            pass
+    new = [text for text in texts_of(content) if text not in said]
+    if shown and new:
+        from anncore.report.terminal import warned
+
+        say(warned(new))
+    return content
+
+
 @contextmanager
-def _said_to_be_written(output: OutputOptions) -> Iterator[None]:
-    """Show on a terminal that the report is written, as figures can take longer than the trials did."""
-    if output.quiet or output.no_progress or not sys.stderr.isatty():
+def _said_to_be_drawn(output: OutputOptions) -> Iterator[None]:
+    """Say on a terminal that figures are drawn, in a line that goes away."""
+    shown = not (output.quiet or output.no_progress) and sys.stderr.isatty()
+    if shown:
+        printing.passing("Writing the report ...")
+    try:
         yield
-        return
-    with printing.console(err=True).status("Writing the report"):
-        yield
+    finally:
+        if shown:
+            printing.passing("")
 
 
 def say_how_it_ended(results: Results) -> None:

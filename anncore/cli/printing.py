@@ -82,6 +82,13 @@ def can_print(text: str) -> bool:
     return _fits(text, sys.stdout)
 
 
+def passing(text: str) -> None:
+    """Show a line on standard error, a terminal, which the next one or "" replaces; no thread draws it."""
+    if os.environ.get("TERM") == "dumb":
+        return
+    put(f"\r\x1b[K{_encodable(text, sys.stderr)}", err=True, nl=False)
+
+
 def say_styled(lines: Iterable[Sequence[tuple[str, str]]], styles: Mapping[str, str]) -> None:
     """Print lines of pieces, each with the name of its style; in colour on a terminal that wants it.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,18 +25,27 @@ def render(results: Results, folder: Path, *, again: bool = False, figures: bool
     stands, unless `again`: drawing takes seconds, and a finished sweep should answer at once. figures: False
     leaves them out of a new report; the last report, if it has them, keeps them.
     """
+    *_, content = rendering(results, folder, again=again, figures=figures)
+    return content
+
+
+def rendering(
+    results: Results, folder: Path, *, again: bool = False, figures: bool = True
+) -> Iterator[dict[str, Any]]:
+    """Write a report as `render` does; yield its content before anything is drawn, and at the end."""
     from anncore.running.looks import remember
 
     inputs = digest(results, folder)
     remember(results, folder)
     known = None if again else _last(folder, inputs, figures)
     if known is not None:
-        return known
-    from anncore.report import write_report
+        yield known
+        return
+    from anncore.report.write import writing_report
     from anncore.running.run_folder import RunFolder
 
     meta = {"inputs_sha256": inputs, **RunFolder(folder).environment()}
-    return write_report(results, folder, meta=meta, figures=figures)
+    yield from writing_report(results, folder, meta=meta, figures=figures)
 
 
 def digest(results: Results, folder: Path) -> str:

@@ -43,6 +43,12 @@ def summary(content: Mapping[str, Any], width: int | None = None) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
+def warned(texts: Sequence[str]) -> str:
+    """Return warnings as `summary` writes them, those that came with the figures for instance."""
+    width = min(WIDEST, shutil.get_terminal_size((WIDEST, 24)).columns)
+    return "\n".join(_bullets(texts, "!", width)) + "\n"
+
+
 def _bullets(texts: Sequence[str], mark: str, width: int) -> list[str]:
     lines = []
     for text in map(printable, texts):

@@ -7,6 +7,8 @@ import json
 import os
 import traceback
 from collections.abc import Collection, Iterator, Mapping
+from functools import reduce
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,9 +28,12 @@ from anncore.report.markdown import render_markdown
 from anncore.report.printable import printable
 from anncore.report.refresh import UNDRAWN
 from anncore.report.sections import add_sections
+from anncore.report.shares import is_own, shared
 from anncore.report.theme import Theme
 from anncore.running.files import make_folder, not_written, replace_files
+from anncore.running.sweep import cores
 
+WIDE = "as wide as the page"  # sorts before the other layout, which is for a phone
 NOTHING_TO_SHOW = "It has nothing to show of these results."
 
 
@@ -43,12 +48,24 @@ def write_report(
     nothing; a figure that has nothing to show is listed with the reason. All is drawn first and written then,
     so that an error leaves the last report as it was. Raises StoreError where a file cannot be written.
     """
+    *_, report = writing_report(results, folder, meta=meta, figures=figures)
+    return report
+
+
+def writing_report(
+    results: Any, folder: Path, *, meta: Mapping[str, Any] | None = None, figures: bool = True
+) -> Iterator[dict[str, Any]]:
+    """Write a report as `write_report` does; yield its content before anything is drawn, and at the end.
+
+    The answer need not wait for its figures.
+    """
     folder = Path(folder)
     make_folder(folder / "figures")
     content = with_sections(results, meta or {})
+    yield plain(content)
     drawn = Drawn()
     if figures:
-        _draw_into(drawn, results, content)
+        drawn = _draw_into(content, results)
     else:
         way = (
             "the same command without --no-figures"
@@ -68,7 +85,7 @@ def write_report(
     files |= {name: readable(text).encode() for name, text in views.items()}
     replace_files({folder / name: data for name, data in files.items()})
     _remove_old_figures(folder / "figures", {Path(name).name for name in files})
-    return report
+    yield report
 
 
 def with_sections(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,11 +99,18 @@ def with_sections(results: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclasses.dataclass
 class Drawn:
-    """The figures of a report by name: as SVG, as PNG, and as SVG laid out for a phone."""
+    """The figures of a report by name: as SVG, as PNG, and as SVG laid out for a phone.
+
+    entries, undrawn: with the number of a figure what report.json says of it, and why it has nothing to show.
+    faults: by layout and number what is said of a figure that failed.
+    """
 
     pictures: dict[str, str] = dataclasses.field(default_factory=dict)
     pixels: dict[str, bytes] = dataclasses.field(default_factory=dict)
     phones: dict[str, str] = dataclasses.field(default_factory=dict)
+    entries: dict[int, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    undrawn: list[tuple[int, dict[str, Any]]] = dataclasses.field(default_factory=list)
+    faults: dict[tuple[str, int], str] = dataclasses.field(default_factory=dict)
 
     def files(self) -> dict[str, bytes]:
         """Return the content of each file by its name."""
@@ -94,35 +118,64 @@ class Drawn:
         files |= {f"{name}.png": png for name, png in self.pixels.items()}
         return files | {f"{name}.phone.svg": svg.encode() for name, svg in self.phones.items()}
 
+    def joined(self, other: Drawn) -> Drawn:
+        """Return these figures and those that another process has drawn."""
+        return Drawn(
+            self.pictures | other.pictures,
+            self.pixels | other.pixels,
+            self.phones | other.phones,
+            self.entries | other.entries,
+            self.undrawn + other.undrawn,
+            self.faults | other.faults,
+        )
 
-def _draw_into(drawn: Drawn, results: Any, content: dict[str, Any]) -> None:
+
+def _draw_into(content: dict[str, Any], results: Any) -> Drawn:
     """Draw every figure, for a page and for a phone; add its entry, or its warning, to the content."""
     data = figure_input(results, content)
-    lost = set()
+    number = {figure.full_name: n for n, figure in enumerate(_figures(results))}
+    said = len(content["not_drawn"])
+    parts = shared(lambda: _drawn(content, results, data, number), min(cores(), len(number)))
+    drawn = reduce(Drawn.joined, parts)
+    content["not_drawn"][said:] = (entry for _, entry in sorted(drawn.undrawn, key=itemgetter(0)))
+    for _, text in sorted(drawn.faults.items()):
+        content["answer"]["warnings"].append({"kind": "figure", "text": text})
+    for _, entry in sorted(drawn.entries.items()):
+        name = entry["name"]
+        phone = f"figures/{name}.phone.svg" if name in drawn.phones else None
+        content["figures"].append({**entry, "phone": phone})
+    order = [entry["name"] for entry in content["figures"]]
+    drawn.pictures = {name: drawn.pictures[name] for name in order}
+    return drawn
+
+
+def _drawn(content: dict[str, Any], results: Any, data: FigureInput, number: Mapping[str, int]) -> Drawn:
+    """Draw this process's share of the figures."""
+    drawn = Drawn()
+    listed = len(content["not_drawn"])
     for figure, drawing in draw_figures(results, content, data):
+        place = number[figure.full_name]
         if isinstance(drawing, str):
-            lost.add(figure.full_name)
-            _warn(content, f"Figure {figure.name} could not be drawn: {drawing}")
+            drawn.faults[WIDE, place] = f"Figure {figure.name} could not be drawn: {drawing}"
             continue
         with drawing_style():
             drawn.pictures[drawing.name] = to_svg(drawing.figure)
             drawn.pixels[drawing.name] = to_png(drawing.figure)
-        content["figures"].append(_entry(figure, drawing, content["unit"]))
+        drawn.entries[place] = _entry(figure, drawing, content["unit"])
     for figure, drawing in draw_figures(results, content, dataclasses.replace(data, width=PHONE)):
+        place = number[figure.full_name]
         if isinstance(drawing, str):
-            if figure.full_name not in lost:
-                _warn(content, f"Figure {figure.name} could not be drawn for a phone: {drawing}")
+            if (WIDE, place) not in drawn.faults:
+                text = f"Figure {figure.name} could not be drawn for a phone: {drawing}"
+                drawn.faults["for a phone", place] = text
         elif drawing.figure.get_figwidth() <= PHONE + 0.01:
             # In place of one that needs a wider sheet the page shows the wide one in a box that scrolls.
             with drawing_style():
                 drawn.phones[drawing.name] = to_svg(drawing.figure)
-    for entry in content["figures"]:
-        name = entry["name"]
-        entry["phone"] = f"figures/{name}.phone.svg" if name in drawn.phones else None
-
-
-def _warn(content: dict[str, Any], text: str) -> None:
-    content["answer"]["warnings"].append({"kind": "figure", "text": text})
+    names = {figure.name: number[figure.full_name] for figure in reversed(_figures(results))}
+    drawn.undrawn = [(names[entry["name"]], entry) for entry in content["not_drawn"][listed:]]
+    del content["not_drawn"][listed:]
+    return drawn
 
 
 def _entry(figure: Registered, drawing: Drawing, unit: str) -> dict[str, Any]:
@@ -191,10 +244,15 @@ def figures_of(
 ) -> Iterator[tuple[Registered, Drawing | NotDrawn]]:
     """Yield every figure plugin, in the report's order, with its drawing or why there is none."""
     data = figure_input(results, content) if data is None else data
+    asked = [figure for figure in _figures(results) if not only or figure.name in only]
+    for place, figure in enumerate(asked):
+        if is_own(place):
+            yield figure, draw_figure(figure, data)
+
+
+def _figures(results: Any) -> list[Registered]:
     figures = results.experiment.registry.of_kind("figure")
-    for component in sorted(figures, key=lambda c: (c.cls.order, c.full_name)):
-        if not only or component.name in only:
-            yield component, draw_figure(component, data)
+    return sorted(figures, key=lambda c: (c.cls.order, c.full_name))
 
 
 def figure_input(results: Any, content: Mapping[str, Any]) -> FigureInput:
