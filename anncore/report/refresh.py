@@ -41,7 +41,7 @@ def rendering(
     if known is not None:
         yield known
         return
-    from anncore.report.write import writing_report
+    from anncore.report import writing_report
     from anncore.running.run_folder import RunFolder
 
     meta = {"inputs_sha256": inputs, **RunFolder(folder).environment()}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import sys
 import threading
 from collections.abc import Callable
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from typing import NamedTuple, TypeVar
 
 Done = TypeVar("Done")
@@ -24,7 +25,7 @@ class _Child(NamedTuple):
     """A process that does a share, and where its result can be read."""
 
     process: int
-    pipe: int
+    pipe: Connection
 
 
 _OWN = _Share()
@@ -49,9 +50,7 @@ def shared(work: Callable[[], Done], processes: int) -> list[Done]:
         children += (_forked(work, _Share(number, processes)) for number in range(1, processes))
         results = [_done(work, _Share(0, processes))]
         for number, child in enumerate(children, start=1):
-            result = _result(child)
-            done = _done(work, _Share(number, processes)) if result is None else pickle.loads(result)
-            results.append(done)
+            results.append(_result(child, work, _Share(number, processes)))
     finally:
         for child in children:
             _end(child)
@@ -68,35 +67,31 @@ def _done(work: Callable[[], Done], share: _Share) -> Done:
 
 
 def _forked(work: Callable[[], Done], share: _Share) -> _Child:
-    read, write = os.pipe()
+    read, write = Pipe(duplex=False)
     process = os.fork()
     if process:
-        os.close(write)
+        write.close()
         return _Child(process, read)
     code = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asked ends this one
-        result = pickle.dumps(_done(work, share))
-        with os.fdopen(write, "wb") as stream:
-            stream.write(result)
+        write.send(_done(work, share))
         code = 0
     finally:
         os._exit(code)
 
 
-def _result(child: _Child) -> bytes | None:
-    """Return what a process has written, None where it ended without having done its share."""
-    with os.fdopen(os.dup(child.pipe), "rb") as stream:
-        result = stream.read()
-    _, status = os.waitpid(child.process, 0)
-    return result if status == 0 else None
+def _result(child: _Child, work: Callable[[], Done], share: _Share) -> Done:
+    """Return what a process has sent; where it ended without having done its share, it is done here."""
+    try:
+        result: Done = child.pipe.recv()
+    except (EOFError, OSError):
+        return _done(work, share)
+    return result
 
 
 def _end(child: _Child) -> None:
     """End a process that may still work, and close what it writes to."""
-    os.close(child.pipe)
-    try:
-        os.kill(child.process, signal.SIGKILL)
-        os.waitpid(child.process, 0)
-    except (ProcessLookupError, ChildProcessError):  # it has been waited for
-        pass
+    child.pipe.close()
+    os.kill(child.process, signal.SIGKILL)  # nothing happens where it has ended: it has not been waited for
+    os.waitpid(child.process, 0)

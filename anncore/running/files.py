@@ -51,6 +51,22 @@ def replace_files(contents: Mapping[Path, bytes]) -> None:
                 Path(name).unlink(missing_ok=True)
 
 
+def make_secret(path: Path, data: bytes) -> None:
+    """Write a file that only its owner may read; one that another process has just made stays.
+
+    Raises OSError.
+    """
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # for its owner alone
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.link(aside, path)  # whole, or not at all
+    except FileExistsError:
+        pass
+    finally:
+        Path(aside).unlink(missing_ok=True)
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and those above it, unless it is there. Raises StoreError."""
     try:

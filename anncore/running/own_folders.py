@@ -10,13 +10,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import secrets
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from anncore.contract.cache_folder import cache_folder
+from anncore.running.files import make_secret
 
 SEAL = "seal"
 KEY_SIZE = 32  # bytes
@@ -50,22 +49,8 @@ def _key(*, make: bool) -> bytes | None:
         path = cache_folder() / "run_folders.key"
         if make and not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            _make(path)
+            make_secret(path, secrets.token_bytes(KEY_SIZE))
         key = path.read_bytes() if path.is_file() else b""
     except (OSError, RuntimeError):  # RuntimeError: nobody knows the user's home
         return None
     return key if len(key) == KEY_SIZE else None
-
-
-def _make(path: Path) -> None:
-    """Write a new key which only the user can read; one that another process has just made stays."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    file = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(file, "wb") as stream:
-            stream.write(secrets.token_bytes(KEY_SIZE))
-        os.link(aside, path)  # fails where there is one, and is never half-written
-    except FileExistsError:
-        pass
-    finally:
-        aside.unlink(missing_ok=True)
