@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from anncore.cli.common import print_json, say
 from anncore.cli.options import NamedPath, json_option
+
+if TYPE_CHECKING:
+    from socket import socket
 
 PORT = 8765  # where it is free
 EXTRA = ("starlette", "uvicorn", "anyio", "h11")
@@ -36,7 +40,7 @@ def command(folders: tuple[str, ...], host: str, port: int | None, opens: bool, 
     from anncore.contract.errors import AnnxError
 
     try:
-        from anncore.report.live.server import listen, serve
+        from anncore.report.live.server import serve
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in EXTRA:
             raise
@@ -44,17 +48,7 @@ def command(folders: tuple[str, ...], host: str, port: int | None, opens: bool, 
     from anncore.report.live.board import Board
     from anncore.report.live.guard import is_loopback
 
-    try:
-        try:
-            listening = listen(host, PORT if port is None else port)
-        except OSError:
-            if port is not None:
-                raise
-            listening = listen(host, 0)  # another page has it
-    except (OSError, OverflowError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        way_out = "; give another --port, or none" if port else ""
-        raise AnnxError(f"{host}, port {PORT if port is None else port}, cannot be listened on: {reason}{way_out}.") from None
+    listening = _listening(host, port)
     token = secrets.token_urlsafe(24)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listening.getsockname()[1]}/{token}/"
@@ -63,8 +57,30 @@ def command(folders: tuple[str, ...], host: str, port: int | None, opens: bool, 
     else:
         say(f"{address}\nThis page lives until Ctrl-C.")
         if not is_loopback(host):
-            say("Whoever can reach this machine and knows the address can read it; it is not encrypted.", err=True)
+            say(
+                "Whoever can reach this machine and knows the address can read it; it is not encrypted.",
+                err=True,
+            )
     if opens:
         click.launch(address)
     serve(Board([Path(folder) for folder in folders or ("reports",)]), token, host, listening)
     return 0
+
+
+def _listening(host: str, port: int | None) -> socket:
+    """Return a socket that listens on the port, by default on PORT, or on a free one where PORT is taken."""
+    from anncore.contract.errors import AnnxError
+    from anncore.report.live.server import listen
+
+    try:
+        if port is not None:
+            return listen(host, port)
+        try:
+            return listen(host, PORT)
+        except OSError:  # another page has it
+            return listen(host, 0)
+    except (OSError, OverflowError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        place = host if port is None else f"{host}, port {port},"
+        way_out = "give another --port, or none" if port else "give another --host"
+        raise AnnxError(f"{place} cannot be listened on: {reason}; {way_out}.") from None

@@ -51,7 +51,7 @@ class Follower:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / STORE
-        self._signature: tuple[object, ...] | None = None
+        self._signature: object = None
         self._file_number: int | None = None
         self._last: tuple[int, str, int] | None = None  # row, key and checksum of what was read last
         self._keys: set[str] = set()
@@ -78,16 +78,13 @@ class Follower:
         self._signature, self._more = signature, brought.more
         return brought
 
-    def _stated(self) -> tuple[object, ...]:
+    def written(self) -> float:
+        """Return when something was written last, in seconds since 1970; 0 where there is no file."""
+        return max((stated[1] for stated in self._stated() if stated), default=0) / 1e9
+
+    def _stated(self) -> tuple[tuple[int, int, int] | None, ...]:
         """Return what is another after every write; the newest writes lie in the log beside the file."""
-        stated: list[object] = []
-        for path in (self.path, self.path.with_name(f"{STORE}-wal")):
-            try:
-                status = path.stat()
-                stated += [status.st_ino, status.st_mtime_ns, status.st_size]
-            except OSError:
-                stated.append(None)
-        return tuple(stated)
+        return tuple(stated(path) for path in (self.path, self.path.with_name(f"{STORE}-wal")))
 
     def _begin_anew(self) -> None:
         self._last, self._keys = None, set()
@@ -155,9 +152,7 @@ class Follower:
             more = more or self._rows_read[phase] < noted[0]
         return tuple(replaced), tuple(rows), more
 
-    def _results(
-        self, file: Database, enough: Callable[[], bool]
-    ) -> tuple[tuple[TrialResult, ...], bool]:
+    def _results(self, file: Database, enough: Callable[[], bool]) -> tuple[tuple[TrialResult, ...], bool]:
         """Return results above the last row that was read, and whether there are more."""
         checked = file.schema > 1
         columns = result_columns(True, checked)
@@ -174,6 +169,15 @@ class Follower:
                 return tuple(results), False
             if enough():
                 return tuple(results), True
+
+
+def stated(path: Path) -> tuple[int, int, int] | None:
+    """Return a file's number, the nanoseconds of its last change, and its size; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _noted(file: Database, phase: Phase) -> tuple[int, int]:

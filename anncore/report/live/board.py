@@ -14,7 +14,7 @@ from anncore.report.live.run import LiveRun
 MOST_RUNS = 24  # of a folder of run folders, the newest
 FEW_RUNS = 4  # that are shown side by side without being asked for
 MOST_LINES = 1500  # of learning curves that are sent at once
-CPU_SECONDS = 0.025  # that one look may take, so that the sweep keeps the machine
+CPU_SECONDS = 0.015  # of reading in one look, so that the sweep keeps the machine
 ANYWAY = 10.0  # seconds after which files are opened even if they seem to be the same
 SEARCH = 5.0  # seconds between two looks for new run folders
 
@@ -144,4 +144,3 @@ def _newest(folder: Path) -> list[Path]:
     except OSError:
         return [path for _, path in sorted(ages)]
     return [path for _, path in sorted(ages)[:MOST_RUNS]]
-

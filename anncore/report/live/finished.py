@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from anncore.contract.trial import Phase
 from anncore.report.printable import printable
+from anncore.running.following import stated
 
 LARGEST = 64 << 20  # bytes of a file that is handed out
 LARGEST_READ = 8 << 20  # bytes of a report.json that is read for its headline
@@ -19,6 +21,7 @@ TYPES = {
     "svg": "image/svg+xml",
     "png": "image/png",
     "gz": "application/gzip",
+    "json": "application/json",
 }
 NAMES = re.compile(
     r"report\.(html|md|json)|(plan|env|costs|looks)\.json|experiment\.toml|trials\.csv|curves\.csv\.gz"
@@ -31,22 +34,23 @@ class FinishedReport:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._stated: object = None
-        self._headline, self._counts = "", {}  # type: tuple[str, dict[str, int]]
+        self._signature: object = None
+        self._headline = ""
+        self._counts: dict[str, int] = {}
 
-    def look(self, done: Mapping[str, int], running: object) -> dict[str, Any] | None:
+    def look(self, done: Mapping[Phase, int], running: object) -> dict[str, Any] | None:
         """Return its headline and whether it is of other trials than are there; None where there is none.
 
         done: by phase how many trials have results. running: the sweep that runs, if one does.
         """
         if not _is_plain(self._folder / "report.html"):
             return None
-        stated = _stated(self._folder / "report.json")
-        if stated != self._stated:
-            self._stated = stated
+        signature = stated(self._folder / "report.json")
+        if signature != self._signature:
+            self._signature = signature
             self._headline, self._counts = _read(self._folder / "report.json")
         outdated = running is not None or any(
-            self._counts.get(phase, done[phase]) != done[phase] for phase in done
+            self._counts.get(phase, count) != count for phase, count in done.items()
         )
         return {"headline": self._headline, "outdated": outdated}
 
@@ -94,11 +98,3 @@ def _is_plain(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
-
-
-def _stated(path: Path) -> object:
-    try:
-        status = path.stat()
-        return status.st_ino, status.st_mtime_ns, status.st_size
-    except OSError:
-        return None

@@ -10,7 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 Message = MutableMapping[str, Any]
-App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+App = Callable[
+    [Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
+]
 
 HEADERS = (
     (b"referrer-policy", b"no-referrer"),  # the address holds the token
@@ -25,8 +27,8 @@ HEADERS = (
 class Guard:
     """Lets through what asks to read, under a name of this machine, from no other site, with the token.
 
-    A browser sends the name that it was told: a stranger's page whose name is made to lead here (DNS rebinding)
-    sends the stranger's. A page of another site that asks in a script sends that site as its origin.
+    A browser sends the name that it was told: a stranger's page whose name is made to lead here (DNS
+    rebinding) sends the stranger's. A script on a page of another site sends that site as its origin.
 
     host: the address that is listened on. The port is not looked at, as tunnels give another one.
     """
@@ -78,7 +80,10 @@ class Guard:
             return 405, "This page is for reading."
         root, path = self._root.encode(), scope["path"].encode()
         if not hmac.compare_digest(path[: len(root) + 1], root + b"/"):
-            return 404, "There is nothing here; take the whole address that 'annx serve' prints, with its token."
+            return (
+                404,
+                "There is nothing here; take the whole address that 'annx serve' prints, with its token.",
+            )
         return None
 
     def _is_ours(self, name: str) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,9 +27,11 @@ from anncore.report.live.machine import Workers, machine
 from anncore.report.live.table import shown_trials
 from anncore.report.live.tally import Tally, short
 from anncore.report.printable import printable
-from anncore.running.following import PHASES, Follower
+from anncore.running.following import PHASES, Follower, stated
 from anncore.running.progress import driver, running
 from anncore.running.stored_plan import read_plan
+
+JUST_NOW = 10.0  # seconds: a sweep tells of itself only from its first trial to its last
 
 
 class LiveRun:
@@ -82,14 +85,10 @@ class LiveRun:
 
     def _look_at_plan(self) -> None:
         """Read plan.json when it is another one."""
-        try:
-            status = (self.folder / "plan.json").stat()
-            stated: object = (status.st_ino, status.st_mtime_ns, status.st_size)
-        except OSError:
-            stated = None
-        if stated == self._plan_stated:
+        signature = stated(self.folder / "plan.json")
+        if signature == self._plan_stated:
             return
-        self._plan_stated = stated
+        self._plan_stated = signature
         try:
             self._plan = read_plan(self.folder)
         except StoreError:  # not there yet, or damaged: the store says what trials there are
@@ -181,8 +180,11 @@ class LiveRun:
             return "running", ""
         unplanned = not phases["report"] and self._plan.get("counts", {}).get("report", 1)
         if unplanned or any(counts["missing"] for counts in phases.values()):
+            if time.time() - self._follower.written() < JUST_NOW:
+                return "between", "Results were written a moment ago: the sweep starts, or it has stopped."
             return "stopped", "The sweep is not at its end and does not run; the same command resumes it."
-        return "finished", ""
+        there = (self.folder / "report.html").is_file()
+        return "finished", "" if there else "All trials have ended; there is no report yet."
 
     def _shape(self) -> dict[str, Any]:
         arms = [*self._plan.get("arms", ()), *self._tally.arms()]

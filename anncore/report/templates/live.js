@@ -4,7 +4,7 @@
 const STATUSES = ["ok", "diverged", "failed", "timeout", "crashed"];
 const PHASES = { tune: "Tuning", report: "Final runs" };
 const STATES = { reading: "reading", running: "running", finished: "finished", stopped: "stopped",
-  waiting: "not begun", damaged: "damaged", gone: "gone" };
+  waiting: "not begun", between: "starting or ending", damaged: "damaged", gone: "gone" };
 const parts = new Map();   // by name, such as "0/head"
 const views = new Map();   // by run
 const chosen = new Set();  // arms
@@ -129,7 +129,7 @@ class RunView {
       el("h3", { textContent: "Progress by arm and data set" }),
       this.scroll(this.table, "Progress by arm and data set", "tall"), this.more,
       el("h3", { textContent: "Learning curves" }), this.caption, this.curves,
-      el("h3", { textContent: "Errors" }), this.noErrors, this.errors,
+      el("h3", { textContent: "Trials that did not end well" }), this.noErrors, this.errors,
       this.trials,
       el("h3", { textContent: "Machine" }), this.machine, this.scroll(this.processes, "Processes"));
     this.node.setAttribute("aria-labelledby", this.name.id);
