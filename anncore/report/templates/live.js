@@ -39,6 +39,7 @@ function styled(number) {
   return place === null ? "other" : `arm-${place}`;
 }
 
+const brief = (text, most) => (text.length <= most ? text : `${text.slice(0, most - 1)}…`);
 const armName = (number) => (arms[number] ? arms[number].name : "");
 
 function swatch(number) {
@@ -48,7 +49,7 @@ function swatch(number) {
 
 function armButton(number) {
   const name = el("span", { className: "name", textContent: armName(number) });
-  const button = el("button", { type: "button", className: "arm", data: { arm: number },
+  const button = el("button", { type: "button", className: "arm", data: { arm: number }, title: armName(number),
     onclick: () => choose(number) }, swatch(number), name);
   button.setAttribute("aria-pressed", String(chosen.has(number)));
   return button;
@@ -228,7 +229,7 @@ class RunView {
     const head = el("tr", {}, el("th", { scope: "col", textContent: "data set" }),
       ...shape.arms.map((arm) => el("th", { scope: "col", data: { arm } }, armButton(arm))));
     const rows = problems.map((place) => el("tr", {},
-      el("th", { scope: "row", className: "name", textContent: shape.problems[place] }),
+      el("th", { scope: "row", className: "name", textContent: brief(shape.problems[place], 60), title: shape.problems[place] }),
       ...shape.arms.map((arm) => {
         const cell = el("td", { className: "cell", data: { arm } });
         this.cells.set(`${place}/${arm}`, cell);
@@ -310,7 +311,7 @@ class RunView {
       const summary = el("summary", {}, `${plural(group.count, "trial")} ${group.status}`,
         ...(group.line ? [": ", el("span", { className: "name", textContent: group.line })] : []));
       const examples = el("p", { className: "small" },
-        `${group.arms.map(armName).join(", ")}; such as ${group.examples.join("; ")}`);
+        `${group.arms.map((arm) => brief(armName(arm), 40)).join(", ")}; such as ${group.examples.join("; ")}`);
       return el("li", { data: { arms: group.arms.join(",") } },
         el("details", { data: { key }, open: open.has(key) }, summary, examples,
           ...(group.text ? [el("pre", { textContent: group.text })] : [])));
@@ -445,7 +446,7 @@ function drawCurves(figure, problem, part, run, place) {
   for (const line of [...part.lines].sort((a, b) => a.arm - b.arm)) {
     const points = line.steps.map((step, i) => `${x(step).toFixed(1)} ${y(line.values[i]).toFixed(1)}`);
     const d = `M${points.length > 1 ? points.join("L") : `${points[0]}h3`}`;
-    const end = `${armName(line.arm)} ${number(line.values[line.values.length - 1])}`;
+    const end = `${brief(armName(line.arm), 24)} ${number(line.values[line.values.length - 1])}`;
     const title = `${end} (${line.config || "no settings"}; ${plural(line.seeds, "seed")})`;
     const path = draw("path", { class: `curve ${styled(line.arm)}`, d });
     const hit = draw("path", { class: "hit", d }, draw("title", {}, title));
@@ -457,7 +458,7 @@ function drawCurves(figure, problem, part, run, place) {
     ends.push(end);
   }
   const phase = part.phase === "report" ? "final runs" : "tuning";
-  figure.replaceChildren(el("h4", { className: "name", textContent: problem }), picture,
+  figure.replaceChildren(el("h4", { className: "name", textContent: brief(problem, 60), title: problem }), picture,
     el("figcaption", { id: `curves-${run}-${place}` }, `${part.metric}${log ? ", logarithmic" : ""}, ${phase}: ${ends.join(", ")}`));
 }
 
