@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,7 +81,8 @@ def _listening(host: str, port: int | None) -> socket:
         except OSError:  # another page has it
             return listen(host, 0)
     except (OSError, OverflowError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        number = getattr(error, "errno", None) or 0
+        reason = os.strerror(number) if number > 0 else getattr(error, "strerror", None) or str(error)
         place = host if port is None else f"{host}, port {port},"
         way_out = "give another --port, or none" if port else "give another --host"
         raise AnnxError(f"{place} cannot be listened on: {reason}; {way_out}.") from None

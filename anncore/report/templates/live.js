@@ -173,8 +173,9 @@ class RunView {
     const now = head.running;
     const share = now && now.share ? now.share : head.planned ? head.done / head.planned : 0;
     this.bar.value = share;
-    this.far.textContent = now
-      ? `${PHASES[now.phase]}: ${now.done.toFixed(1)} of ${plural(now.total, "trial")}, ${percent(now.share)} of all work, `
+    this.far.textContent = now && now.left === null && !now.share
+      ? `${PHASES[now.phase]}: starting workers, ${duration(now.elapsed)} so far`
+      : now ? `${PHASES[now.phase]}: ${now.done.toFixed(1)} of ${plural(now.total, "trial")}, ${percent(now.share)} of all work, `
         + `${duration(now.elapsed)} so far${now.left === null ? "" : `, about ${duration(now.left)} left`}`
       : `${head.done} of ${plural(head.planned, "trial")} done`;
     this.showStatuses(head.phases);
@@ -413,9 +414,9 @@ function ticks(low, high, log) {
     if (powers.length > 1) return powers.filter((_, place) => place % Math.ceil(powers.length / 4) === 0);
     return [low, Math.sqrt(low * high), high];
   }
-  const rough = (high - low) / 3 || 1;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough);
+  const most = (high - low) / 2;  // so that there are at least two
+  const power = 10 ** Math.floor(Math.log10(most));
+  const step = [5, 2, 1].map((factor) => factor * power).find((size) => size <= most) || power;
   const values = [];
   for (let place = Math.ceil(low / step); place * step <= high + step * 1e-9; place += 1) values.push(place * step);
   return values;
