@@ -87,7 +87,7 @@ def read_plain(path: Path, largest: int) -> bytes:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode) or status.st_size > largest:
             raise PermissionError(f"{path} is no plain file, or too large")
-        with os.fdopen(handle, "rb", closefd=False) as file:
+        with open(handle, "rb", closefd=False) as file:
             return file.read(largest)
     finally:
         os.close(handle)
