@@ -22,7 +22,7 @@ EXTRA = ("starlette", "uvicorn", "anyio", "h11")
 @click.command(short_help="Show running and finished sweeps on a page in the browser.")
 @click.argument("folders", metavar="[DIR]...", nargs=-1, type=NamedPath())
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
-@click.option("--port", type=click.IntRange(0, 65535), help=f"By default {PORT}, or a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), metavar="N", help=f"By default {PORT}, or a free one.")
 @click.option("--open", "opens", is_flag=True, help="Open the page in the browser.")
 @json_option
 def command(folders: tuple[str, ...], host: str, port: int | None, opens: bool, as_json: bool) -> int:

@@ -198,8 +198,10 @@ def _planned(file: Database, text: str) -> PlannedRow:
     except (ValueError, TypeError, RecursionError) as problem:
         raise file.damaged(f"a row of the plan: {problem}") from None
     names = (row.key, row.phase, row.problem, row.arm, row.config)
-    if not all(isinstance(name, str) for name in names) or row.phase not in PHASES:
+    if not all(isinstance(name, str) for name in names) or type(row.seed) is not int:
         raise file.damaged("a row of the plan: its names are none")
+    if row.phase not in PHASES:
+        raise file.damaged(f"a row of the plan: phase {row.phase!r}")
     return row
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -88,10 +89,16 @@ def running(folder: Path) -> Progressed | None:
         content = _content(folder)
         event = Progressed(**{field.name: content[field.name] for field in dataclasses.fields(Progressed)})
         pid, written = int(content["pid"]), float(content["time"])
-        numbers = (event.done, event.total, event.share, event.elapsed, event.left or 0.0)
-        if not all(isinstance(number, (int, float)) for number in numbers):
+        numbers = (
+            event.done,
+            event.total,
+            event.share,
+            event.elapsed,
+            0 if event.left is None else event.left,
+        )
+        if not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
             return None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None
     if event.phase not in ("tune", "report"):
         return None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
+import itertools
 import json
+import math
 import os
 import shutil
 import signal
@@ -26,11 +28,13 @@ from live_factory import STEPS, ended, make_run, trial, write_plan
 from anncore.cli.group import cli
 from anncore.report.live.arms import Arms, style_rules
 from anncore.report.live.board import Board
+from anncore.report.live.curves import curve_of
 from anncore.report.live.finished import file_of
 from anncore.report.live.guard import Guard
 from anncore.report.live.machine import Workers, machine
 from anncore.report.live.run import LiveRun
 from anncore.report.theme import DARK, LIGHT
+from anncore.running.progress import driver, running
 from anncore.running.store import Store
 
 LIMIT = 20  # seconds after which a test stops waiting
@@ -148,8 +152,8 @@ def test_a_folder_through_all_its_states(tmp_path: Path) -> None:
     old(folder)
     assert state() == "stopped"
     progress = {"phase": "tune", "done": 0.5, "total": 3, "share": 0.2, "elapsed": 1.0, "left": 4.0}
-    running = {"pid": os.getpid(), "time": time.time(), **progress}
-    (folder / "running.json").write_text(json.dumps(running))
+    content = {"pid": os.getpid(), "time": time.time(), **progress}
+    (folder / "running.json").write_text(json.dumps(content))
     assert state() == "running"
     assert run.parts["head"]["running"] == progress
     (folder / "running.json").unlink()
@@ -170,6 +174,41 @@ def test_a_folder_through_all_its_states(tmp_path: Path) -> None:
     old(folder)
     assert state() == "stopped"
     assert (run.parts["head"]["done"], run.parts["head"]["planned"]) == (1, 2)
+
+
+ODD = ("NaN", "Infinity", "1e999", "true", '"x"', "null", "[]", "9" * 400)
+
+
+def test_odd_progress_is_none_or_finite_numbers(tmp_path: Path) -> None:
+    progress = {"phase": "tune", "done": 0.5, "total": 3, "share": 0.2, "elapsed": 1.0, "left": 4.0}
+    for name, value in itertools.product([*progress, "pid", "time"], ODD):
+        content = json.dumps({"pid": os.getpid(), "time": time.time(), **progress, name: "HERE"})
+        (tmp_path / "running.json").write_text(content.replace('"HERE"', value))
+        event = running(tmp_path)
+        driver(tmp_path)
+        fine = name == "pid" and value in ("true", ODD[-1])  # of another machine's process nothing is known
+        assert (event is not None) == (fine or (name, value) == ("left", "null")), (name, value)
+
+
+@pytest.mark.parametrize(
+    ("steps", "losses"),
+    [
+        ((0, 10, 20), (1e300, 1.0, 2.0)),
+        ((0, 10, 20), (float("nan"), 1.0, 2.0)),
+        ((0, 10, 20), (float("inf"), 1.0, float("-inf"))),
+        ((0, 10, 20), (float("nan"),) * 3),
+        (("a", None, []), (1.0, 2.0, 3.0)),
+        ((0, 10, 10**30), (1.0, 2.0, 3.0)),
+        ((0, 10), (1.0, 2.0, 3.0)),
+        ((), ()),
+    ],
+    ids=str,
+)
+def test_odd_curves_are_no_errors(steps: Any, losses: Any) -> None:
+    _, result = ended(trial("adam", "xor", 0))
+    curve = curve_of(result._replace(steps=steps, curves={"valid_loss": losses}), "valid_loss")
+    assert curve is None or (len(curve.steps) == len(curve.values) and set(curve.values) <= {1.0, 2.0})
+    assert (curve is None) == (len(steps) != 3 or steps[2] != 20 or math.isnan(losses[1]))
 
 
 @pytest.mark.parametrize("plan", ["", "{", "[]", '{"schema": 99}', '{"arms": [1]}'])
@@ -206,6 +245,19 @@ def test_many_arms_share_a_grey_and_few_have_the_reports_colours() -> None:
     for light, dark in zip(LIGHT, DARK, strict=True):
         assert light in style_rules()
         assert dark in style_rules()
+
+
+def test_of_many_arms_the_first_are_shown_and_the_rest_counted(tmp_path: Path) -> None:
+    trials = [trial(f"arm {place}", "xor", 0) for place in range(250)]
+    make_run(tmp_path, trials, map(ended, trials))
+    board = Board([tmp_path])
+    while board.look():
+        pass
+    everything, _ = board.since(0, None, "")
+    assert sum(map(len, everything.values())) < 100_000
+    shape = json.loads(everything["0/shape"])
+    assert (len(shape["arms"]), shape["arms_left"]) == (200, 50)
+    assert board.runs[0].trials({"start": "249"})["rows"][49]["arm"] == 249
 
 
 def test_the_table_of_trials_is_filtered_and_turned(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from anncore.report.printable import printable
 from anncore.report.theme import DARK, DASHES, LIGHT
 
 LONGEST = 200
+MOST = 200  # arms that a page shows
 
 
 class Arms:
@@ -33,13 +34,14 @@ class Arms:
     def shown(self) -> list[dict[str, Any]]:
         """Return name and style of each: the first eight have a colour and a dash, as in a report.
 
-        Of more than eight the first seven have one; twenty colours cannot be told apart.
+        Of more than eight the first seven have one; twenty colours cannot be told apart. Of more than MOST
+        the others are left out.
         """
         names = list(self._numbers)
         coloured = len(LIGHT) if len(names) <= len(LIGHT) else len(LIGHT) - 1
         return [
             {"name": printable(name)[:LONGEST], "place": place if place < coloured else None}
-            for place, name in enumerate(names)
+            for place, name in enumerate(names[:MOST])
         ]
 
 

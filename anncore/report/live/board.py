@@ -31,7 +31,9 @@ class Board:
         self.runs: list[LiveRun] = []
         self._by_path: dict[Path, LiveRun] = {}
         self._listed: list[LiveRun] = []
+        self._turn = 0
         self._parts: dict[str, tuple[int, str]] = {}
+        self._made: dict[str, Any] = {}  # the parts as objects: an old object is an old part
         self.version = 0
         self._searched = self._looked_anyway = -SEARCH - ANYWAY
         self._search()
@@ -47,8 +49,13 @@ class Board:
             self._looked_anyway = now
         end = time.thread_time() + CPU_SECONDS
         more = False
-        for run in self._listed:
+        for place in range(len(self._listed)):
+            run = self._listed[(self._turn + place) % len(self._listed)]
             more |= run.update(lambda: time.thread_time() > end, anyway=anyway)
+            if time.thread_time() > end and place + 1 < len(self._listed):
+                self._turn += place + 1  # the others come first the next time
+                more = True
+                break
         self._publish()
         return more
 
@@ -71,10 +78,13 @@ class Board:
         newest = self.version + 1
         published = {}
         for name, part in parts.items():
+            if name in self._parts and self._made.get(name) is part:
+                published[name] = self._parts[name]
+                continue
             text = json.dumps(part, separators=(",", ":"), allow_nan=False)
             version, before = self._parts.get(name, (0, ""))
             published[name] = (version if text == before else newest, text)
-        self._parts = published
+        self._parts, self._made = published, parts
         self.version = newest  # after the parts, so that nobody takes the old ones for these
 
     def _index(self) -> list[dict[str, Any]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from anncore.contract.trial import TrialResult
 
-LONGEST = 256  # points that are kept of a trial's curve
+LONGEST = 64  # points that are kept of a trial's curve
 DRAWN = 33  # points of a line on the page
 
 
@@ -38,7 +39,7 @@ class Configuration:
         curves = list(self.curves.values())
         steps = curves[0].steps
         for curve in curves[1:]:
-            if not np.array_equal(steps, curve.steps):
+            if steps is not curve.steps and not np.array_equal(steps, curve.steps):
                 steps = np.union1d(steps, curve.steps)
         table = np.full((len(curves), len(steps)), np.nan)
         for row, curve in zip(table, curves, strict=True):
@@ -61,18 +62,32 @@ def metric_of(result: TrialResult, wanted: str) -> str:
 def curve_of(result: TrialResult, metric: str) -> Curve | None:
     """Return a trial's curve without what is not finite, thinned above LONGEST points by a power of two.
 
-    The first point and the last stay, so that trials of other lengths share most of their steps.
+    The first point and the last stay, so that trials of other lengths share most of their steps. None where
+    there is no curve, or what a damaged store has in its place.
     """
-    if result.status != "ok" or metric not in result.curves:
+    values = result.curves.get(metric, ())
+    if result.status != "ok" or not values or len(values) != len(result.steps):
         return None
-    steps = np.array(result.steps, np.int64)
-    values = np.array(result.curves[metric], np.float32)
+    try:
+        steps, places = _kept_steps(result.steps)
+        with np.errstate(over="ignore"):  # what is too large for a float32 is infinite there, and left out
+            kept = np.array([values[place] for place in places]).astype(np.float32)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    finite = np.isfinite(kept)
+    if finite.all():
+        return Curve(steps, kept)
+    return Curve(steps[finite], kept[finite]) if finite.any() else None
+
+
+@lru_cache(maxsize=256)
+def _kept_steps(steps: tuple[int, ...]) -> tuple[np.ndarray[Any, Any], list[int]]:
+    """Return the steps that are kept, and their places; most trials of a sweep share them."""
+    places = list(range(len(steps)))
     if len(steps) > LONGEST:
         stride = 1 << math.ceil(math.log2(len(steps) / LONGEST))
-        places = np.unique([*range(0, len(steps), stride), len(steps) - 1])
-        steps, values = steps[places], values[places]
-    finite = np.isfinite(values)
-    return Curve(steps[finite], values[finite]) if finite.any() else None
+        places = sorted({*range(0, len(steps), stride), len(steps) - 1})
+    return np.array([steps[place] for place in places], np.int64), places
 
 
 def best_of(configurations: Mapping[str, Configuration], goal: str) -> str | None:

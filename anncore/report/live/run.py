@@ -21,13 +21,13 @@ from typing import Any
 
 from anncore.contract.errors import StoreError
 from anncore.contract.trial import Phase
-from anncore.report.live.arms import Arms
+from anncore.report.live.arms import MOST, Arms
 from anncore.report.live.finished import FinishedReport
 from anncore.report.live.machine import Workers, machine
 from anncore.report.live.table import shown_trials
 from anncore.report.live.tally import Tally, short
 from anncore.report.printable import printable
-from anncore.running.following import PHASES, Follower, stated
+from anncore.running.following import NOTHING, PHASES, Follower, stated
 from anncore.running.progress import driver, running
 from anncore.running.stored_plan import read_plan
 
@@ -49,6 +49,8 @@ class LiveRun:
         self._plan_stated: object = None
         self._trouble = ""
         self._was_there = False
+        self._news = True  # whether counts and errors are to be made anew
+        self._counts: dict[Phase, Counter[str]] = {phase: Counter() for phase in PHASES}
 
     def update(self, enough: Callable[[], bool], *, anyway: bool = False) -> bool:
         """Take in what is new and make the parts of it; tell whether there is more to do at once.
@@ -70,12 +72,13 @@ class LiveRun:
             # Half of the trials would be no picture of them.
             self.parts.setdefault("head", self._nothing())
             return True
-        self.parts |= {
-            "head": self._head(),
-            "shape": self._shape(),
-            "failures": self._tally.failures.shown(self._arms),
-            "machine": self._machine(),
-        }
+        if self._news or "shape" not in self.parts:
+            self._news = False
+            self._counts = {phase: self._tally.counts(phase) for phase in PHASES}
+            self.parts["shape"] = self._shape()
+            self.parts["failures"] = self._tally.failures.shown(self._arms)
+        self.parts["head"] = self._head()
+        self.parts["machine"] = self._machine()
         return self._draw(enough)
 
     def trials(self, wanted: Mapping[str, str]) -> dict[str, Any]:
@@ -97,6 +100,7 @@ class LiveRun:
 
     def _number_all(self) -> None:
         """Number arms and problems in the order of the experiment."""
+        self._news = True
         for arm in self._plan.get("arms", ()):
             self._arms.number(arm)
         for problem in self._plan.get("problems", ()):
@@ -115,14 +119,15 @@ class LiveRun:
             return False
         if brought.forget:
             self._begin_anew()
-        if brought.rows or brought.results:
-            self._trouble = ""
+        if brought is NOTHING:
+            return False
+        self._news, self._trouble = True, ""
         self._tally.take(brought, self._select("metric", "valid_loss"))
         return brought.more
 
     def _begin_anew(self) -> None:
         """Forget what the store said."""
-        self._trouble = ""
+        self._trouble, self._news = "", True
         if not self._tally.rows["tune"] and not self._tally.rows["report"]:
             return
         self._tally = Tally(self._arms)
@@ -151,7 +156,7 @@ class LiveRun:
         return {"name": self.name, "state": "reading", "words": "", **empty}
 
     def _head(self) -> dict[str, Any]:
-        phases = {phase: self._tally.counts(phase) for phase in PHASES}
+        phases = self._counts
         done = {phase: counts.total() - counts["missing"] for phase, counts in phases.items()}
         now = running(self.folder)
         state, words = self._state(phases, now is not None)
@@ -188,9 +193,11 @@ class LiveRun:
 
     def _shape(self) -> dict[str, Any]:
         arms = [*self._plan.get("arms", ()), *self._tally.arms()]
+        numbers = [self._arms.number(arm) for arm in dict.fromkeys(arms)]
         return {
             "experiment": short(self._plan.get("name", "")),
-            "arms": [self._arms.number(arm) for arm in dict.fromkeys(arms)],
+            "arms": [number for number in numbers if number < MOST],
+            "arms_left": sum(number >= MOST for number in numbers),
             "problems": [short(problem) for problem in self._tally.problems],
         }
 

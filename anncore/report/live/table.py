@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,7 +51,7 @@ def _shown(tally: Tally, arms: Arms, row: PlannedRow) -> dict[str, Any]:
         "status": "missing" if kept is None else kept.status,
         "score": None if kept is None else kept.score,
         "steps": None if kept is None else kept.steps,
-        "seconds": None if kept is None else round(kept.seconds, 3),
+        "seconds": None if kept is None or not math.isfinite(kept.seconds) else round(kept.seconds, 3),
         "error": "" if kept is None else printable_lines(kept.error),
     }
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from anncore.contract.trial import STATUSES, Phase, PlannedRow, TrialResult
-from anncore.report.live.arms import Arms
+from anncore.report.live.arms import MOST, Arms
 from anncore.report.live.curves import Configuration, Curve, best_of, curve_of, metric_of, rounded
 from anncore.report.live.failures import Failures
 from anncore.report.printable import printable
@@ -143,7 +143,7 @@ class Tally:
         """
         cells: dict[str, list[list[int]]] = {}
         for pair, total in self._totals.items():
-            if pair[1] == problem:
+            if pair[1] == problem and self._arms.number(pair[2]) < MOST:
                 counts = self._counts.get(pair, Counter())
                 numbers = [self._arms.number(pair[2]), total, *(counts[status] for status in STATUSES)]
                 cells.setdefault(pair[0], []).append(numbers)
@@ -162,7 +162,7 @@ class Tally:
         """Yield the line of each arm: the median over seeds of its best configuration so far."""
         for pair, configurations in self._configurations.items():
             best = best_of(configurations, goal) if pair[:2] == (phase, problem) else None
-            if best is None:
+            if best is None or self._arms.number(pair[2]) >= MOST:
                 continue
             line = configurations[best].line()
             yield {

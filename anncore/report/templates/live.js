@@ -222,7 +222,10 @@ class RunView {
       if (changed(`problem/${place}`) || dirty.has("phase")) this.fillRow(place);
     }
     const left = shape.problems.length - problems.length;
-    this.more.textContent = left ? `${plural(left, "more data set")}; name some above to see them.` : "";
+    const notes = [];
+    if (left) notes.push(`${plural(left, "more data set")}; name some above to see them.`);
+    if (shape.arms_left) notes.push(`${plural(shape.arms_left, "more arm")}; the table of all trials has them.`);
+    this.more.textContent = notes.join(" ");
   }
 
   buildTable(shape, problems) {
