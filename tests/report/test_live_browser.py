@@ -42,11 +42,12 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 class Served:
     """A page that is served in this process."""
 
-    def __init__(self, *folders: Path) -> None:
+    def __init__(self, *folders: Path, port: int = 0) -> None:
         from anncore.report.live.server import listen, make_server
 
-        self._listening = listen("127.0.0.1", 0)
-        self.address = f"http://127.0.0.1:{self._listening.getsockname()[1]}/secret/"
+        self._listening = listen("127.0.0.1", port)
+        self.port = self._listening.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}/secret/"
         self._server = make_server(Board(list(folders)), "secret", "127.0.0.1")
         run: Any = self._server.run
         self._thread = threading.Thread(target=run, kwargs={"sockets": [self._listening]}, daemon=True)
@@ -169,6 +170,27 @@ def test_an_arm_that_is_chosen_by_keyboard_is_lit_in_every_figure_of_every_run(
     window.run("document.querySelector('.curves .hit[data-arm=\"0\"]').dispatchEvent(new Event('click'))")
     assert window.run(LIT) == [5, 5]
     press(window, "Escape", 27)
+
+
+def test_a_page_whose_server_ends_says_so_and_goes_on_when_it_is_back(
+    window: Browser, tmp_path: Path
+) -> None:
+    trials = [trial("adam", "xor", seed) for seed in range(2)]
+    make_run(tmp_path, trials, [ended(trials[0])])
+    far = "document.querySelector('.far')?.textContent"
+    link = "document.querySelector('#link').textContent"
+    served = Served(tmp_path)
+    try:
+        window.open(served.address)
+        wait(window, f"{far} === '1 of 2 trials done'")
+        assert window.run(link) == "Live"
+        served.close()
+        wait(window, f"{link}.startsWith('The connection is lost')")
+        make_run(tmp_path, trials, map(ended, trials))
+        served = Served(tmp_path, port=served.port)
+        wait(window, f"{link} === 'Live' && {far} === '2 of 2 trials done'")
+    finally:
+        served.close()
 
 
 def test_the_filters_act_on_every_run(window: Browser, two: str) -> None:
