@@ -14,7 +14,7 @@ from anncore.report.live.run import LiveRun
 MOST_RUNS = 24  # of a folder of run folders, the newest
 FEW_RUNS = 4  # that are shown side by side without being asked for
 MOST_LINES = 1500  # of learning curves that are sent at once
-CPU_SECONDS = 0.015  # of reading in one look, so that the sweep keeps the machine
+CPU_SECONDS = 0.01  # of reading in one look, so that the sweep keeps the machine
 ANYWAY = 10.0  # seconds after which files are opened even if they seem to be the same
 SEARCH = 5.0  # seconds between two looks for new run folders
 
