@@ -73,6 +73,8 @@ def _listening(host: str, port: int | None) -> socket:
     from anncore.contract.errors import AnnxError
     from anncore.report.live.server import listen
 
+    if not host.strip():
+        raise AnnxError("--host is empty; write 0.0.0.0 for every address of this machine.")
     try:
         if port is not None:
             return listen(host, port)

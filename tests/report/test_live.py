@@ -616,6 +616,8 @@ def test_a_place_where_one_cannot_listen_is_said_in_one_line() -> None:
         f"annx: 127.0.0.1, port {port}, cannot be listened on: Address already in use; "
         "give another --port, or none.\n"
     )
+    result = CliRunner().invoke(cli, ["serve", "--host", ""])
+    assert result.stderr == "annx: --host is empty; write 0.0.0.0 for every address of this machine.\n"
     result = CliRunner().invoke(cli, ["serve", "--host", "203.0.113.1"])
     assert result.exit_code == 2
     assert result.stderr.startswith("annx: 203.0.113.1 cannot be listened on: ")
