@@ -140,7 +140,8 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def ready(window: Browser, address: str, **options: Any) -> None:
     window.open(address, **options)
     wait(window, "document.querySelectorAll('.run').length === 2")
-    wait(window, "document.querySelectorAll('.curve').length > 9")
+    # Six arms on six problems and two on six, but for the first and the last pair of each run.
+    wait(window, "document.querySelectorAll('.curve').length === 44")
 
 
 LIT = "[...document.querySelectorAll('.run')].map(run => run.querySelectorAll('.curve.lit').length)"
