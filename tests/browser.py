@@ -81,8 +81,8 @@ class Browser:
         message: dict[str, Any] = json.loads(text)
         return message
 
-    def open(self, page: Path, *, width: int = 1200, dark: bool = False, scripts: bool = True) -> None:
-        """Show a file in a window of some width, and wait until it is there."""
+    def open(self, page: Path | str, *, width: int = 1200, dark: bool = False, scripts: bool = True) -> None:
+        """Show a file, or an address, in a window of some width, and wait until it is there."""
         mobile = width < 600
         size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": mobile}
         self.call("Emulation.setDeviceMetricsOverride", **size)
@@ -91,7 +91,7 @@ class Browser:
         self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
         self.call("Page.setBypassCSP", enabled=False)
         self.events.clear()
-        self.call("Page.navigate", url=page.absolute().as_uri())
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.absolute().as_uri())
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._next())
 

@@ -10,6 +10,7 @@ VERBS = (
     "plan",
     "explain",
     "status",
+    "serve",
     "report",
     "merge",
     "compare",

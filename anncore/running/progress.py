@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -85,20 +86,40 @@ class Progress:
 def running(folder: Path) -> Progressed | None:
     """Return how far the sweep is that runs in a folder; None where none runs."""
     try:
-        if not (folder / FILE).is_file():  # a pipe would be waited on for ever
-            return None
-        content: dict[str, Any] = json.loads((folder / FILE).read_bytes())
+        content = _content(folder)
         event = Progressed(**{field.name: content[field.name] for field in dataclasses.fields(Progressed)})
         pid, written = int(content["pid"]), float(content["time"])
-        numbers = (event.done, event.total, event.share, event.elapsed, event.left or 0.0)
-        if not all(isinstance(number, (int, float)) for number in numbers):
+        numbers = (
+            event.done,
+            event.total,
+            event.share,
+            event.elapsed,
+            0 if event.left is None else event.left,
+        )
+        if not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
             return None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None
     if event.phase not in ("tune", "report"):
         return None
     fresh = abs(time.time() - written) < FRESH
     return event if (fresh and _alive(pid)) or (not fresh and is_taken(folder)) else None
+
+
+def driver(folder: Path) -> int | None:
+    """Return the process number that the folder's running sweep gave, on whatever machine it runs."""
+    try:
+        return int(_content(folder)["pid"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
+        return None
+
+
+def _content(folder: Path) -> dict[str, Any]:
+    """Return what the file says; raises KeyError where there is none."""
+    if not (folder / FILE).is_file():  # a pipe would be waited on for ever
+        raise KeyError(FILE)
+    content: dict[str, Any] = json.loads((folder / FILE).read_bytes())
+    return content
 
 
 def _alive(pid: int) -> bool:

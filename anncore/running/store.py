@@ -151,7 +151,7 @@ class Store:
 
     def results(self, keys: Iterable[str], *, curves: bool = True) -> Iterator[TrialResult]:
         """Yield the results of the keys that have one, in no particular order."""
-        columns = _columns(curves, self._checked)
+        columns = result_columns(curves, self._checked)
         texts = self._environment_texts()
         with self._file.guarded():
             for chunk in _chunks(keys):
@@ -160,7 +160,7 @@ class Store:
                 )
                 for row in rows.fetchall():
                     try:
-                        yield _result(row, texts, self._checked)
+                        yield result_of(row, texts, self._checked)
                     except (ValueError, TypeError, KeyError, struct.error) as problem:
                         raise self._file.damaged(_of_trial(str(row[0]), problem)) from None
 
@@ -351,8 +351,8 @@ class Store:
 # Between rows and results
 
 
-def _columns(curves: bool, checked: bool) -> str:
-    """Return what `_result` reads of a row; stores of schema 1 have neither environments nor checksums."""
+def result_columns(curves: bool, checked: bool) -> str:
+    """Return what `result_of` reads of a row; stores of schema 1 have neither environments nor checksums."""
     own = "key, description, status, metrics, steps_done, stopped, error, train_seconds"
     head = f"{own}, environment, checksum" if checked else f"{own}, '', 0"
     if not curves:
@@ -383,7 +383,7 @@ def _checksum(head: Sequence[Any]) -> int:
     return zlib.crc32(struct.pack("<qd", steps_done, seconds) + metrics + texts.encode())
 
 
-def _result(row: Sequence[Any], environments: Mapping[str, str], checked: bool) -> TrialResult:
+def result_of(row: Sequence[Any], environments: Mapping[str, str], checked: bool) -> TrialResult:
     """Return the result of a row; raises ValueError, or what a wrong type raises, for a damaged one."""
     *head, checksum, curves, curves_checksum = row
     key, _, status, metrics, steps_done, stopped, error, seconds, environment = head

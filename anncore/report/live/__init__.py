@@ -1,0 +1,1 @@
+"""A page that lives: running sweeps in a browser, as `annx serve` shows them."""
