@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,14 @@ import pytest
 from shipped import REGISTRY
 
 from anncore.contract.registry import Registry
-from anncore.engine.explaining.scalars import evaluated
+from anncore.engine.explaining.scalars import evaluated, text_of
 from anncore.engine.explaining.sheet import Line, Sheet, names_of
 from anncore.engine.explaining.sheet_maker import make_sheet
 from anncore.engine.explaining.step import GivenNumbers, ObservedStep, Question, observe
 from anncore.engine.training import train_stack
 from anncore.experiment import load_experiment
 from anncore.experiment.plan import make_plan
+from anncore.report.explain.gaps import gaps_of, symbol_of, written_formula
 
 
 def trial_of(registry: Registry = REGISTRY, **sections: Any) -> Any:
@@ -35,9 +37,14 @@ def observed(question: Question | None = None, **sections: Any) -> ObservedStep:
     return observe(trial_of(**sections), REGISTRY, GivenNumbers(), question or Question())
 
 
-def check(step: ObservedStep) -> dict[str, Line]:
-    """Compute every line again from the numbers that it names; return the lines by name."""
+def check(step: ObservedStep, *, whole: bool = False) -> dict[str, Line]:
+    """Compute every line again from the numbers that it names; return the lines by name.
+
+    whole: every number has a formula that is written.
+    """
     sheet: Sheet = make_sheet(step)
+    if whole:
+        assert gaps_of(sheet) == []
     lines = {line.name: line for line in sheet.lines()}
     assert len(lines) == sheet.size, "a name stands for two numbers"
     for line in lines.values():
@@ -141,6 +148,60 @@ def test_gates_that_a_network_writes_out_have_names_in_time(name: str) -> None:
     data = {"temporal_xor": {"window": 3, "n": 40}}
     lines = check(observed(dataset=data, network={name: {"hidden": 2}}))
     assert {f"delta1({step})[2]" for step in (1, 2, 3)} <= set(lines)
+
+
+WHOLE = {
+    "attention that looks at all steps": {"width": 4, "heads": 2, "inner": 5},
+    "two blocks that look back": {
+        **{"width": 2, "heads": 1, "blocks": 2, "inner": 3},
+        **{"causal": True, "positions": "sinusoidal", "read": "last"},
+    },
+}
+
+
+@pytest.mark.parametrize("form", WHOLE)
+def test_every_number_of_a_transformers_step_has_a_formula_that_gives_it(form: str) -> None:
+    data = {"temporal_xor": {"window": 3, "n": 40}}
+    sections = {"dataset": data, "network": {"transformer": WHOLE[form]}, "optimizer": {"adam": {}}}
+    step = observed(Question(step=2, example=1), train={"batch_size": 2}, **sections)
+    lines = check(step, whole=True)
+    assert {"dQ1[1,1]", "m_new(r1)[5]", "E_new[1,1]"} <= set(lines)
+
+
+def test_a_number_that_is_0_keeps_its_formula() -> None:
+    """A unit of relu that is off has gradients of 0, and so has the state of its weights."""
+    given = GivenNumbers(
+        x=np.array([[1.0, 2.0]]), y=np.array([[1.0]]), weights={"W1": np.array([[-1.0, 1.0], [-1.0, 1.0]])}
+    )
+    trial = trial_of(activation={"relu": {}}, optimizer={"adam": {}})
+    lines = check(observe(trial, REGISTRY, given, Question()))
+    state = lines["m_new(W1)[1,1]"]
+    assert (state.value, names_of(state.formula)) == (0, ("beta1", "m(W1)[1,1]", "dW1[1,1]"))
+
+
+def test_the_larger_of_two_numbers_names_both_and_what_it_cuts_off_is_constant() -> None:
+    """MAXNET's units stay at 0 where the others outweigh them; no path leads back through them."""
+    step = observed(dataset={"largest": {"n": 20}}, network={"maxnet": {}})
+    lines = check(step, whole=True)
+    off = next(name for name, line in lines.items() if re.match(r"s\d+\[", name) and line.value == 0)
+    formula = lines[off].formula
+    assert formula is not None
+    assert formula.kind == "max"
+    cut = next(line for name, line in lines.items() if name.startswith("ds") and line.value == 0)
+    assert (cut.formula, cut.words) == (None, "constant here")
+
+
+def test_a_long_sum_is_written_by_its_first_and_last_terms() -> None:
+    step = observed(network={"mlp": {"hidden": [70]}})
+    lines = check(step, whole=True)
+    written = written_formula(lines["z2[1]"])
+    assert written is not None
+    assert text_of(written, symbol_of) == (
+        "a1[1]*W2[1,1] + a1[2]*W2[2,1] + ... + a1[70]*W2[70,1] + b2[1]"
+    )
+    assert written.value == pytest.approx(lines["z2[1]"].value, rel=1e-12)
+    short = written_formula(lines["z1[1]"])
+    assert short is lines["z1[1]"].formula
 
 
 def test_outputs_of_several_steps_leave_the_network_as_one_row() -> None:

@@ -42,8 +42,9 @@ class PassBlocks:
                     continue
                 made: Any = None if quantity.formulas is None else quantity.formulas[row, c]
                 line = line_of(name, value, made)
-                words = "" if line.formula is not None else "computed by the network"
-                lines.append(replace(line, words=words))
+                if line.formula is None and line.recipe is None:
+                    line = replace(line, words="computed by the network")
+                lines.append(line)
         shape = (columns,) if len(rows) == 1 else (len(rows), columns)
         formula = whole_formula(
             lines, transposed=self.step.question.transposed, backward=quantity.of is not None

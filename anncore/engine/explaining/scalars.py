@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4  # how strongly a text binds
 
 Namer = Callable[["Scalar"], str]
@@ -162,6 +164,21 @@ for _inverse in (math.asin, math.acos, math.atan, math.asinh, math.acosh, math.a
     setattr(Scalar, _name, _function(_name, _inverse))
 
 
+def _chosen(name: str, choose: Callable[[float, float], float]) -> np.ufunc:
+    """Return the larger or smaller of two numbers as a formula that names both."""
+
+    def chosen(one: Any, other: Any) -> Scalar:
+        pair = (scalar(one), scalar(other))
+        value = math.nan if any(math.isnan(part.value) for part in pair) else choose(*map(float, pair))
+        return Scalar(value) if all(part.kind == "number" for part in pair) else Scalar(value, name, pair)
+
+    return np.frompyfunc(chosen, 2, 1)
+
+
+CHOICES: Mapping[Any, np.ufunc] = {np.maximum: _chosen("max", max), np.minimum: _chosen("min", min)}
+"""What takes the place of NumPy's functions, which would leave one of two formulas."""
+
+
 def scalar(value: Any) -> Scalar:
     """Return a constant as a `Scalar`."""
     return value if isinstance(value, Scalar) else Scalar(float(value))
@@ -215,6 +232,8 @@ def evaluated(number: Scalar, value_of: Callable[[Scalar], float]) -> float:
             return Scalar(_quotient(args[0].value, args[1].value))
         if inner.kind == "power":
             return Scalar(args[0].value) ** Scalar(args[1].value)
+        if inner.kind in ("max", "min"):
+            return Scalar((max if inner.kind == "max" else min)(arg.value for arg in args))
         made: Scalar = abs(args[0]) if inner.kind == "abs" else getattr(Scalar(args[0].value), inner.kind)()
         return made
 

@@ -15,6 +15,8 @@ from anncore.engine.explaining.scalars import Scalar, evaluated, names_in
 
 Lookup = Callable[[str], float]
 Recipe = Callable[[Lookup], float]
+CONSTANT = "constant here"
+"""Of a number that no other one changes: what a mask, or a choice such as max, has cut off."""
 CLOSE = 1e-6  # a formula whose value is further from the engine's number, relative to it, is not shown
 
 
@@ -112,10 +114,10 @@ def line_of(name: str, value: float, made: Any) -> Line:
             return others + evaluated(part, lambda atom: lookup(atom.args[0].name(*atom.args[1:])))
 
         return Line(name, value, part, words, recipe, names_of(part))
-    if isinstance(made, Scalar) and made.kind == "number":
-        made = None  # a constant explains nothing
     if isinstance(made, Scalar) and not np.isclose(made.value, value, rtol=CLOSE, atol=1e-9, equal_nan=True):
         made = None
+    if isinstance(made, Scalar) and made.kind == "number":  # a constant names nothing
+        return Line(name, value, words=CONSTANT, recipe=lambda lookup: value)
     return Line(name, value, made if isinstance(made, Scalar) else None, words)
 
 

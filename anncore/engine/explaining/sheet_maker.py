@@ -97,7 +97,8 @@ class _SheetMaker:
     def _state(self, state: StateArray, title: str) -> Block:
 
         def made(row: int, column: int) -> Any:
-            return state.formula(row, column) or f"state of {self.step.optimizer.name}"
+            formula = state.formula(row, column)
+            return f"state of {self.step.optimizer.name}" if formula is None else formula
 
         return self._array(state.weight, state.base, title, state.values, made)
 

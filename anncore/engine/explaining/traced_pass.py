@@ -28,7 +28,7 @@ from anncore.engine.explaining.quantities import (
     named_numbers,
 )
 from anncore.engine.explaining.recorded_nodes import affine_nodes, elementwise, users_of
-from anncore.engine.explaining.scalars import names_in, scalar
+from anncore.engine.explaining.scalars import CHOICES, names_in, scalar
 from anncore.engine.gathered import MATMULS
 from anncore.engine.network import PlacedNetwork
 from anncore.engine.recorded import Back, Call
@@ -156,7 +156,8 @@ class TracedPass:
             return args[0]
         assert node.function is not None
         try:
-            made = np.asarray(node.function(*args, **dict(node.options)))
+            function = CHOICES.get(node.function, node.function)
+            made = np.asarray(function(*args, **dict(node.options)))
         except (TypeError, AttributeError, ValueError):
             return None
         if made.dtype == object:  # a sum that starts at 0, or a choice, may leave plain numbers in it

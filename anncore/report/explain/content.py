@@ -20,7 +20,8 @@ from anncore.experiment.model import Experiment
 from anncore.experiment.names import spell
 from anncore.experiment.plan import make_plan
 from anncore.experiment.rules import same
-from anncore.report.explain.gaps import gaps_of, written_formula
+from anncore.report.explain.gaps import gaps_of, symbol_of, written_formula
+from anncore.report.explain.shortened import DOTS, stands_for_terms
 from anncore.report.explain.graph import graph_of
 from anncore.report.explain.worked import hyperparameters, in_numbers
 
@@ -247,11 +248,11 @@ class Writer:
     def line(self, line: Line) -> dict[str, Any]:
         """Return a number with its formula in symbols and in numbers, "" where there is none."""
         symbols, numbers = line.words, self._worked(line)
-        text = written_formula(line)
-        if text and line.formula is not None:
-            symbols, numbers = text, text_of(line.formula, self._numeric)
+        formula = written_formula(line)
+        if formula is not None:
+            symbols, numbers = text_of(formula, symbol_of), text_of(formula, self._numeric)
             if line.words:  # what the other examples of the batch add, in words and as a number
-                others = line.value - line.formula.value
+                others = line.value - formula.value
                 symbols += f" + {line.words}"
                 numbers += f" {'-' if others < 0 else '+'} {self.number(abs(others))}"
         elif line.formula is not None and line.words:
@@ -285,7 +286,7 @@ class Writer:
         return self._known[component.name]
 
     def _numeric(self, number: Scalar) -> str:
-        return self.number(number.value)
+        return DOTS if stands_for_terms(number) else self.number(number.value)
 
 
 def blocks_of(content: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

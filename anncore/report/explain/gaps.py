@@ -6,6 +6,7 @@ from typing import Any
 
 from anncore.engine.explaining.scalars import Scalar, text_of
 from anncore.engine.explaining.sheet import Line, Sheet
+from anncore.report.explain.shortened import shortened
 
 LARGEST = 200  # operations and names in a formula, beyond which it is not written
 LONGEST = 600  # characters of a formula, beyond which it is no help
@@ -35,7 +36,7 @@ def gaps_of(sheet: Sheet) -> list[dict[str, Any]]:
 def _reason(line: Line) -> str:
     """Return why a number has no formula; "" where it has one, or words that say it."""
     if line.formula is not None:
-        if not written_formula(line):
+        if written_formula(line) is None:
             return "long"
         return "optimizer" if line.formula.kind == "sum" and _is_change(line.formula.args[-1]) else ""
     if line.activation is not None or line.recipe is not None or line.words.startswith("mean of"):
@@ -47,15 +48,21 @@ def _is_change(part: Scalar) -> bool:
     return part.kind == "name" and getattr(part.args[0], "full", "") == CHANGE
 
 
-def written_formula(line: Line) -> str:
-    """Return a number's formula in symbols; "" where there is none, or one that is too long to help."""
-    if line.formula is None or line.formula.size > LARGEST:
-        return ""
-    text = text_of(line.formula, _symbol)
-    return text if len(text) <= LONGEST else ""
+def written_formula(line: Line) -> Scalar | None:
+    """Return a number's formula as it is written; None where there is none, or one that is too long to help.
+
+    A long sum of terms of one form is written by its first and last terms.
+    """
+    if line.formula is None:
+        return None
+    for formula in (line.formula, shortened(line.formula)):
+        if formula.size <= LARGEST and len(text_of(formula, symbol_of)) <= LONGEST:
+            return formula
+    return None
 
 
-def _symbol(number: Scalar) -> str:
+def symbol_of(number: Scalar) -> str:
+    """Return how a name or a constant is written in symbols."""
     if number.kind == "number":
         return f"{number.value:.6g}"
     owner, row, column = number.args
