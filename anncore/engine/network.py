@@ -231,6 +231,11 @@ class PlacedNetwork:
         return self._derived is not None
 
     @property
+    def is_followed(self) -> bool:
+        """Whether the passes of training are forward passes that the core records."""
+        return self.derives and not self._by_steps
+
+    @property
     def trained(self) -> list[str]:
         """The names of the arrays that training changes."""
         return [spec.name for spec in self.specs if spec.role != "state"]

@@ -153,10 +153,12 @@ batch_size = 2
     ("network", "gaps", "said"),
     [
         ("[dataset.two_moons]\n[network.mlp]\nhidden = [2]\n[optimizer.adam]", {}, ""),
+        ("[dataset.digits]\n[network.mlp]\nhidden = [2]\n[optimizer.sgd]", {}, "..."),
         (
-            "[dataset.digits]\n[network.mlp]\nhidden = [2]\n[optimizer.sgd]",
-            {"z1": "long"},
-            "numbers stand without a formula: z1, whose formula is longer than a page",
+            "[split]\nstandardize = false\n[dataset.pixel_shapes]\nside = 4\nn = 20\n"
+            "[network.lattice]\n[optimizer.sgd]",
+            {"dA": "long"},
+            "numbers stand without a formula: dA, whose formula is longer than a page",
         ),
         (
             "[dataset.two_moons]\n[network.mlp]\nhidden = [2]\n[optimizer.muon]\nwhere = 'matrices'",
@@ -254,6 +256,38 @@ def test_a_gradient_names_what_the_other_examples_of_the_batch_add(tmp_path: Pat
     text = explain(str(file)).stdout
     assert "dW1[1,1] = x[1]*delta1[1] + that of the other example = 1*3 + 12 = 15" in text
     assert "db1[1] = delta1[1] + that of the other example = 3 + 6 = 9" in text
+
+
+def test_examples_that_count_more_show_their_weights(tmp_path: Path) -> None:
+    """By hand: weights 1, 3 and three of 0 have a mean of 0.8; predictions 3 and 6 have errors 3 and 5.5."""
+    rows = ["1,0,1,train", "2,0.5,3,train", "7,1,0,train", "8,2,0,train", "9,3,0,train", "5,5,1,valid"]
+    (tmp_path / "rows.csv").write_text("\n".join(["a,y,w,part", *rows, "6,6,1,test"]), "utf-8")
+    file = tmp_path / "weighted.toml"
+    file.write_text(
+        "# One step?\n[train]\nsteps = 5\nbatch_size = 'full'\n"
+        "[split]\nstandardize = false\n"
+        "[dataset.csv]\npath = 'rows.csv'\ntarget = 'y'\nweight = 'w'\nsplit_column = 'part'\n"
+        "[network.mlp]\nhidden = []\n[loss.mse]\n[optimizer.sgd]\n[explain]\nweights.W1 = [[3]]\n",
+        "utf-8",
+    )
+    read = content(str(file))
+    assert arrays(read)["x"] == [2.0]  # the split shuffles rows
+    assert sorted(arrays(read)["weight"]) == [0, 0, 0, 1.25, 3.75]
+    assert (arrays(read)["weight"][0], arrays(read)["losses"][0]) == (3.75, 30.25)
+    shown = lines(read)
+    assert (
+        shown["loss"]["formula"]
+        == " + ".join([f"{'' if n > 1 else '('}weight({n})*loss({n})" for n in range(1, 6)]) + ") / 5"
+    )
+    assert shown["loss"]["value"] == pytest.approx(24.9375)  # (1.25 * 9 + 3.75 * 30.25) / 5
+    assert shown["delta1[1]"]["formula"] == "weight(1)*2*(a1[1] - y[1]) / 5"
+    assert shown["delta1[1]"]["value"] == pytest.approx(8.25)  # 3.75 * 2 * 5.5 / 5
+    assert shown["dW1[1,1]"]["value"] == pytest.approx(18)  # 1.5 * 1 + 3.75 * 2 * 5.5 / 5 * 2
+    # With rate 0.01 predictions become 2.805 and 5.61, with the bias's 0.0975 less still.
+    bias = 0.01 * (1.5 + 8.25)
+    errors = 2.82 - bias, 5.64 - bias - 0.5
+    assert read["effect"]["loss_after"] == pytest.approx((1.25 * errors[0] ** 2 + 3.75 * errors[1] ** 2) / 5)
+    assert read["without_formula"] == []
 
 
 def test_the_json_keeps_to_its_schema() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -168,6 +169,53 @@ def test_every_number_of_a_transformers_step_has_a_formula_that_gives_it(form: s
     assert {"dQ1[1,1]", "m_new(r1)[5]", "E_new[1,1]"} <= set(lines)
 
 
+@pytest.mark.parametrize("read", ["last", "every"])
+def test_every_number_of_a_reservoirs_step_is_given_by_a_formula_or_by_the_rule(read: str) -> None:
+    data: dict[str, Any] = (
+        {"circling": {"n": 12, "steps": 3}} if read == "every" else {"mackey_glass": {"n": 40}}
+    )
+    network = {"hidden": 3, "features": 3 if read == "every" else 1, "leak": 0.5, "read": read}
+    sections = {"dataset": data, "network": {"echo_state": network}, "loss": {"mse": {}}}
+    question = Question(example=1, transposed=read == "every")
+    train = {"batch_size": "full"}
+    step = observed(question, train=train, optimizer={"sgd": {"lr": 1.0}}, **sections)
+    lines = check(step, whole=True)
+    assert not any(name.startswith("delta") for name in lines)
+    # One step with rate 1 on all examples is the ridge regression: its normal equations hold.
+    states = _reservoir(step, network)
+    targets = step.y.reshape(len(states), -1)
+    centred, aims = states - states.mean(axis=0), targets - targets.mean(axis=0)
+    solution = step.after["Wy"]
+    np.testing.assert_allclose(centred.T @ (aims - centred @ solution), 1e-6 * solution, atol=1e-9)
+    at = "Wy_new[2,1]" if question.transposed else "Wy_new[1,2]"
+    if read == "every":
+        assert lines[at].value == solution[0, 1]
+
+
+def _reservoir(step: ObservedStep, network: dict[str, Any]) -> Any:
+    """Return the states that are read, (examples x steps read, hidden), by the formula of the docstring."""
+    weights = {name: array[0] for name, array in step.traced.inputs.weights.items()}
+    state, states = np.zeros((len(step.x), network["hidden"])), []
+    for inputs in np.split(step.x, step.x.shape[1] // network["features"], axis=1):
+        new = np.tanh(inputs @ weights["Wx"] + state @ weights["Wh"] + weights["b"])
+        state = 0.5 * state + 0.5 * new
+        states.append(state)
+    chosen = states if network["read"] == "every" else states[-1:]
+    return np.stack(chosen, axis=1).reshape(-1, network["hidden"])
+
+
+@pytest.mark.parametrize("loss", ["binary_cross_entropy", "mse", "hinge"])
+def test_examples_that_count_more_or_less_keep_their_formulas(loss: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    rows = [f"{a:.3f},{b:.3f},{n % 2},{w:.2f}" for n, (a, b, w) in enumerate(rng.uniform(0, 2, (30, 3)))]
+    (tmp_path / "rows.csv").write_text("\n".join(["a,b,y,w", *rows]), "utf-8")
+    data = {"csv": {"path": str(tmp_path / "rows.csv"), "target": "y", "weight": "w"}}
+    for batch in (1, 3):
+        step = observed(Question(step=4), dataset=data, loss={loss: {}}, train={"batch_size": batch})
+        lines = check(step, whole=True)
+        assert len({line.value for name, line in lines.items() if name.startswith("weight(")}) == batch
+
+
 def test_a_number_that_is_0_keeps_its_formula() -> None:
     """A unit of relu that is off has gradients of 0, and so has the state of its weights."""
     given = GivenNumbers(
@@ -196,9 +244,7 @@ def test_a_long_sum_is_written_by_its_first_and_last_terms() -> None:
     lines = check(step, whole=True)
     written = written_formula(lines["z2[1]"])
     assert written is not None
-    assert text_of(written, symbol_of) == (
-        "a1[1]*W2[1,1] + a1[2]*W2[2,1] + ... + a1[70]*W2[70,1] + b2[1]"
-    )
+    assert text_of(written, symbol_of) == ("a1[1]*W2[1,1] + a1[2]*W2[2,1] + ... + a1[70]*W2[70,1] + b2[1]")
     assert written.value == pytest.approx(lines["z2[1]"].value, rel=1e-12)
     short = written_formula(lines["z1[1]"])
     assert short is lines["z1[1]"].formula

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from anncore.contract.kinds import Array
-from anncore.engine.explaining.loss_slope import OutputSlope, factors, loss_formula, named
+from anncore.engine.explaining.loss_slope import OutputSlope, factors, loss_formula, named, weight_of
 from anncore.engine.explaining.pass_blocks import PassBlocks
 from anncore.engine.explaining.quantities import Quantity
 from anncore.engine.explaining.scalars import Scalar
@@ -29,6 +29,11 @@ class LossBlocks:
         self.outputs = tuple(self.output.name(first, c) for c in range(self.output.values.shape[1]))
         self.predictions = tuple(f"a{name[1:]}" for name in self.outputs)
         self.slope = OutputSlope(step, self.pair, self.outputs)
+
+    @property
+    def _weight(self) -> float:
+        """How much the shown example counts."""
+        return 1.0 if self.step.weights is None else float(self.step.weights[self.k])
 
     def predicted(self) -> Block:
         """Return the predictions."""
@@ -74,7 +79,7 @@ class LossBlocks:
         reads = self.predictions
         made = loss_formula(self.pair, *self.slope.named_example())
         named_ones = f"{name}({', '.join([*self.predictions, *targets])})"
-        if self.count == 1:
+        if self.count == 1 and self.step.weights is None:
             line = line_of("loss", self.step.loss, made)
             line = replace(
                 line,
@@ -92,14 +97,22 @@ class LossBlocks:
             recipe = partial(mean, rows=slice(n, n + 1))
             lines.append(replace(line, words=words, recipe=recipe, reads=reads if n == self.k else ()))
         yield Block("losses", f"{name} of each example", (self.count,), lines, component=name)
-        line = Line("loss", self.step.loss, words=f"mean of the {self.count} examples")
+        yield Block("loss", "loss of the batch", (1,), [self._whole_loss(lines)], component=name)
+
+    def _whole_loss(self, lines: Sequence[Line]) -> Line:
+        """Return the loss of the batch: the mean of its examples' losses, each times its weight, if any."""
+        weights = self.step.weights
+        each = "" if weights is None else ", each times its weight"
+        line = Line("loss", self.step.loss, words=f"mean of the {self.count} examples{each}")
         if self.count <= MOST_PARTS:
             parts = [named(part.value, part.name) for part in lines]
+            if weights is not None:
+                parts = [weight_of(weights, n) * part for n, part in enumerate(parts)]
             line = line_of("loss", self.step.loss, sum(parts[1:], parts[0]) / self.count)
         own = f"loss({self.k + 1})"
-        others = self.step.loss - float(self.step.losses[self.k]) / self.count
-        line = replace(line, recipe=lambda lookup: others + lookup(own) / self.count, reads=(own,))
-        yield Block("loss", "loss of the batch", (1,), [line], component=name)
+        share = self._weight / self.count
+        others = self.step.loss - float(self.step.losses[self.k]) * share
+        return replace(line, recipe=lambda lookup: others + lookup(own) * share, reads=(own,))
 
     def output_delta(self, quantity: Quantity) -> Iterator[Block]:
         """Yield where the backward pass begins: dL/dz of the output, after its factors if it is a product."""
@@ -111,7 +124,7 @@ class LossBlocks:
 
         def slope(lookup: Lookup, column: int) -> float:
             grad = self.step.stack.output.grad(self._z_from(lookup), self.step.y[None])
-            return float(grad[0, self.k, column])
+            return float(grad[0, self.k, column]) * self._weight
 
         lines = [
             line_of(f"delta{name[1:]}", float(self.step.seed[self.k, c]), made(c))
@@ -138,8 +151,9 @@ class LossBlocks:
 
         def recipe(lookup: Lookup, column: int) -> float:
             by_a, slopes = factors(self.pair, self._z_from(lookup), self.step.y[None])
-            chosen = slopes if is_slope and slopes is not None else by_a
-            return float(chosen[0, self.k, column])
+            if is_slope and slopes is not None:
+                return float(slopes[0, self.k, column])
+            return float(by_a[0, self.k, column]) * self._weight
 
         lines = []
         for c, part in enumerate(parts):

@@ -36,6 +36,11 @@ def named(value: float, name: str, base: str = "") -> Scalar:
     return Scalar.named(value, Name(name, base), 0, 0)
 
 
+def weight_of(weights: Array, example: int) -> Scalar:
+    """Return the weight of an example, from 0, under its name."""
+    return named(weights[example], f"weight({example + 1})", "weight")
+
+
 def factors(pair: Any, z: Array, y: Array) -> tuple[Array, Array | None]:
     """Return dL/da and the slope of the output activation, None where it is no function of each z alone."""
     a = pair.activation.forward(z)
@@ -113,10 +118,10 @@ def _traced(pair: Any, output: Array, target: Array) -> _TracedLoss:
 class OutputSlope:
     """How each delta of the output is made: a formula, or words.
 
-    Of many losses with their natural output it is (a - y) times a constant. Whether that is so is seen in the
-    numbers of the whole batch, so it is never said of a loss for which it does not hold. Otherwise it is
-    dL/da times the slope of the output activation; by_a and slopes are these factors, by output unit, and
-    by_a_formulas how the first is made, None where that could not be followed.
+    Of many losses with their natural output it is (a - y) times a constant, and the example's weight. Whether
+    that is so is seen in the numbers of the whole batch, so it is never said of a loss for which it does not
+    hold. Otherwise it is dL/da times the slope of the output activation; by_a and slopes are these factors,
+    by output unit, and by_a_formulas how the first is made, None where that could not be followed.
     outputs: the names of the output's z.
     """
 
@@ -124,6 +129,7 @@ class OutputSlope:
         self._step, self._pair = step, pair
         self._names = [name[1:] for name in outputs]
         self._a = pair.activation.forward(step.z[None])[0]
+        self._weights = np.ones((len(step.x), 1)) if step.weights is None else step.weights[:, None]
         self._share = self._constant()
         self.by_a: list[Scalar] = []
         self.slopes: list[Scalar] = []
@@ -144,10 +150,15 @@ class OutputSlope:
             difference = named(self._a[k, column], f"a{self._names[column]}") - named(
                 step.y[k, column], f"y[{column + 1}]"
             )
-            return Scalar(above) * difference / Scalar(below)
+            return self._weighted(Scalar(above) * difference / Scalar(below))
         if self.chained:
             return self.by_a[column] * self.slopes[column]
         return f"slope of {self._pair.loss.name} through {self._pair.activation.name}"
+
+    def _weighted(self, slope: Scalar) -> Scalar:
+        """Return a slope of the example times its weight, where it has one."""
+        weights, k = self._step.weights, self._step.question.example
+        return slope if weights is None else weight_of(weights, k) * slope
 
     def _constant(self) -> tuple[int, int] | None:
         """Return c as a fraction where delta = c (a - y), else None."""
@@ -156,7 +167,7 @@ class OutputSlope:
         if a.shape != step.y.shape:
             return None
         for above, below in ((1, count), (2, count), (1, count * outputs), (2, count * outputs)):
-            wanted = above * (a - step.y) / below
+            wanted = self._weights * above * (a - step.y) / below
             if np.allclose(step.seed, wanted, rtol=EXACT[step.seed.dtype.name], atol=1e-12):
                 return above, below
         return None
@@ -166,7 +177,7 @@ class OutputSlope:
         by_a, slopes = factors(self._pair, step.z[None], step.y[None])
         if slopes is None or slopes.shape != by_a.shape:
             return
-        seed = step.seed
+        by_a, seed = by_a * self._weights, step.seed
         if not np.allclose((by_a * slopes)[0], seed, rtol=EXACT[seed.dtype.name], atol=1e-12):
             return  # a guard of the loss, which its joint form does not need
         self.by_a_formulas = self._by_a(by_a[0, k])
@@ -180,7 +191,7 @@ class OutputSlope:
         slopes = slope_formula(self._pair, *self.named_example())
         if slopes is None:
             return None
-        made = np.array([merged(one) / len(self._step.x) for one in slopes], object)
+        made = np.array([self._weighted(merged(one) / len(self._step.x)) for one in slopes], object)
         values = [one.value for one in made]
         sound = np.allclose(values, by_a, rtol=EXACT[by_a.dtype.name], atol=1e-12)
         return made if sound else None

@@ -29,8 +29,9 @@ def affine_nodes(recorded: Recorded) -> set[Node]:
         args = [arg for arg in node.args if isinstance(arg, Node) and not arg.known]
         if args and all(arg in of_weights for arg in args):
             of_weights.add(node)
-        elif (node.function in MATMULS and args and args[-1] in of_weights) or (
-            node.function in SUMS_AND_PARTS and all(arg in affine or arg in of_weights for arg in args)
+        elif args and (
+            (node.function in MATMULS and args[-1] in of_weights)
+            or (node.function in SUMS_AND_PARTS and all(arg in affine or arg in of_weights for arg in args))
         ):
             affine.add(node)
     return affine

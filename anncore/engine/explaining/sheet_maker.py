@@ -13,8 +13,9 @@ from anncore.engine.explaining.loss_blocks import LossBlocks
 from anncore.engine.explaining.loss_slope import named
 from anncore.engine.explaining.pass_blocks import PassBlocks
 from anncore.engine.explaining.quantities import given_of, is_matrix
+from anncore.engine.explaining.rule_blocks import rule_blocks
 from anncore.engine.explaining.scalars import Scalar, names_in, scalar
-from anncore.engine.explaining.sheet import Block, Sheet, Stage, line_of, row_block, whole_formula
+from anncore.engine.explaining.sheet import Block, Line, Sheet, Stage, line_of, row_block, whole_formula
 from anncore.engine.explaining.step import ObservedStep
 from anncore.engine.explaining.update import StateArray, updates
 
@@ -41,7 +42,7 @@ class _SheetMaker:
             Stage("forward", "Forward pass", list(self._forward())),
             Stage("loss", "Loss", list(self.losses.losses())),
             Stage("backward", "Backward pass", list(self._backward())),
-            Stage("gradients", "Gradients", list(self._gradients())),
+            Stage("gradients", *self._directions()),
             Stage("update", "Update", list(self._update())),
         ]
         return Sheet([stage for stage in stages if stage.blocks], self._components())
@@ -54,6 +55,8 @@ class _SheetMaker:
                 components.setdefault(f"activation:{component.name}", component)
         components.setdefault(f"activation:{self.losses.pair.activation.name}", self.losses.pair.activation)
         components["loss"] = self.losses.pair.loss
+        if self.step.stack.network.learns:
+            components["network"] = self.step.stack.network.component
         components["optimizer"] = self.step.optimizer
         return components
 
@@ -62,6 +65,10 @@ class _SheetMaker:
         title = "inputs" if self.count == 1 else f"inputs of example {self.k + 1} of {self.count}"
         yield row_block("x", title, x)
         yield row_block("y", "target" if len(y) == 1 else "targets", y)
+        if self.step.weights is not None:
+            title = "weight of each example; 1 on average over all"
+            weights = [Line(f"weight({n + 1})", float(value)) for n, value in enumerate(self.step.weights)]
+            yield Block("weight", title, (self.count,), weights)
         for name, array in self.step.before.items():
             yield self._array(name, name, ROLES.get(self.specs[name].role, ""), array)
         for name in self._states():
@@ -122,6 +129,12 @@ class _SheetMaker:
             if quantity.call is not None and quantity.letter == "f'":
                 component = quantity.call.activation.runs[0].component.name
             yield self.passes.block(quantity, titles[quantity.letter], component)
+
+    def _directions(self) -> tuple[str, list[Block]]:
+        """Return title and blocks of what the optimizer descends: gradients, or what a rule gives."""
+        if not self.step.stack.network.learns:
+            return "Gradients", list(self._gradients())
+        return "What the learning rule lets the optimizer descend", list(rule_blocks(self.step, self._array))
 
     def _gradients(self) -> Iterator[Block]:
         transposed = self.step.question.transposed

@@ -59,8 +59,10 @@ class Question:
 class ObservedStep:
     """One update of one trial: what the engine computed, before, in and after it.
 
-    x, y, z: the batch (N, ...). losses: of every example. loss_after: of the batch with the new weights.
-    before, after, gradients: by weight, (r, c).
+    x, y, z: the batch (N, ...). weights: how much each example counts (N,), None where all count alike.
+    losses: of every example. loss: of the batch, their mean, each times its weight. loss_after: with the new
+    weights. before, after, gradients: by weight, (r, c); of a network with a rule, `gradients` are what the
+    rule lets the optimizer descend.
     state_before, state_after: the optimizer's. row: the example's row in `traced`, whose examples are
     those that depend on each other.
     """
@@ -72,6 +74,7 @@ class ObservedStep:
     x: Array
     y: Array
     z: Array
+    weights: Array | None
     seed: Array
     loss: float
     losses: Array
@@ -94,8 +97,9 @@ class ObservedStep:
 def observe(trial: Trial, registry: Registry, given: GivenNumbers, question: Question) -> ObservedStep:
     """Train a trial up to a step, make it, and return what happened.
 
-    Raises ExperimentError for what cannot be explained: a problem without a network, a learning rule that is
-    no gradient, a step or an example that there is not, numbers that do not fit.
+    Raises ExperimentError for what cannot be explained: a problem without a network, a learning rule of a
+    network whose passes the core does not record, a step or an example that there is not, numbers that do
+    not fit.
     """
     prepare_process()
     with one_blas_thread(), np.errstate(all="ignore"):
@@ -121,15 +125,10 @@ def _stack(trial: Trial, registry: Registry, given: GivenNumbers) -> tuple[Stack
         data = _prepared(given, trial.train.dtype)
     else:
         [data] = ON_DATA.load([trial], registry)
-        if data.w_train is not None:
-            raise ExperimentError(
-                "explain shows a step on examples that count alike, and the data set has a weight column; "
-                "leave weight out, and the column with drop."
-            )
     stack = Stack([trial], registry, [data])
     if given.y is not None:
         _refuse_targets(stack, given.y)
-    if stack.network.learns:
+    if stack.network.learns and not stack.network.is_followed:
         raise ExperimentError(
             f"explain shows gradients, and {stack.network.component.name} learns by a rule of its own; "
             f"'annx show {stack.network.component.name}' has it."
@@ -249,10 +248,19 @@ def _observed(
     z, _ = network.forward({name: array.copy() for name, array in before.items()}, x, training=True)
     z = np.array(z)
     after, _ = network.forward(stack.weights, x, training=True, first=False)
-    seed = np.array(output.grad(z, y))
+    weights = stack.batches.weights
+    seed = np.array(output.grad(z, y) if weights is None else output.grad(z, y) * weights)
     traced, row = _traced(stack, before, question, z, seed)
     names = network.trained
-    losses = [float(output.value(z[:, n : n + 1], y[:, n : n + 1])[0]) for n in range(count)]
+
+    def losses_of(made: Array) -> Array:
+        return np.array([float(output.value(made[:, n : n + 1], y[:, n : n + 1])[0]) for n in range(count)])
+
+    def loss_of(made: Array) -> float:
+        if weights is None:
+            return float(output.value(made, y)[0])
+        return float(np.mean(losses_of(made) * weights[0, :, 0]))
+
     return ObservedStep(
         trial=stack.trials[0],
         stack=stack,
@@ -261,10 +269,11 @@ def _observed(
         x=x[0],
         y=y[0],
         z=z[0],
+        weights=None if weights is None else weights[0, :, 0].copy(),
         seed=seed[0],
-        loss=float(output.value(z, y)[0]),
-        losses=np.array(losses),
-        loss_after=float(output.value(after, y)[0]),
+        loss=loss_of(z),
+        losses=losses_of(z),
+        loss_after=loss_of(after),
         before={name: before[name][0] for name in names},
         gradients={name: stack.grad_views[name][0].copy() for name in names},
         after={name: stack.weights[name][0].copy() for name in names},

@@ -50,7 +50,8 @@ class PassInputs:
 class TracedPass:
     """One forward and backward pass of one trial, as named quantities.
 
-    forward: in the order of computation. backward: gradients and slopes, from the output back.
+    forward: in the order of computation. backward: gradients and slopes, from the output back; none of a
+    network that learns by a rule.
     by_weight: the formulas of each weight's gradient, (fan_in, fan_out), None where there is none.
     """
 
@@ -70,7 +71,8 @@ class TracedPass:
         network.begin_pass(inputs.weights)
         self._start()
         self._run_forward()
-        self._run_backward()
+        if not network.learns:
+            self._run_backward()
 
     @property
     def z(self) -> Array:

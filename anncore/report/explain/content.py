@@ -21,8 +21,8 @@ from anncore.experiment.names import spell
 from anncore.experiment.plan import make_plan
 from anncore.experiment.rules import same
 from anncore.report.explain.gaps import gaps_of, symbol_of, written_formula
-from anncore.report.explain.shortened import DOTS, stands_for_terms
 from anncore.report.explain.graph import graph_of
+from anncore.report.explain.shortened import DOTS, stands_for_terms
 from anncore.report.explain.worked import hyperparameters, in_numbers
 
 VERSION = 1
