@@ -288,6 +288,26 @@ def test_examples_that_count_more_show_their_weights(tmp_path: Path) -> None:
     errors = 2.82 - bias, 5.64 - bias - 0.5
     assert read["effect"]["loss_after"] == pytest.approx((1.25 * errors[0] ** 2 + 3.75 * errors[1] ** 2) / 5)
     assert read["without_formula"] == []
+    marked = marks(tmp_path, {"delta1[1]": "2.2", "loss": "7.85"}, str(file))  # 39.25 / 5
+    assert marked["delta1[1]"]["mistake"] == "forgot the weight"
+
+
+def test_a_network_with_a_rule_is_drawn_forward_alone(tmp_path: Path) -> None:
+    file, page = tmp_path / "reservoir.toml", tmp_path / "step.html"
+    network = "[dataset.adding]\nsteps = 2\n[network.echo_state]\nhidden = 2\n"
+    file.write_text(f"{SMALL}{network}[loss.mse]\n[optimizer.sgd]\nlr = 1", "utf-8")
+    explain(str(file), "--html", str(page), "--plot", str(tmp_path / "step.svg"))
+    html = page.read_text("utf-8")
+    assert "Forward: inputs and activations" in html
+    assert "Backward" not in html
+    read = content(str(file))
+    assert list(Draft202012Validator(SCHEMA).iter_errors(read)) == []
+    assert [stage["name"] for stage in read["stages"]] == ["given", "forward", "loss", "gradients", "update"]
+    rule = next(part for part in read["components"] if part["role"] == "network")
+    assert "Wy = (HᵀH + ridge · I)⁻¹ Hᵀ Y" in " ".join(rule["formulas"])
+    # The new read-out is what the rule fits: with rate 1 the old one cancels.
+    old, direction, new = (values(read)[name] for name in ("Wy[1,1]", "dWy[1,1]", "Wy_new[1,1]"))
+    assert new == pytest.approx(old - direction, rel=1e-12)
 
 
 def test_the_json_keeps_to_its_schema() -> None:

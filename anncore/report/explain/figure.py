@@ -20,7 +20,8 @@ ALONG = 0.34  # the share of a connection at which its number stands
 def step_figure(content: Mapping[str, Any]) -> drawing.Drawing:
     """Return the drawing of an explained step: the forward pass on the left, the backward pass on the right.
 
-    One below the other where both are too wide for a sheet. Raises ExperimentError for a network of too many
+    One below the other where both are too wide for a sheet. A network that learns by a rule has no backward
+    pass. Raises ExperimentError for a network of too many
     connections.
     """
     graph = content["graph"]
@@ -33,23 +34,23 @@ def step_figure(content: Mapping[str, Any]) -> drawing.Drawing:
     columns = 1 + max(column for column, _ in where.values())
     rows = 1 + max(row for _, row in where.values())
     size = ((columns - 1) * COLUMN + 2 * MARGIN, (rows - 1) * ROW + HEAD + FOOT)
-    beside = 2 * size[0] <= drawing.WIDE
-    width, height = (2 * size[0], size[1]) if beside else (size[0], 2 * size[1])
+    passes = [False, True] if any(stage["name"] == "backward" for stage in content["stages"]) else [False]
+    beside = len(passes) * size[0] <= drawing.WIDE
+    width, height = (len(passes) * size[0], size[1]) if beside else (size[0], len(passes) * size[1])
     title = headline(content).splitlines()[0]
-    subtitle = (
-        "Forward: activations in the units, weights on the connections, biases below. Backward: dL/dz in the "
-        "units, dL/dW on the connections."
-    )
+    subtitle = "Forward: activations in the units, weights on the connections, biases below."
+    if len(passes) > 1:
+        subtitle += " Backward: dL/dz in the units, dL/dW on the connections."
     with drawing.drawing_style():
         sheet = drawing.new_sheet(max(width, 4.4), height + 0.1, title, subtitle, theme)
-        for backward in (False, True):
+        for backward in passes:
             corner = (size[0] if backward and beside else 0.0, 0.0 if backward or beside else size[1])
             ax = drawing.place(sheet, *corner, *size)
             ax.set(xlim=(0, size[0]), ylim=(size[1], 0))
             ax.axis("off")
             _draw(ax, graph, where, texts, theme, backward=backward)
-    passes = ", ".join(f"{name} {text}" for name, text in texts.items())
-    return drawing.Drawing(sheet, "step", title, f"{title}. {passes}.", subtitle)
+    numbers = ", ".join(f"{name} {text}" for name, text in texts.items())
+    return drawing.Drawing(sheet, "step", title, f"{title}. {numbers}.", subtitle)
 
 
 def _draw(

@@ -143,6 +143,9 @@ class Mistakes:
 
         yield from _update_mistakes(homework, line, with_change)
         yield from self._slope_mistakes(homework, formula, with_change)
+        if any(atom.args[0].base == "weight" for atom in names_in(formula)):
+            unweighted = with_change(lambda atom: 1.0 if atom.args[0].base == "weight" else None)
+            yield Guess("forgot the weight", unweighted, "the weight of the example is missing")
         yield Guess(
             "transposed",
             with_change(lambda atom: _turned(homework, atom)),
