@@ -21,7 +21,7 @@ from anncore.contract.kinds import Array
 from anncore.contract.registry import Registry
 from anncore.contract.shown import Shown, listed
 from anncore.contract.trial import Trial
-from anncore.engine.datasets import Prepared, prepare
+from anncore.engine.datasets import Prepared, Shapes, prepare
 from anncore.engine.split import spread_over
 
 SIDE = 48
@@ -75,6 +75,12 @@ class DecisionMap(Shown):
 def mappable(data: Prepared) -> bool:
     """Tell whether the data have two features and classes, but not too many."""
     return data.inputs == 2 and 0 < len(data.classes) <= MOST_CLASSES
+
+
+def has_maps(shapes: Shapes) -> bool:
+    """Tell the same of data of which only the shapes are known."""
+    classes = {"binary": 2, "multiclass": shapes.outputs}.get(shapes.task, 0)
+    return shapes.inputs == 2 and 0 < classes <= MOST_CLASSES
 
 
 def corners(trial: Trial, registry: Registry) -> tuple[Array, Array] | None:

@@ -101,6 +101,8 @@ class Evaluator:
         scores = {}
         for metric in sorted(metrics, key=lambda metric: bool(metric.probes)):  # these may overwrite layers
             values = metric.score(moment) if metric.probes else metric.score(layers, weights, grads)
+            for value in values.values():
+                _refuse_out_of_bounds(metric, value)
             scores[metric.name] = {watched_curve(metric.name, key): value for key, value in values.items()}
         return {key: value for metric in metrics for key, value in scores[metric.name].items()}
 

@@ -23,6 +23,7 @@ from anncore.contract.kind_names import UNTUNED
 from anncore.contract.registry import Registered
 from anncore.contract.trial import Trial
 from anncore.engine.build import build_part
+from anncore.engine.decision_maps import MOST_CLASSES, has_maps
 from anncore.engine.network import shows_layers
 from anncore.engine.optimizing import refuse_unfit
 from anncore.engine.training import total_steps
@@ -48,6 +49,7 @@ class PlanChecker:
         self.trials, self.parts, self.fit = maker, maker.maker, maker.fit
         self.experiment = maker.experiment
         self._tasks: dict[str, str] = {}  # by the label of a data set
+        self._maps = False  # whether a data set has a map of decisions
         self._updated: set[tuple[Any, ...]] = set()  # problems and optimizers that fit
 
     def check(self, arms: Collection[str], problems: Iterable[str]) -> None:
@@ -91,6 +93,11 @@ class PlanChecker:
             raise ExperimentError(
                 f"{experiment.file}: [report] maps_at asks for maps of what networks predict, and an "
                 "objective has no network; leave it out (the figure of trajectories shows the path)."
+            )
+        if experiment.report.get("maps_at") and not (self._maps or experiment.only or experiment.skip):
+            raise ExperimentError(
+                f"{experiment.file}: [report] maps_at asks for maps over the plane of two features, of "
+                f"{MOST_CLASSES} classes at most, and no data set here has these; leave it out."
             )
         asked = experiment.document.get("split", {})
         if asked.get("stratify") is True and self._tasks and not CLASSES & {*self._tasks.values()}:
@@ -214,6 +221,7 @@ class PlanChecker:
     def _note_task(self, choices: Mapping[str, Choice]) -> None:
         for label, task in self.fit.tasks(choices).items():
             self._tasks.setdefault(label, task)
+            self._maps = self._maps or has_maps(self.parts.shapes(choices["dataset"]))
 
     def _check_rules_of(self, combo: Combo, kind: str) -> None:
         """Build every choice of components that have a rule of their own (`validate`) once."""

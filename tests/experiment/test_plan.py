@@ -602,6 +602,14 @@ def test_a_schedule_needs_a_rate_to_act_on(tmp_path: Path) -> None:
             "[report]\nmaps_at = 4",
             "[report] maps_at asks for maps of what networks",
         ),
+        *(
+            (
+                data,
+                "[report]\nmaps_at = [0, 5]",
+                "[report] maps_at asks for maps over the plane of two features",
+            )
+            for data in ("[dataset.iris]", "[dataset.friedman]", "[dataset.unit_square]\n[network.som]")
+        ),
         ("[dataset.friedman]", "[split]\nstratify = true", "no data set here has classes"),
     ],
 )
@@ -618,7 +626,8 @@ def test_what_nothing_in_the_plan_can_give_is_refused(
     [
         "[dataset.two_moons]\n[dataset.friedman]\n[optimizer.sgd]\nlr = 0.1\n[split]\nstratify = true",
         "[dataset.friedman]\n[optimizer.sgd]\nlr = 0.1\n[split]\nstratify = false",
+        "[dataset.friedman]\n[dataset.two_moons]\n[optimizer.sgd]\nlr = 0.1\n[report]\nmaps_at = 3",
     ],
 )
-def test_a_split_is_stratified_where_some_data_set_has_classes(text: str) -> None:
+def test_it_is_enough_where_some_data_set_can_give_it(text: str) -> None:
     assert make_plan(text).total
