@@ -27,11 +27,10 @@ def rule_blocks(step: ObservedStep, array_block: Callable[..., Block]) -> Iterat
         block = array_block(
             name, f"d{name}", f"what {network.component.name} gives for {name}", step.gradients[name]
         )
-        places = np.ndindex(*step.gradients[name].shape)
-        turned = step.question.transposed and len(block.shape) == 2
-        if turned:
-            rows, columns = step.gradients[name].shape
-            places = ((r, c) for c in range(columns) for r in range(rows))
+        rows, columns = step.gradients[name].shape
+        places = [(row, column) for row in range(rows) for column in range(columns)]
+        if step.question.transposed and len(block.shape) == 2:
+            places.sort(key=lambda place: place[1])  # as they are printed, unit by unit
         lines = [
             replace(
                 line,
