@@ -234,7 +234,11 @@ def test_what_never_arrives_stands_in_a_lane_with_its_count() -> None:
         (dict.fromkeys(RACE, math.inf), "No arm reaches the target on any data set"),
         (
             dict.fromkeys(RACE, 10),
-            "a and b have the best time-to-target score (1.00); every arm reaches every target",
+            "Both arms have the same time-to-target score (1.00) and reach every target",
+        ),
+        (  # as above, but the third data set's target is reached by nobody
+            dict.fromkeys(RACE, 10) | {("a", "set 2"): math.inf, ("b", "set 2"): math.inf},
+            "Both arms have the same time-to-target score (0.67) and miss the target on 1 of 3 data sets",
         ),
     ],
 )
@@ -267,6 +271,21 @@ def test_on_one_data_set_there_are_steps_and_no_profile() -> None:
     (raw,) = drawing.figure.axes
     assert [label.get_text() for label in raw.get_yticklabels()] == ["a", "b"]
     assert drawing.title == "a reaches the target first, after 10 steps in the median"
+
+
+@pytest.mark.parametrize(
+    ("steps", "title"),
+    [
+        ({"a": 10, "b": 10}, "Both arms reach the target after 10 steps in the median"),
+        (
+            {"a": 20, "b": 10, "c": 10, "d": math.inf},
+            "b and c reach the target first, after 10 steps in the median; d never",
+        ),
+    ],
+)
+def test_arms_that_arrive_together_are_all_first(steps: Mapping[str, float], title: str) -> None:
+    drawing = drawn(racing({(arm, "set 0"): step for arm, step in steps.items()}), "performance_profile")
+    assert drawing.title == title
 
 
 def test_a_target_taken_from_the_very_runs_says_so() -> None:
@@ -406,6 +425,23 @@ def test_twenty_arms_show_the_best_twelve() -> None:
 
 def test_arms_that_are_always_equal_beat_nobody() -> None:
     drawing = drawn(sweep(("a", "b"), 2, lambda *_: 1.0), "probability_of_improvement")
+    assert drawing.title == "No arm beats another more often than it loses to it"
+
+
+def test_a_share_that_reads_fifty_per_cent_is_a_tie() -> None:
+    """51 of 101 are 50.495 %: neither cell is shaded, and nobody is ahead."""
+    from matplotlib.colors import to_hex
+
+    results = sweep(
+        ("a", "b"),
+        1,
+        lambda p, arm, seed: 1.0 if arm == "a" else 2.0 if seed < 151 else 0.5,
+        seeds=tuple(range(100, 201)),
+    )
+    drawing = drawn(results, "probability_of_improvement")
+    assert [text for text in texts(drawing) if text.endswith("0 %")][:2] == ["50 %", "50 %"]
+    faces = {to_hex(box.get_facecolor()) for box in drawing.figure.axes[0].patches}
+    assert faces == {Theme().token("zebra")}
     assert drawing.title == "No arm beats another more often than it loses to it"
 
 

@@ -494,6 +494,89 @@ def test_an_arm_that_learns_nothing_is_not_praised_for_its_tolerance() -> None:
     assert not [patch for patch in panel(drawing, "digits").patches if to_hex(patch.get_facecolor()) == alarm]
 
 
+def tuned(arm: str, problem: str, width: float, best: float = 0.1) -> dict[str, Any]:
+    """Return a report's row on the rates 0.001, 0.01 and 0.1, with a width in decades given by hand."""
+    points = [
+        {"value_of": rate, "value": best, "n": 2, "ok": 2, "diverged": 0} for rate in (1e-3, 1e-2, 1e-1)
+    ]
+    row = {"arm": arm, "problem": problem, "width": width, "points": points, "best": 1e-2, "others": []}
+    return {**row, "edge": False}
+
+
+@pytest.mark.parametrize(
+    ("sgd", "adam", "title"),
+    [
+        ((1.8, 1.5, 1.2), (1.7, 1.4, 1.1), "sgd tolerates the widest range of lr (median 1.5 decades)"),
+        # A larger median alone: adam tolerates more on two of three.
+        (
+            (1.8, 1.5, 1.0),
+            (1.2, 1.6, 1.1),
+            "No arm tolerates a wider range of lr than each other arm on most data sets; "
+            "medians lie between 1.2 and 1.5 decades",
+        ),
+        # Only the best value itself scores well, as its neighbours are a decade away.
+        (
+            (0.2, 0.1, 0.3),
+            (0.1, 0.1, 0.1),
+            "No arm tolerates a whole step of lr: the widest range is median 0.20 decades, "
+            "and the values lie 1.0 apart",
+        ),
+    ],
+)
+def test_a_range_is_called_the_widest_where_it_is(
+    sgd: tuple[float, ...], adam: tuple[float, ...], title: str
+) -> None:
+    rows = [
+        tuned(arm, f"set {i}", width, best)
+        for arm, widths, best in (("sgd", sgd, 0.1), ("adam", adam, 0.2))
+        for i, width in enumerate(widths)
+    ]
+    report = {"select": {"goal": "min"}, "problem_unit": "data sets"}
+    figure = REGISTRY.get("figure", "lr_sensitivity").cls()
+    assert figure._title(rows, ["sgd", "adam"], "optimizer.lr", report) == title
+
+
+def test_a_panel_without_a_lost_value_has_no_lane() -> None:
+    """On digits sgd diverges at the highest rate, elsewhere nothing does."""
+    results = few(arms=("sgd", "adam"), rates=(1e-3, 1e-2, 1e-1))
+    results.trials["valid_loss"] = 0.5
+    gone = (results.trials["arm"] == "sgd") & (results.trials["optimizer.lr"] == 1e-1)
+    gone &= (results.trials["problem"] == "digits") & (results.trials["phase"] == "tune")
+    results.trials["status"] = ["diverged" if lost else "ok" for lost in gone]
+    drawing = draw(results, "lr_sensitivity")["lr_sensitivity"]
+    alarm = Theme().token("alarm_fill")
+    with_lane = [
+        ax.get_title(loc="left")
+        for ax in drawing.figure.axes
+        if any(to_hex(patch.get_facecolor()) == alarm for patch in ax.patches)
+    ]
+    assert with_lane == ["digits"]
+    assert texts(drawing).count("diverged") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "up", "down", "beyond"),
+    [
+        ("leaderboard", 2.0, 0.5, False),
+        ("leaderboard", 1e3, 1.0, True),
+        ("paired_differences", 2.0, 0.5, False),
+    ],
+)
+def test_a_triangle_is_explained_where_one_is_drawn(name: str, up: float, down: float, beyond: bool) -> None:
+    """Eight of ten pairs are equal, so both others are far off by Tukey's fences; where one lies as far above
+    as the other below, the t-interval reaches so far that the axis shows both."""
+    results = make_results(arms=("sgd", "adam"), problems=("digits",), tune_seeds=(), rates=(0.1,), steps=20)
+    factors = {("adam", 100): up, ("adam", 101): down}
+    results.trials["status"] = "ok"
+    results.trials["test_loss"] = [
+        factors.get(pair, 1.0) for pair in zip(results.trials["arm"], results.trials["seed"], strict=True)
+    ]
+    drawing = draw(results, name)[name]
+    lines = drawing.figure.axes[0].lines
+    assert any(line.get_marker() in ("<", ">") for line in lines) == beyond
+    assert ("Triangle" in drawing.subtitle) == beyond
+
+
 @pytest.mark.parametrize("name", ["leaderboard", "paired_differences"])
 def test_a_subtitle_explains_no_mark_that_is_not_there(name: str) -> None:
     results = few(arms=("sgd", "adam"), tune_seeds=(), rates=(0.1,))

@@ -216,7 +216,7 @@ class BudgetCurves(Figure):
         if not first:
             return f"With {full} configurations {end} on {m} of {of}{apiece}; with one no arm has a score"
         begin, early = "does" if len(first) == 1 else "do", "" if len(first) == 1 else " each"
-        if first == last:
+        if set(first) == set(last):
             said = f"{joined(first, 3)} {begin} best on {n} of {of}{early} with one configuration"
             return f"{said}, and on {m} with {full}"
         said = f"With one configuration {joined(first, 3)} {begin} best (on {n} of {of}{early})"

@@ -225,11 +225,16 @@ def _subtitle(report: Mapping[str, Any], panels: Sequence[_Panel]) -> str:
     tiers = report["tiers"]
     reference = tiers["reference"]
     role = "the control" if tiers["control"] else "the first arm of the first tier"
+    if not tiers["control"] and not tiers["decided"]:
+        role = "the first arm of the table"
     rows = [row for panel in panels for row in panel.rows]
     marks = [row.mark for row in rows if row.mark is not None and math.isfinite(row.mark.value)]
     dots = any(row.dots for row in rows)
     one = singular(report["problem_unit"])
     parts = [f"Against {reference}, {role}, at 0."]
+    if not any(row.reference for row in rows):  # a row is a data set, and no row says whose it is
+        other = next(arm for arm in report["arms"] if arm != reference)
+        parts = [f"{other} against {reference}, {role}, at 0."]
     if marks:
         several = len(report["problems"]) > 1
         seeds = "mean" if report["rounds"] is None else "typical"
@@ -249,6 +254,8 @@ def _subtitle(report: Mapping[str, Any], panels: Sequence[_Panel]) -> str:
         parts.append("T1, T2: tiers.")
     if any(_beyond(panel) for panel in panels):
         parts.append("Triangle: beyond the axis.")
+    if any(_cut(panel) for panel in panels):
+        parts.append("A bar that reaches the axis' end goes on beyond it.")
     text = " ".join(parts)
     return text + drawing.mark_words([row.lost for row in rows], "k of n seeds have no score.")
 
@@ -266,6 +273,17 @@ def _beyond(panel: _Panel) -> bool:
     values = [value for row in panel.rows for value, _ in row.dots]
     values += [row.mark.value for row in panel.rows if row.mark is not None]
     return any(math.isfinite(value) and not low <= value <= high for value in values)
+
+
+def _cut(panel: _Panel) -> bool:
+    """Say whether the interval of a mark that is drawn reaches beyond the axis."""
+    low, high = panel.reach()
+    marks = [row.mark for row in panel.rows if row.mark is not None and not row.reference]
+    return any(
+        low <= mark.value <= high and (mark.low < low or mark.high > high)
+        for mark in marks
+        if math.isfinite(mark.low) and math.isfinite(mark.high)
+    )
 
 
 def _draw(ax: Any, panel: _Panel, theme: Any, report: Mapping[str, Any]) -> None:

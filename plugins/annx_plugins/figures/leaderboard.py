@@ -72,13 +72,7 @@ class Leaderboard(Figure):
         values = {
             pair: column.to_numpy(float) for pair, column in finite.groupby(["problem", "arm"])["score"]
         }
-        if any(
-            drawing.far_off(
-                [values.get((problem, arm), np.array([])) for arm in arms],
-                report["measures"][problem]["scale"] == "log",
-            )
-            for problem in problems
-        ):
+        if any(_far_off(report, problem, arms, values) for problem in problems):
             subtitle += " Triangle: a seed beyond the axis, and its value."
         subtitle += waiting + left_out
         sheet = drawing.new_sheet(data.width, body, title, subtitle, theme)
@@ -163,8 +157,7 @@ class _Rows:
         if not math.isfinite(row["value"]) or drawing.half_lost(row):
             return []
         whole, value = row["ok"] == row["n"], self.factor * row["value"]
-        ends = [self.factor * row[side] for side in ("low", "high")]
-        ends = ends if all(math.isfinite(end) for end in ends) else []
+        ends = [self.factor * end for end in _interval(row)]
         if not style.highlighted and whole:
             self.grey.mark(value, y)
             if ends:
@@ -189,6 +182,22 @@ class _Rows:
         """Write why an arm has no score."""
         place = self.ax.get_yaxis_transform()
         self.ax.text(0.02, y, text, transform=place, va="center", size=6.5, color=self.theme.token("alarm"))
+
+
+def _interval(row: Mapping[str, Any]) -> list[float]:
+    """Return the ends of the interval that is drawn of an arm; none where one of them is unknown."""
+    if not math.isfinite(row["value"]) or drawing.half_lost(row):
+        return []
+    ends = [float(row[side]) for side in ("low", "high")]
+    return ends if all(math.isfinite(end) for end in ends) else []
+
+
+def _far_off(report: Any, problem: str, arms: list[str], values: Mapping[Any, Any]) -> bool:
+    """Say whether a seed lies beyond the axis, which holds all intervals."""
+    board = report["leaderboard"]["problems"][problem]
+    groups = [values.get((problem, arm), np.array([])) for arm in arms]
+    groups += [[end] for row in board if row["arm"] in arms for end in _interval(row)]
+    return bool(drawing.far_off(groups, report["measures"][problem]["scale"] == "log"))
 
 
 def _range(ax: Any, groups: Sequence[Any], log: bool) -> None:

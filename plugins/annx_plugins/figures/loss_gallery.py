@@ -144,9 +144,9 @@ def _shape(label: str, loss: Any) -> str:
     """Name a loss with the hyperparameters that shape it, "huber (delta = 1)"; "" where it has none."""
     values = [(one.name, getattr(loss, one.name)) for one in fields(loss)]
     texts = [
-        f"{name} = {value:g}"
+        f"{name} = {str(value).lower() if isinstance(value, bool) else format(value, 'g')}"
         for name, value in values
-        if isinstance(value, (int, float)) and not isinstance(value, bool)
+        if isinstance(value, (int, float))
     ]
     return f"{label} ({', '.join(texts)})" if texts else ""
 

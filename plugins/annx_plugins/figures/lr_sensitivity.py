@@ -59,8 +59,7 @@ class LRSensitivity(Figure):
         metric = metric_words(rows[0]["metric"], report["unit"])
         title = self._title(rows, arms, shown, report)
         by_problem = [[row for row in rows if row["problem"] == problem] for problem in problems]
-        lane = any(_needs_a_lane(mine) for mine in by_problem)
-        subtitle = self._marks(rows, metric, lane)
+        subtitle = self._marks(rows, metric, any(map(_far, by_problem)))
         if any(_is_log(mine) and 0 in _finite(mine) for mine in by_problem):
             subtitle += " A value of exactly 0 lies on its log axis' lower edge."
         together = sorted({name.split(".")[-1] for row in rows for name in row["others"]})
@@ -90,7 +89,7 @@ class LRSensitivity(Figure):
         log_x = min(values) > 0 and max(values) / min(values) >= 10
         for i, (ax, problem) in enumerate(zip(axes, problems, strict=True)):
             mine = [row for row in rows if row["problem"] == problem]
-            share = LANE if lane else 0.0
+            share = LANE if _far(mine) or _gone(mine) else 0.0
             self._panel(ax, mine, theme, log_x, (min(values), max(values)), report["select"]["goal"], share)
             drawing.panel_title(ax, problem)
             if i + columns >= len(problems):
@@ -99,7 +98,7 @@ class LRSensitivity(Figure):
         drawing.y_labels(axes, columns, [metric + unit for unit in units])
         return Drawing(sheet, self.name, title, self._words(title, rows), subtitle)
 
-    def _marks(self, rows: list[dict[str, Any]], metric: str, lane: bool) -> str:
+    def _marks(self, rows: list[dict[str, Any]], metric: str, far: bool) -> str:
         """Say what the marks mean that there are."""
         points = [point for row in rows for point in row["points"]]
         n = max(point["n"] for point in points)
@@ -109,7 +108,7 @@ class LRSensitivity(Figure):
             said += " Red lane, reached by dots: no seed finished."
         if any(0 < point["ok"] < point["n"] for point in points):
             said += " Hollow mark with k/n: k of n seeds did not finish."
-        return said + (" Values far beyond the others lie on the lane's edge." if lane else "")
+        return said + (" Values far beyond the others lie on the lane's edge." if far else "")
 
     def _panel(
         self,
@@ -149,12 +148,13 @@ class LRSensitivity(Figure):
         ends = (bottom, low) if below else (high, top)
         if share:
             ax.axhspan(*ends, color=theme.token("alarm_fill"), linewidth=0, zorder=0)
-        gone = [p for row in rows for p in row["points"] if p["ok"] == 0]
-        if gone:
+        gone = _gone(rows)
+        if share:
+            diverged = "diverged" if all(p["diverged"] == p["n"] for p in gone) else "did not finish"
             ax.text(
                 0.02,
                 0.015 if below else 0.985,
-                "diverged" if all(p["diverged"] == p["n"] for p in gone) else "did not finish",
+                diverged if gone else "off the scale",
                 transform=ax.transAxes,
                 size=6.5,
                 va="bottom" if below else "top",
@@ -290,21 +290,38 @@ class LRSensitivity(Figure):
                 else f"No value of {name} was without failure"
             )
         else:
-            best = max(widths, key=lambda arm: widths[arm])
-            several = len({row["problem"] for row in rows}) > 1
-            middle = "median " if several else ""
-            wide = number(widths[best], 2)
-            leads = [arm for arm in widths if number(widths[arm], 2) == wide]
+            said = self._widest(rows, widths, name, report)
+        return said + _edges(rows)
+
+    def _widest(self, rows: list[dict[str, Any]], widths: dict[str, float], name: str, report: Any) -> str:
+        """Say which arm tolerates the widest range, where one does on most data sets and by a whole step."""
+        best = max(widths, key=lambda arm: widths[arm])
+        problems = {row["problem"] for row in rows}
+        middle = "median " if len(problems) > 1 else ""
+        wide = number(widths[best], 2)
+        leads = [arm for arm in widths if number(widths[arm], 2) == wide]
+        if len(widths) == 1:
+            said = f"{best}: a range of {middle}{wide} decades of {name} scores about as well as the best"
+        elif widths[best] < (step := min(_step(row) for row in rows if row["arm"] in widths)) * (1 - 1e-9):
+            return (
+                f"No arm tolerates a whole step of {name}: the widest range is {middle}{wide} decades, and "
+                f"the values lie {number(step, 2)} apart"
+            )
+        elif any(not _wider_on_most(rows, best, arm) for arm in widths if arm not in leads):
+            least = number(min(widths.values()), 2)
+            return (
+                f"No arm tolerates a wider range of {name} than each other arm on most "
+                f"{report['problem_unit']}; medians lie between {least} and {wide} decades"
+            )
+        else:
             said = f"{joined(leads, 4)} {'tolerates' if len(leads) == 1 else 'tolerate'} the widest range of "
             said += f"{name} ({middle}{wide} decades)"
-            if len(widths) == 1:
-                said = f"{best}: a range of {middle}{wide} decades of {name} scores about as well as the best"
-            # An arm that learns nothing at any value tolerates all of them.
-            last, of = _lasts(rows, best, report["select"]["goal"]), len({row["problem"] for row in rows})
-            if len(leads) == 1 and 2 * last >= of:
-                said += ", but its best score is the worst of all arms"
-                said += f" on {last} of {counted(of, report['problem_unit'])}" if several else ""
-        return said + _edges(rows)
+        # An arm that learns nothing at any value tolerates all of them.
+        last, of = _lasts(rows, best, report["select"]["goal"]), len(problems)
+        if len(leads) == 1 and 2 * last >= of:
+            said += ", but its best score is the worst of all arms"
+            said += f" on {last} of {counted(of, report['problem_unit'])}" if of > 1 else ""
+        return said
 
     def _words(self, title: str, rows: list[dict[str, Any]]) -> str:
         parts = [
@@ -343,11 +360,15 @@ def _best_cost(row: dict[str, Any], goal: str) -> float:
     return float(-at_best[0] if goal == "max" else at_best[0])
 
 
-def _needs_a_lane(rows: list[dict[str, Any]]) -> bool:
-    """Say whether a value has no score, or one so far off that it lies on the lane's edge."""
+def _far(rows: list[dict[str, Any]]) -> bool:
+    """Say whether a panel has a value so far off that it lies on the lane's edge."""
     values = [value for value in _finite(rows) if value > 0]
-    far = bool(values) and _is_log(rows) and max(values) > FAR * median(values)
-    return far or any(point["ok"] == 0 for row in rows for point in row["points"])
+    return bool(values) and _is_log(rows) and max(values) > FAR * median(values)
+
+
+def _gone(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the points of a panel at which no seed finished."""
+    return [point for row in rows for point in row["points"] if point["ok"] == 0]
 
 
 def _shares(report: Any) -> bool:
@@ -371,6 +392,19 @@ def _width(row: dict[str, Any]) -> float:
     if math.isnan(row["width"]) and all(point["value_of"] > 0 for point in row["points"]):
         return 0.0
     return float(row["width"])
+
+
+def _step(row: dict[str, Any]) -> float:
+    """Return the least distance of two values that were tried, in decades."""
+    places = sorted(math.log10(point["value_of"]) for point in row["points"])
+    return min((after - before for before, after in pairwise(places)), default=0.0)
+
+
+def _wider_on_most(rows: list[dict[str, Any]], arm: str, other: str) -> bool:
+    """Say whether an arm tolerates a wider range than another on more data sets than the other way round."""
+    own, its = ({row["problem"]: _width(row) for row in rows if row["arm"] == name} for name in (arm, other))
+    shared = own.keys() & its.keys()
+    return sum(own[p] > its[p] for p in shared) > sum(own[p] < its[p] for p in shared)
 
 
 def _finite(rows: list[dict[str, Any]]) -> list[float]:

@@ -70,7 +70,7 @@ class PairedDifferences(Figure):
             subtitle += (
                 "Red count: pairs decided by divergence, with which the mark is the median difference. "
             )
-        if any(drawing.far_off([*gaps[p], [0.0]], log=False) for p in problems):
+        if any(_far_off(report, p, reference, arms, gaps[p]) for p in problems):
             subtitle += "Triangle: a pair beyond the axis, and its value. "
         subtitle = subtitle.rstrip()
         if any(row["blocked"] for problem in begun for row in boards[problem]):
@@ -100,7 +100,7 @@ class PairedDifferences(Figure):
     ) -> None:
         report, theme = data.report, data.theme
         measure = report["measures"][problem]
-        pairs = {frozenset((c["a"], c["b"])): c for c in report["comparisons"]["problems"][problem]}
+        pairs = _pairs(report, problem, reference)
         rows = _Rows(
             ax,
             theme,
@@ -113,9 +113,8 @@ class PairedDifferences(Figure):
         finite = [rows.factor * own[np.isfinite(own)] for own in gaps]
         for y, arm in enumerate(arms):
             rows.dots(y, theme[arm], finite[y])
-            pair = pairs.get(frozenset((arm, reference)))
-            if pair is not None:
-                ends += rows.mark(y, theme[arm], pair, 1 if pair["a"] == reference else -1)
+            if arm in pairs:
+                ends += rows.mark(y, theme[arm], *pairs[arm])
         rows.grey.draw(ax, 0.5)
         self._axes(ax, len(arms), theme, rows.log)
         self._range(ax, finite, ends, rows.log)
@@ -232,10 +231,10 @@ class _Rows:
 
     def mark(self, y: int, style: Any, pair: Any, sign: int) -> list[float]:
         """Draw the effect and its interval; return what must fit on the axis."""
-        value, *ends = (sign * self.factor * pair[key] for key in ("effect", "low", "high"))
-        if not math.isfinite(value):
+        used = [self.factor * end for end in _estimate(pair, sign)]
+        if not used:
             return []
-        used = [value, *(ends if all(math.isfinite(end) for end in ends) else ())]
+        value, *ends = used
         sure = pair["verdict"] == "better"
         if not style.highlighted:
             self.grey.mark(_back(value, self.log), y, "o", filled=sure)
@@ -271,6 +270,31 @@ class _Rows:
             color=self.theme.token("alarm"),
             bbox={"facecolor": self.theme.token("paper"), "edgecolor": "none", "pad": 0.8, "alpha": 0.8},
         )
+
+
+def _pairs(report: Any, problem: str, reference: str) -> dict[str, tuple[Any, int]]:
+    """Return by arm its comparison with the reference, and the sign that makes "worse" positive."""
+    return {
+        c["b"] if c["a"] == reference else c["a"]: (c, 1 if c["a"] == reference else -1)
+        for c in report["comparisons"]["problems"][problem]
+        if reference in (c["a"], c["b"])
+    }
+
+
+def _estimate(pair: Any, sign: int) -> list[float]:
+    """Return an effect and the ends of its interval: as many of them as are known, and drawn."""
+    value, *ends = (sign * pair[key] for key in ("effect", "low", "high"))
+    if not math.isfinite(value):
+        return []
+    return [value, *(ends if all(math.isfinite(end) for end in ends) else ())]
+
+
+def _far_off(report: Any, problem: str, reference: str, arms: list[str], gaps: list[Any]) -> bool:
+    """Say whether a pair lies beyond the axis, which holds all effects and intervals."""
+    pairs = _pairs(report, problem, reference)
+    ends = [end for arm in arms if arm in pairs for end in _estimate(*pairs[arm])]
+    groups = [*(own[np.isfinite(own)] for own in gaps), *([end] for end in ends), [0.0]]
+    return bool(drawing.far_off(groups, log=False))
 
 
 def _gaps(costs: Costs, reference: str, arm: str) -> Any:

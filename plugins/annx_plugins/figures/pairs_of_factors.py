@@ -73,6 +73,13 @@ def _title(drawn: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str:
     return f"{best['arm']} scores best {where}; {others} not told apart from it"
 
 
+def _score(measure: Mapping[str, Any]) -> str:
+    """Say what a cell's number is, and which way is better."""
+    mean = "geometric mean" if measure["scale"] == "log" else "mean"
+    unit = " (%)" if measure["scale"] == "unit" else ""
+    return f"{mean} {measure['label']}{unit}, {'lower' if measure['goal'] == 'min' else 'higher'} is better"
+
+
 def _best(pair: Mapping[str, Any]) -> Mapping[str, Any]:
     return min(pair["cells"], key=lambda cell: cell["cost"])
 
@@ -81,7 +88,9 @@ def _subtitle(drawn: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], repo
     analysis, pair = drawn[0]
     blocks = counted(analysis["n"], analysis["unit"])
     whole = all(cell["arm"] for cell in pair["cells"])
-    what = "mean score" if analysis["where"] and whole else "how much worse than the best pair"
+    what = "how much worse than the best pair"
+    if analysis["where"] and whole:
+        what = _score(report["measures"][analysis["where"]])
     said = f"Cell: {what}, over {blocks}. Colour: gap to the best pair, pale to deep. Frame: the best pair."
     return said + (" Ring: not told apart from it." if whole else " Averaged over all other factors.")
 

@@ -261,6 +261,9 @@ class PerformanceProfile(Figure):
         lead = [
             row["arm"] for row in speed.scores.to_dict("records") if f"{row['score']:.2f}" == f"{top:.2f}"
         ]
+        if len(lead) == len(ranked) > 1 and len(set(missed.values())) == 1:
+            where = f"miss the target on {missed[lead[0]]} of {sets}" if lost else "reach every target"
+            return f"{_all_of(ranked)} have the same time-to-target score ({top:.2f}) and {where}"
         said = (
             f"{joined(lead)} {'has' if len(lead) == 1 else 'have'} the best time-to-target score ({top:.2f})"
         )
@@ -283,14 +286,17 @@ class PerformanceProfile(Figure):
         """Say who reaches what where there is no profile to score."""
         total = speed.median.shape[1]
         if total > 1:
-            most = min(ranked, key=lambda arm: missed[arm])
-            return f"{most} reaches the target on {total - missed[most]} of {total} {speed.places}"
+            least = min(missed.values())
+            most, s = _leaders(ranked, [arm for arm in ranked if missed[arm] == least])
+            return f"{most} reach{s} the target on {total - least} of {total} {speed.places}"
         times = {arm: speed.median.loc[arm].iloc[0] for arm in ranked}
-        first = min(ranked, key=lambda arm: times[arm])
+        soonest = min(times.values())
+        first = [arm for arm in ranked if times[arm] == soonest]
         never = [arm for arm in ranked if missed[arm]]
-        how = "first, after" if len(ranked) > 1 else "after"
-        unit = "step" if times[first] == 1 else "steps"
-        said = f"{first} reaches the target {how} {times[first]:g} {unit} in the median"
+        how = "first, after" if len(first) < len(ranked) else "after"
+        unit = "step" if soonest == 1 else "steps"
+        who, s = _leaders(ranked, first)
+        said = f"{who} reach{s} the target {how} {soonest:g} {unit} in the median"
         return said + (f"; {joined(never, 4)} never" if never else "")
 
     def _subtitle(self, speed: _Speed, report: Any, arms: Sequence[str], ranges: bool) -> str:
@@ -317,6 +323,17 @@ class PerformanceProfile(Figure):
             text = f"{arm} reaches {len(there)} of {len(steps)} targets"
             parts.append(text + (f", in {np.median(there):.0f} steps in the median" if len(there) else ""))
         return f"Performance profile and steps to target. {title}. {'; '.join(parts)}."
+
+
+def _all_of(arms: Sequence[str]) -> str:
+    return "Both arms" if len(arms) == 2 else f"All {len(arms)} arms"
+
+
+def _leaders(arms: Sequence[str], leaders: Sequence[str]) -> tuple[str, str]:
+    """Return how a title names the arms that share the lead, and the ending of its verb "reach"."""
+    if len(leaders) == len(arms) > 1:
+        return _all_of(arms), ""
+    return joined(list(leaders), 4), "es" if len(leaders) == 1 else ""
 
 
 def _shifts(arms: int) -> Any:

@@ -88,10 +88,9 @@ class ProbabilityOfImprovement(Figure):
                 cell = cells[a, b]
                 # The shade is what the data vouch for: three wins of three are no more than a hint.
                 level = theme.level(2 * cell.at_least - 1)
-                ahead = cell.share > 0.5
-                face = theme.ramp[level] if ahead else theme.token("zebra")
+                face = theme.ramp[level] if cell.ahead else theme.token("zebra")
                 ax.add_patch(Rectangle((x - 0.48, y - 0.47), 0.96, 0.94, facecolor=face, linewidth=0))
-                ink = theme.text_on(level) if ahead else theme.token("ink")
+                ink = theme.text_on(level) if cell.ahead else theme.token("ink")
                 weight = "bold" if cell.sure else "normal"
                 text = cell.text if width > 0.36 else cell.text.removesuffix(" %")
                 spread = next((s for s in cell.spreads if drawing.text_width(s, 6.5) < width - 0.03), "")
@@ -109,7 +108,7 @@ class ProbabilityOfImprovement(Figure):
         whole = "every other arm" if total <= MOST else f"each of the other {len(arms) - 1} drawn"
         for arm in arms:
             own = {other: cells[arm, other] for other in arms if other != arm}
-            if all(cell.share > 0.5 for cell in own.values()):
+            if all(cell.ahead for cell in own.values()):
                 near = min(own, key=lambda other: own[other].share)
                 if own[near].share == 1:
                     return f"{arm} beats {whole if len(own) > 1 else near} in every pair"
@@ -119,9 +118,9 @@ class ProbabilityOfImprovement(Figure):
                 if len(own) == 1:
                     return f"{arm} beats {near} in {own[near].text} of pairs{spread}"
                 return f"{arm} beats {whole}; least often {near}, in {own[near].text} of pairs{spread}"
-        if all(cell.share == 0.5 for cell in cells.values()):
+        if not any(cell.ahead for cell in cells.values()):
             return "No arm beats another more often than it loses to it"
-        sure = sum(cell.sure and cell.share > 0.5 for cell in cells.values())
+        sure = sum(cell.sure and cell.ahead for cell in cells.values())
         pairs = len(cells) // 2
         which = f"{sure} of {pairs} pairs {'has' if sure == 1 else 'have'}" if pairs > 1 else "no pair has"
         return f"No arm is ahead of all others; {which} an interval that leaves out 50 %"
@@ -177,6 +176,11 @@ class _Cell(NamedTuple):
     @property
     def bounded(self) -> bool:
         return math.isfinite(self.low) and math.isfinite(self.high) and 0 < self.share < 1
+
+    @property
+    def ahead(self) -> bool:
+        """Whether the share is above one half as it is written: what reads "50 %" is a tie."""
+        return pair_percent(self.share) != pair_percent(0.5) and self.share > 0.5
 
     @property
     def sure(self) -> bool:

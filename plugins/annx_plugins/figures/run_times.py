@@ -65,7 +65,7 @@ class RunTimes(Figure):
         rows = math.ceil(len(small) / columns)
         below = rows * SMALL + (rows - 1) * BETWEEN + 0.9 if small else 0.0
         sheet = drawing.new_sheet(data.width, HEIGHT + below + LOW + 0.3, title, subtitle, theme)
-        ax = drawing.place(sheet, LEFT, below + LOW, min(data.width - LEFT - room - 0.1, 5.4), HEIGHT)
+        ax = drawing.place(sheet, LEFT, below + LOW, data.width - LEFT - room - 0.1, HEIGHT)
         _panel(ax, times, theme, labels, room)
         ax.set_title(_all_words(report, problems), size=8.5, weight="bold", loc="left", y=1.0)
         if small:
@@ -85,6 +85,9 @@ def _panel(ax: Any, times: Any, theme: Any, labels: Mapping[str, str], room: flo
     """Draw one curve per arm, the faster ones on top, and their names at the right ends."""
     curves = run_time_shares(times)
     end = 1.08 * max(float(times["budget"].max()), 2.0)  # so that the last targets can be seen
+    # Before the first evaluation nothing can be met: a quarter of the first step says that as well as all.
+    later = curves.index[curves.index > 1]
+    start = max(1.0, float(later.min()) / 4) if len(later) else 1.0
     ends = []
     for arm in sorted(curves.columns, key=lambda arm: theme[arm].highlighted):
         style, shares = theme[arm], 100 * curves[arm].to_numpy(float)
@@ -103,7 +106,7 @@ def _panel(ax: Any, times: Any, theme: Any, labels: Mapping[str, str], room: flo
         )
         if arm in labels:
             ends.append((float(shares[-1]), labels[arm], style.color))
-    drawing.log_axis(ax.xaxis, 1.0, end)
+    drawing.log_axis(ax.xaxis, start, end)
     ax.set_ylim(-4, 104)
     ax.set_yticks([0, 25, 50, 75, 100])
     ax.tick_params(labelsize=7)

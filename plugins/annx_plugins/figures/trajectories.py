@@ -55,7 +55,7 @@ class Trajectories(Figure):
         if len(arms) > MOST_ARMS:
             arms = [arm for arm in arms if theme[arm].highlighted]
         drawn = functions[:MOST_FUNCTIONS]
-        title = drawing.so_far(report, self._title(functions, list(report["arms"])))
+        title = drawing.so_far(report, self._title(functions, list(report["arms"]), report["problem_unit"]))
         every = _round_step(max(path.steps[-1] for f in drawn for path in f.paths.values()))
         subtitle = self._subtitle(data, drawn, every, arms)
         left, low, gap = 0.62, 0.3, 0.14
@@ -128,7 +128,7 @@ class Trajectories(Figure):
                 )
             ax.plot(x[:1], y[:1], "o", color=paper, markersize=6, markeredgecolor=ink, mew=1.2, zorder=5)
 
-    def _title(self, functions: Sequence[_Function], arms: Sequence[str]) -> str:
+    def _title(self, functions: Sequence[_Function], arms: Sequence[str], units: str) -> str:
         """Say who reaches the minimum how often, and who ends lowest where nobody does."""
         if not any(math.isfinite(f.median(arm)) for f in functions for arm in arms):
             return f"Every path diverges on {_these(functions)}"
@@ -146,13 +146,13 @@ class Trajectories(Figure):
             arm, names = max(lowest.items(), key=lambda item: len(item[1]))
             where = [f"{arm} ends lowest on {len(names)} of the {len(rest)} others"]
             if not most:
-                where = [f"{arm} ends lowest on {len(names)} of {len(rest)} functions"]
+                where = [f"{arm} ends lowest on {len(names)} of {len(rest)} {units}"]
         if not most:
             return "; ".join(where) + ("; no arm reaches a minimum" if known else "")
         best_arms = [arm for arm in arms if len(reached[arm]) == most]
         verb = "reaches" if len(best_arms) == 1 else "reach"
         said = f"{joined(best_arms, 5)} {verb} the minimum "
-        said += f"of {known[0].problem}" if len(known) == 1 else f"on {most} of {len(known)} functions"
+        said += f"of {known[0].problem}" if len(known) == 1 else f"on {most} of {len(known)} {units}"
         return "; ".join([said, *where])
 
     def _subtitle(
@@ -179,7 +179,7 @@ class Trajectories(Figure):
         if left_out:
             said += f"Not drawn: {joined(left_out, 4)}. "
         if len(drawn) == MOST_FUNCTIONS and (more := len(_problems(data)) - MOST_FUNCTIONS) > 0:
-            said += f"Not drawn: {more} more functions. "
+            said += f"Not drawn: {more} more {data.report['problem_unit']}. "
         return said.rstrip()
 
     def _words(self, title: str, functions: Sequence[_Function], arms: Sequence[str]) -> str:
