@@ -159,7 +159,9 @@ def speed_headline(study: Study, speed: Speed) -> str:
         blocked="no claim can be made while outcomes are missing",
     )
     said = _inside(headline(asked), study.arms)
-    return f"By speed to many targets{',' if said.startswith('against ') else ':'} {said}"
+    if all(row.reached == 0 for row in rows if row.n):  # else missing all of them would read as equal speed
+        said = "no arm reaches any target."
+    return f"By speed to many targets{',' if said.startswith('against ') or ': ' in said else ':'} {said}"
 
 
 def _inside(text: str, arms: Sequence[str]) -> str:

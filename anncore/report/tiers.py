@@ -39,6 +39,8 @@ def tier_content(
     labels = {measure.label for measure in study.measures.values()}
     label = "success rate" if success is not None else labels.pop() if len(labels) == 1 else "score"
     sentence = _sentence(tiers)
+    if not tiers.decided and len(study.trials) and (study.trials["status"] == "diverged").all():
+        sentence = "No tiers: every trial diverged"
     return {
         "basis": tiers.basis,
         "label": label,

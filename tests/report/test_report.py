@@ -145,17 +145,29 @@ def test_json_is_strict_and_says_why_a_number_is_missing(tmp_path: Path, few_fig
 
 
 @pytest.mark.parametrize(
-    ("status", "headline"),
+    ("status", "headline", "tiers", "speed"),
     [
-        ("failed", "No trial of the report finished; there is nothing to compare until they are run again."),
-        ("diverged", "Every trial of the report diverged; no arm can be ranked."),
+        (
+            "failed",
+            "No trial of the report finished; there is nothing to compare until they are run again.",
+            "No tiers as every arm lacks trials",
+            "",
+        ),
+        (
+            "diverged",
+            "Every trial of the report diverged; no arm can be ranked.",
+            "No tiers: every trial diverged",
+            "By speed to many targets: no arm reaches any target.",
+        ),
     ],
 )
-def test_the_headline_ranks_nobody_where_no_trial_finished(
-    tmp_path: Path, status: str, headline: str
+def test_the_headlines_rank_nobody_where_no_trial_finished(
+    tmp_path: Path, status: str, headline: str, tiers: str, speed: str
 ) -> None:
     report = build_report(sweep(problems=("xor",), status=lambda p, a, s: status), {})
     assert report["answer"]["headline"] == headline
+    assert report["tiers"]["sentence"] == tiers
+    assert (report["run_times"] or {"headline": ""})["headline"] == speed
 
 
 def test_no_variant_of_a_data_set_speaks_for_the_others() -> None:
