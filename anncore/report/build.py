@@ -42,6 +42,7 @@ from anncore.evidence.sentences import (
 from anncore.evidence.study import BLOCKING, ONE_TEST, SHOWN_BEFORE, Study, blocked_arms, by_data_set
 from anncore.evidence.units import singular
 from anncore.evidence.verdicts import Comparison, compare, seed_claims
+from anncore.experiment.model import Rounds
 from anncore.report import further, methods, tables
 from anncore.report.claim import claim_content
 from anncore.report.costs import cost_rows
@@ -159,7 +160,7 @@ def _asked(study: Study) -> dict[str, Any]:
         "control": study.control,
         "waived": list(study.waived),
         "seeds": {"tune": list(experiment.tune_seeds), "report": list(experiment.report_seeds)},
-        "rounds": None if experiment.rounds is None else experiment.rounds._asdict(),
+        "rounds": None if (rounds := _known_rounds(study)) is None else rounds._asdict(),
         "level": study.level,
         "scope": {problem: scope_content(scope, problem) for problem, scope in study.scopes.items()},
         "looks": list(study.history.by_hand()),
@@ -189,7 +190,7 @@ def _answer(
                 _findings(claims, ranked, study.problem_unit, answered=not own_answer),
                 labels.pop() if len(labels) == 1 else "score",
             ),
-            *_rounds(study.experiment, study.unit),
+            *_rounds(study),
         ],
         "warnings": [warning._asdict() for warning in audit(study, pairs)],
     }
@@ -400,9 +401,15 @@ def _undecided(undecided: list[Comparison], total: int) -> str:
     )
 
 
-def _rounds(experiment: Any, units: str) -> list[dict[str, str]]:
+def _known_rounds(study: Study) -> Rounds | None:
+    """Return the rounds; where trials are missing, what an earlier look at all of them counted is void."""
+    rounds = study.experiment.rounds
+    return rounds if rounds is None or "report" not in study.not_run else rounds._replace(open=None)
+
+
+def _rounds(study: Study) -> list[dict[str, str]]:
     """Say how the rounds ended, where seeds were added in rounds."""
-    rounds = experiment.rounds
+    rounds, units, experiment = _known_rounds(study), study.unit, study.experiment
     if rounds is None or rounds.open is None:
         return []
     looks = f"{counted(len(rounds.looks), 'looks')} (at {joined([str(n) for n in rounds.looks], 10)} seeds)"

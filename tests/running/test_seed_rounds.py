@@ -24,6 +24,7 @@ from anncore.experiment.model import Rounds
 from anncore.report.build import build_report
 from anncore.running.seed_rounds import extended
 from anncore.running.stopping import Stopper
+from anncore.running.store import Store
 
 LARGE = [pytest.mark.slow, pytest.mark.large]
 # At a rate of a millionth nothing moves. Eight pairs settle a single claim at the soonest.
@@ -168,6 +169,19 @@ def test_a_folder_gives_back_what_was_swept(tmp_path: Path) -> None:
     assert again.experiment.rounds == results.experiment.rounds
     assert again.experiment.report_seeds == results.experiment.report_seeds
     pd.testing.assert_frame_equal(again.trials, results.trials)
+
+
+def test_a_folder_that_lost_trials_calls_no_claim_settled(tmp_path: Path) -> None:
+    """Half of the second round's rows are gone, as after damage: what its look counted is void."""
+    run(tmp_path)
+    with Store(tmp_path / "run" / "trials.sqlite") as store:
+        store.delete([row.key for row in store.planned("report")[-3:]])
+    content = build_report(load_run(tmp_path / "run"), {})
+    assert content["rounds"] == {"looks": (6, 9), "most": 60, "open": None}
+    assert not [finding for finding in content["answer"]["findings"] if "settled" in finding["text"]]
+    paragraphs = {paragraph["title"]: paragraph["text"] for paragraph in content["methods"]["paragraphs"]}
+    assert "they ended while its trials were running" in paragraphs["Rounds"]
+    assert run(tmp_path).experiment.rounds == Rounds((6, 9), 60, 0)  # the same command mends it
 
 
 def test_tuning_seeds_are_not_reported_on() -> None:
